@@ -1,0 +1,98 @@
+import type { Engine, Inventory, InventoryDifference, ServiceConnection } from '../engines/engine.js';
+import type { Storage, StoredSegment } from '../storage/storage.js';
+
+/**
+ * The pipeline from a dump to an object and back. It knows engines and storages by their contracts and nothing of
+ * jobs, leases or events: whoever calls it turns its result into an event.
+ */
+export type BackupPhase = 'PREFLIGHT' | 'DUMPING' | 'FINALISING' | 'VERIFYING';
+export type RestorePhase = 'PREFLIGHT' | 'FETCHING' | 'RESTORING' | 'CHECKING';
+
+export type ArchiveProgress = {
+  readonly readBytes: number;
+  readonly storedBytes: number;
+  readonly segments: number;
+  /** 0 to 1, or null. */
+  readonly share: number | null;
+};
+
+export type ArchivePart = {
+  readonly name: string;
+  readonly extension: string;
+  readonly objectName: string;
+  /** Bytes of the plain dump. */
+  readonly sizeBytes: number;
+  readonly storedSizeBytes: number;
+  /** SHA-256 of the stored bytes, hex. */
+  readonly checksum: string;
+  readonly etag: string;
+  readonly segments: readonly StoredSegment[];
+  readonly restoreByHand: string;
+};
+
+export type BackupDescription = {
+  readonly installationId: string;
+  readonly projectId: string;
+  readonly serviceId: string;
+  readonly serviceName: string;
+  readonly planId: string | null;
+  readonly jobId: string;
+  readonly batchId: string;
+  readonly attempt: number;
+  readonly trigger: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+};
+
+export type TakeBackup = {
+  readonly engine: Engine;
+  readonly connection: ServiceConnection;
+  readonly storage: Storage;
+  /** The attempt's own folder, ending in `/`; nothing outside it is written. */
+  readonly folder: string;
+  readonly description: BackupDescription;
+  /** For `restoreByHand`: how a person downloads an object to standard output, for example `swift download -o - c NAME`. */
+  readonly downloadCommand: (objectName: string) => string;
+  readonly workFolder: string;
+  readonly signal: AbortSignal;
+  /** No byte for this long: STALLED. */
+  readonly stallTimeoutMs: number;
+  /** Longer than this altogether: TIMEOUT. Null: no limit. */
+  readonly timeoutMs: number | null;
+  readonly onPhase: (phase: BackupPhase) => Promise<void>;
+  readonly onProgress: (progress: ArchiveProgress) => void;
+};
+
+/** All that is true of a backup that may be called one. Only `takeBackup` makes it, after backup.json was read back. */
+export type TakenBackup = {
+  readonly folder: string;
+  readonly parts: readonly ArchivePart[];
+  readonly inventory: Inventory;
+  readonly warnings: readonly string[];
+  readonly sizeBytes: number;
+  readonly storedSizeBytes: number;
+};
+
+export type RestoreBackup = {
+  readonly engine: Engine;
+  readonly target: ServiceConnection;
+  readonly storage: Storage;
+  readonly backup: { readonly folder: string; readonly parts: readonly ArchivePart[]; readonly inventory: Inventory };
+  readonly workFolder: string;
+  readonly signal: AbortSignal;
+  readonly stallTimeoutMs: number;
+  readonly onPhase: (phase: RestorePhase) => Promise<void>;
+  readonly onProgress: (progress: ArchiveProgress) => void;
+  /** Awaited just before the first statement can reach the target: from here on nothing is retried by itself. */
+  readonly onToolStarting: () => Promise<void>;
+};
+
+export type RestoredBackup = {
+  readonly warnings: readonly string[];
+  readonly differences: readonly InventoryDifference[];
+};
+
+// takeBackup(input: TakeBackup): Promise<TakenBackup>          in takeBackup.ts
+// restoreBackup(input: RestoreBackup): Promise<RestoredBackup> in restoreBackup.ts
+// deleteBackup({ storage, folder, signal }): Promise<void>     in deleteBackup.ts: backup.json first, then the rest, then confirms that nothing is left
+// attemptFolder({ prefix, serviceName, serviceId, startedAt, jobId, attempt }): string  in layout.ts

@@ -1,0 +1,33 @@
+import type { ErrorCode } from './errors.js';
+
+/** One step of Validate, named so that a person sees how far it got. */
+export type CheckStep = {
+  readonly name: CheckStepName;
+  readonly status: 'OK' | 'FAILED' | 'SKIPPED';
+  readonly tookMs: number | null;
+  readonly code: ErrorCode | null;
+  /** What was found; for a failed step object and obstacle. */
+  readonly message: string | null;
+  readonly hint: string | null;
+};
+
+export type CheckStepName =
+  // file endpoints
+  | 'RESOLVE'
+  | 'AUTHENTICATE'
+  | 'CATALOG'
+  | 'CONTAINER'
+  | 'WRITE'
+  | 'READ_BACK'
+  | 'DELETE'
+  | 'CAPABILITIES'
+  // services
+  | 'CONNECT'
+  | 'TOOL'
+  | 'PRIVILEGES';
+
+export type Check = {
+  readonly ok: boolean;
+  /** ISO 8601. */ readonly checkedAt: string;
+  readonly steps: readonly CheckStep[];
+};

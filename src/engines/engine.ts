@@ -1,0 +1,136 @@
+import type { Readable, Writable } from 'node:stream';
+import type { CheckStep } from '../check.js';
+import type { Secret } from '../secret.js';
+import type { JsonValue } from '../json.js';
+
+export type EngineName = 'MARIADB' | 'MYSQL' | 'POSTGRESQL' | 'MONGODB';
+
+/** How to reach one database server. */
+export type ServiceConnection = {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string | null;
+  readonly password: Secret | null;
+  readonly authSource: string | null;
+  readonly tls: { readonly mode: 'OFF' | 'REQUIRE' | 'VERIFY'; readonly ca: string | null };
+  /** Null: all that are not the system's. */
+  readonly databases: readonly string[] | null;
+};
+
+/** What a database server holds, as a restore and the next backup are compared with. Plain JSON: it lies in backup.json. */
+export type Inventory = {
+  readonly serverVersion: string;
+  readonly toolVersion: string;
+  /** Bytes as the server reckons them, an estimate. */
+  readonly sizeBytes: number | null;
+  readonly databases: readonly InventoryDatabase[];
+};
+export type InventoryDatabase = {
+  readonly name: string;
+  readonly tables: readonly InventoryTable[];
+  /** Everything else by kind, for example `views`, `procedures`, `functions`, `triggers`, `events`, `sequences`: names. */
+  readonly objects: Readonly<Record<string, readonly string[]>>;
+  /** Engine specific, for example character set and collation. */
+  readonly properties: Readonly<Record<string, string>>;
+};
+export type InventoryTable = {
+  readonly name: string;
+  readonly rows: number | null;
+  readonly rowsEstimated: boolean;
+  readonly sizeBytes: number | null;
+};
+
+export type EngineContext = {
+  /** A folder of the job alone, 0700, on tmpfs where there is one; removed afterwards by whoever made it. */
+  readonly workFolder: string;
+  /** Aborting kills the tool's whole process group. */
+  readonly signal: AbortSignal;
+};
+
+/** A tool that was started as the head of its own process group, without a shell and with a cleared environment. */
+export type RunningTool = {
+  /** Settles when the process and its group are gone; never rejects for how the tool ended. */
+  readonly ended: Promise<ToolEnd>;
+};
+export type ToolEnd = {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The last lines of standard error, cleared of secrets, at most 4 KiB. */
+  readonly lastLines: string;
+};
+
+/** What one run of a dump tool makes: one stored object. */
+export type PartSpec = {
+  /** For example `databases`. */
+  readonly name: string;
+  /** `sql`, `dump` or `archive`. */
+  readonly extension: string;
+};
+
+export type PreflightReport = {
+  readonly inventory: Inventory;
+  readonly parts: readonly PartSpec[];
+  /** Losses that no flag prevents, naming the object. */
+  readonly warnings: readonly string[];
+};
+
+export type DumpEnd = ToolEnd & {
+  /** Bytes of the plain dump, counted outside JavaScript. */
+  readonly sizeBytes: number;
+  /** Null: complete. Else the failure, such as EMPTY_DUMP or INCOMPLETE_DUMP or TOOL_FAILED, as the error to fail with. */
+  readonly failure: Error | null;
+};
+
+/** One database system: how it is checked, dumped, restored, inventoried. Failures are StowageErrors with a failure code. */
+export interface Engine {
+  readonly name: EngineName;
+  readonly defaultPort: number;
+  /** What is installed on this machine. Missing tools: TOOL_MISSING naming them and the package. */
+  tools(): Promise<Readonly<Record<string, string>>>;
+  /** Validate: steps by name, within `timeoutMs`. Never throws for what it finds. */
+  check(
+    connection: ServiceConnection,
+    options: { signal: AbortSignal; timeoutMs: number },
+  ): Promise<readonly CheckStep[]>;
+  /** All that can be found out before anything is uploaded; throws SERVICE_UNREACHABLE, SERVICE_AUTH, SERVICE_PRIVILEGE, TOOL_… */
+  preflight(connection: ServiceConnection, context: EngineContext): Promise<PreflightReport>;
+  inventory(connection: ServiceConnection, context: EngineContext): Promise<Inventory>;
+  /**
+   * Starts the dump tool followed by the compressor, connected by the kernel. `compressed` is what is to be stored.
+   * A backup may be called complete only when `compressed` has ended and `ended` says failure null.
+   */
+  dump(
+    connection: ServiceConnection,
+    part: PartSpec,
+    report: PreflightReport,
+    context: EngineContext,
+  ): Promise<RunningDump>;
+  /** Refuses what a restore would overwrite (TARGET_EXISTS) or cannot do, before anything is sent. Returns warnings. */
+  restorePreflight(
+    target: ServiceConnection,
+    source: { inventory: Inventory },
+    context: EngineContext,
+  ): Promise<readonly string[]>;
+  /** Starts the decompressor followed by the restore tool. Write the stored bytes to `compressed` and end it. */
+  restore(target: ServiceConnection, part: PartSpec, context: EngineContext): Promise<RunningRestore>;
+  /** The line a person types to restore a part, given the download command to put in front of it. */
+  restoreByHand(part: PartSpec, download: string): string;
+  /** Ends what a killed restore left running on the server; true when nothing of ours is left there. */
+  endOurSessions(target: ServiceConnection, context: EngineContext): Promise<boolean>;
+}
+export type RunningDump = {
+  readonly compressed: Readable;
+  /** Bytes read from the database so far; for progress only. */ readBytes(): number;
+  readonly ended: Promise<DumpEnd>;
+};
+export type RunningRestore = {
+  readonly compressed: Writable;
+  readonly ended: Promise<ToolEnd & { readonly failure: Error | null }>;
+};
+
+export type InventoryDifference = {
+  readonly path: string;
+  readonly expected: string | null;
+  readonly actual: string | null;
+};
+export type { JsonValue };

@@ -1,0 +1,153 @@
+/**
+ * The catalogue of errors. Every failure that a person or a client can meet has a code here, and nowhere else.
+ * `help` is the default way out; whoever throws may say a better one. `retriable` says whether the same attempt may
+ * succeed later without anybody changing anything: the job engine retries those and no others.
+ */
+export const catalogue = {
+  // What the API answers.
+  UNAUTHENTICATED: entry('The request carries no valid token.', 'Send "Authorization: Bearer <token>".'),
+  FORBIDDEN: entry('The role of the caller does not allow this.', 'Ask an ADMIN of the project for the role it needs.'),
+  NOT_FOUND: entry('What the id names does not exist, or is not visible to the caller.', 'Check the id.'),
+  BAD_INPUT: entry('Some input is not what the operation takes.', 'details.fields lists every problem with a hint.'),
+  CONFLICT: entry(
+    'The thing has changed since it was read, or its name is taken.',
+    'Read it again and repeat the change.',
+  ),
+  IDEMPOTENCY_MISMATCH: entry(
+    'This commandId was used before with another input.',
+    'Use a new commandId for a new command.',
+  ),
+  CHECK_FAILED: entry('The check before saving did not pass.', 'details.check shows the step that failed.'),
+  ENDPOINT_IN_USE: entry(
+    'A plan uses the file endpoint, or it holds listed backups.',
+    'Remove the plans, or delete the backups, first.',
+  ),
+  SERVICE_IN_USE: entry(
+    'A plan or a listed backup belongs to the service.',
+    'Remove the plans, and delete the backups, first.',
+  ),
+  TARGET_EXISTS: entry(
+    'The target already has a database of that name.',
+    'Drop or rename it, or restore under another name.',
+  ),
+  SECRET_REQUIRED: entry(
+    'The change sends a stored secret to another place.',
+    'Send the secret again together with the change.',
+  ),
+  TOO_COMPLEX: entry('The operation asks for too much at once.', 'Ask for fewer levels, or smaller pages.'),
+  NOT_YET_AVAILABLE: entry('This is part of the API but not built yet.', 'See the changelog for what is.'),
+  UNAVAILABLE: entry('Something the server needs does not answer right now.', 'Try again in a moment.', true),
+  SLOW_CONSUMER: entry(
+    'The subscriber reads more slowly than events arrive.',
+    'Reconnect with the last position seen.',
+    true,
+  ),
+
+  // Why a job failed.
+  SERVICE_UNREACHABLE: entry('The database server does not answer.', 'Check host, port and firewall.', true),
+  SERVICE_AUTH: entry('The database server refused the login.', 'Check user name and password of the service.'),
+  SERVICE_PRIVILEGE: entry('The database user lacks a privilege.', 'Grant the privileges that the message names.'),
+  TOOL_MISSING: entry('A program that the worker needs is not installed.', 'Install it on the worker.'),
+  TOOL_VERSION: entry(
+    'The dump tool does not fit the server.',
+    'Install the version that the message names on the worker.',
+  ),
+  TOOL_FAILED: entry('The dump or restore tool ended with an error.', 'Read the last lines of the tool.'),
+  EMPTY_DUMP: entry('The dump contains nothing.', 'Check that the databases exist and that the user may see them.'),
+  INCOMPLETE_DUMP: entry(
+    'The dump ended before it was complete.',
+    'Read the last lines of the tool and start the backup again.',
+  ),
+  ENDPOINT_UNREACHABLE: entry(
+    'The object storage does not answer.',
+    'Check the address and that the storage is up.',
+    true,
+  ),
+  ENDPOINT_AUTH: entry('The object storage refused the credentials.', 'Check the Service User of the file endpoint.'),
+  ENDPOINT_NOT_FOUND: entry('The container or folder does not exist.', 'Create it, or correct the file endpoint.'),
+  ENDPOINT_FORBIDDEN: entry(
+    'The credentials may not write to the container.',
+    'Grant write access to the Service User.',
+  ),
+  ENDPOINT_QUOTA: entry(
+    'The quota of the container or account is used up.',
+    'Raise the quota or delete what is not needed.',
+  ),
+  CHECKSUM: entry(
+    'What the storage holds is not what was sent.',
+    'Start the backup again; if it recurs, check the storage.',
+    true,
+  ),
+  STALLED: entry(
+    'Nothing moved for longer than the stall timeout.',
+    'Check the database and the storage for what blocks.',
+    true,
+  ),
+  TIMEOUT: entry('The job took longer than the plan allows.', 'Raise the timeout of the plan.'),
+  WORKER_LOST: entry('The worker that ran the job was lost.', 'Nothing; the job is retried where that is safe.', true),
+  INTERNAL: entry('A defect of Stowage.', 'Report it together with the correlation id.'),
+} as const;
+
+export type ErrorCode = keyof typeof catalogue;
+
+function entry(summary: string, help: string, retriable = false) {
+  return { summary, help, retriable };
+}
+
+export type StowageErrorOptions = {
+  /** Data for programs; part of the API answer, so never a secret. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly help?: string;
+  /** The last lines a tool printed, already cleared of secrets. */
+  readonly toolOutput?: string;
+  /** Overrides the catalogue, for example for a 404 that a storage answers during an outage. */
+  readonly retriable?: boolean;
+  readonly cause?: unknown;
+};
+
+/** An error with a code of the catalogue and one sentence for a person: object, obstacle, way out. */
+export class StowageError extends Error {
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly help: string;
+  readonly retriable: boolean;
+  readonly toolOutput: string | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: StowageErrorOptions = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'StowageError';
+    this.details = options.details ?? {};
+    this.help = options.help ?? catalogue[code].help;
+    this.retriable = options.retriable ?? catalogue[code].retriable;
+    this.toolOutput = options.toolOutput;
+  }
+}
+
+export type FieldProblem = {
+  /** Where in the operation's arguments, for example `input.settings.swift.authUrl`. */
+  readonly path: string;
+  readonly problem: string;
+  readonly hint: string;
+};
+
+/** All problems of an input at once, as the API answers them. The values themselves are never repeated. */
+export function badInput(fields: readonly FieldProblem[]): StowageError {
+  const [first] = fields;
+  const more = fields.length > 1 ? ` (and ${fields.length - 1} more)` : '';
+  const message = first === undefined ? 'The input is not valid.' : `${first.path}: ${first.problem}${more}`;
+  return new StowageError('BAD_INPUT', message, {
+    details: { fields },
+    ...(first === undefined ? {} : { help: first.hint }),
+  });
+}
+
+export function notFound(what: string): StowageError {
+  return new StowageError('NOT_FOUND', `There is no such ${what}.`);
+}
+
+export function notYetAvailable(sentence: string): StowageError {
+  return new StowageError('NOT_YET_AVAILABLE', sentence);
+}

@@ -1,0 +1,60 @@
+import type { EntityManager } from 'typeorm';
+
+export type JobKind = 'BACKUP' | 'RESTORE';
+
+export type QueuedJob = {
+  readonly jobId: string;
+  readonly kind: JobKind;
+  readonly projectId: string;
+  /** The service that is read (backup) or written (restore): at most one lease at a time on each. */
+  readonly serviceId: string;
+  readonly engine: string;
+  readonly dueAt: Date;
+  readonly queuedAt: Date;
+};
+
+/** Held by one worker for one attempt. `attempt` is the fencing token: it rises with every claim. */
+export type Lease = {
+  readonly jobId: string;
+  readonly kind: JobKind;
+  readonly projectId: string;
+  readonly serviceId: string;
+  readonly workerId: string;
+  readonly attempt: number;
+  readonly expiresAt: Date;
+};
+
+/**
+ * What is to be done and who does it, on the clock of the PostgreSQL server. Methods that take a manager belong into
+ * the transaction that appends the matching event.
+ */
+export interface JobQueue {
+  /** Twice is once. */
+  enqueue(manager: EntityManager, job: QueuedJob): Promise<void>;
+  /** The job is over: row and lease go. */
+  remove(manager: EntityManager, jobId: string): Promise<void>;
+  /** Gives the lease back, to be claimed again at `dueAt`. */
+  requeue(manager: EntityManager, lease: Lease, dueAt: Date): Promise<void>;
+  /**
+   * Takes the next job that is due, of an engine and kind given, whose service no other lease is on: restores first,
+   * then projects by turns, then the oldest. SKIP LOCKED. Undefined: nothing to do.
+   */
+  claim(
+    manager: EntityManager,
+    workerId: string,
+    engines: readonly string[],
+    leaseMs: number,
+  ): Promise<Lease | undefined>;
+  /** Locks the lease row until the transaction ends. Lost or expired: throws a StowageError WORKER_LOST. */
+  fence(manager: EntityManager, lease: Lease): Promise<void>;
+  /** Extends by `leaseMs` from now. False: it is lost for good. */
+  renew(lease: Lease, leaseMs: number): Promise<boolean>;
+  /** Leases past their time, locked with SKIP LOCKED until the transaction ends. */
+  expired(manager: EntityManager, limit: number): Promise<readonly Lease[]>;
+  /** Is a worker on it now? Locks the row where there is one, so that cancelling and claiming exclude each other. */
+  holder(manager: EntityManager, jobId: string): Promise<Lease | undefined>;
+  /** Rows without a lease, with their due time, for the reconciler of alarms. */
+  waiting(): Promise<readonly { readonly jobId: string; readonly dueAt: Date }[]>;
+  /** The due time nearest in the future or past among rows without a lease. */
+  nextDue(): Promise<Date | undefined>;
+}
