@@ -18,7 +18,7 @@ module.exports = {
       },
       to: {
         pathNot:
-          '^src/(eventSourcing/(event|decider)|errors|json)\\.ts$|^src/(projects|services|endpoints|plans|jobs|restores)/[a-zA-Z]+\\.ts$',
+          '^src/(eventSourcing/(event|decider|changedFields)|errors|json|check)\\.ts$|^(node:|util$|node_modules/temporal-polyfill/)|^src/(projects|services|endpoints|plans|jobs|restores)/[a-zA-Z]+\\.ts$',
       },
     },
     { name: 'tools-know-no-slices', severity: 'error', from: { path: tools }, to: { path: slices } },

@@ -1,0 +1,140 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Check } from '../check.js';
+import { badInput, notFound, StowageError } from '../errors.js';
+import { changedFields } from '../eventSourcing/changedFields.js';
+import type { Decider } from '../eventSourcing/decider.js';
+
+/** Where backups go, without its secrets: what lies in events and views. */
+export type EndpointSettings =
+  | {
+      readonly kind: 'SWIFT';
+      readonly authUrl: string;
+      readonly container: string;
+      readonly region: string | null;
+      readonly user: SwiftUser;
+    }
+  | { readonly kind: 'FILESYSTEM'; readonly path: string };
+
+export type SwiftUser =
+  | {
+      readonly method: 'SERVICE_USER';
+      readonly username: string;
+      readonly userDomain: string;
+      readonly project: string;
+      readonly projectDomain: string;
+    }
+  | { readonly method: 'V1'; readonly user: string };
+
+export type FileEndpointContent = {
+  readonly name: string;
+  readonly settings: EndpointSettings;
+  /** Empty, or a folder path ending in `/`. */
+  readonly prefix: string;
+  readonly credential: { readonly credentialId: string; readonly credentialVersion: number } | null;
+};
+
+export type FileEndpoint =
+  { readonly status: 'NONE' } | { readonly status: 'ACTIVE' | 'REMOVED'; readonly content: FileEndpointContent };
+
+export type FileEndpointCommand =
+  | {
+      readonly kind: 'CREATE';
+      readonly content: FileEndpointContent;
+      readonly check: Check;
+      readonly at: string;
+    }
+  | {
+      readonly kind: 'UPDATE';
+      readonly content: FileEndpointContent;
+      /** Whether listed backups lie there: then where it points to must not change. */
+      readonly holdsBackups: boolean;
+      readonly at: string;
+    }
+  | { readonly kind: 'RECORD_CHECK'; readonly check: Check }
+  | { readonly kind: 'REMOVE'; readonly at: string };
+
+export type FileEndpointEvent =
+  | {
+      readonly type: 'FileEndpointCreated';
+      readonly data: { readonly content: FileEndpointContent; readonly check: Check; readonly at: string };
+    }
+  | {
+      readonly type: 'FileEndpointUpdated';
+      readonly data: { readonly changes: Partial<FileEndpointContent>; readonly at: string };
+    }
+  | { readonly type: 'FileChecked'; readonly data: { readonly check: Check } }
+  | { readonly type: 'FileEndpointRemoved'; readonly data: { readonly at: string } };
+
+export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpointEvent> = {
+  streamType: 'FileEndpoint',
+  initial: { status: 'NONE' },
+
+  decide(command, state) {
+    if (command.kind === 'CREATE') {
+      if (state.status !== 'NONE') throw new StowageError('CONFLICT', 'The file endpoint exists already.');
+      const { content, check, at } = command;
+      return [{ type: 'FileEndpointCreated', data: { content, check, at } }];
+    }
+    if (state.status === 'NONE') throw notFound('file endpoint');
+    switch (command.kind) {
+      case 'UPDATE': {
+        if (state.status === 'REMOVED') throw removed(state.content.name);
+        refuseMove(state.content, command.content, command.holdsBackups);
+        const changes = changedFields(state.content, command.content);
+        return Object.keys(changes).length === 0
+          ? []
+          : [{ type: 'FileEndpointUpdated', data: { changes, at: command.at } }];
+      }
+      case 'RECORD_CHECK':
+        if (state.status === 'REMOVED') throw removed(state.content.name);
+        return [{ type: 'FileChecked', data: { check: command.check } }];
+      case 'REMOVE':
+        return state.status === 'REMOVED' ? [] : [{ type: 'FileEndpointRemoved', data: { at: command.at } }];
+    }
+  },
+
+  evolve(state, event) {
+    if (event.type === 'FileEndpointCreated') return { status: 'ACTIVE', content: event.data.content };
+    if (state.status === 'NONE') return state;
+    switch (event.type) {
+      case 'FileEndpointUpdated':
+        return { ...state, content: { ...state.content, ...event.data.changes } };
+      case 'FileChecked':
+        return state;
+      case 'FileEndpointRemoved':
+        return { ...state, status: 'REMOVED' };
+    }
+  },
+};
+
+/** What a person recognises: container at region, or folder. */
+export function endpointLocation(settings: EndpointSettings): string {
+  if (settings.kind === 'FILESYSTEM') return settings.path;
+  return settings.region === null ? settings.container : `${settings.container} at ${settings.region}`;
+}
+
+function refuseMove(before: FileEndpointContent, after: FileEndpointContent, holdsBackups: boolean): void {
+  if (before.settings.kind !== after.settings.kind) {
+    throw badInput([
+      {
+        path: 'input.settings',
+        problem: `The file endpoint is of kind ${before.settings.kind} and cannot become another.`,
+        hint: 'Create a new file endpoint of that kind.',
+      },
+    ]);
+  }
+  if (holdsBackups && !isDeepStrictEqual(place(before.settings), place(after.settings))) {
+    throw new StowageError('ENDPOINT_IN_USE', `File endpoint "${before.name}" holds listed backups and cannot move.`, {
+      help: 'Create another file endpoint for the new place, or delete the backups first.',
+    });
+  }
+}
+
+/** The parts that say where the bytes are; changing them would lose the backups that lie there. */
+function place(settings: EndpointSettings): readonly unknown[] {
+  return settings.kind === 'SWIFT' ? [settings.container, settings.region] : [settings.path];
+}
+
+function removed(name: string): StowageError {
+  return new StowageError('CONFLICT', `File endpoint "${name}" was removed.`, { help: 'Create it again.' });
+}

@@ -1,0 +1,24 @@
+import { StowageError } from '../errors.js';
+import type { Decider } from '../eventSourcing/decider.js';
+
+/** The tenant: everything else belongs to exactly one. */
+export type Project = { readonly exists: false } | { readonly exists: true; readonly name: string };
+
+export type ProjectCommand = { readonly kind: 'CREATE'; readonly name: string; readonly at: string };
+
+export type ProjectEvent = {
+  readonly type: 'ProjectCreated';
+  readonly data: { readonly name: string; readonly at: string };
+};
+
+export const project: Decider<Project, ProjectCommand, ProjectEvent> = {
+  streamType: 'Project',
+  initial: { exists: false },
+  decide(command, state) {
+    if (state.exists) throw new StowageError('CONFLICT', `Project "${state.name}" exists already.`);
+    return [{ type: 'ProjectCreated', data: { name: command.name, at: command.at } }];
+  },
+  evolve(_state, event) {
+    return { exists: true, name: event.data.name };
+  },
+};

@@ -1,0 +1,246 @@
+import { notFound, StowageError } from '../errors.js';
+import type { Decider } from '../eventSourcing/decider.js';
+
+/** One executed restore of a Backup Job's data into a Service. */
+export type RestoreJob = { readonly status: 'NONE' } | KnownRestoreJob;
+
+export type KnownRestoreJob =
+  | (Common & { readonly status: 'QUEUED' })
+  | (Common & {
+      readonly status: 'RUNNING';
+      readonly current: RestoreAttempt;
+      /** From here on nothing is retried by itself: the server may still be committing what it was sent. */
+      readonly toolStarted: boolean;
+      readonly cancelRequestedBy: string | null;
+    })
+  | (Common & { readonly status: 'SUCCEEDED' | 'FAILED' | 'CANCELLED' });
+
+type Common = { readonly request: RestoreRequest; readonly attempts: readonly EndedRestoreAttempt[] };
+
+export type RestoreRequest = {
+  readonly backupJobId: string;
+  readonly targetServiceId: string;
+  readonly engine: string;
+  readonly mode: 'AS_NEW';
+  readonly requestedBy: string;
+  readonly queuedAt: string;
+  readonly maxAttempts: number;
+  readonly stallTimeoutMs: number;
+};
+
+export type RestorePhase = 'PREFLIGHT' | 'FETCHING' | 'RESTORING' | 'CHECKING';
+
+export type RestoreError = {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+  readonly toolOutput: string | null;
+  readonly retriable: boolean;
+};
+
+export type RestoreAttempt = { readonly number: number; readonly worker: string; readonly startedAt: string };
+
+export type EndedRestoreAttempt = RestoreAttempt & {
+  readonly finishedAt: string | null;
+  readonly outcome: 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'WORKER_LOST' | 'HANDED_BACK' | null;
+  readonly error: RestoreError | null;
+};
+
+export type RestoreResult = {
+  readonly warnings: readonly string[];
+  readonly differences: readonly {
+    readonly path: string;
+    readonly expected: string | null;
+    readonly actual: string | null;
+  }[];
+};
+
+export type RestoreJobCommand =
+  | { readonly kind: 'QUEUE'; readonly request: RestoreRequest }
+  | { readonly kind: 'START_ATTEMPT'; readonly attempt: RestoreAttempt }
+  | { readonly kind: 'ENTER_PHASE'; readonly attempt: number; readonly phase: RestorePhase; readonly at: string }
+  | { readonly kind: 'START_TOOL'; readonly attempt: number; readonly at: string }
+  | { readonly kind: 'SUCCEED'; readonly attempt: number; readonly result: RestoreResult; readonly at: string }
+  | {
+      readonly kind: 'FAIL_ATTEMPT';
+      readonly attempt: number;
+      readonly outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK';
+      readonly error: RestoreError | null;
+      readonly at: string;
+      readonly retryAt: string;
+    }
+  | { readonly kind: 'REQUEST_CANCEL'; readonly by: string; readonly at: string }
+  | { readonly kind: 'CONFIRM_CANCEL'; readonly attempt: number; readonly at: string };
+
+export type RestoreJobEvent =
+  | { readonly type: 'RestoreQueued'; readonly data: { readonly request: RestoreRequest } }
+  | { readonly type: 'RestoreAttemptStarted'; readonly data: { readonly attempt: RestoreAttempt } }
+  | {
+      readonly type: 'RestorePhaseEntered';
+      readonly data: { readonly attempt: number; readonly phase: RestorePhase; readonly at: string };
+    }
+  | { readonly type: 'RestoreToolStarted'; readonly data: { readonly attempt: number; readonly at: string } }
+  | {
+      readonly type: 'RestoreAttemptEnded';
+      readonly data: {
+        readonly attempt: number;
+        readonly outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK';
+        readonly error: RestoreError | null;
+        readonly at: string;
+        readonly retryAt: string | null;
+      };
+    }
+  | {
+      readonly type: 'RestoreSucceeded';
+      readonly data: { readonly attempt: number; readonly result: RestoreResult; readonly at: string };
+    }
+  | { readonly type: 'RestoreFailed'; readonly data: { readonly error: RestoreError; readonly at: string } }
+  | { readonly type: 'RestoreCancelRequested'; readonly data: { readonly by: string; readonly at: string } }
+  | {
+      readonly type: 'RestoreCancelled';
+      readonly data: {
+        readonly attempt: number | null;
+        readonly by: string;
+        /** Whether statements may have reached the target. */
+        readonly targetTouched: boolean;
+        readonly at: string;
+      };
+    };
+
+export const restoreJob: Decider<RestoreJob, RestoreJobCommand, RestoreJobEvent> = {
+  streamType: 'RestoreJob',
+  initial: { status: 'NONE' },
+  decide,
+  evolve,
+};
+
+function decide(command: RestoreJobCommand, state: RestoreJob): readonly RestoreJobEvent[] {
+  if (command.kind === 'QUEUE') {
+    return state.status === 'NONE' ? [{ type: 'RestoreQueued', data: { request: command.request } }] : [];
+  }
+  if (state.status === 'NONE') throw notFound('restore job');
+  switch (command.kind) {
+    case 'START_ATTEMPT':
+      if (state.status !== 'QUEUED') throw new StowageError('CONFLICT', `The restore job is ${state.status}.`);
+      return [{ type: 'RestoreAttemptStarted', data: { attempt: command.attempt } }];
+    case 'ENTER_PHASE': {
+      runningAttempt(state, command.attempt);
+      const { attempt, phase, at } = command;
+      return [{ type: 'RestorePhaseEntered', data: { attempt, phase, at } }];
+    }
+    case 'START_TOOL': {
+      const running = runningAttempt(state, command.attempt);
+      if (running.toolStarted) return [];
+      return [{ type: 'RestoreToolStarted', data: { attempt: command.attempt, at: command.at } }];
+    }
+    case 'SUCCEED': {
+      runningAttempt(state, command.attempt);
+      const { attempt, result, at } = command;
+      return [{ type: 'RestoreSucceeded', data: { attempt, result, at } }];
+    }
+    case 'FAIL_ATTEMPT':
+      return failAttempt(command, runningAttempt(state, command.attempt));
+    case 'REQUEST_CANCEL':
+      return requestCancel(command, state);
+    case 'CONFIRM_CANCEL': {
+      const running = runningAttempt(state, command.attempt);
+      const { attempt, at } = command;
+      const by = running.cancelRequestedBy ?? 'worker';
+      return [{ type: 'RestoreCancelled', data: { attempt, by, targetTouched: running.toolStarted, at } }];
+    }
+  }
+}
+
+type Running = Extract<KnownRestoreJob, { status: 'RUNNING' }>;
+
+/** The running attempt, if it is the one that speaks: an attempt that lost its lease has no say. */
+function runningAttempt(state: KnownRestoreJob, attempt: number): Running {
+  if (state.status === 'RUNNING' && state.current.number === attempt) return state;
+  throw new StowageError('WORKER_LOST', `Attempt ${attempt} is not the one that runs the restore job any more.`);
+}
+
+function failAttempt(
+  command: Extract<RestoreJobCommand, { kind: 'FAIL_ATTEMPT' }>,
+  state: Running,
+): readonly RestoreJobEvent[] {
+  const { attempt, outcome, error, at } = command;
+  if (state.cancelRequestedBy !== null) {
+    const by = state.cancelRequestedBy;
+    return [{ type: 'RestoreCancelled', data: { attempt, by, targetTouched: state.toolStarted, at } }];
+  }
+  const tries = state.attempts.filter((each) => each.outcome !== 'HANDED_BACK').length;
+  const mayRepeat = outcome === 'HANDED_BACK' || (error?.retriable === true && tries < state.request.maxAttempts);
+  const again = mayRepeat && !state.toolStarted;
+  const ended: RestoreJobEvent = {
+    type: 'RestoreAttemptEnded',
+    data: { attempt, outcome, error, at, retryAt: again ? command.retryAt : null },
+  };
+  if (again) return [ended];
+  if (error === null) throw new StowageError('INTERNAL', 'An attempt that failed must say why.');
+  return [ended, { type: 'RestoreFailed', data: { error, at } }];
+}
+
+function requestCancel(
+  command: Extract<RestoreJobCommand, { kind: 'REQUEST_CANCEL' }>,
+  state: KnownRestoreJob,
+): readonly RestoreJobEvent[] {
+  const { by, at } = command;
+  switch (state.status) {
+    case 'QUEUED':
+      return [{ type: 'RestoreCancelled', data: { attempt: null, by, targetTouched: false, at } }];
+    case 'RUNNING':
+      return state.cancelRequestedBy === null ? [{ type: 'RestoreCancelRequested', data: { by, at } }] : [];
+    case 'CANCELLED':
+      return [];
+    default:
+      throw new StowageError('CONFLICT', `The restore job has ended already: it is ${state.status}.`, {
+        help: 'Only a QUEUED or RUNNING job can be cancelled.',
+      });
+  }
+}
+
+function evolve(state: RestoreJob, event: RestoreJobEvent): RestoreJob {
+  if (event.type === 'RestoreQueued') return { status: 'QUEUED', request: event.data.request, attempts: [] };
+  if (state.status === 'NONE') return state;
+  const { request } = state;
+  switch (event.type) {
+    case 'RestoreAttemptStarted': {
+      const current = event.data.attempt;
+      const attempts = [...state.attempts, { ...current, finishedAt: null, outcome: null, error: null }];
+      return { status: 'RUNNING', request, attempts, current, toolStarted: false, cancelRequestedBy: null };
+    }
+    case 'RestorePhaseEntered':
+      return state;
+    case 'RestoreToolStarted':
+      return state.status === 'RUNNING' ? { ...state, toolStarted: true } : state;
+    case 'RestoreAttemptEnded': {
+      const { attempt, outcome, error, at, retryAt } = event.data;
+      const attempts = endAttempt(state.attempts, attempt, outcome, error, at);
+      if (retryAt !== null) return { status: 'QUEUED', request, attempts };
+      return state.status === 'RUNNING' ? { ...state, attempts } : state;
+    }
+    case 'RestoreSucceeded': {
+      const attempts = endAttempt(state.attempts, event.data.attempt, 'SUCCEEDED', null, event.data.at);
+      return { status: 'SUCCEEDED', request, attempts };
+    }
+    case 'RestoreFailed':
+      return { status: 'FAILED', request, attempts: state.attempts };
+    case 'RestoreCancelRequested':
+      return state.status === 'RUNNING' ? { ...state, cancelRequestedBy: event.data.by } : state;
+    case 'RestoreCancelled': {
+      const { attempt, at } = event.data;
+      const attempts = attempt === null ? state.attempts : endAttempt(state.attempts, attempt, 'CANCELLED', null, at);
+      return { status: 'CANCELLED', request, attempts };
+    }
+  }
+}
+
+function endAttempt(
+  attempts: readonly EndedRestoreAttempt[],
+  number: number,
+  outcome: EndedRestoreAttempt['outcome'],
+  error: RestoreError | null,
+  finishedAt: string,
+): readonly EndedRestoreAttempt[] {
+  return attempts.map((attempt) => (attempt.number === number ? { ...attempt, outcome, error, finishedAt } : attempt));
+}
