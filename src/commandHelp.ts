@@ -1,0 +1,61 @@
+import { defaultOf, settingNames, settings, type Role } from './settings.js';
+
+const exitCodes: Readonly<Record<Role, readonly string[]>> = {
+  up: running(),
+  serve: running(),
+  worker: running(),
+  migrate: ['0   the schema is up to date', '1   it could not be migrated; the log says why', ...mistakes()],
+};
+
+const examples: Readonly<Record<Role, readonly string[]>> = {
+  up: ['stowage up', 'PORT=8080 STOWAGE_DATA=/srv/stowage stowage up'],
+  serve: [
+    'DATABASE_URL=postgres://stowage:…@db/stowage SCHEDULE_STORE_URL=mongodb://schedule/stowage \\\n' +
+      '    STOWAGE_MASTER_KEY_FILE=/run/secrets/master STOWAGE_ADMIN_TOKEN=… HOST=0.0.0.0 stowage serve',
+  ],
+  worker: [
+    'DATABASE_URL=postgres://stowage:…@db/stowage SCHEDULE_STORE_URL=mongodb://schedule/stowage \\\n' +
+      '    STOWAGE_MASTER_KEY_FILE=/run/secrets/master STOWAGE_WORKER_CONCURRENCY=4 stowage worker',
+  ],
+  migrate: ['DATABASE_URL=… MIGRATION_DATABASE_URL=postgres://owner:…@db/stowage stowage migrate'],
+};
+
+/** What stands below the options in a command's --help: the settings it reads, examples and exit codes. */
+export function commandHelp(role: Role): string {
+  return [
+    '',
+    'Settings (environment variables):',
+    ...settingNames(role).map((name) => {
+      const byDefault = defaultOf(name, role);
+      const { meaning, holds } = settings[name];
+      return [
+        `  ${name}  [${byDefault === undefined ? 'required' : `default: ${byDefault}`}]`,
+        ...wrapped(`${meaning} Holds ${holds}.`, 6),
+      ].join('\n');
+    }),
+    '',
+    'Examples:',
+    ...examples[role].map((line) => `  ${line}`),
+    '',
+    'Exit codes:',
+    ...exitCodes[role].map((line) => `  ${line}`),
+  ].join('\n');
+}
+
+function running(): string[] {
+  return ['0   stopped cleanly after SIGTERM or SIGINT', '1   it failed; the log says why', ...mistakes()];
+}
+
+function mistakes(): string[] {
+  return ['64  the command line is wrong', '78  a setting is wrong or missing'];
+}
+
+function wrapped(text: string, indent: number, width = 96): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + word.length >= width) lines.push(' '.repeat(indent) + word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
+}

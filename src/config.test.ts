@@ -1,0 +1,177 @@
+import { describe, expect, test } from '@jest/globals';
+import { inspect } from 'node:util';
+import { ConfigError, readConfig, type Environment, type Surroundings } from './config.js';
+import type { Role } from './settings.js';
+
+const key = Buffer.alloc(32, 7).toString('base64');
+const otherKey = Buffer.alloc(32, 8).toString('base64');
+const token = 'a-token-of-twenty-four-chars';
+const surroundings: Surroundings = {
+  workingFolder: '/work',
+  isRoot: false,
+  readFile: (path) => {
+    if (path === '/keys/good') return `${key}\n${otherKey}\n`;
+    if (path === '/keys/bad') return `${key}\nhunter2\n`;
+    throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+  },
+};
+const serve: Environment = {
+  DATABASE_URL: 'postgres://stowage:hunter2@db:5432/stowage',
+  SCHEDULE_STORE_URL: 'mongodb://a:hunter2@one:27017,two:27017/stowage?replicaSet=rs',
+  STOWAGE_MASTER_KEY: `${key}\n${otherKey}`,
+  STOWAGE_ADMIN_TOKEN: token,
+};
+
+function problemsOf(role: Role, env: Environment): readonly string[] {
+  try {
+    readConfig(role, env, surroundings);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('a configuration', () => {
+  test('of `up` needs no setting at all', () => {
+    expect(readConfig('up', {}, surroundings)).toEqual({
+      role: 'up',
+      logLevel: 'info',
+      stopGraceMs: 30_000,
+      allowedTargets: null,
+      host: '127.0.0.1',
+      port: 4000,
+      publicUrl: null,
+      minIntervalMs: 60_000,
+      singleSignOn: null,
+      dataFolder: '/work/data',
+      databaseUrl: null,
+      migrationDatabaseUrl: null,
+      scheduleStore: { kind: 'postgres' },
+      masterKeys: null,
+      adminToken: null,
+      filesystemRoot: '/work/data/backups',
+      concurrency: 2,
+    });
+  });
+
+  test('of `up` as root keeps its data where another uid can reach it', () => {
+    const config = readConfig('up', {}, { ...surroundings, isRoot: true });
+    expect([config.dataFolder, config.filesystemRoot]).toEqual(['/var/lib/stowage', '/var/lib/stowage/backups']);
+  });
+
+  test('of `serve` holds what was set', () => {
+    const config = readConfig(
+      'serve',
+      {
+        ...serve,
+        HOST: '::1',
+        PORT: '0',
+        STOWAGE_PUBLIC_URL: 'https://b.example/stowage/',
+        STOWAGE_MIN_INTERVAL: 'PT5M',
+      },
+      surroundings,
+    );
+    expect(config).toMatchObject({
+      host: '::1',
+      port: 0,
+      publicUrl: 'https://b.example/stowage',
+      minIntervalMs: 300_000,
+    });
+    expect(config.masterKeys.map((each) => each.reveal())).toEqual([key, otherKey]);
+    expect(config.adminToken.reveal()).toBe(token);
+    expect(config.migrationDatabaseUrl.reveal()).toBe(serve['DATABASE_URL']);
+  });
+
+  test('reads master keys from a file', () => {
+    const { STOWAGE_MASTER_KEY: _, ...rest } = serve;
+    const config = readConfig('worker', { ...rest, STOWAGE_MASTER_KEY_FILE: '/keys/good' }, surroundings);
+    expect(config.masterKeys.map((each) => each.reveal())).toEqual([key, otherKey]);
+  });
+
+  test('never prints a secret', () => {
+    const printed = inspect(readConfig('serve', serve, surroundings), { depth: 9 });
+    expect(printed).toContain('[secret]');
+    for (const secret of ['hunter2', key, token]) expect(printed).not.toContain(secret);
+  });
+
+  test('counts an empty variable as unset', () => {
+    expect(readConfig('up', { PORT: '', STOWAGE_MASTER_KEY_FILE: ' ' }, surroundings).port).toBe(4000);
+  });
+
+  test('tells of everything that is missing at once', () => {
+    const problems = problemsOf('serve', {});
+    expect(problems).toHaveLength(4);
+    for (const name of ['DATABASE_URL', 'SCHEDULE_STORE_URL', 'STOWAGE_MASTER_KEY_FILE', 'STOWAGE_ADMIN_TOKEN']) {
+      expect(problems.filter((problem) => problem.includes(`${name} `))).not.toHaveLength(0);
+    }
+  });
+
+  test('reads only what its role uses', () => {
+    expect(problemsOf('worker', { ...serve, PORT: 'abc' })).toEqual([]);
+    expect(problemsOf('migrate', { DATABASE_URL: 'postgres://db/stowage', SCHEDULE_STORE_URL: '?' })).toEqual([]);
+  });
+});
+
+describe('a wrong setting', () => {
+  const wrongs: readonly (readonly [name: string, value: string, sentence: RegExp])[] = [
+    ['HOST', 'http://x', /^HOST holds "http:\/\/x"\. It should hold a host name/],
+    ['HOST', '--x', /^HOST holds "--x"/],
+    ['PORT', 'abc', /^PORT holds "abc"\. It should hold a port from 0 to 65535/],
+    ['PORT', '65536', /^PORT holds "65536"/],
+    ['PORT', '-1', /^PORT holds "-1"/],
+    ['PORT', '1e3', /^PORT holds "1e3"/],
+    ['STOWAGE_PUBLIC_URL', 'ftp://x', /^STOWAGE_PUBLIC_URL holds "ftp:\/\/x"\. It should hold an http/],
+    ['STOWAGE_PUBLIC_URL', 'https://a:hunter2@x/', /^STOWAGE_PUBLIC_URL holds "https:\/\/\[secret\]@x\/"/],
+    ['STOWAGE_PUBLIC_URL', 'https://x/?a=b', /^STOWAGE_PUBLIC_URL holds/],
+    ['DATABASE_URL', 'mysql://a:hunter2@db/x', /^DATABASE_URL holds a value of 22 characters \(not shown\)/],
+    ['DATABASE_URL', 'hunter2', /^DATABASE_URL holds a value of 7 characters/],
+    ['DATABASE_URL', 'postgres://db', /\(no database is named\)\. It should hold a PostgreSQL URL/],
+    ['MIGRATION_DATABASE_URL', 'hunter2', /^MIGRATION_DATABASE_URL holds a value of 7 characters/],
+    ['SCHEDULE_STORE_URL', 'redis://x', /^SCHEDULE_STORE_URL holds a value of 9 characters/],
+    ['STOWAGE_MASTER_KEY', 'hunter2', /^STOWAGE_MASTER_KEY holds .*\(line 1 is not 32 bytes in base64\)/],
+    ['STOWAGE_MASTER_KEY', `${key}\n${key.slice(4)}`, /\(line 2 is not 32 bytes in base64\)/],
+    ['STOWAGE_MASTER_KEY_FILE', '/keys/good', /^STOWAGE_MASTER_KEY and STOWAGE_MASTER_KEY_FILE are both set/],
+    ['STOWAGE_ADMIN_TOKEN', 'hunter2', /^STOWAGE_ADMIN_TOKEN holds a value of 7 characters \(not shown\)/],
+    ['STOWAGE_ADMIN_TOKEN', 'a token with spaces, a long one', /^STOWAGE_ADMIN_TOKEN holds/],
+    ['STOWAGE_FILESYSTEM_ROOT', 'backups', /^STOWAGE_FILESYSTEM_ROOT holds "backups"\. .* absolute path/],
+    ['STOWAGE_MIN_INTERVAL', '60', /^STOWAGE_MIN_INTERVAL holds "60"\. It should hold an ISO 8601 duration/],
+    ['STOWAGE_MIN_INTERVAL', 'P1M', /^STOWAGE_MIN_INTERVAL/],
+    ['STOWAGE_MIN_INTERVAL', 'PT0S', /^STOWAGE_MIN_INTERVAL/],
+    ['STOWAGE_STOP_GRACE', 'PT2H', /^STOWAGE_STOP_GRACE/],
+    [
+      'STOWAGE_LOG_LEVEL',
+      'loud',
+      /^STOWAGE_LOG_LEVEL holds "loud"\. It should hold one of debug, info, warn, error\.$/,
+    ],
+    ['OIDC_ISSUER', 'http://idp.example', /^OIDC_ISSUER holds/],
+    ['OIDC_CLIENT_SECRET', 'hunter2', /^OIDC_ISSUER is not set/],
+  ];
+  test.each(wrongs)('%s=%j is told in a sentence without its secret', (name, value, sentence) => {
+    const problems = problemsOf('serve', { ...serve, [name]: value });
+    expect(problems.join('\n')).toMatch(sentence);
+    expect(problems.join('\n')).not.toContain('hunter2');
+  });
+
+  test.each([
+    ['0', false],
+    ['1', true],
+    ['64', true],
+    ['65', false],
+    ['2.5', false],
+  ])('STOWAGE_WORKER_CONCURRENCY=%s is accepted: %s', (value, accepted) => {
+    expect(problemsOf('worker', { ...serve, STOWAGE_WORKER_CONCURRENCY: value }).length === 0).toBe(accepted);
+  });
+
+  test('in the master key file names the line or the reason, never the content', () => {
+    const { STOWAGE_MASTER_KEY: _, ...rest } = serve;
+    expect(problemsOf('serve', { ...rest, STOWAGE_MASTER_KEY_FILE: '/keys/bad' })).toEqual([
+      'STOWAGE_MASTER_KEY_FILE holds "/keys/bad" (line 2 is not 32 bytes in base64). It should hold the path of a readable file with one key a line, newest first, each 32 bytes in base64.',
+    ]);
+    expect(problemsOf('serve', { ...rest, STOWAGE_MASTER_KEY_FILE: 'none' })[0]).toContain('cannot be read: ENOENT');
+  });
+
+  test('MIGRATION_DATABASE_URL alone does not fit the embedded server', () => {
+    expect(problemsOf('up', { MIGRATION_DATABASE_URL: 'postgres://db/x' })).toHaveLength(1);
+  });
+});

@@ -1,0 +1,292 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { Secret } from './secret.js';
+import {
+  absolutePath,
+  anyText,
+  bearerToken,
+  duration,
+  hostName,
+  issuerUrl,
+  keyLines,
+  level,
+  postgresUrl,
+  publicUrl,
+  storeUrl,
+  wholeNumber,
+} from './settingChecks.js';
+import { settingNames, settings, type Role, type SettingName } from './settings.js';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+type Common = { readonly logLevel: LogLevel; readonly stopGraceMs: number };
+
+export type StoreConfig = {
+  /** PostgreSQL; a whole URL, secret because of the password inside. */
+  readonly databaseUrl: Secret;
+  /** PostgreSQL as the role that owns the tables. */
+  readonly migrationDatabaseUrl: Secret;
+  readonly scheduleStore: ScheduleStore;
+};
+export type ScheduleStore = { readonly kind: 'postgres' } | { readonly kind: 'mongodb'; readonly url: Secret };
+
+export type ApiConfig = {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Without a slash at the end. Null: the address that the API listens on. */
+  readonly publicUrl: string | null;
+  readonly minIntervalMs: number;
+  readonly singleSignOn: SingleSignOn | null;
+};
+export type SingleSignOn = { readonly issuer: string; readonly clientId: string; readonly clientSecret: Secret };
+
+export type TargetConfig = {
+  /** The list as it was given; null: the role's default. */
+  readonly allowedTargets: string | null;
+};
+
+export type ServeConfig = Common &
+  StoreConfig &
+  ApiConfig &
+  TargetConfig & {
+    readonly role: 'serve';
+    /** 32 bytes each in base64, newest first. */
+    readonly masterKeys: readonly Secret[];
+    readonly adminToken: Secret;
+    /** An absolute path; null: FILESYSTEM endpoints are refused. */
+    readonly filesystemRoot: string | null;
+  };
+
+export type WorkerConfig = Common &
+  StoreConfig &
+  TargetConfig & {
+    readonly role: 'worker';
+    readonly masterKeys: readonly Secret[];
+    readonly filesystemRoot: string | null;
+    readonly concurrency: number;
+  };
+
+export type UpConfig = Common &
+  ApiConfig &
+  TargetConfig & {
+    readonly role: 'up';
+    /** Absolute. */
+    readonly dataFolder: string;
+    /** Null: the embedded server. */
+    readonly databaseUrl: Secret | null;
+    readonly migrationDatabaseUrl: Secret | null;
+    readonly scheduleStore: ScheduleStore;
+    /** Null: made once in the data folder. */
+    readonly masterKeys: readonly Secret[] | null;
+    /** Null: made once in the data folder, and printed. */
+    readonly adminToken: Secret | null;
+    readonly filesystemRoot: string;
+    readonly concurrency: number;
+  };
+
+export type MigrateConfig = { readonly role: 'migrate'; readonly logLevel: LogLevel } & Pick<
+  StoreConfig,
+  'databaseUrl' | 'migrationDatabaseUrl'
+>;
+
+export type ConfigOf = { up: UpConfig; serve: ServeConfig; worker: WorkerConfig; migrate: MigrateConfig };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a configuration depends on besides the environment. */
+export type Surroundings = {
+  readonly workingFolder: string;
+  readonly isRoot: boolean;
+  readonly readFile: (path: string) => string;
+};
+
+/** Everything that is wrong with the settings, one sentence each. */
+export class ConfigError extends Error {
+  /** EX_CONFIG of sysexits.h. */
+  readonly exitCode = 78;
+
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+  }
+}
+
+/**
+ * The settings of a role, checked. An empty variable counts as unset.
+ * @throws ConfigError with all problems at once; it names variables and what they hold, never a secret's value.
+ */
+export function readConfig<R extends Role>(
+  role: R,
+  env: Environment,
+  surroundings: Surroundings = thisMachine(),
+): ConfigOf[R] {
+  const reader = new Reader(role, env, surroundings);
+  const config = configs[role](reader);
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  return config;
+}
+
+function thisMachine(): Surroundings {
+  return {
+    workingFolder: process.cwd(),
+    isRoot: process.getuid?.() === 0,
+    readFile: (path) => readFileSync(path, 'utf8'),
+  };
+}
+
+const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
+  up(reader) {
+    const byDefault = reader.surroundings.isRoot ? '/var/lib/stowage' : 'data';
+    const dataFolder = resolve(reader.surroundings.workingFolder, reader.given('STOWAGE_DATA') ?? byDefault);
+    const databaseUrl = reader.optional('DATABASE_URL', postgresUrl);
+    if (databaseUrl === null && reader.given('MIGRATION_DATABASE_URL') !== undefined) {
+      reader.problems.push(
+        'MIGRATION_DATABASE_URL is set without DATABASE_URL. Set both, or neither for the embedded server.',
+      );
+    }
+    return {
+      role: 'up',
+      ...running(reader),
+      ...api(reader),
+      dataFolder,
+      databaseUrl,
+      migrationDatabaseUrl: reader.optional('MIGRATION_DATABASE_URL', postgresUrl) ?? databaseUrl,
+      scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl, 'postgres'),
+      masterKeys: masterKeys(reader),
+      adminToken: reader.optional('STOWAGE_ADMIN_TOKEN', bearerToken),
+      filesystemRoot: reader.value('STOWAGE_FILESYSTEM_ROOT', absolutePath, resolve(dataFolder, 'backups')),
+      concurrency: reader.value('STOWAGE_WORKER_CONCURRENCY', wholeNumber(1, 64), '2'),
+    };
+  },
+  serve: (reader) => ({
+    role: 'serve',
+    ...running(reader),
+    ...api(reader),
+    ...databases(reader),
+    scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl),
+    masterKeys: demandedMasterKeys(reader),
+    adminToken: reader.value('STOWAGE_ADMIN_TOKEN', bearerToken),
+    filesystemRoot: reader.optional('STOWAGE_FILESYSTEM_ROOT', absolutePath),
+  }),
+  worker: (reader) => ({
+    role: 'worker',
+    ...running(reader),
+    ...databases(reader),
+    scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl),
+    masterKeys: demandedMasterKeys(reader),
+    filesystemRoot: reader.optional('STOWAGE_FILESYSTEM_ROOT', absolutePath),
+    concurrency: reader.value('STOWAGE_WORKER_CONCURRENCY', wholeNumber(1, 64), '2'),
+  }),
+  migrate: (reader) => ({
+    role: 'migrate',
+    logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
+    ...databases(reader),
+  }),
+};
+
+function running(reader: Reader): Common & TargetConfig {
+  return {
+    logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
+    stopGraceMs: reader.value('STOWAGE_STOP_GRACE', duration('PT1S', 'PT1H'), 'PT30S'),
+    allowedTargets: reader.given('STOWAGE_ALLOWED_TARGETS') ?? null,
+  };
+}
+
+function api(reader: Reader): ApiConfig {
+  return {
+    host: reader.value('HOST', hostName, '127.0.0.1'),
+    port: reader.value('PORT', wholeNumber(0, 65_535), '4000'),
+    publicUrl: reader.optional('STOWAGE_PUBLIC_URL', publicUrl),
+    minIntervalMs: reader.value('STOWAGE_MIN_INTERVAL', duration('PT1S', 'P366D'), 'PT60S'),
+    singleSignOn: singleSignOn(reader),
+  };
+}
+
+function databases(reader: Reader): Pick<StoreConfig, 'databaseUrl' | 'migrationDatabaseUrl'> {
+  const databaseUrl = reader.value('DATABASE_URL', postgresUrl);
+  return {
+    databaseUrl,
+    migrationDatabaseUrl: reader.optional('MIGRATION_DATABASE_URL', postgresUrl) ?? databaseUrl,
+  };
+}
+
+function masterKeys(reader: Reader): readonly Secret[] | null {
+  const path = reader.given('STOWAGE_MASTER_KEY_FILE');
+  if (path === undefined) return reader.optional('STOWAGE_MASTER_KEY', keyLines);
+  if (reader.given('STOWAGE_MASTER_KEY') !== undefined) {
+    reader.problems.push('STOWAGE_MASTER_KEY and STOWAGE_MASTER_KEY_FILE are both set. Set one of the two.');
+    return null;
+  }
+  try {
+    const result = keyLines.safeParse(reader.surroundings.readFile(resolve(reader.surroundings.workingFolder, path)));
+    if (result.success) return result.data;
+    reader.problems.push(wrong('STOWAGE_MASTER_KEY_FILE', path, result.error.issues[0]?.message));
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    reader.problems.push(wrong('STOWAGE_MASTER_KEY_FILE', path, `the file cannot be read: ${reason}`));
+  }
+  return null;
+}
+
+function demandedMasterKeys(reader: Reader): readonly Secret[] {
+  const names = ['STOWAGE_MASTER_KEY_FILE', 'STOWAGE_MASTER_KEY'] as const;
+  if (names.every((name) => reader.given(name) === undefined)) {
+    const shapes = names.map((name) => `${name} should hold ${settings[name].holds}`);
+    reader.problems.push(`Neither ${names.join(' nor ')} is set. ${shapes.join('; ')}.`);
+  }
+  return masterKeys(reader) ?? [];
+}
+
+function singleSignOn(reader: Reader): SingleSignOn | null {
+  const names = ['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const;
+  if (names.every((name) => reader.given(name) === undefined)) return null;
+  return {
+    issuer: reader.value('OIDC_ISSUER', issuerUrl),
+    clientId: reader.value('OIDC_CLIENT_ID', anyText),
+    clientSecret: new Secret(reader.value('OIDC_CLIENT_SECRET', anyText)),
+  };
+}
+
+/** Reads one variable after the other and collects what is wrong, so that a person learns of everything at once. */
+class Reader {
+  readonly problems: string[] = [];
+
+  constructor(
+    private readonly role: Role,
+    private readonly env: Environment,
+    readonly surroundings: Surroundings,
+  ) {}
+
+  given(name: SettingName): string | undefined {
+    if (!settingNames(this.role).includes(name))
+      throw new Error(`${this.role} does not read ${name}: see settings.ts.`);
+    const value = this.env[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  optional<T>(name: SettingName, check: z.ZodType<T, string>): T | null {
+    return this.given(name) === undefined ? null : this.value(name, check);
+  }
+
+  value<T>(name: SettingName, check: z.ZodType<T, string>, fallback?: string): T {
+    const value = this.given(name) ?? fallback;
+    if (value === undefined) return this.failed(`${name} is not set. It should hold ${settings[name].holds}.`);
+    const result = check.safeParse(value);
+    return result.success ? result.data : this.failed(wrong(name, value, result.error.issues[0]?.message));
+  }
+
+  /** Nobody sees what this returns: readConfig throws when there is a problem. */
+  private failed(problem: string): never {
+    this.problems.push(problem);
+    return undefined as never;
+  }
+}
+
+function wrong(name: SettingName, value: string, detail = ''): string {
+  const { secret, holds } = settings[name];
+  const withoutPassword = value.replace(/\/\/[^/@]*@/, '//[secret]@');
+  const shown = secret ? `a value of ${value.length} characters (not shown)` : JSON.stringify(withoutPassword);
+  return `${name} holds ${shown}${detail.trim() === '' ? '' : ` (${detail})`}. It should hold ${holds}.`;
+}

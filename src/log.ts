@@ -1,0 +1,35 @@
+import pino, { type DestinationStream, type Logger } from 'pino';
+import type { LogLevel } from './config.js';
+
+export type Log = Logger;
+
+/** How log lines look: one JSON object a line for machines, or text for the person in front of `stowage up`. */
+export type LogFormat = 'json' | 'readable';
+
+/** Paths at which a client or a library could have put a secret that is no `Secret`. */
+const redacted = ['authorization', 'password', 'token', 'secret'].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+
+/** Writes to standard output. A `Secret` reads `[secret]` in it, and so does whatever is called password, token, … */
+export function openLog(format: LogFormat, level: LogLevel, output: DestinationStream = process.stdout): Log {
+  const options = {
+    level,
+    base: format === 'json' ? { pid: process.pid } : null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: redacted, censor: '[secret]' },
+  };
+  return pino(options, format === 'json' ? output : { write: (line) => void output.write(readable(line)) });
+}
+
+/** `12:00:03 warn  The worker "a" is slow  jobId=… ` and the stack of an error below it. */
+function readable(line: string): string {
+  const { level, time, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const fields = Object.entries(rest).map(([name, value]) => `${name}=${inline(value)}`);
+  const head = `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${typeof msg === 'string' ? msg : ''}`;
+  const stack = typeof err === 'object' && err !== null && 'stack' in err ? `\n${String(err.stack)}` : '';
+  return `${[head.trimEnd(), ...fields].join('  ')}${stack}\n`;
+}
+
+function inline(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,89 @@
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import type { LogLevel, ScheduleStore } from './config.js';
+import { parseDuration } from './duration.js';
+import { Secret } from './secret.js';
+
+/** A check that turns text into a value. Only a Refusal's words are shown: other errors may repeat the value. */
+function text<T>(convert: (value: string) => T): z.ZodType<T, string> {
+  return z.string().transform((value, context): T => {
+    try {
+      return convert(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Refusal ? error.message : ' ' });
+      return z.NEVER;
+    }
+  });
+}
+
+class Refusal extends Error {}
+
+function refuse(detail = ' '): never {
+  throw new Refusal(detail);
+}
+
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+export const level = text((value) => levels.find((each) => each === value) ?? refuse());
+
+export const anyText = z.string();
+
+export const wholeNumber = (least: number, most: number) =>
+  text((value) => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
+    return number >= least && number <= most ? number : refuse();
+  });
+
+export const hostName = text((value) =>
+  /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(value) ? value : refuse(),
+);
+
+export const publicUrl = text((value) => {
+  const url = new URL(value);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') refuse();
+  if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') refuse();
+  return url.href.replace(/\/+$/, '');
+});
+
+export const issuerUrl = text((value) => {
+  const url = new URL(value);
+  const local = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  return url.protocol === 'https:' || (url.protocol === 'http:' && local) ? value : refuse();
+});
+
+export const postgresUrl = text((value) => {
+  const url = new URL(value);
+  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') refuse('another scheme');
+  if (url.pathname.length < 2) refuse('no database is named');
+  return new Secret(value);
+});
+
+// No `new URL`: a MongoDB URL may name several hosts with ports.
+export const storeUrl = text((value): ScheduleStore => {
+  if (value === 'postgres') return { kind: 'postgres' };
+  return /^mongodb(\+srv)?:\/\/[^\s/]+/.test(value) ? { kind: 'mongodb', url: new Secret(value) } : refuse();
+});
+
+export const bearerToken = text((value) => (/^[A-Za-z0-9._~+/=-]{24,}$/.test(value) ? new Secret(value) : refuse()));
+
+export const absolutePath = text((value) => (isAbsolute(value) ? resolve(value) : refuse()));
+
+export const keyLines = text((value) => {
+  const lines = value.split('\n').map((line) => line.trim());
+  const keys = lines.filter((line) => line !== '');
+  if (keys.length === 0) refuse('no key is in it');
+  const bad = lines.findIndex((line) => line !== '' && !is32Bytes(line));
+  if (bad >= 0) refuse(`line ${bad + 1} is not 32 bytes in base64`);
+  return keys.map((key) => new Secret(key));
+});
+
+function is32Bytes(base64: string): boolean {
+  return /^[A-Za-z0-9+/]{43}=$/.test(base64) && Buffer.from(base64, 'base64').length === 32;
+}
+
+/** ISO 8601 to milliseconds, within two durations. */
+export const duration = (least: string, most: string) =>
+  text((value) => {
+    const ms = parseDuration(value);
+    const [from, to] = [parseDuration(least), parseDuration(most)];
+    return ms !== undefined && from !== undefined && to !== undefined && ms >= from && ms <= to ? ms : refuse();
+  });

@@ -1,0 +1,172 @@
+/**
+ * Every setting: its name, which commands read it, what it holds, its default and its check. The configuration, the
+ * help of each command and docs/settings.md all come from this table.
+ */
+export type Role = 'up' | 'serve' | 'worker' | 'migrate';
+
+export type Setting = {
+  readonly roles: readonly Role[];
+  readonly meaning: string;
+  /** Completes "… should hold", with the unit where there is one. */
+  readonly holds: string;
+  /** Words for a person; a role that is not listed falls back to `otherwise`, and without that the setting is required. */
+  readonly default: Readonly<Partial<Record<Role | 'otherwise', string>>>;
+  /** Its value is never shown, whatever is wrong with it. */
+  readonly secret: boolean;
+};
+
+const all = ['up', 'serve', 'worker', 'migrate'] as const;
+const running = ['up', 'serve', 'worker'] as const;
+const api = ['up', 'serve'] as const;
+
+export const settings = {
+  HOST: {
+    roles: api,
+    meaning: 'Where the API listens.',
+    holds: 'a host name or an IP address of this machine, without port',
+    default: { otherwise: '127.0.0.1' },
+    secret: false,
+  },
+  PORT: {
+    roles: api,
+    meaning: 'Where the API listens.',
+    holds: 'a port from 0 to 65535 (0: any free one)',
+    default: { otherwise: '4000' },
+    secret: false,
+  },
+  STOWAGE_PUBLIC_URL: {
+    roles: api,
+    meaning: 'What the URLs of dashboards begin with.',
+    holds: 'an http or https URL without query and credentials',
+    default: { otherwise: 'http://HOST:PORT' },
+    secret: false,
+  },
+  STOWAGE_DATA: {
+    roles: ['up'],
+    meaning:
+      'Folder of `stowage up`: embedded PostgreSQL, keys, local backups. As root, PostgreSQL runs under another uid, which must be able to reach the folder (so not below /root).',
+    holds: 'the path of a folder',
+    default: { up: './data, as root /var/lib/stowage' },
+    secret: false,
+  },
+  DATABASE_URL: {
+    roles: all,
+    meaning: 'PostgreSQL, which holds the event log and everything else that must not be lost.',
+    holds: 'a PostgreSQL URL such as postgres://user:password@host:5432/database',
+    default: { up: 'an embedded server in STOWAGE_DATA' },
+    secret: true,
+  },
+  MIGRATION_DATABASE_URL: {
+    roles: all,
+    meaning: 'PostgreSQL as the role that owns the tables; the role of DATABASE_URL then needs far fewer rights.',
+    holds: 'a PostgreSQL URL such as postgres://owner:password@host:5432/database',
+    default: { otherwise: 'DATABASE_URL' },
+    secret: true,
+  },
+  SCHEDULE_STORE_URL: {
+    roles: running,
+    meaning: 'Where Agenda keeps what is due when.',
+    holds: 'a MongoDB URL (mongodb://… or mongodb+srv://…), or the word postgres for tables in DATABASE_URL',
+    default: { up: 'postgres' },
+    secret: true,
+  },
+  STOWAGE_MASTER_KEY_FILE: {
+    roles: running,
+    meaning: 'A file with the keys that encrypt the stored credentials.',
+    holds: 'the path of a readable file with one key a line, newest first, each 32 bytes in base64',
+    default: { up: 'made once in STOWAGE_DATA', otherwise: 'STOWAGE_MASTER_KEY; one of the two is required' },
+    secret: false,
+  },
+  STOWAGE_MASTER_KEY: {
+    roles: running,
+    meaning: 'The keys themselves, for platforms that hand secrets over in the environment.',
+    holds: 'one key a line, newest first, each 32 bytes in base64 (openssl rand -base64 32)',
+    default: { up: 'made once in STOWAGE_DATA', otherwise: 'STOWAGE_MASTER_KEY_FILE; one of the two is required' },
+    secret: true,
+  },
+  STOWAGE_ADMIN_TOKEN: {
+    roles: api,
+    meaning: "The installation's own bearer token, which may do everything.",
+    holds: 'at least 24 characters out of letters, digits and -._~+/= (openssl rand -hex 32)',
+    default: { up: 'made once in STOWAGE_DATA, and printed' },
+    secret: true,
+  },
+  STOWAGE_FILESYSTEM_ROOT: {
+    roles: running,
+    meaning: 'File endpoints of kind FILESYSTEM must lie below this folder; where it is unset that kind is refused.',
+    holds: 'the absolute path of a folder',
+    default: { up: 'STOWAGE_DATA/backups', otherwise: 'unset' },
+    secret: false,
+  },
+  STOWAGE_ALLOWED_TARGETS: {
+    roles: running,
+    meaning: 'Which hosts and networks services and file endpoints may name.',
+    holds: 'host names, *.domains, IP addresses and networks (10.0.0.0/8), separated by commas',
+    default: {
+      up: 'all but link-local and metadata addresses',
+      otherwise: 'all but loopback, link-local and metadata addresses',
+    },
+    secret: false,
+  },
+  STOWAGE_MIN_INTERVAL: {
+    roles: api,
+    meaning: 'The smallest time between two runs of a plan.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT1S to P366D',
+    default: { otherwise: 'PT60S' },
+    secret: false,
+  },
+  STOWAGE_WORKER_CONCURRENCY: {
+    roles: ['up', 'worker'],
+    meaning: 'How many jobs a worker runs at once.',
+    holds: 'a whole number from 1 to 64',
+    default: { otherwise: '2' },
+    secret: false,
+  },
+  STOWAGE_STOP_GRACE: {
+    roles: running,
+    meaning: 'How long a stop may take: requests are finished and jobs handed back before the process ends.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT1S to PT1H',
+    default: { otherwise: 'PT30S' },
+    secret: false,
+  },
+  STOWAGE_LOG_LEVEL: {
+    roles: all,
+    meaning: 'The least severe messages that are written.',
+    holds: 'one of debug, info, warn, error',
+    default: { otherwise: 'info' },
+    secret: false,
+  },
+  OIDC_ISSUER: {
+    roles: api,
+    meaning: 'Single sign-on: the OpenID provider. The three OIDC settings go together.',
+    holds: 'an https URL (http for a provider on this machine)',
+    default: { otherwise: 'off' },
+    secret: false,
+  },
+  OIDC_CLIENT_ID: {
+    roles: api,
+    meaning: 'Single sign-on: this installation at the provider.',
+    holds: 'the client id that the provider gave',
+    default: { otherwise: 'off' },
+    secret: false,
+  },
+  OIDC_CLIENT_SECRET: {
+    roles: api,
+    meaning: 'Single sign-on: the password of that client.',
+    holds: 'the client secret that the provider gave',
+    default: { otherwise: 'off' },
+    secret: true,
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settings;
+
+export function settingNames(role: Role): readonly SettingName[] {
+  return (Object.keys(settings) as SettingName[]).filter((name) => (settings[name] as Setting).roles.includes(role));
+}
+
+/** The default in words; undefined: the setting is required. */
+export function defaultOf(name: SettingName, role: Role): string | undefined {
+  const { default: defaults }: Setting = settings[name];
+  return defaults[role] ?? defaults.otherwise;
+}

@@ -1,0 +1,84 @@
+import type { EventEmitter } from 'node:events';
+import type { Log } from './log.js';
+
+/** A role that runs: `stop` finishes or hands back what it holds and closes everything it opened. */
+export type Running = { stop(): Promise<void> };
+
+/** What a shell reports for a process that a signal ended: 128 + its number. */
+const signals = { SIGTERM: 143, SIGINT: 130 } as const;
+
+/**
+ * Starts a role, waits for SIGTERM or SIGINT, stops it and answers the exit code: 0 after a clean stop, 1 when starting
+ * or stopping failed, when stopping took longer than `graceMs`, or when an error reached nobody; 128 + the signal's
+ * number when a second signal asked to end at once. A signal during the start is obeyed as soon as the start is over.
+ *
+ * `events` is the process: it emits signals, `unhandledRejection` and `uncaughtException`.
+ */
+export async function untilStopped(
+  start: () => Promise<Running>,
+  events: EventEmitter,
+  log: Log,
+  graceMs: number,
+): Promise<number> {
+  const asked = exitCode();
+  const atOnce = exitCode();
+  let stopping = false;
+
+  const onSignal = (signal: keyof typeof signals): void => {
+    if (stopping) return atOnce.resolve(signals[signal]);
+    stopping = true;
+    log.info(`${signal}: stopping. A second signal ends at once.`);
+    asked.resolve(0);
+  };
+  const onLostError = (error: unknown): void => {
+    log.fatal({ err: error }, 'An error reached nobody: a defect of Stowage. Stopping.');
+    if (stopping) return atOnce.resolve(1);
+    stopping = true;
+    asked.resolve(1);
+  };
+  const listeners = [
+    ['SIGTERM', onSignal],
+    ['SIGINT', onSignal],
+    ['unhandledRejection', onLostError],
+    ['uncaughtException', onLostError],
+  ] as const;
+  for (const [name, listener] of listeners) events.on(name, listener);
+
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([atOnce.promise, run()]);
+  } finally {
+    clearTimeout(timer);
+    for (const [name, listener] of listeners) events.off(name, listener);
+  }
+
+  async function run(): Promise<number> {
+    let role: Running;
+    try {
+      role = await start();
+    } catch (error) {
+      log.fatal({ err: error }, 'The start failed.');
+      return 1;
+    }
+    const code = await asked.promise;
+    timer = setTimeout(() => {
+      log.error(`Not stopped within ${graceMs / 1000} s (STOWAGE_STOP_GRACE). Ending anyway.`);
+      atOnce.resolve(1);
+    }, graceMs);
+    try {
+      await role.stop();
+    } catch (error) {
+      log.fatal({ err: error }, 'The stop failed.');
+      return 1;
+    }
+    log.info('Stopped.');
+    return code;
+  }
+}
+
+/** A promise of an exit code that is resolved from outside. */
+function exitCode() {
+  let resolve: (code: number) => void = () => undefined;
+  const promise = new Promise<number>((settle) => (resolve = settle));
+  return { promise, resolve };
+}
