@@ -1,0 +1,130 @@
+import { ArgsType, Field, Int } from 'type-graphql';
+import { badInput } from '../errors.js';
+
+export const defaultPageSize = 50;
+export const largestPageSize = 200;
+
+/** `first` and `after` of every list: `@Args(() => PageArguments) page: PageArguments`. */
+@ArgsType()
+export class PageArguments {
+  @Field(() => Int, { defaultValue: defaultPageSize, description: 'At most 200.' })
+  readonly first!: number;
+
+  @Field(() => String, { nullable: true, description: 'The cursor after which the page begins.' })
+  readonly after?: string | null;
+}
+
+/** A piece of a list, as the resolvers of a connection give it back. */
+export type Page<NodeType> = {
+  readonly edges: readonly { readonly cursor: string; readonly node: NodeType }[];
+  readonly pageInfo: {
+    readonly hasNextPage: boolean;
+    readonly hasPreviousPage: boolean;
+    readonly startCursor: string | null;
+    readonly endCursor: string | null;
+  };
+  readonly countAll: () => Promise<number>;
+};
+
+/** Where a row stands in its list: its sort key as exact text (PostgreSQL's, so `column::text`), and its id. */
+export type Place = { readonly key: string; readonly id: string };
+
+/** A list's order. Its name is part of the cursor, so that a cursor of another order is recognised and refused. */
+export type PageRequest = { readonly size: number; readonly order: string; readonly after: Place | undefined };
+
+/**
+ * Checks what the client sent. Throws BAD_INPUT for `first` below 1 or over 200 and for a cursor that is not one of
+ * this order, both at once.
+ */
+export function pageRequest(page: PageArguments, order: string): PageRequest {
+  const after = page.after === undefined || page.after === null ? undefined : decodeCursor(page.after, order);
+  const problems = [];
+  if (!Number.isInteger(page.first) || page.first < 1 || page.first > largestPageSize) {
+    const hint = `Write a number from 1 to ${largestPageSize}.`;
+    problems.push({ path: 'first', problem: `is not from 1 to ${largestPageSize}`, hint });
+  }
+  if (after === 'NOT_A_CURSOR') {
+    const hint = 'Send endCursor or a cursor of an edge of the same list in the same order.';
+    problems.push({ path: 'after', problem: 'is not a cursor of this list', hint });
+  }
+  if (problems.length > 0 || after === 'NOT_A_CURSOR') throw badInput(problems);
+  return { size: page.first, order, after };
+}
+
+export type KeysetOptions = {
+  /** The SQL expression that the list is sorted by; never null (wrap it in coalesce), never from the client. */
+  readonly column: string;
+  /** Its SQL type, for example `timestamptz`. */
+  readonly type: string;
+  readonly direction: 'ASC' | 'DESC';
+  /** The column that tells apart rows of the same key; default `id`. */
+  readonly idColumn?: string;
+  readonly idType?: string;
+  /** How many parameters the statement has before these. */
+  readonly parametersBefore: number;
+};
+
+/** The pieces of a statement that reads one row more than the page, so that `pageOf` knows whether there is a next one. */
+export function keyset(request: PageRequest, options: KeysetOptions) {
+  const { column, type, direction, parametersBefore, idColumn = 'id', idType = 'uuid' } = options;
+  const next = (offset: number) => `$${parametersBefore + offset}`;
+  const comparison = direction === 'ASC' ? '>' : '<';
+  const { after } = request;
+  return {
+    where:
+      after === undefined
+        ? 'true'
+        : `(${column}, ${idColumn}) ${comparison} (${next(1)}::${type}, ${next(2)}::${idType})`,
+    orderBy: `${column} ${direction}, ${idColumn} ${direction}`,
+    limit: request.size + 1,
+    parameters: after === undefined ? [] : [after.key, after.id],
+  };
+}
+
+/**
+ * Makes a page of at most `size + 1` rows, read in the list's order after the cursor. `countAll` is called only when
+ * the client asks for totalCount.
+ */
+export function pageOf<Row, NodeType>(
+  request: PageRequest,
+  rows: readonly Row[],
+  list: {
+    readonly placeOf: (row: Row) => Place;
+    readonly nodeOf: (row: Row) => NodeType;
+    readonly countAll: () => Promise<number>;
+  },
+): Page<NodeType> {
+  const edges = rows
+    .slice(0, request.size)
+    .map((row) => ({ cursor: encodeCursor(list.placeOf(row), request.order), node: list.nodeOf(row) }));
+  return {
+    edges,
+    pageInfo: {
+      hasNextPage: rows.length > request.size,
+      hasPreviousPage: request.after !== undefined,
+      startCursor: edges.at(0)?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
+    },
+    countAll: list.countAll,
+  };
+}
+
+function encodeCursor(place: Place, order: string): string {
+  return Buffer.from(JSON.stringify([order, place.key, place.id])).toString('base64url');
+}
+
+function decodeCursor(cursor: string, order: string): Place | 'NOT_A_CURSOR' {
+  const parsed = parseJson(Buffer.from(cursor.slice(0, 4096), 'base64url').toString());
+  if (!Array.isArray(parsed)) return 'NOT_A_CURSOR';
+  const [ofOrder, key, id] = parsed as unknown[];
+  if (ofOrder !== order || typeof key !== 'string' || typeof id !== 'string') return 'NOT_A_CURSOR';
+  return { key, id };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,109 @@
+import type { GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema } from 'graphql';
+import { Extensions } from 'type-graphql';
+import { StowageError, notFound } from '../errors.js';
+import type { RequestContext } from './requestContext.js';
+import { hasRole, roles, type Role } from './viewer.js';
+
+/**
+ * What an operation asks of its caller. A role is the role in the project of the thing; SIGNED_IN is any valid token,
+ * INSTALLATION the installation-level token.
+ */
+export type Requirement = Role | 'SIGNED_IN' | 'INSTALLATION';
+
+/**
+ * Declares what an operation asks of its caller. Every Query, Mutation and Subscription carries one, or the schema does
+ * not build.
+ *
+ *     @Mutation(() => BackupJobType)
+ *     @Requires('OPERATOR')
+ *     async cancelBackupJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext, @Info() info: GraphQLResolveInfo) {
+ *       const job = await this.jobs.find(id);
+ *       authorize({ context, info }, job?.projectId, 'backup job');
+ *
+ * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver, which knows whose the
+ * thing is, calls `authorize`; a list is narrowed to `viewer.projectIds()`, a lookup to what `canSee`.
+ */
+export function Requires(requirement: Requirement): MethodDecorator {
+  return Extensions({ requires: requirement });
+}
+
+/** The call of an operation; `subscribe` of a type-graphql Subscription gets one as its argument. */
+export type OperationCall = { readonly context: RequestContext; readonly info: GraphQLResolveInfo };
+
+/**
+ * Passes when the viewer's role in the project is at least the one that the operation declares.
+ * Throws NOT_FOUND when the project is undefined or not visible (the same words for both), FORBIDDEN when the role is
+ * too low. `what` names the thing in the message, for example `backup plan`.
+ */
+export function authorize(
+  call: OperationCall,
+  projectId: string | undefined,
+  what: string,
+): asserts projectId is string {
+  const needed = declaredRequirement(call.info);
+  const role = projectId === undefined ? undefined : call.context.viewer.roleIn(projectId);
+  if (role === undefined) throw notFound(what);
+  if (needed === 'SIGNED_IN' || needed === 'INSTALLATION' || hasRole(role, needed)) return;
+  throw new StowageError(
+    'FORBIDDEN',
+    `${call.info.fieldName} needs the role ${needed} in the project; yours is ${role}.`,
+    {
+      details: { needed, role },
+    },
+  );
+}
+
+/** Whether a lookup may answer a thing of this project. */
+export function canSee(context: RequestContext, projectId: string): boolean {
+  return context.viewer.roleIn(projectId) !== undefined;
+}
+
+/** Enforces SIGNED_IN and INSTALLATION, and fails when an operation declares nothing. Called when the schema is built. */
+export function guardOperations(schema: GraphQLSchema): void {
+  const undeclared: string[] = [];
+  for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {
+    if (type) undeclared.push(...guardFields(type));
+  }
+  if (undeclared.length > 0) {
+    throw new Error(`Operations without @Requires(…): ${undeclared.join(', ')}. Declare who may call them.`);
+  }
+}
+
+function guardFields(type: GraphQLObjectType): string[] {
+  const undeclared: string[] = [];
+  for (const field of Object.values(type.getFields())) {
+    const requirement = field.extensions['requires'];
+    if (!isRequirement(requirement)) {
+      undeclared.push(`${type.name}.${field.name}`);
+      continue;
+    }
+    if (requirement !== 'INSTALLATION') continue;
+    const { resolve, subscribe } = field;
+    if (resolve)
+      field.resolve = (root, args, context: RequestContext, info) => {
+        assertInstallation(context, field.name);
+        return resolve(root, args, context, info);
+      };
+    if (subscribe)
+      field.subscribe = (root, args, context: RequestContext, info) => {
+        assertInstallation(context, field.name);
+        return subscribe(root, args, context, info);
+      };
+  }
+  return undeclared;
+}
+
+function assertInstallation(context: RequestContext, operation: string): void {
+  if (context.viewer.isInstallation) return;
+  throw new StowageError('FORBIDDEN', `${operation} needs the installation-level token.`);
+}
+
+function declaredRequirement(info: GraphQLResolveInfo): Requirement {
+  const requirement = info.parentType.getFields()[info.fieldName]?.extensions['requires'];
+  if (isRequirement(requirement)) return requirement;
+  throw new Error(`${info.fieldName} calls authorize but is no operation that declares @Requires(…).`);
+}
+
+function isRequirement(value: unknown): value is Requirement {
+  return value === 'SIGNED_IN' || value === 'INSTALLATION' || roles.some((role) => role === value);
+}

@@ -1,0 +1,26 @@
+import { GraphQLScalarType } from 'graphql';
+import type { Position } from '../../eventSourcing/event.js';
+import type { Expectation } from './expectation.js';
+
+const expectation: Expectation = {
+  problem: 'is not a position in the log',
+  hint: 'Send back a position that the API gave, as a string of digits.',
+};
+
+const largest = 2n ** 63n - 1n;
+
+/** A `bigint` in code, a decimal string on the wire. */
+export const PositionScalar = new GraphQLScalarType<Position, string>({
+  name: 'Position',
+  description: 'A place in the log, as a decimal string. Store it, and send it back to go on from there.',
+  extensions: { expectation },
+  serialize(value) {
+    if (typeof value !== 'bigint') throw new TypeError('Position holds no bigint.');
+    return value.toString();
+  },
+  parseValue(value) {
+    const digits = typeof value === 'string' && /^(?:0|[1-9]\d{0,18})$/.test(value) ? BigInt(value) : undefined;
+    if (digits === undefined || digits > largest) throw new TypeError(`Position ${expectation.problem}.`);
+    return digits;
+  },
+});
