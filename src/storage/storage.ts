@@ -43,7 +43,13 @@ export type PutOptions = {
 };
 
 /** A piece of an object that can be checked by itself, in order and without gaps. */
-export type StoredSegment = { readonly sizeBytes: number; /** Hex. */ readonly sha256: string };
+export type StoredSegment = {
+  readonly sizeBytes: number;
+  /** Hex. */
+  readonly sha256: string;
+  /** What the storage itself calls this piece, where it stores the pieces one by one: for Swift the MD5, hex. */
+  readonly etag?: string;
+};
 
 export type StoredObject = {
   readonly sizeBytes: number;

@@ -1,0 +1,61 @@
+import type { CheckStep, CheckStepName } from '../check.js';
+import { StowageError, type ErrorCode } from '../errors.js';
+
+/** One step to try; what it returns is what a person reads when it went well. */
+export type StepToTry = { readonly name: CheckStepName; readonly run: (signal: AbortSignal) => Promise<string | null> };
+
+/**
+ * Tries steps in order; those after the first failure are SKIPPED. `timeoutMs` is for all together: the step that it
+ * ends is the failing one. Throws only the signal's reason.
+ */
+export async function trySteps(
+  steps: readonly StepToTry[],
+  limits: { readonly signal: AbortSignal; readonly timeoutMs: number; readonly tooSlow: ErrorCode },
+): Promise<readonly CheckStep[]> {
+  const timeout = AbortSignal.timeout(limits.timeoutMs);
+  const signal = AbortSignal.any([limits.signal, timeout]);
+  const results: CheckStep[] = [];
+  let failed = false;
+  for (const step of steps) {
+    if (failed) {
+      results.push({ name: step.name, status: 'SKIPPED', tookMs: null, code: null, message: null, hint: null });
+      continue;
+    }
+    const began = performance.now();
+    const tookMs = () => Math.round(performance.now() - began);
+    try {
+      signal.throwIfAborted();
+      const message = await step.run(signal);
+      results.push({ name: step.name, status: 'OK', tookMs: tookMs(), code: null, message, hint: null });
+    } catch (error) {
+      limits.signal.throwIfAborted();
+      failed = true;
+      const why = timeout.aborted ? tookTooLong(limits) : asStowageError(error);
+      results.push({
+        name: step.name,
+        status: 'FAILED',
+        tookMs: tookMs(),
+        code: why.code,
+        message: why.message,
+        hint: why.help,
+      });
+    }
+  }
+  return results;
+}
+
+function tookTooLong(limits: { readonly timeoutMs: number; readonly tooSlow: ErrorCode }): StowageError {
+  const seconds = Math.round(limits.timeoutMs / 100) / 10;
+  return new StowageError(
+    limits.tooSlow,
+    `This step was still waiting when the ${seconds} s for the check were over.`,
+    {
+      help: 'Check that a firewall does not swallow the connection, and that the storage answers others.',
+    },
+  );
+}
+
+function asStowageError(error: unknown): StowageError {
+  if (error instanceof StowageError) return error;
+  return new StowageError('INTERNAL', 'The step ended with an error that Stowage does not know.', { cause: error });
+}
