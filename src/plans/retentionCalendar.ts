@@ -1,0 +1,45 @@
+import { Temporal } from 'temporal-polyfill';
+import type { AgeStyle, GfsLevel } from './retentionPolicy.js';
+
+const hourMs = 3_600_000;
+
+/**
+ * The first instant at which a backup is no longer younger than `period` of the unit.
+ *
+ * Hours, days and weeks are exact spans (a day is 24 hours, also where the clocks change). Months go by the calendar in
+ * the zone: the same day of the month at the same local time, or the month's last day where it has no such day
+ * (31 January and one month is 28 or 29 February). A local time that the clocks skip moves past the gap; of one that
+ * occurs twice the first counts.
+ */
+export function endOfAge(startedAt: Date, style: AgeStyle, period: number, timeZone: string): Date {
+  switch (style) {
+    case 'HOURS':
+      return new Date(startedAt.getTime() + period * hourMs);
+    case 'DAYS':
+      return new Date(startedAt.getTime() + period * 24 * hourMs);
+    case 'WEEKS':
+      return new Date(startedAt.getTime() + period * 7 * 24 * hourMs);
+    case 'MONTHS':
+      return new Date(inZone(startedAt, timeZone).add({ months: period }).epochMilliseconds);
+  }
+}
+
+/**
+ * The hour, day, week, month and year that an instant lies in, in the zone; equal text means the same bucket. Weeks
+ * begin on Monday (ISO 8601). An hour that the clocks repeat makes two buckets: two hours really passed.
+ */
+export function bucketsOf(instant: Date, timeZone: string): Readonly<Record<GfsLevel, string>> {
+  const local = inZone(instant, timeZone);
+  const date = local.toPlainDate();
+  return {
+    hourly: `${date.toString()}T${local.hour}${local.offset}`,
+    daily: date.toString(),
+    weekly: date.subtract({ days: date.dayOfWeek - 1 }).toString(),
+    monthly: date.toPlainYearMonth().toString(),
+    yearly: String(date.year),
+  };
+}
+
+function inZone(instant: Date, timeZone: string): Temporal.ZonedDateTime {
+  return Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(timeZone);
+}
