@@ -62,7 +62,7 @@ export type FileEndpointEvent =
       readonly type: 'FileEndpointUpdated';
       readonly data: { readonly changes: Partial<FileEndpointContent>; readonly at: string };
     }
-  | { readonly type: 'FileChecked'; readonly data: { readonly check: Check } }
+  | { readonly type: 'FileEndpointChecked'; readonly data: { readonly check: Check } }
   | { readonly type: 'FileEndpointRemoved'; readonly data: { readonly at: string } };
 
 export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpointEvent> = {
@@ -87,7 +87,7 @@ export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpoi
       }
       case 'RECORD_CHECK':
         if (state.status === 'REMOVED') throw removed(state.content.name);
-        return [{ type: 'FileChecked', data: { check: command.check } }];
+        return [{ type: 'FileEndpointChecked', data: { check: command.check } }];
       case 'REMOVE':
         return state.status === 'REMOVED' ? [] : [{ type: 'FileEndpointRemoved', data: { at: command.at } }];
     }
@@ -99,7 +99,7 @@ export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpoi
     switch (event.type) {
       case 'FileEndpointUpdated':
         return { ...state, content: { ...state.content, ...event.data.changes } };
-      case 'FileChecked':
+      case 'FileEndpointChecked':
         return state;
       case 'FileEndpointRemoved':
         return { ...state, status: 'REMOVED' };

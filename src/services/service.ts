@@ -47,7 +47,7 @@ export type ServiceEvent =
       readonly type: 'ServiceUpdated';
       readonly data: { readonly changes: Partial<ServiceSettings>; readonly at: string };
     }
-  | { readonly type: 'Checked'; readonly data: { readonly check: Check } }
+  | { readonly type: 'ServiceChecked'; readonly data: { readonly check: Check } }
   | { readonly type: 'ServiceRemoved'; readonly data: { readonly at: string } };
 
 export const service: Decider<Service, ServiceCommand, ServiceEvent> = {
@@ -69,7 +69,7 @@ export const service: Decider<Service, ServiceCommand, ServiceEvent> = {
       }
       case 'RECORD_CHECK':
         if (state.status === 'REMOVED') throw removed(state.settings.name);
-        return [{ type: 'Checked', data: { check: command.check } }];
+        return [{ type: 'ServiceChecked', data: { check: command.check } }];
       case 'REMOVE':
         return state.status === 'REMOVED' ? [] : [{ type: 'ServiceRemoved', data: { at: command.at } }];
     }
@@ -84,7 +84,7 @@ export const service: Decider<Service, ServiceCommand, ServiceEvent> = {
     switch (event.type) {
       case 'ServiceUpdated':
         return { ...state, settings: { ...state.settings, ...event.data.changes } };
-      case 'Checked':
+      case 'ServiceChecked':
         return state;
       case 'ServiceRemoved':
         return { ...state, status: 'REMOVED' };

@@ -1,0 +1,17 @@
+import type { EntitySchema } from 'typeorm';
+import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
+import { BackupJobTable } from '../jobs/backupJobView.js';
+import { BackupPlanTable } from '../plans/backupPlanView.js';
+import { ProjectTable } from '../projects/projectView.js';
+import { RestoreJobTable } from '../restores/restoreJobView.js';
+import { ServiceTable } from '../services/serviceView.js';
+
+/** The rows of every read model. A slice's view adds its own here, and its table to a migration. */
+export const entities = [
+  ProjectTable,
+  ServiceTable,
+  FileEndpointTable,
+  BackupPlanTable,
+  BackupJobTable,
+  RestoreJobTable,
+] as unknown as readonly EntitySchema[];

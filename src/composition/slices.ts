@@ -1,0 +1,27 @@
+import { fileEndpoint } from '../endpoints/fileEndpoint.js';
+import { fileEndpointProjection } from '../endpoints/fileEndpointView.js';
+import type { AnyDecider } from '../eventSourcing/decider.js';
+import type { Projection } from '../eventSourcing/projection.js';
+import { backupJob } from '../jobs/backupJob.js';
+import { backupJobProjection } from '../jobs/backupJobView.js';
+import { backupPlan } from '../plans/backupPlan.js';
+import { backupPlanProjection } from '../plans/backupPlanView.js';
+import { project } from '../projects/project.js';
+import { projectProjection } from '../projects/projectView.js';
+import { restoreJob } from '../restores/restoreJob.js';
+import { restoreJobProjection } from '../restores/restoreJobView.js';
+import { service } from '../services/service.js';
+import { serviceProjection } from '../services/serviceView.js';
+
+/** Every concept that has streams: whoever reads the log upcasts with these. */
+export const deciders: readonly AnyDecider[] = [project, service, fileEndpoint, backupPlan, backupJob, restoreJob];
+
+/** Every read model, in the order in which one event reaches them. */
+export const projections: readonly Projection[] = [
+  projectProjection,
+  serviceProjection,
+  fileEndpointProjection,
+  backupPlanProjection,
+  backupJobProjection,
+  restoreJobProjection,
+];

@@ -1,0 +1,154 @@
+import { EntitySchema } from 'typeorm';
+import type { StreamEvent } from '../eventSourcing/event.js';
+import type { Projection } from '../eventSourcing/projection.js';
+import type {
+  EndedRestoreAttempt,
+  RestoreError,
+  RestoreJobEvent,
+  RestorePhase,
+  RestoreRequest,
+  RestoreResult,
+} from './restoreJob.js';
+
+export type RestoreJobRow = Omit<RestoreRequest, 'queuedAt'> & {
+  readonly id: string;
+  readonly projectId: string;
+  readonly queuedAt: Date;
+  readonly status: 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+  readonly phase: RestorePhase | null;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly retryAt: Date | null;
+  readonly toolStarted: boolean;
+  readonly cancelRequestedBy: string | null;
+  readonly error: RestoreError | null;
+  readonly attempt: number;
+  readonly attempts: readonly EndedRestoreAttempt[];
+  readonly warnings: readonly string[];
+  readonly differences: RestoreResult['differences'] | null;
+  readonly version: number;
+};
+
+export const RestoreJobTable = new EntitySchema<RestoreJobRow>({
+  name: 'restore_jobs',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    projectId: { name: 'project_id', type: 'uuid' },
+    backupJobId: { name: 'backup_job_id', type: 'uuid' },
+    targetServiceId: { name: 'target_service_id', type: 'uuid' },
+    engine: { type: 'text' },
+    mode: { type: 'text' },
+    requestedBy: { name: 'requested_by', type: 'text' },
+    queuedAt: { name: 'queued_at', type: 'timestamptz' },
+    maxAttempts: { name: 'max_attempts', type: 'int' },
+    stallTimeoutMs: { name: 'stall_timeout_ms', type: 'double precision' },
+    status: { type: 'text' },
+    phase: { type: 'text', nullable: true },
+    startedAt: { name: 'started_at', type: 'timestamptz', nullable: true },
+    finishedAt: { name: 'finished_at', type: 'timestamptz', nullable: true },
+    retryAt: { name: 'retry_at', type: 'timestamptz', nullable: true },
+    toolStarted: { name: 'tool_started', type: 'boolean' },
+    cancelRequestedBy: { name: 'cancel_requested_by', type: 'text', nullable: true },
+    error: { type: 'jsonb', nullable: true },
+    attempt: { type: 'int' },
+    attempts: { type: 'jsonb' },
+    warnings: { type: 'jsonb' },
+    differences: { type: 'jsonb', nullable: true },
+    version: { type: 'int' },
+  },
+});
+
+export const restoreJobProjection: Projection = {
+  name: 'restore_jobs',
+  tables: ['restore_jobs'],
+  streamTypes: ['RestoreJob'],
+  async apply(event, manager) {
+    const jobEvent = event as StreamEvent<RestoreJobEvent>;
+    const { streamId: id, projectId, version } = jobEvent;
+    if (jobEvent.type === 'RestoreQueued') {
+      const { request } = jobEvent.data;
+      await manager.insert(RestoreJobTable, {
+        id,
+        projectId,
+        ...request,
+        queuedAt: new Date(request.queuedAt),
+        status: 'QUEUED',
+        toolStarted: false,
+        attempt: 0,
+        attempts: [],
+        warnings: [],
+        version,
+      });
+      return;
+    }
+    const row = await manager.findOneByOrFail(RestoreJobTable, { id });
+    await manager.update(RestoreJobTable, { id }, { ...changed(row, jobEvent), version });
+  },
+};
+
+function changed(
+  row: RestoreJobRow,
+  event: Exclude<RestoreJobEvent, { type: 'RestoreQueued' }>,
+): Partial<RestoreJobRow> {
+  switch (event.type) {
+    case 'RestoreAttemptStarted': {
+      const { attempt } = event.data;
+      return {
+        status: 'RUNNING',
+        phase: 'PREFLIGHT',
+        attempt: attempt.number,
+        attempts: [...row.attempts, { ...attempt, finishedAt: null, outcome: null, error: null }],
+        startedAt: new Date(attempt.startedAt),
+        retryAt: null,
+        error: null,
+      };
+    }
+    case 'RestorePhaseEntered':
+      return { phase: event.data.phase };
+    case 'RestoreToolStarted':
+      return { toolStarted: true };
+    case 'RestoreAttemptEnded': {
+      const { attempt, outcome, error, at, retryAt } = event.data;
+      return {
+        attempts: ended(row, attempt, { outcome, error, finishedAt: at }),
+        phase: null,
+        error,
+        ...(retryAt === null ? {} : { status: 'QUEUED', retryAt: new Date(retryAt), startedAt: null }),
+      };
+    }
+    case 'RestoreSucceeded': {
+      const { attempt, result, at } = event.data;
+      return {
+        ...result,
+        status: 'SUCCEEDED',
+        phase: null,
+        attempts: ended(row, attempt, { outcome: 'SUCCEEDED', error: null, finishedAt: at }),
+        finishedAt: new Date(at),
+      };
+    }
+    case 'RestoreFailed':
+      return { status: 'FAILED', phase: null, error: event.data.error, finishedAt: new Date(event.data.at) };
+    case 'RestoreCancelRequested':
+      return { cancelRequestedBy: event.data.by };
+    case 'RestoreCancelled': {
+      const { attempt, by, at } = event.data;
+      const outcome = { outcome: 'CANCELLED', error: null, finishedAt: at } as const;
+      return {
+        status: 'CANCELLED',
+        phase: null,
+        cancelRequestedBy: by,
+        finishedAt: new Date(at),
+        retryAt: null,
+        ...(attempt === null ? {} : { attempts: ended(row, attempt, outcome) }),
+      };
+    }
+  }
+}
+
+function ended(
+  row: RestoreJobRow,
+  number: number,
+  end: Pick<EndedRestoreAttempt, 'outcome' | 'error' | 'finishedAt'>,
+): readonly EndedRestoreAttempt[] {
+  return row.attempts.map((attempt) => (attempt.number === number ? { ...attempt, ...end } : attempt));
+}

@@ -1,0 +1,72 @@
+import { EntitySchema } from 'typeorm';
+import type { Check } from '../check.js';
+import type { StreamEvent } from '../eventSourcing/event.js';
+import type { Projection } from '../eventSourcing/projection.js';
+import type { ServiceEvent, ServiceIdentity, ServiceSettings } from './service.js';
+
+export type ServiceRow = ServiceIdentity &
+  ServiceSettings & {
+    readonly id: string;
+    readonly projectId: string;
+    readonly lastCheck: Check | null;
+    readonly createdAt: Date;
+    readonly removedAt: Date | null;
+    readonly version: number;
+  };
+
+export const ServiceTable = new EntitySchema<ServiceRow>({
+  name: 'services',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    projectId: { name: 'project_id', type: 'uuid' },
+    engine: { type: 'text' },
+    instanceId: { name: 'instance_id', type: 'text' },
+    name: { type: 'text' },
+    host: { type: 'text' },
+    port: { type: 'int' },
+    username: { type: 'text', nullable: true },
+    credential: { type: 'jsonb', nullable: true },
+    databases: { type: 'jsonb', nullable: true },
+    tls: { type: 'jsonb' },
+    authSource: { name: 'auth_source', type: 'text', nullable: true },
+    recoveryPointObjectiveMs: { name: 'recovery_point_objective_ms', type: 'double precision', nullable: true },
+    lastCheck: { name: 'last_check', type: 'jsonb', nullable: true },
+    createdAt: { name: 'created_at', type: 'timestamptz' },
+    removedAt: { name: 'removed_at', type: 'timestamptz', nullable: true },
+    version: { type: 'int' },
+  },
+});
+
+export const serviceProjection: Projection = {
+  name: 'services',
+  tables: ['services'],
+  streamTypes: ['Service'],
+  async apply(event, manager) {
+    const { streamId: id, projectId, version, type, data } = event as StreamEvent<ServiceEvent>;
+    switch (type) {
+      case 'ServiceRegistered': {
+        const { engine, instanceId, settings, at } = data;
+        await manager.insert(ServiceTable, {
+          id,
+          projectId,
+          engine,
+          instanceId,
+          ...settings,
+          lastCheck: null,
+          createdAt: new Date(at),
+          removedAt: null,
+          version,
+        });
+        return;
+      }
+      case 'ServiceUpdated':
+        await manager.update(ServiceTable, { id }, { ...data.changes, version });
+        return;
+      case 'ServiceChecked':
+        await manager.update(ServiceTable, { id }, { lastCheck: data.check, version });
+        return;
+      case 'ServiceRemoved':
+        await manager.update(ServiceTable, { id }, { removedAt: new Date(data.at), version });
+    }
+  },
+};
