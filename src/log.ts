@@ -18,7 +18,7 @@ export function openLog(format: LogFormat, level: LogLevel, output: DestinationS
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: redacted, censor: '[secret]' },
   };
-  return pino(options, format === 'json' ? output : { write: (line) => void output.write(readable(line)) });
+  return pino(options, format === 'json' ? output : { write: (line) => output.write(readable(line)) });
 }
 
 /** `12:00:03 warn  The worker "a" is slow  jobId=… ` and the stack of an error below it. */

@@ -16,7 +16,7 @@ const signals = { SIGTERM: 143, SIGINT: 130 } as const;
  */
 export async function untilStopped(
   start: () => Promise<Running>,
-  events: EventEmitter,
+  events: Pick<EventEmitter, 'on' | 'off'>,
   log: Log,
   graceMs: number,
 ): Promise<number> {
@@ -25,16 +25,18 @@ export async function untilStopped(
   let stopping = false;
 
   const onSignal = (signal: keyof typeof signals): void => {
-    if (stopping) return atOnce.resolve(signals[signal]);
+    if (stopping) {
+      atOnce.resolve(signals[signal]);
+      return;
+    }
     stopping = true;
     log.info(`${signal}: stopping. A second signal ends at once.`);
     asked.resolve(0);
   };
   const onLostError = (error: unknown): void => {
     log.fatal({ err: error }, 'An error reached nobody: a defect of Stowage. Stopping.');
-    if (stopping) return atOnce.resolve(1);
+    (stopping ? atOnce : asked).resolve(1);
     stopping = true;
-    asked.resolve(1);
   };
   const listeners = [
     ['SIGTERM', onSignal],

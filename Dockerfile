@@ -1,0 +1,35 @@
+# Stowage in one image: `docker run … stowage serve` (the default), `worker`, `migrate` or `up`. See docs/settings.md.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /stowage
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ormconfig.ts ./
+COPY migrations ./migrations
+COPY src ./src
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+
+FROM node:24-bookworm-slim
+# The tools that dump and restore; util-linux has the setpriv that ends a tool together with its worker.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates mariadb-client tini util-linux zstd \
+ && rm -rf /var/lib/apt/lists/* \
+ && mariadb-dump --version && mariadb --version && zstd --version && setpriv --version \
+ && mkdir -p /var/lib/stowage \
+ && chown node:node /var/lib/stowage
+WORKDIR /stowage
+COPY --from=build /stowage/package.json ./
+COPY --from=build /stowage/node_modules ./node_modules
+COPY --from=build /stowage/dist ./dist
+COPY LICENSE ./
+RUN ln -s /stowage/dist/src/main.js /usr/local/bin/stowage && chmod 755 /stowage/dist/src/main.js
+
+USER node
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 STOWAGE_DATA=/var/lib/stowage
+EXPOSE 4000
+STOPSIGNAL SIGTERM
+# For the API. A worker listens nowhere: run it with --no-healthcheck, its lease is its sign of life.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["tini", "--", "stowage"]
+CMD ["serve"]

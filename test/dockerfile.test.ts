@@ -1,0 +1,113 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { Script } from 'node:vm';
+import { describe, expect, test } from '@jest/globals';
+import { readConfig } from '../src/config.js';
+import { commandsRun, copies, isIgnored, of, packagesInstalled, parseDockerfile } from './fixtures/dockerfile.js';
+
+// No image is built here: what can go wrong when one is built is looked for in the files.
+const root = new URL('../', import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+const stages = parseDockerfile(read('Dockerfile'));
+const dockerignore = read('.dockerignore');
+const final = stages.at(-1);
+
+/** What node:24-bookworm-slim brings: Debian's essential packages, Node and npm. Only what is used here. */
+const inBaseImage = ['apt-get', 'chmod', 'chown', 'ln', 'mkdir', 'node', 'npm', 'rm'];
+/** Which Debian 12 package brings a program, for those that the program or the Dockerfile starts. */
+const packageOf: Readonly<Record<string, string>> = {
+  tini: 'tini',
+  setpriv: 'util-linux',
+  zstd: 'zstd',
+  mariadb: 'mariadb-client',
+  'mariadb-dump': 'mariadb-client',
+};
+
+describe('the image', () => {
+  test('is built in stages from a Debian with Node 24', () => {
+    expect(stages.length).toBeGreaterThan(1);
+    expect(new Set(stages.map((stage) => stage.image))).toEqual(new Set(['node:24-bookworm-slim']));
+  });
+
+  test('copies only what exists and is not kept out by .dockerignore', () => {
+    const sources = stages.flatMap((stage) => copies(stage)).filter((each) => each.from === undefined);
+    const paths = sources.flatMap((each) => each.sources).map((path) => path.replace(/^\.\//, ''));
+    expect(paths).toContain('package-lock.json');
+    expect(paths.filter((path) => !existsSync(new URL(path, root)))).toEqual([]);
+    expect(paths.filter((path) => isIgnored(path, dockerignore))).toEqual([]);
+  });
+
+  test('takes from another stage only what was put there', () => {
+    const build = stages.find((stage) => stage.name === 'build');
+    if (build === undefined) throw new Error('no stage is called build');
+    const made = [
+      ...copies(build).flatMap((each) => each.sources.map((source) => source.replace(/^\.\//, ''))),
+      'node_modules', // npm ci
+      'dist', // npm run build
+    ];
+    const taken = copies(final ?? build).filter((each) => each.from === 'build');
+    expect(taken.length).toBeGreaterThan(0);
+    for (const path of taken.flatMap((each) => each.sources)) {
+      expect(made).toContain(path.replace('/stowage/', ''));
+    }
+  });
+
+  test('has every program that it starts, from its base or from a package that it installs', () => {
+    for (const stage of stages) {
+      const packages = packagesInstalled(stage);
+      const unknown = commandsRun(stage).filter(
+        (command) => !inBaseImage.includes(command) && !packages.includes(packageOf[command] ?? ''),
+      );
+      expect(unknown).toEqual([]);
+    }
+  });
+
+  test('has every tool that a worker needs', () => {
+    const packages = packagesInstalled(final ?? { image: '', name: undefined, instructions: [] });
+    for (const tool of ['mariadb-dump', 'mariadb', 'zstd', 'setpriv', 'tini']) {
+      expect(packages).toContain(packageOf[tool]);
+    }
+  });
+
+  test('gives the compiler everything that the build reads', () => {
+    const { include } = JSON.parse(read('tsconfig.build.json')) as { include: string[] };
+    const copied = stages
+      .flatMap((stage) => copies(stage))
+      .flatMap((each) => each.sources.map((path) => path.replace(/^\.\//, '')));
+    expect(include.filter((path) => existsSync(new URL(path, root)) && !copied.includes(path))).toEqual([]);
+  });
+
+  test('does not run as root, and has an init as its first process', () => {
+    expect(of(final, 'USER')).toEqual(['node']);
+    expect(JSON.parse(of(final, 'ENTRYPOINT')[0] ?? '[]')).toEqual(['tini', '--', 'stowage']);
+    expect(JSON.parse(of(final, 'CMD')[0] ?? '[]')).toEqual(['serve']);
+  });
+
+  test('installs `stowage` where package.json says the program is', () => {
+    const { bin } = JSON.parse(read('package.json')) as { bin: { stowage: string } };
+    expect(of(final, 'RUN').join('\n')).toContain(`ln -s /stowage/${bin.stowage} /usr/local/bin/stowage`);
+  });
+
+  test('asks /healthz for its health with nothing but node', () => {
+    const check = of(final, 'HEALTHCHECK')[0] ?? '';
+    const [program, flag, script] = JSON.parse(check.slice(check.indexOf('[', check.indexOf('CMD')))) as string[];
+    expect([program, flag]).toEqual(['node', '-e']);
+    expect(script).toContain('/healthz');
+    expect(() => new Script(script ?? '')).not.toThrow();
+  });
+
+  test('sets only settings that exist, to values that pass their check', () => {
+    const pairs = of(final, 'ENV').flatMap((text) =>
+      text.split(' ').map((pair) => pair.split('=') as [string, string]),
+    );
+    const env = Object.fromEntries(pairs);
+    expect(readConfig('up', env)).toMatchObject({ host: '0.0.0.0', port: 4000, dataFolder: '/var/lib/stowage' });
+  });
+
+  test('holds no test, no secret and no data of the machine that builds it', () => {
+    for (const path of ['.env', '.git', 'data', 'node_modules', 'dist', 'test', 'src/config.test.ts']) {
+      expect([path, isIgnored(path, dockerignore)]).toEqual([path, true]);
+    }
+    expect(isIgnored('src/main.ts', dockerignore)).toBe(false);
+    expect(readdirSync(root)).toContain('LICENSE');
+  });
+});
