@@ -38,7 +38,7 @@ describe('a configuration', () => {
       role: 'up',
       logLevel: 'info',
       stopGraceMs: 30_000,
-      allowedTargets: null,
+      allowedTargets: { allows: expect.any(Function), allowsHost: expect.any(Function) },
       host: '127.0.0.1',
       port: 4000,
       publicUrl: null,
@@ -113,6 +113,20 @@ describe('a configuration', () => {
   });
 });
 
+describe('the targets that may be named', () => {
+  test('are this machine as well with `up`, and not with `serve`', () => {
+    expect(readConfig('up', {}, surroundings).allowedTargets.allows('127.0.0.1')).toBe(true);
+    expect(readConfig('serve', serve, surroundings).allowedTargets.allows('127.0.0.1')).toBe(false);
+    expect(readConfig('serve', serve, surroundings).allowedTargets.allows('10.0.0.1')).toBe(true);
+  });
+
+  test('are those of the list when there is one', () => {
+    const env = { ...serve, STOWAGE_ALLOWED_TARGETS: '10.1.0.0/16' };
+    const { allowedTargets } = readConfig('worker', env, surroundings);
+    expect([allowedTargets.allows('10.1.2.3'), allowedTargets.allows('10.2.2.3')]).toEqual([true, false]);
+  });
+});
+
 describe('a wrong setting', () => {
   const wrongs: readonly (readonly [name: string, value: string, sentence: RegExp])[] = [
     ['HOST', 'http://x', /^HOST holds "http:\/\/x"\. It should hold a host name/],
@@ -135,6 +149,7 @@ describe('a wrong setting', () => {
     ['STOWAGE_ADMIN_TOKEN', 'hunter2', /^STOWAGE_ADMIN_TOKEN holds a value of 7 characters \(not shown\)/],
     ['STOWAGE_ADMIN_TOKEN', 'a token with spaces, a long one', /^STOWAGE_ADMIN_TOKEN holds/],
     ['STOWAGE_FILESYSTEM_ROOT', 'backups', /^STOWAGE_FILESYSTEM_ROOT holds "backups"\. .* absolute path/],
+    ['STOWAGE_ALLOWED_TARGETS', '10.0.0.0/99', /^STOWAGE_ALLOWED_TARGETS holds .* \('10\.0\.0\.0\/99' is no network/],
     ['STOWAGE_MIN_INTERVAL', '60', /^STOWAGE_MIN_INTERVAL holds "60"\. It should hold an ISO 8601 duration/],
     ['STOWAGE_MIN_INTERVAL', 'P1M', /^STOWAGE_MIN_INTERVAL/],
     ['STOWAGE_MIN_INTERVAL', 'PT0S', /^STOWAGE_MIN_INTERVAL/],

@@ -14,8 +14,10 @@ import {
   postgresUrl,
   publicUrl,
   storeUrl,
+  targets,
   wholeNumber,
 } from './settingChecks.js';
+import { allowedTargetsOfUp, defaultAllowedTargets, type AllowedTargets } from './storage/allowedTargets.js';
 import { settingNames, settings, type Role, type SettingName } from './settings.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -42,10 +44,7 @@ export type ApiConfig = {
 };
 export type SingleSignOn = { readonly issuer: string; readonly clientId: string; readonly clientSecret: Secret };
 
-export type TargetConfig = {
-  /** The list as it was given; null: the role's default. */
-  readonly allowedTargets: string | null;
-};
+export type TargetConfig = { readonly allowedTargets: AllowedTargets };
 
 export type ServeConfig = Common &
   StoreConfig &
@@ -148,7 +147,7 @@ const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
     }
     return {
       role: 'up',
-      ...running(reader),
+      ...running(reader, allowedTargetsOfUp),
       ...api(reader),
       dataFolder,
       databaseUrl,
@@ -186,11 +185,11 @@ const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
   }),
 };
 
-function running(reader: Reader): Common & TargetConfig {
+function running(reader: Reader, targetsByDefault = defaultAllowedTargets): Common & TargetConfig {
   return {
     logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
     stopGraceMs: reader.value('STOWAGE_STOP_GRACE', duration('PT1S', 'PT1H'), 'PT30S'),
-    allowedTargets: reader.given('STOWAGE_ALLOWED_TARGETS') ?? null,
+    allowedTargets: reader.value('STOWAGE_ALLOWED_TARGETS', targets, targetsByDefault),
   };
 }
 

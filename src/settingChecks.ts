@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { LogLevel, ScheduleStore } from './config.js';
 import { parseDuration } from './duration.js';
 import { Secret } from './secret.js';
+import { parseAllowedTargets } from './storage/allowedTargets.js';
 
 /** A check that turns text into a value. Only a Refusal's words are shown: other errors may repeat the value. */
 function text<T>(convert: (value: string) => T): z.ZodType<T, string> {
@@ -79,6 +80,14 @@ export const keyLines = text((value) => {
 function is32Bytes(base64: string): boolean {
   return /^[A-Za-z0-9+/]{43}=$/.test(base64) && Buffer.from(base64, 'base64').length === 32;
 }
+
+export const targets = text((value) => {
+  try {
+    return parseAllowedTargets(value);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message.replace(/\.$/, '') : undefined);
+  }
+});
 
 /** ISO 8601 to milliseconds, within two durations. */
 export const duration = (least: string, most: string) =>

@@ -100,12 +100,11 @@ export const settings = {
   },
   STOWAGE_ALLOWED_TARGETS: {
     roles: running,
-    meaning: 'Which hosts and networks services and file endpoints may name.',
-    holds: 'host names, *.domains, IP addresses and networks (10.0.0.0/8), separated by commas',
-    default: {
-      up: 'all but link-local and metadata addresses',
-      otherwise: 'all but loopback, link-local and metadata addresses',
-    },
+    meaning:
+      'Which hosts and networks services and file endpoints may name. `default` is every address but loopback, link-local and metadata ones, `loopback` is this machine.',
+    holds:
+      'words and targets separated by commas: default, loopback, a host name, *.domain, an IP address, a network such as 10.0.0.0/8',
+    default: { up: 'default,loopback', otherwise: 'default' },
     secret: false,
   },
   STOWAGE_MIN_INTERVAL: {
