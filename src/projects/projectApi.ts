@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { Arg, Args, Ctx, Field, FieldResolver, ID, Mutation, ObjectType, Query, Resolver, Root } from 'type-graphql';
+import type { CommandHandling } from '../eventSourcing/commandHandling.js';
+import { commandRequest } from '../server/commandRequest.js';
+import { entityName, InputProblems, uuid } from '../server/inputValidation.js';
+import { PageArguments, pageRequest, type Page } from '../server/page.js';
+import type { RequestContext } from '../server/requestContext.js';
+import { canSee, Requires } from '../server/requires.js';
+import { selectPage } from '../server/selectPage.js';
+import type { Role } from '../server/viewer.js';
+import { project } from './project.js';
+import { findProject } from './projectQueries.js';
+import { ProjectActionEnum, ProjectConnection, ProjectType, RoleEnum } from './projectType.js';
+import { ProjectTable } from './projectView.js';
+
+@ObjectType('Membership')
+export class MembershipType {
+  @Field(() => ProjectType)
+  readonly project!: ProjectType;
+
+  @Field(() => RoleEnum)
+  readonly role!: Role;
+}
+
+@ObjectType('Viewer')
+export class ViewerType {
+  @Field(() => String)
+  readonly subject!: string;
+
+  @Field(() => String, { nullable: true })
+  readonly name!: string | null;
+}
+
+export type ProjectDependencies = {
+  readonly dataSource: DataSource;
+  readonly commands: CommandHandling;
+  readonly now: () => Date;
+};
+
+@Resolver()
+export class ProjectResolver {
+  constructor(private readonly with_: ProjectDependencies) {}
+
+  @Query(() => ViewerType, { description: 'Who the token belongs to.' })
+  @Requires('SIGNED_IN')
+  me(@Ctx() context: RequestContext): ViewerType {
+    return { subject: context.viewer.subject, name: context.viewer.name };
+  }
+
+  @Query(() => ProjectType, { nullable: true })
+  @Requires('VIEWER')
+  async project(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<ProjectType | null> {
+    const row = canSee(context, id) ? await findProject(this.with_.dataSource.manager, id) : null;
+    return row === null ? null : ProjectType.of(row);
+  }
+
+  @Query(() => ProjectConnection)
+  @Requires('VIEWER')
+  projects(
+    @Args(() => PageArguments) page: PageArguments,
+    @Arg('search', () => String, { nullable: true, description: 'Part of a name, in any case.' }) search: string | null,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<ProjectType>> {
+    return this.list(page, context.viewer.projectIds(), search);
+  }
+
+  @Mutation(() => ProjectType)
+  @Requires('INSTALLATION')
+  async createProject(
+    @Arg('name', () => String) name: string,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null,
+    @Ctx() context: RequestContext,
+  ): Promise<ProjectType> {
+    new InputProblems().check('name', name, entityName).check('commandId', commandId, uuid).throwIfAny();
+    const request = commandRequest(context, {
+      operation: 'createProject',
+      projectId: null,
+      input: { name },
+      commandId,
+    });
+    const { id } = await this.with_.commands.handle<{ id: string }>(request, (commit) =>
+      commit(async (tx) => {
+        const id = randomUUID();
+        await tx.execute(project, { id, projectId: id }, { kind: 'CREATE', name, at: this.with_.now().toISOString() });
+        return { id };
+      }),
+    );
+    return ProjectType.of(await this.with_.dataSource.manager.findOneByOrFail(ProjectTable, { id }));
+  }
+
+  private list(page: PageArguments, visible: 'ALL' | readonly string[], search: string | null) {
+    return selectPage(this.with_.dataSource.manager, pageRequest(page, 'createdAt'), {
+      table: ProjectTable,
+      where: [
+        visible === 'ALL' ? undefined : ['row.id = ANY(:ids)', { ids: visible }],
+        search === null ? undefined : ['row.name ILIKE :search', { search: `%${search.replace(/[\\%_]/g, '\\$&')}%` }],
+      ],
+      by: {
+        expression: 'row.created_at',
+        type: 'timestamptz',
+        direction: 'DESC',
+        textOf: (row) => row.createdAt.toISOString(),
+      },
+      nodeOf: (row) => ProjectType.of(row),
+    });
+  }
+}
+
+@Resolver(() => ViewerType)
+export class ViewerMembershipsResolver {
+  constructor(private readonly with_: ProjectDependencies) {}
+
+  @FieldResolver(() => [MembershipType], { description: 'The first 200 projects that the viewer has a role in.' })
+  async memberships(@Ctx() context: RequestContext): Promise<MembershipType[]> {
+    const visible = context.viewer.projectIds();
+    const query = this.with_.dataSource.manager.createQueryBuilder(ProjectTable, 'row').orderBy('row.name').limit(200);
+    if (visible !== 'ALL') query.where('row.id = ANY(:ids)', { ids: visible });
+    const rows = await query.getMany();
+    return rows.flatMap((row) => {
+      const role = context.viewer.roleIn(row.id);
+      return role === undefined ? [] : [{ project: ProjectType.of(row), role }];
+    });
+  }
+}
+
+@Resolver(() => ProjectType)
+export class ProjectRightsResolver {
+  @FieldResolver(() => RoleEnum, { description: 'The role of the viewer in the project.' })
+  viewerRole(@Root() { id }: ProjectType, @Ctx() context: RequestContext): Role {
+    return context.viewer.roleIn(id) ?? 'VIEWER';
+  }
+
+  @FieldResolver(() => [ProjectActionEnum], { description: 'What the role allows the viewer.' })
+  viewerActions(@Root() { id }: ProjectType, @Ctx() context: RequestContext): string[] {
+    switch (context.viewer.roleIn(id)) {
+      case 'ADMIN':
+        return ['UPDATE', 'MANAGE_ACCESS', 'CREATE'];
+      case 'OPERATOR':
+        return ['CREATE'];
+      default:
+        return [];
+    }
+  }
+}

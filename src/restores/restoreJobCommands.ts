@@ -1,0 +1,55 @@
+import type { StreamRef, Transaction } from '../eventSourcing/eventStore.js';
+import { releaseBackup, reserveBackup } from '../jobs/backupJobCommands.js';
+import type { JobQueue } from '../postgres/contracts/jobQueue.js';
+import { restoreJob, type KnownRestoreJob, type RestoreRequest } from './restoreJob.js';
+
+/** What others do to a restore job, each within the caller's transaction. */
+
+/** Queues a restore and reserves the backup it will read. `backup` is not STORED: CONFLICT. */
+export async function queueRestore(
+  tx: Transaction,
+  queue: JobQueue,
+  job: StreamRef,
+  request: RestoreRequest,
+): Promise<void> {
+  const queuedAt = new Date(request.queuedAt);
+  await reserveBackup(tx, { id: request.backupJobId, projectId: job.projectId }, job.id, queuedAt);
+  await tx.execute(restoreJob, job, { kind: 'QUEUE', request });
+  await tx.reservations.use(request.targetServiceId, job.id);
+  await queue.enqueue(tx.manager, {
+    jobId: job.id,
+    kind: 'RESTORE',
+    projectId: job.projectId,
+    serviceId: request.targetServiceId,
+    engine: request.engine,
+    dueAt: queuedAt,
+    queuedAt,
+  });
+}
+
+/** From QUEUED it ends at once; a RUNNING one is asked to end, and whoever holds its lease ends it. Returns which. */
+export async function cancelRestore(
+  tx: Transaction,
+  queue: JobQueue,
+  job: StreamRef,
+  by: string,
+  at: Date,
+): Promise<KnownRestoreJob['status']> {
+  await queue.holder(tx.manager, job.id);
+  const { state } = await tx.execute(restoreJob, job, { kind: 'REQUEST_CANCEL', by, at: at.toISOString() });
+  if (state.status === 'CANCELLED') await endRestore(tx, queue, job, state.request, at);
+  return state.status === 'NONE' ? 'CANCELLED' : state.status;
+}
+
+/** The job is over: it leaves the queue, lets go of the backup and of the target. */
+export async function endRestore(
+  tx: Transaction,
+  queue: JobQueue,
+  job: StreamRef,
+  request: RestoreRequest,
+  at: Date,
+): Promise<void> {
+  await queue.remove(tx.manager, job.id);
+  await releaseBackup(tx, { id: request.backupJobId, projectId: job.projectId }, job.id, at);
+  await tx.reservations.release(request.targetServiceId, job.id);
+}
