@@ -1,0 +1,65 @@
+import 'reflect-metadata';
+import { DataSource } from 'typeorm';
+import { EventLog1700000000001 } from './migrations/1700000000001-eventLog.js';
+import { Commands1700000000002 } from './migrations/1700000000002-commands.js';
+import { Reservations1700000000003 } from './migrations/1700000000003-reservations.js';
+import { Vault1700000000004 } from './migrations/1700000000004-vault.js';
+import { JobQueue1700000000005 } from './migrations/1700000000005-jobQueue.js';
+import { Telemetry1700000000006 } from './migrations/1700000000006-telemetry.js';
+import { ScheduleStore1700000000007 } from './migrations/1700000000007-scheduleStore.js';
+import { Projects1700000000101 } from './migrations/1700000000101-projects.js';
+import { Services1700000000102 } from './migrations/1700000000102-services.js';
+import { FileEndpoints1700000000103 } from './migrations/1700000000103-fileEndpoints.js';
+import { BackupPlans1700000000104 } from './migrations/1700000000104-backupPlans.js';
+import { BackupJobs1700000000105 } from './migrations/1700000000105-backupJobs.js';
+import { RestoreJobs1700000000106 } from './migrations/1700000000106-restoreJobs.js';
+import { entities } from './src/composition/entities.js';
+
+/** In the order of their timestamps; a new migration takes the next free number and never changes an old one. */
+const migrations = [
+  EventLog1700000000001,
+  Commands1700000000002,
+  Reservations1700000000003,
+  Vault1700000000004,
+  JobQueue1700000000005,
+  Telemetry1700000000006,
+  ScheduleStore1700000000007,
+  Projects1700000000101,
+  Services1700000000102,
+  FileEndpoints1700000000103,
+  BackupPlans1700000000104,
+  BackupJobs1700000000105,
+  RestoreJobs1700000000106,
+];
+
+export type ConnectionSettings = {
+  /** `postgresql://user:password@host:port/database`. */
+  readonly url: string | undefined;
+  /** The most connections this data source opens; default 10. */
+  readonly poolSize?: number;
+  /** Shown in pg_stat_activity; default `stowage`. */
+  readonly applicationName?: string;
+};
+
+/** How the program, its tests and the TypeORM command line reach PostgreSQL. The schema comes from migrations alone. */
+export function createDataSource({ url, poolSize, applicationName }: ConnectionSettings): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    ...(url === undefined ? {} : { url }),
+    poolSize: poolSize ?? 10,
+    applicationName: applicationName ?? 'stowage',
+    entities: [...entities],
+    migrations,
+    migrationsTableName: 'schema_migrations',
+    migrationsTransactionMode: 'each',
+    synchronize: false,
+    installExtensions: false,
+    logging: false,
+  });
+}
+
+/** For `npx typeorm -d dist/ormconfig.js migration:show` and the like; the program makes its own. */
+export default createDataSource({
+  url: process.env['MIGRATION_DATABASE_URL'] ?? process.env['DATABASE_URL'],
+  poolSize: 2,
+});

@@ -1,0 +1,123 @@
+import type { DataSource } from 'typeorm';
+import { StowageError } from '../errors.js';
+import type { AnyDecider } from '../eventSourcing/decider.js';
+import type { EventMetadata } from '../eventSourcing/event.js';
+import type { EventStore, ReadOptions, Transaction } from '../eventSourcing/eventStore.js';
+import type { Projection } from '../eventSourcing/projection.js';
+import { advisoryLocks } from './advisoryLocks.js';
+import { appendedEvent, recordedEvent, type Deciders, type EventRow } from './eventRows.js';
+import { schemaStamp } from './migrate.js';
+import { passesWhenRepeated, sqlRefusal } from './sqlErrors.js';
+import { loadStream, StagingTransaction, staleVersion } from './stagingTransaction.js';
+
+export type EventStoreOptions = {
+  /** Connected as the program's role. */
+  readonly dataSource: DataSource;
+  /** Applied to each event in this order. */
+  readonly projections: readonly Projection[];
+  /** Every decider of the program; events are upcast by the one of their stream type. */
+  readonly deciders: readonly AnyDecider[];
+};
+
+const repetitions = 5;
+
+/** The event log in PostgreSQL (see the migration eventLog for how appending keeps the order). */
+export function createEventStore({ dataSource, projections, deciders }: EventStoreOptions): EventStore {
+  const decidersByType: Deciders = new Map(deciders.map((decider) => [decider.streamType, decider]));
+  const stamp = schemaStamp(dataSource);
+
+  async function attempt<T>(
+    metadata: EventMetadata,
+    work: (tx: Transaction) => Promise<T>,
+    contended: readonly string[],
+  ): Promise<{ readonly done: T } | { readonly tooLate: StagingTransaction; readonly error: unknown }> {
+    let tx: StagingTransaction | undefined;
+    try {
+      const done = await dataSource.transaction('READ COMMITTED', async (manager) => {
+        tx = new StagingTransaction(manager, metadata);
+        for (const streamId of contended) {
+          await manager.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [advisoryLocks.streams, streamId]);
+        }
+        const result = await work(tx);
+        if (tx.staged.length === 0) return result;
+        for (const event of tx.staged) {
+          for (const projection of projections) {
+            if (projection.streamTypes.includes(event.streamType)) await projection.apply(event, manager);
+          }
+        }
+        await manager.query('SELECT append_events($1, $2)', [stamp, JSON.stringify(tx.staged.map(appendedEvent))]);
+        return result;
+      });
+      return { done };
+    } catch (error) {
+      const refusal = sqlRefusal(error);
+      if (refusal?.sqlState === 'SW001') throw outdated(error);
+      if (tx !== undefined && refusal !== undefined && passesWhenRepeated(refusal)) return { tooLate: tx, error };
+      throw error;
+    }
+  }
+
+  return {
+    async transact(metadata, work) {
+      let contended: readonly string[] = [];
+      for (let repeated = 0; ; repeated += 1) {
+        const outcome = await attempt(metadata, work, contended);
+        if ('done' in outcome) return outcome.done;
+        if (repeated === repetitions) throw (await staleStream(dataSource, outcome.tooLate)) ?? outcome.error;
+        // Who was too late queues for the streams it wants, in one order for all, so that it is not too late for ever.
+        contended = [...outcome.tooLate.readVersions.keys()].sort();
+      }
+    },
+
+    load(decider, streamId) {
+      return loadStream(dataSource.manager, decider, streamId);
+    },
+
+    async read(options) {
+      const { sql, parameters } = selection(options);
+      const rows = await dataSource.query<EventRow[]>(sql, parameters);
+      return rows.map((row) => recordedEvent(row, decidersByType));
+    },
+
+    async head() {
+      const [{ head }] = await dataSource.query<[{ head: string }]>(
+        'SELECT coalesce(max(position), 0) AS head FROM events',
+      );
+      return BigInt(head);
+    },
+  };
+}
+
+function selection({ after = 0n, limit = 500, projectIds, streamTypes, streamId }: ReadOptions) {
+  const parameters: unknown[] = [after.toString(), limit];
+  const conditions = ['position > $1'];
+  const narrow = (condition: (placeholder: string) => string, value: unknown) => {
+    if (value === undefined) return;
+    parameters.push(value);
+    conditions.push(condition(`$${parameters.length}`));
+  };
+  narrow((values) => `project_id = ANY(${values}::text[])`, projectIds);
+  narrow((values) => `stream_type = ANY(${values}::text[])`, streamTypes);
+  narrow((value) => `stream_id = ${value}`, streamId);
+  return { sql: `SELECT * FROM events WHERE ${conditions.join(' AND ')} ORDER BY position LIMIT $2`, parameters };
+}
+
+/** The CONFLICT of the first stream that has moved on since the transaction read it. */
+async function staleStream(dataSource: DataSource, tx: StagingTransaction): Promise<StowageError | undefined> {
+  const rows = await dataSource.query<{ stream_id: string; stream_type: string; version: number }[]>(
+    'SELECT stream_id, stream_type, max(version) AS version FROM events WHERE stream_id = ANY($1::text[]) GROUP BY 1, 2',
+    [[...tx.readVersions.keys()]],
+  );
+  const moved = rows.find((row) => tx.readVersions.get(row.stream_id) !== row.version);
+  if (moved === undefined) return undefined;
+  const expected = tx.readVersions.get(moved.stream_id) ?? 0;
+  return staleVersion(moved.stream_type, moved.stream_id, expected, moved.version);
+}
+
+function outdated(cause: unknown): StowageError {
+  return new StowageError(
+    'UNAVAILABLE',
+    'This replica is older than the schema of the database, so it may not write to the log.',
+    { help: 'Update this replica to the version that migrated the database.', cause },
+  );
+}

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import { installationId } from './installation.js';
+import { migrate } from './migrate.js';
+
+describeWith({ postgresql: await postgresMissing() }, 'migrations', () => {
+  let postgres: TestPostgres;
+  beforeAll(async () => (postgres = await startPostgres()));
+  afterAll(() => postgres.stop());
+
+  test('of four processes that boot at once one migrates and the others find it done', async () => {
+    const { ownerUrl, appUrl } = await postgres.createEmptyDatabase();
+    const owners = await Promise.all(Array.from({ length: 4 }, () => postgres.connect(ownerUrl)));
+    const migrated = await Promise.all(owners.map((owner) => migrate(owner, 'stowage_app')));
+    const counts = migrated.map(({ ran }) => ran.length).sort((a, b) => a - b);
+    expect(counts.slice(0, 3)).toEqual([0, 0, 0]);
+    expect(counts[3]).toBe(owners[0]!.migrations.length);
+    const app = await postgres.connect(appUrl);
+    await expect(installationId(app)).resolves.toMatch(/^[0-9a-f-]{36}$/);
+    const locks: unknown[] = await app.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 5711029`);
+    expect(locks).toEqual([]);
+  });
+
+  test('every migration can be undone and run again', async () => {
+    const { ownerUrl } = await postgres.createEmptyDatabase();
+    const owner = await postgres.connect(ownerUrl);
+    const { ran } = await migrate(owner, 'stowage_app');
+    for (const _ of ran) await owner.undoLastMigration({ transaction: 'each' });
+    const left: unknown[] = await owner.query(
+      `SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'`,
+    );
+    expect(left).toEqual([]);
+    await expect(migrate(owner, 'stowage_app')).resolves.toEqual({ ran });
+  });
+
+  test('where one role is owner and program, it works without grants', async () => {
+    const { ownerUrl } = await postgres.createEmptyDatabase();
+    const owner = await postgres.connect(ownerUrl);
+    await migrate(owner, 'stowage_owner');
+    await expect(owner.query('DELETE FROM events')).rejects.toThrow('Events are never changed');
+  });
+
+  test('the command line of TypeORM is given the same schema', async () => {
+    const { default: forCommandLine, createDataSource } = await import('../../ormconfig.js');
+    const program = createDataSource({ url: undefined });
+    expect(forCommandLine.options.migrations).toEqual(program.options.migrations);
+    expect(forCommandLine.options.synchronize).toBe(false);
+  });
+});

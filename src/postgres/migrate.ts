@@ -1,0 +1,29 @@
+import type { DataSource } from 'typeorm';
+import { advisoryLocks } from './advisoryLocks.js';
+import { grantToAppRole } from './roles.js';
+
+export type Migrated = { /** Names of the migrations that were run now. */ readonly ran: readonly string[] };
+
+/**
+ * Brings the schema to today's and gives the program's role what it needs. `owner` is connected as the role that owns
+ * the tables, with at least two connections. Any number of processes may call this at once: they take turns.
+ * `appRole` is the role the program works as; the owner itself where there is only one.
+ */
+export async function migrate(owner: DataSource, appRole: string): Promise<Migrated> {
+  const lock = owner.createQueryRunner();
+  try {
+    await lock.query(`SELECT pg_advisory_lock(${advisoryLocks.migration})`);
+    const ran = await owner.runMigrations();
+    await owner.transaction((manager) => grantToAppRole(manager, appRole));
+    return { ran: ran.map((migration) => migration.name) };
+  } finally {
+    // Closing the session would free the lock too, but the connection goes back to the pool.
+    await lock.query(`SELECT pg_advisory_unlock(${advisoryLocks.migration})`).finally(() => lock.release());
+  }
+}
+
+/** The timestamp of the newest migration this program knows: its schema stamp at every append. */
+export function schemaStamp(dataSource: DataSource): number {
+  // TypeORM's rule: the name of a migration's class ends in 13 digits.
+  return Math.max(...dataSource.migrations.map((migration) => Number(migration.constructor.name.slice(-13))));
+}

@@ -1,0 +1,110 @@
+import type { EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { StowageError } from '../errors.js';
+import { fold, type Decider } from '../eventSourcing/decider.js';
+import type { DomainEvent, EventMetadata, StreamEvent } from '../eventSourcing/event.js';
+import type { Loaded, StreamRef, Transaction } from '../eventSourcing/eventStore.js';
+import type { Reservations } from '../eventSourcing/reservations.js';
+import { upcast } from '../eventSourcing/upcasting.js';
+import { createReservations } from './reservations.js';
+
+/** Collects what was decided; the event store writes it when the work is done. */
+export class StagingTransaction implements Transaction {
+  readonly reservations: Reservations;
+  readonly staged: StreamEvent[] = [];
+  /** Versions as read from the log, by stream: what the append relies on. */
+  readonly readVersions = new Map<string, number>();
+  readonly #streams = new Map<string, Loaded<unknown>>();
+
+  constructor(
+    readonly manager: EntityManager,
+    readonly metadata: EventMetadata,
+  ) {
+    this.reservations = createReservations(manager);
+  }
+
+  async load<State, Command, Event extends DomainEvent>(
+    decider: Decider<State, Command, Event>,
+    streamId: string,
+  ): Promise<Loaded<State>> {
+    const known = this.#streams.get(key(decider, streamId));
+    if (known !== undefined) return known as Loaded<State>;
+    const loaded = await loadStream(this.manager, decider, streamId);
+    this.#streams.set(key(decider, streamId), loaded);
+    this.readVersions.set(streamId, loaded.version);
+    return loaded;
+  }
+
+  async execute<State, Command, Event extends DomainEvent>(
+    decider: Decider<State, Command, Event>,
+    stream: StreamRef,
+    command: Command,
+    expectedVersion?: number,
+  ): Promise<Loaded<State>> {
+    const before = await this.load(decider, stream.id);
+    if (expectedVersion !== undefined && expectedVersion !== before.version) {
+      throw staleVersion(decider.streamType, stream.id, expectedVersion, before.version);
+    }
+    const decided = decider.decide(command, before.state).map(asStored);
+    for (const [index, { type, data }] of decided.entries()) {
+      this.staged.push({
+        type,
+        data,
+        eventId: uuidv7(),
+        streamId: stream.id,
+        streamType: decider.streamType,
+        version: before.version + index + 1,
+        schemaVersion: decider.schemaVersions?.[type] ?? 1,
+        metadata: this.metadata,
+        projectId: stream.projectId,
+      });
+    }
+    const after = {
+      state: fold(
+        { initial: before.state, evolve: (state: State, event: Event) => decider.evolve(state, event) },
+        decided,
+      ),
+      version: before.version + decided.length,
+    };
+    this.#streams.set(key(decider, stream.id), after);
+    return after;
+  }
+}
+
+/** Reads a stream and folds it; a stream of another type is as good as none. */
+export async function loadStream<State, Command, Event extends DomainEvent>(
+  manager: EntityManager,
+  decider: Decider<State, Command, Event>,
+  streamId: string,
+): Promise<Loaded<State>> {
+  const rows = await manager.query<{ type: string; schema_version: number; data: Record<string, unknown> }[]>(
+    'SELECT type, schema_version, data FROM events WHERE stream_id = $1 AND stream_type = $2 ORDER BY version',
+    [streamId, decider.streamType],
+  );
+  const events = rows.map(({ type, schema_version: schemaVersion, data }) => {
+    return { type, data: upcast(decider, type, { schemaVersion, data }).data } as DomainEvent as Event;
+  });
+  return { state: fold(decider, events), version: rows.length };
+}
+
+export function staleVersion(
+  streamType: string,
+  streamId: string,
+  expectedVersion: number,
+  actualVersion: number,
+): StowageError {
+  return new StowageError(
+    'CONFLICT',
+    `The ${streamType} has changed: it is at version ${actualVersion}, not at ${expectedVersion}.`,
+    { details: { streamId, expectedVersion, actualVersion } },
+  );
+}
+
+/** As the log will give it back, so that a projection sees the same now and in a rebuild. */
+function asStored<Event extends DomainEvent>(event: Event): Event {
+  return JSON.parse(JSON.stringify({ type: event.type, data: event.data })) as Event;
+}
+
+function key(decider: { readonly streamType: string }, streamId: string): string {
+  return `${decider.streamType} ${streamId}`;
+}
