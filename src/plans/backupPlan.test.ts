@@ -1,0 +1,64 @@
+import { describe, expect, test } from '@jest/globals';
+import { given } from '../../test/fixtures/given.js';
+import { backupPlan, type BackupPlanCommand, type PlanContent } from './backupPlan.js';
+
+const at = '2026-03-01T05:00:00.000Z';
+const later = '2026-03-02T05:00:00.000Z';
+const content: PlanContent = {
+  name: 'nightly',
+  fileEndpointIds: ['e1', 'e2'],
+  typed: '* * 5 * * *',
+  normalized: '0 0 5 * * *',
+  timeZone: 'UTC',
+  retention: { style: 'FILES', period: 7 },
+  maxAttempts: 3,
+  catchUpWindowMs: null,
+  timeoutMs: null,
+  stallTimeoutMs: 600_000,
+};
+const plan = given(backupPlan).then({ kind: 'CREATE', serviceId: 's', content, paused: false, at });
+const update = (changes: Partial<PlanContent>, paused = false): BackupPlanCommand => ({
+  kind: 'UPDATE',
+  content: { ...content, ...changes },
+  paused,
+  at: later,
+});
+const missed = (to: string): BackupPlanCommand => ({
+  kind: 'RECORD_MISSED',
+  missed: { fileEndpointId: 'e1', count: 2, from: at, to, reason: 'The scheduler was down.', at: later },
+});
+
+describe('a backup plan', () => {
+  test('makes its armed ticks stale when frequency, zone or pause change, and for nothing else', () => {
+    const version = (command: BackupPlanCommand) => plan.then(command).state;
+    expect(version(update({ name: 'renamed', maxAttempts: 5 }))).toMatchObject({ scheduleVersion: 1 });
+    expect(version(update({ normalized: '0 0 6 * * *' }))).toMatchObject({ scheduleVersion: 2, scheduledSince: later });
+    expect(version(update({ timeZone: 'Europe/Berlin' }))).toMatchObject({ scheduleVersion: 2 });
+    expect(version({ kind: 'PAUSE', at: later })).toMatchObject({ scheduleVersion: 2, status: 'PAUSED' });
+    expect(version({ kind: 'REMOVE', at: later })).toMatchObject({ scheduleVersion: 2, status: 'REMOVED' });
+  });
+
+  test('that is resumed counts its ticks from then on', () => {
+    const resumed = plan.then({ kind: 'PAUSE', at }).then({ kind: 'RESUME', at: later });
+    expect(resumed.state).toMatchObject({ status: 'ACTIVE', scheduledSince: later });
+  });
+
+  test('records only what changed, and nothing when nothing did', () => {
+    expect(plan.when(update({}))).toEqual([]);
+    expect(plan.when(update({ name: 'renamed' }))).toMatchObject([{ data: { changes: { name: 'renamed' } } }]);
+    expect(plan.types(update({ name: 'renamed' }, true))).toEqual(['BackupPlanUpdated', 'BackupPlanPaused']);
+    expect(plan.when({ kind: 'RESUME', at })).toEqual([]);
+  });
+
+  test('accounts for missed ticks of a destination once', () => {
+    const recorded = plan.then(missed(at));
+    expect(recorded.when(missed(at))).toEqual([]);
+    expect(recorded.types(missed(later))).toEqual(['TicksMissed']);
+  });
+
+  test('that was removed can be removed again and changed no more', () => {
+    const removed = plan.then({ kind: 'REMOVE', at });
+    expect(removed.when({ kind: 'REMOVE', at })).toEqual([]);
+    expect(() => removed.when(update({ name: 'x' }))).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+  });
+});
