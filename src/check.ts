@@ -31,3 +31,8 @@ export type Check = {
   /** ISO 8601. */ readonly checkedAt: string;
   readonly steps: readonly CheckStep[];
 };
+
+/** What the steps amount to: nothing failed. */
+export function checkOf(steps: readonly CheckStep[], checkedAt: Date): Check {
+  return { ok: steps.every((step) => step.status !== 'FAILED'), checkedAt: checkedAt.toISOString(), steps };
+}

@@ -143,3 +143,8 @@ export class ProjectRightsResolver {
     }
   }
 }
+
+/** What the composition hands to `resolverInstances`; every slice has a function like this. */
+export function projectResolvers(with_: ProjectDependencies): readonly object[] {
+  return [new ProjectResolver(with_), new ViewerMembershipsResolver(with_), new ProjectRightsResolver()];
+}

@@ -1,0 +1,71 @@
+import { Field, ObjectType, registerEnumType } from 'type-graphql';
+import type { Check, CheckStep } from '../check.js';
+import { formatDuration } from '../duration.js';
+import { StowageError } from '../errors.js';
+import { DateTime } from './scalars/dateTime.js';
+import { Duration } from './scalars/duration.js';
+
+export const CheckStatusEnum = { OK: 'OK', FAILED: 'FAILED', SKIPPED: 'SKIPPED' } as const;
+registerEnumType(CheckStatusEnum, { name: 'CheckStatus' });
+
+@ObjectType('CheckStep', { description: 'One step of a check. Those after the first failure are SKIPPED.' })
+export class CheckStepType {
+  @Field(() => String, {
+    description:
+      'Services: RESOLVE, CONNECT, AUTHENTICATE, TOOL, PRIVILEGES. File endpoints: RESOLVE, AUTHENTICATE, CATALOG, CONTAINER, WRITE, READ_BACK, DELETE, CAPABILITIES.',
+  })
+  readonly name!: string;
+
+  @Field(() => CheckStatusEnum)
+  readonly status!: CheckStep['status'];
+
+  @Field(() => Duration, { nullable: true })
+  readonly took!: number | null;
+
+  @Field(() => String, { nullable: true, description: 'Why it failed: a code of the catalogue of errors.' })
+  readonly code!: string | null;
+
+  @Field(() => String, { nullable: true })
+  readonly message!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The way out.' })
+  readonly hint!: string | null;
+}
+
+@ObjectType('Check', { description: 'Every step by name, so that a person sees how far it got. Takes at most 20 s.' })
+export class CheckType {
+  @Field(() => Boolean)
+  readonly ok!: boolean;
+
+  @Field(() => DateTime)
+  readonly checkedAt!: string;
+
+  @Field(() => [CheckStepType])
+  readonly steps!: readonly CheckStepType[];
+
+  static of({ ok, checkedAt, steps }: Check): CheckType {
+    const stepTypes = steps.map(({ tookMs, ...step }) => ({ ...step, took: tookMs }));
+    return Object.assign(new CheckType(), { ok, checkedAt, steps: stepTypes });
+  }
+}
+
+/** How long a check may take altogether, in milliseconds. */
+export const checkTimeoutMs = 20_000;
+
+/** Refuses to save what did not pass: CHECK_FAILED with the check in details, in the shape of the API. */
+export function throwUnlessOk(check: Check, what: string): void {
+  if (check.ok) return;
+  const failed = check.steps.find((step) => step.status === 'FAILED');
+  const steps = check.steps.map(({ tookMs, ...step }) => ({
+    ...step,
+    took: tookMs === null ? null : formatDuration(tookMs),
+  }));
+  throw new StowageError(
+    'CHECK_FAILED',
+    `${what} did not pass ${failed?.name ?? 'its check'}: ${failed?.message ?? ''}`,
+    {
+      details: { check: { ...check, steps } },
+      ...(failed?.hint === undefined || failed.hint === null ? {} : { help: failed.hint }),
+    },
+  );
+}

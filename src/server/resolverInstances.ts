@@ -1,0 +1,13 @@
+import type { ApiSchemaOptions } from './apiSchema.js';
+
+/**
+ * What `buildApiSchema` takes, made of the instances that every slice offers (`projectResolvers(…)`,
+ * `serviceResolvers(…)`, …): one instance of a class, and at least one altogether.
+ */
+export function resolverInstances(instances: readonly object[]): Pick<ApiSchemaOptions, 'resolvers' | 'container'> {
+  const byClass = new Map<unknown, object>(instances.map((instance) => [instance.constructor, instance]));
+  if (byClass.size !== instances.length) throw new Error('Two instances of one resolver class cannot both answer.');
+  const [first, ...rest] = instances.map((instance) => instance.constructor);
+  if (first === undefined) throw new Error('A schema needs at least one resolver.');
+  return { resolvers: [first, ...rest], container: { get: (resolver: unknown) => byClass.get(resolver) } };
+}
