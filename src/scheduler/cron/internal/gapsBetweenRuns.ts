@@ -1,0 +1,85 @@
+import type { RunsIn } from './runsIn.js';
+import { secondsPerDay } from './wallCalendar.js';
+
+/** Two runs with none between them, in seconds since 1970-01-01T00:00:00Z. */
+export type Gap = { readonly first: number; readonly second: number };
+
+export type Gaps = { readonly shortest: Gap; readonly longest: Gap };
+
+/**
+ * The shortest and the longest time between two neighbouring runs after `from`, without walking through them all: by
+ * the calendar in the next 30 years, by changes of the clock in the next 5. Where these hold fewer than two runs, the
+ * next two. Undefined: fewer than two runs will ever be.
+ */
+export function gapsBetweenRuns(runs: RunsIn, from: number): Gaps | undefined {
+  const gaps = [...byTheCalendar(runs, from), ...byChangesOfTheClock(runs, from)];
+  const [first = nextGap(runs, from + 1), ...others] = gaps;
+  if (first === undefined) return undefined;
+  return {
+    shortest: others.reduce((best, gap) => (length(gap) < length(best) ? gap : best), first),
+    longest: others.reduce((best, gap) => (length(gap) > length(best) ? gap : best), first),
+  };
+}
+
+export const length = ({ first, second }: Gap) => second - first;
+
+const daysAhead = 30 * 365 + 8;
+const secondsOfChanges = 5 * 366 * secondsPerDay;
+/** Of gaps that are alike by the calendar so many are looked at, for the first may fall on a change of the clock. */
+const samples = 3;
+
+function byTheCalendar(runs: RunsIn, from: number): readonly Gap[] {
+  const { calendar, clock } = runs;
+  const tomorrow = Math.floor((from + clock.offsetAt(from)) / secondsPerDay) + 1;
+  const withinDay = calendar.neighbours();
+  const closestDays = new Extreme((a, b) => a < b);
+  const widestDays = new Extreme((a, b) => a > b);
+  const days: number[] = [];
+  let before: number | undefined;
+  calendar.eachDay(tomorrow, tomorrow + daysAhead, (day) => {
+    if (days.length < samples) days.push(day);
+    if (before !== undefined) {
+      closestDays.see(day - before, before);
+      widestDays.see(day - before, before);
+    }
+    before = day;
+  });
+  const starts = [...closestDays.where, ...widestDays.where].map((day) => day * secondsPerDay + calendar.lastTime);
+  if (withinDay !== undefined)
+    for (const day of days)
+      starts.push(day * secondsPerDay + withinDay.closest.from, day * secondsPerDay + withinDay.widest.from);
+  return starts.flatMap((local) => nextGap(runs, local - clock.offsetAt(local - clock.offsetAt(local))) ?? []);
+}
+
+/** The runs before, at and after each change of the clock. */
+function byChangesOfTheClock(runs: RunsIn, from: number): readonly Gap[] {
+  return runs.clock.changesBetween(from, from + secondsOfChanges).flatMap(({ at }) => {
+    const before = runs.until(at - 1);
+    const across = before === undefined || before <= from ? undefined : nextGap(runs, before);
+    const after = nextGap(runs, at);
+    return [...(across === undefined ? [] : [across]), ...(after === undefined ? [] : [after])];
+  });
+}
+
+function nextGap(runs: RunsIn, from: number): Gap | undefined {
+  const first = runs.from(from);
+  const second = first === undefined ? undefined : runs.from(first + 1);
+  return first === undefined || second === undefined ? undefined : { first, second };
+}
+
+/** The first few places of the most extreme value seen. */
+class Extreme {
+  private best: number | undefined;
+  where: number[] = [];
+
+  constructor(private readonly beats: (a: number, b: number) => boolean) {}
+
+  see(value: number, place: number): void {
+    if (this.best === undefined || this.beats(value, this.best)) {
+      this.best = value;
+      this.where = [place];
+    } else if (value === this.best && this.where.length < samples) {
+      this.where.push(place);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { runsIn } from './internal/runsIn.js';
+import type { ParsedFrequency } from './parseFrequency.js';
+
+/**
+ * The runs after `from`, up to and including `to`, earliest first, at most `limit` of them.
+ * Throws RangeError for a zone that `checkTimeZone` refuses.
+ */
+export function runsBetween(
+  frequency: ParsedFrequency,
+  timeZone: string,
+  from: Date,
+  to: Date,
+  limit: number,
+): readonly Date[] {
+  const runs = runsIn(frequency, timeZone);
+  const last = Math.floor(to.getTime() / 1000);
+  const found: Date[] = [];
+  let second = runs.from(Math.floor(from.getTime() / 1000) + 1);
+  while (second !== undefined && second <= last && found.length < limit) {
+    found.push(new Date(second * 1000));
+    second = runs.from(second + 1);
+  }
+  return found;
+}
