@@ -33,7 +33,7 @@ export interface JobQueue {
   enqueue(manager: EntityManager, job: QueuedJob): Promise<void>;
   /** The job is over: row and lease go. */
   remove(manager: EntityManager, jobId: string): Promise<void>;
-  /** Gives the lease back, to be claimed again at `dueAt`. */
+  /** Gives the lease back, also one past its time, to be claimed again at `dueAt`. Claimed by another: WORKER_LOST. */
   requeue(manager: EntityManager, lease: Lease, dueAt: Date): Promise<void>;
   /**
    * Takes the next job that is due, of an engine and kind given, whose service no other lease is on: restores first,

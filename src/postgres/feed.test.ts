@@ -1,0 +1,126 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { counter, tester } from '../../test/fixtures/counter.js';
+import { nextEvent } from '../../test/fixtures/feed.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import type { EventStore } from '../eventSourcing/eventStore.js';
+import { createEventStore } from './eventStore.js';
+import { createFeed, type RunningFeed } from './feed.js';
+import { createNotifications, type Notifications } from './notifications.js';
+
+describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
+  let postgres: TestPostgres;
+  let app: DataSource;
+  let store: EventStore;
+  let notifications: Notifications;
+  let feed: RunningFeed;
+  let errors: unknown[];
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    app = await postgres.connect();
+    store = createEventStore({ dataSource: app, projections: [], deciders: [counter] });
+  });
+  afterAll(() => postgres.stop());
+  beforeEach(async () => {
+    errors = [];
+    const onError = (error: unknown) => errors.push(error);
+    notifications = createNotifications({ connectionString: postgres.appUrl, onError });
+    // A poll that never comes within a test: what arrives, arrives by notification or by the connect after a gap.
+    feed = createFeed({ notifications, store, onError, pollMs: 3_600_000 });
+    await notifications.start();
+    await feed.start();
+  });
+  afterEach(async () => {
+    await feed.stop();
+    await notifications.stop();
+  });
+
+  const count = (id: string = randomUUID()) =>
+    store.transact(tester, (tx) => tx.execute(counter, { id, projectId: 'p' }, { by: 1 }));
+
+  async function cutListeners(): Promise<void> {
+    const admin = await postgres.connect(postgres.adminUrl);
+    await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE application_name = 'stowage notifications' AND datname = $1`,
+      [new URL(postgres.appUrl).pathname.slice(1)],
+    );
+    await admin.destroy();
+  }
+
+  test('begins where it was subscribed', async () => {
+    await count();
+    const id = randomUUID();
+    const next = nextEvent(feed, ({ streamId }) => streamId === id);
+    const { from, close } = feed.subscribe(() => undefined);
+    close();
+    await count(id);
+    expect((await next).position).toBeGreaterThan(from);
+  });
+
+  test.each([
+    ['in order', false],
+    ['in order, also when the listening connection is cut in the middle', true],
+  ])('gives every event of 8 writers once and %s', async (_how, cut) => {
+    const writers = 8;
+    const rounds = 25;
+    const seen: bigint[] = [];
+    const complete = new Promise<void>((resolve) => {
+      feed.subscribe(({ position }) => {
+        seen.push(position);
+        if (seen.length === writers * rounds) resolve();
+      });
+    });
+    const before = await store.head();
+    const write = async () => {
+      for (let round = 0; round < rounds; round += 1) await count();
+    };
+    const all = Array.from({ length: writers }, write);
+    if (cut) await cutListeners();
+    await Promise.all(all);
+    await complete;
+    const written = await app.query<{ position: string }[]>(
+      'SELECT position FROM events WHERE position > $1 ORDER BY position',
+      [before.toString()],
+    );
+    expect(seen).toEqual(written.map(({ position }) => BigInt(position)));
+    expect(errors.length > 0).toBe(cut);
+  });
+
+  test('what was written while nothing listened comes with the next connect', async () => {
+    const id = randomUUID();
+    const next = nextEvent(feed, ({ streamId }) => streamId === id);
+    await cutListeners();
+    await count(id);
+    await expect(next).resolves.toMatchObject({ streamId: id });
+  });
+
+  test('the poll finds what no notification told', async () => {
+    const deaf: Notifications = {
+      ...notifications,
+      subscribe: () => () => undefined,
+      onConnected: () => () => undefined,
+    };
+    const polling = createFeed({ notifications: deaf, store, onError: (error) => errors.push(error), pollMs: 50 });
+    await polling.start();
+    const id = randomUUID();
+    const next = nextEvent(polling, ({ streamId }) => streamId === id);
+    await count(id);
+    await expect(next).resolves.toMatchObject({ streamId: id });
+    await polling.stop();
+  });
+
+  test('a listener that throws is reported and keeps nobody else from the event', async () => {
+    const id = randomUUID();
+    feed.subscribe(() => {
+      throw new Error('broken listener');
+    });
+    const next = nextEvent(feed, ({ streamId }) => streamId === id);
+    await count(id);
+    await next;
+    expect(errors).toMatchObject([{ message: 'broken listener' }]);
+  });
+});

@@ -1,0 +1,154 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { StowageError } from '../errors.js';
+import type { JobKind, JobQueue, Lease } from './contracts/jobQueue.js';
+
+type LeaseRow = {
+  readonly job_id: string;
+  readonly kind: JobKind;
+  readonly project_id: string;
+  readonly service_id: string;
+  readonly worker_id: string;
+  readonly attempt: number;
+  readonly lease_expires_at: Date;
+};
+
+const leaseColumns = 'job_id, kind, project_id, service_id, worker_id, attempt, lease_expires_at';
+/** Whoever says so holds the newest lease, and it has not run out. $1 job, $2 worker, $3 attempt. */
+const isHeld = 'job_id = $1 AND worker_id = $2 AND attempt = $3 AND lease_expires_at > clock_timestamp()';
+
+export function createJobQueue(dataSource: DataSource): JobQueue {
+  return {
+    async enqueue(manager, job) {
+      await manager.query('INSERT INTO job_queue_projects (project_id) VALUES ($1) ON CONFLICT DO NOTHING', [
+        job.projectId,
+      ]);
+      await manager.query('INSERT INTO job_queue_slots (service_id) VALUES ($1) ON CONFLICT DO NOTHING', [
+        job.serviceId,
+      ]);
+      await manager.query(
+        `INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+        [job.jobId, job.kind, job.projectId, job.serviceId, job.engine, job.dueAt, job.queuedAt],
+      );
+    },
+
+    async remove(manager, jobId) {
+      await manager.query('DELETE FROM job_queue WHERE job_id = $1', [jobId]);
+      await freeSlot(manager, jobId);
+    },
+
+    async requeue(manager, lease, dueAt) {
+      const [, givenBack] = await manager.query<[unknown, number]>(
+        `UPDATE job_queue SET worker_id = NULL, lease_expires_at = NULL, due_at = $4
+         WHERE job_id = $1 AND worker_id = $2 AND attempt = $3`,
+        [...holding(lease), dueAt],
+      );
+      if (givenBack !== 1) throw lost(lease);
+      await freeSlot(manager, lease.jobId);
+    },
+
+    async claim(manager, workerId, engines, leaseMs) {
+      // Everything that is changed was locked by the first part, without waiting; whose turn a project has had is noted
+      // unless another claim for the same project is just noting it.
+      const [rows] = await manager.query<[LeaseRow[], number]>(
+        `WITH next AS MATERIALIZED (
+           SELECT job.job_id, job.service_id, job.project_id
+           FROM job_queue job
+           JOIN job_queue_slots slot USING (service_id)
+           JOIN job_queue_projects project USING (project_id)
+           WHERE job.worker_id IS NULL AND slot.job_id IS NULL
+             AND job.due_at <= statement_timestamp() AND job.engine = ANY($2::text[])
+           ORDER BY job.kind = 'RESTORE' DESC, project.last_turn, job.due_at, job.queued_at, job.job_id
+           LIMIT 1
+           FOR UPDATE OF job, slot SKIP LOCKED
+         ), turn AS (
+           UPDATE job_queue_projects SET last_turn = nextval('job_queue_turns') WHERE project_id IN (
+             SELECT project_id FROM job_queue_projects JOIN next USING (project_id)
+             FOR UPDATE OF job_queue_projects SKIP LOCKED
+           )
+         ), slot AS (
+           UPDATE job_queue_slots SET job_id = next.job_id FROM next WHERE job_queue_slots.service_id = next.service_id
+         )
+         UPDATE job_queue
+         SET worker_id = $1, attempt = attempt + 1,
+             lease_expires_at = clock_timestamp() + $3 * interval '1 millisecond'
+         FROM next WHERE job_queue.job_id = next.job_id
+         RETURNING ${leaseColumns
+           .split(', ')
+           .map((column) => `job_queue.${column}`)
+           .join(', ')}`,
+        [workerId, engines, leaseMs],
+      );
+      return rows[0] === undefined ? undefined : leaseOf(rows[0]);
+    },
+
+    async fence(manager, lease) {
+      const held = await manager.query<unknown[]>(`SELECT FROM job_queue WHERE ${isHeld} FOR UPDATE`, holding(lease));
+      if (held.length !== 1) throw lost(lease);
+    },
+
+    async renew(lease, leaseMs) {
+      const [, renewed] = await dataSource.query<[unknown, number]>(
+        `UPDATE job_queue SET lease_expires_at = clock_timestamp() + $4 * interval '1 millisecond' WHERE ${isHeld}`,
+        [...holding(lease), leaseMs],
+      );
+      return renewed === 1;
+    },
+
+    async expired(manager, limit) {
+      const rows = await manager.query<LeaseRow[]>(
+        `SELECT ${leaseColumns} FROM job_queue
+         WHERE worker_id IS NOT NULL AND lease_expires_at <= clock_timestamp()
+         ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED`,
+        [limit],
+      );
+      return rows.map(leaseOf);
+    },
+
+    async holder(manager, jobId) {
+      const [row] = await manager.query<(LeaseRow | (Omit<LeaseRow, 'worker_id'> & { readonly worker_id: null }))[]>(
+        `SELECT ${leaseColumns} FROM job_queue WHERE job_id = $1 FOR UPDATE`,
+        [jobId],
+      );
+      return row === undefined || row.worker_id === null ? undefined : leaseOf(row);
+    },
+
+    async waiting() {
+      const rows = await dataSource.query<{ job_id: string; due_at: Date }[]>(
+        'SELECT job_id, due_at FROM job_queue WHERE worker_id IS NULL ORDER BY due_at',
+      );
+      return rows.map((row) => ({ jobId: row.job_id, dueAt: row.due_at }));
+    },
+
+    async nextDue() {
+      const [{ due }] = await dataSource.query<[{ due: Date | null }]>(
+        'SELECT min(due_at) AS due FROM job_queue WHERE worker_id IS NULL',
+      );
+      return due ?? undefined;
+    },
+  };
+}
+
+async function freeSlot(manager: EntityManager, jobId: string): Promise<void> {
+  await manager.query('UPDATE job_queue_slots SET job_id = NULL WHERE job_id = $1', [jobId]);
+}
+
+function lost({ workerId, attempt, jobId }: Lease): StowageError {
+  return new StowageError('WORKER_LOST', `Worker ${workerId} no longer holds attempt ${attempt} of job ${jobId}.`);
+}
+
+function holding({ jobId, workerId, attempt }: Lease): [string, string, number] {
+  return [jobId, workerId, attempt];
+}
+
+function leaseOf(row: LeaseRow): Lease {
+  return {
+    jobId: row.job_id,
+    kind: row.kind,
+    projectId: row.project_id,
+    serviceId: row.service_id,
+    workerId: row.worker_id,
+    attempt: row.attempt,
+    expiresAt: row.lease_expires_at,
+  };
+}
