@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import type { JobProgress } from './contracts/telemetry.js';
+import { createNotifications, type Notifications } from './notifications.js';
+import { createSignals } from './signals.js';
+import { createTelemetry } from './telemetry.js';
+
+describeWith({ postgresql: await postgresMissing() }, 'telemetry and signals', () => {
+  let postgres: TestPostgres;
+  let app: DataSource;
+  let notifications: Notifications;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    app = await postgres.connect();
+    notifications = createNotifications({ connectionString: postgres.appUrl, onError: () => undefined });
+    await notifications.start();
+  });
+  afterAll(async () => {
+    await notifications.stop();
+    await postgres.stop();
+  });
+
+  const progress = (change: Partial<JobProgress> = {}): JobProgress => ({
+    jobId: randomUUID(),
+    projectId: 'p',
+    kind: 'BACKUP',
+    attempt: 1,
+    readBytes: 1,
+    storedBytes: 1,
+    segments: 1,
+    bytesPerSecond: 1,
+    share: null,
+    estimatedEnd: null,
+    at: new Date().toISOString(),
+    ...change,
+  });
+
+  test('progress is told to every process at once, and the latest is kept until it is cleared', async () => {
+    const telemetry = createTelemetry(app, notifications);
+    const [early, late] = [progress(), progress()];
+    const told: JobProgress[] = [];
+    const both = new Promise<void>((resolve) => {
+      telemetry.subscribe((each) => {
+        told.push(each);
+        if (told.length === 2) resolve();
+      });
+    });
+    await telemetry.publish(early);
+    await telemetry.publish({ ...late, jobId: early.jobId, readBytes: 2 });
+    await both;
+    expect(told.map(({ readBytes }) => readBytes)).toEqual([1, 2]);
+    const kept = await telemetry.latest([early.jobId, 'unknown']);
+    expect([...kept]).toEqual([[early.jobId, { ...late, jobId: early.jobId, readBytes: 2 }]]);
+    await telemetry.clear(early.jobId);
+    await expect(telemetry.latest([early.jobId])).resolves.toEqual(new Map());
+  });
+
+  test('a signal reaches those who listen on its channel, and nobody after they have stopped', async () => {
+    const signals = createSignals(app, notifications);
+    const heard: string[] = [];
+    const stop = signals.subscribe('work', () => heard.push('after the stop'));
+    stop();
+    const cancelled = new Promise<string>((resolve) => signals.subscribe('cancel', resolve));
+    await signals.send('work');
+    await signals.send('cancel', 'a job');
+    await expect(cancelled).resolves.toBe('a job');
+    expect(heard).toEqual([]);
+  });
+});
