@@ -1,0 +1,75 @@
+import { trySteps } from '../../storage/checkSteps.js';
+import type { CheckStep } from '../../check.js';
+import type { ServiceConnection } from '../engine.js';
+import { readCatalog } from './catalog.js';
+import { findMariadbTools, versionOf } from './mariadbTools.js';
+import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
+import { listDatabases, selectDatabases } from './selection.js';
+import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
+import { logIn, type Session } from './session.js';
+
+/** Validate: how far one gets with this connection, step by step. Throws only the signal's reason. */
+export async function checkMariadb(
+  connection: ServiceConnection,
+  settings: { readonly allowAddress: AllowAddress; readonly toolsPath: readonly string[] },
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<readonly CheckStep[]> {
+  const where = `${connection.host}:${connection.port}`;
+  let addresses: readonly ServerAddress[] = [];
+  let reached: Awaited<ReturnType<typeof connectToServer>> | undefined;
+  let session: Session | undefined;
+  const loggedIn = (): Session => {
+    if (session === undefined) throw new Error('AUTHENTICATE comes before the steps that ask the server.');
+    return session;
+  };
+  try {
+    return await trySteps(
+      [
+        {
+          name: 'RESOLVE',
+          run: async () => {
+            addresses = await resolveServer(connection.host, settings.allowAddress);
+            return `${connection.host} is ${addresses.map(({ address }) => address).join(', ')}.`;
+          },
+        },
+        {
+          name: 'CONNECT',
+          run: async (signal) => {
+            reached = await connectToServer(connection, addresses, { signal, timeoutMs: options.timeoutMs });
+            return `${where} answers.`;
+          },
+        },
+        {
+          name: 'AUTHENTICATE',
+          run: async (signal) => {
+            if (reached === undefined) throw new Error('CONNECT comes before AUTHENTICATE.');
+            const { server, socket } = reached;
+            session = await logIn(connection, server, socket, { signal, timeoutMs: options.timeoutMs });
+            const [row] = await session.query('SELECT VERSION() AS version, CURRENT_USER() AS account');
+            return `Logged in as ${row?.['account'] ?? ''}; the server is ${row?.['version'] ?? ''}.`;
+          },
+        },
+        {
+          name: 'TOOL',
+          run: async () => {
+            const tools = findMariadbTools(settings.toolsPath);
+            return `${await versionOf(tools.dump)}; ${await versionOf(tools.zstd)}.`;
+          },
+        },
+        {
+          name: 'PRIVILEGES',
+          run: async () => {
+            const databases = selectDatabases(await listDatabases(loggedIn()), connection.databases);
+            const catalog = await readCatalog(loggedIn(), databases);
+            await refuseMissingDumpPrivileges(loggedIn(), catalog, await readGrants(loggedIn()));
+            return `All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`;
+          },
+        },
+      ],
+      { ...options, tooSlow: 'SERVICE_UNREACHABLE' },
+    );
+  } finally {
+    session?.close();
+    reached?.socket.destroy();
+  }
+}

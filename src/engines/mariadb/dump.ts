@@ -1,0 +1,109 @@
+import { StowageError } from '../../errors.js';
+import type { DumpEnd, EngineContext, PreflightReport, RunningDump, ServiceConnection } from '../engine.js';
+import { startCompressedDump } from '../process/compressedDump.js';
+import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
+import type { MariadbTools } from './mariadbTools.js';
+import { distribution } from './mariadbTools.js';
+import { writeOptionFile } from './optionFile.js';
+import type { ServerAddress } from './serverAddress.js';
+import { codeOfServerError, errorNumberIn } from './serverErrors.js';
+
+/**
+ * Starts mariadb-dump for all databases of the report, in one snapshot. What each option keeps is in
+ * docs/decisions/0003-child-processes-for-dumps.md.
+ */
+export async function startMariadbDump(
+  connection: ServiceConnection,
+  server: ServerAddress,
+  report: PreflightReport,
+  tools: MariadbTools,
+  context: EngineContext,
+): Promise<RunningDump> {
+  const optionFile = await writeOptionFile(connection, server, context.workFolder);
+  const problems: string[] = [];
+  const running = await startCompressedDump(
+    {
+      program: tools.dump,
+      args: [`--defaults-file=${optionFile}`, ...dumpArguments(report)],
+      secrets: connection.password === null ? [] : [connection.password],
+      onLine: (line) => {
+        if (problems.length < 10 && isProblem(line)) problems.push(line);
+      },
+    },
+    tools,
+    context,
+  );
+  return {
+    compressed: running.compressed,
+    readBytes: () => running.plainBytes(),
+    ended: running.ended.then((end) => judge(end, problems)),
+  };
+}
+
+/** Exported for tests. Databases come last, behind `--`: a name is never read as an option. */
+export function dumpArguments(report: PreflightReport): readonly string[] {
+  const { databases, toolVersion } = report.inventory;
+  const versioned = databases.some(({ objects }) => (objects['systemVersionedTables']?.length ?? 0) > 0);
+  const precise = databases.some(({ objects }) => (objects['transactionPreciseTables']?.length ?? 0) > 0);
+  const history = versioned && !precise && knowsHistory(toolVersion) ? ['--dump-history'] : [];
+  return [
+    '--default-character-set=utf8mb4',
+    '--single-transaction',
+    '--quick',
+    '--routines',
+    '--events',
+    '--triggers',
+    '--hex-blob',
+    '--skip-add-locks',
+    ...history,
+    '--databases',
+    '--',
+    ...databases.map(({ name }) => name),
+  ];
+}
+
+/** `--dump-history` came with MariaDB 10.11. */
+export function knowsHistory(toolVersion: string): boolean {
+  const [major, minor] = distribution(toolVersion) ?? [0, 0];
+  return major > 10 || (major === 10 && minor >= 11);
+}
+
+const completionLine = /^-- Dump completed\b[^\n]*\n*$/m;
+
+function judge(end: PipelineEnd, problems: readonly string[]): DumpEnd {
+  return { ...end.tool, sizeBytes: end.plain?.sizeBytes ?? 0, failure: failureOf(end, problems) };
+}
+
+/** Where a process dies, those before it fail to write and those after it see an early end: blame the last that failed. */
+function failureOf(end: PipelineEnd, problems: readonly string[]): StowageError | null {
+  const { tool, observer, compressor, plain } = end;
+  if (!endedWell(compressor)) return stepFailed('The compressor zstd', compressor);
+  if (!endedWell(observer) || plain === undefined) return stepFailed('The process that counts the dump', observer);
+  if (!endedWell(tool)) return toolFailed(`mariadb-dump ${howItEnded(tool)}`, tool.lastLines, problems);
+  if (problems.length > 0) return toolFailed('mariadb-dump reported an error', tool.lastLines, problems);
+  if (plain.sizeBytes === 0) {
+    return new StowageError('EMPTY_DUMP', 'mariadb-dump wrote nothing at all.', { toolOutput: tool.lastLines });
+  }
+  const complete = completionLine.test(plain.tail.slice(plain.tail.lastIndexOf('\n', plain.tail.length - 2) + 1));
+  if (complete) return null;
+  return new StowageError('INCOMPLETE_DUMP', 'The dump ends without the line that says it is complete.', {
+    toolOutput: tool.lastLines,
+  });
+}
+
+function stepFailed(what: string, end: PipelineEnd['tool']): StowageError {
+  return new StowageError('TOOL_FAILED', `${what} ${howItEnded(end)}.`, { toolOutput: end.lastLines });
+}
+
+function toolFailed(what: string, toolOutput: string, problems: readonly string[]): StowageError {
+  const [first] = problems;
+  const number = first === undefined ? undefined : errorNumberIn(first);
+  const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
+  return new StowageError(code, `${what}${first === undefined ? '.' : `: ${first}`}`, { toolOutput });
+}
+
+/** mariadb-dump ends some failures with exit code 0; what is not plainly a warning counts. */
+function isProblem(line: string): boolean {
+  if (/^(\S+: )?(-- )?(warning|note|info)\b/i.test(line)) return false;
+  return /error|couldn't|could not|cannot|can't|failed|denied|lost connection|gone away|unknown/i.test(line);
+}

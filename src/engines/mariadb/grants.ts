@@ -1,0 +1,64 @@
+/** What a user may do, as `SHOW GRANTS` tells it: on everything, on databases, on mysql.proc. */
+export type Grants = {
+  /** Held on everything, or on this database as a whole. A grant on single tables does not count: others may be hidden. */
+  holds(privilege: string, database: string): boolean;
+  holdsGlobally(privilege: string): boolean;
+  /** May read every routine's body. */
+  readonly readsRoutines: boolean;
+};
+
+type Grant = {
+  readonly privileges: ReadonlySet<string>;
+  /** `*` or a database name with the wildcards of GRANT. */
+  readonly database: string;
+  readonly table: string;
+};
+
+/** Understands MariaDB's and MySQL's lines. Roles must have been expanded by the server, as it does for active ones. */
+export function parseGrants(lines: readonly string[]): Grants {
+  const grants = lines.map(parseGrant).filter((grant) => grant !== undefined);
+  const global = grants.filter((grant) => grant.database === '*');
+  const databases = grants.filter((grant) => grant.database !== '*' && grant.table === '*');
+  const holdsGlobally = (privilege: string) => global.some((grant) => includes(grant, privilege));
+  const holds = (privilege: string, database: string) =>
+    holdsGlobally(privilege) || databases.some((grant) => includes(grant, privilege) && fits(grant.database, database));
+  const readsProc = grants.some(
+    (grant) => grant.database === 'mysql' && grant.table === 'proc' && includes(grant, 'SELECT'),
+  );
+  const readsRoutines = holds('SELECT', 'mysql') || readsProc || holdsGlobally('SHOW CREATE ROUTINE');
+  return { holds, holdsGlobally, readsRoutines };
+}
+
+const name = '(?:`((?:[^`]|``)*)`|([^ `.]+))';
+const grantLine = new RegExp(`^GRANT (.+?) ON (?:(?:TABLE )?(\\*|${name})\\.(\\*|${name})) TO `, 'i');
+
+function parseGrant(line: string): Grant | undefined {
+  const found = grantLine.exec(line);
+  if (found === null) return undefined;
+  const [, privileges = '', database = '', quotedDatabase, , table = '', quotedTable] = found;
+  return {
+    privileges: new Set(privileges.split(/, (?![^(]*\))/).map((privilege) => privilege.trim().toUpperCase())),
+    database: quotedDatabase === undefined ? database : quotedDatabase.replaceAll('``', '`'),
+    table: quotedTable === undefined ? table : quotedTable.replaceAll('``', '`'),
+  };
+}
+
+function includes(grant: Grant, privilege: string): boolean {
+  return grant.privileges.has(privilege) || grant.privileges.has('ALL PRIVILEGES') || grant.privileges.has('ALL');
+}
+
+/** In the database of a GRANT `_` and `%` are wildcards unless a backslash precedes them (MariaDB manual, "GRANT"). */
+function fits(pattern: string, database: string): boolean {
+  const expression = pattern.replace(/\\([_%\\])|[_%]|[.*+?^${}()|[\]\\]/g, (match, escaped: string | undefined) => {
+    if (escaped !== undefined) return escaped === '\\' ? '\\\\' : escaped;
+    if (match === '_') return '.';
+    if (match === '%') return '.*';
+    return `\\${match}`;
+  });
+  return new RegExp(`^${expression}$`, 'su').test(database);
+}
+
+/** A name as SQL writes it. */
+export function quoteName(text: string): string {
+  return `\`${text.replaceAll('`', '``')}\``;
+}

@@ -1,0 +1,128 @@
+import { StowageError } from '../../errors.js';
+import { transactionPreciseTables, type Catalog, type Named } from './catalog.js';
+import { quoteName } from './grants.js';
+import { serverErrorNumber, type Session } from './session.js';
+
+/**
+ * Opens every view as the dump will: one that cannot be opened ends mariadb-dump in the middle. Throws TOOL_FAILED
+ * naming all of them.
+ */
+export async function refuseBrokenViews(session: Session, catalog: Catalog): Promise<void> {
+  const broken: { readonly view: string; readonly why: string }[] = [];
+  for (const view of catalog.views) {
+    try {
+      await session.query(`SHOW FIELDS FROM ${quoteName(view.database)}.${quoteName(view.name)}`);
+    } catch (error) {
+      if (serverErrorNumber(error) === undefined || !(error instanceof Error)) throw error;
+      broken.push({ view: `${view.database}.${view.name}`, why: error.message });
+    }
+  }
+  const [first] = broken;
+  if (first === undefined) return;
+  const all = broken.map(({ view }) => view).join(', ');
+  throw new StowageError('TOOL_FAILED', `These views cannot be opened, and would end the dump: ${all}. ${first.why}`, {
+    help: 'Repair the views or drop them, then start the backup again.',
+    details: { broken },
+  });
+}
+
+/** What the dump of this catalog loses though no tool says so. One sentence a kind of loss, naming the objects. */
+export async function findLosses(
+  session: Session,
+  catalog: Catalog,
+  others: readonly string[],
+): Promise<readonly string[]> {
+  const chosen = new Set(catalog.databases.map(({ name }) => name));
+  return [
+    'Users and their grants are not part of this backup.',
+    ...sentence(
+      catalog.tables.filter(({ engine }) => engine !== null && withoutSnapshot.has(engine)).map(qualified),
+      'Tables of an engine that no snapshot covers may have changed during the dump',
+    ),
+    ...sentence(
+      catalog.tables.filter(({ engine }) => engine !== null && withoutData.has(engine)).map(qualified),
+      'Only the definition of tables whose rows lie elsewhere is dumped',
+    ),
+    ...sentence(
+      catalog.columns.filter(({ dataType }) => dataType === 'float').map(column),
+      'FLOAT columns keep 6 digits only (DOUBLE keeps all)',
+    ),
+    ...sentence(
+      catalog.columns.filter(({ characterSet }) => characterSet !== null && mappedTwice.has(characterSet)).map(column),
+      'Columns in a character set that maps some characters twice may come back with the other bytes',
+    ),
+    ...sentence(
+      transactionPreciseTables(catalog).map(qualified),
+      'Versioned tables are dumped without their history, for that of transaction-precise ones cannot be dumped',
+    ),
+    ...sentence(
+      catalog.foreignKeys
+        .filter(({ referencedDatabase }) => !chosen.has(referencedDatabase))
+        .map((key) => `${key.database}.${key.table}`),
+      'Foreign keys of these tables lead into databases that are not part of this backup; a restore elsewhere fails',
+    ),
+    ...sentence(
+      catalog.views
+        .filter((view) => others.some((other) => view.definition.includes(`${quoteName(other)}.`)))
+        .map(qualified),
+      'These views read databases that are not part of this backup; a restore elsewhere fails',
+    ),
+    ...sentence(
+      catalog.views.filter((view) => view.withCheckOption && readsLaterView(catalog, view)).map(qualified),
+      'Views WITH CHECK OPTION on a view that sorts after them fail at the restore',
+    ),
+    ...sentence(await missingDefiners(session, definersOf(catalog)), 'Definers that do not exist on this server'),
+  ];
+}
+
+/** Of these `user@host`, those that the server does not know. Empty where we may not read the list of users. */
+export async function missingDefiners(session: Session, definers: readonly string[]): Promise<readonly string[]> {
+  const known = await knownAccounts(session);
+  if (known === undefined) return [];
+  return definers.filter((definer) => !known.has(definer) && !known.has(definer.replace(/@$/, '')));
+}
+
+async function knownAccounts(session: Session): Promise<ReadonlySet<string> | undefined> {
+  try {
+    const rows = await session.query("SELECT IF(host = '', user, CONCAT(user, '@', host)) AS account FROM mysql.user");
+    return new Set(rows.map((row) => row['account'] ?? ''));
+  } catch (error) {
+    // 1142: no SELECT on mysql.user, which a backup does not need.
+    if (serverErrorNumber(error) === 1142) return undefined;
+    throw error;
+  }
+}
+
+function definersOf(catalog: Catalog): readonly string[] {
+  const all = [...catalog.views, ...catalog.routines, ...catalog.triggers, ...catalog.events];
+  return [...new Set(all.map(({ definer }) => definer))].filter((definer) => definer !== '').sort();
+}
+
+function readsLaterView(catalog: Catalog, view: Named & { readonly definition: string }): boolean {
+  return catalog.views.some(
+    (other) =>
+      other.database === view.database &&
+      other.name > view.name &&
+      view.definition.includes(`${quoteName(other.database)}.${quoteName(other.name)}`),
+  );
+}
+
+const withoutSnapshot = new Set(['MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM']);
+const withoutData = new Set(['MRG_MyISAM', 'FEDERATED', 'CONNECT', 'SPIDER', 'S3']);
+const mappedTwice = new Set(['cp932', 'sjis', 'eucjpms', 'ujis']);
+const namedAtMost = 20;
+
+function sentence(names: readonly string[], text: string): readonly string[] {
+  if (names.length === 0) return [];
+  const shown = names.slice(0, namedAtMost).join(', ');
+  const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
+  return [`${text}: ${shown}${more}.`];
+}
+
+function qualified(one: Named): string {
+  return `${one.database}.${one.name}`;
+}
+
+function column(one: Named & { readonly table: string }): string {
+  return `${one.database}.${one.table}.${one.name}`;
+}

@@ -1,0 +1,58 @@
+import type { Engine, EngineContext, ServiceConnection } from '../engine.js';
+import { checkMariadb } from './check.js';
+import { startMariadbDump } from './dump.js';
+import { findMariadbTools, installedTools } from './mariadbTools.js';
+import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './preflight.js';
+import { mariadbRestoreByHand, startMariadbRestore } from './restore.js';
+import { checkRestore } from './restorePreflight.js';
+import { endRestoreSessions } from './restoreSessions.js';
+import { withSession, type Session } from './session.js';
+
+export type MariadbEngineOptions = Partial<MariadbSettings>;
+
+/** How long `endOurSessions` waits for the server's rollback before it answers false. */
+const rollbackLimitMs = 30_000;
+
+/**
+ * MariaDB by its own tools, mariadb-dump and mariadb. `allowAddress` decides about every address that is connected to
+ * (default: all); `toolsPath` are folders in which tools are looked for before the system's.
+ */
+export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine {
+  const settings: MariadbSettings = {
+    allowAddress: options.allowAddress ?? (() => true),
+    toolsPath: options.toolsPath ?? [],
+  };
+  const asking = <T>(
+    connection: ServiceConnection,
+    context: EngineContext,
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> => withSession(connection, { ...settings, signal: context.signal }, work);
+
+  return {
+    name: 'MARIADB',
+    defaultPort: 3306,
+    tools: () => installedTools(settings.toolsPath),
+    check: (connection, limits) => checkMariadb(connection, settings, limits),
+    preflight: (connection, context) => preflightMariadb(connection, settings, context),
+    inventory: (connection, context) => inventoryMariadb(connection, settings, context),
+    dump: async (connection, _part, report, context) => {
+      const tools = findMariadbTools(settings.toolsPath);
+      const { server } = await asking(connection, context, (session) => Promise.resolve(session));
+      return startMariadbDump(connection, server, report, tools, context);
+    },
+    restorePreflight: async (target, source, context) => {
+      findMariadbTools(settings.toolsPath);
+      return asking(target, context, (session) => checkRestore(session, target, source.inventory));
+    },
+    restore: async (target, _part, context) => {
+      const tools = findMariadbTools(settings.toolsPath);
+      const { server } = await asking(target, context, (session) => Promise.resolve(session));
+      return startMariadbRestore(target, server, tools, context);
+    },
+    restoreByHand: (_part, download) => mariadbRestoreByHand(download),
+    endOurSessions: (target, context) =>
+      asking(target, context, (session) =>
+        endRestoreSessions(session, target, { signal: context.signal, limitMs: rollbackLimitMs }),
+      ),
+  };
+}

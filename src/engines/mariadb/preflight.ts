@@ -1,0 +1,74 @@
+import type { EngineContext, Inventory, PreflightReport, ServiceConnection } from '../engine.js';
+import { readCatalog } from './catalog.js';
+import { takeInventory } from './inventory.js';
+import { findLosses, refuseBrokenViews } from './losses.js';
+import { findMariadbTools, versionOf } from './mariadbTools.js';
+import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
+import { listDatabases, selectDatabases } from './selection.js';
+import { withSession, type Session } from './session.js';
+import type { AllowAddress } from './serverAddress.js';
+
+export type MariadbSettings = {
+  readonly allowAddress: AllowAddress;
+  /** Folders in which tools are looked for first. */
+  readonly toolsPath: readonly string[];
+};
+
+/** All databases of a service become one part, dumped from one snapshot. */
+export const databasesPart = { name: 'databases', extension: 'sql' };
+
+/** Finds out what would end the dump, or make it smaller than the source, before it starts. */
+export async function preflightMariadb(
+  connection: ServiceConnection,
+  settings: MariadbSettings,
+  context: EngineContext,
+): Promise<PreflightReport> {
+  const tools = findMariadbTools(settings.toolsPath);
+  const toolVersion = await versionOf(tools.dump);
+  return withSession(connection, { ...settings, signal: context.signal }, async (session) => {
+    const listed = await listDatabases(session);
+    const chosen = selectDatabases(listed, connection.databases);
+    const catalog = await readCatalog(session, chosen);
+    const grants = await readGrants(session);
+    await refuseMissingDumpPrivileges(session, catalog, grants);
+    await refuseBrokenViews(session, catalog);
+    const others = listed.filter((database) => !chosen.includes(database)).map(({ name }) => name);
+    const blind = connection.databases === null && !grants.holdsGlobally('SHOW DATABASES');
+    return {
+      inventory: await takeInventory(session, catalog, toolVersion),
+      parts: [databasesPart],
+      warnings: [
+        ...(blind
+          ? ['The user has no SHOW DATABASES privilege: databases hidden from it are not in this backup.']
+          : []),
+        ...(await findLosses(session, catalog, others)),
+        ...(await warnOfSlowReaders(session)),
+      ],
+    };
+  });
+}
+
+/** The inventory of what is there of the chosen databases; what is absent is left out. */
+export async function inventoryMariadb(
+  connection: ServiceConnection,
+  settings: MariadbSettings,
+  context: EngineContext,
+): Promise<Inventory> {
+  const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump);
+  return withSession(connection, { ...settings, signal: context.signal }, async (session) =>
+    takeInventory(session, await readCatalog(session, await present(session, connection)), toolVersion),
+  );
+}
+
+async function present(session: Session, { databases }: ServiceConnection) {
+  const listed = await listDatabases(session);
+  return databases === null ? listed : listed.filter(({ name }) => databases.includes(name));
+}
+
+/** The server drops a reader that waits for the storage longer than this; mariadb-dump does not raise it. */
+async function warnOfSlowReaders(session: Session): Promise<readonly string[]> {
+  const [row] = await session.query('SELECT @@global.net_write_timeout AS seconds');
+  const seconds = Number(row?.['seconds'] ?? 0);
+  if (seconds >= 60) return [];
+  return [`net_write_timeout of the server is ${seconds} s: a storage that pauses for longer ends the dump.`];
+}

@@ -1,0 +1,93 @@
+import { StowageError } from '../../errors.js';
+import type { Inventory, ServiceConnection } from '../engine.js';
+import { missingDefiners } from './losses.js';
+import { readGrants, refuseMissingRestorePrivileges } from './privileges.js';
+import { findRestoreSession } from './restoreSessions.js';
+import { listDatabases } from './selection.js';
+import type { Session } from './session.js';
+
+/** Refuses what the restore would overwrite or could not finish, before anything is sent. Gives warnings. */
+export async function checkRestore(
+  session: Session,
+  target: ServiceConnection,
+  inventory: Inventory,
+): Promise<readonly string[]> {
+  await refuseExistingDatabases(session, inventory);
+  await refuseMissingRestorePrivileges(session, inventory, await readGrants(session));
+  await refuseTooLargeRows(session, inventory);
+  if ((await findRestoreSession(session, target)) !== undefined) {
+    throw new StowageError('TOOL_FAILED', 'An earlier restore is still running on the target.', {
+      help: 'Wait until the server has ended or rolled it back, then start the restore again.',
+    });
+  }
+  return [
+    ...(await warnOfDefiners(session, inventory)),
+    ...(await warnOfEvents(session, inventory)),
+    ...(await warnOfOlderServer(session, inventory)),
+  ];
+}
+
+async function refuseExistingDatabases(session: Session, inventory: Inventory): Promise<void> {
+  const [setting] = await session.query('SELECT @@lower_case_table_names AS folded');
+  const fold = (name: string) => (setting?.['folded'] === '0' ? name : name.toLowerCase());
+  const present = new Set((await listDatabases(session)).map(({ name }) => fold(name)));
+  const existing = inventory.databases.map(({ name }) => name).filter((name) => present.has(fold(name)));
+  if (existing.length === 0) return;
+  const list = existing.map((name) => `'${name}'`).join(', ');
+  throw new StowageError('TARGET_EXISTS', `The target already has the database ${list}.`, { details: { existing } });
+}
+
+/** A statement carries at least one row; one larger than the server takes ends the connection (error 2006). */
+async function refuseTooLargeRows(session: Session, inventory: Inventory): Promise<void> {
+  const [setting] = await session.query('SELECT @@global.max_allowed_packet AS bytes');
+  const limitBytes = Number(setting?.['bytes'] ?? 0);
+  for (const { name, properties } of inventory.databases) {
+    const neededBytes = Number(properties['largestRowBytes'] ?? 0);
+    if (neededBytes < limitBytes) continue;
+    throw new StowageError(
+      'TOOL_FAILED',
+      `A row of database '${name}' takes ${neededBytes} bytes in the dump, and the target takes ${limitBytes} in one statement.`,
+      { help: `Raise max_allowed_packet on the target: SET GLOBAL max_allowed_packet=${roundedUp(neededBytes)};` },
+    );
+  }
+}
+
+const mebibyte = 1024 * 1024;
+
+function roundedUp(bytes: number): number {
+  return Math.min(1024, Math.ceil((bytes * 1.1) / mebibyte)) * mebibyte;
+}
+
+async function warnOfDefiners(session: Session, inventory: Inventory): Promise<readonly string[]> {
+  const definers = new Set(inventory.databases.flatMap(({ objects }) => objects['definers'] ?? []));
+  const missing = await missingDefiners(session, [...definers].sort());
+  if (missing.length === 0) return [];
+  return [
+    `Definers that do not exist on the target: ${missing.join(', ')}. Their views, routines, triggers and events fail when used, and a view on such a view fails the restore.`,
+  ];
+}
+
+async function warnOfEvents(session: Session, inventory: Inventory): Promise<readonly string[]> {
+  const events = inventory.databases.flatMap(({ name, objects }) =>
+    (objects['events'] ?? []).map((event) => `${name}.${event}`),
+  );
+  const [setting] = await session.query('SELECT @@event_scheduler AS scheduler');
+  if (events.length === 0 || setting?.['scheduler'] !== 'ON') return [];
+  return [
+    `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
+  ];
+}
+
+async function warnOfOlderServer(session: Session, inventory: Inventory): Promise<readonly string[]> {
+  const [row] = await session.query('SELECT VERSION() AS version');
+  const [target, source] = [row?.['version'] ?? '', inventory.serverVersion];
+  if (ordinal(target) >= ordinal(source)) return [];
+  return [
+    `The target (${target}) is older than the server of the backup (${source}): it may not know all that was dumped.`,
+  ];
+}
+
+function ordinal(version: string): number {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return major * 1000 + minor;
+}

@@ -1,0 +1,63 @@
+import { StowageError } from '../../errors.js';
+import type { ServiceConnection } from '../engine.js';
+import type { Row, Session } from './session.js';
+
+const systemDatabases = new Set(['information_schema', 'performance_schema', 'mysql', 'sys']);
+
+/** A database as the server lists it. */
+export type ListedDatabase = {
+  readonly name: string;
+  readonly characterSet: string;
+  readonly collation: string;
+  readonly comment: string;
+};
+
+/** Every database of the server that this user sees, but the system's. */
+export async function listDatabases(session: Session): Promise<readonly ListedDatabase[]> {
+  const rows = await session.query(
+    `SELECT schema_name AS name, default_character_set_name AS character_set, default_collation_name AS collation,
+            schema_comment AS comment
+       FROM information_schema.schemata ORDER BY schema_name`,
+  );
+  return rows.map(database).filter(({ name }) => !systemDatabases.has(name.toLowerCase()));
+}
+
+/**
+ * The databases that the service names, or all. Throws EMPTY_DUMP when a named one is not there, or there are none,
+ * and BAD_INPUT for one of the system's.
+ */
+export function selectDatabases(
+  listed: readonly ListedDatabase[],
+  wanted: ServiceConnection['databases'],
+): readonly ListedDatabase[] {
+  if (wanted === null) {
+    if (listed.length > 0) return listed;
+    throw new StowageError('EMPTY_DUMP', 'The server has no database that this user may see, except the system’s own.');
+  }
+  const system = wanted.find((name) => systemDatabases.has(name.toLowerCase()));
+  if (system !== undefined) {
+    throw new StowageError('BAD_INPUT', `The database '${system}' belongs to the server itself and is not dumped.`, {
+      help: 'Take it out of the databases of the service.',
+    });
+  }
+  const names = new Set(listed.map(({ name }) => name));
+  const absent = wanted.filter((name) => !names.has(name));
+  if (absent.length > 0) {
+    const list = absent.map((name) => `'${name}'`).join(', ');
+    throw new StowageError('EMPTY_DUMP', `The server has no database ${list}, or the user may not see it.`, {
+      help: 'Correct the databases of the service, or grant the user access to them.',
+      details: { absent },
+    });
+  }
+  if (wanted.length === 0) throw new StowageError('EMPTY_DUMP', 'The service names no database.');
+  return listed.filter(({ name }) => wanted.includes(name));
+}
+
+function database(row: Row): ListedDatabase {
+  return {
+    name: row['name'] ?? '',
+    characterSet: row['character_set'] ?? '',
+    collation: row['collation'] ?? '',
+    comment: row['comment'] ?? '',
+  };
+}

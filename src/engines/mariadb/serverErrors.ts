@@ -1,0 +1,68 @@
+import { StowageError, type ErrorCode } from '../../errors.js';
+import type { ServiceConnection } from '../engine.js';
+
+/** What a number that MariaDB's server or client library gives means for a job (MariaDB manual, "Error Codes"). */
+export function codeOfServerError(number: number): ErrorCode {
+  if (unreachable.has(number)) return 'SERVICE_UNREACHABLE';
+  if (refusedLogin.has(number)) return 'SERVICE_AUTH';
+  if (lackingPrivilege.has(number)) return 'SERVICE_PRIVILEGE';
+  return 'TOOL_FAILED';
+}
+
+// 1040 too many connections, 1053 shutdown in progress, 1129/1130 host blocked or not allowed, 1927 connection killed,
+// 2002–2006 and 2013 cannot connect or lost it, 2026 TLS, 2055 lost it while reading.
+const unreachable = new Set([1040, 1053, 1129, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055]);
+const refusedLogin = new Set([1045, 1130, 1251, 1524, 1698, 1862, 2059, 4151]);
+const lackingPrivilege = new Set([1044, 1095, 1142, 1143, 1227, 1370, 1410, 1419]);
+
+/** The number in a line that a MariaDB or MySQL tool printed, for example "Got error: 2003: ..." or "ERROR 1045 (28000)". */
+export function errorNumberIn(line: string): number | undefined {
+  const found = /\berror:? (\d{4})\b/i.exec(line) ?? /\((\d{4})\)\s*$/.exec(line);
+  return found === null ? undefined : Number(found[1]);
+}
+
+/** The error of our own connection, as the failure to report. */
+export function asServiceError(connection: ServiceConnection, error: unknown): StowageError {
+  if (error instanceof StowageError) return error;
+  const where = `${connection.host}:${connection.port}`;
+  const { number, code, text } = facts(error);
+  if (number !== undefined && number > 0) {
+    const failure = codeOfServerError(number);
+    if (failure === 'SERVICE_AUTH') {
+      return new StowageError(failure, `${where} refused the login of '${connection.username ?? ''}': ${text}`, {
+        help: 'Check user name and password of the service, and from which hosts the user may log in.',
+        cause: error,
+      });
+    }
+    return new StowageError(failure, `${where} answered: ${text}`, { cause: error });
+  }
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
+    return new StowageError('SERVICE_UNREACHABLE', `${where} does not offer TLS.`, {
+      help: 'Set up TLS on the server, or set the TLS mode of the service to OFF.',
+      retriable: false,
+      cause: error,
+    });
+  }
+  if (code !== undefined && /CERT|SSL|TLS|ALTNAME/.test(code)) {
+    return new StowageError('SERVICE_UNREACHABLE', `The TLS certificate of ${where} does not pass: ${text}`, {
+      help: 'Give the CA that signed it, use the host name that it was made for, or set the TLS mode to REQUIRE.',
+      retriable: false,
+      cause: error,
+    });
+  }
+  if (code === 'AUTH_SWITCH_PLUGIN_ERROR' || text.includes('auth plugin')) {
+    return new StowageError('SERVICE_AUTH', `${where} asks for a way to log in that Stowage does not know: ${text}`, {
+      help: 'Let the user log in with a password (mysql_native_password).',
+      cause: error,
+    });
+  }
+  return new StowageError('SERVICE_UNREACHABLE', `The connection to ${where} broke: ${text}`, { cause: error });
+}
+
+function facts(error: unknown): { number: number | undefined; code: string | undefined; text: string } {
+  if (!(error instanceof Error)) return { number: undefined, code: undefined, text: String(error) };
+  const number = 'errno' in error && typeof error.errno === 'number' ? error.errno : undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const said = 'sqlMessage' in error && typeof error.sqlMessage === 'string' ? error.sqlMessage : error.message;
+  return { number, code, text: said };
+}

@@ -1,0 +1,151 @@
+import { createConnection, type Connection, type ConnectionOptions } from 'mysql2';
+import type { Socket } from 'node:net';
+import { StowageError } from '../../errors.js';
+import type { ServiceConnection } from '../engine.js';
+import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
+import { asServiceError } from './serverErrors.js';
+
+/** A row with every value as text. */
+export type Row = Readonly<Record<string, string | null>>;
+
+/** One connection of ours to a server, for questions; data is never read through it. */
+export type Session = {
+  /** The address that answered: what a tool is given, so that it cannot be led elsewhere. */
+  readonly server: ServerAddress;
+  /** `?` in the statement stands for a value. Throws what the server says as a StowageError; see `isServerError`. */
+  query(sql: string, values?: readonly (string | number | readonly string[])[]): Promise<readonly Row[]>;
+  close(): void;
+};
+
+export type SessionOptions = {
+  readonly signal: AbortSignal;
+  readonly allowAddress: AllowAddress;
+  /** For connecting and logging in. Default 10 s. */
+  readonly connectTimeoutMs?: number;
+};
+
+const defaultConnectTimeoutMs = 10_000;
+const queryTimeoutMs = 120_000;
+
+/** Throws SERVICE_UNREACHABLE, SERVICE_AUTH or the signal's reason. */
+export async function openSession(connection: ServiceConnection, options: SessionOptions): Promise<Session> {
+  const { signal } = options;
+  const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
+  signal.throwIfAborted();
+  const addresses = await resolveServer(connection.host, options.allowAddress);
+  const { server, socket } = await connectToServer(connection, addresses, { signal, timeoutMs });
+  return logIn(connection, server, socket, { signal, timeoutMs });
+}
+
+/** Logs in over a socket that is connected already, and owns it from then on. */
+export async function logIn(
+  connection: ServiceConnection,
+  server: ServerAddress,
+  socket: Socket,
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<Session> {
+  const { signal } = options;
+  const mysql = createConnection({
+    ...loginOptions(connection),
+    connectTimeout: options.timeoutMs,
+    stream: () => socket,
+  });
+  // Errors while nothing waits for an answer are told by the next query.
+  mysql.on('error', () => undefined);
+  const close = () => mysql.destroy();
+  signal.addEventListener('abort', close, { once: true });
+  const session: Session = {
+    server,
+    query: (sql, values = []) => answer(connection, signal, (done) => ask(mysql, sql, values, done)),
+    close: () => {
+      signal.removeEventListener('abort', close);
+      close();
+    },
+  };
+  try {
+    await answer(connection, signal, (done) => mysql.connect((error) => done(error, [])));
+    // Values are escaped for a server that takes backslashes as escapes; a default of the server's must not change that.
+    await session.query("SET SESSION sql_mode = ''");
+    return session;
+  } catch (error) {
+    session.close();
+    throw error;
+  }
+}
+
+/** Opens a session for `work` alone and closes it, whatever happens. */
+export async function withSession<T>(
+  connection: ServiceConnection,
+  options: SessionOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openSession(connection, options);
+  try {
+    return await work(session);
+  } finally {
+    session.close();
+  }
+}
+
+/** The server's own number of an error that `query` threw, for example 1356 for a broken view. */
+export function serverErrorNumber(error: unknown): number | undefined {
+  const cause: unknown = error instanceof StowageError ? error.cause : error;
+  if (cause instanceof Error && 'errno' in cause && typeof cause.errno === 'number') return cause.errno;
+  return undefined;
+}
+
+function loginOptions(connection: ServiceConnection): ConnectionOptions {
+  const { tls } = connection;
+  const verified = tls.mode === 'VERIFY';
+  return {
+    host: connection.host,
+    port: connection.port,
+    user: connection.username ?? '',
+    password: connection.password?.reveal() ?? '',
+    charset: 'utf8mb4',
+    multipleStatements: false,
+    ...(tls.mode === 'OFF'
+      ? {}
+      : {
+          ssl: {
+            rejectUnauthorized: verified,
+            verifyIdentity: verified,
+            ...(verified && tls.ca !== null ? { ca: tls.ca } : {}),
+          },
+        }),
+    typeCast: (field) => field.string(),
+  };
+}
+
+type Done = (error: unknown, rows: readonly Row[]) => void;
+
+function ask(mysql: Connection, sql: string, values: readonly unknown[], done: Done): void {
+  mysql.query({ sql, timeout: queryTimeoutMs, values: [...values] }, (error, rows) => {
+    done(error, Array.isArray(rows) ? (rows as unknown as readonly Row[]) : []);
+  });
+}
+
+/** A destroyed connection never calls back: the signal answers for it. */
+function answer(
+  connection: ServiceConnection,
+  signal: AbortSignal,
+  start: (done: Done) => void,
+): Promise<readonly Row[]> {
+  return new Promise((resolve, reject) => {
+    const give = () => reject(asError(signal.reason));
+    if (signal.aborted) {
+      give();
+      return;
+    }
+    signal.addEventListener('abort', give, { once: true });
+    start((error, rows) => {
+      signal.removeEventListener('abort', give);
+      if (error === null || error === undefined) resolve(rows);
+      else reject(asServiceError(connection, error));
+    });
+  });
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}

@@ -1,0 +1,52 @@
+import type { Writable } from 'node:stream';
+import type { Secret } from '../../secret.js';
+import { openKernelPipe } from './kernelPipe.js';
+import type { PipelineEnd } from './pipelineEnd.js';
+import { decompressArguments, type PipelinePrograms } from './pipelinePrograms.js';
+import { observe, observerCommand } from './plainStream.js';
+import { startTool } from './startTool.js';
+
+export type CompressedRestore = {
+  /** Takes the stored bytes. Errors (the tools are gone) are told by `ended`. */
+  readonly compressed: Writable;
+  /** Settles when all processes are gone. */
+  readonly ended: Promise<PipelineEnd>;
+};
+
+/** `us → zstd -d → observer → tool`, connected by the kernel. */
+export async function startCompressedRestore(
+  tool: { readonly program: string; readonly args: readonly string[]; readonly secrets: readonly Secret[] },
+  programs: PipelinePrograms,
+  context: { readonly workFolder: string; readonly signal: AbortSignal },
+): Promise<CompressedRestore> {
+  const { signal, workFolder } = context;
+  const plain = await openKernelPipe(workFolder, 'decompressed');
+  const observed = await openKernelPipe(workFolder, 'observed').catch((error: unknown) => {
+    plain.close();
+    throw error;
+  });
+  try {
+    const restore = startTool({ ...tool, stdin: observed.readEnd, stdout: 'none' }, signal);
+    const counting = { stdin: plain.readEnd, stdout: observed.writeEnd, side: true };
+    const observer = startTool({ ...observerCommand(programs.perl), ...counting }, signal);
+    const zstd = { program: programs.zstd, args: decompressArguments() };
+    const decompressor = startTool({ ...zstd, stdin: 'pipe', stdout: plain.writeEnd }, signal);
+    if (decompressor.stdin === null || observer.side === null) {
+      throw new Error('A child was started without its pipes.');
+    }
+    const observation = observe(observer.side);
+    const ends = Promise.all([restore.ended, observer.ended, decompressor.ended, observation.seen]);
+    return {
+      compressed: decompressor.stdin,
+      ended: ends.then(([toolEnd, observerEnd, compressorEnd, seen]) => ({
+        tool: toolEnd,
+        observer: observerEnd,
+        compressor: compressorEnd,
+        plain: seen,
+      })),
+    };
+  } finally {
+    plain.close();
+    observed.close();
+  }
+}

@@ -1,0 +1,58 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { Secret } from '../../secret.js';
+
+const maxBytes = 4096;
+
+/** Collects what a tool prints, keeping the last 4 KiB of whole lines, cleared of secrets. */
+export type LastLines = {
+  add(chunk: Uint8Array): void;
+  /** Ends the collecting; the last lines without trailing white space. */
+  finish(): string;
+};
+
+/** `onLine` gets every line as it is complete, cleared of secrets and cut at 4 KiB. */
+export function collectLastLines(
+  secrets: readonly Secret[],
+  onLine: (line: string) => void = () => undefined,
+): LastLines {
+  const values = secrets.map((secret) => secret.reveal()).filter((value) => value !== '');
+  const decoder = new StringDecoder('utf8');
+  const lines: string[] = [];
+  let keptBytes = 0;
+  let unfinished = '';
+
+  function keep(raw: string): void {
+    const line = values.reduce((text, value) => text.replaceAll(value, '[secret]'), raw).slice(0, maxBytes / 2);
+    onLine(line);
+    lines.push(line);
+    keptBytes += Buffer.byteLength(line) + 1;
+    while (keptBytes > maxBytes + 1 && lines.length > 1) keptBytes -= Buffer.byteLength(lines.shift() ?? '') + 1;
+  }
+
+  function take(text: string): void {
+    const parts = (unfinished + text).split('\n');
+    // A line without an end, longer than any that a tool prints, is cut there: memory stays bounded.
+    unfinished = (parts.pop() ?? '').slice(0, 16 * maxBytes);
+    parts.forEach(keep);
+  }
+
+  return {
+    add: (chunk) => take(decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))),
+    finish: () => {
+      take(decoder.end());
+      if (unfinished !== '') keep(unfinished);
+      unfinished = '';
+      return cutToBytes(lines.join('\n').trimEnd());
+    },
+  };
+}
+
+/** A line of multi-byte characters may still be longer than the limit: its end is kept. */
+function cutToBytes(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= maxBytes) return text;
+  return bytes
+    .subarray(bytes.length - maxBytes)
+    .toString('utf8')
+    .replace(/^\uFFFD+/, '');
+}
