@@ -1,0 +1,174 @@
+import { Agenda, type Job } from 'agenda';
+import { StowageError } from '../../errors.js';
+import type { Alarm, AlarmClock, AlarmHandlers } from '../alarmClock.js';
+import { jobNames, toAlarm, toDocument, type AlarmData } from './alarmDocument.js';
+import { putAlarms, unavailable, type AlarmStore } from './alarmStore.js';
+import { agendaLockLifetimeMs, GuardedRepository } from './guardedRepository.js';
+
+export type AgendaOptions = {
+  /**
+   * Told of every handler that failed (with its alarm) and of every failure of the store that no caller is told of.
+   * Must not throw. A store that is down is told of every few seconds.
+   */
+  readonly onError: (error: unknown, alarm?: Alarm) => void;
+  /** How often Agenda looks for what is due next; it fires what it has found on time. 200 to 1000. */
+  readonly processEveryMs?: number;
+  /**
+   * How long an alarm stays locked when its process was killed: it comes again after that, here or in another replica.
+   * While a handler runs the lock is renewed.
+   */
+  readonly lockLifetimeMs?: number;
+  /** How often a failing handler is called for one alarm. After that the alarm is removed, and the reconciler's. */
+  readonly attempts?: number;
+  /** The pause before the second call; it doubles with each further one, up to a minute. */
+  readonly firstRetryMs?: number;
+};
+
+export const defaults = { processEveryMs: 250, lockLifetimeMs: 10_000, attempts: 5, firstRetryMs: 1_000 } as const;
+
+const atOnceOfEachKind = 100;
+const longestRetryMs = 60_000;
+const pingLimitMs = 5_000;
+
+/**
+ * An alarm clock over Agenda. Documents are inserted and deleted, never saved again; a handled one is deleted before
+ * Agenda ends its run. An alarm whose process dies (kill -9) comes again when its lock has expired; one that was
+ * replaced by its own handler does not, which the reconciler mends.
+ */
+export class AgendaAlarmClock implements AlarmClock {
+  readonly #store: AlarmStore;
+  readonly #options: Required<AgendaOptions>;
+  readonly #guard: GuardedRepository;
+  #agenda: Agenda | undefined;
+  #started: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  /** Takes the store over and closes it when it stops. */
+  constructor(store: AlarmStore, options: AgendaOptions) {
+    this.#store = store;
+    this.#options = { ...defaults, ...options };
+    this.#guard = new GuardedRepository(store, {
+      lockedAtMost: atOnceOfEachKind,
+      lockLifetimeMs: this.#options.lockLifetimeMs,
+      onError: (error) => this.#options.onError(unavailable(store, error)),
+    });
+  }
+
+  async start(handlers: AlarmHandlers): Promise<void> {
+    if (this.#agenda !== undefined || this.#stopped !== undefined) {
+      throw new StowageError('INTERNAL', 'This alarm clock was started before. Open another one.');
+    }
+    const agenda = new Agenda({
+      backend: {
+        name: this.#store.name,
+        repository: this.#guard.forAgenda,
+        ownsConnection: false,
+        connect: () => Promise.resolve(),
+        disconnect: () => Promise.resolve(),
+      },
+      processEvery: this.#options.processEveryMs,
+      defaultLockLifetime: agendaLockLifetimeMs,
+      defaultConcurrency: atOnceOfEachKind,
+      maxConcurrency: atOnceOfEachKind * Object.keys(jobNames).length,
+    });
+    this.#agenda = agenda;
+    agenda.on('error', (error: Error) => this.#guard.tell(error));
+    const { firstRetryMs } = this.#options;
+    for (const name of Object.values(jobNames)) {
+      agenda.define<AlarmData>(name, (job) => this.#handle(job, handlers), {
+        backoff: ({ attempt }) => Math.min(firstRetryMs * 2 ** (attempt - 1), longestRetryMs),
+      });
+    }
+    this.#started = agenda.start();
+    await this.#started;
+  }
+
+  async set(alarm: Alarm): Promise<void> {
+    await this.setAll([alarm]);
+  }
+
+  async setAll(alarms: readonly Alarm[]): Promise<void> {
+    await this.#ask(() => putAlarms(this.#store, alarms.map(toDocument)));
+  }
+
+  async cancel(key: string): Promise<void> {
+    await this.#ask(() => this.#store.removeByKey(key));
+  }
+
+  async list(): Promise<readonly Alarm[]> {
+    return (await this.#ask(() => this.#store.list())).map(toAlarm);
+  }
+
+  async ping(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`No answer within ${pingLimitMs / 1_000} s.`)), pingLimitMs);
+    });
+    try {
+      await this.#ask(() => Promise.race([this.#store.ping(), late]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped ??= this.#stopOnce();
+    await this.#stopped;
+  }
+
+  async #stopOnce(): Promise<void> {
+    const still = this.#guard.stop();
+    await this.#started;
+    await this.#agenda?.stop(false);
+    await still;
+    await this.#store.close();
+  }
+
+  async #handle(job: Job<AlarmData>, handlers: AlarmHandlers): Promise<void> {
+    const { _id: id, name, data, failCount } = job.attrs;
+    if (id === undefined) throw new StowageError('INTERNAL', 'Agenda runs a document without an id.');
+    await this.#guard.running(id, name, async () => {
+      const unlock = this.#keepLocked(job);
+      let alarm: Alarm | undefined;
+      try {
+        alarm = toAlarm(data);
+        await call(handlers, alarm);
+      } catch (error) {
+        this.#options.onError(error, alarm);
+        // Agenda sets the time of the next attempt for what throws.
+        if (alarm !== undefined && (failCount ?? 0) + 1 < this.#options.attempts) throw error;
+      } finally {
+        await unlock();
+      }
+      await this.#store.removeByIds([id]);
+    });
+  }
+
+  /** Renews the lock until the function it gives is called: past its lifetime others would run the alarm too. */
+  #keepLocked(job: Job<AlarmData>): () => Promise<void> {
+    let renewal = Promise.resolve();
+    const timer = setInterval(() => {
+      renewal = this.#guard.renew(job.attrs);
+    }, this.#options.lockLifetimeMs / 3);
+    return async () => {
+      clearInterval(timer);
+      await renewal;
+    };
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    if (this.#stopped !== undefined)
+      throw new StowageError('UNAVAILABLE', 'The alarm clock is stopped. Open another one.');
+    try {
+      return await question();
+    } catch (error) {
+      throw unavailable(this.#store, error);
+    }
+  }
+}
+
+function call(handlers: AlarmHandlers, alarm: Alarm): Promise<void> {
+  if (alarm.kind === 'JOB_DUE') return handlers.jobDue({ jobId: alarm.jobId });
+  const { planId, version, at: scheduledFor } = alarm;
+  return handlers.planTick({ planId, version, scheduledFor });
+}

@@ -1,0 +1,155 @@
+import type { JobParameters, JobRepository, JobRepositoryOptions } from 'agenda';
+import type { AlarmStore } from './alarmStore.js';
+
+export type GuardOptions = {
+  /** How many alarms of one kind this process holds locked at once, about to run or running. */
+  readonly lockedAtMost: number;
+  readonly lockLifetimeMs: number;
+  readonly onError: (error: unknown) => void;
+};
+
+type Locked = { readonly name: string; readonly sinceMs: number; running: boolean };
+type GetNextJobToRun = JobRepository['getNextJobToRun'];
+
+const longestPauseMs = 5_000;
+/** The last instant that a Date knows. */
+const never = new Date(8.64e15);
+/** For Agenda's definitions of jobs: with locks that never expire it only says how long a timer outlives a run. */
+export const agendaLockLifetimeMs = 1;
+
+/**
+ * Stands between Agenda and its repository, because Agenda leaves promises to nobody, asks a store that is down as often
+ * as one that is up, and locks more than it can run in time. It
+ * - tells each failure once, and rejects only where Agenda catches;
+ * - lets one poll a job name run at a time; after a failed one it pauses (1 s, growing to 5 s), then makes again what
+ *   the store has lost before it goes on;
+ * - keeps the locks itself: Agenda is told that they never expire, because it waits half a lifetime after each run
+ *   with a timer nobody can clear, and an alarm whose lock expires in its queue stays in its count of locked ones for
+ *   ever, until it locks no more;
+ * - knows what is under way, so that stopping can wait for it.
+ */
+export class GuardedRepository {
+  /** What Agenda is given: its own repository, with some methods replaced. */
+  readonly forAgenda: JobRepository;
+  readonly #store: AlarmStore;
+  readonly #options: GuardOptions;
+  readonly #locked = new Map<string, Locked>();
+  readonly #polling = new Set<string>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #told = new WeakSet();
+  #failedPolls = 0;
+  #pausedUntilMs = 0;
+  #stopped = false;
+
+  constructor(store: AlarmStore, options: GuardOptions) {
+    this.#store = store;
+    this.#options = options;
+    const { repository } = store;
+    const replaced: Partial<JobRepository> = {
+      getNextJobToRun: (...args) => this.#track(this.#poll(...args)),
+      saveJobState: (job, saveOptions) => this.#track(this.#save(job, saveOptions)),
+      unlockJob: (job) => this.#track(this.#telling(repository.unlockJob(job)).catch(() => undefined)),
+      // Called when Agenda stops; it misses what is being locked at that moment, so stop() does it once all is still.
+      unlockJobs: () => Promise.resolve(),
+    };
+    this.forAgenda = Object.assign(Object.create(repository) as JobRepository, replaced);
+  }
+
+  /** Runs what Agenda has locked: while it runs its lock is kept count of, and stop() waits for it. */
+  async running(id: string, name: string, run: () => Promise<void>): Promise<void> {
+    this.#locked.set(id, { name, sinceMs: performance.now(), running: true });
+    try {
+      await this.#track(run());
+    } finally {
+      this.#locked.delete(id);
+    }
+  }
+
+  /** Tells of an error unless that has happened, or it only says that an alarm was cancelled in the meantime. */
+  tell(error: unknown): void {
+    if (error instanceof Error) {
+      if (this.#told.has(error) || isGone(error)) return;
+      this.#told.add(error);
+    }
+    this.#options.onError(error);
+  }
+
+  /** From now on nothing is locked any more. Resolves when nothing runs, and what was locked but not run is free again. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    while (this.#underWay.size > 0) {
+      await Promise.allSettled(this.#underWay);
+      // Agenda goes on by itself between a call's end and the next call.
+      await new Promise(setImmediate);
+    }
+    this.#forgetExpired();
+    const ids = [...this.#locked.keys()];
+    if (ids.length > 0) await this.#store.repository.unlockJobs(ids).catch((error: unknown) => this.tell(error));
+  }
+
+  /** Renews the lock of what runs. A failure is told; the lock then expires, and the alarm comes twice. */
+  async renew(job: JobParameters): Promise<void> {
+    await this.#track(this.#save(job, undefined)).catch(() => undefined);
+  }
+
+  async #save(job: JobParameters, options: JobRepositoryOptions | undefined): Promise<void> {
+    const renewed = job.lockedAt === undefined ? job : { ...job, lockedAt: new Date() };
+    await this.#telling(this.#store.repository.saveJobState(renewed, options));
+  }
+
+  async #poll(...[name, nextScanAt, , now, options]: Parameters<GetNextJobToRun>): ReturnType<GetNextJobToRun> {
+    if (this.#stopped || this.#polling.has(name) || performance.now() < this.#pausedUntilMs) return undefined;
+    this.#forgetExpired();
+    const lockedOfName = [...this.#locked.values()].filter((locked) => locked.name === name).length;
+    if (lockedOfName >= this.#options.lockedAtMost) return undefined;
+    this.#polling.add(name);
+    try {
+      if (this.#failedPolls > 0) await this.#store.prepare();
+      const lockDeadline = new Date(Date.now() - this.#options.lockLifetimeMs);
+      const job = await this.#store.repository.getNextJobToRun(name, nextScanAt, lockDeadline, now, options);
+      this.#failedPolls = 0;
+      if (job?._id === undefined) return undefined;
+      this.#locked.set(job._id, { name, sinceMs: performance.now(), running: false });
+      return this.#hasStopped() ? undefined : { ...job, lockedAt: never };
+    } catch (error) {
+      this.#failedPolls += 1;
+      this.#pausedUntilMs = performance.now() + Math.min(1_000 * this.#failedPolls, longestPauseMs);
+      this.tell(error);
+      return undefined;
+    } finally {
+      this.#polling.delete(name);
+    }
+  }
+
+  /** A function, for it may have changed while something was awaited. */
+  #hasStopped(): boolean {
+    return this.#stopped;
+  }
+
+  #forgetExpired(): void {
+    const oldestMs = performance.now() - this.#options.lockLifetimeMs;
+    for (const [id, locked] of this.#locked) {
+      if (!locked.running && locked.sinceMs < oldestMs) this.#locked.delete(id);
+    }
+  }
+
+  async #telling<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      this.tell(error);
+      throw error;
+    }
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    const tracked = work.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+    return tracked;
+  }
+}
+
+/** What both repositories of Agenda throw when a document whose state they save has been removed. */
+function isGone(error: Error): boolean {
+  return error.message.includes('maybe it does not exist anymore');
+}

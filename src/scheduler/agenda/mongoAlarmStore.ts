@@ -1,0 +1,121 @@
+import { MongoJobRepository } from '@agendajs/mongo-backend';
+import { MongoBulkWriteError, ObjectId, type Db, type MongoClient } from 'mongodb';
+import type { AlarmData, AlarmDocument } from './alarmDocument.js';
+import type { AlarmStore, StoredAlarm } from './alarmStore.js';
+
+/** Where the alarms lie in MongoDB. */
+export const collectionName = 'alarms';
+
+/** What Agenda writes besides name, data and time when it saves a new job: MongoJobRepository.saveJob of 4.0.3. */
+const untouched = {
+  type: 'normal',
+  priority: 0,
+  lockedAt: null,
+  lastFinishedAt: null,
+  failedAt: null,
+  failCount: null,
+  failReason: null,
+  repeatTimezone: null,
+  lastRunAt: null,
+  repeatInterval: null,
+  repeatAt: null,
+  disabled: null,
+  progress: null,
+  debounceStartedAt: null,
+  fork: null,
+  startDate: null,
+  endDate: null,
+  skipDays: null,
+  lastModifiedBy: null,
+} as const;
+
+type MongoAlarm = {
+  readonly name: string;
+  readonly nextRunAt: Date | null;
+  readonly lockedAt: Date | null;
+  readonly data: AlarmData;
+};
+
+const duplicateKey = 11_000;
+
+/** Alarms in a MongoDB, of which nothing but single documents and a unique index is asked: no transactions, no replica set. */
+export class MongoAlarmStore implements AlarmStore {
+  readonly repository: MongoJobRepository;
+  readonly #client: MongoClient;
+  readonly #db: Db;
+
+  /** Takes the client over and closes it. */
+  constructor(
+    client: MongoClient,
+    databaseName: string,
+    readonly name: string,
+  ) {
+    this.#client = client;
+    this.#db = client.db(databaseName);
+    this.repository = new MongoJobRepository({ mongo: this.#db, db: { collection: collectionName } });
+  }
+
+  async prepare(): Promise<void> {
+    await this.repository.connect();
+    await this.#alarms().createIndex({ 'data.key': 1 }, { name: 'alarmKey', unique: true }, {});
+  }
+
+  async find(keys: readonly string[]): Promise<StoredAlarm[]> {
+    const found = await this.#alarms()
+      .find({ 'data.key': { $in: [...keys] } }, { projection: { data: 1, nextRunAt: 1, lockedAt: 1 } })
+      .toArray();
+    return found.map(({ _id, data, nextRunAt, lockedAt }) => ({
+      id: _id.toHexString(),
+      key: data.key,
+      at: data.at,
+      dead: nextRunAt === null && lockedAt === null,
+    }));
+  }
+
+  async insert(documents: readonly AlarmDocument[]): Promise<number> {
+    // A collection that was dropped comes back with the next insert, but without its unique index.
+    await this.prepare();
+    try {
+      const inserted = await this.#alarms().insertMany(
+        documents.map((document) => ({ ...untouched, ...document })),
+        { ordered: false },
+      );
+      return inserted.insertedCount;
+    } catch (error) {
+      if (error instanceof MongoBulkWriteError && onlyDuplicates(error)) return error.insertedCount;
+      throw error;
+    }
+  }
+
+  async removeByIds(ids: readonly string[]): Promise<void> {
+    await this.#alarms().deleteMany({ _id: { $in: ids.map((id) => new ObjectId(id)) } });
+  }
+
+  async removeByKey(key: string): Promise<void> {
+    await this.#alarms().deleteMany({ 'data.key': key });
+  }
+
+  async list(): Promise<unknown[]> {
+    const alive = { $or: [{ nextRunAt: { $ne: null } }, { lockedAt: { $ne: null } }] };
+    const found = await this.#alarms()
+      .find(alive, { projection: { data: 1 } })
+      .toArray();
+    return found.map(({ data }) => data);
+  }
+
+  async ping(): Promise<void> {
+    await this.#db.command({ ping: 1 });
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  #alarms() {
+    return this.#db.collection<MongoAlarm>(collectionName);
+  }
+}
+
+function onlyDuplicates(error: MongoBulkWriteError): boolean {
+  return [error.writeErrors].flat().every(({ code }) => code === duplicateKey);
+}

@@ -1,0 +1,89 @@
+import { getCreateIndexesSQL, getCreateTableSQL, getUpdateTimestampTriggerSQL } from '@agendajs/postgres-backend';
+import { Client, DatabaseError, escapeIdentifier, type Pool } from 'pg';
+import { badInput, StowageError } from '../../errors.js';
+import type { Secret } from '../../secret.js';
+
+/** Agenda's own name for its table. */
+export const tableName = 'agenda_jobs';
+export const defaultSchema = 'alarms';
+const keyIndex = 'agenda_jobs_alarm_key_idx';
+const insufficientPrivilege = '42501';
+
+export type AlarmSchemaOptions = {
+  /** As a role that may create schemas in the database. */
+  readonly connectionString: Secret;
+  /** Default `alarms`. */
+  readonly schema?: string;
+  /** The role that opens the alarm clock; it may afterwards read and write alarms, and nothing else there. */
+  readonly grantTo: string;
+};
+
+/**
+ * Makes schema, table and indexes as their owner, for an alarm clock whose role may create nothing. Doing it again
+ * changes nothing. Not needed where the clock's own role has CREATE on the database.
+ */
+export async function createAlarmSchema(options: AlarmSchemaOptions): Promise<void> {
+  const schema = checkedSchema(options.schema);
+  const client = new Client({ connectionString: options.connectionString.reveal(), connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await client.query(`SET search_path TO ${schema}`);
+    await createMissing(client, schema);
+    const role = escapeIdentifier(options.grantTo);
+    await client.query(`GRANT USAGE ON SCHEMA ${schema} TO ${role}`);
+    await client.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${tableName} TO ${role}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The same through the clock's own connections; where all is there nothing but SELECT is asked of the role. */
+export async function createAlarmTable(pool: Pool, schema: string): Promise<void> {
+  const client = await pool.connect();
+  let failure: unknown;
+  try {
+    await createMissing(client, schema);
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    client.release(failure !== undefined);
+  }
+}
+
+/** Throws BAD_INPUT: the name is not quoted wherever Agenda uses it, so only plain ones are taken. */
+export function checkedSchema(schema: string = defaultSchema): string {
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return schema;
+  throw badInput([
+    { path: 'schema', problem: 'is not a plain name', hint: 'Use small letters, digits and underscores, at most 63.' },
+  ]);
+}
+
+async function createMissing(client: Pick<Client, 'query'>, schema: string): Promise<void> {
+  const found = await client.query<{ complete: boolean; schema: boolean }>(
+    'SELECT to_regclass($1) IS NOT NULL AS complete, to_regnamespace($2) IS NOT NULL AS schema',
+    [`${schema}.${keyIndex}`, schema],
+  );
+  if (found.rows[0]?.complete === true) return;
+  try {
+    await client.query('BEGIN');
+    // IF NOT EXISTS does not help two replicas that create at the same moment.
+    await client.query(`SELECT pg_advisory_xact_lock(hashtext('stowage alarms'), hashtext($1))`, [schema]);
+    // Asked for first: CREATE SCHEMA IF NOT EXISTS needs the privilege even where the schema is there.
+    if (found.rows[0]?.schema !== true) await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    await client.query(getCreateTableSQL(tableName));
+    for (const sql of getCreateIndexesSQL(tableName)) await client.query(sql);
+    await client.query(getUpdateTimestampTriggerSQL(tableName));
+    await client.query(`CREATE UNIQUE INDEX IF NOT EXISTS ${keyIndex} ON ${tableName} ((data->>'key'))`);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    if (!(error instanceof DatabaseError && error.code === insufficientPrivilege)) throw error;
+    throw new StowageError(
+      'UNAVAILABLE',
+      `The role of the alarm store may not create schema '${schema}' and its table. ` +
+        'Create them as the role that owns the tables (MIGRATION_DATABASE_URL), or grant CREATE on the database.',
+      { cause: error, retriable: false },
+    );
+  }
+}
