@@ -119,9 +119,13 @@ export function durationWithin(leastMs: number, mostMs: number): Rule<number> {
 
 /** A UUID, as ids and command ids are. */
 export const uuid: Rule<string> = (value) =>
-  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value)
+  isUuid(value)
     ? undefined
     : { problem: 'is not a UUID', hint: 'Send a UUID such as 3f0c2b1e-8a4d-4c7e-9b1a-5d2e6f7a8b9c.' };
+
+export function isUuid(value: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value);
+}
 
 export type ListBounds = { readonly atLeast: number; readonly atMost: number; readonly unique?: boolean };
 

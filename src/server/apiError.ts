@@ -1,0 +1,96 @@
+import type { GraphQLFormattedError } from 'graphql';
+import { GraphQLError } from 'graphql';
+import { badInput, catalogue, StowageError } from '../errors.js';
+import { operationLimits } from './operationLimits.js';
+
+/** Where a defect is written to; pino's logger is one. */
+export type ErrorLog = { error(fields: object, message: string): void };
+
+export type ErrorAnswer = GraphQLFormattedError & {
+  readonly extensions: { readonly code: string; readonly details: object; readonly help: string };
+};
+
+/**
+ * What a client is told of an error: code, details and help of the catalogue. Whatever is no StowageError is INTERNAL:
+ * it is logged with the correlation id, which is all that the client gets. Neither repeats the value of a variable.
+ */
+export function apiError(error: unknown, correlationId: string, log: ErrorLog): ErrorAnswer {
+  const known = stowageErrorOf(error) ?? refusalOfGraphQL(error);
+  const told = known === undefined || known.code === 'INTERNAL' ? internalError(error, correlationId, log) : known;
+  const { code, message, details, help } = told;
+  return { message, ...placeOf(error), extensions: { code, details, help } };
+}
+
+function internalError(error: unknown, correlationId: string, log: ErrorLog): StowageError {
+  log.error({ correlationId, error: describe(rootOf(error)) }, 'A request failed because of a defect.');
+  return new StowageError('INTERNAL', `The server failed to answer this (correlation id ${correlationId}).`, {
+    details: { correlationId },
+    help: catalogue.INTERNAL.help,
+  });
+}
+
+function stowageErrorOf(error: unknown): StowageError | undefined {
+  const root = rootOf(error);
+  return root instanceof StowageError ? root : undefined;
+}
+
+/** The innermost error: graphql-js wraps what a resolver throws, sometimes twice. */
+function rootOf(error: unknown): unknown {
+  let root = error;
+  while (root instanceof GraphQLError && root.originalError !== undefined) root = root.originalError;
+  return root;
+}
+
+/** Errors that graphql-js and Apollo Server raise themselves. Their messages may repeat what the client sent. */
+function refusalOfGraphQL(error: unknown): StowageError | undefined {
+  const root = rootOf(error);
+  if (!(root instanceof GraphQLError)) return undefined;
+  if (/^Syntax Error: Document contains more tha[nt] \d+ tokens/.test(root.message)) {
+    const message = `The document has more than ${operationLimits.tokens} tokens.`;
+    return new StowageError('TOO_COMPLEX', message, { details: { limit: 'tokens', most: operationLimits.tokens } });
+  }
+  if (root.message.startsWith('Syntax Error')) {
+    const [place] = root.locations ?? [];
+    const where = place === undefined ? '' : ` at line ${place.line}, column ${place.column}`;
+    return badInput([
+      { path: 'query', problem: `is not a GraphQL document${where}`, hint: 'Check brackets and quotes at that place.' },
+    ]);
+  }
+  switch (root.extensions['code']) {
+    case 'BAD_REQUEST':
+      return badInput([
+        { path: 'request', problem: root.message, hint: 'Send a POST with JSON: query, variables, operationName.' },
+      ]);
+    case 'PERSISTED_QUERY_NOT_SUPPORTED':
+    case 'PERSISTED_QUERY_NOT_FOUND':
+      return badInput([
+        { path: 'extensions.persistedQuery', problem: 'is not supported', hint: 'Send the whole query.' },
+      ]);
+    default:
+      return badInput([
+        { path: 'variables', problem: 'do not fit the operation', hint: 'Compare them with the schema.' },
+      ]);
+  }
+}
+
+function placeOf(error: unknown): Pick<GraphQLFormattedError, 'path' | 'locations'> {
+  if (!(error instanceof GraphQLError)) return {};
+  return {
+    ...(error.path === undefined ? {} : { path: error.path }),
+    ...(error.locations === undefined ? {} : { locations: error.locations }),
+  };
+}
+
+/** For the log: messages of databases quote values (`invalid input syntax for type uuid: "…"`), so quotes are emptied. */
+function describe(error: unknown): object {
+  if (!(error instanceof Error)) return { thrown: typeof error };
+  const { name, message, stack, cause } = error;
+  const frames = (stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
+  return {
+    name,
+    message: message.replace(/"[^"]*"|'[^']*'|=\([^)]*\)/g, '"…"').slice(0, 1000),
+    ...('code' in error ? { code: String(error.code) } : {}),
+    frames,
+    ...(cause === undefined ? {} : { cause: describe(cause) }),
+  };
+}

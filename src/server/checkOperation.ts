@@ -1,0 +1,84 @@
+import type { ASTVisitor, DocumentNode, GraphQLSchema, ValidationContext } from 'graphql';
+import { getOperationAST, GraphQLError, specifiedRules, validate, ValuesOfCorrectTypeRule } from 'graphql';
+import { badInput, StowageError, type FieldProblem } from '../errors.js';
+import { literalProblems, variableProblems } from './inputProblems.js';
+import { checkOperationLimits } from './operationLimits.js';
+
+export type OperationRequest = {
+  readonly document: DocumentNode;
+  readonly operationName?: string | null | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
+};
+
+/**
+ * Everything that must hold before an operation is executed, over HTTP and over WebSocket: the document fits the
+ * schema, its literals and variables are what they should be, and it does not ask for too much.
+ * Gives back the errors, none of which repeats a value; an empty list: execute it.
+ */
+export function checkOperation(schema: GraphQLSchema, request: OperationRequest): readonly GraphQLError[] {
+  const invalid = validate(schema, request.document, rules, { maxErrors: 20 });
+  if (invalid.length > 0) return [...documentErrors(invalid)];
+
+  const operation = getOperationAST(request.document, request.operationName);
+  if (!operation) return [asGraphQLError(badInput([unknownOperation]))];
+
+  const problems = variableProblems(schema, operation, request.variables ?? {});
+  if (problems.length > 0) return [asGraphQLError(badInput(problems))];
+
+  try {
+    checkOperationLimits(schema, request.document, operation, request.variables ?? {});
+  } catch (error) {
+    if (error instanceof StowageError) return [asGraphQLError(error)];
+    throw error;
+  }
+  return [];
+}
+
+/** What graphql-js says of a wrong literal repeats it, so that one rule is ours. */
+const rules = [...specifiedRules.filter((rule) => rule !== ValuesOfCorrectTypeRule), literalsOfCorrectType];
+
+const unknownOperation: FieldProblem = {
+  path: 'operationName',
+  problem: 'does not name one of the operations of the document',
+  hint: 'Send the name of one of them; a document with a single operation needs none.',
+};
+
+function literalsOfCorrectType(context: ValidationContext): ASTVisitor {
+  return {
+    Argument(node) {
+      const type = context.getInputType();
+      if (type) report(literalProblems(node.value, type, node.name.value));
+      return false;
+    },
+    VariableDefinition(node) {
+      const type = context.getInputType();
+      if (type && node.defaultValue) report(literalProblems(node.defaultValue, type, node.variable.name.value));
+      return false;
+    },
+  };
+
+  function report(problems: readonly FieldProblem[]): void {
+    if (problems.length > 0) context.reportError(asGraphQLError(badInput(problems)));
+  }
+}
+
+/** The problems of all literals together as one error, and each of the document's own as one. */
+function* documentErrors(errors: readonly GraphQLError[]): Generator<GraphQLError> {
+  const fields = errors.flatMap((error) => fieldsOf(error.originalError));
+  if (fields.length > 0) yield asGraphQLError(badInput(fields));
+  for (const error of errors) {
+    if (error.originalError instanceof StowageError) continue;
+    const hint = 'Compare the document with the schema, for example in the playground.';
+    const problem = { path: 'query', problem: error.message, hint };
+    const stowageError = new StowageError('BAD_INPUT', error.message, { details: { fields: [problem] }, help: hint });
+    yield new GraphQLError(error.message, { nodes: error.nodes ?? null, originalError: stowageError });
+  }
+}
+
+function fieldsOf(error: unknown): readonly FieldProblem[] {
+  return error instanceof StowageError ? ((error.details['fields'] ?? []) as readonly FieldProblem[]) : [];
+}
+
+function asGraphQLError(error: StowageError): GraphQLError {
+  return new GraphQLError(error.message, { originalError: error });
+}

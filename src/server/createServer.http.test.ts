@@ -1,0 +1,259 @@
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { getIntrospectionQuery } from 'graphql';
+import { startTinyApi, token, type TinyApi } from '../../test/fixtures/tinyApi.js';
+
+let api: TinyApi;
+beforeAll(async () => {
+  api = await startTinyApi({ maxBodyBytes: 20_000 });
+});
+afterAll(() => api.server.close());
+
+type Refusal = { extensions: { details: { fields: { path: string }[] } } };
+
+async function post(body: unknown, headers: Record<string, string> = {}) {
+  const response = await fetch(`${api.server.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, body: JSON.parse(text) };
+}
+
+function pathsOf(text: string): string[] {
+  return (JSON.parse(text) as { errors: Refusal[] }).errors.flatMap((error) =>
+    error.extensions.details.fields.map((field) => field.path),
+  );
+}
+
+const login = 'mutation ($input: LoginInput!) { login(input: $input) }';
+const password = 'hunter2-correct-horse';
+
+describe('signing in over HTTP', () => {
+  test.each([
+    ['no token', { authorization: '' }],
+    ['a wrong token', { authorization: 'Bearer nonsense' }],
+    ['another scheme', { authorization: `Basic ${token}` }],
+  ])('%s is UNAUTHENTICATED, for introspection as well', async (_name, headers) => {
+    for (const query of ['{ hello }', getIntrospectionQuery(), '{ __typename }']) {
+      const { status, body, headers: answered } = await post({ query }, headers);
+      expect(status).toBe(401);
+      expect(answered.get('www-authenticate')).toBe('Bearer');
+      expect(body.errors[0].extensions).toMatchObject({ code: 'UNAUTHENTICATED', help: expect.any(String) });
+    }
+  });
+
+  test('the installation token is answered, introspection too', async () => {
+    expect((await post({ query: '{ hello }' })).body).toEqual({ data: { hello: 'Hello world' } });
+    const { body } = await post({ query: getIntrospectionQuery({ inputValueDeprecation: true, oneOf: true }) });
+    expect(body.data.__schema.queryType.name).toBe('Query');
+  });
+});
+
+describe('bad input over HTTP', () => {
+  const good = { user: 'sa', password };
+
+  test('a right login arrives', async () => {
+    expect((await post({ query: login, variables: { input: good } })).body).toEqual({ data: { login: true } });
+    expect(api.harbour.password).toBe(password);
+  });
+
+  test.each<[string, object, string[]]>([
+    ['a misspelt field beside a password', { user: 'sa', password, pasword: password }, ['input.pasword']],
+    ['a missing field', { password }, ['input.user']],
+    ['a password that is a number', { user: 'sa', password: 123456789 }, ['input.password']],
+    ['an empty password', { user: 'sa', password: '' }, ['input.password']],
+    ['a wrong duration', { ...good, within: '5 minutes hunter2' }, ['input.within']],
+    ['an object where text belongs', { ...good, user: { hunter2: password } }, ['input.user']],
+    [
+      'several at once',
+      { user: null, pass: password, within: 5 },
+      ['input.pass', 'input.user', 'input.password', 'input.within'],
+    ],
+    ['a field whose name is a secret', { ...good, 'hunter2 correct': 1 }, ['input']],
+  ])('%s is told by its path, and nothing is repeated', async (_name, input, paths) => {
+    const { status, body, text } = await post({ query: login, variables: { input } });
+    expect(status).toBe(400);
+    expect(body.errors).toHaveLength(1);
+    const { code, details, help } = body.errors[0].extensions;
+    expect(code).toBe('BAD_INPUT');
+    expect(help).toBeTruthy();
+    expect(pathsOf(text)).toEqual(paths);
+    for (const field of details.fields)
+      expect(field).toEqual({ path: expect.any(String), problem: expect.any(String), hint: expect.any(String) });
+    expect(text).not.toMatch(/hunter2|123456789|5 minutes/);
+    expect(api.logged.join()).not.toMatch(/hunter2|123456789/);
+  });
+
+  test.each<[string, string, string]>([
+    ['a secret as a literal', `mutation { login(input: { user: "sa", password: "${password}" }) }`, 'input.password'],
+    [
+      'a secret as the default of a variable',
+      `mutation ($p: Secret! = "${password}") { login(input: { user: "sa", password: $p }) }`,
+      'p',
+    ],
+    [
+      'a misspelt field beside a literal password',
+      `mutation { login(input: { user: "sa", pasword: "${password}" }) }`,
+      'input.pasword',
+    ],
+    ['a literal of another type', `mutation { login(input: { user: "sa", within: "${password}" }) }`, 'input.within'],
+    ['an argument of another type', `{ ships(first: "${password}") { nodes { id } } }`, 'first'],
+    ['a secret outside quotes', `mutation { login(input: { user: sa, password: ${password} !) }`, 'query'],
+    ['a string without an end', `mutation { login(input: { password: "${password}`, 'query'],
+    ['a oneOf with two fields', `mutation { enter(input: { id: "1", login: { user: "${password}" } }) }`, 'input'],
+    ['an unknown field', '{ helo }', 'query'],
+    ['an unknown argument', '{ hello(nam: "x") }', 'query'],
+  ])('%s is refused, and nothing is repeated', async (_name, query, path) => {
+    const { status, body, text } = await post({ query });
+    expect(status).toBe(400);
+    expect(body.errors[0].extensions.code).toBe('BAD_INPUT');
+    expect(pathsOf(text)).toContain(path);
+    expect(text).not.toContain('hunter2');
+    expect(text).not.toContain('correct');
+  });
+
+  test.each<[string, unknown, number]>([
+    ['text that is not JSON', `{"query": "{ hello }", "variables": {"p": hunter2`, 400],
+    ['a body that is too large', { query: '{ hello }', variables: { p: 'hunter2'.repeat(5_000) } }, 413],
+    ['a batch', [{ query: '{ hello }' }, { query: '{ hello }' }], 400],
+    ['a body without a query', {}, 400],
+    ['variables that are a list', { query: '{ hello }', variables: ['hunter2'] }, 400],
+    ['a query that is a number', { query: 1 }, 400],
+    ['the name of no operation', { query: 'query A { hello }', operationName: 'hunter2' }, 400],
+    ['a subscription', { query: 'subscription { shipChanges { id } }' }, 400],
+  ])('%s is refused in the form of GraphQL', async (_name, body, status) => {
+    const answer = await post(body);
+    expect(answer.status).toBe(status);
+    expect(answer.body.errors[0].extensions.code).toBe('BAD_INPUT');
+    expect(answer.text).not.toContain('hunter2');
+  });
+
+  test('a form from another site is refused', async () => {
+    const answer = await post('query=x', { 'content-type': 'text/plain' });
+    expect(answer.status).toBe(400);
+    const preflight = await fetch(`${api.server.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: { origin: 'http://evil.example' },
+    });
+    expect(preflight.headers.get('access-control-allow-origin')).toBeNull();
+    expect((await fetch(`${api.server.url}/graphql?query={hello}`)).status).toBe(405);
+  });
+});
+
+describe('errors over HTTP', () => {
+  test('an error of the catalogue keeps code, details and help', async () => {
+    const { status, body } = await post({ query: '{ refuse }' });
+    expect(status).toBe(200);
+    expect(body.errors[0]).toMatchObject({
+      message: 'The ship has sailed.',
+      path: ['refuse'],
+      extensions: { code: 'CONFLICT', details: { expected: 1, actual: 2 } },
+    });
+  });
+
+  test('a defect is INTERNAL with a correlation id that the log knows, without the values', async () => {
+    const { body, text } = await post({
+      query: 'query ($login: LoginInput!) { sink(login: $login) }',
+      variables: { login: { user: 'sa', password } },
+    });
+    const { code, details } = body.errors[0].extensions;
+    expect(code).toBe('INTERNAL');
+    const lines = api.logged.filter((line) => line.includes(details.correlationId as string));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('invalid input syntax');
+    expect(text + api.logged.join()).not.toContain('hunter2');
+  });
+});
+
+describe('operations that ask for too much', () => {
+  const nested = (levels: number): string => (levels === 0 ? 'id' : `convoy { ${nested(levels - 1)} }`);
+  test.each<[string, string, unknown]>([
+    ['levels', `{ ship(id: "1") { ${nested(20)} } }`, {}],
+    ['values', '{ ships(first: 200) { nodes { ' + 'id '.repeat(160) + ' } } }', {}],
+    ['aliases', `{ ship(id: "1") { ${Array.from({ length: 101 }, (_, n) => `a${n}: id`).join(' ')} } }`, {}],
+    ['fields at its root', `{ ${Array.from({ length: 26 }, (_, n) => `a${n}: hello`).join(' ')} }`, {}],
+    [
+      'values',
+      'query ($n: Int!) { ships(first: $n) { ...F } } fragment F on ShipConnection { nodes { ' +
+        Array.from({ length: 80 }, (_, n) => `a${n}: id`).join(' ') +
+        ' } edges { node { ' +
+        Array.from({ length: 80 }, () => `id`).join(' ') +
+        ' } } }',
+      { n: 200 },
+    ],
+  ])('too many %s are TOO_COMPLEX', async (what, query, variables) => {
+    const { status, body } = await post({ query, variables });
+    expect(status).toBe(400);
+    expect(body.errors[0].extensions.code).toBe('TOO_COMPLEX');
+    expect(body.errors[0].message).toContain(what);
+  });
+
+  test('a document of too many tokens is refused before it is read', async () => {
+    const { body } = await post({ query: `{ ${'hello '.repeat(2_500)} }` });
+    expect(body.errors[0].extensions.code).toBe('TOO_COMPLEX');
+  });
+
+  test('the largest document is validated in under two seconds', async () => {
+    const began = performance.now();
+    await post({ query: `{ ships { ${'nodes { id } '.repeat(450)} } }` });
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+});
+
+describe('beside GraphQL', () => {
+  const get = (path: string) => fetch(`${api.server.url}${path}`);
+
+  test('liveness, readiness and metrics are open and say nothing private', async () => {
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/readyz')).status).toBe(200);
+    api.readiness = 'down';
+    const down = await get('/readyz');
+    api.readiness = 'up';
+    expect(down.status).toBe(503);
+    expect(await down.text()).toBe('{"ready":false,"closing":false,"checks":{"store":"failed"}}');
+    const metrics = await (await get('/metrics')).text();
+    expect(metrics).toContain('process_cpu_seconds_total');
+    expect(metrics).toMatch(/stowage_http_requests_total\{method="GET",route="\/readyz",status="503"\} 1/);
+    expect(metrics).toMatch(
+      /stowage_graphql_operations_total\{kind="mutation",transport="http",outcome="refused"\} \d/,
+    );
+  });
+
+  test('pages and answers carry the headers that keep other sites out', async () => {
+    const { headers } = await get('/healthz');
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('x-powered-by')).toBeNull();
+    expect((await get('/playground')).headers.get('content-security-policy')).toContain("default-src 'self'");
+  });
+
+  test('the dashboard says that it is not built, and unknown paths are 404', async () => {
+    expect(await (await get('/v2/dashboard/abc')).text()).toContain('not built yet');
+    expect((await get('/v2/nothing')).status).toBe(404);
+  });
+});
+
+test('closing answers what is being asked, refuses the rest, and twice is once', async () => {
+  const own = await startTinyApi();
+  const pending = new Promise<number | undefined>((resolve, reject) => {
+    const request = httpRequest(`${own.server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, expect: '100-continue' },
+    });
+    request.on('continue', () => {
+      void own.server.close();
+      request.end(JSON.stringify({ query: '{ hello }' }));
+    });
+    request.on('response', (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    request.on('error', reject);
+    request.flushHeaders();
+  });
+  expect(await pending).toBe(200);
+  await own.server.close();
+  await expect(fetch(`${own.server.url}/healthz`)).rejects.toThrow();
+});

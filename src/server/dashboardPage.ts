@@ -1,0 +1,20 @@
+import type { RequestHandler } from 'express';
+
+/** Stands where the dashboard of a service instance will be, so that its links already lead somewhere. */
+export const dashboardPage: RequestHandler = (_request, response) => {
+  response.type('html').send(page);
+};
+
+const page = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width">
+    <title>Stowage</title>
+  </head>
+  <body>
+    <h1>The dashboard is not built yet</h1>
+    <p>Everything it will show is in the API already. Try it in the <a href="/playground">playground</a>.</p>
+  </body>
+</html>
+`;

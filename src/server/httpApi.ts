@@ -1,0 +1,166 @@
+import { ApolloServer, HeaderMap, type ApolloServerPlugin } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import { expressMiddleware } from '@as-integrations/express5';
+import { randomUUID } from 'node:crypto';
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import { OperationTypeNode, type GraphQLSchema, type OperationDefinitionNode } from 'graphql';
+import { badInput, StowageError } from '../errors.js';
+import { apiError, type ErrorLog } from './apiError.js';
+import { bearerToken, type Authenticate } from './authenticate.js';
+import { checkOperation } from './checkOperation.js';
+import { Loaders } from './loaders.js';
+import type { ServerMetrics } from './metrics.js';
+import { operationLimits } from './operationLimits.js';
+import type { RequestContext } from './requestContext.js';
+import type { Viewer } from './viewer.js';
+
+export type HttpApiOptions = {
+  readonly schema: GraphQLSchema;
+  readonly authenticate: Authenticate;
+  readonly log: ErrorLog & { warn(fields: object, message: string): void };
+  readonly metrics: ServerMetrics;
+  readonly maxBodyBytes: number;
+};
+
+export type HttpApi = { readonly handlers: readonly (RequestHandler | ErrorRequestHandler)[]; stop(): Promise<void> };
+
+/** GraphQL over `POST`: who asks is known before the body is read, and a document is checked before it is executed. */
+export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
+  const { log } = options;
+  /** Apollo formats errors without their request: which one they belong to is noted when they occur. */
+  const correlationIds = new WeakMap<object, string>();
+  const apollo = new ApolloServer<RequestContext>({
+    schema: options.schema,
+    introspection: true, // Only for who is signed in, like everything else.
+    dangerouslyDisableValidation: true, // checkOperation validates, in words that repeat no value.
+    documentStore: null,
+    persistedQueries: false,
+    allowBatchedHttpRequests: false,
+    csrfPrevention: true,
+    includeStacktraceInErrorResponses: false,
+    stopOnTerminationSignals: false,
+    nodeEnv: 'production',
+    parseOptions: { maxLexicalTokens: operationLimits.tokens },
+    logger: quietLogger(log),
+    formatError: (_formatted, error) => apiError(error, correlationIds.get(error as object) ?? randomUUID(), log),
+    plugins: [
+      ApolloServerPluginCacheControlDisabled(),
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginSchemaReportingDisabled(),
+      ApolloServerPluginUsageReportingDisabled(),
+      checkedOperations(options, correlationIds),
+    ],
+  });
+  await apollo.start();
+  const execute = expressMiddleware(apollo, { context: ({ res }) => Promise.resolve(contextOf(res)) });
+  return {
+    handlers: [signIn(options.authenticate), express.json({ limit: options.maxBodyBytes }), execute, refuse(log)],
+    stop: () => apollo.stop(),
+  };
+}
+
+function checkedOperations(
+  { schema, log, metrics }: HttpApiOptions,
+  correlationIds: WeakMap<object, string>,
+): ApolloServerPlugin<RequestContext> {
+  return {
+    requestDidStart: () =>
+      Promise.resolve({
+        didEncounterErrors({ errors, contextValue }) {
+          for (const error of errors) correlationIds.set(error, contextValue.correlationId);
+          return Promise.resolve();
+        },
+        responseForOperation({ document, operation, request, contextValue }) {
+          // Apollo Server's type forgets that a document may hold no operation of that name.
+          const kind = (operation as OperationDefinitionNode | undefined)?.operation ?? 'none';
+          const { operationName, variables } = request;
+          const errors =
+            kind === OperationTypeNode.SUBSCRIPTION
+              ? [overWebSocketOnly()]
+              : checkOperation(schema, { document, operationName, variables });
+          metrics.operations.inc({ kind, transport: 'http', outcome: errors.length > 0 ? 'refused' : 'executed' });
+          if (errors.length === 0) return Promise.resolve(null);
+          return Promise.resolve({
+            http: { status: 400, headers: new HeaderMap() },
+            body: {
+              kind: 'single' as const,
+              singleResult: { errors: errors.map((error) => apiError(error, contextValue.correlationId, log)) },
+            },
+          });
+        },
+      }),
+  };
+}
+
+function overWebSocketOnly(): StowageError {
+  const hint = 'Use the same URL with ws:// or wss:// and the protocol graphql-transport-ws.';
+  return badInput([{ path: 'query', problem: 'is a subscription, which needs a WebSocket', hint }]);
+}
+
+function signIn(authenticate: Authenticate): RequestHandler {
+  return async (request, response, next) => {
+    const token = bearerToken(request.headers.authorization);
+    const viewer = token === undefined ? undefined : await authenticate(token);
+    if (viewer === undefined) {
+      const what = token === undefined ? 'carries no bearer token' : 'carries a token that is not valid';
+      response.set('WWW-Authenticate', 'Bearer');
+      throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
+    }
+    (response.locals as { context?: RequestContext }).context = requestContext(viewer, request);
+    next();
+  };
+}
+
+function requestContext(viewer: Viewer, request: Request): RequestContext {
+  return {
+    viewer,
+    correlationId: randomUUID(),
+    clientAddress: request.socket.remoteAddress,
+    loaders: new Loaders(),
+  };
+}
+
+function contextOf(response: Response): RequestContext {
+  const { context } = response.locals as { context?: RequestContext };
+  if (context === undefined) throw new Error('A request reached GraphQL without signing in.');
+  return context;
+}
+
+/** Whatever fails before GraphQL is answered in GraphQL's form too. A body that cannot be read is not repeated. */
+function refuse(log: ErrorLog): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const status = error instanceof StowageError ? 401 : statusOfBodyError(error);
+    const told = status === undefined || error instanceof StowageError ? error : unreadableBody(status);
+    response.status(status ?? 500).json({ errors: [apiError(told, randomUUID(), log)] });
+  };
+}
+
+/** The JSON reader of express marks its own refusals with a status and a type. */
+function statusOfBodyError(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('type' in error) || !('status' in error)) return undefined;
+  return typeof error.status === 'number' && error.status < 500 ? error.status : undefined;
+}
+
+function unreadableBody(status: number): StowageError {
+  const problem = status === 413 ? 'is too large' : 'is not JSON in UTF-8';
+  const hint = status === 413 ? 'Send less at once.' : 'Send a JSON object with query, variables and operationName.';
+  return badInput([{ path: 'request', problem, hint }]);
+}
+
+/** Apollo Server's own messages are about its configuration; requests are logged by us. */
+function quietLogger(log: HttpApiOptions['log']) {
+  const ignore = () => undefined;
+  const warn = (message: unknown) => log.warn({}, `Apollo Server: ${String(message)}`);
+  return { debug: ignore, info: ignore, warn, error: warn };
+}

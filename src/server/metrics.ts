@@ -1,0 +1,42 @@
+import type { Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram } from 'prom-client';
+
+/** What the API counts about itself, in the registry that /metrics shows. Make it once a registry. */
+export type ServerMetrics = {
+  readonly registry: Registry;
+  readonly httpRequests: Counter<'method' | 'route' | 'status'>;
+  readonly httpSeconds: Histogram<'route'>;
+  readonly operations: Counter<'kind' | 'transport' | 'outcome'>;
+  readonly sockets: Gauge;
+  readonly subscriptions: Gauge;
+};
+
+export function serverMetrics(registry: Registry): ServerMetrics {
+  const registers = [registry];
+  if (registry.getSingleMetric('process_cpu_seconds_total') === undefined)
+    collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    httpRequests: new Counter({
+      name: 'stowage_http_requests_total',
+      help: 'HTTP requests answered.',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    }),
+    httpSeconds: new Histogram({
+      name: 'stowage_http_request_duration_seconds',
+      help: 'Time from the head of a request to the end of its answer.',
+      labelNames: ['route'],
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 30],
+      registers,
+    }),
+    operations: new Counter({
+      name: 'stowage_graphql_operations_total',
+      help: 'GraphQL operations begun, by how they fared: refused before execution, or executed.',
+      labelNames: ['kind', 'transport', 'outcome'],
+      registers,
+    }),
+    sockets: new Gauge({ name: 'stowage_websocket_connections', help: 'Open WebSockets.', registers }),
+    subscriptions: new Gauge({ name: 'stowage_graphql_subscriptions', help: 'Running subscriptions.', registers }),
+  };
+}

@@ -1,0 +1,58 @@
+import type { ExecutionArgs, ExecutionResult } from 'graphql';
+import { createSourceEventStream, execute } from 'graphql';
+import { withFreshLoaders, type RequestContext } from './requestContext.js';
+
+/**
+ * Runs a subscription so that every event is executed with loaders of its own; with graphql-js's `subscribe` they would
+ * live as long as the subscription and answer what was true at its first event. The next event is taken from the source
+ * only when the reader asks for it.
+ *
+ * `onEnd` is called once, when the source has ended, failed or was left.
+ */
+export async function subscribeFresh(
+  args: ExecutionArgs,
+  onEnd: () => void,
+): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult> {
+  const source = await createSourceEventStream(args);
+  if (!isAsyncIterable(source)) {
+    onEnd();
+    return source;
+  }
+  const events = source[Symbol.asyncIterator]();
+  const ended: IteratorResult<ExecutionResult> = { done: true, value: undefined };
+  let open = true;
+  const end = () => {
+    if (open) onEnd();
+    open = false;
+  };
+
+  const results: AsyncIterableIterator<ExecutionResult> = {
+    async next() {
+      try {
+        const event = await events.next();
+        if (open && event.done !== true) {
+          const contextValue = withFreshLoaders(args.contextValue as RequestContext);
+          return { done: false, value: await execute({ ...args, rootValue: event.value, contextValue }) };
+        }
+      } catch (error) {
+        end();
+        throw error;
+      }
+      end();
+      return ended;
+    },
+    async return() {
+      end();
+      await events.return?.();
+      return ended;
+    },
+    [Symbol.asyncIterator]() {
+      return results;
+    },
+  };
+  return results;
+}
+
+function isAsyncIterable(value: AsyncIterable<unknown> | ExecutionResult): value is AsyncIterable<unknown> {
+  return Symbol.asyncIterator in value;
+}
