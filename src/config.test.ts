@@ -12,7 +12,7 @@ const surroundings: Surroundings = {
   readFile: (path) => {
     if (path === '/keys/good') return `${key}\n${otherKey}\n`;
     if (path === '/keys/bad') return `${key}\nhunter2\n`;
-    throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+    throw Object.assign(new Error('no such file'), { code: 'ENOENT', syscall: 'open' });
   },
 };
 const serve: Environment = {

@@ -17,6 +17,7 @@ import {
   targets,
   wholeNumber,
 } from './settingChecks.js';
+import { systemCode } from './storage/filesystem/filesystemErrors.js';
 import { allowedTargetsOfUp, defaultAllowedTargets, type AllowedTargets } from './storage/allowedTargets.js';
 import { settingNames, settings, type Role, type SettingName } from './settings.js';
 
@@ -223,7 +224,7 @@ function masterKeys(reader: Reader): readonly Secret[] | null {
     if (result.success) return result.data;
     reader.problems.push(wrong('STOWAGE_MASTER_KEY_FILE', path, result.error.issues[0]?.message));
   } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    const reason = systemCode(error) ?? 'unknown reason';
     reader.problems.push(wrong('STOWAGE_MASTER_KEY_FILE', path, `the file cannot be read: ${reason}`));
   }
   return null;

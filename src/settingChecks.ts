@@ -70,9 +70,10 @@ export const absolutePath = text((value) => (isAbsolute(value) ? resolve(value) 
 
 export const keyLines = text((value) => {
   const lines = value.split('\n').map((line) => line.trim());
-  const keys = lines.filter((line) => line !== '');
+  const isKey = (line: string): boolean => line !== '' && !line.startsWith('#');
+  const keys = lines.filter(isKey);
   if (keys.length === 0) refuse('no key is in it');
-  const bad = lines.findIndex((line) => line !== '' && !is32Bytes(line));
+  const bad = lines.findIndex((line) => isKey(line) && !is32Bytes(line));
   if (bad >= 0) refuse(`line ${bad + 1} is not 32 bytes in base64`);
   return keys.map((key) => new Secret(key));
 });
