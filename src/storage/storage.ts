@@ -12,7 +12,10 @@ export interface Storage {
    * (segments may be left in `segmentFolder`, for the sweeper). An empty source is stored as an empty object.
    */
   put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject>;
-  /** Stores a small object whole, only if there is none of that name (CONFLICT otherwise) unless `overwrite`. */
+  /**
+   * Stores a small object whole, only if there is none of that name (CONFLICT otherwise) unless `overwrite`.
+   * Swift looks when a request begins: two calls that overlap may both succeed there, and the later one's bytes stay.
+   */
   putBytes(
     name: string,
     bytes: Uint8Array,

@@ -1,0 +1,50 @@
+import { StowageError } from '../../errors.js';
+
+/** What the operating system's refusal means for whoever backs up to `place`. */
+export function filesystemError(error: unknown, place: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined) return error;
+  const cause = { cause: error };
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new StowageError('ENDPOINT_QUOTA', `There is no room left for ${place} (${code}).`, {
+        ...cause,
+        help: 'Free space on that file system, or raise its quota.',
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new StowageError('ENDPOINT_FORBIDDEN', `The system does not allow access to ${place} (${code}).`, {
+        ...cause,
+        help: 'Give the user that Stowage runs as the right to read and write there.',
+      });
+    case 'ELOOP':
+      return new StowageError('ENDPOINT_FORBIDDEN', `${capitalised(place)} is a symbolic link.`, {
+        ...cause,
+        help: 'Put a folder or file of its own in its place.',
+      });
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'EISDIR':
+      return new StowageError('ENDPOINT_NOT_FOUND', `${capitalised(place)} does not exist (${code}).`, cause);
+    case 'ENAMETOOLONG':
+      return new StowageError('ENDPOINT_FORBIDDEN', `The name of ${place} is too long for the file system.`, cause);
+    default:
+      return new StowageError('ENDPOINT_UNREACHABLE', `The file system failed at ${place} (${code}).`, {
+        ...cause,
+        help: "Look into the system's log for errors of the disk or mount.",
+      });
+  }
+}
+
+/** `ENOENT` and its kind; undefined for what did not come from the operating system. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('syscall' in error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

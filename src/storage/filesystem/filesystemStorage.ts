@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import { constants, type BigIntStats } from 'node:fs';
+import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { StowageError } from '../../errors.js';
+import { interruptible } from '../interruptible.js';
+import { ProgressTeller } from '../progress.js';
+import type { ObjectInfo, PutOptions, Storage, StoredObject } from '../storage.js';
+import { filesystemError } from './filesystemErrors.js';
+import type { FilesystemSettings } from './filesystemSettings.js';
+import { Folder, isOneOf, syncFolder } from './folder.js';
+import { objectsBelow } from './listing.js';
+import { SegmentDigests } from './segmentDigests.js';
+
+/** File names that begin so are being written, or were left by a crash; they are no objects and never listed. */
+export const partialPrefix = '.stowage-partial-';
+
+const segmentBytes = 16 * 1024 * 1024;
+const readBytes = 1024 * 1024;
+
+/**
+ * Objects as files in one folder. An object is written under another name, flushed, and renamed, so that a name stands
+ * for all of it or for nothing, also after a power cut. The etag is size and modification time: copies made with
+ * `cp -a` or `rsync -a` keep it.
+ */
+export class FilesystemStorage implements Storage {
+  readonly kind = 'FILESYSTEM';
+  readonly #folder: Folder;
+
+  constructor(settings: FilesystemSettings) {
+    this.#folder = new Folder(settings);
+  }
+
+  put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    return this.#told(name, async () => {
+      const digests = new SegmentDigests(segmentBytes);
+      const progress = new ProgressTeller(options.onProgress);
+      const path = await this.#folder.pathOf(name);
+      const etag = await this.#writeBeside(path, options.signal, async (file) => {
+        for await (const chunk of interruptible(source, options.signal)) {
+          const segmentsBefore = digests.completeSegments;
+          await writeAll(file, chunk);
+          digests.update(chunk);
+          if (digests.completeSegments > segmentsBefore) progress.confirmed(digests.sizeBytes);
+          else progress.moved(digests.sizeBytes);
+        }
+        return (partial) => rename(partial, path);
+      });
+      const stored = digests.finish();
+      progress.confirmed(stored.sizeBytes);
+      return { ...stored, etag };
+    });
+  }
+
+  putBytes(
+    name: string,
+    bytes: Uint8Array,
+    options: { signal: AbortSignal; overwrite?: boolean },
+  ): Promise<{ etag: string }> {
+    return this.#told(name, async () => {
+      const path = await this.#folder.pathOf(name);
+      const etag = await this.#writeBeside(path, options.signal, async (file) => {
+        await writeAll(file, bytes);
+        if (options.overwrite === true) return (partial) => rename(partial, path);
+        return (partial) => linkOnlyIfNew(partial, path, name);
+      });
+      return { etag };
+    });
+  }
+
+  verify(name: string, stored: StoredObject, options: { signal: AbortSignal }): Promise<void> {
+    return this.#told(name, async () => {
+      const digests = new SegmentDigests(segmentBytes);
+      for await (const chunk of this.get(name, { signal: options.signal, etag: stored.etag })) digests.update(chunk);
+      const found = digests.finish();
+      const same =
+        found.sizeBytes === stored.sizeBytes &&
+        found.sha256 === stored.sha256 &&
+        found.segments.length === stored.segments.length &&
+        found.segments.every((segment, index) => segment.sha256 === stored.segments[index]?.sha256);
+      if (!same) throw new StowageError('CHECKSUM', `The file '${name}' does not hold what was written to it.`);
+    });
+  }
+
+  async *get(
+    name: string,
+    options: { signal: AbortSignal; etag?: string; start?: number },
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const path = await this.#told(name, () => this.#folder.pathOf(name));
+    const file = await this.#told(name, () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+    try {
+      const before = await this.#told(name, () => file.stat({ bigint: true }));
+      const etag = options.etag ?? etagOf(before);
+      const checkSame = (now: BigIntStats) => {
+        if (etagOf(now) !== etag) throw changed(name);
+      };
+      checkSame(before);
+      const size = Number(before.size);
+      let at = options.start ?? 0;
+      while (at < size) {
+        options.signal.throwIfAborted();
+        const buffer = Buffer.allocUnsafe(Math.min(readBytes, size - at));
+        const { bytesRead } = await this.#told(name, () => file.read(buffer, 0, buffer.length, at));
+        if (bytesRead === 0) throw changed(name);
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+      checkSame(await this.#told(name, () => file.stat({ bigint: true })));
+    } finally {
+      await file.close();
+    }
+  }
+
+  head(name: string, options: { signal: AbortSignal }): Promise<ObjectInfo | undefined> {
+    return this.#told(name, async () => {
+      options.signal.throwIfAborted();
+      const path = await this.#folder.pathOf(name);
+      try {
+        const stats = await lstat(path, { bigint: true });
+        return stats.isFile() ? { name, sizeBytes: Number(stats.size), etag: etagOf(stats) } : undefined;
+      } catch (error) {
+        if (isOneOf(error, ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'])) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async *list(prefix: string, options: { signal: AbortSignal }): AsyncGenerator<ObjectInfo, void, undefined> {
+    try {
+      for await (const { name, stats } of objectsBelow(this.#folder.path, prefix)) {
+        options.signal.throwIfAborted();
+        if (basename(name).startsWith(partialPrefix)) continue;
+        yield { name, sizeBytes: Number(stats.size), etag: etagOf(stats) };
+      }
+    } catch (error) {
+      throw filesystemError(error, `the folder '${this.#folder.path}'`);
+    }
+  }
+
+  delete(name: string, options: { signal: AbortSignal }): Promise<void> {
+    return this.#told(name, async () => {
+      options.signal.throwIfAborted();
+      const path = await this.#folder.pathOf(name);
+      try {
+        await unlink(path);
+        await syncFolder(dirname(path));
+      } catch (error) {
+        if (!isOneOf(error, ['ENOENT', 'ENOTDIR'])) throw error;
+      }
+      await this.#folder.removeEmptyParents(path);
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Writes a file beside `path`, flushes it, and lets `write`'s answer give it its name. Returns the file's etag. */
+  async #writeBeside(
+    path: string,
+    signal: AbortSignal,
+    write: (file: FileHandle) => Promise<(partial: string) => Promise<void>>,
+  ): Promise<string> {
+    signal.throwIfAborted();
+    const partial = join(dirname(path), partialPrefix + randomUUID());
+    const file = await this.#createPartial(partial);
+    try {
+      let etag: string;
+      let giveName: (partial: string) => Promise<void>;
+      try {
+        giveName = await write(file);
+        await file.sync();
+        etag = etagOf(await file.stat({ bigint: true }));
+      } finally {
+        await file.close();
+      }
+      signal.throwIfAborted();
+      await giveName(partial);
+      await syncFolder(dirname(path));
+      return etag;
+    } catch (error) {
+      await unlink(partial).catch((left: unknown) => {
+        if (!isOneOf(left, ['ENOENT'])) throw left;
+      });
+      await this.#folder.removeEmptyParents(partial);
+      throw error;
+    }
+  }
+
+  /** A delete beside us may remove the folder, empty as it is, between its making and the file's: then once more. */
+  async #createPartial(partial: string): Promise<FileHandle> {
+    for (let attempt = 1; ; attempt += 1) {
+      await this.#folder.makeParents(partial);
+      try {
+        return await open(
+          partial,
+          constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+          0o600,
+        );
+      } catch (error) {
+        if (attempt === 5 || !isOneOf(error, ['ENOENT'])) throw error;
+      }
+    }
+  }
+
+  async #told<T>(name: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw filesystemError(error, `the file '${name}' in '${this.#folder.path}'`);
+    }
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength;) at += (await file.write(bytes, at, bytes.byteLength - at)).bytesWritten;
+}
+
+async function linkOnlyIfNew(partial: string, path: string, name: string): Promise<void> {
+  try {
+    await link(partial, path);
+  } catch (error) {
+    if (!isOneOf(error, ['EEXIST'])) throw error;
+    throw new StowageError('CONFLICT', `There is an object '${name}' already.`);
+  }
+  await unlink(partial);
+}
+
+function etagOf(stats: BigIntStats): string {
+  return `${stats.size.toString(16)}-${stats.mtimeNs.toString(16)}`;
+}
+
+function changed(name: string): StowageError {
+  return new StowageError('CHECKSUM', `The file '${name}' is not the one that was stored: it has changed since.`);
+}

@@ -1,0 +1,127 @@
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, realpath, rmdir } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { StowageError } from '../../errors.js';
+import { checkObjectName } from '../objectName.js';
+import { systemCode } from './filesystemErrors.js';
+import type { FilesystemSettings } from './filesystemSettings.js';
+
+/**
+ * The endpoint's folder, and the only way from an object's name to a path. A name cannot leave the folder: not by `..`
+ * or an absolute name, and not by a symbolic link that lies on the way.
+ */
+export class Folder {
+  constructor(private readonly settings: FilesystemSettings) {}
+
+  /** Absolute, as written: the folder may not exist yet. Throws ENDPOINT_FORBIDDEN for a path out of the root. */
+  get path(): string {
+    const { root, path } = this.settings;
+    if (!isAbsolute(root)) throw outside(`The root '${root}' is not an absolute path.`);
+    if (path !== '') checkObjectName(path);
+    return resolve(root, path);
+  }
+
+  /** The path of an object, once everything above it that exists was found to lie inside the folder. */
+  async pathOf(name: string): Promise<string> {
+    checkObjectName(name);
+    const path = join(this.path, name);
+    await this.checkParents(dirname(path));
+    return path;
+  }
+
+  /** Makes the folders above `path` that are missing (0700), and makes sure that they survive a power cut. */
+  async makeParents(path: string): Promise<void> {
+    await this.makeFolder(dirname(path));
+    await this.checkParents(dirname(path));
+  }
+
+  /** Removes folders that are empty now, from above `path` up to the endpoint's own, which stays. */
+  async removeEmptyParents(path: string): Promise<void> {
+    for (let folder = dirname(path); folder.startsWith(this.path + sep); folder = dirname(folder)) {
+      try {
+        await rmdir(folder);
+      } catch (error) {
+        if (isOneOf(error, ['ENOTEMPTY', 'EEXIST', 'ENOENT'])) return;
+        throw error;
+      }
+    }
+  }
+
+  private async makeFolder(folder: string): Promise<void> {
+    const root = resolve(this.settings.root);
+    if (folder === root || !folder.startsWith(root + sep)) return;
+    try {
+      await mkdir(folder, { mode: 0o700 });
+    } catch (error) {
+      if (isOneOf(error, ['EEXIST'])) return;
+      if (!isOneOf(error, ['ENOENT'])) throw error;
+      // The root itself is never made: a disk that is not mounted must not be filled from above.
+      if (dirname(folder) === root) throw error;
+      await this.makeFolder(dirname(folder));
+      return this.makeFolder(folder);
+    }
+    await syncFolder(dirname(folder));
+  }
+
+  private async checkParents(parent: string): Promise<void> {
+    const realRoot = await realpath(this.settings.root);
+    const realFolder = (await realPathIfThere(this.path)) ?? this.path;
+    if (realFolder !== this.path) checkInside(realRoot, realFolder);
+    let existing = parent;
+    for (;;) {
+      const real = await realPathIfThere(existing);
+      if (real !== undefined) {
+        const below = existing.length >= this.path.length;
+        checkInside(below ? realFolder : realRoot, real);
+        return;
+      }
+      if (existing === dirname(existing)) return;
+      existing = dirname(existing);
+    }
+  }
+}
+
+/** Flushes the names in a folder to disk: without it a renamed file may be gone after a power cut. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+export function isOneOf(error: unknown, codes: readonly string[]): boolean {
+  return codes.includes(systemCode(error) ?? '');
+}
+
+function checkInside(folder: string, path: string): void {
+  const way = relative(folder, path);
+  if (way === '..' || way.startsWith('..' + sep) || isAbsolute(way)) {
+    throw outside('A symbolic link on the way leads out of the folder.');
+  }
+}
+
+async function realPathIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!isOneOf(error, ['ENOENT'])) throw error;
+  }
+  // A symbolic link whose target is missing: realpath says ENOENT, but writing would follow it.
+  const there = await lstat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (isOneOf(error, ['ENOENT'])) return false;
+      throw error;
+    },
+  );
+  if (there) throw outside('A symbolic link on the way leads nowhere.');
+  return undefined;
+}
+
+function outside(sentence: string): StowageError {
+  return new StowageError('ENDPOINT_FORBIDDEN', sentence, {
+    help: 'Name a folder below STOWAGE_FILESYSTEM_ROOT that no symbolic link leads out of.',
+  });
+}

@@ -1,0 +1,50 @@
+import type { BigIntStats } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isOneOf } from './folder.js';
+
+/**
+ * The regular files below a folder whose name, relative to it and with `/`, begins with `prefix`, ordered by the bytes
+ * of that name as object storages do. Symbolic links are neither shown nor followed. A folder that is not there holds
+ * nothing.
+ */
+export async function* objectsBelow(
+  folder: string,
+  prefix: string,
+): AsyncGenerator<{ name: string; stats: BigIntStats }, void, undefined> {
+  yield* walk(folder, '', prefix);
+}
+
+async function* walk(
+  folder: string,
+  above: string,
+  prefix: string,
+): AsyncGenerator<{ name: string; stats: BigIntStats }, void, undefined> {
+  for (const { name, isFolder } of await entriesInNameOrder(join(folder, above), above)) {
+    const couldMatch = isFolder ? name.startsWith(prefix) || prefix.startsWith(name) : name.startsWith(prefix);
+    if (!couldMatch) continue;
+    if (isFolder) {
+      yield* walk(folder, name, prefix);
+      continue;
+    }
+    const stats = await lstat(join(folder, name), { bigint: true }).catch(undefinedIfGone);
+    if (stats?.isFile() === true) yield { name, stats };
+  }
+}
+
+/** A folder sorts as its name with the `/` that follows it in every name below: `a.txt` comes before `a/b`. */
+async function entriesInNameOrder(path: string, above: string) {
+  const entries = (await readdir(path, { withFileTypes: true }).catch(undefinedIfGone)) ?? [];
+  return entries
+    .filter((entry) => entry.isFile() || entry.isDirectory())
+    .map((entry) => {
+      const name = above + entry.name + (entry.isDirectory() ? '/' : '');
+      return { name, isFolder: entry.isDirectory(), bytes: Buffer.from(name) };
+    })
+    .sort((one, other) => Buffer.compare(one.bytes, other.bytes));
+}
+
+function undefinedIfGone(error: unknown): undefined {
+  if (!isOneOf(error, ['ENOENT'])) throw error;
+  return undefined;
+}

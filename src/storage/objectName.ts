@@ -1,0 +1,23 @@
+import { StowageError } from '../errors.js';
+
+/**
+ * Refuses names that not every storage can hold, or that a server between could take for another path: empty ones,
+ * `.` and `..`, a leading or doubled `/`, NUL, and more than 1,024 bytes (Swift's and S3's limit). Throws
+ * ENDPOINT_FORBIDDEN.
+ */
+export function checkObjectName(name: string): void {
+  const problem = problemOf(name);
+  if (problem === undefined) return;
+  throw new StowageError('ENDPOINT_FORBIDDEN', `The object name ${JSON.stringify(name.slice(0, 80))} ${problem}.`, {
+    help: 'Use a relative name of at most 1,024 bytes without `.`, `..` or empty parts.',
+  });
+}
+
+function problemOf(name: string): string | undefined {
+  const parts = name.split('/');
+  if (parts.includes('')) return 'has an empty part';
+  if (parts.includes('.') || parts.includes('..')) return 'has a part that means another folder';
+  if (name.includes('\0') || /\p{Surrogate}/u.test(name)) return 'has characters that cannot be sent';
+  if (Buffer.byteLength(name) > 1024) return 'is longer than 1,024 bytes';
+  return undefined;
+}

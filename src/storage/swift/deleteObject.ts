@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { StowageError } from '../../errors.js';
+import { headObject } from './headObject.js';
+import { drop, readText } from './httpClient.js';
+import { isPassing, statusError } from './statusErrors.js';
+import type { SwiftConnection } from './swiftConnection.js';
+
+/** Removes an object, and the segments that its manifest names before it. Already gone is success. */
+export async function deleteObject(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<void> {
+  const found = await headObject(connection, name, signal);
+  if (found === undefined) return;
+  if (found.isLarge) return deleteWithSegments(connection, name, signal);
+  await connection.send(
+    {
+      method: 'DELETE',
+      target: { object: name },
+      signal,
+      expected: [204, 404],
+      doing: `delete the object '${name}' from`,
+    },
+    drop,
+  );
+}
+
+const deletionAnswer = z.object({
+  'Response Status': z.string(),
+  Errors: z.array(z.tuple([z.string(), z.string()])).default([]),
+});
+
+async function deleteWithSegments(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<void> {
+  const doing = `delete the large object '${name}' from`;
+  await connection.send(
+    {
+      method: 'DELETE',
+      target: { object: name },
+      query: { 'multipart-manifest': 'delete' },
+      headers: { accept: 'application/json' },
+      signal,
+      expected: [200, 404],
+      doing,
+    },
+    async (answer) => {
+      if (answer.status === 404) return drop(answer);
+      // The answer is a 200 whatever happens; how it went stands in the text.
+      const report = deletionAnswer.safeParse(JSON.parse(await readText(answer, 8 * 1024 * 1024)));
+      const status = Number(report.data?.['Response Status'].slice(0, 3));
+      if (status === 200) return;
+      const reasons = report.data?.Errors.map(([path, why]) => `${path}: ${why}`).slice(0, 3) ?? [];
+      if (!isPassing(status)) throw statusError(status, doing, connection.place, reasons.join('; '));
+      throw new StowageError('ENDPOINT_UNREACHABLE', `Could not ${doing} ${connection.place}: ${reasons.join('; ')}.`);
+    },
+  );
+}

@@ -1,0 +1,14 @@
+import { createHash } from 'node:crypto';
+import type { StoredSegment } from '../storage.js';
+
+/** The etag of a static large object: the MD5 of its segments' MD5s in hex, one after another (Swift API reference). */
+export function largeObjectEtag(segments: readonly StoredSegment[]): string {
+  const all = createHash('md5');
+  for (const segment of segments) all.update(segment.etag ?? '');
+  return all.digest('hex');
+}
+
+/** Swift quotes the etag of a large object and not that of a plain one; compared are the bare ones. */
+export function bareEtag(header: string): string {
+  return header.replace(/^W\//, '').replace(/^"|"$/g, '');
+}

@@ -1,0 +1,135 @@
+import { lookup, type LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { TargetNotAllowed } from '../allowedTargets.js';
+import { bareHost, type SwiftTuning } from './swiftSettings.js';
+
+export type HttpRequest = {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  readonly origin: string;
+  /** Encoded already, with the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: HttpBody;
+  readonly signal: AbortSignal;
+  /** Default: the tuning's. */
+  readonly headersTimeoutMs?: number;
+};
+
+/** Pieces are sent one after another, so that a slow line is told from a dead one. Asked for anew on each try. */
+export type HttpBody = { readonly sizeBytes: number; readonly pieces: () => Iterable<Uint8Array> };
+
+export type HttpAnswer = {
+  readonly status: number;
+  /** One header, or `` where there is none. Names in lower case. */
+  readonly header: (name: string) => string;
+  readonly body: Dispatcher.ResponseData['body'];
+};
+
+export type HttpLimits = Pick<SwiftTuning, 'connectTimeoutMs' | 'headersTimeoutMs' | 'bodyIdleTimeoutMs'>;
+
+/** HTTP with a limit on every wait, and a guard on every connection. Follows no redirect and takes no proxy. */
+export class HttpClient {
+  readonly #agent: Agent;
+
+  constructor(
+    private readonly limits: HttpLimits,
+    allowHost: (host: string, address: string) => boolean,
+  ) {
+    this.#agent = new Agent({
+      connect: guardedConnector(allowHost, limits.connectTimeoutMs),
+      connections: 8,
+      bodyTimeout: limits.bodyIdleTimeoutMs,
+      allowH2: false,
+    });
+  }
+
+  /** The caller reads or drops the body. Throws undici's and the system's errors, or the signal's reason. */
+  async request(request: HttpRequest): Promise<HttpAnswer> {
+    const { body, signal } = request;
+    signal.throwIfAborted();
+    try {
+      const answer = await this.#agent.request({
+        origin: request.origin,
+        path: request.path,
+        method: request.method,
+        headers: {
+          'user-agent': 'stowage',
+          ...request.headers,
+          ...(body === undefined ? {} : { 'content-length': String(body.sizeBytes) }),
+        },
+        signal,
+        headersTimeout: request.headersTimeoutMs ?? this.limits.headersTimeoutMs,
+        // undici takes any iterable; its types know only Node's streams.
+        ...(body === undefined ? {} : { body: body.pieces() as unknown as Readable }),
+      });
+      return {
+        status: answer.statusCode,
+        header: (name) => [answer.headers[name]].flat()[0] ?? '',
+        body: answer.body,
+      };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** Ends every connection at once, also those in use. */
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+}
+
+/** The whole body as text. Throws for one longer than `limitBytes`. */
+export async function readText(answer: HttpAnswer, limitBytes: number): Promise<string> {
+  const pieces: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const piece of answer.body as AsyncIterable<Buffer>) {
+    sizeBytes += piece.length;
+    if (sizeBytes > limitBytes) throw new Error(`The answer is longer than ${limitBytes} bytes.`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+/** Reads what is left of a short answer, so that its connection can be used again. */
+export async function drop(answer: HttpAnswer): Promise<void> {
+  await answer.body.dump({ limit: 128 * 1024 }).catch(() => undefined);
+}
+
+function guardedConnector(
+  allowHost: (host: string, address: string) => boolean,
+  timeoutMs: number,
+): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: timeoutMs,
+    lookup: guardedLookup(allowHost),
+  });
+  return (options, callback) => {
+    const host = bareHost(options.hostname);
+    // An address needs no look-up, so Node does not ask the guarded one.
+    if (isIP(host) !== 0 && !allowHost(host, host)) callback(new TargetNotAllowed(host, host), null);
+    else connect(options, callback);
+  };
+}
+
+/** Answers only with addresses that are allowed; what was looked at is what is connected to. */
+function guardedLookup(allowHost: (host: string, address: string) => boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+      if (error !== null) {
+        callback(error, '', 0);
+        return;
+      }
+      const allowed = addresses.filter(({ address }) => allowHost(hostname, address));
+      const [first] = allowed;
+      if (first === undefined) {
+        callback(new TargetNotAllowed(hostname, addresses[0]?.address ?? hostname), '', 0);
+        return;
+      }
+      if (options.all === true) callback(null, allowed);
+      else callback(null, first.address, first.family);
+    });
+  };
+}

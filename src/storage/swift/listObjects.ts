@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { StowageError } from '../../errors.js';
+import type { ObjectInfo } from '../storage.js';
+import { bareEtag } from './etags.js';
+import { drop, readText } from './httpClient.js';
+import type { SwiftConnection } from './swiftConnection.js';
+
+/** Page after page, until one is empty: a server may give fewer names than were asked for. */
+export async function* listObjects(
+  connection: SwiftConnection,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<ObjectInfo, void, undefined> {
+  for (let marker = ''; ;) {
+    const page = await readPage(connection, { prefix, marker, signal });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    if (last.name <= marker && Buffer.compare(Buffer.from(last.name), Buffer.from(marker)) <= 0) {
+      throw new StowageError('ENDPOINT_UNREACHABLE', `The listing of ${connection.place} does not go on after a page.`);
+    }
+    yield* page;
+    marker = last.name;
+  }
+}
+
+// With a delimiter there would be `subdir` entries; none is sent. `slo_etag` is that of the object, `hash` then that of
+// its manifest.
+const pageAnswer = z.array(
+  z.object({ name: z.string(), bytes: z.number(), hash: z.string(), slo_etag: z.string().optional() }),
+);
+
+async function readPage(
+  connection: SwiftConnection,
+  from: { readonly prefix: string; readonly marker: string; readonly signal: AbortSignal },
+): Promise<readonly ObjectInfo[]> {
+  const text = await connection.send(
+    {
+      method: 'GET',
+      target: 'container',
+      query: {
+        format: 'json',
+        limit: String(connection.tuning.listingPage),
+        ...(from.prefix === '' ? {} : { prefix: from.prefix }),
+        ...(from.marker === '' ? {} : { marker: from.marker }),
+      },
+      signal: from.signal,
+      expected: [200, 204],
+      doing: 'list',
+    },
+    async (answer) => {
+      if (answer.status === 200) return readText(answer, 32 * 1024 * 1024);
+      await drop(answer);
+      return '[]';
+    },
+  );
+  return pageAnswer
+    .parse(JSON.parse(text))
+    .map(({ name, bytes, hash, slo_etag }) => ({ name, sizeBytes: bytes, etag: bareEtag(slo_etag ?? hash) }));
+}

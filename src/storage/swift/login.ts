@@ -1,0 +1,50 @@
+import { StowageError } from '../../errors.js';
+import { readText, type HttpAnswer, type HttpClient } from './httpClient.js';
+import type { SwiftSettings } from './swiftSettings.js';
+
+/** A login that worked. */
+export type SwiftLogin = {
+  /** Header value; as secret as the password while it lives. */
+  readonly token: string;
+  /** Milliseconds since 1970, by our clock. */
+  readonly expiresAt: number;
+  /** Where the account's containers are; throws ENDPOINT_NOT_FOUND if the login does not say. */
+  readonly storageUrl: () => URL;
+};
+
+export type LoginRequest = {
+  readonly settings: SwiftSettings;
+  readonly http: HttpClient;
+  readonly signal: AbortSignal;
+};
+
+/** What a login says about where the objects are is checked like what a person typed. */
+export function checkedStorageUrl(text: string, who: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new StowageError('ENDPOINT_NOT_FOUND', `${who} names no usable address for the object storage.`, {
+      help: 'Tell whoever runs the cloud: its catalogue is not in order.',
+    });
+  }
+  return url;
+}
+
+export function busy(who: string, status: number): StowageError {
+  return new StowageError(
+    'ENDPOINT_UNREACHABLE',
+    `${who} answered ${status}: it is in trouble or has too much to do.`,
+    {
+      help: 'Try again in a moment; if it stays so, tell whoever runs the cloud.',
+    },
+  );
+}
+
+/** Reads a JSON answer of at most 1 MiB; what is none becomes undefined. */
+export async function readJson(answer: HttpAnswer): Promise<unknown> {
+  const text = await readText(answer, 1024 * 1024);
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

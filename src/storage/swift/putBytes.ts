@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { StowageError } from '../../errors.js';
+import { bareEtag } from './etags.js';
+import { headObject } from './headObject.js';
+import { drop } from './httpClient.js';
+import type { SwiftConnection } from './swiftConnection.js';
+
+/** One plain object in one request. */
+export async function putBytes(
+  connection: SwiftConnection,
+  name: string,
+  bytes: Uint8Array,
+  options: { readonly signal: AbortSignal; readonly overwrite?: boolean },
+): Promise<{ etag: string }> {
+  const md5 = createHash('md5').update(bytes).digest('hex');
+  const outcome = await connection.send(
+    {
+      method: 'PUT',
+      target: { object: name },
+      headers: {
+        etag: md5,
+        'content-type': 'application/octet-stream',
+        ...(options.overwrite === true ? {} : { 'if-none-match': '*' }),
+      },
+      body: { sizeBytes: bytes.byteLength, pieces: () => (bytes.byteLength === 0 ? [] : [bytes]) },
+      signal: options.signal,
+      expected: [201, 412],
+      alsoPassing: [422],
+      doing: `store the object '${name}' in`,
+    },
+    async (answer, tries) => {
+      await drop(answer);
+      return { status: answer.status, etag: bareEtag(answer.header('etag')), tries };
+    },
+  );
+  if (outcome.status === 412) {
+    // After a lost answer it may be our own first try that is in the way.
+    const found = outcome.tries > 1 ? await headObject(connection, name, options.signal) : undefined;
+    if (found?.etag === md5) return { etag: md5 };
+    throw new StowageError('CONFLICT', `There is an object '${name}' in ${connection.place} already.`);
+  }
+  if (outcome.etag !== md5) {
+    throw new StowageError('CHECKSUM', `What ${connection.place} confirmed for '${name}' is not what was sent.`);
+  }
+  return { etag: md5 };
+}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import type { HttpBody } from './httpClient.js';
+import type { Reservation } from './segmentMemory.js';
+
+/** A piece of a body: small enough that a slow line still moves one within the time limit. */
+const pieceBytes = 256 * 1024;
+
+/** One segment of a large object in memory, while it is filled and until the storage has confirmed it. */
+export class Segment {
+  readonly #md5 = createHash('md5');
+  readonly #sha256 = createHash('sha256');
+  #blocks: Buffer[] = [];
+  #sizeBytes = 0;
+
+  constructor(
+    /** From 0. */
+    readonly index: number,
+    private readonly capacityBytes: number,
+    private readonly memory: Reservation,
+  ) {}
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get isFull(): boolean {
+    return this.#sizeBytes === this.capacityBytes;
+  }
+
+  /** Takes what fits, at most up to the end of a block, and says how many bytes that were. */
+  async fill(bytes: Uint8Array, signal: AbortSignal): Promise<number> {
+    const used = this.#sizeBytes % this.memory.blockBytes;
+    if (used === 0) this.#blocks.push(await this.memory.take(signal));
+    const block = this.#blocks.at(-1);
+    const room = Math.min(this.memory.blockBytes - used, this.capacityBytes - this.#sizeBytes);
+    const piece = bytes.subarray(0, room);
+    block?.set(piece, used);
+    this.#md5.update(piece);
+    this.#sha256.update(piece);
+    this.#sizeBytes += piece.byteLength;
+    return piece.byteLength;
+  }
+
+  /** Call once, when nothing is added any more. Hex. */
+  digests(): { readonly md5: string; readonly sha256: string } {
+    return { md5: this.#md5.digest('hex'), sha256: this.#sha256.digest('hex') };
+  }
+
+  /** The bytes, as often as they are sent; `onSent` hears how many of them were handed to the connection. */
+  body(onSent: (sentBytes: number) => void): HttpBody {
+    return { sizeBytes: this.#sizeBytes, pieces: () => this.#pieces(onSent) };
+  }
+
+  /** Gives the memory back. The segment cannot be sent any more. */
+  free(): void {
+    this.memory.give(this.#blocks);
+    this.#blocks = [];
+  }
+
+  *#pieces(onSent: (sentBytes: number) => void): Generator<Uint8Array, void, undefined> {
+    let sent = 0;
+    for (const block of this.#blocks) {
+      const end = Math.min(block.length, this.#sizeBytes - sent);
+      for (let at = 0; at < end; at += pieceBytes) {
+        const piece = block.subarray(at, Math.min(at + pieceBytes, end));
+        yield piece;
+        sent += piece.length;
+        onSent(sent);
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { StowageError } from '../../errors.js';
+
+/** Statuses that say "not now": the same request may pass in a moment. 498 is Swift's own rate limit. */
+const passing = new Set([408, 425, 429, 498, 499, 500, 502, 503, 504]);
+
+export function isPassing(status: number): boolean {
+  return passing.has(status);
+}
+
+/**
+ * What a refusal means. `doing` continues "could not …", for example `store the object 'x' in`; `place` names the
+ * container and where it is; `text` is the beginning of the answer.
+ */
+export function statusError(status: number, doing: string, place: string, text: string): StowageError {
+  const sentence = (reason: string) => `Could not ${doing} ${place}: ${reason}.`;
+  const details = { details: { status } };
+  switch (status) {
+    case 401:
+      return new StowageError('ENDPOINT_AUTH', sentence('the storage does not take the token it was just given'), {
+        ...details,
+        help: 'Check the Service User of the file endpoint, and that its project owns the container.',
+      });
+    case 403:
+      return new StowageError('ENDPOINT_FORBIDDEN', sentence('the credentials do not allow it'), {
+        ...details,
+        help: 'Grant the Service User read and write access to the container.',
+      });
+    case 404:
+      return new StowageError('ENDPOINT_NOT_FOUND', sentence('there is no such container'), {
+        ...details,
+        help: "Create the container in the platform's storage section, or tick 'create it'.",
+      });
+    case 413:
+    case 507:
+      return new StowageError('ENDPOINT_QUOTA', sentence('the quota of the container or account is used up'), {
+        ...details,
+      });
+    case 422:
+      return new StowageError('CHECKSUM', sentence('what arrived is not what was sent'), details);
+    default:
+      if (isPassing(status)) {
+        return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${status} again and again`), {
+          ...details,
+          help: 'It is overloaded, under repair, or its disks are full: ask whoever runs it, and try again later.',
+        });
+      }
+      return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${status} (${oneLine(text)})`), {
+        ...details,
+        retriable: false,
+        help: 'The storage does not take this request. Check that it is OpenStack Swift or speaks its API.',
+      });
+  }
+}
+
+function oneLine(text: string): string {
+  const plain = text
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .replace(/ +/g, ' ')
+    .trim();
+  return plain === '' ? 'without a reason' : plain.slice(0, 200);
+}

@@ -1,0 +1,206 @@
+import { StowageError } from '../../errors.js';
+import { defaultAllowedTargets, parseAllowedTargets } from '../allowedTargets.js';
+import { checkObjectName } from '../objectName.js';
+import { authenticate } from './authentication.js';
+import { drop, HttpClient, readText, type HttpAnswer, type HttpBody, type HttpRequest } from './httpClient.js';
+import type { SwiftLogin } from './login.js';
+import { loginKey, type LoginCache } from './loginCache.js';
+import { pause, pauseMs, retryAfterMs } from './retry.js';
+import { isPassing, statusError } from './statusErrors.js';
+import {
+  authUrlProblem,
+  containerNameProblem,
+  defaultTuning,
+  type SwiftSettings,
+  type SwiftTuning,
+} from './swiftSettings.js';
+import { mayPass, transportError } from './transportErrors.js';
+
+export type SwiftRequest = {
+  readonly method: HttpRequest['method'];
+  /** What it is about: an object, or else the container, the account, or the cluster's description of itself. */
+  readonly target: { readonly object: string } | 'container' | 'account' | 'info';
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: HttpBody;
+  readonly signal: AbortSignal;
+  /** Statuses that are handed to `read`; every other one is tried again or becomes an error. */
+  readonly expected: readonly number[];
+  /** Statuses that are tried again besides those that are known to pass. */
+  readonly alsoPassing?: readonly number[];
+  /** Continues "could not …" up to the container's name: `store the object 'x' in`. */
+  readonly doing: string;
+  readonly headersTimeoutMs?: number;
+  /** Default: the tuning's. */
+  readonly attempts?: number;
+};
+
+/** One account and container: sends requests with a token that is renewed, and again where that may help. */
+export class SwiftConnection {
+  readonly tuning: SwiftTuning;
+  /** For sentences: the container and where it is. */
+  readonly place: string;
+  readonly container: string;
+  readonly #http: HttpClient;
+  readonly #key: string;
+
+  /** Throws BAD_INPUT for an auth URL or a container's name that cannot be one. Connects to nothing yet. */
+  constructor(
+    readonly settings: SwiftSettings,
+    private readonly logins: LoginCache,
+    private readonly random: () => number = Math.random,
+  ) {
+    const problem = authUrlProblem(settings.authUrl);
+    if (problem !== undefined) {
+      throw new StowageError('BAD_INPUT', `The auth URL ${problem.problem}.`, { help: problem.hint });
+    }
+    const nameProblem = containerNameProblem(settings.container);
+    if (nameProblem !== undefined) {
+      throw new StowageError('BAD_INPUT', `The container's name ${nameProblem}.`, { help: 'Name a container.' });
+    }
+    this.tuning = { ...defaultTuning, ...settings.tuning };
+    this.container = settings.container;
+    const where = settings.region === undefined ? `at ${new URL(settings.authUrl).host}` : `in ${settings.region}`;
+    this.place = `container '${settings.container}' ${where}`;
+    this.#http = new HttpClient(
+      this.tuning,
+      settings.allowHost ?? ((host, address) => parseAllowedTargets(defaultAllowedTargets).allowsHost(host, address)),
+    );
+    this.#key = loginKey(settings);
+  }
+
+  /** Any answer of the login service to a request without credentials; throws what the network says. */
+  async knock(signal: AbortSignal): Promise<void> {
+    const url = new URL(this.settings.authUrl);
+    try {
+      await drop(
+        await this.#http.request({ method: 'GET', origin: url.origin, path: url.pathname, headers: {}, signal }),
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      throw transportError(error, url.host);
+    }
+  }
+
+  /** Logs in, or takes the login that is known; `refused` is one that the storage does not take any more. */
+  async login(signal: AbortSignal, refused?: SwiftLogin): Promise<SwiftLogin> {
+    // Others may wait for the same login, so an abort ends the wait for it and not the login itself.
+    const ownSignal = () => AbortSignal.timeout(this.tuning.connectTimeoutMs + this.tuning.headersTimeoutMs);
+    const logIn = () => authenticate({ settings: this.settings, http: this.#http, signal: ownSignal() });
+    return waitFor(this.logins.get(this.#key, logIn, refused), signal);
+  }
+
+  /**
+   * Sends a request until it gets one of the `expected` answers, and gives what `read` makes of it. `tries` counts from
+   * 1: after a lost answer the first try may have had its effect. Throws a StowageError, or the signal's reason.
+   */
+  async send<T>(request: SwiftRequest, read: (answer: HttpAnswer, tries: number) => Promise<T>): Promise<T> {
+    const { signal } = request;
+    const attempts = request.attempts ?? this.tuning.attempts;
+    let refused: SwiftLogin | undefined;
+    for (let tries = 1; ; tries += 1) {
+      let failure: StowageError;
+      let retryAfter = 0;
+      try {
+        const login = await this.login(signal, refused);
+        const url = login.storageUrl();
+        const answer = await this.#http.request(this.#toHttp(request, url, login));
+        if (request.expected.includes(answer.status)) return await read(answer, tries);
+        if (answer.status === 401 && refused === undefined) {
+          await drop(answer);
+          refused = login;
+          tries -= 1;
+          continue;
+        }
+        const text = request.method === 'HEAD' ? '' : await readText(answer, 64 * 1024).catch(() => '');
+        failure = statusError(answer.status, request.doing, this.place, text);
+        if (!isPassing(answer.status) && request.alsoPassing?.includes(answer.status) !== true) throw failure;
+        retryAfter = retryAfterMs(answer.header('retry-after'), Date.now());
+        refused = undefined;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof StowageError ? !isUnreachable(error) : !mayPass(error)) {
+          throw transportError(error, this.#storageName());
+        }
+        failure = transportError(error, this.#storageName());
+        refused = undefined;
+        if (request.body !== undefined && tries < attempts) await this.#askWhyItWasCut(request);
+      }
+      if (tries >= attempts || retryAfter > Math.max(this.tuning.maxBackoffMs, 120_000)) throw failure;
+      await pause(pauseMs(this.tuning, tries, retryAfter, this.random()), signal);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#http.close();
+  }
+
+  /**
+   * A server that refuses a long upload may cut the connection before its answer is read. A short request shows whether
+   * the token has run out, and renews it.
+   */
+  async #askWhyItWasCut(request: SwiftRequest): Promise<void> {
+    const { signal } = request;
+    const question: SwiftRequest = {
+      method: 'HEAD',
+      target: 'container',
+      signal,
+      expected: [200, 204, 403, 404],
+      doing: request.doing,
+      attempts: 1,
+    };
+    try {
+      await this.send(question, drop);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof StowageError) || !isUnreachable(error)) throw error;
+    }
+  }
+
+  #toHttp(request: SwiftRequest, url: URL, login: SwiftLogin): HttpRequest {
+    const query = new URLSearchParams(request.query).toString();
+    return {
+      method: request.method,
+      origin: url.origin,
+      path: pathOf(request.target, url, this.container) + (query === '' ? '' : `?${query}`),
+      headers: { ...request.headers, ...(request.target === 'info' ? {} : { 'x-auth-token': login.token }) },
+      signal: request.signal,
+      ...(request.body === undefined ? {} : { body: request.body }),
+      ...(request.headersTimeoutMs === undefined ? {} : { headersTimeoutMs: request.headersTimeoutMs }),
+    };
+  }
+
+  #storageName(): string {
+    return `The object storage of ${this.place}`;
+  }
+}
+
+/** The path of a target, every character of names encoded that a URL would read as its own. */
+function pathOf(target: SwiftRequest['target'], storageUrl: URL, container: string): string {
+  const account = storageUrl.pathname.replace(/\/+$/, '');
+  if (target === 'account') return account;
+  // A cluster tells about itself beside the `/v1` of its storage URLs.
+  if (target === 'info') return `${account.replace(/\/v1(\.0)?(\/.*)?$/, '')}/info`;
+  const base = `${account}/${encodeURIComponent(container)}`;
+  if (target === 'container') return base;
+  checkObjectName(target.object);
+  return `${base}/${target.object.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+function isUnreachable(error: StowageError): boolean {
+  return error.code === 'ENDPOINT_UNREACHABLE' && error.retriable;
+}
+
+async function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,24 @@
+import type { StorageKind } from '../storage.js';
+import { checkSwift } from './checkSwift.js';
+import { LoginCache } from './loginCache.js';
+import { SegmentMemory } from './segmentMemory.js';
+import { SwiftConnection } from './swiftConnection.js';
+import type { SwiftSettings } from './swiftSettings.js';
+import { SwiftStorage } from './swiftStorage.js';
+
+const mebibyte = 1024 * 1024;
+
+/**
+ * OpenStack Swift, with Keystone's service users or the v1 login. All storages that are opened share their logins and
+ * the memory for segments: 64 MiB, and 32 MiB more for every upload beyond the second that runs at the same time.
+ *
+ * `open` throws BAD_INPUT for an auth URL or a container's name that cannot be one.
+ */
+export const swiftKind: StorageKind<SwiftSettings> = swiftKindWith(
+  new LoginCache(),
+  new SegmentMemory(64 * mebibyte, mebibyte),
+);
+
+function swiftKindWith(logins: LoginCache, memory: SegmentMemory): StorageKind<SwiftSettings> {
+  return { open: (settings) => new SwiftStorage(new SwiftConnection(settings, logins), memory), check: checkSwift };
+}

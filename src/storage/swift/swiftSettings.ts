@@ -1,0 +1,102 @@
+import { isIP } from 'node:net';
+import type { Secret } from '../../secret.js';
+
+/** A container and who may write to it. */
+export type SwiftSettings = {
+  /** Keystone's address (with or without `/v3`), or for `V1` the whole address of the v1 login. http or https. */
+  readonly authUrl: string;
+  readonly container: string;
+  /** May be left out where the catalogue has one region only. `V1` knows no regions. */
+  readonly region?: string;
+  /** Make the container before the first write if it is not there. Default: no. */
+  readonly createContainer?: boolean;
+  readonly credentials: SwiftCredentials;
+  /**
+   * Asked for every address before a connection to it is opened: the one a person typed, and the one the catalogue
+   * names. Default: `parseAllowedTargets(defaultAllowedTargets)`, which refuses loopback, link-local and metadata.
+   */
+  readonly allowHost?: (host: string, address: string) => boolean;
+  /** Differences from `defaultTuning`. */
+  readonly tuning?: Partial<SwiftTuning>;
+};
+
+export type SwiftCredentials =
+  | {
+      readonly kind: 'SERVICE_USER';
+      readonly username: string;
+      readonly password: Secret;
+      readonly userDomain: string;
+      readonly project: string;
+      readonly projectDomain: string;
+    }
+  /** `user` is `account:user`, as `swift -U` takes it. */
+  | { readonly kind: 'V1'; readonly user: string; readonly key: Secret };
+
+export type SwiftTuning = {
+  /** The first `smallSegments` segments have this size, the later ones `largeSegmentBytes`. */
+  readonly smallSegmentBytes: number;
+  readonly largeSegmentBytes: number;
+  readonly smallSegments: number;
+  /** Segments on their way at once. */
+  readonly concurrency: number;
+  readonly connectTimeoutMs: number;
+  /** From the last byte sent to the first of the answer. */
+  readonly headersTimeoutMs: number;
+  /** Between two pieces of an answer that somebody is reading. */
+  readonly bodyIdleTimeoutMs: number;
+  /** Tries of one request, or of one place in an object that is read; the first one included. */
+  readonly attempts: number;
+  /** The pause before the second try; it doubles up to `maxBackoffMs`. */
+  readonly backoffMs: number;
+  /** A server that asks for a longer pause than this (Retry-After) is taken to be down. */
+  readonly maxBackoffMs: number;
+  /** Names a listing asks for at once. */
+  readonly listingPage: number;
+};
+
+const mebibyte = 1024 * 1024;
+
+/** 1,000 segments, what Swift allows by default, reach 27 GiB. */
+export const defaultTuning: SwiftTuning = {
+  smallSegmentBytes: 16 * mebibyte,
+  largeSegmentBytes: 32 * mebibyte,
+  smallSegments: 250,
+  concurrency: 2,
+  connectTimeoutMs: 10_000,
+  headersTimeoutMs: 60_000,
+  bodyIdleTimeoutMs: 60_000,
+  attempts: 8,
+  backoffMs: 500,
+  maxBackoffMs: 30_000,
+  listingPage: 1000,
+};
+
+/** What is wrong with an auth URL, or undefined. The URL is not repeated: there may be a password in it. */
+export function authUrlProblem(text: string): { readonly problem: string; readonly hint: string } | undefined {
+  const hint = 'Write it like https://keystone.example.com:5000/v3';
+  if (!URL.canParse(text)) return { problem: 'is not a URL', hint };
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return { problem: 'is neither http nor https', hint };
+  if (url.username !== '' || url.password !== '') {
+    return { problem: 'has credentials in it', hint: 'Take them out, and send them as credentials.' };
+  }
+  if (url.search !== '' || url.hash !== '') return { problem: 'has a query or fragment', hint };
+  return undefined;
+}
+
+/** What a Swift container may not be called (Swift API reference: at most 256 bytes, no `/`), or undefined. */
+export function containerNameProblem(name: string): string | undefined {
+  if (name === '' || name === '.' || name === '..') return 'is no name of a container';
+  if (name.includes('/')) return 'contains a `/`, which separates container and object';
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(name) || /\p{Surrogate}/u.test(name))
+    return 'contains characters that cannot be sent';
+  if (Buffer.byteLength(name) > 256) return 'is longer than 256 bytes';
+  return undefined;
+}
+
+/** `[::1]` to `::1`. */
+export function bareHost(hostname: string): string {
+  const inner = hostname.replace(/^\[|\]$/g, '');
+  return isIP(inner) === 6 ? inner : hostname;
+}

@@ -1,0 +1,70 @@
+import type { ObjectInfo, PutOptions, Storage, StoredObject } from '../storage.js';
+import { largeObjectLimits, type LargeObjectLimits } from './capabilities.js';
+import { ensureContainer } from './container.js';
+import { deleteObject } from './deleteObject.js';
+import { getObject } from './getObject.js';
+import { headObject } from './headObject.js';
+import { listObjects } from './listObjects.js';
+import { putBytes } from './putBytes.js';
+import { putObject } from './putObject.js';
+import type { SegmentMemory } from './segmentMemory.js';
+import type { SwiftConnection } from './swiftConnection.js';
+import { verifyObject } from './verifyObject.js';
+
+/** A Swift container as a storage. Nothing is connected to before the first call. */
+export class SwiftStorage implements Storage {
+  readonly kind = 'SWIFT';
+  #limits: LargeObjectLimits | undefined;
+  #containerIsThere = false;
+
+  constructor(
+    private readonly connection: SwiftConnection,
+    private readonly memory: SegmentMemory,
+  ) {}
+
+  async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    await this.#prepare(options.signal);
+    this.#limits ??= await largeObjectLimits(this.connection, options.signal);
+    return putObject(this.connection, this.memory, this.#limits, { name, source, options });
+  }
+
+  async putBytes(
+    name: string,
+    bytes: Uint8Array,
+    options: { signal: AbortSignal; overwrite?: boolean },
+  ): Promise<{ etag: string }> {
+    await this.#prepare(options.signal);
+    return putBytes(this.connection, name, bytes, options);
+  }
+
+  verify(name: string, stored: StoredObject, { signal }: { signal: AbortSignal }): Promise<void> {
+    return verifyObject(this.connection, name, stored, signal);
+  }
+
+  get(name: string, options: { signal: AbortSignal; etag?: string; start?: number }): AsyncIterable<Uint8Array> {
+    return getObject(this.connection, name, options);
+  }
+
+  async head(name: string, { signal }: { signal: AbortSignal }): Promise<ObjectInfo | undefined> {
+    const found = await headObject(this.connection, name, signal);
+    return found === undefined ? undefined : { name, sizeBytes: found.sizeBytes, etag: found.etag };
+  }
+
+  list(prefix: string, { signal }: { signal: AbortSignal }): AsyncIterable<ObjectInfo> {
+    return listObjects(this.connection, prefix, signal);
+  }
+
+  delete(name: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    return deleteObject(this.connection, name, signal);
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  async #prepare(signal: AbortSignal): Promise<void> {
+    if (this.#containerIsThere || this.connection.settings.createContainer !== true) return;
+    await ensureContainer(this.connection, signal);
+    this.#containerIsThere = true;
+  }
+}

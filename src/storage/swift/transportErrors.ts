@@ -1,0 +1,74 @@
+import { StowageError } from '../../errors.js';
+import { TargetNotAllowed } from '../allowedTargets.js';
+
+/** Why no answer came, in words; `who` is what was asked, for example `Keystone at example.com`. */
+export function transportError(error: unknown, who: string): StowageError {
+  if (error instanceof StowageError) return error;
+  const cause = rootCause(error);
+  const code = codeOf(cause);
+  const unreachable = (sentence: string, help?: string, retriable?: boolean) =>
+    new StowageError('ENDPOINT_UNREACHABLE', `${who} ${sentence}`, {
+      cause: error,
+      ...(help === undefined ? {} : { help }),
+      ...(retriable === undefined ? {} : { retriable }),
+    });
+
+  if (cause instanceof TargetNotAllowed) {
+    return unreachable(
+      `may not be reached: ${cause.message}.`,
+      'Name another host, or have the operator add it to STOWAGE_ALLOWED_TARGETS.',
+      false,
+    );
+  }
+  if (isTlsProblem(code)) {
+    return unreachable(
+      `has a TLS certificate or protocol that cannot be trusted (${code}).`,
+      code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO'
+        ? 'The port does not speak TLS: write http:// if the storage has none, or correct the port.'
+        : 'Use the name that the certificate is for; for an authority of your own set NODE_EXTRA_CA_CERTS.',
+      false,
+    );
+  }
+  switch (code) {
+    case 'ENOTFOUND':
+      return unreachable('is unknown: the name does not resolve.', 'Check the spelling of the host.');
+    case 'EAI_AGAIN':
+      return unreachable('could not be looked up: the name server does not answer.');
+    case 'ECONNREFUSED':
+      return unreachable('refused the connection.', 'Check the port, and that the service is up.');
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return unreachable(`cannot be reached over the network (${code}).`);
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'ETIMEDOUT':
+      return unreachable('did not take the connection in time.', 'Check the host, the port and the firewall between.');
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'UND_ERR_BODY_TIMEOUT':
+      return unreachable('stopped answering.');
+    default:
+      return unreachable(`ended the connection before its answer was complete${code === '' ? '' : ` (${code})`}.`);
+  }
+}
+
+/** Whether the same request may go through in a moment. A wrong certificate or a forbidden address will not. */
+export function mayPass(error: unknown): boolean {
+  const cause = rootCause(error);
+  return !(cause instanceof TargetNotAllowed) && !isTlsProblem(codeOf(cause));
+}
+
+function isTlsProblem(code: string): boolean {
+  return /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/.test(code);
+}
+
+/** Where several addresses were tried, Node hands over an AggregateError: the first one tells as well as any. */
+function rootCause(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null) return error;
+  if ('errors' in error && Array.isArray(error.errors) && error.errors.length > 0) return rootCause(error.errors[0]);
+  if (codeOf(error) === '' && 'cause' in error && error.cause !== undefined) return rootCause(error.cause);
+  return error;
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}

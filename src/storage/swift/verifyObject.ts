@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { StowageError } from '../../errors.js';
+import type { ObjectInfo, StoredObject, StoredSegment } from '../storage.js';
+import { drop, readText } from './httpClient.js';
+import { headObject } from './headObject.js';
+import type { SwiftConnection } from './swiftConnection.js';
+
+/** Asks the storage what it holds, the object, its manifest and each segment, and compares. Reads no data. */
+export async function verifyObject(
+  connection: SwiftConnection,
+  name: string,
+  stored: StoredObject,
+  signal: AbortSignal,
+): Promise<void> {
+  const whole = await headObject(connection, name, signal);
+  compare(name, whole, stored, connection.place);
+  if (whole?.isLarge !== true) {
+    if (stored.segments.length > 1) throw differs(name, 'is no large object any more', connection.place);
+    return;
+  }
+  const manifest = await readManifest(connection, name, signal);
+  if (manifest.length !== stored.segments.length) {
+    throw differs(name, `has ${manifest.length} segments instead of ${stored.segments.length}`, connection.place);
+  }
+  const pairs = manifest.map((entry, index) => ({ entry, segment: stored.segments[index] }));
+  for (const { entry, segment } of pairs) {
+    if (entry.hash !== segment?.etag || entry.bytes !== segment.sizeBytes) {
+      throw differs(name, `names another segment '${entry.name}' in its manifest`, connection.place);
+    }
+  }
+  // The manifest tells what was there when it was written, so each segment is looked at itself.
+  const work = pairs.values();
+  await Promise.all([...Array(4).keys()].map(() => checkSegments(connection, work, signal)));
+}
+
+async function checkSegments(
+  connection: SwiftConnection,
+  work: Iterator<{ entry: ManifestEntry; segment: StoredSegment | undefined }>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let next = work.next(); next.done !== true; next = work.next()) {
+    const { entry, segment } = next.value;
+    const name = objectNameOf(entry, connection);
+    const etag = segment?.etag ?? '';
+    compare(name, await headObject(connection, name, signal), { etag, sizeBytes: entry.bytes }, connection.place);
+  }
+}
+
+function compare(
+  name: string,
+  found: ObjectInfo | undefined,
+  expected: { readonly etag: string; readonly sizeBytes: number },
+  place: string,
+): void {
+  if (found === undefined) throw differs(name, 'is not there', place);
+  if (found.sizeBytes !== expected.sizeBytes) {
+    throw differs(name, `has ${found.sizeBytes} bytes instead of ${expected.sizeBytes}`, place);
+  }
+  if (found.etag !== expected.etag) throw differs(name, 'has another checksum', place);
+}
+
+const manifestAnswer = z.array(z.object({ name: z.string(), hash: z.string(), bytes: z.number() }));
+type ManifestEntry = z.infer<typeof manifestAnswer>[number];
+
+async function readManifest(
+  connection: SwiftConnection,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly ManifestEntry[]> {
+  const text = await connection.send(
+    {
+      method: 'GET',
+      target: { object: name },
+      query: { 'multipart-manifest': 'get' },
+      signal,
+      expected: [200, 404],
+      doing: `read the manifest of '${name}' in`,
+    },
+    async (answer) => {
+      if (answer.status === 200) return readText(answer, 16 * 1024 * 1024);
+      await drop(answer);
+      throw differs(name, 'is not there', connection.place);
+    },
+  );
+  const manifest = manifestAnswer.safeParse(JSON.parse(text));
+  if (!manifest.success) throw differs(name, 'has a manifest that cannot be read', connection.place);
+  return manifest.data;
+}
+
+/** Manifests name segments with their container: `/container/name`. */
+function objectNameOf(entry: ManifestEntry, connection: SwiftConnection): string {
+  const prefix = `/${connection.container}/`;
+  if (entry.name.startsWith(prefix)) return entry.name.slice(prefix.length);
+  throw differs(entry.name, 'lies in another container', connection.place);
+}
+
+function differs(name: string, how: string, place: string): StowageError {
+  return new StowageError('CHECKSUM', `What was stored as '${name}' in ${place} ${how}.`);
+}
