@@ -59,17 +59,18 @@ export class ProjectResolver {
   @Requires('VIEWER')
   projects(
     @Args(() => PageArguments) page: PageArguments,
-    @Arg('search', () => String, { nullable: true, description: 'Part of a name, in any case.' }) search: string | null,
+    @Arg('search', () => String, { nullable: true, description: 'Part of a name, in any case.' })
+    search: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<Page<ProjectType>> {
-    return this.list(page, context.viewer.projectIds(), search);
+    return this.list(page, context.viewer.projectIds(), search ?? '');
   }
 
   @Mutation(() => ProjectType)
   @Requires('INSTALLATION')
   async createProject(
     @Arg('name', () => String) name: string,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<ProjectType> {
     new InputProblems().check('name', name, entityName).check('commandId', commandId, uuid).throwIfAny();
@@ -89,12 +90,12 @@ export class ProjectResolver {
     return ProjectType.of(await this.with_.dataSource.manager.findOneByOrFail(ProjectTable, { id }));
   }
 
-  private list(page: PageArguments, visible: 'ALL' | readonly string[], search: string | null) {
+  private list(page: PageArguments, visible: 'ALL' | readonly string[], search = '') {
     return selectPage(this.with_.dataSource.manager, pageRequest(page, 'createdAt'), {
       table: ProjectTable,
       where: [
         visible === 'ALL' ? undefined : ['row.id = ANY(:ids)', { ids: visible }],
-        search === null ? undefined : ['row.name ILIKE :search', { search: `%${search.replace(/[\\%_]/g, '\\$&')}%` }],
+        search === '' ? undefined : ['row.name ILIKE :search', { search: `%${search.replace(/[\\%_]/g, '\\$&')}%` }],
       ],
       by: {
         expression: 'row.created_at',

@@ -63,12 +63,12 @@ export const service: Decider<Service, ServiceCommand, ServiceEvent> = {
     if (state.status === 'NONE') throw notFound('service');
     switch (command.kind) {
       case 'UPDATE': {
-        if (state.status === 'REMOVED') throw removed(state.settings.name);
+        if (state.status === 'REMOVED') throw serviceRemoved(state.settings.name);
         const changes = changedFields(state.settings, command.settings);
         return Object.keys(changes).length === 0 ? [] : [{ type: 'ServiceUpdated', data: { changes, at: command.at } }];
       }
       case 'RECORD_CHECK':
-        if (state.status === 'REMOVED') throw removed(state.settings.name);
+        if (state.status === 'REMOVED') throw serviceRemoved(state.settings.name);
         return [{ type: 'ServiceChecked', data: { check: command.check } }];
       case 'REMOVE':
         return state.status === 'REMOVED' ? [] : [{ type: 'ServiceRemoved', data: { at: command.at } }];
@@ -92,6 +92,6 @@ export const service: Decider<Service, ServiceCommand, ServiceEvent> = {
   },
 };
 
-function removed(name: string): StowageError {
+export function serviceRemoved(name: string): StowageError {
   return new StowageError('CONFLICT', `Service "${name}" was removed.`, { help: 'Register it again.' });
 }

@@ -1,0 +1,283 @@
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { notFound, notYetAvailable } from '../errors.js';
+import { findProject, findProjects } from '../projects/projectQueries.js';
+import { ProjectType } from '../projects/projectType.js';
+import { CheckType } from '../server/checkType.js';
+import { commandRequest } from '../server/commandRequest.js';
+import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
+import { InputProblems, refuseNulls, uuid } from '../server/inputValidation.js';
+import type { NodeSource } from '../server/nodeApi.js';
+import { PageArguments, pageRequest, type Page } from '../server/page.js';
+import { eventMetadata, type RequestContext } from '../server/requestContext.js';
+import { authorize, canSee, Requires } from '../server/requires.js';
+import { selectPage, visibleProjects } from '../server/selectPage.js';
+import {
+  checkService,
+  defaultPort,
+  registerService,
+  removeService,
+  updateService,
+  validateService,
+  type ServiceTools,
+} from './serviceCommands.js';
+import { ServiceFilter, ServiceInput, ServicePatch, type ProtectionStatus } from './serviceInput.js';
+import { passwordWithoutUser, statedSettings } from './servicePatch.js';
+import { findService, findServiceOfInstance, findServices } from './serviceQueries.js';
+import { checkServiceFields, instanceId as instanceIdRule, knownEngine } from './serviceRules.js';
+import { CheckServicePayload, ServiceConnection, ServiceType } from './serviceType.js';
+import { ServiceTable, type ServiceRow } from './serviceView.js';
+
+export type ServiceDependencies = ServiceTools & {
+  /** What the URLs of dashboards begin with, without a slash at the end. */
+  readonly publicUrl: () => string;
+  /** Which of these ids something refers to, so that they cannot be removed now. */
+  readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** The services of these projects that are protected so, known to the slice of jobs. */
+  readonly servicesProtectedAs?: (
+    projectIds: 'ALL' | readonly string[],
+    statuses: readonly ProtectionStatus[],
+  ) => Promise<readonly string[]>;
+};
+
+export function serviceResolvers(with_: ServiceDependencies): readonly object[] {
+  return [new ServiceResolver(with_), new ServiceFieldsResolver(with_)];
+}
+
+export function serviceNodes(with_: ServiceDependencies): NodeSource {
+  const batch = (ids: readonly string[]) => findServices(with_.dataSource.manager, ids);
+  return {
+    async find(id, context) {
+      const row = await context.loaders.of(batch).load(id);
+      return row !== null && canSee(context, row.projectId) ? ServiceType.of(row) : null;
+    },
+  };
+}
+
+@Resolver()
+export class ServiceResolver {
+  constructor(private readonly with_: ServiceDependencies) {}
+
+  @Query(() => ServiceType, { nullable: true, description: 'By id or by instanceId.' })
+  @Requires('VIEWER')
+  async service(
+    @Arg('id', () => ID, { nullable: true }) id: string | null | undefined,
+    @Arg('instanceId', () => String, { nullable: true }) instanceId: string | null | undefined,
+    @Ctx() context: RequestContext,
+  ): Promise<ServiceType | null> {
+    const { manager } = this.with_.dataSource;
+    if (Boolean(id) === Boolean(instanceId)) {
+      const problem = id ? 'stands beside instanceId' : 'is missing';
+      new InputProblems().add('id', problem, 'Send either id or instanceId.').throwIfAny();
+    }
+    const row = id ? await findService(manager, id) : await findServiceOfInstance(manager, instanceId ?? '');
+    return row !== null && canSee(context, row.projectId) ? ServiceType.of(row) : null;
+  }
+
+  @Query(() => ServiceConnection, { description: 'Newest first, without the removed ones.' })
+  @Requires('VIEWER')
+  async services(
+    @Arg('projectId', () => ID, { nullable: true }) projectId: string | null | undefined,
+    @Args(() => PageArguments) page: PageArguments,
+    @Arg('filter', () => ServiceFilter, { nullable: true }) filter: ServiceFilter | null | undefined,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<ServiceType>> {
+    new InputProblems().check('projectId', projectId, uuid).throwIfAny();
+    const visible = context.viewer.projectIds();
+    const protectedAs = await this.protectedAs(projectId ? [projectId] : visible, filter?.protection);
+    const search = filter?.search ? `%${filter.search.replace(/[\\%_]/g, '\\$&')}%` : undefined;
+    return selectPage(this.with_.dataSource.manager, pageRequest(page, 'createdAt'), {
+      table: ServiceTable,
+      where: [
+        ['row.removed_at IS NULL'],
+        visibleProjects(visible, projectId),
+        filter?.engine ? ['row.engine = ANY(:engines)', { engines: filter.engine }] : undefined,
+        protectedAs === undefined ? undefined : ['row.id = ANY(:protectedAs)', { protectedAs }],
+        search === undefined
+          ? undefined
+          : ['(row.name ILIKE :search OR row.host ILIKE :search OR row.instance_id ILIKE :search)', { search }],
+      ],
+      by: {
+        expression: 'row.created_at',
+        type: 'timestamptz',
+        direction: 'DESC',
+        textOf: (row) => row.createdAt.toISOString(),
+      },
+      nodeOf: (row) => ServiceType.of(row),
+    });
+  }
+
+  @Mutation(() => ServiceType, {
+    description: 'Again with the same values it answers the same service; with others it is a CONFLICT.',
+  })
+  @Requires('OPERATOR')
+  async registerService(
+    @Arg('input', () => ServiceInput) input: ServiceInput,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<ServiceType> {
+    const projectId = await this.authorizedProject(context, info, input.projectId);
+    const problems = this.problemsOf(input).check('commandId', commandId, uuid);
+    if (input.instanceId && !context.viewer.isInstallation) {
+      problems.add('input.instanceId', 'is set by installation-level tokens only', 'Leave it out; one is made.');
+    }
+    problems.throwIfAny();
+    const request = commandRequest(context, { operation: 'registerService', projectId, input, commandId });
+    const { engine, instanceId = null, password = null } = input;
+    const settings = statedSettings(input, defaultPort(this.with_, engine));
+    const id = await registerService(this.with_, request, { projectId, engine, instanceId, settings, password });
+    return this.answer(id);
+  }
+
+  @Mutation(() => ServiceType)
+  @Requires('OPERATOR')
+  async updateService(
+    @Arg('id', () => ID) id: string,
+    @Arg('input', () => ServicePatch) patch: ServicePatch,
+    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<ServiceType> {
+    const row = await this.authorizedService(context, info, id);
+    this.problemsOfPatch(patch, row).check('commandId', commandId, uuid).throwIfAny();
+    const input = { id: row.id, input: patch, expectedVersion };
+    const { projectId } = row;
+    const request = commandRequest(context, { operation: 'updateService', projectId, input, commandId });
+    await updateService(this.with_, request, row, patch, expectedVersion ?? undefined);
+    return this.answer(row.id);
+  }
+
+  @Mutation(() => ServiceType, { description: 'SERVICE_IN_USE while a plan or a listed backup belongs to it.' })
+  @Requires('ADMIN')
+  async removeService(
+    @Arg('id', () => ID) id: string,
+    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<ServiceType> {
+    const row = await this.authorizedService(context, info, id);
+    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
+    const { projectId } = row;
+    const input = { id: row.id, expectedVersion };
+    const request = commandRequest(context, { operation: 'removeService', projectId, input, commandId });
+    await removeService(this.with_, request, row, expectedVersion ?? undefined);
+    return this.answer(row.id);
+  }
+
+  @Mutation(() => CheckType, { description: 'Tries to reach a service before it is saved.' })
+  @Requires('OPERATOR')
+  async validateService(
+    @Arg('input', () => ServiceInput) input: ServiceInput,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<CheckType> {
+    await this.authorizedProject(context, info, input.projectId);
+    this.problemsOf(input).throwIfAny();
+    const { engine, password = null } = input;
+    const settings = statedSettings(input, defaultPort(this.with_, engine));
+    return CheckType.of(await validateService(this.with_, engine, settings, password));
+  }
+
+  @Mutation(() => CheckServicePayload, {
+    description:
+      'Tries to reach a saved service; with input as it would be after that change. Only the check is saved.',
+  })
+  @Requires('OPERATOR')
+  async checkService(
+    @Arg('id', () => ID) id: string,
+    @Arg('input', () => ServicePatch, { nullable: true }) patch: ServicePatch | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<CheckServicePayload> {
+    const row = await this.authorizedService(context, info, id);
+    const change = patch ?? {};
+    this.problemsOfPatch(change, row).throwIfAny();
+    const check = await checkService(this.with_, eventMetadata(context), row, change);
+    return { check: CheckType.of(check), service: await this.answer(row.id) };
+  }
+
+  private async authorizedProject(
+    context: RequestContext,
+    info: GraphQLResolveInfo,
+    projectId: string,
+  ): Promise<string> {
+    authorize({ context, info }, projectId, 'project');
+    const project = await findProject(this.with_.dataSource.manager, projectId);
+    if (project === null) throw notFound('project');
+    return project.id;
+  }
+
+  private async authorizedService(context: RequestContext, info: GraphQLResolveInfo, id: string): Promise<ServiceRow> {
+    const row = await findService(this.with_.dataSource.manager, id);
+    authorize({ context, info }, row?.projectId, 'service');
+    return row;
+  }
+
+  private problemsOf(input: ServiceInput): InputProblems {
+    const { engines, allowedTargets } = this.with_;
+    const problems = new InputProblems();
+    problems.check('input.engine', input.engine, knownEngine(engines));
+    problems.check('input.instanceId', input.instanceId, instanceIdRule);
+    checkServiceFields(problems, input, input.engine, allowedTargets);
+    if (input.password && !input.username) {
+      problems.add('input.username', passwordWithoutUser.problem, passwordWithoutUser.hint);
+    }
+    return problems;
+  }
+
+  private problemsOfPatch(patch: ServicePatch, { engine }: ServiceRow): InputProblems {
+    const problems = new InputProblems();
+    refuseNulls(problems, 'input', patch, ['name', 'host']);
+    checkServiceFields(problems, patch, engine, this.with_.allowedTargets);
+    return problems;
+  }
+
+  private async protectedAs(
+    projectIds: 'ALL' | readonly string[],
+    statuses: readonly ProtectionStatus[] | null | undefined,
+  ): Promise<readonly string[] | undefined> {
+    if (statuses === undefined || statuses === null) return undefined;
+    const { servicesProtectedAs } = this.with_;
+    if (servicesProtectedAs === undefined) throw notYetAvailable('Services cannot be filtered by protection yet.');
+    return servicesProtectedAs(projectIds, statuses);
+  }
+
+  private async answer(id: string): Promise<ServiceType> {
+    return ServiceType.of(await this.with_.dataSource.manager.findOneByOrFail(ServiceTable, { id }));
+  }
+}
+
+@Resolver(() => ServiceType)
+export class ServiceFieldsResolver {
+  constructor(private readonly with_: ServiceDependencies) {}
+
+  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
+
+  private readonly inUse = async (ids: readonly string[]) => {
+    const used = await this.with_.entitiesInUse(ids);
+    return ids.map((id) => used.has(id));
+  };
+
+  @FieldResolver(() => ProjectType)
+  async project(@Root() { row }: ServiceType, @Ctx() context: RequestContext): Promise<ProjectType> {
+    const project = await context.loaders.of(this.projects).load(row.projectId);
+    if (project === null) throw notFound('project');
+    return ProjectType.of(project);
+  }
+
+  @FieldResolver(() => String)
+  dashboardUrl(@Root() { instanceId }: ServiceType): string {
+    return `${this.with_.publicUrl()}/v2/dashboard/${encodeURIComponent(instanceId)}`;
+  }
+
+  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
+  async viewerActions(@Root() { row }: ServiceType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
+    if (row.removedAt !== null) return [];
+    const possible: EntityAction[] = ['UPDATE', 'CHECK', 'BACK_UP', 'RESTORE_INTO'];
+    if (!(await context.loaders.of(this.inUse).load(row.id))) possible.splice(1, 0, 'REMOVE');
+    return allowedActions(context.viewer.roleIn(row.projectId), possible);
+  }
+}

@@ -1,0 +1,114 @@
+import { Field, ID, InputType, Int, registerEnumType } from 'type-graphql';
+import type { Secret } from '../secret.js';
+import { Duration } from '../server/scalars/duration.js';
+import { SecretScalar } from '../server/scalars/secret.js';
+import type { ServiceIdentity, ServiceSettings } from './service.js';
+import { EngineEnum, TlsModeEnum } from './serviceType.js';
+
+const port = "Default: the engine's own.";
+const databases = "Absent or null: all that are not the system's.";
+
+@InputType('TlsInput')
+export class TlsInput {
+  @Field(() => TlsModeEnum)
+  readonly mode!: ServiceSettings['tls']['mode'];
+
+  @Field(() => String, { nullable: true, description: "Certificates to trust, PEM. Absent: the system's." })
+  readonly ca?: string | null;
+}
+
+@InputType('ServiceInput')
+export class ServiceInput {
+  @Field(() => ID)
+  readonly projectId!: string;
+
+  @Field(() => String)
+  readonly name!: string;
+
+  @Field(() => EngineEnum)
+  readonly engine!: ServiceIdentity['engine'];
+
+  @Field(() => String, { nullable: true, description: 'For installation-level tokens only; else made.' })
+  readonly instanceId?: string | null;
+
+  @Field(() => String)
+  readonly host!: string;
+
+  @Field(() => Int, { nullable: true, description: port })
+  readonly port?: number | null;
+
+  @Field(() => String, { nullable: true })
+  readonly username?: string | null;
+
+  @Field(() => SecretScalar, { nullable: true })
+  readonly password?: Secret | null;
+
+  @Field(() => [String], { nullable: true, description: databases })
+  readonly databases?: string[] | null;
+
+  @Field(() => TlsInput, { nullable: true, description: 'Default: mode OFF.' })
+  readonly tls?: TlsInput | null;
+
+  @Field(() => String, { nullable: true, description: 'MongoDB only: the database that knows the user.' })
+  readonly authSource?: string | null;
+
+  @Field(() => Duration, { nullable: true })
+  readonly recoveryPointObjective?: number | null;
+}
+
+/** Absent: unchanged. Null: back to the default. */
+@InputType('ServicePatch', {
+  description:
+    'Absent: unchanged; null: back to the default. Another host, port or tls needs the password again where one is stored.',
+})
+export class ServicePatch {
+  @Field(() => String, { nullable: true })
+  readonly name?: string | null;
+
+  @Field(() => String, { nullable: true })
+  readonly host?: string | null;
+
+  @Field(() => Int, { nullable: true })
+  readonly port?: number | null;
+
+  @Field(() => String, { nullable: true })
+  readonly username?: string | null;
+
+  @Field(() => SecretScalar, { nullable: true })
+  readonly password?: Secret | null;
+
+  @Field(() => [String], { nullable: true })
+  readonly databases?: string[] | null;
+
+  @Field(() => TlsInput, { nullable: true })
+  readonly tls?: TlsInput | null;
+
+  @Field(() => String, { nullable: true })
+  readonly authSource?: string | null;
+
+  @Field(() => Duration, { nullable: true })
+  readonly recoveryPointObjective?: number | null;
+}
+
+export const ProtectionStatusEnum = {
+  PROTECTED: 'PROTECTED',
+  LATE: 'LATE',
+  FAILING: 'FAILING',
+  NEVER: 'NEVER',
+  NO_PLAN: 'NO_PLAN',
+  PAUSED: 'PAUSED',
+} as const;
+export type ProtectionStatus = keyof typeof ProtectionStatusEnum;
+registerEnumType(ProtectionStatusEnum, { name: 'ProtectionStatus' });
+
+@InputType('ServiceFilter', { description: 'What is set must all fit.' })
+export class ServiceFilter {
+  @Field(() => [EngineEnum], { nullable: true })
+  readonly engine?: ServiceIdentity['engine'][] | null;
+
+  @Field(() => [ProtectionStatusEnum], { nullable: true })
+  readonly protection?: ProtectionStatus[] | null;
+
+  @Field(() => String, { nullable: true, description: 'Part of the name, host or instance id, in any case.' })
+  readonly search?: string | null;
+}

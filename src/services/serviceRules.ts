@@ -1,0 +1,93 @@
+import { X509Certificate } from 'node:crypto';
+import type { EngineName } from '../engines/engine.js';
+import { allowedAddress, usableSecret } from '../server/connectionRules.js';
+import {
+  durationWithin,
+  entityName,
+  hostName,
+  plainText,
+  port,
+  text,
+  type InputProblems,
+  type Rule,
+} from '../server/inputValidation.js';
+import type { AllowedTargets } from '../storage/allowedTargets.js';
+import type { ServiceInput, ServicePatch } from './serviceInput.js';
+
+const minuteMs = 60_000;
+const yearMs = 366 * 24 * 60 * minuteMs;
+
+/** Everything that can be said of the fields without asking the network, for new and for changed services. */
+export function checkServiceFields(
+  problems: InputProblems,
+  fields: ServicePatch | ServiceInput,
+  engine: EngineName,
+  targets: AllowedTargets,
+): void {
+  problems
+    .check('input.name', fields.name, entityName)
+    .check('input.host', fields.host, hostName, allowedAddress(targets))
+    .check('input.port', fields.port, port)
+    .check('input.username', fields.username, plainText)
+    .check('input.password', fields.password, usableSecret)
+    .checkList('input.databases', fields.databases, { atLeast: 1, atMost: 1000, unique: true }, databaseName)
+    .check('input.tls.ca', fields.tls?.ca, certificates)
+    .check('input.authSource', fields.authSource, mongodbOnly(engine), databaseName)
+    .check('input.recoveryPointObjective', fields.recoveryPointObjective, durationWithin(minuteMs, yearMs));
+}
+
+/** Engines are refused by name as long as there is no way to back them up. */
+export function knownEngine(engines: ReadonlyMap<EngineName, unknown>): Rule<EngineName> {
+  return (engine) =>
+    engines.has(engine)
+      ? undefined
+      : {
+          problem: `${engine} cannot be backed up yet`,
+          hint: `What works today is ${[...engines.keys()].join(', ')}.`,
+        };
+}
+
+/** The instance id is part of the dashboard's URL. */
+export const instanceId: Rule<string> = (value) =>
+  /^[A-Za-z0-9_~][A-Za-z0-9._~-]{0,254}$/.test(value)
+    ? undefined
+    : {
+        problem: 'is not an instance id',
+        hint: 'Write up to 255 letters, digits and ._~- such as a UUID; it becomes part of a URL.',
+      };
+
+/**
+ * Database names become arguments of dump tools: none may read as an option or as a connection string. MariaDB and
+ * PostgreSQL allow at most 64 and 63 characters.
+ */
+const databaseName: Rule<string> = (name) => {
+  const unlikely = text(1, 64)(name);
+  if (unlikely !== undefined) return unlikely;
+  if (name.startsWith('-')) {
+    return { problem: 'begins with a dash', hint: 'It would read as an option of the dump tool. Name a database.' };
+  }
+  if (name.includes('=') || name.includes('://')) {
+    return { problem: 'reads as a connection string', hint: 'Name the database alone, without = and ://.' };
+  }
+  return undefined;
+};
+
+function mongodbOnly(engine: EngineName): Rule<string> {
+  return () =>
+    engine === 'MONGODB'
+      ? undefined
+      : { problem: `means nothing to ${engine}`, hint: 'Leave it out: it is MongoDB’s.' };
+}
+
+const certificates: Rule<string> = (pem) => {
+  const hint = 'Send certificates as PEM: -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----.';
+  if (pem.length > 65_536) return { problem: 'is longer than 64 KiB', hint };
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (blocks.length === 0) return { problem: 'holds no certificate', hint };
+  try {
+    for (const block of blocks) new X509Certificate(block);
+    return undefined;
+  } catch {
+    return { problem: 'holds a certificate that cannot be read', hint };
+  }
+};
