@@ -55,10 +55,10 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
     await count();
     const id = randomUUID();
     const next = nextEvent(feed, ({ streamId }) => streamId === id);
-    const { from, close } = feed.subscribe(() => undefined);
-    close();
+    const subscription = feed.subscribe(() => undefined);
+    subscription.close();
     await count(id);
-    expect((await next).position).toBeGreaterThan(from);
+    expect((await next).position).toBeGreaterThan(subscription.from);
   });
 
   test.each([
@@ -99,11 +99,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
   });
 
   test('the poll finds what no notification told', async () => {
-    const deaf: Notifications = {
-      ...notifications,
-      subscribe: () => () => undefined,
-      onConnected: () => () => undefined,
-    };
+    const deaf = { subscribe: () => () => undefined, onConnected: () => () => undefined };
     const polling = createFeed({ notifications: deaf, store, onError: (error) => errors.push(error), pollMs: 50 });
     await polling.start();
     const id = randomUUID();

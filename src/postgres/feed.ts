@@ -16,7 +16,7 @@ const batch = 500;
  * from the log, so a lost notification delays an event by at most `pollMs` and never loses it.
  */
 export function createFeed(options: {
-  readonly notifications: Notifications;
+  readonly notifications: Pick<Notifications, 'subscribe' | 'onConnected'>;
   readonly store: Pick<EventStore, 'read' | 'head'>;
   /** Told when the log cannot be read (the feed goes on at the next poll) and when a listener throws. */
   readonly onError: (error: unknown) => void;

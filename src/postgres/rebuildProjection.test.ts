@@ -35,16 +35,16 @@ describeWith({ postgresql: await postgresMissing() }, 'rebuilding a projection',
   });
 
   test('misses no event of commands that run meanwhile, and readers never see an empty table', async () => {
-    let done = false;
+    const end = new AbortController();
     const sizes = new Set<number>();
     const commands = streams.map(async (stream) => {
-      while (!done) await count(stream);
+      while (!end.signal.aborted) await count(stream);
     });
     const reader = (async () => {
-      while (!done) sizes.add((await view()).length);
+      while (!end.signal.aborted) sizes.add((await view()).length);
     })();
     for (let round = 0; round < 5; round += 1) await rebuildProjection(app, counterView, [counter]);
-    done = true;
+    end.abort();
     await Promise.all([...commands, reader]);
     expect([...sizes]).toEqual([streams.length]);
     const rows = await view();

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { StowageError } from '../../errors.js';
+
+/**
+ * Keeps a folder to one process of this machine. It is a listening socket, so it ends with the process however that
+ * ends: there is nothing stale to clear away. Returns how to give the folder back; CONFLICT while another holds it.
+ */
+export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+  const name = `stowage-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
+  // Linux has names that are no files; elsewhere the socket is a file that may be left over.
+  const path = process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
+  const server = createServer((socket) => socket.destroy()).unref();
+  const listen = () =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen(path, resolve);
+    });
+  try {
+    await listen().catch(async (error: unknown) => {
+      if (process.platform === 'linux' || (await answers(path))) throw error;
+      await rm(path, { force: true });
+      await listen();
+    });
+  } catch (error) {
+    throw new StowageError('CONFLICT', `The folder '${folder}' is in use by another running Stowage.`, {
+      help: 'Stop it first, or choose another folder with STOWAGE_DATA.',
+      cause: error,
+    });
+  }
+  return () => new Promise((resolve) => server.close(() => resolve()));
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path, () => {
+      socket.destroy();
+      resolve(true);
+    }).once('error', () => resolve(false));
+  });
+}

