@@ -32,6 +32,8 @@ export type InventoryDatabase = {
   readonly objects: Readonly<Record<string, readonly string[]>>;
   /** Engine specific, for example character set and collation. */
   readonly properties: Readonly<Record<string, string>>;
+  /** The least that the largest row takes in a dump, where it was measured: what a target must accept at once. */
+  readonly largestRowBytes?: number;
 };
 export type InventoryTable = {
   readonly name: string;

@@ -60,8 +60,8 @@ export async function takeInventory(session: Session, catalog: Catalog, toolVers
         characterSet: database.characterSet,
         collation: database.collation,
         comment: database.comment,
-        largestRowBytes: String(largestRowBytes),
       },
+      largestRowBytes,
     });
   }
   await session.query('ROLLBACK');

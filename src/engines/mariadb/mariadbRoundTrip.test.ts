@@ -48,8 +48,13 @@ describeWith({ mariadb: mariadbMissing }, 'MariaDB, dumped and restored by its o
     expect(existsSync('/tmp/xx')).toBe(false);
     expect(existsSync('/tmp/never')).toBe(false);
     const again = await engine.inventory(target.connection(), context());
-    expect(again.databases.map(({ tables, objects }) => ({ tables: tables.map(({ name, rows }) => [name, rows]), objects }))).toEqual(
-      report.inventory.databases.map(({ tables, objects }) => ({ tables: tables.map(({ name, rows }) => [name, rows]), objects })),
+    expect(
+      again.databases.map(({ tables, objects }) => ({ tables: tables.map(({ name, rows }) => [name, rows]), objects })),
+    ).toEqual(
+      report.inventory.databases.map(({ tables, objects }) => ({
+        tables: tables.map(({ name, rows }) => [name, rows]),
+        objects,
+      })),
     );
   });
 });

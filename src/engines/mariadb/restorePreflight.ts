@@ -41,8 +41,7 @@ async function refuseExistingDatabases(session: Session, inventory: Inventory): 
 async function refuseTooLargeRows(session: Session, inventory: Inventory): Promise<void> {
   const [setting] = await session.query('SELECT @@global.max_allowed_packet AS bytes');
   const limitBytes = Number(setting?.['bytes'] ?? 0);
-  for (const { name, properties } of inventory.databases) {
-    const neededBytes = Number(properties['largestRowBytes'] ?? 0);
+  for (const { name, largestRowBytes: neededBytes = 0 } of inventory.databases) {
     if (neededBytes < limitBytes) continue;
     throw new StowageError(
       'TOOL_FAILED',

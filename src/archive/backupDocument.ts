@@ -1,0 +1,131 @@
+import { buffer } from 'node:stream/consumers';
+import { z } from 'zod';
+import type { EngineName, Inventory } from '../engines/engine.js';
+import { StowageError } from '../errors.js';
+import type { Storage } from '../storage/storage.js';
+import type { ArchivePart, BackupDescription } from './archive.js';
+import { backupDocumentName } from './layout.js';
+
+/**
+ * backup.json: all that is needed to list, check and restore a backup with nothing but the container. It holds no
+ * secret and no address of the database server. Later versions read every `formatVersion` that was ever written.
+ */
+export type BackupDocument = {
+  readonly format: 'stowage-backup';
+  readonly formatVersion: 1;
+  readonly engine: EngineName;
+  readonly description: BackupDescription;
+  readonly compression: 'zstd';
+  readonly parts: readonly ArchivePart[];
+  readonly inventory: Inventory;
+  readonly warnings: readonly string[];
+  readonly sizeBytes: number;
+  readonly storedSizeBytes: number;
+  /** For a person: the lines that restore it without Stowage. */
+  readonly restoreByHand: readonly string[];
+};
+
+const bytes = z.number().int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const document = z.object({
+  format: z.literal('stowage-backup'),
+  formatVersion: z.literal(1),
+  engine: z.enum(['MARIADB', 'MYSQL', 'POSTGRESQL', 'MONGODB']),
+  description: z.object({
+    installationId: z.string(),
+    projectId: z.string(),
+    serviceId: z.string(),
+    serviceName: z.string(),
+    planId: z.string().nullable(),
+    jobId: z.string(),
+    batchId: z.string(),
+    attempt: z.number().int().positive(),
+    trigger: z.string(),
+    startedAt: z.iso.datetime({ offset: true }),
+  }),
+  compression: z.literal('zstd'),
+  parts: z
+    .array(
+      z.object({
+        name: z.string(),
+        extension: z.string(),
+        objectName: z.string(),
+        sizeBytes: bytes,
+        storedSizeBytes: bytes,
+        checksum: sha256,
+        etag: z.string(),
+        segments: z.array(z.object({ sizeBytes: bytes, sha256 })),
+        restoreByHand: z.string(),
+      }),
+    )
+    .min(1),
+  inventory: z.object({
+    serverVersion: z.string(),
+    toolVersion: z.string(),
+    sizeBytes: z.number().nullable(),
+    databases: z.array(
+      z
+        .object({
+          name: z.string(),
+          tables: z.array(
+            z.object({
+              name: z.string(),
+              rows: z.number().nullable(),
+              rowsEstimated: z.boolean(),
+              sizeBytes: z.number().nullable(),
+            }),
+          ),
+          objects: z.record(z.string(), z.array(z.string())),
+          properties: z.record(z.string(), z.string()),
+          largestRowBytes: z.number().optional(),
+        })
+        .transform(({ largestRowBytes, ...database }) => ({
+          ...database,
+          ...(largestRowBytes === undefined ? {} : { largestRowBytes }),
+        })),
+    ),
+  }),
+  warnings: z.array(z.string()),
+  sizeBytes: bytes,
+  storedSizeBytes: bytes,
+  restoreByHand: z.array(z.string()),
+});
+
+/** Indented, for people read it too. */
+export function serializeBackupDocument(backup: BackupDocument): Uint8Array {
+  return Buffer.from(`${JSON.stringify(backup, null, 2)}\n`, 'utf8');
+}
+
+/** Throws CHECKSUM, saying what is wrong, when the text is not a complete backup.json that this version knows. */
+export function parseBackupDocument(text: Uint8Array, name: string): BackupDocument {
+  const wrong = (why: string, cause?: unknown) =>
+    new StowageError('CHECKSUM', `'${name}' is not a backup document that this version can read: ${why}.`, {
+      help: 'If a newer version of Stowage wrote it, use that one. Else the object was damaged or made by something else.',
+      retriable: false,
+      cause,
+    });
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(text).toString('utf8'));
+  } catch (error) {
+    throw wrong('it is not JSON', error);
+  }
+  const parsed = document.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw wrong(issue === undefined ? 'it has another shape' : `${issue.path.join('.')}: ${issue.message}`);
+}
+
+/** Undefined: the storage answers, and there is none in this folder. Throws CHECKSUM for one that cannot be read. */
+export async function readBackupDocument(
+  storage: Storage,
+  folder: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<BackupDocument | undefined> {
+  const signal = options.signal ?? new AbortController().signal;
+  const name = `${folder}${backupDocumentName}`;
+  const info = await storage.head(name, { signal });
+  if (info === undefined) return undefined;
+  return parseBackupDocument(await buffer(storage.get(name, { signal, etag: info.etag })), name);
+}

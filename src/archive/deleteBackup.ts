@@ -1,0 +1,58 @@
+import { StowageError } from '../errors.js';
+import type { Storage } from '../storage/storage.js';
+import { readBackupDocument } from './backupDocument.js';
+import { backupDocumentName } from './layout.js';
+
+/**
+ * Removes an attempt's folder: backup.json first, so that a half deleted folder is no backup, then the large objects
+ * and what is left of their segments. Returns only when nothing of it is there any more; a folder that is not there is
+ * success. Throws an ENDPOINT_… code, or UNAVAILABLE when the storage still holds something: to be tried again.
+ */
+export async function deleteBackup(input: {
+  readonly storage: Storage;
+  /** Ending in `/`. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { storage, folder, signal } = input;
+  if (!/[^/]\/$/.test(folder)) throw new Error(`'${folder}' is not the folder of an attempt.`);
+  const document = `${folder}${backupDocumentName}`;
+  // Listings may lag behind: what the document names is deleted as well.
+  const named = await objectsNamed(storage, folder, signal);
+  await storage.delete(document, { signal });
+
+  const listed = (await names(storage, folder, signal)).filter((name) => name !== document);
+  const isSegment = (name: string) => name.startsWith(`${folder}segments/`);
+  const large = [...new Set([...named, ...listed.filter((name) => !isSegment(name))])];
+  for (const name of large) await storage.delete(name, { signal });
+  for (const name of (await names(storage, folder, signal)).filter(isSegment)) await storage.delete(name, { signal });
+
+  const left: string[] = [];
+  for (const name of new Set([document, ...large, ...(await names(storage, folder, signal))])) {
+    if ((await storage.head(name, { signal })) !== undefined) left.push(name);
+  }
+  const [first] = left;
+  if (first === undefined) return;
+  throw new StowageError('UNAVAILABLE', `The storage still holds '${first}' after it confirmed the deletion.`, {
+    help: 'It is tried again; if it recurs, check that nothing else writes there.',
+    details: { left },
+  });
+}
+
+async function objectsNamed(storage: Storage, folder: string, signal: AbortSignal): Promise<readonly string[]> {
+  try {
+    const document = await readBackupDocument(storage, folder, { signal });
+    const objects = document?.parts.map(({ objectName }) => objectName) ?? [];
+    return objects.filter((name) => name.startsWith(folder));
+  } catch (error) {
+    // A document that cannot be read names nothing; what is listed is deleted all the same.
+    if (error instanceof StowageError && error.code === 'CHECKSUM') return [];
+    throw error;
+  }
+}
+
+async function names(storage: Storage, folder: string, signal: AbortSignal): Promise<readonly string[]> {
+  const all: string[] = [];
+  for await (const { name } of storage.list(folder, { signal })) all.push(name);
+  return all;
+}

@@ -1,0 +1,64 @@
+/** Where things lie in the container. A format of its own: what is written must be found again by later versions. */
+
+/** At the prefix: which installation owns it. */
+export const installationMarkerName = '.stowage.json';
+
+/** In an attempt's folder, written last: with it the folder is a backup. */
+export const backupDocumentName = 'backup.json';
+
+/** The installation marker of a prefix. */
+export function installationMarker(prefix: string): string {
+  return `${folderOf(prefix)}${installationMarkerName}`;
+}
+
+export type Attempt = {
+  /** Of the file endpoint; may be empty, with or without slashes around it. */
+  readonly prefix: string;
+  readonly serviceName: string;
+  readonly serviceId: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly jobId: string;
+  readonly attempt: number;
+};
+
+/** `<prefix>/<service name>-<short id>/<yyyy>/<mm>/<yyyymmddThhmmssZ>-<job short id>-a<attempt>/`, in UTC. */
+export function attemptFolder(attempt: Attempt): string {
+  const stamp = new Date(attempt.startedAt)
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replace(/[-:]/g, '');
+  const service = `${safeName(attempt.serviceName)}-${shortId(attempt.serviceId)}`;
+  const own = `${stamp}-${shortId(attempt.jobId)}-a${attempt.attempt}`;
+  return `${folderOf(attempt.prefix)}${service}/${stamp.slice(0, 4)}/${stamp.slice(4, 6)}/${own}/`;
+}
+
+/** The object that a person downloads. */
+export function partObject(folder: string, part: { readonly name: string; readonly extension: string }): string {
+  return `${folder}${part.name}.${part.extension}.zst`;
+}
+
+export function segmentFolder(folder: string, part: { readonly name: string }): string {
+  return `${folder}segments/${part.name}/`;
+}
+
+function folderOf(prefix: string): string {
+  const parts = prefix.split('/').filter((part) => part !== '');
+  return parts.map((part) => `${part}/`).join('');
+}
+
+/** Letters, digits, dot, dash and underscore, at most 40: safe in a shell, a URL and on any file system. */
+function safeName(name: string): string {
+  const plain = name
+    .normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/-{2,}/g, '-')
+    .slice(0, 40)
+    .replace(/^[-.]+|[-.]+$/g, '');
+  return plain === '' ? 'service' : plain;
+}
+
+function shortId(id: string): string {
+  return id.replaceAll('-', '').slice(0, 8).toLowerCase();
+}

@@ -1,0 +1,215 @@
+import { buffer } from 'node:stream/consumers';
+import type { EngineContext, Inventory, PartSpec, PreflightReport } from '../engines/engine.js';
+import { StowageError } from '../errors.js';
+import type { StoredObject } from '../storage/storage.js';
+import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';
+import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
+import { reconcileInventories } from './inventories.js';
+import { backupDocumentName, partObject, segmentFolder } from './layout.js';
+import { startLimits, type Limits } from './limits.js';
+
+/**
+ * The one door to success: it returns only when every dump tool ended with 0 and its stream was complete, the storage
+ * confirmed and gave back what was stored, and backup.json was written last and read back. Otherwise it throws a
+ * StowageError with a failure code, or the reason of `signal`; no tool of ours runs any more by then. What was stored
+ * before is left in `folder`, without a backup.json.
+ */
+export async function takeBackup(input: TakeBackup): Promise<TakenBackup> {
+  const limits = startLimits(input);
+  try {
+    return await take(input, limits);
+  } catch (error) {
+    limits.signal.throwIfAborted();
+    throw error;
+  } finally {
+    limits.close();
+  }
+}
+
+async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
+  const { engine, connection, folder, storage } = input;
+  const { signal } = limits;
+  const context: EngineContext = { workFolder: input.workFolder, signal };
+
+  await input.onPhase('PREFLIGHT');
+  const report = await engine.preflight(connection, context);
+
+  await input.onPhase('DUMPING');
+  const progress = trackProgress(input, report.inventory);
+  const dumped: DumpedPart[] = [];
+  for (const [index, spec] of report.parts.entries()) {
+    const last = index === report.parts.length - 1;
+    dumped.push(await storePart(input, limits, { spec, report, progress, last }));
+  }
+
+  await input.onPhase('VERIFYING');
+  for (const { part, stored } of dumped) await storage.verify(part.objectName, stored, { signal });
+  const afterwards = await engine.inventory({ ...connection, databases: namesOf(report.inventory) }, context);
+  const { inventory, changed } = reconcileInventories(report.inventory, afterwards);
+  const parts = dumped.map(({ part }) => part);
+  const backup = {
+    folder,
+    parts,
+    inventory,
+    warnings: [
+      ...report.warnings,
+      ...dumped.flatMap(({ toolOutput }) => (toolOutput === '' ? [] : [`The dump tool said: ${toolOutput}`])),
+      ...(changed.length === 0
+        ? []
+        : [`Came or went during the dump, and may be in it or not: ${changed.join(', ')}.`]),
+    ],
+    sizeBytes: sum(parts.map((part) => part.sizeBytes)),
+    storedSizeBytes: sum(parts.map((part) => part.storedSizeBytes)),
+  };
+  await writeBackupDocument(input, backup, signal);
+  return backup;
+}
+
+type DumpedPart = { readonly part: ArchivePart; readonly stored: StoredObject; readonly toolOutput: string };
+
+/**
+ * Dumps one part into the storage. The source that the storage reads fails at its end if the dump did, so the object
+ * never becomes visible.
+ */
+async function storePart(
+  input: TakeBackup,
+  limits: Limits,
+  work: { spec: PartSpec; report: PreflightReport; progress: Progress; last: boolean },
+): Promise<DumpedPart> {
+  const { engine, storage, folder, workFolder } = input;
+  const { spec, report, progress } = work;
+  const objectName = partObject(folder, spec);
+  const tools = new AbortController();
+  const signal = AbortSignal.any([limits.signal, tools.signal]);
+  const dump = await engine.dump(input.connection, spec, report, { workFolder, signal });
+  let dumpFailure: Error | undefined;
+
+  async function* source(): AsyncIterable<Uint8Array> {
+    for await (const chunk of dump.compressed) {
+      const bytes = chunk as Uint8Array;
+      progress.passed(bytes.length);
+      yield bytes;
+    }
+    const { failure } = await dump.ended;
+    if (failure !== null) {
+      dumpFailure = failure;
+      throw failure;
+    }
+    if (work.last) await input.onPhase('FINALISING');
+  }
+
+  try {
+    progress.startPart(() => dump.readBytes());
+    const stored = await limits.whileMoving(progress.position, progress.tell, () =>
+      storage.put(objectName, source(), {
+        signal,
+        segmentFolder: segmentFolder(folder, spec),
+        onProgress: progress.stored,
+      }),
+    );
+    const { sizeBytes, lastLines, failure } = await dump.ended;
+    if (failure !== null) throw failure;
+    progress.endPart(stored);
+    return {
+      stored,
+      toolOutput: lastLines,
+      part: {
+        name: spec.name,
+        extension: spec.extension,
+        objectName,
+        sizeBytes,
+        storedSizeBytes: stored.sizeBytes,
+        checksum: stored.sha256,
+        etag: stored.etag,
+        segments: stored.segments,
+        restoreByHand: engine.restoreByHand(spec, input.downloadCommand(objectName)),
+      },
+    };
+  } catch (error) {
+    tools.abort(error);
+    dump.compressed.destroy();
+    await dump.ended;
+    throw dumpFailure ?? error;
+  }
+}
+
+/** Written last, only if there is none, and compared with what the storage gives back. */
+async function writeBackupDocument(input: TakeBackup, backup: TakenBackup, signal: AbortSignal): Promise<void> {
+  const document: BackupDocument = {
+    format: 'stowage-backup',
+    formatVersion: 1,
+    engine: input.engine.name,
+    description: input.description,
+    compression: 'zstd',
+    parts: backup.parts,
+    inventory: backup.inventory,
+    warnings: backup.warnings,
+    sizeBytes: backup.sizeBytes,
+    storedSizeBytes: backup.storedSizeBytes,
+    restoreByHand: backup.parts.map((part) => part.restoreByHand),
+  };
+  const name = `${input.folder}${backupDocumentName}`;
+  const bytes = serializeBackupDocument(document);
+  const { etag } = await input.storage.putBytes(name, bytes, { signal });
+  const readBack = await buffer(input.storage.get(name, { signal, etag }));
+  if (!readBack.equals(bytes)) {
+    throw new StowageError('CHECKSUM', `'${name}' reads back otherwise than it was written.`);
+  }
+}
+
+type Progress = {
+  readonly startPart: (readBytes: () => number) => void;
+  readonly passed: (bytes: number) => void;
+  readonly stored: (progress: { storedBytes: number; segments: number }) => void;
+  readonly endPart: (stored: StoredObject) => void;
+  /** Changes whenever a byte moved anywhere. */
+  readonly position: () => number;
+  readonly tell: () => void;
+};
+
+/** Adds up what the parts say. The share is of the server's own estimate of the data, so it stops short of the end. */
+function trackProgress(input: TakeBackup, inventory: Inventory): Progress {
+  const done = { readBytes: 0, storedBytes: 0, segments: 0 };
+  let current = { storedBytes: 0, segments: 0 };
+  let passedBytes = 0;
+  let readBytes: () => number = () => 0;
+  const { sizeBytes } = inventory;
+  const tell = () => {
+    const read = done.readBytes + readBytes();
+    input.onProgress({
+      readBytes: read,
+      storedBytes: done.storedBytes + current.storedBytes,
+      segments: done.segments + current.segments,
+      share: sizeBytes === null || sizeBytes === 0 ? null : Math.min(0.99, read / sizeBytes),
+    });
+  };
+  return {
+    startPart: (reader) => {
+      readBytes = reader;
+    },
+    passed: (bytes) => {
+      passedBytes += bytes;
+    },
+    stored: (progress) => {
+      current = { storedBytes: progress.storedBytes, segments: progress.segments };
+    },
+    endPart: (stored) => {
+      done.readBytes += readBytes();
+      done.storedBytes += stored.sizeBytes;
+      done.segments += stored.segments.length;
+      current = { storedBytes: 0, segments: 0 };
+      readBytes = () => 0;
+      tell();
+    },
+    position: () => done.readBytes + readBytes() + passedBytes + done.storedBytes + current.storedBytes,
+    tell,
+  };
+}
+
+function namesOf(inventory: Inventory): readonly string[] {
+  return inventory.databases.map(({ name }) => name);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
