@@ -6,9 +6,9 @@ import { BlockList, isIP } from 'node:net';
  */
 export type AllowedTargets = {
   /** May a connection go to this IP address, however it was named? */
-  allows(address: string): boolean;
+  readonly allows: (address: string) => boolean;
   /** The same for an address that `host` resolved to; the `allowHost` of storages and engines. */
-  allowsHost(host: string, address: string): boolean;
+  readonly allowsHost: (host: string, address: string) => boolean;
 };
 
 /** What a server allows when nothing is set, and what `stowage up` allows. */

@@ -1,0 +1,265 @@
+import { createServer, type Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { CheckStep } from '../../src/check.js';
+import { Secret } from '../../src/secret.js';
+import { parseAllowedTargets } from '../../src/storage/allowedTargets.js';
+import { swiftKind } from '../../src/storage/swift/swiftKind.js';
+import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
+import { startFaultProxy, type FaultProxy } from '../fixtures/faultProxy.js';
+import { keystoneMissing, startKeystone, type KeystoneServer } from '../fixtures/keystone.js';
+import { describeWith } from '../fixtures/requirements.js';
+import { swiftMissing } from '../fixtures/swift.js';
+
+const signal = new AbortController().signal;
+const check = (settings: SwiftSettings, timeoutMs = 10_000) => swiftKind.check(settings, { signal, timeoutMs });
+const failedStep = (steps: readonly CheckStep[]) => steps.find(({ status }) => status === 'FAILED');
+
+describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a Swift endpoint', () => {
+  let keystone: KeystoneServer;
+  let proxy: FaultProxy;
+  let silent: Server;
+
+  beforeAll(async () => {
+    keystone = await startKeystone();
+    proxy = await startFaultProxy(keystone.swift.url);
+    silent = createServer((socket) => socket.on('error', () => undefined));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const storage = swiftKind.open(keystone.settings('backups'));
+    await storage.putBytes('there', Buffer.from('x'), { signal });
+    await storage.close();
+    const v1 = swiftKind.open(keystone.swift.settings('backups'));
+    await v1.putBytes('there', Buffer.from('x'), { signal });
+    await v1.close();
+  }, 120_000);
+  afterAll(async () => {
+    silent.close();
+    await proxy.stop();
+    await keystone.stop();
+  });
+
+  const serviceUser = (changes: Partial<Extract<SwiftSettings['credentials'], { kind: 'SERVICE_USER' }>>) => {
+    const settings = keystone.settings('backups');
+    if (settings.credentials.kind !== 'SERVICE_USER') throw new Error('The fixture gives a service user.');
+    return { ...settings, createContainer: false, credentials: { ...settings.credentials, ...changes } };
+  };
+  const v1 = (changes: Partial<SwiftSettings> = {}): SwiftSettings => ({
+    ...keystone.swift.settings('backups', proxy.url),
+    createContainer: false,
+    ...changes,
+  });
+  async function names(settings: SwiftSettings): Promise<string[]> {
+    const storage = swiftKind.open(settings);
+    const found: string[] = [];
+    for await (const { name } of storage.list('', { signal })) found.push(name);
+    await storage.close();
+    return found;
+  }
+
+  test('every step is OK for a service user and for a v1 user, and nothing is left behind', async () => {
+    for (const settings of [serviceUser({}), v1()]) {
+      const steps = await check(settings);
+      expect(steps.map(({ name, status }) => `${name} ${status}`)).toEqual([
+        'RESOLVE OK',
+        'AUTHENTICATE OK',
+        'CATALOG OK',
+        'CONTAINER OK',
+        'WRITE OK',
+        'READ_BACK OK',
+        'DELETE OK',
+        'CAPABILITIES OK',
+      ]);
+      expect(await names(settings)).toEqual(['there']);
+    }
+  });
+
+  test('the auth URL is taken with and without /v3', async () => {
+    const authUrl = keystone.authUrl.replace(/\/v3$/, '');
+    expect(failedStep(await check({ ...serviceUser({}), authUrl }))).toBeUndefined();
+    expect(failedStep(await check({ ...serviceUser({}), authUrl: `${authUrl}/v3/` }))).toBeUndefined();
+  });
+
+  test('a container that is to be created is tried, and is not there afterwards', async () => {
+    const settings = { ...keystone.settings('not yet'), createContainer: true };
+    expect(failedStep(await check(settings))).toBeUndefined();
+    expect(failedStep(await check({ ...settings, createContainer: false }))).toMatchObject({
+      name: 'CONTAINER',
+      code: 'ENDPOINT_NOT_FOUND',
+      message: expect.stringContaining("'not yet'"),
+    });
+  });
+
+  const failures: readonly [string, () => SwiftSettings, object][] = [
+    [
+      'a URL of another scheme',
+      () => v1({ authUrl: 'ftp://127.0.0.1/' }),
+      { name: 'RESOLVE', code: 'BAD_INPUT', message: expect.stringContaining('neither http nor https') },
+    ],
+    [
+      'credentials in the URL, which are not repeated,',
+      () => v1({ authUrl: 'http://user:geheim@127.0.0.1/auth/v1.0' }),
+      { name: 'RESOLVE', code: 'BAD_INPUT', message: expect.not.stringContaining('geheim') },
+    ],
+    [
+      'an unknown host',
+      () => v1({ authUrl: 'http://no-such-host.invalid/auth/v1.0' }),
+      {
+        name: 'RESOLVE',
+        code: 'ENDPOINT_UNREACHABLE',
+        message: expect.stringMatching(/unknown|could not be looked up/),
+      },
+    ],
+    [
+      'a closed port',
+      () => v1({ authUrl: 'http://127.0.0.1:1/auth/v1.0' }),
+      { name: 'RESOLVE', code: 'ENDPOINT_UNREACHABLE', message: expect.stringContaining('refused') },
+    ],
+    [
+      'TLS where there is none',
+      () => v1({ authUrl: `${proxy.url.replace('http:', 'https:')}/auth/v1.0` }),
+      { name: 'RESOLVE', code: 'ENDPOINT_UNREACHABLE', message: expect.stringContaining('TLS') },
+    ],
+    [
+      'a host that may not be named',
+      () =>
+        v1({
+          authUrl: 'http://169.254.169.254/auth/v1.0',
+          allowHost: parseAllowedTargets('default,loopback').allowsHost,
+        }),
+      { name: 'RESOLVE', code: 'ENDPOINT_UNREACHABLE', hint: expect.stringContaining('STOWAGE_ALLOWED_TARGETS') },
+    ],
+    [
+      'a catalogue that leads to a host that may not be named',
+      () => ({ ...serviceUser({}), region: 'RegionTwo', allowHost: (host: string) => host !== 'localhost' }),
+      { name: 'CONTAINER', code: 'ENDPOINT_UNREACHABLE', message: expect.stringContaining('localhost') },
+    ],
+    [
+      'a v1 login that is not there',
+      () => v1({ authUrl: `${proxy.url}/v3` }),
+      { name: 'AUTHENTICATE', code: expect.stringMatching(/ENDPOINT_(NOT_FOUND|AUTH)/) },
+    ],
+    [
+      'a Keystone that is none',
+      () => ({ ...serviceUser({}), authUrl: `${proxy.url}/healthcheck` }),
+      { name: 'AUTHENTICATE', code: expect.stringMatching(/ENDPOINT_(NOT_FOUND|AUTH)/) },
+    ],
+    [
+      'a wrong key',
+      () => v1({ credentials: { kind: 'V1', user: 'test:tester', key: new Secret('wrong') } }),
+      { name: 'AUTHENTICATE', code: 'ENDPOINT_AUTH', message: expect.stringContaining("'test:tester'") },
+    ],
+    [
+      'a wrong password',
+      () => serviceUser({ password: new Secret('wrong') }),
+      { name: 'AUTHENTICATE', code: 'ENDPOINT_AUTH', message: expect.stringContaining('or the password') },
+    ],
+    [
+      "a wrong domain of the user's",
+      () => serviceUser({ userDomain: 'corp' }),
+      { name: 'AUTHENTICATE', code: 'ENDPOINT_AUTH', message: expect.stringContaining("domain 'corp'") },
+    ],
+    [
+      'a project that does not exist',
+      () => serviceUser({ project: 'nothing' }),
+      { name: 'AUTHENTICATE', code: 'ENDPOINT_AUTH', message: expect.stringContaining("project 'nothing'") },
+    ],
+    [
+      'a project in which the user has no role',
+      () => serviceUser({ username: 'nobody', password: new Secret('nobodypass') }),
+      { name: 'AUTHENTICATE', code: 'ENDPOINT_AUTH', message: expect.stringContaining('has no role') },
+    ],
+    [
+      'a region that is not in the catalogue',
+      () => ({ ...serviceUser({}), region: 'RegionNine' }),
+      { name: 'CATALOG', code: 'ENDPOINT_NOT_FOUND', hint: expect.stringContaining("'RegionOne', 'RegionTwo'") },
+    ],
+    [
+      'no region where there are several',
+      () => {
+        const { region: _, ...rest } = serviceUser({});
+        return rest;
+      },
+      { name: 'CATALOG', code: 'ENDPOINT_NOT_FOUND', message: expect.stringContaining("'RegionOne', 'RegionTwo'") },
+    ],
+    [
+      'a container that does not exist',
+      () => v1({ container: 'nowhere' }),
+      { name: 'CONTAINER', code: 'ENDPOINT_NOT_FOUND', message: expect.stringContaining("'nowhere'") },
+    ],
+    [
+      'a container that may not be seen',
+      () => v1({ credentials: { kind: 'V1', user: 'test:reader', key: new Secret('reading') } }),
+      { name: 'CONTAINER', code: 'ENDPOINT_FORBIDDEN' },
+    ],
+    [
+      'a container that may be read and not written',
+      () => serviceUser({ username: 'reader', password: new Secret('readerpass') }),
+      { name: 'WRITE', code: 'ENDPOINT_FORBIDDEN' },
+    ],
+  ];
+  test.each(failures)('%s fails its own step, with a hint, and skips the rest', async (_, settings, expected) => {
+    proxy.heal();
+    const steps = await check(settings());
+    const failed = failedStep(steps);
+    expect(failed).toMatchObject(expected);
+    expect(failed?.hint).not.toBe('');
+    const at = steps.findIndex(({ status }) => status === 'FAILED');
+    expect(steps.slice(0, at).every(({ status }) => status === 'OK')).toBe(true);
+    expect(steps.slice(at + 1).every(({ status }) => status === 'SKIPPED')).toBe(true);
+    expect(steps).toHaveLength(8);
+  });
+
+  test.each([
+    ['a used up quota', 'PUT', { kind: 'answer', status: 413 }, 'WRITE', 'ENDPOINT_QUOTA'],
+    ['a probe that is gone when it is read', 'GET', { kind: 'answer', status: 404 }, 'READ_BACK', 'ENDPOINT_NOT_FOUND'],
+    ['no right to delete', 'DELETE', { kind: 'answer', status: 403 }, 'DELETE', 'ENDPOINT_FORBIDDEN'],
+  ] as const)('%s fails its own step, and the probe is removed all the same', async (_, method, fault, name, code) => {
+    proxy.heal();
+    proxy.inject({ method, path: /stowage-probe/, fault });
+    expect(failedStep(await check(v1()))).toMatchObject({ name, code });
+    expect(await names(v1())).toEqual(['there']);
+  });
+
+  test('a catalogue without an object store is told from one without the region', async () => {
+    const catalog = createServer((socket) => {
+      const body = JSON.stringify({
+        token: { issued_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-01T01:00:00Z', catalog: [] },
+      });
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        socket.end(
+          `HTTP/1.1 201 Created\r\nX-Subject-Token: t\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+        );
+      });
+    });
+    await new Promise<void>((resolve) => catalog.listen(0, '127.0.0.1', resolve));
+    const authUrl = `http://127.0.0.1:${(catalog.address() as AddressInfo).port}/v3`;
+    const failed = failedStep(await check({ ...serviceUser({}), authUrl }));
+    catalog.close();
+    expect(failed).toMatchObject({ name: 'CATALOG', message: expect.stringContaining('lists no object store in the') });
+  });
+
+  test('the step that takes too long is the failing one, and the whole check ends in time', async () => {
+    const began = performance.now();
+    const authUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/auth/v1.0`;
+    expect(failedStep(await check(v1({ authUrl }), 1000))).toMatchObject({
+      name: 'RESOLVE',
+      code: 'ENDPOINT_UNREACHABLE',
+      message: expect.stringContaining('still waiting'),
+    });
+    expect(performance.now() - began).toBeLessThan(1500);
+
+    proxy.heal();
+    proxy.inject({ method: 'PUT', path: /stowage-probe/, fault: { kind: 'stall' } });
+    expect(failedStep(await check(v1(), 1500))).toMatchObject({ name: 'WRITE', code: 'ENDPOINT_UNREACHABLE' });
+  });
+
+  test('an abort ends the check with its reason', async () => {
+    const controller = new AbortController();
+    const reason = new Error('cancelled');
+    const authUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/auth/v1.0`;
+    const checking = swiftKind.check(v1({ authUrl }), { signal: controller.signal, timeoutMs: 10_000 });
+    setImmediate(() => controller.abort(reason));
+    await expect(checking).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,282 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Storage } from '../../src/storage/storage.js';
+import { swiftKind } from '../../src/storage/swift/swiftKind.js';
+import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
+import { startFaultProxy, type FaultProxy } from '../fixtures/faultProxy.js';
+import { describeWith } from '../fixtures/requirements.js';
+import { startSwift, swiftMissing, type SwiftServer } from '../fixtures/swift.js';
+import { chunks, read, rejectsWith } from './storage.contract.js';
+
+const segmentBytes = 64 * 1024;
+const tuning = {
+  smallSegmentBytes: segmentBytes,
+  largeSegmentBytes: segmentBytes,
+  backoffMs: 10,
+  maxBackoffMs: 50,
+  attempts: 4,
+};
+const signal = new AbortController().signal;
+
+describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
+  let server: SwiftServer;
+  let proxy: FaultProxy;
+  let storage: Storage;
+  const opened: Storage[] = [];
+  let count = 0;
+
+  function open(settings: Partial<SwiftSettings> = {}): Storage {
+    const one = swiftKind.open({ ...server.settings('backups', proxy.url), tuning, ...settings });
+    opened.push(one);
+    return one;
+  }
+
+  beforeAll(async () => {
+    server = await startSwift({ maxSloSegments: 6, tokenLifeSeconds: 5 });
+    proxy = await startFaultProxy(server.url);
+    storage = open();
+    await storage.putBytes('first', Buffer.from('x'), { signal });
+  }, 60_000);
+  beforeEach(() => {
+    proxy.heal();
+    count += 1;
+  });
+  afterAll(async () => {
+    await Promise.all(opened.map((one) => one.close()));
+    await proxy.stop();
+    await server.stop();
+  });
+
+  const put = (bytes: Buffer, to: Storage = storage) =>
+    to.put(`t${count}/object`, chunks(bytes, 10_000), { signal, segmentFolder: `t${count}/segments/` });
+  const segmentsSent = () => proxy.requests.filter((line) => /^PUT .*segments/.test(line)).length;
+
+  async function storesInSpiteOf(sizeBytes = 3 * segmentBytes): Promise<void> {
+    const bytes = randomBytes(sizeBytes);
+    const stored = await put(bytes);
+    await storage.verify(`t${count}/object`, stored, { signal });
+    expect((await read(storage, `t${count}/object`, { etag: stored.etag })).equals(bytes)).toBe(true);
+  }
+
+  async function nothingIsVisible(): Promise<void> {
+    proxy.heal();
+    expect(await storage.head(`t${count}/object`, { signal })).toBeUndefined();
+  }
+
+  describe('a segment is sent again from its buffer', () => {
+    test.each([
+      ['the storage is busy', { kind: 'answer', status: 503 }],
+      ['the storage limits the rate', { kind: 'answer', status: 429 }],
+      ['the storage fails', { kind: 'answer', status: 500 }],
+      ['the connection is cut while it is sent', { kind: 'cutRequest', afterBytes: 20_000 }],
+      ['the answer is lost', { kind: 'loseAnswer' }],
+      ['a bit turned over on the way', { kind: 'flipRequestByte', at: 40_000 }],
+    ] as const)('when %s', async (_, fault) => {
+      proxy.inject({ method: 'PUT', path: /segments\/00000002/, times: 2, fault });
+      await storesInSpiteOf();
+      expect(segmentsSent()).toBe(5);
+    });
+
+    test('when the storage falls silent', async () => {
+      const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 300 } });
+      proxy.inject({ method: 'PUT', path: /segments\/00000001/, fault: { kind: 'stall' } });
+      await put(randomBytes(2 * segmentBytes), hasty);
+      expect(segmentsSent()).toBe(3);
+    });
+
+    test('not before the time that Retry-After asks for, and with a new token when the old has run out meanwhile', async () => {
+      proxy.inject({
+        method: 'PUT',
+        path: /segments\/00000001/,
+        fault: { kind: 'answer', status: 503, headers: { 'retry-after': '5' } },
+      });
+      const began = performance.now();
+      await storesInSpiteOf();
+      expect(performance.now() - began).toBeGreaterThanOrEqual(5000);
+      expect(proxy.requests.filter((line) => line.includes('/auth/v1.0')).length).toBeGreaterThan(0);
+    });
+  });
+
+  test('a token that is refused is renewed once', async () => {
+    proxy.inject({ method: 'PUT', path: /segments/, fault: { kind: 'answer', status: 401 } });
+    await storesInSpiteOf();
+    expect(proxy.requests.filter((line) => line.includes('/auth/v1.0'))).toHaveLength(1);
+  });
+
+  test('a new token that is refused too is ENDPOINT_AUTH', async () => {
+    proxy.inject({ method: 'PUT', path: /segments/, times: 100, fault: { kind: 'answer', status: 401 } });
+    await rejectsWith('ENDPOINT_AUTH', put(randomBytes(2 * segmentBytes)));
+    await nothingIsVisible();
+  });
+
+  test('an answer to the manifest that is lost does no harm', async () => {
+    proxy.inject({ method: 'PUT', path: /multipart-manifest/, fault: { kind: 'loseAnswer' } });
+    await storesInSpiteOf();
+  });
+
+  test.each([
+    ['the manifest', /multipart-manifest/, { kind: 'answer', status: 503 }, 'ENDPOINT_UNREACHABLE'],
+    ['the answer to the manifest', /multipart-manifest/, { kind: 'loseAnswer' }, 'ENDPOINT_UNREACHABLE'],
+    ['a segment', /segments\/00000002/, { kind: 'answer', status: 500 }, 'ENDPOINT_UNREACHABLE'],
+    ['a segment for lack of room', /segments\/00000002/, { kind: 'answer', status: 507 }, 'ENDPOINT_QUOTA'],
+    ['a segment that arrives damaged', /segments\/00000001/, { kind: 'flipRequestByte', at: 7 }, 'CHECKSUM'],
+    ['a segment without the right', /segments\/00000001/, { kind: 'answer', status: 403 }, 'ENDPOINT_FORBIDDEN'],
+  ] as const)('%s that never gets through leaves nothing visible', async (_, path, fault, code) => {
+    proxy.inject({ method: 'PUT', path, times: 1000, fault });
+    await rejectsWith(code, put(randomBytes(4 * segmentBytes)));
+    await nothingIsVisible();
+  });
+
+  test('a small object whose answers are lost is not left visible', async () => {
+    proxy.inject({ method: 'PUT', path: /object/, times: 1000, fault: { kind: 'loseAnswer' } });
+    await rejectsWith('ENDPOINT_UNREACHABLE', put(randomBytes(100)));
+    await nothingIsVisible();
+  });
+
+  test('putBytes knows its own object again after a lost answer', async () => {
+    proxy.inject({ method: 'PUT', path: /once/, fault: { kind: 'loseAnswer' } });
+    await storage.putBytes(`t${count}/once`, Buffer.from('mine'), { signal });
+    await rejectsWith('CONFLICT', storage.putBytes(`t${count}/once`, Buffer.from('other'), { signal }));
+  });
+
+  test('an object of more segments than one manifest takes is refused with a sentence', async () => {
+    await expect(put(randomBytes(6 * segmentBytes + 1))).rejects.toMatchObject({
+      code: 'ENDPOINT_QUOTA',
+      message: expect.stringContaining('6 segments'),
+      retriable: false,
+    });
+    await nothingIsVisible();
+    await storesInSpiteOf(6 * segmentBytes);
+  });
+
+  describe('reading', () => {
+    test('goes on where the connection was cut', async () => {
+      const bytes = randomBytes(5 * segmentBytes);
+      const { etag } = await put(bytes);
+      proxy.heal();
+      proxy.inject({ method: 'GET', path: /object/, times: 3, fault: { kind: 'cutAnswer', afterBytes: 70_000 } });
+      proxy.inject({ method: 'GET', path: /object/, fault: { kind: 'answer', status: 503 } });
+      expect((await read(storage, `t${count}/object`, { etag })).equals(bytes)).toBe(true);
+      expect(proxy.requests.filter((line) => line.startsWith('GET') && line.includes('/object'))).toHaveLength(5);
+    });
+
+    test.each([undefined, 'given'])(
+      'ends with CHECKSUM when the object was replaced meanwhile (etag %s)',
+      async (given) => {
+        const { etag } = await put(randomBytes(2 * segmentBytes));
+        proxy.inject({ method: 'GET', path: /object/, fault: { kind: 'cutAnswer', afterBytes: 70_000 } });
+        const reading = (async () => {
+          let replaced = false;
+          const options = { signal, ...(given === undefined ? {} : { etag }) };
+          for await (const _ of storage.get(`t${count}/object`, options)) {
+            if (replaced) continue;
+            replaced = true;
+            await put(randomBytes(2 * segmentBytes));
+          }
+        })();
+        await rejectsWith('CHECKSUM', reading);
+      },
+    );
+
+    test.each([1, 2, 3])('an object that lost segment %d is CHECKSUM and never a short read', async (lost) => {
+      const { etag } = await put(randomBytes(3 * segmentBytes));
+      await storage.delete(`t${count}/segments/0000000${lost}`, { signal });
+      await rejectsWith('CHECKSUM', read(storage, `t${count}/object`, { etag }));
+    });
+
+    test('gives up with ENDPOINT_UNREACHABLE when nobody answers any more', async () => {
+      const { etag } = await put(randomBytes(100));
+      proxy.inject({ method: 'GET', path: /object/, times: 1000, fault: { kind: 'answer', status: 502 } });
+      await rejectsWith('ENDPOINT_UNREACHABLE', read(storage, `t${count}/object`, { etag }));
+    });
+
+    test('an answer that pauses is asked for again', async () => {
+      const bytes = randomBytes(1000);
+      const { etag } = await put(bytes);
+      const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 300 } });
+      proxy.inject({ method: 'GET', path: /object/, fault: { kind: 'stall' } });
+      expect((await read(hasty, `t${count}/object`, { etag })).equals(bytes)).toBe(true);
+    });
+  });
+
+  test('a large object that cannot be deleted whole is an error, and the next try finishes it', async () => {
+    await put(randomBytes(3 * segmentBytes));
+    proxy.inject({ method: 'DELETE', path: /multipart-manifest/, times: 4, fault: { kind: 'answer', status: 500 } });
+    await rejectsWith('ENDPOINT_UNREACHABLE', storage.delete(`t${count}/object`, { signal }));
+    await storage.delete(`t${count}/object`, { signal });
+    await nothingIsVisible();
+  });
+
+  test('an abort ends the pause before another try, with its reason', async () => {
+    const patient = open({ tuning: { ...tuning, backoffMs: 60_000, maxBackoffMs: 60_000 } });
+    const controller = new AbortController();
+    const reason = new Error('cancelled');
+    proxy.inject({ method: 'HEAD', path: /object/, times: 100, fault: { kind: 'answer', status: 503 } });
+    const looking = patient.head(`t${count}/object`, { signal: controller.signal });
+    setImmediate(() => controller.abort(reason));
+    await expect(looking).rejects.toBe(reason);
+  });
+
+  test('the container quota is ENDPOINT_QUOTA, and nothing is visible', async () => {
+    const limited = open({ container: 'limited' });
+    await limited.putBytes('made', Buffer.from('x'), { signal });
+    // Less than one segment: what is used already Swift knows only after a while.
+    await setQuota(server, 'limited', 50_000);
+    await rejectsWith('ENDPOINT_QUOTA', put(randomBytes(3 * segmentBytes), limited));
+    expect(await limited.head(`t${count}/object`, { signal })).toBeUndefined();
+  });
+
+  test('a container that is not there is named, and is only made when that was asked for', async () => {
+    const nowhere = open({ container: 'nowhere', createContainer: false });
+    await expect(nowhere.putBytes('x', Buffer.from('x'), { signal })).rejects.toMatchObject({
+      code: 'ENDPOINT_NOT_FOUND',
+      message: expect.stringContaining("container 'nowhere'"),
+    });
+    await rejectsWith('ENDPOINT_NOT_FOUND', nowhere.head('x', { signal }));
+  });
+
+  test('a host that may not be reached is not connected to, by address or by name', async () => {
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const { allowHost: _, ...settings } = server.settings('backups', `http://${host}:${new URL(proxy.url).port}`);
+      proxy.heal();
+      const guarded = swiftKind.open({ ...settings, tuning });
+      opened.push(guarded);
+      await expect(guarded.head('x', { signal })).rejects.toMatchObject({
+        code: 'ENDPOINT_UNREACHABLE',
+        retriable: false,
+        message: expect.stringContaining('does not connect to'),
+      });
+      expect(proxy.requests).toEqual([]);
+    }
+  });
+});
+
+describeWith({ swift: swiftMissing }, 'Swift with a full disk', () => {
+  test('a backup fails and says so, after it was tried again', async () => {
+    const server = await startSwift({ reserve: '100%' });
+    const storage = swiftKind.open({ ...server.settings('backups'), tuning });
+    try {
+      const put = storage.put('object', chunks(randomBytes(100), 10), { signal, segmentFolder: 'segments/' });
+      await expect(put).rejects.toMatchObject({
+        code: 'ENDPOINT_UNREACHABLE',
+        help: expect.stringContaining('disks are full'),
+      });
+    } finally {
+      await storage.close();
+      await server.stop();
+    }
+  }, 60_000);
+});
+
+async function setQuota(server: SwiftServer, container: string, bytes: number): Promise<void> {
+  const login = await fetch(`${server.url}/auth/v1.0`, {
+    headers: { 'x-auth-user': 'test:tester', 'x-auth-key': 'testing' },
+  });
+  await fetch(`${login.headers.get('x-storage-url') ?? ''}/${container}`, {
+    method: 'POST',
+    headers: {
+      'x-auth-token': login.headers.get('x-auth-token') ?? '',
+      'x-container-meta-quota-bytes': String(bytes),
+    },
+  });
+}
