@@ -30,43 +30,44 @@ function timesOfDay({ second, minute, hour }: ParsedFrequency['fields']): readon
 }
 
 function repetitionInWords(second: CronField, minute: CronField, hour: CronField): string {
+  const atSeconds = secondsInWords(second);
   const [onlyMinute] = minute.values;
-  const [onlySecond] = second.values;
-  const atSeconds =
-    second.values.length === 1
-      ? onlySecond === 0
-        ? ''
-        : ` at second ${onlySecond ?? 0}`
-      : ` at seconds ${listed(second.values)}`;
   if (minute.values.length > 1 || onlyMinute === undefined)
     return `${minutesInWords(minute)}${hoursInWords(hour, minute)}${atSeconds}`;
 
   const atMinute = onlyMinute === 0 && atSeconds === '' ? '' : ` at minute ${onlyMinute}`;
-  const step = stepOf(hour);
   if (hour.values.length === 24) return `every hour${atMinute}${atSeconds}`;
-  if (step === undefined) return `at minute ${onlyMinute}${hoursInWords(hour, minute)}${atSeconds}`;
-  if (second.values.length > 1) return `every ${step} hours from midnight${atMinute}${atSeconds}`;
-  const times = hour.values.map((h) => clockTime(h * 3600 + onlyMinute * 60 + (onlySecond ?? 0)));
-  return `every ${step} hours from midnight: at ${times.length > fewTimes ? `${listed(times.slice(0, 2), ',')}, … ${times.at(-1) ?? ''}` : listed(times)}`;
+  const times = hour.values.map((h) => clockTime(h * 3600 + onlyMinute * 60));
+  const step = stepOf(hour);
+  if (step !== undefined) {
+    const few = times.length > fewTimes ? `${listed(times.slice(0, 2), ',')}, … ${times.at(-1) ?? ''}` : listed(times);
+    return `every ${step} hours from midnight: at ${few}${atSeconds}`;
+  }
+  if (isOneRange(hour)) return `every hour from ${times[0] ?? ''} to ${times.at(-1) ?? ''}${atSeconds}`;
+  return `at minute ${onlyMinute}${hoursInWords(hour, minute)}${atSeconds}`;
+}
+
+function secondsInWords({ values }: CronField): string {
+  if (values.length > 1) return ` at seconds ${listed(ranges(values, String))}`;
+  return values[0] === 0 ? '' : ` at second ${values.join('')}`;
 }
 
 function minutesInWords(minute: CronField): string {
   if (minute.values.length === 60) return 'every minute';
   const step = stepOf(minute);
-  return step === undefined ? `at minutes ${listed(minute.values)}` : `every ${step} minutes`;
+  return step === undefined ? `at minutes ${listed(ranges(minute.values, String))}` : `every ${step} minutes`;
 }
 
+/** Continues the words for minutes, which are either chosen ones "of" an hour or come again and again "in" it. */
 function hoursInWords(hour: CronField, minute: CronField): string {
-  const within = minute.form === 'VALUES' && minute.values.length < 60 ? 'of ' : '';
-  if (hour.values.length === 24) return within === '' ? '' : ' of every hour';
-  const [first = 0] = hour.values;
-  const last = hour.values.at(-1) ?? 0;
-  if (last - first + 1 === hour.values.length)
-    return first === last && within !== ''
-      ? ` of hour ${first}`
-      : ` from ${clockTime(first * 3600)} to ${clockTime(last * 3600 + 59 * 60)}`;
-  return `${within === '' ? ' in' : ' of'} the hours ${listed(hour.values)}`;
+  const chosen = minute.form === 'VALUES' && minute.values.length < 60;
+  if (hour.values.length === 24) return chosen ? ' of every hour' : '';
+  if (chosen) return ` of ${hour.values.length === 1 ? 'hour' : 'the hours'} ${listed(ranges(hour.values, String))}`;
+  if (!isOneRange(hour)) return ` in the hours ${listed(ranges(hour.values, String))}`;
+  return ` from ${clockTime((hour.values[0] ?? 0) * 3600)} to ${clockTime((hour.values.at(-1) ?? 0) * 3600 + 59 * 60)}`;
 }
+
+const isOneRange = ({ values }: CronField) => (values.at(-1) ?? 0) - (values[0] ?? 0) + 1 === values.length;
 
 function daysInWords(dayOfMonth: CronField, dayOfWeek: CronField, dayRule: ParsedFrequency['dayRule']): string {
   const numbers = dayOfMonth.form === 'STAR' ? '' : monthDaysInWords(dayOfMonth);

@@ -24,6 +24,8 @@ export function gapsBetweenRuns(runs: RunsIn, from: number): Gaps | undefined {
 export const length = ({ first, second }: Gap) => second - first;
 
 const daysAhead = 30 * 365 + 8;
+/** More than 30 years of any schedule that has runs once a week; one with more runs shows its gaps sooner. */
+const mostDays = 2000;
 const secondsOfChanges = 5 * 366 * secondsPerDay;
 /** Of gaps that are alike by the calendar so many are looked at, for the first may fall on a change of the clock. */
 const samples = 3;
@@ -34,19 +36,16 @@ function byTheCalendar(runs: RunsIn, from: number): readonly Gap[] {
   const withinDay = calendar.neighbours();
   const closestDays = new Extreme((a, b) => a < b);
   const widestDays = new Extreme((a, b) => a > b);
-  const days: number[] = [];
-  let before: number | undefined;
-  calendar.eachDay(tomorrow, tomorrow + daysAhead, (day) => {
-    if (days.length < samples) days.push(day);
-    if (before !== undefined) {
-      closestDays.see(day - before, before);
-      widestDays.see(day - before, before);
-    }
-    before = day;
-  });
+  const days = calendar.daysBetween(tomorrow, tomorrow + daysAhead, mostDays);
+  for (const [index, day] of days.entries()) {
+    const before = days[index - 1];
+    if (before === undefined) continue;
+    closestDays.see(day - before, before);
+    widestDays.see(day - before, before);
+  }
   const starts = [...closestDays.where, ...widestDays.where].map((day) => day * secondsPerDay + calendar.lastTime);
   if (withinDay !== undefined)
-    for (const day of days)
+    for (const day of days.slice(0, samples))
       starts.push(day * secondsPerDay + withinDay.closest.from, day * secondsPerDay + withinDay.widest.from);
   return starts.flatMap((local) => nextGap(runs, local - clock.offsetAt(local - clock.offsetAt(local))) ?? []);
 }

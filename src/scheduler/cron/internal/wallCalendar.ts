@@ -26,11 +26,8 @@ export class WallCalendar {
     this.months = Array.from({ length: 12 }, (_, index) => fields.month.values.includes(index + 1));
     this.daysOfMonth = fields.dayOfMonth.values.reduce((bits, day) => bits | (1 << (day - 1)), 0);
     this.lastDay = fields.dayOfMonth.lastDay;
-    this.weekdays = Array.from({ length: 7 }, (_, first) => {
-      let bits = 0;
-      for (let day = 0; day < 31; day += 1) if (fields.dayOfWeek.values.includes((first + day) % 7)) bits |= 1 << day;
-      return bits;
-    });
+    const weekdays = fields.dayOfWeek.values.reduce((bits, day) => bits | (everySeventh << day), 0);
+    this.weekdays = Array.from({ length: 7 }, (_, first) => (weekdays >>> first) | (weekdays << (7 - first)));
     this.eitherDay = dayRule === 'EITHER';
     this.firstTime = (this.hours[0] ?? 0) * 3600 + (this.minutes[0] ?? 0) * 60 + (this.seconds[0] ?? 0);
     this.lastTime = (this.hours.at(-1) ?? 0) * 3600 + (this.minutes.at(-1) ?? 0) * 60 + (this.seconds.at(-1) ?? 0);
@@ -83,16 +80,18 @@ export class WallCalendar {
     return undefined;
   }
 
-  /** Visits every matching day from this one up to and including that one, in days since 1970-01-01. */
-  eachDay(from: number, to: number, visit: (day: number) => void): void {
+  /** The matching days from this one up to and including that one, at most `limit`, in days since 1970-01-01. */
+  daysBetween(from: number, to: number, limit: number): readonly number[] {
+    const found: number[] = [];
     const { year, month } = dateOf(from);
-    for (let ahead = 0, first = firstOfMonth(year, month); first <= to; ahead += 1) {
+    for (let ahead = 0, first = firstOfMonth(year, month); first <= to && found.length < limit; ahead += 1) {
       for (let days = this.daysOf(year, month + ahead, first); days !== 0; days &= days - 1) {
         const day = first + 31 - Math.clz32(days & -days);
-        if (day >= from && day <= to) visit(day);
+        if (day >= from && day <= to && found.length < limit) found.push(day);
       }
       first = firstOfMonth(year, month + ahead + 1);
     }
+    return found;
   }
 
   /** How many of the days of 400 years match, after which the calendar repeats itself. */
@@ -193,6 +192,9 @@ function firstOfMonth(year: number, month: number): number {
   const leapDays = Math.floor(marchYear / 4) - Math.floor(marchYear / 100) + Math.floor(marchYear / 400);
   return marchYear * 365 + leapDays + Math.floor((153 * marchMonth + 2) / 5) - 719_468;
 }
+
+/** Bits 0, 7, 14, 21 and 28. */
+const everySeventh = 0x10204081;
 
 function eachPair(values: readonly number[], visit: (a: number, b: number) => void): void {
   for (let index = 1; index < values.length; index += 1) visit(values[index - 1] ?? 0, values[index] ?? 0);
