@@ -64,6 +64,15 @@ describe('a role', () => {
     expect(written.join('')).toContain('nobody cared');
   });
 
+  test('that breaks is stopped and ends with 1', async () => {
+    let stops = 0;
+    const broken = Promise.resolve(new Error('PostgreSQL ended'));
+    const stop = () => Promise.resolve(void (stops += 1));
+    const { code, written } = given(() => Promise.resolve({ stop, broken }));
+    expect([await code, stops]).toEqual([1, 1]);
+    expect(written.join('')).toContain('PostgreSQL ended');
+  });
+
   test('that fails to stop ends with 1', async () => {
     const { events, code } = given(() => Promise.resolve({ stop: () => Promise.reject(new Error('stuck')) }));
     events.emit('SIGTERM', 'SIGTERM');

@@ -1,15 +1,19 @@
 import type { EventEmitter } from 'node:events';
 import type { Log } from './log.js';
 
-/** A role that runs: `stop` finishes or hands back what it holds and closes everything it opened. */
-export type Running = { stop(): Promise<void> };
+export type Running = {
+  /** Finishes or hands back what it holds and closes everything it opened. */
+  stop(): Promise<void>;
+  /** Resolves with the reason when the role cannot go on by itself; it is then stopped. */
+  readonly broken?: Promise<Error>;
+};
 
 /** What a shell reports for a process that a signal ended: 128 + its number. */
 const signals = { SIGTERM: 143, SIGINT: 130 } as const;
 
 /**
  * Starts a role, waits for SIGTERM or SIGINT, stops it and answers the exit code: 0 after a clean stop, 1 when starting
- * or stopping failed, when stopping took longer than `graceMs`, or when an error reached nobody; 128 + the signal's
+ * or stopping failed, when the role broke, when stopping took longer than `graceMs`, or when an error reached nobody; 128 + the signal's
  * number when a second signal asked to end at once. A signal during the start is obeyed as soon as the start is over.
  *
  * `events` is the process: it emits signals, `unhandledRejection` and `uncaughtException`.
@@ -38,6 +42,12 @@ export async function untilStopped(
     (stopping ? atOnce : asked).resolve(1);
     stopping = true;
   };
+  const onBroken = (reason: Error): void => {
+    if (stopping) return;
+    log.fatal({ err: reason }, 'It cannot go on. Stopping.');
+    stopping = true;
+    asked.resolve(1);
+  };
   const listeners = [
     ['SIGTERM', onSignal],
     ['SIGINT', onSignal],
@@ -62,6 +72,7 @@ export async function untilStopped(
       log.fatal({ err: error }, 'The start failed.');
       return 1;
     }
+    void role.broken?.then(onBroken);
     const code = await asked.promise;
     timer = setTimeout(() => {
       log.error(`Not stopped within ${graceMs / 1000} s (STOWAGE_STOP_GRACE). Ending anyway.`);

@@ -1,0 +1,44 @@
+import type { DataSource } from 'typeorm';
+import { createDataSource } from '../../ormconfig.js';
+import type { MigrateConfig } from '../config.js';
+import { StowageError } from '../errors.js';
+import type { Log } from '../log.js';
+import { migrate } from '../postgres/migrate.js';
+import type { Secret } from '../secret.js';
+
+export type DatabaseUrls = Pick<MigrateConfig, 'databaseUrl' | 'migrationDatabaseUrl'>;
+
+/** Connected as the program's role, to a schema that is up to date. Whoever opens it destroys it. */
+export async function openDatabase(urls: DatabaseUrls, applicationName: string, log: Log): Promise<DataSource> {
+  const dataSource = await connect('DATABASE_URL', urls.databaseUrl, applicationName, 10);
+  try {
+    await bringUpToDate(dataSource, urls, applicationName, log);
+    return dataSource;
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+}
+
+async function bringUpToDate(app: DataSource, urls: DatabaseUrls, applicationName: string, log: Log): Promise<void> {
+  const owner = await connect('MIGRATION_DATABASE_URL', urls.migrationDatabaseUrl, `${applicationName} migration`, 2);
+  try {
+    const [{ role }] = await app.query<[{ role: string }]>('SELECT current_user AS role');
+    const { ran } = await migrate(owner, role);
+    if (ran.length > 0) log.info({ migrations: ran }, 'The schema was migrated.');
+  } finally {
+    await owner.destroy();
+  }
+}
+
+async function connect(variable: string, url: Secret, applicationName: string, poolSize: number): Promise<DataSource> {
+  try {
+    return await createDataSource({ url: url.reveal(), applicationName, poolSize }).initialize();
+  } catch (error) {
+    const reason = error instanceof AggregateError ? String(error.errors[0]) : String(error);
+    throw new StowageError('UNAVAILABLE', `PostgreSQL at ${variable} cannot be used: ${reason}`, {
+      help: `Check that the server runs, and that host, user, password and database in ${variable} are right.`,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,10 @@
+import type { MigrateConfig } from '../config.js';
+import type { Log } from '../log.js';
+import { openDatabase } from './database.js';
+
+/** `stowage migrate`: brings the schema up to date and ends. */
+export async function migrate(config: MigrateConfig, log: Log): Promise<void> {
+  const dataSource = await openDatabase(config, 'stowage migrate', log);
+  await dataSource.destroy();
+  log.info('The schema is up to date.');
+}

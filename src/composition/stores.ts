@@ -1,0 +1,71 @@
+import type { DataSource } from 'typeorm';
+import type { CommandHandling } from '../eventSourcing/commandHandling.js';
+import type { EventStore } from '../eventSourcing/eventStore.js';
+import type { Feed } from '../eventSourcing/feed.js';
+import type { Log } from '../log.js';
+import { createCommandHandling } from '../postgres/commandHandling.js';
+import type { JobQueue } from '../postgres/contracts/jobQueue.js';
+import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
+import type { Vault } from '../postgres/contracts/vault.js';
+import { createEventStore } from '../postgres/eventStore.js';
+import { createFeed } from '../postgres/feed.js';
+import { createJobQueue } from '../postgres/jobQueue.js';
+import { masterKeys } from '../postgres/masterKeys.js';
+import { createNotifications } from '../postgres/notifications.js';
+import { createSignals } from '../postgres/signals.js';
+import { createTelemetry } from '../postgres/telemetry.js';
+import { createVault } from '../postgres/vault.js';
+import type { Secret } from '../secret.js';
+import type { Closing } from './closing.js';
+import { openDatabase, type DatabaseUrls } from './database.js';
+import { deciders, projections } from './slices.js';
+
+/** Everything that PostgreSQL holds, behind the contracts. */
+export type Stores = {
+  readonly dataSource: DataSource;
+  readonly store: EventStore;
+  readonly feed: Feed;
+  readonly commands: CommandHandling;
+  readonly vault: Vault;
+  readonly queue: JobQueue;
+  readonly telemetry: Telemetry;
+  readonly signals: Signals;
+};
+
+/** Migrates, connects, listens. What it opens is added to `closing`. */
+export async function openStores(
+  config: DatabaseUrls & { readonly masterKeys: readonly Secret[]; readonly role: string },
+  log: Log,
+  closing: Closing,
+): Promise<Stores> {
+  const keys = masterKeys(config.masterKeys);
+  const dataSource = await openDatabase(config, `stowage ${config.role}`, log);
+  closing.add('PostgreSQL', () => dataSource.destroy());
+
+  const store = createEventStore({ dataSource, projections, deciders });
+  const notifications = createNotifications({
+    connectionString: config.databaseUrl.reveal(),
+    onError: (error) =>
+      log.warn({ err: error }, 'The connection that listens to PostgreSQL was lost; it is made again.'),
+  });
+  await notifications.start();
+  closing.add('notifications', () => notifications.stop());
+  const feed = createFeed({
+    notifications,
+    store,
+    onError: (error) => log.error({ err: error }, 'The feed of events met an error; it goes on at the next poll.'),
+  });
+  await feed.start();
+  closing.add('feed', () => feed.stop());
+
+  return {
+    dataSource,
+    store,
+    feed,
+    commands: createCommandHandling({ dataSource, store, masterKeys: keys }),
+    vault: createVault(dataSource, keys),
+    queue: createJobQueue(dataSource),
+    telemetry: createTelemetry(dataSource, notifications),
+    signals: createSignals(dataSource, notifications),
+  };
+}

@@ -1,0 +1,56 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ServeConfig, UpConfig } from '../config.js';
+import type { Log } from '../log.js';
+import { startEmbeddedPostgres } from '../postgres/embedded/embeddedPostgres.js';
+import { Secret } from '../secret.js';
+import type { Running } from '../untilStopped.js';
+import { Closing } from './closing.js';
+import { keptAdminToken, keptMasterKeys, makeDataFolder } from './dataFolder.js';
+import type { DatabaseUrls } from './database.js';
+import { startServe } from './serve.js';
+
+type Database = { readonly urls: DatabaseUrls; readonly ended?: Promise<Error> };
+
+/** `stowage up`: everything on one machine, with what was not set made once in the data folder. */
+export async function startUp(config: UpConfig, log: Log): Promise<Running> {
+  const closing = new Closing(log);
+  return closing.guard(async () => {
+    await makeDataFolder(config.dataFolder);
+    await mkdir(config.filesystemRoot, { recursive: true });
+    const masterKeys = config.masterKeys ?? (await keptMasterKeys(config.dataFolder));
+    const adminToken = config.adminToken ?? (await keptToken(config.dataFolder, log));
+    const database = await openOwnOrGivenDatabase(config, log, closing);
+
+    const serveConfig: ServeConfig = { ...config, ...database.urls, role: 'serve', masterKeys, adminToken };
+    const api = await startServe(serveConfig, log);
+    closing.add('API', () => api.stop());
+    log.info(`Playground: ${api.url}/playground`);
+    return { stop: () => closing.close(), ...(database.ended === undefined ? {} : { broken: database.ended }) };
+  });
+}
+
+async function openOwnOrGivenDatabase(config: UpConfig, log: Log, closing: Closing): Promise<Database> {
+  const { databaseUrl, migrationDatabaseUrl } = config;
+  if (databaseUrl !== null) {
+    return { urls: { databaseUrl, migrationDatabaseUrl: migrationDatabaseUrl ?? databaseUrl } };
+  }
+  const embedded = await startEmbeddedPostgres({
+    folder: join(config.dataFolder, 'postgres'),
+    onLog: (line) => log.debug(line),
+  });
+  closing.add('embedded PostgreSQL', () => embedded.stop());
+  log.info(`PostgreSQL runs on the data in ${config.dataFolder}.`);
+  return {
+    urls: { databaseUrl: new Secret(embedded.appUrl), migrationDatabaseUrl: new Secret(embedded.ownerUrl) },
+    ended: embedded.ended.then(() => new Error('The embedded PostgreSQL has ended.')),
+  };
+}
+
+/** Shown once, on standard output and not in the log: whoever starts an installation for the first time needs it. */
+async function keptToken(dataFolder: string, log: Log): Promise<Secret> {
+  const { token, path, isNew } = await keptAdminToken(dataFolder);
+  if (isNew) process.stdout.write(`Admin token (shown once, kept in ${path}): ${token.reveal()}\n`);
+  else log.info(`The admin token is in ${path}.`);
+  return token;
+}

@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+/** The command line: reads the environment, composes a role and ends with its exit code. Nothing else exits. */
+import 'reflect-metadata';
+import { existsSync, readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { commandHelp } from './commandHelp.js';
+import { ConfigError, readConfig, type ConfigOf } from './config.js';
+import { openLog, type Log } from './log.js';
+import type { Role } from './settings.js';
+import { untilStopped, type Running } from './untilStopped.js';
+
+/** EX_USAGE of sysexits.h. */
+const usageError = 64;
+
+type Start<R extends Role> = (config: ConfigOf[R], log: Log) => Promise<Running>;
+
+const program = new Command('stowage')
+  .description('Backs up databases into object storage, on schedule, and restores them. Driven by GraphQL.')
+  .version(version(), '-V, --version', 'print the version')
+  .helpOption('-h, --help', 'print this help')
+  .showHelpAfterError('(stowage --help lists the commands)')
+  .helpCommand(false)
+  .exitOverride()
+  .addHelpText(
+    'after',
+    '\nstowage <command> --help lists the settings a command reads. Documentation: docs/settings.md',
+  );
+
+command('up', 'run everything on this machine: API, worker, and an embedded PostgreSQL in a data folder', () =>
+  run('up', async () => (await import('./composition/up.js')).startUp),
+);
+command('serve', 'run the API: GraphQL over HTTP and WebSocket, playground, dashboard', () =>
+  run('serve', async () => (await import('./composition/serve.js')).startServe),
+);
+command('worker', 'run a worker, which dumps and restores; start as many as are needed', () =>
+  run('worker', async () => (await import('./composition/worker.js')).startWorker),
+);
+command(
+  'migrate',
+  'bring the schema of the database up to date and end; serve and worker do it at start as well',
+  migrate,
+);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`stowage: ${error.problems.join('\nstowage: ')}\n`);
+    process.exit(error.exitCode);
+  }
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : usageError);
+  throw error;
+}
+
+function command(role: Role, summary: string, action: () => Promise<void>): void {
+  program
+    .command(role)
+    .summary(summary)
+    .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
+    .allowExcessArguments(false)
+    .addHelpText('after', () => commandHelp(role))
+    .action(action);
+}
+
+async function run<R extends 'up' | 'serve' | 'worker'>(role: R, composition: () => Promise<Start<R>>): Promise<void> {
+  const config = readConfig(role, process.env);
+  const log = openLog(role === 'up' ? 'readable' : 'json', config.logLevel);
+  const start = async (): Promise<Running> => (await composition())(config, log);
+  process.exit(await untilStopped(start, process, log, config.stopGraceMs));
+}
+
+async function migrate(): Promise<void> {
+  const config = readConfig('migrate', process.env);
+  const log = openLog('json', config.logLevel);
+  try {
+    await (await import('./composition/migrate.js')).migrate(config, log);
+  } catch (error) {
+    log.fatal({ err: error }, 'The schema could not be migrated.');
+    process.exit(1);
+  }
+}
+
+/** package.json lies one folder up from src/ and two from dist/src/. */
+function version(): string {
+  const places = ['../package.json', '../../package.json'].map((place) => new URL(place, import.meta.url));
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined) throw new Error('package.json is not beside the program. Install it again.');
+  return (JSON.parse(readFileSync(found, 'utf8')) as { version: string }).version;
+}
