@@ -10,7 +10,7 @@ import { dashboardPage } from './dashboardPage.js';
 import { alive, ready, type ReadinessChecks } from './health.js';
 import { httpApi } from './httpApi.js';
 import { serverMetrics, type ServerMetrics } from './metrics.js';
-import { playground } from './playgroundPage.js';
+import { bundledPlayground, playground } from './playgroundPage.js';
 import { closedToBrowsers, ownScriptsOnly } from './securityHeaders.js';
 import { socketApi } from './socketApi.js';
 
@@ -25,8 +25,8 @@ export type ServerOptions = {
   readonly registry: Registry;
   /** What /readyz asks. */
   readonly readiness: ReadinessChecks;
-  /** Where `npm run build:playground` put the playground. */
-  readonly playgroundFolder: string;
+  /** Default: where `npm run build:playground` puts the playground. */
+  readonly playgroundFolder?: string;
   readonly limits?: Partial<ServerLimits>;
 };
 
@@ -81,7 +81,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   app.get('/metrics', async (_request, response) => {
     response.type(options.registry.contentType).send(await options.registry.metrics());
   });
-  app.use('/playground', ownScriptsOnly, playground(options.playgroundFolder));
+  app.use('/playground', ownScriptsOnly, playground(options.playgroundFolder ?? bundledPlayground()));
   app.get('/v2/dashboard/:instanceId', dashboardPage);
   app.post('/graphql', ...api.handlers);
   app.all('/graphql', (_request, response) => {

@@ -14,3 +14,9 @@ export function playground(folder: string): Router {
   router.use('/assets', express.static(join(folder, 'assets'), { immutable: true, maxAge: '365d', index: false }));
   return router;
 }
+
+/** Where `npm run build:playground` puts it, seen from the compiled program (dist/src/server) or from its sources. */
+export function bundledPlayground(): string {
+  const besideProgram = join(import.meta.dirname, '../../playground');
+  return existsSync(besideProgram) ? besideProgram : join(import.meta.dirname, '../../dist/playground');
+}

@@ -1,0 +1,55 @@
+import type { GraphiQL } from 'graphiql';
+import { getOperationAST, OperationTypeNode, parse } from 'graphql';
+import { createClient, type Client } from 'graphql-ws';
+import type { ComponentProps } from 'react';
+
+type Fetcher = ComponentProps<typeof GraphiQL>['fetcher'];
+type Request = {
+  readonly query: string;
+  readonly operationName?: string | null;
+  readonly variables?: Record<string, unknown>;
+};
+
+/** Sends queries and mutations by POST and subscriptions over a WebSocket, both with the token. */
+export function fetcherWith(token: string): { readonly fetcher: Fetcher; close(): void } {
+  let client: Client | undefined;
+  const socket = () => {
+    client ??= createClient({
+      url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/graphql`,
+      connectionParams: { authorization: `Bearer ${token}` },
+      // A wrong token or a server that is gone is shown, not tried again for ever.
+      retryAttempts: 2,
+    });
+    return client;
+  };
+
+  const send = async ({ query, operationName, variables }: Request): Promise<object> => {
+    const response = await fetch('/graphql', {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query, operationName, variables }),
+    });
+    return (await response.json()) as object;
+  };
+
+  const follow = ({ query, operationName, variables }: Request) =>
+    socket().iterate({ query, operationName: operationName ?? null, variables: variables ?? {} });
+
+  // Both answer JSON; GraphiQL's type asks for graphql-js's classes, which it only shows.
+  const fetcher = ((request: Request) =>
+    isSubscription(request) ? follow(request) : send(request)) as unknown as Fetcher;
+  return { fetcher, close: () => void client?.dispose() };
+}
+
+function isSubscription({ query, operationName }: Request): boolean {
+  try {
+    return getOperationAST(parse(query), operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
+  } catch {
+    // What does not parse is sent: the server says what is wrong with it.
+    return false;
+  }
+}

@@ -1,0 +1,87 @@
+/** The page at /playground: GraphiQL with a field for the token and the main job as tabs. */
+import { GraphiQL } from 'graphiql';
+import { useEffect, useMemo, useState, type SubmitEvent } from 'react';
+import { createRoot } from 'react-dom/client';
+import 'graphiql/style.css';
+import { examples } from './examples.js';
+import { fetcherWith } from './fetcher.js';
+import './playground.css';
+import { useBundledWorkers } from './workers.js';
+
+const tokenKey = 'stowage:token';
+const tabs = examples.map(({ query, variables }) => ({
+  query,
+  variables: variables === undefined ? null : JSON.stringify(variables, null, 2),
+}));
+
+/** Everything typed here may hold a secret: it lives in sessionStorage and goes with the browser's tab. */
+function Playground() {
+  const [token, setToken] = useState(() => sessionStorage.getItem(tokenKey) ?? '');
+  const connection = useMemo(() => fetcherWith(token), [token]);
+  useEffect(() => () => connection.close(), [connection]);
+  useMemo(showActiveTab, [token]);
+
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const typed = new FormData(event.currentTarget).get('token');
+    const given = typeof typed === 'string' ? typed.trim() : '';
+    sessionStorage.setItem(tokenKey, given);
+    setToken(given);
+  };
+
+  return (
+    <div className="playground">
+      <header>
+        <strong>Stowage</strong>
+        <form onSubmit={submit}>
+          <label htmlFor="token">Token</label>
+          <input
+            id="token"
+            name="token"
+            type="password"
+            autoComplete="off"
+            defaultValue={token}
+            placeholder="STOWAGE_ADMIN_TOKEN"
+          />
+          <button type="submit">Use</button>
+        </form>
+        <span>
+          {token === '' ? 'Without a token everything is refused.' : 'Kept until this browser tab is closed.'}
+        </span>
+      </header>
+      <main>
+        {/* A new key reads the schema anew, with the new token. */}
+        <GraphiQL
+          key={token}
+          fetcher={connection.fetcher}
+          storage={sessionStorage}
+          defaultTabs={tabs}
+          defaultEditorToolsVisibility="variables"
+          isHeadersEditorEnabled={false}
+          showPersistHeadersSettings={false}
+        />
+      </main>
+    </div>
+  );
+}
+
+/**
+ * GraphiQL remembers its tabs but begins with the text under keys of its own, which it writes only after an edit:
+ * without this the variables of the first example, and a tab that is open when the page is loaded again, would be empty.
+ */
+function showActiveTab(): void {
+  const stored = JSON.parse(sessionStorage.getItem('graphiql:tabState') ?? '{}') as StoredTabs;
+  const active = stored.tabs?.[stored.activeTabIndex ?? 0] ?? tabs[0];
+  sessionStorage.setItem('graphiql:query', active?.query ?? '');
+  sessionStorage.setItem('graphiql:variables', active?.variables ?? '');
+}
+
+type StoredTabs = {
+  readonly tabs?: readonly { readonly query: string | null; readonly variables: string | null }[];
+  readonly activeTabIndex?: number;
+};
+
+useBundledWorkers();
+const root = document.getElementById('root');
+if (root === null) throw new Error('The page has no element #root.');
+createRoot(root).render(<Playground />);

@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import { startTinyApi, token, type TinyApi } from '../../../test/fixtures/tinyApi.js';
+
+const executablePath = '/usr/bin/chromium';
+const missing = existsSync(executablePath) ? undefined : `there is no ${executablePath}`;
+
+describeWith({ chromium: missing }, 'the playground in a browser', () => {
+  let folder: string;
+  let api: TinyApi;
+  let browser: Browser;
+  let page: Page;
+  /** What a person would see in the console, and every request that left this server. */
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stowage-playground-'));
+    await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'build.js'), folder]);
+    api = await startTinyApi({}, folder);
+    browser = await chromium.launch({
+      executablePath,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+    });
+    page = await browser.newPage();
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    page.on('request', (request) => {
+      const url = request.url();
+      if (!url.startsWith(api.server.url) && !/^(data|blob):/.test(url)) complaints.push(`request to ${url}`);
+    });
+    await page.goto(`${api.server.url}/playground`);
+    await page.waitForSelector('.graphiql-query-editor .view-lines');
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser.close();
+    await api.server.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const shown = (selector: string) => page.locator(selector).innerText();
+  const type = async (query: string) => {
+    await page.click('.graphiql-tab-add');
+    await page.click('.graphiql-query-editor .view-lines');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText(query);
+    await page.click('.graphiql-execute-button');
+  };
+
+  test('shows the main job as tabs with variables, and is refused without a token', async () => {
+    await page.waitForSelector('text=CreateBackupPlan');
+    await expect(shown('.graphiql-editors')).resolves.toContain('createProject');
+    await expect(shown('.graphiql-editors')).resolves.toContain('"Playground"');
+    await page.waitForSelector('text=UNAUTHENTICATED');
+    expect(complaints.splice(0).filter((complaint) => !complaint.includes('401'))).toEqual([]);
+  });
+
+  test('runs a query and a subscription with the token, which stays in the browser tab', async () => {
+    await page.fill('#token', token);
+    await page.click('text=Use');
+    await type('{ hello }');
+    await page.waitForSelector('.graphiql-response :text("Hello world")');
+
+    await type('subscription { shipChanges { cargo } }');
+    const limit = Date.now() + 10_000;
+    while (api.harbour.mailboxes.size === 0 && Date.now() < limit) await page.evaluate(() => undefined);
+    api.harbour.put({ id: 'a', version: 1, cargo: 'bananas' });
+    await page.waitForSelector('.graphiql-response :text("bananas")');
+
+    expect(await page.evaluate('localStorage.length')).toBe(0);
+    expect(await page.evaluate('sessionStorage.getItem("stowage:token")')).toBe(token);
+    // Nothing was refused by the content security policy, and nothing came from elsewhere.
+    expect(complaints).toEqual([]);
+  });
+});
