@@ -1,0 +1,193 @@
+import type { BackupPhase, TakenBackup } from '../archive/archive.js';
+import { deleteBackup } from '../archive/deleteBackup.js';
+import { takeBackup } from '../archive/takeBackup.js';
+import { attemptsThatCount, backupJob, type BackupResult, type JobError } from '../jobs/backupJob.js';
+import { endWithoutBackup } from '../jobs/backupJobCommands.js';
+import type { ClaimedBackup } from './claim.js';
+import { engineOf } from './engineOf.js';
+import { interruptedBy } from './interruption.js';
+import { jobError } from './jobError.js';
+import { persist } from './persist.js';
+import { progressReports } from './progressReports.js';
+import { retryDelay } from './retryDelay.js';
+import { inWorkFolder } from './workFolder.js';
+import type { WorkerTools } from './workerTools.js';
+
+/** How a run ended, for the worker; the events say it to everybody else. */
+export type BackupRunEnd = 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'HANDED_BACK' | 'LEASE_LOST';
+
+/** How long the remains of an attempt may take to delete before they are left to lie. */
+const cleaningMs = 30_000;
+
+/**
+ * Runs one attempt of a backup and appends how it ended. No tool of it runs any more when it returns. It never rejects
+ * for what happened to the backup; it throws when the end could not be appended.
+ */
+export async function runBackup(
+  tools: WorkerTools,
+  claimed: ClaimedBackup,
+  signal: AbortSignal,
+): Promise<BackupRunEnd> {
+  const progress = progressReports(tools, claimed.lease);
+  try {
+    const taken = await attempt(tools, claimed, signal, progress.report);
+    await progress.end();
+    await succeed(tools, claimed, signal, taken);
+    return 'SUCCEEDED';
+  } catch (error) {
+    await progress.end();
+    return await endOtherwise(tools, claimed, signal, error);
+  }
+}
+
+async function attempt(
+  tools: WorkerTools,
+  claimed: ClaimedBackup,
+  signal: AbortSignal,
+  onProgress: Parameters<typeof takeBackup>[0]['onProgress'],
+): Promise<TakenBackup> {
+  const { request, lease, attempt } = claimed;
+  const engine = engineOf(tools.engines, request.engine);
+  const service = await tools.serviceOf(request.serviceId);
+  const { storage, downloadCommand } = await tools.storageOf(request.fileEndpointId);
+  try {
+    return await inWorkFolder(tools.workRoot, (workFolder) =>
+      takeBackup({
+        engine,
+        connection: service.connection,
+        storage,
+        folder: attempt.folder,
+        description: {
+          installationId: tools.installationId,
+          projectId: lease.projectId,
+          serviceId: request.serviceId,
+          serviceName: service.name,
+          planId: request.planId,
+          jobId: lease.jobId,
+          batchId: request.batchId,
+          attempt: attempt.number,
+          trigger: request.trigger,
+          startedAt: attempt.startedAt,
+        },
+        downloadCommand,
+        workFolder,
+        signal,
+        stallTimeoutMs: request.stallTimeoutMs,
+        timeoutMs: request.timeoutMs,
+        onPhase: (phase) => enterPhase(tools, claimed, signal, phase),
+        onProgress,
+      }),
+    );
+  } finally {
+    await storage.close();
+  }
+}
+
+async function enterPhase(
+  tools: WorkerTools,
+  { lease, metadata }: ClaimedBackup,
+  signal: AbortSignal,
+  phase: BackupPhase,
+): Promise<void> {
+  const at = tools.now().toISOString();
+  await persist(tools, { lease, metadata, signal }, (tx) =>
+    tx.execute(backupJob, streamOf(lease), { kind: 'ENTER_PHASE', attempt: lease.attempt, phase, at }),
+  );
+}
+
+async function succeed(
+  tools: WorkerTools,
+  { lease, metadata }: ClaimedBackup,
+  signal: AbortSignal,
+  taken: TakenBackup,
+): Promise<void> {
+  const at = tools.now().toISOString();
+  const result: BackupResult = {
+    ...taken,
+    parts: taken.parts.map(({ segments: _, ...part }) => part),
+    inventory: taken.inventory,
+  };
+  await persist(tools, { lease, metadata, signal }, async (tx) => {
+    await tx.execute(backupJob, streamOf(lease), { kind: 'SUCCEED', attempt: lease.attempt, result, at });
+    await tools.queue.remove(tx.manager, lease.jobId);
+  });
+}
+
+async function endOtherwise(
+  tools: WorkerTools,
+  claimed: ClaimedBackup,
+  signal: AbortSignal,
+  error: unknown,
+): Promise<BackupRunEnd> {
+  const interruption = interruptedBy(signal);
+  const failure = jobError(error);
+  if (interruption === 'LEASE_LOST' || failure.code === 'WORKER_LOST') return 'LEASE_LOST';
+  if (interruption === undefined && failure.code === 'INTERNAL') {
+    tools.log.error({ err: error, jobId: claimed.lease.jobId }, 'A backup failed for a reason that is ours');
+  }
+  const end =
+    interruption === 'CANCELLED'
+      ? await confirmCancel(tools, claimed, signal)
+      : await failAttempt(tools, claimed, signal, interruption === 'DRAINING' ? null : failure);
+  await removeRemains(tools, claimed);
+  return end;
+}
+
+async function confirmCancel(
+  tools: WorkerTools,
+  { lease, metadata, request }: ClaimedBackup,
+  signal: AbortSignal,
+): Promise<BackupRunEnd> {
+  const at = tools.now().toISOString();
+  await persist(tools, { lease, metadata, signal }, async (tx) => {
+    await tx.execute(backupJob, streamOf(lease), { kind: 'CONFIRM_CANCEL', attempt: lease.attempt, at });
+    await endWithoutBackup(tx, tools.queue, lease.jobId, request);
+  });
+  return 'CANCELLED';
+}
+
+/** `error` null: this worker hands the job back, to be claimed again at once. */
+async function failAttempt(
+  tools: WorkerTools,
+  { lease, metadata, request }: ClaimedBackup,
+  signal: AbortSignal,
+  error: JobError | null,
+): Promise<BackupRunEnd> {
+  const now = tools.now();
+  return await persist(tools, { lease, metadata, signal }, async (tx) => {
+    const { state: before } = await tx.load(backupJob, lease.jobId);
+    const failures = before.status === 'NONE' ? 1 : attemptsThatCount(before.attempts);
+    const delayMs = error === null ? 0 : retryDelay(failures, tools.random());
+    const retryAt = new Date(now.getTime() + delayMs);
+    const { state } = await tx.execute(backupJob, streamOf(lease), {
+      kind: 'FAIL_ATTEMPT',
+      attempt: lease.attempt,
+      outcome: error === null ? 'HANDED_BACK' : 'FAILED',
+      error,
+      at: now.toISOString(),
+      retryAt: retryAt.toISOString(),
+    });
+    if (state.status === 'QUEUED') await tools.queue.requeue(tx.manager, lease, retryAt);
+    else await endWithoutBackup(tx, tools.queue, lease.jobId, request);
+    if (state.status === 'CANCELLED') return 'CANCELLED';
+    return error === null ? 'HANDED_BACK' : 'FAILED';
+  });
+}
+
+/** What an attempt uploaded before it ended otherwise: deleted now where the container answers. */
+async function removeRemains(tools: WorkerTools, { request, attempt, lease }: ClaimedBackup): Promise<void> {
+  try {
+    const { storage } = await tools.storageOf(request.fileEndpointId);
+    try {
+      await deleteBackup({ storage, folder: attempt.folder, signal: AbortSignal.timeout(cleaningMs) });
+    } finally {
+      await storage.close();
+    }
+  } catch (error) {
+    tools.log.warn({ err: error, jobId: lease.jobId, folder: attempt.folder }, 'The remains of an attempt are left');
+  }
+}
+
+function streamOf(lease: { readonly jobId: string; readonly projectId: string }) {
+  return { id: lease.jobId, projectId: lease.projectId };
+}

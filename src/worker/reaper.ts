@@ -1,0 +1,108 @@
+import { backupJob, type JobError } from '../jobs/backupJob.js';
+import { endWithoutBackup } from '../jobs/backupJobCommands.js';
+import type { Transaction } from '../eventSourcing/eventStore.js';
+import type { Lease } from '../postgres/contracts/jobQueue.js';
+import { restoreJob } from '../restores/restoreJob.js';
+import { endRestore } from '../restores/restoreJobCommands.js';
+import { engineOf } from './engineOf.js';
+import { restoreError } from './restoreRun.js';
+import { inWorkFolder } from './workFolder.js';
+import type { WorkerTools } from './workerTools.js';
+
+const atOnce = 20;
+const sessionsMs = 10_000;
+/** A target that does not answer for this long after its lease ended is given up: nobody can say what it does. */
+const unreachableTargetMs = 15 * 60_000;
+
+const workerLost: JobError = {
+  code: 'WORKER_LOST',
+  message: 'The worker that ran this attempt was lost: its lease ran out.',
+  hint: 'Nothing is to be done; a backup is tried again by itself.',
+  toolOutput: null,
+  retriable: true,
+};
+
+/**
+ * Turns leases that ran out into honest ends: another attempt, or FAILED with WORKER_LOST. A restore whose tool had
+ * started ends only after our sessions on its target have, so that nothing else writes there in the meantime.
+ * Returns how many were ended.
+ */
+export async function reapExpiredLeases(tools: WorkerTools): Promise<number> {
+  const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
+  const expired = await tools.dataSource.transaction((manager) => tools.queue.expired(manager, atOnce));
+  let ended = 0;
+  for (const lease of expired) {
+    try {
+      if (lease.kind === 'RESTORE' && !(await targetIsFree(tools, lease))) continue;
+      await tools.store.transact(metadata, async (tx) => {
+        const still = await tools.queue.expired(tx.manager, atOnce);
+        if (!still.some((each) => each.jobId === lease.jobId && each.attempt === lease.attempt)) return;
+        await (lease.kind === 'BACKUP' ? endBackup(tools, tx, lease) : endRestoreAttempt(tools, tx, lease));
+        ended += 1;
+      });
+    } catch (error) {
+      tools.log.error({ err: error, jobId: lease.jobId }, 'A lease that ran out could not be ended; it is tried again');
+    }
+  }
+  if (ended > 0) await tools.signals.send('work');
+  return ended;
+}
+
+async function endBackup(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<void> {
+  const job = { id: lease.jobId, projectId: lease.projectId };
+  const { state } = await tx.load(backupJob, job.id);
+  if (state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, tools.now());
+  if (state.status !== 'RUNNING' || state.current.number !== lease.attempt) {
+    return tools.queue.remove(tx.manager, lease.jobId);
+  }
+  const at = tools.now();
+  const after = await tx.execute(backupJob, job, {
+    kind: 'FAIL_ATTEMPT',
+    attempt: lease.attempt,
+    outcome: 'WORKER_LOST',
+    error: workerLost,
+    at: at.toISOString(),
+    retryAt: at.toISOString(),
+  });
+  if (after.state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, at);
+  await endWithoutBackup(tx, tools.queue, lease.jobId, state.request);
+}
+
+async function endRestoreAttempt(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<void> {
+  const job = { id: lease.jobId, projectId: lease.projectId };
+  const { state } = await tx.load(restoreJob, job.id);
+  if (state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, tools.now());
+  if (state.status !== 'RUNNING' || state.current.number !== lease.attempt) {
+    return tools.queue.remove(tx.manager, lease.jobId);
+  }
+  const at = tools.now();
+  const after = await tx.execute(restoreJob, job, {
+    kind: 'FAIL_ATTEMPT',
+    attempt: lease.attempt,
+    outcome: 'WORKER_LOST',
+    error: restoreError(workerLost, state.toolStarted),
+    at: at.toISOString(),
+    retryAt: at.toISOString(),
+  });
+  if (after.state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, at);
+  await endRestore(tx, tools.queue, job, state.request, at);
+}
+
+/** Whether nothing of ours can write to the target of a lost restore any more. */
+async function targetIsFree(tools: WorkerTools, lease: Lease): Promise<boolean> {
+  const { state } = await tools.store.load(restoreJob, lease.jobId);
+  if (state.status !== 'RUNNING' || !state.toolStarted) return true;
+  const { request } = state;
+  try {
+    const target = await tools.serviceOf(request.targetServiceId);
+    return await inWorkFolder(tools.workRoot, (workFolder) =>
+      engineOf(tools.engines, request.engine).endOurSessions(target.connection, {
+        workFolder,
+        signal: AbortSignal.timeout(sessionsMs),
+      }),
+    );
+  } catch (error) {
+    tools.log.warn({ err: error, jobId: lease.jobId }, 'The sessions of a lost restore could not be ended');
+    return tools.now().getTime() - lease.expiresAt.getTime() > unreachableTargetMs;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+import type { Engine, EngineName, ServiceConnection } from '../engines/engine.js';
+import type { EventStore } from '../eventSourcing/eventStore.js';
+import type { JobQueue } from '../postgres/contracts/jobQueue.js';
+import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
+import type { Storage } from '../storage/storage.js';
+
+/** What every part of a worker works with. */
+export type WorkerTools = {
+  /** Unique among all workers that ever ran: a restarted process is another worker. */
+  readonly workerId: string;
+  readonly installationId: string;
+  readonly store: EventStore;
+  /** For reading views; whatever is written goes through the store's transactions. */
+  readonly dataSource: DataSource;
+  readonly queue: JobQueue;
+  readonly signals: Signals;
+  readonly telemetry: Telemetry;
+  readonly engines: ReadonlyMap<EngineName, Engine>;
+  readonly serviceOf: (serviceId: string) => Promise<OpenedService>;
+  readonly storageOf: (fileEndpointId: string) => Promise<OpenedStorage>;
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** From 0 up to 1, for jitter. */
+  readonly random: () => number;
+  /** Where each run gets a folder of its own, 0700; best on tmpfs, for option files with passwords lie there. */
+  readonly workRoot: string;
+  readonly times: WorkerTimes;
+};
+
+export type OpenedService = { readonly name: string; readonly connection: ServiceConnection };
+
+export type OpenedStorage = {
+  readonly storage: Storage;
+  /** Of the file endpoint: empty, or a folder path ending in `/`. */
+  readonly prefix: string;
+  /** How a person downloads an object to standard output. */
+  readonly downloadCommand: (objectName: string) => string;
+};
+
+/** All in milliseconds. */
+export type WorkerTimes = {
+  readonly lease: number;
+  readonly heartbeat: number;
+  /** Backstop for lost wake-up calls. */
+  readonly poll: number;
+  readonly reap: number;
+  readonly sweep: number;
+  /** How long a stopping worker lets its jobs finish. */
+  readonly grace: number;
+};
+
+export const defaultWorkerTimes: WorkerTimes = {
+  lease: 45_000,
+  heartbeat: 10_000,
+  poll: 5_000,
+  reap: 15_000,
+  sweep: 600_000,
+  grace: 30_000,
+};
