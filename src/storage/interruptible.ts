@@ -8,10 +8,17 @@ export async function* interruptible(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
   let ended = false;
-  const aborted = abortion(signal);
+  let interrupt: (reason: Error) => void = () => undefined;
+  const onAbort = () => interrupt(signal.reason as Error);
+  signal.addEventListener('abort', onAbort);
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted.promise]);
+      signal.throwIfAborted();
+      // A promise of its own for each chunk: a race with one long-lived promise would keep every chunk in memory.
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        interrupt = reject;
+        iterator.next().then(resolve, reject);
+      });
       if (next.done === true) {
         ended = true;
         return;
@@ -19,20 +26,9 @@ export async function* interruptible(
       yield next.value;
     }
   } finally {
-    aborted.forget();
+    signal.removeEventListener('abort', onAbort);
     // A generator that is stuck in an await answers `return` only when that await ends, so nobody waits for it here;
     // what it throws then belongs to a stream that was given up.
     if (!ended) void iterator.return?.().catch(() => undefined);
   }
-}
-
-function abortion(signal: AbortSignal): { promise: Promise<never>; forget: () => void } {
-  let onAbort: () => void = () => undefined;
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  promise.catch(() => undefined);
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
 }

@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+import { SegmentMemory } from './segmentMemory.js';
+
+const signal = new AbortController().signal;
+
+async function isWaiting(promise: Promise<unknown>): Promise<boolean> {
+  const waiting = Symbol('waiting');
+  return (await Promise.race([promise, new Promise((resolve) => setImmediate(resolve, waiting))])) === waiting;
+}
+
+describe('the memory for segments', () => {
+  test('gives one upload all of it and no more, and a block again when one comes back', async () => {
+    const upload = new SegmentMemory(40, 10).reserve(20);
+    const blocks = [];
+    for (let index = 0; index < 4; index += 1) blocks.push(await upload.take(signal));
+    const fifth = upload.take(signal);
+    expect(await isWaiting(fifth)).toBe(true);
+    const [first] = blocks;
+    upload.give(first === undefined ? [] : [first]);
+    expect(await fifth).toBe(first);
+  });
+
+  test('always gives an upload what it reserved, whatever others hold', async () => {
+    const memory = new SegmentMemory(40, 10);
+    const greedy = memory.reserve(20);
+    for (let index = 0; index < 4; index += 1) await greedy.take(signal);
+    const late = memory.reserve(20);
+    await late.take(signal);
+    await late.take(signal);
+    expect(await isWaiting(late.take(AbortSignal.timeout(1000)))).toBe(true);
+  });
+
+  test('lends nothing that another upload has reserved, until that one ends', async () => {
+    const memory = new SegmentMemory(40, 10);
+    const other = memory.reserve(20);
+    const upload = memory.reserve(20);
+    await upload.take(signal);
+    await upload.take(signal);
+    const third = upload.take(signal);
+    expect(await isWaiting(third)).toBe(true);
+    other.end();
+    expect((await third).length).toBe(10);
+  });
+
+  test('an abort ends the wait with its reason and takes nothing', async () => {
+    const upload = new SegmentMemory(10, 10).reserve(10);
+    const block = await upload.take(signal);
+    const controller = new AbortController();
+    const waiting = upload.take(controller.signal);
+    const reason = new Error('cancelled');
+    controller.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    upload.give([block]);
+    expect(await upload.take(signal)).toBe(block);
+  });
+});

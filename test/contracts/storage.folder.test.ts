@@ -1,0 +1,130 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { filesystemKind } from '../../src/storage/filesystem/filesystemKind.js';
+import { listed, read, rejectsWith } from './storage.contract.js';
+
+const signal = new AbortController().signal;
+const check = (root: string, path: string) => filesystemKind.check({ root, path }, { signal, timeoutMs: 5000 });
+
+describe('a folder as storage', () => {
+  let outside: string;
+  let root: string;
+  beforeEach(async () => {
+    outside = await mkdtemp(join(tmpdir(), 'stowage-folder-'));
+    root = join(outside, 'root');
+    await mkdir(root);
+    await writeFile(join(outside, 'precious'), 'untouched');
+  });
+  afterEach(() => rm(outside, { recursive: true, force: true }));
+  const open = (path = 'a/b') => filesystemKind.open({ root, path });
+  const bytes = Buffer.from('bytes');
+
+  test('files are 0600 and folders 0700', async () => {
+    await open().putBytes('c/object', bytes, { signal });
+    expect((await stat(join(root, 'a/b/c/object'))).mode & 0o777).toBe(0o600);
+    for (const folder of ['a', 'a/b', 'a/b/c']) expect((await stat(join(root, folder))).mode & 0o777).toBe(0o700);
+  });
+
+  test.each(['../other', 'a/../../other', '/etc', 'a//b', '.'])('the path %s is refused', async (path) => {
+    await rejectsWith('ENDPOINT_FORBIDDEN', open(path).putBytes('x', bytes, { signal }));
+    expect((await check(root, path))[0]).toMatchObject({ name: 'RESOLVE', status: 'FAILED' });
+  });
+
+  test('a symbolic link on the way to the folder, or below it, is not followed out of it', async () => {
+    await symlink(outside, join(root, 'link'));
+    for (const path of ['link', 'link/new', 'link/new/er']) {
+      await rejectsWith('ENDPOINT_FORBIDDEN', open(path).putBytes('x', bytes, { signal }));
+      expect((await check(root, path)).find(({ status }) => status === 'FAILED')).toMatchObject({
+        code: 'ENDPOINT_FORBIDDEN',
+      });
+    }
+    const storage = open('');
+    await rejectsWith('ENDPOINT_FORBIDDEN', storage.putBytes('link/x', bytes, { signal }));
+    await rejectsWith('ENDPOINT_FORBIDDEN', read(storage, 'link/precious', {}));
+    await rejectsWith('ENDPOINT_FORBIDDEN', storage.delete('link/precious', { signal }));
+    expect(await listed(storage, '')).toEqual([]);
+    expect((await readdir(outside)).sort()).toEqual(['precious', 'root']);
+  });
+
+  test('a link to a sibling folder of another endpoint is not followed either', async () => {
+    await open('other').putBytes('secret', bytes, { signal });
+    await mkdir(join(root, 'mine'));
+    await symlink(join(root, 'other'), join(root, 'mine/link'));
+    await rejectsWith('ENDPOINT_FORBIDDEN', read(open('mine'), 'link/secret', {}));
+  });
+
+  test('a symbolic link in the place of an object is neither read nor written through', async () => {
+    await mkdir(join(root, 'a/b'), { recursive: true });
+    await symlink(join(outside, 'precious'), join(root, 'a/b/object'));
+    const storage = open();
+    await rejectsWith('ENDPOINT_FORBIDDEN', read(storage, 'object', {}));
+    expect(await storage.head('object', { signal })).toBeUndefined();
+    await storage.putBytes('object', bytes, { signal, overwrite: true });
+    expect(await readFile(join(outside, 'precious'), 'utf8')).toBe('untouched');
+    expect(await readFile(join(root, 'a/b/object'), 'utf8')).toBe('bytes');
+  });
+
+  test('a root that is not there is never made', async () => {
+    const storage = filesystemKind.open({ root: join(outside, 'not mounted'), path: 'a' });
+    await rejectsWith('ENDPOINT_NOT_FOUND', storage.putBytes('x', bytes, { signal }));
+    expect((await readdir(outside)).sort()).toEqual(['precious', 'root']);
+  });
+
+  test('what a crash left half written is no object', async () => {
+    const storage = open();
+    await storage.putBytes('object', bytes, { signal });
+    await writeFile(join(root, 'a/b/.stowage-partial-1234'), 'half');
+    expect((await listed(storage, '')).map(({ name }) => name)).toEqual(['object']);
+  });
+
+  test('a put that fails leaves neither file nor folder', async () => {
+    const storage = open('');
+    async function* failing(): AsyncGenerator<Uint8Array, void, undefined> {
+      yield await Promise.resolve(bytes);
+      throw new Error('the dump tool died');
+    }
+    await expect(storage.put('a/b/c', failing(), { signal, segmentFolder: 's/' })).rejects.toThrow('dump tool');
+    expect(await readdir(root)).toEqual([]);
+  });
+
+  describe('check', () => {
+    test('is OK for a folder that is there or can be made, and leaves nothing behind', async () => {
+      for (const path of ['new/er', '']) {
+        const steps = await check(root, path);
+        expect(steps.map(({ name, status }) => `${name} ${status}`)).toEqual([
+          'RESOLVE OK',
+          'CONTAINER OK',
+          'WRITE OK',
+          'READ_BACK OK',
+          'DELETE OK',
+          'CAPABILITIES OK',
+        ]);
+        expect(await readdir(root)).toEqual([]);
+      }
+    });
+
+    test('names a root that is missing, and a file in the place of the folder', async () => {
+      expect((await check(join(outside, 'nothing'), 'a'))[0]).toMatchObject({
+        name: 'RESOLVE',
+        status: 'FAILED',
+        code: 'ENDPOINT_NOT_FOUND',
+      });
+      await writeFile(join(root, 'file'), '');
+      expect((await check(root, 'file'))[1]).toMatchObject({
+        name: 'CONTAINER',
+        status: 'FAILED',
+        code: 'ENDPOINT_NOT_FOUND',
+      });
+    });
+
+    // /proc takes no new files, from root neither.
+    test('names a file system that does not take files', async () => {
+      expect((await check('/proc', '')).find(({ status }) => status === 'FAILED')).toMatchObject({
+        name: 'WRITE',
+        code: expect.stringMatching(/^ENDPOINT_/),
+      });
+    });
+  });
+});
