@@ -78,7 +78,7 @@ export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpoi
     if (state.status === 'NONE') throw notFound('file endpoint');
     switch (command.kind) {
       case 'UPDATE': {
-        if (state.status === 'REMOVED') throw removed(state.content.name);
+        if (state.status === 'REMOVED') throw fileEndpointRemoved(state.content.name);
         refuseMove(state.content, command.content, command.holdsBackups);
         const changes = changedFields(state.content, command.content);
         return Object.keys(changes).length === 0
@@ -86,7 +86,7 @@ export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpoi
           : [{ type: 'FileEndpointUpdated', data: { changes, at: command.at } }];
       }
       case 'RECORD_CHECK':
-        if (state.status === 'REMOVED') throw removed(state.content.name);
+        if (state.status === 'REMOVED') throw fileEndpointRemoved(state.content.name);
         return [{ type: 'FileEndpointChecked', data: { check: command.check } }];
       case 'REMOVE':
         return state.status === 'REMOVED' ? [] : [{ type: 'FileEndpointRemoved', data: { at: command.at } }];
@@ -113,16 +113,13 @@ export function endpointLocation(settings: EndpointSettings): string {
   return settings.region === null ? settings.container : `${settings.container} at ${settings.region}`;
 }
 
-function refuseMove(before: FileEndpointContent, after: FileEndpointContent, holdsBackups: boolean): void {
-  if (before.settings.kind !== after.settings.kind) {
-    throw badInput([
-      {
-        path: 'input.settings',
-        problem: `The file endpoint is of kind ${before.settings.kind} and cannot become another.`,
-        hint: 'Create a new file endpoint of that kind.',
-      },
-    ]);
-  }
+/** Throws BAD_INPUT for another kind, and ENDPOINT_IN_USE where listed backups would be left behind. */
+export function refuseMove(
+  before: FileEndpointContent,
+  after: Pick<FileEndpointContent, 'settings'>,
+  holdsBackups: boolean,
+): void {
+  if (before.settings.kind !== after.settings.kind) throw anotherKind(before.settings.kind);
   if (holdsBackups && !isDeepStrictEqual(place(before.settings), place(after.settings))) {
     throw new StowageError('ENDPOINT_IN_USE', `File endpoint "${before.name}" holds listed backups and cannot move.`, {
       help: 'Create another file endpoint for the new place, or delete the backups first.',
@@ -130,11 +127,21 @@ function refuseMove(before: FileEndpointContent, after: FileEndpointContent, hol
   }
 }
 
+export function anotherKind(kind: EndpointSettings['kind']): StowageError {
+  return badInput([
+    {
+      path: 'input.settings',
+      problem: `The file endpoint is of kind ${kind} and cannot become another.`,
+      hint: 'Create a new file endpoint of that kind.',
+    },
+  ]);
+}
+
 /** The parts that say where the bytes are; changing them would lose the backups that lie there. */
 function place(settings: EndpointSettings): readonly unknown[] {
   return settings.kind === 'SWIFT' ? [settings.container, settings.region] : [settings.path];
 }
 
-function removed(name: string): StowageError {
+export function fileEndpointRemoved(name: string): StowageError {
   return new StowageError('CONFLICT', `File endpoint "${name}" was removed.`, { help: 'Create it again.' });
 }

@@ -44,7 +44,7 @@ export function serviceResolvers(with_: ServiceDependencies): readonly object[] 
   return [new ServiceResolver(with_), new ServiceFieldsResolver(with_)];
 }
 
-export function serviceNodes(with_: ServiceDependencies): NodeSource {
+export function serviceNodes(with_: Pick<ServiceDependencies, 'dataSource'>): NodeSource {
   const batch = (ids: readonly string[]) => findServices(with_.dataSource.manager, ids);
   return {
     async find(id, context) {

@@ -1,0 +1,246 @@
+import type { GraphQLResolveInfo } from 'graphql';
+import { join } from 'node:path';
+import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { notFound } from '../errors.js';
+import { findProject, findProjects } from '../projects/projectQueries.js';
+import { ProjectType } from '../projects/projectType.js';
+import { CheckType } from '../server/checkType.js';
+import { commandRequest } from '../server/commandRequest.js';
+import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
+import { InputProblems, uuid } from '../server/inputValidation.js';
+import type { NodeSource } from '../server/nodeApi.js';
+import { PageArguments, pageRequest, type Page } from '../server/page.js';
+import { eventMetadata, type RequestContext } from '../server/requestContext.js';
+import { authorize, canSee, Requires } from '../server/requires.js';
+import { selectPage, visibleProjects } from '../server/selectPage.js';
+import { endpointLocation } from './fileEndpoint.js';
+import {
+  checkFileEndpoint,
+  createFileEndpoint,
+  removeFileEndpoint,
+  updateFileEndpoint,
+  validateFileEndpoint,
+  type FileEndpointTools,
+} from './fileEndpointCommands.js';
+import { FileEndpointInput, FileEndpointPatch } from './fileEndpointInput.js';
+import { statedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
+import { findFileEndpoint, findFileEndpoints } from './fileEndpointQueries.js';
+import { endpointPatchProblems, endpointProblems } from './fileEndpointRules.js';
+import { CheckFileEndpointPayload, FileEndpointConnection, FileEndpointType } from './fileEndpointType.js';
+import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
+
+export type FileEndpointDependencies = FileEndpointTools & {
+  /** Which of these ids something refers to, so that they cannot be removed now. */
+  readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
+};
+
+export function fileEndpointResolvers(with_: FileEndpointDependencies): readonly object[] {
+  return [new FileEndpointResolver(with_), new FileEndpointFieldsResolver(with_)];
+}
+
+export function fileEndpointNodes(with_: Pick<FileEndpointDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => findFileEndpoints(with_.dataSource.manager, ids);
+  return {
+    async find(id, context) {
+      const row = await context.loaders.of(batch).load(id);
+      return row !== null && canSee(context, row.projectId) ? FileEndpointType.of(row) : null;
+    },
+  };
+}
+
+@Resolver()
+export class FileEndpointResolver {
+  constructor(private readonly with_: FileEndpointDependencies) {}
+
+  @Query(() => FileEndpointType, { nullable: true })
+  @Requires('VIEWER')
+  async fileEndpoint(
+    @Arg('id', () => ID) id: string,
+    @Ctx() context: RequestContext,
+  ): Promise<FileEndpointType | null> {
+    const row = await findFileEndpoint(this.with_.dataSource.manager, id);
+    return row !== null && canSee(context, row.projectId) ? FileEndpointType.of(row) : null;
+  }
+
+  @Query(() => FileEndpointConnection, { description: 'Newest first, without the removed ones.' })
+  @Requires('VIEWER')
+  async fileEndpoints(
+    @Arg('projectId', () => ID, { nullable: true }) projectId: string | null | undefined,
+    @Args(() => PageArguments) page: PageArguments,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<FileEndpointType>> {
+    new InputProblems().check('projectId', projectId, uuid).throwIfAny();
+    return selectPage(this.with_.dataSource.manager, pageRequest(page, 'createdAt'), {
+      table: FileEndpointTable,
+      where: [['row.removed_at IS NULL'], visibleProjects(context.viewer.projectIds(), projectId)],
+      by: {
+        expression: 'row.created_at',
+        type: 'timestamptz',
+        direction: 'DESC',
+        textOf: (row) => row.createdAt.toISOString(),
+      },
+      nodeOf: (row) => FileEndpointType.of(row),
+    });
+  }
+
+  @Mutation(() => CheckType, { description: 'Validate: tries every step, saves nothing, leaves nothing behind.' })
+  @Requires('OPERATOR')
+  async validateFileEndpoint(
+    @Arg('input', () => FileEndpointInput) input: FileEndpointInput,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<CheckType> {
+    await this.authorizedProject(context, info, input.projectId);
+    const stated = this.stated(input, await this.problemsOf(input));
+    return CheckType.of(await validateFileEndpoint(this.with_, stated));
+  }
+
+  @Mutation(() => FileEndpointType, {
+    description: 'Submit: validates again; a refusal is CHECK_FAILED with the check in details.',
+  })
+  @Requires('OPERATOR')
+  async createFileEndpoint(
+    @Arg('input', () => FileEndpointInput) input: FileEndpointInput,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<FileEndpointType> {
+    const projectId = await this.authorizedProject(context, info, input.projectId);
+    const problems = (await this.problemsOf(input)).check('commandId', commandId, uuid);
+    const stated = this.stated(input, problems);
+    const request = commandRequest(context, { operation: 'createFileEndpoint', projectId, input, commandId });
+    return this.answer(await createFileEndpoint(this.with_, request, projectId, stated));
+  }
+
+  @Mutation(() => CheckFileEndpointPayload, {
+    description: 'Tries a saved endpoint; with input as it would be after that change. Only the check is saved.',
+  })
+  @Requires('OPERATOR')
+  async checkFileEndpoint(
+    @Arg('id', () => ID) id: string,
+    @Arg('input', () => FileEndpointPatch, { nullable: true }) input: FileEndpointPatch | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<CheckFileEndpointPayload> {
+    const row = await this.authorizedEndpoint(context, info, id);
+    const patch = input ?? {};
+    (await this.problemsOfPatch(patch)).throwIfAny();
+    const check = await checkFileEndpoint(this.with_, eventMetadata(context), row, patch);
+    return { check: CheckType.of(check), fileEndpoint: await this.answer(row.id) };
+  }
+
+  @Mutation(() => FileEndpointType, {
+    description: 'A change of anything but the name is checked first, as at creation; a refusal is CHECK_FAILED.',
+  })
+  @Requires('OPERATOR')
+  async updateFileEndpoint(
+    @Arg('id', () => ID) id: string,
+    @Arg('input', () => FileEndpointPatch) patch: FileEndpointPatch,
+    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<FileEndpointType> {
+    const row = await this.authorizedEndpoint(context, info, id);
+    (await this.problemsOfPatch(patch)).check('commandId', commandId, uuid).throwIfAny();
+    const { projectId } = row;
+    const input = { id: row.id, input: patch, expectedVersion };
+    const request = commandRequest(context, { operation: 'updateFileEndpoint', projectId, input, commandId });
+    await updateFileEndpoint(this.with_, request, row, patch, expectedVersion ?? undefined);
+    return this.answer(row.id);
+  }
+
+  @Mutation(() => FileEndpointType, {
+    description: 'ENDPOINT_IN_USE while a plan uses it or it holds listed backups. What lies in the container stays.',
+  })
+  @Requires('ADMIN')
+  async removeFileEndpoint(
+    @Arg('id', () => ID) id: string,
+    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<FileEndpointType> {
+    const row = await this.authorizedEndpoint(context, info, id);
+    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
+    const { projectId } = row;
+    const input = { id: row.id, expectedVersion };
+    const request = commandRequest(context, { operation: 'removeFileEndpoint', projectId, input, commandId });
+    await removeFileEndpoint(this.with_, request, row, expectedVersion ?? undefined);
+    return this.answer(row.id);
+  }
+
+  private async authorizedProject(
+    context: RequestContext,
+    info: GraphQLResolveInfo,
+    projectId: string,
+  ): Promise<string> {
+    authorize({ context, info }, projectId, 'project');
+    const project = await findProject(this.with_.dataSource.manager, projectId);
+    if (project === null) throw notFound('project');
+    return project.id;
+  }
+
+  private async authorizedEndpoint(
+    context: RequestContext,
+    info: GraphQLResolveInfo,
+    id: string,
+  ): Promise<FileEndpointRow> {
+    const row = await findFileEndpoint(this.with_.dataSource.manager, id);
+    authorize({ context, info }, row?.projectId, 'file endpoint');
+    return row;
+  }
+
+  private problemsOf(input: FileEndpointInput): Promise<InputProblems> {
+    return endpointProblems(input, this.with_.storages);
+  }
+
+  private problemsOfPatch(patch: FileEndpointPatch): Promise<InputProblems> {
+    return endpointPatchProblems(patch, this.with_.storages);
+  }
+
+  private stated(input: FileEndpointInput, problems: InputProblems): StatedEndpoint {
+    problems.throwIfAny();
+    return statedEndpoint(input, this.with_.storages.filesystemRoot);
+  }
+
+  private async answer(id: string): Promise<FileEndpointType> {
+    return FileEndpointType.of(await this.with_.dataSource.manager.findOneByOrFail(FileEndpointTable, { id }));
+  }
+}
+
+@Resolver(() => FileEndpointType)
+export class FileEndpointFieldsResolver {
+  constructor(private readonly with_: FileEndpointDependencies) {}
+
+  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
+
+  private readonly inUse = async (ids: readonly string[]) => {
+    const used = await this.with_.entitiesInUse(ids);
+    return ids.map((id) => used.has(id));
+  };
+
+  @FieldResolver(() => ProjectType)
+  async project(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<ProjectType> {
+    const project = await context.loaders.of(this.projects).load(row.projectId);
+    if (project === null) throw notFound('project');
+    return ProjectType.of(project);
+  }
+
+  @FieldResolver(() => String, { description: 'What a person recognises: container at region, or folder.' })
+  location(@Root() { row: { settings } }: FileEndpointType): string {
+    const { filesystemRoot } = this.with_.storages;
+    const location = endpointLocation(settings);
+    return settings.kind === 'FILESYSTEM' && filesystemRoot !== null ? join(filesystemRoot, location) : location;
+  }
+
+  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
+  async viewerActions(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
+    if (row.removedAt !== null) return [];
+    const inUse = await context.loaders.of(this.inUse).load(row.id);
+    return allowedActions(
+      context.viewer.roleIn(row.projectId),
+      inUse ? ['UPDATE', 'CHECK'] : ['UPDATE', 'REMOVE', 'CHECK'],
+    );
+  }
+}

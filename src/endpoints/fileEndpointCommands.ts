@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { DataSource, EntityManager } from 'typeorm';
+import type { Check } from '../check.js';
+import { notFound, StowageError } from '../errors.js';
+import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
+import type { EventMetadata } from '../eventSourcing/event.js';
+import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
+import type { Vault } from '../postgres/contracts/vault.js';
+import type { Secret } from '../secret.js';
+import { checkTimeoutMs, throwUnlessOk } from '../server/checkType.js';
+import { checkStorage } from './checkFileEndpoint.js';
+import { fileEndpoint, fileEndpointRemoved, refuseMove, type FileEndpointContent } from './fileEndpoint.js';
+import type { FileEndpointPatch } from './fileEndpointInput.js';
+import { patchedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
+import { findFileEndpointNamed } from './fileEndpointQueries.js';
+import type { FileEndpointRow } from './fileEndpointView.js';
+import { claimPrefix } from './installationMarker.js';
+import { storageTarget, type StorageAccess, type StorageTarget } from './openStorage.js';
+
+/** What the commands about file endpoints work with. */
+export type FileEndpointTools = {
+  readonly dataSource: DataSource;
+  readonly store: EventStore;
+  readonly commands: CommandHandling;
+  readonly vault: Vault;
+  readonly storages: StorageAccess;
+  /** Written into every prefix that backups go to. */
+  readonly installationId: string;
+  /** Whether listed backups, or jobs that may become some, lie at an endpoint; known to the slice of jobs. */
+  readonly holdsBackups: (manager: EntityManager, fileEndpointId: string) => Promise<boolean>;
+  readonly now: () => Date;
+  /** Aborts what waits for the network when the server stops. */
+  readonly stopping: AbortSignal;
+};
+
+type Id = { id: string };
+const nameKind = 'file endpoint';
+
+/** Tries a place, step by step, within 20 s. Saves nothing and leaves nothing behind. */
+export function validateFileEndpoint(tools: FileEndpointTools, stated: StatedEndpoint): Promise<Check> {
+  const { settings, secret = null, prefix, createContainer } = stated;
+  return checkStorage(storageTarget(tools.storages, settings, secret, createContainer), prefix, tools);
+}
+
+/** Validates again (CHECK_FAILED), marks the prefix as ours (CONFLICT where it is not), then saves. Answers the id. */
+export async function createFileEndpoint(
+  tools: FileEndpointTools,
+  request: CommandRequest,
+  projectId: string,
+  stated: StatedEndpoint,
+): Promise<string> {
+  const { name, settings, prefix, secret = null, createContainer } = stated;
+  const { id } = await tools.commands.handle<Id>(request, async (commit) => {
+    if ((await findFileEndpointNamed(tools.dataSource.manager, projectId, name)) !== null) throw nameTaken(name);
+    const target = storageTarget(tools.storages, settings, secret, createContainer);
+    const check = await checkAndClaim(tools, target, stated);
+    return commit(async (tx) => {
+      const id = randomUUID();
+      await tx.reservations.claimName(nameKind, projectId, name, id);
+      await tx.reservations.register(id, nameKind, projectId);
+      const credential = secret === null ? null : await tools.vault.store(tx.manager, projectId, secret);
+      const content: FileEndpointContent = { name, settings, prefix, credential };
+      const at = tools.now().toISOString();
+      await tx.execute(fileEndpoint, { id, projectId }, { kind: 'CREATE', content, check, at });
+      return { id };
+    });
+  });
+  return id;
+}
+
+/** A change of anything but the name is tried first, as at creation. */
+export async function updateFileEndpoint(
+  tools: FileEndpointTools,
+  request: CommandRequest,
+  { id, projectId }: FileEndpointRow,
+  patch: FileEndpointPatch,
+  expectedVersion: number | undefined,
+): Promise<void> {
+  await tools.commands.handle<Id>(request, async (commit) => {
+    const before = await activeContent(tools, id);
+    const stated = patchedEndpoint(before, patch, tools.storages.filesystemRoot);
+    refuseMove(before, stated, await tools.holdsBackups(tools.dataSource.manager, id));
+    const check = leadsElsewhere(before, stated) ? await checkChange(tools, projectId, before, stated) : undefined;
+    return commit(async (tx) => {
+      const { state } = await tx.load(fileEndpoint, id);
+      if (state.status === 'NONE') throw notFound('file endpoint');
+      if (!isDeepStrictEqual(state.content, before)) throw changedMeanwhile(before.name);
+      const { name, settings, prefix, secret } = stated;
+      const content = {
+        name,
+        settings,
+        prefix,
+        credential: await keptCredential(tools, tx, projectId, before, secret),
+      };
+      const holdsBackups = await tools.holdsBackups(tx.manager, id);
+      const at = tools.now().toISOString();
+      const stream = { id, projectId };
+      await tx.execute(fileEndpoint, stream, { kind: 'UPDATE', content, holdsBackups, at }, expectedVersion);
+      if (check !== undefined) await tx.execute(fileEndpoint, stream, { kind: 'RECORD_CHECK', check });
+      if (name !== before.name) {
+        await tx.reservations.releaseNames(nameKind, id);
+        await tx.reservations.claimName(nameKind, projectId, name, id);
+      }
+      return { id };
+    });
+  });
+}
+
+/** ENDPOINT_IN_USE while a plan, a job or a listed backup needs it. Its secret leaves the vault; the container stays. */
+export async function removeFileEndpoint(
+  tools: FileEndpointTools,
+  request: CommandRequest,
+  { id, projectId, name }: FileEndpointRow,
+  expectedVersion: number | undefined,
+): Promise<void> {
+  await tools.commands.handle<Id>(request, (commit) =>
+    commit(async (tx) => {
+      const { state } = await tx.load(fileEndpoint, id);
+      const at = tools.now().toISOString();
+      await tx.execute(fileEndpoint, { id, projectId }, { kind: 'REMOVE', at }, expectedVersion);
+      if (state.status !== 'ACTIVE') return { id };
+      await tx.reservations.unregister(id, () => inUse(name));
+      await tx.reservations.releaseNames(nameKind, id);
+      const { credential } = state.content;
+      if (credential !== null) await tools.vault.erase(tx.manager, credential.credentialId);
+      return { id };
+    }),
+  );
+}
+
+/** Tries a stored endpoint, as it is or as it would be after a change; only the check is saved. */
+export async function checkFileEndpoint(
+  tools: FileEndpointTools,
+  metadata: EventMetadata,
+  { id, projectId }: FileEndpointRow,
+  patch: FileEndpointPatch,
+): Promise<Check> {
+  const before = await activeContent(tools, id);
+  const stated = patchedEndpoint(before, patch, tools.storages.filesystemRoot);
+  const secret = await effectiveSecret(tools, projectId, before, stated);
+  const check = await validateFileEndpoint(tools, { ...stated, secret });
+  await tools.store.transact(metadata, (tx) =>
+    tx.execute(fileEndpoint, { id, projectId }, { kind: 'RECORD_CHECK', check }),
+  );
+  return check;
+}
+
+async function checkChange(
+  tools: FileEndpointTools,
+  projectId: string,
+  before: FileEndpointContent,
+  stated: StatedEndpoint,
+): Promise<Check> {
+  const secret = await effectiveSecret(tools, projectId, before, stated);
+  return checkAndClaim(tools, storageTarget(tools.storages, stated.settings, secret), stated);
+}
+
+async function checkAndClaim(tools: FileEndpointTools, target: StorageTarget, stated: StatedEndpoint): Promise<Check> {
+  const check = await checkStorage(target, stated.prefix, tools);
+  throwUnlessOk(check, `File endpoint "${stated.name}"`);
+  const storage = target.open();
+  try {
+    const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(checkTimeoutMs)]);
+    await claimPrefix(storage, stated.prefix, tools.installationId, signal);
+  } finally {
+    await storage.close();
+  }
+  return check;
+}
+
+async function activeContent(tools: FileEndpointTools, id: string): Promise<FileEndpointContent> {
+  const { state } = await tools.store.load(fileEndpoint, id);
+  if (state.status === 'NONE') throw notFound('file endpoint');
+  if (state.status === 'REMOVED') throw fileEndpointRemoved(state.content.name);
+  return state.content;
+}
+
+async function effectiveSecret(
+  tools: FileEndpointTools,
+  projectId: string,
+  { credential }: FileEndpointContent,
+  { secret }: StatedEndpoint,
+): Promise<Secret | null> {
+  if (secret !== undefined) return secret;
+  return credential === null ? null : tools.vault.reveal(projectId, credential);
+}
+
+async function keptCredential(
+  tools: FileEndpointTools,
+  tx: Transaction,
+  projectId: string,
+  { credential }: FileEndpointContent,
+  secret: Secret | null | undefined,
+): Promise<FileEndpointContent['credential']> {
+  if (secret === undefined || secret === null) return credential;
+  return tools.vault.store(tx.manager, projectId, secret, credential?.credentialId);
+}
+
+function leadsElsewhere(before: FileEndpointContent, { settings, prefix, secret }: StatedEndpoint): boolean {
+  if (secret !== undefined && secret !== null) return true;
+  return prefix !== before.prefix || !isDeepStrictEqual(settings, before.settings);
+}
+
+function nameTaken(name: string): StowageError {
+  return new StowageError('CONFLICT', `The name '${name}' is taken by another file endpoint.`, {
+    details: { kind: nameKind, name },
+    help: 'Choose another name.',
+  });
+}
+
+function changedMeanwhile(name: string): StowageError {
+  return new StowageError('CONFLICT', `File endpoint "${name}" was changed while this change was tried.`);
+}
+
+function inUse(name: string): StowageError {
+  return new StowageError(
+    'ENDPOINT_IN_USE',
+    `File endpoint "${name}" is used by a plan or a job, or holds listed backups.`,
+  );
+}

@@ -1,0 +1,70 @@
+import { StowageError } from '../errors.js';
+import type { Storage } from '../storage/storage.js';
+
+/**
+ * `<prefix>/.stowage.json` says which installation owns a prefix: two that wrote to one would each take the other's
+ * backups for something unknown. It is never overwritten.
+ */
+export type PrefixOwner = 'NOBODY' | 'US' | 'OTHERS';
+
+/** The storage's errors pass, but for a container or folder that does not exist yet: it is nobody's. */
+export async function prefixOwner(
+  storage: Storage,
+  prefix: string,
+  installationId: string,
+  signal: AbortSignal,
+): Promise<PrefixOwner> {
+  try {
+    const found = await storage.head(markerName(prefix), { signal });
+    if (found === undefined) return 'NOBODY';
+    if (found.sizeBytes > largestMarkerBytes) return 'OTHERS';
+    const pieces: Uint8Array[] = [];
+    for await (const piece of storage.get(markerName(prefix), { signal, etag: found.etag })) pieces.push(piece);
+    return readInstallation(Buffer.concat(pieces)) === installationId ? 'US' : 'OTHERS';
+  } catch (error) {
+    if (error instanceof StowageError && error.code === 'ENDPOINT_NOT_FOUND') return 'NOBODY';
+    throw error;
+  }
+}
+
+/** Makes the prefix ours. Throws CONFLICT where it is another installation's, else the storage's errors. */
+export async function claimPrefix(
+  storage: Storage,
+  prefix: string,
+  installationId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const marker = Buffer.from(`${JSON.stringify({ format: 1, installation: installationId })}\n`);
+  try {
+    await storage.putBytes(markerName(prefix), marker, { signal });
+  } catch (error) {
+    if (!(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
+    if ((await prefixOwner(storage, prefix, installationId, signal)) === 'OTHERS') throw ownedByOthers(prefix);
+  }
+}
+
+export function ownedByOthers(prefix: string): StowageError {
+  const where = prefix === '' ? 'The place' : `The prefix "${prefix}"`;
+  return new StowageError(
+    'CONFLICT',
+    `${where} belongs to another Stowage installation: ${markerName(prefix)} says so.`,
+    {
+      help: 'Choose another prefix. If that installation is gone for good, delete the file and try again.',
+    },
+  );
+}
+
+const largestMarkerBytes = 64 * 1024;
+
+function markerName(prefix: string): string {
+  return `${prefix}.stowage.json`;
+}
+
+function readInstallation(bytes: Buffer): unknown {
+  try {
+    const marker: unknown = JSON.parse(bytes.toString('utf8'));
+    return typeof marker === 'object' && marker !== null && 'installation' in marker ? marker.installation : undefined;
+  } catch {
+    return undefined;
+  }
+}
