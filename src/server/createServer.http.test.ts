@@ -235,6 +235,29 @@ describe('beside GraphQL', () => {
   });
 });
 
+test.each(['/v2/dashboard/%', '/playground/assets/%2e%2e/%2e%2e/package.json', '/playground/assets/nothing.js'])(
+  'GET %s is answered without a stack',
+  async (path) => {
+    const response = await fetch(`${api.server.url}${path}`);
+    expect([400, 403, 404]).toContain(response.status);
+    expect(await response.text()).not.toMatch(/\n\s+at |node_modules|"dependencies"/);
+  },
+);
+
+test('a list of a hundred thousand wrong items is refused quickly, with the first problems', async () => {
+  const own = await startTinyApi();
+  const began = performance.now();
+  const response = await fetch(`${own.server.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ query: 'query ($n: [ID!]!) { many(ids: $n) }', variables: { n: Array(100_000).fill({}) } }),
+  });
+  const { errors } = (await response.json()) as { errors: Refusal[] };
+  expect(errors[0]?.extensions.details.fields).toHaveLength(50);
+  expect(performance.now() - began).toBeLessThan(2_000);
+  await own.server.close();
+});
+
 test('closing answers what is being asked, refuses the rest, and twice is once', async () => {
   const own = await startTinyApi();
   const pending = new Promise<number | undefined>((resolve, reject) => {

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -91,6 +92,17 @@ describe('signing in over WebSocket', () => {
     expect((await early.closed).code).toBe(4401);
     const silent = await rawSocket();
     expect((await silent.closed).code).toBe(4408);
+  });
+
+  test('an upgrade to a path that is no path does not end the server', async () => {
+    const { hostname, port } = new URL(api.server.url);
+    for (const path of ['//', '/graphql%', 'http://[']) {
+      const stream = connect(Number(port), hostname);
+      stream.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+      stream.resume();
+      await new Promise((resolve) => stream.once('close', resolve));
+    }
+    await withClient(async (client) => expect(await results(client, '{ hello }')).toHaveLength(1));
   });
 
   test('a socket at another path is not upgraded', async () => {

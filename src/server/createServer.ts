@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
-import express, { type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
-import type { ErrorLog } from './apiError.js';
+import { apiError, type ErrorLog } from './apiError.js';
 import type { Authenticate } from './authenticate.js';
 import { dashboardPage } from './dashboardPage.js';
 import { alive, ready, type ReadinessChecks } from './health.js';
@@ -94,6 +95,8 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
       .send('There is nothing here. The API is at /graphql, the playground at /playground.\n');
   });
 
+  app.use(unanswerable(options.log));
+
   const server = createHttpServer((request, response) => {
     // A connection that is kept alive would keep `close` waiting after its last answer.
     response.once('close', () => {
@@ -149,6 +152,23 @@ function counted({ httpRequests, httpSeconds }: ServerMetrics): RequestHandler {
       httpRequests.inc({ method: request.method, route, status: response.statusCode });
     });
     next();
+  };
+}
+
+/** What fails outside of GraphQL: a path that is no path, a file that cannot be read. No stack reaches the client. */
+function unanswerable(log: ErrorLog): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const status =
+      error instanceof Error && 'status' in error && Number(error.status) < 500 ? Number(error.status) : 500;
+    if (status === 500) apiError(error, randomUUID(), log);
+    response
+      .status(status)
+      .type('text')
+      .send(status === 500 ? 'Internal server error\n' : 'The request is not valid.\n');
   };
 }
 

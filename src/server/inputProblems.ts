@@ -22,7 +22,11 @@ import { SecretScalar, secretLiteralProblem } from './scalars/secret.js';
 /** Enough for a person; a list of a thousand wrong items is not answered with a thousand lines. */
 const mostProblems = 50;
 
-type Report = (path: string, problem: string, hint: string) => void;
+type Report = {
+  (path: string, problem: string, hint: string): void;
+  /** Nothing more is looked at: a megabyte of wrong items must not keep the server busy. */
+  isFull(): boolean;
+};
 
 /**
  * Everything that is wrong with the variables of an operation, in words of our own: what graphql-js says of a variable
@@ -54,10 +58,11 @@ export function literalProblems(node: ValueNode, type: GraphQLInputType, path: s
 
 function collector() {
   const problems: FieldProblem[] = [];
-  const report: Report = (path, problem, hint) => {
-    if (problems.length < mostProblems) problems.push({ path, problem, hint });
+  const isFull = () => problems.length >= mostProblems;
+  const add = (path: string, problem: string, hint: string) => {
+    if (!isFull()) problems.push({ path, problem, hint });
   };
-  return { problems, report };
+  return { problems, report: Object.assign(add, { isFull }) };
 }
 
 function checkValue(value: unknown, type: GraphQLInputType, path: string, report: Report): void {
@@ -79,7 +84,10 @@ function checkValue(value: unknown, type: GraphQLInputType, path: string, report
       checkValue(value, type.ofType, path, report);
       return;
     }
-    for (const [index, item] of value.entries()) checkValue(item, type.ofType, `${path}.${index}`, report);
+    for (const [index, item] of value.entries()) {
+      if (report.isFull()) return;
+      checkValue(item, type.ofType, `${path}.${index}`, report);
+    }
     return;
   }
   if (!isInputObjectType(type)) {
@@ -112,7 +120,10 @@ function checkLiteral(node: ValueNode, type: GraphQLInputType, path: string, rep
       checkLiteral(node, type.ofType, path, report);
       return;
     }
-    for (const [index, item] of node.values.entries()) checkLiteral(item, type.ofType, `${path}.${index}`, report);
+    for (const [index, item] of node.values.entries()) {
+      if (report.isFull()) return;
+      checkLiteral(item, type.ofType, `${path}.${index}`, report);
+    }
     return;
   }
   if (type === SecretScalar) {
@@ -144,6 +155,7 @@ function checkFields(
 ): void {
   const fields = type.getFields();
   for (const name of given.keys()) {
+    if (report.isFull()) return;
     if (Object.hasOwn(fields, name)) continue;
     // The name is the client's; one that is no name at all could be anything, a secret too.
     const named = /^[A-Za-z_]\w{0,63}$/.test(name) ? `${path}.${name}` : path;

@@ -1,5 +1,5 @@
 import { ArgsType, Field, Int } from 'type-graphql';
-import { badInput } from '../errors.js';
+import { badInput, type FieldProblem } from '../errors.js';
 
 export const defaultPageSize = 50;
 export const largestPageSize = 200;
@@ -38,38 +38,52 @@ export type PageRequest = { readonly size: number; readonly order: string; reado
  */
 export function pageRequest(page: PageArguments, order: string): PageRequest {
   const after = page.after === undefined || page.after === null ? undefined : decodeCursor(page.after, order);
-  const problems = [];
+  const problems: FieldProblem[] = [];
   if (!Number.isInteger(page.first) || page.first < 1 || page.first > largestPageSize) {
     const hint = `Write a number from 1 to ${largestPageSize}.`;
     problems.push({ path: 'first', problem: `is not from 1 to ${largestPageSize}`, hint });
   }
   if (after === 'NOT_A_CURSOR') {
-    const hint = 'Send endCursor or a cursor of an edge of the same list in the same order.';
-    problems.push({ path: 'after', problem: 'is not a cursor of this list', hint });
+    problems.push(notACursor);
   }
   if (problems.length > 0 || after === 'NOT_A_CURSOR') throw badInput(problems);
   return { size: page.first, order, after };
 }
 
+/** SQL types of sort keys, and what a key of that type looks like: one that a client made up never reaches the database. */
+const keyPatterns = {
+  timestamptz: /^(?:-?infinity|\d{4,6}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d(?::?\d\d){0,2}))$/,
+  bigint: /^-?\d{1,18}$/,
+  integer: /^-?\d{1,9}$/,
+  text: /^[^\0]*$/,
+  uuid: /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i,
+} as const;
+export type KeyType = keyof typeof keyPatterns;
+
 export type KeysetOptions = {
   /** The SQL expression that the list is sorted by; never null (wrap it in coalesce), never from the client. */
   readonly column: string;
-  /** Its SQL type, for example `timestamptz`. */
-  readonly type: string;
+  readonly type: KeyType;
   readonly direction: 'ASC' | 'DESC';
   /** The column that tells apart rows of the same key; default `id`. */
   readonly idColumn?: string;
-  readonly idType?: string;
+  readonly idType?: KeyType;
   /** How many parameters the statement has before these. */
   readonly parametersBefore: number;
 };
 
-/** The pieces of a statement that reads one row more than the page, so that `pageOf` knows whether there is a next one. */
+/**
+ * The pieces of a statement that reads one row more than the page, so that `pageOf` knows whether there is a next one.
+ * Throws BAD_INPUT for a cursor whose key or id is not of its type.
+ */
 export function keyset(request: PageRequest, options: KeysetOptions) {
   const { column, type, direction, parametersBefore, idColumn = 'id', idType = 'uuid' } = options;
   const next = (offset: number) => `$${parametersBefore + offset}`;
   const comparison = direction === 'ASC' ? '>' : '<';
   const { after } = request;
+  if (after !== undefined && !(keyPatterns[type].test(after.key) && keyPatterns[idType].test(after.id))) {
+    throw badInput([notACursor]);
+  }
   return {
     where:
       after === undefined
@@ -108,6 +122,12 @@ export function pageOf<Row, NodeType>(
     countAll: list.countAll,
   };
 }
+
+const notACursor: FieldProblem = {
+  path: 'after',
+  problem: 'is not a cursor of this list',
+  hint: 'Send endCursor or the cursor of an edge of the same list in the same order.',
+};
 
 function encodeCursor(place: Place, order: string): string {
   return Buffer.from(JSON.stringify([order, place.key, place.id])).toString('base64url');

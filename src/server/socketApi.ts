@@ -67,7 +67,10 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
   const protocol = protocolServer(options);
 
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    if (new URL(request.url ?? '/', 'http://localhost').pathname !== options.path) {
+    // A client that is gone before its answer: there is nobody to tell.
+    stream.on('error', () => stream.destroy());
+    const [path] = (request.url ?? '').split('?');
+    if (path !== options.path) {
       stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
