@@ -29,11 +29,12 @@ const missed = (to: string): BackupPlanCommand => ({
 });
 
 describe('a backup plan', () => {
-  test('makes its armed ticks stale when frequency, zone or pause change, and for nothing else', () => {
+  test('makes its armed ticks stale when frequency, zone, destinations or pause change, and for nothing else', () => {
     const version = (command: BackupPlanCommand) => plan.then(command).state;
     expect(version(update({ name: 'renamed', maxAttempts: 5 }))).toMatchObject({ scheduleVersion: 1 });
     expect(version(update({ normalized: '0 0 6 * * *' }))).toMatchObject({ scheduleVersion: 2, scheduledSince: later });
     expect(version(update({ timeZone: 'Europe/Berlin' }))).toMatchObject({ scheduleVersion: 2 });
+    expect(version(update({ fileEndpointIds: ['e1'] }))).toMatchObject({ scheduleVersion: 2, scheduledSince: later });
     expect(version({ kind: 'PAUSE', at: later })).toMatchObject({ scheduleVersion: 2, status: 'PAUSED' });
     expect(version({ kind: 'REMOVE', at: later })).toMatchObject({ scheduleVersion: 2, status: 'REMOVED' });
   });

@@ -106,7 +106,9 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
     switch (command.kind) {
       case 'UPDATE': {
         const changes = changedFields(state.content, command.content);
-        const reschedules = changes.normalized !== undefined || changes.timeZone !== undefined;
+        // A destination that is added has no ticks before the change.
+        const reschedules =
+          changes.normalized !== undefined || changes.timeZone !== undefined || changes.fileEndpointIds !== undefined;
         const updated: BackupPlanEvent[] =
           Object.keys(changes).length === 0
             ? []
