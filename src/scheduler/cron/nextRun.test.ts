@@ -74,6 +74,18 @@ describe('odd zones', () => {
     ]);
   });
 
+  test('São Paulo repeated the last hour of a day, after which no other run is near', () => {
+    const [first, second] = ['2018-02-18T01:30:00Z', '2018-02-18T02:30:00Z'];
+    const typed = '0 30 */23 17 2 *';
+    expect(between(typed, 'America/Sao_Paulo', '2018-02-17T12:00:00Z', '2018-02-19T00:00:00Z')).toEqual([
+      first,
+      second,
+    ]);
+    const frequency = parseFrequency(typed);
+    expect(nextRun(frequency, 'America/Sao_Paulo', new Date(first))).toEqual(new Date(second));
+    expect(previousRun(frequency, 'America/Sao_Paulo', new Date(second))).toEqual(new Date(first));
+  });
+
   test('Kathmandu is 5 hours and 45 minutes ahead', () => {
     expect(between('* * 5 * * *', 'Asia/Kathmandu', '2026-06-01T00:00:00Z', '2026-06-02T00:00:00Z')).toEqual([
       '2026-06-01T23:15:00Z',
