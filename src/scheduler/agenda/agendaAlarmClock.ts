@@ -15,7 +15,7 @@ export type AgendaOptions = {
   readonly processEveryMs?: number;
   /**
    * How long an alarm stays locked when its process was killed: it comes again after that, here or in another replica.
-   * While a handler runs the lock is renewed.
+   * While a handler runs the lock is renewed. Longer than the clocks of two replicas ever differ.
    */
   readonly lockLifetimeMs?: number;
   /** How often a failing handler is called for one alarm. After that the alarm is removed, and the reconciler's. */
@@ -96,7 +96,15 @@ export class AgendaAlarmClock implements AlarmClock {
   }
 
   async list(): Promise<readonly Alarm[]> {
-    return (await this.#ask(() => this.#store.list())).map(toAlarm);
+    const stored = await this.#ask(() => this.#store.list());
+    return stored.flatMap((data) => {
+      try {
+        return [toAlarm(data)];
+      } catch (error) {
+        this.#options.onError(error);
+        return [];
+      }
+    });
   }
 
   async ping(): Promise<void> {

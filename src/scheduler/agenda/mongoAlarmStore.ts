@@ -32,7 +32,8 @@ const untouched = {
 type MongoAlarm = {
   readonly name: string;
   readonly nextRunAt: Date | null;
-  readonly lockedAt: Date | null;
+  /** Agenda unlocks by setting it to null, or by removing it. */
+  readonly lockedAt?: Date | null;
   readonly data: AlarmData;
 };
 
@@ -68,7 +69,7 @@ export class MongoAlarmStore implements AlarmStore {
       id: _id.toHexString(),
       key: data.key,
       at: data.at,
-      dead: nextRunAt === null && lockedAt === null,
+      dead: nextRunAt === null && (lockedAt ?? null) === null,
     }));
   }
 

@@ -7,7 +7,7 @@ import { PostgresAlarmStore } from './postgresAlarmStore.js';
 import { checkedSchema } from './postgresAlarmTable.js';
 
 export type PostgresAlarmClockOptions = AgendaOptions & {
-  /** `postgresql://…`. The role needs CREATE on the database, unless createAlarmSchema was called for it before. */
+  /** `postgresql://…`, to the server itself or a pooler in session mode. The role needs CREATE on the database, unless createAlarmSchema was called for it before. */
   readonly connectionString: Secret;
   /** Where the table lies. Default `alarms`. */
   readonly schema?: string;
