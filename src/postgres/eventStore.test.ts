@@ -178,4 +178,19 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
       message: expect.stringContaining('This replica is older'),
     });
   });
+
+  test('while PostgreSQL does not answer, or cuts the connection, everything is UNAVAILABLE', async () => {
+    const cut = store.transact(tester, ({ manager }) => manager.query('SELECT pg_terminate_backend(pg_backend_pid())'));
+    await expect(cut).rejects.toMatchObject({ code: 'UNAVAILABLE', retriable: true });
+    const { appUrl } = await postgres.createDatabase();
+    const gone = await postgres.connect(appUrl);
+    const admin = await postgres.connect(postgres.adminUrl);
+    const orphaned = createEventStore({ dataSource: gone, projections: [], deciders: [counter] });
+    const name = new URL(appUrl).pathname.slice(1);
+    await admin.query(`ALTER DATABASE ${name} CONNECTION LIMIT 0`);
+    await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+    await expect(orphaned.head()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(orphaned.read({})).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(orphaned.load(counter, 'any')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
 });

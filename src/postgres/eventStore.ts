@@ -7,7 +7,7 @@ import type { Projection } from '../eventSourcing/projection.js';
 import { advisoryLocks } from './advisoryLocks.js';
 import { appendedEvent, recordedEvent, type Deciders, type EventRow } from './eventRows.js';
 import { schemaStamp } from './migrate.js';
-import { passesWhenRepeated, sqlRefusal } from './sqlErrors.js';
+import { outageOr, passesWhenRepeated, sqlRefusal } from './sqlErrors.js';
 import { loadStream, StagingTransaction, staleVersion } from './stagingTransaction.js';
 
 export type EventStoreOptions = {
@@ -53,7 +53,7 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
       const refusal = sqlRefusal(error);
       if (refusal?.sqlState === 'SW001') throw outdated(error);
       if (tx !== undefined && refusal !== undefined && passesWhenRepeated(refusal)) return { tooLate: tx, error };
-      throw error;
+      throw outageOr(error);
     }
   }
 
@@ -70,22 +70,28 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
     },
 
     load(decider, streamId) {
-      return loadStream(dataSource.manager, decider, streamId);
+      return answered(loadStream(dataSource.manager, decider, streamId));
     },
 
     async read(options) {
       const { sql, parameters } = selection(options);
-      const rows = await dataSource.query<EventRow[]>(sql, parameters);
+      const rows = await answered(dataSource.query<EventRow[]>(sql, parameters));
       return rows.map((row) => recordedEvent(row, decidersByType));
     },
 
     async head() {
-      const [{ head }] = await dataSource.query<[{ head: string }]>(
-        'SELECT coalesce(max(position), 0) AS head FROM events',
+      const [{ head }] = await answered(
+        dataSource.query<[{ head: string }]>('SELECT coalesce(max(position), 0) AS head FROM events'),
       );
       return BigInt(head);
     },
   };
+}
+
+async function answered<T>(query: Promise<T>): Promise<T> {
+  return query.catch((error: unknown) => {
+    throw outageOr(error);
+  });
 }
 
 function selection({ after = 0n, limit = 500, projectIds, streamTypes, streamId }: ReadOptions) {

@@ -39,7 +39,7 @@ export async function grantToAppRole(manager: EntityManager, appRole: string): P
     GRANT USAGE ON SEQUENCE job_queue_turns TO ${app};
     REVOKE INSERT, UPDATE, DELETE ON events, schema_migrations, installation FROM ${app};
     GRANT EXECUTE ON FUNCTION append_events(bigint, json) TO ${app};
-    GRANT USAGE, CREATE ON SCHEMA agenda TO ${app};
+    GRANT USAGE, CREATE ON SCHEMA alarms TO ${app};
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${app};
     ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO ${app};
   `);

@@ -1,4 +1,5 @@
 import { QueryFailedError } from 'typeorm';
+import { StowageError } from '../errors.js';
 
 /** What PostgreSQL says about a refused statement: SQLSTATE and, where a constraint refused it, its name. */
 export type SqlRefusal = { readonly sqlState: string; readonly constraint: string | undefined };
@@ -16,4 +17,16 @@ export const foreignKeyViolation = '23503';
 /** The same transaction may pass when it runs again: somebody else was faster, or a deadlock was broken. */
 export function passesWhenRepeated({ sqlState }: SqlRefusal): boolean {
   return sqlState === uniqueViolation || sqlState === '40001' || sqlState === '40P01';
+}
+
+/**
+ * UNAVAILABLE when PostgreSQL could not be reached, went away or is starting; any other error as it is. SQLSTATE classes:
+ * 08 connection, 53 resources, 57P shutdown (PostgreSQL manual, appendix A).
+ */
+export function outageOr(error: unknown): unknown {
+  const code = sqlRefusal(error)?.sqlState ?? '';
+  const lost =
+    error instanceof Error && /Connection terminated|timeout exceeded when trying to connect/.test(error.message);
+  if (!lost && !/^(08...|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN)$/.test(code)) return error;
+  return new StowageError('UNAVAILABLE', 'PostgreSQL does not answer right now.', { cause: error });
 }
