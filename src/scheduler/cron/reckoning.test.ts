@@ -203,7 +203,7 @@ describe('runs are those that a walk through the clock finds', () => {
     const steps = walk(timeZone, around, 36, 60);
     fc.assert(
       fc.property(anyPattern(fc.constant(onlyZero)), (pattern) => expectSameRuns(pattern, timeZone, steps, 60)),
-      { numRuns: 50 },
+      { numRuns: 25 },
     );
   });
 });
