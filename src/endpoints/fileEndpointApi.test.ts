@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { keystoneMissing, startKeystone, type KeystoneServer } from '../../test/fixtures/keystone.js';
 import { postgresMissing } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { memberOf, startSliceApi, type SliceApi } from '../../test/fixtures/sliceApi.js';
@@ -14,6 +15,7 @@ import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
 import { swiftKind } from '../storage/swift/swiftKind.js';
 import { fileEndpointNodes, fileEndpointResolvers, type FileEndpointDependencies } from './fileEndpointApi.js';
 import { findFileEndpoint } from './fileEndpointQueries.js';
+import { openFileEndpoint } from './openFileEndpoint.js';
 import { openStorage, type StorageAccess } from './openStorage.js';
 
 const fields = `id name kind location prefix version viewerActions removedAt lastCheck { ok } project { id } encryption { method }
@@ -238,6 +240,20 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await api.call(update, { id, input: { name: 'x' } })).code).toBe('CONFLICT');
     });
 
+    test('a worker opens it by its id, where the machine offers the root', async () => {
+      const { id } = await created(folder('opened', { prefix: 'p' }));
+      const tools = { dataSource: api.dataSource, vault: api.vault, storages };
+      const { storage, prefix, downloadCommand } = await openFileEndpoint(tools, id);
+      const signal = AbortSignal.timeout(10_000);
+      await storage.putBytes(`${prefix}x`, Buffer.from('x'), { signal });
+      await storage.close();
+      expect(await readFile(join(root, 'opened/p/x'), 'utf8')).toBe('x');
+      expect(downloadCommand('p/x')).toBe(`cat ${root}/opened/p/x`);
+      const elsewhere = { ...tools, storages: { ...storages, filesystemRoot: null } };
+      await expect(openFileEndpoint(elsewhere, id)).rejects.toMatchObject({ code: 'ENDPOINT_FORBIDDEN' });
+      await expect(openFileEndpoint(tools, randomUUID())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+
     test('others see neither endpoint nor project', async () => {
       const { id } = await created(folder('mine'));
       const stranger = memberOf(randomUUID(), 'ADMIN');
@@ -250,6 +266,45 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await api.call(create, { input: folder('x') }, stranger)).code).toBe('NOT_FOUND');
       expect((await api.call(remove, { id }, memberOf(projectId, 'OPERATOR'))).code).toBe('FORBIDDEN');
     });
+  });
+
+  describeWith({ keystone: keystoneMissing, swift: swiftMissing }, 'service users of a Keystone', () => {
+    let keystone: KeystoneServer;
+
+    beforeAll(async () => {
+      keystone = await startKeystone();
+    }, 60_000);
+    afterAll(() => keystone.stop());
+
+    const swiftInput = (serviceUser: object = {}) => ({
+      swift: {
+        authUrl: keystone.authUrl,
+        container: 'backups',
+        region: 'RegionOne',
+        createContainer: true,
+        credentials: { serviceUser: { username: 'demo', password: 'demopass', project: 'demo', ...serviceUser } },
+      },
+    });
+
+    test('submit goes through the catalogue of the region', async () => {
+      const { data, message } = await api.call(create, { input: input(swiftInput()) });
+      expect(message).toBeUndefined();
+      expect(data.createFileEndpoint).toMatchObject({
+        location: 'backups at RegionOne',
+        settings: {
+          region: 'RegionOne',
+          credentials: { __typename: 'SwiftServiceUser', username: 'demo', project: 'demo' },
+        },
+      });
+    });
+
+    test.each([{ password: 'wrong' }, { project: 'nowhere' }])(
+      'a login that is wrong (%j) fails AUTHENTICATE',
+      async (user) => {
+        const { data } = await api.call(validate, { input: input(swiftInput(user)) });
+        expect(failedStep(data.validateFileEndpoint)).toMatchObject({ name: 'AUTHENTICATE', code: 'ENDPOINT_AUTH' });
+      },
+    );
   });
 
   describeWith({ swift: swiftMissing }, 'Swift containers', () => {

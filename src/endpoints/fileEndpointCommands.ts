@@ -9,6 +9,7 @@ import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
 import { checkTimeoutMs, throwUnlessOk } from '../server/checkType.js';
+import { unlessStopping } from '../server/stopping.js';
 import { checkStorage } from './checkFileEndpoint.js';
 import { fileEndpoint, fileEndpointRemoved, refuseMove, type FileEndpointContent } from './fileEndpoint.js';
 import type { FileEndpointPatch } from './fileEndpointInput.js';
@@ -40,7 +41,8 @@ const nameKind = 'file endpoint';
 /** Tries a place, step by step, within 20 s. Saves nothing and leaves nothing behind. */
 export function validateFileEndpoint(tools: FileEndpointTools, stated: StatedEndpoint): Promise<Check> {
   const { settings, secret = null, prefix, createContainer } = stated;
-  return checkStorage(storageTarget(tools.storages, settings, secret, createContainer), prefix, tools);
+  const target = storageTarget(tools.storages, settings, secret, createContainer);
+  return unlessStopping(tools.stopping, () => checkStorage(target, prefix, tools));
 }
 
 /** Validates again (CHECK_FAILED), marks the prefix as ours (CONFLICT where it is not), then saves. Answers the id. */
@@ -54,7 +56,7 @@ export async function createFileEndpoint(
   const { id } = await tools.commands.handle<Id>(request, async (commit) => {
     if ((await findFileEndpointNamed(tools.dataSource.manager, projectId, name)) !== null) throw nameTaken(name);
     const target = storageTarget(tools.storages, settings, secret, createContainer);
-    const check = await checkAndClaim(tools, target, stated);
+    const check = await unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated));
     return commit(async (tx) => {
       const id = randomUUID();
       await tx.reservations.claimName(nameKind, projectId, name, id);
@@ -153,7 +155,8 @@ async function checkChange(
   stated: StatedEndpoint,
 ): Promise<Check> {
   const secret = await effectiveSecret(tools, projectId, before, stated);
-  return checkAndClaim(tools, storageTarget(tools.storages, stated.settings, secret), stated);
+  const target = storageTarget(tools.storages, stated.settings, secret);
+  return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated));
 }
 
 async function checkAndClaim(tools: FileEndpointTools, target: StorageTarget, stated: StatedEndpoint): Promise<Check> {

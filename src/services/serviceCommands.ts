@@ -10,6 +10,7 @@ import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
 import { checkTimeoutMs } from '../server/checkType.js';
+import { unlessStopping } from '../server/stopping.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
 import { service, serviceRemoved, type ServiceIdentity, type ServiceSettings } from './service.js';
 import { connectionTo } from './serviceConnection.js';
@@ -138,7 +139,8 @@ export async function validateService(
 ): Promise<Check> {
   const connection = connectionTo(settings, password);
   const limits = { signal: tools.stopping, timeoutMs: checkTimeoutMs };
-  const steps = await engineOf(tools, engineName).check(connection, limits);
+  const engine = engineOf(tools, engineName);
+  const steps = await unlessStopping(tools.stopping, () => engine.check(connection, limits));
   return checkOf(steps, tools.now());
 }
 

@@ -1,8 +1,21 @@
+import type { DataSource } from 'typeorm';
 import type { ServiceConnection } from '../engines/engine.js';
+import { notFound } from '../errors.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
 import type { StatedSettings } from './servicePatch.js';
+import { findService } from './serviceQueries.js';
 import type { ServiceRow } from './serviceView.js';
+
+/** A service by its id, with all that a worker needs to reach it. Throws NOT_FOUND. */
+export async function openService(
+  { dataSource, vault }: { readonly dataSource: DataSource; readonly vault: Vault },
+  serviceId: string,
+): Promise<{ readonly name: string; readonly connection: ServiceConnection }> {
+  const row = await findService(dataSource.manager, serviceId);
+  if (row === null) throw notFound('service');
+  return { name: row.name, connection: await serviceConnection(row, vault) };
+}
 
 /** How to reach a stored service, its password out of the vault. Throws INTERNAL when that cannot be decrypted. */
 export async function serviceConnection(row: ServiceRow, vault: Vault): Promise<ServiceConnection> {
