@@ -340,7 +340,9 @@ async function ask(query: string, variables: object): Promise<Answer> {
 function failureOf(errors: readonly GraphQLFailure[]): Failure {
   const [first] = errors;
   const { help, details } = first?.extensions ?? {};
-  const fields = (details?.fields ?? []).map((each) => `\n  ${each.path}: ${each.problem}. ${each.hint}`);
+  const fields = (details?.fields ?? []).map(
+    (each) => `\n  ${each.path}: ${each.problem.replace(/\.$/, '')}. ${each.hint}`,
+  );
   const failed = (details?.check?.steps ?? []).filter((each) => each.status === 'FAILED');
   const steps = failed.map((each) => `\n  ${each.name}: ${each.message ?? 'failed'} ${each.hint ?? ''}`);
   return new Failure(

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { StowageError } from './errors.js';
 import type { Log } from './log.js';
 
 export type Running = {
@@ -69,7 +70,10 @@ export async function untilStopped(
     try {
       role = await start();
     } catch (error) {
-      log.fatal({ err: error }, 'The start failed.');
+      // What the catalogue explains needs no stack: the sentence and the way out come last, where a person looks.
+      if (error instanceof StowageError)
+        log.fatal({ code: error.code, cause: String(error.cause) }, `The start failed: ${error.message} ${error.help}`);
+      else log.fatal({ err: error }, 'The start failed.');
       return 1;
     }
     void role.broken?.then(onBroken);

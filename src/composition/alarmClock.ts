@@ -5,14 +5,11 @@ import { openMongoAlarmClock } from '../scheduler/agenda/mongoAlarmClock.js';
 import { openPostgresAlarmClock } from '../scheduler/agenda/postgresAlarmClock.js';
 import type { Secret } from '../secret.js';
 
-/** The schema that a migration makes, the only one in which the program's role may create tables. */
-const schema = 'agenda';
-
 /** Agenda, in the store that SCHEDULE_STORE_URL names. */
 export function openAlarmClock(scheduleStore: ScheduleStore, databaseUrl: Secret, log: Log): Promise<AlarmClock> {
   const onError = (error: unknown, alarm?: object): void =>
     log.error({ err: error, alarm }, 'The alarm clock met an error.');
   return scheduleStore.kind === 'mongodb'
     ? openMongoAlarmClock({ url: scheduleStore.url, onError })
-    : openPostgresAlarmClock({ connectionString: databaseUrl, schema, onError });
+    : openPostgresAlarmClock({ connectionString: databaseUrl, onError });
 }
