@@ -72,11 +72,12 @@ describe('a folder as storage', () => {
     expect((await readdir(outside)).sort()).toEqual(['precious', 'root']);
   });
 
-  test('what a crash left half written is no object', async () => {
+  test('what a crash left half written can be found and removed', async () => {
     const storage = open();
-    await storage.putBytes('object', bytes, { signal });
-    await writeFile(join(root, 'a/b/.stowage-partial-1234'), 'half');
-    expect((await listed(storage, '')).map(({ name }) => name)).toEqual(['object']);
+    await storage.putBytes('part/object', bytes, { signal });
+    await writeFile(join(root, 'a/b/part/.stowage-partial-1234'), 'half');
+    for (const { name } of await listed(storage, 'part/')) await storage.delete(name, { signal });
+    expect(await readdir(join(root, 'a/b'))).toEqual([]);
   });
 
   test('a put that fails leaves neither file nor folder', async () => {

@@ -1,5 +1,8 @@
 import { createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { CheckStep } from '../../src/check.js';
 import { Secret } from '../../src/secret.js';
@@ -254,6 +257,22 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     expect(failedStep(await check(v1(), 1500))).toMatchObject({ name: 'WRITE', code: 'ENDPOINT_UNREACHABLE' });
   });
 
+  test('a certificate that nobody vouches for fails RESOLVE, and says what to do', async () => {
+    const { key, cert } = await selfSigned();
+    const server = createTlsServer({ key, cert });
+    server.on('tlsClientError', () => undefined);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const authUrl = `https://127.0.0.1:${(server.address() as AddressInfo).port}/auth/v1.0`;
+    const failed = failedStep(await check(v1({ authUrl })));
+    server.close();
+    expect(failed).toMatchObject({
+      name: 'RESOLVE',
+      code: 'ENDPOINT_UNREACHABLE',
+      message: expect.stringContaining('SELF_SIGNED'),
+      hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+  });
+
   test('an abort ends the check with its reason', async () => {
     const controller = new AbortController();
     const reason = new Error('cancelled');
@@ -263,3 +282,23 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     await expect(checking).rejects.toBe(reason);
   });
 });
+
+async function selfSigned(): Promise<{ key: string; cert: string }> {
+  const args = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=127.0.0.1',
+    '-keyout',
+    '-',
+  ];
+  const { stdout } = await promisify(execFile)('openssl', [...args, '-out', '-'], { timeout: 30_000 });
+  const [key = ''] = /-----BEGIN PRIVATE KEY-----[^]*-----END PRIVATE KEY-----/.exec(stdout) ?? [];
+  const [cert = ''] = /-----BEGIN CERTIFICATE-----[^]*-----END CERTIFICATE-----/.exec(stdout) ?? [];
+  return { key, cert };
+}

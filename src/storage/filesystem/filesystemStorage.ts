@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
 import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { StowageError } from '../../errors.js';
 import { interruptible } from '../interruptible.js';
 import { ProgressTeller } from '../progress.js';
@@ -12,8 +12,8 @@ import { Folder, isOneOf, syncFolder } from './folder.js';
 import { objectsBelow } from './listing.js';
 import { SegmentDigests } from './segmentDigests.js';
 
-/** File names that begin so are being written, or were left by a crash; they are no objects and never listed. */
-export const partialPrefix = '.stowage-partial-';
+/** Files that are named so are being written, or were left by a crash: like segments, they are for the sweeper. */
+const partialPrefix = '.stowage-partial-';
 
 const segmentBytes = 16 * 1024 * 1024;
 const readBytes = 1024 * 1024;
@@ -129,7 +129,6 @@ export class FilesystemStorage implements Storage {
     try {
       for await (const { name, stats } of objectsBelow(this.#folder.path, prefix)) {
         options.signal.throwIfAborted();
-        if (basename(name).startsWith(partialPrefix)) continue;
         yield { name, sizeBytes: Number(stats.size), etag: etagOf(stats) };
       }
     } catch (error) {
