@@ -1,0 +1,348 @@
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { DataSource } from 'typeorm';
+import { findFileEndpoints } from '../endpoints/fileEndpointQueries.js';
+import { FileEndpointType } from '../endpoints/fileEndpointType.js';
+import { notFound, notYetAvailable } from '../errors.js';
+import { findProjects } from '../projects/projectQueries.js';
+import { ProjectType } from '../projects/projectType.js';
+import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+import { runsBetween } from '../scheduler/cron/runsBetween.js';
+import { schedulePreview } from '../scheduler/cron/schedulePreview.js';
+import { commandRequest } from '../server/commandRequest.js';
+import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
+import { InputProblems, integerWithin, refuseNulls, uuid } from '../server/inputValidation.js';
+import type { NodeSource } from '../server/nodeApi.js';
+import { PageArguments, pageRequest, type Page } from '../server/page.js';
+import type { RequestContext } from '../server/requestContext.js';
+import { authorize, canSee, Requires } from '../server/requires.js';
+import { DateTime } from '../server/scalars/dateTime.js';
+import { selectPage, visibleProjects } from '../server/selectPage.js';
+import { findService, findServices } from '../services/serviceQueries.js';
+import { ServiceType } from '../services/serviceType.js';
+import type { PlanContent } from './backupPlan.js';
+import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
+import { createBackupPlan, removeBackupPlan, setPaused, updateBackupPlan, type PlanTools } from './planCommands.js';
+import { BackupPlanInput, BackupPlanPatch, RetentionPreviewInput } from './planInput.js';
+import { findBackupPlan, findBackupPlans } from './planQueries.js';
+import { checkedRetention, checkPlanFields, checkSchedule } from './planRules.js';
+import { BackupPlanConnection, BackupPlanType, RetentionDayType, SchedulePreviewType } from './planType.js';
+
+export type PlanDependencies = PlanTools & {
+  readonly dataSource: DataSource;
+  /** The smallest time between two runs of a plan. */
+  readonly minIntervalMs: number;
+  /** The median of a plan's last successes; undefined while there is none. Known to the slice of jobs. */
+  readonly usualDurationMs: (planId: string) => Promise<number | undefined>;
+};
+
+export function planResolvers(with_: PlanDependencies): readonly object[] {
+  return [new BackupPlanResolver(with_), new BackupPlanFieldsResolver(with_), new ServicePlansResolver(with_)];
+}
+
+export function planNodes(with_: Pick<PlanDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => findBackupPlans(with_.dataSource.manager, ids);
+  return {
+    async find(id, context) {
+      const row = await context.loaders.of(batch).load(id);
+      return row !== null && canSee(context, row.projectId) ? BackupPlanType.of(row) : null;
+    },
+  };
+}
+
+@Resolver()
+export class BackupPlanResolver {
+  constructor(private readonly with_: PlanDependencies) {}
+
+  @Query(() => BackupPlanType, { nullable: true })
+  @Requires('VIEWER')
+  async backupPlan(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupPlanType | null> {
+    const row = await findBackupPlan(this.with_.dataSource.manager, id);
+    return row !== null && canSee(context, row.projectId) ? BackupPlanType.of(row) : null;
+  }
+
+  @Query(() => BackupPlanConnection, { description: 'Newest first, without the removed ones.' })
+  @Requires('VIEWER')
+  backupPlans(
+    @Arg('projectId', () => ID, { nullable: true }) projectId: string | null | undefined,
+    @Arg('serviceId', () => ID, { nullable: true }) serviceId: string | null | undefined,
+    @Args(() => PageArguments) page: PageArguments,
+    @Ctx() context: RequestContext,
+  ): Promise<Page<BackupPlanType>> {
+    new InputProblems().check('projectId', projectId, uuid).check('serviceId', serviceId, uuid).throwIfAny();
+    return selectPlans(this.with_.dataSource, page, [
+      visibleProjects(context.viewer.projectIds(), projectId),
+      serviceId ? ['row.service_id = :serviceId', { serviceId }] : undefined,
+    ]);
+  }
+
+  @Query(() => SchedulePreviewType, { description: 'What a frequency will do, before it is saved.' })
+  @Requires('SIGNED_IN')
+  async schedulePreview(
+    @Arg('frequency', () => String) frequency: string,
+    @Arg('timeZone', () => String, { defaultValue: 'UTC' }) timeZone: string,
+    @Arg('count', () => Int, { defaultValue: 5, description: '1 to 100.' }) count: number,
+    @Arg('planId', () => ID, { nullable: true, description: "Adds what its backups' usual duration means." })
+    planId: string | null | undefined,
+    @Ctx() context: RequestContext,
+  ): Promise<SchedulePreviewType> {
+    const plan = planId ? await findBackupPlan(this.with_.dataSource.manager, planId) : null;
+    if (planId && (plan === null || !canSee(context, plan.projectId))) throw notFound('backup plan');
+    const usualDurationMs = plan === null ? undefined : await this.with_.usualDurationMs(plan.id);
+    const { minIntervalMs, now } = this.with_;
+    const asked = { frequency, timeZone, count, now: now(), minIntervalMs };
+    return schedulePreview(usualDurationMs === undefined ? asked : { ...asked, usualDurationMs });
+  }
+
+  @Query(() => [RetentionDayType], { description: 'Day by day, what would be kept and deleted.' })
+  @Requires('VIEWER')
+  retentionPreview(
+    @Arg('input', () => RetentionPreviewInput) _input: RetentionPreviewInput,
+    @Arg('days', () => Int, { defaultValue: 30 }) _days: number,
+  ): RetentionDayType[] {
+    throw notYetAvailable(
+      'The preview of retention is not built yet. expectedDeletionAt of a backup says when it goes.',
+    );
+  }
+
+  @Mutation(() => BackupPlanType)
+  @Requires('OPERATOR')
+  async createBackupPlan(
+    @Arg('input', () => BackupPlanInput) input: BackupPlanInput,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<BackupPlanType> {
+    const service = await findService(this.with_.dataSource.manager, input.serviceId);
+    authorize({ context, info }, service?.projectId, 'service');
+    if (service.removedAt !== null) throw notFound('service');
+    const { projectId, id: serviceId } = service;
+
+    const problems = new InputProblems().check('commandId', commandId, uuid);
+    checkPlanFields(problems, input);
+    const schedule = checkSchedule(problems, { typed: input.frequency, timeZone: input.timeZone }, this.rules());
+    const retention = checkedRetention(problems, input.retention);
+    problems.throwIfAny();
+    if (schedule === undefined || retention === undefined) throw new Error('A problem was found and not told.');
+
+    const content: PlanContent = {
+      name: input.name,
+      fileEndpointIds: input.fileEndpointIds.map((id) => id.toLowerCase()),
+      ...schedule,
+      retention,
+      maxAttempts: input.maxAttempts,
+      catchUpWindowMs: input.catchUpWindow ?? null,
+      timeoutMs: input.timeout ?? null,
+      stallTimeoutMs: input.stallTimeout,
+    };
+    const request = commandRequest(context, { operation: 'createBackupPlan', projectId, input, commandId });
+    const { paused } = input;
+    return this.answer(await createBackupPlan(this.with_, request, { projectId, serviceId, content, paused }));
+  }
+
+  @Mutation(() => BackupPlanType)
+  @Requires('OPERATOR')
+  async updateBackupPlan(
+    @Arg('id', () => ID) id: string,
+    @Arg('input', () => BackupPlanPatch) patch: BackupPlanPatch,
+    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<BackupPlanType> {
+    const row = await this.authorizedPlan(context, info, id);
+    const problems = new InputProblems().check('commandId', commandId, uuid);
+    refuseNulls(problems, 'input', patch, ['name', 'fileEndpointIds', 'frequency', 'retention']);
+    checkPlanFields(problems, patch);
+    const reschedules = typeof patch.frequency === 'string' || patch.timeZone !== undefined;
+    const schedule = reschedules
+      ? checkSchedule(
+          problems,
+          {
+            typed: patch.frequency ?? row.typed,
+            timeZone: patch.timeZone === undefined ? row.timeZone : (patch.timeZone ?? 'UTC'),
+          },
+          this.rules(),
+        )
+      : undefined;
+    const retention = patch.retention ? checkedRetention(problems, patch.retention) : undefined;
+    problems.throwIfAny();
+
+    const content = (before: PlanContent): PlanContent => ({
+      ...before,
+      ...(typeof patch.name === 'string' ? { name: patch.name } : {}),
+      ...(patch.fileEndpointIds ? { fileEndpointIds: patch.fileEndpointIds.map((each) => each.toLowerCase()) } : {}),
+      ...schedule,
+      ...(retention === undefined ? {} : { retention }),
+      ...(patch.maxAttempts === undefined ? {} : { maxAttempts: patch.maxAttempts ?? 3 }),
+      ...(patch.catchUpWindow === undefined ? {} : { catchUpWindowMs: patch.catchUpWindow }),
+      ...(patch.timeout === undefined ? {} : { timeoutMs: patch.timeout }),
+      ...(patch.stallTimeout === undefined ? {} : { stallTimeoutMs: patch.stallTimeout ?? 600_000 }),
+    });
+    const { projectId } = row;
+    const input = { id: row.id, input: patch, expectedVersion };
+    const request = commandRequest(context, { operation: 'updateBackupPlan', projectId, input, commandId });
+    const paused = patch.paused === null ? false : patch.paused;
+    await updateBackupPlan(this.with_, request, row, {
+      content,
+      paused,
+      expectedVersion: expectedVersion ?? undefined,
+    });
+    return this.answer(row.id);
+  }
+
+  @Mutation(() => BackupPlanType, { description: 'It does not run until it is resumed. Again: nothing changes.' })
+  @Requires('OPERATOR')
+  pauseBackupPlan(
+    @Arg('id', () => ID) id: string,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<BackupPlanType> {
+    return this.setPaused(id, commandId, { context, info }, true);
+  }
+
+  @Mutation(() => BackupPlanType, { description: 'It runs again from its next tick on; none is made up for.' })
+  @Requires('OPERATOR')
+  resumeBackupPlan(
+    @Arg('id', () => ID) id: string,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<BackupPlanType> {
+    return this.setPaused(id, commandId, { context, info }, false);
+  }
+
+  @Mutation(() => BackupPlanType, { description: 'Its backups stay, and are listed, until they are deleted by hand.' })
+  @Requires('OPERATOR')
+  async removeBackupPlan(
+    @Arg('id', () => ID) id: string,
+    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
+  ): Promise<BackupPlanType> {
+    const row = await this.authorizedPlan(context, info, id);
+    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
+    const { projectId } = row;
+    const input = { id: row.id, expectedVersion };
+    const request = commandRequest(context, { operation: 'removeBackupPlan', projectId, input, commandId });
+    await removeBackupPlan(this.with_, request, row, expectedVersion ?? undefined);
+    return this.answer(row.id);
+  }
+
+  private async setPaused(
+    id: string,
+    commandId: string | null | undefined,
+    { context, info }: { context: RequestContext; info: GraphQLResolveInfo },
+    paused: boolean,
+  ): Promise<BackupPlanType> {
+    const row = await this.authorizedPlan(context, info, id);
+    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
+    const { projectId } = row;
+    const input = { id: row.id };
+    const request = commandRequest(context, { operation: info.fieldName, projectId, input, commandId });
+    await setPaused(this.with_, request, row, paused);
+    return this.answer(row.id);
+  }
+
+  private rules() {
+    return { minIntervalMs: this.with_.minIntervalMs, now: this.with_.now() };
+  }
+
+  private async authorizedPlan(context: RequestContext, info: GraphQLResolveInfo, id: string): Promise<BackupPlanRow> {
+    const row = await findBackupPlan(this.with_.dataSource.manager, id);
+    authorize({ context, info }, row?.projectId, 'backup plan');
+    return row;
+  }
+
+  private async answer(id: string): Promise<BackupPlanType> {
+    return BackupPlanType.of(await this.with_.dataSource.manager.findOneByOrFail(BackupPlanTable, { id }));
+  }
+}
+
+@Resolver(() => BackupPlanType)
+export class BackupPlanFieldsResolver {
+  constructor(private readonly with_: PlanDependencies) {}
+
+  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
+  private readonly services = (ids: readonly string[]) => findServices(this.with_.dataSource.manager, ids);
+  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.with_.dataSource.manager, ids);
+
+  @FieldResolver(() => ProjectType)
+  async project(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ProjectType> {
+    const project = await context.loaders.of(this.projects).load(row.projectId);
+    if (project === null) throw notFound('project');
+    return ProjectType.of(project);
+  }
+
+  @FieldResolver(() => ServiceType)
+  async service(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ServiceType> {
+    const service = await context.loaders.of(this.services).load(row.serviceId);
+    if (service === null) throw notFound('service');
+    return ServiceType.of(service);
+  }
+
+  @FieldResolver(() => [FileEndpointType])
+  async fileEndpoints(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<FileEndpointType[]> {
+    const rows = await Promise.all(row.fileEndpointIds.map((id) => context.loaders.of(this.endpoints).load(id)));
+    return rows.flatMap((each) => (each === null ? [] : [FileEndpointType.of(each)]));
+  }
+
+  @FieldResolver(() => DateTime, {
+    nullable: true,
+    description: 'Null while it is paused, and when it never runs again.',
+  })
+  nextRunAt(@Root() { row }: BackupPlanType): Date | null {
+    return this.runsOf(row, 1)[0] ?? null;
+  }
+
+  @FieldResolver(() => [DateTime])
+  nextRuns(
+    @Root() { row }: BackupPlanType,
+    @Arg('count', () => Int, { defaultValue: 5, description: '1 to 100.' }) count: number,
+  ): readonly Date[] {
+    new InputProblems().check('count', count, integerWithin(1, 100)).throwIfAny();
+    return this.runsOf(row, count);
+  }
+
+  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
+  viewerActions(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): EntityAction[] {
+    if (row.removedAt !== null) return [];
+    return allowedActions(context.viewer.roleIn(row.projectId), ['UPDATE', 'REMOVE', 'BACK_UP']);
+  }
+
+  private runsOf(row: BackupPlanRow, count: number): readonly Date[] {
+    if (row.paused || row.removedAt !== null) return [];
+    return runsBetween(parseFrequency(row.normalized), row.timeZone, this.with_.now(), farAway, count);
+  }
+}
+
+/** Beyond every run that a person asks for. */
+const farAway = new Date('9999-12-31T00:00:00Z');
+
+@Resolver(() => ServiceType)
+export class ServicePlansResolver {
+  constructor(private readonly with_: PlanDependencies) {}
+
+  @FieldResolver(() => BackupPlanConnection, { description: 'Newest first, without the removed ones.' })
+  plans(@Root() { id }: ServiceType, @Args(() => PageArguments) page: PageArguments): Promise<Page<BackupPlanType>> {
+    return selectPlans(this.with_.dataSource, page, [['row.service_id = :id', { id }]]);
+  }
+}
+
+type Conditions = Parameters<typeof selectPage<BackupPlanRow, BackupPlanType>>[2]['where'];
+
+function selectPlans(dataSource: DataSource, page: PageArguments, where: Conditions): Promise<Page<BackupPlanType>> {
+  return selectPage(dataSource.manager, pageRequest(page, 'createdAt'), {
+    table: BackupPlanTable,
+    where: [['row.removed_at IS NULL'], ...where],
+    by: {
+      expression: 'row.created_at',
+      type: 'timestamptz',
+      direction: 'DESC',
+      textOf: (row) => row.createdAt.toISOString(),
+    },
+    nodeOf: (row) => BackupPlanType.of(row),
+  });
+}

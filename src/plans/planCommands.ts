@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { In } from 'typeorm';
+import { badInput, notFound, type FieldProblem } from '../errors.js';
+import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
+import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
+import type { Transaction } from '../eventSourcing/eventStore.js';
+import { backupPlan, type PlanContent } from './backupPlan.js';
+import type { BackupPlanRow } from './backupPlanView.js';
+
+export type PlanTools = { readonly commands: CommandHandling; readonly now: () => Date };
+
+type Id = { id: string };
+const nameKind = 'plan';
+
+export async function createBackupPlan(
+  tools: PlanTools,
+  request: CommandRequest,
+  plan: {
+    readonly projectId: string;
+    readonly serviceId: string;
+    readonly content: PlanContent;
+    readonly paused: boolean;
+  },
+): Promise<string> {
+  const { projectId, serviceId, content, paused } = plan;
+  const { id } = await tools.commands.handle<Id>(request, (commit) =>
+    commit(async (tx) => {
+      const id = randomUUID();
+      await refuseForeignEndpoints(tx, projectId, content.fileEndpointIds);
+      await tx.reservations.claimName(nameKind, projectId, content.name, id);
+      await tx.reservations.use(serviceId, id);
+      for (const endpointId of content.fileEndpointIds) await tx.reservations.use(endpointId, id);
+      const at = tools.now().toISOString();
+      await tx.execute(backupPlan, { id, projectId }, { kind: 'CREATE', serviceId, content, paused, at });
+      return { id };
+    }),
+  );
+  return id;
+}
+
+/** `change` makes the new content of the one that is stored when the transaction reads it. */
+export async function updateBackupPlan(
+  tools: PlanTools,
+  request: CommandRequest,
+  { id, projectId }: Pick<BackupPlanRow, 'id' | 'projectId'>,
+  change: {
+    readonly content: (before: PlanContent) => PlanContent;
+    readonly paused: boolean | undefined;
+    readonly expectedVersion: number | undefined;
+  },
+): Promise<void> {
+  await tools.commands.handle<Id>(request, (commit) =>
+    commit(async (tx) => {
+      const { state } = await tx.load(backupPlan, id);
+      if (state.status === 'NONE') throw notFound('backup plan');
+      const content = change.content(state.content);
+      const paused = change.paused ?? state.status === 'PAUSED';
+      const at = tools.now().toISOString();
+      await tx.execute(backupPlan, { id, projectId }, { kind: 'UPDATE', content, paused, at }, change.expectedVersion);
+      if (content.name !== state.content.name) {
+        await tx.reservations.releaseNames(nameKind, id);
+        await tx.reservations.claimName(nameKind, projectId, content.name, id);
+      }
+      await moveEndpoints(tx, { id, projectId }, state.content.fileEndpointIds, content.fileEndpointIds);
+      return { id };
+    }),
+  );
+}
+
+export async function setPaused(
+  tools: PlanTools,
+  request: CommandRequest,
+  { id, projectId }: Pick<BackupPlanRow, 'id' | 'projectId'>,
+  paused: boolean,
+): Promise<void> {
+  await tools.commands.handle<Id>(request, (commit) =>
+    commit(async (tx) => {
+      const at = tools.now().toISOString();
+      await tx.execute(backupPlan, { id, projectId }, { kind: paused ? 'PAUSE' : 'RESUME', at });
+      return { id };
+    }),
+  );
+}
+
+/** The plan's backups stay, and its service and file endpoints are free of it. */
+export async function removeBackupPlan(
+  tools: PlanTools,
+  request: CommandRequest,
+  { id, projectId, serviceId }: Pick<BackupPlanRow, 'id' | 'projectId' | 'serviceId'>,
+  expectedVersion: number | undefined,
+): Promise<void> {
+  await tools.commands.handle<Id>(request, (commit) =>
+    commit(async (tx) => {
+      const { state } = await tx.load(backupPlan, id);
+      const at = tools.now().toISOString();
+      await tx.execute(backupPlan, { id, projectId }, { kind: 'REMOVE', at }, expectedVersion);
+      if (state.status === 'NONE' || state.status === 'REMOVED') return { id };
+      await tx.reservations.releaseNames(nameKind, id);
+      await tx.reservations.release(serviceId, id);
+      for (const endpointId of state.content.fileEndpointIds) await tx.reservations.release(endpointId, id);
+      return { id };
+    }),
+  );
+}
+
+async function moveEndpoints(
+  tx: Transaction,
+  { id, projectId }: { readonly id: string; readonly projectId: string },
+  before: readonly string[],
+  after: readonly string[],
+): Promise<void> {
+  const added = after.filter((each) => !before.includes(each));
+  await refuseForeignEndpoints(tx, projectId, added, after);
+  for (const endpointId of added) await tx.reservations.use(endpointId, id);
+  for (const endpointId of before.filter((each) => !after.includes(each)))
+    await tx.reservations.release(endpointId, id);
+}
+
+/** An endpoint of another project, a removed one and one that never was get the same words. */
+async function refuseForeignEndpoints(
+  tx: Transaction,
+  projectId: string,
+  endpointIds: readonly string[],
+  list: readonly string[] = endpointIds,
+): Promise<void> {
+  const rows = await tx.manager.findBy(FileEndpointTable, { id: In([...endpointIds]) });
+  const usable = new Set(
+    rows.filter((row) => row.projectId === projectId && row.removedAt === null).map(({ id }) => id),
+  );
+  const problems = endpointIds
+    .filter((id) => !usable.has(id))
+    .map((id): FieldProblem => ({
+      path: `input.fileEndpointIds.${list.indexOf(id)}`,
+      problem: 'names no file endpoint of this project',
+      hint: 'Send the id of a file endpoint of the service’s project; fileEndpoints lists them.',
+    }));
+  if (problems.length > 0) throw badInput(problems);
+}

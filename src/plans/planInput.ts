@@ -1,0 +1,136 @@
+import { Field, ID, InputType, Int } from 'type-graphql';
+import { OneOf } from '../server/oneOf.js';
+import { BigIntScalar } from '../server/scalars/bigInt.js';
+import { Duration } from '../server/scalars/duration.js';
+import { RetentionStyleEnum } from './planType.js';
+import type { RetentionStyle } from './retentionPolicy.js';
+
+@InputType('GfsInput')
+export class GfsInput {
+  @Field(() => Int, { defaultValue: 0 })
+  readonly hourly!: number;
+
+  @Field(() => Int, { defaultValue: 0 })
+  readonly daily!: number;
+
+  @Field(() => Int, { defaultValue: 0 })
+  readonly weekly!: number;
+
+  @Field(() => Int, { defaultValue: 0 })
+  readonly monthly!: number;
+
+  @Field(() => Int, { defaultValue: 0 })
+  readonly yearly!: number;
+}
+
+@InputType('RetentionInput')
+export class RetentionInput {
+  @Field(() => RetentionStyleEnum)
+  readonly style!: RetentionStyle;
+
+  @Field(() => Int, { nullable: true, description: 'How many, from 1 to 10000. ALL takes none.' })
+  readonly period?: number | null;
+
+  @Field(() => GfsInput, { nullable: true })
+  readonly gfs?: GfsInput | null;
+}
+
+const frequency = 'Six cron fields: second, minute, hour, day of month, month, day of week; or @daily and the like.';
+const catchUpWindow = 'Default: half the interval, at least PT1H.';
+
+@InputType('BackupPlanInput')
+export class BackupPlanInput {
+  @Field(() => ID)
+  readonly serviceId!: string;
+
+  @Field(() => String)
+  readonly name!: string;
+
+  @Field(() => [ID], { description: 'Each run makes one backup for each, one after another. At most 10.' })
+  readonly fileEndpointIds!: string[];
+
+  @Field(() => String, { description: frequency })
+  readonly frequency!: string;
+
+  @Field(() => String, { defaultValue: 'UTC', description: 'An IANA name.' })
+  readonly timeZone!: string;
+
+  @Field(() => RetentionInput)
+  readonly retention!: RetentionInput;
+
+  @Field(() => Boolean, { defaultValue: false })
+  readonly paused!: boolean;
+
+  @Field(() => Int, { defaultValue: 3, description: '1 to 10.' })
+  readonly maxAttempts!: number;
+
+  @Field(() => Duration, { nullable: true, description: catchUpWindow })
+  readonly catchUpWindow?: number | null;
+
+  @Field(() => Duration, { nullable: true, description: 'Absent: no limit.' })
+  readonly timeout?: number | null;
+
+  @Field(() => Duration, { defaultValue: 600_000 })
+  readonly stallTimeout!: number;
+}
+
+/** Absent: unchanged. Null: back to the default. */
+@InputType('BackupPlanPatch', {
+  description: 'Absent: unchanged. Null: back to the default. Lists are replaced whole.',
+})
+export class BackupPlanPatch {
+  @Field(() => String, { nullable: true })
+  readonly name?: string | null;
+
+  @Field(() => [ID], { nullable: true })
+  readonly fileEndpointIds?: string[] | null;
+
+  @Field(() => String, { nullable: true, description: frequency })
+  readonly frequency?: string | null;
+
+  @Field(() => String, { nullable: true })
+  readonly timeZone?: string | null;
+
+  @Field(() => RetentionInput, { nullable: true })
+  readonly retention?: RetentionInput | null;
+
+  @Field(() => Boolean, { nullable: true })
+  readonly paused?: boolean | null;
+
+  @Field(() => Int, { nullable: true })
+  readonly maxAttempts?: number | null;
+
+  @Field(() => Duration, { nullable: true, description: catchUpWindow })
+  readonly catchUpWindow?: number | null;
+
+  @Field(() => Duration, { nullable: true })
+  readonly timeout?: number | null;
+
+  @Field(() => Duration, { nullable: true })
+  readonly stallTimeout?: number | null;
+}
+
+@InputType('RetentionDraftInput')
+export class RetentionDraftInput {
+  @Field(() => String)
+  readonly frequency!: string;
+
+  @Field(() => String, { defaultValue: 'UTC' })
+  readonly timeZone!: string;
+
+  @Field(() => RetentionInput)
+  readonly retention!: RetentionInput;
+
+  @Field(() => BigIntScalar, { nullable: true, description: 'Bytes that one backup takes.' })
+  readonly sizeOfOne?: number | null;
+}
+
+@InputType('RetentionPreviewInput')
+@OneOf()
+export class RetentionPreviewInput {
+  @Field(() => ID, { nullable: true })
+  readonly planId?: string;
+
+  @Field(() => RetentionDraftInput, { nullable: true })
+  readonly draft?: RetentionDraftInput;
+}

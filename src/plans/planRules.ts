@@ -1,0 +1,65 @@
+import { notYetAvailable, StowageError, type FieldProblem } from '../errors.js';
+import { checkInterval } from '../scheduler/cron/checkInterval.js';
+import { checkTimeZone } from '../scheduler/cron/checkTimeZone.js';
+import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+import { durationWithin, entityName, integerWithin, uuid, type InputProblems } from '../server/inputValidation.js';
+import type { BackupPlanPatch } from './planInput.js';
+import type { PlanContent } from './backupPlan.js';
+import { checkRetention, type RetentionPolicy } from './retentionPolicy.js';
+
+const secondMs = 1_000;
+const dayMs = 86_400_000;
+
+export type PlanRules = {
+  /** The smallest time between two runs. */
+  readonly minIntervalMs: number;
+  readonly now: Date;
+};
+
+/** What an input says about a plan; for a patch only some of it. Every problem is added, under `input`. */
+export function checkPlanFields(problems: InputProblems, input: BackupPlanPatch): void {
+  problems
+    .check('input.name', input.name, entityName)
+    .checkList('input.fileEndpointIds', input.fileEndpointIds, { atLeast: 1, atMost: 10, unique: true }, uuid)
+    .check('input.maxAttempts', input.maxAttempts, integerWithin(1, 10))
+    .check('input.catchUpWindow', input.catchUpWindow, durationWithin(secondMs, 366 * dayMs))
+    .check('input.timeout', input.timeout, durationWithin(secondMs, 30 * dayMs))
+    .check('input.stallTimeout', input.stallTimeout, durationWithin(10 * secondMs, dayMs));
+}
+
+/** Frequency and zone as a plan keeps them; undefined where there are problems, which are added. */
+export function checkSchedule(
+  problems: InputProblems,
+  { typed, timeZone }: { readonly typed: string; readonly timeZone: string },
+  { minIntervalMs, now }: PlanRules,
+): Pick<PlanContent, 'typed' | 'normalized' | 'timeZone'> | undefined {
+  const zone = collected(problems, () => checkTimeZone(timeZone, 'input.timeZone'));
+  const frequency = collected(problems, () => parseFrequency(typed, 'input.frequency'));
+  if (zone === undefined || frequency === undefined) return undefined;
+  const close = collected(problems, () => {
+    checkInterval(frequency, zone, minIntervalMs, now, 'input.frequency');
+    return 'far enough';
+  });
+  return close === undefined ? undefined : { typed, normalized: frequency.normalized, timeZone: zone };
+}
+
+export function checkedRetention(
+  problems: InputProblems,
+  input: NonNullable<BackupPlanPatch['retention']>,
+): RetentionPolicy | undefined {
+  if (input.style === 'GFS')
+    throw notYetAvailable('Retention by GFS is not built yet. Use FILES, DAYS, WEEKS or MONTHS.');
+  return collected(problems, () => checkRetention(input, 'input.retention'));
+}
+
+/** What the check gives, or its problems added to the others. */
+function collected<T>(problems: InputProblems, check: () => T): T | undefined {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof StowageError) || error.code !== 'BAD_INPUT') throw error;
+    const fields = (error.details['fields'] ?? []) as readonly FieldProblem[];
+    for (const { path, problem, hint } of fields) problems.add(path, problem, hint);
+    return undefined;
+  }
+}
