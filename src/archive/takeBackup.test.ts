@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archiveBench, description, heldAfterFirstBytes, type ArchiveBench } from '../../test/fixtures/archive.js';
-import { childrenNamed } from '../../test/fixtures/childProcesses.js';
+import { childrenNamed, groupIsAlive } from '../../test/fixtures/childProcesses.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
@@ -177,10 +177,12 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
   });
 
   test('ends a tool that ignores SIGTERM, and what it started', async () => {
-    const script = 'trap "" TERM; echo "some bytes, $$"; sleep 600 & sleep 600; sleep 600';
+    const pidFile = join(bench.folder, 'stubborn.pid');
+    const script = `echo $$ > ${pidFile}; trap "" TERM; echo "some bytes"; sleep 600 & sleep 600; sleep 600`;
     const tools = await bench.tool('mariadb-dump', fakeDump(script));
     const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour(), { timeoutMs: 1_500 });
     await expectFailure(input, takeBackup(input), { code: 'TIMEOUT' });
+    expect(groupIsAlive(Number(await readFile(pidFile, 'utf8')))).toBe(false);
   });
 
   test('fails as STALLED when no byte moves, and says so', async () => {

@@ -30,8 +30,8 @@ export type CatalogColumn = Named & {
   readonly table: string;
   readonly dataType: string;
   readonly characterSet: string | null;
-  /** Text of GENERATED ALWAYS AS ROW START/END, else empty. */
-  readonly extra: string;
+  /** Of a column with ROW START. */
+  readonly rowStart: boolean;
 };
 
 export async function readCatalog(session: Session, databases: readonly ListedDatabase[]): Promise<Catalog> {
@@ -65,12 +65,12 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
   );
   const columns = await ask(
     `SELECT c.table_schema AS db, c.table_name, c.column_name AS name, c.data_type, c.character_set_name AS character_set,
-            c.extra
+            c.generation_expression
        FROM information_schema.columns c WHERE c.table_schema IN (?)
         AND (c.data_type IN ('float','tinytext','text','mediumtext','longtext','varchar','json','blob','tinyblob',
                              'mediumblob','longblob','varbinary','binary','geometry','point','linestring','polygon',
                              'multipoint','multilinestring','multipolygon','geometrycollection')
-             OR c.character_set_name IS NOT NULL OR c.extra LIKE '%ROW START%')
+             OR c.character_set_name IS NOT NULL OR c.generation_expression = 'ROW START')
       ORDER BY c.table_schema, c.table_name, c.ordinal_position`,
   );
   const foreignKeys = await ask(
@@ -99,7 +99,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
       table: row['table_name'] ?? '',
       dataType: row['data_type'] ?? '',
       characterSet: row['character_set'] ?? null,
-      extra: row['extra'] ?? '',
+      rowStart: row['generation_expression'] === 'ROW START',
     })),
     foreignKeys: foreignKeys.map((row) => ({
       ...named(row),
@@ -134,6 +134,6 @@ function defined(row: Row): Defined {
 /** Tables whose history is kept by transaction ids, which `--dump-history` cannot read. */
 export function transactionPreciseTables(catalog: Catalog): readonly Named[] {
   return catalog.columns
-    .filter(({ extra, dataType }) => /ROW START/i.test(extra) && dataType === 'bigint')
+    .filter(({ rowStart, dataType }) => rowStart && dataType === 'bigint')
     .map(({ database, table: name }) => ({ database, name }));
 }

@@ -1,6 +1,7 @@
 import { StowageError } from '../../errors.js';
 import { transactionPreciseTables, type Catalog, type Named } from './catalog.js';
 import { quoteName } from './grants.js';
+import { codeOfServerError, isError } from './serverErrors.js';
 import { serverErrorNumber, type Session } from './session.js';
 
 /**
@@ -13,7 +14,8 @@ export async function refuseBrokenViews(session: Session, catalog: Catalog): Pro
     try {
       await session.query(`SHOW FIELDS FROM ${quoteName(view.database)}.${quoteName(view.name)}`);
     } catch (error) {
-      if (serverErrorNumber(error) === undefined || !(error instanceof Error)) throw error;
+      const number = serverErrorNumber(error);
+      if (number === undefined || codeOfServerError(number) === 'SERVICE_UNREACHABLE' || !isError(error)) throw error;
       broken.push({ view: `${view.database}.${view.name}`, why: error.message });
     }
   }

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../engine.js';
+import { isError } from './serverErrors.js';
 
 /** Whether a connection may go to this IP address, which `host` resolved to. */
 export type AllowAddress = (address: string, host: string) => boolean;
@@ -84,7 +85,7 @@ function open(
 
 function unreachable(connection: ServiceConnection, error: unknown): StowageError {
   const where = `${connection.host}:${connection.port}`;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = isError(error) && 'code' in error ? error.code : undefined;
   const [message, help] =
     code === 'ECONNREFUSED'
       ? [

@@ -59,10 +59,17 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
   return new StowageError('SERVICE_UNREACHABLE', `The connection to ${where} broke: ${text}`, { cause: error });
 }
 
-function facts(error: unknown): { number: number | undefined; code: string | undefined; text: string } {
-  if (!(error instanceof Error)) return { number: undefined, code: undefined, text: String(error) };
+type Facts = { readonly number: number | undefined; readonly code: string | undefined; readonly text: string };
+
+function facts(error: unknown): Facts {
+  if (!isError(error)) return { number: undefined, code: undefined, text: String(error) };
   const number = 'errno' in error && typeof error.errno === 'number' ? error.errno : undefined;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const said = 'sqlMessage' in error && typeof error.sqlMessage === 'string' ? error.sqlMessage : error.message;
   return { number, code, text: said };
+}
+
+/** By shape and not by class: a DOMException, or an error of another realm, is one as well. */
+export function isError(error: unknown): error is Error {
+  return typeof error === 'object' && error !== null && 'message' in error && 'name' in error;
 }

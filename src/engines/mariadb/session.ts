@@ -1,9 +1,9 @@
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../engine.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
-import { asServiceError } from './serverErrors.js';
+import { asServiceError, isError } from './serverErrors.js';
 
 /** A row with every value as text. */
 export type Row = Readonly<Record<string, string | null>>;
@@ -45,6 +45,7 @@ export async function logIn(
   options: { readonly signal: AbortSignal; readonly timeoutMs: number },
 ): Promise<Session> {
   const { signal } = options;
+  refuseUnverifiableHost(connection, socket);
   const mysql = createConnection({
     ...loginOptions(connection),
     connectTimeout: options.timeoutMs,
@@ -90,8 +91,18 @@ export async function withSession<T>(
 /** The server's own number of an error that `query` threw, for example 1356 for a broken view. */
 export function serverErrorNumber(error: unknown): number | undefined {
   const cause: unknown = error instanceof StowageError ? error.cause : error;
-  if (cause instanceof Error && 'errno' in cause && typeof cause.errno === 'number') return cause.errno;
+  if (isError(cause) && 'errno' in cause && typeof cause.errno === 'number' && cause.errno > 0) return cause.errno;
   return undefined;
+}
+
+/** mysql2 compares the certificate with a host name only: given an address it would accept one for `localhost`. */
+function refuseUnverifiableHost({ host, tls }: ServiceConnection, socket: Socket): void {
+  if (tls.mode !== 'VERIFY' || isIP(host) === 0) return;
+  socket.destroy();
+  throw new StowageError('SERVICE_UNREACHABLE', `TLS mode VERIFY needs a host name, and ${host} is an address.`, {
+    help: 'Name the host as in its certificate, or set the TLS mode to REQUIRE.',
+    retriable: false,
+  });
 }
 
 function loginOptions(connection: ServiceConnection): ConnectionOptions {
@@ -147,5 +158,5 @@ function answer(
 }
 
 function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
+  return isError(reason) ? reason : new Error(String(reason));
 }

@@ -1,0 +1,44 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Inventory, InventoryTable } from '../engines/engine.js';
+import { compareInventories, reconcileInventories } from './inventories.js';
+
+function inventory(tables: readonly InventoryTable[], views: readonly string[] = ['v']): Inventory {
+  const database = { name: 'db', tables, objects: { views }, properties: { collation: 'utf8mb4_bin' } };
+  return { serverVersion: '10.11', toolVersion: '10.11', sizeBytes: 0, databases: [database] };
+}
+
+const counted = (name: string, rows: number): InventoryTable => ({ name, rows, rowsEstimated: false, sizeBytes: 1 });
+
+describe('The inventory of a dump', () => {
+  test('is exact where nothing changed between before and after, and an estimate where it did', () => {
+    const before = inventory([counted('still', 3), counted('grows', 3), counted('goes', 1)], ['v', 'w']);
+    const after = inventory([counted('still', 3), counted('grows', 4), counted('comes', 1)], ['v']);
+    const { inventory: both, changed } = reconcileInventories(before, after);
+    expect(both.databases[0]?.tables).toEqual([
+      counted('still', 3),
+      { ...counted('grows', 4), rowsEstimated: true },
+      { name: 'goes', rows: null, rowsEstimated: true, sizeBytes: null },
+      { name: 'comes', rows: null, rowsEstimated: true, sizeBytes: null },
+    ]);
+    expect(changed).toEqual(['table db.goes', 'table db.comes', 'views db.w']);
+  });
+
+  test('demands nothing of what changed', () => {
+    const before = inventory([counted('grows', 3), counted('goes', 1)]);
+    const { inventory: both } = reconcileInventories(before, inventory([counted('grows', 4)]));
+    expect(compareInventories(both, inventory([counted('grows', 3)]))).toEqual([]);
+  });
+});
+
+describe('Comparing what was restored with a backup', () => {
+  const expected = inventory([counted('t', 3)]);
+
+  test.each([
+    ['a table that is missing', inventory([]), { path: 'db.tables.t', expected: 'table', actual: null }],
+    ['other rows', inventory([counted('t', 2)]), { path: 'db.tables.t.rows', expected: '3', actual: '2' }],
+    ['a view that is missing', inventory([counted('t', 3)], []), { path: 'db.views.v', expected: 'v', actual: null }],
+    ['no database', { ...expected, databases: [] }, { path: 'db', expected: 'database', actual: null }],
+  ])('tells %s', (_what, actual, difference) => {
+    expect(compareInventories(expected, actual)).toEqual([difference]);
+  });
+});

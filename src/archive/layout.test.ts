@@ -1,0 +1,34 @@
+import { describe, expect, test } from '@jest/globals';
+import { attemptFolder, installationMarker } from './layout.js';
+
+const attempt = {
+  prefix: '/team/backups/',
+  serviceName: 'Größte Bäckerei / Kasse #1',
+  serviceId: '0B9C2f61-1111-4222-8333-444455556666',
+  startedAt: '2024-02-29T23:59:58.999+01:00',
+  jobId: 'feedc0de-1111-4222-8333-444455556666',
+  attempt: 3,
+};
+
+describe('The folder of an attempt', () => {
+  test('lies where the format says, in UTC', () => {
+    expect(attemptFolder(attempt)).toBe(
+      'team/backups/Gro-te-Backerei-Kasse-1-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/',
+    );
+  });
+
+  test.each([
+    ['', 'service-'],
+    ['../../etc', 'etc-'],
+    ['海鸥', 'service-'],
+    ['-rf', 'rf-'],
+    ["a'; rm -rf $HOME `x`", 'a-rm-rf-HOME-x-'],
+  ])('never has more of the name %j in it than is safe', (serviceName, begin) => {
+    expect(attemptFolder({ ...attempt, prefix: '', serviceName })).toMatch(new RegExp(`^${begin}0b9c2f61/2024/`));
+  });
+
+  test('stays below the prefix, as the marker of the installation does', () => {
+    expect(installationMarker('team//backups')).toBe('team/backups/.stowage.json');
+    expect(installationMarker('')).toBe('.stowage.json');
+  });
+});

@@ -1,0 +1,249 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { archiveBench, type ArchiveBench } from '../../test/fixtures/archive.js';
+import { childrenNamed } from '../../test/fixtures/childProcesses.js';
+import { fingerprint } from '../../test/fixtures/mariadbFingerprint.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
+import type { Storage } from '../storage/storage.js';
+import type { RestoreBackup, TakenBackup } from './archive.js';
+import { deleteBackup } from './deleteBackup.js';
+import { restoreBackup } from './restoreBackup.js';
+import { takeBackup } from './takeBackup.js';
+
+const engine = createMariadbEngine();
+const ourTools = ['mariadb', 'perl', 'zstd', 'setpriv'];
+
+describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
+  let source: MariadbServer;
+  let target: MariadbServer;
+  let bench: ArchiveBench;
+  let backup: TakenBackup;
+
+  beforeAll(async () => {
+    [source, target, bench] = await Promise.all([startMariadb(), startMariadb(), archiveBench()]);
+    await source.sql(await readFile('test/fixtures/nastyDatabase.sql', 'utf8'));
+    await source.sql(await readFile('scripts/quickstart-sample.sql', 'utf8'));
+    backup = await take('nasty `db', 'harbour', '--result-file=/tmp/xx');
+  }, 60_000);
+
+  afterEach(async () => {
+    expect(childrenNamed(...ourTools)).toEqual([]);
+    for (const name of await databases()) await target.sql(`DROP DATABASE \`${name.replaceAll('`', '``')}\``);
+  });
+  afterAll(async () => {
+    await Promise.all([source.stop(), target.stop(), bench.remove()]);
+  });
+
+  async function take(...names: readonly string[]): Promise<TakenBackup> {
+    return takeBackup(await bench.backup(engine, source.connection({ databases: names })));
+  }
+
+  async function databases(): Promise<readonly string[]> {
+    const names = await target.sql(
+      "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')",
+    );
+    return names.split('\n').filter(Boolean);
+  }
+
+  type Told = { readonly phases: string[]; readonly shares: number[] };
+
+  async function restore(
+    overrides: Partial<RestoreBackup> = {},
+    told: Told = { phases: [], shares: [] },
+  ): Promise<RestoreBackup> {
+    const say = (what: string) => {
+      told.phases.push(what);
+      return Promise.resolve();
+    };
+    return {
+      engine,
+      target: target.connection(),
+      storage: bench.storage,
+      backup,
+      workFolder: await bench.workFolder(),
+      signal: new AbortController().signal,
+      stallTimeoutMs: 20_000,
+      onPhase: say,
+      onProgress: ({ share }) => told.shares.push(share ?? 0),
+      onToolStarting: () => say('the tool starts'),
+      ...overrides,
+    };
+  }
+
+  test('makes databases that are identical to the source', async () => {
+    const told: Told = { phases: [], shares: [] };
+    const restored = await restoreBackup(await restore({}, told));
+    expect(restored.differences).toEqual([]);
+    expect(told.phases).toEqual(['PREFLIGHT', 'FETCHING', 'the tool starts', 'RESTORING', 'CHECKING']);
+    expect(told.shares.at(-1)).toBe(1);
+    const names = backup.inventory.databases.map(({ name }) => name);
+    expect(await fingerprint(target, names)).toEqual(await fingerprint(source, names));
+    // Neither a name that looks like an option nor a client command inside a value was obeyed.
+    expect(['/tmp/xx', '/tmp/never'].filter((path) => existsSync(path))).toEqual([]);
+  });
+
+  test('can be done by hand, with the line in backup.json and nothing of ours', async () => {
+    const line = backup.parts[0]!.restoreByHand;
+    expect(line).toMatch(/\| zstd -d \| mariadb /);
+    await promisify(execFile)('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`]);
+    const names = backup.inventory.databases.map(({ name }) => name);
+    expect(await fingerprint(target, names)).toEqual(await fingerprint(source, names));
+  });
+
+  test('tells what is otherwise than in the backup', async () => {
+    const [first, ...others] = backup.inventory.databases;
+    const tables = first!.tables.map((table) => (table.name === 't' ? { ...table, rows: 7 } : table));
+    const expected = { ...backup.inventory, databases: [{ ...first!, tables }, ...others] };
+    const { differences } = await restoreBackup(await restore({ backup: { ...backup, inventory: expected } }));
+    expect(differences).toEqual([{ path: '--result-file=/tmp/xx.tables.t.rows', expected: '7', actual: '1' }]);
+  });
+
+  test('refuses a target that has a database of that name, even an empty one', async () => {
+    await target.sql('CREATE DATABASE harbour');
+    const told: Told = { phases: [], shares: [] };
+    await expect(restoreBackup(await restore({}, told))).rejects.toMatchObject({
+      code: 'TARGET_EXISTS',
+      details: { existing: ['harbour'] },
+    });
+    expect(told.phases).toEqual(['PREFLIGHT']);
+  });
+
+  test('finds a flipped bit before the first statement', async () => {
+    const path = join(bench.root, backup.parts[0]!.objectName);
+    const whole = await readFile(path);
+    const flipped = Buffer.from(whole);
+    flipped[Math.floor(flipped.length / 2)]! ^= 1;
+    const told: Told = { phases: [], shares: [] };
+    // Storages tell objects apart by etag: what is damaged has the etag that it had.
+    const lying = withGet(bench.storage, async function* () {
+      yield await Promise.resolve(flipped);
+    });
+    await expect(restoreBackup(await restore({ storage: lying }, told))).rejects.toMatchObject({ code: 'CHECKSUM' });
+    expect(told.phases).toEqual(['PREFLIGHT', 'FETCHING']);
+    expect(await databases()).toEqual([]);
+  });
+
+  test('refuses an object that was written anew', async () => {
+    const own = await take('harbour');
+    const path = join(bench.root, own.parts[0]!.objectName);
+    await writeFile(path, await readFile(path));
+    const told: Told = { phases: [], shares: [] };
+    await expect(restoreBackup(await restore({ backup: own }, told))).rejects.toMatchObject({ code: 'CHECKSUM' });
+    expect(told.phases).toEqual(['PREFLIGHT', 'FETCHING']);
+  });
+
+  test.each([
+    ['shorter', (whole: Buffer) => whole.subarray(0, whole.length - 1)],
+    ['longer', (whole: Buffer) => Buffer.concat([whole, Buffer.from('x')])],
+    ['empty', () => Buffer.alloc(0)],
+  ])('refuses an object that is %s than what was stored', async (_how, change) => {
+    const whole = await readFile(join(bench.root, backup.parts[0]!.objectName));
+    const lying = withGet(bench.storage, async function* () {
+      yield await Promise.resolve(change(whole));
+    });
+    await expect(restoreBackup(await restore({ storage: lying }))).rejects.toMatchObject({ code: 'CHECKSUM' });
+    expect(await databases()).toEqual([]);
+  });
+
+  test('passes nothing on of a segment that is damaged in the second reading', async () => {
+    const whole = await readFile(join(bench.root, backup.parts[0]!.objectName));
+    let readings = 0;
+    const lying = withGet(bench.storage, async function* () {
+      readings += 1;
+      const flipped = Buffer.from(whole);
+      if (readings === 2) flipped[flipped.length - 1]! ^= 1;
+      yield await Promise.resolve(flipped);
+    });
+    await expect(restoreBackup(await restore({ storage: lying }))).rejects.toMatchObject({ code: 'CHECKSUM' });
+    expect(readings).toBe(2);
+    expect(await databases()).toEqual([]);
+  });
+
+  test('ends with the first error of the server', async () => {
+    await source.sql(
+      'CREATE DATABASE far; CREATE DATABASE near; CREATE TABLE far.t (a INT); CREATE VIEW near.v AS SELECT * FROM far.t;',
+    );
+    const alone = await take('near');
+    expect(alone.warnings.join()).toContain('near.v');
+    await expect(restoreBackup(await restore({ backup: alone }))).rejects.toMatchObject({
+      code: 'TOOL_FAILED',
+      message: expect.stringContaining('ERROR 1146'),
+    });
+  });
+
+  test('names the privileges that the user of the target lacks', async () => {
+    await target.sql("CREATE USER poor@'%'; GRANT SELECT ON harbour.* TO poor@'%'");
+    const poor = target.connection({ username: 'poor', password: null });
+    const told: Told = { phases: [], shares: [] };
+    await expect(restoreBackup(await restore({ target: poor }, told))).rejects.toMatchObject({
+      code: 'SERVICE_PRIVILEGE',
+      message: expect.stringContaining('CREATE, DROP, ALTER, INSERT, INDEX, REFERENCES, CREATE VIEW'),
+    });
+    expect(told.phases).toEqual(['PREFLIGHT']);
+  });
+
+  test('is refused where a row is larger than the target takes at once', async () => {
+    await target.sql('SET GLOBAL max_allowed_packet = 65536');
+    await expect(restoreBackup(await restore())).rejects.toMatchObject({
+      code: 'TOOL_FAILED',
+      help: expect.stringContaining('SET GLOBAL max_allowed_packet='),
+    });
+    await target.sql('SET GLOBAL max_allowed_packet = 67108864');
+  });
+
+  test('ends every process and throws the reason of the signal when it is aborted', async () => {
+    const abort = new AbortController();
+    const input = await restore({
+      signal: abort.signal,
+      onPhase: (phase) => {
+        if (phase === 'RESTORING') setImmediate(() => abort.abort(new Error('cancelled by a person')));
+        return Promise.resolve();
+      },
+    });
+    await expect(restoreBackup(input)).rejects.toThrow('cancelled by a person');
+    expect(childrenNamed(...ourTools)).toEqual([]);
+    const context = { workFolder: input.workFolder, signal: new AbortController().signal };
+    expect(await engine.endOurSessions(target.connection(), context)).toBe(true);
+  });
+
+  test('leaves nothing in the container when the backup is deleted', async () => {
+    const { folder } = await take('harbour');
+    const signal = new AbortController().signal;
+    await deleteBackup({ storage: bench.storage, folder, signal });
+    for await (const { name } of bench.storage.list(folder, { signal })) throw new Error(`${name} is left`);
+    await deleteBackup({ storage: bench.storage, folder, signal });
+  });
+
+  test('is made impossible first: deleting begins with backup.json', async () => {
+    const { folder } = await take('harbour');
+    const signal = new AbortController().signal;
+    const deleted: string[] = [];
+    const watched: Storage = proxied(bench.storage, {
+      delete: (name, options) => {
+        deleted.push(name);
+        return bench.storage.delete(name, options);
+      },
+    });
+    await deleteBackup({ storage: watched, folder, signal });
+    expect(deleted).toEqual([`${folder}backup.json`, `${folder}databases.sql.zst`]);
+  });
+});
+
+function withGet(storage: Storage, get: () => AsyncIterable<Uint8Array>): Storage {
+  return proxied(storage, { get });
+}
+
+function proxied(storage: Storage, changed: Partial<Storage>): Storage {
+  return new Proxy(storage, {
+    get: (target, property) => {
+      const value: unknown = Reflect.get(property in changed ? changed : target, property, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}

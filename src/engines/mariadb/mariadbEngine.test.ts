@@ -1,0 +1,245 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { makeCertificates, type Certificates } from '../../../test/fixtures/certificates.js';
+import { childrenNamed } from '../../../test/fixtures/childProcesses.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/mariadb.js';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import type { CheckStep } from '../../check.js';
+import { Secret } from '../../secret.js';
+import type { Engine, EngineContext, ServiceConnection } from '../engine.js';
+import { createMariadbEngine } from './mariadbEngine.js';
+import { writeOptionFile } from './optionFile.js';
+import { databasesPart } from './preflight.js';
+
+describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
+  const engine = createMariadbEngine();
+  let server: MariadbServer;
+  let secured: MariadbServer;
+  let certificates: Certificates;
+  let folder: string;
+  const context = (): EngineContext => ({ workFolder: folder, signal: new AbortController().signal });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stowage-engine-'));
+    certificates = await makeCertificates(folder, 'localhost');
+    [server, secured] = await Promise.all([
+      startMariadb(),
+      startMariadb([`--ssl-cert=${certificates.certificateFile}`, `--ssl-key=${certificates.keyFile}`]),
+    ]);
+    for (const one of [server, secured]) await one.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT);');
+  }, 60_000);
+
+  afterEach(() => expect(childrenNamed('mariadb', 'mariadb-dump', 'zstd', 'perl')).toEqual([]));
+  afterAll(async () => {
+    await Promise.all([server.stop(), secured.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const check = (connection: ServiceConnection, by: Engine = engine) =>
+    by.check(connection, { signal: new AbortController().signal, timeoutMs: 10_000 });
+
+  function failing(steps: readonly CheckStep[]): Partial<CheckStep> | undefined {
+    return steps.find(({ status }) => status === 'FAILED');
+  }
+
+  test('passes every step of the check where all is well', async () => {
+    const steps = await check(server.connection());
+    expect(steps.map(({ name, status }) => `${name} ${status}`)).toEqual(
+      ['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES'].map((name) => `${name} OK`),
+    );
+  });
+
+  test.each<[string, string, string, RegExp, () => ServiceConnection]>([
+    [
+      'an unknown host',
+      'RESOLVE',
+      'SERVICE_UNREACHABLE',
+      /not known/,
+      () => server.connection({ host: 'no.such.host.invalid' }),
+    ],
+    [
+      'a host that looks like an option',
+      'RESOLVE',
+      'SERVICE_UNREACHABLE',
+      /not known/,
+      () => server.connection({ host: '--defaults-file=x' }),
+    ],
+    [
+      'a port where nothing listens',
+      'CONNECT',
+      'SERVICE_UNREACHABLE',
+      /Nothing listens/,
+      () => server.connection({ port: 1 }),
+    ],
+    [
+      'a wrong password',
+      'AUTHENTICATE',
+      'SERVICE_AUTH',
+      /refused the login/,
+      () => server.connection({ password: new Secret('x') }),
+    ],
+    [
+      'a server without TLS where it is required',
+      'AUTHENTICATE',
+      'SERVICE_UNREACHABLE',
+      /does not offer TLS/,
+      () => server.connection({ tls: { mode: 'REQUIRE', ca: null } }),
+    ],
+    [
+      'a certificate of an unknown CA',
+      'AUTHENTICATE',
+      'SERVICE_UNREACHABLE',
+      /certificate/,
+      () => secured.connection({ host: 'localhost', tls: { mode: 'VERIFY', ca: null } }),
+    ],
+    [
+      'an address instead of the host name that a certificate is for',
+      'AUTHENTICATE',
+      'SERVICE_UNREACHABLE',
+      /host name/,
+      () => secured.connection({ tls: { mode: 'VERIFY', ca: certificates.ca } }),
+    ],
+    [
+      'a database that is not there',
+      'PRIVILEGES',
+      'EMPTY_DUMP',
+      /'shoop'/,
+      () => server.connection({ databases: ['shoop'] }),
+    ],
+    [
+      'a database of the system',
+      'PRIVILEGES',
+      'BAD_INPUT',
+      /'mysql'/,
+      () => server.connection({ databases: ['mysql'] }),
+    ],
+  ])('the check names %s', async (_what, name, code, message, connection) => {
+    const failed = failing(await check(connection()));
+    expect(failed).toMatchObject({ name, code, message: expect.stringMatching(message) });
+    expect(failed?.hint).toBeTruthy();
+  });
+
+  test('connects to no address that is not allowed, whatever its name', async () => {
+    const asked: string[] = [];
+    const careful = createMariadbEngine({
+      allowAddress: (address, host) => {
+        asked.push(`${host} ${address}`);
+        return false;
+      },
+    });
+    const connection = server.connection({ host: 'localhost' });
+    expect(failing(await check(connection, careful))).toMatchObject({ name: 'RESOLVE', code: 'SERVICE_UNREACHABLE' });
+    await expect(careful.preflight(connection, context())).rejects.toMatchObject({ retriable: false });
+    expect(asked[0]).toMatch(/^localhost (127\.0\.0\.1|::1)$/);
+  });
+
+  test.each<ServiceConnection['tls']['mode']>(['REQUIRE', 'VERIFY'])('dumps over TLS (%s)', async (mode) => {
+    const tls = { mode, ca: mode === 'VERIFY' ? certificates.ca : null };
+    await secured.sql(`ALTER USER '${secured.username}'@'%' REQUIRE SSL`);
+    const connection = secured.connection({ host: 'localhost', tls });
+    const report = await engine.preflight(connection, context());
+    const dump = await engine.dump(connection, databasesPart, report, context());
+    await buffer(dump.compressed);
+    expect(await dump.ended).toMatchObject({ failure: null });
+  });
+
+  test.each([
+    'plain',
+    '"',
+    "'",
+    '"quoted"',
+    "'quoted'",
+    'a#b ;c',
+    '#',
+    '\\',
+    '\\n\\t\\\\',
+    'ends with \\',
+    ' spaces ',
+    '=',
+    '[client]',
+    '!include /etc/passwd',
+    'päßwörd 🐬',
+  ])('hands the password %j to the tool as it is', async (password) => {
+    const quoted = `'${password.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+    await server.sql(`CREATE OR REPLACE USER odd@'%' IDENTIFIED BY ${quoted}`);
+    const connection = server.connection({ username: 'odd', password: new Secret(password) });
+    const file = await writeOptionFile(connection, { address: '127.0.0.1' }, folder);
+    const { stdout } = await promisify(execFile)('mariadb', [
+      `--defaults-file=${file}`,
+      '-Ne',
+      'SELECT CURRENT_USER()',
+    ]);
+    expect(stdout).toBe('odd@%\n');
+  });
+
+  test('refuses a password with a line break, without repeating it', async () => {
+    const connection = server.connection({ password: new Secret('one\nskip-ssl') });
+    const refusal = writeOptionFile(connection, { address: '127.0.0.1' }, folder);
+    await expect(refusal).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.not.stringContaining('one') });
+  });
+
+  test('warns of what a dump loses, naming it', async () => {
+    await server.sql(`CREATE DATABASE lossy; USE lossy;
+      CREATE TABLE m (f FLOAT) ENGINE=MyISAM;
+      CREATE TABLE c (t TEXT CHARACTER SET cp932, d DOUBLE);
+      CREATE TABLE precise (a INT, s BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, e BIGINT UNSIGNED GENERATED ALWAYS AS ROW END,
+        PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING;
+      CREATE VIEW out_of_it AS SELECT * FROM shop.t;
+      CREATE DEFINER=nobody@nowhere PROCEDURE p() SELECT 1;`);
+    const connection = server.connection({ databases: ['lossy'] });
+    const report = await engine.preflight(connection, context());
+    for (const named of [
+      /Users and their grants/,
+      /no snapshot covers.*lossy\.m\b/,
+      /FLOAT.*lossy\.m\.f\b/,
+      /twice.*lossy\.c\.t\b/,
+      /history.*lossy\.precise\b/,
+      /read databases that are not.*lossy\.out_of_it/,
+      /Definers.*nobody@nowhere/,
+    ]) {
+      expect(report.warnings).toContainEqual(expect.stringMatching(named));
+    }
+    const dump = await engine.dump(connection, databasesPart, report, context());
+    await buffer(dump.compressed);
+    expect(await dump.ended).toMatchObject({ failure: null });
+  });
+
+  test('ends what a killed restore left running on the server', async () => {
+    const target = server.connection();
+    const restore = await engine.restore(target, databasesPart, context());
+    const endless = spawnSync('zstd', ['-c'], { input: "SELECT SLEEP(300) AS 'a restore';\nSELECT 1;\n" }).stdout;
+    restore.compressed.end(endless);
+    const running = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(300)%'";
+    await until(async () => (await server.sql(running)) === '1\n');
+    await expect(engine.restorePreflight(target, { inventory: nothing }, context())).rejects.toMatchObject({
+      message: expect.stringContaining('earlier restore'),
+    });
+    process.kill(childrenNamed('mariadb')[0]!.pid, 'SIGKILL');
+    expect((await restore.ended).failure).toMatchObject({ code: 'TOOL_FAILED' });
+    expect(await server.sql(running)).toBe('1\n');
+
+    expect(await engine.endOurSessions(target, context())).toBe(true);
+    expect(await server.sql(running)).toBe('0\n');
+    expect(await engine.endOurSessions(target, context())).toBe(true);
+  });
+
+  test('calls a restore that did nothing a failure', async () => {
+    const restore = await engine.restore(server.connection(), databasesPart, context());
+    restore.compressed.end(spawnSync('zstd', ['-c'], { input: '' }).stdout);
+    expect((await restore.ended).failure).toMatchObject({ message: expect.stringContaining('did nothing') });
+  });
+});
+
+const nothing = { serverVersion: '10.11.0', toolVersion: '', sizeBytes: 0, databases: [] };
+
+/** Asks again until it is so, for at most 10 s. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (const end = performance.now() + 10_000; !(await isSo());) {
+    if (performance.now() > end) throw new Error('It did not become so within 10 s.');
+  }
+}
