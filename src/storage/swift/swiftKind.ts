@@ -10,13 +10,13 @@ const mebibyte = 1024 * 1024;
 
 /**
  * OpenStack Swift, with Keystone's service users or the v1 login. All storages that are opened share their logins and
- * the memory for segments: 48 MiB for one upload, 32 MiB each for several at the same time.
+ * the memory for segments: 40 MiB for one upload, 32 MiB each for several at the same time.
  *
  * `open` throws BAD_INPUT for an auth URL or a container's name that cannot be one.
  */
 export const swiftKind: StorageKind<SwiftSettings> = swiftKindWith(
   new LoginCache(),
-  new SegmentMemory(48 * mebibyte, mebibyte),
+  new SegmentMemory(40 * mebibyte, mebibyte),
 );
 
 function swiftKindWith(logins: LoginCache, memory: SegmentMemory): StorageKind<SwiftSettings> {
