@@ -4,7 +4,8 @@ import { checkTimeoutMs } from '../server/checkType.js';
 import { ownedByOthers, prefixOwner } from './installationMarker.js';
 import type { StorageTarget } from './openStorage.js';
 
-const markerTimeoutMs = 3000;
+/** Kept back for looking at the owner of the prefix, which also gets what the other steps leave. */
+const leastForOwnerMs = 5000;
 
 /**
  * Tries everything that a backup will need, within 20 s, and leaves nothing behind. A prefix that belongs to another
@@ -16,10 +17,12 @@ export async function checkStorage(
   surroundings: { readonly installationId: string; readonly now: () => Date; readonly stopping: AbortSignal },
 ): Promise<Check> {
   const { installationId, now, stopping } = surroundings;
-  const steps = await target.check({ signal: stopping, timeoutMs: checkTimeoutMs - markerTimeoutMs });
+  const began = performance.now();
+  const steps = await target.check({ signal: stopping, timeoutMs: checkTimeoutMs - leastForOwnerMs });
   const check = checkOf(steps, now());
   if (!check.ok) return check;
-  const signal = AbortSignal.any([stopping, AbortSignal.timeout(markerTimeoutMs)]);
+  const leftMs = Math.max(leastForOwnerMs, Math.round(checkTimeoutMs - (performance.now() - began)));
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(leftMs)]);
   const problem = await ownerProblem(target, prefix, installationId, signal);
   if (problem === undefined) return check;
   const { code, message, help: hint } = problem;
