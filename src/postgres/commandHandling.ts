@@ -5,6 +5,7 @@ import type { CommandHandling, CommandRequest, CommandResult } from '../eventSou
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import { inputHash } from './inputHash.js';
 import { derivedKey, type MasterKeys } from './masterKeys.js';
+import { answered } from './sqlErrors.js';
 
 type Remembered = { readonly input_hash: Buffer; readonly result: CommandResult };
 type Identified = CommandRequest & { readonly commandId: string };
@@ -70,7 +71,7 @@ export function createCommandHandling(options: {
       handler: (commit: (work: (tx: Transaction) => Promise<R>) => Promise<R>) => Promise<R>,
     ): Promise<R> {
       if (!isIdentified(request)) return handler((work) => store.transact(request.metadata, work));
-      const earlier = await remembered(dataSource.manager, request);
+      const earlier = await answered(remembered(dataSource.manager, request));
       if (earlier !== undefined) return earlier as R;
       return handler((work) => store.transact(request.metadata, (tx) => commitOnce(tx, request, work)));
     },

@@ -7,7 +7,7 @@ import type { Projection } from '../eventSourcing/projection.js';
 import { advisoryLocks } from './advisoryLocks.js';
 import { appendedEvent, recordedEvent, type Deciders, type EventRow } from './eventRows.js';
 import { schemaStamp } from './migrate.js';
-import { outageOr, passesWhenRepeated, sqlRefusal } from './sqlErrors.js';
+import { answered, outageOr, passesWhenRepeated, sqlRefusal } from './sqlErrors.js';
 import { loadStream, StagingTransaction, staleVersion } from './stagingTransaction.js';
 
 export type EventStoreOptions = {
@@ -86,12 +86,6 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
       return BigInt(head);
     },
   };
-}
-
-async function answered<T>(query: Promise<T>): Promise<T> {
-  return query.catch((error: unknown) => {
-    throw outageOr(error);
-  });
 }
 
 function selection({ after = 0n, limit = 500, projectIds, streamTypes, streamId }: ReadOptions) {

@@ -18,7 +18,10 @@ describeWith({ postgresql: await postgresMissing() }, 'migrations', () => {
     expect(counts[3]).toBe(owners[0]!.migrations.length);
     const app = await postgres.connect(appUrl);
     await expect(installationId(app)).resolves.toMatch(/^[0-9a-f-]{36}$/);
-    const locks: unknown[] = await app.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 5711029`);
+    const locks: unknown[] = await app.query(
+      `SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+       WHERE datname = current_database() AND locktype = 'advisory'`,
+    );
     expect(locks).toEqual([]);
   });
 

@@ -6,7 +6,8 @@ export type SqlRefusal = { readonly sqlState: string; readonly constraint: strin
 
 export function sqlRefusal(error: unknown): SqlRefusal | undefined {
   const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
-  if (!(cause instanceof Error) || !('code' in cause) || typeof cause.code !== 'string') return undefined;
+  if (typeof cause !== 'object' || cause === null) return undefined;
+  if (!('code' in cause) || typeof cause.code !== 'string') return undefined;
   const constraint = 'constraint' in cause && typeof cause.constraint === 'string' ? cause.constraint : undefined;
   return { sqlState: cause.code, constraint };
 }
@@ -19,14 +20,24 @@ export function passesWhenRepeated({ sqlState }: SqlRefusal): boolean {
   return sqlState === uniqueViolation || sqlState === '40001' || sqlState === '40P01';
 }
 
+/** What the driver says, without a code, of a connection that went away or was not to be had. */
+const lostConnection = /Connection terminated|timeout exceeded when trying to connect|Client .* not queryable/;
+
 /**
  * UNAVAILABLE when PostgreSQL could not be reached, went away or is starting; any other error as it is. SQLSTATE classes:
  * 08 connection, 53 resources, 57P shutdown (PostgreSQL manual, appendix A).
  */
 export function outageOr(error: unknown): unknown {
+  if (error instanceof StowageError) return error;
   const code = sqlRefusal(error)?.sqlState ?? '';
-  const lost =
-    error instanceof Error && /Connection terminated|timeout exceeded when trying to connect/.test(error.message);
+  const lost = lostConnection.test(String(error));
   if (!lost && !/^(08...|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN)$/.test(code)) return error;
   return new StowageError('UNAVAILABLE', 'PostgreSQL does not answer right now.', { cause: error });
+}
+
+/** The query's answer; while PostgreSQL is away it is UNAVAILABLE. */
+export async function answered<T>(query: Promise<T>): Promise<T> {
+  return query.catch((error: unknown) => {
+    throw outageOr(error);
+  });
 }

@@ -5,6 +5,7 @@ import { StowageError } from '../errors.js';
 import { Secret } from '../secret.js';
 import type { CredentialRef, Vault } from './contracts/vault.js';
 import type { MasterKeys } from './masterKeys.js';
+import { answered } from './sqlErrors.js';
 
 export type RotatingVault = Vault & {
   /**
@@ -58,9 +59,11 @@ export function createVault(dataSource: DataSource, masterKeys: MasterKeys): Rot
     },
 
     async reveal(projectId, ref) {
-      const [row] = await dataSource.query<StoredCredential[]>(
-        'SELECT * FROM vault_credentials WHERE credential_id = $1 AND version = $2 AND project_id = $3',
-        [ref.credentialId, ref.credentialVersion, projectId],
+      const [row] = await answered(
+        dataSource.query<StoredCredential[]>(
+          'SELECT * FROM vault_credentials WHERE credential_id = $1 AND version = $2 AND project_id = $3',
+          [ref.credentialId, ref.credentialVersion, projectId],
+        ),
       );
       if (row === undefined) throw unreadable(ref, 'is not in the vault');
       try {
