@@ -1,5 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
-import type { Engine, EngineName } from '../engines/engine.js';
+import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
+import { holdsBackups } from '../jobs/holdsBackups.js';
+import { planNodes, planResolvers } from '../plans/planApi.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { projectResolvers } from '../projects/projectApi.js';
 import { buildApiSchema } from '../server/apiSchema.js';
@@ -7,12 +9,12 @@ import { NodeResolver } from '../server/nodeApi.js';
 import { resolverInstances } from '../server/resolverInstances.js';
 import { serviceNodes, serviceResolvers } from '../services/serviceApi.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
-import type { Stores } from './stores.js';
+import type { Shared } from './shared.js';
 
-export type ApiTools = Stores & {
-  readonly engines: ReadonlyMap<EngineName, Engine>;
+export type ApiTools = Shared & {
   readonly allowedTargets: AllowedTargets;
-  readonly now: () => Date;
+  /** The smallest time between two runs of a plan. */
+  readonly minIntervalMs: number;
   /** Aborts what waits for the network when the server stops. */
   readonly stopping: AbortSignal;
   /** What the URLs of dashboards begin with, without a slash at the end. */
@@ -21,15 +23,19 @@ export type ApiTools = Stores & {
 
 /** The schema with the resolvers of every slice. */
 export function composeApi(tools: ApiTools): GraphQLSchema {
-  const services = {
+  const slices = {
     ...tools,
+    holdsBackups,
+    usualDurationMs: () => Promise.resolve(undefined),
     entitiesInUse: (ids: readonly string[]) => entitiesInUse(tools.dataSource, ids),
   };
   return buildApiSchema(
     resolverInstances([
-      ...projectResolvers(tools),
-      ...serviceResolvers(services),
-      new NodeResolver([serviceNodes(services)]),
+      ...projectResolvers(slices),
+      ...serviceResolvers(slices),
+      ...fileEndpointResolvers(slices),
+      ...planResolvers(slices),
+      new NodeResolver([serviceNodes(slices), fileEndpointNodes(slices), planNodes(slices)]),
     ]),
   );
 }

@@ -1,14 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ServeConfig, UpConfig } from '../config.js';
+import type { UpConfig } from '../config.js';
 import type { Log } from '../log.js';
 import { startEmbeddedPostgres } from '../postgres/embedded/embeddedPostgres.js';
 import { Secret } from '../secret.js';
 import type { Running } from '../untilStopped.js';
+import { startApi } from './apiRole.js';
 import { Closing } from './closing.js';
 import { keptAdminToken, keptMasterKeys, makeDataFolder } from './dataFolder.js';
 import type { DatabaseUrls } from './database.js';
-import { startServe } from './serve.js';
+import { openShared } from './shared.js';
+import { startWorkerRole } from './workerRole.js';
 
 type Database = { readonly urls: DatabaseUrls; readonly ended?: Promise<Error> };
 
@@ -22,10 +24,10 @@ export async function startUp(config: UpConfig, log: Log): Promise<Running> {
     const adminToken = config.adminToken ?? (await keptToken(config.dataFolder, log));
     const database = await openOwnOrGivenDatabase(config, log, closing);
 
-    const serveConfig: ServeConfig = { ...config, ...database.urls, role: 'serve', masterKeys, adminToken };
-    const api = await startServe(serveConfig, log);
-    closing.add('API', () => api.stop());
-    log.info(`Playground: ${api.url}/playground`);
+    const shared = await openShared({ ...config, ...database.urls, masterKeys }, log, closing);
+    await startWorkerRole(shared, config, log, closing);
+    const url = await startApi(shared, { ...config, adminToken }, log, closing);
+    log.info(`Playground: ${url}/playground`);
     return { stop: () => closing.close(), ...(database.ended === undefined ? {} : { broken: database.ended }) };
   });
 }

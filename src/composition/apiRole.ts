@@ -1,0 +1,57 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Registry } from 'prom-client';
+import type { ServeConfig } from '../config.js';
+import type { Log } from '../log.js';
+import { installationToken } from '../server/authenticate.js';
+import { createServer } from '../server/createServer.js';
+import { composeApi } from './api.js';
+import type { Closing } from './closing.js';
+import type { Shared } from './shared.js';
+
+export type ApiRoleConfig = Pick<
+  ServeConfig,
+  'adminToken' | 'allowedTargets' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl' | 'singleSignOn'
+>;
+
+/** Answers HTTP and WebSocket until `closing` closes it. Returns where it really listens. */
+export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
+  if (config.singleSignOn !== null) log.warn('Single sign-on is not built yet: the OIDC settings have no effect.');
+  const stopping = new AbortController();
+  const schema = composeApi({
+    ...shared,
+    allowedTargets: config.allowedTargets,
+    minIntervalMs: config.minIntervalMs,
+    stopping: stopping.signal,
+    publicUrl: () => config.publicUrl ?? server.url,
+  });
+  const server = await createServer({
+    schema,
+    authenticate: installationToken(config.adminToken),
+    host: config.host,
+    port: config.port,
+    log,
+    registry: new Registry(),
+    readiness: {
+      postgresql: () => shared.dataSource.query('SELECT 1'),
+      scheduleStore: () => shared.alarmClock.ping(),
+    },
+    playgroundFolder: playgroundFolder(),
+  });
+  closing.add('API', () => server.close());
+  closing.add('what waits for the network', () => {
+    stopping.abort();
+    return Promise.resolve();
+  });
+  await server.listen();
+  log.info(`The API listens at ${server.url}/graphql.`);
+  return server.url;
+}
+
+/** dist/playground, seen from dist/src/composition and from src/composition. */
+function playgroundFolder(): string {
+  const places = ['../../playground', '../../dist/playground'].map((place) =>
+    fileURLToPath(new URL(place, import.meta.url)),
+  );
+  return places.find((place) => existsSync(place)) ?? places.at(-1) ?? '';
+}

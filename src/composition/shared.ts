@@ -1,0 +1,49 @@
+import type { ServeConfig, WorkerConfig } from '../config.js';
+import type { Engine, EngineName } from '../engines/engine.js';
+import { createEngines } from '../engines/engines.js';
+import type { StorageAccess } from '../endpoints/openStorage.js';
+import type { Log } from '../log.js';
+import { createScheduleKeeper } from '../plans/scheduleKeeper.js';
+import { installationId } from '../postgres/installation.js';
+import type { AlarmClock } from '../scheduler/alarmClock.js';
+import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
+import { swiftKind } from '../storage/swift/swiftKind.js';
+import { openAlarmClock } from './alarmClock.js';
+import type { Closing } from './closing.js';
+import { openStores, type Stores } from './stores.js';
+
+/** What every role of a process works with; `stowage up` opens it once for all of them. */
+export type Shared = Stores & {
+  readonly alarmClock: AlarmClock;
+  readonly engines: ReadonlyMap<EngineName, Engine>;
+  readonly storages: StorageAccess;
+  readonly installationId: string;
+  readonly now: () => Date;
+};
+
+/** Opens the stores and keeps the schedules: a tick makes its jobs also while no worker is there to run them. */
+export async function openShared(
+  config: Pick<
+    ServeConfig | WorkerConfig,
+    'databaseUrl' | 'migrationDatabaseUrl' | 'scheduleStore' | 'masterKeys' | 'allowedTargets' | 'filesystemRoot'
+  > & { readonly role: string },
+  log: Log,
+  closing: Closing,
+): Promise<Shared> {
+  const { allowedTargets, filesystemRoot } = config;
+  const now = () => new Date();
+  const stores = await openStores(config, log, closing);
+  const alarmClock = await openAlarmClock(config.scheduleStore, config.databaseUrl, log);
+  closing.add('alarm clock', () => alarmClock.stop());
+  const keeper = createScheduleKeeper({ ...stores, clock: alarmClock, log, now });
+  closing.add('schedule keeper', () => keeper.stop());
+  await keeper.start();
+  return {
+    ...stores,
+    alarmClock,
+    engines: createEngines({ allowAddress: (address, host) => allowedTargets.allowsHost(host, address) }),
+    storages: { swift: swiftKind, filesystem: filesystemKind, filesystemRoot, allowedTargets },
+    installationId: await installationId(stores.dataSource),
+    now,
+  };
+}

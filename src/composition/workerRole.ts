@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import type { WorkerConfig } from '../config.js';
+import { downloadCommand } from '../endpoints/downloadCommand.js';
+import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
+import { openStorage } from '../endpoints/openStorage.js';
+import type { Log } from '../log.js';
+import { serviceConnection } from '../services/serviceConnection.js';
+import { ServiceTable } from '../services/serviceView.js';
+import { createWorker } from '../worker/worker.js';
+import { defaultWorkerTimes } from '../worker/workerTools.js';
+import type { Closing } from './closing.js';
+import type { Shared } from './shared.js';
+
+export type WorkerRoleConfig = Pick<WorkerConfig, 'concurrency' | 'stopGraceMs'>;
+
+/** What is left of the grace time for ending children and handing jobs back after they were let finish. */
+const handBackMs = 10_000;
+
+/** Dumps and restores until `closing` closes it. */
+export async function startWorkerRole(
+  shared: Shared,
+  config: WorkerRoleConfig,
+  log: Log,
+  closing: Closing,
+): Promise<void> {
+  const { dataSource, vault, storages } = shared;
+  const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const worker = createWorker(
+    {
+      ...shared,
+      workerId,
+      log: log.child({ worker: workerId }),
+      random: Math.random,
+      workRoot: workRoot(),
+      times: { ...defaultWorkerTimes, grace: Math.max(0, config.stopGraceMs - handBackMs) },
+      serviceOf: async (id) => {
+        const row = await dataSource.manager.findOneByOrFail(ServiceTable, { id });
+        return { name: row.name, connection: await serviceConnection(row, vault) };
+      },
+      storageOf: async (id) => {
+        const row = await dataSource.manager.findOneByOrFail(FileEndpointTable, { id });
+        return {
+          storage: await openStorage(row, { storages, vault }),
+          prefix: row.prefix,
+          downloadCommand: downloadCommand(row, storages.filesystemRoot),
+        };
+      },
+    },
+    { concurrency: config.concurrency },
+  );
+  closing.add('worker', () => worker.stop());
+  await worker.start();
+  log.info(`Worker ${workerId} runs up to ${config.concurrency} jobs at once.`);
+}
+
+/** A tmpfs where there is one, for option files with passwords lie there; else the system's folder for such files. */
+function workRoot(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK);
+    return '/dev/shm';
+  } catch {
+    return tmpdir();
+  }
+}
