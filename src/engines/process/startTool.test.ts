@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Secret } from '../../secret.js';
+import { findProgram, requireProgram } from './programs.js';
+import { startTool, type ToolCommand } from './startTool.js';
+
+const never = new AbortController().signal;
+const shell = (script: string, more: Partial<ToolCommand> = {}): ToolCommand => ({
+  program: '/bin/sh',
+  args: ['-c', script],
+  stdin: 'none',
+  stdout: 'none',
+  ...more,
+});
+
+describe('A tool', () => {
+  test.each([
+    ['ends well', 'exit 0', { exitCode: 0, signal: null }],
+    ['fails', 'exit 7', { exitCode: 7, signal: null }],
+    ['is killed', 'kill -KILL $$', { exitCode: null, signal: 'SIGKILL' }],
+  ])('that %s tells so as data', async (_how, script, end) => {
+    expect(await startTool(shell(script), never).ended).toMatchObject(end);
+  });
+
+  test('that cannot be started tells so as data', async () => {
+    const end = await startTool({ ...shell(''), program: '/no/such/program' }, never).ended;
+    expect(end.exitCode).not.toBe(0);
+    expect(end.lastLines).toMatch(/no\/such\/program|not be started/);
+  });
+
+  test('is cited with its last 4 KiB, without secrets, whatever it printed', async () => {
+    const script =
+      'i=0; while [ $i -lt 2000 ]; do echo "line $i of hunter2" >&2; i=$((i+1)); done; printf "the end" >&2';
+    const { lastLines } = await startTool(shell(script, { secrets: [new Secret('hunter2')] }), never).ended;
+    expect(Buffer.byteLength(lastLines)).toBeLessThanOrEqual(4096);
+    expect(lastLines).toMatch(/line 1999 of \[secret\]\nthe end$/);
+    expect(lastLines).not.toContain('hunter2');
+  });
+
+  test('is not started when the signal has aborted before', () => {
+    const reason = new Error('too late');
+    expect(() => startTool(shell('true'), AbortSignal.abort(reason))).toThrow(reason);
+  });
+
+  // The parent-death signal is Linux's.
+  (process.platform === 'linux' ? test : test.skip)('is killed by the kernel when we are', async () => {
+    const worker = spawn(
+      process.execPath,
+      ['--import', '@swc-node/register/esm-register', 'test/fixtures/toolProcess.ts', '/bin/sleep', '600'],
+      { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] } },
+    );
+    const [printed] = (await once(worker.stdout, 'data')) as [Buffer];
+    const pid = Number(printed.toString());
+    expect(isRunning(pid)).toBe(true);
+    worker.kill('SIGKILL');
+    await once(worker, 'exit');
+    for (const end = performance.now() + 5_000; isRunning(pid) && performance.now() < end;) await nextTurn();
+    expect(isRunning(pid)).toBe(false);
+  });
+});
+
+describe('A program', () => {
+  test('that is missing is named together with the package that brings it', () => {
+    expect(() => requireProgram('no-such-tool', 'its-package')).toThrow(
+      expect.objectContaining({ code: 'TOOL_MISSING', help: expect.stringContaining('apt-get install its-package') }),
+    );
+  });
+
+  test('is never looked for in a relative folder', () => {
+    expect(findProgram('sh', ['.', 'bin'])).toMatch(/^\//);
+  });
+});
+
+/** A zombie has ended. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
