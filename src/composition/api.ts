@@ -1,6 +1,6 @@
 import type { GraphQLSchema } from 'graphql';
 import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
-import { holdsBackups } from '../jobs/holdsBackups.js';
+import { holdsBackups } from '../jobs/backupsAtEndpoint.js';
 import { planNodes, planResolvers } from '../plans/planApi.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { projectResolvers } from '../projects/projectApi.js';

@@ -2,12 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import type { WorkerConfig } from '../config.js';
-import { downloadCommand } from '../endpoints/downloadCommand.js';
-import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
-import { openStorage } from '../endpoints/openStorage.js';
+import { openFileEndpoint } from '../endpoints/openFileEndpoint.js';
 import type { Log } from '../log.js';
-import { serviceConnection } from '../services/serviceConnection.js';
-import { ServiceTable } from '../services/serviceView.js';
+import { openService } from '../services/serviceConnection.js';
 import { createWorker } from '../worker/worker.js';
 import { defaultWorkerTimes } from '../worker/workerTools.js';
 import type { Closing } from './closing.js';
@@ -35,18 +32,8 @@ export async function startWorkerRole(
       random: Math.random,
       workRoot: workRoot(),
       times: { ...defaultWorkerTimes, grace: Math.max(0, config.stopGraceMs - handBackMs) },
-      serviceOf: async (id) => {
-        const row = await dataSource.manager.findOneByOrFail(ServiceTable, { id });
-        return { name: row.name, connection: await serviceConnection(row, vault) };
-      },
-      storageOf: async (id) => {
-        const row = await dataSource.manager.findOneByOrFail(FileEndpointTable, { id });
-        return {
-          storage: await openStorage(row, { storages, vault }),
-          prefix: row.prefix,
-          downloadCommand: downloadCommand(row, storages.filesystemRoot),
-        };
-      },
+      serviceOf: (id) => openService({ dataSource, vault }, id),
+      storageOf: (id) => openFileEndpoint({ dataSource, vault, storages }, id),
     },
     { concurrency: config.concurrency },
   );
