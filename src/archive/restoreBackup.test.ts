@@ -29,7 +29,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     [source, target, bench] = await Promise.all([startMariadb(), startMariadb(), archiveBench()]);
     await source.sql(await readFile('test/fixtures/nastyDatabase.sql', 'utf8'));
     await source.sql(await readFile('scripts/quickstart-sample.sql', 'utf8'));
-    backup = await take('nasty `db', 'harbour', '--result-file=/tmp/xx');
+    backup = await take('nasty `db', 'harbour', '--result-file=/tmp/xx', '-ü海 x');
   }, 60_000);
 
   afterEach(async () => {
