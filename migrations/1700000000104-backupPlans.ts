@@ -21,7 +21,7 @@ export class BackupPlans1700000000104 implements MigrationInterface {
         paused             boolean NOT NULL,
         schedule_version   integer NOT NULL,
         scheduled_since    timestamptz NOT NULL,
-        missed_until       jsonb NOT NULL,
+        accounted_until    jsonb NOT NULL,
         created_at         timestamptz NOT NULL,
         removed_at         timestamptz,
         version            integer NOT NULL

@@ -29,14 +29,20 @@ const missed = (to: string): BackupPlanCommand => ({
 });
 
 describe('a backup plan', () => {
-  test('makes its armed ticks stale when frequency, zone, destinations or pause change, and for nothing else', () => {
+  test('makes its armed ticks stale when frequency, zone or pause change, and for nothing else', () => {
     const version = (command: BackupPlanCommand) => plan.then(command).state;
     expect(version(update({ name: 'renamed', maxAttempts: 5 }))).toMatchObject({ scheduleVersion: 1 });
     expect(version(update({ normalized: '0 0 6 * * *' }))).toMatchObject({ scheduleVersion: 2, scheduledSince: later });
     expect(version(update({ timeZone: 'Europe/Berlin' }))).toMatchObject({ scheduleVersion: 2 });
-    expect(version(update({ fileEndpointIds: ['e1'] }))).toMatchObject({ scheduleVersion: 2, scheduledSince: later });
     expect(version({ kind: 'PAUSE', at: later })).toMatchObject({ scheduleVersion: 2, status: 'PAUSED' });
     expect(version({ kind: 'REMOVE', at: later })).toMatchObject({ scheduleVersion: 2, status: 'REMOVED' });
+  });
+
+  test('keeps its ticks when destinations change, of which an added one has those after the change', () => {
+    const changed = plan.then(update({ fileEndpointIds: ['e2', 'e3'] }));
+    expect(changed.state).toMatchObject({ scheduleVersion: 1, scheduledSince: at, accountedUntil: { e3: later } });
+    const back = changed.then({ ...update({}), at: '2026-03-03T05:00:00.000Z' } as BackupPlanCommand);
+    expect(back.state).toMatchObject({ accountedUntil: { e1: '2026-03-03T05:00:00.000Z' } });
   });
 
   test('that is resumed counts its ticks from then on', () => {

@@ -31,10 +31,10 @@ export type BackupPlan =
       readonly content: PlanContent;
       /** Rises whenever the ticks change; an alarm that carries another one is stale. */
       readonly scheduleVersion: number;
-      /** Ticks before this instant are not this schedule's. */
+      /** Ticks up to this instant are not this schedule's. */
       readonly scheduledSince: string;
-      /** Up to here ticks are accounted for as missed, by destination. */
-      readonly missedUntil: Readonly<Record<string, string>>;
+      /** By destination: ticks up to here were before it was added, or are recorded as missed. */
+      readonly accountedUntil: Readonly<Record<string, string>>;
     };
 
 export type BackupPlanCommand =
@@ -54,6 +54,7 @@ export type BackupPlanCommand =
 /** Ticks of one destination that nothing was done for. */
 export type MissedTicks = {
   readonly fileEndpointId: string;
+  /** Exact below 100,000, which means "at least". */
   readonly count: number;
   /** The first and the last of them. */
   readonly from: string;
@@ -106,9 +107,8 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
     switch (command.kind) {
       case 'UPDATE': {
         const changes = changedFields(state.content, command.content);
-        // A destination that is added has no ticks before the change.
-        const reschedules =
-          changes.normalized !== undefined || changes.timeZone !== undefined || changes.fileEndpointIds !== undefined;
+        // A change of destinations is none of the ticks: one that is due just now still runs for those that stay.
+        const reschedules = changes.normalized !== undefined || changes.timeZone !== undefined;
         const updated: BackupPlanEvent[] =
           Object.keys(changes).length === 0
             ? []
@@ -126,7 +126,7 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
       case 'REMOVE':
         return [{ type: 'BackupPlanRemoved', data: { at: command.at } }];
       case 'RECORD_MISSED': {
-        const known = state.missedUntil[command.missed.fileEndpointId];
+        const known = state.accountedUntil[command.missed.fileEndpointId];
         return known !== undefined && known >= command.missed.to ? [] : [{ type: 'TicksMissed', data: command.missed }];
       }
     }
@@ -136,9 +136,12 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
     if (event.type === 'BackupPlanCreated') {
       const { serviceId, content, paused, at } = event.data;
       const status = paused ? 'PAUSED' : 'ACTIVE';
-      return { status, serviceId, content, scheduleVersion: 1, scheduledSince: at, missedUntil: {} };
+      return { status, serviceId, content, scheduleVersion: 1, scheduledSince: at, accountedUntil: {} };
     }
     if (state.status === 'NONE') return state;
+    const { fileEndpointIds } = state.content;
+    const untilAdded = (after: readonly string[] = [], at: string) =>
+      Object.fromEntries(after.filter((id) => !fileEndpointIds.includes(id)).map((id) => [id, at]));
     const rescheduled = (at: string) => ({ scheduleVersion: state.scheduleVersion + 1, scheduledSince: at });
     switch (event.type) {
       case 'BackupPlanUpdated': {
@@ -146,6 +149,7 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
         return {
           ...state,
           content: { ...state.content, ...changes },
+          accountedUntil: { ...state.accountedUntil, ...untilAdded(changes.fileEndpointIds, at) },
           ...(reschedules ? rescheduled(at) : {}),
         };
       }
@@ -158,7 +162,7 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
       case 'TicksMissed':
         return {
           ...state,
-          missedUntil: { ...state.missedUntil, [event.data.fileEndpointId]: event.data.to },
+          accountedUntil: { ...state.accountedUntil, [event.data.fileEndpointId]: event.data.to },
         };
     }
   },

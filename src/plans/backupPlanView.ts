@@ -10,8 +10,8 @@ export type BackupPlanRow = PlanContent & {
   readonly paused: boolean;
   readonly scheduleVersion: number;
   readonly scheduledSince: Date;
-  /** By destination: up to here ticks are accounted for as missed. */
-  readonly missedUntil: Readonly<Record<string, string>>;
+  /** By destination: ticks up to here are none of its, or are recorded as missed. */
+  readonly accountedUntil: Readonly<Record<string, string>>;
   readonly createdAt: Date;
   readonly removedAt: Date | null;
   readonly version: number;
@@ -36,7 +36,7 @@ export const BackupPlanTable = new EntitySchema<BackupPlanRow>({
     paused: { type: 'boolean' },
     scheduleVersion: { name: 'schedule_version', type: 'int' },
     scheduledSince: { name: 'scheduled_since', type: 'timestamptz' },
-    missedUntil: { name: 'missed_until', type: 'jsonb' },
+    accountedUntil: { name: 'accounted_until', type: 'jsonb' },
     createdAt: { name: 'created_at', type: 'timestamptz' },
     removedAt: { name: 'removed_at', type: 'timestamptz', nullable: true },
     version: { type: 'int' },
@@ -60,7 +60,7 @@ export const backupPlanProjection: Projection = {
         paused,
         scheduleVersion: 1,
         scheduledSince: new Date(at),
-        missedUntil: {},
+        accountedUntil: {},
         createdAt: new Date(at),
         removedAt: null,
         version,
@@ -93,7 +93,7 @@ function changed(row: BackupPlanRow, event: BackupPlanEvent): Partial<BackupPlan
     },
     scheduleVersion: row.scheduleVersion,
     scheduledSince: row.scheduledSince.toISOString(),
-    missedUntil: row.missedUntil,
+    accountedUntil: row.accountedUntil,
   } as const;
   const after = backupPlan.evolve(before, event);
   if (after.status === 'NONE') return {};
@@ -102,7 +102,7 @@ function changed(row: BackupPlanRow, event: BackupPlanEvent): Partial<BackupPlan
     paused: after.status === 'PAUSED',
     scheduleVersion: after.scheduleVersion,
     scheduledSince: new Date(after.scheduledSince),
-    missedUntil: after.missedUntil,
+    accountedUntil: after.accountedUntil,
     removedAt: event.type === 'BackupPlanRemoved' ? new Date(event.data.at) : row.removedAt,
   };
 }

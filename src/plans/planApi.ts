@@ -7,6 +7,7 @@ import { notFound, notYetAvailable } from '../errors.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+import { previousRun } from '../scheduler/cron/previousRun.js';
 import { runsBetween } from '../scheduler/cron/runsBetween.js';
 import { schedulePreview } from '../scheduler/cron/schedulePreview.js';
 import { commandRequest } from '../server/commandRequest.js';
@@ -17,15 +18,17 @@ import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { authorize, canSee, Requires } from '../server/requires.js';
 import { DateTime } from '../server/scalars/dateTime.js';
+import { Duration } from '../server/scalars/duration.js';
 import { selectPage, visibleProjects } from '../server/selectPage.js';
 import { findService, findServices } from '../services/serviceQueries.js';
 import { ServiceType } from '../services/serviceType.js';
 import type { PlanContent } from './backupPlan.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
+import { defaultCatchUpWindowMs } from './dueTicks.js';
 import { createBackupPlan, removeBackupPlan, setPaused, updateBackupPlan, type PlanTools } from './planCommands.js';
 import { BackupPlanInput, BackupPlanPatch, RetentionPreviewInput } from './planInput.js';
-import { findBackupPlan, findBackupPlans } from './planQueries.js';
-import { checkedRetention, checkPlanFields, checkSchedule } from './planRules.js';
+import { findBackupPlan, findBackupPlans, foreignEndpoints } from './planQueries.js';
+import { checkedRetention, checkPlanFields, checkSchedule, mostEndpoints, patchedSchedule } from './planRules.js';
 import { BackupPlanConnection, BackupPlanType, RetentionDayType, SchedulePreviewType } from './planType.js';
 
 export type PlanDependencies = PlanTools & {
@@ -115,14 +118,13 @@ export class BackupPlanResolver {
   ): Promise<BackupPlanType> {
     const service = await findService(this.with_.dataSource.manager, input.serviceId);
     authorize({ context, info }, service?.projectId, 'service');
-    if (service.removedAt !== null) throw notFound('service');
-    const { projectId, id: serviceId } = service;
+    const { projectId } = service;
 
     const problems = new InputProblems().check('commandId', commandId, uuid);
     checkPlanFields(problems, input);
     const schedule = checkSchedule(problems, { typed: input.frequency, timeZone: input.timeZone }, this.rules());
     const retention = checkedRetention(problems, input.retention);
-    problems.throwIfAny();
+    await this.throwProblems(problems, projectId, input.fileEndpointIds);
     if (schedule === undefined || retention === undefined) throw new Error('A problem was found and not told.');
 
     const content: PlanContent = {
@@ -137,7 +139,7 @@ export class BackupPlanResolver {
     };
     const request = commandRequest(context, { operation: 'createBackupPlan', projectId, input, commandId });
     const { paused } = input;
-    return this.answer(await createBackupPlan(this.with_, request, { projectId, serviceId, content, paused }));
+    return this.answer(await createBackupPlan(this.with_, request, { service, content, paused }));
   }
 
   @Mutation(() => BackupPlanType)
@@ -154,32 +156,28 @@ export class BackupPlanResolver {
     const problems = new InputProblems().check('commandId', commandId, uuid);
     refuseNulls(problems, 'input', patch, ['name', 'fileEndpointIds', 'frequency', 'retention']);
     checkPlanFields(problems, patch);
-    const reschedules = typeof patch.frequency === 'string' || patch.timeZone !== undefined;
-    const schedule = reschedules
-      ? checkSchedule(
-          problems,
-          {
-            typed: patch.frequency ?? row.typed,
-            timeZone: patch.timeZone === undefined ? row.timeZone : (patch.timeZone ?? 'UTC'),
-          },
-          this.rules(),
-        )
-      : undefined;
+    patchedSchedule(problems, patch, row, this.rules());
     const retention = patch.retention ? checkedRetention(problems, patch.retention) : undefined;
-    problems.throwIfAny();
-
-    const content = (before: PlanContent): PlanContent => ({
-      ...before,
-      ...(typeof patch.name === 'string' ? { name: patch.name } : {}),
-      ...(patch.fileEndpointIds ? { fileEndpointIds: patch.fileEndpointIds.map((each) => each.toLowerCase()) } : {}),
-      ...schedule,
-      ...(retention === undefined ? {} : { retention }),
-      ...(patch.maxAttempts === undefined ? {} : { maxAttempts: patch.maxAttempts ?? 3 }),
-      ...(patch.catchUpWindow === undefined ? {} : { catchUpWindowMs: patch.catchUpWindow }),
-      ...(patch.timeout === undefined ? {} : { timeoutMs: patch.timeout }),
-      ...(patch.stallTimeout === undefined ? {} : { stallTimeoutMs: patch.stallTimeout ?? 600_000 }),
-    });
     const { projectId } = row;
+    await this.throwProblems(problems, projectId, patch.fileEndpointIds ?? []);
+
+    const content = (before: PlanContent): PlanContent => {
+      // Once more: of frequency and zone, somebody else may have changed the one that is not in the patch.
+      const found = new InputProblems();
+      const schedule = patchedSchedule(found, patch, before, this.rules());
+      found.throwIfAny();
+      return {
+        ...before,
+        ...(typeof patch.name === 'string' ? { name: patch.name } : {}),
+        ...(patch.fileEndpointIds ? { fileEndpointIds: patch.fileEndpointIds.map((each) => each.toLowerCase()) } : {}),
+        ...schedule,
+        ...(retention === undefined ? {} : { retention }),
+        ...(patch.maxAttempts === undefined ? {} : { maxAttempts: patch.maxAttempts ?? 3 }),
+        ...(patch.catchUpWindow === undefined ? {} : { catchUpWindowMs: patch.catchUpWindow }),
+        ...(patch.timeout === undefined ? {} : { timeoutMs: patch.timeout }),
+        ...(patch.stallTimeout === undefined ? {} : { stallTimeoutMs: patch.stallTimeout ?? 600_000 }),
+      };
+    };
     const input = { id: row.id, input: patch, expectedVersion };
     const request = commandRequest(context, { operation: 'updateBackupPlan', projectId, input, commandId });
     const paused = patch.paused === null ? false : patch.paused;
@@ -214,7 +212,7 @@ export class BackupPlanResolver {
   }
 
   @Mutation(() => BackupPlanType, { description: 'Its backups stay, and are listed, until they are deleted by hand.' })
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   async removeBackupPlan(
     @Arg('id', () => ID) id: string,
     @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
@@ -244,6 +242,20 @@ export class BackupPlanResolver {
     const request = commandRequest(context, { operation: info.fieldName, projectId, input, commandId });
     await setPaused(this.with_, request, row, paused);
     return this.answer(row.id);
+  }
+
+  /** Throws every problem at once: where there are others, the endpoints are looked at here, and else in the command. */
+  private async throwProblems(
+    problems: InputProblems,
+    projectId: string,
+    fileEndpointIds: readonly string[],
+  ): Promise<void> {
+    if (problems.fields.length === 0) return;
+    const { manager } = this.with_.dataSource;
+    const ids = fileEndpointIds.slice(0, mostEndpoints).map((id) => id.toLowerCase());
+    for (const { path, problem, hint } of await foreignEndpoints(manager, projectId, ids))
+      problems.add(path, problem, hint);
+    problems.throwIfAny();
   }
 
   private rules() {
@@ -287,6 +299,17 @@ export class BackupPlanFieldsResolver {
   async fileEndpoints(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<FileEndpointType[]> {
     const rows = await Promise.all(row.fileEndpointIds.map((id) => context.loaders.of(this.endpoints).load(id)));
     return rows.flatMap((each) => (each === null ? [] : [FileEndpointType.of(each)]));
+  }
+
+  @FieldResolver(() => Duration, {
+    description:
+      'How old a missed tick may be for a catch-up run. By default half the time from the latest tick to the next, at least PT1H.',
+  })
+  catchUpWindow(@Root() { row }: BackupPlanType): number {
+    if (row.catchUpWindowMs !== null) return row.catchUpWindowMs;
+    const frequency = parseFrequency(row.normalized);
+    const now = this.with_.now();
+    return defaultCatchUpWindowMs(frequency, row.timeZone, previousRun(frequency, row.timeZone, now) ?? now);
   }
 
   @FieldResolver(() => DateTime, {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { In } from 'typeorm';
-import { badInput, notFound, type FieldProblem } from '../errors.js';
-import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
+import { badInput, notFound } from '../errors.js';
 import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
+import type { ServiceRow } from '../services/serviceView.js';
 import { backupPlan, type PlanContent } from './backupPlan.js';
 import type { BackupPlanRow } from './backupPlanView.js';
+import { foreignEndpoints } from './planQueries.js';
 
 export type PlanTools = { readonly commands: CommandHandling; readonly now: () => Date };
 
@@ -16,15 +16,16 @@ export async function createBackupPlan(
   tools: PlanTools,
   request: CommandRequest,
   plan: {
-    readonly projectId: string;
-    readonly serviceId: string;
+    readonly service: Pick<ServiceRow, 'id' | 'projectId' | 'removedAt'>;
     readonly content: PlanContent;
     readonly paused: boolean;
   },
 ): Promise<string> {
-  const { projectId, serviceId, content, paused } = plan;
+  const { service, content, paused } = plan;
+  const { id: serviceId, projectId } = service;
   const { id } = await tools.commands.handle<Id>(request, (commit) =>
     commit(async (tx) => {
+      if (service.removedAt !== null) throw notFound('service');
       const id = randomUUID();
       await refuseForeignEndpoints(tx, projectId, content.fileEndpointIds);
       await tx.reservations.claimName(nameKind, projectId, content.name, id);
@@ -109,30 +110,13 @@ async function moveEndpoints(
   before: readonly string[],
   after: readonly string[],
 ): Promise<void> {
-  const added = after.filter((each) => !before.includes(each));
-  await refuseForeignEndpoints(tx, projectId, added, after);
-  for (const endpointId of added) await tx.reservations.use(endpointId, id);
+  await refuseForeignEndpoints(tx, projectId, after);
+  for (const endpointId of after.filter((each) => !before.includes(each))) await tx.reservations.use(endpointId, id);
   for (const endpointId of before.filter((each) => !after.includes(each)))
     await tx.reservations.release(endpointId, id);
 }
 
-/** An endpoint of another project, a removed one and one that never was get the same words. */
-async function refuseForeignEndpoints(
-  tx: Transaction,
-  projectId: string,
-  endpointIds: readonly string[],
-  list: readonly string[] = endpointIds,
-): Promise<void> {
-  const rows = await tx.manager.findBy(FileEndpointTable, { id: In([...endpointIds]) });
-  const usable = new Set(
-    rows.filter((row) => row.projectId === projectId && row.removedAt === null).map(({ id }) => id),
-  );
-  const problems = endpointIds
-    .filter((id) => !usable.has(id))
-    .map((id): FieldProblem => ({
-      path: `input.fileEndpointIds.${list.indexOf(id)}`,
-      problem: 'names no file endpoint of this project',
-      hint: 'Send the id of a file endpoint of the service’s project; fileEndpoints lists them.',
-    }));
+async function refuseForeignEndpoints(tx: Transaction, projectId: string, ids: readonly string[]): Promise<void> {
+  const problems = await foreignEndpoints(tx.manager, projectId, ids);
   if (problems.length > 0) throw badInput(problems);
 }

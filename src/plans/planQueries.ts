@@ -1,5 +1,7 @@
 import { In, type EntityManager } from 'typeorm';
 import { isUuid } from '../server/inputValidation.js';
+import { findFileEndpoints } from '../endpoints/fileEndpointQueries.js';
+import type { FieldProblem } from '../errors.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
 
 /** Removed plans too. Null for what is no id. */
@@ -15,4 +17,27 @@ export async function findBackupPlans(
   const rows = await manager.findBy(BackupPlanTable, { id: In(ids.filter(isUuid)) });
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
+}
+
+/**
+ * A problem for each that is no file endpoint of the project. One of another project, a removed one and one that never
+ * was get the same words; what is not even an id is left to the check of the input.
+ */
+export async function foreignEndpoints(
+  manager: EntityManager,
+  projectId: string,
+  fileEndpointIds: readonly string[],
+): Promise<readonly FieldProblem[]> {
+  const rows = await findFileEndpoints(manager, fileEndpointIds);
+  return fileEndpointIds.flatMap((id, index): FieldProblem[] => {
+    const row = rows[index];
+    if (!isUuid(id) || (row?.projectId === projectId && row.removedAt === null)) return [];
+    return [
+      {
+        path: `input.fileEndpointIds.${index}`,
+        problem: 'names no file endpoint of this project',
+        hint: 'Send the id of a file endpoint of the service’s project; fileEndpoints lists them.',
+      },
+    ];
+  });
 }

@@ -16,11 +16,15 @@ export type PlanRules = {
   readonly now: Date;
 };
 
+export const mostEndpoints = 10;
+
 /** What an input says about a plan; for a patch only some of it. Every problem is added, under `input`. */
 export function checkPlanFields(problems: InputProblems, input: BackupPlanPatch): void {
+  // The same id in capitals is the same endpoint.
+  const endpointIds = input.fileEndpointIds?.map((id) => id.toLowerCase());
   problems
     .check('input.name', input.name, entityName)
-    .checkList('input.fileEndpointIds', input.fileEndpointIds, { atLeast: 1, atMost: 10, unique: true }, uuid)
+    .checkList('input.fileEndpointIds', endpointIds, { atLeast: 1, atMost: mostEndpoints, unique: true }, uuid)
     .check('input.maxAttempts', input.maxAttempts, integerWithin(1, 10))
     .check('input.catchUpWindow', input.catchUpWindow, durationWithin(secondMs, 366 * dayMs))
     .check('input.timeout', input.timeout, durationWithin(secondMs, 30 * dayMs))
@@ -41,6 +45,18 @@ export function checkSchedule(
     return 'far enough';
   });
   return close === undefined ? undefined : { typed, normalized: frequency.normalized, timeZone: zone };
+}
+
+/** What a patch makes of frequency and zone; undefined where it changes neither, or where there are problems. */
+export function patchedSchedule(
+  problems: InputProblems,
+  { frequency, timeZone }: BackupPlanPatch,
+  before: Pick<PlanContent, 'typed' | 'timeZone'>,
+  rules: PlanRules,
+): ReturnType<typeof checkSchedule> {
+  if (typeof frequency !== 'string' && timeZone === undefined) return undefined;
+  const zone = timeZone === undefined ? before.timeZone : (timeZone ?? 'UTC');
+  return checkSchedule(problems, { typed: frequency ?? before.typed, timeZone: zone }, rules);
 }
 
 export function checkedRetention(

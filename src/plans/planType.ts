@@ -5,10 +5,8 @@ import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { DateTime } from '../server/scalars/dateTime.js';
 import { Duration } from '../server/scalars/duration.js';
 import { describeFrequency } from '../scheduler/cron/describeFrequency.js';
-import { nextRun } from '../scheduler/cron/nextRun.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import type { BackupPlanRow } from './backupPlanView.js';
-import { defaultCatchUpWindowMs } from './dueTicks.js';
 import type { RetentionPolicy, RetentionStyle } from './retentionPolicy.js';
 
 export const RetentionStyleEnum = {
@@ -101,9 +99,6 @@ export class BackupPlanType extends Node {
   @Field(() => Int)
   readonly maxAttempts!: number;
 
-  @Field(() => Duration, { description: 'How old a missed tick may be for a catch-up run.' })
-  readonly catchUpWindow!: number;
-
   @Field(() => Duration, { nullable: true, description: 'The longest a job may take. Null: no limit.' })
   readonly timeout!: number | null;
 
@@ -126,9 +121,6 @@ export class BackupPlanType extends Node {
       ...{ row, id, name, paused, maxAttempts, createdAt, removedAt, version },
       frequency: { typed, normalized, timeZone, description: describeFrequency(frequency) },
       retention: RetentionType.of(row.retention),
-      catchUpWindow:
-        row.catchUpWindowMs ??
-        defaultCatchUpWindowMs(frequency, timeZone, nextRun(frequency, timeZone, createdAt) ?? createdAt),
       timeout: row.timeoutMs,
       stallTimeout: row.stallTimeoutMs,
     });

@@ -2,7 +2,7 @@ import { IsNull, type DataSource } from 'typeorm';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { Signals } from '../postgres/contracts/telemetry.js';
 import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
-import { BackupPlanTable } from './backupPlanView.js';
+import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
 import { nextTicks } from './nextTick.js';
 
 /**
@@ -15,14 +15,17 @@ export async function reconcileAlarms(tools: {
   readonly clock: AlarmClock;
   readonly signals: Signals;
   readonly now: Date;
+  /** Told of each plan whose frequency or zone cannot be understood. */
+  readonly unreadable: (plan: BackupPlanRow, error: unknown) => void;
 }): Promise<number> {
+  const { dataSource, queue, clock, signals, now, unreadable } = tools;
   // Listed first: what is armed while this runs is then at worst set again, never taken for stale.
-  const there = await tools.clock.list();
+  const there = await clock.list();
   const wanted = new Map<string, Alarm>();
-  const plans = await tools.dataSource.manager.findBy(BackupPlanTable, { removedAt: IsNull(), paused: false });
-  for (const tick of await nextTicks(tools.dataSource.manager, plans)) wanted.set(alarmKey(tick), tick);
-  const waiting = await tools.queue.waiting();
-  for (const { jobId, dueAt } of waiting.filter(({ dueAt }) => dueAt > tools.now)) {
+  const plans = await dataSource.manager.findBy(BackupPlanTable, { removedAt: IsNull(), paused: false });
+  for (const tick of await nextTicks(dataSource.manager, plans, unreadable)) wanted.set(alarmKey(tick), tick);
+  const waiting = await queue.waiting();
+  for (const { jobId, dueAt } of waiting.filter(({ dueAt }) => dueAt > now)) {
     const alarm: Alarm = { kind: 'JOB_DUE', jobId, at: dueAt };
     wanted.set(alarmKey(alarm), alarm);
   }
@@ -30,8 +33,8 @@ export async function reconcileAlarms(tools: {
   const armed = new Map(there.map((alarm) => [alarmKey(alarm), alarm.at.getTime()]));
   const missing = [...wanted].filter(([key, { at }]) => armed.get(key) !== at.getTime()).map(([, alarm]) => alarm);
   const stale = there.filter((alarm) => !wanted.has(alarmKey(alarm)) && alarm.kind === 'PLAN_TICK');
-  await tools.clock.setAll(missing);
-  for (const alarm of stale) await tools.clock.cancel(alarmKey(alarm));
-  if (waiting.some(({ dueAt }) => dueAt <= tools.now)) await tools.signals.send('work');
+  await clock.setAll(missing);
+  for (const alarm of stale) await clock.cancel(alarmKey(alarm));
+  if (waiting.some(({ dueAt }) => dueAt <= now)) await signals.send('work');
   return missing.length + stale.length;
 }

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
-import { In, type DataSource, type EntityManager } from 'typeorm';
+import { In, type DataSource } from 'typeorm';
 import type { Feed, FeedSubscription } from '../eventSourcing/feed.js';
 import type { RecordedEvent } from '../eventSourcing/event.js';
 import type { Signals } from '../postgres/contracts/telemetry.js';
-import { alarmKey, type Alarm, type AlarmClock, type PlanTick } from '../scheduler/alarmClock.js';
-import { nextTick } from './nextTick.js';
-import { handleTick, type TickTools } from './tick.js';
-import { BackupPlanTable } from './backupPlanView.js';
+import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
+import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
+import { nextTicks } from './nextTick.js';
 import { reconcileAlarms } from './reconcileAlarms.js';
+import { handleTick, type TickTools } from './tick.js';
 
 export type ScheduleKeeperOptions = TickTools & {
   readonly dataSource: DataSource;
@@ -22,6 +22,7 @@ export type ScheduleKeeperOptions = TickTools & {
 };
 
 export interface ScheduleKeeper {
+  /** Starts the clock, and resolves when everything was compared once, or could not be. Once only. */
   start(): Promise<void>;
   /** Stops the clock, and waits for what runs. */
   stop(): Promise<void>;
@@ -34,7 +35,8 @@ export interface ScheduleKeeper {
  */
 export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKeeper {
   const { clock, dataSource, feed, log, signals, reconcileMs = 60_000 } = options;
-  const dirtyPlans = new Set<string>();
+  /** Plans that have changed, with the version that their stream had before. */
+  const changedPlans = new Map<string, number>();
   const dueJobs = new Map<string, Date>();
   let subscription: FeedSubscription | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -43,12 +45,14 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
   let stopped = false;
 
   function follow(event: RecordedEvent): void {
-    if (event.streamType === 'BackupPlan' && event.type !== 'TicksMissed') dirtyPlans.add(event.streamId);
-    else {
-      const dueAt = dueTimeOf(event);
-      if (dueAt === undefined) return;
-      dueJobs.set(event.streamId, dueAt);
+    if (event.streamType === 'BackupPlan' && event.type !== 'TicksMissed') {
+      if (!changedPlans.has(event.streamId)) changedPlans.set(event.streamId, event.version - 1);
+      wake();
+      return;
     }
+    const dueAt = dueTimeOf(event);
+    if (dueAt === undefined) return;
+    dueJobs.set(event.streamId, dueAt);
     wake();
   }
 
@@ -56,30 +60,48 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
     if (stopped) return;
     working ??= armChanged()
       // The reconciler makes good what could not be armed now.
-      .catch((error: unknown) => log.warn({ err: error }, 'An alarm could not be set; it is set within a minute'))
+      .catch((error: unknown) => log.warn({ err: error }, 'Alarms could not be set; the next comparison sets them.'))
       .finally(() => {
         working = undefined;
+        // What came after the last look.
+        if (changedPlans.size > 0 || dueJobs.size > 0) wake();
       });
   }
 
   async function armChanged(): Promise<void> {
-    while ((dirtyPlans.size > 0 || dueJobs.size > 0) && !stopped) {
-      const planIds = [...dirtyPlans];
+    while ((changedPlans.size > 0 || dueJobs.size > 0) && !stopped) {
+      const plans = new Map(changedPlans);
       const jobs = [...dueJobs].map(([jobId, at]): Alarm => ({ kind: 'JOB_DUE', jobId, at }));
-      dirtyPlans.clear();
+      changedPlans.clear();
       dueJobs.clear();
-      await armPlans(dataSource.manager, clock, planIds);
+      await armPlans(plans);
       await clock.setAll(jobs);
     }
   }
 
+  /** Sets the next tick of plans that changed, and forgets the ticks of their earlier versions. */
+  async function armPlans(changed: ReadonlyMap<string, number>): Promise<void> {
+    if (changed.size === 0) return;
+    const plans = await dataSource.manager.findBy(BackupPlanTable, { id: In([...changed.keys()]) });
+    const ticks = await nextTicks(dataSource.manager, plans, unreadable);
+    const armed = new Set(ticks.map(alarmKey));
+    for (const plan of plans) {
+      for (const key of earlierKeys(plan, changed.get(plan.id) ?? 0)) if (!armed.has(key)) await clock.cancel(key);
+    }
+    await clock.setAll(ticks);
+  }
+
+  function unreadable({ id }: BackupPlanRow, error: unknown): void {
+    log.error({ err: error, planId: id }, 'The frequency of a backup plan is not understood, so it does not run.');
+  }
+
   async function reconcile(): Promise<void> {
     try {
-      const mended = await reconcileAlarms({ ...options, now: options.now() });
-      if (mended > 0) log.info({ mended }, 'Alarms were mended');
+      const mended = await reconcileAlarms({ ...options, now: options.now(), unreadable });
+      if (mended > 0) log.info({ mended }, 'Alarms were mended.');
       options.onMended?.(mended);
     } catch (error) {
-      log.warn({ err: error }, 'Alarms could not be compared with the log; it is tried again in a minute');
+      log.warn({ err: error }, 'Alarms could not be compared with the plans; it is tried again soon.');
     }
     if (stopped) return;
     timer = setTimeout(() => {
@@ -89,14 +111,18 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
 
   async function planTick(tick: { planId: string; version: number; scheduledFor: Date }): Promise<void> {
     if (await handleTick(options, tick)) await signals.send('work');
-    const next = await nextTick(dataSource.manager, tick.planId, tick.version);
-    if (next !== undefined) await clock.set(next);
+    const plans = await dataSource.manager.findBy(BackupPlanTable, {
+      id: tick.planId,
+      scheduleVersion: tick.version,
+    });
+    await clock.setAll(await nextTicks(dataSource.manager, plans, unreadable));
   }
 
   return {
     async start() {
-      subscription = feed.subscribe(follow);
       await clock.start({ planTick, jobDue: ({ jobId }) => signals.send('work', jobId) });
+      // What changed before is found by the comparison, which comes after.
+      subscription = feed.subscribe(follow);
       reconciling = reconcile();
       await reconciling;
     },
@@ -125,18 +151,12 @@ function dueTimeOf(event: RecordedEvent): Date | undefined {
   }
 }
 
-/** Sets the next tick of plans that changed, and forgets the ticks of their earlier versions. */
-async function armPlans(manager: EntityManager, clock: AlarmClock, planIds: readonly string[]): Promise<void> {
-  if (planIds.length === 0) return;
-  const plans = await manager.findBy(BackupPlanTable, { id: In([...planIds]) });
-  const ticks: PlanTick[] = [];
-  for (const plan of plans) {
-    const tick = await nextTick(manager, plan.id, plan.scheduleVersion);
-    if (tick !== undefined) ticks.push(tick);
-    const { id: planId, scheduleVersion: version } = plan;
-    const stale = tick === undefined ? [version - 1, version] : [version - 1];
-    for (const each of stale)
-      await clock.cancel(alarmKey({ kind: 'PLAN_TICK', planId, version: each, at: new Date(0) }));
-  }
-  await clock.setAll(ticks);
+/**
+ * The alarms that the plan may have had before it changed, and those of its present version: the version of the schedule
+ * rises by at most one with each event.
+ */
+function earlierKeys({ id: planId, version, scheduleVersion }: BackupPlanRow, before: number): readonly string[] {
+  const first = Math.max(1, scheduleVersion - (version - before));
+  const versions = Array.from({ length: scheduleVersion - first + 1 }, (_, index) => first + index);
+  return versions.map((each) => alarmKey({ kind: 'PLAN_TICK', planId, version: each }));
 }

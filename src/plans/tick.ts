@@ -1,18 +1,18 @@
-import { In, IsNull, Not, type EntityManager } from 'typeorm';
+import { In, type EntityManager } from 'typeorm';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { BackupRequest } from '../jobs/backupJob.js';
 import { queueBackup, skipBackup } from '../jobs/backupJobCommands.js';
 import { BackupJobTable } from '../jobs/backupJobView.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
-import { ServiceTable } from '../services/serviceView.js';
-import { backupPlan, type BackupPlan } from './backupPlan.js';
-import { dueTicks } from './dueTicks.js';
+import { findService } from '../services/serviceQueries.js';
+import { accountedUntil } from './accountedUntil.js';
+import { backupPlan } from './backupPlan.js';
+import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
+import { dueTicks, type DueTicks } from './dueTicks.js';
 import { tickBatchId, tickJobId } from './tickIds.js';
 
 export type TickTools = { readonly store: EventStore; readonly queue: JobQueue; readonly now: () => Date };
-
-type ActivePlan = Extract<BackupPlan, { content: unknown }>;
 
 /**
  * Handles a tick of a plan: one job for each destination, in the plan's order, and what was missed before it. A tick of
@@ -23,113 +23,125 @@ export async function handleTick(
   tools: TickTools,
   tick: { readonly planId: string; readonly version: number; readonly scheduledFor: Date },
 ): Promise<boolean> {
-  const { planId } = tick;
-  const metadata = { actor: 'scheduler', correlationId: tickBatchId(planId, tick.scheduledFor) };
+  const metadata = { actor: 'scheduler', correlationId: tickBatchId(tick.planId, tick.scheduledFor) };
   return await tools.store.transact(metadata, async (tx) => {
-    const { state: plan } = await tx.load(backupPlan, planId);
-    if (plan.status !== 'ACTIVE' || plan.scheduleVersion !== tick.version) return false;
-    const service = await tx.manager.findOneByOrFail(ServiceTable, { id: plan.serviceId });
+    const plan = await lockPlan(tx.manager, tick.planId);
+    if (plan === null || plan.paused || plan.removedAt !== null || plan.scheduleVersion !== tick.version) return false;
+    const engine = (await findService(tx.manager, plan.serviceId))?.engine;
+    if (engine === undefined) throw new Error(`Service ${plan.serviceId} of backup plan ${plan.id} is unknown.`);
     // The alarm's clock may be a little ahead of this one.
     const now = new Date(Math.max(tools.now().getTime(), tick.scheduledFor.getTime()));
+    const accounted = await accountedUntil(tx.manager, [plan]);
+
     let queued = false;
-    for (const fileEndpointId of plan.content.fileEndpointIds) {
-      const destination = { planId, plan, fileEndpointId, engine: service.engine, projectId: service.projectId };
-      if (await handleDestination(tools, tx, destination, now)) queued = true;
+    for (const [place, fileEndpointId] of plan.fileEndpointIds.entries()) {
+      const due = dueTicks({
+        frequency: parseFrequency(plan.normalized),
+        timeZone: plan.timeZone,
+        accountedUntil: accounted(plan, fileEndpointId),
+        now,
+        catchUpWindowMs: plan.catchUpWindowMs,
+      });
+      const destination = { plan, fileEndpointId, place, engine };
+      await recordMissed(tx, destination, due.missed, now);
+      if (await makeJob(tx, tools.queue, destination, due.run, now)) queued = true;
     }
     return queued;
   });
 }
 
+/** Until the transaction ends nobody else handles a tick of the plan, or changes the plan. */
+async function lockPlan(manager: EntityManager, id: string): Promise<BackupPlanRow | null> {
+  return await manager.findOne(BackupPlanTable, { where: { id }, lock: { mode: 'pessimistic_write' } });
+}
+
 type Destination = {
-  readonly planId: string;
-  readonly plan: ActivePlan;
+  readonly plan: BackupPlanRow;
   readonly fileEndpointId: string;
+  /** In the plan's order, from 0. */
+  readonly place: number;
   readonly engine: string;
-  readonly projectId: string;
 };
 
-async function handleDestination(
-  tools: TickTools,
+async function recordMissed(
   tx: Transaction,
+  { plan: { id, projectId }, fileEndpointId }: Destination,
+  missed: DueTicks['missed'],
+  now: Date,
+): Promise<void> {
+  if (missed === null) return;
+  const { count, from, to } = missed;
+  await tx.execute(
+    backupPlan,
+    { id, projectId },
+    {
+      kind: 'RECORD_MISSED',
+      missed: {
+        fileEndpointId,
+        count,
+        from: from.toISOString(),
+        to: to.toISOString(),
+        reason: 'No scheduler handled them in time.',
+        at: now.toISOString(),
+      },
+    },
+  );
+}
+
+/** True when the job was queued and not skipped. */
+async function makeJob(
+  tx: Transaction,
+  queue: JobQueue,
   destination: Destination,
+  run: DueTicks['run'],
   now: Date,
 ): Promise<boolean> {
-  const { planId, plan, fileEndpointId, projectId } = destination;
-  const { content } = plan;
-  const due = dueTicks({
-    frequency: parseFrequency(content.normalized),
-    timeZone: content.timeZone,
-    accountedUntil: await accountedUntil(tx.manager, destination),
-    now,
-    catchUpWindowMs: content.catchUpWindowMs,
-  });
-  if (due.missed !== null) {
-    const { count, from, to } = due.missed;
-    await tx.execute(
-      backupPlan,
-      { id: planId, projectId },
-      {
-        kind: 'RECORD_MISSED',
-        missed: {
-          fileEndpointId,
-          count,
-          from: from.toISOString(),
-          to: to.toISOString(),
-          reason: 'No scheduler handled them in time.',
-          at: now.toISOString(),
-        },
-      },
-    );
-  }
-  if (due.run === null) return false;
-  const job = { id: tickJobId(planId, due.run.at, fileEndpointId), projectId };
-  const request = requestOf(destination, due.run, now);
+  if (run === null) return false;
+  const { plan, fileEndpointId } = destination;
+  const job = { id: tickJobId(plan.id, run.at, fileEndpointId), projectId: plan.projectId };
+  const request = requestOf(destination, run, now);
   const active = await activeTickJob(tx.manager, destination);
-  if (active === undefined) await queueBackup(tx, tools.queue, job, request);
+  if (active === undefined) await queueBackup(tx, queue, job, request);
   else await skipBackup(tx, job, request, active);
   return active === undefined;
 }
 
 function requestOf(
-  { planId, plan, fileEndpointId, engine }: Destination,
-  run: { readonly at: Date; readonly trigger: 'SCHEDULE' | 'CATCH_UP' },
+  { plan, fileEndpointId, place, engine }: Destination,
+  run: NonNullable<DueTicks['run']>,
   now: Date,
 ): BackupRequest {
-  const { maxAttempts, timeoutMs, stallTimeoutMs } = plan.content;
+  const { maxAttempts, timeoutMs, stallTimeoutMs } = plan;
   return {
     serviceId: plan.serviceId,
     engine,
-    planId,
+    planId: plan.id,
     fileEndpointId,
     trigger: run.trigger,
-    batchId: tickBatchId(planId, run.at),
+    batchId: tickBatchId(plan.id, run.at),
     requestedBy: 'scheduler',
     retryOf: null,
     scheduledFor: run.at.toISOString(),
-    queuedAt: now.toISOString(),
+    // Workers claim the oldest first: a millisecond apart, the destinations come in the plan's order.
+    queuedAt: new Date(now.getTime() + place).toISOString(),
     maxAttempts,
     timeoutMs,
     stallTimeoutMs,
   };
 }
 
-/** The newest of: the schedule's beginning, the last tick recorded as missed, the last tick that made a job. */
-async function accountedUntil(manager: EntityManager, { planId, plan, fileEndpointId }: Destination): Promise<Date> {
-  const newest = await manager.findOne(BackupJobTable, {
-    where: { planId, fileEndpointId, scheduledFor: Not(IsNull()) },
-    order: { scheduledFor: 'DESC' },
-  });
-  const known = [plan.scheduledSince, plan.missedUntil[fileEndpointId], newest?.scheduledFor?.toISOString()];
-  return new Date(Math.max(...known.flatMap((at) => (at === undefined ? [] : [Date.parse(at)]))));
-}
-
 /** A job of an earlier tick that has not ended: the destination never queues up behind itself. */
 async function activeTickJob(
   manager: EntityManager,
-  { planId, fileEndpointId }: Destination,
+  { plan, fileEndpointId }: Destination,
 ): Promise<string | undefined> {
   const active = await manager.findOne(BackupJobTable, {
-    where: { planId, fileEndpointId, status: In(['QUEUED', 'RUNNING']), trigger: In(['SCHEDULE', 'CATCH_UP']) },
+    where: {
+      planId: plan.id,
+      fileEndpointId,
+      status: In(['QUEUED', 'RUNNING']),
+      trigger: In(['SCHEDULE', 'CATCH_UP']),
+    },
     order: { queuedAt: 'DESC' },
   });
   return active?.id;

@@ -36,6 +36,6 @@ export type AlarmHandlers = {
 };
 
 /** One alarm a plan and version, one a job. */
-export function alarmKey(alarm: Alarm): string {
+export function alarmKey(alarm: Omit<PlanTick, 'at'> | Omit<JobDue, 'at'>): string {
   return alarm.kind === 'PLAN_TICK' ? `plan:${alarm.planId}:${alarm.version}` : `job:${alarm.jobId}`;
 }
