@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { attemptFolder, installationMarker } from './layout.js';
+import { attemptFolder, installationMarker, prefixOfFolder } from './layout.js';
 
 const attempt = {
   prefix: '/team/backups/',
@@ -25,6 +25,10 @@ describe('The folder of an attempt', () => {
     ["a'; rm -rf $HOME `x`", 'a-rm-rf-HOME-x-'],
   ])('never has more of the name %j in it than is safe', (serviceName, begin) => {
     expect(attemptFolder({ ...attempt, prefix: '', serviceName })).toMatch(new RegExp(`^${begin}0b9c2f61/2024/`));
+  });
+
+  test.each(['', 'team/', 'team/backups/'])('tells the prefix %j that it lies in', (prefix) => {
+    expect(prefixOfFolder(attemptFolder({ ...attempt, prefix }))).toBe(prefix);
   });
 
   test('stays below the prefix, as the marker of the installation does', () => {

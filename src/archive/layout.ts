@@ -33,6 +33,16 @@ export function attemptFolder(attempt: Attempt): string {
   return `${folderOf(attempt.prefix)}${service}/${stamp.slice(0, 4)}/${stamp.slice(4, 6)}/${own}/`;
 }
 
+/** The prefix that an attempt's folder lies in: empty, or ending in `/`. */
+export function prefixOfFolder(folder: string): string {
+  // Service, year, month and the attempt itself, each followed by a slash.
+  return folder
+    .split('/')
+    .slice(0, -5)
+    .map((part) => `${part}/`)
+    .join('');
+}
+
 /** The object that a person downloads. */
 export function partObject(folder: string, part: { readonly name: string; readonly extension: string }): string {
   return `${folder}${part.name}.${part.extension}.zst`;

@@ -118,6 +118,6 @@ function outdated(cause: unknown): StowageError {
   return new StowageError(
     'UNAVAILABLE',
     'This replica is older than the schema of the database, so it may not write to the log.',
-    { help: 'Update this replica to the version that migrated the database.', cause },
+    { help: 'Update this replica to the version that migrated the database.', retriable: false, cause },
   );
 }

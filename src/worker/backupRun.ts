@@ -1,55 +1,57 @@
 import type { BackupPhase, TakenBackup } from '../archive/archive.js';
-import { deleteBackup } from '../archive/deleteBackup.js';
 import { takeBackup } from '../archive/takeBackup.js';
 import { attemptsThatCount, backupJob, type BackupResult, type JobError } from '../jobs/backupJob.js';
 import { endWithoutBackup } from '../jobs/backupJobCommands.js';
 import type { ClaimedBackup } from './claim.js';
+import { deleteFolder } from './deletionRun.js';
 import { engineOf } from './engineOf.js';
+import type { Hold } from './heartbeat.js';
 import { interruptedBy } from './interruption.js';
 import { jobError } from './jobError.js';
-import { persist } from './persist.js';
+import { persist, untilAnswered } from './persist.js';
 import { progressReports } from './progressReports.js';
 import { retryDelay } from './retryDelay.js';
+import { wakeWorkers } from './wakeWorkers.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from './workerTools.js';
 
 /** How a run ended, for the worker; the events say it to everybody else. */
 export type BackupRunEnd = 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'HANDED_BACK' | 'LEASE_LOST';
 
-/** How long the remains of an attempt may take to delete before they are left to lie. */
+/** How long the remains of an attempt may take to delete before they are left to lie; less when the worker stops. */
 const cleaningMs = 30_000;
+const cleaningMsWhenStopping = 5_000;
 
 /**
  * Runs one attempt of a backup and appends how it ended. No tool of it runs any more when it returns. It never rejects
  * for what happened to the backup; it throws when the end could not be appended.
  */
-export async function runBackup(
-  tools: WorkerTools,
-  claimed: ClaimedBackup,
-  signal: AbortSignal,
-): Promise<BackupRunEnd> {
-  const progress = progressReports(tools, claimed.lease);
+export async function runBackup(tools: WorkerTools, claimed: ClaimedBackup, hold: Hold): Promise<BackupRunEnd> {
+  const progress = progressReports(tools, claimed.lease, hold.lost);
   try {
-    const taken = await attempt(tools, claimed, signal, progress.report);
+    const taken = await attempt(tools, claimed, hold, progress.report);
     await progress.end();
-    await succeed(tools, claimed, signal, taken);
+    await succeed(tools, claimed, hold, taken);
     return 'SUCCEEDED';
   } catch (error) {
     await progress.end();
-    return await endOtherwise(tools, claimed, signal, error);
+    return await endOtherwise(tools, claimed, hold, error);
   }
 }
 
 async function attempt(
   tools: WorkerTools,
   claimed: ClaimedBackup,
-  signal: AbortSignal,
+  hold: Hold,
   onProgress: Parameters<typeof takeBackup>[0]['onProgress'],
 ): Promise<TakenBackup> {
   const { request, lease, attempt } = claimed;
   const engine = engineOf(tools.engines, request.engine);
-  const service = await tools.serviceOf(request.serviceId);
-  const { storage, downloadCommand } = await tools.storageOf(request.fileEndpointId);
+  const asking = { lease, lost: hold.lost };
+  const service = await untilAnswered(tools, asking, () => tools.serviceOf(request.serviceId));
+  const { storage, downloadCommand } = await untilAnswered(tools, asking, () =>
+    tools.storageOf(request.fileEndpointId),
+  );
   try {
     return await inWorkFolder(tools.workRoot, (workFolder) =>
       takeBackup({
@@ -71,10 +73,10 @@ async function attempt(
         },
         downloadCommand,
         workFolder,
-        signal,
+        signal: hold.signal,
         stallTimeoutMs: request.stallTimeoutMs,
         timeoutMs: request.timeoutMs,
-        onPhase: (phase) => enterPhase(tools, claimed, signal, phase),
+        onPhase: (phase) => enterPhase(tools, claimed, hold, phase),
         onProgress,
       }),
     );
@@ -86,11 +88,11 @@ async function attempt(
 async function enterPhase(
   tools: WorkerTools,
   { lease, metadata }: ClaimedBackup,
-  signal: AbortSignal,
+  { lost }: Hold,
   phase: BackupPhase,
 ): Promise<void> {
   const at = tools.now().toISOString();
-  await persist(tools, { lease, metadata, signal }, (tx) =>
+  await persist(tools, { lease, metadata, lost }, (tx) =>
     tx.execute(backupJob, streamOf(lease), { kind: 'ENTER_PHASE', attempt: lease.attempt, phase, at }),
   );
 }
@@ -98,7 +100,7 @@ async function enterPhase(
 async function succeed(
   tools: WorkerTools,
   { lease, metadata }: ClaimedBackup,
-  signal: AbortSignal,
+  { lost }: Hold,
   taken: TakenBackup,
 ): Promise<void> {
   const at = tools.now().toISOString();
@@ -107,7 +109,7 @@ async function succeed(
     parts: taken.parts.map(({ segments: _, ...part }) => part),
     inventory: taken.inventory,
   };
-  await persist(tools, { lease, metadata, signal }, async (tx) => {
+  await persist(tools, { lease, metadata, lost }, async (tx) => {
     await tx.execute(backupJob, streamOf(lease), { kind: 'SUCCEED', attempt: lease.attempt, result, at });
     await tools.queue.remove(tx.manager, lease.jobId);
   });
@@ -116,30 +118,31 @@ async function succeed(
 async function endOtherwise(
   tools: WorkerTools,
   claimed: ClaimedBackup,
-  signal: AbortSignal,
+  hold: Hold,
   error: unknown,
 ): Promise<BackupRunEnd> {
-  const interruption = interruptedBy(signal);
+  const interruption = interruptedBy(hold.signal);
   const failure = jobError(error);
-  if (interruption === 'LEASE_LOST' || failure.code === 'WORKER_LOST') return 'LEASE_LOST';
+  if (hold.lost.aborted || failure.code === 'WORKER_LOST') return 'LEASE_LOST';
   if (interruption === undefined && failure.code === 'INTERNAL') {
     tools.log.error({ err: error, jobId: claimed.lease.jobId }, 'A backup failed for a reason that is ours');
   }
   const end =
     interruption === 'CANCELLED'
-      ? await confirmCancel(tools, claimed, signal)
-      : await failAttempt(tools, claimed, signal, interruption === 'DRAINING' ? null : failure);
-  await removeRemains(tools, claimed);
+      ? await confirmCancel(tools, claimed, hold)
+      : await failAttempt(tools, claimed, hold, interruption === 'DRAINING' ? null : failure);
+  await wakeWorkers(tools);
+  await removeRemains(tools, claimed, interruption === 'DRAINING' ? cleaningMsWhenStopping : cleaningMs);
   return end;
 }
 
 async function confirmCancel(
   tools: WorkerTools,
   { lease, metadata, request }: ClaimedBackup,
-  signal: AbortSignal,
+  { lost }: Hold,
 ): Promise<BackupRunEnd> {
   const at = tools.now().toISOString();
-  await persist(tools, { lease, metadata, signal }, async (tx) => {
+  await persist(tools, { lease, metadata, lost }, async (tx) => {
     await tx.execute(backupJob, streamOf(lease), { kind: 'CONFIRM_CANCEL', attempt: lease.attempt, at });
     await endWithoutBackup(tx, tools.queue, lease.jobId, request);
   });
@@ -150,14 +153,14 @@ async function confirmCancel(
 async function failAttempt(
   tools: WorkerTools,
   { lease, metadata, request }: ClaimedBackup,
-  signal: AbortSignal,
+  { lost }: Hold,
   error: JobError | null,
 ): Promise<BackupRunEnd> {
   const now = tools.now();
-  return await persist(tools, { lease, metadata, signal }, async (tx) => {
+  return await persist(tools, { lease, metadata, lost }, async (tx) => {
     const { state: before } = await tx.load(backupJob, lease.jobId);
     const failures = before.status === 'NONE' ? 1 : attemptsThatCount(before.attempts);
-    const delayMs = error === null ? 0 : retryDelay(failures, tools.random());
+    const delayMs = error === null ? 0 : retryDelay(failures, tools.times.retry, tools.random());
     const retryAt = new Date(now.getTime() + delayMs);
     const { state } = await tx.execute(backupJob, streamOf(lease), {
       kind: 'FAIL_ATTEMPT',
@@ -175,16 +178,16 @@ async function failAttempt(
 }
 
 /** What an attempt uploaded before it ended otherwise: deleted now where the container answers. */
-async function removeRemains(tools: WorkerTools, { request, attempt, lease }: ClaimedBackup): Promise<void> {
+async function removeRemains(
+  tools: WorkerTools,
+  { request, attempt, lease }: ClaimedBackup,
+  limitMs: number,
+): Promise<void> {
+  const { folder } = attempt;
   try {
-    const { storage } = await tools.storageOf(request.fileEndpointId);
-    try {
-      await deleteBackup({ storage, folder: attempt.folder, signal: AbortSignal.timeout(cleaningMs) });
-    } finally {
-      await storage.close();
-    }
+    await deleteFolder(tools, { fileEndpointId: request.fileEndpointId, folder }, AbortSignal.timeout(limitMs));
   } catch (error) {
-    tools.log.warn({ err: error, jobId: lease.jobId, folder: attempt.folder }, 'The remains of an attempt are left');
+    tools.log.warn({ err: error, jobId: lease.jobId, folder }, 'The remains of an attempt are left');
   }
 }
 

@@ -10,7 +10,12 @@ import { ServiceTable } from '../services/serviceView.js';
 import type { WorkerTools } from './workerTools.js';
 
 export type Claimed = ClaimedBackup | ClaimedRestore;
-type ClaimedAttempt = { readonly lease: Lease; readonly metadata: EventMetadata };
+type ClaimedAttempt = {
+  readonly lease: Lease;
+  readonly metadata: EventMetadata;
+  /** `performance.now()` from before the lease was asked for: it ends no later than its length after that. */
+  readonly askedAtMs: number;
+};
 export type ClaimedBackup = ClaimedAttempt & {
   readonly kind: 'BACKUP';
   readonly request: BackupRequest;
@@ -24,17 +29,25 @@ export type ClaimedRestore = ClaimedAttempt & { readonly kind: 'RESTORE'; readon
  */
 export async function claimJob(tools: WorkerTools, engines: readonly EngineName[]): Promise<Claimed | undefined> {
   for (;;) {
+    const askedAtMs = performance.now();
     const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
     const claimed = await tools.store.transact(metadata, async (tx) => {
       const lease = await tools.queue.claim(tx.manager, tools.workerId, engines, tools.times.lease);
       if (lease === undefined) return undefined;
-      return lease.kind === 'BACKUP' ? startBackup(tools, tx, lease) : startRestore(tools, tx, lease);
+      return lease.kind === 'BACKUP'
+        ? startBackup(tools, tx, lease, askedAtMs)
+        : startRestore(tools, tx, lease, askedAtMs);
     });
     if (claimed !== 'STALE') return claimed;
   }
 }
 
-async function startBackup(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<ClaimedBackup | 'STALE'> {
+async function startBackup(
+  tools: WorkerTools,
+  tx: Transaction,
+  lease: Lease,
+  askedAtMs: number,
+): Promise<ClaimedBackup | 'STALE'> {
   const job = { id: lease.jobId, projectId: lease.projectId };
   const { state } = await tx.load(backupJob, job.id);
   if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
@@ -56,16 +69,21 @@ async function startBackup(tools: WorkerTools, tx: Transaction, lease: Lease): P
     }),
   };
   await tx.execute(backupJob, job, { kind: 'START_ATTEMPT', attempt });
-  return { kind: 'BACKUP', lease, metadata: tx.metadata, request, attempt };
+  return { kind: 'BACKUP', lease, metadata: tx.metadata, askedAtMs, request, attempt };
 }
 
-async function startRestore(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<ClaimedRestore | 'STALE'> {
+async function startRestore(
+  tools: WorkerTools,
+  tx: Transaction,
+  lease: Lease,
+  askedAtMs: number,
+): Promise<ClaimedRestore | 'STALE'> {
   const job = { id: lease.jobId, projectId: lease.projectId };
   const { state } = await tx.load(restoreJob, job.id);
   if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
   const attempt = { number: lease.attempt, worker: tools.workerId, startedAt: tools.now().toISOString() };
   await tx.execute(restoreJob, job, { kind: 'START_ATTEMPT', attempt });
-  return { kind: 'RESTORE', lease, metadata: tx.metadata, request: state.request };
+  return { kind: 'RESTORE', lease, metadata: tx.metadata, askedAtMs, request: state.request };
 }
 
 async function dropStale(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<'STALE'> {

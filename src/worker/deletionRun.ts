@@ -1,70 +1,88 @@
-import { buffer } from 'node:stream/consumers';
-import { z } from 'zod';
+import { MoreThan } from 'typeorm';
 import { deleteBackup } from '../archive/deleteBackup.js';
-import { installationMarker } from '../archive/layout.js';
+import { prefixOfFolder } from '../archive/layout.js';
+import { ownedByOthers, prefixOwner } from '../endpoints/installationMarker.js';
 import { StowageError } from '../errors.js';
 import { confirmDeletion } from '../jobs/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../jobs/backupJobView.js';
-import type { OpenedStorage, WorkerTools } from './workerTools.js';
+import { retryDelay } from './retryDelay.js';
+import type { WorkerTools } from './workerTools.js';
 
-const atOnce = 50;
+const pageSize = 50;
 const deletionMs = 10 * 60_000;
 
 /**
  * Carries out the deletions that were decided: the container first, then the event that it confirmed. A backup whose
- * container refuses stays DELETING and is tried again by a later call; the record is never dropped while bytes may
- * remain. Returns how many are gone.
+ * container refuses stays DELETING and is tried again by a later round, after a pause that grows; the record is never
+ * dropped while bytes may remain. A round answers how many are gone.
  */
-export async function deleteDecidedBackups(tools: WorkerTools, signal: AbortSignal): Promise<number> {
-  const rows = await tools.dataSource.manager.find(BackupJobTable, {
-    where: { availability: 'DELETING' },
-    order: { queuedAt: 'ASC', id: 'ASC' },
-    take: atOnce,
-  });
-  let gone = 0;
-  for (const row of rows) {
+export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Promise<number> {
+  const refused = new Map<string, { readonly failures: number; readonly againAtMs: number }>();
+
+  async function tryOne(row: BackupJobRow, signal: AbortSignal): Promise<boolean> {
+    const before = refused.get(row.id);
+    if (before !== undefined && performance.now() < before.againAtMs) return false;
     try {
-      signal.throwIfAborted();
       await deleteOne(tools, row, signal);
-      gone += 1;
+      refused.delete(row.id);
+      return true;
     } catch (error) {
-      if (signal.aborted) break;
+      if (signal.aborted) return false;
+      const failures = (before?.failures ?? 0) + 1;
+      const againAtMs = performance.now() + retryDelay(failures, tools.times.retry, tools.random());
+      refused.set(row.id, { failures, againAtMs });
       tools.log.warn({ err: error, jobId: row.id }, 'A backup could not be deleted from its container yet');
+      return false;
     }
   }
-  return gone;
+
+  return async (signal) => {
+    let gone = 0;
+    for await (const row of decided(tools)) {
+      if (signal.aborted) break;
+      if (await tryOne(row, signal)) gone += 1;
+    }
+    return gone;
+  };
+}
+
+/** Page by page, so that those whose container refuses keep no others from their turn. */
+async function* decided(tools: WorkerTools): AsyncGenerator<BackupJobRow> {
+  for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
+    const rows = await tools.dataSource.manager.find(BackupJobTable, {
+      where: { availability: 'DELETING', id: MoreThan(after) },
+      order: { id: 'ASC' },
+      take: pageSize,
+    });
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < pageSize) return;
+    after = last.id;
+  }
 }
 
 async function deleteOne(tools: WorkerTools, row: BackupJobRow, signal: AbortSignal): Promise<void> {
-  const { folder } = row;
+  const { folder, fileEndpointId } = row;
   if (folder === null) throw new StowageError('INTERNAL', `Backup ${row.id} has no folder.`);
-  const opened = await tools.storageOf(row.fileEndpointId);
-  try {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(deletionMs)]);
-    await refuseForeignPrefix(opened, tools.installationId, limited);
-    await deleteBackup({ storage: opened.storage, folder, signal: limited });
-  } finally {
-    await opened.storage.close();
-  }
+  await deleteFolder(tools, { fileEndpointId, folder }, AbortSignal.any([signal, AbortSignal.timeout(deletionMs)]));
   const metadata = { actor: `worker:${tools.workerId}`, correlationId: row.batchId };
   const job = { id: row.id, projectId: row.projectId };
   await tools.store.transact(metadata, (tx) => confirmDeletion(tx, job, tools.now()));
 }
 
-const marker = z.object({ installationId: z.string() });
-
-/** In a prefix that another installation owns nothing is deleted. */
-async function refuseForeignPrefix(
-  { storage, prefix }: OpenedStorage,
-  installationId: string,
+/** Removes an attempt's folder. CONFLICT where the prefix it lies in is another installation's: nothing is deleted there. */
+export async function deleteFolder(
+  tools: WorkerTools,
+  { fileEndpointId, folder }: { readonly fileEndpointId: string; readonly folder: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const name = installationMarker(prefix);
-  if ((await storage.head(name, { signal })) === undefined) return;
-  const text = await buffer(storage.get(name, { signal }));
-  const owner = marker.safeParse(JSON.parse(text.toString('utf8')));
-  if (owner.success && owner.data.installationId === installationId) return;
-  throw new StowageError('ENDPOINT_FORBIDDEN', `Another installation owns '${prefix === '' ? '/' : prefix}' there.`, {
-    help: 'Delete the backup with the installation that made it, or give this one a prefix of its own.',
-  });
+  const { storage } = await tools.storageOf(fileEndpointId);
+  try {
+    // Not the endpoint's prefix of today: that may have changed since.
+    const prefix = prefixOfFolder(folder);
+    if ((await prefixOwner(storage, prefix, tools.installationId, signal)) === 'OTHERS') throw ownedByOthers(prefix);
+    await deleteBackup({ storage, folder, signal });
+  } finally {
+    await storage.close();
+  }
 }

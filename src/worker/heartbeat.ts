@@ -1,52 +1,73 @@
+import { StowageError } from '../errors.js';
 import type { JobQueue, Lease } from '../postgres/contracts/jobQueue.js';
 import { Interruption } from './interruption.js';
 import type { WorkerTimes } from './workerTools.js';
 
-export type Heartbeat = {
-  /** Aborted with an `Interruption` when the lease is lost, or the job is to be cancelled. */
+/** How long a run may go on, and how long it may speak. */
+export type Hold = {
+  /** Aborted with an `Interruption`: everything that the run has started is to end. */
   readonly signal: AbortSignal;
+  /** Aborted when the lease may be another's, whatever interrupted the run before: from then on it appends nothing. */
+  readonly lost: AbortSignal;
+};
+
+export type Heartbeat = Hold & {
   interrupt(interruption: Interruption): void;
   stop(): void;
 };
 
 /**
  * Renews a lease until it is stopped. A lease that PostgreSQL refuses to renew, or that could not be renewed until just
- * before its end by this machine's monotonic clock, is lost: the signal aborts, and with it everything the run started.
+ * before its end by this machine's monotonic clock, is lost: both signals abort, and it is not renewed any more.
  */
 export function startHeartbeat(options: {
   readonly queue: JobQueue;
   readonly lease: Lease;
+  /** `performance.now()` from before the lease was asked for: the answer may have been long on its way. */
+  readonly askedAtMs: number;
   readonly times: WorkerTimes;
   /** Asked at each beat: a wake-up call to cancel may have been lost. */
   readonly cancelRequested: () => Promise<boolean>;
 }): Heartbeat {
   const { queue, lease, times, cancelRequested } = options;
-  const controller = new AbortController();
-  const interrupt = (interruption: Interruption) => {
-    if (!controller.signal.aborted) controller.abort(interruption);
-  };
-  const loseLease = () => interrupt(new Interruption('LEASE_LOST'));
+  const running = new AbortController();
+  const lost = new AbortController();
+  let stopped = false;
+  let beating = false;
+  let expiry: NodeJS.Timeout | undefined;
 
+  const interrupt = (interruption: Interruption) => {
+    if (!running.signal.aborted) running.abort(interruption);
+  };
+  const stop = () => {
+    stopped = true;
+    clearInterval(timer);
+    clearTimeout(expiry);
+  };
+  const loseLease = () => {
+    if (stopped) return;
+    stop();
+    lost.abort(new StowageError('WORKER_LOST', `The lease on job ${lease.jobId} was lost.`));
+    interrupt(new Interruption('LEASE_LOST'));
+  };
   // A tenth of the lease is kept for ending what runs before another worker may begin.
-  const renewableMs = times.lease * 0.9;
-  let expiry = setTimeout(loseLease, renewableMs);
+  const loseLater = (askedAtMs: number) => {
+    clearTimeout(expiry);
+    expiry = setTimeout(loseLease, Math.max(0, times.lease * 0.9 - (performance.now() - askedAtMs)));
+  };
 
   const beat = async () => {
-    const askedAt = performance.now();
-    if (!(await queue.renew(lease, times.lease))) {
+    const askedAtMs = performance.now();
+    const renewed = await queue.renew(lease, times.lease);
+    if (stopped) return;
+    if (!renewed) {
       loseLease();
       return;
     }
-    // Counted from before the question: the server's answer may have been long on its way.
-    const leftMs = renewableMs - (performance.now() - askedAt);
-    clearTimeout(expiry);
-    if (controller.signal.aborted || stopped) return;
-    expiry = setTimeout(loseLease, Math.max(0, leftMs));
-    if (await cancelRequested()) interrupt(new Interruption('CANCELLED'));
+    loseLater(askedAtMs);
+    if (!running.signal.aborted && (await cancelRequested())) interrupt(new Interruption('CANCELLED'));
   };
 
-  let stopped = false;
-  let beating = false;
   const timer = setInterval(() => {
     if (beating) return;
     beating = true;
@@ -57,14 +78,7 @@ export function startHeartbeat(options: {
         beating = false;
       });
   }, times.heartbeat);
+  loseLater(options.askedAtMs);
 
-  return {
-    signal: controller.signal,
-    interrupt,
-    stop() {
-      stopped = true;
-      clearInterval(timer);
-      clearTimeout(expiry);
-    },
-  };
+  return { signal: running.signal, lost: lost.signal, interrupt, stop };
 }

@@ -3,47 +3,70 @@ import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
-import { interruptedBy } from './interruption.js';
 import type { WorkerTools } from './workerTools.js';
 
 const pauseMs = 1_000;
 
+/** Who speaks: the holder of a lease, for as long as it is not lost. */
+export type Speaker = { readonly lease: Lease; readonly metadata: EventMetadata; readonly lost: AbortSignal };
+
 /**
- * Appends what the holder of a lease has to say, in a transaction that is fenced by the lease. While PostgreSQL does not
- * answer it is tried again: a dump of hours must not be lost to a restart of the database. It ends when the lease does.
- * @throws WORKER_LOST when the lease is another's by now, or `signal` says that it is lost
+ * Appends what the holder of a lease has to say, in a transaction that is fenced by the lease.
+ * @throws WORKER_LOST when the lease is another's by now, or may be
  */
 export async function persist<T>(
   tools: WorkerTools,
-  run: { readonly lease: Lease; readonly metadata: EventMetadata; readonly signal: AbortSignal },
+  speaker: Speaker,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<T> {
+  return untilAnswered(tools, speaker, () =>
+    tools.store.transact(speaker.metadata, async (tx) => {
+      await tools.queue.fence(tx.manager, speaker.lease);
+      return await work(tx);
+    }),
+  );
+}
+
+/**
+ * Asks PostgreSQL, again and again while it does not answer: a dump of hours must not be lost to a restart of the
+ * database. It ends when the lease does.
+ * @throws WORKER_LOST when the lease is lost, also while the answer is on its way
+ */
+export async function untilAnswered<T>(
+  tools: WorkerTools,
+  { lease, lost }: Pick<Speaker, 'lease' | 'lost'>,
+  ask: () => Promise<T>,
+): Promise<T> {
   for (;;) {
-    if (interruptedBy(run.signal) === 'LEASE_LOST') {
-      throw new StowageError('WORKER_LOST', `The lease on job ${run.lease.jobId} was lost.`);
-    }
     try {
-      return await tools.store.transact(run.metadata, async (tx) => {
-        await tools.queue.fence(tx.manager, run.lease);
-        return await work(tx);
-      });
+      return await unlessLost(lost, ask);
     } catch (error) {
-      if (error instanceof StowageError && error.code !== 'UNAVAILABLE') throw error;
-      if (!isConnectionFailure(error)) throw error;
-      tools.log.warn({ err: error, jobId: run.lease.jobId }, 'PostgreSQL does not answer; what happened is kept');
-      await delay(pauseMs);
+      if (!isOutage(error)) throw error;
+      tools.log.warn({ err: error, jobId: lease.jobId }, 'PostgreSQL does not answer; it is asked again');
     }
+    await unlessLost(lost, () => delay(pauseMs, undefined, { signal: lost }));
   }
 }
 
+/** A connection that is half dead may never answer: nobody waits for it longer than the lease lasts. */
+async function unlessLost<T>(lost: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  lost.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const onLost = () => reject(lost.reason as Error);
+    lost.addEventListener('abort', onLost, { once: true });
+    ask()
+      .then(resolve, reject)
+      .finally(() => lost.removeEventListener('abort', onLost));
+  });
+}
+
 /** SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), or an error of the socket below. */
-function isConnectionFailure(error: unknown): boolean {
-  if (error instanceof StowageError) return true;
+function isOutage(error: unknown): boolean {
+  if (error instanceof StowageError) return error.code === 'UNAVAILABLE' && error.retriable;
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return (
-    /^(08|53|57P)/.test(code) ||
-    /^E[A-Z]+$/.test(code) ||
-    /connection (terminated|closed|timeout)|timeout expired|not queryable/i.test(error.message)
+    /^(08...|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
+    /connection (terminated|closed|timeout)|timeout exceeded|not queryable/i.test(error.message)
   );
 }

@@ -12,17 +12,21 @@ export type ProgressReports = {
   readonly end: () => Promise<void>;
 };
 
-/** Tells how far a run is, at most once a second, always ending on the newest value. Failing to is no failure of the job. */
-export function progressReports(tools: WorkerTools, lease: Lease): ProgressReports {
+/**
+ * Tells how far a run is, at most once a second. Failing to is no failure of the job. A run that has `lost` its lease
+ * tells nothing and takes nothing back: what is shown by then is the next attempt's.
+ */
+export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSignal): ProgressReports {
   let newest: ArchiveProgress | undefined;
   let samples: readonly { readonly atMs: number; readonly bytes: number }[] = [];
   let sending: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let sentAtMs = -Infinity;
+  let ended = false;
 
   const send = () => {
     timer = undefined;
-    if (newest === undefined || sending !== undefined) return;
+    if (newest === undefined || sending !== undefined || lost.aborted) return;
     const progress = newest;
     newest = undefined;
     const atMs = performance.now();
@@ -37,7 +41,7 @@ export function progressReports(tools: WorkerTools, lease: Lease): ProgressRepor
       });
   };
   const schedule = () => {
-    timer ??= setTimeout(send, Math.max(0, sentAtMs + intervalMs - performance.now()));
+    if (!ended) timer ??= setTimeout(send, Math.max(0, sentAtMs + intervalMs - performance.now()));
   };
 
   return {
@@ -46,10 +50,11 @@ export function progressReports(tools: WorkerTools, lease: Lease): ProgressRepor
       schedule();
     },
     async end() {
+      ended = true;
       newest = undefined;
       clearTimeout(timer);
       await sending;
-      await tools.telemetry.clear(lease.jobId).catch(() => undefined);
+      if (!lost.aborted) await tools.telemetry.clear(lease.jobId).catch(() => undefined);
     },
   };
 }

@@ -8,56 +8,54 @@ import { endRestore } from '../restores/restoreJobCommands.js';
 import type { Storage } from '../storage/storage.js';
 import type { ClaimedRestore } from './claim.js';
 import { engineOf } from './engineOf.js';
+import type { Hold } from './heartbeat.js';
 import { interruptedBy } from './interruption.js';
 import { jobError } from './jobError.js';
-import { persist } from './persist.js';
+import { persist, untilAnswered } from './persist.js';
 import { progressReports } from './progressReports.js';
 import { retryDelay } from './retryDelay.js';
+import { freeTarget } from './targetSessions.js';
+import { wakeWorkers } from './wakeWorkers.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from './workerTools.js';
 
 export type RestoreRunEnd = 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'HANDED_BACK' | 'LEASE_LOST';
 
-/** How long ending what a killed restore left on the server may take. */
-const sessionsMs = 30_000;
-
 /** Runs one attempt of a restore and appends how it ended. No tool of it runs any more when it returns. */
-export async function runRestore(
-  tools: WorkerTools,
-  claimed: ClaimedRestore,
-  signal: AbortSignal,
-): Promise<RestoreRunEnd> {
-  const progress = progressReports(tools, claimed.lease);
-  const run = { toolStarted: false };
+export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, hold: Hold): Promise<RestoreRunEnd> {
+  const progress = progressReports(tools, claimed.lease, hold.lost);
+  const target = { touched: false };
   try {
-    const restored = await attempt(tools, claimed, signal, progress.report, () => {
-      run.toolStarted = true;
+    const restored = await attempt(tools, claimed, hold, progress.report, () => {
+      target.touched = true;
     });
     await progress.end();
-    await succeed(tools, claimed, signal, restored);
+    await succeed(tools, claimed, hold, restored);
     return 'SUCCEEDED';
   } catch (error) {
     await progress.end();
-    // The server may go on with what it was sent: the target stays ours until our sessions there are ended.
-    if (run.toolStarted) await endSessions(tools, claimed);
-    return await endOtherwise(tools, claimed, { signal, error, ...run });
+    // The server may go on with what it was sent: the target stays locked until our sessions there are ended.
+    if (target.touched && !(await freeTarget(tools, claimed.request, hold))) return 'LEASE_LOST';
+    return await endOtherwise(tools, claimed, hold, error);
   }
 }
 
 async function attempt(
   tools: WorkerTools,
   claimed: ClaimedRestore,
-  signal: AbortSignal,
+  hold: Hold,
   onProgress: RestoreBackup['onProgress'],
-  onToolStarted: () => void,
+  onToolStarting: () => void,
 ): Promise<RestoredBackup> {
   const { lease, metadata, request } = claimed;
-  const source = await storedBackup(tools, request.backupJobId);
-  const target = await tools.serviceOf(request.targetServiceId);
-  const { storage } = await tools.storageOf(source.request.fileEndpointId);
+  const { lost, signal } = hold;
+  const ask = <T>(question: () => Promise<T>) => untilAnswered(tools, { lease, lost }, question);
+  const source = await ask(() => storedBackup(tools, request.backupJobId));
+  const target = await ask(() => tools.serviceOf(request.targetServiceId));
+  const { storage } = await ask(() => tools.storageOf(source.request.fileEndpointId));
   const enterPhase = async (phase: RestorePhase) => {
     const at = tools.now().toISOString();
-    await persist(tools, { lease, metadata, signal }, (tx) =>
+    await persist(tools, { lease, metadata, lost }, (tx) =>
       tx.execute(restoreJob, streamOf(lease), { kind: 'ENTER_PHASE', attempt: lease.attempt, phase, at }),
     );
   };
@@ -75,11 +73,11 @@ async function attempt(
         onPhase: enterPhase,
         onProgress,
         onToolStarting: async () => {
+          onToolStarting();
           const at = tools.now().toISOString();
-          await persist(tools, { lease, metadata, signal }, (tx) =>
+          await persist(tools, { lease, metadata, lost }, (tx) =>
             tx.execute(restoreJob, streamOf(lease), { kind: 'START_TOOL', attempt: lease.attempt, at }),
           );
-          onToolStarted();
         },
       }),
     );
@@ -126,11 +124,11 @@ async function readBackup(
 async function succeed(
   tools: WorkerTools,
   { lease, metadata, request }: ClaimedRestore,
-  signal: AbortSignal,
+  { lost }: Hold,
   restored: RestoredBackup,
 ): Promise<void> {
   const now = tools.now();
-  await persist(tools, { lease, metadata, signal }, async (tx) => {
+  await persist(tools, { lease, metadata, lost }, async (tx) => {
     await tx.execute(restoreJob, streamOf(lease), {
       kind: 'SUCCEED',
       attempt: lease.attempt,
@@ -144,25 +142,29 @@ async function succeed(
 async function endOtherwise(
   tools: WorkerTools,
   { lease, metadata, request }: ClaimedRestore,
-  run: { readonly signal: AbortSignal; readonly error: unknown; readonly toolStarted: boolean },
+  { lost, signal }: Hold,
+  error: unknown,
 ): Promise<RestoreRunEnd> {
-  const { signal, error, toolStarted } = run;
   const interruption = interruptedBy(signal);
   const failure = jobError(error);
-  if (interruption === 'LEASE_LOST' || failure.code === 'WORKER_LOST') return 'LEASE_LOST';
+  if (lost.aborted || failure.code === 'WORKER_LOST') return 'LEASE_LOST';
   if (interruption === undefined && failure.code === 'INTERNAL') {
     tools.log.error({ err: error, jobId: lease.jobId }, 'A restore failed for a reason that is ours');
   }
   const now = tools.now();
   const at = now.toISOString();
-  const handBack = interruption === 'DRAINING' && !toolStarted;
-  return await persist(tools, { lease, metadata, signal }, async (tx) => {
+  const end = await persist<RestoreRunEnd>(tools, { lease, metadata, lost }, async (tx) => {
     if (interruption === 'CANCELLED') {
       await tx.execute(restoreJob, streamOf(lease), { kind: 'CONFIRM_CANCEL', attempt: lease.attempt, at });
       await endRestore(tx, tools.queue, streamOf(lease), request, now);
       return 'CANCELLED';
     }
-    const retryAt = new Date(now.getTime() + (handBack ? 0 : retryDelay(1, tools.random())));
+    const { state: before } = await tx.load(restoreJob, lease.jobId);
+    const toolStarted = before.status === 'RUNNING' && before.toolStarted;
+    const handBack = interruption === 'DRAINING' && !toolStarted;
+    const failures = before.status === 'NONE' ? 1 : before.attempts.length;
+    const delayMs = handBack ? 0 : retryDelay(failures, tools.times.retry, tools.random());
+    const retryAt = new Date(now.getTime() + delayMs);
     const { state } = await tx.execute(restoreJob, streamOf(lease), {
       kind: 'FAIL_ATTEMPT',
       attempt: lease.attempt,
@@ -173,8 +175,11 @@ async function endOtherwise(
     });
     if (state.status === 'QUEUED') await tools.queue.requeue(tx.manager, lease, retryAt);
     else await endRestore(tx, tools.queue, streamOf(lease), request, now);
+    if (state.status === 'CANCELLED') return 'CANCELLED';
     return handBack ? 'HANDED_BACK' : 'FAILED';
   });
+  await wakeWorkers(tools);
+  return end;
 }
 
 const stopped: RestoreError = {
@@ -190,21 +195,6 @@ export function restoreError(failure: RestoreError, toolStarted: boolean): Resto
   if (!toolStarted) return failure;
   const hint = 'The target may hold a part of the data. Drop the databases that were restored, then restore again.';
   return { ...failure, hint: failure.hint === null ? hint : `${failure.hint} ${hint}`, retriable: false };
-}
-
-async function endSessions(tools: WorkerTools, { lease, request }: ClaimedRestore): Promise<void> {
-  try {
-    const target = await tools.serviceOf(request.targetServiceId);
-    const ended = await inWorkFolder(tools.workRoot, (workFolder) =>
-      engineOf(tools.engines, request.engine).endOurSessions(target.connection, {
-        workFolder,
-        signal: AbortSignal.timeout(sessionsMs),
-      }),
-    );
-    if (!ended) tools.log.warn({ jobId: lease.jobId }, 'Sessions of a restore are left on the target');
-  } catch (error) {
-    tools.log.warn({ err: error, jobId: lease.jobId }, 'The sessions of a restore could not be ended');
-  }
 }
 
 function streamOf(lease: { readonly jobId: string; readonly projectId: string }) {

@@ -15,7 +15,11 @@ export type Destination = { readonly planId: string; readonly fileEndpointId: st
  * Decides which backups of a destination go, after it has looked at the ones that stay in their place in the container:
  * if one of those is not there, nothing is deleted. The deletions themselves are `deleteDecidedBackups`. Returns the ids.
  */
-export async function applyRetention(tools: WorkerTools, destination: Destination): Promise<readonly string[]> {
+export async function applyRetention(
+  tools: WorkerTools,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const { manager } = tools.dataSource;
   const plan = await manager.findOneBy(BackupPlanTable, { id: destination.planId });
   // A plan that was removed deletes nothing: what it left stays until it is deleted by hand.
@@ -28,6 +32,7 @@ export async function applyRetention(tools: WorkerTools, destination: Destinatio
     tools,
     destination,
     found.filter(({ row }) => relied.includes(row.id)).map(({ row }) => row),
+    AbortSignal.any([signal, AbortSignal.timeout(lookMs)]),
   );
   if (missing !== undefined) {
     tools.log.error(
@@ -121,10 +126,10 @@ async function firstMissing(
   tools: WorkerTools,
   { fileEndpointId }: Destination,
   rows: readonly BackupJobRow[],
+  signal: AbortSignal,
 ): Promise<string | undefined> {
   const { storage } = await tools.storageOf(fileEndpointId);
   try {
-    const signal = AbortSignal.timeout(lookMs);
     for (const { folder, parts, id } of rows) {
       if (folder === null) throw new StowageError('INTERNAL', `Backup ${id} has no folder.`);
       const document = `${folder}${backupDocumentName}`;

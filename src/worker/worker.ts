@@ -3,14 +3,15 @@ import { restoreJob } from '../restores/restoreJob.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { runBackup } from './backupRun.js';
 import { claimJob, type Claimed } from './claim.js';
-import { deleteDecidedBackups } from './deletionRun.js';
+import { createDeletions } from './deletionRun.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { Interruption } from './interruption.js';
 import { reapExpiredLeases } from './reaper.js';
 import { startRepeating, type Repeating } from './repeating.js';
 import { runRestore } from './restoreRun.js';
-import { applyRetention, destinationsOfPlans } from './retentionRun.js';
+import { applyRetention, destinationsOfPlans, type Destination } from './retentionRun.js';
 import { runnableEngines } from './runnableEngines.js';
+import { removeAbandonedWorkFolders } from './workFolder.js';
 import type { WorkerTools } from './workerTools.js';
 
 export interface Worker {
@@ -25,36 +26,32 @@ export interface Worker {
 
 /** Dumps and restores, at most `concurrency` jobs at once. */
 export function createWorker(tools: WorkerTools, { concurrency }: { readonly concurrency: number }): Worker {
-  const running = new Map<
-    string,
-    { readonly lease: Lease; readonly heartbeat: Heartbeat; readonly done: Promise<void> }
-  >();
+  // By attempt: one that lost its lease may still be ending when this worker claims the next attempt of the same job.
+  const running = new Set<{ readonly lease: Lease; readonly heartbeat: Heartbeat; done: Promise<void> }>();
   const stopping = new AbortController();
   const isStopping = () => stopping.signal.aborted;
+  let graceIsOver = false;
   const runnable = runnableEngines(tools);
   const loops: Repeating[] = [];
   const subscriptions: (() => void)[] = [];
 
   async function run(claimed: Claimed, heartbeat: Heartbeat): Promise<void> {
-    const { jobId } = claimed.lease;
+    const { jobId, attempt } = claimed.lease;
     try {
-      const end =
-        claimed.kind === 'BACKUP'
-          ? await runBackup(tools, claimed, heartbeat.signal)
-          : await runRestore(tools, claimed, heartbeat.signal);
-      tools.log.info({ jobId, kind: claimed.kind, attempt: claimed.lease.attempt, end }, 'An attempt has ended');
+      const end = await (claimed.kind === 'BACKUP'
+        ? runBackup(tools, claimed, heartbeat)
+        : runRestore(tools, claimed, heartbeat));
+      tools.log.info({ jobId, kind: claimed.kind, attempt, end }, 'An attempt has ended');
       if (claimed.kind === 'BACKUP' && end === 'SUCCEEDED' && claimed.request.planId !== null) {
         const { planId, fileEndpointId } = claimed.request;
-        await applyRetention(tools, { planId, fileEndpointId });
+        await retain({ planId, fileEndpointId });
         deletions.wake();
       }
     } catch (error) {
       // The lease runs out and the reaper ends the attempt: nothing is lost by saying it here alone.
-      tools.log.error({ err: error, jobId }, 'The end of an attempt could not be recorded');
+      tools.log.error({ err: error, jobId, attempt }, 'The end of an attempt could not be recorded');
     } finally {
       heartbeat.stop();
-      running.delete(jobId);
-      claims.wake();
     }
   }
 
@@ -63,34 +60,55 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
     while (running.size < concurrency && !isStopping() && engines.length > 0) {
       const claimed = await claimJob(tools, engines);
       if (claimed === undefined) return;
-      const heartbeat = startHeartbeat({
-        queue: tools.queue,
-        lease: claimed.lease,
-        times: tools.times,
-        cancelRequested: () => cancelRequested(claimed.lease),
-      });
-      const { lease } = claimed;
-      running.set(lease.jobId, { lease, heartbeat, done: run(claimed, heartbeat) });
+      begin(claimed);
       // The call to cancel may have come between the claim and here.
-      await cancelIfRequested(lease.jobId);
+      await cancelIfRequested(claimed.lease.jobId);
     }
   }
 
-  async function cancelRequested({ kind, jobId }: Lease): Promise<boolean> {
+  function begin(claimed: Claimed): void {
+    const { lease, askedAtMs } = claimed;
+    const heartbeat = startHeartbeat({
+      queue: tools.queue,
+      lease,
+      askedAtMs,
+      times: tools.times,
+      cancelRequested: () => cancelRequested(lease),
+    });
+    const attempt = { lease, heartbeat, done: Promise.resolve() };
+    running.add(attempt);
+    if (graceIsOver) heartbeat.interrupt(new Interruption('DRAINING'));
+    attempt.done = run(claimed, heartbeat).finally(() => {
+      running.delete(attempt);
+      claims.wake();
+    });
+  }
+
+  async function cancelRequested({ kind, jobId, attempt }: Lease): Promise<boolean> {
     const { store } = tools;
     const { state } = kind === 'BACKUP' ? await store.load(backupJob, jobId) : await store.load(restoreJob, jobId);
-    return state.status === 'RUNNING' && state.cancelRequestedBy !== null;
+    return state.status === 'RUNNING' && state.current.number === attempt && state.cancelRequestedBy !== null;
   }
 
   async function cancelIfRequested(jobId: string): Promise<void> {
-    const run = running.get(jobId);
-    if (run !== undefined && (await cancelRequested(run.lease))) run.heartbeat.interrupt(new Interruption('CANCELLED'));
+    for (const { lease, heartbeat } of running) {
+      if (lease.jobId === jobId && (await cancelRequested(lease))) heartbeat.interrupt(new Interruption('CANCELLED'));
+    }
+  }
+
+  /** What fails at one destination is tried again by the next sweep, and keeps no other from its turn. */
+  async function retain(destination: Destination): Promise<void> {
+    try {
+      await applyRetention(tools, destination, stopping.signal);
+    } catch (error) {
+      if (!isStopping()) tools.log.warn({ err: error, ...destination }, 'Retention could not be applied yet');
+    }
   }
 
   async function sweep(): Promise<void> {
     for (const destination of await destinationsOfPlans(tools.dataSource.manager)) {
       if (isStopping()) return;
-      await applyRetention(tools, destination);
+      await retain(destination);
     }
     deletions.wake();
   }
@@ -102,17 +120,20 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
       onError: (error) => tools.log.error({ err: error, loop: name }, 'A round failed'),
     });
   const claims = repeat('claim', tools.times.poll, claimAll);
-  const deletions = repeat('delete', tools.times.sweep, () => deleteDecidedBackups(tools, stopping.signal));
+  const deleteDecided = createDeletions(tools);
+  const deletions = repeat('delete', tools.times.reap, () => deleteDecided(stopping.signal));
 
   return {
     async start() {
       if ((await runnable()).length === 0) {
         tools.log.warn('No dump tools are installed here: this worker waits until some are');
       }
+      await removeAbandonedWorkFolders(tools.workRoot);
+      if (isStopping()) return;
       loops.push(
         claims,
         deletions,
-        repeat('reap', tools.times.reap, () => reapExpiredLeases(tools)),
+        repeat('reap', tools.times.reap, () => reapExpiredLeases(tools, stopping.signal)),
         repeat('sweep', tools.times.sweep, sweep),
       );
       subscriptions.push(
@@ -131,11 +152,12 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
     async stop() {
       stopping.abort();
       for (const unsubscribe of subscriptions) unsubscribe();
-      await Promise.all(loops.map((loop) => loop.stop()));
       const grace = setTimeout(() => {
-        for (const { heartbeat } of running.values()) heartbeat.interrupt(new Interruption('DRAINING'));
+        graceIsOver = true;
+        for (const { heartbeat } of running) heartbeat.interrupt(new Interruption('DRAINING'));
       }, tools.times.grace);
-      while (running.size > 0) await Promise.all([...running.values()].map(({ done }) => done));
+      await Promise.all(loops.map((loop) => loop.stop()));
+      while (running.size > 0) await Promise.all([...running].map(({ done }) => done));
       clearTimeout(grace);
     },
   };

@@ -49,6 +49,8 @@ export type WorkerTimes = {
   readonly sweep: number;
   /** How long a stopping worker lets its jobs finish. */
   readonly grace: number;
+  /** The pause after the first failure; each further one doubles it. */
+  readonly retry: number;
 };
 
 export const defaultWorkerTimes: WorkerTimes = {
@@ -58,4 +60,5 @@ export const defaultWorkerTimes: WorkerTimes = {
   reap: 15_000,
   sweep: 600_000,
   grace: 30_000,
+  retry: 30_000,
 };
