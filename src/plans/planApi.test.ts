@@ -1,0 +1,428 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startPlanApi, type PlanApi } from '../../test/fixtures/planApi.js';
+import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import { memberOf, type Answer } from '../../test/fixtures/sliceApi.js';
+
+const fields = `id name paused maxAttempts catchUpWindow timeout stallTimeout version viewerActions removedAt nextRunAt
+  project { id } service { id } fileEndpoints { id } frequency { typed normalized timeZone description }
+  retention { style period gfs { daily } }`;
+const create = `mutation ($input: BackupPlanInput!, $commandId: ID) { createBackupPlan(input: $input, commandId: $commandId) { ${fields} } }`;
+const update = `mutation ($id: ID!, $input: BackupPlanPatch!, $expectedVersion: Int, $commandId: ID) {
+  updateBackupPlan(id: $id, input: $input, expectedVersion: $expectedVersion, commandId: $commandId) { ${fields} } }`;
+const pause = `mutation ($id: ID!, $commandId: ID) { pauseBackupPlan(id: $id, commandId: $commandId) { ${fields} } }`;
+const resume = `mutation ($id: ID!) { resumeBackupPlan(id: $id) { ${fields} } }`;
+const remove = `mutation ($id: ID!, $expectedVersion: Int) { removeBackupPlan(id: $id, expectedVersion: $expectedVersion) { ${fields} } }`;
+const read = `query ($id: ID!) { backupPlan(id: $id) { ${fields} } node(id: $id) { __typename id } }`;
+const preview = `query ($frequency: String!, $timeZone: String! = "UTC", $count: Int! = 5, $planId: ID) {
+  schedulePreview(frequency: $frequency, timeZone: $timeZone, count: $count, planId: $planId) {
+    normalized description timeZone runsPerDay notes runs { at local } } }`;
+
+describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL', () => {
+  let api: PlanApi;
+  let usualDurationMs: number | undefined;
+  const now = new Date('2026-03-02T12:00:00.000Z');
+
+  beforeAll(async () => {
+    api = await startPlanApi({ now: () => now, usualDurationMs: () => Promise.resolve(usualDurationMs) });
+  });
+  afterAll(() => api.stop());
+
+  const created = async (changes: object = {}) => {
+    const answer = await api.call(create, { input: await api.planInput(changes) });
+    if (answer.code !== undefined) throw new Error(`${answer.code}: ${answer.message ?? ''}`);
+    return answer.data.createBackupPlan as {
+      id: string;
+      name: string;
+      version: number;
+      fileEndpoints: { id: string }[];
+    };
+  };
+  const pathsOf = ({ details }: Answer) => (details.fields as { path: string }[]).map(({ path }) => path);
+  const changing = async (work: () => Promise<unknown>) => {
+    const before = await api.countEvents();
+    await work();
+    return (await api.countEvents()) - before;
+  };
+
+  test('a plan has defaults, says what its frequency means, and when it runs next', async () => {
+    const input = await api.planInput({ name: 'nightly', frequency: '* * 5 * * *' });
+    const { data } = await api.call(create, { input });
+    expect(data.createBackupPlan).toMatchObject({
+      name: 'nightly',
+      paused: false,
+      maxAttempts: 3,
+      catchUpWindow: 'PT12H',
+      timeout: null,
+      stallTimeout: 'PT10M',
+      version: 1,
+      removedAt: null,
+      nextRunAt: '2026-03-03T05:00:00.000Z',
+      viewerActions: ['UPDATE', 'REMOVE', 'BACK_UP'],
+      project: { id: api.projectId },
+      service: { id: api.serviceId },
+      fileEndpoints: (input['fileEndpointIds'] as string[]).map((id) => ({ id })),
+      frequency: { typed: '* * 5 * * *', normalized: '0 0 5 * * *', timeZone: 'UTC' },
+      retention: { style: 'FILES', period: 7, gfs: null },
+    });
+    const { id } = data.createBackupPlan as { id: string };
+    const { data: again } = await api.call(read, { id });
+    expect(again.backupPlan).toEqual(data.createBackupPlan);
+    expect(again.node).toEqual({ __typename: 'BackupPlan', id });
+  });
+
+  test('a plan keeps the order of its file endpoints, whatever case their ids were sent in', async () => {
+    const ids = [await api.createEndpoint(), await api.createEndpoint(), await api.createEndpoint()];
+    const backwards = ids.toReversed();
+    const plan = await created({ fileEndpointIds: backwards.map((id) => id.toUpperCase()) });
+    expect(plan.fileEndpoints).toEqual(backwards.map((id) => ({ id })));
+  });
+
+  test('nextRuns lists the runs to come in the zone of the plan, and none while it is paused', async () => {
+    const { id } = await created({ frequency: '0 30 2 * * *', timeZone: 'Europe/Berlin' });
+    const query = 'query ($id: ID!, $count: Int! = 5) { backupPlan(id: $id) { nextRunAt nextRuns(count: $count) } }';
+    const { data } = await api.call(query, { id, count: 2 });
+    const runs = ['2026-03-03T01:30:00.000Z', '2026-03-04T01:30:00.000Z'];
+    expect(data.backupPlan).toEqual({ nextRunAt: runs[0], nextRuns: runs });
+    expect((await api.call(query, { id })).data.backupPlan.nextRuns).toHaveLength(5);
+    for (const count of [0, 101]) expect(pathsOf(await api.call(query, { id, count }))).toEqual(['count']);
+    await api.call(pause, { id });
+    expect((await api.call(query, { id })).data.backupPlan).toEqual({ nextRunAt: null, nextRuns: [] });
+  });
+
+  test('everything that is wrong with a plan is said at once, by path, and nothing is stored', async () => {
+    const fileEndpointIds = [await api.createEndpoint(), randomUUID(), 'no id'];
+    const input = await api.planInput({
+      name: '',
+      fileEndpointIds,
+      frequency: '0 5 * * *',
+      timeZone: 'Mars/Olympus',
+      retention: { style: 'DAYS', period: 0 },
+      maxAttempts: 11,
+      catchUpWindow: 'PT0S',
+      timeout: 'P31D',
+      stallTimeout: 'PT1S',
+    });
+    const { id } = await created();
+    const { serviceId: _serviceId, ...patch } = input;
+    const before = await api.countEvents();
+    const answer = await api.call(create, { input, commandId: 'no id' });
+    expect(answer.code).toBe('BAD_INPUT');
+    expect(pathsOf(answer).toSorted()).toEqual([
+      'commandId',
+      'input.catchUpWindow',
+      'input.fileEndpointIds.1',
+      'input.fileEndpointIds.2',
+      'input.frequency',
+      'input.maxAttempts',
+      'input.name',
+      'input.retention.period',
+      'input.stallTimeout',
+      'input.timeZone',
+      'input.timeout',
+    ]);
+    expect(pathsOf(await api.call(update, { id, input: patch }))).toHaveLength(10);
+    expect(await api.countEvents()).toBe(before);
+  });
+
+  test.each([
+    ['five fields', '0 5 * * *', /six/i],
+    ['3,600 runs an hour', '* * * * * *', /every|write|hour/i],
+    ['sixty runs by accident', '0 * 5 * * *', /0 0 5 \* \* \*/],
+    ['runs closer than a minute', '*/20 * * * * *', /20 s apart/],
+    ['a day that never comes', '0 0 0 30 2 *', /never/],
+    ['a range that wraps', '0 0 22-3 * * *', /22,23,0,1,2,3/],
+    ['a kilobyte and more', `0 0 ${'5,'.repeat(600)}5 * * *`, /longer/],
+  ])('a frequency with %s is refused, and what to write instead is said', async (_what, frequency, said) => {
+    const answer = await api.call(create, { input: await api.planInput({ frequency }) });
+    expect(answer.code).toBe('BAD_INPUT');
+    expect(pathsOf(answer)).toEqual(['input.frequency']);
+    expect(JSON.stringify(answer.details.fields)).toMatch(said);
+  });
+
+  test.each([
+    ['no endpoint', []],
+    ['more than ten endpoints', Array.from({ length: 11 }, () => randomUUID())],
+    ['the same endpoint twice', ['6a1f6f0e-5a0b-4c9e-9a57-0d3b5d1f2c47', '6A1F6F0E-5A0B-4C9E-9A57-0D3B5D1F2C47']],
+  ])('a plan with %s is refused', async (_what, fileEndpointIds) => {
+    const answer = await api.call(create, { input: await api.planInput({ fileEndpointIds }) });
+    expect(pathsOf(answer)).toContain('input.fileEndpointIds');
+  });
+
+  test.each([
+    ['a period of 0', { style: 'FILES', period: 0 }],
+    ['a negative period', { style: 'DAYS', period: -1 }],
+    ['a period beyond 10,000', { style: 'MONTHS', period: 1_000_000_000 }],
+    ['no period', { style: 'WEEKS' }],
+  ])('retention with %s is refused', async (_what, retention) => {
+    const answer = await api.call(create, { input: await api.planInput({ retention }) });
+    expect(answer.code).toBe('BAD_INPUT');
+    expect(pathsOf(answer)).toEqual(['input.retention.period']);
+  });
+
+  test('GFS and the preview of retention say that they are not built yet', async () => {
+    const gfs = await api.planInput({ retention: { style: 'GFS', gfs: { daily: 7 } } });
+    expect((await api.call(create, { input: gfs })).code).toBe('NOT_YET_AVAILABLE');
+    const { id } = await created();
+    const patch = { retention: { style: 'GFS', gfs: { daily: 7 } } };
+    expect((await api.call(update, { id, input: patch })).code).toBe('NOT_YET_AVAILABLE');
+    const retention = `query ($id: ID!) { retentionPreview(input: { planId: $id }) { date kept } }`;
+    expect((await api.call(retention, { id })).code).toBe('NOT_YET_AVAILABLE');
+  });
+
+  test('an endpoint of another project, a removed one and one that never was are refused in the same words', async () => {
+    const foreign = await api.createEndpoint(await api.createProject('Other'));
+    const gone = await api.createEndpoint();
+    await api.call('mutation ($id: ID!) { removeFileEndpoint(id: $id) { id } }', { id: gone });
+    const { id: planId } = await created();
+    const refusals: unknown[] = [];
+    for (const id of [foreign, gone, randomUUID()]) {
+      const fileEndpointIds = [await api.createEndpoint(), id];
+      const answers = [
+        await api.call(create, { input: await api.planInput({ fileEndpointIds }) }),
+        await api.call(update, { id: planId, input: { fileEndpointIds } }),
+      ];
+      refusals.push(...answers.map(({ code, details }) => ({ code, details: details as unknown })));
+    }
+    expect(refusals[0]).toMatchObject({
+      code: 'BAD_INPUT',
+      details: { fields: [{ path: 'input.fileEndpointIds.1', problem: 'names no file endpoint of this project' }] },
+    });
+    for (const refusal of refusals) expect(refusal).toEqual(refusals[0]);
+  });
+
+  test('a service that is unknown, removed or of a project that one does not see is not found', async () => {
+    const gone = await api.createService();
+    await api.call('mutation ($id: ID!) { removeService(id: $id) { id } }', { id: gone });
+    for (const serviceId of [randomUUID(), 'no id', gone]) {
+      expect((await api.call(create, { input: await api.planInput({ serviceId }) })).code).toBe('NOT_FOUND');
+    }
+    const stranger = memberOf(randomUUID(), 'ADMIN');
+    expect((await api.call(create, { input: await api.planInput() }, stranger)).code).toBe('NOT_FOUND');
+  });
+
+  test('a name is taken within its project only, and free again when it is given up', async () => {
+    const plan = await created();
+    expect((await api.call(create, { input: await api.planInput({ name: plan.name }) })).code).toBe('CONFLICT');
+    const other = await created();
+    expect((await api.call(update, { id: other.id, input: { name: plan.name } })).code).toBe('CONFLICT');
+
+    const projectId = await api.createProject('Elsewhere');
+    const [serviceId, endpointId] = [await api.createService(projectId), await api.createEndpoint(projectId)];
+    await created({ name: plan.name, serviceId, fileEndpointIds: [endpointId] });
+
+    await api.call(update, { id: plan.id, input: { name: `${plan.name} 2` } });
+    await api.call(update, { id: other.id, input: { name: plan.name } });
+    await api.call(remove, { id: other.id });
+    expect((await created({ name: plan.name })).name).toBe(plan.name);
+  });
+
+  test('a patch changes what it names and leaves the rest, and without a change nothing is recorded', async () => {
+    const plan = await created({ timeout: 'PT2H', catchUpWindow: 'PT3H' });
+    const { data } = await api.call(update, { id: plan.id, input: { frequency: '@hourly', maxAttempts: 5 } });
+    const { version: _version, fileEndpoints } = plan;
+    expect(data.updateBackupPlan).toMatchObject({
+      name: plan.name,
+      fileEndpoints,
+      frequency: { typed: '@hourly', normalized: '0 0 * * * *' },
+      maxAttempts: 5,
+      timeout: 'PT2H',
+      catchUpWindow: 'PT3H',
+      nextRunAt: '2026-03-02T13:00:00.000Z',
+      version: 2,
+    });
+    expect(await changing(() => api.call(update, { id: plan.id, input: { maxAttempts: 5, name: plan.name } }))).toBe(0);
+  });
+
+  test('null in a patch goes back to the default, and is refused where there is none', async () => {
+    const { id } = await created({
+      ...{ timeZone: 'Europe/Berlin', paused: true, maxAttempts: 7 },
+      ...{ catchUpWindow: 'PT3H', timeout: 'PT2H', stallTimeout: 'PT1M' },
+    });
+    const nulls = { timeZone: null, paused: null, maxAttempts: null, catchUpWindow: null, timeout: null };
+    const { data } = await api.call(update, { id, input: { ...nulls, stallTimeout: null } });
+    expect(data.updateBackupPlan).toMatchObject({
+      frequency: { timeZone: 'UTC' },
+      ...{ paused: false, maxAttempts: 3, catchUpWindow: 'PT12H', timeout: null, stallTimeout: 'PT10M' },
+    });
+    const input = { name: null, fileEndpointIds: null, frequency: null, retention: null };
+    const answer = await api.call(update, { id, input });
+    expect(pathsOf(answer)).toEqual(Object.keys(input).map((field) => `input.${field}`));
+  });
+
+  test('frequency and zone that two people change at the same time are both kept', async () => {
+    const { id } = await created();
+    const answers = await Promise.all([
+      api.call(update, { id, input: { frequency: '0 0 6 * * *' } }),
+      api.call(update, { id, input: { timeZone: 'Europe/Berlin' } }),
+      api.call(update, { id, input: { maxAttempts: 9 } }),
+    ]);
+    expect(answers.map(({ code }) => code)).toEqual([undefined, undefined, undefined]);
+    const { data } = await api.call(read, { id });
+    expect(data.backupPlan).toMatchObject({
+      frequency: { normalized: '0 0 6 * * *', timeZone: 'Europe/Berlin' },
+      maxAttempts: 9,
+    });
+  });
+
+  test('a zone is checked together with the frequency that the plan has', async () => {
+    const { id } = await created();
+    expect(pathsOf(await api.call(update, { id, input: { timeZone: 'CEST' } }))).toEqual(['input.timeZone']);
+  });
+
+  test('expectedVersion refuses a change of what was changed meanwhile, naming both versions', async () => {
+    const { id } = await created();
+    await api.call(update, { id, input: { maxAttempts: 2 }, expectedVersion: 1 });
+    const stale = { code: 'CONFLICT', details: { expectedVersion: 1, actualVersion: 2 } };
+    expect(await api.call(update, { id, input: { maxAttempts: 4 }, expectedVersion: 1 })).toMatchObject(stale);
+    expect(await api.call(remove, { id, expectedVersion: 1 })).toMatchObject(stale);
+    expect((await api.call(remove, { id, expectedVersion: 2 })).code).toBeUndefined();
+  });
+
+  test('the same commandId answers the first result and appends nothing, and with another input it is a mismatch', async () => {
+    const [commandId, input] = [randomUUID(), await api.planInput()];
+    const first = await api.call(create, { input, commandId });
+    const { id } = first.data.createBackupPlan as { id: string };
+    expect(await changing(() => api.call(create, { input, commandId }))).toBe(0);
+    expect((await api.call(create, { input: { ...input, maxAttempts: 4 }, commandId })).code).toBe(
+      'IDEMPOTENCY_MISMATCH',
+    );
+    const again = randomUUID();
+    const patch = { id, input: { maxAttempts: 5 }, commandId: again };
+    await api.call(update, patch);
+    await api.call(update, { id, input: { maxAttempts: 6 } });
+    expect(await changing(() => api.call(update, patch))).toBe(0);
+    expect((await api.call(read, { id })).data.backupPlan.maxAttempts).toBe(6);
+  });
+
+  test('a command that is repeated after its plan and service are gone still answers the first result', async () => {
+    const serviceId = await api.createService();
+    const [commandId, input] = [randomUUID(), await api.planInput({ serviceId })];
+    const { data } = await api.call(create, { input, commandId });
+    const { id } = data.createBackupPlan as { id: string };
+    await api.call(remove, { id });
+    await api.call('mutation ($id: ID!) { removeService(id: $id) { id } }', { id: serviceId });
+    const again = await api.call(create, { input, commandId });
+    expect(again.data.createBackupPlan).toMatchObject({ id, removedAt: now.toISOString() });
+  });
+
+  test('pausing and resuming can be repeated, and records only changes', async () => {
+    const { id } = await created();
+    expect((await api.call(pause, { id })).data.pauseBackupPlan).toMatchObject({ paused: true, version: 2 });
+    expect(await changing(() => api.call(pause, { id }))).toBe(0);
+    const { data } = await api.call(resume, { id });
+    expect(data.resumeBackupPlan).toMatchObject({ paused: false, nextRunAt: '2026-03-03T05:00:00.000Z' });
+    expect(await changing(() => api.call(resume, { id }))).toBe(0);
+    const { data: patched } = await api.call(update, { id, input: { paused: true, maxAttempts: 2 } });
+    expect(patched.updateBackupPlan).toMatchObject({ paused: true, maxAttempts: 2, version: 5 });
+  });
+
+  test('a removed plan is found by its id, left out of lists, and changed no more', async () => {
+    const { id } = await created();
+    const { data } = await api.call(remove, { id });
+    expect(data.removeBackupPlan).toMatchObject({ removedAt: now.toISOString(), viewerActions: [], nextRunAt: null });
+    expect((await api.call(read, { id })).data).toMatchObject({ backupPlan: { id }, node: { id } });
+    const lists = `query ($serviceId: ID!) { backupPlans(serviceId: $serviceId, first: 200) { nodes { id } }
+      service(id: $serviceId) { plans(first: 200) { nodes { id } } } }`;
+    const { data: listed } = await api.call(lists, { serviceId: api.serviceId });
+    const ids = [...listed.backupPlans.nodes, ...listed.service.plans.nodes].map((node: { id: string }) => node.id);
+    expect(ids.length).toBeGreaterThan(0);
+    expect(ids).not.toContain(id);
+    expect((await api.call(update, { id, input: { name: 'x' } })).code).toBe('CONFLICT');
+    expect((await api.call(resume, { id })).code).toBe('CONFLICT');
+    expect(await changing(() => api.call(remove, { id }))).toBe(0);
+  });
+
+  test('service and file endpoints cannot be removed while a plan uses them', async () => {
+    const serviceId = await api.createService();
+    const [first, second] = [await api.createEndpoint(), await api.createEndpoint()];
+    const { id } = await created({ serviceId, fileEndpointIds: [first, second] });
+    const removeService = () => api.call('mutation ($id: ID!) { removeService(id: $id) { id } }', { id: serviceId });
+    const removeEndpoint = (endpointId: string) =>
+      api.call('mutation ($id: ID!) { removeFileEndpoint(id: $id) { id } }', { id: endpointId });
+    expect((await removeService()).code).toBe('SERVICE_IN_USE');
+    expect((await removeEndpoint(first)).code).toBe('ENDPOINT_IN_USE');
+
+    await api.call(update, { id, input: { fileEndpointIds: [second] } });
+    expect((await removeEndpoint(first)).code).toBeUndefined();
+    expect((await removeEndpoint(second)).code).toBe('ENDPOINT_IN_USE');
+
+    await api.call(remove, { id });
+    expect((await removeEndpoint(second)).code).toBeUndefined();
+    expect((await removeService()).code).toBeUndefined();
+  });
+
+  test('the plans of a service are paged, newest first', async () => {
+    const serviceId = await api.createService();
+    const ids: string[] = [];
+    for (let count = 0; count < 5; count += 1) ids.push((await created({ serviceId })).id);
+    const query = `query ($serviceId: ID!, $after: String) { service(id: $serviceId) {
+      plans(first: 2, after: $after) { nodes { id } totalCount pageInfo { hasNextPage endCursor } } } }`;
+    const seen: string[] = [];
+    for (let after: string | null = null, more = true; more;) {
+      const { data } = await api.call(query, { serviceId, after });
+      const { nodes, totalCount, pageInfo } = data.service.plans as {
+        nodes: { id: string }[];
+        totalCount: number;
+        pageInfo: { hasNextPage: boolean; endCursor: string };
+      };
+      expect(totalCount).toBe(5);
+      seen.push(...nodes.map((node) => node.id));
+      [after, more] = [pageInfo.endCursor, pageInfo.hasNextPage];
+    }
+    // All were created at one instant: the id decides.
+    expect(seen).toEqual(ids.toSorted().toReversed());
+  });
+
+  test('a member sees the plans of the own project, and no other', async () => {
+    const { id } = await created();
+    const viewer = memberOf(api.projectId, 'VIEWER');
+    const stranger = memberOf(randomUUID(), 'ADMIN');
+    const list = '{ backupPlans(first: 200) { nodes { id } totalCount } }';
+    expect((await api.call(read, { id }, viewer)).data.backupPlan).toMatchObject({ id, viewerActions: [] });
+    expect((await api.call(read, { id }, stranger)).data).toEqual({ backupPlan: null, node: null });
+    expect((await api.call(list, {}, stranger)).data.backupPlans).toEqual({ nodes: [], totalCount: 0 });
+    expect((await api.call(list, {}, viewer)).data.backupPlans.nodes).toContainEqual({ id });
+    for (const source of [pause, remove]) {
+      expect((await api.call(source, { id }, stranger)).code).toBe('NOT_FOUND');
+      expect((await api.call(source, { id }, viewer)).code).toBe('FORBIDDEN');
+    }
+  });
+
+  test('an operator may change and pause a plan, and only an admin remove it, as viewerActions says', async () => {
+    const { id } = await created();
+    const operator = memberOf(api.projectId, 'OPERATOR');
+    const { data } = await api.call(pause, { id }, operator);
+    expect(data.pauseBackupPlan.viewerActions).toEqual(['UPDATE', 'BACK_UP']);
+    expect((await api.call(remove, { id }, operator)).code).toBe('FORBIDDEN');
+    expect((await api.call(remove, { id }, memberOf(api.projectId, 'ADMIN'))).code).toBeUndefined();
+  });
+
+  test('schedulePreview shows what a frequency will do, and refuses what a plan may not have', async () => {
+    const { data } = await api.call(preview, { frequency: '* * */5 * * *', timeZone: 'Europe/Berlin', count: 2 });
+    expect(data.schedulePreview).toMatchObject({
+      normalized: '0 0 */5 * * *',
+      timeZone: 'Europe/Berlin',
+      runsPerDay: 5,
+      runs: [
+        { at: '2026-03-02T14:00:00.000Z', local: '2026-03-02T15:00:00+01:00' },
+        { at: '2026-03-02T19:00:00.000Z', local: '2026-03-02T20:00:00+01:00' },
+      ],
+    });
+    expect(data.schedulePreview.notes.length).toBeGreaterThan(0);
+    expect(pathsOf(await api.call(preview, { frequency: '*/20 * * * * *' }))).toEqual(['frequency']);
+    expect(pathsOf(await api.call(preview, { frequency: '@daily', timeZone: 'Mars' }))).toEqual(['timeZone']);
+  });
+
+  test('schedulePreview of a plan notes that its backups take longer than the time between two runs', async () => {
+    const { id: planId } = await created();
+    const asked = { frequency: '@hourly', planId };
+    const without = (await api.call(preview, asked)).data.schedulePreview.notes as string[];
+    usualDurationMs = 2 * 3_600_000;
+    const notes = (await api.call(preview, asked)).data.schedulePreview.notes as string[];
+    usualDurationMs = undefined;
+    expect(notes.length).toBe(without.length + 1);
+    expect((await api.call(preview, asked, memberOf(randomUUID(), 'ADMIN'))).code).toBe('NOT_FOUND');
+  });
+});
