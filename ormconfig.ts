@@ -13,6 +13,7 @@ import { FileEndpoints1700000000103 } from './migrations/1700000000103-fileEndpo
 import { BackupPlans1700000000104 } from './migrations/1700000000104-backupPlans.js';
 import { BackupJobs1700000000105 } from './migrations/1700000000105-backupJobs.js';
 import { RestoreJobs1700000000106 } from './migrations/1700000000106-restoreJobs.js';
+import { Lookups1700000000107 } from './migrations/1700000000107-lookups.js';
 import { entities } from './src/composition/entities.js';
 
 /** In the order of their timestamps; a new migration takes the next free number and never changes an old one. */
@@ -30,6 +31,7 @@ const migrations = [
   BackupPlans1700000000104,
   BackupJobs1700000000105,
   RestoreJobs1700000000106,
+  Lookups1700000000107,
 ];
 
 export type ConnectionSettings = {

@@ -1,13 +1,19 @@
 import type { GraphQLSchema } from 'graphql';
 import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
+import { historyNodes, historyResolvers } from '../history/historyApi.js';
 import { holdsBackups } from '../jobs/backupsAtEndpoint.js';
+import { usualDurationMs } from '../jobs/backupJobQueries.js';
+import { jobNodes, jobResolvers } from '../jobs/jobApi.js';
+import { servicesProtectedAs } from '../jobs/protectionQueries.js';
 import { planNodes, planResolvers } from '../plans/planApi.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { projectResolvers } from '../projects/projectApi.js';
+import { restoreNodes, restoreResolvers } from '../restores/restoreApi.js';
 import { buildApiSchema } from '../server/apiSchema.js';
 import { NodeResolver } from '../server/nodeApi.js';
 import { resolverInstances } from '../server/resolverInstances.js';
 import { serviceNodes, serviceResolvers } from '../services/serviceApi.js';
+import type { ProtectionStatus } from '../services/serviceInput.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
 import type { Shared } from './shared.js';
 
@@ -26,7 +32,9 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
   const slices = {
     ...tools,
     holdsBackups,
-    usualDurationMs: () => Promise.resolve(undefined),
+    usualDurationMs: (planId: string) => usualDurationMs(tools.dataSource.manager, planId),
+    servicesProtectedAs: (projectIds: 'ALL' | readonly string[], statuses: readonly ProtectionStatus[]) =>
+      servicesProtectedAs(tools.dataSource.manager, tools.now(), projectIds, statuses),
     entitiesInUse: (ids: readonly string[]) => entitiesInUse(tools.dataSource, ids),
   };
   return buildApiSchema(
@@ -35,7 +43,17 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...serviceResolvers(slices),
       ...fileEndpointResolvers(slices),
       ...planResolvers(slices),
-      new NodeResolver([serviceNodes(slices), fileEndpointNodes(slices), planNodes(slices)]),
+      ...jobResolvers(slices),
+      ...restoreResolvers(slices),
+      ...historyResolvers(slices),
+      new NodeResolver([
+        serviceNodes(slices),
+        fileEndpointNodes(slices),
+        planNodes(slices),
+        jobNodes(slices),
+        restoreNodes(slices),
+        historyNodes(slices),
+      ]),
     ]),
   );
 }

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { CommandHandling } from '../eventSourcing/commandHandling.js';
+import type { EventIndex } from '../eventSourcing/eventIndex.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import type { Feed } from '../eventSourcing/feed.js';
 import type { Log } from '../log.js';
@@ -7,6 +8,7 @@ import { createCommandHandling } from '../postgres/commandHandling.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
 import type { Vault } from '../postgres/contracts/vault.js';
+import { createEventIndex } from '../postgres/eventIndex.js';
 import { createEventStore } from '../postgres/eventStore.js';
 import { createFeed } from '../postgres/feed.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
@@ -24,6 +26,7 @@ import { deciders, projections } from './slices.js';
 export type Stores = {
   readonly dataSource: DataSource;
   readonly store: EventStore;
+  readonly eventIndex: EventIndex;
   readonly feed: Feed;
   readonly commands: CommandHandling;
   readonly vault: Vault;
@@ -61,6 +64,7 @@ export async function openStores(
   return {
     dataSource,
     store,
+    eventIndex: createEventIndex(dataSource, deciders),
     feed,
     commands: createCommandHandling({ dataSource, store, masterKeys: keys }),
     vault: createVault(dataSource, keys),

@@ -9,6 +9,7 @@ import type { RequestContext } from '../server/requestContext.js';
 import { canSee, Requires } from '../server/requires.js';
 import { selectPage } from '../server/selectPage.js';
 import type { Role } from '../server/viewer.js';
+import { AccessResolver, ProjectTokensResolver } from './accessApi.js';
 import { project } from './project.js';
 import { findProject } from './projectQueries.js';
 import { ProjectActionEnum, ProjectConnection, ProjectType, RoleEnum } from './projectType.js';
@@ -147,5 +148,11 @@ export class ProjectRightsResolver {
 
 /** What the composition hands to `resolverInstances`; every slice has a function like this. */
 export function projectResolvers(with_: ProjectDependencies): readonly object[] {
-  return [new ProjectResolver(with_), new ViewerMembershipsResolver(with_), new ProjectRightsResolver()];
+  return [
+    new ProjectResolver(with_),
+    new ViewerMembershipsResolver(with_),
+    new ProjectRightsResolver(),
+    new AccessResolver(),
+    new ProjectTokensResolver(),
+  ];
 }

@@ -1,0 +1,111 @@
+import type { FileEndpointEvent } from '../endpoints/fileEndpoint.js';
+import type { BackupJobEvent } from '../jobs/backupJob.js';
+import { formatBytes } from '../jobs/formatBytes.js';
+import type { BackupPlanEvent } from '../plans/backupPlan.js';
+import type { ProjectEvent } from '../projects/project.js';
+import type { RestoreJobEvent } from '../restores/restoreJob.js';
+import type { ServiceEvent } from '../services/service.js';
+
+type AnyEvent = ProjectEvent | ServiceEvent | FileEndpointEvent | BackupPlanEvent | BackupJobEvent | RestoreJobEvent;
+type Summaries = {
+  readonly [Type in AnyEvent['type']]: (data: Extract<AnyEvent, { type: Type }>['data']) => string;
+};
+
+/** One sentence for a person about each type of event. The compiler asks for the ones that are missing. */
+export const eventSummaries: Summaries = {
+  ProjectCreated: ({ name }) => `Project "${name}" was created.`,
+
+  ServiceRegistered: ({ settings, engine }) => `Service "${settings.name}" (${engine}) was registered.`,
+  ServiceUpdated: ({ changes }) => `The service was changed: ${listed(changes)}.`,
+  ServiceChecked: ({ check }) => `The service was checked: ${check.ok ? 'all is well' : 'a step failed'}.`,
+  ServiceRemoved: () => 'The service was removed.',
+
+  FileEndpointCreated: ({ content }) => `File endpoint "${content.name}" (${content.settings.kind}) was created.`,
+  FileEndpointUpdated: ({ changes }) => `The file endpoint was changed: ${listed(changes)}.`,
+  FileEndpointChecked: ({ check }) => `The file endpoint was checked: ${check.ok ? 'all is well' : 'a step failed'}.`,
+  FileEndpointRemoved: () => 'The file endpoint was removed.',
+
+  BackupPlanCreated: ({ content, paused }) =>
+    `Backup plan "${content.name}" was created${paused ? ', paused' : ''}: ${content.normalized} in ${content.timeZone}.`,
+  BackupPlanUpdated: ({ changes }) => `The backup plan was changed: ${listed(changes)}.`,
+  BackupPlanPaused: () => 'The backup plan was paused.',
+  BackupPlanResumed: () => 'The backup plan was resumed.',
+  BackupPlanRemoved: () => 'The backup plan was removed; its backups stay.',
+  TicksMissed: ({ count, from, to, reason }) =>
+    count === 1
+      ? `The run of ${from} was missed. ${reason}`
+      : `${count} runs from ${from} to ${to} were missed. ${reason}`,
+
+  BackupQueued: ({ request }) => `A backup was queued${causes[request.trigger]}.`,
+  BackupSkipped: ({ request }) =>
+    `The run of ${request.scheduledFor ?? request.queuedAt} was skipped: an earlier one had not ended.`,
+  BackupAttemptStarted: ({ attempt }) => `Worker ${attempt.worker} began attempt ${attempt.number}.`,
+  BackupPhaseEntered: ({ attempt, phase }) => `Attempt ${attempt} entered ${phase}.`,
+  BackupAttemptEnded: (data) => attemptEnded(data),
+  BackupSucceeded: ({ attempt, result }) =>
+    `Attempt ${attempt} succeeded: ${formatBytes(result.sizeBytes)} stored in ${formatBytes(result.storedSizeBytes)}.`,
+  BackupFailed: ({ error }) => `The backup failed (${error.code}): ${error.message}`,
+  BackupCancelRequested: ({ by }) => `${by} asked to cancel the backup.`,
+  BackupCancelled: ({ attempt, by }) =>
+    `The backup was cancelled by ${by} ${attempt === null ? 'before it had started' : `during attempt ${attempt}`}.`,
+  BackupReserved: ({ readerId }) => `Restore ${readerId} relies on the backup from here on.`,
+  BackupReleased: ({ readerId }) => `Restore ${readerId} no longer needs the backup.`,
+  BackupDeletionDecided: ({ reason, by }) =>
+    reason === 'RETENTION' ? 'Retention decided to delete the backup.' : `${by} decided to delete the backup.`,
+  BackupDeleted: () => 'The container confirmed that the backup is gone.',
+
+  RestoreQueued: ({ request }) => `A restore of backup ${request.backupJobId} was queued.`,
+  RestoreAttemptStarted: ({ attempt }) => `Worker ${attempt.worker} began attempt ${attempt.number}.`,
+  RestorePhaseEntered: ({ attempt, phase }) => `Attempt ${attempt} entered ${phase}.`,
+  RestoreToolStarted: ({ attempt }) =>
+    `Attempt ${attempt} started the restore tool: from here on nothing is retried by itself.`,
+  RestoreAttemptEnded: (data) => attemptEnded(data),
+  RestoreSucceeded: ({ attempt, result }) =>
+    `Attempt ${attempt} succeeded; ${result.differences.length} differences from the backup were found.`,
+  RestoreFailed: ({ error }) => `The restore failed (${error.code}): ${error.message}`,
+  RestoreCancelRequested: ({ by }) => `${by} asked to cancel the restore.`,
+  RestoreCancelled: ({ by, targetTouched }) =>
+    `The restore was cancelled by ${by}; the target ${targetTouched ? 'may hold a part of the data' : 'was not touched'}.`,
+};
+
+/** The sentence about an event of the log. One that this version does not know is told by its type. */
+export function eventSummary({ type, data }: { readonly type: string; readonly data: object }): string {
+  return isKnown(type) ? (eventSummaries[type] as (data: object) => string)(data) : `${type}.`;
+}
+
+function isKnown(type: string): type is AnyEvent['type'] {
+  return Object.hasOwn(eventSummaries, type);
+}
+
+const causes = {
+  SCHEDULE: ' by the schedule',
+  CATCH_UP: ' to catch up on a run that was missed',
+  MANUAL: ' by hand',
+  RETRY: ' to retry one that did not succeed',
+  SAFETY: ' before a restore in place',
+} as const;
+
+function attemptEnded(data: {
+  readonly attempt: number;
+  readonly outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK';
+  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly retryAt: string | null;
+}): string {
+  const next = data.retryAt === null ? '' : ` The next is due at ${data.retryAt}.`;
+  const why = data.error === null ? '' : ` (${data.error.code}): ${data.error.message}`;
+  switch (data.outcome) {
+    case 'HANDED_BACK':
+      return `Attempt ${data.attempt} was handed back by a worker that was stopped.${next}`;
+    case 'WORKER_LOST':
+      return `The worker of attempt ${data.attempt} was lost.${next}`;
+    case 'FAILED':
+      return why === '' ? `Attempt ${data.attempt} failed.${next}` : `Attempt ${data.attempt} failed${why}${next}`;
+  }
+}
+
+/** The names of changed fields, in words. */
+function listed(changes: object): string {
+  return Object.keys(changes)
+    .map((field) => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`))
+    .join(', ');
+}

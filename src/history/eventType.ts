@@ -1,0 +1,62 @@
+import { Field, ID, Int, ObjectType } from 'type-graphql';
+import type { Position, RecordedEvent } from '../eventSourcing/event.js';
+import { connection } from '../server/connection.js';
+import { Node } from '../server/node.js';
+import { DateTime } from '../server/scalars/dateTime.js';
+import { JsonScalar } from '../server/scalars/json.js';
+import { PositionScalar } from '../server/scalars/position.js';
+import { eventSummary } from './eventSummary.js';
+import { publicData } from './publicData.js';
+
+@ObjectType('Event', { implements: Node, description: 'Something that happened, as the log keeps it.' })
+export class EventType extends Node {
+  @Field(() => PositionScalar)
+  readonly position!: Position;
+
+  @Field(() => String, { description: 'In the past tense. New types come without notice.' })
+  readonly type!: string;
+
+  @Field(() => String, { description: 'Project, Service, FileEndpoint, BackupPlan, BackupJob or RestoreJob.' })
+  readonly streamType!: string;
+
+  @Field(() => ID, { description: 'What it happened to.' })
+  readonly streamId!: string;
+
+  @Field(() => Int, { description: 'Of the thing, after this event.' })
+  readonly version!: number;
+
+  @Field(() => JsonScalar)
+  readonly data!: unknown;
+
+  @Field(() => String, { description: 'Who: a subject, or a part of the system.' })
+  readonly actor!: string;
+
+  @Field(() => ID, { nullable: true })
+  readonly commandId!: string | null;
+
+  @Field(() => ID, { nullable: true, description: 'The same for all that one request or one tick set in motion.' })
+  readonly correlationId!: string | null;
+
+  @Field(() => ID, { nullable: true, description: 'The event that led to this one.' })
+  readonly causationId!: string | null;
+
+  @Field(() => DateTime)
+  readonly recordedAt!: Date;
+
+  @Field(() => String, { description: 'One sentence for a person.' })
+  readonly summary!: string;
+
+  static of(event: RecordedEvent): EventType {
+    const { eventId: id, position, type, streamType, streamId, version, recordedAt, metadata } = event;
+    return Object.assign(new EventType(), {
+      ...{ id, position, type, streamType, streamId, version, recordedAt, actor: metadata.actor },
+      data: publicData(event.data),
+      commandId: metadata.commandId ?? null,
+      correlationId: metadata.correlationId,
+      causationId: metadata.causationId ?? null,
+      summary: eventSummary(event),
+    });
+  }
+}
+
+export const EventConnection = connection('Event', () => EventType);

@@ -1,0 +1,104 @@
+import { Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
+import type { JobProgress } from '../postgres/contracts/telemetry.js';
+import { BigIntScalar } from '../server/scalars/bigInt.js';
+import { DateTime } from '../server/scalars/dateTime.js';
+import type { AttemptOutcome } from './backupJob.js';
+
+/** What backup jobs and restore jobs have in common. */
+
+export const JobPhaseEnum = {
+  PREFLIGHT: 'PREFLIGHT',
+  DUMPING: 'DUMPING',
+  FINALISING: 'FINALISING',
+  VERIFYING: 'VERIFYING',
+  SAFETY_BACKUP: 'SAFETY_BACKUP',
+  FETCHING: 'FETCHING',
+  RESTORING: 'RESTORING',
+  CHECKING: 'CHECKING',
+} as const;
+registerEnumType(JobPhaseEnum, { name: 'JobPhase', description: 'What a RUNNING job is at.' });
+
+export const AttemptOutcomeEnum = {
+  SUCCEEDED: 'SUCCEEDED',
+  FAILED: 'FAILED',
+  CANCELLED: 'CANCELLED',
+  WORKER_LOST: 'WORKER_LOST',
+  HANDED_BACK: 'HANDED_BACK',
+} as const;
+registerEnumType(AttemptOutcomeEnum, {
+  name: 'AttemptOutcome',
+  description: 'HANDED_BACK, by a worker that was stopped, does not count as a try.',
+});
+
+@ObjectType('JobError', { description: 'Why a job, or one of its attempts, failed.' })
+export class JobErrorType {
+  @Field(() => String, { description: 'A code of the catalogue of errors.' })
+  readonly code!: string;
+
+  @Field(() => String)
+  readonly message!: string;
+
+  @Field(() => String, { nullable: true, description: 'The way out.' })
+  readonly hint!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The last lines of the tool, without secrets.' })
+  readonly toolOutput!: string | null;
+
+  @Field(() => Boolean, { description: 'Whether the same may succeed later without anybody changing anything.' })
+  readonly retriable!: boolean;
+}
+
+@ObjectType('Attempt', { description: 'One try of a job, by one worker.' })
+export class AttemptType {
+  @Field(() => Int)
+  readonly number!: number;
+
+  @Field(() => String)
+  readonly worker!: string;
+
+  @Field(() => DateTime)
+  readonly startedAt!: string;
+
+  @Field(() => DateTime, { nullable: true })
+  readonly finishedAt!: string | null;
+
+  @Field(() => AttemptOutcomeEnum, { nullable: true, description: 'Null while it runs.' })
+  readonly outcome!: AttemptOutcome | null;
+
+  @Field(() => JobErrorType, { nullable: true })
+  readonly error!: JobErrorType | null;
+}
+
+@ObjectType('Progress', { description: 'How far a job is.' })
+export class ProgressType {
+  @Field(() => ID, { description: "The job's." })
+  readonly id!: string;
+
+  @Field(() => BigIntScalar, { description: 'Bytes read: of the database, or of the container for a restore.' })
+  readonly readBytes!: number;
+
+  @Field(() => BigIntScalar, { description: 'Bytes stored in the container.' })
+  readonly storedBytes!: number;
+
+  @Field(() => Int)
+  readonly segments!: number;
+
+  @Field(() => Float)
+  readonly bytesPerSecond!: number;
+
+  @Field(() => Float, { nullable: true, description: 'Estimated, 0 to 1; null where the whole is not known.' })
+  readonly share!: number | null;
+
+  @Field(() => DateTime, { nullable: true })
+  readonly estimatedEnd!: string | null;
+
+  @Field(() => DateTime)
+  readonly at!: string;
+
+  static of(progress: JobProgress): ProgressType {
+    const { jobId: id, readBytes, storedBytes, segments, bytesPerSecond, share, estimatedEnd, at } = progress;
+    return Object.assign(new ProgressType(), {
+      ...{ id, readBytes, storedBytes, segments, bytesPerSecond, share, estimatedEnd, at },
+    });
+  }
+}

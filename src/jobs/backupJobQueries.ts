@@ -1,0 +1,90 @@
+import { In, type EntityManager, type ObjectLiteral } from 'typeorm';
+import { isUuid } from '../server/inputValidation.js';
+import { pageRequest, type Page, type PageArguments } from '../server/page.js';
+import { selectPage } from '../server/selectPage.js';
+import { filterConditions } from './backupJobFilter.js';
+import type { BackupJobFilter, BackupJobOrder, BackupJobSort } from './backupJobInput.js';
+import { BackupJobType, executionTimeMs } from './backupJobType.js';
+import { BackupJobTable, type BackupJobRow } from './backupJobView.js';
+
+/** Null for what is no id. */
+export async function findBackupJob(manager: EntityManager, id: string): Promise<BackupJobRow | null> {
+  return isUuid(id) ? await manager.findOneBy(BackupJobTable, { id }) : null;
+}
+
+/** In the order of the ids, null for what is not there: the batch of a loader. */
+export async function findBackupJobs(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<readonly (BackupJobRow | null)[]> {
+  const rows = await manager.findBy(BackupJobTable, { id: In(ids.filter(isUuid)) });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
+}
+
+/** A page of the jobs that fit; newest first unless told otherwise. `within` narrows further, by conditions on `row`. */
+export function selectBackupJobs(
+  manager: EntityManager,
+  page: PageArguments,
+  list: {
+    readonly within: readonly (readonly [string, ObjectLiteral] | undefined)[];
+    readonly filter: BackupJobFilter | null | undefined;
+    readonly order: BackupJobOrder | null | undefined;
+  },
+): Promise<Page<BackupJobType>> {
+  const { by, direction } = list.order ?? { by: 'QUEUED_AT', direction: 'DESC' };
+  return selectPage(manager, pageRequest(page, `${by} ${direction}`), {
+    table: BackupJobTable,
+    where: [...list.within, ...filterConditions(list.filter)],
+    by: { ...sortKey(by, direction), direction },
+    nodeOf: (row) => BackupJobType.of(row),
+  });
+}
+
+/** The median execution time of a plan's last 10 successes, in milliseconds; undefined while there is none. */
+export async function usualDurationMs(manager: EntityManager, planId: string): Promise<number | undefined> {
+  return (await usualDurationsMs(manager, [planId])).get(planId);
+}
+
+/** The same for several plans at once. */
+export async function usualDurationsMs(
+  manager: EntityManager,
+  planIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await manager.query<{ plan_id: string; usual_ms: number }[]>(
+    `SELECT plan_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY taken_ms) AS usual_ms
+     FROM unnest($1::uuid[]) AS plan (plan_id), LATERAL (
+       SELECT extract(epoch FROM finished_at - started_at)::float8 * 1000 AS taken_ms FROM backup_jobs job
+       WHERE job.plan_id = plan.plan_id AND job.status = 'SUCCEEDED' ORDER BY job.started_at DESC LIMIT 10
+     ) AS success GROUP BY plan_id`,
+    [planIds],
+  );
+  return new Map(rows.map((row) => [row.plan_id, row.usual_ms]));
+}
+
+/** Nulls stand at the end of the list in both directions, behind a value that none has. */
+function sortKey(by: BackupJobSort, direction: 'ASC' | 'DESC') {
+  const never = direction === 'DESC' ? '-infinity' : 'infinity';
+  const none = direction === 'DESC' ? '-1' : '999999999999999999';
+  switch (by) {
+    case 'QUEUED_AT':
+      return time('row.queued_at', (row) => row.queuedAt.toISOString());
+    case 'STARTED_AT':
+      return time(`coalesce(row.started_at, '${never}')`, (row) => row.startedAt?.toISOString() ?? never);
+    case 'EXECUTION_TIME':
+      return number(
+        `coalesce((extract(epoch FROM row.finished_at - row.started_at) * 1000)::bigint, ${none})`,
+        (row) => executionTimeMs(row)?.toString() ?? none,
+      );
+    case 'STORED_SIZE':
+      return number(`coalesce(row.stored_size_bytes, ${none})`, (row) => row.storedSizeBytes?.toString() ?? none);
+  }
+}
+
+function time(expression: string, textOf: (row: BackupJobRow) => string) {
+  return { expression, type: 'timestamptz', textOf };
+}
+
+function number(expression: string, textOf: (row: BackupJobRow) => string) {
+  return { expression, type: 'bigint', textOf };
+}

@@ -1,0 +1,79 @@
+import type { EntityManager } from 'typeorm';
+
+/** What is known of a plan's backups at one of its endpoints. */
+export type DestinationFacts = {
+  readonly latestId: string | null;
+  readonly lastSuccessId: string | null;
+  /** Stored backups. */
+  readonly kept: number;
+  readonly storedSizeBytes: number;
+};
+
+export type DestinationKey = { readonly planId: string; readonly fileEndpointId: string };
+
+/** In the order of the keys. */
+export async function destinationFacts(
+  manager: EntityManager,
+  keys: readonly DestinationKey[],
+): Promise<readonly DestinationFacts[]> {
+  const rows = await manager.query<
+    { latest_id: string | null; last_success_id: string | null; kept: string; stored_size: string }[]
+  >(
+    `SELECT latest.id AS latest_id, success.id AS last_success_id, stored.kept, stored.size AS stored_size
+     FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS key (plan_id, file_endpoint_id, place)
+     LEFT JOIN LATERAL (
+       SELECT id FROM backup_jobs job WHERE job.plan_id = key.plan_id AND job.file_endpoint_id = key.file_endpoint_id
+       ORDER BY queued_at DESC, id DESC LIMIT 1
+     ) AS latest ON true
+     LEFT JOIN LATERAL (
+       SELECT id FROM backup_jobs job WHERE job.plan_id = key.plan_id AND job.file_endpoint_id = key.file_endpoint_id
+         AND job.status = 'SUCCEEDED' ORDER BY started_at DESC, id DESC LIMIT 1
+     ) AS success ON true
+     CROSS JOIN LATERAL (
+       SELECT count(*) AS kept, coalesce(sum(stored_size_bytes), 0) AS size FROM backup_jobs job
+       WHERE job.plan_id = key.plan_id AND job.file_endpoint_id = key.file_endpoint_id AND job.availability = 'STORED'
+     ) AS stored
+     ORDER BY key.place`,
+    [keys.map(({ planId }) => planId), keys.map(({ fileEndpointId }) => fileEndpointId)],
+  );
+  return rows.map((row) => ({
+    latestId: row.latest_id,
+    lastSuccessId: row.last_success_id,
+    kept: Number(row.kept),
+    storedSizeBytes: Number(row.stored_size),
+  }));
+}
+
+/** Of the backups at each endpoint whose bytes are there, those that are being deleted included; in the order of ids. */
+export async function holdingsOf(
+  manager: EntityManager,
+  fileEndpointIds: readonly string[],
+): Promise<readonly { readonly backups: number; readonly storedSizeBytes: number }[]> {
+  const rows = await manager.query<{ id: string; backups: string; size: string }[]>(
+    `SELECT file_endpoint_id AS id, count(*) AS backups, coalesce(sum(stored_size_bytes), 0) AS size
+     FROM backup_jobs WHERE file_endpoint_id = ANY($1::uuid[]) AND availability IN ('STORED', 'DELETING')
+     GROUP BY file_endpoint_id`,
+    [fileEndpointIds],
+  );
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return fileEndpointIds.map((id) => {
+    const row = byId.get(id);
+    return { backups: Number(row?.backups ?? 0), storedSizeBytes: Number(row?.size ?? 0) };
+  });
+}
+
+/** The id of the newest backup of each service whose bytes are STORED; null where there is none. */
+export async function newestStoredOf(
+  manager: EntityManager,
+  serviceIds: readonly string[],
+): Promise<readonly (string | null)[]> {
+  const rows = await manager.query<{ id: string | null }[]>(
+    `SELECT (
+       SELECT id FROM backup_jobs job WHERE job.service_id = service.id AND job.availability = 'STORED'
+       ORDER BY started_at DESC, id DESC LIMIT 1
+     ) AS id
+     FROM unnest($1::uuid[]) WITH ORDINALITY AS service (id, place) ORDER BY service.place`,
+    [serviceIds],
+  );
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,25 @@
+import type { NodeSource } from '../server/nodeApi.js';
+import {
+  BackupJobFieldsResolver,
+  backupJobNodes,
+  BackupJobResolver,
+  type BackupJobDependencies,
+} from './backupJobApi.js';
+import { LaterBackupResolver } from './laterBackupApi.js';
+import { protectionResolvers } from './protectionApi.js';
+
+export type JobDependencies = BackupJobDependencies;
+
+/** Backup jobs, and what services, plans, file endpoints and projects tell of them. */
+export function jobResolvers(with_: JobDependencies): readonly object[] {
+  return [
+    new BackupJobResolver(with_),
+    new BackupJobFieldsResolver(with_),
+    new LaterBackupResolver(),
+    ...protectionResolvers(with_),
+  ];
+}
+
+export function jobNodes(with_: Pick<JobDependencies, 'dataSource'>): NodeSource {
+  return backupJobNodes(with_);
+}

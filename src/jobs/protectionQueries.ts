@@ -1,0 +1,175 @@
+import { In, IsNull, type EntityManager } from 'typeorm';
+import { BackupPlanTable, type BackupPlanRow } from '../plans/backupPlanView.js';
+import { longestGapMs } from '../scheduler/cron/longestGapMs.js';
+import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+import type { ProtectionStatus } from '../services/serviceInput.js';
+import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
+import { usualDurationsMs } from './backupJobQueries.js';
+import { protectionOf, type PlannedProtection, type Protection } from './protection.js';
+
+/** A protection and the jobs it tells of, by id. */
+export type KnownProtection = Protection & { readonly latestId: string | null; readonly lastSuccessId: string | null };
+
+/** The protection of each service, in their order: a handful of statements, however many there are. */
+export async function protectionsOfServices(
+  manager: EntityManager,
+  services: readonly ServiceRow[],
+  now: Date,
+): Promise<readonly KnownProtection[]> {
+  if (services.length === 0) return [];
+  const ids = services.map(({ id }) => id);
+  const plans = await manager.findBy(BackupPlanTable, { serviceId: In(ids), removedAt: IsNull() });
+  const planned = await plannedProtections(manager, plans, now);
+  const jobs = await milestones(manager, 'service_id', ids);
+  return services.map(({ id, recoveryPointObjectiveMs }) => {
+    const milestone = jobs.get(id) ?? none;
+    const facts = {
+      now,
+      objectiveMs: recoveryPointObjectiveMs,
+      plans: plans.flatMap((plan) => (plan.serviceId === id ? (planned.get(plan.id) ?? []) : [])),
+      dataAsOf: milestone.dataAsOf,
+    };
+    return { ...protectionOf(facts), latestId: milestone.latestId, lastSuccessId: milestone.lastSuccessId };
+  });
+}
+
+/** What each plan does for its service, by its own backups alone. A removed plan is NO_PLAN. */
+export async function protectionsOfPlans(
+  manager: EntityManager,
+  plans: readonly BackupPlanRow[],
+  now: Date,
+): Promise<readonly KnownProtection[]> {
+  if (plans.length === 0) return [];
+  const services = await manager.findBy(ServiceTable, { id: In(plans.map(({ serviceId }) => serviceId)) });
+  const objectives = new Map(services.map((service) => [service.id, service.recoveryPointObjectiveMs]));
+  const planned = await plannedProtections(manager, plans, now);
+  const jobs = await milestones(
+    manager,
+    'plan_id',
+    plans.map(({ id }) => id),
+  );
+  return plans.map((plan) => {
+    const milestone = jobs.get(plan.id) ?? none;
+    const own = plan.removedAt === null ? planned.get(plan.id) : undefined;
+    const facts = {
+      now,
+      objectiveMs: objectives.get(plan.serviceId) ?? null,
+      plans: own === undefined ? [] : [own],
+      dataAsOf: milestone.dataAsOf,
+    };
+    return { ...protectionOf(facts), latestId: milestone.latestId, lastSuccessId: milestone.lastSuccessId };
+  });
+}
+
+/** How many of a project's services are protected how; statuses without a service are left out. */
+export async function countProtections(
+  manager: EntityManager,
+  projectId: string,
+  now: Date,
+): Promise<readonly { readonly status: ProtectionStatus; readonly services: number }[]> {
+  const services = await manager.findBy(ServiceTable, { projectId, removedAt: IsNull() });
+  const counts = new Map<ProtectionStatus, number>();
+  for (const { status } of await protectionsOfServices(manager, services, now)) {
+    counts.set(status, (counts.get(status) ?? 0) + 1);
+  }
+  return [...counts].map(([status, count]) => ({ status, services: count }));
+}
+
+/** The ids of the services of these projects that are protected so. */
+export async function servicesProtectedAs(
+  manager: EntityManager,
+  now: Date,
+  projectIds: 'ALL' | readonly string[],
+  statuses: readonly ProtectionStatus[],
+): Promise<readonly string[]> {
+  const services = await manager.findBy(ServiceTable, {
+    removedAt: IsNull(),
+    ...(projectIds === 'ALL' ? {} : { projectId: In([...projectIds]) }),
+  });
+  const protections = await protectionsOfServices(manager, services, now);
+  return services.flatMap(({ id }, index) => {
+    const status = protections[index]?.status;
+    return status !== undefined && statuses.includes(status) ? [id] : [];
+  });
+}
+
+async function plannedProtections(
+  manager: EntityManager,
+  plans: readonly BackupPlanRow[],
+  now: Date,
+): Promise<ReadonlyMap<string, PlannedProtection>> {
+  const planIds = plans.map(({ id }) => id);
+  const usual = await usualDurationsMs(manager, planIds);
+  const failures = await consecutiveFailures(manager, plans);
+  return new Map(
+    plans.map((plan) => [
+      plan.id,
+      {
+        paused: plan.paused,
+        longestGapMs: longestGapMs(parseFrequency(plan.normalized), plan.timeZone, now),
+        usualDurationMs: usual.get(plan.id),
+        consecutiveFailures: failures.get(plan.id) ?? [],
+      },
+    ]),
+  );
+}
+
+/** By plan, for each of its destinations: the jobs that FAILED after the last one that SUCCEEDED. */
+async function consecutiveFailures(
+  manager: EntityManager,
+  plans: readonly BackupPlanRow[],
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const destinations = plans.flatMap(({ id, fileEndpointIds }) => fileEndpointIds.map((each) => [id, each] as const));
+  const rows = await manager.query<{ plan_id: string; failures: string }[]>(
+    `SELECT plan_id, (
+       SELECT count(*) FROM backup_jobs job
+       WHERE job.plan_id = destination.plan_id AND job.file_endpoint_id = destination.file_endpoint_id
+         AND job.status = 'FAILED' AND job.queued_at > coalesce((
+           SELECT max(success.queued_at) FROM backup_jobs success
+           WHERE success.plan_id = destination.plan_id AND success.file_endpoint_id = destination.file_endpoint_id
+             AND success.status = 'SUCCEEDED'
+         ), '-infinity')
+     ) AS failures
+     FROM unnest($1::uuid[], $2::uuid[]) AS destination (plan_id, file_endpoint_id)`,
+    [destinations.map(([planId]) => planId), destinations.map(([, fileEndpointId]) => fileEndpointId)],
+  );
+  const byPlan = new Map<string, number[]>();
+  for (const { plan_id: planId, failures } of rows) {
+    byPlan.set(planId, [...(byPlan.get(planId) ?? []), Number(failures)]);
+  }
+  return byPlan;
+}
+
+type Milestones = {
+  readonly dataAsOf: Date | null;
+  readonly latestId: string | null;
+  readonly lastSuccessId: string | null;
+};
+
+const none: Milestones = { dataAsOf: null, latestId: null, lastSuccessId: null };
+
+/** The newest job, the newest success and the beginning of the newest stored backup, of each service or plan. */
+async function milestones(
+  manager: EntityManager,
+  owner: 'service_id' | 'plan_id',
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Milestones>> {
+  const rows = await manager.query<
+    { id: string; data_as_of: Date | null; latest_id: string | null; last_success_id: string | null }[]
+  >(
+    `SELECT owner.id,
+       (SELECT max(started_at) FROM backup_jobs WHERE ${owner} = owner.id AND availability = 'STORED') AS data_as_of,
+       (SELECT id FROM backup_jobs job WHERE ${owner} = owner.id
+        ORDER BY queued_at DESC, job.id DESC LIMIT 1) AS latest_id,
+       (SELECT id FROM backup_jobs job WHERE ${owner} = owner.id AND status = 'SUCCEEDED'
+        ORDER BY started_at DESC, job.id DESC LIMIT 1) AS last_success_id
+     FROM unnest($1::uuid[]) AS owner (id)`,
+    [ids],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      { dataAsOf: row.data_as_of, latestId: row.latest_id, lastSuccessId: row.last_success_id },
+    ]),
+  );
+}

@@ -1,0 +1,57 @@
+import type { EntityManager } from 'typeorm';
+import { isCounted, type RetainedBackup, type Trigger } from '../plans/retention.js';
+
+export type Destination = { readonly planId: string; readonly fileEndpointId: string };
+
+type StoredRow = {
+  readonly id: string;
+  readonly plan_id: string;
+  readonly file_endpoint_id: string;
+  readonly started_at: Date;
+  readonly trigger: Trigger;
+  readonly first_trigger: Exclude<Trigger, 'RETRY'> | null;
+  readonly is_read: boolean;
+};
+
+/** The stored backups of these destinations as retention sees them, by `destinationKey`. */
+export async function retainedBackups(
+  manager: EntityManager,
+  destinations: readonly Destination[],
+): Promise<ReadonlyMap<string, readonly RetainedBackup[]>> {
+  const rows = await manager.query<StoredRow[]>(
+    `WITH RECURSIVE destination AS (
+       SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS given (plan_id, file_endpoint_id)
+     ), stored AS (
+       SELECT id, plan_id, file_endpoint_id, coalesce(started_at, queued_at) AS started_at, trigger, retry_of, readers
+       FROM backup_jobs JOIN destination USING (plan_id, file_endpoint_id) WHERE availability = 'STORED'
+     ), origin (id, trigger, retry_of) AS (
+       SELECT id, trigger, retry_of FROM stored
+       UNION
+       SELECT origin.id, source.trigger, source.retry_of
+       FROM origin JOIN backup_jobs source ON source.id = origin.retry_of WHERE origin.trigger = 'RETRY'
+     )
+     SELECT stored.id, plan_id, file_endpoint_id, started_at, stored.trigger, jsonb_array_length(readers) > 0 AS is_read,
+       (SELECT origin.trigger FROM origin WHERE origin.id = stored.id AND origin.trigger <> 'RETRY') AS first_trigger
+     FROM stored`,
+    [destinations.map(({ planId }) => planId), destinations.map(({ fileEndpointId }) => fileEndpointId)],
+  );
+  const byDestination = new Map<string, RetainedBackup[]>();
+  for (const row of rows) {
+    const key = destinationKey({ planId: row.plan_id, fileEndpointId: row.file_endpoint_id });
+    const backups = byDestination.get(key) ?? [];
+    byDestination.set(key, backups);
+    backups.push({
+      id: row.id,
+      startedAt: row.started_at,
+      trigger: row.trigger,
+      counted: isCounted(row.trigger, row.first_trigger),
+      verified: false,
+      protectedBy: row.is_read ? ['READER'] : [],
+    });
+  }
+  return byDestination;
+}
+
+export function destinationKey({ planId, fileEndpointId }: Destination): string {
+  return `${planId} ${fileEndpointId}`;
+}

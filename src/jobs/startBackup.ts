@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { In } from 'typeorm';
+import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
+import { badInput, notFound, StowageError } from '../errors.js';
+import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
+import type { Transaction } from '../eventSourcing/eventStore.js';
+import { backupPlan } from '../plans/backupPlan.js';
+import type { JobQueue } from '../postgres/contracts/jobQueue.js';
+import type { Signals } from '../postgres/contracts/telemetry.js';
+import { service, serviceRemoved } from '../services/service.js';
+import type { BackupRequest } from './backupJob.js';
+import { queueBackup } from './backupJobCommands.js';
+
+export type BackupTools = {
+  readonly commands: CommandHandling;
+  readonly queue: JobQueue;
+  readonly signals: Signals;
+  readonly now: () => Date;
+};
+
+/** What a job gets that no plan says anything about. */
+export const withoutPlan = { maxAttempts: 3, timeoutMs: null, stallTimeoutMs: 600_000 } as const;
+
+export type BackupOrder = {
+  readonly projectId: string;
+  readonly requestedBy: string;
+  readonly of: { readonly planId: string } | { readonly serviceId: string; readonly fileEndpointId: string };
+};
+
+type StartedBackup = { batchId: string; jobIds: readonly string[] };
+
+/**
+ * Queues a backup by hand: for a plan one job for each of its destinations, in its order; for a service one.
+ * What was removed is CONFLICT, a file endpoint of another project BAD_INPUT.
+ */
+export async function startBackup(
+  tools: BackupTools,
+  request: CommandRequest,
+  order: BackupOrder,
+): Promise<StartedBackup> {
+  const started = await tools.commands.handle<StartedBackup>(request, (commit) =>
+    commit(async (tx) => {
+      const batchId = randomUUID();
+      const jobIds: string[] = [];
+      for (const backup of await backupsOf(tx, order)) {
+        const id = randomUUID();
+        await queueBackup(
+          tx,
+          tools.queue,
+          { id, projectId: order.projectId },
+          {
+            ...backup,
+            trigger: 'MANUAL',
+            batchId,
+            requestedBy: order.requestedBy,
+            retryOf: null,
+            scheduledFor: null,
+            queuedAt: tools.now().toISOString(),
+          },
+        );
+        jobIds.push(id);
+      }
+      return { batchId, jobIds };
+    }),
+  );
+  await tools.signals.send('work');
+  return started;
+}
+
+type PlannedBackup = Pick<
+  BackupRequest,
+  'serviceId' | 'engine' | 'planId' | 'fileEndpointId' | 'maxAttempts' | 'timeoutMs' | 'stallTimeoutMs'
+>;
+
+async function backupsOf(tx: Transaction, { projectId, of }: BackupOrder): Promise<readonly PlannedBackup[]> {
+  if (!('planId' in of)) {
+    const { serviceId, fileEndpointId } = of;
+    await refuseForeignEndpoint(tx, projectId, fileEndpointId);
+    return [{ serviceId, engine: await engineOf(tx, serviceId), planId: null, fileEndpointId, ...withoutPlan }];
+  }
+  const { state: plan } = await tx.load(backupPlan, of.planId);
+  if (plan.status === 'NONE') throw notFound('backup plan');
+  const { serviceId, content } = plan;
+  if (plan.status === 'REMOVED') {
+    throw new StowageError('CONFLICT', `Backup plan "${content.name}" was removed.`, {
+      help: 'Start a backup of the service itself, or create the plan again.',
+    });
+  }
+  const engine = await engineOf(tx, serviceId);
+  const { maxAttempts, timeoutMs, stallTimeoutMs } = content;
+  return content.fileEndpointIds.map((fileEndpointId) => ({
+    ...{ serviceId, engine, planId: of.planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs },
+  }));
+}
+
+async function engineOf(tx: Transaction, serviceId: string): Promise<string> {
+  const { state } = await tx.load(service, serviceId);
+  if (state.status === 'NONE') throw notFound('service');
+  if (state.status === 'REMOVED') throw serviceRemoved(state.settings.name);
+  return state.identity.engine;
+}
+
+/** An endpoint of another project, a removed one and one that never was get the same words. */
+async function refuseForeignEndpoint(tx: Transaction, projectId: string, fileEndpointId: string): Promise<void> {
+  const [row] = await tx.manager.findBy(FileEndpointTable, { id: In([fileEndpointId]), projectId });
+  if (row !== undefined && row.removedAt === null) return;
+  throw badInput([
+    {
+      path: 'input.service.fileEndpointId',
+      problem: 'names no file endpoint of this project',
+      hint: 'Send the id of a file endpoint of the service’s project; fileEndpoints lists them.',
+    },
+  ]);
+}
