@@ -187,6 +187,11 @@ function checkLeaf(type: GraphQLLeafType, path: string, report: Report, parse: (
     // What it threw repeats the value; the expectation says the same without it.
     parsed = undefined;
   }
+  if (typeof parsed === 'string' && parsed.includes('\0')) {
+    // PostgreSQL keeps no such text, and refuses it with an error that is not the client's.
+    report(path, 'contains a NUL character', 'Leave the character U+0000 out.');
+    return;
+  }
   if (parsed !== undefined) return;
   const { problem, hint } = expectationOf(type);
   report(path, problem, hint);

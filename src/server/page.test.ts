@@ -33,7 +33,16 @@ describe('keyset paging', () => {
     expect(() => pageRequest({ first: 1, after: pageInfo.endCursor }, 'queued')).toThrow('after: is not a cursor');
   });
 
-  test.each(['yesterday', '', "'; drop table", '2026-01-31'])('refuses a cursor with the made-up key %j', (key) => {
+  test.each([
+    'yesterday',
+    '',
+    "'; drop table",
+    '2026-01-31',
+    '2026-02-31 05:00:00+00',
+    '2026-01-31 25:00:00+00',
+    '0000-01-31 05:00:00+00',
+    '2026-01-31 05:00:00+99',
+  ])('refuses a cursor with the made-up key %j', (key) => {
     const after = Buffer.from(JSON.stringify(['queued', key, id])).toString('base64url');
     expect(() => keyset(pageRequest({ first: 1, after }, 'queued'), newestFirst)).toThrow('after: is not a cursor');
   });

@@ -52,13 +52,31 @@ export function pageRequest(page: PageArguments, order: string): PageRequest {
 
 /** SQL types of sort keys, and what a key of that type looks like: one that a client made up never reaches the database. */
 const keyPatterns = {
-  timestamptz: /^(?:-?infinity|\d{4,6}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d(?::?\d\d){0,2}))$/,
+  timestamptz:
+    /^(?:-?infinity|(?<date>\d{4}-\d\d-\d\d)[ T](?<time>\d\d:\d\d:\d\d)(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-5])(?::?[0-5]\d){0,2}))$/,
   bigint: /^-?\d{1,18}$/,
   integer: /^-?\d{1,9}$/,
   text: /^[^\0]*$/,
   uuid: /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i,
 } as const;
 export type KeyType = keyof typeof keyPatterns;
+
+/** Throws BAD_INPUT for a cursor whose key or id is not of its type. */
+export function checkCursor({ after }: PageRequest, keyType: KeyType, idType: KeyType = 'uuid'): void {
+  if (after === undefined || (isOfType(after.key, keyType) && isOfType(after.id, idType))) return;
+  throw badInput([notACursor]);
+}
+
+function isOfType(key: string, type: KeyType): boolean {
+  const match = keyPatterns[type].exec(key);
+  const { date, time } = match?.groups ?? {};
+  if (date === undefined || time === undefined) return match !== null;
+  // PostgreSQL refuses the 31st of February, which JavaScript takes for the 3rd of March.
+  const instant = new Date(`${date}T${time}Z`);
+  return (
+    !Number.isNaN(instant.getTime()) && instant.toISOString().startsWith(`${date}T${time}`) && !date.startsWith('0000')
+  );
+}
 
 export type KeysetOptions = {
   /** The SQL expression that the list is sorted by; never null (wrap it in coalesce), never from the client. */
@@ -81,9 +99,7 @@ export function keyset(request: PageRequest, options: KeysetOptions) {
   const next = (offset: number) => `$${parametersBefore + offset}`;
   const comparison = direction === 'ASC' ? '>' : '<';
   const { after } = request;
-  if (after !== undefined && !(keyPatterns[type].test(after.key) && keyPatterns[idType].test(after.id))) {
-    throw badInput([notACursor]);
-  }
+  checkCursor(request, type, idType);
   return {
     where:
       after === undefined

@@ -1,5 +1,5 @@
 import type { EntityManager, EntitySchema, ObjectLiteral } from 'typeorm';
-import { pageOf, type Page, type PageRequest } from './page.js';
+import { checkCursor, pageOf, type KeyType, type Page, type PageRequest } from './page.js';
 
 export type PageSelection<Row extends ObjectLiteral, NodeType> = {
   readonly table: EntitySchema<Row>;
@@ -8,14 +8,17 @@ export type PageSelection<Row extends ObjectLiteral, NodeType> = {
   /** The property that the list is sorted by, its SQL expression on `row`, its SQL type, and its exact text. */
   readonly by: {
     readonly expression: string;
-    readonly type: string;
+    readonly type: KeyType;
     readonly direction: 'ASC' | 'DESC';
     readonly textOf: (row: Row) => string;
   };
   readonly nodeOf: (row: Row) => NodeType;
 };
 
-/** Reads one page of a read model by keyset, so that inserts never shift what a cursor points to. */
+/**
+ * Reads one page of a read model by keyset, so that inserts never shift what a cursor points to. Throws BAD_INPUT for a
+ * cursor that was made up.
+ */
 export async function selectPage<Row extends ObjectLiteral & { readonly id: string }, NodeType>(
   manager: EntityManager,
   request: PageRequest,
@@ -26,6 +29,7 @@ export async function selectPage<Row extends ObjectLiteral & { readonly id: stri
     for (const condition of where) if (condition !== undefined) query.andWhere(condition[0], condition[1]);
     return query;
   };
+  checkCursor(request, by.type);
   const query = matching();
   if (request.after !== undefined) {
     const comparison = by.direction === 'ASC' ? '>' : '<';

@@ -222,7 +222,7 @@ export class ServiceResolver {
     problems.check('input.engine', input.engine, knownEngine(engines));
     problems.check('input.instanceId', input.instanceId, instanceIdRule);
     checkServiceFields(problems, input, input.engine, allowedTargets);
-    if (input.password && !input.username) {
+    if (input.password && (input.username ?? null) === null) {
       problems.add('input.username', passwordWithoutUser.problem, passwordWithoutUser.hint);
     }
     return problems;
