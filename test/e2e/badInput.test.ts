@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { astFromValue, getNamedType, isCompositeType, print, Kind, parse, type GraphQLField } from 'graphql';
+import { createClient, type Client } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import {
+  badForEach,
+  badQueries,
+  badSubscriptions,
+  mutationCases,
+  type BadInput,
+  type Known,
+  type MutationCases,
+} from '../fixtures/badInputs.js';
+import { watchOutsideWorld, type OutsideWorld } from '../fixtures/outsideWorld.js';
+import { postgresMissing } from '../fixtures/postgres.js';
+import { describeWith } from '../fixtures/requirements.js';
+import { settleProject } from '../fixtures/settledProject.js';
+import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/wholeApi.js';
+
+/** Part of every secret that is sent: no answer and no log may show it. */
+const ofSecrets = 'hunter2';
+
+type Payload = { readonly query: string; readonly variables: Record<string, unknown> };
+type Operation = GraphQLField<unknown, unknown>;
+type Row = BadInput & { readonly operation: Operation; readonly cases: MutationCases };
+
+describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
+  let api: WholeApi;
+  let known: Known;
+  let outside: OutsideWorld;
+  let socket: Client;
+
+  beforeAll(async () => {
+    api = await startWholeApi();
+    outside = await watchOutsideWorld(Number(new URL(api.url).port));
+    const { port } = outside;
+    known = { own: await settleProject(api, 'own', port), other: await settleProject(api, 'other', port), port };
+    socket = createClient({
+      url: `${api.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: installationToken },
+      lazy: false,
+    });
+  });
+  afterAll(async () => {
+    await socket.dispose();
+    await outside.close();
+    await api.stop();
+  });
+
+  const mutations = () => Object.values(api.schema.getMutationType()?.getFields() ?? {});
+
+  const rowsOf = (operation: Operation): readonly Row[] => {
+    const cases = mutationCases[operation.name];
+    if (cases === undefined) return [];
+    return [...badForEach(operation, cases), ...cases.bad].map((row) => ({ ...row, operation, cases }));
+  };
+
+  const sent = (row: Row): Payload => {
+    const good = row.cases.good(known);
+    const input = row.input === undefined ? {} : { input: laidOver(good['input'], row.input(known)) };
+    const variables = { ...good, ...input, ...row.variables?.(known) };
+    return row.document === undefined
+      ? { query: documentOf(row.operation), variables }
+      : { query: row.document(known), variables: {} };
+  };
+
+  test('every mutation has cases', () => {
+    const without = mutations().filter(({ name }) => mutationCases[name] === undefined);
+    expect(without.map(({ name }) => name)).toEqual([]);
+    expect(mutations().flatMap(rowsOf).length).toBeGreaterThan(60);
+  });
+
+  // Each row goes over one of the two, every other row of each mutation over the other.
+  test.each(['HTTP', 'WebSocket'] as const)(
+    'over %s gets a code, the path of each problem and a hint; nothing is stored, started or connected to, and the server goes on',
+    async (transport) => {
+      const wrong: object[] = [];
+      outside.seen();
+      for (const operation of mutations()) {
+        const rows = rowsOf(operation).filter((_row, index) => index % 2 === (transport === 'HTTP' ? 0 : 1));
+        const before = JSON.stringify(await api.stored());
+        for (const batch of inBatches(rows)) {
+          const answers = await Promise.all(batch.map((row) => answered(row, transport)));
+          const seen = outside.seen();
+          wrong.push(...answers.flat());
+          if (seen.length > 0) wrong.push({ seen, by: batch.map(({ name }) => `${operation.name}: ${name}`) });
+          if (!(await goesOn())) wrong.push({ name: operation.name, found: 'the server does not go on' });
+        }
+        if (JSON.stringify(await api.stored()) !== before) wrong.push({ name: operation.name, found: 'it was stored' });
+      }
+      expect(wrong).toEqual([]);
+      expect(logged()).toEqual([]);
+    },
+  );
+
+  test('of subscriptions gets a code, the path and a hint', async () => {
+    const wrong: object[] = [];
+    for (const { name, document, operation, ...expected } of badSubscriptions) {
+      if (!subscriptions().includes(operation)) continue;
+      const errors = await errorsOver(socket, { query: document, variables: {} });
+      wrong.push(...judged(expected, errors, JSON.stringify(errors)).map((found) => ({ name, found, errors })));
+    }
+    expect(wrong).toEqual([]);
+    expect(await errorsOver(socket, { query: '{ me { subject } }', variables: {} })).toEqual([]);
+    expect(logged()).toEqual([]);
+  });
+
+  test('of queries gets a code, the path and a hint', async () => {
+    const wrong: object[] = [];
+    for (const batch of inBatches(badQueries.filter((row) => queries().includes(firstFieldOf(row.document))))) {
+      const found = batch.map(async ({ name, document, variables, ...expected }) => {
+        const { text, errors, data } = await api.post(document, variables?.(known));
+        const isAnswered = expected.code === undefined && expected.paths === undefined;
+        const problems = isAnswered ? answersNothing(data, errors) : judged(expected, errors, text);
+        return problems.map((each) => ({ name, found: each, text: text.slice(0, 500) }));
+      });
+      wrong.push(...(await Promise.all(found)).flat());
+      if (!(await goesOn())) wrong.push({ found: 'the server does not go on', after: batch });
+    }
+    expect(wrong).toEqual([]);
+    expect(logged()).toEqual([]);
+  });
+
+  test('is bad by its change alone: without it each call is taken', async () => {
+    const wrong: object[] = [];
+    for (const [name, cases] of Object.entries(mutationCases)) {
+      const operation = mutations().find((each) => each.name === name);
+      if (operation === undefined) continue;
+      const { text, errors } = await api.post(documentOf(operation), cases.good(known));
+      const code = errors[0]?.extensions.code;
+      if (code !== (cases.notYet === true ? 'NOT_YET_AVAILABLE' : undefined)) wrong.push({ name, text });
+    }
+    expect(wrong).toEqual([]);
+    expect(outside.seen()).toContain('a connection arrived');
+  });
+
+  async function answered(row: Row, transport: 'HTTP' | 'WebSocket'): Promise<object[]> {
+    const { query, variables } = sent(row);
+    const answer = transport === 'HTTP' ? await api.post(query, variables) : undefined;
+    const errors = answer?.errors ?? (await errorsOver(socket, { query, variables }));
+    const text = answer?.text ?? JSON.stringify(errors);
+    const name = `${row.operation.name}: ${row.name}`;
+    return judged(row, errors, text).map((found) => ({ name, found, text: text.slice(0, 500) }));
+  }
+
+  const subscriptions = () => Object.keys(api.schema.getSubscriptionType()?.getFields() ?? {});
+  const queries = () => Object.keys(api.schema.getQueryType()?.getFields() ?? {});
+
+  async function goesOn(): Promise<boolean> {
+    const id = known.own.serviceId;
+    const { data } = await api.post('query ($id: ID!) { service(id: $id) { id } }', { id });
+    return (data as { service: { id: string } | null } | undefined)?.service?.id === id;
+  }
+
+  /** What the log should not hold: a secret, or word of a defect. */
+  function logged(): readonly string[] {
+    return api.logged.filter((line) => line.includes(ofSecrets) || line.includes('defect'));
+  }
+});
+
+/** What is wrong with the answer to a row. */
+function judged(row: Pick<BadInput, 'code' | 'paths'>, errors: readonly ApiErrorAnswer[], text: string): object[] {
+  const { code = 'BAD_INPUT', paths } = row;
+  const [first, ...more] = errors.map(({ extensions }) => extensions);
+  if (first === undefined) return [{ expected: code, got: 'no error' }];
+  const fields = first.details.fields ?? [];
+  const told = fields.map(({ path }) => path);
+  const isWithoutHint = first.help === '' || fields.some(({ hint, problem }) => hint === '' || problem === '');
+  return [
+    ...(first.code === code && more.length === 0 ? [] : [{ expected: code, got: [first, ...more] }]),
+    ...(paths === undefined || String(told) === String(paths) ? [] : [{ expected: paths, got: told }]),
+    ...(isWithoutHint ? [{ expected: 'a hint' }] : []),
+    ...(text.includes(ofSecrets) ? [{ expected: 'no secret' }] : []),
+    ...(text.length > 4_000 ? [{ expected: 'a short answer', got: text.length }] : []),
+  ];
+}
+
+/** A lookup of what is not there is null, and a list of it is empty. */
+function answersNothing(data: unknown, errors: readonly ApiErrorAnswer[]): object[] {
+  const [answer] = Object.values(data ?? {}) as ({ nodes?: readonly unknown[] } | null)[];
+  return errors.length === 0 && (answer === null || answer?.nodes?.length === 0) ? [] : [{ expected: 'nothing' }];
+}
+
+/** The errors of an operation, whether it was refused or executed. */
+async function errorsOver(client: Client, payload: Payload): Promise<readonly ApiErrorAnswer[]> {
+  try {
+    for await (const { errors } of client.iterate(payload)) return (errors ?? []) as unknown as ApiErrorAnswer[];
+    return [];
+  } catch (refused) {
+    if (Array.isArray(refused)) return refused as ApiErrorAnswer[];
+    throw refused;
+  }
+}
+
+/** Some at once: one after the other takes a minute on a busy machine. */
+function inBatches<T>(rows: readonly T[]): readonly (readonly T[])[] {
+  const size = 12;
+  return Array.from({ length: Math.ceil(rows.length / size) }, (_, index) =>
+    rows.slice(index * size, (index + 1) * size),
+  );
+}
+
+function firstFieldOf(document: string): string {
+  const [definition] = parse(document).definitions;
+  const [field] = definition?.kind === Kind.OPERATION_DEFINITION ? definition.selectionSet.selections : [];
+  return field?.kind === Kind.FIELD ? field.name.value : '';
+}
+
+function laidOver(good: unknown, changes: object): object {
+  return Object.defineProperties(
+    typeof good === 'object' ? { ...good } : {},
+    Object.getOwnPropertyDescriptors(changes),
+  );
+}
+
+/** Calls the mutation with a variable for each of its arguments. */
+function documentOf(operation: Operation): string {
+  const variables = operation.args.map(({ name, type, defaultValue }) => {
+    const byDefault = defaultValue === undefined ? undefined : astFromValue(defaultValue, type);
+    return `$${name}: ${String(type)}${byDefault ? ` = ${print(byDefault)}` : ''}`;
+  });
+  const args = operation.args.map(({ name }) => `${name}: $${name}`);
+  const selection = isCompositeType(getNamedType(operation.type)) ? '{ __typename }' : '';
+  return `mutation (${variables.join(', ')}) { ${operation.name}(${args.join(', ')}) ${selection} }`;
+}
