@@ -15,23 +15,27 @@ export type DueTicks = {
   /** The tick to run now, or null. */
   readonly run: { readonly at: Date; readonly trigger: 'SCHEDULE' | 'CATCH_UP' } | null;
   /** The ticks that nothing is done for, the first and the last of them; or null. */
-  readonly missed: { readonly count: number; readonly from: Date; readonly to: Date } | null;
+  readonly missed: TickSpan | null;
 };
+
+export type TickSpan = { readonly count: number; readonly from: Date; readonly to: Date };
+
+type Schedule = { readonly frequency: ParsedFrequency; readonly timeZone: string };
 
 /**
  * What is to be done for one destination now. The latest tick runs: on time as SCHEDULE, later as CATCH_UP if it is
  * younger than the catch-up window. All earlier ticks that are not accounted for, and the latest if it is too old, are
  * missed.
  */
-export function dueTicks(given: {
-  readonly frequency: ParsedFrequency;
-  readonly timeZone: string;
-  /** Up to and including here every tick was handled, recorded as missed, or is before the schedule began. */
-  readonly accountedUntil: Date;
-  readonly now: Date;
-  /** Null: the default. */
-  readonly catchUpWindowMs: number | null;
-}): DueTicks {
+export function dueTicks(
+  given: Schedule & {
+    /** Up to and including here every tick was handled, recorded as missed, or is before the schedule began. */
+    readonly accountedUntil: Date;
+    readonly now: Date;
+    /** Null: the default. */
+    readonly catchUpWindowMs: number | null;
+  },
+): DueTicks {
   const { frequency, timeZone, accountedUntil, now } = given;
   const latest = previousRun(frequency, timeZone, new Date(now.getTime() + 1));
   if (latest === undefined || latest <= accountedUntil) return { run: null, missed: null };
@@ -39,15 +43,19 @@ export function dueTicks(given: {
   const lateMs = now.getTime() - latest.getTime();
   const windowMs = given.catchUpWindowMs ?? defaultCatchUpWindowMs(frequency, timeZone, latest);
   const trigger = lateMs <= onTimeMs ? 'SCHEDULE' : lateMs < windowMs ? 'CATCH_UP' : null;
-  if (trigger === null) return { run: null, missed: missedUntil(latest) };
-  const before = previousRun(frequency, timeZone, latest);
-  return { run: { at: latest, trigger }, missed: before === undefined ? null : missedUntil(before) };
+  if (trigger === null) return { run: null, missed: ticksBetween(given, accountedUntil, latest) };
+  return {
+    run: { at: latest, trigger },
+    missed: ticksBetween(given, accountedUntil, new Date(latest.getTime() - 1)),
+  };
+}
 
-  function missedUntil(to: Date): DueTicks['missed'] {
-    const ticks = runsBetween(frequency, timeZone, accountedUntil, to, countedAtMost);
-    const [from] = ticks;
-    return from === undefined ? null : { count: ticks.length, from, to };
-  }
+/** The ticks after `after`, up to and including `until`; null where there is none. */
+export function ticksBetween({ frequency, timeZone }: Schedule, after: Date, until: Date): TickSpan | null {
+  const ticks = runsBetween(frequency, timeZone, after, until, countedAtMost);
+  const [from] = ticks;
+  const to = previousRun(frequency, timeZone, new Date(until.getTime() + 1));
+  return from === undefined || to === undefined ? null : { count: ticks.length, from, to };
 }
 
 /** Half of the time from this tick to the next, at least an hour. */

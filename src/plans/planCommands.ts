@@ -3,8 +3,9 @@ import { badInput, notFound } from '../errors.js';
 import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { ServiceRow } from '../services/serviceView.js';
-import { backupPlan, type PlanContent } from './backupPlan.js';
+import { backupPlan, type BackupPlan, type PlanContent } from './backupPlan.js';
 import type { BackupPlanRow } from './backupPlanView.js';
+import { lockPlan, recordUnhandled } from './missedTicks.js';
 import { foreignEndpoints } from './planQueries.js';
 
 export type PlanTools = { readonly commands: CommandHandling; readonly now: () => Date };
@@ -52,12 +53,15 @@ export async function updateBackupPlan(
 ): Promise<void> {
   await tools.commands.handle<Id>(request, (commit) =>
     commit(async (tx) => {
+      const before = await lockPlan(tx.manager, id);
       const { state } = await tx.load(backupPlan, id);
       if (state.status === 'NONE') throw notFound('backup plan');
       const content = change.content(state.content);
       const paused = change.paused ?? state.status === 'PAUSED';
-      const at = tools.now().toISOString();
-      await tx.execute(backupPlan, { id, projectId }, { kind: 'UPDATE', content, paused, at }, change.expectedVersion);
+      const now = tools.now();
+      const command = { kind: 'UPDATE', content, paused, at: now.toISOString() } as const;
+      const { state: after } = await tx.execute(backupPlan, { id, projectId }, command, change.expectedVersion);
+      await closeSchedule(tx, before, after, now);
       if (content.name !== state.content.name) {
         await tx.reservations.releaseNames(nameKind, id);
         await tx.reservations.claimName(nameKind, projectId, content.name, id);
@@ -76,8 +80,11 @@ export async function setPaused(
 ): Promise<void> {
   await tools.commands.handle<Id>(request, (commit) =>
     commit(async (tx) => {
-      const at = tools.now().toISOString();
-      await tx.execute(backupPlan, { id, projectId }, { kind: paused ? 'PAUSE' : 'RESUME', at });
+      const before = await lockPlan(tx.manager, id);
+      const now = tools.now();
+      const command = { kind: paused ? 'PAUSE' : 'RESUME', at: now.toISOString() } as const;
+      const { state: after } = await tx.execute(backupPlan, { id, projectId }, command);
+      await closeSchedule(tx, before, after, now);
       return { id };
     }),
   );
@@ -102,6 +109,17 @@ export async function removeBackupPlan(
       return { id };
     }),
   );
+}
+
+/** Where an active schedule ends with this transaction, its ticks that nobody has handled are recorded. */
+async function closeSchedule(
+  tx: Transaction,
+  before: BackupPlanRow | null,
+  after: BackupPlan,
+  now: Date,
+): Promise<void> {
+  if (before === null || before.paused || before.removedAt !== null || after.status === 'NONE') return;
+  if (after.scheduleVersion !== before.scheduleVersion) await recordUnhandled(tx, before, now);
 }
 
 async function moveEndpoints(

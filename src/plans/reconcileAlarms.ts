@@ -3,7 +3,7 @@ import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { Signals } from '../postgres/contracts/telemetry.js';
 import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
-import { nextTicks } from './nextTick.js';
+import { nextTicks } from './nextTicks.js';
 
 /**
  * Compares the alarm clock with what PostgreSQL says should ring, and mends it: missing, stale and wrongly timed alarms.

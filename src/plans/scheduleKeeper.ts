@@ -5,7 +5,7 @@ import type { RecordedEvent } from '../eventSourcing/event.js';
 import type { Signals } from '../postgres/contracts/telemetry.js';
 import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
-import { nextTicks } from './nextTick.js';
+import { nextTicks } from './nextTicks.js';
 import { reconcileAlarms } from './reconcileAlarms.js';
 import { handleTick, type TickTools } from './tick.js';
 

@@ -174,6 +174,36 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await missedOf(id)).toEqual([]);
   });
 
+  test('that nobody had handled when its schedule changed or was paused is recorded as missed', async () => {
+    for (const [field, input] of [
+      ['pauseBackupPlan', undefined],
+      ['updateBackupPlan', { frequency: '0 0 6 * * *' }],
+      ['updateBackupPlan', { timeZone: 'Europe/Berlin', maxAttempts: 2 }],
+    ] as const) {
+      const { id, fileEndpointIds } = await plan(2);
+      await handle(id, tick);
+      now = new Date(tick.getTime() + 2 * 24 * hourMs + 200);
+      await change(field, id, input);
+      expect(await missedOf(id)).toEqual(
+        fileEndpointIds.map((fileEndpointId) => ({
+          ...{ fileEndpointId, count: 2, from: '2026-03-04T05:00:00.000Z', to: '2026-03-05T05:00:00.000Z' },
+          ...{ reason: 'The plan was changed or paused before they were handled.', at: now.toISOString() },
+        })),
+      );
+    }
+  });
+
+  test('that is not yet due, and one of a paused plan, is not recorded when the plan changes', async () => {
+    const { id } = await plan(1);
+    now = new Date(tick.getTime() - 1);
+    await change('updateBackupPlan', id, { frequency: '0 0 6 * * *' });
+    await change('pauseBackupPlan', id);
+    now = new Date(tick.getTime() + 10 * 24 * hourMs);
+    await change('updateBackupPlan', id, { frequency: '@hourly' });
+    await change('resumeBackupPlan', id);
+    expect(await missedOf(id)).toEqual([]);
+  });
+
   test('handled by several replicas at once, with its neighbours, is exactly once run, skipped or missed', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { id, fileEndpointIds } = await plan(2, { frequency: '0 * * * * *' });

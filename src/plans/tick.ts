@@ -7,9 +7,9 @@ import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { findService } from '../services/serviceQueries.js';
 import { accountedUntil } from './accountedUntil.js';
-import { backupPlan } from './backupPlan.js';
-import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
+import type { BackupPlanRow } from './backupPlanView.js';
 import { dueTicks, type DueTicks } from './dueTicks.js';
+import { lockPlan, recordMissed } from './missedTicks.js';
 import { tickBatchId, tickJobId } from './tickIds.js';
 
 export type TickTools = { readonly store: EventStore; readonly queue: JobQueue; readonly now: () => Date };
@@ -43,16 +43,13 @@ export async function handleTick(
         catchUpWindowMs: plan.catchUpWindowMs,
       });
       const destination = { plan, fileEndpointId, place, engine };
-      await recordMissed(tx, destination, due.missed, now);
+      if (due.missed !== null) {
+        await recordMissed(tx, plan, fileEndpointId, due.missed, 'No scheduler handled them in time.', now);
+      }
       if (await makeJob(tx, tools.queue, destination, due.run, now)) queued = true;
     }
     return queued;
   });
-}
-
-/** Until the transaction ends nobody else handles a tick of the plan, or changes the plan. */
-async function lockPlan(manager: EntityManager, id: string): Promise<BackupPlanRow | null> {
-  return await manager.findOne(BackupPlanTable, { where: { id }, lock: { mode: 'pessimistic_write' } });
 }
 
 type Destination = {
@@ -62,31 +59,6 @@ type Destination = {
   readonly place: number;
   readonly engine: string;
 };
-
-async function recordMissed(
-  tx: Transaction,
-  { plan: { id, projectId }, fileEndpointId }: Destination,
-  missed: DueTicks['missed'],
-  now: Date,
-): Promise<void> {
-  if (missed === null) return;
-  const { count, from, to } = missed;
-  await tx.execute(
-    backupPlan,
-    { id, projectId },
-    {
-      kind: 'RECORD_MISSED',
-      missed: {
-        fileEndpointId,
-        count,
-        from: from.toISOString(),
-        to: to.toISOString(),
-        reason: 'No scheduler handled them in time.',
-        at: now.toISOString(),
-      },
-    },
-  );
-}
 
 /** True when the job was queued and not skipped. */
 async function makeJob(

@@ -1,0 +1,41 @@
+import type { EntityManager } from 'typeorm';
+import type { Transaction } from '../eventSourcing/eventStore.js';
+import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+import { accountedUntil } from './accountedUntil.js';
+import { backupPlan } from './backupPlan.js';
+import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
+import { ticksBetween, type TickSpan } from './dueTicks.js';
+
+/** As it is before this transaction. Until that ends nobody else handles a tick of the plan, or changes the plan. */
+export async function lockPlan(manager: EntityManager, id: string): Promise<BackupPlanRow | null> {
+  return await manager.findOne(BackupPlanTable, { where: { id }, lock: { mode: 'pessimistic_write' } });
+}
+
+/** One event for one destination. */
+export async function recordMissed(
+  tx: Transaction,
+  { id, projectId }: Pick<BackupPlanRow, 'id' | 'projectId'>,
+  fileEndpointId: string,
+  { count, from, to }: TickSpan,
+  reason: string,
+  now: Date,
+): Promise<void> {
+  const span = { count, from: from.toISOString(), to: to.toISOString() };
+  const missed = { fileEndpointId, ...span, reason, at: now.toISOString() };
+  await tx.execute(backupPlan, { id, projectId }, { kind: 'RECORD_MISSED', missed });
+}
+
+/**
+ * Records the ticks that were due and that nobody has handled when a plan's schedule ends: the next schedule begins now,
+ * and they would be lost in silence. `plan` is the row as it was before.
+ */
+export async function recordUnhandled(tx: Transaction, plan: BackupPlanRow, now: Date): Promise<void> {
+  const schedule = { frequency: parseFrequency(plan.normalized), timeZone: plan.timeZone };
+  const accounted = await accountedUntil(tx.manager, [plan]);
+  for (const fileEndpointId of plan.fileEndpointIds) {
+    const unhandled = ticksBetween(schedule, accounted(plan, fileEndpointId), now);
+    if (unhandled === null) continue;
+    const reason = 'The plan was changed or paused before they were handled.';
+    await recordMissed(tx, plan, fileEndpointId, unhandled, reason, now);
+  }
+}
