@@ -1,6 +1,5 @@
 import { Arg, Args, Ctx, ID, Query, Resolver } from 'type-graphql';
 import type { EventIndex } from '../eventSourcing/eventIndex.js';
-import type { EventStore } from '../eventSourcing/eventStore.js';
 import { InputProblems, isUuid, uuid } from '../server/inputValidation.js';
 import type { NodeSource } from '../server/nodeApi.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
@@ -8,11 +7,12 @@ import type { RequestContext } from '../server/requestContext.js';
 import { canSee, Requires } from '../server/requires.js';
 import { PositionScalar } from '../server/scalars/position.js';
 import { EventConnection, EventType } from './eventType.js';
+import { historySubscription, type HistorySubscriptionDependencies } from './historySubscription.js';
 
-export type HistoryDependencies = { readonly store: EventStore; readonly eventIndex: EventIndex };
+export type HistoryDependencies = HistorySubscriptionDependencies & { readonly eventIndex: EventIndex };
 
 export function historyResolvers(with_: HistoryDependencies): readonly object[] {
-  return [new HistoryResolver(with_)];
+  return [new HistoryResolver(with_), historySubscription(with_)];
 }
 
 export function historyNodes(with_: Pick<HistoryDependencies, 'eventIndex'>): NodeSource {

@@ -1,5 +1,5 @@
 import type { ObjectLiteral } from 'typeorm';
-import type { InputProblems} from '../server/inputValidation.js';
+import type { InputProblems } from '../server/inputValidation.js';
 import { uuid } from '../server/inputValidation.js';
 import type { BackupJobFilter } from './backupJobInput.js';
 import type { BackupJobRow } from './backupJobView.js';

@@ -82,9 +82,9 @@ function sortKey(by: BackupJobSort, direction: 'ASC' | 'DESC') {
 }
 
 function time(expression: string, textOf: (row: BackupJobRow) => string) {
-  return { expression, type: 'timestamptz', textOf };
+  return { expression, type: 'timestamptz', textOf } as const;
 }
 
 function number(expression: string, textOf: (row: BackupJobRow) => string) {
-  return { expression, type: 'bigint', textOf };
+  return { expression, type: 'bigint', textOf } as const;
 }

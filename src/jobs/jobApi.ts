@@ -5,10 +5,11 @@ import {
   BackupJobResolver,
   type BackupJobDependencies,
 } from './backupJobApi.js';
+import { jobSubscriptions, type JobSubscriptionDependencies } from './jobSubscriptions.js';
 import { LaterBackupResolver } from './laterBackupApi.js';
 import { protectionResolvers } from './protectionApi.js';
 
-export type JobDependencies = BackupJobDependencies;
+export type JobDependencies = BackupJobDependencies & JobSubscriptionDependencies;
 
 /** Backup jobs, and what services, plans, file endpoints and projects tell of them. */
 export function jobResolvers(with_: JobDependencies): readonly object[] {
@@ -17,6 +18,7 @@ export function jobResolvers(with_: JobDependencies): readonly object[] {
     new BackupJobFieldsResolver(with_),
     new LaterBackupResolver(),
     ...protectionResolvers(with_),
+    jobSubscriptions(with_),
   ];
 }
 

@@ -1,12 +1,10 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Root } from 'type-graphql';
-import type { DataSource } from 'typeorm';
 import { notFound, notYetAvailable } from '../errors.js';
 import { ProgressType } from '../jobs/attemptType.js';
 import { findBackupJob, findBackupJobs } from '../jobs/backupJobQueries.js';
 import { BackupJobType } from '../jobs/backupJobType.js';
 import { currentProgress } from '../jobs/currentProgress.js';
-import type { Telemetry } from '../postgres/contracts/telemetry.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
 import { commandRequest } from '../server/commandRequest.js';
@@ -23,15 +21,18 @@ import { cancelRestore } from './restoreJobCommands.js';
 import { findRestoreJob, findRestoreJobs, selectRestoreJobs } from './restoreJobQueries.js';
 import { RestoreJobConnection, RestoreJobType, RestoreStatusEnum } from './restoreJobType.js';
 import type { RestoreJobRow } from './restoreJobView.js';
+import { restoreSubscriptions, type RestoreSubscriptionDependencies } from './restoreSubscriptions.js';
 import { restoreTarget, startRestore, type RestoreTools } from './startRestore.js';
 
-export type RestoreDependencies = RestoreTools & {
-  readonly dataSource: DataSource;
-  readonly telemetry: Telemetry;
-};
+export type RestoreDependencies = RestoreTools & RestoreSubscriptionDependencies;
 
 export function restoreResolvers(with_: RestoreDependencies): readonly object[] {
-  return [new RestoreJobResolver(with_), new RestoreJobFieldsResolver(with_), new BackupRestoresResolver(with_)];
+  return [
+    new RestoreJobResolver(with_),
+    new RestoreJobFieldsResolver(with_),
+    new BackupRestoresResolver(with_),
+    restoreSubscriptions(with_),
+  ];
 }
 
 export function restoreNodes(with_: Pick<RestoreDependencies, 'dataSource'>): NodeSource {

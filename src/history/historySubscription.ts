@@ -1,0 +1,55 @@
+import { Arg, ID, Resolver, Root, Subscription } from 'type-graphql';
+import type { DataSource } from 'typeorm';
+import type { Position, RecordedEvent } from '../eventSourcing/event.js';
+import type { EventStore } from '../eventSourcing/eventStore.js';
+import type { Feed } from '../eventSourcing/feed.js';
+import { beyondTheEnd } from '../jobs/jobChanges.js';
+import { watchedProjects } from '../jobs/jobSubscriptions.js';
+import { InputProblems, uuid } from '../server/inputValidation.js';
+import type { RequestContext } from '../server/requestContext.js';
+import { Requires, type OperationCall } from '../server/requires.js';
+import { PositionScalar } from '../server/scalars/position.js';
+import { eventsSince } from './eventsSince.js';
+import { EventType } from './eventType.js';
+
+export type HistorySubscriptionDependencies = {
+  readonly dataSource: DataSource;
+  readonly store: EventStore;
+  readonly feed: Feed;
+};
+
+/** A class of its own for each API: `subscribe` of type-graphql gets no instance to find its dependencies in. */
+export function historySubscription(with_: HistorySubscriptionDependencies): object {
+  async function follow(call: OperationCall, { projectId, after, streamTypes }: FollowArguments) {
+    new InputProblems().check('projectId', projectId, uuid).throwIfAny();
+    const projectIds = await watchedProjects(with_.dataSource, call, projectId);
+    if (after && after > (await with_.store.head())) throw beyondTheEnd();
+    return eventsSince(with_, { after: after ?? undefined, projectIds, streamTypes: streamTypes ?? undefined });
+  }
+
+  @Resolver()
+  class HistorySubscriptionResolver {
+    @Subscription(() => EventType, {
+      subscribe: ({ args, context, info }) =>
+        follow({ context: context as RequestContext, info }, args as FollowArguments),
+      description:
+        'The log itself, in order, nothing skipped or sent twice: reconnect with the last position seen. Without after: from now on. A reader that is too slow is ended with SLOW_CONSUMER.',
+    })
+    @Requires('VIEWER')
+    events(
+      @Root() event: RecordedEvent,
+      @Arg('projectId', () => ID, { nullable: true }) _projectId: string | null | undefined,
+      @Arg('after', () => PositionScalar, { nullable: true }) _after: Position | null | undefined,
+      @Arg('streamTypes', () => [String], { nullable: true }) _streamTypes: string[] | null | undefined,
+    ): EventType {
+      return EventType.of(event);
+    }
+  }
+  return new HistorySubscriptionResolver();
+}
+
+type FollowArguments = {
+  readonly projectId?: string | null;
+  readonly after?: Position | null;
+  readonly streamTypes?: string[] | null;
+};
