@@ -146,7 +146,7 @@ async function endOtherwise(
   error: unknown,
 ): Promise<RestoreRunEnd> {
   const interruption = interruptedBy(signal);
-  const failure = jobError(error);
+  const failure = readingError(jobError(error));
   if (lost.aborted || failure.code === 'WORKER_LOST') return 'LEASE_LOST';
   if (interruption === undefined && failure.code === 'INTERNAL') {
     tools.log.error({ err: error, jobId: lease.jobId }, 'A restore failed for a reason that is ours');
@@ -189,6 +189,12 @@ const stopped: RestoreError = {
   toolOutput: null,
   retriable: true,
 };
+
+/** What was stored well and reads back otherwise is damaged for good. */
+function readingError(failure: RestoreError): RestoreError {
+  if (failure.code !== 'CHECKSUM') return failure;
+  return { ...failure, hint: 'Restore another backup, and check the storage.', retriable: false };
+}
 
 /** After the tool has started the target may hold a part of the data, and the error says so. */
 export function restoreError(failure: RestoreError, toolStarted: boolean): RestoreError {

@@ -30,6 +30,6 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // Another user's process is alive as well.
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
