@@ -7,6 +7,7 @@ import { commandHelp } from './commandHelp.js';
 import { ConfigError, readConfig, type ConfigOf } from './config.js';
 import { openLog, type Log } from './log.js';
 import type { Role } from './settings.js';
+import { keepYoungGenerationSmall } from './smallHeap.js';
 import { untilStopped, type Running } from './untilStopped.js';
 
 /** EX_USAGE of sysexits.h. */
@@ -33,7 +34,10 @@ command('serve', 'run the API: GraphQL over HTTP and WebSocket, playground, dash
   run('serve', async () => (await import('./composition/serve.js')).startServe),
 );
 command('worker', 'run a worker, which dumps and restores; start as many as are needed', () =>
-  run('worker', async () => (await import('./composition/worker.js')).startWorker),
+  run('worker', async () => {
+    keepYoungGenerationSmall();
+    return (await import('./composition/worker.js')).startWorker;
+  }),
 );
 command(
   'migrate',

@@ -86,9 +86,8 @@ async function storePart(
 
   async function* source(): AsyncIterable<Uint8Array> {
     for await (const chunk of dump.compressed) {
-      const bytes = chunk as Uint8Array;
-      progress.passed(bytes.length);
-      yield bytes;
+      progress.passed(chunk.length);
+      yield chunk;
     }
     const { failure } = await dump.ended;
     if (failure !== null) {

@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { CheckStep } from '../check.js';
 import type { Secret } from '../secret.js';
 import type { JsonValue } from '../json.js';
@@ -121,7 +121,11 @@ export interface Engine {
   endOurSessions(target: ServiceConnection, context: EngineContext): Promise<boolean>;
 }
 export type RunningDump = {
-  readonly compressed: Readable;
+  /** A chunk is not used any more once the next is asked for: all may lie in the same memory. */
+  readonly compressed: AsyncIterable<Uint8Array> & {
+    /** Nobody reads on: the tools find their pipe closed. */
+    destroy(): void;
+  };
   /** Bytes read from the database so far; for progress only. */ readBytes(): number;
   readonly ended: Promise<DumpEnd>;
 };

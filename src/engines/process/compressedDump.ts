@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream';
 import type { Secret } from '../../secret.js';
-import { openKernelPipe } from './kernelPipe.js';
+import { openKernelPipe, type KernelPipe } from './kernelPipe.js';
+import { PipeReader } from './pipeReader.js';
 import type { PipelineEnd } from './pipelineEnd.js';
 import { compressArguments, type PipelinePrograms } from './pipelinePrograms.js';
 import { observe, observerCommand } from './plainStream.js';
@@ -8,7 +8,7 @@ import { startTool } from './startTool.js';
 
 export type CompressedDump = {
   /** Ends without an error however the dump ended: what it was worth, only `ended` knows. */
-  readonly compressed: Readable;
+  readonly compressed: PipeReader;
   /** Plain bytes so far, told once a second: for progress. */
   plainBytes(): number;
   /** Settles when all processes are gone. */
@@ -27,23 +27,27 @@ export async function startCompressedDump(
   context: { readonly workFolder: string; readonly signal: AbortSignal },
 ): Promise<CompressedDump> {
   const { signal, workFolder } = context;
-  const plain = await openKernelPipe(workFolder, 'dumped');
-  const observed = await openKernelPipe(workFolder, 'observed').catch((error: unknown) => {
-    plain.close();
-    throw error;
-  });
+  const pipes: KernelPipe[] = [];
+  const open = async (name: string): Promise<KernelPipe> => {
+    const pipe = await openKernelPipe(workFolder, name);
+    pipes.push(pipe);
+    return pipe;
+  };
   try {
+    const plain = await open('dumped');
+    const observed = await open('observed');
+    const stored = await open('compressed');
     // From the end to the beginning: whoever reads is there before anything is written.
     const zstd = { program: programs.zstd, args: compressArguments() };
-    const compressor = startTool({ ...zstd, stdin: observed.readEnd, stdout: 'pipe' }, signal);
+    const compressor = startTool({ ...zstd, stdin: observed.readEnd, stdout: stored.writeEnd }, signal);
     const counting = { stdin: plain.readEnd, stdout: observed.writeEnd, side: true };
     const observer = startTool({ ...observerCommand(programs.perl), ...counting }, signal);
     const dump = startTool({ ...tool, stdin: 'none', stdout: plain.writeEnd }, signal);
-    if (compressor.stdout === null || observer.side === null) throw new Error('A child was started without its pipes.');
+    if (observer.side === null) throw new Error('A child was started without its pipes.');
     const observation = observe(observer.side);
     const ends = Promise.all([dump.ended, observer.ended, compressor.ended, observation.seen]);
     return {
-      compressed: compressor.stdout,
+      compressed: new PipeReader(stored.takeReadEnd()),
       plainBytes: observation.bytesSoFar,
       ended: ends.then(([toolEnd, observerEnd, compressorEnd, seen]) => ({
         tool: toolEnd,
@@ -53,7 +57,6 @@ export async function startCompressedDump(
       })),
     };
   } finally {
-    plain.close();
-    observed.close();
+    for (const pipe of pipes) pipe.close();
   }
 }

@@ -10,10 +10,12 @@ export type KernelPipe = {
   readonly writeEnd: number;
   /** Closes our own copies. Call it once both children were started: only then does each see the other's end. */
   close(): void;
+  /** The read end, which `close` leaves open from here on: for a pipe from a child to us. */
+  takeReadEnd(): number;
 };
 
 /**
- * A pipe between two children that bytes pass without touching JavaScript. Node has no pipe(2), and its 'pipe' stdio is
+ * A pipe between two children that bytes pass without touching JavaScript, or from a child to us. Node has no pipe(2), and its 'pipe' stdio is
  * a socket, so a FIFO is made in `folder`, opened at both ends by us (read-write first, which never waits for the other
  * side: fifo(7)), and unlinked at once. No child ever opens it by name, so none can hang in open() because another died.
  */
@@ -21,20 +23,27 @@ export async function openKernelPipe(folder: string, name: string): Promise<Kern
   const path = join(folder, `${name}.pipe`);
   const mkfifo = requireProgram('mkfifo', 'coreutils');
   await promisify(execFile)(mkfifo, ['-m', '600', path], { env: {}, timeout: 10_000 });
-  const opened: number[] = [];
+  const opened = new Set<number>();
   const open = (flags: number): number => {
     const descriptor = openSync(path, flags);
-    opened.push(descriptor);
+    opened.add(descriptor);
     return descriptor;
   };
-  const close = () => opened.splice(0).forEach((descriptor) => closeSync(descriptor));
+  const close = () => {
+    for (const descriptor of opened) closeSync(descriptor);
+    opened.clear();
+  };
   try {
     const both = open(constants.O_RDWR | constants.O_NONBLOCK);
     const readEnd = open(constants.O_RDONLY);
     const writeEnd = open(constants.O_WRONLY);
     closeSync(both);
-    opened.shift();
-    return { readEnd, writeEnd, close };
+    opened.delete(both);
+    const takeReadEnd = () => {
+      opened.delete(readEnd);
+      return readEnd;
+    };
+    return { readEnd, writeEnd, close, takeReadEnd };
   } catch (error) {
     close();
     throw error;
