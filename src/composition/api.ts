@@ -7,7 +7,7 @@ import { jobNodes, jobResolvers } from '../jobs/jobApi.js';
 import { servicesProtectedAs } from '../jobs/protectionQueries.js';
 import { planNodes, planResolvers } from '../plans/planApi.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
-import { projectResolvers } from '../projects/projectApi.js';
+import { projectNodes, projectResolvers } from '../projects/projectApi.js';
 import { restoreNodes, restoreResolvers } from '../restores/restoreApi.js';
 import { buildApiSchema } from '../server/apiSchema.js';
 import { NodeResolver } from '../server/nodeApi.js';
@@ -47,6 +47,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...restoreResolvers(slices),
       ...historyResolvers(slices),
       new NodeResolver([
+        projectNodes(slices),
         serviceNodes(slices),
         fileEndpointNodes(slices),
         planNodes(slices),

@@ -4,6 +4,7 @@ import { Arg, Args, Ctx, Field, FieldResolver, ID, Mutation, ObjectType, Query, 
 import type { CommandHandling } from '../eventSourcing/commandHandling.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { entityName, InputProblems, uuid } from '../server/inputValidation.js';
+import type { NodeSource } from '../server/nodeApi.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { canSee, Requires } from '../server/requires.js';
@@ -11,7 +12,7 @@ import { selectPage } from '../server/selectPage.js';
 import type { Role } from '../server/viewer.js';
 import { AccessResolver, ProjectTokensResolver } from './accessApi.js';
 import { project } from './project.js';
-import { findProject } from './projectQueries.js';
+import { findProject, findProjects } from './projectQueries.js';
 import { ProjectActionEnum, ProjectConnection, ProjectType, RoleEnum } from './projectType.js';
 import { ProjectTable } from './projectView.js';
 
@@ -144,6 +145,16 @@ export class ProjectRightsResolver {
         return [];
     }
   }
+}
+
+export function projectNodes(with_: Pick<ProjectDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => findProjects(with_.dataSource.manager, ids);
+  return {
+    async find(id, context) {
+      const row = await context.loaders.of(batch).load(id);
+      return row !== null && canSee(context, row.id) ? ProjectType.of(row) : null;
+    },
+  };
 }
 
 /** What the composition hands to `resolverInstances`; every slice has a function like this. */

@@ -12,7 +12,7 @@ export async function findProjects(
   manager: EntityManager,
   ids: readonly string[],
 ): Promise<readonly (ProjectRow | null)[]> {
-  const rows = await manager.findBy(ProjectTable, { id: In([...ids]) });
+  const rows = await manager.findBy(ProjectTable, { id: In(ids.filter((id) => uuidShape.test(id))) });
   const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id) ?? null);
+  return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
 }
