@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { astFromValue, getNamedType, isCompositeType, print, Kind, parse, type GraphQLField } from 'graphql';
+import { Kind, parse, type GraphQLField } from 'graphql';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import {
@@ -11,6 +11,7 @@ import {
   type Known,
   type MutationCases,
 } from '../fixtures/badInputs.js';
+import { operationDocument } from '../fixtures/operationDocument.js';
 import { watchOutsideWorld, type OutsideWorld } from '../fixtures/outsideWorld.js';
 import { postgresMissing } from '../fixtures/postgres.js';
 import { describeWith } from '../fixtures/requirements.js';
@@ -61,7 +62,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     const input = row.input === undefined ? {} : { input: laidOver(good['input'], row.input(known)) };
     const variables = { ...good, ...input, ...row.variables?.(known) };
     return row.document === undefined
-      ? { query: documentOf(row.operation), variables }
+      ? { query: operationDocument('mutation', row.operation), variables }
       : { query: row.document(known), variables: {} };
   };
 
@@ -127,7 +128,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     for (const [name, cases] of Object.entries(mutationCases)) {
       const operation = mutations().find((each) => each.name === name);
       if (operation === undefined) continue;
-      const { text, errors } = await api.post(documentOf(operation), cases.good(known));
+      const { text, errors } = await api.post(operationDocument('mutation', operation), cases.good(known));
       const code = errors[0]?.extensions.code;
       if (code !== (cases.notYet === true ? 'NOT_YET_AVAILABLE' : undefined)) wrong.push({ name, text });
     }
@@ -212,15 +213,4 @@ function laidOver(good: unknown, changes: object): object {
     typeof good === 'object' ? { ...good } : {},
     Object.getOwnPropertyDescriptors(changes),
   );
-}
-
-/** Calls the mutation with a variable for each of its arguments. */
-function documentOf(operation: Operation): string {
-  const variables = operation.args.map(({ name, type, defaultValue }) => {
-    const byDefault = defaultValue === undefined ? undefined : astFromValue(defaultValue, type);
-    return `$${name}: ${String(type)}${byDefault ? ` = ${print(byDefault)}` : ''}`;
-  });
-  const args = operation.args.map(({ name }) => `${name}: $${name}`);
-  const selection = isCompositeType(getNamedType(operation.type)) ? '{ __typename }' : '';
-  return `mutation (${variables.join(', ')}) { ${operation.name}(${args.join(', ')}) ${selection} }`;
 }

@@ -1,0 +1,305 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createClient, type Client } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { mutationCases } from '../fixtures/badInputs.js';
+import { operationDocument } from '../fixtures/operationDocument.js';
+import { postgresMissing } from '../fixtures/postgres.js';
+import { describeWith } from '../fixtures/requirements.js';
+import { settleProject, type SettledProject } from '../fixtures/settledProject.js';
+import { memberOf } from '../fixtures/sliceApi.js';
+import { startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/wholeApi.js';
+
+type Variables = Readonly<Record<string, unknown>>;
+
+/** Every query, asked in each way for what belongs to a project. */
+const queryCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
+  me: () => [{}],
+  node: (of) => idsOf(of).flatMap((id) => (id === of.instanceId ? [] : [{ id }])),
+  nodes: (of) => [{ ids: idsOf(of) }],
+  project: ({ projectId }) => [{ id: projectId }],
+  projects: ({ name }) => [{ search: name }],
+  service: ({ serviceId, removedServiceId, instanceId }) => [
+    { id: serviceId },
+    { id: removedServiceId },
+    { instanceId },
+  ],
+  services: ({ projectId, name }) => [{ projectId }, { filter: { search: name } }],
+  fileEndpoint: ({ fileEndpointId }) => [{ id: fileEndpointId }],
+  fileEndpoints: ({ projectId }) => [{ projectId }],
+  backupPlan: ({ planId }) => [{ id: planId }],
+  backupPlans: ({ projectId, serviceId }) => [{ projectId }, { serviceId }],
+  backupJob: ({ queuedJobId, storedJobId }) => [{ id: queuedJobId }, { id: storedJobId }],
+  backupJobs: ({ projectId, serviceId, planId, fileEndpointId }) => [
+    { projectId },
+    { filter: { serviceIds: [serviceId] } },
+    { filter: { planIds: [planId] } },
+    { filter: { fileEndpointIds: [fileEndpointId] } },
+  ],
+  backupStats: ({ projectId }) => [{ projectId }],
+  restoreJob: ({ restoreJobId }) => [{ id: restoreJobId }],
+  restoreJobs: ({ projectId, serviceId, readJobId }) => [{ projectId }, { serviceId }, { backupJobId: readJobId }],
+  schedulePreview: ({ planId }) => [{ frequency: '@daily', planId }],
+  retentionPreview: ({ planId }) => [{ input: { planId } }],
+  events: ({ projectId, serviceId, storedJobId }) => [
+    { projectId },
+    { streamId: serviceId },
+    { streamId: storedJobId },
+  ],
+};
+
+/** Tells nobody anything about a project, or is not built yet. */
+const saysNothing = ['me', 'backupStats', 'retentionPreview'];
+
+const subscriptionCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
+  backupJob: ({ queuedJobId, storedJobId }) => [{ id: queuedJobId }, { id: storedJobId }],
+  restoreJob: ({ restoreJobId }) => [{ id: restoreJobId }],
+  backupJobChanges: ({ projectId }) => [{ projectId }],
+  restoreJobChanges: ({ projectId }) => [{ projectId }],
+  events: ({ projectId }) => [{ projectId }],
+};
+
+describeWith({ postgresql: await postgresMissing() }, 'a member of one project', () => {
+  let api: WholeApi;
+  let own: SettledProject;
+  let foreign: SettledProject;
+  let viewer: string;
+  let admin: string;
+
+  beforeAll(async () => {
+    api = await startWholeApi();
+    // Nothing is ever sent to port 9: no worker runs.
+    own = await settleProject(api, 'Amsterdam', 9);
+    foreign = await settleProject(api, 'Zanzibar', 9);
+    viewer = api.admit(memberOf(own.projectId, 'VIEWER'));
+    admin = api.admit(memberOf(own.projectId, 'ADMIN'));
+  });
+  afterAll(() => api.stop());
+
+  const queries = () => Object.values(api.schema.getQueryType()?.getFields() ?? {});
+  const mutations = () => Object.values(api.schema.getMutationType()?.getFields() ?? {});
+  const subscriptions = () => Object.values(api.schema.getSubscriptionType()?.getFields() ?? {});
+
+  const namesForeign = (text: string) => [...idsOf(foreign), foreign.name].some((each) => text.includes(each));
+
+  test('is asked about by a case for every operation', () => {
+    const without = [
+      ...queries().filter(({ name }) => queryCases[name] === undefined),
+      ...mutations().filter(({ name }) => mutationCases[name] === undefined),
+      ...subscriptions().filter(({ name }) => subscriptionCases[name] === undefined),
+    ];
+    expect(without.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('gets from every query about another project what it gets about one that never was', async () => {
+    const nowhere = neverSettled();
+    const wrong: object[] = [];
+    for (const operation of queries()) {
+      const query = operationDocument('query', operation, 2);
+      const cases = queryCases[operation.name] ?? (() => []);
+      const [asked, unknown] = [cases(foreign), cases(nowhere)];
+      const compare = async (variables: Variables, index: number): Promise<void> => {
+        const [{ text }, { text: answer }, { text: forMembers }] = await Promise.all([
+          api.post(query, variables, viewer),
+          api.post(query, unknown[index], viewer),
+          api.post(query, variables),
+        ]);
+        if (text !== answer || namesForeign(text)) wrong.push({ query, variables, text, answer });
+        // Else the case would pass whatever was asked.
+        if (forMembers === text && !saysNothing.includes(operation.name)) wrong.push({ query, variables, forMembers });
+      };
+      await Promise.all(asked.map(compare));
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('sees its own project in every list and lookup, and nothing of another in what hangs on it', async () => {
+    const wrong: object[] = [];
+    for (const operation of queries()) {
+      const query = operationDocument('query', operation, 3);
+      const cases = queryCases[operation.name]?.(own) ?? [];
+      const required = operation.args.some(({ type, defaultValue }) => String(type).endsWith('!') && !defaultValue);
+      const look = async (variables: Variables): Promise<void> => {
+        const { text, errors } = await api.post(query, variables, viewer);
+        if (namesForeign(text)) wrong.push({ query, variables, told: text });
+        if (saysNothing.includes(operation.name)) return;
+        if (errors.length > 0 || !/"id":|"normalized":/.test(text)) wrong.push({ query, variables, text });
+      };
+      await Promise.all((required || operation.name === 'service' ? cases : [{}, ...cases]).map(look));
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('gets from every mutation of another project what it gets for one that never was, and nothing is stored', async () => {
+    const nowhere = neverSettled();
+    const before = await api.stored();
+    const wrong: object[] = [];
+    for (const operation of mutations()) {
+      const cases = mutationCases[operation.name];
+      if (cases === undefined || operation.name === 'createProject') continue;
+      const query = operationDocument('mutation', operation, 2);
+      const variables = cases.good({ own: foreign, other: foreign, port: 9 });
+      const { text, errors } = await api.post(query, variables, admin);
+      const unknown = cases.good({ own: nowhere, other: nowhere, port: 9 });
+      const answer = (await api.post(query, unknown, admin)).text;
+      const code = errors[0]?.extensions.code;
+      if (code !== (cases.notYet === true ? 'NOT_YET_AVAILABLE' : 'NOT_FOUND')) wrong.push({ query, variables, text });
+      if (text !== answer || namesForeign(text)) wrong.push({ query, variables, text, answer });
+    }
+    expect(wrong).toEqual([]);
+    expect(await api.stored()).toEqual(before);
+  });
+
+  test('cannot use what another project has within its own', async () => {
+    const before = await api.stored();
+    const refusals: [mutation: string, variables: Variables, path: string][] = [
+      ['createBackupPlan', planOf(own, [foreign.fileEndpointId]), 'input.fileEndpointIds.0'],
+      ['updateBackupPlan', patchOf(own, [foreign.fileEndpointId]), 'input.fileEndpointIds.0'],
+      ['startBackup', backupOf(own.serviceId, foreign.fileEndpointId), 'input.service.fileEndpointId'],
+      ['startRestore', restoreOf(own.storedJobId, foreign.serviceId), 'input.target.asNew.serviceId'],
+    ];
+    for (const [name, variables, path] of refusals) {
+      const operation = mutations().find((each) => each.name === name);
+      if (operation === undefined) throw new Error(`There is no ${name}.`);
+      const { errors, text } = await api.post(operationDocument('mutation', operation), variables, admin);
+      expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_INPUT', details: { fields: [{ path }] } });
+      const unknown = JSON.parse(JSON.stringify(variables).replaceAll(foreignIds(), randomUUID())) as Variables;
+      const answer = await api.post(operationDocument('mutation', operation), unknown, admin);
+      expect(text).toBe(answer.text);
+    }
+    expect(await api.stored()).toEqual(before);
+  });
+
+  const foreignIds = () => new RegExp(idsOf(foreign).join('|'), 'g');
+
+  test('may change nothing as a viewer, in its own project', async () => {
+    const before = await api.stored();
+    for (const operation of mutations()) {
+      const cases = mutationCases[operation.name];
+      if (cases === undefined || cases.notYet === true) continue;
+      const variables = cases.good({ own, other: own, port: 9 });
+      const { errors } = await api.post(operationDocument('mutation', operation), variables, viewer);
+      expect([operation.name, errors[0]?.extensions.code]).toEqual([operation.name, 'FORBIDDEN']);
+    }
+    expect(await api.stored()).toEqual(before);
+  });
+
+  test('gets from every subscription to another project what it gets for one that never was', async () => {
+    const nowhere = neverSettled();
+    const wrong: object[] = [];
+    await withSocket(viewer, async (client) => {
+      for (const operation of subscriptions()) {
+        const query = operationDocument('subscription', operation, 3);
+        const cases = subscriptionCases[operation.name] ?? (() => []);
+        for (const [index, variables] of cases(foreign).entries()) {
+          const errors = await refusalOf(client, query, variables);
+          const unknown = await refusalOf(client, query, cases(nowhere)[index] ?? {});
+          const text = JSON.stringify(errors);
+          const isNotFound = errors[0]?.extensions.code === 'NOT_FOUND';
+          if (!isNotFound || text !== JSON.stringify(unknown)) wrong.push({ query, errors, unknown });
+        }
+      }
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test('is told by subscriptions to everything of its own project alone', async () => {
+    const lists = subscriptions().filter(({ args }) => args.every(({ name }) => name !== 'id'));
+    const heard: string[] = [];
+    const ready: Promise<void>[] = [];
+    await withSocket(viewer, async (client) => {
+      const listening = lists.map((operation) => {
+        const query = operationDocument('subscription', operation, 3);
+        const variables = operation.name === 'events' ? { after: '0' } : {};
+        const results = client.iterate({ query, variables });
+        let isReady = (): void => undefined;
+        ready.push(new Promise((resolve) => (isReady = resolve)));
+        return (async () => {
+          for await (const result of results) {
+            const text = JSON.stringify(result);
+            heard.push(text);
+            if (operation.name === 'events' || text.includes('"READY"')) isReady();
+            // The last of what happens to each kind in the own project.
+            const last = operation.name === 'restoreJobChanges' ? own.restoreJobId : own.queuedJobId;
+            if (text.includes(last) && /CANCELLED|Cancelled/.test(text)) return;
+          }
+        })();
+      });
+      await Promise.all(ready);
+      for (const { queuedJobId, restoreJobId } of [foreign, own]) {
+        for (const [mutation, id] of [
+          ['cancelRestoreJob', restoreJobId],
+          ['cancelBackupJob', queuedJobId],
+        ] as const) {
+          const { errors } = await api.post(`mutation ($id: ID!) { ${mutation}(id: $id) { id } }`, { id });
+          expect(errors).toEqual([]);
+        }
+      }
+      await Promise.all(listening);
+    });
+    expect(heard.filter(namesForeign)).toEqual([]);
+    expect(heard.some((text) => text.includes(own.queuedJobId))).toBe(true);
+  });
+
+  async function withSocket(token: string, use: (client: Client) => Promise<void>): Promise<void> {
+    const client = createClient({
+      url: `${api.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: token },
+      retryAttempts: 0,
+    });
+    await use(client).finally(() => client.dispose());
+  }
+});
+
+function idsOf({ name: _name, usedCommandId: _commandId, ...ids }: SettledProject): readonly string[] {
+  return Object.values(ids);
+}
+
+/** Names of everything in a project that there is not. */
+function neverSettled(): SettledProject {
+  return {
+    name: 'Zealand',
+    projectId: randomUUID(),
+    instanceId: randomUUID(),
+    serviceId: randomUUID(),
+    idleServiceId: randomUUID(),
+    removedServiceId: randomUUID(),
+    fileEndpointId: randomUUID(),
+    idleFileEndpointId: randomUUID(),
+    planId: randomUUID(),
+    queuedJobId: randomUUID(),
+    storedJobId: randomUUID(),
+    readJobId: randomUUID(),
+    deletedJobId: randomUUID(),
+    restoreJobId: randomUUID(),
+    usedCommandId: randomUUID(),
+  };
+}
+
+const planOf = ({ serviceId }: SettledProject, fileEndpointIds: readonly string[]): Variables => ({
+  input: { serviceId, name: 'a', fileEndpointIds, frequency: '@daily', retention: { style: 'ALL' } },
+});
+const patchOf = ({ planId }: SettledProject, fileEndpointIds: readonly string[]): Variables => ({
+  id: planId,
+  input: { fileEndpointIds },
+});
+const backupOf = (serviceId: string, fileEndpointId: string): Variables => ({
+  input: { service: { serviceId, fileEndpointId } },
+});
+const restoreOf = (backupJobId: string, serviceId: string): Variables => ({
+  input: { backupJobId, target: { asNew: { serviceId } } },
+});
+
+/** The errors of a subscription that is refused; what it sends first when it is not. */
+async function refusalOf(client: Client, query: string, variables: Variables): Promise<readonly ApiErrorAnswer[]> {
+  try {
+    for await (const result of client.iterate({ query, variables })) {
+      return (result.errors ?? [{ message: JSON.stringify(result.data) }]) as unknown as ApiErrorAnswer[];
+    }
+    return [];
+  } catch (refused) {
+    if (Array.isArray(refused)) return refused as ApiErrorAnswer[];
+    throw refused;
+  }
+}
