@@ -1,9 +1,13 @@
-const units = ['kB', 'MB', 'GB', 'TB', 'PB'];
+const units = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 /** Bytes for a person, in decimal units with three digits at most: `0 B`, `999 B`, `1.2 kB`, `34 MB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`;
-  const exponent = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
-  const amount = bytes / 1_000 ** exponent;
-  return `${amount < 10 ? amount.toFixed(1) : Math.round(amount)} ${units[exponent - 1] ?? ''}`;
+  let amount = bytes;
+  for (const unit of units) {
+    amount /= 1_000;
+    const rounded = amount < 9.95 ? amount.toFixed(1) : amount.toFixed(0);
+    if (Number(rounded) < 1_000 || unit === 'PB') return `${rounded} ${unit}`;
+  }
+  return `${bytes} B`;
 }

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { queuedJob, started, told } from '../../test/fixtures/backupJobs.js';
+import { GraphqlUser } from '../../test/fixtures/graphqlUser.js';
+import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
+import { memberOf } from '../../test/fixtures/sliceApi.js';
+import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { eventsSince } from './eventsSince.js';
+
+type Told = { id: string; position: string; type: string; streamType: string; version: number };
+
+const limitMs = 20_000;
+
+describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', () => {
+  let api: WholeApi;
+  let settled: SettledProject;
+  let other: SettledProject;
+  const users: GraphqlUser[] = [];
+
+  beforeAll(async () => {
+    api = await startWholeApi();
+    settled = await settleProject(api, 'harbour', 3306);
+    other = await settleProject(api, 'elsewhere', 3306);
+  }, 120_000);
+  afterEach(async () => {
+    for (const user of users.splice(0)) await user.leave();
+  });
+  afterAll(() => api.stop());
+
+  const follow = (variables: object, token = installationToken) => {
+    const user = new GraphqlUser(api.url, token);
+    users.push(user);
+    const query = `subscription ($projectId: ID, $after: Position, $streamTypes: [String!]) {
+      events(projectId: $projectId, after: $after, streamTypes: $streamTypes) { id position type streamType version } }`;
+    return user.listen<Told>('events', query, { ...variables });
+  };
+  const list = `query ($projectId: ID, $streamId: ID, $first: Int! = 50, $after: String) {
+    events(projectId: $projectId, streamId: $streamId, first: $first, after: $after) {
+      edges { cursor node { id position type } } totalCount pageInfo { hasNextPage endCursor } } }`;
+  const queued = () =>
+    queuedJob(api.shared, settled.projectId, {
+      serviceId: settled.serviceId,
+      fileEndpointId: settled.fileEndpointId,
+    });
+
+  test('the query answers oldest first, by pages whose cursors are positions', async () => {
+    const whole = (await api.post(list, { projectId: settled.projectId, first: 200 })).data.events;
+    const paged: string[] = [];
+    let after: string | undefined;
+    for (let hasNext = true; hasNext;) {
+      const { data } = await api.post(list, { projectId: settled.projectId, first: 7, after });
+      paged.push(...(data.events.edges as { node: Told }[]).map(({ node }) => node.position));
+      hasNext = data.events.pageInfo.hasNextPage as boolean;
+      after = data.events.pageInfo.endCursor as string;
+    }
+    expect(paged).toEqual((whole.edges as { cursor: string }[]).map(({ cursor }) => cursor));
+    expect(paged).toHaveLength(whole.totalCount as number);
+    const ofJob = await api.post(list, { streamId: settled.deletedJobId });
+    expect((ofJob.data.events.edges as { node: Told }[]).map(({ node }) => node.type)).toEqual([
+      'BackupQueued',
+      'BackupAttemptStarted',
+      'BackupSucceeded',
+      'BackupDeletionDecided',
+      'BackupDeleted',
+    ]);
+  });
+
+  test('what is no position and a page that is too long are BAD_INPUT, and others see nothing of a project', async () => {
+    for (const variables of [{ after: 'x' }, { first: 201 }, { projectId: 'x' }]) {
+      expect((await api.post(list, variables)).errors[0]?.extensions.code).toBe('BAD_INPUT');
+    }
+    const token = api.admit(memberOf(other.projectId, 'VIEWER'));
+    expect((await api.post(list, { projectId: settled.projectId }, token)).data.events.edges).toEqual([]);
+    const { id } = (await api.post(list, { projectId: settled.projectId })).data.events.edges[0].node as Told;
+    const node = 'query ($id: ID!) { node(id: $id) { id } }';
+    expect((await api.post(node, { id }, token)).data.node).toBeNull();
+  });
+
+  test('the subscription goes on after a position: in order, nothing skipped or twice, while others write', async () => {
+    const before = (await api.post(list, { projectId: settled.projectId, first: 200 })).data.events
+      .totalCount as number;
+    const listening = follow({ projectId: settled.projectId, after: '0' });
+    await Promise.all(
+      Array.from({ length: 10 }, async () =>
+        told(api.shared, { id: await queued(), projectId: settled.projectId }, started()),
+      ),
+    );
+    await listening.until((heard) => heard.length >= before + 20, limitMs);
+    const events = await api.shared.store.read({ projectIds: [settled.projectId] });
+    expect(listening.heard.map(({ position }) => position)).toEqual(events.map(({ position }) => String(position)));
+    const middle = listening.heard.at(10)?.position;
+    const again = follow({ projectId: settled.projectId, after: middle });
+    await again.until((heard) => heard.length === events.length - 11, limitMs);
+    expect(again.heard.map(({ id }) => id)).toEqual(listening.heard.slice(11).map(({ id }) => id));
+  });
+
+  test('it is narrowed to types of streams, and to what the viewer may see', async () => {
+    const token = api.admit(memberOf(settled.projectId, 'VIEWER'));
+    const listening = follow({ after: '0', streamTypes: ['BackupPlan', 'Project'] }, token);
+    await listening.until((heard) => heard.length === 2, limitMs);
+    expect(listening.heard.map(({ type }) => type)).toEqual(['ProjectCreated', 'BackupPlanCreated']);
+    const stranger = follow({ projectId: other.projectId }, token).untilComplete(limitMs);
+    await expect(stranger).rejects.toThrow('NOT_FOUND');
+    await expect(follow({ projectId: randomUUID() }).untilComplete(limitMs)).rejects.toThrow('NOT_FOUND');
+  });
+
+  test('a reader of the live end that leaves too much unread is ended with SLOW_CONSUMER', async () => {
+    const selection = { after: undefined, projectIds: [settled.projectId], streamTypes: undefined };
+    const events = eventsSince(api.shared, selection, 3);
+    const keepsUp = follow({ projectId: settled.projectId });
+    const first = await queued();
+    await keepsUp.until((heard) => heard.length > 0, limitMs);
+    for (let each = 0; each < 6; each += 1) await queued();
+    await keepsUp.until((heard) => heard.length >= 7, limitMs);
+    await expect(events.next()).rejects.toMatchObject({ code: 'SLOW_CONSUMER' });
+    expect(first).toBeDefined();
+  });
+
+  test('a reader that leaves while it waits is let go at once', async () => {
+    const events = eventsSince(api.shared, { after: 0n, projectIds: [randomUUID()], streamTypes: undefined });
+    const waiting = events.next();
+    await events.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+  });
+});
