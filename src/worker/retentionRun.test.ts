@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
@@ -9,21 +9,29 @@ import { StowageError } from '../errors.js';
 import { decideDeletion, reserveBackup } from '../jobs/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../jobs/backupJobView.js';
 import { backupPlan, type PlanContent } from '../plans/backupPlan.js';
+import type { Worker } from './worker.js';
 
 describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'Backups are deleted', () => {
   let harness: WorkerHarness;
   let server: MariadbServer;
   let serviceId: string;
+  const workers: Worker[] = [];
 
   beforeAll(async () => {
     [harness, server] = await Promise.all([startWorkerHarness(), startMariadb()]);
     await server.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1), (2);');
     serviceId = await harness.addService(server);
   }, 60_000);
+  afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop())));
   afterAll(async () => {
     await Promise.all([harness.stop(), server.stop()]);
   });
 
+  async function startWorker(options?: Parameters<WorkerHarness['startWorker']>[0]): Promise<Worker> {
+    const worker = await harness.startWorker(options);
+    workers.push(worker);
+    return worker;
+  }
   const rowOf = (id: string): Promise<BackupJobRow> =>
     harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
   const availability = async (ids: readonly string[]) =>
@@ -54,7 +62,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
 
   test('the oldest beyond the plan’s number, container first; those made by hand neither go nor push one out', async () => {
     const absentWhenConfirmed: boolean[] = [];
-    const worker = await harness.startWorker();
+    await startWorker();
     const { backUp } = await destination('two');
     const byHand = await backUp({ trigger: 'MANUAL' });
     const [first, second] = [await backUp(), await backUp()];
@@ -74,11 +82,10 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await eventually('the look at the container', () => absentWhenConfirmed[0])).toBe(true);
     watching.close();
     expect(await availability([byHand, first, second, third])).toEqual(['STORED', 'DELETED', 'STORED', 'STORED']);
-    await worker.stop();
   });
 
   test('not when the newest, which would have to stand in for them, is not in the container', async () => {
-    const worker = await harness.startWorker({ times: { sweep: 300 } });
+    await startWorker({ times: { sweep: 300 } });
     const { backUp, planId, file } = await destination('lost', 3);
     const ids = [await backUp(), await backUp(), await backUp()];
     const { folder } = await rowOf(String(ids[2]));
@@ -92,11 +99,10 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await rename(file('elsewhere'), file(String(folder)));
     await harness.until(String(ids[0]), 'BackupDeleted');
     expect(await availability(ids)).toEqual(['DELETED', 'STORED', 'STORED']);
-    await worker.stop();
   });
 
   test('not while a restore reads one', async () => {
-    const worker = await harness.startWorker({ times: { sweep: 300 } });
+    await startWorker({ times: { sweep: 300 } });
     const { backUp } = await destination('read');
     const first = await backUp();
     await harness.transact((tx) => reserveBackup(tx, jobOf(first), 'a restore', new Date()));
@@ -104,17 +110,16 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const fourth = await backUp();
     await harness.until(second, 'BackupDeleted');
     expect(await availability([first, second, third, fourth])).toEqual(['STORED', 'DELETED', 'STORED', 'STORED']);
-    await worker.stop();
   });
 
   test('by and by, where the container refuses at first; others do not wait for it', async () => {
-    const taking = await harness.startWorker();
+    const taking = await startWorker();
     const [stuck, free] = [await destination('stuck'), await destination('free')];
     const [one, other] = [await stuck.backUp(), await free.backUp()];
     await taking.stop();
     let refusals = 0;
     let refuse = true;
-    const worker = await harness.startWorker({
+    await startWorker({
       wrapStorage: (storage) =>
         replacing(storage, {
           delete: (name, options) => {
@@ -136,11 +141,10 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     refuse = false;
     await harness.until(one, 'BackupDeleted');
     expect(await harness.files('stuck')).toEqual([]);
-    await worker.stop();
   });
 
   test('never in a prefix that has become another installation’s', async () => {
-    const worker = await harness.startWorker();
+    await startWorker();
     const { backUp, file } = await destination('shared', 2, 'team/');
     const id = await backUp();
     const marker = file('team/.stowage.json');
@@ -159,6 +163,5 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
 
     await writeFile(marker, ours);
     await harness.until(id, 'BackupDeleted');
-    await worker.stop();
   });
 });
