@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { failed, queuedJob, started, succeeded, told } from '../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
+import { memberOf } from '../../test/fixtures/sliceApi.js';
 import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { parseDuration } from '../duration.js';
 
 const everything = `
   id trigger batchId requestedBy status availability phase scheduledFor queuedAt startedAt finishedAt executionTime
@@ -119,4 +122,142 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
       target: { id: settled.idleServiceId },
     });
   });
+
+  test.each(
+    ['QUEUED_AT', 'STARTED_AT', 'EXECUTION_TIME', 'STORED_SIZE'].flatMap((by) => [
+      [by, 'ASC'],
+      [by, 'DESC'],
+    ]),
+  )('pages by %s %s go through every job once, in order, those without the value last', async (by, direction) => {
+    const project = await varied();
+    const query = `query ($projectId: ID!, $order: BackupJobOrder!, $after: String) {
+      backupJobs(projectId: $projectId, orderBy: $order, first: 3, after: $after) {
+        nodes { id queuedAt startedAt executionTime storedSize } pageInfo { hasNextPage endCursor } } }`;
+    const paged: Record<string, string | number | null>[] = [];
+    let after: string | undefined;
+    for (let hasNext = true; hasNext;) {
+      const { data, errors } = await api.post(query, { projectId: project.projectId, order: { by, direction }, after });
+      expect(errors).toEqual([]);
+      paged.push(...data.backupJobs.nodes);
+      hasNext = data.backupJobs.pageInfo.hasNextPage as boolean;
+      after = data.backupJobs.pageInfo.endCursor as string;
+    }
+    expect(new Set(paged.map(({ id }) => id)).size).toBe(9);
+    expect(paged).toHaveLength(9);
+    const field = {
+      QUEUED_AT: 'queuedAt',
+      STARTED_AT: 'startedAt',
+      EXECUTION_TIME: 'executionTime',
+      STORED_SIZE: 'storedSize',
+    }[by as 'QUEUED_AT'];
+    const values = paged.map((job) => job[field] ?? null);
+    const known = values.filter((value) => value !== null);
+    expect(values.slice(0, known.length)).toEqual(known);
+    const ms = (value: string | number) =>
+      typeof value === 'number' ? value : value.startsWith('P') ? (parseDuration(value) ?? NaN) : Date.parse(value);
+    const sorted = known.map(ms).toSorted((a, b) => (direction === 'ASC' ? a - b : b - a));
+    expect(known.map(ms)).toEqual(sorted);
+  });
+
+  test.each<[string, object, number]>([
+    ['status', { status: ['FAILED'] }, 2],
+    ['availability', { availability: ['STORED'] }, 3],
+    ['error code', { errorCode: ['SERVICE_AUTH'] }, 2],
+    ['trigger', { trigger: ['SCHEDULE'] }, 0],
+    ['an empty list', { status: [] }, 0],
+    ['a plan', { planIds: [randomUUID()] }, 0],
+    ['the time', { queuedFrom: '2026-02-01T00:00:02Z', queuedBefore: '2026-02-01T00:00:04Z' }, 2],
+  ])('the filter takes %s', async (_what, filter, count) => {
+    const project = await varied();
+    const query =
+      'query ($projectId: ID!, $filter: BackupJobFilter) { backupJobs(projectId: $projectId, filter: $filter) { totalCount nodes { id } } }';
+    const { data, errors } = await api.post(query, { projectId: project.projectId, filter });
+    expect(errors).toEqual([]);
+    expect(data.backupJobs.totalCount).toBe(count);
+    expect(data.backupJobs.nodes).toHaveLength(count);
+  });
+
+  test('the last good backup of a destination is deleted only with force, and a read one not at all', async () => {
+    const remove =
+      'mutation ($id: ID!, $force: Boolean! = false) { deleteBackup(id: $id, force: $force) { availability message } }';
+    const project = await settleProject(api, `delete ${randomUUID()}`, 3306);
+    const read = await api.post(remove, { id: project.readJobId, force: true });
+    expect(read.errors[0]?.message).toMatch(/restore is reading/);
+    const first = await api.post(remove, { id: project.storedJobId });
+    expect(first.data.deleteBackup).toMatchObject({ availability: 'DELETING' });
+    const destination = { serviceId: project.serviceId, fileEndpointId: project.idleFileEndpointId };
+    const id = await queuedJob(api.shared, project.projectId, destination);
+    await told(api.shared, { id, projectId: project.projectId }, started(), succeeded());
+    const refused = await api.post(remove, { id });
+    expect(refused.errors[0]).toMatchObject({ extensions: { code: 'CONFLICT', details: { needs: 'force' } } });
+    expect((await api.post(remove, { id, force: true })).data.deleteBackup.availability).toBe('DELETING');
+  });
+
+  test('what a role may do is what viewerActions says and what the mutations let it do', async () => {
+    const query = 'query ($id: ID!) { backupJob(id: $id) { viewerActions } }';
+    const remove = 'mutation ($id: ID!) { deleteBackup(id: $id) { id } }';
+    for (const [role, actions, code] of [
+      ['VIEWER', [], 'FORBIDDEN'],
+      ['OPERATOR', ['RESTORE'], 'FORBIDDEN'],
+    ] as const) {
+      const token = api.admit(memberOf(settled.projectId, role));
+      const answer = await api.post(query, { id: settled.storedJobId }, token);
+      expect(answer.data.backupJob.viewerActions).toEqual(actions);
+      expect((await api.post(remove, { id: settled.storedJobId }, token)).errors[0]?.extensions.code).toBe(code);
+      expect((await api.post(query, { id: other.storedJobId }, token)).data.backupJob).toBeNull();
+      expect((await api.post(remove, { id: other.storedJobId }, token)).errors[0]?.extensions.code).toBe('NOT_FOUND');
+    }
+  });
+
+  test('a backup of the schedule says when retention deletes it, one by hand does not', async () => {
+    const project = await settleProject(api, `expected ${randomUUID()}`, 3306);
+    const { projectId, planId, serviceId, fileEndpointId } = project;
+    const scheduled = async (at: string) => {
+      const request = {
+        serviceId,
+        fileEndpointId,
+        planId,
+        trigger: 'SCHEDULE',
+        scheduledFor: at,
+        queuedAt: at,
+      } as const;
+      const id = await queuedJob(api.shared, projectId, request);
+      await told(api.shared, { id, projectId }, started(1, at), succeeded(1, at));
+      return id;
+    };
+    const ids = [];
+    for (const month of ['01', '02', '03', '04', '05', '06', '07', '08'])
+      ids.push(await scheduled(`2025-${month}-01T05:00:00.000Z`));
+    const query = 'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on BackupJob { expectedDeletionAt } } }';
+    const { data } = await api.post(query, { ids: [ids[0], ids[1], project.storedJobId] });
+    const [oldest, second, byHand] = (data.nodes as { expectedDeletionAt: string | null }[]).map(
+      (each) => each.expectedDeletionAt,
+    );
+    // FILES 7: the seventh newer backup takes its place; the plan runs on January 1st at 5.
+    expect(oldest).toBe('2025-08-01T05:00:00.000Z');
+    expect(second).toMatch(/^\d{4}-01-01T05:00:00.000Z$/);
+    expect(byHand).toBeNull();
+  });
+
+  /** Nine jobs of all kinds, made once. */
+  let variedProject: Promise<SettledProject> | undefined;
+  function varied(): Promise<SettledProject> {
+    variedProject ??= (async () => {
+      const project = await settleProject(api, 'varied', 3306);
+      const at = (second: number) => `2026-02-01T00:00:0${second}.000Z`;
+      for (const [second, commands] of [
+        [1, []],
+        [2, [started(1, at(2)), failed(1, at(8))]],
+        [3, [started(1, at(3)), failed(1, at(5))]],
+        [4, [started(1, at(4)), succeeded(1, at(9), 5_000)]],
+        [5, [started(1, at(5))]],
+      ] as const) {
+        const { serviceId, fileEndpointId, projectId } = project;
+        const id = await queuedJob(api.shared, projectId, { serviceId, fileEndpointId, queuedAt: at(second) });
+        await told(api.shared, { id, projectId }, ...commands);
+      }
+      return project;
+    })();
+    return variedProject;
+  }
 });

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { GraphqlUser } from '../../test/fixtures/graphqlUser.js';
+import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
+import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { restoreJob, type RestoreJobCommand } from './restoreJob.js';
+
+const start = `mutation ($input: StartRestoreInput!, $commandId: ID) {
+  startRestore(input: $input, commandId: $commandId) { id status mode message backup { id viewerActions } target { id } } }`;
+const limitMs = 20_000;
+
+type Change = { kind: string; job: { id: string; status: string } | null };
+
+describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', () => {
+  let api: WholeApi;
+  let settled: SettledProject;
+  const users: GraphqlUser[] = [];
+
+  beforeAll(async () => {
+    api = await startWholeApi();
+    settled = await settleProject(api, 'harbour', 3306);
+  }, 120_000);
+  afterEach(async () => {
+    for (const user of users.splice(0)) await user.leave();
+  });
+  afterAll(() => api.stop());
+
+  const user = () => {
+    const made = new GraphqlUser(api.url, installationToken);
+    users.push(made);
+    return made;
+  };
+  const asNew = (changes: object = {}, more: object = {}) => ({
+    backupJobId: settled.storedJobId,
+    target: { asNew: { serviceId: settled.idleServiceId, ...changes } },
+    ...more,
+  });
+  const restored = async () => (await api.post(start, { input: asNew() })).data.startRestore as { id: string };
+  const told = async (id: string, ...commands: readonly RestoreJobCommand[]) => {
+    for (const command of commands) {
+      await api.shared.store.transact({ actor: 'worker', correlationId: randomUUID() }, (tx) =>
+        tx.execute(restoreJob, { id, projectId: settled.projectId }, command),
+      );
+    }
+  };
+  const at = new Date().toISOString();
+  const started: RestoreJobCommand = { kind: 'START_ATTEMPT', attempt: { number: 1, worker: 'worker', startedAt: at } };
+  const succeeded: RestoreJobCommand = { kind: 'SUCCEED', attempt: 1, result: { warnings: [], differences: [] }, at };
+
+  test('a stored backup is restored into another service, and is not deleted meanwhile', async () => {
+    const commandId = randomUUID();
+    const { data, errors } = await api.post(start, { input: asNew(), commandId });
+    expect(errors).toEqual([]);
+    expect(data.startRestore).toMatchObject({
+      status: 'QUEUED',
+      mode: 'AS_NEW',
+      message: 'Waiting for a worker.',
+      backup: { id: settled.storedJobId, viewerActions: ['RESTORE'] },
+      target: { id: settled.idleServiceId },
+    });
+    expect((await api.post(start, { input: asNew(), commandId })).data).toEqual(data);
+    const cancel = 'mutation ($id: ID!) { cancelRestoreJob(id: $id) { status message backup { viewerActions } } }';
+    const cancelled = await api.post(cancel, { id: data.startRestore.id });
+    expect(cancelled.data.cancelRestoreJob).toEqual({
+      status: 'CANCELLED',
+      message: 'Cancelled by installation before it had started.',
+      backup: { viewerActions: ['DELETE', 'RESTORE'] },
+    });
+  });
+
+  test.each<[string, (project: SettledProject) => object, string]>([
+    ['in place', () => ({ target: { inPlace: { confirm: 'orders' } } }), 'NOT_YET_AVAILABLE'],
+    ['under other names', () => asNew({ databases: [{ from: 'a', to: 'b' }] }), 'NOT_YET_AVAILABLE'],
+    ['into the same service', ({ serviceId }) => asNew({ serviceId }), 'NOT_YET_AVAILABLE'],
+    ['into no service', () => asNew({ serviceId: null }), 'NOT_YET_AVAILABLE'],
+    ['with a decryption key', () => asNew({}, { decryptionKey: 'AGE-SECRET' }), 'NOT_YET_AVAILABLE'],
+    ['into a service that was removed', ({ removedServiceId }) => asNew({ serviceId: removedServiceId }), 'BAD_INPUT'],
+    ['into a service that never was', () => asNew({ serviceId: randomUUID() }), 'BAD_INPUT'],
+    ['of a backup that was deleted', ({ deletedJobId }) => asNew({}, { backupJobId: deletedJobId }), 'CONFLICT'],
+    ['of a backup that is not there yet', ({ queuedJobId }) => asNew({}, { backupJobId: queuedJobId }), 'CONFLICT'],
+    ['of a backup that never was', () => asNew({}, { backupJobId: randomUUID() }), 'NOT_FOUND'],
+  ])('a restore %s is refused and stores nothing', async (_what, input, code) => {
+    const before = await api.stored();
+    const answer = await api.post(start, { input: { backupJobId: settled.storedJobId, ...input(settled) } });
+    expect(answer.errors[0]?.extensions.code).toBe(code);
+    expect(await api.stored()).toEqual(before);
+  });
+
+  test('one restore is watched to its end', async () => {
+    const { id } = await restored();
+    const query = 'subscription ($id: ID!) { restoreJob(id: $id) { id status phase message differences { path } } }';
+    const listening = user().listen<{ status: string }>('restoreJob', query, { id });
+    await listening.until((heard) => heard.length === 1, limitMs);
+    await told(id, started);
+    await listening.until((heard) => heard.at(-1)?.status === 'RUNNING', limitMs);
+    await told(id, succeeded);
+    const heard = await listening.untilComplete(limitMs);
+    expect(heard.at(-1)).toMatchObject({
+      status: 'SUCCEEDED',
+      differences: [],
+      message: 'Restored; the target holds what the backup holds.',
+    });
+  });
+
+  test('all restores of a target: SNAPSHOT, READY, changes', async () => {
+    const { id } = await restored();
+    const query = `subscription ($serviceId: ID) {
+      restoreJobChanges(serviceId: $serviceId) { kind position job { id status } } }`;
+    const listening = user().listen<Change>('restoreJobChanges', query, { serviceId: settled.idleServiceId });
+    await listening.until((heard) => heard.some(({ kind }) => kind === 'READY'), limitMs);
+    const snapshot = listening.heard.filter(({ kind }) => kind === 'SNAPSHOT').map(({ job }) => job?.id);
+    expect(snapshot).toContain(id);
+    expect(snapshot).not.toContain(settled.restoreJobId);
+    await told(id, started);
+    await listening.until((heard) => heard.at(-1)?.job?.status === 'RUNNING', limitMs);
+    expect(listening.heard.at(-1)).toMatchObject({ kind: 'CHANGED', job: { id } });
+  });
+});
