@@ -138,7 +138,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     for (let hasNext = true; hasNext;) {
       const { data, errors } = await api.post(query, { projectId: project.projectId, order: { by, direction }, after });
       expect(errors).toEqual([]);
-      paged.push(...data.backupJobs.nodes);
+      paged.push(...(data.backupJobs.nodes as typeof paged));
       hasNext = data.backupJobs.pageInfo.hasNextPage as boolean;
       after = data.backupJobs.pageInfo.endCursor as string;
     }

@@ -1,0 +1,138 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { RecordedEvent } from '../eventSourcing/event.js';
+import type { JobProgress } from '../postgres/contracts/telemetry.js';
+import { listenToJobs } from './changedJobs.js';
+
+/** A log and a telemetry of this process alone. */
+function sources() {
+  let hearEvent: (event: RecordedEvent) => void = () => undefined;
+  let hearProgress: (progress: JobProgress) => void = () => undefined;
+  let position = 10n;
+  const jobs = listenToJobs(
+    {
+      feed: {
+        subscribe(listener) {
+          hearEvent = listener;
+          return { from: position, close: () => undefined };
+        },
+      },
+      telemetry: {
+        subscribe(listener) {
+          hearProgress = listener;
+          return () => undefined;
+        },
+      },
+    },
+    { streamType: 'BackupJob', kind: 'BACKUP', event: () => true, progress: () => true },
+  );
+  return {
+    jobs,
+    change: (streamId: string, streamType = 'BackupJob'): bigint => {
+      position += 1n;
+      hearEvent({ position, streamId, streamType } as RecordedEvent);
+      return position;
+    },
+    moveOn: (jobId: string) => hearProgress({ jobId, kind: 'BACKUP' } as JobProgress),
+  };
+}
+
+describe('what a reader of changes is told', () => {
+  test('a job that changes a thousand times while nobody reads waits once, with the place before its first change', async () => {
+    const { jobs, change } = sources();
+    jobs.seed([], undefined);
+    for (let each = 0; each < 1_000; each += 1) change(each % 2 === 0 ? 'a' : 'b');
+    expect(await jobs.next()).toBe('READY');
+    expect(jobs.position()).toBe(10n);
+    expect(await jobs.next()).toEqual({ id: 'a', since: 10n, isSeed: false });
+    expect(jobs.position()).toBe(11n);
+    expect(await jobs.next()).toEqual({ id: 'b', since: 11n, isSeed: false });
+    expect(jobs.position()).toBe(1_010n);
+  });
+
+  test('what comes before the seed is told after READY, and with the seed where it is of the seed', async () => {
+    const { jobs, change } = sources();
+    change('live');
+    change('seeded');
+    jobs.seed(['seeded'], undefined);
+    expect(await jobs.next()).toEqual({ id: 'seeded', since: 11n, isSeed: true });
+    expect(await jobs.next()).toBe('READY');
+    expect(await jobs.next()).toEqual({ id: 'live', since: 10n, isSeed: false });
+  });
+
+  test('progress alone has no place, and with a change it is the change', async () => {
+    const { jobs, change, moveOn } = sources();
+    jobs.seed([], undefined);
+    expect(await jobs.next()).toBe('READY');
+    moveOn('a');
+    expect(await jobs.next()).toEqual({ id: 'a', since: undefined, isSeed: false });
+    moveOn('a');
+    change('a');
+    expect(await jobs.next()).toEqual({ id: 'a', since: 10n, isSeed: false });
+  });
+
+  test('a reader that waits is woken by a change, and by its own leaving', async () => {
+    const { jobs, change } = sources();
+    jobs.seed([], undefined);
+    await jobs.next();
+    const woken = jobs.next();
+    change('a');
+    expect(await woken).toMatchObject({ id: 'a' });
+    const left = jobs.next();
+    jobs.close();
+    expect(await left).toBeUndefined();
+  });
+
+  test('whatever happens in whatever order, the position never falls and no change up to it waits', async () => {
+    const step = fc.oneof(
+      fc.record({ what: fc.constant('CHANGE' as const), id: fc.constantFrom('a', 'b', 'c', 'd') }),
+      fc.record({ what: fc.constant('MOVE_ON' as const), id: fc.constantFrom('a', 'b', 'c', 'd') }),
+      fc.constant({ what: 'OTHER' as const, id: 'x' }),
+      fc.constant({ what: 'TAKE' as const, id: '' }),
+      fc.constant({ what: 'SEED' as const, id: 'b' }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.constantFrom(undefined, 4n), async (steps, after) => {
+        const { jobs, change, moveOn } = sources();
+        /** The first change of each job that was not taken. */
+        const open = new Map<string, bigint>();
+        let isSeeded = false;
+        let size = 0;
+        let last = 0n;
+        for (const { what, id } of steps) {
+          if (what === 'CHANGE') {
+            const at = change(id);
+            if (!open.has(id)) open.set(id, at);
+            size += 1;
+          }
+          if (what === 'MOVE_ON') {
+            moveOn(id);
+            size += 1;
+          }
+          if (what === 'OTHER') change('x', 'BackupPlan');
+          if (what === 'SEED' && !isSeeded) {
+            jobs.seed([id], after);
+            isSeeded = true;
+            size += 2;
+          }
+          if (what === 'TAKE' && isSeeded && size > 0) {
+            const taken = await Promise.race([jobs.next(), Promise.resolve('NOTHING' as const).then(pause)]);
+            if (taken === 'NOTHING') return;
+            if (taken !== undefined && taken !== 'READY') open.delete(taken.id);
+          }
+          if (!isSeeded) continue;
+          const position = jobs.position();
+          expect(position).toBeGreaterThanOrEqual(last);
+          for (const at of open.values()) expect(at).toBeGreaterThan(position);
+          last = position;
+        }
+      }),
+    );
+  });
+});
+
+/** Later than everything that is ready now. */
+async function pause<Value>(value: Value): Promise<Value> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  return value;
+}
