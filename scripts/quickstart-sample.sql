@@ -1,4 +1,5 @@
 -- A small harbour: what the quickstart backs up and restores. It has one of each thing that a careless dump loses.
+SET NAMES utf8mb4;
 CREATE DATABASE harbour CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci COMMENT 'Ships, crates and who moved them';
 USE harbour;
 

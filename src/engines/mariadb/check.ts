@@ -53,7 +53,7 @@ export async function checkMariadb(
           name: 'TOOL',
           run: async () => {
             const tools = findMariadbTools(settings.toolsPath);
-            return `${await versionOf(tools.dump)}; ${await versionOf(tools.zstd)}.`;
+            return `mariadb-dump ${number(await versionOf(tools.dump))} and zstd ${number(await versionOf(tools.zstd))} are installed.`;
           },
         },
         {
@@ -72,4 +72,9 @@ export async function checkMariadb(
     session?.close();
     reached?.socket.destroy();
   }
+}
+
+/** "10.11.19" of what mariadb-dump or zstd say of themselves. */
+function number(version: string): string {
+  return /\d+\.\d+\.\d+/.exec(version)?.[0] ?? version;
 }
