@@ -57,6 +57,8 @@ type Job = {
 const url = required('url');
 const token = readFileSync(required('token-file'), 'utf8').trim();
 const password = readFileSync(required('password-file'), 'utf8');
+/** The user that scripts/servers/swift-up makes, known to everybody. */
+const swiftUser = { user: 'test:tester', key: 'testing' };
 const longestJobMs = 30 * 60_000;
 
 /** What is being done right now, for the message of a failure. */
@@ -144,6 +146,9 @@ async function tour(client: Client): Promise<void> {
     print(`SHA-256          ${part.checksum}`);
     print(`Restore by hand  ${part.restoreByHand}`);
   }
+  if (options.swift !== undefined) {
+    print(`swift needs      export ST_AUTH=${options.swift} ST_USER=${swiftUser.user} ST_KEY=${swiftUser.key}`);
+  }
   print(`API              ${url}/graphql`);
   print(`Playground       ${url}/playground`);
   print(`Token            ${token}`);
@@ -183,7 +188,7 @@ async function createEndpoint(projectId: string): Promise<string> {
             authUrl: options.swift,
             container: 'quickstart',
             createContainer: true,
-            credentials: { v1: { user: 'test:tester', key: 'testing' } },
+            credentials: { v1: swiftUser },
           },
         };
   const name = options.swift === undefined ? 'folder' : 'swift';
@@ -242,7 +247,7 @@ async function watch(client: Client, field: 'backupJob' | 'restoreJob', id: stri
       const job = data?.[field];
       if (job === undefined) continue;
       last = job;
-      const line = describe(job);
+      const line = describe(field, job);
       if (line !== printed) print(`  ${new Date().toISOString().slice(11, 23)}  ${line}`);
       printed = line;
     }
@@ -253,11 +258,14 @@ async function watch(client: Client, field: 'backupJob' | 'restoreJob', id: stri
   return last;
 }
 
-function describe({ status, phase, message, progress }: Job): string {
+function describe(field: 'backupJob' | 'restoreJob', { status, phase, message, progress }: Job): string {
   const head = phase === null ? status : `${status} ${phase}`;
   if (progress === null) return `${head}: ${message}`;
   const { readBytes, storedBytes, segments, bytesPerSecond } = progress;
-  return `${head}: read ${bytes(readBytes)}, stored ${bytes(storedBytes)} in ${segments} segment(s), ${bytes(bytesPerSecond)}/s`;
+  const rate = bytesPerSecond > 0 ? `, ${bytes(bytesPerSecond)}/s` : '';
+  if (field === 'restoreJob') return `${head}: fetched ${bytes(readBytes)}, restored ${bytes(storedBytes)}${rate}`;
+  const count = segments === 1 ? '1 segment' : `${segments} segments`;
+  return `${head}: read ${bytes(readBytes)}, stored ${bytes(storedBytes)} in ${count}${rate}`;
 }
 
 function succeeded(job: Job): Job {
