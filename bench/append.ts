@@ -1,7 +1,8 @@
 /**
- * Commands a second through the event store (load, decide, read model, append) with 1, 16 and 64 clients, against the
- * append function called bare under the same load. On a throw-away PostgreSQL with fsync off: the ratio is the figure,
- * not the absolute numbers.
+ * Commands a second with 1, 16 and 64 clients: through GraphQL over HTTP (createProject, the API as `stowage serve`
+ * composes it), and through the event store (load, decide, read model, append), against the append function called bare
+ * under the same load. On a throw-away PostgreSQL with fsync off: the ratio is the figure, not the absolute numbers. The
+ * API has its usual 10 connections, the others one a client; the clients of the API run in its own process.
  *
  *   node --import @swc-node/register/esm-register bench/append.ts [seconds]
  */
@@ -11,11 +12,15 @@ import { createEventStore } from '../src/postgres/eventStore.js';
 import { schemaStamp } from '../src/postgres/migrate.js';
 import { counter, counterView, createCounterView, tester } from '../test/fixtures/counter.js';
 import { startPostgres } from '../test/fixtures/postgres.js';
+import { startRealApi } from './realApi.js';
 
 const seconds = Number(process.argv[2] ?? 5);
 const postgres = await startPostgres();
 try {
   await createCounterView(await postgres.connect(postgres.ownerUrl));
+  const api = await startRealApi(await postgres.createDatabase());
+  const mutation = () =>
+    api.call('mutation ($name: String!) { createProject(name: $name) { id } }', { name: randomUUID() });
   const table = [];
   for (const clients of [1, 16, 64]) {
     const app = await createDataSource({ url: postgres.appUrl, poolSize: clients }).initialize();
@@ -41,15 +46,21 @@ try {
         ]),
       ]);
     await rate(clients, 0.5, command);
-    const [commands, appends] = [await rate(clients, seconds, command), await rate(clients, seconds, append)];
+    await rate(clients, 0.5, mutation);
+    const mutations = await rate(clients, seconds, mutation);
+    const commands = await rate(clients, seconds, command);
+    const appends = await rate(clients, seconds, append);
     table.push({
       clients,
+      'GraphQL/s': Math.round(mutations),
       'commands/s': Math.round(commands),
       'bare appends/s': Math.round(appends),
-      ratio: (commands / appends).toFixed(2),
+      'GraphQL : bare': (mutations / appends).toFixed(2),
+      'commands : bare': (commands / appends).toFixed(2),
     });
     await app.destroy();
   }
+  await api.stop();
   console.table(table);
 } finally {
   await postgres.stop();
