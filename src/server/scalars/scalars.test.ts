@@ -63,7 +63,7 @@ describe('what scalars answer', () => {
 });
 
 test('a secret comes by variable only, and no refusal repeats it', () => {
-  expect((SecretScalar.parseValue('hunter2')).reveal()).toBe('hunter2');
+  expect(SecretScalar.parseValue('hunter2').reveal()).toBe('hunter2');
   expect(() => SecretScalar.parseLiteral(parseValue('"hunter2"'))).toThrow(/^Secret is written into the document\.$/);
   expect(() => SecretScalar.parseValue({ value: 'hunter2' })).toThrow(/^(?!.*hunter2)/);
 });
