@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
 import { backupJob } from '../../src/jobs/backupJob.js';
@@ -78,7 +80,7 @@ export async function startRealWorker(
   ).createFileEndpoint;
 
   const worker = spawn(process.execPath, [program, 'worker'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env['PATH'],
       DATABASE_URL: postgres.appUrl,
@@ -86,10 +88,11 @@ export async function startRealWorker(
       SCHEDULE_STORE_URL: 'postgres',
       STOWAGE_MASTER_KEY: api.masterKey,
       STOWAGE_ALLOWED_TARGETS: '0.0.0.0/0',
-      STOWAGE_LOG_LEVEL: 'warn',
+      STOWAGE_LOG_LEVEL: 'info',
     },
   });
   const pid = worker.pid ?? 0;
+  await untilItSays(worker.stdout, 'jobs at once');
   return {
     async backUp() {
       const { store, queue } = api.shared;
@@ -148,4 +151,15 @@ export async function startRealWorker(
 
 function less(later: ProcessorSeconds, earlier: ProcessorSeconds): ProcessorSeconds {
   return { own: later.own - earlier.own, all: later.all - earlier.all };
+}
+
+/** Reads on to the end, for a full pipe would hold the worker up. */
+async function untilItSays(output: Readable, words: string): Promise<void> {
+  const lines = createInterface({ input: output });
+  await new Promise<void>((resolve, reject) => {
+    lines.on('line', (line) => {
+      if (line.includes(words)) resolve();
+    });
+    lines.once('close', () => reject(new Error(`The worker ended before it said '${words}'.`)));
+  });
 }
