@@ -2,7 +2,7 @@ import { Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphq
 import type { JobProgress } from '../postgres/contracts/telemetry.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { DateTime } from '../server/scalars/dateTime.js';
-import type { AttemptOutcome } from './backupJob.js';
+import type { AttemptOutcome } from './attempt.js';
 
 /** What backup jobs and restore jobs have in common. */
 

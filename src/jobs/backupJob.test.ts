@@ -2,13 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { given } from '../../test/fixtures/given.js';
 import { fold } from '../eventSourcing/decider.js';
+import type { JobError } from './attempt.js';
 import {
   backupJob,
   type BackupJob,
   type BackupJobCommand,
   type BackupJobEvent,
   type BackupRequest,
-  type JobError,
 } from './backupJob.js';
 
 const at = '2026-03-01T05:00:00.000Z';

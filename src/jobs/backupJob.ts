@@ -1,6 +1,14 @@
 import { notFound, StowageError } from '../errors.js';
 import type { Decider } from '../eventSourcing/decider.js';
 import type { JsonValue } from '../json.js';
+import {
+  attemptsThatCount,
+  beginAttempt,
+  endAttempt,
+  type AttemptRecord,
+  type AttemptStart,
+  type JobError,
+} from './attempt.js';
 
 /** One executed backup to one File Endpoint. */
 export type BackupJob = { readonly status: 'NONE' } | KnownBackupJob;
@@ -48,30 +56,12 @@ export type BackupRequest = {
 
 export type BackupPhase = 'PREFLIGHT' | 'DUMPING' | 'FINALISING' | 'VERIFYING';
 
-export type JobError = {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string | null;
-  readonly toolOutput: string | null;
-  readonly retriable: boolean;
-};
-
-export type AttemptOutcome = 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'WORKER_LOST' | 'HANDED_BACK';
-
-export type RunningAttempt = {
-  /** The fencing token. */
-  readonly number: number;
-  readonly worker: string;
-  readonly startedAt: string;
+export type RunningAttempt = AttemptStart & {
   /** The attempt's own folder in the container, ending in `/`. */
   readonly folder: string;
 };
 
-export type Attempt = RunningAttempt & {
-  readonly finishedAt: string | null;
-  readonly outcome: AttemptOutcome | null;
-  readonly error: JobError | null;
-};
+export type Attempt = RunningAttempt & AttemptRecord;
 
 export type StoredPart = {
   readonly name: string;
@@ -167,11 +157,6 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   decide,
   evolve,
 };
-
-/** How many tries were made: an attempt that a draining worker handed back is none. */
-export function attemptsThatCount(attempts: readonly Attempt[]): number {
-  return attempts.filter((attempt) => attempt.outcome !== 'HANDED_BACK').length;
-}
 
 function decide(command: BackupJobCommand, state: BackupJob): readonly BackupJobEvent[] {
   if (command.kind === 'QUEUE' || command.kind === 'SKIP') {
@@ -304,19 +289,20 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
   switch (event.type) {
     case 'BackupAttemptStarted': {
       const current = event.data.attempt;
-      const attempts = [...state.attempts, { ...current, finishedAt: null, outcome: null, error: null }];
+      const attempts = beginAttempt(state.attempts, current);
       return { status: 'RUNNING', request, attempts, current, cancelRequestedBy: null };
     }
     case 'BackupPhaseEntered':
       return state;
     case 'BackupAttemptEnded': {
       const { attempt, outcome, error, at, retryAt } = event.data;
-      const attempts = endAttempt(state.attempts, attempt, outcome, error, at);
+      const attempts = endAttempt(state.attempts, attempt, { outcome, error, finishedAt: at });
       if (retryAt !== null) return { status: 'QUEUED', request, attempts };
       return state.status === 'RUNNING' ? { ...state, attempts } : state;
     }
     case 'BackupSucceeded': {
-      const attempts = endAttempt(state.attempts, event.data.attempt, 'SUCCEEDED', null, event.data.at);
+      const end = { outcome: 'SUCCEEDED', error: null, finishedAt: event.data.at } as const;
+      const attempts = endAttempt(state.attempts, event.data.attempt, end);
       return {
         status: 'SUCCEEDED',
         request,
@@ -332,7 +318,8 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
       return state.status === 'RUNNING' ? { ...state, cancelRequestedBy: event.data.by } : state;
     case 'BackupCancelled': {
       const { attempt, at } = event.data;
-      const attempts = attempt === null ? state.attempts : endAttempt(state.attempts, attempt, 'CANCELLED', null, at);
+      const end = { outcome: 'CANCELLED', error: null, finishedAt: at } as const;
+      const attempts = attempt === null ? state.attempts : endAttempt(state.attempts, attempt, end);
       return { status: 'CANCELLED', request, attempts };
     }
   }
@@ -347,14 +334,4 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
     case 'BackupDeleted':
       return { ...state, availability: 'DELETED' };
   }
-}
-
-function endAttempt(
-  attempts: readonly Attempt[],
-  number: number,
-  outcome: AttemptOutcome,
-  error: JobError | null,
-  finishedAt: string,
-): readonly Attempt[] {
-  return attempts.map((attempt) => (attempt.number === number ? { ...attempt, outcome, error, finishedAt } : attempt));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Attempt, JobError } from './backupJob.js';
+import type { JobError } from './attempt.js';
+import type { Attempt } from './backupJob.js';
 import { backupJobMessage } from './backupJobMessage.js';
 import type { BackupJobRow } from './backupJobView.js';
 import { formatBytes } from './formatBytes.js';

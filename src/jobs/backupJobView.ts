@@ -2,7 +2,8 @@ import { EntitySchema, type EntityManager } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
-import type { Attempt, BackupJobEvent, BackupPhase, BackupRequest, JobError, StoredPart } from './backupJob.js';
+import { beginAttempt, endAttempt, type JobError } from './attempt.js';
+import type { Attempt, BackupJobEvent, BackupPhase, BackupRequest, StoredPart } from './backupJob.js';
 
 export type BackupJobStatus = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'SKIPPED';
 
@@ -134,7 +135,7 @@ function changed(
         status: 'RUNNING',
         phase: 'PREFLIGHT',
         attempt: attempt.number,
-        attempts: [...row.attempts, { ...attempt, finishedAt: null, outcome: null, error: null }],
+        attempts: beginAttempt(row.attempts, attempt),
         startedAt: new Date(attempt.startedAt),
         retryAt: null,
         error: null,
@@ -146,7 +147,7 @@ function changed(
     case 'BackupAttemptEnded': {
       const { attempt, outcome, error, at, retryAt } = event.data;
       return {
-        attempts: ended(row, attempt, { outcome, error, finishedAt: at }),
+        attempts: endAttempt(row.attempts, attempt, { outcome, error, finishedAt: at }),
         phase: null,
         error,
         errorCode: error?.code ?? null,
@@ -160,7 +161,7 @@ function changed(
         status: 'SUCCEEDED',
         availability: 'STORED',
         phase: null,
-        attempts: ended(row, attempt, { outcome: 'SUCCEEDED', error: null, finishedAt: at }),
+        attempts: endAttempt(row.attempts, attempt, { outcome: 'SUCCEEDED', error: null, finishedAt: at }),
         finishedAt: new Date(at),
       };
     }
@@ -179,7 +180,7 @@ function changed(
         cancelRequestedBy: by,
         finishedAt: new Date(at),
         retryAt: null,
-        ...(attempt === null ? {} : { attempts: ended(row, attempt, outcome) }),
+        ...(attempt === null ? {} : { attempts: endAttempt(row.attempts, attempt, outcome) }),
       };
     }
     case 'BackupReserved':
@@ -191,12 +192,4 @@ function changed(
     case 'BackupDeleted':
       return { availability: 'DELETED' };
   }
-}
-
-function ended(
-  row: BackupJobRow,
-  number: number,
-  end: Pick<Attempt, 'outcome' | 'error' | 'finishedAt'>,
-): readonly Attempt[] {
-  return row.attempts.map((attempt) => (attempt.number === number ? { ...attempt, ...end } : attempt));
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { given } from '../../test/fixtures/given.js';
-import { restoreJob, type RestoreError, type RestoreJobCommand, type RestoreRequest } from './restoreJob.js';
+import type { JobError } from '../jobs/attempt.js';
+import { restoreJob, type RestoreJobCommand, type RestoreRequest } from './restoreJob.js';
 
 const at = '2026-03-01T05:00:00.000Z';
 const request: RestoreRequest = {
@@ -13,7 +14,7 @@ const request: RestoreRequest = {
   maxAttempts: 3,
   stallTimeoutMs: 600_000,
 };
-const unreachable: RestoreError = {
+const unreachable: JobError = {
   code: 'ENDPOINT_UNREACHABLE',
   message: 'The container does not answer.',
   hint: null,
@@ -24,7 +25,7 @@ const start = (number: number): RestoreJobCommand => ({
   kind: 'START_ATTEMPT',
   attempt: { number, worker: `w${number}`, startedAt: at },
 });
-const fail = (attempt: number, outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK', error: RestoreError | null) =>
+const fail = (attempt: number, outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK', error: JobError | null) =>
   ({ kind: 'FAIL_ATTEMPT', attempt, outcome, error, at, retryAt: at }) as const;
 
 const running = given(restoreJob).then({ kind: 'QUEUE', request }).then(start(1));

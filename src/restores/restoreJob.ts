@@ -1,5 +1,13 @@
 import { notFound, StowageError } from '../errors.js';
 import type { Decider } from '../eventSourcing/decider.js';
+import {
+  attemptsThatCount,
+  beginAttempt,
+  endAttempt,
+  type AttemptRecord,
+  type AttemptStart,
+  type JobError,
+} from '../jobs/attempt.js';
 
 /** One executed restore of a Backup Job's data into a Service. */
 export type RestoreJob = { readonly status: 'NONE' } | KnownRestoreJob;
@@ -8,14 +16,14 @@ export type KnownRestoreJob =
   | (Common & { readonly status: 'QUEUED' })
   | (Common & {
       readonly status: 'RUNNING';
-      readonly current: RestoreAttempt;
+      readonly current: AttemptStart;
       /** From here on nothing is retried by itself: the server may still be committing what it was sent. */
       readonly toolStarted: boolean;
       readonly cancelRequestedBy: string | null;
     })
   | (Common & { readonly status: 'SUCCEEDED' | 'FAILED' | 'CANCELLED' });
 
-type Common = { readonly request: RestoreRequest; readonly attempts: readonly EndedRestoreAttempt[] };
+type Common = { readonly request: RestoreRequest; readonly attempts: readonly AttemptRecord[] };
 
 export type RestoreRequest = {
   readonly backupJobId: string;
@@ -30,22 +38,6 @@ export type RestoreRequest = {
 
 export type RestorePhase = 'PREFLIGHT' | 'FETCHING' | 'RESTORING' | 'CHECKING';
 
-export type RestoreError = {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string | null;
-  readonly toolOutput: string | null;
-  readonly retriable: boolean;
-};
-
-export type RestoreAttempt = { readonly number: number; readonly worker: string; readonly startedAt: string };
-
-export type EndedRestoreAttempt = RestoreAttempt & {
-  readonly finishedAt: string | null;
-  readonly outcome: 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'WORKER_LOST' | 'HANDED_BACK' | null;
-  readonly error: RestoreError | null;
-};
-
 export type RestoreResult = {
   readonly warnings: readonly string[];
   readonly differences: readonly {
@@ -57,7 +49,7 @@ export type RestoreResult = {
 
 export type RestoreJobCommand =
   | { readonly kind: 'QUEUE'; readonly request: RestoreRequest }
-  | { readonly kind: 'START_ATTEMPT'; readonly attempt: RestoreAttempt }
+  | { readonly kind: 'START_ATTEMPT'; readonly attempt: AttemptStart }
   | { readonly kind: 'ENTER_PHASE'; readonly attempt: number; readonly phase: RestorePhase; readonly at: string }
   | { readonly kind: 'START_TOOL'; readonly attempt: number; readonly at: string }
   | { readonly kind: 'SUCCEED'; readonly attempt: number; readonly result: RestoreResult; readonly at: string }
@@ -65,7 +57,7 @@ export type RestoreJobCommand =
       readonly kind: 'FAIL_ATTEMPT';
       readonly attempt: number;
       readonly outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK';
-      readonly error: RestoreError | null;
+      readonly error: JobError | null;
       readonly at: string;
       readonly retryAt: string;
     }
@@ -74,7 +66,7 @@ export type RestoreJobCommand =
 
 export type RestoreJobEvent =
   | { readonly type: 'RestoreQueued'; readonly data: { readonly request: RestoreRequest } }
-  | { readonly type: 'RestoreAttemptStarted'; readonly data: { readonly attempt: RestoreAttempt } }
+  | { readonly type: 'RestoreAttemptStarted'; readonly data: { readonly attempt: AttemptStart } }
   | {
       readonly type: 'RestorePhaseEntered';
       readonly data: { readonly attempt: number; readonly phase: RestorePhase; readonly at: string };
@@ -85,7 +77,7 @@ export type RestoreJobEvent =
       readonly data: {
         readonly attempt: number;
         readonly outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK';
-        readonly error: RestoreError | null;
+        readonly error: JobError | null;
         readonly at: string;
         readonly retryAt: string | null;
       };
@@ -94,7 +86,7 @@ export type RestoreJobEvent =
       readonly type: 'RestoreSucceeded';
       readonly data: { readonly attempt: number; readonly result: RestoreResult; readonly at: string };
     }
-  | { readonly type: 'RestoreFailed'; readonly data: { readonly error: RestoreError; readonly at: string } }
+  | { readonly type: 'RestoreFailed'; readonly data: { readonly error: JobError; readonly at: string } }
   | { readonly type: 'RestoreCancelRequested'; readonly data: { readonly by: string; readonly at: string } }
   | {
       readonly type: 'RestoreCancelled';
@@ -168,7 +160,7 @@ function failAttempt(
     const by = state.cancelRequestedBy;
     return [{ type: 'RestoreCancelled', data: { attempt, by, targetTouched: state.toolStarted, at } }];
   }
-  const tries = state.attempts.filter((each) => each.outcome !== 'HANDED_BACK').length;
+  const tries = attemptsThatCount(state.attempts);
   const mayRepeat = outcome === 'HANDED_BACK' || (error?.retriable === true && tries < state.request.maxAttempts);
   const again = mayRepeat && !state.toolStarted;
   const ended: RestoreJobEvent = {
@@ -206,7 +198,7 @@ function evolve(state: RestoreJob, event: RestoreJobEvent): RestoreJob {
   switch (event.type) {
     case 'RestoreAttemptStarted': {
       const current = event.data.attempt;
-      const attempts = [...state.attempts, { ...current, finishedAt: null, outcome: null, error: null }];
+      const attempts = beginAttempt(state.attempts, current);
       return { status: 'RUNNING', request, attempts, current, toolStarted: false, cancelRequestedBy: null };
     }
     case 'RestorePhaseEntered':
@@ -215,12 +207,13 @@ function evolve(state: RestoreJob, event: RestoreJobEvent): RestoreJob {
       return state.status === 'RUNNING' ? { ...state, toolStarted: true } : state;
     case 'RestoreAttemptEnded': {
       const { attempt, outcome, error, at, retryAt } = event.data;
-      const attempts = endAttempt(state.attempts, attempt, outcome, error, at);
+      const attempts = endAttempt(state.attempts, attempt, { outcome, error, finishedAt: at });
       if (retryAt !== null) return { status: 'QUEUED', request, attempts };
       return state.status === 'RUNNING' ? { ...state, attempts } : state;
     }
     case 'RestoreSucceeded': {
-      const attempts = endAttempt(state.attempts, event.data.attempt, 'SUCCEEDED', null, event.data.at);
+      const end = { outcome: 'SUCCEEDED', error: null, finishedAt: event.data.at } as const;
+      const attempts = endAttempt(state.attempts, event.data.attempt, end);
       return { status: 'SUCCEEDED', request, attempts };
     }
     case 'RestoreFailed':
@@ -229,18 +222,9 @@ function evolve(state: RestoreJob, event: RestoreJobEvent): RestoreJob {
       return state.status === 'RUNNING' ? { ...state, cancelRequestedBy: event.data.by } : state;
     case 'RestoreCancelled': {
       const { attempt, at } = event.data;
-      const attempts = attempt === null ? state.attempts : endAttempt(state.attempts, attempt, 'CANCELLED', null, at);
+      const end = { outcome: 'CANCELLED', error: null, finishedAt: at } as const;
+      const attempts = attempt === null ? state.attempts : endAttempt(state.attempts, attempt, end);
       return { status: 'CANCELLED', request, attempts };
     }
   }
-}
-
-function endAttempt(
-  attempts: readonly EndedRestoreAttempt[],
-  number: number,
-  outcome: EndedRestoreAttempt['outcome'],
-  error: RestoreError | null,
-  finishedAt: string,
-): readonly EndedRestoreAttempt[] {
-  return attempts.map((attempt) => (attempt.number === number ? { ...attempt, outcome, error, finishedAt } : attempt));
 }

@@ -1,14 +1,8 @@
 import { EntitySchema } from 'typeorm';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
-import type {
-  EndedRestoreAttempt,
-  RestoreError,
-  RestoreJobEvent,
-  RestorePhase,
-  RestoreRequest,
-  RestoreResult,
-} from './restoreJob.js';
+import { beginAttempt, endAttempt, type AttemptRecord, type JobError } from '../jobs/attempt.js';
+import type { RestoreJobEvent, RestorePhase, RestoreRequest, RestoreResult } from './restoreJob.js';
 
 export type RestoreJobRow = Omit<RestoreRequest, 'queuedAt'> & {
   readonly id: string;
@@ -21,9 +15,9 @@ export type RestoreJobRow = Omit<RestoreRequest, 'queuedAt'> & {
   readonly retryAt: Date | null;
   readonly toolStarted: boolean;
   readonly cancelRequestedBy: string | null;
-  readonly error: RestoreError | null;
+  readonly error: JobError | null;
   readonly attempt: number;
-  readonly attempts: readonly EndedRestoreAttempt[];
+  readonly attempts: readonly AttemptRecord[];
   readonly warnings: readonly string[];
   readonly differences: RestoreResult['differences'] | null;
   readonly version: number;
@@ -97,7 +91,7 @@ function changed(
         status: 'RUNNING',
         phase: 'PREFLIGHT',
         attempt: attempt.number,
-        attempts: [...row.attempts, { ...attempt, finishedAt: null, outcome: null, error: null }],
+        attempts: beginAttempt(row.attempts, attempt),
         startedAt: new Date(attempt.startedAt),
         retryAt: null,
         error: null,
@@ -110,7 +104,7 @@ function changed(
     case 'RestoreAttemptEnded': {
       const { attempt, outcome, error, at, retryAt } = event.data;
       return {
-        attempts: ended(row, attempt, { outcome, error, finishedAt: at }),
+        attempts: endAttempt(row.attempts, attempt, { outcome, error, finishedAt: at }),
         phase: null,
         error,
         ...(retryAt === null ? {} : { status: 'QUEUED', retryAt: new Date(retryAt), startedAt: null }),
@@ -122,7 +116,7 @@ function changed(
         ...result,
         status: 'SUCCEEDED',
         phase: null,
-        attempts: ended(row, attempt, { outcome: 'SUCCEEDED', error: null, finishedAt: at }),
+        attempts: endAttempt(row.attempts, attempt, { outcome: 'SUCCEEDED', error: null, finishedAt: at }),
         finishedAt: new Date(at),
       };
     }
@@ -139,16 +133,8 @@ function changed(
         cancelRequestedBy: by,
         finishedAt: new Date(at),
         retryAt: null,
-        ...(attempt === null ? {} : { attempts: ended(row, attempt, outcome) }),
+        ...(attempt === null ? {} : { attempts: endAttempt(row.attempts, attempt, outcome) }),
       };
     }
   }
-}
-
-function ended(
-  row: RestoreJobRow,
-  number: number,
-  end: Pick<EndedRestoreAttempt, 'outcome' | 'error' | 'finishedAt'>,
-): readonly EndedRestoreAttempt[] {
-  return row.attempts.map((attempt) => (attempt.number === number ? { ...attempt, ...end } : attempt));
 }

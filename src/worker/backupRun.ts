@@ -1,6 +1,7 @@
 import type { BackupPhase, TakenBackup } from '../archive/archive.js';
 import { takeBackup } from '../archive/takeBackup.js';
-import { attemptsThatCount, backupJob, type BackupResult, type JobError } from '../jobs/backupJob.js';
+import { attemptsThatCount, type JobError } from '../jobs/attempt.js';
+import { backupJob, type BackupResult } from '../jobs/backupJob.js';
 import { endWithoutBackup } from '../jobs/backupJobCommands.js';
 import type { ClaimedBackup } from './claim.js';
 import { deleteFolder } from './deletionRun.js';

@@ -1,5 +1,5 @@
 import { catalogue, StowageError } from '../errors.js';
-import type { JobError } from '../jobs/backupJob.js';
+import type { JobError } from '../jobs/attempt.js';
 
 /** A failure as events and the API tell it. What is no StowageError is a defect of ours and says no more than that. */
 export function jobError(failure: unknown): JobError {

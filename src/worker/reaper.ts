@@ -1,4 +1,5 @@
-import { backupJob, type JobError } from '../jobs/backupJob.js';
+import type { JobError } from '../jobs/attempt.js';
+import { backupJob } from '../jobs/backupJob.js';
 import { endWithoutBackup } from '../jobs/backupJobCommands.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';

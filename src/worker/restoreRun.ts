@@ -3,7 +3,8 @@ import { restoreBackup } from '../archive/restoreBackup.js';
 import type { RestoreBackup, RestoredBackup, RestorePhase } from '../archive/archive.js';
 import { StowageError } from '../errors.js';
 import { backupJob, type BackupRequest, type BackupResult } from '../jobs/backupJob.js';
-import { restoreJob, type RestoreError } from '../restores/restoreJob.js';
+import type { JobError } from '../jobs/attempt.js';
+import { restoreJob } from '../restores/restoreJob.js';
 import { endRestore } from '../restores/restoreJobCommands.js';
 import type { Storage } from '../storage/storage.js';
 import type { ClaimedRestore } from './claim.js';
@@ -182,7 +183,7 @@ async function endOtherwise(
   return end;
 }
 
-const stopped: RestoreError = {
+const stopped: JobError = {
   code: 'WORKER_LOST',
   message: 'The worker was stopped in the middle of the restore.',
   hint: null,
@@ -191,13 +192,13 @@ const stopped: RestoreError = {
 };
 
 /** What was stored well and reads back otherwise is damaged for good. */
-function readingError(failure: RestoreError): RestoreError {
+function readingError(failure: JobError): JobError {
   if (failure.code !== 'CHECKSUM') return failure;
   return { ...failure, hint: 'Restore another backup, and check the storage.', retriable: false };
 }
 
 /** After the tool has started the target may hold a part of the data, and the error says so. */
-export function restoreError(failure: RestoreError, toolStarted: boolean): RestoreError {
+export function restoreError(failure: JobError, toolStarted: boolean): JobError {
   if (!toolStarted) return failure;
   const hint = 'The target may hold a part of the data. Drop the databases that were restored, then restore again.';
   return { ...failure, hint: failure.hint === null ? hint : `${failure.hint} ${hint}`, retriable: false };

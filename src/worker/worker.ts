@@ -1,4 +1,5 @@
 import { backupJob } from '../jobs/backupJob.js';
+import type { Destination } from '../jobs/retainedBackups.js';
 import { restoreJob } from '../restores/restoreJob.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { runBackup } from './backupRun.js';
@@ -9,7 +10,7 @@ import { Interruption } from './interruption.js';
 import { reapExpiredLeases } from './reaper.js';
 import { startRepeating, type Repeating } from './repeating.js';
 import { runRestore } from './restoreRun.js';
-import { applyRetention, destinationsOfPlans, type Destination } from './retentionRun.js';
+import { applyRetention, destinationsOfPlans } from './retentionRun.js';
 import { runnableEngines } from './runnableEngines.js';
 import { removeAbandonedWorkFolders } from './workFolder.js';
 import type { WorkerTools } from './workerTools.js';
