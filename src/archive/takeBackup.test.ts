@@ -158,6 +158,17 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     await expectFailure(input, takeBackup(input), { code });
   });
 
+  test.each([
+    ['loses what it wrote on the way', 'zstd "$@" | tail -c +2'],
+    ['loses what it was given', 'tail -c +2 | zstd "$@"'],
+    ['does not say how much it wrote', 'zstd "$@" 2>/dev/null'],
+  ])('a compressor that ends well but %s makes no backup', async (_, script) => {
+    const tools = await bench.tool('zstd', `#!/bin/sh\nPATH=/usr/bin:/bin\n${script}\n`);
+    const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());
+    const code = expect.stringMatching(/^(CHECKSUM|INCOMPLETE_DUMP|TOOL_VERSION)$/);
+    await expectFailure(input, takeBackup(input), { code });
+  });
+
   test('keeps what a tool that succeeded warned of', async () => {
     const tools = await bench.tool('mariadb-dump', fakeDump(complete('echo "mariadb-dump: Warning: odd" >&2')));
     const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());

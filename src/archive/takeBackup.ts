@@ -82,18 +82,18 @@ async function storePart(
   const tools = new AbortController();
   const signal = AbortSignal.any([limits.signal, tools.signal]);
   const dump = await engine.dump(input.connection, spec, report, { workFolder, signal });
-  let dumpFailure: Error | undefined;
+  let dumpFailure: Error | null | undefined;
 
   async function* source(): AsyncIterable<Uint8Array> {
+    let receivedBytes = 0;
     for await (const chunk of dump.compressed) {
+      receivedBytes += chunk.length;
       progress.passed(chunk.length);
       yield chunk;
     }
-    const { failure } = await dump.ended;
-    if (failure !== null) {
-      dumpFailure = failure;
-      throw failure;
-    }
+    const { failure, compressedSizeBytes } = await dump.ended;
+    dumpFailure = failure ?? lostOnTheWay('the compressor', compressedSizeBytes, 'this worker', receivedBytes);
+    if (dumpFailure !== null) throw dumpFailure;
     if (work.last) await input.onPhase('FINALISING');
   }
 
@@ -106,8 +106,9 @@ async function storePart(
         onProgress: progress.stored,
       }),
     );
-    const { sizeBytes, lastLines, failure } = await dump.ended;
-    if (failure !== null) throw failure;
+    const { sizeBytes, lastLines, failure, compressedSizeBytes } = await dump.ended;
+    const lost = failure ?? lostOnTheWay('the compressor', compressedSizeBytes, 'the storage', stored.sizeBytes);
+    if (lost !== null) throw lost;
     progress.endPart(stored);
     return {
       stored,
@@ -130,6 +131,12 @@ async function storePart(
     await dump.ended;
     throw dumpFailure ?? error;
   }
+}
+
+/** Every checksum is of what arrived: that all of it did is known by counting at both ends. */
+function lostOnTheWay(from: string, sentBytes: number, to: string, arrivedBytes: number): StowageError | null {
+  if (sentBytes === arrivedBytes) return null;
+  return new StowageError('CHECKSUM', `Of the ${sentBytes} bytes that ${from} wrote ${arrivedBytes} reached ${to}.`);
 }
 
 /** Written last, only if there is none, and compared with what the storage gives back. */

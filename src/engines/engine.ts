@@ -79,6 +79,8 @@ export type PreflightReport = {
 export type DumpEnd = ToolEnd & {
   /** Bytes of the plain dump, counted outside JavaScript. */
   readonly sizeBytes: number;
+  /** Bytes that the compressor says it wrote: whoever read another number of them has lost some. */
+  readonly compressedSizeBytes: number;
   /** Null: complete. Else the failure, such as EMPTY_DUMP or INCOMPLETE_DUMP or TOOL_FAILED, as the error to fail with. */
   readonly failure: Error | null;
 };

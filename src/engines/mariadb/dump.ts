@@ -1,6 +1,6 @@
 import { StowageError } from '../../errors.js';
 import type { DumpEnd, EngineContext, PreflightReport, RunningDump, ServiceConnection } from '../engine.js';
-import { startCompressedDump } from '../process/compressedDump.js';
+import { startCompressedDump, type CompressedDumpEnd } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { distribution } from './mariadbTools.js';
@@ -70,19 +70,34 @@ export function knowsHistory(toolVersion: string): boolean {
 
 const completionLine = /^-- Dump completed\b[^\n]*\n*$/m;
 
-function judge(end: PipelineEnd, problems: readonly string[]): DumpEnd {
-  return { ...end.tool, sizeBytes: end.plain?.sizeBytes ?? 0, failure: failureOf(end, problems) };
+function judge(end: CompressedDumpEnd, problems: readonly string[]): DumpEnd {
+  return {
+    ...end.tool,
+    sizeBytes: end.plain?.sizeBytes ?? 0,
+    compressedSizeBytes: end.sizes?.compressedBytes ?? 0,
+    failure: failureOf(end, problems),
+  };
 }
 
 /** Where a process dies, those before it fail to write and those after it see an early end: blame the last that failed. */
-function failureOf(end: PipelineEnd, problems: readonly string[]): StowageError | null {
-  const { tool, observer, compressor, plain } = end;
+function failureOf(end: CompressedDumpEnd, problems: readonly string[]): StowageError | null {
+  const { tool, observer, compressor, plain, sizes } = end;
   if (!endedWell(compressor)) return stepFailed('The compressor zstd', compressor);
   if (!endedWell(observer) || plain === undefined) return stepFailed('The process that counts the dump', observer);
   if (!endedWell(tool)) return toolFailed(`mariadb-dump ${howItEnded(tool)}`, tool.lastLines, problems);
   if (problems.length > 0) return toolFailed('mariadb-dump reported an error', tool.lastLines, problems);
   if (plain.sizeBytes === 0) {
     return new StowageError('EMPTY_DUMP', 'mariadb-dump wrote nothing at all.', { toolOutput: tool.lastLines });
+  }
+  if (sizes === undefined) {
+    return new StowageError('TOOL_VERSION', 'The compressor zstd did not say how much it read and wrote.', {
+      help: 'Install zstd 1.4 or newer on the worker.',
+      toolOutput: compressor.lastLines,
+    });
+  }
+  if (sizes.plainBytes !== plain.sizeBytes) {
+    const lost = `${plain.sizeBytes} bytes were dumped and ${sizes.plainBytes} of them compressed.`;
+    return new StowageError('INCOMPLETE_DUMP', lost, { retriable: true });
   }
   const complete = completionLine.test(plain.tail.slice(plain.tail.lastIndexOf('\n', plain.tail.length - 2) + 1));
   if (complete) return null;

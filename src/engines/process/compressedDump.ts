@@ -1,4 +1,5 @@
 import type { Secret } from '../../secret.js';
+import { compressedSizesIn, type CompressedSizes } from './compressedSizes.js';
 import { openKernelPipe, type KernelPipe } from './kernelPipe.js';
 import { PipeReader } from './pipeReader.js';
 import type { PipelineEnd } from './pipelineEnd.js';
@@ -12,8 +13,11 @@ export type CompressedDump = {
   /** Plain bytes so far, told once a second: for progress. */
   plainBytes(): number;
   /** Settles when all processes are gone. */
-  readonly ended: Promise<PipelineEnd>;
+  readonly ended: Promise<CompressedDumpEnd>;
 };
+
+/** With what zstd counted; undefined: it did not live to say so, or is one that does not. */
+export type CompressedDumpEnd = PipelineEnd & { readonly sizes: CompressedSizes | undefined };
 
 /** `tool → observer → zstd → us`, connected by the kernel: bytes meet JavaScript once, compressed. */
 export async function startCompressedDump(
@@ -38,7 +42,11 @@ export async function startCompressedDump(
     const observed = await open('observed');
     const stored = await open('compressed');
     // From the end to the beginning: whoever reads is there before anything is written.
-    const zstd = { program: programs.zstd, args: compressArguments() };
+    let sizes: CompressedSizes | undefined;
+    const onLine = (line: string) => {
+      sizes = compressedSizesIn(line) ?? sizes;
+    };
+    const zstd = { program: programs.zstd, args: compressArguments(), onLine };
     const compressor = startTool({ ...zstd, stdin: observed.readEnd, stdout: stored.writeEnd }, signal);
     const counting = { stdin: plain.readEnd, stdout: observed.writeEnd, side: true };
     const observer = startTool({ ...observerCommand(programs.perl), ...counting }, signal);
@@ -54,6 +62,7 @@ export async function startCompressedDump(
         observer: observerEnd,
         compressor: compressorEnd,
         plain: seen,
+        sizes,
       })),
     };
   } finally {

@@ -10,9 +10,12 @@ export function findPipelinePrograms(folders: readonly string[]): PipelineProgra
   return { zstd: requireProgram('zstd', 'zstd', folders), perl: requireProgram('perl', 'perl-base', folders) };
 }
 
-/** Level 3, with the frame checksum that `zstd -d` checks; a second thread where there is a core for it. */
+/**
+ * Level 3, with the frame checksum that `zstd -d` checks; a second thread where there is a core for it. `-vv` makes zstd
+ * say at its end how many bytes it read and wrote, to the byte: see `CompressedSizes`.
+ */
 export function compressArguments(): readonly string[] {
-  return ['-3', `-T${Math.min(2, availableParallelism())}`, '--check', '--quiet', '--stdout'];
+  return ['-3', `-T${Math.min(2, availableParallelism())}`, '--check', '-vv', '--no-progress', '--stdout'];
 }
 
 export function decompressArguments(): readonly string[] {
