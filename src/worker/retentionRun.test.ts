@@ -101,6 +101,32 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability(ids)).toEqual(['DELETED', 'STORED', 'STORED']);
   });
 
+  test('by what the plan says when it is decided: more is kept if it was changed while the container was looked at', async () => {
+    let onLook: (() => Promise<void>) | undefined;
+    await startWorker({
+      times: { sweep: 300 },
+      wrapStorage: (storage) =>
+        replacing(storage, {
+          head: async (name, options) => {
+            const told = onLook;
+            onLook = undefined;
+            await told?.();
+            return storage.head(name, options);
+          },
+        }),
+    });
+    const { backUp, planId } = await destination('reconsidered', 3);
+    const ids = [await backUp(), await backUp(), await backUp()];
+    const changed = new Promise<void>((resolve) => {
+      onLook = () => keep(planId, 3).then(resolve);
+    });
+    await keep(planId, 1);
+    await changed;
+    ids.push(await backUp());
+    await harness.until(String(ids[0]), 'BackupDeleted');
+    expect(await availability(ids)).toEqual(['DELETED', 'STORED', 'STORED', 'STORED']);
+  });
+
   test('not while a restore reads one', async () => {
     await startWorker({ times: { sweep: 300 } });
     const { backUp } = await destination('read');

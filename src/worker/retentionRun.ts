@@ -5,6 +5,7 @@ import { decideDeletion, lockDestination } from '../jobs/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../jobs/backupJobView.js';
 import { destinationKey, retainedBackups, type Destination } from '../jobs/retainedBackups.js';
 import { BackupPlanTable, type BackupPlanRow } from '../plans/backupPlanView.js';
+import { lockPlan } from '../plans/missedTicks.js';
 import { decideRetention, survivors, type RetainedBackup } from '../plans/retention.js';
 import type { WorkerTools } from './workerTools.js';
 
@@ -12,7 +13,7 @@ const lookMs = 60_000;
 
 /**
  * Decides which backups of a destination go, after it has looked at the ones that stay in their place in the container:
- * if one of those is not there, nothing is deleted. The deletions themselves are `deleteDecidedBackups`. Returns the ids.
+ * if one of those is not there, nothing is deleted. The deletions themselves are of `createDeletions`. Returns the ids.
  */
 export async function applyRetention(
   tools: WorkerTools,
@@ -21,8 +22,7 @@ export async function applyRetention(
 ): Promise<readonly string[]> {
   const { manager } = tools.dataSource;
   const plan = await manager.findOneBy(BackupPlanTable, { id: destination.planId });
-  // A plan that was removed deletes nothing: what it left stays until it is deleted by hand.
-  if (plan === null || plan.removedAt !== null || plan.retention.style === 'ALL') return [];
+  if (plan === null || !deletes(plan)) return [];
   const found = await backupsOf(manager, destination);
   if (decide(tools, plan, found).length === 0) return [];
 
@@ -44,16 +44,24 @@ export async function applyRetention(
   const metadata = { actor: 'retention', correlationId: crypto.randomUUID() };
   return await tools.store.transact(metadata, async (tx) => {
     await lockDestination(tx, destination.planId, destination.fileEndpointId);
+    // Looking took a while: what the plan says now counts, and it does not change until this has ended.
+    const current = await lockPlan(tx.manager, destination.planId);
+    if (current === null || !deletes(current)) return [];
     const now = await backupsOf(tx.manager, destination);
     // Only what was looked at may be relied on; with a newer survivor the next evaluation looks again.
     if (survivors(now).some(({ id }) => !relied.includes(id))) return [];
-    const going = decide(tools, plan, now);
+    const going = decide(tools, current, now);
     for (const id of going) {
-      const job = { id, projectId: plan.projectId };
+      const job = { id, projectId: current.projectId };
       await decideDeletion(tx, job, { reason: 'RETENTION', by: 'retention', at: tools.now() });
     }
     return going;
   });
+}
+
+/** A plan that was removed deletes nothing: what it left stays until it is deleted by hand. */
+function deletes({ removedAt, retention }: BackupPlanRow): boolean {
+  return removedAt === null && retention.style !== 'ALL';
 }
 
 /** Every destination whose plan lives and that has stored backups, for the sweep. */
