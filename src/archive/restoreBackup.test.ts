@@ -10,6 +10,7 @@ import { fingerprint } from '../../test/fixtures/mariadbFingerprint.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
+import { restoreLock } from '../engines/mariadb/restoreSessions.js';
 import type { Storage } from '../storage/storage.js';
 import type { RestoreBackup, TakenBackup } from './archive.js';
 import { deleteBackup } from './deleteBackup.js';
@@ -112,6 +113,36 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
       details: { existing: ['harbour'] },
     });
     expect(told.phases).toEqual(['PREFLIGHT']);
+  });
+
+  test('refuses a database that was made on the target while the backup was fetched', async () => {
+    const phases: string[] = [];
+    const onPhase = async (phase: string) => {
+      phases.push(phase);
+      if (phase === 'FETCHING') await target.sql('CREATE DATABASE harbour; CREATE TABLE harbour.boats (mine INT);');
+    };
+    const onToolStarting = () => Promise.resolve(void phases.push('the tool starts'));
+    await expect(restoreBackup(await restore({ onPhase, onToolStarting }))).rejects.toMatchObject({
+      code: 'TARGET_EXISTS',
+    });
+    expect(phases).toEqual(['PREFLIGHT', 'FETCHING']);
+  });
+
+  test('sends no statement while another restore by the same user runs on the server', async () => {
+    const lock = restoreLock(target.connection());
+    let other: Promise<string> | undefined;
+    const onToolStarting = async () => {
+      other = target.sql(`SELECT GET_LOCK('${lock}', 0); SELECT SLEEP(60)`).catch(() => 'killed');
+      while ((await target.sql(`SELECT IS_USED_LOCK('${lock}') IS NULL`)).trim() === '1');
+    };
+    await expect(restoreBackup(await restore({ onToolStarting }))).rejects.toMatchObject({
+      code: 'TOOL_FAILED',
+      message: expect.stringContaining('another restore is running'),
+    });
+    expect(await databases()).toEqual([]);
+    const context = { workFolder: await bench.workFolder(), signal: new AbortController().signal };
+    await engine.endOurSessions(target.connection(), context);
+    expect(await other).toBe('killed');
   });
 
   test('finds a flipped bit before the first statement', async () => {

@@ -30,7 +30,7 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
   const context: EngineContext = { workFolder: input.workFolder, signal: limits.signal };
 
   await input.onPhase('PREFLIGHT');
-  const warnings = await engine.restorePreflight(target, backup, context);
+  await engine.restorePreflight(target, backup, context);
 
   await input.onPhase('FETCHING');
   const progress = trackProgress(input);
@@ -39,6 +39,9 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
       for await (const _ of checkedSegments(input.storage, part, { ...context, onBytes: progress.fetched }));
     }
   });
+
+  // Fetching may have taken hours: a database that was made on the target meanwhile is not to be overwritten.
+  const warnings = await engine.restorePreflight(target, backup, context);
 
   await input.onToolStarting();
   await input.onPhase('RESTORING');

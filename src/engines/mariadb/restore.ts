@@ -37,8 +37,7 @@ export async function startMariadbRestore(
         '--skip-reconnect',
         '--local-infile=0',
         '--connect-timeout=10',
-        // The lock is held as long as the session lives, which is how it is found (restoreSessions.ts).
-        `--init-command=${sessionSettings}, @stowage_restore=GET_LOCK('${restoreLock(target)}', 0)`,
+        `--init-command=${sessionSettings}, ${takeLock(target)}`,
       ],
       secrets: target.password === null ? [] : [target.password],
     },
@@ -46,6 +45,14 @@ export async function startMariadbRestore(
     context,
   );
   return { compressed: running.compressed, ended: running.ended.then(judge) };
+}
+
+/**
+ * The lock is held as long as the session lives, which is how it is found (restoreSessions.ts). Where another restore
+ * has it the login fails, with the words that are no SQL mode in its error.
+ */
+function takeLock(target: ServiceConnection): string {
+  return `sql_mode=IF(GET_LOCK('${restoreLock(target)}', 0), @@sql_mode, 'another restore is running')`;
 }
 
 /** The line for a shell; connection options (`--host=… --user=… --password`) go at its end. */
