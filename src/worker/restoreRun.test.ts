@@ -228,6 +228,38 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(childrenNamed(...tools)).toEqual([]);
   });
 
+  test('a target is left alone by a worker whose end was not taken: the next restore may run there', async () => {
+    const engine = createMariadbEngine();
+    let ended = 0;
+    let id = '';
+    const robbed = {
+      ...engine,
+      inventory: async (...input: Parameters<typeof engine.inventory>) => {
+        const moved = 'UPDATE job_queue SET attempt = attempt + 1 WHERE job_id = $1';
+        await harness.dataSource.query(moved, [id]);
+        return engine.inventory(...input);
+      },
+      endOurSessions: (...input: Parameters<typeof engine.endOurSessions>) => {
+        ended += 1;
+        return engine.endOurSessions(...input);
+      },
+    };
+    const worker = await harness.startWorker({
+      times: { lease: 600_000, heartbeat: 600_000, reap: 600_000 },
+      engines: new Map([[engine.name, robbed]]),
+    });
+    id = await restore();
+    await eventually('the end of the attempt', () =>
+      harness.logged.find((line) => line.includes('LEASE_LOST') && line.includes(id)),
+    );
+    await worker.stop();
+    expect(ended).toBe(0);
+    const expired = "UPDATE job_queue SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE job_id = $1";
+    await harness.dataSource.query(expired, [id]);
+    await startWorker();
+    expect(endings(await harness.until(id, 'RestoreFailed'))).toEqual(['1 WORKER_LOST']);
+  });
+
   test('a target whose sessions cannot be ended stays locked until they are', async () => {
     const engine = createMariadbEngine();
     let answers = false;

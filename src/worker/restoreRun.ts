@@ -35,6 +35,8 @@ export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, ho
     return 'SUCCEEDED';
   } catch (error) {
     await progress.end();
+    // Also when an end was recorded whose answer was lost: what runs on the target by now may be the next restore's.
+    if (error instanceof StowageError && error.code === 'WORKER_LOST') return 'LEASE_LOST';
     // The server may go on with what it was sent: the target stays locked until our sessions there are ended.
     if (target.touched && !(await freeTarget(tools, claimed.request, hold))) return 'LEASE_LOST';
     return await endOtherwise(tools, claimed, hold, error);
