@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,8 +20,17 @@ export async function removeAbandonedWorkFolders(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     if (!name.startsWith(ofThisMachine)) continue;
     const pid = Number(/^(\d+)-/.exec(name.slice(ofThisMachine.length))?.[1]);
-    if (pid > 0 && !isAlive(pid)) await rm(join(root, name), { recursive: true, force: true });
+    const folder = join(root, name);
+    if (pid > 0 && (pid === process.pid ? await isOlderThanUs(folder) : !isAlive(pid))) {
+      await rm(folder, { recursive: true, force: true });
+    }
   }
+}
+
+/** In a container that is started again the process has the id of the one that was killed. */
+async function isOlderThanUs(folder: string): Promise<boolean> {
+  const stats = await stat(folder).catch(() => undefined);
+  return stats !== undefined && stats.mtimeMs < Date.now() - process.uptime() * 1000;
 }
 
 function isAlive(pid: number): boolean {
