@@ -139,7 +139,13 @@ export function anotherKind(kind: EndpointSettings['kind']): StowageError {
 
 /** The parts that say where the bytes are; changing them would lose the backups that lie there. */
 function place(settings: EndpointSettings): readonly unknown[] {
-  return settings.kind === 'SWIFT' ? [settings.container, settings.region] : [settings.path];
+  if (settings.kind === 'FILESYSTEM') return [settings.path];
+  return [settings.container, settings.region, ...account(settings.user)];
+}
+
+/** Containers of one name lie in each account: that of the project, or what stands before the colon of a v1 user. */
+function account(user: SwiftUser): readonly string[] {
+  return user.method === 'V1' ? [user.user.split(':')[0] ?? ''] : [user.project, user.projectDomain];
 }
 
 export function fileEndpointRemoved(name: string): StowageError {
