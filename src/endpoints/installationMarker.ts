@@ -34,13 +34,31 @@ export async function claimPrefix(
   installationId: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const marker = Buffer.from(`${JSON.stringify({ format: 1, installation: installationId })}\n`);
+  const marker = Buffer.from(`${markerText(installationId)}\n`);
   try {
     await storage.putBytes(markerName(prefix), marker, { signal });
   } catch (error) {
     if (!(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
     if ((await prefixOwner(storage, prefix, installationId, signal)) === 'OTHERS') throw ownedByOthers(prefix);
   }
+}
+
+/**
+ * Throws CONFLICT where the prefix is another installation's. A folder that bears no mark at all is ENDPOINT_NOT_FOUND:
+ * its disk is not mounted, and what is written below the mount point, or not found there, says nothing about the disk.
+ */
+export async function refuseForeignPrefix(
+  storage: Storage,
+  prefix: string,
+  installationId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const owner = await prefixOwner(storage, prefix, installationId, signal);
+  if (owner === 'OTHERS') throw ownedByOthers(prefix);
+  if (owner === 'US' || storage.kind !== 'FILESYSTEM') return;
+  throw new StowageError('ENDPOINT_NOT_FOUND', `The folder of the file endpoint has no ${markerName(prefix)}.`, {
+    help: `Mount the file system that belongs there. If it was emptied on purpose, put the file back with this line in it: ${markerText(installationId)}`,
+  });
 }
 
 export function ownedByOthers(prefix: string): StowageError {
@@ -58,6 +76,10 @@ const largestMarkerBytes = 64 * 1024;
 
 function markerName(prefix: string): string {
   return `${prefix}.stowage.json`;
+}
+
+function markerText(installationId: string): string {
+  return JSON.stringify({ format: 1, installation: installationId });
 }
 
 function readInstallation(bytes: Buffer): unknown {

@@ -1,5 +1,7 @@
 import type { BackupPhase, TakenBackup } from '../archive/archive.js';
+import { prefixOfFolder } from '../archive/layout.js';
 import { takeBackup } from '../archive/takeBackup.js';
+import { refuseForeignPrefix } from '../endpoints/installationMarker.js';
 import { attemptsThatCount, type JobError } from '../jobs/attempt.js';
 import { backupJob, type BackupResult } from '../jobs/backupJob.js';
 import { endWithoutBackup } from '../jobs/backupJobCommands.js';
@@ -54,6 +56,7 @@ async function attempt(
     tools.storageOf(request.fileEndpointId),
   );
   try {
+    await refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, hold.signal);
     return await inWorkFolder(tools.workRoot, (workFolder) =>
       takeBackup({
         engine,

@@ -1,7 +1,7 @@
 import { MoreThan } from 'typeorm';
 import { deleteBackup } from '../archive/deleteBackup.js';
 import { prefixOfFolder } from '../archive/layout.js';
-import { ownedByOthers, prefixOwner } from '../endpoints/installationMarker.js';
+import { refuseForeignPrefix } from '../endpoints/installationMarker.js';
 import { StowageError } from '../errors.js';
 import { confirmDeletion } from '../jobs/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../jobs/backupJobView.js';
@@ -70,7 +70,7 @@ async function deleteOne(tools: WorkerTools, row: BackupJobRow, signal: AbortSig
   await tools.store.transact(metadata, (tx) => confirmDeletion(tx, job, tools.now()));
 }
 
-/** Removes an attempt's folder. CONFLICT where the prefix it lies in is another installation's: nothing is deleted there. */
+/** Removes an attempt's folder. Throws what `refuseForeignPrefix` throws of the prefix that it lies in: nothing is deleted there. */
 export async function deleteFolder(
   tools: WorkerTools,
   { fileEndpointId, folder }: { readonly fileEndpointId: string; readonly folder: string },
@@ -79,8 +79,7 @@ export async function deleteFolder(
   const { storage } = await tools.storageOf(fileEndpointId);
   try {
     // Not the endpoint's prefix of today: that may have changed since.
-    const prefix = prefixOfFolder(folder);
-    if ((await prefixOwner(storage, prefix, tools.installationId, signal)) === 'OTHERS') throw ownedByOthers(prefix);
+    await refuseForeignPrefix(storage, prefixOfFolder(folder), tools.installationId, signal);
     await deleteBackup({ storage, folder, signal });
   } finally {
     await storage.close();

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
 import { postgresMissing } from '../../test/fixtures/postgres.js';
@@ -167,6 +167,31 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     refuse = false;
     await harness.until(one, 'BackupDeleted');
     expect(await harness.files('stuck')).toEqual([]);
+  });
+
+  test('not while another disk, or none, lies where the endpoint’s was; nothing is backed up to there either', async () => {
+    await startWorker();
+    const { backUp, file, fileEndpointId } = await destination('disk');
+    const id = await backUp();
+    await rename(file(''), file('../unmounted'));
+    await mkdir(file(''));
+    await harness.transact((tx) =>
+      decideDeletion(tx, jobOf(id), { reason: 'BY_HAND', by: 'a person', at: new Date() }),
+    );
+    await harness.signals.send('work');
+    await eventually('the refusal in the log', () =>
+      harness.logged.find((line) => line.includes('could not be deleted') && line.includes(id)),
+    );
+    expect(await availability([id])).toEqual(['DELETING']);
+    const elsewhere = await harness.queueBackup({ serviceId, fileEndpointId });
+    const ended = await harness.until(elsewhere, 'BackupFailed');
+    expect(ended.at(-1)?.data).toMatchObject({ error: { code: 'ENDPOINT_NOT_FOUND' } });
+    expect(await readdir(file(''))).toEqual([]);
+
+    await rm(file(''), { recursive: true });
+    await rename(file('../unmounted'), file(''));
+    await harness.until(id, 'BackupDeleted');
+    expect(await harness.files('disk')).toEqual([]);
   });
 
   test('never in a prefix that has become another installation’s', async () => {

@@ -22,9 +22,14 @@ export async function removeAbandonedWorkFolders(root: string): Promise<void> {
     const pid = Number(/^(\d+)-/.exec(name.slice(ofThisMachine.length))?.[1]);
     const folder = join(root, name);
     if (pid > 0 && (pid === process.pid ? await isOlderThanUs(folder) : !isAlive(pid))) {
-      await rm(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true }).catch(unlessAnothers);
     }
   }
+}
+
+/** A folder of another user of this machine is not ours to remove. */
+function unlessAnothers(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error;
 }
 
 /** In a container that is started again the process has the id of the one that was killed. */

@@ -10,7 +10,7 @@ import { codeOfServerError, errorNumberIn } from './serverErrors.js';
 
 /**
  * Starts mariadb-dump for all databases of the report, in one snapshot. What each option keeps is in
- * docs/decisions/child-processes-for-dumps.md.
+ * docs/decisions/0003-child-processes-for-dumps.md.
  */
 export async function startMariadbDump(
   connection: ServiceConnection,

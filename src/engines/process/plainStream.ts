@@ -11,7 +11,7 @@ export type PlainStream = {
 
 /**
  * A child between two others that counts what passes and remembers its end: the one copy more that an exact size and a
- * completion line cost (docs/decisions/child-processes-for-dumps.md has the figures). It asks for pipes of 1 MiB
+ * completion line cost (docs/decisions/0003-child-processes-for-dumps.md has the figures). It asks for pipes of 1 MiB
  * (F_SETPIPE_SZ is 1031 on Linux; elsewhere the call fails and nothing changes).
  */
 const program = `

@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from '@jest/globals';
+import { buildSchema, parse } from 'graphql';
+import { composeApi, type ApiTools } from '../src/composition/api.js';
+import { emitSchema } from '../src/server/apiSchema.js';
+import { checkOperation } from '../src/server/checkOperation.js';
+import { examples } from '../src/server/playground/examples.js';
+
+const sdl = await readFile(new URL('schema.graphql', import.meta.url), 'utf8');
+
+describe('schema/schema.graphql', () => {
+  test('is what the code serves; write it anew with `npm run schema`', () => {
+    expect(emitSchema(composeApi({} as ApiTools))).toBe(sdl);
+  });
+
+  test.each(examples.map((example) => [/^\w+ (\w+)/m.exec(example.query)?.[1] ?? example.query, example] as const))(
+    'takes the example %s of the playground as it stands',
+    (_, { query, variables }) => {
+      expect(checkOperation(buildSchema(sdl), { document: parse(query), variables: { ...variables } })).toEqual([]);
+    },
+  );
+});
