@@ -30,7 +30,7 @@ const program = new Command('stowage')
 command('up', 'run everything on this machine: API, worker, and an embedded PostgreSQL in a data folder', () =>
   run('up', async () => (await import('./composition/up.js')).startUp),
 );
-command('serve', 'run the API: GraphQL over HTTP and WebSocket, playground, dashboard', () =>
+command('serve', 'run the API: GraphQL over HTTP and WebSocket, playground', () =>
   run('serve', async () => (await import('./composition/serve.js')).startServe),
 );
 command('worker', 'run a worker, which dumps and restores; start as many as are needed', () =>
