@@ -1,7 +1,7 @@
 /** Where things lie in the container. A format of its own: what is written must be found again by later versions. */
 
 /** At the prefix: which installation owns it. */
-export const installationMarkerName = '.stowage.json';
+const installationMarkerName = '.stowage.json';
 
 /** In an attempt's folder, written last: with it the folder is a backup. */
 export const backupDocumentName = 'backup.json';

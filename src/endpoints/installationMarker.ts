@@ -1,3 +1,4 @@
+import { installationMarker } from '../archive/layout.js';
 import { StowageError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 
@@ -15,11 +16,11 @@ export async function prefixOwner(
   signal: AbortSignal,
 ): Promise<PrefixOwner> {
   try {
-    const found = await storage.head(markerName(prefix), { signal });
+    const found = await storage.head(installationMarker(prefix), { signal });
     if (found === undefined) return 'NOBODY';
     if (found.sizeBytes > largestMarkerBytes) return 'OTHERS';
     const pieces: Uint8Array[] = [];
-    for await (const piece of storage.get(markerName(prefix), { signal, etag: found.etag })) pieces.push(piece);
+    for await (const piece of storage.get(installationMarker(prefix), { signal, etag: found.etag })) pieces.push(piece);
     return readInstallation(Buffer.concat(pieces)) === installationId ? 'US' : 'OTHERS';
   } catch (error) {
     if (error instanceof StowageError && error.code === 'ENDPOINT_NOT_FOUND') return 'NOBODY';
@@ -36,7 +37,7 @@ export async function claimPrefix(
 ): Promise<void> {
   const marker = Buffer.from(`${markerText(installationId)}\n`);
   try {
-    await storage.putBytes(markerName(prefix), marker, { signal });
+    await storage.putBytes(installationMarker(prefix), marker, { signal });
   } catch (error) {
     if (!(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
     if ((await prefixOwner(storage, prefix, installationId, signal)) === 'OTHERS') throw ownedByOthers(prefix);
@@ -56,16 +57,20 @@ export async function refuseForeignPrefix(
   const owner = await prefixOwner(storage, prefix, installationId, signal);
   if (owner === 'OTHERS') throw ownedByOthers(prefix);
   if (owner === 'US' || storage.kind !== 'FILESYSTEM') return;
-  throw new StowageError('ENDPOINT_NOT_FOUND', `The folder of the file endpoint has no ${markerName(prefix)}.`, {
-    help: `Mount the file system that belongs there. If it was emptied on purpose, put the file back with this line in it: ${markerText(installationId)}`,
-  });
+  throw new StowageError(
+    'ENDPOINT_NOT_FOUND',
+    `The folder of the file endpoint has no ${installationMarker(prefix)}.`,
+    {
+      help: `Mount the file system that belongs there. If it was emptied on purpose, put the file back with this line in it: ${markerText(installationId)}`,
+    },
+  );
 }
 
 export function ownedByOthers(prefix: string): StowageError {
   const where = prefix === '' ? 'The place' : `The prefix "${prefix}"`;
   return new StowageError(
     'CONFLICT',
-    `${where} belongs to another Stowage installation: ${markerName(prefix)} says so.`,
+    `${where} belongs to another Stowage installation: ${installationMarker(prefix)} says so.`,
     {
       help: 'Choose another prefix. If that installation is gone for good, delete the file and try again.',
     },
@@ -73,10 +78,6 @@ export function ownedByOthers(prefix: string): StowageError {
 }
 
 const largestMarkerBytes = 64 * 1024;
-
-function markerName(prefix: string): string {
-  return `${prefix}.stowage.json`;
-}
 
 function markerText(installationId: string): string {
   return JSON.stringify({ format: 1, installation: installationId });
