@@ -91,8 +91,3 @@ export type RestoredBackup = {
   readonly warnings: readonly string[];
   readonly differences: readonly InventoryDifference[];
 };
-
-// takeBackup(input: TakeBackup): Promise<TakenBackup>          in takeBackup.ts
-// restoreBackup(input: RestoreBackup): Promise<RestoredBackup> in restoreBackup.ts
-// deleteBackup({ storage, folder, signal }): Promise<void>     in deleteBackup.ts: backup.json first, then the rest, then confirms that nothing is left
-// attemptFolder({ prefix, serviceName, serviceId, startedAt, jobId, attempt }): string  in layout.ts
