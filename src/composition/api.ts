@@ -9,6 +9,7 @@ import { planNodes, planResolvers } from '../plans/planApi.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { projectNodes, projectResolvers } from '../projects/projectApi.js';
 import { restoreNodes, restoreResolvers } from '../restores/restoreApi.js';
+import { restoreUnderWay } from '../restores/restoreUnderWay.js';
 import { buildApiSchema } from '../server/apiSchema.js';
 import { NodeResolver } from '../server/nodeApi.js';
 import { resolverInstances } from '../server/resolverInstances.js';
@@ -32,6 +33,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
   const slices = {
     ...tools,
     holdsBackups,
+    restoreUnderWay,
     usualDurationMs: (planId: string) => usualDurationMs(tools.dataSource.manager, planId),
     servicesProtectedAs: (projectIds: 'ALL' | readonly string[], statuses: readonly ProtectionStatus[]) =>
       servicesProtectedAs(tools.dataSource.manager, tools.now(), projectIds, statuses),

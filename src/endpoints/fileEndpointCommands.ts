@@ -9,6 +9,7 @@ import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
 import { checkTimeoutMs, throwUnlessOk } from '../server/checkType.js';
+import type { Storage } from '../storage/storage.js';
 import { unlessStopping } from '../server/stopping.js';
 import { checkStorage } from './checkFileEndpoint.js';
 import { fileEndpoint, fileEndpointRemoved, refuseMove, type FileEndpointContent } from './fileEndpoint.js';
@@ -16,7 +17,7 @@ import type { FileEndpointPatch } from './fileEndpointInput.js';
 import { patchedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
 import { findFileEndpointNamed } from './fileEndpointQueries.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
-import { claimPrefix } from './installationMarker.js';
+import { claimPrefix, prefixOwner } from './installationMarker.js';
 import { storageTarget, type StorageAccess, type StorageTarget } from './openStorage.js';
 
 /** What the commands about file endpoints work with. */
@@ -82,9 +83,14 @@ export async function updateFileEndpoint(
   await tools.commands.handle<Id>(request, async (commit) => {
     const before = await activeContent(tools, id);
     const stated = patchedEndpoint(before, patch, tools.storages.filesystemRoot);
-    refuseMove(before, stated, await tools.holdsBackups(tools.dataSource.manager, id));
-    const check = leadsElsewhere(before, stated) ? await checkChange(tools, projectId, before, stated) : undefined;
+    const held = await tools.holdsBackups(tools.dataSource.manager, id);
+    refuseMove(before, stated, held);
+    const check = leadsElsewhere(before, stated)
+      ? await checkChange(tools, projectId, before, stated, held)
+      : undefined;
     return commit(async (tx) => {
+      // A job that is being queued for the old place is queued before this, or not at all.
+      await tx.reservations.lock(id);
       const { state } = await tx.load(fileEndpoint, id);
       if (state.status === 'NONE') throw notFound('file endpoint');
       if (!isDeepStrictEqual(state.content, before)) throw changedMeanwhile(before.name);
@@ -153,23 +159,45 @@ async function checkChange(
   projectId: string,
   before: FileEndpointContent,
   stated: StatedEndpoint,
+  holdsBackups: boolean,
 ): Promise<Check> {
   const secret = await effectiveSecret(tools, projectId, before, stated);
   const target = storageTarget(tools.storages, stated.settings, secret);
-  return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated));
+  const backupsOf = holdsBackups ? before : undefined;
+  return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated, backupsOf));
 }
 
-async function checkAndClaim(tools: FileEndpointTools, target: StorageTarget, stated: StatedEndpoint): Promise<Check> {
+/** `backupsOf`: the endpoint as it was, whose backups must lie where it leads from now on. */
+async function checkAndClaim(
+  tools: FileEndpointTools,
+  target: StorageTarget,
+  stated: StatedEndpoint,
+  backupsOf?: FileEndpointContent,
+): Promise<Check> {
   const check = await checkStorage(target, stated.prefix, tools);
   throwUnlessOk(check, `File endpoint "${stated.name}"`);
   const storage = target.open();
   try {
     const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(checkTimeoutMs)]);
+    if (backupsOf !== undefined) await refuseElsewhere(tools, storage, backupsOf, signal);
     await claimPrefix(storage, stated.prefix, tools.installationId, signal);
   } finally {
     await storage.close();
   }
   return check;
+}
+
+/** Another address may be the same cloud by another name. Our mark at the old prefix says that it is. */
+async function refuseElsewhere(
+  tools: FileEndpointTools,
+  storage: Storage,
+  { name, prefix }: FileEndpointContent,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await prefixOwner(storage, prefix, tools.installationId, signal)) === 'US') return;
+  throw new StowageError('ENDPOINT_IN_USE', `The backups of file endpoint "${name}" do not lie where it would lead.`, {
+    help: 'Create another file endpoint for the new place, or delete the backups first.',
+  });
 }
 
 async function activeContent(tools: FileEndpointTools, id: string): Promise<FileEndpointContent> {

@@ -12,6 +12,8 @@ export interface Reservations {
   /** Notes that `userId` needs the entity. The entity is gone: NOT_FOUND. Twice is once. */
   use(entityId: string, userId: string): Promise<void>;
   release(entityId: string, userId: string): Promise<void>;
+  /** Keeps others from `use` of an entity until the transaction ends: what it decides on, nobody changes meanwhile. */
+  lock(id: string): Promise<void>;
   /** Ends an entity; while it is in use `inUse` is thrown (ENDPOINT_IN_USE, SERVICE_IN_USE). */
   unregister(id: string, inUse: () => Error): Promise<void>;
 }

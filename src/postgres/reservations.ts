@@ -48,6 +48,11 @@ export function createReservations(manager: EntityManager): Reservations {
       await manager.query('DELETE FROM entity_uses WHERE entity_id = $1 AND user_id = $2', [entityId, userId]);
     },
 
+    async lock(id) {
+      // A foreign key to the row takes FOR KEY SHARE, which waits for this.
+      await manager.query('SELECT FROM entities WHERE id = $1 FOR UPDATE', [id]);
+    },
+
     async unregister(id, inUse) {
       try {
         await manager.query('DELETE FROM entities WHERE id = $1', [id]);

@@ -70,6 +70,22 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     });
   });
 
+  test('while a restore waits or runs its target stays the server that it is', async () => {
+    const move = `mutation ($id: ID!, $input: ServicePatch!) { updateService(id: $id, input: $input) { host port } }`;
+    const moved = async (input: object) => {
+      const { errors } = await api.post(move, { id: settled.idleServiceId, input });
+      return errors.map(({ extensions }) => extensions['code']);
+    };
+    const { id } = await restored();
+    const away = { port: 3310, password: 'another' };
+    expect(await moved(away)).toEqual(['SERVICE_IN_USE']);
+    await told(id, started);
+    expect(await moved(away)).toEqual(['SERVICE_IN_USE']);
+    expect(await moved({ recoveryPointObjective: 'PT1H' })).toEqual([]);
+    await told(id, succeeded);
+    expect(await moved(away)).toEqual([]);
+  });
+
   test.each<[string, (project: SettledProject) => object, string]>([
     ['in place', () => ({ target: { inPlace: { confirm: 'orders' } } }), 'NOT_YET_AVAILABLE'],
     ['under other names', () => asNew({ databases: [{ from: 'a', to: 'b' }] }), 'NOT_YET_AVAILABLE'],

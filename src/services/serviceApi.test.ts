@@ -7,6 +7,7 @@ import { memberOf, startSliceApi, type SliceApi } from '../../test/fixtures/slic
 import { createEngines } from '../engines/engines.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { NodeResolver } from '../server/nodeApi.js';
+import { restoreUnderWay } from '../restores/restoreUnderWay.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';
 import { serviceNodes, serviceResolvers, type ServiceDependencies } from './serviceApi.js';
 import { serviceConnection } from './serviceConnection.js';
@@ -36,6 +37,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
         allowedTargets: parseAllowedTargets('default,loopback'),
         stopping: new AbortController().signal,
         publicUrl: () => 'https://backup.example.org',
+        restoreUnderWay,
         entitiesInUse: (ids) => entitiesInUse(ground.dataSource, ids),
       };
       return [...serviceResolvers(with_), new NodeResolver([serviceNodes(with_)])];

@@ -1,6 +1,6 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { checkOf, type Check } from '../check.js';
 import type { Engine, EngineName } from '../engines/engine.js';
 import { notFound, StowageError } from '../errors.js';
@@ -28,6 +28,8 @@ export type ServiceTools = {
   /** Those that this version can back up. */
   readonly engines: ReadonlyMap<EngineName, Engine>;
   readonly allowedTargets: AllowedTargets;
+  /** Whether a restore into the service waits or runs; known to the slice of restores. */
+  readonly restoreUnderWay: (manager: EntityManager, serviceId: string) => Promise<boolean>;
   readonly now: () => Date;
   /** Aborts what waits for the network when the server stops. */
   readonly stopping: AbortSignal;
@@ -91,9 +93,13 @@ export async function updateService(
   const { id, projectId } = row;
   await tools.commands.handle<Id>(request, (commit) =>
     commit(async (tx) => {
+      await tx.reservations.lock(id);
       const { state } = await tx.load(service, id);
       if (state.status === 'NONE') throw notFound('service');
       const stated = patchedSettings(state.settings, patch, defaultPort(tools, state.identity.engine));
+      if (isAnotherServer(state.settings, stated) && (await tools.restoreUnderWay(tx.manager, id))) {
+        throw beingRestoredInto(state.settings.name);
+      }
       const credential = await keptCredential(tools, tx, projectId, state.settings.credential, patch.password);
       const at = tools.now().toISOString();
       const settings = { ...stated, credential };
@@ -205,4 +211,15 @@ function isEqualSecret(one: Secret, other: Secret): boolean {
 
 function inUse(name: string): StowageError {
   return new StowageError('SERVICE_IN_USE', `Service "${name}" is needed by a plan, a job or a listed backup.`);
+}
+
+/** Where a restore's sessions are: they must be found again to be ended. */
+function isAnotherServer(before: StatedSettings, after: StatedSettings): boolean {
+  return before.host !== after.host || before.port !== after.port || before.username !== after.username;
+}
+
+function beingRestoredInto(name: string): StowageError {
+  return new StowageError('SERVICE_IN_USE', `A restore into service "${name}" is under way, so it cannot move now.`, {
+    help: 'Wait until the restore has ended, or cancel it, and change host, port or user name then.',
+  });
 }

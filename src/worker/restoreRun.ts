@@ -1,6 +1,7 @@
 import { readBackupDocument } from '../archive/backupDocument.js';
 import { restoreBackup } from '../archive/restoreBackup.js';
 import type { RestoreBackup, RestoredBackup, RestorePhase } from '../archive/archive.js';
+import type { Inventory } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import { backupJob, type BackupRequest, type BackupResult } from '../jobs/backupJob.js';
 import type { JobError } from '../jobs/attempt.js';
@@ -98,7 +99,7 @@ async function storedBackup(
   throw new StowageError('ENDPOINT_NOT_FOUND', 'The backup that was to be restored is not stored any more.');
 }
 
-/** What the container says of the backup, which must be what the log says of it. */
+/** The backup as the log recorded it; where the container says otherwise it is not that backup. */
 async function readBackup(
   storage: Storage,
   result: BackupResult,
@@ -111,17 +112,18 @@ async function readBackup(
       details: { folder: result.folder },
     });
   }
-  const known = new Map(result.parts.map((part) => [part.objectName, part.checksum]));
-  const same =
-    document.parts.length === known.size &&
-    document.parts.every((part) => known.get(part.objectName) === part.checksum);
-  if (!same) {
-    throw new StowageError('CHECKSUM', `backup.json in '${result.folder}' names other checksums than were recorded.`, {
-      help: 'The backup was replaced in the container. Restore another one.',
-      retriable: false,
-    });
-  }
-  return { folder: result.folder, parts: document.parts, inventory: document.inventory };
+  const parts = result.parts.map((part) => {
+    const written = document.parts.find(({ objectName }) => objectName === part.objectName);
+    if (written?.checksum !== part.checksum || written.storedSizeBytes !== part.storedSizeBytes) {
+      throw new StowageError('CHECKSUM', `backup.json in '${result.folder}' names other parts than were recorded.`, {
+        help: 'The backup was replaced in the container. Restore another one.',
+        retriable: false,
+      });
+    }
+    // Only where the segments lie is the container's to say: each is hashed into the recorded checksum.
+    return { ...part, segments: written.segments };
+  });
+  return { folder: result.folder, parts, inventory: result.inventory as Inventory };
 }
 
 async function succeed(
