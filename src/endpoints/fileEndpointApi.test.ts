@@ -365,6 +365,19 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await storedRow(id)).settings).toMatchObject({ authUrl: `${swift.url}/auth/v1.0` });
     });
 
+    test('while it holds backups another authUrl must lead to where they lie', async () => {
+      const { id } = await created(input(container('settled')));
+      const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
+      const by = (authUrl: string) => ({ settings: { swift: { authUrl, credentials: v1() } } });
+      holding.add(id);
+      const sameCloud = by(`http://localhost:${swift.port}/auth/v1.0`);
+      expect((await api.call(update, { id, input: sameCloud })).code).toBeUndefined();
+      await storage.delete('.stowage.json', { signal: AbortSignal.timeout(10_000) });
+      expect((await api.call(update, { id, input: by(`${swift.url}/auth/v1.0`) })).code).toBe('ENDPOINT_IN_USE');
+      holding.delete(id);
+      await storage.close();
+    });
+
     test('a new key replaces the old one', async () => {
       const { id } = await created(input(container('rekeyed')));
       const wrong = { settings: { swift: { credentials: v1({ key: 'wrong' }) } } };
