@@ -1,0 +1,105 @@
+import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
+import type { DataSource } from 'typeorm';
+import { findFileEndpoints } from '../endpoints/fileEndpointQueries.js';
+import { FileEndpointType } from '../endpoints/fileEndpointType.js';
+import { notFound } from '../errors.js';
+import { findProjects } from '../projects/projectQueries.js';
+import { ProjectType } from '../projects/projectType.js';
+import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+import { previousRun } from '../scheduler/cron/previousRun.js';
+import { runsBetween } from '../scheduler/cron/runsBetween.js';
+import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
+import { InputProblems, integerWithin } from '../server/inputValidation.js';
+import { PageArguments, type Page } from '../server/page.js';
+import type { RequestContext } from '../server/requestContext.js';
+import { DateTime } from '../server/scalars/dateTime.js';
+import { Duration } from '../server/scalars/duration.js';
+import { findServices } from '../services/serviceQueries.js';
+import { ServiceType } from '../services/serviceType.js';
+import type { BackupPlanRow } from './backupPlanView.js';
+import { defaultCatchUpWindowMs } from './dueTicks.js';
+import { selectPlans } from './planPages.js';
+import { BackupPlanConnection, BackupPlanType } from './planType.js';
+
+export type PlanFieldDependencies = { readonly dataSource: DataSource; readonly now: () => Date };
+
+@Resolver(() => BackupPlanType)
+export class BackupPlanFieldsResolver {
+  constructor(private readonly with_: PlanFieldDependencies) {}
+
+  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
+  private readonly services = (ids: readonly string[]) => findServices(this.with_.dataSource.manager, ids);
+  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.with_.dataSource.manager, ids);
+
+  @FieldResolver(() => ProjectType)
+  async project(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ProjectType> {
+    const project = await context.loaders.of(this.projects).load(row.projectId);
+    if (project === null) throw notFound('project');
+    return ProjectType.of(project);
+  }
+
+  @FieldResolver(() => ServiceType)
+  async service(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ServiceType> {
+    const service = await context.loaders.of(this.services).load(row.serviceId);
+    if (service === null) throw notFound('service');
+    return ServiceType.of(service);
+  }
+
+  @FieldResolver(() => [FileEndpointType])
+  async fileEndpoints(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<FileEndpointType[]> {
+    const rows = await Promise.all(row.fileEndpointIds.map((id) => context.loaders.of(this.endpoints).load(id)));
+    return rows.flatMap((each) => (each === null ? [] : [FileEndpointType.of(each)]));
+  }
+
+  @FieldResolver(() => Duration, {
+    description:
+      'How old a missed tick may be for a catch-up run. By default half the time from the latest tick to the next, at least PT1H.',
+  })
+  catchUpWindow(@Root() { row }: BackupPlanType): number {
+    if (row.catchUpWindowMs !== null) return row.catchUpWindowMs;
+    const frequency = parseFrequency(row.normalized);
+    const now = this.with_.now();
+    return defaultCatchUpWindowMs(frequency, row.timeZone, previousRun(frequency, row.timeZone, now) ?? now);
+  }
+
+  @FieldResolver(() => DateTime, {
+    nullable: true,
+    description: 'Null while it is paused, and when it never runs again.',
+  })
+  nextRunAt(@Root() { row }: BackupPlanType): Date | null {
+    return this.runsOf(row, 1)[0] ?? null;
+  }
+
+  @FieldResolver(() => [DateTime])
+  nextRuns(
+    @Root() { row }: BackupPlanType,
+    @Arg('count', () => Int, { defaultValue: 5, description: '1 to 100.' }) count: number,
+  ): readonly Date[] {
+    new InputProblems().check('count', count, integerWithin(1, 100)).throwIfAny();
+    return this.runsOf(row, count);
+  }
+
+  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
+  viewerActions(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): EntityAction[] {
+    if (row.removedAt !== null) return [];
+    return allowedActions(context.viewer.roleIn(row.projectId), ['UPDATE', 'REMOVE', 'BACK_UP']);
+  }
+
+  private runsOf(row: BackupPlanRow, count: number): readonly Date[] {
+    if (row.paused || row.removedAt !== null) return [];
+    return runsBetween(parseFrequency(row.normalized), row.timeZone, this.with_.now(), farAway, count);
+  }
+}
+
+/** Beyond every run that a person asks for. */
+const farAway = new Date('9999-12-31T00:00:00Z');
+
+@Resolver(() => ServiceType)
+export class ServicePlansResolver {
+  constructor(private readonly with_: PlanFieldDependencies) {}
+
+  @FieldResolver(() => BackupPlanConnection, { description: 'Newest first, without the removed ones.' })
+  plans(@Root() { id }: ServiceType, @Args(() => PageArguments) page: PageArguments): Promise<Page<BackupPlanType>> {
+    return selectPlans(this.with_.dataSource, page, [['row.service_id = :id', { id }]]);
+  }
+}
