@@ -230,6 +230,27 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(told).toEqual([]);
   });
 
+  test('tells nothing of a run whose end the store is slow to save', async () => {
+    const calls = recorder();
+    const wire = await openWire(store.url);
+    const clock = await open({ lockLifetimeMs: 30_000 }, wire.url);
+    await clock.start({
+      ...calls.handlers,
+      jobDue: (job) => {
+        wire.slow(300);
+        return calls.handlers.jobDue(job);
+      },
+    });
+    await clock.set(due('slow store', inMs(-1)));
+    await calls.reach(1);
+    await until(async () => (await store.documents()).length === 0, 'it has been handled');
+    // Once it has stopped nothing of the run is under way any more.
+    await clock.stop();
+    wire.close();
+    expect(calls.count()).toBe(1);
+    expect(told).toEqual([]);
+  });
+
   test('calls a failing handler a bounded number of times with growing pauses, tells each failure, then lets go', async () => {
     const times: number[] = [];
     const broken = new Error('no luck');
@@ -449,12 +470,13 @@ async function until(condition: () => boolean | Promise<boolean>, what: string, 
   }
 }
 
-/** A way to the server behind a URL on which everything can fall silent, without an error. */
+/** A way to the server behind a URL on which everything can become slow, or fall silent without an error. */
 async function openWire(target: string) {
   const url = new URL(target);
   const [host, port] = [url.hostname, Number(url.port)];
   const sockets = new Set<Socket>();
   let silent = false;
+  let delayMs = 0;
   const server = createServer((near) => {
     const far = connect(port, host);
     for (const [from, to] of [
@@ -463,7 +485,9 @@ async function openWire(target: string) {
     ] as const) {
       sockets.add(from);
       from
-        .on('data', (bytes) => silent || to.write(bytes))
+        .on('data', (bytes) => {
+          if (!silent) setTimeout(() => to.write(bytes), delayMs);
+        })
         .on('close', () => to.destroy())
         .on('error', () => to.destroy());
     }
@@ -475,6 +499,7 @@ async function openWire(target: string) {
   return {
     url: url.href,
     silence: () => void (silent = true),
+    slow: (ms: number) => void (delayMs = ms),
     close() {
       server.close();
       for (const socket of sockets) socket.destroy();

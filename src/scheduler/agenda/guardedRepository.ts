@@ -65,10 +65,10 @@ export class GuardedRepository {
     }
   }
 
-  /** Tells of an error unless that has happened, or it only says that an alarm was cancelled in the meantime. */
+  /** Tells of an error unless that has happened, or it only says that an alarm is cancelled or over by now. */
   tell(error: unknown): void {
     if (error instanceof Error) {
-      if (this.#told.has(error) || isGone(error)) return;
+      if (this.#told.has(error) || isGone(error) || isOver(error)) return;
       this.#told.add(error);
     }
     this.#options.onError(error);
@@ -152,4 +152,12 @@ export class GuardedRepository {
 /** What both repositories of Agenda throw when a document whose state they save has been removed. */
 function isGone(error: Error): boolean {
   return error.message.includes('maybe it does not exist anymore');
+}
+
+/**
+ * What Agenda's watch over a run says when it looks while a store that is slow still saves the end of that run: the lock
+ * is given up by then. While a handler runs its lock never ends (`never`).
+ */
+function isOver(error: Error): boolean {
+  return error.message.includes('no lockedAt date found');
 }
