@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import { startPlanApi, type PlanApi } from '../../test/fixtures/planApi.js';
 import { postgresMissing } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import { cancelBackup } from '../jobs/backupJobCommands.js';
+import type { BackupRequest } from '../jobs/backupJob.js';
+import { cancelBackup, queueBackup } from '../jobs/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../jobs/backupJobView.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
@@ -155,6 +157,46 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     // One after the other is skipped, and each of them points to the job that really is in the way.
     await handle(id, new Date('2026-03-02T15:00:00.000Z'));
     expect((await jobsOf(id)).at(-1)).toMatchObject({ status: 'SKIPPED', skippedFor: active.id });
+  });
+
+  test('is skipped for the retry by hand of an earlier one, which stands for it, and not for a backup by hand', async () => {
+    const { id, fileEndpointIds } = await plan(2, { frequency: '@hourly' });
+    const at = (hour: number) => new Date(Date.UTC(2026, 2, 2, hour));
+    await handle(id, at(13));
+    const [first, second] = await jobsOf(id);
+    if (first === undefined || second === undefined) throw new Error('Two jobs were expected.');
+    const request = (of: BackupJobRow, trigger: 'RETRY' | 'MANUAL', retryOf: string | null): BackupRequest => ({
+      ...{
+        serviceId: of.serviceId,
+        engine: of.engine,
+        planId: id,
+        fileEndpointId: of.fileEndpointId,
+        trigger,
+        retryOf,
+      },
+      ...{ batchId: randomUUID(), requestedBy: 'somebody', scheduledFor: null, queuedAt: at(13).toISOString() },
+      ...{ maxAttempts: 3, timeoutMs: null, stallTimeoutMs: minuteMs },
+    });
+    const [failed, retry, byHand, retryOfByHand] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+    await api.store.transact({ actor: 'somebody', correlationId: first.batchId }, async (tx) => {
+      for (const job of [first, second]) await cancelBackup(tx, queue, job, 'somebody', at(13));
+      const queueOf = (jobId: string, asked: BackupRequest) =>
+        queueBackup(tx, queue, { id: jobId, projectId: first.projectId }, asked);
+      // A retry of a retry: the chain begins with the tick.
+      await queueOf(failed, request(first, 'RETRY', first.id));
+      await cancelBackup(tx, queue, { id: failed, projectId: first.projectId }, 'somebody', at(13));
+      await queueOf(retry, request(first, 'RETRY', failed));
+      await queueOf(byHand, request(second, 'MANUAL', null));
+      await queueOf(retryOfByHand, request(second, 'RETRY', byHand));
+    });
+
+    expect(await handle(id, at(14))).toBe(true);
+    expect((await jobsOf(id)).filter(({ scheduledFor }) => scheduledFor?.getTime() === at(14).getTime())).toMatchObject(
+      [
+        { fileEndpointId: fileEndpointIds[0], status: 'SKIPPED', skippedFor: retry },
+        { fileEndpointId: fileEndpointIds[1], status: 'QUEUED', skippedFor: null },
+      ],
+    );
   });
 
   test('that is due when destinations change still runs for those that stay, and not for one that is new', async () => {

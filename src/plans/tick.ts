@@ -1,8 +1,7 @@
-import { In, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { BackupRequest } from '../jobs/backupJob.js';
 import { queueBackup, skipBackup } from '../jobs/backupJobCommands.js';
-import { BackupJobTable } from '../jobs/backupJobView.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { findService } from '../services/serviceQueries.js';
@@ -102,19 +101,26 @@ function requestOf(
   };
 }
 
-/** A job of an earlier tick that has not ended: the destination never queues up behind itself. */
+/**
+ * A job of an earlier tick that has not ended, or the retry by hand of one, which stands for it: the destination never
+ * queues up behind itself.
+ */
 async function activeTickJob(
   manager: EntityManager,
   { plan, fileEndpointId }: Destination,
 ): Promise<string | undefined> {
-  const active = await manager.findOne(BackupJobTable, {
-    where: {
-      planId: plan.id,
-      fileEndpointId,
-      status: In(['QUEUED', 'RUNNING']),
-      trigger: In(['SCHEDULE', 'CATCH_UP']),
-    },
-    order: { queuedAt: 'DESC' },
-  });
+  const [active] = await manager.query<{ id: string }[]>(
+    `WITH RECURSIVE active AS (
+       SELECT id, trigger, retry_of, queued_at FROM backup_jobs
+       WHERE plan_id = $1 AND file_endpoint_id = $2 AND status IN ('QUEUED', 'RUNNING')
+     ), origin (id, queued_at, trigger, retry_of) AS (
+       SELECT id, queued_at, trigger, retry_of FROM active
+       UNION
+       SELECT origin.id, origin.queued_at, source.trigger, source.retry_of
+       FROM origin JOIN backup_jobs source ON source.id = origin.retry_of WHERE origin.trigger = 'RETRY'
+     )
+     SELECT id FROM origin WHERE trigger IN ('SCHEDULE', 'CATCH_UP') ORDER BY queued_at DESC LIMIT 1`,
+    [plan.id, fileEndpointId],
+  );
   return active?.id;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import type { JobQueue, Lease, QueuedJob } from './contracts/jobQueue.js';
+import { longestPauseMs, type JobQueue, type Lease, type QueuedJob } from './contracts/jobQueue.js';
 import { createJobQueue } from './jobQueue.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
@@ -58,6 +58,16 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(queue.waiting()).resolves.toHaveLength(2);
     await remove('later');
     await expect(queue.nextDue().then((due) => due?.getTime())).resolves.toBeLessThan(Date.now());
+  });
+
+  test('a clock that has gone back keeps nothing waiting that was due, and no retry longer than the longest pause', async () => {
+    const ahead = (ms: number) => new Date(Date.now() + ms);
+    await enqueue(job({ jobId: 'queued in the future', dueAt: ahead(60 * minuteMs), queuedAt: ahead(60 * minuteMs) }));
+    await expect(claimed()).resolves.toMatchObject({ jobId: 'queued in the future' });
+    const retry = job({ jobId: 'retry', dueAt: ahead(61 * minuteMs), queuedAt: ahead(59 * minuteMs) });
+    await enqueue(retry, job({ dueAt: ahead(longestPauseMs - minuteMs) }));
+    await expect(claimed()).resolves.toMatchObject({ jobId: 'retry' });
+    await expect(claim()).resolves.toBeUndefined();
   });
 
   test('restores go first, then projects by turns, then the oldest', async () => {

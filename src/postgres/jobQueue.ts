@@ -1,6 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { StowageError } from '../errors.js';
-import type { JobKind, JobQueue, Lease } from './contracts/jobQueue.js';
+import { longestPauseMs, type JobKind, type JobQueue, type Lease } from './contracts/jobQueue.js';
 
 type LeaseRow = {
   readonly job_id: string;
@@ -15,6 +15,12 @@ type LeaseRow = {
 const leaseColumns = 'job_id, kind, project_id, service_id, worker_id, attempt, lease_expires_at';
 /** Whoever says so holds the newest lease, and it has not run out. $1 job, $2 worker, $3 attempt. */
 const isHeld = 'job_id = $1 AND worker_id = $2 AND attempt = $3 AND lease_expires_at > clock_timestamp()';
+/**
+ * Whatever the clocks do: what was due when it was queued is due also when the clock has gone back since, and a time
+ * further away than any pause was set by a clock that was ahead.
+ */
+const isDue = `(job.due_at <= statement_timestamp() OR job.due_at = job.queued_at
+  OR job.due_at > statement_timestamp() + ${longestPauseMs} * interval '1 millisecond')`;
 
 export function createJobQueue(dataSource: DataSource): JobQueue {
   return {
@@ -57,7 +63,7 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
            JOIN job_queue_slots slot USING (service_id)
            JOIN job_queue_projects project USING (project_id)
            WHERE job.worker_id IS NULL AND slot.job_id IS NULL
-             AND job.due_at <= statement_timestamp() AND job.engine = ANY($2::text[])
+             AND ${isDue} AND job.engine = ANY($2::text[])
            ORDER BY job.kind = 'RESTORE' DESC, project.last_turn, job.due_at, job.queued_at, job.job_id
            LIMIT 1
            FOR UPDATE OF job, slot SKIP LOCKED

@@ -1,4 +1,4 @@
-const capMs = 15 * 60_000;
+import { longestPauseMs } from '../postgres/contracts/jobQueue.js';
 
 /**
  * How long to wait before the next attempt: `baseMs` after the first failure, twice as long after each further one, at
@@ -7,6 +7,6 @@ const capMs = 15 * 60_000;
  * @param random from 0 up to 1
  */
 export function retryDelay(failures: number, baseMs: number, random: number): number {
-  const wholeMs = Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 20));
+  const wholeMs = Math.min(longestPauseMs, baseMs * 2 ** Math.min(failures - 1, 20));
   return Math.round(wholeMs / 2 + (wholeMs / 2) * random);
 }

@@ -1,5 +1,8 @@
 import type { EntityManager } from 'typeorm';
 
+/** No job waits longer than this for its next attempt. */
+export const longestPauseMs = 15 * 60_000;
+
 export type JobKind = 'BACKUP' | 'RESTORE';
 
 export type QueuedJob = {
@@ -33,11 +36,15 @@ export interface JobQueue {
   enqueue(manager: EntityManager, job: QueuedJob): Promise<void>;
   /** The job is over: row and lease go. */
   remove(manager: EntityManager, jobId: string): Promise<void>;
-  /** Gives the lease back, also one past its time, to be claimed again at `dueAt`. Claimed by another: WORKER_LOST. */
+  /**
+   * Gives the lease back, also one past its time, to be claimed again at `dueAt`, at most `longestPauseMs` from now.
+   * Claimed by another: WORKER_LOST.
+   */
   requeue(manager: EntityManager, lease: Lease, dueAt: Date): Promise<void>;
   /**
    * Takes the next job that is due, of an engine and kind given, whose service no other lease is on: restores first,
-   * then projects by turns, then the oldest. SKIP LOCKED. Undefined: nothing to do.
+   * then projects by turns, then the oldest. A clock that has gone back since keeps no job waiting longer than
+   * `longestPauseMs`. SKIP LOCKED. Undefined: nothing to do.
    */
   claim(
     manager: EntityManager,
