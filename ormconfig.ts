@@ -7,6 +7,7 @@ import { Vault1700000000004 } from './migrations/1700000000004-vault.js';
 import { JobQueue1700000000005 } from './migrations/1700000000005-jobQueue.js';
 import { Telemetry1700000000006 } from './migrations/1700000000006-telemetry.js';
 import { ScheduleStore1700000000007 } from './migrations/1700000000007-scheduleStore.js';
+import { Workers1700000000008 } from './migrations/1700000000008-workers.js';
 import { Projects1700000000101 } from './migrations/1700000000101-projects.js';
 import { Services1700000000102 } from './migrations/1700000000102-services.js';
 import { FileEndpoints1700000000103 } from './migrations/1700000000103-fileEndpoints.js';
@@ -14,6 +15,7 @@ import { BackupPlans1700000000104 } from './migrations/1700000000104-backupPlans
 import { BackupJobs1700000000105 } from './migrations/1700000000105-backupJobs.js';
 import { RestoreJobs1700000000106 } from './migrations/1700000000106-restoreJobs.js';
 import { Lookups1700000000107 } from './migrations/1700000000107-lookups.js';
+import { StoredBackups1700000000108 } from './migrations/1700000000108-storedBackups.js';
 import { entities } from './src/composition/entities.js';
 
 /** In the order of their timestamps; a new migration takes the next free number and never changes an old one. */
@@ -25,6 +27,7 @@ const migrations = [
   JobQueue1700000000005,
   Telemetry1700000000006,
   ScheduleStore1700000000007,
+  Workers1700000000008,
   Projects1700000000101,
   Services1700000000102,
   FileEndpoints1700000000103,
@@ -32,6 +35,7 @@ const migrations = [
   BackupJobs1700000000105,
   RestoreJobs1700000000106,
   Lookups1700000000107,
+  StoredBackups1700000000108,
 ];
 
 export type ConnectionSettings = {

@@ -48,8 +48,17 @@ export const eventSummaries: Summaries = {
   BackupCancelRequested: ({ by }) => `${by} asked to cancel the backup.`,
   BackupCancelled: ({ attempt, by }) =>
     `The backup was cancelled by ${by} ${attempt === null ? 'before it had started' : `during attempt ${attempt}`}.`,
+  BackupAttemptVoided: ({ attempt }) =>
+    `What attempt ${attempt} left in the container is no backup, and will be deleted.`,
+  BackupRemainsRemoved: ({ attempt }) => `The container confirmed that nothing of attempt ${attempt} is left.`,
   BackupReserved: ({ readerId }) => `Restore ${readerId} relies on the backup from here on.`,
   BackupReleased: ({ readerId }) => `Restore ${readerId} no longer needs the backup.`,
+  BackupHeld: ({ hold }) => `${hold.by} holds the backup: ${hold.reason}`,
+  BackupHoldReleased: ({ by }) => `${by} released the hold on the backup.`,
+  BackupVerified: ({ verification }) => `The backup was verified: ${verification.level}.`,
+  BackupAbsent: () => 'The container says that the bytes of the backup are not there. It is asked again.',
+  BackupMissing: () => 'The container said twice that the bytes of the backup are not there: it is MISSING.',
+  BackupFound: () => 'The bytes of the backup were found in the container again.',
   BackupDeletionDecided: ({ reason, by }) =>
     reason === 'RETENTION' ? 'Retention decided to delete the backup.' : `${by} decided to delete the backup.`,
   BackupDeleted: () => 'The container confirmed that the backup is gone.',

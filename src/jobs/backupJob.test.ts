@@ -48,6 +48,9 @@ const fail = (attempt: number, error: JobError | null, outcome: 'FAILED' | 'WORK
 const cancel: BackupJobCommand = { kind: 'REQUEST_CANCEL', by: 'anna', at };
 const erase: BackupJobCommand = { kind: 'DECIDE_DELETION', reason: 'BY_HAND', by: 'anna', at };
 
+const hold: BackupJobCommand = { kind: 'HOLD', hold: { reason: 'audit', by: 'anna', at } };
+const release: BackupJobCommand = { kind: 'RELEASE_HOLD', by: 'anna', at };
+
 const queued = given(backupJob).then(queue);
 const running = queued.then(start(1));
 const stored = running.then(succeed(1));
@@ -119,6 +122,47 @@ describe('a backup job', () => {
     expect(deleting.then({ kind: 'CONFIRM_DELETION', at }).state).toMatchObject({ availability: 'DELETED' });
     expect(stored.when({ kind: 'CONFIRM_DELETION', at })).toEqual([]);
   });
+
+  test('is not deleted while somebody holds it, and takes no second hold for another reason', () => {
+    const held = stored.then(hold);
+    expect(() => held.when(erase)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+    expect(held.when(hold)).toEqual([]);
+    expect(() => held.when({ kind: 'HOLD', hold: { reason: 'another', by: 'ben', at } })).toThrow('audit');
+    expect(held.then(release).types(erase)).toEqual(['BackupDeletionDecided']);
+    expect(stored.when(release)).toEqual([]);
+    expect(() => stored.then(erase).when(hold)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+    expect(() => running.when(hold)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+  });
+
+  test('is MISSING when the container said so twice an hour apart, and STORED again when it is found', () => {
+    const absent = (time: string): BackupJobCommand => ({ kind: 'REPORT_ABSENT', at: time });
+    const once = stored.then(absent('2026-03-01T06:00:00.000Z'));
+    expect(once.state).toMatchObject({ availability: 'STORED' });
+    expect(once.when(absent('2026-03-01T06:59:59.999Z'))).toEqual([]);
+    const missing = once.then(absent('2026-03-01T07:00:00.000Z'));
+    expect(missing.state).toMatchObject({ availability: 'MISSING' });
+    expect(() => missing.when({ kind: 'RESERVE', readerId: 'r', at })).toThrow('MISSING');
+    const present: BackupJobCommand = { kind: 'REPORT_PRESENT', at };
+    expect(missing.then(present).state).toMatchObject({ availability: 'STORED', absentSince: null });
+    expect(once.then(present).types(absent('2026-03-01T09:00:00.000Z'))).toEqual(['BackupAbsent']);
+    expect(stored.when(present)).toEqual([]);
+    expect(missing.types(erase)).toEqual(['BackupDeletionDecided']);
+  });
+
+  test('gives up what an attempt without success left, never what is under way or the backup', () => {
+    const lost = running.then(fail(1, unreachable, 'WORKER_LOST')).then(start(2));
+    const void1: BackupJobCommand = { kind: 'VOID_ATTEMPT', attempt: 1, at };
+    const gone1: BackupJobCommand = { kind: 'CONFIRM_REMAINS_GONE', attempt: 1, at };
+    expect(lost.types(void1)).toEqual(['BackupAttemptVoided']);
+    expect(lost.then(void1).when(void1)).toEqual([]);
+    expect(lost.then(void1).then(succeed(2)).types(gone1)).toEqual(['BackupRemainsRemoved']);
+    expect(lost.then(gone1).when(gone1)).toEqual([]);
+    for (const kind of ['VOID_ATTEMPT', 'CONFIRM_REMAINS_GONE'] as const) {
+      expect(() => lost.when({ kind, attempt: 2, at })).toThrow('is under way');
+      expect(() => lost.then(succeed(2)).when({ kind, attempt: 2, at })).toThrow('made the backup');
+      expect(() => lost.when({ kind, attempt: 3, at })).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
+    }
+  });
 });
 
 describe('whatever is asked of a backup job, in any order', () => {
@@ -136,6 +180,14 @@ describe('whatever is asked of a backup job, in any order', () => {
     fc.constant<BackupJobCommand>({ kind: 'RELEASE', readerId: 'r', at }),
     fc.constant(erase),
     fc.constant<BackupJobCommand>({ kind: 'CONFIRM_DELETION', at }),
+    fc.constantFrom(hold, release),
+    fc.constantFrom('06', '07', '08').map((hour): BackupJobCommand => ({
+      kind: 'REPORT_ABSENT',
+      at: `2026-03-01T${hour}:00:00.000Z`,
+    })),
+    fc.constant<BackupJobCommand>({ kind: 'REPORT_PRESENT', at }),
+    attempt.map((number): BackupJobCommand => ({ kind: 'VOID_ATTEMPT', attempt: number, at })),
+    attempt.map((number): BackupJobCommand => ({ kind: 'CONFIRM_REMAINS_GONE', attempt: number, at })),
   );
 
   function play(commands: readonly BackupJobCommand[]): { states: BackupJob[]; events: BackupJobEvent[] } {
@@ -152,7 +204,7 @@ describe('whatever is asked of a backup job, in any order', () => {
     return { states, events };
   }
 
-  test('how it ended never changes, it ends at most once, and bytes never come back', () => {
+  test('how it ended never changes, it ends at most once, and what is deleted never comes back', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
         const { states, events } = play([queue, ...commands]);
@@ -160,7 +212,7 @@ describe('whatever is asked of a backup job, in any order', () => {
         expect(ends.length).toBeLessThanOrEqual(1);
         const ended = states.findIndex(({ status }) => ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(status));
         if (ended < 0) return;
-        const availability = { STORED: 0, DELETING: 1, DELETED: 2 };
+        const availability = { STORED: 0, MISSING: 0, DELETING: 1, DELETED: 2 };
         let newest = 0;
         for (const state of states.slice(ended)) {
           expect(state.status).toBe(states[ended]?.status);
@@ -168,6 +220,20 @@ describe('whatever is asked of a backup job, in any order', () => {
           expect(availability[state.availability]).toBeGreaterThanOrEqual(newest);
           newest = availability[state.availability];
         }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('nothing is deleted that is held or read, and nothing removed of an attempt that made the backup', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
+        const { states, events } = play([queue, start(1), succeed(1), ...commands]);
+        for (const state of states) {
+          if (state.status !== 'SUCCEEDED' || state.availability === 'STORED') continue;
+          if (state.availability !== 'MISSING') expect([state.hold, state.readers]).toEqual([null, []]);
+        }
+        expect(events.map(({ type }) => type)).not.toContain('BackupRemainsRemoved');
       }),
       { numRuns: 500 },
     );

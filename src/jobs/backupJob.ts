@@ -1,6 +1,5 @@
 import { notFound, StowageError } from '../errors.js';
 import type { Decider } from '../eventSourcing/decider.js';
-import type { JsonValue } from '../json.js';
 import {
   attemptsThatCount,
   beginAttempt,
@@ -9,6 +8,16 @@ import {
   type AttemptStart,
   type JobError,
 } from './attempt.js';
+import {
+  decideStored,
+  evolveStored,
+  notStored,
+  storedBackup,
+  type BackupResult,
+  type StoredBackup,
+  type StoredBackupCommand,
+  type StoredBackupEvent,
+} from './storedBackup.js';
 
 /** One executed backup to one File Endpoint. */
 export type BackupJob = { readonly status: 'NONE' } | KnownBackupJob;
@@ -20,13 +29,7 @@ export type KnownBackupJob =
       readonly current: RunningAttempt;
       readonly cancelRequestedBy: string | null;
     })
-  | (Common & {
-      readonly status: 'SUCCEEDED';
-      readonly result: BackupResult;
-      readonly availability: 'STORED' | 'DELETING' | 'DELETED';
-      /** Restores (and other readers) that rely on the bytes, by id. */
-      readonly readers: readonly string[];
-    })
+  | (Common & StoredBackup & { readonly status: 'SUCCEEDED' })
   | (Common & { readonly status: 'FAILED'; readonly error: JobError })
   | (Common & { readonly status: 'CANCELLED' })
   | (Common & { readonly status: 'SKIPPED'; readonly skippedFor: string });
@@ -61,29 +64,14 @@ export type RunningAttempt = AttemptStart & {
   readonly folder: string;
 };
 
-export type Attempt = RunningAttempt & AttemptRecord;
-
-export type StoredPart = {
-  readonly name: string;
-  readonly extension: string;
-  readonly objectName: string;
-  readonly sizeBytes: number;
-  readonly storedSizeBytes: number;
-  readonly checksum: string;
-  readonly etag: string;
-  readonly restoreByHand: string;
-};
-
-export type BackupResult = {
-  readonly folder: string;
-  readonly parts: readonly StoredPart[];
-  readonly inventory: JsonValue;
-  readonly warnings: readonly string[];
-  readonly sizeBytes: number;
-  readonly storedSizeBytes: number;
-};
-
-export type DeletionReason = 'BY_HAND' | 'RETENTION';
+export type Attempt = RunningAttempt &
+  AttemptRecord & {
+    /**
+     * What may lie in the folder of an attempt that ended otherwise than by success. Absent: anything. VOID: it was said
+     * that even a complete backup there is none. REMOVED: the container has confirmed that the folder is empty.
+     */
+    readonly remains?: 'VOID' | 'REMOVED';
+  };
 
 export type BackupJobCommand =
   | { readonly kind: 'QUEUE'; readonly request: BackupRequest }
@@ -102,10 +90,9 @@ export type BackupJobCommand =
     }
   | { readonly kind: 'REQUEST_CANCEL'; readonly by: string; readonly at: string }
   | { readonly kind: 'CONFIRM_CANCEL'; readonly attempt: number; readonly at: string }
-  | { readonly kind: 'RESERVE'; readonly readerId: string; readonly at: string }
-  | { readonly kind: 'RELEASE'; readonly readerId: string; readonly at: string }
-  | { readonly kind: 'DECIDE_DELETION'; readonly reason: DeletionReason; readonly by: string; readonly at: string }
-  | { readonly kind: 'CONFIRM_DELETION'; readonly at: string };
+  | { readonly kind: 'VOID_ATTEMPT'; readonly attempt: number; readonly at: string }
+  | { readonly kind: 'CONFIRM_REMAINS_GONE'; readonly attempt: number; readonly at: string }
+  | StoredBackupCommand;
 
 export type BackupJobEvent =
   | { readonly type: 'BackupQueued'; readonly data: { readonly request: BackupRequest } }
@@ -143,13 +130,9 @@ export type BackupJobEvent =
       /** `attempt` null: it had not started. */
       readonly data: { readonly attempt: number | null; readonly by: string; readonly at: string };
     }
-  | { readonly type: 'BackupReserved'; readonly data: { readonly readerId: string; readonly at: string } }
-  | { readonly type: 'BackupReleased'; readonly data: { readonly readerId: string; readonly at: string } }
-  | {
-      readonly type: 'BackupDeletionDecided';
-      readonly data: { readonly reason: DeletionReason; readonly by: string; readonly at: string };
-    }
-  | { readonly type: 'BackupDeleted'; readonly data: { readonly at: string } };
+  | { readonly type: 'BackupAttemptVoided'; readonly data: { readonly attempt: number; readonly at: string } }
+  | { readonly type: 'BackupRemainsRemoved'; readonly data: { readonly attempt: number; readonly at: string } }
+  | StoredBackupEvent;
 
 export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   streamType: 'BackupJob',
@@ -196,31 +179,36 @@ function decide(command: BackupJobCommand, state: BackupJob): readonly BackupJob
       const by = running.cancelRequestedBy ?? 'worker';
       return [{ type: 'BackupCancelled', data: { attempt: command.attempt, by, at: command.at } }];
     }
-    case 'RESERVE':
-      if (state.status !== 'SUCCEEDED' || state.availability !== 'STORED') throw notStored(state);
-      return state.readers.includes(command.readerId)
+    case 'VOID_ATTEMPT':
+      return endedOtherwise(state, command.attempt).remains === undefined
+        ? [{ type: 'BackupAttemptVoided', data: { attempt: command.attempt, at: command.at } }]
+        : [];
+    case 'CONFIRM_REMAINS_GONE':
+      return endedOtherwise(state, command.attempt).remains === 'REMOVED'
         ? []
-        : [{ type: 'BackupReserved', data: { readerId: command.readerId, at: command.at } }];
-    case 'RELEASE':
-      return state.status === 'SUCCEEDED' && state.readers.includes(command.readerId)
-        ? [{ type: 'BackupReleased', data: { readerId: command.readerId, at: command.at } }]
-        : [];
-    case 'DECIDE_DELETION': {
-      if (state.status !== 'SUCCEEDED') throw notStored(state);
-      if (state.availability !== 'STORED') return [];
-      if (state.readers.length > 0) {
-        throw new StowageError('CONFLICT', 'A restore is reading this backup.', {
-          help: 'Wait until the restore has ended, or cancel it, and delete the backup then.',
-        });
-      }
-      const { reason, by, at } = command;
-      return [{ type: 'BackupDeletionDecided', data: { reason, by, at } }];
-    }
-    case 'CONFIRM_DELETION':
-      return state.status === 'SUCCEEDED' && state.availability === 'DELETING'
-        ? [{ type: 'BackupDeleted', data: { at: command.at } }]
-        : [];
+        : [{ type: 'BackupRemainsRemoved', data: { attempt: command.attempt, at: command.at } }];
+    default:
+      return decideLater(command, state);
   }
+}
+
+/** What is done with the bytes. Letting go of them is no mistake where there are none. */
+function decideLater(command: StoredBackupCommand, state: KnownBackupJob): readonly BackupJobEvent[] {
+  if (state.status === 'SUCCEEDED') return decideStored(command, state);
+  const letsGo = command.kind === 'RELEASE' || command.kind === 'RELEASE_HOLD' || command.kind === 'CONFIRM_DELETION';
+  if (letsGo) return [];
+  throw notStored(`the job is ${state.status}`);
+}
+
+/** The attempt of that number, if it has ended, and not in the backup. */
+function endedOtherwise({ attempts }: KnownBackupJob, number: number): Attempt {
+  const attempt = attempts.find((each) => each.number === number);
+  if (attempt === undefined) throw notFound(`attempt ${number} of the backup job`);
+  if (attempt.outcome === null || attempt.outcome === 'SUCCEEDED') {
+    const how = attempt.outcome === null ? 'is under way' : 'made the backup';
+    throw new StowageError('CONFLICT', `Attempt ${number} ${how}: what it stored is not to be removed.`);
+  }
+  return attempt;
 }
 
 type Running = Extract<KnownBackupJob, { status: 'RUNNING' }>;
@@ -270,13 +258,6 @@ function requestCancel(
   }
 }
 
-function notStored(state: KnownBackupJob): StowageError {
-  const what = state.status === 'SUCCEEDED' ? `its bytes are ${state.availability}` : `the job is ${state.status}`;
-  return new StowageError('CONFLICT', `There is no stored backup here: ${what}.`, {
-    help: 'Choose a backup that is SUCCEEDED and STORED.',
-  });
-}
-
 function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
   switch (event.type) {
     case 'BackupQueued':
@@ -303,14 +284,7 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
     case 'BackupSucceeded': {
       const end = { outcome: 'SUCCEEDED', error: null, finishedAt: event.data.at } as const;
       const attempts = endAttempt(state.attempts, event.data.attempt, end);
-      return {
-        status: 'SUCCEEDED',
-        request,
-        attempts,
-        result: event.data.result,
-        availability: 'STORED',
-        readers: [],
-      };
+      return { status: 'SUCCEEDED', request, attempts, ...storedBackup(event.data.result) };
     }
     case 'BackupFailed':
       return { status: 'FAILED', request, attempts: state.attempts, error: event.data.error };
@@ -322,16 +296,19 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
       const attempts = attempt === null ? state.attempts : endAttempt(state.attempts, attempt, end);
       return { status: 'CANCELLED', request, attempts };
     }
+    case 'BackupAttemptVoided':
+      return { ...state, attempts: withRemains(state.attempts, event.data.attempt, 'VOID') };
+    case 'BackupRemainsRemoved':
+      return { ...state, attempts: withRemains(state.attempts, event.data.attempt, 'REMOVED') };
   }
-  if (state.status !== 'SUCCEEDED') return state;
-  switch (event.type) {
-    case 'BackupReserved':
-      return { ...state, readers: [...state.readers, event.data.readerId] };
-    case 'BackupReleased':
-      return { ...state, readers: state.readers.filter((reader) => reader !== event.data.readerId) };
-    case 'BackupDeletionDecided':
-      return { ...state, availability: 'DELETING' };
-    case 'BackupDeleted':
-      return { ...state, availability: 'DELETED' };
-  }
+  return state.status === 'SUCCEEDED' ? { ...state, ...evolveStored(state, event) } : state;
+}
+
+/** The attempts with what is known to lie in the folder of one of them. */
+export function withRemains(
+  attempts: readonly Attempt[],
+  number: number,
+  remains: 'VOID' | 'REMOVED',
+): readonly Attempt[] {
+  return attempts.map((attempt) => (attempt.number === number ? { ...attempt, remains } : attempt));
 }

@@ -1,12 +1,7 @@
 import type { StreamRef, Transaction } from '../eventSourcing/eventStore.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
-import {
-  backupJob,
-  type BackupJobCommand,
-  type BackupRequest,
-  type DeletionReason,
-  type KnownBackupJob,
-} from './backupJob.js';
+import { backupJob, type BackupJobCommand, type BackupRequest, type KnownBackupJob } from './backupJob.js';
+import type { DeletionReason } from './storedBackup.js';
 
 /**
  * What others do to a backup job, each within the caller's transaction: the events, the place in the queue, and what

@@ -23,7 +23,8 @@ const job: BackupJobRow = {
   ...{ queuedAt: new Date(at), timeoutMs: null, stallTimeoutMs: 1, status: 'QUEUED', availability: null, phase: null },
   ...{ skippedFor: null, startedAt: null, finishedAt: null, retryAt: null, cancelRequestedBy: null, error: null },
   ...{ errorCode: null, attempt: 0, attempts: [], folder: null, parts: [], inventory: null, warnings: [] },
-  ...{ sizeBytes: null, storedSizeBytes: null, readers: [], version: 1 },
+  ...{ sizeBytes: null, storedSizeBytes: null, readers: [], version: 1, absentSince: null, hold: null },
+  ...{ verified: null, attemptsWithRemains: [] },
 };
 const stored: Partial<BackupJobRow> = {
   ...{ status: 'SUCCEEDED', availability: 'STORED', sizeBytes: 12_345_678, storedSizeBytes: 2_345 },
@@ -48,6 +49,7 @@ const cases: readonly (readonly [Partial<BackupJobRow>, string])[] = [
   [stored, 'Stored 12 MB of dump in 2.3 kB.'],
   [{ ...stored, warnings: ['one'] }, 'Stored 12 MB of dump in 2.3 kB, with 1 warning.'],
   [{ ...stored, availability: 'DELETING' }, 'The backup is being deleted in the container.'],
+  [{ ...stored, availability: 'MISSING' }, 'The backup succeeded, but its bytes are not in the container any more.'],
   [{ ...stored, availability: 'DELETED' }, 'The backup succeeded, and was deleted later.'],
   [{ status: 'FAILED', error }, 'Nothing moved.'],
   [{ status: 'CANCELLED', cancelRequestedBy: 'anna' }, 'Cancelled by anna before it had started.'],

@@ -52,6 +52,8 @@ function succeeded({ availability, sizeBytes, storedSizeBytes, warnings }: Backu
   switch (availability) {
     case 'DELETING':
       return 'The backup is being deleted in the container.';
+    case 'MISSING':
+      return 'The backup succeeded, but its bytes are not in the container any more.';
     case 'DELETED':
       return 'The backup succeeded, and was deleted later.';
     default: {

@@ -239,7 +239,10 @@ export class BackupJobType extends Node {
         storedSize: storedSizeBytes,
       })),
       inventorySummary: InventorySummaryType.of(inventory),
-      ...{ encrypted: false, hold: null, verifiedAt: null, verifiedLevel: null },
+      encrypted: false,
+      hold: row.hold === null ? null : { ...row.hold, at: new Date(row.hold.at) },
+      verifiedAt: row.verified === null ? null : new Date(row.verified.at),
+      verifiedLevel: row.verified?.level ?? null,
     });
   }
 }

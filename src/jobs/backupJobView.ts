@@ -3,7 +3,8 @@ import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialE
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { beginAttempt, endAttempt, type JobError } from './attempt.js';
-import type { Attempt, BackupJobEvent, BackupPhase, BackupRequest, StoredPart } from './backupJob.js';
+import { withRemains, type Attempt, type BackupJobEvent, type BackupPhase, type BackupRequest } from './backupJob.js';
+import type { BackupAvailability, Hold, StoredPart, Verification } from './storedBackup.js';
 
 export type BackupJobStatus = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'SKIPPED';
 
@@ -13,7 +14,9 @@ export type BackupJobRow = Omit<BackupRequest, 'scheduledFor' | 'queuedAt'> & {
   readonly scheduledFor: Date | null;
   readonly queuedAt: Date;
   readonly status: BackupJobStatus;
-  readonly availability: 'STORED' | 'DELETING' | 'DELETED' | null;
+  readonly availability: BackupAvailability | null;
+  /** When the container first said that the bytes are not there. */
+  readonly absentSince: Date | null;
   readonly phase: BackupPhase | null;
   readonly skippedFor: string | null;
   /** Of the latest attempt; for a success that of the one that succeeded. */
@@ -33,6 +36,10 @@ export type BackupJobRow = Omit<BackupRequest, 'scheduledFor' | 'queuedAt'> & {
   readonly sizeBytes: number | null;
   readonly storedSizeBytes: number | null;
   readonly readers: readonly string[];
+  readonly hold: Hold | null;
+  readonly verified: Verification | null;
+  /** Attempts that ended otherwise than by success, and whose folder the container has not confirmed to be empty. */
+  readonly attemptsWithRemains: readonly number[];
   readonly version: number;
 };
 
@@ -62,6 +69,7 @@ export const BackupJobTable = new EntitySchema<BackupJobRow>({
     stallTimeoutMs: { name: 'stall_timeout_ms', type: 'double precision' },
     status: { type: 'text' },
     availability: { type: 'text', nullable: true },
+    absentSince: { name: 'absent_since', type: 'timestamptz', nullable: true },
     phase: { type: 'text', nullable: true },
     skippedFor: { name: 'skipped_for', type: 'uuid', nullable: true },
     startedAt: { name: 'started_at', type: 'timestamptz', nullable: true },
@@ -79,6 +87,9 @@ export const BackupJobTable = new EntitySchema<BackupJobRow>({
     sizeBytes: { name: 'size_bytes', type: 'bigint', nullable: true, transformer: wholeNumber },
     storedSizeBytes: { name: 'stored_size_bytes', type: 'bigint', nullable: true, transformer: wholeNumber },
     readers: { type: 'jsonb' },
+    hold: { type: 'jsonb', nullable: true },
+    verified: { type: 'jsonb', nullable: true },
+    attemptsWithRemains: { name: 'attempts_with_remains', type: 'jsonb' },
     version: { type: 'int' },
   },
 });
@@ -120,6 +131,7 @@ async function insert(
     parts: [],
     warnings: [],
     readers: [],
+    attemptsWithRemains: [],
     finishedAt: skippedFor === null ? null : new Date(request.queuedAt),
   });
 }
@@ -147,6 +159,7 @@ function changed(
     case 'BackupAttemptEnded': {
       const { attempt, outcome, error, at, retryAt } = event.data;
       return {
+        attemptsWithRemains: [...row.attemptsWithRemains, attempt],
         attempts: endAttempt(row.attempts, attempt, { outcome, error, finishedAt: at }),
         phase: null,
         error,
@@ -180,13 +193,37 @@ function changed(
         cancelRequestedBy: by,
         finishedAt: new Date(at),
         retryAt: null,
-        ...(attempt === null ? {} : { attempts: endAttempt(row.attempts, attempt, outcome) }),
+        ...(attempt === null
+          ? {}
+          : {
+              attempts: endAttempt(row.attempts, attempt, outcome),
+              attemptsWithRemains: [...row.attemptsWithRemains, attempt],
+            }),
       };
     }
+    case 'BackupAttemptVoided':
+      return { attempts: withRemains(row.attempts, event.data.attempt, 'VOID') };
+    case 'BackupRemainsRemoved':
+      return {
+        attempts: withRemains(row.attempts, event.data.attempt, 'REMOVED'),
+        attemptsWithRemains: row.attemptsWithRemains.filter((number) => number !== event.data.attempt),
+      };
     case 'BackupReserved':
       return { readers: [...row.readers, event.data.readerId] };
     case 'BackupReleased':
       return { readers: row.readers.filter((reader) => reader !== event.data.readerId) };
+    case 'BackupHeld':
+      return { hold: event.data.hold };
+    case 'BackupHoldReleased':
+      return { hold: null };
+    case 'BackupVerified':
+      return { verified: event.data.verification };
+    case 'BackupAbsent':
+      return { absentSince: new Date(event.data.at) };
+    case 'BackupMissing':
+      return { availability: 'MISSING' };
+    case 'BackupFound':
+      return { availability: 'STORED', absentSince: null };
     case 'BackupDeletionDecided':
       return { availability: 'DELETING' };
     case 'BackupDeleted':

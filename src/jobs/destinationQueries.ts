@@ -44,14 +44,14 @@ export async function destinationFacts(
   }));
 }
 
-/** Of the backups at each endpoint whose bytes are there, those that are being deleted included; in the order of ids. */
+/** The listed backups at each endpoint, those that are being deleted included, and their bytes there; in the order of ids. */
 export async function holdingsOf(
   manager: EntityManager,
   fileEndpointIds: readonly string[],
 ): Promise<readonly { readonly backups: number; readonly storedSizeBytes: number }[]> {
   const rows = await manager.query<{ id: string; backups: string; size: string }[]>(
-    `SELECT file_endpoint_id AS id, count(*) AS backups, coalesce(sum(stored_size_bytes), 0) AS size
-     FROM backup_jobs WHERE file_endpoint_id = ANY($1::uuid[]) AND availability IN ('STORED', 'DELETING')
+    `SELECT file_endpoint_id AS id, count(*) AS backups, coalesce(sum(stored_size_bytes) FILTER (WHERE availability <> 'MISSING'), 0) AS size
+     FROM backup_jobs WHERE file_endpoint_id = ANY($1::uuid[]) AND availability IN ('STORED', 'DELETING', 'MISSING')
      GROUP BY file_endpoint_id`,
     [fileEndpointIds],
   );

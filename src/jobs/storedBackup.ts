@@ -1,0 +1,178 @@
+import { StowageError } from '../errors.js';
+import type { JsonValue } from '../json.js';
+
+/**
+ * The life of the bytes of a backup job that succeeded: stored, relied on, held, verified, lost from the container and
+ * found again, deleted.
+ */
+export type StoredBackup = {
+  readonly result: BackupResult;
+  readonly availability: BackupAvailability;
+  /** When the container first said that the bytes are not there; null: it did not, or they were found again. */
+  readonly absentSince: string | null;
+  /** Restores (and other readers) that rely on the bytes, by id. */
+  readonly readers: readonly string[];
+  readonly hold: Hold | null;
+  readonly verified: Verification | null;
+};
+
+export type BackupAvailability = 'STORED' | 'DELETING' | 'DELETED' | 'MISSING';
+
+/** Keeps a backup from being deleted, by retention or by hand, until it is released. */
+export type Hold = { readonly reason: string; readonly by: string; readonly at: string };
+
+export type Verification = { readonly level: 'STORED' | 'READABLE' | 'RESTORED'; readonly at: string };
+
+export type BackupResult = {
+  readonly folder: string;
+  readonly parts: readonly StoredPart[];
+  readonly inventory: JsonValue;
+  readonly warnings: readonly string[];
+  readonly sizeBytes: number;
+  readonly storedSizeBytes: number;
+};
+
+export type StoredPart = {
+  readonly name: string;
+  readonly extension: string;
+  readonly objectName: string;
+  readonly sizeBytes: number;
+  readonly storedSizeBytes: number;
+  readonly checksum: string;
+  readonly etag: string;
+  readonly restoreByHand: string;
+};
+
+export type DeletionReason = 'BY_HAND' | 'RETENTION';
+
+/** A backup is MISSING when the container has said so twice, this far apart. */
+export const missingAfterMs = 3_600_000;
+
+export type StoredBackupCommand =
+  | { readonly kind: 'RESERVE'; readonly readerId: string; readonly at: string }
+  | { readonly kind: 'RELEASE'; readonly readerId: string; readonly at: string }
+  | { readonly kind: 'HOLD'; readonly hold: Hold }
+  | { readonly kind: 'RELEASE_HOLD'; readonly by: string; readonly at: string }
+  | { readonly kind: 'RECORD_VERIFICATION'; readonly verification: Verification }
+  /** The container answered, and the bytes are not there. */
+  | { readonly kind: 'REPORT_ABSENT'; readonly at: string }
+  | { readonly kind: 'REPORT_PRESENT'; readonly at: string }
+  | { readonly kind: 'DECIDE_DELETION'; readonly reason: DeletionReason; readonly by: string; readonly at: string }
+  | { readonly kind: 'CONFIRM_DELETION'; readonly at: string };
+
+export type StoredBackupEvent =
+  | { readonly type: 'BackupReserved'; readonly data: { readonly readerId: string; readonly at: string } }
+  | { readonly type: 'BackupReleased'; readonly data: { readonly readerId: string; readonly at: string } }
+  | { readonly type: 'BackupHeld'; readonly data: { readonly hold: Hold } }
+  | { readonly type: 'BackupHoldReleased'; readonly data: { readonly by: string; readonly at: string } }
+  | { readonly type: 'BackupVerified'; readonly data: { readonly verification: Verification } }
+  | { readonly type: 'BackupAbsent'; readonly data: { readonly at: string } }
+  | { readonly type: 'BackupMissing'; readonly data: { readonly at: string } }
+  | { readonly type: 'BackupFound'; readonly data: { readonly at: string } }
+  | {
+      readonly type: 'BackupDeletionDecided';
+      readonly data: { readonly reason: DeletionReason; readonly by: string; readonly at: string };
+    }
+  | { readonly type: 'BackupDeleted'; readonly data: { readonly at: string } };
+
+export function storedBackup(result: BackupResult): StoredBackup {
+  return { result, availability: 'STORED', absentSince: null, readers: [], hold: null, verified: null };
+}
+
+export function decideStored(command: StoredBackupCommand, backup: StoredBackup): readonly StoredBackupEvent[] {
+  const { availability, readers, hold } = backup;
+  switch (command.kind) {
+    case 'RESERVE':
+      mustBeStored(backup);
+      return readers.includes(command.readerId)
+        ? []
+        : [{ type: 'BackupReserved', data: { readerId: command.readerId, at: command.at } }];
+    case 'RELEASE':
+      return readers.includes(command.readerId)
+        ? [{ type: 'BackupReleased', data: { readerId: command.readerId, at: command.at } }]
+        : [];
+    case 'HOLD':
+      mustBeStored(backup);
+      if (hold !== null) {
+        if (hold.reason === command.hold.reason) return [];
+        throw new StowageError('CONFLICT', `This backup is held already, by ${hold.by}: ${hold.reason}`, {
+          help: 'Release that hold first, or leave it as it is.',
+        });
+      }
+      return [{ type: 'BackupHeld', data: { hold: command.hold } }];
+    case 'RELEASE_HOLD':
+      return hold === null ? [] : [{ type: 'BackupHoldReleased', data: { by: command.by, at: command.at } }];
+    case 'RECORD_VERIFICATION':
+      mustBeStored(backup);
+      return [{ type: 'BackupVerified', data: { verification: command.verification } }];
+    case 'REPORT_ABSENT':
+      return reportAbsent(backup, command.at);
+    case 'REPORT_PRESENT':
+      return availability === 'MISSING' || (availability === 'STORED' && backup.absentSince !== null)
+        ? [{ type: 'BackupFound', data: { at: command.at } }]
+        : [];
+    case 'DECIDE_DELETION': {
+      if (availability === 'DELETING' || availability === 'DELETED') return [];
+      mustBeUnused(backup);
+      const { reason, by, at } = command;
+      return [{ type: 'BackupDeletionDecided', data: { reason, by, at } }];
+    }
+    case 'CONFIRM_DELETION':
+      return availability === 'DELETING' ? [{ type: 'BackupDeleted', data: { at: command.at } }] : [];
+  }
+}
+
+export function evolveStored(backup: StoredBackup, event: StoredBackupEvent): StoredBackup {
+  switch (event.type) {
+    case 'BackupReserved':
+      return { ...backup, readers: [...backup.readers, event.data.readerId] };
+    case 'BackupReleased':
+      return { ...backup, readers: backup.readers.filter((reader) => reader !== event.data.readerId) };
+    case 'BackupHeld':
+      return { ...backup, hold: event.data.hold };
+    case 'BackupHoldReleased':
+      return { ...backup, hold: null };
+    case 'BackupVerified':
+      return { ...backup, verified: event.data.verification };
+    case 'BackupAbsent':
+      return { ...backup, absentSince: event.data.at };
+    case 'BackupMissing':
+      return { ...backup, availability: 'MISSING' };
+    case 'BackupFound':
+      return { ...backup, availability: 'STORED', absentSince: null };
+    case 'BackupDeletionDecided':
+      return { ...backup, availability: 'DELETING' };
+    case 'BackupDeleted':
+      return { ...backup, availability: 'DELETED' };
+  }
+}
+
+function reportAbsent({ availability, absentSince }: StoredBackup, at: string): readonly StoredBackupEvent[] {
+  if (availability !== 'STORED') return [];
+  if (absentSince === null) return [{ type: 'BackupAbsent', data: { at } }];
+  return Date.parse(at) - Date.parse(absentSince) >= missingAfterMs ? [{ type: 'BackupMissing', data: { at } }] : [];
+}
+
+function mustBeStored({ availability }: StoredBackup): void {
+  if (availability !== 'STORED') throw notStored(`its bytes are ${availability}`);
+}
+
+function mustBeUnused({ readers, hold }: StoredBackup): void {
+  if (readers.length > 0) {
+    throw new StowageError('CONFLICT', 'A restore is reading this backup.', {
+      help: 'Wait until the restore has ended, or cancel it, and delete the backup then.',
+    });
+  }
+  if (hold !== null) {
+    throw new StowageError('CONFLICT', `This backup is held by ${hold.by}: ${hold.reason}`, {
+      help: 'Release the hold first (releaseBackup), and delete the backup then.',
+    });
+  }
+}
+
+/** `what` is the obstacle: its bytes are gone, or the job has another status. */
+export function notStored(what: string): StowageError {
+  return new StowageError('CONFLICT', `There is no stored backup here: ${what}.`, {
+    help: 'Choose a backup that is SUCCEEDED and STORED.',
+  });
+}
