@@ -12,6 +12,8 @@ type LeaseRow = {
   readonly lease_expires_at: Date;
 };
 
+type ClaimedRow = LeaseRow & { readonly put_off: number };
+
 const leaseColumns = 'job_id, kind, project_id, service_id, worker_id, attempt, lease_expires_at';
 /** Whoever says so holds the newest lease, and it has not run out. $1 job, $2 worker, $3 attempt. */
 const isHeld = 'job_id = $1 AND worker_id = $2 AND attempt = $3 AND lease_expires_at > clock_timestamp()';
@@ -54,38 +56,24 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
     },
 
     async claim(manager, workerId, engines, leaseMs) {
-      // Everything that is changed was locked by the first part, without waiting; whose turn a project has had is noted
-      // unless another claim for the same project is just noting it.
-      const [rows] = await manager.query<[LeaseRow[], number]>(
-        `WITH next AS MATERIALIZED (
-           SELECT job.job_id, job.service_id, job.project_id
-           FROM job_queue job
-           JOIN job_queue_slots slot USING (service_id)
-           JOIN job_queue_projects project USING (project_id)
-           WHERE job.worker_id IS NULL AND slot.job_id IS NULL
-             AND ${isDue} AND job.engine = ANY($2::text[])
-           ORDER BY job.kind = 'RESTORE' DESC, project.last_turn, job.due_at, job.queued_at, job.job_id
-           LIMIT 1
-           FOR UPDATE OF job, slot SKIP LOCKED
-         ), turn AS (
-           UPDATE job_queue_projects SET last_turn = nextval('job_queue_turns') WHERE project_id IN (
-             SELECT project_id FROM job_queue_projects JOIN next USING (project_id)
-             FOR UPDATE OF job_queue_projects SKIP LOCKED
-           )
-         ), slot AS (
-           UPDATE job_queue_slots SET job_id = next.job_id FROM next WHERE job_queue_slots.service_id = next.service_id
-         )
-         UPDATE job_queue
-         SET worker_id = $1, attempt = attempt + 1,
-             lease_expires_at = clock_timestamp() + $3 * interval '1 millisecond'
-         FROM next WHERE job_queue.job_id = next.job_id
-         RETURNING ${leaseColumns
-           .split(', ')
-           .map((column) => `job_queue.${column}`)
-           .join(', ')}`,
-        [workerId, engines, leaseMs],
+      const kinds: readonly JobKind[] = ['RESTORE', 'BACKUP'];
+      for (const kind of kinds) {
+        for (const projects of [nextProject, anyProject]) {
+          const [rows] = await manager.query<[ClaimedRow[], number]>(claimWithin(projects), [
+            ...[workerId, engines, leaseMs, kind],
+          ]);
+          if (rows[0] !== undefined) return { ...leaseOf(rows[0]), putOff: rows[0].put_off };
+        }
+      }
+      return undefined;
+    },
+
+    async putOff(manager, jobId, pauseMs) {
+      await manager.query(
+        `UPDATE job_queue SET put_off = put_off + 1, due_at = clock_timestamp() + $2 * interval '1 millisecond'
+         WHERE job_id = $1 AND worker_id IS NULL`,
+        [jobId, pauseMs],
       );
-      return rows[0] === undefined ? undefined : leaseOf(rows[0]);
     },
 
     async fence(manager, lease) {
@@ -101,14 +89,22 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
       return renewed === 1;
     },
 
-    async expired(manager, limit) {
-      const rows = await manager.query<LeaseRow[]>(
+    async expired() {
+      const rows = await dataSource.query<LeaseRow[]>(
         `SELECT ${leaseColumns} FROM job_queue
-         WHERE worker_id IS NOT NULL AND lease_expires_at <= clock_timestamp()
-         ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED`,
-        [limit],
+         WHERE worker_id IS NOT NULL AND lease_expires_at <= clock_timestamp() ORDER BY lease_expires_at`,
       );
       return rows.map(leaseOf);
+    },
+
+    async takeExpired(manager, lease) {
+      const taken = await manager.query<unknown[]>(
+        `SELECT FROM job_queue
+         WHERE job_id = $1 AND worker_id = $2 AND attempt = $3 AND lease_expires_at <= clock_timestamp()
+         FOR UPDATE SKIP LOCKED`,
+        holding(lease),
+      );
+      return taken.length === 1;
     },
 
     async holder(manager, jobId) {
@@ -133,6 +129,60 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
       return due ?? undefined;
     },
   };
+}
+
+/** $2 engines, $4 kind: the jobs that could be claimed now. */
+const isClaimable = `job.worker_id IS NULL AND slot.job_id IS NULL AND job.kind = $4
+  AND ${isDue} AND job.engine = ANY($2::text[])`;
+
+/**
+ * The project whose turn it is, locked until the claim is committed: claims at the same instant serve different
+ * projects. One whose turn another claim has noted since this statement began is passed over, as it would be if the
+ * statement had begun later: `seen` keeps what was there then.
+ */
+const nextProject = `
+  SELECT project.project_id, project.last_turn AS turn
+  FROM job_queue_projects project JOIN job_queue_projects seen USING (project_id)
+  WHERE project.last_turn = seen.last_turn AND EXISTS (
+    SELECT FROM job_queue job JOIN job_queue_slots slot USING (service_id)
+    WHERE job.project_id = project.project_id AND ${isClaimable}
+  )
+  ORDER BY project.last_turn LIMIT 1
+  FOR UPDATE OF project SKIP LOCKED`;
+
+/** For when every project that has work is just being served by other claims: they share them by chance, none waits. */
+const anyProject = 'SELECT project_id, random() AS turn FROM job_queue_projects';
+
+/**
+ * $1 worker, $2 engines, $3 milliseconds, $4 kind. Everything that is changed was locked by the first parts, without
+ * waiting; whose turn a project has had is noted unless another claim for the same project is just noting it.
+ */
+function claimWithin(projects: string): string {
+  return `
+    WITH project AS MATERIALIZED (${projects}
+    ), next AS MATERIALIZED (
+      SELECT job.job_id, job.service_id, job.project_id, job.put_off
+      FROM project JOIN job_queue job USING (project_id) JOIN job_queue_slots slot USING (service_id)
+      WHERE ${isClaimable}
+      ORDER BY project.turn, job.due_at, job.queued_at, job.job_id
+      LIMIT 1
+      FOR UPDATE OF job, slot SKIP LOCKED
+    ), turn AS (
+      UPDATE job_queue_projects SET last_turn = nextval('job_queue_turns') WHERE project_id IN (
+        SELECT project_id FROM job_queue_projects JOIN next USING (project_id)
+        FOR UPDATE OF job_queue_projects SKIP LOCKED
+      )
+    ), slot AS (
+      UPDATE job_queue_slots SET job_id = next.job_id FROM next WHERE job_queue_slots.service_id = next.service_id
+    )
+    UPDATE job_queue
+    SET worker_id = $1, attempt = attempt + 1, put_off = 0,
+        lease_expires_at = clock_timestamp() + $3 * interval '1 millisecond'
+    FROM next WHERE job_queue.job_id = next.job_id
+    RETURNING next.put_off, ${leaseColumns
+      .split(', ')
+      .map((column) => `job_queue.${column}`)
+      .join(', ')}`;
 }
 
 async function freeSlot(manager: EntityManager, jobId: string): Promise<void> {

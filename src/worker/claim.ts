@@ -1,12 +1,18 @@
 import { attemptFolder } from '../archive/layout.js';
 import type { EngineName } from '../engines/engine.js';
+import { catalogue } from '../errors.js';
 import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
+import type { JobError } from '../jobs/attempt.js';
 import { backupJob, type BackupRequest, type RunningAttempt } from '../jobs/backupJob.js';
-import type { Lease } from '../postgres/contracts/jobQueue.js';
+import { endWithoutBackup } from '../jobs/backupJobCommands.js';
+import type { ClaimedLease, Lease } from '../postgres/contracts/jobQueue.js';
 import { restoreJob, type RestoreRequest } from '../restores/restoreJob.js';
+import { endRestore } from '../restores/restoreJobCommands.js';
 import { ServiceTable } from '../services/serviceView.js';
+import { isOutage } from './persist.js';
+import { retryDelay } from './retryDelay.js';
 import type { WorkerTools } from './workerTools.js';
 
 export type Claimed = ClaimedBackup | ClaimedRestore;
@@ -23,23 +29,40 @@ export type ClaimedBackup = ClaimedAttempt & {
 };
 export type ClaimedRestore = ClaimedAttempt & { readonly kind: 'RESTORE'; readonly request: RestoreRequest };
 
+/** A job that could not be started so often in a row is not tried any more. */
+const putOffLimit = 3;
+
 /**
  * Takes the next job that is due: lease and the event that the attempt has started, in one transaction. A row of the
- * queue whose job does not wait any more is taken away on the way. Undefined: there is nothing to do.
+ * queue whose job does not wait any more is taken away on the way; a job that cannot be started is put off, so that
+ * others go on, and FAILED with INTERNAL in the end. Undefined: there is nothing to do.
  */
 export async function claimJob(tools: WorkerTools, engines: readonly EngineName[]): Promise<Claimed | undefined> {
   for (;;) {
     const askedAtMs = performance.now();
     const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
-    const claimed = await tools.store.transact(metadata, async (tx) => {
-      const lease = await tools.queue.claim(tx.manager, tools.workerId, engines, tools.times.lease);
-      if (lease === undefined) return undefined;
-      return lease.kind === 'BACKUP'
-        ? startBackup(tools, tx, lease, askedAtMs)
-        : startRestore(tools, tx, lease, askedAtMs);
-    });
-    if (claimed !== 'STALE') return claimed;
+    let lease: ClaimedLease | undefined;
+    try {
+      const claimed = await tools.store.transact(metadata, async (tx) => {
+        lease = await tools.queue.claim(tx.manager, tools.workerId, engines, tools.times.lease);
+        if (lease === undefined) return undefined;
+        if (lease.putOff >= putOffLimit) return failUnstartable(tools, tx, lease);
+        return lease.kind === 'BACKUP'
+          ? startBackup(tools, tx, lease, askedAtMs)
+          : startRestore(tools, tx, lease, askedAtMs);
+      });
+      if (claimed !== 'OVER') return claimed;
+    } catch (error) {
+      if (lease === undefined || isOutage(error)) throw error;
+      await putOff(tools, lease, error);
+    }
   }
+}
+
+async function putOff(tools: WorkerTools, { jobId, putOff: times }: ClaimedLease, error: unknown): Promise<void> {
+  const pauseMs = retryDelay(times + 1, tools.times.retry, tools.random());
+  tools.log.error({ err: error, jobId, pauseMs }, 'A job could not be started; it is put off so that others go on');
+  await tools.dataSource.transaction((manager) => tools.queue.putOff(manager, jobId, pauseMs));
 }
 
 async function startBackup(
@@ -47,7 +70,7 @@ async function startBackup(
   tx: Transaction,
   lease: Lease,
   askedAtMs: number,
-): Promise<ClaimedBackup | 'STALE'> {
+): Promise<ClaimedBackup | 'OVER'> {
   const job = { id: lease.jobId, projectId: lease.projectId };
   const { state } = await tx.load(backupJob, job.id);
   if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
@@ -77,7 +100,7 @@ async function startRestore(
   tx: Transaction,
   lease: Lease,
   askedAtMs: number,
-): Promise<ClaimedRestore | 'STALE'> {
+): Promise<ClaimedRestore | 'OVER'> {
   const job = { id: lease.jobId, projectId: lease.projectId };
   const { state } = await tx.load(restoreJob, job.id);
   if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
@@ -86,7 +109,44 @@ async function startRestore(
   return { kind: 'RESTORE', lease, metadata: tx.metadata, askedAtMs, request: state.request };
 }
 
-async function dropStale(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<'STALE'> {
+async function dropStale(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<'OVER'> {
   await tools.queue.remove(tx.manager, lease.jobId);
-  return 'STALE';
+  return 'OVER';
 }
+
+/** Ends a job with an attempt that never wrote anything. What stood in the way of its start is not asked for again. */
+async function failUnstartable(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<'OVER'> {
+  const job = { id: lease.jobId, projectId: lease.projectId };
+  const at = tools.now();
+  const attempt = { number: lease.attempt, worker: tools.workerId, startedAt: at.toISOString() };
+  const failure = {
+    ...({ kind: 'FAIL_ATTEMPT', attempt: lease.attempt, outcome: 'FAILED' } as const),
+    ...{ error: unstartable, at: at.toISOString(), retryAt: at.toISOString() },
+  };
+  if (lease.kind === 'BACKUP') {
+    const { state } = await tx.load(backupJob, job.id);
+    if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
+    const { startedAt, number } = attempt;
+    const { serviceId } = state.request;
+    const place = { prefix: '', serviceName: 'service', serviceId, startedAt, jobId: job.id, attempt: number };
+    const folder = attemptFolder(place);
+    await tx.execute(backupJob, job, { kind: 'START_ATTEMPT', attempt: { ...attempt, folder } });
+    await tx.execute(backupJob, job, failure);
+    await endWithoutBackup(tx, tools.queue, job.id, state.request);
+  } else {
+    const { state } = await tx.load(restoreJob, job.id);
+    if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
+    await tx.execute(restoreJob, job, { kind: 'START_ATTEMPT', attempt });
+    await tx.execute(restoreJob, job, failure);
+    await endRestore(tx, tools.queue, job, state.request, at);
+  }
+  return 'OVER';
+}
+
+const unstartable: JobError = {
+  code: 'INTERNAL',
+  message: 'No worker could start this job; the log of the workers has the details.',
+  hint: catalogue.INTERNAL.help,
+  toolOutput: null,
+  retriable: false,
+};

@@ -61,7 +61,7 @@ async function unlessLost<T>(lost: AbortSignal, ask: () => Promise<T>): Promise<
 }
 
 /** SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), or an error of the socket below. */
-function isOutage(error: unknown): boolean {
+export function isOutage(error: unknown): boolean {
   if (error instanceof StowageError) return error.code === 'UNAVAILABLE' && error.retriable;
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';

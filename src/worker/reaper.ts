@@ -10,7 +10,8 @@ import { endSessions, unreachableTargetMs } from './targetSessions.js';
 import { wakeWorkers } from './wakeWorkers.js';
 import type { WorkerTools } from './workerTools.js';
 
-const atOnce = 20;
+/** How many targets of lost restores are asked at once: each may take its time to say nothing. */
+const targetsAtOnce = 8;
 
 const workerLost: JobError = {
   code: 'WORKER_LOST',
@@ -21,33 +22,61 @@ const workerLost: JobError = {
 };
 
 /**
- * Turns leases that ran out into honest ends: another attempt, or FAILED with WORKER_LOST. A restore whose tool had
- * started ends only after our sessions on its target have, so that nothing else writes there in the meantime.
- * Returns how many were ended.
+ * Turns leases that ran out into honest ends: another attempt, or FAILED with WORKER_LOST. Restores whose tool had
+ * started are left to `reapLostRestores`. Returns how many were ended.
  */
 export async function reapExpiredLeases(tools: WorkerTools, signal: AbortSignal): Promise<number> {
-  const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
-  const expired = await tools.dataSource.transaction((manager) => tools.queue.expired(manager, atOnce));
   let ended = 0;
-  for (const lease of expired) {
+  for (const lease of await tools.queue.expired()) {
     if (signal.aborted) break;
-    try {
-      if (lease.kind === 'RESTORE' && !(await targetIsFree(tools, lease, signal))) continue;
-      const isEnded = await tools.store.transact(metadata, async (tx) => {
-        const still = await tools.queue.expired(tx.manager, atOnce);
-        if (!still.some((each) => each.jobId === lease.jobId && each.attempt === lease.attempt)) return false;
-        await (lease.kind === 'BACKUP' ? endBackup(tools, tx, lease) : endRestoreAttempt(tools, tx, lease));
-        return true;
-      });
-      if (!isEnded) continue;
-      ended += 1;
-      await tools.telemetry.clear(lease.jobId);
-    } catch (error) {
-      tools.log.error({ err: error, jobId: lease.jobId }, 'A lease that ran out could not be ended; it is tried again');
-    }
+    if (!(await mayHaveTouchedTarget(tools, lease)) && (await end(tools, lease))) ended += 1;
   }
   if (ended > 0) await wakeWorkers(tools);
   return ended;
+}
+
+/**
+ * The same for restores whose tool had started: each ends only after our sessions on its target have, so that nothing
+ * else writes there in the meantime. Targets that do not answer keep no other waiting for long. Returns how many were
+ * ended.
+ */
+export async function reapLostRestores(tools: WorkerTools, signal: AbortSignal): Promise<number> {
+  const leases: Lease[] = [];
+  for (const lease of await tools.queue.expired()) if (await mayHaveTouchedTarget(tools, lease)) leases.push(lease);
+  // In no order, so that several workers do not ask the same dead targets first.
+  const waiting = leases.sort(() => tools.random() - 0.5);
+  let ended = 0;
+  const work = async (): Promise<void> => {
+    for (let lease = waiting.pop(); lease !== undefined && !signal.aborted; lease = waiting.pop()) {
+      if ((await targetIsFree(tools, lease, signal)) && (await end(tools, lease))) ended += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: targetsAtOnce }, work));
+  if (ended > 0) await wakeWorkers(tools);
+  return ended;
+}
+
+async function end(tools: WorkerTools, lease: Lease): Promise<boolean> {
+  const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
+  try {
+    const isEnded = await tools.store.transact(metadata, async (tx) => {
+      if (!(await tools.queue.takeExpired(tx.manager, lease))) return false;
+      await (lease.kind === 'BACKUP' ? endBackup(tools, tx, lease) : endRestoreAttempt(tools, tx, lease));
+      return true;
+    });
+    if (isEnded) await tools.telemetry.clear(lease.jobId);
+    return isEnded;
+  } catch (error) {
+    tools.log.error({ err: error, jobId: lease.jobId }, 'A lease that ran out could not be ended; it is tried again');
+    return false;
+  }
+}
+
+/** Whether it is a restore that had come so far that the server may still be committing what it was sent. */
+async function mayHaveTouchedTarget(tools: WorkerTools, lease: Lease): Promise<boolean> {
+  if (lease.kind === 'BACKUP') return false;
+  const { state } = await tools.store.load(restoreJob, lease.jobId);
+  return state.status === 'RUNNING' && state.toolStarted;
 }
 
 async function endBackup(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<void> {

@@ -7,7 +7,7 @@ import { claimJob, type Claimed } from './claim.js';
 import { createDeletions } from './deletionRun.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { Interruption } from './interruption.js';
-import { reapExpiredLeases } from './reaper.js';
+import { reapExpiredLeases, reapLostRestores } from './reaper.js';
 import { startRepeating, type Repeating } from './repeating.js';
 import { runRestore } from './restoreRun.js';
 import { applyRetention, destinationsOfPlans } from './retentionRun.js';
@@ -135,6 +135,7 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
         claims,
         deletions,
         repeat('reap', tools.times.reap, () => reapExpiredLeases(tools, stopping.signal)),
+        repeat('reap restores', tools.times.reap, () => reapLostRestores(tools, stopping.signal)),
         repeat('sweep', tools.times.sweep, sweep),
       );
       subscriptions.push(

@@ -27,6 +27,11 @@ export type Lease = {
   readonly expiresAt: Date;
 };
 
+export type ClaimedLease = Lease & {
+  /** How often in a row the job was put off, because it could not be started. */
+  readonly putOff: number;
+};
+
 /**
  * What is to be done and who does it, on the clock of the PostgreSQL server. Methods that take a manager belong into
  * the transaction that appends the matching event.
@@ -42,22 +47,27 @@ export interface JobQueue {
    */
   requeue(manager: EntityManager, lease: Lease, dueAt: Date): Promise<void>;
   /**
-   * Takes the next job that is due, of an engine and kind given, whose service no other lease is on: restores first,
-   * then projects by turns, then the oldest. A clock that has gone back since keeps no job waiting longer than
-   * `longestPauseMs`. SKIP LOCKED. Undefined: nothing to do.
+   * Takes the next job that is due, of an engine given, whose service no other lease is on: restores first, then
+   * projects by turns, then the oldest. It waits for no other claim, and claims at the same instant serve different
+   * projects wherever more than one has work. A clock that has gone back since keeps no job waiting longer than
+   * `longestPauseMs`. Undefined: nothing to do.
    */
   claim(
     manager: EntityManager,
     workerId: string,
     engines: readonly string[],
     leaseMs: number,
-  ): Promise<Lease | undefined>;
+  ): Promise<ClaimedLease | undefined>;
+  /** The job, which nobody has claimed, is not to be claimed for `pauseMs` from now: it could not be started. */
+  putOff(manager: EntityManager, jobId: string, pauseMs: number): Promise<void>;
   /** Locks the lease row until the transaction ends. Lost or expired: throws a StowageError WORKER_LOST. */
   fence(manager: EntityManager, lease: Lease): Promise<void>;
   /** Extends by `leaseMs` from now. False: it is lost for good. */
   renew(lease: Lease, leaseMs: number): Promise<boolean>;
-  /** Leases past their time, locked with SKIP LOCKED until the transaction ends. */
-  expired(manager: EntityManager, limit: number): Promise<readonly Lease[]>;
+  /** All leases past their time, the longest expired first. */
+  expired(): Promise<readonly Lease[]>;
+  /** Locks a lease past its time until the transaction ends. False: it is no longer there, or another reaper is at it. */
+  takeExpired(manager: EntityManager, lease: Lease): Promise<boolean>;
   /** Is a worker on it now? Locks the row where there is one, so that cancelling and claiming exclude each other. */
   holder(manager: EntityManager, jobId: string): Promise<Lease | undefined>;
   /** Rows without a lease, with their due time, for the reconciler of alarms. */
