@@ -16,6 +16,7 @@ import { BackupJobs1700000000105 } from './migrations/1700000000105-backupJobs.j
 import { RestoreJobs1700000000106 } from './migrations/1700000000106-restoreJobs.js';
 import { Lookups1700000000107 } from './migrations/1700000000107-lookups.js';
 import { StoredBackups1700000000108 } from './migrations/1700000000108-storedBackups.js';
+import { BackupJobQuestions1700000000111 } from './migrations/1700000000111-backupJobQuestions.js';
 import { entities } from './src/composition/entities.js';
 
 /** In the order of their timestamps; a new migration takes the next free number and never changes an old one. */
@@ -36,6 +37,7 @@ const migrations = [
   RestoreJobs1700000000106,
   Lookups1700000000107,
   StoredBackups1700000000108,
+  BackupJobQuestions1700000000111,
 ];
 
 export type ConnectionSettings = {
@@ -45,15 +47,41 @@ export type ConnectionSettings = {
   readonly poolSize?: number;
   /** Shown in pg_stat_activity; default `stowage`. */
   readonly applicationName?: string;
+  /** How long a transaction may lie still before the server ends it, in milliseconds; default 15 s. */
+  readonly idleInTransactionMs?: number;
 };
 
+/**
+ * A process that is frozen, or whose network is gone, must not keep the lock of the log or a lease's row from all others:
+ * the server ends what it left open, and notices a dead peer within half a minute instead of hours.
+ */
+function serverSettings(idleInTransactionMs: number): string {
+  const settings = {
+    idle_in_transaction_session_timeout: idleInTransactionMs,
+    tcp_keepalives_idle: 10,
+    tcp_keepalives_interval: 5,
+    tcp_keepalives_count: 3,
+    tcp_user_timeout: 30_000,
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
+}
+
 /** How the program, its tests and the TypeORM command line reach PostgreSQL. The schema comes from migrations alone. */
-export function createDataSource({ url, poolSize, applicationName }: ConnectionSettings): DataSource {
+export function createDataSource(connection: ConnectionSettings): DataSource {
+  const { url, poolSize, applicationName, idleInTransactionMs } = connection;
   return new DataSource({
     type: 'postgres',
     ...(url === undefined ? {} : { url }),
     poolSize: poolSize ?? 10,
     applicationName: applicationName ?? 'stowage',
+    extra: {
+      options: serverSettings(idleInTransactionMs ?? 15_000),
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      connectionTimeoutMillis: 30_000,
+    },
     entities: [...entities],
     migrations,
     migrationsTableName: 'schema_migrations',

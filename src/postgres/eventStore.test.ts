@@ -6,6 +6,8 @@ import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fi
 import { describeWith } from '../../test/fixtures/requirements.js';
 import type { Decider } from '../eventSourcing/decider.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
+import { createDataSource } from '../../ormconfig.js';
+import { advisoryLocks } from './advisoryLocks.js';
 import { createEventStore } from './eventStore.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
@@ -51,6 +53,22 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     expect(events[0]!.position).toBeGreaterThan(before);
     expect(events[1]!.position).toBe(await store.head());
     await expect(store.load(counter, ref.id)).resolves.toEqual({ state: 7, version: 2 });
+  });
+
+  test('a writer that freezes while it holds the lock of the log keeps it from nobody for long', async () => {
+    const frozen = await createDataSource({ url: postgres.appUrl, poolSize: 1, idleInTransactionMs: 300 }).initialize();
+    const runner = frozen.createQueryRunner();
+    await runner.startTransaction();
+    await runner.query(`SELECT pg_advisory_xact_lock(${advisoryLocks.append})`);
+    const ref = stream();
+    await expect(count(ref, 1)).resolves.toEqual({ state: 1, version: 1 });
+    await expect(runner.commitTransaction()).rejects.toThrow();
+    await runner.release();
+    await frozen.destroy();
+    const [{ limit }] = await app.query<[{ limit: string }]>(
+      `SELECT current_setting('idle_in_transaction_session_timeout') AS limit`,
+    );
+    expect(limit).toBe('15s');
   });
 
   test('the read model is there when the command has answered', async () => {
