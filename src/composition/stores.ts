@@ -8,6 +8,7 @@ import { createCommandHandling } from '../postgres/commandHandling.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
 import type { Vault } from '../postgres/contracts/vault.js';
+import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
 import { createEventIndex } from '../postgres/eventIndex.js';
 import { createEventStore } from '../postgres/eventStore.js';
 import { createFeed } from '../postgres/feed.js';
@@ -17,6 +18,7 @@ import { createNotifications } from '../postgres/notifications.js';
 import { createSignals } from '../postgres/signals.js';
 import { createTelemetry } from '../postgres/telemetry.js';
 import { createVault } from '../postgres/vault.js';
+import { createWorkerRegistry } from '../postgres/workerRegistry.js';
 import type { Secret } from '../secret.js';
 import type { Closing } from './closing.js';
 import { openDatabase, type DatabaseUrls } from './database.js';
@@ -33,6 +35,7 @@ export type Stores = {
   readonly queue: JobQueue;
   readonly telemetry: Telemetry;
   readonly signals: Signals;
+  readonly workers: WorkerRegistry;
 };
 
 /** Migrates, connects, listens. What it opens is added to `closing`. */
@@ -71,5 +74,6 @@ export async function openStores(
     queue: createJobQueue(dataSource),
     telemetry: createTelemetry(dataSource, notifications),
     signals: createSignals(dataSource, notifications),
+    workers: createWorkerRegistry(dataSource, notifications),
   };
 }

@@ -1,12 +1,14 @@
 import { Client } from 'pg';
 
-export type NotificationChannel = 'stowage_events' | 'stowage_progress' | 'stowage_work' | 'stowage_cancel';
+export type NotificationChannel =
+  'stowage_events' | 'stowage_progress' | 'stowage_work' | 'stowage_cancel' | 'stowage_workers';
 
 const channels: readonly NotificationChannel[] = [
   'stowage_events',
   'stowage_progress',
   'stowage_work',
   'stowage_cancel',
+  'stowage_workers',
 ];
 
 /** What PostgreSQL tells this process by NOTIFY, over the one connection that the process has for it. */

@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import type { JobQueue } from './contracts/jobQueue.js';
+import type { WorkerRegistry, WorkerReport } from './contracts/workerRegistry.js';
+import { createJobQueue } from './jobQueue.js';
+import { createNotifications, type Notifications } from './notifications.js';
+import { createWorkerRegistry } from './workerRegistry.js';
+
+describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () => {
+  let postgres: TestPostgres;
+  let app: DataSource;
+  let notifications: Notifications;
+  let workers: WorkerRegistry;
+  let queue: JobQueue;
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    app = await postgres.connect();
+    notifications = createNotifications({ connectionString: postgres.appUrl, onError: () => undefined });
+    await notifications.start();
+    workers = createWorkerRegistry(app, notifications);
+    queue = createJobQueue(app);
+  });
+  afterAll(async () => {
+    await notifications.stop();
+    await postgres.stop();
+  });
+  beforeEach(() => app.query('DELETE FROM workers; DELETE FROM job_queue; DELETE FROM job_queue_slots'));
+
+  const mariadb = { engine: 'MARIADB', tool: 'mariadb-dump', version: '10.11.6' };
+  const report = (change: Partial<WorkerReport> = {}): WorkerReport => ({
+    id: 'w',
+    host: 'quay',
+    pid: 7,
+    programVersion: '1.2.3',
+    concurrency: 2,
+    engines: [mariadb],
+    draining: false,
+    lostAfterMs: 45_000,
+    ...change,
+  });
+  const enqueue = async (jobId: string, engine = 'MARIADB', dueAt = new Date(Date.now() - 60_000)) =>
+    queue.enqueue(app.manager, {
+      ...{ jobId, kind: 'BACKUP', projectId: 'p', serviceId: `service of ${jobId}`, engine, dueAt },
+      queuedAt: new Date(Date.now() - 60_000),
+    });
+  const heardAgo = (id: string, interval: string) =>
+    app.query('UPDATE workers SET last_heard_at = clock_timestamp() - $2::interval WHERE id = $1', [id, interval]);
+  const ids = async () => (await workers.list()).map(({ id }) => id);
+
+  test('a worker is there from its first report until it leaves, with what it said of itself', async () => {
+    await workers.report(report());
+    const [worker] = await workers.list();
+    expect(worker).toMatchObject({ ...report(), isLost: false, leases: [] });
+    await workers.report(report({ draining: true, engines: [] }));
+    await expect(workers.list()).resolves.toMatchObject([
+      { draining: true, engines: [], startedAt: worker?.startedAt },
+    ]);
+    await workers.leave('w');
+    await expect(ids()).resolves.toEqual([]);
+  });
+
+  test('not heard for longer than it said it is lost, back with its next report, and forgotten after an hour', async () => {
+    await workers.report(report());
+    await heardAgo('w', '46 seconds');
+    await expect(workers.list()).resolves.toMatchObject([{ isLost: true }]);
+    await workers.report(report());
+    await expect(workers.list()).resolves.toMatchObject([{ isLost: false }]);
+    await heardAgo('w', '61 minutes');
+    await expect(ids()).resolves.toEqual([]);
+    await workers.report(report({ id: 'other' }));
+    await expect(app.query('SELECT id FROM workers')).resolves.toEqual([{ id: 'other' }]);
+  });
+
+  test('a worker is shown with the leases it holds', async () => {
+    await workers.report(report());
+    await enqueue('job');
+    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
+    await expect(workers.list()).resolves.toMatchObject([{ leases: [{ jobId: 'job', kind: 'BACKUP', attempt: 1 }] }]);
+  });
+
+  test('a due job says that no worker is there, or none with its tools; one that is only to be claimed says nothing', async () => {
+    await enqueue('due');
+    await enqueue('other', 'MONGODB');
+    await enqueue('later', 'MARIADB', new Date(Date.now() + 60_000));
+    const why = async () => Object.fromEntries(await workers.whyWaiting(['due', 'other', 'later', 'unknown']));
+    await expect(why()).resolves.toEqual({ due: { kind: 'NO_WORKER' }, other: { kind: 'NO_WORKER' } });
+    await workers.report(report());
+    await expect(why()).resolves.toEqual({ other: { kind: 'NO_TOOLS', engine: 'MONGODB' } });
+    await expect(workers.withoutWorker()).resolves.toMatchObject([{ engine: 'MONGODB', jobs: 1 }]);
+    await heardAgo('w', '1 minute');
+    await expect(why()).resolves.toMatchObject({ due: { kind: 'NO_WORKER' } });
+    await workers.report(report({ draining: true }));
+    await expect(why()).resolves.toMatchObject({ due: { kind: 'NO_WORKER' } });
+    await expect(workers.withoutWorker()).resolves.toHaveLength(2);
+  });
+
+  test('a job that could not be started says until when it is put off, and one that is claimed says nothing', async () => {
+    await workers.report(report());
+    await enqueue('job');
+    await app.transaction((manager) => queue.putOff(manager, 'job', 60_000));
+    const [[, reason] = []] = await workers.whyWaiting(['job']);
+    expect(reason).toMatchObject({ kind: 'PUT_OFF' });
+    await app.query('UPDATE job_queue SET due_at = clock_timestamp()');
+    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
+    await workers.leave('w');
+    expect((await workers.whyWaiting(['job'])).size).toBe(0);
+  });
+
+  test('every report and every leaving is told', async () => {
+    const told = (act: () => Promise<void>) =>
+      new Promise<void>((resolve, reject) => {
+        const limit = setTimeout(() => reject(new Error('It was not told.')), 20_000);
+        const stop = workers.subscribe(() => {
+          clearTimeout(limit);
+          stop();
+          resolve();
+        });
+        act().catch(reject);
+      });
+    await told(() => workers.report(report()));
+    await told(() => workers.leave('w'));
+  });
+});
