@@ -3,7 +3,7 @@ import { checkSwift } from './checkSwift.js';
 import { LoginCache } from './loginCache.js';
 import { SegmentMemory } from './segmentMemory.js';
 import { SwiftConnection } from './swiftConnection.js';
-import type { SwiftSettings } from './swiftSettings.js';
+import type { SwiftSettings, SwiftTuning } from './swiftSettings.js';
 import { SwiftStorage } from './swiftStorage.js';
 
 const mebibyte = 1024 * 1024;
@@ -14,11 +14,14 @@ const mebibyte = 1024 * 1024;
  *
  * `open` throws BAD_INPUT for an auth URL or a container's name that cannot be one.
  */
-export const swiftKind: StorageKind<SwiftSettings> = swiftKindWith(
-  new LoginCache(),
-  new SegmentMemory(40 * mebibyte, mebibyte),
-);
+export const swiftKind: StorageKind<SwiftSettings> = createSwiftKind();
 
-function swiftKindWith(logins: LoginCache, memory: SegmentMemory): StorageKind<SwiftSettings> {
-  return { open: (settings) => new SwiftStorage(new SwiftConnection(settings, logins), memory), check: checkSwift };
+/** One that shares nothing with others, as in a process of its own. `tuning` is for storages that say none themselves. */
+export function createSwiftKind(tuning: Partial<SwiftTuning> = {}): StorageKind<SwiftSettings> {
+  const logins = new LoginCache();
+  const memory = new SegmentMemory(40 * mebibyte, mebibyte);
+  return {
+    open: (settings) => new SwiftStorage(new SwiftConnection({ tuning, ...settings }, logins), memory),
+    check: checkSwift,
+  };
 }

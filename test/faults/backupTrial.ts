@@ -1,0 +1,140 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { backupJob, type BackupJob, type BackupRequest } from '../../src/jobs/backupJob.js';
+import type { JobError } from '../../src/jobs/attempt.js';
+import { until } from '../fixtures/until.js';
+import { folderOf, type BenchWorkerOptions, type FaultBench } from './faultBench.js';
+import { disprove } from './reckoning.js';
+import type { Arming, Fault, Problem, Trial } from './trial.js';
+
+/** How the job may end: an error code, or SUCCEEDED for a fault that is to be overcome. */
+export type Expected = readonly string[];
+
+export type BackupFault = {
+  readonly group: string;
+  readonly name: string;
+  readonly expects: Expected;
+  /** Injects the fault, before a worker is there. */
+  readonly arm: (bench: FaultBench) => Arming | Promise<Arming>;
+  readonly worker?: (bench: FaultBench) => BenchWorkerOptions | Promise<BenchWorkerOptions>;
+  /** One attempt unless it says otherwise, so that the first failure is the one that is told. */
+  readonly request?: Partial<BackupRequest>;
+  /** What the failure must say of the tool. */
+  readonly toolSays?: RegExp;
+};
+
+const endLimitMs = 60_000;
+const stopLimitMs = 30_000;
+
+/** A backup under a fault: taken by a worker in this process, then judged. */
+export function backupFault(fault: BackupFault): Fault {
+  return {
+    group: fault.group,
+    name: fault.name,
+    attempt: async (bench) => {
+      const arming = await fault.arm(bench);
+      const worker = await bench.startWorker(await fault.worker?.(bench));
+      const jobId = await queueFaultyBackup(bench, fault.request);
+      const ended = await endOf(bench, jobId);
+      await arming.disarm?.();
+      const stopped = await within(worker.stop(), stopLimitMs);
+      const problems: Problem[] = [];
+      if (!arming.reached()) problems.push({ kind: 'NOT_REACHED', what: 'the fault did not happen' });
+      if (!stopped) problems.push({ kind: 'STUCK', what: `the worker did not stop within ${stopLimitMs / 1000} s` });
+      await bench.heal();
+      return judge(bench, jobId, ended, { ...fault, problems });
+    },
+  };
+}
+
+export function queueFaultyBackup(bench: FaultBench, request: Partial<BackupRequest> = {}): Promise<string> {
+  const { serviceId, fileEndpointId } = bench;
+  return bench.harness.queueBackup({ serviceId, fileEndpointId, maxAttempts: 1, stallTimeoutMs: 4_000, ...request });
+}
+
+/** Undefined: it had not ended within the limit. */
+export async function endOf(bench: FaultBench, jobId: string, limitMs = endLimitMs): Promise<BackupJob | undefined> {
+  const givenUpAt = performance.now() + limitMs;
+  for (;;) {
+    const { state } = await bench.harness.store.load(backupJob, jobId);
+    if (state.status !== 'NONE' && state.status !== 'QUEUED' && state.status !== 'RUNNING') return state;
+    if (performance.now() > givenUpAt) return undefined;
+    await pause(25);
+  }
+}
+
+/** Looks at all that a fault may have left, and at what the job says of it. */
+export async function judge(
+  bench: FaultBench,
+  jobId: string,
+  ended: BackupJob | undefined,
+  told: Pick<BackupFault, 'expects' | 'toolSays'> & { readonly problems: readonly Problem[] },
+): Promise<Trial> {
+  const problems = [...told.problems];
+  const say = (kind: Problem['kind'], what: string | undefined) => {
+    if (what !== undefined) problems.push({ kind, what });
+  };
+  say('PROCESS', await toolsThatStayed(bench));
+  if (ended === undefined) {
+    const { state } = await bench.harness.store.load(backupJob, jobId);
+    say('STUCK', `still ${state.status} after ${endLimitMs / 1000} s`);
+    return { end: `STUCK ${state.status}`, sentence: '', problems };
+  }
+  if (ended.status === 'SUCCEEDED') {
+    const folder = await folderOf(bench.harness, jobId);
+    say('FALSE_SUCCESS', await disprove(bench.hand, folder, bench.original, bench.folder));
+  }
+  const error = ended.status === 'FAILED' ? ended.error : undefined;
+  const code = error?.code ?? ended.status;
+  if (!told.expects.includes(code)) say('MISREPORTED', `${code} instead of ${told.expects.join(' or ')}`);
+  say('MISREPORTED', error === undefined ? undefined : poorlySaid(error, told.toolSays));
+  say('ORPHAN', await orphansOf(bench, jobId));
+  return {
+    end: error === undefined ? ended.status : `FAILED ${error.code}`,
+    sentence: error === undefined ? '' : `${error.message} ${error.hint ?? ''}`,
+    problems,
+  };
+}
+
+function poorlySaid(error: JobError, toolSays: RegExp | undefined): string | undefined {
+  if (!/^.{15,}\.$/s.test(error.message)) return `no sentence: "${error.message}"`;
+  if (error.hint === null || error.hint.length < 15) return 'no hint';
+  if (toolSays !== undefined && !toolSays.test(error.toolOutput ?? '')) {
+    return `the tool's last lines are not told: ${error.toolOutput ?? 'none'}`;
+  }
+  return undefined;
+}
+
+export async function toolsThatStayed(bench: FaultBench): Promise<string | undefined> {
+  try {
+    await until(() => bench.toolsLeft().length === 0, 'no tool is left', 5_000);
+    return undefined;
+  } catch {
+    return bench.toolsLeft().join(', ');
+  }
+}
+
+/** What lies in the folders of a job's attempts that is no stored backup's, once there was time to clean up. */
+async function orphansOf(bench: FaultBench, jobId: string): Promise<string | undefined> {
+  const { harness, hand } = bench;
+  const { state } = await harness.store.load(backupJob, jobId);
+  if (state.status === 'NONE') return undefined;
+  const stored = state.status === 'SUCCEEDED' ? state.result.folder : undefined;
+  const look = async () => {
+    const listed = await hand.list();
+    const own = listed.filter(({ name }) => name.includes(`-${jobId.slice(0, 8)}-a`));
+    const orphans = own.filter(({ name }) => stored === undefined || !name.startsWith(stored));
+    return orphans.length === 0
+      ? undefined
+      : `${orphans.reduce((sum, { bytes }) => sum + bytes, 0)} bytes in ${orphans.length} objects, such as ${orphans[0]?.name ?? ''}`;
+  };
+  return look();
+}
+
+/** Whether it came to its end in time. */
+export async function within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  const limit = new AbortController();
+  const late = pause(limitMs, false, { signal: limit.signal }).catch(() => false);
+  const ended = await Promise.race([work.then(() => true), late]);
+  limit.abort();
+  return ended;
+}

@@ -1,0 +1,213 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Not } from 'typeorm';
+import type { Engine } from '../../src/engines/engine.js';
+import { createMariadbEngine } from '../../src/engines/mariadb/mariadbEngine.js';
+import { backupJob } from '../../src/jobs/backupJob.js';
+import { decideDeletion } from '../../src/jobs/backupJobCommands.js';
+import { BackupJobTable } from '../../src/jobs/backupJobView.js';
+import { createSwiftKind } from '../../src/storage/swift/swiftKind.js';
+import type { SwiftTuning } from '../../src/storage/swift/swiftSettings.js';
+import type { Worker } from '../../src/worker/worker.js';
+import { descendantsOf } from '../fixtures/childProcesses.js';
+import { startFaultProxy, type FaultProxy } from '../fixtures/faultProxy.js';
+import { startMariadb, type MariadbServer } from '../fixtures/mariadb.js';
+import { fingerprint } from '../fixtures/mariadbFingerprint.js';
+import { startSwift, type SwiftServer } from '../fixtures/swift.js';
+import { startTcpProxy, type TcpProxy } from '../fixtures/tcpProxy.js';
+import { until } from '../fixtures/until.js';
+import {
+  startWorkerHarness,
+  type TestWorkerOptions,
+  type WorkerGround,
+  type WorkerHarness,
+} from '../fixtures/workerHarness.js';
+import { digestOfDump, openForeignHand, type ForeignHand } from './foreignHand.js';
+import { disproveByRestoring, type Original } from './reckoning.js';
+
+/** Small segments, so that a small dump has many; short waits, so that a dead line is soon known to be one. */
+export const impatient: Partial<SwiftTuning> = {
+  smallSegmentBytes: 512 * 1024,
+  largeSegmentBytes: 512 * 1024,
+  connectTimeoutMs: 2_000,
+  headersTimeoutMs: 1_000,
+  bodyIdleTimeoutMs: 1_000,
+  attempts: 3,
+  backoffMs: 5,
+  maxBackoffMs: 20,
+};
+
+/** What the server sends for the dump of `shop`, about: the dump itself is twice that, for blobs are written in hex. */
+export const dumpOnTheWireBytes = 5_500_000;
+export const containerName = 'faults';
+
+export type BenchWorkerOptions = TestWorkerOptions & {
+  readonly engine?: Engine;
+  /** Reaches PostgreSQL through `postgresLine`. */
+  readonly throughPostgresLine?: boolean;
+};
+
+/** Everything real that a backup needs, with a proxy in each line. */
+export type FaultBench = {
+  readonly harness: WorkerHarness;
+  readonly source: MariadbServer;
+  /** Empty but for what a trial restores into it. */
+  readonly target: MariadbServer;
+  readonly sourceLine: TcpProxy;
+  readonly targetLine: TcpProxy;
+  readonly postgresLine: TcpProxy;
+  readonly storageLine: FaultProxy;
+  readonly swift: SwiftServer;
+  readonly hand: ForeignHand;
+  readonly folder: string;
+  /** Reached through the lines. */
+  readonly serviceId: string;
+  readonly targetServiceId: string;
+  readonly fileEndpointId: string;
+  /** As a worker behind `postgresLine` sees it. */
+  readonly groundBehindLine: WorkerGround;
+  readonly original: Original;
+  /** A backup that was taken without any fault. */
+  readonly cleanBackupId: string;
+  /** From 0 up to 1, the same for the same seed. */
+  readonly random: () => number;
+  startWorker(options?: BenchWorkerOptions): Promise<Worker>;
+  /** Takes every fault back. */
+  heal(): Promise<void>;
+  /** Tools that are running below this process, by name. */
+  toolsLeft(): readonly string[];
+  /** Deletes every stored backup but the clean one, as its owner would. */
+  deleteBackups(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** PostgreSQL, two MariaDBs, Swift; a first backup without a fault, restored by hand and found identical. */
+export async function startFaultBench(random: () => number): Promise<FaultBench> {
+  const folder = await mkdtemp(join(tmpdir(), 'stowage-faults-'));
+  const [harness, source, target, swift] = await Promise.all([
+    startWorkerHarness(),
+    startMariadb(),
+    startMariadb(),
+    startSwift(),
+  ]);
+  await source.sql(sampleDatabase);
+  const postgresUrl = new URL(harness.postgres.appUrl);
+  const [sourceLine, targetLine, postgresLine, storageLine] = await Promise.all([
+    startTcpProxy(source.port),
+    startTcpProxy(target.port),
+    startTcpProxy(Number(postgresUrl.port)),
+    startFaultProxy(swift.url),
+  ]);
+  const proxied: SwiftServer = { ...swift, settings: (container) => swift.settings(container, storageLine.url) };
+  const fileEndpointId = await harness.addSwift(proxied, containerName);
+  const ready = {
+    ...{ harness, source, target, sourceLine, targetLine, postgresLine, storageLine, swift, folder, random },
+    hand: await openForeignHand(swift.url, containerName),
+    serviceId: await harness.addService({ ...source, port: sourceLine.port }, { databases: ['shop'] }),
+    targetServiceId: await harness.addService({ ...target, port: targetLine.port }),
+    fileEndpointId,
+    groundBehindLine: behind(harness.ground, postgresLine.port),
+  };
+  await mkdir(join(folder, 'scratch'));
+
+  async function startWorker(options: BenchWorkerOptions = {}): Promise<Worker> {
+    const { engine = createMariadbEngine(), throughPostgresLine = false, times, ...rest } = options;
+    return harness.startWorker({
+      engines: new Map([['MARIADB', engine]]),
+      swift: createSwiftKind(impatient),
+      times: { lease: 20_000, ...times },
+      ...(throughPostgresLine ? { ground: ready.groundBehindLine } : {}),
+      ...rest,
+    });
+  }
+
+  const original: Original = { dumpDigest: '', fingerprint: await fingerprint(source, ['shop']) };
+  const worker = await startWorker();
+  const cleanBackupId = await harness.queueBackup({ serviceId: ready.serviceId, fileEndpointId });
+  await harness.until(cleanBackupId, 'BackupSucceeded', 60_000);
+  await worker.stop();
+  const cleanFolder = await folderOf(harness, cleanBackupId);
+  const wrong = await disproveByRestoring(ready.hand, cleanFolder, original, { folder, server: target });
+  if (wrong !== undefined) throw new Error(`Without any fault the backup is none: ${wrong}`);
+  const file = join(folder, 'clean.zst');
+  await ready.hand.download(`${cleanFolder}databases.sql.zst`, file);
+  const { digest } = await digestOfDump(file);
+
+  return {
+    ...ready,
+    original: { ...original, dumpDigest: digest },
+    cleanBackupId,
+    startWorker,
+    async heal() {
+      storageLine.heal();
+      await Promise.all([sourceLine.heal(), targetLine.heal(), postgresLine.heal()]);
+    },
+    toolsLeft: () =>
+      descendantsOf(process.pid)
+        .map(({ name }) => name)
+        .filter((name) => !['postgres', 'mariadbd'].includes(name)),
+    async deleteBackups() {
+      const stored = await storedBackups(harness, cleanBackupId);
+      for (const id of stored) {
+        const job = { id, projectId: harness.projectId };
+        const decision = { reason: 'BY_HAND', by: 'test', at: new Date() } as const;
+        await harness.transact((tx) => decideDeletion(tx, job, decision));
+      }
+      const deleting = await startWorker();
+      await until(
+        async () => (await storedBackups(harness, cleanBackupId, 'DELETING')).length === 0,
+        'all are deleted',
+        120_000,
+      );
+      await deleting.stop();
+    },
+    async stop() {
+      await harness.stop();
+      await Promise.all([source.stop(), target.stop(), swift.stop(), storageLine.stop()]);
+      await Promise.all([sourceLine.stop(), targetLine.stop(), postgresLine.stop()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Where a stored backup lies. */
+export async function folderOf(harness: WorkerHarness, jobId: string): Promise<string> {
+  const { state } = await harness.store.load(backupJob, jobId);
+  if (state.status !== 'SUCCEEDED') throw new Error(`Backup ${jobId} is ${state.status}.`);
+  return state.result.folder;
+}
+
+async function storedBackups(
+  harness: WorkerHarness,
+  except: string,
+  availability: 'STORED' | 'DELETING' = 'STORED',
+): Promise<readonly string[]> {
+  const rows = await harness.dataSource.manager.find(BackupJobTable, { where: { availability, id: Not(except) } });
+  return rows.map(({ id }) => id);
+}
+
+function behind(ground: WorkerGround, port: number): WorkerGround {
+  const through = (url: string) => {
+    const other = new URL(url);
+    other.port = String(port);
+    return other.href;
+  };
+  return { ...ground, appUrl: through(ground.appUrl), ownerUrl: through(ground.ownerUrl) };
+}
+
+/** Half of it noise, which does not compress, half of it words; with what else a database has. About 10 MB of dump. */
+const sampleDatabase = `
+CREATE DATABASE shop CHARACTER SET utf8mb4; USE shop;
+CREATE TABLE shop.noise (id INT PRIMARY KEY, b BLOB NOT NULL);
+INSERT INTO shop.noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_4000;
+CREATE TABLE shop.words (id INT PRIMARY KEY, placed DATETIME NOT NULL, note VARCHAR(200) NOT NULL);
+INSERT INTO shop.words SELECT seq, '2020-01-01' + INTERVAL seq MINUTE,
+  CONCAT('Ladung ', SHA2(seq, 256), ' für Kai 🚢 ', seq % 17) FROM seq_1_to_15000;
+CREATE TABLE shop.empty (id INT PRIMARY KEY);
+CREATE VIEW shop.latest AS SELECT id, note FROM shop.words WHERE id > 14900;
+DELIMITER //
+CREATE PROCEDURE shop.count_words() BEGIN SELECT COUNT(*) FROM shop.words; END//
+CREATE TRIGGER shop.no_blank BEFORE INSERT ON shop.words FOR EACH ROW BEGIN
+  IF NEW.note = '' THEN SET NEW.note = '-'; END IF; END//
+DELIMITER ;`;

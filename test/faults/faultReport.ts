@@ -1,0 +1,42 @@
+import type { Fault, ProblemKind, Trial } from './trial.js';
+
+export type Tried = { readonly fault: Fault; readonly trial: Trial };
+
+const columns: readonly { readonly title: string; readonly kind: ProblemKind }[] = [
+  { title: 'false successes', kind: 'FALSE_SUCCESS' },
+  { title: 'stuck', kind: 'STUCK' },
+  { title: 'orphans', kind: 'ORPHAN' },
+  { title: 'processes', kind: 'PROCESS' },
+  { title: 'misreported', kind: 'MISREPORTED' },
+];
+
+/** A table in Markdown: a line a group, and one for all. Faults that did not happen are not counted as tried. */
+export function faultTable(tried: readonly Tried[]): string {
+  const groups = [...new Set(tried.map(({ fault }) => fault.group))];
+  const lines = [
+    ['group', 'faults tried', 'succeeded', 'failed', ...columns.map(({ title }) => title), 'not reached'],
+    ['---', '---:', '---:', '---:', ...columns.map(() => '---:'), '---:'],
+    ...groups.map((group) => [group, ...figures(tried.filter(({ fault }) => fault.group === group))]),
+    ['**all**', ...figures(tried)],
+  ];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** Whether nothing lied, hung, stayed or spoke wrongly, and every fault happened. */
+export function isClean(tried: readonly Tried[]): boolean {
+  return tried.every(({ trial }) => trial.problems.length === 0);
+}
+
+function figures(tried: readonly Tried[]): readonly string[] {
+  const having = (kind: ProblemKind) =>
+    tried.filter(({ trial }) => trial.problems.some((problem) => problem.kind === kind)).length;
+  const notReached = having('NOT_REACHED');
+  const succeeded = tried.filter(({ trial }) => trial.end === 'SUCCEEDED').length;
+  return [
+    tried.length - notReached,
+    succeeded,
+    tried.length - succeeded,
+    ...columns.map(({ kind }) => having(kind)),
+    notReached,
+  ].map(String);
+}

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { fingerprint } from '../fixtures/mariadbFingerprint.js';
+import type { MariadbServer } from '../fixtures/mariadb.js';
+import { digestOfDump, type ForeignHand } from './foreignHand.js';
+
+const document = z.object({
+  parts: z
+    .array(
+      z.object({ objectName: z.string(), sizeBytes: z.number(), storedSizeBytes: z.number(), checksum: z.string() }),
+    )
+    .length(1),
+});
+
+/** What a backup is measured by: the text of the dump, and the database that it was taken of. */
+export type Original = {
+  readonly dumpDigest: string;
+  readonly fingerprint: Readonly<Record<string, string>>;
+};
+
+/**
+ * Whether a folder of the container is a backup of the original, reckoned by none of the code under test: fetched by
+ * plain HTTP, unpacked by zstd, and compared. Undefined: it is. Else what is wrong.
+ */
+export async function disprove(
+  hand: ForeignHand,
+  folder: string,
+  original: Original,
+  scratch: string,
+): Promise<string | undefined> {
+  const file = join(scratch, 'fetched.zst');
+  try {
+    const found = await fetchBackup(hand, folder, file);
+    if (typeof found === 'string') return found;
+    const { digest, sizeBytes } = await digestOfDump(file);
+    if (digest !== original.dumpDigest) return 'the dump in it has another text than the original';
+    return sizeBytes === found.sizeBytes
+      ? undefined
+      : `backup.json says ${found.sizeBytes} bytes, and it is ${sizeBytes}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** Restores what lies in a folder by its own line for the shell, and compares the databases. Undefined: identical. */
+export async function disproveByRestoring(
+  hand: ForeignHand,
+  folder: string,
+  original: Original,
+  scratch: { readonly folder: string; readonly server: MariadbServer },
+): Promise<string | undefined> {
+  const file = join(scratch.folder, 'restored.zst');
+  const { server } = scratch;
+  try {
+    const found = await fetchBackup(hand, folder, file);
+    if (typeof found === 'string') return found;
+    const byHand = /\| zstd -d \| (mariadb .*)$/.exec(found.restoreByHand)?.[1];
+    if (byHand === undefined) return `no line to restore it by hand: ${found.restoreByHand}`;
+    const client = byHand.replace(
+      /^mariadb/,
+      `mariadb --no-defaults --user=root --socket='${join(server.folder, 's')}'`,
+    );
+    await promisify(execFile)('bash', ['-c', `set -o pipefail; zstd -d -c -q '${file}' | ${client}`]);
+    return differenceOf(original.fingerprint, await fingerprint(server, ['shop']));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await server.sql('DROP DATABASE IF EXISTS shop');
+    await rm(file, { force: true });
+  }
+}
+
+/** Undefined: the same. */
+export function differenceOf(
+  original: Readonly<Record<string, string>>,
+  other: Readonly<Record<string, string>>,
+): string | undefined {
+  const keys = new Set([...Object.keys(original), ...Object.keys(other)]);
+  const different = [...keys].filter((key) => original[key] !== other[key]);
+  return different.length === 0 ? undefined : `differs in ${different.join('; ')}`;
+}
+
+/** Into `file`. A string: what is wrong with it already. */
+async function fetchBackup(
+  hand: ForeignHand,
+  folder: string,
+  file: string,
+): Promise<string | { readonly sizeBytes: number; readonly restoreByHand: string }> {
+  const text = await hand.text(`${folder}backup.json`);
+  const [part] = document.parse(JSON.parse(text)).parts;
+  if (part === undefined) return 'backup.json names no part';
+  const { sha256, sizeBytes } = await hand.download(part.objectName, file);
+  if (sizeBytes !== part.storedSizeBytes)
+    return `backup.json says ${part.storedSizeBytes} stored, and ${sizeBytes} are`;
+  if (sha256 !== part.checksum) return 'the stored bytes have another SHA-256 than backup.json says';
+  const { restoreByHand } = z.object({ restoreByHand: z.array(z.string()).length(1) }).parse(JSON.parse(text));
+  return { sizeBytes: part.sizeBytes, restoreByHand: restoreByHand[0] ?? '' };
+}
