@@ -52,6 +52,8 @@ describe('a configuration', () => {
       adminToken: null,
       filesystemRoot: '/work/data/backups',
       concurrency: 2,
+      leaseMs: 45_000,
+      graceMs: 20_000,
     });
   });
 
@@ -176,6 +178,21 @@ describe('a wrong setting', () => {
     ['2.5', false],
   ])('STOWAGE_WORKER_CONCURRENCY=%s is accepted: %s', (value, accepted) => {
     expect(problemsOf('worker', { ...serve, STOWAGE_WORKER_CONCURRENCY: value }).length === 0).toBe(accepted);
+  });
+
+  test.each([
+    [{ STOWAGE_WORKER_LEASE: 'PT5S' }, /^$/],
+    [{ STOWAGE_WORKER_LEASE: 'PT4S' }, /^STOWAGE_WORKER_LEASE holds "PT4S"\. It should hold .* from PT5S to PT1H\.$/],
+    [{ STOWAGE_WORKER_GRACE: 'PT29S' }, /^$/],
+    [{ STOWAGE_WORKER_GRACE: 'PT30S' }, /^STOWAGE_WORKER_GRACE holds PT30S, but STOWAGE_STOP_GRACE is PT30S/],
+    [{ STOWAGE_WORKER_GRACE: 'PT5M', STOWAGE_STOP_GRACE: 'PT6M' }, /^$/],
+    [{ STOWAGE_WORKER_GRACE: '20' }, /^STOWAGE_WORKER_GRACE holds "20"/],
+  ])('the times of a worker %j are checked', (env, sentence) => {
+    expect(problemsOf('worker', { ...serve, ...env }).join('\n')).toMatch(sentence);
+  });
+
+  test('a short STOWAGE_STOP_GRACE leaves a worker no time but for handing back', () => {
+    expect(readConfig('worker', { ...serve, STOWAGE_STOP_GRACE: 'PT5S' }, surroundings).graceMs).toBe(0);
   });
 
   test('in the master key file names the line or the reason, never the content', () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import { formatDuration } from './duration.js';
 import { Secret } from './secret.js';
 import {
   absolutePath,
@@ -59,18 +60,27 @@ export type ServeConfig = Common &
     readonly filesystemRoot: string | null;
   };
 
+export type WorkingConfig = {
+  /** Jobs at once. */
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  /** How long jobs may go on while the worker stops; shorter than `stopGraceMs`. */
+  readonly graceMs: number;
+};
+
 export type WorkerConfig = Common &
   StoreConfig &
-  TargetConfig & {
+  TargetConfig &
+  WorkingConfig & {
     readonly role: 'worker';
     readonly masterKeys: readonly Secret[];
     readonly filesystemRoot: string | null;
-    readonly concurrency: number;
   };
 
 export type UpConfig = Common &
   ApiConfig &
-  TargetConfig & {
+  TargetConfig &
+  WorkingConfig & {
     readonly role: 'up';
     /** Absolute. */
     readonly dataFolder: string;
@@ -83,7 +93,6 @@ export type UpConfig = Common &
     /** Null: made once in the data folder, and printed. */
     readonly adminToken: Secret | null;
     readonly filesystemRoot: string;
-    readonly concurrency: number;
   };
 
 export type MigrateConfig = { readonly role: 'migrate'; readonly logLevel: LogLevel } & Pick<
@@ -146,9 +155,11 @@ const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
         'MIGRATION_DATABASE_URL is set without DATABASE_URL. Set both, or neither for the embedded server.',
       );
     }
+    const common = running(reader, allowedTargetsOfUp);
     return {
       role: 'up',
-      ...running(reader, allowedTargetsOfUp),
+      ...common,
+      ...working(reader, common),
       ...api(reader),
       dataFolder,
       databaseUrl,
@@ -157,7 +168,6 @@ const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
       masterKeys: masterKeys(reader),
       adminToken: reader.optional('STOWAGE_ADMIN_TOKEN', bearerToken),
       filesystemRoot: reader.value('STOWAGE_FILESYSTEM_ROOT', absolutePath, resolve(dataFolder, 'backups')),
-      concurrency: reader.value('STOWAGE_WORKER_CONCURRENCY', wholeNumber(1, 64), '2'),
     };
   },
   serve: (reader) => ({
@@ -170,15 +180,18 @@ const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
     adminToken: reader.value('STOWAGE_ADMIN_TOKEN', bearerToken),
     filesystemRoot: reader.optional('STOWAGE_FILESYSTEM_ROOT', absolutePath),
   }),
-  worker: (reader) => ({
-    role: 'worker',
-    ...running(reader),
-    ...databases(reader),
-    scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl),
-    masterKeys: demandedMasterKeys(reader),
-    filesystemRoot: reader.optional('STOWAGE_FILESYSTEM_ROOT', absolutePath),
-    concurrency: reader.value('STOWAGE_WORKER_CONCURRENCY', wholeNumber(1, 64), '2'),
-  }),
+  worker(reader) {
+    const common = running(reader);
+    return {
+      role: 'worker',
+      ...common,
+      ...working(reader, common),
+      ...databases(reader),
+      scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl),
+      masterKeys: demandedMasterKeys(reader),
+      filesystemRoot: reader.optional('STOWAGE_FILESYSTEM_ROOT', absolutePath),
+    };
+  },
   migrate: (reader) => ({
     role: 'migrate',
     logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
@@ -191,6 +204,24 @@ function running(reader: Reader, targetsByDefault = defaultAllowedTargets): Comm
     logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
     stopGraceMs: reader.value('STOWAGE_STOP_GRACE', duration('PT1S', 'PT1H'), 'PT30S'),
     allowedTargets: reader.value('STOWAGE_ALLOWED_TARGETS', targets, targetsByDefault),
+  };
+}
+
+/** What is left of the time for stopping, by default, for ending tools and handing jobs back. */
+const handBackMs = 10_000;
+
+function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
+  const graceMs = reader.optional('STOWAGE_WORKER_GRACE', duration('PT0S', 'PT1H'));
+  if (graceMs !== null && graceMs >= stopGraceMs) {
+    reader.problems.push(
+      `STOWAGE_WORKER_GRACE holds ${formatDuration(graceMs)}, but STOWAGE_STOP_GRACE is ${formatDuration(stopGraceMs)}: ` +
+        'jobs would be cut off instead of handed back. Make it shorter, or STOWAGE_STOP_GRACE longer.',
+    );
+  }
+  return {
+    concurrency: reader.value('STOWAGE_WORKER_CONCURRENCY', wholeNumber(1, 64), '2'),
+    leaseMs: reader.value('STOWAGE_WORKER_LEASE', duration('PT5S', 'PT1H'), 'PT45S'),
+    graceMs: graceMs ?? Math.max(0, stopGraceMs - handBackMs),
   };
 }
 

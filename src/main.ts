@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** The command line: reads the environment, composes a role and ends with its exit code. Nothing else exits. */
 import 'reflect-metadata';
-import { existsSync, readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { commandHelp } from './commandHelp.js';
 import { ConfigError, readConfig, type ConfigOf } from './config.js';
 import { openLog, type Log } from './log.js';
+import { programVersion } from './programVersion.js';
 import type { Role } from './settings.js';
 import { keepYoungGenerationSmall } from './smallHeap.js';
 import { untilStopped, type Running } from './untilStopped.js';
@@ -17,7 +17,7 @@ type Start<R extends Role> = (config: ConfigOf[R], log: Log) => Promise<Running>
 
 const program = new Command('stowage')
   .description('Backs up databases into object storage, on schedule, and restores them. Driven by GraphQL.')
-  .version(version(), '-V, --version', 'print the version')
+  .version(programVersion(), '-V, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
   .showHelpAfterError('(stowage --help lists the commands)')
   .helpCommand(false)
@@ -82,12 +82,4 @@ async function migrate(): Promise<void> {
     log.fatal({ err: error }, 'The schema could not be migrated.');
     process.exit(1);
   }
-}
-
-/** package.json lies one folder up from src/ and two from dist/src/. */
-function version(): string {
-  const places = ['../package.json', '../../package.json'].map((place) => new URL(place, import.meta.url));
-  const found = places.find((place) => existsSync(place));
-  if (found === undefined) throw new Error('package.json is not beside the program. Install it again.');
-  return (JSON.parse(readFileSync(found, 'utf8')) as { version: string }).version;
 }

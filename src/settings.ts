@@ -121,6 +121,22 @@ export const settings = {
     default: { otherwise: '2' },
     secret: false,
   },
+  STOWAGE_WORKER_LEASE: {
+    roles: ['up', 'worker'],
+    meaning:
+      'How long a worker may be silent before its jobs are taken from it: it renews their leases 4.5 times as often. The same for all workers, or nearly.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT5S to PT1H',
+    default: { otherwise: 'PT45S' },
+    secret: false,
+  },
+  STOWAGE_WORKER_GRACE: {
+    roles: ['up', 'worker'],
+    meaning:
+      'How long a worker that stops lets its jobs finish before it hands them back. It needs some of STOWAGE_STOP_GRACE for handing back.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT0S and shorter than STOWAGE_STOP_GRACE',
+    default: { otherwise: 'STOWAGE_STOP_GRACE less 10 seconds' },
+    secret: false,
+  },
   STOWAGE_STOP_GRACE: {
     roles: running,
     meaning: 'How long a stop may take: requests are finished and jobs handed back before the process ends.',

@@ -4,16 +4,14 @@ import { hostname, tmpdir } from 'node:os';
 import type { WorkerConfig } from '../config.js';
 import { openFileEndpoint } from '../endpoints/openFileEndpoint.js';
 import type { Log } from '../log.js';
+import { programVersion } from '../programVersion.js';
 import { openService } from '../services/serviceConnection.js';
 import { createWorker } from '../worker/worker.js';
-import { defaultWorkerTimes } from '../worker/workerTools.js';
+import { workerTimes } from '../worker/workerTools.js';
 import type { Closing } from './closing.js';
 import type { Shared } from './shared.js';
 
-export type WorkerRoleConfig = Pick<WorkerConfig, 'concurrency' | 'stopGraceMs'>;
-
-/** What is left of the grace time for ending children and handing jobs back after they were let finish. */
-const handBackMs = 10_000;
+export type WorkerRoleConfig = Pick<WorkerConfig, 'concurrency' | 'leaseMs' | 'graceMs'>;
 
 /** Dumps and restores until `closing` closes it. */
 export async function startWorkerRole(
@@ -31,11 +29,11 @@ export async function startWorkerRole(
       log: log.child({ worker: workerId }),
       random: Math.random,
       workRoot: workRoot(),
-      times: { ...defaultWorkerTimes, grace: Math.max(0, config.stopGraceMs - handBackMs) },
+      times: workerTimes(config),
       serviceOf: (id) => openService({ dataSource, vault }, id),
       storageOf: (id) => openFileEndpoint({ dataSource, vault, storages }, id),
     },
-    { concurrency: config.concurrency },
+    { host: hostname(), pid: process.pid, programVersion: programVersion(), concurrency: config.concurrency },
   );
   closing.add('worker', () => worker.stop());
   await worker.start();

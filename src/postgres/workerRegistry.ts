@@ -39,7 +39,7 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
         `WITH forgotten AS (DELETE FROM workers WHERE id <> $1 AND ${isForgotten}), heard AS (
            INSERT INTO workers (id, host, pid, program_version, concurrency, engines, draining, lost_after_ms)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-           ON CONFLICT (id) DO UPDATE SET engines = EXCLUDED.engines, draining = EXCLUDED.draining,
+           ON CONFLICT (id) DO UPDATE SET engines = EXCLUDED.engines, draining = workers.draining OR EXCLUDED.draining,
              last_heard_at = clock_timestamp()
          )
          SELECT pg_notify('stowage_workers', '')`,

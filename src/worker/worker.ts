@@ -7,6 +7,7 @@ import { claimJob, type Claimed } from './claim.js';
 import { createDeletions } from './deletionRun.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { Interruption } from './interruption.js';
+import { createPresence, type WorkerProcess } from './presence.js';
 import { reapExpiredLeases, reapLostRestores } from './reaper.js';
 import { startRepeating, type Repeating } from './repeating.js';
 import { runRestore } from './restoreRun.js';
@@ -26,13 +27,14 @@ export interface Worker {
 }
 
 /** Dumps and restores, at most `concurrency` jobs at once. */
-export function createWorker(tools: WorkerTools, { concurrency }: { readonly concurrency: number }): Worker {
+export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
   // By attempt: one that lost its lease may still be ending when this worker claims the next attempt of the same job.
   const running = new Set<{ readonly lease: Lease; readonly heartbeat: Heartbeat; done: Promise<void> }>();
   const stopping = new AbortController();
   const isStopping = () => stopping.signal.aborted;
   let graceIsOver = false;
   const runnable = runnableEngines(tools);
+  const presence = createPresence(tools, self, runnable);
   const loops: Repeating[] = [];
   const subscriptions: (() => void)[] = [];
 
@@ -57,8 +59,8 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
   }
 
   async function claimAll(): Promise<void> {
-    const engines = await runnable();
-    while (running.size < concurrency && !isStopping() && engines.length > 0) {
+    const engines = (await runnable()).map(({ name }) => name);
+    while (running.size < self.concurrency && !isStopping() && engines.length > 0) {
       const claimed = await claimJob(tools, engines);
       if (claimed === undefined) return;
       begin(claimed);
@@ -114,12 +116,22 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
     deletions.wake();
   }
 
+  /** What cannot be shown keeps the worker from nothing: it is taken for lost then. */
+  async function shown(what: 'drain' | 'leave'): Promise<void> {
+    try {
+      await presence[what]();
+    } catch (error) {
+      tools.log.warn({ err: error }, 'That this worker stops could not be shown');
+    }
+  }
+
   const repeat = (name: string, everyMs: number, work: () => Promise<unknown>) =>
     startRepeating({
       everyMs,
       work,
       onError: (error) => tools.log.error({ err: error, loop: name }, 'A round failed'),
     });
+  const reports = repeat('report', tools.times.heartbeat, () => presence.report());
   const claims = repeat('claim', tools.times.poll, claimAll);
   const deleteDecided = createDeletions(tools);
   const deletions = repeat('delete', tools.times.reap, () => deleteDecided(stopping.signal));
@@ -130,6 +142,7 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
         tools.log.warn('No dump tools are installed here: this worker waits until some are');
       }
       await removeAbandonedWorkFolders(tools.workRoot);
+      await presence.report();
       if (isStopping()) return;
       loops.push(
         claims,
@@ -148,7 +161,7 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
           void cancelIfRequested(jobId).catch(() => undefined);
         }),
       );
-      for (const loop of loops) loop.start();
+      for (const loop of [reports, ...loops]) loop.start();
     },
 
     async stop() {
@@ -158,9 +171,11 @@ export function createWorker(tools: WorkerTools, { concurrency }: { readonly con
         graceIsOver = true;
         for (const { heartbeat } of running) heartbeat.interrupt(new Interruption('DRAINING'));
       }, tools.times.grace);
-      await Promise.all(loops.map((loop) => loop.stop()));
+      await Promise.all([shown('drain'), ...loops.map((loop) => loop.stop())]);
       while (running.size > 0) await Promise.all([...running].map(({ done }) => done));
       clearTimeout(grace);
+      await reports.stop();
+      await shown('leave');
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Engine, EngineName, ServiceConnection } from '../engines/engine.js
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
+import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
 import type { Storage } from '../storage/storage.js';
 
 /** What every part of a worker works with. */
@@ -17,6 +18,7 @@ export type WorkerTools = {
   readonly queue: JobQueue;
   readonly signals: Signals;
   readonly telemetry: Telemetry;
+  readonly workers: WorkerRegistry;
   readonly engines: ReadonlyMap<EngineName, Engine>;
   readonly serviceOf: (serviceId: string) => Promise<OpenedService>;
   readonly storageOf: (fileEndpointId: string) => Promise<OpenedStorage>;
@@ -53,12 +55,18 @@ export type WorkerTimes = {
   readonly retry: number;
 };
 
-export const defaultWorkerTimes: WorkerTimes = {
-  lease: 45_000,
-  heartbeat: 10_000,
-  poll: 5_000,
-  reap: 15_000,
-  sweep: 600_000,
-  grace: 30_000,
-  retry: 30_000,
-};
+/**
+ * The times of a worker whose leases last that long. A lost job is seen within a lease and 10 seconds; a lease outlives
+ * three heartbeats that fail.
+ */
+export function workerTimes(given: { readonly leaseMs: number; readonly graceMs: number }): WorkerTimes {
+  return {
+    lease: given.leaseMs,
+    heartbeat: Math.round(given.leaseMs / 4.5),
+    poll: 5_000,
+    reap: Math.min(10_000, given.leaseMs),
+    sweep: 600_000,
+    grace: given.graceMs,
+    retry: 30_000,
+  };
+}

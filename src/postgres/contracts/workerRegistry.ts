@@ -12,7 +12,7 @@ export type WorkerReport = {
   /** Jobs it runs at once. */
   readonly concurrency: number;
   readonly engines: readonly EngineTool[];
-  /** It stops: it finishes or hands back what it has, and claims no more. */
+  /** It stops: it finishes or hands back what it has, and claims no more. Once said it stays. */
   readonly draining: boolean;
   /** Not heard for longer than this it counts as lost. */
   readonly lostAfterMs: number;

@@ -1,0 +1,59 @@
+import type { RunnableEngine } from './runnableEngines.js';
+import type { WorkerTools } from './workerTools.js';
+
+/** What a worker process is, besides its id. */
+export type WorkerProcess = {
+  readonly host: string;
+  readonly pid: number;
+  readonly programVersion: string;
+  /** Jobs it runs at once. */
+  readonly concurrency: number;
+};
+
+export type Presence = {
+  /** Says that the worker is there, and what it can run. Once every heartbeat. */
+  report(): Promise<void>;
+  /** The same, and from here on that it stops. */
+  drain(): Promise<void>;
+  /** Says that the worker has stopped. */
+  leave(): Promise<void>;
+};
+
+/** Shows this worker to everybody, and warns in its log while jobs wait that no worker can run. */
+export function createPresence(
+  tools: WorkerTools,
+  self: WorkerProcess,
+  runnable: () => Promise<readonly RunnableEngine[]>,
+): Presence {
+  let draining = false;
+  let warnedOf = '';
+
+  async function report(): Promise<void> {
+    const engines = (await runnable()).flatMap(({ name, tools: versions }) =>
+      Object.entries(versions).map(([tool, version]) => ({ engine: name, tool, version })),
+    );
+    // The lease is several heartbeats long.
+    await tools.workers.report({ ...self, id: tools.workerId, engines, draining, lostAfterMs: tools.times.lease });
+  }
+
+  async function warnOfJobsWithoutWorker(): Promise<void> {
+    const waiting = await tools.workers.withoutWorker();
+    const engines = waiting.map(({ engine }) => engine).join(', ');
+    if (engines !== warnedOf && waiting.length > 0) {
+      tools.log.warn({ waiting }, `Jobs wait for a worker with the tools for ${engines}`);
+    }
+    warnedOf = engines;
+  }
+
+  return {
+    async report() {
+      await report();
+      if (!draining) await warnOfJobsWithoutWorker();
+    },
+    drain() {
+      draining = true;
+      return report();
+    },
+    leave: () => tools.workers.leave(tools.workerId),
+  };
+}
