@@ -74,6 +74,8 @@ export type TakenBackup = {
 };
 
 export type RestoreBackup = {
+  /** By it our sessions on the target are found. */
+  readonly restoreId: string;
   readonly engine: Engine;
   readonly target: ServiceConnection;
   readonly storage: Storage;

@@ -55,6 +55,7 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
   test('is restored identically, from several segments', async () => {
     expect(backup.parts[0]!.segments.length).toBeGreaterThan(1);
     const restored = await restoreBackup({
+      restoreId: 'this restore',
       engine,
       target: target.connection(),
       storage,

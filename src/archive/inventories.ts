@@ -2,7 +2,8 @@ import type { Inventory, InventoryDatabase, InventoryDifference, InventoryTable 
 
 /**
  * One inventory of two, taken before and after a dump that has its own snapshot: what changed between stays in it as
- * an estimate, of which no restore is asked to be equal. `changed` names what came or went.
+ * an estimate, of which no restore is asked to be equal, also where a row came and another went. `changed` names the
+ * objects that came or went.
  */
 export function reconcileInventories(
   before: Inventory,
@@ -34,18 +35,23 @@ function reconcileTables(
   after: InventoryTable | undefined,
 ): InventoryTable {
   if (before === undefined || after === undefined) return { name, rows: null, rowsEstimated: true, sizeBytes: null };
-  const exact = !before.rowsEstimated && !after.rowsEstimated && before.rows === after.rows;
-  return exact ? before : { ...after, rowsEstimated: true };
+  const counted = !before.rowsEstimated && !after.rowsEstimated;
+  const exact = counted && before.rows === after.rows && before.changedAt === after.changedAt;
+  const { rows, sizeBytes } = exact ? before : after;
+  return { name, rows, rowsEstimated: !exact, sizeBytes };
 }
 
 function difference(one: readonly string[], other: readonly string[]): readonly string[] {
   return [...one.filter((name) => !other.includes(name)), ...other.filter((name) => !one.includes(name))];
 }
 
-/** What of the expected is not there, or is otherwise. Estimates and what nobody expects are not compared. */
+/**
+ * What of the expected is not there, or is otherwise. Estimates and what nobody expects are not compared. Some servers
+ * keep names in lower case: one that is there in no other spelling is the one that is meant.
+ */
 export function compareInventories(expected: Inventory, actual: Inventory): readonly InventoryDifference[] {
   return expected.databases.flatMap((database): readonly InventoryDifference[] => {
-    const found = actual.databases.find(({ name }) => name === database.name);
+    const found = named(database.name, actual.databases);
     if (found === undefined) return [{ path: database.name, expected: 'database', actual: null }];
     return [
       ...Object.entries(database.properties).flatMap(([property, value]) =>
@@ -54,7 +60,7 @@ export function compareInventories(expected: Inventory, actual: Inventory): read
       ...database.tables.flatMap((table) => compareTables(database.name, table, found)),
       ...Object.entries(database.objects).flatMap(([kind, names]) =>
         names
-          .filter((name) => !(found.objects[kind] ?? []).includes(name))
+          .filter((name) => !isAmong(name, found.objects[kind] ?? []))
           .map((name) => ({ path: `${database.name}.${kind}.${name}`, expected: name, actual: null })),
       ),
     ];
@@ -67,13 +73,21 @@ function compareTables(
   found: InventoryDatabase,
 ): readonly InventoryDifference[] {
   const path = `${database}.tables.${table.name}`;
-  const other = found.tables.find(({ name }) => name === table.name);
+  const other = named(table.name, found.tables);
   if (other === undefined) {
     const unsure = table.rows === null && table.rowsEstimated;
     return unsure ? [] : [{ path, expected: 'table', actual: null }];
   }
   if (table.rowsEstimated || other.rowsEstimated) return [];
   return differing(`${path}.rows`, asText(table.rows), asText(other.rows));
+}
+
+function named<T extends { readonly name: string }>(name: string, all: readonly T[]): T | undefined {
+  return all.find((each) => each.name === name) ?? all.find((each) => each.name === name.toLowerCase());
+}
+
+function isAmong(name: string, all: readonly string[]): boolean {
+  return all.includes(name) || all.includes(name.toLowerCase());
 }
 
 function differing(path: string, expected: string | null, actual: string | null): readonly InventoryDifference[] {

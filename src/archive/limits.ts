@@ -4,20 +4,52 @@ import { StowageError } from '../errors.js';
 export type Limits = {
   /** Aborts with the caller's reason, TIMEOUT or STALLED. */
   readonly signal: AbortSignal;
-  /** While `work` runs, `position` must change within the stall timeout. `onTick` is called about once a second. */
+  /** Something moved, for example an answer came: the stall timeout begins anew. */
+  readonly moved: () => void;
+  /** While `work` runs, a change of `position` is a move as well. `onTick` is called about once a second. */
   whileMoving<T>(position: () => number, onTick: () => void, work: () => Promise<T>): Promise<T>;
+  /** `work` has a stall limit of its own, or none: while it runs nothing needs to move. */
+  outside<T>(work: () => Promise<T>): Promise<T>;
   /** Ends the timers. */
   close(): void;
 };
 
-export function startLimits(input: {
+export type LimitsInput = {
   readonly signal: AbortSignal;
   readonly stallTimeoutMs: number;
   /** Null: none. */
   readonly timeoutMs: number | null;
-}): Limits {
+};
+
+/**
+ * The clocks start now and run until `close`: whatever is done in between, something must move within every
+ * `stallTimeoutMs`. Time in which this process did not run (a machine that slept, SIGSTOP) does not count as silence.
+ */
+export function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits {
   const own = new AbortController();
-  const { timeoutMs, stallTimeoutMs } = input;
+  const everyMs = Math.max(20, Math.min(1_000, stallTimeoutMs / 4));
+  let watched: { readonly position: () => number; readonly onTick: () => void } | undefined;
+  let last = 0;
+  let silentMs = 0;
+  let lookedAt = performance.now();
+  let outside = 0;
+
+  const moved = () => {
+    silentMs = 0;
+  };
+  const look = () => {
+    const now = performance.now();
+    silentMs += Math.min(now - lookedAt, 2 * everyMs);
+    lookedAt = now;
+    watched?.onTick();
+    const position = watched?.position() ?? last;
+    if (position !== last || outside > 0) moved();
+    last = position;
+    if (silentMs >= stallTimeoutMs) {
+      own.abort(new StowageError('STALLED', `No byte moved for ${inSeconds(stallTimeoutMs)}.`));
+    }
+  };
+  const ticker = setInterval(look, everyMs);
   const timeout =
     timeoutMs === null
       ? undefined
@@ -26,31 +58,46 @@ export function startLimits(input: {
           timeoutMs,
         );
   return {
-    signal: AbortSignal.any([input.signal, own.signal]),
-    close: () => clearTimeout(timeout),
+    signal: AbortSignal.any([signal, own.signal]),
+    moved,
+    close: () => {
+      clearTimeout(timeout);
+      clearInterval(ticker);
+    },
     whileMoving: async (position, onTick, work) => {
-      let last = position();
-      let movedAt = performance.now();
-      const ticker = setInterval(
-        () => {
-          onTick();
-          const now = position();
-          if (now !== last) {
-            last = now;
-            movedAt = performance.now();
-          } else if (performance.now() - movedAt >= stallTimeoutMs) {
-            own.abort(new StowageError('STALLED', `No byte moved for ${inSeconds(stallTimeoutMs)}.`));
-          }
-        },
-        Math.max(20, Math.min(1_000, stallTimeoutMs / 4)),
-      );
+      moved();
+      watched = { position, onTick };
+      last = position();
       try {
         return await work();
       } finally {
-        clearInterval(ticker);
+        watched = undefined;
+        moved();
+      }
+    },
+    outside: async (work) => {
+      outside += 1;
+      try {
+        return await work();
+      } finally {
+        outside -= 1;
+        moved();
       }
     },
   };
+}
+
+/** Does all of `work` within limits. What it throws once they have ended it is their reason. */
+export async function withinLimits<T>(input: LimitsInput, work: (limits: Limits) => Promise<T>): Promise<T> {
+  const limits = startLimits(input);
+  try {
+    return await work(limits);
+  } catch (error) {
+    limits.signal.throwIfAborted();
+    throw error;
+  } finally {
+    limits.close();
+  }
 }
 
 function inSeconds(ms: number): string {

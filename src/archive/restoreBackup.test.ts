@@ -9,11 +9,13 @@ import { childrenNamed } from '../../test/fixtures/childProcesses.js';
 import { fingerprint } from '../../test/fixtures/mariadbFingerprint.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
+import type { Inventory, InventoryTable } from '../engines/engine.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
-import { restoreLock } from '../engines/mariadb/restoreSessions.js';
+import { restoreLocks } from '../engines/mariadb/restoreSessions.js';
 import type { Storage } from '../storage/storage.js';
 import type { RestoreBackup, TakenBackup } from './archive.js';
 import { deleteBackup } from './deleteBackup.js';
+import { IncompleteRestore } from './incompleteRestore.js';
 import { restoreBackup } from './restoreBackup.js';
 import { takeBackup } from './takeBackup.js';
 
@@ -63,6 +65,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
       return Promise.resolve();
     };
     return {
+      restoreId: 'this restore',
       engine,
       target: target.connection(),
       storage: bench.storage,
@@ -97,12 +100,41 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(await fingerprint(target, names)).toEqual(await fingerprint(source, names));
   });
 
-  test('tells what is otherwise than in the backup', async () => {
+  /** The backup, had its inventory told something else of the table `t`. */
+  function expecting(change: (tables: readonly InventoryTable[]) => readonly InventoryTable[]): TakenBackup {
     const [first, ...others] = backup.inventory.databases;
-    const tables = first!.tables.map((table) => (table.name === 't' ? { ...table, rows: 7 } : table));
-    const expected = { ...backup.inventory, databases: [{ ...first!, tables }, ...others] };
-    const { differences } = await restoreBackup(await restore({ backup: { ...backup, inventory: expected } }));
-    expect(differences).toEqual([{ path: '--result-file=/tmp/xx.tables.t.rows', expected: '7', actual: '1' }]);
+    const databases = [{ ...first!, tables: change(first!.tables) }, ...others];
+    return { ...backup, inventory: { ...backup.inventory, databases } };
+  }
+
+  test.each<[string, (tables: readonly InventoryTable[]) => readonly InventoryTable[], object]>([
+    [
+      'rows',
+      (tables) => tables.map((table) => (table.name === 't' ? { ...table, rows: 7 } : table)),
+      { path: '--result-file=/tmp/xx.tables.t.rows', expected: '7', actual: '1' },
+    ],
+    [
+      'a table',
+      (tables) => [...tables, { name: 'gone', rows: 0, rowsEstimated: false, sizeBytes: 0 }],
+      { path: '--result-file=/tmp/xx.tables.gone', expected: 'table', actual: null },
+    ],
+  ])('is no success where the target lacks %s of the backup', async (_what, change, difference) => {
+    const failure: unknown = await restoreBackup(await restore({ backup: expecting(change) })).catch(
+      (error: unknown) => error,
+    );
+    if (!(failure instanceof IncompleteRestore)) throw failure;
+    expect(failure).toMatchObject({ code: 'TOOL_FAILED', retriable: false, differences: [difference] });
+    expect(failure.message).toContain('the target lacks what the backup holds: --result-file=/tmp/xx.tables.');
+  });
+
+  test.each<[string, Partial<InventoryTable>, number]>([
+    ['more rows than the backup, which others wrote', { rows: 0 }, 1],
+    ['other rows than an estimate', { rows: 900, rowsEstimated: true }, 0],
+  ])('succeeds where the target has %s', async (_what, changed, differences) => {
+    const change = (tables: readonly InventoryTable[]) =>
+      tables.map((table) => (table.name === 't' ? { ...table, ...changed } : table));
+    const restored = await restoreBackup(await restore({ backup: expecting(change) }));
+    expect(restored.differences).toHaveLength(differences);
   });
 
   test('refuses a target that has a database of that name, even an empty one', async () => {
@@ -128,21 +160,44 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(phases).toEqual(['PREFLIGHT', 'FETCHING']);
   });
 
-  test('sends no statement while another restore by the same user runs on the server', async () => {
-    const lock = restoreLock(target.connection());
+  test('sends no statement while another restore makes one of its databases, and does that one no harm', async () => {
+    const [lock] = restoreLocks({ restoreId: 'another', inventory: only('HARBOUR') }).slice(-1);
     let other: Promise<string> | undefined;
     const onToolStarting = async () => {
       other = target.sql(`SELECT GET_LOCK('${lock}', 0); SELECT SLEEP(60)`).catch(() => 'killed');
       while ((await target.sql(`SELECT IS_USED_LOCK('${lock}') IS NULL`)).trim() === '1');
     };
-    await expect(restoreBackup(await restore({ onToolStarting }))).rejects.toMatchObject({
-      code: 'TOOL_FAILED',
-      message: expect.stringContaining('another restore is running'),
-    });
+    const input = await restore({ onToolStarting });
+    await expect(restoreBackup(input)).rejects.toMatchObject({ code: 'TARGET_EXISTS' });
     expect(await databases()).toEqual([]);
-    const context = { workFolder: await bench.workFolder(), signal: new AbortController().signal };
-    await engine.endOurSessions(target.connection(), context);
+    const context = { workFolder: input.workFolder, signal: new AbortController().signal };
+    expect(await engine.endOurSessions(target.connection(), input.restoreId, context)).toBe(true);
+    const holder = (await target.sql(`SELECT IS_USED_LOCK('${lock}')`)).trim();
+    // The next one is refused before it reads anything.
+    await expect(restoreBackup(await restore())).rejects.toMatchObject({
+      code: 'TARGET_EXISTS',
+      message: expect.stringContaining("'harbour'"),
+    });
+    await target.sql(`KILL ${holder}`);
     expect(await other).toBe('killed');
+  });
+
+  test('runs beside a restore of other databases by the same user', async () => {
+    const alone = await take('harbour');
+    const [ours, theirs] = [alone.inventory, only('another')].map((inventory) =>
+      restoreLocks({ restoreId: 'another', inventory }),
+    );
+    expect(ours!.filter((lock) => theirs!.includes(lock))).toEqual([
+      restoreLocks({ restoreId: 'another', inventory: only() })[0],
+    ]);
+    const other = target.sql(`SELECT ${theirs!.map((lock) => `GET_LOCK('${lock}', 0)`).join()}; SELECT SLEEP(60)`);
+    const ended = other.catch(() => 'killed');
+    while ((await target.sql(`SELECT IS_USED_LOCK('${theirs![0]!}') IS NULL`)).trim() === '1');
+    const restored = await restoreBackup(await restore({ backup: alone }));
+    expect(restored.differences).toEqual([]);
+    const context = { workFolder: await bench.workFolder(), signal: new AbortController().signal };
+    expect(await engine.endOurSessions(target.connection(), 'another', context)).toBe(true);
+    expect(await ended).toBe('killed');
   });
 
   test('finds a flipped bit before the first statement', async () => {
@@ -240,7 +295,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     await expect(restoreBackup(input)).rejects.toThrow('cancelled by a person');
     expect(childrenNamed(...ourTools)).toEqual([]);
     const context = { workFolder: input.workFolder, signal: new AbortController().signal };
-    expect(await engine.endOurSessions(target.connection(), context)).toBe(true);
+    expect(await engine.endOurSessions(target.connection(), input.restoreId, context)).toBe(true);
   });
 
   test('leaves nothing in the container when the backup is deleted', async () => {
@@ -265,6 +320,12 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(deleted).toEqual([`${folder}backup.json`, `${folder}databases.sql.zst`]);
   });
 });
+
+/** An inventory that names these databases and no more. */
+function only(...names: readonly string[]): Inventory {
+  const databases = names.map((name) => ({ name, tables: [], objects: {}, properties: {} }));
+  return { serverVersion: '', toolVersion: '', sizeBytes: 0, databases };
+}
 
 function withGet(storage: Storage, get: () => AsyncIterable<Uint8Array>): Storage {
   return proxied(storage, { get });

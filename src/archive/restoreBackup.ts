@@ -4,65 +4,66 @@ import type { EngineContext } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { ArchivePart, RestoreBackup, RestoredBackup } from './archive.js';
 import { checkedSegments } from './checkedSegments.js';
+import { IncompleteRestore, whatIsLacking } from './incompleteRestore.js';
 import { compareInventories } from './inventories.js';
-import { startLimits, type Limits } from './limits.js';
+import { withinLimits, type Limits } from './limits.js';
 
 /**
  * Restores a backup into a target that has none of its databases. The stored bytes are read twice and spooled nowhere:
  * once to check all of them before the first statement, and once, checked again segment by segment, into the tool.
- * Throws TARGET_EXISTS, CHECKSUM, TOOL_FAILED with the tool's first error, STALLED, or the reason of `signal`; no tool of
- * ours runs any more by then, but after `onToolStarting` the server may: see `endOurSessions` of the engine.
+ * Throws TARGET_EXISTS, CHECKSUM, TOOL_FAILED with the tool's first error, an IncompleteRestore, STALLED, or the reason of
+ * `signal`; no tool of ours runs any more by then, but after `onToolStarting` the server may: see `endOurSessions` of the
+ * engine. How long all of it takes has no limit: that is a matter of how much is restored.
  */
 export async function restoreBackup(input: RestoreBackup): Promise<RestoredBackup> {
-  const limits = startLimits({ ...input, timeoutMs: null });
-  try {
-    return await restore(input, limits);
-  } catch (error) {
-    limits.signal.throwIfAborted();
-    throw error;
-  } finally {
-    limits.close();
-  }
+  return withinLimits({ ...input, timeoutMs: null }, (limits) => restore(input, limits));
 }
 
 async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBackup> {
   const { engine, target, backup } = input;
-  const context: EngineContext = { workFolder: input.workFolder, signal: limits.signal };
+  const { signal, moved } = limits;
+  const context: EngineContext = { workFolder: input.workFolder, signal, onAnswer: moved };
 
-  await input.onPhase('PREFLIGHT');
+  await limits.outside(() => input.onPhase('PREFLIGHT'));
   await engine.restorePreflight(target, backup, context);
 
-  await input.onPhase('FETCHING');
+  await limits.outside(() => input.onPhase('FETCHING'));
   const progress = trackProgress(input);
   await limits.whileMoving(progress.position, progress.tell, async () => {
     for (const part of backup.parts) {
-      for await (const _ of checkedSegments(input.storage, part, { ...context, onBytes: progress.fetched }));
+      for await (const _ of checkedSegments(input.storage, part, { signal, onBytes: progress.fetched }));
     }
   });
 
   // Fetching may have taken hours: a database that was made on the target meanwhile is not to be overwritten.
-  const warnings = await engine.restorePreflight(target, backup, context);
+  const { warnings, changesByItself } = await engine.restorePreflight(target, backup, context);
 
-  await input.onToolStarting();
-  await input.onPhase('RESTORING');
+  await limits.outside(() => input.onToolStarting());
+  await limits.outside(() => input.onPhase('RESTORING'));
   await limits.whileMoving(progress.position, progress.tell, async () => {
     for (const part of backup.parts) await restorePart(input, limits, part, progress);
   });
   progress.tell();
 
-  await input.onPhase('CHECKING');
+  await limits.outside(() => input.onPhase('CHECKING'));
   const names = backup.inventory.databases.map(({ name }) => name);
   const found = await engine.inventory({ ...target, databases: names }, context);
   if (names.length > 0 && found.databases.length === 0) {
     throw new StowageError('TOOL_FAILED', 'The restore did nothing: none of the databases is on the target.');
   }
-  return { warnings, differences: compareInventories(backup.inventory, found) };
+  const differences = compareInventories(backup.inventory, found);
+  const lacking = whatIsLacking(backup.inventory, differences, { changesByItself });
+  if (lacking.length > 0) throw new IncompleteRestore(lacking, differences);
+  return { warnings, differences };
 }
 
 async function restorePart(input: RestoreBackup, limits: Limits, part: ArchivePart, progress: Progress): Promise<void> {
   const tools = new AbortController();
   const signal = AbortSignal.any([limits.signal, tools.signal]);
-  const running = await input.engine.restore(input.target, part, { workFolder: input.workFolder, signal });
+  const context: EngineContext = { workFolder: input.workFolder, signal, onAnswer: limits.moved };
+  const { inventory } = input.backup;
+  const running = await input.engine.restore(input.target, part, { restoreId: input.restoreId, inventory }, context);
+  progress.startPart(() => running.writtenBytes());
   let sourceFailure: unknown;
 
   async function* checked(): AsyncIterable<Uint8Array> {
@@ -100,6 +101,7 @@ async function firstFailure(ended: Promise<{ readonly failure: Error | null }>):
 }
 
 type Progress = {
+  readonly startPart: (writtenBytes: () => number) => void;
   readonly fetched: (bytes: number) => void;
   readonly restored: (bytes: number) => void;
   readonly segment: () => void;
@@ -113,7 +115,11 @@ function trackProgress(input: RestoreBackup): Progress {
   let fetchedBytes = 0;
   let restoredBytes = 0;
   let segments = 0;
+  let writtenBytes: () => number = () => 0;
   return {
+    startPart: (reader) => {
+      writtenBytes = reader;
+    },
     fetched: (bytes) => {
       fetchedBytes += bytes;
     },
@@ -123,7 +129,7 @@ function trackProgress(input: RestoreBackup): Progress {
     segment: () => {
       segments += 1;
     },
-    position: () => fetchedBytes + restoredBytes,
+    position: () => fetchedBytes + restoredBytes + writtenBytes(),
     tell: () => {
       const share = totalBytes === 0 ? null : (fetchedBytes + restoredBytes) / (2 * totalBytes);
       input.onProgress({ readBytes: fetchedBytes, storedBytes: restoredBytes, segments, share });

@@ -6,7 +6,7 @@ import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';
 import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
 import { reconcileInventories } from './inventories.js';
 import { backupDocumentName, partObject, segmentFolder } from './layout.js';
-import { startLimits, type Limits } from './limits.js';
+import { withinLimits, type Limits } from './limits.js';
 
 /**
  * The one door to success: it returns only when every dump tool ended with 0 and its stream was complete, the storage
@@ -15,26 +15,18 @@ import { startLimits, type Limits } from './limits.js';
  * before is left in `folder`, without a backup.json.
  */
 export async function takeBackup(input: TakeBackup): Promise<TakenBackup> {
-  const limits = startLimits(input);
-  try {
-    return await take(input, limits);
-  } catch (error) {
-    limits.signal.throwIfAborted();
-    throw error;
-  } finally {
-    limits.close();
-  }
+  return withinLimits(input, (limits) => take(input, limits));
 }
 
 async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
   const { engine, connection, folder, storage } = input;
-  const { signal } = limits;
-  const context: EngineContext = { workFolder: input.workFolder, signal };
+  const { signal, moved } = limits;
+  const context: EngineContext = { workFolder: input.workFolder, signal, onAnswer: moved };
 
-  await input.onPhase('PREFLIGHT');
+  await limits.outside(() => input.onPhase('PREFLIGHT'));
   const report = await engine.preflight(connection, context);
 
-  await input.onPhase('DUMPING');
+  await limits.outside(() => input.onPhase('DUMPING'));
   const progress = trackProgress(input, report.inventory);
   const dumped: DumpedPart[] = [];
   for (const [index, spec] of report.parts.entries()) {
@@ -42,8 +34,11 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
     dumped.push(await storePart(input, limits, { spec, report, progress, last }));
   }
 
-  await input.onPhase('VERIFYING');
-  for (const { part, stored } of dumped) await storage.verify(part.objectName, stored, { signal });
+  await limits.outside(() => input.onPhase('VERIFYING'));
+  for (const { part, stored } of dumped) {
+    await storage.verify(part.objectName, stored, { signal, onAnswer: moved });
+    moved();
+  }
   const afterwards = await engine.inventory({ ...connection, databases: namesOf(report.inventory) }, context);
   const { inventory, changed } = reconcileInventories(report.inventory, afterwards);
   const parts = dumped.map(({ part }) => part);
@@ -61,7 +56,7 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
     sizeBytes: sum(parts.map((part) => part.sizeBytes)),
     storedSizeBytes: sum(parts.map((part) => part.storedSizeBytes)),
   };
-  await writeBackupDocument(input, backup, signal);
+  await writeBackupDocument(input, backup, limits);
   return backup;
 }
 
@@ -81,7 +76,8 @@ async function storePart(
   const objectName = partObject(folder, spec);
   const tools = new AbortController();
   const signal = AbortSignal.any([limits.signal, tools.signal]);
-  const dump = await engine.dump(input.connection, spec, report, { workFolder, signal });
+  const context: EngineContext = { workFolder, signal, onAnswer: limits.moved };
+  const dump = await engine.dump(input.connection, spec, report, context);
   let dumpFailure: Error | null | undefined;
 
   async function* source(): AsyncIterable<Uint8Array> {
@@ -94,7 +90,7 @@ async function storePart(
     const { failure, compressedSizeBytes } = await dump.ended;
     dumpFailure = failure ?? lostOnTheWay('the compressor', compressedSizeBytes, 'this worker', receivedBytes);
     if (dumpFailure !== null) throw dumpFailure;
-    if (work.last) await input.onPhase('FINALISING');
+    if (work.last) await limits.outside(() => input.onPhase('FINALISING'));
   }
 
   try {
@@ -140,7 +136,8 @@ function lostOnTheWay(from: string, sentBytes: number, to: string, arrivedBytes:
 }
 
 /** Written last, only if there is none, and compared with what the storage gives back. */
-async function writeBackupDocument(input: TakeBackup, backup: TakenBackup, signal: AbortSignal): Promise<void> {
+async function writeBackupDocument(input: TakeBackup, backup: TakenBackup, limits: Limits): Promise<void> {
+  const { signal, moved } = limits;
   const document: BackupDocument = {
     format: 'stowage-backup',
     formatVersion: 1,
@@ -156,7 +153,9 @@ async function writeBackupDocument(input: TakeBackup, backup: TakenBackup, signa
   };
   const name = `${input.folder}${backupDocumentName}`;
   const bytes = serializeBackupDocument(document);
+  moved();
   const { etag } = await input.storage.putBytes(name, bytes, { signal });
+  moved();
   const readBack = await buffer(input.storage.get(name, { signal, etag }));
   if (!readBack.equals(bytes)) {
     throw new StowageError('CHECKSUM', `'${name}' reads back otherwise than it was written.`);

@@ -40,6 +40,11 @@ export type InventoryTable = {
   readonly rows: number | null;
   readonly rowsEstimated: boolean;
   readonly sizeBytes: number | null;
+  /**
+   * When it was last written to, as the server tells it, where it does: two inventories that tell the same are of the same
+   * rows. Not stored.
+   */
+  readonly changedAt?: string | null;
 };
 
 export type EngineContext = {
@@ -47,6 +52,8 @@ export type EngineContext = {
   readonly workFolder: string;
   /** Aborting kills the tool's whole process group. */
   readonly signal: AbortSignal;
+  /** Called for each answer of the server: a long series of questions is told from silence by it. */
+  readonly onAnswer?: () => void;
 };
 
 /** A tool that was started as the head of its own process group, without a shell and with a cleared environment. */
@@ -109,18 +116,26 @@ export interface Engine {
     report: PreflightReport,
     context: EngineContext,
   ): Promise<RunningDump>;
-  /** Refuses what a restore would overwrite (TARGET_EXISTS) or cannot do, before anything is sent. Returns warnings. */
+  /** Refuses what a restore would overwrite (TARGET_EXISTS) or cannot do, before anything is sent. */
   restorePreflight(
     target: ServiceConnection,
-    source: { inventory: Inventory },
+    source: Pick<RestoreSource, 'inventory'>,
     context: EngineContext,
-  ): Promise<readonly string[]>;
-  /** Starts the decompressor followed by the restore tool. Write the stored bytes to `compressed` and end it. */
-  restore(target: ServiceConnection, part: PartSpec, context: EngineContext): Promise<RunningRestore>;
+  ): Promise<RestorePreflight>;
+  /**
+   * Starts the decompressor followed by the restore tool. Write the stored bytes to `compressed` and end it. Where
+   * another restore is making one of the same databases on that server, no statement runs: TARGET_EXISTS.
+   */
+  restore(
+    target: ServiceConnection,
+    part: PartSpec,
+    source: RestoreSource,
+    context: EngineContext,
+  ): Promise<RunningRestore>;
   /** The line a person types to restore a part, given the download command to put in front of it. */
   restoreByHand(part: PartSpec, download: string): string;
-  /** Ends what a killed restore left running on the server; true when nothing of ours is left there. */
-  endOurSessions(target: ServiceConnection, context: EngineContext): Promise<boolean>;
+  /** Ends what this restore left running on the server, and no other; true when nothing of it is left there. */
+  endOurSessions(target: ServiceConnection, restoreId: string, context: EngineContext): Promise<boolean>;
 }
 export type RunningDump = {
   /** A chunk is not used any more once the next is asked for: all may lie in the same memory. */
@@ -131,8 +146,16 @@ export type RunningDump = {
   /** Bytes read from the database so far; for progress only. */ readBytes(): number;
   readonly ended: Promise<DumpEnd>;
 };
+/** What is restored, and by which restore: its sessions on the server are found by that. */
+export type RestoreSource = { readonly restoreId: string; readonly inventory: Inventory };
+export type RestorePreflight = {
+  readonly warnings: readonly string[];
+  /** What is restored begins to change by itself as soon as it is there, for example by events that run. */
+  readonly changesByItself: boolean;
+};
 export type RunningRestore = {
   readonly compressed: Writable;
+  /** Plain bytes that reached the tool so far; for progress only. */ writtenBytes(): number;
   readonly ended: Promise<ToolEnd & { readonly failure: Error | null }>;
 };
 

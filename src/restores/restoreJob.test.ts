@@ -29,7 +29,7 @@ const fail = (attempt: number, outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK'
   ({ kind: 'FAIL_ATTEMPT', attempt, outcome, error, at, retryAt: at }) as const;
 
 const running = given(restoreJob).then({ kind: 'QUEUE', request }).then(start(1));
-const restoring = running.then({ kind: 'START_TOOL', attempt: 1, at });
+const restoring = running.then({ kind: 'START_TOOL', attempt: 1, databases: ['shop'], at });
 
 describe('a restore job', () => {
   test('is tried again after a passing failure only while no statement can have reached the target', () => {
@@ -51,7 +51,9 @@ describe('a restore job', () => {
     const cancel: RestoreJobCommand = { kind: 'REQUEST_CANCEL', by: 'anna', at };
     const confirm: RestoreJobCommand = { kind: 'CONFIRM_CANCEL', attempt: 1, at };
     expect(running.then(cancel).when(confirm)).toMatchObject([{ data: { targetTouched: false, by: 'anna' } }]);
-    expect(restoring.then(cancel).when(confirm)).toMatchObject([{ data: { targetTouched: true } }]);
+    expect(restoring.then(cancel).when(confirm)).toMatchObject([
+      { data: { targetTouched: true, databases: ['shop'] } },
+    ]);
     expect(restoring.then(cancel).when(cancel)).toEqual([]);
   });
 

@@ -19,6 +19,8 @@ export type KnownRestoreJob =
       readonly current: AttemptStart;
       /** From here on nothing is retried by itself: the server may still be committing what it was sent. */
       readonly toolStarted: boolean;
+      /** What the tool makes on the target. */
+      readonly databases: readonly string[];
       readonly cancelRequestedBy: string | null;
     })
   | (Common & { readonly status: 'SUCCEEDED' | 'FAILED' | 'CANCELLED' });
@@ -51,13 +53,20 @@ export type RestoreJobCommand =
   | { readonly kind: 'QUEUE'; readonly request: RestoreRequest }
   | { readonly kind: 'START_ATTEMPT'; readonly attempt: AttemptStart }
   | { readonly kind: 'ENTER_PHASE'; readonly attempt: number; readonly phase: RestorePhase; readonly at: string }
-  | { readonly kind: 'START_TOOL'; readonly attempt: number; readonly at: string }
+  | {
+      readonly kind: 'START_TOOL';
+      readonly attempt: number;
+      readonly databases: readonly string[];
+      readonly at: string;
+    }
   | { readonly kind: 'SUCCEED'; readonly attempt: number; readonly result: RestoreResult; readonly at: string }
   | {
       readonly kind: 'FAIL_ATTEMPT';
       readonly attempt: number;
       readonly outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK';
       readonly error: JobError | null;
+      /** What the target lacks or has otherwise, where it was compared before the failure. */
+      readonly differences?: RestoreResult['differences'];
       readonly at: string;
       readonly retryAt: string;
     }
@@ -71,7 +80,15 @@ export type RestoreJobEvent =
       readonly type: 'RestorePhaseEntered';
       readonly data: { readonly attempt: number; readonly phase: RestorePhase; readonly at: string };
     }
-  | { readonly type: 'RestoreToolStarted'; readonly data: { readonly attempt: number; readonly at: string } }
+  | {
+      readonly type: 'RestoreToolStarted';
+      readonly data: {
+        readonly attempt: number;
+        /** Absent in events of old. */
+        readonly databases?: readonly string[];
+        readonly at: string;
+      };
+    }
   | {
       readonly type: 'RestoreAttemptEnded';
       readonly data: {
@@ -86,7 +103,14 @@ export type RestoreJobEvent =
       readonly type: 'RestoreSucceeded';
       readonly data: { readonly attempt: number; readonly result: RestoreResult; readonly at: string };
     }
-  | { readonly type: 'RestoreFailed'; readonly data: { readonly error: JobError; readonly at: string } }
+  | {
+      readonly type: 'RestoreFailed';
+      readonly data: {
+        readonly error: JobError;
+        readonly differences?: RestoreResult['differences'];
+        readonly at: string;
+      };
+    }
   | { readonly type: 'RestoreCancelRequested'; readonly data: { readonly by: string; readonly at: string } }
   | {
       readonly type: 'RestoreCancelled';
@@ -95,6 +119,8 @@ export type RestoreJobEvent =
         readonly by: string;
         /** Whether statements may have reached the target. */
         readonly targetTouched: boolean;
+        /** What may be left there in part. Absent where nothing is, and in events of old. */
+        readonly databases?: readonly string[];
         readonly at: string;
       };
     };
@@ -123,7 +149,8 @@ function decide(command: RestoreJobCommand, state: RestoreJob): readonly Restore
     case 'START_TOOL': {
       const running = runningAttempt(state, command.attempt);
       if (running.toolStarted) return [];
-      return [{ type: 'RestoreToolStarted', data: { attempt: command.attempt, at: command.at } }];
+      const { attempt, databases, at } = command;
+      return [{ type: 'RestoreToolStarted', data: { attempt, databases, at } }];
     }
     case 'SUCCEED': {
       runningAttempt(state, command.attempt);
@@ -136,9 +163,7 @@ function decide(command: RestoreJobCommand, state: RestoreJob): readonly Restore
       return requestCancel(command, state);
     case 'CONFIRM_CANCEL': {
       const running = runningAttempt(state, command.attempt);
-      const { attempt, at } = command;
-      const by = running.cancelRequestedBy ?? 'worker';
-      return [{ type: 'RestoreCancelled', data: { attempt, by, targetTouched: running.toolStarted, at } }];
+      return [cancelled(running, command, running.cancelRequestedBy ?? 'worker')];
     }
   }
 }
@@ -151,15 +176,21 @@ function runningAttempt(state: KnownRestoreJob, attempt: number): Running {
   throw new StowageError('WORKER_LOST', `Attempt ${attempt} is not the one that runs the restore job any more.`);
 }
 
+function cancelled(
+  { toolStarted, databases }: Running,
+  { attempt, at }: { readonly attempt: number; readonly at: string },
+  by: string,
+): RestoreJobEvent {
+  const left = toolStarted ? { databases } : {};
+  return { type: 'RestoreCancelled', data: { attempt, by, targetTouched: toolStarted, ...left, at } };
+}
+
 function failAttempt(
   command: Extract<RestoreJobCommand, { kind: 'FAIL_ATTEMPT' }>,
   state: Running,
 ): readonly RestoreJobEvent[] {
-  const { attempt, outcome, error, at } = command;
-  if (state.cancelRequestedBy !== null) {
-    const by = state.cancelRequestedBy;
-    return [{ type: 'RestoreCancelled', data: { attempt, by, targetTouched: state.toolStarted, at } }];
-  }
+  const { attempt, outcome, error, differences, at } = command;
+  if (state.cancelRequestedBy !== null) return [cancelled(state, command, state.cancelRequestedBy)];
   const tries = attemptsThatCount(state.attempts);
   const mayRepeat = outcome === 'HANDED_BACK' || (error?.retriable === true && tries < state.request.maxAttempts);
   const again = mayRepeat && !state.toolStarted;
@@ -169,7 +200,8 @@ function failAttempt(
   };
   if (again) return [ended];
   if (error === null) throw new StowageError('INTERNAL', 'An attempt that failed must say why.');
-  return [ended, { type: 'RestoreFailed', data: { error, at } }];
+  const compared = differences === undefined ? {} : { differences };
+  return [ended, { type: 'RestoreFailed', data: { error, ...compared, at } }];
 }
 
 function requestCancel(
@@ -199,12 +231,14 @@ function evolve(state: RestoreJob, event: RestoreJobEvent): RestoreJob {
     case 'RestoreAttemptStarted': {
       const current = event.data.attempt;
       const attempts = beginAttempt(state.attempts, current);
-      return { status: 'RUNNING', request, attempts, current, toolStarted: false, cancelRequestedBy: null };
+      const untouched = { toolStarted: false, databases: [] };
+      return { status: 'RUNNING', request, attempts, current, ...untouched, cancelRequestedBy: null };
     }
     case 'RestorePhaseEntered':
       return state;
     case 'RestoreToolStarted':
-      return state.status === 'RUNNING' ? { ...state, toolStarted: true } : state;
+      if (state.status !== 'RUNNING') return state;
+      return { ...state, toolStarted: true, databases: event.data.databases ?? [] };
     case 'RestoreAttemptEnded': {
       const { attempt, outcome, error, at, retryAt } = event.data;
       const attempts = endAttempt(state.attempts, attempt, { outcome, error, finishedAt: at });

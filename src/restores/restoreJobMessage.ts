@@ -13,7 +13,9 @@ export function restoreJobMessage(job: RestoreJobRow): string {
       return succeeded(job);
     case 'FAILED': {
       const why = job.error?.message ?? 'The restore failed.';
-      return job.toolStarted ? `${why} The target may hold a part of the data.` : why;
+      // Where another restore makes the databases, what is there is not ours.
+      const touched = job.toolStarted && job.error?.code !== 'TARGET_EXISTS';
+      return touched ? `${why} The target may hold a part of the data.` : why;
     }
     case 'CANCELLED': {
       const by = job.cancelRequestedBy ?? 'somebody';

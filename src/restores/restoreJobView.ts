@@ -2,6 +2,7 @@ import { EntitySchema } from 'typeorm';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { beginAttempt, endAttempt, type AttemptRecord, type JobError } from '../jobs/attempt.js';
+import { leftOnTarget } from './leftOnTarget.js';
 import type { RestoreJobEvent, RestorePhase, RestoreRequest, RestoreResult } from './restoreJob.js';
 
 export type RestoreJobRow = Omit<RestoreRequest, 'queuedAt'> & {
@@ -120,12 +121,14 @@ function changed(
         finishedAt: new Date(at),
       };
     }
-    case 'RestoreFailed':
-      return { status: 'FAILED', phase: null, error: event.data.error, finishedAt: new Date(event.data.at) };
+    case 'RestoreFailed': {
+      const { error, differences = null, at } = event.data;
+      return { status: 'FAILED', phase: null, error, differences, finishedAt: new Date(at) };
+    }
     case 'RestoreCancelRequested':
       return { cancelRequestedBy: event.data.by };
     case 'RestoreCancelled': {
-      const { attempt, by, at } = event.data;
+      const { attempt, by, targetTouched, databases = [], at } = event.data;
       const outcome = { outcome: 'CANCELLED', error: null, finishedAt: at } as const;
       return {
         status: 'CANCELLED',
@@ -133,6 +136,7 @@ function changed(
         cancelRequestedBy: by,
         finishedAt: new Date(at),
         retryAt: null,
+        warnings: targetTouched ? [leftOnTarget(databases)] : [],
         ...(attempt === null ? {} : { attempts: endAttempt(row.attempts, attempt, outcome) }),
       };
     }

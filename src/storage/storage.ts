@@ -23,7 +23,7 @@ export interface Storage {
     options: { signal: AbortSignal; overwrite?: boolean },
   ): Promise<{ etag: string }>;
   /** Reads back what the storage says it holds and compares it with what was stored; a difference is CHECKSUM. */
-  verify(name: string, stored: StoredObject, options: { signal: AbortSignal }): Promise<void>;
+  verify(name: string, stored: StoredObject, options: VerifyOptions): Promise<void>;
   /**
    * The bytes of an object from `start` (default 0). Resumes by itself where a connection is cut, only while the
    * object is still the same (`etag`, else CHECKSUM). Ending early is an error, never a short read.
@@ -44,6 +44,12 @@ export type PutOptions = {
   readonly segmentFolder: string;
   /** Called after each confirmed segment, and at least once a second while bytes move. */
   readonly onProgress?: (progress: { storedBytes: number; segments: number }) => void;
+};
+
+export type VerifyOptions = {
+  readonly signal: AbortSignal;
+  /** Called for each answer of the storage: there is one a segment, so a large object takes long without a stall. */
+  readonly onAnswer?: () => void;
 };
 
 /** A piece of an object that can be checked by itself, in order and without gaps. */

@@ -1,5 +1,6 @@
 import type { BackupPhase, TakenBackup } from '../archive/archive.js';
 import { prefixOfFolder } from '../archive/layout.js';
+import { withinLimits } from '../archive/limits.js';
 import { takeBackup } from '../archive/takeBackup.js';
 import { refuseForeignPrefix } from '../endpoints/installationMarker.js';
 import { attemptsThatCount, type JobError } from '../jobs/attempt.js';
@@ -7,13 +8,13 @@ import { backupJob } from '../jobs/backupJob.js';
 import type { BackupResult } from '../jobs/storedBackup.js';
 import { endWithoutBackup } from '../jobs/backupJobCommands.js';
 import type { ClaimedBackup } from './claim.js';
-import { deleteFolder } from './deletionRun.js';
 import { engineOf } from './engineOf.js';
 import type { Hold } from './heartbeat.js';
 import { interruptedBy } from './interruption.js';
 import { jobError } from './jobError.js';
 import { persist, untilAnswered } from './persist.js';
 import { progressReports } from './progressReports.js';
+import { removeRemains } from './remains.js';
 import { retryDelay } from './retryDelay.js';
 import { wakeWorkers } from './wakeWorkers.js';
 import { inWorkFolder } from './workFolder.js';
@@ -57,34 +58,38 @@ async function attempt(
     tools.storageOf(request.fileEndpointId),
   );
   try {
-    await refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, hold.signal);
-    return await inWorkFolder(tools.workRoot, (workFolder) =>
-      takeBackup({
-        engine,
-        connection: service.connection,
-        storage,
-        folder: attempt.folder,
-        description: {
-          installationId: tools.installationId,
-          projectId: lease.projectId,
-          serviceId: request.serviceId,
-          serviceName: service.name,
-          planId: request.planId,
-          jobId: lease.jobId,
-          batchId: request.batchId,
-          attempt: attempt.number,
-          trigger: request.trigger,
-          startedAt: attempt.startedAt,
-        },
-        downloadCommand,
-        workFolder,
-        signal: hold.signal,
-        stallTimeoutMs: request.stallTimeoutMs,
-        timeoutMs: request.timeoutMs,
-        onPhase: (phase) => enterPhase(tools, claimed, hold, phase),
-        onProgress,
-      }),
-    );
+    const { stallTimeoutMs, timeoutMs } = request;
+    return await withinLimits({ signal: hold.signal, stallTimeoutMs, timeoutMs }, async ({ signal, outside }) => {
+      await refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, signal);
+      const take = (workFolder: string) =>
+        takeBackup({
+          engine,
+          connection: service.connection,
+          storage,
+          folder: attempt.folder,
+          description: {
+            installationId: tools.installationId,
+            projectId: lease.projectId,
+            serviceId: request.serviceId,
+            serviceName: service.name,
+            planId: request.planId,
+            jobId: lease.jobId,
+            batchId: request.batchId,
+            attempt: attempt.number,
+            trigger: request.trigger,
+            startedAt: attempt.startedAt,
+          },
+          downloadCommand,
+          workFolder,
+          signal,
+          stallTimeoutMs,
+          // That of the whole attempt runs already.
+          timeoutMs: null,
+          onPhase: (phase) => enterPhase(tools, claimed, hold, phase),
+          onProgress,
+        });
+      return await outside(() => inWorkFolder(tools.workRoot, take));
+    });
   } finally {
     await storage.close();
   }
@@ -137,7 +142,7 @@ async function endOtherwise(
       ? await confirmCancel(tools, claimed, hold)
       : await failAttempt(tools, claimed, hold, interruption === 'DRAINING' ? null : failure);
   await wakeWorkers(tools);
-  await removeRemains(tools, claimed, interruption === 'DRAINING' ? cleaningMsWhenStopping : cleaningMs);
+  await removeNow(tools, claimed, interruption === 'DRAINING' ? cleaningMsWhenStopping : cleaningMs);
   return end;
 }
 
@@ -182,17 +187,20 @@ async function failAttempt(
   });
 }
 
-/** What an attempt uploaded before it ended otherwise: deleted now where the container answers. */
-async function removeRemains(
+/** What an attempt uploaded before it ended otherwise: deleted now where the container answers, else by the sweeper. */
+async function removeNow(
   tools: WorkerTools,
   { request, attempt, lease }: ClaimedBackup,
   limitMs: number,
 ): Promise<void> {
-  const { folder } = attempt;
+  const { jobId, projectId } = lease;
+  const { batchId, fileEndpointId } = request;
+  const ended = { ...attempt, outcome: null, finishedAt: null };
   try {
-    await deleteFolder(tools, { fileEndpointId: request.fileEndpointId, folder }, AbortSignal.timeout(limitMs));
+    const remains = { jobId, projectId, batchId, fileEndpointId, attempt: ended };
+    await removeRemains(tools, remains, AbortSignal.timeout(limitMs));
   } catch (error) {
-    tools.log.warn({ err: error, jobId: lease.jobId, folder }, 'The remains of an attempt are left');
+    tools.log.warn({ err: error, jobId, folder: attempt.folder }, 'The remains of an attempt are left to the sweeper');
   }
 }
 

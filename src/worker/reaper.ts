@@ -107,7 +107,7 @@ async function endRestoreAttempt(tools: WorkerTools, tx: Transaction, lease: Lea
     kind: 'FAIL_ATTEMPT',
     attempt: state.current.number,
     outcome: 'WORKER_LOST',
-    error: restoreError(workerLost, state.toolStarted),
+    error: restoreError(workerLost, state.toolStarted ? state : null),
     at: at.toISOString(),
     retryAt: at.toISOString(),
   });
@@ -120,7 +120,7 @@ async function targetIsFree(tools: WorkerTools, lease: Lease, signal: AbortSigna
   const { state } = await tools.store.load(restoreJob, lease.jobId);
   if (state.status !== 'RUNNING' || !state.toolStarted) return true;
   try {
-    return await endSessions(tools, state.request, signal);
+    return await endSessions(tools, { ...state.request, jobId: lease.jobId }, signal);
   } catch (error) {
     tools.log.warn({ err: error, jobId: lease.jobId }, 'The sessions of a lost restore could not be ended');
     return tools.now().getTime() - lease.expiresAt.getTime() > unreachableTargetMs;

@@ -1,12 +1,15 @@
 import { readBackupDocument } from '../archive/backupDocument.js';
+import { IncompleteRestore } from '../archive/incompleteRestore.js';
+import { withinLimits } from '../archive/limits.js';
 import { restoreBackup } from '../archive/restoreBackup.js';
 import type { RestoreBackup, RestoredBackup, RestorePhase } from '../archive/archive.js';
 import type { Inventory } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import { backupJob, type BackupRequest } from '../jobs/backupJob.js';
 import type { BackupResult } from '../jobs/storedBackup.js';
-import type { JobError } from '../jobs/attempt.js';
-import { restoreJob } from '../restores/restoreJob.js';
+import { attemptsThatCount, type JobError } from '../jobs/attempt.js';
+import { leftOnTarget } from '../restores/leftOnTarget.js';
+import { restoreJob, type RestoreResult } from '../restores/restoreJob.js';
 import { endRestore } from '../restores/restoreJobCommands.js';
 import type { Storage } from '../storage/storage.js';
 import type { ClaimedRestore } from './claim.js';
@@ -17,7 +20,7 @@ import { jobError } from './jobError.js';
 import { persist, untilAnswered } from './persist.js';
 import { progressReports } from './progressReports.js';
 import { retryDelay } from './retryDelay.js';
-import { freeTarget } from './targetSessions.js';
+import { freeTarget, type TargetState } from './targetSessions.js';
 import { wakeWorkers } from './wakeWorkers.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from './workerTools.js';
@@ -40,8 +43,9 @@ export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, ho
     // Also when an end was recorded whose answer was lost: what runs on the target by now may be the next restore's.
     if (error instanceof StowageError && error.code === 'WORKER_LOST') return 'LEASE_LOST';
     // The server may go on with what it was sent: the target stays locked until our sessions there are ended.
-    if (target.touched && !(await freeTarget(tools, claimed.request, hold))) return 'LEASE_LOST';
-    return await endOtherwise(tools, claimed, hold, error);
+    const { jobId } = claimed.lease;
+    const left = target.touched ? await freeTarget(tools, { ...claimed.request, jobId }, hold) : 'FREE';
+    return left === 'LOCKED' ? 'LEASE_LOST' : await endOtherwise(tools, claimed, hold, { error, left });
   }
 }
 
@@ -65,23 +69,28 @@ async function attempt(
     );
   };
   try {
-    const backup = await readBackup(storage, source.result, signal);
+    const { stallTimeoutMs } = request;
+    const backup = await withinLimits({ signal, stallTimeoutMs, timeoutMs: null }, (limits) =>
+      readBackup(storage, source.result, limits.signal),
+    );
+    const databases = backup.inventory.databases.map(({ name }) => name);
     return await inWorkFolder(tools.workRoot, (workFolder) =>
       restoreBackup({
+        restoreId: lease.jobId,
         engine: engineOf(tools.engines, request.engine),
         target: target.connection,
         storage,
         backup,
         workFolder,
         signal,
-        stallTimeoutMs: request.stallTimeoutMs,
+        stallTimeoutMs,
         onPhase: enterPhase,
         onProgress,
         onToolStarting: async () => {
           onToolStarting();
           const at = tools.now().toISOString();
           await persist(tools, { lease, metadata, lost }, (tx) =>
-            tx.execute(restoreJob, streamOf(lease), { kind: 'START_TOOL', attempt: lease.attempt, at }),
+            tx.execute(restoreJob, streamOf(lease), { kind: 'START_TOOL', attempt: lease.attempt, databases, at }),
           );
         },
       }),
@@ -149,7 +158,7 @@ async function endOtherwise(
   tools: WorkerTools,
   { lease, metadata, request }: ClaimedRestore,
   { lost, signal }: Hold,
-  error: unknown,
+  { error, left }: { readonly error: unknown; readonly left: Exclude<TargetState, 'LOCKED'> },
 ): Promise<RestoreRunEnd> {
   const interruption = interruptedBy(signal);
   const failure = readingError(jobError(error));
@@ -166,16 +175,17 @@ async function endOtherwise(
       return 'CANCELLED';
     }
     const { state: before } = await tx.load(restoreJob, lease.jobId);
-    const toolStarted = before.status === 'RUNNING' && before.toolStarted;
-    const handBack = interruption === 'DRAINING' && !toolStarted;
-    const failures = before.status === 'NONE' ? 1 : before.attempts.length;
+    const touched = before.status === 'RUNNING' && before.toolStarted ? { ...before, left } : null;
+    const handBack = interruption === 'DRAINING' && touched === null;
+    const failures = before.status === 'NONE' ? 1 : attemptsThatCount(before.attempts);
     const delayMs = handBack ? 0 : retryDelay(failures, tools.times.retry, tools.random());
     const retryAt = new Date(now.getTime() + delayMs);
     const { state } = await tx.execute(restoreJob, streamOf(lease), {
       kind: 'FAIL_ATTEMPT',
       attempt: lease.attempt,
       outcome: handBack ? 'HANDED_BACK' : 'FAILED',
-      error: handBack ? null : restoreError(interruption === 'DRAINING' ? stopped : failure, toolStarted),
+      error: handBack ? null : restoreError(interruption === 'DRAINING' ? stopped : failure, touched),
+      ...differencesOf(error),
       at,
       retryAt: retryAt.toISOString(),
     });
@@ -202,11 +212,24 @@ function readingError(failure: JobError): JobError {
   return { ...failure, hint: 'Restore another backup, and check the storage.', retriable: false };
 }
 
-/** After the tool has started the target may hold a part of the data, and the error says so. */
-export function restoreError(failure: JobError, toolStarted: boolean): JobError {
-  if (!toolStarted) return failure;
-  const hint = 'The target may hold a part of the data. Drop the databases that were restored, then restore again.';
-  return { ...failure, hint: failure.hint === null ? hint : `${failure.hint} ${hint}`, retriable: false };
+/**
+ * After the tool has started the target may hold a part of the data, and the error says so, and what to do there.
+ * `touched` null: it had not.
+ */
+export function restoreError(
+  failure: JobError,
+  touched: { readonly databases: readonly string[]; readonly left?: TargetState } | null,
+): JobError {
+  if (touched === null) return failure;
+  // It found another restore at work: no statement of it ran, and what is there is the other's.
+  if (failure.code === 'TARGET_EXISTS') return { ...failure, retriable: false };
+  const silent = 'The target no longer answers: what it was sent before may still run there.';
+  const hints = [failure.hint, touched.left === 'SILENT' ? silent : null, leftOnTarget(touched.databases)];
+  return { ...failure, hint: hints.filter((hint) => hint !== null).join(' '), retriable: false };
+}
+
+function differencesOf(error: unknown): { readonly differences?: RestoreResult['differences'] } {
+  return error instanceof IncompleteRestore ? { differences: error.differences } : {};
 }
 
 function streamOf(lease: { readonly jobId: string; readonly projectId: string }) {

@@ -22,6 +22,8 @@ export type CatalogTable = Named & {
   readonly engine: string | null;
   readonly estimatedRows: number;
   readonly dataBytes: number;
+  /** To the second; null: not since the server started, or it does not know. */
+  readonly changedAt: string | null;
   readonly systemVersioned: boolean;
 };
 export type CatalogView = Defined & { readonly definition: string; readonly withCheckOption: boolean };
@@ -43,7 +45,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
 
   const tables = await ask(
     `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine, table_rows AS estimated_rows,
-            data_length AS data_bytes
+            data_length AS data_bytes, update_time AS changed_at
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
   );
   const views = await ask(
@@ -119,6 +121,7 @@ function table(row: Row): CatalogTable {
     engine: row['engine'] ?? null,
     estimatedRows: Number(row['estimated_rows'] ?? 0),
     dataBytes: Number(row['data_bytes'] ?? 0),
+    changedAt: row['changed_at'] ?? null,
     systemVersioned: row['kind'] === 'SYSTEM VERSIONED',
   };
 }

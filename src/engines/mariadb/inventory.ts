@@ -32,6 +32,7 @@ export async function takeInventory(session: Session, catalog: Catalog, toolVers
         rows: counted?.rows ?? table.estimatedRows,
         rowsEstimated: counted === undefined,
         sizeBytes: table.dataBytes,
+        changedAt: table.changedAt,
       });
     }
     const routines = (kind: string) => namesOf(inDatabase(catalog.routines).filter((routine) => routine.kind === kind));

@@ -211,31 +211,44 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
 
   test('ends what a killed restore left running on the server', async () => {
     const target = server.connection();
-    const restore = await engine.restore(target, databasesPart, context());
+    const restore = await engine.restore(
+      target,
+      databasesPart,
+      { restoreId: 'killed', inventory: withShop },
+      context(),
+    );
     const endless = spawnSync('zstd', ['-c'], { input: "SELECT SLEEP(300) AS 'a restore';\nSELECT 1;\n" }).stdout;
     restore.compressed.end(endless);
     const running = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(300)%'";
     await until(async () => (await server.sql(running)) === '1\n');
-    await expect(engine.restorePreflight(target, { inventory: nothing }, context())).rejects.toMatchObject({
-      message: expect.stringContaining('earlier restore'),
+    await expect(engine.restorePreflight(target, { inventory: withShop }, context())).rejects.toMatchObject({
+      message: expect.stringContaining("Another restore is making the database 'elsewhere'"),
     });
     process.kill(childrenNamed('mariadb')[0]!.pid, 'SIGKILL');
     expect((await restore.ended).failure).toMatchObject({ code: 'TOOL_FAILED' });
     expect(await server.sql(running)).toBe('1\n');
 
-    expect(await engine.endOurSessions(target, context())).toBe(true);
+    expect(await engine.endOurSessions(target, 'another restore', context())).toBe(true);
+    expect(await server.sql(running)).toBe('1\n');
+    expect(await engine.endOurSessions(target, 'killed', context())).toBe(true);
     expect(await server.sql(running)).toBe('0\n');
-    expect(await engine.endOurSessions(target, context())).toBe(true);
+    expect(await engine.endOurSessions(target, 'killed', context())).toBe(true);
   });
 
   test('calls a restore that did nothing a failure', async () => {
-    const restore = await engine.restore(server.connection(), databasesPart, context());
+    const restore = await engine.restore(
+      server.connection(),
+      databasesPart,
+      { restoreId: 'none', inventory: nothing },
+      context(),
+    );
     restore.compressed.end(spawnSync('zstd', ['-c'], { input: '' }).stdout);
     expect((await restore.ended).failure).toMatchObject({ message: expect.stringContaining('did nothing') });
   });
 });
 
 const nothing = { serverVersion: '10.11.0', toolVersion: '', sizeBytes: 0, databases: [] };
+const withShop = { ...nothing, databases: [{ name: 'elsewhere', tables: [], objects: {}, properties: {} }] };
 
 /** Asks again until it is so, for at most 10 s. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {

@@ -26,7 +26,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     connection: ServiceConnection,
     context: EngineContext,
     work: (session: Session) => Promise<T>,
-  ): Promise<T> => withSession(connection, { ...settings, signal: context.signal }, work);
+  ): Promise<T> => withSession(connection, { ...settings, ...context }, work);
 
   return {
     name: 'MARIADB',
@@ -42,17 +42,17 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     },
     restorePreflight: async (target, source, context) => {
       findMariadbTools(settings.toolsPath);
-      return asking(target, context, (session) => checkRestore(session, target, source.inventory));
+      return asking(target, context, (session) => checkRestore(session, source.inventory));
     },
-    restore: async (target, _part, context) => {
+    restore: async (target, _part, source, context) => {
       const tools = findMariadbTools(settings.toolsPath);
       const { server } = await asking(target, context, (session) => Promise.resolve(session));
-      return startMariadbRestore(target, server, tools, context);
+      return startMariadbRestore(target, server, tools, source, context);
     },
     restoreByHand: (_part, download) => mariadbRestoreByHand(download),
-    endOurSessions: (target, context) =>
+    endOurSessions: (target, restoreId, context) =>
       asking(target, context, (session) =>
-        endRestoreSessions(session, target, { signal: context.signal, limitMs: rollbackLimitMs }),
+        endRestoreSessions(session, restoreId, { signal: context.signal, limitMs: rollbackLimitMs }),
       ),
   };
 }

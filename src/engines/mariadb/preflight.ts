@@ -25,7 +25,7 @@ export async function preflightMariadb(
 ): Promise<PreflightReport> {
   const tools = findMariadbTools(settings.toolsPath);
   const toolVersion = await versionOf(tools.dump);
-  return withSession(connection, { ...settings, signal: context.signal }, async (session) => {
+  return withSession(connection, { ...settings, ...context }, async (session) => {
     const listed = await listDatabases(session);
     const chosen = selectDatabases(listed, connection.databases);
     const catalog = await readCatalog(session, chosen);
@@ -55,14 +55,22 @@ export async function inventoryMariadb(
   context: EngineContext,
 ): Promise<Inventory> {
   const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump);
-  return withSession(connection, { ...settings, signal: context.signal }, async (session) =>
+  return withSession(connection, { ...settings, ...context }, async (session) =>
     takeInventory(session, await readCatalog(session, await present(session, connection)), toolVersion),
   );
 }
 
 async function present(session: Session, { databases }: ServiceConnection) {
   const listed = await listDatabases(session);
-  return databases === null ? listed : listed.filter(({ name }) => databases.includes(name));
+  if (databases === null) return listed;
+  const wanted = new Set(databases);
+  // A server that keeps names in lower case has what was restored under that name.
+  const folded = new Set(databases.filter((name) => !listed.some((each) => each.name === name)).map(lowerCase));
+  return listed.filter(({ name }) => wanted.has(name) || folded.has(name));
+}
+
+function lowerCase(name: string): string {
+  return name.toLowerCase();
 }
 
 /** The server drops a reader that waits for the storage longer than this; mariadb-dump does not raise it. */

@@ -1,10 +1,10 @@
 import { StowageError } from '../../errors.js';
-import type { EngineContext, RunningRestore, ServiceConnection, ToolEnd } from '../engine.js';
+import type { EngineContext, RestoreSource, RunningRestore, ServiceConnection, ToolEnd } from '../engine.js';
 import { startCompressedRestore } from '../process/compressedRestore.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
-import { restoreLock } from './restoreSessions.js';
+import { restoreLocks } from './restoreSessions.js';
 import type { ServerAddress } from './serverAddress.js';
 
 /**
@@ -24,6 +24,7 @@ export async function startMariadbRestore(
   target: ServiceConnection,
   server: ServerAddress,
   tools: MariadbTools,
+  source: RestoreSource,
   context: EngineContext,
 ): Promise<RunningRestore> {
   const optionFile = await writeOptionFile(target, server, context.workFolder);
@@ -37,23 +38,27 @@ export async function startMariadbRestore(
         '--skip-reconnect',
         '--local-infile=0',
         '--connect-timeout=10',
-        `--init-command=${sessionSettings}, ${takeLock(target)}`,
+        `--init-command=${sessionSettings}, ${takeLocks(source)}`,
       ],
       secrets: target.password === null ? [] : [target.password],
     },
     tools,
     context,
   );
-  return { compressed: running.compressed, ended: running.ended.then(judge) };
+  const { compressed, plainBytes, ended } = running;
+  return { compressed, writtenBytes: () => plainBytes(), ended: ended.then(judge) };
 }
 
 /**
- * The lock is held as long as the session lives, which is how it is found (restoreSessions.ts). Where another restore
- * has it the login fails, with the words that are no SQL mode in its error.
+ * The locks are held as long as the session lives (restoreSessions.ts). Where another restore has one of them the login
+ * fails, with the words that are no SQL mode in its error.
  */
-function takeLock(target: ServiceConnection): string {
-  return `sql_mode=IF(GET_LOCK('${restoreLock(target)}', 0), @@sql_mode, 'another restore is running')`;
+function takeLocks(source: RestoreSource): string {
+  const taken = restoreLocks(source).map((name) => `GET_LOCK('${name}',0)`);
+  return `sql_mode=IF(${taken.join(' AND ')}, @@sql_mode, '${anotherRuns}')`;
 }
+
+const anotherRuns = 'another restore is running';
 
 /** The line for a shell; connection options (`--host=… --user=… --password`) go at its end. */
 export function mariadbRestoreByHand(download: string): string {
@@ -67,6 +72,11 @@ function judge(end: PipelineEnd): ToolEnd & { failure: StowageError | null } {
 /** The client's first error is the story; where it says nothing, what reached it was too short. */
 function failureOf({ tool, observer, compressor, plain }: PipelineEnd): StowageError | null {
   if (!endedWell(tool)) {
+    if (tool.lastLines.includes(`'${anotherRuns}'`)) {
+      return new StowageError('TARGET_EXISTS', 'Another restore has begun to make a database of the same name.', {
+        help: 'No statement of this restore ran. Wait until the other one has ended, and look at what it has made.',
+      });
+    }
     const first = tool.lastLines.split('\n').find((line) => /error/i.test(line)) ?? '';
     const said = first === '' ? '.' : `: ${first}`;
     return new StowageError('TOOL_FAILED', `The mariadb client ${howItEnded(tool)}${said}`, {

@@ -1,30 +1,36 @@
 import { StowageError } from '../../errors.js';
-import type { Inventory, ServiceConnection } from '../engine.js';
+import type { Inventory, RestorePreflight } from '../engine.js';
 import { missingDefiners } from './losses.js';
 import { readGrants, refuseMissingRestorePrivileges } from './privileges.js';
-import { findRestoreSession } from './restoreSessions.js';
+import { findDatabaseUnderRestore } from './restoreSessions.js';
 import { listDatabases } from './selection.js';
 import type { Session } from './session.js';
 
-/** Refuses what the restore would overwrite or could not finish, before anything is sent. Gives warnings. */
-export async function checkRestore(
-  session: Session,
-  target: ServiceConnection,
-  inventory: Inventory,
-): Promise<readonly string[]> {
+/** Refuses what the restore would overwrite or could not finish, before anything is sent. */
+export async function checkRestore(session: Session, inventory: Inventory): Promise<RestorePreflight> {
   await refuseExistingDatabases(session, inventory);
   await refuseMissingRestorePrivileges(session, inventory, await readGrants(session));
   await refuseTooLargeRows(session, inventory);
-  if ((await findRestoreSession(session, target)) !== undefined) {
-    throw new StowageError('TOOL_FAILED', 'An earlier restore is still running on the target.', {
-      help: 'Wait until the server has ended or rolled it back, then start the restore again.',
+  const beingMade = await findDatabaseUnderRestore(session, inventory);
+  if (beingMade !== undefined) {
+    throw new StowageError('TARGET_EXISTS', `Another restore is making the database '${beingMade}' on the target.`, {
+      help: 'Wait until it has ended, or the server has rolled it back, and look at what it has made.',
+      details: { existing: [beingMade] },
     });
   }
-  return [
-    ...(await warnOfDefiners(session, inventory)),
-    ...(await warnOfEvents(session, inventory)),
-    ...(await warnOfOlderServer(session, inventory)),
-  ];
+  const events = await eventsThatWillRun(session, inventory);
+  return {
+    warnings: [
+      ...(await warnOfDefiners(session, inventory)),
+      ...(events.length === 0
+        ? []
+        : [
+            `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
+          ]),
+      ...(await warnOfOlderServer(session, inventory)),
+    ],
+    changesByItself: events.length > 0,
+  };
 }
 
 async function refuseExistingDatabases(session: Session, inventory: Inventory): Promise<void> {
@@ -66,15 +72,12 @@ async function warnOfDefiners(session: Session, inventory: Inventory): Promise<r
   ];
 }
 
-async function warnOfEvents(session: Session, inventory: Inventory): Promise<readonly string[]> {
+async function eventsThatWillRun(session: Session, inventory: Inventory): Promise<readonly string[]> {
   const events = inventory.databases.flatMap(({ name, objects }) =>
     (objects['events'] ?? []).map((event) => `${name}.${event}`),
   );
   const [setting] = await session.query('SELECT @@event_scheduler AS scheduler');
-  if (events.length === 0 || setting?.['scheduler'] !== 'ON') return [];
-  return [
-    `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
-  ];
+  return setting?.['scheduler'] === 'ON' ? events : [];
 }
 
 async function warnOfOlderServer(session: Session, inventory: Inventory): Promise<readonly string[]> {

@@ -1,34 +1,62 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ServiceConnection } from '../engine.js';
+import type { Inventory, RestoreSource } from '../engine.js';
 import { serverErrorNumber, type Session } from './session.js';
 
 /**
- * A restore's session holds a named lock of the server for as long as it lives (GET_LOCK), its rollback included. That
- * is how another worker finds what a killed one left behind. The name has the user in it: one may kill only one's own.
+ * A restore's session holds named locks of the server (GET_LOCK) for as long as it lives, its rollback included. One is
+ * the restore's own: by it another worker finds what a killed one left behind, and nothing that belongs to others. One
+ * is of each database that it makes: no two restores write to one, whatever host name or account each of them came by.
  */
-export function restoreLock(target: ServiceConnection): string {
-  const user = createHash('sha256')
-    .update(target.username ?? '')
-    .digest('hex');
-  return `stowage.restore.${user.slice(0, 16)}`;
+export function restoreLocks({ restoreId, inventory }: RestoreSource): readonly string[] {
+  return [ownLock(restoreId), ...namesOf(inventory).map(databaseLock)];
 }
 
-/** The connection that holds the lock, or undefined: nothing of ours is running. */
-export async function findRestoreSession(session: Session, target: ServiceConnection): Promise<string | undefined> {
-  const [row] = await session.query('SELECT IS_USED_LOCK(?) AS holder', [restoreLock(target)]);
+/** The first of these databases that another restore is making right now. */
+export async function findDatabaseUnderRestore(session: Session, inventory: Inventory): Promise<string | undefined> {
+  for (const name of namesOf(inventory)) {
+    if ((await holderOf(session, databaseLock(name))) !== undefined) return name;
+  }
+  return undefined;
+}
+
+/** As many as one argument of a program has room for; two restores of the same backup meet in any of them. */
+const mostLocks = 2_000;
+
+function namesOf(inventory: Inventory): readonly string[] {
+  return inventory.databases
+    .map(({ name }) => name)
+    .sort()
+    .slice(0, mostLocks);
+}
+
+function ownLock(restoreId: string): string {
+  return `stowage.restore.${shortHash(restoreId)}`;
+}
+
+/** Servers may take names that differ in case for one. */
+function databaseLock(name: string): string {
+  return `stowage.database.${shortHash(name.toLowerCase())}`;
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 20);
+}
+
+async function holderOf(session: Session, lock: string): Promise<string | undefined> {
+  const [row] = await session.query('SELECT IS_USED_LOCK(?) AS holder', [lock]);
   return row?.['holder'] ?? undefined;
 }
 
-/** Kills what a restore left running and waits for its rollback, at most `limitMs`. True: nothing is left. */
+/** Kills what this restore left running and waits for its rollback, at most `limitMs`. True: nothing is left. */
 export async function endRestoreSessions(
   session: Session,
-  target: ServiceConnection,
+  restoreId: string,
   options: { readonly signal: AbortSignal; readonly limitMs: number },
 ): Promise<boolean> {
   const until = performance.now() + options.limitMs;
   for (;;) {
-    const holder = await findRestoreSession(session, target);
+    const holder = await holderOf(session, ownLock(restoreId));
     if (holder === undefined) return true;
     await kill(session, holder);
     if (performance.now() > until) return false;

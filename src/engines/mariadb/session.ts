@@ -20,6 +20,8 @@ export type Session = {
 export type SessionOptions = {
   readonly signal: AbortSignal;
   readonly allowAddress: AllowAddress;
+  /** Called for each answer of the server. */
+  readonly onAnswer?: () => void;
   /** For connecting and logging in. Default 10 s. */
   readonly connectTimeoutMs?: number;
 };
@@ -32,9 +34,9 @@ export async function openSession(connection: ServiceConnection, options: Sessio
   const { signal } = options;
   const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
   signal.throwIfAborted();
-  const addresses = await resolveServer(connection.host, options.allowAddress);
+  const addresses = await unlessAborted(signal, resolveServer(connection.host, options.allowAddress));
   const { server, socket } = await connectToServer(connection, addresses, { signal, timeoutMs });
-  return logIn(connection, server, socket, { signal, timeoutMs });
+  return logIn(connection, server, socket, { ...options, timeoutMs });
 }
 
 /** Logs in over a socket that is connected already, and owns it from then on. */
@@ -42,9 +44,9 @@ export async function logIn(
   connection: ServiceConnection,
   server: ServerAddress,
   socket: Socket,
-  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  options: Pick<SessionOptions, 'signal' | 'onAnswer'> & { readonly timeoutMs: number },
 ): Promise<Session> {
-  const { signal } = options;
+  const { signal, onAnswer } = options;
   refuseUnverifiableHost(connection, socket);
   const mysql = createConnection({
     ...loginOptions(connection),
@@ -57,7 +59,11 @@ export async function logIn(
   signal.addEventListener('abort', close, { once: true });
   const session: Session = {
     server,
-    query: (sql, values = []) => answer(connection, signal, (done) => ask(mysql, sql, values, done)),
+    query: async (sql, values = []) => {
+      const rows = await answer(connection, signal, (done) => ask(mysql, sql, values, done));
+      onAnswer?.();
+      return rows;
+    },
     close: () => {
       signal.removeEventListener('abort', close);
       close();
@@ -155,6 +161,20 @@ function answer(
       else reject(asServiceError(connection, error));
     });
   });
+}
+
+/** A look-up of a name cannot be ended; nobody waits for it any more. */
+async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  let give: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    give = () => reject(asError(signal.reason));
+    signal.addEventListener('abort', give, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', give);
+  }
 }
 
 function asError(reason: unknown): Error {

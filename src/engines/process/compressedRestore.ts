@@ -9,6 +9,8 @@ import { startTool } from './startTool.js';
 export type CompressedRestore = {
   /** Takes the stored bytes. Errors (the tools are gone) are told by `ended`. */
   readonly compressed: Writable;
+  /** Plain bytes that the tool was handed so far, told once a second: for progress. */
+  plainBytes(): number;
   /** Settles when all processes are gone. */
   readonly ended: Promise<PipelineEnd>;
 };
@@ -38,6 +40,7 @@ export async function startCompressedRestore(
     const ends = Promise.all([restore.ended, observer.ended, decompressor.ended, observation.seen]);
     return {
       compressed: decompressor.stdin,
+      plainBytes: observation.bytesSoFar,
       ended: ends.then(([toolEnd, observerEnd, compressorEnd, seen]) => ({
         tool: toolEnd,
         observer: observerEnd,

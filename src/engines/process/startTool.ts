@@ -31,11 +31,11 @@ export type StartedTool = RunningTool & {
 };
 
 /** How long a tool may take to end by itself after SIGTERM. */
-const graceMs = 2_000;
+const graceMs = 1_000;
 
 /**
  * Starts a program without a shell, as the head of its own process group, with a cleared environment, to be killed by
- * the kernel should we die. When the signal aborts the group gets SIGTERM, and SIGKILL 2 s later. Throws the signal's
+ * the kernel should we die. When the signal aborts the group gets SIGTERM, and SIGKILL 1 s later. Throws the signal's
  * reason if it has aborted before; how the program ends, even that it could not be started, is data.
  */
 export function startTool(command: ToolCommand, signal: AbortSignal): StartedTool {
@@ -110,10 +110,17 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): boolean {
 
 let warnedOfNoSetpriv = false;
 
-/** util-linux's setpriv sets the parent-death signal (prctl(2)) and becomes the program. Elsewhere: said once. */
+/**
+ * util-linux's setpriv sets the parent-death signal (prctl(2)) and becomes the next program. Whoever lost its parent
+ * before that would never get the signal: the shell looks who the parent is then, and only becomes the program if it is
+ * still us. What it runs is fixed; program and arguments are handed on as they are. Elsewhere: said once.
+ */
 function diesWithUs(): readonly string[] {
   const setpriv = process.platform === 'linux' ? findProgram('setpriv') : undefined;
-  if (setpriv !== undefined) return [setpriv, '--pdeathsig', 'KILL', '--'];
+  const becomes = 'unset PWD; [ "$PPID" = "$0" ] && exec "$@"';
+  if (setpriv !== undefined) {
+    return [setpriv, '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', becomes, String(process.pid)];
+  }
   if (!warnedOfNoSetpriv) {
     warnedOfNoSetpriv = true;
     process.emitWarning(

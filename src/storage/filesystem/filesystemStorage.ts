@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { StowageError } from '../../errors.js';
 import { interruptible } from '../interruptible.js';
 import { ProgressTeller } from '../progress.js';
-import type { ObjectInfo, PutOptions, Storage, StoredObject } from '../storage.js';
+import type { ObjectInfo, PutOptions, Storage, StoredObject, VerifyOptions } from '../storage.js';
 import { filesystemError } from './filesystemErrors.js';
 import type { FilesystemSettings } from './filesystemSettings.js';
 import { Folder, isOneOf, syncFolder } from './folder.js';
@@ -68,10 +68,13 @@ export class FilesystemStorage implements Storage {
     });
   }
 
-  verify(name: string, stored: StoredObject, options: { signal: AbortSignal }): Promise<void> {
+  verify(name: string, stored: StoredObject, { signal, onAnswer }: VerifyOptions): Promise<void> {
     return this.#told(name, async () => {
       const digests = new SegmentDigests(segmentBytes);
-      for await (const chunk of this.get(name, { signal: options.signal, etag: stored.etag })) digests.update(chunk);
+      for await (const chunk of this.get(name, { signal, etag: stored.etag })) {
+        digests.update(chunk);
+        onAnswer?.();
+      }
       const found = digests.finish();
       const same =
         found.sizeBytes === stored.sizeBytes &&

@@ -202,16 +202,20 @@ class Upload {
     if (found !== md5) throw differs(name, this.connection.place);
   }
 
-  /** After a lost answer nobody knows whether the object is there. Segments stay, for the sweeper. */
+  /**
+   * After a lost answer nobody knows whether the object is there. Segments stay, for the sweeper. Who has asked for the
+   * end does not wait long for it.
+   */
   async #makeInvisible(): Promise<void> {
+    const isAwaited = this.options.signal.aborted;
     const removal = this.connection.send(
       {
         method: 'DELETE',
         target: { object: this.name },
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(isAwaited ? 500 : 10_000),
         expected: [204, 404],
         doing: `remove the object '${this.name}' from`,
-        attempts: 3,
+        attempts: isAwaited ? 1 : 3,
       },
       drop,
     );

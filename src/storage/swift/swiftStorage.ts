@@ -1,4 +1,4 @@
-import type { ObjectInfo, PutOptions, Storage, StoredObject } from '../storage.js';
+import type { ObjectInfo, PutOptions, Storage, StoredObject, VerifyOptions } from '../storage.js';
 import { largeObjectLimits, type LargeObjectLimits } from './capabilities.js';
 import { ensureContainer } from './container.js';
 import { deleteObject } from './deleteObject.js';
@@ -37,8 +37,8 @@ export class SwiftStorage implements Storage {
     return putBytes(this.connection, name, bytes, options);
   }
 
-  verify(name: string, stored: StoredObject, { signal }: { signal: AbortSignal }): Promise<void> {
-    return verifyObject(this.connection, name, stored, signal);
+  verify(name: string, stored: StoredObject, options: VerifyOptions): Promise<void> {
+    return verifyObject(this.connection, name, stored, options);
   }
 
   get(name: string, options: { signal: AbortSignal; etag?: string; start?: number }): AsyncIterable<Uint8Array> {

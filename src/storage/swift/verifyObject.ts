@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
-import type { ObjectInfo, StoredObject, StoredSegment } from '../storage.js';
+import type { ObjectInfo, StoredObject, StoredSegment, VerifyOptions } from '../storage.js';
 import { drop, readText } from './httpClient.js';
 import { headObject } from './headObject.js';
 import type { SwiftConnection } from './swiftConnection.js';
@@ -10,8 +10,9 @@ export async function verifyObject(
   connection: SwiftConnection,
   name: string,
   stored: StoredObject,
-  signal: AbortSignal,
+  options: VerifyOptions,
 ): Promise<void> {
+  const { signal } = options;
   const whole = await headObject(connection, name, signal);
   compare(name, whole, stored, connection.place);
   if (whole?.isLarge !== true) {
@@ -30,19 +31,20 @@ export async function verifyObject(
   }
   // The manifest tells what was there when it was written, so each segment is looked at itself.
   const work = pairs.values();
-  await Promise.all([...Array(4).keys()].map(() => checkSegments(connection, work, signal)));
+  await Promise.all([...Array(4).keys()].map(() => checkSegments(connection, work, options)));
 }
 
 async function checkSegments(
   connection: SwiftConnection,
   work: Iterator<{ entry: ManifestEntry; segment: StoredSegment | undefined }>,
-  signal: AbortSignal,
+  { signal, onAnswer }: VerifyOptions,
 ): Promise<void> {
   for (let next = work.next(); next.done !== true; next = work.next()) {
     const { entry, segment } = next.value;
     const name = objectNameOf(entry, connection);
     const etag = segment?.etag ?? '';
     compare(name, await headObject(connection, name, signal), { etag, sizeBytes: entry.bytes }, connection.place);
+    onAnswer?.();
   }
 }
 
