@@ -21,8 +21,12 @@ export function checkFilter(problems: InputProblems, filter: BackupJobFilter | n
 /** The filter as SQL conditions on `row`. */
 export function filterConditions(filter: BackupJobFilter | null | undefined): readonly Condition[] {
   if (filter === null || filter === undefined) return [];
-  const oneOf = (column: string, name: string, values: readonly unknown[] | null | undefined): Condition[] =>
-    values === undefined || values === null ? [] : [[`row.${column} = ANY(:${name})`, { [name]: values }]];
+  const oneOf = (column: string, name: string, values: readonly unknown[] | null | undefined): Condition[] => {
+    if (values === undefined || values === null) return [];
+    // Equality with one value lets PostgreSQL read an index in the order of the list; ANY does not.
+    if (values.length === 1) return [[`row.${column} = :${name}`, { [name]: values[0] }]];
+    return [[`row.${column} = ANY(:${name})`, { [name]: values }]];
+  };
   const { batchId, queuedFrom, queuedBefore } = filter;
   return [
     ...oneOf('service_id', 'serviceIds', filter.serviceIds),

@@ -1,10 +1,10 @@
 import { In, type EntityManager, type ObjectLiteral } from 'typeorm';
 import { isUuid } from '../server/inputValidation.js';
 import { pageRequest, type Page, type PageArguments } from '../server/page.js';
-import { selectPage } from '../server/selectPage.js';
+import { selectPage, type PageSelection } from '../server/selectPage.js';
 import { filterConditions } from './backupJobFilter.js';
 import type { BackupJobFilter, BackupJobOrder, BackupJobSort } from './backupJobInput.js';
-import { BackupJobType, executionTimeMs } from './backupJobType.js';
+import { BackupJobType } from './backupJobType.js';
 import { BackupJobTable, type BackupJobRow } from './backupJobView.js';
 
 /** Null for what is no id. */
@@ -36,7 +36,7 @@ export function selectBackupJobs(
   return selectPage(manager, pageRequest(page, `${by} ${direction}`), {
     table: BackupJobTable,
     where: [...list.within, ...filterConditions(list.filter)],
-    by: { ...sortKey(by, direction), direction },
+    by: { ...sortKeys[by], direction },
     nodeOf: (row) => BackupJobType.of(row),
   });
 }
@@ -62,29 +62,28 @@ export async function usualDurationsMs(
   return new Map(rows.map((row) => [row.plan_id, row.usual_ms]));
 }
 
-/** Nulls stand at the end of the list in both directions, behind a value that none has. */
-function sortKey(by: BackupJobSort, direction: 'ASC' | 'DESC') {
-  const never = direction === 'DESC' ? '-infinity' : 'infinity';
-  const none = direction === 'DESC' ? '-1' : '999999999999999999';
-  switch (by) {
-    case 'QUEUED_AT':
-      return time('row.queued_at', (row) => row.queuedAt.toISOString());
-    case 'STARTED_AT':
-      return time(`coalesce(row.started_at, '${never}')`, (row) => row.startedAt?.toISOString() ?? never);
-    case 'EXECUTION_TIME':
-      return number(
-        `coalesce((extract(epoch FROM row.finished_at - row.started_at) * 1000)::bigint, ${none})`,
-        (row) => executionTimeMs(row)?.toString() ?? none,
-      );
-    case 'STORED_SIZE':
-      return number(`coalesce(row.stored_size_bytes, ${none})`, (row) => row.storedSizeBytes?.toString() ?? none);
-  }
-}
+type SortKey = Omit<PageSelection<BackupJobRow, BackupJobType>['by'], 'direction'>;
 
-function time(expression: string, textOf: (row: BackupJobRow) => string) {
-  return { expression, type: 'timestamptz', textOf } as const;
-}
-
-function number(expression: string, textOf: (row: BackupJobRow) => string) {
-  return { expression, type: 'bigint', textOf } as const;
-}
+/** The expressions are those of the indexes. */
+const sortKeys: Readonly<Record<BackupJobSort, SortKey>> = {
+  QUEUED_AT: { expression: 'row.queued_at', type: 'timestamptz', textOf: (row) => row.queuedAt.toISOString() },
+  STARTED_AT: {
+    expression: 'row.started_at',
+    type: 'timestamptz',
+    textOf: (row) => row.startedAt?.toISOString(),
+    nullable: true,
+  },
+  EXECUTION_TIME: {
+    expression: '(extract(epoch FROM row.finished_at - row.started_at) * 1000)::bigint',
+    type: 'bigint',
+    textOf: ({ startedAt, finishedAt }) =>
+      startedAt === null || finishedAt === null ? undefined : String(finishedAt.getTime() - startedAt.getTime()),
+    nullable: true,
+  },
+  STORED_SIZE: {
+    expression: 'row.stored_size_bytes',
+    type: 'bigint',
+    textOf: (row) => row.storedSizeBytes?.toString(),
+    nullable: true,
+  },
+};

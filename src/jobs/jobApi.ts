@@ -5,19 +5,26 @@ import {
   BackupJobResolver,
   type BackupJobDependencies,
 } from './backupJobApi.js';
+import { BackupStatsResolver, type BackupStatsDependencies } from './backupStatsApi.js';
 import { jobSubscriptions, type JobSubscriptionDependencies } from './jobSubscriptions.js';
 import { LaterBackupResolver } from './laterBackupApi.js';
 import { protectionResolvers } from './protectionApi.js';
+import { WaitingBackupJobResolver, type WaitingDependencies } from './waitingJobApi.js';
 
-export type JobDependencies = BackupJobDependencies & JobSubscriptionDependencies;
+export type JobDependencies = BackupJobDependencies &
+  BackupStatsDependencies &
+  JobSubscriptionDependencies &
+  WaitingDependencies;
 
 /** Backup jobs, and what services, plans, file endpoints and projects tell of them. */
 export function jobResolvers(with_: JobDependencies): readonly object[] {
   return [
     new BackupJobResolver(with_),
     new BackupJobFieldsResolver(with_),
+    new BackupStatsResolver(with_),
     new LaterBackupResolver(),
     ...protectionResolvers(with_),
+    new WaitingBackupJobResolver(with_),
     jobSubscriptions(with_),
   ];
 }

@@ -10,7 +10,10 @@ export type PageSelection<Row extends ObjectLiteral, NodeType> = {
     readonly expression: string;
     readonly type: KeyType;
     readonly direction: 'ASC' | 'DESC';
-    readonly textOf: (row: Row) => string;
+    /** Undefined: the row has no such property, so that the expression is null. `nullable` says that there are such. */
+    readonly textOf: (row: Row) => string | undefined;
+    /** Rows without the property come after all others, whatever the direction. */
+    readonly nullable?: boolean;
   };
   readonly nodeOf: (row: Row) => NodeType;
 };
@@ -29,26 +32,40 @@ export async function selectPage<Row extends ObjectLiteral & { readonly id: stri
     for (const condition of where) if (condition !== undefined) query.andWhere(condition[0], condition[1]);
     return query;
   };
-  checkCursor(request, by.type);
-  const query = matching();
-  if (request.after !== undefined) {
-    const comparison = by.direction === 'ASC' ? '>' : '<';
-    query.andWhere(`(${by.expression}, row.id) ${comparison} (:afterKey::${by.type}, :afterId::uuid)`, {
-      afterKey: request.after.key,
-      afterId: request.after.id,
-    });
-  }
-  const rows = await query
-    .orderBy(by.expression, by.direction)
-    .addOrderBy('row.id', by.direction)
-    .limit(request.size + 1)
-    .getMany();
+  const { after, size } = request;
+  const behind = by.nullable === true && after?.key === withoutKey ? after : undefined;
+  checkCursor(request, behind === undefined ? by.type : 'text');
+  const comparison = by.direction === 'ASC' ? '>' : '<';
+
+  const withKey = async () => {
+    const query = matching();
+    if (by.nullable === true) query.andWhere(`${by.expression} IS NOT NULL`);
+    if (after !== undefined) {
+      query.andWhere(`(${by.expression}, row.id) ${comparison} (:afterKey::${by.type}, :afterId::uuid)`, {
+        afterKey: after.key,
+        afterId: after.id,
+      });
+    }
+    query.orderBy(by.expression, by.direction).addOrderBy('row.id', by.direction);
+    return query.limit(size + 1).getMany();
+  };
+  const withoutIt = async (limit: number) => {
+    const query = matching().andWhere(`${by.expression} IS NULL`);
+    if (behind !== undefined) query.andWhere(`row.id ${comparison} :afterId::uuid`, { afterId: behind.id });
+    return query.orderBy('row.id', by.direction).limit(limit).getMany();
+  };
+
+  const rows = behind === undefined ? await withKey() : [];
+  if (by.nullable === true && rows.length <= size) rows.push(...(await withoutIt(size + 1 - rows.length)));
   return pageOf(request, rows, {
-    placeOf: (row) => ({ key: by.textOf(row), id: row.id }),
+    placeOf: (row) => ({ key: by.textOf(row) ?? withoutKey, id: row.id }),
     nodeOf,
     countAll: () => matching().getCount(),
   });
 }
+
+/** The key in cursors of rows that have none: no number and no time. */
+const withoutKey = '';
 
 /** Narrows a list to what the viewer may see, and to one project where that was asked for. */
 export function visibleProjects(
