@@ -1,9 +1,8 @@
-import { IsNull, type DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { Signals } from '../postgres/contracts/telemetry.js';
 import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
-import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
-import { nextTicks } from './nextTicks.js';
+import type { NextTicks } from './nextTicks.js';
 
 /**
  * Compares the alarm clock with what PostgreSQL says should ring, and mends it: missing, stale and wrongly timed alarms.
@@ -15,15 +14,13 @@ export async function reconcileAlarms(tools: {
   readonly clock: AlarmClock;
   readonly signals: Signals;
   readonly now: Date;
-  /** Told of each plan whose frequency or zone cannot be understood. */
-  readonly unreadable: (plan: BackupPlanRow, error: unknown) => void;
+  readonly nextTicks: NextTicks;
 }): Promise<number> {
-  const { dataSource, queue, clock, signals, now, unreadable } = tools;
+  const { dataSource, queue, clock, signals, now, nextTicks } = tools;
   // Listed first: what is armed while this runs is then at worst set again, never taken for stale.
   const there = await clock.list();
   const wanted = new Map<string, Alarm>();
-  const plans = await dataSource.manager.findBy(BackupPlanTable, { removedAt: IsNull(), paused: false });
-  for (const tick of await nextTicks(dataSource.manager, plans, unreadable)) wanted.set(alarmKey(tick), tick);
+  for (const tick of await nextTicks(dataSource.manager, 'ALL')) wanted.set(alarmKey(tick), tick);
   const waiting = await queue.waiting();
   for (const { jobId, dueAt } of waiting.filter(({ dueAt }) => dueAt > now)) {
     const alarm: Alarm = { kind: 'JOB_DUE', jobId, at: dueAt };

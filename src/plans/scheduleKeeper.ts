@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { In, type DataSource } from 'typeorm';
 import type { Feed, FeedSubscription } from '../eventSourcing/feed.js';
@@ -5,7 +6,7 @@ import type { RecordedEvent } from '../eventSourcing/event.js';
 import type { Signals } from '../postgres/contracts/telemetry.js';
 import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
-import { nextTicks } from './nextTicks.js';
+import { createNextTicks } from './nextTicks.js';
 import { reconcileAlarms } from './reconcileAlarms.js';
 import { handleTick, type TickTools } from './tick.js';
 
@@ -17,7 +18,7 @@ export type ScheduleKeeperOptions = TickTools & {
   readonly log: Logger;
   /** Told how many alarms a round of the reconciler had to mend. */
   readonly onMended?: (count: number) => void;
-  /** How often alarms are compared with PostgreSQL; default 60,000. */
+  /** How often alarms are compared with PostgreSQL, by one of the processes that keep the same clock; default 45,000. */
   readonly reconcileMs?: number;
 };
 
@@ -30,15 +31,21 @@ export interface ScheduleKeeper {
 
 /**
  * Keeps the alarm clock in step with the log: the next tick of every active plan, and every job that waits for its
- * time. It follows the feed, so a change is reflected at once, and compares everything at the start and each minute, so
- * that whatever the clock has lost comes back. Any number of processes may keep the same clock.
+ * time. It follows the feed, so a change is reflected at once, and compares everything at the start and within each minute,
+ * so that whatever the clock has lost comes back. Any number of processes may keep the same clock: whoever has compared
+ * tells the others, and they wait for their turn.
  */
 export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKeeper {
-  const { clock, dataSource, feed, log, signals, reconcileMs = 60_000 } = options;
+  const { clock, dataSource, feed, log, signals, reconcileMs = 45_000 } = options;
+  const keeperId = randomUUID();
+  const nextTicks = createNextTicks((planId, error) =>
+    log.error({ err: error, planId }, 'The frequency of a backup plan is not understood, so it does not run.'),
+  );
   /** Plans that have changed, with the version that their stream had before. */
   const changedPlans = new Map<string, number>();
   const dueJobs = new Map<string, Date>();
   let subscription: FeedSubscription | undefined;
+  let unsubscribe: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> | undefined;
   let reconciling: Promise<void> | undefined;
@@ -83,7 +90,7 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
   async function armPlans(changed: ReadonlyMap<string, number>): Promise<void> {
     if (changed.size === 0) return;
     const plans = await dataSource.manager.findBy(BackupPlanTable, { id: In([...changed.keys()]) });
-    const ticks = await nextTicks(dataSource.manager, plans, unreadable);
+    const ticks = await nextTicks(dataSource.manager, [...changed.keys()]);
     const armed = new Set(ticks.map(alarmKey));
     for (const plan of plans) {
       for (const key of earlierKeys(plan, changed.get(plan.id) ?? 0)) if (!armed.has(key)) await clock.cancel(key);
@@ -91,31 +98,35 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
     await clock.setAll(ticks);
   }
 
-  function unreadable({ id }: BackupPlanRow, error: unknown): void {
-    log.error({ err: error, planId: id }, 'The frequency of a backup plan is not understood, so it does not run.');
-  }
-
   async function reconcile(): Promise<void> {
+    reconcileIn(reconcileMs);
     try {
-      const mended = await reconcileAlarms({ ...options, now: options.now(), unreadable });
+      const mended = await reconcileAlarms({ ...options, now: options.now(), nextTicks });
+      await signals.send('compared', keeperId);
       if (mended > 0) log.info({ mended }, 'Alarms were mended.');
       options.onMended?.(mended);
     } catch (error) {
       log.warn({ err: error }, 'Alarms could not be compared with the plans; it is tried again soon.');
     }
+  }
+
+  function reconcileIn(ms: number): void {
+    clearTimeout(timer);
     if (stopped) return;
     timer = setTimeout(() => {
-      reconciling = reconcile();
-    }, reconcileMs);
+      // A round that takes longer than its turn is long is the next one too.
+      if (reconciling !== undefined) return reconcileIn(ms);
+      begin();
+    }, ms);
+  }
+
+  function begin(): void {
+    reconciling = reconcile().finally(() => (reconciling = undefined));
   }
 
   async function planTick(tick: { planId: string; version: number; scheduledFor: Date }): Promise<void> {
     if (await handleTick(options, tick)) await signals.send('work');
-    const plans = await dataSource.manager.findBy(BackupPlanTable, {
-      id: tick.planId,
-      scheduleVersion: tick.version,
-    });
-    await clock.setAll(await nextTicks(dataSource.manager, plans, unreadable));
+    await clock.setAll(await nextTicks(dataSource.manager, [tick.planId]));
   }
 
   return {
@@ -123,12 +134,16 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
       await clock.start({ planTick, jobDue: ({ jobId }) => signals.send('work', jobId) });
       // What changed before is found by the comparison, which comes after.
       subscription = feed.subscribe(follow);
-      reconciling = reconcile();
+      unsubscribe = signals.subscribe('compared', (by) => {
+        if (by !== keeperId) reconcileIn(othersTurn * reconcileMs);
+      });
+      begin();
       await reconciling;
     },
     async stop() {
       stopped = true;
       subscription?.close();
+      unsubscribe?.();
       clearTimeout(timer);
       await Promise.allSettled([working, reconciling]);
       await clock.stop();
@@ -136,13 +151,13 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
   };
 }
 
-/** When a job is due because of this event. */
+/** How much longer the others wait than the one who compares, so that they do not compare at the same time. */
+const othersTurn = 1.2;
+
+/** When an alarm is to ring because of this event. A job that is due at once needs none: whoever queues it calls the workers. */
 function dueTimeOf(event: RecordedEvent): Date | undefined {
-  const data = event.data as { readonly request?: { readonly queuedAt?: string }; readonly retryAt?: string | null };
+  const data = event.data as { readonly retryAt?: string | null };
   switch (event.type) {
-    case 'BackupQueued':
-    case 'RestoreQueued':
-      return data.request?.queuedAt === undefined ? undefined : new Date(data.request.queuedAt);
     case 'BackupAttemptEnded':
     case 'RestoreAttemptEnded':
       return typeof data.retryAt === 'string' ? new Date(data.retryAt) : undefined;

@@ -1,13 +1,14 @@
 import { Client } from 'pg';
 
 export type NotificationChannel =
-  'stowage_events' | 'stowage_progress' | 'stowage_work' | 'stowage_cancel' | 'stowage_workers';
+  'stowage_events' | 'stowage_progress' | 'stowage_work' | 'stowage_cancel' | 'stowage_compared' | 'stowage_workers';
 
 const channels: readonly NotificationChannel[] = [
   'stowage_events',
   'stowage_progress',
   'stowage_work',
   'stowage_cancel',
+  'stowage_compared',
   'stowage_workers',
 ];
 

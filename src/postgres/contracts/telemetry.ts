@@ -30,5 +30,8 @@ export interface Signals {
   subscribe(channel: SignalChannel, listener: (payload: string) => void): () => void;
 }
 
-/** `work`: a job may be claimable. `cancel`: the job whose id is the payload is to be cancelled. */
-export type SignalChannel = 'work' | 'cancel';
+/**
+ * `work`: a job may be claimable. `cancel`: the job whose id is the payload is to be cancelled. `compared`: the process
+ * of the payload has just compared the alarm clock with PostgreSQL.
+ */
+export type SignalChannel = 'work' | 'cancel' | 'compared';

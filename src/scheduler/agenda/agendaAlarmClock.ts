@@ -50,6 +50,7 @@ export class AgendaAlarmClock implements AlarmClock {
     this.#guard = new GuardedRepository(store, {
       lockedAtMost: atOnceOfEachKind,
       lockLifetimeMs: this.#options.lockLifetimeMs,
+      processEveryMs: this.#options.processEveryMs,
       onError: (error) => this.#options.onError(unavailable(store, error)),
     });
   }
@@ -89,6 +90,7 @@ export class AgendaAlarmClock implements AlarmClock {
 
   async setAll(alarms: readonly Alarm[]): Promise<void> {
     await this.#ask(() => putAlarms(this.#store, alarms.map(toDocument)));
+    for (const { at } of alarms) this.#guard.expect(at);
   }
 
   async cancel(key: string): Promise<void> {

@@ -15,6 +15,8 @@ export interface AlarmStore {
   insert(documents: readonly AlarmDocument[]): Promise<number>;
   removeByIds(ids: readonly string[]): Promise<void>;
   removeByKey(key: string): Promise<void>;
+  /** Whether Agenda has anything to lock until then: due by `until`, or with a lock from before `lockedBefore`. */
+  isAnyDue(until: Date, lockedBefore: Date): Promise<boolean>;
   /** The data of every alarm that Agenda will still run. */
   list(): Promise<readonly unknown[]>;
   ping(): Promise<void>;

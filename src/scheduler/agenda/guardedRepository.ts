@@ -5,6 +5,8 @@ export type GuardOptions = {
   /** How many alarms of one kind this process holds locked at once, about to run or running. */
   readonly lockedAtMost: number;
   readonly lockLifetimeMs: number;
+  /** How often Agenda asks, and how far ahead. */
+  readonly processEveryMs: number;
   readonly onError: (error: unknown) => void;
 };
 
@@ -12,6 +14,7 @@ type Locked = { readonly name: string; readonly sinceMs: number; running: boolea
 type GetNextJobToRun = JobRepository['getNextJobToRun'];
 
 const longestPauseMs = 5_000;
+const lookEveryMs = 1_000;
 /** The last instant that a Date knows. */
 const never = new Date(8.64e15);
 /** For Agenda's definitions of jobs: with locks that never expire it only says how long a timer outlives a run. */
@@ -26,6 +29,7 @@ export const agendaLockLifetimeMs = 1;
  * - keeps the locks itself: Agenda is told that they never expire, because it waits half a lifetime after each run
  *   with a timer nobody can clear, and an alarm whose lock expires in its queue stays in its count of locked ones for
  *   ever, until it locks no more;
+ * - looks once a second whether there is anything to lock for any job name, and asks for it, at Agenda's pace, only then;
  * - knows what is under way, so that stopping can wait for it.
  */
 export class GuardedRepository {
@@ -39,6 +43,8 @@ export class GuardedRepository {
   readonly #told = new WeakSet();
   #failedPolls = 0;
   #pausedUntilMs = 0;
+  /** Of the last look: until when it holds, and whether there is anything to lock. */
+  #seen: { readonly untilMs: number; readonly due: Promise<boolean> } | undefined;
   #stopped = false;
 
   constructor(store: AlarmStore, options: GuardOptions) {
@@ -63,6 +69,12 @@ export class GuardedRepository {
     } finally {
       this.#locked.delete(id);
     }
+  }
+
+  /** An alarm is being set in this process: if its time is near, Agenda finds it at its next poll. */
+  expect(at: Date): void {
+    if (at.getTime() > Date.now() + this.#horizonMs()) return;
+    this.#seen = { untilMs: performance.now() + lookEveryMs, due: Promise.resolve(true) };
   }
 
   /** Tells of an error unless that has happened, or it only says that an alarm is cancelled or over by now. */
@@ -105,6 +117,10 @@ export class GuardedRepository {
     this.#polling.add(name);
     try {
       if (this.#failedPolls > 0) await this.#store.prepare();
+      if (!(await this.#isAnyDue())) {
+        this.#failedPolls = 0;
+        return undefined;
+      }
       const lockDeadline = new Date(Date.now() - this.#options.lockLifetimeMs);
       const job = await this.#store.repository.getNextJobToRun(name, nextScanAt, lockDeadline, now, options);
       this.#failedPolls = 0;
@@ -124,6 +140,23 @@ export class GuardedRepository {
   /** A function, for it may have changed while something was awaited. */
   #hasStopped(): boolean {
     return this.#stopped;
+  }
+
+  /** Looks for all job names at once; what it sees holds for a second. */
+  #isAnyDue(): Promise<boolean> {
+    if (this.#seen === undefined || performance.now() >= this.#seen.untilMs) {
+      const now = Date.now();
+      const soon = new Date(now + this.#horizonMs());
+      const due = this.#store.isAnyDue(soon, new Date(soon.getTime() - this.#options.lockLifetimeMs));
+      this.#seen = { untilMs: performance.now() + lookEveryMs, due };
+      due.catch(() => (this.#seen = undefined));
+    }
+    return this.#seen.due;
+  }
+
+  /** What is due before the next look, and what Agenda wants to know ahead of its time then. */
+  #horizonMs(): number {
+    return lookEveryMs + 2 * this.#options.processEveryMs;
   }
 
   #forgetExpired(): void {

@@ -96,6 +96,11 @@ export class MongoAlarmStore implements AlarmStore {
     await this.#alarms().deleteMany({ 'data.key': key });
   }
 
+  async isAnyDue(until: Date, lockedBefore: Date): Promise<boolean> {
+    const due = { $or: [{ lockedAt: null, nextRunAt: { $lte: until } }, { lockedAt: { $lte: lockedBefore } }] };
+    return (await this.#alarms().findOne(due, { projection: { _id: 1 } })) !== null;
+  }
+
   async list(): Promise<unknown[]> {
     const alive = { $or: [{ nextRunAt: { $ne: null } }, { lockedAt: { $ne: null } }] };
     const found = await this.#alarms()

@@ -56,6 +56,15 @@ export class PostgresAlarmStore implements AlarmStore {
     await this.#rows(`DELETE FROM ${tableName} WHERE data->>'key' = $1`, [key]);
   }
 
+  async isAnyDue(until: Date, lockedBefore: Date): Promise<boolean> {
+    const rows = await this.#rows(
+      `(SELECT FROM ${tableName} WHERE locked_at IS NULL AND next_run_at <= $1 LIMIT 1)
+       UNION ALL (SELECT FROM ${tableName} WHERE locked_at <= $2 LIMIT 1)`,
+      [until, lockedBefore],
+    );
+    return rows.length > 0;
+  }
+
   async list(): Promise<unknown[]> {
     const rows = await this.#rows<{ data: unknown }>(
       `SELECT data FROM ${tableName} WHERE next_run_at IS NOT NULL OR locked_at IS NOT NULL`,
