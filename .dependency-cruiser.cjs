@@ -1,5 +1,5 @@
 /** The rules of the house (see docs/architecture.md). */
-const slices = '^src/(projects|services|endpoints|plans|jobs|restores|history)/';
+const slices = '^src/(projects|services|endpoints|plans|jobs|restores|workers|history)/';
 const tools = '^src/(engines|archive|storage|scheduler|postgres)/';
 module.exports = {
   forbidden: [

@@ -5,6 +5,7 @@ import { ProgressType } from '../jobs/attemptType.js';
 import { findBackupJob, findBackupJobs } from '../jobs/backupJobQueries.js';
 import { BackupJobType } from '../jobs/backupJobType.js';
 import { currentProgress } from '../jobs/currentProgress.js';
+import type { WaitingDependencies } from '../jobs/waitingJobApi.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
 import { commandRequest } from '../server/commandRequest.js';
@@ -23,14 +24,16 @@ import { RestoreJobConnection, RestoreJobType, RestoreStatusEnum } from './resto
 import type { RestoreJobRow } from './restoreJobView.js';
 import { restoreSubscriptions, type RestoreSubscriptionDependencies } from './restoreSubscriptions.js';
 import { restoreTarget, startRestore, type RestoreTools } from './startRestore.js';
+import { WaitingRestoreJobResolver } from './waitingRestoreApi.js';
 
-export type RestoreDependencies = RestoreTools & RestoreSubscriptionDependencies;
+export type RestoreDependencies = RestoreTools & RestoreSubscriptionDependencies & WaitingDependencies;
 
 export function restoreResolvers(with_: RestoreDependencies): readonly object[] {
   return [
     new RestoreJobResolver(with_),
     new RestoreJobFieldsResolver(with_),
     new BackupRestoresResolver(with_),
+    new WaitingRestoreJobResolver(with_),
     restoreSubscriptions(with_),
   ];
 }

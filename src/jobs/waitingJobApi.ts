@@ -1,0 +1,31 @@
+import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
+import type { WaitingReason, WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
+import type { RequestContext } from '../server/requestContext.js';
+import { BackupJobType } from './backupJobType.js';
+import { waitingMessage } from './waitingMessage.js';
+
+export type WaitingDependencies = { readonly workers: Pick<WorkerRegistry, 'whyWaiting'> };
+
+/** A QUEUED job that no living worker can run says so: nothing happens to it, so it is found out when it is read. */
+@Resolver(() => BackupJobType)
+export class WaitingBackupJobResolver {
+  constructor(private readonly with_: WaitingDependencies) {}
+
+  private readonly reasons = (ids: readonly string[]) => reasonsOf(this.with_, ids);
+
+  @FieldResolver(() => String, { description: 'One sentence for a person, whatever the status.' })
+  async message(@Root() job: BackupJobType, @Ctx() context: RequestContext): Promise<string> {
+    const { row, message } = job;
+    if (row.status !== 'QUEUED') return message;
+    const reason = await context.loaders.of(this.reasons).load(row.id);
+    return reason === null ? message : waitingMessage(reason, { usual: message, attempts: row.attempts });
+  }
+}
+
+export async function reasonsOf(
+  { workers }: WaitingDependencies,
+  ids: readonly string[],
+): Promise<readonly (WaitingReason | null)[]> {
+  const reasons = await workers.whyWaiting(ids);
+  return ids.map((id) => reasons.get(id) ?? null);
+}

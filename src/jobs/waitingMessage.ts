@@ -1,0 +1,39 @@
+import type { EngineName } from '../engines/engine.js';
+import type { WaitingReason } from '../postgres/contracts/workerRegistry.js';
+
+/** The programs that a worker looks for, and what it would be started for. */
+const programs: Readonly<Record<EngineName, string>> = {
+  MARIADB: 'mariadb-dump, mariadb, zstd',
+  MYSQL: 'mysqldump, mysql, zstd',
+  POSTGRESQL: 'pg_dump, pg_restore, zstd',
+  MONGODB: 'mongodump, mongorestore, zstd',
+};
+
+/**
+ * What a QUEUED job says when it is due and waits for more than its turn. `usual` is what it would say else: it is kept
+ * where it tells of earlier attempts.
+ */
+export function waitingMessage(
+  reason: WaitingReason,
+  { usual, attempts }: { readonly usual: string; readonly attempts: readonly unknown[] },
+): string {
+  const why = sentence(reason);
+  return attempts.length === 0 ? why : `${usual} ${why}`;
+}
+
+function sentence(reason: WaitingReason): string {
+  switch (reason.kind) {
+    case 'NO_WORKER':
+      return 'No worker is running that takes jobs. Start one (stowage worker); the job then starts by itself.';
+    case 'NO_TOOLS': {
+      const needed = isEngineName(reason.engine) ? ` (${programs[reason.engine]})` : '';
+      return `No running worker has the tools for ${reason.engine}${needed}. Start a worker with them, or install them where one runs; the job then starts by itself.`;
+    }
+    case 'PUT_OFF':
+      return `A worker could not start it, and its log says why; the next tries at ${reason.until.toISOString()}.`;
+  }
+}
+
+function isEngineName(engine: string): engine is EngineName {
+  return Object.hasOwn(programs, engine);
+}

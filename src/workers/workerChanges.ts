@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Feed } from '../eventSourcing/feed.js';
+import { leavable } from '../server/leavable.js';
+import { conflatingMailbox } from '../server/mailbox.js';
+import { workersInSight, type WorkerSight, type WorkerSources } from './workersInSight.js';
+
+export type WorkerChange = {
+  readonly kind: 'SNAPSHOT' | 'READY' | 'CHANGED';
+  /** Null with READY. */
+  readonly sight: WorkerSight | null;
+};
+
+export type LiveWorkerSources = WorkerSources & { readonly feed: Feed };
+
+/** That a worker is not heard any more is told by nobody: it is looked for. */
+const pollMs = 5_000;
+/** However much happens, the workers are read once in this time at most. */
+const paceMs = 500;
+
+/**
+ * Every worker as SNAPSHOT, then READY, then each that has changed, as it is, and one that is not listed any more a last
+ * time as GONE. What happens only wakes the reader, who compares what it reads with what it has told: one who is slow
+ * skips states, and nothing is kept for it.
+ */
+export function workerChanges(sources: LiveWorkerSources): AsyncIterableIterator<WorkerChange, undefined> {
+  const wakes = conflatingMailbox<'look', 'look'>();
+  const left = new AbortController();
+  const wake = () => wakes.put('look', 'look');
+  const stopReports = sources.workers.subscribe(wake);
+  const subscription = sources.feed.subscribe(({ streamType }) => {
+    if (streamType === 'BackupJob' || streamType === 'RestoreJob') wake();
+  });
+  const poll = setInterval(wake, pollMs);
+  const close = () => {
+    left.abort();
+    clearInterval(poll);
+    stopReports();
+    subscription.close();
+    void wakes.return();
+  };
+
+  async function* changes(): AsyncGenerator<WorkerChange, void, undefined> {
+    try {
+      const told = new Map<string, { readonly sight: WorkerSight; readonly print: string }>();
+      for (const sight of await workersInSight(sources)) {
+        told.set(sight.worker.id, { sight, print: printOf(sight) });
+        yield { kind: 'SNAPSHOT', sight };
+      }
+      yield { kind: 'READY', sight: null };
+      while ((await wakes.next()).done !== true) {
+        const now = await workersInSight(sources);
+        for (const sight of now) {
+          const print = printOf(sight);
+          if (told.get(sight.worker.id)?.print === print) continue;
+          told.set(sight.worker.id, { sight, print });
+          yield { kind: 'CHANGED', sight };
+        }
+        for (const gone of [...told.values()].filter(({ sight }) => !now.some((each) => isSame(each, sight)))) {
+          told.delete(gone.sight.worker.id);
+          yield { kind: 'CHANGED', sight: { ...gone.sight, state: 'GONE', jobs: [] } };
+        }
+        await delay(paceMs, undefined, { signal: left.signal }).catch(() => undefined);
+      }
+    } finally {
+      close();
+    }
+  }
+
+  return leavable(changes(), close);
+}
+
+function isSame(one: WorkerSight, other: WorkerSight): boolean {
+  return one.worker.id === other.worker.id;
+}
+
+/** Equal as long as nothing that is shown of the worker has changed. */
+function printOf({ worker, state, jobs }: WorkerSight): string {
+  return JSON.stringify([state, worker, jobs.map(({ attempt, row }) => [row.id, attempt, row.version])]);
+}
