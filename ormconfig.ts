@@ -16,6 +16,7 @@ import { BackupJobs1700000000105 } from './migrations/1700000000105-backupJobs.j
 import { RestoreJobs1700000000106 } from './migrations/1700000000106-restoreJobs.js';
 import { Lookups1700000000107 } from './migrations/1700000000107-lookups.js';
 import { StoredBackups1700000000108 } from './migrations/1700000000108-storedBackups.js';
+import { Sweeper1700000000109 } from './migrations/1700000000109-sweeper.js';
 import { BackupJobQuestions1700000000111 } from './migrations/1700000000111-backupJobQuestions.js';
 import { entities } from './src/composition/entities.js';
 
@@ -37,6 +38,7 @@ const migrations = [
   RestoreJobs1700000000106,
   Lookups1700000000107,
   StoredBackups1700000000108,
+  Sweeper1700000000109,
   BackupJobQuestions1700000000111,
 ];
 

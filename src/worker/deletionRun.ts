@@ -1,59 +1,84 @@
-import { MoreThan } from 'typeorm';
-import { deleteBackup } from '../archive/deleteBackup.js';
-import { prefixOfFolder } from '../archive/layout.js';
-import { refuseForeignPrefix } from '../endpoints/installationMarker.js';
 import { StowageError } from '../errors.js';
 import { confirmDeletion } from '../jobs/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../jobs/backupJobView.js';
-import { retryDelay } from './retryDelay.js';
+import { deleteAttemptFolder } from './attemptFolder.js';
+import { createPauses } from './pauses.js';
+import { remainsOf, removeRemains } from './remains.js';
+import { whileLocked } from './whileLocked.js';
 import type { WorkerTools } from './workerTools.js';
 
 const pageSize = 50;
 const deletionMs = 10 * 60_000;
+/** Each takes a connection to PostgreSQL while it works. */
+const endpointsAtOnce = 2;
+
+/** These say of the whole endpoint that it does not answer or does not let us: its other folders are not tried. */
+const ofTheEndpoint: readonly string[] = ['ENDPOINT_UNREACHABLE', 'ENDPOINT_AUTH', 'ENDPOINT_NOT_FOUND', 'CONFLICT'];
 
 /**
- * Carries out the deletions that were decided: the container first, then the event that it confirmed. A backup whose
- * container refuses stays DELETING and is tried again by a later round, after a pause that grows; the record is never
- * dropped while bytes may remain. A round answers how many are gone.
+ * Carries out the deletions that were decided, and removes what attempts without a backup have left: the container
+ * first, then the event that it confirmed. Where a container refuses it is tried again by a later round, after a pause
+ * that grows; the record is never dropped while bytes may remain. One worker at a time works at an endpoint, and no
+ * endpoint waits for another that hangs, unless two of them do. What is left at an endpoint when it is removed stays
+ * there: nobody has its credentials any more.
  */
-export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Promise<number> {
-  const refused = new Map<string, { readonly failures: number; readonly againAtMs: number }>();
+export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
+  const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
 
-  async function tryOne(row: BackupJobRow, signal: AbortSignal): Promise<boolean> {
-    const before = refused.get(row.id);
-    if (before !== undefined && performance.now() < before.againAtMs) return false;
+  /** Answers whether to go on at this endpoint. */
+  async function tryJob(row: BackupJobRow, signal: AbortSignal): Promise<boolean> {
+    if (!pauses.isOver(row.id)) return true;
     try {
-      await deleteOne(tools, row, signal);
-      refused.delete(row.id);
+      await deleteOf(tools, row, signal);
+      for (const key of [row.id, row.fileEndpointId]) pauses.answered(key);
       return true;
     } catch (error) {
       if (signal.aborted) return false;
-      const failures = (before?.failures ?? 0) + 1;
-      const againAtMs = performance.now() + retryDelay(failures, tools.times.retry, tools.random());
-      refused.set(row.id, { failures, againAtMs });
-      tools.log.warn({ err: error, jobId: row.id }, 'A backup could not be deleted from its container yet');
-      return false;
+      const goesOn = !(error instanceof StowageError && ofTheEndpoint.includes(error.code));
+      pauses.refused(goesOn ? row.id : row.fileEndpointId);
+      tools.log.warn({ err: error, jobId: row.id }, 'What lies in a container could not be deleted yet');
+      return goesOn;
+    }
+  }
+
+  async function atEndpoint(fileEndpointId: string, signal: AbortSignal): Promise<void> {
+    for await (const row of jobsToDelete(tools, fileEndpointId)) {
+      if (signal.aborted || !(await tryJob(row, signal))) return;
     }
   }
 
   return async (signal) => {
-    let gone = 0;
-    for await (const row of decided(tools)) {
-      if (signal.aborted) break;
-      if (await tryOne(row, signal)) gone += 1;
-    }
-    return gone;
+    const endpoints = (await endpointsWithWork(tools)).filter((id) => pauses.isOver(id));
+    const next = async (): Promise<void> => {
+      for (let id = endpoints.shift(); id !== undefined && !signal.aborted; id = endpoints.shift()) {
+        const endpoint = id;
+        await whileLocked(tools.dataSource, `deletions:${endpoint}`, () => atEndpoint(endpoint, signal));
+      }
+    };
+    await Promise.all(Array.from({ length: endpointsAtOnce }, next));
   };
 }
 
+/** In the words of the index `backup_jobs_to_delete`. */
+const hasWork = `(job.availability = 'DELETING' OR job.attempts_with_remains <> '[]')`;
+
+async function endpointsWithWork(tools: WorkerTools): Promise<string[]> {
+  const rows = await tools.dataSource.query<{ id: string }[]>(
+    `SELECT id FROM file_endpoints
+     WHERE removed_at IS NULL AND id IN (SELECT job.file_endpoint_id FROM backup_jobs job WHERE ${hasWork}) ORDER BY id`,
+  );
+  return rows.map(({ id }) => id);
+}
+
 /** Page by page, so that those whose container refuses keep no others from their turn. */
-async function* decided(tools: WorkerTools): AsyncGenerator<BackupJobRow> {
+async function* jobsToDelete(tools: WorkerTools, fileEndpointId: string): AsyncGenerator<BackupJobRow> {
   for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
-    const rows = await tools.dataSource.manager.find(BackupJobTable, {
-      where: { availability: 'DELETING', id: MoreThan(after) },
-      order: { id: 'ASC' },
-      take: pageSize,
-    });
+    const rows = await tools.dataSource.manager
+      .createQueryBuilder(BackupJobTable, 'job')
+      .where(`job.file_endpoint_id = :fileEndpointId AND job.id > :after AND ${hasWork}`, { fileEndpointId, after })
+      .orderBy('job.id')
+      .take(pageSize)
+      .getMany();
     yield* rows;
     const last = rows.at(-1);
     if (last === undefined || rows.length < pageSize) return;
@@ -61,27 +86,17 @@ async function* decided(tools: WorkerTools): AsyncGenerator<BackupJobRow> {
   }
 }
 
-async function deleteOne(tools: WorkerTools, row: BackupJobRow, signal: AbortSignal): Promise<void> {
+async function deleteOf(tools: WorkerTools, row: BackupJobRow, stopping: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(deletionMs)]);
+  for (const remains of remainsOf(row)) await removeRemains(tools, remains, signal);
+  if (row.availability === 'DELETING') await deleteBackupOf(tools, row, signal);
+}
+
+async function deleteBackupOf(tools: WorkerTools, row: BackupJobRow, signal: AbortSignal): Promise<void> {
   const { folder, fileEndpointId } = row;
   if (folder === null) throw new StowageError('INTERNAL', `Backup ${row.id} has no folder.`);
-  await deleteFolder(tools, { fileEndpointId, folder }, AbortSignal.any([signal, AbortSignal.timeout(deletionMs)]));
+  await deleteAttemptFolder(tools, { fileEndpointId, folder }, signal);
   const metadata = { actor: `worker:${tools.workerId}`, correlationId: row.batchId };
   const job = { id: row.id, projectId: row.projectId };
   await tools.store.transact(metadata, (tx) => confirmDeletion(tx, job, tools.now()));
-}
-
-/** Removes an attempt's folder. Throws what `refuseForeignPrefix` throws of the prefix that it lies in: nothing is deleted there. */
-export async function deleteFolder(
-  tools: WorkerTools,
-  { fileEndpointId, folder }: { readonly fileEndpointId: string; readonly folder: string },
-  signal: AbortSignal,
-): Promise<void> {
-  const { storage } = await tools.storageOf(fileEndpointId);
-  try {
-    // Not the endpoint's prefix of today: that may have changed since.
-    await refuseForeignPrefix(storage, prefixOfFolder(folder), tools.installationId, signal);
-    await deleteBackup({ storage, folder, signal });
-  } finally {
-    await storage.close();
-  }
 }

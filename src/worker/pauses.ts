@@ -1,0 +1,21 @@
+import { retryDelay } from './retryDelay.js';
+
+/** Who refused, and when it is to be asked again: after a pause that grows with each refusal. Kept in memory alone. */
+export type Pauses = {
+  isOver(key: string): boolean;
+  refused(key: string): void;
+  answered(key: string): void;
+};
+
+/** `baseMs` and `random` as `retryDelay` takes them. */
+export function createPauses({ baseMs, random }: { readonly baseMs: number; readonly random: () => number }): Pauses {
+  const paused = new Map<string, { readonly failures: number; readonly untilMs: number }>();
+  return {
+    isOver: (key) => performance.now() >= (paused.get(key)?.untilMs ?? 0),
+    refused(key) {
+      const failures = (paused.get(key)?.failures ?? 0) + 1;
+      paused.set(key, { failures, untilMs: performance.now() + retryDelay(failures, baseMs, random()) });
+    },
+    answered: (key) => void paused.delete(key),
+  };
+}
