@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { In } from 'typeorm';
+import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
 import { notFound, StowageError } from '../errors.js';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
-import { backupJob } from './backupJob.js';
+import type { Transaction } from '../eventSourcing/eventStore.js';
+import { backupJob, type BackupRequest } from './backupJob.js';
 import { queueBackup } from './backupJobCommands.js';
-import type { BackupTools } from './startBackup.js';
+import { BackupJobTable } from './backupJobView.js';
+import { backupsOfPlan, engineOf, type BackupTools } from './startBackup.js';
 
-/** Queues a new job like the one that FAILED or was CANCELLED; any other is CONFLICT. Answers the new job's id. */
+/**
+ * Queues a new job like the one that FAILED or was CANCELLED, with what its plan says by now; any other is CONFLICT, and
+ * so is a plan, destination, service or file endpoint that is gone. While a retry of the job has not ended there is no
+ * second one: it is answered again. Answers the new job's id.
+ */
 export async function retryBackup(
   tools: BackupTools,
   request: CommandRequest,
@@ -14,6 +22,7 @@ export async function retryBackup(
   const { jobId, projectId, requestedBy } = retry;
   const { id } = await tools.commands.handle<{ id: string }>(request, (commit) =>
     commit(async (tx) => {
+      await lockRetriesOf(tx, jobId);
       const { state } = await tx.load(backupJob, jobId);
       if (state.status === 'NONE') throw notFound('backup job');
       if (state.status !== 'FAILED' && state.status !== 'CANCELLED') {
@@ -21,6 +30,11 @@ export async function retryBackup(
           help: 'Only a FAILED or CANCELLED job can be retried; startBackup starts a new one at any time.',
         });
       }
+      const active = await tx.manager.findOneBy(BackupJobTable, {
+        retryOf: jobId,
+        status: In(['QUEUED', 'RUNNING']),
+      });
+      if (active !== null) return { id: active.id };
       const id = randomUUID();
       await queueBackup(
         tx,
@@ -28,6 +42,7 @@ export async function retryBackup(
         { id, projectId },
         {
           ...state.request,
+          ...(await asItStandsNow(tx, state.request)),
           trigger: 'RETRY',
           batchId: randomUUID(),
           requestedBy,
@@ -41,4 +56,29 @@ export async function retryBackup(
   );
   await tools.signals.send('work');
   return id;
+}
+
+/** Two that retry one job at the same time come one after the other, and the second finds the first's. */
+async function lockRetriesOf(tx: Transaction, jobId: string): Promise<void> {
+  await tx.manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`retry:${jobId}`]);
+}
+
+/** A job that ran into a limit of its plan is retried with the limit that the plan has now. */
+async function asItStandsNow(tx: Transaction, request: BackupRequest): Promise<Partial<BackupRequest>> {
+  const { planId, serviceId, fileEndpointId } = request;
+  if (planId !== null) {
+    const destinations = await backupsOfPlan(tx, planId);
+    const destination = destinations.find((each) => each.fileEndpointId === fileEndpointId);
+    if (destination !== undefined) return destination;
+    throw new StowageError('CONFLICT', 'The backup plan does not store at the file endpoint of this job any more.', {
+      help: 'Start a backup of the plan, or of the service to that file endpoint.',
+    });
+  }
+  const endpoint = await tx.manager.findOneBy(FileEndpointTable, { id: fileEndpointId });
+  if (endpoint === null || endpoint.removedAt !== null) {
+    throw new StowageError('CONFLICT', 'The file endpoint of this job was removed.', {
+      help: 'Start a backup of the service to another file endpoint.',
+    });
+  }
+  return { engine: await engineOf(tx, serviceId) };
 }

@@ -78,7 +78,12 @@ async function backupsOf(tx: Transaction, { projectId, of }: BackupOrder): Promi
     await refuseForeignEndpoint(tx, projectId, fileEndpointId);
     return [{ serviceId, engine: await engineOf(tx, serviceId), planId: null, fileEndpointId, ...withoutPlan }];
   }
-  const { state: plan } = await tx.load(backupPlan, of.planId);
+  return backupsOfPlan(tx, of.planId);
+}
+
+/** One for each destination of a plan, in its order. A removed plan is CONFLICT. */
+export async function backupsOfPlan(tx: Transaction, planId: string): Promise<readonly PlannedBackup[]> {
+  const { state: plan } = await tx.load(backupPlan, planId);
   if (plan.status === 'NONE') throw notFound('backup plan');
   const { serviceId, content } = plan;
   if (plan.status === 'REMOVED') {
@@ -89,11 +94,12 @@ async function backupsOf(tx: Transaction, { projectId, of }: BackupOrder): Promi
   const engine = await engineOf(tx, serviceId);
   const { maxAttempts, timeoutMs, stallTimeoutMs } = content;
   return content.fileEndpointIds.map((fileEndpointId) => ({
-    ...{ serviceId, engine, planId: of.planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs },
+    ...{ serviceId, engine, planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs },
   }));
 }
 
-async function engineOf(tx: Transaction, serviceId: string): Promise<string> {
+/** A removed service is CONFLICT. */
+export async function engineOf(tx: Transaction, serviceId: string): Promise<string> {
   const { state } = await tx.load(service, serviceId);
   if (state.status === 'NONE') throw notFound('service');
   if (state.status === 'REMOVED') throw serviceRemoved(state.settings.name);
