@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { started, told } from '../../test/fixtures/backupJobs.js';
+import { GraphqlUser } from '../../test/fixtures/graphqlUser.js';
+import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
+import { memberOf } from '../../test/fixtures/sliceApi.js';
+import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import type { WorkerReport } from '../postgres/contracts/workerRegistry.js';
+import { restoreJob } from '../restores/restoreJob.js';
+import { workerChanges } from './workerChanges.js';
+
+type Worker = {
+  readonly id: string;
+  readonly state: string;
+  readonly lastHeardAt: string;
+  readonly jobs: readonly { readonly kind: string; readonly backupJob: { readonly id: string } | null }[];
+};
+type Change = { readonly kind: string; readonly worker: Worker | null };
+
+const fields = `id host pid startedAt lastHeardAt state programVersion concurrency engines { engine tool version }
+  jobs { kind phase attempt since backupJob { id status } restoreJob { id status } }`;
+const soonMs = 30_000;
+
+describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators see them,', () => {
+  let api: WholeApi;
+  let own: SettledProject;
+  const users: GraphqlUser[] = [];
+
+  beforeAll(async () => {
+    api = await startWholeApi();
+    // Nothing is ever sent to port 9.
+    own = await settleProject(api, 'Amsterdam', 9);
+  });
+  afterAll(async () => {
+    await Promise.all(users.map((user) => user.leave()));
+    await api.stop();
+  });
+  beforeEach(() => sql('DELETE FROM workers'));
+
+  const sql = (statement: string, parameters: unknown[] = []) => api.shared.dataSource.query(statement, parameters);
+  const dump = { engine: 'MARIADB', tool: 'mariadb-dump', version: '10.11.6' };
+  const report = (change: Partial<WorkerReport> = {}) =>
+    api.shared.workers.report({
+      ...{ id: 'w', host: 'quay', pid: 7, programVersion: '1.2.3', concurrency: 2, engines: [dump] },
+      ...{ draining: false, lostAfterMs: 45_000 },
+      ...change,
+    });
+  const silent = (id: string, interval: string) =>
+    sql('UPDATE workers SET last_heard_at = clock_timestamp() - $2::interval WHERE id = $1', [id, interval]);
+  const workers = async () => {
+    const { data, errors } = await api.post(`{ workers { ${fields} } }`);
+    expect(errors).toEqual([]);
+    return (data as { workers: Worker[] }).workers;
+  };
+  const claim = () =>
+    api.shared.dataSource.transaction((manager) => api.shared.queue.claim(manager, 'w', ['MARIADB'], 600_000));
+  const userOf = (token: string) => {
+    const user = new GraphqlUser(api.url, token);
+    users.push(user);
+    return user;
+  };
+  const watch = (user: GraphqlUser) =>
+    user.listen<Change>('workerChanges', `subscription { workerChanges { kind worker { ${fields} } } }`, {});
+
+  test('are for the installation-level token alone', async () => {
+    const member = api.admit(memberOf(own.projectId, 'ADMIN'));
+    const { errors, data } = await api.post('{ workers { id } }', {}, member);
+    expect([errors[0]?.extensions.code, data]).toEqual(['FORBIDDEN', null]);
+    await expect(watch(userOf(member)).untilComplete(soonMs)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+
+  test('are shown with what they are and what they can run, IDLE, DRAINING and LOST', async () => {
+    await report();
+    expect(await workers()).toMatchObject([
+      {
+        ...{ id: 'w', host: 'quay', pid: 7, state: 'IDLE', programVersion: '1.2.3', concurrency: 2 },
+        ...{ engines: [dump], jobs: [] },
+      },
+    ]);
+    await report({ draining: true });
+    expect(await workers()).toMatchObject([{ state: 'DRAINING' }]);
+    await silent('w', '1 minute');
+    expect(await workers()).toMatchObject([{ state: 'LOST' }]);
+  });
+
+  test('are told live: SNAPSHOT, READY, BUSY with a backup and its phases, LOST, back, and GONE at the end', async () => {
+    await report();
+    const heard = watch(userOf(installationToken));
+    const change = (test: (worker: Worker) => boolean) =>
+      heard.until((all) => all.some(({ kind, worker }) => kind === 'CHANGED' && worker && test(worker)), soonMs);
+    await heard.until((all) => all.some(({ kind }) => kind === 'READY'), soonMs);
+    expect(heard.heard.slice(0, 2)).toMatchObject([{ kind: 'SNAPSHOT', worker: { id: 'w', state: 'IDLE' } }, {}]);
+    expect(heard.heard[1]).toEqual({ kind: 'READY', worker: null });
+
+    await sql("DELETE FROM job_queue WHERE kind = 'RESTORE'");
+    await expect(claim()).resolves.toMatchObject({ jobId: own.queuedJobId });
+    const job = { id: own.queuedJobId, projectId: own.projectId };
+    await told(api.shared, job, started());
+    await change(({ state, jobs }) => state === 'BUSY' && jobs[0]?.backupJob?.id === job.id);
+    await told(api.shared, job, { kind: 'ENTER_PHASE', attempt: 1, phase: 'DUMPING', at: new Date().toISOString() });
+    await change(({ jobs }) => JSON.stringify(jobs).includes('"phase":"DUMPING"'));
+    await report({ id: 'other', host: 'pier' });
+    await change(({ id }) => id === 'other');
+    await silent('other', '1 minute');
+    await change(({ id, state }) => id === 'other' && state === 'LOST');
+    await report({ id: 'other', host: 'pier', draining: true });
+    await change(({ id, state }) => id === 'other' && state === 'DRAINING');
+    await api.shared.workers.leave('other');
+    await change(({ id, state, jobs }) => id === 'other' && state === 'GONE' && jobs.length === 0);
+    heard.stop();
+  });
+
+  test('are shown with a restore as well', async () => {
+    await report();
+    const job = { id: own.restoreJobId, projectId: own.projectId };
+    await sql('DELETE FROM job_queue; UPDATE job_queue_slots SET job_id = NULL');
+    await api.shared.store.transact({ actor: 'test', correlationId: randomUUID() }, async (tx) => {
+      const queued = { jobId: job.id, kind: 'RESTORE', projectId: job.projectId, serviceId: own.serviceId } as const;
+      const at = new Date('2026-01-01T05:00:00Z');
+      await api.shared.queue.enqueue(tx.manager, { ...queued, engine: 'MARIADB', dueAt: at, queuedAt: at });
+      await api.shared.queue.claim(tx.manager, 'w', ['MARIADB'], 600_000);
+      const attempt = { number: 1, worker: 'w', startedAt: at.toISOString() };
+      await tx.execute(restoreJob, job, { kind: 'START_ATTEMPT', attempt });
+    });
+    expect(await workers()).toMatchObject([
+      {
+        state: 'BUSY',
+        jobs: [{ kind: 'RESTORE', attempt: 1, backupJob: null, restoreJob: { id: job.id, status: 'RUNNING' } }],
+      },
+    ]);
+  });
+
+  test('are read anew by whoever is slow, so that it skips what was between and costs nothing', async () => {
+    await report();
+    const changes = workerChanges(api.shared);
+    expect((await changes.next()).value?.kind).toBe('SNAPSHOT');
+    expect((await changes.next()).value?.kind).toBe('READY');
+    for (let index = 0; index < 50; index += 1) await report({ id: `w${index % 2}` });
+    await report({ draining: true });
+    const states = [];
+    for (let index = 0; index < 3; index += 1) states.push((await changes.next()).value?.sight?.state);
+    expect(states.sort()).toEqual(['DRAINING', 'IDLE', 'IDLE']);
+    await changes.return?.();
+  });
+});
+
+describeWith({ postgresql: await postgresMissing() }, 'a queued job', () => {
+  let api: WholeApi;
+  let own: SettledProject;
+  beforeAll(async () => {
+    api = await startWholeApi();
+    own = await settleProject(api, 'Zanzibar', 9);
+  });
+  afterAll(() => api.stop());
+
+  test('says that no worker is running, that none has its tools, and nothing of it once one has', async () => {
+    const messages = async () => {
+      const query = `query ($backup: ID!, $restore: ID!) {
+        backupJob(id: $backup) { message } restoreJob(id: $restore) { message } }`;
+      const { data } = await api.post(query, { backup: own.queuedJobId, restore: own.restoreJobId });
+      const jobs = data as Record<'backupJob' | 'restoreJob', { message: string }>;
+      return [jobs.backupJob.message, jobs.restoreJob.message];
+    };
+    const report = (tools: readonly string[]) =>
+      api.shared.workers.report({
+        ...{ id: 'w', host: 'quay', pid: 7, programVersion: '1.2.3', concurrency: 2, draining: false },
+        ...{ lostAfterMs: 45_000, engines: tools.map((tool) => ({ engine: 'MARIADB', tool, version: '1' })) },
+      });
+    for (const message of await messages()) expect(message).toMatch(/^No worker is running/);
+    await report([]);
+    for (const message of await messages()) expect(message).toMatch(/^No running worker has the tools for MARIADB \(/);
+    await report(['mariadb-dump']);
+    expect(await messages()).toEqual(['Waiting for a worker.', 'Waiting for a worker.']);
+  });
+});
