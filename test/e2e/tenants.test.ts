@@ -51,6 +51,9 @@ const queryCases: Readonly<Record<string, (of: SettledProject) => readonly Varia
 /** Tells nobody anything about a project, or is not built yet. */
 const saysNothing = ['me', 'retentionPreview'];
 
+/** What works for every project: nobody but the installation sees it. */
+const ofTheInstallation = ['workers', 'workerChanges'];
+
 const subscriptionCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
   backupJob: ({ queuedJobId, storedJobId }) => [{ id: queuedJobId }, { id: storedJobId }],
   restoreJob: ({ restoreJobId }) => [{ id: restoreJobId }],
@@ -76,9 +79,14 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
   });
   afterAll(() => api.stop());
 
-  const queries = () => Object.values(api.schema.getQueryType()?.getFields() ?? {});
+  const all = {
+    query: () => Object.values(api.schema.getQueryType()?.getFields() ?? {}),
+    subscription: () => Object.values(api.schema.getSubscriptionType()?.getFields() ?? {}),
+  };
+  const forMembers = ({ name }: { readonly name: string }) => !ofTheInstallation.includes(name);
+  const queries = () => all.query().filter(forMembers);
   const mutations = () => Object.values(api.schema.getMutationType()?.getFields() ?? {});
-  const subscriptions = () => Object.values(api.schema.getSubscriptionType()?.getFields() ?? {});
+  const subscriptions = () => all.subscription().filter(forMembers);
 
   const namesForeign = (text: string) => [...idsOf(foreign), foreign.name].some((each) => text.includes(each));
 
@@ -111,6 +119,22 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
       await Promise.all(asked.map(compare));
     }
     expect(wrong).toEqual([]);
+  });
+
+  test('gets FORBIDDEN for what is of the installation', async () => {
+    const codes: unknown[] = [];
+    for (const operation of all.query().filter((each) => !forMembers(each))) {
+      const { errors, text } = await api.post(operationDocument('query', operation, 3), {}, admin);
+      codes.push([operation.name, errors[0]?.extensions.code]);
+      expect(namesForeign(text)).toBe(false);
+    }
+    await withSocket(admin, async (client) => {
+      for (const operation of all.subscription().filter((each) => !forMembers(each))) {
+        const errors = await refusalOf(client, operationDocument('subscription', operation, 3), {});
+        codes.push([operation.name, errors[0]?.extensions.code]);
+      }
+    });
+    expect(codes).toEqual(ofTheInstallation.map((name) => [name, 'FORBIDDEN']));
   });
 
   test('sees its own project in every list and lookup, and nothing of another in what hangs on it', async () => {
