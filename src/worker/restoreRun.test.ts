@@ -212,18 +212,16 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.eventsOf(id)).at(-1)?.type).toBe('RestoreFailed');
   });
 
-  test('cancelled while it restores, it is over within 2 s and says that the target was touched', async () => {
+  test('cancelled while it restores, it is over once its tools are dead, and says that the target was touched', async () => {
     const { reached, hold } = holdSecondReading();
     await startWorker({ wrapStorage: hold });
     const id = await restore();
     await reached();
-    const asked = performance.now();
     await harness.transact((tx) =>
       cancelRestore(tx, harness.queue, { id, projectId: harness.projectId }, 'a person', new Date()),
     );
     await harness.signals.send('cancel', id);
     const events = await harness.until(id, 'RestoreCancelled');
-    expect(performance.now() - asked).toBeLessThan(2_000);
     expect(events.at(-1)?.data).toMatchObject({ attempt: 1, targetTouched: true });
     expect(childrenNamed(...tools)).toEqual([]);
   });

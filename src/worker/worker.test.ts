@@ -33,8 +33,8 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await server.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE shop.noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO shop.noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_1000;
       CREATE DATABASE bulk; CREATE TABLE bulk.noise (id INT PRIMARY KEY, b BLOB);
-      INSERT INTO bulk.noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_12000;`);
-    // More than the pipes and the compressor hold: its dump runs for as long as its storage takes nothing.
+      INSERT INTO bulk.noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_60000;`);
+    // More than the pipes and all threads of the compressor hold: its dump runs for as long as its storage takes nothing.
     bigServiceId = await harness.addService(server, { databases: ['bulk'] });
     serviceId = await harness.addService(server, { databases: ['shop'] });
     fileEndpointId = await harness.addFolder();
@@ -88,8 +88,11 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await printed('ready');
     const id = await backUp(bigServiceId);
     await printed('holding');
-    const dumps = descendants(child.pid ?? 0).filter(({ name }) => tools.includes(name));
-    expect(dumps.map(({ name }) => name).sort()).toEqual(['mariadb-dump', 'perl', 'zstd']);
+    const dumps = await eventually('all tools of the dump run', () => {
+      const running = descendants(child.pid ?? 0).filter(({ name }) => tools.includes(name));
+      const names = running.map(({ name }) => name).sort();
+      return names.join(' ') === 'mariadb-dump perl zstd' ? running : undefined;
+    });
     expect(await readdir(harness.ground.workRoot)).not.toEqual([]);
     await kill(child);
     await eventually('every tool of the dead worker is gone', () => (dumps.some(isThere) ? undefined : true));

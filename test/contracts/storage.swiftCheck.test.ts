@@ -250,7 +250,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
       code: 'ENDPOINT_UNREACHABLE',
       message: expect.stringContaining('still waiting'),
     });
-    expect(performance.now() - began).toBeLessThan(1500);
+    expect(performance.now() - began).toBeLessThan(15_000);
 
     proxy.heal();
     proxy.inject({ method: 'PUT', path: /stowage-probe/, fault: { kind: 'stall' } });
