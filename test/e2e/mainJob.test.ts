@@ -37,8 +37,8 @@ const databases = ['bulk', 'harbour'];
 const container = 'backups';
 /** For whatever takes seconds when the machine is not busy. */
 const soonMs = 90_000;
-/** A lease of 45 s and the reaper's round, on a busy machine. */
-const lostWorkerMs = 180_000;
+/** A lease and the reaper's round, on a busy machine. */
+const lostWorkerMs = 120_000;
 
 type Check = { readonly ok: boolean; readonly steps: readonly { readonly name: string; readonly status: string }[] };
 type Part = { readonly objectName: string; readonly checksum: string; readonly restoreByHand: string };
@@ -142,8 +142,9 @@ describeWith(needs, 'The main job', () => {
       STOWAGE_ADMIN_TOKEN: adminToken,
       STOWAGE_ALLOWED_TARGETS: 'default,loopback',
       STOWAGE_MIN_INTERVAL: 'PT1S',
-      // One second for a dump to finish by itself once the worker was asked to end.
-      STOWAGE_STOP_GRACE: 'PT11S',
+      STOWAGE_WORKER_LEASE: 'PT15S',
+      // For a dump to finish by itself once the worker was asked to end.
+      STOWAGE_WORKER_GRACE: 'PT1S',
     };
     await source.sql(await readFile(join(import.meta.dirname, '../../scripts/quickstart-sample.sql'), 'utf8'));
     // More than one segment, whatever zstd makes of it.
