@@ -4,6 +4,7 @@ const exitCodes: Readonly<Record<Role, readonly string[]>> = {
   up: running(),
   serve: running(),
   worker: running(),
+  'adopt-prefixes': ['0   done', '1   it could not be done; the log says why', ...mistakes()],
   migrate: ['0   the schema is up to date', '1   it could not be migrated; the log says why', ...mistakes()],
 };
 
@@ -17,6 +18,7 @@ const examples: Readonly<Record<Role, readonly string[]>> = {
     'DATABASE_URL=postgres://stowage:…@db/stowage SCHEDULE_STORE_URL=mongodb://schedule/stowage \\\n' +
       '    STOWAGE_MASTER_KEY_FILE=/run/secrets/master STOWAGE_WORKER_CONCURRENCY=4 stowage worker',
   ],
+  'adopt-prefixes': ['DATABASE_URL=postgres://stowage:…@db/stowage stowage adopt-prefixes'],
   migrate: ['DATABASE_URL=… MIGRATION_DATABASE_URL=postgres://owner:…@db/stowage stowage migrate'],
 };
 

@@ -100,7 +100,18 @@ export type MigrateConfig = { readonly role: 'migrate'; readonly logLevel: LogLe
   'databaseUrl' | 'migrationDatabaseUrl'
 >;
 
-export type ConfigOf = { up: UpConfig; serve: ServeConfig; worker: WorkerConfig; migrate: MigrateConfig };
+export type AdoptPrefixesConfig = { readonly role: 'adopt-prefixes'; readonly logLevel: LogLevel } & Pick<
+  UpConfig,
+  'databaseUrl' | 'migrationDatabaseUrl' | 'dataFolder'
+>;
+
+export type ConfigOf = {
+  up: UpConfig;
+  serve: ServeConfig;
+  worker: WorkerConfig;
+  migrate: MigrateConfig;
+  'adopt-prefixes': AdoptPrefixesConfig;
+};
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -147,27 +158,18 @@ function thisMachine(): Surroundings {
 
 const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
   up(reader) {
-    const byDefault = reader.surroundings.isRoot ? '/var/lib/stowage' : 'data';
-    const dataFolder = resolve(reader.surroundings.workingFolder, reader.given('STOWAGE_DATA') ?? byDefault);
-    const databaseUrl = reader.optional('DATABASE_URL', postgresUrl);
-    if (databaseUrl === null && reader.given('MIGRATION_DATABASE_URL') !== undefined) {
-      reader.problems.push(
-        'MIGRATION_DATABASE_URL is set without DATABASE_URL. Set both, or neither for the embedded server.',
-      );
-    }
+    const own = ownOrGivenDatabase(reader);
     const common = running(reader, allowedTargetsOfUp);
     return {
       role: 'up',
       ...common,
       ...working(reader, common),
       ...api(reader),
-      dataFolder,
-      databaseUrl,
-      migrationDatabaseUrl: reader.optional('MIGRATION_DATABASE_URL', postgresUrl) ?? databaseUrl,
+      ...own,
       scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl, 'postgres'),
       masterKeys: masterKeys(reader),
       adminToken: reader.optional('STOWAGE_ADMIN_TOKEN', bearerToken),
-      filesystemRoot: reader.value('STOWAGE_FILESYSTEM_ROOT', absolutePath, resolve(dataFolder, 'backups')),
+      filesystemRoot: reader.value('STOWAGE_FILESYSTEM_ROOT', absolutePath, resolve(own.dataFolder, 'backups')),
     };
   },
   serve: (reader) => ({
@@ -196,6 +198,11 @@ const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
     role: 'migrate',
     logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
     ...databases(reader),
+  }),
+  'adopt-prefixes': (reader) => ({
+    role: 'adopt-prefixes',
+    logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
+    ...ownOrGivenDatabase(reader),
   }),
 };
 
@@ -241,6 +248,19 @@ function databases(reader: Reader): Pick<StoreConfig, 'databaseUrl' | 'migration
     databaseUrl,
     migrationDatabaseUrl: reader.optional('MIGRATION_DATABASE_URL', postgresUrl) ?? databaseUrl,
   };
+}
+
+function ownOrGivenDatabase(reader: Reader): Pick<UpConfig, 'dataFolder' | 'databaseUrl' | 'migrationDatabaseUrl'> {
+  const byDefault = reader.surroundings.isRoot ? '/var/lib/stowage' : 'data';
+  const dataFolder = resolve(reader.surroundings.workingFolder, reader.given('STOWAGE_DATA') ?? byDefault);
+  const databaseUrl = reader.optional('DATABASE_URL', postgresUrl);
+  if (databaseUrl === null && reader.given('MIGRATION_DATABASE_URL') !== undefined) {
+    reader.problems.push(
+      'MIGRATION_DATABASE_URL is set without DATABASE_URL. Set both, or neither for the embedded server.',
+    );
+  }
+  const migrationDatabaseUrl = reader.optional('MIGRATION_DATABASE_URL', postgresUrl) ?? databaseUrl;
+  return { dataFolder, databaseUrl, migrationDatabaseUrl };
 }
 
 function masterKeys(reader: Reader): readonly Secret[] | null {

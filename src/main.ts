@@ -45,6 +45,12 @@ command(
   migrate,
 );
 
+command(
+  'adopt-prefixes',
+  'say that the installation lives in this database from now on, after it was restored elsewhere or a copy of it ran',
+  adoptPrefixes,
+);
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -71,6 +77,17 @@ async function run<R extends 'up' | 'serve' | 'worker'>(role: R, composition: ()
   const log = openLog(role === 'up' ? 'readable' : 'json', config.logLevel);
   const start = async (): Promise<Running> => (await composition())(config, log);
   process.exit(await untilStopped(start, process, log, config.stopGraceMs));
+}
+
+async function adoptPrefixes(): Promise<void> {
+  const config = readConfig('adopt-prefixes', process.env);
+  const log = openLog('readable', config.logLevel);
+  try {
+    await (await import('./composition/adoptPrefixes.js')).adoptPrefixes(config, log);
+  } catch (error) {
+    log.fatal({ err: error }, 'The prefixes could not be adopted.');
+    process.exit(1);
+  }
 }
 
 async function migrate(): Promise<void> {

@@ -2,7 +2,7 @@
  * Every setting: its name, which commands read it, what it holds, its default and its check. The configuration, the
  * help of each command and docs/settings.md all come from this table.
  */
-export type Role = 'up' | 'serve' | 'worker' | 'migrate';
+export type Role = 'up' | 'serve' | 'worker' | 'migrate' | 'adopt-prefixes';
 
 export type Setting = {
   readonly roles: readonly Role[];
@@ -15,7 +15,7 @@ export type Setting = {
   readonly secret: boolean;
 };
 
-const all = ['up', 'serve', 'worker', 'migrate'] as const;
+const all = ['up', 'serve', 'worker', 'migrate', 'adopt-prefixes'] as const;
 const running = ['up', 'serve', 'worker'] as const;
 const api = ['up', 'serve'] as const;
 
@@ -42,18 +42,18 @@ export const settings = {
     secret: false,
   },
   STOWAGE_DATA: {
-    roles: ['up'],
+    roles: ['up', 'adopt-prefixes'],
     meaning:
       'Folder of `stowage up`: embedded PostgreSQL, keys, local backups. As root, PostgreSQL runs under another uid, which must be able to reach the folder (so not below /root).',
     holds: 'the path of a folder',
-    default: { up: './data, as root /var/lib/stowage' },
+    default: { otherwise: './data, as root /var/lib/stowage' },
     secret: false,
   },
   DATABASE_URL: {
     roles: all,
     meaning: 'PostgreSQL, which holds the event log and everything else that must not be lost.',
     holds: 'a PostgreSQL URL such as postgres://user:password@host:5432/database',
-    default: { up: 'an embedded server in STOWAGE_DATA' },
+    default: { up: 'an embedded server in STOWAGE_DATA', 'adopt-prefixes': 'that of `stowage up`, which must not run' },
     secret: true,
   },
   MIGRATION_DATABASE_URL: {

@@ -5,6 +5,7 @@ import type { StorageAccess } from '../endpoints/openStorage.js';
 import type { Log } from '../log.js';
 import { createScheduleKeeper } from '../plans/scheduleKeeper.js';
 import { installationId } from '../postgres/installation.js';
+import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import type { AlarmClock } from '../scheduler/alarmClock.js';
 import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
 import { swiftKind } from '../storage/swift/swiftKind.js';
@@ -38,6 +39,7 @@ export async function openShared(
   const keeper = createScheduleKeeper({ ...stores, clock: alarmClock, log, now });
   closing.add('schedule keeper', () => keeper.stop());
   await keeper.start();
+  await tellOfCopy(stores.prefixMarks, log);
   return {
     ...stores,
     alarmClock,
@@ -46,4 +48,12 @@ export async function openShared(
     installationId: await installationId(stores.dataSource),
     now,
   };
+}
+
+/** Also makes sure that every copy of this database knows where the installation lived. */
+async function tellOfCopy(prefixMarks: PrefixMarks, log: Log): Promise<void> {
+  if ((await prefixMarks.standing(0)).kind !== 'COPY') return;
+  log.warn(
+    "This database is a copy of the installation's: no backup is deleted. Where the installation has moved here for good, run: stowage adopt-prefixes",
+  );
 }

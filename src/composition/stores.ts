@@ -6,6 +6,7 @@ import type { Feed } from '../eventSourcing/feed.js';
 import type { Log } from '../log.js';
 import { createCommandHandling } from '../postgres/commandHandling.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
+import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
@@ -15,6 +16,7 @@ import { createFeed } from '../postgres/feed.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
 import { masterKeys } from '../postgres/masterKeys.js';
 import { createNotifications } from '../postgres/notifications.js';
+import { createPrefixMarks } from '../postgres/prefixMarks.js';
 import { createSignals } from '../postgres/signals.js';
 import { createTelemetry } from '../postgres/telemetry.js';
 import { createVault } from '../postgres/vault.js';
@@ -35,6 +37,7 @@ export type Stores = {
   readonly queue: JobQueue;
   readonly telemetry: Telemetry;
   readonly signals: Signals;
+  readonly prefixMarks: PrefixMarks;
   readonly workers: WorkerRegistry;
 };
 
@@ -74,6 +77,7 @@ export async function openStores(
     queue: createJobQueue(dataSource),
     telemetry: createTelemetry(dataSource, notifications),
     signals: createSignals(dataSource, notifications),
+    prefixMarks: createPrefixMarks(dataSource),
     workers: createWorkerRegistry(dataSource, notifications),
   };
 }

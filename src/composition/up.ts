@@ -12,7 +12,7 @@ import type { DatabaseUrls } from './database.js';
 import { openShared } from './shared.js';
 import { startWorkerRole } from './workerRole.js';
 
-type Database = { readonly urls: DatabaseUrls; readonly ended?: Promise<Error> };
+export type Database = { readonly urls: DatabaseUrls; readonly ended?: Promise<Error> };
 
 /** `stowage up`: everything on one machine, with what was not set made once in the data folder. */
 export async function startUp(config: UpConfig, log: Log): Promise<Running> {
@@ -32,7 +32,12 @@ export async function startUp(config: UpConfig, log: Log): Promise<Running> {
   });
 }
 
-async function openOwnOrGivenDatabase(config: UpConfig, log: Log, closing: Closing): Promise<Database> {
+/** The database that was named, else the embedded server's, which is started. */
+export async function openOwnOrGivenDatabase(
+  config: Pick<UpConfig, 'databaseUrl' | 'migrationDatabaseUrl' | 'dataFolder'>,
+  log: Log,
+  closing: Closing,
+): Promise<Database> {
   const { databaseUrl, migrationDatabaseUrl } = config;
   if (databaseUrl !== null) {
     return { urls: { databaseUrl, migrationDatabaseUrl: migrationDatabaseUrl ?? databaseUrl } };

@@ -4,28 +4,41 @@ import type { Storage } from '../storage/storage.js';
 
 /**
  * `<prefix>/.stowage.json` says which installation owns a prefix: two that wrote to one would each take the other's
- * backups for something unknown. It is never overwritten.
+ * backups for something unknown. Only who owns it overwrites it.
  */
 export type PrefixOwner = 'NOBODY' | 'US' | 'OTHERS';
 
-/** The storage's errors pass, but for a container or folder that does not exist yet: it is nobody's. */
+/** What the marker of a prefix holds; `installation` is undefined where nobody can read it. */
+export type Marker = {
+  readonly installation: string | undefined;
+  /** Renewed by the installation that lives there (see `refuseUnlessOurs`); undefined until it first is. */
+  readonly mark: string | undefined;
+};
+
+/** The storage's errors pass, but for a container or folder that does not exist yet: it has no marker. */
+export async function readMarker(storage: Storage, prefix: string, signal: AbortSignal): Promise<Marker | undefined> {
+  try {
+    const name = installationMarker(prefix);
+    const found = await storage.head(name, { signal });
+    if (found === undefined) return undefined;
+    if (found.sizeBytes > largestMarkerBytes) return { installation: undefined, mark: undefined };
+    const pieces: Uint8Array[] = [];
+    for await (const piece of storage.get(name, { signal, etag: found.etag })) pieces.push(piece);
+    return parseMarker(Buffer.concat(pieces));
+  } catch (error) {
+    if (error instanceof StowageError && error.code === 'ENDPOINT_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** Who owns the prefix, by its marker. Throws what `readMarker` throws. */
 export async function prefixOwner(
   storage: Storage,
   prefix: string,
   installationId: string,
   signal: AbortSignal,
 ): Promise<PrefixOwner> {
-  try {
-    const found = await storage.head(installationMarker(prefix), { signal });
-    if (found === undefined) return 'NOBODY';
-    if (found.sizeBytes > largestMarkerBytes) return 'OTHERS';
-    const pieces: Uint8Array[] = [];
-    for await (const piece of storage.get(installationMarker(prefix), { signal, etag: found.etag })) pieces.push(piece);
-    return readInstallation(Buffer.concat(pieces)) === installationId ? 'US' : 'OTHERS';
-  } catch (error) {
-    if (error instanceof StowageError && error.code === 'ENDPOINT_NOT_FOUND') return 'NOBODY';
-    throw error;
-  }
+  return ownerOf(await readMarker(storage, prefix, signal), installationId);
 }
 
 /** Makes the prefix ours. Throws CONFLICT where it is another installation's, else the storage's errors. */
@@ -44,8 +57,19 @@ export async function claimPrefix(
   }
 }
 
+/** Replaces the marker of a prefix, which is ours, by one with a new mark. */
+export async function writeMark(
+  storage: Storage,
+  prefix: string,
+  marker: { readonly installationId: string; readonly mark: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const bytes = Buffer.from(`${markerText(marker.installationId, marker.mark)}\n`);
+  await storage.putBytes(installationMarker(prefix), bytes, { signal, overwrite: true });
+}
+
 /**
- * Throws CONFLICT where the prefix is another installation's. A folder that bears no mark at all is ENDPOINT_NOT_FOUND:
+ * Throws CONFLICT where the prefix is another installation's, else answers its marker. A folder that bears no mark at all is ENDPOINT_NOT_FOUND:
  * its disk is not mounted, and what is written below the mount point, or not found there, says nothing about the disk.
  */
 export async function refuseForeignPrefix(
@@ -53,10 +77,11 @@ export async function refuseForeignPrefix(
   prefix: string,
   installationId: string,
   signal: AbortSignal,
-): Promise<void> {
-  const owner = await prefixOwner(storage, prefix, installationId, signal);
+): Promise<Marker | undefined> {
+  const marker = await readMarker(storage, prefix, signal);
+  const owner = ownerOf(marker, installationId);
   if (owner === 'OTHERS') throw ownedByOthers(prefix);
-  if (owner === 'US' || storage.kind !== 'FILESYSTEM') return;
+  if (owner === 'US' || storage.kind !== 'FILESYSTEM') return marker;
   throw new StowageError(
     'ENDPOINT_NOT_FOUND',
     `The folder of the file endpoint has no ${installationMarker(prefix)}.`,
@@ -79,15 +104,25 @@ export function ownedByOthers(prefix: string): StowageError {
 
 const largestMarkerBytes = 64 * 1024;
 
-function markerText(installationId: string): string {
-  return JSON.stringify({ format: 1, installation: installationId });
+function ownerOf(marker: Marker | undefined, installationId: string): PrefixOwner {
+  if (marker === undefined) return 'NOBODY';
+  return marker.installation === installationId ? 'US' : 'OTHERS';
 }
 
-function readInstallation(bytes: Buffer): unknown {
+function markerText(installationId: string, mark?: string): string {
+  return JSON.stringify({ format: 1, installation: installationId, ...(mark === undefined ? {} : { mark }) });
+}
+
+function parseMarker(bytes: Buffer): Marker {
+  let marker: unknown;
   try {
-    const marker: unknown = JSON.parse(bytes.toString('utf8'));
-    return typeof marker === 'object' && marker !== null && 'installation' in marker ? marker.installation : undefined;
+    marker = JSON.parse(bytes.toString('utf8'));
   } catch {
-    return undefined;
+    marker = null;
   }
+  const field = (name: string): string | undefined => {
+    const value: unknown = typeof marker === 'object' && marker !== null ? Reflect.get(marker, name) : undefined;
+    return typeof value === 'string' ? value : undefined;
+  };
+  return { installation: field('installation'), mark: field('mark') };
 }

@@ -1,6 +1,6 @@
 import { deleteBackup } from '../archive/deleteBackup.js';
 import { prefixOfFolder } from '../archive/layout.js';
-import { refuseForeignPrefix } from '../endpoints/installationMarker.js';
+import { refuseUnlessOurs } from '../endpoints/prefixMarks.js';
 import type { Storage } from '../storage/storage.js';
 import type { WorkerTools } from './workerTools.js';
 
@@ -9,7 +9,7 @@ export type AttemptFolder = { readonly fileEndpointId: string; readonly folder: 
 
 /**
  * Deletes an attempt's folder, backup.json first; it returns when the container holds nothing of it. `before` is called
- * when it may be deleted, and nothing is if it fails. Throws what `refuseForeignPrefix` throws of the prefix, and what
+ * when it may be deleted, and nothing is if it fails. Throws what `refuseUnlessOurs` throws of the prefix, and what
  * `deleteBackup` throws.
  */
 export async function deleteAttemptFolder(
@@ -21,7 +21,7 @@ export async function deleteAttemptFolder(
   const { storage } = await tools.storageOf(fileEndpointId);
   try {
     // Not the endpoint's prefix of today: that may have changed since.
-    await refuseForeignPrefix(storage, prefixOfFolder(folder), tools.installationId, signal);
+    await refuseUnlessOurs(tools, storage, prefixOfFolder(folder), signal);
     await before(storage);
     await deleteBackup({ storage, folder, signal });
   } finally {

@@ -8,6 +8,7 @@ import { createDeletions } from './deletionRun.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { Interruption } from './interruption.js';
 import { createPresence, type WorkerProcess } from './presence.js';
+import { createMarkKeeper } from './markKeeper.js';
 import { reapExpiredLeases, reapLostRestores } from './reaper.js';
 import { startRepeating, type Repeating } from './repeating.js';
 import { runRestore } from './restoreRun.js';
@@ -134,6 +135,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
   const reports = repeat('report', tools.times.heartbeat, () => presence.report());
   const claims = repeat('claim', tools.times.poll, claimAll);
   const deleteDecided = createDeletions(tools);
+  const keepMarks = createMarkKeeper(tools);
   const deletions = repeat('delete', tools.times.reap, () => deleteDecided(stopping.signal));
 
   return {
@@ -150,6 +152,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
         repeat('reap', tools.times.reap, () => reapExpiredLeases(tools, stopping.signal)),
         repeat('reap restores', tools.times.reap, () => reapLostRestores(tools, stopping.signal)),
         repeat('sweep', tools.times.sweep, sweep),
+        repeat('mark', Math.ceil(tools.times.mark / 20), () => keepMarks(stopping.signal)),
       );
       subscriptions.push(
         tools.signals.subscribe('work', () => {

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { Engine, EngineName, ServiceConnection } from '../engines/engine.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
+import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
 import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
 import type { Storage } from '../storage/storage.js';
@@ -19,6 +20,7 @@ export type WorkerTools = {
   readonly signals: Signals;
   readonly telemetry: Telemetry;
   readonly workers: WorkerRegistry;
+  readonly prefixMarks: PrefixMarks;
   readonly engines: ReadonlyMap<EngineName, Engine>;
   readonly serviceOf: (serviceId: string) => Promise<OpenedService>;
   readonly storageOf: (fileEndpointId: string) => Promise<OpenedStorage>;
@@ -53,6 +55,10 @@ export type WorkerTimes = {
   readonly grace: number;
   /** The pause after the first failure; each further one doubles it. */
   readonly retry: number;
+  /** How long the marks of prefixes stand before they are renewed. */
+  readonly mark: number;
+  /** How long a database that is reached at a new server only watches; longer than marks take to be renewed. */
+  readonly watch: number;
 };
 
 /**
@@ -68,5 +74,7 @@ export function workerTimes(given: { readonly leaseMs: number; readonly graceMs:
     sweep: 600_000,
     grace: given.graceMs,
     retry: 30_000,
+    mark: 20 * 60_000,
+    watch: 60 * 60_000,
   };
 }

@@ -1,0 +1,79 @@
+import { StowageError } from '../errors.js';
+import type { MarkedPrefix, PrefixMarks } from '../postgres/contracts/prefixMarks.js';
+import type { Storage } from '../storage/storage.js';
+import { readMarker, refuseForeignPrefix, writeMark } from './installationMarker.js';
+
+export type MarkTools = {
+  readonly installationId: string;
+  readonly prefixMarks: PrefixMarks;
+  readonly times: {
+    /** How long a database that is reached at a new server only watches. Longer than the marks take to be renewed. */
+    readonly watch: number;
+  };
+};
+
+/**
+ * Throws where nothing below the prefix may be deleted by us: what `refuseForeignPrefix` throws, and CONFLICT where this
+ * is a copy of the installation's database, or another copy is alive. Both know the same backups: one of them would
+ * delete what the other relies on.
+ */
+export async function refuseUnlessOurs(
+  tools: MarkTools,
+  storage: Storage,
+  prefix: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await refuseCopy(tools);
+  const marker = await refuseForeignPrefix(storage, prefix, tools.installationId, signal);
+  if (marker?.mark !== undefined && !(await tools.prefixMarks.knows(marker.mark))) throw renewedByOthers(prefix);
+}
+
+/**
+ * Writes a new mark into the marker of a prefix, so that a copy of this database sees that this one is alive. Throws
+ * what `refuseUnlessOurs` throws, and writes nothing then, except that a person who adopts an installation replaces
+ * any mark of it.
+ */
+export async function renewMark(
+  tools: MarkTools,
+  storage: Storage,
+  place: MarkedPrefix,
+  signal: AbortSignal,
+): Promise<void> {
+  const { installationId, prefixMarks } = tools;
+  const { prefix } = place;
+  await refuseCopy(tools);
+  const marker = await refuseForeignPrefix(storage, prefix, installationId, signal);
+  const isKnown = marker?.mark === undefined || (await prefixMarks.knows(marker.mark));
+  const { mark, takesOver } = await prefixMarks.next(place);
+  if (!isKnown && !takesOver) throw renewedByOthers(prefix);
+  await writeMark(storage, prefix, { installationId, mark }, signal);
+  const written = await readMarker(storage, prefix, signal);
+  if (written?.mark !== mark) throw renewedByOthers(prefix);
+  await prefixMarks.confirm(place, mark);
+}
+
+async function refuseCopy({ prefixMarks, times }: MarkTools): Promise<void> {
+  const standing = await prefixMarks.standing(times.watch);
+  if (standing.kind === 'COPY') {
+    throw new StowageError('CONFLICT', "This database is a copy of the installation's: nothing is deleted.", {
+      help: `It was restored or cloned to where it is now. ${wayOut}`,
+    });
+  }
+  if (standing.kind === 'WATCHING') {
+    throw new StowageError(
+      'CONFLICT',
+      `The database is reached at a new server: until ${standing.until.toISOString()} nothing is deleted.`,
+      { help: 'Until then it is watched whether a copy of the database is alive elsewhere. Nothing is to be done.' },
+    );
+  }
+}
+
+function renewedByOthers(prefix: string): StowageError {
+  const where = prefix === '' ? 'The place' : `The prefix "${prefix}"`;
+  return new StowageError('CONFLICT', `${where} is in use by another copy of this database: nothing is deleted.`, {
+    help: `Its marker was renewed by somebody else who has the id of this installation. ${wayOut}`,
+  });
+}
+
+const wayOut =
+  'Where the installation has moved here for good, and no other copy runs, say so: stowage adopt-prefixes. Else give the copy credentials of its own.';

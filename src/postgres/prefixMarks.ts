@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { DataSource } from 'typeorm';
+import type { PrefixMarks } from './contracts/prefixMarks.js';
+
+type Place = {
+  /** Kept by restarts, failover and copies of the files; not by a dump that is restored, nor by a copy in the cluster. */
+  readonly place: string;
+  /** What a copy of the files that runs elsewhere does not have. */
+  readonly server: string;
+};
+
+export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
+  /** Where the database lives, after it was made sure that it has a home: the place of whoever asks first. */
+  async function here(): Promise<Place> {
+    const found = await placeOf(dataSource);
+    await dataSource.query('INSERT INTO installation_home (place) VALUES ($1) ON CONFLICT DO NOTHING', [found.place]);
+    await dataSource.query(
+      `INSERT INTO installation_servers (server, since)
+       SELECT $1, CASE WHEN EXISTS (SELECT FROM installation_servers) THEN clock_timestamp() ELSE '-infinity' END
+       ON CONFLICT DO NOTHING`,
+      [found.server],
+    );
+    return found;
+  }
+
+  return {
+    async standing(watchMs) {
+      const { place, server } = await here();
+      const [row] = await dataSource.query<{ at_home: boolean; until: Date | null }[]>(
+        `SELECT home.place = $1 AS at_home,
+           CASE WHEN since + $3 * interval '1 millisecond' > clock_timestamp()
+             THEN since + $3 * interval '1 millisecond' END AS until
+         FROM installation_home home, installation_servers WHERE server = $2`,
+        [place, server, watchMs],
+      );
+      if (row?.at_home !== true) return { kind: 'COPY' };
+      return row.until === null ? { kind: 'OWN' } : { kind: 'WATCHING', until: row.until };
+    },
+
+    async knows(mark) {
+      const rows = await dataSource.query<unknown[]>(
+        'SELECT FROM prefix_marks WHERE mark = $1 OR next_mark = $1 OR previous_mark = $1 LIMIT 1',
+        [mark],
+      );
+      return rows.length > 0;
+    },
+
+    async next({ fileEndpointId, prefix, since }) {
+      const [row] = await dataSource.query<[{ next_mark: string; takes_over: boolean }]>(
+        `INSERT INTO prefix_marks (file_endpoint_id, prefix, next_mark) VALUES ($1, $2, $3)
+         ON CONFLICT (file_endpoint_id, prefix) DO UPDATE SET next_mark = coalesce(prefix_marks.next_mark, $3)
+         RETURNING next_mark, (
+           SELECT adopted_at > coalesce(prefix_marks.renewed_at, $4) FROM installation_home
+         ) AS takes_over`,
+        [fileEndpointId, prefix, randomUUID(), since],
+      );
+      return { mark: row.next_mark, takesOver: row.takes_over };
+    },
+
+    async confirm({ fileEndpointId, prefix }, mark) {
+      await dataSource.query(
+        `UPDATE prefix_marks
+         SET previous_mark = mark, mark = next_mark, next_mark = NULL, renewed_at = clock_timestamp()
+         WHERE file_endpoint_id = $1 AND prefix = $2 AND next_mark = $3`,
+        [fileEndpointId, prefix, mark],
+      );
+    },
+
+    async adopt() {
+      const { place, server } = await here();
+      await dataSource.query('UPDATE installation_home SET place = $1, adopted_at = clock_timestamp()', [place]);
+      await dataSource.query("UPDATE installation_servers SET since = '-infinity' WHERE server = $1", [server]);
+    },
+  };
+}
+
+async function placeOf(dataSource: DataSource): Promise<Place> {
+  const [row] = await dataSource.query<[{ database: string; address: string | null; may_ask: boolean }]>(
+    `SELECT (SELECT oid FROM pg_database WHERE datname = current_database())::text AS database,
+       host(inet_server_addr()) || ':' || inet_server_port() AS address,
+       has_function_privilege('pg_control_system()', 'EXECUTE') AS may_ask`,
+  );
+  const [cluster] = row.may_ask
+    ? await dataSource.query<[{ id: string }]>('SELECT system_identifier::text AS id FROM pg_control_system()')
+    : [{ id: 'unknown' }];
+  const { address } = row;
+  // A server that is reached on its own machine has the same address on every machine.
+  const isLocal = address === null || /^(127\.|::1:)/.test(address);
+  return {
+    place: `${cluster.id}/${row.database}`,
+    server: isLocal ? `${hostname()} ${address ?? 'socket'}` : address,
+  };
+}
