@@ -59,7 +59,8 @@ async function attempt(
   );
   try {
     const { stallTimeoutMs, timeoutMs } = request;
-    return await withinLimits({ signal: hold.signal, stallTimeoutMs, timeoutMs }, async ({ signal, outside }) => {
+    return await withinLimits({ signal: hold.signal, stallTimeoutMs, timeoutMs }, async (limits) => {
+      const { signal } = limits;
       await refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, signal);
       const take = (workFolder: string) =>
         takeBackup({
@@ -88,7 +89,7 @@ async function attempt(
           onPhase: (phase) => enterPhase(tools, claimed, hold, phase),
           onProgress,
         });
-      return await outside(() => inWorkFolder(tools.workRoot, take));
+      return await limits.outside(() => inWorkFolder(tools.workRoot, take));
     });
   } finally {
     await storage.close();
