@@ -115,8 +115,8 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
     if (stopped) return;
     timer = setTimeout(() => {
       // A round that takes longer than its turn is long is the next one too.
-      if (reconciling !== undefined) return reconcileIn(ms);
-      begin();
+      if (reconciling === undefined) begin();
+      else reconcileIn(ms);
     }, ms);
   }
 
