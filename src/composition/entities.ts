@@ -1,6 +1,7 @@
 import type { EntitySchema } from 'typeorm';
 import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
 import { BackupJobTable } from '../jobs/backupJobView.js';
+import { LateServiceTable } from '../jobs/latenessView.js';
 import { BackupPlanTable } from '../plans/backupPlanView.js';
 import { ProjectTable } from '../projects/projectView.js';
 import { RestoreJobTable } from '../restores/restoreJobView.js';
@@ -13,5 +14,6 @@ export const entities = [
   FileEndpointTable,
   BackupPlanTable,
   BackupJobTable,
+  LateServiceTable,
   RestoreJobTable,
 ] as unknown as readonly EntitySchema[];

@@ -2,6 +2,7 @@ import type { ServeConfig, WorkerConfig } from '../config.js';
 import type { Engine, EngineName } from '../engines/engine.js';
 import { createEngines } from '../engines/engines.js';
 import type { StorageAccess } from '../endpoints/openStorage.js';
+import { createProtectionWatch } from '../jobs/protectionWatch.js';
 import type { Log } from '../log.js';
 import { createScheduleKeeper } from '../plans/scheduleKeeper.js';
 import { installationId } from '../postgres/installation.js';
@@ -22,7 +23,10 @@ export type Shared = Stores & {
   readonly now: () => Date;
 };
 
-/** Opens the stores and keeps the schedules: a tick makes its jobs also while no worker is there to run them. */
+/**
+ * Opens the stores, keeps the schedules and looks for services that are late: a tick makes its jobs also while no worker
+ * is there to run them, and that none ran them is noticed.
+ */
 export async function openShared(
   config: Pick<
     ServeConfig | WorkerConfig,
@@ -39,6 +43,9 @@ export async function openShared(
   const keeper = createScheduleKeeper({ ...stores, clock: alarmClock, log, now });
   closing.add('schedule keeper', () => keeper.stop());
   await keeper.start();
+  const watch = createProtectionWatch({ ...stores, log, now });
+  closing.add('protection watch', () => watch.stop());
+  watch.start();
   await tellOfCopy(stores.prefixMarks, log);
   return {
     ...stores,

@@ -4,6 +4,8 @@ import type { AnyDecider } from '../eventSourcing/decider.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { backupJob } from '../jobs/backupJob.js';
 import { backupJobProjection } from '../jobs/backupJobView.js';
+import { lateness } from '../jobs/lateness.js';
+import { latenessProjection } from '../jobs/latenessView.js';
 import { backupPlan } from '../plans/backupPlan.js';
 import { backupPlanProjection } from '../plans/backupPlanView.js';
 import { project } from '../projects/project.js';
@@ -14,7 +16,15 @@ import { service } from '../services/service.js';
 import { serviceProjection } from '../services/serviceView.js';
 
 /** Every concept that has streams: whoever reads the log upcasts with these. */
-export const deciders: readonly AnyDecider[] = [project, service, fileEndpoint, backupPlan, backupJob, restoreJob];
+export const deciders: readonly AnyDecider[] = [
+  project,
+  service,
+  fileEndpoint,
+  backupPlan,
+  backupJob,
+  lateness,
+  restoreJob,
+];
 
 /** Every read model, in the order in which one event reaches them. */
 export const projections: readonly Projection[] = [
@@ -23,5 +33,6 @@ export const projections: readonly Projection[] = [
   fileEndpointProjection,
   backupPlanProjection,
   backupJobProjection,
+  latenessProjection,
   restoreJobProjection,
 ];

@@ -9,6 +9,7 @@ const deciders = [
   'endpoints/fileEndpoint',
   'plans/backupPlan',
   'jobs/backupJob',
+  'jobs/lateness',
   'jobs/storedBackup',
   'restores/restoreJob',
 ];

@@ -1,12 +1,14 @@
 import type { FileEndpointEvent } from '../endpoints/fileEndpoint.js';
 import type { BackupJobEvent } from '../jobs/backupJob.js';
 import { formatBytes } from '../jobs/formatBytes.js';
+import type { EndOfLateness, LatenessEvent } from '../jobs/lateness.js';
 import type { BackupPlanEvent } from '../plans/backupPlan.js';
 import type { ProjectEvent } from '../projects/project.js';
 import type { RestoreJobEvent } from '../restores/restoreJob.js';
 import type { ServiceEvent } from '../services/service.js';
 
-type AnyEvent = ProjectEvent | ServiceEvent | FileEndpointEvent | BackupPlanEvent | BackupJobEvent | RestoreJobEvent;
+type AnyEvent =
+  ProjectEvent | ServiceEvent | FileEndpointEvent | BackupPlanEvent | BackupJobEvent | LatenessEvent | RestoreJobEvent;
 type Summaries = {
   readonly [Type in AnyEvent['type']]: (data: Extract<AnyEvent, { type: Type }>['data']) => string;
 };
@@ -63,6 +65,13 @@ export const eventSummaries: Summaries = {
     reason === 'RETENTION' ? 'Retention decided to delete the backup.' : `${by} decided to delete the backup.`,
   BackupDeleted: () => 'The container confirmed that the backup is gone.',
 
+  ServiceBecameLate: ({ serviceName, dataAsOf, dueBy }) =>
+    `Service "${serviceName}" is late: its newest backup was begun at ${dataAsOf}, a newer one was due by ${dueBy}.`,
+  ServiceRecovered: ({ serviceName, dataAsOf }) =>
+    `Service "${serviceName}" is no longer late: a backup was begun at ${dataAsOf}.`,
+  ServiceLatenessEnded: ({ serviceName, reason }) =>
+    `Service "${serviceName}" is no longer called late, without a newer backup: ${endsOfLateness[reason]}.`,
+
   RestoreQueued: ({ request }) => `A restore of backup ${request.backupJobId} was queued.`,
   RestoreAttemptStarted: ({ attempt }) => `Worker ${attempt.worker} began attempt ${attempt.number}.`,
   RestorePhaseEntered: ({ attempt, phase }) => `Attempt ${attempt} entered ${phase}.`,
@@ -85,6 +94,14 @@ export function eventSummary({ type, data }: { readonly type: string; readonly d
 function isKnown(type: string): type is AnyEvent['type'] {
   return Object.hasOwn(eventSummaries, type);
 }
+
+const endsOfLateness: Readonly<Record<EndOfLateness, string>> = {
+  PLAN_PAUSED: 'its plans are paused',
+  NO_PLAN: 'it has no plan',
+  NO_BACKUP: 'no backup of it is stored any more',
+  OBJECTIVE_CHANGED: 'its objective was changed',
+  SERVICE_REMOVED: 'it was removed',
+};
 
 const causes = {
   SCHEDULE: ' by the schedule',

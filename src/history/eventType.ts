@@ -16,7 +16,10 @@ export class EventType extends Node {
   @Field(() => String, { description: 'In the past tense. New types come without notice.' })
   readonly type!: string;
 
-  @Field(() => String, { description: 'Project, Service, FileEndpoint, BackupPlan, BackupJob or RestoreJob.' })
+  @Field(() => String, {
+    description:
+      'Project, Service, FileEndpoint, BackupPlan, BackupJob, RestoreJob or Protection (of the service that data names).',
+  })
   readonly streamType!: string;
 
   @Field(() => ID, { description: 'What it happened to.' })

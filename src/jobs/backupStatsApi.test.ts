@@ -6,7 +6,7 @@ import { sentStatements } from '../../test/fixtures/sentStatements.js';
 import { memberOf } from '../../test/fixtures/sliceApi.js';
 import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
 import { formatDuration } from '../duration.js';
-import type { BackupJobSort } from './backupJobInput.js';
+import type { BackupJobFilter, BackupJobOrder, BackupJobSort } from './backupJobInput.js';
 import { selectBackupJobs } from './backupJobQueries.js';
 
 type Job = { id: string; queued_at: Date; started_at: Date | null; finished_at: Date | null; size: number | null };
@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of 
       FROM backup_jobs WHERE ${fitting}`);
     const counted = (of: { status: string; count: number }[]) =>
       Object.fromEntries(of.map(({ status, count }) => [status, count]));
-    expect(counted(backupStats.statuses)).toEqual(expected?.statuses);
+    expect(counted(backupStats.statuses as { status: string; count: number }[])).toEqual(expected?.statuses);
     expect(backupStats.active).toBe(expected?.active);
     expect(backupStats.writtenSize).toBe(expected?.written);
     const median = expected?.median ?? null;
@@ -156,16 +156,24 @@ describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of 
     },
   );
 
-  test.each([
-    ...sorts.flatMap((by) => [
-      [`all by ${by}`, { by, direction: 'DESC' as const }, undefined, {}] as const,
-      [`all by ${by}, the other way`, { by, direction: 'ASC' as const }, undefined, {}] as const,
-      [`a project by ${by}`, { by, direction: 'DESC' as const }, 'row.project_id = :projectId', {}] as const,
+  type Page = {
+    readonly of: string;
+    readonly order?: BackupJobOrder;
+    readonly within?: string;
+    readonly filter?: BackupJobFilter;
+  };
+  const pages: readonly Page[] = [
+    ...sorts.flatMap((by): Page[] => [
+      { of: `all by ${by}`, order: { by, direction: 'DESC' } },
+      { of: `all by ${by}, the other way`, order: { by, direction: 'ASC' } },
+      { of: `a project by ${by}`, order: { by, direction: 'DESC' }, within: 'row.project_id = :projectId' },
     ]),
-    ['failed', undefined, undefined, { status: ['FAILED' as const] }] as const,
-    ['by hand', undefined, undefined, { trigger: ['MANUAL' as const] }] as const,
-    ['of an error', undefined, undefined, { errorCode: ['STALLED'] }] as const,
-  ])('a page of %s is read from an index, without sorting', async (_name, order, within, filter) => {
+    { of: 'those that failed', filter: { status: ['FAILED'] } },
+    { of: 'those by hand', filter: { trigger: ['MANUAL'] } },
+    { of: 'those with an error', filter: { errorCode: ['STALLED'] } },
+  ];
+
+  test.each(pages)('a page of $of is read from an index, without sorting', async ({ order, within, filter }) => {
     const { dataSource } = api.shared;
     const conditions = within === undefined ? [] : [[within, { projectId }] as const];
     const [page] = await sentStatements(dataSource, () =>

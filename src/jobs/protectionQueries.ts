@@ -1,11 +1,12 @@
-import { In, IsNull, type EntityManager } from 'typeorm';
+import { Any, IsNull, type EntityManager } from 'typeorm';
 import { BackupPlanTable, type BackupPlanRow } from '../plans/backupPlanView.js';
-import { longestGapMs } from '../scheduler/cron/longestGapMs.js';
-import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
 import { usualDurationsMs } from './backupJobQueries.js';
+import { RememberedGaps } from './rememberedGaps.js';
 import { protectionOf, type PlannedProtection, type Protection } from './protection.js';
+
+const gaps = new RememberedGaps();
 
 /** A protection and the jobs it tells of, by id. */
 export type KnownProtection = Protection & { readonly latestId: string | null; readonly lastSuccessId: string | null };
@@ -18,7 +19,7 @@ export async function protectionsOfServices(
 ): Promise<readonly KnownProtection[]> {
   if (services.length === 0) return [];
   const ids = services.map(({ id }) => id);
-  const plans = await manager.findBy(BackupPlanTable, { serviceId: In(ids), removedAt: IsNull() });
+  const plans = await manager.findBy(BackupPlanTable, { serviceId: Any(ids), removedAt: IsNull() });
   const planned = await plannedProtections(manager, plans, now);
   const jobs = await milestones(manager, 'service_id', ids);
   return services.map(({ id, recoveryPointObjectiveMs }) => {
@@ -40,7 +41,7 @@ export async function protectionsOfPlans(
   now: Date,
 ): Promise<readonly KnownProtection[]> {
   if (plans.length === 0) return [];
-  const services = await manager.findBy(ServiceTable, { id: In(plans.map(({ serviceId }) => serviceId)) });
+  const services = await manager.findBy(ServiceTable, { id: Any(plans.map(({ serviceId }) => serviceId)) });
   const objectives = new Map(services.map((service) => [service.id, service.recoveryPointObjectiveMs]));
   const planned = await plannedProtections(manager, plans, now);
   const jobs = await milestones(
@@ -84,7 +85,7 @@ export async function servicesProtectedAs(
 ): Promise<readonly string[]> {
   const services = await manager.findBy(ServiceTable, {
     removedAt: IsNull(),
-    ...(projectIds === 'ALL' ? {} : { projectId: In([...projectIds]) }),
+    ...(projectIds === 'ALL' ? {} : { projectId: Any([...projectIds]) }),
   });
   const protections = await protectionsOfServices(manager, services, now);
   return services.flatMap(({ id }, index) => {
@@ -92,6 +93,33 @@ export async function servicesProtectedAs(
     return status !== undefined && statuses.includes(status) ? [id] : [];
   });
 }
+
+/**
+ * The ids of all services whose newest stored backup is older than their objective would be if no backup took any time:
+ * those that are LATE are among them. One statement.
+ */
+export async function possiblyLate(manager: EntityManager, now: Date): Promise<readonly string[]> {
+  const rows = await manager.query<
+    { id: string; objective_ms: number | null; schedules: Schedule[]; data_as_of: Date }[]
+  >(
+    `SELECT service.id, service.recovery_point_objective_ms AS objective_ms, newest.started_at AS data_as_of,
+       json_agg(json_build_object('normalized', plan.normalized, 'timeZone', plan.time_zone)) AS schedules
+     FROM services service
+     JOIN backup_plans plan ON plan.service_id = service.id AND plan.removed_at IS NULL AND NOT plan.paused
+     CROSS JOIN LATERAL (
+       SELECT max(started_at) AS started_at FROM backup_jobs job
+       WHERE job.service_id = service.id AND job.availability = 'STORED'
+     ) AS newest
+     WHERE service.removed_at IS NULL AND newest.started_at IS NOT NULL
+     GROUP BY service.id, newest.started_at`,
+  );
+  return rows.flatMap(({ id, objective_ms: objectiveMs, schedules, data_as_of: dataAsOf }) => {
+    const shortestGapMs = () => Math.min(...schedules.map((schedule) => gaps.gapMs(schedule, now) ?? Infinity));
+    return dataAsOf.getTime() + (objectiveMs ?? shortestGapMs()) < now.getTime() ? [id] : [];
+  });
+}
+
+type Schedule = { readonly normalized: string; readonly timeZone: string };
 
 async function plannedProtections(
   manager: EntityManager,
@@ -106,7 +134,7 @@ async function plannedProtections(
       plan.id,
       {
         paused: plan.paused,
-        longestGapMs: longestGapMs(parseFrequency(plan.normalized), plan.timeZone, now),
+        longestGapMs: gaps.gapMs(plan, now),
         usualDurationMs: usual.get(plan.id),
         consecutiveFailures: failures.get(plan.id) ?? [],
       },

@@ -66,7 +66,14 @@ describe('the buckets of statistics', () => {
   });
 
   test('cover every instant from the first to the last once, whatever zone and time', () => {
-    const zones = ['UTC', 'Europe/Berlin', 'America/Sao_Paulo', 'Australia/Lord_Howe', 'Africa/Cairo', 'Asia/Kathmandu'];
+    const zones = [
+      'UTC',
+      'Europe/Berlin',
+      'America/Sao_Paulo',
+      'Australia/Lord_Howe',
+      'Africa/Cairo',
+      'Asia/Kathmandu',
+    ];
     fc.assert(
       fc.property(
         fc.constantFrom<StatsBucket>('HOUR', 'DAY', 'WEEK', 'MONTH'),

@@ -1,4 +1,5 @@
 import { Field, Float, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { StowageError } from '../errors.js';
 import { connection } from '../server/connection.js';
 import { Node } from '../server/node.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
@@ -23,7 +24,7 @@ registerEnumType(RetentionStyleEnum, {
   description: 'ALL: everything. FILES: the newest N. HOURS to MONTHS: those younger than N. GFS: N of each bucket.',
 });
 
-@ObjectType('Gfs')
+@ObjectType('Gfs', { description: 'How many hours, days, weeks, months and years keep their newest backup.' })
 export class GfsType {
   @Field(() => Int)
   readonly hourly!: number;
@@ -116,14 +117,23 @@ export class BackupPlanType extends Node {
 
   static of(row: BackupPlanRow): BackupPlanType {
     const { id, name, typed, normalized, timeZone, paused, maxAttempts, createdAt, removedAt, version } = row;
-    const frequency = parseFrequency(normalized);
     return Object.assign(new BackupPlanType(), {
       ...{ row, id, name, paused, maxAttempts, createdAt, removedAt, version },
-      frequency: { typed, normalized, timeZone, description: describeFrequency(frequency) },
+      frequency: { typed, normalized, timeZone, description: described(normalized) },
       retention: RetentionType.of(row.retention),
       timeout: row.timeoutMs,
       stallTimeout: row.stallTimeoutMs,
     });
+  }
+}
+
+/** A plan of a newer version of the program is shown, and can be mended, also where it is not understood. */
+function described(normalized: string): string {
+  try {
+    return describeFrequency(parseFrequency(normalized));
+  } catch (error) {
+    if (error instanceof StowageError) return 'This version does not understand the frequency; the plan does not run.';
+    throw error;
   }
 }
 
@@ -164,12 +174,12 @@ export class RetentionDayType {
   @Field(() => String, { description: "yyyy-mm-dd in the plan's zone." })
   readonly date!: string;
 
-  @Field(() => Int)
+  @Field(() => Int, { description: 'Backups at the end of the day.' })
   readonly kept!: number;
 
-  @Field(() => Int)
+  @Field(() => Int, { description: 'Those that go during the day; today also what is due already.' })
   readonly deleted!: number;
 
-  @Field(() => BigIntScalar, { description: 'Bytes.' })
+  @Field(() => BigIntScalar, { description: 'Bytes of all that are kept, at the end of the day.' })
   readonly storedSize!: number;
 }

@@ -1,0 +1,42 @@
+import { StowageError } from '../errors.js';
+import { longestGapMs } from '../scheduler/cron/longestGapMs.js';
+import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+
+type Schedule = { readonly normalized: string; readonly timeZone: string };
+
+/** Schedules that are remembered: an installation has far fewer different ones than plans. */
+const most = 5_000;
+const dayMs = 86_400_000;
+
+/**
+ * The longest time between two runs of a schedule, reckoned once a day for each: it looks 30 years ahead, and thousands
+ * of plans share a few schedules. Undefined where there are not two runs, and for a frequency or zone that this program
+ * does not understand (it may come from a newer one).
+ */
+export class RememberedGaps {
+  readonly #gaps = new Map<string, { readonly day: number; readonly gapMs: number | undefined }>();
+
+  constructor(private readonly limit = most) {}
+
+  gapMs({ normalized, timeZone }: Schedule, now: Date): number | undefined {
+    const key = `${normalized} ${timeZone}`;
+    const day = Math.floor(now.getTime() / dayMs);
+    const known = this.#gaps.get(key);
+    if (known?.day === day) return known.gapMs;
+    const gapMs = reckonedGapMs({ normalized, timeZone }, now);
+    this.#gaps.delete(key);
+    const [oldest] = this.#gaps.keys();
+    if (this.#gaps.size >= this.limit && oldest !== undefined) this.#gaps.delete(oldest);
+    this.#gaps.set(key, { day, gapMs });
+    return gapMs;
+  }
+}
+
+function reckonedGapMs({ normalized, timeZone }: Schedule, now: Date): number | undefined {
+  try {
+    return longestGapMs(parseFrequency(normalized), timeZone, now);
+  } catch (error) {
+    if (error instanceof StowageError || error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
