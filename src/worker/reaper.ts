@@ -29,7 +29,7 @@ export async function reapExpiredLeases(tools: WorkerTools, signal: AbortSignal)
   let ended = 0;
   for (const lease of await tools.queue.expired()) {
     if (signal.aborted) break;
-    if (!(await mayHaveTouchedTarget(tools, lease)) && (await end(tools, lease))) ended += 1;
+    if ((await mayHaveTouchedTarget(tools, lease)) === false && (await end(tools, lease))) ended += 1;
   }
   if (ended > 0) await wakeWorkers(tools);
   return ended;
@@ -72,11 +72,19 @@ async function end(tools: WorkerTools, lease: Lease): Promise<boolean> {
   }
 }
 
-/** Whether it is a restore that had come so far that the server may still be committing what it was sent. */
-async function mayHaveTouchedTarget(tools: WorkerTools, lease: Lease): Promise<boolean> {
+/**
+ * Whether it is a restore that had come so far that the server may still be committing what it was sent. Undefined: its
+ * events cannot be read now, which keeps no other lease from its end.
+ */
+async function mayHaveTouchedTarget(tools: WorkerTools, lease: Lease): Promise<boolean | undefined> {
   if (lease.kind === 'BACKUP') return false;
-  const { state } = await tools.store.load(restoreJob, lease.jobId);
-  return state.status === 'RUNNING' && state.toolStarted;
+  try {
+    const { state } = await tools.store.load(restoreJob, lease.jobId);
+    return state.status === 'RUNNING' && state.toolStarted;
+  } catch (error) {
+    tools.log.error({ err: error, jobId: lease.jobId }, 'A restore that was lost could not be looked at');
+    return undefined;
+  }
 }
 
 async function endBackup(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<void> {
@@ -117,9 +125,9 @@ async function endRestoreAttempt(tools: WorkerTools, tx: Transaction, lease: Lea
 
 /** Whether nothing of ours can write to the target of a lost restore any more. */
 async function targetIsFree(tools: WorkerTools, lease: Lease, signal: AbortSignal): Promise<boolean> {
-  const { state } = await tools.store.load(restoreJob, lease.jobId);
-  if (state.status !== 'RUNNING' || !state.toolStarted) return true;
   try {
+    const { state } = await tools.store.load(restoreJob, lease.jobId);
+    if (state.status !== 'RUNNING' || !state.toolStarted) return true;
     return await endSessions(tools, { ...state.request, jobId: lease.jobId }, signal);
   } catch (error) {
     tools.log.warn({ err: error, jobId: lease.jobId }, 'The sessions of a lost restore could not be ended');
