@@ -16,6 +16,7 @@ import { resolverInstances } from '../server/resolverInstances.js';
 import { serviceNodes, serviceResolvers } from '../services/serviceApi.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
+import { workerResolvers } from '../workers/workerApi.js';
 import type { Shared } from './shared.js';
 
 export type ApiTools = Shared & {
@@ -47,6 +48,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...planResolvers(slices),
       ...jobResolvers(slices),
       ...restoreResolvers(slices),
+      ...workerResolvers(slices),
       ...historyResolvers(slices),
       new NodeResolver([
         projectNodes(slices),
