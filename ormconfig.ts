@@ -17,6 +17,7 @@ import { RestoreJobs1700000000106 } from './migrations/1700000000106-restoreJobs
 import { Lookups1700000000107 } from './migrations/1700000000107-lookups.js';
 import { StoredBackups1700000000108 } from './migrations/1700000000108-storedBackups.js';
 import { Sweeper1700000000109 } from './migrations/1700000000109-sweeper.js';
+import { Retention1700000000110 } from './migrations/1700000000110-retention.js';
 import { BackupJobQuestions1700000000111 } from './migrations/1700000000111-backupJobQuestions.js';
 import { entities } from './src/composition/entities.js';
 
@@ -39,6 +40,7 @@ const migrations = [
   Lookups1700000000107,
   StoredBackups1700000000108,
   Sweeper1700000000109,
+  Retention1700000000110,
   BackupJobQuestions1700000000111,
 ];
 

@@ -3,6 +3,7 @@ import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpo
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
 import { holdsBackups } from '../jobs/backupsAtEndpoint.js';
 import { usualDurationMs } from '../jobs/backupJobQueries.js';
+import { backupsOfPlan } from '../jobs/backupsOfPlan.js';
 import { jobNodes, jobResolvers } from '../jobs/jobApi.js';
 import { servicesProtectedAs } from '../jobs/protectionQueries.js';
 import { planNodes, planResolvers } from '../plans/planApi.js';
@@ -36,6 +37,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
     holdsBackups,
     restoreUnderWay,
     usualDurationMs: (planId: string) => usualDurationMs(tools.dataSource.manager, planId),
+    backupsOfPlan: (planId: string) => backupsOfPlan(tools.dataSource.manager, planId),
     servicesProtectedAs: (projectIds: 'ALL' | readonly string[], statuses: readonly ProtectionStatus[]) =>
       servicesProtectedAs(tools.dataSource.manager, tools.now(), projectIds, statuses),
     entitiesInUse: (ids: readonly string[]) => entitiesInUse(tools.dataSource, ids),

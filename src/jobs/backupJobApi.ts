@@ -3,10 +3,12 @@ import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver
 import type { DataSource } from 'typeorm';
 import { findFileEndpoints } from '../endpoints/fileEndpointQueries.js';
 import { FileEndpointType } from '../endpoints/fileEndpointType.js';
+import type { StorageAccess } from '../endpoints/openStorage.js';
 import { notFound } from '../errors.js';
 import { findBackupPlan, findBackupPlans } from '../plans/planQueries.js';
 import { BackupPlanType } from '../plans/planType.js';
 import type { Telemetry } from '../postgres/contracts/telemetry.js';
+import type { Vault } from '../postgres/contracts/vault.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
 import { commandRequest } from '../server/commandRequest.js';
@@ -42,6 +44,10 @@ import { startBackup, type BackupOrder, type BackupTools } from './startBackup.j
 export type BackupJobDependencies = BackupTools & {
   readonly dataSource: DataSource;
   readonly telemetry: Pick<Telemetry, 'latest'>;
+  readonly vault: Vault;
+  readonly storages: StorageAccess;
+  /** Aborts what waits for the network when the server stops. */
+  readonly stopping: AbortSignal;
 };
 
 export function backupJobNodes(with_: Pick<BackupJobDependencies, 'dataSource'>): NodeSource {
@@ -143,7 +149,8 @@ export class BackupJobResolver {
   }
 
   @Mutation(() => BackupJobType, {
-    description: 'The last good backup of a destination goes only with force. Its record stays.',
+    description:
+      'Its record stays. The last good backup of a destination, and one whose stand-in is not seen in the container, goes only with force; a held one not at all.',
   })
   @Requires('ADMIN')
   async deleteBackup(
@@ -249,7 +256,8 @@ export class BackupJobFieldsResolver {
 
   @FieldResolver(() => DateTime, {
     nullable: true,
-    description: 'When retention deletes it, if all runs to come succeed. Null: never, or not to be foreseen.',
+    description:
+      'When retention deletes it if the plan goes on as it is and every run succeeds; past: with the next sweep. Null: never, or not to be foreseen.',
   })
   expectedDeletionAt(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<Date | null> {
     return context.loaders.of(this.deletions).load(row);

@@ -7,6 +7,7 @@ import {
 } from './backupJobApi.js';
 import { BackupStatsResolver, type BackupStatsDependencies } from './backupStatsApi.js';
 import { jobSubscriptions, type JobSubscriptionDependencies } from './jobSubscriptions.js';
+import { HoldBackupResolver } from './holdBackupApi.js';
 import { LaterBackupResolver } from './laterBackupApi.js';
 import { protectionResolvers } from './protectionApi.js';
 import { WaitingBackupJobResolver, type WaitingDependencies } from './waitingJobApi.js';
@@ -22,6 +23,7 @@ export function jobResolvers(with_: JobDependencies): readonly object[] {
     new BackupJobResolver(with_),
     new BackupJobFieldsResolver(with_),
     new BackupStatsResolver(with_),
+    new HoldBackupResolver(with_),
     new LaterBackupResolver(),
     ...protectionResolvers(with_),
     new WaitingBackupJobResolver(with_),

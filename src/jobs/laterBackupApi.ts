@@ -9,25 +9,6 @@ import { BackupJobType, VerificationLevelEnum, type VerificationLevel } from './
 export class LaterBackupResolver {
   @Mutation(() => BackupJobType)
   @Requires('OPERATOR')
-  holdBackup(
-    @Arg('id', () => ID) _id: string,
-    @Arg('reason', () => String) _reason: string,
-    @Arg('commandId', () => ID, { nullable: true }) _commandId: string | null | undefined,
-  ): BackupJobType {
-    throw noHoldsYet();
-  }
-
-  @Mutation(() => BackupJobType)
-  @Requires('OPERATOR')
-  releaseBackup(
-    @Arg('id', () => ID) _id: string,
-    @Arg('commandId', () => ID, { nullable: true }) _commandId: string | null | undefined,
-  ): BackupJobType {
-    throw noHoldsYet();
-  }
-
-  @Mutation(() => BackupJobType)
-  @Requires('OPERATOR')
   verifyBackup(
     @Arg('id', () => ID) _id: string,
     @Arg('level', () => VerificationLevelEnum, { defaultValue: 'READABLE' }) _level: VerificationLevel,
@@ -37,8 +18,4 @@ export class LaterBackupResolver {
       'Verification on demand is not built yet. Every backup is read back and compared before it is called SUCCEEDED.',
     );
   }
-}
-
-function noHoldsYet() {
-  return notYetAvailable('Holds are not built yet. A plan with retention ALL deletes nothing by itself.');
 }

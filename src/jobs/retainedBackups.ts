@@ -11,9 +11,16 @@ type StoredRow = {
   readonly trigger: Trigger;
   readonly first_trigger: Exclude<Trigger, 'RETRY'> | null;
   readonly is_read: boolean;
+  readonly is_held: boolean;
+  readonly is_verified: boolean;
+  /** The container has said once that the bytes are not there. */
+  readonly is_doubtful: boolean;
 };
 
-/** The stored backups of these destinations as retention sees them, by `destinationKey`. */
+/**
+ * The stored backups of these destinations as retention sees them, by `destinationKey`. One of which the container has
+ * said once that it is not there does not count until that is cleared up: it neither pushes another one out nor goes.
+ */
 export async function retainedBackups(
   manager: EntityManager,
   destinations: readonly Destination[],
@@ -22,7 +29,9 @@ export async function retainedBackups(
     `WITH RECURSIVE destination AS (
        SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS given (plan_id, file_endpoint_id)
      ), stored AS (
-       SELECT id, plan_id, file_endpoint_id, coalesce(started_at, queued_at) AS started_at, trigger, retry_of, readers
+       SELECT id, plan_id, file_endpoint_id, coalesce(started_at, queued_at) AS started_at, trigger, retry_of,
+         jsonb_array_length(readers) > 0 AS is_read, hold IS NOT NULL AS is_held, verified IS NOT NULL AS is_verified,
+         absent_since IS NOT NULL AS is_doubtful
        FROM backup_jobs JOIN destination USING (plan_id, file_endpoint_id) WHERE availability = 'STORED'
      ), origin (id, trigger, retry_of) AS (
        SELECT id, trigger, retry_of FROM stored
@@ -30,7 +39,7 @@ export async function retainedBackups(
        SELECT origin.id, source.trigger, source.retry_of
        FROM origin JOIN backup_jobs source ON source.id = origin.retry_of WHERE origin.trigger = 'RETRY'
      )
-     SELECT stored.id, plan_id, file_endpoint_id, started_at, stored.trigger, jsonb_array_length(readers) > 0 AS is_read,
+     SELECT stored.id, plan_id, file_endpoint_id, started_at, stored.trigger, is_read, is_held, is_verified, is_doubtful,
        (SELECT origin.trigger FROM origin WHERE origin.id = stored.id AND origin.trigger <> 'RETRY') AS first_trigger
      FROM stored`,
     [destinations.map(({ planId }) => planId), destinations.map(({ fileEndpointId }) => fileEndpointId)],
@@ -44,9 +53,9 @@ export async function retainedBackups(
       id: row.id,
       startedAt: row.started_at,
       trigger: row.trigger,
-      counted: isCounted(row.trigger, row.first_trigger),
-      verified: false,
-      protectedBy: row.is_read ? ['READER'] : [],
+      counted: isCounted(row.trigger, row.first_trigger) && !row.is_doubtful,
+      verified: row.is_verified,
+      protectedBy: [...(row.is_held ? (['HOLD'] as const) : []), ...(row.is_read ? (['READER'] as const) : [])],
     });
   }
   return byDestination;

@@ -161,14 +161,36 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(pathsOf(answer)).toEqual(['input.retention.period']);
   });
 
-  test('GFS and the preview of retention say that they are not built yet', async () => {
-    const gfs = await api.planInput({ retention: { style: 'GFS', gfs: { daily: 7 } } });
-    expect((await api.call(create, { input: gfs })).code).toBe('NOT_YET_AVAILABLE');
+  test('retention by GFS keeps its counts and no period, also when a plan is changed to it and back', async () => {
+    const counts = { hourly: 0, daily: 7, weekly: 4, monthly: 12, yearly: 0 };
+    const gfs = { style: 'GFS', gfs: { daily: 7, weekly: 4, monthly: 12 } };
+    const fields = 'retention { style period gfs { hourly daily weekly monthly yearly } }';
+    const query = `query ($id: ID!) { backupPlan(id: $id) { ${fields} } }`;
+    const shown = async (id: string) => {
+      const { data } = await api.call(query, { id });
+      return (data['backupPlan'] as { retention: unknown }).retention;
+    };
+    const { id } = await created({ retention: gfs });
+    expect(await shown(id)).toEqual({ style: 'GFS', period: null, gfs: counts });
+    expect((await api.call(update, { id, input: { retention: { style: 'DAYS', period: 3 } } })).code).toBeUndefined();
+    expect(await shown(id)).toEqual({ style: 'DAYS', period: 3, gfs: null });
+    expect((await api.call(update, { id, input: { retention: { ...gfs, period: null } } })).code).toBeUndefined();
+    expect(await shown(id)).toEqual({ style: 'GFS', period: null, gfs: counts });
+  });
+
+  test.each([
+    ['no counts', { style: 'GFS' }, ['gfs']],
+    ['counts that are all 0', { style: 'GFS', gfs: { daily: 0 } }, ['gfs']],
+    ['a negative count', { style: 'GFS', gfs: { daily: -1 } }, ['gfs.daily']],
+    ['counts beyond 10,000', { style: 'GFS', gfs: { daily: 7, yearly: 10_001 } }, ['gfs.yearly']],
+    ['a period', { style: 'GFS', period: 7, gfs: { daily: 7 } }, ['period']],
+  ])('retention by GFS with %s is refused', async (_what, retention, places) => {
+    const paths = places.map((place) => `input.retention.${place}`);
+    const answer = await api.call(create, { input: await api.planInput({ retention }) });
+    expect([answer.code, pathsOf(answer)]).toEqual(['BAD_INPUT', paths]);
     const { id } = await created();
-    const patch = { retention: { style: 'GFS', gfs: { daily: 7 } } };
-    expect((await api.call(update, { id, input: patch })).code).toBe('NOT_YET_AVAILABLE');
-    const retention = `query ($id: ID!) { retentionPreview(input: { planId: $id }) { date kept } }`;
-    expect((await api.call(retention, { id })).code).toBe('NOT_YET_AVAILABLE');
+    const changed = await api.call(update, { id, input: { retention } });
+    expect([changed.code, pathsOf(changed)]).toEqual(['BAD_INPUT', paths]);
   });
 
   test('an endpoint of another project, a removed one and one that never was are refused in the same words', async () => {

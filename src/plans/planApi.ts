@@ -1,7 +1,7 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Args, Ctx, ID, Info, Int, Mutation, Query, Resolver } from 'type-graphql';
 import type { DataSource } from 'typeorm';
-import { notFound, notYetAvailable } from '../errors.js';
+import { notFound } from '../errors.js';
 import { schedulePreview } from '../scheduler/cron/schedulePreview.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, refuseNulls, uuid } from '../server/inputValidation.js';
@@ -15,11 +15,12 @@ import type { PlanContent } from './backupPlan.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
 import { createBackupPlan, removeBackupPlan, setPaused, updateBackupPlan, type PlanTools } from './planCommands.js';
 import { BackupPlanFieldsResolver, ServicePlansResolver } from './planFieldsApi.js';
-import { BackupPlanInput, BackupPlanPatch, RetentionPreviewInput } from './planInput.js';
+import { BackupPlanInput, BackupPlanPatch } from './planInput.js';
 import { selectPlans } from './planPages.js';
 import { findBackupPlan, findBackupPlans, foreignEndpoints } from './planQueries.js';
 import { checkedRetention, checkPlanFields, checkSchedule, mostEndpoints, patchedSchedule } from './planRules.js';
-import { BackupPlanConnection, BackupPlanType, RetentionDayType, SchedulePreviewType } from './planType.js';
+import { BackupPlanConnection, BackupPlanType, SchedulePreviewType } from './planType.js';
+import { RetentionPreviewResolver, type PlansBackups } from './retentionPreviewApi.js';
 
 export type PlanDependencies = PlanTools & {
   readonly dataSource: DataSource;
@@ -27,10 +28,17 @@ export type PlanDependencies = PlanTools & {
   readonly minIntervalMs: number;
   /** The median of a plan's last successes; undefined while there is none. Known to the slice of jobs. */
   readonly usualDurationMs: (planId: string) => Promise<number | undefined>;
+  /** What the slice of jobs knows of a plan's backups. */
+  readonly backupsOfPlan: (planId: string) => Promise<PlansBackups>;
 };
 
 export function planResolvers(with_: PlanDependencies): readonly object[] {
-  return [new BackupPlanResolver(with_), new BackupPlanFieldsResolver(with_), new ServicePlansResolver(with_)];
+  return [
+    new BackupPlanResolver(with_),
+    new BackupPlanFieldsResolver(with_),
+    new ServicePlansResolver(with_),
+    new RetentionPreviewResolver(with_),
+  ];
 }
 
 export function planNodes(with_: Pick<PlanDependencies, 'dataSource'>): NodeSource {
@@ -85,17 +93,6 @@ export class BackupPlanResolver {
     const { minIntervalMs, now } = this.with_;
     const asked = { frequency, timeZone, count, now: now(), minIntervalMs };
     return schedulePreview(usualDurationMs === undefined ? asked : { ...asked, usualDurationMs });
-  }
-
-  @Query(() => [RetentionDayType], { description: 'Day by day, what would be kept and deleted.' })
-  @Requires('VIEWER')
-  retentionPreview(
-    @Arg('input', () => RetentionPreviewInput) _input: RetentionPreviewInput,
-    @Arg('days', () => Int, { defaultValue: 30 }) _days: number,
-  ): RetentionDayType[] {
-    throw notYetAvailable(
-      'The preview of retention is not built yet. expectedDeletionAt of a backup says when it goes.',
-    );
   }
 
   @Mutation(() => BackupPlanType)

@@ -5,7 +5,9 @@ import { Duration } from '../server/scalars/duration.js';
 import { RetentionStyleEnum } from './planType.js';
 import type { RetentionStyle } from './retentionPolicy.js';
 
-@InputType('GfsInput')
+@InputType('GfsInput', {
+  description: 'How many of each keep their newest backup, 0 to 10000; one at least is above 0.',
+})
 export class GfsInput {
   @Field(() => Int, { defaultValue: 0 })
   readonly hourly!: number;
@@ -28,7 +30,7 @@ export class RetentionInput {
   @Field(() => RetentionStyleEnum)
   readonly style!: RetentionStyle;
 
-  @Field(() => Int, { nullable: true, description: 'How many, from 1 to 10000. ALL takes none.' })
+  @Field(() => Int, { nullable: true, description: 'How many, from 1 to 10000. ALL and GFS take none.' })
   readonly period?: number | null;
 
   @Field(() => GfsInput, { nullable: true })

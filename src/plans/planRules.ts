@@ -1,4 +1,4 @@
-import { notYetAvailable, StowageError, type FieldProblem } from '../errors.js';
+import { StowageError, type FieldProblem } from '../errors.js';
 import { checkInterval } from '../scheduler/cron/checkInterval.js';
 import { checkTimeZone } from '../scheduler/cron/checkTimeZone.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
@@ -31,17 +31,18 @@ export function checkPlanFields(problems: InputProblems, input: BackupPlanPatch)
     .check('input.stallTimeout', input.stallTimeout, durationWithin(10 * secondMs, dayMs));
 }
 
-/** Frequency and zone as a plan keeps them; undefined where there are problems, which are added. */
+/** Frequency and zone as a plan keeps them; undefined where there are problems, which are added, under `path`. */
 export function checkSchedule(
   problems: InputProblems,
   { typed, timeZone }: { readonly typed: string; readonly timeZone: string },
   { minIntervalMs, now }: PlanRules,
+  path = 'input',
 ): Pick<PlanContent, 'typed' | 'normalized' | 'timeZone'> | undefined {
-  const zone = collected(problems, () => checkTimeZone(timeZone, 'input.timeZone'));
-  const frequency = collected(problems, () => parseFrequency(typed, 'input.frequency'));
+  const zone = collected(problems, () => checkTimeZone(timeZone, `${path}.timeZone`));
+  const frequency = collected(problems, () => parseFrequency(typed, `${path}.frequency`));
   if (zone === undefined || frequency === undefined) return undefined;
   const close = collected(problems, () => {
-    checkInterval(frequency, zone, minIntervalMs, now, 'input.frequency');
+    checkInterval(frequency, zone, minIntervalMs, now, `${path}.frequency`);
     return 'far enough';
   });
   return close === undefined ? undefined : { typed, normalized: frequency.normalized, timeZone: zone };
@@ -62,10 +63,9 @@ export function patchedSchedule(
 export function checkedRetention(
   problems: InputProblems,
   input: NonNullable<BackupPlanPatch['retention']>,
+  path = 'input.retention',
 ): RetentionPolicy | undefined {
-  if (input.style === 'GFS')
-    throw notYetAvailable('Retention by GFS is not built yet. Use FILES, DAYS, WEEKS or MONTHS.');
-  return collected(problems, () => checkRetention(input, 'input.retention'));
+  return collected(problems, () => checkRetention(input, path));
 }
 
 /** What the check gives, or its problems added to the others. */

@@ -14,7 +14,7 @@ export type RetainedBackup = {
   /** Start of the attempt that succeeded; age counts from here. */
   readonly startedAt: Date;
   readonly trigger: Trigger;
-  /** SUCCEEDED, STORED, and of a trigger for which `isCounted` holds. */
+  /** SUCCEEDED, STORED without doubt, and of a trigger for which `isCounted` holds. */
   readonly counted: boolean;
   readonly verified: boolean;
   /** HOLD: a person or a restore's undo holds it. READER: a restore, copy or verification is reading it. */

@@ -43,3 +43,41 @@ export function bucketsOf(instant: Date, timeZone: string): Readonly<Record<GfsL
 function inZone(instant: Date, timeZone: string): Temporal.ZonedDateTime {
   return Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(timeZone);
 }
+
+/** The first instant after the bucket that `instant` lies in. */
+export function endOfBucket(instant: Date, level: GfsLevel, timeZone: string): Date {
+  const local = inZone(instant, timeZone);
+  return new Date((level === 'hourly' ? endOfHour(local) : endOfDays(local, level)).epochMilliseconds);
+}
+
+/** The days of the zone from the one that `from` lies in: `yyyy-mm-dd`, and the first instant of the next day. */
+export function daysFrom(
+  from: Date,
+  count: number,
+  timeZone: string,
+): readonly { readonly date: string; readonly end: Date }[] {
+  const first = inZone(from, timeZone).toPlainDate();
+  return Array.from({ length: count }, (_, day) => {
+    const date = first.add({ days: day });
+    const end = date.add({ days: 1 }).toZonedDateTime(timeZone);
+    return { date: date.toString(), end: new Date(end.epochMilliseconds) };
+  });
+}
+
+/** Where the clocks change within the hour, its bucket ends there: the distance from UTC is another. */
+function endOfHour(local: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
+  const full = local.round({ smallestUnit: 'minute', roundingMode: 'floor' }).add({ minutes: 60 - local.minute });
+  const change = local.getTimeZoneTransition('next');
+  return change !== null && Temporal.ZonedDateTime.compare(change, full) < 0 ? change : full;
+}
+
+function endOfDays(local: Temporal.ZonedDateTime, level: Exclude<GfsLevel, 'hourly'>): Temporal.ZonedDateTime {
+  const date = local.toPlainDate();
+  const next = {
+    daily: () => date.add({ days: 1 }),
+    weekly: () => date.add({ days: 8 - date.dayOfWeek }),
+    monthly: () => date.with({ day: 1 }).add({ months: 1 }),
+    yearly: () => date.with({ month: 1, day: 1 }).add({ years: 1 }),
+  };
+  return next[level]().toZonedDateTime(local.timeZoneId);
+}

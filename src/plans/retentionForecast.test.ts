@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { someHistory, somePolicy, someZone } from '../../test/fixtures/retentionReckoning.js';
 import { decideRetention, type RetainedBackup } from './retention.js';
-import { expectedDeletionAt } from './retentionForecast.js';
+import { forecastDeletions } from './retentionForecast.js';
 import type { RetentionPolicy } from './retentionPolicy.js';
 
 const dayMs = 86_400_000;
@@ -20,10 +20,11 @@ function forecast(
   backups: readonly RetainedBackup[] = [1, 2, 3, 4, 5].map((day) => backup(day)),
   nextRuns: readonly Date[] = Array.from({ length: 400 }, (_, run) => at5(6 + run)),
 ) {
-  return expectedDeletionAt({ policy, backup: of, backups, nextRuns, timeZone: 'UTC' });
+  const others = backups.filter(({ id }) => id !== of.id);
+  return forecastDeletions({ policy, backups: [...others, of], nextRuns, timeZone: 'UTC' }).there.get(of.id) ?? null;
 }
 
-describe('expectedDeletionAt', () => {
+describe('the forecast of deletions', () => {
   test('is the end of its age for the styles that go by age', () => {
     expect(forecast({ style: 'HOURS', period: 48 }, backup(5))).toEqual(at5(7));
     expect(forecast({ style: 'DAYS', period: 30 }, backup(5))).toEqual(at5(35));
@@ -95,8 +96,9 @@ describe('expectedDeletionAt', () => {
         const farFuture = new Date(newest.startedAt.getTime() + 10_000 * dayMs);
         // Ids decide between equal starts, so a tie for the newest may be broken either way: leave such histories out.
         fc.pre(counted.every((one) => one === newest || one.startedAt < newest.startedAt));
+        const { there } = forecastDeletions({ policy, backups: counted, nextRuns, timeZone });
         for (const one of counted) {
-          const at = expectedDeletionAt({ policy, backup: one, backups: counted, nextRuns, timeZone });
+          const at = there.get(one.id) ?? null;
           if (at === null) {
             expect(isDeletedAt(one.id, farFuture)).toBe(false);
           } else {

@@ -12,7 +12,8 @@ import { createMarkKeeper } from './markKeeper.js';
 import { reapExpiredLeases, reapLostRestores } from './reaper.js';
 import { startRepeating, type Repeating } from './repeating.js';
 import { runRestore } from './restoreRun.js';
-import { applyRetention, destinationsOfPlans } from './retentionRun.js';
+import { applyRetention } from './retentionRun.js';
+import { createRetentionSweep } from './retentionSweep.js';
 import { runnableEngines } from './runnableEngines.js';
 import { removeAbandonedWorkFolders } from './workFolder.js';
 import type { WorkerTools } from './workerTools.js';
@@ -109,8 +110,9 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
     }
   }
 
+  const destinationsToPrune = createRetentionSweep(tools);
   async function sweep(): Promise<void> {
-    for (const destination of await destinationsOfPlans(tools.dataSource.manager)) {
+    for (const destination of await destinationsToPrune()) {
       if (isStopping()) return;
       await retain(destination);
     }

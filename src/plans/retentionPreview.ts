@@ -1,0 +1,83 @@
+import type { RetainedBackup } from './retention.js';
+import { daysFrom } from './retentionCalendar.js';
+import { forecastDeletions } from './retentionForecast.js';
+import type { RetentionPolicy } from './retentionPolicy.js';
+
+/** What a plan has at one of its file endpoints, and what is to come there. */
+export type PreviewedDestination = {
+  /** All that are stored there. */
+  readonly backups: readonly SizedBackup[];
+  /** Every run after `now` and within the days asked for. */
+  readonly runs: readonly Date[];
+};
+
+export type SizedBackup = RetainedBackup & { readonly storedSizeBytes: number };
+
+/** A day of the plan's zone. `kept` and the bytes are those at its end, `deleted` goes during it. */
+export type RetentionDay = {
+  readonly date: string;
+  readonly kept: number;
+  readonly deleted: number;
+  readonly storedSizeBytes: number;
+};
+
+/**
+ * Day by day from today, what retention keeps and deletes if the plan goes on as it is: every run succeeds at its time
+ * and takes `sizeOfOneBytes`, nothing is held, released or deleted by hand. All destinations together; backups that do
+ * not count are kept, and what is due to be deleted goes today.
+ */
+export function previewRetention(given: {
+  readonly policy: RetentionPolicy;
+  readonly timeZone: string;
+  readonly now: Date;
+  readonly days: number;
+  readonly destinations: readonly PreviewedDestination[];
+  readonly sizeOfOneBytes: number;
+}): readonly RetentionDay[] {
+  const { policy, timeZone, now } = given;
+  const days = daysFrom(now, given.days, timeZone);
+  const changes = days.map(() => ({ came: 0, went: 0, sizeBytes: 0 }));
+  const dayOf = dayFinder(days.map(({ end }) => end.getTime()));
+  const change = (at: Date, by: 'came' | 'went', sizeBytes: number) => {
+    const day = changes[dayOf(Math.max(at.getTime(), now.getTime()))];
+    if (day === undefined) return;
+    day[by] += 1;
+    day.sizeBytes += sizeBytes;
+  };
+
+  let kept = 0;
+  let storedSizeBytes = 0;
+  for (const { backups, runs } of given.destinations) {
+    const forecast = forecastDeletions({ policy, backups, nextRuns: runs, timeZone });
+    for (const backup of backups) {
+      kept += 1;
+      storedSizeBytes += backup.storedSizeBytes;
+      const deletedAt = forecast.there.get(backup.id) ?? null;
+      if (deletedAt !== null) change(deletedAt, 'went', -backup.storedSizeBytes);
+    }
+    for (const { startedAt, deletedAt } of forecast.toCome) {
+      change(startedAt, 'came', given.sizeOfOneBytes);
+      if (deletedAt !== null) change(deletedAt, 'went', -given.sizeOfOneBytes);
+    }
+  }
+
+  return days.map(({ date }, index) => {
+    const { came, went, sizeBytes } = changes[index] ?? { came: 0, went: 0, sizeBytes: 0 };
+    kept += came - went;
+    storedSizeBytes += sizeBytes;
+    return { date, kept, deleted: went, storedSizeBytes };
+  });
+}
+
+/** Which day an instant lies in, given where the days end; the number of days for what lies behind the last. */
+function dayFinder(ends: readonly number[]): (time: number) => number {
+  return (time) => {
+    let [low, high] = [0, ends.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((ends[middle] ?? Infinity) > time) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
+}
