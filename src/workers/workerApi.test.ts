@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { started, told } from '../../test/fixtures/backupJobs.js';
+import { Registry } from 'prom-client';
 import { GraphqlUser } from '../../test/fixtures/graphqlUser.js';
 import { postgresMissing } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
@@ -10,6 +11,7 @@ import { installationToken, startWholeApi, type WholeApi } from '../../test/fixt
 import type { WorkerReport } from '../postgres/contracts/workerRegistry.js';
 import { restoreJob } from '../restores/restoreJob.js';
 import { workerChanges } from './workerChanges.js';
+import { workerMetrics } from './workerMetrics.js';
 
 type Worker = {
   readonly id: string;
@@ -63,6 +65,21 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators
   };
   const watch = (user: GraphqlUser) =>
     user.listen<Change>('workerChanges', `subscription { workerChanges { kind worker { ${fields} } } }`, {});
+
+  test('and queued jobs say that none is running, that none has their tools, and nothing of it once one has', async () => {
+    const messages = async () => {
+      const query = `query ($backup: ID!, $restore: ID!) {
+        backupJob(id: $backup) { message } restoreJob(id: $restore) { message } }`;
+      const { data } = await api.post(query, { backup: own.queuedJobId, restore: own.restoreJobId });
+      const jobs = data as Record<'backupJob' | 'restoreJob', { message: string }>;
+      return [jobs.backupJob.message, jobs.restoreJob.message];
+    };
+    for (const message of await messages()) expect(message).toMatch(/^No worker is running/);
+    await report({ engines: [] });
+    for (const message of await messages()) expect(message).toMatch(/^No running worker has the tools for MARIADB \(/);
+    await report();
+    expect(await messages()).toEqual(['Waiting for a worker.', 'Waiting for a worker.']);
+  });
 
   test('are for the installation-level token alone', async () => {
     const member = api.admit(memberOf(own.projectId, 'ADMIN'));
@@ -132,6 +149,33 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators
     ]);
   });
 
+  test('are counted by state, with the jobs that none of them can run, for Prometheus', async () => {
+    await sql(
+      "DELETE FROM job_queue; INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at) VALUES ('job', 'BACKUP', 'p', 's', 'MONGODB', now(), now())",
+    );
+    await report();
+    await report({ id: 'stopping', draining: true });
+    await report({ id: 'lost' });
+    await silent('lost', '1 minute');
+    const registry = new Registry();
+    workerMetrics(registry, api.shared.workers);
+    const text = await registry.metrics();
+    for (const line of [
+      'stowage_workers{state="IDLE"} 1',
+      'stowage_workers{state="BUSY"} 0',
+      'stowage_workers{state="LOST"} 1',
+      'stowage_workers{state="DRAINING"} 1',
+      'stowage_jobs_without_worker{engine="MONGODB"} 1',
+    ])
+      expect(text).toContain(line);
+    const broken = new Registry();
+    workerMetrics(broken, {
+      list: () => Promise.reject(new Error('down')),
+      withoutWorker: () => Promise.reject(new Error('down')),
+    });
+    expect(await broken.metrics()).not.toContain('{');
+  });
+
   test('are read anew by whoever is slow, so that it skips what was between and costs nothing', async () => {
     await report();
     const changes = workerChanges(api.shared);
@@ -143,35 +187,5 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators
     for (let index = 0; index < 3; index += 1) states.push((await changes.next()).value?.sight?.state);
     expect(states.sort()).toEqual(['DRAINING', 'IDLE', 'IDLE']);
     await changes.return?.();
-  });
-});
-
-describeWith({ postgresql: await postgresMissing() }, 'a queued job', () => {
-  let api: WholeApi;
-  let own: SettledProject;
-  beforeAll(async () => {
-    api = await startWholeApi();
-    own = await settleProject(api, 'Zanzibar', 9);
-  });
-  afterAll(() => api.stop());
-
-  test('says that no worker is running, that none has its tools, and nothing of it once one has', async () => {
-    const messages = async () => {
-      const query = `query ($backup: ID!, $restore: ID!) {
-        backupJob(id: $backup) { message } restoreJob(id: $restore) { message } }`;
-      const { data } = await api.post(query, { backup: own.queuedJobId, restore: own.restoreJobId });
-      const jobs = data as Record<'backupJob' | 'restoreJob', { message: string }>;
-      return [jobs.backupJob.message, jobs.restoreJob.message];
-    };
-    const report = (tools: readonly string[]) =>
-      api.shared.workers.report({
-        ...{ id: 'w', host: 'quay', pid: 7, programVersion: '1.2.3', concurrency: 2, draining: false },
-        ...{ lostAfterMs: 45_000, engines: tools.map((tool) => ({ engine: 'MARIADB', tool, version: '1' })) },
-      });
-    for (const message of await messages()) expect(message).toMatch(/^No worker is running/);
-    await report([]);
-    for (const message of await messages()) expect(message).toMatch(/^No running worker has the tools for MARIADB \(/);
-    await report(['mariadb-dump']);
-    expect(await messages()).toEqual(['Waiting for a worker.', 'Waiting for a worker.']);
   });
 });

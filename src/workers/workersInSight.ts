@@ -41,7 +41,8 @@ export async function workersInSight({ dataSource, workers }: WorkerSources): Pr
   return list.map((worker) => ({ worker, state: stateOf(worker), jobs: jobsOf(worker) }));
 }
 
-export function stateOf({ isLost, draining, leases }: RegisteredWorker): WorkerState {
+/** Of a worker that is listed. */
+export function stateOf({ isLost, draining, leases }: RegisteredWorker): Exclude<WorkerState, 'GONE'> {
   if (isLost) return 'LOST';
   if (draining) return 'DRAINING';
   return leases.length > 0 ? 'BUSY' : 'IDLE';

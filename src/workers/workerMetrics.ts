@@ -1,0 +1,39 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
+import { stateOf, type WorkerState } from './workersInSight.js';
+
+/** GONE is told in changes only. */
+export type WorkerCounts = Readonly<Record<Exclude<WorkerState, 'GONE'>, number>>;
+
+export async function countWorkers(workers: Pick<WorkerRegistry, 'list'>): Promise<WorkerCounts> {
+  const counts = { IDLE: 0, BUSY: 0, DRAINING: 0, LOST: 0 };
+  for (const worker of await workers.list()) counts[stateOf(worker)] += 1;
+  return counts;
+}
+
+/** Gauges that ask PostgreSQL when they are read; while it does not answer they say nothing. */
+export function workerMetrics(registry: Registry, workers: Pick<WorkerRegistry, 'list' | 'withoutWorker'>): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'stowage_workers',
+    help: 'Workers by state: IDLE, BUSY, DRAINING, and LOST within the last hour.',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      const counts = await countWorkers(workers).catch(() => ({}));
+      this.reset();
+      for (const [state, count] of Object.entries(counts)) this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    name: 'stowage_jobs_without_worker',
+    help: 'Jobs that are due and that no running worker has the tools for, by engine.',
+    labelNames: ['engine'],
+    registers,
+    async collect() {
+      const waiting = await workers.withoutWorker().catch(() => []);
+      this.reset();
+      for (const { engine, jobs } of waiting) this.set({ engine }, jobs);
+    },
+  });
+}
