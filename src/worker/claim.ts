@@ -132,6 +132,7 @@ async function failUnstartable(tools: WorkerTools, tx: Transaction, lease: Lease
     const folder = attemptFolder(place);
     await tx.execute(backupJob, job, { kind: 'START_ATTEMPT', attempt: { ...attempt, folder } });
     await tx.execute(backupJob, job, failure);
+    await tx.execute(backupJob, job, { kind: 'CONFIRM_REMAINS_GONE', attempt: number, at: at.toISOString() });
     await endWithoutBackup(tx, tools.queue, job.id, state.request);
   } else {
     const { state } = await tx.load(restoreJob, job.id);

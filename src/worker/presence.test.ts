@@ -99,7 +99,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await harness.until(sound, 'BackupSucceeded');
     const events = await harness.until(broken, 'BackupFailed');
     expect(events.map(({ type }) => type)).toEqual([
-      ...['BackupQueued', 'BackupAttemptStarted', 'BackupAttemptEnded', 'BackupFailed'],
+      ...['BackupQueued', 'BackupAttemptStarted', 'BackupAttemptEnded', 'BackupFailed', 'BackupRemainsRemoved'],
     ]);
     const row = await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id: broken });
     expect(row).toMatchObject({ status: 'FAILED', errorCode: 'INTERNAL' });
