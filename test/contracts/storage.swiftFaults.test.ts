@@ -58,6 +58,12 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     expect((await read(storage, `t${count}/object`, { etag: stored.etag })).equals(bytes)).toBe(true);
   }
 
+  async function names(prefix: string): Promise<readonly string[]> {
+    const found: string[] = [];
+    for await (const { name } of storage.list(prefix, { signal })) found.push(name);
+    return found;
+  }
+
   async function nothingIsVisible(): Promise<void> {
     proxy.heal();
     expect(await storage.head(`t${count}/object`, { signal })).toBeUndefined();
@@ -196,6 +202,34 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 300 } });
       proxy.inject({ method: 'GET', path: /object/, fault: { kind: 'stall' } });
       expect((await read(hasty, `t${count}/object`, { etag })).equals(bytes)).toBe(true);
+    });
+  });
+
+  describe('an answer that is not what it should be', () => {
+    const unreadable = { kind: 'replaceAnswer', status: 200, body: '<html>' } as const;
+
+    test('to the reading of an object is CHECKSUM, and ends nothing but that', async () => {
+      const { etag } = await put(randomBytes(2 * segmentBytes));
+      proxy.inject({ method: 'GET', path: /object/, times: 10, fault: unreadable });
+      await rejectsWith('CHECKSUM', read(storage, `t${count}/object`, { etag }));
+    });
+
+    test('to the reading of a manifest is CHECKSUM', async () => {
+      const stored = await put(randomBytes(2 * segmentBytes));
+      proxy.inject({ method: 'GET', path: /multipart-manifest=get/, fault: unreadable });
+      await rejectsWith('CHECKSUM', storage.verify(`t${count}/object`, stored, { signal }));
+    });
+
+    test('to a listing is ENDPOINT_UNREACHABLE', async () => {
+      proxy.inject({ method: 'GET', path: /format=json/, fault: unreadable });
+      await rejectsWith('ENDPOINT_UNREACHABLE', names(`t${count}/`));
+    });
+
+    test('to a deletion is asked for again', async () => {
+      await put(randomBytes(2 * segmentBytes));
+      proxy.inject({ method: 'DELETE', path: /multipart-manifest/, fault: unreadable });
+      await storage.delete(`t${count}/object`, { signal });
+      expect(await names(`t${count}/`)).toEqual([]);
     });
   });
 

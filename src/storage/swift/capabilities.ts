@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
-import { drop, readText } from './httpClient.js';
+import { drop, readJson } from './httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 export type LargeObjectLimits = { readonly maxSegments: number; readonly maxSegmentBytes: number };
@@ -47,17 +47,8 @@ async function readInfo(
         await drop(answer);
         return undefined;
       }
-      const text = await readText(answer, 1024 * 1024);
-      const info = infoAnswer.safeParse(parsed(text));
+      const info = infoAnswer.safeParse(await readJson(answer, 1024 * 1024));
       return info.success ? info.data : undefined;
     },
   );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import { headObject } from './headObject.js';
-import { drop, readText } from './httpClient.js';
+import { drop, readJson } from './httpClient.js';
 import { isPassing, statusError } from './statusErrors.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
@@ -42,10 +42,16 @@ async function deleteWithSegments(connection: SwiftConnection, name: string, sig
     async (answer) => {
       if (answer.status === 404) return drop(answer);
       // The answer is a 200 whatever happens; how it went stands in the text.
-      const report = deletionAnswer.safeParse(JSON.parse(await readText(answer, 8 * 1024 * 1024)));
-      const status = Number(report.data?.['Response Status'].slice(0, 3));
+      const report = deletionAnswer.safeParse(await readJson(answer, 8 * 1024 * 1024));
+      if (!report.success) {
+        throw new StowageError(
+          'ENDPOINT_UNREACHABLE',
+          `Could not ${doing} ${connection.place}: its answer is unreadable.`,
+        );
+      }
+      const status = Number(report.data['Response Status'].slice(0, 3));
       if (status === 200) return;
-      const reasons = report.data?.Errors.map(([path, why]) => `${path}: ${why}`).slice(0, 3) ?? [];
+      const reasons = report.data.Errors.map(([path, why]) => `${path}: ${why}`).slice(0, 3);
       if (!isPassing(status)) throw statusError(status, doing, connection.place, reasons.join('; '));
       throw new StowageError('ENDPOINT_UNREACHABLE', `Could not ${doing} ${connection.place}: ${reasons.join('; ')}.`);
     },

@@ -64,6 +64,8 @@ export class HttpClient {
         // undici takes any iterable; its types know only Node's streams.
         ...(body === undefined ? {} : { body: body.pieces() as unknown as Readable }),
       });
+      // A body that nobody reads any more may still break; without a listener that would end the process.
+      answer.body.on('error', () => undefined);
       return {
         status: answer.statusCode,
         header: (name) => [answer.headers[name]].flat()[0] ?? '',
@@ -91,6 +93,16 @@ export async function readText(answer: HttpAnswer, limitBytes: number): Promise<
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString('utf8');
+}
+
+/** The whole body as JSON; undefined where it is none. Throws for one longer than `limitBytes`. */
+export async function readJson(answer: HttpAnswer, limitBytes: number): Promise<unknown> {
+  const text = await readText(answer, limitBytes);
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads what is left of a short answer, so that its connection can be used again. */

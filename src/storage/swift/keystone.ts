@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
-import { busy, checkedStorageUrl, readJson, type LoginRequest, type SwiftLogin } from './login.js';
-import type { HttpAnswer } from './httpClient.js';
+import { busy, checkedStorageUrl, type LoginRequest, type SwiftLogin } from './login.js';
+import { readJson, type HttpAnswer } from './httpClient.js';
 import type { SwiftSettings } from './swiftSettings.js';
 import { transportError } from './transportErrors.js';
 
@@ -13,7 +13,7 @@ export async function authenticateWithKeystone(request: LoginRequest, user: Serv
   const who = `Keystone at ${url.host}`;
   const scope = { project: { name: user.project, domain: { name: user.projectDomain } } };
   const answer = await postTokens(request, user, scope);
-  const body = await readJson(answer).catch((error: unknown) => {
+  const body = await readJson(answer, 1024 * 1024).catch((error: unknown) => {
     request.signal.throwIfAborted();
     throw transportError(error, who);
   });

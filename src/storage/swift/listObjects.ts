@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import type { ObjectInfo } from '../storage.js';
 import { bareEtag } from './etags.js';
-import { drop, readText } from './httpClient.js';
+import { drop, readJson } from './httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /** Page after page, until one is empty: a server may give fewer names than were asked for. */
@@ -33,7 +33,7 @@ async function readPage(
   connection: SwiftConnection,
   from: { readonly prefix: string; readonly marker: string; readonly signal: AbortSignal },
 ): Promise<readonly ObjectInfo[]> {
-  const text = await connection.send(
+  const found = await connection.send(
     {
       method: 'GET',
       target: 'container',
@@ -48,12 +48,18 @@ async function readPage(
       doing: 'list',
     },
     async (answer) => {
-      if (answer.status === 200) return readText(answer, 32 * 1024 * 1024);
+      if (answer.status === 200) return readJson(answer, 32 * 1024 * 1024);
       await drop(answer);
-      return '[]';
+      return [];
     },
   );
-  return pageAnswer
-    .parse(JSON.parse(text))
-    .map(({ name, bytes, hash, slo_etag }) => ({ name, sizeBytes: bytes, etag: bareEtag(slo_etag ?? hash) }));
+  const page = pageAnswer.safeParse(found);
+  if (!page.success) {
+    throw new StowageError('ENDPOINT_UNREACHABLE', `The listing of ${connection.place} cannot be read.`);
+  }
+  return page.data.map(({ name, bytes, hash, slo_etag }) => ({
+    name,
+    sizeBytes: bytes,
+    etag: bareEtag(slo_etag ?? hash),
+  }));
 }

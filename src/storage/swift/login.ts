@@ -1,5 +1,5 @@
 import { StowageError } from '../../errors.js';
-import { readText, type HttpAnswer, type HttpClient } from './httpClient.js';
+import type { HttpClient } from './httpClient.js';
 import type { SwiftSettings } from './swiftSettings.js';
 
 /** A login that worked. */
@@ -37,14 +37,4 @@ export function busy(who: string, status: number): StowageError {
       help: 'Try again in a moment; if it stays so, tell whoever runs the cloud.',
     },
   );
-}
-
-/** Reads a JSON answer of at most 1 MiB; what is none becomes undefined. */
-export async function readJson(answer: HttpAnswer): Promise<unknown> {
-  const text = await readText(answer, 1024 * 1024);
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import type { ObjectInfo, StoredObject, StoredSegment, VerifyOptions } from '../storage.js';
-import { drop, readText } from './httpClient.js';
+import { drop, readJson } from './httpClient.js';
 import { headObject } from './headObject.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
@@ -69,7 +69,7 @@ async function readManifest(
   name: string,
   signal: AbortSignal,
 ): Promise<readonly ManifestEntry[]> {
-  const text = await connection.send(
+  const found = await connection.send(
     {
       method: 'GET',
       target: { object: name },
@@ -79,12 +79,12 @@ async function readManifest(
       doing: `read the manifest of '${name}' in`,
     },
     async (answer) => {
-      if (answer.status === 200) return readText(answer, 16 * 1024 * 1024);
+      if (answer.status === 200) return readJson(answer, 16 * 1024 * 1024);
       await drop(answer);
       throw differs(name, 'is not there', connection.place);
     },
   );
-  const manifest = manifestAnswer.safeParse(JSON.parse(text));
+  const manifest = manifestAnswer.safeParse(found);
   if (!manifest.success) throw differs(name, 'has a manifest that cannot be read', connection.place);
   return manifest.data;
 }
