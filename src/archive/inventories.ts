@@ -29,6 +29,14 @@ export function reconcileInventories(
   return { inventory: { ...before, databases }, changed };
 }
 
+/** How many tables are in the one and in the other. */
+export function tablesOfBoth(one: Inventory, other: Inventory): number {
+  const namesIn = ({ databases }: Inventory) =>
+    databases.flatMap(({ name, tables }) => tables.map((table) => JSON.stringify([name, table.name])));
+  const others = new Set(namesIn(other));
+  return namesIn(one).filter((name) => others.has(name)).length;
+}
+
 function reconcileTables(
   name: string,
   before: InventoryTable | undefined,

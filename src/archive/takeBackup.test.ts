@@ -169,8 +169,19 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     await expectFailure(input, takeBackup(input), { code });
   });
 
+  test('a tool that leaves tables out and calls its dump complete makes no backup', async () => {
+    const script = realDump('"$1" --ignore-table=bulk.noise --databases bulk');
+    const input = await bench.backup(
+      createMariadbEngine({ toolsPath: [await bench.tool('mariadb-dump', script)] }),
+      big(),
+    );
+    const message = 'The dump holds 0 of at least 1 tables.';
+    await expect(takeBackup(input)).rejects.toMatchObject({ code: 'INCOMPLETE_DUMP', message });
+    expect(await stored(input)).not.toContainEqual(expect.stringContaining('backup.json'));
+  });
+
   test('keeps what a tool that succeeded warned of', async () => {
-    const tools = await bench.tool('mariadb-dump', fakeDump(complete('echo "mariadb-dump: Warning: odd" >&2')));
+    const tools = await bench.tool('mariadb-dump', realDump('"$@"; echo "mariadb-dump: Warning: odd" >&2'));
     const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());
     const { warnings } = await takeBackup(input);
     expect(warnings).toContain('The dump tool said: mariadb-dump: Warning: odd');
@@ -231,6 +242,11 @@ const bulk = `CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY
 
 function complete(then: string): string {
   return `echo "-- MariaDB dump"; echo "CREATE TABLE t (a INT);"; echo "-- Dump completed on 2024-02-29"; ${then || 'true'}`;
+}
+
+/** The tool that is installed, with other arguments, or with something after it. */
+function realDump(args: string): string {
+  return `#!/bin/sh\nPATH=/usr/bin:/bin\nmariadb-dump ${args}\n`;
 }
 
 function fakeDump(script: string): string {

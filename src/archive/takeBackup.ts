@@ -4,7 +4,7 @@ import { StowageError } from '../errors.js';
 import type { StoredObject } from '../storage/storage.js';
 import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';
 import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
-import { reconcileInventories } from './inventories.js';
+import { reconcileInventories, tablesOfBoth } from './inventories.js';
 import { backupDocumentName, partObject, segmentFolder } from './layout.js';
 import { withinLimits, type Limits } from './limits.js';
 
@@ -40,6 +40,7 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
     moved();
   }
   const afterwards = await engine.inventory({ ...connection, databases: namesOf(report.inventory) }, context);
+  refuseMissingTables(report.inventory, afterwards, dumped);
   const { inventory, changed } = reconcileInventories(report.inventory, afterwards);
   const parts = dumped.map(({ part }) => part);
   const backup = {
@@ -60,7 +61,26 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
   return backup;
 }
 
-type DumpedPart = { readonly part: ArchivePart; readonly stored: StoredObject; readonly toolOutput: string };
+type DumpedPart = {
+  readonly part: ArchivePart;
+  readonly stored: StoredObject;
+  readonly toolOutput: string;
+  /** Undefined: the engine cannot tell. */
+  readonly tables: number | undefined;
+};
+
+/** A tool that leaves tables out and calls its dump complete: what was there before and after it must be in it. */
+function refuseMissingTables(before: Inventory, after: Inventory, dumped: readonly DumpedPart[]): void {
+  if (dumped.some(({ tables }) => tables === undefined)) return;
+  const found = sum(dumped.map(({ tables }) => tables ?? 0));
+  const expected = tablesOfBoth(before, after);
+  if (found >= expected) return;
+  const said = dumped.map(({ toolOutput }) => toolOutput).join('\n');
+  throw new StowageError('INCOMPLETE_DUMP', `The dump holds ${found} of at least ${expected} tables.`, {
+    help: 'Check that the dump tool fits the server and that the user may see all tables, then start the backup again.',
+    ...(said === '' ? {} : { toolOutput: said }),
+  });
+}
 
 /**
  * Dumps one part into the storage. The source that the storage reads fails at its end if the dump did, so the object
@@ -102,13 +122,14 @@ async function storePart(
         onProgress: progress.stored,
       }),
     );
-    const { sizeBytes, lastLines, failure, compressedSizeBytes } = await dump.ended;
+    const { sizeBytes, lastLines, failure, compressedSizeBytes, tables } = await dump.ended;
     const lost = failure ?? lostOnTheWay('the compressor', compressedSizeBytes, 'the storage', stored.sizeBytes);
     if (lost !== null) throw lost;
     progress.endPart(stored);
     return {
       stored,
       toolOutput: lastLines,
+      tables,
       part: {
         name: spec.name,
         extension: spec.extension,

@@ -88,6 +88,8 @@ export type DumpEnd = ToolEnd & {
   readonly sizeBytes: number;
   /** Bytes that the compressor says it wrote: whoever read another number of them has lost some. */
   readonly compressedSizeBytes: number;
+  /** How many tables or collections the dump says that it holds; left out where that is not known. */
+  readonly tables?: number;
   /** Null: complete. Else the failure, such as EMPTY_DUMP or INCOMPLETE_DUMP or TOOL_FAILED, as the error to fail with. */
   readonly failure: Error | null;
 };

@@ -1,4 +1,5 @@
-import { StowageError } from '../../errors.js';
+import { StowageError, type StowageErrorOptions } from '../../errors.js';
+import { asSentence } from '../asSentence.js';
 import type { DumpEnd, EngineContext, PreflightReport, RunningDump, ServiceConnection } from '../engine.js';
 import { startCompressedDump, type CompressedDumpEnd } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
@@ -29,6 +30,7 @@ export async function startMariadbDump(
       onLine: (line) => {
         if (problems.length < 10 && isProblem(line)) problems.push(line);
       },
+      mark: tableLine,
     },
     tools,
     context,
@@ -68,6 +70,8 @@ export function knowsHistory(toolVersion: string): boolean {
   return major > 10 || (major === 10 && minor >= 11);
 }
 
+/** Stands before each table's definition; a comment in a routine may look like it, so there may be more of them. */
+const tableLine = '-- Table structure for table `';
 const completionLine = /^-- Dump completed\b[^\n]*\n*$/m;
 
 function judge(end: CompressedDumpEnd, problems: readonly string[]): DumpEnd {
@@ -75,6 +79,7 @@ function judge(end: CompressedDumpEnd, problems: readonly string[]): DumpEnd {
     ...end.tool,
     sizeBytes: end.plain?.sizeBytes ?? 0,
     compressedSizeBytes: end.sizes?.compressedBytes ?? 0,
+    tables: end.plain?.marks ?? 0,
     failure: failureOf(end, problems),
   };
 }
@@ -107,14 +112,20 @@ function failureOf(end: CompressedDumpEnd, problems: readonly string[]): Stowage
 }
 
 function stepFailed(what: string, end: PipelineEnd['tool']): StowageError {
-  return new StowageError('TOOL_FAILED', `${what} ${howItEnded(end)}.`, { toolOutput: end.lastLines });
+  return new StowageError('TOOL_FAILED', `${what} ${howItEnded(end)}.`, toolOutput(end.lastLines));
 }
 
-function toolFailed(what: string, toolOutput: string, problems: readonly string[]): StowageError {
+function toolFailed(what: string, lastLines: string, problems: readonly string[]): StowageError {
   const [first] = problems;
   const number = first === undefined ? undefined : errorNumberIn(first);
   const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
-  return new StowageError(code, `${what}${first === undefined ? '.' : `: ${first}`}`, { toolOutput });
+  return new StowageError(code, asSentence(first === undefined ? what : `${what}: ${first}`), toolOutput(lastLines));
+}
+
+/** Who said nothing has no last lines to read. */
+function toolOutput(lastLines: string): StowageErrorOptions {
+  if (lastLines !== '') return { toolOutput: lastLines };
+  return { help: 'It said nothing: look into the logs of the database server and of the worker at that time.' };
 }
 
 /** mariadb-dump ends some failures with exit code 0; what is not plainly a warning counts. */

@@ -1,4 +1,5 @@
 import { StowageError } from '../../errors.js';
+import { asSentence } from '../asSentence.js';
 import type { EngineContext, RestoreSource, RunningRestore, ServiceConnection, ToolEnd } from '../engine.js';
 import { startCompressedRestore } from '../process/compressedRestore.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
@@ -6,6 +7,7 @@ import type { MariadbTools } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import { restoreLocks } from './restoreSessions.js';
 import type { ServerAddress } from './serverAddress.js';
+import { codeOfServerError, errorNumberIn } from './serverErrors.js';
 
 /**
  * What a dump needs of the session that reads it: rows that violate a CHECK come back as they were, and an hour-long
@@ -45,8 +47,11 @@ export async function startMariadbRestore(
     tools,
     context,
   );
-  const { compressed, plainBytes, ended } = running;
-  return { compressed, writtenBytes: () => plainBytes(), ended: ended.then(judge) };
+  return {
+    compressed: running.compressed,
+    writtenBytes: () => running.plainBytes(),
+    ended: running.ended.then(judge),
+  };
 }
 
 /**
@@ -78,8 +83,10 @@ function failureOf({ tool, observer, compressor, plain }: PipelineEnd): StowageE
       });
     }
     const first = tool.lastLines.split('\n').find((line) => /error/i.test(line)) ?? '';
-    const said = first === '' ? '.' : `: ${first}`;
-    return new StowageError('TOOL_FAILED', `The mariadb client ${howItEnded(tool)}${said}`, {
+    const number = errorNumberIn(first);
+    const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
+    const ended = `The mariadb client ${howItEnded(tool)}`;
+    return new StowageError(code, asSentence(first === '' ? ended : `${ended}: ${first}`), {
       toolOutput: tool.lastLines,
     });
   }

@@ -1,4 +1,5 @@
 import { StowageError, type ErrorCode } from '../../errors.js';
+import { asSentence } from '../asSentence.js';
 import type { ServiceConnection } from '../engine.js';
 
 /** What a number that MariaDB's server or client library gives means for a job (MariaDB manual, "Error Codes"). */
@@ -29,12 +30,16 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
   if (number !== undefined && number > 0) {
     const failure = codeOfServerError(number);
     if (failure === 'SERVICE_AUTH') {
-      return new StowageError(failure, `${where} refused the login of '${connection.username ?? ''}': ${text}`, {
-        help: 'Check user name and password of the service, and from which hosts the user may log in.',
-        cause: error,
-      });
+      return new StowageError(
+        failure,
+        asSentence(`${where} refused the login of '${connection.username ?? ''}': ${text}`),
+        {
+          help: 'Check user name and password of the service, and from which hosts the user may log in.',
+          cause: error,
+        },
+      );
     }
-    return new StowageError(failure, `${where} answered: ${text}`, { cause: error });
+    return new StowageError(failure, asSentence(`${where} answered: ${text}`), { cause: error });
   }
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
     return new StowageError('SERVICE_UNREACHABLE', `${where} does not offer TLS.`, {
@@ -44,19 +49,29 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
     });
   }
   if (code !== undefined && /CERT|SSL|TLS|ALTNAME/.test(code)) {
-    return new StowageError('SERVICE_UNREACHABLE', `The TLS certificate of ${where} does not pass: ${text}`, {
-      help: 'Give the CA that signed it, use the host name that it was made for, or set the TLS mode to REQUIRE.',
-      retriable: false,
-      cause: error,
-    });
+    return new StowageError(
+      'SERVICE_UNREACHABLE',
+      asSentence(`The TLS certificate of ${where} does not pass: ${text}`),
+      {
+        help: 'Give the CA that signed it, use the host name that it was made for, or set the TLS mode to REQUIRE.',
+        retriable: false,
+        cause: error,
+      },
+    );
   }
   if (code === 'AUTH_SWITCH_PLUGIN_ERROR' || text.includes('auth plugin')) {
-    return new StowageError('SERVICE_AUTH', `${where} asks for a way to log in that Stowage does not know: ${text}`, {
-      help: 'Let the user log in with a password (mysql_native_password).',
-      cause: error,
-    });
+    return new StowageError(
+      'SERVICE_AUTH',
+      asSentence(`${where} asks for a way to log in that Stowage does not know: ${text}`),
+      {
+        help: 'Let the user log in with a password (mysql_native_password).',
+        cause: error,
+      },
+    );
   }
-  return new StowageError('SERVICE_UNREACHABLE', `The connection to ${where} broke: ${text}`, { cause: error });
+  return new StowageError('SERVICE_UNREACHABLE', asSentence(`The connection to ${where} broke: ${text}`), {
+    cause: error,
+  });
 }
 
 type Facts = { readonly number: number | undefined; readonly code: string | undefined; readonly text: string };

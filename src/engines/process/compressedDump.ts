@@ -26,6 +26,8 @@ export async function startCompressedDump(
     readonly args: readonly string[];
     readonly secrets: readonly Secret[];
     readonly onLine: (line: string) => void;
+    /** The beginning of lines of the dump that are to be counted. */
+    readonly mark?: string;
   },
   programs: PipelinePrograms,
   context: { readonly workFolder: string; readonly signal: AbortSignal },
@@ -49,7 +51,7 @@ export async function startCompressedDump(
     const zstd = { program: programs.zstd, args: compressArguments(), onLine };
     const compressor = startTool({ ...zstd, stdin: observed.readEnd, stdout: stored.writeEnd }, signal);
     const counting = { stdin: plain.readEnd, stdout: observed.writeEnd, side: true };
-    const observer = startTool({ ...observerCommand(programs.perl), ...counting }, signal);
+    const observer = startTool({ ...observerCommand(programs.perl, tool.mark), ...counting }, signal);
     const dump = startTool({ ...tool, stdin: 'none', stdout: plain.writeEnd }, signal);
     if (observer.side === null) throw new Error('A child was started without its pipes.');
     const observation = observe(observer.side);
