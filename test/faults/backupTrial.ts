@@ -90,7 +90,10 @@ export async function judge(
   say('ORPHAN', await orphansOf(bench, jobId));
   return {
     end: error === undefined ? ended.status : `FAILED ${error.code}`,
-    sentence: error === undefined ? '' : `${error.message} ${error.hint ?? ''}`,
+    sentence:
+      error === undefined
+        ? ''
+        : [error.message, error.hint, error.toolOutput].filter((said) => said !== null).join('\n'),
     problems,
   };
 }
@@ -98,6 +101,7 @@ export async function judge(
 function poorlySaid(error: JobError, toolSays: RegExp | undefined): string | undefined {
   if (!/^.{15,}\.$/s.test(error.message)) return `no sentence: "${error.message}"`;
   if (error.hint === null || error.hint.length < 15) return 'no hint';
+  if (error.hint.includes('Read the last lines') && (error.toolOutput ?? '') === '') return 'no last lines to read';
   if (toolSays !== undefined && !toolSays.test(error.toolOutput ?? '')) {
     return `the tool's last lines are not told: ${error.toolOutput ?? 'none'}`;
   }
@@ -113,21 +117,18 @@ export async function toolsThatStayed(bench: FaultBench): Promise<string | undef
   }
 }
 
-/** What lies in the folders of a job's attempts that is no stored backup's, once there was time to clean up. */
+/** What lies in the folders of a job's attempts that is no stored backup's, once it was swept. */
 async function orphansOf(bench: FaultBench, jobId: string): Promise<string | undefined> {
+  if (!(await bench.sweep(jobId))) return 'what its attempts left was not confirmed to be gone';
   const { harness, hand } = bench;
   const { state } = await harness.store.load(backupJob, jobId);
   if (state.status === 'NONE') return undefined;
   const stored = state.status === 'SUCCEEDED' ? state.result.folder : undefined;
-  const look = async () => {
-    const listed = await hand.list();
-    const own = listed.filter(({ name }) => name.includes(`-${jobId.slice(0, 8)}-a`));
-    const orphans = own.filter(({ name }) => stored === undefined || !name.startsWith(stored));
-    return orphans.length === 0
-      ? undefined
-      : `${orphans.reduce((sum, { bytes }) => sum + bytes, 0)} bytes in ${orphans.length} objects, such as ${orphans[0]?.name ?? ''}`;
-  };
-  return look();
+  const own = (await hand.list()).filter(({ name }) => name.includes(`-${jobId.slice(0, 8)}-a`));
+  const orphans = own.filter(({ name }) => stored === undefined || !name.startsWith(stored));
+  if (orphans.length === 0) return undefined;
+  const bytes = orphans.reduce((sum, object) => sum + object.bytes, 0);
+  return `${bytes} bytes in ${orphans.length} objects, such as ${orphans[0]?.name ?? ''}`;
 }
 
 /** Whether it came to its end in time. */

@@ -40,6 +40,7 @@ export const impatient: Partial<SwiftTuning> = {
 
 /** What the server sends for the dump of `shop`, about: the dump itself is twice that, for blobs are written in hex. */
 export const dumpOnTheWireBytes = 5_500_000;
+const sweepLimitMs = 20_000;
 export const containerName = 'faults';
 
 export type BenchWorkerOptions = TestWorkerOptions & {
@@ -75,6 +76,8 @@ export type FaultBench = {
   startWorker(options?: BenchWorkerOptions): Promise<Worker>;
   /** Takes every fault back. */
   heal(): Promise<void>;
+  /** Lets a worker that takes no jobs clean up. False: what the job's attempts left is not confirmed to be gone. */
+  sweep(jobId: string): Promise<boolean>;
   /** Tools that are running below this process, by name. */
   toolsLeft(): readonly string[];
   /** Deletes every stored backup but the clean one, as its owner would. */
@@ -142,6 +145,20 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
     async heal() {
       storageLine.heal();
       await Promise.all([sourceLine.heal(), targetLine.heal(), postgresLine.heal()]);
+    },
+    async sweep(jobId) {
+      const isClean = async () => {
+        const row = await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id: jobId });
+        return row.attemptsWithRemains.length === 0;
+      };
+      if (await isClean()) return true;
+      const sweeper = await startWorker({ engines: new Map(), times: { lease: 3_000 } });
+      const swept = await until(isClean, 'all is swept', sweepLimitMs).then(
+        () => true,
+        () => false,
+      );
+      await sweeper.stop();
+      return swept;
     },
     toolsLeft: () =>
       descendantsOf(process.pid)

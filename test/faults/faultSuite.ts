@@ -1,5 +1,9 @@
+import { databaseLine } from './groups/databaseLine.js';
+import { dumpTools } from './groups/dumpTools.js';
+import { restores } from './groups/restores.js';
 import { swiftStatuses } from './groups/swiftStatuses.js';
+import { swiftWire } from './groups/swiftWire.js';
 import type { Fault } from './trial.js';
 
 /** Every fault there is, by groups. */
-export const allFaults: readonly Fault[] = [...swiftStatuses];
+export const allFaults: readonly Fault[] = [...databaseLine, ...dumpTools, ...swiftWire, ...swiftStatuses, ...restores];

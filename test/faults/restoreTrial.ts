@@ -1,0 +1,119 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { restoreJob, type KnownRestoreJob } from '../../src/restores/restoreJob.js';
+import { fingerprint } from '../fixtures/mariadbFingerprint.js';
+import { until } from '../fixtures/until.js';
+import { toolsThatStayed, within, type Expected } from './backupTrial.js';
+import type { BenchWorkerOptions, FaultBench } from './faultBench.js';
+import { differenceOf } from './reckoning.js';
+import type { Arming, Fault, Problem, Trial } from './trial.js';
+
+export type RestoreFault = {
+  readonly group: string;
+  readonly name: string;
+  readonly expects: Expected;
+  /** NOTHING: it comes before the first statement, and the target must be as it was. */
+  readonly touches: 'NOTHING' | 'MAYBE';
+  readonly arm: (bench: FaultBench) => Arming | Promise<Arming>;
+  readonly worker?: (bench: FaultBench) => BenchWorkerOptions | Promise<BenchWorkerOptions>;
+  /** The backup to restore; by default the clean one. */
+  readonly backup?: (bench: FaultBench) => Promise<string>;
+};
+
+const endLimitMs = 90_000;
+
+/** A restore under a fault, of three attempts if it may have them, then judged. */
+export function restoreFault(fault: RestoreFault): Fault {
+  return {
+    group: fault.group,
+    name: fault.name,
+    attempt: async (bench) => {
+      const backupId = (await fault.backup?.(bench)) ?? bench.cleanBackupId;
+      const arming = await fault.arm(bench);
+      const worker = await bench.startWorker(await fault.worker?.(bench));
+      const jobId = await bench.harness.queueRestore(backupId, bench.targetServiceId);
+      const ended = await endOf(bench, jobId);
+      await arming.disarm?.();
+      const problems: Problem[] = [];
+      if (!arming.reached()) problems.push({ kind: 'NOT_REACHED', what: 'the fault did not happen' });
+      if (!(await within(worker.stop(), 30_000))) problems.push({ kind: 'STUCK', what: 'the worker did not stop' });
+      await bench.heal();
+      try {
+        return await judge(bench, jobId, ended, { ...fault, problems });
+      } finally {
+        await bench.target.sql('DROP DATABASE IF EXISTS shop');
+      }
+    },
+  };
+}
+
+async function judge(
+  bench: FaultBench,
+  jobId: string,
+  ended: KnownRestoreJob | undefined,
+  told: RestoreFault & { readonly problems: readonly Problem[] },
+): Promise<Trial> {
+  const problems = [...told.problems];
+  const say = (kind: Problem['kind'], what: string | undefined) => {
+    if (what !== undefined) problems.push({ kind, what });
+  };
+  say('PROCESS', await toolsThatStayed(bench));
+  if (ended === undefined) {
+    say('STUCK', `has not ended after ${endLimitMs / 1000} s`);
+    return { end: 'STUCK', sentence: '', problems };
+  }
+  const events = await bench.harness.eventsOf(jobId);
+  const toolStarted = events.some(({ type }) => type === 'RestoreToolStarted');
+  const error = ended.attempts.at(-1)?.error ?? undefined;
+  const code = ended.status === 'FAILED' ? (error?.code ?? 'no error') : ended.status;
+  if (!told.expects.includes(code)) say('MISREPORTED', `${code} instead of ${told.expects.join(' or ')}`);
+  if (ended.status === 'SUCCEEDED') {
+    say('FALSE_SUCCESS', differenceOf(bench.original.fingerprint, await fingerprint(bench.target, ['shop'])));
+  } else {
+    if (told.touches === 'NOTHING' && toolStarted) say('MISREPORTED', 'the tool was started all the same');
+    const found = await bench.target.sql(
+      "SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop'",
+    );
+    if (!toolStarted && found !== '') say('FALSE_SUCCESS', 'statements ran before the tool was said to start');
+    if (error !== undefined && !/^.{15,}\.$/s.test(error.message))
+      say('MISREPORTED', `no sentence: "${error.message}"`);
+    if (toolStarted && error?.hint?.includes('may hold a part') !== true) {
+      say('MISREPORTED', `does not say what it may have left: ${error?.hint ?? ''}`);
+    }
+  }
+  const attempts = events.filter(({ type }) => type === 'RestoreAttemptStarted').length;
+  if (toolStarted && ended.status === 'FAILED' && attempts > 1 && startedMoreThanOnce(events)) {
+    say('FALSE_SUCCESS', 'it was retried after its tool had started');
+  }
+  say('PROCESS', await sessionsThatStayed(bench));
+  return {
+    end: ended.status === 'FAILED' ? `FAILED ${code}` : ended.status,
+    sentence: error === undefined ? '' : [error.message, error.hint].filter((said) => said !== null).join('\n'),
+    problems,
+  };
+}
+
+function startedMoreThanOnce(events: readonly { readonly type: string }[]): boolean {
+  const started = events.findIndex(({ type }) => type === 'RestoreToolStarted');
+  return events.slice(started).some(({ type }) => type === 'RestoreAttemptStarted');
+}
+
+async function sessionsThatStayed({ target }: FaultBench): Promise<string | undefined> {
+  const count = async () =>
+    Number(await target.sql("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'stowage'"));
+  try {
+    await until(async () => (await count()) === 0, 'no session is left on the target', 5_000);
+    return undefined;
+  } catch {
+    return `${await count()} sessions on the target`;
+  }
+}
+
+async function endOf(bench: FaultBench, jobId: string): Promise<KnownRestoreJob | undefined> {
+  const givenUpAt = performance.now() + endLimitMs;
+  for (;;) {
+    const { state } = await bench.harness.store.load(restoreJob, jobId);
+    if (state.status === 'SUCCEEDED' || state.status === 'FAILED' || state.status === 'CANCELLED') return state;
+    if (performance.now() > givenUpAt) return undefined;
+    await pause(25);
+  }
+}
