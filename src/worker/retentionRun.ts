@@ -11,6 +11,8 @@ import type { WorkerTools } from './workerTools.js';
 
 const lookMs = 60_000;
 
+export type RetentionTools = Pick<WorkerTools, 'dataSource' | 'store' | 'storageOf' | 'log' | 'now'>;
+
 /** A restore or a hold that comes between the look at the backups and the decision is taken into account by another try. */
 const tries = 3;
 
@@ -19,7 +21,7 @@ const tries = 3;
  * if one of those is not there, nothing is deleted. The deletions themselves are of `createDeletions`. Returns the ids.
  */
 export async function applyRetention(
-  tools: WorkerTools,
+  tools: RetentionTools,
   destination: Destination,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
@@ -49,7 +51,7 @@ export async function applyRetention(
 
 /** Looking took a while: what plan and backups say now counts, and the plan does not change until this has ended. */
 async function decideAgain(
-  tools: WorkerTools,
+  tools: RetentionTools,
   destination: Destination,
   relied: readonly string[],
 ): Promise<readonly string[]> {
@@ -71,7 +73,7 @@ async function decideAgain(
 }
 
 async function missingOf(
-  tools: WorkerTools,
+  tools: RetentionTools,
   { fileEndpointId }: Destination,
   ids: readonly string[],
   signal: AbortSignal,
@@ -87,7 +89,7 @@ function deletes({ removedAt, retention }: BackupPlanRow): boolean {
   return removedAt === null && retention.style !== 'ALL';
 }
 
-function decide(tools: WorkerTools, plan: BackupPlanRow, backups: readonly RetainedBackup[]): readonly string[] {
+function decide(tools: RetentionTools, plan: BackupPlanRow, backups: readonly RetainedBackup[]): readonly string[] {
   return decideRetention({ policy: plan.retention, backups, now: tools.now(), timeZone: plan.timeZone }).delete;
 }
 
