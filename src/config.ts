@@ -66,6 +66,7 @@ export type WorkingConfig = {
   readonly leaseMs: number;
   /** How long jobs may go on while the worker stops; shorter than `stopGraceMs`. */
   readonly graceMs: number;
+  readonly auditIntervalMs: number;
 };
 
 export type WorkerConfig = Common &
@@ -229,6 +230,7 @@ function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
     concurrency: reader.value('STOWAGE_WORKER_CONCURRENCY', wholeNumber(1, 64), '2'),
     leaseMs: reader.value('STOWAGE_WORKER_LEASE', duration('PT5S', 'PT1H'), 'PT45S'),
     graceMs: graceMs ?? Math.max(0, stopGraceMs - handBackMs),
+    auditIntervalMs: reader.value('STOWAGE_AUDIT_INTERVAL', duration('PT10M', 'P31D'), 'PT6H'),
   };
 }
 

@@ -137,6 +137,14 @@ export const settings = {
     default: { otherwise: 'STOWAGE_STOP_GRACE less 10 seconds' },
     secret: false,
   },
+  STOWAGE_AUDIT_INTERVAL: {
+    roles: ['up', 'worker'],
+    meaning:
+      'How often the container of each file endpoint is compared with the log: what is left of failed attempts is deleted, backups that are not there become MISSING.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT10M to P31D',
+    default: { otherwise: 'PT6H' },
+    secret: false,
+  },
   STOWAGE_STOP_GRACE: {
     roles: running,
     meaning: 'How long a stop may take: requests are finished and jobs handed back before the process ends.',

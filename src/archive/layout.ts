@@ -1,7 +1,7 @@
 /** Where things lie in the container. A format of its own: what is written must be found again by later versions. */
 
 /** At the prefix: which installation owns it. */
-const installationMarkerName = '.stowage.json';
+export const installationMarkerName = '.stowage.json';
 
 /** In an attempt's folder, written last: with it the folder is a backup. */
 export const backupDocumentName = 'backup.json';
@@ -41,6 +41,26 @@ export function prefixOfFolder(folder: string): string {
     .slice(0, -5)
     .map((part) => `${part}/`)
     .join('');
+}
+
+/** The attempt's folder that an object lies in, with what its name says; undefined: it lies beside all such folders. */
+export function folderOfObject(
+  prefix: string,
+  name: string,
+): { readonly folder: string; readonly jobShortId: string; readonly attempt: number } | undefined {
+  const base = folderOf(prefix);
+  if (!name.startsWith(base)) return undefined;
+  const found = /^[^/]+-[0-9a-f]{8}\/\d{4}\/\d{2}\/\d{8}T\d{6}Z-([0-9a-f]{8})-a(\d+)\/(?=.)/.exec(
+    name.slice(base.length),
+  );
+  const [own, jobShortId, attempt] = found ?? [];
+  if (own === undefined || jobShortId === undefined) return undefined;
+  return { folder: base + own, jobShortId, attempt: Number(attempt) };
+}
+
+/** The smallest and the largest id that a job of that short id can have. */
+export function jobIdsOf(shortId: string): readonly [string, string] {
+  return [`${shortId}-0000-0000-0000-000000000000`, `${shortId}-ffff-ffff-ffff-ffffffffffff`];
 }
 
 /** The object that a person downloads. */

@@ -11,7 +11,7 @@ import { workerTimes } from '../worker/workerTools.js';
 import type { Closing } from './closing.js';
 import type { Shared } from './shared.js';
 
-export type WorkerRoleConfig = Pick<WorkerConfig, 'concurrency' | 'leaseMs' | 'graceMs'>;
+export type WorkerRoleConfig = Pick<WorkerConfig, 'concurrency' | 'leaseMs' | 'graceMs' | 'auditIntervalMs'>;
 
 /** Dumps and restores until `closing` closes it. */
 export async function startWorkerRole(

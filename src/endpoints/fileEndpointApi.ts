@@ -13,6 +13,8 @@ import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import { eventMetadata, type RequestContext } from '../server/requestContext.js';
 import { authorize, canSee, Requires } from '../server/requires.js';
 import { selectPage, visibleProjects } from '../server/selectPage.js';
+import { findAudits } from './containerAudit.js';
+import { ContainerAuditProblemType, ContainerAuditType } from './containerAuditType.js';
 import { endpointLocation } from './fileEndpoint.js';
 import {
   checkFileEndpoint,
@@ -219,6 +221,32 @@ export class FileEndpointFieldsResolver {
     const used = await this.with_.entitiesInUse(ids);
     return ids.map((id) => used.has(id));
   };
+
+  private readonly audits = (ids: readonly string[]) => findAudits(this.with_.dataSource.manager, ids);
+
+  @FieldResolver(() => ContainerAuditType, {
+    nullable: true,
+    description: 'The last audit of the container that came to an end.',
+  })
+  async lastAudit(
+    @Root() { row }: FileEndpointType,
+    @Ctx() context: RequestContext,
+  ): Promise<ContainerAuditType | null> {
+    const result = (await context.loaders.of(this.audits).load(row.id))?.result ?? null;
+    return result === null ? null : ContainerAuditType.of(result);
+  }
+
+  @FieldResolver(() => ContainerAuditProblemType, {
+    nullable: true,
+    description: 'Why the newest audit did not come to an end, or could not delete what it should.',
+  })
+  async auditProblem(
+    @Root() { row }: FileEndpointType,
+    @Ctx() context: RequestContext,
+  ): Promise<ContainerAuditProblemType | null> {
+    const problem = (await context.loaders.of(this.audits).load(row.id))?.problem ?? null;
+    return problem === null ? null : ContainerAuditProblemType.of(problem);
+  }
 
   @FieldResolver(() => ProjectType)
   async project(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<ProjectType> {

@@ -71,7 +71,13 @@ export type StoredObject = {
   readonly segments: readonly StoredSegment[];
 };
 
-export type ObjectInfo = { readonly name: string; readonly sizeBytes: number; readonly etag: string };
+export type ObjectInfo = {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly etag: string;
+  /** Said by `head` of an object whose bytes lie in segments of its own: it may be there while they are not. */
+  readonly isLarge?: boolean;
+};
 
 /** Opens storages of one kind. `Settings` is the adapter's own, secrets included. */
 export interface StorageKind<Settings> {

@@ -4,6 +4,7 @@ import { restoreJob } from '../restores/restoreJob.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { runBackup } from './backupRun.js';
 import { claimJob, type Claimed } from './claim.js';
+import { createAudits } from './auditRun.js';
 import { createDeletions } from './deletionRun.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { Interruption } from './interruption.js';
@@ -138,6 +139,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
   const claims = repeat('claim', tools.times.poll, claimAll);
   const deleteDecided = createDeletions(tools);
   const keepMarks = createMarkKeeper(tools);
+  const audit = createAudits(tools);
   const deletions = repeat('delete', tools.times.reap, () => deleteDecided(stopping.signal));
 
   return {
@@ -154,6 +156,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
         repeat('reap', tools.times.reap, () => reapExpiredLeases(tools, stopping.signal)),
         repeat('reap restores', tools.times.reap, () => reapLostRestores(tools, stopping.signal)),
         repeat('sweep', tools.times.sweep, sweep),
+        repeat('audit', Math.min(60_000, tools.times.audit), () => audit(stopping.signal)),
         repeat('mark', Math.ceil(tools.times.mark / 20), () => keepMarks(stopping.signal)),
       );
       subscriptions.push(

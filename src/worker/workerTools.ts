@@ -59,13 +59,19 @@ export type WorkerTimes = {
   readonly mark: number;
   /** How long a database that is reached at a new server only watches; longer than marks take to be renewed. */
   readonly watch: number;
+  /** From one audit of a container to the next. */
+  readonly audit: number;
 };
 
 /**
  * The times of a worker whose leases last that long. A lost job is seen within a lease and 10 seconds; a lease outlives
  * three heartbeats that fail.
  */
-export function workerTimes(given: { readonly leaseMs: number; readonly graceMs: number }): WorkerTimes {
+export function workerTimes(given: {
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  readonly auditIntervalMs: number;
+}): WorkerTimes {
   return {
     lease: given.leaseMs,
     heartbeat: Math.round(given.leaseMs / 4.5),
@@ -76,5 +82,6 @@ export function workerTimes(given: { readonly leaseMs: number; readonly graceMs:
     retry: 30_000,
     mark: 20 * 60_000,
     watch: 60 * 60_000,
+    audit: given.auditIntervalMs,
   };
 }

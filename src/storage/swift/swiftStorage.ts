@@ -47,7 +47,9 @@ export class SwiftStorage implements Storage {
 
   async head(name: string, { signal }: { signal: AbortSignal }): Promise<ObjectInfo | undefined> {
     const found = await headObject(this.connection, name, signal);
-    return found === undefined ? undefined : { name, sizeBytes: found.sizeBytes, etag: found.etag };
+    if (found === undefined) return undefined;
+    const { sizeBytes, etag, isLarge } = found;
+    return { name, sizeBytes, etag, ...(isLarge ? { isLarge } : {}) };
   }
 
   list(prefix: string, { signal }: { signal: AbortSignal }): AsyncIterable<ObjectInfo> {

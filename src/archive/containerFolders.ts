@@ -1,0 +1,73 @@
+import type { Storage } from '../storage/storage.js';
+import { backupDocumentName, folderOfObject, installationMarker, installationMarkerName } from './layout.js';
+
+/** What lies below a prefix: folders of attempts, each as a whole, and single objects beside them. */
+export type FoundInContainer = FoundFolder | FoundObject;
+
+export type FoundFolder = {
+  readonly kind: 'FOLDER';
+  /** Ending in `/`. */
+  readonly name: string;
+  readonly jobShortId: string;
+  readonly attempt: number;
+  readonly objects: number;
+  readonly hasDocument: boolean;
+  /** Of the parts, as the listing gives their sizes: a large object's is that of its segments, whether they are there or not. */
+  readonly partsBytes: number;
+  readonly segmentsBytes: number;
+  /** All bytes, each once. */
+  readonly sizeBytes: number;
+};
+
+export type FoundObject = { readonly kind: 'OBJECT'; readonly name: string; readonly sizeBytes: number };
+
+/**
+ * In name order. A folder below the prefix that bears a marker of its own is another endpoint's or installation's place:
+ * nothing in it is told. Holds one folder's sums at a time, whatever the container holds. Throws what the listing throws.
+ */
+export async function* foldersBelow(
+  storage: Storage,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncGenerator<FoundInContainer, void, undefined> {
+  const ours = installationMarker(prefix);
+  let othersPlace: string | undefined;
+  let folder: FoundFolder | undefined;
+  for await (const { name, sizeBytes } of storage.list(prefix, { signal })) {
+    if (name === ours || (othersPlace !== undefined && name.startsWith(othersPlace))) continue;
+    if (name.endsWith(`/${installationMarkerName}`)) {
+      othersPlace = name.slice(0, -installationMarkerName.length);
+      continue;
+    }
+    const place = folderOfObject(prefix, name);
+    if (folder !== undefined && folder.name !== place?.folder) {
+      yield folder;
+      folder = undefined;
+    }
+    if (place === undefined) yield { kind: 'OBJECT', name, sizeBytes };
+    else folder = withObject(folder ?? emptyFolder(place), name.slice(place.folder.length), sizeBytes);
+  }
+  if (folder !== undefined) yield folder;
+}
+
+function emptyFolder(place: { folder: string; jobShortId: string; attempt: number }): FoundFolder {
+  const { folder: name, jobShortId, attempt } = place;
+  const sums = { objects: 0, hasDocument: false, partsBytes: 0, segmentsBytes: 0, sizeBytes: 0 };
+  return { kind: 'FOLDER', name, jobShortId, attempt, ...sums };
+}
+
+function withObject(folder: FoundFolder, name: string, bytes: number): FoundFolder {
+  const isSegment = name.startsWith('segments/');
+  const isDocument = name === backupDocumentName;
+  const partsBytes = folder.partsBytes + (isSegment || isDocument ? 0 : bytes);
+  const segmentsBytes = folder.segmentsBytes + (isSegment ? bytes : 0);
+  const documentBytes = folder.sizeBytes - Math.max(folder.partsBytes, folder.segmentsBytes) + (isDocument ? bytes : 0);
+  return {
+    ...folder,
+    objects: folder.objects + 1,
+    hasDocument: folder.hasDocument || isDocument,
+    partsBytes,
+    segmentsBytes,
+    sizeBytes: Math.max(partsBytes, segmentsBytes) + documentBytes,
+  };
+}

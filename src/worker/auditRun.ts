@@ -1,0 +1,75 @@
+import { findAudits, saveAudit, type AuditRecord } from '../endpoints/containerAudit.js';
+import { missingAfterMs } from '../jobs/storedBackup.js';
+import { auditContainer, auditProblem } from './containerAudit.js';
+import { retryDelay } from './retryDelay.js';
+import { whileLocked } from './whileLocked.js';
+import type { WorkerTools } from './workerTools.js';
+
+/** A little more than the hour that must lie between the two looks at a backup that is not there. */
+const secondLookMs = missingAfterMs + 60_000;
+
+/**
+ * Audits the containers whose time it is, one after another, by one worker at a time over all of them. The first audits
+ * of endpoints are spread over the interval; one that does not come to an end is begun anew after a pause that grows, by
+ * whichever worker comes first.
+ */
+export function createAudits(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
+  return async (signal) => {
+    await whileLocked(tools.dataSource, 'audit', async () => {
+      for (const [id, record] of await endpointsDue(tools)) {
+        if (signal.aborted) return;
+        await auditOne(tools, id, record, signal);
+      }
+    });
+  };
+}
+
+async function endpointsDue(tools: WorkerTools): Promise<readonly (readonly [string, AuditRecord | null])[]> {
+  const { manager } = tools.dataSource;
+  const endpoints = await manager.query<{ id: string; created_at: Date }[]>(
+    'SELECT id, created_at FROM file_endpoints WHERE removed_at IS NULL ORDER BY id',
+  );
+  const records = await findAudits(
+    manager,
+    endpoints.map(({ id }) => id),
+  );
+  const now = tools.now().getTime();
+  const interval = tools.times.audit;
+  return endpoints.flatMap(({ id, created_at }, index) => {
+    const record = records[index] ?? null;
+    const dueAt = record?.dueAt.getTime() ?? created_at.getTime() + interval * shareOf(id);
+    // Later than it could have been set: a clock has gone back, or the interval was longer then.
+    const isDue = dueAt <= now || dueAt > now + Math.max(interval, secondLookMs);
+    return isDue ? [[id, record] as const] : [];
+  });
+}
+
+async function auditOne(
+  tools: WorkerTools,
+  fileEndpointId: string,
+  before: AuditRecord | null,
+  signal: AbortSignal,
+): Promise<void> {
+  const { manager } = tools.dataSource;
+  const after = (ms: number) => new Date(tools.now().getTime() + ms);
+  try {
+    const { audit, lookAgain, problem } = await auditContainer(tools, fileEndpointId, signal);
+    const pauseMs = lookAgain ? Math.min(secondLookMs, tools.times.audit) : tools.times.audit;
+    await saveAudit(manager, { fileEndpointId, dueAt: after(pauseMs), failures: 0, result: audit, problem });
+    if (audit.unknownObjects > 0 || audit.missing > 0 || audit.removedSizeBytes > 0) {
+      tools.log.warn({ fileEndpointId, audit }, 'A container is not as the log says; what is unknown is left alone');
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    tools.log.warn({ err: error, fileEndpointId }, 'A container could not be audited');
+    const failures = (before?.failures ?? 0) + 1;
+    const pauseMs = Math.min(tools.times.audit, retryDelay(failures, tools.times.retry, tools.random()));
+    const result = before?.result ?? null;
+    await saveAudit(manager, { fileEndpointId, dueAt: after(pauseMs), failures, result, problem: auditProblem(error) });
+  }
+}
+
+/** From 0 up to 1, always the same for an id. */
+function shareOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8), 16) / 2 ** 32;
+}

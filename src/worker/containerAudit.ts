@@ -1,0 +1,198 @@
+import { foldersBelow, type FoundFolder, type FoundInContainer } from '../archive/containerFolders.js';
+import { isStored } from '../archive/isStored.js';
+import { prefixOfFolder } from '../archive/layout.js';
+import type { ContainerAudit, AuditProblem } from '../endpoints/containerAudit.js';
+import { refuseForeignPrefix } from '../endpoints/installationMarker.js';
+import { StowageError } from '../errors.js';
+import { backupJob } from '../jobs/backupJob.js';
+import {
+  attemptOfFolder,
+  backupsInNameOrder,
+  prefixesWithBackups,
+  type BackupToFind,
+} from '../jobs/backupsInContainer.js';
+import type { Storage } from '../storage/storage.js';
+import { deleteAttemptFolder } from './attemptFolder.js';
+import { removeRemains } from './remains.js';
+import type { WorkerTools } from './workerTools.js';
+
+const sampleSize = 10;
+const deletionMs = 10 * 60_000;
+
+export type AuditOutcome = {
+  readonly audit: ContainerAudit;
+  /** A backup was not there for the first time, and is to be looked for again. */
+  readonly lookAgain: boolean;
+  /** Why something that should have been deleted was not. */
+  readonly problem: AuditProblem | null;
+};
+
+/**
+ * Compares what lies below the prefixes of a file endpoint with the log of events, in one pass over both in name order:
+ * - a backup that is not there, or not whole, is reported absent, and one that was missed and is there is found again;
+ * - what an attempt that ended otherwise, or a backup that was deleted, has there again is deleted: a worker that was
+ *   lost may have written it long after; the sweeper's own work is left to it;
+ * - what the log does not know is told and never deleted, and a running attempt's folder is left alone.
+ * Throws when the container does not answer, is another installation's or is not mounted: then nothing is known of it,
+ * and what was found until then is said all the same.
+ */
+export async function auditContainer(
+  tools: WorkerTools,
+  fileEndpointId: string,
+  signal: AbortSignal,
+): Promise<AuditOutcome> {
+  const { storage, prefix } = await tools.storageOf(fileEndpointId);
+  try {
+    const audit = new Audit(tools, fileEndpointId, storage, signal);
+    const earlier = await prefixesWithBackups(tools.dataSource.manager, fileEndpointId);
+    for (const place of new Set([prefix, ...earlier])) await audit.comparePrefix(place);
+    return audit.outcome();
+  } finally {
+    await storage.close();
+  }
+}
+
+class Audit {
+  #backups = 0;
+  #missing = 0;
+  #unknownObjects = 0;
+  #unknownSizeBytes = 0;
+  #removedSizeBytes = 0;
+  #lookAgain = false;
+  #problem: AuditProblem | null = null;
+  readonly #sample: string[] = [];
+
+  constructor(
+    private readonly tools: WorkerTools,
+    private readonly fileEndpointId: string,
+    private readonly storage: Storage,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async comparePrefix(prefix: string): Promise<void> {
+    const { tools, storage, signal } = this;
+    await refuseForeignPrefix(storage, prefix, tools.installationId, signal);
+    const backups = backupsInNameOrder(tools.dataSource.manager, this.fileEndpointId, prefix);
+    let expected = await backups.next();
+    for await (const found of foldersBelow(storage, prefix, signal)) {
+      signal.throwIfAborted();
+      while (expected.done !== true && isBefore(expected.value.folder, found.name)) {
+        await this.#lookFor(expected.value);
+        expected = await backups.next();
+      }
+      if (expected.done !== true && expected.value.folder === found.name && found.kind === 'FOLDER') {
+        await this.#compare(expected.value, found);
+        expected = await backups.next();
+      } else await this.#judge(found);
+    }
+    for (; expected.done !== true; expected = await backups.next()) await this.#lookFor(expected.value);
+  }
+
+  outcome(): AuditOutcome {
+    return {
+      audit: {
+        at: this.tools.now().toISOString(),
+        backups: this.#backups,
+        missing: this.#missing,
+        unknownObjects: this.#unknownObjects,
+        unknownSizeBytes: this.#unknownSizeBytes,
+        unknownSample: this.#sample,
+        removedSizeBytes: this.#removedSizeBytes,
+      },
+      lookAgain: this.#lookAgain,
+      problem: this.#problem,
+    };
+  }
+
+  /** The listing has told enough where every part and every segment is in it; else each is looked at by itself. */
+  async #compare(backup: BackupToFind, found: FoundFolder): Promise<void> {
+    const bytes = backup.parts.reduce((sum, part) => sum + part.storedSizeBytes, 0);
+    const hasSegments = this.storage.kind === 'SWIFT';
+    const isWhole =
+      found.hasDocument && found.partsBytes === bytes && (!hasSegments || found.segmentsBytes === found.partsBytes);
+    if (!isWhole) return this.#lookFor(backup);
+    this.#backups += 1;
+    await this.#report(backup, true);
+  }
+
+  /** Object by object: a listing may lag behind, and the backup may have been stored after it. */
+  async #lookFor(backup: BackupToFind): Promise<void> {
+    this.#backups += 1;
+    const isThere = await isStored(this.storage, backup, this.signal);
+    if (!isThere) {
+      this.#missing += 1;
+      // A disk that was unmounted in the meantime says nothing about the backup.
+      await refuseForeignPrefix(this.storage, prefixOfFolder(backup.folder), this.tools.installationId, this.signal);
+    }
+    await this.#report(backup, isThere);
+  }
+
+  async #report({ id, projectId, batchId, absentSince, availability }: BackupToFind, isThere: boolean): Promise<void> {
+    const isNews = isThere ? absentSince !== null : availability === 'STORED';
+    if (!isNews) return;
+    const { tools } = this;
+    const kind = isThere ? 'REPORT_PRESENT' : 'REPORT_ABSENT';
+    const metadata = { actor: `worker:${tools.workerId}`, correlationId: batchId };
+    const { state } = await tools.store.transact(metadata, (tx) =>
+      tx.execute(backupJob, { id, projectId }, { kind, at: tools.now().toISOString() }),
+    );
+    if (!isThere && state.status === 'SUCCEEDED' && state.availability === 'STORED') this.#lookAgain = true;
+  }
+
+  /** What lies there and is no backup that should. */
+  async #judge(found: FoundInContainer): Promise<void> {
+    if (found.kind === 'OBJECT') {
+      this.#tellUnknown(found.name, 1, found.sizeBytes);
+      return;
+    }
+    const known = await attemptOfFolder(this.tools.dataSource.manager, found);
+    if (known === undefined) {
+      this.#tellUnknown(found.name, found.objects, found.sizeBytes);
+      return;
+    }
+    const { row, attempt } = known;
+    // Of another endpoint that leads to the same place: its own audit sees to it.
+    if (row.fileEndpointId !== this.fileEndpointId || attempt.outcome === null) return;
+    if (attempt.outcome === 'SUCCEEDED') {
+      if (row.availability !== 'DELETED') return;
+      const { fileEndpointId } = row;
+      return this.#remove(found, (signal) =>
+        deleteAttemptFolder(this.tools, { fileEndpointId, folder: found.name }, signal),
+      );
+    }
+    if (row.attemptsWithRemains.includes(attempt.number)) return;
+    const { id: jobId, projectId, batchId, fileEndpointId } = row;
+    const remains = { jobId, projectId, batchId, fileEndpointId, attempt };
+    await this.#remove(found, (signal) => removeRemains(this.tools, remains, signal));
+  }
+
+  #tellUnknown(name: string, objects: number, sizeBytes: number): void {
+    this.#unknownObjects += objects;
+    this.#unknownSizeBytes += sizeBytes;
+    if (this.#sample.length < sampleSize) this.#sample.push(name);
+  }
+
+  async #remove(found: FoundFolder, remove: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    try {
+      await remove(AbortSignal.any([this.signal, AbortSignal.timeout(deletionMs)]));
+      this.#removedSizeBytes += found.sizeBytes;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      this.#problem ??= auditProblem(error);
+      this.tools.log.warn(
+        { err: error, fileEndpointId: this.fileEndpointId, folder: found.name },
+        'What an attempt has left again could not be deleted; the next audit tries again',
+      );
+    }
+  }
+}
+
+export function auditProblem(error: unknown): AuditProblem {
+  if (error instanceof StowageError) return { code: error.code, message: error.message, help: error.help };
+  return { code: 'INTERNAL', message: 'The audit ended with an error that Stowage does not know.', help: null };
+}
+
+/** Object storages list names in the order of their bytes. */
+function isBefore(one: string, other: string): boolean {
+  return Buffer.compare(Buffer.from(one), Buffer.from(other)) < 0;
+}
