@@ -54,6 +54,7 @@ describe('a configuration', () => {
       concurrency: 2,
       leaseMs: 45_000,
       graceMs: 20_000,
+      auditIntervalMs: 21_600_000,
     });
   });
 
