@@ -50,7 +50,8 @@ export async function logIn(
   refuseUnverifiableHost(connection, socket);
   const mysql = createConnection({
     ...loginOptions(connection),
-    connectTimeout: options.timeoutMs,
+    // Its own timers would outlive it, and keep the process alive.
+    connectTimeout: 0,
     stream: () => socket,
   });
   // Errors while nothing waits for an answer are told by the next query.
@@ -60,7 +61,9 @@ export async function logIn(
   const session: Session = {
     server,
     query: async (sql, values = []) => {
-      const rows = await answer(connection, signal, (done) => ask(mysql, sql, values, done));
+      const rows = await answer(connection, { signal, timeoutMs: queryTimeoutMs, close }, (done) =>
+        ask(mysql, sql, values, done),
+      );
       onAnswer?.();
       return rows;
     },
@@ -70,7 +73,8 @@ export async function logIn(
     },
   };
   try {
-    await answer(connection, signal, (done) => mysql.connect((error) => done(error, [])));
+    const limits = { signal, timeoutMs: options.timeoutMs, close };
+    await answer(connection, limits, (done) => mysql.connect((error) => done(error, [])));
     // Values are escaped for a server that takes backslashes as escapes; a default of the server's must not change that.
     await session.query("SET SESSION sql_mode = ''");
     return session;
@@ -137,26 +141,39 @@ function loginOptions(connection: ServiceConnection): ConnectionOptions {
 type Done = (error: unknown, rows: readonly Row[]) => void;
 
 function ask(mysql: Connection, sql: string, values: readonly unknown[], done: Done): void {
-  mysql.query({ sql, timeout: queryTimeoutMs, values: [...values] }, (error, rows) => {
+  mysql.query({ sql, values: [...values] }, (error, rows) => {
     done(error, Array.isArray(rows) ? (rows as unknown as readonly Row[]) : []);
   });
 }
 
-/** A destroyed connection never calls back: the signal answers for it. */
+/** A destroyed connection never calls back: the signal and the time limit answer for it. */
 function answer(
   connection: ServiceConnection,
-  signal: AbortSignal,
+  limits: { readonly signal: AbortSignal; readonly timeoutMs: number; readonly close: () => void },
   start: (done: Done) => void,
 ): Promise<readonly Row[]> {
+  const { signal, timeoutMs, close } = limits;
   return new Promise((resolve, reject) => {
-    const give = () => reject(asError(signal.reason));
+    const settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', give);
+    };
+    const give = () => {
+      settle();
+      reject(asError(signal.reason));
+    };
+    const timer = setTimeout(() => {
+      settle();
+      close();
+      reject(asServiceError(connection, new Error(`no answer within ${timeoutMs / 1000} s`)));
+    }, timeoutMs);
     if (signal.aborted) {
       give();
       return;
     }
     signal.addEventListener('abort', give, { once: true });
     start((error, rows) => {
-      signal.removeEventListener('abort', give);
+      settle();
       if (error === null || error === undefined) resolve(rows);
       else reject(asServiceError(connection, error));
     });
