@@ -14,6 +14,9 @@ export class BackupJobQuestions1700000000111 implements MigrationInterface {
       CREATE INDEX backup_jobs_of_plan ON backup_jobs (plan_id, queued_at DESC, id DESC) ${figures};
       CREATE INDEX backup_jobs_of_endpoint ON backup_jobs (file_endpoint_id, queued_at DESC, id DESC);
 
+      -- Totals of everything that ever was, for metrics.
+      CREATE INDEX backup_jobs_totals ON backup_jobs (status, availability) INCLUDE (size_bytes, stored_size_bytes);
+
       -- What is rare is found without going through what is not.
       CREATE INDEX backup_jobs_not_succeeded ON backup_jobs (status, queued_at DESC, id DESC)
         WHERE status <> 'SUCCEEDED';
@@ -64,7 +67,7 @@ export class BackupJobQuestions1700000000111 implements MigrationInterface {
         backup_jobs_stored_of_service, backup_jobs_by_size_of_project, backup_jobs_by_size,
         backup_jobs_by_duration_of_project, backup_jobs_by_duration, backup_jobs_by_start_of_project,
         backup_jobs_by_start, backup_jobs_of_trigger, backup_jobs_of_error, backup_jobs_not_succeeded,
-        backup_jobs_of_endpoint, backup_jobs_of_plan, backup_jobs_of_service, backup_jobs_of_project,
+        backup_jobs_totals, backup_jobs_of_endpoint, backup_jobs_of_plan, backup_jobs_of_service, backup_jobs_of_project,
         backup_jobs_newest;
       CREATE INDEX backup_jobs_of_project ON backup_jobs (project_id, queued_at DESC, id DESC);
       CREATE INDEX backup_jobs_of_service ON backup_jobs (service_id, queued_at DESC, id DESC);

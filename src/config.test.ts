@@ -44,6 +44,7 @@ describe('a configuration', () => {
       publicUrl: null,
       minIntervalMs: 60_000,
       singleSignOn: null,
+      metricsToken: null,
       dataFolder: '/work/data',
       databaseUrl: null,
       migrationDatabaseUrl: null,

@@ -43,6 +43,8 @@ export type ApiConfig = {
   readonly publicUrl: string | null;
   readonly minIntervalMs: number;
   readonly singleSignOn: SingleSignOn | null;
+  /** Null: the admin token alone opens all of /metrics. */
+  readonly metricsToken: Secret | null;
 };
 export type SingleSignOn = { readonly issuer: string; readonly clientId: string; readonly clientSecret: Secret };
 
@@ -241,6 +243,7 @@ function api(reader: Reader): ApiConfig {
     publicUrl: reader.optional('STOWAGE_PUBLIC_URL', publicUrl),
     minIntervalMs: reader.value('STOWAGE_MIN_INTERVAL', duration('PT1S', 'P366D'), 'PT60S'),
     singleSignOn: singleSignOn(reader),
+    metricsToken: reader.optional('STOWAGE_METRICS_TOKEN', bearerToken),
   };
 }
 

@@ -91,6 +91,14 @@ export const settings = {
     default: { up: 'made once in STOWAGE_DATA, and printed' },
     secret: true,
   },
+  STOWAGE_METRICS_TOKEN: {
+    roles: api,
+    meaning:
+      'A bearer token that opens all of /metrics and nothing else, for the scraper. Without one the admin token does; without a token /metrics shows what names no project.',
+    holds: 'at least 24 characters out of letters, digits and -._~+/= (openssl rand -hex 32)',
+    default: { otherwise: 'unset' },
+    secret: true,
+  },
   STOWAGE_FILESYSTEM_ROOT: {
     roles: running,
     meaning: 'File endpoints of kind FILESYSTEM must lie below this folder; where it is unset that kind is refused.',

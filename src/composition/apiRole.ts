@@ -6,13 +6,16 @@ import type { Log } from '../log.js';
 import { installationToken } from '../server/authenticate.js';
 import { createServer } from '../server/createServer.js';
 import { composeApi } from './api.js';
+import { workerMetrics } from '../workers/workerMetrics.js';
 import type { Closing } from './closing.js';
+import { tellInstallationFigures } from './installationFigures.js';
 import type { Shared } from './shared.js';
 
 export type ApiRoleConfig = Pick<
   ServeConfig,
   'adminToken' | 'allowedTargets' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl' | 'singleSignOn'
->;
+> &
+  Partial<Pick<ServeConfig, 'metricsToken'>>;
 
 /** Answers HTTP and WebSocket until `closing` closes it. Returns where it really listens. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
@@ -25,6 +28,8 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     stopping: stopping.signal,
     publicUrl: () => config.publicUrl ?? server.url,
   });
+  tellInstallationFigures(shared, log);
+  workerMetrics(shared.installationRegistry, shared.workers);
   const server = await createServer({
     schema,
     authenticate: installationToken(config.adminToken),
@@ -32,6 +37,8 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     port: config.port,
     log,
     registry: new Registry(),
+    installationRegistry: shared.installationRegistry,
+    metricsToken: config.metricsToken ?? null,
     readiness: {
       postgresql: () => shared.dataSource.query('SELECT 1'),
       scheduleStore: () => shared.alarmClock.ping(),

@@ -1,3 +1,4 @@
+import { Counter, Registry } from 'prom-client';
 import type { ServeConfig, WorkerConfig } from '../config.js';
 import type { Engine, EngineName } from '../engines/engine.js';
 import { createEngines } from '../engines/engines.js';
@@ -20,6 +21,8 @@ export type Shared = Stores & {
   readonly engines: ReadonlyMap<EngineName, Engine>;
   readonly storages: StorageAccess;
   readonly installationId: string;
+  /** Metrics that only the installation's own token opens; a role without an HTTP server shows none. */
+  readonly installationRegistry: Registry;
   readonly now: () => Date;
 };
 
@@ -40,7 +43,16 @@ export async function openShared(
   const stores = await openStores(config, log, closing);
   const alarmClock = await openAlarmClock(config.scheduleStore, config.databaseUrl, log);
   closing.add('alarm clock', () => alarmClock.stop());
-  const keeper = createScheduleKeeper({ ...stores, clock: alarmClock, log, now });
+  const installationRegistry = new Registry();
+  const alarmsMended = new Counter({
+    name: 'stowage_alarms_mended_total',
+    help: 'Alarms that the comparison with PostgreSQL, at the start and each minute, found missing, stale or wrong.',
+    registers: [installationRegistry],
+  });
+  const keeper = createScheduleKeeper({
+    ...{ ...stores, clock: alarmClock, log, now },
+    onMended: (count) => alarmsMended.inc(count),
+  });
   closing.add('schedule keeper', () => keeper.stop());
   await keeper.start();
   const watch = createProtectionWatch({ ...stores, log, now });
@@ -53,6 +65,7 @@ export async function openShared(
     engines: createEngines({ allowAddress: (address, host) => allowedTargets.allowsHost(host, address) }),
     storages: { swift: swiftKind, filesystem: filesystemKind, filesystemRoot, allowedTargets },
     installationId: await installationId(stores.dataSource),
+    installationRegistry,
     now,
   };
 }

@@ -5,11 +5,10 @@ import { fold } from '../eventSourcing/decider.js';
 import { lateness, type LatenessCommand, type LatenessEvent } from './lateness.js';
 
 const service = { id: 'service', name: 'orders' };
-const found = (status: LatenessCommand['status'], dataAsOf: string | null = '2026-03-01T05:00:00.000Z') =>
-  ({
-    ...{ kind: 'RECORD', service, status, dataAsOf, at: '2026-03-02T06:00:00.000Z' },
-    dueBy: dataAsOf === null ? null : '2026-03-02T05:10:00.000Z',
-  }) as const;
+const found = (status: LatenessCommand['status'], dataAsOf = '2026-03-01T05:00:00.000Z'): LatenessCommand => ({
+  kind: 'RECORD',
+  ...{ service, status, dataAsOf, dueBy: '2026-03-02T05:10:00.000Z', at: '2026-03-02T06:00:00.000Z' },
+});
 const nothingYet = given<Parameters<typeof lateness.evolve>[0], LatenessCommand, LatenessEvent>(lateness);
 const late = nothingYet.then(found('LATE'));
 

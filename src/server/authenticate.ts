@@ -7,9 +7,15 @@ export type Authenticate = (token: string) => Promise<Viewer | undefined>;
 
 /** Knows the installation-level token alone, and compares it in constant time. */
 export function installationToken(expected: Secret): Authenticate {
+  const isInstallation = sameToken(expected);
+  return (token) => Promise.resolve(isInstallation(token) ? installationViewer : undefined);
+}
+
+/** Compares tokens with this one, in constant time. */
+export function sameToken(expected: Secret): (token: string) => boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const expectedDigest = digest(expected.reveal());
-  return (token) => Promise.resolve(timingSafeEqual(digest(token), expectedDigest) ? installationViewer : undefined);
+  return (token) => timingSafeEqual(digest(token), expectedDigest);
 }
 
 /** The token of `Authorization: Bearer <token>`, or of connection_init's `authorization` with or without "Bearer ". */

@@ -4,12 +4,14 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
-import type { Registry } from 'prom-client';
+import { Registry } from 'prom-client';
+import type { Secret } from '../secret.js';
 import { apiError, type ErrorLog } from './apiError.js';
-import type { Authenticate } from './authenticate.js';
+import { sameToken, type Authenticate } from './authenticate.js';
 import { dashboardPage } from './dashboardPage.js';
 import { alive, ready, type ReadinessChecks } from './health.js';
 import { httpApi } from './httpApi.js';
+import { metricsPage } from './metricsPage.js';
 import { serverMetrics, type ServerMetrics } from './metrics.js';
 import { bundledPlayground, playground } from './playgroundPage.js';
 import { closedToBrowsers, ownScriptsOnly } from './securityHeaders.js';
@@ -23,7 +25,11 @@ export type ServerOptions = {
   /** 0: any free one; `url` says which. */
   readonly port: number;
   readonly log: ErrorLog & { warn(fields: object, message: string): void };
+  /** What anyone may see at /metrics: it names no project. */
   readonly registry: Registry;
+  /** What only the installation's token and `metricsToken` open there as well. */
+  readonly installationRegistry?: Registry;
+  readonly metricsToken?: Secret | null;
   /** What /readyz asks. */
   readonly readiness: ReadinessChecks;
   /** Default: where `npm run build:playground` puts the playground. */
@@ -79,9 +85,15 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     '/readyz',
     ready(options.readiness, () => closing !== undefined),
   );
-  app.get('/metrics', async (_request, response) => {
-    response.type(options.registry.contentType).send(await options.registry.metrics());
-  });
+  app.get(
+    '/metrics',
+    metricsPage({
+      open: options.registry,
+      ofInstallation: options.installationRegistry ?? new Registry(),
+      authenticate: options.authenticate,
+      isMetricsToken: options.metricsToken ? sameToken(options.metricsToken) : () => false,
+    }),
+  );
   app.use('/playground', ownScriptsOnly, playground(options.playgroundFolder ?? bundledPlayground()));
   app.get('/v2/dashboard/:instanceId', dashboardPage);
   app.post('/graphql', ...api.handlers);

@@ -1,0 +1,42 @@
+import type { EntityManager } from 'typeorm';
+import { backupTotals, serviceFigures } from '../jobs/backupFigures.js';
+import { JobStatusEnum } from '../jobs/backupJobType.js';
+import type { Log } from '../log.js';
+import { queueCensus } from '../postgres/queueCensus.js';
+import { installationMetrics, type InstallationFigures } from '../server/installationMetrics.js';
+import { ProtectionStatusEnum } from '../services/serviceInput.js';
+import type { Shared } from './shared.js';
+
+/** A scrape whose figures take longer goes on without them. */
+const patienceMs = 10_000;
+
+/** Puts what the database knows about all projects into the registry that the installation's token opens. */
+export function tellInstallationFigures(shared: Shared, log: Log): void {
+  const { dataSource, feed, store, now } = shared;
+  installationMetrics({
+    registry: shared.installationRegistry,
+    now,
+    statuses: Object.keys(JobStatusEnum),
+    protections: Object.keys(ProtectionStatusEnum),
+    figures: () =>
+      dataSource.transaction('REPEATABLE READ', async (manager) => {
+        await manager.query(`SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${patienceMs}`);
+        return installationFigures(manager, now());
+      }),
+    async feedLag() {
+      const subscription = feed.subscribe(() => undefined);
+      subscription.close();
+      const lag = (await store.head()) - subscription.from;
+      return lag > 0n ? Number(lag) : 0;
+    },
+    onError: (error) => log.warn({ err: error }, 'A scrape of /metrics went without the figures of the installation.'),
+  });
+}
+
+async function installationFigures(manager: EntityManager, now: Date): Promise<InstallationFigures> {
+  return {
+    totals: await backupTotals(manager),
+    services: await serviceFigures(manager, now),
+    queue: await queueCensus(manager),
+  };
+}
