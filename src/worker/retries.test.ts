@@ -1,0 +1,82 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { readFileSync } from 'node:fs';
+import { given } from '../../test/fixtures/given.js';
+import { catalogue, StowageError, type ErrorCode } from '../errors.js';
+import { backupJob } from '../jobs/backupJob.js';
+import { longestPauseMs } from '../postgres/contracts/jobQueue.js';
+import { jobError } from './jobError.js';
+import { retryDelay } from './retryDelay.js';
+
+const at = '2026-03-01T05:00:00.000Z';
+const domain = readFileSync('docs/domain.md', 'utf8');
+
+/** The codes that a sentence of docs/domain.md names. */
+function codesAfter(words: string): readonly ErrorCode[] {
+  const [, list = ''] = new RegExp(`${words}([^.]*)\\.`).exec(domain) ?? [];
+  return list.split(/[^A-Z_]+/).filter((word): word is ErrorCode => word in catalogue);
+}
+
+const failureCodes = codesAfter('Failure codes: ');
+const transientCodes = codesAfter('Transient codes are ');
+
+describe('What is tried again', () => {
+  test('is what the docs call transient, of the failure codes that they list, and nothing else', () => {
+    expect(failureCodes).toHaveLength(18);
+    expect(failureCodes.filter((code) => catalogue[code].retriable).sort()).toEqual([...transientCodes].sort());
+  });
+
+  test('is a job whose failure is transient, until its attempts are used up; each attempt keeps its own error', () => {
+    const attempts = fc.array(fc.constantFrom(...failureCodes), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(attempts, fc.integer({ min: 1, max: 5 }), (codes, maxAttempts) => {
+        let job = given(backupJob).then({ kind: 'QUEUE', request: { ...request, maxAttempts } });
+        let failures: readonly ErrorCode[] = [];
+        for (const [index, code] of codes.entries()) {
+          if (job.state.status !== 'QUEUED') break;
+          const number = index + 1;
+          failures = [...failures, code];
+          job = job
+            .then({ kind: 'START_ATTEMPT', attempt: { number, worker: 'w', startedAt: at, folder: `${number}/` } })
+            .then({
+              ...{ kind: 'FAIL_ATTEMPT', attempt: number, at, retryAt: at },
+              outcome: code === 'WORKER_LOST' ? 'WORKER_LOST' : 'FAILED',
+              error: jobError(new StowageError(code, `It was ${code}.`)),
+            });
+          const again = transientCodes.includes(code) && number < maxAttempts;
+          expect(job.state.status).toBe(again ? 'QUEUED' : 'FAILED');
+        }
+        if (job.state.status === 'NONE') throw new Error('The job is gone.');
+        expect(job.state.attempts.map(({ error }) => error?.code)).toEqual(failures);
+      }),
+    );
+  });
+
+  test('waits twice as long after each failure, at most 15 minutes, half of it left to chance', () => {
+    const chance = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.integer({ min: 1, max: 600_000 }),
+        chance,
+        (failures, baseMs, random) => {
+          const wholeMs = Math.min(longestPauseMs, baseMs * 2 ** (failures - 1));
+          const delayMs = retryDelay(failures, baseMs, random);
+          expect(delayMs).toBeGreaterThanOrEqual(Math.floor(wholeMs / 2));
+          expect(delayMs).toBeLessThanOrEqual(wholeMs + 1);
+        },
+      ),
+    );
+    expect(retryDelay(1, 30_000, 0)).toBe(15_000);
+    expect(retryDelay(3, 30_000, 0.5)).toBe(90_000);
+  });
+
+  test('is nothing that is not ours to understand', () => {
+    expect(jobError(new TypeError('oops'))).toMatchObject({ code: 'INTERNAL', retriable: false });
+  });
+});
+
+const request = {
+  ...{ serviceId: 's', engine: 'MARIADB', planId: null, fileEndpointId: 'e', trigger: 'MANUAL', batchId: 'b' },
+  ...{ requestedBy: 'anna', retryOf: null, scheduledFor: null, queuedAt: at, timeoutMs: null, stallTimeoutMs: 1 },
+} as const;
