@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { attemptFolder, installationMarker, prefixOfFolder } from './layout.js';
+import { attemptFolder, folderOfObject, installationMarker, jobIdsOf, prefixOfFolder } from './layout.js';
 
 const attempt = {
   prefix: '/team/backups/',
@@ -29,6 +29,27 @@ describe('The folder of an attempt', () => {
 
   test.each(['', 'team/', 'team/backups/'])('tells the prefix %j that it lies in', (prefix) => {
     expect(prefixOfFolder(attemptFolder({ ...attempt, prefix }))).toBe(prefix);
+  });
+
+  test.each(['', 'team/', 'team/backups/'])('is found again from any object in it below the prefix %j', (prefix) => {
+    const folder = attemptFolder({ ...attempt, prefix });
+    for (const name of ['backup.json', 'databases.sql.zst', 'segments/databases/00000001', '.stowage-partial-1']) {
+      expect(folderOfObject(prefix, folder + name)).toEqual({ folder, jobShortId: 'feedc0de', attempt: 3 });
+    }
+    const [first, last] = jobIdsOf('feedc0de');
+    expect(attempt.jobId > first && attempt.jobId < last).toBe(true);
+  });
+
+  test.each([
+    'notes.txt',
+    'other/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/backup.json',
+    'team/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3',
+    'team/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/',
+    'team/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de/backup.json',
+    'team/deeper/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/backup.json',
+    'teams/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/backup.json',
+  ])('is none of which %j is an object, below team/', (name) => {
+    expect(folderOfObject('team/', name)).toBeUndefined();
   });
 
   test('stays below the prefix, as the marker of the installation does', () => {

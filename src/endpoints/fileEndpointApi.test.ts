@@ -13,6 +13,7 @@ import { NodeResolver } from '../server/nodeApi.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';
 import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
 import { swiftKind } from '../storage/swift/swiftKind.js';
+import { saveAudit } from './containerAudit.js';
 import { fileEndpointNodes, fileEndpointResolvers, type FileEndpointDependencies } from './fileEndpointApi.js';
 import { findFileEndpoint } from './fileEndpointQueries.js';
 import { openFileEndpoint } from './openFileEndpoint.js';
@@ -111,6 +112,27 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       });
       const marker = JSON.parse(await readFile(join(root, 'orders/daily/.stowage.json'), 'utf8')) as object;
       expect(marker).toEqual({ format: 1, installation: installationId });
+    });
+
+    test('tells how its container was found to be, and why the newest look did not come to an end', async () => {
+      const { id } = await created(folder('audited'));
+      const audits = `query ($id: ID!) { fileEndpoint(id: $id) {
+        lastAudit { at backups missing unknownObjects unknownSize unknownSample removedSize }
+        auditProblem { code message help }
+      } }`;
+      const none = await api.call(audits, { id });
+      expect(none.data.fileEndpoint).toEqual({ lastAudit: null, auditProblem: null });
+      const at = '2026-03-02T05:00:00.000Z';
+      const counts = { backups: 3, missing: 1, unknownObjects: 2, unknownSample: ['notes.txt'] };
+      const problem = { code: 'ENDPOINT_UNREACHABLE', message: 'It does not answer.', help: 'Wait.' };
+      await saveAudit(api.dataSource.manager, {
+        ...{ fileEndpointId: id, dueAt: new Date(), failures: 1, problem },
+        result: { at, ...counts, unknownSizeBytes: 5_000_000_000, removedSizeBytes: 7 },
+      });
+      expect((await api.call(audits, { id })).data.fileEndpoint).toEqual({
+        lastAudit: { at, ...counts, unknownSize: 5_000_000_000, removedSize: 7 },
+        auditProblem: problem,
+      });
     });
 
     test('a second endpoint in the same place is fine, under another name', async () => {

@@ -14,6 +14,7 @@ import {
   startWorkerHarness,
   type WorkerHarness,
 } from '../../test/fixtures/workerHarness.js';
+import { adoptPrefixes } from '../composition/adoptPrefixes.js';
 import { Closing } from '../composition/closing.js';
 import type { Stores } from '../composition/stores.js';
 import { decideDeletion } from '../jobs/backupJobCommands.js';
@@ -174,7 +175,13 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     await gone(production, second);
     expect(await objects('dump')).toHaveLength(4);
 
-    await clone.stores.prefixMarks.adopt();
+    await adoptPrefixes(
+      {
+        ...{ role: 'adopt-prefixes', logLevel: 'info', dataFolder: '' },
+        ...{ databaseUrl: new Secret(appUrl), migrationDatabaseUrl: new Secret(ownerUrl) },
+      },
+      openLog('json', 'error', { write: () => undefined }),
+    );
     await clone.start({ watch: 0 });
     await gone(clone.stores, first);
     const before = production.logged.length;
