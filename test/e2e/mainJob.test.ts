@@ -59,6 +59,12 @@ type Job = {
   readonly differences?: readonly unknown[] | null;
 };
 type Change = { readonly kind: string; readonly position: string; readonly job: Job | null };
+type ShownWorker = {
+  readonly pid: number;
+  readonly state: string;
+  readonly engines: readonly { readonly tool: string }[];
+  readonly jobs: readonly { readonly phase: string | null; readonly backupJob: { readonly id: string } | null }[];
+};
 type LogEvent = {
   readonly id: string;
   readonly position: string;
@@ -417,6 +423,11 @@ describeWith(needs, 'The main job', () => {
     expect(listening.heard).toEqual(log.events.nodes);
   });
 
+  const workersShown = async () => {
+    const query = '{ workers { pid state engines { tool } jobs { phase backupJob { id } } } }';
+    return (await user.ask<{ workers: readonly ShownWorker[] }>(query)).workers;
+  };
+
   /** Holds the dump up in the middle: `bulk` is read already when it comes to this table. */
   const dumpHeldUp = async (job: Listening<Job>) => {
     await job.until((states) => states.some(({ phase }) => phase === 'DUMPING'), soonMs);
@@ -438,6 +449,9 @@ describeWith(needs, 'The main job', () => {
       for (const { pid } of children) {
         for (const secret of secrets()) expect(shownBy(pid)).not.toContain(secret);
       }
+      const [before] = await workersShown();
+      expect(before).toMatchObject({ pid: worker.pid, state: 'BUSY', jobs: [{ backupJob: { id }, phase: 'DUMPING' }] });
+      expect(before?.engines.map(({ tool }) => tool)).toContain('mariadb-dump');
       await worker.kill();
       await gone(children);
       await release();
@@ -453,6 +467,12 @@ describeWith(needs, 'The main job', () => {
           { number: 2, outcome: 'SUCCEEDED' },
         ],
       });
+      await eventually('the dead worker is missed', async () => (await workersShown())[0]?.state === 'LOST');
+      const after = await workersShown();
+      expect(after.map(({ pid, state }) => [pid, state])).toEqual([
+        [before?.pid, 'LOST'],
+        [worker.pid, expect.stringMatching(/IDLE|BUSY/)],
+      ]);
       expect(folders.filter((name) => name.endsWith('/backup.json'))).toHaveLength(1);
       expect((await listed('stowage/')).filter((name) => name.endsWith('/backup.json'))).toHaveLength(2);
       expect((await watchRestore(await restore(id)).untilComplete(soonMs)).at(-1)?.status).toBe('SUCCEEDED');
@@ -469,6 +489,9 @@ describeWith(needs, 'The main job', () => {
     await gone(children);
     expect(readdirSync('/dev/shm').filter((name) => name.includes(`-${worker.pid}-`))).toEqual([]);
     await release();
+
+    // It is gone from the list, and the one that was lost is still shown.
+    expect((await workersShown()).map(({ state }) => state)).toEqual(['LOST']);
 
     worker = await newWorker();
     const states = await job.untilComplete(soonMs);
