@@ -23,6 +23,19 @@ describe('The inventory of a dump', () => {
     expect(changed).toEqual(['table db.goes', 'table db.comes', 'views db.w']);
   });
 
+  test.each<[string, string | null, string | null, boolean]>([
+    ['is exact where the server tells of no change', null, null, false],
+    ['is exact where the last change was before', '2026-03-01 05:00:00', '2026-03-01 05:00:00', false],
+    ['is an estimate where a row came and another went', '2026-03-01 05:00:00', '2026-03-01 05:07:00', true],
+    ['is an estimate where the first change came', null, '2026-03-01 05:07:00', true],
+  ])('%s', (_what, changedBefore, changedAfter, rowsEstimated) => {
+    const [before, after] = [changedBefore, changedAfter].map((changedAt) =>
+      inventory([{ ...counted('t', 3), changedAt }]),
+    );
+    const { inventory: both } = reconcileInventories(before!, after!);
+    expect(both.databases[0]?.tables).toEqual([{ ...counted('t', 3), rowsEstimated }]);
+  });
+
   test('demands nothing of what changed', () => {
     const before = inventory([counted('grows', 3), counted('goes', 1)]);
     const { inventory: both } = reconcileInventories(before, inventory([counted('grows', 4)]));
@@ -40,5 +53,11 @@ describe('Comparing what was restored with a backup', () => {
     ['no database', { ...expected, databases: [] }, { path: 'db', expected: 'database', actual: null }],
   ])('tells %s', (_what, actual, difference) => {
     expect(compareInventories(expected, actual)).toEqual([difference]);
+  });
+
+  test('takes a name that the target keeps in lower case for the one that is meant', () => {
+    const [upper, lower] = ['Ships', 'ships'].map((name) => inventory([counted(name, 3)], [name]));
+    expect(compareInventories(upper!, lower!)).toEqual([]);
+    expect(compareInventories(lower!, upper!)).toHaveLength(2);
   });
 });

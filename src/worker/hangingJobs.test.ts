@@ -278,7 +278,7 @@ describeWith(
 
     // Each of them costs the stall timeout, and the last one far more; those of a dump are tried with `takeBackup`.
     const silentPlaces = hangs.filter(
-      ({ where, targetIsGone }) => !/any more|middle|the object$/.test(where) && !targetIsGone,
+      ({ where, targetIsGone }) => !/any more|middle|the object$|a table|second inventory/.test(where) && !targetIsGone,
     );
     test.each(silentPlaces)(
       '$where fails as STALLED ($kind, $phase)',
@@ -295,6 +295,14 @@ describeWith(
       },
       90_000,
     );
+
+    test('at the container is TIMEOUT once its time is over', async () => {
+      silent('HEAD', /stowage\.json/);
+      await startWorker();
+      const id = await harness.queueBackup({ serviceId, fileEndpointId, stallTimeoutMs: 60_000, timeoutMs: 1_000 });
+      await harness.until(id, 'BackupFailed', 60_000);
+      expect((await rowOf(id)).error).toMatchObject({ code: 'TIMEOUT', message: 'The job took longer than 1 s.' });
+    }, 60_000);
 
     test.each(hangs)(
       '$where is cancelled once its processes are dead ($kind, $phase)',
