@@ -59,7 +59,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
   async function sweep(planId: string, fileEndpointId: string): Promise<readonly string[]> {
     const tools = {
       ...api.shared,
-      log: openLog('json', 'fatal', { write: () => undefined }),
+      log: openLog('json', 'error', { write: () => undefined }),
       storageOf: async (id: string) => {
         const opened = await openFileEndpoint(api.shared, id);
         const storage = replacing(opened.storage, {
