@@ -10,6 +10,8 @@
 import { randomUUID } from 'node:crypto';
 import { graphql } from 'graphql';
 import { composeApi } from '../src/composition/api.js';
+import { backupTotals, serviceFigures } from '../src/jobs/backupFigures.js';
+import { possiblyLate } from '../src/jobs/protectionQueries.js';
 import { Loaders } from '../src/server/loaders.js';
 import { installationViewer } from '../src/server/viewer.js';
 import { parseAllowedTargets } from '../src/storage/allowedTargets.js';
@@ -90,8 +92,19 @@ try {
       'HTTP ms': times.http.toFixed(1),
     });
   }
+  const services = [];
+  const { manager } = dataSource;
+  const ofServices = {
+    'who may be late (every 20 s a process)': () => possiblyLate(manager, new Date()),
+    'protection of all services': () => serviceFigures(manager, new Date()),
+    'totals for /metrics': () => backupTotals(manager),
+    'filter of LATE services, over HTTP': () =>
+      api.call('{ services(filter: { protection: [LATE] }) { totalCount nodes { id } } }'),
+  };
+  for (const [what, ms] of Object.entries(await inTurns(ofServices))) services.push({ what, ms: ms.toFixed(1) });
   await api.stop();
   console.table(table);
+  console.table(services);
   if (table.some((each) => Number(each.ratio) > promised)) {
     console.error(`A question took more than ${promised} times its SQL by hand.`);
     process.exitCode = 1;

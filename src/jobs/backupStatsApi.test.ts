@@ -20,7 +20,7 @@ describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of 
 
   beforeAll(async () => {
     api = await startWholeApi();
-    await fillWithBackupJobs(api.shared.dataSource, { projects: 3, services: 30, jobs: 3_000 });
+    await fillWithBackupJobs(api.owner, { projects: 3, services: 30, jobs: 3_000 });
     const [one] = await sql<{ project_id: string; service_id: string }>(
       'SELECT * FROM backup_jobs ORDER BY id LIMIT 1',
     );
