@@ -8,7 +8,6 @@ import { backupJob } from '../../src/jobs/backupJob.js';
 import { decideDeletion } from '../../src/jobs/backupJobCommands.js';
 import { BackupJobTable } from '../../src/jobs/backupJobView.js';
 import { createSwiftKind } from '../../src/storage/swift/swiftKind.js';
-import type { SwiftTuning } from '../../src/storage/swift/swiftSettings.js';
 import type { Worker } from '../../src/worker/worker.js';
 import { descendantsOf } from '../fixtures/childProcesses.js';
 import { startFaultProxy, type FaultProxy } from '../fixtures/faultProxy.js';
@@ -24,19 +23,8 @@ import {
   type WorkerHarness,
 } from '../fixtures/workerHarness.js';
 import { digestOfDump, openForeignHand, type ForeignHand } from './foreignHand.js';
+import { impatient } from './impatient.js';
 import { disproveByRestoring, type Original } from './reckoning.js';
-
-/** Small segments, so that a small dump has many; short waits, so that a dead line is soon known to be one. */
-export const impatient: Partial<SwiftTuning> = {
-  smallSegmentBytes: 512 * 1024,
-  largeSegmentBytes: 512 * 1024,
-  connectTimeoutMs: 2_000,
-  headersTimeoutMs: 1_000,
-  bodyIdleTimeoutMs: 1_000,
-  attempts: 3,
-  backoffMs: 5,
-  maxBackoffMs: 20,
-};
 
 /** What the server sends for the dump of `shop`, about: the dump itself is twice that, for blobs are written in hex. */
 export const dumpOnTheWireBytes = 5_500_000;

@@ -1,9 +1,21 @@
+import { borderFaults } from './groups/borders.js';
+import { cutOff } from './groups/cutOff.js';
 import { databaseLine } from './groups/databaseLine.js';
 import { dumpTools } from './groups/dumpTools.js';
 import { restores } from './groups/restores.js';
 import { swiftStatuses } from './groups/swiftStatuses.js';
 import { swiftWire } from './groups/swiftWire.js';
+import { workers } from './groups/workers.js';
 import type { Fault } from './trial.js';
 
 /** Every fault there is, by groups. */
-export const allFaults: readonly Fault[] = [...databaseLine, ...dumpTools, ...swiftWire, ...swiftStatuses, ...restores];
+export const allFaults: readonly Fault[] = [
+  ...borderFaults,
+  ...databaseLine,
+  ...dumpTools,
+  ...swiftWire,
+  ...swiftStatuses,
+  ...workers,
+  ...cutOff,
+  ...restores,
+];

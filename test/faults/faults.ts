@@ -42,7 +42,6 @@ async function run(): Promise<void> {
 
 function tell({ fault, trial }: Tried, number: number): void {
   const { problems, end, sentence } = trial;
-  if (problems.length === 0 && !values.verbose && !process.stdout.isTTY) return;
   console.log(`${number}/${chosen.length} ${fault.group}: ${fault.name}: ${end}`);
   if (values.verbose && sentence !== '') console.log(`      ${sentence.replaceAll('\n', '\n      ')}`);
   for (const { kind, what } of problems) console.log(`   ** ${kind}: ${what}`);

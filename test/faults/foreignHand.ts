@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 
-const listing = z.array(z.object({ name: z.string(), bytes: z.number() }));
+const listing = z.array(z.object({ name: z.string(), bytes: z.number(), hash: z.string(), last_modified: z.string() }));
 
 export type ListedObject = z.infer<typeof listing>[number];
 

@@ -1,11 +1,11 @@
 import type { FaultBench } from './faultBench.js';
 import type { Tried } from './faultReport.js';
-import type { Fault, Problem } from './trial.js';
+import type { Fault, Problem, Trial } from './trial.js';
 
 /** One fault after another. After each group its backups are deleted, and nothing but the clean one may be left. */
 export async function* tryFaults(bench: FaultBench, faults: readonly Fault[]): AsyncGenerator<Tried> {
   for (const [index, fault] of faults.entries()) {
-    const trial = await fault.attempt(bench);
+    const trial = await fault.attempt(bench).catch(failedItself);
     await bench.heal();
     const isLastOfGroup = faults[index + 1]?.group !== fault.group;
     const left = isLastOfGroup ? await leftAfterDeleting(bench) : [];
@@ -13,7 +13,14 @@ export async function* tryFaults(bench: FaultBench, faults: readonly Fault[]): A
   }
 }
 
-async function leftAfterDeleting(bench: FaultBench): Promise<readonly Problem[]> {
+/** The others are tried all the same. */
+function failedItself(error: unknown): Trial {
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { end: 'NOT JUDGED', sentence: '', problems: [{ kind: 'STUCK', what: `the trial itself failed: ${what}` }] };
+}
+
+/** What is in the container though every backup but the clean one was deleted. */
+export async function leftAfterDeleting(bench: FaultBench): Promise<readonly Problem[]> {
   await bench.deleteBackups();
   const objects = await bench.hand.list();
   const clean = `-${bench.cleanBackupId.slice(0, 8)}-a`;

@@ -106,9 +106,8 @@ function failureOf(end: CompressedDumpEnd, problems: readonly string[]): Stowage
   }
   const complete = completionLine.test(plain.tail.slice(plain.tail.lastIndexOf('\n', plain.tail.length - 2) + 1));
   if (complete) return null;
-  return new StowageError('INCOMPLETE_DUMP', 'The dump ends without the line that says it is complete.', {
-    toolOutput: tool.lastLines,
-  });
+  const sentence = 'The dump ends without the line that says it is complete.';
+  return new StowageError('INCOMPLETE_DUMP', sentence, toolOutput(tool.lastLines));
 }
 
 function stepFailed(what: string, end: PipelineEnd['tool']): StowageError {

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startFaultBench, type FaultBench } from '../faults/faultBench.js';
+import { allFaults } from '../faults/faultSuite.js';
+import { seededRandom } from '../faults/seededRandom.js';
+import { leftAfterDeleting } from '../faults/tryFaults.js';
+import { mariadbMissing } from '../fixtures/mariadb.js';
+import { postgresMissing } from '../fixtures/postgres.js';
+import { describeWith } from '../fixtures/requirements.js';
+import { swiftMissing } from '../fixtures/swift.js';
+
+/** Of the fault suite (`scripts/faults`, which tries all) some of each group, quick ones. */
+const sample = [
+  'Between two steps: an error is thrown before verify',
+  'Between two steps: every connection to PostgreSQL is reset after put',
+  'Between two steps: the worker is asked to stop before putBytes',
+  'During the dump: the database resets the connection at megabyte 5',
+  'During the dump: zstd is killed at megabyte 3',
+  'Database connections: connection 4 is reset',
+  'Dump tool: mariadb-dump: exit 3 in the middle',
+  'Dump tool: mariadb-dump: error 1 after a whole dump, exit 0',
+  'Dump tool: mariadb-dump: an empty dump, exit 0',
+  'Dump tool: mariadb-dump: without a table, yet complete',
+  'Dump tool: mariadb-dump: without a completion line',
+  'Compressor: zstd: SIGKILL after everything',
+  'Compressor: zstd: loses its last bytes, exit 0',
+  'Swift connection: reset inside the body of PUT of segment 5',
+  'Swift connection: a bit turned over in PUT of segment 5',
+  'Swift connection: 201 that stored nothing for PUT of segment 6',
+  'Swift connection: 201 that stored nothing for PUT of the manifest',
+  'Swift connection: 200 with an error inside to PUT of the manifest',
+  'Swift connection: the token dies before PUT of the manifest',
+  'Swift answers: 503 once to PUT of a segment',
+  'Swift answers: 507 always to PUT of the manifest',
+  'Worker killed: kill -9 after the storing of backup.json',
+  'Restore: fetching: a bit turned over at byte 2600000',
+  'Restore: restoring: a bit turned over at byte 2600000',
+  'Restore: restoring: the connection is reset at megabyte 3',
+] as const;
+
+const needs = { postgresql: await postgresMissing(), mariadb: mariadbMissing, swift: swiftMissing };
+
+describeWith(needs, 'Under a fault a success is one, a failure says why, and nothing is left', () => {
+  let bench: FaultBench;
+
+  beforeAll(async () => {
+    bench = await startFaultBench(seededRandom(1));
+  }, 120_000);
+  afterAll(() => bench.stop(), 60_000);
+
+  test.each(sample)(
+    '%s',
+    async (chosen) => {
+      const fault = allFaults.find(({ group, name }) => `${group}: ${name}` === chosen);
+      const trial = await fault?.attempt(bench);
+      await bench.heal();
+      expect(trial).toMatchObject({ problems: [] });
+    },
+    150_000,
+  );
+
+  test('once all backups are deleted the container is empty', async () => {
+    expect(await leftAfterDeleting(bench)).toEqual([]);
+  }, 150_000);
+});

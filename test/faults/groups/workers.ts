@@ -1,0 +1,171 @@
+import { backupJob } from '../../../src/jobs/backupJob.js';
+import type { FaultRule } from '../../fixtures/faultProxy.js';
+import { until } from '../../fixtures/until.js';
+import { endOf, judge, queueFaultyBackup } from '../backupTrial.js';
+import { dumpOnTheWireBytes, folderOf, type FaultBench } from '../faultBench.js';
+import type { Arming, Fault, Problem, Trial } from '../trial.js';
+import { startWorkerUnderFault, type WorkerUnderFault } from '../workerUnderFault.js';
+
+/** Where in a backup the worker is struck. */
+type Moment = { readonly name: string; readonly arm: (bench: FaultBench, act: () => void) => Arming };
+
+const leaseMs = 3_000;
+/** How long after its lease a lost job may be without another worker. */
+const slackMs = 15_000;
+/** For the second attempt itself. */
+const backupMs = 30_000;
+const segmentCount = 10;
+
+const during = (name: string): Moment => ({
+  name: `in the dump (${name})`,
+  arm: ({ sourceLine, random }, act) => {
+    const watch = sourceLine.atByte(Math.round(random() * dumpOnTheWireBytes), act);
+    return { reached: () => watch.reached };
+  },
+});
+const request = (
+  name: string,
+  rule: Pick<FaultRule, 'method'> & { path: (random: number) => RegExp },
+): readonly Moment[] =>
+  (['BEFORE', 'AFTER'] as const).map((when) => ({
+    name: `${when.toLowerCase()} the ${name}`,
+    arm: ({ storageLine, random }, act) => {
+      const injected = storageLine.inject({
+        method: rule.method,
+        path: rule.path(random()),
+        fault: { kind: 'call', when, act },
+      });
+      return { reached: () => injected.met > 0 };
+    },
+  }));
+const segment = (name: string) =>
+  request(`upload of a segment (${name})`, {
+    method: 'PUT',
+    path: (random) =>
+      new RegExp(`/segments/databases/${String(1 + Math.floor(random * segmentCount)).padStart(8, '0')}$`),
+  });
+
+/** Twenty of them; which byte and which segment is left to chance. */
+const moments: readonly Moment[] = [
+  ...['first', 'second', 'third', 'fourth', 'fifth', 'sixth'].map(during),
+  ...['first', 'second'].flatMap(segment),
+  ...request('manifest', { method: 'PUT', path: () => /multipart-manifest=put/ }),
+  ...request('look at the object', { method: 'HEAD', path: () => /\/databases\.sql\.zst$/ }),
+  ...request('look at a segment', { method: 'HEAD', path: () => /\/segments\/databases\/00000004$/ }),
+  ...request('storing of backup.json', { method: 'PUT', path: () => /\/backup\.json$/ }),
+  ...request('reading of backup.json', { method: 'GET', path: () => /\/backup\.json$/ }),
+];
+
+export const workers: readonly Fault[] = [
+  ...moments.map((moment) => ({
+    ...{ group: 'Worker killed', name: `kill -9 ${moment.name}` },
+    attempt: (bench: FaultBench) => tryWorker(bench, moment, killed),
+  })),
+  ...moments.map((moment) => ({
+    ...{ group: 'Worker frozen', name: `SIGSTOP past the lease ${moment.name}` },
+    attempt: (bench: FaultBench) => tryWorker(bench, moment, frozen),
+  })),
+];
+
+type Blow = {
+  readonly strike: (worker: WorkerUnderFault) => void;
+  /** What is to be seen while the job is on its way to another worker, and after that. */
+  readonly look: (bench: FaultBench, jobId: string, worker: WorkerUnderFault) => Promise<readonly Problem[]>;
+};
+
+const killed: Blow = {
+  strike: (worker) => {
+    worker.noteTools();
+    worker.signal('SIGKILL');
+  },
+  look: async (_, __, worker) =>
+    (await worker.toolsAreGone(5_000)) ? [] : [{ kind: 'PROCESS', what: 'a tool outlived its worker' }],
+};
+
+const frozen: Blow = {
+  strike: (worker) => {
+    worker.noteTools();
+    worker.signal('SIGSTOP');
+  },
+  look: zombie,
+};
+
+/** Once another worker has made the backup, the frozen one wakes: it may neither say nor change anything. */
+async function zombie(bench: FaultBench, jobId: string, worker: WorkerUnderFault): Promise<readonly Problem[]> {
+  const ended = await endOf(bench, jobId, leaseMs + slackMs + backupMs);
+  if (ended?.status !== 'SUCCEEDED') return [];
+  const folder = await folderOf(bench.harness, jobId);
+  const seen = async () =>
+    JSON.stringify([
+      await bench.hand.list(folder),
+      (await bench.harness.eventsOf(jobId)).filter(isOfRun).map(({ version, type }) => `${version} ${type}`),
+    ]);
+  const before = await seen();
+  worker.signal('SIGCONT');
+  const problems: Problem[] = [];
+  if (!(await worker.saidEnd(30_000)))
+    problems.push({ kind: 'STUCK', what: 'the frozen worker did not end its attempt' });
+  if (!(await worker.toolsAreGone(5_000)))
+    problems.push({ kind: 'PROCESS', what: 'a tool of the frozen worker stayed' });
+  if ((await seen()) !== before)
+    problems.push({ kind: 'FALSE_SUCCESS', what: 'the frozen worker changed the backup of the next attempt' });
+  return problems;
+}
+
+/** What is said of the remains of attempts is not of the run. */
+function isOfRun({ type }: { readonly type: string }): boolean {
+  return type !== 'BackupRemainsRemoved' && type !== 'BackupAttemptVoided';
+}
+
+async function tryWorker(bench: FaultBench, moment: Moment, blow: Blow): Promise<Trial> {
+  const worker = await startWorkerUnderFault(bench, { lease: leaseMs });
+  try {
+    let struckAt: number | undefined;
+    const arming = moment.arm(bench, () => {
+      struckAt ??= performance.now();
+      blow.strike(worker);
+    });
+    const jobId = await queueFaultyBackup(bench, { maxAttempts: 3, stallTimeoutMs: 20_000 });
+    await until(() => struckAt !== undefined, 'the worker is struck', 30_000).catch(() => undefined);
+    const second = await bench.startWorker({ times: { lease: leaseMs } });
+    const problems: Problem[] = [];
+    if (!arming.reached()) problems.push({ kind: 'NOT_REACHED', what: 'the backup never came there' });
+    else if (!(await isTakenOver(bench, jobId, struckAt ?? 0))) {
+      problems.push({ kind: 'STUCK', what: `no other worker had it within the lease and ${slackMs / 1000} s` });
+    }
+    problems.push(...(await blow.look(bench, jobId, worker)));
+    const ended = await endOf(bench, jobId, backupMs);
+    await worker.end();
+    await bench.heal();
+    await second.stop();
+    problems.push(...(await attemptsOf(bench, jobId)));
+    return await judge(bench, jobId, ended, { expects: ['SUCCEEDED'], problems });
+  } finally {
+    await worker.end();
+  }
+}
+
+async function isTakenOver(bench: FaultBench, jobId: string, struckAt: number): Promise<boolean> {
+  const left = leaseMs + slackMs - (performance.now() - struckAt);
+  const next = async () => {
+    const { state } = await bench.harness.store.load(backupJob, jobId);
+    if (state.status === 'RUNNING') return state.current.number > 1;
+    return state.status === 'SUCCEEDED' || state.status === 'FAILED';
+  };
+  return until(next, 'another worker has it', Math.max(0, left)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** One attempt was lost and one succeeded, and the lost one says so. */
+async function attemptsOf(bench: FaultBench, jobId: string): Promise<readonly Problem[]> {
+  const { state } = await bench.harness.store.load(backupJob, jobId);
+  if (state.status === 'NONE') return [];
+  const outcomes = state.attempts.map(({ outcome, error }) => `${outcome} ${error?.code ?? ''}`.trim());
+  const successes = (await bench.harness.eventsOf(jobId)).filter(({ type }) => type === 'BackupSucceeded').length;
+  if (successes > 1) return [{ kind: 'FALSE_SUCCESS', what: 'two attempts succeeded' }];
+  return outcomes.join() === 'WORKER_LOST WORKER_LOST,SUCCEEDED'
+    ? []
+    : [{ kind: 'MISREPORTED', what: `its attempts are told as ${outcomes.join(', ')}` }];
+}

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
+import type { WorkerTimes } from '../../src/worker/workerTools.js';
+import { descendantsOf } from '../fixtures/childProcesses.js';
+import { until } from '../fixtures/until.js';
+import type { FaultBench } from './faultBench.js';
+
+/** A worker in a process of its own. */
+export type WorkerUnderFault = {
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
+  /** Remembers the tools that run below it now: `toolsAreGone` is of them. */
+  noteTools(): void;
+  /** Whether all that were noted have ended within the limit, whoever is their parent by now. */
+  toolsAreGone(limitMs: number): Promise<boolean>;
+  /** Whether it said within the limit that an attempt of it has ended. */
+  saidEnd(limitMs: number): Promise<boolean>;
+  /** Kills it, if it still is there. */
+  end(): Promise<void>;
+};
+
+export async function startWorkerUnderFault(bench: FaultBench, times: Partial<WorkerTimes>): Promise<WorkerUnderFault> {
+  const program = fileURLToPath(new URL('workerProcess.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
+    env: {
+      PATH: process.env['PATH'],
+      NODE_NO_WARNINGS: '1',
+      WORKER_GROUND: JSON.stringify(bench.harness.ground),
+      WORKER_TIMES: JSON.stringify(times),
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  const lines: string[] = [];
+  createInterface(child.stdout).on('line', (line) => lines.push(line));
+  await until(() => lines.includes('ready'), 'the worker process is ready', 60_000);
+  const noted = new Map<number, string>();
+  const pid = child.pid ?? 0;
+  const holds = (condition: () => boolean, limitMs: number) =>
+    until(condition, 'it', limitMs).then(
+      () => true,
+      () => false,
+    );
+  return {
+    signal: (signal) => child.kill(signal),
+    noteTools: () => {
+      for (const tool of descendantsOf(pid)) noted.set(tool.pid, tool.name);
+    },
+    toolsAreGone: (limitMs) => holds(() => ![...noted.keys()].some(isAlive), limitMs),
+    saidEnd: (limitMs) => holds(() => lines.some((line) => line.startsWith('ended')), limitMs),
+    end: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
