@@ -8,24 +8,32 @@ export type StoredFolder = {
   readonly parts: readonly { readonly name: string; readonly objectName: string; readonly storedSizeBytes: number }[];
 };
 
+/** Looks whether all of a backup is in the container. Throws what the storage throws: then nothing is known. */
+export async function isStored(storage: Storage, backup: StoredFolder, signal: AbortSignal): Promise<boolean> {
+  return (await missingFrom(storage, backup, signal)) === undefined;
+}
+
 /**
- * Looks whether all of a backup is in the container, with the sizes that were stored: backup.json, every part, and the
- * segments of the large ones, which may be gone while the object that names them is there. It reads no bytes. Throws
- * what the storage throws: then nothing is known.
+ * The first object of a backup that the container does not have with the size that was stored: backup.json, a part, or
+ * one whose segments, which may be gone while the object that names them is there, are not complete. Undefined: all is
+ * there. It reads no bytes. Throws what the storage throws: then nothing is known.
  */
-export async function isStored(
+export async function missingFrom(
   storage: Storage,
   { folder, parts }: StoredFolder,
   signal: AbortSignal,
-): Promise<boolean> {
-  if ((await storage.head(`${folder}${backupDocumentName}`, { signal })) === undefined) return false;
+): Promise<string | undefined> {
+  const document = `${folder}${backupDocumentName}`;
+  if ((await storage.head(document, { signal })) === undefined) return document;
   for (const part of parts) {
-    const found = await storage.head(part.objectName, { signal });
-    if (found?.sizeBytes !== part.storedSizeBytes) return false;
-    if (found.isLarge && (await bytesBelow(storage, segmentFolder(folder, part), signal)) !== found.sizeBytes)
-      return false;
+    const { objectName } = part;
+    const found = await storage.head(objectName, { signal });
+    if (found?.sizeBytes !== part.storedSizeBytes) return objectName;
+    if (found.isLarge && (await bytesBelow(storage, segmentFolder(folder, part), signal)) !== found.sizeBytes) {
+      return objectName;
+    }
   }
-  return true;
+  return undefined;
 }
 
 async function bytesBelow(storage: Storage, prefix: string, signal: AbortSignal): Promise<number> {
