@@ -14,7 +14,7 @@ module.exports = {
       comment: 'A decider knows its own concept, the shape of events and the catalogue of errors.',
       severity: 'error',
       from: {
-        path: '^src/(projects/project|services/service|endpoints/fileEndpoint|plans/backupPlan|plans/retention|jobs/backupJob|restores/restoreJob)\\.ts$',
+        path: '^src/(projects/project|services/service|endpoints/fileEndpoint|plans/backupPlan|plans/retention|jobs/backupJob|jobs/lateness|jobs/protection|restores/restoreJob)\\.ts$',
       },
       to: {
         pathNot:
