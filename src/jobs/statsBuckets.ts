@@ -1,7 +1,7 @@
 import { badInput } from '../errors.js';
-import { nextRun } from '../scheduler/cron/nextRun.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { previousRun } from '../scheduler/cron/previousRun.js';
+import { runsBetween } from '../scheduler/cron/runsBetween.js';
 
 export type StatsBucket = 'HOUR' | 'DAY' | 'WEEK' | 'MONTH';
 
@@ -24,18 +24,11 @@ const beginnings: Readonly<Record<StatsBucket, string>> = {
 export function statsBuckets(bucket: StatsBucket, timeZone: string, from: Date, until: Date): readonly Date[] {
   if (from >= until) return [];
   const beginning = parseFrequency(beginnings[bucket]);
-  const next = (after: Date) => nextRun(beginning, timeZone, after);
-  const found: Date[] = [];
   // `previousRun` answers what lies before, to the second.
-  let begin = previousRun(beginning, timeZone, new Date(from.getTime() + 1)) ?? from;
-  while (begin < until) {
-    if (found.length === mostBuckets) throw tooMany(bucket);
-    found.push(begin);
-    const following = next(begin);
-    if (following === undefined) break;
-    begin = following;
-  }
-  return found;
+  const first = previousRun(beginning, timeZone, new Date(from.getTime() + 1)) ?? from;
+  const others = runsBetween(beginning, timeZone, first, new Date(until.getTime() - 1), mostBuckets);
+  if (others.length === mostBuckets) throw tooMany(bucket);
+  return [first, ...others];
 }
 
 function tooMany(bucket: StatsBucket) {
