@@ -31,7 +31,7 @@ export async function reconcileAlarms(tools: {
   const missing = [...wanted].filter(([key, { at }]) => armed.get(key) !== at.getTime()).map(([, alarm]) => alarm);
   const stale = there.filter((alarm) => !wanted.has(alarmKey(alarm)) && alarm.kind === 'PLAN_TICK');
   await clock.setAll(missing);
-  for (const alarm of stale) await clock.cancel(alarmKey(alarm));
+  await clock.cancelAll(stale.map(alarmKey));
   if (waiting.some(({ dueAt }) => dueAt <= now)) await signals.send('work');
   return missing.length + stale.length;
 }

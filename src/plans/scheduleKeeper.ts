@@ -92,9 +92,8 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
     const plans = await dataSource.manager.findBy(BackupPlanTable, { id: In([...changed.keys()]) });
     const ticks = await nextTicks(dataSource.manager, [...changed.keys()]);
     const armed = new Set(ticks.map(alarmKey));
-    for (const plan of plans) {
-      for (const key of earlierKeys(plan, changed.get(plan.id) ?? 0)) if (!armed.has(key)) await clock.cancel(key);
-    }
+    const earlier = plans.flatMap((plan) => earlierKeys(plan, changed.get(plan.id) ?? 0));
+    await clock.cancelAll(earlier.filter((key) => !armed.has(key)));
     await clock.setAll(ticks);
   }
 

@@ -12,6 +12,8 @@ export interface AlarmClock {
   setAll(alarms: readonly Alarm[]): Promise<void>;
   /** Forgets an alarm; unknown keys are fine. */
   cancel(key: string): Promise<void>;
+  /** Forgetting many at once. */
+  cancelAll(keys: readonly string[]): Promise<void>;
   /** Every alarm that is set and has not been handled, for the reconciler. */
   list(): Promise<readonly Alarm[]>;
   /** Throws UNAVAILABLE when the store does not answer within 5 s. */

@@ -134,7 +134,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.set(tick('p', at, 2));
     expect(await clock.list()).toHaveLength(2);
     await clock.cancel(alarmKey(tick('p', later)));
-    await clock.cancel('plan:nobody:1');
+    await clock.cancelAll(['plan:nobody:1', 'plan:nobody:2']);
     expect(await clock.list()).toEqual([tick('p', at, 2)]);
     await clock.setAll([due('twice', at), due('twice', later)]);
     expect(await clock.list()).toContainEqual(due('twice', later));

@@ -2,7 +2,7 @@ import { Agenda, type Job } from 'agenda';
 import { StowageError } from '../../errors.js';
 import type { Alarm, AlarmClock, AlarmHandlers } from '../alarmClock.js';
 import { jobNames, toAlarm, toDocument, type AlarmData } from './alarmDocument.js';
-import { putAlarms, unavailable, type AlarmStore } from './alarmStore.js';
+import { documentsAtOnce, putAlarms, unavailable, type AlarmStore } from './alarmStore.js';
 import { agendaLockLifetimeMs, GuardedRepository } from './guardedRepository.js';
 
 export type AgendaOptions = {
@@ -94,7 +94,13 @@ export class AgendaAlarmClock implements AlarmClock {
   }
 
   async cancel(key: string): Promise<void> {
-    await this.#ask(() => this.#store.removeByKey(key));
+    await this.cancelAll([key]);
+  }
+
+  async cancelAll(keys: readonly string[]): Promise<void> {
+    for (let start = 0; start < keys.length; start += documentsAtOnce) {
+      await this.#ask(() => this.#store.removeByKeys(keys.slice(start, start + documentsAtOnce)));
+    }
   }
 
   async list(): Promise<readonly Alarm[]> {

@@ -14,7 +14,7 @@ export interface AlarmStore {
   /** Inserts those whose key is free, exactly as Agenda would; a unique index on the key decides. Gives how many. */
   insert(documents: readonly AlarmDocument[]): Promise<number>;
   removeByIds(ids: readonly string[]): Promise<void>;
-  removeByKey(key: string): Promise<void>;
+  removeByKeys(keys: readonly string[]): Promise<void>;
   /** Whether Agenda has anything to lock until then: due by `until`, or with a lock from before `lockedBefore`. */
   isAnyDue(until: Date, lockedBefore: Date): Promise<boolean>;
   /** The data of every alarm that Agenda will still run. */
@@ -51,7 +51,8 @@ export function unavailable(store: AlarmStore, cause: unknown): StowageError {
   return new StowageError('UNAVAILABLE', message, { cause });
 }
 
-const documentsAtOnce = 1_000;
+/** What is written to a store by one question. */
+export const documentsAtOnce = 1_000;
 const rounds = 5;
 
 /**

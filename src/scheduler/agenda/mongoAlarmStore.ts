@@ -92,8 +92,8 @@ export class MongoAlarmStore implements AlarmStore {
     await this.#alarms().deleteMany({ _id: { $in: ids.map((id) => new ObjectId(id)) } });
   }
 
-  async removeByKey(key: string): Promise<void> {
-    await this.#alarms().deleteMany({ 'data.key': key });
+  async removeByKeys(keys: readonly string[]): Promise<void> {
+    await this.#alarms().deleteMany({ 'data.key': { $in: [...keys] } });
   }
 
   async isAnyDue(until: Date, lockedBefore: Date): Promise<boolean> {

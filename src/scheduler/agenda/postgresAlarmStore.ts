@@ -52,8 +52,8 @@ export class PostgresAlarmStore implements AlarmStore {
     await this.#rows(`DELETE FROM ${tableName} WHERE id = ANY($1::uuid[])`, [ids]);
   }
 
-  async removeByKey(key: string): Promise<void> {
-    await this.#rows(`DELETE FROM ${tableName} WHERE data->>'key' = $1`, [key]);
+  async removeByKeys(keys: readonly string[]): Promise<void> {
+    await this.#rows(`DELETE FROM ${tableName} WHERE data->>'key' = ANY($1)`, [keys]);
   }
 
   async isAnyDue(until: Date, lockedBefore: Date): Promise<boolean> {
