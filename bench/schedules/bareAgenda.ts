@@ -1,0 +1,43 @@
+/**
+ * Agenda as it comes, in a process of its own: its own backend, an empty handler, the settings that the alarm clock
+ * uses. `node --import @swc-node/register/esm-register bench/schedules/bareAgenda.ts <mongodb:… or postgresql:…>`, with
+ * an IPC channel: it is sent the times of alarms to set and answers when they are, and sends the id of each that rings.
+ */
+import { MongoBackend } from '@agendajs/mongo-backend';
+import { PostgresBackend } from '@agendajs/postgres-backend';
+import { Agenda } from 'agenda';
+import { defaults } from '../../src/scheduler/agenda/agendaAlarmClock.js';
+import type { BareAnswer, BareOrder } from './bareAgendaProcess.js';
+
+const [, , url = ''] = process.argv;
+const agenda = new Agenda({
+  backend: url.startsWith('mongodb')
+    ? new MongoBackend({ address: url })
+    : new PostgresBackend({ connectionString: url, disableNotifications: true }),
+  processEvery: defaults.processEveryMs,
+  defaultConcurrency: 100,
+  maxConcurrency: 200,
+  removeOnComplete: true,
+});
+agenda.define<{ id: string }>('alarm', (job) => {
+  say({ rang: job.attrs.data.id, atMs: Date.now() });
+  return Promise.resolve();
+});
+await agenda.start();
+process.on('message', (order: BareOrder) => void set(order));
+say({ ready: true });
+
+async function set({ alarms, parallel }: BareOrder): Promise<void> {
+  const left = [...alarms];
+  const client = async () => {
+    for (let alarm = left.pop(); alarm !== undefined; alarm = left.pop()) {
+      await agenda.schedule(new Date(alarm.atMs), 'alarm', { id: alarm.id });
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, client));
+  say({ set: alarms.length });
+}
+
+function say(answer: BareAnswer): void {
+  process.send?.(answer);
+}

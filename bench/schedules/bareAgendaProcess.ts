@@ -1,0 +1,51 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export type BareOrder = {
+  readonly alarms: readonly { readonly id: string; readonly atMs: number }[];
+  /** How many are on their way to the store at once. */
+  readonly parallel: number;
+};
+export type BareAnswer =
+  { readonly ready: true } | { readonly set: number } | { readonly rang: string; readonly atMs: number };
+
+export type BareAgenda = {
+  readonly pid: number;
+  /** When each alarm rang, by its id; those that rang twice have two times. */
+  readonly rang: ReadonlyMap<string, readonly number[]>;
+  /** Resolves when all of them are in the store. */
+  set(order: BareOrder): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** Agenda alone, in a process of its own, over the store at this URL. */
+export async function startBareAgenda(url: string): Promise<BareAgenda> {
+  const script = fileURLToPath(new URL('bareAgenda.ts', import.meta.url));
+  const child = fork(script, [url], { execArgv: ['--import', '@swc-node/register/esm-register'] });
+  const rang = new Map<string, number[]>();
+  child.on('message', (answer: BareAnswer) => {
+    if ('rang' in answer) rang.set(answer.rang, [...(rang.get(answer.rang) ?? []), answer.atMs]);
+  });
+  const until = async (isIt: (answer: BareAnswer) => boolean) => {
+    for (;;) {
+      const [answer] = (await once(child, 'message')) as [BareAnswer];
+      if (isIt(answer)) return;
+    }
+  };
+  await until((answer) => 'ready' in answer);
+  return {
+    pid: child.pid ?? 0,
+    rang,
+    async set(order) {
+      const done = until((answer) => 'set' in answer);
+      child.send(order);
+      await done;
+    },
+    async stop() {
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * A worker in a process of its own, composed as `stowage worker` composes it, that tells its parent over an IPC channel
+ * when each dump tool was started. With `nothing` as its argument its engine dumps nothing and its storage keeps nothing
+ * but small objects in memory; all the rest, the events, the leases and the phases, is real. Settings come as JSON.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { Closing } from '../../src/composition/closing.js';
+import { openShared } from '../../src/composition/shared.js';
+import type { ScheduleStore } from '../../src/config.js';
+import { openFileEndpoint } from '../../src/endpoints/openFileEndpoint.js';
+import type { Engine, EngineName, Inventory } from '../../src/engines/engine.js';
+import { openLog } from '../../src/log.js';
+import { Secret } from '../../src/secret.js';
+import { openService } from '../../src/services/serviceConnection.js';
+import { parseAllowedTargets } from '../../src/storage/allowedTargets.js';
+import type { Storage } from '../../src/storage/storage.js';
+import { createWorker } from '../../src/worker/worker.js';
+import { workerTimes } from '../../src/worker/workerTools.js';
+import type { BenchWorkerSettings } from './benchWorkerProcess.js';
+
+const [, , mode = '', json = ''] = process.argv;
+const settings = JSON.parse(json) as BenchWorkerSettings;
+const log = openLog('json', 'error');
+const closing = new Closing(log);
+const scheduleStore: ScheduleStore =
+  settings.mongoUrl === null ? { kind: 'postgres' } : { kind: 'mongodb', url: new Secret(settings.mongoUrl) };
+const shared = await openShared(
+  {
+    role: 'worker',
+    databaseUrl: new Secret(settings.appUrl),
+    migrationDatabaseUrl: new Secret(settings.ownerUrl),
+    scheduleStore,
+    masterKeys: [new Secret(settings.masterKey)],
+    allowedTargets: parseAllowedTargets('default,loopback'),
+    filesystemRoot: settings.root,
+  },
+  log,
+  closing,
+);
+const { dataSource, vault, storages } = shared;
+const doesNothing = mode === 'nothing';
+const engines = doesNothing
+  ? new Map<EngineName, Engine>([['MARIADB', nothingEngine(shared.engines.get('MARIADB'))]])
+  : new Map([...shared.engines].map(([name, engine]) => [name, telling(engine)]));
+const worker = createWorker(
+  {
+    ...shared,
+    engines,
+    workerId: `bench-${randomUUID().slice(0, 8)}`,
+    log,
+    random: Math.random,
+    workRoot: settings.root,
+    times: workerTimes({ leaseMs: 45_000, graceMs: 5_000, auditIntervalMs: 86_400_000 }),
+    serviceOf: (id) => openService({ dataSource, vault }, id),
+    storageOf: doesNothing
+      ? () => Promise.resolve({ storage: nothingStorage(), prefix: '', downloadCommand: (name) => name })
+      : (id) => openFileEndpoint({ dataSource, vault, storages }, id),
+  },
+  { host: hostname(), pid: process.pid, programVersion: 'bench', concurrency: settings.concurrency },
+);
+closing.add('worker', () => worker.stop());
+await worker.start();
+process.on('SIGTERM', () => void closing.close().then(() => process.exit(0)));
+process.on('disconnect', () => process.exit(0));
+process.send?.({ ready: true });
+
+/** The real engine: its tool runs by the time `dump` answers. */
+function telling(engine: Engine): Engine {
+  const dump: Engine['dump'] = async (...args) => {
+    const running = await engine.dump(...args);
+    process.send?.({ startedAtMs: Date.now() });
+    return running;
+  };
+  return Object.assign(Object.create(engine) as Engine, { dump });
+}
+
+function nothingEngine(real: Engine | undefined): Engine {
+  if (real === undefined) throw new Error('There is no engine to stand in for.');
+  const inventory: Inventory = { serverVersion: '0', toolVersion: '0', sizeBytes: null, databases: [] };
+  const nothing: Partial<Engine> = {
+    tools: () => Promise.resolve({ nothing: '0' }),
+    preflight: () => Promise.resolve({ inventory, parts: [{ name: 'databases', extension: 'sql' }], warnings: [] }),
+    inventory: () => Promise.resolve(inventory),
+    dump: () => {
+      process.send?.({ startedAtMs: Date.now() });
+      const end = { exitCode: 0, signal: null, lastLines: '', sizeBytes: 0, compressedSizeBytes: 0, failure: null };
+      return Promise.resolve({ compressed: Readable.from([]), readBytes: () => 0, ended: Promise.resolve(end) });
+    },
+  };
+  return Object.assign(Object.create(real) as Engine, nothing);
+}
+
+function nothingStorage(): Storage {
+  const kept = new Map<string, Uint8Array>();
+  const etag = 'nothing';
+  return {
+    kind: 'SWIFT',
+    async put(_name, source) {
+      await buffer(source);
+      return { sizeBytes: 0, sha256: '', etag, segments: [] };
+    },
+    putBytes(name, bytes) {
+      kept.set(name, bytes);
+      return Promise.resolve({ etag });
+    },
+    verify: () => Promise.resolve(),
+    get: (name) => Readable.from([kept.get(name) ?? new Uint8Array()]),
+    head: () => Promise.resolve(undefined),
+    list: () => Readable.from([]),
+    delete: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}
