@@ -83,9 +83,12 @@ export async function servicesProtectedAs(
   projectIds: 'ALL' | readonly string[],
   statuses: readonly ProtectionStatus[],
 ): Promise<readonly string[]> {
+  // What is asked most is found without reckoning the others.
+  const candidates = statuses.every((status) => status === 'LATE') ? await possiblyLate(manager, now) : undefined;
   const services = await manager.findBy(ServiceTable, {
     removedAt: IsNull(),
     ...(projectIds === 'ALL' ? {} : { projectId: Any([...projectIds]) }),
+    ...(candidates === undefined ? {} : { id: Any([...candidates]) }),
   });
   const protections = await protectionsOfServices(manager, services, now);
   return services.flatMap(({ id }, index) => {
