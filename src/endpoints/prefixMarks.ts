@@ -52,7 +52,8 @@ export async function renewMark(
   await prefixMarks.confirm(place, mark);
 }
 
-async function refuseCopy({ prefixMarks, times }: MarkTools): Promise<void> {
+/** Throws CONFLICT where nothing is to be deleted in any container: this may be a copy of the installation's database. */
+export async function refuseCopy({ prefixMarks, times }: Omit<MarkTools, 'installationId'>): Promise<void> {
   const standing = await prefixMarks.standing(times.watch);
   if (standing.kind === 'COPY') {
     throw new StowageError('CONFLICT', "This database is a copy of the installation's: nothing is deleted.", {

@@ -40,7 +40,8 @@ export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
 
     async knows(mark) {
       const rows = await dataSource.query<unknown[]>(
-        'SELECT FROM prefix_marks WHERE mark = $1 OR next_mark = $1 OR previous_mark = $1 LIMIT 1',
+        `SELECT FROM prefix_marks, installation_home
+         WHERE $1 IN (mark, next_mark, previous_mark) AND coalesce(renewed_at, '-infinity') >= adopted_at LIMIT 1`,
         [mark],
       );
       return rows.length > 0;

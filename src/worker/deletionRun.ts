@@ -1,3 +1,4 @@
+import { refuseCopy } from '../endpoints/prefixMarks.js';
 import { StowageError } from '../errors.js';
 import { confirmDeletion } from '../jobs/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../jobs/backupJobView.js';
@@ -47,8 +48,24 @@ export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Pr
     }
   }
 
+  /** What holds for every endpoint is said once, not by each of them. */
+  let saidOfCopy = '';
+  async function mayDelete(): Promise<boolean> {
+    try {
+      await refuseCopy(tools);
+      saidOfCopy = '';
+      return true;
+    } catch (error) {
+      if (!(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
+      if (saidOfCopy !== error.message) tools.log.warn({ err: error }, 'Nothing is deleted in any container');
+      saidOfCopy = error.message;
+      return false;
+    }
+  }
+
   return async (signal) => {
     const endpoints = (await endpointsWithWork(tools)).filter((id) => pauses.isOver(id));
+    if (endpoints.length === 0 || !(await mayDelete())) return;
     const next = async (): Promise<void> => {
       for (let id = endpoints.shift(); id !== undefined && !signal.aborted; id = endpoints.shift()) {
         const endpoint = id;

@@ -34,6 +34,8 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
   }
 
   return async (signal) => {
+    // The deletions say why, and once.
+    if ((await tools.prefixMarks.standing(tools.times.watch)).kind !== 'OWN') return;
     await whileLocked(tools.dataSource, 'marks', async () => {
       const places = await placesDue(tools);
       const next = async (): Promise<void> => {

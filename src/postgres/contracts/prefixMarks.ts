@@ -11,7 +11,7 @@ export interface PrefixMarks {
    * was first reached there it only looks whether somebody else renews the marks.
    */
   standing(watchMs: number): Promise<Standing>;
-  /** Whether this database, or the one that it was copied from, wrote that mark. */
+  /** Whether this database, or the one that it was copied from, wrote that mark; since it was adopted, if it was. */
   knows(mark: string): Promise<boolean>;
   /** The mark to write next: the same again until it is confirmed, for it may stand there already. */
   next(
