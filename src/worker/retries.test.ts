@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { given } from '../../test/fixtures/given.js';
 import { catalogue, StowageError, type ErrorCode } from '../errors.js';
-import { backupJob } from '../jobs/backupJob.js';
+import { backupJob, type BackupRequest } from '../jobs/backupJob.js';
 import { longestPauseMs } from '../postgres/contracts/jobQueue.js';
 import { jobError } from './jobError.js';
 import { retryDelay } from './retryDelay.js';
@@ -76,7 +76,7 @@ describe('What is tried again', () => {
   });
 });
 
-const request = {
+const request: Omit<BackupRequest, 'maxAttempts'> = {
   ...{ serviceId: 's', engine: 'MARIADB', planId: null, fileEndpointId: 'e', trigger: 'MANUAL', batchId: 'b' },
   ...{ requestedBy: 'anna', retryOf: null, scheduledFor: null, queuedAt: at, timeoutMs: null, stallTimeoutMs: 1 },
-} as const;
+};
