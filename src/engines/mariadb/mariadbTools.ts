@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { StowageError } from '../../errors.js';
 import { findPipelinePrograms, type PipelinePrograms } from '../process/pipelinePrograms.js';
@@ -16,8 +17,25 @@ export function findMariadbTools(toolsPath: readonly string[]): MariadbTools {
   };
 }
 
-/** What `--version` says, first line. Throws TOOL_FAILED for a program that cannot even do that. */
+const versions = new Map<string, { readonly file: string; readonly version: string }>();
+
+/**
+ * What `--version` says, first line; a program is asked again when its file has changed. Throws TOOL_FAILED for one that
+ * cannot even do that.
+ */
 export async function versionOf(program: string): Promise<string> {
+  const file = await stat(program).then(
+    ({ dev, ino, size, mtimeMs }) => [dev, ino, size, mtimeMs].join(),
+    () => '',
+  );
+  const known = versions.get(program);
+  if (known?.file === file) return known.version;
+  const version = await askVersion(program);
+  versions.set(program, { file, version });
+  return version;
+}
+
+async function askVersion(program: string): Promise<string> {
   const options = { env: { PATH: childPath, LC_ALL: 'C' }, timeout: 10_000 };
   try {
     const { stdout } = await promisify(execFile)(program, ['--version'], options);
@@ -36,9 +54,9 @@ export function distribution(version: string): readonly [major: number, minor: n
 /** Names and versions of what is installed, of each program that is. */
 export async function installedTools(toolsPath: readonly string[]): Promise<Readonly<Record<string, string>>> {
   findMariadbTools(toolsPath);
-  const versions = ['mariadb-dump', 'mariadb', 'zstd'].map(async (name): Promise<[string, string]> => {
+  const found = ['mariadb-dump', 'mariadb', 'zstd'].map(async (name): Promise<[string, string]> => {
     const path = findProgram(name, toolsPath);
     return [name, path === undefined ? '' : await versionOf(path)];
   });
-  return Object.fromEntries(await Promise.all(versions));
+  return Object.fromEntries(await Promise.all(found));
 }
