@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { backupJob, type BackupJob, type BackupRequest } from '../../src/jobs/backupJob.js';
+import { BackupJobTable } from '../../src/jobs/backupJobView.js';
 import type { JobError } from '../../src/jobs/attempt.js';
 import { until } from '../fixtures/until.js';
 import { folderOf, type BenchWorkerOptions, type FaultBench } from './faultBench.js';
@@ -119,16 +120,22 @@ export async function toolsThatStayed(bench: FaultBench): Promise<string | undef
 
 /** What lies in the folders of a job's attempts that is no stored backup's, once it was swept. */
 async function orphansOf(bench: FaultBench, jobId: string): Promise<string | undefined> {
-  if (!(await bench.sweep(jobId))) return 'what its attempts left was not confirmed to be gone';
   const { harness, hand } = bench;
-  const { state } = await harness.store.load(backupJob, jobId);
-  if (state.status === 'NONE') return undefined;
-  const stored = state.status === 'SUCCEEDED' ? state.result.folder : undefined;
-  const own = (await hand.list()).filter(({ name }) => name.includes(`-${jobId.slice(0, 8)}-a`));
-  const orphans = own.filter(({ name }) => stored === undefined || !name.startsWith(stored));
-  if (orphans.length === 0) return undefined;
-  const bytes = orphans.reduce((sum, object) => sum + object.bytes, 0);
-  return `${bytes} bytes in ${orphans.length} objects, such as ${orphans[0]?.name ?? ''}`;
+  const orphans = async () => {
+    const { state } = await harness.store.load(backupJob, jobId);
+    const stored = state.status === 'SUCCEEDED' ? state.result.folder : undefined;
+    const own = (await hand.list()).filter(({ name }) => name.includes(`-${jobId.slice(0, 8)}-a`));
+    return own.filter(({ name }) => stored === undefined || !name.startsWith(stored));
+  };
+  const isConfirmed = async () => {
+    const row = await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id: jobId });
+    return row.attemptsWithRemains.length === 0;
+  };
+  if (await bench.sweep(async () => (await isConfirmed()) && (await orphans()).length === 0)) return undefined;
+  const left = await orphans();
+  if (left.length === 0) return 'what its attempts left was not confirmed to be gone';
+  const bytes = left.reduce((sum, object) => sum + object.bytes, 0);
+  return `${bytes} bytes in ${left.length} objects, such as ${left[0]?.name ?? ''}`;
 }
 
 /** Whether it came to its end in time. */

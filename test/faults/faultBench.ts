@@ -28,7 +28,7 @@ import { disproveByRestoring, type Original } from './reckoning.js';
 
 /** What the server sends for the dump of `shop`, about: the dump itself is twice that, for blobs are written in hex. */
 export const dumpOnTheWireBytes = 5_500_000;
-const sweepLimitMs = 20_000;
+const sweepLimitMs = 30_000;
 export const containerName = 'faults';
 
 export type BenchWorkerOptions = TestWorkerOptions & {
@@ -64,8 +64,8 @@ export type FaultBench = {
   startWorker(options?: BenchWorkerOptions): Promise<Worker>;
   /** Takes every fault back. */
   heal(): Promise<void>;
-  /** Lets a worker that takes no jobs clean up. False: what the job's attempts left is not confirmed to be gone. */
-  sweep(jobId: string): Promise<boolean>;
+  /** Lets a worker that takes no jobs sweep and audit until it is clean. False: it is not within the limit. */
+  sweep(isClean: () => Promise<boolean>): Promise<boolean>;
   /** Tools that are running below this process, by name. */
   toolsLeft(): readonly string[];
   /** Deletes every stored backup but the clean one, as its owner would. */
@@ -134,13 +134,9 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
       storageLine.heal();
       await Promise.all([sourceLine.heal(), targetLine.heal(), postgresLine.heal()]);
     },
-    async sweep(jobId) {
-      const isClean = async () => {
-        const row = await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id: jobId });
-        return row.attemptsWithRemains.length === 0;
-      };
+    async sweep(isClean) {
       if (await isClean()) return true;
-      const sweeper = await startWorker({ engines: new Map(), times: { lease: 3_000 } });
+      const sweeper = await startWorker({ engines: new Map(), times: { lease: 3_000, audit: 500 } });
       const swept = await until(isClean, 'all is swept', sweepLimitMs).then(
         () => true,
         () => false,

@@ -2,6 +2,7 @@ import { borderFaults } from './groups/borders.js';
 import { cutOff } from './groups/cutOff.js';
 import { databaseLine } from './groups/databaseLine.js';
 import { dumpTools } from './groups/dumpTools.js';
+import { lateUploads } from './groups/lateUploads.js';
 import { restores } from './groups/restores.js';
 import { swiftStatuses } from './groups/swiftStatuses.js';
 import { swiftWire } from './groups/swiftWire.js';
@@ -15,6 +16,7 @@ export const allFaults: readonly Fault[] = [
   ...dumpTools,
   ...swiftWire,
   ...swiftStatuses,
+  ...lateUploads,
   ...workers,
   ...cutOff,
   ...restores,

@@ -27,10 +27,14 @@ async function run(): Promise<void> {
   const bench = await startFaultBench(random);
   const beganAt = performance.now();
   const tried: Tried[] = [];
+  // What was tried until then is told, and all that was started ends.
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
   try {
     for await (const one of tryFaults(bench, chosen)) {
       tried.push(one);
       tell(one, tried.length);
+      if (interrupted.signal.aborted) break;
     }
   } finally {
     await bench.stop();

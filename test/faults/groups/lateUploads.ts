@@ -1,0 +1,54 @@
+import { createMariadbEngine } from '../../../src/engines/mariadb/mariadbEngine.js';
+import type { FaultRule } from '../../fixtures/faultProxy.js';
+import { faultyTool } from '../../fixtures/faultyTools.js';
+import { backupFault, type BackupFault } from '../backupTrial.js';
+import type { Fault } from '../trial.js';
+
+/**
+ * A gateway had a whole upload when its client gave up, and the storage takes it long after the attempt has ended and
+ * what it left was deleted: only whoever looks at the container again finds it.
+ */
+export const lateUploads: readonly Fault[] = [
+  late('a segment', {
+    expects: ['TOOL_FAILED'],
+    rule: { method: 'PUT', path: /\/segments\/databases\/00000005$/ },
+    worker: async ({ folder }) => ({
+      engine: createMariadbEngine({ toolsPath: [await faultyTool('mariadb-dump', '"$real" "$@"; exit 3', folder)] }),
+    }),
+  }),
+  late('the manifest', {
+    expects: ['ENDPOINT_UNREACHABLE', 'STALLED'],
+    rule: { method: 'PUT', path: /multipart-manifest=put/, times: Infinity },
+  }),
+  late('backup.json', {
+    expects: ['ENDPOINT_UNREACHABLE', 'STALLED'],
+    rule: { method: 'PUT', path: /\/backup\.json$/, times: Infinity },
+  }),
+];
+
+function late(
+  what: string,
+  fault: Pick<BackupFault, 'expects' | 'worker'> & { readonly rule: Omit<FaultRule, 'fault'> },
+): Fault {
+  return backupFault({
+    ...{ group: 'Late uploads', name: `${what} arrives when the attempt is over` },
+    ...fault,
+    arm: ({ storageLine }) => {
+      let release: () => void = () => undefined;
+      let arrived: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const passed = new Promise<void>((resolve) => (arrived = resolve));
+      const injected = storageLine.inject({
+        ...fault.rule,
+        fault: { kind: 'passLate', held, onPassed: () => arrived() },
+      });
+      return {
+        reached: () => injected.met > 0,
+        disarm: async () => {
+          release();
+          if (injected.met > 0) await passed;
+        },
+      };
+    },
+  });
+}
