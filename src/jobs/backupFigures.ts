@@ -3,7 +3,7 @@ import { findProjects } from '../projects/projectQueries.js';
 import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import type { BackupJobStatus } from './backupJobView.js';
-import { protectionsOfServices } from './protectionQueries.js';
+import { standingsOfServices } from './protectionQueries.js';
 
 /** What is told of all backups of an installation together. */
 export type BackupTotals = {
@@ -50,7 +50,7 @@ export async function backupTotals(manager: EntityManager): Promise<BackupTotals
 /** Every service that was not removed: a handful of statements, however many there are. */
 export async function serviceFigures(manager: EntityManager, now: Date): Promise<readonly ServiceFigures[]> {
   const services = await manager.findBy(ServiceTable, { removedAt: IsNull() });
-  const protections = await protectionsOfServices(manager, services, now);
+  const protections = await standingsOfServices(manager, services, now);
   const names = await projectNames(manager, services);
   return services.flatMap(({ id, name, projectId }, index): ServiceFigures[] => {
     const protection = protections[index];

@@ -18,20 +18,39 @@ export async function protectionsOfServices(
   now: Date,
 ): Promise<readonly KnownProtection[]> {
   if (services.length === 0) return [];
+  const protections = await standingsOfServices(manager, services, now);
+  const ids = services.map(({ id }) => id);
+  const jobs = await milestones(manager, 'service_id', ids);
+  return protections.map((protection, index) => {
+    const { latestId, lastSuccessId } = jobs.get(ids[index] ?? '') ?? none;
+    return { ...protection, latestId, lastSuccessId };
+  });
+}
+
+/** The same without the jobs, at half the cost: for whoever asks about all services. */
+export async function standingsOfServices(
+  manager: EntityManager,
+  services: readonly ServiceRow[],
+  now: Date,
+): Promise<readonly Protection[]> {
+  if (services.length === 0) return [];
   const ids = services.map(({ id }) => id);
   const plans = await manager.findBy(BackupPlanTable, { serviceId: Any(ids), removedAt: IsNull() });
   const planned = await plannedProtections(manager, plans, now);
-  const jobs = await milestones(manager, 'service_id', ids);
-  return services.map(({ id, recoveryPointObjectiveMs }) => {
-    const milestone = jobs.get(id) ?? none;
-    const facts = {
+  const plansOf = new Map<string, PlannedProtection[]>();
+  for (const { id, serviceId } of plans) {
+    const plan = planned.get(id);
+    if (plan !== undefined) plansOf.set(serviceId, [...(plansOf.get(serviceId) ?? []), plan]);
+  }
+  const newest = await newestStored(manager, ids);
+  return services.map(({ id, recoveryPointObjectiveMs }) =>
+    protectionOf({
       now,
       objectiveMs: recoveryPointObjectiveMs,
-      plans: plans.flatMap((plan) => (plan.serviceId === id ? (planned.get(plan.id) ?? []) : [])),
-      dataAsOf: milestone.dataAsOf,
-    };
-    return { ...protectionOf(facts), latestId: milestone.latestId, lastSuccessId: milestone.lastSuccessId };
-  });
+      plans: plansOf.get(id) ?? [],
+      dataAsOf: newest.get(id) ?? null,
+    }),
+  );
 }
 
 /** What each plan does for its service, by its own backups alone. A removed plan is NO_PLAN. */
@@ -70,7 +89,7 @@ export async function countProtections(
 ): Promise<readonly { readonly status: ProtectionStatus; readonly services: number }[]> {
   const services = await manager.findBy(ServiceTable, { projectId, removedAt: IsNull() });
   const counts = new Map<ProtectionStatus, number>();
-  for (const { status } of await protectionsOfServices(manager, services, now)) {
+  for (const { status } of await standingsOfServices(manager, services, now)) {
     counts.set(status, (counts.get(status) ?? 0) + 1);
   }
   return [...counts].map(([status, count]) => ({ status, services: count }));
@@ -90,7 +109,7 @@ export async function servicesProtectedAs(
     ...(projectIds === 'ALL' ? {} : { projectId: Any([...projectIds]) }),
     ...(candidates === undefined ? {} : { id: Any([...candidates]) }),
   });
-  const protections = await protectionsOfServices(manager, services, now);
+  const protections = await standingsOfServices(manager, services, now);
   return services.flatMap(({ id }, index) => {
     const status = protections[index]?.status;
     return status !== undefined && statuses.includes(status) ? [id] : [];
@@ -169,6 +188,18 @@ async function consecutiveFailures(
     byPlan.set(planId, [...(byPlan.get(planId) ?? []), Number(failures)]);
   }
   return byPlan;
+}
+
+/** When the newest stored backup of each of these services was begun. */
+async function newestStored(manager: EntityManager, ids: readonly string[]): Promise<ReadonlyMap<string, Date | null>> {
+  const rows = await manager.query<{ id: string; data_as_of: Date | null }[]>(
+    `SELECT service.id, (
+       SELECT max(started_at) FROM backup_jobs job WHERE job.service_id = service.id AND job.availability = 'STORED'
+     ) AS data_as_of
+     FROM unnest($1::uuid[]) AS service (id)`,
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.id, row.data_as_of]));
 }
 
 type Milestones = {

@@ -8,7 +8,7 @@ import type { Feed, FeedSubscription } from '../eventSourcing/feed.js';
 import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
 import { lateness } from './lateness.js';
 import { LateServiceTable } from './latenessView.js';
-import { possiblyLate, protectionsOfServices } from './protectionQueries.js';
+import { possiblyLate, standingsOfServices } from './protectionQueries.js';
 
 export type ProtectionWatchOptions = {
   readonly dataSource: DataSource;
@@ -142,7 +142,7 @@ export function createProtectionWatch(options: ProtectionWatchOptions): Protecti
   async function standings(manager: EntityManager, ids: readonly string[]): Promise<readonly Standing[]> {
     if (ids.length === 0) return [];
     const services = await manager.findBy(ServiceTable, { id: Any([...ids]) });
-    const protections = await protectionsOfServices(manager, services, now());
+    const protections = await standingsOfServices(manager, services, now());
     return services.flatMap((service, index): Standing[] => {
       const found = protections[index];
       if (found === undefined) return [];
