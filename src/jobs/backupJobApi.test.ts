@@ -228,6 +228,49 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     expect(byHand).toBeNull();
   });
 
+  test('the preview of a plan begins with its backups and their usual size, that of a draft with nothing', async () => {
+    const project = await settleProject(api, `preview ${randomUUID()}`, 3306);
+    const { projectId, planId, serviceId, fileEndpointId } = project;
+    const change = 'mutation ($id: ID!, $input: BackupPlanPatch!) { updateBackupPlan(id: $id, input: $input) { id } }';
+    const retention = { style: 'FILES', period: 3 };
+    const changed = await api.post(change, { id: planId, input: { frequency: '@daily', retention } });
+    expect(changed.errors).toEqual([]);
+    for (const [day, size] of [100, 300, 1_000].entries()) {
+      const at = new Date(Date.UTC(2025, 0, 1 + day)).toISOString();
+      const request = {
+        ...{ serviceId, fileEndpointId, planId, trigger: 'SCHEDULE' },
+        scheduledFor: at,
+        queuedAt: at,
+      } as const;
+      const id = await queuedJob(api.shared, projectId, request);
+      await told(api.shared, { id, projectId }, started(1, at), succeeded(1, at, size));
+    }
+    const query = `query ($input: RetentionPreviewInput!) {
+      retentionPreview(input: $input, days: 5) { date kept deleted storedSize } }`;
+    const preview = async (input: object) => {
+      const { data, errors } = await api.post(query, { input });
+      expect(errors).toEqual([]);
+      return (data.retentionPreview as Record<string, unknown>[]).map(({ date: _date, ...day }) => day);
+    };
+    // Two by hand of a byte, and the settled project's deleted one, stand beside them; of all six successes 1 is the median.
+    const dayByDay = await preview({ planId });
+    expect(dayByDay.map(({ kept }) => kept)).toEqual([5, 5, 5, 5, 5]);
+    expect(dayByDay.map(({ deleted }) => deleted)).toEqual([0, 1, 1, 1, 1]);
+    expect(dayByDay.map(({ storedSize }) => storedSize)).toEqual([1_402, 1_303, 1_004, 5, 5]);
+
+    await api.post('mutation ($id: ID!) { pauseBackupPlan(id: $id) { id } }', { id: planId });
+    expect((await preview({ planId })).map(({ storedSize }) => storedSize)).toEqual(Array(5).fill(1_402));
+
+    const draft = { frequency: '@daily', retention: { style: 'GFS', gfs: { daily: 2 } }, sizeOfOne: 10 };
+    expect(await preview({ draft })).toEqual([
+      { kept: 0, deleted: 0, storedSize: 0 },
+      { kept: 1, deleted: 0, storedSize: 10 },
+      { kept: 2, deleted: 0, storedSize: 20 },
+      { kept: 2, deleted: 1, storedSize: 20 },
+      { kept: 2, deleted: 1, storedSize: 20 },
+    ]);
+  });
+
   /** Nine jobs of all kinds, made once. */
   let variedProject: Promise<SettledProject> | undefined;
   function varied(): Promise<SettledProject> {
