@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Closing } from '../../src/composition/closing.js';
+import type { Closing } from '../../src/composition/closing.js';
 import { openStores, type Stores } from '../../src/composition/stores.js';
 import { openLog } from '../../src/log.js';
 import { Secret } from '../../src/secret.js';
