@@ -25,6 +25,7 @@ export type BackupFault = {
 
 const endLimitMs = 60_000;
 const stopLimitMs = 30_000;
+const patientMs = 20_000;
 
 /** A backup under a fault: taken by a worker in this process, then judged. */
 export function backupFault(fault: BackupFault): Fault {
@@ -34,7 +35,7 @@ export function backupFault(fault: BackupFault): Fault {
     attempt: async (bench) => {
       const arming = await fault.arm(bench);
       const worker = await bench.startWorker(await fault.worker?.(bench));
-      const jobId = await queueFaultyBackup(bench, fault.request);
+      const jobId = await queueFaultyBackup(bench, { stallTimeoutMs: stallTimeoutOf(fault), ...fault.request });
       const ended = await endOf(bench, jobId);
       await arming.disarm?.();
       const stopped = await within(worker.stop(), stopLimitMs);
@@ -47,9 +48,20 @@ export function backupFault(fault: BackupFault): Fault {
   };
 }
 
+/** Only where a stall is what is tried is it soon called one: a busy machine is slow without any. */
+function stallTimeoutOf({ expects }: BackupFault): number {
+  return expects.includes('STALLED') ? 4_000 : patientMs;
+}
+
 export function queueFaultyBackup(bench: FaultBench, request: Partial<BackupRequest> = {}): Promise<string> {
   const { serviceId, fileEndpointId } = bench;
-  return bench.harness.queueBackup({ serviceId, fileEndpointId, maxAttempts: 1, stallTimeoutMs: 4_000, ...request });
+  return bench.harness.queueBackup({
+    serviceId,
+    fileEndpointId,
+    maxAttempts: 1,
+    stallTimeoutMs: patientMs,
+    ...request,
+  });
 }
 
 /** Undefined: it had not ended within the limit. */

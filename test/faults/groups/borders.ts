@@ -95,7 +95,7 @@ function borderFault(blow: Blow, border: Border): Fault {
         times: { lease: 20_000, grace: 0 },
       });
       run.worker = worker;
-      const jobId = await queueFaultyBackup(bench, { stallTimeoutMs: 10_000 });
+      const jobId = await queueFaultyBackup(bench);
       // Whoever was asked to stop has handed the job back: another one takes it.
       const second =
         blow.name === 'the worker is asked to stop' ? await secondWorker(bench, () => run.struck) : undefined;

@@ -42,7 +42,6 @@ function at(megabyte: number, what: string, expects: Expected, act: (bench: Faul
       const watch = bench.sourceLine.atByte(bytes, () => act(bench));
       return { reached: () => watch.reached };
     },
-    request: { stallTimeoutMs: 2_000 },
   });
 }
 
@@ -55,7 +54,6 @@ function onConnection(number: number, what: string, expects: Expected, act: (ben
       const watch = bench.sourceLine.afterConnections(number, () => act(bench));
       return { reached: () => watch.reached };
     },
-    request: { stallTimeoutMs: 2_000 },
   });
 }
 

@@ -119,6 +119,5 @@ function tool(program: string, name: string, script: string, expects: Expected, 
     worker: async ({ folder }) => ({
       engine: createMariadbEngine({ toolsPath: [await faultyTool(program, script, folder)] }),
     }),
-    request: { stallTimeoutMs: 2_000 },
   });
 }
