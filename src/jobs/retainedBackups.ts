@@ -9,6 +9,7 @@ type StoredRow = {
   readonly file_endpoint_id: string;
   readonly started_at: Date;
   readonly trigger: Trigger;
+  /** Of a RETRY alone. */
   readonly first_trigger: Exclude<Trigger, 'RETRY'> | null;
   readonly is_read: boolean;
   readonly is_held: boolean;
@@ -34,14 +35,14 @@ export async function retainedBackups(
          absent_since IS NOT NULL AS is_doubtful
        FROM backup_jobs JOIN destination USING (plan_id, file_endpoint_id) WHERE availability = 'STORED'
      ), origin (id, trigger, retry_of) AS (
-       SELECT id, trigger, retry_of FROM stored
+       SELECT id, trigger, retry_of FROM stored WHERE trigger = 'RETRY'
        UNION
        SELECT origin.id, source.trigger, source.retry_of
        FROM origin JOIN backup_jobs source ON source.id = origin.retry_of WHERE origin.trigger = 'RETRY'
      )
      SELECT stored.id, plan_id, file_endpoint_id, started_at, stored.trigger, is_read, is_held, is_verified, is_doubtful,
-       (SELECT origin.trigger FROM origin WHERE origin.id = stored.id AND origin.trigger <> 'RETRY') AS first_trigger
-     FROM stored`,
+       origin.trigger AS first_trigger
+     FROM stored LEFT JOIN origin ON origin.id = stored.id AND origin.trigger <> 'RETRY'`,
     [destinations.map(({ planId }) => planId), destinations.map(({ fileEndpointId }) => fileEndpointId)],
   );
   const byDestination = new Map<string, RetainedBackup[]>();
