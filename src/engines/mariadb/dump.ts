@@ -102,7 +102,10 @@ function failureOf(end: CompressedDumpEnd, problems: readonly string[]): Stowage
   }
   if (sizes.plainBytes !== plain.sizeBytes) {
     const lost = `${plain.sizeBytes} bytes were dumped and ${sizes.plainBytes} of them compressed.`;
-    return new StowageError('INCOMPLETE_DUMP', lost, { retriable: true });
+    return new StowageError('INCOMPLETE_DUMP', lost, {
+      help: 'It is tried again; if it recurs, check the zstd that is installed on the worker.',
+      retriable: true,
+    });
   }
   const complete = completionLine.test(plain.tail.slice(plain.tail.lastIndexOf('\n', plain.tail.length - 2) + 1));
   if (complete) return null;
