@@ -238,10 +238,9 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     for (const [day, size] of [100, 300, 1_000].entries()) {
       const at = new Date(Date.UTC(2025, 0, 1 + day)).toISOString();
       const request = {
-        ...{ serviceId, fileEndpointId, planId, trigger: 'SCHEDULE' },
-        scheduledFor: at,
-        queuedAt: at,
-      } as const;
+        ...{ serviceId, fileEndpointId, planId, trigger: 'SCHEDULE' as const },
+        ...{ scheduledFor: at, queuedAt: at },
+      };
       const id = await queuedJob(api.shared, projectId, request);
       await told(api.shared, { id, projectId }, started(1, at), succeeded(1, at, size));
     }
