@@ -71,6 +71,20 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     expect(limit).toBe('15s');
   });
 
+  test('a process that froze in the middle of a decision is told of an outage, and may decide again', async () => {
+    const slow = await createDataSource({ url: postgres.appUrl, poolSize: 1, idleInTransactionMs: 200 }).initialize();
+    const deciding = createEventStore({ dataSource: slow, projections: [counterView], deciders: [counter] });
+    const ref = stream();
+    const frozen = deciding.transact(tester, async (tx) => {
+      await tx.load(counter, ref.id);
+      // Nothing of this process runs, so that it has not heard of the end of its connection when it asks again.
+      for (const until = performance.now() + 600; performance.now() < until;);
+      await tx.manager.query('SELECT 1');
+    });
+    await expect(frozen).rejects.toMatchObject({ code: 'UNAVAILABLE', retriable: true });
+    await slow.destroy();
+  });
+
   test('the read model is there when the command has answered', async () => {
     const ref = stream();
     await count(ref, 3);

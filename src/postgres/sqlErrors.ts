@@ -25,13 +25,14 @@ const lostConnection = /Connection terminated|timeout exceeded when trying to co
 
 /**
  * UNAVAILABLE when PostgreSQL could not be reached, went away or is starting; any other error as it is. SQLSTATE classes:
- * 08 connection, 53 resources, 57P shutdown (PostgreSQL manual, appendix A).
+ * 08 connection, 53 resources, 57P shutdown (PostgreSQL manual, appendix A); 25P03: this process stood still for so long in
+ * a transaction that the server ended it.
  */
 export function outageOr(error: unknown): unknown {
   if (error instanceof StowageError) return error;
   const code = sqlRefusal(error)?.sqlState ?? '';
   const lost = lostConnection.test(String(error));
-  if (!lost && !/^(08...|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN)$/.test(code)) return error;
+  if (!lost && !/^(08...|25P03|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN)$/.test(code)) return error;
   return new StowageError('UNAVAILABLE', 'PostgreSQL does not answer right now.', { cause: error });
 }
 

@@ -60,13 +60,16 @@ async function unlessLost<T>(lost: AbortSignal, ask: () => Promise<T>): Promise<
   });
 }
 
-/** SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), or an error of the socket below. */
+/**
+ * SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), 25P03 (a transaction that lay still for too long), or
+ * an error of the socket below.
+ */
 export function isOutage(error: unknown): boolean {
   if (error instanceof StowageError) return error.code === 'UNAVAILABLE' && error.retriable;
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return (
-    /^(08...|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
+    /^(08...|25P03|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN)$/.test(code) ||
     /connection (terminated|closed|timeout)|timeout exceeded|not queryable/i.test(error.message)
   );
 }
