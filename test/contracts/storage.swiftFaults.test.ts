@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Secret } from '../../src/secret.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { swiftKind } from '../../src/storage/swift/swiftKind.js';
 import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
@@ -249,6 +250,18 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     const looking = patient.head(`t${count}/object`, { signal: controller.signal });
     setImmediate(() => controller.abort(reason));
     await expect(looking).rejects.toBe(reason);
+  });
+
+  test('a login that fails after its request was aborted ends nothing but that', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const aborted = open({ credentials: { kind: 'V1', user: 'test:tester', key: new Secret('wrong') } });
+    await expect(aborted.head('x', { signal: AbortSignal.abort(new Error('cancelled')) })).rejects.toThrow('cancelled');
+    // Whoever asks next waits for the same login, which fails.
+    await rejectsWith('ENDPOINT_AUTH', aborted.head('x', { signal }));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
   });
 
   test('the container quota is ENDPOINT_QUOTA, and nothing is visible', async () => {

@@ -192,6 +192,8 @@ function isUnreachable(error: StowageError): boolean {
 }
 
 async function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Nobody may wait for it any more when it fails: without a listener that would end the process.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   let onAbort: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
