@@ -1,3 +1,4 @@
+import { prefixOfFolder } from '../archive/layout.js';
 import { refuseCopy } from '../endpoints/prefixMarks.js';
 import { StowageError } from '../errors.js';
 import { confirmDeletion } from '../jobs/backupJobCommands.js';
@@ -14,7 +15,9 @@ const deletionMs = 10 * 60_000;
 const endpointsAtOnce = 2;
 
 /** These say of the whole endpoint that it does not answer or does not let us: its other folders are not tried. */
-const ofTheEndpoint: readonly string[] = ['ENDPOINT_UNREACHABLE', 'ENDPOINT_AUTH', 'ENDPOINT_NOT_FOUND', 'CONFLICT'];
+const ofTheEndpoint: readonly string[] = ['ENDPOINT_UNREACHABLE', 'ENDPOINT_AUTH'];
+/** And these of all below a prefix: the endpoint may have had another one before, which is somebody else's by now. */
+const ofThePrefix: readonly string[] = ['ENDPOINT_NOT_FOUND', 'CONFLICT'];
 
 /**
  * Carries out the deletions that were decided, and removes what attempts without a backup have left: the container
@@ -28,18 +31,23 @@ export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Pr
 
   /** Answers whether to go on at this endpoint. */
   async function tryJob(row: BackupJobRow, signal: AbortSignal): Promise<boolean> {
-    if (!pauses.isOver(row.id)) return true;
-    try {
-      await deleteOf(tools, row, signal);
-      for (const key of [row.id, row.fileEndpointId]) pauses.answered(key);
-      return true;
-    } catch (error) {
-      if (signal.aborted) return false;
-      const goesOn = !(error instanceof StowageError && ofTheEndpoint.includes(error.code));
-      pauses.refused(goesOn ? row.id : row.fileEndpointId);
-      tools.log.warn({ err: error, jobId: row.id }, 'What lies in a container could not be deleted yet');
-      return goesOn;
+    for (const { folder, remove } of deletionsOf(tools, row)) {
+      const endpoint = row.fileEndpointId;
+      const prefix = `${endpoint} ${prefixOfFolder(folder)}`;
+      if (!pauses.isOver(folder) || !pauses.isOver(prefix)) continue;
+      try {
+        await remove(AbortSignal.any([signal, AbortSignal.timeout(deletionMs)]));
+        for (const key of [folder, prefix, endpoint]) pauses.answered(key);
+      } catch (error) {
+        if (signal.aborted) return false;
+        const code = error instanceof StowageError ? error.code : '';
+        const refused = ofTheEndpoint.includes(code) ? endpoint : ofThePrefix.includes(code) ? prefix : folder;
+        pauses.refused(refused);
+        tools.log.warn({ err: error, jobId: row.id }, 'What lies in a container could not be deleted yet');
+        if (refused === endpoint) return false;
+      }
     }
+    return true;
   }
 
   async function atEndpoint(fileEndpointId: string, signal: AbortSignal): Promise<void> {
@@ -103,16 +111,26 @@ async function* jobsToDelete(tools: WorkerTools, fileEndpointId: string): AsyncG
   }
 }
 
-async function deleteOf(tools: WorkerTools, row: BackupJobRow, stopping: AbortSignal): Promise<void> {
-  const signal = AbortSignal.any([stopping, AbortSignal.timeout(deletionMs)]);
-  for (const remains of remainsOf(row)) await removeRemains(tools, remains, signal);
-  if (row.availability === 'DELETING') await deleteBackupOf(tools, row, signal);
+type Deletion = { readonly folder: string; readonly remove: (signal: AbortSignal) => Promise<unknown> };
+
+/** Each folder by itself: they may lie below different prefixes. */
+function deletionsOf(tools: WorkerTools, row: BackupJobRow): readonly Deletion[] {
+  const ofAttempts = remainsOf(row).map((remains) => ({
+    folder: remains.attempt.folder,
+    remove: (signal: AbortSignal) => removeRemains(tools, remains, signal),
+  }));
+  const { folder, availability } = row;
+  if (availability !== 'DELETING' || folder === null) return ofAttempts;
+  return [...ofAttempts, { folder, remove: (signal) => deleteBackupOf(tools, row, folder, signal) }];
 }
 
-async function deleteBackupOf(tools: WorkerTools, row: BackupJobRow, signal: AbortSignal): Promise<void> {
-  const { folder, fileEndpointId } = row;
-  if (folder === null) throw new StowageError('INTERNAL', `Backup ${row.id} has no folder.`);
-  await deleteAttemptFolder(tools, { fileEndpointId, folder }, signal);
+async function deleteBackupOf(
+  tools: WorkerTools,
+  row: BackupJobRow,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await deleteAttemptFolder(tools, { fileEndpointId: row.fileEndpointId, folder }, signal);
   const metadata = { actor: `worker:${tools.workerId}`, correlationId: row.batchId };
   const job = { id: row.id, projectId: row.projectId };
   await tools.store.transact(metadata, (tx) => confirmDeletion(tx, job, tools.now()));

@@ -179,4 +179,22 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     await harness.until(swept.id, 'BackupRemainsRemoved');
     expect(harness.logged.slice(before).filter((line) => line.includes(attempt.id))).toEqual([]);
   });
+
+  test('where a prefix that the endpoint had before is another installation’s by now, below that of today', async () => {
+    const fileEndpointId = await harness.addFolder({ path: 'moved', prefix: 'today/' });
+    const of = (prefix: string) => beginAttempt(harness, fileEndpointId, prefix);
+    const before = await of('before/');
+    const today = await Promise.all(Array.from({ length: 6 }, () => of('today/')));
+    await before.store(storageAt('moved'));
+    await storageAt('moved').putBytes(
+      'before/.stowage.json',
+      Buffer.from(JSON.stringify({ format: 1, installation: 'another' })),
+      { signal: AbortSignal.timeout(10_000) },
+    );
+    for (const attempt of [before, ...today]) await attempt.end('FAILED');
+    await startSweeper();
+    for (const { id } of today) await harness.until(id, 'BackupRemainsRemoved');
+    expect(await withRemains(before.id)).toEqual([1]);
+    expect(await objectsIn(storageAt('moved'))).toHaveLength(2);
+  });
 });
