@@ -10,7 +10,8 @@ export interface Storage {
    * Stores a stream of any length under `name`. Nothing is visible under that name before everything was stored and
    * every checksum confirmed; when the source fails or the signal aborts, it throws and nothing is visible at all
    * (segments may be left in `segmentFolder`, for the sweeper). An empty source is stored as an empty object. A chunk is not
-   * used any more once the next one is asked for, so a source may read into the same buffer again.
+   * used any more once the next one is asked for, so a source may read into the same buffer again. An object of that
+   * name that is there already, or a segment of it, is another writer's: CONFLICT, and it is left as it is.
    */
   put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject>;
   /**

@@ -6,6 +6,7 @@ import { postgresMissing } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/swift.js';
 import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
+import { deleteBackup } from '../archive/deleteBackup.js';
 import { findAudits, type AuditRecord, type ContainerAudit } from '../endpoints/containerAudit.js';
 import { StowageError } from '../errors.js';
 import { decideDeletion } from '../jobs/backupJobCommands.js';
@@ -136,7 +137,10 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       expect(await typesOf(whole)).not.toContain('BackupAbsent');
       for (const backup of gone) expect(await availability(backup)).toBe('MISSING');
 
-      for (const backup of gone) await backup.store(storage, 200_000);
+      for (const backup of gone) {
+        await deleteBackup({ storage, folder: backup.folder, signal: signal() });
+        await backup.store(storage, 200_000);
+      }
       for (const { id } of gone) await harness.until(id, 'BackupFound', 30_000);
       for (const backup of gone) expect(await availability(backup)).toBe('STORED');
       expect(await audited(fileEndpointId)).toMatchObject({ backups: 4, missing: 0 });

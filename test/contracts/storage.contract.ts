@@ -173,6 +173,22 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       },
     );
 
+    test.each([
+      ['small', () => 100],
+      ['large', (segment: number) => 3 * segment],
+    ])(
+      'of two who store one name the second gets a CONFLICT, and the %s object of the first stays',
+      async (_, size) => {
+        const bytes = randomBytes(size(tested.segmentBytes));
+        const { inside, objectName, stored } = await store(bytes);
+        const options = { signal: never, segmentFolder: `${inside}segments/` };
+        const other = chunks(randomBytes(bytes.length), 10_007);
+        await rejectsWith('CONFLICT', storage.put(objectName, other, options));
+        await storage.verify(objectName, stored, { signal: never });
+        expect(sha256(await read(storage, objectName, {}))).toBe(stored.sha256);
+      },
+    );
+
     test('putBytes does not replace an object unless it is told to', async () => {
       const objectName = `${folder()}backup.json`;
       const { etag } = await storage.putBytes(objectName, Buffer.from('one'), { signal: never });

@@ -153,6 +153,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       retriable: false,
     });
     await nothingIsVisible();
+    count += 1;
     await storesInSpiteOf(6 * segmentBytes);
   });
 
@@ -178,6 +179,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
           for await (const _ of storage.get(`t${count}/object`, options)) {
             if (replaced) continue;
             replaced = true;
+            await storage.delete(`t${count}/object`, { signal });
             await put(randomBytes(2 * segmentBytes));
           }
         })();

@@ -44,7 +44,7 @@ export class FilesystemStorage implements Storage {
           if (digests.completeSegments > segmentsBefore) progress.confirmed(digests.sizeBytes);
           else progress.moved(digests.sizeBytes);
         }
-        return (partial) => rename(partial, path);
+        return (partial) => linkOnlyIfNew(partial, path, name);
       });
       const stored = digests.finish();
       progress.confirmed(stored.sizeBytes);

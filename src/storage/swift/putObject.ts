@@ -6,13 +6,15 @@ import type { PutOptions, StoredObject, StoredSegment } from '../storage.js';
 import { drop, type HttpBody } from './httpClient.js';
 import type { LargeObjectLimits } from './capabilities.js';
 import { bareEtag, largeObjectEtag } from './etags.js';
+import { headObject } from './headObject.js';
 import { Segment } from './segment.js';
 import type { Reservation, SegmentMemory } from './segmentMemory.js';
-import type { SwiftConnection } from './swiftConnection.js';
+import type { SwiftConnection, SwiftRequest } from './swiftConnection.js';
 
 /**
  * Stores a stream as a static large object: segments while it flows, each confirmed by its MD5, and the manifest, which
  * makes the object visible, when all are there. A stream that ends within its first segment becomes a plain object.
+ * What somebody else has stored under one of these names is CONFLICT, and is left as it is.
  */
 export async function putObject(
   connection: SwiftConnection,
@@ -40,6 +42,8 @@ class Upload {
   readonly #sentOfSegment = new Map<number, number>();
   readonly #progress: ProgressTeller;
   #confirmedBytes = 0;
+  /** From here on the object may be there, and be ours. */
+  #mayBeVisible = false;
 
   constructor(
     private readonly connection: SwiftConnection,
@@ -71,7 +75,7 @@ class Upload {
     } catch (error) {
       this.#failure.abort(error);
       await Promise.all(this.#underWay);
-      await this.#makeInvisible();
+      if (this.#mayBeVisible) await this.#makeInvisible();
       throw error;
     }
   }
@@ -140,6 +144,7 @@ class Upload {
   async #storePlain(segment: Segment, sha256: string): Promise<StoredObject> {
     const { sizeBytes } = segment;
     const { md5 } = segment.digests();
+    this.#mayBeVisible = true;
     try {
       await this.#store(this.name, segment.body(this.#countSent(segment)), md5, `store the object '${this.name}' in`);
     } finally {
@@ -159,47 +164,65 @@ class Upload {
     }));
     const etag = largeObjectEtag(segments);
     const bytes = Buffer.from(JSON.stringify(manifest));
-    const found = await this.connection.send(
-      {
-        method: 'PUT',
-        target: { object: this.name },
-        query: { 'multipart-manifest': 'put' },
-        headers: { 'content-type': 'application/octet-stream' },
-        body: { sizeBytes: bytes.length, pieces: () => [bytes] },
-        signal: this.#signal,
-        expected: [201],
-        doing: `store the manifest of '${this.name}' in`,
-        // The storage looks at every segment before it answers.
-        headersTimeoutMs: this.connection.tuning.headersTimeoutMs + segments.length * 1000,
-      },
-      async (answer) => {
-        await drop(answer);
-        return bareEtag(answer.header('etag'));
-      },
-    );
+    this.#mayBeVisible = true;
+    const found = await this.#putNew(this.name, etag, {
+      query: { 'multipart-manifest': 'put' },
+      headers: { 'content-type': 'application/octet-stream' },
+      body: { sizeBytes: bytes.length, pieces: () => [bytes] },
+      doing: `store the manifest of '${this.name}' in`,
+      // The storage looks at every segment before it answers.
+      headersTimeoutMs: this.connection.tuning.headersTimeoutMs + segments.length * 1000,
+    });
     if (found !== '' && found !== etag) throw differs(this.name, this.connection.place);
     return { sizeBytes: this.#confirmedBytes, sha256, etag, segments };
   }
 
   async #store(name: string, body: HttpBody, md5: string, doing: string): Promise<void> {
-    const found = await this.connection.send(
+    const found = await this.#putNew(name, md5, {
+      headers: { etag: md5, 'content-type': 'application/octet-stream' },
+      body,
+      // What was damaged on the way is sent again.
+      alsoPassing: [422],
+      doing,
+    });
+    if (found !== md5) throw differs(name, this.connection.place);
+  }
+
+  /**
+   * Puts an object where there is none, and answers the etag that the storage gives it. One that is there already and
+   * has the etag `own` is of a try whose answer was lost.
+   */
+  async #putNew(
+    name: string,
+    own: string,
+    request: Omit<SwiftRequest, 'method' | 'target' | 'signal' | 'expected'>,
+  ): Promise<string> {
+    const etag = await this.connection.send(
       {
+        ...request,
         method: 'PUT',
         target: { object: name },
-        headers: { etag: md5, 'content-type': 'application/octet-stream' },
-        body,
+        headers: { ...request.headers, 'if-none-match': '*' },
         signal: this.#signal,
-        expected: [201],
-        // What was damaged on the way is sent again.
-        alsoPassing: [422],
-        doing,
+        expected: [201, 412],
       },
       async (answer) => {
         await drop(answer);
-        return bareEtag(answer.header('etag'));
+        return answer.status === 201 ? bareEtag(answer.header('etag')) : undefined;
       },
     );
-    if (found !== md5) throw differs(name, this.connection.place);
+    if (etag !== undefined) return etag;
+    const there = await headObject(this.connection, name, this.#signal);
+    if (there?.etag === own) return own;
+    if (name === this.name) this.#mayBeVisible = false;
+    throw new StowageError(
+      'CONFLICT',
+      `There is an object '${name}' in ${this.connection.place} already: somebody else writes to the same place.`,
+      {
+        help: 'Look for another Stowage that runs on a copy of the database of this one, and give it credentials of its own.',
+        retriable: true,
+      },
+    );
   }
 
   /**
