@@ -104,8 +104,12 @@ class Audit {
     };
   }
 
-  /** The listing has told enough where every part and every segment is in it; else each is looked at by itself. */
+  /**
+   * The listing has told enough where every part and every segment is in it; else each is looked at by itself, and so is
+   * what was missed before: a listing may go on showing what is gone.
+   */
   async #compare(backup: BackupToFind, found: FoundFolder): Promise<void> {
+    if (backup.absentSince !== null) return this.#lookFor(backup);
     const bytes = backup.parts.reduce((sum, part) => sum + part.storedSizeBytes, 0);
     const hasSegments = this.storage.kind === 'SWIFT';
     const isWhole =
