@@ -84,6 +84,24 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability([byHand, first, second, third])).toEqual(['STORED', 'DELETED', 'STORED', 'STORED']);
   });
 
+  test('not by a worker whose clock is far ahead, to which all are old', async () => {
+    const fileEndpointId = await harness.addFolder({ path: 'ahead' });
+    const planId = await harness.addPlan(serviceId, fileEndpointId, { style: 'DAYS', period: 7 });
+    const right = await startWorker();
+    const ids: string[] = [];
+    for (const trigger of ['SCHEDULE', 'CATCH_UP'] as const) {
+      const id = await harness.queueBackup({ serviceId, fileEndpointId, planId, trigger });
+      await harness.until(id, 'BackupSucceeded');
+      ids.push(id);
+    }
+    await right.stop();
+    await startWorker({ now: () => new Date(Date.now() + 40 * 86_400_000), times: { sweep: 300 } });
+    await eventually('the refusal in the log', () =>
+      harness.logged.find((line) => line.includes('ahead of that of PostgreSQL') && line.includes(planId)),
+    );
+    expect(await availability(ids)).toEqual(['STORED', 'STORED']);
+  });
+
   test('not when the newest, which would have to stand in for them, is not in the container', async () => {
     await startWorker({ times: { sweep: 300 } });
     const { backUp, planId, file } = await destination('lost', 3);

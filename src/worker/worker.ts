@@ -17,6 +17,7 @@ import { applyRetention } from './retentionRun.js';
 import { createRetentionSweep } from './retentionSweep.js';
 import { runnableEngines } from './runnableEngines.js';
 import { removeAbandonedWorkFolders } from './workFolder.js';
+import { refuseWrongClock } from './wrongClock.js';
 import type { WorkerTools } from './workerTools.js';
 
 export interface Worker {
@@ -105,6 +106,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
   /** What fails at one destination is tried again by the next sweep, and keeps no other from its turn. */
   async function retain(destination: Destination): Promise<void> {
     try {
+      await refuseWrongClock(tools);
       await applyRetention(tools, destination, stopping.signal);
     } catch (error) {
       if (!isStopping()) tools.log.warn({ err: error, ...destination }, 'Retention could not be applied yet');

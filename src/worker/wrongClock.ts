@@ -1,0 +1,21 @@
+import { StowageError } from '../errors.js';
+import type { WorkerTools } from './workerTools.js';
+
+/** More than a slow answer, and less than any age that retention counts in. */
+const toleranceMs = 5 * 60_000;
+
+/**
+ * Throws UNAVAILABLE where this machine's clock is far from PostgreSQL's: one of the two is wrong, and by a clock that is
+ * ahead every backup is older than it is.
+ */
+export async function refuseWrongClock({ dataSource, now }: Pick<WorkerTools, 'dataSource' | 'now'>): Promise<void> {
+  const [{ ms }] = await dataSource.query<[{ ms: number }]>(
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms',
+  );
+  const aheadMs = now().getTime() - ms;
+  if (Math.abs(aheadMs) <= toleranceMs) return;
+  const how = `${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
+  throw new StowageError('UNAVAILABLE', `The clock of this machine is ${how} that of PostgreSQL: nothing is too old.`, {
+    help: 'Set both clocks, best by NTP. Until then this worker deletes nothing by its age.',
+  });
+}
