@@ -121,8 +121,8 @@ export function refuseMove(
 ): void {
   if (before.settings.kind !== after.settings.kind) throw anotherKind(before.settings.kind);
   if (holdsBackups && !isDeepStrictEqual(place(before.settings), place(after.settings))) {
-    throw new StowageError('ENDPOINT_IN_USE', `File endpoint "${before.name}" holds listed backups and cannot move.`, {
-      help: 'Create another file endpoint for the new place, or delete the backups first.',
+    throw new StowageError('ENDPOINT_IN_USE', `File endpoint "${before.name}" holds backups and cannot move.`, {
+      help: 'Create another file endpoint for the new place, or delete the backups first. What failed attempts left there goes by itself.',
     });
   }
 }

@@ -8,6 +8,7 @@ import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '.
 import { fileEndpoint } from '../endpoints/fileEndpoint.js';
 import { StowageError } from '../errors.js';
 import { BackupJobTable } from '../jobs/backupJobView.js';
+import { holdsBackups } from '../jobs/backupsAtEndpoint.js';
 import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
 import type { Storage } from '../storage/storage.js';
 import type { Worker } from './worker.js';
@@ -45,8 +46,11 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
       });
       await Promise.all([left.end(outcome), nothing.end(outcome)]);
       expect(await withRemains(left.id)).toEqual([1]);
+      const mustStay = () => holdsBackups(harness.dataSource.manager, fileEndpointId);
+      expect(await mustStay()).toBe(true);
       await startSweeper();
       for (const { id } of [left, nothing]) await harness.until(id, 'BackupRemainsRemoved');
+      expect(await mustStay()).toBe(false);
       expect(await objectsIn(storage)).toEqual([]);
       expect(await withRemains(left.id)).toEqual([]);
       expect(await typesOf(left.id)).not.toContain('BackupAttemptVoided');
