@@ -27,6 +27,9 @@ export type BackupDocument = {
 
 const bytes = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const segment = z
+  .object({ sizeBytes: bytes, sha256, etag: z.string().optional() })
+  .transform(({ etag, ...rest }) => ({ ...rest, ...(etag === undefined ? {} : { etag }) }));
 
 const document = z.object({
   format: z.literal('stowage-backup'),
@@ -55,7 +58,7 @@ const document = z.object({
         storedSizeBytes: bytes,
         checksum: sha256,
         etag: z.string(),
-        segments: z.array(z.object({ sizeBytes: bytes, sha256 })),
+        segments: z.array(segment),
         restoreByHand: z.string(),
       }),
     )

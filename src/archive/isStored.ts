@@ -1,4 +1,6 @@
+import { StowageError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
+import { readBackupDocument } from './backupDocument.js';
 import { backupDocumentName, segmentFolder } from './layout.js';
 
 /** As a backup was stored. */
@@ -29,9 +31,9 @@ export async function missingFrom(
     const { objectName } = part;
     const found = await storage.head(objectName, { signal });
     if (found?.sizeBytes !== part.storedSizeBytes) return objectName;
-    if (found.isLarge && (await bytesBelow(storage, segmentFolder(folder, part), signal)) !== found.sizeBytes) {
-      return objectName;
-    }
+    if (found.isLarge !== true) continue;
+    const listedBytes = await bytesBelow(storage, segmentFolder(folder, part), signal);
+    if (listedBytes !== found.sizeBytes && !(await answers(storage, folder, objectName, signal))) return objectName;
   }
   return undefined;
 }
@@ -40,4 +42,19 @@ async function bytesBelow(storage: Storage, prefix: string, signal: AbortSignal)
   let bytes = 0;
   for await (const { sizeBytes } of storage.list(prefix, { signal })) bytes += sizeBytes;
   return bytes;
+}
+
+/** Segment by segment: a listing may lag behind what it lists. */
+async function answers(storage: Storage, folder: string, objectName: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const document = await readBackupDocument(storage, folder, { signal });
+    const part = document?.parts.find((each) => each.objectName === objectName);
+    if (part === undefined) return false;
+    const { storedSizeBytes: sizeBytes, checksum, etag, segments } = part;
+    await storage.verify(objectName, { sizeBytes, sha256: checksum, etag, segments }, { signal });
+    return true;
+  } catch (error) {
+    if (error instanceof StowageError && error.code === 'CHECKSUM') return false;
+    throw error;
+  }
 }

@@ -154,6 +154,22 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await storage.putBytes(`${folder}databases.sql.zst`, Buffer.from('cut'), { signal: signal(), overwrite: true });
   }
 
+  (swiftMissing === undefined ? test : test.skip)('a listing that lags behind makes no backup absent', async () => {
+    if (swift === undefined) throw new Error(swiftMissing);
+    const fileEndpointId = await harness.addSwift(swift, 'lagging');
+    const storage = swiftKind.open(swift.settings('lagging'));
+    const backup = await beginAttempt(harness, fileEndpointId);
+    await backup.store(storage, 200_000);
+    await backup.succeed();
+    async function* withoutLast(...given: Parameters<Storage['list']>): ReturnType<Storage['list']> {
+      for await (const info of storage.list(...given)) if (!info.name.endsWith('/00000003')) yield info;
+    }
+    await startAuditor({ wrapStorage: (opened) => replacing(opened, { list: withoutLast }) });
+    expect(await audited(fileEndpointId)).toMatchObject({ backups: 1, missing: 0 });
+    expect(await typesOf(backup)).not.toContain('BackupAbsent');
+    await storage.close();
+  });
+
   test('what the log does not know is told with its size, and never deleted; other people’s objects are not looked at', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'shared', prefix: 'team/' });
     const storage = folderAt('shared');
