@@ -1,10 +1,14 @@
 import { findAudits, saveAudit, type AuditRecord } from '../endpoints/containerAudit.js';
+import { StowageError } from '../errors.js';
 import { missingAfterMs } from '../jobs/storedBackup.js';
 import { auditContainer, auditProblem } from './containerAudit.js';
 import { retryDelay } from './retryDelay.js';
+import { unlessAborted } from './unlessAborted.js';
 import { whileLocked } from './whileLocked.js';
 import type { WorkerTools } from './workerTools.js';
 
+/** An audit that takes longer keeps all others from their turn. What it has said by then stays said. */
+const auditMs = 2 * 3_600_000;
 /** A little more than the hour that must lie between the two looks at a backup that is not there. */
 const secondLookMs = missingAfterMs + 60_000;
 
@@ -52,8 +56,11 @@ async function auditOne(
 ): Promise<void> {
   const { manager } = tools.dataSource;
   const after = (ms: number) => new Date(tools.now().getTime() + ms);
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(auditMs)]);
   try {
-    const { audit, lookAgain, problem } = await auditContainer(tools, fileEndpointId, signal);
+    const { audit, lookAgain, problem } = await unlessAborted(limited, () =>
+      auditContainer(tools, fileEndpointId, limited),
+    );
     const pauseMs = lookAgain ? Math.min(secondLookMs, tools.times.audit) : tools.times.audit;
     await saveAudit(manager, { fileEndpointId, dueAt: after(pauseMs), failures: 0, result: audit, problem });
     if (audit.unknownObjects > 0 || audit.missing > 0 || audit.removedSizeBytes > 0) {
@@ -65,8 +72,17 @@ async function auditOne(
     const failures = (before?.failures ?? 0) + 1;
     const pauseMs = Math.min(tools.times.audit, retryDelay(failures, tools.times.retry, tools.random()));
     const result = before?.result ?? null;
-    await saveAudit(manager, { fileEndpointId, dueAt: after(pauseMs), failures, result, problem: auditProblem(error) });
+    const problem = auditProblem(limited.aborted ? tookTooLong() : error);
+    await saveAudit(manager, { fileEndpointId, dueAt: after(pauseMs), failures, result, problem });
   }
+}
+
+function tookTooLong(): StowageError {
+  const hours = auditMs / 3_600_000;
+  return new StowageError(
+    'ENDPOINT_UNREACHABLE',
+    `The container could not be compared with the log in ${hours} hours.`,
+  );
 }
 
 /** From 0 up to 1, always the same for an id. */

@@ -170,6 +170,22 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await storage.close();
   });
 
+  test('a worker stops also while a disk that has gone answers no call', async () => {
+    await harness.addFolder({ path: 'gone' });
+    let asked = false;
+    await startAuditor({
+      wrapStorage: (opened) =>
+        replacing(opened, {
+          head: () => {
+            asked = true;
+            return new Promise(() => undefined);
+          },
+        }),
+    });
+    await eventually('a question', () => (asked ? true : undefined));
+    await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+  });
+
   test('what the log does not know is told with its size, and never deleted; other people’s objects are not looked at', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'shared', prefix: 'team/' });
     const storage = folderAt('shared');

@@ -6,6 +6,7 @@ import { BackupJobTable, type BackupJobRow } from '../jobs/backupJobView.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
 import { createPauses } from './pauses.js';
 import { remainsOf, removeRemains } from './remains.js';
+import { unlessAborted } from './unlessAborted.js';
 import { whileLocked } from './whileLocked.js';
 import type { WorkerTools } from './workerTools.js';
 
@@ -36,7 +37,8 @@ export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Pr
       const prefix = `${endpoint} ${prefixOfFolder(folder)}`;
       if (!pauses.isOver(folder) || !pauses.isOver(prefix)) continue;
       try {
-        await remove(AbortSignal.any([signal, AbortSignal.timeout(deletionMs)]));
+        const limited = AbortSignal.any([signal, AbortSignal.timeout(deletionMs)]);
+        await unlessAborted(limited, () => remove(limited));
         for (const key of [folder, prefix, endpoint]) pauses.answered(key);
       } catch (error) {
         if (signal.aborted) return false;

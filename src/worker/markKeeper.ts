@@ -1,6 +1,7 @@
 import { renewMark } from '../endpoints/prefixMarks.js';
 import type { MarkedPrefix } from '../postgres/contracts/prefixMarks.js';
 import { createPauses } from './pauses.js';
+import { unlessAborted } from './unlessAborted.js';
 import { whileLocked } from './whileLocked.js';
 import type { WorkerTools } from './workerTools.js';
 
@@ -21,7 +22,8 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
     try {
       const { storage } = await tools.storageOf(fileEndpointId);
       try {
-        await renewMark(tools, storage, place, AbortSignal.any([signal, AbortSignal.timeout(renewalMs)]));
+        const limited = AbortSignal.any([signal, AbortSignal.timeout(renewalMs)]);
+        await unlessAborted(limited, () => renewMark(tools, storage, place, limited));
       } finally {
         await storage.close();
       }

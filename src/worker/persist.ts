@@ -3,6 +3,7 @@ import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
+import { unlessAborted } from './unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
 
 const pauseMs = 1_000;
@@ -39,25 +40,13 @@ export async function untilAnswered<T>(
 ): Promise<T> {
   for (;;) {
     try {
-      return await unlessLost(lost, ask);
+      return await unlessAborted(lost, ask);
     } catch (error) {
       if (!isOutage(error)) throw error;
       tools.log.warn({ err: error, jobId: lease.jobId }, 'PostgreSQL does not answer; it is asked again');
     }
-    await unlessLost(lost, () => delay(pauseMs, undefined, { signal: lost }));
+    await unlessAborted(lost, () => delay(pauseMs, undefined, { signal: lost }));
   }
-}
-
-/** A connection that is half dead may never answer: nobody waits for it longer than the lease lasts. */
-async function unlessLost<T>(lost: AbortSignal, ask: () => Promise<T>): Promise<T> {
-  lost.throwIfAborted();
-  return await new Promise<T>((resolve, reject) => {
-    const onLost = () => reject(lost.reason as Error);
-    lost.addEventListener('abort', onLost, { once: true });
-    ask()
-      .then(resolve, reject)
-      .finally(() => lost.removeEventListener('abort', onLost));
-  });
 }
 
 /**
