@@ -85,6 +85,8 @@ export function createDataSource(connection: ConnectionSettings): DataSource {
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       connectionTimeoutMillis: 30_000,
+      // What asks every few seconds shall not log in each time.
+      idleTimeoutMillis: 60_000,
     },
     entities: [...entities],
     migrations,

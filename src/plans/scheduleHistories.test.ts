@@ -18,7 +18,7 @@ import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { runsBetween } from '../scheduler/cron/runsBetween.js';
 import type { BackupPlanEvent, MissedTicks } from './backupPlan.js';
 import { createNextTicks, type NextTicks } from './nextTicks.js';
-import { reconcileAlarms } from './reconcileAlarms.js';
+import { createReconciler } from './reconcileAlarms.js';
 import { handleTick } from './tick.js';
 
 const minuteMs = 60_000;
@@ -69,13 +69,17 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
       });
     let nextTicks = newReplica();
     const ofThisPlan: NextTicks = (manager) => nextTicks(manager, [id]);
+    // A new one each time compares every alarm.
     const reconcile = () =>
-      reconcileAlarms({
-        ...{ dataSource: api.dataSource, now, nextTicks: ofThisPlan },
+      createReconciler({
+        ...{ dataSource: api.dataSource, nextTicks: ofThisPlan },
         queue: { ...queue, waiting: () => Promise.resolve([]) },
-        clock: { ...clock, start: nothing, set: nothing, cancel: nothing, ping: nothing, stop: nothing },
+        clock: {
+          ...{ ...clock, start: nothing, set: nothing, cancel: nothing, ping: nothing, stop: nothing },
+          count: () => Promise.resolve(alarms.size),
+        },
         signals: { send: nothing, subscribe: () => () => undefined },
-      });
+      })(now);
 
     /** As the schedule keeper handles an alarm that rings. */
     const handle = async ({ version, at }: PlanTick, skewMs: number) => {

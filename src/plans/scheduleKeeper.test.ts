@@ -102,7 +102,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
   const keep = async (options: Partial<ScheduleKeeperOptions> = {}) => {
     const keeper = createScheduleKeeper({
       ...{ store: api.store, dataSource: api.dataSource, queue, feed, signals, now: () => now() },
-      clock: await store.open(),
+      clock: options.clock ?? (await store.open()),
       log: pino({ enabled: false }),
       ...options,
     });
@@ -229,6 +229,35 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     ]);
     await untilArmed(wanted);
     await until(() => mended.reduce((sum, count) => sum + count, 0) >= 4, 'four alarms were mended');
+  });
+
+  test('only counts its alarms while no plan changes, and reads them when some are gone or a plan has changed', async () => {
+    const watched = await store.open();
+    let lists = 0;
+    let counts = 0;
+    const list = watched.list.bind(watched);
+    const count = watched.count.bind(watched);
+    watched.list = () => {
+      lists += 1;
+      return list();
+    };
+    watched.count = (kind) => {
+      counts += 1;
+      return count(kind);
+    };
+    const [early, late] = [farAway(), farAway(1)];
+    const { id } = await api.createPlan({ frequency: early });
+    await keep({ reconcileMs: 50, clock: watched });
+    await untilArmed([tick(id, 1, early)]);
+    const seen = counts;
+    await until(() => counts > seen + 5, 'the alarms were counted again and again');
+    expect(lists).toBe(1);
+    await clock.cancelAll((await armed()).map(({ key }) => key));
+    await untilArmed([tick(id, 1, early)]);
+    expect(lists).toBe(2);
+    await change('updateBackupPlan', id, { frequency: late });
+    await untilArmed([tick(id, 2, late)]);
+    await until(() => lists === 3, 'the alarms were compared after the change');
   });
 
   test('leaves exactly one tick of each plan where 8 replicas compare at once, also after all was lost', async () => {

@@ -7,7 +7,7 @@ import type { Signals } from '../postgres/contracts/telemetry.js';
 import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
 import { createNextTicks } from './nextTicks.js';
-import { reconcileAlarms } from './reconcileAlarms.js';
+import { createReconciler } from './reconcileAlarms.js';
 import { handleTick, type TickTools } from './tick.js';
 
 export type ScheduleKeeperOptions = TickTools & {
@@ -41,6 +41,7 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
   const nextTicks = createNextTicks((planId, error) =>
     log.error({ err: error, planId }, 'The frequency of a backup plan is not understood, so it does not run.'),
   );
+  const compare = createReconciler({ ...options, nextTicks });
   /** Plans that have changed, with the version that their stream had before. */
   const changedPlans = new Map<string, number>();
   const dueJobs = new Map<string, Date>();
@@ -100,7 +101,7 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
   async function reconcile(): Promise<void> {
     reconcileIn(reconcileMs);
     try {
-      const mended = await reconcileAlarms({ ...options, now: options.now(), nextTicks });
+      const mended = await compare(options.now());
       await signals.send('compared', keeperId);
       if (mended > 0) log.info({ mended }, 'Alarms were mended.');
       options.onMended?.(mended);

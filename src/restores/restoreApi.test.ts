@@ -56,8 +56,8 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     expect(data.startRestore).toMatchObject({
       status: 'QUEUED',
       mode: 'AS_NEW',
-      message: 'Waiting for a worker.',
-      backup: { id: settled.storedJobId, viewerActions: ['RESTORE'] },
+      message: expect.stringContaining('No worker is running'),
+      backup: { id: settled.storedJobId, viewerActions: ['HOLD', 'RESTORE'] },
       target: { id: settled.idleServiceId },
     });
     expect((await api.post(start, { input: asNew(), commandId })).data).toEqual(data);
@@ -66,7 +66,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     expect(cancelled.data.cancelRestoreJob).toEqual({
       status: 'CANCELLED',
       message: 'Cancelled by installation before it had started.',
-      backup: { viewerActions: ['DELETE', 'RESTORE'] },
+      backup: { viewerActions: ['DELETE', 'HOLD', 'RESTORE'] },
     });
   });
 

@@ -16,6 +16,8 @@ export interface AlarmClock {
   cancelAll(keys: readonly string[]): Promise<void>;
   /** Every alarm that is set and has not been handled, for the reconciler. */
   list(): Promise<readonly Alarm[]>;
+  /** How many alarms of this kind `list` would give. */
+  count(kind: Alarm['kind']): Promise<number>;
   /** Throws UNAVAILABLE when the store does not answer within 5 s. */
   ping(): Promise<void>;
   /** Calls no handler any more; waits for those that run. */

@@ -115,6 +115,10 @@ export class AgendaAlarmClock implements AlarmClock {
     });
   }
 
+  async count(kind: Alarm['kind']): Promise<number> {
+    return this.#ask(() => this.#store.count(jobNames[kind]));
+  }
+
   async ping(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {

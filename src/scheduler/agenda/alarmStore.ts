@@ -19,6 +19,8 @@ export interface AlarmStore {
   isAnyDue(until: Date, lockedBefore: Date): Promise<boolean>;
   /** The data of every alarm that Agenda will still run. */
   list(): Promise<readonly unknown[]>;
+  /** How many of those have this name of Agenda's. */
+  count(name: string): Promise<number>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

@@ -39,6 +39,9 @@ type MongoAlarm = {
 
 const duplicateKey = 11_000;
 
+/** What Agenda will still run. */
+const alive = { $or: [{ nextRunAt: { $ne: null } }, { lockedAt: { $ne: null } }] };
+
 /** Alarms in a MongoDB, of which nothing but single documents and a unique index is asked: no transactions, no replica set. */
 export class MongoAlarmStore implements AlarmStore {
   readonly repository: MongoJobRepository;
@@ -102,11 +105,14 @@ export class MongoAlarmStore implements AlarmStore {
   }
 
   async list(): Promise<unknown[]> {
-    const alive = { $or: [{ nextRunAt: { $ne: null } }, { lockedAt: { $ne: null } }] };
     const found = await this.#alarms()
       .find(alive, { projection: { data: 1 } })
       .toArray();
     return found.map(({ data }) => data);
+  }
+
+  async count(name: string): Promise<number> {
+    return this.#alarms().countDocuments({ name, ...alive });
   }
 
   async ping(): Promise<void> {

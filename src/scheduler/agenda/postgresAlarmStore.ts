@@ -7,6 +7,9 @@ import { createAlarmTable, tableName } from './postgresAlarmTable.js';
 /** Undefined table, undefined schema: https://www.postgresql.org/docs/15/errcodes-appendix.html */
 const missing = new Set(['42P01', '3F000']);
 
+/** What Agenda will still run. */
+const alive = 'next_run_at IS NOT NULL OR locked_at IS NOT NULL';
+
 /** Alarms in a table of Agenda's form. Everything goes through the search path of the pool's connections. */
 export class PostgresAlarmStore implements AlarmStore {
   readonly repository: PostgresJobRepository;
@@ -66,11 +69,13 @@ export class PostgresAlarmStore implements AlarmStore {
   }
 
   async list(): Promise<unknown[]> {
-    const rows = await this.#rows<{ data: unknown }>(
-      `SELECT data FROM ${tableName} WHERE next_run_at IS NOT NULL OR locked_at IS NOT NULL`,
-      [],
-    );
+    const rows = await this.#rows<{ data: unknown }>(`SELECT data FROM ${tableName} WHERE ${alive}`, []);
     return rows.map(({ data }) => data);
+  }
+
+  async count(name: string): Promise<number> {
+    const sql = `SELECT count(*)::int AS count FROM ${tableName} WHERE name = $1 AND (${alive})`;
+    return (await this.#rows<{ count: number }>(sql, [name]))[0]?.count ?? 0;
   }
 
   async ping(): Promise<void> {

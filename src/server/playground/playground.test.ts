@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { startTinyApi, token, type TinyApi } from '../../../test/fixtures/tinyApi.js';
+import { until } from '../../../test/fixtures/until.js';
 
 const executablePath = '/usr/bin/chromium';
 const missing = existsSync(executablePath) ? undefined : `there is no ${executablePath}`;
@@ -48,11 +49,19 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
   });
 
   const shown = (selector: string) => page.locator(selector).innerText();
+  /** Runs the query in a new tab; an editor that is still being set up may lose what is typed into it. */
   const type = async (query: string) => {
+    const tabs = await page.locator('.graphiql-tab').count();
     await page.click('.graphiql-tab-add');
-    await page.click('.graphiql-query-editor .view-lines');
-    await page.keyboard.press('Control+A');
-    await page.keyboard.insertText(query);
+    await until(async () => (await page.locator('.graphiql-tab').count()) > tabs, 'there is another tab');
+    const editor = page.locator('.graphiql-query-editor .view-lines');
+    await until(async () => {
+      await editor.click();
+      await page.keyboard.press('Control+A');
+      await page.keyboard.insertText(query);
+      const shown = (await editor.innerText()).replaceAll('\u00a0', ' ');
+      return shown.trim() === query;
+    }, 'the editor shows the query');
     await page.click('.graphiql-execute-button');
   };
 
@@ -71,8 +80,7 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
     await page.waitForSelector('.graphiql-response :text("Hello world")');
 
     await type('subscription { shipChanges { cargo } }');
-    const limit = Date.now() + 10_000;
-    while (api.harbour.mailboxes.size === 0 && Date.now() < limit) await page.evaluate(() => undefined);
+    await until(() => api.harbour.mailboxes.size > 0, 'the subscription is there');
     api.harbour.put({ id: 'a', version: 1, cargo: 'bananas' });
     await page.waitForSelector('.graphiql-response :text("bananas")');
 
