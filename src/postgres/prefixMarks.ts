@@ -52,7 +52,8 @@ export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
         `INSERT INTO prefix_marks (file_endpoint_id, prefix, next_mark) VALUES ($1, $2, $3)
          ON CONFLICT (file_endpoint_id, prefix) DO UPDATE SET next_mark = coalesce(prefix_marks.next_mark, $3)
          RETURNING next_mark, (
-           SELECT adopted_at > coalesce(prefix_marks.renewed_at, $4) FROM installation_home
+           SELECT adopted_at > least(coalesce(prefix_marks.renewed_at, $4), clock_timestamp() - interval '1 hour')
+           FROM installation_home
          ) AS takes_over`,
         [fileEndpointId, prefix, randomUUID(), since],
       );
