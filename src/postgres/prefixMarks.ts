@@ -71,6 +71,8 @@ export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
 
     async adopt() {
       const { place, server } = await here();
+      // One that was about to be written when the copy was made is known to the original too.
+      await dataSource.query('UPDATE prefix_marks SET next_mark = NULL');
       await dataSource.query('UPDATE installation_home SET place = $1, adopted_at = clock_timestamp()', [place]);
       await dataSource.query("UPDATE installation_servers SET since = '-infinity' WHERE server = $1", [server]);
     },
