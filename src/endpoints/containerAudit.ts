@@ -14,6 +14,8 @@ export type ContainerAudit = {
   readonly unknownSample: readonly string[];
   /** What attempts without a backup, and backups that were deleted, still had there, and is deleted now. */
   readonly removedSizeBytes: number;
+  /** Where the container could not be looked at, or not to the end. Absent in audits of old. */
+  readonly prefixesNotSeen?: readonly string[];
 };
 
 export type AuditProblem = { readonly code: string; readonly message: string; readonly help: string | null };
@@ -21,11 +23,11 @@ export type AuditProblem = { readonly code: string; readonly message: string; re
 export type AuditRecord = {
   readonly fileEndpointId: string;
   readonly dueAt: Date;
-  /** Audits in a row that did not come to an end. */
+  /** Audits in a row that did not come to an end, or not at every prefix. */
   readonly failures: number;
-  /** Of the last one that came to an end; null: there was none yet. */
+  /** Of the last one that came to an end at one prefix at least; null: there was none yet. */
   readonly result: ContainerAudit | null;
-  /** Why the last one did not come to an end, or why it could not delete what it should. */
+  /** Why the last one did not come to an end at every prefix, or why it could not delete what it should. */
   readonly problem: AuditProblem | null;
 };
 

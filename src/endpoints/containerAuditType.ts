@@ -33,9 +33,21 @@ export class ContainerAuditType {
   })
   readonly removedSize!: number;
 
-  static of({ at, unknownSizeBytes, removedSizeBytes, ...counts }: ContainerAudit): ContainerAuditType {
+  @Field(() => [String], {
+    description:
+      'Prefixes that could not be looked at, or not to the end: of what lies below nothing is said. auditProblem says why.',
+  })
+  readonly prefixesNotSeen!: readonly string[];
+
+  static of({
+    at,
+    unknownSizeBytes,
+    removedSizeBytes,
+    prefixesNotSeen = [],
+    ...counts
+  }: ContainerAudit): ContainerAuditType {
     const sizes = { unknownSize: unknownSizeBytes, removedSize: removedSizeBytes };
-    return Object.assign(new ContainerAuditType(), { ...counts, ...sizes, at: new Date(at) });
+    return Object.assign(new ContainerAuditType(), { ...counts, ...sizes, prefixesNotSeen, at: new Date(at) });
   }
 }
 

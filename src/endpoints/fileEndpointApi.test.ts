@@ -117,13 +117,19 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
     test('tells how its container was found to be, and why the newest look did not come to an end', async () => {
       const { id } = await created(folder('audited'));
       const audits = `query ($id: ID!) { fileEndpoint(id: $id) {
-        lastAudit { at backups missing unknownObjects unknownSize unknownSample removedSize }
+        lastAudit { at backups missing unknownObjects unknownSize unknownSample removedSize prefixesNotSeen }
         auditProblem { code message help }
       } }`;
       const none = await api.call(audits, { id });
       expect(none.data.fileEndpoint).toEqual({ lastAudit: null, auditProblem: null });
       const at = '2026-03-02T05:00:00.000Z';
-      const counts = { backups: 3, missing: 1, unknownObjects: 2, unknownSample: ['notes.txt'] };
+      const counts = {
+        backups: 3,
+        missing: 1,
+        unknownObjects: 2,
+        unknownSample: ['notes.txt'],
+        prefixesNotSeen: ['before/'],
+      };
       const problem = { code: 'ENDPOINT_UNREACHABLE', message: 'It does not answer.', help: 'Wait.' };
       await saveAudit(api.dataSource.manager, {
         ...{ fileEndpointId: id, dueAt: new Date(), failures: 1, problem },

@@ -226,7 +226,7 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => ContainerAuditType, {
     nullable: true,
-    description: 'The last audit of the container that came to an end.',
+    description: 'The last audit of the container that came to an end, at one of its prefixes at least.',
   })
   async lastAudit(
     @Root() { row }: FileEndpointType,
@@ -238,7 +238,7 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => ContainerAuditProblemType, {
     nullable: true,
-    description: 'Why the newest audit did not come to an end, or could not delete what it should.',
+    description: 'Why the newest audit did not come to an end at every prefix, or could not delete what it should.',
   })
   async auditProblem(
     @Root() { row }: FileEndpointType,

@@ -57,23 +57,27 @@ async function auditOne(
   const { manager } = tools.dataSource;
   const after = (ms: number) => new Date(tools.now().getTime() + ms);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(auditMs)]);
+  const failures = (before?.failures ?? 0) + 1;
+  const soon = () => Math.min(tools.times.audit, retryDelay(failures, tools.times.retry, tools.random()));
   try {
     const { audit, lookAgain, problem } = await unlessAborted(limited, () =>
       auditContainer(tools, fileEndpointId, limited),
     );
+    const isWhole = audit.prefixesNotSeen?.length === 0;
     const pauseMs = lookAgain ? Math.min(secondLookMs, tools.times.audit) : tools.times.audit;
-    await saveAudit(manager, { fileEndpointId, dueAt: after(pauseMs), failures: 0, result: audit, problem });
+    await saveAudit(manager, {
+      ...{ fileEndpointId, result: audit, problem },
+      ...(isWhole ? { dueAt: after(pauseMs), failures: 0 } : { dueAt: after(soon()), failures }),
+    });
     if (audit.unknownObjects > 0 || audit.missing > 0 || audit.removedSizeBytes > 0) {
       tools.log.warn({ fileEndpointId, audit }, 'A container is not as the log says; what is unknown is left alone');
     }
   } catch (error) {
     if (signal.aborted) return;
     tools.log.warn({ err: error, fileEndpointId }, 'A container could not be audited');
-    const failures = (before?.failures ?? 0) + 1;
-    const pauseMs = Math.min(tools.times.audit, retryDelay(failures, tools.times.retry, tools.random()));
     const result = before?.result ?? null;
     const problem = auditProblem(limited.aborted ? tookTooLong() : error);
-    await saveAudit(manager, { fileEndpointId, dueAt: after(pauseMs), failures, result, problem });
+    await saveAudit(manager, { fileEndpointId, dueAt: after(soon()), failures, result, problem });
   }
 }
 

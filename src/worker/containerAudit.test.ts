@@ -7,6 +7,7 @@ import { describeWith } from '../../test/fixtures/requirements.js';
 import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/swift.js';
 import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { deleteBackup } from '../archive/deleteBackup.js';
+import { claimPrefix } from '../endpoints/installationMarker.js';
 import { findAudits, type AuditRecord, type ContainerAudit } from '../endpoints/containerAudit.js';
 import { StowageError } from '../errors.js';
 import { decideDeletion } from '../jobs/backupJobCommands.js';
@@ -271,6 +272,43 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     answers = true;
     expect(await audited(dead)).toMatchObject({ backups: 1, missing: 0 });
     expect(await recordOf(dead)).toMatchObject({ problem: null, failures: 0 });
+  });
+
+  test('a prefix that another owns, or at which the container does not answer, keeps no other from being looked at', async () => {
+    const fileEndpointId = await harness.addFolder({ path: 'several', prefix: 'foreign/' });
+    const storage = folderAt('several');
+    const at = async (prefix: string) => {
+      await claimPrefix(storage, prefix, harness.installationId, signal());
+      const backup = await beginAttempt(harness, fileEndpointId, prefix);
+      await backup.store(storage);
+      await backup.succeed();
+      await deleteBackup({ storage, folder: backup.folder, signal: signal() });
+      return backup;
+    };
+    const [foreign, silent, gone] = [await at('foreign/'), await at('silent/'), await at('gone/')];
+    await storage.putBytes('foreign/.stowage.json', Buffer.from('{"format":1,"installation":"another"}'), {
+      ...{ signal: signal(), overwrite: true },
+    });
+    await startAuditor({
+      wrapStorage: (opened) =>
+        replacing(opened, {
+          list: (prefix, options) => {
+            if (prefix !== 'silent/') return opened.list(prefix, options);
+            throw new StowageError('ENDPOINT_UNREACHABLE', 'It does not answer.');
+          },
+        }),
+    });
+    await harness.until(gone.id, 'BackupAbsent');
+    const record = await eventually('two audits', async () => {
+      const found = await recordOf(fileEndpointId);
+      return found !== null && found.failures >= 2 ? found : undefined;
+    });
+    expect(record.result).toMatchObject({ backups: 1, missing: 1 });
+    expect(record.result?.prefixesNotSeen?.toSorted()).toEqual(['foreign/', 'silent/']);
+    expect(record.problem).toMatchObject({ code: 'CONFLICT' });
+    expect(record.problem?.message).toMatch(/^The prefix "foreign\/" could not be looked at\. /);
+    for (const backup of [foreign, silent]) expect(await typesOf(backup)).not.toContain('BackupAbsent');
+    expect(await availability(foreign)).toBe('STORED');
   });
 
   test('one worker at a time, and again by another when it is gone', async () => {

@@ -13,6 +13,7 @@ import {
 } from '../jobs/backupsInContainer.js';
 import type { Storage } from '../storage/storage.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
+import { isOutage } from './persist.js';
 import { removeRemains } from './remains.js';
 import type { WorkerTools } from './workerTools.js';
 
@@ -23,7 +24,7 @@ export type AuditOutcome = {
   readonly audit: ContainerAudit;
   /** A backup was not there for the first time, and is to be looked for again. */
   readonly lookAgain: boolean;
-  /** Why something that should have been deleted was not. */
+  /** Why something that should have been deleted was not, or why a prefix could not be looked at. */
   readonly problem: AuditProblem | null;
 };
 
@@ -33,8 +34,9 @@ export type AuditOutcome = {
  * - what an attempt that ended otherwise, or a backup that was deleted, has there again is deleted: a worker that was
  *   lost may have written it long after; the sweeper's own work is left to it;
  * - what the log does not know is told and never deleted, and a running attempt's folder is left alone.
- * Throws when the container does not answer, is another installation's or is not mounted: then nothing is known of it,
- * and what was found until then is said all the same.
+ * A prefix at which the container does not answer, that is another installation's or is not mounted says nothing of what
+ * lies below it and keeps no other from being looked at. Throws where that is so of all of them. What was found until then
+ * is said all the same.
  */
 export async function auditContainer(
   tools: WorkerTools,
@@ -45,8 +47,9 @@ export async function auditContainer(
   try {
     const audit = new Audit(tools, fileEndpointId, storage, signal);
     const earlier = await prefixesWithBackups(tools.dataSource.manager, fileEndpointId);
-    for (const place of new Set([prefix, ...earlier])) await audit.comparePrefix(place);
-    return audit.outcome();
+    const prefixes = new Set([prefix, ...earlier]);
+    for (const each of prefixes) await audit.lookAt(each);
+    return audit.outcome(prefixes.size);
   } finally {
     await storage.close();
   }
@@ -61,6 +64,7 @@ class Audit {
   #lookAgain = false;
   #problem: AuditProblem | null = null;
   readonly #sample: string[] = [];
+  readonly #unseen: { readonly prefix: string; readonly error: unknown }[] = [];
 
   constructor(
     private readonly tools: WorkerTools,
@@ -69,7 +73,19 @@ class Audit {
     private readonly signal: AbortSignal,
   ) {}
 
-  async comparePrefix(prefix: string): Promise<void> {
+  async lookAt(prefix: string): Promise<void> {
+    try {
+      await this.#compareBelow(prefix);
+    } catch (error) {
+      this.signal.throwIfAborted();
+      if (isOutage(error)) throw error;
+      this.#unseen.push({ prefix, error });
+      const { fileEndpointId } = this;
+      this.tools.log.warn({ err: error, fileEndpointId, prefix }, 'A prefix of a container could not be looked at');
+    }
+  }
+
+  async #compareBelow(prefix: string): Promise<void> {
     const { tools, storage, signal } = this;
     await refuseForeignPrefix(storage, prefix, tools.installationId, signal);
     const backups = backupsInNameOrder(tools.dataSource.manager, this.fileEndpointId, prefix);
@@ -88,7 +104,10 @@ class Audit {
     for (; expected.done !== true; expected = await backups.next()) await this.#lookFor(expected.value);
   }
 
-  outcome(): AuditOutcome {
+  /** `prefixes`: how many were to be looked at. */
+  outcome(prefixes: number): AuditOutcome {
+    const [first] = this.#unseen;
+    if (first !== undefined && this.#unseen.length === prefixes) throw first.error;
     return {
       audit: {
         at: this.tools.now().toISOString(),
@@ -98,9 +117,10 @@ class Audit {
         unknownSizeBytes: this.#unknownSizeBytes,
         unknownSample: this.#sample,
         removedSizeBytes: this.#removedSizeBytes,
+        prefixesNotSeen: this.#unseen.map(({ prefix }) => prefix),
       },
       lookAgain: this.#lookAgain,
-      problem: this.#problem,
+      problem: first === undefined ? this.#problem : notSeen(first),
     };
   }
 
@@ -121,13 +141,13 @@ class Audit {
 
   /** Object by object: a listing may lag behind, and the backup may have been stored after it. */
   async #lookFor(backup: BackupToFind): Promise<void> {
-    this.#backups += 1;
     const isThere = await isStored(this.storage, backup, this.signal);
     if (!isThere) {
-      this.#missing += 1;
       // A disk that was unmounted in the meantime says nothing about the backup.
       await refuseForeignPrefix(this.storage, prefixOfFolder(backup.folder), this.tools.installationId, this.signal);
+      this.#missing += 1;
     }
+    this.#backups += 1;
     await this.#report(backup, isThere);
   }
 
@@ -194,6 +214,12 @@ class Audit {
 export function auditProblem(error: unknown): AuditProblem {
   if (error instanceof StowageError) return { code: error.code, message: error.message, help: error.help };
   return { code: 'INTERNAL', message: 'The audit ended with an error that Stowage does not know.', help: null };
+}
+
+function notSeen({ prefix, error }: { readonly prefix: string; readonly error: unknown }): AuditProblem {
+  const problem = auditProblem(error);
+  const where = prefix === '' ? 'The place without a prefix' : `The prefix "${prefix}"`;
+  return { ...problem, message: `${where} could not be looked at. ${problem.message}` };
 }
 
 /** Object storages list names in the order of their bytes. */
