@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -40,7 +39,8 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
   const unhandled: unknown[] = [];
   const noteUnhandled = (reason: unknown) => unhandled.push(reason);
 
-  const quick = { processEveryMs: 200, lockLifetimeMs: 2_000, firstRetryMs: 50 };
+  // Locks that outlive any pause of a busy machine: where one expires in the middle of a run, the alarm rightly comes twice.
+  const quick = { processEveryMs: 200, lockLifetimeMs: 60_000, firstRetryMs: 50 };
   const open = async (options: Partial<AgendaOptions> = {}, url?: string): Promise<AlarmClock> => {
     const onError = (error: unknown, alarm?: Alarm) => told.push({ error, alarm });
     const clock = await store.open({ ...quick, onError, ...options }, url);
@@ -65,7 +65,8 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     children.push(child);
     const lines: string[] = [];
     createInterface(child.stdout).on('line', (line) => lines.push(line));
-    return { child, printed: (line: string) => until(() => lines.includes(line), `the process prints ${line}`) };
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    return { child, ended, printed: (line: string) => until(() => lines.includes(line), `the process prints ${line}`) };
   };
 
   beforeAll(async () => {
@@ -95,7 +96,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(await clock.list()).toHaveLength(2);
     await calls.reach(2);
     expect(Date.now() - at.getTime()).toBeGreaterThanOrEqual(0);
-    expect(Date.now() - at.getTime()).toBeLessThan(10_000);
+    expect(Date.now() - at.getTime()).toBeLessThan(20_000);
     expect(calls.ticks).toEqual([{ planId: 'p1', version: 7, scheduledFor: at }]);
     expect(calls.dues).toEqual([{ jobId: 'j1' }]);
     await until(async () => (await store.documents()).length === 0, 'no document is left');
@@ -177,8 +178,8 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
       ...calls.handlers,
       jobDue: (job: { jobId: string }) => calls.handlers.jobDue(job).then(handler.wait),
     };
-    const clock = await opened(handlers, { lockLifetimeMs: 60_000 });
-    await opened(handlers, { lockLifetimeMs: 60_000 });
+    const clock = await opened(handlers);
+    await opened(handlers);
     const alarm = due('busy', inMs(-1));
     await clock.set(alarm);
     await calls.reach(1);
@@ -218,11 +219,11 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
       ...calls.handlers,
       jobDue: (job: { jobId: string }) => calls.handlers.jobDue(job).then(handler.wait),
     };
-    const clock = await opened(handlers, { lockLifetimeMs: 600 });
-    await opened(handlers, { lockLifetimeMs: 600 });
+    const clock = await opened(handlers, { lockLifetimeMs: 3_000 });
+    await opened(handlers, { lockLifetimeMs: 3_000 });
     const began = Date.now();
     await clock.set(due('slow', new Date()));
-    await until(() => Date.now() > began + 2_000, 'three lifetimes have passed');
+    await until(() => Date.now() > began + 6_500, 'two lifetimes have passed');
     expect(calls.count()).toBe(1);
     handler.open();
     await until(async () => (await store.documents()).length === 0, 'it has been handled');
@@ -233,7 +234,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
   test('tells nothing of a run whose end the store is slow to save', async () => {
     const calls = recorder();
     const wire = await openWire(store.url);
-    const clock = await open({ lockLifetimeMs: 30_000 }, wire.url);
+    const clock = await open({}, wire.url);
     await clock.start({
       ...calls.handlers,
       jobDue: (job) => {
@@ -281,12 +282,12 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
   test('brings an alarm again whose process was killed while it handled it', async () => {
     const victim = process_('hang');
     await victim.printed('ready');
-    const clock = await open({ lockLifetimeMs: 1_000 });
+    const clock = await open({ lockLifetimeMs: 3_000 });
     const alarm = tick('killed', inMs(-1));
     await clock.set(alarm);
     await victim.printed('handling');
     victim.child.kill('SIGKILL');
-    await once(victim.child, 'exit');
+    await victim.ended;
     expect(await clock.list()).toEqual([alarm]);
     const calls = recorder();
     await clock.start(calls.handlers);
@@ -300,15 +301,19 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     const handler = gate();
     const clock = await opened(
       { ...calls.handlers, jobDue: (job) => calls.handlers.jobDue(job).then(handler.wait) },
-      {
-        processEveryMs: 1_000,
-        lockLifetimeMs: 60_000,
-      },
+      { processEveryMs: 3_000 },
     );
-    const next = tick('next', inMs(1_800));
-    await clock.setAll([due('running', inMs(-1)), next]);
+    await clock.set(due('running', inMs(-1)));
     await calls.reach(1);
-    await until(() => Date.now() > next.at.getTime() - 700, 'the next one is locked ahead of its time');
+    // Agenda has just looked. It looks again in 3 s, and locks what comes in the 3 s after that.
+    const next = tick('next', inMs(5_500));
+    await clock.set(next);
+    const isLocked = (document: Record<string, unknown>) =>
+      (document['lockedAt'] ?? document['locked_at']) instanceof Date;
+    await until(
+      async () => (await store.documents()).filter(isLocked).length === 2,
+      'the next one is locked ahead of its time',
+    );
     let stopped = false;
     const stopping = clock.stop().then(() => (stopped = true));
     await until(() => Date.now() > next.at.getTime() + 100, 'the time of the next one has passed');
@@ -318,7 +323,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.count()).toBe(1);
     await expect(clock.set(next)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     const heir = recorder();
-    const other = await opened(heir.handlers, { lockLifetimeMs: 60_000 });
+    const other = await opened(heir.handlers);
     await heir.reach(1);
     expect(heir.ticks).toEqual([{ planId: 'next', version: 1, scheduledFor: next.at }]);
     expect(heir.dues).toEqual([]);
@@ -326,13 +331,12 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
   });
 
   test('leaves nothing open when it has stopped: the process ends by itself', async () => {
-    const { child, printed } = process_('once');
+    const { ended, printed } = process_('once');
     await printed('ready');
     const clock = await open();
     await clock.set(due('last', inMs(-1)));
     await printed('handling');
-    const [code] = (await once(child, 'exit', { signal: AbortSignal.timeout(30_000) })) as [number | null];
-    expect(code).toBe(0);
+    expect(await ended).toBe(0);
     expect(await clock.list()).toEqual([]);
   });
 
@@ -354,7 +358,8 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
 
   test('outlives an outage of the store: tells of it, answers UNAVAILABLE, and fires what became due when it is back', async () => {
     const calls = recorder();
-    const clock = await opened(calls.handlers);
+    // It may have been locked when the store went.
+    const clock = await opened(calls.handlers, { lockLifetimeMs: 2_000 });
     const alarm = tick('through', inMs(1_000));
     await clock.set(alarm);
     const restore = await store.interrupt();
@@ -364,10 +369,10 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(told[0]?.error).toMatchObject({ code: 'UNAVAILABLE' });
     expect(told.length).toBeLessThan(10);
     await restore();
-    await calls.reach(1, 20_000);
+    await calls.reach(1);
     expect(calls.ticks).toEqual([{ planId: 'through', version: 1, scheduledFor: alarm.at }]);
     await clock.ping();
-  }, 60_000);
+  });
 
   test('gives up on a store that is silent after 5 s', async () => {
     const wire = await openWire(store.url);
@@ -388,13 +393,13 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(Date.now() - began).toBeLessThan(60_000);
     await clock.setAll(alarms.slice(0, 1_000));
     expect(await clock.list()).toHaveLength(10_000);
-  }, 120_000);
+  });
 
   test('works off a backlog that is larger than what it locks at once, each alarm once', async () => {
     const calls = recorder();
     const clock = await opened(calls.handlers);
     await clock.setAll(Array.from({ length: 250 }, (_, i) => due(`backlog${i}`, inMs(-i))));
-    await calls.reach(250, 20_000);
+    await calls.reach(250);
     await until(async () => (await store.documents()).length === 0, 'all have been handled');
     expect(new Set(calls.dues.map(({ jobId }) => jobId)).size).toBe(250);
     expect(calls.count()).toBe(250);
@@ -463,7 +468,7 @@ function gate() {
   return { open: () => open(), wait: () => opened };
 }
 
-async function until(condition: () => boolean | Promise<boolean>, what: string, limitMs = 30_000): Promise<void> {
+async function until(condition: () => boolean | Promise<boolean>, what: string, limitMs = 60_000): Promise<void> {
   for (const end = Date.now() + limitMs; !(await condition());) {
     if (Date.now() > end) throw new Error(`Waited ${limitMs} ms in vain until ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
