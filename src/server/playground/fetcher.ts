@@ -1,5 +1,5 @@
 import type { GraphiQL } from 'graphiql';
-import { getOperationAST, OperationTypeNode, parse } from 'graphql';
+import { Kind, OperationTypeNode, parse, type OperationDefinitionNode } from 'graphql';
 import { createClient, type Client } from 'graphql-ws';
 import type { ComponentProps } from 'react';
 
@@ -40,16 +40,34 @@ export function fetcherWith(token: string): { readonly fetcher: Fetcher; close()
     socket().iterate({ query, operationName: operationName ?? null, variables: variables ?? {} });
 
   // Both answer JSON; GraphiQL's type asks for graphql-js's classes, which it only shows.
-  const fetcher = ((request: Request) =>
-    isSubscription(request) ? follow(request) : send(request)) as unknown as Fetcher;
+  const fetcher = ((given: Request) => {
+    const operations = operationsOf(given.query);
+    const request = { ...given, operationName: chosenName(operations, given.operationName) };
+    return isSubscription(operations, request.operationName) ? follow(request) : send(request);
+  }) as unknown as Fetcher;
   return { fetcher, close: () => void client?.dispose() };
 }
 
-function isSubscription({ query, operationName }: Request): boolean {
+type Operations = readonly OperationDefinitionNode[];
+
+function operationsOf(query: string): Operations {
   try {
-    return getOperationAST(parse(query), operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
+    return parse(query).definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
   } catch {
     // What does not parse is sent: the server says what is wrong with it.
-    return false;
+    return [];
   }
+}
+
+/**
+ * GraphiQL reads a text's operations only after a pause in the typing: who runs it sooner sends the name of an
+ * operation that was there before. A text with a single operation needs no name.
+ */
+function chosenName(operations: Operations, name: string | null | undefined): string | null {
+  return operations.length === 1 ? (operations[0]?.name?.value ?? null) : (name ?? null);
+}
+
+function isSubscription(operations: Operations, name: string | null): boolean {
+  const chosen = operations.find((operation) => (operation.name?.value ?? null) === name);
+  return chosen?.operation === OperationTypeNode.SUBSCRIPTION;
 }

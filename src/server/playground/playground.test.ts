@@ -49,11 +49,13 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
   });
 
   const shown = (selector: string) => page.locator(selector).innerText();
-  /** Runs the query in a new tab; an editor that is still being set up may lose what is typed into it. */
-  const type = async (query: string) => {
-    const tabs = await page.locator('.graphiql-tab').count();
-    await page.click('.graphiql-tab-add');
-    await until(async () => (await page.locator('.graphiql-tab').count()) > tabs, 'there is another tab');
+  const useToken = async () => {
+    await page.fill('#token', token);
+    await page.click('text=Use');
+    await page.waitForSelector('.graphiql-query-editor .view-lines');
+  };
+  /** Replaces the text of the open tab; an editor that is still being set up may lose what is typed into it. */
+  const write = async (query: string) => {
     const editor = page.locator('.graphiql-query-editor .view-lines');
     await until(async () => {
       await editor.click();
@@ -62,6 +64,12 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
       const shown = (await editor.innerText()).replaceAll('\u00a0', ' ');
       return shown.trim() === query;
     }, 'the editor shows the query');
+  };
+  const runInNewTab = async (query: string) => {
+    const tabs = await page.locator('.graphiql-tab').count();
+    await page.click('.graphiql-tab-add');
+    await until(async () => (await page.locator('.graphiql-tab').count()) > tabs, 'there is another tab');
+    await write(query);
     await page.click('.graphiql-execute-button');
   };
 
@@ -73,13 +81,20 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
     expect(complaints.splice(0).filter((complaint) => !complaint.includes('401'))).toEqual([]);
   });
 
+  test('runs a text in the place of an example at once, before GraphiQL has read the names of its operations', async () => {
+    await useToken();
+    await write('query { greeting: hello }');
+    await page.keyboard.press('Control+Enter');
+    await page.waitForSelector('.graphiql-response :text("greeting")');
+    await expect(shown('.graphiql-response')).resolves.toContain('Hello');
+  });
+
   test('runs a query and a subscription with the token, which stays in the browser tab', async () => {
-    await page.fill('#token', token);
-    await page.click('text=Use');
-    await type('{ hello }');
+    await useToken();
+    await runInNewTab('{ hello }');
     await page.waitForSelector('.graphiql-response :text("Hello world")');
 
-    await type('subscription { shipChanges { cargo } }');
+    await runInNewTab('subscription { shipChanges { cargo } }');
     await until(() => api.harbour.mailboxes.size > 0, 'the subscription is there');
     api.harbour.put({ id: 'a', version: 1, cargo: 'bananas' });
     await page.waitForSelector('.graphiql-response :text("bananas")');
