@@ -51,9 +51,10 @@ export async function checkMariadb(
         },
         {
           name: 'TOOL',
-          run: async () => {
+          run: async (signal) => {
             const tools = findMariadbTools(settings.toolsPath);
-            return `mariadb-dump ${number(await versionOf(tools.dump))} and zstd ${number(await versionOf(tools.zstd))} are installed.`;
+            const [dump, zstd] = [await versionOf(tools.dump, signal), await versionOf(tools.zstd, signal)];
+            return `mariadb-dump ${number(dump)} and zstd ${number(zstd)} are installed.`;
           },
         },
         {

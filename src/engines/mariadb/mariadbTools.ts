@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { text } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
 import { StowageError } from '../../errors.js';
 import { findPipelinePrograms, type PipelinePrograms } from '../process/pipelinePrograms.js';
-import { childPath, findProgram, requireProgram } from '../process/programs.js';
+import { findProgram, requireProgram } from '../process/programs.js';
+import { startTool } from '../process/startTool.js';
 
 /** Absolute paths of all that a dump or a restore runs. */
 export type MariadbTools = PipelinePrograms & { readonly dump: string; readonly client: string };
@@ -19,30 +20,41 @@ export function findMariadbTools(toolsPath: readonly string[]): MariadbTools {
 
 const versions = new Map<string, { readonly file: string; readonly version: string }>();
 
+/** A program that has not told its version by then does not start. */
+const versionMs = 10_000;
+
 /**
- * What `--version` says, first line; a program is asked again when its file has changed. Throws TOOL_FAILED for one that
- * cannot even do that.
+ * What `--version` says, first line; a program is asked again when its file has changed. Aborting ends the program and
+ * throws the signal's reason. Throws TOOL_FAILED for one that cannot even do that within 10 s.
  */
-export async function versionOf(program: string): Promise<string> {
+export async function versionOf(program: string, signal?: AbortSignal): Promise<string> {
   const file = await stat(program).then(
     ({ dev, ino, size, mtimeMs }) => [dev, ino, size, mtimeMs].join(),
     () => '',
   );
+  signal?.throwIfAborted();
   const known = versions.get(program);
   if (known?.file === file) return known.version;
-  const version = await askVersion(program);
+  const version = await askVersion(program, signal);
   versions.set(program, { file, version });
   return version;
 }
 
-async function askVersion(program: string): Promise<string> {
-  const options = { env: { PATH: childPath, LC_ALL: 'C' }, timeout: 10_000 };
-  try {
-    const { stdout } = await promisify(execFile)(program, ['--version'], options);
-    return (stdout.split('\n')[0] ?? '').replace(`${program} `, '').trim();
-  } catch (error) {
-    throw new StowageError('TOOL_FAILED', `The program '${program}' does not start.`, { cause: error });
+async function askVersion(program: string, signal: AbortSignal | undefined): Promise<string> {
+  const timeout = AbortSignal.timeout(versionMs);
+  const limited = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  const tool = startTool({ program, args: ['--version'], stdin: 'none', stdout: 'pipe' }, limited);
+  const said = tool.stdout === null ? Promise.resolve('') : text(tool.stdout).catch(() => '');
+  const end = await tool.ended;
+  signal?.throwIfAborted();
+  if (end.exitCode === 0) {
+    // What it left running elsewhere may keep its output open.
+    const all = await Promise.race([said, wait(1_000, '', { ref: false })]);
+    return (all.split('\n')[0] ?? '').replace(`${program} `, '').trim();
   }
+  throw new StowageError('TOOL_FAILED', `The program '${program}' does not start.`, {
+    ...(end.lastLines === '' ? {} : { toolOutput: end.lastLines }),
+  });
 }
 
 /** "10.11.19" of "mariadb-dump from 11.4.2-MariaDB…" or "Ver 10.19 Distrib 10.11.19-MariaDB…". */

@@ -24,7 +24,7 @@ export async function preflightMariadb(
   context: EngineContext,
 ): Promise<PreflightReport> {
   const tools = findMariadbTools(settings.toolsPath);
-  const toolVersion = await versionOf(tools.dump);
+  const toolVersion = await versionOf(tools.dump, context.signal);
   return withSession(connection, { ...settings, ...context }, async (session) => {
     const listed = await listDatabases(session);
     const chosen = selectDatabases(listed, connection.databases);
@@ -54,7 +54,7 @@ export async function inventoryMariadb(
   settings: MariadbSettings,
   context: EngineContext,
 ): Promise<Inventory> {
-  const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump);
+  const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump, context.signal);
   return withSession(connection, { ...settings, ...context }, async (session) =>
     takeInventory(session, await readCatalog(session, await present(session, connection)), toolVersion),
   );
