@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { filesystemKind } from '../../src/storage/filesystem/filesystemKind.js';
+import { describeWith } from '../fixtures/requirements.js';
+import { mountSmallDisk, mountsMissing, type SmallDisk } from '../fixtures/smallDisk.js';
 import { listed, read, rejectsWith } from './storage.contract.js';
 
 const signal = new AbortController().signal;
@@ -80,6 +82,12 @@ describe('a folder as storage', () => {
     expect(await readdir(join(root, 'a/b'))).toEqual([]);
   });
 
+  test('deleting what is not there removes the empty folders that were made for it', async () => {
+    await mkdir(join(root, 'a/b/service/2026'), { recursive: true });
+    await open().delete('service/2026/11/attempt/backup.json', { signal });
+    expect(await readdir(join(root, 'a/b'))).toEqual([]);
+  });
+
   test('a put that fails leaves neither file nor folder', async () => {
     const storage = open('');
     async function* failing(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -127,5 +135,38 @@ describe('a folder as storage', () => {
         code: expect.stringMatching(/^ENDPOINT_/),
       });
     });
+  });
+});
+
+describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () => {
+  let outside: string;
+  let disk: SmallDisk;
+  beforeEach(async () => {
+    outside = await mkdtemp(join(tmpdir(), 'stowage-full-'));
+    disk = await mountSmallDisk(join(outside, 'disk'), { kind: 'TMPFS', sizeBytes: 1_000_000, inodes: 20 });
+  });
+  afterEach(async () => {
+    await disk.unmount();
+    await rm(outside, { recursive: true });
+  });
+  const put = () =>
+    filesystemKind.open({ root: disk.folder, path: '' }).putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
+
+  test('a file that finds no room is ENDPOINT_QUOTA, and leaves neither itself nor its folders', async () => {
+    await disk.fill(4096);
+    await rejectsWith('ENDPOINT_QUOTA', put());
+    expect(await disk.entries()).toEqual([]);
+    await disk.free();
+    await put();
+    expect(await disk.entries()).toEqual(['a', 'a/b', 'a/b/object']);
+  });
+
+  test.each([0, 1, 2, 3])('so is one where only %i more files are taken, the folders included', async (left) => {
+    await disk.takeInodes(left);
+    await rejectsWith('ENDPOINT_QUOTA', put());
+    expect(await disk.entries()).toEqual([]);
+    await disk.free();
+    await put();
+    expect(await disk.entries()).toEqual(['a', 'a/b', 'a/b/object']);
   });
 });

@@ -11,7 +11,7 @@ export function filesystemError(error: unknown, place: string): unknown {
     case 'EFBIG':
       return new StowageError('ENDPOINT_QUOTA', `There is no room left for ${place} (${code}).`, {
         ...cause,
-        help: 'Free space on that file system, or raise its quota.',
+        help: 'Free space on that file system (or inodes: `df -i` shows them), or raise its quota.',
       });
     case 'EACCES':
     case 'EPERM':

@@ -6,7 +6,7 @@ import { StowageError } from '../../errors.js';
 import { interruptible } from '../interruptible.js';
 import { ProgressTeller } from '../progress.js';
 import type { ObjectInfo, PutOptions, Storage, StoredObject, VerifyOptions } from '../storage.js';
-import { filesystemError } from './filesystemErrors.js';
+import { filesystemError, systemCode } from './filesystemErrors.js';
 import type { FilesystemSettings } from './filesystemSettings.js';
 import { Folder, isOneOf, syncFolder } from './folder.js';
 import { objectsBelow } from './listing.js';
@@ -191,17 +191,23 @@ export class FilesystemStorage implements Storage {
 
   /** A delete beside us may remove the folder, empty as it is, between its making and the file's: then once more. */
   async #createPartial(partial: string): Promise<FileHandle> {
-    for (let attempt = 1; ; attempt += 1) {
-      await this.#folder.makeParents(partial);
-      try {
-        return await open(
-          partial,
-          constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-          0o600,
-        );
-      } catch (error) {
-        if (attempt === 5 || !isOneOf(error, ['ENOENT'])) throw error;
+    try {
+      for (let attempt = 1; ; attempt += 1) {
+        await this.#folder.makeParents(partial);
+        try {
+          return await open(
+            partial,
+            constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+            0o600,
+          );
+        } catch (error) {
+          if (attempt === 5 || !isOneOf(error, ['ENOENT'])) throw error;
+        }
       }
+    } catch (error) {
+      // A disk that is full may have taken some of the folders and not the last.
+      if (systemCode(error) !== undefined) await this.#folder.removeEmptyParents(partial).catch(() => undefined);
+      throw error;
     }
   }
 

@@ -41,8 +41,9 @@ export class Folder {
       try {
         await rmdir(folder);
       } catch (error) {
-        if (isOneOf(error, ['ENOTEMPTY', 'EEXIST', 'ENOENT'])) return;
-        throw error;
+        if (isOneOf(error, ['ENOTEMPTY', 'EEXIST'])) return;
+        // One that is not there leaves those above it: the disk may have been full when it was to be made.
+        if (!isOneOf(error, ['ENOENT'])) throw error;
       }
     }
   }
