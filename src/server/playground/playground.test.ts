@@ -51,7 +51,7 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
   const shown = (selector: string) => page.locator(selector).innerText();
   const useToken = async () => {
     await page.fill('#token', token);
-    await page.click('text=Use');
+    await page.click('form button[type=submit]');
     await page.waitForSelector('.graphiql-query-editor .view-lines');
   };
   /** Replaces the text of the open tab; an editor that is still being set up may lose what is typed into it. */
