@@ -1,7 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
-import { holdsBackups } from '../jobs/backupsAtEndpoint.js';
+import { holdsBackups, newestBackupFolders } from '../jobs/backupsAtEndpoint.js';
 import { usualDurationMs } from '../jobs/backupJobQueries.js';
 import { backupsOfPlan } from '../jobs/backupsOfPlan.js';
 import { jobNodes, jobResolvers } from '../jobs/jobApi.js';
@@ -35,6 +35,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
   const slices = {
     ...tools,
     holdsBackups,
+    newestBackupFolders,
     restoreUnderWay,
     usualDurationMs: (planId: string) => usualDurationMs(tools.dataSource.manager, planId),
     backupsOfPlan: (planId: string) => backupsOfPlan(tools.dataSource.manager, planId),

@@ -40,6 +40,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
   let storages: StorageAccess;
   const installationId = randomUUID();
   const holding = new Set<string>();
+  const newest = new Map<string, readonly string[]>();
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'stowage-endpoints-'));
@@ -55,6 +56,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         storages,
         installationId,
         holdsBackups: (_manager, id) => Promise.resolve(holding.has(id)),
+        newestBackupFolders: (_manager, id) => Promise.resolve(newest.get(id) ?? []),
         stopping: new AbortController().signal,
         entitiesInUse: (ids) => entitiesInUse(ground.dataSource, ids),
       };
@@ -400,8 +402,50 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       holding.add(id);
       const sameCloud = by(`http://localhost:${swift.port}/auth/v1.0`);
       expect((await api.call(update, { id, input: sameCloud })).code).toBeUndefined();
+      holding.delete(id);
+      await storage.close();
+    });
+
+    test('a place that bears its mark and not its newest backups, such as an old copy, is not where they lie', async () => {
+      const { id } = await created(input(container('copied')));
+      const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
+      const folders = ['', 'before/'].map(
+        (prefix) => `${prefix}harbour-01234567/2026/03/20260302T050000Z-89abcdef-a1/`,
+      );
+      const put = (folder: string) =>
+        storage.putBytes(`${folder}backup.json`, Buffer.from('{}'), { signal: AbortSignal.timeout(10_000) });
+      const to = (host: string) => ({
+        settings: { swift: { authUrl: `http://${host}:${swift.port}/auth/v1.0`, credentials: v1() } },
+      });
+      holding.add(id);
+      newest.set(id, folders);
+      const [first = '', second = ''] = folders;
+      for (const folder of [first, second]) {
+        expect(await api.call(update, { id, input: to('localhost') })).toMatchObject({
+          code: 'ENDPOINT_IN_USE',
+          message: expect.stringContaining(`there is no "${folder}backup.json"`) as unknown,
+          details: { object: `${folder}backup.json` },
+        });
+        await put(folder);
+      }
+      expect((await api.call(update, { id, input: to('localhost') })).code).toBeUndefined();
+      // The same address with another key: whoever changes a password is not asked for backups.
+      newest.set(id, ['gone-01234567/2026/03/20260302T050000Z-89abcdef-a1/']);
+      const rekeyed = { settings: { swift: { credentials: v1() } } };
+      expect((await api.call(update, { id, input: rekeyed })).code).toBeUndefined();
+      holding.delete(id);
+      await storage.close();
+    });
+
+    test('a place without its mark is not where its backups lie', async () => {
+      const { id } = await created(input(container('unmarked')));
+      const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
+      const elsewhere = {
+        settings: { swift: { authUrl: `http://localhost:${swift.port}/auth/v1.0`, credentials: v1() } },
+      };
+      holding.add(id);
       await storage.delete('.stowage.json', { signal: AbortSignal.timeout(10_000) });
-      expect((await api.call(update, { id, input: by(`${swift.url}/auth/v1.0`) })).code).toBe('ENDPOINT_IN_USE');
+      expect((await api.call(update, { id, input: elsewhere })).code).toBe('ENDPOINT_IN_USE');
       holding.delete(id);
       await storage.close();
     });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { DataSource, EntityManager } from 'typeorm';
+import { backupDocumentName } from '../archive/layout.js';
 import type { Check } from '../check.js';
 import { notFound, StowageError } from '../errors.js';
 import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
@@ -31,6 +32,8 @@ export type FileEndpointTools = {
   readonly installationId: string;
   /** Whether listed backups, or jobs that may become some, lie at an endpoint; known to the slice of jobs. */
   readonly holdsBackups: (manager: EntityManager, fileEndpointId: string) => Promise<boolean>;
+  /** Of each prefix that has any, the folder of the newest stored one, ending in `/`; known to the slice of jobs. */
+  readonly newestBackupFolders: (manager: EntityManager, fileEndpointId: string) => Promise<readonly string[]>;
   readonly now: () => Date;
   /** Aborts what waits for the network when the server stops. */
   readonly stopping: AbortSignal;
@@ -86,7 +89,7 @@ export async function updateFileEndpoint(
     const held = await tools.holdsBackups(tools.dataSource.manager, id);
     refuseMove(before, stated, held);
     const check = leadsElsewhere(before, stated)
-      ? await checkChange(tools, projectId, before, stated, held)
+      ? await checkChange(tools, { id, projectId }, before, stated, held)
       : undefined;
     return commit(async (tx) => {
       // A job that is being queued for the old place is queued before this, or not at all.
@@ -156,30 +159,34 @@ export async function checkFileEndpoint(
 
 async function checkChange(
   tools: FileEndpointTools,
-  projectId: string,
+  { id, projectId }: Pick<FileEndpointRow, 'id' | 'projectId'>,
   before: FileEndpointContent,
   stated: StatedEndpoint,
   holdsBackups: boolean,
 ): Promise<Check> {
   const secret = await effectiveSecret(tools, projectId, before, stated);
   const target = storageTarget(tools.storages, stated.settings, secret);
-  const backupsOf = holdsBackups ? before : undefined;
-  return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated, backupsOf));
+  const isOtherAddress = !isDeepStrictEqual(stated.settings, before.settings);
+  const folders = isOtherAddress ? await tools.newestBackupFolders(tools.dataSource.manager, id) : [];
+  const backups = holdsBackups ? { ...before, folders } : undefined;
+  return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated, backups));
 }
 
-/** `backupsOf`: the endpoint as it was, whose backups must lie where it leads from now on. */
+/** An endpoint as it was, whose backups must lie where it leads from now on, with folders of some of them. */
+type EndpointWithBackups = Pick<FileEndpointContent, 'name' | 'prefix'> & { readonly folders: readonly string[] };
+
 async function checkAndClaim(
   tools: FileEndpointTools,
   target: StorageTarget,
   stated: StatedEndpoint,
-  backupsOf?: FileEndpointContent,
+  backups?: EndpointWithBackups,
 ): Promise<Check> {
   const check = await checkStorage(target, stated.prefix, tools);
   throwUnlessOk(check, `File endpoint "${stated.name}"`);
   const storage = target.open();
   try {
     const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(checkTimeoutMs)]);
-    if (backupsOf !== undefined) await refuseElsewhere(tools, storage, backupsOf, signal);
+    if (backups !== undefined) await refuseElsewhere(tools, storage, backups, signal);
     await claimPrefix(storage, stated.prefix, tools.installationId, signal);
   } finally {
     await storage.close();
@@ -187,17 +194,30 @@ async function checkAndClaim(
   return check;
 }
 
-/** Another address may be the same cloud by another name. Our mark at the old prefix says that it is. */
+/**
+ * Another address may be the same cloud by another name. Our mark at the old prefix says that it is, and so do the
+ * backups: a place that was copied in part, or before they were made, bears the mark too.
+ */
 async function refuseElsewhere(
   tools: FileEndpointTools,
   storage: Storage,
-  { name, prefix }: FileEndpointContent,
+  { name, prefix, folders }: EndpointWithBackups,
   signal: AbortSignal,
 ): Promise<void> {
-  if ((await prefixOwner(storage, prefix, tools.installationId, signal)) === 'US') return;
-  throw new StowageError('ENDPOINT_IN_USE', `The backups of file endpoint "${name}" do not lie where it would lead.`, {
-    help: 'Create another file endpoint for the new place, or delete the backups first.',
-  });
+  const where = `The backups of file endpoint "${name}" do not lie where it would lead`;
+  if ((await prefixOwner(storage, prefix, tools.installationId, signal)) !== 'US') {
+    throw new StowageError('ENDPOINT_IN_USE', `${where}.`, {
+      help: 'Create another file endpoint for the new place, or delete the backups first.',
+    });
+  }
+  for (const folder of folders) {
+    const document = `${folder}${backupDocumentName}`;
+    if ((await storage.head(document, { signal })) !== undefined) continue;
+    throw new StowageError('ENDPOINT_IN_USE', `${where}: there is no "${document}".`, {
+      help: 'Copy all of them there first, create another file endpoint for the new place, or delete the backups.',
+      details: { object: document },
+    });
+  }
 }
 
 async function activeContent(tools: FileEndpointTools, id: string): Promise<FileEndpointContent> {

@@ -15,3 +15,19 @@ export function holdsBackups(manager: EntityManager, fileEndpointId: string): Pr
     )
     .getExists();
 }
+
+/**
+ * Of each prefix below which a file endpoint has backups (it may have had several), the folder of the newest that is
+ * STORED and was not missed there.
+ */
+export async function newestBackupFolders(manager: EntityManager, fileEndpointId: string): Promise<readonly string[]> {
+  const rows: { folder: string }[] = await manager.query(
+    `SELECT DISTINCT ON (prefix) folder FROM (
+       SELECT folder, started_at, regexp_replace(folder, '([^/]*/){4}$', '') AS prefix FROM backup_jobs
+       WHERE file_endpoint_id = $1 AND availability = 'STORED' AND absent_since IS NULL
+     ) AS backup
+     ORDER BY prefix, started_at DESC`,
+    [fileEndpointId],
+  );
+  return rows.map(({ folder }) => folder);
+}
