@@ -51,7 +51,8 @@ export const settings = {
   },
   DATABASE_URL: {
     roles: all,
-    meaning: 'PostgreSQL, which holds the event log and everything else that must not be lost.',
+    meaning:
+      'PostgreSQL, which holds the event log and everything else that must not be lost. Directly, or through a pooler (pgbouncer) in session mode: the locks that keep two workers from one task, and notifications, belong to a session, which transaction mode shares out.',
     holds: 'a PostgreSQL URL such as postgres://user:password@host:5432/database',
     default: { up: 'an embedded server in STOWAGE_DATA', 'adopt-prefixes': 'that of `stowage up`, which must not run' },
     secret: true,
