@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { failed, queuedJob, started, succeeded, told } from '../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
+import { sentStatements } from '../../test/fixtures/sentStatements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
 import { memberOf } from '../../test/fixtures/sliceApi.js';
 import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
@@ -43,6 +44,34 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
       restores: { nodes: [{ id: settled.restoreJobId }] },
       encrypted: false,
       message: 'Stored 1 B of dump in 1 B.',
+    });
+  });
+
+  test('a list reads the inventories of its jobs only for who asks for them, all at once', async () => {
+    const { dataSource } = api.shared;
+    const inventory = {
+      ...{ serverVersion: '10.11', toolVersion: '10.11', sizeBytes: 5 },
+      databases: [{ name: 'orders', tables: [{ name: 'items', rows: 7, rowsEstimated: false }] }],
+    };
+    const { readJobId: id, projectId } = settled;
+    await dataSource.query('UPDATE backup_jobs SET inventory = $2 WHERE id = $1', [id, inventory]);
+    const reads = async (fields: string) => {
+      const list = `query ($id: ID!) { backupJobs(projectId: $id) { nodes { id ${fields} } } }`;
+      let nodes: readonly { readonly id: string }[] = [];
+      const sent = await sentStatements(dataSource, async () => {
+        const { data, errors } = await api.post(list, { id: projectId });
+        expect(errors).toEqual([]);
+        nodes = data.backupJobs.nodes;
+      });
+      return {
+        statements: sent.filter(({ query }) => query.includes('inventory')).length,
+        job: nodes.find((job) => job.id === id),
+      };
+    };
+    await expect(reads('status size message parts { name }')).resolves.toMatchObject({ statements: 0 });
+    await expect(reads('inventory inventorySummary { databases tables rows size }')).resolves.toEqual({
+      statements: 1,
+      job: { id, inventory, inventorySummary: { databases: 1, tables: 1, rows: 7, size: 5 } },
     });
   });
 

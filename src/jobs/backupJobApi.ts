@@ -55,7 +55,7 @@ export function backupJobNodes(with_: Pick<BackupJobDependencies, 'dataSource'>)
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.projectId) ? BackupJobType.of(row) : null;
+      return row !== null && canSee(context, row.projectId) ? new BackupJobType(row) : null;
     },
   };
 }
@@ -70,7 +70,7 @@ export class BackupJobResolver {
   @Requires('VIEWER')
   async backupJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
     const row = await findBackupJob(this.with_.dataSource.manager, id);
-    return row !== null && canSee(context, row.projectId) ? BackupJobType.of(row) : null;
+    return row !== null && canSee(context, row.projectId) ? new BackupJobType(row) : null;
   }
 
   @Query(() => BackupJobConnection, { description: 'Newest first, unless orderBy says otherwise.' })
@@ -104,7 +104,7 @@ export class BackupJobResolver {
     const order = { projectId, of, requestedBy: context.viewer.subject };
     const { batchId, jobIds } = await startBackup(this.with_, request, order);
     const rows = await findBackupJobs(this.with_.dataSource.manager, jobIds);
-    return { batchId, jobs: rows.flatMap((row) => (row === null ? [] : [BackupJobType.of(row)])) };
+    return { batchId, jobs: rows.flatMap((row) => (row === null ? [] : [new BackupJobType(row)])) };
   }
 
   @Mutation(() => BackupJobType, {
@@ -192,7 +192,7 @@ export class BackupJobResolver {
   private async answer(id: string): Promise<BackupJobType> {
     const row = await findBackupJob(this.with_.dataSource.manager, id);
     if (row === null) throw notFound('backup job');
-    return BackupJobType.of(row);
+    return new BackupJobType(row);
   }
 }
 
@@ -270,6 +270,6 @@ export class BackupJobFieldsResolver {
 
   private async job(id: string | null, context: RequestContext): Promise<BackupJobType | null> {
     const row = id === null ? null : await context.loaders.of(this.jobs).load(id);
-    return row === null ? null : BackupJobType.of(row);
+    return row === null ? null : new BackupJobType(row);
   }
 }

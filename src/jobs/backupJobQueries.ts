@@ -22,6 +22,16 @@ export async function findBackupJobs(
   return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
 }
 
+/** What the servers of these backups held, in the order of the ids; null where no inventory was taken: a loader's batch. */
+export async function findInventories(manager: EntityManager, ids: readonly string[]): Promise<readonly unknown[]> {
+  const rows = await manager.query<{ id: string; inventory: unknown }[]>(
+    'SELECT id, inventory FROM backup_jobs WHERE id = ANY($1::uuid[])',
+    [ids],
+  );
+  const byId = new Map(rows.map(({ id, inventory }) => [id, inventory]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
 /** A page of the jobs that fit; newest first unless told otherwise. `within` narrows further, by conditions on `row`. */
 export function selectBackupJobs(
   manager: EntityManager,
@@ -37,7 +47,7 @@ export function selectBackupJobs(
     table: BackupJobTable,
     where: [...list.within, ...filterConditions(list.filter)],
     by: { ...sortKeys[by], direction },
-    nodeOf: (row) => BackupJobType.of(row),
+    nodeOf: (row) => new BackupJobType(row),
   });
 }
 

@@ -5,10 +5,8 @@ import { Node } from '../server/node.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { DateTime } from '../server/scalars/dateTime.js';
 import { Duration } from '../server/scalars/duration.js';
-import { JsonScalar } from '../server/scalars/json.js';
 import { AttemptType, JobErrorType, JobPhaseEnum } from './attemptType.js';
 import type { BackupPhase, BackupTrigger } from './backupJob.js';
-import { backupJobMessage } from './backupJobMessage.js';
 import type { BackupJobRow, BackupJobStatus } from './backupJobView.js';
 
 export const JobStatusEnum = {
@@ -140,110 +138,141 @@ export class HoldType {
   readonly at!: Date;
 }
 
+/**
+ * A backup job as it is shown. Its fields are read off the row when they are asked for: a page of jobs is mostly asked for
+ * a few of them. The row comes without the inventory, which may be larger than everything else together.
+ */
 @ObjectType('BackupJob', { implements: Node, description: 'One executed backup to one file endpoint.' })
 export class BackupJobType extends Node {
-  /** As it is stored, for the fields that need more than it holds. */
-  readonly row!: BackupJobRow;
+  override readonly id: string;
+
+  constructor(
+    /** As it is stored, for the fields that need more. */
+    readonly row: BackupJobRow,
+  ) {
+    super();
+    this.id = row.id;
+  }
 
   @Field(() => TriggerEnum)
-  readonly trigger!: BackupTrigger;
+  get trigger(): BackupTrigger {
+    return this.row.trigger;
+  }
 
   @Field(() => ID, { description: 'Shared by the jobs of one tick or one startBackup.' })
-  readonly batchId!: string;
+  get batchId(): string {
+    return this.row.batchId;
+  }
 
   @Field(() => String)
-  readonly requestedBy!: string;
+  get requestedBy(): string {
+    return this.row.requestedBy;
+  }
 
   @Field(() => JobStatusEnum)
-  readonly status!: BackupJobStatus;
+  get status(): BackupJobStatus {
+    return this.row.status;
+  }
 
   @Field(() => BackupAvailabilityEnum, { nullable: true, description: 'Null unless the job SUCCEEDED.' })
-  readonly availability!: BackupAvailability | null;
+  get availability(): BackupAvailability | null {
+    return this.row.availability;
+  }
 
   @Field(() => JobPhaseEnum, { nullable: true, description: 'Null unless the job is RUNNING.' })
-  readonly phase!: BackupPhase | null;
+  get phase(): BackupPhase | null {
+    return this.row.phase;
+  }
 
   @Field(() => DateTime, { nullable: true, description: 'The tick of the plan that it was made for.' })
-  readonly scheduledFor!: Date | null;
+  get scheduledFor(): Date | null {
+    return this.row.scheduledFor;
+  }
 
   @Field(() => DateTime)
-  readonly queuedAt!: Date;
+  get queuedAt(): Date {
+    return this.row.queuedAt;
+  }
 
   @Field(() => DateTime, { nullable: true, description: 'Of the latest attempt.' })
-  readonly startedAt!: Date | null;
+  get startedAt(): Date | null {
+    return this.row.startedAt;
+  }
 
   @Field(() => DateTime, { nullable: true })
-  readonly finishedAt!: Date | null;
+  get finishedAt(): Date | null {
+    return this.row.finishedAt;
+  }
 
   @Field(() => Duration, { nullable: true, description: 'From startedAt to finishedAt; null until it has ended.' })
-  readonly executionTime!: number | null;
-
-  @Field(() => String, { description: 'One sentence for a person, whatever the status.' })
-  readonly message!: string;
+  get executionTime(): number | null {
+    return executionTimeMs(this.row);
+  }
 
   @Field(() => JobErrorType, { nullable: true })
-  readonly error!: JobErrorType | null;
+  get error(): JobErrorType | null {
+    return this.row.error;
+  }
 
   @Field(() => Int, { description: 'The number of the latest attempt; 0 before the first.' })
-  readonly attempt!: number;
+  get attempt(): number {
+    return this.row.attempt;
+  }
 
   @Field(() => [AttemptType])
-  readonly attempts!: readonly AttemptType[];
+  get attempts(): readonly AttemptType[] {
+    return this.row.attempts;
+  }
 
   @Field(() => BigIntScalar, { nullable: true, description: 'Bytes of the plain dump, all parts together.' })
-  readonly size!: number | null;
+  get size(): number | null {
+    return this.row.sizeBytes;
+  }
 
   @Field(() => BigIntScalar, { nullable: true, description: 'Bytes in the container, all parts together.' })
-  readonly storedSize!: number | null;
+  get storedSize(): number | null {
+    return this.row.storedSizeBytes;
+  }
 
   @Field(() => [BackupPartType], { description: 'One for each object that a dump tool made.' })
-  readonly parts!: readonly BackupPartType[];
-
-  @Field(() => JsonScalar, { nullable: true, description: 'Databases, tables with row counts, routines and the like.' })
-  readonly inventory!: unknown;
-
-  @Field(() => InventorySummaryType, { nullable: true })
-  readonly inventorySummary!: InventorySummaryType | null;
+  get parts(): readonly BackupPartType[] {
+    return this.row.parts.map(({ sizeBytes, storedSizeBytes, ...part }) => ({
+      ...part,
+      size: sizeBytes,
+      storedSize: storedSizeBytes,
+    }));
+  }
 
   @Field(() => [String])
-  readonly warnings!: readonly string[];
+  get warnings(): readonly string[] {
+    return this.row.warnings;
+  }
 
   @Field(() => Boolean)
-  readonly encrypted!: boolean;
+  get encrypted(): boolean {
+    return false;
+  }
 
   @Field(() => HoldType, { nullable: true })
-  readonly hold!: HoldType | null;
+  get hold(): HoldType | null {
+    const { hold } = this.row;
+    return hold === null ? null : { ...hold, at: new Date(hold.at) };
+  }
 
   @Field(() => DateTime, { nullable: true })
-  readonly verifiedAt!: Date | null;
+  get verifiedAt(): Date | null {
+    const { verified } = this.row;
+    return verified === null ? null : new Date(verified.at);
+  }
 
   @Field(() => VerificationLevelEnum, { nullable: true })
-  readonly verifiedLevel!: VerificationLevel | null;
+  get verifiedLevel(): VerificationLevel | null {
+    return this.row.verified?.level ?? null;
+  }
 
   @Field(() => Int)
-  readonly version!: number;
-
-  static of(row: BackupJobRow): BackupJobType {
-    const { id, trigger, batchId, requestedBy, status, availability, phase, scheduledFor, queuedAt } = row;
-    const { startedAt, finishedAt, error, attempt, attempts, inventory, warnings, version } = row;
-    return Object.assign(new BackupJobType(), {
-      ...{ row, id, trigger, batchId, requestedBy, status, availability, phase, scheduledFor, queuedAt },
-      ...{ startedAt, finishedAt, error, attempt, attempts, inventory, warnings, version },
-      executionTime: executionTimeMs(row),
-      message: backupJobMessage(row),
-      size: row.sizeBytes,
-      storedSize: row.storedSizeBytes,
-      parts: row.parts.map(({ sizeBytes, storedSizeBytes, ...part }) => ({
-        ...part,
-        size: sizeBytes,
-        storedSize: storedSizeBytes,
-      })),
-      inventorySummary: InventorySummaryType.of(inventory),
-      encrypted: false,
-      hold: row.hold === null ? null : { ...row.hold, at: new Date(row.hold.at) },
-      verifiedAt: row.verified === null ? null : new Date(row.verified.at),
-      verifiedLevel: row.verified?.level ?? null,
-    });
+  get version(): number {
+    return this.row.version;
   }
 }
 

@@ -31,7 +31,8 @@ export type BackupJobRow = Omit<BackupRequest, 'scheduledFor' | 'queuedAt'> & {
   readonly attempts: readonly Attempt[];
   readonly folder: string | null;
   readonly parts: readonly StoredPart[];
-  readonly inventory: unknown;
+  /** May be larger than everything else together, so it is never read with the row: `findInventories` reads it. */
+  readonly inventory?: unknown;
   readonly warnings: readonly string[];
   readonly sizeBytes: number | null;
   readonly storedSizeBytes: number | null;
@@ -82,7 +83,7 @@ export const BackupJobTable = new EntitySchema<BackupJobRow>({
     attempts: { type: 'jsonb' },
     folder: { type: 'text', nullable: true },
     parts: { type: 'jsonb' },
-    inventory: { type: 'jsonb', nullable: true },
+    inventory: { type: 'jsonb', nullable: true, select: false },
     warnings: { type: 'jsonb' },
     sizeBytes: { name: 'size_bytes', type: 'bigint', nullable: true, transformer: wholeNumber },
     storedSizeBytes: { name: 'stored_size_bytes', type: 'bigint', nullable: true, transformer: wholeNumber },

@@ -70,6 +70,6 @@ export class HoldBackupResolver {
   }
 
   private async answer(id: string): Promise<BackupJobType> {
-    return BackupJobType.of(await this.with_.dataSource.manager.findOneByOrFail(BackupJobTable, { id }));
+    return new BackupJobType(await this.with_.dataSource.manager.findOneByOrFail(BackupJobTable, { id }));
   }
 }

@@ -5,6 +5,7 @@ import {
   BackupJobResolver,
   type BackupJobDependencies,
 } from './backupJobApi.js';
+import { BackupInventoryResolver } from './backupInventoryApi.js';
 import { BackupStatsResolver, type BackupStatsDependencies } from './backupStatsApi.js';
 import { jobSubscriptions, type JobSubscriptionDependencies } from './jobSubscriptions.js';
 import { HoldBackupResolver } from './holdBackupApi.js';
@@ -22,6 +23,7 @@ export function jobResolvers(with_: JobDependencies): readonly object[] {
   return [
     new BackupJobResolver(with_),
     new BackupJobFieldsResolver(with_),
+    new BackupInventoryResolver(with_),
     new BackupStatsResolver(with_),
     new HoldBackupResolver(with_),
     new LaterBackupResolver(),

@@ -97,7 +97,7 @@ export function jobSubscriptions(with_: JobSubscriptionDependencies): object {
     })
     @Requires('VIEWER')
     backupJob(@Root() row: BackupJobRow, @Arg('id', () => ID) _id: string): BackupJobType {
-      return BackupJobType.of(row);
+      return new BackupJobType(row);
     }
 
     @Subscription(() => BackupJobChangeType, {
@@ -115,7 +115,7 @@ export function jobSubscriptions(with_: JobSubscriptionDependencies): object {
       @Arg('progress', () => Boolean, { defaultValue: false, description: 'At most one PROGRESS a second a job.' })
       _progress: boolean,
     ): BackupJobChangeType {
-      return { kind, position, job: row === null ? null : BackupJobType.of(row) };
+      return { kind, position, job: row === null ? null : new BackupJobType(row) };
     }
   }
   return new JobSubscriptionResolver();

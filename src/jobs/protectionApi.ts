@@ -47,7 +47,7 @@ class JobsById {
 
   async load(id: string | null, context: RequestContext): Promise<BackupJobType | null> {
     const row = id === null ? null : await context.loaders.of(this.batch).load(id);
-    return row === null ? null : BackupJobType.of(row);
+    return row === null ? null : new BackupJobType(row);
   }
 
   async protection(known: KnownProtection, context: RequestContext): Promise<ProtectionType> {

@@ -1,7 +1,9 @@
 import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
 import type { WaitingReason, WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
 import type { RequestContext } from '../server/requestContext.js';
+import { backupJobMessage } from './backupJobMessage.js';
 import { BackupJobType } from './backupJobType.js';
+import type { BackupJobRow } from './backupJobView.js';
 import { waitingMessage } from './waitingMessage.js';
 
 export type WaitingDependencies = { readonly workers: Pick<WorkerRegistry, 'whyWaiting'> };
@@ -14,9 +16,12 @@ export class WaitingBackupJobResolver {
   private readonly reasons = (ids: readonly string[]) => reasonsOf(this.with_, ids);
 
   @FieldResolver(() => String, { description: 'One sentence for a person, whatever the status.' })
-  async message(@Root() job: BackupJobType, @Ctx() context: RequestContext): Promise<string> {
-    const { row, message } = job;
-    if (row.status !== 'QUEUED') return message;
+  message(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): string | Promise<string> {
+    const message = backupJobMessage(row);
+    return row.status === 'QUEUED' ? this.waiting(row, message, context) : message;
+  }
+
+  private async waiting(row: BackupJobRow, message: string, context: RequestContext): Promise<string> {
     const reason = await context.loaders.of(this.reasons).load(row.id);
     return reason === null ? message : waitingMessage(reason, { usual: message, attempts: row.attempts });
   }

@@ -169,7 +169,7 @@ export class RestoreJobFieldsResolver {
   async backup(@Root() { row }: RestoreJobType, @Ctx() context: RequestContext): Promise<BackupJobType> {
     const backup = await context.loaders.of(this.backups).load(row.backupJobId);
     if (backup === null) throw notFound('backup job');
-    return BackupJobType.of(backup);
+    return new BackupJobType(backup);
   }
 
   @FieldResolver(() => ServiceType)

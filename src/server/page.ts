@@ -124,16 +124,24 @@ export function pageOf<Row, NodeType>(
     readonly countAll: () => Promise<number>;
   },
 ): Page<NodeType> {
-  const edges = rows
-    .slice(0, request.size)
-    .map((row) => ({ cursor: encodeCursor(list.placeOf(row), request.order), node: list.nodeOf(row) }));
+  // Cursors are made when they are asked for: a client that reads nodes needs at most two of them.
+  const edges = rows.slice(0, request.size).map((row) => ({
+    node: list.nodeOf(row),
+    get cursor() {
+      return encodeCursor(list.placeOf(row), request.order);
+    },
+  }));
   return {
     edges,
     pageInfo: {
       hasNextPage: rows.length > request.size,
       hasPreviousPage: request.after !== undefined,
-      startCursor: edges.at(0)?.cursor ?? null,
-      endCursor: edges.at(-1)?.cursor ?? null,
+      get startCursor() {
+        return edges.at(0)?.cursor ?? null;
+      },
+      get endCursor() {
+        return edges.at(-1)?.cursor ?? null;
+      },
     },
     countAll: list.countAll,
   };

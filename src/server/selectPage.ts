@@ -1,10 +1,11 @@
 import type { EntityManager, EntitySchema, ObjectLiteral } from 'typeorm';
+import { tableReader, type Condition } from './tableReader.js';
 import { checkCursor, pageOf, type KeyType, type Page, type PageRequest } from './page.js';
 
 export type PageSelection<Row extends ObjectLiteral, NodeType> = {
   readonly table: EntitySchema<Row>;
   /** SQL conditions on `row`, all of which must hold, with their named parameters. Undefined ones are left out. */
-  readonly where: readonly (readonly [condition: string, parameters?: ObjectLiteral] | undefined)[];
+  readonly where: readonly (Condition | undefined)[];
   /** The property that the list is sorted by, its SQL expression on `row`, its SQL type, and its exact text. */
   readonly by: {
     readonly expression: string;
@@ -27,40 +28,42 @@ export async function selectPage<Row extends ObjectLiteral & { readonly id: stri
   request: PageRequest,
   { table, where, by, nodeOf }: PageSelection<Row, NodeType>,
 ): Promise<Page<NodeType>> {
-  const matching = () => {
-    const query = manager.createQueryBuilder(table, 'row').where('true');
-    for (const condition of where) if (condition !== undefined) query.andWhere(condition[0], condition[1]);
-    return query;
-  };
   const { after, size } = request;
   const behind = by.nullable === true && after?.key === withoutKey ? after : undefined;
   checkCursor(request, behind === undefined ? by.type : 'text');
   const comparison = by.direction === 'ASC' ? '>' : '<';
+  const source = tableReader(manager, table);
 
-  const withKey = async () => {
-    const query = matching();
-    if (by.nullable === true) query.andWhere(`${by.expression} IS NOT NULL`);
-    if (after !== undefined) {
-      query.andWhere(`(${by.expression}, row.id) ${comparison} (:afterKey::${by.type}, :afterId::uuid)`, {
-        afterKey: after.key,
-        afterId: after.id,
-      });
-    }
-    query.orderBy(by.expression, by.direction).addOrderBy('row.id', by.direction);
-    return query.limit(size + 1).getMany();
-  };
-  const withoutIt = async (limit: number) => {
-    const query = matching().andWhere(`${by.expression} IS NULL`);
-    if (behind !== undefined) query.andWhere(`row.id ${comparison} :afterId::uuid`, { afterId: behind.id });
-    return query.orderBy('row.id', by.direction).limit(limit).getMany();
-  };
+  const withKey = () =>
+    source.read(
+      [
+        ...where,
+        by.nullable === true ? [`${by.expression} IS NOT NULL`] : undefined,
+        after === undefined
+          ? undefined
+          : [
+              `(${by.expression}, row.id) ${comparison} (:afterKey::${by.type}, :afterId::uuid)`,
+              { afterKey: after.key, afterId: after.id },
+            ],
+      ],
+      `ORDER BY ${by.expression} ${by.direction}, row.id ${by.direction} LIMIT ${size + 1}`,
+    );
+  const withoutIt = (limit: number) =>
+    source.read(
+      [
+        ...where,
+        [`${by.expression} IS NULL`],
+        behind === undefined ? undefined : [`row.id ${comparison} :afterId::uuid`, { afterId: behind.id }],
+      ],
+      `ORDER BY row.id ${by.direction} LIMIT ${limit}`,
+    );
 
   const rows = behind === undefined ? await withKey() : [];
   if (by.nullable === true && rows.length <= size) rows.push(...(await withoutIt(size + 1 - rows.length)));
   return pageOf(request, rows, {
     placeOf: (row) => ({ key: by.textOf(row) ?? withoutKey, id: row.id }),
     nodeOf,
-    countAll: () => matching().getCount(),
+    countAll: () => source.count(where),
   });
 }
 

@@ -98,7 +98,7 @@ export class WorkerType {
         attempt: job.attempt,
         phase: job.row.phase,
         since: job.row.startedAt,
-        backupJob: job.kind === 'BACKUP' ? BackupJobType.of(job.row) : null,
+        backupJob: job.kind === 'BACKUP' ? new BackupJobType(job.row) : null,
         restoreJob: job.kind === 'RESTORE' ? RestoreJobType.of(job.row) : null,
       })),
     };

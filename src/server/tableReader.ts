@@ -1,0 +1,66 @@
+import type { EntityManager, EntityMetadata, EntitySchema, ObjectLiteral } from 'typeorm';
+
+/** SQL on `row`, with its named parameters. */
+export type Condition = readonly [condition: string, parameters?: ObjectLiteral];
+
+/** Reads rows of a read model for which all conditions hold; undefined ones are left out. */
+export type TableReader<Row> = {
+  /** `rest` is SQL for the order and the limit. */
+  read(where: readonly (Condition | undefined)[], rest: string): Promise<Row[]>;
+  count(where: readonly (Condition | undefined)[]): Promise<number>;
+};
+
+/**
+ * The statements of lists as SQL by hand would be: TypeORM's query builder and its making of entities cost more than
+ * PostgreSQL takes for a page. Rows are what the entities would be, without the columns that are read by themselves.
+ */
+export function tableReader<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  table: EntitySchema<Row>,
+): TableReader<Row> {
+  const { driver } = manager.dataSource;
+  const metadata = manager.dataSource.getMetadata(table);
+  const { columns, transformed } = shapeOf(metadata);
+
+  const send = <Answer>(select: string, where: readonly (Condition | undefined)[], rest: string) => {
+    const conditions = where.filter((condition) => condition !== undefined);
+    const [sql, parameters] = driver.escapeQueryWithParameters(
+      `SELECT ${select} FROM ${metadata.tableName} row
+       WHERE ${['true', ...conditions.map(([condition]) => `(${condition})`)].join(' AND ')} ${rest}`,
+      Object.assign({}, ...conditions.map(([, named]) => named)) as ObjectLiteral,
+    );
+    return manager.query<Answer>(sql, parameters);
+  };
+
+  return {
+    async read(where, rest) {
+      const rows = await send<Record<string, unknown>[]>(columns, where, rest);
+      for (const column of transformed) {
+        const name = column.propertyName;
+        for (const row of rows) row[name] = driver.prepareHydratedValue(row[name], column);
+      }
+      return rows as Row[];
+    },
+
+    async count(where) {
+      const [{ count }] = await send<[{ count: string }]>('count(*) AS count', where, '');
+      return Number(count);
+    },
+  };
+}
+
+type Shape = { readonly columns: string; readonly transformed: EntityMetadata['columns'] };
+
+const shapes = new WeakMap<EntityMetadata, Shape>();
+
+function shapeOf(metadata: EntityMetadata): Shape {
+  const known = shapes.get(metadata);
+  if (known !== undefined) return known;
+  const selected = metadata.columns.filter(({ isSelect }) => isSelect);
+  const shape = {
+    columns: selected.map(({ databaseName, propertyName }) => `row.${databaseName} AS "${propertyName}"`).join(', '),
+    transformed: selected.filter(({ transformer }) => transformer !== undefined),
+  };
+  shapes.set(metadata, shape);
+  return shape;
+}
