@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -84,10 +84,20 @@ describe('stowage up', () => {
     data = mkdtempSync(join(tmpdir(), 'stowage-up-'));
     chmodSync(data, 0o755); // as root, PostgreSQL runs under another uid
   });
-  afterEach(() => rmSync(data, { recursive: true }));
-
-  test('starts from nothing, answers its own token alone, and stops cleanly on SIGTERM', async () => {
+  let running: ChildProcess[] = [];
+  const start = () => {
     const up = stowage(['up'], { STOWAGE_DATA: data, PORT: '0' });
+    running.push(up.child);
+    return up;
+  };
+  afterEach(() => {
+    for (const child of running) child.kill('SIGKILL');
+    running = [];
+    rmSync(data, { recursive: true });
+  });
+
+  test('starts from nothing, answers its own token alone, and stops cleanly, also when nobody reads its log any more', async () => {
+    const up = start();
     const [, token] = await up.says(/Admin token \(.*\): ([0-9a-f]{48})/);
     const [, url] = await up.says(/API listens at (http:\/\/127\.0\.0\.1:\d+)\/graphql/);
     expect(readFileSync(join(data, 'admin-token'), 'utf8').trim()).toBe(token);
@@ -108,11 +118,13 @@ describe('stowage up', () => {
     expect(await up.ended).toMatchObject({ code: 0, stderr: '' });
 
     // The second start uses what the first one made.
-    const again = stowage(['up'], { STOWAGE_DATA: data, PORT: '0' });
+    const again = start();
     await again.says(/API listens at/);
+    again.child.stdout.destroy();
+    again.child.stderr.destroy();
     again.child.kill('SIGINT');
     const { code, stdout } = await again.ended;
     expect(code).toBe(0);
     expect(stdout).not.toContain(token);
-  }, 60_000);
+  }, 180_000);
 });

@@ -51,6 +51,10 @@ command(
   adoptPrefixes,
 );
 
+// Whoever reads the output may go away, and a disk that keeps it may be full: work goes on without a log. Left to itself
+// the error would be logged, which is the next such error, for ever, and no signal would be heard any more.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
+
 try {
   await program.parseAsync();
 } catch (error) {
