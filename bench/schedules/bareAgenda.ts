@@ -1,7 +1,8 @@
 /**
  * Agenda as it comes, in a process of its own: its own backend, an empty handler, the settings that the alarm clock
- * uses. `node --import @swc-node/register/esm-register bench/schedules/bareAgenda.ts <mongodb:… or postgresql:…>`, with
- * an IPC channel: it is sent the times of alarms to set and answers when they are, and sends the id of each that rings.
+ * uses, unless it is told to look less often.
+ * `node --import @swc-node/register/esm-register bench/schedules/bareAgenda.ts <mongodb:… or postgresql:…> [milliseconds]`,
+ * with an IPC channel: it is sent the times of alarms to set and answers when they are, and sends the id of each that rings.
  */
 import { MongoBackend } from '@agendajs/mongo-backend';
 import { PostgresBackend } from '@agendajs/postgres-backend';
@@ -9,12 +10,12 @@ import { Agenda } from 'agenda';
 import { defaults } from '../../src/scheduler/agenda/agendaAlarmClock.js';
 import type { BareAnswer, BareOrder } from './bareAgendaProcess.js';
 
-const [, , url = ''] = process.argv;
+const [, , url = '', processEvery = String(defaults.processEveryMs)] = process.argv;
 const agenda = new Agenda({
   backend: url.startsWith('mongodb')
     ? new MongoBackend({ address: url })
     : new PostgresBackend({ connectionString: url, disableNotifications: true }),
-  processEvery: defaults.processEveryMs,
+  processEvery: Number(processEvery),
   defaultConcurrency: 100,
   maxConcurrency: 200,
   removeOnComplete: true,

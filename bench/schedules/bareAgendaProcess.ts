@@ -19,10 +19,12 @@ export type BareAgenda = {
   stop(): Promise<void>;
 };
 
-/** Agenda alone, in a process of its own, over the store at this URL. */
-export async function startBareAgenda(url: string): Promise<BareAgenda> {
+/** Agenda alone, in a process of its own, over the store at this URL. Looks as often as the alarm clock's, or as said. */
+export async function startBareAgenda(url: string, processEveryMs?: number): Promise<BareAgenda> {
   const script = fileURLToPath(new URL('bareAgenda.ts', import.meta.url));
-  const child = fork(script, [url], { execArgv: ['--import', '@swc-node/register/esm-register'] });
+  const child = fork(script, processEveryMs === undefined ? [url] : [url, String(processEveryMs)], {
+    execArgv: ['--import', '@swc-node/register/esm-register'],
+  });
   const rang = new Map<string, number[]>();
   child.on('message', (answer: BareAnswer) => {
     if ('rang' in answer) rang.set(answer.rang, [...(rang.get(answer.rang) ?? []), answer.atMs]);

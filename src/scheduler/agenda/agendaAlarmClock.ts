@@ -4,6 +4,7 @@ import type { Alarm, AlarmClock, AlarmHandlers } from '../alarmClock.js';
 import { jobNames, toAlarm, toDocument, type AlarmData } from './alarmDocument.js';
 import { documentsAtOnce, putAlarms, unavailable, type AlarmStore } from './alarmStore.js';
 import { agendaLockLifetimeMs, GuardedRepository } from './guardedRepository.js';
+import { RestingAgenda } from './restingAgenda.js';
 
 export type AgendaOptions = {
   /**
@@ -11,7 +12,7 @@ export type AgendaOptions = {
    * Must not throw. A store that is down is told of every few seconds.
    */
   readonly onError: (error: unknown, alarm?: Alarm) => void;
-  /** How often Agenda looks for what is due next; it fires what it has found on time. 200 to 1000. */
+  /** How often Agenda, while something is near, looks for what is due next; it fires what it has found on time. 200 to 1000. */
   readonly processEveryMs?: number;
   /**
    * How long an alarm stays locked when its process was killed: it comes again after that, here or in another replica.
@@ -39,7 +40,7 @@ export class AgendaAlarmClock implements AlarmClock {
   readonly #store: AlarmStore;
   readonly #options: Required<AgendaOptions>;
   readonly #guard: GuardedRepository;
-  #agenda: Agenda | undefined;
+  #agenda: RestingAgenda | undefined;
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -72,7 +73,6 @@ export class AgendaAlarmClock implements AlarmClock {
       defaultConcurrency: atOnceOfEachKind,
       maxConcurrency: atOnceOfEachKind * Object.keys(jobNames).length,
     });
-    this.#agenda = agenda;
     agenda.on('error', (error: Error) => this.#guard.tell(error));
     const { firstRetryMs } = this.#options;
     for (const name of Object.values(jobNames)) {
@@ -80,7 +80,8 @@ export class AgendaAlarmClock implements AlarmClock {
         backoff: ({ attempt }) => Math.min(firstRetryMs * 2 ** (attempt - 1), longestRetryMs),
       });
     }
-    this.#started = agenda.start();
+    this.#agenda = new RestingAgenda(agenda, this.#guard);
+    this.#started = this.#agenda.start();
     await this.#started;
   }
 
@@ -90,7 +91,10 @@ export class AgendaAlarmClock implements AlarmClock {
 
   async setAll(alarms: readonly Alarm[]): Promise<void> {
     await this.#ask(() => putAlarms(this.#store, alarms.map(toDocument)));
-    for (const { at } of alarms) this.#guard.expect(at);
+    for (const { at } of alarms) {
+      this.#guard.expect(at);
+      this.#agenda?.expect(at);
+    }
   }
 
   async cancel(key: string): Promise<void> {
@@ -139,7 +143,7 @@ export class AgendaAlarmClock implements AlarmClock {
   async #stopOnce(): Promise<void> {
     const still = this.#guard.stop();
     await this.#started;
-    await this.#agenda?.stop(false);
+    await this.#agenda?.stop();
     await still;
     await this.#store.close();
   }
@@ -155,8 +159,11 @@ export class AgendaAlarmClock implements AlarmClock {
         await call(handlers, alarm);
       } catch (error) {
         this.#options.onError(error, alarm);
-        // Agenda sets the time of the next attempt for what throws.
-        if (alarm !== undefined && (failCount ?? 0) + 1 < this.#options.attempts) throw error;
+        if (alarm !== undefined && (failCount ?? 0) + 1 < this.#options.attempts) {
+          // Agenda sets the time of the next attempt for what throws.
+          this.#agenda?.expect(new Date());
+          throw error;
+        }
       } finally {
         await unlock();
       }

@@ -30,7 +30,7 @@ export const agendaLockLifetimeMs = 1;
  *   with a timer nobody can clear, and an alarm whose lock expires in its queue stays in its count of locked ones for
  *   ever, until it locks no more;
  * - looks once a second whether there is anything to lock for any job name, and asks for it, at Agenda's pace, only then;
- * - knows what is under way, so that stopping can wait for it.
+ * - knows what is under way, so that stopping and resting can wait for it.
  */
 export class GuardedRepository {
   /** What Agenda is given: its own repository, with some methods replaced. */
@@ -41,6 +41,8 @@ export class GuardedRepository {
   readonly #polling = new Set<string>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #told = new WeakSet();
+  /** Rises with whatever may make an alarm be due soon that a look has not seen. */
+  #activity = 0;
   #failedPolls = 0;
   #pausedUntilMs = 0;
   /** Of the last look: until when it holds, and whether there is anything to lock. */
@@ -71,8 +73,26 @@ export class GuardedRepository {
     }
   }
 
+  /** Whether Agenda, resting now, would have anything to lock before it looks again after so long. Rejects with what the store says. */
+  isAnyDueWithin(ms: number): Promise<boolean> {
+    const soon = new Date(Date.now() + ms + this.#horizonMs());
+    return this.#track(this.#store.isAnyDue(soon, new Date(soon.getTime() - this.#options.lockLifetimeMs)));
+  }
+
+  /** Another number than before when, in the meantime, an alarm was set here or a run changed one. */
+  get activity(): number {
+    return this.#activity;
+  }
+
+  /** Nothing is locked, and nothing is asked of the store. */
+  get isIdle(): boolean {
+    this.#forgetExpired();
+    return this.#locked.size === 0 && this.#underWay.size === 0;
+  }
+
   /** An alarm is being set in this process: if its time is near, Agenda finds it at its next poll. */
   expect(at: Date): void {
+    this.#activity += 1;
     if (at.getTime() > Date.now() + this.#horizonMs()) return;
     this.#seen = { untilMs: performance.now() + lookEveryMs, due: Promise.resolve(true) };
   }
@@ -105,6 +125,7 @@ export class GuardedRepository {
   }
 
   async #save(job: JobParameters, options: JobRepositoryOptions | undefined): Promise<void> {
+    this.#activity += 1;
     const renewed = job.lockedAt === undefined ? job : { ...job, lockedAt: new Date() };
     await this.#telling(this.#store.repository.saveJobState(renewed, options));
   }
