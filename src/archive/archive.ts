@@ -59,6 +59,8 @@ export type TakeBackup = {
   readonly stallTimeoutMs: number;
   /** Longer than this altogether: TIMEOUT. Null: no limit. */
   readonly timeoutMs: number | null;
+  /** The clock of `startedAt`. */
+  readonly now: () => Date;
   readonly onPhase: (phase: BackupPhase) => Promise<void>;
   readonly onProgress: (progress: ArchiveProgress) => void;
 };

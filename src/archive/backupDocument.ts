@@ -21,6 +21,8 @@ export type BackupDocument = {
   readonly warnings: readonly string[];
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
+  /** ISO 8601: when all but this document was stored and verified. Absent in the first that were written. */
+  readonly finishedAt?: string;
   /** For a person: the lines that restore it without Stowage. */
   readonly restoreByHand: readonly string[];
 };
@@ -92,8 +94,12 @@ const document = z.object({
   warnings: z.array(z.string()),
   sizeBytes: bytes,
   storedSizeBytes: bytes,
+  finishedAt: z.iso.datetime({ offset: true }).optional(),
   restoreByHand: z.array(z.string()),
 });
+
+/** Far more than a server with a million tables needs; what is larger is not read into memory. */
+const largestDocumentBytes = 256 * 1024 * 1024;
 
 /** Indented, for people read it too. */
 export function serializeBackupDocument(backup: BackupDocument): Uint8Array {
@@ -102,22 +108,19 @@ export function serializeBackupDocument(backup: BackupDocument): Uint8Array {
 
 /** Throws CHECKSUM, saying what is wrong, when the text is not a complete backup.json that this version knows. */
 export function parseBackupDocument(text: Uint8Array, name: string): BackupDocument {
-  const wrong = (why: string, cause?: unknown) =>
-    new StowageError('CHECKSUM', `'${name}' is not a backup document that this version can read: ${why}.`, {
-      help: 'If a newer version of Stowage wrote it, use that one. Else the object was damaged or made by something else.',
-      retriable: false,
-      cause,
-    });
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(text).toString('utf8'));
   } catch (error) {
-    throw wrong('it is not JSON', error);
+    throw unreadable(name, 'it is not JSON', error);
   }
   const parsed = document.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { finishedAt, ...rest } = parsed.data;
+    return { ...rest, ...(finishedAt === undefined ? {} : { finishedAt }) };
+  }
   const [issue] = parsed.error.issues;
-  throw wrong(issue === undefined ? 'it has another shape' : `${issue.path.join('.')}: ${issue.message}`);
+  throw unreadable(name, issue === undefined ? 'it has another shape' : `${issue.path.join('.')}: ${issue.message}`);
 }
 
 /** Undefined: the storage answers, and there is none in this folder. Throws CHECKSUM for one that cannot be read. */
@@ -130,5 +133,14 @@ export async function readBackupDocument(
   const name = `${folder}${backupDocumentName}`;
   const info = await storage.head(name, { signal });
   if (info === undefined) return undefined;
+  if (info.sizeBytes > largestDocumentBytes) throw unreadable(name, `it has ${info.sizeBytes} bytes`);
   return parseBackupDocument(await buffer(storage.get(name, { signal, etag: info.etag })), name);
+}
+
+function unreadable(name: string, why: string, cause?: unknown): StowageError {
+  return new StowageError('CHECKSUM', `'${name}' is not a backup document that this version can read: ${why}.`, {
+    help: 'If a newer version of Stowage wrote it, use that one. Else the object was damaged or made by something else.',
+    retriable: false,
+    cause,
+  });
 }

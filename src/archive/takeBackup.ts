@@ -170,6 +170,7 @@ async function writeBackupDocument(input: TakeBackup, backup: TakenBackup, limit
     warnings: backup.warnings,
     sizeBytes: backup.sizeBytes,
     storedSizeBytes: backup.storedSizeBytes,
+    finishedAt: input.now().toISOString(),
     restoreByHand: backup.parts.map((part) => part.restoreByHand),
   };
   const name = `${input.folder}${backupDocumentName}`;

@@ -44,8 +44,10 @@ export const eventSummaries: Summaries = {
   BackupAttemptStarted: ({ attempt }) => `Worker ${attempt.worker} began attempt ${attempt.number}.`,
   BackupPhaseEntered: ({ attempt, phase }) => `Attempt ${attempt} entered ${phase}.`,
   BackupAttemptEnded: (data) => attemptEnded(data),
-  BackupSucceeded: ({ attempt, result }) =>
-    `Attempt ${attempt} succeeded: ${formatBytes(result.sizeBytes)} stored in ${formatBytes(result.storedSizeBytes)}.`,
+  BackupSucceeded: ({ attempt, result, adoptedBy }) =>
+    `Attempt ${attempt} succeeded: ${formatBytes(result.sizeBytes)} stored in ${formatBytes(result.storedSizeBytes)}.${
+      adoptedBy === undefined ? '' : ` Its worker was lost before it could say so; worker ${adoptedBy} found it whole.`
+    }`,
   BackupFailed: ({ error }) => `The backup failed (${error.code}): ${error.message}`,
   BackupCancelRequested: ({ by }) => `${by} asked to cancel the backup.`,
   BackupCancelled: ({ attempt, by }) =>

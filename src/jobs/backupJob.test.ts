@@ -43,6 +43,11 @@ const start = (number: number): BackupJobCommand => ({
   attempt: { number, worker: `w${number}`, startedAt: at, folder: `f${number}/` },
 });
 const succeed = (attempt: number): BackupJobCommand => ({ kind: 'SUCCEED', attempt, result, at });
+/** Of the folder that `start` gives the attempt. */
+const adopt = (attempt: number): BackupJobCommand => ({
+  ...{ kind: 'ADOPT', attempt, by: 'finder', finishedAt: '2026-03-01T05:07:00.000Z', at: '2026-03-01T06:00:00.000Z' },
+  result: { ...result, folder: `f${attempt}/` },
+});
 const fail = (attempt: number, error: JobError | null, outcome: 'FAILED' | 'WORKER_LOST' | 'HANDED_BACK' = 'FAILED') =>
   ({ kind: 'FAIL_ATTEMPT', attempt, outcome, error, at, retryAt: at }) as const;
 const cancel: BackupJobCommand = { kind: 'REQUEST_CANCEL', by: 'anna', at };
@@ -108,6 +113,27 @@ describe('a backup job', () => {
     expect(() => stored.when(cancel)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
   });
 
+  test('succeeds also by another worker that found the lost attempt’s backup: as its own, when it was finished', () => {
+    const adopted = running.then(adopt(1));
+    expect(adopted.state).toMatchObject({ status: 'SUCCEEDED', availability: 'STORED', result: { folder: 'f1/' } });
+    expect(adopted.state.status === 'SUCCEEDED' && adopted.state.attempts).toMatchObject([
+      { number: 1, worker: 'w1', outcome: 'SUCCEEDED', finishedAt: '2026-03-01T05:07:00.000Z', adoptedBy: 'finder' },
+    ]);
+    expect(() => adopted.when(succeed(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
+    expect(() => adopted.when(adopt(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
+    expect(() => stored.when(adopt(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
+  });
+
+  test('does not by a backup of another attempt, nor once the attempt has ended, nor where it is to be cancelled', () => {
+    const otherFolder = { ...adopt(1), result: { ...result, folder: 'f2/' } } as BackupJobCommand;
+    expect(() => running.when(otherFolder)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+    const second = running.then(fail(1, unreachable, 'WORKER_LOST')).then(start(2));
+    expect(() => second.when(adopt(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
+    expect(() => running.then(fail(1, unreachable)).when(adopt(1))).toThrow();
+    const asked = running.then(cancel).then(adopt(1)).state;
+    expect(asked).toMatchObject({ status: 'CANCELLED', attempts: [{ outcome: 'CANCELLED' }] });
+  });
+
   test('is not deleted while a restore reads it', () => {
     const read = stored.then({ kind: 'RESERVE', readerId: 'r', at });
     expect(() => read.when(erase)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
@@ -171,6 +197,7 @@ describe('whatever is asked of a backup job, in any order', () => {
     fc.constant(queue),
     attempt.map(start),
     attempt.map(succeed),
+    attempt.map(adopt),
     attempt.map((number) => fail(number, unreachable)),
     attempt.map((number) => fail(number, refused, 'WORKER_LOST')),
     attempt.map((number) => fail(number, null, 'HANDED_BACK')),
@@ -220,6 +247,27 @@ describe('whatever is asked of a backup job, in any order', () => {
           expect(availability[state.availability]).toBeGreaterThanOrEqual(newest);
           newest = availability[state.availability];
         }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('its backup is that of the one attempt that ended in success, adopted or not, and nothing of that is removed', () => {
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
+        const { states, events } = play([queue, start(1), ...commands]);
+        const state = states.at(-1);
+        if (state?.status !== 'SUCCEEDED') return;
+        const [success, ...others] = events.filter((event) => event.type === 'BackupSucceeded');
+        expect(others).toEqual([]);
+        const made = state.attempts.filter(({ outcome }) => outcome === 'SUCCEEDED');
+        expect(made).toHaveLength(1);
+        expect(made[0]).toMatchObject({ number: success?.data.attempt, finishedAt: success?.data.at });
+        expect(made[0]?.remains).toBeUndefined();
+        if (made[0]?.adoptedBy !== undefined) expect(state.result.folder).toBe(made[0].folder);
+        expect(events.some(({ type }) => type === 'BackupCancelRequested') && made[0]?.adoptedBy !== undefined).toBe(
+          false,
+        );
       }),
       { numRuns: 500 },
     );

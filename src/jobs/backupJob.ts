@@ -71,6 +71,8 @@ export type Attempt = RunningAttempt &
      * that even a complete backup there is none. REMOVED: the container has confirmed that the folder is empty.
      */
     readonly remains?: 'VOID' | 'REMOVED';
+    /** The worker that found its backup complete and said so, because its own was lost before it could. */
+    readonly adoptedBy?: string;
   };
 
 export type BackupJobCommand =
@@ -79,6 +81,18 @@ export type BackupJobCommand =
   | { readonly kind: 'START_ATTEMPT'; readonly attempt: RunningAttempt }
   | { readonly kind: 'ENTER_PHASE'; readonly attempt: number; readonly phase: BackupPhase; readonly at: string }
   | { readonly kind: 'SUCCEED'; readonly attempt: number; readonly result: BackupResult; readonly at: string }
+  /**
+   * Instead of the attempt, which was lost: its backup is in the container, whole. Whoever holds its expired lease says
+   * so; where somebody had asked to cancel, it is CANCELLED.
+   */
+  | {
+      readonly kind: 'ADOPT';
+      readonly attempt: number;
+      readonly result: BackupResult;
+      readonly finishedAt: string;
+      readonly by: string;
+      readonly at: string;
+    }
   | {
       readonly kind: 'FAIL_ATTEMPT';
       readonly attempt: number;
@@ -118,7 +132,13 @@ export type BackupJobEvent =
     }
   | {
       readonly type: 'BackupSucceeded';
-      readonly data: { readonly attempt: number; readonly result: BackupResult; readonly at: string };
+      readonly data: {
+        readonly attempt: number;
+        readonly result: BackupResult;
+        readonly at: string;
+        /** Who found the backup of an attempt that was lost before it could say so; absent: it said so itself. */
+        readonly adoptedBy?: string;
+      };
     }
   | { readonly type: 'BackupFailed'; readonly data: { readonly error: JobError; readonly at: string } }
   | {
@@ -170,6 +190,8 @@ function decide(command: BackupJobCommand, state: BackupJob): readonly BackupJob
           data: { attempt: command.attempt, result: command.result, at: command.at },
         },
       ];
+    case 'ADOPT':
+      return adopt(command, runningAttempt(state, command.attempt));
     case 'FAIL_ATTEMPT':
       return failAttempt(command, runningAttempt(state, command.attempt));
     case 'REQUEST_CANCEL':
@@ -217,6 +239,18 @@ type Running = Extract<KnownBackupJob, { status: 'RUNNING' }>;
 function runningAttempt(state: KnownBackupJob, attempt: number): Running {
   if (state.status === 'RUNNING' && state.current.number === attempt) return state;
   throw new StowageError('WORKER_LOST', `Attempt ${attempt} is not the one that runs the backup job any more.`);
+}
+
+function adopt(
+  command: Extract<BackupJobCommand, { kind: 'ADOPT' }>,
+  { current, cancelRequestedBy }: Running,
+): readonly BackupJobEvent[] {
+  const { attempt, result, finishedAt, by, at } = command;
+  if (result.folder !== current.folder) {
+    throw new StowageError('CONFLICT', `What lies in ${result.folder} is not of attempt ${attempt}.`);
+  }
+  if (cancelRequestedBy !== null) return [{ type: 'BackupCancelled', data: { attempt, by: cancelRequestedBy, at } }];
+  return [{ type: 'BackupSucceeded', data: { attempt, result, at: finishedAt, adoptedBy: by } }];
 }
 
 function failAttempt(
@@ -282,8 +316,7 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
       return state.status === 'RUNNING' ? { ...state, attempts } : state;
     }
     case 'BackupSucceeded': {
-      const end = { outcome: 'SUCCEEDED', error: null, finishedAt: event.data.at } as const;
-      const attempts = endAttempt(state.attempts, event.data.attempt, end);
+      const attempts = withSuccess(state.attempts, event.data);
       return { status: 'SUCCEEDED', request, attempts, ...storedBackup(event.data.result) };
     }
     case 'BackupFailed':
@@ -302,6 +335,15 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
       return { ...state, attempts: withRemains(state.attempts, event.data.attempt, 'REMOVED') };
   }
   return state.status === 'SUCCEEDED' ? { ...state, ...evolveStored(state, event) } : state;
+}
+
+/** The attempts with the one that made the backup ended. */
+export function withSuccess(
+  attempts: readonly Attempt[],
+  { attempt: number, at, adoptedBy }: { readonly attempt: number; readonly at: string; readonly adoptedBy?: string },
+): readonly Attempt[] {
+  const adoption = adoptedBy === undefined ? {} : { adoptedBy };
+  return endAttempt(attempts, number, { outcome: 'SUCCEEDED', error: null, finishedAt: at, ...adoption });
 }
 
 /** The attempts with what is known to lie in the folder of one of them. */

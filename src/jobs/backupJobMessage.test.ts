@@ -48,6 +48,10 @@ const cases: readonly (readonly [Partial<BackupJobRow>, string])[] = [
   [{ status: 'RUNNING', cancelRequestedBy: 'anna' }, 'The backup is being cancelled, as anna asked.'],
   [stored, 'Stored 12 MB of dump in 2.3 kB.'],
   [{ ...stored, warnings: ['one'] }, 'Stored 12 MB of dump in 2.3 kB, with 1 warning.'],
+  [
+    { ...stored, attempts: [{ ...attempt, outcome: 'SUCCEEDED', error: null, adoptedBy: 'v' }] },
+    'Stored 12 MB of dump in 2.3 kB. Its worker was lost before it could say so; another found the backup complete.',
+  ],
   [{ ...stored, availability: 'DELETING' }, 'The backup is being deleted in the container.'],
   [{ ...stored, availability: 'MISSING' }, 'The backup succeeded, but its bytes are not in the container any more.'],
   [{ ...stored, availability: 'DELETED' }, 'The backup succeeded, and was deleted later.'],

@@ -48,7 +48,7 @@ function running({ phase }: BackupJobRow): string {
   }
 }
 
-function succeeded({ availability, sizeBytes, storedSizeBytes, warnings }: BackupJobRow): string {
+function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempts }: BackupJobRow): string {
   switch (availability) {
     case 'DELETING':
       return 'The backup is being deleted in the container.';
@@ -61,7 +61,11 @@ function succeeded({ availability, sizeBytes, storedSizeBytes, warnings }: Backu
       const stored = storedSizeBytes === null ? '' : ` in ${formatBytes(storedSizeBytes)}`;
       const warned =
         warnings.length === 0 ? '' : `, with ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`;
-      return `Stored ${dump}${stored}${warned}.`;
+      const adopted =
+        attempts.at(-1)?.adoptedBy === undefined
+          ? ''
+          : ' Its worker was lost before it could say so; another found the backup complete.';
+      return `Stored ${dump}${stored}${warned}.${adopted}`;
     }
   }
 }

@@ -3,7 +3,14 @@ import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialE
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { beginAttempt, endAttempt, type JobError } from './attempt.js';
-import { withRemains, type Attempt, type BackupJobEvent, type BackupPhase, type BackupRequest } from './backupJob.js';
+import {
+  withRemains,
+  withSuccess,
+  type Attempt,
+  type BackupJobEvent,
+  type BackupPhase,
+  type BackupRequest,
+} from './backupJob.js';
 import type { BackupAvailability, Hold, StoredPart, Verification } from './storedBackup.js';
 
 export type BackupJobStatus = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'SKIPPED';
@@ -169,13 +176,13 @@ function changed(
       };
     }
     case 'BackupSucceeded': {
-      const { attempt, result, at } = event.data;
+      const { result, at } = event.data;
       return {
         ...result,
         status: 'SUCCEEDED',
         availability: 'STORED',
         phase: null,
-        attempts: endAttempt(row.attempts, attempt, { outcome: 'SUCCEEDED', error: null, finishedAt: at }),
+        attempts: withSuccess(row.attempts, event.data),
         finishedAt: new Date(at),
       };
     }

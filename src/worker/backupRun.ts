@@ -5,8 +5,8 @@ import { takeBackup } from '../archive/takeBackup.js';
 import { refuseForeignPrefix } from '../endpoints/installationMarker.js';
 import { attemptsThatCount, type JobError } from '../jobs/attempt.js';
 import { backupJob } from '../jobs/backupJob.js';
-import type { BackupResult } from '../jobs/storedBackup.js';
 import { endWithoutBackup } from '../jobs/backupJobCommands.js';
+import { backupResult } from './backupResult.js';
 import type { ClaimedBackup } from './claim.js';
 import { engineOf } from './engineOf.js';
 import type { Hold } from './heartbeat.js';
@@ -86,6 +86,7 @@ async function attempt(
           stallTimeoutMs,
           // That of the whole attempt runs already.
           timeoutMs: null,
+          now: tools.now,
           onPhase: (phase) => enterPhase(tools, claimed, hold, phase),
           onProgress,
         });
@@ -115,11 +116,7 @@ async function succeed(
   taken: TakenBackup,
 ): Promise<void> {
   const at = tools.now().toISOString();
-  const result: BackupResult = {
-    ...taken,
-    parts: taken.parts.map(({ segments: _, ...part }) => part),
-    inventory: taken.inventory,
-  };
+  const result = backupResult(taken);
   await persist(tools, { lease, metadata, lost }, async (tx) => {
     await tx.execute(backupJob, streamOf(lease), { kind: 'SUCCEED', attempt: lease.attempt, result, at });
     await tools.queue.remove(tx.manager, lease.jobId);

@@ -5,6 +5,7 @@ import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { restoreJob } from '../restores/restoreJob.js';
 import { endRestore } from '../restores/restoreJobCommands.js';
+import { mayBeStored } from './mayBeStored.js';
 import { restoreError } from './restoreRun.js';
 import { endSessions, unreachableTargetMs } from './targetSessions.js';
 import { wakeWorkers } from './wakeWorkers.js';
@@ -23,13 +24,16 @@ const workerLost: JobError = {
 
 /**
  * Turns leases that ran out into honest ends: another attempt, or FAILED with WORKER_LOST. Restores whose tool had
- * started are left to `reapLostRestores`. Returns how many were ended.
+ * started are left to `reapLostRestores`, backups that may be complete in the container to `createAdoptions`. Returns how
+ * many were ended.
  */
 export async function reapExpiredLeases(tools: WorkerTools, signal: AbortSignal): Promise<number> {
   let ended = 0;
   for (const lease of await tools.queue.expired()) {
     if (signal.aborted) break;
-    if ((await mayHaveTouchedTarget(tools, lease)) === false && (await end(tools, lease))) ended += 1;
+    const isOthers =
+      lease.kind === 'BACKUP' ? await mayBeStored(tools, lease) : await mayHaveTouchedTarget(tools, lease);
+    if (isOthers === false && (await endLost(tools, lease))) ended += 1;
   }
   if (ended > 0) await wakeWorkers(tools);
   return ended;
@@ -48,7 +52,7 @@ export async function reapLostRestores(tools: WorkerTools, signal: AbortSignal):
   let ended = 0;
   const work = async (): Promise<void> => {
     for (let lease = waiting.pop(); lease !== undefined && !signal.aborted; lease = waiting.pop()) {
-      if ((await targetIsFree(tools, lease, signal)) && (await end(tools, lease))) ended += 1;
+      if ((await targetIsFree(tools, lease, signal)) && (await endLost(tools, lease))) ended += 1;
     }
   };
   await Promise.all(Array.from({ length: targetsAtOnce }, work));
@@ -56,7 +60,11 @@ export async function reapLostRestores(tools: WorkerTools, signal: AbortSignal):
   return ended;
 }
 
-async function end(tools: WorkerTools, lease: Lease): Promise<boolean> {
+/**
+ * Ends the attempt of a lease that ran out as lost: the job waits for another one or is over. False: the lease is no
+ * longer there, another reaper is at it, or it could not be said (the log has why).
+ */
+export async function endLost(tools: WorkerTools, lease: Lease): Promise<boolean> {
   const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
   try {
     const isEnded = await tools.store.transact(metadata, async (tx) => {

@@ -2,6 +2,7 @@ import { backupJob } from '../jobs/backupJob.js';
 import type { Destination } from '../jobs/retainedBackups.js';
 import { restoreJob } from '../restores/restoreJob.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
+import { createAdoptions } from './adoption.js';
 import { runBackup } from './backupRun.js';
 import { claimJob, type Claimed } from './claim.js';
 import { createAudits } from './auditRun.js';
@@ -122,6 +123,15 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
     deletions.wake();
   }
 
+  const adoptLost = createAdoptions(tools);
+  async function adopt(): Promise<void> {
+    for (const destination of await adoptLost(stopping.signal)) {
+      if (isStopping()) return;
+      await retain(destination);
+      deletions.wake();
+    }
+  }
+
   /** What cannot be shown keeps the worker from nothing: it is taken for lost then. */
   async function shown(what: 'drain' | 'leave'): Promise<void> {
     try {
@@ -156,6 +166,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
         claims,
         deletions,
         repeat('reap', tools.times.reap, () => reapExpiredLeases(tools, stopping.signal)),
+        repeat('adopt', tools.times.reap, adopt),
         repeat('reap restores', tools.times.reap, () => reapLostRestores(tools, stopping.signal)),
         repeat('sweep', tools.times.sweep, sweep),
         repeat('audit', Math.min(60_000, tools.times.audit), () => audit(stopping.signal)),

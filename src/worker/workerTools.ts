@@ -59,6 +59,8 @@ export type WorkerTimes = {
   readonly mark: number;
   /** How long a database that is reached at a new server only watches; longer than marks take to be renewed. */
   readonly watch: number;
+  /** How long a container that does not answer is asked for the backup of a lost worker. */
+  readonly adopt: number;
   /** From one audit of a container to the next. */
   readonly audit: number;
 };
@@ -82,6 +84,7 @@ export function workerTimes(given: {
     retry: 30_000,
     mark: 20 * 60_000,
     watch: 60 * 60_000,
+    adopt: 5 * 60_000,
     audit: given.auditIntervalMs,
   };
 }

@@ -7,7 +7,12 @@ import type { Arming, Fault, Problem, Trial } from '../trial.js';
 import { startWorkerUnderFault, type WorkerUnderFault } from '../workerUnderFault.js';
 
 /** Where in a backup the worker is struck. */
-type Moment = { readonly name: string; readonly arm: (bench: FaultBench, act: () => void) => Arming };
+type Moment = {
+  readonly name: string;
+  readonly arm: (bench: FaultBench, act: () => void) => Arming;
+  /** Whether the backup is complete by then, so that it is adopted. MAYBE: the request is on its way. */
+  readonly isComplete?: 'MAYBE' | 'YES';
+};
 
 const leaseMs = 3_000;
 /** How long after its lease a lost job may be without another worker. */
@@ -52,8 +57,14 @@ const moments: readonly Moment[] = [
   ...request('manifest', { method: 'PUT', path: () => /multipart-manifest=put/ }),
   ...request('look at the object', { method: 'HEAD', path: () => /\/databases\.sql\.zst$/ }),
   ...request('look at a segment', { method: 'HEAD', path: () => /\/segments\/databases\/00000004$/ }),
-  ...request('storing of backup.json', { method: 'PUT', path: () => /\/backup\.json$/ }),
-  ...request('reading of backup.json', { method: 'GET', path: () => /\/backup\.json$/ }),
+  ...request('storing of backup.json', { method: 'PUT', path: () => /\/backup\.json$/ }).map((moment, index) => ({
+    ...moment,
+    isComplete: index === 0 ? ('MAYBE' as const) : ('YES' as const),
+  })),
+  ...request('reading of backup.json', { method: 'GET', path: () => /\/backup\.json$/ }).map((moment) => ({
+    ...moment,
+    isComplete: 'YES' as const,
+  })),
 ];
 
 export const workers: readonly Fault[] = [
@@ -138,7 +149,7 @@ async function tryWorker(bench: FaultBench, moment: Moment, blow: Blow): Promise
     await worker.end();
     await bench.heal();
     await second.stop();
-    problems.push(...(await attemptsOf(bench, jobId)));
+    problems.push(...(await attemptsOf(bench, jobId, moment)));
     return await judge(bench, jobId, ended, { expects: ['SUCCEEDED'], problems });
   } finally {
     await worker.end();
@@ -158,14 +169,24 @@ async function isTakenOver(bench: FaultBench, jobId: string, struckAt: number): 
   );
 }
 
-/** One attempt was lost and one succeeded, and the lost one says so. */
-async function attemptsOf(bench: FaultBench, jobId: string): Promise<readonly Problem[]> {
+/** One attempt was lost and one succeeded, and the lost one says so; or its backup was complete, and is that of the job. */
+async function attemptsOf(
+  bench: FaultBench,
+  jobId: string,
+  { isComplete }: Pick<Moment, 'isComplete'>,
+): Promise<readonly Problem[]> {
   const { state } = await bench.harness.store.load(backupJob, jobId);
   if (state.status === 'NONE') return [];
-  const outcomes = state.attempts.map(({ outcome, error }) => `${outcome} ${error?.code ?? ''}`.trim());
+  const outcomes = state.attempts.map(({ outcome, error, adoptedBy }) =>
+    `${outcome} ${error?.code ?? (adoptedBy === undefined ? '' : 'ADOPTED')}`.trim(),
+  );
   const successes = (await bench.harness.eventsOf(jobId)).filter(({ type }) => type === 'BackupSucceeded').length;
   if (successes > 1) return [{ kind: 'FALSE_SUCCESS', what: 'two attempts succeeded' }];
-  return outcomes.join() === 'WORKER_LOST WORKER_LOST,SUCCEEDED'
+  const expected = [
+    ...(isComplete === 'YES' ? [] : ['WORKER_LOST WORKER_LOST,SUCCEEDED']),
+    ...(isComplete === undefined ? [] : ['SUCCEEDED ADOPTED']),
+  ];
+  return expected.includes(outcomes.join())
     ? []
     : [{ kind: 'MISREPORTED', what: `its attempts are told as ${outcomes.join(', ')}` }];
 }
