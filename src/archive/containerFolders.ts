@@ -11,6 +11,7 @@ export type FoundFolder = {
   readonly jobShortId: string;
   readonly attempt: number;
   readonly objects: number;
+  /** With something in it. */
   readonly hasDocument: boolean;
   /** Of the parts, as the listing gives their sizes: a large object's is that of its segments, whether they are there or not. */
   readonly partsBytes: number;
@@ -65,7 +66,7 @@ function withObject(folder: FoundFolder, name: string, bytes: number): FoundFold
   return {
     ...folder,
     objects: folder.objects + 1,
-    hasDocument: folder.hasDocument || isDocument,
+    hasDocument: folder.hasDocument || (isDocument && bytes > 0),
     partsBytes,
     segmentsBytes,
     sizeBytes: Math.max(partsBytes, segmentsBytes) + documentBytes,

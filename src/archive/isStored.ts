@@ -26,7 +26,9 @@ export async function missingFrom(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const document = `${folder}${backupDocumentName}`;
-  if ((await storage.head(document, { signal })) === undefined) return document;
+  const info = await storage.head(document, { signal });
+  // An empty one tells nobody what lies there.
+  if (info === undefined || info.sizeBytes === 0) return document;
   for (const part of parts) {
     const { objectName } = part;
     const found = await storage.head(objectName, { signal });

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { filesystemKind } from '../../src/storage/filesystem/filesystemKind.js';
 import { describeWith } from '../fixtures/requirements.js';
@@ -66,6 +68,15 @@ describe('a folder as storage', () => {
     await storage.putBytes('object', bytes, { signal, overwrite: true });
     expect(await readFile(join(outside, 'precious'), 'utf8')).toBe('untouched');
     expect(await readFile(join(root, 'a/b/object'), 'utf8')).toBe('bytes');
+  });
+
+  test('a named pipe or a folder in the place of an object is not the object, and nobody waits for it', async () => {
+    await mkdir(join(root, 'a/b/folder'), { recursive: true });
+    await promisify(execFile)('mkfifo', [join(root, 'a/b/pipe')]);
+    for (const name of ['pipe', 'folder']) {
+      await rejectsWith('CHECKSUM', read(open(), name, {}));
+      expect(await open().head(name, { signal })).toBeUndefined();
+    }
   });
 
   test('a root that is not there is never made', async () => {

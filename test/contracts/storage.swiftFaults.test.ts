@@ -275,6 +275,18 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     expect(await limited.head(`t${count}/object`, { signal })).toBeUndefined();
   });
 
+  test("the account's quota, used up when the manifest is written, is ENDPOINT_QUOTA, and nothing is visible", async () => {
+    // Swift says 400 then, and 413 of each segment.
+    const act = () => setAccountQuota(server, '1');
+    proxy.inject({ method: 'PUT', path: /multipart-manifest=put/, fault: { kind: 'call', when: 'BEFORE', act } });
+    try {
+      await rejectsWith('ENDPOINT_QUOTA', put(randomBytes(3 * segmentBytes)));
+    } finally {
+      await setAccountQuota(server, '');
+    }
+    await nothingIsVisible();
+  });
+
   test('a container that is not there is named, and is only made when that was asked for', async () => {
     const nowhere = open({ container: 'nowhere', createContainer: false });
     await expect(nowhere.putBytes('x', Buffer.from('x'), { signal })).rejects.toMatchObject({
@@ -328,4 +340,16 @@ async function setQuota(server: SwiftServer, container: string, bytes: number): 
       'x-container-meta-quota-bytes': String(bytes),
     },
   });
+}
+
+async function setAccountQuota(server: SwiftServer, bytes: string): Promise<void> {
+  const login = (user: string, key: string) =>
+    fetch(`${server.url}/auth/v1.0`, { headers: { 'x-auth-user': user, 'x-auth-key': key } });
+  const [owner, admin] = await Promise.all([login('test:tester', 'testing'), login('admin:admin', 'admin')]);
+  const token = { 'x-auth-token': admin.headers.get('x-auth-token') ?? '' };
+  const answer = await fetch(owner.headers.get('x-storage-url') ?? '', {
+    method: 'POST',
+    headers: { ...token, 'x-account-meta-quota-bytes': bytes },
+  });
+  expect(answer.ok).toBe(true);
 }

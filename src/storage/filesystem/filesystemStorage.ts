@@ -90,9 +90,12 @@ export class FilesystemStorage implements Storage {
     options: { signal: AbortSignal; etag?: string; start?: number },
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const path = await this.#told(name, () => this.#folder.pathOf(name));
-    const file = await this.#told(name, () => open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+    // Not waiting: a named pipe in the place of the file would never open.
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = await this.#told(name, () => open(path, flags));
     try {
       const before = await this.#told(name, () => file.stat({ bigint: true }));
+      if (!before.isFile()) throw changed(name);
       const etag = options.etag ?? etagOf(before);
       const checkSame = (now: BigIntStats) => {
         if (etagOf(now) !== etag) throw changed(name);

@@ -14,7 +14,7 @@ export function isPassing(status: number): boolean {
 export function statusError(status: number, doing: string, place: string, text: string): StowageError {
   const sentence = (reason: string) => `Could not ${doing} ${place}: ${reason}.`;
   const details = { details: { status } };
-  switch (status) {
+  switch (isSegmentsQuota(status, text) ? 413 : status) {
     case 401:
       return new StowageError('ENDPOINT_AUTH', sentence('the storage does not take the token it was just given'), {
         ...details,
@@ -50,6 +50,11 @@ export function statusError(status: number, doing: string, place: string, text: 
         help: 'The storage does not take this request. Check that it is OpenStack Swift or speaks its API.',
       });
   }
+}
+
+/** Of a manifest whose segments it could not look at, because the account's quota is used up, Swift says 400 and why. */
+function isSegmentsQuota(status: number, text: string): boolean {
+  return status === 400 && text.includes(', 413 Request Entity Too Large');
 }
 
 function oneLine(text: string): string {

@@ -16,6 +16,9 @@ import {
 } from './swiftSettings.js';
 import { mayPass, transportError } from './transportErrors.js';
 
+/** A refused manifest's names each of its segments, a thousand of them. */
+const mostOfAnAnswer = 1024 * 1024;
+
 export type SwiftRequest = {
   readonly method: HttpRequest['method'];
   /** What it is about: an object, or else the container, the account, or the cluster's description of itself. */
@@ -112,7 +115,7 @@ export class SwiftConnection {
           tries -= 1;
           continue;
         }
-        const text = request.method === 'HEAD' ? '' : await readText(answer, 64 * 1024).catch(() => '');
+        const text = request.method === 'HEAD' ? '' : await readText(answer, mostOfAnAnswer).catch(() => '');
         failure = statusError(answer.status, request.doing, this.place, text);
         if (!isPassing(answer.status) && request.alsoPassing?.includes(answer.status) !== true) throw failure;
         retryAfter = retryAfterMs(answer.header('retry-after'), Date.now());
