@@ -109,8 +109,8 @@ async function bench(count: number, seconds: number, stores: readonly string[]):
       const setSeconds = (performance.now() - setting) / 1_000;
       await seldom.set({ alarms, parallel: 16 });
 
-      // What the start has left is done by then.
-      await pause(10_000);
+      // What the start has left is done by then, also for the garbage collector.
+      await pause(30_000);
       const pids = [...ours, bare, seldom].map(({ pid }) => pid);
       const used = () => pids.map((pid) => processUse(pid)?.processor.own ?? NaN);
       const before = used();
