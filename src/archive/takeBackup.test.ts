@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archiveBench, description, heldAfterFirstBytes, type ArchiveBench } from '../../test/fixtures/archive.js';
 import { childrenNamed, groupIsAlive } from '../../test/fixtures/childProcesses.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
+import { until } from '../../test/fixtures/until.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
 import { StowageError } from '../errors.js';
 import { Secret } from '../secret.js';
@@ -211,6 +213,34 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour(), { timeoutMs: 1_500 });
     await expectFailure(input, takeBackup(input), { code: 'TIMEOUT' });
     expect(groupIsAlive(Number(await readFile(pidFile, 'utf8')))).toBe(false);
+  });
+
+  test('starts no dump tool before its phase is entered, and never where it cannot be', async () => {
+    const started = join(bench.folder, 'started');
+    const tools = await bench.tool('mariadb-dump', fakeDump(`touch ${started}`));
+    const lost = new StowageError('WORKER_LOST', 'The lease was lost.');
+    const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour(), {
+      onPhase: async (phase) => {
+        if (phase !== 'DUMPING') return;
+        await until(() => childrenNamed('zstd').length === 1, 'the compressor is there');
+        throw lost;
+      },
+    });
+    await expectFailure(input, takeBackup(input), lost);
+    expect(existsSync(started)).toBe(false);
+  });
+
+  test('says nothing of a dump where the phase before it could not be entered', async () => {
+    const lost = new StowageError('WORKER_LOST', 'The lease was lost.');
+    const phases: string[] = [];
+    const input = await bench.backup(engine, harbour(), {
+      onPhase: (phase) => {
+        phases.push(phase);
+        return Promise.reject(lost);
+      },
+    });
+    await expectFailure(input, takeBackup(input), lost);
+    expect(phases).toEqual(['PREFLIGHT']);
   });
 
   test('fails as STALLED when no byte moves, and says so', async () => {

@@ -23,15 +23,24 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
   const { signal, moved } = limits;
   const context: EngineContext = { workFolder: input.workFolder, signal, onAnswer: moved };
 
-  await limits.outside(() => input.onPhase('PREFLIGHT'));
-  const report = await engine.preflight(connection, context);
+  const preflight = limits.outside(() => input.onPhase('PREFLIGHT'));
+  const report = await whileEntering(preflight, signal, (either) =>
+    engine.preflight(connection, { ...context, signal: either }),
+  );
 
-  await limits.outside(() => input.onPhase('DUMPING'));
+  const dumping = limits.outside(() => input.onPhase('DUMPING'));
+  // Told where it is awaited.
+  dumping.catch(() => undefined);
   const progress = trackProgress(input, report.inventory);
   const dumped: DumpedPart[] = [];
-  for (const [index, spec] of report.parts.entries()) {
-    const last = index === report.parts.length - 1;
-    dumped.push(await storePart(input, limits, { spec, report, progress, last }));
+  try {
+    for (const [index, spec] of report.parts.entries()) {
+      const last = index === report.parts.length - 1;
+      dumped.push(await storePart(input, limits, { spec, report, progress, last, mayStart: dumping }));
+    }
+  } finally {
+    // What made the first part fail may have come before the phase was entered: nothing is said after the end.
+    await dumping;
   }
 
   await limits.outside(() => input.onPhase('VERIFYING'));
@@ -59,6 +68,24 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
   };
   await writeBackupDocument(input, backup, limits);
   return backup;
+}
+
+/**
+ * Asks the server while a phase is being entered, which changes nothing there. Where the phase cannot be entered the
+ * questions end, and why is thrown.
+ */
+async function whileEntering<T>(
+  entering: Promise<void>,
+  signal: AbortSignal,
+  ask: (either: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const refused = new AbortController();
+  entering.catch((error: unknown) => refused.abort(error));
+  try {
+    return await ask(AbortSignal.any([signal, refused.signal]));
+  } finally {
+    await entering;
+  }
 }
 
 type DumpedPart = {
@@ -89,15 +116,17 @@ function refuseMissingTables(before: Inventory, after: Inventory, dumped: readon
 async function storePart(
   input: TakeBackup,
   limits: Limits,
-  work: { spec: PartSpec; report: PreflightReport; progress: Progress; last: boolean },
+  work: { spec: PartSpec; report: PreflightReport; progress: Progress; last: boolean; mayStart: Promise<void> },
 ): Promise<DumpedPart> {
   const { engine, storage, folder, workFolder } = input;
-  const { spec, report, progress } = work;
+  const { spec, report, progress, mayStart } = work;
   const objectName = partObject(folder, spec);
   const tools = new AbortController();
   const signal = AbortSignal.any([limits.signal, tools.signal]);
-  const context: EngineContext = { workFolder, signal, onAnswer: limits.moved };
-  const dump = await engine.dump(input.connection, spec, report, context);
+  const dump = await engine.dump(input.connection, spec, report, {
+    ...{ workFolder, signal, mayStart },
+    onAnswer: limits.moved,
+  });
   let dumpFailure: Error | null | undefined;
 
   async function* source(): AsyncIterable<Uint8Array> {
@@ -114,6 +143,7 @@ async function storePart(
   }
 
   try {
+    await mayStart;
     progress.startPart(() => dump.readBytes());
     const stored = await limits.whileMoving(progress.position, progress.tell, () =>
       storage.put(objectName, source(), {

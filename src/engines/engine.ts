@@ -56,6 +56,14 @@ export type EngineContext = {
   readonly onAnswer?: () => void;
 };
 
+export type DumpContext = EngineContext & {
+  /**
+   * All that the dump tool needs is made ready meanwhile; the tool itself starts only when this has resolved, and never
+   * when it rejects: `dump` then throws what it rejected with.
+   */
+  readonly mayStart?: Promise<unknown>;
+};
+
 /** A tool that was started as the head of its own process group, without a shell and with a cleared environment. */
 export type RunningTool = {
   /** Settles when the process and its group are gone; never rejects for how the tool ended. */
@@ -116,7 +124,7 @@ export interface Engine {
     connection: ServiceConnection,
     part: PartSpec,
     report: PreflightReport,
-    context: EngineContext,
+    context: DumpContext,
   ): Promise<RunningDump>;
   /** Refuses what a restore would overwrite (TARGET_EXISTS) or cannot do, before anything is sent. */
   restorePreflight(

@@ -53,11 +53,14 @@ async function attempt(
   const { request, lease, attempt } = claimed;
   const engine = engineOf(tools.engines, request.engine);
   const asking = { lease, lost: hold.lost };
-  const service = await untilAnswered(tools, asking, () => tools.serviceOf(request.serviceId));
+  const opened = untilAnswered(tools, asking, () => tools.serviceOf(request.serviceId));
+  // Told where it is awaited.
+  opened.catch(() => undefined);
   const { storage, downloadCommand } = await untilAnswered(tools, asking, () =>
     tools.storageOf(request.fileEndpointId),
   );
   try {
+    const service = await opened;
     const { stallTimeoutMs, timeoutMs } = request;
     return await withinLimits({ signal: hold.signal, stallTimeoutMs, timeoutMs }, async (limits) => {
       const { signal } = limits;

@@ -1,6 +1,6 @@
 import { StowageError, type StowageErrorOptions } from '../../errors.js';
 import { asSentence } from '../asSentence.js';
-import type { DumpEnd, EngineContext, PreflightReport, RunningDump, ServiceConnection } from '../engine.js';
+import type { DumpContext, DumpEnd, PreflightReport, RunningDump, ServiceConnection } from '../engine.js';
 import { startCompressedDump, type CompressedDumpEnd } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
 import type { MariadbTools } from './mariadbTools.js';
@@ -18,7 +18,7 @@ export async function startMariadbDump(
   server: ServerAddress,
   report: PreflightReport,
   tools: MariadbTools,
-  context: EngineContext,
+  context: DumpContext,
 ): Promise<RunningDump> {
   const optionFile = await writeOptionFile(connection, server, context.workFolder);
   const problems: string[] = [];

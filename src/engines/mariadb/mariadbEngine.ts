@@ -1,4 +1,4 @@
-import type { Engine, EngineContext, ServiceConnection } from '../engine.js';
+import type { Engine, EngineContext, PreflightReport, ServiceConnection } from '../engine.js';
 import { checkMariadb } from './check.js';
 import { startMariadbDump } from './dump.js';
 import { findMariadbTools, installedTools } from './mariadbTools.js';
@@ -6,6 +6,7 @@ import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './pref
 import { mariadbRestoreByHand, startMariadbRestore } from './restore.js';
 import { checkRestore } from './restorePreflight.js';
 import { endRestoreSessions } from './restoreSessions.js';
+import type { ServerAddress } from './serverAddress.js';
 import { withSession, type Session } from './session.js';
 
 export type MariadbEngineOptions = Partial<MariadbSettings>;
@@ -22,6 +23,8 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     allowAddress: options.allowAddress ?? (() => true),
     toolsPath: options.toolsPath ?? [],
   };
+  /** The address that answered a preflight: its dump goes there without asking, and logging in, once more. */
+  const answered = new WeakMap<PreflightReport, ServerAddress>();
   const asking = <T>(
     connection: ServiceConnection,
     context: EngineContext,
@@ -33,11 +36,16 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     defaultPort: 3306,
     tools: () => installedTools(settings.toolsPath),
     check: (connection, limits) => checkMariadb(connection, settings, limits),
-    preflight: (connection, context) => preflightMariadb(connection, settings, context),
+    preflight: async (connection, context) => {
+      const { report, server } = await preflightMariadb(connection, settings, context);
+      answered.set(report, server);
+      return report;
+    },
     inventory: (connection, context) => inventoryMariadb(connection, settings, context),
     dump: async (connection, _part, report, context) => {
       const tools = findMariadbTools(settings.toolsPath);
-      const { server } = await asking(connection, context, (session) => Promise.resolve(session));
+      const server =
+        answered.get(report) ?? (await asking(connection, context, ({ server }) => Promise.resolve(server)));
       return startMariadbDump(connection, server, report, tools, context);
     },
     restorePreflight: async (target, source, context) => {

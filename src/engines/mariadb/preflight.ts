@@ -6,7 +6,7 @@ import { findMariadbTools, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
 import { listDatabases, selectDatabases } from './selection.js';
 import { withSession, type Session } from './session.js';
-import type { AllowAddress } from './serverAddress.js';
+import type { AllowAddress, ServerAddress } from './serverAddress.js';
 
 export type MariadbSettings = {
   readonly allowAddress: AllowAddress;
@@ -17,12 +17,12 @@ export type MariadbSettings = {
 /** All databases of a service become one part, dumped from one snapshot. */
 export const databasesPart = { name: 'databases', extension: 'sql' };
 
-/** Finds out what would end the dump, or make it smaller than the source, before it starts. */
+/** Finds out what would end the dump, or make it smaller than the source, before it starts; and which address answered. */
 export async function preflightMariadb(
   connection: ServiceConnection,
   settings: MariadbSettings,
   context: EngineContext,
-): Promise<PreflightReport> {
+): Promise<{ readonly report: PreflightReport; readonly server: ServerAddress }> {
   const tools = findMariadbTools(settings.toolsPath);
   const toolVersion = await versionOf(tools.dump, context.signal);
   return withSession(connection, { ...settings, ...context }, async (session) => {
@@ -34,7 +34,7 @@ export async function preflightMariadb(
     await refuseBrokenViews(session, catalog);
     const others = listed.filter((database) => !chosen.includes(database)).map(({ name }) => name);
     const blind = connection.databases === null && !grants.holdsGlobally('SHOW DATABASES');
-    return {
+    const report: PreflightReport = {
       inventory: await takeInventory(session, catalog, toolVersion),
       parts: [databasesPart],
       warnings: [
@@ -45,6 +45,7 @@ export async function preflightMariadb(
         ...(await warnOfSlowReaders(session)),
       ],
     };
+    return { report, server: session.server };
   });
 }
 

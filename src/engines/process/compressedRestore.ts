@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Secret } from '../../secret.js';
-import { openKernelPipe } from './kernelPipe.js';
+import { openKernelPipes } from './kernelPipe.js';
 import type { PipelineEnd } from './pipelineEnd.js';
 import { decompressArguments, type PipelinePrograms } from './pipelinePrograms.js';
 import { observe, observerCommand } from './plainStream.js';
@@ -22,11 +22,7 @@ export async function startCompressedRestore(
   context: { readonly workFolder: string; readonly signal: AbortSignal },
 ): Promise<CompressedRestore> {
   const { signal, workFolder } = context;
-  const plain = await openKernelPipe(workFolder, 'decompressed');
-  const observed = await openKernelPipe(workFolder, 'observed').catch((error: unknown) => {
-    plain.close();
-    throw error;
-  });
+  const { plain, observed } = await openKernelPipes(workFolder, ['plain', 'observed']);
   try {
     const restore = startTool({ ...tool, stdin: observed.readEnd, stdout: 'none' }, signal);
     const counting = { stdin: plain.readEnd, stdout: observed.writeEnd, side: true };

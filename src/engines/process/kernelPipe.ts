@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { requireProgram } from './programs.js';
@@ -15,14 +15,36 @@ export type KernelPipe = {
 };
 
 /**
- * A pipe between two children that bytes pass without touching JavaScript, or from a child to us. Node has no pipe(2), and its 'pipe' stdio is
- * a socket, so a FIFO is made in `folder`, opened at both ends by us (read-write first, which never waits for the other
- * side: fifo(7)), and unlinked at once. No child ever opens it by name, so none can hang in open() because another died.
+ * Pipes between two children that bytes pass without touching JavaScript, or from a child to us, one for each name. Node
+ * has no pipe(2), and its 'pipe' stdio is a socket, so FIFOs are made in `folder`, all by one mkfifo, opened at both
+ * ends by us (read-write first, which never waits for the other side: fifo(7)), and unlinked at once. No child ever
+ * opens one by name, so none can hang in open() because another died.
  */
-export async function openKernelPipe(folder: string, name: string): Promise<KernelPipe> {
-  const path = join(folder, `${name}.pipe`);
+export async function openKernelPipes<Name extends string>(
+  folder: string,
+  names: readonly Name[],
+): Promise<Readonly<Record<Name, KernelPipe>>> {
+  const places = names.map((name) => ({ name, path: join(folder, `${name}.pipe`) }));
+  const paths = places.map(({ path }) => path);
   const mkfifo = requireProgram('mkfifo', 'coreutils');
-  await promisify(execFile)(mkfifo, ['-m', '600', path], { env: {}, timeout: 10_000 });
+  const opened: KernelPipe[] = [];
+  try {
+    await promisify(execFile)(mkfifo, ['-m', '600', ...paths], { env: {}, timeout: 10_000 });
+    const pipes = places.map(({ name, path }) => {
+      const pipe = openBothEnds(path);
+      opened.push(pipe);
+      return [name, pipe] as const;
+    });
+    return Object.fromEntries(pipes) as Record<Name, KernelPipe>;
+  } catch (error) {
+    for (const pipe of opened) pipe.close();
+    throw error;
+  } finally {
+    for (const path of paths) rmSync(path, { force: true });
+  }
+}
+
+function openBothEnds(path: string): KernelPipe {
   const opened = new Set<number>();
   const open = (flags: number): number => {
     const descriptor = openSync(path, flags);
@@ -47,7 +69,5 @@ export async function openKernelPipe(folder: string, name: string): Promise<Kern
   } catch (error) {
     close();
     throw error;
-  } finally {
-    unlinkSync(path);
   }
 }

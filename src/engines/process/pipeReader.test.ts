@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { openKernelPipe } from './kernelPipe.js';
+import { openKernelPipes } from './kernelPipe.js';
 import { PipeReader } from './pipeReader.js';
 import { startTool, type StartedTool } from './startTool.js';
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function reading(script: string): Promise<{ reader: PipeReader; tool: StartedTool }> {
-  const pipe = await openKernelPipe(folder, 'test');
+  const { pipe } = await openKernelPipes(folder, ['pipe']);
   const command = { program: '/bin/sh', args: ['-c', script], stdin: 'none', stdout: pipe.writeEnd } as const;
   const tool = startTool(command, new AbortController().signal);
   const reader = new PipeReader(pipe.takeReadEnd());
