@@ -136,6 +136,18 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     }
   });
 
+  test('is named as Prometheus wants it: what counts up, and nothing else, ends with _total; each has a type and a help', async () => {
+    const page = await (await get(metricsToken)).text();
+    const types = [...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => ({ name, type }));
+    const counters = types.filter(({ type }) => type === 'counter').map(({ name }) => name);
+    const called = types.filter(({ name }) => name.endsWith('_total')).map(({ name }) => name);
+    expect(called).toEqual(counters);
+    expect(counters).toContain('stowage_alarms_mended_total');
+    const names = types.map(({ name }) => name);
+    expect([...page.matchAll(/^# HELP (\S+) \S/gm)].map(([, name]) => name)).toEqual(names);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
   test('shows what the documentation lists, and nothing else of ours', async () => {
     const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
     const listed = [...page.matchAll(/^\| `(\w+)(?:\{(.*?)\})?`/gm)].map(([, name, labels]) => [name, labels ?? '']);

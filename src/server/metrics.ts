@@ -13,9 +13,12 @@ export type ServerMetrics = {
 
 export function serverMetrics(registry: Registry): ServerMetrics {
   const registers = [registry];
-  if (registry.getSingleMetric('process_cpu_seconds_total') === undefined)
+  if (registry.getSingleMetric('process_cpu_seconds_total') === undefined) {
     // The default of 10 ms wakes a process that rests a hundred times a second.
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 });
+    // Gauges with the name of a counter, which promtool complains of; the ones without _total say the same by type.
+    for (const what of ['resources', 'handles', 'requests']) registry.removeSingleMetric(`nodejs_active_${what}_total`);
+  }
   return {
     registry,
     httpRequests: new Counter({
