@@ -28,7 +28,7 @@ export const catalogue = {
   ),
   TARGET_EXISTS: entry(
     'The target already has a database of that name.',
-    'Drop or rename it, or restore under another name.',
+    'Drop or rename it there, or restore into another service.',
   ),
   SECRET_REQUIRED: entry(
     'The change sends a stored secret to another place.',
