@@ -98,7 +98,10 @@ async function tour(client: Client): Promise<void> {
       await ask(`mutation ($name: String!) { createProject(name: $name) { id } }`, { name }),
     );
   });
-  const source = await step('Registering the service to back up', () => register(projectId, sourceInput()));
+  const source = await step('Registering the service to back up (it is validated first)', async () => {
+    await validate(projectId, sourceInput());
+    return register(projectId, sourceInput());
+  });
   const target =
     options.target === undefined
       ? undefined
@@ -177,6 +180,20 @@ async function register(projectId: string, service: object): Promise<string> {
     'registerService',
     await ask(`mutation ($input: ServiceInput!) { registerService(input: $input) { id } }`, { input }),
   );
+}
+
+/** A wrong password or database is told now, and not by the third attempt of a backup. */
+async function validate(projectId: string, service: object): Promise<void> {
+  const input = { projectId, engine: 'MARIADB', password, ...service };
+  const answer = await ask(
+    `mutation ($input: ServiceInput!) { validateService(input: $input) { steps { name status message hint } } }`,
+    { input },
+  );
+  const { steps } = answer['validateService'] as { readonly steps: readonly CheckStep[] };
+  print(`  ${steps.map((each) => `${each.name} ${each.status}`).join(', ')}`);
+  const failed = steps.find(({ status }) => status === 'FAILED');
+  if (failed === undefined) return;
+  throw new Failure(failed.message ?? `The step ${failed.name} failed.`, failed.hint ?? 'Correct the service.');
 }
 
 async function createEndpoint(projectId: string): Promise<string> {
