@@ -61,6 +61,8 @@ export type ConnectionSettings = {
  */
 function serverSettings(idleInTransactionMs: number): string {
   const settings = {
+    // Where it is the default nobody has to say it at the start of each transaction.
+    default_transaction_isolation: 'read\\ committed',
     idle_in_transaction_session_timeout: idleInTransactionMs,
     tcp_keepalives_idle: 10,
     tcp_keepalives_interval: 5,

@@ -114,6 +114,10 @@ export const backupJobProjection: Projection = {
         return insert(manager, { id, projectId, version }, jobEvent.data.request, null);
       case 'BackupSkipped':
         return insert(manager, { id, projectId, version }, jobEvent.data.request, jobEvent.data.skippedFor);
+      case 'BackupPhaseEntered':
+        // What was there before decides nothing.
+        await manager.update(BackupJobTable, { id }, { phase: jobEvent.data.phase, version });
+        return;
     }
     const row = await manager.findOneByOrFail(BackupJobTable, { id });
     const columns: Partial<BackupJobRow> = { ...changed(row, jobEvent), version };
@@ -146,7 +150,7 @@ async function insert(
 
 function changed(
   row: BackupJobRow,
-  event: Exclude<BackupJobEvent, { type: 'BackupQueued' | 'BackupSkipped' }>,
+  event: Exclude<BackupJobEvent, { type: 'BackupQueued' | 'BackupSkipped' | 'BackupPhaseEntered' }>,
 ): Partial<BackupJobRow> {
   switch (event.type) {
     case 'BackupAttemptStarted': {
@@ -162,8 +166,6 @@ function changed(
         errorCode: null,
       };
     }
-    case 'BackupPhaseEntered':
-      return { phase: event.data.phase };
     case 'BackupAttemptEnded': {
       const { attempt, outcome, error, at, retryAt } = event.data;
       return {

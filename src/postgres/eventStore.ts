@@ -33,7 +33,7 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
   ): Promise<{ readonly done: T } | { readonly tooLate: StagingTransaction; readonly error: unknown }> {
     let tx: StagingTransaction | undefined;
     try {
-      const done = await dataSource.transaction('READ COMMITTED', async (manager) => {
+      const done = await dataSource.transaction(async (manager) => {
         tx = new StagingTransaction(manager, metadata);
         for (const streamId of contended) {
           await manager.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [advisoryLocks.streams, streamId]);

@@ -27,14 +27,13 @@ const isDue = `(job.due_at <= statement_timestamp() OR job.due_at = job.queued_a
 export function createJobQueue(dataSource: DataSource): JobQueue {
   return {
     async enqueue(manager, job) {
-      await manager.query('INSERT INTO job_queue_projects (project_id) VALUES ($1) ON CONFLICT DO NOTHING', [
-        job.projectId,
-      ]);
-      await manager.query('INSERT INTO job_queue_slots (service_id) VALUES ($1) ON CONFLICT DO NOTHING', [
-        job.serviceId,
-      ]);
       await manager.query(
-        `INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at)
+        `WITH project AS (
+           INSERT INTO job_queue_projects (project_id) VALUES ($3) ON CONFLICT DO NOTHING
+         ), slot AS (
+           INSERT INTO job_queue_slots (service_id) VALUES ($4) ON CONFLICT DO NOTHING
+         )
+         INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
         [job.jobId, job.kind, job.projectId, job.serviceId, job.engine, job.dueAt, job.queuedAt],
       );

@@ -1,7 +1,6 @@
 import { attemptFolder } from '../archive/layout.js';
 import type { EngineName } from '../engines/engine.js';
 import { catalogue } from '../errors.js';
-import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { JobError } from '../jobs/attempt.js';
@@ -10,7 +9,6 @@ import { endWithoutBackup } from '../jobs/backupJobCommands.js';
 import type { ClaimedLease, Lease } from '../postgres/contracts/jobQueue.js';
 import { restoreJob, type RestoreRequest } from '../restores/restoreJob.js';
 import { endRestore } from '../restores/restoreJobCommands.js';
-import { ServiceTable } from '../services/serviceView.js';
 import { isOutage } from './persist.js';
 import { retryDelay } from './retryDelay.js';
 import type { WorkerTools } from './workerTools.js';
@@ -75,17 +73,16 @@ async function startBackup(
   const { state } = await tx.load(backupJob, job.id);
   if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
   const { request } = state;
-  const service = await tx.manager.findOneByOrFail(ServiceTable, { id: request.serviceId });
-  const endpoint = await tx.manager.findOneByOrFail(FileEndpointTable, { id: request.fileEndpointId });
+  const { prefix, serviceName } = await placeOf(tx, request);
   const startedAt = tools.now().toISOString();
   const attempt = {
     number: lease.attempt,
     worker: tools.workerId,
     startedAt,
     folder: attemptFolder({
-      prefix: endpoint.prefix,
-      serviceName: service.name,
-      serviceId: service.id,
+      prefix,
+      serviceName,
+      serviceId: request.serviceId,
       startedAt,
       jobId: job.id,
       attempt: lease.attempt,
@@ -93,6 +90,20 @@ async function startBackup(
   };
   await tx.execute(backupJob, job, { kind: 'START_ATTEMPT', attempt });
   return { kind: 'BACKUP', lease, metadata: tx.metadata, askedAtMs, request, attempt };
+}
+
+/** Throws where service or file endpoint are unknown. */
+async function placeOf(
+  { manager }: Transaction,
+  { serviceId, fileEndpointId }: BackupRequest,
+): Promise<{ readonly prefix: string; readonly serviceName: string }> {
+  const [place] = await manager.query<{ prefix: string; name: string }[]>(
+    `SELECT endpoint.prefix, service.name FROM services service, file_endpoints endpoint
+     WHERE service.id = $1 AND endpoint.id = $2`,
+    [serviceId, fileEndpointId],
+  );
+  if (place === undefined) throw new Error(`Service ${serviceId} or file endpoint ${fileEndpointId} is unknown.`);
+  return { prefix: place.prefix, serviceName: place.name };
 }
 
 async function startRestore(
