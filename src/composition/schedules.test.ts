@@ -10,9 +10,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { Client } from 'pg';
+import { freePorts } from '../../test/fixtures/freePorts.js';
 import { GraphqlUser } from '../../test/fixtures/graphqlUser.js';
 import { mariadbMissing } from '../../test/fixtures/mariadb.js';
-import { freePort, mongoMissing, startMongo } from '../../test/fixtures/mongo.js';
+import { mongoMissing, startMongo } from '../../test/fixtures/mongo.js';
 import { postgresMissing, startPostgres, type TestDatabase } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { until } from '../../test/fixtures/until.js';
@@ -120,7 +121,7 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
     armed: async () => (await api.alarmClock.list()).map((alarm) => JSON.stringify(alarm)).sort(),
     /** Of a service that does not answer. */
     plan: async (frequency: string): Promise<string> => {
-      const address = { engine: 'MARIADB', host: '127.0.0.1', port: await freePort(), username: 'u', password: 'p' };
+      const address = { engine: 'MARIADB', host: '127.0.0.1', port: await freePorts(1), username: 'u', password: 'p' };
       const serviceId = await make('mutation ($input: ServiceInput!) { made: registerService(input: $input) { id } }', {
         ...{ projectId, name: randomUUID() },
         ...address,

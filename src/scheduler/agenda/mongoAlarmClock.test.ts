@@ -3,7 +3,8 @@ import { Agenda } from 'agenda';
 import { expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
 import { alarmClockContract, type AlarmClockSubject } from '../../../test/contracts/alarmClock.contract.js';
-import { freePort, mongoMissing, startMongo } from '../../../test/fixtures/mongo.js';
+import { freePorts } from '../../../test/fixtures/freePorts.js';
+import { mongoMissing, startMongo } from '../../../test/fixtures/mongo.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { Secret } from '../../secret.js';
 import { openMongoAlarmClock } from './mongoAlarmClock.js';
@@ -15,7 +16,7 @@ describeWith({ mongodb: await mongoMissing() }, 'alarm clock in MongoDB', () => 
   alarmClockContract(start);
 
   test('answers UNAVAILABLE for a server that is not there, without the password', async () => {
-    const url = new Secret(`mongodb://me:geheim@127.0.0.1:${await freePort()}/x`);
+    const url = new Secret(`mongodb://me:geheim@127.0.0.1:${await freePorts(1)}/x`);
     const failure = await openMongoAlarmClock({ url, onError }).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('MongoDB at 127.0.0.1:') });
     expect(String(failure)).not.toContain('geheim');
