@@ -126,5 +126,5 @@ describe('stowage up', () => {
     const { code, stdout } = await again.ended;
     expect(code).toBe(0);
     expect(stdout).not.toContain(token);
-  }, 180_000);
+  });
 });

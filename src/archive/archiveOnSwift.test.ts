@@ -40,7 +40,7 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     const downloadCommand = (name: string) =>
       `swift -A ${swift.url}/auth/v1.0 -U test:tester -K testing download -o - backups ${name}`;
     backup = await takeBackup(await bench.backup(engine, connection(), { storage, downloadCommand }));
-  }, 90_000);
+  });
 
   afterAll(async () => {
     await storage.close();

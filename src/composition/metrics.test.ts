@@ -74,7 +74,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
       log,
       closing,
     );
-  }, 120_000);
+  });
   afterAll(() => closing.close());
 
   const get = (token?: string) =>

@@ -274,7 +274,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       const { id } = await created(folder('opened', { prefix: 'p' }));
       const tools = { dataSource: api.dataSource, vault: api.vault, storages };
       const { storage, prefix, downloadCommand } = await openFileEndpoint(tools, id);
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(120_000);
       await storage.putBytes(`${prefix}x`, Buffer.from('x'), { signal });
       await storage.close();
       expect(await readFile(join(root, 'opened/p/x'), 'utf8')).toBe('x');
@@ -303,7 +303,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
 
     beforeAll(async () => {
       keystone = await startKeystone();
-    }, 60_000);
+    });
     afterAll(() => keystone.stop());
 
     const swiftInput = () => ({
@@ -359,7 +359,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       const events = await api.dataSource.query<object[]>('SELECT data FROM events WHERE stream_id = $1', [id]);
       expect(JSON.stringify(events)).not.toContain('testing');
       const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(120_000);
       const names: string[] = [];
       for await (const object of storage.list('', { signal })) names.push(object.name);
       expect(names).toEqual(['p/.stowage.json']);
@@ -413,7 +413,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         (prefix) => `${prefix}harbour-01234567/2026/03/20260302T050000Z-89abcdef-a1/`,
       );
       const put = (folder: string) =>
-        storage.putBytes(`${folder}backup.json`, Buffer.from('{}'), { signal: AbortSignal.timeout(10_000) });
+        storage.putBytes(`${folder}backup.json`, Buffer.from('{}'), { signal: AbortSignal.timeout(120_000) });
       const to = (host: string) => ({
         settings: { swift: { authUrl: `http://${host}:${swift.port}/auth/v1.0`, credentials: v1() } },
       });
@@ -444,7 +444,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         settings: { swift: { authUrl: `http://localhost:${swift.port}/auth/v1.0`, credentials: v1() } },
       };
       holding.add(id);
-      await storage.delete('.stowage.json', { signal: AbortSignal.timeout(10_000) });
+      await storage.delete('.stowage.json', { signal: AbortSignal.timeout(120_000) });
       expect((await api.call(update, { id, input: elsewhere })).code).toBe('ENDPOINT_IN_USE');
       holding.delete(id);
       await storage.close();
@@ -463,7 +463,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       const { id } = await created(input(container('theirs')));
       const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
       const marker = Buffer.from(JSON.stringify({ format: 1, installation: 'another' }));
-      await storage.putBytes('other/.stowage.json', marker, { signal: AbortSignal.timeout(10_000) });
+      await storage.putBytes('other/.stowage.json', marker, { signal: AbortSignal.timeout(120_000) });
       await storage.close();
       const { code, details } = await api.call(create, { input: input(container('theirs'), { prefix: 'other' }) });
       expect(code).toBe('CHECK_FAILED');

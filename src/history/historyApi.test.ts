@@ -11,7 +11,7 @@ import { eventsSince } from './eventsSince.js';
 
 type Told = { id: string; position: string; type: string; streamType: string; version: number };
 
-const limitMs = 20_000;
+const limitMs = 120_000;
 
 describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', () => {
   let api: WholeApi;
@@ -23,7 +23,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     api = await startWholeApi();
     settled = await settleProject(api, 'harbour', 3306);
     other = await settleProject(api, 'elsewhere', 3306);
-  }, 120_000);
+  });
   afterEach(async () => {
     for (const user of users.splice(0)) await user.leave();
   });

@@ -27,7 +27,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     api = await startWholeApi();
     settled = await settleProject(api, 'harbour', 3306);
     other = await settleProject(api, 'elsewhere', 3306);
-  }, 120_000);
+  });
   afterAll(() => api.stop());
 
   test('a job answers every field', async () => {

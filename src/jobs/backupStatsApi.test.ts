@@ -26,7 +26,7 @@ describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of 
     );
     projectId = one?.project_id ?? '';
     serviceId = one?.service_id ?? '';
-  }, 120_000);
+  });
   afterAll(() => api.stop());
 
   const sql = <Row>(text: string, parameters: unknown[] = []) => api.shared.dataSource.query<Row[]>(text, parameters);
@@ -224,7 +224,8 @@ describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of 
         timeZone: "Europe/Berlin") { buckets { from statuses { status count } } } }`,
       { from: new Date(Date.now() - 7 * dayMs).toISOString() },
     );
-    expect(rate.backupStats.buckets).toHaveLength(8);
+    // Seven days touch eight of the calendar; fewer or more where the clocks change or midnight comes meanwhile.
+    expect([7, 8, 9]).toContain(rate.backupStats.buckets.length);
 
     const slowest = await ask(
       `query ($from: DateTime!) { backupJobs(filter: { queuedFrom: $from }, first: 5,

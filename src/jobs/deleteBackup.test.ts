@@ -28,7 +28,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
   let api: WholeApi;
   beforeAll(async () => {
     api = await startWholeApi();
-  }, 120_000);
+  });
   afterAll(() => api.stop());
 
   type Ground = Awaited<ReturnType<typeof settle>>;

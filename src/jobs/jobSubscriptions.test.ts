@@ -19,7 +19,7 @@ type State = {
 type Change = { kind: string; position: string; job: State | null };
 
 const fields = 'id status phase version message progress { readBytes }';
-const limitMs = 20_000;
+const limitMs = 120_000;
 
 describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup jobs', () => {
   let api: WholeApi;
@@ -29,7 +29,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
   beforeAll(async () => {
     api = await startWholeApi();
     settled = await settleProject(api, 'harbour', 3306);
-  }, 120_000);
+  });
   afterEach(async () => {
     for (const user of users.splice(0)) await user.leave();
   });

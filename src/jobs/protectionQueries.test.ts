@@ -26,7 +26,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
   let api: PlanApi;
   beforeAll(async () => {
     api = await startPlanApi();
-  }, 120_000);
+  });
   afterAll(() => api.stop());
 
   const manager = () => api.dataSource.manager;

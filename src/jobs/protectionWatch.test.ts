@@ -27,7 +27,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
 
   beforeAll(async () => {
     api = await startPlanApi();
-  }, 120_000);
+  });
   beforeEach(async () => {
     serviceId = await api.createService();
     endpointId = await api.createEndpoint();
@@ -166,7 +166,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a running server', () => 
   let api: WholeApi;
   beforeAll(async () => {
     api = await startWholeApi();
-  }, 120_000);
+  });
   afterAll(() => api.stop());
 
   test('tells subscribers that a service became late and that it recovered', async () => {

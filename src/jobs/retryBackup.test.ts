@@ -13,7 +13,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
   beforeAll(async () => {
     api = await startWholeApi();
     settled = await settleProject(api, 'harbour', 3306);
-  }, 120_000);
+  });
   afterAll(() => api.stop());
 
   const made = async (mutation: string, variables: object): Promise<string> => {

@@ -292,7 +292,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
       for (const id of ids) await tx.execute(backupPlan, { id, projectId }, { kind: 'REMOVE', at });
     });
     await untilArmed([]);
-  }, 120_000);
+  });
 
   test('arms the other plans where the frequency of one is not understood', async () => {
     const frequency = farAway();

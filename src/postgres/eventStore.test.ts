@@ -56,7 +56,11 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
   });
 
   test('a writer that freezes while it holds the lock of the log keeps it from nobody for long', async () => {
-    const frozen = await createDataSource({ url: postgres.appUrl, poolSize: 1, idleInTransactionMs: 300 }).initialize();
+    const frozen = await createDataSource({
+      url: postgres.appUrl,
+      poolSize: 1,
+      idleInTransactionMs: 3_000,
+    }).initialize();
     const runner = frozen.createQueryRunner();
     await runner.startTransaction();
     await runner.query(`SELECT pg_advisory_xact_lock(${advisoryLocks.append})`);
@@ -72,13 +76,13 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
   });
 
   test('a process that froze in the middle of a decision is told of an outage, and may decide again', async () => {
-    const slow = await createDataSource({ url: postgres.appUrl, poolSize: 1, idleInTransactionMs: 200 }).initialize();
+    const slow = await createDataSource({ url: postgres.appUrl, poolSize: 1, idleInTransactionMs: 500 }).initialize();
     const deciding = createEventStore({ dataSource: slow, projections: [counterView], deciders: [counter] });
     const ref = stream();
     const frozen = deciding.transact(tester, async (tx) => {
       await tx.load(counter, ref.id);
       // Nothing of this process runs, so that it has not heard of the end of its connection when it asks again.
-      for (const until = performance.now() + 600; performance.now() < until;);
+      for (const until = performance.now() + 3_000; performance.now() < until;);
       await tx.manager.query('SELECT 1');
     });
     await expect(frozen).rejects.toMatchObject({ code: 'UNAVAILABLE', retriable: true });

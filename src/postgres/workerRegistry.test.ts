@@ -112,7 +112,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
   test('every report and every leaving is told', async () => {
     const told = (act: () => Promise<void>) =>
       new Promise<void>((resolve, reject) => {
-        const limit = setTimeout(() => reject(new Error('It was not told.')), 20_000);
+        const limit = setTimeout(() => reject(new Error('It was not told.')), 120_000);
         const stop = workers.subscribe(() => {
           clearTimeout(limit);
           stop();

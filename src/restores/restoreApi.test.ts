@@ -9,7 +9,7 @@ import { restoreJob, type RestoreJobCommand } from './restoreJob.js';
 
 const start = `mutation ($input: StartRestoreInput!, $commandId: ID) {
   startRestore(input: $input, commandId: $commandId) { id status mode message backup { id viewerActions } target { id } } }`;
-const limitMs = 20_000;
+const limitMs = 120_000;
 
 type Change = { kind: string; job: { id: string; status: string } | null };
 
@@ -21,7 +21,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
   beforeAll(async () => {
     api = await startWholeApi();
     settled = await settleProject(api, 'harbour', 3306);
-  }, 120_000);
+  });
   afterEach(async () => {
     for (const user of users.splice(0)) await user.leave();
   });

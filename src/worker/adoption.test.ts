@@ -25,7 +25,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
 
   beforeAll(async () => {
     [harness, swift] = await Promise.all([startWorkerHarness(), swiftMissing === undefined ? startSwift() : undefined]);
-  }, 60_000);
+  });
   afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop())));
   afterAll(() => Promise.all([harness.stop(), swift?.stop()]));
 
@@ -212,6 +212,6 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
       await mustBeLost(other, damaged.storage);
       await mustBeLost(without, gone.storage);
       for (const { storage } of [whole, damaged, gone]) await storage.close();
-    }, 120_000);
+    });
   });
 });

@@ -36,7 +36,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_4000;`);
     serviceId = await harness.addService(server, { name: 'Größe' });
     fileEndpointId = await harness.addFolder({ path: 'here', prefix: 'team/' });
-  }, 60_000);
+  });
 
   afterEach(async () => {
     await Promise.all(workers.splice(0).map((worker) => worker.stop()));
@@ -224,7 +224,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const worker = await harness.startWorker({
       ground: { ...harness.ground, appUrl },
       wrapStorage: gate.hold,
-      times: { lease: 3_000, grace: 0 },
+      times: { lease: 8_000, grace: 0 },
     });
     const id = await backUp();
     await gate.reached;
@@ -274,7 +274,7 @@ describeWith(
       } finally {
         await Promise.all([harness.stop(), server.stop(), swift.stop()]);
       }
-    }, 60_000);
+    });
   },
 );
 
@@ -282,7 +282,7 @@ async function namesIn(settings: SwiftSettings): Promise<readonly string[]> {
   const storage = swiftKind.open(settings);
   const names: string[] = [];
   try {
-    for await (const { name } of storage.list('', { signal: AbortSignal.timeout(10_000) })) names.push(name);
+    for await (const { name } of storage.list('', { signal: AbortSignal.timeout(120_000) })) names.push(name);
   } finally {
     await storage.close();
   }

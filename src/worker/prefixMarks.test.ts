@@ -44,7 +44,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     production = await startWorkerHarness();
     if (before === undefined) Reflect.deleteProperty(process.env, shared);
     else process.env[shared] = before;
-  }, 60_000);
+  });
   afterEach(async () => {
     for (const end of endings.splice(0).reverse()) await end();
   });
@@ -203,7 +203,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
       production.logged.slice(before).find((line) => line.includes(inUse('dump'))),
     );
     expect(await objects('dump')).toHaveLength(2);
-  }, 90_000);
+  });
 
   test('made of its files: it watches first, and sees that the original is alive; the original goes on', async () => {
     const [first, second, third] = await storedBackups('files', 3);
@@ -250,5 +250,5 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
       expect.stringContaining(third.folder),
       expect.stringContaining(third.folder),
     ]);
-  }, 90_000);
+  });
 });

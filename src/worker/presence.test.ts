@@ -18,7 +18,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       'CREATE DATABASE shop; CREATE TABLE shop.ships (id INT PRIMARY KEY); INSERT INTO shop.ships VALUES (1)',
     );
     fileEndpointId = await harness.addFolder();
-  }, 60_000);
+  });
   afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop())));
   afterAll(() => Promise.all([harness.stop(), server.stop()]));
 

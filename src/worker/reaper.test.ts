@@ -22,7 +22,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     silent = createServer().listen(0, '127.0.0.1');
     [harness, server] = await Promise.all([startWorkerHarness(), startMariadb(), once(silent, 'listening')]);
     fileEndpointId = await harness.addFolder();
-  }, 60_000);
+  });
   afterAll(async () => {
     await worker?.stop();
     silent.close();

@@ -19,7 +19,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
 
   beforeAll(async () => {
     harness = await startWorkerHarness();
-  }, 60_000);
+  });
   afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop())));
   afterAll(() => harness.stop());
 
@@ -42,7 +42,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
       ]);
       const storage = storageAt(outcome);
       await storage.putBytes(`${left.folder}segments/databases/00000001`, Buffer.from('half'), {
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(120_000),
       });
       await Promise.all([left.end(outcome), nothing.end(outcome)]);
       expect(await withRemains(left.id)).toEqual([1]);
@@ -84,7 +84,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     const attempt = await beginAttempt(harness, fileEndpointId);
     const storage = storageAt('late');
     const write = (name: string) =>
-      storage.putBytes(`${attempt.folder}${name}`, Buffer.from('late'), { signal: AbortSignal.timeout(10_000) });
+      storage.putBytes(`${attempt.folder}${name}`, Buffer.from('late'), { signal: AbortSignal.timeout(120_000) });
     await write('segments/databases/00000001');
     await attempt.end('WORKER_LOST', new Date());
     await startSweeper({ times: { lease: 600_000 } });
@@ -193,7 +193,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     await storageAt('moved').putBytes(
       'before/.stowage.json',
       Buffer.from(JSON.stringify({ format: 1, installation: 'another' })),
-      { signal: AbortSignal.timeout(10_000) },
+      { signal: AbortSignal.timeout(120_000) },
     );
     for (const attempt of [before, ...today]) await attempt.end('FAILED');
     await startSweeper();

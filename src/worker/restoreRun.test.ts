@@ -41,7 +41,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     backup = await harness.queueBackup({ serviceId, fileEndpointId });
     await harness.until(backup, 'BackupSucceeded');
     await worker.stop();
-  }, 60_000);
+  });
 
   beforeEach(() => target.sql('DROP DATABASE IF EXISTS harbour;'));
   afterEach(async () => {
@@ -268,7 +268,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     };
     const { reached, hold } = holdSecondReading();
     const worker = await harness.startWorker({
-      times: { grace: 0, lease: 1_500, heartbeat: 300 },
+      times: { grace: 0, lease: 8_000, heartbeat: 300 },
       wrapStorage: hold,
       engines: new Map([[engine.name, stubborn]]),
     });

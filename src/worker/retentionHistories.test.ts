@@ -245,7 +245,7 @@ describeWith({ postgresql: await postgresMissing() }, 'over any history of a pla
         const backups = listed.map((one) => ({ ...one, counted: one.counted && one.bytes === 'THERE' }));
         const { retention: policy, timeZone } = content;
         const due = naiveDeletions({ policy, backups, now, timeZone });
-        const going = await applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(60_000));
+        const going = await applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(120_000));
 
         // Whatever the policy and its reckoning say.
         const counted = backups.filter((one) => one.counted).toSorted(naiveNewestFirst);

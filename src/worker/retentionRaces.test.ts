@@ -29,7 +29,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
   beforeAll(async () => {
     api = await startWholeApi();
     project = await settleProject(api, 'harbour', 9);
-  }, 120_000);
+  });
   afterAll(() => api.stop());
 
   /** A plan that keeps so many files, with backups of so many days, the oldest first. */
@@ -69,7 +69,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
       },
     };
     await pause();
-    return applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(60_000));
+    return applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(120_000));
   }
   const asked = async (query: string, variables: object): Promise<string> => {
     await pause();
@@ -102,7 +102,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
       for (const id of ids.slice(0, 2)) expect(await decided(id)).toHaveLength(1);
       return '';
     });
-  }, 120_000);
+  });
 
   test('a restore has its backup, or is refused because that goes', async () => {
     const outcomes = await inRounds(async () => {
@@ -115,7 +115,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
       return answer;
     });
     expect([...outcomes].every((each) => ['DONE', 'CONFLICT'].includes(each))).toBe(true);
-  }, 120_000);
+  });
 
   test('a hold holds, or is refused because its backup goes', async () => {
     const outcomes = await inRounds(async () => {
@@ -128,7 +128,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
       return answer;
     });
     expect([...outcomes].every((each) => ['DONE', 'CONFLICT'].includes(each))).toBe(true);
-  }, 120_000);
+  });
 
   test('of two deletions by hand that rely on each other’s backup one is refused', async () => {
     await inRounds(async () => {
@@ -138,7 +138,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
       expect(await stored(ids)).toHaveLength(1);
       return '';
     });
-  }, 120_000);
+  });
 
   test('of three deletions by hand all but one are done, whoever is first', async () => {
     await inRounds(async () => {
@@ -147,7 +147,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
       expect((await stored(ids)).length).toBeGreaterThanOrEqual(1);
       return '';
     });
-  }, 120_000);
+  });
 
   test('a deletion by hand of the backup that a sweep relies on leaves the other one', async () => {
     await inRounds(async () => {
@@ -157,7 +157,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
       expect(answer).toBe(going.length === 0 ? 'DONE' : 'CONFLICT');
       return answer;
     });
-  }, 120_000);
+  });
 
   test.each([
     ['changed to keep more', update, { retention: { style: 'FILES', period: 5 } }],

@@ -21,7 +21,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     [harness, server] = await Promise.all([startWorkerHarness(), startMariadb()]);
     await server.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1), (2);');
     serviceId = await harness.addService(server);
-  }, 60_000);
+  });
   afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop())));
   afterAll(async () => {
     await Promise.all([harness.stop(), server.stop()]);

@@ -7,7 +7,7 @@ import { startTcpProxy, type TcpProxy } from '../../test/fixtures/tcpProxy.js';
 import { eventually } from '../../test/fixtures/workerHarness.js';
 import { whileLocked } from './whileLocked.js';
 
-const limitMs = 2_000;
+const limitMs = 5_000;
 
 describeWith({ postgresql: await postgresMissing() }, 'a lock that is held while somebody works', () => {
   let postgres: TestPostgres;

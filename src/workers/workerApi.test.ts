@@ -23,7 +23,7 @@ type Change = { readonly kind: string; readonly worker: Worker | null };
 
 const fields = `id host pid startedAt lastHeardAt state programVersion concurrency engines { engine tool version }
   jobs { kind phase attempt since backupJob { id status } restoreJob { id status } }`;
-const soonMs = 30_000;
+const soonMs = 120_000;
 
 describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators see them,', () => {
   let api: WholeApi;

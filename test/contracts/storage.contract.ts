@@ -31,7 +31,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
     beforeAll(async () => {
       tested = await start();
       storage = tested.storage;
-    }, 120_000);
+    });
     afterAll(async () => {
       await tested.storage.close();
       await tested.stop();

@@ -10,7 +10,7 @@ import { mountSmallDisk, mountsMissing, type SmallDisk } from '../fixtures/small
 import { listed, read, rejectsWith } from './storage.contract.js';
 
 const signal = new AbortController().signal;
-const check = (root: string, path: string) => filesystemKind.check({ root, path }, { signal, timeoutMs: 5000 });
+const check = (root: string, path: string) => filesystemKind.check({ root, path }, { signal, timeoutMs: 60_000 });
 
 describe('a folder as storage', () => {
   let outside: string;

@@ -29,7 +29,7 @@ describeWith({ swift: swiftMissing }, 'What others wrote or read in the same con
     const tuning = { smallSegmentBytes: segmentBytes, largeSegmentBytes: segmentBytes };
     storage = swiftKind.open({ ...server.settings('shared'), tuning });
     await storage.putBytes('first', Buffer.from('x'), { signal });
-  }, 60_000);
+  });
   afterAll(async () => {
     await storage.close();
     await rm(folder, { recursive: true, force: true });

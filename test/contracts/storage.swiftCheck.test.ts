@@ -15,7 +15,7 @@ import { describeWith } from '../fixtures/requirements.js';
 import { swiftMissing } from '../fixtures/swift.js';
 
 const signal = new AbortController().signal;
-const check = (settings: SwiftSettings, timeoutMs = 10_000) => swiftKind.check(settings, { signal, timeoutMs });
+const check = (settings: SwiftSettings, timeoutMs = 120_000) => swiftKind.check(settings, { signal, timeoutMs });
 const failedStep = (steps: readonly CheckStep[]) => steps.find(({ status }) => status === 'FAILED');
 
 describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a Swift endpoint', () => {
@@ -34,7 +34,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     const v1 = swiftKind.open(keystone.swift.settings('backups'));
     await v1.putBytes('there', Buffer.from('x'), { signal });
     await v1.close();
-  }, 120_000);
+  });
   afterAll(async () => {
     silent.close();
     await proxy.stop();

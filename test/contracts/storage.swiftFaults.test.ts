@@ -37,7 +37,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     proxy = await startFaultProxy(server.url);
     storage = open();
     await storage.putBytes('first', Buffer.from('x'), { signal });
-  }, 60_000);
+  });
   beforeEach(() => {
     proxy.heal();
     count += 1;
@@ -85,7 +85,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     });
 
     test('when the storage falls silent', async () => {
-      const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 300 } });
+      const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 3_000 } });
       proxy.inject({ method: 'PUT', path: /segments\/00000001/, fault: { kind: 'stall' } });
       await put(randomBytes(2 * segmentBytes), hasty);
       expect(segmentsSent()).toBe(3);
@@ -202,7 +202,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     test('an answer that pauses is asked for again', async () => {
       const bytes = randomBytes(1000);
       const { etag } = await put(bytes);
-      const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 300 } });
+      const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 3_000 } });
       proxy.inject({ method: 'GET', path: /object/, fault: { kind: 'stall' } });
       expect((await read(hasty, `t${count}/object`, { etag })).equals(bytes)).toBe(true);
     });
@@ -326,7 +326,7 @@ describeWith({ swift: swiftMissing }, 'Swift with a full disk', () => {
       await storage.close();
       await server.stop();
     }
-  }, 60_000);
+  });
 });
 
 async function setQuota(server: SwiftServer, container: string, bytes: number): Promise<void> {

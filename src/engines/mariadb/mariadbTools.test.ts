@@ -45,5 +45,5 @@ describe('The version of a tool', () => {
     job.abort(new Error('cancelled'));
     await ended;
     expect(groupIsAlive(pid)).toBe(false);
-  }, 60_000);
+  });
 });

@@ -27,12 +27,12 @@ const isHere = process.platform === 'linux' && findProgram('setpriv') !== undefi
       if (afterMs < Infinity) await pause(afterMs);
       else {
         expect(await lines.next()).toMatchObject({ value: 'started' });
-        await until(() => holdersOf(folder) === 1 + 3 * pipelines, 'every process of every pipeline runs', 30_000);
+        await until(() => holdersOf(folder) === 1 + 3 * pipelines, 'every process of every pipeline runs');
       }
     } finally {
       await kill(worker);
     }
-    await until(() => holdersOf(folder) === 0, 'nobody holds a pipe of the dead worker', 30_000);
+    await until(() => holdersOf(folder) === 0, 'nobody holds a pipe of the dead worker');
     await rm(folder, { recursive: true });
   });
 
@@ -44,7 +44,7 @@ const isHere = process.platform === 'linux' && findProgram('setpriv') !== undefi
     const frozen = Number(value);
     try {
       if (isThere(frozen)) process.kill(frozen, 'SIGCONT');
-      await until(() => !isThere(frozen), 'the child has ended', 10_000);
+      await until(() => !isThere(frozen), 'the child has ended');
     } finally {
       if (isThere(frozen)) process.kill(frozen, 'SIGKILL');
     }

@@ -40,7 +40,7 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
     });
     await page.goto(`${api.server.url}/playground`);
     await page.waitForSelector('.graphiql-query-editor .view-lines');
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await browser.close();
