@@ -229,6 +229,10 @@ describe('beside GraphQL', () => {
     expect((await get('/playground')).headers.get('content-security-policy')).toContain("default-src 'self'");
   });
 
+  test('an idle connection stays open for longer than proxies and clients keep theirs', async () => {
+    expect((await get('/healthz')).headers.get('keep-alive')).toBe('timeout=75');
+  });
+
   test('the dashboard says that it is not built, and unknown paths are 404', async () => {
     expect(await (await get('/v2/dashboard/abc')).text()).toContain('not built yet');
     expect((await get('/v2/nothing')).status).toBe(404);

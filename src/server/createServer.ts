@@ -67,6 +67,12 @@ export interface ApiServer {
 }
 
 /**
+ * How long an idle connection stays open. Node's 5 s are shorter than what proxies and clients keep theirs for, so that a
+ * request may meet the end of its connection: nobody knows then whether it was taken.
+ */
+const keptAliveMs = 75_000;
+
+/**
  * The API: `POST /graphql`, WebSocket `/graphql`, `/playground`, `/v2/dashboard/<service instance id>`, `/healthz`,
  * `/readyz`, `/metrics`. No cross-origin request is allowed.
  */
@@ -109,7 +115,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
 
   app.use(unanswerable(options.log));
 
-  const server = createHttpServer((request, response) => {
+  const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {
     // A connection that is kept alive would keep `close` waiting after its last answer.
     response.once('close', () => {
       if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
