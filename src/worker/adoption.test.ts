@@ -16,7 +16,7 @@ import type { Storage } from '../storage/storage.js';
 import { createSwiftKind } from '../storage/swift/swiftKind.js';
 import type { Worker } from './worker.js';
 
-const limitMs = 60_000;
+const limitMs = 120_000;
 
 describeWith({ postgresql: await postgresMissing() }, 'What a worker left that was lost while it verified', () => {
   let harness: WorkerHarness;
@@ -198,7 +198,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
       const [whole, damaged, gone] = [await container('whole'), await container('damaged'), await container('gone')];
       const adopted = await loseAttempt(harness, whole);
       const [other, without] = [await loseAttempt(harness, damaged), await loseAttempt(harness, gone)];
-      const signal = AbortSignal.timeout(20_000);
+      const signal = AbortSignal.timeout(120_000);
       const second = async ({ folder: at }: LostAttempt, storage: Storage) => {
         const segments = (await objectsIn(storage)).filter((name) => name.startsWith(`${at}segments/`));
         expect(segments).toHaveLength(4);

@@ -73,7 +73,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       await expire(id);
       await startOther();
 
-      const events = await harness.until(id, 'BackupSucceeded', 60_000);
+      const events = await harness.until(id, 'BackupSucceeded');
       expect(events.filter(({ type }) => type !== 'BackupPhaseEntered').map(({ type }) => type)).toEqual([
         'BackupQueued',
         'BackupAttemptStarted',
@@ -98,7 +98,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       const target = await startMariadb();
       try {
         const restore = await harness.queueRestore(id, await harness.addService(target));
-        await harness.until(restore, 'RestoreSucceeded', 60_000);
+        await harness.until(restore, 'RestoreSucceeded');
         expect((await target.sql('SELECT a FROM shop.t ORDER BY a')).split(/\s+/).filter(Boolean)).toEqual(['1', '2']);
       } finally {
         await target.stop();
@@ -111,7 +111,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const { id, child, lines } = await unsaid('frozen', 'frozen', 3);
     await expire(id);
     await startOther();
-    const before = await harness.until(id, 'BackupSucceeded', 60_000);
+    const before = await harness.until(id, 'BackupSucceeded');
     const files = await harness.files('frozen');
 
     child.kill('SIGCONT');
@@ -121,7 +121,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(before.at(-1)?.data).toMatchObject({ adoptedBy: 'other' });
     expect(await harness.files('frozen')).toEqual(files);
     expect(files).toHaveLength(2);
-  }, 150_000);
+  });
 
   test('its frozen worker, woken before its lease ran out, says it itself, and nobody does once more', async () => {
     const { id, child, lines } = await unsaid('frozen', 'woken', 3);
@@ -132,7 +132,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await rowOf(id)).attempts.map(({ outcome, adoptedBy }) => [outcome, adoptedBy])).toEqual([
       ['SUCCEEDED', undefined],
     ]);
-  }, 150_000);
+  });
 });
 
 async function kill(child: ChildProcess): Promise<void> {
