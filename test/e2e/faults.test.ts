@@ -15,7 +15,7 @@ const sample = [
   'Between two steps: the worker is asked to stop before putBytes',
   'During the dump: the database resets the connection at megabyte 5',
   'During the dump: zstd is killed at megabyte 3',
-  'Database connections: connection 4 is reset',
+  'Database connections: connection 3 is reset',
   'Dump tool: mariadb-dump: exit 3 in the middle',
   'Dump tool: mariadb-dump: error 1 after a whole dump, exit 0',
   'Dump tool: mariadb-dump: an empty dump, exit 0',
@@ -35,7 +35,16 @@ const sample = [
   'Restore: fetching: a bit turned over at byte 2600000',
   'Restore: restoring: a bit turned over at byte 2600000',
   'Restore: restoring: the connection is reset at megabyte 3',
+  "Full disk: a folder's disk takes 2 more files",
+  "Quota: the account's bytes are used up at the manifest",
+  'Damage in Swift: two segments are swapped',
 ] as const;
+
+const faults = sample.map((name) => ({
+  name,
+  fault: allFaults.find(({ group, name: own }) => `${group}: ${own}` === name),
+}));
+const cannotBeTried = faults.filter(({ fault }) => fault?.missing !== undefined);
 
 const needs = { postgresql: await postgresMissing(), mariadb: mariadbMissing, swift: swiftMissing };
 
@@ -47,16 +56,20 @@ describeWith(needs, 'Under a fault a success is one, a failure says why, and not
   }, 120_000);
   afterAll(() => bench.stop(), 60_000);
 
-  test.each(sample)(
-    '%s',
-    async (chosen) => {
-      const fault = allFaults.find(({ group, name }) => `${group}: ${name}` === chosen);
+  test.each(faults.filter((one) => !cannotBeTried.includes(one)))(
+    '$name',
+    async ({ fault }) => {
       const trial = await fault?.attempt(bench);
       await bench.heal();
       expect(trial).toMatchObject({ problems: [] });
     },
     150_000,
   );
+
+  for (const { name, fault } of cannotBeTried) {
+    process.stderr.write(`SKIPPED ${name}: ${fault?.missing}\n`);
+    test.skip(`${name} (skipped: ${fault?.missing})`, () => undefined);
+  }
 
   test('once all backups are deleted the container is empty', async () => {
     expect(await leftAfterDeleting(bench)).toEqual([]);

@@ -75,6 +75,16 @@ export async function endOf(bench: FaultBench, jobId: string, limitMs = endLimit
   }
 }
 
+/** What was in the way is gone: the next backup to the same place must be one. */
+export async function nextBackup(bench: FaultBench): Promise<readonly Problem[]> {
+  const worker = await bench.startWorker();
+  const jobId = await queueFaultyBackup(bench);
+  const ended = await endOf(bench, jobId);
+  await worker.stop();
+  const { problems } = await judge(bench, jobId, ended, { expects: ['SUCCEEDED'], problems: [] });
+  return problems.map(({ kind, what }) => ({ kind, what: `the next backup: ${what}` }));
+}
+
 /** Looks at all that a fault may have left, and at what the job says of it. */
 export async function judge(
   bench: FaultBench,

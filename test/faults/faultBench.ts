@@ -22,7 +22,7 @@ import {
   type WorkerGround,
   type WorkerHarness,
 } from '../fixtures/workerHarness.js';
-import { digestOfDump, openForeignHand, type ForeignHand } from './foreignHand.js';
+import { digestOfDump, openSwiftHand, type ForeignHand, type SwiftHand } from './foreignHand.js';
 import { impatient } from './impatient.js';
 import { disproveByRestoring, type Original } from './reckoning.js';
 
@@ -35,6 +35,8 @@ export type BenchWorkerOptions = TestWorkerOptions & {
   readonly engine?: Engine;
   /** Reaches PostgreSQL through `postgresLine`. */
   readonly throughPostgresLine?: boolean;
+  /** Where its temporary files lie; by default the harness's own folder. */
+  readonly workRoot?: string;
 };
 
 /** Everything real that a backup needs, with a proxy in each line. */
@@ -48,7 +50,9 @@ export type FaultBench = {
   readonly postgresLine: TcpProxy;
   readonly storageLine: FaultProxy;
   readonly swift: SwiftServer;
+  /** Into the place that backups go to. */
   readonly hand: ForeignHand;
+  readonly swiftHand: SwiftHand;
   readonly folder: string;
   /** Reached through the lines. */
   readonly serviceId: string;
@@ -92,9 +96,10 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
   ]);
   const proxied: SwiftServer = { ...swift, settings: (container) => swift.settings(container, storageLine.url) };
   const fileEndpointId = await harness.addSwift(proxied, containerName);
+  const hand = await openSwiftHand(swift.url, containerName);
   const ready = {
     ...{ harness, source, target, sourceLine, targetLine, postgresLine, storageLine, swift, folder, random },
-    hand: await openForeignHand(swift.url, containerName),
+    ...{ hand, swiftHand: hand },
     serviceId: await harness.addService({ ...source, port: sourceLine.port }, { databases: ['shop'] }),
     targetServiceId: await harness.addService({ ...target, port: targetLine.port }),
     fileEndpointId,
@@ -103,12 +108,13 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
   await mkdir(join(folder, 'scratch'));
 
   async function startWorker(options: BenchWorkerOptions = {}): Promise<Worker> {
-    const { engine = createMariadbEngine(), throughPostgresLine = false, times, ...rest } = options;
+    const { engine = createMariadbEngine(), throughPostgresLine = false, workRoot, times, ...rest } = options;
     return harness.startWorker({
       engines: new Map([['MARIADB', engine]]),
       swift: createSwiftKind(impatient),
       times: { lease: 20_000, ...times },
       ...(throughPostgresLine ? { ground: ready.groundBehindLine } : {}),
+      ...(workRoot === undefined ? {} : { ground: { ...harness.ground, workRoot } }),
       ...rest,
     });
   }

@@ -1,8 +1,11 @@
 import { borderFaults } from './groups/borders.js';
 import { cutOff } from './groups/cutOff.js';
+import { damages } from './groups/damages.js';
 import { databaseLine } from './groups/databaseLine.js';
 import { dumpTools } from './groups/dumpTools.js';
+import { fullDisks } from './groups/fullDisks.js';
 import { lateUploads } from './groups/lateUploads.js';
+import { quotas } from './groups/quotas.js';
 import { restores } from './groups/restores.js';
 import { swiftStatuses } from './groups/swiftStatuses.js';
 import { swiftWire } from './groups/swiftWire.js';
@@ -20,4 +23,7 @@ export const allFaults: readonly Fault[] = [
   ...workers,
   ...cutOff,
   ...restores,
+  ...fullDisks,
+  ...quotas,
+  ...damages,
 ];

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 
@@ -11,56 +10,111 @@ const listing = z.array(z.object({ name: z.string(), bytes: z.number(), hash: z.
 
 export type ListedObject = z.infer<typeof listing>[number];
 
-/** A container as somebody sees it who has plain HTTP, and nothing of ours. */
+/** A place of backups as somebody sees it, and can change it, who has nothing of ours. */
 export type ForeignHand = {
   list(prefix?: string): Promise<readonly ListedObject[]>;
-  text(name: string): Promise<string>;
+  bytes(name: string): Promise<Buffer>;
   /** Into a file; answers the SHA-256 of what came, hex, and its size. */
   download(name: string, file: string): Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
-  setQuota(bytes: number | null): Promise<void>;
+  /** Whatever is there by that name is replaced. */
+  put(name: string, bytes: Uint8Array): Promise<void>;
+  remove(name: string): Promise<void>;
 };
 
-export async function openForeignHand(swiftUrl: string, container: string): Promise<ForeignHand> {
-  const login = await fetch(`${swiftUrl}/auth/v1.0`, {
-    headers: { 'x-auth-user': 'test:tester', 'x-auth-key': 'testing' },
-  });
-  const token = { 'x-auth-token': login.headers.get('x-auth-token') ?? '' };
-  const base = `${login.headers.get('x-storage-url') ?? ''}/${container}`;
-  const get = async (path: string): Promise<Response> => {
-    const answer = await fetch(base + path, { headers: token });
-    if (!answer.ok) throw new Error(`GET ${path} answered ${answer.status}.`);
+/** What a container, and the account it is in, may hold. */
+export type Quotas = { readonly bytes?: number; readonly objects?: number; readonly accountBytes?: number };
+
+/** A container by plain HTTP. */
+export type SwiftHand = ForeignHand & {
+  /** The entries of a large object's manifest, as they are put. */
+  manifest(name: string): Promise<readonly ManifestEntry[]>;
+  putManifest(name: string, entries: readonly ManifestEntry[]): Promise<void>;
+  /** What Swift reckons the container to hold: of a large object its segments, not itself. */
+  used(): Promise<{ readonly bytes: number; readonly objects: number }>;
+  /** Those that are not named are lifted. The storage looks anew at what the container holds. */
+  setQuotas(quotas: Quotas): Promise<void>;
+};
+
+const manifestAnswer = z.array(z.object({ name: z.string(), hash: z.string(), bytes: z.number() }));
+
+export type ManifestEntry = { readonly path: string; readonly etag: string; readonly size_bytes: number };
+
+export async function openSwiftHand(swiftUrl: string, container: string): Promise<SwiftHand> {
+  const login = async (user: string, key: string) => {
+    const answer = await fetch(`${swiftUrl}/auth/v1.0`, { headers: { 'x-auth-user': user, 'x-auth-key': key } });
+    return {
+      token: { 'x-auth-token': answer.headers.get('x-auth-token') ?? '' },
+      url: answer.headers.get('x-storage-url') ?? '',
+    };
+  };
+  const [{ token, url }, admin] = await Promise.all([login('test:tester', 'testing'), login('admin:admin', 'admin')]);
+  const base = `${url}/${container}`;
+  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const answer = await fetch(base + path, { headers: token, ...init });
+    if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${path} answered ${answer.status}.`);
     return answer;
   };
   const pathOf = (name: string) => `/${name.split('/').map(encodeURIComponent).join('/')}`;
   return {
     list: async (prefix = '') =>
-      listing.parse(await (await get(`?format=json&limit=10000&prefix=${encodeURIComponent(prefix)}`)).json()),
-    text: async (name) => (await get(pathOf(name))).text(),
+      listing.parse(await (await ask(`?format=json&limit=10000&prefix=${encodeURIComponent(prefix)}`)).json()),
+    bytes: async (name) => Buffer.from(await (await ask(pathOf(name))).arrayBuffer()),
     async download(name, file) {
-      const { body } = await get(pathOf(name));
+      const { body } = await ask(pathOf(name));
       if (body === null) throw new Error(`'${name}' came without a body.`);
-      const sha256 = createHash('sha256');
-      let sizeBytes = 0;
-      await pipeline(
-        Readable.fromWeb(body),
-        async function* (pieces: AsyncIterable<Uint8Array>) {
-          for await (const piece of pieces) {
-            sha256.update(piece);
-            sizeBytes += piece.length;
-            yield piece;
-          }
-        },
-        createWriteStream(file),
-      );
-      return { sha256: sha256.digest('hex'), sizeBytes };
+      return hashInto(file, Readable.fromWeb(body));
     },
-    async setQuota(bytes) {
-      const quota = { 'x-container-meta-quota-bytes': bytes === null ? '' : String(bytes) };
-      await fetch(base, { method: 'POST', headers: { ...token, ...quota } });
-      // The proxy server remembers a container's quota for a moment.
-      await pause(200);
+    async put(name, bytes) {
+      await ask(pathOf(name), { method: 'PUT', body: Buffer.from(bytes) });
+    },
+    async remove(name) {
+      await ask(pathOf(name), { method: 'DELETE' });
+    },
+    async manifest(name) {
+      const found = manifestAnswer.parse(await (await ask(`${pathOf(name)}?multipart-manifest=get`)).json());
+      return found.map((entry) => ({ path: entry.name, etag: entry.hash, size_bytes: entry.bytes }));
+    },
+    async putManifest(name, entries) {
+      await ask(`${pathOf(name)}?multipart-manifest=put`, { method: 'PUT', body: JSON.stringify(entries) });
+    },
+    async used() {
+      const { headers } = await ask('', { method: 'HEAD' });
+      const number = (name: string) => Number(headers.get(name));
+      return { bytes: number('x-container-bytes-used'), objects: number('x-container-object-count') };
+    },
+    async setQuotas({ bytes, objects, accountBytes }) {
+      const told = (limit: number | undefined) => (limit === undefined ? '' : String(limit));
+      const ofContainer = {
+        'x-container-meta-quota-bytes': told(bytes),
+        'x-container-meta-quota-count': told(objects),
+      };
+      await ask('', { method: 'POST', headers: { ...token, ...ofContainer } });
+      const ofAccount = { 'x-account-meta-quota-bytes': told(accountBytes) };
+      const answer = await fetch(url, { method: 'POST', headers: { ...admin.token, ...ofAccount } });
+      if (!answer.ok) throw new Error(`The account's quota: ${answer.status}.`);
     },
   };
+}
+
+/** Writes what comes into a file. */
+export async function hashInto(
+  file: string,
+  source: Readable,
+): Promise<{ readonly sha256: string; readonly sizeBytes: number }> {
+  const sha256 = createHash('sha256');
+  let sizeBytes = 0;
+  await pipeline(
+    source,
+    async function* (pieces: AsyncIterable<Uint8Array>) {
+      for await (const piece of pieces) {
+        sha256.update(piece);
+        sizeBytes += piece.length;
+        yield piece;
+      }
+    },
+    createWriteStream(file),
+  );
+  return { sha256: sha256.digest('hex'), sizeBytes };
 }
 
 /** The digest of the text in a zstd file, but for the last line, which says when it was written. Throws what zstd says. */

@@ -91,7 +91,7 @@ async function fetchBackup(
   folder: string,
   file: string,
 ): Promise<string | { readonly sizeBytes: number; readonly restoreByHand: string }> {
-  const text = await hand.text(`${folder}backup.json`);
+  const text = (await hand.bytes(`${folder}backup.json`)).toString('utf8');
   const [part] = document.parse(JSON.parse(text)).parts;
   if (part === undefined) return 'backup.json names no part';
   const { sha256, sizeBytes } = await hand.download(part.objectName, file);

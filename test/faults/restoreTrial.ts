@@ -26,31 +26,36 @@ export function restoreFault(fault: RestoreFault): Fault {
   return {
     group: fault.group,
     name: fault.name,
-    attempt: async (bench) => {
-      const backupId = (await fault.backup?.(bench)) ?? bench.cleanBackupId;
-      const arming = await fault.arm(bench);
-      const worker = await bench.startWorker(await fault.worker?.(bench));
-      const jobId = await bench.harness.queueRestore(backupId, bench.targetServiceId);
-      const ended = await endOf(bench, jobId);
-      await arming.disarm?.();
-      const problems: Problem[] = [];
-      if (!arming.reached()) problems.push({ kind: 'NOT_REACHED', what: 'the fault did not happen' });
-      if (!(await within(worker.stop(), 30_000))) problems.push({ kind: 'STUCK', what: 'the worker did not stop' });
-      await bench.heal();
-      try {
-        return await judge(bench, jobId, ended, { ...fault, problems });
-      } finally {
-        await bench.target.sql('DROP DATABASE IF EXISTS shop');
-      }
-    },
+    attempt: async (bench) => tryRestore(bench, (await fault.backup?.(bench)) ?? bench.cleanBackupId, fault),
   };
+}
+
+export async function tryRestore(
+  bench: FaultBench,
+  backupId: string,
+  fault: Pick<RestoreFault, 'expects' | 'touches' | 'arm' | 'worker'>,
+): Promise<Trial> {
+  const arming = await fault.arm(bench);
+  const worker = await bench.startWorker(await fault.worker?.(bench));
+  const jobId = await bench.harness.queueRestore(backupId, bench.targetServiceId);
+  const ended = await endOf(bench, jobId);
+  await arming.disarm?.();
+  const problems: Problem[] = [];
+  if (!arming.reached()) problems.push({ kind: 'NOT_REACHED', what: 'the fault did not happen' });
+  if (!(await within(worker.stop(), 30_000))) problems.push({ kind: 'STUCK', what: 'the worker did not stop' });
+  await bench.heal();
+  try {
+    return await judge(bench, jobId, ended, { ...fault, problems });
+  } finally {
+    await bench.target.sql('DROP DATABASE IF EXISTS shop');
+  }
 }
 
 async function judge(
   bench: FaultBench,
   jobId: string,
   ended: KnownRestoreJob | undefined,
-  told: RestoreFault & { readonly problems: readonly Problem[] },
+  told: Pick<RestoreFault, 'expects' | 'touches'> & { readonly problems: readonly Problem[] },
 ): Promise<Trial> {
   const problems = [...told.problems];
   const say = (kind: Problem['kind'], what: string | undefined) => {

@@ -6,6 +6,8 @@ export type Fault = {
   /** Unique within its group. */
   readonly name: string;
   readonly attempt: (bench: FaultBench) => Promise<Trial>;
+  /** Why it cannot be tried on this machine: then it is left out, and said so. */
+  readonly missing?: string | undefined;
 };
 
 /**

@@ -24,7 +24,7 @@ const duringTheDump: readonly Fault[] = megabytes.flatMap((megabyte) => [
 ]);
 
 /** A backup asks the server before, during and after the dump, each time over a connection of its own. */
-const eachConnection: readonly Fault[] = [0, 1, 2, 3].flatMap((number) => [
+const eachConnection: readonly Fault[] = [0, 1, 2].flatMap((number) => [
   onConnection(number, 'is reset', gone, ({ sourceLine }) => sourceLine.reset()),
   onConnection(number, 'is the last that the server takes', gone, ({ sourceLine }) => void sourceLine.cut()),
   onConnection(number, 'is dead', [...gone, ...stalled], ({ sourceLine }) => sourceLine.freeze()),
