@@ -8,6 +8,7 @@ import { JobQueue1700000000005 } from './migrations/1700000000005-jobQueue.js';
 import { Telemetry1700000000006 } from './migrations/1700000000006-telemetry.js';
 import { ScheduleStore1700000000007 } from './migrations/1700000000007-scheduleStore.js';
 import { Workers1700000000008 } from './migrations/1700000000008-workers.js';
+import { Claims1700000000009 } from './migrations/1700000000009-claims.js';
 import { Projects1700000000101 } from './migrations/1700000000101-projects.js';
 import { Services1700000000102 } from './migrations/1700000000102-services.js';
 import { FileEndpoints1700000000103 } from './migrations/1700000000103-fileEndpoints.js';
@@ -31,6 +32,7 @@ const migrations = [
   Telemetry1700000000006,
   ScheduleStore1700000000007,
   Workers1700000000008,
+  Claims1700000000009,
   Projects1700000000101,
   Services1700000000102,
   FileEndpoints1700000000103,

@@ -93,6 +93,20 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toMatchObject({ jobId: 'one' });
   });
 
+  test('a service that is free is found wherever it stands among busy ones, and nothing where all are busy', async () => {
+    const services = ['a', 'b', 'c', 'd'];
+    for (const serviceId of services) {
+      await enqueue(job({ serviceId, jobId: `first-${serviceId}`, dueAt: ago(9 * minuteMs) }), job({ serviceId }));
+    }
+    for (const _ of services) await claimed();
+    await expect(claim()).resolves.toBeUndefined();
+    for (const serviceId of ['b', 'd', 'a', 'c']) {
+      await remove(`first-${serviceId}`);
+      await expect(claim()).resolves.toMatchObject({ serviceId });
+      await expect(claim()).resolves.toBeUndefined();
+    }
+  });
+
   test('8 claimers at once never share a job or a service, and nothing is left over', async () => {
     const services = Array.from({ length: 12 }, () => randomUUID());
     const jobs = services.flatMap((serviceId, index) =>

@@ -17,12 +17,11 @@ type ClaimedRow = LeaseRow & { readonly put_off: number };
 const leaseColumns = 'job_id, kind, project_id, service_id, worker_id, attempt, lease_expires_at';
 /** Whoever says so holds the newest lease, and it has not run out. $1 job, $2 worker, $3 attempt. */
 const isHeld = 'job_id = $1 AND worker_id = $2 AND attempt = $3 AND lease_expires_at > clock_timestamp()';
-/**
- * Whatever the clocks do: what was due when it was queued is due also when the clock has gone back since, and a time
- * further away than any pause was set by a clock that was ahead.
- */
-const isDue = `(job.due_at <= statement_timestamp() OR job.due_at = job.queued_at
-  OR job.due_at > statement_timestamp() + ${longestPauseMs} * interval '1 millisecond')`;
+/** Whatever the clocks do: `ripe_at` says of what was never tried that it was due when it was queued. */
+const isPast = 'job.ripe_at <= statement_timestamp()';
+/** A time further away than any pause was set by a clock that was ahead. */
+const isFarAhead = `job.ripe_at > statement_timestamp() + ${longestPauseMs} * interval '1 millisecond'`;
+const isDue = `(${isPast} OR ${isFarAhead})`;
 
 export function createJobQueue(dataSource: DataSource): JobQueue {
   return {
@@ -57,6 +56,7 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
     async claim(manager, workerId, engines, leaseMs) {
       const kinds: readonly JobKind[] = ['RESTORE', 'BACKUP'];
       for (const kind of kinds) {
+        if (!(await isAnythingToDo(manager, kind, engines))) continue;
         for (const projects of [nextProject, anyProject]) {
           const [rows] = await manager.query<[ClaimedRow[], number]>(claimWithin(projects), [
             ...[workerId, engines, leaseMs, kind],
@@ -130,9 +130,54 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
   };
 }
 
-/** $2 engines, $4 kind: the jobs that could be claimed now. */
-const isClaimable = `job.worker_id IS NULL AND slot.job_id IS NULL AND job.kind = $4
-  AND ${isDue} AND job.engine = ANY($2::text[])`;
+/** Services that are worked on: as many as there are leases, however many jobs wait for them. */
+const busyServices = 'SELECT service_id FROM job_queue_slots WHERE job_id IS NOT NULL';
+
+const isFree = `job.service_id NOT IN (${busyServices})`;
+
+/**
+ * $1 engines, $2 kind: whether any job whose time has come is for a service that nobody works on. It goes from busy
+ * service to busy service through an index of the waiting jobs by service, and so passes over all that wait for one at
+ * once.
+ */
+const isAnyFree = `(
+  WITH RECURSIVE hop AS (
+    (SELECT job.service_id FROM job_queue job WHERE ${waitingFor('$2', '$1')} AND ${isPast}
+     ORDER BY job.service_id LIMIT 1)
+    UNION ALL
+    SELECT (
+      SELECT job.service_id FROM job_queue job
+      WHERE ${waitingFor('$2', '$1')} AND ${isPast} AND job.service_id > hop.service_id
+      ORDER BY job.service_id LIMIT 1
+    )
+    FROM hop WHERE hop.service_id IN (${busyServices})
+  )
+  SELECT EXISTS (SELECT FROM hop WHERE service_id NOT IN (${busyServices}))
+)`;
+
+/** Jobs that no worker is on. */
+function waitingFor(kind: string, engines: string): string {
+  return `job.worker_id IS NULL AND job.kind = ${kind} AND job.engine = ANY(${engines}::text[])`;
+}
+
+/** False is what most looks find, and costs a few milliseconds however many jobs wait. */
+async function isAnythingToDo(manager: EntityManager, kind: JobKind, engines: readonly string[]): Promise<boolean> {
+  const [{ found }] = await manager.query<[{ found: boolean }]>(
+    `SELECT CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waitingFor('$2', '$1')} AND ${isPast})
+         THEN ${isAnyFree} ELSE false END
+       OR EXISTS (SELECT FROM job_queue job WHERE ${waitingFor('$2', '$1')} AND ${isFarAhead} AND ${isFree}) AS found`,
+    [engines, kind],
+  );
+  return found;
+}
+
+/** $2 engines, $4 kind. A LIMIT instead of EXISTS keeps PostgreSQL from reading all projects' jobs to answer for one. */
+function hasOne(ripe: string): string {
+  return `(
+    SELECT true FROM job_queue job
+    WHERE job.project_id = project.project_id AND ${waitingFor('$4', '$2')} AND ${ripe} AND ${isFree} LIMIT 1
+  )`;
+}
 
 /**
  * The project whose turn it is, locked until the claim is committed: claims at the same instant serve different
@@ -140,17 +185,14 @@ const isClaimable = `job.worker_id IS NULL AND slot.job_id IS NULL AND job.kind 
  * statement had begun later: `seen` keeps what was there then.
  */
 const nextProject = `
-  SELECT project.project_id, project.last_turn AS turn
+  SELECT project.project_id
   FROM job_queue_projects project JOIN job_queue_projects seen USING (project_id)
-  WHERE project.last_turn = seen.last_turn AND EXISTS (
-    SELECT FROM job_queue job JOIN job_queue_slots slot USING (service_id)
-    WHERE job.project_id = project.project_id AND ${isClaimable}
-  )
+  WHERE project.last_turn = seen.last_turn AND (${hasOne(isPast)} OR ${hasOne(isFarAhead)})
   ORDER BY project.last_turn LIMIT 1
   FOR UPDATE OF project SKIP LOCKED`;
 
 /** For when every project that has work is just being served by other claims: they share them by chance, none waits. */
-const anyProject = 'SELECT project_id, random() AS turn FROM job_queue_projects';
+const anyProject = 'SELECT project_id FROM job_queue_projects ORDER BY random()';
 
 /**
  * $1 worker, $2 engines, $3 milliseconds, $4 kind. Everything that is changed was locked by the first parts, without
@@ -160,12 +202,17 @@ function claimWithin(projects: string): string {
   return `
     WITH project AS MATERIALIZED (${projects}
     ), next AS MATERIALIZED (
-      SELECT job.job_id, job.service_id, job.project_id, job.put_off
-      FROM project JOIN job_queue job USING (project_id) JOIN job_queue_slots slot USING (service_id)
-      WHERE ${isClaimable}
-      ORDER BY project.turn, job.due_at, job.queued_at, job.job_id
+      SELECT oldest.*
+      FROM project CROSS JOIN LATERAL (
+        SELECT job.job_id, job.service_id, job.project_id, job.put_off
+        FROM job_queue job JOIN job_queue_slots slot USING (service_id)
+        WHERE job.project_id = project.project_id AND ${waitingFor('$4', '$2')} AND ${isDue}
+          AND slot.job_id IS NULL AND ${isFree}
+        ORDER BY job.due_at, job.queued_at, job.job_id
+        LIMIT 1
+        FOR UPDATE OF job, slot SKIP LOCKED
+      ) oldest
       LIMIT 1
-      FOR UPDATE OF job, slot SKIP LOCKED
     ), turn AS (
       UPDATE job_queue_projects SET last_turn = nextval('job_queue_turns') WHERE project_id IN (
         SELECT project_id FROM job_queue_projects JOIN next USING (project_id)
