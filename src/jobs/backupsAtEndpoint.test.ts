@@ -10,7 +10,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The backups at a file end
   let harness: WorkerHarness;
   beforeAll(async () => {
     harness = await startWorkerHarness();
-  }, 60_000);
+  });
   afterAll(() => harness.stop());
 
   test('are told by the newest of each prefix that is stored and not missed', async () => {

@@ -195,5 +195,5 @@ describeWith({ postgresql: await postgresMissing() }, 'a running server', () => 
     } finally {
       await user.leave();
     }
-  }, 180_000);
+  });
 });

@@ -178,6 +178,5 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
         return '';
       });
     },
-    120_000,
   );
 });
