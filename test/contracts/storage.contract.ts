@@ -219,7 +219,10 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
     test('what is not there is ENDPOINT_NOT_FOUND to read, CHECKSUM to verify, and undefined to head', async () => {
       const { stored } = await store(randomBytes(10));
       const nowhere = `${folder()}nothing`;
-      await rejectsWith('ENDPOINT_NOT_FOUND', read(storage, nowhere, {}));
+      await expect(read(storage, nowhere, {})).rejects.toMatchObject({
+        code: 'ENDPOINT_NOT_FOUND',
+        help: expect.stringContaining('restore from another backup'),
+      });
       await expect(storage.verify(nowhere, stored, { signal: never })).rejects.toThrow();
       expect(await storage.head(nowhere, { signal: never })).toBeUndefined();
     });

@@ -92,7 +92,13 @@ export class FilesystemStorage implements Storage {
     const path = await this.#told(name, () => this.#folder.pathOf(name));
     // Not waiting: a named pipe in the place of the file would never open.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const file = await this.#told(name, () => open(path, flags));
+    const file = await this.#told(name, async () => {
+      try {
+        return await open(path, flags);
+      } catch (error) {
+        throw isOneOf(error, ['ENOENT', 'ENOTDIR']) ? missing(name, this.#folder.path, error) : error;
+      }
+    });
     try {
       const before = await this.#told(name, () => file.stat({ bigint: true }));
       if (!before.isFile()) throw changed(name);
@@ -239,6 +245,13 @@ async function linkOnlyIfNew(partial: string, path: string, name: string): Promi
 
 function etagOf(stats: BigIntStats): string {
   return `${stats.size.toString(16)}-${stats.mtimeNs.toString(16)}`;
+}
+
+function missing(name: string, folder: string, cause: unknown): StowageError {
+  return new StowageError('ENDPOINT_NOT_FOUND', `There is no file '${name}' in '${folder}'.`, {
+    help: 'If somebody has deleted it, restore from another backup.',
+    cause,
+  });
 }
 
 function changed(name: string): StowageError {
