@@ -31,9 +31,10 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
 
   /** Small segments, so that little is large. */
   const swiftKind = createSwiftKind({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
-  /** No engine: it looks and takes no backup. */
+  /** No engine: it looks and takes no backup. What is lost it need not take for still being written. */
   async function startFinder(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
-    workers.push(await harness.startWorker({ engines: new Map(), swift: swiftKind, ...options }));
+    const times = { lease: 1, ...options.times };
+    workers.push(await harness.startWorker({ engines: new Map(), swift: swiftKind, ...options, times }));
   }
   async function folder(path: string) {
     const fileEndpointId = await harness.addFolder({ path });
