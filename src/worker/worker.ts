@@ -63,7 +63,17 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
     }
   }
 
+  /** Whether there may be something to claim; else a round, which comes every few seconds, looks before it tries. */
+  let called = true;
+  function callToClaim(): void {
+    called = true;
+    claims.wake();
+  }
+
   async function claimAll(): Promise<void> {
+    const isCalled = called;
+    called = false;
+    if (!isCalled && (await tools.queue.nextDue()) === undefined) return;
     const engines = (await runnable()).map(({ name }) => name);
     while (running.size < self.concurrency && !isStopping() && engines.length > 0) {
       const claimed = await claimJob(tools, engines);
@@ -88,7 +98,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
     if (graceIsOver) heartbeat.interrupt(new Interruption('DRAINING'));
     attempt.done = run(claimed, heartbeat).finally(() => {
       running.delete(attempt);
-      claims.wake();
+      callToClaim();
     });
   }
 
@@ -174,7 +184,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
       );
       subscriptions.push(
         tools.signals.subscribe('work', () => {
-          claims.wake();
+          callToClaim();
           deletions.wake();
         }),
         tools.signals.subscribe('cancel', (jobId) => {
