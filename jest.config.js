@@ -4,7 +4,7 @@ export default {
   transform: { '^.+\\.tsx?$': ['@swc/jest'] },
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  setupFiles: ['reflect-metadata'],
+  setupFiles: ['reflect-metadata', '<rootDir>/test/fixtures/propertySeed.ts'],
   testTimeout: 300_000,
   maxWorkers: 2,
 };

@@ -81,6 +81,14 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
   };
   const marker = (path: string) => readFile(join(production.ground.root, path, path, '.stowage.json'), 'utf8');
 
+  async function confirmed(path: string): Promise<true | undefined> {
+    const written = await marker(path).catch(() => '');
+    const rows = await production.dataSource.query<{ mark: string }[]>(
+      'SELECT mark FROM prefix_marks WHERE mark IS NOT NULL',
+    );
+    return rows.some(({ mark }) => written.includes(mark)) ? true : undefined;
+  }
+
   async function decide(stores: Stores, { id }: WrittenAttempt): Promise<void> {
     const metadata = { actor: 'test', correlationId: id };
     const decision = { reason: 'BY_HAND', by: 'a person', at: new Date() } as const;
@@ -142,7 +150,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     const [first, second, third] = await storedBackups('dump', 3);
     if (first === undefined || second === undefined || third === undefined) throw new Error('No backups.');
     const worker = await startProduction();
-    await eventually('a mark', async () => ((await marker('dump')).includes('mark') ? true : undefined));
+    await eventually('a mark that is remembered as written', () => confirmed('dump'));
     await worker.stop();
     // As when the dump is made between a mark's being remembered and its being written.
     await production.dataSource.query('UPDATE prefix_marks SET next_mark = gen_random_uuid()');
@@ -209,7 +217,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     const [first, second, third] = await storedBackups('files', 3);
     if (first === undefined || second === undefined || third === undefined) throw new Error('No backups.');
     const worker = await startProduction();
-    await eventually('a mark', async () => ((await marker('files')).includes('mark') ? true : undefined));
+    await eventually('a mark that is remembered as written', () => confirmed('files'));
     await worker.stop();
 
     const dataFolder = await mkdtemp(join(tmpdir(), 'stowage-copy-'));

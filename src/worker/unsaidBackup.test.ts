@@ -20,7 +20,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   beforeAll(async () => {
     [harness, server] = await Promise.all([startWorkerHarness(), startMariadb()]);
     await server.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1), (2);');
-  }, 60_000);
+  });
   afterEach(async () => {
     for (const child of children.splice(0)) await kill(child);
     for (const worker of workers.splice(0)) await worker.stop();
@@ -49,7 +49,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       fileEndpointId: await harness.addFolder({ path }),
       maxAttempts,
     });
-    await eventually('backup.json is stored', () => (lines.includes('holding') ? true : undefined), 60_000);
+    await eventually('backup.json is stored', () => (lines.includes('holding') ? true : undefined));
     return { id, child, lines };
   }
   const expire = (id: string) =>
@@ -115,7 +115,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const files = await harness.files('frozen');
 
     child.kill('SIGCONT');
-    const end = await eventually('its attempt ends', () => lines.find((line) => line.startsWith('ended')), 60_000);
+    const end = await eventually('its attempt ends', () => lines.find((line) => line.startsWith('ended')));
     expect(end).toBe('ended LEASE_LOST');
     expect(await harness.eventsOf(id)).toEqual(before);
     expect(before.at(-1)?.data).toMatchObject({ adoptedBy: 'other' });
@@ -127,7 +127,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const { id, child } = await unsaid('frozen', 'woken', 3);
     await startOther();
     child.kill('SIGCONT');
-    const events = await harness.until(id, 'BackupSucceeded', 60_000);
+    const events = await harness.until(id, 'BackupSucceeded');
     expect(events.at(-1)?.metadata.actor).toBe('worker:process');
     expect((await rowOf(id)).attempts.map(({ outcome, adoptedBy }) => [outcome, adoptedBy])).toEqual([
       ['SUCCEEDED', undefined],
