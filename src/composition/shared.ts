@@ -8,6 +8,7 @@ import type { Log } from '../log.js';
 import { createScheduleKeeper } from '../plans/scheduleKeeper.js';
 import { installationId } from '../postgres/installation.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
+import { openServerClock } from '../postgres/serverClock.js';
 import type { AlarmClock } from '../scheduler/alarmClock.js';
 import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
 import { swiftKind } from '../storage/swift/swiftKind.js';
@@ -23,7 +24,10 @@ export type Shared = Stores & {
   readonly installationId: string;
   /** Metrics that only the installation's own token opens; a role without an HTTP server shows none. */
   readonly installationRegistry: Registry;
+  /** By the clock of this machine. */
   readonly now: () => Date;
+  /** By the clock of the PostgreSQL server. */
+  readonly serverNow: () => Date;
 };
 
 /**
@@ -41,6 +45,11 @@ export async function openShared(
   const { allowedTargets, filesystemRoot } = config;
   const now = () => new Date();
   const stores = await openStores(config, log, closing);
+  const serverClock = await openServerClock(stores.dataSource);
+  closing.add('clock of the server', () => {
+    serverClock.stop();
+    return Promise.resolve();
+  });
   const alarmClock = await openAlarmClock(config.scheduleStore, config.databaseUrl, log);
   closing.add('alarm clock', () => alarmClock.stop());
   const installationRegistry = new Registry();
@@ -55,7 +64,7 @@ export async function openShared(
   });
   closing.add('schedule keeper', () => keeper.stop());
   await keeper.start();
-  const watch = createProtectionWatch({ ...stores, log, now });
+  const watch = createProtectionWatch({ ...stores, log, now: serverClock.now });
   closing.add('protection watch', () => watch.stop());
   watch.start();
   await tellOfCopy(stores.prefixMarks, log);
@@ -67,6 +76,7 @@ export async function openShared(
     installationId: await installationId(stores.dataSource),
     installationRegistry,
     now,
+    serverNow: serverClock.now,
   };
 }
 

@@ -25,6 +25,8 @@ export async function startWorkerRole(
   const worker = createWorker(
     {
       ...shared,
+      now: shared.serverNow,
+      machineNow: shared.now,
       workerId,
       log: log.child({ worker: workerId }),
       random: Math.random,

@@ -25,7 +25,10 @@ export type WorkerTools = {
   readonly serviceOf: (serviceId: string) => Promise<OpenedService>;
   readonly storageOf: (fileEndpointId: string) => Promise<OpenedStorage>;
   readonly log: Logger;
+  /** The time of the PostgreSQL server: what all workers say happened, happened by one clock. */
   readonly now: () => Date;
+  /** By the clock of this machine, which may be wrong. */
+  readonly machineNow: () => Date;
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
   /** Where each run gets a folder of its own, 0700; best on tmpfs, for option files with passwords lie there. */

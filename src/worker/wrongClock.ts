@@ -8,11 +8,14 @@ const toleranceMs = 5 * 60_000;
  * Throws UNAVAILABLE where this machine's clock is far from PostgreSQL's: one of the two is wrong, and by a clock that is
  * ahead every backup is older than it is.
  */
-export async function refuseWrongClock({ dataSource, now }: Pick<WorkerTools, 'dataSource' | 'now'>): Promise<void> {
+export async function refuseWrongClock({
+  dataSource,
+  machineNow,
+}: Pick<WorkerTools, 'dataSource' | 'machineNow'>): Promise<void> {
   const [{ ms }] = await dataSource.query<[{ ms: number }]>(
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms',
   );
-  const aheadMs = now().getTime() - ms;
+  const aheadMs = machineNow().getTime() - ms;
   if (Math.abs(aheadMs) <= toleranceMs) return;
   const how = `${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
   throw new StowageError('UNAVAILABLE', `The clock of this machine is ${how} that of PostgreSQL: nothing is too old.`, {
