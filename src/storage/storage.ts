@@ -34,7 +34,7 @@ export interface Storage {
   head(name: string, options: { signal: AbortSignal }): Promise<ObjectInfo | undefined>;
   /** Every object whose name begins with the prefix, segments included, in name order. */
   list(prefix: string, options: { signal: AbortSignal }): AsyncIterable<ObjectInfo>;
-  /** Removes an object, and where it is a large one its segments. Already gone is success. */
+  /** Removes an object, and where it is a large one its segments that lie beside it. Already gone is success. */
   delete(name: string, options: { signal: AbortSignal }): Promise<void>;
   close(): Promise<void>;
 }

@@ -38,6 +38,7 @@ const sample = [
   "Full disk: a folder's disk takes 2 more files",
   "Quota: the account's bytes are used up at the manifest",
   'Damage in Swift: two segments are swapped',
+  "Damage in Swift: the manifest is another backup's",
 ] as const;
 
 const faults = sample.map((name) => ({

@@ -2,14 +2,20 @@ import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import { headObject } from './headObject.js';
 import { drop, readJson } from './httpClient.js';
+import { objectNameOf, readManifest } from './manifest.js';
 import { isPassing, statusError } from './statusErrors.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** Removes an object, and the segments that its manifest names before it. Already gone is success. */
+/**
+ * Removes an object, and before it the segments that its manifest names. Already gone is success. Where a manifest names
+ * what does not lie beside the object, somebody has put that of another one in its place: it is removed alone.
+ */
 export async function deleteObject(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<void> {
   const found = await headObject(connection, name, signal);
   if (found === undefined) return;
-  if (found.isLarge) return deleteWithSegments(connection, name, signal);
+  if (found.isLarge && (await namesOnlyItsOwn(connection, name, signal))) {
+    return deleteWithSegments(connection, name, signal);
+  }
   await connection.send(
     {
       method: 'DELETE',
@@ -20,6 +26,17 @@ export async function deleteObject(connection: SwiftConnection, name: string, si
     },
     drop,
   );
+}
+
+async function namesOnlyItsOwn(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<boolean> {
+  const folder = name.slice(0, name.lastIndexOf('/') + 1);
+  try {
+    const manifest = await readManifest(connection, name, signal);
+    return manifest.every((entry) => objectNameOf(entry, connection).startsWith(folder));
+  } catch (error) {
+    if (error instanceof StowageError && error.code === 'CHECKSUM') return false;
+    throw error;
+  }
 }
 
 const deletionAnswer = z.object({

@@ -1,8 +1,6 @@
-import { z } from 'zod';
-import { StowageError } from '../../errors.js';
 import type { ObjectInfo, StoredObject, StoredSegment, VerifyOptions } from '../storage.js';
-import { drop, readJson } from './httpClient.js';
 import { headObject } from './headObject.js';
+import { differs, objectNameOf, readManifest, type ManifestEntry } from './manifest.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /** Asks the storage what it holds, the object, its manifest and each segment, and compares. Reads no data. */
@@ -59,43 +57,4 @@ function compare(
     throw differs(name, `has ${found.sizeBytes} bytes instead of ${expected.sizeBytes}`, place);
   }
   if (found.etag !== expected.etag) throw differs(name, 'has another checksum', place);
-}
-
-const manifestAnswer = z.array(z.object({ name: z.string(), hash: z.string(), bytes: z.number() }));
-type ManifestEntry = z.infer<typeof manifestAnswer>[number];
-
-async function readManifest(
-  connection: SwiftConnection,
-  name: string,
-  signal: AbortSignal,
-): Promise<readonly ManifestEntry[]> {
-  const found = await connection.send(
-    {
-      method: 'GET',
-      target: { object: name },
-      query: { 'multipart-manifest': 'get' },
-      signal,
-      expected: [200, 404],
-      doing: `read the manifest of '${name}' in`,
-    },
-    async (answer) => {
-      if (answer.status === 200) return readJson(answer, 16 * 1024 * 1024);
-      await drop(answer);
-      throw differs(name, 'is not there', connection.place);
-    },
-  );
-  const manifest = manifestAnswer.safeParse(found);
-  if (!manifest.success) throw differs(name, 'has a manifest that cannot be read', connection.place);
-  return manifest.data;
-}
-
-/** Manifests name segments with their container: `/container/name`. */
-function objectNameOf(entry: ManifestEntry, connection: SwiftConnection): string {
-  const prefix = `/${connection.container}/`;
-  if (entry.name.startsWith(prefix)) return entry.name.slice(prefix.length);
-  throw differs(entry.name, 'lies in another container', connection.place);
-}
-
-function differs(name: string, how: string, place: string): StowageError {
-  return new StowageError('CHECKSUM', `What was stored as '${name}' in ${place} ${how}.`);
 }

@@ -203,6 +203,7 @@ async function tryDamage(
     other: { folder: other, object: `${other}databases.sql.zst` },
   };
   const mark = await hand.bytes(marker);
+  const others = await swiftHand.list(other);
   await harm(wreck);
   const touches = expects === harmless ? 'MAYBE' : 'NOTHING';
   const trial = await tryRestore(bench, jobId, { expects, touches, arm: () => ({ reached: () => true }) });
@@ -212,6 +213,9 @@ async function tryDamage(
   else await hand.put(marker, mark);
   await mend?.(wreck);
   problems.push(...(await deleteDamaged(bench, jobId)));
+  if ((await swiftHand.list(other)).length < others.length) {
+    problems.push({ kind: 'MISREPORTED', what: 'with the damaged backup some of another one was deleted' });
+  }
   const [left] = await hand.list(folder);
   if (left !== undefined) problems.push({ kind: 'ORPHAN', what: `${left.name} is left of the damaged backup` });
   return { ...trial, problems };

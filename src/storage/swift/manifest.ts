@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { StowageError } from '../../errors.js';
+import { drop, readJson } from './httpClient.js';
+import type { SwiftConnection } from './swiftConnection.js';
+
+const manifestAnswer = z.array(z.object({ name: z.string(), hash: z.string(), bytes: z.number() }));
+export type ManifestEntry = z.infer<typeof manifestAnswer>[number];
+
+/** The segments that a large object names, in its order. What is not there, or cannot be read, is CHECKSUM. */
+export async function readManifest(
+  connection: SwiftConnection,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly ManifestEntry[]> {
+  const found = await connection.send(
+    {
+      method: 'GET',
+      target: { object: name },
+      query: { 'multipart-manifest': 'get' },
+      signal,
+      expected: [200, 404],
+      doing: `read the manifest of '${name}' in`,
+    },
+    async (answer) => {
+      if (answer.status === 200) return readJson(answer, 16 * 1024 * 1024);
+      await drop(answer);
+      throw differs(name, 'is not there', connection.place);
+    },
+  );
+  const manifest = manifestAnswer.safeParse(found);
+  if (!manifest.success) throw differs(name, 'has a manifest that cannot be read', connection.place);
+  return manifest.data;
+}
+
+/** Manifests name segments with their container: `/container/name`. One in another container is CHECKSUM. */
+export function objectNameOf(entry: ManifestEntry, connection: SwiftConnection): string {
+  const prefix = `/${connection.container}/`;
+  if (entry.name.startsWith(prefix)) return entry.name.slice(prefix.length);
+  throw differs(entry.name, 'lies in another container', connection.place);
+}
+
+export function differs(name: string, how: string, place: string): StowageError {
+  return new StowageError('CHECKSUM', `What was stored as '${name}' in ${place} ${how}.`);
+}
