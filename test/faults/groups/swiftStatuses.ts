@@ -77,7 +77,8 @@ export const swiftStatuses: readonly Fault[] = kinds.flatMap((kind) =>
         arm: ({ storageLine }) => {
           const { method, path, first } = kind;
           if (first !== undefined) {
-            storageLine.inject({ ...first, fault: { kind: 'answer', status: first.status } });
+            // For good: the worker's sweeps ask for it too.
+            storageLine.inject({ ...first, times: Infinity, fault: { kind: 'answer', status: first.status } });
           }
           const times = often === 'once' ? 1 : Infinity;
           const injected = storageLine.inject({ method, path, times, fault: { kind: 'answer', status } });
