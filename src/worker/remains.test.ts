@@ -90,7 +90,13 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     await startSweeper({ times: { lease: 600_000 } });
     await eventually('the first is gone', async () => ((await objectsIn(storage)).length === 0 ? true : undefined));
     expect(await withRemains(attempt.id)).toEqual([1]);
-    await write('segments/databases/00000002');
+    // The sweeper that goes on beside it may take its partial file.
+    await eventually('the second is written', () =>
+      write('segments/databases/00000002').then(
+        () => true,
+        () => undefined,
+      ),
+    );
     await eventually('so is the second', async () => ((await objectsIn(storage)).length === 0 ? true : undefined));
     await startSweeper({ times: { lease: 1 } });
     await harness.until(attempt.id, 'BackupRemainsRemoved');
