@@ -1,4 +1,5 @@
 import { StowageError } from '../errors.js';
+import { serverMs } from '../postgres/serverClock.js';
 import type { WorkerTools } from './workerTools.js';
 
 /** More than a slow answer, and less than any age that retention counts in. */
@@ -12,10 +13,7 @@ export async function refuseWrongClock({
   dataSource,
   machineNow,
 }: Pick<WorkerTools, 'dataSource' | 'machineNow'>): Promise<void> {
-  const [{ ms }] = await dataSource.query<[{ ms: number }]>(
-    'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::double precision AS ms',
-  );
-  const aheadMs = machineNow().getTime() - ms;
+  const aheadMs = machineNow().getTime() - (await serverMs(dataSource));
   if (Math.abs(aheadMs) <= toleranceMs) return;
   const how = `${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
   throw new StowageError('UNAVAILABLE', `The clock of this machine is ${how} that of PostgreSQL: nothing is too old.`, {
