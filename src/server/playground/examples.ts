@@ -1,4 +1,7 @@
-/** The main job, one operation a tab, in the order in which a person does it. Ids are copied from answer to answer. */
+/**
+ * The main job, one operation a tab, in the order in which a person does it. Ids are copied from answer to answer. The
+ * editor of a laptop's window shows 45 characters a line.
+ */
 export type Example = { readonly query: string; readonly variables?: object };
 
 const anId = '00000000-0000-0000-0000-000000000000';
@@ -7,9 +10,10 @@ export const examples: readonly Example[] = [
   {
     query: `# 1. A project holds everything else.
 #
-# Put your token into the field above, then press the button
-# or Ctrl+Enter. Copy the id of the answer into the variables
-# of the next tabs.
+# Put your token into the field above, then
+# press the button or Ctrl+Enter. Copy the id
+# of the answer into the variables of the
+# next tabs.
 mutation CreateProject($name: String!) {
   createProject(name: $name) {
     id
@@ -20,8 +24,9 @@ mutation CreateProject($name: String!) {
     variables: { name: 'Playground' },
   },
   {
-    query: `# 2. The database that is backed up. Passwords travel in
-# variables only, and are never read back.
+    query: `# 2. The database that is backed up.
+# Passwords travel in variables only, and are
+# never read back.
 mutation RegisterService($input: ServiceInput!) {
   registerService(input: $input) {
     id
@@ -44,8 +49,10 @@ mutation RegisterService($input: ServiceInput!) {
     },
   },
   {
-    query: `# 3. Validate: tries the container step by step, saves nothing
-# and leaves nothing behind.
+    query: `# 3. Validate: tries the container step by
+# step, saves nothing and leaves nothing
+# behind. Without a Swift, a folder will do:
+# "settings": {"filesystem": {"path": "demo"}}
 mutation ValidateFileEndpoint($input: FileEndpointInput!) {
   validateFileEndpoint(input: $input) {
     ok
@@ -62,8 +69,9 @@ mutation ValidateFileEndpoint($input: FileEndpointInput!) {
     variables: { input: swiftEndpoint() },
   },
   {
-    query: `# 4. Submit: validates once more, then saves. A refusal
-# carries the check in extensions.details.
+    query: `# 4. Submit: validates once more, then saves.
+# A refusal carries the check in
+# extensions.details.
 mutation CreateFileEndpoint($input: FileEndpointInput!) {
   createFileEndpoint(input: $input) {
     id
@@ -74,9 +82,10 @@ mutation CreateFileEndpoint($input: FileEndpointInput!) {
     variables: { input: swiftEndpoint() },
   },
   {
-    query: `# 5. What is backed up, when, where to, and how long it is
-# kept. "* * 5 * * *" is every day at 5 o'clock,
-# "* * */5 * * *" every 5 hours.
+    query: `# 5. What is backed up, when, where to, and
+# how long it is kept. "* * 5 * * *" is every
+# day at 5 o'clock, "* * */5 * * *" every
+# 5 hours.
 mutation CreateBackupPlan($input: BackupPlanInput!) {
   createBackupPlan(input: $input) {
     id
@@ -101,8 +110,8 @@ mutation CreateBackupPlan($input: BackupPlanInput!) {
     },
   },
   {
-    query: `# 6. Now, without waiting for the schedule: one job for each
-# file endpoint of the plan.
+    query: `# 6. Now, without waiting for the schedule:
+# one job for each file endpoint of the plan.
 mutation StartBackup($input: StartBackupInput!) {
   startBackup(input: $input) {
     batchId
@@ -117,8 +126,8 @@ mutation StartBackup($input: StartBackupInput!) {
     variables: { input: { planId: anId } },
   },
   {
-    query: `# 7. The state as it is, then every change and every step of
-# progress. It ends with the job.
+    query: `# 7. The state as it is, then every change and
+# every step of progress. It ends with the job.
 subscription WatchBackup($id: ID!) {
   backupJob(id: $id) {
     status
@@ -146,8 +155,8 @@ subscription WatchBackup($id: ID!) {
     variables: { id: anId },
   },
   {
-    query: `# 8. Into another service. A database that exists there is
-# never overwritten.
+    query: `# 8. Into another service. A database that
+# exists there is never overwritten.
 mutation StartRestore($input: StartRestoreInput!) {
   startRestore(input: $input) {
     id
@@ -159,8 +168,8 @@ mutation StartRestore($input: StartRestoreInput!) {
     variables: { input: { backupJobId: anId, target: { asNew: { serviceId: anId } } } },
   },
   {
-    query: `# 9. The log itself, in order. Send "after" with the last
-# position seen to go on from there.
+    query: `# 9. The log itself, in order. Send "after"
+# with the last position seen to go on there.
 subscription WatchEvents($after: Position) {
   events(after: $after) {
     position

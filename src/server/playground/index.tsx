@@ -41,7 +41,7 @@ function Playground() {
             type="password"
             autoComplete="off"
             defaultValue={token}
-            placeholder="STOWAGE_ADMIN_TOKEN"
+            placeholder="STOWAGE_ADMIN_TOKEN, or as stowage up printed it"
           />
           <button type="submit">Use</button>
         </form>
