@@ -7,9 +7,23 @@ import type { WorkerTimes } from './workerTools.js';
 export type Hold = {
   /** Aborted with an `Interruption`: everything that the run has started is to end. */
   readonly signal: AbortSignal;
-  /** Aborted when the lease may be another's, whatever interrupted the run before: from then on it appends nothing. */
+  /**
+   * Aborted with `LeaseLost` when the lease may be another's, whatever interrupted the run before: from then on it appends
+   * nothing.
+   */
   readonly lost: AbortSignal;
 };
+
+/** What `lost` is aborted with. */
+export class LeaseLost extends StowageError {
+  constructor(
+    jobId: string,
+    /** PostgreSQL has said so. It says so too of a lease that went with what its holder was just saying. */
+    readonly isRefused: boolean,
+  ) {
+    super('WORKER_LOST', `The lease on job ${jobId} was lost.`);
+  }
+}
 
 export type Heartbeat = Hold & {
   interrupt(interruption: Interruption): void;
@@ -44,16 +58,16 @@ export function startHeartbeat(options: {
     clearInterval(timer);
     clearTimeout(expiry);
   };
-  const loseLease = () => {
+  const loseLease = (isRefused: boolean) => {
     if (stopped) return;
     stop();
-    lost.abort(new StowageError('WORKER_LOST', `The lease on job ${lease.jobId} was lost.`));
+    lost.abort(new LeaseLost(lease.jobId, isRefused));
     interrupt(new Interruption('LEASE_LOST'));
   };
   // A tenth of the lease is kept for ending what runs before another worker may begin.
   const loseLater = (askedAtMs: number) => {
     clearTimeout(expiry);
-    expiry = setTimeout(loseLease, Math.max(0, times.lease * 0.9 - (performance.now() - askedAtMs)));
+    expiry = setTimeout(() => loseLease(false), Math.max(0, times.lease * 0.9 - (performance.now() - askedAtMs)));
   };
 
   const beat = async () => {
@@ -61,7 +75,7 @@ export function startHeartbeat(options: {
     const renewed = await queue.renew(lease, times.lease);
     if (stopped) return;
     if (!renewed) {
-      loseLease();
+      loseLease(true);
       return;
     }
     loseLater(askedAtMs);

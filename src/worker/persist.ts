@@ -3,10 +3,15 @@ import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
+import { LeaseLost } from './heartbeat.js';
 import { unlessAborted } from './unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
 
 const pauseMs = 1_000;
+/** Where a renewal is refused PostgreSQL answers: what it was asked before is answered as well. */
+const answerMs = 5_000;
+
+type Asking = Pick<WorkerTools, 'store' | 'queue' | 'log'>;
 
 /** Who speaks: the holder of a lease, for as long as it is not lost. */
 export type Speaker = { readonly lease: Lease; readonly metadata: EventMetadata; readonly lost: AbortSignal };
@@ -15,11 +20,7 @@ export type Speaker = { readonly lease: Lease; readonly metadata: EventMetadata;
  * Appends what the holder of a lease has to say, in a transaction that is fenced by the lease.
  * @throws WORKER_LOST when the lease is another's by now, or may be
  */
-export async function persist<T>(
-  tools: WorkerTools,
-  speaker: Speaker,
-  work: (tx: Transaction) => Promise<T>,
-): Promise<T> {
+export async function persist<T>(tools: Asking, speaker: Speaker, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return untilAnswered(tools, speaker, () =>
     tools.store.transact(speaker.metadata, async (tx) => {
       await tools.queue.fence(tx.manager, speaker.lease);
@@ -34,18 +35,36 @@ export async function persist<T>(
  * @throws WORKER_LOST when the lease is lost, also while the answer is on its way
  */
 export async function untilAnswered<T>(
-  tools: WorkerTools,
+  tools: Pick<Asking, 'log'>,
   { lease, lost }: Pick<Speaker, 'lease' | 'lost'>,
   ask: () => Promise<T>,
 ): Promise<T> {
   for (;;) {
     try {
-      return await unlessAborted(lost, ask);
+      return await unlessLost(lost, ask);
     } catch (error) {
       if (!isOutage(error)) throw error;
       tools.log.warn({ err: error, jobId: lease.jobId }, 'PostgreSQL does not answer; it is asked again');
     }
     await unlessAborted(lost, () => delay(pauseMs, undefined, { signal: lost }));
+  }
+}
+
+/**
+ * A renewal that waited for what is being said is refused when that was the end of the attempt: the lease went with it.
+ * So the answer that is on its way then counts, and where the lease was really lost it says so itself.
+ */
+async function unlessLost<T>(lost: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  let answer: Promise<T> | undefined;
+  try {
+    return await unlessAborted(lost, () => (answer = ask()));
+  } catch (error) {
+    const onItsWay = answer;
+    if (onItsWay === undefined || !(error instanceof LeaseLost && error.isRefused)) throw error;
+    const limit = AbortSignal.timeout(answerMs);
+    return await unlessAborted(limit, () => onItsWay).catch((failure: unknown) => {
+      throw limit.aborted ? error : failure;
+    });
   }
 }
 
