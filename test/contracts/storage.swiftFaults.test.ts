@@ -286,6 +286,26 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     await nothingIsVisible();
   });
 
+  describe('a manifest of whose segments Swift says, with a 400, that they cannot be looked at now', () => {
+    const body = 'Errors:\n/backups/t/segments/00000001, 503 Service Unavailable\n';
+    const fault = { kind: 'answer', status: 400, body } as const;
+
+    test('is stored again', async () => {
+      proxy.inject({ method: 'PUT', path: /multipart-manifest=put/, times: 2, fault });
+      await storesInSpiteOf();
+    });
+
+    test('is ENDPOINT_UNREACHABLE where that stays so, to be tried later, and nothing is visible', async () => {
+      proxy.inject({ method: 'PUT', path: /multipart-manifest=put/, times: 100, fault });
+      await expect(put(randomBytes(3 * segmentBytes))).rejects.toMatchObject({
+        code: 'ENDPOINT_UNREACHABLE',
+        retriable: true,
+        help: expect.stringContaining('disks are full'),
+      });
+      await nothingIsVisible();
+    });
+  });
+
   test('a container that is not there is named, and is only made when that was asked for', async () => {
     const nowhere = open({ container: 'nowhere', createContainer: false });
     await expect(nowhere.putBytes('x', Buffer.from('x'), { signal })).rejects.toMatchObject({

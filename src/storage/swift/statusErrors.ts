@@ -3,8 +3,9 @@ import { StowageError } from '../../errors.js';
 /** Statuses that say "not now": the same request may pass in a moment. 498 is Swift's own rate limit. */
 const passing = new Set([408, 425, 429, 498, 499, 500, 502, 503, 504]);
 
-export function isPassing(status: number): boolean {
-  return passing.has(status);
+/** `text` is the beginning of the answer. */
+export function isPassing(status: number, text = ''): boolean {
+  return passing.has(meant(status, text));
 }
 
 /**
@@ -14,7 +15,8 @@ export function isPassing(status: number): boolean {
 export function statusError(status: number, doing: string, place: string, text: string): StowageError {
   const sentence = (reason: string) => `Could not ${doing} ${place}: ${reason}.`;
   const details = { details: { status } };
-  switch (isSegmentsQuota(status, text) ? 413 : status) {
+  const means = meant(status, text);
+  switch (means) {
     case 401:
       return new StowageError('ENDPOINT_AUTH', sentence('the storage does not take the token it was just given'), {
         ...details,
@@ -38,8 +40,8 @@ export function statusError(status: number, doing: string, place: string, text: 
     case 422:
       return new StowageError('CHECKSUM', sentence('what arrived is not what was sent'), details);
     default:
-      if (isPassing(status)) {
-        return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${status} again and again`), {
+      if (passing.has(means)) {
+        return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${means} again and again`), {
           ...details,
           help: 'It is overloaded, under repair, or its disks are full: ask whoever runs it, and try again later.',
         });
@@ -52,9 +54,14 @@ export function statusError(status: number, doing: string, place: string, text: 
   }
 }
 
-/** Of a manifest whose segments it could not look at, because the account's quota is used up, Swift says 400 and why. */
-function isSegmentsQuota(status: number, text: string): boolean {
-  return status === 400 && text.includes(', 413 Request Entity Too Large');
+/**
+ * Of a manifest whose segments it could not look at, because the account's quota is used up or the servers that have them
+ * do not answer now, Swift says 400, and of each segment why.
+ */
+function meant(status: number, text: string): number {
+  if (status !== 400) return status;
+  if (text.includes(', 413 Request Entity Too Large')) return 413;
+  return Number(/, (5\d\d) [A-Z]/.exec(text)?.[1] ?? status);
 }
 
 function oneLine(text: string): string {

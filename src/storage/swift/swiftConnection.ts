@@ -117,7 +117,7 @@ export class SwiftConnection {
         }
         const text = request.method === 'HEAD' ? '' : await readText(answer, mostOfAnAnswer).catch(() => '');
         failure = statusError(answer.status, request.doing, this.place, text);
-        if (!isPassing(answer.status) && request.alsoPassing?.includes(answer.status) !== true) throw failure;
+        if (!isPassing(answer.status, text) && request.alsoPassing?.includes(answer.status) !== true) throw failure;
         retryAfter = retryAfterMs(answer.header('retry-after'), Date.now());
         refused = undefined;
       } catch (error) {
