@@ -4,8 +4,9 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { eachOnSmallDisk } from '../../test/fixtures/eachOnSmallDisk.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import { mountSmallDisk, mountsMissing, type SmallDisk } from '../../test/fixtures/smallDisk.js';
+import { mountsMissing } from '../../test/fixtures/smallDisk.js';
 import { inWorkFolder, removeAbandonedWorkFolders } from './workFolder.js';
 
 describe('What a killed worker left in its work folder', () => {
@@ -38,38 +39,29 @@ describe('What a killed worker left in its work folder', () => {
 });
 
 describeWith({ mounts: mountsMissing }, 'A work folder on a disk that is full', () => {
-  let outside: string;
-  let disk: SmallDisk;
-  beforeEach(async () => {
-    outside = await mkdtemp(join(tmpdir(), 'stowage-full-'));
-    disk = await mountSmallDisk(join(outside, 'disk'), { kind: 'TMPFS', sizeBytes: 1_000_000, inodes: 20 });
-  });
-  afterEach(async () => {
-    await disk.unmount();
-    await rm(outside, { recursive: true });
-  });
+  const disk = eachOnSmallDisk();
   const noRoom = { code: 'UNAVAILABLE', retriable: true, message: expect.stringContaining('no room left') };
-  const write = () => inWorkFolder(disk.folder, (folder) => writeFile(join(folder, 'login.cnf'), 'password=x'));
+  const write = () => inWorkFolder(disk().folder, (folder) => writeFile(join(folder, 'login.cnf'), 'password=x'));
   const makePipe = () =>
-    inWorkFolder(disk.folder, async (folder) => {
+    inWorkFolder(disk().folder, async (folder) => {
       await promisify(execFile)('mkfifo', [join(folder, 'dumped.pipe')], { env: { PATH: process.env['PATH'] } });
     });
 
   test('is said to have no room, and nothing is left in it', async () => {
-    await disk.fill();
+    await disk().fill();
     await expect(write()).rejects.toMatchObject(noRoom);
-    expect(await disk.entries()).toEqual([]);
+    expect(await disk().entries()).toEqual([]);
   });
 
   test('that takes no more folders, files or pipes says so', async () => {
-    await disk.takeInodes(1);
+    await disk().takeInodes(1);
     await expect(write()).rejects.toMatchObject(noRoom);
     await expect(makePipe()).rejects.toMatchObject(noRoom);
-    await disk.free();
-    await disk.takeInodes(0);
+    await disk().free();
+    await disk().takeInodes(0);
     await expect(write()).rejects.toMatchObject(noRoom);
-    expect(await disk.entries()).toEqual([]);
-    await disk.free();
+    expect(await disk().entries()).toEqual([]);
+    await disk().free();
     await write();
     await makePipe();
   });

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { filesystemKind } from '../../src/storage/filesystem/filesystemKind.js';
+import { eachOnSmallDisk } from '../fixtures/eachOnSmallDisk.js';
 import { describeWith } from '../fixtures/requirements.js';
-import { mountSmallDisk, mountsMissing, type SmallDisk } from '../fixtures/smallDisk.js';
+import { mountsMissing } from '../fixtures/smallDisk.js';
 import { listed, read, rejectsWith } from './storage.contract.js';
 
 const signal = new AbortController().signal;
@@ -150,34 +151,25 @@ describe('a folder as storage', () => {
 });
 
 describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () => {
-  let outside: string;
-  let disk: SmallDisk;
-  beforeEach(async () => {
-    outside = await mkdtemp(join(tmpdir(), 'stowage-full-'));
-    disk = await mountSmallDisk(join(outside, 'disk'), { kind: 'TMPFS', sizeBytes: 1_000_000, inodes: 20 });
-  });
-  afterEach(async () => {
-    await disk.unmount();
-    await rm(outside, { recursive: true });
-  });
+  const disk = eachOnSmallDisk();
   const put = () =>
-    filesystemKind.open({ root: disk.folder, path: '' }).putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
+    filesystemKind.open({ root: disk().folder, path: '' }).putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
 
   test('a file that finds no room is ENDPOINT_QUOTA, and leaves neither itself nor its folders', async () => {
-    await disk.fill(4096);
+    await disk().fill(4096);
     await rejectsWith('ENDPOINT_QUOTA', put());
-    expect(await disk.entries()).toEqual([]);
-    await disk.free();
+    expect(await disk().entries()).toEqual([]);
+    await disk().free();
     await put();
-    expect(await disk.entries()).toEqual(['a', 'a/b', 'a/b/object']);
+    expect(await disk().entries()).toEqual(['a', 'a/b', 'a/b/object']);
   });
 
   test.each([0, 1, 2, 3])('so is one where only %i more files are taken, the folders included', async (left) => {
-    await disk.takeInodes(left);
+    await disk().takeInodes(left);
     await rejectsWith('ENDPOINT_QUOTA', put());
-    expect(await disk.entries()).toEqual([]);
-    await disk.free();
+    expect(await disk().entries()).toEqual([]);
+    await disk().free();
     await put();
-    expect(await disk.entries()).toEqual(['a', 'a/b', 'a/b/object']);
+    expect(await disk().entries()).toEqual(['a', 'a/b', 'a/b/object']);
   });
 });

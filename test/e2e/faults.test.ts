@@ -36,6 +36,7 @@ const sample = [
   'Restore: restoring: a bit turned over at byte 2600000',
   'Restore: restoring: the connection is reset at megabyte 3',
   "Full disk: a folder's disk takes 2 more files",
+  "Full disk of Swift: the object server's disk is full in the middle",
   "Quota: the account's bytes are used up at the manifest",
   'Damage in Swift: two segments are swapped',
   "Damage in Swift: the manifest is another backup's",

@@ -4,6 +4,7 @@ import { damages } from './groups/damages.js';
 import { databaseLine } from './groups/databaseLine.js';
 import { dumpTools } from './groups/dumpTools.js';
 import { fullDisks } from './groups/fullDisks.js';
+import { fullSwift } from './groups/fullSwift.js';
 import { lateUploads } from './groups/lateUploads.js';
 import { quotas } from './groups/quotas.js';
 import { restores } from './groups/restores.js';
@@ -24,6 +25,7 @@ export const allFaults: readonly Fault[] = [
   ...cutOff,
   ...restores,
   ...fullDisks,
+  ...fullSwift,
   ...quotas,
   ...damages,
 ];
