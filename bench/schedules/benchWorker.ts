@@ -48,8 +48,6 @@ const engines = doesNothing
 const worker = createWorker(
   {
     ...shared,
-    now: shared.serverNow,
-    machineNow: shared.now,
     engines,
     workerId: `bench-${randomUUID().slice(0, 8)}`,
     log,

@@ -24,10 +24,10 @@ export type Shared = Stores & {
   readonly installationId: string;
   /** Metrics that only the installation's own token opens; a role without an HTTP server shows none. */
   readonly installationRegistry: Registry;
-  /** By the clock of this machine. */
+  /** By the clock of the PostgreSQL server, which all processes share. */
   readonly now: () => Date;
-  /** By the clock of the PostgreSQL server. */
-  readonly serverNow: () => Date;
+  /** By the clock of this machine, to be compared with the other. */
+  readonly machineNow: () => Date;
 };
 
 /**
@@ -43,9 +43,9 @@ export async function openShared(
   closing: Closing,
 ): Promise<Shared> {
   const { allowedTargets, filesystemRoot } = config;
-  const now = () => new Date();
   const stores = await openStores(config, log, closing);
   const serverClock = await openServerClock(stores.dataSource);
+  const { now } = serverClock;
   closing.add('clock of the server', () => {
     serverClock.stop();
     return Promise.resolve();
@@ -64,7 +64,7 @@ export async function openShared(
   });
   closing.add('schedule keeper', () => keeper.stop());
   await keeper.start();
-  const watch = createProtectionWatch({ ...stores, log, now: serverClock.now });
+  const watch = createProtectionWatch({ ...stores, log, now });
   closing.add('protection watch', () => watch.stop());
   watch.start();
   await tellOfCopy(stores.prefixMarks, log);
@@ -76,7 +76,7 @@ export async function openShared(
     installationId: await installationId(stores.dataSource),
     installationRegistry,
     now,
-    serverNow: serverClock.now,
+    machineNow: () => new Date(),
   };
 }
 

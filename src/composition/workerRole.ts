@@ -25,8 +25,6 @@ export async function startWorkerRole(
   const worker = createWorker(
     {
       ...shared,
-      now: shared.serverNow,
-      machineNow: shared.now,
       workerId,
       log: log.child({ worker: workerId }),
       random: Math.random,

@@ -6,6 +6,7 @@ import type { RecordedEvent } from '../eventSourcing/event.js';
 import type { Signals } from '../postgres/contracts/telemetry.js';
 import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
+import { onTimeMs } from './dueTicks.js';
 import { createNextTicks } from './nextTicks.js';
 import { createReconciler } from './reconcileAlarms.js';
 import { handleTick, type TickTools } from './tick.js';
@@ -51,6 +52,8 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
   let working: Promise<void> | undefined;
   let reconciling: Promise<void> | undefined;
   let stopped = false;
+  /** Once for each comparison, however many plans there are. */
+  let hasToldOfClock = false;
 
   function follow(event: RecordedEvent): void {
     if (event.streamType === 'BackupPlan' && event.type !== 'TicksMissed') {
@@ -100,6 +103,7 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
 
   async function reconcile(): Promise<void> {
     reconcileIn(reconcileMs);
+    hasToldOfClock = false;
     try {
       const mended = await compare(options.now());
       await signals.send('compared', keeperId);
@@ -125,8 +129,23 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
   }
 
   async function planTick(tick: { planId: string; version: number; scheduledFor: Date }): Promise<void> {
+    const earlyMs = tick.scheduledFor.getTime() - options.now().getTime();
+    if (earlyMs > onTimeMs) {
+      tellOfClock(tick.planId, earlyMs);
+      return;
+    }
     if (await handleTick(options, tick)) await signals.send('work');
     await clock.setAll(await nextTicks(dataSource.manager, [tick.planId]));
+  }
+
+  /** The alarm has rung in vain: the next comparison sets it again, until it is its time. */
+  function tellOfClock(planId: string, earlyMs: number): void {
+    if (hasToldOfClock) return;
+    hasToldOfClock = true;
+    log.warn(
+      { planId, earlyMs },
+      "The alarms of plans ring before their time: this machine's clock is ahead of PostgreSQL's. Set both clocks, best by NTP.",
+    );
   }
 
   return {
