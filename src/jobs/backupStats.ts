@@ -1,11 +1,12 @@
-import type { EntityManager, ObjectLiteral, SelectQueryBuilder } from 'typeorm';
+import type { EntityManager } from 'typeorm';
+import { tableReader, type Condition } from '../server/tableReader.js';
 import { filterConditions } from './backupJobFilter.js';
 import type { BackupJobFilter } from './backupJobInput.js';
-import { BackupJobTable, type BackupJobRow, type BackupJobStatus } from './backupJobView.js';
+import { BackupJobTable, type BackupJobStatus } from './backupJobView.js';
 
 /** Which jobs are counted. `within` narrows further, by conditions on `row`. */
 export type CountedJobs = {
-  readonly within: readonly (readonly [string, ObjectLiteral] | undefined)[];
+  readonly within: readonly (Condition | undefined)[];
   readonly filter: BackupJobFilter | null | undefined;
 };
 
@@ -24,19 +25,17 @@ export async function countJobs(
   jobs: CountedJobs,
   beginnings: readonly Date[],
 ): Promise<readonly JobCount[]> {
-  const query = matching(manager, jobs)
-    .select('row.status', 'status')
-    .addSelect('count(*)', 'count')
-    .addSelect('coalesce(sum(row.stored_size_bytes), 0)', 'written')
-    .groupBy('row.status');
-  if (beginnings.length > 0) {
-    query
-      .addSelect('width_bucket(row.queued_at, :beginnings::timestamptz[])', 'bucket')
-      .addGroupBy('bucket')
-      .setParameter('beginnings', beginnings);
-  }
-  const rows = await query.getRawMany<{ status: BackupJobStatus; count: string; written: string; bucket?: number }>();
-  return rows.map(({ status, count, written, bucket = 0 }) => ({
+  const figures = 'row.status, count(*) AS count, coalesce(sum(row.stored_size_bytes), 0) AS written';
+  const table = tableReader(manager, BackupJobTable);
+  const rows =
+    beginnings.length === 0
+      ? await table.select<Counted>(`${figures}, 0 AS bucket`, matching(jobs), ['GROUP BY row.status'])
+      : await table.select<Counted>(
+          `${figures}, width_bucket(row.queued_at, :beginnings::timestamptz[]) AS bucket`,
+          matching(jobs),
+          ['GROUP BY row.status, bucket', { beginnings }],
+        );
+  return rows.map(({ status, count, written, bucket }) => ({
     bucket: bucket - 1,
     status,
     count: Number(count),
@@ -44,32 +43,34 @@ export async function countJobs(
   }));
 }
 
+type Counted = {
+  readonly status: BackupJobStatus;
+  readonly count: string;
+  readonly written: string;
+  readonly bucket: number;
+};
+
 /** The median execution time of those that SUCCEEDED, in whole milliseconds; null where none did. */
 export async function medianExecutionTimeMs(manager: EntityManager, jobs: CountedJobs): Promise<number | null> {
-  const row = await matching(manager, jobs)
-    .select(
-      'percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM row.finished_at - row.started_at)::float8)',
-      'seconds',
-    )
-    .andWhere("row.status = 'SUCCEEDED'")
-    .getRawOne<{ seconds: number | null }>();
+  const median =
+    'percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM row.finished_at - row.started_at)::float8)';
+  const [row] = await tableReader(manager, BackupJobTable).select<{ seconds: number | null }>(`${median} AS seconds`, [
+    ...matching(jobs),
+    ["row.status = 'SUCCEEDED'"],
+  ]);
   return row === undefined || row.seconds === null ? null : Math.max(0, Math.round(row.seconds * 1000));
 }
 
 /** When the first of them was queued; undefined: there is none. */
 export async function firstQueuedAt(manager: EntityManager, jobs: CountedJobs): Promise<Date | undefined> {
-  const row = await matching(manager, jobs)
-    .select('row.queued_at', 'first')
-    .orderBy('row.queued_at', 'ASC')
-    .limit(1)
-    .getRawOne<{ first: Date }>();
+  const [row] = await tableReader(manager, BackupJobTable).select<{ first: Date }>(
+    'row.queued_at AS first',
+    matching(jobs),
+    ['ORDER BY row.queued_at LIMIT 1'],
+  );
   return row?.first;
 }
 
-function matching(manager: EntityManager, { within, filter }: CountedJobs): SelectQueryBuilder<BackupJobRow> {
-  const query = manager.createQueryBuilder(BackupJobTable, 'row').where('true');
-  for (const condition of [...within, ...filterConditions(filter)]) {
-    if (condition !== undefined) query.andWhere(condition[0], condition[1]);
-  }
-  return query;
+function matching({ within, filter }: CountedJobs): readonly (Condition | undefined)[] {
+  return [...within, ...filterConditions(filter)];
 }

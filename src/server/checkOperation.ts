@@ -2,6 +2,7 @@ import type { ASTVisitor, DocumentNode, GraphQLSchema, ValidationContext } from 
 import { getOperationAST, GraphQLError, specifiedRules, validate, ValuesOfCorrectTypeRule } from 'graphql';
 import { badInput, StowageError, type FieldProblem } from '../errors.js';
 import { literalProblems, variableProblems } from './inputProblems.js';
+import type { KnownDocuments } from './knownDocuments.js';
 import { checkOperationLimits } from './operationLimits.js';
 
 export type OperationRequest = {
@@ -12,12 +13,20 @@ export type OperationRequest = {
 
 /**
  * Everything that must hold before an operation is executed, over HTTP and over WebSocket: the document fits the
- * schema, its literals and variables are what they should be, and it does not ask for too much.
+ * schema, its literals and variables are what they should be, and it does not ask for too much. A document that is
+ * `known` is not validated again.
  * Gives back the errors, none of which repeats a value; an empty list: execute it.
  */
-export function checkOperation(schema: GraphQLSchema, request: OperationRequest): readonly GraphQLError[] {
-  const invalid = validate(schema, request.document, rules, { maxErrors: 20 });
-  if (invalid.length > 0) return [...documentErrors(invalid)];
+export function checkOperation(
+  schema: GraphQLSchema,
+  request: OperationRequest,
+  known?: KnownDocuments,
+): readonly GraphQLError[] {
+  if (known?.has(request.document) !== true) {
+    const invalid = validate(schema, request.document, rules, { maxErrors: 20 });
+    if (invalid.length > 0) return [...documentErrors(invalid)];
+    known?.keep(request.document);
+  }
 
   const operation = getOperationAST(request.document, request.operationName);
   if (!operation) return [asGraphQLError(badInput([unknownOperation]))];

@@ -130,6 +130,17 @@ describe('bad input over HTTP', () => {
     expect(answer.text).not.toContain('hunter2');
   });
 
+  test('a document that was sent before is answered anew, and its variables are checked each time', async () => {
+    for (let time = 1; time <= 3; time += 1) {
+      const user = `sa ${time}`;
+      expect((await post({ query: login, variables: { input: { ...good, user } } })).body).toEqual({
+        data: { login: true },
+      });
+      expect((await post({ query: login, variables: { input: { ...good, user: null } } })).status).toBe(400);
+      expect((await post({ query: '{ helo }' })).text).toContain('helo');
+    }
+  });
+
   test('a form from another site is refused', async () => {
     const answer = await post('query=x', { 'content-type': 'text/plain' });
     expect(answer.status).toBe(400);

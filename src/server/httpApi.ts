@@ -14,6 +14,7 @@ import { badInput, StowageError } from '../errors.js';
 import { apiError, type ErrorLog } from './apiError.js';
 import { bearerToken, type Authenticate } from './authenticate.js';
 import { checkOperation } from './checkOperation.js';
+import { KnownDocuments } from './knownDocuments.js';
 import { Loaders } from './loaders.js';
 import type { ServerMetrics } from './metrics.js';
 import { operationLimits } from './operationLimits.js';
@@ -35,11 +36,12 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   const { log } = options;
   /** Apollo formats errors without their request: which one they belong to is noted when they occur. */
   const correlationIds = new WeakMap<object, string>();
+  const known = new KnownDocuments();
   const apollo = new ApolloServer<RequestContext>({
     schema: options.schema,
     introspection: true, // Only for who is signed in, like everything else.
     dangerouslyDisableValidation: true, // checkOperation validates, in words that repeat no value.
-    documentStore: null,
+    documentStore: known,
     persistedQueries: false,
     allowBatchedHttpRequests: false,
     csrfPrevention: true,
@@ -55,7 +57,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      checkedOperations(options, correlationIds),
+      checkedOperations(options, correlationIds, known),
     ],
   });
   await apollo.start();
@@ -69,6 +71,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
 function checkedOperations(
   { schema, log, metrics }: HttpApiOptions,
   correlationIds: WeakMap<object, string>,
+  known: KnownDocuments,
 ): ApolloServerPlugin<RequestContext> {
   return {
     requestDidStart: () =>
@@ -84,7 +87,7 @@ function checkedOperations(
           const errors =
             kind === OperationTypeNode.SUBSCRIPTION
               ? [overWebSocketOnly()]
-              : checkOperation(schema, { document, operationName, variables });
+              : checkOperation(schema, { document, operationName, variables }, known);
           metrics.operations.inc({ kind, transport: 'http', outcome: errors.length > 0 ? 'refused' : 'executed' });
           if (errors.length === 0) return Promise.resolve(null);
           return Promise.resolve({

@@ -8,6 +8,12 @@ export type TableReader<Row> = {
   /** `rest` is SQL for the order and the limit. */
   read(where: readonly (Condition | undefined)[], rest: string): Promise<Row[]>;
   count(where: readonly (Condition | undefined)[]): Promise<number>;
+  /** What `expressions`, SQL on `row`, say of the rows for which all conditions hold. `rest` is SQL for groups, order and limit. */
+  select<Answer>(
+    expressions: string,
+    where: readonly (Condition | undefined)[],
+    rest?: Condition,
+  ): Promise<readonly Answer[]>;
 };
 
 /**
@@ -22,19 +28,23 @@ export function tableReader<Row extends ObjectLiteral>(
   const metadata = manager.dataSource.getMetadata(table);
   const { columns, transformed } = shapeOf(metadata);
 
-  const send = <Answer>(select: string, where: readonly (Condition | undefined)[], rest: string) => {
+  const send = <Answer>(
+    select: string,
+    where: readonly (Condition | undefined)[],
+    [rest, parametersOfRest]: Condition = [''],
+  ) => {
     const conditions = where.filter((condition) => condition !== undefined);
     const [sql, parameters] = driver.escapeQueryWithParameters(
       `SELECT ${select} FROM ${metadata.tableName} row
        WHERE ${['true', ...conditions.map(([condition]) => `(${condition})`)].join(' AND ')} ${rest}`,
-      Object.assign({}, ...conditions.map(([, named]) => named)) as ObjectLiteral,
+      Object.assign({}, ...conditions.map(([, named]) => named), parametersOfRest) as ObjectLiteral,
     );
     return manager.query<Answer>(sql, parameters);
   };
 
   return {
     async read(where, rest) {
-      const rows = await send<Record<string, unknown>[]>(columns, where, rest);
+      const rows = await send<Record<string, unknown>[]>(columns, where, [rest]);
       for (const column of transformed) {
         const name = column.propertyName;
         for (const row of rows) row[name] = driver.prepareHydratedValue(row[name], column);
@@ -43,9 +53,11 @@ export function tableReader<Row extends ObjectLiteral>(
     },
 
     async count(where) {
-      const [{ count }] = await send<[{ count: string }]>('count(*) AS count', where, '');
+      const [{ count }] = await send<[{ count: string }]>('count(*) AS count', where);
       return Number(count);
     },
+
+    select: send,
   };
 }
 
