@@ -6,13 +6,13 @@ import { openLog } from '../src/log.js';
 import { Secret } from '../src/secret.js';
 import { parseAllowedTargets } from '../src/storage/allowedTargets.js';
 import type { TestDatabase } from '../test/fixtures/postgres.js';
+import { graphqlCaller, type GraphqlCall } from './graphqlCaller.js';
 
 /** The API as `stowage serve` composes it, at a free port, in this process. */
 export type RealApi = {
   readonly shared: Shared;
   readonly masterKey: string;
-  /** Sends an operation over HTTP. Throws the first error. */
-  call<Data>(query: string, variables?: Record<string, unknown>): Promise<Data>;
+  readonly call: GraphqlCall;
   stop(): Promise<void>;
 };
 
@@ -48,20 +48,10 @@ export async function startRealApi(database: TestDatabase): Promise<RealApi> {
     log,
     closing,
   );
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${adminToken}` };
   return {
     shared,
     masterKey,
-    async call<Data>(query: string, variables: Record<string, unknown> = {}): Promise<Data> {
-      const answer = await fetch(`${url}/graphql`, {
-        method: 'POST',
-        headers,
-        body: JSON.stringify({ query, variables }),
-      });
-      const { data, errors } = (await answer.json()) as { data: Data; errors?: readonly { message: string }[] };
-      if (errors?.[0] !== undefined) throw new Error(`${errors[0].message} ${JSON.stringify(errors)}`);
-      return data;
-    },
+    call: graphqlCaller(`${url}/graphql`, { authorization: `Bearer ${adminToken}` }),
     stop: () => closing.close(),
   };
 }

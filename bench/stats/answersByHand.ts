@@ -1,0 +1,66 @@
+/** How a program of a few lines would answer a field of Query: one statement, and its rows as the answer's shape. */
+export type HandMadeAnswer = {
+  readonly field: 'backupStats' | 'backupJobs';
+  readonly sql: string;
+  answerOf(rows: readonly never[]): object;
+};
+
+type Count = { readonly status: string; readonly count: number; readonly written: number };
+type DayCount = Count & { readonly day: Date; readonly median: number | null };
+
+const writtenSize = (counts: readonly Count[]) => counts.reduce((sum, { written }) => sum + written, 0);
+
+/** Figures of the jobs since `$1`, by day in Berlin. `where` goes on after that condition. */
+export function statsByHand(where: string): HandMadeAnswer {
+  return {
+    field: 'backupStats',
+    sql: `
+      WITH fitting AS NOT MATERIALIZED (SELECT * FROM backup_jobs WHERE queued_at >= $1 ${where})
+      SELECT date_trunc('day', queued_at, 'Europe/Berlin') AS day, status, count(*)::int AS count,
+        coalesce(sum(stored_size_bytes), 0)::float8 AS written,
+        (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
+         FROM fitting WHERE status = 'SUCCEEDED') AS median
+      FROM fitting GROUP BY 1, 2 ORDER BY 1`,
+    answerOf(rows: readonly DayCount[]) {
+      const statuses = new Map<string, number>();
+      const days = new Map<number, DayCount[]>();
+      for (const row of rows) {
+        statuses.set(row.status, (statuses.get(row.status) ?? 0) + row.count);
+        days.set(row.day.getTime(), [...(days.get(row.day.getTime()) ?? []), row]);
+      }
+      return {
+        statuses: [...statuses].map(([status, count]) => ({ status, count })),
+        active: (statuses.get('QUEUED') ?? 0) + (statuses.get('RUNNING') ?? 0),
+        writtenSize: writtenSize(rows),
+        medianExecutionTime: `PT${rows[0]?.median ?? 0}S`,
+        buckets: [...days].map(([day, of]) => ({ from: new Date(day), statuses: of, writtenSize: writtenSize(of) })),
+      };
+    },
+  };
+}
+
+/** Figures of all jobs there ever were. */
+export const totalsByHand: HandMadeAnswer = {
+  field: 'backupStats',
+  sql: `SELECT status, count(*)::int AS count, coalesce(sum(stored_size_bytes), 0)::float8 AS written
+    FROM backup_jobs GROUP BY status`,
+  answerOf: (rows: readonly Count[]) => ({ statuses: rows, writtenSize: writtenSize(rows) }),
+};
+
+type Job = { readonly status: string; readonly phase: string | null; readonly error: { message: string } | null };
+
+/** The first 50 jobs of a list, and whether there are more. */
+export function pageByHand(where: string, order: string): HandMadeAnswer {
+  return {
+    field: 'backupJobs',
+    sql: `SELECT id, status, trigger, queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt",
+        stored_size_bytes::float8 AS "storedSize", phase, error
+      FROM backup_jobs WHERE ${where} ORDER BY ${order} LIMIT 51`,
+    answerOf: (rows: readonly Job[]) => ({
+      nodes: rows
+        .slice(0, 50)
+        .map((job) => ({ ...job, message: job.error?.message ?? `${job.status} ${job.phase ?? ''}` })),
+      pageInfo: { hasNextPage: rows.length > 50 },
+    }),
+  };
+}
