@@ -5,8 +5,8 @@ export type Destination = { readonly planId: string; readonly fileEndpointId: st
 
 type StoredRow = {
   readonly id: string;
-  readonly plan_id: string;
-  readonly file_endpoint_id: string;
+  /** Of its destination among those asked for, from 1. */
+  readonly place: number;
   readonly started_at: Date;
   readonly trigger: Trigger;
   /** Of a RETRY alone. */
@@ -28,9 +28,9 @@ export async function retainedBackups(
 ): Promise<ReadonlyMap<string, readonly RetainedBackup[]>> {
   const rows = await manager.query<StoredRow[]>(
     `WITH RECURSIVE destination AS (
-       SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS given (plan_id, file_endpoint_id)
+       SELECT * FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS given (plan_id, file_endpoint_id, place)
      ), stored AS (
-       SELECT id, plan_id, file_endpoint_id, coalesce(started_at, queued_at) AS started_at, trigger, retry_of,
+       SELECT id, place::integer, coalesce(started_at, queued_at) AS started_at, trigger, retry_of,
          jsonb_array_length(readers) > 0 AS is_read, hold IS NOT NULL AS is_held, verified IS NOT NULL AS is_verified,
          absent_since IS NOT NULL AS is_doubtful
        FROM backup_jobs JOIN destination USING (plan_id, file_endpoint_id) WHERE availability = 'STORED'
@@ -40,17 +40,14 @@ export async function retainedBackups(
        SELECT origin.id, source.trigger, source.retry_of
        FROM origin JOIN backup_jobs source ON source.id = origin.retry_of WHERE origin.trigger = 'RETRY'
      )
-     SELECT stored.id, plan_id, file_endpoint_id, started_at, stored.trigger, is_read, is_held, is_verified, is_doubtful,
+     SELECT stored.id, place, started_at, stored.trigger, is_read, is_held, is_verified, is_doubtful,
        origin.trigger AS first_trigger
      FROM stored LEFT JOIN origin ON origin.id = stored.id AND origin.trigger <> 'RETRY'`,
     [destinations.map(({ planId }) => planId), destinations.map(({ fileEndpointId }) => fileEndpointId)],
   );
-  const byDestination = new Map<string, RetainedBackup[]>();
+  const byPlace = destinations.map((): RetainedBackup[] => []);
   for (const row of rows) {
-    const key = destinationKey({ planId: row.plan_id, fileEndpointId: row.file_endpoint_id });
-    const backups = byDestination.get(key) ?? [];
-    byDestination.set(key, backups);
-    backups.push({
+    byPlace[row.place - 1]?.push({
       id: row.id,
       startedAt: row.started_at,
       trigger: row.trigger,
@@ -59,7 +56,7 @@ export async function retainedBackups(
       protectedBy: [...(row.is_held ? (['HOLD'] as const) : []), ...(row.is_read ? (['READER'] as const) : [])],
     });
   }
-  return byDestination;
+  return new Map(destinations.map((destination, place) => [destinationKey(destination), byPlace[place] ?? []]));
 }
 
 export function destinationKey({ planId, fileEndpointId }: Destination): string {

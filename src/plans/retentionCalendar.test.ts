@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { bucketsOf, endOfAge } from './retentionCalendar.js';
 import type { AgeStyle } from './retentionPolicy.js';
-import { naiveBuckets, naiveMonthsLater, someInstant, someZone } from '../../test/fixtures/retentionReckoning.js';
+import { anyZone, naiveBuckets, naiveMonthsLater, someInstant } from '../../test/fixtures/retentionReckoning.js';
 
 describe('endOfAge', () => {
   test.each<[string, AgeStyle, number, string, string]>([
@@ -31,7 +31,7 @@ describe('endOfAge', () => {
 
   test('reckons months as a calendar without Temporal does', () => {
     fc.assert(
-      fc.property(someInstant, fc.integer({ min: 1, max: 40 }), someZone, (startedAt, months, zone) => {
+      fc.property(someInstant, fc.integer({ min: 1, max: 40 }), anyZone, (startedAt, months, zone) => {
         expect(endOfAge(startedAt, 'MONTHS', months, zone)).toEqual(naiveMonthsLater(startedAt, months, zone));
       }),
       { numRuns: 2_000 },
@@ -65,8 +65,13 @@ describe('bucketsOf', () => {
   });
 
   test('tells the same instants apart as a calendar without Temporal does', () => {
+    const someSeconds = fc.oneof(
+      fc.nat({ max: 2 * 3600 }),
+      fc.nat({ max: 40 * 86_400 }),
+      fc.nat({ max: 400 * 86_400 }),
+    );
     fc.assert(
-      fc.property(someInstant, fc.integer({ min: 0, max: 400 * 24 * 3600 }), someZone, (one, seconds, zone) => {
+      fc.property(someInstant, someSeconds, anyZone, (one, seconds, zone) => {
         const other = new Date(one.getTime() + seconds * 1000);
         const [a, b] = [bucketsOf(one, zone), bucketsOf(other, zone)];
         const [naiveA, naiveB] = [naiveBuckets(one, zone), naiveBuckets(other, zone)];

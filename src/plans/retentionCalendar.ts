@@ -1,7 +1,9 @@
 import { Temporal } from 'temporal-polyfill';
 import type { AgeStyle, GfsLevel } from './retentionPolicy.js';
+import { steadyTimeAt } from './zoneOffset.js';
 
 const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /**
  * The first instant at which a backup is no longer younger than `period` of the unit.
@@ -16,12 +18,26 @@ export function endOfAge(startedAt: Date, style: AgeStyle, period: number, timeZ
     case 'HOURS':
       return new Date(startedAt.getTime() + period * hourMs);
     case 'DAYS':
-      return new Date(startedAt.getTime() + period * 24 * hourMs);
+      return new Date(startedAt.getTime() + period * dayMs);
     case 'WEEKS':
-      return new Date(startedAt.getTime() + period * 7 * 24 * hourMs);
+      return new Date(startedAt.getTime() + period * 7 * dayMs);
     case 'MONTHS':
-      return new Date(inZone(startedAt, timeZone).add({ months: period }).epochMilliseconds);
+      return monthsLater(startedAt, period, timeZone);
   }
+}
+
+function monthsLater(startedAt: Date, months: number, timeZone: string): Date {
+  const { offsetMs } = steadyTimeAt(startedAt.getTime(), timeZone);
+  const wall = new Date(startedAt.getTime() + offsetMs);
+  const [year, month] = [wall.getUTCFullYear(), wall.getUTCMonth() + months];
+  const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+  const timeOfDay = ((wall.getTime() % dayMs) + dayMs) % dayMs;
+  const target = Date.UTC(year, month, Math.min(wall.getUTCDate(), lastDay)) + timeOfDay;
+  // No clocks are a day from UTC: where they do not change within one, it is clear which instant shows the target.
+  const around = steadyTimeAt(target, timeZone);
+  const isClear = around.fromMs <= target - dayMs && target + dayMs < around.untilMs;
+  if (isClear) return new Date(target - around.offsetMs);
+  return new Date(inZone(startedAt, timeZone).add({ months }).epochMilliseconds);
 }
 
 /**
@@ -29,15 +45,22 @@ export function endOfAge(startedAt: Date, style: AgeStyle, period: number, timeZ
  * begin on Monday (ISO 8601). An hour that the clocks repeat makes two buckets: two hours really passed.
  */
 export function bucketsOf(instant: Date, timeZone: string): Readonly<Record<GfsLevel, string>> {
-  const local = inZone(instant, timeZone);
-  const date = local.toPlainDate();
+  const { offsetMs, offset } = steadyTimeAt(instant.getTime(), timeZone);
+  // What the zone's clocks show, as if it were UTC.
+  const wall = new Date(instant.getTime() + offsetMs);
+  const date = dateOf(wall);
+  const monday = new Date(wall.getTime() - ((wall.getUTCDay() + 6) % 7) * dayMs);
   return {
-    hourly: `${date.toString()}T${local.hour}${local.offset}`,
-    daily: date.toString(),
-    weekly: date.subtract({ days: date.dayOfWeek - 1 }).toString(),
-    monthly: date.toPlainYearMonth().toString(),
-    yearly: String(date.year),
+    hourly: `${date}T${wall.getUTCHours()}${offset}`,
+    daily: date,
+    weekly: dateOf(monday),
+    monthly: date.slice(0, -'-dd'.length),
+    yearly: String(wall.getUTCFullYear()),
   };
+}
+
+function dateOf(wall: Date): string {
+  return wall.toISOString().slice(0, -'Thh:mm:ss.sssZ'.length);
 }
 
 function inZone(instant: Date, timeZone: string): Temporal.ZonedDateTime {

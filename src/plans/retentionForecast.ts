@@ -20,7 +20,7 @@ export type RetentionForecast = {
  *
  * null is "never, or not to be foreseen": the policy is ALL, the backup is held, or `nextRuns` ends before a newer backup
  * takes its place. What does not count is never deleted. A reader is no reason: it has finished long before.
- * Cost: linear; with GFS and MONTHS one reckoning of the calendar for each backup and run (about 20 µs).
+ * Cost: linear; with GFS and MONTHS one reckoning of the calendar for each backup and run (about 1 µs).
  * @param backups all of the destination, in any order
  * @param nextRuns the destination's runs to come, as many as the caller wants to look ahead; none for a paused plan
  */

@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { naiveDeletions, someHistoryBefore, somePolicy, someZone } from '../../test/fixtures/retentionReckoning.js';
+import { sentStatements } from '../../test/fixtures/sentStatements.js';
 import type { RetainedBackup } from '../plans/retention.js';
 import type { RetentionPolicy } from '../plans/retentionPolicy.js';
 import { createRetentionSweep } from './retentionSweep.js';
@@ -60,9 +61,15 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
     ...{ file_endpoint_id: fileEndpointId, trigger: counted ? 'SCHEDULE' : trigger, requested_by: 'tester' },
     ...{ queued_at: startedAt, started_at: startedAt, max_attempts: 3, stall_timeout_ms: 1, status: 'SUCCEEDED' },
     ...{ availability: 'STORED', attempt: 1, attempts: [], parts: [], warnings: [], attempts_with_remains: [] },
-    ...{ readers: protectedBy.includes('READER') ? ['a restore'] : [], version: 3, stored_size_bytes: 1 },
+    ...{ readers: protectedBy.includes('READER') ? ['a restore'] : [], stored_size_bytes: 1 },
+    // Each thing that happens to a job makes a version.
+    version: 3 + protectedBy.length,
     ...(protectedBy.includes('HOLD') ? { hold: { reason: 'audit', by: 'tester', at: startedAt } } : {}),
     ...(verified ? { verified: { level: 'READABLE', at: startedAt } } : {}),
+  });
+  const someBackup = (startedMs: number, protectedBy: RetainedBackup['protectedBy'] = []): RetainedBackup => ({
+    ...{ id: randomUUID(), startedAt: new Date(startedMs), trigger: 'SCHEDULE', counted: true, verified: false },
+    protectedBy,
   });
   const sweepAt = (now: () => Date) => createRetentionSweep({ dataSource: views, now });
 
@@ -91,14 +98,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
   });
 
   test('comes back to GFS where something has happened since, and to ages as time goes by', async () => {
-    const backupsOf = (days: readonly number[]) =>
-      days.map((day): RetainedBackup => {
-        const startedAt = new Date(Date.UTC(2026, 2, day));
-        return {
-          ...{ id: randomUUID(), startedAt, trigger: 'SCHEDULE', counted: true, verified: false },
-          protectedBy: [],
-        };
-      });
+    const backupsOf = (days: readonly number[]) => days.map((day) => someBackup(Date.UTC(2026, 2, day)));
     const gfs = { hourly: 0, daily: 2, weekly: 0, monthly: 0, yearly: 0 };
     const byGfs = {
       id: randomUUID(),
@@ -128,15 +128,35 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
     expect(await found()).toEqual([]);
   });
 
+  test('reads the backups of FILES again only after something has happened to them', async () => {
+    const held = someBackup(Date.UTC(2026, 2, 1), ['HOLD']);
+    const backups = [held, someBackup(Date.UTC(2026, 2, 2))];
+    const plan = { id: randomUUID(), policy: { style: 'FILES', period: 1 }, timeZone: 'UTC', backups } as const;
+    await view([plan]);
+    const sweep = sweepAt(() => new Date(Date.UTC(2026, 2, 3)));
+    const statements = async () => (await sentStatements(views, sweep)).length;
+    const whileNew = await statements();
+    expect(await statements()).toBeLessThan(whileNew);
+
+    await view([{ ...plan, backups: [{ ...held, protectedBy: [] }, ...backups.slice(1)] }]);
+    expect(await sweep()).toEqual([{ planId: plan.id, fileEndpointId }]);
+    expect(await sweep()).toEqual([{ planId: plan.id, fileEndpointId }]);
+  });
+
+  test('forgets none where there are more backups than are read at once', async () => {
+    const counts = [1_200, 1_200, ...Array.from({ length: 20 }, () => 45), 2_300, 1, 41];
+    const plans = counts.map((count): Plan => {
+      const backups = Array.from({ length: count }, (_, hour) => someBackup(Date.UTC(2026, 2, 1, hour)));
+      return { id: randomUUID(), policy: { style: 'FILES', period: 40 }, timeZone: 'UTC', backups };
+    });
+    await view(plans);
+    const found = (await sweepAt(() => new Date(Date.UTC(2026, 10, 1)))()).map(({ planId }) => planId);
+    expect(found.sort()).toEqual(plans.flatMap(({ id, backups }) => (backups.length > 40 ? [id] : [])).sort());
+  });
+
   test('leaves plans alone that were removed or keep everything', async () => {
     const now = new Date('2026-03-30T10:00:00Z');
-    const backups = [1, 2, 3].map((day): RetainedBackup => {
-      const startedAt = new Date(Date.UTC(2026, 0, day));
-      return {
-        ...{ id: randomUUID(), startedAt, trigger: 'SCHEDULE', counted: true, verified: false },
-        protectedBy: [],
-      };
-    });
+    const backups = [1, 2, 3].map((day) => someBackup(Date.UTC(2026, 0, day)));
     const plan = { id: randomUUID(), policy: { style: 'FILES', period: 1 }, timeZone: 'UTC', backups } as const;
     await view([plan]);
     expect(await sweepAt(() => now)()).toEqual([{ planId: plan.id, fileEndpointId }]);
