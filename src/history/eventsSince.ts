@@ -1,3 +1,4 @@
+import { StowageError } from '../errors.js';
 import type { Position, RecordedEvent } from '../eventSourcing/event.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import type { Feed } from '../eventSourcing/feed.js';
@@ -19,7 +20,8 @@ const mostWaiting = 1_000;
 
 /**
  * The log in order, nothing skipped or twice. What is old is read as fast as the reader takes it; at the live end a
- * reader who leaves more than 1,000 events unread is ended with SLOW_CONSUMER, and goes on after the last one it saw.
+ * reader who leaves more than 1,000 events unread is ended with SLOW_CONSUMER, and goes on after the last one it saw. One
+ * who is there when the log goes back, with PostgreSQL, to an older state is ended with UNAVAILABLE.
  */
 export function eventsSince(
   sources: { readonly store: Pick<EventStore, 'read'>; readonly feed: Feed },
@@ -35,7 +37,10 @@ export function eventsSince(
   let isLeft = false;
   const listen = () => {
     const mailbox = boundedMailbox<RecordedEvent>(limit);
+    let newest: Position | undefined;
     const subscription = sources.feed.subscribe((event) => {
+      if (event.position <= (newest ?? subscription.from)) mailbox.fail(goneBack());
+      newest = event.position;
       if (projectIds?.includes(event.projectId) === false) return;
       if (streamTypes?.includes(event.streamType) === false) return;
       mailbox.put(event);
@@ -89,4 +94,10 @@ export function eventsSince(
   }
 
   return leavable(events(), leave);
+}
+
+function goneBack(): StowageError {
+  return new StowageError('UNAVAILABLE', 'The log has gone back: PostgreSQL has come again in an older state.', {
+    help: 'Subscribe again without after, and read anew what you show: what came last may never have happened.',
+  });
 }

@@ -3,8 +3,10 @@ import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { counter, tester } from '../../test/fixtures/counter.js';
 import { nextEvent } from '../../test/fixtures/feed.js';
+import { cutListeners, loseEventsFrom } from '../../test/fixtures/olderState.js';
 import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
+import { until } from '../../test/fixtures/until.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import { createEventStore } from './eventStore.js';
 import { createFeed, type RunningFeed } from './feed.js';
@@ -41,16 +43,6 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
   const count = (id: string = randomUUID()) =>
     store.transact(tester, (tx) => tx.execute(counter, { id, projectId: 'p' }, { by: 1 }));
 
-  async function cutListeners(): Promise<void> {
-    const admin = await postgres.connect(postgres.adminUrl);
-    await admin.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-       WHERE application_name = 'stowage notifications' AND datname = $1`,
-      [new URL(postgres.appUrl).pathname.slice(1)],
-    );
-    await admin.destroy();
-  }
-
   test('begins where it was subscribed', async () => {
     await count();
     const id = randomUUID();
@@ -79,7 +71,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
       for (let round = 0; round < rounds; round += 1) await count();
     };
     const all = Array.from({ length: writers }, write);
-    if (cut) await cutListeners();
+    if (cut) await cutListeners(postgres);
     await Promise.all(all);
     await complete;
     const written = await app.query<{ position: string }[]>(
@@ -93,10 +85,31 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
   test('what was written while nothing listened comes with the next connect', async () => {
     const id = randomUUID();
     const next = nextEvent(feed, ({ streamId }) => streamId === id);
-    await cutListeners();
+    await cutListeners(postgres);
     await count(id);
     await expect(next).resolves.toMatchObject({ streamId: id });
   });
+
+  test.each([
+    ['fewer', 3],
+    ['more', 7],
+  ])(
+    'after PostgreSQL has come again in an older state, what is written there is told, be it %s than was lost',
+    async (_how, number) => {
+      const ids = (length: number): string[] => Array.from({ length }, () => randomUUID());
+      const [kept, lost, written] = [ids(3), ids(5), ids(number)];
+      const seen: string[] = [];
+      feed.subscribe(({ streamId }) => seen.push(streamId));
+      for (const id of [...kept, ...lost]) await count(id);
+      await until(() => lost.every((id) => seen.includes(id)), 'what will be lost was told');
+      await loseEventsFrom(postgres, lost);
+      for (const id of written) await count(id);
+      await cutListeners(postgres);
+      await until(() => written.every((id) => seen.includes(id)), 'what was written since was told');
+      expect(seen.filter((id) => kept.includes(id))).toEqual(kept);
+      expect(errors).toContainEqual(expect.objectContaining({ message: expect.stringContaining('has gone back') }));
+    },
+  );
 
   test('the poll finds what no notification told', async () => {
     const deaf = { subscribe: () => () => undefined, onConnected: () => () => undefined };
