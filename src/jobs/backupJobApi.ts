@@ -226,7 +226,7 @@ export class BackupJobFieldsResolver {
   @FieldResolver(() => BackupPlanType, { nullable: true })
   async plan(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<BackupPlanType | null> {
     const plan = row.planId === null ? null : await context.loaders.of(this.plans).load(row.planId);
-    return plan === null ? null : BackupPlanType.of(plan);
+    return plan === null ? null : new BackupPlanType(plan);
   }
 
   @FieldResolver(() => FileEndpointType)

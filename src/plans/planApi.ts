@@ -46,7 +46,7 @@ export function planNodes(with_: Pick<PlanDependencies, 'dataSource'>): NodeSour
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.projectId) ? BackupPlanType.of(row) : null;
+      return row !== null && canSee(context, row.projectId) ? new BackupPlanType(row) : null;
     },
   };
 }
@@ -59,7 +59,7 @@ export class BackupPlanResolver {
   @Requires('VIEWER')
   async backupPlan(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupPlanType | null> {
     const row = await findBackupPlan(this.with_.dataSource.manager, id);
-    return row !== null && canSee(context, row.projectId) ? BackupPlanType.of(row) : null;
+    return row !== null && canSee(context, row.projectId) ? new BackupPlanType(row) : null;
   }
 
   @Query(() => BackupPlanConnection, { description: 'Newest first, without the removed ones.' })
@@ -256,6 +256,6 @@ export class BackupPlanResolver {
   }
 
   private async answer(id: string): Promise<BackupPlanType> {
-    return BackupPlanType.of(await this.with_.dataSource.manager.findOneByOrFail(BackupPlanTable, { id }));
+    return new BackupPlanType(await this.with_.dataSource.manager.findOneByOrFail(BackupPlanTable, { id }));
   }
 }

@@ -21,6 +21,6 @@ export function selectPlans(
       direction: 'DESC',
       textOf: (row) => row.createdAt.toISOString(),
     },
-    nodeOf: (row) => BackupPlanType.of(row),
+    nodeOf: (row) => new BackupPlanType(row),
   });
 }

@@ -77,53 +77,76 @@ export class FrequencyType {
   readonly description!: string;
 }
 
+/** A plan as it is shown. Its fields are read off the row when they are asked for. */
 @ObjectType('BackupPlan', {
   implements: Node,
   description: 'What is backed up, when, where to, and how long it is kept.',
 })
 export class BackupPlanType extends Node {
-  /** As it is stored, for the fields that other slices add. */
-  readonly row!: BackupPlanRow;
+  override readonly id: string;
+
+  constructor(
+    /** As it is stored, for the fields that other slices add. */
+    readonly row: BackupPlanRow,
+  ) {
+    super();
+    this.id = row.id;
+  }
 
   @Field(() => String)
-  readonly name!: string;
+  get name(): string {
+    return this.row.name;
+  }
 
   @Field(() => FrequencyType)
-  readonly frequency!: FrequencyType;
+  get frequency(): FrequencyType {
+    const { typed, normalized, timeZone } = this.row;
+    return {
+      ...{ typed, normalized, timeZone },
+      get description() {
+        return described(normalized);
+      },
+    };
+  }
 
   @Field(() => RetentionType)
-  readonly retention!: RetentionType;
+  get retention(): RetentionType {
+    return RetentionType.of(this.row.retention);
+  }
 
   @Field(() => Boolean)
-  readonly paused!: boolean;
+  get paused(): boolean {
+    return this.row.paused;
+  }
 
   @Field(() => Int)
-  readonly maxAttempts!: number;
+  get maxAttempts(): number {
+    return this.row.maxAttempts;
+  }
 
   @Field(() => Duration, { nullable: true, description: 'The longest a job may take. Null: no limit.' })
-  readonly timeout!: number | null;
+  get timeout(): number | null {
+    return this.row.timeoutMs;
+  }
 
   @Field(() => Duration, { description: 'The longest a job may go without moving a byte.' })
-  readonly stallTimeout!: number;
+  get stallTimeout(): number {
+    return this.row.stallTimeoutMs;
+  }
 
   @Field(() => DateTime)
-  readonly createdAt!: Date;
+  get createdAt(): Date {
+    return this.row.createdAt;
+  }
 
   @Field(() => DateTime, { nullable: true })
-  readonly removedAt!: Date | null;
+  get removedAt(): Date | null {
+    return this.row.removedAt;
+  }
 
   @Field(() => Int)
-  readonly version!: number;
-
-  static of(row: BackupPlanRow): BackupPlanType {
-    const { id, name, typed, normalized, timeZone, paused, maxAttempts, createdAt, removedAt, version } = row;
-    return Object.assign(new BackupPlanType(), {
-      ...{ row, id, name, paused, maxAttempts, createdAt, removedAt, version },
-      frequency: { typed, normalized, timeZone, description: described(normalized) },
-      retention: RetentionType.of(row.retention),
-      timeout: row.timeoutMs,
-      stallTimeout: row.stallTimeoutMs,
-    });
+  get version(): number {
+    return this.row.version;
   }
 }
 

@@ -43,7 +43,7 @@ export function restoreNodes(with_: Pick<RestoreDependencies, 'dataSource'>): No
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.projectId) ? RestoreJobType.of(row) : null;
+      return row !== null && canSee(context, row.projectId) ? new RestoreJobType(row) : null;
     },
   };
 }
@@ -56,7 +56,7 @@ export class RestoreJobResolver {
   @Requires('VIEWER')
   async restoreJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<RestoreJobType | null> {
     const row = await findRestoreJob(this.with_.dataSource.manager, id);
-    return row !== null && canSee(context, row.projectId) ? RestoreJobType.of(row) : null;
+    return row !== null && canSee(context, row.projectId) ? new RestoreJobType(row) : null;
   }
 
   @Query(() => RestoreJobConnection, { description: 'Newest first.' })
@@ -145,7 +145,7 @@ export class RestoreJobResolver {
   private async answer(id: string): Promise<RestoreJobType> {
     const row = await findRestoreJob(this.with_.dataSource.manager, id);
     if (row === null) throw notFound('restore job');
-    return RestoreJobType.of(row);
+    return new RestoreJobType(row);
   }
 }
 

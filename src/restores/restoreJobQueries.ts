@@ -35,6 +35,6 @@ export function selectRestoreJobs(
       direction: 'DESC',
       textOf: (row) => row.queuedAt.toISOString(),
     },
-    nodeOf: (row) => RestoreJobType.of(row),
+    nodeOf: (row) => new RestoreJobType(row),
   });
 }

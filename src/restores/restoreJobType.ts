@@ -6,7 +6,6 @@ import { Node } from '../server/node.js';
 import { DateTime } from '../server/scalars/dateTime.js';
 import { Duration } from '../server/scalars/duration.js';
 import type { RestorePhase } from './restoreJob.js';
-import { restoreJobMessage } from './restoreJobMessage.js';
 import type { RestoreJobRow } from './restoreJobView.js';
 
 export const RestoreStatusEnum = {
@@ -45,71 +44,95 @@ export class InventoryDifferenceType {
   readonly actual!: string | null;
 }
 
+/** A restore as it is shown. Its fields are read off the row when they are asked for. */
 @ObjectType('RestoreJob', { implements: Node, description: "One executed restore of a backup's data into a service." })
 export class RestoreJobType extends Node {
-  /** As it is stored, for the fields that need more than it holds. */
-  readonly row!: RestoreJobRow;
+  override readonly id: string;
+
+  constructor(
+    /** As it is stored, for the fields that need more. */
+    readonly row: RestoreJobRow,
+  ) {
+    super();
+    this.id = row.id;
+  }
 
   @Field(() => RestoreModeEnum)
-  readonly mode!: keyof typeof RestoreModeEnum;
+  get mode(): keyof typeof RestoreModeEnum {
+    return this.row.mode;
+  }
 
   @Field(() => [DatabaseMappingType], { nullable: true, description: 'Null: all under their own names.' })
-  readonly databases!: readonly DatabaseMappingType[] | null;
+  get databases(): readonly DatabaseMappingType[] | null {
+    return null;
+  }
 
   @Field(() => RestoreStatusEnum)
-  readonly status!: RestoreJobRow['status'];
+  get status(): RestoreJobRow['status'] {
+    return this.row.status;
+  }
 
   @Field(() => JobPhaseEnum, { nullable: true, description: 'Null unless the job is RUNNING.' })
-  readonly phase!: RestorePhase | null;
+  get phase(): RestorePhase | null {
+    return this.row.phase;
+  }
 
   @Field(() => DateTime)
-  readonly queuedAt!: Date;
+  get queuedAt(): Date {
+    return this.row.queuedAt;
+  }
 
   @Field(() => DateTime, { nullable: true, description: 'Of the latest attempt.' })
-  readonly startedAt!: Date | null;
+  get startedAt(): Date | null {
+    return this.row.startedAt;
+  }
 
   @Field(() => DateTime, { nullable: true })
-  readonly finishedAt!: Date | null;
+  get finishedAt(): Date | null {
+    return this.row.finishedAt;
+  }
 
   @Field(() => Duration, { nullable: true, description: 'From startedAt to finishedAt; null until it has ended.' })
-  readonly executionTime!: number | null;
+  get executionTime(): number | null {
+    return executionTimeMs(this.row);
+  }
 
   @Field(() => String)
-  readonly requestedBy!: string;
-
-  @Field(() => String, { description: 'One sentence for a person, whatever the status.' })
-  readonly message!: string;
+  get requestedBy(): string {
+    return this.row.requestedBy;
+  }
 
   @Field(() => [String])
-  readonly warnings!: readonly string[];
+  get warnings(): readonly string[] {
+    return this.row.warnings;
+  }
 
   @Field(() => JobErrorType, { nullable: true })
-  readonly error!: JobErrorType | null;
+  get error(): JobErrorType | null {
+    return this.row.error;
+  }
 
   @Field(() => Int, { description: 'The number of the latest attempt; 0 before the first.' })
-  readonly attempt!: number;
+  get attempt(): number {
+    return this.row.attempt;
+  }
 
   @Field(() => [AttemptType])
-  readonly attempts!: readonly AttemptType[];
+  get attempts(): readonly AttemptType[] {
+    return this.row.attempts;
+  }
 
   @Field(() => [InventoryDifferenceType], {
     nullable: true,
     description: "The target afterwards against the backup's inventory; null until it was compared.",
   })
-  readonly differences!: readonly InventoryDifferenceType[] | null;
+  get differences(): readonly InventoryDifferenceType[] | null {
+    return this.row.differences;
+  }
 
   @Field(() => Int)
-  readonly version!: number;
-
-  static of(row: RestoreJobRow): RestoreJobType {
-    const { id, mode, status, phase, queuedAt, startedAt, finishedAt, requestedBy, warnings } = row;
-    const { error, attempt, attempts, differences, version } = row;
-    return Object.assign(new RestoreJobType(), {
-      ...{ row, id, mode, status, phase, queuedAt, startedAt, finishedAt, requestedBy, warnings },
-      ...{ error, attempt, attempts, differences, version, databases: null },
-      executionTime: executionTimeMs(row),
-      message: restoreJobMessage(row),
-    });
+  get version(): number {
+    return this.row.version;
   }
 }
 

@@ -80,7 +80,7 @@ export function restoreSubscriptions(with_: RestoreSubscriptionDependencies): ob
     })
     @Requires('VIEWER')
     restoreJob(@Root() row: RestoreJobRow, @Arg('id', () => ID) _id: string): RestoreJobType {
-      return RestoreJobType.of(row);
+      return new RestoreJobType(row);
     }
 
     @Subscription(() => RestoreJobChangeType, {
@@ -98,7 +98,7 @@ export function restoreSubscriptions(with_: RestoreSubscriptionDependencies): ob
       @Arg('progress', () => Boolean, { defaultValue: false, description: 'At most one PROGRESS a second a job.' })
       _progress: boolean,
     ): RestoreJobChangeType {
-      return { kind, position, job: row === null ? null : RestoreJobType.of(row) };
+      return { kind, position, job: row === null ? null : new RestoreJobType(row) };
     }
   }
   return new RestoreSubscriptionResolver();

@@ -99,7 +99,7 @@ export class WorkerType {
         phase: job.row.phase,
         since: job.row.startedAt,
         backupJob: job.kind === 'BACKUP' ? new BackupJobType(job.row) : null,
-        restoreJob: job.kind === 'RESTORE' ? RestoreJobType.of(job.row) : null,
+        restoreJob: job.kind === 'RESTORE' ? new RestoreJobType(job.row) : null,
       })),
     };
   }
