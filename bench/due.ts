@@ -35,8 +35,7 @@ const { values } = parseArgs({
 const steps = [
   ['due to queued', 'job.scheduled_for', 'job.queued_at'],
   ['queued to claimed', 'job.queued_at', 'job.started_at'],
-  ['claimed to preflight', 'job.started_at', "(preflight.data ->> 'at')::timestamptz"],
-  ['preflight', "(preflight.data ->> 'at')::timestamptz", "(dumping.data ->> 'at')::timestamptz"],
+  ['preflight', 'job.started_at', "(dumping.data ->> 'at')::timestamptz"],
 ] as const;
 
 if (values.help) console.log(usage);
@@ -89,7 +88,6 @@ async function bench(samples: number, apartSeconds: number, kinds: readonly stri
             )
             .join(', ')}
            FROM backup_jobs job
-           JOIN events preflight ON preflight.stream_id = job.id::text AND preflight.data ->> 'phase' = 'PREFLIGHT'
            JOIN events dumping ON dumping.stream_id = job.id::text AND dumping.data ->> 'phase' = 'DUMPING'`,
         );
         const dumping = await installed.dataSource.query<{ at: Date }[]>(

@@ -62,6 +62,8 @@ export type TakeBackup = {
   /** The clock of `startedAt`. */
   readonly now: () => Date;
   readonly onPhase: (phase: BackupPhase) => Promise<void>;
+  /** Asked beside the preflight. What it rejects with ends the backup before anything is stored, or the dump tool started. */
+  readonly mayStore?: (signal: AbortSignal) => Promise<unknown>;
   readonly onProgress: (progress: ArchiveProgress) => void;
 };
 

@@ -248,6 +248,29 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     expect(phases).toEqual(['PREFLIGHT']);
   });
 
+  test('stores nothing and starts no dump where the storage may not be written to', async () => {
+    const refusal = new StowageError('CONFLICT', 'The prefix belongs to another installation.');
+    const phases: string[] = [];
+    const input = await bench.backup(engine, harbour(), {
+      onPhase: (phase) => {
+        phases.push(phase);
+        return Promise.resolve();
+      },
+      mayStore: () => Promise.reject(refusal),
+    });
+    await expectFailure(input, takeBackup(input), refusal);
+    expect(phases).toEqual(['PREFLIGHT']);
+  });
+
+  test('asks the storage no longer where the database has refused', async () => {
+    const connection = { ...harbour(), password: new Secret('wrong') };
+    const input = await bench.backup(engine, connection, {
+      mayStore: (signal) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(refusedBy(signal)))),
+    });
+    await expectFailure(input, takeBackup(input), { code: 'SERVICE_AUTH' });
+  });
+
   test('fails as STALLED when no byte moves, and says so', async () => {
     const held = heldAfterFirstBytes(bench.storage);
     const input = await bench.backup(engine, big(), { storage: held.storage, stallTimeoutMs: 400 });
@@ -274,6 +297,10 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
 /** Random bytes, so that no buffer of the pipeline can swallow them. */
 const bulk = `CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
   INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_40000;`;
+
+function refusedBy(signal: AbortSignal): Error {
+  return signal.reason as Error;
+}
 
 function complete(then: string): string {
   return `echo "-- MariaDB dump"; echo "CREATE TABLE t (a INT);"; echo "-- Dump completed on 2024-02-29"; ${then || 'true'}`;

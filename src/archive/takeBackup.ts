@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import type { EngineContext, Inventory, PartSpec, PreflightReport } from '../engines/engine.js';
+import type { EngineContext, Inventory, PartSpec, PreflightReport, ReadyDump } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { StoredObject } from '../storage/storage.js';
 import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';
@@ -22,26 +22,7 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
   const { engine, connection, folder, storage } = input;
   const { signal, moved } = limits;
   const context: EngineContext = { workFolder: input.workFolder, signal, onAnswer: moved };
-
-  const preflight = limits.outside(() => input.onPhase('PREFLIGHT'));
-  const report = await whileEntering(preflight, signal, (either) =>
-    engine.preflight(connection, { ...context, signal: either }),
-  );
-
-  const dumping = limits.outside(() => input.onPhase('DUMPING'));
-  // Told where it is awaited.
-  dumping.catch(() => undefined);
-  const progress = trackProgress(input, report.inventory);
-  const dumped: DumpedPart[] = [];
-  try {
-    for (const [index, spec] of report.parts.entries()) {
-      const last = index === report.parts.length - 1;
-      dumped.push(await storePart(input, limits, { spec, report, progress, last, mayStart: dumping }));
-    }
-  } finally {
-    // What made the first part fail may have come before the phase was entered: nothing is said after the end.
-    await dumping;
-  }
+  const { report, dumped } = await dumpAll(input, limits, context);
 
   await limits.outside(() => input.onPhase('VERIFYING'));
   for (const { part, stored } of dumped) {
@@ -70,6 +51,46 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
   return backup;
 }
 
+/** Preflight and dump. What reads from the dump tool is started while the server is still asked. */
+async function dumpAll(
+  input: TakeBackup,
+  limits: Limits,
+  context: EngineContext,
+): Promise<{ readonly report: PreflightReport; readonly dumped: readonly DumpedPart[] }> {
+  const { engine, connection } = input;
+  const { signal } = limits;
+  const preflight = limits.outside(() => input.onPhase('PREFLIGHT'));
+  const reported = whileEntering(preflight, signal, (either) =>
+    unlessRefused(input.mayStore, either, (signal) => engine.preflight(connection, { ...context, signal })),
+  );
+  const ready = engine.readyDump?.(context);
+  // Told where it is awaited.
+  ready?.catch(() => undefined);
+  try {
+    const report = await reported;
+    const dumping = limits.outside(() => input.onPhase('DUMPING'));
+    dumping.catch(() => undefined);
+    const progress = trackProgress(input, report.inventory);
+    const dumped: DumpedPart[] = [];
+    try {
+      for (const [index, spec] of report.parts.entries()) {
+        const last = index === report.parts.length - 1;
+        const part = { spec, report, progress, last, mayStart: dumping };
+        dumped.push(await storePart(input, limits, index === 0 ? { ...part, ready } : part));
+      }
+    } finally {
+      // What made the first part fail may have come before the phase was entered: nothing is said after the end.
+      await dumping;
+    }
+    return { report, dumped };
+  } finally {
+    await ready?.then(
+      (each) => each.close(),
+      () => undefined,
+    );
+  }
+}
+
 /**
  * Asks the server while a phase is being entered, which changes nothing there. Where the phase cannot be entered the
  * questions end, and why is thrown.
@@ -86,6 +107,21 @@ async function whileEntering<T>(
   } finally {
     await entering;
   }
+}
+
+/** Asks the server and the storage at once. Where one of them refuses the other is asked no longer, and its refusal is thrown. */
+async function unlessRefused<T>(
+  mayStore: TakeBackup['mayStore'],
+  signal: AbortSignal,
+  ask: (either: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const refused = new AbortController();
+  const either = AbortSignal.any([signal, refused.signal]);
+  const asked = [ask(either), mayStore?.(either) ?? Promise.resolve()] as const;
+  for (const each of asked) each.catch((error: unknown) => refused.abort(error));
+  await Promise.allSettled(asked);
+  refused.signal.throwIfAborted();
+  return asked[0];
 }
 
 type DumpedPart = {
@@ -116,7 +152,14 @@ function refuseMissingTables(before: Inventory, after: Inventory, dumped: readon
 async function storePart(
   input: TakeBackup,
   limits: Limits,
-  work: { spec: PartSpec; report: PreflightReport; progress: Progress; last: boolean; mayStart: Promise<void> },
+  work: {
+    spec: PartSpec;
+    report: PreflightReport;
+    progress: Progress;
+    last: boolean;
+    mayStart: Promise<void>;
+    ready?: Promise<ReadyDump> | undefined;
+  },
 ): Promise<DumpedPart> {
   const { engine, storage, folder, workFolder } = input;
   const { spec, report, progress, mayStart } = work;
@@ -125,6 +168,7 @@ async function storePart(
   const signal = AbortSignal.any([limits.signal, tools.signal]);
   const dump = await engine.dump(input.connection, spec, report, {
     ...{ workFolder, signal, mayStart },
+    ...(work.ready === undefined ? {} : { ready: await work.ready }),
     onAnswer: limits.moved,
   });
   let dumpFailure: Error | null | undefined;

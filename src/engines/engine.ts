@@ -62,6 +62,14 @@ export type DumpContext = EngineContext & {
    * when it rejects: `dump` then throws what it rejected with.
    */
   readonly mayStart?: Promise<unknown>;
+  /** Of `readyDump` with the same work folder; the dump takes it over. */
+  readonly ready?: ReadyDump;
+};
+
+/** What a dump needs besides the dump tool: it runs, and waits for bytes. */
+export type ReadyDump = {
+  /** Returns when nothing of it runs any more; where a dump has taken it over that is the dump's, and it returns at once. */
+  close(): Promise<void>;
 };
 
 /** A tool that was started as the head of its own process group, without a shell and with a cleared environment. */
@@ -116,6 +124,8 @@ export interface Engine {
   /** All that can be found out before anything is uploaded; throws SERVICE_UNREACHABLE, SERVICE_AUTH, SERVICE_PRIVILEGE, TOOL_… */
   preflight(connection: ServiceConnection, context: EngineContext): Promise<PreflightReport>;
   inventory(connection: ServiceConnection, context: EngineContext): Promise<Inventory>;
+  /** Makes ready, while the preflight still asks the server, what `dump` would only make then. Whoever calls it closes it. */
+  readyDump?(context: EngineContext): Promise<ReadyDump>;
   /**
    * Starts the dump tool followed by the compressor, connected by the kernel. `compressed` is what is to be stored.
    * A backup may be called complete only when `compressed` has ended and `ended` says failure null.

@@ -11,6 +11,8 @@ export interface Reservations {
   register(id: string, kind: string, projectId: string): Promise<void>;
   /** Notes that `userId` needs the entity. The entity is gone: NOT_FOUND. Twice is once. */
   use(entityId: string, userId: string): Promise<void>;
+  /** Like `use` of each, in one question. */
+  useAll(entityIds: readonly string[], userId: string): Promise<void>;
   release(entityId: string, userId: string): Promise<void>;
   /** Keeps others from `use` of an entity until the transaction ends: what it decides on, nobody changes meanwhile. */
   lock(id: string): Promise<void>;

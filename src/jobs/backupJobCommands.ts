@@ -18,8 +18,7 @@ export async function queueBackup(
   const { version } = await tx.load(backupJob, job.id);
   if (version > 0) return;
   await tx.execute(backupJob, job, { kind: 'QUEUE', request });
-  await tx.reservations.use(request.serviceId, job.id);
-  await tx.reservations.use(request.fileEndpointId, job.id);
+  await tx.reservations.useAll([request.serviceId, request.fileEndpointId], job.id);
   const { serviceId, engine } = request;
   const queuedAt = new Date(request.queuedAt);
   await queue.enqueue(tx.manager, {

@@ -10,6 +10,7 @@ import {
   type BackupJobEvent,
   type BackupPhase,
   type BackupRequest,
+  type RunningAttempt,
 } from './backupJob.js';
 import type { BackupAvailability, Hold, StoredPart, Verification } from './storedBackup.js';
 
@@ -114,9 +115,12 @@ export const backupJobProjection: Projection = {
         return insert(manager, { id, projectId, version }, jobEvent.data.request, null);
       case 'BackupSkipped':
         return insert(manager, { id, projectId, version }, jobEvent.data.request, jobEvent.data.skippedFor);
+      case 'BackupAttemptStarted':
+        return startAttempt(manager, { id, version }, jobEvent.data.attempt);
       case 'BackupPhaseEntered':
-        // What was there before decides nothing.
-        await manager.update(BackupJobTable, { id }, { phase: jobEvent.data.phase, version });
+        await manager.query('UPDATE backup_jobs SET phase = $2, version = $3 WHERE id = $1', [
+          ...[id, jobEvent.data.phase, version],
+        ]);
         return;
     }
     const row = await manager.findOneByOrFail(BackupJobTable, { id });
@@ -148,24 +152,28 @@ async function insert(
   });
 }
 
-function changed(
-  row: BackupJobRow,
-  event: Exclude<BackupJobEvent, { type: 'BackupQueued' | 'BackupSkipped' | 'BackupPhaseEntered' }>,
-): Partial<BackupJobRow> {
+/** Not read before it is written: a plan whose time has come waits for it. */
+async function startAttempt(
+  manager: EntityManager,
+  { id, version }: { id: string; version: number },
+  attempt: RunningAttempt,
+): Promise<void> {
+  await manager.query(
+    `UPDATE backup_jobs
+     SET status = 'RUNNING', phase = 'PREFLIGHT', attempt = $3, attempts = attempts || $4::jsonb, started_at = $5,
+       retry_at = NULL, error = NULL, error_code = NULL, version = $2
+     WHERE id = $1`,
+    [id, version, attempt.number, JSON.stringify(beginAttempt([], attempt)), new Date(attempt.startedAt)],
+  );
+}
+
+type ReadBefore = Exclude<
+  BackupJobEvent,
+  { type: 'BackupQueued' | 'BackupSkipped' | 'BackupAttemptStarted' | 'BackupPhaseEntered' }
+>;
+
+function changed(row: BackupJobRow, event: ReadBefore): Partial<BackupJobRow> {
   switch (event.type) {
-    case 'BackupAttemptStarted': {
-      const { attempt } = event.data;
-      return {
-        status: 'RUNNING',
-        phase: 'PREFLIGHT',
-        attempt: attempt.number,
-        attempts: beginAttempt(row.attempts, attempt),
-        startedAt: new Date(attempt.startedAt),
-        retryAt: null,
-        error: null,
-        errorCode: null,
-      };
-    }
     case 'BackupAttemptEnded': {
       const { attempt, outcome, error, at, retryAt } = event.data;
       return {

@@ -54,7 +54,6 @@ export async function retryBackup(
       return { id };
     }),
   );
-  await tools.signals.send('work');
   return id;
 }
 

@@ -63,7 +63,6 @@ export async function startBackup(
       return { batchId, jobIds };
     }),
   );
-  await tools.signals.send('work');
   return started;
 }
 

@@ -134,7 +134,7 @@ export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKe
       tellOfClock(tick.planId, earlyMs);
       return;
     }
-    if (await handleTick(options, tick)) await signals.send('work');
+    await handleTick(options, tick);
     await clock.setAll(await nextTicks(dataSource.manager, [tick.planId]));
   }
 

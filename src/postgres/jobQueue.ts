@@ -31,9 +31,11 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
            INSERT INTO job_queue_projects (project_id) VALUES ($3) ON CONFLICT DO NOTHING
          ), slot AS (
            INSERT INTO job_queue_slots (service_id) VALUES ($4) ON CONFLICT DO NOTHING
+         ), job AS (
+           INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
          )
-         INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+         SELECT pg_notify('stowage_work', '')`,
         [job.jobId, job.kind, job.projectId, job.serviceId, job.engine, job.dueAt, job.queuedAt],
       );
     },
@@ -53,10 +55,8 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
       await freeSlot(manager, lease.jobId);
     },
 
-    async claim(manager, workerId, engines, leaseMs) {
-      const kinds: readonly JobKind[] = ['RESTORE', 'BACKUP'];
-      for (const kind of kinds) {
-        if (!(await isAnythingToDo(manager, kind, engines))) continue;
+    async claim(manager, workerId, engines, leaseMs, kinds) {
+      for (const kind of kinds ?? (await kindsToDo(manager, engines))) {
         for (const projects of [nextProject, anyProject]) {
           const [rows] = await manager.query<[ClaimedRow[], number]>(claimWithin(projects), [
             ...[workerId, engines, leaseMs, kind],
@@ -66,6 +66,8 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
       }
       return undefined;
     },
+
+    kindsToDo,
 
     async putOff(manager, jobId, pauseMs) {
       await manager.query(
@@ -136,18 +138,18 @@ const busyServices = 'SELECT service_id FROM job_queue_slots WHERE job_id IS NOT
 const isFree = `job.service_id NOT IN (${busyServices})`;
 
 /**
- * $1 engines, $2 kind: whether any job whose time has come is for a service that nobody works on. It goes from busy
+ * $1 engines: whether any job whose time has come is for a service that nobody works on. It goes from busy
  * service to busy service through an index of the waiting jobs by service, and so passes over all that wait for one at
  * once.
  */
-const isAnyFree = `(
+const isAnyFree = (kind: string) => `(
   WITH RECURSIVE hop AS (
-    (SELECT job.service_id FROM job_queue job WHERE ${waitingFor('$2', '$1')} AND ${isPast}
+    (SELECT job.service_id FROM job_queue job WHERE ${waitingFor(kind, '$1')} AND ${isPast}
      ORDER BY job.service_id LIMIT 1)
     UNION ALL
     SELECT (
       SELECT job.service_id FROM job_queue job
-      WHERE ${waitingFor('$2', '$1')} AND ${isPast} AND job.service_id > hop.service_id
+      WHERE ${waitingFor(kind, '$1')} AND ${isPast} AND job.service_id > hop.service_id
       ORDER BY job.service_id LIMIT 1
     )
     FROM hop WHERE hop.service_id IN (${busyServices})
@@ -160,15 +162,22 @@ function waitingFor(kind: string, engines: string): string {
   return `job.worker_id IS NULL AND job.kind = ${kind} AND job.engine = ANY(${engines}::text[])`;
 }
 
-/** False is what most looks find, and costs a few milliseconds however many jobs wait. */
-async function isAnythingToDo(manager: EntityManager, kind: JobKind, engines: readonly string[]): Promise<boolean> {
-  const [{ found }] = await manager.query<[{ found: boolean }]>(
-    `SELECT CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waitingFor('$2', '$1')} AND ${isPast})
-         THEN ${isAnyFree} ELSE false END
-       OR EXISTS (SELECT FROM job_queue job WHERE ${waitingFor('$2', '$1')} AND ${isFarAhead} AND ${isFree}) AS found`,
-    [engines, kind],
+/** None is what most looks find, and costs a few milliseconds however many jobs wait. */
+async function kindsToDo(manager: EntityManager, engines: readonly string[]): Promise<readonly JobKind[]> {
+  const [found] = await manager.query<[{ restores: boolean; backups: boolean }]>(
+    `SELECT ${isAnythingToDo("'RESTORE'")} AS restores, ${isAnythingToDo("'BACKUP'")} AS backups`,
+    [engines],
   );
-  return found;
+  return [...(found.restores ? (['RESTORE'] as const) : []), ...(found.backups ? (['BACKUP'] as const) : [])];
+}
+
+/** $1 engines. */
+function isAnythingToDo(kind: string): string {
+  const waiting = waitingFor(kind, '$1');
+  return `(
+    CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isPast}) THEN ${isAnyFree(kind)} ELSE false END
+    OR EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isFarAhead} AND ${isFree})
+  )`;
 }
 
 /** $2 engines, $4 kind. A LIMIT instead of EXISTS keeps PostgreSQL from reading all projects' jobs to answer for one. */

@@ -4,6 +4,19 @@ import { StowageError } from '../errors.js';
 import { foreignKeyViolation, sqlRefusal } from './sqlErrors.js';
 
 export function createReservations(manager: EntityManager): Reservations {
+  async function useAll(entityIds: readonly string[], userId: string): Promise<void> {
+    try {
+      await manager.query(
+        'INSERT INTO entity_uses (entity_id, user_id) SELECT unnest($1::text[]), $2 ON CONFLICT DO NOTHING',
+        [entityIds, userId],
+      );
+    } catch (error) {
+      if (sqlRefusal(error)?.sqlState !== foreignKeyViolation) throw error;
+      const named = entityIds.map((id) => `'${id}'`).join(' or ');
+      throw new StowageError('NOT_FOUND', `${named} does not exist, or was removed just now.`);
+    }
+  }
+
   return {
     async claimName(kind, scope, name, ownerId) {
       // Waits for a transaction that is just claiming the same name.
@@ -32,17 +45,9 @@ export function createReservations(manager: EntityManager): Reservations {
       await manager.query('INSERT INTO entities (id, kind, project_id) VALUES ($1, $2, $3)', [id, kind, projectId]);
     },
 
-    async use(entityId, userId) {
-      try {
-        await manager.query('INSERT INTO entity_uses (entity_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
-          entityId,
-          userId,
-        ]);
-      } catch (error) {
-        if (sqlRefusal(error)?.sqlState !== foreignKeyViolation) throw error;
-        throw new StowageError('NOT_FOUND', `'${entityId}' does not exist, or was removed just now.`);
-      }
-    },
+    use: (entityId, userId) => useAll([entityId], userId),
+
+    useAll,
 
     async release(entityId, userId) {
       await manager.query('DELETE FROM entity_uses WHERE entity_id = $1 AND user_id = $2', [entityId, userId]);

@@ -55,7 +55,6 @@ export async function startRestore(
       return { id };
     }),
   );
-  await tools.signals.send('work');
   return id;
 }
 

@@ -62,9 +62,8 @@ async function attempt(
   try {
     const service = await opened;
     const { stallTimeoutMs, timeoutMs } = request;
-    return await withinLimits({ signal: hold.signal, stallTimeoutMs, timeoutMs }, async (limits) => {
+    return await withinLimits({ signal: hold.signal, stallTimeoutMs, timeoutMs }, (limits) => {
       const { signal } = limits;
-      await refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, signal);
       const take = (workFolder: string) =>
         takeBackup({
           engine,
@@ -90,10 +89,13 @@ async function attempt(
           // That of the whole attempt runs already.
           timeoutMs: null,
           now: tools.now,
-          onPhase: (phase) => enterPhase(tools, claimed, hold, phase),
+          // PREFLIGHT was entered with the claim.
+          onPhase: (phase) => (phase === 'PREFLIGHT' ? Promise.resolve() : enterPhase(tools, claimed, hold, phase)),
+          mayStore: (either) =>
+            refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, either),
           onProgress,
         });
-      return await limits.outside(() => inWorkFolder(tools.workRoot, take));
+      return limits.outside(() => inWorkFolder(tools.workRoot, take));
     });
   } finally {
     await storage.close();

@@ -40,9 +40,12 @@ export async function claimJob(tools: WorkerTools, engines: readonly EngineName[
     const askedAtMs = performance.now();
     const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
     let lease: ClaimedLease | undefined;
+    // No transaction where there is nothing to do, as most looks find.
+    const kinds = await tools.queue.kindsToDo(tools.dataSource.manager, engines);
+    if (kinds.length === 0) return undefined;
     try {
       const claimed = await tools.store.transact(metadata, async (tx) => {
-        lease = await tools.queue.claim(tx.manager, tools.workerId, engines, tools.times.lease);
+        lease = await tools.queue.claim(tx.manager, tools.workerId, engines, tools.times.lease, kinds);
         if (lease === undefined) return undefined;
         if (lease.putOff >= putOffLimit) return failUnstartable(tools, tx, lease);
         return lease.kind === 'BACKUP'
@@ -89,6 +92,7 @@ async function startBackup(
     }),
   };
   await tx.execute(backupJob, job, { kind: 'START_ATTEMPT', attempt });
+  await tx.execute(backupJob, job, { kind: 'ENTER_PHASE', attempt: attempt.number, phase: 'PREFLIGHT', at: startedAt });
   return { kind: 'BACKUP', lease, metadata: tx.metadata, askedAtMs, request, attempt };
 }
 

@@ -143,7 +143,7 @@ describeWith(
       {
         where: 'at the mark of the installation',
         kind: 'BACKUP',
-        phase: 'none',
+        phase: 'PREFLIGHT',
         prepare: () => silent('HEAD', /stowage\.json/),
       },
       {

@@ -1,13 +1,28 @@
 import { StowageError, type StowageErrorOptions } from '../../errors.js';
 import { asSentence } from '../asSentence.js';
-import type { DumpContext, DumpEnd, PreflightReport, RunningDump, ServiceConnection } from '../engine.js';
-import { startCompressedDump, type CompressedDumpEnd } from '../process/compressedDump.js';
+import type {
+  DumpContext,
+  DumpEnd,
+  EngineContext,
+  PreflightReport,
+  RunningDump,
+  ServiceConnection,
+} from '../engine.js';
+import { openDumpPipeline, type CompressedDumpEnd, type DumpPipeline } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { distribution } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import type { ServerAddress } from './serverAddress.js';
 import { codeOfServerError, errorNumberIn } from './serverErrors.js';
+
+/** What reads from mariadb-dump, before that runs. */
+export function openMariadbPipeline(
+  tools: MariadbTools,
+  { workFolder, signal }: Pick<EngineContext, 'workFolder' | 'signal'>,
+): Promise<DumpPipeline> {
+  return openDumpPipeline(tools, { workFolder, signal, mark: tableLine });
+}
 
 /**
  * Starts mariadb-dump for all databases of the report, in one snapshot. What each option keeps is in
@@ -18,11 +33,13 @@ export async function startMariadbDump(
   server: ServerAddress,
   report: PreflightReport,
   tools: MariadbTools,
+  pipeline: DumpPipeline | undefined,
   context: DumpContext,
 ): Promise<RunningDump> {
   const optionFile = await writeOptionFile(connection, server, context.workFolder);
   const problems: string[] = [];
-  const running = await startCompressedDump(
+  const readers = pipeline ?? (await openMariadbPipeline(tools, context));
+  const running = await readers.run(
     {
       program: tools.dump,
       args: [`--defaults-file=${optionFile}`, ...dumpArguments(report)],
@@ -30,9 +47,7 @@ export async function startMariadbDump(
       onLine: (line) => {
         if (problems.length < 10 && isProblem(line)) problems.push(line);
       },
-      mark: tableLine,
     },
-    tools,
     context,
   );
   return {

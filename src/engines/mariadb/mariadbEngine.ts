@@ -1,6 +1,7 @@
-import type { Engine, EngineContext, PreflightReport, ServiceConnection } from '../engine.js';
+import type { Engine, EngineContext, PreflightReport, ReadyDump, ServiceConnection } from '../engine.js';
+import type { DumpPipeline } from '../process/compressedDump.js';
 import { checkMariadb } from './check.js';
-import { startMariadbDump } from './dump.js';
+import { openMariadbPipeline, startMariadbDump } from './dump.js';
 import { findMariadbTools, installedTools } from './mariadbTools.js';
 import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './preflight.js';
 import { mariadbRestoreByHand, startMariadbRestore } from './restore.js';
@@ -25,6 +26,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
   };
   /** The address that answered a preflight: its dump goes there without asking, and logging in, once more. */
   const answered = new WeakMap<PreflightReport, ServerAddress>();
+  const pipelines = new WeakMap<ReadyDump, DumpPipeline>();
   const asking = <T>(
     connection: ServiceConnection,
     context: EngineContext,
@@ -42,11 +44,18 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       return report;
     },
     inventory: (connection, context) => inventoryMariadb(connection, settings, context),
+    readyDump: async (context) => {
+      const pipeline = await openMariadbPipeline(findMariadbTools(settings.toolsPath), context);
+      const ready = { close: () => pipeline.close() };
+      pipelines.set(ready, pipeline);
+      return ready;
+    },
     dump: async (connection, _part, report, context) => {
       const tools = findMariadbTools(settings.toolsPath);
       const server =
         answered.get(report) ?? (await asking(connection, context, ({ server }) => Promise.resolve(server)));
-      return startMariadbDump(connection, server, report, tools, context);
+      const pipeline = context.ready === undefined ? undefined : pipelines.get(context.ready);
+      return startMariadbDump(connection, server, report, tools, pipeline, context);
     },
     restorePreflight: async (target, source, context) => {
       findMariadbTools(settings.toolsPath);

@@ -19,34 +19,54 @@ export type CompressedDump = {
 /** With what zstd counted; undefined: it did not live to say so, or is one that does not. */
 export type CompressedDumpEnd = PipelineEnd & { readonly sizes: CompressedSizes | undefined };
 
+/** `observer → zstd → us`, waiting for what a tool writes. */
+export type DumpPipeline = {
+  /**
+   * Once. The tool is started when `mayStart` has resolved; what it rejects with is thrown, and nothing runs any more.
+   * From here on the tool's end is the pipeline's, and so is its signal.
+   */
+  run(
+    tool: DumpTool,
+    context: { readonly signal: AbortSignal; readonly mayStart?: Promise<unknown> },
+  ): Promise<CompressedDump>;
+  /** Ends what waits for a tool that never came. After `run` it does nothing. */
+  close(): Promise<void>;
+};
+
+export type DumpTool = {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly secrets: readonly Secret[];
+  readonly onLine: (line: string) => void;
+};
+
 /**
- * `tool → observer → zstd → us`, connected by the kernel: bytes meet JavaScript once, compressed. The tool itself is
- * started when `mayStart` has resolved; what it rejects with is thrown, and nothing that was started runs any more.
+ * Starts all but the tool of `tool → observer → zstd → us`, connected by the kernel: bytes meet JavaScript once,
+ * compressed. `mark` is the beginning of lines of the dump that are to be counted.
  */
-export async function startCompressedDump(
-  tool: {
-    readonly program: string;
-    readonly args: readonly string[];
-    readonly secrets: readonly Secret[];
-    readonly onLine: (line: string) => void;
-    /** The beginning of lines of the dump that are to be counted. */
-    readonly mark?: string;
-  },
+export async function openDumpPipeline(
   programs: PipelinePrograms,
-  context: { readonly workFolder: string; readonly signal: AbortSignal; readonly mayStart?: Promise<unknown> },
-): Promise<CompressedDump> {
-  const { signal, workFolder, mayStart } = context;
-  const { dumped, observed, compressed } = await openKernelPipes(workFolder, ['dumped', 'observed', 'compressed']);
+  context: { readonly workFolder: string; readonly signal: AbortSignal; readonly mark?: string },
+): Promise<DumpPipeline> {
+  const { dumped, observed, compressed } = await openKernelPipes(context.workFolder, [
+    ...(['dumped', 'observed', 'compressed'] as const),
+  ]);
   const closePipes = () => {
     for (const pipe of [dumped, observed, compressed]) pipe.close();
   };
   const givenUp = new AbortController();
   const running: StartedTool[] = [];
   const start = (command: ToolCommand): StartedTool => {
-    const started = startTool(command, AbortSignal.any([signal, givenUp.signal]));
+    const started = startTool(command, AbortSignal.any([context.signal, givenUp.signal]));
     running.push(started);
     return started;
   };
+  const giveUp = async (reason?: unknown) => {
+    givenUp.abort(reason);
+    closePipes();
+    await Promise.all(running.map(({ ended }) => ended));
+  };
+  let taken = false;
   try {
     // From the end to the beginning: whoever reads is there before anything is written.
     let sizes: CompressedSizes | undefined;
@@ -56,29 +76,42 @@ export async function startCompressedDump(
     const zstd = { program: programs.zstd, args: compressArguments(), onLine };
     const compressor = start({ ...zstd, stdin: observed.readEnd, stdout: compressed.writeEnd });
     const counting = { stdin: dumped.readEnd, stdout: observed.writeEnd, side: true };
-    const observer = start({ ...observerCommand(programs.perl, tool.mark), ...counting });
+    const observer = start({ ...observerCommand(programs.perl, context.mark), ...counting });
     if (observer.side === null) throw new Error('A child was started without its pipes.');
     const observation = observe(observer.side);
-    await mayStart;
-    const dump = start({ ...tool, stdin: 'none', stdout: dumped.writeEnd });
-    const ends = Promise.all([dump.ended, observer.ended, compressor.ended, observation.seen]);
     return {
-      compressed: new PipeReader(compressed.takeReadEnd()),
-      plainBytes: observation.bytesSoFar,
-      ended: ends.then(([toolEnd, observerEnd, compressorEnd, seen]) => ({
-        tool: toolEnd,
-        observer: observerEnd,
-        compressor: compressorEnd,
-        plain: seen,
-        sizes,
-      })),
+      async run(tool, { signal, mayStart }) {
+        if (taken) throw new Error('A pipeline takes one dump.');
+        taken = true;
+        const stop = () => givenUp.abort(signal.reason);
+        signal.addEventListener('abort', stop, { once: true });
+        try {
+          await mayStart;
+          signal.throwIfAborted();
+          const dump = start({ ...tool, stdin: 'none', stdout: dumped.writeEnd });
+          const ends = Promise.all([dump.ended, observer.ended, compressor.ended, observation.seen]);
+          return {
+            compressed: new PipeReader(compressed.takeReadEnd()),
+            plainBytes: observation.bytesSoFar,
+            ended: ends.then(([toolEnd, observerEnd, compressorEnd, seen]) => {
+              signal.removeEventListener('abort', stop);
+              return { tool: toolEnd, observer: observerEnd, compressor: compressorEnd, plain: seen, sizes };
+            }),
+          };
+        } catch (error) {
+          signal.removeEventListener('abort', stop);
+          await giveUp(error);
+          throw error;
+        } finally {
+          closePipes();
+        }
+      },
+      async close() {
+        if (!taken) await giveUp();
+      },
     };
   } catch (error) {
-    givenUp.abort(error);
-    closePipes();
-    await Promise.all(running.map(({ ended }) => ended));
+    await giveUp(error);
     throw error;
-  } finally {
-    closePipes();
   }
 }

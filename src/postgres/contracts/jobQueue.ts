@@ -37,7 +37,7 @@ export type ClaimedLease = Lease & {
  * the transaction that appends the matching event.
  */
 export interface JobQueue {
-  /** Twice is once. */
+  /** Twice is once. Calls the workers, by the signal `work`, when the transaction commits. */
   enqueue(manager: EntityManager, job: QueuedJob): Promise<void>;
   /** The job is over: row and lease go. */
   remove(manager: EntityManager, jobId: string): Promise<void>;
@@ -57,7 +57,11 @@ export interface JobQueue {
     workerId: string,
     engines: readonly string[],
     leaseMs: number,
+    /** What `kindsToDo` has answered just now; it is asked where this is left out. */
+    kinds?: readonly JobKind[],
   ): Promise<ClaimedLease | undefined>;
+  /** Of which kinds `claim` may find a job, restores first. It locks nothing, and costs little however many jobs wait. */
+  kindsToDo(manager: EntityManager, engines: readonly string[]): Promise<readonly JobKind[]>;
   /** The job, which nobody has claimed, is not to be claimed for `pauseMs` from now: it could not be started. */
   putOff(manager: EntityManager, jobId: string, pauseMs: number): Promise<void>;
   /** Locks the lease row until the transaction ends. Lost or expired: throws a StowageError WORKER_LOST. */
