@@ -20,6 +20,7 @@ import { StoredBackups1700000000108 } from './migrations/1700000000108-storedBac
 import { Sweeper1700000000109 } from './migrations/1700000000109-sweeper.js';
 import { Retention1700000000110 } from './migrations/1700000000110-retention.js';
 import { BackupJobQuestions1700000000111 } from './migrations/1700000000111-backupJobQuestions.js';
+import { KeptTargets1700000000112 } from './migrations/1700000000112-keptTargets.js';
 import { entities } from './src/composition/entities.js';
 
 /** In the order of their timestamps; a new migration takes the next free number and never changes an old one. */
@@ -44,6 +45,7 @@ const migrations = [
   Sweeper1700000000109,
   Retention1700000000110,
   BackupJobQuestions1700000000111,
+  KeptTargets1700000000112,
 ];
 
 export type ConnectionSettings = {

@@ -84,8 +84,14 @@ export const eventSummaries: Summaries = {
     `Attempt ${attempt} succeeded; ${result.differences.length} differences from the backup were found.`,
   RestoreFailed: ({ error }) => `The restore failed (${error.code}): ${error.message}`,
   RestoreCancelRequested: ({ by }) => `${by} asked to cancel the restore.`,
-  RestoreCancelled: ({ by, targetTouched }) =>
-    `The restore was cancelled by ${by}; the target ${targetTouched ? 'may hold a part of the data' : 'was not touched'}.`,
+  RestoreCancelled: ({ by, targetTouched, targetLocked }) => {
+    const locked = targetLocked === true ? '. It stays locked until our sessions there are ended' : '';
+    return `The restore was cancelled by ${by}; the target ${targetTouched ? 'may hold a part of the data' : 'was not touched'}${locked}.`;
+  },
+  RestoreTargetFreed: ({ sessionsEnded }) =>
+    sessionsEnded
+      ? 'Our sessions on the target are ended: it is free for others again.'
+      : 'The target did not answer: it is locked no longer, and what it was sent before may still run there.',
 };
 
 /** The sentence about an event of the log. One that this version does not know is told by its type. */

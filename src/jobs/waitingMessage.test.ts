@@ -21,6 +21,12 @@ describe('a job that waits for more than its turn', () => {
     expect(waitingMessage({ kind: 'PUT_OFF', until: new Date(0) }, first)).toContain('at 1970-01-01T00:00:00.000Z');
   });
 
+  test('says that a cancelled restore keeps its service, and until when at the latest', () => {
+    expect(waitingMessage({ kind: 'SERVICE_KEPT', until: new Date(0) }, first)).toMatch(
+      /^The sessions of a cancelled restore on this service are not ended yet.* at 1970-01-01T00:00:00.000Z at the latest/,
+    );
+  });
+
   test('does not forget what its earlier attempts said', () => {
     const message = waitingMessage({ kind: 'NO_WORKER' }, { usual: 'Try 1 of 3 failed.', attempts: [{}] });
     expect(message).toMatch(/^Try 1 of 3 failed\. No worker is running/);

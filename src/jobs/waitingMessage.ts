@@ -31,6 +31,8 @@ function sentence(reason: WaitingReason): string {
     }
     case 'PUT_OFF':
       return `A worker could not start it, and its log says why; the next tries at ${reason.until.toISOString()}.`;
+    case 'SERVICE_KEPT':
+      return `The sessions of a cancelled restore on this service are not ended yet: it does not answer. The job starts by itself once they are, and at ${reason.until.toISOString()} at the latest.`;
   }
 }
 

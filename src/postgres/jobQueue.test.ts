@@ -245,6 +245,35 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toBeUndefined();
   });
 
+  test('a service that is kept after its job is claimed for by nobody until it is let go, whatever is said of that job', async () => {
+    const serviceId = randomUUID();
+    await enqueue(job({ serviceId, jobId: 'over', kind: 'RESTORE' }), job({ serviceId, jobId: 'next' }));
+    await claimed();
+    await app.transaction((manager) => queue.removeKeeping(manager, 'over', minuteMs));
+    await remove('over');
+    await expect(claim()).resolves.toBeUndefined();
+    await expect(queue.expired()).resolves.toEqual([]);
+    await expect(queue.kept()).resolves.toEqual([{ jobId: 'over', isOverdue: false }]);
+    const letGo = (jobId: string) => app.transaction((manager) => queue.letGo(manager, jobId));
+    await expect(letGo('next')).resolves.toBe(false);
+    await expect(letGo('over')).resolves.toBe(true);
+    await expect(claimed()).resolves.toMatchObject({ jobId: 'next' });
+    // One that was asleep comes too late: the service is another's.
+    for (const jobId of ['over', 'next']) await expect(letGo(jobId)).resolves.toBe(false);
+    await enqueue(job({ serviceId, jobId: 'last' }));
+    await expect(claim()).resolves.toBeUndefined();
+    await expect(queue.kept()).resolves.toEqual([]);
+  });
+
+  test('a service that was kept for as long as it may be is overdue, and still nobody claims for it', async () => {
+    const serviceId = randomUUID();
+    await enqueue(job({ serviceId, jobId: 'over' }), job({ serviceId, jobId: 'next' }));
+    const { jobId } = await claimed();
+    await app.transaction((manager) => queue.removeKeeping(manager, jobId, 0));
+    await expect(queue.kept()).resolves.toEqual([{ jobId, isOverdue: true }]);
+    await expect(claim()).resolves.toBeUndefined();
+  });
+
   test('whoever asks for the holder keeps the job from being claimed meanwhile', async () => {
     await enqueue(job({ jobId: 'one' }));
     await app.transaction(async (manager) => {

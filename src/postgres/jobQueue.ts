@@ -45,6 +45,30 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
       await freeSlot(manager, jobId);
     },
 
+    async removeKeeping(manager, jobId, limitMs) {
+      await manager.query(
+        `WITH over AS (DELETE FROM job_queue WHERE job_id = $1)
+         UPDATE job_queue_slots SET kept_until = clock_timestamp() + $2 * interval '1 millisecond' WHERE job_id = $1`,
+        [jobId, limitMs],
+      );
+    },
+
+    async kept() {
+      const rows = await dataSource.query<{ job_id: string; is_overdue: boolean }[]>(
+        `SELECT job_id, kept_until <= clock_timestamp() AS is_overdue
+         FROM job_queue_slots WHERE kept_until IS NOT NULL ORDER BY kept_until`,
+      );
+      return rows.map((row) => ({ jobId: row.job_id, isOverdue: row.is_overdue }));
+    },
+
+    async letGo(manager, jobId) {
+      const [, freed] = await manager.query<[unknown, number]>(
+        `UPDATE job_queue_slots SET job_id = NULL, kept_until = NULL WHERE job_id = $1 AND kept_until IS NOT NULL`,
+        [jobId],
+      );
+      return freed === 1;
+    },
+
     async requeue(manager, lease, dueAt) {
       const [, givenBack] = await manager.query<[unknown, number]>(
         `UPDATE job_queue SET worker_id = NULL, lease_expires_at = NULL, due_at = $4
@@ -132,7 +156,7 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
   };
 }
 
-/** Services that are worked on: as many as there are leases, however many jobs wait for them. */
+/** Services that are worked on, or kept: hardly more than there are leases, however many jobs wait for them. */
 const busyServices = 'SELECT service_id FROM job_queue_slots WHERE job_id IS NOT NULL';
 
 const isFree = `job.service_id NOT IN (${busyServices})`;
@@ -241,7 +265,7 @@ function claimWithin(projects: string): string {
 }
 
 async function freeSlot(manager: EntityManager, jobId: string): Promise<void> {
-  await manager.query('UPDATE job_queue_slots SET job_id = NULL WHERE job_id = $1', [jobId]);
+  await manager.query('UPDATE job_queue_slots SET job_id = NULL WHERE job_id = $1 AND kept_until IS NULL', [jobId]);
 }
 
 function lost({ workerId, attempt, jobId }: Lease): StowageError {

@@ -109,6 +109,22 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     expect((await workers.whyWaiting(['job'])).size).toBe(0);
   });
 
+  test('a job whose service is kept for one that is over says so, and until when at the latest', async () => {
+    await workers.report(report());
+    await enqueue('over');
+    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
+    await queue.enqueue(app.manager, {
+      ...{ jobId: 'next', kind: 'BACKUP', projectId: 'p', serviceId: 'service of over', engine: 'MARIADB' },
+      ...{ dueAt: new Date(Date.now() - 1_000), queuedAt: new Date(Date.now() - 1_000) },
+    });
+    expect((await workers.whyWaiting(['next'])).size).toBe(0);
+    await app.transaction((manager) => queue.removeKeeping(manager, 'over', 60_000));
+    expect((await workers.whyWaiting(['next'])).get('next')).toMatchObject({ kind: 'SERVICE_KEPT' });
+    await expect(workers.list()).resolves.toMatchObject([{ leases: [] }]);
+    await app.transaction((manager) => queue.letGo(manager, 'over'));
+    expect((await workers.whyWaiting(['next'])).size).toBe(0);
+  });
+
   test('every report and every leaving is told', async () => {
     const told = (act: () => Promise<void>) =>
       new Promise<void>((resolve, reject) => {

@@ -21,6 +21,7 @@ type WaitingRow = {
   readonly job_id: string;
   readonly engine: string;
   readonly put_off_until: Date | null;
+  readonly kept_until: Date | null;
   readonly any_worker: boolean;
   readonly any_with_tools: boolean;
 };
@@ -76,8 +77,9 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
       const rows = await dataSource.query<WaitingRow[]>(
         `SELECT job.job_id, job.engine, NOT (${nobodyHasTools}) AS any_with_tools,
            EXISTS (SELECT FROM workers worker WHERE ${claims}) AS any_worker,
-           CASE WHEN job.put_off > 0 AND job.due_at > clock_timestamp() THEN job.due_at END AS put_off_until
-         FROM job_queue job
+           CASE WHEN job.put_off > 0 AND job.due_at > clock_timestamp() THEN job.due_at END AS put_off_until,
+           slot.kept_until
+         FROM job_queue job LEFT JOIN job_queue_slots slot USING (service_id)
          WHERE job.job_id = ANY($1::text[]) AND job.worker_id IS NULL
            AND (job.put_off > 0 OR job.due_at <= clock_timestamp())`,
         [jobIds],
@@ -104,5 +106,6 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
 function reasonOf(row: WaitingRow): readonly WaitingReason[] {
   if (row.put_off_until !== null) return [{ kind: 'PUT_OFF', until: row.put_off_until }];
   if (!row.any_worker) return [{ kind: 'NO_WORKER' }];
-  return row.any_with_tools ? [] : [{ kind: 'NO_TOOLS', engine: row.engine }];
+  if (!row.any_with_tools) return [{ kind: 'NO_TOOLS', engine: row.engine }];
+  return row.kept_until === null ? [] : [{ kind: 'SERVICE_KEPT', until: row.kept_until }];
 }

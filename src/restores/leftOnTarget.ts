@@ -1,3 +1,6 @@
+/** Said where a target was given up before our sessions there were known to have ended. */
+export const silentTarget = 'The target no longer answers: what it was sent before may still run there.';
+
 /** What a restore that did not succeed may have left on its target, and what to do about it. */
 export function leftOnTarget(databases: readonly string[]): string {
   if (databases.length === 0) {

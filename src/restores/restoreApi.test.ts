@@ -86,6 +86,24 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     expect(await moved(away)).toEqual([]);
   });
 
+  test('a target whose cancelled restore may still write there stays the server that it is', async () => {
+    const { id } = await restored();
+    const toolStarted: RestoreJobCommand = { kind: 'START_TOOL', attempt: 1, databases: ['orders'], at };
+    await told(id, started, toolStarted, { kind: 'CONFIRM_CANCEL', attempt: 1, targetUnanswered: true, at });
+    const { data } = await api.post('query ($id: ID!) { restoreJob(id: $id) { status message warnings } }', { id });
+    expect(data.restoreJob).toMatchObject({
+      status: 'CANCELLED',
+      message: expect.stringContaining('It does not answer yet'),
+      warnings: [expect.stringContaining("in the database 'orders'")],
+    });
+    const move = 'mutation ($id: ID!, $input: ServicePatch!) { updateService(id: $id, input: $input) { port } }';
+    const input = { port: 3311, password: 'another' };
+    const moved = async () => (await api.post(move, { id: settled.idleServiceId, input })).errors;
+    expect(await moved()).toMatchObject([{ extensions: { code: 'SERVICE_IN_USE' } }]);
+    await told(id, { kind: 'FREE_TARGET', sessionsEnded: true, at });
+    expect(await moved()).toEqual([]);
+  });
+
   test.each<[string, (project: SettledProject) => object, string]>([
     ['in place', () => ({ target: { inPlace: { confirm: 'orders' } } }), 'NOT_YET_AVAILABLE'],
     ['under other names', () => asNew({ databases: [{ from: 'a', to: 'b' }] }), 'NOT_YET_AVAILABLE'],

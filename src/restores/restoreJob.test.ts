@@ -57,6 +57,19 @@ describe('a restore job', () => {
     expect(restoring.then(cancel).when(cancel)).toEqual([]);
   });
 
+  test('that is cancelled while its target does not answer keeps it locked until it is freed, once', () => {
+    const free: RestoreJobCommand = { kind: 'FREE_TARGET', sessionsEnded: true, at };
+    const confirm: RestoreJobCommand = { kind: 'CONFIRM_CANCEL', attempt: 1, targetUnanswered: true, at };
+    const locked = restoring.then(confirm);
+    expect(locked.state).toMatchObject({ status: 'CANCELLED', targetLocked: true });
+    expect(locked.when({ kind: 'REQUEST_CANCEL', by: 'anna', at })).toEqual([]);
+    expect(locked.types(free)).toEqual(['RestoreTargetFreed']);
+    expect(locked.then(free).state).toMatchObject({ status: 'CANCELLED', targetLocked: false });
+    expect(locked.then(free).when(free)).toEqual([]);
+    expect(running.then(confirm).state).toMatchObject({ targetLocked: false });
+    expect(restoring.when(free)).toEqual([]);
+  });
+
   test('is ended by the attempt that runs and by no other', () => {
     const other: RestoreJobCommand = { kind: 'SUCCEED', attempt: 2, result: { warnings: [], differences: [] }, at };
     expect(() => running.when(other)).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));

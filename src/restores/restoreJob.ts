@@ -23,7 +23,12 @@ export type KnownRestoreJob =
       readonly databases: readonly string[];
       readonly cancelRequestedBy: string | null;
     })
-  | (Common & { readonly status: 'SUCCEEDED' | 'FAILED' | 'CANCELLED' });
+  | (Common & { readonly status: 'SUCCEEDED' | 'FAILED' })
+  | (Common & {
+      readonly status: 'CANCELLED';
+      /** Our sessions on the target may not have ended yet: nothing else is to begin there. */
+      readonly targetLocked: boolean;
+    });
 
 type Common = { readonly request: RestoreRequest; readonly attempts: readonly AttemptRecord[] };
 
@@ -71,7 +76,14 @@ export type RestoreJobCommand =
       readonly retryAt: string;
     }
   | { readonly kind: 'REQUEST_CANCEL'; readonly by: string; readonly at: string }
-  | { readonly kind: 'CONFIRM_CANCEL'; readonly attempt: number; readonly at: string };
+  | {
+      readonly kind: 'CONFIRM_CANCEL';
+      readonly attempt: number;
+      /** The target was asked to end our sessions and has not confirmed it yet. */
+      readonly targetUnanswered?: boolean;
+      readonly at: string;
+    }
+  | { readonly kind: 'FREE_TARGET'; readonly sessionsEnded: boolean; readonly at: string };
 
 export type RestoreJobEvent =
   | { readonly type: 'RestoreQueued'; readonly data: { readonly request: RestoreRequest } }
@@ -121,8 +133,15 @@ export type RestoreJobEvent =
         readonly targetTouched: boolean;
         /** What may be left there in part. Absent where nothing is, and in events of old. */
         readonly databases?: readonly string[];
+        /** Our sessions there may not have ended yet: it stays locked until RestoreTargetFreed. */
+        readonly targetLocked?: true;
         readonly at: string;
       };
+    }
+  | {
+      readonly type: 'RestoreTargetFreed';
+      /** Our sessions are ended; or else the target has not answered for so long that nobody waits any more. */
+      readonly data: { readonly sessionsEnded: boolean; readonly at: string };
     };
 
 export const restoreJob: Decider<RestoreJob, RestoreJobCommand, RestoreJobEvent> = {
@@ -165,6 +184,11 @@ function decide(command: RestoreJobCommand, state: RestoreJob): readonly Restore
       const running = runningAttempt(state, command.attempt);
       return [cancelled(running, command, running.cancelRequestedBy ?? 'worker')];
     }
+    case 'FREE_TARGET': {
+      if (state.status !== 'CANCELLED' || !state.targetLocked) return [];
+      const { sessionsEnded, at } = command;
+      return [{ type: 'RestoreTargetFreed', data: { sessionsEnded, at } }];
+    }
   }
 }
 
@@ -178,10 +202,11 @@ function runningAttempt(state: KnownRestoreJob, attempt: number): Running {
 
 function cancelled(
   { toolStarted, databases }: Running,
-  { attempt, at }: { readonly attempt: number; readonly at: string },
+  { attempt, targetUnanswered, at }: { attempt: number; targetUnanswered?: boolean; at: string },
   by: string,
 ): RestoreJobEvent {
-  const left = toolStarted ? { databases } : {};
+  const locked = targetUnanswered === true ? { targetLocked: true as const } : {};
+  const left = toolStarted ? { databases, ...locked } : {};
   return { type: 'RestoreCancelled', data: { attempt, by, targetTouched: toolStarted, ...left, at } };
 }
 
@@ -255,10 +280,12 @@ function evolve(state: RestoreJob, event: RestoreJobEvent): RestoreJob {
     case 'RestoreCancelRequested':
       return state.status === 'RUNNING' ? { ...state, cancelRequestedBy: event.data.by } : state;
     case 'RestoreCancelled': {
-      const { attempt, at } = event.data;
+      const { attempt, targetLocked = false, at } = event.data;
       const end = { outcome: 'CANCELLED', error: null, finishedAt: at } as const;
       const attempts = attempt === null ? state.attempts : endAttempt(state.attempts, attempt, end);
-      return { status: 'CANCELLED', request, attempts };
+      return { status: 'CANCELLED', request, attempts, targetLocked };
     }
+    case 'RestoreTargetFreed':
+      return state.status === 'CANCELLED' ? { ...state, targetLocked: false } : state;
   }
 }

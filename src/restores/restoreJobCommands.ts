@@ -36,8 +36,9 @@ export async function cancelRestore(
   at: Date,
 ): Promise<KnownRestoreJob['status']> {
   await queue.holder(tx.manager, job.id);
+  const { state: before } = await tx.load(restoreJob, job.id);
   const { state } = await tx.execute(restoreJob, job, { kind: 'REQUEST_CANCEL', by, at: at.toISOString() });
-  if (state.status === 'CANCELLED') await endRestore(tx, queue, job, state.request, at);
+  if (before.status === 'QUEUED') await endRestore(tx, queue, job, before.request, at);
   return state.status === 'NONE' ? 'CANCELLED' : state.status;
 }
 
@@ -52,4 +53,33 @@ export async function endRestore(
   await queue.remove(tx.manager, job.id);
   await releaseBackup(tx, { id: request.backupJobId, projectId: job.projectId }, job.id, at);
   await tx.reservations.release(request.targetServiceId, job.id);
+}
+
+/**
+ * A restore is cancelled whose target has not confirmed that our sessions there are ended: it lets go of the backup, and
+ * of the target only with `letTargetGo`, due after `limitMs` at the latest.
+ */
+export async function endRestoreKeepingTarget(
+  tx: Transaction,
+  queue: JobQueue,
+  job: StreamRef,
+  request: RestoreRequest,
+  { at, limitMs }: { readonly at: Date; readonly limitMs: number },
+): Promise<void> {
+  await queue.removeKeeping(tx.manager, job.id, limitMs);
+  await releaseBackup(tx, { id: request.backupJobId, projectId: job.projectId }, job.id, at);
+}
+
+/** The target of a cancelled restore is free for others. False: it was so already. */
+export async function letTargetGo(
+  tx: Transaction,
+  queue: JobQueue,
+  job: StreamRef,
+  request: Pick<RestoreRequest, 'targetServiceId'>,
+  { at, sessionsEnded }: { readonly at: Date; readonly sessionsEnded: boolean },
+): Promise<boolean> {
+  if (!(await queue.letGo(tx.manager, job.id))) return false;
+  await tx.execute(restoreJob, job, { kind: 'FREE_TARGET', sessionsEnded, at: at.toISOString() });
+  await tx.reservations.release(request.targetServiceId, job.id);
+  return true;
 }

@@ -20,12 +20,15 @@ export function restoreJobMessage(job: RestoreJobRow): string {
     case 'CANCELLED': {
       const by = job.cancelRequestedBy ?? 'somebody';
       if (job.attempt === 0) return `Cancelled by ${by} before it had started.`;
-      return job.toolStarted
-        ? `Cancelled by ${by} during the restore; the target may hold a part of the data.`
-        : `Cancelled by ${by} before anything reached the target.`;
+      if (!job.toolStarted) return `Cancelled by ${by} before anything reached the target.`;
+      const message = `Cancelled by ${by} during the restore; the target may hold a part of the data.`;
+      return job.targetLocked ? `${message} ${stillLocked}` : message;
     }
   }
 }
+
+const stillLocked =
+  'It does not answer yet: it is asked to end our sessions there, for 15 minutes at most, and nothing else starts on it until then.';
 
 function queued({ attempts, retryAt, error, maxAttempts }: RestoreJobRow): string {
   if (attempts.length === 0) return 'Waiting for a worker.';

@@ -2,7 +2,7 @@ import { EntitySchema } from 'typeorm';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { beginAttempt, endAttempt, type AttemptRecord, type JobError } from '../jobs/attempt.js';
-import { leftOnTarget } from './leftOnTarget.js';
+import { leftOnTarget, silentTarget } from './leftOnTarget.js';
 import type { RestoreJobEvent, RestorePhase, RestoreRequest, RestoreResult } from './restoreJob.js';
 
 export type RestoreJobRow = Omit<RestoreRequest, 'queuedAt'> & {
@@ -15,6 +15,8 @@ export type RestoreJobRow = Omit<RestoreRequest, 'queuedAt'> & {
   readonly finishedAt: Date | null;
   readonly retryAt: Date | null;
   readonly toolStarted: boolean;
+  /** The restore is cancelled, and its sessions on the target may not have ended yet. */
+  readonly targetLocked: boolean;
   readonly cancelRequestedBy: string | null;
   readonly error: JobError | null;
   readonly attempt: number;
@@ -43,6 +45,7 @@ export const RestoreJobTable = new EntitySchema<RestoreJobRow>({
     finishedAt: { name: 'finished_at', type: 'timestamptz', nullable: true },
     retryAt: { name: 'retry_at', type: 'timestamptz', nullable: true },
     toolStarted: { name: 'tool_started', type: 'boolean' },
+    targetLocked: { name: 'target_locked', type: 'boolean' },
     cancelRequestedBy: { name: 'cancel_requested_by', type: 'text', nullable: true },
     error: { type: 'jsonb', nullable: true },
     attempt: { type: 'int' },
@@ -69,6 +72,7 @@ export const restoreJobProjection: Projection = {
         queuedAt: new Date(request.queuedAt),
         status: 'QUEUED',
         toolStarted: false,
+        targetLocked: false,
         attempt: 0,
         attempts: [],
         warnings: [],
@@ -128,7 +132,7 @@ function changed(
     case 'RestoreCancelRequested':
       return { cancelRequestedBy: event.data.by };
     case 'RestoreCancelled': {
-      const { attempt, by, targetTouched, databases = [], at } = event.data;
+      const { attempt, by, targetTouched, databases = [], targetLocked = false, at } = event.data;
       const outcome = { outcome: 'CANCELLED', error: null, finishedAt: at } as const;
       return {
         status: 'CANCELLED',
@@ -136,9 +140,14 @@ function changed(
         cancelRequestedBy: by,
         finishedAt: new Date(at),
         retryAt: null,
+        targetLocked,
         warnings: targetTouched ? [leftOnTarget(databases)] : [],
         ...(attempt === null ? {} : { attempts: endAttempt(row.attempts, attempt, outcome) }),
       };
+    }
+    case 'RestoreTargetFreed': {
+      const { sessionsEnded } = event.data;
+      return { targetLocked: false, ...(sessionsEnded ? {} : { warnings: [...row.warnings, silentTarget] }) };
     }
   }
 }

@@ -220,6 +220,6 @@ function isAnotherServer(before: StatedSettings, after: StatedSettings): boolean
 
 function beingRestoredInto(name: string): StowageError {
   return new StowageError('SERVICE_IN_USE', `A restore into service "${name}" is under way, so it cannot move now.`, {
-    help: 'Wait until the restore has ended, or cancel it, and change host, port or user name then.',
+    help: 'Wait until the restore has ended, or cancel it; change host, port or user name once its sessions there are ended.',
   });
 }

@@ -7,12 +7,9 @@ import { restoreJob } from '../restores/restoreJob.js';
 import { endRestore } from '../restores/restoreJobCommands.js';
 import { mayBeStored } from './mayBeStored.js';
 import { restoreError } from './restoreRun.js';
-import { endSessions, unreachableTargetMs } from './targetSessions.js';
+import { atEachTarget, endSessions, unreachableTargetMs } from './targetSessions.js';
 import { wakeWorkers } from './wakeWorkers.js';
 import type { WorkerTools } from './workerTools.js';
-
-/** How many targets of lost restores are asked at once: each may take its time to say nothing. */
-const targetsAtOnce = 8;
 
 const workerLost: JobError = {
   code: 'WORKER_LOST',
@@ -47,15 +44,10 @@ export async function reapExpiredLeases(tools: WorkerTools, signal: AbortSignal)
 export async function reapLostRestores(tools: WorkerTools, signal: AbortSignal): Promise<number> {
   const leases: Lease[] = [];
   for (const lease of await tools.queue.expired()) if (await mayHaveTouchedTarget(tools, lease)) leases.push(lease);
-  // In no order, so that several workers do not ask the same dead targets first.
-  const waiting = leases.sort(() => tools.random() - 0.5);
   let ended = 0;
-  const work = async (): Promise<void> => {
-    for (let lease = waiting.pop(); lease !== undefined && !signal.aborted; lease = waiting.pop()) {
-      if ((await targetIsFree(tools, lease, signal)) && (await endLost(tools, lease))) ended += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: targetsAtOnce }, work));
+  await atEachTarget(tools, leases, signal, async (lease) => {
+    if ((await targetIsFree(tools, lease, signal)) && (await endLost(tools, lease))) ended += 1;
+  });
   if (ended > 0) await wakeWorkers(tools);
   return ended;
 }

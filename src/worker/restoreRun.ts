@@ -8,9 +8,9 @@ import { StowageError } from '../errors.js';
 import { backupJob, type BackupRequest } from '../jobs/backupJob.js';
 import type { BackupResult } from '../jobs/storedBackup.js';
 import { attemptsThatCount, type JobError } from '../jobs/attempt.js';
-import { leftOnTarget } from '../restores/leftOnTarget.js';
+import { leftOnTarget, silentTarget } from '../restores/leftOnTarget.js';
 import { restoreJob, type RestoreResult } from '../restores/restoreJob.js';
-import { endRestore } from '../restores/restoreJobCommands.js';
+import { endRestore, endRestoreKeepingTarget } from '../restores/restoreJobCommands.js';
 import type { Storage } from '../storage/storage.js';
 import type { ClaimedRestore } from './claim.js';
 import { engineOf } from './engineOf.js';
@@ -20,7 +20,7 @@ import { jobError } from './jobError.js';
 import { persist, untilAnswered } from './persist.js';
 import { progressReports } from './progressReports.js';
 import { retryDelay } from './retryDelay.js';
-import { freeTarget, type TargetState } from './targetSessions.js';
+import { freeTarget, unreachableTargetMs, type TargetState } from './targetSessions.js';
 import { wakeWorkers } from './wakeWorkers.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from './workerTools.js';
@@ -42,7 +42,8 @@ export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, ho
     await progress.end();
     // Also when an end was recorded whose answer was lost: what runs on the target by now may be the next restore's.
     if (error instanceof StowageError && error.code === 'WORKER_LOST') return 'LEASE_LOST';
-    // The server may go on with what it was sent: the target stays locked until our sessions there are ended.
+    // The server may go on with what it was sent: the target stays locked until our sessions there are ended, which a
+    // cancelled restore does not wait for.
     const { jobId } = claimed.lease;
     const left = target.touched ? await freeTarget(tools, { ...claimed.request, jobId }, hold) : 'FREE';
     return left === 'LOCKED' ? 'LEASE_LOST' : await endOtherwise(tools, claimed, hold, { error, left });
@@ -170,8 +171,13 @@ async function endOtherwise(
   const at = now.toISOString();
   const end = await persist<RestoreRunEnd>(tools, { lease, metadata, lost }, async (tx) => {
     if (interruption === 'CANCELLED') {
-      await tx.execute(restoreJob, streamOf(lease), { kind: 'CONFIRM_CANCEL', attempt: lease.attempt, at });
-      await endRestore(tx, tools.queue, streamOf(lease), request, now);
+      const targetUnanswered = left === 'UNANSWERED';
+      const confirm = { kind: 'CONFIRM_CANCEL', attempt: lease.attempt, targetUnanswered, at } as const;
+      const { state } = await tx.execute(restoreJob, streamOf(lease), confirm);
+      if (state.status === 'CANCELLED' && state.targetLocked) {
+        const kept = { at: now, limitMs: unreachableTargetMs };
+        await endRestoreKeepingTarget(tx, tools.queue, streamOf(lease), request, kept);
+      } else await endRestore(tx, tools.queue, streamOf(lease), request, now);
       return 'CANCELLED';
     }
     const { state: before } = await tx.load(restoreJob, lease.jobId);
@@ -223,8 +229,7 @@ export function restoreError(
   if (touched === null) return failure;
   // It found another restore at work: no statement of it ran, and what is there is the other's.
   if (failure.code === 'TARGET_EXISTS') return { ...failure, retriable: false };
-  const silent = 'The target no longer answers: what it was sent before may still run there.';
-  const hints = [failure.hint, touched.left === 'SILENT' ? silent : null, leftOnTarget(touched.databases)];
+  const hints = [failure.hint, touched.left === 'SILENT' ? silentTarget : null, leftOnTarget(touched.databases)];
   return { ...failure, hint: hints.filter((hint) => hint !== null).join(' '), retriable: false };
 }
 

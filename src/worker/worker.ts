@@ -11,6 +11,7 @@ import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { Interruption } from './interruption.js';
 import { createPresence, type WorkerProcess } from './presence.js';
 import { createMarkKeeper } from './markKeeper.js';
+import { freeKeptTargets } from './keptTargets.js';
 import { reapExpiredLeases, reapLostRestores } from './reaper.js';
 import { startRepeating, type Repeating } from './repeating.js';
 import { runRestore } from './restoreRun.js';
@@ -50,6 +51,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
         ? runBackup(tools, claimed, heartbeat)
         : runRestore(tools, claimed, heartbeat));
       tools.log.info({ jobId, kind: claimed.kind, attempt, end }, 'An attempt has ended');
+      if (claimed.kind === 'RESTORE' && end === 'CANCELLED') targets.wake();
       if (claimed.kind === 'BACKUP' && end === 'SUCCEEDED' && claimed.request.planId !== null) {
         const { planId, fileEndpointId } = claimed.request;
         await retain({ planId, fileEndpointId });
@@ -163,6 +165,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
   const keepMarks = createMarkKeeper(tools);
   const audit = createAudits(tools);
   const deletions = repeat('delete', tools.times.reap, () => deleteDecided(stopping.signal));
+  const targets = repeat('free targets', tools.times.reap, () => freeKeptTargets(tools, stopping.signal));
 
   return {
     async start() {
@@ -175,6 +178,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
       loops.push(
         claims,
         deletions,
+        targets,
         repeat('reap', tools.times.reap, () => reapExpiredLeases(tools, stopping.signal)),
         repeat('adopt', tools.times.reap, adopt),
         repeat('reap restores', tools.times.reap, () => reapLostRestores(tools, stopping.signal)),

@@ -32,6 +32,13 @@ export type ClaimedLease = Lease & {
   readonly putOff: number;
 };
 
+/** A service that stays locked although its job is over: something of the job may still run there. */
+export type KeptService = {
+  readonly jobId: string;
+  /** It has been kept for as long as it may be. */
+  readonly isOverdue: boolean;
+};
+
 /**
  * What is to be done and who does it, on the clock of the PostgreSQL server. Methods that take a manager belong into
  * the transaction that appends the matching event.
@@ -39,8 +46,16 @@ export type ClaimedLease = Lease & {
 export interface JobQueue {
   /** Twice is once. Calls the workers, by the signal `work`, when the transaction commits. */
   enqueue(manager: EntityManager, job: QueuedJob): Promise<void>;
-  /** The job is over: row and lease go. */
+  /** The job is over: row and lease go. A service that is kept for it stays locked. */
   remove(manager: EntityManager, jobId: string): Promise<void>;
+  /**
+   * The job, which is worked on, is over: row and lease go, but nothing else is claimed for its service until
+   * `letGo`. It is overdue after `limitMs`.
+   */
+  removeKeeping(manager: EntityManager, jobId: string, limitMs: number): Promise<void>;
+  kept(): Promise<readonly KeptService[]>;
+  /** What was kept for a job is free again. False: it is so already. */
+  letGo(manager: EntityManager, jobId: string): Promise<boolean>;
   /**
    * Gives the lease back, also one past its time, to be claimed again at `dueAt`, at most `longestPauseMs` from now.
    * Claimed by another: WORKER_LOST.

@@ -35,7 +35,9 @@ export type WaitingReason =
   /** None of those that are there has the tools of its engine. */
   | { readonly kind: 'NO_TOOLS'; readonly engine: string }
   /** A worker could not start it, and one will try again. */
-  | { readonly kind: 'PUT_OFF'; readonly until: Date };
+  | { readonly kind: 'PUT_OFF'; readonly until: Date }
+  /** Sessions of a restore that is over may still run on its service; at `until` it is given up to wait for their end. */
+  | { readonly kind: 'SERVICE_KEPT'; readonly until: Date };
 
 /** Due jobs of one engine that no worker can run. */
 export type JobsWithoutWorker = { readonly engine: string; readonly jobs: number; readonly oldestQueuedAt: Date };
