@@ -101,9 +101,20 @@ export function staleVersion(
 }
 
 /** As the log will give it back, so that a projection sees the same now and in a rebuild. */
-function asStored<Event extends DomainEvent>(event: Event): Event {
-  return JSON.parse(JSON.stringify({ type: event.type, data: event.data })) as Event;
+function asStored<Event extends DomainEvent>({ type, data }: Event): Event {
+  const text = JSON.stringify({ type, data });
+  // As JSON writes what `unstorable` finds; nearly no event has any.
+  if (!/\\u(?:0000|d[89a-f])/i.test(text)) return JSON.parse(text) as Event;
+  return JSON.parse(text, (_, value: unknown) =>
+    typeof value === 'string' ? value.replace(unstorable, '\uFFFD') : value,
+  ) as Event;
 }
+
+/**
+ * What PostgreSQL refuses in a text: NUL, and half of a surrogate pair. Tools and servers say such things, and what they
+ * mean is to be told all the same.
+ */
+const unstorable = /[\0\p{Surrogate}]/gu;
 
 function key(decider: { readonly streamType: string }, streamId: string): string {
   return `${decider.streamType} ${streamId}`;

@@ -58,6 +58,7 @@ function database(row: Row): ListedDatabase {
     name: row['name'] ?? '',
     characterSet: row['character_set'] ?? '',
     collation: row['collation'] ?? '',
-    comment: row['comment'] ?? '',
+    // As the log keeps it: a restore is compared with that.
+    comment: (row['comment'] ?? '').replaceAll('\0', '\uFFFD'),
   };
 }
