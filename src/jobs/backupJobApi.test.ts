@@ -9,6 +9,8 @@ import { memberOf } from '../../test/fixtures/sliceApi.js';
 import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
 import { parseDuration } from '../duration.js';
 
+const table = (rows: number | null, rowsEstimated = false) => ({ name: 't', rows, rowsEstimated, sizeBytes: 1 });
+
 const everything = `
   id trigger batchId requestedBy status availability phase scheduledFor queuedAt startedAt finishedAt executionTime
   message attempt size storedSize inventory warnings encrypted verifiedAt verifiedLevel expectedDeletionAt viewerActions
@@ -69,11 +71,42 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
       };
     };
     await expect(reads('status size message parts { name }')).resolves.toMatchObject({ statements: 0 });
-    await expect(reads('inventory inventorySummary { databases tables rows size }')).resolves.toEqual({
+    await expect(reads('inventory')).resolves.toEqual({ statements: 1, job: { id, inventory } });
+    await expect(reads('inventorySummary { databases tables rows size }')).resolves.toEqual({
       statements: 1,
-      job: { id, inventory, inventorySummary: { databases: 1, tables: 1, rows: 7, size: 5 } },
+      job: { id, inventorySummary: { databases: 1, tables: 1, rows: 7, size: 5 } },
     });
   });
+
+  test.each([
+    ['several databases', [[table(7), table(8, true)], [], [table(0)]], { databases: 3, tables: 3, rows: 15 }, true],
+    ['a table that was not counted', [[table(7), table(null)]], { databases: 1, tables: 2, rows: null }, false],
+    ['nothing', [], { databases: 0, tables: 0, rows: 0 }, false],
+  ])('the inventory of %s is summed up', async (_name, tables, figures, rowsEstimated) => {
+    const versions = { serverVersion: '11.4', toolVersion: '10.11' };
+    const databases = tables.map((each, n) => ({ name: `d${n}`, tables: each, objects: {}, properties: {} }));
+    const summary = await summaryOf({ ...versions, sizeBytes: null, databases });
+    expect(summary).toEqual({ ...versions, ...figures, rowsEstimated, size: null });
+  });
+
+  test.each([
+    ['was not taken', null],
+    ['this version does not know', { databases: 'many' }],
+    ['is no object', 5],
+  ])('an inventory that %s has no summary', async (_name, inventory) => {
+    await expect(summaryOf(inventory)).resolves.toBeNull();
+  });
+
+  async function summaryOf(inventory: unknown): Promise<unknown> {
+    const id = settled.readJobId;
+    const stored = inventory === null ? null : JSON.stringify(inventory);
+    await api.shared.dataSource.query('UPDATE backup_jobs SET inventory = $2 WHERE id = $1', [id, stored]);
+    const query = `query ($id: ID!) { backupJob(id: $id) {
+      inventorySummary { serverVersion toolVersion databases tables rows rowsEstimated size } } }`;
+    const { data, errors } = await api.post(query, { id });
+    expect(errors).toEqual([]);
+    return data.backupJob.inventorySummary;
+  }
 
   test('whatever else tells of backups answers', async () => {
     const query = `query ($service: ID!, $plan: ID!, $endpoint: ID!, $project: ID!, $restore: ID!) {

@@ -1,5 +1,4 @@
 import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
-import type { Inventory } from '../engines/engine.js';
 import { connection } from '../server/connection.js';
 import { Node } from '../server/node.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
@@ -105,25 +104,6 @@ export class InventorySummaryType {
 
   @Field(() => BigIntScalar, { nullable: true, description: 'Bytes, as the server reckons them.' })
   readonly size!: number | null;
-
-  /** Null for what is no inventory that this version knows. */
-  static of(inventory: unknown): InventorySummaryType | null {
-    if (!isInventory(inventory)) return null;
-    const tables = inventory.databases.flatMap((database) => database.tables);
-    const rows = tables.reduce<number | null>(
-      (sum, table) => (sum === null || table.rows === null ? null : sum + table.rows),
-      0,
-    );
-    return {
-      serverVersion: inventory.serverVersion,
-      toolVersion: inventory.toolVersion,
-      databases: inventory.databases.length,
-      tables: tables.length,
-      rows,
-      rowsEstimated: tables.some((table) => table.rowsEstimated),
-      size: inventory.sizeBytes,
-    };
-  }
 }
 
 @ObjectType('Hold', { description: 'Keeps a backup from being deleted.' })
@@ -285,10 +265,6 @@ export class StartBackupPayload {
 
   @Field(() => [BackupJobType], { description: "One for each destination, in the plan's order." })
   readonly jobs!: readonly BackupJobType[];
-}
-
-function isInventory(value: unknown): value is Inventory {
-  return typeof value === 'object' && value !== null && 'databases' in value && Array.isArray(value.databases);
 }
 
 /** Milliseconds; null until the job has ended, and where it never started. */
