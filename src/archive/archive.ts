@@ -89,7 +89,10 @@ export type RestoreBackup = {
   readonly stallTimeoutMs: number;
   readonly onPhase: (phase: RestorePhase) => Promise<void>;
   readonly onProgress: (progress: ArchiveProgress) => void;
-  /** Awaited just before the first statement can reach the target: from here on nothing is retried by itself. */
+  /**
+   * Awaited just before the first statement can reach the target, when all that the tool needs is there: from here on
+   * nothing is retried by itself.
+   */
   readonly onToolStarting: () => Promise<void>;
 };
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { EngineContext } from '../engines/engine.js';
+import type { EngineContext, RestoreContext } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { ArchivePart, RestoreBackup, RestoredBackup } from './archive.js';
 import { checkedSegments } from './checkedSegments.js';
@@ -38,10 +38,15 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
   // Fetching may have taken hours: a database that was made on the target meanwhile is not to be overwritten.
   const { warnings, changesByItself } = await engine.restorePreflight(target, backup, context);
 
-  await limits.outside(() => input.onToolStarting());
-  await limits.outside(() => input.onPhase('RESTORING'));
+  let isStarted = false;
+  const mayStart = async () => {
+    if (isStarted) return;
+    isStarted = true;
+    await limits.outside(() => input.onToolStarting());
+    await limits.outside(() => input.onPhase('RESTORING'));
+  };
   await limits.whileMoving(progress.position, progress.tell, async () => {
-    for (const part of backup.parts) await restorePart(input, limits, part, progress);
+    for (const part of backup.parts) await restorePart(input, { limits, mayStart }, part, progress);
   });
   progress.tell();
 
@@ -57,10 +62,15 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
   return { warnings, differences };
 }
 
-async function restorePart(input: RestoreBackup, limits: Limits, part: ArchivePart, progress: Progress): Promise<void> {
+async function restorePart(
+  input: RestoreBackup,
+  { limits, mayStart }: { readonly limits: Limits; readonly mayStart: () => Promise<void> },
+  part: ArchivePart,
+  progress: Progress,
+): Promise<void> {
   const tools = new AbortController();
   const signal = AbortSignal.any([limits.signal, tools.signal]);
-  const context: EngineContext = { workFolder: input.workFolder, signal, onAnswer: limits.moved };
+  const context: RestoreContext = { workFolder: input.workFolder, signal, onAnswer: limits.moved, mayStart };
   const { inventory } = input.backup;
   const running = await input.engine.restore(input.target, part, { restoreId: input.restoreId, inventory }, context);
   progress.startPart(() => running.writtenBytes());

@@ -66,6 +66,14 @@ export type DumpContext = EngineContext & {
   readonly ready?: ReadyDump;
 };
 
+export type RestoreContext = EngineContext & {
+  /**
+   * Called once all that the restore tool needs is there, in the work folder and on the way to the server. The tool
+   * starts when it has resolved, and never when it rejects: `restore` then throws what it rejected with.
+   */
+  readonly mayStart?: () => Promise<unknown>;
+};
+
 /** What a dump needs besides the dump tool: it runs, and waits for bytes. */
 export type ReadyDump = {
   /** Returns when nothing of it runs any more; where a dump has taken it over that is the dump's, and it returns at once. */
@@ -150,7 +158,7 @@ export interface Engine {
     target: ServiceConnection,
     part: PartSpec,
     source: RestoreSource,
-    context: EngineContext,
+    context: RestoreContext,
   ): Promise<RunningRestore>;
   /** The line a person types to restore a part, given the download command to put in front of it. */
   restoreByHand(part: PartSpec, download: string): string;

@@ -1,6 +1,6 @@
 import { StowageError } from '../../errors.js';
 import { asSentence } from '../asSentence.js';
-import type { EngineContext, RestoreSource, RunningRestore, ServiceConnection, ToolEnd } from '../engine.js';
+import type { RestoreContext, RestoreSource, RunningRestore, ServiceConnection, ToolEnd } from '../engine.js';
 import { startCompressedRestore } from '../process/compressedRestore.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
 import type { MariadbTools } from './mariadbTools.js';
@@ -27,7 +27,7 @@ export async function startMariadbRestore(
   server: ServerAddress,
   tools: MariadbTools,
   source: RestoreSource,
-  context: EngineContext,
+  context: RestoreContext,
 ): Promise<RunningRestore> {
   const optionFile = await writeOptionFile(target, server, context.workFolder);
   const running = await startCompressedRestore(

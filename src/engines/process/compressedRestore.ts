@@ -19,11 +19,17 @@ export type CompressedRestore = {
 export async function startCompressedRestore(
   tool: { readonly program: string; readonly args: readonly string[]; readonly secrets: readonly Secret[] },
   programs: PipelinePrograms,
-  context: { readonly workFolder: string; readonly signal: AbortSignal },
+  context: {
+    readonly workFolder: string;
+    readonly signal: AbortSignal;
+    /** Called once the pipes are there; no process starts before it has resolved. */
+    readonly mayStart?: () => Promise<unknown>;
+  },
 ): Promise<CompressedRestore> {
-  const { signal, workFolder } = context;
+  const { signal, workFolder, mayStart } = context;
   const { plain, observed } = await openKernelPipes(workFolder, ['plain', 'observed']);
   try {
+    await mayStart?.();
     const restore = startTool({ ...tool, stdin: observed.readEnd, stdout: 'none' }, signal);
     const counting = { stdin: plain.readEnd, stdout: observed.writeEnd, side: true };
     const observer = startTool({ ...observerCommand(programs.perl), ...counting }, signal);
