@@ -11,6 +11,7 @@ import type { Telemetry } from '../postgres/contracts/telemetry.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
+import { fieldsAskedOfNodes } from '../server/askedFields.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
 import type { NodeSource } from '../server/nodeApi.js';
@@ -81,10 +82,12 @@ export class BackupJobResolver {
     @Arg('orderBy', () => BackupJobOrder, { nullable: true }) order: BackupJobOrder | null | undefined,
     @Args(() => PageArguments) page: PageArguments,
     @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
   ): Promise<Page<BackupJobType>> {
     checkFilter(new InputProblems().check('projectId', projectId, uuid), filter).throwIfAny();
     const within = [visibleProjects(context.viewer.projectIds(), projectId)];
-    return selectBackupJobs(this.with_.dataSource.manager, page, { within, filter, order });
+    const fields = fieldsAskedOfNodes(info);
+    return selectBackupJobs(this.with_.dataSource.manager, page, { within, filter, order, fields });
   }
 
   @Mutation(() => StartBackupPayload, { description: 'By hand: now, besides what the plan does.' })

@@ -1,8 +1,15 @@
 import { formatBytes } from './formatBytes.js';
 import type { BackupJobRow } from './backupJobView.js';
 
+/** What the message of a job is made of. */
+export const messageColumns = [
+  ...(['status', 'phase', 'availability', 'sizeBytes', 'storedSizeBytes', 'warnings', 'error'] as const),
+  ...(['attempt', 'attempts', 'maxAttempts', 'retryAt', 'cancelRequestedBy'] as const),
+];
+type MessageRow = Pick<BackupJobRow, (typeof messageColumns)[number]>;
+
 /** One sentence for a person: where a backup job stands, whatever its status. */
-export function backupJobMessage(job: BackupJobRow): string {
+export function backupJobMessage(job: MessageRow): string {
   switch (job.status) {
     case 'QUEUED':
       return queued(job);
@@ -25,7 +32,7 @@ export function backupJobMessage(job: BackupJobRow): string {
   }
 }
 
-function queued({ attempts, retryAt, error, maxAttempts }: BackupJobRow): string {
+function queued({ attempts, retryAt, error, maxAttempts }: MessageRow): string {
   if (attempts.length === 0) return 'Waiting for a worker.';
   const when = retryAt === null ? '' : ` at ${retryAt.toISOString()}`;
   if (attempts.at(-1)?.outcome === 'HANDED_BACK') return `Handed back by a worker that was stopped; runs again${when}.`;
@@ -33,7 +40,7 @@ function queued({ attempts, retryAt, error, maxAttempts }: BackupJobRow): string
   return `Try ${tries} of ${maxAttempts} failed, the next is due${when}: ${error?.message ?? 'the reason is not known.'}`;
 }
 
-function running({ phase }: BackupJobRow): string {
+function running({ phase }: MessageRow): string {
   switch (phase) {
     case null:
       return 'The backup is running.';
@@ -48,7 +55,7 @@ function running({ phase }: BackupJobRow): string {
   }
 }
 
-function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempts }: BackupJobRow): string {
+function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempts }: MessageRow): string {
   switch (availability) {
     case 'DELETING':
       return 'The backup is being deleted in the container.';

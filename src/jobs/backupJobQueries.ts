@@ -6,6 +6,7 @@ import { filterConditions } from './backupJobFilter.js';
 import type { BackupJobFilter, BackupJobOrder, BackupJobSort } from './backupJobInput.js';
 import { BackupJobType, type InventorySummaryType } from './backupJobType.js';
 import { BackupJobTable, type BackupJobRow } from './backupJobView.js';
+import { columnsOfListed } from './listedColumns.js';
 
 /** Null for what is no id. */
 export async function findBackupJob(manager: EntityManager, id: string): Promise<BackupJobRow | null> {
@@ -60,7 +61,10 @@ function sumOf(numbers: readonly (number | null)[]): number | null {
   return numbers.reduce((sum, number) => (sum === null || number === null ? null : sum + number), 0);
 }
 
-/** A page of the jobs that fit; newest first unless told otherwise. `within` narrows further, by conditions on `row`. */
+/**
+ * A page of the jobs that fit; newest first unless told otherwise. `within` narrows further, by conditions on `row`. The
+ * nodes can tell the `fields` alone; undefined: all.
+ */
 export function selectBackupJobs(
   manager: EntityManager,
   page: PageArguments,
@@ -68,6 +72,7 @@ export function selectBackupJobs(
     readonly within: readonly (readonly [string, ObjectLiteral] | undefined)[];
     readonly filter: BackupJobFilter | null | undefined;
     readonly order: BackupJobOrder | null | undefined;
+    readonly fields?: ReadonlySet<string>;
   },
 ): Promise<Page<BackupJobType>> {
   const { by, direction } = list.order ?? { by: 'QUEUED_AT', direction: 'DESC' };
@@ -76,6 +81,7 @@ export function selectBackupJobs(
     where: [...list.within, ...filterConditions(list.filter)],
     by: { ...sortKeys[by], direction },
     nodeOf: (row) => new BackupJobType(row),
+    columns: list.fields && columnsOfListed(list.fields),
   });
 }
 

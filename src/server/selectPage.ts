@@ -17,6 +17,8 @@ export type PageSelection<Row extends ObjectLiteral, NodeType> = {
     readonly nullable?: boolean;
   };
   readonly nodeOf: (row: Row) => NodeType;
+  /** What `nodeOf` and `textOf` need; undefined: every column. Others are missing from the rows. */
+  readonly columns?: ReadonlySet<keyof Row> | undefined;
 };
 
 /**
@@ -26,7 +28,7 @@ export type PageSelection<Row extends ObjectLiteral, NodeType> = {
 export async function selectPage<Row extends ObjectLiteral & { readonly id: string }, NodeType>(
   manager: EntityManager,
   request: PageRequest,
-  { table, where, by, nodeOf }: PageSelection<Row, NodeType>,
+  { table, where, by, nodeOf, columns }: PageSelection<Row, NodeType>,
 ): Promise<Page<NodeType>> {
   const { after, size } = request;
   const behind = by.nullable === true && after?.key === withoutKey ? after : undefined;
@@ -47,6 +49,7 @@ export async function selectPage<Row extends ObjectLiteral & { readonly id: stri
             ],
       ],
       `ORDER BY ${by.expression} ${by.direction}, row.id ${by.direction} LIMIT ${size + 1}`,
+      columns,
     );
   const withoutIt = (limit: number) =>
     source.read(
@@ -56,6 +59,7 @@ export async function selectPage<Row extends ObjectLiteral & { readonly id: stri
         behind === undefined ? undefined : [`row.id ${comparison} :afterId::uuid`, { afterId: behind.id }],
       ],
       `ORDER BY row.id ${by.direction} LIMIT ${limit}`,
+      columns,
     );
 
   const rows = behind === undefined ? await withKey() : [];

@@ -5,8 +5,8 @@ export type Condition = readonly [condition: string, parameters?: ObjectLiteral]
 
 /** Reads rows of a read model for which all conditions hold; undefined ones are left out. */
 export type TableReader<Row> = {
-  /** `rest` is SQL for the order and the limit. */
-  read(where: readonly (Condition | undefined)[], rest: string): Promise<Row[]>;
+  /** `rest` is SQL for the order and the limit; rows hold `only` these columns where it is given. */
+  read(where: readonly (Condition | undefined)[], rest: string, only?: ReadonlySet<keyof Row>): Promise<Row[]>;
   count(where: readonly (Condition | undefined)[]): Promise<number>;
   /** What `expressions`, SQL on `row`, say of the rows for which all conditions hold. `rest` is SQL for groups, order and limit. */
   select<Answer>(
@@ -26,8 +26,6 @@ export function tableReader<Row extends ObjectLiteral>(
 ): TableReader<Row> {
   const { driver } = manager.dataSource;
   const metadata = manager.dataSource.getMetadata(table);
-  const { columns, transformed } = shapeOf(metadata);
-
   const send = <Answer>(
     select: string,
     where: readonly (Condition | undefined)[],
@@ -43,9 +41,12 @@ export function tableReader<Row extends ObjectLiteral>(
   };
 
   return {
-    async read(where, rest) {
-      const rows = await send<Record<string, unknown>[]>(columns, where, [rest]);
-      for (const column of transformed) {
+    async read(where, rest, only) {
+      const columns = readable(metadata, only);
+      const names = columns.map(({ databaseName, propertyName }) => `row.${databaseName} AS "${propertyName}"`);
+      const rows = await send<Record<string, unknown>[]>(names.join(', '), where, [rest]);
+      for (const column of columns) {
+        if (column.transformer === undefined) continue;
         const name = column.propertyName;
         for (const row of rows) row[name] = driver.prepareHydratedValue(row[name], column);
       }
@@ -61,18 +62,6 @@ export function tableReader<Row extends ObjectLiteral>(
   };
 }
 
-type Shape = { readonly columns: string; readonly transformed: EntityMetadata['columns'] };
-
-const shapes = new WeakMap<EntityMetadata, Shape>();
-
-function shapeOf(metadata: EntityMetadata): Shape {
-  const known = shapes.get(metadata);
-  if (known !== undefined) return known;
-  const selected = metadata.columns.filter(({ isSelect }) => isSelect);
-  const shape = {
-    columns: selected.map(({ databaseName, propertyName }) => `row.${databaseName} AS "${propertyName}"`).join(', '),
-    transformed: selected.filter(({ transformer }) => transformer !== undefined),
-  };
-  shapes.set(metadata, shape);
-  return shape;
+function readable({ columns }: EntityMetadata, only: ReadonlySet<PropertyKey> | undefined): EntityMetadata['columns'] {
+  return columns.filter(({ isSelect, propertyName }) => isSelect && (only === undefined || only.has(propertyName)));
 }
