@@ -183,7 +183,9 @@ async function storePart(
     const { failure, compressedSizeBytes } = await dump.ended;
     dumpFailure = failure ?? lostOnTheWay('the compressor', compressedSizeBytes, 'this worker', receivedBytes);
     if (dumpFailure !== null) throw dumpFailure;
-    if (work.last) await limits.outside(() => input.onPhase('FINALISING'));
+    if (!work.last) return;
+    progress.tell();
+    await limits.outside(() => input.onPhase('FINALISING'));
   }
 
   try {

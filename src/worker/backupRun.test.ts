@@ -97,6 +97,42 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.telemetry.latest([id])).size).toBe(0);
   });
 
+  test('telling with each phase how far it had come by then', async () => {
+    const told: JobProgress[] = [];
+    const unsubscribe = harness.telemetry.subscribe((progress) => told.push(progress));
+    const gate = createGate();
+    const shown: { phase: string; readBytes: number | undefined; storedBytes: number | undefined }[] = [];
+    const show = async (phase: string) => {
+      const { readBytes, storedBytes } = (await harness.telemetry.latest([id])).get(id) ?? {};
+      shown.push({ phase, readBytes, storedBytes });
+    };
+    async function* showing(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+      yield* source;
+      await show('FINALISING');
+    }
+    await startWorker({
+      wrapStorage: (storage) =>
+        replacing(gate.hold(storage), {
+          put: (name, source, options) => gate.hold(storage).put(name, showing(source), options),
+          verify: async (name, stored, options) => {
+            await show('VERIFYING');
+            await storage.verify(name, stored, options);
+          },
+        }),
+    });
+    const id = await backUp();
+    await gate.reached;
+    await eventually('progress of the beginning', () => told.find(({ jobId }) => jobId === id));
+    gate.release();
+    await harness.until(id, 'BackupSucceeded');
+    unsubscribe();
+    const { sizeBytes, storedSizeBytes } = await rowOf(id);
+    expect(shown).toMatchObject([
+      { phase: 'FINALISING', readBytes: sizeBytes },
+      { phase: 'VERIFYING', readBytes: sizeBytes, storedBytes: storedSizeBytes },
+    ]);
+  });
+
   test('a wrong password ends it at once, and no log or event holds one', async () => {
     await startWorker();
     const wrong = await harness.addService(server, { password: 'wrong-pass-2718' });

@@ -13,7 +13,7 @@ import type { Hold } from './heartbeat.js';
 import { interruptedBy } from './interruption.js';
 import { jobError } from './jobError.js';
 import { persist, untilAnswered } from './persist.js';
-import { progressReports } from './progressReports.js';
+import { progressReports, type ProgressReports } from './progressReports.js';
 import { removeRemains } from './remains.js';
 import { retryDelay } from './retryDelay.js';
 import { wakeWorkers } from './wakeWorkers.js';
@@ -34,7 +34,7 @@ const cleaningMsWhenStopping = 5_000;
 export async function runBackup(tools: WorkerTools, claimed: ClaimedBackup, hold: Hold): Promise<BackupRunEnd> {
   const progress = progressReports(tools, claimed.lease, hold.lost);
   try {
-    const taken = await attempt(tools, claimed, hold, progress.report);
+    const taken = await attempt(tools, claimed, hold, progress);
     await progress.end();
     await succeed(tools, claimed, hold, taken);
     return 'SUCCEEDED';
@@ -48,7 +48,7 @@ async function attempt(
   tools: WorkerTools,
   claimed: ClaimedBackup,
   hold: Hold,
-  onProgress: Parameters<typeof takeBackup>[0]['onProgress'],
+  progress: ProgressReports,
 ): Promise<TakenBackup> {
   const { request, lease, attempt } = claimed;
   const engine = engineOf(tools.engines, request.engine);
@@ -89,11 +89,15 @@ async function attempt(
           // That of the whole attempt runs already.
           timeoutMs: null,
           now: tools.now,
-          // PREFLIGHT was entered with the claim.
-          onPhase: (phase) => (phase === 'PREFLIGHT' ? Promise.resolve() : enterPhase(tools, claimed, hold, phase)),
+          onPhase: async (phase) => {
+            // PREFLIGHT was entered with the claim.
+            if (phase === 'PREFLIGHT') return;
+            await progress.tellNow();
+            await enterPhase(tools, claimed, hold, phase);
+          },
           mayStore: (either) =>
             refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, either),
-          onProgress,
+          onProgress: progress.report,
         });
       return limits.outside(() => inWorkFolder(tools.workRoot, take));
     });

@@ -1,6 +1,7 @@
 import type { ArchiveProgress } from '../archive/archive.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import type { JobProgress } from '../postgres/contracts/telemetry.js';
+import { unlessAborted } from './unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
 
 const intervalMs = 1_000;
@@ -9,11 +10,13 @@ const windowMs = 5_000;
 
 export type ProgressReports = {
   readonly report: (progress: ArchiveProgress) => void;
+  /** Tells at once what was reported last: whoever sees the phase that is entered next sees how far the run had come. */
+  readonly tellNow: () => Promise<void>;
   readonly end: () => Promise<void>;
 };
 
 /**
- * Tells how far a run is, at most once a second. Failing to is no failure of the job. A run that has `lost` its lease
+ * Tells how far a run is, at most once a second and at each change of phase. Failing to is no failure of the job. A run that has `lost` its lease
  * tells nothing and takes nothing back: what is shown by then is the next attempt's.
  */
 export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSignal): ProgressReports {
@@ -48,6 +51,15 @@ export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSig
     report(progress) {
       newest = progress;
       schedule();
+    },
+    async tellNow() {
+      // Rejects only when the lease is lost, and then there is nothing to tell.
+      await unlessAborted(lost, async () => {
+        await sending;
+        clearTimeout(timer);
+        send();
+        await sending;
+      }).catch(() => undefined);
     },
     async end() {
       ended = true;
