@@ -55,7 +55,7 @@ describeWith(needs, 'Under a fault a success is one, a failure says why, and not
 
   beforeAll(async () => {
     bench = await startFaultBench(seededRandom(1));
-  }, 120_000);
+  }, 300_000);
   afterAll(() => bench.stop(), 60_000);
 
   test.each(faults.filter((one) => !cannotBeTried.includes(one)))(
@@ -65,7 +65,7 @@ describeWith(needs, 'Under a fault a success is one, a failure says why, and not
       await bench.heal();
       expect(trial).toMatchObject({ problems: [] });
     },
-    150_000,
+    400_000,
   );
 
   for (const { name, fault } of cannotBeTried) {

@@ -23,9 +23,9 @@ export type BackupFault = {
   readonly toolSays?: RegExp;
 };
 
-const endLimitMs = 60_000;
-const stopLimitMs = 30_000;
-const patientMs = 20_000;
+const endLimitMs = 180_000;
+const stopLimitMs = 60_000;
+const patientMs = 60_000;
 
 /** A backup under a fault: taken by a worker in this process, then judged. */
 export function backupFault(fault: BackupFault): Fault {

@@ -28,7 +28,7 @@ import { disproveByRestoring, type Original } from './reckoning.js';
 
 /** What the server sends for the dump of `shop`, about: the dump itself is twice that, for blobs are written in hex. */
 export const dumpOnTheWireBytes = 5_500_000;
-const sweepLimitMs = 30_000;
+const sweepLimitMs = 120_000;
 export const containerName = 'faults';
 
 export type BenchWorkerOptions = TestWorkerOptions & {
