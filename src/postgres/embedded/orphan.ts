@@ -42,7 +42,16 @@ async function endsWith(pid: number, signal: NodeJS.Signals, withinMs: number): 
     } catch {
       return true;
     }
+    if (await isZombie(pid)) return true;
     if (Date.now() > until) return false;
     await delay(50);
   }
+}
+
+/** It has ended, and whoever started it has not asked how: it is listed, and takes signals, perhaps for ever. */
+async function isZombie(pid: number): Promise<boolean> {
+  if (process.platform !== 'linux') return false;
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  // The name before it stands in parentheses and may hold some itself.
+  return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
 }
