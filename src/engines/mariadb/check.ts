@@ -2,7 +2,7 @@ import { trySteps } from '../../storage/checkSteps.js';
 import type { CheckStep } from '../../check.js';
 import type { ServiceConnection } from '../engine.js';
 import { readCatalog } from './catalog.js';
-import { findMariadbTools, versionOf } from './mariadbTools.js';
+import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
 import { listDatabases, selectDatabases } from './selection.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
@@ -54,7 +54,7 @@ export async function checkMariadb(
           run: async (signal) => {
             const tools = findMariadbTools(settings.toolsPath);
             const [dump, zstd] = [await versionOf(tools.dump, signal), await versionOf(tools.zstd, signal)];
-            return `mariadb-dump ${number(dump)} and zstd ${number(zstd)} are installed.`;
+            return `mariadb-dump ${versionNumber(dump)} and zstd ${versionNumber(zstd)} are installed.`;
           },
         },
         {
@@ -73,9 +73,4 @@ export async function checkMariadb(
     session?.close();
     reached?.socket.destroy();
   }
-}
-
-/** "10.11.19" of what mariadb-dump or zstd say of themselves. */
-function number(version: string): string {
-  return /\d+\.\d+\.\d+/.exec(version)?.[0] ?? version;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { groupIsAlive } from '../../../test/fixtures/childProcesses.js';
 import { until } from '../../../test/fixtures/until.js';
-import { versionOf } from './mariadbTools.js';
+import { installedTools, versionNumber, versionOf } from './mariadbTools.js';
 
 describe('The version of a tool', () => {
   let folder: string;
@@ -27,6 +27,22 @@ describe('The version of a tool', () => {
     expect(await readFile(`${program}.asked`, 'utf8')).toBe('asked\n');
     await tool('known', 'echo "$0 1.2.4 of today"');
     expect(await versionOf(program)).toBe('1.2.4 of today');
+  });
+
+  test.each([
+    ['mariadb-dump from 11.4.2-MariaDB, client 10.19 for debian-linux-gnu (x86_64)', '11.4.2'],
+    ['Ver 10.19 Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)', '10.11.19'],
+    ['*** Zstandard CLI (64-bit) v1.5.4, by Yann Collet ***', '1.5.4'],
+    ['of today', 'of today'],
+  ])('of %p is %s', (said, version) => {
+    expect(versionNumber(said)).toBe(version);
+  });
+
+  test('that a worker shows is a number, not all that the tool says', async () => {
+    await tool('mariadb-dump', 'echo "$0 from 11.4.2-MariaDB, client 10.19 for somewhere"');
+    await tool('mariadb', 'echo "$0 from 11.4.3-MariaDB, client 15.2 for somewhere"');
+    await tool('zstd', 'echo "*** Zstandard CLI (64-bit) v1.5.4, by somebody ***"');
+    expect(await installedTools([folder])).toEqual({ 'mariadb-dump': '11.4.2', mariadb: '11.4.3', zstd: '1.5.4' });
   });
 
   test('that a program does not tell is TOOL_FAILED, with what it says instead', async () => {

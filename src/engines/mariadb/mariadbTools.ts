@@ -63,12 +63,17 @@ export function distribution(version: string): readonly [major: number, minor: n
   return found === null ? undefined : [Number(found[1]), Number(found[2])];
 }
 
-/** Names and versions of what is installed, of each program that is. */
+/** "10.11.19" of what mariadb-dump or zstd say of themselves; all of it where no such number is in it. */
+export function versionNumber(version: string): string {
+  return /\d+\.\d+\.\d+/.exec(version)?.[0] ?? version;
+}
+
+/** Names and version numbers of what is installed, of each program that is. */
 export async function installedTools(toolsPath: readonly string[]): Promise<Readonly<Record<string, string>>> {
   findMariadbTools(toolsPath);
   const found = ['mariadb-dump', 'mariadb', 'zstd'].map(async (name): Promise<[string, string]> => {
     const path = findProgram(name, toolsPath);
-    return [name, path === undefined ? '' : await versionOf(path)];
+    return [name, path === undefined ? '' : versionNumber(await versionOf(path))];
   });
   return Object.fromEntries(await Promise.all(found));
 }
