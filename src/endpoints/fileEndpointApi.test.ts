@@ -151,12 +151,15 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
 
     test('a prefix of another installation is refused, by validate at the container', async () => {
       await mkdir(join(root, 'foreign'));
-      await writeFile(join(root, 'foreign/.stowage.json'), JSON.stringify({ format: 1, installation: randomUUID() }));
+      const owner = randomUUID();
+      await writeFile(join(root, 'foreign/.stowage.json'), JSON.stringify({ format: 1, installation: owner }));
       const { data } = await api.call(validate, { input: folder('foreign') });
       expect(failedStep(data.validateFileEndpoint)).toMatchObject({ name: 'CONTAINER', code: 'CONFLICT' });
+      const { steps } = data.validateFileEndpoint as { steps: Step[] };
+      expect(steps.filter(({ name }) => name === 'WRITE')).toMatchObject([{ status: 'SKIPPED' }]);
       const { code, details } = await api.call(create, { input: folder('foreign') });
       expect(code).toBe('CHECK_FAILED');
-      expect(failedStep(details.check)?.message).toContain('belongs to another Stowage installation');
+      expect(failedStep(details.check)?.message).toContain(`belongs to another Stowage installation (${owner})`);
       await created(folder('foreign', { prefix: 'ours' }));
     });
 
@@ -468,6 +471,8 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       const { code, details } = await api.call(create, { input: input(container('theirs'), { prefix: 'other' }) });
       expect(code).toBe('CHECK_FAILED');
       expect(failedStep(details.check)).toMatchObject({ name: 'CONTAINER', code: 'CONFLICT' });
+      const { steps } = details.check as { steps: Step[] };
+      expect(steps.filter(({ name }) => name === 'WRITE')).toMatchObject([{ status: 'SKIPPED' }]);
       expect((await api.call(update, { id, input: { prefix: 'other' } })).code).toBe('CHECK_FAILED');
     });
 

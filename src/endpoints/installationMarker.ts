@@ -53,7 +53,7 @@ export async function claimPrefix(
     await storage.putBytes(installationMarker(prefix), marker, { signal });
   } catch (error) {
     if (!(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
-    if ((await prefixOwner(storage, prefix, installationId, signal)) === 'OTHERS') throw ownedByOthers(prefix);
+    await refuseOthers(storage, prefix, installationId, signal);
   }
 }
 
@@ -78,10 +78,8 @@ export async function refuseForeignPrefix(
   installationId: string,
   signal: AbortSignal,
 ): Promise<Marker | undefined> {
-  const marker = await readMarker(storage, prefix, signal);
-  const owner = ownerOf(marker, installationId);
-  if (owner === 'OTHERS') throw ownedByOthers(prefix);
-  if (owner === 'US' || storage.kind !== 'FILESYSTEM') return marker;
+  const marker = await refuseOthers(storage, prefix, installationId, signal);
+  if (ownerOf(marker, installationId) === 'US' || storage.kind !== 'FILESYSTEM') return marker;
   throw new StowageError(
     'ENDPOINT_NOT_FOUND',
     `The folder of the file endpoint has no ${installationMarker(prefix)}.`,
@@ -91,11 +89,20 @@ export async function refuseForeignPrefix(
   );
 }
 
-export function ownedByOthers(prefix: string): StowageError {
+/** Throws CONFLICT where the prefix is another installation's, saying whose, else answers its marker, if it has one. */
+export async function refuseOthers(
+  storage: Storage,
+  prefix: string,
+  installationId: string,
+  signal: AbortSignal,
+): Promise<Marker | undefined> {
+  const marker = await readMarker(storage, prefix, signal);
+  if (ownerOf(marker, installationId) !== 'OTHERS') return marker;
   const where = prefix === '' ? 'The place' : `The prefix "${prefix}"`;
-  return new StowageError(
+  const owner = /^[\w-]{1,64}$/.exec(marker?.installation ?? '')?.[0];
+  throw new StowageError(
     'CONFLICT',
-    `${where} belongs to another Stowage installation: ${installationMarker(prefix)} says so.`,
+    `${where} belongs to another Stowage installation${owner === undefined ? '' : ` (${owner})`}: ${installationMarker(prefix)} says so.`,
     {
       help: 'Choose another prefix. If that installation is gone for good, delete the file and try again.',
     },

@@ -2,7 +2,7 @@ import { StowageError } from '../errors.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
-import type { Storage, StorageKind } from '../storage/storage.js';
+import type { CheckOptions, Storage, StorageKind } from '../storage/storage.js';
 import type { CheckStep } from '../check.js';
 import type { EndpointSettings } from './fileEndpoint.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
@@ -41,7 +41,7 @@ export type FilesystemTarget = { readonly root: string; readonly path: string };
 /** A place that can be opened or checked: settings and secret together. */
 export type StorageTarget = {
   open(): Storage;
-  check(limits: { readonly signal: AbortSignal; readonly timeoutMs: number }): Promise<readonly CheckStep[]>;
+  check(options: CheckOptions): Promise<readonly CheckStep[]>;
 };
 
 /**
@@ -68,7 +68,7 @@ export function storageTarget(
 }
 
 function target<Settings>(kind: StorageKind<Settings>, settings: Settings): StorageTarget {
-  return { open: () => kind.open(settings), check: (limits) => kind.check(settings, limits) };
+  return { open: () => kind.open(settings), check: (options) => kind.check(settings, options) };
 }
 
 function swiftTarget(

@@ -87,5 +87,12 @@ export interface StorageKind<Settings> {
    * Tries everything a backup will need, step by step by name, within `timeoutMs` (the step that takes too long is the
    * failing one), and leaves nothing behind. Never throws for what it finds.
    */
-  check(settings: Settings, options: { signal: AbortSignal; timeoutMs: number }): Promise<readonly CheckStep[]>;
+  check(settings: Settings, options: CheckOptions): Promise<readonly CheckStep[]>;
 }
+
+export type CheckOptions = {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** Asked in the step CONTAINER, before anything is written: what it throws fails that step. */
+  readonly mayWrite?: (signal: AbortSignal) => Promise<void>;
+};

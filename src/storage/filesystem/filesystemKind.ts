@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { rmdir, stat, statfs } from 'node:fs/promises';
 import { StowageError } from '../../errors.js';
 import { trySteps, type StepToTry } from '../checkSteps.js';
-import type { StorageKind } from '../storage.js';
+import type { CheckOptions, StorageKind } from '../storage.js';
 import { filesystemError } from './filesystemErrors.js';
 import type { FilesystemSettings } from './filesystemSettings.js';
 import { FilesystemStorage } from './filesystemStorage.js';
@@ -12,26 +12,36 @@ import { Folder, isOneOf } from './folder.js';
 export const filesystemKind: StorageKind<FilesystemSettings> = {
   open: (settings) => new FilesystemStorage(settings),
 
-  async check(settings, { signal, timeoutMs }) {
+  async check(settings, { signal, timeoutMs, mayWrite }) {
     const storage = new FilesystemStorage(settings);
     const probe = { name: `.stowage-probe-${randomUUID()}`, bytes: randomBytes(1024) };
     const folderWasThere = await isThere(settings);
     try {
-      return await trySteps(stepsFor(settings, storage, probe), { signal, timeoutMs, tooSlow: 'ENDPOINT_UNREACHABLE' });
+      const steps = stepsFor(settings, storage, { probe, mayWrite });
+      return await trySteps(steps, { signal, timeoutMs, tooSlow: 'ENDPOINT_UNREACHABLE' });
     } finally {
       await cleanUp(settings, storage, probe.name, folderWasThere);
     }
   },
 };
 
+type Probe = { readonly name: string; readonly bytes: Buffer };
+
 function stepsFor(
   settings: FilesystemSettings,
   storage: FilesystemStorage,
-  probe: { readonly name: string; readonly bytes: Buffer },
+  { probe, mayWrite }: { readonly probe: Probe; readonly mayWrite: CheckOptions['mayWrite'] },
 ): readonly StepToTry[] {
   return [
     { name: 'RESOLVE', run: () => resolveRoot(settings) },
-    { name: 'CONTAINER', run: () => findFolder(settings) },
+    {
+      name: 'CONTAINER',
+      run: async (signal) => {
+        const found = await findFolder(settings);
+        await mayWrite?.(signal);
+        return found;
+      },
+    },
     {
       name: 'WRITE',
       run: async (signal) => {

@@ -4,6 +4,7 @@ import { StowageError } from '../../errors.js';
 import { trySteps, type StepToTry } from '../checkSteps.js';
 import { largeObjectLimits } from './capabilities.js';
 import { ensureContainer, removeEmptyContainer } from './container.js';
+import type { CheckOptions } from '../storage.js';
 import { deleteObject } from './deleteObject.js';
 import { getObject } from './getObject.js';
 import { headContainer, headObject } from './headObject.js';
@@ -19,7 +20,7 @@ import { authUrlProblem, containerNameProblem, defaultTuning, type SwiftSettings
  */
 export async function checkSwift(
   settings: SwiftSettings,
-  { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  { signal, timeoutMs, mayWrite }: CheckOptions,
 ): Promise<readonly CheckStep[]> {
   const cleanUpMs = Math.min(3000, timeoutMs / 5);
   const limits = { signal, timeoutMs: timeoutMs - cleanUpMs, tooSlow: 'ENDPOINT_UNREACHABLE' } as const;
@@ -35,7 +36,7 @@ export async function checkSwift(
   }
   const tuning = { ...defaultTuning, ...settings.tuning, attempts: 1 };
   const connection = new SwiftConnection({ ...settings, tuning }, new LoginCache());
-  const probe = new Probe(connection);
+  const probe = new Probe(connection, mayWrite);
   try {
     return await trySteps(probe.steps(), limits);
   } finally {
@@ -61,7 +62,10 @@ class Probe {
   #mayBeThere = false;
   #createdContainer = false;
 
-  constructor(private readonly connection: SwiftConnection) {}
+  constructor(
+    private readonly connection: SwiftConnection,
+    private readonly mayWrite: CheckOptions['mayWrite'],
+  ) {}
 
   steps(): readonly StepToTry[] {
     const run = {
@@ -108,9 +112,11 @@ class Probe {
       this.#createdContainer = container.created;
       if (container.created)
         return 'The container does not exist yet; it can be made, and will be for the first backup.';
+      await this.mayWrite?.(signal);
       return contents(container.objects, container.usedBytes);
     }
     const { objects, usedBytes } = await headContainer(this.connection, signal);
+    await this.mayWrite?.(signal);
     return contents(objects, usedBytes);
   }
 
