@@ -8,6 +8,10 @@ import { listDatabases, selectDatabases } from './selection.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
 import { logIn, type Session } from './session.js';
 
+/** For a user who may make databases: from one who may not, those that are there may only be hidden. */
+const onlyTarget =
+  'This user sees no database but the system’s own: there is nothing to back up yet, and backups end with EMPTY_DUMP until there is. Backups of other services can be restored here, as far as the user’s grants go.';
+
 /** Validate: how far one gets with this connection, step by step. Throws only the signal's reason. */
 export async function checkMariadb(
   connection: ServiceConnection,
@@ -60,9 +64,12 @@ export async function checkMariadb(
         {
           name: 'PRIVILEGES',
           run: async () => {
-            const databases = selectDatabases(await listDatabases(loggedIn()), connection.databases);
+            const listed = await listDatabases(loggedIn());
+            const grants = await readGrants(loggedIn());
+            if (connection.databases === null && listed.length === 0 && grants.makesDatabases) return onlyTarget;
+            const databases = selectDatabases(listed, connection.databases);
             const catalog = await readCatalog(loggedIn(), databases);
-            await refuseMissingDumpPrivileges(loggedIn(), catalog, await readGrants(loggedIn()));
+            await refuseMissingDumpPrivileges(loggedIn(), catalog, grants);
             return `All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`;
           },
         },

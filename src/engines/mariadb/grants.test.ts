@@ -29,6 +29,16 @@ describe('What SHOW GRANTS tells', () => {
     expect(parseGrants([line]).readsRoutines).toBe(allowed);
   });
 
+  test.each([
+    ['GRANT ALL PRIVILEGES ON *.* TO `u`@`%`', true],
+    ['GRANT CREATE, INSERT ON `shop`.* TO `u`@`%`', true],
+    ['GRANT CREATE, INSERT ON `shop`.`orders` TO `u`@`%`', false],
+    ['GRANT SELECT, INSERT ON *.* TO `u`@`%`', false],
+    ['GRANT USAGE ON *.* TO `u`@`%`', false],
+  ])('%s allows to make and fill databases: %s', (line, allowed) => {
+    expect(parseGrants([line]).makesDatabases).toBe(allowed);
+  });
+
   test('a name is quoted so that nothing in it ends it', () => {
     expect(quoteName('a`; DROP TABLE x; --')).toBe('`a``; DROP TABLE x; --`');
   });

@@ -5,6 +5,8 @@ export type Grants = {
   holdsGlobally(privilege: string): boolean;
   /** May read every routine's body. */
   readonly readsRoutines: boolean;
+  /** May make and fill databases: any, or some. */
+  readonly makesDatabases: boolean;
 };
 
 type Grant = {
@@ -26,7 +28,10 @@ export function parseGrants(lines: readonly string[]): Grants {
     (grant) => grant.database === 'mysql' && grant.table === 'proc' && includes(grant, 'SELECT'),
   );
   const readsRoutines = holds('SELECT', 'mysql') || readsProc || holdsGlobally('SHOW CREATE ROUTINE');
-  return { holds, holdsGlobally, readsRoutines };
+  const makesDatabases = [...global, ...databases].some(
+    (grant) => includes(grant, 'CREATE') && includes(grant, 'INSERT'),
+  );
+  return { holds, holdsGlobally, readsRoutines, makesDatabases };
 }
 
 const name = '(?:`((?:[^`]|``)*)`|([^ `.]+))';

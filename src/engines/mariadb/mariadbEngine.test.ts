@@ -54,6 +54,20 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     );
   });
 
+  test('passes the check of a server without databases, on which the user may make some: it is a target of restores', async () => {
+    const empty = await startMariadb();
+    try {
+      const steps = await check(empty.connection());
+      expect(failing(steps)).toBeUndefined();
+      expect(steps.at(-1)).toMatchObject({ name: 'PRIVILEGES', message: expect.stringMatching(/nothing to back up/) });
+      await empty.sql("CREATE USER reader IDENTIFIED BY 'r';");
+      const reader = empty.connection({ username: 'reader', password: new Secret('r') });
+      expect(failing(await check(reader))).toMatchObject({ name: 'PRIVILEGES', code: 'EMPTY_DUMP' });
+    } finally {
+      await empty.stop();
+    }
+  });
+
   test.each<[string, string, string, RegExp, () => ServiceConnection]>([
     [
       'an unknown host',

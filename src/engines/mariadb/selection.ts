@@ -32,7 +32,13 @@ export function selectDatabases(
 ): readonly ListedDatabase[] {
   if (wanted === null) {
     if (listed.length > 0) return listed;
-    throw new StowageError('EMPTY_DUMP', 'The server has no database that this user may see, except the system’s own.');
+    throw new StowageError(
+      'EMPTY_DUMP',
+      'The server has no database that this user may see, except the system’s own.',
+      {
+        help: 'Make one, or grant the user access to those that are there.',
+      },
+    );
   }
   const system = wanted.find((name) => systemDatabases.has(name.toLowerCase()));
   if (system !== undefined) {
