@@ -7,6 +7,7 @@ import { freePorts } from '../../../test/fixtures/freePorts.js';
 import { mongoMissing, startMongo } from '../../../test/fixtures/mongo.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { Secret } from '../../secret.js';
+import { alarmKey, type Alarm, type AlarmClock } from '../alarmClock.js';
 import { openMongoAlarmClock } from './mongoAlarmClock.js';
 import { collectionName } from './mongoAlarmStore.js';
 
@@ -20,6 +21,41 @@ describeWith({ mongodb: await mongoMissing() }, 'alarm clock in MongoDB', () => 
     const failure = await openMongoAlarmClock({ url, onError }).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('MongoDB at 127.0.0.1:') });
     expect(String(failure)).not.toContain('geheim');
+  });
+
+  test('begins, and sets alarms, where two have set the same one into a collection that was just dropped', async () => {
+    const server = await startMongo();
+    const url = server.newDatabaseUrl();
+    const client = await MongoClient.connect(url);
+    const clocks: AlarmClock[] = [];
+    try {
+      const open = async () => {
+        const clock = await openMongoAlarmClock({ url: new Secret(url), onError });
+        clocks.push(clock);
+        return clock;
+      };
+      const clock = await open();
+      const [twice, once] = ['twice', 'once'].map((jobId): Alarm => {
+        return { kind: 'JOB_DUE', jobId, at: new Date('2100-01-01T00:00:00.000Z') };
+      }) as [Alarm, Alarm];
+      await clock.set(twice);
+      const alarms = client.db().collection(collectionName);
+      const { _id: _, ...document } = (await alarms.findOne()) ?? {};
+      await alarms.drop();
+      await alarms.insertMany([{ ...document }, { ...document }]);
+
+      await clock.set(once);
+      const listed = await (await open()).list();
+      expect(new Map(listed.map((alarm) => [alarmKey(alarm), alarm]))).toEqual(
+        new Map([twice, once].map((alarm) => [alarmKey(alarm), alarm])),
+      );
+      expect(listed).toHaveLength(2);
+      await expect(alarms.insertOne({ ...document })).rejects.toThrow('duplicate key');
+    } finally {
+      for (const clock of clocks) await clock.stop();
+      await client.close();
+      await server.stop();
+    }
   });
 
   test('answers BAD_INPUT for a URL that is none, without repeating it', async () => {

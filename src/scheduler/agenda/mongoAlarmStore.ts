@@ -1,5 +1,5 @@
 import { MongoJobRepository } from '@agendajs/mongo-backend';
-import { MongoBulkWriteError, ObjectId, type Db, type MongoClient } from 'mongodb';
+import { MongoBulkWriteError, MongoServerError, ObjectId, type Db, type MongoClient } from 'mongodb';
 import type { AlarmData, AlarmDocument } from './alarmDocument.js';
 import type { AlarmStore, StoredAlarm } from './alarmStore.js';
 
@@ -61,7 +61,26 @@ export class MongoAlarmStore implements AlarmStore {
 
   async prepare(): Promise<void> {
     await this.repository.connect();
+    try {
+      await this.#createKeyIndex();
+    } catch (error) {
+      if (!(error instanceof MongoServerError && error.code === duplicateKey)) throw error;
+      await this.#removeDuplicates();
+      await this.#createKeyIndex();
+    }
+  }
+
+  async #createKeyIndex(): Promise<void> {
     await this.#alarms().createIndex({ 'data.key': 1 }, { name: 'alarmKey', unique: true }, {});
+  }
+
+  /** Whose collection is dropped while they insert, may insert the same into one without an index. One of each stays. */
+  async #removeDuplicates(): Promise<void> {
+    const ofEachKey = { $group: { _id: '$data.key', ids: { $push: '$_id' } } };
+    const found = await this.#alarms()
+      .aggregate<{ ids: ObjectId[] }>([ofEachKey, { $match: { 'ids.1': { $exists: true } } }])
+      .toArray();
+    await this.#alarms().deleteMany({ _id: { $in: found.flatMap(({ ids }) => ids.slice(1)) } });
   }
 
   async find(keys: readonly string[]): Promise<StoredAlarm[]> {
