@@ -42,7 +42,9 @@ export function createNotifications(options: {
     const fresh = new Client({
       connectionString: options.connectionString,
       application_name: 'stowage notifications',
+      // Nothing is ever asked over it: that the server is gone without a word is noticed by this alone.
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
       connectionTimeoutMillis: 10_000,
     });
     let lost = false;
