@@ -107,7 +107,7 @@ export function serializeBackupDocument(backup: BackupDocument): Uint8Array {
 }
 
 /** Throws CHECKSUM, saying what is wrong, when the text is not a complete backup.json that this version knows. */
-export function parseBackupDocument(text: Uint8Array, name: string): BackupDocument {
+function parseBackupDocument(text: Uint8Array, name: string): BackupDocument {
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(text).toString('utf8'));

@@ -25,7 +25,7 @@ export type LimitsInput = {
  * The clocks start now and run until `close`: whatever is done in between, something must move within every
  * `stallTimeoutMs`. Time in which this process did not run (a machine that slept, SIGSTOP) does not count as silence.
  */
-export function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits {
+function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits {
   const own = new AbortController();
   const everyMs = Math.max(20, Math.min(1_000, stallTimeoutMs / 4));
   let watched: { readonly position: () => number; readonly onTick: () => void } | undefined;

@@ -27,7 +27,7 @@ export type RetentionInput = {
 };
 
 /** The largest period, and the largest count of a GFS level. More is a slip of the keyboard: ALL is the way to keep everything. */
-export const maxRetentionPeriod = 10_000;
+const maxRetentionPeriod = 10_000;
 
 /**
  * Turns what a client sent into a policy. With ALL, period and counts are ignored.

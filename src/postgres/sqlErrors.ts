@@ -12,7 +12,7 @@ export function sqlRefusal(error: unknown): SqlRefusal | undefined {
   return { sqlState: cause.code, constraint };
 }
 
-export const uniqueViolation = '23505';
+const uniqueViolation = '23505';
 export const foreignKeyViolation = '23503';
 
 /** The same transaction may pass when it runs again: somebody else was faster, or a deadlock was broken. */

@@ -5,7 +5,7 @@ import { stateOf, type WorkerState } from './workersInSight.js';
 /** GONE is told in changes only. */
 export type WorkerCounts = Readonly<Record<Exclude<WorkerState, 'GONE'>, number>>;
 
-export async function countWorkers(workers: Pick<WorkerRegistry, 'list'>): Promise<WorkerCounts> {
+async function countWorkers(workers: Pick<WorkerRegistry, 'list'>): Promise<WorkerCounts> {
   const counts = { IDLE: 0, BUSY: 0, DRAINING: 0, LOST: 0 };
   for (const worker of await workers.list()) counts[stateOf(worker)] += 1;
   return counts;

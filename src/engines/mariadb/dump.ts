@@ -80,7 +80,7 @@ export function dumpArguments(report: PreflightReport): readonly string[] {
 }
 
 /** `--dump-history` came with MariaDB 10.11. */
-export function knowsHistory(toolVersion: string): boolean {
+function knowsHistory(toolVersion: string): boolean {
   const [major, minor] = distribution(toolVersion) ?? [0, 0];
   return major > 10 || (major === 10 && minor >= 11);
 }

@@ -22,7 +22,7 @@ export async function writeOptionFile(
 }
 
 /** Exported for tests. */
-export function optionFileText(connection: ServiceConnection, server: ServerAddress, caFile: string | null): string {
+function optionFileText(connection: ServiceConnection, server: ServerAddress, caFile: string | null): string {
   // The certificate names the host; to the address that was checked it would not fit.
   const host = connection.tls.mode === 'VERIFY' ? connection.host : server.address;
   const lines = [

@@ -30,7 +30,7 @@ const defaultConnectTimeoutMs = 10_000;
 const queryTimeoutMs = 120_000;
 
 /** Throws SERVICE_UNREACHABLE, SERVICE_AUTH or the signal's reason. */
-export async function openSession(connection: ServiceConnection, options: SessionOptions): Promise<Session> {
+async function openSession(connection: ServiceConnection, options: SessionOptions): Promise<Session> {
   const { signal } = options;
   const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
   signal.throwIfAborted();
