@@ -47,20 +47,37 @@ export const totalsByHand: HandMadeAnswer = {
   answerOf: (rows: readonly Count[]) => ({ statuses: rows, writtenSize: writtenSize(rows) }),
 };
 
-type Job = { readonly status: string; readonly phase: string | null; readonly error: { message: string } | null };
+type Job = {
+  readonly status: string;
+  readonly phase: string | null;
+  readonly error: { readonly message: string } | null;
+  readonly waitsForWorker: boolean;
+};
 
-/** The first 50 jobs of a list, and whether there are more. */
-export function pageByHand(where: string, order: string): HandMadeAnswer {
+/**
+ * The first 50 jobs of a list, and whether there are more. `some` may be waiting: a queued job says it when nobody can
+ * run it, so that is looked up too.
+ */
+export function pageByHand(
+  where: string,
+  order: string,
+  some: 'MAY_WAIT' | 'HAVE_ENDED' = 'HAVE_ENDED',
+): HandMadeAnswer {
+  const queue = `LEFT JOIN job_queue queue ON queue.job_id = job.id::text AND queue.due_at <= clock_timestamp()`;
+  const worker = `EXISTS (SELECT FROM workers WHERE NOT draining)`;
   return {
     field: 'backupJobs',
-    sql: `SELECT id, status, trigger, queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt",
-        stored_size_bytes::float8 AS "storedSize", phase, error
-      FROM backup_jobs WHERE ${where} ORDER BY ${order} LIMIT 51`,
+    sql: `SELECT id, status, trigger, job.queued_at AS "queuedAt", started_at AS "startedAt", finished_at AS "finishedAt",
+        stored_size_bytes::float8 AS "storedSize", phase, error,
+        ${some === 'MAY_WAIT' ? `queue.job_id IS NOT NULL AND NOT ${worker}` : 'false'} AS "waitsForWorker"
+      FROM backup_jobs job ${some === 'MAY_WAIT' ? queue : ''} WHERE ${where} ORDER BY ${order} LIMIT 51`,
     answerOf: (rows: readonly Job[]) => ({
-      nodes: rows
-        .slice(0, 50)
-        .map((job) => ({ ...job, message: job.error?.message ?? `${job.status} ${job.phase ?? ''}` })),
+      nodes: rows.slice(0, 50).map((job) => ({ ...job, message: messageOf(job) })),
       pageInfo: { hasNextPage: rows.length > 50 },
     }),
   };
+}
+
+function messageOf({ status, phase, error, waitsForWorker }: Job): string {
+  return waitsForWorker ? 'No worker is running.' : (error?.message ?? `${status} ${phase ?? ''}`);
 }
