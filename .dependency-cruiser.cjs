@@ -1,5 +1,20 @@
 /** The rules of the house (see docs/architecture.md). */
-const slices = '^src/(projects|services|endpoints|plans|jobs|restores|workers|history)/';
+const order = [
+  'projects',
+  'services',
+  'endpoints',
+  'plans',
+  'jobs',
+  'schedules',
+  'protection',
+  'restores',
+  'workers',
+  'history',
+];
+const slices = `^src/(${order.join('|')})/`;
+/** Each slice's rules of what may happen, and the values that they are about. */
+const pure =
+  '^src/(projects/project|services/service|endpoints/fileEndpoint|plans/backupPlan|plans/retention/(retention|retentionCalendar|retentionForecast|retentionPolicy|zoneOffset)|jobs/(attempt|backupJob|storedBackup)|protection/(lateness|protection)|restores/restoreJob)\\.ts$';
 const tools = '^src/(engines|archive|storage|scheduler|postgres)/';
 module.exports = {
   forbidden: [
@@ -11,16 +26,21 @@ module.exports = {
     },
     {
       name: 'pure-slices',
-      comment: 'A decider knows its own concept, the shape of events and the catalogue of errors.',
+      comment: 'A decider knows its own concept, the shape of events and the catalogue of errors; types do nothing.',
       severity: 'error',
-      from: {
-        path: '^src/(projects/project|services/service|endpoints/fileEndpoint|plans/backupPlan|plans/retention|jobs/backupJob|jobs/lateness|jobs/protection|restores/restoreJob)\\.ts$',
-      },
+      from: { path: pure },
       to: {
-        pathNot:
-          '^src/(eventSourcing/(event|decider|changedFields)|errors|json|check)\\.ts$|^(node:|util$|node_modules/temporal-polyfill/)|^src/(projects|services|endpoints|plans|jobs|restores)/[a-zA-Z]+\\.ts$',
+        pathNot: `^src/(eventSourcing/(event|decider|changedFields)|errors|json|check)\\.ts$|^(node:|util$|node_modules/temporal-polyfill/)|${pure}`,
+        dependencyTypesNot: ['type-only'],
       },
     },
+    ...order.slice(0, -1).map((slice, place) => ({
+      name: `${slice}-look-not-forward`,
+      comment: 'What an earlier slice needs of a later one is declared in the later one, or handed in by composition/.',
+      severity: 'error',
+      from: { path: `^src/${slice}/` },
+      to: { path: `^src/(${order.slice(place + 1).join('|')})/` },
+    })),
     { name: 'tools-know-no-slices', severity: 'error', from: { path: tools }, to: { path: slices } },
     {
       name: 'adapters-are-named-by-compositions-only',

@@ -12,8 +12,8 @@ import { openMongoAlarmClock } from '../src/scheduler/agenda/mongoAlarmClock.js'
 import { openPostgresAlarmClock } from '../src/scheduler/agenda/postgresAlarmClock.js';
 import type { AlarmClock } from '../src/scheduler/alarmClock.js';
 import { Secret } from '../src/secret.js';
-import { startMongo } from '../test/fixtures/mongo.js';
-import { startPostgres } from '../test/fixtures/postgres.js';
+import { startMongo } from '../test/fixtures/servers/mongo.js';
+import { startPostgres } from '../test/fixtures/servers/postgres.js';
 
 const rounds = 1;
 const planned = 150;

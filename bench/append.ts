@@ -11,7 +11,7 @@ import { createDataSource } from '../ormconfig.js';
 import { createEventStore } from '../src/postgres/eventStore.js';
 import { schemaStamp } from '../src/postgres/migrate.js';
 import { counter, counterView, createCounterView, tester } from '../test/fixtures/counter.js';
-import { startPostgres } from '../test/fixtures/postgres.js';
+import { startPostgres } from '../test/fixtures/servers/postgres.js';
 import { startRealApi } from './realApi.js';
 
 const seconds = Number(process.argv[2] ?? 5);

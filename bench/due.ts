@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Closing } from '../src/composition/closing.js';
 import { openLog } from '../src/log.js';
-import { startMariadb } from '../test/fixtures/mariadb.js';
+import { startMariadb } from '../test/fixtures/servers/mariadb.js';
 import { startBareAgenda } from './schedules/bareAgendaProcess.js';
 import { startBenchWorker } from './schedules/benchWorkerProcess.js';
 import { startGround } from './schedules/ground.js';

@@ -5,7 +5,7 @@ import { openShared, type Shared } from '../src/composition/shared.js';
 import { openLog } from '../src/log.js';
 import { Secret } from '../src/secret.js';
 import { parseAllowedTargets } from '../src/storage/allowedTargets.js';
-import type { TestDatabase } from '../test/fixtures/postgres.js';
+import type { TestDatabase } from '../test/fixtures/servers/postgres.js';
 import { graphqlCaller, type GraphqlCall } from './graphqlCaller.js';
 
 /** The API as `stowage serve` composes it, at a free port, in this process. */

@@ -9,8 +9,8 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { DataSource } from 'typeorm';
-import { createRetentionSweep } from '../src/worker/retentionSweep.js';
-import { startPostgres } from '../test/fixtures/postgres.js';
+import { createRetentionSweep } from '../src/worker/retention/retentionSweep.js';
+import { startPostgres } from '../test/fixtures/servers/postgres.js';
 
 const destinations = Number(process.argv[2] ?? 10_000);
 const backups = Number(process.argv[3] ?? 60);

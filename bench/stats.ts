@@ -10,10 +10,10 @@
  *
  *   node --import @swc-node/register/esm-register bench/stats.ts [jobs] [rounds]
  */
-import { backupTotals, serviceFigures } from '../src/jobs/backupFigures.js';
-import { possiblyLate } from '../src/jobs/protectionQueries.js';
+import { backupTotals, serviceFigures } from '../src/protection/backupFigures.js';
+import { possiblyLate } from '../src/protection/protectionQueries.js';
 import { fillWithBackupJobs } from '../test/fixtures/manyBackupJobs.js';
-import { startPostgres } from '../test/fixtures/postgres.js';
+import { startPostgres } from '../test/fixtures/servers/postgres.js';
 import { sentStatements } from '../test/fixtures/sentStatements.js';
 import { startBareApi } from './bareApi.js';
 import { pageByHand, statsByHand, totalsByHand, type HandMadeAnswer } from './stats/answersByHand.js';

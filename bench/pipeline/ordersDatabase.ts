@@ -1,4 +1,4 @@
-import type { MariadbServer } from '../../test/fixtures/mariadb.js';
+import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 
 /** How many bytes of dump one table makes, about. */
 const tableBytes = 128 * 1024 * 1024;

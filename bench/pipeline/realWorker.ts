@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
 import { backupJob } from '../../src/jobs/backupJob.js';
 import { queueBackup } from '../../src/jobs/backupJobCommands.js';
-import { startPostgres } from '../../test/fixtures/postgres.js';
-import type { MariadbServer } from '../../test/fixtures/mariadb.js';
-import type { SwiftServer } from '../../test/fixtures/swift.js';
+import { startPostgres } from '../../test/fixtures/servers/postgres.js';
+import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import type { SwiftServer } from '../../test/fixtures/servers/swift.js';
 import { startRealApi } from '../realApi.js';
 import { processUse, type ProcessorSeconds } from './processUse.js';
 

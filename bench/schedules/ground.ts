@@ -6,11 +6,11 @@ import type { Closing } from '../../src/composition/closing.js';
 import { openStores, type Stores } from '../../src/composition/stores.js';
 import { openLog } from '../../src/log.js';
 import { Secret } from '../../src/secret.js';
-import { buildProgram } from '../../test/fixtures/builtProgram.js';
-import { GraphqlUser } from '../../test/fixtures/graphqlUser.js';
-import { startMongo } from '../../test/fixtures/mongo.js';
-import { startPostgres } from '../../test/fixtures/postgres.js';
-import { startApi } from '../../test/fixtures/stowageProcess.js';
+import { buildProgram } from '../../test/fixtures/processes/builtProgram.js';
+import { GraphqlUser } from '../../test/fixtures/api/graphqlUser.js';
+import { startMongo } from '../../test/fixtures/servers/mongo.js';
+import { startPostgres } from '../../test/fixtures/servers/postgres.js';
+import { startApi } from '../../test/fixtures/processes/stowageProcess.js';
 import type { BenchWorkerSettings } from './benchWorkerProcess.js';
 
 export type StoreKind = 'mongodb' | 'postgresql';

@@ -5,10 +5,11 @@ import { holdsBackups, newestBackupFolders } from '../jobs/backupsAtEndpoint.js'
 import { usualDurationMs } from '../jobs/backupJobQueries.js';
 import { backupsOfPlan } from '../jobs/backupsOfPlan.js';
 import { jobNodes, jobResolvers } from '../jobs/jobApi.js';
-import { servicesProtectedAs } from '../jobs/protectionQueries.js';
+import { servicesProtectedAs } from '../protection/protectionQueries.js';
 import { planNodes, planResolvers } from '../plans/planApi.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { projectNodes, projectResolvers } from '../projects/projectApi.js';
+import { protectionResolvers } from '../protection/protectionApi.js';
 import { restoreNodes, restoreResolvers } from '../restores/restoreApi.js';
 import { restoreUnderWay } from '../restores/restoreUnderWay.js';
 import { buildApiSchema } from '../server/apiSchema.js';
@@ -50,6 +51,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...fileEndpointResolvers(slices),
       ...planResolvers(slices),
       ...jobResolvers(slices),
+      ...protectionResolvers(slices),
       ...restoreResolvers(slices),
       ...workerResolvers(slices),
       ...historyResolvers(slices),

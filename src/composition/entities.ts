@@ -1,7 +1,7 @@
 import type { EntitySchema } from 'typeorm';
 import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
 import { BackupJobTable } from '../jobs/backupJobView.js';
-import { LateServiceTable } from '../jobs/latenessView.js';
+import { LateServiceTable } from '../protection/latenessView.js';
 import { BackupPlanTable } from '../plans/backupPlanView.js';
 import { ProjectTable } from '../projects/projectView.js';
 import { RestoreJobTable } from '../restores/restoreJobView.js';

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { backupTotals, serviceFigures } from '../jobs/backupFigures.js';
+import { backupTotals, serviceFigures } from '../protection/backupFigures.js';
 import { JobStatusEnum } from '../jobs/backupJobType.js';
 import type { Log } from '../log.js';
 import { queueCensus } from '../postgres/queueCensus.js';

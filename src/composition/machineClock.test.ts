@@ -1,11 +1,11 @@
 /** Machines whose clocks are a day off, beside a PostgreSQL whose clock is right. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { setMachineClockAhead } from '../../test/fixtures/machineClock.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
 import { until } from '../../test/fixtures/until.js';
-import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 import { BackupJobTable } from '../jobs/backupJobView.js';
 import { BackupPlanTable } from '../plans/backupPlanView.js';
 import { serverMs } from '../postgres/serverClock.js';

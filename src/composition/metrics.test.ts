@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { fillWithBackupJobs } from '../../test/fixtures/manyBackupJobs.js';
-import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { openLog } from '../log.js';
 import { Secret } from '../secret.js';

@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { keystoneMissing, startKeystone, type KeystoneServer } from '../../test/fixtures/keystone.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { keystoneMissing, startKeystone, type KeystoneServer } from '../../test/fixtures/servers/keystone.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import { memberOf, startSliceApi, type SliceApi } from '../../test/fixtures/sliceApi.js';
-import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/swift.js';
+import { memberOf, startSliceApi, type SliceApi } from '../../test/fixtures/api/sliceApi.js';
+import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/servers/swift.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { NodeResolver } from '../server/nodeApi.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';

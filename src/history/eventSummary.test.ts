@@ -9,7 +9,7 @@ const deciders = [
   'endpoints/fileEndpoint',
   'plans/backupPlan',
   'jobs/backupJob',
-  'jobs/lateness',
+  'protection/lateness',
   'jobs/storedBackup',
   'restores/restoreJob',
 ];

@@ -1,7 +1,7 @@
 import type { FileEndpointEvent } from '../endpoints/fileEndpoint.js';
 import type { BackupJobEvent } from '../jobs/backupJob.js';
 import { formatBytes } from '../jobs/formatBytes.js';
-import type { EndOfLateness, LatenessEvent } from '../jobs/lateness.js';
+import type { EndOfLateness, LatenessEvent } from '../protection/lateness.js';
 import type { BackupPlanEvent } from '../plans/backupPlan.js';
 import type { ProjectEvent } from '../projects/project.js';
 import type { RestoreJobEvent } from '../restores/restoreJob.js';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { counter, tester } from '../../test/fixtures/counter.js';
 import { nextEvent } from '../../test/fixtures/feed.js';
 import { cutListeners, loseEventsFrom } from '../../test/fixtures/olderState.js';
-import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import { createEventStore } from '../postgres/eventStore.js';

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { queuedJob, started, told } from '../../test/fixtures/backupJobs.js';
-import { GraphqlUser } from '../../test/fixtures/graphqlUser.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { GraphqlUser } from '../../test/fixtures/api/graphqlUser.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
-import { memberOf } from '../../test/fixtures/sliceApi.js';
-import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { memberOf } from '../../test/fixtures/api/sliceApi.js';
+import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 import { eventsSince } from './eventsSince.js';
 
 type Told = { id: string; position: string; type: string; streamType: string; version: number };

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { failed, queuedJob, started, succeeded, told } from '../../test/fixtures/backupJobs.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { sentStatements } from '../../test/fixtures/sentStatements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
-import { memberOf } from '../../test/fixtures/sliceApi.js';
-import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { memberOf } from '../../test/fixtures/api/sliceApi.js';
+import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 import { parseDuration } from '../duration.js';
 
 const table = (rows: number | null, rowsEstimated = false) => ({ name: 't', rows, rowsEstimated, sizeBytes: 1 });

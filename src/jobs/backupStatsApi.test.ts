@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { fillWithBackupJobs } from '../../test/fixtures/manyBackupJobs.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { sentStatements } from '../../test/fixtures/sentStatements.js';
-import { memberOf } from '../../test/fixtures/sliceApi.js';
-import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { memberOf } from '../../test/fixtures/api/sliceApi.js';
+import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 import { formatDuration } from '../duration.js';
 import type { BackupJobFilter, BackupJobOrder, BackupJobSort } from './backupJobInput.js';
 import { selectBackupJobs } from './backupJobQueries.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { beginAttempt } from '../../test/fixtures/attempts.js';
 import { told } from '../../test/fixtures/backupJobs.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { newestBackupFolders } from './backupsAtEndpoint.js';

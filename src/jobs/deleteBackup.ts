@@ -2,7 +2,7 @@ import { In, type EntityManager } from 'typeorm';
 import { openFileEndpoint } from '../endpoints/openFileEndpoint.js';
 import { StowageError } from '../errors.js';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
-import { survivors } from '../plans/retention.js';
+import { survivors } from '../plans/retention/retention.js';
 import { decideDeletion, lockDestination } from './backupJobCommands.js';
 import type { BackupJobDependencies } from './backupJobApi.js';
 import { BackupJobTable, type BackupJobRow } from './backupJobView.js';

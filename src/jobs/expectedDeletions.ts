@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import type { BackupPlanRow } from '../plans/backupPlanView.js';
 import { findBackupPlans } from '../plans/planQueries.js';
-import { forecastDeletions } from '../plans/retentionForecast.js';
-import { decisiveRuns } from '../plans/runsToCome.js';
+import { forecastDeletions } from '../plans/retention/retentionForecast.js';
+import { decisiveRuns } from '../plans/retention/runsToCome.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import type { BackupJobRow } from './backupJobView.js';
 import { destinationKey, retainedBackups, type Destination } from './retainedBackups.js';

@@ -10,7 +10,6 @@ import { BackupStatsResolver, type BackupStatsDependencies } from './backupStats
 import { jobSubscriptions, type JobSubscriptionDependencies } from './jobSubscriptions.js';
 import { HoldBackupResolver } from './holdBackupApi.js';
 import { LaterBackupResolver } from './laterBackupApi.js';
-import { protectionResolvers } from './protectionApi.js';
 import { WaitingBackupJobResolver, type WaitingDependencies } from './waitingJobApi.js';
 
 export type JobDependencies = BackupJobDependencies &
@@ -18,7 +17,7 @@ export type JobDependencies = BackupJobDependencies &
   JobSubscriptionDependencies &
   WaitingDependencies;
 
-/** Backup jobs, and what services, plans, file endpoints and projects tell of them. */
+/** Backup jobs: asked for, watched, and reckoned up. */
 export function jobResolvers(with_: JobDependencies): readonly object[] {
   return [
     new BackupJobResolver(with_),
@@ -27,7 +26,6 @@ export function jobResolvers(with_: JobDependencies): readonly object[] {
     new BackupStatsResolver(with_),
     new HoldBackupResolver(with_),
     new LaterBackupResolver(),
-    ...protectionResolvers(with_),
     new WaitingBackupJobResolver(with_),
     jobSubscriptions(with_),
   ];

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { failed, queuedJob, started, succeeded, told } from '../../test/fixtures/backupJobs.js';
-import { GraphqlUser, type Listening } from '../../test/fixtures/graphqlUser.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { GraphqlUser, type Listening } from '../../test/fixtures/api/graphqlUser.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
-import { memberOf } from '../../test/fixtures/sliceApi.js';
-import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { memberOf } from '../../test/fixtures/api/sliceApi.js';
+import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 
 type State = {
   id: string;

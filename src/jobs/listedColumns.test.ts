@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { getNamedType, isLeafType, isObjectType, type GraphQLField, type GraphQLOutputType } from 'graphql';
 import { fillWithBackupJobs } from '../../test/fixtures/manyBackupJobs.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { sentStatements } from '../../test/fixtures/sentStatements.js';
-import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', () => {
   let api: WholeApi;

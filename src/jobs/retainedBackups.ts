@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { isCounted, type RetainedBackup, type Trigger } from '../plans/retention.js';
+import { isCounted, type RetainedBackup, type Trigger } from '../plans/retention/retention.js';
 
 export type Destination = { readonly planId: string; readonly fileEndpointId: string };
 

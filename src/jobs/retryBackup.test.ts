@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
-import { startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 import { BackupJobTable } from './backupJobView.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by hand', () => {

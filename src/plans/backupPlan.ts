@@ -1,7 +1,7 @@
 import { notFound, StowageError } from '../errors.js';
 import { changedFields } from '../eventSourcing/changedFields.js';
 import type { Decider } from '../eventSourcing/decider.js';
-import type { RetentionPolicy } from './retentionPolicy.js';
+import type { RetentionPolicy } from './retention/retentionPolicy.js';
 
 /** What is backed up, when, where to, and how long it is kept. */
 export type PlanContent = {

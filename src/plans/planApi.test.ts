@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startPlanApi, type PlanApi } from '../../test/fixtures/planApi.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { startPlanApi, type PlanApi } from '../../test/fixtures/api/planApi.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import { memberOf, type Answer } from '../../test/fixtures/sliceApi.js';
+import { memberOf, type Answer } from '../../test/fixtures/api/sliceApi.js';
 
 const fields = `id name paused maxAttempts catchUpWindow timeout stallTimeout version viewerActions removedAt nextRunAt
   project { id } service { id } fileEndpoints { id } frequency { typed normalized timeZone description }

@@ -3,7 +3,7 @@ import { OneOf } from '../server/oneOf.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { Duration } from '../server/scalars/duration.js';
 import { RetentionStyleEnum } from './planType.js';
-import type { RetentionStyle } from './retentionPolicy.js';
+import type { RetentionStyle } from './retention/retentionPolicy.js';
 
 @InputType('GfsInput', {
   description: 'How many of each keep their newest backup, 0 to 10000; one at least is above 0.',

@@ -5,7 +5,7 @@ import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { durationWithin, entityName, integerWithin, uuid, type InputProblems } from '../server/inputValidation.js';
 import type { BackupPlanPatch } from './planInput.js';
 import type { PlanContent } from './backupPlan.js';
-import { checkRetention, type RetentionPolicy } from './retentionPolicy.js';
+import { checkRetention, type RetentionPolicy } from './retention/retentionPolicy.js';
 
 const secondMs = 1_000;
 const dayMs = 86_400_000;

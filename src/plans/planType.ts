@@ -8,7 +8,7 @@ import { Duration } from '../server/scalars/duration.js';
 import { describeFrequency } from '../scheduler/cron/describeFrequency.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import type { BackupPlanRow } from './backupPlanView.js';
-import type { RetentionPolicy, RetentionStyle } from './retentionPolicy.js';
+import type { RetentionPolicy, RetentionStyle } from './retention/retentionPolicy.js';
 
 export const RetentionStyleEnum = {
   ALL: 'ALL',

@@ -11,9 +11,9 @@ import { RetentionPreviewInput } from './planInput.js';
 import { findBackupPlan } from './planQueries.js';
 import { checkedRetention, checkSchedule } from './planRules.js';
 import { RetentionDayType } from './planType.js';
-import { daysFrom } from './retentionCalendar.js';
-import type { RetentionPolicy } from './retentionPolicy.js';
-import { previewRetention, type PreviewedDestination, type SizedBackup } from './retentionPreview.js';
+import { daysFrom } from './retention/retentionCalendar.js';
+import type { RetentionPolicy } from './retention/retentionPolicy.js';
+import { previewRetention, type PreviewedDestination, type SizedBackup } from './retention/retentionPreview.js';
 
 const mostDays = 366;
 /** About half a second of reckoning with GFS. */

@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { counter, tester } from '../../test/fixtures/counter.js';
 import { nextEvent } from '../../test/fixtures/feed.js';
 import { cutListeners, loseEventsFrom } from '../../test/fixtures/olderState.js';
-import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { until } from '../../test/fixtures/until.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import type { DataSource } from 'typeorm';
-import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { until } from '../../test/fixtures/until.js';
 import { createNotifications, type Notifications } from './notifications.js';

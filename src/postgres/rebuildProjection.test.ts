@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { counter, counterView, createCounterView, tester } from '../../test/fixtures/counter.js';
-import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import { createEventStore } from './eventStore.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { DataSource } from 'typeorm';
-import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import type { JobQueue } from './contracts/jobQueue.js';
 import type { WorkerRegistry, WorkerReport } from './contracts/workerRegistry.js';

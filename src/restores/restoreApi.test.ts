@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { GraphqlUser } from '../../test/fixtures/graphqlUser.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { GraphqlUser } from '../../test/fixtures/api/graphqlUser.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
-import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/wholeApi.js';
+import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 import { restoreJob, type RestoreJobCommand } from './restoreJob.js';
 
 const start = `mutation ($input: StartRestoreInput!, $commandId: ID) {

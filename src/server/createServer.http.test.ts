@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
-import { startTinyApi, token, type TinyApi } from '../../test/fixtures/tinyApi.js';
+import { startTinyApi, token, type TinyApi } from '../../test/fixtures/api/tinyApi.js';
 
 let api: TinyApi;
 beforeAll(async () => {

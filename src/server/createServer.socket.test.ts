@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { loads, startTinyApi, token, type Ship, type TinyApi } from '../../test/fixtures/tinyApi.js';
+import { loads, startTinyApi, token, type Ship, type TinyApi } from '../../test/fixtures/api/tinyApi.js';
 
 let api: TinyApi;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import { memberOf, startSliceApi, type SliceApi } from '../../test/fixtures/sliceApi.js';
+import { memberOf, startSliceApi, type SliceApi } from '../../test/fixtures/api/sliceApi.js';
 import { createEngines } from '../engines/engines.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { NodeResolver } from '../server/nodeApi.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { createGate, eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { BackupJobTable } from '../jobs/backupJobView.js';

@@ -5,7 +5,7 @@ import { given } from '../../test/fixtures/given.js';
 import { catalogue, StowageError, type ErrorCode } from '../errors.js';
 import { backupJob, type BackupRequest } from '../jobs/backupJob.js';
 import { longestPauseMs } from '../postgres/contracts/jobQueue.js';
-import { jobError } from './jobError.js';
+import { jobError } from './runs/jobError.js';
 import { retryDelay } from './retryDelay.js';
 
 const at = '2026-03-01T05:00:00.000Z';

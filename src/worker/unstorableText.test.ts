@@ -1,8 +1,8 @@
 /** PostgreSQL stores no text that holds NUL or half of a surrogate pair; tools and servers say such things. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { faultyTool } from '../../test/fixtures/faultyTools.js';
-import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
-import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/postgres.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import { startTcpProxy, type TcpProxy } from '../../test/fixtures/tcpProxy.js';
+import { startTcpProxy, type TcpProxy } from '../../test/fixtures/servers/tcpProxy.js';
 import { eventually } from '../../test/fixtures/workerHarness.js';
 import { whileLocked } from './whileLocked.js';
 

@@ -6,9 +6,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { childrenNamed } from '../../test/fixtures/childProcesses.js';
-import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { childrenNamed } from '../../test/fixtures/processes/childProcesses.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { createGate, eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import type { RecordedEvent } from '../eventSourcing/event.js';
@@ -65,7 +65,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
 
   /** A worker that ends as `kill -9` ends one. */
   function startProcess(times: object) {
-    const program = join(import.meta.dirname, '../../test/fixtures/workerProcess.ts');
+    const program = join(import.meta.dirname, '../../test/fixtures/processes/workerProcess.ts');
     const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
       env: {
         PATH: process.env['PATH'],

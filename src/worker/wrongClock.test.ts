@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { beginAttempt } from '../../test/fixtures/attempts.js';
 import { setMachineClockAhead } from '../../test/fixtures/machineClock.js';
-import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/mariadb.js';
-import { postgresMissing } from '../../test/fixtures/postgres.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { findAudits } from '../endpoints/containerAudit.js';

@@ -53,7 +53,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     return clock;
   };
   const process_ = (what: 'hang' | 'once') => {
-    const program = join(import.meta.dirname, '../fixtures/alarmClockProcess.ts');
+    const program = join(import.meta.dirname, '../fixtures/processes/alarmClockProcess.ts');
     const child = spawn(
       process.execPath,
       ['--import', '@swc-node/register/esm-register', program, subject.kind, what],

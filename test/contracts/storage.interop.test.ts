@@ -10,7 +10,7 @@ import SwiftClient from 'openstack-swift-client';
 import type { Storage } from '../../src/storage/storage.js';
 import { swiftKind } from '../../src/storage/swift/swiftKind.js';
 import { describeWith } from '../fixtures/requirements.js';
-import { startSwift, swiftMissing, type SwiftServer } from '../fixtures/swift.js';
+import { startSwift, swiftMissing, type SwiftServer } from '../fixtures/servers/swift.js';
 import { chunks, listed, read } from './storage.contract.js';
 
 const run = promisify(execFile);

@@ -1,8 +1,8 @@
 import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
 import { swiftKind } from '../../src/storage/swift/swiftKind.js';
-import { keystoneMissing, startKeystone } from '../fixtures/keystone.js';
+import { keystoneMissing, startKeystone } from '../fixtures/servers/keystone.js';
 import { describeWith } from '../fixtures/requirements.js';
-import { startSwift, swiftMissing } from '../fixtures/swift.js';
+import { startSwift, swiftMissing } from '../fixtures/servers/swift.js';
 import { storageContract, type StorageUnderTest } from './storage.contract.js';
 
 const segmentBytes = 64 * 1024;

@@ -9,10 +9,10 @@ import { Secret } from '../../src/secret.js';
 import { parseAllowedTargets } from '../../src/storage/allowedTargets.js';
 import { swiftKind } from '../../src/storage/swift/swiftKind.js';
 import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
-import { startFaultProxy, type FaultProxy } from '../fixtures/faultProxy.js';
-import { keystoneMissing, startKeystone, type KeystoneServer } from '../fixtures/keystone.js';
+import { startFaultProxy, type FaultProxy } from '../fixtures/servers/faultProxy.js';
+import { keystoneMissing, startKeystone, type KeystoneServer } from '../fixtures/servers/keystone.js';
 import { describeWith } from '../fixtures/requirements.js';
-import { swiftMissing } from '../fixtures/swift.js';
+import { swiftMissing } from '../fixtures/servers/swift.js';
 
 const signal = new AbortController().signal;
 const check = (settings: SwiftSettings, timeoutMs = 120_000) => swiftKind.check(settings, { signal, timeoutMs });

@@ -4,9 +4,9 @@ import { Secret } from '../../src/secret.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { swiftKind } from '../../src/storage/swift/swiftKind.js';
 import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
-import { startFaultProxy, type FaultProxy } from '../fixtures/faultProxy.js';
+import { startFaultProxy, type FaultProxy } from '../fixtures/servers/faultProxy.js';
 import { describeWith } from '../fixtures/requirements.js';
-import { startSwift, swiftMissing, type SwiftServer } from '../fixtures/swift.js';
+import { startSwift, swiftMissing, type SwiftServer } from '../fixtures/servers/swift.js';
 import { chunks, read, rejectsWith } from './storage.contract.js';
 
 const segmentBytes = 64 * 1024;

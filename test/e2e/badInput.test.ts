@@ -10,13 +10,13 @@ import {
   type BadInput,
   type Known,
   type MutationCases,
-} from '../fixtures/badInputs.js';
-import { operationDocument } from '../fixtures/operationDocument.js';
+} from '../fixtures/api/badInputs.js';
+import { operationDocument } from '../fixtures/api/operationDocument.js';
 import { watchOutsideWorld, type OutsideWorld } from '../fixtures/outsideWorld.js';
-import { postgresMissing } from '../fixtures/postgres.js';
+import { postgresMissing } from '../fixtures/servers/postgres.js';
 import { describeWith } from '../fixtures/requirements.js';
 import { settleProject } from '../fixtures/settledProject.js';
-import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/wholeApi.js';
+import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/api/wholeApi.js';
 
 /** Part of every secret that is sent: no answer and no log may show it. */
 const ofSecrets = 'hunter2';

@@ -3,10 +3,10 @@ import { startFaultBench, type FaultBench } from '../faults/faultBench.js';
 import { allFaults } from '../faults/faultSuite.js';
 import { seededRandom } from '../faults/seededRandom.js';
 import { leftAfterDeleting } from '../faults/tryFaults.js';
-import { mariadbMissing } from '../fixtures/mariadb.js';
-import { postgresMissing } from '../fixtures/postgres.js';
+import { mariadbMissing } from '../fixtures/servers/mariadb.js';
+import { postgresMissing } from '../fixtures/servers/postgres.js';
 import { describeWith } from '../fixtures/requirements.js';
-import { swiftMissing } from '../fixtures/swift.js';
+import { swiftMissing } from '../fixtures/servers/swift.js';
 
 /** Of the fault suite (`scripts/faults`, which tries all) some of each group, quick ones. */
 const sample = [

@@ -13,17 +13,17 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { buildProgram, type BuiltProgram } from '../fixtures/builtProgram.js';
-import { descendantsOf } from '../fixtures/childProcesses.js';
-import { AnsweredError, GraphqlUser, type Listening } from '../fixtures/graphqlUser.js';
-import { keystoneMissing, startKeystone, type KeystoneServer } from '../fixtures/keystone.js';
-import { mariadbMissing, startMariadb, type MariadbServer } from '../fixtures/mariadb.js';
+import { buildProgram, type BuiltProgram } from '../fixtures/processes/builtProgram.js';
+import { descendantsOf } from '../fixtures/processes/childProcesses.js';
+import { AnsweredError, GraphqlUser, type Listening } from '../fixtures/api/graphqlUser.js';
+import { keystoneMissing, startKeystone, type KeystoneServer } from '../fixtures/servers/keystone.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../fixtures/servers/mariadb.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
-import { mongoMissing, startMongo, type TestMongo } from '../fixtures/mongo.js';
-import { postgresMissing, startPostgres, type TestDatabase, type TestPostgres } from '../fixtures/postgres.js';
+import { mongoMissing, startMongo, type TestMongo } from '../fixtures/servers/mongo.js';
+import { postgresMissing, startPostgres, type TestDatabase, type TestPostgres } from '../fixtures/servers/postgres.js';
 import { describeWith } from '../fixtures/requirements.js';
-import { startApi, startWorker, type StowageApi, type StowageProcess } from '../fixtures/stowageProcess.js';
-import { swiftMissing } from '../fixtures/swift.js';
+import { startApi, startWorker, type StowageApi, type StowageProcess } from '../fixtures/processes/stowageProcess.js';
+import { swiftMissing } from '../fixtures/servers/swift.js';
 
 const needs = {
   mariadb: mariadbMissing,

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { mutationCases } from '../fixtures/badInputs.js';
-import { operationDocument } from '../fixtures/operationDocument.js';
-import { postgresMissing } from '../fixtures/postgres.js';
+import { mutationCases } from '../fixtures/api/badInputs.js';
+import { operationDocument } from '../fixtures/api/operationDocument.js';
+import { postgresMissing } from '../fixtures/servers/postgres.js';
 import { describeWith } from '../fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../fixtures/settledProject.js';
-import { memberOf } from '../fixtures/sliceApi.js';
-import { startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/wholeApi.js';
+import { memberOf } from '../fixtures/api/sliceApi.js';
+import { startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/api/wholeApi.js';
 
 type Variables = Readonly<Record<string, unknown>>;
 

@@ -9,12 +9,12 @@ import { decideDeletion } from '../../src/jobs/backupJobCommands.js';
 import { BackupJobTable } from '../../src/jobs/backupJobView.js';
 import { createSwiftKind } from '../../src/storage/swift/swiftKind.js';
 import type { Worker } from '../../src/worker/worker.js';
-import { descendantsOf } from '../fixtures/childProcesses.js';
-import { startFaultProxy, type FaultProxy } from '../fixtures/faultProxy.js';
-import { startMariadb, type MariadbServer } from '../fixtures/mariadb.js';
+import { descendantsOf } from '../fixtures/processes/childProcesses.js';
+import { startFaultProxy, type FaultProxy } from '../fixtures/servers/faultProxy.js';
+import { startMariadb, type MariadbServer } from '../fixtures/servers/mariadb.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
-import { startSwift, type SwiftServer } from '../fixtures/swift.js';
-import { startTcpProxy, type TcpProxy } from '../fixtures/tcpProxy.js';
+import { startSwift, type SwiftServer } from '../fixtures/servers/swift.js';
+import { startTcpProxy, type TcpProxy } from '../fixtures/servers/tcpProxy.js';
 import { until } from '../fixtures/until.js';
 import {
   startWorkerHarness,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
-import type { MariadbServer } from '../fixtures/mariadb.js';
+import type { MariadbServer } from '../fixtures/servers/mariadb.js';
 import { digestOfDump, type ForeignHand } from './foreignHand.js';
 
 const document = z.object({

@@ -1,6 +1,6 @@
 import { fileEndpoint } from '../../src/endpoints/fileEndpoint.js';
-import { startFaultProxy, type FaultProxy } from '../fixtures/faultProxy.js';
-import { startSwift, type SwiftOptions, type SwiftServer } from '../fixtures/swift.js';
+import { startFaultProxy, type FaultProxy } from '../fixtures/servers/faultProxy.js';
+import { startSwift, type SwiftOptions, type SwiftServer } from '../fixtures/servers/swift.js';
 import { containerName, type FaultBench } from './faultBench.js';
 import { openSwiftHand } from './foreignHand.js';
 

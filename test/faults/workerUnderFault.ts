@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import type { WorkerTimes } from '../../src/worker/workerTools.js';
-import { descendantsOf } from '../fixtures/childProcesses.js';
+import { descendantsOf } from '../fixtures/processes/childProcesses.js';
 import { until } from '../fixtures/until.js';
 import type { FaultBench } from './faultBench.js';
 

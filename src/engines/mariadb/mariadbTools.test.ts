@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { groupIsAlive } from '../../../test/fixtures/childProcesses.js';
+import { groupIsAlive } from '../../../test/fixtures/processes/childProcesses.js';
 import { until } from '../../../test/fixtures/until.js';
 import { installedTools, versionNumber, versionOf } from './mariadbTools.js';
 

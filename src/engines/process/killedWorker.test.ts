@@ -54,10 +54,14 @@ const isHere = process.platform === 'linux' && findProgram('setpriv') !== undefi
 type Started = ChildProcessByStdio<null, Readable, null>;
 
 function start(fixture: string, args: readonly string[], environment: Record<string, string> = {}): Started {
-  return spawn(process.execPath, ['--import', '@swc-node/register/esm-register', `test/fixtures/${fixture}`, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...environment },
-  });
+  return spawn(
+    process.execPath,
+    ['--import', '@swc-node/register/esm-register', `test/fixtures/processes/${fixture}`, ...args],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...environment },
+    },
+  );
 }
 
 function linesOf(worker: Started): AsyncIterator<string> {

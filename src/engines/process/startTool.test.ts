@@ -49,7 +49,7 @@ describe('A tool', () => {
   (process.platform === 'linux' ? test : test.skip)('is killed by the kernel when we are', async () => {
     const worker = spawn(
       process.execPath,
-      ['--import', '@swc-node/register/esm-register', 'test/fixtures/toolProcess.ts', '/bin/sleep', '600'],
+      ['--import', '@swc-node/register/esm-register', 'test/fixtures/processes/toolProcess.ts', '/bin/sleep', '600'],
       { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'] } },
     );
     const [printed] = (await once(worker.stdout, 'data')) as [Buffer];

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
 import { describeWith } from '../../../test/fixtures/requirements.js';
-import { postgresMissing } from '../../../test/fixtures/postgres.js';
+import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './embeddedPostgres.js';
 import { debianBinaries, findServerBinaries } from './serverBinaries.js';
 
@@ -84,7 +84,7 @@ describe('embedded PostgreSQL', () => {
   test('ends with the process that holds it, however that ends, and starts again on what was committed', async () => {
     const holder = spawn(
       process.execPath,
-      ['--import', '@swc-node/register/esm-register', 'test/fixtures/embeddedPostgresHolder.ts', folder],
+      ['--import', '@swc-node/register/esm-register', 'test/fixtures/processes/embeddedPostgresHolder.ts', folder],
       { stdio: ['pipe', 'pipe', 'inherit'] },
     );
     const [ownerUrl] = (await once(createInterface({ input: holder.stdout }), 'line')) as [string];

@@ -3,7 +3,7 @@ import { Agenda } from 'agenda';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Pool } from 'pg';
 import { alarmClockContract, type AlarmClockSubject } from '../../../test/contracts/alarmClock.contract.js';
-import { postgresMissing, startPostgres, type TestPostgres } from '../../../test/fixtures/postgres.js';
+import { postgresMissing, startPostgres, type TestPostgres } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { Secret } from '../../secret.js';
 import { openPostgresAlarmClock } from './postgresAlarmClock.js';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { describeWith } from '../../../test/fixtures/requirements.js';
-import { startTinyApi, token, type TinyApi } from '../../../test/fixtures/tinyApi.js';
+import { startTinyApi, token, type TinyApi } from '../../../test/fixtures/api/tinyApi.js';
 import { until } from '../../../test/fixtures/until.js';
 
 const executablePath = '/usr/bin/chromium';

@@ -1,4 +1,4 @@
-import type { FaultRule } from '../../fixtures/faultProxy.js';
+import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { until } from '../../fixtures/until.js';
 import { endOf, judge, queueFaultyBackup, within } from '../backupTrial.js';
 import { dumpOnTheWireBytes, type FaultBench } from '../faultBench.js';

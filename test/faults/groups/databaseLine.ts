@@ -1,4 +1,4 @@
-import { descendantsOf } from '../../fixtures/childProcesses.js';
+import { descendantsOf } from '../../fixtures/processes/childProcesses.js';
 import { backupFault, type Expected } from '../backupTrial.js';
 import { dumpOnTheWireBytes, type FaultBench } from '../faultBench.js';
 import type { Fault } from '../trial.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { createMariadbEngine } from '../../../src/engines/mariadb/mariadbEngine.js';
-import type { FaultRule } from '../../fixtures/faultProxy.js';
+import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { faultyTool } from '../../fixtures/faultyTools.js';
 import { createSwiftKind } from '../../../src/storage/swift/swiftKind.js';
 import { mountSmallDisk, mountsMissing, type SmallDisk, type SmallDiskOptions } from '../../fixtures/smallDisk.js';

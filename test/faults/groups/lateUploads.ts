@@ -1,5 +1,5 @@
 import { createMariadbEngine } from '../../../src/engines/mariadb/mariadbEngine.js';
-import type { FaultRule } from '../../fixtures/faultProxy.js';
+import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { faultyTool } from '../../fixtures/faultyTools.js';
 import { backupFault, type BackupFault } from '../backupTrial.js';
 import type { Fault } from '../trial.js';

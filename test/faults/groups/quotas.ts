@@ -1,4 +1,4 @@
-import type { FaultRule } from '../../fixtures/faultProxy.js';
+import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { backupFault, nextBackup } from '../backupTrial.js';
 import type { FaultBench } from '../faultBench.js';
 import type { Quotas } from '../foreignHand.js';

@@ -1,5 +1,5 @@
 import { createMariadbEngine } from '../../../src/engines/mariadb/mariadbEngine.js';
-import type { FaultRule } from '../../fixtures/faultProxy.js';
+import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { faultyTool } from '../../fixtures/faultyTools.js';
 import type { Expected } from '../backupTrial.js';
 import type { FaultBench } from '../faultBench.js';

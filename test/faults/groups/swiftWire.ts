@@ -1,4 +1,4 @@
-import type { FaultRule } from '../../fixtures/faultProxy.js';
+import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { backupFault, type Expected } from '../backupTrial.js';
 import type { Fault } from '../trial.js';
 

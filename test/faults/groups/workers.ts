@@ -1,5 +1,5 @@
 import { backupJob } from '../../../src/jobs/backupJob.js';
-import type { FaultRule } from '../../fixtures/faultProxy.js';
+import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { until } from '../../fixtures/until.js';
 import { endOf, judge, queueFaultyBackup } from '../backupTrial.js';
 import { dumpOnTheWireBytes, folderOf, type FaultBench } from '../faultBench.js';

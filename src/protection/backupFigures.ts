@@ -1,0 +1,75 @@
+import { IsNull, type EntityManager } from 'typeorm';
+import { findProjects } from '../projects/projectQueries.js';
+import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
+import type { ProtectionStatus } from '../services/serviceInput.js';
+import type { BackupJobStatus } from '../jobs/backupJobView.js';
+import { standingsOfServices } from './protectionQueries.js';
+
+/** What is told of all backups of an installation together. */
+export type BackupTotals = {
+  readonly jobs: Readonly<Partial<Record<BackupJobStatus, number>>>;
+  /** What dump tools gave, compressed or not: the plain bytes of every backup that ever succeeded. */
+  readonly readBytes: number;
+  /** What those backups took in the containers. */
+  readonly writtenBytes: number;
+  /** What of it lies there now, as far as the log knows. */
+  readonly storedBytes: number;
+};
+
+/** A service as the metrics name it. */
+export type ServiceFigures = {
+  readonly projectId: string;
+  readonly projectName: string;
+  readonly serviceId: string;
+  readonly serviceName: string;
+  readonly protection: ProtectionStatus;
+  /** When the newest stored backup was begun; null: there is none. */
+  readonly dataAsOf: Date | null;
+};
+
+/** One statement, answered from an index alone. */
+export async function backupTotals(manager: EntityManager): Promise<BackupTotals> {
+  const rows = await manager.query<
+    { status: BackupJobStatus; availability: string | null; jobs: string; read: string; written: string }[]
+  >(
+    `SELECT status, availability, count(*) AS jobs, coalesce(sum(size_bytes), 0) AS read,
+       coalesce(sum(stored_size_bytes), 0) AS written
+     FROM backup_jobs GROUP BY status, availability`,
+  );
+  const jobs: Partial<Record<BackupJobStatus, number>> = {};
+  for (const row of rows) jobs[row.status] = (jobs[row.status] ?? 0) + Number(row.jobs);
+  const stored = rows.filter(({ availability }) => availability === 'STORED' || availability === 'DELETING');
+  return {
+    jobs,
+    readBytes: sum(rows.map(({ read }) => read)),
+    writtenBytes: sum(rows.map(({ written }) => written)),
+    storedBytes: sum(stored.map(({ written }) => written)),
+  };
+}
+
+/** Every service that was not removed: a handful of statements, however many there are. */
+export async function serviceFigures(manager: EntityManager, now: Date): Promise<readonly ServiceFigures[]> {
+  const services = await manager.findBy(ServiceTable, { removedAt: IsNull() });
+  const protections = await standingsOfServices(manager, services, now);
+  const names = await projectNames(manager, services);
+  return services.flatMap(({ id, name, projectId }, index): ServiceFigures[] => {
+    const protection = protections[index];
+    if (protection === undefined) return [];
+    const { status, dataAsOf } = protection;
+    const projectName = names.get(projectId) ?? '';
+    return [{ projectId, projectName, serviceId: id, serviceName: name, protection: status, dataAsOf }];
+  });
+}
+
+async function projectNames(
+  manager: EntityManager,
+  services: readonly ServiceRow[],
+): Promise<ReadonlyMap<string, string>> {
+  const ids = [...new Set(services.map(({ projectId }) => projectId))];
+  const projects = await findProjects(manager, ids);
+  return new Map(projects.flatMap((project) => (project === null ? [] : [[project.id, project.name] as const])));
+}
+
+function sum(values: readonly string[]): number {
+  return values.reduce((total, value) => total + Number(value), 0);
+}

@@ -1,0 +1,210 @@
+import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql';
+import type { DataSource, ObjectLiteral } from 'typeorm';
+import { findFileEndpoints } from '../endpoints/fileEndpointQueries.js';
+import { FileEndpointType } from '../endpoints/fileEndpointType.js';
+import type { BackupPlanRow } from '../plans/backupPlanView.js';
+import { BackupPlanType } from '../plans/planType.js';
+import { ProjectType } from '../projects/projectType.js';
+import { InputProblems } from '../server/inputValidation.js';
+import { PageArguments, type Page } from '../server/page.js';
+import type { RequestContext } from '../server/requestContext.js';
+import { BigIntScalar } from '../server/scalars/bigInt.js';
+import { Statistics } from '../server/statistics.js';
+import { ServiceType } from '../services/serviceType.js';
+import type { ServiceRow } from '../services/serviceView.js';
+import { checkFilter } from '../jobs/backupJobFilter.js';
+import { BackupJobFilter, BackupJobOrder } from '../jobs/backupJobInput.js';
+import { findBackupJobs, selectBackupJobs } from '../jobs/backupJobQueries.js';
+import { BackupJobConnection, BackupJobType } from '../jobs/backupJobType.js';
+import { destinationFacts, holdingsOf, newestStoredOf, type DestinationKey } from './destinationQueries.js';
+import {
+  countProtections,
+  protectionsOfPlans,
+  protectionsOfServices,
+  type KnownProtection,
+} from './protectionQueries.js';
+import { PlanDestinationType, ProtectionCountType, ProtectionType } from './protectionType.js';
+
+/** What services, plans, file endpoints and projects tell of the backups. */
+
+export type ProtectionDependencies = { readonly dataSource: DataSource; readonly now: () => Date };
+
+export function protectionResolvers(with_: ProtectionDependencies): readonly object[] {
+  const jobs = new JobsById(with_);
+  return [
+    new ServiceBackupsResolver(with_, jobs),
+    new PlanBackupsResolver(with_, jobs),
+    new PlanDestinationResolver(with_, jobs),
+    new FileEndpointBackupsResolver(with_),
+    new ProjectProtectionResolver(with_),
+  ];
+}
+
+class JobsById {
+  constructor(private readonly with_: ProtectionDependencies) {}
+
+  private readonly batch = (ids: readonly string[]) => findBackupJobs(this.with_.dataSource.manager, ids);
+
+  async load(id: string | null, context: RequestContext): Promise<BackupJobType | null> {
+    const row = id === null ? null : await context.loaders.of(this.batch).load(id);
+    return row === null ? null : new BackupJobType(row);
+  }
+
+  async protection(known: KnownProtection, context: RequestContext): Promise<ProtectionType> {
+    const [latest, lastSuccess] = await Promise.all([
+      this.load(known.latestId, context),
+      this.load(known.lastSuccessId, context),
+    ]);
+    const { status, dataAsOf, dueBy, consecutiveFailures } = known;
+    return { status, dataAsOf, dueBy, consecutiveFailures, latest, lastSuccess };
+  }
+}
+
+@Resolver(() => ServiceType)
+export class ServiceBackupsResolver {
+  constructor(
+    private readonly with_: ProtectionDependencies,
+    private readonly byId: JobsById,
+  ) {}
+
+  private readonly protections = (services: readonly ServiceRow[]) =>
+    protectionsOfServices(this.with_.dataSource.manager, services, this.with_.now());
+  private readonly newest = (ids: readonly string[]) => newestStoredOf(this.with_.dataSource.manager, ids);
+
+  @FieldResolver(() => ProtectionType)
+  async protection(@Root() { row }: ServiceType, @Ctx() context: RequestContext): Promise<ProtectionType> {
+    return this.byId.protection(await context.loaders.of(this.protections).load(row), context);
+  }
+
+  @FieldResolver(() => BackupJobType, { nullable: true, description: 'The newest whose bytes are STORED.' })
+  async lastSuccessfulBackup(@Root() { id }: ServiceType, @Ctx() context: RequestContext) {
+    return this.byId.load(await context.loaders.of(this.newest).load(id), context);
+  }
+
+  @FieldResolver(() => BackupJobConnection, { description: 'Newest first, unless orderBy says otherwise.' })
+  jobs(
+    @Root() { id }: ServiceType,
+    @Args(() => PageArguments) page: PageArguments,
+    @Arg('filter', () => BackupJobFilter, { nullable: true }) filter: BackupJobFilter | null | undefined,
+    @Arg('orderBy', () => BackupJobOrder, { nullable: true }) order: BackupJobOrder | null | undefined,
+  ): Promise<Page<BackupJobType>> {
+    return jobsWithin(this.with_.dataSource, page, ['row.service_id = :ownerId', { ownerId: id }], filter, order);
+  }
+}
+
+@Resolver(() => BackupPlanType)
+export class PlanBackupsResolver {
+  constructor(
+    private readonly with_: ProtectionDependencies,
+    private readonly byId: JobsById,
+  ) {}
+
+  private readonly protections = (plans: readonly BackupPlanRow[]) =>
+    protectionsOfPlans(this.with_.dataSource.manager, plans, this.with_.now());
+  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.with_.dataSource.manager, ids);
+
+  @FieldResolver(() => ProtectionType, { description: 'By the backups of this plan alone.' })
+  async protection(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ProtectionType> {
+    return this.byId.protection(await context.loaders.of(this.protections).load(row), context);
+  }
+
+  @FieldResolver(() => [PlanDestinationType], { description: "In the plan's order." })
+  async destinations(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<PlanDestinationType[]> {
+    const rows = await Promise.all(row.fileEndpointIds.map((id) => context.loaders.of(this.endpoints).load(id)));
+    return rows.flatMap((each) => (each === null ? [] : [{ planId: row.id, fileEndpoint: FileEndpointType.of(each) }]));
+  }
+
+  @FieldResolver(() => BackupJobConnection, { description: 'Newest first, unless orderBy says otherwise.' })
+  jobs(
+    @Root() { id }: BackupPlanType,
+    @Args(() => PageArguments) page: PageArguments,
+    @Arg('filter', () => BackupJobFilter, { nullable: true }) filter: BackupJobFilter | null | undefined,
+    @Arg('orderBy', () => BackupJobOrder, { nullable: true }) order: BackupJobOrder | null | undefined,
+  ): Promise<Page<BackupJobType>> {
+    return jobsWithin(this.with_.dataSource, page, ['row.plan_id = :ownerId', { ownerId: id }], filter, order);
+  }
+}
+
+@Resolver(() => PlanDestinationType)
+export class PlanDestinationResolver {
+  constructor(
+    private readonly with_: ProtectionDependencies,
+    private readonly byId: JobsById,
+  ) {}
+
+  private readonly batch = (keys: readonly DestinationKey[]) => destinationFacts(this.with_.dataSource.manager, keys);
+  /** One key for one destination object, whichever of its fields are asked for. */
+  private readonly keys = new WeakMap<PlanDestinationType, DestinationKey>();
+
+  @FieldResolver(() => BackupJobType, { nullable: true })
+  async latest(@Root() destination: PlanDestinationType, @Ctx() context: RequestContext) {
+    return this.byId.load((await this.facts(destination, context)).latestId, context);
+  }
+
+  @FieldResolver(() => BackupJobType, { nullable: true })
+  async lastSuccess(@Root() destination: PlanDestinationType, @Ctx() context: RequestContext) {
+    return this.byId.load((await this.facts(destination, context)).lastSuccessId, context);
+  }
+
+  @FieldResolver(() => Int, { description: 'Backups that are STORED.' })
+  @Statistics()
+  async kept(@Root() destination: PlanDestinationType, @Ctx() context: RequestContext): Promise<number> {
+    return (await this.facts(destination, context)).kept;
+  }
+
+  @FieldResolver(() => BigIntScalar, { description: 'Bytes of the backups that are STORED.' })
+  @Statistics()
+  async storedSize(@Root() destination: PlanDestinationType, @Ctx() context: RequestContext): Promise<number> {
+    return (await this.facts(destination, context)).storedSizeBytes;
+  }
+
+  private facts(destination: PlanDestinationType, context: RequestContext) {
+    const key = this.keys.get(destination) ?? {
+      planId: destination.planId,
+      fileEndpointId: destination.fileEndpoint.id,
+    };
+    this.keys.set(destination, key);
+    return context.loaders.of(this.batch).load(key);
+  }
+}
+
+@Resolver(() => FileEndpointType)
+export class FileEndpointBackupsResolver {
+  constructor(private readonly with_: ProtectionDependencies) {}
+
+  private readonly holdings = (ids: readonly string[]) => holdingsOf(this.with_.dataSource.manager, ids);
+
+  @FieldResolver(() => BigIntScalar, { description: 'Bytes of the listed backups.' })
+  @Statistics()
+  async storedSize(@Root() { id }: FileEndpointType, @Ctx() context: RequestContext): Promise<number> {
+    return (await context.loaders.of(this.holdings).load(id)).storedSizeBytes;
+  }
+
+  @FieldResolver(() => Int, { description: 'Listed backups.' })
+  @Statistics()
+  async backups(@Root() { id }: FileEndpointType, @Ctx() context: RequestContext): Promise<number> {
+    return (await context.loaders.of(this.holdings).load(id)).backups;
+  }
+}
+
+@Resolver(() => ProjectType)
+export class ProjectProtectionResolver {
+  constructor(private readonly with_: ProtectionDependencies) {}
+
+  @FieldResolver(() => [ProtectionCountType], { description: 'How many services are protected how.' })
+  @Statistics()
+  protection(@Root() { id }: ProjectType): Promise<readonly ProtectionCountType[]> {
+    return countProtections(this.with_.dataSource.manager, id, this.with_.now());
+  }
+}
+
+function jobsWithin(
+  dataSource: DataSource,
+  page: PageArguments,
+  within: readonly [string, ObjectLiteral],
+  filter: BackupJobFilter | null | undefined,
+  order: BackupJobOrder | null | undefined,
+): Promise<Page<BackupJobType>> {
+  checkFilter(new InputProblems(), filter).throwIfAny();
+  return selectBackupJobs(dataSource.manager, page, { within: [within], filter, order });
+}

@@ -1,0 +1,237 @@
+import { Any, IsNull, type EntityManager } from 'typeorm';
+import { BackupPlanTable, type BackupPlanRow } from '../plans/backupPlanView.js';
+import type { ProtectionStatus } from '../services/serviceInput.js';
+import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
+import { usualDurationsMs } from '../jobs/backupJobQueries.js';
+import { RememberedGaps } from './rememberedGaps.js';
+import { protectionOf, type PlannedProtection, type Protection } from './protection.js';
+
+const gaps = new RememberedGaps();
+
+/** A protection and the jobs it tells of, by id. */
+export type KnownProtection = Protection & { readonly latestId: string | null; readonly lastSuccessId: string | null };
+
+/** The protection of each service, in their order: a handful of statements, however many there are. */
+export async function protectionsOfServices(
+  manager: EntityManager,
+  services: readonly ServiceRow[],
+  now: Date,
+): Promise<readonly KnownProtection[]> {
+  if (services.length === 0) return [];
+  const protections = await standingsOfServices(manager, services, now);
+  const ids = services.map(({ id }) => id);
+  const jobs = await milestones(manager, 'service_id', ids);
+  return protections.map((protection, index) => {
+    const { latestId, lastSuccessId } = jobs.get(ids[index] ?? '') ?? none;
+    return { ...protection, latestId, lastSuccessId };
+  });
+}
+
+/** The same without the jobs, at half the cost: for whoever asks about all services. */
+export async function standingsOfServices(
+  manager: EntityManager,
+  services: readonly ServiceRow[],
+  now: Date,
+): Promise<readonly Protection[]> {
+  if (services.length === 0) return [];
+  const ids = services.map(({ id }) => id);
+  const plans = await manager.findBy(BackupPlanTable, { serviceId: Any(ids), removedAt: IsNull() });
+  const planned = await plannedProtections(manager, plans, now);
+  const plansOf = new Map<string, PlannedProtection[]>();
+  for (const { id, serviceId } of plans) {
+    const plan = planned.get(id);
+    if (plan !== undefined) plansOf.set(serviceId, [...(plansOf.get(serviceId) ?? []), plan]);
+  }
+  const newest = await newestStored(manager, ids);
+  return services.map(({ id, recoveryPointObjectiveMs }) =>
+    protectionOf({
+      now,
+      objectiveMs: recoveryPointObjectiveMs,
+      plans: plansOf.get(id) ?? [],
+      dataAsOf: newest.get(id) ?? null,
+    }),
+  );
+}
+
+/** What each plan does for its service, by its own backups alone. A removed plan is NO_PLAN. */
+export async function protectionsOfPlans(
+  manager: EntityManager,
+  plans: readonly BackupPlanRow[],
+  now: Date,
+): Promise<readonly KnownProtection[]> {
+  if (plans.length === 0) return [];
+  const services = await manager.findBy(ServiceTable, { id: Any(plans.map(({ serviceId }) => serviceId)) });
+  const objectives = new Map(services.map((service) => [service.id, service.recoveryPointObjectiveMs]));
+  const planned = await plannedProtections(manager, plans, now);
+  const jobs = await milestones(
+    manager,
+    'plan_id',
+    plans.map(({ id }) => id),
+  );
+  return plans.map((plan) => {
+    const milestone = jobs.get(plan.id) ?? none;
+    const own = plan.removedAt === null ? planned.get(plan.id) : undefined;
+    const facts = {
+      now,
+      objectiveMs: objectives.get(plan.serviceId) ?? null,
+      plans: own === undefined ? [] : [own],
+      dataAsOf: milestone.dataAsOf,
+    };
+    return { ...protectionOf(facts), latestId: milestone.latestId, lastSuccessId: milestone.lastSuccessId };
+  });
+}
+
+/** How many of a project's services are protected how; statuses without a service are left out. */
+export async function countProtections(
+  manager: EntityManager,
+  projectId: string,
+  now: Date,
+): Promise<readonly { readonly status: ProtectionStatus; readonly services: number }[]> {
+  const services = await manager.findBy(ServiceTable, { projectId, removedAt: IsNull() });
+  const counts = new Map<ProtectionStatus, number>();
+  for (const { status } of await standingsOfServices(manager, services, now)) {
+    counts.set(status, (counts.get(status) ?? 0) + 1);
+  }
+  return [...counts].map(([status, count]) => ({ status, services: count }));
+}
+
+/** The ids of the services of these projects that are protected so. */
+export async function servicesProtectedAs(
+  manager: EntityManager,
+  now: Date,
+  projectIds: 'ALL' | readonly string[],
+  statuses: readonly ProtectionStatus[],
+): Promise<readonly string[]> {
+  // What is asked most is found without reckoning the others.
+  const candidates = statuses.every((status) => status === 'LATE') ? await possiblyLate(manager, now) : undefined;
+  const services = await manager.findBy(ServiceTable, {
+    removedAt: IsNull(),
+    ...(projectIds === 'ALL' ? {} : { projectId: Any([...projectIds]) }),
+    ...(candidates === undefined ? {} : { id: Any([...candidates]) }),
+  });
+  const protections = await standingsOfServices(manager, services, now);
+  return services.flatMap(({ id }, index) => {
+    const status = protections[index]?.status;
+    return status !== undefined && statuses.includes(status) ? [id] : [];
+  });
+}
+
+/**
+ * The ids of all services whose newest stored backup is older than their objective would be if no backup took any time:
+ * those that are LATE are among them. One statement.
+ */
+export async function possiblyLate(manager: EntityManager, now: Date): Promise<readonly string[]> {
+  const rows = await manager.query<
+    { id: string; objective_ms: number | null; schedules: Schedule[]; data_as_of: Date }[]
+  >(
+    `SELECT service.id, service.recovery_point_objective_ms AS objective_ms, newest.started_at AS data_as_of,
+       json_agg(json_build_object('normalized', plan.normalized, 'timeZone', plan.time_zone)) AS schedules
+     FROM services service
+     JOIN backup_plans plan ON plan.service_id = service.id AND plan.removed_at IS NULL AND NOT plan.paused
+     CROSS JOIN LATERAL (
+       SELECT max(started_at) AS started_at FROM backup_jobs job
+       WHERE job.service_id = service.id AND job.availability = 'STORED'
+     ) AS newest
+     WHERE service.removed_at IS NULL AND newest.started_at IS NOT NULL
+     GROUP BY service.id, newest.started_at`,
+  );
+  return rows.flatMap(({ id, objective_ms: objectiveMs, schedules, data_as_of: dataAsOf }) => {
+    const shortestGapMs = () => Math.min(...schedules.map((schedule) => gaps.gapMs(schedule, now) ?? Infinity));
+    return dataAsOf.getTime() + (objectiveMs ?? shortestGapMs()) < now.getTime() ? [id] : [];
+  });
+}
+
+type Schedule = { readonly normalized: string; readonly timeZone: string };
+
+async function plannedProtections(
+  manager: EntityManager,
+  plans: readonly BackupPlanRow[],
+  now: Date,
+): Promise<ReadonlyMap<string, PlannedProtection>> {
+  const planIds = plans.map(({ id }) => id);
+  const usual = await usualDurationsMs(manager, planIds);
+  const failures = await consecutiveFailures(manager, plans);
+  return new Map(
+    plans.map((plan) => [
+      plan.id,
+      {
+        paused: plan.paused,
+        longestGapMs: gaps.gapMs(plan, now),
+        usualDurationMs: usual.get(plan.id),
+        consecutiveFailures: failures.get(plan.id) ?? [],
+      },
+    ]),
+  );
+}
+
+/** By plan, for each of its destinations: the jobs that FAILED after the last one that SUCCEEDED. */
+async function consecutiveFailures(
+  manager: EntityManager,
+  plans: readonly BackupPlanRow[],
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const destinations = plans.flatMap(({ id, fileEndpointIds }) => fileEndpointIds.map((each) => [id, each] as const));
+  const rows = await manager.query<{ plan_id: string; failures: string }[]>(
+    `SELECT plan_id, (
+       SELECT count(*) FROM backup_jobs job
+       WHERE job.plan_id = destination.plan_id AND job.file_endpoint_id = destination.file_endpoint_id
+         AND job.status = 'FAILED' AND job.queued_at > coalesce((
+           SELECT max(success.queued_at) FROM backup_jobs success
+           WHERE success.plan_id = destination.plan_id AND success.file_endpoint_id = destination.file_endpoint_id
+             AND success.status = 'SUCCEEDED'
+         ), '-infinity')
+     ) AS failures
+     FROM unnest($1::uuid[], $2::uuid[]) AS destination (plan_id, file_endpoint_id)`,
+    [destinations.map(([planId]) => planId), destinations.map(([, fileEndpointId]) => fileEndpointId)],
+  );
+  const byPlan = new Map<string, number[]>();
+  for (const { plan_id: planId, failures } of rows) {
+    byPlan.set(planId, [...(byPlan.get(planId) ?? []), Number(failures)]);
+  }
+  return byPlan;
+}
+
+/** When the newest stored backup of each of these services was begun. */
+async function newestStored(manager: EntityManager, ids: readonly string[]): Promise<ReadonlyMap<string, Date | null>> {
+  const rows = await manager.query<{ id: string; data_as_of: Date | null }[]>(
+    `SELECT service.id, (
+       SELECT max(started_at) FROM backup_jobs job WHERE job.service_id = service.id AND job.availability = 'STORED'
+     ) AS data_as_of
+     FROM unnest($1::uuid[]) AS service (id)`,
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.id, row.data_as_of]));
+}
+
+type Milestones = {
+  readonly dataAsOf: Date | null;
+  readonly latestId: string | null;
+  readonly lastSuccessId: string | null;
+};
+
+const none: Milestones = { dataAsOf: null, latestId: null, lastSuccessId: null };
+
+/** The newest job, the newest success and the beginning of the newest stored backup, of each service or plan. */
+async function milestones(
+  manager: EntityManager,
+  owner: 'service_id' | 'plan_id',
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Milestones>> {
+  const rows = await manager.query<
+    { id: string; data_as_of: Date | null; latest_id: string | null; last_success_id: string | null }[]
+  >(
+    `SELECT owner.id,
+       (SELECT max(started_at) FROM backup_jobs WHERE ${owner} = owner.id AND availability = 'STORED') AS data_as_of,
+       (SELECT id FROM backup_jobs job WHERE ${owner} = owner.id
+        ORDER BY queued_at DESC, job.id DESC LIMIT 1) AS latest_id,
+       (SELECT id FROM backup_jobs job WHERE ${owner} = owner.id AND status = 'SUCCEEDED'
+        ORDER BY started_at DESC, job.id DESC LIMIT 1) AS last_success_id
+     FROM unnest($1::uuid[]) AS owner (id)`,
+    [ids],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      { dataAsOf: row.data_as_of, latestId: row.latest_id, lastSuccessId: row.last_success_id },
+    ]),
+  );
+}

@@ -1,0 +1,46 @@
+import { Field, Int, ObjectType } from 'type-graphql';
+import { FileEndpointType } from '../endpoints/fileEndpointType.js';
+import { DateTime } from '../server/scalars/dateTime.js';
+import { ProtectionStatusEnum, type ProtectionStatus } from '../services/serviceInput.js';
+import { BackupJobType } from '../jobs/backupJobType.js';
+
+@ObjectType('Protection', { description: 'How well a service is protected, or what one plan does for it.' })
+export class ProtectionType {
+  @Field(() => ProtectionStatusEnum)
+  readonly status!: ProtectionStatus;
+
+  @Field(() => DateTime, { nullable: true, description: 'When the newest stored backup was begun.' })
+  readonly dataAsOf!: Date | null;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description: "dataAsOf plus the service's objective, else the plan's longest gap and usual duration.",
+  })
+  readonly dueBy!: Date | null;
+
+  @Field(() => Int, { description: 'Failed jobs since the last success, of the destination that has most.' })
+  readonly consecutiveFailures!: number;
+
+  @Field(() => BackupJobType, { nullable: true })
+  readonly latest!: BackupJobType | null;
+
+  @Field(() => BackupJobType, { nullable: true })
+  readonly lastSuccess!: BackupJobType | null;
+}
+
+@ObjectType('ProtectionCount')
+export class ProtectionCountType {
+  @Field(() => ProtectionStatusEnum)
+  readonly status!: ProtectionStatus;
+
+  @Field(() => Int)
+  readonly services!: number;
+}
+
+@ObjectType('PlanDestination', { description: 'A plan with one of its file endpoints.' })
+export class PlanDestinationType {
+  readonly planId!: string;
+
+  @Field(() => FileEndpointType)
+  readonly fileEndpoint!: FileEndpointType;
+}

@@ -1,0 +1,126 @@
+import type { EntityManager } from 'typeorm';
+import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
+import type { BackupRequest } from '../jobs/backupJob.js';
+import { queueBackup, skipBackup } from '../jobs/backupJobCommands.js';
+import type { JobQueue } from '../postgres/contracts/jobQueue.js';
+import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+import { findService } from '../services/serviceQueries.js';
+import { accountedUntil } from '../plans/accountedUntil.js';
+import type { BackupPlanRow } from '../plans/backupPlanView.js';
+import { dueTicks, type DueTicks } from '../plans/dueTicks.js';
+import { lockPlan, recordMissed } from '../plans/missedTicks.js';
+import { tickBatchId, tickJobId } from './tickIds.js';
+
+export type TickTools = { readonly store: EventStore; readonly queue: JobQueue; readonly now: () => Date };
+
+/**
+ * Handles a tick of a plan: one job for each destination, in the plan's order, and what was missed before it. A tick of
+ * an old version of the schedule, or of a plan that is paused or removed, changes nothing, and so does one that was
+ * handled before. True when jobs were queued.
+ */
+export async function handleTick(
+  tools: TickTools,
+  tick: { readonly planId: string; readonly version: number; readonly scheduledFor: Date },
+): Promise<boolean> {
+  const metadata = { actor: 'scheduler', correlationId: tickBatchId(tick.planId, tick.scheduledFor) };
+  return await tools.store.transact(metadata, async (tx) => {
+    const plan = await lockPlan(tx.manager, tick.planId);
+    if (plan === null || plan.paused || plan.removedAt !== null || plan.scheduleVersion !== tick.version) return false;
+    const engine = (await findService(tx.manager, plan.serviceId))?.engine;
+    if (engine === undefined) throw new Error(`Service ${plan.serviceId} of backup plan ${plan.id} is unknown.`);
+    // The alarm's clock may be a little ahead of this one.
+    const now = new Date(Math.max(tools.now().getTime(), tick.scheduledFor.getTime()));
+    const accounted = await accountedUntil(tx.manager, [plan]);
+
+    let queued = false;
+    for (const [place, fileEndpointId] of plan.fileEndpointIds.entries()) {
+      const due = dueTicks({
+        frequency: parseFrequency(plan.normalized),
+        timeZone: plan.timeZone,
+        accountedUntil: accounted(plan, fileEndpointId),
+        now,
+        catchUpWindowMs: plan.catchUpWindowMs,
+      });
+      const destination = { plan, fileEndpointId, place, engine };
+      if (due.missed !== null) {
+        await recordMissed(tx, plan, fileEndpointId, due.missed, 'No scheduler handled them in time.', now);
+      }
+      if (await makeJob(tx, tools.queue, destination, due.run, now)) queued = true;
+    }
+    return queued;
+  });
+}
+
+type Destination = {
+  readonly plan: BackupPlanRow;
+  readonly fileEndpointId: string;
+  /** In the plan's order, from 0. */
+  readonly place: number;
+  readonly engine: string;
+};
+
+/** True when the job was queued and not skipped. */
+async function makeJob(
+  tx: Transaction,
+  queue: JobQueue,
+  destination: Destination,
+  run: DueTicks['run'],
+  now: Date,
+): Promise<boolean> {
+  if (run === null) return false;
+  const { plan, fileEndpointId } = destination;
+  const job = { id: tickJobId(plan.id, run.at, fileEndpointId), projectId: plan.projectId };
+  const request = requestOf(destination, run, now);
+  const active = await activeTickJob(tx.manager, destination);
+  if (active === undefined) await queueBackup(tx, queue, job, request);
+  else await skipBackup(tx, job, request, active);
+  return active === undefined;
+}
+
+function requestOf(
+  { plan, fileEndpointId, place, engine }: Destination,
+  run: NonNullable<DueTicks['run']>,
+  now: Date,
+): BackupRequest {
+  const { maxAttempts, timeoutMs, stallTimeoutMs } = plan;
+  return {
+    serviceId: plan.serviceId,
+    engine,
+    planId: plan.id,
+    fileEndpointId,
+    trigger: run.trigger,
+    batchId: tickBatchId(plan.id, run.at),
+    requestedBy: 'scheduler',
+    retryOf: null,
+    scheduledFor: run.at.toISOString(),
+    // Workers claim the oldest first: a millisecond apart, the destinations come in the plan's order.
+    queuedAt: new Date(now.getTime() + place).toISOString(),
+    maxAttempts,
+    timeoutMs,
+    stallTimeoutMs,
+  };
+}
+
+/**
+ * A job of an earlier tick that has not ended, or the retry by hand of one, which stands for it: the destination never
+ * queues up behind itself.
+ */
+async function activeTickJob(
+  manager: EntityManager,
+  { plan, fileEndpointId }: Destination,
+): Promise<string | undefined> {
+  const [active] = await manager.query<{ id: string }[]>(
+    `WITH RECURSIVE active AS (
+       SELECT id, trigger, retry_of, queued_at FROM backup_jobs
+       WHERE plan_id = $1 AND file_endpoint_id = $2 AND status IN ('QUEUED', 'RUNNING')
+     ), origin (id, queued_at, trigger, retry_of) AS (
+       SELECT id, queued_at, trigger, retry_of FROM active
+       UNION
+       SELECT origin.id, origin.queued_at, source.trigger, source.retry_of
+       FROM origin JOIN backup_jobs source ON source.id = origin.retry_of WHERE origin.trigger = 'RETRY'
+     )
+     SELECT id FROM origin WHERE trigger IN ('SCHEDULE', 'CATCH_UP') ORDER BY queued_at DESC LIMIT 1`,
+    [plan.id, fileEndpointId],
+  );
+  return active?.id;
+}

@@ -1,0 +1,218 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { objectsIn } from '../../../test/fixtures/attempts.js';
+import { loseAttempt, type LostAttempt } from '../../../test/fixtures/lostAttempt.js';
+import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import { startSwift, swiftMissing, type SwiftServer } from '../../../test/fixtures/servers/swift.js';
+import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
+import type { BackupDocument } from '../../archive/backupDocument.js';
+import { StowageError } from '../../errors.js';
+import { cancelBackup } from '../../jobs/backupJobCommands.js';
+import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { filesystemKind } from '../../storage/filesystem/filesystemKind.js';
+import type { Storage } from '../../storage/storage.js';
+import { createSwiftKind } from '../../storage/swift/swiftKind.js';
+import type { Worker } from '../worker.js';
+
+const limitMs = 120_000;
+
+describeWith({ postgresql: await postgresMissing() }, 'What a worker left that was lost while it verified', () => {
+  let harness: WorkerHarness;
+  let swift: SwiftServer | undefined;
+  const workers: Worker[] = [];
+
+  beforeAll(async () => {
+    [harness, swift] = await Promise.all([startWorkerHarness(), swiftMissing === undefined ? startSwift() : undefined]);
+  });
+  afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop())));
+  afterAll(() => Promise.all([harness.stop(), swift?.stop()]));
+
+  /** Small segments, so that little is large. */
+  const swiftKind = createSwiftKind({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
+  /** No engine: it looks and takes no backup. What is lost it need not take for still being written. */
+  async function startFinder(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
+    const times = { lease: 1, ...options.times };
+    workers.push(await harness.startWorker({ engines: new Map(), swift: swiftKind, ...options, times }));
+  }
+  async function folder(path: string) {
+    const fileEndpointId = await harness.addFolder({ path });
+    return { fileEndpointId, storage: filesystemKind.open({ root: harness.ground.root, path }) };
+  }
+  async function container(name: string) {
+    if (swift === undefined) throw new Error(swiftMissing);
+    const fileEndpointId = await harness.addSwift(swift, name);
+    return { fileEndpointId, storage: swiftKind.open(swift.settings(name)) };
+  }
+  const rowOf = ({ id }: LostAttempt) => harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
+  const typesOf = async ({ id }: LostAttempt) => (await harness.eventsOf(id)).map(({ type }) => type);
+  const fileOf = (path: string, objectName: string) => join(harness.ground.root, path, objectName);
+
+  /** The end of one that is no backup: lost, and in the end nothing of it is left. */
+  async function mustBeLost(lost: LostAttempt, storage: Storage): Promise<void> {
+    const events = await harness.until(lost.id, 'BackupRemainsRemoved', limitMs);
+    expect(events.map(({ type }) => type)).not.toContain('BackupSucceeded');
+    expect(await rowOf(lost)).toMatchObject({ status: 'FAILED', errorCode: 'WORKER_LOST', availability: null });
+    expect(await objectsIn(storage)).toEqual([]);
+  }
+  async function mustBeAdopted(lost: LostAttempt, storage: Storage): Promise<void> {
+    const events = await harness.until(lost.id, 'BackupSucceeded', limitMs);
+    expect(events.map(({ type }) => type)).not.toContain('BackupAttemptEnded');
+    const row = await rowOf(lost);
+    expect(row).toMatchObject({ status: 'SUCCEEDED', availability: 'STORED', folder: lost.folder, warnings: ['one'] });
+    expect(row.finishedAt?.toISOString()).toBe(lost.document.finishedAt);
+    expect(await objectsIn(storage)).toContain(`${lost.folder}backup.json`);
+    const queued: unknown[] = await harness.dataSource.query('SELECT FROM job_queue WHERE job_id = $1', [lost.id]);
+    expect(queued).toEqual([]);
+  }
+
+  describe('in a folder', () => {
+    test('is its backup, whatever of it is read', async () => {
+      const { fileEndpointId, storage } = await folder('whole');
+      const lost = await loseAttempt(harness, { fileEndpointId, storage });
+      await startFinder({ id: 'finder' });
+      await mustBeAdopted(lost, storage);
+      expect((await rowOf(lost)).attempts).toMatchObject([{ number: 1, outcome: 'SUCCEEDED', adoptedBy: 'finder' }]);
+      expect((await harness.eventsOf(lost.id)).at(-1)?.metadata.actor).toBe('worker:finder');
+    });
+
+    test('is said once, however many workers look', async () => {
+      const { fileEndpointId, storage } = await folder('many');
+      const lost = await loseAttempt(harness, { fileEndpointId, storage });
+      await Promise.all([startFinder(), startFinder(), startFinder()]);
+      await mustBeAdopted(lost, storage);
+      await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+      expect((await typesOf(lost)).filter((type) => type === 'BackupSucceeded')).toHaveLength(1);
+    });
+
+    const changes: readonly [string, (document: BackupDocument) => unknown][] = [
+      ['of another attempt', (it) => ({ ...it, description: { ...it.description, attempt: 2 } })],
+      ['of another job', (it) => ({ ...it, description: { ...it.description, jobId: it.description.batchId } })],
+      ['of another installation', (it) => ({ ...it, description: { ...it.description, installationId: 'x' } })],
+      ['of another project', (it) => ({ ...it, description: { ...it.description, projectId: 'x' } })],
+      ['begun at another time', (it) => ({ ...it, description: { ...it.description, startedAt: it.finishedAt } })],
+      ['of another engine', (it) => ({ ...it, engine: 'POSTGRESQL' })],
+      ['that names an object elsewhere', (it) => ({ ...it, parts: it.parts.map((p) => ({ ...p, objectName: 'x' })) })],
+      ['whose sizes do not add up', (it) => ({ ...it, storedSizeBytes: it.storedSizeBytes + 1 })],
+      ['with another checksum', (it) => ({ ...it, parts: it.parts.map((p) => ({ ...p, checksum: '0'.repeat(64) })) })],
+      ['that is cut off', (it) => JSON.stringify(it).slice(0, -20)],
+    ];
+    test.each(changes)('is none with a backup.json %s', async (what, change) => {
+      const { fileEndpointId, storage } = await folder(what);
+      const lost = await loseAttempt(harness, { fileEndpointId, storage });
+      await lost.writeDocument(change(lost.document));
+      await startFinder();
+      await mustBeLost(lost, storage);
+    });
+
+    test('is none where one byte of it is another, even with the old time of change, or a part is gone', async () => {
+      const [bytes, gone] = [await folder('bytes'), await folder('gone')];
+      const damaged = await loseAttempt(harness, bytes);
+      const file = fileOf('bytes', damaged.objectName);
+      const { atime, mtime } = await stat(file);
+      const content = await readFile(file);
+      content.writeUInt8(content.readUInt8(100_000) ^ 1, 100_000);
+      await writeFile(file, content);
+      await utimes(file, atime, mtime);
+      const without = await loseAttempt(harness, gone);
+      await unlink(fileOf('gone', without.objectName));
+      await startFinder();
+      await mustBeLost(damaged, bytes.storage);
+      await mustBeLost(without, gone.storage);
+    });
+
+    test('is looked at only if it had come to verifying, and not where somebody asked to cancel it', async () => {
+      const [early, cancelled] = [await folder('early'), await folder('cancelled')];
+      const dumping = await loseAttempt(harness, { ...early, phase: 'DUMPING' });
+      const asked = await loseAttempt(harness, cancelled);
+      const job = { id: asked.id, projectId: harness.projectId };
+      await harness.transact((tx) => cancelBackup(tx, harness.queue, job, 'a person', new Date()));
+      await startFinder();
+      await mustBeLost(dumping, early.storage);
+      const events = await harness.until(asked.id, 'BackupRemainsRemoved', limitMs);
+      expect(events.map(({ type }) => type)).toContain('BackupCancelled');
+      expect((await rowOf(asked)).status).toBe('CANCELLED');
+      expect(await objectsIn(cancelled.storage)).toEqual([]);
+    });
+  });
+
+  describe('where the container does not answer', () => {
+    const unreachable = () => Promise.reject(new StowageError('ENDPOINT_UNREACHABLE', 'It does not answer.'));
+
+    test('is asked for again, and adopted when it does; other lost jobs do not wait for it', async () => {
+      const [dead, alive] = [await folder('dead'), await folder('alive')];
+      const lost = await loseAttempt(harness, dead);
+      const other = await loseAttempt(harness, alive);
+      let asked = 0;
+      let answers = false;
+      await startFinder({
+        wrapStorage: (storage) =>
+          replacing(storage, {
+            verify: (name, stored, options) => {
+              if (answers || !name.includes(lost.folder)) return storage.verify(name, stored, options);
+              asked += 1;
+              return unreachable();
+            },
+          }),
+      });
+      await mustBeAdopted(other, alive.storage);
+      await eventually('three looks', () => (asked >= 3 ? true : undefined), limitMs);
+      expect((await rowOf(lost)).status).toBe('RUNNING');
+      answers = true;
+      await mustBeAdopted(lost, dead.storage);
+    });
+
+    test('or says nothing at all, is given up in the end: no success, and the job is over', async () => {
+      const { fileEndpointId, storage } = await folder('silent');
+      const lost = await loseAttempt(harness, { fileEndpointId, storage, stallTimeoutMs: 500 });
+      await startFinder({
+        times: { adopt: 0 },
+        wrapStorage: (opened) =>
+          replacing(opened, { verify: () => new Promise<void>(() => undefined), delete: unreachable }),
+      });
+      const events = await harness.until(lost.id, 'BackupFailed', limitMs);
+      expect(events.map(({ type }) => type)).not.toContain('BackupSucceeded');
+      expect(await rowOf(lost)).toMatchObject({ status: 'FAILED', errorCode: 'WORKER_LOST' });
+    });
+
+    test('because its disk is not mounted, is not taken for nothing', async () => {
+      const { fileEndpointId, storage } = await folder('unmounted');
+      const lost = await loseAttempt(harness, { fileEndpointId, storage });
+      const marker = fileOf('unmounted', '.stowage.json');
+      const text = await readFile(marker);
+      await unlink(marker);
+      const before = harness.logged.length;
+      await startFinder();
+      await eventually('two looks', () => {
+        const looks = harness.logged.slice(before).filter((line) => line.includes('It could not be seen'));
+        return looks.length >= 2 ? true : undefined;
+      });
+      expect((await rowOf(lost)).status).toBe('RUNNING');
+      await writeFile(marker, text);
+      await mustBeAdopted(lost, storage);
+    });
+  });
+
+  (swiftMissing === undefined ? describe : describe.skip)('in Swift', () => {
+    test('is its backup with all segments, and none where one of them is damaged or gone', async () => {
+      const [whole, damaged, gone] = [await container('whole'), await container('damaged'), await container('gone')];
+      const adopted = await loseAttempt(harness, whole);
+      const [other, without] = [await loseAttempt(harness, damaged), await loseAttempt(harness, gone)];
+      const signal = AbortSignal.timeout(120_000);
+      const second = async ({ folder: at }: LostAttempt, storage: Storage) => {
+        const segments = (await objectsIn(storage)).filter((name) => name.startsWith(`${at}segments/`));
+        expect(segments).toHaveLength(4);
+        return String(segments[1]);
+      };
+      const bytes = Buffer.alloc(65_536, 'damaged');
+      await damaged.storage.putBytes(await second(other, damaged.storage), bytes, { signal, overwrite: true });
+      await gone.storage.delete(await second(without, gone.storage), { signal });
+      await startFinder();
+      await mustBeAdopted(adopted, whole.storage);
+      await mustBeLost(other, damaged.storage);
+      await mustBeLost(without, gone.storage);
+      for (const { storage } of [whole, damaged, gone]) await storage.close();
+    });
+  });
+});

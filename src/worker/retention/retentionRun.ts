@@ -1,0 +1,98 @@
+import { In, type EntityManager } from 'typeorm';
+import { StowageError } from '../../errors.js';
+import { decideDeletion, lockDestination } from '../../jobs/backupJobCommands.js';
+import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { firstMissing } from '../../jobs/lookForBackups.js';
+import { destinationKey, retainedBackups, type Destination } from '../../jobs/retainedBackups.js';
+import { BackupPlanTable, type BackupPlanRow } from '../../plans/backupPlanView.js';
+import { lockPlan } from '../../plans/missedTicks.js';
+import { decideRetention, survivors, type RetainedBackup } from '../../plans/retention/retention.js';
+import type { WorkerTools } from '../workerTools.js';
+
+const lookMs = 60_000;
+
+export type RetentionTools = Pick<WorkerTools, 'dataSource' | 'store' | 'storageOf' | 'log' | 'now'>;
+
+/** A restore or a hold that comes between the look at the backups and the decision is taken into account by another try. */
+const tries = 3;
+
+/**
+ * Decides which backups of a destination go, after it has looked at the ones that stay in their place in the container:
+ * if one of those is not there, nothing is deleted. The deletions themselves are of `createDeletions`. Returns the ids.
+ */
+export async function applyRetention(
+  tools: RetentionTools,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { manager } = tools.dataSource;
+  const plan = await manager.findOneBy(BackupPlanTable, { id: destination.planId });
+  if (plan === null || !deletes(plan)) return [];
+  const found = await backupsOf(manager, destination);
+  if (decide(tools, plan, found).length === 0) return [];
+
+  const relied = survivors(found).map(({ id }) => id);
+  const missing = await missingOf(tools, destination, relied, signal);
+  if (missing !== undefined) {
+    tools.log.error(
+      { ...destination, missing: missing.objectName },
+      'A backup that retention relies on is not in its container: nothing is deleted',
+    );
+    return [];
+  }
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await decideAgain(tools, destination, relied);
+    } catch (error) {
+      if (tried === tries || !(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
+    }
+  }
+}
+
+/** Looking took a while: what plan and backups say now counts, and the plan does not change until this has ended. */
+async function decideAgain(
+  tools: RetentionTools,
+  destination: Destination,
+  relied: readonly string[],
+): Promise<readonly string[]> {
+  const metadata = { actor: 'retention', correlationId: crypto.randomUUID() };
+  return await tools.store.transact(metadata, async (tx) => {
+    await lockDestination(tx, destination.planId, destination.fileEndpointId);
+    const plan = await lockPlan(tx.manager, destination.planId);
+    if (plan === null || !deletes(plan)) return [];
+    const backups = await backupsOf(tx.manager, destination);
+    // Only what was looked at may be relied on; with a newer survivor the next evaluation looks again.
+    if (survivors(backups).some(({ id }) => !relied.includes(id))) return [];
+    const going = decide(tools, plan, backups);
+    for (const id of going) {
+      const job = { id, projectId: plan.projectId };
+      await decideDeletion(tx, job, { reason: 'RETENTION', by: 'retention', at: tools.now() });
+    }
+    return going;
+  });
+}
+
+async function missingOf(
+  tools: RetentionTools,
+  { fileEndpointId }: Destination,
+  ids: readonly string[],
+  signal: AbortSignal,
+): ReturnType<typeof firstMissing> {
+  const rows = await tools.dataSource.manager.findBy(BackupJobTable, { id: In(ids) });
+  const { storage } = await tools.storageOf(fileEndpointId);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(lookMs)]);
+  return await firstMissing(storage, rows, limit).finally(() => storage.close());
+}
+
+/** A plan that was removed deletes nothing: what it left stays until it is deleted by hand. */
+function deletes({ removedAt, retention }: BackupPlanRow): boolean {
+  return removedAt === null && retention.style !== 'ALL';
+}
+
+function decide(tools: RetentionTools, plan: BackupPlanRow, backups: readonly RetainedBackup[]): readonly string[] {
+  return decideRetention({ policy: plan.retention, backups, now: tools.now(), timeZone: plan.timeZone }).delete;
+}
+
+async function backupsOf(manager: EntityManager, destination: Destination): Promise<readonly RetainedBackup[]> {
+  return (await retainedBackups(manager, [destination])).get(destinationKey(destination)) ?? [];
+}

@@ -1,0 +1,330 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { childrenNamed } from '../../../test/fixtures/processes/childProcesses.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
+import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import { startSwift, swiftMissing } from '../../../test/fixtures/servers/swift.js';
+import { startTcpProxy } from '../../../test/fixtures/servers/tcpProxy.js';
+import {
+  createGate,
+  eventually,
+  replacing,
+  startWorkerHarness,
+  type WorkerHarness,
+} from '../../../test/fixtures/workerHarness.js';
+import { StowageError } from '../../errors.js';
+import type { RecordedEvent } from '../../eventSourcing/event.js';
+import { cancelBackup } from '../../jobs/backupJobCommands.js';
+import { BackupJobTable, type BackupJobRow } from '../../jobs/backupJobView.js';
+import type { JobProgress } from '../../postgres/contracts/telemetry.js';
+import { swiftKind } from '../../storage/swift/swiftKind.js';
+import type { SwiftSettings } from '../../storage/swift/swiftSettings.js';
+import type { Worker } from '../worker.js';
+
+const tools = ['mariadb-dump', 'mariadb', 'perl', 'zstd', 'setpriv', 'sh'];
+
+describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'A worker takes backups', () => {
+  let harness: WorkerHarness;
+  let server: MariadbServer;
+  let serviceId: string;
+  let fileEndpointId: string;
+  const workers: Worker[] = [];
+
+  beforeAll(async () => {
+    [harness, server] = await Promise.all([startWorkerHarness(), startMariadb()]);
+    await server.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
+      INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_4000;`);
+    serviceId = await harness.addService(server, { name: 'Größe' });
+    fileEndpointId = await harness.addFolder({ path: 'here', prefix: 'team/' });
+  });
+
+  afterEach(async () => {
+    await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+    expect(childrenNamed(...tools)).toEqual([]);
+  });
+  afterAll(async () => {
+    await Promise.all([harness.stop(), server.stop()]);
+  });
+
+  async function startWorker(options?: Parameters<WorkerHarness['startWorker']>[0]): Promise<Worker> {
+    const worker = await harness.startWorker(options);
+    workers.push(worker);
+    return worker;
+  }
+  const backUp = (request: Partial<Parameters<WorkerHarness['queueBackup']>[0]> = {}) =>
+    harness.queueBackup({ serviceId, fileEndpointId, ...request });
+  const rowOf = (id: string): Promise<BackupJobRow> =>
+    harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
+  const cancel = async (id: string) => {
+    await harness.transact((tx) =>
+      cancelBackup(tx, harness.queue, { id, projectId: harness.projectId }, 'a person', new Date()),
+    );
+    await harness.signals.send('cancel', id);
+  };
+  const isQueued = async (id: string): Promise<boolean> =>
+    (await harness.dataSource.query<unknown[]>('SELECT FROM job_queue WHERE job_id = $1', [id])).length > 0;
+
+  test('phase by phase, in a folder of the attempt’s own, telling how far it is', async () => {
+    const told: JobProgress[] = [];
+    const unsubscribe = harness.telemetry.subscribe((progress) => told.push(progress));
+    const gate = createGate();
+    await startWorker({ wrapStorage: gate.hold });
+    const id = await backUp();
+    await gate.reached;
+    const [seen] = await Promise.all([eventually('progress', () => told[0]), harness.until(id, 'BackupPhaseEntered')]);
+    expect(seen).toMatchObject({ jobId: id, kind: 'BACKUP', attempt: 1, projectId: harness.projectId });
+    gate.release();
+
+    const events = await harness.until(id, 'BackupSucceeded');
+    unsubscribe();
+    expect(events.map(story)).toEqual([
+      'BackupQueued',
+      'BackupAttemptStarted',
+      'BackupPhaseEntered PREFLIGHT',
+      'BackupPhaseEntered DUMPING',
+      'BackupPhaseEntered FINALISING',
+      'BackupPhaseEntered VERIFYING',
+      'BackupSucceeded',
+    ]);
+    const { folder, status, availability, parts } = await rowOf(id);
+    expect({ status, availability }).toEqual({ status: 'SUCCEEDED', availability: 'STORED' });
+    expect(folder).toMatch(
+      new RegExp(`^team/Gro-e-${serviceId.slice(0, 8)}/\\d{4}/\\d{2}/\\d{8}T\\d{6}Z-${id.slice(0, 8)}-a1/$`),
+    );
+    const names = (await harness.files('here')).filter((name) => name.startsWith(String(folder)));
+    expect(names).toEqual([`${folder}backup.json`, ...parts.map(({ objectName }) => objectName)]);
+    expect(await isQueued(id)).toBe(false);
+    expect((await harness.telemetry.latest([id])).size).toBe(0);
+  });
+
+  test('telling with each phase how far it had come by then', async () => {
+    const told: JobProgress[] = [];
+    const unsubscribe = harness.telemetry.subscribe((progress) => told.push(progress));
+    const gate = createGate();
+    const shown: { phase: string; readBytes: number | undefined; storedBytes: number | undefined }[] = [];
+    const show = async (phase: string) => {
+      const { readBytes, storedBytes } = (await harness.telemetry.latest([id])).get(id) ?? {};
+      shown.push({ phase, readBytes, storedBytes });
+    };
+    async function* showing(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+      yield* source;
+      await show('FINALISING');
+    }
+    await startWorker({
+      wrapStorage: (storage) =>
+        replacing(gate.hold(storage), {
+          put: (name, source, options) => gate.hold(storage).put(name, showing(source), options),
+          verify: async (name, stored, options) => {
+            await show('VERIFYING');
+            await storage.verify(name, stored, options);
+          },
+        }),
+    });
+    const id = await backUp();
+    await gate.reached;
+    await eventually('progress of the beginning', () => told.find(({ jobId }) => jobId === id));
+    gate.release();
+    await harness.until(id, 'BackupSucceeded');
+    unsubscribe();
+    const { sizeBytes, storedSizeBytes } = await rowOf(id);
+    expect(shown).toMatchObject([
+      { phase: 'FINALISING', readBytes: sizeBytes },
+      { phase: 'VERIFYING', readBytes: sizeBytes, storedBytes: storedSizeBytes },
+    ]);
+  });
+
+  test('a wrong password ends it at once, and no log or event holds one', async () => {
+    await startWorker();
+    const wrong = await harness.addService(server, { password: 'wrong-pass-2718' });
+    const id = await backUp({ serviceId: wrong });
+    const events = await harness.until(id, 'BackupFailed');
+    expect(events.filter(({ type }) => type === 'BackupAttemptStarted')).toHaveLength(1);
+    expect(await rowOf(id)).toMatchObject({ status: 'FAILED', errorCode: 'SERVICE_AUTH', retryAt: null });
+    expect(await isQueued(id)).toBe(false);
+    const said = JSON.stringify(events.map(({ data }) => data)) + harness.logged.join();
+    expect(said).not.toContain('wrong-pass-2718');
+    expect(said).not.toContain('quoted');
+  });
+
+  test('a failure that may pass is tried again later, in a folder of its own', async () => {
+    let failures = 1;
+    await startWorker({
+      wrapStorage: (storage) =>
+        replacing(storage, {
+          putBytes: (name, bytes, options) => {
+            if (failures === 0) return storage.putBytes(name, bytes, options);
+            failures -= 1;
+            return Promise.reject(new StowageError('ENDPOINT_UNREACHABLE', 'The storage does not answer.'));
+          },
+        }),
+    });
+    const id = await backUp();
+    const events = await harness.until(id, 'BackupSucceeded');
+    const ended = events.find(({ type }) => type === 'BackupAttemptEnded');
+    expect(ended?.data).toMatchObject({ attempt: 1, outcome: 'FAILED', error: { code: 'ENDPOINT_UNREACHABLE' } });
+    const { at, retryAt } = ended?.data as { at: string; retryAt: string };
+    expect(Date.parse(retryAt) - Date.parse(at)).toBeGreaterThanOrEqual(100);
+    const { folder, attempts } = await rowOf(id);
+    expect(attempts.map(({ outcome }) => outcome)).toEqual(['FAILED', 'SUCCEEDED']);
+    const names = (await harness.files('here')).filter((name) => name.includes(`-${id.slice(0, 8)}-`));
+    expect(names.every((name) => name.startsWith(String(folder)))).toBe(true);
+  });
+
+  test('what may pass but does not is FAILED after the last attempt', async () => {
+    await startWorker({
+      wrapStorage: (storage) =>
+        replacing(storage, {
+          putBytes: () => Promise.reject(new StowageError('ENDPOINT_UNREACHABLE', 'The storage does not answer.')),
+        }),
+    });
+    const id = await backUp({ maxAttempts: 2 });
+    await harness.until(id, 'BackupFailed');
+    expect((await rowOf(id)).attempts.map(({ outcome }) => outcome)).toEqual(['FAILED', 'FAILED']);
+  });
+
+  test('of two workers one runs a job, and a service is dumped once at a time', async () => {
+    const gate = createGate();
+    await Promise.all(['a', 'b'].map((id) => startWorker({ id, wrapStorage: gate.hold })));
+    const [first, second] = [await backUp(), await backUp()];
+    await gate.reached;
+    const { rows } = await leases();
+    expect(rows).toHaveLength(1);
+    gate.release();
+    for (const id of [first, second]) {
+      const events = await harness.until(id, 'BackupSucceeded');
+      expect(events.filter(({ type }) => type === 'BackupAttemptStarted')).toHaveLength(1);
+    }
+  });
+
+  async function leases(): Promise<{ rows: readonly unknown[] }> {
+    return { rows: await harness.dataSource.query<unknown[]>('SELECT FROM job_queue WHERE worker_id IS NOT NULL') };
+  }
+
+  test('cancelled while it dumps, it is over once its tools are dead, and nothing of it is left', async () => {
+    const gate = createGate();
+    await startWorker({ wrapStorage: gate.hold });
+    const id = await backUp();
+    await gate.reached;
+    expect(childrenNamed('mariadb-dump', 'zstd')).not.toEqual([]);
+    await cancel(id);
+    await harness.until(id, 'BackupCancelled');
+    expect(childrenNamed(...tools)).toEqual([]);
+    await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+    expect((await harness.files('here')).filter((name) => name.includes(`-${id.slice(0, 8)}-`))).toEqual([]);
+    expect(await isQueued(id)).toBe(false);
+    gate.release();
+  });
+
+  test('a call to cancel that was lost is made good by the next beat', async () => {
+    const gate = createGate();
+    await startWorker({ wrapStorage: gate.hold });
+    const id = await backUp();
+    await gate.reached;
+    await harness.transact((tx) =>
+      cancelBackup(tx, harness.queue, { id, projectId: harness.projectId }, 'a person', new Date()),
+    );
+    await harness.until(id, 'BackupCancelled');
+    gate.release();
+  });
+
+  test('succeeds though PostgreSQL was gone for a while, if for less than the lease', async () => {
+    const { port } = new URL(harness.ground.appUrl);
+    const proxy = await startTcpProxy(Number(port));
+    const appUrl = Object.assign(new URL(harness.ground.appUrl), { port: String(proxy.port) }).href;
+    const gate = createGate();
+    const worker = await harness.startWorker({ ground: { ...harness.ground, appUrl }, wrapStorage: gate.hold });
+    try {
+      const id = await backUp();
+      await gate.reached;
+      const before = harness.logged.length;
+      await proxy.cut();
+      gate.release();
+      await eventually('a line that PostgreSQL does not answer', () =>
+        harness.logged.slice(before).find((line) => line.includes('PostgreSQL does not answer')),
+      );
+      await proxy.heal();
+      const events = await harness.until(id, 'BackupSucceeded');
+      expect(events.filter(({ type }) => type === 'BackupAttemptStarted')).toHaveLength(1);
+      expect(events.filter(({ type }) => type === 'BackupSucceeded')).toHaveLength(1);
+    } finally {
+      await worker.stop();
+      await proxy.stop();
+    }
+  });
+
+  test('stops in time though PostgreSQL is gone for good', async () => {
+    const { port } = new URL(harness.ground.appUrl);
+    const proxy = await startTcpProxy(Number(port));
+    const appUrl = Object.assign(new URL(harness.ground.appUrl), { port: String(proxy.port) }).href;
+    const gate = createGate();
+    const worker = await harness.startWorker({
+      ground: { ...harness.ground, appUrl },
+      wrapStorage: gate.hold,
+      times: { lease: 8_000, grace: 0 },
+    });
+    const id = await backUp();
+    await gate.reached;
+    await proxy.cut();
+    await worker.stop();
+    expect(childrenNamed(...tools)).toEqual([]);
+    gate.release();
+    await proxy.stop();
+    expect((await harness.eventsOf(id)).map(({ type }) => type)).not.toContain('BackupSucceeded');
+    await startWorker();
+    const events = await harness.until(id, 'BackupSucceeded');
+    expect(events.filter(({ type }) => type === 'BackupAttemptEnded').map(({ data }) => data)).toEqual([
+      expect.objectContaining({ attempt: 1, outcome: 'WORKER_LOST' }),
+    ]);
+  });
+});
+
+describeWith(
+  { postgresql: await postgresMissing(), mariadb: mariadbMissing, swift: swiftMissing },
+  'A worker with Swift',
+  () => {
+    test('takes a backup, and removes what a failed attempt left', async () => {
+      const [harness, server, swift] = await Promise.all([startWorkerHarness(), startMariadb(), startSwift()]);
+      try {
+        await server.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1), (2);');
+        const serviceId = await harness.addService(server);
+        const fileEndpointId = await harness.addSwift(swift, 'backups');
+        let refusals = 1;
+        const worker = await harness.startWorker({
+          wrapStorage: (storage) =>
+            replacing(storage, {
+              verify: (name, stored, options) => {
+                refusals -= 1;
+                if (refusals < 0) return storage.verify(name, stored, options);
+                return Promise.reject(new StowageError('CHECKSUM', 'It reads back otherwise.'));
+              },
+            }),
+        });
+        const id = await harness.queueBackup({ serviceId, fileEndpointId });
+        await harness.until(id, 'BackupSucceeded');
+        await worker.stop();
+        const { folder, attempts } = await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
+        expect(attempts.map(({ outcome }) => outcome)).toEqual(['FAILED', 'SUCCEEDED']);
+        const names = await namesIn(swift.settings('backups'));
+        expect(names.filter((name) => name.startsWith(String(folder)))).toContain(`${folder}backup.json`);
+        expect(names.filter((name) => !name.startsWith(String(folder)))).toEqual(['.stowage.json']);
+      } finally {
+        await Promise.all([harness.stop(), server.stop(), swift.stop()]);
+      }
+    });
+  },
+);
+
+async function namesIn(settings: SwiftSettings): Promise<readonly string[]> {
+  const storage = swiftKind.open(settings);
+  const names: string[] = [];
+  try {
+    for await (const { name } of storage.list('', { signal: AbortSignal.timeout(120_000) })) names.push(name);
+  } finally {
+    await storage.close();
+  }
+  return names;
+}
+
+function story({ type, data }: RecordedEvent): string {
+  return type === 'BackupPhaseEntered' ? `${type} ${(data as { phase: string }).phase}` : type;
+}

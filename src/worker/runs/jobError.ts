@@ -1,0 +1,22 @@
+import { catalogue, StowageError } from '../../errors.js';
+import type { JobError } from '../../jobs/attempt.js';
+
+/** A failure as events and the API tell it. What is no StowageError is a defect of ours and says no more than that. */
+export function jobError(failure: unknown): JobError {
+  if (!(failure instanceof StowageError)) {
+    return {
+      code: 'INTERNAL',
+      message: 'The worker met an error that it does not know; its log has the details.',
+      hint: catalogue.INTERNAL.help,
+      toolOutput: null,
+      retriable: false,
+    };
+  }
+  return {
+    code: failure.code,
+    message: failure.message,
+    hint: failure.help,
+    toolOutput: failure.toolOutput ?? null,
+    retriable: failure.retriable,
+  };
+}

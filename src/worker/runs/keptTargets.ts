@@ -1,0 +1,47 @@
+import type { KeptService } from '../../postgres/contracts/jobQueue.js';
+import { letTargetGo } from '../../restores/restoreJobCommands.js';
+import { RestoreJobTable, type RestoreJobRow } from '../../restores/restoreJobView.js';
+import { atEachTarget, endSessions } from './targetSessions.js';
+import { wakeWorkers } from '../wakeWorkers.js';
+import type { WorkerTools } from '../workerTools.js';
+
+/**
+ * Asks the targets of cancelled restores that have not answered yet to end our sessions, and frees each for others once
+ * that is done; one that is overdue, whatever it answers. Any worker does it, whoever ran the restore. Returns how many
+ * were freed.
+ */
+export async function freeKeptTargets(tools: WorkerTools, signal: AbortSignal): Promise<number> {
+  let freed = 0;
+  await atEachTarget(tools, await tools.queue.kept(), signal, async (kept) => {
+    try {
+      if (await free(tools, kept, signal)) freed += 1;
+    } catch (error) {
+      tools.log.error({ err: error, jobId: kept.jobId }, 'The target of a cancelled restore could not be freed');
+    }
+  });
+  if (freed > 0) await wakeWorkers(tools);
+  return freed;
+}
+
+async function free(tools: WorkerTools, { jobId, isOverdue }: KeptService, signal: AbortSignal): Promise<boolean> {
+  const job = await tools.dataSource.manager.findOneByOrFail(RestoreJobTable, { id: jobId });
+  const sessionsEnded = await areEnded(tools, job, signal);
+  if (signal.aborted || (!sessionsEnded && !isOverdue)) return false;
+  const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
+  return await tools.store.transact(metadata, (tx) =>
+    letTargetGo(tx, tools.queue, job, job, { at: tools.now(), sessionsEnded }),
+  );
+}
+
+async function areEnded(tools: WorkerTools, job: RestoreJobRow, signal: AbortSignal): Promise<boolean> {
+  const { targetServiceId, engine } = job;
+  try {
+    return await endSessions(tools, { targetServiceId, engine, jobId: job.id }, signal);
+  } catch (error) {
+    tools.log.warn(
+      { err: error, jobId: job.id, targetServiceId },
+      'The sessions of a cancelled restore could not be ended yet',
+    );
+    return false;
+  }
+}

@@ -1,0 +1,103 @@
+import type { ArchiveProgress } from '../../archive/archive.js';
+import type { Lease } from '../../postgres/contracts/jobQueue.js';
+import type { JobProgress } from '../../postgres/contracts/telemetry.js';
+import { unlessAborted } from '../unlessAborted.js';
+import type { WorkerTools } from '../workerTools.js';
+
+const intervalMs = 1_000;
+/** The rate is that of the last seconds, not of the whole run: it answers "is it moving". */
+const windowMs = 5_000;
+
+export type ProgressReports = {
+  readonly report: (progress: ArchiveProgress) => void;
+  /** Tells at once what was reported last: whoever sees the phase that is entered next sees how far the run had come. */
+  readonly tellNow: () => Promise<void>;
+  readonly end: () => Promise<void>;
+};
+
+/**
+ * Tells how far a run is, at most once a second and at each change of phase. Failing to is no failure of the job. A run that has `lost` its lease
+ * tells nothing and takes nothing back: what is shown by then is the next attempt's.
+ */
+export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSignal): ProgressReports {
+  let newest: ArchiveProgress | undefined;
+  let samples: readonly { readonly atMs: number; readonly bytes: number }[] = [];
+  let sending: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let sentAtMs = -Infinity;
+  let ended = false;
+
+  const send = () => {
+    timer = undefined;
+    if (newest === undefined || sending !== undefined || lost.aborted) return;
+    const progress = newest;
+    newest = undefined;
+    const atMs = performance.now();
+    sentAtMs = atMs;
+    samples = [...samples.filter((sample) => sample.atMs > atMs - windowMs), { atMs, bytes: progress.readBytes }];
+    sending = tools.telemetry
+      .publish(progressOf(lease, progress, rateOf(samples), tools.now()))
+      .catch((error: unknown) => tools.log.debug({ err: error, jobId: lease.jobId }, 'Progress was not told'))
+      .finally(() => {
+        sending = undefined;
+        if (newest !== undefined) schedule();
+      });
+  };
+  const schedule = () => {
+    if (!ended) timer ??= setTimeout(send, Math.max(0, sentAtMs + intervalMs - performance.now()));
+  };
+
+  return {
+    report(progress) {
+      newest = progress;
+      schedule();
+    },
+    async tellNow() {
+      // Rejects only when the lease is lost, and then there is nothing to tell.
+      await unlessAborted(lost, async () => {
+        await sending;
+        clearTimeout(timer);
+        send();
+        await sending;
+      }).catch(() => undefined);
+    },
+    async end() {
+      ended = true;
+      newest = undefined;
+      clearTimeout(timer);
+      await sending;
+      if (!lost.aborted) await tools.telemetry.clear(lease.jobId).catch(() => undefined);
+    },
+  };
+}
+
+function rateOf(samples: readonly { readonly atMs: number; readonly bytes: number }[]): number {
+  const first = samples.at(0);
+  const last = samples.at(-1);
+  if (first === undefined || last === undefined || last.atMs <= first.atMs) return 0;
+  return ((last.bytes - first.bytes) * 1000) / (last.atMs - first.atMs);
+}
+
+function progressOf(lease: Lease, progress: ArchiveProgress, bytesPerSecond: number, now: Date): JobProgress {
+  const { readBytes, storedBytes, segments, share } = progress;
+  const { jobId, projectId, kind, attempt } = lease;
+  const leftMs =
+    share === null || share <= 0 || bytesPerSecond <= 0 ? null : estimateMs(readBytes, share, bytesPerSecond);
+  return {
+    jobId,
+    projectId,
+    kind,
+    attempt,
+    readBytes,
+    storedBytes,
+    segments,
+    bytesPerSecond,
+    share,
+    estimatedEnd: leftMs === null ? null : new Date(now.getTime() + leftMs).toISOString(),
+    at: now.toISOString(),
+  };
+}
+
+function estimateMs(readBytes: number, share: number, bytesPerSecond: number): number {
+  return ((readBytes / share - readBytes) / bytesPerSecond) * 1000;
+}

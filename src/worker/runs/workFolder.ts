@@ -1,0 +1,72 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { StowageError } from '../../errors.js';
+
+/** Of this machine: beside a shared folder for temporary files process ids say nothing about those of others. */
+const ofThisMachine = `stowage-run-${hostname().replace(/[^A-Za-z0-9.-]/g, '')}-`;
+
+/**
+ * A folder for one run alone, 0700, with whatever is in it gone afterwards. Throws UNAVAILABLE where the file system has
+ * no room for it, or for what is written into it.
+ */
+export async function inWorkFolder<T>(root: string, work: (folder: string) => Promise<T>): Promise<T> {
+  try {
+    const folder = await mkdtemp(join(root, `${ofThisMachine}${process.pid}-`));
+    try {
+      return await work(folder);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  } catch (error) {
+    throw isOutOfRoom(error) ? noRoom(root, error) : error;
+  }
+}
+
+/** Storages say it of theirs in words of their own: what is bare came from the work folder, or from mkfifo in it. */
+function isOutOfRoom(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || error instanceof StowageError) return false;
+  if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) return true;
+  return 'stderr' in error && /No space left on device|Disk quota exceeded/.test(String(error.stderr));
+}
+
+function noRoom(root: string, cause: unknown): StowageError {
+  const where = `'${root}', where this worker keeps its temporary files`;
+  return new StowageError('UNAVAILABLE', `There is no room left in ${where}.`, {
+    help: 'Free space there, or inodes: `df` and `df -i` on the machine of the worker show what is used up.',
+    cause,
+  });
+}
+
+/** Removes what runs of killed workers left: there may be passwords in it. */
+export async function removeAbandonedWorkFolders(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (!name.startsWith(ofThisMachine)) continue;
+    const pid = Number(/^(\d+)-/.exec(name.slice(ofThisMachine.length))?.[1]);
+    const folder = join(root, name);
+    if (pid > 0 && (pid === process.pid ? await isOlderThanUs(folder) : !isAlive(pid))) {
+      await rm(folder, { recursive: true, force: true }).catch(unlessAnothers);
+    }
+  }
+}
+
+/** A folder of another user of this machine is not ours to remove. */
+function unlessAnothers(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error;
+}
+
+/** In a container that is started again the process has the id of the one that was killed. */
+async function isOlderThanUs(folder: string): Promise<boolean> {
+  const stats = await stat(folder).catch(() => undefined);
+  return stats !== undefined && stats.mtimeMs < Date.now() - process.uptime() * 1000;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Another user's process is alive as well.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}

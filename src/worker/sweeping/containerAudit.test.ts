@@ -1,0 +1,337 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beginAttempt, objectsIn, type WrittenAttempt } from '../../../test/fixtures/attempts.js';
+import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import { startSwift, swiftMissing, type SwiftServer } from '../../../test/fixtures/servers/swift.js';
+import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
+import { deleteBackup } from '../../archive/deleteBackup.js';
+import { claimPrefix } from '../../endpoints/installationMarker.js';
+import { findAudits, type AuditRecord, type ContainerAudit } from '../../endpoints/containerAudit.js';
+import { StowageError } from '../../errors.js';
+import { decideDeletion } from '../../jobs/backupJobCommands.js';
+import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { filesystemKind } from '../../storage/filesystem/filesystemKind.js';
+import type { Storage } from '../../storage/storage.js';
+import { createSwiftKind } from '../../storage/swift/swiftKind.js';
+import type { Worker } from '../worker.js';
+
+const hourMs = 3_600_000;
+const signal = () => AbortSignal.timeout(120_000);
+
+describeWith({ postgresql: await postgresMissing() }, 'A container is compared with the log', () => {
+  let harness: WorkerHarness;
+  let swift: SwiftServer | undefined;
+  const workers: Worker[] = [];
+  let aheadMs = 0;
+
+  beforeAll(async () => {
+    [harness, swift] = await Promise.all([startWorkerHarness(), swiftMissing === undefined ? startSwift() : undefined]);
+  });
+  afterEach(async () => {
+    await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+    aheadMs = 0;
+  });
+  afterAll(async () => {
+    await Promise.all([harness.stop(), swift?.stop()]);
+  });
+
+  const now = () => new Date(Date.now() + aheadMs);
+  /** Small segments, so that little is large. */
+  const swiftKind = createSwiftKind({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
+
+  async function startAuditor(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
+    const { times, ...others } = options;
+    const audits = { engines: new Map(), now, swift: swiftKind, times: { audit: 100, ...times } };
+    workers.push(await harness.startWorker({ ...audits, ...others }));
+  }
+  const recordOf = async (id: string): Promise<AuditRecord | null> =>
+    (await findAudits(harness.dataSource.manager, [id]))[0] ?? null;
+  /** The result of an audit that has begun after this call: the first that is seen is older, the second may be. */
+  async function audited(id: string): Promise<ContainerAudit> {
+    const seen: string[] = [];
+    return eventually('a new audit', async () => {
+      const result = (await recordOf(id))?.result ?? undefined;
+      if (result === undefined || seen.at(-1) === result.at) return undefined;
+      return seen.push(result.at) >= 3 ? result : undefined;
+    });
+  }
+  const availability = async ({ id }: WrittenAttempt) =>
+    (await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id })).availability;
+  const typesOf = async ({ id }: WrittenAttempt) => (await harness.eventsOf(id)).map(({ type }) => type);
+  const folderAt = (path: string): Storage => filesystemKind.open({ root: harness.ground.root, path });
+
+  type Place = { readonly fileEndpointId: string; readonly storage: Storage };
+  const kinds: readonly [string, (name: string) => Promise<Place>][] = [
+    [
+      'a folder',
+      async (name) => ({ fileEndpointId: await harness.addFolder({ path: name }), storage: folderAt(name) }),
+    ],
+    [
+      'Swift',
+      async (name) => {
+        if (swift === undefined) throw new Error(swiftMissing);
+        const fileEndpointId = await harness.addSwift(swift, name);
+        return { fileEndpointId, storage: swiftKind.open(swift.settings(name)) };
+      },
+    ],
+  ];
+
+  describe.each(swiftMissing === undefined ? kinds : kinds.slice(0, 1))('%s', (kind, open) => {
+    const name = (what: string) => `${what}-${kind.length}`;
+
+    test('late bytes of an attempt without a backup, or of a deleted one, are deleted again; those of a running one stay', async () => {
+      const { fileEndpointId, storage } = await open(name('late'));
+      const [lost, deleted, running] = [
+        await beginAttempt(harness, fileEndpointId),
+        await beginAttempt(harness, fileEndpointId),
+        await beginAttempt(harness, fileEndpointId),
+      ];
+      await deleted.store(storage);
+      await deleted.succeed();
+      await lost.end('WORKER_LOST');
+      const job = { id: deleted.id, projectId: harness.projectId };
+      await harness.transact((tx) => decideDeletion(tx, job, { reason: 'BY_HAND', by: 'a person', at: new Date() }));
+      await startAuditor();
+      await harness.until(lost.id, 'BackupRemainsRemoved');
+      await harness.until(deleted.id, 'BackupDeleted');
+
+      // Also what its worker takes for a complete backup.
+      await lost.store(storage, 200_000);
+      await deleted.store(storage, 200_000);
+      await running.store(storage, 200_000);
+      await eventually('the late bytes are gone', async () =>
+        (await objectsIn(storage)).every((object) => object.startsWith(running.folder)) ? true : undefined,
+      );
+      expect(await audited(fileEndpointId)).toMatchObject({ backups: 0, missing: 0, unknownObjects: 0 });
+      const left = await objectsIn(storage);
+      expect(left).toContain(`${running.folder}backup.json`);
+      expect(left).toContain(`${running.folder}databases.sql.zst`);
+      expect(await typesOf(lost)).not.toContain('BackupSucceeded');
+      await storage.close();
+    });
+
+    test('a backup is MISSING after two looks an hour apart, whatever of it is gone, and found again at once', async () => {
+      const { fileEndpointId, storage } = await open(name('missing'));
+      const backups = await Promise.all(Array.from({ length: 4 }, () => beginAttempt(harness, fileEndpointId)));
+      for (const backup of backups) {
+        await backup.store(storage, 200_000);
+        await backup.succeed();
+      }
+      const [whole, noDocument, noObject, hurt] = backups;
+      if (whole === undefined || noDocument === undefined || noObject === undefined || hurt === undefined)
+        throw new Error();
+      await startAuditor();
+      expect(await audited(fileEndpointId)).toMatchObject({ backups: 4, missing: 0, unknownObjects: 0 });
+
+      await storage.delete(`${noDocument.folder}backup.json`, { signal: signal() });
+      await storage.delete(`${noObject.folder}databases.sql.zst`, { signal: signal() });
+      await hurtOf(storage, hurt);
+      const gone = [noDocument, noObject, hurt];
+      for (const { id } of gone) await harness.until(id, 'BackupAbsent');
+      expect(await audited(fileEndpointId)).toMatchObject({ backups: 4, missing: 3, unknownObjects: 0 });
+      for (const backup of gone) expect(await availability(backup)).toBe('STORED');
+
+      aheadMs = hourMs + 1_000;
+      for (const { id } of gone) await harness.until(id, 'BackupMissing');
+      expect(await typesOf(whole)).not.toContain('BackupAbsent');
+      for (const backup of gone) expect(await availability(backup)).toBe('MISSING');
+
+      for (const backup of gone) {
+        await deleteBackup({ storage, folder: backup.folder, signal: signal() });
+        await backup.store(storage, 200_000);
+      }
+      for (const { id } of gone) await harness.until(id, 'BackupFound');
+      for (const backup of gone) expect(await availability(backup)).toBe('STORED');
+      expect(await audited(fileEndpointId)).toMatchObject({ backups: 4, missing: 0 });
+      await storage.close();
+    });
+  });
+
+  /** A segment of the large object is gone, or its file is cut short. */
+  async function hurtOf(storage: Storage, { folder }: WrittenAttempt): Promise<void> {
+    if (storage.kind === 'SWIFT') return storage.delete(`${folder}segments/databases/00000001`, { signal: signal() });
+    await storage.putBytes(`${folder}databases.sql.zst`, Buffer.from('cut'), { signal: signal(), overwrite: true });
+  }
+
+  (swiftMissing === undefined ? test : test.skip)('a listing that lags behind makes no backup absent', async () => {
+    if (swift === undefined) throw new Error(swiftMissing);
+    const fileEndpointId = await harness.addSwift(swift, 'lagging');
+    const storage = swiftKind.open(swift.settings('lagging'));
+    const backup = await beginAttempt(harness, fileEndpointId);
+    await backup.store(storage, 200_000);
+    await backup.succeed();
+    async function* withoutLast(...given: Parameters<Storage['list']>): ReturnType<Storage['list']> {
+      for await (const info of storage.list(...given)) if (!info.name.endsWith('/00000003')) yield info;
+    }
+    await startAuditor({ wrapStorage: (opened) => replacing(opened, { list: withoutLast }) });
+    expect(await audited(fileEndpointId)).toMatchObject({ backups: 1, missing: 0 });
+    expect(await typesOf(backup)).not.toContain('BackupAbsent');
+    await storage.close();
+  });
+
+  test('a worker stops also while a disk that has gone answers no call', async () => {
+    await harness.addFolder({ path: 'gone' });
+    let asked = false;
+    await startAuditor({
+      wrapStorage: (opened) =>
+        replacing(opened, {
+          head: () => {
+            asked = true;
+            return new Promise(() => undefined);
+          },
+        }),
+    });
+    await eventually('a question', () => (asked ? true : undefined));
+    await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+  });
+
+  test('what the log does not know is told with its size, and never deleted; other people’s objects are not looked at', async () => {
+    const fileEndpointId = await harness.addFolder({ path: 'shared', prefix: 'team/' });
+    const storage = folderAt('shared');
+    const known = await beginAttempt(harness, fileEndpointId, 'team/');
+    await known.store(storage);
+    await known.succeed();
+    const put = (object: string, bytes = 'twelve bytes') =>
+      storage.putBytes(object, Buffer.from(bytes), { signal: signal() });
+    const strange = 'team/harbour-00000000/2024/02/20240229T102030Z-00000000-a1/';
+    await put(`${strange}backup.json`);
+    await put(`${strange}segments/databases/00000001`);
+    await put('team/notes.txt');
+    // Nearly a known folder: another attempt of a known job.
+    await put(`${known.folder.replace(/-a1\/$/, '-a2/')}databases.sql.zst`);
+    // Another installation below our prefix, and people beside it.
+    await put('team/others/.stowage.json', JSON.stringify({ format: 1, installation: 'another' }));
+    await put('team/others/harbour-00000000/2024/02/20240229T102030Z-00000000-a1/backup.json');
+    await put('photos/summer.jpg');
+    await put('teams.txt');
+    const before = await objectsIn(storage);
+    const looked: string[] = [];
+    await startAuditor({
+      wrapStorage: (opened) =>
+        replacing(opened, {
+          list: async function* (prefix, options) {
+            for await (const object of opened.list(prefix, options)) {
+              looked.push(object.name);
+              yield object;
+            }
+          },
+        }),
+    });
+    const audit = await audited(fileEndpointId);
+    expect(audit).toMatchObject({ backups: 1, missing: 0, unknownObjects: 4, removedSizeBytes: 0 });
+    expect(audit.unknownSizeBytes).toBe(4 * 12);
+    expect(audit.unknownSample).toContain(strange);
+    expect(audit.unknownSample).toContain('team/notes.txt');
+    expect(audit.unknownSample).toHaveLength(3);
+    expect(await objectsIn(storage)).toEqual(before);
+    expect(looked).toContain('team/notes.txt');
+    for (const beside of ['photos/summer.jpg', 'teams.txt']) expect(looked).not.toContain(beside);
+    expect(await typesOf(known)).not.toContain('BackupAbsent');
+  });
+
+  test('a container that does not answer, a disk that is not mounted and a foreign prefix say nothing of any backup', async () => {
+    const [dead, unmounted, foreign] = await Promise.all(
+      ['dead', 'unmounted', 'foreign'].map((path) => harness.addFolder({ path })),
+    );
+    if (dead === undefined || unmounted === undefined || foreign === undefined) throw new Error();
+    const backups: WrittenAttempt[] = [];
+    for (const id of [dead, unmounted, foreign]) {
+      const backup = await beginAttempt(harness, id);
+      await backup.store(folderAt(id === dead ? 'dead' : id === unmounted ? 'unmounted' : 'foreign'));
+      await backup.succeed();
+      backups.push(backup);
+    }
+    const { root } = harness.ground;
+    await rename(join(root, 'unmounted'), join(root, 'elsewhere'));
+    await mkdir(join(root, 'unmounted'));
+    await folderAt('foreign').putBytes('.stowage.json', Buffer.from('{"format":1,"installation":"another"}'), {
+      ...{ signal: signal(), overwrite: true },
+    });
+    for (const backup of backups.slice(2)) await rm(join(root, 'foreign', backup.folder), { recursive: true });
+    let answers = false;
+    await startAuditor({
+      wrapStorage: (storage) =>
+        replacing(storage, {
+          list: (prefix, options) => {
+            if (answers) return storage.list(prefix, options);
+            throw new StowageError('ENDPOINT_UNREACHABLE', 'It does not answer.');
+          },
+        }),
+    });
+    const problem = (id: string, code: string) =>
+      eventually(`${code} of the audit`, async () => {
+        const record = await recordOf(id);
+        return record?.problem?.code === code && record.failures >= 2 ? record : undefined;
+      });
+    expect(await problem(dead, 'ENDPOINT_UNREACHABLE')).toMatchObject({ result: null });
+    await problem(unmounted, 'ENDPOINT_NOT_FOUND');
+    await problem(foreign, 'CONFLICT');
+    for (const backup of backups) expect(await typesOf(backup)).not.toContain('BackupAbsent');
+    answers = true;
+    expect(await audited(dead)).toMatchObject({ backups: 1, missing: 0 });
+    expect(await recordOf(dead)).toMatchObject({ problem: null, failures: 0 });
+  });
+
+  test('a prefix that another owns, or at which the container does not answer, keeps no other from being looked at', async () => {
+    const fileEndpointId = await harness.addFolder({ path: 'several', prefix: 'foreign/' });
+    const storage = folderAt('several');
+    const at = async (prefix: string) => {
+      await claimPrefix(storage, prefix, harness.installationId, signal());
+      const backup = await beginAttempt(harness, fileEndpointId, prefix);
+      await backup.store(storage);
+      await backup.succeed();
+      await deleteBackup({ storage, folder: backup.folder, signal: signal() });
+      return backup;
+    };
+    const [foreign, silent, gone] = [await at('foreign/'), await at('silent/'), await at('gone/')];
+    await storage.putBytes('foreign/.stowage.json', Buffer.from('{"format":1,"installation":"another"}'), {
+      ...{ signal: signal(), overwrite: true },
+    });
+    await startAuditor({
+      wrapStorage: (opened) =>
+        replacing(opened, {
+          list: (prefix, options) => {
+            if (prefix !== 'silent/') return opened.list(prefix, options);
+            throw new StowageError('ENDPOINT_UNREACHABLE', 'It does not answer.');
+          },
+        }),
+    });
+    await harness.until(gone.id, 'BackupAbsent');
+    const record = await eventually('two audits', async () => {
+      const found = await recordOf(fileEndpointId);
+      return found !== null && found.failures >= 2 ? found : undefined;
+    });
+    expect(record.result).toMatchObject({ backups: 1, missing: 1 });
+    expect(record.result?.prefixesNotSeen?.toSorted()).toEqual(['foreign/', 'silent/']);
+    expect(record.problem).toMatchObject({ code: 'CONFLICT' });
+    expect(record.problem?.message).toMatch(/^The prefix "foreign\/" could not be looked at\. /);
+    for (const backup of [foreign, silent]) expect(await typesOf(backup)).not.toContain('BackupAbsent');
+    expect(await availability(foreign)).toBe('STORED');
+  });
+
+  test('one worker at a time, and again by another when it is gone', async () => {
+    const fileEndpointId = await harness.addFolder({ path: 'turns' });
+    let atOnce = 0;
+    let most = 0;
+    const counted = (storage: Storage): Storage =>
+      replacing(storage, {
+        list: async function* (prefix, options) {
+          most = Math.max(most, (atOnce += 1));
+          try {
+            await new Promise((resolve) => setImmediate(resolve));
+            yield* storage.list(prefix, options);
+          } finally {
+            atOnce -= 1;
+          }
+        },
+      });
+    await startAuditor({ wrapStorage: counted });
+    await startAuditor({ wrapStorage: counted });
+    await audited(fileEndpointId);
+    expect(most).toBe(1);
+    await workers.shift()?.stop();
+    await audited(fileEndpointId);
+  });
+});

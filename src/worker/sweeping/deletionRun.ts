@@ -1,0 +1,139 @@
+import { prefixOfFolder } from '../../archive/layout.js';
+import { refuseCopy } from '../../endpoints/prefixMarks.js';
+import { StowageError } from '../../errors.js';
+import { confirmDeletion } from '../../jobs/backupJobCommands.js';
+import { BackupJobTable, type BackupJobRow } from '../../jobs/backupJobView.js';
+import { deleteAttemptFolder } from './attemptFolder.js';
+import { createPauses } from '../pauses.js';
+import { remainsOf, removeRemains } from './remains.js';
+import { unlessAborted } from '../unlessAborted.js';
+import { whileLocked } from '../whileLocked.js';
+import type { WorkerTools } from '../workerTools.js';
+
+const pageSize = 50;
+const deletionMs = 10 * 60_000;
+/** Each takes a connection to PostgreSQL while it works. */
+const endpointsAtOnce = 2;
+
+/** These say of the whole endpoint that it does not answer or does not let us: its other folders are not tried. */
+const ofTheEndpoint: readonly string[] = ['ENDPOINT_UNREACHABLE', 'ENDPOINT_AUTH'];
+/** And these of all below a prefix: the endpoint may have had another one before, which is somebody else's by now. */
+const ofThePrefix: readonly string[] = ['ENDPOINT_NOT_FOUND', 'CONFLICT'];
+
+/**
+ * Carries out the deletions that were decided, and removes what attempts without a backup have left: the container
+ * first, then the event that it confirmed. Where a container refuses it is tried again by a later round, after a pause
+ * that grows; the record is never dropped while bytes may remain. One worker at a time works at an endpoint, and no
+ * endpoint waits for another that hangs, unless two of them do. What is left at an endpoint when it is removed stays
+ * there: nobody has its credentials any more.
+ */
+export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
+  const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
+
+  /** Answers whether to go on at this endpoint. */
+  async function tryJob(row: BackupJobRow, signal: AbortSignal): Promise<boolean> {
+    for (const { folder, remove } of deletionsOf(tools, row)) {
+      const endpoint = row.fileEndpointId;
+      const prefix = `${endpoint} ${prefixOfFolder(folder)}`;
+      if (!pauses.isOver(folder) || !pauses.isOver(prefix)) continue;
+      try {
+        const limited = AbortSignal.any([signal, AbortSignal.timeout(deletionMs)]);
+        await unlessAborted(limited, () => remove(limited));
+        for (const key of [folder, prefix, endpoint]) pauses.answered(key);
+      } catch (error) {
+        if (signal.aborted) return false;
+        const code = error instanceof StowageError ? error.code : '';
+        const refused = ofTheEndpoint.includes(code) ? endpoint : ofThePrefix.includes(code) ? prefix : folder;
+        pauses.refused(refused);
+        tools.log.warn({ err: error, jobId: row.id }, 'What lies in a container could not be deleted yet');
+        if (refused === endpoint) return false;
+      }
+    }
+    return true;
+  }
+
+  async function atEndpoint(fileEndpointId: string, signal: AbortSignal): Promise<void> {
+    for await (const row of jobsToDelete(tools, fileEndpointId)) {
+      if (signal.aborted || !(await tryJob(row, signal))) return;
+    }
+  }
+
+  /** What holds for every endpoint is said once, not by each of them. */
+  let saidOfCopy = '';
+  async function mayDelete(): Promise<boolean> {
+    try {
+      await refuseCopy(tools);
+      saidOfCopy = '';
+      return true;
+    } catch (error) {
+      if (!(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
+      if (saidOfCopy !== error.message) tools.log.warn({ err: error }, 'Nothing is deleted in any container');
+      saidOfCopy = error.message;
+      return false;
+    }
+  }
+
+  return async (signal) => {
+    const endpoints = (await endpointsWithWork(tools)).filter((id) => pauses.isOver(id));
+    if (endpoints.length === 0 || !(await mayDelete())) return;
+    const next = async (): Promise<void> => {
+      for (let id = endpoints.shift(); id !== undefined && !signal.aborted; id = endpoints.shift()) {
+        const endpoint = id;
+        await whileLocked(tools.dataSource, `deletions:${endpoint}`, () => atEndpoint(endpoint, signal));
+      }
+    };
+    await Promise.all(Array.from({ length: endpointsAtOnce }, next));
+  };
+}
+
+/** In the words of the index `backup_jobs_to_delete`. */
+const hasWork = `(job.availability = 'DELETING' OR job.attempts_with_remains <> '[]')`;
+
+async function endpointsWithWork(tools: WorkerTools): Promise<string[]> {
+  const rows = await tools.dataSource.query<{ id: string }[]>(
+    `SELECT id FROM file_endpoints
+     WHERE removed_at IS NULL AND id IN (SELECT job.file_endpoint_id FROM backup_jobs job WHERE ${hasWork}) ORDER BY id`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Page by page, so that those whose container refuses keep no others from their turn. */
+async function* jobsToDelete(tools: WorkerTools, fileEndpointId: string): AsyncGenerator<BackupJobRow> {
+  for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
+    const rows = await tools.dataSource.manager
+      .createQueryBuilder(BackupJobTable, 'job')
+      .where(`job.file_endpoint_id = :fileEndpointId AND job.id > :after AND ${hasWork}`, { fileEndpointId, after })
+      .orderBy('job.id')
+      .take(pageSize)
+      .getMany();
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < pageSize) return;
+    after = last.id;
+  }
+}
+
+type Deletion = { readonly folder: string; readonly remove: (signal: AbortSignal) => Promise<unknown> };
+
+/** Each folder by itself: they may lie below different prefixes. */
+function deletionsOf(tools: WorkerTools, row: BackupJobRow): readonly Deletion[] {
+  const ofAttempts = remainsOf(row).map((remains) => ({
+    folder: remains.attempt.folder,
+    remove: (signal: AbortSignal) => removeRemains(tools, remains, signal),
+  }));
+  const { folder, availability } = row;
+  if (availability !== 'DELETING' || folder === null) return ofAttempts;
+  return [...ofAttempts, { folder, remove: (signal) => deleteBackupOf(tools, row, folder, signal) }];
+}
+
+async function deleteBackupOf(
+  tools: WorkerTools,
+  row: BackupJobRow,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await deleteAttemptFolder(tools, { fileEndpointId: row.fileEndpointId, folder }, signal);
+  const metadata = { actor: `worker:${tools.workerId}`, correlationId: row.batchId };
+  const job = { id: row.id, projectId: row.projectId };
+  await tools.store.transact(metadata, (tx) => confirmDeletion(tx, job, tools.now()));
+}

@@ -1,0 +1,71 @@
+import { renewMark } from '../../endpoints/prefixMarks.js';
+import type { MarkedPrefix } from '../../postgres/contracts/prefixMarks.js';
+import { createPauses } from '../pauses.js';
+import { unlessAborted } from '../unlessAborted.js';
+import { whileLocked } from '../whileLocked.js';
+import type { WorkerTools } from '../workerTools.js';
+
+const renewalMs = 60_000;
+const atOnce = 8;
+
+/**
+ * Renews the marks of all prefixes whose time it is, so that a copy of this database can see that this one is alive.
+ * One worker at a time does it; where an endpoint does not answer it is tried again after a pause that grows.
+ */
+export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
+  const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
+
+  async function renew(place: MarkedPrefix, signal: AbortSignal): Promise<void> {
+    const { fileEndpointId, prefix } = place;
+    const key = `${fileEndpointId} ${prefix}`;
+    if (!pauses.isOver(key)) return;
+    try {
+      const { storage } = await tools.storageOf(fileEndpointId);
+      try {
+        const limited = AbortSignal.any([signal, AbortSignal.timeout(renewalMs)]);
+        await unlessAborted(limited, () => renewMark(tools, storage, place, limited));
+      } finally {
+        await storage.close();
+      }
+      pauses.answered(key);
+    } catch (error) {
+      if (signal.aborted) return;
+      pauses.refused(key);
+      tools.log.warn({ err: error, fileEndpointId, prefix }, 'The mark of a prefix could not be renewed');
+    }
+  }
+
+  return async (signal) => {
+    // The deletions say why, and once.
+    if ((await tools.prefixMarks.standing(tools.times.watch)).kind !== 'OWN') return;
+    await whileLocked(tools.dataSource, 'marks', async () => {
+      const places = await placesDue(tools);
+      const next = async (): Promise<void> => {
+        for (let place = places.shift(); place !== undefined && !signal.aborted; place = places.shift()) {
+          await renew(place, signal);
+        }
+      };
+      await Promise.all(Array.from({ length: atOnce }, next));
+    });
+  };
+}
+
+/** Of each endpoint its prefix of today, and those that it had before, where older backups lie. */
+async function placesDue({ dataSource, times }: WorkerTools): Promise<MarkedPrefix[]> {
+  const rows = await dataSource.query<{ id: string; prefix: string; created_at: Date }[]>(
+    `SELECT endpoint.id, place.prefix, endpoint.created_at
+     FROM file_endpoints endpoint
+     CROSS JOIN LATERAL (
+       SELECT endpoint.prefix UNION SELECT prefix FROM prefix_marks WHERE file_endpoint_id = endpoint.id
+     ) place
+     LEFT JOIN prefix_marks marks ON marks.file_endpoint_id = endpoint.id AND marks.prefix = place.prefix
+     LEFT JOIN installation_home home ON true
+     CROSS JOIN LATERAL (SELECT coalesce(marks.renewed_at, endpoint.created_at) AS last) renewal
+     WHERE endpoint.removed_at IS NULL AND (
+       last < home.adopted_at
+       OR abs(extract(epoch FROM clock_timestamp() - last)) * 1000 >= $1
+     )`,
+    [times.mark],
+  );
+  return rows.map(({ id, prefix, created_at }) => ({ fileEndpointId: id, prefix, since: created_at }));
+}

@@ -1,0 +1,66 @@
+import { readBackupDocument } from '../../archive/backupDocument.js';
+import { StowageError } from '../../errors.js';
+import { backupJob, type Attempt } from '../../jobs/backupJob.js';
+import type { BackupJobRow } from '../../jobs/backupJobView.js';
+import type { Storage } from '../../storage/storage.js';
+import { deleteAttemptFolder } from './attemptFolder.js';
+import type { WorkerTools } from '../workerTools.js';
+
+/** What an attempt that ended otherwise than by success may have left in the container. */
+export type Remains = {
+  readonly jobId: string;
+  readonly projectId: string;
+  readonly batchId: string;
+  readonly fileEndpointId: string;
+  readonly attempt: Pick<Attempt, 'number' | 'folder' | 'outcome' | 'finishedAt'>;
+};
+
+/** Of every attempt of the job whose folder the container has not confirmed to be empty. */
+export function remainsOf(row: BackupJobRow): readonly Remains[] {
+  const { id: jobId, projectId, batchId, fileEndpointId } = row;
+  return row.attempts
+    .filter(({ number }) => row.attemptsWithRemains.includes(number))
+    .map((attempt) => ({ jobId, projectId, batchId, fileEndpointId, attempt }));
+}
+
+/**
+ * Deletes what an attempt left, and says so in the log of events once the container has confirmed it. A complete
+ * backup.json, which the process left that died between storing it and saying so, is made void by an event first.
+ * A lost worker may still be sending its last bytes: for the length of a lease what it left is deleted and not yet
+ * confirmed, so that it is looked at again. Answers whether it was confirmed.
+ */
+export async function removeRemains(tools: WorkerTools, remains: Remains, signal: AbortSignal): Promise<boolean> {
+  const { attempt, fileEndpointId } = remains;
+  await deleteAttemptFolder(tools, { fileEndpointId, folder: attempt.folder }, signal, async (storage) => {
+    if (await isBackup(storage, attempt.folder, signal)) await say(tools, remains, 'VOID_ATTEMPT');
+  });
+  if (mayStillBeWriting(tools, attempt)) return false;
+  await say(tools, remains, 'CONFIRM_REMAINS_GONE');
+  return true;
+}
+
+/** A folder with a complete backup.json is a backup, also for those who have nothing but the container. */
+async function isBackup(storage: Storage, folder: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await readBackupDocument(storage, folder, { signal })) !== undefined;
+  } catch (error) {
+    if (error instanceof StowageError && error.code === 'CHECKSUM') return false;
+    throw error;
+  }
+}
+
+function mayStillBeWriting(tools: WorkerTools, { outcome, finishedAt }: Remains['attempt']): boolean {
+  if (outcome !== 'WORKER_LOST' || finishedAt === null) return false;
+  return Math.abs(tools.now().getTime() - Date.parse(finishedAt)) < tools.times.lease;
+}
+
+async function say(
+  tools: WorkerTools,
+  { jobId: id, projectId, batchId, attempt }: Remains,
+  kind: 'VOID_ATTEMPT' | 'CONFIRM_REMAINS_GONE',
+): Promise<void> {
+  const metadata = { actor: `worker:${tools.workerId}`, correlationId: batchId };
+  await tools.store.transact(metadata, (tx) =>
+    tx.execute(backupJob, { id, projectId }, { kind, attempt: attempt.number, at: tools.now().toISOString() }),
+  );
+}
