@@ -34,6 +34,7 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
       for await (const _ of checkedSegments(input.storage, part, { signal, onBytes: progress.fetched }));
     }
   });
+  progress.tell();
 
   // Fetching may have taken hours: a database that was made on the target meanwhile is not to be overwritten.
   const { warnings, changesByItself } = await engine.restorePreflight(target, backup, context);

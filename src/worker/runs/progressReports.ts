@@ -16,8 +16,8 @@ export type ProgressReports = {
 };
 
 /**
- * Tells how far a run is, at most once a second and at each change of phase. Failing to is no failure of the job. A run that has `lost` its lease
- * tells nothing and takes nothing back: what is shown by then is the next attempt's.
+ * Tells how far a run is, at most once a second and at each change of phase. Failing to is no failure of the job. A run
+ * that has `lost` its lease tells nothing and takes nothing back: what is shown by then is the next attempt's.
  */
 export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSignal): ProgressReports {
   let newest: ArchiveProgress | undefined;

@@ -106,6 +106,39 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await readersOf(backup)).toEqual([]);
   });
 
+  test('telling with each phase how far it had come by then', async () => {
+    const engine = createMariadbEngine();
+    let id = '';
+    const shown: { phase: string; readBytes: number | undefined; storedBytes: number | undefined }[] = [];
+    const show = async (phase: string) => {
+      const { readBytes, storedBytes } = (await harness.telemetry.latest([id])).get(id) ?? {};
+      shown.push({ phase, readBytes, storedBytes });
+    };
+    const showing = {
+      ...engine,
+      restore: (...[on, part, from, context]: Parameters<typeof engine.restore>) => {
+        const mayStart = async () => {
+          await context.mayStart?.();
+          await show('RESTORING');
+        };
+        return engine.restore(on, part, from, { ...context, mayStart });
+      },
+      inventory: async (...input: Parameters<typeof engine.inventory>) => {
+        await show('CHECKING');
+        return engine.inventory(...input);
+      },
+    };
+    // It does not claim before it is known which restore is looked at.
+    id = await restore();
+    await startWorker({ engines: new Map([[engine.name, showing]]) });
+    await harness.until(id, 'RestoreSucceeded');
+    const { storedSizeBytes } = await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id: backup });
+    expect(shown).toEqual([
+      { phase: 'RESTORING', readBytes: storedSizeBytes, storedBytes: 0 },
+      { phase: 'CHECKING', readBytes: storedSizeBytes, storedBytes: storedSizeBytes },
+    ]);
+  });
+
   test('never over what is there: TARGET_EXISTS, and nothing is touched', async () => {
     await startWorker();
     await target.sql(

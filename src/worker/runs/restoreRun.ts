@@ -18,7 +18,7 @@ import type { Hold } from '../heartbeat.js';
 import { interruptedBy } from '../interruption.js';
 import { jobError } from './jobError.js';
 import { persist, untilAnswered } from '../persist.js';
-import { progressReports } from './progressReports.js';
+import { progressReports, type ProgressReports } from './progressReports.js';
 import { retryDelay } from '../retryDelay.js';
 import { freeTarget, unreachableTargetMs, type TargetState } from './targetSessions.js';
 import { wakeWorkers } from '../wakeWorkers.js';
@@ -32,7 +32,7 @@ export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, ho
   const progress = progressReports(tools, claimed.lease, hold.lost);
   const target = { touched: false };
   try {
-    const restored = await attempt(tools, claimed, hold, progress.report, () => {
+    const restored = await attempt(tools, claimed, hold, progress, () => {
       target.touched = true;
     });
     await progress.end();
@@ -54,7 +54,7 @@ async function attempt(
   tools: WorkerTools,
   claimed: ClaimedRestore,
   hold: Hold,
-  onProgress: RestoreBackup['onProgress'],
+  progress: ProgressReports,
   onToolStarting: () => void,
 ): Promise<RestoredBackup> {
   const { lease, metadata, request } = claimed;
@@ -64,6 +64,7 @@ async function attempt(
   const target = await ask(() => tools.serviceOf(request.targetServiceId));
   const { storage } = await ask(() => tools.storageOf(source.request.fileEndpointId));
   const enterPhase = async (phase: RestorePhase) => {
+    await progress.tellNow();
     const at = tools.now().toISOString();
     await persist(tools, { lease, metadata, lost }, (tx) =>
       tx.execute(restoreJob, streamOf(lease), { kind: 'ENTER_PHASE', attempt: lease.attempt, phase, at }),
@@ -86,7 +87,7 @@ async function attempt(
         signal,
         stallTimeoutMs,
         onPhase: enterPhase,
-        onProgress,
+        onProgress: progress.report,
         onToolStarting: async () => {
           onToolStarting();
           const at = tools.now().toISOString();
