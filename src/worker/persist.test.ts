@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { eventually, startWorkerHarness, testTimes, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
+import { StowageError } from '../errors.js';
+import { backupJob } from '../jobs/backupJob.js';
 import { openLog } from '../log.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
-import { persist } from './persist.js';
+import { persist, persistEnd } from './persist.js';
 
 const leaseMs = 600_000;
 const log = openLog('json', 'error');
@@ -76,4 +79,54 @@ describeWith({ postgresql: await postgresMissing() }, 'What the holder of a leas
       await expect(said).rejects.toMatchObject({ code: 'WORKER_LOST' });
     });
   });
+
+  test.each([
+    ['the end of its attempt is known though the answer to it was lost', 'HANDED_BACK', 'HANDED_BACK'],
+    ['an end that another has said in its place is none of its own', 'WORKER_LOST', undefined],
+  ] as const)('%s', async (_name, outcome, known) => {
+    const lease = await beginBackup();
+    const lost = new AbortController().signal;
+    let isAnswerLost = false;
+    const store: WorkerHarness['store'] = {
+      ...harness.store,
+      transact: async (given, work) => {
+        const answer = await harness.store.transact(given, work);
+        if (isAnswerLost) return answer;
+        isAnswerLost = true;
+        throw new StowageError('UNAVAILABLE', 'The connection died as the answer was on its way.');
+      },
+    };
+    const said = persistEnd({ ...harness, store, log }, { lease, metadata, lost }, async (tx) => {
+      const at = new Date().toISOString();
+      const lostWorker = {
+        code: 'WORKER_LOST',
+        message: 'It was lost.',
+        hint: null,
+        toolOutput: null,
+        retriable: true,
+      };
+      const error = outcome === 'WORKER_LOST' ? lostWorker : null;
+      const failed = { kind: 'FAIL_ATTEMPT', attempt: lease.attempt, outcome, error, at, retryAt: at } as const;
+      await tx.execute(backupJob, { id: lease.jobId, projectId: lease.projectId }, failed);
+      await harness.queue.requeue(tx.manager, lease, new Date(at));
+      return 'HANDED_BACK';
+    });
+    if (known === undefined) await expect(said).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    else await expect(said).resolves.toBe(known);
+    expect(isAnswerLost).toBe(true);
+    await harness.dataSource.transaction((manager) => harness.queue.remove(manager, lease.jobId));
+  });
+
+  async function beginBackup(): Promise<Lease> {
+    // Nothing is ever sent to port 1.
+    const serviceId = await harness.addService({ port: 1, username: 'nobody', password: 'none' } as MariadbServer);
+    const id = await harness.queueBackup({ serviceId, fileEndpointId: await harness.addFolder() });
+    return await harness.transact(async (tx) => {
+      const lease = await harness.queue.claim(tx.manager, 'w', ['MARIADB'], leaseMs);
+      if (lease?.jobId !== id) throw new Error('Another job was waiting.');
+      const attempt = { number: lease.attempt, worker: 'w', startedAt: new Date().toISOString(), folder: 'a1/' };
+      await tx.execute(backupJob, { id, projectId: harness.projectId }, { kind: 'START_ATTEMPT', attempt });
+      return lease;
+    });
+  }
 });

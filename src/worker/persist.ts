@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
-import type { Transaction } from '../eventSourcing/eventStore.js';
+import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
+import type { AttemptOutcome, AttemptRecord } from '../jobs/attempt.js';
+import { backupJob } from '../jobs/backupJob.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
+import { restoreJob } from '../restores/restoreJob.js';
 import { LeaseLost } from './heartbeat.js';
 import { unlessAborted } from './unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
@@ -16,6 +19,9 @@ type Asking = Pick<WorkerTools, 'store' | 'queue' | 'log'>;
 /** Who speaks: the holder of a lease, for as long as it is not lost. */
 export type Speaker = { readonly lease: Lease; readonly metadata: EventMetadata; readonly lost: AbortSignal };
 
+/** How a worker can end its own attempt. */
+export type RecordedEnd = Exclude<AttemptOutcome, 'WORKER_LOST'>;
+
 /**
  * Appends what the holder of a lease has to say, in a transaction that is fenced by the lease.
  * @throws WORKER_LOST when the lease is another's by now, or may be
@@ -27,6 +33,43 @@ export async function persist<T>(tools: Asking, speaker: Speaker, work: (tx: Tra
       return await work(tx);
     }),
   );
+}
+
+/**
+ * Appends how the attempt ended, and answers it. A connection may die just as that is committed: the question is asked
+ * again then, and refused, for the lease went with the answer. So the log is looked at before the lease is taken for lost.
+ * @throws WORKER_LOST when the lease is another's by now, or may be, and nobody has said how the attempt ended
+ */
+export async function persistEnd(
+  tools: Asking,
+  speaker: Speaker,
+  work: (tx: Transaction) => Promise<RecordedEnd>,
+): Promise<RecordedEnd> {
+  try {
+    return await persist(tools, speaker, work);
+  } catch (error) {
+    const isRefused = error instanceof LeaseLost ? error.isRefused : isWorkerLost(error);
+    const recorded = isRefused ? await recordedEnd(tools.store, speaker.lease) : undefined;
+    if (recorded === undefined) throw error;
+    return recorded;
+  }
+}
+
+/** How the log says that the attempt ended; undefined where it does not, or says that the worker was lost. */
+async function recordedEnd(store: EventStore, { kind, jobId, attempt }: Lease): Promise<RecordedEnd | undefined> {
+  const attempts = async (): Promise<readonly (AttemptRecord & { readonly adoptedBy?: string })[]> => {
+    const { state } = kind === 'BACKUP' ? await store.load(backupJob, jobId) : await store.load(restoreJob, jobId);
+    return state.status === 'NONE' ? [] : state.attempts;
+  };
+  // Where PostgreSQL does not answer, the lease is taken for lost.
+  const known = await unlessAborted(AbortSignal.timeout(answerMs), attempts).catch(() => []);
+  const ended = known.find(({ number }) => number === attempt);
+  if (ended === undefined || ended.outcome === 'WORKER_LOST' || ended.adoptedBy !== undefined) return undefined;
+  return ended.outcome ?? undefined;
+}
+
+function isWorkerLost(error: unknown): boolean {
+  return error instanceof StowageError && error.code === 'WORKER_LOST';
 }
 
 /**

@@ -252,6 +252,28 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     }
   });
 
+  test('knows that it succeeded though the connection died as that was committed', async () => {
+    const id = await backUp();
+    let isAnswerLost = false;
+    await startWorker({
+      wrapStore: (store) => ({
+        ...store,
+        transact: async (metadata, work) => {
+          const answer = await store.transact(metadata, work);
+          if (isAnswerLost || !(await harness.eventsOf(id)).some(({ type }) => type === 'BackupSucceeded'))
+            return answer;
+          isAnswerLost = true;
+          throw new StowageError('UNAVAILABLE', 'The connection died as the answer was on its way.');
+        },
+      }),
+    });
+    const end = await eventually('the end of the attempt', () =>
+      harness.logged.find((line) => line.includes(id) && line.includes('An attempt has ended')),
+    );
+    expect(isAnswerLost).toBe(true);
+    expect(JSON.parse(end)).toMatchObject({ end: 'SUCCEEDED' });
+  });
+
   test('stops in time though PostgreSQL is gone for good', async () => {
     const { port } = new URL(harness.ground.appUrl);
     const proxy = await startTcpProxy(Number(port));

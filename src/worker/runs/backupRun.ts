@@ -12,7 +12,7 @@ import { engineOf } from './engineOf.js';
 import type { Hold } from '../heartbeat.js';
 import { interruptedBy } from '../interruption.js';
 import { jobError } from './jobError.js';
-import { persist, untilAnswered } from '../persist.js';
+import { persist, persistEnd, untilAnswered, type RecordedEnd } from '../persist.js';
 import { progressReports, type ProgressReports } from './progressReports.js';
 import { removeRemains } from '../sweeping/remains.js';
 import { retryDelay } from '../retryDelay.js';
@@ -21,7 +21,7 @@ import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
 /** How a run ended, for the worker; the events say it to everybody else. */
-export type BackupRunEnd = 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'HANDED_BACK' | 'LEASE_LOST';
+export type BackupRunEnd = RecordedEnd | 'LEASE_LOST';
 
 /** How long the remains of an attempt may take to delete before they are left to lie; less when the worker stops. */
 const cleaningMs = 30_000;
@@ -36,8 +36,7 @@ export async function runBackup(tools: WorkerTools, claimed: ClaimedBackup, hold
   try {
     const taken = await attempt(tools, claimed, hold, progress);
     await progress.end();
-    await succeed(tools, claimed, hold, taken);
-    return 'SUCCEEDED';
+    return await succeed(tools, claimed, hold, taken);
   } catch (error) {
     await progress.end();
     return await endOtherwise(tools, claimed, hold, error);
@@ -123,12 +122,13 @@ async function succeed(
   { lease, metadata }: ClaimedBackup,
   { lost }: Hold,
   taken: TakenBackup,
-): Promise<void> {
+): Promise<BackupRunEnd> {
   const at = tools.now().toISOString();
   const result = backupResult(taken);
-  await persist(tools, { lease, metadata, lost }, async (tx) => {
+  return await persistEnd(tools, { lease, metadata, lost }, async (tx) => {
     await tx.execute(backupJob, streamOf(lease), { kind: 'SUCCEED', attempt: lease.attempt, result, at });
     await tools.queue.remove(tx.manager, lease.jobId);
+    return 'SUCCEEDED';
   });
 }
 
@@ -159,11 +159,11 @@ async function confirmCancel(
   { lost }: Hold,
 ): Promise<BackupRunEnd> {
   const at = tools.now().toISOString();
-  await persist(tools, { lease, metadata, lost }, async (tx) => {
+  return await persistEnd(tools, { lease, metadata, lost }, async (tx) => {
     await tx.execute(backupJob, streamOf(lease), { kind: 'CONFIRM_CANCEL', attempt: lease.attempt, at });
     await endWithoutBackup(tx, tools.queue, lease.jobId, request);
+    return 'CANCELLED';
   });
-  return 'CANCELLED';
 }
 
 /** `error` null: this worker hands the job back, to be claimed again at once. */
@@ -174,7 +174,7 @@ async function failAttempt(
   error: JobError | null,
 ): Promise<BackupRunEnd> {
   const now = tools.now();
-  return await persist(tools, { lease, metadata, lost }, async (tx) => {
+  return await persistEnd(tools, { lease, metadata, lost }, async (tx) => {
     const { state: before } = await tx.load(backupJob, lease.jobId);
     const failures = before.status === 'NONE' ? 1 : attemptsThatCount(before.attempts);
     const delayMs = error === null ? 0 : retryDelay(failures, tools.times.retry, tools.random());

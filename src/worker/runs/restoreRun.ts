@@ -17,7 +17,7 @@ import { engineOf } from './engineOf.js';
 import type { Hold } from '../heartbeat.js';
 import { interruptedBy } from '../interruption.js';
 import { jobError } from './jobError.js';
-import { persist, untilAnswered } from '../persist.js';
+import { persist, persistEnd, untilAnswered, type RecordedEnd } from '../persist.js';
 import { progressReports, type ProgressReports } from './progressReports.js';
 import { retryDelay } from '../retryDelay.js';
 import { freeTarget, unreachableTargetMs, type TargetState } from './targetSessions.js';
@@ -25,7 +25,7 @@ import { wakeWorkers } from '../wakeWorkers.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
-export type RestoreRunEnd = 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'HANDED_BACK' | 'LEASE_LOST';
+export type RestoreRunEnd = RecordedEnd | 'LEASE_LOST';
 
 /** Runs one attempt of a restore and appends how it ended. No tool of it runs any more when it returns. */
 export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, hold: Hold): Promise<RestoreRunEnd> {
@@ -36,8 +36,7 @@ export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, ho
       target.touched = true;
     });
     await progress.end();
-    await succeed(tools, claimed, hold, restored);
-    return 'SUCCEEDED';
+    return await succeed(tools, claimed, hold, restored);
   } catch (error) {
     await progress.end();
     // Also when an end was recorded whose answer was lost: what runs on the target by now may be the next restore's.
@@ -143,9 +142,9 @@ async function succeed(
   { lease, metadata, request }: ClaimedRestore,
   { lost }: Hold,
   restored: RestoredBackup,
-): Promise<void> {
+): Promise<RestoreRunEnd> {
   const now = tools.now();
-  await persist(tools, { lease, metadata, lost }, async (tx) => {
+  return await persistEnd(tools, { lease, metadata, lost }, async (tx) => {
     await tx.execute(restoreJob, streamOf(lease), {
       kind: 'SUCCEED',
       attempt: lease.attempt,
@@ -153,6 +152,7 @@ async function succeed(
       at: now.toISOString(),
     });
     await endRestore(tx, tools.queue, streamOf(lease), request, now);
+    return 'SUCCEEDED';
   });
 }
 
@@ -170,7 +170,7 @@ async function endOtherwise(
   }
   const now = tools.now();
   const at = now.toISOString();
-  const end = await persist<RestoreRunEnd>(tools, { lease, metadata, lost }, async (tx) => {
+  const end = await persistEnd(tools, { lease, metadata, lost }, async (tx) => {
     if (interruption === 'CANCELLED') {
       const targetUnanswered = left === 'UNANSWERED';
       const confirm = { kind: 'CONFIRM_CANCEL', attempt: lease.attempt, targetUnanswered, at } as const;
