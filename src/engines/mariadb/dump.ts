@@ -14,7 +14,7 @@ import type { MariadbTools } from './mariadbTools.js';
 import { distribution } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import type { ServerAddress } from './serverAddress.js';
-import { codeOfServerError, errorNumberIn } from './serverErrors.js';
+import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from './serverErrors.js';
 
 /** What reads from mariadb-dump, before that runs. */
 export function openMariadbPipeline(
@@ -133,10 +133,21 @@ function stepFailed(what: string, end: PipelineEnd['tool']): StowageError {
 }
 
 function toolFailed(what: string, lastLines: string, problems: readonly string[]): StowageError {
+  // Of a table that is gone its first line says only that there is no information about it.
+  const numbered = problems.find((line) => errorNumberIn(line) !== undefined);
+  if (numbered !== undefined && tellsOfChangedTable(errorNumberIn(numbered))) return tableChanged(numbered, lastLines);
   const [first] = problems;
   const number = first === undefined ? undefined : errorNumberIn(first);
   const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
   return new StowageError(code, asSentence(first === undefined ? what : `${what}: ${first}`), toolOutput(lastLines));
+}
+
+function tableChanged(line: string, lastLines: string): StowageError {
+  return new StowageError('TOOL_FAILED', asSentence(`A table was dropped or altered while it was dumped: ${line}`), {
+    help: 'It is tried again; if it recurs, back up at a time when nobody drops, rebuilds or truncates tables.',
+    retriable: true,
+    toolOutput: lastLines,
+  });
 }
 
 /** Who said nothing has no last lines to read. */

@@ -1,6 +1,7 @@
 import type { Inventory, InventoryDatabase, InventoryTable } from '../engine.js';
 import { transactionPreciseTables, type Catalog, type CatalogTable, type Named } from './catalog.js';
 import { quoteName } from './grants.js';
+import { tellsOfChangedTable } from './serverErrors.js';
 import { serverErrorNumber, type Session } from './session.js';
 
 /**
@@ -88,8 +89,9 @@ async function countRows(session: Session, catalog: Catalog, table: CatalogTable
     );
     return { rows: Number(row?.['counted'] ?? 0), largestRowBytes: Number(row?.['largest'] ?? 0) };
   } catch (error) {
+    const number = serverErrorNumber(error);
     // ER_STATEMENT_TIMEOUT: too large to be counted after all.
-    if (serverErrorNumber(error) === 1969) return undefined;
+    if (number === 1969 || tellsOfChangedTable(number)) return undefined;
     throw error;
   }
 }

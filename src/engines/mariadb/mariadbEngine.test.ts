@@ -223,6 +223,50 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     expect(await dump.ended).toMatchObject({ failure: null });
   });
 
+  /** A database whose first table, `a`, takes so many bytes that no buffer on the way holds them; `z` is the last. */
+  const changing = () =>
+    server.sql(`CREATE OR REPLACE DATABASE changing; USE changing;
+      CREATE TABLE a (id INT PRIMARY KEY, b MEDIUMBLOB); CREATE TABLE z (id INT PRIMARY KEY); INSERT INTO z VALUES (1);
+      INSERT INTO a SELECT seq, CONCAT(${Array.from({ length: 16 }, () => 'RANDOM_BYTES(1024)').join()}) FROM seq_1_to_2000;`);
+
+  test.each([
+    ['dropped', 'DROP TABLE changing.z', '1146'],
+    ['altered', 'ALTER TABLE changing.z FORCE', '1412'],
+  ])('says that a table was %s in the middle of a dump, which is tried again', async (_how, change, number) => {
+    await changing();
+    const connection = server.connection({ databases: ['changing'] });
+    const report = await engine.preflight(connection, context());
+    const dump = await engine.dump(connection, databasesPart, report, context());
+    const chunks = dump.compressed[Symbol.asyncIterator]();
+    await chunks.next();
+    await server.sql(change);
+    while ((await chunks.next()).done !== true);
+    expect((await dump.ended).failure).toMatchObject({
+      ...{ code: 'TOOL_FAILED', retriable: true, toolOutput: expect.stringContaining(number) },
+      message: expect.stringMatching(/^A table was dropped or altered while it was dumped: .*`?z`?/),
+      help: expect.stringMatching(/^It is tried again/),
+    });
+  });
+
+  test('estimates the rows of a table that is altered while tables are counted', async () => {
+    await server.sql('CREATE OR REPLACE DATABASE altered; CREATE TABLE altered.z (id INT PRIMARY KEY);');
+    const options = [`--host=127.0.0.1`, `--port=${server.port}`, `--user=${server.username}`];
+    const alter = () =>
+      spawnSync(
+        'mariadb',
+        [...options, '--execute=SET STATEMENT lock_wait_timeout = 30 FOR ALTER TABLE altered.z FORCE'],
+        {
+          env: { PATH: process.env['PATH'], MYSQL_PWD: server.password },
+        },
+      );
+    const ended: (number | null)[] = [];
+    const connection = server.connection({ databases: ['altered'] });
+    const onAnswer = () => void ended.push(alter().status);
+    const inventory = await engine.inventory(connection, { ...context(), onAnswer });
+    expect(new Set(ended)).toEqual(new Set([0]));
+    expect(inventory.databases[0]?.tables).toMatchObject([{ name: 'z', rowsEstimated: true }]);
+  });
+
   test('ends what a killed restore left running on the server', async () => {
     const target = server.connection();
     const restore = await engine.restore(

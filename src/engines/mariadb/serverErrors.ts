@@ -10,6 +10,11 @@ export function codeOfServerError(number: number): ErrorCode {
   return 'TOOL_FAILED';
 }
 
+/** What a server says of a table that was there a moment ago: 1146 there is none, 1412 it was altered since the snapshot. */
+export function tellsOfChangedTable(number: number | undefined): boolean {
+  return number === 1146 || number === 1412;
+}
+
 // 1040 too many connections, 1053 shutdown in progress, 1129/1130 host blocked or not allowed, 1927 connection killed,
 // 2002–2006 and 2013 cannot connect or lost it, 2026 TLS, 2055 lost it while reading.
 const unreachable = new Set([1040, 1053, 1129, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055]);
