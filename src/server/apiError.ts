@@ -22,7 +22,11 @@ export function apiError(error: unknown, correlationId: string, log: ErrorLog): 
 }
 
 function internalError(error: unknown, correlationId: string, log: ErrorLog): StowageError {
-  log.error({ correlationId, error: describe(rootOf(error)) }, 'A request failed because of a defect.');
+  const { path } = placeOf(error);
+  log.error(
+    { correlationId, path: path?.join('.'), error: describe(rootOf(error)) },
+    'A request failed because of a defect.',
+  );
   return new StowageError('INTERNAL', `The server failed to answer this (correlation id ${correlationId}).`, {
     details: { correlationId },
     help: catalogue.INTERNAL.help,
@@ -44,7 +48,7 @@ function rootOf(error: unknown): unknown {
 /** Errors that graphql-js and Apollo Server raise themselves. Their messages may repeat what the client sent. */
 function refusalOfGraphQL(error: unknown): StowageError | undefined {
   const root = rootOf(error);
-  if (!(root instanceof GraphQLError)) return undefined;
+  if (!(root instanceof GraphQLError) || isOfAnswer(error, root)) return undefined;
   if (/^Syntax Error: Document contains more tha[nt] \d+ tokens/.test(root.message)) {
     const message = `The document has more than ${operationLimits.tokens} tokens.`;
     return new StowageError('TOO_COMPLEX', message, { details: { limit: 'tokens', most: operationLimits.tokens } });
@@ -71,6 +75,14 @@ function refusalOfGraphQL(error: unknown): StowageError | undefined {
         { path: 'variables', problem: 'do not fit the operation', hint: 'Compare them with the schema.' },
       ]);
   }
+}
+
+/**
+ * What a field has answered is no value of its type, for example an enum's. Where an argument is what does not fit, the
+ * error points to it in the document; nothing there is to blame for an answer.
+ */
+function isOfAnswer(error: unknown, root: GraphQLError): boolean {
+  return error instanceof GraphQLError && error.path !== undefined && root.nodes === undefined;
 }
 
 function placeOf(error: unknown): Pick<GraphQLFormattedError, 'path' | 'locations'> {

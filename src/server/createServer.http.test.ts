@@ -176,6 +176,19 @@ describe('errors over HTTP', () => {
     expect(lines[0]).toContain('invalid input syntax');
     expect(text + api.logged.join()).not.toContain('hunter2');
   });
+
+  test('so is an answer that is no value of its enum: the log says of which field', async () => {
+    const { body, text } = await post({ query: '{ colours: flag }' });
+    const { code, details } = body.errors[0].extensions;
+    expect(code).toBe('INTERNAL');
+    const lines = api.logged.filter((line) => line.includes(details.correlationId as string));
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      path: 'colours',
+      error: { message: expect.stringContaining('cannot represent value') },
+    });
+    expect(text + api.logged.join()).not.toContain('hunter2');
+  });
 });
 
 describe('operations that ask for too much', () => {
