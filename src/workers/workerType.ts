@@ -18,7 +18,7 @@ export const WorkerStateEnum = {
 registerEnumType(WorkerStateEnum, {
   name: 'WorkerState',
   description:
-    'DRAINING: it stops, finishes or hands back what it has and claims no more. LOST: not heard for longer than its lease; listed for an hour. GONE: it has stopped, or was lost an hour ago; only in the last change about it.',
+    'IDLE: it has no job. BUSY: it has some. DRAINING: it stops: it claims no more, and finishes or hands back what `jobs` shows, if anything. LOST: not heard for longer than its lease; listed for an hour. GONE: it has stopped, or was lost an hour ago; only in the last change about it.',
 });
 
 export const JobKindEnum = { BACKUP: 'BACKUP', RESTORE: 'RESTORE' } as const;
@@ -86,7 +86,7 @@ export class WorkerType {
   @Field(() => [WorkerEngineType], { description: 'It claims jobs of these engines alone.' })
   readonly engines!: readonly WorkerEngineType[];
 
-  @Field(() => [WorkerJobType], { description: 'What it does now.' })
+  @Field(() => [WorkerJobType], { description: 'What it does now; of a LOST one, what nobody has taken from it yet.' })
   readonly jobs!: readonly WorkerJobType[];
 
   static of({ worker, state, jobs }: WorkerSight): WorkerType {
