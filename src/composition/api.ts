@@ -39,7 +39,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
     newestBackupFolders,
     restoreUnderWay,
     usualDurationMs: (planId: string) => usualDurationMs(tools.dataSource.manager, planId),
-    backupsOfPlan: (planId: string) => backupsOfPlan(tools.dataSource.manager, planId),
+    backupsOfPlan: (planId: string, now: Date) => backupsOfPlan(tools.dataSource.manager, planId, now),
     servicesProtectedAs: (projectIds: 'ALL' | readonly string[], statuses: readonly ProtectionStatus[]) =>
       servicesProtectedAs(tools.dataSource.manager, tools.now(), projectIds, statuses),
     entitiesInUse: (ids: readonly string[]) => entitiesInUse(tools.dataSource, ids),

@@ -1,9 +1,12 @@
 import type { EntityManager } from 'typeorm';
 import type { PlansBackups } from '../plans/retentionPreviewApi.js';
 import { destinationKey, retainedBackups } from './retainedBackups.js';
+import { runsUnderWay } from './runsUnderWay.js';
 
 /** What the preview of a plan's retention begins with. */
-export async function backupsOfPlan(manager: EntityManager, planId: string): Promise<PlansBackups> {
+export async function backupsOfPlan(manager: EntityManager, planId: string, now: Date): Promise<PlansBackups> {
+  // First: one that succeeds meanwhile is found twice, at one time, and counts once; else it would not be found at all.
+  const underWay = await runsUnderWay(manager, [planId], now);
   const rows = await manager.query<{ id: string; file_endpoint_id: string; size: string | null }[]>(
     `SELECT id, file_endpoint_id, stored_size_bytes AS size FROM backup_jobs
      WHERE plan_id = $1 AND availability = 'STORED'`,
@@ -23,6 +26,7 @@ export async function backupsOfPlan(manager: EntityManager, planId: string): Pro
         storedSizeBytes: sizeOf.get(backup.id) ?? 0,
       })),
     })),
+    runsUnderWay: underWay,
     usualSizeBytes: await usualSizeBytes(manager, planId),
   };
 }

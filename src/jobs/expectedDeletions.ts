@@ -6,10 +6,12 @@ import { decisiveRuns } from '../plans/retention/runsToCome.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import type { BackupJobRow } from './backupJobView.js';
 import { destinationKey, retainedBackups, type Destination } from './retainedBackups.js';
+import { runsUnderWay } from './runsUnderWay.js';
 
 /**
- * When retention deletes these backups if their plans go on as they are and every run succeeds, in their order; null for
- * what it does not delete, or cannot be foreseen. In the past where the next evaluation deletes it.
+ * When retention deletes these backups if their plans go on as they are and every run succeeds, also one under way; in
+ * their order; null for what it does not delete, or cannot be foreseen. In the past where the next evaluation, or the one
+ * after the run under way, deletes it.
  */
 export async function expectedDeletions(
   manager: EntityManager,
@@ -24,6 +26,8 @@ export async function expectedDeletions(
   if (destinations.size === 0) return jobs.map(() => null);
   const plans = await findBackupPlans(manager, [...new Set([...destinations.values()].map(({ planId }) => planId))]);
   const planById = new Map(plans.flatMap((plan) => (plan === null ? [] : [[plan.id, plan] as const])));
+  // First: one that succeeds meanwhile is found twice, at one time, and counts once; else it would not be found at all.
+  const underWay = await runsUnderWay(manager, [...planById.keys()], now);
   const backupsOf = await retainedBackups(manager, [...destinations.values()]);
   const runsOf = new Map([...planById.values()].map((plan) => [plan.id, runsAhead(plan, now)]));
 
@@ -32,10 +36,12 @@ export async function expectedDeletions(
     const plan = planById.get(planId);
     // A plan that was removed deletes nothing.
     if (plan === undefined || plan.removedAt !== null) continue;
+    const begun = underWay.filter((run) => destinationKey(run) === key).map(({ startedAt }) => startedAt);
+    const ahead = plan.fileEndpointIds.includes(fileEndpointId) ? (runsOf.get(planId) ?? []) : [];
     const { there } = forecastDeletions({
       policy: plan.retention,
       backups: backupsOf.get(key) ?? [],
-      nextRuns: plan.fileEndpointIds.includes(fileEndpointId) ? (runsOf.get(planId) ?? []) : [],
+      nextRuns: [...begun, ...ahead],
       timeZone: plan.timeZone,
     });
     for (const [id, at] of there) expected.set(id, at);

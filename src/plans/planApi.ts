@@ -29,7 +29,7 @@ export type PlanDependencies = PlanTools & {
   /** The median of a plan's last successes; undefined while there is none. Known to the slice of jobs. */
   readonly usualDurationMs: (planId: string) => Promise<number | undefined>;
   /** What the slice of jobs knows of a plan's backups. */
-  readonly backupsOfPlan: (planId: string) => Promise<PlansBackups>;
+  readonly backupsOfPlan: (planId: string, now: Date) => Promise<PlansBackups>;
 };
 
 export function planResolvers(with_: PlanDependencies): readonly object[] {

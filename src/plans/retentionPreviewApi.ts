@@ -25,6 +25,8 @@ const largestOne = Math.floor(Number.MAX_SAFE_INTEGER / mostRuns);
 export type PlansBackups = {
   /** Every endpoint where the plan has stored backups. */
   readonly destinations: readonly { readonly fileEndpointId: string; readonly backups: readonly SizedBackup[] }[];
+  /** Its jobs that have not ended, by the schedule: they make backups too. */
+  readonly runsUnderWay: readonly { readonly fileEndpointId: string; readonly startedAt: Date }[];
   /** The median stored size of its last 10 successes; undefined while there is none. */
   readonly usualSizeBytes: number | undefined;
 };
@@ -75,16 +77,22 @@ export class RetentionPreviewResolver {
     const isActive = !paused && removedAt === null;
     const schedule = { frequency: parseFrequency(plan.normalized), timeZone };
     const runs = isActive ? runsWithin(problems, schedule, span, fileEndpointIds.length) : [];
-    const { destinations, usualSizeBytes } = await this.with_.backupsOfPlan(plan.id);
+    const { destinations, runsUnderWay, usualSizeBytes } = await this.with_.backupsOfPlan(plan.id, span.now);
     const backupsAt = new Map(destinations.map(({ fileEndpointId, backups }) => [fileEndpointId, backups]));
-    const endpointIds = new Set([...fileEndpointIds, ...backupsAt.keys()]);
+    const endpointIds = new Set([
+      ...fileEndpointIds,
+      ...backupsAt.keys(),
+      ...runsUnderWay.map(({ fileEndpointId }) => fileEndpointId),
+    ]);
+    const begunAt = (id: string) =>
+      runsUnderWay.filter(({ fileEndpointId }) => fileEndpointId === id).map(({ startedAt }) => startedAt);
     return {
       // A plan that was removed deletes nothing.
       policy: removedAt === null ? plan.retention : { style: 'ALL' },
       timeZone,
       destinations: [...endpointIds].map((id) => ({
         backups: backupsAt.get(id) ?? [],
-        runs: fileEndpointIds.includes(id) ? runs : [],
+        runs: [...begunAt(id), ...(fileEndpointIds.includes(id) ? runs : [])],
       })),
       sizeOfOneBytes: usualSizeBytes ?? 0,
     };

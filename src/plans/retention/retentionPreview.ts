@@ -7,7 +7,7 @@ import type { RetentionPolicy } from './retentionPolicy.js';
 export type PreviewedDestination = {
   /** All that are stored there. */
   readonly backups: readonly SizedBackup[];
-  /** Every run after `now` and within the days asked for. */
+  /** Every run under way, and every one after `now` and within the days asked for. */
   readonly runs: readonly Date[];
 };
 
