@@ -110,6 +110,10 @@ export async function judge(
   const code = error?.code ?? ended.status;
   if (!told.expects.includes(code)) say('MISREPORTED', `${code} instead of ${told.expects.join(' or ')}`);
   say('MISREPORTED', error === undefined ? undefined : poorlySaid(error, told.toolSays));
+  const shown = await bench.harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id: jobId });
+  if (shown.status !== ended.status || shown.errorCode !== (error?.code ?? null)) {
+    say('MISREPORTED', `is shown as ${shown.status} ${shown.errorCode ?? ''}`);
+  }
   say('ORPHAN', await orphansOf(bench, jobId));
   return {
     end: error === undefined ? ended.status : `FAILED ${error.code}`,
@@ -121,7 +125,7 @@ export async function judge(
   };
 }
 
-function poorlySaid(error: JobError, toolSays: RegExp | undefined): string | undefined {
+export function poorlySaid(error: JobError, toolSays: RegExp | undefined): string | undefined {
   if (!/^.{15,}\.$/s.test(error.message)) return `no sentence: "${error.message}"`;
   if (error.hint === null || error.hint.length < 15) return 'no hint';
   if (error.hint.includes('Read the last lines') && (error.toolOutput ?? '') === '') return 'no last lines to read';

@@ -6,9 +6,10 @@ import type { Engine } from '../../src/engines/engine.js';
 import { createMariadbEngine } from '../../src/engines/mariadb/mariadbEngine.js';
 import { backupJob } from '../../src/jobs/backupJob.js';
 import { decideDeletion } from '../../src/jobs/backupJobCommands.js';
-import { BackupJobTable } from '../../src/jobs/backupJobView.js';
+import { BackupJobTable, type BackupJobRow } from '../../src/jobs/backupJobView.js';
 import { createSwiftKind } from '../../src/storage/swift/swiftKind.js';
 import type { Worker } from '../../src/worker/worker.js';
+import { startedByFaultyTools } from '../fixtures/faultyTools.js';
 import { descendantsOf } from '../fixtures/processes/childProcesses.js';
 import { startFaultProxy, type FaultProxy } from '../fixtures/servers/faultProxy.js';
 import { startMariadb, type MariadbServer } from '../fixtures/servers/mariadb.js';
@@ -70,7 +71,7 @@ export type FaultBench = {
   heal(): Promise<void>;
   /** Lets a worker that takes no jobs sweep and audit until it is clean. False: it is not within the limit. */
   sweep(isClean: () => Promise<boolean>): Promise<boolean>;
-  /** Tools that are running below this process, by name. */
+  /** Tools that are running below this process, and what faulty ones have started and left behind, by name. */
   toolsLeft(): readonly string[];
   /** Deletes every stored backup but the clean one, as its owner would. */
   deleteBackups(): Promise<void>;
@@ -150,13 +151,15 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
       await sweeper.stop();
       return swept;
     },
-    toolsLeft: () =>
-      descendantsOf(process.pid)
+    toolsLeft: () => {
+      const own = descendantsOf(process.pid)
         .map(({ name }) => name)
-        .filter((name) => !['postgres', 'mariadbd'].includes(name)),
+        .filter((name) => !['postgres', 'mariadbd'].includes(name));
+      return [...own, ...startedByFaultyTools(folder)];
+    },
     async deleteBackups() {
       const stored = await storedBackups(harness, cleanBackupId);
-      for (const id of stored) {
+      for (const { id } of stored) {
         const job = { id, projectId: harness.projectId };
         const decision = { reason: 'BY_HAND', by: 'test', at: new Date() } as const;
         await harness.transact((tx) => decideDeletion(tx, job, decision));
@@ -185,13 +188,12 @@ export async function folderOf(harness: WorkerHarness, jobId: string): Promise<s
   return state.result.folder;
 }
 
-async function storedBackups(
+export async function storedBackups(
   harness: WorkerHarness,
   except: string,
   availability: 'STORED' | 'DELETING' = 'STORED',
-): Promise<readonly string[]> {
-  const rows = await harness.dataSource.manager.find(BackupJobTable, { where: { availability, id: Not(except) } });
-  return rows.map(({ id }) => id);
+): Promise<readonly BackupJobRow[]> {
+  return harness.dataSource.manager.find(BackupJobTable, { where: { availability, id: Not(except) } });
 }
 
 function behind(ground: WorkerGround, port: number): WorkerGround {

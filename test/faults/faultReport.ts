@@ -1,6 +1,6 @@
 import type { Fault, ProblemKind, Trial } from './trial.js';
 
-export type Tried = { readonly fault: Fault; readonly trial: Trial };
+export type Tried = { readonly fault: Fault; readonly trial: Trial; readonly seconds: number };
 
 const columns: readonly { readonly title: string; readonly kind: ProblemKind }[] = [
   { title: 'false successes', kind: 'FALSE_SUCCESS' },

@@ -11,6 +11,7 @@ import { restores } from './groups/restores.js';
 import { swiftStatuses } from './groups/swiftStatuses.js';
 import { swiftWire } from './groups/swiftWire.js';
 import { workers } from './groups/workers.js';
+import { timeouts } from './groups/timeouts.js';
 import type { Fault } from './trial.js';
 
 /** Every fault there is, by groups. */
@@ -18,6 +19,7 @@ export const allFaults: readonly Fault[] = [
   ...borderFaults,
   ...databaseLine,
   ...dumpTools,
+  ...timeouts,
   ...swiftWire,
   ...swiftStatuses,
   ...lateUploads,

@@ -1,65 +1,70 @@
 /** The fault suite: what `scripts/faults` runs. */
 import 'reflect-metadata';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { startFaultBench } from './faultBench.js';
 import { faultTable, isClean, type Tried } from './faultReport.js';
 import { allFaults } from './faultSuite.js';
 import { seededRandom } from './seededRandom.js';
-import { tryFaults } from './tryFaults.js';
+import { answerForShare, tryInShares } from './shares.js';
+import type { Fault } from './trial.js';
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     seed: { type: 'string', default: '1' },
     count: { type: 'string' },
+    'at-once': { type: 'string', default: String(availableParallelism() + 1) },
+    share: { type: 'string' },
     list: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
 });
 
-const random = seededRandom(Number(values.seed));
+const seed = Number(values.seed);
 const named = choose();
 const chosen = named.filter(({ missing }) => missing === undefined);
+const atOnce = Math.max(1, Math.min(Number(values['at-once']), chosen.length));
 if (values.list) for (const { group, name } of chosen) console.log(`${group}: ${name}`);
+else if (values.share !== undefined) await answerForShare(ofShare(Number(values.share)), seed + Number(values.share));
 else await run();
 
 async function run(): Promise<void> {
   for (const { group, name, missing } of named) {
     if (missing !== undefined) console.log(`SKIPPED ${group}: ${name}: ${missing}`);
   }
-  console.log(`${chosen.length} faults, seed ${values.seed}. Starting PostgreSQL, two MariaDBs and Swift …`);
-  const bench = await startFaultBench(random);
+  const stores = 'a PostgreSQL, two MariaDBs and a Swift';
+  console.log(`${chosen.length} faults, seed ${seed}, ${atOnce} at once. Starting for each of these ${stores} …`);
   const beganAt = performance.now();
   const tried: Tried[] = [];
-  // What was tried until then is told, and all that was started ends.
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-  try {
-    for await (const one of tryFaults(bench, chosen)) {
-      tried.push(one);
-      tell(one, tried.length);
-      if (interrupted.signal.aborted) break;
-    }
-  } finally {
-    await bench.stop();
-  }
+  const { endedEarly } = await tryInShares(chosen, atOnce, (one) => {
+    tried.push(one);
+    tell(one, tried.length);
+  });
   const seconds = Math.round((performance.now() - beganAt) / 1000);
   const skipped = named.length - chosen.length;
   const leftOut = skipped === 0 ? '' : ` SKIPPED ${skipped} that cannot be tried here: the lines above say why.`;
-  console.log(`\n${faultTable(tried)}\n\n${tried.length} faults in ${seconds} s, seed ${values.seed}.${leftOut}`);
-  if (!isClean(tried)) process.exitCode = 1;
+  const untried = tried.length < chosen.length ? ` ${chosen.length - tried.length} were NOT TRIED.` : '';
+  const inOrder = tried.sort((one, other) => chosen.indexOf(one.fault) - chosen.indexOf(other.fault));
+  console.log(`\n${faultTable(inOrder)}\n\n${tried.length} faults in ${seconds} s, seed ${seed}.${leftOut}${untried}`);
+  if (endedEarly || untried !== '' || !isClean(tried)) process.exitCode = 1;
 }
 
-function tell({ fault, trial }: Tried, number: number): void {
+function tell({ fault, trial, seconds }: Tried, number: number): void {
   const { problems, end, sentence } = trial;
-  console.log(`${number}/${chosen.length} ${fault.group}: ${fault.name}: ${end}`);
+  console.log(`${number}/${chosen.length} ${fault.group}: ${fault.name}: ${end} (${seconds.toFixed(1)} s)`);
   if (values.verbose && sentence !== '') console.log(`      ${sentence.replaceAll('\n', '\n      ')}`);
   for (const { kind, what } of problems) console.log(`   ** ${kind}: ${what}`);
+}
+
+/** Of each group its part, so that all shares take about as long. */
+function ofShare(share: number): readonly Fault[] {
+  return chosen.filter((_, index) => index % atOnce === share);
 }
 
 /** Those whose `group: name` has the text; with a count so many of them by chance, every group among them. */
 function choose() {
   const pattern = new RegExp(values.only, 'i');
+  const random = seededRandom(seed);
   const named = allFaults.filter(({ group, name }) => pattern.test(`${group}: ${name}`));
   if (values.count === undefined) return named;
   const shuffled = named.map((fault) => ({ fault, at: random() })).sort((one, other) => one.at - other.at);

@@ -29,6 +29,8 @@ export type SwiftHand = ForeignHand & {
   /** The entries of a large object's manifest, as they are put. */
   manifest(name: string): Promise<readonly ManifestEntry[]>;
   putManifest(name: string, entries: readonly ManifestEntry[]): Promise<void>;
+  /** The names of all containers of the account. */
+  containers(): Promise<readonly string[]>;
   /** What Swift reckons the container to hold: of a large object its segments, not itself. */
   used(): Promise<{ readonly bytes: number; readonly objects: number }>;
   /** Those that are not named are lifted. The storage looks anew at what the container holds. */
@@ -76,6 +78,13 @@ export async function openSwiftHand(swiftUrl: string, container: string): Promis
     },
     async putManifest(name, entries) {
       await ask(`${pathOf(name)}?multipart-manifest=put`, { method: 'PUT', body: JSON.stringify(entries) });
+    },
+    async containers() {
+      const answer = await fetch(`${url}?format=json`, { headers: token });
+      return z
+        .array(z.object({ name: z.string() }))
+        .parse(await answer.json())
+        .map(({ name }) => name);
     },
     async used() {
       const { headers } = await ask('', { method: 'HEAD' });

@@ -5,12 +5,15 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
 import type { MariadbServer } from '../fixtures/servers/mariadb.js';
-import { digestOfDump, type ForeignHand } from './foreignHand.js';
+import { digestOfDump, type ForeignHand, type ListedObject } from './foreignHand.js';
 
 const document = z.object({
   parts: z
     .array(
-      z.object({ objectName: z.string(), sizeBytes: z.number(), storedSizeBytes: z.number(), checksum: z.string() }),
+      z.object({
+        ...{ objectName: z.string(), sizeBytes: z.number(), storedSizeBytes: z.number(), checksum: z.string() },
+        segments: z.array(z.object({ sizeBytes: z.number() })),
+      }),
     )
     .length(1),
 });
@@ -98,6 +101,23 @@ async function fetchBackup(
   if (sizeBytes !== part.storedSizeBytes)
     return `backup.json says ${part.storedSizeBytes} stored, and ${sizeBytes} are`;
   if (sha256 !== part.checksum) return 'the stored bytes have another SHA-256 than backup.json says';
+  const surplus = surplusOf(await hand.list(folder), folder, part);
+  if (surplus !== undefined) return surplus;
   const { restoreByHand } = z.object({ restoreByHand: z.array(z.string()).length(1) }).parse(JSON.parse(text));
   return { sizeBytes: part.sizeBytes, restoreByHand: restoreByHand[0] ?? '' };
+}
+
+/** What lies in the folder besides the backup. A listing may lag behind: less than there is is nothing to complain of. */
+function surplusOf(
+  listed: readonly ListedObject[],
+  folder: string,
+  part: { readonly objectName: string; readonly segments: readonly { readonly sizeBytes: number }[] },
+): string | undefined {
+  const others = listed.filter(({ name }) => name !== `${folder}backup.json` && name !== part.objectName);
+  const isSegment = ({ name, bytes }: ListedObject) => {
+    const number = /^segments\/databases\/(\d{8})$/.exec(name.slice(folder.length))?.[1];
+    return number !== undefined && part.segments[Number(number) - 1]?.sizeBytes === bytes;
+  };
+  const stranger = others.find((each) => !isSegment(each));
+  return stranger === undefined ? undefined : `'${stranger.name}' lies beside the backup and is no part of it`;
 }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { restoreJob, type KnownRestoreJob } from '../../src/restores/restoreJob.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
 import { until } from '../fixtures/until.js';
-import { toolsThatStayed, within, type Expected } from './backupTrial.js';
+import { poorlySaid, toolsThatStayed, within, type Expected } from './backupTrial.js';
 import type { BenchWorkerOptions, FaultBench } from './faultBench.js';
 import { differenceOf } from './reckoning.js';
 import type { Arming, Fault, Problem, Trial } from './trial.js';
@@ -17,6 +17,8 @@ export type RestoreFault = {
   readonly worker?: (bench: FaultBench) => BenchWorkerOptions | Promise<BenchWorkerOptions>;
   /** The backup to restore; by default the clean one. */
   readonly backup?: (bench: FaultBench) => Promise<string>;
+  /** What the failure must say of the tool. */
+  readonly toolSays?: RegExp;
 };
 
 const endLimitMs = 90_000;
@@ -33,7 +35,7 @@ export function restoreFault(fault: RestoreFault): Fault {
 export async function tryRestore(
   bench: FaultBench,
   backupId: string,
-  fault: Pick<RestoreFault, 'expects' | 'touches' | 'arm' | 'worker'>,
+  fault: Omit<RestoreFault, 'group' | 'name' | 'backup'>,
 ): Promise<Trial> {
   const arming = await fault.arm(bench);
   const worker = await bench.startWorker(await fault.worker?.(bench));
@@ -55,7 +57,7 @@ async function judge(
   bench: FaultBench,
   jobId: string,
   ended: KnownRestoreJob | undefined,
-  told: Pick<RestoreFault, 'expects' | 'touches'> & { readonly problems: readonly Problem[] },
+  told: Pick<RestoreFault, 'expects' | 'touches' | 'toolSays'> & { readonly problems: readonly Problem[] },
 ): Promise<Trial> {
   const problems = [...told.problems];
   const say = (kind: Problem['kind'], what: string | undefined) => {
@@ -79,8 +81,7 @@ async function judge(
       "SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop'",
     );
     if (!toolStarted && found !== '') say('FALSE_SUCCESS', 'statements ran before the tool was said to start');
-    if (error !== undefined && !/^.{15,}\.$/s.test(error.message))
-      say('MISREPORTED', `no sentence: "${error.message}"`);
+    if (error !== undefined) say('MISREPORTED', poorlySaid(error, told.toolSays));
     if (toolStarted && error?.hint?.includes('may hold a part') !== true) {
       say('MISREPORTED', `does not say what it may have left: ${error?.hint ?? ''}`);
     }

@@ -1,15 +1,18 @@
-import type { FaultBench } from './faultBench.js';
+import { containerName, folderOf, storedBackups, type FaultBench } from './faultBench.js';
 import type { Tried } from './faultReport.js';
+import { disproveByRestoring } from './reckoning.js';
 import type { Fault, Problem, Trial } from './trial.js';
 
 /** One fault after another. After each group its backups are deleted, and nothing but the clean one may be left. */
 export async function* tryFaults(bench: FaultBench, faults: readonly Fault[]): AsyncGenerator<Tried> {
   for (const [index, fault] of faults.entries()) {
+    const beganAt = performance.now();
     const trial = await fault.attempt(bench).catch(failedItself);
     await bench.heal();
     const isLastOfGroup = faults[index + 1]?.group !== fault.group;
     const left = isLastOfGroup ? await leftAfterDeleting(bench) : [];
-    yield { fault, trial: { ...trial, problems: [...trial.problems, ...left] } };
+    const seconds = (performance.now() - beganAt) / 1000;
+    yield { fault, seconds, trial: { ...trial, problems: [...trial.problems, ...left] } };
   }
 }
 
@@ -19,9 +22,32 @@ function failedItself(error: unknown): Trial {
   return { end: 'NOT JUDGED', sentence: '', problems: [{ kind: 'STUCK', what: `the trial itself failed: ${what}` }] };
 }
 
-/** What is in the container though every backup but the clean one was deleted. */
+/**
+ * The newest backup is restored by hand. Once every backup but the clean one was deleted nothing else may be in the
+ * container, nor another container be there, nor any job have something to do.
+ */
 export async function leftAfterDeleting(bench: FaultBench): Promise<readonly Problem[]> {
+  const wrong = await restoringNewest(bench);
   await bench.deleteBackups();
+  return [
+    ...(wrong === undefined ? [] : [{ kind: 'FALSE_SUCCESS', what: `restored by hand: ${wrong}` } as const]),
+    ...(await orphansIn(bench)),
+    ...(await unfinishedIn(bench)),
+  ];
+}
+
+async function restoringNewest({ harness, cleanBackupId, fileEndpointId, ...bench }: FaultBench) {
+  const [newest] = (await storedBackups(harness, cleanBackupId))
+    .filter((row) => row.fileEndpointId === fileEndpointId)
+    .sort((one, other) => other.queuedAt.getTime() - one.queuedAt.getTime());
+  if (newest === undefined) return undefined;
+  const { hand, original, folder, target: server } = bench;
+  return disproveByRestoring(hand, await folderOf(harness, newest.id), original, { folder, server });
+}
+
+async function orphansIn(bench: FaultBench): Promise<readonly Problem[]> {
+  const others = (await bench.swiftHand.containers()).filter((name) => name !== containerName);
+  if (others.length > 0) return [{ kind: 'ORPHAN', what: `containers that nobody named: ${others.join(', ')}` }];
   const objects = await bench.hand.list();
   const clean = `-${bench.cleanBackupId.slice(0, 8)}-a`;
   const left = objects.filter(({ name }) => name !== '.stowage.json' && !name.includes(clean));
@@ -33,4 +59,21 @@ export async function leftAfterDeleting(bench: FaultBench): Promise<readonly Pro
       what: `after the group ${bytes} bytes in ${left.length} objects, such as ${left[0]?.name ?? ''}`,
     },
   ];
+}
+
+/** Of endpoints that are still there: what lies at others nobody can delete. */
+async function unfinishedIn({ harness }: FaultBench): Promise<readonly Problem[]> {
+  const [found] = await harness.dataSource.query<
+    { queued: number; backups: number; restores: number; remains: number }[]
+  >(
+    `SELECT (SELECT count(*)::int FROM job_queue) AS queued,
+            (SELECT count(*)::int FROM backup_jobs
+             WHERE status IN ('QUEUED', 'RUNNING') OR availability = 'DELETING') AS backups,
+            (SELECT count(*)::int FROM restore_jobs WHERE status IN ('QUEUED', 'RUNNING')) AS restores,
+            (SELECT count(*)::int FROM backup_jobs JOIN file_endpoints ON file_endpoints.id = file_endpoint_id
+             WHERE attempts_with_remains <> '[]' AND removed_at IS NULL) AS remains`,
+  );
+  const unfinished = Object.entries(found ?? {}).filter(([, count]) => count > 0);
+  if (unfinished.length === 0) return [];
+  return [{ kind: 'STUCK', what: `not finished: ${unfinished.map(([what, count]) => `${count} ${what}`).join(', ')}` }];
 }

@@ -6,6 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { endOf, judge, queueFaultyBackup, type Expected } from '../backupTrial.js';
 import type { FaultBench } from '../faultBench.js';
 import type { Fault, Problem } from '../trial.js';
+import { until } from '../../fixtures/until.js';
+import { cancelBackup } from '../../../src/jobs/backupJobCommands.js';
 import { replacing } from '../../fixtures/workerHarness.js';
 
 /** The steps of a backup that touch something outside, in their order. */
@@ -13,10 +15,12 @@ const steps = ['preflight', 'dump', 'put', 'verify', 'inventory', 'putBytes', 'g
 type Step = (typeof steps)[number];
 type Border = `before ${Step}` | `after ${Step}`;
 
+type Run = { worker: Worker; jobId: string };
+
 type Blow = {
   readonly name: string;
   readonly expects: Expected | ((border: Border) => Expected);
-  readonly strike: (bench: FaultBench, worker: Worker) => Promise<void> | void;
+  readonly strike: (bench: FaultBench, run: Run, signal: AbortSignal) => Promise<void> | void;
 };
 
 /** Shorter than a lease: to be overcome. */
@@ -64,7 +68,17 @@ const blows: readonly Blow[] = [
   {
     name: 'the worker is asked to stop',
     expects: ['SUCCEEDED'],
-    strike: (_, worker) => void worker.stop(),
+    strike: (_, { worker }) => void worker.stop(),
+  },
+  {
+    name: 'somebody cancels',
+    expects: (border) => (isBefore(border, 'before putBytes') ? ['CANCELLED'] : ['CANCELLED', 'SUCCEEDED']),
+    strike: async ({ harness }, { jobId }, signal) => {
+      const job = { id: jobId, projectId: harness.projectId };
+      await harness.transact((tx) => cancelBackup(tx, harness.queue, job, 'a person', new Date()));
+      await harness.signals.send('cancel', jobId);
+      await until(() => signal.aborted, 'the worker has heard of it');
+    },
   },
 ];
 
@@ -82,11 +96,13 @@ function borderFault(blow: Blow, border: Border): Fault {
     group: 'Between two steps',
     name: `${blow.name} ${border}`,
     attempt: async (bench) => {
-      const run: { struck: boolean; worker?: Worker } = { struck: false };
-      const at = async (here: Border) => {
-        if (run.struck || here !== border || run.worker === undefined) return;
+      const run: { struck: boolean } & Partial<Run> = { struck: false };
+      const at: Watch = async (here, signal) => {
+        if (run.struck || here !== border) return;
         run.struck = true;
-        await blow.strike(bench, run.worker);
+        await until(() => run.jobId !== undefined, 'the job is known');
+        const { worker, jobId } = run;
+        if (worker !== undefined && jobId !== undefined) await blow.strike(bench, { worker, jobId }, signal);
       };
       const worker = await bench.startWorker({
         throughPostgresLine: true,
@@ -96,6 +112,7 @@ function borderFault(blow: Blow, border: Border): Fault {
       });
       run.worker = worker;
       const jobId = await queueFaultyBackup(bench);
+      run.jobId = jobId;
       // Whoever was asked to stop has handed the job back: another one takes it.
       const second =
         blow.name === 'the worker is asked to stop' ? await secondWorker(bench, () => run.struck) : undefined;
@@ -115,38 +132,49 @@ async function secondWorker(bench: FaultBench, struck: () => boolean): Promise<W
   return bench.startWorker();
 }
 
-function hookedEngine(engine: Engine, at: (border: Border) => Promise<void>): Engine {
+type Watch = (border: Border, signal: AbortSignal) => Promise<void>;
+
+function hookedEngine(engine: Engine, at: Watch): Engine {
   return {
     ...engine,
-    preflight: (...args) => around('preflight', at, () => engine.preflight(...args)),
-    dump: (...args) => around('dump', at, () => engine.dump(...args)),
-    inventory: (...args) => around('inventory', at, () => engine.inventory(...args)),
+    preflight: (connection, context) =>
+      around('preflight', at, context.signal, () => engine.preflight(connection, context)),
+    dump: (connection, part, report, context) =>
+      around('dump', at, context.signal, () => engine.dump(connection, part, report, context)),
+    inventory: (connection, context) =>
+      around('inventory', at, context.signal, () => engine.inventory(connection, context)),
   };
 }
 
-function hookedStorage(storage: Storage, at: (border: Border) => Promise<void>): Storage {
+function hookedStorage(storage: Storage, at: Watch): Storage {
   return replacing(storage, {
-    put: (...args) => around('put', at, () => storage.put(...args)),
-    verify: (...args) => around('verify', at, () => storage.verify(...args)),
-    putBytes: (...args) => around('putBytes', at, () => storage.putBytes(...args)),
-    get: (name, options) => readingAround(storage.get(name, options), name.endsWith('backup.json') ? at : undefined),
+    put: (name, source, options) => around('put', at, options.signal, () => storage.put(name, source, options)),
+    verify: (name, stored, options) =>
+      around('verify', at, options.signal, () => storage.verify(name, stored, options)),
+    putBytes: (name, bytes, options) =>
+      around('putBytes', at, options.signal, () => storage.putBytes(name, bytes, options)),
+    get: (name, options) => {
+      const pieces = storage.get(name, options);
+      return name.endsWith('backup.json') ? readingAround(pieces, at, options.signal) : pieces;
+    },
   });
 }
 
-async function around<T>(step: Step, at: (border: Border) => Promise<void>, work: () => Promise<T>): Promise<T> {
-  await at(`before ${step}`);
+async function around<T>(step: Step, at: Watch, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  await at(`before ${step}`, signal);
   const result = await work();
-  await at(`after ${step}`);
+  await at(`after ${step}`, signal);
   return result;
 }
 
 async function* readingAround(
   pieces: AsyncIterable<Uint8Array>,
-  at: ((border: Border) => Promise<void>) | undefined,
+  at: Watch,
+  signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  await at?.('before get');
+  await at('before get', signal);
   yield* pieces;
-  await at?.('after get');
+  await at('after get', signal);
 }
 
 function isBefore(border: Border, other: Border): boolean {

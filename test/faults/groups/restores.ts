@@ -66,6 +66,9 @@ const restoring: readonly Fault[] = [
   ...offsets.map((at) =>
     read(`the connection is cut at byte ${at}`, { kind: 'cutAnswer', afterBytes: at }, ['SUCCEEDED']),
   ),
+  ...offsets.map((at) =>
+    read(`the answer stalls at byte ${at}`, { kind: 'stallAnswer', afterBytes: at }, ['SUCCEEDED']),
+  ),
   read('the storage is silent, each time', { kind: 'stall' }, unreachable, Infinity),
   read('the token dies', { kind: 'endToken' }, ['SUCCEEDED']),
   ...Object.entries(refusals).map(([status, expects]) =>
@@ -78,7 +81,10 @@ const restoring: readonly Fault[] = [
       'TOOL_FAILED',
     ]),
   ]),
-  ...[1, 5, 127].map((code) => client(`exit ${code} at once`, `exit ${code}`, ['TOOL_FAILED'])),
+  ...[1, 5, 127].flatMap((code) => [
+    client(`exit ${code} at once`, `exit ${code}`, ['TOOL_FAILED']),
+    client(`exit ${code} and says why`, `echo 'mariadb: no' >&2; exit ${code}`, ['TOOL_FAILED'], /mariadb: no/),
+  ]),
   ...['TERM', 'KILL', 'SEGV'].map((signal) =>
     client(`SIG${signal} in the middle`, `head -c 4000000 | "$real" "$@"; kill -${signal} $$; sleep 1000`, [
       'TOOL_FAILED',
@@ -129,17 +135,18 @@ function onTarget(megabyte: number, what: string, act: (bench: FaultBench) => vo
   });
 }
 
-function client(name: string, script: string, expects: Expected): Fault {
-  return withTool('mariadb', name, script, expects);
+function client(name: string, script: string, expects: Expected, toolSays?: RegExp): Fault {
+  return withTool('mariadb', name, script, expects, toolSays);
 }
 
 function unpacker(name: string, script: string): Fault {
   return withTool('zstd', name, script, ['TOOL_FAILED', 'INCOMPLETE_DUMP', 'CHECKSUM']);
 }
 
-function withTool(program: string, name: string, script: string, expects: Expected): Fault {
+function withTool(program: string, name: string, script: string, expects: Expected, toolSays?: RegExp): Fault {
   return restoreFault({
     ...{ group: 'Restore', name: `${program}: ${name}`, expects, touches: 'MAYBE' },
+    ...(toolSays === undefined ? {} : { toolSays }),
     arm: () => ({ reached: () => true }),
     worker: async ({ folder }) => ({
       engine: createMariadbEngine({ toolsPath: [await faultyTool(program, script, folder)] }),

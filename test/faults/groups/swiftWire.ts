@@ -89,6 +89,20 @@ export const swiftWire: readonly Fault[] = [
   ...[segment(1), segment(5), manifest, object, readManifest, lastSegment, writtenDocument, readDocument].map(
     (request) => one('the token dies before', request, { kind: 'endToken' }, overcome),
   ),
+  ...[segment(1), segment(5), segment(9)].map((request) =>
+    one(
+      'the token dies, and the connection, inside the body of',
+      request,
+      { kind: 'cutRequest', afterBytes: 150_000, endsToken: true },
+      overcome,
+    ),
+  ),
+  ...often(
+    'a 400 that says 503 of a segment to',
+    manifest,
+    { kind: 'answer', status: 400, body: 'Errors:\n/faults/x, 503 Service Unavailable\n' },
+    unreachable,
+  ),
 ];
 
 function one(what: string, request: Request, fault: FaultRule['fault'], expects: Expected, times = 1): Fault {

@@ -1,0 +1,49 @@
+import { createMariadbEngine } from '../../../src/engines/mariadb/mariadbEngine.js';
+import { createSwiftKind } from '../../../src/storage/swift/swiftKind.js';
+import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
+import { faultyTool } from '../../fixtures/faultyTools.js';
+import { backupFault, type BackupFault } from '../backupTrial.js';
+import { impatient } from '../impatient.js';
+import type { Fault } from '../trial.js';
+
+/** Long enough to come to each of these on a busy machine, and shorter than what else would end the wait. */
+const timeoutMs = 6_000;
+const patient = { swift: createSwiftKind({ ...impatient, headersTimeoutMs: 60_000, bodyIdleTimeoutMs: 60_000 }) };
+
+/** An attempt that takes longer than it may, whatever it waits for. */
+export const timeouts: readonly Fault[] = [
+  tool('mariadb-dump', 'hangs at once', 'sleep 1000'),
+  tool('mariadb-dump', 'hangs in the middle', '"$real" "$@" | head -c 4000000; sleep 1000'),
+  tool('mariadb-dump', 'is slow, yet moves', 'while echo "-- still here"; do sleep 0.2; done'),
+  tool('mariadb-dump', 'ignores SIGTERM', `trap '' TERM; while :; do sleep 1; done`),
+  tool('zstd', 'hangs at the end', '"$real" "$@"; sleep 1000'),
+  storage('a segment', { method: 'PUT', path: /\/segments\/databases\/00000005$/ }),
+  storage('the manifest', { method: 'PUT', path: /multipart-manifest=put/ }),
+  storage('the look at the object', { method: 'HEAD', path: /\/databases\.sql\.zst$/ }),
+  storage('backup.json', { method: 'PUT', path: /\/backup\.json$/ }),
+];
+
+function tool(program: string, how: string, script: string): Fault {
+  return timeout(`${program} ${how}`, {
+    arm: () => ({ reached: () => true }),
+    worker: async ({ folder }) => ({
+      engine: createMariadbEngine({ toolsPath: [await faultyTool(program, script, folder)] }),
+    }),
+  });
+}
+
+function storage(what: string, request: Pick<FaultRule, 'method' | 'path'>): Fault {
+  return timeout(`the storage is silent at ${what}`, {
+    arm: ({ storageLine }) => {
+      // Once: the cleaning afterwards looks at the object as well.
+      const injected = storageLine.inject({ ...request, fault: { kind: 'stall' } });
+      return { reached: () => injected.met > 0 };
+    },
+    worker: () => patient,
+  });
+}
+
+function timeout(name: string, fault: Pick<BackupFault, 'arm' | 'worker'>): Fault {
+  const request = { timeoutMs, stallTimeoutMs: 120_000 };
+  return backupFault({ group: 'Timeout', name, expects: ['TIMEOUT'], request, ...fault });
+}
