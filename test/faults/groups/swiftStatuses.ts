@@ -52,8 +52,14 @@ const kinds: readonly Kind[] = [
     path: /\/info$/,
     means: Object.fromEntries([400, 401, 403, 404, 412].map((s) => [s, ['SUCCEEDED']])),
   },
-  { name: 'PUT of a segment', method: 'PUT', path: /\/segments\/databases\/00000003$/ },
-  { name: 'PUT of the manifest', method: 'PUT', path: /multipart-manifest=put/ },
+  // 412: something lies there already.
+  {
+    name: 'PUT of a segment',
+    method: 'PUT',
+    path: /\/segments\/databases\/00000003$/,
+    means: { 412: ['CONFLICT'] },
+  },
+  { name: 'PUT of the manifest', method: 'PUT', path: /multipart-manifest=put/, means: { 412: ['CONFLICT'] } },
   { name: 'HEAD of the object', method: 'HEAD', path: object, means: { 404: ['CHECKSUM'] } },
   { name: 'GET of the manifest', method: 'GET', path: /multipart-manifest=get/, means: { 404: ['CHECKSUM'] } },
   { name: 'HEAD of a segment', method: 'HEAD', path: /\/segments\/databases\/00000002$/, means: { 404: ['CHECKSUM'] } },
