@@ -1,4 +1,4 @@
-import { StowageError, type StowageErrorOptions } from '../../errors.js';
+import { StowageError } from '../../errors.js';
 import { asSentence } from '../asSentence.js';
 import type {
   DumpContext,
@@ -15,6 +15,7 @@ import { distribution } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import type { ServerAddress } from './serverAddress.js';
 import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from './serverErrors.js';
+import { toolOutput } from './toolOutput.js';
 
 /** What reads from mariadb-dump, before that runs. */
 export function openMariadbPipeline(
@@ -148,12 +149,6 @@ function tableChanged(line: string, lastLines: string): StowageError {
     retriable: true,
     toolOutput: lastLines,
   });
-}
-
-/** Who said nothing has no last lines to read. */
-function toolOutput(lastLines: string): StowageErrorOptions {
-  if (lastLines !== '') return { toolOutput: lastLines };
-  return { help: 'It said nothing: look into the logs of the database server and of the worker at that time.' };
 }
 
 /** mariadb-dump ends some failures with exit code 0; what is not plainly a warning counts. */

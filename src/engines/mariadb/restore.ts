@@ -8,6 +8,7 @@ import { writeOptionFile } from './optionFile.js';
 import { restoreLocks } from './restoreSessions.js';
 import type { ServerAddress } from './serverAddress.js';
 import { codeOfServerError, errorNumberIn } from './serverErrors.js';
+import { toolOutput } from './toolOutput.js';
 
 /**
  * What a dump needs of the session that reads it: rows that violate a CHECK come back as they were, and an hour-long
@@ -86,19 +87,21 @@ function failureOf({ tool, observer, compressor, plain }: PipelineEnd): StowageE
     const number = errorNumberIn(first);
     const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
     const ended = `The mariadb client ${howItEnded(tool)}`;
-    return new StowageError(code, asSentence(first === '' ? ended : `${ended}: ${first}`), {
-      toolOutput: tool.lastLines,
-    });
+    return new StowageError(code, asSentence(first === '' ? ended : `${ended}: ${first}`), toolOutput(tool.lastLines));
   }
   if (!endedWell(compressor)) {
-    return new StowageError('TOOL_FAILED', `The decompressor zstd ${howItEnded(compressor)}.`, {
-      toolOutput: compressor.lastLines,
-    });
+    return new StowageError(
+      'TOOL_FAILED',
+      `The decompressor zstd ${howItEnded(compressor)}.`,
+      toolOutput(compressor.lastLines),
+    );
   }
   if (!endedWell(observer) || plain === undefined) {
-    return new StowageError('TOOL_FAILED', `The process that counts the dump ${howItEnded(observer)}.`, {
-      toolOutput: observer.lastLines,
-    });
+    return new StowageError(
+      'TOOL_FAILED',
+      `The process that counts the dump ${howItEnded(observer)}.`,
+      toolOutput(observer.lastLines),
+    );
   }
   if (plain.sizeBytes > 0) return null;
   return new StowageError('TOOL_FAILED', 'The restore did nothing: no statement reached the server.');
