@@ -55,7 +55,9 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
   const names = backup.inventory.databases.map(({ name }) => name);
   const found = await engine.inventory({ ...target, databases: names }, context);
   if (names.length > 0 && found.databases.length === 0) {
-    throw new StowageError('TOOL_FAILED', 'The restore did nothing: none of the databases is on the target.');
+    throw new StowageError('TOOL_FAILED', 'The restore did nothing: none of the databases is on the target.', {
+      help: 'The restore tool said nothing of it: look into the logs of the target and of the worker at that time.',
+    });
   }
   const differences = compareInventories(backup.inventory, found);
   const lacking = whatIsLacking(backup.inventory, differences, { changesByItself });

@@ -104,5 +104,7 @@ function failureOf({ tool, observer, compressor, plain }: PipelineEnd): StowageE
     );
   }
   if (plain.sizeBytes > 0) return null;
-  return new StowageError('TOOL_FAILED', 'The restore did nothing: no statement reached the server.');
+  return new StowageError('TOOL_FAILED', 'The restore did nothing: no statement reached the server.', {
+    help: 'The tools said nothing of it: look into the log of the worker at that time, and try again.',
+  });
 }
