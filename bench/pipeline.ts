@@ -14,6 +14,7 @@ import { findProgram } from '../src/engines/process/programs.js';
 import { swiftKind } from '../src/storage/swift/swiftKind.js';
 import { startMariadb, type MariadbServer } from '../test/fixtures/servers/mariadb.js';
 import { startSwift, type SwiftServer } from '../test/fixtures/servers/swift.js';
+import type { BackupOrder, BackupReport } from './pipeline/backupOrder.js';
 import { fillOrders } from './pipeline/ordersDatabase.js';
 import { peakMbOf, processorSecondsOf, type ProcessorSeconds } from './pipeline/processUse.js';
 import { startRealWorker } from './pipeline/realWorker.js';
@@ -163,21 +164,24 @@ async function dumpCommand(mariadb: MariadbServer, folder: string): Promise<stri
 
 async function ownProcess(mariadb: MariadbServer, swift: SwiftServer, folder: string): Promise<Run> {
   const workFolder = await mkdtemp(join(folder, 'work-'));
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./pipeline/takeBackup.js', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: {},
-  });
-  const settings = swift.settings('process');
-  child.stdin.end(
-    JSON.stringify({
-      connection: { ...mariadb.connection(), password: mariadb.password },
-      swift: { ...settings, credentials: { ...settings.credentials, key: 'testing' } },
-      workFolder,
-    }),
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('../dist/bench/pipeline/takeBackup.js', import.meta.url))],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: {},
+    },
   );
+  const order: BackupOrder = {
+    connection: { ...mariadb.connection(), password: mariadb.password },
+    swift: { authUrl: swift.settings('process').authUrl, container: 'process', user: 'test:tester', key: 'testing' },
+    workFolder,
+  };
+  child.stdin.end(JSON.stringify(order));
   let printed = '';
   for await (const chunk of child.stdout) printed += String(chunk);
-  const ended = JSON.parse(printed) as { seconds: number; phases: object; status: string; stat: string };
+  if (printed === '') throw new Error('takeBackup in a process of its own printed nothing.');
+  const ended = JSON.parse(printed) as BackupReport;
   return {
     seconds: ended.seconds,
     processor: ended.stat === '' ? undefined : processorSecondsOf(ended.stat),
@@ -220,7 +224,7 @@ async function emptyContainers(swift: SwiftServer): Promise<void> {
 
 async function build(): Promise<void> {
   const compiler = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
-  await promisify(execFile)(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+  await promisify(execFile)(process.execPath, [compiler, '-p', 'bench/pipeline/tsconfig.json'], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
   });
 }
