@@ -33,6 +33,17 @@ const segment = z
   .object({ sizeBytes: bytes, sha256, etag: z.string().optional() })
   .transform(({ etag, ...rest }) => ({ ...rest, ...(etag === undefined ? {} : { etag }) }));
 
+/** As the types say it: an absent field is left out, and not undefined. */
+type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+function present<T extends object>(value: T): Present<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Present<T>;
+}
+
+const definition = z.object({ hash: sha256, parts: z.record(z.string(), z.string()).optional() }).transform(present);
+
 const document = z.object({
   format: z.literal('stowage-backup'),
   formatVersion: z.literal(1),
@@ -65,32 +76,42 @@ const document = z.object({
       }),
     )
     .min(1),
-  inventory: z.object({
-    serverVersion: z.string(),
-    toolVersion: z.string(),
-    sizeBytes: z.number().nullable(),
-    databases: z.array(
-      z
-        .object({
-          name: z.string(),
-          tables: z.array(
-            z.object({
-              name: z.string(),
-              rows: z.number().nullable(),
-              rowsEstimated: z.boolean(),
-              sizeBytes: z.number().nullable(),
-            }),
-          ),
-          objects: z.record(z.string(), z.array(z.string())),
-          properties: z.record(z.string(), z.string()),
-          largestRowBytes: z.number().optional(),
-        })
-        .transform(({ largestRowBytes, ...database }) => ({
-          ...database,
-          ...(largestRowBytes === undefined ? {} : { largestRowBytes }),
-        })),
-    ),
-  }),
+  inventory: z
+    .object({
+      serverVersion: z.string(),
+      toolVersion: z.string(),
+      sizeBytes: z.number().nullable(),
+      nameCase: z.enum(['DISTINCT', 'FOLDED']).optional(),
+      definitionsTaken: z.object({ normalisation: z.number(), server: z.string() }).optional(),
+      databases: z.array(
+        z
+          .object({
+            name: z.string(),
+            tables: z.array(
+              z
+                .object({
+                  name: z.string(),
+                  rows: z.number().nullable(),
+                  rowsEstimated: z.boolean(),
+                  sizeBytes: z.number().nullable(),
+                  type: z.string().optional(),
+                  engine: z.string().optional(),
+                  rowFormat: z.string().optional(),
+                  collation: z.string().optional(),
+                  definition: definition.optional(),
+                })
+                .transform(present),
+            ),
+            objects: z.record(z.string(), z.array(z.string())),
+            properties: z.record(z.string(), z.string()),
+            largestRowBytes: z.number().optional(),
+            definitions: z.record(z.string(), z.record(z.string(), definition)).optional(),
+            needs: z.record(z.string(), z.array(z.string())).optional(),
+          })
+          .transform(present),
+      ),
+    })
+    .transform(present),
   warnings: z.array(z.string()),
   sizeBytes: bytes,
   storedSizeBytes: bytes,

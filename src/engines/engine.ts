@@ -24,6 +24,13 @@ export type Inventory = {
   /** Bytes as the server reckons them, an estimate. */
   readonly sizeBytes: number | null;
   readonly databases: readonly InventoryDatabase[];
+  /**
+   * Whether names of databases, tables and views that differ in letter case alone are two names (DISTINCT) or one
+   * (FOLDED). Absent: not recorded.
+   */
+  readonly nameCase?: 'DISTINCT' | 'FOLDED';
+  /** How the definitions below were taken: two that were taken in another way are not compared. Absent: none were taken. */
+  readonly definitionsTaken?: { readonly normalisation: number; readonly server: string };
 };
 export type InventoryDatabase = {
   readonly name: string;
@@ -34,6 +41,20 @@ export type InventoryDatabase = {
   readonly properties: Readonly<Record<string, string>>;
   /** The least that the largest row takes in a dump, where it was measured: what a target must accept at once. */
   readonly largestRowBytes?: number;
+  /** Definitions of `objects`, by kind and name. Absent: not taken. */
+  readonly definitions?: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
+  /**
+   * What a server must offer to hold this database, for example `engine ARCHIVE` or `type uuid`, each with the names of
+   * the objects that need it. Absent: not recorded.
+   */
+  readonly needs?: Readonly<Record<string, readonly string[]>>;
+};
+/** What an object is, without what a restore may change: a digest to compare, and its parts, to name what differs. */
+export type Definition = {
+  /** SHA-256 of the normalised definition, hex. */
+  readonly hash: string;
+  /** By name, for example a column: the text, or its digest where it is long. Absent: the definition is one part, or too large. */
+  readonly parts?: Readonly<Record<string, string>>;
 };
 export type InventoryTable = {
   readonly name: string;
@@ -45,6 +66,13 @@ export type InventoryTable = {
    * rows. Not stored.
    */
   readonly changedAt?: string | null;
+  /** The server's word, for example `BASE TABLE` or `SYSTEM VERSIONED`. This and what follows, absent: not recorded. */
+  readonly type?: string;
+  readonly engine?: string;
+  readonly rowFormat?: string;
+  readonly collation?: string;
+  /** Absent also where the definition changed while the table was dumped. */
+  readonly definition?: Definition;
 };
 
 export type EngineContext = {

@@ -25,6 +25,10 @@ export type CatalogTable = Named & {
   /** To the second; null: not since the server started, or it does not know. */
   readonly changedAt: string | null;
   readonly systemVersioned: boolean;
+  /** The server's word for it, `BASE TABLE` or `SYSTEM VERSIONED`. */
+  readonly type: string;
+  readonly rowFormat: string | null;
+  readonly collation: string | null;
 };
 export type CatalogView = Defined & { readonly definition: string; readonly withCheckOption: boolean };
 export type CatalogRoutine = Defined & { readonly kind: string; readonly bodyVisible: boolean };
@@ -32,6 +36,7 @@ export type CatalogColumn = Named & {
   readonly table: string;
   readonly dataType: string;
   readonly characterSet: string | null;
+  readonly collation: string | null;
   /** Of a column with ROW START. */
   readonly rowStart: boolean;
 };
@@ -45,7 +50,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
 
   const tables = await ask(
     `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine, table_rows AS estimated_rows,
-            data_length AS data_bytes, update_time AS changed_at
+            data_length AS data_bytes, update_time AS changed_at, row_format, table_collation AS collation
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
   );
   const views = await ask(
@@ -67,7 +72,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
   );
   const columns = await ask(
     `SELECT c.table_schema AS db, c.table_name, c.column_name AS name, c.data_type, c.character_set_name AS character_set,
-            c.generation_expression
+            c.collation_name AS collation, c.generation_expression
        FROM information_schema.columns c WHERE c.table_schema IN (?)
         AND (c.data_type IN ('float','tinytext','text','mediumtext','longtext','varchar','json','blob','tinyblob',
                              'mediumblob','longblob','varbinary','binary','geometry','point','linestring','polygon',
@@ -101,6 +106,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
       table: row['table_name'] ?? '',
       dataType: row['data_type'] ?? '',
       characterSet: row['character_set'] ?? null,
+      collation: row['collation'] ?? null,
       rowStart: row['generation_expression'] === 'ROW START',
     })),
     foreignKeys: foreignKeys.map((row) => ({
@@ -123,6 +129,9 @@ function table(row: Row): CatalogTable {
     dataBytes: Number(row['data_bytes'] ?? 0),
     changedAt: row['changed_at'] ?? null,
     systemVersioned: row['kind'] === 'SYSTEM VERSIONED',
+    type: row['kind'] ?? '',
+    rowFormat: row['row_format'] ?? null,
+    collation: row['collation'] ?? null,
   };
 }
 

@@ -12,7 +12,7 @@ export type Row = Readonly<Record<string, string | null>>;
 export type Session = {
   /** The address that answered: what a tool is given, so that it cannot be led elsewhere. */
   readonly server: ServerAddress;
-  /** `?` in the statement stands for a value. Throws what the server says as a StowageError; see `isServerError`. */
+  /** `?` in the statement stands for a value; all rows of a compound statement come as one list. Throws what the server says as a StowageError; see `isServerError`. */
   query(sql: string, values?: readonly (string | number | readonly string[])[]): Promise<readonly Row[]>;
   close(): void;
 };
@@ -142,8 +142,14 @@ type Done = (error: unknown, rows: readonly Row[]) => void;
 
 function ask(mysql: Connection, sql: string, values: readonly unknown[], done: Done): void {
   mysql.query({ sql, values: [...values] }, (error, rows) => {
-    done(error, Array.isArray(rows) ? (rows as unknown as readonly Row[]) : []);
+    done(error, Array.isArray(rows) ? rowsOf(rows) : []);
   });
+}
+
+/** A compound statement answers with a result for each of its statements, and with its own, which has no rows. */
+function rowsOf(answered: readonly unknown[]): readonly Row[] {
+  if (!Array.isArray(answered[0])) return answered as readonly Row[];
+  return answered.filter((each) => Array.isArray(each)).flat() as readonly Row[];
 }
 
 /** A destroyed connection never calls back: the signal and the time limit answer for it. */
