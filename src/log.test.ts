@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { QueryFailedError } from 'typeorm';
+import { StowageError } from './errors.js';
 import { openLog, type LogFormat } from './log.js';
 import { Secret } from './secret.js';
 
@@ -31,4 +33,42 @@ describe('the log', () => {
     expect(text).toContain('[secret]');
     expect(text).not.toContain('hunter2');
   });
+
+  test.each(['json', 'readable'] as const)(
+    'never holds a statement, a parameter or a value of an error (%s)',
+    (format) => {
+      const driver = Object.assign(new Error('invalid input syntax for type uuid: "MARKER"'), {
+        ...{
+          severity: 'ERROR',
+          code: '22P02',
+          detail: 'Key (name)=(MARKER)',
+          where: 'MARKER',
+          constraint: 'names_key',
+        },
+      });
+      const failed = new QueryFailedError('SELECT $1', ['MARKER'], driver);
+      const mysql = Object.assign(new Error("Duplicate entry 'MARKER' for key 'k'"), {
+        ...{ errno: 1062, sql: "INSERT INTO t VALUES ('MARKER')", sqlMessage: "Duplicate entry 'MARKER' for key 'k'" },
+      });
+      let syntax: unknown;
+      try {
+        JSON.parse('MARKER');
+      } catch (error) {
+        syntax = error;
+      }
+      const errors = [
+        failed,
+        mysql,
+        syntax,
+        new AggregateError([failed]),
+        new Error('A job failed.', { cause: failed }),
+      ];
+      const text = lines(format, (log) => {
+        for (const err of [...errors, new StowageError('INTERNAL', 'It failed.', { cause: mysql })])
+          log.error({ err }, 'no');
+      }).join('');
+      expect(text).not.toContain('MARKER');
+      if (format === 'json') expect(text).toMatch(/22P02[^]*names_key[^]*1062/);
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { LogLevel } from './config.js';
+import { loggedError } from './loggedError.js';
 
 export type Log = Logger;
 
@@ -9,13 +10,17 @@ export type LogFormat = 'json' | 'readable';
 /** Paths at which a client or a library could have put a secret that is no `Secret`. */
 const redacted = ['authorization', 'password', 'token', 'secret'].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
-/** Writes to standard output. A `Secret` reads `[secret]` in it, and so does whatever is called password, token, … */
+/**
+ * Writes to standard output. A `Secret` reads `[secret]` in it, and so does whatever is called password, token, … An error
+ * (`err`) is shown without statements and values.
+ */
 export function openLog(format: LogFormat, level: LogLevel, output: DestinationStream = process.stdout): Log {
   const options = {
     level,
     base: format === 'json' ? { pid: process.pid } : null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: (error: unknown) => loggedError(error) },
     redact: { paths: redacted, censor: '[secret]' },
   };
   return pino(options, format === 'json' ? output : { write: (line) => output.write(readable(line)) });

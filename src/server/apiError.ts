@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GraphQLError } from 'graphql';
 import { badInput, catalogue, StowageError } from '../errors.js';
+import { loggedError } from '../loggedError.js';
 import { operationLimits } from './operationLimits.js';
 
 /** Where a defect is written to; pino's logger is one. */
@@ -24,7 +25,7 @@ export function apiError(error: unknown, correlationId: string, log: ErrorLog): 
 function internalError(error: unknown, correlationId: string, log: ErrorLog): StowageError {
   const { path } = placeOf(error);
   log.error(
-    { correlationId, path: path?.join('.'), error: describe(rootOf(error)) },
+    { correlationId, path: path?.join('.'), error: loggedError(rootOf(error)) },
     'A request failed because of a defect.',
   );
   return new StowageError('INTERNAL', `The server failed to answer this (correlation id ${correlationId}).`, {
@@ -90,19 +91,5 @@ function placeOf(error: unknown): Pick<GraphQLFormattedError, 'path' | 'location
   return {
     ...(error.path === undefined ? {} : { path: error.path }),
     ...(error.locations === undefined ? {} : { locations: error.locations }),
-  };
-}
-
-/** For the log: messages of databases quote values (`invalid input syntax for type uuid: "…"`), so quotes are emptied. */
-function describe(error: unknown): object {
-  if (!(error instanceof Error)) return { thrown: typeof error };
-  const { name, message, stack, cause } = error;
-  const frames = (stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at '));
-  return {
-    name,
-    message: message.replace(/"[^"]*"|'[^']*'|=\([^)]*\)/g, '"…"').slice(0, 1000),
-    ...('code' in error ? { code: String(error.code) } : {}),
-    frames,
-    ...(cause === undefined ? {} : { cause: describe(cause) }),
   };
 }

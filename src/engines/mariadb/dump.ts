@@ -10,6 +10,7 @@ import type {
 } from '../engine.js';
 import { openDumpPipeline, type CompressedDumpEnd, type DumpPipeline } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
+import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { distribution } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
@@ -45,6 +46,7 @@ export async function startMariadbDump(
       program: tools.dump,
       args: [`--defaults-file=${optionFile}`, ...dumpArguments(report)],
       secrets: connection.password === null ? [] : [connection.password],
+      filter: mariadbOutput(),
       onLine: (line) => {
         if (problems.length < 10 && isProblem(line)) problems.push(line);
       },

@@ -1,3 +1,4 @@
+import { plainOutput } from '../process/outputFilter.js';
 import { stat } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -43,7 +44,10 @@ export async function versionOf(program: string, signal?: AbortSignal): Promise<
 async function askVersion(program: string, signal: AbortSignal | undefined): Promise<string> {
   const timeout = AbortSignal.timeout(versionMs);
   const limited = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-  const tool = startTool({ program, args: ['--version'], stdin: 'none', stdout: 'pipe' }, limited);
+  const tool = startTool(
+    { program, args: ['--version'], stdin: 'none', stdout: 'pipe', filter: plainOutput() },
+    limited,
+  );
   const said = tool.stdout === null ? Promise.resolve('') : text(tool.stdout).catch(() => '');
   const end = await tool.ended;
   signal?.throwIfAborted();

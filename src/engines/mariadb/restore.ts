@@ -3,6 +3,7 @@ import { asSentence } from '../asSentence.js';
 import type { RestoreContext, RestoreSource, RunningRestore, ServiceConnection, ToolEnd } from '../engine.js';
 import { startCompressedRestore } from '../process/compressedRestore.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
+import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import { restoreLocks } from './restoreSessions.js';
@@ -44,6 +45,7 @@ export async function startMariadbRestore(
         `--init-command=${sessionSettings}, ${takeLocks(source)}`,
       ],
       secrets: target.password === null ? [] : [target.password],
+      filter: mariadbOutput([anotherRuns]),
     },
     tools,
     context,
@@ -83,7 +85,8 @@ function failureOf({ tool, observer, compressor, plain }: PipelineEnd): StowageE
         help: 'No statement of this restore ran. Wait until the other one has ended, and look at what it has made.',
       });
     }
-    const first = tool.lastLines.split('\n').find((line) => /error/i.test(line)) ?? '';
+    const lines = tool.lastLines.split('\n');
+    const first = lines.find((line) => /^ERROR \d/.test(line)) ?? lines.find((line) => /error/i.test(line)) ?? '';
     const number = errorNumberIn(first);
     const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
     const ended = `The mariadb client ${howItEnded(tool)}`;

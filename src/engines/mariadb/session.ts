@@ -4,6 +4,7 @@ import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../engine.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
 import { asServiceError, isError } from './serverErrors.js';
+import { asServerFailure } from './serverFailure.js';
 
 /** A row with every value as text. */
 export type Row = Readonly<Record<string, string | null>>;
@@ -181,7 +182,7 @@ function answer(
     start((error, rows) => {
       settle();
       if (error === null || error === undefined) resolve(rows);
-      else reject(asServiceError(connection, error));
+      else reject(asServiceError(connection, asServerFailure(error)));
     });
   });
 }

@@ -1,6 +1,7 @@
 import type { Secret } from '../../secret.js';
 import { compressedSizesIn, type CompressedSizes } from './compressedSizes.js';
 import { openKernelPipes } from './kernelPipe.js';
+import { plainOutput, type OutputFilter } from './outputFilter.js';
 import { PipeReader } from './pipeReader.js';
 import type { PipelineEnd } from './pipelineEnd.js';
 import { compressArguments, type PipelinePrograms } from './pipelinePrograms.js';
@@ -37,6 +38,7 @@ export type DumpTool = {
   readonly program: string;
   readonly args: readonly string[];
   readonly secrets: readonly Secret[];
+  readonly filter: OutputFilter;
   readonly onLine: (line: string) => void;
 };
 
@@ -73,9 +75,9 @@ export async function openDumpPipeline(
     const onLine = (line: string) => {
       sizes = compressedSizesIn(line) ?? sizes;
     };
-    const zstd = { program: programs.zstd, args: compressArguments(), onLine };
+    const zstd = { program: programs.zstd, args: compressArguments(), filter: plainOutput(), onLine };
     const compressor = start({ ...zstd, stdin: observed.readEnd, stdout: compressed.writeEnd });
-    const counting = { stdin: dumped.readEnd, stdout: observed.writeEnd, side: true };
+    const counting = { stdin: dumped.readEnd, stdout: observed.writeEnd, side: true, filter: plainOutput() };
     const observer = start({ ...observerCommand(programs.perl, context.mark), ...counting });
     if (observer.side === null) throw new Error('A child was started without its pipes.');
     const observation = observe(observer.side);

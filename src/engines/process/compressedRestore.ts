@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Secret } from '../../secret.js';
 import { openKernelPipes } from './kernelPipe.js';
+import { plainOutput, type OutputFilter } from './outputFilter.js';
 import type { PipelineEnd } from './pipelineEnd.js';
 import { decompressArguments, type PipelinePrograms } from './pipelinePrograms.js';
 import { observe, observerCommand } from './plainStream.js';
@@ -17,7 +18,12 @@ export type CompressedRestore = {
 
 /** `us → zstd -d → observer → tool`, connected by the kernel. */
 export async function startCompressedRestore(
-  tool: { readonly program: string; readonly args: readonly string[]; readonly secrets: readonly Secret[] },
+  tool: {
+    readonly program: string;
+    readonly args: readonly string[];
+    readonly secrets: readonly Secret[];
+    readonly filter: OutputFilter;
+  },
   programs: PipelinePrograms,
   context: {
     readonly workFolder: string;
@@ -31,9 +37,9 @@ export async function startCompressedRestore(
   try {
     await mayStart?.();
     const restore = startTool({ ...tool, stdin: observed.readEnd, stdout: 'none' }, signal);
-    const counting = { stdin: plain.readEnd, stdout: observed.writeEnd, side: true };
+    const counting = { stdin: plain.readEnd, stdout: observed.writeEnd, side: true, filter: plainOutput() };
     const observer = startTool({ ...observerCommand(programs.perl), ...counting }, signal);
-    const zstd = { program: programs.zstd, args: decompressArguments() };
+    const zstd = { program: programs.zstd, args: decompressArguments(), filter: plainOutput() };
     const decompressor = startTool({ ...zstd, stdin: 'pipe', stdout: plain.writeEnd }, signal);
     if (decompressor.stdin === null || observer.side === null) {
       throw new Error('A child was started without its pipes.');

@@ -1,18 +1,20 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { Secret } from '../../secret.js';
+import type { OutputFilter } from './outputFilter.js';
 
 const maxBytes = 4096;
 
-/** Collects what a tool prints, keeping the last 4 KiB of whole lines, cleared of secrets. */
+/** Collects what a tool prints, keeping the last 4 KiB of whole lines, cleared of secrets and of data. */
 export type LastLines = {
   add(chunk: Uint8Array): void;
   /** Ends the collecting; the last lines without trailing white space. */
   finish(): string;
 };
 
-/** `onLine` gets every line as it is complete, cleared of secrets and cut at 4 KiB. */
+/** `onLine` gets every line that `filter` lets through, cleared of secrets and cut at 2 KiB. */
 export function collectLastLines(
   secrets: readonly Secret[],
+  filter: OutputFilter,
   onLine: (line: string) => void = () => undefined,
 ): LastLines {
   const values = secrets.map((secret) => secret.reveal()).filter((value) => value !== '');
@@ -22,7 +24,15 @@ export function collectLastLines(
   let unfinished = '';
 
   function keep(raw: string): void {
-    const line = values.reduce((text, value) => text.replaceAll(value, '[secret]'), raw).slice(0, maxBytes / 2);
+    for (const shown of filter.take(withoutSecrets(raw))) show(shown);
+  }
+
+  function withoutSecrets(raw: string): string {
+    return values.reduce((text, value) => text.replaceAll(value, '[secret]'), raw);
+  }
+
+  function show(whole: string): void {
+    const line = whole.slice(0, maxBytes / 2);
     onLine(line);
     lines.push(line);
     keptBytes += Buffer.byteLength(line) + 1;
@@ -42,6 +52,7 @@ export function collectLastLines(
       take(decoder.end());
       if (unfinished !== '') keep(unfinished);
       unfinished = '';
+      filter.end().forEach(show);
       return cutToBytes(lines.join('\n').trimEnd());
     },
   };

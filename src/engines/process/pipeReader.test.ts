@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openKernelPipes } from './kernelPipe.js';
+import { plainOutput } from './outputFilter.js';
 import { PipeReader } from './pipeReader.js';
 import { startTool, type StartedTool } from './startTool.js';
 
@@ -17,7 +18,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function reading(script: string): Promise<{ reader: PipeReader; tool: StartedTool }> {
   const { pipe } = await openKernelPipes(folder, ['pipe']);
   const command = { program: '/bin/sh', args: ['-c', script], stdin: 'none', stdout: pipe.writeEnd } as const;
-  const tool = startTool(command, new AbortController().signal);
+  const tool = startTool({ ...command, filter: plainOutput() }, new AbortController().signal);
   const reader = new PipeReader(pipe.takeReadEnd());
   pipe.close();
   return { reader, tool };

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Secret } from '../../secret.js';
+import { plainOutput } from './outputFilter.js';
 import { findProgram, requireProgram } from './programs.js';
 import { startTool, type ToolCommand } from './startTool.js';
 
@@ -13,6 +14,7 @@ const shell = (script: string, more: Partial<ToolCommand> = {}): ToolCommand => 
   args: ['-c', script],
   stdin: 'none',
   stdout: 'none',
+  filter: plainOutput(),
   ...more,
 });
 

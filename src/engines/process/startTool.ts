@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Secret } from '../../secret.js';
 import type { RunningTool, ToolEnd } from '../engine.js';
 import { collectLastLines } from './lastLines.js';
+import type { OutputFilter } from './outputFilter.js';
 import { childPath, findProgram } from './programs.js';
 
 export type ToolCommand = {
@@ -19,7 +20,9 @@ export type ToolCommand = {
   readonly side?: boolean;
   /** What must not appear in `lastLines`. */
   readonly secrets?: readonly Secret[];
-  /** Each line of standard error, cleared of secrets. */
+  /** Takes what may be the customer's data out of all that it prints. One for each start. */
+  readonly filter: OutputFilter;
+  /** Each line of standard error, cleared of secrets and of data. */
   readonly onLine?: (line: string) => void;
 };
 
@@ -60,7 +63,7 @@ export function startTool(command: ToolCommand, signal: AbortSignal): StartedToo
 }
 
 async function ended(child: ChildProcess, command: ToolCommand, signal: AbortSignal): Promise<ToolEnd> {
-  const said = collectLastLines(command.secrets ?? [], command.onLine);
+  const said = collectLastLines(command.secrets ?? [], command.filter, command.onLine);
   child.stderr?.on('data', (chunk: Buffer) => said.add(chunk));
   const saidAll = child.stderr === null ? Promise.resolve() : once(child.stderr, 'close');
   let killer: NodeJS.Timeout | undefined;

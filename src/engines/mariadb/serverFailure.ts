@@ -1,0 +1,32 @@
+import { serverSentence } from './serverSentences.js';
+
+/** An error of the driver, with what it is known by and without the statement and the values that the driver adds to it. */
+export class ServerFailure extends Error {
+  constructor(
+    message: string,
+    readonly errno: number | undefined,
+    readonly code: string | undefined,
+    readonly sqlState: string | undefined,
+  ) {
+    super(message);
+    this.name = 'ServerFailure';
+  }
+}
+
+/**
+ * The one way by which errors of our own sessions come in. The driver's error holds the statement with its values
+ * (`sql`), and its message may repeat data: neither may reach a log, an event or an answer.
+ */
+export function asServerFailure(error: unknown): ServerFailure {
+  if (error instanceof ServerFailure) return error;
+  if (typeof error !== 'object' || error === null)
+    return new ServerFailure(String(error), undefined, undefined, undefined);
+  const errno = 'errno' in error && typeof error.errno === 'number' ? error.errno : undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const sqlState = 'sqlState' in error && typeof error.sqlState === 'string' ? error.sqlState : undefined;
+  const said = 'sqlMessage' in error && typeof error.sqlMessage === 'string' ? error.sqlMessage : undefined;
+  const message = 'message' in error ? String(error.message) : 'The driver failed without a word.';
+  const isServers = errno !== undefined && errno > 0;
+  const text = isServers ? serverSentence({ number: errno, sqlState, text: said ?? message }) : message;
+  return new ServerFailure(text, errno, code, sqlState);
+}

@@ -1,0 +1,49 @@
+/**
+ * What kind of SQL statement a text begins, and what it is about, for example "INSERT INTO `orders`": nothing of a
+ * statement but that may be shown. Undefined: it begins none.
+ */
+export function statementHead(text: string): string | undefined {
+  const plain = text
+    .slice(0, 2_000)
+    .replace(/\/\*M?!\d*|\*\//g, ' ')
+    .replace(/\/\*.*?\*\//gs, ' ')
+    .trimStart();
+  const [verb = ''] = /^[A-Za-z]+\b/.exec(plain) ?? [];
+  const rest = plain.slice(verb.length);
+  switch (verb.toUpperCase()) {
+    case 'INSERT':
+    case 'REPLACE': {
+      const found = new RegExp(
+        `^(?:\\s+(?:LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE))*\\s+INTO\\s+(${name})`,
+        'i',
+      ).exec(rest);
+      return found?.[1] === undefined ? undefined : `${verb.toUpperCase()} INTO ${found[1]}`;
+    }
+    case 'CREATE':
+    case 'ALTER':
+    case 'DROP': {
+      const found = new RegExp(`\\b(${kinds})\\s+(?:IF (?:NOT )?EXISTS\\s+)?(${name})`, 'i').exec(rest);
+      return found?.[1] === undefined ? undefined : `${verb.toUpperCase()} ${found[1].toUpperCase()} ${found[2] ?? ''}`;
+    }
+    case 'USE':
+    case 'UPDATE': {
+      const found = new RegExp(`^\\s+(${name})`).exec(rest);
+      return found?.[1] === undefined ? undefined : `${verb.toUpperCase()} ${found[1]}`;
+    }
+    case 'DELETE':
+    case 'LOCK': {
+      const found = new RegExp(`^\\s+(FROM|TABLES?)\\s+(${name})`, 'i').exec(rest);
+      return found?.[1] === undefined ? undefined : `${verb.toUpperCase()} ${found[1].toUpperCase()} ${found[2] ?? ''}`;
+    }
+    case 'SELECT':
+    case 'SET':
+      return /[=(,'"@*]/.test(rest) ? verb.toUpperCase() : undefined;
+    default:
+      return undefined;
+  }
+}
+
+const quoted = '`(?:[^`\\n]|``){1,200}`';
+const bare = '[\\w$\\u0080-\\uffff]{1,200}';
+const name = `(?:${quoted}|${bare})(?:\\.(?:${quoted}|${bare}))?`;
+const kinds = 'TABLE|VIEW|TRIGGER|PROCEDURE|FUNCTION|EVENT|SEQUENCE|DATABASE|SCHEMA|PACKAGE BODY|PACKAGE|INDEX';
