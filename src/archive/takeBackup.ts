@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import type { EngineContext, Inventory, PartSpec, PreflightReport, ReadyDump } from '../engines/engine.js';
+import type { DumpedTable, EngineContext, Inventory, PartSpec, PreflightReport, ReadyDump } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { StoredObject } from '../storage/storage.js';
 import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';
@@ -129,13 +129,13 @@ type DumpedPart = {
   readonly stored: StoredObject;
   readonly toolOutput: string;
   /** Undefined: the engine cannot tell. */
-  readonly tables: number | undefined;
+  readonly tables: readonly DumpedTable[] | undefined;
 };
 
 /** A tool that leaves tables out and calls its dump complete: what was there before and after it must be in it. */
 function refuseMissingTables(before: Inventory, after: Inventory, dumped: readonly DumpedPart[]): void {
   if (dumped.some(({ tables }) => tables === undefined)) return;
-  const found = sum(dumped.map(({ tables }) => tables ?? 0));
+  const found = sum(dumped.map(({ tables }) => tables?.length ?? 0));
   const expected = tablesOfBoth(before, after);
   if (found >= expected) return;
   const said = dumped.map(({ toolOutput }) => toolOutput).join('\n');

@@ -140,10 +140,23 @@ export type DumpEnd = ToolEnd & {
   readonly sizeBytes: number;
   /** Bytes that the compressor says it wrote: whoever read another number of them has lost some. */
   readonly compressedSizeBytes: number;
-  /** How many tables or collections the dump says that it holds; left out where that is not known. */
-  readonly tables?: number;
+  /** Every table or collection that the dump holds, counted in the stream; left out where that is not known. */
+  readonly tables?: readonly DumpedTable[];
+  /** Of all statements of the dump, those that define something included: what a target must accept at once. */
+  readonly longestStatementBytes?: number;
   /** Null: complete. Else the failure, such as EMPTY_DUMP or INCOMPLETE_DUMP or TOOL_FAILED, as the error to fail with. */
   readonly failure: Error | null;
+};
+
+/** What a dump holds of one table. */
+export type DumpedTable = {
+  readonly database: string;
+  readonly name: string;
+  /** Null: the layout of the tool's statements does not show it. */
+  readonly rows: number | null;
+  /** Bytes of the statements that fill it. */
+  readonly sizeBytes: number;
+  readonly longestStatementBytes: number;
 };
 
 /** One database system: how it is checked, dumped, restored, inventoried. Failures are StowageErrors with a failure code. */

@@ -10,6 +10,7 @@ import type {
 } from '../engine.js';
 import { openDumpPipeline, type CompressedDumpEnd, type DumpPipeline } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
+import { dumpScanner, scannedDump, type ScannedDump } from './dumpScanner.js';
 import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { distribution } from './mariadbTools.js';
@@ -19,11 +20,16 @@ import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from './serverE
 import { toolOutput } from './toolOutput.js';
 
 /** What reads from mariadb-dump, before that runs. */
-export function openMariadbPipeline(
+export type MariadbPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
+
+export async function openMariadbPipeline(
   tools: MariadbTools,
   { workFolder, signal }: Pick<EngineContext, 'workFolder' | 'signal'>,
-): Promise<DumpPipeline> {
-  return openDumpPipeline(tools, { workFolder, signal, mark: tableLine });
+): Promise<MariadbPipeline> {
+  const scanned = scannedDump();
+  const reading = { scanner: dumpScanner(), onFinding: scanned.add };
+  const pipeline = await openDumpPipeline(tools, { workFolder, signal, ...reading });
+  return { ...pipeline, scanned: scanned.result };
 }
 
 /**
@@ -35,7 +41,7 @@ export async function startMariadbDump(
   server: ServerAddress,
   report: PreflightReport,
   tools: MariadbTools,
-  pipeline: DumpPipeline | undefined,
+  pipeline: MariadbPipeline | undefined,
   context: DumpContext,
 ): Promise<RunningDump> {
   const optionFile = await writeOptionFile(connection, server, context.workFolder);
@@ -56,7 +62,7 @@ export async function startMariadbDump(
   return {
     compressed: running.compressed,
     readBytes: () => running.plainBytes(),
-    ended: running.ended.then((end) => judge(end, problems)),
+    ended: running.ended.then((end) => judge(end, readers.scanned(), problems)),
   };
 }
 
@@ -88,17 +94,16 @@ function knowsHistory(toolVersion: string): boolean {
   return major > 10 || (major === 10 && minor >= 11);
 }
 
-/** Stands before each table's definition; a comment in a routine may look like it, so there may be more of them. */
-const tableLine = '-- Table structure for table `';
 const completionLine = /^-- Dump completed\b[^\n]*\n*$/m;
 
-function judge(end: CompressedDumpEnd, problems: readonly string[]): DumpEnd {
+function judge(end: CompressedDumpEnd, scanned: ScannedDump, problems: readonly string[]): DumpEnd {
   return {
     ...end.tool,
     sizeBytes: end.plain?.sizeBytes ?? 0,
     compressedSizeBytes: end.sizes?.compressedBytes ?? 0,
-    tables: end.plain?.marks ?? 0,
-    failure: failureOf(end, problems),
+    tables: scanned.tables,
+    longestStatementBytes: scanned.longestStatementBytes,
+    failure: scanned.tooLong === undefined ? failureOf(end, problems) : tooLong(scanned.tooLong),
   };
 }
 
@@ -129,6 +134,17 @@ function failureOf(end: CompressedDumpEnd, problems: readonly string[]): Stowage
   if (complete) return null;
   const sentence = 'The dump ends without the line that says it is complete.';
   return new StowageError('INCOMPLETE_DUMP', sentence, toolOutput(tool.lastLines));
+}
+
+function tooLong({ database, name }: { readonly database: string; readonly name: string }): StowageError {
+  return new StowageError(
+    'TOOL_FAILED',
+    `A row of the table '${database}.${name}' takes more than 1 GiB in a dump, and no server accepts a statement of that size.`,
+    {
+      help: 'Split the value over several rows, or keep it outside of the database; then start the backup again.',
+      details: { database, table: name },
+    },
+  );
 }
 
 function stepFailed(what: string, end: PipelineEnd['tool']): StowageError {

@@ -1,7 +1,6 @@
 import type { Engine, EngineContext, PreflightReport, ReadyDump, ServiceConnection } from '../engine.js';
-import type { DumpPipeline } from '../process/compressedDump.js';
 import { checkMariadb } from './check.js';
-import { openMariadbPipeline, startMariadbDump } from './dump.js';
+import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump.js';
 import { findMariadbTools, installedTools } from './mariadbTools.js';
 import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './preflight.js';
 import { mariadbRestoreByHand, startMariadbRestore } from './restore.js';
@@ -26,7 +25,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
   };
   /** The address that answered a preflight: its dump goes there without asking, and logging in, once more. */
   const answered = new WeakMap<PreflightReport, ServerAddress>();
-  const pipelines = new WeakMap<ReadyDump, DumpPipeline>();
+  const pipelines = new WeakMap<ReadyDump, MariadbPipeline>();
   const asking = <T>(
     connection: ServiceConnection,
     context: EngineContext,

@@ -5,7 +5,7 @@ import { plainOutput, type OutputFilter } from './outputFilter.js';
 import { PipeReader } from './pipeReader.js';
 import type { PipelineEnd } from './pipelineEnd.js';
 import { compressArguments, type PipelinePrograms } from './pipelinePrograms.js';
-import { observe, observerCommand } from './plainStream.js';
+import { observe, observerCommand, type Scanner } from './plainStream.js';
 import { startTool, type StartedTool, type ToolCommand } from './startTool.js';
 
 export type CompressedDump = {
@@ -44,11 +44,16 @@ export type DumpTool = {
 
 /**
  * Starts all but the tool of `tool → observer → zstd → us`, connected by the kernel: bytes meet JavaScript once,
- * compressed. `mark` is the beginning of lines of the dump that are to be counted.
+ * compressed. `scanner` reads the dump as it passes, and `onFinding` gets what it reports.
  */
 export async function openDumpPipeline(
   programs: PipelinePrograms,
-  context: { readonly workFolder: string; readonly signal: AbortSignal; readonly mark?: string },
+  context: {
+    readonly workFolder: string;
+    readonly signal: AbortSignal;
+    readonly scanner?: Scanner;
+    readonly onFinding?: (line: string) => void;
+  },
 ): Promise<DumpPipeline> {
   const { dumped, observed, compressed } = await openKernelPipes(context.workFolder, [
     ...(['dumped', 'observed', 'compressed'] as const),
@@ -78,9 +83,9 @@ export async function openDumpPipeline(
     const zstd = { program: programs.zstd, args: compressArguments(), filter: plainOutput(), onLine };
     const compressor = start({ ...zstd, stdin: observed.readEnd, stdout: compressed.writeEnd });
     const counting = { stdin: dumped.readEnd, stdout: observed.writeEnd, side: true, filter: plainOutput() };
-    const observer = start({ ...observerCommand(programs.perl, context.mark), ...counting });
+    const observer = start({ ...observerCommand(programs.perl, context.scanner), ...counting });
     if (observer.side === null) throw new Error('A child was started without its pipes.');
-    const observation = observe(observer.side);
+    const observation = observe(observer.side, context.onFinding);
     return {
       async run(tool, { signal, mayStart }) {
         if (taken) throw new Error('A pipeline takes one dump.');

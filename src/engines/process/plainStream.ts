@@ -4,75 +4,102 @@ import type { ToolCommand } from './startTool.js';
 
 /** What passed an observer. */
 export type PlainStream = {
+  /** Bytes that it handed on. */
   readonly sizeBytes: number;
-  /** The last 256 bytes, or fewer, as Latin-1. */
+  /** The last 256 of them, or fewer, as Latin-1. */
   readonly tail: string;
-  /** How many lines began with the mark that was to be counted. */
-  readonly marks: number;
 };
 
 /**
- * A child between two others that counts what passes and remembers its end: the one copy more that an exact size, a
- * completion line and the number of tables cost (docs/decisions/0003-child-processes-for-dumps.md has the figures). It asks for pipes of 1 MiB
- * (F_SETPIPE_SZ is 1031 on Linux; elsewhere the call fails and nothing changes).
+ * Perl source that reads the stream as it passes: what a format looks like is the engine's knowledge. It defines
+ * - `scan($ended)`: called whenever bytes were added to the end of `our $buffer`, and once more with `$ended` true. It
+ *   hands on what it has understood with `pass($length)`, from the front of the buffer, and may leave the rest there
+ *   for the next call;
+ *
+ * and may call
+ * - `insert($bytes)`: puts bytes into the stream;
+ * - `report($line)`: sends a line to `observe`'s `onFinding`. Names are sent as hex: a line has no line break in it.
+ *
+ * It runs under `strict`, with the modules of `perl-base` alone. `die` ends the observer, and by that the whole pipeline.
  */
-const program = `
-use strict;
-my ($bytes, $tail, $told, $marks, $seam) = (0, '', 0, 0, '');
-my $mark = "\\n" . ($ARGV[0] // '');
-my $reach = length($mark) - 1;
-open(my $side, '>&=', 3) or die "descriptor 3: $!\\n";
-binmode STDIN; binmode STDOUT;
-fcntl($_, 1031, 1048576) for (*STDIN, *STDOUT);
-while (1) {
-  my $read = sysread(STDIN, my $chunk, 1048576);
-  die "read: $!\\n" unless defined $read;
-  last unless $read;
-  my $offset = 0;
-  while ($offset < $read) {
-    my $written = syswrite(STDOUT, $chunk, $read - $offset, $offset);
-    die "write: $!\\n" unless defined $written;
-    $offset += $written;
-  }
-  $bytes += $read;
-  $tail = substr($tail . ($read > 256 ? substr($chunk, -256) : $chunk), -256) if $read;
-  if ($reach) {
-    my $joint = $seam . substr($chunk, 0, $reach);
-    $marks++ while $joint =~ /\\Q$mark\\E/g;
-    $marks++ while $chunk =~ /\\Q$mark\\E/g;
-    $seam = substr($seam . ($read > $reach ? substr($chunk, -$reach) : $chunk), -$reach);
-  }
-  if (time != $told) { $told = time; syswrite($side, "$bytes\\n"); }
-}
-syswrite($side, "end $bytes $marks " . unpack('H*', $tail) . "\\n");
-`;
+export type Scanner = { readonly source: string; readonly args: readonly string[] };
+
+const passesAll = 'sub scan { pass(length $buffer) }';
 
 /**
- * Run it with descriptor 3 (`side`) and give what that says to `observe`.
- * @param mark the beginning of the lines, after the first, that are to be counted
+ * A child between two others that counts what passes, remembers its end and runs the engine's scanner: the one copy more
+ * that an exact size, a completion line and the rows of each table cost
+ * (docs/decisions/0003-child-processes-for-dumps.md has the figures). It asks for pipes of 1 MiB (F_SETPIPE_SZ is 1031
+ * on Linux; elsewhere the call fails and nothing changes). Small pieces are collected, so that many small tables do not
+ * mean many small writes.
  */
-export function observerCommand(perl: string, mark?: string): Pick<ToolCommand, 'program' | 'args'> {
-  return { program: perl, args: ['-e', program, ...(mark === undefined ? [] : ['--', mark])] };
+const observer = (scanner: string) => String.raw`
+use strict;
+our ($buffer, $collected) = ('', '');
+my ($bytes, $tail, $told) = (0, '', 0);
+open(my $side, '>&=', 3) or die "descriptor 3: $!\n";
+binmode STDIN; binmode STDOUT; binmode $side;
+fcntl($_, 1031, 1048576) for (*STDIN, *STDOUT);
+sub put {
+  my $length = length $_[0];
+  for (my $offset = 0; $offset < $length; ) {
+    my $written = syswrite(STDOUT, $_[0], $length - $offset, $offset);
+    die "write: $!\n" unless defined $written;
+    $offset += $written;
+  }
+  $bytes += $length;
+  $tail = substr($tail . ($length > 256 ? substr($_[0], -256) : $_[0]), -256) if $length;
+}
+sub flush { if ($collected ne '') { put($collected); $collected = '' } }
+sub insert { $collected .= $_[0]; flush() if length $collected > 262144 }
+sub pass {
+  my $length = $_[0];
+  if ($length < 65536) { insert(substr($buffer, 0, $length)) }
+  elsif ($length == length $buffer) { flush(); put($buffer) }
+  else { flush(); put(substr($buffer, 0, $length)) }
+  if ($length == length $buffer) { $buffer = '' } else { substr($buffer, 0, $length, '') }
+}
+sub report { my $line = "found $_[0]\n"; syswrite($side, $line) == length $line or die "side: $!\n" }
+${scanner}
+while (1) {
+  my $read = sysread(STDIN, $buffer, 1048576, length $buffer);
+  die "read: $!\n" unless defined $read;
+  last unless $read;
+  scan(0);
+  flush();
+  if (time != $told) { $told = time; syswrite($side, "$bytes\n") }
+}
+scan(1);
+flush();
+syswrite($side, "end $bytes " . unpack('H*', $tail) . "\n");
+`;
+
+/** Run it with descriptor 3 (`side`) and give what that writes to `observe`. */
+export function observerCommand(perl: string, scanner?: Scanner): Pick<ToolCommand, 'program' | 'args'> {
+  const args = ['-e', observer(scanner?.source ?? passesAll)];
+  return { program: perl, args: scanner === undefined ? args : [...args, '--', ...scanner.args] };
 }
 
 export type Observation = {
-  /** Bytes so far, told once a second: for progress. */
+  /** Bytes so far, sent once a second: for progress. */
   readonly bytesSoFar: () => number;
   /** Undefined: the observer did not live to see the end. Never rejects. */
   readonly seen: Promise<PlainStream | undefined>;
 };
 
-export function observe(side: Readable): Observation {
+/** `onFinding` gets each line that a scanner reports, in their order. */
+export function observe(side: Readable, onFinding: (line: string) => void = () => undefined): Observation {
   let bytes = 0;
   let stream: PlainStream | undefined;
   const lines = createInterface({ input: side });
   const seen = new Promise<PlainStream | undefined>((resolve) => lines.once('close', () => resolve(stream)));
   lines.on('line', (line) => {
-    const end = /^end (\d+) (\d+) ([0-9a-f]*)$/.exec(line);
-    if (end !== null) {
-      const tail = Buffer.from(end[3] ?? '', 'hex').toString('latin1');
-      stream = { sizeBytes: Number(end[1]), marks: Number(end[2]), tail };
+    if (line.startsWith('found ')) {
+      onFinding(line.slice('found '.length));
+      return;
     }
+    const end = /^end (\d+) ([0-9a-f]*)$/.exec(line);
+    if (end !== null) stream = { sizeBytes: Number(end[1]), tail: Buffer.from(end[2] ?? '', 'hex').toString('latin1') };
     bytes = Number(end?.[1] ?? line);
   });
   side.once('close', () => lines.close());

@@ -1,0 +1,195 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { scanStream } from '../../../test/fixtures/scannedStream.js';
+import type { DumpedTable } from '../engine.js';
+import { dumpScanner, scannedDump } from './dumpScanner.js';
+
+/** What the scanner finds in a dump, and what it hands on. */
+function scan(dump: string | Buffer, lengths: readonly number[] = [], scanner = dumpScanner()) {
+  const { found, out } = scanStream(scanner, Buffer.from(dump), lengths);
+  const scanned = scannedDump();
+  for (const line of found) scanned.add(line);
+  return { ...scanned.result(), out };
+}
+
+function rowsIn(dump: string | Buffer): Readonly<Record<string, number | null>> {
+  return Object.fromEntries(scan(dump).tables.map(({ database, name, rows }) => [`${database}.${name}`, rows]));
+}
+
+const quote = (name: string) => `\`${name.replaceAll('`', '``')}\``;
+const use = (database: string) => `--\n-- Current Database: ${quote(database)}\n--\n\nUSE ${quote(database)};\n\n`;
+const create = (table: string) =>
+  `--\n-- Table structure for table ${quote(table)}\n--\n\nCREATE TABLE ${quote(table)} (\n  \`a\` int DEFAULT NULL COMMENT 'it''s; \\'x'\n) ENGINE=InnoDB;\n`;
+const insert = (table: string, values: readonly string[]) =>
+  `INSERT INTO ${quote(table)} VALUES\n${values.map((value) => `(${value})`).join(',\n')};\n`;
+const body = (text: string) => `DELIMITER ;;\nCREATE PROCEDURE \`p\`()\n${text} ;;\nDELIMITER ;\n`;
+const fake = `-- Table structure for table \`no\`\n--\nCREATE TABLE \`no\` (a int);\nINSERT INTO \`no\` VALUES\n(1);\n`;
+
+describe('The scanner of a dump', () => {
+  test('counts rows of statements that hold one row a line, with and without a list of columns', () => {
+    const generated = 'INSERT INTO `g` (`a`, `b (x) VALUES`) VALUES (1,NULL),\n(2,NULL),\n(3,NULL);\n';
+    const dump = `${use('d')}${create('t')}${insert('t', ['1', "'a\\nb),\\n('", '3'])}${insert('t', ['4'])}${create('g')}${generated}${create('e')}`;
+    expect(rowsIn(dump)).toEqual({ 'd.t': 4, 'd.g': 3, 'd.e': 0 });
+  });
+
+  test('counts the rows of an old tool, all in one line, where statements are short, and says of others that it cannot', () => {
+    const long = "('" + 'x'.repeat(40_000) + "')";
+    const dump = `${use('d')}${create('t')}INSERT INTO \`t\` VALUES (1,'a),(b\\''),(2,NULL),(3,'');\n${create('l')}INSERT INTO \`l\` VALUES ${long},${long};\n`;
+    expect(rowsIn(dump)).toEqual({ 'd.t': 3, 'd.l': null });
+  });
+
+  test('takes a long row in one line for one row where the tool writes one a line', () => {
+    const long = `('${'x'.repeat(100_000)}',2)`;
+    const dump = `${use('d')}${create('g')}INSERT INTO \`g\` (\`a\`, \`b\`) VALUES ${long};\n${create('t')}${insert('t', ['1', '2'])}`;
+    expect(rowsIn(dump)).toEqual({ 'd.t': 2, 'd.g': 1 });
+  });
+
+  test.each([
+    ['a string', `SELECT '${fake}'`],
+    ['a quoted name', `SELECT 1 AS \`${fake.replaceAll('`', '``')}\``],
+    ['a comment', `/* it's\n${fake} ;;\nDELIMITER ;\n${fake} */ SELECT 1`],
+    ['a comment to the end of the line', `SELECT 1 -- it's ;;\n, 2 # "it" ;;\n, 3`],
+    ['code', `BEGIN\n${fake}END`],
+    ['an executable comment', `/*!50003 SELECT '*/' /* ' ;;\n${fake}*/ */`],
+    ['two quotes in a row', `SELECT 'a''\n${fake}', "b""\n${fake}"`],
+    ['strings with backslashes', `SELECT '\\'\n${fake}', "\\"\n${fake}\\\\"`],
+  ])('is not fooled by a routine with marks in %s', (_what, text) => {
+    expect(rowsIn(`${use('d')}${create('t')}${body(text)}${insert('t', ['1'])}`)).toEqual({ 'd.t': 1 });
+  });
+
+  test.each([
+    ['NO_BACKSLASH_ESCAPES', `SELECT '\\' AS b, "\\", '\n${fake}'`],
+    ['ANSI_QUOTES', `SELECT 1 AS "\\", '\n${fake}'`],
+  ])('reads quotes as sql_mode %s does, and as before after it', (mode, text) => {
+    const set = `/*!50003 SET @saved_sql_mode       = @@sql_mode */ ;\n/*!50003 SET sql_mode              = '${mode}' */ ;\n`;
+    const reset = '/*!50003 SET sql_mode              = @saved_sql_mode */ ;\n';
+    const dump = `${use('d')}${create('t')}${set}${body(text)}${reset}${body(`SELECT '\\'\n${fake}'`)}${insert('t', ['1'])}`;
+    expect(rowsIn(dump)).toEqual({ 'd.t': 1 });
+  });
+
+  test.each([
+    ['gbk', '\\x81\\x5c', '\\x81\\x60'],
+    ['sjis', '\\x83\\x5c', '\\x83\\x60'],
+    ['cp932', '\\x83\\x5c', '\\x83\\x60'],
+    ['big5', '\\xa1\\x5c', '\\xa1\\x60'],
+  ])('reads no quote and no backslash out of the second byte of a character in %s', (characterSet, ...characters) => {
+    const [backslash, tick] = characters.map((one) => unhex(one));
+    const set = (to: string) => `/*!50003 SET character_set_client  = ${to} */ ;\n`;
+    const text = `SELECT '${backslash}', ${tick}, \`${backslash}${tick}\`, '\\'\n${fake}${backslash}'`;
+    const dump = `${use('d')}${create('t')}${set(characterSet)}${body(text)}${set('@saved_cs_client')}${insert('t', ['1'])}`;
+    expect(rowsIn(Buffer.from(dump, 'latin1'))).toEqual({ 'd.t': 1 });
+  });
+
+  test('hands on all bytes but the line that older clients do not understand', () => {
+    const sandbox = '/*M!999999\\- enable the sandbox mode */ \n';
+    const dump = `-- first\n${use('d')}${create('t')}${insert('t', ['1'])}-- Dump completed\n`;
+    expect(scan(sandbox + dump).out.toString()).toBe(dump);
+  });
+
+  test('names the table with a statement that no server takes, and ends there', () => {
+    const scanner = { ...dumpScanner(), args: ['100'] };
+    const dump = `${use('d')}${create('t')}${insert('t', [`'${'x'.repeat(100)}'`])}`;
+    expect(() => scan(dump, [], scanner)).toThrow(/longer than any server takes/);
+    const fits = `${use('d')}${create('t')}${insert('t', [`'${'x'.repeat(100 - 30)}'`])}`;
+    expect(scan(fits, [], scanner).longestStatementBytes).toBeLessThanOrEqual(100);
+  });
+
+  test('finds in any dump, however it is cut into pieces, what was written into it', () => {
+    fc.assert(
+      fc.property(anyDump, fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 60 }), (dump, lengths) => {
+        const { tables, longestStatementBytes, out } = scan(dump.text, lengths);
+        expect(out.equals(Buffer.from(dump.text))).toBe(true);
+        expect(tables).toEqual(dump.tables);
+        expect(longestStatementBytes).toBe(dump.longest);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+function unhex(text: string): string {
+  return text.replace(/\\x(..)/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+// What may stand in names, values and bodies: all that has a meaning elsewhere.
+const pieces = [
+  ...[
+    'a',
+    'ü',
+    '🐬',
+    ' ',
+    "'",
+    '"',
+    '`',
+    '\\',
+    ';',
+    ';;',
+    '(',
+    ')',
+    ',',
+    '*/',
+    '/*',
+    '/*!',
+    '-',
+    '--',
+    '-- ',
+    '#',
+    '\n',
+  ],
+  ...['INSERT INTO `t` VALUES\n', 'CREATE TABLE `t` (', 'USE `d`;\n', 'DELIMITER ;\n', '),\n(', ';\n', '\n--\n'],
+];
+const anyText = fc.array(fc.constantFrom(...pieces), { maxLength: 6 }).map((all) => all.join(''));
+const anyName = fc.tuple(anyText, fc.constantFrom('x', 'y', 'z')).map((all) => all.join(''));
+const escaped = (text: string) => `'${text.replace(/[\\'"\n]/g, (one) => (one === '\n' ? '\\n' : `\\${one}`))}'`;
+const anyBody = fc.oneof(
+  anyText.map((text) => `SELECT ${escaped(text)};`),
+  anyText.map((text) => `SELECT "${text.replace(/[\\"]/g, (one) => `\\${one}`)}";`),
+  anyName.map((name) => `SELECT 1 AS ${quote(name)};`),
+  anyText.map((text) => `/* ${text.replaceAll('*/', '')} */`),
+  anyText.map((text) => `-- ${text.replaceAll('\n', '')}\n`),
+);
+type Made = { readonly text: string; readonly tables: readonly DumpedTable[]; readonly longest: number };
+
+const anyDump: fc.Arbitrary<Made> = fc
+  .array(
+    fc.record({
+      name: anyName,
+      columns: fc.option(fc.array(anyName, { minLength: 1, maxLength: 3 })),
+      statements: fc.array(fc.array(anyText, { minLength: 1, maxLength: 4 }), { maxLength: 3 }),
+      bodies: fc.array(anyBody, { maxLength: 2 }),
+      database: fc.option(anyName),
+    }),
+    { maxLength: 5 },
+  )
+  .map((all) => {
+    let [text, database, longest] = ['', '', 0];
+    const tables: DumpedTable[] = [];
+    const statement = (sql: string, end = ';\n'): number => {
+      text += sql + end;
+      longest = Math.max(longest, Buffer.byteLength(sql));
+      return Buffer.byteLength(sql);
+    };
+    for (const each of all) {
+      if (each.database !== null || text === '') {
+        database = each.database ?? 'first';
+        statement(`USE ${quote(database)}`);
+      }
+      const created = statement(`CREATE TABLE ${quote(each.name)} (\n  \`a\` int COMMENT ${escaped(each.name)}\n)`);
+      const sizes = each.statements.map((rows) => {
+        const values = rows.map((row) => `(1,${escaped(row)})`).join(',\n');
+        const columns = each.columns === null ? ' VALUES\n' : ` (${each.columns.map(quote).join(', ')}) VALUES `;
+        return statement(`INSERT INTO ${quote(each.name)}${columns}${values}`);
+      });
+      for (const one of each.bodies) {
+        text += 'DELIMITER ;;\n';
+        statement(`CREATE PROCEDURE p() ${one} `, ';;\n');
+        text += 'DELIMITER ;\n';
+      }
+      tables.push({
+        ...{ database, name: each.name, rows: each.statements.flat().length },
+        sizeBytes: sizes.reduce((sum, size) => sum + size + 2, 0),
+        longestStatementBytes: Math.max(created, ...sizes),
+      });
+    }
+    return { text, tables, longest };
+  });

@@ -1,0 +1,319 @@
+import type { DumpedTable } from '../engine.js';
+import type { Scanner } from '../process/plainStream.js';
+
+/**
+ * Reads what mariadb-dump writes, as the mariadb client will: statement by statement, so that text in a routine, a
+ * comment or a name is never taken for one. Of each table it reports rows, bytes and the longest statement.
+ *
+ * - A statement ends at the delimiter, outside of quotes and comments. Inside quotes a backslash escapes, unless the
+ *   sql_mode that the dump has set says otherwise. Where the dump has set a character set in which ASCII bytes are the
+ *   second of a character (big5, cp932, gbk, sjis), these are no quotes and no backslashes.
+ * - `INSERT` is the exception that makes it fast: mariadb-dump escapes every line end in a value, so such a statement
+ *   ends at the first `;` before a line end, and its rows, one a line since MariaDB 10.x, are counted by counting lines.
+ *   Older tools write all rows in one line. They are counted while the statement is short, and unknown else.
+ */
+export function dumpScanner(): Scanner {
+  return { source, args: [String(largestStatementBytes)] };
+}
+
+/** No server takes more at once: the largest value of max_allowed_packet, which counts one byte for the command. */
+export const largestStatementBytes = 1024 * 1024 * 1024 - 1;
+
+/** What a scanner reported. */
+export type ScannedDump = {
+  readonly tables: readonly DumpedTable[];
+  /** Of all statements, those that define something included. */
+  readonly longestStatementBytes: number;
+  /** The table with a statement that no server takes: the dump was ended there. */
+  readonly tooLong: { readonly database: string; readonly name: string } | undefined;
+};
+
+/** Collects the lines of a scanner. */
+export function scannedDump(): { readonly add: (line: string) => void; readonly result: () => ScannedDump } {
+  const tables: DumpedTable[] = [];
+  let longestStatementBytes = 0;
+  let tooLong: ScannedDump['tooLong'];
+  return {
+    add: (line) => {
+      const [kind, database = '', name = '', rows = '', sizeBytes, longest] = line.split(' ');
+      const table = { database: plain(database), name: plain(name) };
+      if (kind === 'longest') longestStatementBytes = Number(database);
+      else if (kind === 'refused') tooLong = table;
+      else if (kind === 'table') {
+        tables.push({
+          ...table,
+          rows: rows === '?' ? null : Number(rows),
+          sizeBytes: Number(sizeBytes),
+          longestStatementBytes: Number(longest),
+        });
+      }
+    },
+    result: () => ({ tables, longestStatementBytes, tooLong }),
+  };
+}
+
+/** `.` stands before the digits, so that an empty name is a word too. */
+function plain(hex: string): string {
+  return Buffer.from(hex.slice(1), 'hex').toString('utf8');
+}
+
+const source = String.raw`
+my ($limit) = @ARGV;
+# Between statements 0, in one 1, in an INSERT 2. What ends it; what it is inside of: a quote, '*' or '-' of a comment.
+my ($state, $delimiter, $inside) = (0, ';', '');
+# What the dump has set: changes how quotes are read.
+my ($characterSet, $plainBackslash, $ansiQuotes) = ('', 0, 0);
+my ($position, $begin) = (0, 0);
+# The statement: its text, as far as it is kept, its bytes handed on so far, and the longest of all.
+my ($text, $passedBytes, $longest) = ('', 0, 0);
+my ($database, $table, @unresolved) = ('');
+# Line ends of an INSERT; how its first line ends; 'lines' or 'line' once it is known how the tool lays rows out.
+my ($lineEnds, $header, $layout) = (0, '', '');
+my $keptBytes = 4194304;
+my $countedBytes = 65536;
+
+my $name = qr/\x60(?:[^\x60]++|\x60\x60)*+\x60/;
+my $insertHeader = qr/\GINSERT (?:IGNORE )?INTO ($name) (?:\((?:$name|\w++)(?:, (?:$name|\w++))*+\) )?VALUES(?:\n| )/;
+
+# In these an ASCII byte can be the second one of a character.
+my %pairs = (
+  big5 => qr/[\xa1-\xf9][\x40-\x7e\xa1-\xfe]/, gbk => qr/[\x81-\xfe][\x40-\x7e\x80-\xfe]/,
+  map { $_ => qr/[\x81-\x9f\xe0-\xfc][\x40-\x7e\x80-\xfc]/ } qw(sjis cp932),
+);
+# Code up to a byte that may begin something else; what may stand between two quotes of a kind.
+my ($code, %quoted);
+sub readAs {
+  my $pair = $pairs{$characterSet};
+  my $high = defined $pair ? '\x80-\xff' : '';
+  my $character = defined $pair ? qr/$pair|[\x80-\xff](?=[\s\S])/ : qr/\x60[^\x60]*+\x60|'[^'\\]*+'/;
+  $code = qr/\G(?:[^$high'"\x60;\/\-#\\]++|$character)++/;
+  $character = qr/(?!)/ unless defined $pair;
+  for my $quote ("'", '"', "\x60") {
+    my $escapes = $quote ne "\x60" && !$plainBackslash && ($quote ne '"' || !$ansiQuotes);
+    my $plain = $escapes ? "[^$high$quote\\\\]++|\\\\[\\s\\S]" : "[^$high$quote]++";
+    $quoted{$quote} = qr/\G(?:$plain|$character)++/;
+  }
+}
+readAs();
+
+sub scan {
+  my ($ended) = @_;
+  $position = 0;
+  $begin = 0;
+  1 while $state == 2 ? inInsert($ended) : $state == 1 ? inStatement($ended) : between($ended);
+  if ($ended) { $position = length $buffer }
+  handOn();
+  if ($ended) { finish() }
+}
+
+# Hands on what was read; of a statement its text is kept.
+sub handOn {
+  if ($state) {
+    my $length = $position - $begin;
+    if ($state == 1 && length($text) + $length <= $keptBytes) { $text .= substr($buffer, $begin, $length) }
+    $passedBytes += $length;
+  }
+  pass($position) if $position;
+  $position = $begin = 0;
+}
+
+# Bytes that are there, from the position on; what is decided by more of them waits for more.
+sub ahead { length($buffer) - $position }
+
+sub between {
+  my ($ended) = @_;
+  pos($buffer) = $position;
+  if ($inside ne '') { return inComment() }
+  if ($buffer =~ /\G\s++/gc) { $position = pos($buffer); return 1 }
+  return 0 if ahead() == 0 || (!$ended && ahead() < 64 && index($buffer, "\n", $position) < 0);
+  if ($buffer =~ /\G--(?=\s)/gc || $buffer =~ /\G#/gc) { ($position, $inside) = (pos($buffer), '-'); return 1 }
+  if ($buffer =~ /\G\/\*(?!M?!)/gc) { ($position, $inside) = (pos($buffer), '*'); return 1 }
+  if ($buffer =~ /\GDELIMITER (\S++)\n/gc) { ($position, $delimiter) = (pos($buffer), $1); return 1 }
+  if ($buffer =~ /\G\/\*M!999999\\-[^\n]*+\n/gc) { leaveOut(pos($buffer)); return 1 }
+  if ($buffer =~ /\GINSERT /) {
+    if ($buffer =~ /$insertHeader/gc) {
+      my $in = unquoted($1);
+      $header = substr($buffer, $position, pos($buffer) - $position);
+      nextTable($in) if !defined $table || $table->{name} ne $in;
+      startOf(2);
+      $position = length $header;
+      $lineEnds = $header =~ /\n$/ ? 1 : 0;
+      return 1;
+    }
+    # The header names every column at most: longer ones there are none.
+    return 0 if !$ended && ahead() < 2097152;
+  }
+  startOf(1);
+  return 1;
+}
+
+sub startOf {
+  handOn();
+  ($state, $text, $passedBytes) = ($_[0], '', 0);
+}
+
+sub leaveOut {
+  my ($end) = @_;
+  my $length = $end - $position;
+  handOn();
+  substr($buffer, 0, $length, '');
+}
+
+sub inComment {
+  my $end = $inside eq '*' ? '*/' : "\n";
+  my $found = index($buffer, $end, $position);
+  if ($found < 0) { $position = $inside eq '*' && ahead() ? length($buffer) - 1 : length($buffer); return 0 }
+  ($position, $inside) = ($found + length $end, '');
+  return 1;
+}
+
+sub inStatement {
+  my ($ended) = @_;
+  if ($inside eq '*' || $inside eq '-') { return inComment() }
+  pos($buffer) = $position;
+  if ($inside ne '') {
+    $position = pos($buffer) if $buffer =~ /$quoted{$inside}/gc;
+    return 0 if ahead() == 0;
+    if (substr($buffer, $position, 1) eq $inside) { $position++; $inside = ''; return 1 }
+    # A backslash or the first half of a character, cut off from what follows; or a byte that fits no character.
+    return 0 if ahead() < 2 && !$ended;
+    $position++;
+    return 1;
+  }
+  $position = pos($buffer) if $buffer =~ /$code/gc;
+  return 0 if ahead() == 0 || (ahead() < 4 && !$ended);
+  my $next = substr($buffer, $position, 4);
+  my $first = substr($next, 0, 1);
+  if ($first eq "'" || $first eq '"' || $first eq "\x60") { $inside = $first; $position++ }
+  elsif (substr($next, 0, length $delimiter) eq $delimiter) { endOfStatement() }
+  elsif ($next =~ /^\/\*(M?!)?/) { $position += 2; $inside = '*' unless defined $1 }
+  elsif ($next =~ /^(?:--\s|#)/) { $inside = '-' }
+  else { $position++ }
+  return 1;
+}
+
+sub endOfStatement {
+  handOn();
+  my ($statement, $bytes, $known) = ($text, $passedBytes, $passedBytes <= $keptBytes);
+  ($state, $text) = (0, '');
+  $position = length $delimiter;
+  $longest = $bytes if $bytes > $longest;
+  if ($known && $statement =~ /^USE ($name)/) { closeTable(); $database = unquoted($1) }
+  elsif ($known && $statement =~ /^CREATE TABLE ($name) /) { nextTable(unquoted($1)); ofTable($bytes) }
+  elsif ($known && $statement =~ /^(?:\/\*!\d+ )?SET /) { settingsOf($statement) }
+}
+
+sub settingsOf {
+  my ($statement) = @_;
+  my $before = "$characterSet $plainBackslash $ansiQuotes";
+  $characterSet = defined $pairs{$1} ? $1 : '' if $statement =~ /\bcharacter_set_client\s*=\s*([^\s,;]+)/i;
+  if ($statement =~ /\bsql_mode\s*= ?('[^']*'|\@)/i) {
+    $plainBackslash = index($1, 'NO_BACKSLASH_ESCAPES') >= 0 ? 1 : 0;
+    $ansiQuotes = index($1, 'ANSI_QUOTES') >= 0 ? 1 : 0;
+  }
+  readAs() if $before ne "$characterSet $plainBackslash $ansiQuotes";
+}
+
+sub inInsert {
+  my ($ended) = @_;
+  my $found = index($buffer, ";\n", $position);
+  my $end = $found >= 0 ? $found + 1 : length($buffer);
+  # The line end may be the first byte of what comes next.
+  $end-- if $found < 0 && $end > $position && substr($buffer, -1) eq ';';
+  $lineEnds += lineEndsUntil($end);
+  if ($passedBytes + $end - $begin <= $countedBytes) { $text .= substr($buffer, $begin, $end - $begin) }
+  $position = $end;
+  if ($found < 0) {
+    refuse() if $passedBytes + $position - $begin > $limit;
+    return 0;
+  }
+  my $bytes = $passedBytes + $position - $begin - 1;
+  refuse() if $bytes > $limit;
+  rowsOf($bytes);
+  $table->{bytes} += $bytes + 2;
+  $longest = $bytes if $bytes > $longest;
+  ofTable($bytes);
+  # With its line end, which nothing else needs.
+  $position++;
+  handOn();
+  ($state, $text) = (0, '');
+  return 1;
+}
+
+# Whichever is faster for lines as long as the last ones: a jump from one to the next, or a look at each byte.
+my $bytesInLine = 256;
+sub lineEndsUntil {
+  my ($end) = @_;
+  my $counted = 0;
+  if ($bytesInLine < 128) {
+    my $part = substr($buffer, $position, $end - $position);
+    $counted = ($part =~ tr/\n//);
+  } else {
+    for (my $at = $position; ($at = index($buffer, "\n", $at) + 1) > 0 && $at <= $end; ) { $counted++ }
+  }
+  $bytesInLine = ($end - $position) / ($counted + 1);
+  return $counted;
+}
+
+# The lines without the first where that holds no row.
+sub rowsOf {
+  my ($bytes) = @_;
+  my $ownLine = $header =~ /\n$/;
+  $layout = 'lines' if $ownLine || $lineEnds > 0;
+  if ($layout eq 'lines') { $table->{rows} += $ownLine ? $lineEnds : $lineEnds + 1; return }
+  my $rows = $bytes < $countedBytes ? rowsIn($text) : undef;
+  if (defined $rows) { $table->{rows} += $rows; $layout = 'line' if $rows > 1 }
+  else { $table->{unsure}++ }
+}
+
+sub rowsIn {
+  my ($statement) = @_;
+  my $rows = 0;
+  pos($statement) = length $header;
+  $rows++ while $statement =~ /\G\((?:[^'()]++|'(?:[^'\\]++|\\[\s\S])*+')*+\)[,;]/gc;
+  return pos($statement) == length $statement ? $rows : undef;
+}
+
+sub refuse {
+  report('refused ' . words($database, $table->{name}));
+  flush();
+  die "A statement is longer than any server takes.\n";
+}
+
+sub ofTable {
+  my ($bytes) = @_;
+  $table->{longest} = $bytes if $bytes > $table->{longest};
+}
+
+sub nextTable {
+  closeTable();
+  $table = { name => $_[0], rows => 0, unsure => 0, bytes => 0, longest => 0, database => $database };
+}
+
+# One whose rows depend on how the tool lays them out waits until that is known.
+sub closeTable {
+  return unless defined $table;
+  if ($table->{unsure}) { push @unresolved, $table } else { told($table) }
+  $table = undef;
+}
+
+sub told {
+  my ($one) = @_;
+  my $rows = $one->{unsure} == 0 ? $one->{rows} : $layout eq 'lines' ? $one->{rows} + $one->{unsure} : '?';
+  report(join ' ', 'table', words($one->{database}, $one->{name}), $rows, $one->{bytes}, $one->{longest});
+}
+
+sub finish {
+  closeTable();
+  told($_) for @unresolved;
+  report("longest $longest");
+}
+
+sub words { join ' ', map { '.' . unpack('H*', $_) } @_ }
+
+sub unquoted {
+  my $plain = substr($_[0], 1, -1);
+  $plain =~ s/\x60\x60/\x60/g;
+  return $plain;
+}
+`;
