@@ -1,7 +1,7 @@
 import { trySteps } from '../../storage/checkSteps.js';
 import type { CheckStep } from '../../check.js';
 import type { ServiceConnection } from '../engine.js';
-import { readCatalog } from './catalog.js';
+import { readPrograms } from './catalog.js';
 import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
 import { listDatabases, selectDatabases } from './selection.js';
@@ -68,8 +68,7 @@ export async function checkMariadb(
             const grants = await readGrants(loggedIn());
             if (connection.databases === null && listed.length === 0 && grants.makesDatabases) return onlyTarget;
             const databases = selectDatabases(listed, connection.databases);
-            const catalog = await readCatalog(loggedIn(), databases);
-            await refuseMissingDumpPrivileges(loggedIn(), catalog, grants);
+            await refuseMissingDumpPrivileges(loggedIn(), await readPrograms(loggedIn(), databases), grants);
             return `All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`;
           },
         },

@@ -11,9 +11,9 @@ import type {
 import { openDumpPipeline, type CompressedDumpEnd, type DumpPipeline } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
 import { dumpScanner, scannedDump, type ScannedDump } from './dumpScanner.js';
+import { dumpsHistory } from './history.js';
 import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
-import { distribution } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import type { ServerAddress } from './serverAddress.js';
 import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from './serverErrors.js';
@@ -68,10 +68,8 @@ export async function startMariadbDump(
 
 /** Exported for tests. Databases come last, behind `--`: a name is never read as an option. */
 export function dumpArguments(report: PreflightReport): readonly string[] {
-  const { databases, toolVersion } = report.inventory;
-  const versioned = databases.some(({ objects }) => (objects['systemVersionedTables']?.length ?? 0) > 0);
-  const precise = databases.some(({ objects }) => (objects['transactionPreciseTables']?.length ?? 0) > 0);
-  const history = versioned && !precise && knowsHistory(toolVersion) ? ['--dump-history'] : [];
+  const { databases } = report.inventory;
+  const history = dumpsHistory(report.inventory) ? ['--dump-history'] : [];
   return [
     '--default-character-set=utf8mb4',
     '--single-transaction',
@@ -86,12 +84,6 @@ export function dumpArguments(report: PreflightReport): readonly string[] {
     '--',
     ...databases.map(({ name }) => name),
   ];
-}
-
-/** `--dump-history` came with MariaDB 10.11. */
-function knowsHistory(toolVersion: string): boolean {
-  const [major, minor] = distribution(toolVersion) ?? [0, 0];
-  return major > 10 || (major === 10 && minor >= 11);
 }
 
 const completionLine = /^-- Dump completed\b[^\n]*\n*$/m;

@@ -32,7 +32,8 @@ export async function preflightMariadb(
     const grants = await readGrants(session);
     await refuseMissingDumpPrivileges(session, catalog, grants);
     await refuseBrokenViews(session, catalog);
-    const others = listed.filter((database) => !chosen.includes(database)).map(({ name }) => name);
+    const isChosen = new Set(chosen);
+    const others = listed.filter((database) => !isChosen.has(database)).map(({ name }) => name);
     const blind = connection.databases === null && !grants.holdsGlobally('SHOW DATABASES');
     const report: PreflightReport = {
       inventory: await takeInventory(session, catalog, toolVersion),

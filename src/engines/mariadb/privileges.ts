@@ -1,6 +1,6 @@
 import { StowageError } from '../../errors.js';
 import type { Inventory } from '../engine.js';
-import type { Catalog } from './catalog.js';
+import type { Programs } from './catalog.js';
 import { parseGrants, quoteName, type Grants } from './grants.js';
 import type { Session } from './session.js';
 
@@ -11,7 +11,7 @@ export async function readGrants(session: Session): Promise<Grants> {
 }
 
 /** Throws SERVICE_PRIVILEGE naming what a complete dump of the catalog needs beyond what is held, and how to grant it. */
-export async function refuseMissingDumpPrivileges(session: Session, catalog: Catalog, grants: Grants): Promise<void> {
+export async function refuseMissingDumpPrivileges(session: Session, catalog: Programs, grants: Grants): Promise<void> {
   const lacking = new Map<string, readonly string[]>();
   let routinesHidden = false;
   for (const { name } of catalog.databases) {
@@ -29,7 +29,7 @@ export async function refuseMissingDumpPrivileges(session: Session, catalog: Cat
  * A user sees the routines of a database with any privilege on routines there, but the body of another's routine only
  * with SELECT on mysql.proc. Without either, a dump without routines would look complete.
  */
-function hidesRoutines(catalog: Catalog, grants: Grants, database: string): boolean {
+function hidesRoutines(catalog: Programs, grants: Grants, database: string): boolean {
   const seesNames = ['EXECUTE', 'CREATE ROUTINE', 'ALTER ROUTINE'].some((privilege) =>
     grants.holds(privilege, database),
   );
