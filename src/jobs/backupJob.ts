@@ -8,6 +8,7 @@ import {
   type AttemptStart,
   type JobError,
 } from './attempt.js';
+import { dataWithErrorOfOld, warningOfOld } from './errorsOfOld.js';
 import {
   decideStored,
   evolveStored,
@@ -159,7 +160,19 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   initial: { status: 'NONE' },
   decide,
   evolve,
+  // Version 2: neither errors nor warnings hold what may be data of a customer.
+  schemaVersions: { BackupAttemptEnded: 2, BackupFailed: 2, BackupSucceeded: 2 },
+  upcasters: {
+    'BackupAttemptEnded@1': dataWithErrorOfOld,
+    'BackupFailed@1': dataWithErrorOfOld,
+    'BackupSucceeded@1': (data) => {
+      const { result } = data as BackupSuccess;
+      return { ...data, result: { ...result, warnings: result.warnings.map(warningOfOld) } };
+    },
+  },
 };
+
+type BackupSuccess = Extract<BackupJobEvent, { type: 'BackupSucceeded' }>['data'];
 
 function decide(command: BackupJobCommand, state: BackupJob): readonly BackupJobEvent[] {
   if (command.kind === 'QUEUE' || command.kind === 'SKIP') {

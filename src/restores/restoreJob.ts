@@ -8,6 +8,7 @@ import {
   type AttemptStart,
   type JobError,
 } from '../jobs/attempt.js';
+import { dataWithErrorOfOld } from '../jobs/errorsOfOld.js';
 
 /** One executed restore of a Backup Job's data into a Service. */
 export type RestoreJob = { readonly status: 'NONE' } | KnownRestoreJob;
@@ -149,6 +150,9 @@ export const restoreJob: Decider<RestoreJob, RestoreJobCommand, RestoreJobEvent>
   initial: { status: 'NONE' },
   decide,
   evolve,
+  // Version 2: errors do not hold what may be data of a customer.
+  schemaVersions: { RestoreAttemptEnded: 2, RestoreFailed: 2 },
+  upcasters: { 'RestoreAttemptEnded@1': dataWithErrorOfOld, 'RestoreFailed@1': dataWithErrorOfOld },
 };
 
 function decide(command: RestoreJobCommand, state: RestoreJob): readonly RestoreJobEvent[] {

@@ -1,0 +1,38 @@
+import type { JobError } from './attempt.js';
+
+/**
+ * What versions before schema 2 of these events wrote may repeat rows of a customer's table: the tool's last lines, and
+ * the sentence of a server or a tool in the message. Both are taken away whenever such an event is read; the code, our
+ * own words and the error's number stay.
+ */
+export function errorOfOld(error: JobError): JobError {
+  const message = messageOfOld(error.message);
+  const hint = error.hint?.replace(/Read the last lines of the tool( and start the backup again)?\./g, removed) ?? null;
+  return { ...error, message, hint, toolOutput: error.toolOutput === null || error.toolOutput === '' ? null : removed };
+}
+
+/** The upcaster of an event whose data has an `error`. */
+export function dataWithErrorOfOld(data: Record<string, unknown>): Record<string, unknown> {
+  const { error } = data;
+  return typeof error === 'object' && error !== null ? { ...data, error: errorOfOld(error as JobError) } : data;
+}
+
+/** A warning of a backup that cites its dump tool. */
+export function warningOfOld(warning: string): string {
+  return warning.startsWith(toolSaid) ? `${toolSaid} ${removed}` : warning;
+}
+
+const toolSaid = 'The dump tool said:';
+const removed = 'Removed: it may have held data.';
+
+/** Our own words end where a server or a tool begins to be cited. */
+const citations =
+  /(?:: (?=ERROR \d)|: (?=[\w./-]*(?:mariadb|mysql)[\w.-]*: )|(?<=\b(?:ended with exit code \d+|was killed by \w+|could not be started|reported an error)): |(?<=\banswered): |(?<=\bwhile it was dumped): ).*$/s;
+
+function messageOfOld(message: string): string {
+  const cited = citations.exec(message)?.[0];
+  if (cited === undefined) return message;
+  const number = (/\berror:? (\d{4,5})\b/i.exec(cited) ?? /\((\d{4})\)\.?\s*$/.exec(cited))?.[1];
+  const before = message.slice(0, message.length - cited.length).replace(/\banswered$/, 'answered an error');
+  return `${before}${number === undefined ? '' : ` (error ${number})`}. What it said was removed: it may have held data.`;
+}
