@@ -24,7 +24,8 @@ export type CheckStepName =
   // services
   | 'CONNECT'
   | 'TOOL'
-  | 'PRIVILEGES';
+  | 'PRIVILEGES'
+  | 'SETTINGS';
 
 export type Check = {
   readonly ok: boolean;

@@ -47,6 +47,10 @@ export const catalogue = {
   SERVICE_UNREACHABLE: entry('The database server does not answer.', 'Check host, port and firewall.', true),
   SERVICE_AUTH: entry('The database server refused the login.', 'Check user name and password of the service.'),
   SERVICE_PRIVILEGE: entry('The database user lacks a privilege.', 'Grant the privileges that the message names.'),
+  SERVICE_SETTING: entry(
+    'A setting of the database server would cut, change or end the job.',
+    'Change the setting that the message names.',
+  ),
   TOOL_MISSING: entry('A program that the worker needs is not installed.', 'Install it on the worker.'),
   TOOL_VERSION: entry(
     'The dump tool does not fit the server.',

@@ -12,7 +12,7 @@ registerEnumType(CheckStatusEnum, { name: 'CheckStatus' });
 export class CheckStepType {
   @Field(() => String, {
     description:
-      'Services: RESOLVE, CONNECT, AUTHENTICATE, TOOL, PRIVILEGES. File endpoints: RESOLVE, AUTHENTICATE, CATALOG, CONTAINER, WRITE, READ_BACK, DELETE, CAPABILITIES.',
+      'Services: RESOLVE, CONNECT, AUTHENTICATE, TOOL, PRIVILEGES, SETTINGS. File endpoints: RESOLVE, AUTHENTICATE, CATALOG, CONTAINER, WRITE, READ_BACK, DELETE, CAPABILITIES.',
   })
   readonly name!: string;
 

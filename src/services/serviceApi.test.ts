@@ -287,7 +287,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       const { data } = await api.call(validate, { input: input(access()) });
       expect(data.validateService).toMatchObject({ ok: true });
       const names = (data.validateService.steps as { name: string }[]).map(({ name }) => name);
-      expect(names).toEqual(['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES']);
+      expect(names).toEqual(['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES', 'SETTINGS']);
       expect(await api.countEvents()).toBe(before);
     });
 

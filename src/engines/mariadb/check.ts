@@ -4,7 +4,8 @@ import type { ServiceConnection } from '../engine.js';
 import { readPrograms } from './catalog.js';
 import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
-import { listDatabases, selectDatabases } from './selection.js';
+import { listDatabases, selectDatabases, type ListedDatabase } from './selection.js';
+import { refuseSettingsThatSpoilDumps } from './settingsPreflight.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
 import { logIn, type Session } from './session.js';
 
@@ -22,6 +23,8 @@ export async function checkMariadb(
   let addresses: readonly ServerAddress[] = [];
   let reached: Awaited<ReturnType<typeof connectToServer>> | undefined;
   let session: Session | undefined;
+  let toolVersion = '';
+  let databases: readonly ListedDatabase[] = [];
   const loggedIn = (): Session => {
     if (session === undefined) throw new Error('AUTHENTICATE comes before the steps that ask the server.');
     return session;
@@ -58,6 +61,7 @@ export async function checkMariadb(
           run: async (signal) => {
             const tools = findMariadbTools(settings.toolsPath);
             const [dump, zstd] = [await versionOf(tools.dump, signal), await versionOf(tools.zstd, signal)];
+            toolVersion = dump;
             return `mariadb-dump ${versionNumber(dump)} and zstd ${versionNumber(zstd)} are installed.`;
           },
         },
@@ -67,9 +71,17 @@ export async function checkMariadb(
             const listed = await listDatabases(loggedIn());
             const grants = await readGrants(loggedIn());
             if (connection.databases === null && listed.length === 0 && grants.makesDatabases) return onlyTarget;
-            const databases = selectDatabases(listed, connection.databases);
+            databases = selectDatabases(listed, connection.databases);
             await refuseMissingDumpPrivileges(loggedIn(), await readPrograms(loggedIn(), databases), grants);
             return `All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`;
+          },
+        },
+        {
+          name: 'SETTINGS',
+          run: async () => {
+            if (databases.length === 0) return null;
+            await refuseSettingsThatSpoilDumps(loggedIn(), databases, toolVersion);
+            return 'No setting of the server cuts or changes a dump.';
           },
         },
       ],

@@ -50,7 +50,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
   test('passes every step of the check where all is well', async () => {
     const steps = await check(server.connection());
     expect(steps.map(({ name, status }) => `${name} ${status}`)).toEqual(
-      ['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES'].map((name) => `${name} OK`),
+      ['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES', 'SETTINGS'].map((name) => `${name} OK`),
     );
   });
 
@@ -59,7 +59,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     try {
       const steps = await check(empty.connection());
       expect(failing(steps)).toBeUndefined();
-      expect(steps.at(-1)).toMatchObject({ name: 'PRIVILEGES', message: expect.stringMatching(/nothing to back up/) });
+      expect(steps.at(-2)).toMatchObject({ name: 'PRIVILEGES', message: expect.stringMatching(/nothing to back up/) });
       await empty.sql("CREATE USER reader IDENTIFIED BY 'r';");
       const reader = empty.connection({ username: 'reader', password: new Secret('r') });
       expect(failing(await check(reader))).toMatchObject({ name: 'PRIVILEGES', code: 'EMPTY_DUMP' });

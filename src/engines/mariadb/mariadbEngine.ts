@@ -62,8 +62,8 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     },
     restore: async (target, _part, source, context) => {
       const tools = findMariadbTools(settings.toolsPath);
-      const { server } = await asking(target, context, (session) => Promise.resolve(session));
-      return startMariadbRestore(target, server, tools, source, context);
+      const session = await asking(target, context, (opened) => Promise.resolve(opened));
+      return startMariadbRestore(target, session, tools, source, context);
     },
     restoreByHand: (_part, download) => mariadbRestoreByHand(download),
     endOurSessions: (target, restoreId, context) =>

@@ -5,6 +5,7 @@ import { findLosses, refuseBrokenViews } from './losses.js';
 import { findMariadbTools, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
 import { listDatabases, selectDatabases } from './selection.js';
+import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
 import { withSession, type Session } from './session.js';
 import type { AllowAddress, ServerAddress } from './serverAddress.js';
 
@@ -28,6 +29,7 @@ export async function preflightMariadb(
   return withSession(connection, { ...settings, ...context }, async (session) => {
     const listed = await listDatabases(session);
     const chosen = selectDatabases(listed, connection.databases);
+    await refuseSettingsThatSpoilDumps(session, chosen, toolVersion);
     const catalog = await readCatalog(session, chosen);
     const grants = await readGrants(session);
     await refuseMissingDumpPrivileges(session, catalog, grants);
@@ -43,7 +45,7 @@ export async function preflightMariadb(
           ? ['The user has no SHOW DATABASES privilege: databases hidden from it are not in this backup.']
           : []),
         ...(await findLosses(session, catalog, others)),
-        ...(await warnOfSlowReaders(session)),
+        ...warnOfImpatientServer(session.found),
       ],
     };
     return { report, server: session.server };
@@ -73,12 +75,4 @@ async function present(session: Session, { databases }: ServiceConnection) {
 
 function lowerCase(name: string): string {
   return name.toLowerCase();
-}
-
-/** The server drops a reader that waits for the storage longer than this; mariadb-dump does not raise it. */
-async function warnOfSlowReaders(session: Session): Promise<readonly string[]> {
-  const [row] = await session.query('SELECT @@global.net_write_timeout AS seconds');
-  const seconds = Number(row?.['seconds'] ?? 0);
-  if (seconds >= 60) return [];
-  return [`net_write_timeout of the server is ${seconds} s: a storage that pauses for longer ends the dump.`];
 }

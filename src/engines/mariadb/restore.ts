@@ -7,14 +7,12 @@ import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import { restoreLocks } from './restoreSessions.js';
-import type { ServerAddress } from './serverAddress.js';
 import { codeOfServerError, errorNumberIn } from './serverErrors.js';
+import { restoreAssignments } from './serverSettings.js';
+import type { Session } from './session.js';
 import { toolOutput } from './toolOutput.js';
 
-/**
- * What a dump needs of the session that reads it: rows that violate a CHECK come back as they were, and an hour-long
- * statement is not cut.
- */
+/** What a dump needs of the session of a person who reads it; ours knows the server and sets more (serverSettings.ts). */
 const sessionSettings = 'SET SESSION check_constraint_checks=0, max_statement_time=0';
 
 /**
@@ -26,7 +24,7 @@ const keepingAll = ['--default-character-set=utf8mb4', '--binary-mode', '--comme
 /** Starts the mariadb client. It stops at the first error. */
 export async function startMariadbRestore(
   target: ServiceConnection,
-  server: ServerAddress,
+  { server, found }: Pick<Session, 'server' | 'found'>,
   tools: MariadbTools,
   source: RestoreSource,
   context: RestoreContext,
@@ -42,7 +40,7 @@ export async function startMariadbRestore(
         '--skip-reconnect',
         '--local-infile=0',
         '--connect-timeout=10',
-        `--init-command=${sessionSettings}, ${takeLocks(source)}`,
+        `--init-command=SET SESSION ${restoreAssignments(found)}, ${takeLocks(source)}`,
       ],
       secrets: target.password === null ? [] : [target.password],
       filter: mariadbOutput([anotherRuns]),

@@ -4,12 +4,15 @@ import { missingDefiners } from './losses.js';
 import { readGrants, refuseMissingRestorePrivileges } from './privileges.js';
 import { findDatabaseUnderRestore } from './restoreSessions.js';
 import { listDatabases } from './selection.js';
+import { refuseTargetSettings } from './settingsPreflight.js';
 import type { Session } from './session.js';
 
 /** Refuses what the restore would overwrite or could not finish, before anything is sent. */
 export async function checkRestore(session: Session, inventory: Inventory): Promise<RestorePreflight> {
   await refuseExistingDatabases(session, inventory);
-  await refuseMissingRestorePrivileges(session, inventory, await readGrants(session));
+  const grants = await readGrants(session);
+  await refuseMissingRestorePrivileges(session, inventory, grants);
+  await refuseTargetSettings(session, inventory, grants);
   await refuseTooLargeRows(session, inventory);
   const beingMade = await findDatabaseUnderRestore(session, inventory);
   if (beingMade !== undefined) {

@@ -5,6 +5,8 @@ import type { ServiceConnection } from '../engine.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
 import { asServiceError, isError } from './serverErrors.js';
 import { asServerFailure } from './serverFailure.js';
+import { foundSettingsQuery, ownSessionStatement, readFoundSettings, type FoundSettings } from './serverSettings.js';
+import { refuseUnsupportedServer } from './supportedServers.js';
 
 /** A row with every value as text. */
 export type Row = Readonly<Record<string, string | null>>;
@@ -13,6 +15,8 @@ export type Row = Readonly<Record<string, string | null>>;
 export type Session = {
   /** The address that answered: what a tool is given, so that it cannot be led elsewhere. */
   readonly server: ServerAddress;
+  /** What was set when it had logged in, before it set anything itself: what a tool of the same account begins with. */
+  readonly found: FoundSettings;
   /** `?` in the statement stands for a value; all rows of a compound statement come as one list. Throws what the server says as a StowageError; see `isServerError`. */
   query(sql: string, values?: readonly (string | number | readonly string[])[]): Promise<readonly Row[]>;
   close(): void;
@@ -59,29 +63,55 @@ export async function logIn(
   mysql.on('error', () => undefined);
   const close = () => mysql.destroy();
   signal.addEventListener('abort', close, { once: true });
-  const session: Session = {
-    server,
-    query: async (sql, values = []) => {
-      const rows = await answer(connection, { signal, timeoutMs: queryTimeoutMs, close }, (done) =>
-        ask(mysql, sql, values, done),
-      );
-      onAnswer?.();
-      return rows;
-    },
-    close: () => {
-      signal.removeEventListener('abort', close);
-      close();
-    },
+  const query: Session['query'] = async (sql, values = []) => {
+    const rows = await answer(connection, { signal, timeoutMs: queryTimeoutMs, close }, (done) =>
+      ask(mysql, sql, values, done),
+    );
+    onAnswer?.();
+    return rows;
+  };
+  const closeSession = () => {
+    signal.removeEventListener('abort', close);
+    close();
   };
   try {
     const limits = { signal, timeoutMs: options.timeoutMs, close };
     await answer(connection, limits, (done) => mysql.connect((error) => done(error, [])));
-    // Values are escaped for a server that takes backslashes as escapes; a default of the server's must not change that.
-    await session.query("SET SESSION sql_mode = ''");
-    return session;
+    return { server, found: await makeIndependent(connection, query), query, close: closeSession };
   } catch (error) {
-    session.close();
+    closeSession();
     throw error;
+  }
+}
+
+/** Sets all that an answer may depend on, and undoes what `init_connect` has begun. Gives what was set before. */
+async function makeIndependent(connection: ServiceConnection, query: Session['query']): Promise<FoundSettings> {
+  const found = await findSettings(query).catch(async (error: unknown) => {
+    // A server without MariaDB's list of variables is another one.
+    await refuseUnsupportedServer(connection, query, new Map());
+    throw error;
+  });
+  await refuseUnsupportedServer(connection, query, found);
+  await query(ownSessionStatement(found));
+  if ((found.get('init_connect')?.value ?? '') !== '') {
+    await query('ROLLBACK');
+    await query('UNLOCK TABLES');
+  }
+  return found;
+}
+
+async function findSettings(query: Session['query']): Promise<FoundSettings> {
+  try {
+    return readFoundSettings(await query(foundSettingsQuery));
+  } catch (error) {
+    // ER_STATEMENT_TIMEOUT: max_statement_time does not even leave time for this.
+    if (serverErrorNumber(error) !== 1969) throw error;
+    await query('SET SESSION max_statement_time = 0');
+    const found = readFoundSettings(await query(foundSettingsQuery));
+    const limit = found.get('max_statement_time');
+    return limit === undefined
+      ? found
+      : new Map([...found, ['max_statement_time', { ...limit, value: limit.global ?? '' }]]);
   }
 }
 

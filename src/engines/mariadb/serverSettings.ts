@@ -1,0 +1,274 @@
+import type { Row } from './session.js';
+
+/**
+ * The system variables of MariaDB 10.2 to 11.4 that change what a SELECT returns, what a statement stores, or when one is
+ * aborted, and what we do about each. Found by setting every dynamic variable to each of its values (numbers: the ends of
+ * their range) and comparing dumps and restores; test/e2e/serverSettings.test.ts repeats that for those of this table.
+ *
+ * A variable that a server does not know, or that is not of a session there, is left out of the statements.
+ */
+type SettingRule = {
+  readonly name: string;
+  /** What depends on it. */
+  readonly why: string;
+  /** SQL that our own sessions set. */
+  readonly ours?: string;
+  /** SQL that the session of the restore tool sets; what a dump sets itself, its header or its statements, is not here. */
+  readonly restore?: string;
+  /** Whether a dump would be cut, changed or ended: mariadb-dump can be told no settings, and sets only a few itself. */
+  readonly spoilsDump?: (value: string, tool: Version) => boolean;
+  /** Spoils only dumps that hold such objects. */
+  readonly onlyFor?: 'FOREIGN_NAMES' | 'VERSIONED_TABLES';
+  /** Sets it only where this holds; default: wherever a session has it. */
+  readonly onlyWhere?: (value: string, server: Version) => boolean;
+  /** What `spoilsDump` would come to, as the end of a sentence. */
+  readonly effect?: string;
+  /** A value that is harmless; default: DEFAULT. */
+  readonly harmless?: string;
+};
+
+export type Version = readonly [major: number, minor: number];
+
+const mebibyte = 1024 * 1024;
+const unlimited = '18446744073709551615';
+
+const rules: readonly SettingRule[] = [
+  // What a SELECT returns.
+  {
+    name: 'sql_select_limit',
+    why: 'cuts every SELECT and SHOW without a LIMIT: rows, tables and databases are missing',
+    ours: unlimited,
+    restore: unlimited,
+    spoilsDump: (value) => value !== unlimited,
+    effect: 'the dump would hold at most so many rows of each table',
+  },
+  {
+    name: 'system_versioning_asof',
+    why: 'a SELECT from a versioned table gives the rows of that time',
+    ours: 'DEFAULT',
+    restore: 'DEFAULT',
+    spoilsDump: (value) => value !== 'DEFAULT',
+    onlyFor: 'VERSIONED_TABLES',
+    effect: 'the dump would hold the rows that system-versioned tables had at another time',
+  },
+  {
+    name: 'character_set_client',
+    // Our own sessions say SET NAMES.
+    why: 'names in statements are read in it, also where the client asked for another (skip-character-set-client-handshake)',
+    spoilsDump: (value) => !/^utf8|^binary$/.test(value),
+    onlyFor: 'FOREIGN_NAMES',
+    effect: 'mariadb-dump could not name databases and tables whose names are not in ASCII',
+  },
+  { name: 'sql_mode', why: 'PAD_CHAR_TO_FULL_LENGTH, ANSI_QUOTES, NO_BACKSLASH_ESCAPES, ORACLE', ours: "''" },
+  {
+    name: 'sql_quote_show_create',
+    why: 'SHOW CREATE leaves names unquoted; mariadb-dump sets it only after SHOW CREATE DATABASE',
+    ours: '1',
+    // A trigger is stored as it is shown.
+    restore: '1',
+    spoilsDump: (value) => value === 'OFF',
+    effect: 'the dump would name databases without quotes, and no server would read it',
+    harmless: '1',
+  },
+  { name: 'sql_auto_is_null', why: '`IS NULL` finds the last inserted row', ours: '0' },
+  { name: 'time_zone', why: 'TIMESTAMP values and update times', ours: "'+00:00'" },
+  { name: 'lc_time_names', why: 'names of days and months', ours: "'en_US'" },
+  { name: 'lc_messages', why: 'the language of errors', ours: "'en_US'", restore: "'en_US'" },
+  { name: 'div_precision_increment', why: 'digits of a quotient', ours: '4' },
+  { name: 'group_concat_max_len', why: 'cuts GROUP_CONCAT', ours: String(16 * mebibyte) },
+  { name: 'max_sort_length', why: 'names that begin alike are not sorted', ours: '1024' },
+  {
+    name: 'tx_isolation',
+    why: 'a snapshot needs REPEATABLE READ',
+    ours: "'REPEATABLE-READ'",
+    restore: "'REPEATABLE-READ'",
+  },
+  {
+    name: 'timestamp',
+    why: 'init_connect may have stopped the clock of the session',
+    ours: 'DEFAULT',
+    restore: 'DEFAULT',
+  },
+  // When a statement or a session is aborted.
+  {
+    name: 'max_statement_time',
+    why: 'ends long statements; mariadb-dump sets it itself, older ones do not',
+    ours: '0',
+    restore: '0',
+    spoilsDump: (value, tool) => Number(value) > 0 && isOlder(tool, [10, 11]),
+    effect: 'this version of mariadb-dump cannot switch it off, and the server would end the dump of large tables',
+    harmless: '0',
+  },
+  {
+    name: 'sql_big_selects',
+    why: 'off, or switched off by max_join_size: SELECTs from large tables are refused (1104)',
+    ours: '1',
+    restore: '1',
+    spoilsDump: (value) => value === 'OFF',
+    effect: 'the server would refuse to read tables with more rows than max_join_size',
+    harmless: '1; SET GLOBAL max_join_size = DEFAULT',
+  },
+  {
+    name: 'max_session_mem_used',
+    why: 'a session that needs more memory gets error 1290',
+    ours: '9223372036854775807',
+    restore: '9223372036854775807',
+    spoilsDump: (value) => Number(value) < 64 * mebibyte,
+    effect: 'the server would end the dump when its session needs more memory',
+  },
+  {
+    name: 'tmp_disk_table_size',
+    why: 'SHOW and information_schema need temporary tables (1114)',
+    ours: unlimited,
+    restore: unlimited,
+    spoilsDump: (value) => Number(value) < 16 * mebibyte,
+    effect: 'the server would refuse the questions of mariadb-dump about tables and views',
+  },
+  { name: 'wait_timeout', why: 'ends a session that is idle while storage pauses', ours: '28800', restore: '604800' },
+  { name: 'net_read_timeout', why: 'ends a session in a slow statement', ours: '600', restore: '3600' },
+  { name: 'net_write_timeout', why: 'ends a session that reads slowly', ours: '600', restore: '3600' },
+  { name: 'idle_transaction_timeout', why: 'ends a session between statements', ours: '0', restore: '0' },
+  { name: 'idle_readonly_transaction_timeout', why: 'ends a session between statements', ours: '0', restore: '0' },
+  { name: 'idle_write_transaction_timeout', why: 'ends a session between statements', ours: '0', restore: '0' },
+  { name: 'completion_type', why: 'RELEASE ends a session at COMMIT and ROLLBACK', ours: '0', restore: '0' },
+  // What a statement stores.
+  { name: 'autocommit', why: 'off: the rows of the last table are rolled back at the end', ours: '1', restore: '1' },
+  { name: 'tx_read_only', why: 'on: nothing can be written (1792)', ours: '0', restore: '0' },
+  { name: 'sql_safe_updates', why: 'refuses UPDATE and DELETE without a key', ours: '0', restore: '0' },
+  { name: 'check_constraint_checks', why: 'rows that violate a CHECK come back as they were', restore: '0' },
+  { name: 'innodb_strict_mode', why: 'refuses tables that a server without it has made (1118)', restore: '0' },
+  { name: 'innodb_default_encryption_key_id', why: 'adds ENCRYPTION_KEY_ID to every table', restore: '1' },
+  { name: 'innodb_compression_default', why: 'adds PAGE_COMPRESSED to every table', restore: '0' },
+  {
+    name: 'explicit_defaults_for_timestamp',
+    why: 'off: adds ON UPDATE to a TIMESTAMP without a default',
+    restore: '1',
+  },
+  { name: 'character_set_collations', why: 'another collation for what names only its character set', restore: "''" },
+  { name: 'standard_compliant_cte', why: 'refuses views that a server without it has made (4008)', restore: '0' },
+  { name: 'sql_if_exists', why: 'adds IF EXISTS to statements', restore: '0' },
+  {
+    name: 'old_mode',
+    why: 'without UTF8_IS_UTF8MB3 the utf8 of older servers becomes utf8mb4',
+    restore: "'UTF8_IS_UTF8MB3'",
+    // What has always been so is no word that an older server knows.
+    onlyWhere: (value, server) => !isOlder(server, [10, 6]) && !value.includes('UTF8_IS_UTF8MB3'),
+  },
+  {
+    name: 'enforce_storage_engine',
+    why: 'makes every table one of this engine; only SUPER may switch it off',
+    restore: 'NULL',
+    onlyWhere: (value) => value !== '',
+  },
+  { name: 'max_heap_table_size', why: 'the most that a MEMORY table holds (1114)', restore: '4294966272' },
+];
+
+/** One variable as a session finds it before it has set anything: after the server's defaults and `init_connect`. */
+export type FoundSetting = {
+  readonly value: string;
+  /** The value of the server, where it has one of its own. */
+  readonly global: string | null;
+  readonly ofSession: boolean;
+};
+export type FoundSettings = ReadonlyMap<string, FoundSetting>;
+
+/** Variables that are only read. */
+const alsoRead = [
+  'version',
+  'version_comment',
+  'init_connect',
+  'read_only',
+  'innodb_read_only',
+  'innodb_force_recovery',
+  'innodb_force_primary_key',
+  'secure_timestamp',
+];
+
+/** Has a LIMIT, as sql_select_limit would cut it otherwise. Its rows are for `readFoundSettings`. */
+export const foundSettingsQuery = `SELECT variable_name AS name, COALESCE(session_value, global_value) AS value,
+    global_value, variable_scope AS scope FROM information_schema.system_variables
+  WHERE variable_name IN (${[...rules.map(({ name }) => name), ...alsoRead].map((name) => `'${name}'`).join(',')}) LIMIT 1000`;
+
+export function readFoundSettings(rows: readonly Row[]): FoundSettings {
+  return new Map(
+    rows.map((row) => [
+      (row['name'] ?? '').toLowerCase(),
+      {
+        value: row['value'] ?? '',
+        global: row['global_value'] ?? null,
+        ofSession: (row['scope'] ?? '').startsWith('SESSION'),
+      },
+    ]),
+  );
+}
+
+/** The statement that our own sessions begin with. It undoes what `init_connect` may have set. */
+export function ownSessionStatement(found: FoundSettings): string {
+  return `SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, ${assignments(found, 'ours').join(', ')}`;
+}
+
+/** What the session of the restore tool sets, for `SET SESSION …`, on a server where a session found this. */
+export function restoreAssignments(found: FoundSettings): string {
+  return assignments(found, 'restore').join(', ');
+}
+
+function assignments(found: FoundSettings, whose: 'ours' | 'restore'): readonly string[] {
+  return rules.flatMap((rule) => {
+    const value = rule[whose];
+    const setting = found.get(rule.name);
+    if (value === undefined || setting?.ofSession !== true) return [];
+    if (rule.onlyWhere !== undefined && !rule.onlyWhere(setting.value, versionOf(found))) return [];
+    return [`${rule.name}=${value}`];
+  });
+}
+
+/** A setting that a dump would suffer from, as a person reads of it. */
+export type SpoilingSetting = {
+  readonly name: string;
+  readonly value: string;
+  readonly effect: string;
+  /** What a person does about it. */
+  readonly remedy: string;
+  readonly onlyFor: SettingRule['onlyFor'];
+};
+
+/** The settings that would cut, change or end a dump, of those that a fresh session of the same account found. */
+export function settingsThatSpoilDumps(found: FoundSettings, tool: Version): readonly SpoilingSetting[] {
+  return rules.flatMap(({ name, spoilsDump, onlyFor, effect = '', harmless = 'DEFAULT' }) => {
+    const setting = found.get(name);
+    if (setting === undefined || spoilsDump?.(setting.value, tool) !== true) return [];
+    return [{ name, value: setting.value, effect, remedy: remedyFor(name, setting, harmless, found), onlyFor }];
+  });
+}
+
+function remedyFor(name: string, setting: FoundSetting, harmless: string, found: FoundSettings): string {
+  const initConnect = found.get('init_connect')?.value ?? '';
+  if (initConnect !== '' && (setting.global !== setting.value || mentions(initConnect, name))) {
+    return (
+      `init_connect of the server sets ${name}: take it out there, or grant the user ` +
+      `${isOlder(versionOf(found), [10, 5]) ? 'SUPER' : 'CONNECTION ADMIN'}, for whose sessions init_connect does not run.`
+    );
+  }
+  if (name === 'character_set_client') {
+    return (
+      'Take skip-character-set-client-handshake out of the configuration of the server and restart it, or make its ' +
+      'default utf8mb4: SET GLOBAL character_set_server = utf8mb4, character_set_client = utf8mb4;'
+    );
+  }
+  return `Run on the server: SET GLOBAL ${name} = ${harmless}; and take ${name} out of its configuration (my.cnf).`;
+}
+
+function mentions(statement: string, name: string): boolean {
+  if (name === 'character_set_client' && /\bnames\b|\bcharset\b|character\s+set/i.test(statement)) return true;
+  return statement.toLowerCase().includes(name);
+}
+
+/** "10.11" of "10.11.19-MariaDB-log"; for a server that hides its version it is old. */
+export function versionOf(found: FoundSettings): Version {
+  const numbers = /^(?:5\.5\.5-)?(\d+)\.(\d+)/.exec(found.get('version')?.value ?? '');
+  return [Number(numbers?.[1] ?? 0), Number(numbers?.[2] ?? 0)];
+}
+
+export function isOlder(version: Version, than: Version): boolean {
+  return version[0] < than[0] || (version[0] === than[0] && version[1] < than[1]);
+}
