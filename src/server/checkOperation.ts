@@ -1,6 +1,7 @@
 import type { ASTVisitor, DocumentNode, GraphQLSchema, ValidationContext } from 'graphql';
 import { getOperationAST, GraphQLError, specifiedRules, validate, ValuesOfCorrectTypeRule } from 'graphql';
 import { badInput, StowageError, type FieldProblem } from '../errors.js';
+import { argumentPaths } from './argumentPaths.js';
 import { literalProblems, variableProblems } from './inputProblems.js';
 import type { KnownDocuments } from './knownDocuments.js';
 import { checkOperationLimits } from './operationLimits.js';
@@ -31,7 +32,12 @@ export function checkOperation(
   const operation = getOperationAST(request.document, request.operationName);
   if (!operation) return [asGraphQLError(badInput([unknownOperation]))];
 
-  const problems = variableProblems(schema, operation, request.variables ?? {});
+  const problems = variableProblems(
+    schema,
+    operation,
+    request.variables ?? {},
+    argumentPaths(request.document, operation),
+  );
   if (problems.length > 0) return [asGraphQLError(badInput(problems))];
 
   try {
@@ -53,15 +59,19 @@ const unknownOperation: FieldProblem = {
 };
 
 function literalsOfCorrectType(context: ValidationContext): ASTVisitor {
+  let pathOf = (variable: string) => variable;
   return {
     Argument(node) {
       const type = context.getInputType();
       if (type) report(literalProblems(node.value, type, node.name.value));
       return false;
     },
+    OperationDefinition(node) {
+      pathOf = argumentPaths(context.getDocument(), node);
+    },
     VariableDefinition(node) {
       const type = context.getInputType();
-      if (type && node.defaultValue) report(literalProblems(node.defaultValue, type, node.variable.name.value));
+      if (type && node.defaultValue) report(literalProblems(node.defaultValue, type, pathOf(node.variable.name.value)));
       return false;
     },
   };

@@ -91,7 +91,7 @@ describe('bad input over HTTP', () => {
     [
       'a secret as the default of a variable',
       `mutation ($p: Secret! = "${password}") { login(input: { user: "sa", password: $p }) }`,
-      'p',
+      'input.password',
     ],
     [
       'a misspelt field beside a literal password',

@@ -31,11 +31,13 @@ type Report = {
 /**
  * Everything that is wrong with the variables of an operation, in words of our own: what graphql-js says of a variable
  * repeats the whole of it, passwords included. Whatever passes here, graphql-js coerces.
+ * @param pathOf where in the arguments a variable stands
  */
 export function variableProblems(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,
+  pathOf: (variable: string) => string,
 ): readonly FieldProblem[] {
   const { problems, report } = collector();
   for (const definition of operation.variableDefinitions ?? []) {
@@ -44,7 +46,7 @@ export function variableProblems(
     const name = definition.variable.name.value;
     const value = Object.hasOwn(variables, name) ? variables[name] : undefined;
     if (value === undefined && (definition.defaultValue !== undefined || !isNonNullType(type))) continue;
-    checkValue(value, type, name, report);
+    checkValue(value, type, pathOf(name), report);
   }
   return problems;
 }

@@ -134,6 +134,37 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     await nothingIsVisible();
   });
 
+  test.each([
+    ['a segment', /segments\/00000002/],
+    ['the manifest', /multipart-manifest/],
+  ])('one 507 of a storage node to %s does no harm', async (_, path) => {
+    proxy.inject({ method: 'PUT', path, fault: { kind: 'answer', status: 507 } });
+    await storesInSpiteOf();
+  });
+
+  test('one 507 that Swift tells of a segment of the manifest does no harm', async () => {
+    const body = 'Errors:\n/c/segments/00000002, 507 Insufficient Storage\n';
+    proxy.inject({ method: 'PUT', path: /multipart-manifest/, fault: { kind: 'replaceAnswer', status: 400, body } });
+    await storesInSpiteOf();
+  });
+
+  test('nodes that never have room are no used up quota in words, and the job is tried again', async () => {
+    proxy.inject({ method: 'PUT', path: /segments/, times: 1000, fault: { kind: 'answer', status: 507 } });
+    await expect(put(randomBytes(4 * segmentBytes))).rejects.toMatchObject({
+      code: 'ENDPOINT_QUOTA',
+      message: expect.stringContaining('no room (507)'),
+      help: expect.stringContaining('no quota'),
+      retriable: true,
+    });
+    proxy.heal();
+    proxy.inject({ method: 'PUT', path: /segments/, times: 1000, fault: { kind: 'answer', status: 413 } });
+    await expect(put(randomBytes(4 * segmentBytes))).rejects.toMatchObject({
+      code: 'ENDPOINT_QUOTA',
+      message: expect.stringContaining('quota'),
+      retriable: false,
+    });
+  });
+
   test('a small object whose answers are lost is not left visible', async () => {
     proxy.inject({ method: 'PUT', path: /object/, times: 1000, fault: { kind: 'loseAnswer' } });
     await rejectsWith('ENDPOINT_UNREACHABLE', put(randomBytes(100)));

@@ -21,6 +21,9 @@ import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } 
 /** Part of every secret that is sent: no answer and no log may show it. */
 const ofSecrets = 'hunter2';
 
+/** Paths are those of the arguments, whatever a client calls its variables. */
+const ofMine = (argument: string) => `${argument}OfMine`;
+
 type Payload = { readonly query: string; readonly variables: Record<string, unknown> };
 type Operation = GraphQLField<unknown, unknown>;
 type Row = BadInput & { readonly operation: Operation; readonly cases: MutationCases };
@@ -62,7 +65,10 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     const input = row.input === undefined ? {} : { input: laidOver(good['input'], row.input(known)) };
     const variables = { ...good, ...input, ...row.variables?.(known) };
     return row.document === undefined
-      ? { query: operationDocument('mutation', row.operation), variables }
+      ? {
+          query: operationDocument('mutation', row.operation, undefined, ofMine),
+          variables: Object.fromEntries(Object.entries(variables).map(([name, value]) => [ofMine(name), value])),
+        }
       : { query: row.document(known), variables: {} };
   };
 

@@ -1,7 +1,10 @@
 import { StowageError } from '../../errors.js';
 
-/** Statuses that say "not now": the same request may pass in a moment. 498 is Swift's own rate limit. */
-const passing = new Set([408, 425, 429, 498, 499, 500, 502, 503, 504]);
+/**
+ * Statuses that say "not now": the same request may pass in a moment. 498 is Swift's own rate limit. 507 comes from a
+ * storage node whose disk is full or taken out; the next request may meet other nodes. A quota is 413.
+ */
+const passing = new Set([408, 425, 429, 498, 499, 500, 502, 503, 504, 507]);
 
 /** `text` is the beginning of the answer. */
 export function isPassing(status: number, text = ''): boolean {
@@ -32,8 +35,17 @@ export function statusError(status: number, doing: string, place: string, text: 
         ...details,
         help: "Create the container in the platform's storage section, or tick 'create it'.",
       });
-    case 413:
     case 507:
+      return new StowageError(
+        'ENDPOINT_QUOTA',
+        sentence('its storage nodes have no room (507), also when they were asked again'),
+        {
+          ...details,
+          help: 'It is no quota: a disk of a storage node is full or out of order. Tell whoever runs the object storage.',
+          retriable: true,
+        },
+      );
+    case 413:
       return new StowageError('ENDPOINT_QUOTA', sentence('the quota of the container or account is used up'), {
         ...details,
       });
