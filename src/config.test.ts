@@ -56,6 +56,7 @@ describe('a configuration', () => {
       leaseMs: 45_000,
       graceMs: 20_000,
       auditIntervalMs: 21_600_000,
+      lockPatienceMs: 30_000,
     });
   });
 

@@ -69,6 +69,8 @@ export type WorkingConfig = {
   /** How long jobs may go on while the worker stops; shorter than `stopGraceMs`. */
   readonly graceMs: number;
   readonly auditIntervalMs: number;
+  /** How long others may wait for a lock of a backup that gives way to them. */
+  readonly lockPatienceMs: number;
 };
 
 export type WorkerConfig = Common &
@@ -233,6 +235,7 @@ function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
     leaseMs: reader.value('STOWAGE_WORKER_LEASE', duration('PT5S', 'PT1H'), 'PT45S'),
     graceMs: graceMs ?? Math.max(0, stopGraceMs - handBackMs),
     auditIntervalMs: reader.value('STOWAGE_AUDIT_INTERVAL', duration('PT10M', 'P31D'), 'PT6H'),
+    lockPatienceMs: reader.value('STOWAGE_LOCK_PATIENCE', duration('PT1S', 'P1D'), 'PT30S'),
   };
 }
 

@@ -51,6 +51,11 @@ export const catalogue = {
     'A setting of the database server would cut, change or end the job.',
     'Change the setting that the message names.',
   ),
+  SERVICE_BUSY: entry(
+    'Somebody else uses the database in a way that does not go together with the job.',
+    'It is tried again while attempts are left. If it recurs, choose another time of day.',
+    true,
+  ),
   TOOL_MISSING: entry('A program that the worker needs is not installed.', 'Install it on the worker.'),
   TOOL_VERSION: entry(
     'The dump tool does not fit the server.',

@@ -154,6 +154,14 @@ export const settings = {
     default: { otherwise: 'PT6H' },
     secret: false,
   },
+  STOWAGE_LOCK_PATIENCE: {
+    roles: ['up', 'worker'],
+    meaning:
+      'How long a session of somebody else may wait for a lock of a backup before the backup gives way and is tried again later; plans with yieldToLocks: false never give way.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT1S to P1D',
+    default: { otherwise: 'PT30S' },
+    secret: false,
+  },
   STOWAGE_STOP_GRACE: {
     roles: running,
     meaning: 'How long a stop may take: requests are finished and jobs handed back before the process ends.',

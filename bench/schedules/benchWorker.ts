@@ -54,6 +54,7 @@ const worker = createWorker(
     random: Math.random,
     workRoot: settings.root,
     times: workerTimes({ leaseMs: 45_000, graceMs: 5_000, auditIntervalMs: 86_400_000 }),
+    lockPatienceMs: 30_000,
     serviceOf: (id) => openService({ dataSource, vault }, id),
     storageOf: doesNothing
       ? () => Promise.resolve({ storage: nothingStorage(), prefix: '', downloadCommand: (name) => name })

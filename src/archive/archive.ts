@@ -57,6 +57,8 @@ export type TakeBackup = {
   readonly signal: AbortSignal;
   /** No byte for this long: STALLED. */
   readonly stallTimeoutMs: number;
+  /** Somebody waits for a lock of ours for this long: SERVICE_BUSY. Null, or left out: they may. */
+  readonly lockPatienceMs?: number | null;
   /** Longer than this altogether: TIMEOUT. Null: no limit. */
   readonly timeoutMs: number | null;
   /** The clock of `startedAt`. */

@@ -21,7 +21,11 @@ export async function takeBackup(input: TakeBackup): Promise<TakenBackup> {
 async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
   const { engine, connection, folder, storage } = input;
   const { signal, moved } = limits;
-  const context: EngineContext = { workFolder: input.workFolder, signal, onAnswer: moved };
+  const context: EngineContext = {
+    ...{ workFolder: input.workFolder, signal, onAnswer: moved },
+    lockPatienceMs: input.lockPatienceMs ?? null,
+    lockWaitMs: lockWaitMs(input.stallTimeoutMs),
+  };
   const { report, dumped } = await dumpAll(input, limits, context);
 
   await limits.outside(() => input.onPhase('VERIFYING'));
@@ -39,6 +43,7 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
     inventory,
     warnings: [
       ...report.warnings,
+      ...dumped.flatMap(({ warnings }) => warnings),
       ...dumped.flatMap(({ toolOutput }) => (toolOutput === '' ? [] : [`The dump tool said: ${toolOutput}`])),
       ...(changed.length === 0
         ? []
@@ -128,6 +133,7 @@ type DumpedPart = {
   readonly part: ArchivePart;
   readonly stored: StoredObject;
   readonly toolOutput: string;
+  readonly warnings: readonly string[];
   /** Undefined: the engine cannot tell. */
   readonly tables: readonly DumpedTable[] | undefined;
 };
@@ -170,8 +176,14 @@ async function storePart(
     ...{ workFolder, signal, mayStart },
     ...(work.ready === undefined ? {} : { ready: await work.ready }),
     onAnswer: limits.moved,
+    lockPatienceMs: input.lockPatienceMs ?? null,
+    lockWaitMs: lockWaitMs(input.stallTimeoutMs),
   });
   let dumpFailure: Error | null | undefined;
+  // A storage that takes nothing more would learn of it only when it does.
+  const failed = dump.ended.then(({ failure }) => {
+    if (failure !== null) tools.abort(failure);
+  });
 
   async function* source(): AsyncIterable<Uint8Array> {
     let receivedBytes = 0;
@@ -198,13 +210,14 @@ async function storePart(
         onProgress: progress.stored,
       }),
     );
-    const { sizeBytes, lastLines, failure, compressedSizeBytes, tables } = await dump.ended;
+    const { sizeBytes, lastLines, failure, compressedSizeBytes, tables, warnings } = await dump.ended;
     const lost = failure ?? lostOnTheWay('the compressor', compressedSizeBytes, 'the storage', stored.sizeBytes);
     if (lost !== null) throw lost;
     progress.endPart(stored);
     return {
       stored,
       toolOutput: lastLines,
+      warnings: warnings ?? [],
       tables,
       part: {
         name: spec.name,
@@ -221,9 +234,14 @@ async function storePart(
   } catch (error) {
     tools.abort(error);
     dump.compressed.destroy();
-    await dump.ended;
+    await failed;
     throw dumpFailure ?? error;
   }
+}
+
+/** Who is waited for is named before the stall timeout would end the job without a word of it. */
+export function lockWaitMs(stallTimeoutMs: number): number {
+  return 0.75 * stallTimeoutMs;
 }
 
 /** Every checksum is of what arrived: that all of it did is known by counting at both ends. */

@@ -11,7 +11,10 @@ import { workerTimes } from '../worker/workerTools.js';
 import type { Closing } from './closing.js';
 import type { Shared } from './shared.js';
 
-export type WorkerRoleConfig = Pick<WorkerConfig, 'concurrency' | 'leaseMs' | 'graceMs' | 'auditIntervalMs'>;
+export type WorkerRoleConfig = Pick<
+  WorkerConfig,
+  'concurrency' | 'leaseMs' | 'graceMs' | 'auditIntervalMs' | 'lockPatienceMs'
+>;
 
 /** Dumps and restores until `closing` closes it. */
 export async function startWorkerRole(
@@ -30,6 +33,7 @@ export async function startWorkerRole(
       random: Math.random,
       workRoot: workRoot(),
       times: workerTimes(config),
+      lockPatienceMs: config.lockPatienceMs,
       serviceOf: (id) => openService({ dataSource, vault }, id),
       storageOf: (id) => openFileEndpoint({ dataSource, vault, storages }, id),
     },

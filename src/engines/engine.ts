@@ -82,6 +82,13 @@ export type EngineContext = {
   readonly signal: AbortSignal;
   /** Called for each answer of the server: a long series of questions is told from silence by it. */
   readonly onAnswer?: () => void;
+  /**
+   * How long a session of somebody else may wait for a lock of ours before we give way (SERVICE_BUSY). Null, or left out:
+   * as long as it takes.
+   */
+  readonly lockPatienceMs?: number | null;
+  /** How long we wait for a lock of somebody else (SERVICE_BUSY, naming who holds it). Left out: as long as it takes. */
+  readonly lockWaitMs?: number;
 };
 
 export type DumpContext = EngineContext & {
@@ -144,6 +151,8 @@ export type DumpEnd = ToolEnd & {
   readonly tables?: readonly DumpedTable[];
   /** Of all statements of the dump, those that define something included: what a target must accept at once. */
   readonly longestStatementBytes?: number;
+  /** What the backup should say of how it went. */
+  readonly warnings?: readonly string[];
   /** Null: complete. Else the failure, such as EMPTY_DUMP or INCOMPLETE_DUMP or TOOL_FAILED, as the error to fail with. */
   readonly failure: Error | null;
 };

@@ -56,6 +56,8 @@ export type BackupRequest = {
   readonly maxAttempts: number;
   readonly timeoutMs: number | null;
   readonly stallTimeoutMs: number;
+  /** Whether it gives way when somebody else waits too long for a lock of it. Left out (older versions): it does. */
+  readonly yieldToLocks?: boolean;
 };
 
 export type BackupPhase = 'PREFLIGHT' | 'DUMPING' | 'FINALISING' | 'VERIFYING';

@@ -183,7 +183,8 @@ export class BackupJobResolver {
     const service = await findService(manager, input.service?.serviceId ?? '');
     authorize(call, service?.projectId, 'service');
     const fileEndpointId = (input.service?.fileEndpointId ?? '').toLowerCase();
-    return { projectId: service.projectId, of: { serviceId: service.id, fileEndpointId } };
+    const yieldToLocks = input.service?.yieldToLocks ?? true;
+    return { projectId: service.projectId, of: { serviceId: service.id, fileEndpointId, yieldToLocks } };
   }
 
   private async authorizedJob(call: Call, id: string): Promise<BackupJobRow> {

@@ -12,6 +12,12 @@ export class ServiceBackupInput {
 
   @Field(() => ID)
   readonly fileEndpointId!: string;
+
+  @Field(() => Boolean, {
+    defaultValue: true,
+    description: 'Whether it ends with SERVICE_BUSY, to be tried again, when somebody waits too long for a lock of it.',
+  })
+  readonly yieldToLocks!: boolean;
 }
 
 @InputType('StartBackupInput', {

@@ -16,7 +16,7 @@ import type { BackupAvailability, Hold, StoredPart, Verification } from './store
 
 export type BackupJobStatus = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'SKIPPED';
 
-export type BackupJobRow = Omit<BackupRequest, 'scheduledFor' | 'queuedAt'> & {
+export type BackupJobRow = Omit<BackupRequest, 'scheduledFor' | 'queuedAt' | 'yieldToLocks'> & {
   readonly id: string;
   readonly projectId: string;
   readonly scheduledFor: Date | null;

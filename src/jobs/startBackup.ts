@@ -24,7 +24,9 @@ export const withoutPlan = { maxAttempts: 3, timeoutMs: null, stallTimeoutMs: 60
 export type BackupOrder = {
   readonly projectId: string;
   readonly requestedBy: string;
-  readonly of: { readonly planId: string } | { readonly serviceId: string; readonly fileEndpointId: string };
+  readonly of:
+    | { readonly planId: string }
+    | { readonly serviceId: string; readonly fileEndpointId: string; readonly yieldToLocks: boolean };
 };
 
 type StartedBackup = { batchId: string; jobIds: readonly string[] };
@@ -68,14 +70,15 @@ export async function startBackup(
 
 type PlannedBackup = Pick<
   BackupRequest,
-  'serviceId' | 'engine' | 'planId' | 'fileEndpointId' | 'maxAttempts' | 'timeoutMs' | 'stallTimeoutMs'
+  'serviceId' | 'engine' | 'planId' | 'fileEndpointId' | 'maxAttempts' | 'timeoutMs' | 'stallTimeoutMs' | 'yieldToLocks'
 >;
 
 async function backupsOf(tx: Transaction, { projectId, of }: BackupOrder): Promise<readonly PlannedBackup[]> {
   if (!('planId' in of)) {
-    const { serviceId, fileEndpointId } = of;
+    const { serviceId, fileEndpointId, yieldToLocks } = of;
     await refuseForeignEndpoint(tx, projectId, fileEndpointId);
-    return [{ serviceId, engine: await engineOf(tx, serviceId), planId: null, fileEndpointId, ...withoutPlan }];
+    const engine = await engineOf(tx, serviceId);
+    return [{ serviceId, engine, planId: null, fileEndpointId, yieldToLocks, ...withoutPlan }];
   }
   return backupsOfPlan(tx, of.planId);
 }
@@ -91,9 +94,9 @@ export async function backupsOfPlan(tx: Transaction, planId: string): Promise<re
     });
   }
   const engine = await engineOf(tx, serviceId);
-  const { maxAttempts, timeoutMs, stallTimeoutMs } = content;
+  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks } = content;
   return content.fileEndpointIds.map((fileEndpointId) => ({
-    ...{ serviceId, engine, planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs },
+    ...{ serviceId, engine, planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks },
   }));
 }
 

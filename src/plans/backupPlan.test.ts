@@ -15,6 +15,7 @@ const content: PlanContent = {
   catchUpWindowMs: null,
   timeoutMs: null,
   stallTimeoutMs: 600_000,
+  yieldToLocks: true,
 };
 const plan = given(backupPlan).then({ kind: 'CREATE', serviceId: 's', content, paused: false, at });
 const update = (changes: Partial<PlanContent>, paused = false): BackupPlanCommand => ({

@@ -21,7 +21,12 @@ export type PlanContent = {
   /** Null: no limit. */
   readonly timeoutMs: number | null;
   readonly stallTimeoutMs: number;
+  /** Whether a backup gives way when somebody else waits too long for a lock of it. */
+  readonly yieldToLocks: boolean;
 };
+
+/** As it is recorded: plans of older versions say nothing of locks, and give way. */
+type RecordedContent = Omit<PlanContent, 'yieldToLocks'> & Partial<Pick<PlanContent, 'yieldToLocks'>>;
 
 export type BackupPlan =
   | { readonly status: 'NONE' }
@@ -68,7 +73,7 @@ export type BackupPlanEvent =
       readonly type: 'BackupPlanCreated';
       readonly data: {
         readonly serviceId: string;
-        readonly content: PlanContent;
+        readonly content: RecordedContent;
         readonly paused: boolean;
         readonly at: string;
       };
@@ -134,7 +139,8 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
 
   evolve(state, event) {
     if (event.type === 'BackupPlanCreated') {
-      const { serviceId, content, paused, at } = event.data;
+      const { serviceId, paused, at } = event.data;
+      const content = { yieldToLocks: true, ...event.data.content };
       const status = paused ? 'PAUSED' : 'ACTIVE';
       return { status, serviceId, content, scheduleVersion: 1, scheduledSince: at, accountedUntil: {} };
     }

@@ -33,6 +33,7 @@ export const BackupPlanTable = new EntitySchema<BackupPlanRow>({
     catchUpWindowMs: { name: 'catch_up_window_ms', type: 'double precision', nullable: true },
     timeoutMs: { name: 'timeout_ms', type: 'double precision', nullable: true },
     stallTimeoutMs: { name: 'stall_timeout_ms', type: 'double precision' },
+    yieldToLocks: { name: 'yield_to_locks', type: 'boolean' },
     paused: { type: 'boolean' },
     scheduleVersion: { name: 'schedule_version', type: 'int' },
     scheduledSince: { name: 'scheduled_since', type: 'timestamptz' },
@@ -56,6 +57,7 @@ export const backupPlanProjection: Projection = {
         id,
         projectId,
         serviceId,
+        yieldToLocks: true,
         ...content,
         paused,
         scheduleVersion: 1,
@@ -75,7 +77,7 @@ export const backupPlanProjection: Projection = {
 /** The columns that an event changes: the decider says what it makes of the state, the row holds the same. */
 function changed(row: BackupPlanRow, event: BackupPlanEvent): Partial<BackupPlanRow> {
   const { name, fileEndpointIds, typed, normalized, timeZone, retention } = row;
-  const { maxAttempts, catchUpWindowMs, timeoutMs, stallTimeoutMs } = row;
+  const { maxAttempts, catchUpWindowMs, timeoutMs, stallTimeoutMs, yieldToLocks } = row;
   const before = {
     status: row.removedAt !== null ? 'REMOVED' : row.paused ? 'PAUSED' : 'ACTIVE',
     serviceId: row.serviceId,
@@ -90,6 +92,7 @@ function changed(row: BackupPlanRow, event: BackupPlanEvent): Partial<BackupPlan
       catchUpWindowMs,
       timeoutMs,
       stallTimeoutMs,
+      yieldToLocks,
     },
     scheduleVersion: row.scheduleVersion,
     scheduledSince: row.scheduledSince.toISOString(),

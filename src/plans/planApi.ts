@@ -123,6 +123,7 @@ export class BackupPlanResolver {
       catchUpWindowMs: input.catchUpWindow ?? null,
       timeoutMs: input.timeout ?? null,
       stallTimeoutMs: input.stallTimeout,
+      yieldToLocks: input.yieldToLocks,
     };
     const request = commandRequest(context, { operation: 'createBackupPlan', projectId, input, commandId });
     const { paused } = input;
@@ -163,6 +164,7 @@ export class BackupPlanResolver {
         ...(patch.catchUpWindow === undefined ? {} : { catchUpWindowMs: patch.catchUpWindow }),
         ...(patch.timeout === undefined ? {} : { timeoutMs: patch.timeout }),
         ...(patch.stallTimeout === undefined ? {} : { stallTimeoutMs: patch.stallTimeout ?? 600_000 }),
+        ...(patch.yieldToLocks === undefined ? {} : { yieldToLocks: patch.yieldToLocks ?? true }),
       };
     };
     const input = { id: row.id, input: patch, expectedVersion };

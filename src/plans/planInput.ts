@@ -38,6 +38,8 @@ export class RetentionInput {
 }
 
 const frequency = 'Six cron fields: second, minute, hour, day of month, month, day of week; or @daily and the like.';
+const yieldToLocks =
+  'Whether a backup ends with SERVICE_BUSY, to be tried again, when somebody waits too long for a lock of it. Default: true.';
 const catchUpWindow = 'Default: half the interval, at least PT1H.';
 
 @InputType('BackupPlanInput')
@@ -74,6 +76,9 @@ export class BackupPlanInput {
 
   @Field(() => Duration, { defaultValue: 600_000 })
   readonly stallTimeout!: number;
+
+  @Field(() => Boolean, { defaultValue: true, description: yieldToLocks })
+  readonly yieldToLocks!: boolean;
 }
 
 /** Absent: unchanged. Null: back to the default. */
@@ -110,6 +115,9 @@ export class BackupPlanPatch {
 
   @Field(() => Duration, { nullable: true })
   readonly stallTimeout?: number | null;
+
+  @Field(() => Boolean, { nullable: true, description: yieldToLocks })
+  readonly yieldToLocks?: boolean | null;
 }
 
 @InputType('RetentionDraftInput')

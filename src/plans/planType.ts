@@ -134,6 +134,14 @@ export class BackupPlanType extends Node {
     return this.row.stallTimeoutMs;
   }
 
+  @Field(() => Boolean, {
+    description:
+      'Whether a backup ends with SERVICE_BUSY, to be tried again, when somebody waits too long for a lock of it.',
+  })
+  get yieldToLocks(): boolean {
+    return this.row.yieldToLocks;
+  }
+
   @Field(() => DateTime)
   get createdAt(): Date {
     return this.row.createdAt;

@@ -82,7 +82,7 @@ function requestOf(
   run: NonNullable<DueTicks['run']>,
   now: Date,
 ): BackupRequest {
-  const { maxAttempts, timeoutMs, stallTimeoutMs } = plan;
+  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks } = plan;
   return {
     serviceId: plan.serviceId,
     engine,
@@ -98,6 +98,7 @@ function requestOf(
     maxAttempts,
     timeoutMs,
     stallTimeoutMs,
+    yieldToLocks,
   };
 }
 

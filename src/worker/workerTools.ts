@@ -34,6 +34,8 @@ export type WorkerTools = {
   /** Where each run gets a folder of its own, 0700; best on tmpfs, for option files with passwords lie there. */
   readonly workRoot: string;
   readonly times: WorkerTimes;
+  /** How long others may wait for a lock of a backup that gives way to them. */
+  readonly lockPatienceMs: number;
 };
 
 export type OpenedService = { readonly name: string; readonly connection: ServiceConnection };

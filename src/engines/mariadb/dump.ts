@@ -18,6 +18,7 @@ import { writeOptionFile } from './optionFile.js';
 import type { ServerAddress } from './serverAddress.js';
 import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from './serverErrors.js';
 import { toolOutput } from './toolOutput.js';
+import { watchToolLocks } from './toolLocks.js';
 
 /** What reads from mariadb-dump, before that runs. */
 export type MariadbPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
@@ -47,6 +48,7 @@ export async function startMariadbDump(
   const optionFile = await writeOptionFile(connection, server, context.workFolder);
   const problems: string[] = [];
   const readers = pipeline ?? (await openMariadbPipeline(tools, context));
+  const ended = new AbortController();
   const running = await readers.run(
     {
       program: tools.dump,
@@ -57,12 +59,22 @@ export async function startMariadbDump(
         if (problems.length < 10 && isProblem(line)) problems.push(line);
       },
     },
-    context,
+    { ...context, signal: AbortSignal.any([context.signal, ended.signal]) },
   );
+  let busy: StowageError | undefined;
+  const watch = watchToolLocks('The dump', { connection, server, pid: running.pid }, context, (error) => {
+    busy = error;
+    ended.abort(error);
+  });
   return {
     compressed: running.compressed,
     readBytes: () => running.plainBytes(),
-    ended: running.ended.then((end) => judge(end, readers.scanned(), problems)),
+    ended: running.ended.then(async (end) => {
+      const warnings = await watch.stop();
+      const judged = judge(end, readers.scanned(), problems);
+      // A tool that had ended well before it was to be ended has made a dump.
+      return { ...judged, warnings, failure: judged.failure === null ? null : (busy ?? judged.failure) };
+    }),
   };
 }
 

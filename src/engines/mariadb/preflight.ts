@@ -3,7 +3,7 @@ import { readCatalog } from './catalog.js';
 import { takeInventory } from './inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
 import { findMariadbTools, versionOf } from './mariadbTools.js';
-import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
+import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from './privileges.js';
 import { listDatabases, selectDatabases } from './selection.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
 import { withSession, type Session } from './session.js';
@@ -44,6 +44,7 @@ export async function preflightMariadb(
         ...(blind
           ? ['The user has no SHOW DATABASES privilege: databases hidden from it are not in this backup.']
           : []),
+        ...(typeof context.lockPatienceMs === 'number' ? await warnOfHiddenSessions(session, grants) : []),
         ...(await findLosses(session, catalog, others)),
         ...warnOfImpatientServer(session.found),
       ],

@@ -81,16 +81,20 @@ async function functionsNeedSuper(session: Session): Promise<boolean> {
   return row?.['needed'] === '1';
 }
 
+/** What a backup that shall give way to others cannot do without seeing them. */
+export async function warnOfHiddenSessions(session: Session, grants: Grants): Promise<readonly string[]> {
+  if (grants.holdsGlobally('PROCESS')) return [];
+  const grant = `GRANT PROCESS ON *.* TO ${await ownAccount(session)};`;
+  return [`The user may not see the sessions of others: this backup gives way to nobody. Run on the server: ${grant}`];
+}
+
 async function refuse(
   session: Session,
   lacking: ReadonlyMap<string, readonly string[]>,
   others: readonly string[],
   forWhat: string,
 ): Promise<never> {
-  const [row] = await session.query('SELECT CURRENT_USER() AS account');
-  const account = (row?.['account'] ?? '').replace(/^(.*)@(.*)$/s, (_, user: string, host: string) =>
-    [user, host].map((part) => `'${part.replaceAll("'", "''")}'`).join('@'),
-  );
+  const account = await ownAccount(session);
   const statements = [
     ...[...lacking].map(
       ([database, privileges]) => `GRANT ${privileges.join(', ')} ON ${quoteName(database)}.* TO ${account};`,
@@ -105,4 +109,12 @@ async function refuse(
     help: `Run on the server: ${statements.join(' ')}`,
     details: { lacking: Object.fromEntries(lacking), others, statements },
   });
+}
+
+/** As a GRANT names it. */
+async function ownAccount(session: Session): Promise<string> {
+  const [row] = await session.query('SELECT CURRENT_USER() AS account');
+  return (row?.['account'] ?? '').replace(/^(.*)@(.*)$/s, (_, user: string, host: string) =>
+    [user, host].map((part) => `'${part.replaceAll("'", "''")}'`).join('@'),
+  );
 }

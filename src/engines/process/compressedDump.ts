@@ -9,6 +9,8 @@ import { observe, observerCommand, type Scanner } from './plainStream.js';
 import { startTool, type StartedTool, type ToolCommand } from './startTool.js';
 
 export type CompressedDump = {
+  /** Of the tool; undefined where it could not be started. */
+  readonly pid: number | undefined;
   /** Ends without an error however the dump ended: what it was worth, only `ended` knows. */
   readonly compressed: PipeReader;
   /** Plain bytes so far, told once a second: for progress. */
@@ -98,6 +100,7 @@ export async function openDumpPipeline(
           const dump = start({ ...tool, stdin: 'none', stdout: dumped.writeEnd });
           const ends = Promise.all([dump.ended, observer.ended, compressor.ended, observation.seen]);
           return {
+            pid: dump.pid,
             compressed: new PipeReader(compressed.takeReadEnd()),
             plainBytes: observation.bytesSoFar,
             ended: ends.then(([toolEnd, observerEnd, compressorEnd, seen]) => {

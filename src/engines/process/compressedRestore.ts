@@ -8,6 +8,8 @@ import { observe, observerCommand } from './plainStream.js';
 import { startTool } from './startTool.js';
 
 export type CompressedRestore = {
+  /** Of the tool; undefined where it could not be started. */
+  readonly pid: number | undefined;
   /** Takes the stored bytes. Errors (the tools are gone) are told by `ended`. */
   readonly compressed: Writable;
   /** Plain bytes that the tool was handed so far, told once a second: for progress. */
@@ -47,6 +49,7 @@ export async function startCompressedRestore(
     const observation = observe(observer.side);
     const ends = Promise.all([restore.ended, observer.ended, decompressor.ended, observation.seen]);
     return {
+      pid: restore.pid,
       compressed: decompressor.stdin,
       plainBytes: observation.bytesSoFar,
       ended: ends.then(([toolEnd, observerEnd, compressorEnd, seen]) => ({

@@ -92,6 +92,7 @@ describeWith({ postgresql: await postgresMissing() }, 'over any history of a pla
       ...{ name: planId, fileEndpointIds: endpointIds, typed: '@daily', normalized: '0 0 0 * * *', timeZone: 'UTC' },
       ...{ retention: { style: 'FILES', period: 2 }, maxAttempts: 3, catchUpWindowMs: null, timeoutMs: null },
       stallTimeoutMs: 600_000,
+      yieldToLocks: true,
     };
     await store.transact(metadata, (tx) =>
       tx.execute(

@@ -85,6 +85,7 @@ async function attempt(
           workFolder,
           signal,
           stallTimeoutMs,
+          lockPatienceMs: (request.yieldToLocks ?? true) ? tools.lockPatienceMs : null,
           // That of the whole attempt runs already.
           timeoutMs: null,
           now: tools.now,
