@@ -82,6 +82,7 @@ const document = z.object({
       toolVersion: z.string(),
       sizeBytes: z.number().nullable(),
       nameCase: z.enum(['DISTINCT', 'FOLDED']).optional(),
+      settings: z.record(z.string(), z.string()).optional(),
       definitionsTaken: z.object({ normalisation: z.number(), server: z.string() }).optional(),
       databases: z.array(
         z

@@ -29,6 +29,8 @@ export type Inventory = {
    * (FOLDED). Absent: not recorded.
    */
   readonly nameCase?: 'DISTINCT' | 'FOLDED';
+  /** Settings of the server that decide what it computes anew at a restore. Absent: not recorded. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** How the definitions below were taken: two that were taken in another way are not compared. Absent: none were taken. */
   readonly definitionsTaken?: { readonly normalisation: number; readonly server: string };
 };

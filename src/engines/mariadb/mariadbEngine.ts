@@ -7,6 +7,7 @@ import { mariadbRestoreByHand, startMariadbRestore } from './restore.js';
 import { checkRestore } from './restorePreflight.js';
 import { endRestoreSessions } from './restoreSessions.js';
 import type { ServerAddress } from './serverAddress.js';
+import { spoiledMeanwhile } from './settingsPreflight.js';
 import { withSession, type Session } from './session.js';
 
 export type MariadbEngineOptions = Partial<MariadbSettings>;
@@ -54,7 +55,14 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       const server =
         answered.get(report) ?? (await asking(connection, context, ({ server }) => Promise.resolve(server)));
       const pipeline = context.ready === undefined ? undefined : pipelines.get(context.ready);
-      return startMariadbDump(connection, server, report, tools, pipeline, context);
+      const running = await startMariadbDump(connection, server, report, tools, pipeline, context);
+      const settingsNow = () => asking(connection, context, (session) => spoiledMeanwhile(session, report));
+      return {
+        ...running,
+        ended: running.ended.then(async (end) =>
+          end.failure === null ? { ...end, failure: await settingsNow().catch(() => null) } : end,
+        ),
+      };
     },
     restorePreflight: async (target, source, context) => {
       findMariadbTools(settings.toolsPath);

@@ -5,6 +5,7 @@ import { findLosses, refuseBrokenViews } from './losses.js';
 import { findMariadbTools, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from './privileges.js';
 import { listDatabases, selectDatabases } from './selection.js';
+import { recordedSettings } from './serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
 import { withSession, type Session } from './session.js';
 import type { AllowAddress, ServerAddress } from './serverAddress.js';
@@ -38,7 +39,10 @@ export async function preflightMariadb(
     const others = listed.filter((database) => !isChosen.has(database)).map(({ name }) => name);
     const blind = connection.databases === null && !grants.holdsGlobally('SHOW DATABASES');
     const report: PreflightReport = {
-      inventory: await takeInventory(session, catalog, toolVersion),
+      inventory: {
+        ...(await takeInventory(session, catalog, toolVersion)),
+        settings: recordedSettings(session.found),
+      },
       parts: [databasesPart],
       warnings: [
         ...(blind

@@ -40,7 +40,7 @@ export async function startMariadbRestore(
         '--skip-reconnect',
         '--local-infile=0',
         '--connect-timeout=10',
-        `--init-command=SET SESSION ${restoreAssignments(found)}, ${takeLocks(source)}`,
+        `--init-command=SET SESSION ${restoreAssignments(found, source.inventory.settings)}, ${takeLocks(source)}`,
       ],
       secrets: target.password === null ? [] : [target.password],
       filter: mariadbOutput([anotherRuns]),

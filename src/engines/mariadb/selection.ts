@@ -14,11 +14,8 @@ export type ListedDatabase = {
 
 /** Every database of the server that this user sees, but the system's. */
 export async function listDatabases(session: Session): Promise<readonly ListedDatabase[]> {
-  const rows = await session.query(
-    `SELECT schema_name AS name, default_character_set_name AS character_set, default_collation_name AS collation,
-            schema_comment AS comment
-       FROM information_schema.schemata ORDER BY schema_name`,
-  );
+  // All columns: servers before 10.5 have no comments of databases, and no column for them.
+  const rows = await session.query('SELECT * FROM information_schema.schemata ORDER BY schema_name');
   return rows.map(database).filter(({ name }) => !systemDatabases.has(name.toLowerCase()));
 }
 
@@ -61,10 +58,10 @@ export function selectDatabases(
 
 function database(row: Row): ListedDatabase {
   return {
-    name: row['name'] ?? '',
-    characterSet: row['character_set'] ?? '',
-    collation: row['collation'] ?? '',
+    name: row['SCHEMA_NAME'] ?? '',
+    characterSet: row['DEFAULT_CHARACTER_SET_NAME'] ?? '',
+    collation: row['DEFAULT_COLLATION_NAME'] ?? '',
     // As the log keeps it: a restore is compared with that.
-    comment: (row['comment'] ?? '').replaceAll('\0', '\uFFFD'),
+    comment: (row['SCHEMA_COMMENT'] ?? '').replaceAll('\0', '\uFFFD'),
   };
 }

@@ -15,8 +15,10 @@ type SettingRule = {
   readonly ours?: string;
   /** SQL that the session of the restore tool sets; what a dump sets itself, its header or its statements, is not here. */
   readonly restore?: string;
+  /** The inventory keeps the source's value, and the session of the restore tool sets it. */
+  readonly recorded?: true;
   /** Whether a dump would be cut, changed or ended: mariadb-dump can be told no settings, and sets only a few itself. */
-  readonly spoilsDump?: (value: string, tool: Version) => boolean;
+  readonly spoilsDump?: (value: string, tool: Version, found: FoundSettings) => boolean;
   /** Spoils only dumps that hold such objects. */
   readonly onlyFor?: 'FOREIGN_NAMES' | 'VERSIONED_TABLES';
   /** Sets it only where this holds; default: wherever a session has it. */
@@ -74,7 +76,18 @@ const rules: readonly SettingRule[] = [
   { name: 'time_zone', why: 'TIMESTAMP values and update times', ours: "'+00:00'" },
   { name: 'lc_time_names', why: 'names of days and months', ours: "'en_US'" },
   { name: 'lc_messages', why: 'the language of errors', ours: "'en_US'", restore: "'en_US'" },
-  { name: 'div_precision_increment', why: 'digits of a quotient', ours: '4' },
+  {
+    name: 'div_precision_increment',
+    why: 'digits of a quotient, also in a stored generated column, which a restore computes anew',
+    ours: '4',
+    recorded: true,
+  },
+  {
+    name: 'default_regex_flags',
+    why: 'what REGEXP finds, also in a stored generated column',
+    ours: "''",
+    recorded: true,
+  },
   { name: 'group_concat_max_len', why: 'cuts GROUP_CONCAT', ours: String(16 * mebibyte) },
   { name: 'max_sort_length', why: 'names that begin alike are not sorted', ours: '1024' },
   {
@@ -99,14 +112,12 @@ const rules: readonly SettingRule[] = [
     effect: 'this version of mariadb-dump cannot switch it off, and the server would end the dump of large tables',
     harmless: '0',
   },
+  { name: 'sql_big_selects', why: 'off: max_join_size is heeded', ours: '1', restore: '1' },
   {
-    name: 'sql_big_selects',
-    why: 'off, or switched off by max_join_size: SELECTs from large tables are refused (1104)',
-    ours: '1',
-    restore: '1',
-    spoilsDump: (value) => value === 'OFF',
-    effect: 'the server would refuse to read tables with more rows than max_join_size',
-    harmless: '1; SET GLOBAL max_join_size = DEFAULT',
+    name: 'max_join_size',
+    why: 'SELECTs from tables with more rows are refused (1104); setting it switches sql_big_selects off',
+    spoilsDump: (value, _tool, found) => value !== unlimited && found.get('sql_big_selects')?.value === 'OFF',
+    effect: 'the server would refuse to read tables with more rows',
   },
   {
     name: 'max_session_mem_used',
@@ -163,6 +174,9 @@ const rules: readonly SettingRule[] = [
   { name: 'max_heap_table_size', why: 'the most that a MEMORY table holds (1114)', restore: '4294966272' },
 ];
 
+/** Exported for tests. */
+export const settingNames = rules.map(({ name }) => name);
+
 /** One variable as a session finds it before it has set anything: after the server's defaults and `init_connect`. */
 export type FoundSetting = {
   readonly value: string;
@@ -208,8 +222,24 @@ export function ownSessionStatement(found: FoundSettings): string {
 }
 
 /** What the session of the restore tool sets, for `SET SESSION …`, on a server where a session found this. */
-export function restoreAssignments(found: FoundSettings): string {
-  return assignments(found, 'restore').join(', ');
+export function restoreAssignments(found: FoundSettings, recorded: Readonly<Record<string, string>> = {}): string {
+  const sources = rules.flatMap(({ name, recorded: ofSource }) => {
+    const value = recorded[name];
+    if (ofSource !== true || value === undefined || found.get(name)?.ofSession !== true) return [];
+    // backup.json lies where others may write: nothing but a number or words of letters gets into a statement.
+    return /^[\w,]*$/.test(value) ? [`${name}=${/^\d+$/.test(value) ? value : `'${value}'`}`] : [];
+  });
+  return [...assignments(found, 'restore'), ...sources].join(', ');
+}
+
+/** What the inventory of a source keeps, for `restoreAssignments`. */
+export function recordedSettings(found: FoundSettings): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    rules.flatMap(({ name, recorded }) => {
+      const setting = found.get(name);
+      return recorded !== true || setting === undefined ? [] : [[name, setting.global ?? setting.value]];
+    }),
+  );
 }
 
 function assignments(found: FoundSettings, whose: 'ours' | 'restore'): readonly string[] {
@@ -236,7 +266,7 @@ export type SpoilingSetting = {
 export function settingsThatSpoilDumps(found: FoundSettings, tool: Version): readonly SpoilingSetting[] {
   return rules.flatMap(({ name, spoilsDump, onlyFor, effect = '', harmless = 'DEFAULT' }) => {
     const setting = found.get(name);
-    if (setting === undefined || spoilsDump?.(setting.value, tool) !== true) return [];
+    if (setting === undefined || spoilsDump?.(setting.value, tool, found) !== true) return [];
     return [{ name, value: setting.value, effect, remedy: remedyFor(name, setting, harmless, found), onlyFor }];
   });
 }

@@ -87,8 +87,8 @@ export async function logIn(
 /** Sets all that an answer may depend on, and undoes what `init_connect` has begun. Gives what was set before. */
 async function makeIndependent(connection: ServiceConnection, query: Session['query']): Promise<FoundSettings> {
   const found = await findSettings(query).catch(async (error: unknown) => {
-    // A server without MariaDB's list of variables is another one.
-    await refuseUnsupportedServer(connection, query, new Map());
+    // 1109: a server without MariaDB's list of variables is another one, or an old one.
+    if (serverErrorNumber(error) === 1109) await refuseUnsupportedServer(connection, query, new Map());
     throw error;
   });
   await refuseUnsupportedServer(connection, query, found);
@@ -100,20 +100,32 @@ async function makeIndependent(connection: ServiceConnection, query: Session['qu
   return found;
 }
 
+/** The first question to the server is asked under whatever settings there are. */
 async function findSettings(query: Session['query']): Promise<FoundSettings> {
   try {
     return readFoundSettings(await query(foundSettingsQuery));
   } catch (error) {
-    // ER_STATEMENT_TIMEOUT: max_statement_time does not even leave time for this.
-    if (serverErrorNumber(error) !== 1969) throw error;
-    await query('SET SESSION max_statement_time = 0');
-    const found = readFoundSettings(await query(foundSettingsQuery));
-    const limit = found.get('max_statement_time');
-    return limit === undefined
-      ? found
-      : new Map([...found, ['max_statement_time', { ...limit, value: limit.global ?? '' }]]);
+    if (!abortedBySetting.has(serverErrorNumber(error) ?? 0)) throw error;
+    const [before = {}] = await query(`SELECT ${limits.map((name) => `@@${name} AS ${name}`).join()} LIMIT 1`);
+    await query(`SET SESSION ${limits.map((name) => `${name}=${limitless[name]}`).join()}`);
+    const found = new Map(readFoundSettings(await query(foundSettingsQuery)));
+    for (const name of limits) {
+      const setting = found.get(name);
+      if (setting !== undefined) found.set(name, { ...setting, value: before[name] ?? setting.value });
+    }
+    return found;
   }
 }
+
+/** 1104 max_join_size, 1114 no room for a temporary table, 1290 no memory for the session, 1969 max_statement_time. */
+const abortedBySetting = new Set([1104, 1114, 1290, 1969]);
+const limitless: Readonly<Record<string, string>> = {
+  max_statement_time: '0',
+  tmp_disk_table_size: '18446744073709551615',
+  max_session_mem_used: '9223372036854775807',
+  sql_big_selects: '1',
+};
+const limits = Object.keys(limitless);
 
 /** Opens a session for `work` alone and closes it, whatever happens. */
 export async function withSession<T>(

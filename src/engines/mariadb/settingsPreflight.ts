@@ -1,5 +1,5 @@
 import { StowageError } from '../../errors.js';
-import type { Inventory } from '../engine.js';
+import type { Inventory, PreflightReport } from '../engine.js';
 import type { Grants } from './grants.js';
 import { distribution } from './mariadbTools.js';
 import {
@@ -9,13 +9,12 @@ import {
   type FoundSettings,
   type SpoilingSetting,
 } from './serverSettings.js';
-import type { ListedDatabase } from './selection.js';
 import { serverErrorNumber, type Session } from './session.js';
 
 /** Throws SERVICE_SETTING naming every setting of the server that would cut, change or end a dump of these databases. */
 export async function refuseSettingsThatSpoilDumps(
   session: Session,
-  databases: readonly ListedDatabase[],
+  databases: readonly { readonly name: string }[],
   toolVersion: string,
 ): Promise<void> {
   const spoiling: SpoilingSetting[] = [];
@@ -30,9 +29,26 @@ export async function refuseSettingsThatSpoilDumps(
   });
 }
 
+/**
+ * For the end of a dump. A setting may have changed between the preflight and the login of mariadb-dump, and nothing
+ * tells which of the two was first: the dump is not trusted.
+ */
+export async function spoiledMeanwhile(
+  session: Session,
+  { inventory }: Pick<PreflightReport, 'inventory'>,
+): Promise<StowageError | null> {
+  try {
+    await refuseSettingsThatSpoilDumps(session, inventory.databases, inventory.toolVersion);
+    return null;
+  } catch (error) {
+    if (error instanceof StowageError && error.code === 'SERVICE_SETTING') return error;
+    throw error;
+  }
+}
+
 async function matters(
   session: Session,
-  databases: readonly ListedDatabase[],
+  databases: readonly { readonly name: string }[],
   { onlyFor }: SpoilingSetting,
 ): Promise<boolean> {
   const names = databases.map(({ name }) => name);
