@@ -62,6 +62,10 @@ export const catalogue = {
     'Install the version that the message names on the worker.',
   ),
   TOOL_FAILED: entry('The dump or restore tool ended with an error.', 'Read the last lines of the tool.'),
+  TARGET_UNFIT: entry(
+    'The target cannot hold what the backup holds.',
+    'Change the target as the message says, or restore into another service.',
+  ),
   EMPTY_DUMP: entry('The dump contains nothing.', 'Check that the databases exist and that the user may see them.'),
   INCOMPLETE_DUMP: entry(
     'The dump ended before it was complete.',

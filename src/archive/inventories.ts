@@ -1,4 +1,5 @@
-import type { Inventory, InventoryDatabase, InventoryDifference, InventoryTable } from '../engines/engine.js';
+import type { Inventory, InventoryDatabase, InventoryTable } from '../engines/engine.js';
+import { keepSettledDefinitions } from './settledDefinitions.js';
 
 /**
  * One inventory of two, taken before and after a dump that has its own snapshot: what changed between stays in it as
@@ -26,7 +27,8 @@ export function reconcileInventories(
     });
     return { ...database, tables, objects: Object.fromEntries(objects) };
   });
-  return { inventory: { ...before, databases }, changed };
+  const { inventory, redefined } = keepSettledDefinitions({ ...before, databases }, before, after);
+  return { inventory, changed: [...changed, ...redefined] };
 }
 
 /** How many tables are in the one and in the other. */
@@ -51,57 +53,4 @@ function reconcileTables(
 
 function difference(one: readonly string[], other: readonly string[]): readonly string[] {
   return [...one.filter((name) => !other.includes(name)), ...other.filter((name) => !one.includes(name))];
-}
-
-/**
- * What of the expected is not there, or is otherwise. Estimates and what nobody expects are not compared. Some servers
- * keep names in lower case: one that is there in no other spelling is the one that is meant.
- */
-export function compareInventories(expected: Inventory, actual: Inventory): readonly InventoryDifference[] {
-  return expected.databases.flatMap((database): readonly InventoryDifference[] => {
-    const found = named(database.name, actual.databases);
-    if (found === undefined) return [{ path: database.name, expected: 'database', actual: null }];
-    return [
-      ...Object.entries(database.properties).flatMap(([property, value]) =>
-        differing(`${database.name}.${property}`, value, found.properties[property] ?? null),
-      ),
-      ...database.tables.flatMap((table) => compareTables(database.name, table, found)),
-      ...Object.entries(database.objects).flatMap(([kind, names]) =>
-        names
-          .filter((name) => !isAmong(name, found.objects[kind] ?? []))
-          .map((name) => ({ path: `${database.name}.${kind}.${name}`, expected: name, actual: null })),
-      ),
-    ];
-  });
-}
-
-function compareTables(
-  database: string,
-  table: InventoryTable,
-  found: InventoryDatabase,
-): readonly InventoryDifference[] {
-  const path = `${database}.tables.${table.name}`;
-  const other = named(table.name, found.tables);
-  if (other === undefined) {
-    const unsure = table.rows === null && table.rowsEstimated;
-    return unsure ? [] : [{ path, expected: 'table', actual: null }];
-  }
-  if (table.rowsEstimated || other.rowsEstimated) return [];
-  return differing(`${path}.rows`, asText(table.rows), asText(other.rows));
-}
-
-function named<T extends { readonly name: string }>(name: string, all: readonly T[]): T | undefined {
-  return all.find((each) => each.name === name) ?? all.find((each) => each.name === name.toLowerCase());
-}
-
-function isAmong(name: string, all: readonly string[]): boolean {
-  return all.includes(name) || all.includes(name.toLowerCase());
-}
-
-function differing(path: string, expected: string | null, actual: string | null): readonly InventoryDifference[] {
-  return expected === actual ? [] : [{ path, expected, actual }];
-}
-
-function asText(rows: number | null): string | null {
-  return rows === null ? null : String(rows);
 }

@@ -124,7 +124,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     );
     if (!(failure instanceof IncompleteRestore)) throw failure;
     expect(failure).toMatchObject({ code: 'TOOL_FAILED', retriable: false, differences: [difference] });
-    expect(failure.message).toContain('the target lacks what the backup holds: --result-file=/tmp/xx.tables.');
+    expect(failure.message).toContain("the target holds less than the backup: the table '--result-file=/tmp/xx.");
   });
 
   test.each<[string, Partial<InventoryTable>, number]>([
@@ -257,7 +257,10 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     );
     const alone = await take('near');
     expect(alone.warnings.join()).toContain('near.v');
-    await expect(restoreBackup(await restore({ backup: alone }))).rejects.toMatchObject({
+    // An older backup does not record what it reads elsewhere.
+    const databases = alone.inventory.databases.map(({ needs: _, ...database }) => database);
+    const older = { ...alone, inventory: { ...alone.inventory, databases } };
+    await expect(restoreBackup(await restore({ backup: older }))).rejects.toMatchObject({
       code: 'TOOL_FAILED',
       message: expect.stringContaining('ERROR 1146'),
     });

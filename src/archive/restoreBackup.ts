@@ -4,8 +4,8 @@ import type { EngineContext, RestoreContext } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { ArchivePart, RestoreBackup, RestoredBackup } from './archive.js';
 import { checkedSegments } from './checkedSegments.js';
-import { IncompleteRestore, whatIsLacking } from './incompleteRestore.js';
-import { compareInventories } from './inventories.js';
+import { compareInventories } from './compareInventories.js';
+import { IncompleteRestore, told } from './incompleteRestore.js';
 import { withinLimits, type Limits } from './limits.js';
 
 /**
@@ -59,10 +59,13 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
       help: 'The restore tool said nothing of it: look into the logs of the target and of the worker at that time.',
     });
   }
-  const differences = compareInventories(backup.inventory, found);
-  const lacking = whatIsLacking(backup.inventory, differences, { changesByItself });
-  if (lacking.length > 0) throw new IncompleteRestore(lacking, differences);
-  return { warnings, differences };
+  const { differences, notCompared } = compareInventories(backup.inventory, found);
+  const judged = { expected: backup.inventory, actual: found, changesByItself };
+  const losses = differences
+    .map((difference) => engine.judgeDifference(difference, judged))
+    .filter((loss) => loss !== null);
+  if (losses.length > 0) throw new IncompleteRestore(losses, differences.map(told));
+  return { warnings: notCompared === null ? warnings : [...warnings, notCompared], differences: differences.map(told) };
 }
 
 async function restorePart(

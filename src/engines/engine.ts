@@ -214,6 +214,11 @@ export interface Engine {
   ): Promise<RunningRestore>;
   /** The line a person types to restore a part, given the download command to put in front of it. */
   restoreByHand(part: PartSpec, download: string): string;
+  /** Null: the target holds no less for it. Only the engine knows what a difference means. */
+  judgeDifference(
+    difference: FoundDifference,
+    context: { readonly expected: Inventory; readonly actual: Inventory; readonly changesByItself: boolean },
+  ): Loss | null;
   /** Ends what this restore left running on the server, and no other; true when nothing of it is left there. */
   endOurSessions(target: ServiceConnection, restoreId: string, context: EngineContext): Promise<boolean>;
 }
@@ -243,5 +248,25 @@ export type InventoryDifference = {
   readonly path: string;
   readonly expected: string | null;
   readonly actual: string | null;
+};
+
+/** A difference together with what it is about. `expected` null: the target has what the backup does not. */
+export type FoundDifference = InventoryDifference & {
+  readonly what: 'DATABASE' | 'PROPERTY' | 'TABLE' | 'ROWS' | 'FIELD' | 'OBJECT' | 'DEFINITION';
+  readonly database: string;
+  /** `tables`, or the kind of `objects`. */
+  readonly kind?: string;
+  /** Of the table or object. */
+  readonly name?: string;
+  /** The property, the field of the table, or the part of the definition; absent: the definition as a whole. */
+  readonly part?: string;
+};
+
+/** A difference by which the target holds less than the backup. */
+export type Loss = {
+  /** What is otherwise: the second half of a sentence, for example "the table 'shop.t' has no column 'c'". */
+  readonly sentence: string;
+  /** What to do in exactly this case. */
+  readonly help: string;
 };
 export type { JsonValue };

@@ -61,17 +61,13 @@ export async function findLosses(
       catalog.foreignKeys
         .filter(({ referencedDatabase }) => !chosen.has(referencedDatabase))
         .map((key) => `${key.database}.${key.table}`),
-      'Foreign keys of these tables lead into databases that are not part of this backup; a restore elsewhere fails',
+      'Foreign keys of these tables lead into databases that are not part of this backup: restored elsewhere, the tables take no new rows until those are there',
     ),
     ...sentence(
       catalog.views
         .filter((view) => others.some((other) => view.definition.includes(`${quoteName(other)}.`)))
         .map(qualified),
       'These views read databases that are not part of this backup; a restore elsewhere fails',
-    ),
-    ...sentence(
-      catalog.views.filter((view) => view.withCheckOption && readsLaterView(catalog, view)).map(qualified),
-      'Views WITH CHECK OPTION on a view that sorts after them fail at the restore',
     ),
     ...sentence(await missingDefiners(session, definersOf(catalog)), 'Definers that do not exist on this server'),
   ];
@@ -98,15 +94,6 @@ async function knownAccounts(session: Session): Promise<ReadonlySet<string> | un
 function definersOf(catalog: Catalog): readonly string[] {
   const all = [...catalog.views, ...catalog.routines, ...catalog.triggers, ...catalog.events];
   return [...new Set(all.map(({ definer }) => definer))].filter((definer) => definer !== '').sort();
-}
-
-function readsLaterView(catalog: Catalog, view: Named & { readonly definition: string }): boolean {
-  return catalog.views.some(
-    (other) =>
-      other.database === view.database &&
-      other.name > view.name &&
-      view.definition.includes(`${quoteName(other.database)}.${quoteName(other.name)}`),
-  );
 }
 
 const withoutSnapshot = new Set(['MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM']);

@@ -1,6 +1,7 @@
 import type { Engine, EngineContext, PreflightReport, ReadyDump, ServiceConnection } from '../engine.js';
 import { checkMariadb } from './check.js';
 import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump.js';
+import { judgeDifference } from './judgeDifference.js';
 import { findMariadbTools, installedTools } from './mariadbTools.js';
 import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './preflight.js';
 import { mariadbRestoreByHand, startMariadbRestore } from './restore.js';
@@ -74,6 +75,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       return startMariadbRestore(target, session, tools, source, context);
     },
     restoreByHand: (_part, download) => mariadbRestoreByHand(download),
+    judgeDifference,
     endOurSessions: (target, restoreId, context) =>
       asking(target, context, (session) =>
         endRestoreSessions(session, restoreId, { signal: context.signal, limitMs: rollbackLimitMs }),

@@ -1,5 +1,9 @@
 import type { EngineContext, Inventory, PreflightReport, ServiceConnection } from '../engine.js';
-import { readCatalog } from './catalog.js';
+import { readCatalog, type Catalog } from './catalog.js';
+import { readDefinitions, type Definitions } from './definitions/readDefinitions.js';
+import { warnOfSequencesElsewhere } from './definitions/needs.js';
+import { refuseUnrestorable } from './definitions/refuseUnrestorable.js';
+import { withDefinitions } from './definitions/withDefinitions.js';
 import { takeInventory } from './inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
 import { findMariadbTools, versionOf } from './mariadbTools.js';
@@ -7,7 +11,7 @@ import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '.
 import { listDatabases, selectDatabases } from './selection.js';
 import { recordedSettings } from './serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
-import { withSession, type Session } from './session.js';
+import { withSession, type Session, type SessionOptions } from './session.js';
 import type { AllowAddress, ServerAddress } from './serverAddress.js';
 
 export type MariadbSettings = {
@@ -38,11 +42,17 @@ export async function preflightMariadb(
     const isChosen = new Set(chosen);
     const others = listed.filter((database) => !isChosen.has(database)).map(({ name }) => name);
     const blind = connection.databases === null && !grants.holdsGlobally('SHOW DATABASES');
+    const { inventory, definitions } = await describe(
+      session,
+      connection,
+      { ...settings, ...context },
+      catalog,
+      toolVersion,
+      others,
+    );
+    refuseUnrestorable(catalog, definitions, inventory);
     const report: PreflightReport = {
-      inventory: {
-        ...(await takeInventory(session, catalog, toolVersion)),
-        settings: recordedSettings(session.found),
-      },
+      inventory: { ...inventory, settings: recordedSettings(session.found) },
       parts: [databasesPart],
       warnings: [
         ...(blind
@@ -50,6 +60,7 @@ export async function preflightMariadb(
           : []),
         ...(typeof context.lockPatienceMs === 'number' ? await warnOfHiddenSessions(session, grants) : []),
         ...(await findLosses(session, catalog, others)),
+        ...warnOfSequencesElsewhere(inventory),
         ...warnOfImpatientServer(session.found),
       ],
     };
@@ -64,9 +75,35 @@ export async function inventoryMariadb(
   context: EngineContext,
 ): Promise<Inventory> {
   const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump, context.signal);
-  return withSession(connection, { ...settings, ...context }, async (session) =>
-    takeInventory(session, await readCatalog(session, await present(session, connection)), toolVersion),
-  );
+  return withSession(connection, { ...settings, ...context }, async (session) => {
+    const catalog = await readCatalog(session, await present(session, connection));
+    const { inventory } = await describe(session, connection, { ...settings, ...context }, catalog, toolVersion);
+    return inventory;
+  });
+}
+
+/** Definitions are read by a session of their own, while this one counts rows in its snapshot. */
+async function describe(
+  session: Session,
+  connection: ServiceConnection,
+  options: SessionOptions,
+  catalog: Catalog,
+  toolVersion: string,
+  others: readonly string[] = [],
+): Promise<{ readonly inventory: Inventory; readonly definitions: Definitions }> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const reading = withSession(connection, { ...options, signal }, (other) => readDefinitions(other, catalog));
+  // The rejection surfaces where the promise is awaited; this only prevents an unhandled rejection.
+  reading.catch(() => undefined);
+  try {
+    const counted = await takeInventory(session, catalog, toolVersion);
+    const definitions = await reading;
+    return { inventory: await withDefinitions(session, counted, catalog, definitions, others), definitions };
+  } catch (error) {
+    failed.abort(error);
+    throw error;
+  }
 }
 
 async function present(session: Session, { databases }: ServiceConnection) {

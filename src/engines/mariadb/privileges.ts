@@ -2,6 +2,8 @@ import { StowageError } from '../../errors.js';
 import type { Inventory } from '../engine.js';
 import type { Programs } from './catalog.js';
 import { parseGrants, quoteName, type Grants } from './grants.js';
+import { lackingOnEverything } from './restoreChecks/programs.js';
+import type { Target } from './restoreChecks/target.js';
 import type { Session } from './session.js';
 
 /** What the user of this session holds, active roles included. */
@@ -42,9 +44,9 @@ export async function refuseMissingRestorePrivileges(
   session: Session,
   inventory: Inventory,
   grants: Grants,
+  target: Target,
 ): Promise<void> {
   const lacking = new Map<string, readonly string[]>();
-  const foreignDefiners = new Set<string>();
   const [me] = await session.query('SELECT CURRENT_USER() AS account');
   for (const database of inventory.databases) {
     const has = (...kinds: readonly string[]) => kinds.some((kind) => (database.objects[kind]?.length ?? 0) > 0);
@@ -55,30 +57,10 @@ export async function refuseMissingRestorePrivileges(
     if (has('procedures', 'functions', 'packages')) needed.push('CREATE ROUTINE', 'ALTER ROUTINE');
     const missing = needed.filter((privilege) => !grants.holds(privilege, database.name));
     if (missing.length > 0) lacking.set(database.name, missing);
-    for (const definer of database.objects['definers'] ?? []) {
-      if (definer !== me?.['account']) foreignDefiners.add(definer);
-    }
   }
-  const global: string[] = [];
-  if (foreignDefiners.size > 0 && !grants.holdsGlobally('SET USER') && !grants.holdsGlobally('SUPER')) {
-    global.push('SET USER ON *.*');
-  }
-  if ((await functionsNeedSuper(session)) && hasFunctions(inventory) && !grants.holdsGlobally('SUPER')) {
-    global.push('SUPER ON *.*');
-  }
+  const account = me?.['account'] ?? '';
+  const global = lackingOnEverything(target, inventory, { grants, account }).map((privilege) => `${privilege} ON *.*`);
   if (lacking.size > 0 || global.length > 0) await refuse(session, lacking, global, 'the restore');
-}
-
-function hasFunctions(inventory: Inventory): boolean {
-  return inventory.databases.some(
-    ({ objects }) => (objects['functions']?.length ?? 0) + (objects['triggers']?.length ?? 0) > 0,
-  );
-}
-
-/** With a binary log the server lets only SUPER create functions and triggers unless it is told to trust them. */
-async function functionsNeedSuper(session: Session): Promise<boolean> {
-  const [row] = await session.query('SELECT @@log_bin AND NOT @@log_bin_trust_function_creators AS needed');
-  return row?.['needed'] === '1';
 }
 
 /** What a backup that shall give way to others cannot do without seeing them. */

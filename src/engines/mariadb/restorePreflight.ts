@@ -2,6 +2,11 @@ import { StowageError } from '../../errors.js';
 import type { Inventory, RestorePreflight } from '../engine.js';
 import { missingDefiners } from './losses.js';
 import { readGrants, refuseMissingRestorePrivileges } from './privileges.js';
+import { refuseMissingReferences } from './restoreChecks/elsewhere.js';
+import { checkFoldedSpellings, refuseCollidingNames } from './restoreChecks/letterCase.js';
+import { refuseMissingOffers } from './restoreChecks/offers.js';
+import { refuseUntrustedFunctions } from './restoreChecks/programs.js';
+import { readTarget, releaseOf, type Target } from './restoreChecks/target.js';
 import { findDatabaseUnderRestore } from './restoreSessions.js';
 import { listDatabases } from './selection.js';
 import { refuseTargetSettings } from './settingsPreflight.js';
@@ -9,10 +14,16 @@ import type { Session } from './session.js';
 
 /** Refuses what the restore would overwrite or could not finish, before anything is sent. */
 export async function checkRestore(session: Session, inventory: Inventory): Promise<RestorePreflight> {
+  const target = await readTarget(session);
   await refuseExistingDatabases(session, inventory);
+  refuseCollidingNames(target, inventory);
+  refuseMissingOffers(target, inventory);
+  refuseUntrustedFunctions(target, inventory);
   const grants = await readGrants(session);
-  await refuseMissingRestorePrivileges(session, inventory, grants);
+  await refuseMissingRestorePrivileges(session, inventory, grants, target);
   await refuseTargetSettings(session, inventory, grants);
+  await refuseMissingReferences(session, target, inventory);
+  const spellings = checkFoldedSpellings(target, inventory);
   await refuseTooLargeRows(session, inventory);
   const beingMade = await findDatabaseUnderRestore(session, inventory);
   if (beingMade !== undefined) {
@@ -24,13 +35,14 @@ export async function checkRestore(session: Session, inventory: Inventory): Prom
   const events = await eventsThatWillRun(session, inventory);
   return {
     warnings: [
+      ...spellings,
       ...(await warnOfDefiners(session, inventory)),
       ...(events.length === 0
         ? []
         : [
             `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
           ]),
-      ...(await warnOfOlderServer(session, inventory)),
+      ...warnOfOlderServer(target, inventory),
     ],
     changesByItself: events.length > 0,
   };
@@ -71,7 +83,7 @@ async function warnOfDefiners(session: Session, inventory: Inventory): Promise<r
   const missing = await missingDefiners(session, [...definers].sort());
   if (missing.length === 0) return [];
   return [
-    `Definers that do not exist on the target: ${missing.join(', ')}. Their views, routines, triggers and events fail when used, and a view on such a view fails the restore.`,
+    `Definers that do not exist on the target: ${missing.join(', ')}. Their views, routines, triggers and events fail when used.`,
   ];
 }
 
@@ -83,16 +95,10 @@ async function eventsThatWillRun(session: Session, inventory: Inventory): Promis
   return setting?.['scheduler'] === 'ON' ? events : [];
 }
 
-async function warnOfOlderServer(session: Session, inventory: Inventory): Promise<readonly string[]> {
-  const [row] = await session.query('SELECT VERSION() AS version');
-  const [target, source] = [row?.['version'] ?? '', inventory.serverVersion];
-  if (ordinal(target) >= ordinal(source)) return [];
+function warnOfOlderServer({ version, release }: Target, inventory: Inventory): readonly string[] {
+  const source = inventory.serverVersion;
+  if (release >= releaseOf(source)) return [];
   return [
-    `The target (${target}) is older than the server of the backup (${source}): it may not know all that was dumped.`,
+    `The target (${version}) is older than the server of the backup (${source}): it may not know all that was dumped.`,
   ];
-}
-
-function ordinal(version: string): number {
-  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
-  return major * 1000 + minor;
 }

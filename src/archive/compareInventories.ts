@@ -1,0 +1,142 @@
+import type { Definition, FoundDifference, Inventory, InventoryDatabase, InventoryTable } from '../engines/engine.js';
+
+export type Comparison = {
+  readonly differences: readonly FoundDifference[];
+  /** Why definitions could not be compared, a sentence for a person; null: they were. */
+  readonly notCompared: string | null;
+};
+
+/**
+ * What of the expected is not there, or is otherwise. Estimates are not compared, nor are databases and objects that
+ * nobody expects. Where the target folds names, one that is there in no other spelling is the one that is meant.
+ */
+export function compareInventories(expected: Inventory, actual: Inventory): Comparison {
+  const folds = actual.nameCase !== 'DISTINCT';
+  const notCompared = whyNotCompared(expected, actual);
+  const find = finding(actual.databases, folds);
+  const differences = expected.databases.flatMap((database): readonly FoundDifference[] => {
+    const about = { database: database.name };
+    const found = find(database.name);
+    if (found === undefined) {
+      return [{ ...about, what: 'DATABASE', path: database.name, expected: 'database', actual: null }];
+    }
+    return [
+      ...Object.entries(database.properties).flatMap(([part, value]) =>
+        differing(value, found.properties[part] ?? null, {
+          ...about,
+          what: 'PROPERTY',
+          part,
+          path: `${database.name}.${part}`,
+        }),
+      ),
+      ...compareTables(database, found, { folds, definitions: notCompared === null }),
+      ...compareObjects(database, found, { folds, definitions: notCompared === null }),
+    ];
+  });
+  return { differences, notCompared };
+}
+
+function whyNotCompared(expected: Inventory, actual: Inventory): string | null {
+  const [one, other] = [expected.definitionsTaken, actual.definitionsTaken];
+  if (one === undefined) return 'The definitions were not compared: the backup does not record them.';
+  if (other === undefined) return 'The definitions were not compared: those of the target were not read.';
+  if (one.server !== other.server) {
+    return `The definitions were compared by names of columns alone: the backup is of a server of ${one.server}, and the target of ${other.server}.`;
+  }
+  if (one.normalisation === other.normalisation) return null;
+  return 'The definitions were compared by names of columns alone: another version of Stowage took the backup.';
+}
+
+type How = { readonly folds: boolean; readonly definitions: boolean };
+
+function compareTables(database: InventoryDatabase, found: InventoryDatabase, how: How): readonly FoundDifference[] {
+  const find = finding(found.tables, how.folds);
+  return database.tables.flatMap((table): readonly FoundDifference[] => {
+    const { name } = table;
+    const path = `${database.name}.tables.${name}`;
+    const about = { database: database.name, kind: 'tables', name };
+    const other = find(name);
+    if (other === undefined) {
+      const unsure = table.rows === null && table.rowsEstimated;
+      return unsure ? [] : [{ ...about, what: 'TABLE', path, expected: 'table', actual: null }];
+    }
+    const counted = !table.rowsEstimated && !other.rowsEstimated;
+    return [
+      ...(counted
+        ? differing(asText(table.rows), asText(other.rows), { ...about, what: 'ROWS', path: `${path}.rows` })
+        : []),
+      ...fields.flatMap((part) => {
+        const [one, two] = [table[part], other[part]];
+        if (one === undefined || two === undefined) return [];
+        return differing(one, two, { ...about, what: 'FIELD', part, path: `${path}.${part}` });
+      }),
+      ...compareDefinitions(table.definition, other.definition, { ...about, path }, how.definitions),
+    ];
+  });
+}
+
+const fields = ['type', 'engine', 'rowFormat', 'collation'] as const satisfies readonly (keyof InventoryTable)[];
+
+function compareObjects(database: InventoryDatabase, found: InventoryDatabase, how: How): readonly FoundDifference[] {
+  return Object.entries(database.objects).flatMap(([kind, names]) => {
+    const find = finding(
+      (found.objects[kind] ?? []).map((name) => ({ name })),
+      how.folds,
+    );
+    const [own, others] = [database.definitions?.[kind] ?? {}, found.definitions?.[kind] ?? {}];
+    return names.flatMap((name): readonly FoundDifference[] => {
+      const path = `${database.name}.${kind}.${name}`;
+      const about = { database: database.name, kind, name };
+      const other = find(name);
+      if (other === undefined) return [{ ...about, what: 'OBJECT', path, expected: name, actual: null }];
+      return how.definitions ? compareDefinitions(own[name], others[other.name], { ...about, path }, true) : [];
+    });
+  });
+}
+
+/** Servers of different versions write the same definition in different ways; a column has its name on all of them. */
+const partsOfAnyVersion = /^column /;
+
+function compareDefinitions(
+  one: Definition | undefined,
+  other: Definition | undefined,
+  about: Pick<FoundDifference, 'database' | 'kind' | 'name' | 'path'>,
+  inFull: boolean,
+): readonly FoundDifference[] {
+  if (one === undefined || other === undefined) return [];
+  const what = 'DEFINITION';
+  if (one.parts === undefined || other.parts === undefined) {
+    return inFull ? differing(one.hash, other.hash, { ...about, what, path: `${about.path}.definition` }) : [];
+  }
+  const [parts, others] = [one.parts, other.parts];
+  const names = [...new Set([...Object.keys(parts), ...(inFull ? Object.keys(others) : [])])];
+  const found = names.flatMap((part) => {
+    const path = `${about.path}.${part}`;
+    if (inFull) return differing(parts[part] ?? null, others[part] ?? null, { ...about, what, part, path });
+    if (!partsOfAnyVersion.test(part) || others[part] !== undefined) return [];
+    return differing(parts[part] ?? null, null, { ...about, what, part, path });
+  });
+  // Parts hold digests of long texts, and the order of columns is in the hash alone.
+  if (found.length > 0 || !inFull) return found;
+  return differing(one.hash, other.hash, { ...about, what, path: `${about.path}.definition` });
+}
+
+function finding<T extends { readonly name: string }>(
+  all: readonly T[],
+  folds: boolean,
+): (name: string) => T | undefined {
+  const byName = new Map(all.map((each) => [each.name, each]));
+  return (name) => byName.get(name) ?? (folds ? byName.get(name.toLowerCase()) : undefined);
+}
+
+function differing(
+  expected: string | null,
+  actual: string | null,
+  about: Omit<FoundDifference, 'expected' | 'actual'>,
+): readonly FoundDifference[] {
+  return expected === actual ? [] : [{ ...about, expected, actual }];
+}
+
+function asText(rows: number | null): string | null {
+  return rows === null ? null : String(rows);
+}

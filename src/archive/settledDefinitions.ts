@@ -1,0 +1,75 @@
+import type { Definition, Inventory } from '../engines/engine.js';
+
+/**
+ * Of the definitions before and after a dump those that are the same: what was redefined meanwhile is in the dump in
+ * the one form or the other, and no restore is asked to be equal to it.
+ */
+export function keepSettledDefinitions(
+  inventory: Inventory,
+  before: Inventory,
+  after: Inventory,
+): { readonly inventory: Inventory; readonly redefined: readonly string[] } {
+  const redefined: string[] = [];
+  const [earlier, later] = [definitionsIn(before), definitionsIn(after)];
+  const settled = (kind: string, database: string, name: string): Definition | undefined => {
+    const key = JSON.stringify([database, kind, name]);
+    const [first, second] = [earlier.get(key), later.get(key)];
+    if (first === undefined || second === undefined) return first;
+    if (first.hash !== second.hash) {
+      redefined.push(`definition of ${kind} ${database}.${name}`);
+      return undefined;
+    }
+    return withoutMoved(first, second);
+  };
+  const databases = inventory.databases.map((database) => ({
+    ...database,
+    tables: database.tables.map((table) => {
+      const { name, rows, rowsEstimated, sizeBytes } = table;
+      const known = before.databases
+        .find((each) => each.name === database.name)
+        ?.tables.find((each) => each.name === table.name);
+      const definition = settled('tables', database.name, name);
+      const { definition: _, changedAt: __, ...fields } = { ...known, ...table };
+      return { ...fields, name, rows, rowsEstimated, sizeBytes, ...(definition === undefined ? {} : { definition }) };
+    }),
+    ...(database.definitions === undefined
+      ? {}
+      : {
+          definitions: Object.fromEntries(
+            Object.entries(database.definitions).map(([kind, all]) => [
+              kind,
+              Object.fromEntries(
+                Object.keys(all).flatMap((name) => {
+                  const definition = settled(kind, database.name, name);
+                  return definition === undefined ? [] : [[name, definition]];
+                }),
+              ),
+            ]),
+          ),
+        }),
+  }));
+  return { inventory: { ...inventory, databases }, redefined };
+}
+
+/** Parts that are no part of the hash may move, as the next value of a sequence does. */
+function withoutMoved(before: Definition, after: Definition): Definition {
+  if (before.parts === undefined || after.parts === undefined) return { hash: before.hash };
+  const later = after.parts;
+  return {
+    hash: before.hash,
+    parts: Object.fromEntries(Object.entries(before.parts).filter(([name, text]) => later[name] === text)),
+  };
+}
+
+function definitionsIn({ databases }: Inventory): ReadonlyMap<string, Definition> {
+  return new Map(
+    databases.flatMap(({ name: database, tables, definitions = {} }) => [
+      ...tables.flatMap(({ name, definition }): [string, Definition][] =>
+        definition === undefined ? [] : [[JSON.stringify([database, 'tables', name]), definition]],
+      ),
+      ...Object.entries(definitions).flatMap(([kind, all]) =>
+        Object.entries(all).map(([name, each]): [string, Definition] => [JSON.stringify([database, kind, name]), each]),
+      ),
+    ]),
+  );
+}

@@ -1,0 +1,268 @@
+import type { Definition } from '../../engine.js';
+import type { Catalog, Named } from '../catalog.js';
+import { quoteName } from '../grants.js';
+import type { Row, Session } from '../session.js';
+import { definitionOf } from './definition.js';
+import { tableParts, type TableParts } from './tableParts.js';
+
+/** All definitions of the catalog's databases, by database. What vanished meanwhile, or is hidden from the user, is not in them. */
+export type Definitions = ReadonlyMap<string, DatabaseDefinitions>;
+export type DatabaseDefinitions = {
+  readonly tables: ReadonlyMap<string, TableParts>;
+  /** By kind, as the objects of an inventory, and name. */
+  readonly objects: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
+  readonly routines: readonly RoutineTraits[];
+  readonly triggers: readonly TriggerTexts[];
+};
+export type TriggerTexts = Named & {
+  readonly table: string;
+  readonly body: string;
+  readonly sqlMode: string;
+  /** As it was written, on a server that folds names: only that shows how it spells its table. */
+  readonly statement?: string;
+};
+export type RoutineTraits = Named & {
+  readonly kind: string;
+  readonly body: string;
+  readonly sqlMode: string;
+  /** Declared as DETERMINISTIC, NO SQL or READS SQL DATA: a server with a binary log makes no other function. */
+  readonly safeForBinaryLog: boolean;
+};
+
+/** As many tables as are asked for with one statement. */
+const batchSize = 100;
+
+/**
+ * A round trip for each table would take longer than the server does: a compound statement asks for many. What cannot be
+ * shown answers with nothing. No lock of a table outlives its own SHOW CREATE.
+ */
+export async function readDefinitions(session: Session, catalog: Catalog): Promise<Definitions> {
+  const names = catalog.databases.map(({ name }) => name);
+  const ask = async (sql: string): Promise<readonly Row[]> => await session.query(sql, [names]);
+  const views = await ask(
+    `SELECT table_schema AS db, table_name AS name, view_definition, check_option, security_type, algorithm, definer
+       FROM information_schema.views WHERE table_schema IN (?)`,
+  );
+  const routines = await ask(
+    `SELECT routine_schema AS db, routine_name AS name, routine_type AS kind, routine_definition, dtd_identifier,
+            is_deterministic, sql_data_access, security_type, sql_mode, routine_comment, definer
+       FROM information_schema.routines WHERE routine_schema IN (?)`,
+  );
+  const parameters = await ask(
+    `SELECT specific_schema AS db, specific_name AS name, routine_type AS kind, parameter_mode AS mode,
+            parameter_name AS parameter, dtd_identifier AS type
+       FROM information_schema.parameters WHERE specific_schema IN (?) AND ordinal_position > 0
+      ORDER BY specific_schema, specific_name, ordinal_position`,
+  );
+  const parametersOf = groupParameters(parameters);
+  const triggers = await ask(
+    `SELECT trigger_schema AS db, trigger_name AS name, action_timing, event_manipulation, event_object_table,
+            action_order, action_statement, sql_mode, definer
+       FROM information_schema.triggers WHERE trigger_schema IN (?)`,
+  );
+  const events = await ask(
+    `SELECT event_schema AS db, event_name AS name, event_definition, event_type, execute_at, interval_value,
+            interval_field, starts, ends, status, on_completion, event_comment, sql_mode, time_zone, definer
+       FROM information_schema.events WHERE event_schema IN (?)`,
+  );
+  const collations = collationsOf(catalog);
+  const [setting] = await session.query('SELECT @@lower_case_table_names AS folded');
+  const statements = setting?.['folded'] === '0' ? undefined : await readTriggerStatements(session, catalog);
+  const definitions = new Map<string, DatabaseDefinitions>();
+  for (const { name: database } of catalog.databases) {
+    const within = <T extends { readonly database: string }>(all: readonly T[]) =>
+      all.filter((one) => one.database === database);
+    const rows = (all: readonly Row[]) => all.filter((row) => row['db'] === database);
+    const kind = (wanted: string) => rows(routines).filter((row) => row['kind'] === wanted);
+    definitions.set(database, {
+      tables: await readTables(session, database, within(catalog.tables), collations.get(database)),
+      objects: {
+        views: defined(rows(views), 'view_definition', view),
+        procedures: defined(kind('PROCEDURE'), 'routine_definition', routine(parametersOf)),
+        functions: defined(kind('FUNCTION'), 'routine_definition', routine(parametersOf)),
+        packages: defined(kind('PACKAGE'), 'routine_definition', routine(parametersOf)),
+        packageBodies: defined(kind('PACKAGE BODY'), 'routine_definition', routine(parametersOf)),
+        triggers: defined(rows(triggers), 'action_statement', trigger),
+        events: defined(rows(events), 'event_definition', event),
+        sequences: await readSequences(session, database, within(catalog.sequences)),
+      },
+      triggers: rows(triggers).map((row) => ({
+        database,
+        name: text(row, 'name'),
+        table: text(row, 'event_object_table'),
+        body: text(row, 'action_statement'),
+        sqlMode: text(row, 'sql_mode'),
+        ...(statements === undefined
+          ? {}
+          : { statement: statements.get(JSON.stringify([database, text(row, 'name')])) ?? '' }),
+      })),
+      routines: rows(routines).map((row) => ({
+        database,
+        name: text(row, 'name'),
+        kind: text(row, 'kind'),
+        body: text(row, 'routine_definition'),
+        sqlMode: text(row, 'sql_mode'),
+        safeForBinaryLog:
+          row['is_deterministic'] === 'YES' || /^(NO SQL|READS SQL DATA)$/.test(text(row, 'sql_data_access')),
+      })),
+    });
+  }
+  return definitions;
+}
+
+async function readTables(
+  session: Session,
+  database: string,
+  tables: readonly Named[],
+  collations: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(),
+): Promise<ReadonlyMap<string, TableParts>> {
+  const all = new Map<string, TableParts>();
+  for (let from = 0; from < tables.length; from += batchSize) {
+    const batch = tables.slice(from, from + batchSize);
+    const shown = await compound(
+      session,
+      batch.map(({ name }) => `SHOW CREATE TABLE ${quoteName(database)}.${quoteName(name)}`),
+    );
+    for (const row of shown) {
+      const [name, definition] = [text(row, 'Table'), text(row, 'Create Table')];
+      if (definition !== '') all.set(name, tableParts(definition, collations.get(name) ?? new Map()));
+    }
+  }
+  return all;
+}
+
+async function readSequences(
+  session: Session,
+  database: string,
+  sequences: readonly Named[],
+): Promise<Readonly<Record<string, Definition>>> {
+  const all: [string, Definition][] = [];
+  for (let from = 0; from < sequences.length; from += batchSize) {
+    const rows = await compound(
+      session,
+      sequences.slice(from, from + batchSize).flatMap(({ name }) => {
+        const sequence = `${quoteName(database)}.${quoteName(name)}`;
+        return [`SHOW CREATE SEQUENCE ${sequence}`, `SELECT next_not_cached_value AS next FROM ${sequence}`];
+      }),
+    );
+    for (const [index, row] of rows.entries()) {
+      const definition = text(row, 'Create Table').replace(new RegExp('^CREATE SEQUENCE `(?:[^`]|``)*` '), '');
+      const next = rows[index + 1]?.['next'];
+      const besides = next === undefined || next === null ? {} : { next };
+      if (definition === '') continue;
+      all.push([text(row, 'Table'), definitionOf(new Map([['definition', definition]]), { besides })]);
+    }
+  }
+  return Object.fromEntries(all);
+}
+
+async function readTriggerStatements(session: Session, catalog: Catalog): Promise<ReadonlyMap<string, string>> {
+  const all = new Map<string, string>();
+  for (const { database, name } of catalog.triggers) {
+    const trigger = `${quoteName(database)}.${quoteName(name)}`;
+    const [row] = await compound(session, [`SHOW CREATE TRIGGER ${trigger}`]);
+    all.set(JSON.stringify([database, name]), row?.['SQL Original Statement'] ?? '');
+  }
+  return all;
+}
+
+async function compound(session: Session, statements: readonly string[]): Promise<readonly Row[]> {
+  if (statements.length === 0) return [];
+  return session.query(
+    `BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; ${statements.join('; ')}; END`,
+  );
+}
+
+function collationsOf(catalog: Catalog): ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, string>>> {
+  const databases = new Map<string, Map<string, Map<string, string>>>();
+  for (const { database, table, name, collation } of catalog.columns) {
+    if (collation === null) continue;
+    const tables = databases.get(database) ?? new Map<string, Map<string, string>>();
+    const columns = tables.get(table) ?? new Map<string, string>();
+    databases.set(database, tables.set(table, columns.set(name, collation)));
+  }
+  return databases;
+}
+
+type Parts = readonly [parts: Readonly<Record<string, string>>, besides: Readonly<Record<string, string>>];
+
+/** Without `body` nothing is known of the object: it is hidden from the user. */
+function defined(rows: readonly Row[], body: string, parts: (row: Row) => Parts): Record<string, Definition> {
+  return Object.fromEntries(
+    rows
+      .filter((row) => typeof row[body] === 'string')
+      .map((row) => {
+        const [hashed, besides] = parts(row);
+        return [text(row, 'name'), definitionOf(new Map(Object.entries(hashed)), { besides })];
+      }),
+  );
+}
+
+function view(row: Row): Parts {
+  const parts = {
+    // Names of tables and databases are in quotes here; a target may keep them in lower case.
+    definition: text(row, 'view_definition').replace(/`(?:[^`]|``)*`/g, (name) => name.toLowerCase()),
+    'check option': text(row, 'check_option'),
+    security: text(row, 'security_type'),
+    algorithm: text(row, 'algorithm'),
+  };
+  return [parts, { definer: text(row, 'definer') }];
+}
+
+function groupParameters(rows: readonly Row[]): ReadonlyMap<string, string> {
+  const grouped = new Map<string, string>();
+  for (const row of rows) {
+    const one = `${text(row, 'mode')} ${text(row, 'parameter')} ${text(row, 'type')}`;
+    const before = grouped.get(routineKey(row));
+    grouped.set(routineKey(row), before === undefined ? one : `${before}, ${one}`);
+  }
+  return grouped;
+}
+
+function routineKey(row: Row): string {
+  return JSON.stringify([row['db'], row['kind'], row['name']]);
+}
+
+const routine =
+  (parametersOf: ReadonlyMap<string, string>) =>
+  (row: Row): Parts => {
+    const parts = {
+      body: text(row, 'routine_definition'),
+      parameters: parametersOf.get(routineKey(row)) ?? '',
+      returns: text(row, 'dtd_identifier'),
+      deterministic: text(row, 'is_deterministic'),
+      'data access': text(row, 'sql_data_access'),
+      security: text(row, 'security_type'),
+      'sql mode': text(row, 'sql_mode'),
+      comment: text(row, 'routine_comment'),
+    };
+    return [parts, { definer: text(row, 'definer') }];
+  };
+
+function trigger(row: Row): Parts {
+  const parts = {
+    timing: `${text(row, 'action_timing')} ${text(row, 'event_manipulation')}`,
+    table: text(row, 'event_object_table').toLowerCase(),
+    order: text(row, 'action_order'),
+    body: text(row, 'action_statement'),
+    'sql mode': text(row, 'sql_mode'),
+  };
+  return [parts, { definer: text(row, 'definer') }];
+}
+
+function event(row: Row): Parts {
+  const { execute_at: at, interval_value: value, interval_field: field, starts, ends } = row;
+  const parts = {
+    body: text(row, 'event_definition'),
+    schedule: at === null ? `EVERY ${value} ${field} STARTS ${starts} ENDS ${ends}` : `AT ${at}`,
+    completion: text(row, 'on_completion'),
+    comment: text(row, 'event_comment'),
+    'sql mode': text(row, 'sql_mode'),
+    'time zone': text(row, 'time_zone'),
+  };
+  return [parts, { definer: text(row, 'definer'), status: text(row, 'status') }];
+}
+
+function text(row: Row, column: string): string {
+  return row[column] ?? '';
+}

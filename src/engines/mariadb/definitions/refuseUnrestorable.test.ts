@@ -1,0 +1,106 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeWith } from '../../../../test/fixtures/requirements.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
+import type { PreflightReport } from '../../engine.js';
+import { createMariadbEngine } from '../mariadbEngine.js';
+
+describeWith({ mariadb: mariadbMissing }, 'A backup is refused, naming the object and the way out, for', () => {
+  const engine = createMariadbEngine();
+  let distinct: MariadbServer;
+  let folding: MariadbServer;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stowage-unrestorable-'));
+    [distinct, folding] = await Promise.all([startMariadb(), startMariadb(['--lower-case-table-names=1'])]);
+  });
+  afterEach(async () => {
+    for (const server of [distinct, folding]) {
+      const names = (await server.sql('SHOW DATABASES')).split('\n').filter(Boolean);
+      const own = names.filter((name) => !/^(mysql|sys|information_schema|performance_schema)$/.test(name));
+      await server.sql(own.map((name) => `DROP DATABASE \`${name}\`;`).join(' '));
+    }
+  });
+  afterAll(async () => {
+    await Promise.all([distinct.stop(), folding.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const preflight = (server: MariadbServer, databases: readonly string[] | null = null): Promise<PreflightReport> =>
+    engine.preflight(server.connection({ databases }), { workFolder: folder, signal: new AbortController().signal });
+
+  const table = 'CREATE DATABASE d; USE d; CREATE TABLE t (a INT, `the b` INT, c INT);';
+
+  test.each<[what: string, statements: string, message: RegExp, help: RegExp, repair: string]>([
+    [
+      'a trigger whose column is gone',
+      `${table} CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET new.a = NEW.c; ALTER TABLE t DROP COLUMN c;`,
+      /trigger d\.g: its table 't' has no column 'c'.*1054/,
+      /DROP TRIGGER `d`\.`g`;/,
+      'DROP TRIGGER `d`.`g`;',
+    ],
+    [
+      'a trigger whose quoted column is gone, in another sql mode',
+      `${table} SET sql_mode = 'ANSI_QUOTES';
+DELIMITER ;;
+CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW
+  BEGIN /* NEW.x */ SET @x = 'OLD.y'; SET NEW."a" = OLD . "the b"; END;;
+DELIMITER ;
+ALTER TABLE t DROP COLUMN "the b";`,
+      /trigger d\.g: its table 't' has no column 'the b'/,
+      /DROP TRIGGER `d`\.`g`;/,
+      'DROP TRIGGER `d`.`g`;',
+    ],
+    [
+      'a default that uses a sequence of a database that is dumped later',
+      'CREATE DATABASE z; CREATE SEQUENCE z.s; CREATE DATABASE d; CREATE TABLE d.t (a INT DEFAULT NEXTVAL(z.s));',
+      /table d\.t: .*sequence 'z\.s'.*dumped after it.*1146/,
+      /Make the sequence in the database of the table/,
+      'CREATE SEQUENCE d.s; ALTER TABLE d.t ALTER a SET DEFAULT (NEXTVAL(d.s));',
+    ],
+    [
+      'a view WITH CHECK OPTION on a view that is made after it',
+      `${table} CREATE VIEW z AS SELECT a FROM t WHERE a > 0; CREATE VIEW v AS SELECT a FROM z WHERE a < 9 WITH CHECK OPTION;`,
+      /view d\.v: .*'z'.*1368/,
+      /a name that sorts after 'z'/,
+      'RENAME TABLE d.v TO d.zz;',
+    ],
+    [
+      'an event in a database whose name has a quote',
+      "CREATE DATABASE `it's`; CREATE EVENT `it's`.e ON SCHEDULE EVERY 1 DAY DO SELECT 1;",
+      /event it's\.e: mariadb-dump cannot dump events of a database whose name has a quote/,
+      /DROP EVENT `it's`\.`e`;/,
+      "DROP EVENT `it's`.`e`;",
+    ],
+  ])('%s', async (_what, statements, message, help, repair) => {
+    await distinct.sql(statements);
+    await expect(preflight(distinct)).rejects.toMatchObject({
+      ...{ code: 'TOOL_FAILED', retriable: false },
+      ...{ message: expect.stringMatching(message), help: expect.stringMatching(help) },
+    });
+    await distinct.sql(repair);
+    await expect(preflight(distinct)).resolves.toMatchObject({ parts: [{ name: 'databases' }] });
+  });
+
+  test('triggers that a server which folds names shows as one', async () => {
+    await folding.sql(`${table} CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1;
+      CREATE TRIGGER G AFTER INSERT ON t FOR EACH ROW SET @x = 1;`);
+    await expect(preflight(folding)).rejects.toMatchObject({
+      message: expect.stringMatching(/trigger d\.G: another trigger/i),
+    });
+  });
+
+  test('no object that is whole: rows and names in quotes, comments and other letter case', async () => {
+    await distinct.sql(`${table} CREATE DATABASE new; CREATE TABLE new.x (y INT);
+DELIMITER ;;
+CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN -- NEW.gone
+  SET NEW.A = (SELECT COUNT(x.y) FROM d.t JOIN new.x), @y = "NEW.gone", NEW.\`the b\` = 2 # NEW.gone
+  ; END;;
+CREATE TRIGGER h AFTER INSERT ON t FOR EACH ROW SET @z = 'it''s \\' NEW.gone';;`);
+    const { inventory } = await preflight(distinct);
+    expect(inventory.databases[0]?.objects['triggers']).toEqual(['g', 'h']);
+  });
+});

@@ -1,0 +1,175 @@
+import { StowageError } from '../../../errors.js';
+import type { Inventory } from '../../engine.js';
+import type { Catalog, Named } from '../catalog.js';
+import { quoteName } from '../grants.js';
+import { sequencesInDefaults } from './needs.js';
+import type { Definitions, TriggerTexts } from './readDefinitions.js';
+import { sqlWords } from './sqlWords.js';
+
+type Problem = { readonly object: string; readonly why: string; readonly help: string };
+
+/**
+ * Throws TOOL_FAILED where the tool cannot dump what is there, or no server could restore the dump: such a backup is
+ * refused, and not stored with a warning, because a restore stops at the first statement that fails.
+ */
+export function refuseUnrestorable(catalog: Catalog, definitions: Definitions, { nameCase }: Inventory): void {
+  const problems = [
+    ...eventsInUndumpableDatabases(catalog),
+    ...brokenTriggers(catalog, definitions),
+    ...(nameCase === 'FOLDED' ? triggersOfOneName(catalog) : []),
+    ...lateSequences(catalog, definitions),
+    ...checkOptionsOnLaterViews(catalog),
+  ];
+  const [first] = problems;
+  if (first === undefined) return;
+  const shown = problems.slice(0, 10).map(({ object, why }) => `${object}: ${why}`);
+  const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
+  const helps = [...new Set(problems.slice(0, 10).map(({ help }) => help))];
+  throw new StowageError('TOOL_FAILED', `A dump of these objects cannot be restored: ${shown.join('; ')}${more}.`, {
+    help: `${helps.join(' ')} Then start the backup again.`,
+    details: { problems: problems.map(({ object, why }) => ({ object, why })) },
+  });
+}
+
+/** What mysql_real_escape_string puts a backslash before. */
+const escaped = ["'", '"', '\\', '\n', '\r', '\0', '\u001a'];
+
+/** mariadb-dump asks for the events of a database of the escaped name, and ends with error 1049. */
+function eventsInUndumpableDatabases(catalog: Catalog): readonly Problem[] {
+  const undumpable = catalog.databases
+    .map(({ name }) => name)
+    .filter((name) => escaped.some((sign) => name.includes(sign)));
+  return undumpable.flatMap((database) => {
+    const events = catalog.events.filter((event) => event.database === database);
+    const [event] = events;
+    if (event === undefined) return [];
+    return [
+      {
+        object: `event ${qualified(event)}`,
+        why: 'mariadb-dump cannot dump events of a database whose name has a quote, a backslash or a line break',
+        help: `Move the tables of '${database}' into a database with another name, or drop its events: ${events
+          .slice(0, 3)
+          .map((each) => `DROP EVENT ${quoteName(each.database)}.${quoteName(each.name)};`)
+          .join(' ')} Or name the other databases in the service: those of the list are backed up alone.`,
+      },
+    ];
+  });
+}
+
+/** `NEW.c` where the table has no column c any more: every INSERT fails, and so does CREATE TRIGGER (1054). */
+function brokenTriggers(catalog: Catalog, definitions: Definitions): readonly Problem[] {
+  return catalog.databases.flatMap(({ name: database }) => {
+    const own = definitions.get(database);
+    return (own?.triggers ?? []).flatMap((trigger): readonly Problem[] => {
+      const parts = own?.tables.get(trigger.table)?.parts;
+      if (parts === undefined) return [];
+      const columns = new Set([...parts.keys()].flatMap((name) => columnIn(name)));
+      const gone = referencedColumns(trigger).find(({ name }) => !columns.has(name.toLowerCase()));
+      if (gone === undefined) return [];
+      const statement = `DROP TRIGGER ${quoteName(database)}.${quoteName(trigger.name)};`;
+      return [
+        {
+          object: `trigger ${database}.${trigger.name}`,
+          why: `its table '${trigger.table}' has no column '${gone.name}', which it uses as ${gone.row}.${gone.name} (error 1054)`,
+          help: `Correct the trigger, or drop it: ${statement}`,
+        },
+      ];
+    });
+  });
+}
+
+function columnIn(part: string): readonly string[] {
+  return part.startsWith('column ') ? [part.slice('column '.length).toLowerCase()] : [];
+}
+
+/** Where `new` may also be a database or an alias of the statement, its names are not looked at. */
+function referencedColumns({
+  body,
+  sqlMode,
+}: TriggerTexts): readonly { readonly row: string; readonly name: string }[] {
+  const words = sqlWords(body, sqlMode);
+  const isQualifier = (index: number) => words[index + 1] === '.' && words[index - 1] !== '.';
+  return ['NEW', 'OLD'].flatMap((row) => {
+    const places = words.flatMap((word, index) => (word.toUpperCase() === row ? [index] : []));
+    const isOther = places.some((index) => !isQualifier(index) || beforeTable.test(words[index - 1] ?? ''));
+    return isOther ? [] : places.map((index) => ({ row, name: words[index + 2] ?? '' }));
+  });
+}
+
+const beforeTable = /^(from|join|into|update|table|call|ignore)$/i;
+
+/** A server that folds names shows one of them for both, so the dump has one of them twice. */
+function triggersOfOneName(catalog: Catalog): readonly Problem[] {
+  const seen = new Set<string>();
+  return catalog.triggers.flatMap((trigger) => {
+    const key = qualified(trigger).toLowerCase();
+    if (!seen.has(key)) {
+      seen.add(key);
+      return [];
+    }
+    return [
+      {
+        object: `trigger ${qualified(trigger)}`,
+        why: 'another trigger of the database differs from it in letter case alone, and this server shows only one of both',
+        help: `Give one of the triggers another name.`,
+      },
+    ];
+  });
+}
+
+/** The dump makes a database's sequences before its tables, and the databases one after the other (1146). */
+function lateSequences(catalog: Catalog, definitions: Definitions): readonly Problem[] {
+  const order = new Map(catalog.databases.map(({ name }, index) => [name.toLowerCase(), index]));
+  const there = new Set(catalog.sequences.map((sequence) => qualified(sequence).toLowerCase()));
+  return catalog.databases.flatMap(({ name: database }, index) =>
+    sequencesInDefaults(database, definitions.get(database)).flatMap(({ table, sequence }): readonly Problem[] => {
+      const place = order.get(sequence.database.toLowerCase());
+      if (place === undefined) return [];
+      const object = `table ${database}.${table}`;
+      const named = `${sequence.database}.${sequence.name}`;
+      if (!there.has(named.toLowerCase())) {
+        return [
+          {
+            object,
+            why: `the default of a column uses the sequence '${named}', which does not exist (error 1146)`,
+            help: `Make the sequence, or change the default of the column.`,
+          },
+        ];
+      }
+      if (place <= index) return [];
+      return [
+        {
+          object,
+          why: `the default of a column uses the sequence '${named}' of a database that is dumped after it (error 1146)`,
+          help: `Make the sequence in the database of the table and use it in the default, or back up '${database}' in a service that names it alone.`,
+        },
+      ];
+    }),
+  );
+}
+
+/** When the view is made, the other one is still a stand-in, on which no CHECK OPTION is possible (1368). */
+function checkOptionsOnLaterViews(catalog: Catalog): readonly Problem[] {
+  return catalog.views
+    .filter(({ withCheckOption }) => withCheckOption)
+    .flatMap((view) => {
+      const later = catalog.views.find(
+        (other) =>
+          other.database === view.database &&
+          other.name > view.name &&
+          view.definition.includes(`${quoteName(other.database)}.${quoteName(other.name)}`),
+      );
+      if (later === undefined) return [];
+      return [
+        {
+          object: `view ${qualified(view)}`,
+          why: `it is WITH CHECK OPTION on the view '${later.name}', which the dump makes after it (error 1368)`,
+          help: `Give the view '${view.name}' a name that sorts after '${later.name}', or make it without CHECK OPTION.`,
+        },
+      ];
+    });
+}
+
+function qualified({ database, name }: Named): string {
+  return `${database}.${name}`;
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from '@jest/globals';
+import { tableParts } from './tableParts.js';
+
+const shown = `CREATE TABLE \`a (,\` (
+  \`id\` int(11) NOT NULL AUTO_INCREMENT,
+  \`co\`\`l,(\` enum('a,','b)','it''s') CHARACTER SET latin1 COLLATE latin1_bin DEFAULT 'a,' COMMENT 'it''s \\\\ (,',
+  \`old\` datetime /* mariadb-5.3 */ DEFAULT NULL,
+  \`n\` int(11) DEFAULT nextval(\`Db\`.\`Seq\`),
+  \`g\` varchar(10) GENERATED ALWAYS AS (concat(\`old\`,',)')) STORED,
+  PRIMARY KEY (\`id\`),
+  UNIQUE KEY \`k,\` (\`n\`,\`old\`),
+  CONSTRAINT \`f\` FOREIGN KEY (\`n\`) REFERENCES \`Other\` (\`Id\`) ON DELETE CASCADE,
+  CONSTRAINT \`c\` CHECK (\`n\` > 0 and \`g\` <> ')'),
+  PERIOD FOR SYSTEM_TIME (\`s\`, \`e\`)
+) ENGINE=InnoDB AUTO_INCREMENT=7 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=COMPRESSED COMMENT='PARTITION (x=y' \`weird\`='1' WITH SYSTEM VERSIONING
+ PARTITION BY HASH (\`id\`)
+PARTITIONS 4`;
+
+describe('SHOW CREATE TABLE', () => {
+  const { parts, options } = tableParts(shown, new Map([['co`l,(', 'latin1_bin']]));
+
+  test('is taken apart at the commas between its elements alone', () => {
+    expect([...parts.keys()]).toEqual([
+      ...['column id', 'column co`l,(', 'column old', 'column n', 'column g', 'primary key', 'index k,'],
+      ...['foreign key f', 'check c', 'period SYSTEM_TIME', 'option COMMENT', 'option WEIRD'],
+      ...['system versioning', 'partitions'],
+    ]);
+  });
+
+  test('is told without what a server may write in another way', () => {
+    expect(parts.get('column co`l,(')).toBe(
+      "enum('a,','b)','it''s') DEFAULT 'a,' COMMENT 'it''s \\\\ (,' COLLATE latin1_bin",
+    );
+    expect(parts.get('column old')).toBe('datetime DEFAULT NULL');
+    expect(parts.get('column n')).toBe('int(11) DEFAULT nextval(`db`.`seq`)');
+    expect(parts.get('foreign key f')).toContain('REFERENCES `other` (`Id`) ON DELETE CASCADE');
+    expect(parts.get('option COMMENT')).toBe("'PARTITION (x=y'");
+    expect(parts.get('partitions')).toBe('PARTITION BY HASH (`id`) PARTITIONS 4');
+    expect(options.get('ROW_FORMAT')).toBe('COMPRESSED');
+  });
+
+  test('of a table with another next AUTO_INCREMENT is the same', () => {
+    const other = tableParts(
+      shown.replace('AUTO_INCREMENT=7', 'AUTO_INCREMENT=8'),
+      new Map([['co`l,(', 'latin1_bin']]),
+    );
+    expect([...other.parts]).toEqual([...parts]);
+  });
+});

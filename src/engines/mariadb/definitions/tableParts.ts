@@ -1,0 +1,105 @@
+/** A table's `SHOW CREATE TABLE`, taken apart. */
+export type TableParts = {
+  /** `column id`, `primary key`, `index k`, `foreign key f`, `check c`, `period p`, `partitions`, `option COMMENT`: texts. */
+  readonly parts: ReadonlyMap<string, string>;
+  /** Options that are no part of what is compared, and those that are, by name in capitals. */
+  readonly options: ReadonlyMap<string, string>;
+};
+
+/**
+ * Takes the text apart without what the server may write in another way for the same table: the table's own name, the
+ * next AUTO_INCREMENT, what is told of character sets (a patch release of MariaDB changed when it is shown; the real
+ * collation is a field of its own) and comments of versions. Names of other tables are in lower case, for a target may
+ * keep them so. `collations`: of its columns.
+ */
+export function tableParts(createTable: string, collations: ReadonlyMap<string, string>): TableParts {
+  const parts = new Map<string, string>();
+  const start = createTable.indexOf('(\n') + 1;
+  const { pieces, end } = splitBody(createTable, start);
+  for (const piece of pieces) {
+    const [name, text] = part(piece.trim(), collations);
+    parts.set(name, text);
+  }
+  const rest = createTable.slice(end);
+  const partitioned = /\s(?:\/\*!\d+ )?PARTITION BY /.exec(rest);
+  const tail = partitioned === null ? rest : rest.slice(0, partitioned.index);
+  const options = readOptions(tail);
+  for (const [name, value] of options) {
+    if (!notCompared.test(name)) parts.set(`option ${name}`, value);
+  }
+  if (/\bWITH SYSTEM VERSIONING\b/.test(withoutStrings(tail))) parts.set('system versioning', 'WITH SYSTEM VERSIONING');
+  if (partitioned !== null) parts.set('partitions', rest.slice(partitioned.index).replace(/\s+/g, ' ').trim());
+  return { parts, options };
+}
+
+/** Their effect is a field of its own, or they are about space and statistics and not about what a table holds. */
+const notCompared =
+  /^(ENGINE|AUTO_INCREMENT|DEFAULT CHARSET|CHARSET|COLLATE|ROW_FORMAT|KEY_BLOCK_SIZE|STATS_.*|(DATA|INDEX) DIRECTORY|PACK_KEYS|PAGE_CHECKSUM|CHECKSUM|DELAY_KEY_WRITE|(MIN|MAX)_ROWS|AVG_ROW_LENGTH|TRANSACTIONAL|PAGE_COMPRESS.*)$/i;
+
+const quotedName = '`(?:[^`]|``)*`';
+const string = "'(?:[^'\\\\]|''|\\\\.)*'";
+
+/** Cuts at the commas that are in no quotes and no further parentheses, up to the parenthesis that closes the body. */
+function splitBody(text: string, start: number): { readonly pieces: readonly string[]; readonly end: number } {
+  const pieces: string[] = [];
+  const next = new RegExp(`${quotedName}|${string}|"(?:[^"\\\\]|""|\\\\.)*"|[(),]`, 'gs');
+  next.lastIndex = start;
+  let depth = 1;
+  let from = start;
+  for (let found = next.exec(text); found !== null; found = next.exec(text)) {
+    const [token] = found;
+    if (token === '(') depth += 1;
+    if (token === ')') depth -= 1;
+    if ((token === ',' && depth === 1) || depth === 0) {
+      pieces.push(text.slice(from, found.index));
+      from = next.lastIndex;
+    }
+    if (depth === 0) return { pieces, end: next.lastIndex };
+  }
+  return { pieces, end: text.length };
+}
+
+const typeOfColumn = new RegExp(
+  `^(${quotedName} \\w+(?:\\((?:[^()']|${string})*\\))?(?: unsigned| zerofill)*)(?: CHARACTER SET \\w+)?(?: COLLATE \\w+)?`,
+  's',
+);
+const named = new RegExp(`^(?:(?:UNIQUE |FULLTEXT |SPATIAL )?KEY|CONSTRAINT|PERIOD FOR) (${quotedName}|\\w+)`, 's');
+
+function part(piece: string, collations: ReadonlyMap<string, string>): readonly [string, string] {
+  if (piece.startsWith('`')) {
+    const name = unquoted(new RegExp(`^${quotedName}`, 's').exec(piece)?.[0] ?? '');
+    const collation = collations.get(name);
+    const plain = piece.replace(' /* mariadb-5.3 */', '').replace(typeOfColumn, '$1');
+    const text = withoutName(plain).replace(/(?<=\b(?:nextval|lastval)\()[^)]*/gi, (sequence) =>
+      sequence.toLowerCase(),
+    );
+    return [`column ${name}`, collation === undefined ? text : `${text} COLLATE ${collation}`];
+  }
+  if (piece.startsWith('PRIMARY KEY')) return ['primary key', piece];
+  const name = unquoted(named.exec(piece)?.[1] ?? piece);
+  if (/^PERIOD FOR/.test(piece)) return [`period ${name}`, piece];
+  if (!piece.startsWith('CONSTRAINT')) return [`index ${name}`, piece];
+  if (!new RegExp(`^CONSTRAINT ${quotedName} FOREIGN KEY`, 's').test(piece)) return [`check ${name}`, piece];
+  const references = new RegExp(`(?<= REFERENCES )(${quotedName}\\.)?${quotedName}`, 's');
+  return [`foreign key ${name}`, piece.replace(references, (table) => table.toLowerCase())];
+}
+
+function withoutName(column: string): string {
+  return column.replace(new RegExp(`^${quotedName} `, 's'), '');
+}
+
+function readOptions(text: string): ReadonlyMap<string, string> {
+  const option = new RegExp(
+    `(${quotedName}|(?:DEFAULT |DATA |INDEX )?[A-Za-z_]+)\\s*=\\s*(${string}|${quotedName}|\\([^)]*\\)|[^\\s]+)`,
+    'gs',
+  );
+  return new Map([...text.matchAll(option)].map(([, name = '', value = '']) => [unquoted(name).toUpperCase(), value]));
+}
+
+function withoutStrings(text: string): string {
+  return text.replace(new RegExp(string, 'gs'), "''");
+}
+
+function unquoted(name: string): string {
+  return name.startsWith('`') ? name.slice(1, -1).replaceAll('``', '`') : name;
+}

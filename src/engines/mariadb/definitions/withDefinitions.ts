@@ -1,0 +1,74 @@
+import type { Definition, Inventory, InventoryDatabase } from '../../engine.js';
+import type { Catalog } from '../catalog.js';
+import { distribution } from '../mariadbTools.js';
+import { releaseOf } from '../restoreChecks/target.js';
+import type { Session } from '../session.js';
+import { definitionOf, normalisation } from './definition.js';
+import { needsOf } from './needs.js';
+import type { Definitions } from './readDefinitions.js';
+
+/** An inventory lies in an event and in backup.json: with more text of parts than this, tables are told by hashes alone. */
+const mostPartsChars = 4 * 1024 * 1024;
+
+/** The inventory with all that is known of what its objects are, and of what a target must offer. */
+export async function withDefinitions(
+  session: Session,
+  inventory: Inventory,
+  catalog: Catalog,
+  definitions: Definitions,
+  others: readonly string[],
+): Promise<Inventory> {
+  const [row] = await session.query('SELECT @@lower_case_table_names AS folded, VERSION() AS version');
+  const folded = row?.['folded'] !== '0';
+  const historyDumped = releaseOf(distribution(inventory.toolVersion)?.join('.') ?? '') >= 1011;
+  const budget = { left: mostPartsChars };
+  const tables = new Map(catalog.tables.map((table) => [JSON.stringify([table.database, table.name]), table]));
+  const databases = inventory.databases.map((database): InventoryDatabase => {
+    const own = definitions.get(database.name);
+    return {
+      ...database,
+      tables: database.tables.map((table) => {
+        const known = tables.get(JSON.stringify([database.name, table.name]));
+        const parts = own?.tables.get(table.name);
+        return {
+          ...table,
+          ...present({
+            type: known?.type,
+            engine: known?.engine,
+            rowFormat: known?.rowFormat,
+            collation: known?.collation,
+          }),
+          ...(parts === undefined
+            ? {}
+            : { definition: within(budget, definitionOf(parts.parts, { secret: ['option CONNECTION'] })) }),
+        };
+      }),
+      definitions: own?.objects ?? {},
+      needs: needsOf(database.name, catalog, definitions, { others, folded, historyDumped }),
+    };
+  });
+  return {
+    ...inventory,
+    databases,
+    nameCase: folded ? 'FOLDED' : 'DISTINCT',
+    definitionsTaken: { normalisation, server: majorMinor(row?.['version'] ?? '') },
+  };
+}
+
+/** The release series, for example `10.11`: servers of one write a definition in one way. */
+export function majorMinor(version: string): string {
+  return /^\d+\.\d+/.exec(version)?.[0] ?? version;
+}
+
+function within(budget: { left: number }, definition: Definition): Definition {
+  budget.left -= JSON.stringify(definition.parts).length;
+  return budget.left < 0 ? { hash: definition.hash } : definition;
+}
+
+function present(fields: Readonly<Record<string, string | null | undefined>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(
+      (field): field is [string, string] => typeof field[1] === 'string' && field[1] !== '',
+    ),
+  );
+}

@@ -1,0 +1,110 @@
+import type { Inventory } from '../../engine.js';
+import { missingDefiners } from '../losses.js';
+import { parseGrants, quoteName } from '../grants.js';
+import { serverErrorNumber, type Session } from '../session.js';
+import type { Target } from './target.js';
+import { named, unfit } from './unfit.js';
+
+/** Refuses where the backup refers to what is not in it and not on the target either: accounts, databases, sequences. */
+export async function refuseMissingReferences(session: Session, target: Target, inventory: Inventory): Promise<void> {
+  const needs = inventory.databases.flatMap((database) => Object.entries(database.needs ?? {}));
+  const wanted = (kind: string) =>
+    needs.flatMap(([need, objects]) => (need.startsWith(kind) ? [{ name: need.slice(kind.length), objects }] : []));
+
+  await refuseDefinersWithoutRights(session, target, inventory);
+  const databases = wanted('database ');
+  const present = new Set((await session.query('SHOW DATABASES')).map((row) => Object.values(row)[0] ?? ''));
+  const absent = databases.filter(({ name }) => !present.has(name));
+  if (absent.length > 0) {
+    const views = absent.flatMap(({ objects }) => objects);
+    throw unfit(
+      `These views read databases that are neither in the backup nor on the target (error 1146): ${named(views)}. Missing: ${named(absent.map(({ name }) => name))}.`,
+      'Restore a backup of those databases into the target first, or back up all of them together.',
+      views,
+    );
+  }
+  for (const { name, objects } of wanted('sequence ')) {
+    const at = name.indexOf('.');
+    const found = await session.query(
+      'SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?',
+      [name.slice(0, at), name.slice(at + 1)],
+    );
+    if (found.length > 0) continue;
+    throw unfit(
+      `Defaults of columns use the sequence '${name}', which is neither in the backup nor on the target (error 1146): ${named(objects)}.`,
+      'Make that database and sequence on the target first, or back up all of them together.',
+      objects,
+    );
+  }
+}
+
+/**
+ * A view on a view is made only where the definer of the other one exists (1449) and may read what that reads (1356).
+ * Which accounts there are is known where we may read it; else the restore itself shows it.
+ */
+async function refuseDefinersWithoutRights(session: Session, target: Target, inventory: Inventory): Promise<void> {
+  const views = new Map<string, { readonly database: string; readonly objects: readonly string[] }[]>();
+  for (const { name: database, needs = {} } of inventory.databases) {
+    for (const [need, objects] of Object.entries(needs)) {
+      if (!need.startsWith('definer ')) continue;
+      const definer = need.slice('definer '.length);
+      views.set(definer, [...(views.get(definer) ?? []), { database, objects }]);
+    }
+  }
+  const missing = await missingDefiners(session, [...views.keys()]);
+  const grantTo = (definer: string) =>
+    (views.get(definer) ?? []).map(
+      ({ database }) => `GRANT SELECT, EXECUTE ON ${quoteName(database)}.* TO ${account(definer)};`,
+    );
+  const viewsOf = (definers: readonly string[]) =>
+    definers.flatMap((definer) => (views.get(definer) ?? []).flatMap(({ objects }) => objects));
+  if (missing.length > 0) {
+    const statements = missing.flatMap((definer) => [creation(definer, target), ...grantTo(definer)]);
+    throw unfit(
+      `These views of the backup read views whose definer does not exist on the target, and cannot be made there (error 1449): ${named(viewsOf(missing))}. Missing: ${named(missing)}.`,
+      `Run on the target: ${statements.join(' ')}`,
+      viewsOf(missing),
+    );
+  }
+  for (const [definer, all] of views) {
+    const lines = await grantsOf(session, definer);
+    if (lines === undefined) continue;
+    const grants = parseGrants(lines);
+    const reads = (database: string) =>
+      grants.holds('SELECT', database) || lines.some((line) => line.includes(` ON ${quoteName(database)}.`));
+    if (all.every(({ database }) => reads(database))) continue;
+    throw unfit(
+      `These views of the backup read views whose definer '${definer}' may not read their database on the target, and cannot be made there (error 1356): ${named(viewsOf([definer]))}.`,
+      `Run on the target: ${grantTo(definer).join(' ')}`,
+      viewsOf([definer]),
+    );
+  }
+}
+
+async function grantsOf(session: Session, definer: string): Promise<readonly string[] | undefined> {
+  try {
+    const rows = await session.query(`SHOW GRANTS FOR ${account(definer)}`);
+    return rows.map((row) => Object.values(row)[0] ?? '');
+  } catch (error) {
+    if (serverErrorNumber(error) === undefined) throw error;
+    // We may not read it, or it is there under another spelling.
+    return undefined;
+  }
+}
+
+/** As SQL writes it; without a host it is a role. */
+function account(definer: string): string {
+  const at = definer.lastIndexOf('@');
+  const [user, host] = at < 0 ? [definer, ''] : [definer.slice(0, at), definer.slice(at + 1)];
+  return [user, host]
+    .filter((part) => part !== '')
+    .map((part) => `'${part.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`)
+    .join('@');
+}
+
+/** Locked, where the server can: nobody should log in as an account that was made for views alone. */
+function creation(definer: string, { release }: Target): string {
+  if (!account(definer).includes("'@'")) return `CREATE ROLE ${account(definer)};`;
+  const secured = release >= 1004 ? 'ACCOUNT LOCK' : "IDENTIFIED BY '…'";
+  return `CREATE USER ${account(definer)} ${secured};`;
+}

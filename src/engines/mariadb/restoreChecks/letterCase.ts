@@ -1,0 +1,64 @@
+import type { Inventory, InventoryDatabase } from '../../engine.js';
+import type { Target } from './target.js';
+import { named, unfit } from './unfit.js';
+
+/** Kinds of objects whose names share the name space of tables. */
+const tableLike = ['views', 'sequences'];
+
+export function foldsNames(target: Target): boolean {
+  return (target.variables.get('lower_case_table_names') ?? '0') !== '0';
+}
+
+/**
+ * A server that folds names takes two that differ in letter case alone for one: the dump's own DROP TABLE IF EXISTS
+ * destroys the first, and two databases are merged.
+ */
+export function refuseCollidingNames(target: Target, inventory: Inventory): void {
+  if (!foldsNames(target)) return;
+  const collisions = [
+    ...collisionsOf(inventory.databases.map(({ name }) => name)).map((names) => names.join(' and ')),
+    ...inventory.databases.flatMap((database) =>
+      [tablesOf(database), database.objects['triggers'] ?? []]
+        .flatMap((names) => collisionsOf(names))
+        .map((names) => names.map((name) => `${database.name}.${name}`).join(' and ')),
+    ),
+  ];
+  if (collisions.length === 0) return;
+  throw unfit(
+    `The target takes names that differ in letter case alone for one name (lower_case_table_names is ${target.variables.get('lower_case_table_names')}), and the backup holds ${named(collisions)}.`,
+    'Restore into a server with lower_case_table_names=0, a setting that is made when a server is installed. Or rename one of each pair on the source and back it up again.',
+    collisions,
+  );
+}
+
+function tablesOf(database: InventoryDatabase): readonly string[] {
+  return [...database.tables.map(({ name }) => name), ...tableLike.flatMap((kind) => database.objects[kind] ?? [])];
+}
+
+function collisionsOf(names: readonly string[]): readonly (readonly string[])[] {
+  const folded = new Map<string, string[]>();
+  for (const name of names) {
+    const key = name.toLowerCase();
+    folded.set(key, [...(folded.get(key) ?? []), name]);
+  }
+  return [...folded.values()].filter((all) => all.length > 1);
+}
+
+/** What a server that folds names wrote in other spellings than it stores: triggers cannot be made, routines fail when used. */
+export function checkFoldedSpellings(target: Target, inventory: Inventory): readonly string[] {
+  if (foldsNames(target) || inventory.nameCase !== 'FOLDED') return [];
+  const needed = (need: string) => inventory.databases.flatMap(({ needs }) => needs?.[need] ?? []);
+  const triggers = needed('folded triggers');
+  if (triggers.length > 0) {
+    throw unfit(
+      `The target keeps names that differ in letter case apart, the backup's server did not, and these triggers name their table in another spelling than it is stored in (error 1146): ${named(triggers)}.`,
+      'On the source, make these triggers anew with the name of the table in lower case, and back it up again. Or restore into a server with lower_case_table_names=1.',
+      triggers,
+    );
+  }
+  const programs = needed('folded programs');
+  if (programs.length === 0) return [];
+  return [
+    `The target keeps names that differ in letter case apart, and the backup's server did not: these routines, triggers and events name tables in other spellings, and fail when used (error 1146): ${named(programs)}.`,
+  ];
+}

@@ -1,0 +1,131 @@
+import type { Inventory } from '../../engine.js';
+import { currentName, isOn, type Target } from './target.js';
+import { named, unfit } from './unfit.js';
+
+/** From which release (1003 is 10.3) a server knows a feature that the inventory names as a need. */
+const features: ReadonlyMap<string, number> = new Map([
+  ['system versioning', 1003],
+  ['invisible columns', 1003],
+  ['compressed columns', 1003],
+  ['sequences', 1003],
+  ['packages', 1003],
+  ['periods', 1004],
+  ['unique keys of any length', 1004],
+  ['WITHOUT OVERLAPS', 1005],
+  ['type inet6', 1005],
+  ['ignored indexes', 1006],
+  ['type uuid', 1007],
+  ['type inet4', 1010],
+  ['history of versioned tables', 1011],
+  ['type vector', 1107],
+  ['type xmltype', 1203],
+]);
+
+/** Refuses a target that lacks what the definitions of the backup ask for, before the restore fails in the middle. */
+export function refuseMissingOffers(target: Target, inventory: Inventory): void {
+  refuseMissingEngines(target, inventory);
+  for (const [need, objects] of needsOf(inventory)) {
+    const [, kind = '', word = ''] = /^(\w+) (.*)$/s.exec(need) ?? [];
+    if (kind === 'feature') refuseMissingFeature(target, word, objects);
+    if (kind === 'collation' && !target.collations.has(currentName(word))) {
+      throw unfit(
+        `The target (${target.version}) does not know the collation '${word}', which these columns of the backup have (error 1273): ${named(objects)}.`,
+        `Restore into a server that knows it: one of the release of the backup's server (${inventory.serverVersion}) or later. Or change the collation on the source and back it up again.`,
+        objects,
+      );
+    }
+    if (need === 'encryption' && !target.encrypts) {
+      throw unfit(
+        `These tables of the backup are ENCRYPTED, and the target has no encryption of data (error 140): ${named(objects)}.`,
+        'Set up a key management plugin on the target, for example file_key_management.',
+        objects,
+      );
+    }
+    if (need === 'primary key' && isOn(target, 'innodb_force_primary_key')) {
+      throw unfit(
+        `The target takes no table without a primary key (innodb_force_primary_key), and these of the backup have none: ${named(objects)}.`,
+        'Run on the target: SET GLOBAL innodb_force_primary_key=OFF; Set it again after the restore.',
+        objects,
+      );
+    }
+  }
+  const compressed = tablesWhere(inventory, ({ rowFormat }) => rowFormat?.toUpperCase() === 'COMPRESSED');
+  if (compressed.length > 0 && isOn(target, 'innodb_read_only_compressed')) {
+    throw unfit(
+      `On the target tables of the row format COMPRESSED are read-only (innodb_read_only_compressed), and these of the backup have it: ${named(compressed)}.`,
+      'Run on the target: SET GLOBAL innodb_read_only_compressed=OFF;',
+      compressed,
+    );
+  }
+}
+
+function needsOf(inventory: Inventory): ReadonlyMap<string, readonly string[]> {
+  const all = new Map<string, string[]>();
+  const add = (need: string, names: readonly string[]) => {
+    if (names.length > 0) all.set(need, [...(all.get(need) ?? []), ...names]);
+  };
+  for (const { name, needs = {}, objects, properties } of inventory.databases) {
+    for (const [need, names] of Object.entries(needs)) add(need, names);
+    const inDatabase = (kind: string) => (objects[kind] ?? []).map((each) => `${name}.${each}`);
+    add('feature sequences', inDatabase('sequences'));
+    add('feature packages', inDatabase('packages'));
+    add('feature system versioning', inDatabase('systemVersionedTables'));
+    if (properties['collation'] !== undefined) add(`collation ${properties['collation']}`, [name]);
+  }
+  return all;
+}
+
+function refuseMissingFeature(target: Target, feature: string, objects: readonly string[]): void {
+  const since = features.get(feature);
+  if (since === undefined || target.release >= since) return;
+  const release = `${Math.floor(since / 100)}.${since % 100}`;
+  throw unfit(
+    `The target (${target.version}) does not know ${feature.replace(/^type /, 'the column type ')}, which MariaDB has since ${release} and the backup needs for ${named(objects)}.`,
+    `Restore into a server of ${release} or later.`,
+    objects,
+  );
+}
+
+/** Without one of them the server makes the table with its default engine, and says so in a warning alone. */
+function refuseMissingEngines(target: Target, inventory: Inventory): void {
+  for (const engine of new Set(
+    inventory.databases.flatMap(({ tables }) => tables.flatMap((table) => table.engine ?? [])),
+  )) {
+    const tables = tablesWhere(inventory, (table) => table.engine === engine);
+    if (!target.engines.has(engine.toLowerCase())) {
+      throw unfit(
+        `The target lacks the storage engine ${engine}, and would make these tables with another one: ${named(tables)}.`,
+        `${installation(engine)} Or change the engine on the source (ALTER TABLE … ENGINE=InnoDB) and back it up again.`,
+        tables,
+      );
+    }
+  }
+}
+
+const libraries: Readonly<Record<string, string>> = {
+  ARCHIVE: 'ha_archive',
+  BLACKHOLE: 'ha_blackhole',
+  CONNECT: 'ha_connect',
+  FEDERATED: 'ha_federatedx',
+  MROONGA: 'ha_mroonga',
+  OQGRAPH: 'ha_oqgraph',
+  ROCKSDB: 'ha_rocksdb',
+  S3: 'ha_s3',
+  SPHINX: 'ha_sphinx',
+  SPIDER: 'ha_spider',
+  TOKUDB: 'ha_tokudb',
+};
+
+function installation(engine: string): string {
+  const library = libraries[engine.toUpperCase()];
+  if (library === undefined) return `Install the engine on the target.`;
+  return `Run on the target: INSTALL SONAME '${library}'; (the library comes with the server or with a package of its own, see its manual).`;
+}
+
+type Table = Inventory['databases'][number]['tables'][number];
+
+function tablesWhere(inventory: Inventory, isMeant: (table: Table) => boolean): readonly string[] {
+  return inventory.databases.flatMap(({ name, tables }) =>
+    tables.filter(isMeant).map((table) => `${name}.${table.name}`),
+  );
+}

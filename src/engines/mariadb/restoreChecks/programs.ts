@@ -1,0 +1,58 @@
+import type { Inventory } from '../../engine.js';
+import type { Grants } from '../grants.js';
+import { isOn, type Target } from './target.js';
+import { named, unfit } from './unfit.js';
+
+/** A privilege that replaced SUPER for one purpose: from which release it can be granted, and from which SUPER does not do. */
+type Privilege = { readonly name: string; readonly since: number; readonly superUntil: number };
+const setUser: Privilege = { name: 'SET USER', since: 1005, superUntil: 1100 };
+
+/** What to grant where it is not held on everything, or undefined. Tried on 10.2, 10.11 and 11.4. */
+function lacking({ release }: Target, grants: Grants, privilege: Privilege): string | undefined {
+  const held =
+    (release >= privilege.since && grants.holdsGlobally(privilege.name)) ||
+    (release < privilege.superUntil && grants.holdsGlobally('SUPER'));
+  if (held) return undefined;
+  return release >= privilege.since ? privilege.name : 'SUPER';
+}
+
+/** The privileges on everything that the restore needs on this target, beyond what is held: to be granted ON *.*. */
+export function lackingOnEverything(
+  target: Target,
+  inventory: Inventory,
+  { grants, account }: { readonly grants: Grants; readonly account: string },
+): readonly string[] {
+  const foreign = inventory.databases.some(({ objects }) =>
+    (objects['definers'] ?? []).some((definer) => definer !== account),
+  );
+  return [
+    ...(foreign ? [lacking(target, grants, setUser)] : []),
+    ...(logsFunctions(target) && hasFunctions(inventory) && !grants.holdsGlobally('SUPER') ? ['SUPER'] : []),
+  ].filter((privilege) => privilege !== undefined);
+}
+
+/**
+ * With a binary log a server makes no function that is neither DETERMINISTIC nor READS SQL DATA nor NO SQL, whatever
+ * privilege one has (1418); the others, and triggers, need SUPER (1419). Galera counts as a binary log.
+ */
+export function refuseUntrustedFunctions(target: Target, inventory: Inventory): void {
+  if (!logsFunctions(target)) return;
+  const functions = inventory.databases.flatMap(({ needs }) => needs?.['trusted functions'] ?? []);
+  if (functions.length === 0) return;
+  throw unfit(
+    `The target writes a binary log and takes no function that is not declared DETERMINISTIC, NO SQL or READS SQL DATA (error 1418); these of the backup are not: ${named(functions)}.`,
+    'Run on the target, as a user with SUPER or BINLOG ADMIN: SET GLOBAL log_bin_trust_function_creators=1; Set it to 0 again after the restore. A privilege of this user does not help.',
+    functions,
+  );
+}
+
+function logsFunctions(target: Target): boolean {
+  const logs = isOn(target, 'log_bin') || isOn(target, 'wsrep_on');
+  return logs && !isOn(target, 'log_bin_trust_function_creators');
+}
+
+function hasFunctions(inventory: Inventory): boolean {
+  return inventory.databases.some(
+    ({ objects }) => (objects['functions']?.length ?? 0) + (objects['triggers']?.length ?? 0) > 0,
+  );
+}

@@ -1,0 +1,298 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { archiveBench, type ArchiveBench } from '../../../../test/fixtures/archive.js';
+import { describeWith } from '../../../../test/fixtures/requirements.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
+import type { RestoredBackup, TakenBackup } from '../../../archive/archive.js';
+import { restoreBackup } from '../../../archive/restoreBackup.js';
+import { takeBackup } from '../../../archive/takeBackup.js';
+import { Secret } from '../../../secret.js';
+import type { ServiceConnection } from '../../engine.js';
+import { createMariadbEngine } from '../mariadbEngine.js';
+
+const engine = createMariadbEngine();
+
+describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the backup holds', () => {
+  let source: MariadbServer;
+  let folding: MariadbServer;
+  let target: MariadbServer;
+  let bench: ArchiveBench;
+
+  beforeAll(async () => {
+    [source, folding, target, bench] = await Promise.all([
+      startMariadb(['--plugin-load-add=ha_archive', '--plugin-load-add=ha_blackhole']),
+      startMariadb(['--lower-case-table-names=1']),
+      startMariadb(['--log-bin=log', '--server-id=1']),
+      archiveBench(),
+    ]);
+  });
+
+  afterEach(async () => {
+    for (const server of [source, folding, target]) {
+      const names = (await server.sql('SHOW DATABASES')).split('\n').filter(Boolean);
+      const own = names.filter((name) => !/^(mysql|sys|information_schema|performance_schema)$/.test(name));
+      await server.sql(own.map((name) => `DROP DATABASE \`${name.replaceAll('`', '``')}\`;`).join(' '));
+    }
+  });
+  afterAll(async () => {
+    await Promise.all([source.stop(), folding.stop(), target.stop(), bench.remove()]);
+  });
+
+  async function backup(statements: string, from: MariadbServer = source, databases: readonly string[] | null = null) {
+    await from.sql(statements);
+    return takeBackup(await bench.backup(engine, from.connection({ databases })));
+  }
+
+  async function restore(taken: TakenBackup, to: ServiceConnection): Promise<RestoredBackup> {
+    const tool = { started: false };
+    try {
+      const restored = await restoreBackup({
+        ...{ restoreId: 'this restore', engine, target: to, storage: bench.storage, backup: taken },
+        ...{ workFolder: await bench.workFolder(), signal: new AbortController().signal, stallTimeoutMs: 60_000 },
+        onPhase: () => Promise.resolve(),
+        onProgress: () => undefined,
+        onToolStarting: () => {
+          tool.started = true;
+          return Promise.resolve();
+        },
+      });
+      return restored;
+    } catch (error) {
+      if (tool.started)
+        throw new Error(`It was refused only after the tool had started: ${String(error)}`, { cause: error });
+      throw error;
+    }
+  }
+
+  /** The statements of a hint, as a person copies them. */
+  async function follow(error: unknown, on: MariadbServer): Promise<void> {
+    const { help } = error as { help: string };
+    const statements = help.match(/\b(?:SET GLOBAL|GRANT|CREATE USER|INSTALL SONAME) [^;]*;/g) ?? [];
+    expect(statements).not.toEqual([]);
+    await on.sql(statements.join('\n'));
+  }
+
+  const unfit = (message: RegExp, help: RegExp) => ({
+    ...{ code: 'TARGET_UNFIT', retriable: false },
+    ...{ message: expect.stringMatching(message), help: expect.stringMatching(help) },
+  });
+
+  test.each([
+    ['tables', 'CREATE DATABASE d; CREATE TABLE d.T (a INT); CREATE TABLE d.t (a INT);', /d\.T and d\.t/],
+    [
+      'a table and a view',
+      'CREATE DATABASE d; CREATE TABLE d.T (a INT); CREATE VIEW d.t AS SELECT 1 AS a;',
+      /d\.T and d\.t/,
+    ],
+    ['a table and a sequence', 'CREATE DATABASE d; CREATE TABLE d.T (a INT); CREATE SEQUENCE d.t;', /d\.T and d\.t/],
+    [
+      'databases',
+      'CREATE DATABASE C03c; CREATE DATABASE c03c; CREATE TABLE C03c.a (a INT);',
+      /C03c and c03c|c03c and C03c/,
+    ],
+    [
+      'tables with umlauts',
+      'CREATE DATABASE d; CREATE TABLE d.`Ö` (a INT); CREATE TABLE d.`ö` (a INT);',
+      /d\.Ö and d\.ö/,
+    ],
+    [
+      'triggers',
+      `CREATE DATABASE d; CREATE TABLE d.a (a INT); CREATE TRIGGER d.G BEFORE INSERT ON d.a FOR EACH ROW SET @x = 1;
+       CREATE TRIGGER d.g AFTER INSERT ON d.a FOR EACH ROW SET @x = 1;`,
+      /d\.G and d\.g/,
+    ],
+  ])('is refused where it takes %s for one name', async (_what, statements, names) => {
+    const taken = await backup(statements);
+    await expect(restore(taken, folding.connection())).rejects.toMatchObject(
+      unfit(names, /lower_case_table_names=0.*rename one of each pair/),
+    );
+    const left = await folding.sql("SHOW DATABASES LIKE '%d'; SHOW DATABASES LIKE 'c03c';");
+    expect(left).toBe('');
+  });
+
+  test('is no reason to refuse names that differ in more than their case, and the restore is compared in full', async () => {
+    const taken = await backup(
+      `CREATE DATABASE Dock; USE Dock; CREATE TABLE Ships (Id INT PRIMARY KEY); CREATE SEQUENCE Numbers;
+       CREATE TABLE Berths (Ship INT, n INT DEFAULT NEXTVAL(Numbers), CONSTRAINT Moored FOREIGN KEY (Ship) REFERENCES Ships (Id));
+       CREATE VIEW Moorings AS SELECT B.Ship AS s FROM Berths B; CREATE TRIGGER T BEFORE INSERT ON Berths FOR EACH ROW SET NEW.n = 1;`,
+    );
+    const { differences, warnings } = await restore(taken, folding.connection());
+    expect(differences).toEqual([]);
+    expect(warnings.join()).not.toMatch(/not compared/);
+  });
+
+  test('is refused where it keeps apart what triggers of the backup spell otherwise; routines are named', async () => {
+    const statements = `CREATE DATABASE d; USE d; CREATE TABLE T (a INT); CREATE PROCEDURE p() SELECT * FROM T;
+      CREATE PROCEDURE fine() SELECT 'T' AS t FROM t;`;
+    const routines = await backup(statements, folding);
+    const { warnings } = await restore(routines, source.connection());
+    expect(warnings).toContainEqual(expect.stringMatching(/fail when used.*'d\.p'\.$/));
+    await source.sql('DROP DATABASE d');
+
+    const triggers = await backup('USE d; CREATE TRIGGER g BEFORE INSERT ON T FOR EACH ROW SET NEW.a = 1;', folding);
+    await expect(restore(triggers, source.connection())).rejects.toMatchObject(
+      unfit(/'d\.g'/, /name of the table in lower case/),
+    );
+    await folding.sql('USE d; DROP TRIGGER g; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1;');
+    expect((await restore(await backup('', folding), source.connection())).differences).toEqual([]);
+  });
+
+  test.each(['ARCHIVE', 'BLACKHOLE'])(
+    'is refused where it lacks the engine %s, and fits once the hint is followed',
+    async (name) => {
+      const taken = await backup(
+        `CREATE DATABASE d; CREATE TABLE d.t (a INT) ENGINE=${name}; CREATE TABLE d.u (a INT);`,
+      );
+      const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
+      expect(refused).toMatchObject(unfit(new RegExp(`${name}.*'d\\.t'`), /INSTALL SONAME/));
+      await follow(refused, target);
+      await restore(taken, target.connection());
+      expect(
+        await target.sql("SELECT engine FROM information_schema.tables WHERE table_schema = 'd' AND table_name = 't'"),
+      ).toBe(`${name}\n`);
+      await target.sql(`DROP DATABASE d; UNINSTALL SONAME 'ha_${name.toLowerCase()}';`);
+    },
+  );
+
+  test.each([
+    [
+      'wants a primary key',
+      'innodb_force_primary_key=ON',
+      'innodb_force_primary_key=OFF',
+      'CREATE DATABASE d; CREATE TABLE d.t (a INT);',
+    ],
+    [
+      'takes tables of the row format COMPRESSED for read-only',
+      'innodb_read_only_compressed=ON',
+      'innodb_read_only_compressed=OFF',
+      'CREATE DATABASE d; CREATE TABLE d.t (a INT) ROW_FORMAT=COMPRESSED; INSERT INTO d.t VALUES (1);',
+    ],
+  ])('is refused where it %s, and fits once the hint is followed', async (_what, setting, undone, statements) => {
+    const taken = await backup(statements);
+    await target.sql(`SET GLOBAL ${setting}`);
+    try {
+      const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
+      expect(refused).toMatchObject(unfit(/'d\.t'/, /SET GLOBAL/));
+      await follow(refused, target);
+      expect((await restore(taken, target.connection())).differences).toEqual([]);
+    } finally {
+      await target.sql(`SET GLOBAL ${undone}`);
+    }
+  });
+
+  test('is refused where it writes a binary log and would take no such function, and fits once the hint is followed', async () => {
+    const taken = await backup(
+      `CREATE DATABASE d; CREATE FUNCTION d.dice() RETURNS INT RETURN 1 + 6 * RAND();
+       CREATE FUNCTION d.six() RETURNS INT DETERMINISTIC RETURN 6;`,
+    );
+    const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
+    expect(refused).toMatchObject(unfit(/1418.*: 'd\.dice'\.$/, /log_bin_trust_function_creators=1/));
+    await follow(refused, target);
+    expect((await restore(taken, target.connection())).differences).toEqual([]);
+    await target.sql('SET GLOBAL log_bin_trust_function_creators=0');
+  });
+
+  test.each([
+    ['a trigger', 'CREATE TRIGGER d.g BEFORE INSERT ON d.t FOR EACH ROW SET NEW.a = 1;', /SUPER on \*\.\*/],
+    ['a deterministic function', 'CREATE FUNCTION d.f() RETURNS INT DETERMINISTIC RETURN 6;', /SUPER on \*\.\*/],
+    ['an object of another definer', 'CREATE DEFINER=stowage@`%` VIEW d.v AS SELECT 1 AS a;', /SET USER on \*\.\*/],
+  ])(
+    'is refused where the user lacks the privilege for %s, and fits once it is granted',
+    async (_what, statement, lacking) => {
+      const taken = await backup(
+        `CREATE DATABASE d; CREATE TABLE d.t (a INT); ${statement.replace('CREATE TRIGGER', 'CREATE DEFINER=plain@`%` TRIGGER').replace('CREATE FUNCTION', 'CREATE DEFINER=plain@`%` FUNCTION')}`,
+      );
+      await target.sql("CREATE OR REPLACE USER plain@'%' IDENTIFIED BY 'p'; GRANT ALL ON d.* TO plain@'%';");
+      const plain = target.connection({ username: 'plain', password: new Secret('p') });
+      const refused: unknown = await restore(taken, plain).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: 'SERVICE_PRIVILEGE', message: expect.stringMatching(lacking) });
+      await follow(refused, target);
+      expect((await restore(taken, plain)).differences).toEqual([]);
+    },
+  );
+
+  test('is refused where a view cannot be made for want of a definer, and fits once the hint is followed', async () => {
+    const taken = await backup(
+      `CREATE DATABASE d; CREATE TABLE d.t (a INT); CREATE OR REPLACE USER 'de''finer'@'%'; GRANT SELECT ON d.* TO 'de''finer'@'%';
+       CREATE DEFINER='de''finer'@'%' VIEW d.v1 AS SELECT a FROM d.t; CREATE VIEW d.v2 AS SELECT a FROM d.v1;`,
+    );
+    const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
+    expect(refused).toMatchObject(
+      unfit(/1449.*'d\.v2'.*Missing: 'de'finer@%'/, /CREATE USER 'de''finer'@'%' ACCOUNT LOCK;/),
+    );
+    // Following the hint by half is refused as well.
+    await target.sql("CREATE USER 'de''finer'@'%'");
+    await expect(restore(taken, target.connection())).rejects.toMatchObject(
+      unfit(/1356.*'d\.v2'/, /^Run on the target: GRANT SELECT, EXECUTE ON `d`\.\* TO 'de''finer'@'%';$/),
+    );
+    await target.sql("DROP USER 'de''finer'@'%'");
+    await follow(refused, target);
+    expect((await restore(taken, target.connection())).differences).toEqual([]);
+    await target.sql("DROP USER 'de''finer'@'%'");
+  });
+
+  test('only warns of a missing definer where everything can be made', async () => {
+    const taken = await backup(
+      `CREATE DATABASE d; CREATE TABLE d.t (a INT); CREATE OR REPLACE USER gone@'%'; GRANT SELECT ON d.* TO gone@'%';
+       CREATE DEFINER=gone@'%' VIEW d.v2 AS SELECT a FROM d.t; CREATE VIEW d.v1 AS SELECT a FROM d.v2;
+       CREATE DEFINER=gone@'%' SQL SECURITY INVOKER VIEW d.v0 AS SELECT a FROM d.t;`,
+    );
+    const { warnings } = await restore(taken, target.connection());
+    expect(warnings).toContainEqual(expect.stringMatching(/^Definers that do not exist on the target: gone@%/));
+  });
+
+  test.each([
+    [
+      'views read',
+      'CREATE DATABASE far; CREATE DATABASE near; CREATE TABLE far.t (a INT); CREATE VIEW near.v AS SELECT a FROM far.t;',
+      'CREATE DATABASE far; CREATE TABLE far.t (a INT);',
+      /'near\.v'\. Missing: 'far'/,
+    ],
+    [
+      'defaults of columns use a sequence of',
+      'CREATE DATABASE far; CREATE DATABASE near; CREATE SEQUENCE far.s; CREATE TABLE near.t (a INT DEFAULT NEXTVAL(far.s));',
+      'CREATE DATABASE far; CREATE SEQUENCE far.s;',
+      /sequence 'far\.s'.*'near\.t'/,
+    ],
+  ])(
+    'is refused where %s a database that is neither there nor in the backup',
+    async (_what, statements, there, names) => {
+      const taken = await backup(statements, source, ['near']);
+      expect(taken.warnings).toContainEqual(expect.stringMatching(/near\.[vt]\b/));
+      await expect(restore(taken, target.connection())).rejects.toMatchObject(
+        unfit(names, /back up all of them together/),
+      );
+      await target.sql(there);
+      expect((await restore(taken, target.connection())).differences).toEqual([]);
+    },
+  );
+
+  test('takes a table whose rows are larger than innodb_strict_mode allows', async () => {
+    const columns = Array.from({ length: 110 }, (_, index) => `c${index} VARCHAR(100)`).join(', ');
+    const taken = await backup(
+      `CREATE DATABASE d; SET innodb_strict_mode=OFF; CREATE TABLE d.t (${columns}) CHARACTER SET utf8mb4 ROW_FORMAT=DYNAMIC;
+       INSERT INTO d.t (c0) VALUES ('x');`,
+    );
+    await target.sql('SET GLOBAL innodb_strict_mode=ON');
+    expect((await restore(taken, target.connection())).differences).toEqual([]);
+  });
+
+  test('is told from one that was altered while it was restored', async () => {
+    const taken = await backup('CREATE DATABASE d; CREATE TABLE d.t (a INT DEFAULT 7, b INT);');
+    const [database] = taken.inventory.databases;
+    const [table] = database!.tables;
+    const definition = {
+      hash: 'b'.repeat(64),
+      parts: { ...table!.definition?.parts, 'column a': 'int(11) DEFAULT 8' },
+    };
+    const inventory = { ...taken.inventory, databases: [{ ...database!, tables: [{ ...table!, definition }] }] };
+    const failure: unknown = await restore({ ...taken, inventory }, target.connection()).catch(
+      (error: unknown) => (error as Error).cause,
+    );
+    expect(failure).toMatchObject({
+      message: expect.stringContaining(
+        "the column 'a' of the table 'd.t' is int(11) DEFAULT 7 instead of int(11) DEFAULT 8",
+      ),
+      differences: [{ path: 'd.tables.t.column a', expected: 'int(11) DEFAULT 8', actual: 'int(11) DEFAULT 7' }],
+    });
+  });
+});
