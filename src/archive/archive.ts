@@ -28,6 +28,13 @@ export type ArchivePart = {
   readonly etag: string;
   readonly segments: readonly StoredSegment[];
   readonly restoreByHand: string;
+  /** What the line needs: the programs and their versions. This and what follows, absent: not recorded. */
+  readonly restoreByHandNeeds?: string;
+  /** The connection character set that it was dumped with and must be restored with. Absent: utf8mb4. */
+  readonly characterSet?: string;
+  readonly tool?: { readonly name: string; readonly version: string };
+  /** What a target must accept in one statement. */
+  readonly longestStatementBytes?: number;
 };
 
 export type BackupDescription = {

@@ -12,7 +12,11 @@ import { backupDocumentName } from './layout.js';
  */
 export type BackupDocument = {
   readonly format: 'stowage-backup';
-  readonly formatVersion: 1;
+  /**
+   * 2: dumped with the connection character set that each part names, where it does; the inventory may hold definitions.
+   * 1: always utf8mb4.
+   */
+  readonly formatVersion: 1 | 2;
   readonly engine: EngineName;
   readonly description: BackupDescription;
   readonly compression: 'zstd';
@@ -46,7 +50,7 @@ const definition = z.object({ hash: sha256, parts: z.record(z.string(), z.string
 
 const document = z.object({
   format: z.literal('stowage-backup'),
-  formatVersion: z.literal(1),
+  formatVersion: z.union([z.literal(1), z.literal(2)]),
   engine: z.enum(['MARIADB', 'MYSQL', 'POSTGRESQL', 'MONGODB']),
   description: z.object({
     installationId: z.string(),
@@ -63,17 +67,23 @@ const document = z.object({
   compression: z.literal('zstd'),
   parts: z
     .array(
-      z.object({
-        name: z.string(),
-        extension: z.string(),
-        objectName: z.string(),
-        sizeBytes: bytes,
-        storedSizeBytes: bytes,
-        checksum: sha256,
-        etag: z.string(),
-        segments: z.array(segment),
-        restoreByHand: z.string(),
-      }),
+      z
+        .object({
+          name: z.string(),
+          extension: z.string(),
+          objectName: z.string(),
+          sizeBytes: bytes,
+          storedSizeBytes: bytes,
+          checksum: sha256,
+          etag: z.string(),
+          segments: z.array(segment),
+          restoreByHand: z.string(),
+          restoreByHandNeeds: z.string().optional(),
+          characterSet: z.string().optional(),
+          tool: z.object({ name: z.string(), version: z.string() }).optional(),
+          longestStatementBytes: bytes.optional(),
+        })
+        .transform(present),
     )
     .min(1),
   inventory: z

@@ -210,7 +210,8 @@ async function storePart(
         onProgress: progress.stored,
       }),
     );
-    const { sizeBytes, lastLines, failure, compressedSizeBytes, tables, warnings } = await dump.ended;
+    const { sizeBytes, lastLines, failure, compressedSizeBytes, tables, longestStatementBytes, warnings } =
+      await dump.ended;
     const lost = failure ?? lostOnTheWay('the compressor', compressedSizeBytes, 'the storage', stored.sizeBytes);
     if (lost !== null) throw lost;
     progress.endPart(stored);
@@ -229,6 +230,10 @@ async function storePart(
         etag: stored.etag,
         segments: stored.segments,
         restoreByHand: engine.restoreByHand(spec, input.downloadCommand(objectName)),
+        restoreByHandNeeds: engine.restoreByHandNeeds,
+        ...(spec.characterSet === undefined ? {} : { characterSet: spec.characterSet }),
+        ...(spec.tool === undefined ? {} : { tool: spec.tool }),
+        ...(longestStatementBytes === undefined ? {} : { longestStatementBytes }),
       },
     };
   } catch (error) {
@@ -255,7 +260,7 @@ async function writeBackupDocument(input: TakeBackup, backup: TakenBackup, limit
   const { signal, moved } = limits;
   const document: BackupDocument = {
     format: 'stowage-backup',
-    formatVersion: 1,
+    formatVersion: 2,
     engine: input.engine.name,
     description: input.description,
     compression: 'zstd',

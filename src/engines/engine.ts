@@ -135,6 +135,10 @@ export type PartSpec = {
   readonly name: string;
   /** `sql`, `dump` or `archive`. */
   readonly extension: string;
+  /** The connection character set that it is dumped with and must be restored with. Absent: utf8mb4. */
+  readonly characterSet?: string;
+  /** What dumped it. Absent: not recorded. */
+  readonly tool?: { readonly name: string; readonly version: string };
 };
 
 export type PreflightReport = {
@@ -214,6 +218,8 @@ export interface Engine {
   ): Promise<RunningRestore>;
   /** The line a person types to restore a part, given the download command to put in front of it. */
   restoreByHand(part: PartSpec, download: string): string;
+  /** What must be installed for that line, in a sentence. */
+  readonly restoreByHandNeeds: string;
   /** Null: the target holds no less for it. Only the engine knows what a difference means. */
   judgeDifference(
     difference: FoundDifference,

@@ -61,6 +61,15 @@ export const VerificationLevelEnum = { STORED: 'STORED', READABLE: 'READABLE', R
 export type VerificationLevel = keyof typeof VerificationLevelEnum;
 registerEnumType(VerificationLevelEnum, { name: 'VerificationLevel' });
 
+@ObjectType('DumpTool', { description: 'The program that dumped a part.' })
+export class DumpToolType {
+  @Field(() => String)
+  readonly name!: string;
+
+  @Field(() => String)
+  readonly version!: string;
+}
+
 @ObjectType('BackupPart', { description: 'One stored object of a backup.' })
 export class BackupPartType {
   @Field(() => String)
@@ -80,6 +89,28 @@ export class BackupPartType {
 
   @Field(() => String, { description: 'The exact line for a shell.' })
   readonly restoreByHand!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'The programs that the line needs, and their versions. Null: not recorded.',
+  })
+  readonly restoreByHandNeeds?: string | undefined;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The character set of the connection that dumped it, and must restore it. Null: not recorded, and for MariaDB utf8mb4.',
+  })
+  readonly characterSet?: string | undefined;
+
+  @Field(() => DumpToolType, { nullable: true, description: 'Null: not recorded.' })
+  readonly tool?: DumpToolType | undefined;
+
+  @Field(() => BigIntScalar, {
+    nullable: true,
+    description: 'Bytes of the longest statement: what a target must accept at once. Null: not recorded.',
+  })
+  readonly longestStatement?: number | undefined;
 }
 
 @ObjectType('InventorySummary', { description: 'What the database server held when it was dumped.' })
@@ -216,10 +247,11 @@ export class BackupJobType extends Node {
 
   @Field(() => [BackupPartType], { description: 'One for each object that a dump tool made.' })
   get parts(): readonly BackupPartType[] {
-    return this.row.parts.map(({ sizeBytes, storedSizeBytes, ...part }) => ({
+    return this.row.parts.map(({ sizeBytes, storedSizeBytes, longestStatementBytes, ...part }) => ({
       ...part,
       size: sizeBytes,
       storedSize: storedSizeBytes,
+      longestStatement: longestStatementBytes,
     }));
   }
 

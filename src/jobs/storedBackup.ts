@@ -41,6 +41,11 @@ export type StoredPart = {
   readonly checksum: string;
   readonly etag: string;
   readonly restoreByHand: string;
+  /** This and what follows, absent: not recorded. */
+  readonly restoreByHandNeeds?: string;
+  readonly characterSet?: string;
+  readonly tool?: { readonly name: string; readonly version: string };
+  readonly longestStatementBytes?: number;
 };
 
 export type DeletionReason = 'BY_HAND' | 'RETENTION';

@@ -80,16 +80,18 @@ export async function startMariadbDump(
 
 /** Exported for tests. Databases come last, behind `--`: a name is never read as an option. */
 export function dumpArguments(report: PreflightReport): readonly string[] {
+  const characterSet = report.parts[0]?.characterSet ?? 'utf8mb4';
   const { databases } = report.inventory;
   const history = dumpsHistory(report.inventory) ? ['--dump-history'] : [];
   return [
-    '--default-character-set=utf8mb4',
+    `--default-character-set=${characterSet}`,
     '--single-transaction',
     '--quick',
     '--routines',
     '--events',
     '--triggers',
-    '--hex-blob',
+    // A binary connection converts nothing, so binary values need not be written as hex, which doubles them.
+    characterSet === 'binary' ? '--skip-hex-blob' : '--hex-blob',
     '--skip-add-locks',
     ...history,
     '--databases',

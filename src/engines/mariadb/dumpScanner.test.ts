@@ -86,6 +86,61 @@ describe('The scanner of a dump', () => {
     expect(scan(sandbox + dump).out.toString()).toBe(dump);
   });
 
+  describe('of a binary connection', () => {
+    const header = '/*!40101 SET NAMES binary */;\n';
+    const uuid = (text: string) =>
+      `CREATE TABLE \`t\` (\n  \`id\` uuid NOT NULL,\n  \`a\` ${text}\n) ENGINE=InnoDB DEFAULT CHARSET=gbk;\n`;
+    const rows = "INSERT INTO `t` VALUES\n('u','a'),\n('v','uuid'),\n(NULL,'');\n";
+    const written = (dump: string, lengths: readonly number[] = []) => scan(header + dump, lengths).out.toString();
+
+    test('creates tables in utf8mb4', () => {
+      const [first = '', ...others] = create('t').split(/(?=CREATE)/);
+      const inUtf8 = `/*!40101 SET NAMES utf8mb4 */;\n${others.join('')}/*!40101 SET NAMES binary */;\n`;
+      expect(written(create('t'))).toBe(`${header}${first}${inUtf8}`);
+    });
+
+    test.each([
+      ['varchar(9) CHARACTER SET utf8mb3 DEFAULT NULL', 'utf8mb4'],
+      ['varbinary(9) DEFAULT NULL', 'utf8mb4'],
+      ["enum('a',' CHARACTER SET x') CHARACTER SET cp1251 DEFAULT NULL", 'cp1251'],
+      ["text CHARACTER SET latin1 COMMENT '), CHARACTER SET gbk'", 'latin1'],
+    ])('fills a table with a UUID and a column %s in %s', (text, characterSet) => {
+      const filled = written(uuid(text) + rows);
+      const inThat = `/*!40101 SET NAMES ${characterSet} */;\n${rows}/*!40101 SET NAMES binary */;\n`;
+      expect(filled.endsWith(`;\n/*!40101 SET NAMES binary */;\n${inThat}`)).toBe(true);
+    });
+
+    test.each([
+      ['in several character sets', 'set("x") CHARACTER SET cp1251,\n  `b` text'],
+      ['in one with characters that hold ASCII bytes', 'text'],
+      ['in one that no connection can have', 'text CHARACTER SET utf16'],
+    ])('marks the literals of a UUID beside text %s', (_which, text) => {
+      const marked = rows.replace("('u'", "(_latin1'u'").replace("('v'", "(_latin1'v'");
+      for (const lengths of [[], Array.from({ length: 200 }, () => 3)]) {
+        expect(written(uuid(text) + rows, lengths).endsWith(`SET NAMES binary */;\n${marked}`)).toBe(true);
+      }
+      const named = "INSERT INTO `t` (`a`, `id`) VALUES ('u','v'),\n('(\\'','w');\n";
+      const introduced = named.replace("'v'", "_latin1'v'").replace("'w'", "_latin1'w'");
+      expect(written(uuid(text) + named).endsWith(introduced)).toBe(true);
+      expect(scan(header + uuid(text) + rows + named).tables).toMatchObject([{ rows: 5 }]);
+    });
+
+    test('tells the client in which character set it must read a program', () => {
+      const set = (to: string) => `/*!50003 SET character_set_client  = ${to} */ ;\n`;
+      const dump = `${set('utf8mb4')}${body('SELECT 1')}${set('@saved_cs_client')}`;
+      expect(written(dump)).toBe(
+        `${header}${set('utf8mb4')}\\C utf8mb4\n${body('SELECT 1')}${set('@saved_cs_client')}\\C binary\n`,
+      );
+    });
+  });
+
+  test('lets values stay as they are: dates that do not exist, and rows that violate a CHECK', () => {
+    const header = "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n";
+    expect(scan(header).out.toString()).toBe(
+      `${header}/*!40101 SET SQL_MODE='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES' */;\n/*M!100201 SET SESSION check_constraint_checks=0 */;\n`,
+    );
+  });
+
   test('names the table with a statement that no server takes, and ends there', () => {
     const scanner = { ...dumpScanner(), args: ['100'] };
     const dump = `${use('d')}${create('t')}${insert('t', [`'${'x'.repeat(100)}'`])}`;

@@ -3,7 +3,8 @@ import type { Scanner } from '../process/plainStream.js';
 
 /**
  * Reads what mariadb-dump writes, as the mariadb client will: statement by statement, so that text in a routine, a
- * comment or a name is never taken for one. Of each table it reports rows, bytes and the longest statement.
+ * comment or a name is never taken for one. Of each table it reports rows, bytes and the longest statement. It inserts
+ * what a dump over a binary connection needs to be restored; docs/engines.md says why each line is needed.
  *
  * - A statement ends at the delimiter, outside of quotes and comments. Inside quotes a backslash escapes, unless the
  *   sql_mode that the dump has set says otherwise. Where the dump has set a character set in which ASCII bytes are the
@@ -59,7 +60,7 @@ function plain(hex: string): string {
 
 const source = String.raw`
 my ($limit) = @ARGV;
-# Between statements 0, in one 1, in an INSERT 2. What ends it; what it is inside of: a quote, '*' or '-' of a comment.
+# Between statements 0, in one 1, in an INSERT 2, in one that is rewritten 3. What ends it; what it is inside of: a quote, '*' or '-' of a comment.
 my ($state, $delimiter, $inside) = (0, ';', '');
 # What the dump has set: changes how quotes are read.
 my ($characterSet, $plainBackslash, $ansiQuotes) = ('', 0, 0);
@@ -69,6 +70,8 @@ my ($text, $passedBytes, $longest) = ('', 0, 0);
 my ($database, $table, @unresolved) = ('');
 # Line ends of an INSERT; how its first line ends; 'lines' or 'line' once it is known how the tool lays rows out.
 my ($lineEnds, $header, $layout) = (0, '', '');
+# The connection's character set, and the client's; a table that is written otherwise than the rest.
+my ($names, $client, $typed, $searched) = ('', '', undef, 0);
 my $keptBytes = 4194304;
 my $countedBytes = 65536;
 
@@ -100,7 +103,7 @@ sub scan {
   my ($ended) = @_;
   $position = 0;
   $begin = 0;
-  1 while $state == 2 ? inInsert($ended) : $state == 1 ? inStatement($ended) : between($ended);
+  1 while $state == 2 ? inInsert($ended) : $state == 3 ? inTypedRows($ended) : $state == 1 ? inStatement($ended) : between($ended);
   if ($ended) { $position = length $buffer }
   handOn();
   if ($ended) { finish() }
@@ -135,7 +138,9 @@ sub between {
       my $in = unquoted($1);
       $header = substr($buffer, $position, pos($buffer) - $position);
       nextTable($in) if !defined $table || $table->{name} ne $in;
+      $typed = $table->{typed};
       startOf(2);
+      if (defined $typed) { return 1 if beginTyped() }
       $position = length $header;
       $lineEnds = $header =~ /\n$/ ? 1 : 0;
       return 1;
@@ -143,9 +148,16 @@ sub between {
     # The header names every column at most: longer ones there are none.
     return 0 if !$ended && ahead() < 2097152;
   }
+  my $defines = $names eq 'binary' && $buffer =~ /\GCREATE TABLE /;
   startOf(1);
+  setNames('utf8mb4') if $defines;
   return 1;
 }
+
+sub setNames { insert("/*!40101 SET NAMES $_[0] */;\n") }
+
+# What is put after a statement goes before its line end.
+sub insertAfter { handOn(); insert("\n$_[0]") }
 
 sub startOf {
   handOn();
@@ -199,19 +211,38 @@ sub endOfStatement {
   $position = length $delimiter;
   $longest = $bytes if $bytes > $longest;
   if ($known && $statement =~ /^USE ($name)/) { closeTable(); $database = unquoted($1) }
-  elsif ($known && $statement =~ /^CREATE TABLE ($name) /) { nextTable(unquoted($1)); ofTable($bytes) }
+  elsif ($known && $statement =~ /^CREATE TABLE ($name) /) {
+    nextTable(unquoted($1));
+    ofTable($bytes);
+    if ($names eq 'binary') {
+      $table->{typed} = typedColumns($statement);
+      insertAfter('/*!40101 SET NAMES binary */;');
+    }
+  }
   elsif ($known && $statement =~ /^(?:\/\*!\d+ )?SET /) { settingsOf($statement) }
 }
 
 sub settingsOf {
   my ($statement) = @_;
   my $before = "$characterSet $plainBackslash $ansiQuotes";
-  $characterSet = defined $pairs{$1} ? $1 : '' if $statement =~ /\bcharacter_set_client\s*=\s*([^\s,;]+)/i;
+  my $told;
+  if ($statement =~ /\bcharacter_set_client\s*=\s*([^\s,;]+)/i) {
+    my $set = $1;
+    $characterSet = defined $pairs{$set} ? $set : '';
+    # Of a view or a stored program. What else there is, tables, begins and ends with ASCII.
+    $told = substr($set, 0, 1) eq '@' ? $names : $set if $statement =~ /^\/\*!5000/;
+  }
   if ($statement =~ /\bsql_mode\s*= ?('[^']*'|\@)/i) {
     $plainBackslash = index($1, 'NO_BACKSLASH_ESCAPES') >= 0 ? 1 : 0;
     $ansiQuotes = index($1, 'ANSI_QUOTES') >= 0 ? 1 : 0;
   }
+  if ($statement =~ /^\/\*!40101 SET NAMES (\w+)/) { $names = $client = $1 }
+  if ($statement =~ /\@OLD_SQL_MODE=\@\@SQL_MODE, SQL_MODE='([^']*)'/) { insertAfter(join "\n", keepingValues($1)) }
   readAs() if $before ne "$characterSet $plainBackslash $ansiQuotes";
+  # The client must read what follows as the server will. In its own character set it takes bytes of a character for
+  # quotes, or for white space at the end of the statement, and removes them.
+  insertAfter("\\C $told") if defined $told && $told ne $client;
+  $client = $told if defined $told;
 }
 
 sub inInsert {
@@ -229,15 +260,21 @@ sub inInsert {
   }
   my $bytes = $passedBytes + $position - $begin - 1;
   refuse() if $bytes > $limit;
-  rowsOf($bytes);
-  $table->{bytes} += $bytes + 2;
-  $longest = $bytes if $bytes > $longest;
-  ofTable($bytes);
   # With its line end, which nothing else needs.
   $position++;
   handOn();
-  ($state, $text) = (0, '');
+  setNames('binary') if defined $typed;
+  rowsOf($bytes);
+  endOfInsert($bytes);
   return 1;
+}
+
+sub endOfInsert {
+  my ($bytes) = @_;
+  $table->{bytes} += $bytes + 2;
+  $longest = $bytes if $bytes > $longest;
+  ofTable($bytes);
+  ($state, $text) = (0, '');
 }
 
 # Whichever is faster for lines as long as the last ones: a jump from one to the next, or a look at each byte.
@@ -272,6 +309,88 @@ sub rowsIn {
   pos($statement) = length $header;
   $rows++ while $statement =~ /\G\((?:[^'()]++|'(?:[^'\\]++|\\[\s\S])*+')*+\)[,;]/gc;
   return pos($statement) == length $statement ? $rows : undef;
+}
+
+# What the values of a dump need of the session: dates that do not exist, and rows that violate a CHECK.
+sub keepingValues {
+  return ("/*!40101 SET SQL_MODE='" . join(',', grep { $_ ne '' } $_[0], 'ALLOW_INVALID_DATES') . "' */;",
+    '/*M!100201 SET SESSION check_constraint_checks=0 */;');
+}
+
+# A binary literal is no text: UUID, INET4 and INET6 take it for the value's own bytes. Where all text of the table is in
+# one character set that a connection can have, the connection has it while the rows are written: then nothing is
+# converted. Else each such literal gets an introducer. Null: the table has no such column.
+my $string = qr/'(?:[^'\\]++|\\[\s\S]|'')*+'/;
+my $nested = qr/(?<nested>\((?:[^()'\x60]++|$string|$name|(?&nested))*+\))/;
+sub typedColumns {
+  my ($statement) = @_;
+  my (@columns, %sets, $found);
+  return undef unless $statement =~ /^CREATE TABLE $name \(\n/gc;
+  while ($statement =~ /\G  (?<column>$name) (?<type>\w++)(?<rest>(?:[^,()'\x60\n]++|$string|$name|$nested)*+),?\n/gc) {
+    my ($column, $type, $rest) = @+{qw(column type rest)};
+    my $isTyped = $type =~ /^(?:uuid|inet4|inet6)$/;
+    $found ||= $isTyped;
+    push @columns, { name => $column, typed => $isTyped };
+    next unless $type =~ /^(?:char|varchar|tinytext|text|mediumtext|longtext|enum|set)$/;
+    $rest =~ s/$string//g;
+    $sets{$rest =~ /^(?:\([^()]*\))? CHARACTER SET (\w+)/ ? $1 : ''} = 1;
+  }
+  return undef unless $found;
+  if (delete $sets{''}) { $sets{$statement =~ /\n\) [^\n]*?DEFAULT CHARSET=(\w+)/ ? $1 : '?'} = 1 }
+  $sets{utf8mb4} = 1 if delete($sets{utf8}) + delete($sets{utf8mb3}) + (keys %sets == 0);
+  my ($only, @others) = keys %sets;
+  return { columns => \@columns, names => @others == 0 && $only =~ /^(?:utf8mb4|latin\d|cp125\d|koi8[ru])$/ ? $only : undef };
+}
+
+sub beginTyped {
+  if (defined $typed->{names}) { setNames($typed->{names}); return 0 }
+  my %isTyped = map { $_->{name} => $_->{typed} } @{$typed->{columns}};
+  my @in = map { $_->{name} } @{$typed->{columns}};
+  if ($header =~ /INTO $name \(/g) {
+    @in = ();
+    push @in, $1 while $header =~ /\G(?:, )?($name|\w++)/gc;
+  }
+  $typed->{at} = [map { $isTyped{$_} } @in];
+  ($state, $position, $searched) = (3, length $header, 0);
+  handOn();
+  return 1;
+}
+
+# Line by line: a line end is never part of a value.
+sub inTypedRows {
+  my $end = index($buffer, "\n", $searched);
+  if ($end < 0) {
+    $searched = length $buffer;
+    refuse() if $passedBytes + $searched > $limit;
+    return 0;
+  }
+  my $line = introduced(substr($buffer, 0, $end + 1, ''));
+  $searched = 0;
+  insert($line);
+  $passedBytes += length $line;
+  endOfInsert($passedBytes - 2) if substr($line, -2) eq ";\n";
+  return 1;
+}
+
+sub introduced {
+  my ($line) = @_;
+  my $written = '';
+  while ($line =~ /\G(,?\()/gc) {
+    $written .= $1;
+    for my $isTyped (@{$typed->{at}}) {
+      my $from = pos($line);
+      $line =~ /\G[^',()]*+/gc;
+      if ($line =~ /\G'/gc) {
+        1 while $line =~ /\G(?:[^'\\]++|\\[\s\S]){1,30000}+/gc;
+        $line =~ /\G'/gc;
+      }
+      $line =~ /\G[,)]/gc;
+      $written .= '_latin1' if $isTyped && substr($line, $from, 1) eq "'";
+      $written .= substr($line, $from, pos($line) - $from);
+    }
+    $table->{rows}++;
+  }
+  return $written . substr($line, pos($line));
 }
 
 sub refuse {

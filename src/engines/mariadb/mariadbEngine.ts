@@ -4,7 +4,7 @@ import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './d
 import { judgeDifference } from './judgeDifference.js';
 import { findMariadbTools, installedTools } from './mariadbTools.js';
 import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './preflight.js';
-import { mariadbRestoreByHand, startMariadbRestore } from './restore.js';
+import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } from './restore.js';
 import { checkRestore } from './restorePreflight.js';
 import { endRestoreSessions } from './restoreSessions.js';
 import type { ServerAddress } from './serverAddress.js';
@@ -69,12 +69,13 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       findMariadbTools(settings.toolsPath);
       return asking(target, context, (session) => checkRestore(session, source.inventory));
     },
-    restore: async (target, _part, source, context) => {
+    restore: async (target, part, source, context) => {
       const tools = findMariadbTools(settings.toolsPath);
       const session = await asking(target, context, (opened) => Promise.resolve(opened));
-      return startMariadbRestore(target, session, tools, source, context);
+      return startMariadbRestore(target, session, tools, part, source, context);
     },
-    restoreByHand: (_part, download) => mariadbRestoreByHand(download),
+    restoreByHand: mariadbRestoreByHand,
+    restoreByHandNeeds: mariadbRestoreByHandNeeds,
     judgeDifference,
     endOurSessions: (target, restoreId, context) =>
       asking(target, context, (session) =>

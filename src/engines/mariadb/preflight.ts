@@ -6,7 +6,7 @@ import { refuseUnrestorable } from './definitions/refuseUnrestorable.js';
 import { withDefinitions } from './definitions/withDefinitions.js';
 import { takeInventory } from './inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
-import { findMariadbTools, versionOf } from './mariadbTools.js';
+import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from './privileges.js';
 import { listDatabases, selectDatabases } from './selection.js';
 import { recordedSettings } from './serverSettings.js';
@@ -20,8 +20,11 @@ export type MariadbSettings = {
   readonly toolsPath: readonly string[];
 };
 
-/** All databases of a service become one part, dumped from one snapshot. */
-export const databasesPart = { name: 'databases', extension: 'sql' };
+/**
+ * All databases of a service become one part, dumped from one snapshot. Over a binary connection no server and no tool
+ * converts text: every byte of every character set is written as it is stored.
+ */
+export const databasesPart = { name: 'databases', extension: 'sql', characterSet: 'binary' };
 
 /** Finds out what would end the dump, or make it smaller than the source, before it starts; and which address answered. */
 export async function preflightMariadb(
@@ -53,7 +56,7 @@ export async function preflightMariadb(
     refuseUnrestorable(catalog, definitions, inventory);
     const report: PreflightReport = {
       inventory: { ...inventory, settings: recordedSettings(session.found) },
-      parts: [databasesPart],
+      parts: [{ ...databasesPart, tool: { name: 'mariadb-dump', version: versionNumber(toolVersion) } }],
       warnings: [
         ...(blind
           ? ['The user has no SHOW DATABASES privilege: databases hidden from it are not in this backup.']

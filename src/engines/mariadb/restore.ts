@@ -1,6 +1,6 @@
 import { StowageError } from '../../errors.js';
 import { asSentence } from '../asSentence.js';
-import type { RestoreContext, RestoreSource, RunningRestore, ServiceConnection, ToolEnd } from '../engine.js';
+import type { PartSpec, RestoreContext, RestoreSource, RunningRestore, ServiceConnection, ToolEnd } from '../engine.js';
 import { startCompressedRestore } from '../process/compressedRestore.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
 import { mariadbOutput } from './mariadbOutput.js';
@@ -19,13 +19,18 @@ const sessionSettings = 'SET SESSION check_constraint_checks=0, max_statement_ti
  * - `--binary-mode`: line ends inside values stay, and no client command (`\!`) in a dump is obeyed;
  * - `--comments`: comments in routines stay;
  */
-const keepingAll = ['--default-character-set=utf8mb4', '--binary-mode', '--comments'];
+const keepingAll = ({ characterSet = 'utf8mb4' }: PartSpec) => [
+  `--default-character-set=${characterSet}`,
+  '--binary-mode',
+  '--comments',
+];
 
 /** Starts the mariadb client. It stops at the first error. */
 export async function startMariadbRestore(
   target: ServiceConnection,
   { server, found }: Pick<Session, 'server' | 'found'>,
   tools: MariadbTools,
+  part: PartSpec,
   source: RestoreSource,
   context: RestoreContext,
 ): Promise<RunningRestore> {
@@ -35,7 +40,7 @@ export async function startMariadbRestore(
       program: tools.client,
       args: [
         `--defaults-file=${optionFile}`,
-        ...keepingAll,
+        ...keepingAll(part),
         '--batch',
         '--skip-reconnect',
         '--local-infile=0',
@@ -67,9 +72,13 @@ function takeLocks(source: RestoreSource): string {
 const anotherRuns = 'another restore is running';
 
 /** The line for a shell; connection options (`--host=… --user=… --password`) go at its end. */
-export function mariadbRestoreByHand(download: string): string {
-  return `${download} | zstd -d | mariadb ${keepingAll.join(' ')} --init-command='${sessionSettings}'`;
+export function mariadbRestoreByHand(part: PartSpec, download: string): string {
+  return `${download} | zstd -d | mariadb ${keepingAll(part).join(' ')} --init-command='${sessionSettings}'`;
 }
+
+/** Older clients were not tried; before 10.4.6 the program is called mysql. */
+export const mariadbRestoreByHandNeeds =
+  'zstd 1.4 or newer, and the client of MariaDB 10.2.11 or newer (mariadb; before 10.4.6 it is called mysql).';
 
 function judge(end: PipelineEnd): ToolEnd & { failure: StowageError | null } {
   return { ...end.tool, failure: failureOf(end) };

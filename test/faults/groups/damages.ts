@@ -76,7 +76,7 @@ const everywhere: readonly Damage[] = [
     ['says another size', (text) => text.replace(/("storedSizeBytes": )\d+/, '$11')],
     ['names another object', (text) => text.replaceAll('databases.sql.zst', 'another.sql.zst')],
     ['names no segments', (text) => text.replace(/"segments": \[[^\]]*\]/, '"segments": []')],
-    ['is of a format to come', (text) => text.replace('"formatVersion": 1', '"formatVersion": 2')],
+    ['is of a format to come', (text) => text.replace('"formatVersion": 2', '"formatVersion": 3')],
   ]),
   {
     ...{ name: 'backup.json is emptied', expects: damaged, audit: 'MISSING' },

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { everyCharacter } from '../../../test/fixtures/everyCharacter.js';
+import { fingerprint } from '../../../test/fixtures/mariadbFingerprint.js';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
+import type { DumpEnd, Engine, Inventory, PartSpec } from '../engine.js';
+import { createMariadbEngine } from './mariadbEngine.js';
+
+/** A dump as it would be stored, and what the engine says of it. */
+type Dumped = DumpEnd & { readonly bytes: Buffer; readonly part: PartSpec; readonly inventory: Inventory };
+
+describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
+  const engine = createMariadbEngine();
+  let source: MariadbServer;
+  let target: MariadbServer;
+  let folder: string;
+  let restores = 0;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stowage-bytes-'));
+    [source, target] = await Promise.all([startMariadb(), startMariadb()]);
+  });
+  afterAll(async () => {
+    await Promise.all([source.stop(), target.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const context = () => ({ workFolder: folder, signal: new AbortController().signal });
+
+  async function dump(databases: readonly string[], by: Engine = engine): Promise<Dumped> {
+    const connection = source.connection({ databases });
+    const report = await by.preflight(connection, context());
+    const part = report.parts[0]!;
+    const running = await by.dump(connection, part, report, context());
+    const chunks: Buffer[] = [];
+    // All chunks lie in the same memory.
+    for await (const chunk of running.compressed) chunks.push(Buffer.from(chunk));
+    const bytes = Buffer.concat(chunks);
+    const ended = await running.ended;
+    expect(ended.failure).toBeNull();
+    return { ...ended, bytes, part, inventory: report.inventory };
+  }
+
+  async function restore({ bytes, part, inventory }: Dumped): Promise<void> {
+    const running = await engine.restore(
+      target.connection(),
+      part,
+      { restoreId: String(restores++), inventory },
+      context(),
+    );
+    running.compressed.end(bytes);
+    expect((await running.ended).failure).toBeNull();
+  }
+
+  async function expectSame(databases: readonly string[]): Promise<void> {
+    const [was, is] = [await fingerprint(source, databases), await fingerprint(target, databases)];
+    expect(Object.keys(was).length).toBeGreaterThan(databases.length);
+    expect(is).toEqual(was);
+  }
+
+  test('of every character of every character set', async () => {
+    await source.sql(`CREATE DATABASE characters; USE characters; SET sql_mode = ''; ${everyCharacter}`);
+    const dumped = await dump(['characters']);
+    await restore(dumped);
+    await expectSame(['characters']);
+    expect(dumped.part.characterSet).toBe('binary');
+    // The scanner counts what the server counts.
+    const counted = await source.sql(
+      (dumped.tables ?? []).map(({ name }) => `SELECT '${name}', COUNT(*) FROM characters.${name};`).join('\n'),
+    );
+    expect((dumped.tables ?? []).map(({ name, rows }) => `${name}\t${rows}\n`).join('')).toBe(counted);
+    expect(dumped.tables?.length).toBeGreaterThan(35);
+  });
+
+  test('of definitions, dates that do not exist, generated columns, and rows that violate a CHECK', async () => {
+    await source.sql(await readFile('test/fixtures/everyByte.sql', 'utf8'));
+    await restore(await dump(['definitions', 'contents']));
+    await expectSame(['definitions', 'contents']);
+  });
+
+  test('of UUID, INET4 and INET6 columns, whatever text lies beside them', async () => {
+    await source.sql(await readFile('test/fixtures/typedColumns.sql', 'utf8'));
+    const dumped = await dump(['typed']);
+    await restore(dumped);
+    await expectSame(['typed']);
+    const rows = Object.fromEntries((dumped.tables ?? []).map((table) => [table.name, table.rows]));
+    expect(rows).toMatchObject({ alone: 2, mixed: 3, generated: 2, remembered: 2, unicode: 3 });
+  });
+
+  test('of views and stored programs that clients of other character sets made', async () => {
+    const made = Object.entries(characters).map(([set, text]) => programs(set, text));
+    await source.sql(Buffer.concat([Buffer.from('CREATE DATABASE clients; USE clients;\n'), ...made]));
+    await restore(await dump(['clients']));
+    await expectSame(['clients']);
+  });
+
+  test('also by hand, with the line of the part alone', async () => {
+    await target.sql('DROP DATABASE IF EXISTS definitions; DROP DATABASE IF EXISTS contents;');
+    const { bytes, part } = await dump(['definitions', 'contents']);
+    const line = engine.restoreByHand(part, 'cat');
+    const shell = spawn('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`], { stdio: 'pipe' });
+    const complaints = buffer(shell.stderr);
+    shell.stdin.end(bytes);
+    expect((await complaints).toString()).toBe('');
+    await expectSame(['definitions', 'contents']);
+    expect(engine.restoreByHandNeeds).toMatch(/MariaDB 10\.2/);
+  });
+
+  test('of a part that says nothing of its character set, which older versions dumped in utf8mb4', async () => {
+    await source.sql(
+      `CREATE DATABASE older CHARACTER SET utf8mb4; USE older; CREATE TABLE t (a VARCHAR(9), b BLOB, l VARCHAR(9) CHARACTER SET latin1);
+       INSERT INTO t VALUES ('ü🐬', x'00ff27', 'äß');`,
+    );
+    const { inventory } = await engine.preflight(source.connection({ databases: ['older'] }), context());
+    const options = ['--no-defaults', '--user=root', `--socket=${join(source.folder, 's')}`, '--skip-add-locks'];
+    const asBefore = ['--default-character-set=utf8mb4', '--hex-blob', '--databases', 'older'];
+    const command = `mariadb-dump ${[...options, ...asBefore].join(' ')} | zstd -c`;
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], { encoding: 'buffer' });
+    const running = await engine.restore(
+      ...([target.connection(), { name: 'databases', extension: 'sql' }] as const),
+      ...([{ restoreId: 'older', inventory }, context()] as const),
+    );
+    running.compressed.end(stdout);
+    expect((await running.ended).failure).toBeNull();
+    await expectSame(['older']);
+  });
+});
+
+/** Some text in each, as bytes: where there are any, with ASCII bytes that are the second of a character. */
+const characters = {
+  latin1: 'e4',
+  cp1251: 'c6',
+  greek: 'e1',
+  gbk: '815c8160',
+  big5: 'a15ca160',
+  sjis: '835c8360',
+  cp932: '835c8360',
+  ujis: 'a4a2',
+  euckr: 'b0a1',
+  utf8mb3: 'c3a4',
+  utf8mb4: 'f09f90ac',
+};
+
+/** One of each kind of program with that text in strings, names and at its end, made by a client of that character set. */
+function programs(set: string, text: string): Buffer {
+  const x = Buffer.from(text, 'hex').toString('latin1');
+  // What is no letter of Unicode's first plane cannot be a name.
+  const name = set === 'utf8mb4' ? 'n' : `n${x}`;
+  return Buffer.from(
+    `\\C ${set}
+CREATE TABLE t_${set} (a VARCHAR(20) CHARACTER SET ${set});
+CREATE VIEW v_${set} AS SELECT '${x}' AS \`${name}\`, '\\'' AS b;
+CREATE TRIGGER tr_${set} BEFORE INSERT ON t_${set} FOR EACH ROW SET NEW.a = '${x}', @x = '\\'', @\`${name}\` = 1;
+CREATE PROCEDURE p_${set}() SELECT '${x}', '\\'' AS \`${name}\`, 1 AS ${set === 'utf8mb4' ? 'n' : name};
+CREATE FUNCTION f_${set}(a VARCHAR(9)) RETURNS VARCHAR(20) CHARACTER SET ${set} RETURN '${x}';
+CREATE EVENT e_${set} ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01 00:00:00' DISABLE DO SELECT '${x}', '\\'' AS \`${name}\`;
+`,
+    'latin1',
+  );
+}
