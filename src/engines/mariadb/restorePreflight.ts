@@ -9,7 +9,7 @@ import { refuseUntrustedFunctions } from './restoreChecks/programs.js';
 import { readTarget, releaseOf, type Target } from './restoreChecks/target.js';
 import { findDatabaseUnderRestore } from './restoreSessions.js';
 import { listDatabases } from './selection.js';
-import { refuseTargetSettings } from './settingsPreflight.js';
+import { refuseTargetSettings, warnOfTargetSettings } from './settingsPreflight.js';
 import type { Session } from './session.js';
 
 /** Refuses what the restore would overwrite or could not finish, before anything is sent. */
@@ -43,6 +43,7 @@ export async function checkRestore(session: Session, inventory: Inventory): Prom
             `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
           ]),
       ...warnOfOlderServer(target, inventory),
+      ...warnOfTargetSettings(session.found),
     ],
     changesByItself: events.length > 0,
   };

@@ -66,7 +66,13 @@ const harmlessAtTarget: readonly (readonly [name: string, value: string])[] = [
 ];
 
 /** Tried otherwise below, or in a server of another version. */
-const triedElsewhere = ['character_set_client', 'character_set_collations', 'timestamp', 'enforce_storage_engine'];
+const triedElsewhere = [
+  'character_set_client',
+  'character_set_collations',
+  'timestamp',
+  'enforce_storage_engine',
+  'innodb_default_row_format',
+];
 
 const sample = `
   SET NAMES utf8mb4; SET SESSION sql_mode = '', innodb_strict_mode = 0, check_constraint_checks = 0;
@@ -78,6 +84,7 @@ const sample = `
   INSERT INTO at_times VALUES (1, '2020-06-01', '2020-06-02');
   CREATE TABLE \`check\` (a INT CHECK (a > 0)); INSERT INTO \`check\` VALUES (-1);
   CREATE TABLE in_memory (a VARCHAR(1000)) ENGINE=MEMORY; INSERT INTO in_memory SELECT REPEAT('x', 1000) FROM seq_1_to_50;
+  CREATE TABLE compressed (a INT PRIMARY KEY) ROW_FORMAT=COMPRESSED;
   CREATE TABLE in_files (a INT) ENGINE=MyISAM; INSERT INTO in_files VALUES (1), (2), (3);
   CREATE TABLE wide (${Array.from({ length: 60 }, (_, column) => `c${column} CHAR(200) CHARACTER SET latin1`).join()}) ROW_FORMAT=COMPACT;
   CREATE DEFINER=backup@'%' VIEW v AS SELECT DISTINCT id, c FROM a WHERE c <> 'ß';
@@ -116,7 +123,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
   afterEach(async () => {
     for (const server of [source, target]) {
       await server.sql(`SET SESSION max_statement_time = 0; SET GLOBAL max_statement_time = 0, init_connect = '';
-        ${[...harmlessAtTarget, ...refusedAtSource, ['read_only'], ['net_write_timeout']].map(([name]) => `SET GLOBAL ${name} = DEFAULT;`).join('')}
+        ${[...harmlessAtTarget, ...refusedAtSource, ['read_only'], ['net_write_timeout'], ['innodb_force_primary_key'], ['innodb_default_row_format'], ['innodb_read_only_compressed'], ['innodb_file_per_table']].map(([name]) => `SET GLOBAL ${name} = DEFAULT;`).join('')}
         SET GLOBAL sql_big_selects = 1, enforce_storage_engine = NULL, standard_compliant_cte = 0;`);
     }
     await target.sql(all.map((name) => `DROP DATABASE IF EXISTS \`${name}\`;`).join(''));
@@ -257,6 +264,32 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     });
     await target.sql(statement);
     await restoreDump(engine, of(target), dump, context());
+  });
+
+  test.each([
+    ['innodb_default_row_format', "'compact'", 'SET GLOBAL innodb_default_row_format = dynamic;'],
+    ['innodb_read_only_compressed', '1', 'SET GLOBAL innodb_read_only_compressed = OFF;'],
+    ['innodb_file_per_table', '0', 'SET GLOBAL innodb_file_per_table = ON;'],
+  ])('refuse a restore of tables whose row format %s = %s does not allow', async (name, value, statement) => {
+    const { inventory } = await engine.preflight(of(source), context());
+    const databases = inventory.databases.map((database) => ({
+      ...database,
+      tables: database.tables.map((table) => ({
+        ...table,
+        rowFormat: table.name === 'compressed' ? 'Compressed' : 'Dynamic',
+      })),
+    }));
+    await setGlobally(target, [[name, value]]);
+    await expect(
+      engine.restorePreflight(of(target), { inventory: { ...inventory, databases } }, context()),
+    ).rejects.toMatchObject({ code: 'SERVICE_SETTING', help: expect.stringContaining(statement) });
+  });
+
+  test('warn where a target asks for a primary key of every table', async () => {
+    const { report } = await takeDump(engine, of(source), context());
+    await setGlobally(target, [['innodb_force_primary_key', '1']]);
+    const { warnings } = await engine.restorePreflight(of(target), report, context());
+    expect(warnings).toContainEqual(expect.stringMatching(/^innodb_force_primary_key of the target is ON/));
   });
 
   test('let a restore by a user with SUPER use every engine', async () => {

@@ -171,6 +171,11 @@ const rules: readonly SettingRule[] = [
     restore: 'NULL',
     onlyWhere: (value) => value !== '',
   },
+  {
+    name: 'innodb_default_row_format',
+    why: 'of every table that names no format: others have shorter keys (1709). Only of the server',
+    recorded: true,
+  },
   { name: 'max_heap_table_size', why: 'the most that a MEMORY table holds (1114)', restore: '4294966272' },
 ];
 
@@ -195,6 +200,8 @@ const alsoRead = [
   'innodb_read_only',
   'innodb_force_recovery',
   'innodb_force_primary_key',
+  'innodb_file_per_table',
+  'innodb_read_only_compressed',
   'secure_timestamp',
 ];
 

@@ -108,6 +108,7 @@ export async function refuseTargetSettings(session: Session, inventory: Inventor
     const effect = 'the target does not take the history of system-versioned tables';
     throw refusal('secure_timestamp', 'YES', effect, null);
   }
+  refuseRowFormats(found, inventory);
   if (value('enforce_storage_engine') !== '' && !(await mayAnyEngine(session))) {
     throw refusal(
       'enforce_storage_engine',
@@ -116,6 +117,32 @@ export async function refuseTargetSettings(session: Session, inventory: Inventor
       'SET GLOBAL enforce_storage_engine = NULL;',
     );
   }
+}
+
+function refuseRowFormats(found: FoundSettings, { databases, settings = {} }: Inventory): void {
+  const value = (name: string) => found.get(name)?.value;
+  const formats = new Set(databases.flatMap(({ tables }) => tables.map(({ rowFormat }) => rowFormat?.toLowerCase())));
+  const [ofSource, ofTarget] = [settings['innodb_default_row_format'], value('innodb_default_row_format')];
+  if (ofSource !== undefined && ofTarget !== undefined && ofSource !== ofTarget && formats.has(ofSource)) {
+    const effect = `tables without a row format of their own were ${ofSource} at the source`;
+    const statement = `SET GLOBAL innodb_default_row_format = ${ofSource.replace(/\W/g, '')};`;
+    throw refusal('innodb_default_row_format', ofTarget, effect, statement);
+  }
+  if (!formats.has('compressed')) return;
+  if (value('innodb_read_only_compressed') === 'ON') {
+    const effect = 'the target writes no tables with ROW_FORMAT=COMPRESSED, and the backup has some';
+    throw refusal('innodb_read_only_compressed', 'ON', effect, 'SET GLOBAL innodb_read_only_compressed = OFF;');
+  }
+  if (value('innodb_file_per_table') === 'OFF') {
+    const effect = 'the target makes no tables with ROW_FORMAT=COMPRESSED, and the backup has some';
+    throw refusal('innodb_file_per_table', 'OFF', effect, 'SET GLOBAL innodb_file_per_table = ON;');
+  }
+}
+
+/** Settings of the target that end a restore only where a table needs what they forbid, which the backup does not tell. */
+export function warnOfTargetSettings(found: FoundSettings): readonly string[] {
+  if (found.get('innodb_force_primary_key')?.value !== 'ON') return [];
+  return ['innodb_force_primary_key of the target is ON: a table without a primary key ends the restore (1173).'];
 }
 
 function ignoresReadOnly(found: FoundSettings, grants: Grants): boolean {
