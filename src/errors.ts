@@ -28,7 +28,7 @@ export const catalogue = {
   ),
   TARGET_EXISTS: entry(
     'The target already has a database of that name.',
-    'Drop or rename it there, or restore into another service.',
+    'Restore into another service, or drop that database first if nobody needs it.',
   ),
   SECRET_REQUIRED: entry(
     'The change sends a stored secret to another place.',
@@ -61,7 +61,10 @@ export const catalogue = {
     'The dump tool does not fit the server.',
     'Install the version that the message names on the worker.',
   ),
-  TOOL_FAILED: entry('The dump or restore tool ended with an error.', 'Read the last lines of the tool.'),
+  TOOL_FAILED: entry(
+    'The dump or restore tool ended with an error.',
+    'Read what the message names, and the log of the database server at that time.',
+  ),
   TARGET_UNFIT: entry(
     'The target cannot hold what the backup holds.',
     'Change the target as the message says, or restore into another service.',
@@ -69,7 +72,7 @@ export const catalogue = {
   EMPTY_DUMP: entry('The dump contains nothing.', 'Check that the databases exist and that the user may see them.'),
   INCOMPLETE_DUMP: entry(
     'The dump ended before it was complete.',
-    'Read the last lines of the tool and start the backup again.',
+    'Start the backup again; if it recurs, check the dump tool on the worker.',
   ),
   ENDPOINT_UNREACHABLE: entry(
     'The object storage does not answer.',
@@ -84,19 +87,22 @@ export const catalogue = {
   ),
   ENDPOINT_QUOTA: entry(
     'The quota of the container or account is used up.',
-    'Raise the quota or delete what is not needed.',
+    'Raise the quota of the container or account, or keep fewer backups there.',
   ),
   CHECKSUM: entry(
     'What the storage holds is not what was sent.',
-    'Start the backup again; if it recurs, check the storage.',
+    'It is tried again; if it recurs, check the storage and the network on the way to it.',
     true,
   ),
   STALLED: entry(
     'Nothing moved for longer than the stall timeout.',
-    'Check the database and the storage for what blocks.',
+    'See what waits on the database server (SHOW FULL PROCESSLIST) and whether the storage answers; where both are only slow, raise the stall timeout.',
     true,
   ),
-  TIMEOUT: entry('The job took longer than the plan allows.', 'Raise the timeout of the plan.'),
+  TIMEOUT: entry(
+    'The job took longer than the plan allows.',
+    'Raise the timeout, or find out what became slower: the phases of the attempts show where the time went.',
+  ),
   WORKER_LOST: entry('The worker that ran the job was lost.', 'Nothing; the job is retried where that is safe.', true),
   INTERNAL: entry('A defect of Stowage.', 'Report it together with the correlation id.'),
 } as const;

@@ -1,6 +1,5 @@
 import { attemptFolder } from '../archive/layout.js';
 import type { EngineName } from '../engines/engine.js';
-import { catalogue } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { JobError } from '../jobs/attempt.js';
@@ -162,7 +161,7 @@ async function failUnstartable(tools: WorkerTools, tx: Transaction, lease: Lease
 const unstartable: JobError = {
   code: 'INTERNAL',
   message: 'No worker could start this job; the log of the workers has the details.',
-  hint: catalogue.INTERNAL.help,
+  hint: 'Report it with the id of the job and the log of the workers at that time.',
   toolOutput: null,
   retriable: false,
 };

@@ -7,6 +7,7 @@ import type {
   PreflightReport,
   RunningDump,
   ServiceConnection,
+  ToolEnd,
 } from '../engine.js';
 import { openDumpPipeline, type CompressedDumpEnd, type DumpPipeline } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
@@ -19,6 +20,7 @@ import type { ServerAddress } from './serverAddress.js';
 import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from './serverErrors.js';
 import { toolOutput } from './toolOutput.js';
 import { watchToolLocks } from './toolLocks.js';
+import { wayOut } from './wayOut.js';
 
 /** What reads from mariadb-dump, before that runs. */
 export type MariadbPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
@@ -118,10 +120,13 @@ function failureOf(end: CompressedDumpEnd, problems: readonly string[]): Stowage
   const { tool, observer, compressor, plain, sizes } = end;
   if (!endedWell(compressor)) return stepFailed('The compressor zstd', compressor);
   if (!endedWell(observer) || plain === undefined) return stepFailed('The process that counts the dump', observer);
-  if (!endedWell(tool)) return toolFailed(`mariadb-dump ${howItEnded(tool)}`, tool.lastLines, problems);
-  if (problems.length > 0) return toolFailed('mariadb-dump reported an error', tool.lastLines, problems);
+  if (!endedWell(tool)) return toolFailed(`mariadb-dump ${howItEnded(tool)}`, tool, problems);
+  if (problems.length > 0) return toolFailed('mariadb-dump reported an error', tool, problems);
   if (plain.sizeBytes === 0) {
-    return new StowageError('EMPTY_DUMP', 'mariadb-dump wrote nothing at all.', { toolOutput: tool.lastLines });
+    return new StowageError('EMPTY_DUMP', 'mariadb-dump wrote nothing at all.', {
+      ...toolOutput(tool),
+      help: 'Check that mariadb-dump on the worker is the one of MariaDB and runs by hand, then start the backup again.',
+    });
   }
   if (sizes === undefined) {
     return new StowageError('TOOL_VERSION', 'The compressor zstd did not say how much it read and wrote.', {
@@ -139,7 +144,7 @@ function failureOf(end: CompressedDumpEnd, problems: readonly string[]): Stowage
   const complete = completionLine.test(plain.tail.slice(plain.tail.lastIndexOf('\n', plain.tail.length - 2) + 1));
   if (complete) return null;
   const sentence = 'The dump ends without the line that says it is complete.';
-  return new StowageError('INCOMPLETE_DUMP', sentence, toolOutput(tool.lastLines));
+  return new StowageError('INCOMPLETE_DUMP', sentence, toolOutput(tool));
 }
 
 function tooLong({ database, name }: { readonly database: string; readonly name: string }): StowageError {
@@ -154,17 +159,19 @@ function tooLong({ database, name }: { readonly database: string; readonly name:
 }
 
 function stepFailed(what: string, end: PipelineEnd['tool']): StowageError {
-  return new StowageError('TOOL_FAILED', `${what} ${howItEnded(end)}.`, toolOutput(end.lastLines));
+  return new StowageError('TOOL_FAILED', `${what} ${howItEnded(end)}.`, toolOutput(end));
 }
 
-function toolFailed(what: string, lastLines: string, problems: readonly string[]): StowageError {
+function toolFailed(what: string, end: ToolEnd, problems: readonly string[]): StowageError {
   // Of a table that is gone its first line says only that there is no information about it.
   const numbered = problems.find((line) => errorNumberIn(line) !== undefined);
-  if (numbered !== undefined && tellsOfChangedTable(errorNumberIn(numbered))) return tableChanged(numbered, lastLines);
-  const [first] = problems;
+  if (numbered !== undefined && tellsOfChangedTable(errorNumberIn(numbered)))
+    return tableChanged(numbered, end.lastLines);
+  const first = numbered ?? problems[0];
   const number = first === undefined ? undefined : errorNumberIn(first);
   const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
-  return new StowageError(code, asSentence(first === undefined ? what : `${what}: ${first}`), toolOutput(lastLines));
+  const sentence = asSentence(first === undefined ? what : `${what}: ${first}`);
+  return new StowageError(code, sentence, { ...toolOutput(end), ...wayOut(number, 'DUMP') });
 }
 
 function tableChanged(line: string, lastLines: string): StowageError {

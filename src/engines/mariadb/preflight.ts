@@ -4,6 +4,7 @@ import { readDefinitions, type Definitions } from './definitions/readDefinitions
 import { warnOfSequencesElsewhere } from './definitions/needs.js';
 import { refuseUnrestorable } from './definitions/refuseUnrestorable.js';
 import { withDefinitions } from './definitions/withDefinitions.js';
+import { findForeignFolders, warnOfForeignFolders } from './foreignFolders.js';
 import { takeInventory } from './inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
 import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
@@ -62,6 +63,7 @@ export async function preflightMariadb(
           ? ['The user has no SHOW DATABASES privilege: databases hidden from it are not in this backup.']
           : []),
         ...(typeof context.lockPatienceMs === 'number' ? await warnOfHiddenSessions(session, grants) : []),
+        ...warnOfForeignFolders(connection.databases === null ? await findForeignFolders(session) : []),
         ...(await findLosses(session, catalog, others)),
         ...warnOfSequencesElsewhere(inventory),
         ...warnOfImpatientServer(session.found),

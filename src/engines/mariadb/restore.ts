@@ -11,6 +11,7 @@ import { codeOfServerError, errorNumberIn } from './serverErrors.js';
 import { restoreAssignments } from './serverSettings.js';
 import type { Session } from './session.js';
 import { toolOutput } from './toolOutput.js';
+import { wayOut } from './wayOut.js';
 
 /** What a dump needs of the session of a person who reads it; ours knows the server and sets more (serverSettings.ts). */
 const sessionSettings = 'SET SESSION check_constraint_checks=0, max_statement_time=0';
@@ -97,20 +98,19 @@ function failureOf({ tool, observer, compressor, plain }: PipelineEnd): StowageE
     const number = errorNumberIn(first);
     const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
     const ended = `The mariadb client ${howItEnded(tool)}`;
-    return new StowageError(code, asSentence(first === '' ? ended : `${ended}: ${first}`), toolOutput(tool.lastLines));
+    const sentence = asSentence(first === '' ? ended : `${ended}: ${first}`);
+    const [, statement] = /^Failed statement: (?!not shown)(.+)$/m.exec(tool.lastLines) ?? [];
+    const said = statement === undefined ? sentence : `${sentence} The statement was ${asSentence(statement)}`;
+    return new StowageError(code, said, { ...toolOutput(tool), ...wayOut(number, 'RESTORE') });
   }
   if (!endedWell(compressor)) {
-    return new StowageError(
-      'TOOL_FAILED',
-      `The decompressor zstd ${howItEnded(compressor)}.`,
-      toolOutput(compressor.lastLines),
-    );
+    return new StowageError('TOOL_FAILED', `The decompressor zstd ${howItEnded(compressor)}.`, toolOutput(compressor));
   }
   if (!endedWell(observer) || plain === undefined) {
     return new StowageError(
       'TOOL_FAILED',
       `The process that counts the dump ${howItEnded(observer)}.`,
-      toolOutput(observer.lastLines),
+      toolOutput(observer),
     );
   }
   if (plain.sizeBytes > 0) return null;

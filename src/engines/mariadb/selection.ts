@@ -1,5 +1,6 @@
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../engine.js';
+import { findForeignFolders } from './foreignFolders.js';
 import type { Row, Session } from './session.js';
 
 const systemDatabases = new Set(['information_schema', 'performance_schema', 'mysql', 'sys']);
@@ -12,11 +13,14 @@ export type ListedDatabase = {
   readonly comment: string;
 };
 
-/** Every database of the server that this user sees, but the system's. */
+/** Every database of the server that this user sees, but the system's, and no folder that is none. */
 export async function listDatabases(session: Session): Promise<readonly ListedDatabase[]> {
   // All columns: servers before 10.5 have no comments of databases, and no column for them.
   const rows = await session.query('SELECT * FROM information_schema.schemata ORDER BY schema_name');
-  return rows.map(database).filter(({ name }) => !systemDatabases.has(name.toLowerCase()));
+  const listed = rows.map(database).filter(({ name }) => !systemDatabases.has(name.toLowerCase()));
+  if (!listed.some(({ name }) => name.startsWith('#mysql50#'))) return listed;
+  const foreign = new Set(await findForeignFolders(session));
+  return listed.filter(({ name }) => !foreign.has(name));
 }
 
 /**

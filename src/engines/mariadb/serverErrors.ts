@@ -1,6 +1,7 @@
 import { StowageError, type ErrorCode } from '../../errors.js';
 import { asSentence } from '../asSentence.js';
 import type { ServiceConnection } from '../engine.js';
+import { wayOut } from './wayOut.js';
 
 /** What a number that MariaDB's server or client library gives means for a job (MariaDB manual, "Error Codes"). */
 export function codeOfServerError(number: number): ErrorCode {
@@ -44,7 +45,8 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
         },
       );
     }
-    return new StowageError(failure, asSentence(`${where} answered: ${text}`), { cause: error });
+    const way = failure === 'SERVICE_PRIVILEGE' ? {} : wayOut(number, 'DUMP');
+    return new StowageError(failure, asSentence(`${where} answered: ${text}`), { ...way, cause: error });
   }
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
     return new StowageError('SERVICE_UNREACHABLE', `${where} does not offer TLS.`, {

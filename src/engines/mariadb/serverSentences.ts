@@ -133,6 +133,7 @@ const templates: ReadonlyMap<number, readonly Template[]> = new Map(
     1153: ["Got a packet bigger than 'max_allowed_packet' bytes"],
     1162: ["Result string is longer than 'max_allowed_packet' bytes"],
     1170: ["BLOB/TEXT column '<name>' used in key specification without a key length"],
+    1180: ['Got error <number> "<words>" during COMMIT', "Got error <number> '<words>' during COMMIT"],
     1193: ["Unknown system variable '<name>'"],
     1194: ["Table '<name>' is marked as crashed and should be repaired"],
     1195: ["Table '<name>' is marked as crashed and last (automatic?) repair failed"],

@@ -107,7 +107,10 @@ class Upload {
       throw new StowageError(
         'ENDPOINT_QUOTA',
         `'${this.name}' is larger than ${this.limits.maxSegments} segments hold, the most that ${this.connection.place} takes for one object.`,
-        { help: 'Back up fewer databases with one plan, so that each object stays smaller.', retriable: false },
+        {
+          help: 'Register the server as several services with a part of its databases each, or have the cluster take more segments for one object (max_manifest_segments).',
+          retriable: false,
+        },
       );
     }
     const { smallSegments, smallSegmentBytes, largeSegmentBytes } = this.connection.tuning;

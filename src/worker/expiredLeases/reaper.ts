@@ -14,7 +14,7 @@ import type { WorkerTools } from '../workerTools.js';
 const workerLost: JobError = {
   code: 'WORKER_LOST',
   message: 'The worker that ran this attempt was lost: its lease ran out.',
-  hint: 'Nothing is to be done; a backup is tried again by itself.',
+  hint: 'It is tried again by itself where that is safe. If workers are lost again and again, look into their logs.',
   toolOutput: null,
   retriable: true,
 };

@@ -1,4 +1,4 @@
-import { catalogue, StowageError } from '../../errors.js';
+import { StowageError } from '../../errors.js';
 import type { JobError } from '../../jobs/attempt.js';
 
 /** A failure as events and the API tell it. What is no StowageError is a defect of ours and says no more than that. */
@@ -7,7 +7,7 @@ export function jobError(failure: unknown): JobError {
     return {
       code: 'INTERNAL',
       message: 'The worker met an error that it does not know; its log has the details.',
-      hint: catalogue.INTERNAL.help,
+      hint: 'Report it with the id of the job and the log of the worker at that time.',
       toolOutput: null,
       retriable: false,
     };
