@@ -37,6 +37,20 @@ describeWith({ postgresql: await postgresMissing() }, 'migrations', () => {
     await expect(migrate(owner, 'stowage_app')).resolves.toEqual({ ran });
   });
 
+  test('a database that a newer version has migrated is refused, and left as it is', async () => {
+    const { ownerUrl } = await postgres.createDatabase();
+    const owner = await postgres.connect(ownerUrl);
+    await owner.query(`INSERT INTO schema_migrations ("timestamp", name) VALUES (9999999999999, 'Tomorrow')`);
+    await owner.query('REVOKE SELECT ON events FROM stowage_app');
+    await expect(migrate(owner, 'stowage_app')).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      retriable: false,
+      message: expect.stringContaining('its schema is 9999999999999'),
+    });
+    const granted: unknown = await owner.query("SELECT has_table_privilege('stowage_app', 'events', 'SELECT') AS yes");
+    expect(granted).toEqual([{ yes: false }]);
+  });
+
   test('where one role is owner and program, it works without grants', async () => {
     const { ownerUrl } = await postgres.createEmptyDatabase();
     const owner = await postgres.connect(ownerUrl);

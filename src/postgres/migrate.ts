@@ -1,4 +1,5 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
+import { StowageError } from '../errors.js';
 import { advisoryLocks } from './advisoryLocks.js';
 import { grantToAppRole } from './roles.js';
 
@@ -7,12 +8,14 @@ export type Migrated = { /** Names of the migrations that were run now. */ reado
 /**
  * Brings the schema to today's and gives the program's role what it needs. `owner` is connected as the role that owns
  * the tables, with at least two connections. Any number of processes may call this at once: they take turns.
- * `appRole` is the role the program works as; the owner itself where there is only one.
+ * `appRole` is the role the program works as; the owner itself where there is only one. Throws UNAVAILABLE, with nothing
+ * changed, where a newer version of the program has migrated the database.
  */
 export async function migrate(owner: DataSource, appRole: string): Promise<Migrated> {
   const lock = owner.createQueryRunner();
   try {
     await lock.query(`SELECT pg_advisory_lock(${advisoryLocks.migration})`);
+    await refuseNewerSchema(lock, schemaStamp(owner));
     const ran = await owner.runMigrations();
     await owner.transaction((manager) => grantToAppRole(manager, appRole));
     return { ran: ran.map((migration) => migration.name) };
@@ -20,6 +23,27 @@ export async function migrate(owner: DataSource, appRole: string): Promise<Migra
     // Closing the session would free the lock too, but the connection goes back to the pool.
     await lock.query(`SELECT pg_advisory_unlock(${advisoryLocks.migration})`).finally(() => lock.release());
   }
+}
+
+/** An older program cannot read what newer ones append, and may append nothing itself. */
+async function refuseNewerSchema(queryRunner: QueryRunner, known: number): Promise<void> {
+  const table = (await queryRunner.query("SELECT to_regclass('schema_migrations') AS name")) as [
+    { name: string | null },
+  ];
+  if (table[0].name === null) return;
+  const [row] = (await queryRunner.query('SELECT max("timestamp") AS newest FROM schema_migrations')) as [
+    { newest: string | null },
+  ];
+  const newest = Number(row.newest ?? 0);
+  if (newest <= known) return;
+  throw new StowageError(
+    'UNAVAILABLE',
+    `A newer version of Stowage has migrated this database: its schema is ${newest}, and this program knows ${known}.`,
+    {
+      help: 'Start the version that migrated it, or a newer one. docs/upgrading.md says how to go back.',
+      retriable: false,
+    },
+  );
 }
 
 /** The timestamp of the newest migration this program knows: its schema stamp at every append. */
