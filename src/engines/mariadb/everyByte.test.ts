@@ -112,6 +112,31 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     expect(engine.restoreByHandNeeds).toMatch(/MariaDB 10\.2/);
   });
 
+  test('but of FLOAT, the dump of which has six digits: a key whose values become equal is refused', async () => {
+    await source.sql(`CREATE DATABASE floats; USE floats;
+      CREATE TABLE k (a INT, f FLOAT, UNIQUE (a, f)); INSERT INTO k VALUES (1, 16777216), (2, 16777217), (1, NULL), (1, NULL);`);
+    const preflight = () => engine.preflight(source.connection({ databases: ['floats'] }), context());
+    expect((await preflight()).warnings).toContainEqual(expect.stringMatching(/^FLOAT values.*: floats\.k\.f\.$/));
+    await source.sql('INSERT INTO floats.k VALUES (1, 16777200)');
+    await expect(preflight()).rejects.toMatchObject({
+      ...{ code: 'TOOL_FAILED', message: expect.stringMatching(/^A dump of floats\.k cannot be restored.*\(a, f\)/) },
+      help: expect.stringContaining('ALTER TABLE `floats`.`k` MODIFY `f` DOUBLE'),
+    });
+  });
+
+  test('in utf8mb4 where a table is partitioned by UUID values, naming the columns that may lose characters', async () => {
+    await source.sql(`CREATE DATABASE partitioned CHARACTER SET utf8mb4; USE partitioned;
+      CREATE TABLE p (id UUID, t VARCHAR(9), c VARCHAR(9) CHARACTER SET cp1251) PARTITION BY RANGE COLUMNS (id)
+        (PARTITION p1 VALUES LESS THAN ('80000000-0000-0000-0000-000000000000'), PARTITION p2 VALUES LESS THAN (MAXVALUE));
+      INSERT INTO p VALUES (UUID(), 'ü🐬', 'Ж'); FLUSH TABLES;`);
+    const dumped = await dump(['partitioned']);
+    await restore(dumped);
+    await expectSame(['partitioned']);
+    expect(dumped.part.characterSet).toBe('utf8mb4');
+    const { warnings } = await engine.preflight(source.connection({ databases: ['partitioned'] }), context());
+    expect(warnings).toContainEqual(expect.stringMatching(/^Because partitioned\.p is .*: partitioned\.p\.c\.$/));
+  });
+
   test('of a part that says nothing of its character set, which older versions dumped in utf8mb4', async () => {
     await source.sql(
       `CREATE DATABASE older CHARACTER SET utf8mb4; USE older; CREATE TABLE t (a VARCHAR(9), b BLOB, l VARCHAR(9) CHARACTER SET latin1);

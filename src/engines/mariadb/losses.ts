@@ -46,14 +46,6 @@ export async function findLosses(
       'Only the definition of tables whose rows lie elsewhere is dumped',
     ),
     ...sentence(
-      catalog.columns.filter(({ dataType }) => dataType === 'float').map(column),
-      'FLOAT columns keep 6 digits only (DOUBLE keeps all)',
-    ),
-    ...sentence(
-      catalog.columns.filter(({ characterSet }) => characterSet !== null && mappedTwice.has(characterSet)).map(column),
-      'Columns in a character set that maps some characters twice may come back with the other bytes',
-    ),
-    ...sentence(
       transactionPreciseTables(catalog).map(qualified),
       'Versioned tables are dumped without their history, for that of transaction-precise ones cannot be dumped',
     ),
@@ -98,7 +90,6 @@ function definersOf(catalog: Catalog): readonly string[] {
 
 const withoutSnapshot = new Set(['MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM']);
 const withoutData = new Set(['MRG_MyISAM', 'FEDERATED', 'CONNECT', 'SPIDER', 'S3']);
-const mappedTwice = new Set(['cp932', 'sjis', 'eucjpms', 'ujis']);
 const namedAtMost = 20;
 
 function sentence(names: readonly string[], text: string): readonly string[] {
@@ -110,8 +101,4 @@ function sentence(names: readonly string[], text: string): readonly string[] {
 
 function qualified(one: Named): string {
   return `${one.database}.${one.name}`;
-}
-
-function column(one: Named & { readonly table: string }): string {
-  return `${one.database}.${one.table}.${one.name}`;
 }

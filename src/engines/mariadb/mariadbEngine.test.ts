@@ -199,8 +199,9 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
 
   test('warns of what a dump loses, naming it', async () => {
     await server.sql(`CREATE DATABASE lossy; USE lossy;
-      CREATE TABLE m (f FLOAT) ENGINE=MyISAM;
-      CREATE TABLE c (t TEXT CHARACTER SET cp932, d DOUBLE);
+      CREATE TABLE m (f FLOAT, short FLOAT) ENGINE=MyISAM; INSERT INTO m VALUES (16777216, 1.1), (0, -1.17549e-38), (1, 0.5), (2, 3.40282e38), (3, 123456);
+      CREATE TABLE c (t TEXT CHARACTER SET cp932, d DOUBLE, e ENUM('a',''), kept ENUM('a',''), no ENUM('a'));
+      INSERT IGNORE INTO c (e, kept, no) VALUES ('x', '', 'x'), (NULL, 'a', NULL);
       CREATE TABLE precise (a INT, s BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, e BIGINT UNSIGNED GENERATED ALWAYS AS ROW END,
         PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING;
       CREATE VIEW out_of_it AS SELECT * FROM shop.t;
@@ -210,14 +211,15 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     for (const named of [
       /Users and their grants/,
       /no snapshot covers.*lossy\.m\b/,
-      /FLOAT.*lossy\.m\.f\b/,
-      /twice.*lossy\.c\.t\b/,
+      /^FLOAT.*: lossy\.m\.f\.$/,
+      /^Invalid values.*: lossy\.c\.e\.$/,
       /history.*lossy\.precise\b/,
       /read databases that are not.*lossy\.out_of_it/,
       /Definers.*nobody@nowhere/,
     ]) {
       expect(report.warnings).toContainEqual(expect.stringMatching(named));
     }
+    expect(report.warnings.join()).not.toMatch(/lossy\.c\.t\b/);
     const dump = await engine.dump(connection, databasesPart, report, context());
     await buffer(dump.compressed);
     expect(await dump.ended).toMatchObject({ failure: null });

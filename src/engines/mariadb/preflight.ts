@@ -6,7 +6,9 @@ import { refuseUnrestorable } from './definitions/refuseUnrestorable.js';
 import { withDefinitions } from './definitions/withDefinitions.js';
 import { findForeignFolders, warnOfForeignFolders } from './foreignFolders.js';
 import { takeInventory } from './inventory.js';
+import { dumpCharacterSet, warnOfConversion } from './dumpCharacterSet.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
+import { findLostValues } from './lostValues.js';
 import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from './privileges.js';
 import { listDatabases, selectDatabases } from './selection.js';
@@ -57,7 +59,13 @@ export async function preflightMariadb(
     refuseUnrestorable(catalog, definitions, inventory);
     const report: PreflightReport = {
       inventory: { ...inventory, settings: recordedSettings(session.found) },
-      parts: [{ ...databasesPart, tool: { name: 'mariadb-dump', version: versionNumber(toolVersion) } }],
+      parts: [
+        {
+          ...databasesPart,
+          characterSet: dumpCharacterSet(definitions),
+          tool: { name: 'mariadb-dump', version: versionNumber(toolVersion) },
+        },
+      ],
       warnings: [
         ...(blind
           ? ['The user has no SHOW DATABASES privilege: databases hidden from it are not in this backup.']
@@ -65,6 +73,8 @@ export async function preflightMariadb(
         ...(typeof context.lockPatienceMs === 'number' ? await warnOfHiddenSessions(session, grants) : []),
         ...warnOfForeignFolders(connection.databases === null ? await findForeignFolders(session) : []),
         ...(await findLosses(session, catalog, others)),
+        ...(await findLostValues(session, definitions)),
+        ...warnOfConversion(catalog, definitions),
         ...warnOfSequencesElsewhere(inventory),
         ...warnOfImpatientServer(session.found),
       ],
