@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { StowageError } from '../errors.js';
+import { schemaStamp } from './migrate.js';
 import { longestPauseMs, type JobKind, type JobQueue, type Lease } from './contracts/jobQueue.js';
 
 type LeaseRow = {
@@ -24,6 +25,7 @@ const isFarAhead = `job.ripe_at > statement_timestamp() + ${longestPauseMs} * in
 const isDue = `(${isPast} OR ${isFarAhead})`;
 
 export function createJobQueue(dataSource: DataSource): JobQueue {
+  const stamp = schemaStamp(dataSource);
   return {
     async enqueue(manager, job) {
       await manager.query(
@@ -94,6 +96,7 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
     kindsToDo,
 
     async putOff(manager, jobId, pauseMs) {
+      await manager.query("SELECT set_config('stowage.writer_schema', $1, true)", [String(stamp)]);
       await manager.query(
         `UPDATE job_queue SET put_off = put_off + 1, due_at = clock_timestamp() + $2 * interval '1 millisecond'
          WHERE job_id = $1 AND worker_id IS NULL`,

@@ -1,5 +1,6 @@
 import { attemptFolder } from '../archive/layout.js';
 import type { EngineName } from '../engines/engine.js';
+import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { JobError } from '../jobs/attempt.js';
@@ -53,10 +54,15 @@ export async function claimJob(tools: WorkerTools, engines: readonly EngineName[
       });
       if (claimed !== 'OVER') return claimed;
     } catch (error) {
-      if (lease === undefined || isOutage(error)) throw error;
+      if (lease === undefined || isOutage(error) || isOutdated(error)) throw error;
       await putOff(tools, lease, error);
     }
   }
+}
+
+/** This worker is older than the schema: it can start no job at all, and workers that were updated can. */
+function isOutdated(error: unknown): boolean {
+  return error instanceof StowageError && error.code === 'UNAVAILABLE' && !error.retriable;
 }
 
 async function putOff(tools: WorkerTools, { jobId, putOff: times }: ClaimedLease, error: unknown): Promise<void> {

@@ -433,6 +433,25 @@ function upgrade(frozen: FrozenInstallation): void {
     await eventually('nothing remains', async () => ((await ground.stored()).length === 0 ? true : undefined));
   });
 
+  test('lets no worker of its own version put off a job that it cannot start', async () => {
+    const client = new Client({ connectionString: ground.database.appUrl });
+    await client.connect();
+    try {
+      await client.query(`INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at)
+        VALUES ('waits', 'BACKUP', 'p', 's', 'NONE', now(), now())`);
+      // As 0.1.0 does when the event of the start is refused.
+      const putOff = client.query(
+        `UPDATE job_queue SET put_off = put_off + 1, due_at = clock_timestamp() + $2 * interval '1 millisecond'
+         WHERE job_id = $1 AND worker_id IS NULL`,
+        ['waits', 30_000],
+      );
+      await expect(putOff).rejects.toMatchObject({ code: 'SW001' });
+    } finally {
+      await client.query("DELETE FROM job_queue WHERE job_id = 'waits'");
+      await client.end();
+    }
+  });
+
   test('refuses an append of a replica of its own version', async () => {
     const known = new Set(
       /INSERT INTO public\.schema_migrations[^;]*/.exec(frozen.databaseSql)?.[0].match(/\d{13}(?=')/g),

@@ -77,7 +77,10 @@ export interface JobQueue {
   ): Promise<ClaimedLease | undefined>;
   /** Of which kinds `claim` may find a job, restores first. It locks nothing, and costs little however many jobs wait. */
   kindsToDo(manager: EntityManager, engines: readonly string[]): Promise<readonly JobKind[]>;
-  /** The job, which nobody has claimed, is not to be claimed for `pauseMs` from now: it could not be started. */
+  /**
+   * The job, which nobody has claimed, is not to be claimed for `pauseMs` from now: it could not be started. Refused where
+   * this program is older than the schema.
+   */
   putOff(manager: EntityManager, jobId: string, pauseMs: number): Promise<void>;
   /** Locks the lease row until the transaction ends. Lost or expired: throws a StowageError WORKER_LOST. */
   fence(manager: EntityManager, lease: Lease): Promise<void>;

@@ -1,0 +1,36 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/**
+ * A worker of an older version that still runs can start no job: its append is refused. The first version took that for a
+ * fault of the job and put it off, and a job that was put off three times fails. So putting off, too, asks for the
+ * writer's schema: who does not say one is older.
+ */
+export class OutdatedWorkers1700000000200 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`
+      CREATE FUNCTION refuse_outdated_worker() RETURNS trigger LANGUAGE plpgsql
+      AS $$
+      DECLARE
+        newest_schema bigint;
+        writer_schema bigint := coalesce(nullif(current_setting('stowage.writer_schema', true), ''), '0');
+      BEGIN
+        SELECT max("timestamp") INTO newest_schema FROM public.schema_migrations;
+        IF newest_schema > writer_schema THEN
+          RAISE EXCEPTION 'the writer knows schema %, the database has %', writer_schema, newest_schema
+            USING ERRCODE = 'SW001';
+        END IF;
+        RETURN NEW;
+      END
+      $$;
+      CREATE TRIGGER outdated_workers_put_nothing_off BEFORE UPDATE OF put_off ON job_queue
+        FOR EACH ROW WHEN (NEW.put_off > OLD.put_off) EXECUTE FUNCTION refuse_outdated_worker();
+    `);
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`
+      DROP TRIGGER outdated_workers_put_nothing_off ON job_queue;
+      DROP FUNCTION refuse_outdated_worker();
+    `);
+  }
+}
