@@ -21,8 +21,8 @@ import { Sweeper1700000000109 } from './migrations/1700000000109-sweeper.js';
 import { Retention1700000000110 } from './migrations/1700000000110-retention.js';
 import { BackupJobQuestions1700000000111 } from './migrations/1700000000111-backupJobQuestions.js';
 import { KeptTargets1700000000112 } from './migrations/1700000000112-keptTargets.js';
-import { BinaryParts1700000000210 } from './migrations/1700000000210-binaryParts.js';
 import { OutdatedWorkers1700000000200 } from './migrations/1700000000200-outdatedWorkers.js';
+import { BinaryParts1700000000210 } from './migrations/1700000000210-binaryParts.js';
 import { YieldToLocks1700000000220 } from './migrations/1700000000220-yieldToLocks.js';
 import { ErrorsWithoutData1700000000230 } from './migrations/1700000000230-errorsWithoutData.js';
 import { entities } from './src/composition/entities.js';
@@ -50,8 +50,8 @@ const migrations = [
   Retention1700000000110,
   BackupJobQuestions1700000000111,
   KeptTargets1700000000112,
-  BinaryParts1700000000210,
   OutdatedWorkers1700000000200,
+  BinaryParts1700000000210,
   YieldToLocks1700000000220,
   ErrorsWithoutData1700000000230,
 ];
