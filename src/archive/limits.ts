@@ -100,6 +100,11 @@ export async function withinLimits<T>(input: LimitsInput, work: (limits: Limits)
   }
 }
 
+/** How long a job waits for a lock of somebody else: it is named before the stall timeout ends the job without a word of it. */
+export function lockWaitMs(stallTimeoutMs: number): number {
+  return 0.75 * stallTimeoutMs;
+}
+
 function inSeconds(ms: number): string {
   return `${Math.round(ms / 100) / 10} s`;
 }

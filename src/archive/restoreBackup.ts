@@ -6,7 +6,7 @@ import type { ArchivePart, RestoreBackup, RestoredBackup } from './archive.js';
 import { checkedSegments } from './checkedSegments.js';
 import { compareInventories } from './compareInventories.js';
 import { IncompleteRestore, told } from './incompleteRestore.js';
-import { withinLimits, type Limits } from './limits.js';
+import { lockWaitMs, withinLimits, type Limits } from './limits.js';
 
 /**
  * Restores a backup into a target that has none of its databases. The stored bytes are read twice and spooled nowhere:
@@ -22,7 +22,10 @@ export async function restoreBackup(input: RestoreBackup): Promise<RestoredBacku
 async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBackup> {
   const { engine, target, backup } = input;
   const { signal, moved } = limits;
-  const context: EngineContext = { workFolder: input.workFolder, signal, onAnswer: moved };
+  const context: EngineContext = {
+    ...{ workFolder: input.workFolder, signal, onAnswer: moved },
+    lockWaitMs: lockWaitMs(input.stallTimeoutMs),
+  };
 
   await limits.outside(() => input.onPhase('PREFLIGHT'));
   await engine.restorePreflight(target, backup, context);
@@ -76,7 +79,10 @@ async function restorePart(
 ): Promise<void> {
   const tools = new AbortController();
   const signal = AbortSignal.any([limits.signal, tools.signal]);
-  const context: RestoreContext = { workFolder: input.workFolder, signal, onAnswer: limits.moved, mayStart };
+  const context: RestoreContext = {
+    ...{ workFolder: input.workFolder, signal, onAnswer: limits.moved, mayStart },
+    lockWaitMs: lockWaitMs(input.stallTimeoutMs),
+  };
   const { inventory } = input.backup;
   const running = await input.engine.restore(input.target, part, { restoreId: input.restoreId, inventory }, context);
   progress.startPart(() => running.writtenBytes());

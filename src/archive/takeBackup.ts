@@ -6,7 +6,7 @@ import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';
 import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
 import { reconcileInventories, tablesOfBoth } from './inventories.js';
 import { backupDocumentName, partObject, segmentFolder } from './layout.js';
-import { withinLimits, type Limits } from './limits.js';
+import { lockWaitMs, withinLimits, type Limits } from './limits.js';
 
 /**
  * The one door to success: it returns only when every dump tool ended with 0 and its stream was complete, the storage
@@ -242,11 +242,6 @@ async function storePart(
     await failed;
     throw dumpFailure ?? error;
   }
-}
-
-/** Who is waited for is named before the stall timeout would end the job without a word of it. */
-export function lockWaitMs(stallTimeoutMs: number): number {
-  return 0.75 * stallTimeoutMs;
 }
 
 /** Every checksum is of what arrived: that all of it did is known by counting at both ends. */

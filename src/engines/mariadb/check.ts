@@ -3,7 +3,7 @@ import type { CheckStep } from '../../check.js';
 import type { ServiceConnection } from '../engine.js';
 import { readPrograms } from './catalog.js';
 import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
-import { readGrants, refuseMissingDumpPrivileges } from './privileges.js';
+import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from './privileges.js';
 import { listDatabases, selectDatabases, type ListedDatabase } from './selection.js';
 import { refuseSettingsThatSpoilDumps } from './settingsPreflight.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
@@ -73,7 +73,8 @@ export async function checkMariadb(
             if (connection.databases === null && listed.length === 0 && grants.makesDatabases) return onlyTarget;
             databases = selectDatabases(listed, connection.databases);
             await refuseMissingDumpPrivileges(loggedIn(), await readPrograms(loggedIn(), databases), grants);
-            return `All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`;
+            const hidden = await warnOfHiddenSessions(loggedIn(), grants);
+            return [`All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`, ...hidden].join(' ');
           },
         },
         {

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { StowageError } from '../../errors.js';
-import { findLockSource, readLockPicture, type LockSource } from './lockPicture.js';
+import { findLockSource, readLockPicture, type LockSource, type ServerSession } from './lockPicture.js';
 import { gaveWay, waitedInVain } from './serviceBusy.js';
 import { serverErrorNumber, type Session } from './session.js';
-import { findBlocked, findOwnWait, lastReadOf, type Blocked, type LastRead } from './whoWaits.js';
+import { findBlocked, findOwnWait, lastReadOf, waitsFor, type LastRead } from './whoWaits.js';
 
 export type LockWatchOptions = {
   /** `The dump`, for messages. */
@@ -12,6 +12,8 @@ export type LockWatchOptions = {
   readonly connect: <T>(signal: AbortSignal, watch: (session: Session) => Promise<T>) => Promise<T>;
   /** Undefined: it is not known which connection is the tool's, or not yet. */
   readonly findTool: (session: Session) => Promise<string | undefined>;
+  /** The beginning of the hint of a wait in vain; left out: that it is tried again. */
+  readonly nextStep?: string;
   /** How long others may wait for the tool; null: as long as it takes. */
   readonly patienceMs: number | null;
   /** How long the tool may wait for others; null: as long as it takes. */
@@ -114,33 +116,31 @@ async function lookOnce(
 ): Promise<StowageError | undefined> {
   const { source, toolId, patienceMs, ownWaitMs } = look;
   const picture = await readLockPicture(session, source, toolId);
-  state.lastRead = lastReadOf(
-    picture.sessions.find(({ id }) => id === toolId),
-    state.lastRead,
-  );
-  const own = findOwnWait(picture, toolId);
+  const tool = picture.sessions.find(({ id }) => id === toolId);
+  state.lastRead = lastReadOf(tool, state.lastRead);
   const blocked = findBlocked(picture, toolId, state.lastRead);
+  const own = findOwnWait(picture, toolId);
+  const waiting = [...blocked.map(({ session: each }) => each), ...(own === undefined ? [] : [own.session])];
   const now = performance.now();
-  state.since = new Map(
-    [...blocked.map((each) => each.session), ...(own === undefined ? [] : [own.session])]
-      .map(({ id, queryId }) => `${id} ${queryId}`)
-      .map((key) => [key, state.since.get(key) ?? now]),
-  );
-  const waitedMs = ({ session: { id, queryId } }: Pick<Blocked, 'session'>) =>
-    now - (state.since.get(`${id} ${queryId}`) ?? now);
-  const [longest, ...others] = [...blocked].sort((a, b) => waitedMs(b) - waitedMs(a));
-  if (longest !== undefined && patienceMs !== null && waitedMs(longest) >= patienceMs) {
+  state.since = new Map(waiting.map(waitOf).map((key) => [key, state.since.get(key) ?? now]));
+  const waitedMs = (each: ServerSession) => now - (state.since.get(waitOf(each)) ?? now);
+
+  const [longest, ...others] = [...blocked].sort((a, b) => waitedMs(b.session) - waitedMs(a.session));
+  if (longest !== undefined && patienceMs !== null && waitedMs(longest.session) >= patienceMs) {
     const named = [longest, ...others].find(({ isFirst }) => isFirst) ?? longest;
-    const waiting = picture.sessions.filter(
-      ({ id, state: doing }) => id !== toolId && /^waiting for table/i.test(doing),
-    );
-    return gaveWay(named, waitedMs(named), waiting.length - 1);
+    const behind = picture.sessions.filter((each) => each.id !== toolId && waitsFor(each, named.table));
+    return gaveWay(named, waitedMs(named.session), behind.length - 1);
   }
-  if (own !== undefined && ownWaitMs !== null && waitedMs(own) >= ownWaitMs) {
+  if (own !== undefined && ownWaitMs !== null && waitedMs(own.session) >= ownWaitMs) {
     const everybody = await readLockPicture(session, source, toolId, true);
-    return waitedInVain(look.what, findOwnWait(everybody, toolId) ?? own, waitedMs(own));
+    return waitedInVain(look.what, findOwnWait(everybody, toolId) ?? own, waitedMs(own.session), look.nextStep);
   }
   return undefined;
+}
+
+/** A session waits anew with each statement. */
+function waitOf({ id, queryId }: ServerSession): string {
+  return `${id} ${queryId}`;
 }
 
 /** Its locks are gone when this returns, also where the server has not noticed yet that the tool is. */

@@ -8,8 +8,9 @@ import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } 
 import { checkRestore } from './restorePreflight.js';
 import { endRestoreSessions } from './restoreSessions.js';
 import type { ServerAddress } from './serverAddress.js';
+import { withPatientSession } from './ownLockWaits.js';
 import { spoiledMeanwhile } from './settingsPreflight.js';
-import { withSession, type Session } from './session.js';
+import type { Session } from './session.js';
 
 export type MariadbEngineOptions = Partial<MariadbSettings>;
 
@@ -32,7 +33,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     connection: ServiceConnection,
     context: EngineContext,
     work: (session: Session) => Promise<T>,
-  ): Promise<T> => withSession(connection, { ...settings, ...context }, work);
+  ): Promise<T> => withPatientSession(connection, { ...settings, ...context }, work);
 
   return {
     name: 'MARIADB',

@@ -14,7 +14,8 @@ import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '.
 import { listDatabases, selectDatabases } from './selection.js';
 import { recordedSettings } from './serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
-import { withSession, type Session, type SessionOptions } from './session.js';
+import { withPatientSession } from './ownLockWaits.js';
+import type { Session, SessionOptions } from './session.js';
 import type { AllowAddress, ServerAddress } from './serverAddress.js';
 
 export type MariadbSettings = {
@@ -37,7 +38,7 @@ export async function preflightMariadb(
 ): Promise<{ readonly report: PreflightReport; readonly server: ServerAddress }> {
   const tools = findMariadbTools(settings.toolsPath);
   const toolVersion = await versionOf(tools.dump, context.signal);
-  return withSession(connection, { ...settings, ...context }, async (session) => {
+  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const listed = await listDatabases(session);
     const chosen = selectDatabases(listed, connection.databases);
     await refuseSettingsThatSpoilDumps(session, chosen, toolVersion);
@@ -90,7 +91,7 @@ export async function inventoryMariadb(
   context: EngineContext,
 ): Promise<Inventory> {
   const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump, context.signal);
-  return withSession(connection, { ...settings, ...context }, async (session) => {
+  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const catalog = await readCatalog(session, await present(session, connection));
     const { inventory } = await describe(session, connection, { ...settings, ...context }, catalog, toolVersion);
     return inventory;
@@ -108,7 +109,7 @@ async function describe(
 ): Promise<{ readonly inventory: Inventory; readonly definitions: Definitions }> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
-  const reading = withSession(connection, { ...options, signal }, (other) => readDefinitions(other, catalog));
+  const reading = withPatientSession(connection, { ...options, signal }, (other) => readDefinitions(other, catalog));
   // The rejection surfaces where the promise is awaited; this only prevents an unhandled rejection.
   reading.catch(() => undefined);
   try {

@@ -67,7 +67,7 @@ export async function refuseMissingRestorePrivileges(
 export async function warnOfHiddenSessions(session: Session, grants: Grants): Promise<readonly string[]> {
   if (grants.holdsGlobally('PROCESS')) return [];
   const grant = `GRANT PROCESS ON *.* TO ${await ownAccount(session)};`;
-  return [`The user may not see the sessions of others: this backup gives way to nobody. Run on the server: ${grant}`];
+  return [`The user may not see who waits for a backup, so a backup gives way to nobody. To let it, run: ${grant}`];
 }
 
 async function refuse(

@@ -6,10 +6,11 @@ import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.
 import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
-import { restoreLocks } from './restoreSessions.js';
+import { findRestoreSession, restoreLocks } from './restoreSessions.js';
 import { codeOfServerError, errorNumberIn } from './serverErrors.js';
 import { restoreAssignments } from './serverSettings.js';
 import type { Session } from './session.js';
+import { watchToolLocks } from './toolLocks.js';
 import { toolOutput } from './toolOutput.js';
 import { wayOut } from './wayOut.js';
 
@@ -36,6 +37,7 @@ export async function startMariadbRestore(
   context: RestoreContext,
 ): Promise<RunningRestore> {
   const optionFile = await writeOptionFile(target, server, context.workFolder);
+  const ended = new AbortController();
   const running = await startCompressedRestore(
     {
       program: tools.client,
@@ -52,12 +54,26 @@ export async function startMariadbRestore(
       filter: mariadbOutput([anotherRuns]),
     },
     tools,
-    context,
+    { ...context, signal: AbortSignal.any([context.signal, ended.signal]) },
   );
+  let busy: StowageError | undefined;
+  const tool = {
+    ...{ connection: target, server, pid: running.pid },
+    findTool: (session: Session) => findRestoreSession(session, source.restoreId),
+    nextStep: 'Before restoring again, ',
+  };
+  const watch = watchToolLocks('The restore', tool, { ...context, lockPatienceMs: null }, (error) => {
+    busy = error;
+    ended.abort(error);
+  });
   return {
     compressed: running.compressed,
     writtenBytes: () => running.plainBytes(),
-    ended: running.ended.then(judge),
+    ended: running.ended.then(async (end) => {
+      await watch.stop();
+      const judged = judge(end);
+      return { ...judged, failure: judged.failure === null ? null : (busy ?? judged.failure) };
+    }),
   };
 }
 

@@ -12,6 +12,11 @@ export function restoreLocks({ restoreId, inventory }: RestoreSource): readonly 
   return [ownLock(restoreId), ...namesOf(inventory).map(databaseLock)];
 }
 
+/** The connection of a restore's tool, while it has one. */
+export function findRestoreSession(session: Session, restoreId: string): Promise<string | undefined> {
+  return holderOf(session, ownLock(restoreId));
+}
+
 /** The first of these databases that another restore is making right now. */
 export async function findDatabaseUnderRestore(session: Session, inventory: Inventory): Promise<string | undefined> {
   for (const name of namesOf(inventory)) {

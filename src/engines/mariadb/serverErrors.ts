@@ -8,6 +8,8 @@ export function codeOfServerError(number: number): ErrorCode {
   if (unreachable.has(number)) return 'SERVICE_UNREACHABLE';
   if (refusedLogin.has(number)) return 'SERVICE_AUTH';
   if (lackingPrivilege.has(number)) return 'SERVICE_PRIVILEGE';
+  // ER_LOCK_WAIT_TIMEOUT.
+  if (number === 1205) return 'SERVICE_BUSY';
   return 'TOOL_FAILED';
 }
 

@@ -1,7 +1,7 @@
 import { StowageError } from '../../errors.js';
 import type { ServerSession } from './lockPicture.js';
 import { readStatement, type TableName } from './readStatement.js';
-import type { Blocked, OwnWait } from './whoWaits.js';
+import type { Blocked, Wait } from './whoWaits.js';
 
 /** The dump gave way: somebody waited for it. Names who and what, and no value of any statement. */
 export function gaveWay(blocked: Blocked, waitedMs: number, others: number): StowageError {
@@ -27,14 +27,16 @@ export function gaveWay(blocked: Blocked, waitedMs: number, others: number): Sto
 }
 
 /** We waited for somebody else, longer than we may. */
-export function waitedInVain(what: string, wait: OwnWait, waitedMs: number): StowageError {
+export function waitedInVain(
+  what: string,
+  wait: Wait,
+  waitedMs: number,
+  next = 'It is tried again while attempts are left. If it recurs, ',
+): StowageError {
   const { table, holders } = wait;
-  const object = table === undefined ? `(${wait.session.state})` : `for table ${quoted(table)}`;
+  const object = table === undefined ? `for a lock (${wait.state})` : `for table ${quoted(table)}`;
   return new StowageError('SERVICE_BUSY', `${what} waited ${seconds(waitedMs)} ${object}: ${holding(holders)}.`, {
-    help:
-      holders === null
-        ? seeMore
-        : 'It is tried again while attempts are left. If it recurs, end the lock that the message names (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ALTER TABLE), or back up at another time.',
+    help: `${next}${holders === null ? findIt : endIt}`,
     details: {
       ...(table === undefined ? {} : { table }),
       holders:
@@ -44,12 +46,13 @@ export function waitedInVain(what: string, wait: OwnWait, waitedMs: number): Sto
   });
 }
 
-const seeMore =
-  'It is tried again while attempts are left. If it recurs, look with SHOW FULL PROCESSLIST for a session that holds ' +
-  'locks (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ALTER TABLE), or back up at another time. ' +
-  "INSTALL SONAME 'metadata_lock_info' on the server lets Stowage name the session.";
+const endIt =
+  'end what the message names (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ALTER TABLE), or choose another time of day.';
+const findIt =
+  'look with SHOW FULL PROCESSLIST for a session that holds locks (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ' +
+  "ALTER TABLE), or choose another time of day. INSTALL SONAME 'metadata_lock_info' on the server lets Stowage name it.";
 
-function holding(holders: OwnWait['holders']): string {
+function holding(holders: Wait['holders']): string {
   if (holders === null) return 'another session holds a lock on it, and this server does not show which';
   if (holders.length === 0) return 'no session is shown that holds it';
   const shown = holders.slice(0, 3).map(({ sessionId, session, mode }) => {

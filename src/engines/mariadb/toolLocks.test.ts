@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createConnection, type Connection } from 'mysql2/promise';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { StowageError } from '../../errors.js';
 import { Secret } from '../../secret.js';
 import type { DumpContext, RunningDump, ServiceConnection } from '../engine.js';
 import { createMariadbEngine } from './mariadbEngine.js';
+import { withPatientSession } from './ownLockWaits.js';
 import { databasesPart } from './preflight.js';
 
 const patienceMs = 300;
@@ -266,5 +268,52 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     await reads.catch(() => undefined);
     expect(failure).toMatchObject({ code: 'SERVICE_BUSY', help: expect.stringContaining('metadata_lock_info') });
     expect(failure.message).toMatch(/for table 'depot\.small'/);
+  });
+
+  test.each([
+    ['with', 'INSTALL'],
+    ['without', 'UNINSTALL'],
+  ])(
+    'asks nothing that waits for a lock without end: the error names who is in the way, %s the plugin',
+    async (_, install) => {
+      await server.sql(`${install} SONAME 'metadata_lock_info';`).catch(() => undefined);
+      const holder = await application();
+      await holder.query('LOCK TABLES depot.small WRITE');
+      const options = { signal: new AbortController().signal, allowAddress: () => true, lockWaitMs: 1_000 };
+      const asked = withPatientSession(server.connection(), options, (session) =>
+        session.query('SET STATEMENT max_statement_time = 0 FOR SELECT COUNT(*) AS n FROM `depot`.`small`'),
+      );
+      const who = install === 'INSTALL' ? `\\(connection ${holder.threadId}\\) holds it` : 'does not show which';
+      await expect(asked).rejects.toMatchObject({
+        code: 'SERVICE_BUSY',
+        message: expect.stringMatching(new RegExp(`for table 'depot.small': .*${who}`)),
+      });
+    },
+  );
+
+  test('restored into a server that somebody keeps from writing ends, and names who does', async () => {
+    await server.sql("INSTALL SONAME 'metadata_lock_info';").catch(() => undefined);
+    const source = server.connection({ databases: ['depot'] });
+    const context = { workFolder: folder, signal: new AbortController().signal };
+    const report = await engine.preflight(source, context);
+    const dumped = await engine.dump(source, databasesPart, report, context);
+    const bytes: Buffer[] = [];
+    for await (const chunk of dumped.compressed) bytes.push(Buffer.from(chunk));
+    const holder = await application();
+    await holder.query('FLUSH TABLES WITH READ LOCK');
+    const what = { restoreId: randomUUID(), inventory: report.inventory };
+    const running = await engine.restore(source, databasesPart, what, { ...context, lockWaitMs: 500 });
+    running.compressed.on('error', () => undefined);
+    running.compressed.end(Buffer.concat(bytes));
+    const { failure } = await running.ended;
+    expect(failure).toMatchObject({
+      code: 'SERVICE_BUSY',
+      message: expect.stringMatching(
+        new RegExp(
+          `^The restore waited .*\\(connection ${holder.threadId}\\) holds it \\(FLUSH TABLES WITH READ LOCK\\)`,
+        ),
+      ),
+      help: expect.stringMatching(/^Before restoring again, end what the message names/),
+    });
   });
 });

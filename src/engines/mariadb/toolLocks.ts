@@ -18,6 +18,8 @@ export function watchToolLocks(
     readonly server: ServerAddress;
     readonly pid: number | undefined;
     readonly findTool?: (session: Session) => Promise<string | undefined>;
+    /** The beginning of the hint of a wait in vain; left out: that it is tried again. */
+    readonly nextStep?: string;
   },
   context: Pick<EngineContext, 'lockPatienceMs' | 'lockWaitMs'>,
   onBusy: (error: StowageError) => void,
@@ -28,6 +30,7 @@ export function watchToolLocks(
   const known = { pid, username: connection.username ?? '', serverPort: connection.port };
   return watchLocks({
     ...{ what, patienceMs, ownWaitMs, onBusy },
+    ...(tool.nextStep === undefined ? {} : { nextStep: tool.nextStep }),
     findTool: tool.findTool ?? ((session) => findToolConnection(session, known)),
     connect: async (signal, watch) => {
       const { socket } = await connectToServer(connection, [server], { signal, timeoutMs: connectTimeoutMs });

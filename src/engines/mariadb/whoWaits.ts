@@ -11,8 +11,11 @@ export type Blocked = {
 };
 
 /** What our tool waits for, and who is in its way. */
-export type OwnWait = {
-  readonly session: ServerSession;
+export type OwnWait = Wait & { readonly session: ServerSession };
+
+export type Wait = {
+  /** As the server calls it, for example `Waiting for table metadata lock`. */
+  readonly state: string;
   /** Undefined: it is no table, or its statement does not name it. */
   readonly table: TableName | undefined;
   /** Null: this server does not show it. */
@@ -52,12 +55,17 @@ export function findBlocked(picture: LockPicture, toolId: string, lastRead: Last
     });
 }
 
+/** Whether it waits, and its statement names that table. */
+export function waitsFor(session: ServerSession, table: TableName): boolean {
+  return waitsForLock(session) && readStatement(session.statement ?? '').names(table, session.database);
+}
+
 /** Undefined: the tool does not wait for a lock. */
 export function findOwnWait(picture: LockPicture, toolId: string): OwnWait | undefined {
   const tool = picture.sessions.find(({ id }) => id === toolId);
   if (tool === undefined || !waitsForLock(tool)) return undefined;
   const table = tool.statement === null ? undefined : tableRead(tool.statement, tool.database);
-  return { session: tool, table, holders: holdersOf(picture, toolId, tool.state, table) };
+  return { session: tool, state: tool.state, table, holders: holdersOf(picture, toolId, tool.state, table) };
 }
 
 /** Who holds a table, or keeps everybody from writing; those that wait themselves come last. */
@@ -72,7 +80,7 @@ export function holdersOf(
   const holding = locks.filter((lock) => {
     if (lock.isPending || lock.sessionId === toolId) return false;
     if (global) return /^(backup|global|commit)$/i.test(lock.kind) && /FTWRL|BLOCK|WAIT|^SHARED$/.test(lock.mode);
-    return table !== undefined && isLockOf(lock, table);
+    return table === undefined ? keepsReadersOut(lock) : isLockOf(lock, table);
   });
   const found = holding.map(({ sessionId, mode }) => {
     const session = sessions.find(({ id }) => id === sessionId);
@@ -125,6 +133,10 @@ function onlyCause(
     return kind !== 'Backup' && kind !== 'Global read' && sessionId !== toolId && !waiting.has(sessionId);
   });
   return others ? undefined : ours[0];
+}
+
+function keepsReadersOut({ kind, mode }: MetadataLock): boolean {
+  return kind === 'Table' && /^(EXCLUSIVE|SHARED_NO_READ_WRITE)$/.test(mode);
 }
 
 function isLockOf(lock: MetadataLock, { database, table }: TableName): boolean {
