@@ -21,13 +21,16 @@ export function keepSettledDefinitions(
     }
     return withoutMoved(first, second);
   };
+  const tablesBefore = new Map(
+    before.databases.flatMap((database) =>
+      database.tables.map((table) => [JSON.stringify([database.name, table.name]), table] as const),
+    ),
+  );
   const databases = inventory.databases.map((database) => ({
     ...database,
     tables: database.tables.map((table) => {
       const { name, rows, rowsEstimated, sizeBytes } = table;
-      const known = before.databases
-        .find((each) => each.name === database.name)
-        ?.tables.find((each) => each.name === table.name);
+      const known = tablesBefore.get(JSON.stringify([database.name, name]));
       const definition = settled('tables', database.name, name);
       const { definition: _, changedAt: __, ...fields } = { ...known, ...table };
       return { ...fields, name, rows, rowsEstimated, sizeBytes, ...(definition === undefined ? {} : { definition }) };

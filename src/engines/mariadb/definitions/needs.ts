@@ -16,108 +16,105 @@ export type Circumstances = {
 /** So many objects of a need are named. */
 const namedAtMost = 20;
 
+/** Of each database. */
+export type Needs = ReadonlyMap<string, Readonly<Record<string, readonly string[]>>>;
+type Need = (database: string, what: string, name: string) => void;
+
 /**
- * What a target must offer to hold a database, each with the objects that need it. `restoreChecks.ts` knows what each
- * word asks for:
+ * What a target must offer to hold each database, with the objects that need it. `restoreChecks/` knows what each word
+ * asks for:
  * `feature …` (of a version), `collation …`, `definer …` (without it a view cannot be made), `database …` (is read and
  * not dumped), `sequence …` (likewise), `trusted functions`, `primary key` (they have none), `encryption`,
  * `folded triggers` and `folded programs` (what is written in a spelling that only a server that folds names understands).
  */
 export function needsOf(
-  database: string,
   catalog: Catalog,
   definitions: Definitions,
   { others, folded, historyDumped }: Circumstances,
-): Readonly<Record<string, readonly string[]>> {
-  const own = definitions.get(database);
-  const needs = new Map<string, string[]>();
-  const need = (what: string, name: string) => {
-    const names = needs.get(what) ?? [];
-    if (names.length < namedAtMost && !names.includes(name)) names.push(name);
-    needs.set(what, names);
+): Needs {
+  const all = new Map<string, Map<string, Set<string>>>();
+  const need: Need = (database, what, name) => {
+    const needs = all.get(database) ?? new Map<string, Set<string>>();
+    const names = needs.get(what) ?? new Set<string>();
+    if (names.size < namedAtMost) names.add(`${database}.${name}`);
+    all.set(database, needs.set(what, names));
   };
-  if (own !== undefined) {
-    for (const [table, parts] of own.tables) needsOfTable(`${database}.${table}`, parts, need);
+  const chosen = new Set(catalog.databases.map(({ name }) => name.toLowerCase()));
+  const stored = new Set([...catalog.databases, ...catalog.tables, ...catalog.views].map(({ name }) => name));
+  for (const [database, own] of definitions) {
+    for (const [table, parts] of own.tables)
+      needsOfTable(parts, (what, name = '') => need(database, what, table + name));
     for (const { name, kind, safeForBinaryLog } of own.routines) {
-      if (kind === 'FUNCTION' && !safeForBinaryLog) need('trusted functions', `${database}.${name}`);
+      if (kind === 'FUNCTION' && !safeForBinaryLog) need(database, 'trusted functions', name);
     }
+    for (const { table, sequence } of sequencesInDefaults(database, own)) {
+      // The table cannot be made where the sequence is absent.
+      if (chosen.has(sequence.database.toLowerCase())) continue;
+      need(database, `sequence ${sequence.database}.${sequence.name}`, table);
+    }
+    if (folded) needsOfSpellings(stored, own, (what, name) => need(database, what, name));
   }
-  for (const sequence of sequencesOutside(catalog, definitions, database))
-    need(`sequence ${sequence.name}`, sequence.table);
-  for (const { view, definer } of dependentViews(catalog, definitions, database)) need(`definer ${definer}`, view);
-  for (const { name, collation, database: within, table } of catalog.columns) {
-    if (within === database && collation !== null) need(`collation ${collation}`, `${within}.${table}.${name}`);
+  for (const { view, definer } of dependentViews(catalog, definitions)) {
+    need(view.database, `definer ${definer}`, view.name);
+  }
+  for (const { database, table, name, collation } of catalog.columns) {
+    if (collation !== null) need(database, `collation ${collation}`, `${table}.${name}`);
   }
   for (const view of catalog.views) {
-    if (view.database !== database) continue;
     for (const other of others) {
-      if (view.definition.includes(`${quoteName(other)}.`)) need(`database ${other}`, `${database}.${view.name}`);
+      if (view.definition.includes(`${quoteName(other)}.`)) need(view.database, `database ${other}`, view.name);
     }
   }
-  if (historyDumped) {
-    for (const table of catalog.tables) {
-      if (table.database === database && table.systemVersioned) {
-        need('feature history of versioned tables', `${database}.${table.name}`);
-      }
-    }
+  for (const { database, name, systemVersioned } of historyDumped ? catalog.tables : []) {
+    if (systemVersioned) need(database, 'feature history of versioned tables', name);
   }
-  if (folded && own !== undefined) needsOfSpellings(database, catalog, own, need);
-  return Object.fromEntries(needs);
+  return new Map(
+    [...all].map(([database, needs]) => [
+      database,
+      Object.fromEntries([...needs].map(([what, names]) => [what, [...names]])),
+    ]),
+  );
 }
 
 /** A server that folds names keeps what is in lower case; triggers name their table, and programs all tables, as they were written. */
 function needsOfSpellings(
-  database: string,
-  catalog: Catalog,
+  stored: ReadonlySet<string>,
   { triggers, routines }: DatabaseDefinitions,
   need: (what: string, name: string) => void,
 ): void {
-  const stored = new Set([...catalog.databases, ...catalog.tables, ...catalog.views].map(({ name }) => name));
   const isOther = (word: string) => !stored.has(word) && stored.has(word.toLowerCase());
   for (const { name, body, sqlMode, statement = '' } of triggers) {
     const words = sqlWords(statement, sqlMode);
     const on = words.findIndex((word) => /^on$/i.test(word));
     const table = words[on + 2] === '.' ? [words[on + 1], words[on + 3]] : [words[on + 1]];
-    if (table.some((word) => word !== undefined && isOther(word))) need('folded triggers', `${database}.${name}`);
-    else if (sqlWords(body, sqlMode).some(isOther)) need('folded programs', `${database}.${name}`);
+    if (table.some((word) => word !== undefined && isOther(word))) need('folded triggers', name);
+    else if (sqlWords(body, sqlMode).some(isOther)) need('folded programs', name);
   }
   for (const { name, body, sqlMode } of routines) {
-    if (sqlWords(body, sqlMode).some(isOther)) need('folded programs', `${database}.${name}`);
+    if (sqlWords(body, sqlMode).some(isOther)) need('folded programs', name);
   }
 }
 
 const typesOfVersions = /^(uuid|inet6|inet4|vector|xmltype)\b/;
 
-function needsOfTable(table: string, { parts, options }: TableParts, need: (what: string, name: string) => void): void {
+function needsOfTable({ parts, options }: TableParts, need: (what: string, name?: string) => void): void {
   for (const [name, text] of parts) {
     if (name.startsWith('column ')) {
-      const column = `${table}.${name.slice('column '.length)}`;
+      const column = `.${name.slice('column '.length)}`;
       const [type] = typesOfVersions.exec(text) ?? [];
       if (type !== undefined) need(`feature type ${type}`, column);
       if (/ INVISIBLE\b/.test(text)) need('feature invisible columns', column);
       if (/ COMPRESSED\b/.test(text)) need('feature compressed columns', column);
     }
-    if (name === 'period SYSTEM_TIME' || name === 'system versioning') need('feature system versioning', table);
-    else if (name.startsWith('period ')) need('feature periods', table);
-    if (/ WITHOUT OVERLAPS\b/.test(text)) need('feature WITHOUT OVERLAPS', table);
-    if (name.startsWith('index ') && / IGNORED\b/.test(text)) need('feature ignored indexes', table);
-    if (name.startsWith('index ') && text.includes(' USING HASH')) need('feature unique keys of any length', table);
+    if (name === 'period SYSTEM_TIME' || name === 'system versioning') need('feature system versioning');
+    else if (name.startsWith('period ')) need('feature periods');
+    if (/ WITHOUT OVERLAPS\b/.test(text)) need('feature WITHOUT OVERLAPS');
+    if (name.startsWith('index ') && / IGNORED\b/.test(text)) need('feature ignored indexes');
+    if (name.startsWith('index ') && text.includes(' USING HASH')) need('feature unique keys of any length');
   }
   const key = [...parts].some(([name, text]) => name === 'primary key' || text.startsWith('UNIQUE KEY'));
-  if (!key) need('primary key', table);
-  if (/^'?yes'?$/i.test(options.get('ENCRYPTED') ?? '')) need('encryption', table);
-}
-
-/** Sequences of databases that are not dumped, in defaults of columns: the table cannot be made where they are absent. */
-function sequencesOutside(
-  catalog: Catalog,
-  definitions: Definitions,
-  database: string,
-): readonly { readonly name: string; readonly table: string }[] {
-  const chosen = new Set(catalog.databases.map(({ name }) => name.toLowerCase()));
-  return sequencesInDefaults(database, definitions.get(database))
-    .filter(({ sequence }) => !chosen.has(sequence.database.toLowerCase()))
-    .map(({ sequence, table }) => ({ name: `${sequence.database}.${sequence.name}`, table: `${database}.${table}` }));
+  if (!key) need('primary key');
+  if (/^'?yes'?$/i.test(options.get('ENCRYPTED') ?? '')) need('encryption');
 }
 
 /** Such tables can be restored only where those databases are. */
@@ -159,29 +156,22 @@ export function sequencesInDefaults(
 function dependentViews(
   catalog: Catalog,
   definitions: Definitions,
-  database: string,
-): readonly { readonly view: string; readonly definer: string }[] {
+): readonly { readonly view: CatalogView; readonly definer: string }[] {
   const order = new Map(catalog.databases.map(({ name }, index) => [name, index]));
   const isEarlier = (one: CatalogView, other: CatalogView) =>
     one.database === other.database
       ? one.name < other.name
       : (order.get(one.database) ?? 0) < (order.get(other.database) ?? 0);
-  const byName = new Map(catalog.views.map((view) => [qualified(view.database, view.name), view]));
-  const hasDefinersRights = ({ database: within, name }: CatalogView) =>
-    definitions.get(within)?.objects['views']?.[name]?.parts?.['security'] === 'DEFINER';
-  return catalog.views
-    .filter((view) => view.database === database)
-    .flatMap((view) =>
-      [...new Set(view.definition.match(qualifiedNames))]
-        .map((name) => byName.get(name))
-        .filter((other) => other !== undefined)
-        .filter((other) => hasDefinersRights(other) && isEarlier(other, view))
-        .map(({ definer }) => ({ view: `${view.database}.${view.name}`, definer })),
-    );
+  const byName = new Map(catalog.views.map((view) => [`${quoteName(view.database)}.${quoteName(view.name)}`, view]));
+  const hasDefinersRights = ({ database, name }: CatalogView) =>
+    definitions.get(database)?.objects['views']?.[name]?.parts?.['security'] === 'DEFINER';
+  return catalog.views.flatMap((view) =>
+    [...new Set(view.definition.match(qualifiedNames))]
+      .map((name) => byName.get(name))
+      .filter((other) => other !== undefined)
+      .filter((other) => hasDefinersRights(other) && isEarlier(other, view))
+      .map(({ definer }) => ({ view, definer })),
+  );
 }
 
 const qualifiedNames = /`(?:[^`]|``)*`\.`(?:[^`]|``)*`/g;
-
-function qualified(database: string, name: string): string {
-  return `${quoteName(database)}.${quoteName(name)}`;
-}

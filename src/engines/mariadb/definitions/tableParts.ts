@@ -39,10 +39,12 @@ const notCompared =
 const quotedName = '`(?:[^`]|``)*`';
 const string = "'(?:[^'\\\\]|''|\\\\.)*'";
 
+const elements = new RegExp(`${quotedName}|${string}|"(?:[^"\\\\]|""|\\\\.)*"|[(),]`, 'gs');
+
 /** Cuts at the commas that are in no quotes and no further parentheses, up to the parenthesis that closes the body. */
 function splitBody(text: string, start: number): { readonly pieces: readonly string[]; readonly end: number } {
   const pieces: string[] = [];
-  const next = new RegExp(`${quotedName}|${string}|"(?:[^"\\\\]|""|\\\\.)*"|[(),]`, 'gs');
+  const next = new RegExp(elements);
   next.lastIndex = start;
   let depth = 1;
   let from = start;
@@ -59,6 +61,11 @@ function splitBody(text: string, start: number): { readonly pieces: readonly str
   return { pieces, end: text.length };
 }
 
+const strings = new RegExp(string, 'gs');
+const startingName = new RegExp(`^${quotedName}`, 's');
+const nameAndSpace = new RegExp(`^${quotedName} `, 's');
+const foreignKey = new RegExp(`^CONSTRAINT ${quotedName} FOREIGN KEY`, 's');
+const referenced = new RegExp(`(?<= REFERENCES )(${quotedName}\\.)?${quotedName}`, 's');
 const typeOfColumn = new RegExp(
   `^(${quotedName} \\w+(?:\\((?:[^()']|${string})*\\))?(?: unsigned| zerofill)*)(?: CHARACTER SET \\w+)?(?: COLLATE \\w+)?`,
   's',
@@ -67,7 +74,7 @@ const named = new RegExp(`^(?:(?:UNIQUE |FULLTEXT |SPATIAL )?KEY|CONSTRAINT|PERI
 
 function part(piece: string, collations: ReadonlyMap<string, string>): readonly [string, string] {
   if (piece.startsWith('`')) {
-    const name = unquoted(new RegExp(`^${quotedName}`, 's').exec(piece)?.[0] ?? '');
+    const name = unquoted(startingName.exec(piece)?.[0] ?? '');
     const collation = collations.get(name);
     const plain = piece.replace(' /* mariadb-5.3 */', '').replace(typeOfColumn, '$1');
     const text = withoutName(plain).replace(/(?<=\b(?:nextval|lastval)\()[^)]*/gi, (sequence) =>
@@ -79,25 +86,27 @@ function part(piece: string, collations: ReadonlyMap<string, string>): readonly 
   const name = unquoted(named.exec(piece)?.[1] ?? piece);
   if (/^PERIOD FOR/.test(piece)) return [`period ${name}`, piece];
   if (!piece.startsWith('CONSTRAINT')) return [`index ${name}`, piece];
-  if (!new RegExp(`^CONSTRAINT ${quotedName} FOREIGN KEY`, 's').test(piece)) return [`check ${name}`, piece];
-  const references = new RegExp(`(?<= REFERENCES )(${quotedName}\\.)?${quotedName}`, 's');
-  return [`foreign key ${name}`, piece.replace(references, (table) => table.toLowerCase())];
+  if (!foreignKey.test(piece)) return [`check ${name}`, piece];
+  return [`foreign key ${name}`, piece.replace(referenced, (table) => table.toLowerCase())];
 }
 
 function withoutName(column: string): string {
-  return column.replace(new RegExp(`^${quotedName} `, 's'), '');
+  return column.replace(nameAndSpace, '');
 }
 
+const optionValue = new RegExp(
+  `(${quotedName}|(?:DEFAULT |DATA |INDEX )?[A-Za-z_]+)\\s*=\\s*(${string}|${quotedName}|\\([^)]*\\)|[^\\s]+)`,
+  'gs',
+);
+
 function readOptions(text: string): ReadonlyMap<string, string> {
-  const option = new RegExp(
-    `(${quotedName}|(?:DEFAULT |DATA |INDEX )?[A-Za-z_]+)\\s*=\\s*(${string}|${quotedName}|\\([^)]*\\)|[^\\s]+)`,
-    'gs',
+  return new Map(
+    [...text.matchAll(optionValue)].map(([, name = '', value = '']) => [unquoted(name).toUpperCase(), value]),
   );
-  return new Map([...text.matchAll(option)].map(([, name = '', value = '']) => [unquoted(name).toUpperCase(), value]));
 }
 
 function withoutStrings(text: string): string {
-  return text.replace(new RegExp(string, 'gs'), "''");
+  return text.replace(strings, "''");
 }
 
 function unquoted(name: string): string {

@@ -21,6 +21,7 @@ export async function withDefinitions(
   const [row] = await session.query('SELECT @@lower_case_table_names AS folded, VERSION() AS version');
   const folded = row?.['folded'] !== '0';
   const historyDumped = releaseOf(distribution(inventory.toolVersion)?.join('.') ?? '') >= 1011;
+  const needs = needsOf(catalog, definitions, { others, folded, historyDumped });
   const budget = { left: mostPartsChars };
   const tables = new Map(catalog.tables.map((table) => [JSON.stringify([table.database, table.name]), table]));
   const databases = inventory.databases.map((database): InventoryDatabase => {
@@ -44,7 +45,7 @@ export async function withDefinitions(
         };
       }),
       definitions: own?.objects ?? {},
-      needs: needsOf(database.name, catalog, definitions, { others, folded, historyDumped }),
+      needs: needs.get(database.name) ?? {},
     };
   });
   return {
