@@ -1,7 +1,7 @@
 import type { Definition, Inventory, InventoryDatabase } from '../../engine.js';
 import type { Catalog } from '../catalog.js';
 import { distribution } from '../mariadbTools.js';
-import { releaseOf } from '../restoreChecks/target.js';
+import { currentName, releaseOf } from '../restoreChecks/target.js';
 import type { Session } from '../session.js';
 import { definitionOf, normalisation } from './definition.js';
 import { needsOf } from './needs.js';
@@ -37,7 +37,7 @@ export async function withDefinitions(
             type: known?.type,
             engine: known?.engine,
             rowFormat: known?.rowFormat,
-            collation: known?.collation,
+            collation: known?.collation === undefined ? undefined : currentName(known.collation ?? ''),
           }),
           ...(parts === undefined
             ? {}

@@ -49,14 +49,6 @@ export function refuseMissingOffers(target: Target, inventory: Inventory): void 
       );
     }
   }
-  const compressed = tablesWhere(inventory, ({ rowFormat }) => rowFormat?.toUpperCase() === 'COMPRESSED');
-  if (compressed.length > 0 && isOn(target, 'innodb_read_only_compressed')) {
-    throw unfit(
-      `On the target tables of the row format COMPRESSED are read-only (innodb_read_only_compressed), and these of the backup have it: ${named(compressed)}.`,
-      'Run on the target: SET GLOBAL innodb_read_only_compressed=OFF;',
-      compressed,
-    );
-  }
 }
 
 function needsOf(inventory: Inventory): ReadonlyMap<string, readonly string[]> {

@@ -160,12 +160,6 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
       'innodb_force_primary_key=OFF',
       'CREATE DATABASE d; CREATE TABLE d.t (a INT);',
     ],
-    [
-      'takes tables of the row format COMPRESSED for read-only',
-      'innodb_read_only_compressed=ON',
-      'innodb_read_only_compressed=OFF',
-      'CREATE DATABASE d; CREATE TABLE d.t (a INT) ROW_FORMAT=COMPRESSED; INSERT INTO d.t VALUES (1);',
-    ],
   ])('is refused where it %s, and fits once the hint is followed', async (_what, setting, undone, statements) => {
     const taken = await backup(statements);
     await target.sql(`SET GLOBAL ${setting}`);
