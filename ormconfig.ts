@@ -22,6 +22,7 @@ import { Retention1700000000110 } from './migrations/1700000000110-retention.js'
 import { BackupJobQuestions1700000000111 } from './migrations/1700000000111-backupJobQuestions.js';
 import { KeptTargets1700000000112 } from './migrations/1700000000112-keptTargets.js';
 import { OutdatedWorkers1700000000200 } from './migrations/1700000000200-outdatedWorkers.js';
+import { RestoreWarnings1700000000201 } from './migrations/1700000000201-restoreWarnings.js';
 import { BinaryParts1700000000210 } from './migrations/1700000000210-binaryParts.js';
 import { YieldToLocks1700000000220 } from './migrations/1700000000220-yieldToLocks.js';
 import { ErrorsWithoutData1700000000230 } from './migrations/1700000000230-errorsWithoutData.js';
@@ -51,6 +52,7 @@ const migrations = [
   BackupJobQuestions1700000000111,
   KeptTargets1700000000112,
   OutdatedWorkers1700000000200,
+  RestoreWarnings1700000000201,
   BinaryParts1700000000210,
   YieldToLocks1700000000220,
   ErrorsWithoutData1700000000230,

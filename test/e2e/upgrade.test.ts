@@ -86,6 +86,7 @@ function upgrade(frozen: FrozenInstallation): void {
   };
   let ground: UpgradeGround;
   let api: WholeApi;
+  let stopApi: () => Promise<void> = () => Promise.resolve();
   let worker: Worker | undefined;
   let before: readonly StoredEvent[];
 
@@ -94,7 +95,7 @@ function upgrade(frozen: FrozenInstallation): void {
   });
   afterAll(async () => {
     await worker?.stop();
-    await api.stop();
+    await stopApi();
     await ground.stop();
   });
 
@@ -187,6 +188,7 @@ function upgrade(frozen: FrozenInstallation): void {
   test('is taken over by an API, without an error', async () => {
     const { database, filesystemRoot } = ground;
     api = await startWholeApi({ database, filesystemRoot, masterKeys: frozen.masterKeys });
+    stopApi = () => api.stop();
     expect(api.logged.filter((line) => /"level":"(error|fatal)"/.test(line))).toEqual([]);
   });
 
