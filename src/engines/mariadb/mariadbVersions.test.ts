@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { restoreDump, takeDump, type TakenDump } from '../../../test/fixtures/dumpAndRestore.js';
+import { fingerprint } from '../../../test/fixtures/mariadbFingerprint.js';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
+import { mariadbHome, mariadbVersionsMissing } from '../../../test/fixtures/servers/mariadbVersions.js';
+import type { EngineContext } from '../engine.js';
+import { createMariadbEngine } from './mariadbEngine.js';
+
+type Version = '10.2' | '10.11' | '11.4';
+const versions: readonly Version[] = ['10.2', '10.11', '11.4'];
+const homes = { '10.2': mariadbHome('10.2.11'), '10.11': undefined, '11.4': mariadbHome('11.4.5') };
+
+/** What all of them know. */
+const sample = `SET NAMES utf8mb4; SET SESSION sql_mode = '', check_constraint_checks = 0;
+  CREATE DATABASE \`nä me\` CHARACTER SET utf8mb4; USE \`nä me\`;
+  CREATE TABLE \`tä\`\`ble\` (id INT PRIMARY KEY, t VARCHAR(100) COMMENT 'ü', n TEXT CHARACTER SET cp1251, d DATETIME(6), z DATE NOT NULL, ts TIMESTAMP(3) NULL);
+  INSERT INTO \`tä\`\`ble\` VALUES (0, '💾 back\\\\slash "q"', 'да', '9999-12-31 23:59:59.999999', '0000-00-00', '2024-03-31 01:30:00.123'), (-1, NULL, '', NULL, '2024-00-10', NULL);
+  CREATE TABLE bytes (id INT PRIMARY KEY, b BLOB, v VARBINARY(300), f BIT(13), g GEOMETRY);
+  INSERT INTO bytes VALUES (1, UNHEX('00FF5C270A0D1A22'), UNHEX('00'), b'1010101010101', POINT(1.5, -2));
+  CREATE TABLE made (id INT PRIMARY KEY AUTO_INCREMENT, n INT, d INT AS (n * 2) VIRTUAL, s VARCHAR(50) AS (CONCAT('#', 3)) STORED, j LONGTEXT, KEY (s)) AUTO_INCREMENT = 1000;
+  INSERT INTO made (id, j) VALUES (1, '{"b":1,"a":[null]}');
+  CREATE TABLE checked (n INT CHECK (n > 0)); INSERT INTO checked VALUES (-5), (7);
+  CREATE TABLE parts (id INT, day DATE, PRIMARY KEY (id, day)) PARTITION BY RANGE (YEAR(day)) (PARTITION old VALUES LESS THAN (2000), PARTITION late VALUES LESS THAN MAXVALUE);
+  INSERT INTO parts VALUES (1, '1999-12-31'), (2, '2024-01-01');
+  CREATE TABLE isam (a INT, b VARCHAR(20)) ENGINE=MyISAM; INSERT INTO isam VALUES (1, 'same'), (1, 'same');
+  CREATE VIEW z_base AS SELECT id, t FROM \`tä\`\`ble\` WHERE t <> 'ß';
+  CREATE VIEW a_top AS SELECT COUNT(*) AS \`nü\` FROM z_base;
+  CREATE TRIGGER doubling BEFORE INSERT ON isam FOR EACH ROW SET NEW.a = NEW.a * 2;
+  CREATE PROCEDURE \`prü\`() COMMENT 'ö' SELECT 'ä';
+  CREATE FUNCTION f(a INT) RETURNS VARCHAR(20) CHARSET utf8mb4 DETERMINISTIC RETURN CONCAT('ä', a);
+  CREATE EVENT later ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' COMMENT 'ü' DO SELECT 'ä';`;
+const database = 'nä me';
+
+describeWith(
+  { mariadb: mariadbMissing, 'mariadb-versions': mariadbVersionsMissing },
+  'MariaDB 10.2, 10.11 and 11.4',
+  () => {
+    let folder: string;
+    const servers = new Map<Version, MariadbServer>();
+    const server = (version: Version): MariadbServer => {
+      const found = servers.get(version);
+      if (found === undefined) throw new Error(`${version} was not started.`);
+      return found;
+    };
+    const engine = (tools: Version) => {
+      const home = homes[tools];
+      return createMariadbEngine(home === undefined ? {} : { toolsPath: [join(home, 'bin')] });
+    };
+    const context = (): EngineContext => ({ workFolder: folder, signal: new AbortController().signal });
+
+    /** By source and tools. */
+    const dumps = new Map<string, TakenDump>();
+    const originals = new Map<Version, Readonly<Record<string, string>>>();
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'stowage-versions-'));
+      for (const version of versions) servers.set(version, await startMariadb([], homes[version]));
+      for (const source of versions) {
+        await server(source).sql(sample);
+        originals.set(source, await fingerprint(server(source), [database]));
+        for (const tools of versions) {
+          const connection = server(source).connection({ databases: [database] });
+          dumps.set(`${source} ${tools}`, await takeDump(engine(tools), connection, context()));
+        }
+      }
+    });
+    beforeEach(async () => {
+      for (const version of versions) await server(version).sql(`DROP DATABASE IF EXISTS \`${database}\``);
+    });
+    afterAll(async () => {
+      await Promise.all([...servers.values()].map((one) => one.stop()));
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    const all = versions.flatMap((source) =>
+      versions.flatMap((tools) => versions.map((target): [Version, Version, Version] => [source, tools, target])),
+    );
+    const combinations = all.filter(([source, tools, target]) => tools === source || tools === target);
+
+    test.each(combinations)(
+      'a database of %s, dumped and restored by the tools of %s, comes back in %s',
+      async (source, tools, target) => {
+        const dump = dumps.get(`${source} ${tools}`);
+        if (dump === undefined) throw new Error('It was not dumped.');
+        expect(dump.failure).toBeNull();
+        await restoreDump(engine(tools), server(target).connection(), dump, context());
+        // The same statements have made it there: a server shows definitions in the way of its version.
+        const restored = await fingerprint(server(target), [database]);
+        expect(restored).toEqual(originals.get(target));
+      },
+    );
+
+    const mixed = all.filter(([source, dumper, restorer]) => source === '10.11' && dumper !== restorer);
+    test.each(mixed)(
+      'a database of %s that the tools of %s have dumped is restored by those of %s',
+      async (source, dumper, restorer) => {
+        const dump = dumps.get(`${source} ${dumper}`);
+        if (dump === undefined) throw new Error('It was not dumped.');
+        await restoreDump(engine(restorer), server('10.11').connection(), dump, context());
+        expect(await fingerprint(server('10.11'), [database])).toEqual(originals.get('10.11'));
+      },
+    );
+
+    test.each<[string, string, Version, Version, RegExp]>([
+      [
+        'a collation',
+        'CREATE TABLE t (a VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_ai_ci)',
+        '11.4',
+        '10.2',
+        /uca1400/,
+      ],
+      ['a type', 'CREATE TABLE t (a UUID)', '11.4', '10.2', /uuid/i],
+      ['system versioning', 'CREATE TABLE t (a INT) WITH SYSTEM VERSIONING', '10.11', '10.2', /./],
+      ['a sequence', 'CREATE SEQUENCE s', '11.4', '10.2', /./],
+    ])(
+      'a restore that needs %s which the target does not know is refused beforehand',
+      async (_what, sql, source, target, named) => {
+        await server(source).sql(`CREATE OR REPLACE DATABASE newer; USE newer; ${sql};`);
+        const report = await engine(source).preflight(server(source).connection({ databases: ['newer'] }), context());
+        await expect(
+          engine(target).restorePreflight(server(target).connection(), report, context()),
+        ).rejects.toMatchObject({ message: expect.stringMatching(named) });
+      },
+    );
+  },
+);
