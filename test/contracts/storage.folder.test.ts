@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +31,21 @@ describe('a folder as storage', () => {
     await open().putBytes('c/object', bytes, { signal });
     expect((await stat(join(root, 'a/b/c/object'))).mode & 0o777).toBe(0o600);
     for (const folder of ['a', 'a/b', 'a/b/c']) expect((await stat(join(root, folder))).mode & 0o777).toBe(0o700);
+  });
+
+  test('a file is verified by segments of the size that it was stored with, whatever size is cut today', async () => {
+    const storage = open();
+    const { etag } = await storage.putBytes('object', bytes, { signal });
+    const sha256 = (piece: Uint8Array) => createHash('sha256').update(piece).digest('hex');
+    const stored = (pieces: readonly Uint8Array[]) => ({
+      ...{ sizeBytes: bytes.length, sha256: sha256(bytes), etag },
+      segments: pieces.map((piece) => ({ sizeBytes: piece.length, sha256: sha256(piece) })),
+    });
+    await storage.verify('object', stored([bytes.subarray(0, 2), bytes.subarray(2, 4), bytes.subarray(4)]), { signal });
+    await storage.verify('object', stored([bytes]), { signal });
+    const other = Buffer.from('bits');
+    await rejectsWith('CHECKSUM', storage.verify('object', stored([bytes.subarray(0, 2), other]), { signal }));
+    await rejectsWith('CHECKSUM', storage.verify('object', stored([Buffer.alloc(0), bytes]), { signal }));
   });
 
   test.each(['../other', 'a/../../other', '/etc', 'a//b', '.'])('the path %s is refused', async (path) => {
