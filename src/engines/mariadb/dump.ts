@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { StowageError } from '../../errors.js';
 import { asSentence } from '../asSentence.js';
 import type {
@@ -17,6 +19,7 @@ import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import type { ServerAddress } from './serverAddress.js';
+import { serializeProgramTexts, type ProgramText } from './programTexts.js';
 import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from './serverErrors.js';
 import { toolOutput } from './toolOutput.js';
 import { watchToolLocks } from './toolLocks.js';
@@ -30,9 +33,14 @@ export async function openMariadbPipeline(
   { workFolder, signal }: Pick<EngineContext, 'workFolder' | 'signal'>,
 ): Promise<MariadbPipeline> {
   const scanned = scannedDump();
-  const reading = { scanner: dumpScanner(), onFinding: scanned.add };
+  const reading = { scanner: dumpScanner(textsFile(workFolder)), onFinding: scanned.add };
   const pipeline = await openDumpPipeline(tools, { workFolder, signal, ...reading });
   return { ...pipeline, scanned: scanned.result };
+}
+
+/** Beside the pipeline, which is opened before the server has said what is in it. */
+function textsFile(workFolder: string): string {
+  return join(workFolder, 'program-texts');
 }
 
 /**
@@ -42,12 +50,13 @@ export async function openMariadbPipeline(
 export async function startMariadbDump(
   connection: ServiceConnection,
   server: ServerAddress,
-  report: PreflightReport,
+  { report, texts }: { readonly report: PreflightReport; readonly texts: readonly ProgramText[] },
   tools: MariadbTools,
   pipeline: MariadbPipeline | undefined,
   context: DumpContext,
 ): Promise<RunningDump> {
   const optionFile = await writeOptionFile(connection, server, context.workFolder);
+  await writeFile(textsFile(context.workFolder), serializeProgramTexts(texts), { mode: 0o600 });
   const problems: string[] = [];
   const readers = pipeline ?? (await openMariadbPipeline(tools, context));
   const ended = new AbortController();

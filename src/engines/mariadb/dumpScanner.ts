@@ -12,9 +12,11 @@ import type { Scanner } from '../process/plainStream.js';
  * - `INSERT` is the exception that makes it fast: mariadb-dump escapes every line end in a value, so such a statement
  *   ends at the first `;` before a line end, and its rows, one a line since MariaDB 10.x, are counted by counting lines.
  *   Older tools write all rows in one line. They are counted while the statement is short, and unknown else.
+ *
+ * `textsFile` holds what serializeProgramTexts wrote, if it is there when the first bytes come.
  */
-export function dumpScanner(): Scanner {
-  return { source, args: [String(largestStatementBytes)] };
+export function dumpScanner(textsFile = ''): Scanner {
+  return { source, args: [String(largestStatementBytes), textsFile] };
 }
 
 /** No server takes more at once: the largest value of max_allowed_packet, which counts one byte for the command. */
@@ -59,7 +61,9 @@ function plain(hex: string): string {
 }
 
 const source = String.raw`
-my ($limit) = @ARGV;
+my ($limit, $textsFile) = @ARGV;
+# Texts of programs by the client's character set: in utf8, and in that. A statement that may hold some is held back.
+my ($texts, $held);
 # Between statements 0, in one 1, in an INSERT 2, in one that is rewritten 3. What ends it; what it is inside of: a quote, '*' or '-' of a comment.
 my ($state, $delimiter, $inside) = (0, ';', '');
 # What the dump has set: changes how quotes are read.
@@ -76,6 +80,7 @@ my $keptBytes = 4194304;
 my $countedBytes = 65536;
 
 my $name = qr/\x60(?:[^\x60]++|\x60\x60)*+\x60/;
+my $string = qr/'(?:[^'\\]++|\\[\s\S]|'')*+'/;
 my $insertHeader = qr/\GINSERT (?:IGNORE )?INTO ($name) (?:\((?:$name|\w++)(?:, (?:$name|\w++))*+\) )?VALUES(?:\n| )/;
 
 # In these an ASCII byte can be the second one of a character.
@@ -101,16 +106,24 @@ readAs();
 
 sub scan {
   my ($ended) = @_;
+  $texts = readTexts() unless defined $texts;
   $position = 0;
   $begin = 0;
   1 while $state == 2 ? inInsert($ended) : $state == 3 ? inTypedRows($ended) : $state == 1 ? inStatement($ended) : between($ended);
   if ($ended) { $position = length $buffer }
   handOn();
+  if ($ended && $held && $state == 1) { insert($text) }
   if ($ended) { finish() }
 }
 
 # Hands on what was read; of a statement its text is kept.
 sub handOn {
+  if ($state == 1 && $held) {
+    $text .= substr($buffer, 0, $position, '');
+    $passedBytes += $position;
+    $position = 0;
+    return;
+  }
   if ($state) {
     my $length = $position - $begin;
     if ($state == 1 && length($text) + $length <= $keptBytes) { $text .= substr($buffer, $begin, $length) }
@@ -150,6 +163,7 @@ sub between {
   }
   my $defines = $names eq 'binary' && $buffer =~ /\GCREATE TABLE /;
   startOf(1);
+  $held = defined $texts->{$client};
   setNames('utf8mb4') if $defines;
   return 1;
 }
@@ -183,6 +197,7 @@ sub inStatement {
   my ($ended) = @_;
   if ($inside eq '*' || $inside eq '-') { return inComment() }
   pos($buffer) = $position;
+  if ($held && $delimiter eq ';;' && defined $pairs{$characterSet}) { return inTwoCharacterSets($ended) }
   if ($inside ne '') {
     $position = pos($buffer) if $buffer =~ /$quoted{$inside}/gc;
     return 0 if ahead() == 0;
@@ -204,9 +219,18 @@ sub inStatement {
   return 1;
 }
 
+# Neither of the two reads all of the quotes. It ends where mariadb-dump goes on.
+sub inTwoCharacterSets {
+  my ($ended) = @_;
+  if ($buffer =~ /;;\n(?=DELIMITER ;\n|\/\*!50\d{3} )/g) { $position = $-[0]; endOfStatement(); return 1 }
+  $position = length($buffer) - 32 if ahead() > 32;
+  return 0;
+}
+
 sub endOfStatement {
   handOn();
-  my ($statement, $bytes, $known) = ($text, $passedBytes, $passedBytes <= $keptBytes);
+  my ($statement, $bytes, $known) = ($text, $passedBytes, $held || $passedBytes <= $keptBytes);
+  insert(translated($statement)) if $held;
   ($state, $text) = (0, '');
   $position = length $delimiter;
   $longest = $bytes if $bytes > $longest;
@@ -311,6 +335,65 @@ sub rowsIn {
   return pos($statement) == length $statement ? $rows : undef;
 }
 
+sub readTexts {
+  my %read;
+  open(my $file, '<', $textsFile) or return {};
+  while (<$file>) {
+    my ($set, @pair) = split;
+    my ($utf8, $converted) = map { pack('H*', $_) } @pair;
+    $read{$set}{$utf8} = $converted;
+  }
+  return \%read;
+}
+
+# What mariadb-dump writes in utf8 of a program: its definer, an event's name and comment, a routine's type and comment.
+sub translated {
+  my ($statement) = @_;
+  my $definer = qr/DEFINER=$name\@$name/;
+  return $statement unless $statement =~ /^(?:CREATE|\/\*!50\d{3} CREATE\*\/)(?: \/\*!50\d{3})? (?:$definer)/gc;
+  my $from = 0;
+  my $written = '';
+  my $upTo = sub { $written .= $_[0]; $from = pos($statement) };
+  $upTo->(inClient(substr($statement, 0, pos($statement))));
+  if ($statement =~ /\G\*\/ \/\*!50\d{3} EVENT /gc) {
+    while ($statement !~ /\G DO /gc && $statement =~ /\G(?:$name|$string|[\s\S])/gc) { }
+    $upTo->(inClient(substr($statement, $from, pos($statement) - $from)));
+  } elsif ($statement =~ /\G (?:AGGREGATE )?(?:PROCEDURE|FUNCTION|PACKAGE(?: BODY)?) /gc) {
+    my $pair = $pairs{$characterSet} || qr/(?!)/;
+    my $inside = qr/$pair|\x60(?:$pair|[^\x60])*+\x60|'(?:$pair|[^'\\]|\\[\s\S])*+'/;
+    my $parameters = qr/(?<list>\((?:$inside|[^()]|(?&list))*+\))/;
+    $statement =~ /\G(?:$pair|[^\x60]|\x60\x60)*?\x60(?:$pair|[^\x60]|\x60\x60)*+\x60(?:$parameters)?/gc;
+    $upTo->(substr($statement, $from, pos($statement) - $from));
+    $statement =~ /\G(?: RETURNS (?:$string|[^\n'])*+)?(?:\n    [A-Z][^\n']*+(?:$string)?)*+/gc;
+    $upTo->(inClient(substr($statement, $from, pos($statement) - $from)));
+  }
+  return $written . substr($statement, $from);
+}
+
+sub inClient {
+  my ($code) = @_;
+  my $known = $texts->{$client};
+  my $pair = $pairs{$client} || qr/(?!)/;
+  $code =~ s{($name)|($string)}{
+    my ($quote, $token) = defined $1 ? ("\x60", $1) : ("'", $2);
+    my $plain = $quote eq "'" ? unescaped($token) : unquoted($token);
+    my $as = $known->{$plain};
+    if (defined $as) {
+      $as =~ s/($pair)|([\\'\x60])/defined $1 ? $1 : $2 eq $quote ? "$2$2" : $2 eq "\\" && $quote eq "'" ? "\\\\" : $2/ge;
+      $token = "$quote$as$quote";
+    }
+    $token
+  }ge;
+  return $code;
+}
+
+sub unescaped {
+  my $plain = substr($_[0], 1, -1);
+  my %sign = (n => "\n", r => "\r", 0 => "\0", Z => "\x1a");
+  $plain =~ s/''|\\([\s\S])/defined $1 ? (exists $sign{$1} ? $sign{$1} : $1) : "'"/ge;
+  return $plain;
+}
+
 # What the values of a dump need of the session: dates that do not exist, and rows that violate a CHECK.
 sub keepingValues {
   return ("/*!40101 SET SQL_MODE='" . join(',', grep { $_ ne '' } $_[0], 'ALLOW_INVALID_DATES') . "' */;",
@@ -320,7 +403,6 @@ sub keepingValues {
 # A binary literal is no text: UUID, INET4 and INET6 take it for the value's own bytes. Where all text of the table is in
 # one character set that a connection can have, the connection has it while the rows are written: then nothing is
 # converted. Else each such literal gets an introducer. Null: the table has no such column.
-my $string = qr/'(?:[^'\\]++|\\[\s\S]|'')*+'/;
 my $nested = qr/(?<nested>\((?:[^()'\x60]++|$string|$name|(?&nested))*+\))/;
 sub typedColumns {
   my ($statement) = @_;

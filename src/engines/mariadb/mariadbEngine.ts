@@ -4,6 +4,7 @@ import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './d
 import { judgeDifference } from './judgeDifference.js';
 import { findMariadbTools, installedTools } from './mariadbTools.js';
 import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './preflight.js';
+import type { ProgramText } from './programTexts.js';
 import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } from './restore.js';
 import { checkRestore } from './restorePreflight.js';
 import { endRestoreSessions } from './restoreSessions.js';
@@ -28,6 +29,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
   };
   /** The address that answered a preflight: its dump goes there without asking, and logging in, once more. */
   const answered = new WeakMap<PreflightReport, ServerAddress>();
+  const programTexts = new WeakMap<PreflightReport, readonly ProgramText[]>();
   const pipelines = new WeakMap<ReadyDump, MariadbPipeline>();
   const asking = <T>(
     connection: ServiceConnection,
@@ -41,8 +43,9 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     tools: () => installedTools(settings.toolsPath),
     check: (connection, limits) => checkMariadb(connection, settings, limits),
     preflight: async (connection, context) => {
-      const { report, server } = await preflightMariadb(connection, settings, context);
+      const { report, server, texts } = await preflightMariadb(connection, settings, context);
       answered.set(report, server);
+      programTexts.set(report, texts);
       return report;
     },
     inventory: (connection, context) => inventoryMariadb(connection, settings, context),
@@ -57,7 +60,10 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       const server =
         answered.get(report) ?? (await asking(connection, context, ({ server }) => Promise.resolve(server)));
       const pipeline = context.ready === undefined ? undefined : pipelines.get(context.ready);
-      const running = await startMariadbDump(connection, server, report, tools, pipeline, context);
+      const running = await startMariadbDump(
+        ...([connection, server, { report, texts: programTexts.get(report) ?? [] }] as const),
+        ...([tools, pipeline, context] as const),
+      );
       const settingsNow = () => asking(connection, context, (session) => spoiledMeanwhile(session, report));
       return {
         ...running,

@@ -11,6 +11,7 @@ import { findLosses, refuseBrokenViews } from './losses.js';
 import { findLostValues } from './lostValues.js';
 import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from './privileges.js';
+import { readProgramTexts, type ProgramText } from './programTexts.js';
 import { listDatabases, selectDatabases } from './selection.js';
 import { recordedSettings } from './serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
@@ -35,7 +36,11 @@ export async function preflightMariadb(
   connection: ServiceConnection,
   settings: MariadbSettings,
   context: EngineContext,
-): Promise<{ readonly report: PreflightReport; readonly server: ServerAddress }> {
+): Promise<{
+  readonly report: PreflightReport;
+  readonly server: ServerAddress;
+  readonly texts: readonly ProgramText[];
+}> {
   const tools = findMariadbTools(settings.toolsPath);
   const toolVersion = await versionOf(tools.dump, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
@@ -58,6 +63,7 @@ export async function preflightMariadb(
       others,
     );
     refuseUnrestorable(catalog, definitions, inventory);
+    const { texts, warnings } = await readProgramTexts(session, catalog);
     const report: PreflightReport = {
       inventory: { ...inventory, settings: recordedSettings(session.found) },
       parts: [
@@ -76,11 +82,12 @@ export async function preflightMariadb(
         ...(await findLosses(session, catalog, others)),
         ...(await findLostValues(session, definitions)),
         ...warnOfConversion(catalog, definitions),
+        ...warnings,
         ...warnOfSequencesElsewhere(inventory),
         ...warnOfImpatientServer(session.found),
       ],
     };
-    return { report, server: session.server };
+    return { report, server: session.server, texts };
   });
 }
 
