@@ -374,6 +374,8 @@ function upgrade(frozen: FrozenInstallation): void {
       const { parts } = await backup(id(name));
       const [part] = parts;
       if (part === undefined) throw new Error('The backup has no part.');
+      // Without a character set of its own a part is what mariadb-dump wrote for utf8mb4.
+      expect(part.restoreByHand).toContain('--default-character-set=utf8mb4');
       // The folder is mounted elsewhere now.
       const line = part.restoreByHand.replace(/^cat \S*?\/frozen\//, `cat ${ground.filesystemRoot}/frozen/`);
       const client = `--no-defaults --user=root --socket=${join(ground.target.folder, 's')}`;
