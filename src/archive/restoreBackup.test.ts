@@ -280,7 +280,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
   test('is refused where a row is larger than the target takes at once', async () => {
     await target.sql('SET GLOBAL max_allowed_packet = 65536');
     await expect(restoreBackup(await restore())).rejects.toMatchObject({
-      code: 'TOOL_FAILED',
+      code: 'TARGET_UNFIT',
       help: expect.stringContaining('SET GLOBAL max_allowed_packet='),
     });
     await target.sql('SET GLOBAL max_allowed_packet = 67108864');

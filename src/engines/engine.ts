@@ -203,7 +203,9 @@ export interface Engine {
   /** Refuses what a restore would overwrite (TARGET_EXISTS) or cannot do, before anything is sent. */
   restorePreflight(
     target: ServiceConnection,
-    source: Pick<RestoreSource, 'inventory'>,
+    source: Pick<RestoreSource, 'inventory'> & {
+      readonly parts?: readonly { readonly longestStatementBytes?: number }[];
+    },
     context: EngineContext,
   ): Promise<RestorePreflight>;
   /**

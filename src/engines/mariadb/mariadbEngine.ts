@@ -74,7 +74,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     },
     restorePreflight: async (target, source, context) => {
       findMariadbTools(settings.toolsPath);
-      return asking(target, context, (session) => checkRestore(session, source.inventory));
+      return asking(target, context, (session) => checkRestore(session, source));
     },
     restore: async (target, part, source, context) => {
       const tools = findMariadbTools(settings.toolsPath);

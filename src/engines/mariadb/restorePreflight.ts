@@ -1,5 +1,5 @@
 import { StowageError } from '../../errors.js';
-import type { Inventory, RestorePreflight } from '../engine.js';
+import type { Engine, Inventory, RestorePreflight } from '../engine.js';
 import { missingDefiners } from './losses.js';
 import { readGrants, refuseMissingRestorePrivileges } from './privileges.js';
 import { refuseMissingReferences } from './restoreChecks/elsewhere.js';
@@ -7,13 +7,17 @@ import { checkFoldedSpellings, refuseCollidingNames } from './restoreChecks/lett
 import { refuseMissingOffers } from './restoreChecks/offers.js';
 import { refuseUntrustedFunctions } from './restoreChecks/programs.js';
 import { readTarget, releaseOf, type Target } from './restoreChecks/target.js';
+import { unfit } from './restoreChecks/unfit.js';
 import { findDatabaseUnderRestore } from './restoreSessions.js';
 import { listDatabases } from './selection.js';
 import { refuseTargetSettings, warnOfTargetSettings } from './settingsPreflight.js';
 import type { Session } from './session.js';
 
+type RestoreSource = Parameters<Engine['restorePreflight']>[1];
+
 /** Refuses what the restore would overwrite or could not finish, before anything is sent. */
-export async function checkRestore(session: Session, inventory: Inventory): Promise<RestorePreflight> {
+export async function checkRestore(session: Session, source: RestoreSource): Promise<RestorePreflight> {
+  const { inventory } = source;
   const target = await readTarget(session);
   await refuseExistingDatabases(session, inventory);
   refuseCollidingNames(target, inventory);
@@ -24,7 +28,7 @@ export async function checkRestore(session: Session, inventory: Inventory): Prom
   await refuseTargetSettings(session, inventory, grants);
   await refuseMissingReferences(session, target, inventory);
   const spellings = checkFoldedSpellings(target, inventory);
-  await refuseTooLargeRows(session, inventory);
+  refuseLongStatements(target, source);
   const beingMade = await findDatabaseUnderRestore(session, inventory);
   if (beingMade !== undefined) {
     throw new StowageError('TARGET_EXISTS', `Another restore is making the database '${beingMade}' on the target.`, {
@@ -59,18 +63,20 @@ async function refuseExistingDatabases(session: Session, inventory: Inventory): 
   throw new StowageError('TARGET_EXISTS', `The target already has the database ${list}.`, { details: { existing } });
 }
 
-/** A statement carries at least one row; one larger than the server takes ends the connection (error 2006). */
-async function refuseTooLargeRows(session: Session, inventory: Inventory): Promise<void> {
-  const [setting] = await session.query('SELECT @@global.max_allowed_packet AS bytes');
-  const limitBytes = Number(setting?.['bytes'] ?? 0);
-  for (const { name, largestRowBytes: neededBytes = 0 } of inventory.databases) {
-    if (neededBytes < limitBytes) continue;
-    throw new StowageError(
-      'TOOL_FAILED',
-      `A row of database '${name}' takes ${neededBytes} bytes in the dump, and the target takes ${limitBytes} in one statement.`,
-      { help: `Raise max_allowed_packet on the target: SET GLOBAL max_allowed_packet=${roundedUp(neededBytes)};` },
-    );
-  }
+/** One longer than the server takes ends the connection (error 2006), or is refused by it (1153). */
+function refuseLongStatements({ variables }: Target, { inventory, parts = [] }: RestoreSource): void {
+  const limitBytes = Number(variables.get('max_allowed_packet') ?? 0);
+  const measured = parts.flatMap(({ longestStatementBytes }) => longestStatementBytes ?? []);
+  const isMeasured = measured.length > 0 && measured.length === parts.length;
+  // An older backup knows the least that a row takes.
+  const rows = inventory.databases.map(({ largestRowBytes = 0 }) => largestRowBytes);
+  const neededBytes = Math.max(0, ...(isMeasured ? measured : rows));
+  // The command itself takes a byte.
+  if (neededBytes < limitBytes) return;
+  throw unfit(
+    `The longest statement of the backup takes ${neededBytes} bytes, and the target takes ${limitBytes} in one statement (max_allowed_packet).`,
+    `Run on the target: SET GLOBAL max_allowed_packet=${roundedUp(neededBytes)};`,
+  );
 }
 
 const mebibyte = 1024 * 1024;

@@ -288,7 +288,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
   test('warn where a target asks for a primary key of every table', async () => {
     const { report } = await takeDump(engine, of(source), context());
     await setGlobally(target, [['innodb_force_primary_key', '1']]);
-    const { warnings } = await engine.restorePreflight(of(target), report, context());
+    const { warnings } = await engine.restorePreflight(of(target), { inventory: report.inventory }, context());
     expect(warnings).toContainEqual(expect.stringMatching(/^innodb_force_primary_key of the target is ON/));
   });
 

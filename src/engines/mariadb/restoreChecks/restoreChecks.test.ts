@@ -260,6 +260,23 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     },
   );
 
+  test('is refused where it takes no statement of that length, and fits once the hint is followed', async () => {
+    const taken = await backup(
+      "CREATE DATABASE d; CREATE TABLE d.t (a LONGTEXT); INSERT INTO d.t VALUES (REPEAT('x', 3000000));",
+    );
+    await target.sql('SET GLOBAL max_allowed_packet=2097152');
+    try {
+      const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
+      expect(refused).toMatchObject(
+        unfit(/takes 30000\d\d bytes, and the target takes 2097152/, /^Run on the target: /),
+      );
+      await follow(refused, target);
+      expect((await restore(taken, target.connection())).differences).toEqual([]);
+    } finally {
+      await target.sql('SET GLOBAL max_allowed_packet=67108864');
+    }
+  });
+
   test('takes a table whose rows are larger than innodb_strict_mode allows', async () => {
     const columns = Array.from({ length: 110 }, (_, index) => `c${index} VARCHAR(100)`).join(', ');
     const taken = await backup(
