@@ -204,7 +204,7 @@ export interface Engine {
   restorePreflight(
     target: ServiceConnection,
     source: Pick<RestoreSource, 'inventory'> & {
-      readonly parts?: readonly { readonly longestStatementBytes?: number }[];
+      readonly parts?: readonly { readonly name: string; readonly longestStatementBytes?: number }[];
     },
     context: EngineContext,
   ): Promise<RestorePreflight>;

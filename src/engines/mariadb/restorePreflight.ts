@@ -47,7 +47,7 @@ export async function checkRestore(session: Session, source: RestoreSource): Pro
             `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
           ]),
       ...warnOfOlderServer(target, inventory),
-      ...warnOfTargetSettings(session.found),
+      ...warnOfTargetSettings(session.found, inventory),
     ],
     changesByItself: events.length > 0,
   };

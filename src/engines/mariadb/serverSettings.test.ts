@@ -285,10 +285,12 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     ).rejects.toMatchObject({ code: 'SERVICE_SETTING', help: expect.stringContaining(statement) });
   });
 
-  test('warn where a target asks for a primary key of every table', async () => {
+  test('warn where a target asks for a primary key of every table and an older backup does not record which have none', async () => {
     const { report } = await takeDump(engine, of(source), context());
     await setGlobally(target, [['innodb_force_primary_key', '1']]);
-    const { warnings } = await engine.restorePreflight(of(target), { inventory: report.inventory }, context());
+    const databases = report.inventory.databases.map(({ needs: _, ...database }) => database);
+    const older = { inventory: { ...report.inventory, databases } };
+    const { warnings } = await engine.restorePreflight(of(target), older, context());
     expect(warnings).toContainEqual(expect.stringMatching(/^innodb_force_primary_key of the target is ON/));
   });
 

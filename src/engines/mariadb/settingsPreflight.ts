@@ -139,8 +139,9 @@ function refuseRowFormats(found: FoundSettings, { databases, settings = {} }: In
   }
 }
 
-/** Settings of the target that end a restore only where a table needs what they forbid, which the backup does not tell. */
-export function warnOfTargetSettings(found: FoundSettings): readonly string[] {
+/** Settings of the target that end a restore only where a table needs what they forbid, which an older backup does not record. */
+export function warnOfTargetSettings(found: FoundSettings, { databases }: Inventory): readonly string[] {
+  if (databases.every(({ needs }) => needs !== undefined)) return [];
   if (found.get('innodb_force_primary_key')?.value !== 'ON') return [];
   return ['innodb_force_primary_key of the target is ON: a table without a primary key ends the restore (1173).'];
 }
