@@ -78,6 +78,20 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     expect(text).not.toContain(String(server.port));
   });
 
+  test('records what a target must accept at once as the dump has it: every quote doubles', async () => {
+    await server.sql(`CREATE DATABASE quotes; CREATE TABLE quotes.t (a LONGTEXT, b LONGBLOB);
+      INSERT INTO quotes.t VALUES (REPEAT("'", 3000000), ''), ('', REPEAT(x'01', 3000000)), ('a', 'b');`);
+    const { inventory, parts } = await takeBackup(
+      await bench.backup(engine, server.connection({ databases: ['quotes'] })),
+    );
+    const [{ longestStatementBytes } = {}] = parts;
+    expect(longestStatementBytes).toBeGreaterThan(6_000_000);
+    // A statement takes no second row where it is long already.
+    expect(longestStatementBytes).toBeLessThan(6_000_200);
+    expect(inventory.databases[0]?.largestRowBytes).toBe(longestStatementBytes);
+    await server.sql('DROP DATABASE quotes');
+  });
+
   test('is refused with a wrong password, before anything is stored', async () => {
     const connection = { ...harbour(), password: new Secret('wrong') };
     const input = await bench.backup(engine, connection);

@@ -6,6 +6,7 @@ import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';
 import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
 import { reconcileInventories, tablesOfBoth } from './inventories.js';
 import { backupDocumentName, partObject, segmentFolder } from './layout.js';
+import { withLongestStatements } from './longestStatements.js';
 import { lockWaitMs, withinLimits, type Limits } from './limits.js';
 
 /**
@@ -40,7 +41,10 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
   const backup = {
     folder,
     parts,
-    inventory,
+    inventory: withLongestStatements(
+      inventory,
+      dumped.map(({ tables }) => tables),
+    ),
     warnings: [
       ...report.warnings,
       ...dumped.flatMap(({ warnings }) => warnings),

@@ -41,7 +41,7 @@ export type InventoryDatabase = {
   readonly objects: Readonly<Record<string, readonly string[]>>;
   /** Engine specific, for example character set and collation. */
   readonly properties: Readonly<Record<string, string>>;
-  /** The least that the largest row takes in a dump, where it was measured: what a target must accept at once. */
+  /** What a target must accept at once: the longest statement of the dump, or an estimate of its largest row. */
   readonly largestRowBytes?: number;
   /** Definitions of `objects`, by kind and name. Absent: not taken. */
   readonly definitions?: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
