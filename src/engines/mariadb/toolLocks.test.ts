@@ -216,6 +216,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     await reading('shop');
     const watch = async () =>
       (await server.sql(`SELECT id FROM information_schema.processlist WHERE user = 'stowage' AND db IS NULL`)).trim();
+    await until(async () => (await watch()) !== '', 'the watch has logged in');
     const first = await watch();
     await server.sql(`KILL ${first};`);
     await until(async () => !['', first].includes(await watch()), 'the watch is back');

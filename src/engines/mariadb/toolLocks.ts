@@ -1,5 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { StowageError } from '../../errors.js';
 import type { EngineContext, ServiceConnection } from '../engine.js';
+import { localPorts } from '../process/localPorts.js';
 import { watchLocks, type LockWatch } from './lockWatch.js';
 import { connectToServer, type ServerAddress } from './serverAddress.js';
 import { logIn, type Session } from './session.js';
@@ -33,6 +35,7 @@ export function watchToolLocks(
     ...(tool.nextStep === undefined ? {} : { nextStep: tool.nextStep }),
     findTool: tool.findTool ?? ((session) => findToolConnection(session, known)),
     connect: async (signal, watch) => {
+      await untilConnected(pid, connection.port, signal);
       const { socket } = await connectToServer(connection, [server], { signal, timeoutMs: connectTimeoutMs });
       const session = await logIn(connection, server, socket, { signal, timeoutMs: connectTimeoutMs });
       try {
@@ -42,4 +45,10 @@ export function watchToolLocks(
       }
     },
   });
+}
+
+/** An account may have few connections: the tool's comes first. Where that is not to be seen it gets two seconds. */
+async function untilConnected(pid: number, port: number, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + 2_000;
+  while (performance.now() < until && !signal.aborted && (await localPorts(pid, port)).length === 0) await wait(20);
 }

@@ -74,6 +74,21 @@ describe('Who waits for a tool that reads a table', () => {
     expect(blocked({ sessions: [tool, ...waiting], locks: [...locks, lock('3', 'y', 'SHARED_READ')] })).toEqual([]);
   });
 
+  test('and which of them waits for the tool itself: those that read and write rows wait behind another', () => {
+    const waiting = ['INSERT INTO large VALUES (1)', 'SELECT 1 FROM large', 'ALTER TABLE large ADD x INT'].map(
+      (statement, index) => session(String(index + 2), statement, metadata),
+    );
+    const locks = [lock('1', 'large', 'SHARED_READ'), lock('4', 'large', 'SHARED_UPGRADABLE')];
+    const found = findBlocked({ sessions: [tool, ...waiting], locks, showsPending: false }, '1', lastRead);
+    expect(found.map(({ session: { id }, isFirst }) => [id, isFirst])).toEqual([
+      ...[
+        ['2', false],
+        ['3', false],
+        ['4', true],
+      ],
+    ]);
+  });
+
   test('by the locks that are waited for, where the server shows those as well', () => {
     const waiting = [session('2', 'CALL p()', metadata), session('3', 'ALTER TABLE large ADD x INT', metadata)];
     const locks = [

@@ -50,8 +50,7 @@ export function findBlocked(picture: LockPicture, toolId: string, lastRead: Last
     .flatMap((session) => {
       const table = tableWaitedFor(picture, session, ours) ?? onlyCause(picture, session, toolId, ours);
       if (table === undefined) return [];
-      const isFirst = readStatement(session.statement ?? '').kind !== 'SELECT';
-      return [{ session, table, isFirst }];
+      return [{ session, table, isFirst: !goesWithReaders(session) }];
     });
 }
 
@@ -133,6 +132,14 @@ function onlyCause(
     return kind !== 'Backup' && kind !== 'Global read' && sessionId !== toolId && !waiting.has(sessionId);
   });
   return others ? undefined : ours[0];
+}
+
+/** Of a metadata lock those that read and write rows hinder nobody; of a table's own lock those that read. */
+function goesWithReaders({ state, statement }: ServerSession): boolean {
+  const { kind } = readStatement(statement ?? '');
+  return /metadata lock/i.test(state)
+    ? kind !== null && /^(SELECT|WITH|INSERT|REPLACE|UPDATE|DELETE|LOAD|CALL)$/.test(kind)
+    : kind === 'SELECT';
 }
 
 function keepsReadersOut({ kind, mode }: MetadataLock): boolean {
