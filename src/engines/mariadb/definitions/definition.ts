@@ -12,24 +12,39 @@ const longestText = 100;
 
 /**
  * `parts` make the hash, in their order. `besides` are told and compared as well, and are no part of the hash. A text
- * of `secret` is never told: it may hold a password.
+ * for which `isSecret` holds is told by its digest.
  */
 export function definitionOf(
   parts: ReadonlyMap<string, string>,
   {
     besides = {},
-    secret = [],
-  }: { readonly besides?: Readonly<Record<string, string>>; readonly secret?: readonly string[] } = {},
+    isSecret = () => false,
+  }: {
+    readonly besides?: Readonly<Record<string, string>>;
+    readonly isSecret?: (part: string) => boolean;
+  } = {},
 ): Definition {
   const told = ([name, text]: readonly [string, string]): [string, string] => [
     name,
-    text.length > longestText || secret.includes(name) ? digest(text).slice(0, 16) : text,
+    text.length > longestText || isSecret(name) ? digest(text).slice(0, 16) : text,
   ];
   return {
     hash: digest(JSON.stringify([...parts])),
     parts: Object.fromEntries([...[...parts].map(told), ...Object.entries(besides)]),
   };
 }
+
+/**
+ * Engines whose rows lie elsewhere keep passwords in options and comments (CONNECTION, OPTION_LIST, the COMMENT of
+ * SPIDER's tables and partitions).
+ */
+export function mayHoldPassword(engine: string | null | undefined): (part: string) => boolean {
+  const keepsRows = typeof engine === 'string' && enginesThatKeepRows.has(engine);
+  return (part) =>
+    keepsRows ? part === 'option CONNECTION' : part.startsWith('option ') || /^(partitions|column )/.test(part);
+}
+
+const enginesThatKeepRows = new Set(['InnoDB', 'Aria', 'MyISAM', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM', 'RocksDB']);
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');

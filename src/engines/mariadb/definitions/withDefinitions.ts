@@ -3,7 +3,7 @@ import type { Catalog } from '../catalog.js';
 import { distribution } from '../mariadbTools.js';
 import { currentName, releaseOf } from '../restoreChecks/target.js';
 import type { Session } from '../session.js';
-import { definitionOf, normalisation } from './definition.js';
+import { definitionOf, mayHoldPassword, normalisation } from './definition.js';
 import { needsOf } from './needs.js';
 import type { Definitions } from './readDefinitions.js';
 
@@ -41,7 +41,7 @@ export async function withDefinitions(
           }),
           ...(parts === undefined
             ? {}
-            : { definition: within(budget, definitionOf(parts.parts, { secret: ['option CONNECTION'] })) }),
+            : { definition: within(budget, definitionOf(parts.parts, { isSecret: mayHoldPassword(known?.engine) })) }),
         };
       }),
       definitions: own?.objects ?? {},
