@@ -87,7 +87,8 @@ function nothingEngine(real: Engine | undefined): Engine {
     inventory: () => Promise.resolve(inventory),
     dump: () => {
       process.send?.({ startedAtMs: Date.now() });
-      const end = { exitCode: 0, signal: null, lastLines: '', sizeBytes: 0, compressedSizeBytes: 0, failure: null };
+      const sizes = { sizeBytes: 0, compressedSizeBytes: 0, tables: [] };
+      const end = { exitCode: 0, signal: null, lastLines: '', ...sizes, failure: null };
       return Promise.resolve({ compressed: Readable.from([]), readBytes: () => 0, ended: Promise.resolve(end) });
     },
   };

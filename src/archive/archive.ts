@@ -54,6 +54,10 @@ export type BackupDescription = {
 export type TakeBackup = {
   readonly engine: Engine;
   readonly connection: ServiceConnection;
+  /** The connection as it is stored by then: asked for when the server refuses the login after the dump. */
+  readonly connectionNow?: () => Promise<ServiceConnection>;
+  /** How long a server that does not answer after the dump is asked again. Default 60 s. */
+  readonly askAgainMs?: number;
   readonly storage: Storage;
   /** The attempt's own folder, ending in `/`; nothing outside it is written. */
   readonly folder: string;

@@ -60,7 +60,7 @@ function compareTables(database: InventoryDatabase, found: InventoryDatabase, ho
       const unsure = table.rows === null && table.rowsEstimated;
       return unsure ? [] : [{ ...about, what: 'TABLE', path, expected: 'table', actual: null }];
     }
-    const counted = !table.rowsEstimated && !other.rowsEstimated;
+    const counted = table.rows !== null && !table.rowsEstimated && !other.rowsEstimated;
     return [
       ...(counted
         ? differing(asText(table.rows), asText(other.rows), { ...about, what: 'ROWS', path: `${path}.rows` })

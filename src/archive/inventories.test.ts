@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Inventory, InventoryTable } from '../engines/engine.js';
+import type { DumpedTable, Inventory, InventoryTable } from '../engines/engine.js';
 import { compareInventories } from './compareInventories.js';
-import { reconcileInventories } from './inventories.js';
+import { inventoryOfDump } from './inventories.js';
 
 function inventory(tables: readonly InventoryTable[], views: readonly string[] = ['v']): Inventory {
   const database = { name: 'db', tables, objects: { views }, properties: { collation: 'utf8mb4_bin' } };
@@ -10,31 +10,31 @@ function inventory(tables: readonly InventoryTable[], views: readonly string[] =
 
 const counted = (name: string, rows: number): InventoryTable => ({ name, rows, rowsEstimated: false, sizeBytes: 1 });
 
+const dumped = (name: string, rows: number | null): DumpedTable => ({
+  ...{ database: 'db', name, rows },
+  ...{ sizeBytes: 10, longestStatementBytes: 7 },
+});
+
 describe('The inventory of a dump', () => {
-  test('is exact where nothing changed between before and after, and an estimate where it did', () => {
+  test('has the tables that the dump holds with the rows that it holds, and names what came or went', () => {
     const before = inventory([counted('still', 3), counted('grows', 3), counted('goes', 1)], ['v', 'w']);
     const after = inventory([counted('still', 3), counted('grows', 4), counted('comes', 1)], ['v']);
-    const { inventory: both, changed } = reconcileInventories(before, after);
-    expect(both.databases[0]?.tables).toEqual([
-      counted('still', 3),
-      { ...counted('grows', 4), rowsEstimated: true },
-      { name: 'goes', rows: null, rowsEstimated: true, sizeBytes: null },
-      { name: 'comes', rows: null, rowsEstimated: true, sizeBytes: null },
-    ]);
+    const inDump = [dumped('still', 3), dumped('grows', 5), dumped('between', 2)];
+    const { inventory: both, changed } = inventoryOfDump(before, after, inDump);
+    expect(both.databases[0]).toMatchObject({
+      tables: [
+        counted('still', 3),
+        counted('grows', 5),
+        { name: 'between', rows: 2, rowsEstimated: false, sizeBytes: null },
+      ],
+      objects: { views: ['v'] },
+    });
     expect(changed).toEqual(['table db.goes', 'table db.comes', 'views db.w']);
   });
 
-  test.each<[string, string | null, string | null, boolean]>([
-    ['is exact where the server tells of no change', null, null, false],
-    ['is exact where the last change was before', '2026-03-01 05:00:00', '2026-03-01 05:00:00', false],
-    ['is an estimate where a row came and another went', '2026-03-01 05:00:00', '2026-03-01 05:07:00', true],
-    ['is an estimate where the first change came', null, '2026-03-01 05:07:00', true],
-  ])('%s', (_what, changedBefore, changedAfter, rowsEstimated) => {
-    const [before, after] = [changedBefore, changedAfter].map((changedAt) =>
-      inventory([{ ...counted('t', 3), changedAt }]),
-    );
-    const { inventory: both } = reconcileInventories(before!, after!);
-    expect(both.databases[0]?.tables).toEqual([{ ...counted('t', 3), rowsEstimated }]);
+  test('stores no times', () => {
+    const before = inventory([{ ...counted('t', 3), changedAt: '2026-03-01 05:00:00', createdAt: null }]);
+    expect(inventoryOfDump(before, before, [dumped('t', 3)]).inventory.databases[0]?.tables).toEqual([counted('t', 3)]);
   });
 
   test('keeps the definitions that are the same before and after, and names those that are not', () => {
@@ -47,7 +47,7 @@ describe('The inventory of a dump', () => {
       inventory([defined('still', 'a'), defined('altered', 'a')]),
       inventory([defined('still', 'a'), defined('altered', 'b')]),
     ];
-    const { inventory: both, changed } = reconcileInventories(before, after);
+    const { inventory: both, changed } = inventoryOfDump(before, after, [dumped('still', 1), dumped('altered', 1)]);
     expect(both.databases[0]?.tables).toEqual([defined('still', 'a'), { ...counted('altered', 1), engine: 'InnoDB' }]);
     expect(changed).toEqual(['definition of tables db.altered']);
   });
@@ -59,14 +59,29 @@ describe('The inventory of a dump', () => {
       return { ...one, databases: one.databases.map((each) => ({ ...each, definitions })) };
     });
     const kept = (after: Inventory) =>
-      reconcileInventories(before!, after).inventory.databases[0]?.definitions?.['sequences']?.['s']?.parts;
+      inventoryOfDump(before!, after, []).inventory.databases[0]?.definitions?.['sequences']?.['s']?.parts;
     expect(kept(before!)).toEqual({ definition: 'x', next: '5' });
     expect(kept(moved!)).toEqual({ definition: 'x' });
   });
 
-  test('demands nothing of what changed', () => {
-    const before = inventory([counted('grows', 3), counted('goes', 1)]);
-    const { inventory: both } = reconcileInventories(before, inventory([counted('grows', 4)]));
-    expect(compareInventories(both, inventory([counted('grows', 3)])).differences).toEqual([]);
+  test('knows an estimate only where the layout of the dump does not show the rows', () => {
+    const before = inventory([counted('t', 3)]);
+    const { inventory: both } = inventoryOfDump(before, before, [dumped('t', null)]);
+    expect(both.databases[0]?.tables).toEqual([{ ...counted('t', 3), rowsEstimated: true }]);
+  });
+
+  test('expects no rows of a table that has none of its own', () => {
+    const merge: InventoryTable = { name: 'm', rows: null, rowsEstimated: false, sizeBytes: 0 };
+    const before = inventory([merge]);
+    const { inventory: both } = inventoryOfDump(before, before, [dumped('m', 0)]);
+    expect(both.databases[0]?.tables).toEqual([merge]);
+    expect(compareInventories(both, inventory([{ ...merge, rows: 5 }])).differences).toEqual([]);
+  });
+
+  test('keeps what was there before where the server could not be asked after it', () => {
+    const before = inventory([counted('t', 3)], ['v']);
+    const { inventory: both, changed } = inventoryOfDump(before, undefined, [dumped('t', 4)]);
+    expect(both.databases[0]).toMatchObject({ tables: [counted('t', 4)], objects: { views: ['v'] } });
+    expect(changed).toEqual([]);
   });
 });

@@ -1,56 +1,70 @@
-import type { Inventory, InventoryDatabase, InventoryTable } from '../engines/engine.js';
+import type { DumpedTable, Inventory, InventoryDatabase, InventoryTable } from '../engines/engine.js';
 import { keepSettledDefinitions } from './settledDefinitions.js';
 
 /**
- * One inventory of two, taken before and after a dump that has its own snapshot: what changed between stays in it as
- * an estimate, of which no restore is asked to be equal, also where a row came and another went. `changed` names the
- * objects that came or went.
+ * The inventory of a finished dump: the tables that it holds, with the rows that it holds. Of what is not counted in the
+ * dump, such as views and routines, it names those that were there before and after; `changed` names the others, and the
+ * tables that are not in it. `after` undefined: the server could not be asked, and what was there before is named.
  */
-export function reconcileInventories(
+export function inventoryOfDump(
   before: Inventory,
-  after: Inventory,
+  after: Inventory | undefined,
+  dumped: readonly DumpedTable[],
 ): { readonly inventory: Inventory; readonly changed: readonly string[] } {
   const changed: string[] = [];
+  const held = groupedBy(dumped, ({ database }) => database);
+  const laterDatabases = after === undefined ? undefined : indexed(after.databases);
   const databases = before.databases.map((database): InventoryDatabase => {
-    const later = after.databases.find(({ name }) => name === database.name);
-    if (later === undefined) changed.push(`database ${database.name}`);
-    const names = new Set([...database.tables, ...(later?.tables ?? [])].map(({ name }) => name));
-    const tables = [...names].map((name) => {
-      const [first, second] = [database, later].map((one) => one?.tables.find((table) => table.name === name));
-      if (first === undefined || second === undefined) changed.push(`table ${database.name}.${name}`);
-      return reconcileTables(name, first, second);
-    });
+    const { name } = database;
+    const later = laterDatabases?.get(name);
+    if (after !== undefined && later === undefined) changed.push(`database ${name}`);
+    const tablesHeld = held.get(name) ?? [];
+    const [known, laterTables, inDump] = [database.tables, later?.tables ?? [], tablesHeld].map((all) =>
+      indexed<{ readonly name: string }>(all),
+    );
+    for (const table of new Set([...(known?.keys() ?? []), ...(laterTables?.keys() ?? [])])) {
+      if (inDump?.has(table) !== true) changed.push(`table ${name}.${table}`);
+    }
+    const earlier = indexed(database.tables);
     const objects = Object.entries(database.objects).map(([kind, all]): [string, readonly string[]] => {
+      if (after === undefined) return [kind, all];
       const laterNames = later?.objects[kind] ?? [];
-      for (const name of difference(all, laterNames)) changed.push(`${kind} ${database.name}.${name}`);
-      return [kind, all.filter((name) => laterNames.includes(name))];
+      for (const each of difference(all, laterNames)) changed.push(`${kind} ${name}.${each}`);
+      const isThere = new Set(laterNames);
+      return [kind, all.filter((each) => isThere.has(each))];
     });
-    return { ...database, tables, objects: Object.fromEntries(objects) };
+    return {
+      ...database,
+      tables: tablesHeld.map((table) => tableOfDump(table, earlier.get(table.name))),
+      objects: Object.fromEntries(objects),
+    };
   });
   const { inventory, redefined } = keepSettledDefinitions({ ...before, databases }, before, after);
   return { inventory, changed: [...changed, ...redefined] };
 }
 
-/** How many tables are in the one and in the other. */
-export function tablesOfBoth(one: Inventory, other: Inventory): number {
-  const namesIn = ({ databases }: Inventory) =>
-    databases.flatMap(({ name, tables }) => tables.map((table) => JSON.stringify([name, table.name])));
-  const others = new Set(namesIn(other));
-  return namesIn(one).filter((name) => others.has(name)).length;
-}
-
-function reconcileTables(
-  name: string,
-  before: InventoryTable | undefined,
-  after: InventoryTable | undefined,
-): InventoryTable {
-  if (before === undefined || after === undefined) return { name, rows: null, rowsEstimated: true, sizeBytes: null };
-  const counted = !before.rowsEstimated && !after.rowsEstimated;
-  const exact = counted && before.rows === after.rows && before.changedAt === after.changedAt;
-  const { rows, sizeBytes } = exact ? before : after;
-  return { name, rows, rowsEstimated: !exact, sizeBytes };
+function tableOfDump({ name, rows }: DumpedTable, before: InventoryTable | undefined): InventoryTable {
+  if (before === undefined) return { name, rows, rowsEstimated: rows === null, sizeBytes: null };
+  const { changedAt: _changedAt, createdAt: _createdAt, ...stored } = before;
+  if (before.rows === null || rows === null) return { ...stored, rowsEstimated: before.rows !== null };
+  return { ...stored, rows, rowsEstimated: false };
 }
 
 function difference(one: readonly string[], other: readonly string[]): readonly string[] {
-  return [...one.filter((name) => !other.includes(name)), ...other.filter((name) => !one.includes(name))];
+  const [inOne, inOther] = [new Set(one), new Set(other)];
+  return [...one.filter((name) => !inOther.has(name)), ...other.filter((name) => !inOne.has(name))];
+}
+
+function indexed<T extends { readonly name: string }>(all: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(all.map((one) => [one.name, one]));
+}
+
+function groupedBy<T>(all: readonly T[], keyOf: (one: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const group = groups.get(keyOf(one));
+    if (group === undefined) groups.set(keyOf(one), [one]);
+    else group.push(one);
+  }
+  return groups;
 }

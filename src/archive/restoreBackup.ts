@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { EngineContext, RestoreContext } from '../engines/engine.js';
+import type { EngineContext, RestoreContext, TableName } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { ArchivePart, RestoreBackup, RestoredBackup } from './archive.js';
 import { checkedSegments } from './checkedSegments.js';
 import { compareInventories } from './compareInventories.js';
 import { IncompleteRestore, told } from './incompleteRestore.js';
 import { lockWaitMs, withinLimits, type Limits } from './limits.js';
+import { uncountedTables } from './uncountedTables.js';
 
 /**
  * Restores a backup into a target that has none of its databases. The stored bytes are read twice and spooled nowhere:
@@ -49,6 +50,7 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
     await limits.outside(() => input.onToolStarting());
     await limits.outside(() => input.onPhase('RESTORING'));
   };
+  const begin = performance.now();
   await limits.whileMoving(progress.position, progress.tell, async () => {
     for (const part of backup.parts) await restorePart(input, { limits, mayStart }, part, progress);
   });
@@ -56,7 +58,8 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
 
   await limits.outside(() => input.onPhase('CHECKING'));
   const names = backup.inventory.databases.map(({ name }) => name);
-  const found = await engine.inventory({ ...target, databases: names }, context);
+  const countingMs = countingAfterRestore(performance.now() - begin);
+  const found = await engine.inventory({ ...target, databases: names }, { ...context, countingMs });
   if (names.length > 0 && found.databases.length === 0) {
     throw new StowageError('TOOL_FAILED', 'The restore did nothing: none of the databases is on the target.', {
       help: 'The restore tool said nothing of it: look into the logs of the target and of the worker at that time.',
@@ -68,7 +71,25 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
     .map((difference) => engine.judgeDifference(difference, judged))
     .filter((loss) => loss !== null);
   if (losses.length > 0) throw new IncompleteRestore(losses, differences.map(told));
-  return { warnings: notCompared === null ? warnings : [...warnings, notCompared], differences: differences.map(told) };
+  const notes = [
+    ...(notCompared === null ? [] : [notCompared]),
+    ...notCounted(uncountedTables(backup.inventory, found)),
+  ];
+  return { warnings: [...warnings, ...notes], differences: differences.map(told) };
+}
+
+/** Rows are counted many times as fast as they are restored. */
+function countingAfterRestore(restoreMs: number): number {
+  return Math.max(60_000, restoreMs);
+}
+
+function notCounted(tables: readonly TableName[]): readonly string[] {
+  if (tables.length === 0) return [];
+  const shown = tables.slice(0, 20).map(({ database, name }) => `${database}.${name}`);
+  const more = tables.length > shown.length ? ` and ${tables.length - shown.length} more` : '';
+  return [
+    `The rows of these tables were not compared with the backup, for the target could not count them in time: ${shown.join(', ')}${more}.`,
+  ];
 }
 
 async function restorePart(

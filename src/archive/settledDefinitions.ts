@@ -7,10 +7,13 @@ import type { Definition, Inventory } from '../engines/engine.js';
 export function keepSettledDefinitions(
   inventory: Inventory,
   before: Inventory,
-  after: Inventory,
+  after: Inventory | undefined,
 ): { readonly inventory: Inventory; readonly redefined: readonly string[] } {
   const redefined: string[] = [];
-  const [earlier, later] = [definitionsIn(before), definitionsIn(after)];
+  const [earlier, later] = [
+    definitionsIn(before),
+    after === undefined ? new Map<string, Definition>() : definitionsIn(after),
+  ];
   const settled = (kind: string, database: string, name: string): Definition | undefined => {
     const key = JSON.stringify([database, kind, name]);
     const [first, second] = [earlier.get(key), later.get(key)];
@@ -21,19 +24,12 @@ export function keepSettledDefinitions(
     }
     return withoutMoved(first, second);
   };
-  const tablesBefore = new Map(
-    before.databases.flatMap((database) =>
-      database.tables.map((table) => [JSON.stringify([database.name, table.name]), table] as const),
-    ),
-  );
   const databases = inventory.databases.map((database) => ({
     ...database,
     tables: database.tables.map((table) => {
-      const { name, rows, rowsEstimated, sizeBytes } = table;
-      const known = tablesBefore.get(JSON.stringify([database.name, name]));
-      const definition = settled('tables', database.name, name);
-      const { definition: _, changedAt: __, ...fields } = { ...known, ...table };
-      return { ...fields, name, rows, rowsEstimated, sizeBytes, ...(definition === undefined ? {} : { definition }) };
+      const { definition: _definition, ...fields } = table;
+      const definition = settled('tables', database.name, table.name);
+      return { ...fields, ...(definition === undefined ? {} : { definition }) };
     }),
     ...(database.definitions === undefined
       ? {}

@@ -1,10 +1,10 @@
 import { buffer } from 'node:stream/consumers';
-import type { DumpedTable, EngineContext, Inventory, PartSpec, PreflightReport, ReadyDump } from '../engines/engine.js';
+import type { EngineContext, Inventory, PartSpec, PreflightReport, ReadyDump } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { StoredObject } from '../storage/storage.js';
 import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';
 import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
-import { reconcileInventories, tablesOfBoth } from './inventories.js';
+import { checkDump, countingAfter, type PartToCheck } from './checkDump.js';
 import { backupDocumentName, partObject, segmentFolder } from './layout.js';
 import { withLongestStatements } from './longestStatements.js';
 import { lockWaitMs, withinLimits, type Limits } from './limits.js';
@@ -20,44 +20,48 @@ export async function takeBackup(input: TakeBackup): Promise<TakenBackup> {
 }
 
 async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
-  const { engine, connection, folder, storage } = input;
+  const { folder, storage } = input;
   const { signal, moved } = limits;
   const context: EngineContext = {
     ...{ workFolder: input.workFolder, signal, onAnswer: moved },
     lockPatienceMs: input.lockPatienceMs ?? null,
     lockWaitMs: lockWaitMs(input.stallTimeoutMs),
   };
-  const { report, dumped } = await dumpAll(input, limits, context);
-
-  await limits.outside(() => input.onPhase('VERIFYING'));
-  for (const { part, stored } of dumped) {
-    await storage.verify(part.objectName, stored, { signal, onAnswer: moved });
-    moved();
+  const { report, dumped, dumpMs } = await dumpAll(input, limits, context);
+  try {
+    await limits.outside(() => input.onPhase('VERIFYING'));
+    for (const { part, stored } of dumped) {
+      await storage.verify(part.objectName, stored, { signal, onAnswer: moved });
+      moved();
+    }
+    const work = { before: report.inventory, parts: dumped, countingMs: countingAfter(dumpMs) };
+    const checked = await checkDump(input, limits, context, work);
+    const parts = dumped.map(({ part }) => part);
+    const backup = {
+      folder,
+      parts,
+      inventory: withLongestStatements(
+        checked.inventory,
+        dumped.map(({ tables }) => tables),
+      ),
+      warnings: [
+        ...report.warnings,
+        ...dumped.flatMap(({ warnings }) => warnings),
+        ...dumped.flatMap(({ toolOutput }) => (toolOutput === '' ? [] : [`The dump tool said: ${toolOutput}`])),
+        ...checked.warnings,
+      ],
+      sizeBytes: sum(parts.map((part) => part.sizeBytes)),
+      storedSizeBytes: sum(parts.map((part) => part.storedSizeBytes)),
+    };
+    await writeBackupDocument(input, backup, limits);
+    return backup;
+  } finally {
+    await endCounting(dumped);
   }
-  const afterwards = await engine.inventory({ ...connection, databases: namesOf(report.inventory) }, context);
-  refuseMissingTables(report.inventory, afterwards, dumped);
-  const { inventory, changed } = reconcileInventories(report.inventory, afterwards);
-  const parts = dumped.map(({ part }) => part);
-  const backup = {
-    folder,
-    parts,
-    inventory: withLongestStatements(
-      inventory,
-      dumped.map(({ tables }) => tables),
-    ),
-    warnings: [
-      ...report.warnings,
-      ...dumped.flatMap(({ warnings }) => warnings),
-      ...dumped.flatMap(({ toolOutput }) => (toolOutput === '' ? [] : [`The dump tool said: ${toolOutput}`])),
-      ...(changed.length === 0
-        ? []
-        : [`Came or went during the dump, and may be in it or not: ${changed.join(', ')}.`]),
-    ],
-    sizeBytes: sum(parts.map((part) => part.sizeBytes)),
-    storedSizeBytes: sum(parts.map((part) => part.storedSizeBytes)),
-  };
-  await writeBackupDocument(input, backup, limits);
-  return backup;
+}
+
+async function endCounting(dumped: readonly DumpedPart[]): Promise<void> {
+  await Promise.all(dumped.map(async ({ counting }) => counting?.end(0)));
 }
 
 /** Preflight and dump. What reads from the dump tool is started while the server is still asked. */
@@ -65,7 +69,7 @@ async function dumpAll(
   input: TakeBackup,
   limits: Limits,
   context: EngineContext,
-): Promise<{ readonly report: PreflightReport; readonly dumped: readonly DumpedPart[] }> {
+): Promise<{ readonly report: PreflightReport; readonly dumped: readonly DumpedPart[]; readonly dumpMs: number }> {
   const { engine, connection } = input;
   const { signal } = limits;
   const preflight = limits.outside(() => input.onPhase('PREFLIGHT'));
@@ -81,17 +85,21 @@ async function dumpAll(
     dumping.catch(() => undefined);
     const progress = trackProgress(input, report.inventory);
     const dumped: DumpedPart[] = [];
+    const begin = performance.now();
     try {
       for (const [index, spec] of report.parts.entries()) {
         const last = index === report.parts.length - 1;
         const part = { spec, report, progress, last, mayStart: dumping };
         dumped.push(await storePart(input, limits, index === 0 ? { ...part, ready } : part));
       }
+    } catch (error) {
+      await endCounting(dumped);
+      throw error;
     } finally {
       // What made the first part fail may have come before the phase was entered: nothing is said after the end.
       await dumping;
     }
-    return { report, dumped };
+    return { report, dumped, dumpMs: performance.now() - begin };
   } finally {
     await ready?.then(
       (each) => each.close(),
@@ -133,27 +141,11 @@ async function unlessRefused<T>(
   return asked[0];
 }
 
-type DumpedPart = {
+type DumpedPart = PartToCheck & {
   readonly part: ArchivePart;
   readonly stored: StoredObject;
-  readonly toolOutput: string;
   readonly warnings: readonly string[];
-  /** Undefined: the engine cannot tell. */
-  readonly tables: readonly DumpedTable[] | undefined;
 };
-
-/** A tool that leaves tables out and calls its dump complete: what was there before and after it must be in it. */
-function refuseMissingTables(before: Inventory, after: Inventory, dumped: readonly DumpedPart[]): void {
-  if (dumped.some(({ tables }) => tables === undefined)) return;
-  const found = sum(dumped.map(({ tables }) => tables?.length ?? 0));
-  const expected = tablesOfBoth(before, after);
-  if (found >= expected) return;
-  const said = dumped.map(({ toolOutput }) => toolOutput).join('\n');
-  throw new StowageError('INCOMPLETE_DUMP', `The dump holds ${found} of at least ${expected} tables.`, {
-    help: 'Check that the dump tool fits the server and that the user may see all tables, then start the backup again.',
-    ...(said === '' ? {} : { toolOutput: said }),
-  });
-}
 
 /**
  * Dumps one part into the storage. The source that the storage reads fails at its end if the dump did, so the object
@@ -224,6 +216,7 @@ async function storePart(
       toolOutput: lastLines,
       warnings: warnings ?? [],
       tables,
+      counting: dump.counting,
       part: {
         name: spec.name,
         extension: spec.extension,
@@ -244,6 +237,7 @@ async function storePart(
     tools.abort(error);
     dump.compressed.destroy();
     await failed;
+    await dump.counting?.end(0);
     throw dumpFailure ?? error;
   }
 }
@@ -329,10 +323,6 @@ function trackProgress(input: TakeBackup, inventory: Inventory): Progress {
     position: () => done.readBytes + readBytes() + passedBytes + done.storedBytes + current.storedBytes,
     tell,
   };
-}
-
-function namesOf(inventory: Inventory): readonly string[] {
-  return inventory.databases.map(({ name }) => name);
 }
 
 function sum(numbers: readonly number[]): number {

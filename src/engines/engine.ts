@@ -60,14 +60,17 @@ export type Definition = {
 };
 export type InventoryTable = {
   readonly name: string;
+  /** Null, and no estimate: it has no rows of its own. Null, and an estimate: it may be in the backup or not. */
   readonly rows: number | null;
   readonly rowsEstimated: boolean;
   readonly sizeBytes: number | null;
   /**
-   * When it was last written to, as the server tells it, where it does: two inventories that tell the same are of the same
-   * rows. Not stored.
+   * When it was last written to; null: not since the server opened it; absent: the server does not tell reliably. Not
+   * stored.
    */
   readonly changedAt?: string | null;
+  /** When its definition was made, where the server tells. Not stored. */
+  readonly createdAt?: string | null;
   /** The server's word, for example `BASE TABLE` or `SYSTEM VERSIONED`. This and what follows, absent: not recorded. */
   readonly type?: string;
   readonly engine?: string;
@@ -91,6 +94,31 @@ export type EngineContext = {
   readonly lockPatienceMs?: number | null;
   /** How long we wait for a lock of somebody else (SERVICE_BUSY, naming who holds it). Left out: as long as it takes. */
   readonly lockWaitMs?: number;
+};
+
+export type InventoryContext = EngineContext & {
+  /**
+   * How long rows may be counted; what does not fit in stays an estimate. 0: rows, sizes and times are not asked for.
+   * Default 20 s.
+   */
+  readonly countingMs?: number;
+};
+
+export type TableName = { readonly database: string; readonly name: string };
+
+/** A table and how many rows the server counts in it. */
+export type CountedTable = TableName & { readonly rows: number };
+
+/** A table and the rows that the dump holds of it; null: the dump does not hold the table. */
+export type UnsureTable = TableName & { readonly rows: number | null };
+
+/** A table as it is now. `rows` null: it could not be counted in time. */
+export type TableState = TableName & Pick<InventoryTable, 'rows' | 'changedAt' | 'createdAt'>;
+
+/** Counts rows on the server while a dump runs, in one snapshot taken just before it. Whoever started the dump ends it. */
+export type RowCounting = {
+  /** Goes on for at most so long, then gives all that was counted. Never rejects. */
+  end(limitMs: number): Promise<readonly CountedTable[]>;
 };
 
 export type DumpContext = EngineContext & {
@@ -153,8 +181,8 @@ export type DumpEnd = ToolEnd & {
   readonly sizeBytes: number;
   /** Bytes that the compressor says it wrote: whoever read another number of them has lost some. */
   readonly compressedSizeBytes: number;
-  /** Every table or collection that the dump holds, counted in the stream; left out where that is not known. */
-  readonly tables?: readonly DumpedTable[];
+  /** Every table or collection that the dump holds, counted in the stream. */
+  readonly tables: readonly DumpedTable[];
   /** Of all statements of the dump, those that define something included: what a target must accept at once. */
   readonly longestStatementBytes?: number;
   /** What the backup should say of how it went. */
@@ -164,9 +192,7 @@ export type DumpEnd = ToolEnd & {
 };
 
 /** What a dump holds of one table. */
-export type DumpedTable = {
-  readonly database: string;
-  readonly name: string;
+export type DumpedTable = TableName & {
   /** Null: the layout of the tool's statements does not show it. */
   readonly rows: number | null;
   /** Bytes of the statements that fill it. */
@@ -187,7 +213,17 @@ export interface Engine {
   ): Promise<readonly CheckStep[]>;
   /** All that can be found out before anything is uploaded; throws SERVICE_UNREACHABLE, SERVICE_AUTH, SERVICE_PRIVILEGE, TOOL_… */
   preflight(connection: ServiceConnection, context: EngineContext): Promise<PreflightReport>;
-  inventory(connection: ServiceConnection, context: EngineContext): Promise<Inventory>;
+  inventory(connection: ServiceConnection, context: InventoryContext): Promise<Inventory>;
+  /**
+   * Counts these tables of an inventory as its dump holds them and, where it finds other numbers of rows, reads when they
+   * were changed. What is not there any more is left out.
+   */
+  recount(
+    connection: ServiceConnection,
+    tables: readonly UnsureTable[],
+    source: Inventory,
+    context: InventoryContext,
+  ): Promise<readonly TableState[]>;
   /** Makes ready, while the preflight still asks the server, what `dump` would only make then. Whoever calls it closes it. */
   readyDump?(context: EngineContext): Promise<ReadyDump>;
   /**
@@ -238,6 +274,8 @@ export type RunningDump = {
   };
   /** Bytes read from the database so far; for progress only. */ readBytes(): number;
   readonly ended: Promise<DumpEnd>;
+  /** Absent: the engine cannot count beside its dump, or the server has no room for one more session. */
+  readonly counting?: RowCounting;
 };
 /** What is restored, and by which restore: its sessions on the server are found by that. */
 export type RestoreSource = { readonly restoreId: string; readonly inventory: Inventory };

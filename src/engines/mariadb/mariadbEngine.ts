@@ -1,9 +1,10 @@
 import type { Engine, EngineContext, PreflightReport, ReadyDump, ServiceConnection } from '../engine.js';
 import { checkMariadb } from './check.js';
+import { countBesideDump } from './countBesideDump.js';
 import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump.js';
 import { judgeDifference } from './judgeDifference.js';
 import { findMariadbTools, installedTools } from './mariadbTools.js';
-import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './preflight.js';
+import { inventoryMariadb, preflightMariadb, recountMariadb, type MariadbSettings } from './preflight.js';
 import type { ProgramText } from './programTexts.js';
 import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } from './restore.js';
 import { checkRestore } from './restorePreflight.js';
@@ -49,6 +50,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       return report;
     },
     inventory: (connection, context) => inventoryMariadb(connection, settings, context),
+    recount: (connection, tables, source, context) => recountMariadb(connection, tables, source, settings, context),
     readyDump: async (context) => {
       const pipeline = await openMariadbPipeline(findMariadbTools(settings.toolsPath), context);
       const ready = { close: () => pipeline.close() };
@@ -60,17 +62,24 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       const server =
         answered.get(report) ?? (await asking(connection, context, ({ server }) => Promise.resolve(server)));
       const pipeline = context.ready === undefined ? undefined : pipelines.get(context.ready);
-      const running = await startMariadbDump(
-        ...([connection, server, { report, texts: programTexts.get(report) ?? [] }] as const),
-        ...([tools, pipeline, context] as const),
-      );
+      const counting = await countBesideDump(connection, report.inventory, settings, context.signal);
       const settingsNow = () => asking(connection, context, (session) => spoiledMeanwhile(session, report));
-      return {
-        ...running,
-        ended: running.ended.then(async (end) =>
-          end.failure === null ? { ...end, failure: await settingsNow().catch(() => null) } : end,
-        ),
-      };
+      try {
+        const running = await startMariadbDump(
+          ...([connection, server, { report, texts: programTexts.get(report) ?? [] }] as const),
+          ...([tools, pipeline, context] as const),
+        );
+        return {
+          ...running,
+          ...(counting === undefined ? {} : { counting }),
+          ended: running.ended.then(async (end) =>
+            end.failure === null ? { ...end, failure: await settingsNow().catch(() => null) } : end,
+          ),
+        };
+      } catch (error) {
+        await counting?.end(0);
+        throw error;
+      }
     },
     restorePreflight: async (target, source, context) => {
       findMariadbTools(settings.toolsPath);

@@ -1,12 +1,23 @@
-import type { EngineContext, Inventory, PreflightReport, ServiceConnection } from '../engine.js';
-import { readCatalog, type Catalog } from './catalog.js';
+import type {
+  EngineContext,
+  Inventory,
+  InventoryContext,
+  PreflightReport,
+  ServiceConnection,
+  TableState,
+  UnsureTable,
+} from '../engine.js';
+import { readCatalog, readNames, readTimes, type Names } from './catalog.js';
+import { countAll } from './countAll.js';
+import { countedTables } from './countRows.js';
 import { readDefinitions, type Definitions } from './definitions/readDefinitions.js';
 import { warnOfSequencesElsewhere } from './definitions/needs.js';
 import { refuseUnrestorable } from './definitions/refuseUnrestorable.js';
 import { withDefinitions } from './definitions/withDefinitions.js';
 import { findForeignFolders, warnOfForeignFolders } from './foreignFolders.js';
-import { takeInventory } from './inventory.js';
 import { dumpCharacterSet, warnOfConversion } from './dumpCharacterSet.js';
+import { dumpsHistory } from './history.js';
+import { keyOf, listInventory, type Counts } from './inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
 import { findLostValues } from './lostValues.js';
 import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
@@ -60,7 +71,7 @@ export async function preflightMariadb(
       { ...settings, ...context },
       catalog,
       toolVersion,
-      others,
+      { others },
     );
     refuseUnrestorable(catalog, definitions, inventory);
     const { texts, warnings } = await readProgramTexts(session, catalog);
@@ -91,42 +102,92 @@ export async function preflightMariadb(
   });
 }
 
-/** The inventory of what is there of the chosen databases; what is absent is left out. */
+/**
+ * The inventory of what is there of the chosen databases; what is absent is left out. With `countingMs` 0 no table is
+ * opened.
+ */
 export async function inventoryMariadb(
   connection: ServiceConnection,
   settings: MariadbSettings,
-  context: EngineContext,
+  context: InventoryContext,
 ): Promise<Inventory> {
+  const { countingMs = defaultCountingMs, onAnswer } = context;
   const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
-    const catalog = await readCatalog(session, await present(session, connection));
-    const { inventory } = await describe(session, connection, { ...settings, ...context }, catalog, toolVersion);
-    return inventory;
+    const databases = await present(session, connection);
+    const options = { ...settings, ...context };
+    if (countingMs === 0) {
+      return (await describe(session, connection, options, await readNames(session, databases), toolVersion)).inventory;
+    }
+    const catalog = await readCatalog(session, databases);
+    const count = (inventory: Inventory) =>
+      // After a restore the history is what was restored, if it was.
+      countAll(session, countedTables(inventory, { history: true }), { budgetMs: countingMs, onAnswer });
+    return (await describe(session, connection, options, catalog, toolVersion, { count })).inventory;
   });
 }
 
-/** Definitions are read by a session of their own, while this one counts rows in its snapshot. */
+/** Definitions are read by a session of their own, while this one counts rows. */
 async function describe(
   session: Session,
   connection: ServiceConnection,
   options: SessionOptions,
-  catalog: Catalog,
+  catalog: Names,
   toolVersion: string,
-  others: readonly string[] = [],
+  {
+    count,
+    others = [],
+  }: { readonly count?: (inventory: Inventory) => Promise<Counts>; readonly others?: readonly string[] } = {},
 ): Promise<{ readonly inventory: Inventory; readonly definitions: Definitions }> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
-  const reading = withPatientSession(connection, { ...options, signal }, (other) => readDefinitions(other, catalog));
+  const versions = { serverVersion: await versionOfServer(session), toolVersion };
+  const uncounted = listInventory(catalog, versions, new Map());
+  const reading =
+    count === undefined
+      ? readDefinitions(session, catalog)
+      : withPatientSession(connection, { ...options, signal }, (other) => readDefinitions(other, catalog));
   // The rejection surfaces where the promise is awaited; this only prevents an unhandled rejection.
   reading.catch(() => undefined);
   try {
-    const counted = await takeInventory(session, catalog, toolVersion);
+    const listed = count === undefined ? uncounted : listInventory(catalog, versions, await count(uncounted));
     const definitions = await reading;
-    return { inventory: await withDefinitions(session, counted, catalog, definitions, others), definitions };
+    return { inventory: await withDefinitions(session, listed, catalog, definitions, others), definitions };
   } catch (error) {
     failed.abort(error);
     throw error;
   }
+}
+
+/** Looks at single tables of a backup's inventory: how many rows they have now, and since when. */
+export async function recountMariadb(
+  connection: ServiceConnection,
+  tables: readonly UnsureTable[],
+  source: Inventory,
+  settings: MariadbSettings,
+  context: InventoryContext,
+): Promise<readonly TableState[]> {
+  const { countingMs = defaultCountingMs, onAnswer } = context;
+  const wanted = new Set(tables.map(keyOf));
+  const toCount = countedTables(source, { history: dumpsHistory(source) }).filter((one) => wanted.has(keyOf(one)));
+  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
+    const counts = await countAll(session, toCount, { budgetMs: countingMs, onAnswer });
+    const states: TableState[] = [];
+    for (const { database, name, rows: dumped } of tables) {
+      const rows = counts.get(keyOf({ database, name })) ?? null;
+      const isConfirmed = rows !== null && rows === dumped;
+      const times = isConfirmed ? {} : await readTimes(session, { database, name });
+      if (times !== undefined) states.push({ database, name, rows, ...times });
+    }
+    return states;
+  });
+}
+
+const defaultCountingMs = 20_000;
+
+async function versionOfServer(session: Session): Promise<string> {
+  const [row] = await session.query('SELECT VERSION() AS version');
+  return row?.['version'] ?? '';
 }
 
 async function present(session: Session, { databases }: ServiceConnection) {

@@ -17,8 +17,18 @@ export type Session = {
   readonly server: ServerAddress;
   /** What was set when it had logged in, before it set anything itself: what a tool of the same account begins with. */
   readonly found: FoundSettings;
-  /** `?` in the statement stands for a value; all rows of a compound statement come as one list. Throws what the server says as a StowageError; see `isServerError`. */
-  query(sql: string, values?: readonly (string | number | readonly string[])[]): Promise<readonly Row[]>;
+  /**
+   * `?` in the statement stands for a value; all rows of a compound statement come as one list. Throws what the server
+   * says as a StowageError; see `isServerError`.
+   */
+  query(
+    sql: string,
+    values?: readonly (string | number | readonly string[])[],
+    options?: {
+      /** Without an answer by then the session is closed. Default 120 s. */
+      readonly timeoutMs?: number;
+    },
+  ): Promise<readonly Row[]>;
   close(): void;
 };
 
@@ -34,8 +44,8 @@ export type SessionOptions = {
 const defaultConnectTimeoutMs = 10_000;
 const queryTimeoutMs = 120_000;
 
-/** Throws SERVICE_UNREACHABLE, SERVICE_AUTH or the signal's reason. */
-async function openSession(connection: ServiceConnection, options: SessionOptions): Promise<Session> {
+/** Whoever opens a session closes it. Throws SERVICE_UNREACHABLE, SERVICE_AUTH or the signal's reason. */
+export async function openSession(connection: ServiceConnection, options: SessionOptions): Promise<Session> {
   const { signal } = options;
   const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
   signal.throwIfAborted();
@@ -63,10 +73,8 @@ export async function logIn(
   mysql.on('error', () => undefined);
   const close = () => mysql.destroy();
   signal.addEventListener('abort', close, { once: true });
-  const query: Session['query'] = async (sql, values = []) => {
-    const rows = await answer(connection, { signal, timeoutMs: queryTimeoutMs, close }, (done) =>
-      ask(mysql, sql, values, done),
-    );
+  const query: Session['query'] = async (sql, values = [], { timeoutMs = queryTimeoutMs } = {}) => {
+    const rows = await answer(connection, { signal, timeoutMs, close }, (done) => ask(mysql, sql, values, done));
     onAnswer?.();
     return rows;
   };

@@ -67,6 +67,7 @@ async function attempt(
         takeBackup({
           engine,
           connection: service.connection,
+          connectionNow: async () => (await tools.serviceOf(request.serviceId)).connection,
           storage,
           folder: attempt.folder,
           description: {

@@ -1,5 +1,5 @@
 import type { Inventory } from '../../engine.js';
-import type { Catalog, CatalogView } from '../catalog.js';
+import type { Names, ViewDefinition } from '../catalog.js';
 import { quoteName } from '../grants.js';
 import type { DatabaseDefinitions, Definitions } from './readDefinitions.js';
 import { sqlWords } from './sqlWords.js';
@@ -28,7 +28,7 @@ type Need = (database: string, what: string, name: string) => void;
  * `folded triggers` and `folded programs` (what is written in a spelling that only a server that folds names understands).
  */
 export function needsOf(
-  catalog: Catalog,
+  catalog: Names,
   definitions: Definitions,
   { others, folded, historyDumped }: Circumstances,
 ): Needs {
@@ -154,16 +154,16 @@ export function sequencesInDefaults(
  * order of databases and names, each in the place of a stand-in that has no definer.
  */
 function dependentViews(
-  catalog: Catalog,
+  catalog: Names,
   definitions: Definitions,
-): readonly { readonly view: CatalogView; readonly definer: string }[] {
+): readonly { readonly view: ViewDefinition; readonly definer: string }[] {
   const order = new Map(catalog.databases.map(({ name }, index) => [name, index]));
-  const isEarlier = (one: CatalogView, other: CatalogView) =>
+  const isEarlier = (one: ViewDefinition, other: ViewDefinition) =>
     one.database === other.database
       ? one.name < other.name
       : (order.get(one.database) ?? 0) < (order.get(other.database) ?? 0);
   const byName = new Map(catalog.views.map((view) => [`${quoteName(view.database)}.${quoteName(view.name)}`, view]));
-  const hasDefinersRights = ({ database, name }: CatalogView) =>
+  const hasDefinersRights = ({ database, name }: ViewDefinition) =>
     definitions.get(database)?.objects['views']?.[name]?.parts?.['security'] === 'DEFINER';
   return catalog.views.flatMap((view) =>
     [...new Set(view.definition.match(qualifiedNames))]

@@ -1,5 +1,5 @@
 import type { Definition } from '../../engine.js';
-import type { Catalog, Named } from '../catalog.js';
+import type { Names, Named } from '../catalog.js';
 import { quoteName } from '../grants.js';
 import type { Row, Session } from '../session.js';
 import { definitionOf } from './definition.js';
@@ -36,7 +36,7 @@ const batchSize = 100;
  * A round trip for each table would take longer than the server does: a compound statement asks for many. What cannot be
  * shown answers with nothing. No lock of a table outlives its own SHOW CREATE.
  */
-export async function readDefinitions(session: Session, catalog: Catalog): Promise<Definitions> {
+export async function readDefinitions(session: Session, catalog: Names): Promise<Definitions> {
   const names = catalog.databases.map(({ name }) => name);
   const ask = async (sql: string): Promise<readonly Row[]> => await session.query(sql, [names]);
   const views = await ask(
@@ -156,7 +156,7 @@ async function readSequences(
   return Object.fromEntries(all);
 }
 
-async function readTriggerStatements(session: Session, catalog: Catalog): Promise<ReadonlyMap<string, string>> {
+async function readTriggerStatements(session: Session, catalog: Names): Promise<ReadonlyMap<string, string>> {
   const all = new Map<string, string>();
   for (const { database, name } of catalog.triggers) {
     const trigger = `${quoteName(database)}.${quoteName(name)}`;
@@ -173,7 +173,7 @@ async function compound(session: Session, statements: readonly string[]): Promis
   );
 }
 
-function collationsOf(catalog: Catalog): ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, string>>> {
+function collationsOf(catalog: Names): ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, string>>> {
   const databases = new Map<string, Map<string, Map<string, string>>>();
   for (const { database, table, name, collation } of catalog.columns) {
     if (collation === null) continue;

@@ -1,6 +1,6 @@
 import { StowageError } from '../../../errors.js';
 import type { Inventory } from '../../engine.js';
-import type { Catalog, Named } from '../catalog.js';
+import type { Names, Named } from '../catalog.js';
 import { quoteName } from '../grants.js';
 import { sequencesInDefaults } from './needs.js';
 import type { Definitions, TriggerTexts } from './readDefinitions.js';
@@ -12,7 +12,7 @@ type Problem = { readonly object: string; readonly why: string; readonly help: s
  * Throws TOOL_FAILED where the tool cannot dump what is there, or no server could restore the dump: such a backup is
  * refused, and not stored with a warning, because a restore stops at the first statement that fails.
  */
-export function refuseUnrestorable(catalog: Catalog, definitions: Definitions, { nameCase }: Inventory): void {
+export function refuseUnrestorable(catalog: Names, definitions: Definitions, { nameCase }: Inventory): void {
   const problems = [
     ...eventsInUndumpableDatabases(catalog),
     ...brokenTriggers(catalog, definitions),
@@ -35,7 +35,7 @@ export function refuseUnrestorable(catalog: Catalog, definitions: Definitions, {
 const escaped = ["'", '"', '\\', '\n', '\r', '\0', '\u001a'];
 
 /** mariadb-dump asks for the events of a database of the escaped name, and ends with error 1049. */
-function eventsInUndumpableDatabases(catalog: Catalog): readonly Problem[] {
+function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
   const undumpable = catalog.databases
     .map(({ name }) => name)
     .filter((name) => escaped.some((sign) => name.includes(sign)));
@@ -57,7 +57,7 @@ function eventsInUndumpableDatabases(catalog: Catalog): readonly Problem[] {
 }
 
 /** `NEW.c` where the table has no column c any more: every INSERT fails, and so does CREATE TRIGGER (1054). */
-function brokenTriggers(catalog: Catalog, definitions: Definitions): readonly Problem[] {
+function brokenTriggers(catalog: Names, definitions: Definitions): readonly Problem[] {
   return catalog.databases.flatMap(({ name: database }) => {
     const own = definitions.get(database);
     return (own?.triggers ?? []).flatMap((trigger): readonly Problem[] => {
@@ -99,7 +99,7 @@ function referencedColumns({
 const beforeTable = /^(from|join|into|update|table|call|ignore)$/i;
 
 /** A server that folds names shows one of them for both, so the dump has one of them twice. */
-function triggersOfOneName(catalog: Catalog): readonly Problem[] {
+function triggersOfOneName(catalog: Names): readonly Problem[] {
   const seen = new Set<string>();
   return catalog.triggers.flatMap((trigger) => {
     const key = qualified(trigger).toLowerCase();
@@ -118,7 +118,7 @@ function triggersOfOneName(catalog: Catalog): readonly Problem[] {
 }
 
 /** The dump makes a database's sequences before its tables, and the databases one after the other (1146). */
-function lateSequences(catalog: Catalog, definitions: Definitions): readonly Problem[] {
+function lateSequences(catalog: Names, definitions: Definitions): readonly Problem[] {
   const order = new Map(catalog.databases.map(({ name }, index) => [name.toLowerCase(), index]));
   const there = new Set(catalog.sequences.map((sequence) => qualified(sequence).toLowerCase()));
   return catalog.databases.flatMap(({ name: database }, index) =>
@@ -149,7 +149,7 @@ function lateSequences(catalog: Catalog, definitions: Definitions): readonly Pro
 }
 
 /** When the view is made, the other one is still a stand-in, on which no CHECK OPTION is possible (1368). */
-function checkOptionsOnLaterViews(catalog: Catalog): readonly Problem[] {
+function checkOptionsOnLaterViews(catalog: Names): readonly Problem[] {
   return catalog.views
     .filter(({ withCheckOption }) => withCheckOption)
     .flatMap((view) => {

@@ -1,5 +1,5 @@
 import type { Definition, Inventory, InventoryDatabase } from '../../engine.js';
-import type { Catalog } from '../catalog.js';
+import type { CatalogTable, Names } from '../catalog.js';
 import { distribution } from '../mariadbTools.js';
 import { currentName, releaseOf } from '../restoreChecks/target.js';
 import type { Session } from '../session.js';
@@ -14,7 +14,7 @@ const mostPartsChars = 4 * 1024 * 1024;
 export async function withDefinitions(
   session: Session,
   inventory: Inventory,
-  catalog: Catalog,
+  catalog: Names,
   definitions: Definitions,
   others: readonly string[],
 ): Promise<Inventory> {
@@ -30,14 +30,15 @@ export async function withDefinitions(
       ...database,
       tables: database.tables.map((table) => {
         const known = tables.get(JSON.stringify([database.name, table.name]));
+        const { rowFormat, collation }: Partial<CatalogTable> = known ?? {};
         const parts = own?.tables.get(table.name);
         return {
           ...table,
           ...present({
             type: known?.type,
             engine: known?.engine,
-            rowFormat: known?.rowFormat,
-            collation: known?.collation === undefined ? undefined : currentName(known.collation ?? ''),
+            rowFormat,
+            collation: typeof collation === 'string' ? currentName(collation) : undefined,
           }),
           ...(parts === undefined
             ? {}

@@ -1,0 +1,39 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ServiceConnection } from '../engines/engine.js';
+import { StowageError } from '../errors.js';
+import type { TakeBackup } from './archive.js';
+import type { Limits } from './limits.js';
+
+export type Asked<T> = { readonly answer: T } | { readonly failure: StowageError };
+
+const firstPauseMs = 500;
+const longestPauseMs = 10_000;
+const defaultPatienceMs = 60_000;
+
+/**
+ * Asks a server from which all has been dumped already. A refused login and a server that does not answer are tried again
+ * for a minute, with the credentials as they are stored by then: a password may be changed while a dump runs. What fails
+ * for good is given back and not thrown: whoever asks decides whether the backup needs the answer. Throws the reason of
+ * the limits.
+ */
+export async function askAgain<T>(
+  input: Pick<TakeBackup, 'connection' | 'connectionNow' | 'askAgainMs'>,
+  limits: Limits,
+  ask: (connection: ServiceConnection) => Promise<T>,
+): Promise<Asked<T>> {
+  const { signal } = limits;
+  const until = performance.now() + (input.askAgainMs ?? defaultPatienceMs);
+  let { connection } = input;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    try {
+      return { answer: await ask(connection) };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof StowageError)) throw error;
+      const mayPass = error.code === 'SERVICE_AUTH' || error.code === 'SERVICE_UNREACHABLE';
+      if (!mayPass || performance.now() + pauseMs > until) return { failure: error };
+    }
+    await limits.outside(() => pause(pauseMs, undefined, { signal })).catch(() => signal.throwIfAborted());
+    connection = (await input.connectionNow?.()) ?? connection;
+  }
+}

@@ -1,0 +1,116 @@
+import type { DumpedTable, EngineContext, Inventory, RowCounting, TableName } from '../engines/engine.js';
+import { StowageError } from '../errors.js';
+import type { TakeBackup } from './archive.js';
+import { askAgain } from './askAgain.js';
+import { compareWithServer, doubtfulTables, unsureTables, type DumpedRows, type LostTable } from './dumpedRows.js';
+import { inventoryOfDump } from './inventories.js';
+import type { Limits } from './limits.js';
+
+/** One part that was dumped, stored and verified. */
+export type PartToCheck = {
+  readonly tables: readonly DumpedTable[];
+  readonly counting: RowCounting | undefined;
+  readonly toolOutput: string;
+};
+
+/** Counting after a dump may take this part of the dump's time, within limits. */
+const share = 0.05;
+const leastMs = 3_000;
+const mostMs = 60_000;
+
+/** How long counting may go on after a dump that took so long. */
+export function countingAfter(dumpMs: number): number {
+  return Math.min(mostMs, Math.max(leastMs, share * dumpMs));
+}
+
+/**
+ * Compares what the dump holds with what the server has, and gives the backup's inventory. A tool may leave out rows or
+ * tables and call its dump complete. Throws INCOMPLETE_DUMP naming the tables of which something is not in it.
+ */
+export async function checkDump(
+  input: TakeBackup,
+  limits: Limits,
+  context: EngineContext,
+  work: { readonly before: Inventory; readonly parts: readonly PartToCheck[]; readonly countingMs: number },
+): Promise<{ readonly inventory: Inventory; readonly warnings: readonly string[] }> {
+  const { engine } = input;
+  const { before, parts, countingMs } = work;
+  const dumped = parts.flatMap(({ tables }) => tables);
+  const counts = await limits.outside(() => Promise.all(parts.map(({ counting }) => counting?.end(countingMs) ?? [])));
+  const rows: DumpedRows = { before, dumped, counted: counts.flat() };
+  const unsure = unsureTables(rows);
+  const databases = before.databases.map(({ name }) => name);
+  const asked = await askAgain(input, limits, async (connection) => {
+    const there = { ...connection, databases };
+    const after = await engine.inventory(there, { ...context, countingMs: 0 });
+    const states = unsure.length === 0 ? [] : await engine.recount(there, unsure, before, { ...context, countingMs });
+    return { after, states };
+  });
+  if ('failure' in asked) {
+    refuseDoubtful(rows, asked.failure);
+    const { inventory } = inventoryOfDump(before, undefined, dumped);
+    return { inventory, warnings: [unasked(asked.failure), ...notCompared(unsure)] };
+  }
+  const { after, states } = asked.answer;
+  const compared = compareWithServer(rows, states);
+  refuseLost(compared.lost, parts.map(({ toolOutput }) => toolOutput).join('\n'));
+  const { inventory, changed } = inventoryOfDump(before, after, dumped);
+  return {
+    inventory,
+    warnings: [
+      ...(changed.length === 0
+        ? []
+        : [`Came or went during the dump, and may be in it or not: ${changed.join(', ')}.`]),
+      ...(compared.fewer.length === 0
+        ? []
+        : [
+            `Of these tables, which were written to, the dump holds fewer rows than the server: ${named(compared.fewer)}.`,
+          ]),
+      ...notCompared(compared.notCompared),
+    ],
+  };
+}
+
+/** Only the server can say whether a table changed while it was dumped, or rows of it are lost. */
+function refuseDoubtful(rows: DumpedRows, failure: StowageError): void {
+  const doubtful = doubtfulTables(rows);
+  if (doubtful.length === 0) return;
+  throw new StowageError(
+    failure.code,
+    `${failure.message} Without it nobody knows whether the dump lacks something: ${named(doubtful)}.`,
+    { help: failure.help, retriable: true, cause: failure },
+  );
+}
+
+function refuseLost(lost: readonly LostTable[], toolOutput: string): void {
+  if (lost.length === 0) return;
+  throw new StowageError('INCOMPLETE_DUMP', `The dump lacks what the server has: ${named(lost)}.`, {
+    help: 'Check that the dump tool fits the server and that the user may see all tables and rows. It is tried again.',
+    details: { lost: lost.slice(0, namedAtMost) },
+    retriable: true,
+    ...(toolOutput === '' ? {} : { toolOutput }),
+  });
+}
+
+function unasked({ message }: StowageError): string {
+  return `The server could not be asked once more after the dump, which holds what it had counted before: ${message}`;
+}
+
+function notCompared(tables: readonly TableName[]): readonly string[] {
+  if (tables.length === 0) return [];
+  return [
+    `The server could not count the rows of these tables in time to compare them with the dump: ${named(tables)}.`,
+  ];
+}
+
+const namedAtMost = 20;
+
+function named(tables: readonly (TableName | LostTable)[]): string {
+  const shown = tables.slice(0, namedAtMost).map((table) => {
+    const name = `${table.database}.${table.name}`;
+    if (!('dumped' in table)) return name;
+    return table.dumped === null ? `${name} (not in it)` : `${name} (${table.dumped} rows of ${table.counted ?? '?'})`;
+  });
+  const more = tables.length > namedAtMost ? ` and ${tables.length - namedAtMost} more` : '';
+  return `${shown.join(', ')}${more}`;
+}

@@ -1,0 +1,155 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Inventory, InventoryTable, TableState } from '../engines/engine.js';
+import { compareWithServer, doubtfulTables, unsureTables, type DumpedRows } from './dumpedRows.js';
+
+const time = '2026-03-01 05:00:00';
+const later = '2026-03-01 05:07:00';
+
+/** One table `t`: what was known before, in the dump, counted beside it, and found after it. */
+type Case = {
+  readonly before?: Partial<InventoryTable>;
+  /** Undefined: it does not hold the table. */
+  readonly dumped: number | null | undefined;
+  readonly counted: number | null;
+  /** Undefined: it is not there any more. */
+  readonly after: Omit<TableState, 'database' | 'name'> | undefined;
+};
+
+function rowsOf({ before, dumped, counted }: Case): DumpedRows {
+  const table = { name: 't', rows: 8, rowsEstimated: true, sizeBytes: 1, changedAt: time, createdAt: time, ...before };
+  const inventory: Inventory = {
+    ...{ serverVersion: '', toolVersion: '', sizeBytes: 0 },
+    databases: [{ name: 'db', tables: [table], objects: {}, properties: {} }],
+  };
+  const name = { database: 'db', name: 't' };
+  return {
+    before: inventory,
+    dumped: dumped === undefined ? [] : [{ ...name, rows: dumped, sizeBytes: 1, longestStatementBytes: 1 }],
+    counted: counted === null ? [] : [{ ...name, rows: counted }],
+  };
+}
+
+function compare(one: Case) {
+  const states = one.after === undefined ? [] : [{ database: 'db', name: 't', ...one.after }];
+  return compareWithServer(rowsOf(one), states);
+}
+
+const nothing = { lost: [], fewer: [], notCompared: [] };
+const lost = (dumped: number | null, counted: number | null) => ({
+  ...nothing,
+  lost: [{ database: 'db', name: 't', dumped, counted }],
+});
+
+describe('What a dump holds of a table', () => {
+  test('is sure where the server counted as many rows beside it', () => {
+    expect(unsureTables(rowsOf({ dumped: 5, counted: 5, after: undefined }))).toEqual([]);
+  });
+
+  test('is looked at once more where the server counted others, or none, or the table is not in the dump', () => {
+    for (const [dumped, counted] of [[5, 6] as const, [5, null] as const]) {
+      expect(unsureTables(rowsOf({ dumped, counted, after: undefined }))).toEqual([
+        { database: 'db', name: 't', rows: 5 },
+      ]);
+    }
+    expect(unsureTables(rowsOf({ dumped: undefined, counted: 5, after: undefined }))).toEqual([
+      { database: 'db', name: 't', rows: null },
+    ]);
+  });
+
+  test('is not looked at where its rows lie elsewhere, or the tool may have left it out', () => {
+    expect(
+      unsureTables(
+        rowsOf({ before: { rows: null, rowsEstimated: false }, dumped: 0, counted: null, after: undefined }),
+      ),
+    ).toEqual([]);
+    expect(
+      unsureTables(rowsOf({ before: { rows: null }, dumped: undefined, counted: null, after: undefined })),
+    ).toEqual([]);
+  });
+
+  test.each<[string, Case, number | null, number | null]>([
+    [
+      'rows are missing and it did not change',
+      { dumped: 5, counted: 6, after: { rows: 6, changedAt: time, createdAt: time } },
+      5,
+      6,
+    ],
+    [
+      'there are too many and it did not change',
+      { dumped: 7, counted: 6, after: { rows: 6, changedAt: time, createdAt: time } },
+      7,
+      6,
+    ],
+    [
+      'it was only counted afterwards',
+      { dumped: 5, counted: null, after: { rows: 6, changedAt: time, createdAt: time } },
+      5,
+      6,
+    ],
+    [
+      'it was only counted before',
+      { dumped: 5, counted: 6, after: { rows: null, changedAt: time, createdAt: time } },
+      5,
+      6,
+    ],
+    [
+      'the server has forgotten when it changed, and counted the same twice',
+      { before: { changedAt: null }, dumped: 5, counted: 6, after: { rows: 6, changedAt: null, createdAt: time } },
+      5,
+      6,
+    ],
+    [
+      'the dump does not hold it',
+      { dumped: undefined, counted: 6, after: { rows: 6, changedAt: time, createdAt: time } },
+      null,
+      6,
+    ],
+    [
+      'the dump does not hold it, whatever was written to it',
+      { dumped: undefined, counted: 6, after: { rows: 8, changedAt: later, createdAt: time } },
+      null,
+      8,
+    ],
+  ])('is a loss where %s', (_what, one, dumped, counted) => {
+    expect(compare(one)).toEqual(lost(dumped, counted));
+  });
+
+  test.each<[string, Case]>([
+    ['it has as many rows now', { dumped: 5, counted: 6, after: { rows: 5, changedAt: later, createdAt: time } }],
+    ['a row came and another went', { dumped: 7, counted: 6, after: { rows: 6, changedAt: later, createdAt: time } }],
+    [
+      'the server has forgotten when it changed, and counted it only afterwards',
+      { before: { changedAt: null }, dumped: 5, counted: null, after: { rows: 6, changedAt: null, createdAt: time } },
+    ],
+    ['it went meanwhile', { dumped: undefined, counted: 6, after: undefined }],
+    [
+      'it was dropped and made anew',
+      { dumped: undefined, counted: 6, after: { rows: 6, changedAt: later, createdAt: later } },
+    ],
+    ['it was dumped and went', { dumped: 5, counted: 6, after: undefined }],
+    ['the layout of the dump does not show its rows', { dumped: null, counted: 6, after: { rows: 6 } }],
+  ])('is no loss where %s', (_what, one) => {
+    expect(compare(one)).toEqual(nothing);
+  });
+
+  test('may be a loss, which is told and no failure, where it was written to and had more rows before and after', () => {
+    const one: Case = { dumped: 5, counted: 6, after: { rows: 9, changedAt: later, createdAt: time } };
+    expect(compare(one)).toEqual({ ...nothing, fewer: lost(5, 6).lost });
+    const untold: Case = { before: {}, dumped: 5, counted: 6, after: { rows: 6, createdAt: time } };
+    expect(compare(untold)).toEqual({ ...nothing, fewer: lost(5, 6).lost });
+  });
+
+  test('is told as not compared where nobody could count it', () => {
+    const one: Case = { dumped: 5, counted: null, after: { rows: null, changedAt: time, createdAt: time } };
+    expect(compare(one)).toEqual({ ...nothing, notCompared: [{ database: 'db', name: 't' }] });
+  });
+
+  test('is doubtful, without the server, where it was counted otherwise or is not in the dump', () => {
+    const doubts = (dumped: number | undefined, counted: number | null) =>
+      doubtfulTables(rowsOf({ dumped, counted, after: undefined }));
+    expect(doubts(5, 6)).toEqual(lost(5, 6).lost);
+    expect(doubts(undefined, null)).toEqual(lost(null, null).lost);
+    expect(doubts(5, null)).toEqual([]);
+    expect(doubts(5, 5)).toEqual([]);
+  });
+});

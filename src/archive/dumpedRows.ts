@@ -1,0 +1,120 @@
+import type {
+  CountedTable,
+  DumpedTable,
+  Inventory,
+  InventoryTable,
+  TableName,
+  TableState,
+  UnsureTable,
+} from '../engines/engine.js';
+
+/** What is known when a dump has ended: what was there before, what the dump holds, and what the server has counted. */
+export type DumpedRows = {
+  readonly before: Inventory;
+  readonly dumped: readonly DumpedTable[];
+  /** In a snapshot taken just before the dump's. */
+  readonly counted: readonly CountedTable[];
+};
+
+/** How the dump compares with the server. */
+export type Comparison = {
+  /** Tables that did not change and of which the dump holds another number of rows, or nothing at all. */
+  readonly lost: readonly LostTable[];
+  /** Tables that changed, and of which the dump holds fewer rows than the server counted before it and after it. */
+  readonly fewer: readonly LostTable[];
+  /** Tables of which nobody could count the rows in time. */
+  readonly notCompared: readonly TableName[];
+};
+/** `dumped` null: the dump does not hold the table. */
+export type LostTable = TableName & { readonly dumped: number | null; readonly counted: number | null };
+
+/**
+ * The tables to look at once more: those that the dump does not hold, and those of which the server's count has not
+ * confirmed what the dump holds.
+ */
+export function unsureTables({ before, dumped, counted }: DumpedRows): readonly UnsureTable[] {
+  const held = byName(dumped);
+  const counts = byName(counted);
+  return expectedTables(before).flatMap(({ table, ...name }): readonly UnsureTable[] => {
+    const found = held.get(keyOf(name));
+    if (found === undefined) return isExpected(table) ? [{ ...name, rows: null }] : [];
+    if (table.rows === null || found.rows === null) return [];
+    return found.rows === counts.get(keyOf(name))?.rows ? [] : [{ ...name, rows: found.rows }];
+  });
+}
+
+/** Those that the dump does not hold, or of which it holds another number of rows than the server counted before it. */
+export function doubtfulTables(rows: DumpedRows): readonly LostTable[] {
+  const counts = byName(rows.counted);
+  return unsureTables(rows).flatMap(({ database, name, rows: dumped }) => {
+    const counted = counts.get(keyOf({ database, name }))?.rows ?? null;
+    return dumped !== null && counted === null ? [] : [{ database, name, dumped, counted }];
+  });
+}
+
+/** @param states of `unsureTables`, as they are after the dump; what is not there any more is not in it */
+export function compareWithServer(rows: DumpedRows, states: readonly TableState[]): Comparison {
+  const held = byName(rows.dumped);
+  const counts = byName(rows.counted);
+  const now = byName(states);
+  const tables = new Map(expectedTables(rows.before).map(({ table, ...name }) => [keyOf(name), table]));
+  const lost: LostTable[] = [];
+  const fewer: LostTable[] = [];
+  const notCompared: TableName[] = [];
+  for (const { database, name } of unsureTables(rows)) {
+    const key = keyOf({ database, name });
+    const [before, state, found] = [tables.get(key), now.get(key), held.get(key)];
+    const first = counts.get(key)?.rows ?? null;
+    if (before === undefined) continue;
+    if (found === undefined) {
+      const isGone = state === undefined || !isSameTable(before, state);
+      if (!isGone) lost.push({ database, name, dumped: null, counted: state.rows ?? first });
+      continue;
+    }
+    if (found.rows === null || state === undefined || state.rows === found.rows) continue;
+    const last = state.rows;
+    const counted = last ?? first;
+    if (counted === null) notCompared.push({ database, name });
+    else if (isUnchanged(before, state, first)) lost.push({ database, name, dumped: found.rows, counted });
+    else if (first !== null && last !== null && found.rows < Math.min(first, last)) {
+      fewer.push({ database, name, dumped: found.rows, counted: Math.min(first, last) });
+    }
+  }
+  return { lost, fewer, notCompared };
+}
+
+/** Some servers do not tell when a definition was made. */
+function isSameTable(before: InventoryTable, { createdAt }: TableState): boolean {
+  return (before.createdAt ?? null) === (createdAt ?? null);
+}
+
+/**
+ * The time of the last change decides where the server tells it. Where it has forgotten, as for a table that it has
+ * closed since, two counts before and after must agree as well. A table whose engine tells no times may have changed.
+ */
+function isUnchanged(before: InventoryTable, state: TableState, first: number | null): boolean {
+  if (before.changedAt === undefined || state.changedAt === undefined) return false;
+  if (before.changedAt !== state.changedAt || !isSameTable(before, state)) return false;
+  const countsAgree = first === null || state.rows === null || first === state.rows;
+  return countsAgree && (before.changedAt !== null || (first !== null && state.rows !== null));
+}
+
+/** Of some tables it depends on the tool whether they are in a dump. */
+function isExpected({ rows, rowsEstimated }: InventoryTable): boolean {
+  return rows !== null || !rowsEstimated;
+}
+
+function expectedTables({ databases }: Inventory): readonly (TableName & { readonly table: InventoryTable })[] {
+  return databases.flatMap(({ name: database, tables }) =>
+    tables.map((table) => ({ database, name: table.name, table })),
+  );
+}
+
+/** The same for no two tables. */
+function keyOf({ database, name }: TableName): string {
+  return JSON.stringify([database, name]);
+}
+
+function byName<T extends TableName>(all: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(all.map((one) => [keyOf(one), one]));
+}
