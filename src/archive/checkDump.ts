@@ -36,7 +36,9 @@ export async function checkDump(
   const { engine } = input;
   const { before, parts, countingMs } = work;
   const dumped = parts.flatMap(({ tables }) => tables);
-  const counts = await limits.outside(() => Promise.all(parts.map(({ counting }) => counting?.end(countingMs) ?? [])));
+  const counts = await limits.outside(() =>
+    Promise.all(parts.map(async ({ counting }) => (await counting?.end(countingMs)) ?? [])),
+  );
   const rows: DumpedRows = { before, dumped, counted: counts.flat() };
   const unsure = unsureTables(rows);
   const databases = before.databases.map(({ name }) => name);

@@ -11,11 +11,13 @@ type Case = {
   /** Undefined: it does not hold the table. */
   readonly dumped: number | null | undefined;
   readonly counted: number | null;
+  /** Counted while the dump ran, and not before it. */
+  readonly during?: boolean;
   /** Undefined: it is not there any more. */
   readonly after: Omit<TableState, 'database' | 'name'> | undefined;
 };
 
-function rowsOf({ before, dumped, counted }: Case): DumpedRows {
+function rowsOf({ before, dumped, counted, during = false }: Case): DumpedRows {
   const table = { name: 't', rows: 8, rowsEstimated: true, sizeBytes: 1, changedAt: time, createdAt: time, ...before };
   const inventory: Inventory = {
     ...{ serverVersion: '', toolVersion: '', sizeBytes: 0 },
@@ -25,7 +27,7 @@ function rowsOf({ before, dumped, counted }: Case): DumpedRows {
   return {
     before: inventory,
     dumped: dumped === undefined ? [] : [{ ...name, rows: dumped, sizeBytes: 1, longestStatementBytes: 1 }],
-    counted: counted === null ? [] : [{ ...name, rows: counted }],
+    counted: counted === null ? [] : [{ ...name, rows: counted, isBefore: !during }],
   };
 }
 
@@ -120,6 +122,17 @@ describe('What a dump holds of a table', () => {
     [
       'the server has forgotten when it changed, and counted it only afterwards',
       { before: { changedAt: null }, dumped: 5, counted: null, after: { rows: 6, changedAt: null, createdAt: time } },
+    ],
+    [
+      'the server has forgotten when it changed, and counted it while the dump ran',
+      {
+        ...{ before: { changedAt: null }, dumped: 5, counted: 6, during: true },
+        after: { rows: 6, changedAt: null, createdAt: time },
+      },
+    ],
+    [
+      'it grows, and was counted while the dump ran',
+      { dumped: 5, counted: 6, during: true, after: { rows: 9, changedAt: later, createdAt: time } },
     ],
     ['it went meanwhile', { dumped: undefined, counted: 6, after: undefined }],
     [

@@ -12,7 +12,6 @@ import type {
 export type DumpedRows = {
   readonly before: Inventory;
   readonly dumped: readonly DumpedTable[];
-  /** In a snapshot taken just before the dump's. */
   readonly counted: readonly CountedTable[];
 };
 
@@ -64,7 +63,8 @@ export function compareWithServer(rows: DumpedRows, states: readonly TableState[
   for (const { database, name } of unsureTables(rows)) {
     const key = keyOf({ database, name });
     const [before, state, found] = [tables.get(key), now.get(key), held.get(key)];
-    const first = counts.get(key)?.rows ?? null;
+    const earlier = counts.get(key);
+    const first = earlier?.rows ?? null;
     if (before === undefined) continue;
     if (found === undefined) {
       const isGone = state === undefined || !isSameTable(before, state);
@@ -75,9 +75,9 @@ export function compareWithServer(rows: DumpedRows, states: readonly TableState[
     const last = state.rows;
     const counted = last ?? first;
     if (counted === null) notCompared.push({ database, name });
-    else if (isUnchanged(before, state, first)) lost.push({ database, name, dumped: found.rows, counted });
-    else if (first !== null && last !== null && found.rows < Math.min(first, last)) {
-      fewer.push({ database, name, dumped: found.rows, counted: Math.min(first, last) });
+    else if (isUnchanged(before, state, earlier)) lost.push({ database, name, dumped: found.rows, counted });
+    else if (earlier?.isBefore === true && last !== null && found.rows < Math.min(earlier.rows, last)) {
+      fewer.push({ database, name, dumped: found.rows, counted: Math.min(earlier.rows, last) });
     }
   }
   return { lost, fewer, notCompared };
@@ -90,13 +90,14 @@ function isSameTable(before: InventoryTable, { createdAt }: TableState): boolean
 
 /**
  * The time of the last change decides where the server tells it. Where it has forgotten, as for a table that it has
- * closed since, two counts before and after must agree as well. A table whose engine tells no times may have changed.
+ * closed since, two counts, before the dump and after it, must agree as well. A table whose engine tells no times may
+ * have changed.
  */
-function isUnchanged(before: InventoryTable, state: TableState, first: number | null): boolean {
+function isUnchanged(before: InventoryTable, state: TableState, earlier: CountedTable | undefined): boolean {
   if (before.changedAt === undefined || state.changedAt === undefined) return false;
   if (before.changedAt !== state.changedAt || !isSameTable(before, state)) return false;
-  const countsAgree = first === null || state.rows === null || first === state.rows;
-  return countsAgree && (before.changedAt !== null || (first !== null && state.rows !== null));
+  if (earlier !== undefined && state.rows !== null && earlier.rows !== state.rows) return false;
+  return before.changedAt !== null || (earlier?.isBefore === true && state.rows !== null);
 }
 
 /** Of some tables it depends on the tool whether they are in a dump. */

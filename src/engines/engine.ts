@@ -106,8 +106,8 @@ export type InventoryContext = EngineContext & {
 
 export type TableName = { readonly database: string; readonly name: string };
 
-/** A table and how many rows the server counts in it. */
-export type CountedTable = TableName & { readonly rows: number };
+/** A table and how many rows the server counts in it: before the dump's own snapshot (`isBefore`), or while it runs. */
+export type CountedTable = TableName & { readonly rows: number; readonly isBefore: boolean };
 
 /** A table and the rows that the dump holds of it; null: the dump does not hold the table. */
 export type UnsureTable = TableName & { readonly rows: number | null };
@@ -115,7 +115,7 @@ export type UnsureTable = TableName & { readonly rows: number | null };
 /** A table as it is now. `rows` null: it could not be counted in time. */
 export type TableState = TableName & Pick<InventoryTable, 'rows' | 'changedAt' | 'createdAt'>;
 
-/** Counts rows on the server while a dump runs, in one snapshot taken just before it. Whoever started the dump ends it. */
+/** Counts rows on the server beside a dump. Whoever started the dump ends it. */
 export type RowCounting = {
   /** Goes on for at most so long, then gives all that was counted. Never rejects. */
   end(limitMs: number): Promise<readonly CountedTable[]>;

@@ -3,7 +3,7 @@ import { countBatch, countedTables, inBatches, type TableToCount } from './count
 import { dumpsHistory } from './history.js';
 import { longStatements, type LongStatements } from './longStatements.js';
 import type { AllowAddress } from './serverAddress.js';
-import { openSession, type Session } from './session.js';
+import { openSession, serverErrorNumber, type Session } from './session.js';
 
 /** Counting takes at most this part of the time since the dump began, and at first as much as `firstMs`. */
 const share = 0.1;
@@ -15,8 +15,9 @@ type Settings = { readonly allowAddress: AllowAddress };
 
 /**
  * Counts the rows of the inventory's tables in one snapshot, which is taken before this returns: nearly that of a dump
- * that starts then. It releases the locks of a table as soon as it is counted, takes a small part of the dump's time, and
- * begins with the smallest tables. A table that takes longer than its share is tried again when the share has doubled.
+ * that starts then. Where a snapshot would keep locks, it counts for `firstMs` before it returns, and each table at a time
+ * of its own afterwards. It releases the locks of a table as soon as it is counted, takes a small part of the dump's time,
+ * and begins with the smallest tables. A table that takes longer than its share is tried again when the share has doubled.
  * Undefined: there is nothing to count, or no room for one more session; of a server that does not answer the dump tells.
  */
 export async function countBesideDump(
@@ -36,8 +37,8 @@ export async function countBesideDump(
       return undefined;
     }
     const statements = await longStatements(session, connection, settings);
-    await session.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
-    return startCounting(session, statements, tables, () => ended.abort());
+    const inSnapshot = await beginSnapshot(session);
+    return await startCounting({ session, statements, inSnapshot, giveUp: () => ended.abort() }, tables);
   } catch {
     session?.close();
     signal.throwIfAborted();
@@ -45,22 +46,25 @@ export async function countBesideDump(
   }
 }
 
-function startCounting(
-  session: Session,
-  statements: LongStatements,
-  tables: readonly TableToCount[],
-  giveUp: () => void,
-): RowCounting {
+type Work = {
+  readonly session: Session;
+  readonly statements: LongStatements;
+  readonly inSnapshot: boolean;
+  readonly giveUp: () => void;
+};
+
+async function startCounting(work: Work, tables: readonly TableToCount[]): Promise<RowCounting> {
   const time = dumpTime();
   const counted: CountedTable[] = [];
-  const run = countInTime(session, statements, tables, time, counted)
+  const run = countInTime(work, tables, time, counted)
     // The session is gone, or the dump was aborted: what was counted stays.
-    .catch(() => undefined)
-    .finally(() => session.close());
+    .catch(() => work.statements.kill())
+    .finally(() => work.session.close());
+  if (!work.inSnapshot) await Promise.race([run, time.firstIsUsed]);
   return {
     async end(limitMs) {
       time.end(limitMs);
-      const late = setTimeout(() => void statements.kill().finally(giveUp), limitMs);
+      const late = setTimeout(() => void work.statements.kill().finally(work.giveUp), limitMs);
       await run;
       clearTimeout(late);
       return counted;
@@ -68,9 +72,27 @@ function startCounting(
   };
 }
 
+/**
+ * False: with a binary log (or Galera) a server keeps the metadata locks of all that a transaction has read until its
+ * end, unless the session writes none, which takes a privilege.
+ */
+async function beginSnapshot(session: Session): Promise<boolean> {
+  try {
+    await session.query('SET SESSION sql_log_bin = 0');
+  } catch (error) {
+    if (serverErrorNumber(error) === undefined) throw error;
+    const logging = await session.query(
+      `SELECT 1 FROM information_schema.global_variables
+        WHERE variable_name IN ('LOG_BIN', 'WSREP_ON') AND variable_value = 'ON'`,
+    );
+    if (logging.length > 0) return false;
+  }
+  await session.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+  return true;
+}
+
 async function countInTime(
-  session: Session,
-  statements: LongStatements,
+  { session, statements, inSnapshot }: Work,
   tables: readonly TableToCount[],
   time: DumpTime,
   counted: CountedTable[],
@@ -83,11 +105,11 @@ async function countInTime(
     if (availableMs < neededMs) return;
     const limitMs = Math.min(availableMs, statements.limitMs);
     const begin = performance.now();
-    const { rows, slow } = await releasingLocks(session, () =>
-      statements.watch(() => countBatch(session, batch, limitMs)),
-    );
+    const ask = () => statements.watch(() => countBatch(session, batch, limitMs));
+    const { rows, slow } = inSnapshot ? await releasingLocks(session, ask) : await ask();
+    const isBefore = inSnapshot || !time.isFirstUsed();
     time.use(performance.now() - begin);
-    for (const [{ database, name }, count] of rows) counted.push({ database, name, rows: count });
+    for (const [{ database, name }, count] of rows) counted.push({ database, name, rows: count, isBefore });
     if (slow.length === 0 || limitMs === statements.limitMs) continue;
     batches.unshift(...slow.map((table) => [table]));
     neededMs = 2 * limitMs;
@@ -109,6 +131,9 @@ type DumpTime = {
   atLeast(ms: number): Promise<number>;
   use(ms: number): void;
   end(limitMs: number): void;
+  /** Resolves when `firstMs` have been used. */
+  readonly firstIsUsed: Promise<void>;
+  isFirstUsed(): boolean;
 };
 
 function dumpTime(): DumpTime {
@@ -116,6 +141,11 @@ function dumpTime(): DumpTime {
   let usedMs = 0;
   let endsAt: number | undefined;
   let wake: () => void = () => undefined;
+  let isFirstUsed = false;
+  let tell: () => void = () => undefined;
+  const firstIsUsed = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
   const availableMs = () => {
     const now = performance.now();
     return endsAt === undefined ? firstMs + share * (now - begin) - usedMs : endsAt - now;
@@ -135,11 +165,16 @@ function dumpTime(): DumpTime {
     },
     use: (ms) => {
       usedMs += ms;
+      if (usedMs < firstMs) return;
+      isFirstUsed = true;
+      tell();
     },
     end: (limitMs) => {
       endsAt = performance.now() + limitMs;
       wake();
     },
+    firstIsUsed,
+    isFirstUsed: () => isFirstUsed,
   };
 }
 

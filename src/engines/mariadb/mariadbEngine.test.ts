@@ -250,25 +250,6 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     });
   });
 
-  test('estimates the rows of a table that is altered while tables are counted', async () => {
-    await server.sql('CREATE OR REPLACE DATABASE altered; CREATE TABLE altered.z (id INT PRIMARY KEY);');
-    const options = [`--host=127.0.0.1`, `--port=${server.port}`, `--user=${server.username}`];
-    const alter = () =>
-      spawnSync(
-        'mariadb',
-        [...options, '--execute=SET STATEMENT lock_wait_timeout = 30 FOR ALTER TABLE altered.z FORCE'],
-        {
-          env: { PATH: process.env['PATH'], MYSQL_PWD: server.password },
-        },
-      );
-    const ended: (number | null)[] = [];
-    const connection = server.connection({ databases: ['altered'] });
-    const onAnswer = () => void ended.push(alter().status);
-    const inventory = await engine.inventory(connection, { ...context(), onAnswer });
-    expect(new Set(ended)).toEqual(new Set([0]));
-    expect(inventory.databases[0]?.tables).toMatchObject([{ name: 'z', rowsEstimated: true }]);
-  });
-
   test('ends what a killed restore left running on the server', async () => {
     const target = server.connection();
     const restore = await engine.restore(
