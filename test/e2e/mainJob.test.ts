@@ -249,7 +249,10 @@ describeWith(needs, 'The main job', () => {
     const good = await user.ask<{ validateService: Check }>(service, { input: mariadbInput('source', source) });
     expect(good.validateService).toEqual({
       ok: true,
-      steps: ['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES', 'SETTINGS'].map((name) => ({ name, status: 'OK' })),
+      steps: ['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES', 'SETTINGS'].map((name) => ({
+        name,
+        status: 'OK',
+      })),
     });
 
     const endpoint = `mutation ($input: FileEndpointInput!) {
