@@ -72,10 +72,10 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     expect(dumped.part.characterSet).toBe('binary');
     // The scanner counts what the server counts.
     const counted = await source.sql(
-      (dumped.tables ?? []).map(({ name }) => `SELECT '${name}', COUNT(*) FROM characters.${name};`).join('\n'),
+      dumped.tables.map(({ name }) => `SELECT '${name}', COUNT(*) FROM characters.${name};`).join('\n'),
     );
-    expect((dumped.tables ?? []).map(({ name, rows }) => `${name}\t${rows}\n`).join('')).toBe(counted);
-    expect(dumped.tables?.length).toBeGreaterThan(35);
+    expect(dumped.tables.map(({ name, rows }) => `${name}\t${rows}\n`).join('')).toBe(counted);
+    expect(dumped.tables.length).toBeGreaterThan(35);
   });
 
   test('of definitions, dates that do not exist, generated columns, and rows that violate a CHECK', async () => {
@@ -89,7 +89,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     const dumped = await dump(['typed']);
     await restore(dumped);
     await expectSame(['typed']);
-    const rows = Object.fromEntries((dumped.tables ?? []).map((table) => [table.name, table.rows]));
+    const rows = Object.fromEntries(dumped.tables.map((table) => [table.name, table.rows]));
     expect(rows).toMatchObject({ alone: 2, mixed: 3, generated: 2, remembered: 2, unicode: 3 });
   });
 
