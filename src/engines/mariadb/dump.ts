@@ -20,6 +20,7 @@ import type { MariadbTools } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import type { ServerAddress } from './serverAddress.js';
 import { serializeProgramTexts, type ProgramText } from './programTexts.js';
+import { loginWayOut } from './refusedLogin.js';
 import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from './serverErrors.js';
 import { toolOutput } from './toolOutput.js';
 import { watchToolLocks } from './toolLocks.js';
@@ -180,7 +181,11 @@ function toolFailed(what: string, end: ToolEnd, problems: readonly string[]): St
   const number = first === undefined ? undefined : errorNumberIn(first);
   const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
   const sentence = asSentence(first === undefined ? what : `${what}: ${first}`);
-  return new StowageError(code, sentence, { ...toolOutput(end), ...wayOut(number, 'DUMP') });
+  return new StowageError(code, sentence, {
+    ...toolOutput(end),
+    ...wayOut(number, 'DUMP'),
+    ...loginWayOut(number, first),
+  });
 }
 
 function tableChanged(line: string, lastLines: string): StowageError {

@@ -7,6 +7,7 @@ import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
 import { writeOptionFile } from './optionFile.js';
 import { findRestoreSession, restoreLocks } from './restoreSessions.js';
+import { loginWayOut } from './refusedLogin.js';
 import { codeOfServerError, errorNumberIn } from './serverErrors.js';
 import { restoreAssignments } from './serverSettings.js';
 import type { Session } from './session.js';
@@ -117,7 +118,11 @@ function failureOf({ tool, observer, compressor, plain }: PipelineEnd): StowageE
     const sentence = asSentence(first === '' ? ended : `${ended}: ${first}`);
     const [, statement] = /^Failed statement: (?!not shown)(.+)$/m.exec(tool.lastLines) ?? [];
     const said = statement === undefined ? sentence : `${sentence} The statement was ${asSentence(statement)}`;
-    return new StowageError(code, said, { ...toolOutput(tool), ...wayOut(number, 'RESTORE') });
+    return new StowageError(code, said, {
+      ...toolOutput(tool),
+      ...wayOut(number, 'RESTORE'),
+      ...loginWayOut(number, first),
+    });
   }
   if (!endedWell(compressor)) {
     return new StowageError('TOOL_FAILED', `The decompressor zstd ${howItEnded(compressor)}.`, toolOutput(compressor));

@@ -1,6 +1,7 @@
 import { StowageError, type ErrorCode } from '../../errors.js';
 import { asSentence } from '../asSentence.js';
 import type { ServiceConnection } from '../engine.js';
+import { loginWayOut, passwordLogin, tlsWayOut, unknownLogin } from './refusedLogin.js';
 import { wayOut } from './wayOut.js';
 
 /** What a number that MariaDB's server or client library gives means for a job (MariaDB manual, "Error Codes"). */
@@ -20,8 +21,8 @@ export function tellsOfChangedTable(number: number | undefined): boolean {
 
 // 1040 too many connections, 1053 shutdown in progress, 1129/1130 host blocked or not allowed, 1927 connection killed,
 // 2002–2006 and 2013 cannot connect or lost it, 2026 TLS, 2055 lost it while reading.
-const unreachable = new Set([1040, 1053, 1129, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055]);
-const refusedLogin = new Set([1045, 1130, 1251, 1524, 1698, 1862, 2059, 4151]);
+const unreachable = new Set([1040, 1053, 1129, 1184, 1203, 1226, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055]);
+const refusedLogin = new Set([1045, 1130, 1251, 1524, 1698, 1820, 1862, 2059, 3159, 4150, 4151]);
 const lackingPrivilege = new Set([1044, 1095, 1142, 1143, 1227, 1370, 1410, 1419]);
 
 /** The number in a line that a MariaDB or MySQL tool printed, for example "Got error: 2003: ..." or "ERROR 1045 (28000)". */
@@ -42,12 +43,12 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
         failure,
         asSentence(`${where} refused the login of '${connection.username ?? ''}': ${text}`),
         {
-          help: 'Check user name and password of the service, and from which hosts the user may log in.',
+          ...loginWayOut(number),
           cause: error,
         },
       );
     }
-    const way = failure === 'SERVICE_PRIVILEGE' ? {} : wayOut(number, 'DUMP');
+    const way = failure === 'SERVICE_PRIVILEGE' ? {} : { ...wayOut(number, 'DUMP'), ...loginWayOut(number) };
     return new StowageError(failure, asSentence(`${where} answered: ${text}`), { ...way, cause: error });
   }
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
@@ -58,24 +59,18 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
     });
   }
   if (code !== undefined && /CERT|SSL|TLS|ALTNAME/.test(code)) {
-    return new StowageError(
-      'SERVICE_UNREACHABLE',
-      asSentence(`The TLS certificate of ${where} does not pass: ${text}`),
-      {
-        help: 'Give the CA that signed it, use the host name that it was made for, or set the TLS mode to REQUIRE.',
-        retriable: false,
-        cause: error,
-      },
-    );
+    return new StowageError('SERVICE_UNREACHABLE', asSentence(`The TLS connection to ${where} was not made: ${text}`), {
+      help: tlsWayOut(text),
+      retriable: false,
+      cause: error,
+    });
   }
-  if (code === 'AUTH_SWITCH_PLUGIN_ERROR' || text.includes('auth plugin')) {
+  if (code === 'AUTH_SWITCH_PLUGIN_ERROR' || code === 'MYSQL_CLEAR_PASSWORD_NOT_ENABLED') {
+    const { plugin, is } = unknownLogin(text) ?? { plugin: 'a plugin', is: 'a way that Stowage does not know' };
     return new StowageError(
       'SERVICE_AUTH',
-      asSentence(`${where} asks for a way to log in that Stowage does not know: ${text}`),
-      {
-        help: 'Let the user log in with a password (mysql_native_password).',
-        cause: error,
-      },
+      `${where} lets '${connection.username ?? ''}' log in with ${plugin} only (${is}), and Stowage cannot.`,
+      { help: passwordLogin, cause: error },
     );
   }
   return new StowageError('SERVICE_UNREACHABLE', asSentence(`The connection to ${where} broke: ${text}`), {

@@ -100,6 +100,9 @@ const templates: ReadonlyMap<number, readonly Template[]> = new Map(
     1045: [
       "Access denied for user '<name>'@'<name>' (using password: <words>)",
       "Access denied for user '<name>'@'<name>'",
+      // The client library's own, under the server's number.
+      'Plugin <name> could not be loaded: <name>',
+      "Authentication plugin '<name>' cannot be loaded: <name>",
     ],
     1048: ["Column '<name>' cannot be null"],
     1049: ["Unknown database '<name>'"],

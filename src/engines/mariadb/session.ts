@@ -2,6 +2,7 @@ import { createConnection, type Connection, type ConnectionOptions } from 'mysql
 import { isIP, type Socket } from 'node:net';
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../engine.js';
+import { signChallenge } from './ed25519.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
 import { asServiceError, isError } from './serverErrors.js';
 import { asServerFailure } from './serverFailure.js';
@@ -175,6 +176,10 @@ function loginOptions(connection: ServiceConnection): ConnectionOptions {
     user: connection.username ?? '',
     password: connection.password?.reveal() ?? '',
     charset: 'utf8mb4',
+    authPlugins: {
+      client_ed25519: () => (challenge) =>
+        signChallenge(connection.password?.reveal() ?? '', challenge.subarray(0, 32)),
+    },
     multipleStatements: false,
     ...(tls.mode === 'OFF'
       ? {}

@@ -1,0 +1,48 @@
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { createHash } from 'node:crypto';
+
+/**
+ * What MariaDB's plugin `client_ed25519` answers to a challenge: a signature as in RFC 8032, whose secret is the
+ * password itself, of any length, where the RFC takes 32 random bytes (MariaDB manual, "Authentication Plugin -
+ * ed25519"). node:crypto takes those 32 bytes only.
+ */
+export function signChallenge(password: string, challenge: Uint8Array): Buffer {
+  const secret = sha512(Buffer.from(password, 'utf8'));
+  const scalar = littleEndian(clamped(secret.subarray(0, 32)));
+  const key = encoded(scalar);
+  const nonce = modulo(littleEndian(sha512(secret.subarray(32), challenge)));
+  const commitment = encoded(nonce);
+  const hash = modulo(littleEndian(sha512(commitment, key, challenge)));
+  return Buffer.concat([commitment, bytesOf(modulo(nonce + hash * scalar))]);
+}
+
+const { Point } = ed25519;
+
+function encoded(scalar: bigint): Uint8Array {
+  return Point.BASE.multiply(modulo(scalar)).toBytes();
+}
+
+function modulo(value: bigint): bigint {
+  return value % Point.Fn.ORDER;
+}
+
+function clamped(bytes: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  copy[0] = (copy[0] ?? 0) & 248;
+  copy[31] = ((copy[31] ?? 0) & 127) | 64;
+  return copy;
+}
+
+function sha512(...parts: readonly Uint8Array[]): Buffer {
+  const hash = createHash('sha512');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+function littleEndian(bytes: Uint8Array): bigint {
+  return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+}
+
+function bytesOf(value: bigint): Buffer {
+  return Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse();
+}
