@@ -7,6 +7,11 @@ import { join } from 'node:path';
 import { childrenNamed } from '../../../test/fixtures/processes/childProcesses.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
+import {
+  mariadbHome,
+  mariadbVersions,
+  mariadbVersionsMissing,
+} from '../../../test/fixtures/servers/mariadbVersions.js';
 import { until } from '../../../test/fixtures/until.js';
 import { StowageError } from '../../errors.js';
 import { Secret } from '../../secret.js';
@@ -318,3 +323,39 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     });
   });
 });
+
+describeWith(
+  { mariadb: mariadbMissing, 'mariadb-versions': mariadbVersionsMissing },
+  'A dump of another release',
+  () => {
+    test.each(mariadbVersions)('%s gives way', async (version) => {
+      const folder = await mkdtemp(join(tmpdir(), 'stowage-locks-'));
+      const server = await startMariadb([], mariadbHome(version));
+      const given = new AbortController();
+      try {
+        await server.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE large (id INT PRIMARY KEY, v TEXT);
+        SET max_recursive_iterations = 100000;
+        INSERT INTO large WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+          SELECT i, CONCAT(SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512),
+            SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512)) FROM n;`);
+        const engine = createMariadbEngine();
+        const of = server.connection({ databases: ['shop'] });
+        const context = { workFolder: folder, signal: given.signal, lockPatienceMs: patienceMs, lockWaitMs: 60_000 };
+        const running = await engine.dump(of, databasesPart, await engine.preflight(of, context), context);
+        await until(async () => {
+          const reading = await server.sql(`SELECT COUNT(*) FROM information_schema.processlist
+          WHERE info LIKE 'SELECT /*!40001%large%' AND state IN ('Writing to net', 'Sending data')`);
+          return reading.trim() === '1';
+        }, 'the large table is being dumped');
+        await server.sql('FLUSH TABLES; ALTER TABLE shop.large COMMENT = "altered";');
+        const { failure } = await running.ended;
+        running.compressed.destroy();
+        expect(failure).toMatchObject({ code: 'SERVICE_BUSY' });
+      } finally {
+        given.abort();
+        await server.stop();
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+  },
+);
