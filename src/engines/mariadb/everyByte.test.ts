@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { everyCharacter } from '../../../test/fixtures/everyCharacter.js';
 import { fingerprint } from '../../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
+import { mariadbHome, mariadbVersionsMissing } from '../../../test/fixtures/servers/mariadbVersions.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
 import type { DumpEnd, Engine, Inventory, PartSpec } from '../engine.js';
 import { createMariadbEngine } from './mariadbEngine.js';
@@ -107,11 +108,17 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     );
   });
 
-  test('also by hand, with the line of the part alone', async () => {
+  /** Folders in which the client is looked for first: also the oldest that the line says it needs, where it is. */
+  const clients = ['/usr/bin', ...(mariadbVersionsMissing === undefined ? [join(mariadbHome('10.2.11'), 'bin')] : [])];
+
+  test.each(clients)('also by hand, with the line of the part alone and the client in %s', async (client) => {
     await target.sql('DROP DATABASE IF EXISTS definitions; DROP DATABASE IF EXISTS contents;');
     const { bytes, part } = await dump(['definitions', 'contents']);
     const line = engine.restoreByHand(part, 'cat');
-    const shell = spawn('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`], { stdio: 'pipe' });
+    const shell = spawn('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`], {
+      stdio: 'pipe',
+      env: { PATH: `${client}:/usr/bin:/bin` },
+    });
     const complaints = buffer(shell.stderr);
     shell.stdin.end(bytes);
     expect((await complaints).toString()).toBe('');
