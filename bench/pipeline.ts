@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { dumpArguments } from '../src/engines/mariadb/dump.js';
+import { databasesPart } from '../src/engines/mariadb/preflight.js';
 import { findProgram } from '../src/engines/process/programs.js';
 import { swiftKind } from '../src/storage/swift/swiftKind.js';
 import { startMariadb, type MariadbServer } from '../test/fixtures/servers/mariadb.js';
@@ -158,7 +159,7 @@ async function dumpCommand(mariadb: MariadbServer, folder: string): Promise<stri
   );
   await chmod(optionFile, 0o600);
   const inventory = { serverVersion: '', toolVersion: '', sizeBytes: null, databases: [] };
-  const args = dumpArguments({ inventory, parts: [], warnings: [] });
+  const args = dumpArguments({ inventory, parts: [databasesPart], warnings: [] });
   return `mariadb-dump --defaults-file=${optionFile} ${args.join(' ')} bench`;
 }
 
