@@ -81,7 +81,7 @@ my $countedBytes = 65536;
 
 my $name = qr/\x60(?:[^\x60]++|\x60\x60)*+\x60/;
 my $string = qr/'(?:[^'\\]++|\\[\s\S]|'')*+'/;
-my $insertHeader = qr/\GINSERT (?:IGNORE )?INTO ($name) (?:\((?:$name|\w++)(?:, (?:$name|\w++))*+\) )?VALUES(?:\n| )/;
+my $insertHeader = qr/\GINSERT (?:IGNORE )?INTO $name (?:\((?:$name|\w++)(?:, (?:$name|\w++))*+\) )?VALUES(?:\n| )/;
 
 # In these an ASCII byte can be the second one of a character.
 my %pairs = (
@@ -136,20 +136,27 @@ sub handOn {
 # Bytes that are there, from the position on; what is decided by more of them waits for more.
 sub ahead { length($buffer) - $position }
 
+# No match with a group, here and in inStatement: Perl keeps a copy of all that was matched in, the whole buffer, for it.
 sub between {
   my ($ended) = @_;
   pos($buffer) = $position;
   if ($inside ne '') { return inComment() }
   if ($buffer =~ /\G\s++/gc) { $position = pos($buffer); return 1 }
   return 0 if ahead() == 0 || (!$ended && ahead() < 64 && index($buffer, "\n", $position) < 0);
-  if ($buffer =~ /\G--(?=\s)/gc || $buffer =~ /\G#/gc) { ($position, $inside) = (pos($buffer), '-'); return 1 }
-  if ($buffer =~ /\G\/\*(?!M?!)/gc) { ($position, $inside) = (pos($buffer), '*'); return 1 }
-  if ($buffer =~ /\GDELIMITER (\S++)\n/gc) { ($position, $delimiter) = (pos($buffer), $1); return 1 }
-  if ($buffer =~ /\G\/\*M!999999\\-[^\n]*+\n/gc) { leaveOut(pos($buffer)); return 1 }
-  if ($buffer =~ /\GINSERT /) {
+  # Perl would look for the words of a pattern in all of the buffer, also where it must match at the position.
+  my $next = substr($buffer, $position, 16);
+  if ($next =~ /^(--\s|#)/) { ($position, $inside) = ($position + length($1) - ($1 eq '#' ? 0 : 1), '-'); return 1 }
+  if ($next =~ /^\/\*(?!M?!)/) { ($position, $inside) = ($position + 2, '*'); return 1 }
+  if ($next =~ /^DELIMITER / && $buffer =~ /\GDELIMITER \S++\n/gc) {
+    $delimiter = substr($buffer, $position + 10, pos($buffer) - $position - 11);
+    $position = pos($buffer);
+    return 1;
+  }
+  if ($next =~ /^\/\*M!999999\\-/ && $buffer =~ /\G[^\n]*+\n/gc) { leaveOut(pos($buffer)); return 1 }
+  if ($next =~ /^INSERT /) {
     if ($buffer =~ /$insertHeader/gc) {
-      my $in = unquoted($1);
       $header = substr($buffer, $position, pos($buffer) - $position);
+      my ($in) = map { unquoted($_) } $header =~ / INTO ($name) /;
       nextTable($in) if !defined $table || $table->{name} ne $in;
       $typed = $table->{typed};
       startOf(2);
@@ -161,7 +168,7 @@ sub between {
     # The header names every column at most: longer ones there are none.
     return 0 if !$ended && ahead() < 2097152;
   }
-  my $defines = $names eq 'binary' && $buffer =~ /\GCREATE TABLE /;
+  my $defines = $names eq 'binary' && $next =~ /^CREATE TABLE /;
   startOf(1);
   $held = defined $texts->{$client};
   setNames('utf8mb4') if $defines;

@@ -31,7 +31,7 @@ const passesAll = 'sub scan { pass(length $buffer) }';
  * that an exact size, a completion line and the rows of each table cost
  * (docs/decisions/0003-child-processes-for-dumps.md has the figures). It asks for pipes of 1 MiB (F_SETPIPE_SZ is 1031
  * on Linux; elsewhere the call fails and nothing changes). Small pieces are collected, so that many small tables do not
- * mean many small writes.
+ * mean many small writes; it reads 64 KiB at once, for what a scanner does at each place of the buffer grows with its size.
  */
 const observer = (scanner: string) => String.raw`
 use strict;
@@ -62,7 +62,7 @@ sub pass {
 sub report { my $line = "found $_[0]\n"; syswrite($side, $line) == length $line or die "side: $!\n" }
 ${scanner}
 while (1) {
-  my $read = sysread(STDIN, $buffer, 1048576, length $buffer);
+  my $read = sysread(STDIN, $buffer, 65536, length $buffer);
   die "read: $!\n" unless defined $read;
   last unless $read;
   scan(0);
