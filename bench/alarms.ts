@@ -12,13 +12,14 @@ import { openMongoAlarmClock } from '../src/scheduler/agenda/mongoAlarmClock.js'
 import { openPostgresAlarmClock } from '../src/scheduler/agenda/postgresAlarmClock.js';
 import type { AlarmClock } from '../src/scheduler/alarmClock.js';
 import { Secret } from '../src/secret.js';
+import { brief } from './brief.js';
 import { startMongo } from '../test/fixtures/servers/mongo.js';
 import { startPostgres } from '../test/fixtures/servers/postgres.js';
 
 const rounds = 1;
-const planned = 150;
+const planned = brief ? 3 : 150;
 const apartMs = 37;
-const atOnce = 20;
+const atOnce = brief ? 2 : 20;
 
 type Subject = { set(id: string, at: Date): Promise<void>; stop(): Promise<void> };
 type Open = (called: (id: string) => void) => Promise<Subject>;

@@ -12,9 +12,10 @@ import { createEventStore } from '../src/postgres/eventStore.js';
 import { schemaStamp } from '../src/postgres/migrate.js';
 import { counter, counterView, createCounterView, tester } from '../test/fixtures/counter.js';
 import { startPostgres } from '../test/fixtures/servers/postgres.js';
+import { brief, positionals } from './brief.js';
 import { startRealApi } from './realApi.js';
 
-const seconds = Number(process.argv[2] ?? 5);
+const seconds = Number(positionals[0] ?? (brief ? 0.2 : 5));
 const postgres = await startPostgres();
 try {
   await createCounterView(await postgres.connect(postgres.ownerUrl));
@@ -22,7 +23,7 @@ try {
   const mutation = () =>
     api.call('mutation ($name: String!) { createProject(name: $name) { id } }', { name: randomUUID() });
   const table = [];
-  for (const clients of [1, 16, 64]) {
+  for (const clients of brief ? [1, 4] : [1, 16, 64]) {
     const app = await createDataSource({ url: postgres.appUrl, poolSize: clients }).initialize();
     const store = createEventStore({ dataSource: app, projections: [counterView], deciders: [counter] });
     const stamp = schemaStamp(app);

@@ -21,6 +21,7 @@ import { openMongoAlarmClock } from '../src/scheduler/agenda/mongoAlarmClock.js'
 import { openPostgresAlarmClock } from '../src/scheduler/agenda/postgresAlarmClock.js';
 import { Secret } from '../src/secret.js';
 import { buildProgram } from '../test/fixtures/processes/builtProgram.js';
+import { brief } from './brief.js';
 import { startMongo } from '../test/fixtures/servers/mongo.js';
 import { startPostgres } from '../test/fixtures/servers/postgres.js';
 import { startApi, startWorker } from '../test/fixtures/processes/stowageProcess.js';
@@ -33,15 +34,17 @@ const usage = `node --import @swc-node/register/esm-register bench/armed.ts [opt
   --plans N     how many are armed (default 10000)
   --seconds N   how long the processor time is counted (default 120)
   --only A,B    some of: mongodb, postgresql
+  --brief       only shows that it works
   --help        print this help
 
 Needs PostgreSQL, and a MongoDB or what stands in for it.`;
 
 const { values } = parseArgs({
   options: {
-    plans: { type: 'string', default: '10000' },
-    seconds: { type: 'string', default: '120' },
-    only: { type: 'string', default: 'mongodb,postgresql' },
+    plans: { type: 'string', default: brief ? '20' : '10000' },
+    seconds: { type: 'string', default: brief ? '1' : '120' },
+    only: { type: 'string', default: brief ? 'postgresql' : 'mongodb,postgresql' },
+    brief: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -110,7 +113,7 @@ async function bench(count: number, seconds: number, stores: readonly string[]):
       await seldom.set({ alarms, parallel: 16 });
 
       // What the start has left is done by then, also for the garbage collector.
-      await pause(30_000);
+      await pause(brief ? 100 : 30_000);
       const pids = [...ours, bare, seldom].map(({ pid }) => pid);
       const used = () => pids.map((pid) => processUse(pid)?.processor.own ?? NaN);
       const before = used();

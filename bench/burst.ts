@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Closing } from '../src/composition/closing.js';
 import { openLog } from '../src/log.js';
+import { brief } from './brief.js';
 import { startBareAgenda } from './schedules/bareAgendaProcess.js';
 import { startBenchWorker } from './schedules/benchWorkerProcess.js';
 import { startGround, type BenchGround } from './schedules/ground.js';
@@ -19,16 +20,18 @@ const usage = `node --import @swc-node/register/esm-register bench/burst.ts [opt
   --workers N   (default 4)
   --at-once     all at the same instant instead of over a minute
   --only A,B    some of: mongodb, postgresql
+  --brief       only shows that it works
   --help        print this help
 
 Needs PostgreSQL, and a MongoDB or what stands in for it.`;
 
 const { values } = parseArgs({
   options: {
-    jobs: { type: 'string', default: '2000' },
-    workers: { type: 'string', default: '4' },
-    'at-once': { type: 'boolean', default: false },
-    only: { type: 'string', default: 'mongodb,postgresql' },
+    jobs: { type: 'string', default: brief ? '6' : '2000' },
+    workers: { type: 'string', default: brief ? '1' : '4' },
+    'at-once': { type: 'boolean', default: brief },
+    only: { type: 'string', default: brief ? 'postgresql' : 'mongodb,postgresql' },
+    brief: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -80,7 +83,7 @@ async function agendaAlone(url: string, count: number, processes: number): Promi
   const others = await Promise.all(Array.from({ length: processes - 1 }, () => startBareAgenda(url)));
   const all = [maker, ...others];
   try {
-    const first = Math.ceil(Date.now() / 1_000) * 1_000 + 15_000;
+    const first = Math.ceil(Date.now() / 1_000) * 1_000 + (brief ? 8_000 : 15_000);
     const alarms = Array.from({ length: count }, (_, n) => ({ id: String(n), atMs: dueAt(first, n) }));
     await maker.set({ alarms, parallel: 16 });
     if (Date.now() > first) throw new Error('Setting the documents took too long. Try again with fewer jobs.');
@@ -101,7 +104,7 @@ async function stowage(installed: BenchGround, count: number, workers: number, o
     Array.from({ length: workers }, () => startBenchWorker('nothing', { ...workerSettings, concurrency: 4 })),
   );
   for (const each of all) own.add('worker', () => each.stop());
-  const first = Math.ceil(Date.now() / 1_000) * 1_000 + 45_000;
+  const first = Math.ceil(Date.now() / 1_000) * 1_000 + (brief ? 8_000 : 45_000);
   await planServices(installed, {
     ...{ count, projectId, fileEndpointId },
     frequency(number) {

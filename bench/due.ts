@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Closing } from '../src/composition/closing.js';
 import { openLog } from '../src/log.js';
+import { brief } from './brief.js';
 import { startMariadb } from '../test/fixtures/servers/mariadb.js';
 import { startBareAgenda } from './schedules/bareAgendaProcess.js';
 import { startBenchWorker } from './schedules/benchWorkerProcess.js';
@@ -19,15 +20,17 @@ const usage = `node --import @swc-node/register/esm-register bench/due.ts [optio
   --samples N   how many plans become due, one after another (default 40)
   --apart N     seconds from one to the next (default 2)
   --only A,B    some of: mongodb, postgresql
+  --brief       only shows that it works
   --help        print this help
 
 Needs MariaDB, PostgreSQL, and a MongoDB or what stands in for it.`;
 
 const { values } = parseArgs({
   options: {
-    samples: { type: 'string', default: '40' },
-    apart: { type: 'string', default: '2' },
-    only: { type: 'string', default: 'mongodb,postgresql' },
+    samples: { type: 'string', default: brief ? '2' : '40' },
+    apart: { type: 'string', default: brief ? '1' : '2' },
+    only: { type: 'string', default: brief ? 'postgresql' : 'mongodb,postgresql' },
+    brief: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -58,7 +61,7 @@ async function bench(samples: number, apartSeconds: number, kinds: readonly stri
         const bare = await startBareAgenda(installed.bareUrl);
         own.add('Agenda', () => bare.stop());
 
-        const first = Math.ceil(Date.now() / 1_000) * 1_000 + 15_000;
+        const first = Math.ceil(Date.now() / 1_000) * 1_000 + (brief ? 8_000 : 15_000);
         const dueAtMs = Array.from({ length: samples }, (_, n) => first + n * apartSeconds * 1_000);
         const { projectId, fileEndpointId } = installed;
         const { port, username, password } = mariadb;

@@ -15,6 +15,7 @@ import { findProgram } from '../src/engines/process/programs.js';
 import { swiftKind } from '../src/storage/swift/swiftKind.js';
 import { startMariadb, type MariadbServer } from '../test/fixtures/servers/mariadb.js';
 import { startSwift, type SwiftServer } from '../test/fixtures/servers/swift.js';
+import { brief } from './brief.js';
 import type { BackupOrder, BackupReport } from './pipeline/backupOrder.js';
 import { fillOrders } from './pipeline/ordersDatabase.js';
 import { peakMbOf, processorSecondsOf, type ProcessorSeconds } from './pipeline/processUse.js';
@@ -25,6 +26,7 @@ const usage = `node --import @swc-node/register/esm-register bench/pipeline.ts [
   --gib N      how much the dump has, about (default 1)
   --rounds N   how often each one runs (default 3)
   --only A,B   some of: floor, process, worker, swift, rclone
+  --brief      only shows that it works
   --no-build   measure what lies in dist/ already
   --help       print this help
 
@@ -44,9 +46,10 @@ type Contender = { readonly name: string; readonly key: string; readonly run: ()
 
 const { values } = parseArgs({
   options: {
-    gib: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '3' },
+    gib: { type: 'string', default: brief ? '0.001' : '1' },
+    rounds: { type: 'string', default: brief ? '1' : '3' },
     only: { type: 'string' },
+    brief: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -225,9 +228,13 @@ async function emptyContainers(swift: SwiftServer): Promise<void> {
 
 async function build(): Promise<void> {
   const compiler = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
-  await promisify(execFile)(process.execPath, [compiler, '-p', 'bench/pipeline/tsconfig.json'], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-  });
+  await promisify(execFile)(
+    process.execPath,
+    [compiler, '-p', 'bench/pipeline/tsconfig.json', ...(brief ? ['--noCheck'] : [])],
+    {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+    },
+  );
 }
 
 function median(values: readonly number[]): number {

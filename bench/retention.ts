@@ -10,10 +10,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { DataSource } from 'typeorm';
 import { createRetentionSweep } from '../src/worker/retention/retentionSweep.js';
+import { brief, positionals } from './brief.js';
 import { startPostgres } from '../test/fixtures/servers/postgres.js';
 
-const destinations = Number(process.argv[2] ?? 10_000);
-const backups = Number(process.argv[3] ?? 60);
+const destinations = Number(positionals[0] ?? (brief ? 200 : 10_000));
+const backups = Number(positionals[1] ?? (brief ? 8 : 60));
 
 const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Australia/Lord_Howe', 'Africa/Casablanca'];
 /** What keeps `days` daily backups and no more, by style. */

@@ -4,9 +4,10 @@
  *
  *   node --import @swc-node/register/esm-register bench/schedule.ts
  */
+import { brief } from './brief.js';
 import { schedulePreview } from '../src/scheduler/cron/schedulePreview.js';
 
-const rounds = 300;
+const rounds = brief ? 2 : 300;
 const cases: readonly (readonly [frequency: string, timeZone: string, count: number])[] = [
   ['* * 5 * * *', 'UTC', 5],
   ['0 0 5 * * *', 'Europe/Berlin', 5],
@@ -50,7 +51,7 @@ const table = cases.map(([frequency, timeZone, count]) => {
 console.table(table);
 
 const promisedMs = 5;
-if (table.some((row) => Number(row['median ms']) >= promisedMs)) {
+if (!brief && table.some((row) => Number(row['median ms']) >= promisedMs)) {
   console.error(`schedulePreview took ${promisedMs} ms or more.`);
   process.exitCode = 1;
 }

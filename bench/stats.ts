@@ -16,11 +16,12 @@ import { fillWithBackupJobs } from '../test/fixtures/manyBackupJobs.js';
 import { startPostgres } from '../test/fixtures/servers/postgres.js';
 import { sentStatements } from '../test/fixtures/sentStatements.js';
 import { startBareApi } from './bareApi.js';
+import { brief, positionals } from './brief.js';
 import { pageByHand, statsByHand, totalsByHand, type HandMadeAnswer } from './stats/answersByHand.js';
 import { startRealApi } from './realApi.js';
 
-const jobs = Number(process.argv[2] ?? 1_000_000);
-const rounds = Number(process.argv[3] ?? 48);
+const jobs = Number(positionals[0] ?? (brief ? 2_000 : 1_000_000));
+const rounds = Number(positionals[1] ?? (brief ? 1 : 48));
 const promised = 1.5;
 
 type Question = HandMadeAnswer & {
@@ -83,7 +84,7 @@ try {
   await api.stop();
   console.table(table);
   console.table(services);
-  if (table.some((each) => Number(each.ratio) > promised || Number(each['ratio of servers']) > promised)) {
+  if (!brief && table.some((each) => Number(each.ratio) > promised || Number(each['ratio of servers']) > promised)) {
     console.error(`A question took more than ${promised} times as long as by hand.`);
     process.exitCode = 1;
   }

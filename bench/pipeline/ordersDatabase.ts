@@ -10,7 +10,7 @@ const rowBytes = 258;
  * third of it. The tables are alike, which compresses no better: zstd does not look back that far.
  */
 export async function fillOrders(server: MariadbServer, gib: number): Promise<void> {
-  const rows = Math.round(tableBytes / rowBytes);
+  const rows = Math.round(Math.min(tableBytes, gib * 1024 ** 3) / rowBytes);
   const words =
     'harbour,crane,pallet,northbound,delayed,customs,cleared,refrigerated,fragile,night shift,berth,manifest';
   const word = (seed: number) =>

@@ -153,7 +153,7 @@ export class BackupJobResolver {
 
   @Mutation(() => BackupJobType, {
     description:
-      'Its record stays. The last good backup of a destination, and one whose stand-in is not seen in the container, goes only with force; a held one not at all.',
+      'Its record stays. The last good backup of a destination, and one whose stand-in is not seen in the container, goes only with force; a held one not at all. A copy of its manifest alone (COPY with multipart-manifest=get) shares its segments and is unreadable afterwards; Stowage cannot see such copies.',
   })
   @Requires('ADMIN')
   async deleteBackup(

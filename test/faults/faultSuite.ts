@@ -8,6 +8,7 @@ import { fullSwift } from './groups/fullSwift.js';
 import { lateUploads } from './groups/lateUploads.js';
 import { quotas } from './groups/quotas.js';
 import { restores } from './groups/restores.js';
+import { sourcesAndTargets } from './groups/sourcesAndTargets.js';
 import { swiftStatuses } from './groups/swiftStatuses.js';
 import { swiftWire } from './groups/swiftWire.js';
 import { workers } from './groups/workers.js';
@@ -17,6 +18,7 @@ import type { Fault } from './trial.js';
 /** Every fault there is, by groups. */
 export const allFaults: readonly Fault[] = [
   ...borderFaults,
+  ...sourcesAndTargets,
   ...databaseLine,
   ...dumpTools,
   ...timeouts,

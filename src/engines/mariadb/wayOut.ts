@@ -95,6 +95,10 @@ export const ways: readonly Way[] = [
     help: 'A limit of time of the database user ended the statement: ALTER USER … WITH MAX_STATEMENT_TIME 0 lifts it.',
   },
   {
+    numbers: [1104],
+    help: 'A limit of the server ends the statement: run SET GLOBAL sql_big_selects=1, max_join_size=DEFAULT; there.',
+  },
+  {
     numbers: [1290, 1836, 1792, 1874, 1036],
     dump: 'The database server runs with the option that the message names: back up from another server, or start it without.',
     restore:

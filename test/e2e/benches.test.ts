@@ -1,0 +1,33 @@
+/** Benchmarks are part of the build: each runs briefly, and every row of its tables has a number. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from '@jest/globals';
+import { describeWith } from '../fixtures/requirements.js';
+import { mariadbMissing } from '../fixtures/servers/mariadb.js';
+import { postgresMissing } from '../fixtures/servers/postgres.js';
+import { swiftMissing } from '../fixtures/servers/swift.js';
+
+const repository = join(import.meta.dirname, '../..');
+const needs = { postgresql: await postgresMissing(), mariadb: mariadbMissing, swift: swiftMissing };
+
+describeWith(needs, 'A benchmark runs', () => {
+  test.each([
+    ['schedule', []],
+    ['append', []],
+    ['retention', []],
+    ['stats', []],
+    ['pipeline', ['--only', 'floor,process']],
+  ])(
+    '%s',
+    async (name, options) => {
+      const args = ['--no-warnings', '--import', '@swc-node/register/esm-register', `bench/${name}.ts`, '--brief'];
+      const { stdout } = await promisify(execFile)(process.execPath, [...args, ...options], { cwd: repository });
+      const rows = stdout.split('\n').filter((line) => /^│ \d+ /.test(line));
+      expect(rows.length).toBeGreaterThan(0);
+      for (const row of rows) expect(row).toMatch(/│ '?\d+(\.\d+)?'? /);
+      expect(stdout).not.toMatch(/NaN|undefined/);
+    },
+    280_000,
+  );
+});

@@ -1,0 +1,287 @@
+import { oddDatabase, type OddDatabase, type Settings } from '../sourceTrial.js';
+import type { Fault } from '../trial.js';
+
+const rows = (table: string) => `INSERT INTO ${table} SELECT seq, CONCAT('row ', seq) FROM seq_1_to_200;`;
+const plain = `CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(40)) CHARACTER SET utf8mb4; ${rows('t')}
+  CREATE VIEW \`Größe ☃\` AS SELECT v AS \`wert ä\` FROM t;`;
+
+/** A variable of the server, set globally: sessions that come take it over. */
+function variable(name: string, value: string): Settings {
+  return { set: `SET @@global.${name} = ${value}`, back: `SET @@global.${name} = DEFAULT` };
+}
+
+/** At the source each must be overcome, or refused by its name. */
+const sourceSettings: readonly (readonly [name: string, value: string])[] = [
+  ['sql_select_limit', '20'],
+  ['max_statement_time', '0.2'],
+  ['init_connect', "'SET NAMES latin1'"],
+  ['init_connect', "'SET sql_select_limit=3'"],
+  ['init_connect', "'SET sql_mode=ANSI_QUOTES'"],
+  ['sql_mode', "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'"],
+  ['sql_mode', "'ORACLE'"],
+  ['sql_mode', "'PAD_CHAR_TO_FULL_LENGTH'"],
+  ['time_zone', "'+05:30'"],
+  ['group_concat_max_len', '4'],
+  ['max_join_size', '1'],
+  ['sql_safe_updates', '1'],
+  ['sql_quote_show_create', '0'],
+  ['character_set_server', "'latin1'"],
+  ['collation_connection', "'latin1_german2_ci'"],
+  ['character_set_results', "'latin1'"],
+  ['tx_read_only', '1'],
+  ['tx_isolation', "'READ-UNCOMMITTED'"],
+  ['old_mode', "'NO_PROGRESS_INFO,ZERO_DATE_TIME_CAST'"],
+  ['lock_wait_timeout', '1'],
+  ['net_write_timeout', '1'],
+  ['net_buffer_length', '1024'],
+  ['wait_timeout', '1'],
+  ['div_precision_increment', '1'],
+  ['autocommit', '0'],
+  ['completion_type', "'RELEASE'"],
+];
+const targetSettings: readonly (readonly [name: string, value: string, ends: readonly string[]])[] = [
+  ['sql_mode', "'ANSI_QUOTES,STRICT_ALL_TABLES,NO_ZERO_DATE'", ['KEPT']],
+  ['sql_select_limit', '3', ['KEPT']],
+  ['max_statement_time', '0.05', ['KEPT']],
+  ['init_connect', "'SET NAMES latin1'", ['KEPT']],
+  ['autocommit', '0', ['KEPT', 'SERVICE_SETTING', 'TARGET_UNFIT']],
+  ['default_storage_engine', "'MyISAM'", ['KEPT']],
+  ['foreign_key_checks', '0', ['KEPT']],
+  ['unique_checks', '0', ['KEPT']],
+  ['check_constraint_checks', '1', ['KEPT']],
+  ['character_set_server', "'latin1'", ['KEPT']],
+  ['time_zone', "'-07:00'", ['KEPT']],
+  ['innodb_default_row_format', "'compact'", ['KEPT', 'SERVICE_SETTING', 'TARGET_UNFIT']],
+  ['explicit_defaults_for_timestamp', '0', ['KEPT']],
+  ['event_scheduler', 'ON', ['KEPT']],
+  ['tx_read_only', '1', ['KEPT', 'TOOL_FAILED', 'SERVICE_SETTING', 'TARGET_UNFIT']],
+  ['sql_safe_updates', '1', ['KEPT']],
+];
+
+/** Bytes that UTF-8 has no room for, by character set. */
+const texts: readonly (readonly [characterSet: string, hex: string])[] = [
+  ['cp1251', '98'],
+  ['cp1250', '8183'],
+  ['cp1256', 'ff80'],
+  ['cp1257', '81'],
+  ['ascii', '41'],
+  ['greek', 'aeff'],
+  ['hebrew', 'fbfc'],
+  ['gbk', 'a2a1a6d9'],
+  ['gb2312', 'a4a1'],
+  ['euckr', 'a1a1'],
+  ['big5', 'a1a1c6a1'],
+  ['armscii8', 'a7ff'],
+  ['tis620', 'a1fb'],
+  ['cp932', '8790fa5b'],
+  ['sjis', '82a0'],
+  ['ucs2', '00410042'],
+  ['utf16', 'd83dde00'],
+  ['utf32', '0001f600'],
+  ['swe7', '5b5c'],
+  ['dec8', 'a8'],
+  ['hp8', 'b0'],
+  ['geostd8', '80'],
+  ['koi8r', '80ff'],
+  ['latin1', '80818d'],
+];
+
+const contents: readonly OddDatabase[] = [
+  { name: 'nothing in it', make: 'DO 0;', ends: ['KEPT'] },
+  {
+    name: 'zero dates',
+    make: "SET sql_mode=''; CREATE TABLE t (d DATE, s TIMESTAMP NULL); INSERT INTO t VALUES ('0000-00-00', '0000-00-00'), ('2023-00-00', NULL);",
+    ends: ['KEPT'],
+  },
+  {
+    name: 'dates that no month has',
+    make: "SET sql_mode='ALLOW_INVALID_DATES'; CREATE TABLE t (d DATE); INSERT INTO t VALUES ('2023-02-30');",
+    ends: ['KEPT', 'WARNED'],
+    says: /odd\.t/,
+  },
+  {
+    name: "ENUM index 0 beside a member ''",
+    make: "SET sql_mode=''; CREATE TABLE t (e ENUM('', 'a')); INSERT INTO t VALUES (''), ('x'), ('a');",
+    ends: ['KEPT', 'WARNED'],
+    says: /odd\.t/,
+  },
+  {
+    name: 'FLOAT',
+    make: 'CREATE TABLE t (f FLOAT); INSERT INTO t VALUES (16777216);',
+    ends: ['KEPT', 'WARNED'],
+    says: /FLOAT/,
+  },
+  {
+    name: 'FLOAT keys that become equal',
+    make: 'CREATE TABLE t (f FLOAT PRIMARY KEY); INSERT INTO t VALUES (16777216), (16777218);',
+    ends: ['KEPT', 'TOOL_FAILED'],
+    says: /FLOAT/,
+  },
+  {
+    name: 'all bytes in a BLOB',
+    make: "CREATE TABLE t (b LONGBLOB); INSERT INTO t SELECT UNHEX(GROUP_CONCAT(LPAD(HEX(seq), 2, '0') ORDER BY seq SEPARATOR '')) FROM seq_0_to_255; INSERT INTO t SELECT REPEAT(b, 4000) FROM t;",
+    ends: ['KEPT'],
+  },
+  {
+    name: 'text of quotes and backslashes',
+    make: "CREATE TABLE t (v LONGTEXT); INSERT INTO t VALUES (REPEAT('''\\\\\\n', 1000000));",
+    ends: ['KEPT'],
+  },
+  {
+    name: 'UUID, INET4 and INET6',
+    make: "CREATE TABLE t (u UUID, a INET4, b INET6); INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', '192.0.2.1', '2001:db8::1'), (NULL, NULL, NULL);",
+    ends: ['KEPT'],
+  },
+  {
+    name: 'UUID beside text in cp1251',
+    make: "CREATE TABLE t (u UUID, v VARCHAR(9) CHARACTER SET cp1251); INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', _cp1251 x'98e0');",
+    ends: ['KEPT', 'WARNED'],
+    says: /odd\.t/,
+  },
+  {
+    name: 'geometry, bits, JSON',
+    make: 'CREATE TABLE t (g GEOMETRY, b BIT(13), j JSON); INSERT INTO t VALUES (POINT(1, 2), b\'1010101010101\', \'{"a": [1, "ü"]}\');',
+    ends: ['KEPT'],
+  },
+  {
+    name: 'generated, invisible and compressed columns',
+    make: "CREATE TABLE t (a INT, b INT AS (a * 2) STORED, c INT AS (a + 1) VIRTUAL, d INT INVISIBLE DEFAULT 7, e TEXT COMPRESSED); INSERT INTO t (a, e) VALUES (1, REPEAT('x', 500));",
+    ends: ['KEPT'],
+  },
+  {
+    name: 'a versioned table with history',
+    make: 'CREATE TABLE t (a INT) WITH SYSTEM VERSIONING; INSERT INTO t VALUES (1), (2); UPDATE t SET a = a + 10; DELETE FROM t WHERE a = 11;',
+    ends: ['KEPT'],
+  },
+  {
+    name: 'a transaction-precise versioned table',
+    make: 'CREATE TABLE t (a INT, s BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, e BIGINT UNSIGNED GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING ENGINE=InnoDB; INSERT INTO t (a) VALUES (1), (2); UPDATE t SET a = a + 10;',
+    ends: ['KEPT', 'WARNED'],
+    says: /odd\.t/,
+  },
+  {
+    name: 'a sequence as a default',
+    make: 'CREATE SEQUENCE s START WITH 5; CREATE TABLE t (a INT DEFAULT NEXTVAL(s)); INSERT INTO t VALUES (), ();',
+    ends: ['KEPT'],
+  },
+  {
+    name: 'a sequence of another database as a default',
+    make: 'CREATE DATABASE other; CREATE SEQUENCE other.s; CREATE TABLE t (a INT DEFAULT NEXTVAL(other.s)); INSERT INTO t VALUES ();',
+    source: { set: 'DO 0', back: 'DROP DATABASE IF EXISTS other' },
+    ends: ['TOOL_FAILED', 'TARGET_UNFIT', 'WARNED'],
+    says: /other/,
+  },
+  {
+    name: 'rows that break a CHECK',
+    make: 'CREATE TABLE t (a INT CHECK (a > 0)); SET check_constraint_checks=0; INSERT INTO t VALUES (-1);',
+    ends: ['KEPT'],
+  },
+  {
+    name: 'names that differ in case only',
+    make: 'CREATE TABLE T (a INT); CREATE TABLE t (b INT); INSERT INTO T VALUES (1); INSERT INTO t VALUES (2);',
+    ends: ['KEPT'],
+  },
+  {
+    name: 'names of quotes, spaces and a snowman',
+    make: 'CREATE TABLE `a\'b"c``d ☃ é` (`ä;--` INT, `select` INT, KEY `k``ey` (`ä;--`)); INSERT INTO `a\'b"c``d ☃ é` VALUES (1, 2);',
+    ends: ['KEPT'],
+  },
+  {
+    name: 'views on later views',
+    make: 'CREATE TABLE t (a INT); CREATE VIEW z AS SELECT a FROM t; CREATE VIEW a AS SELECT a FROM z; INSERT INTO t VALUES (1);',
+    ends: ['KEPT'],
+  },
+  {
+    name: 'a broken view',
+    make: 'CREATE TABLE t (a INT); CREATE VIEW v AS SELECT a FROM t; DROP TABLE t;',
+    ends: ['TOOL_FAILED'],
+    says: /odd\.v.*Repair/s,
+  },
+  {
+    name: 'a broken trigger',
+    make: 'CREATE TABLE t (a INT, b INT); CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.b = 1; ALTER TABLE t DROP b; INSERT INTO t SELECT 1 FROM DUAL WHERE 0;',
+    ends: ['TOOL_FAILED'],
+    says: /\bg\b/,
+  },
+  {
+    name: 'a trigger that refuses rows',
+    make: "CREATE TABLE t (a INT); INSERT INTO t VALUES (-1); \nDELIMITER //\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW IF NEW.a < 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF //\nDELIMITER ;\n",
+    ends: ['KEPT'],
+  },
+  {
+    name: 'a definer that nobody is',
+    make: 'CREATE TABLE t (a INT); CREATE DEFINER=`gone`@`nowhere` VIEW v AS SELECT a FROM t; CREATE DEFINER=`gone`@`nowhere` PROCEDURE p() SELECT 1;',
+    ends: ['KEPT', 'TOOL_FAILED'],
+    says: /gone/,
+  },
+  {
+    name: 'foreign keys in a circle',
+    make: 'CREATE TABLE a (id INT PRIMARY KEY, b INT); CREATE TABLE b (id INT PRIMARY KEY, a INT REFERENCES a (id)); ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b (id); INSERT INTO a VALUES (1, NULL); INSERT INTO b VALUES (1, 1); UPDATE a SET b = 1;',
+    ends: ['KEPT'],
+  },
+  {
+    name: 'partitions',
+    make: 'CREATE TABLE t (a INT PRIMARY KEY) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE); INSERT INTO t SELECT seq FROM seq_1_to_30;',
+    ends: ['KEPT'],
+  },
+  ...['MyISAM', 'Aria', 'MEMORY', 'CSV'].map((engine) => ({
+    name: `a table of the engine ${engine}`,
+    make: `CREATE TABLE t (a INT NOT NULL, v VARCHAR(20) NOT NULL) ENGINE=${engine}; INSERT INTO t VALUES (1, 'a'), (2, 'b');`,
+    ends: ['KEPT'],
+  })),
+  {
+    name: 'a row format and a key block size',
+    make: "CREATE TABLE t (a INT, v VARCHAR(200)) ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8; INSERT INTO t VALUES (1, 'x');",
+    ends: ['KEPT', 'TOOL_FAILED', 'TARGET_UNFIT'],
+  },
+  {
+    name: 'a row too large for strict mode',
+    make: `SET SESSION innodb_strict_mode=0; CREATE TABLE t (${Array.from({ length: 60 }, (_, n) => `c${n} VARCHAR(200) CHARACTER SET latin1`).join(', ')}) ROW_FORMAT=COMPACT; INSERT INTO t (c0) VALUES ('x');`,
+    ends: ['KEPT', 'TOOL_FAILED', 'TARGET_UNFIT'],
+    says: /innodb_strict_mode/,
+  },
+  {
+    name: 'comments of routines by a latin1 client',
+    make: "SET NAMES latin1; CREATE PROCEDURE p() COMMENT 'ä' SELECT 'ö';",
+    ends: ['KEPT', 'WARNED'],
+    says: /odd\.p/,
+  },
+  {
+    name: 'a target with a small packet',
+    make: "CREATE TABLE t (b LONGBLOB); INSERT INTO t VALUES (REPEAT('x', 4000000));",
+    target: variable('max_allowed_packet', '1048576'),
+    ends: ['KEPT', 'TOOL_FAILED', 'TARGET_UNFIT', 'SERVICE_UNREACHABLE'],
+    says: /max_allowed_packet/,
+  },
+];
+
+/** What people run in production: settings of servers, character sets, values, objects. Each is restored and compared. */
+export const sourcesAndTargets: readonly Fault[] = [
+  ...sourceSettings.map(([name, value]) =>
+    oddDatabase({
+      name: `the source has ${name} = ${value}`,
+      make: plain,
+      source: variable(name, value),
+      // TOOL_FAILED: the tool itself meets the limit, and the hint names the setting.
+      ends: ['KEPT', 'SERVICE_SETTING', ...(name === 'max_join_size' ? ['TOOL_FAILED'] : [])],
+      says: new RegExp(name),
+    }),
+  ),
+  ...targetSettings.map(([name, value, ends]) =>
+    oddDatabase({
+      name: `the target has ${name} = ${value}`,
+      make: plain,
+      target: variable(name, value),
+      ends,
+      says: new RegExp(name),
+    }),
+  ),
+  ...texts.map(([characterSet, hex]) =>
+    oddDatabase({
+      name: `text in ${characterSet}`,
+      make: `CREATE TABLE t (v VARCHAR(9) CHARACTER SET ${characterSet}); INSERT INTO t VALUES (_${characterSet} x'${hex}');`,
+      ends: ['KEPT'],
+    }),
+  ),
+  ...contents.map(oddDatabase),
+];

@@ -1,0 +1,128 @@
+import { restoreJob } from '../../src/restores/restoreJob.js';
+import { fingerprint } from '../fixtures/mariadbFingerprint.js';
+import type { MariadbServer } from '../fixtures/servers/mariadb.js';
+import { endOf, poorlySaid, queueFaultyBackup } from './backupTrial.js';
+import type { FaultBench } from './faultBench.js';
+import { differenceOf } from './reckoning.js';
+import type { Fault, Problem, Trial } from './trial.js';
+
+/** A database `odd` that somebody may have, a source or a target as somebody may run it, and how it may end. */
+export type OddDatabase = {
+  readonly name: string;
+  /** Makes the database `odd` on the source. */
+  readonly make: string;
+  /** Statements for the servers, and what takes them back. */
+  readonly source?: Settings;
+  readonly target?: Settings;
+  /**
+   * KEPT: backup and restore succeed, and all is as it was. Else how one of them may fail; with WARNED it may also come
+   * back otherwise, if a warning of the backup says so.
+   */
+  readonly ends: readonly string[];
+  /** What the warning, or the failure with its hint, must say. */
+  readonly says?: RegExp;
+};
+export type Settings = { readonly set: string; readonly back: string };
+
+const group = 'Sources and targets';
+const endLimitMs = 120_000;
+
+/** Backs the database up and restores it, and compares the two exactly. */
+export function oddDatabase(odd: OddDatabase): Fault {
+  return {
+    ...{ group, name: odd.name },
+    attempt: async (bench) => {
+      const { source, target } = bench;
+      try {
+        await source.sql(`CREATE DATABASE IF NOT EXISTS odd; USE odd; ${odd.make}`);
+        const before = await fingerprint(source, ['odd']);
+        await source.sql(odd.source?.set ?? 'DO 0');
+        await target.sql(odd.target?.set ?? 'DO 0');
+        const end = await backUpAndRestore(bench);
+        await takeBack(odd, source, target);
+        return judge(odd, end, end.restored ? differenceOf(before, await fingerprint(target, ['odd'])) : undefined);
+      } finally {
+        await takeBack(odd, source, target);
+        for (const server of [source, target]) await server.sql('DROP DATABASE IF EXISTS odd');
+        // The newest backup is to be one of the sample database again.
+        await bench.deleteBackups();
+      }
+    },
+  };
+}
+
+type End = {
+  readonly status: string;
+  readonly sentence: string;
+  readonly warnings: readonly string[];
+  readonly restored: boolean;
+  readonly problem?: Problem;
+};
+
+async function backUpAndRestore(bench: FaultBench): Promise<End> {
+  const { harness, source, target } = bench;
+  const serviceId = await harness.addService(source, { databases: ['odd'] });
+  const worker = await bench.startWorker();
+  try {
+    const id = await queueFaultyBackup(bench, { serviceId });
+    const ended = await endOf(bench, id, endLimitMs);
+    if (ended?.status === 'FAILED') return failed('backup', ended.error);
+    if (ended?.status !== 'SUCCEEDED') return stuck('backup');
+    const { warnings } = ended.result;
+    const restoreId = await harness.queueRestore(id, await harness.addService(target), 1);
+    const { type, data } = await restoreEnd(bench, restoreId);
+    if (type === 'RestoreFailed') return failed('restore', (data as { error: Parameters<typeof failed>[1] }).error);
+    return { status: 'SUCCEEDED', sentence: '', warnings, restored: true };
+  } finally {
+    await worker.stop();
+  }
+}
+
+async function restoreEnd({ harness }: FaultBench, id: string): Promise<{ type: string; data: object }> {
+  const ended = Promise.any(
+    ['RestoreSucceeded', 'RestoreFailed'].map((type) => harness.until(id, type, endLimitMs)),
+  ).catch(() => undefined);
+  const last = (await ended)?.at(-1);
+  const { state } = await harness.store.load(restoreJob, id);
+  return last ?? { type: 'RestoreFailed', data: { error: { code: `STUCK ${state.status}`, message: '', hint: '' } } };
+}
+
+function failed(
+  what: string,
+  error: { code: string; message: string; hint: string | null; toolOutput: string | null; retriable: boolean },
+): End {
+  const poor = poorlySaid(error, undefined);
+  return {
+    ...{
+      status: error.code,
+      sentence: `${what}: ${error.message}\n${error.hint ?? ''}`,
+      warnings: [],
+      restored: false,
+    },
+    ...(poor === undefined ? {} : { problem: { kind: 'MISREPORTED', what: poor } as const }),
+  };
+}
+
+function stuck(what: string): End {
+  return { status: 'STUCK', sentence: `The ${what} did not end.`, warnings: [], restored: false };
+}
+
+function judge(odd: OddDatabase, end: End, difference: string | undefined): Trial {
+  const problems: Problem[] = end.problem === undefined ? [] : [end.problem];
+  const said = `${end.sentence}\n${end.warnings.join('\n')}`;
+  const isSaid = odd.says === undefined || odd.says.test(said);
+  const status = end.restored ? (difference === undefined ? 'KEPT' : 'WARNED') : end.status;
+  if (status === 'STUCK' || status.startsWith('STUCK ')) problems.push({ kind: 'STUCK', what: end.sentence });
+  else if (difference !== undefined && !(odd.ends.includes('WARNED') && isSaid)) {
+    problems.push({ kind: 'FALSE_SUCCESS', what: `${difference}; warned of: ${end.warnings.join(' ')}` });
+  } else if (!odd.ends.includes(status)) {
+    problems.push({ kind: 'MISREPORTED', what: `${status} instead of ${odd.ends.join(' or ')}: ${end.sentence}` });
+  } else if (status !== 'KEPT' && !isSaid) problems.push({ kind: 'MISREPORTED', what: `says otherwise: ${said}` });
+  return { end: end.restored ? status : `FAILED ${end.status}`, sentence: said, problems };
+}
+
+/** May be called twice. */
+async function takeBack(odd: OddDatabase, source: MariadbServer, target: MariadbServer): Promise<void> {
+  if (odd.source !== undefined) await source.sql(odd.source.back);
+  if (odd.target !== undefined) await target.sql(odd.target.back);
+}
