@@ -18,6 +18,7 @@ describeWith(needs, 'A benchmark runs', () => {
     ['retention', []],
     ['stats', []],
     ['pipeline', ['--only', 'floor,process']],
+    ['tables', []],
   ])(
     '%s',
     async (name, options) => {

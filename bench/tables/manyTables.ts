@@ -1,0 +1,43 @@
+import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+
+/** So many statements go to the server at once. */
+const atOnce = 1_000;
+
+/**
+ * Makes the databases `bench` and `bench_2` with so many tables of ten rows in InnoDB, nine of ten in `bench`. One of ten
+ * has forty columns and four keys. One of fifty has a trigger, one of fifty a view.
+ */
+export async function makeTables(server: MariadbServer, tables: number): Promise<void> {
+  await server.sql('CREATE DATABASE bench CHARACTER SET utf8mb4; CREATE DATABASE bench_2 CHARACTER SET utf8mb4;');
+  for (let from = 0; from < tables; from += atOnce) {
+    const numbers = Array.from({ length: Math.min(atOnce, tables - from) }, (_, index) => from + index);
+    // The numbers of SEQUENCE are in a table of no database.
+    await server.sql(`USE bench; ${numbers.map(statementsFor).join('\n')}`);
+  }
+}
+
+function statementsFor(number: number): string {
+  const database = number % 10 === 9 ? 'bench_2' : 'bench';
+  const table = `${database}.table_${number}`;
+  const wide = number % 10 === 3;
+  const more = Array.from({ length: 36 }, (_, index) => `c${index} ${types[index % types.length]},`).join(' ');
+  return `
+    CREATE TABLE ${table} (
+      id INT NOT NULL AUTO_INCREMENT, name VARCHAR(80) NOT NULL DEFAULT '', placed DATETIME NOT NULL, note TEXT,
+      ${wide ? `${more} KEY c0 (c0), KEY c1 (c1), UNIQUE KEY both_of_them (id, c2), KEY placed (placed),` : ''}
+      PRIMARY KEY (id), KEY name (name)
+    ) ENGINE=InnoDB COMMENT 'table ${number}';
+    INSERT INTO ${table} (name, placed, note)
+      SELECT CONCAT('name ', seq), '2026-01-01' + INTERVAL seq DAY, REPEAT('words ', seq) FROM seq_1_to_10;
+    ${number % 50 === 7 ? `CREATE VIEW ${database}.view_${number} AS SELECT id, name FROM ${table};` : ''}
+    ${number % 50 === 8 ? `CREATE TRIGGER ${database}.trigger_${number} BEFORE INSERT ON ${table} FOR EACH ROW SET NEW.name = TRIM(NEW.name);` : ''}`;
+}
+
+const types = [
+  'INT DEFAULT 0',
+  "VARCHAR(40) NOT NULL DEFAULT 'empty'",
+  'DECIMAL(10,2)',
+  'DATETIME(6) NULL',
+  'BLOB',
+  "ENUM('one', 'two', 'three')",
+];
