@@ -99,8 +99,10 @@ DELIMITER ;;
 CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN -- NEW.gone
   SET NEW.A = (SELECT COUNT(x.y) FROM d.t JOIN new.x), @y = "NEW.gone", NEW.\`the b\` = 2 # NEW.gone
   ; END;;
-CREATE TRIGGER h AFTER INSERT ON t FOR EACH ROW SET @z = 'it''s \\' NEW.gone';;`);
+CREATE TRIGGER h AFTER INSERT ON t FOR EACH ROW SET @z = 'it''s \\' NEW.gone';;
+CREATE TABLE v (a INT) WITH SYSTEM VERSIONING;;
+CREATE TRIGGER i BEFORE UPDATE ON v FOR EACH ROW SET @since = OLD.row_start, @until = OLD.ROW_END;;`);
     const { inventory } = await preflight(distinct);
-    expect(inventory.databases[0]?.objects['triggers']).toEqual(['g', 'h']);
+    expect(inventory.databases[0]?.objects['triggers']).toEqual(['g', 'h', 'i']);
   });
 });

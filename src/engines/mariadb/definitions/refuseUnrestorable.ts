@@ -63,7 +63,7 @@ function brokenTriggers(catalog: Names, definitions: Definitions): readonly Prob
     return (own?.triggers ?? []).flatMap((trigger): readonly Problem[] => {
       const parts = own?.tables.get(trigger.table)?.parts;
       if (parts === undefined) return [];
-      const columns = new Set([...parts.keys()].flatMap((name) => columnIn(name)));
+      const columns = new Set([...[...parts.keys()].flatMap(columnIn), ...hiddenColumns(parts)]);
       const gone = referencedColumns(trigger).find(({ name }) => !columns.has(name.toLowerCase()));
       if (gone === undefined) return [];
       const statement = `DROP TRIGGER ${quoteName(database)}.${quoteName(trigger.name)};`;
@@ -80,6 +80,11 @@ function brokenTriggers(catalog: Names, definitions: Definitions): readonly Prob
 
 function columnIn(part: string): readonly string[] {
   return part.startsWith('column ') ? [part.slice('column '.length).toLowerCase()] : [];
+}
+
+/** A system-versioned table without columns for the period has two of its own, which SHOW CREATE does not show. */
+function hiddenColumns(parts: ReadonlyMap<string, string>): readonly string[] {
+  return parts.has('system versioning') && !parts.has('period SYSTEM_TIME') ? ['row_start', 'row_end'] : [];
 }
 
 /** Where `new` may also be a database or an alias of the statement, its names are not looked at. */
