@@ -94,20 +94,26 @@ export async function readNames(session: Session, databases: readonly ListedData
   return { ...rest, tables: rows.filter(isTable).map(namedTable), sequences: rows.filter(isSequence).map(named) };
 }
 
+/** When a table was last written to and defined. */
+export type TableTimes = {
+  readonly changedAt?: string | null;
+  readonly createdAt: string | null;
+  /** It was written to within the last two seconds: a write after this reading may leave the time as it is. */
+  readonly isFresh: boolean;
+};
+
 /** Undefined: it is not there any more. */
-export async function readTimes(
-  session: Session,
-  { database, name }: Named,
-): Promise<{ readonly changedAt?: string | null; readonly createdAt: string | null } | undefined> {
+export async function readTimes(session: Session, { database, name }: Named): Promise<TableTimes | undefined> {
   const rows = await session.query(
-    `SELECT table_schema AS db, table_name AS name, engine, update_time AS changed_at, create_time AS created_at
+    `SELECT table_schema AS db, table_name AS name, engine, update_time AS changed_at, create_time AS created_at,
+            update_time >= NOW() - INTERVAL 2 SECOND AS is_fresh
        FROM information_schema.tables WHERE table_schema = ? AND table_name = ?`,
     [database, name],
   );
   const row = rows.find((each) => each['db'] === database && each['name'] === name);
   if (row === undefined) return undefined;
-  const createdAt = row['created_at'] ?? null;
-  return tellsOfChanges(row['engine'] ?? null) ? { createdAt, changedAt: row['changed_at'] ?? null } : { createdAt };
+  const times = { createdAt: row['created_at'] ?? null, isFresh: row['is_fresh'] === '1' };
+  return tellsOfChanges(row['engine'] ?? null) ? { ...times, changedAt: row['changed_at'] ?? null } : times;
 }
 
 /** Reads only what `refuseMissingDumpPrivileges` asks for. */

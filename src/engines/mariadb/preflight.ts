@@ -1,13 +1,5 @@
-import type {
-  EngineContext,
-  Inventory,
-  InventoryContext,
-  PreflightReport,
-  ServiceConnection,
-  TableState,
-  UnsureTable,
-} from '../engine.js';
-import { readCatalog, readNames, readTimes, type Names } from './catalog.js';
+import type { EngineContext, Inventory, InventoryContext, PreflightReport, ServiceConnection } from '../engine.js';
+import { readCatalog, readNames, type Names } from './catalog.js';
 import { countAll } from './countAll.js';
 import { countedTables } from './countRows.js';
 import { readDefinitions, type Definitions } from './definitions/readDefinitions.js';
@@ -16,8 +8,7 @@ import { refuseUnrestorable } from './definitions/refuseUnrestorable.js';
 import { withDefinitions } from './definitions/withDefinitions.js';
 import { findForeignFolders, warnOfForeignFolders } from './foreignFolders.js';
 import { dumpCharacterSet, warnOfConversion } from './dumpCharacterSet.js';
-import { dumpsHistory } from './history.js';
-import { keyOf, listInventory, type Counts } from './inventory.js';
+import { listInventory, type Counts } from './inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
 import { findLostValues } from './lostValues.js';
 import { findMariadbTools, versionNumber, versionOf } from './mariadbTools.js';
@@ -159,31 +150,8 @@ async function describe(
   }
 }
 
-/** Looks at single tables of a backup's inventory: how many rows they have now, and since when. */
-export async function recountMariadb(
-  connection: ServiceConnection,
-  tables: readonly UnsureTable[],
-  source: Inventory,
-  settings: MariadbSettings,
-  context: InventoryContext,
-): Promise<readonly TableState[]> {
-  const { countingMs = defaultCountingMs, onAnswer } = context;
-  const wanted = new Set(tables.map(keyOf));
-  const toCount = countedTables(source, { history: dumpsHistory(source) }).filter((one) => wanted.has(keyOf(one)));
-  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
-    const counts = await countAll(session, toCount, { budgetMs: countingMs, onAnswer });
-    const states: TableState[] = [];
-    for (const { database, name, rows: dumped } of tables) {
-      const rows = counts.get(keyOf({ database, name })) ?? null;
-      const isConfirmed = rows !== null && rows === dumped;
-      const times = isConfirmed ? {} : await readTimes(session, { database, name });
-      if (times !== undefined) states.push({ database, name, rows, ...times });
-    }
-    return states;
-  });
-}
-
-const defaultCountingMs = 20_000;
+/** How long rows are counted where nobody says. */
+export const defaultCountingMs = 20_000;
 
 async function versionOfServer(session: Session): Promise<string> {
   const [row] = await session.query('SELECT VERSION() AS version');
