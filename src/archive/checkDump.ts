@@ -1,7 +1,8 @@
-import type { DumpedTable, EngineContext, Inventory, RowCounting, TableName } from '../engines/engine.js';
+import type { DumpedTable, DumpEnd, EngineContext, Inventory, RowCounting, TableName } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { TakeBackup } from './archive.js';
 import { askAgain } from './askAgain.js';
+import { lostObjects, type LostObject } from './dumpedObjects.js';
 import { compareWithServer, doubtfulTables, unsureTables, type DumpedRows, type LostTable } from './dumpedRows.js';
 import { inventoryOfDump } from './inventories.js';
 import type { Limits } from './limits.js';
@@ -9,6 +10,7 @@ import type { Limits } from './limits.js';
 /** One part that was dumped, stored and verified. */
 export type PartToCheck = {
   readonly tables: readonly DumpedTable[];
+  readonly objects: DumpEnd['objects'];
   readonly counting: RowCounting | undefined;
   readonly toolOutput: string;
 };
@@ -25,7 +27,8 @@ export function countingAfter(dumpMs: number): number {
 
 /**
  * Compares what the dump holds with what the server has, and gives the backup's inventory. A tool may leave out rows or
- * tables and call its dump complete. Throws INCOMPLETE_DUMP naming the tables of which something is not in it.
+ * tables and call its dump complete. Throws INCOMPLETE_DUMP naming the tables of which something is not in it, and what
+ * else is not.
  */
 export async function checkDump(
   input: TakeBackup,
@@ -49,13 +52,16 @@ export async function checkDump(
     return { after, states };
   });
   if ('failure' in asked) {
-    refuseDoubtful(rows, asked.failure);
+    refuseDoubtful([...doubtfulTables(rows), ...lostObjects(before, before, parts)], asked.failure);
     const { inventory } = inventoryOfDump(before, undefined, dumped);
     return { inventory, warnings: [unasked(asked.failure), ...notCompared(unsure)] };
   }
   const { after, states } = asked.answer;
   const compared = compareWithServer(rows, states);
-  refuseLost(compared.lost, parts.map(({ toolOutput }) => toolOutput).join('\n'));
+  refuseLost(
+    [...compared.lost, ...lostObjects(before, after, parts)],
+    parts.map(({ toolOutput }) => toolOutput).join('\n'),
+  );
   const { inventory, changed } = inventoryOfDump(before, after, dumped);
   return {
     inventory,
@@ -73,9 +79,8 @@ export async function checkDump(
   };
 }
 
-/** Only the server can say whether a table changed while it was dumped, or rows of it are lost. */
-function refuseDoubtful(rows: DumpedRows, failure: StowageError): void {
-  const doubtful = doubtfulTables(rows);
+/** Only the server can say whether something changed while it was dumped, or is lost. */
+function refuseDoubtful(doubtful: readonly Lost[], failure: StowageError): void {
   if (doubtful.length === 0) return;
   throw new StowageError(
     failure.code,
@@ -84,7 +89,7 @@ function refuseDoubtful(rows: DumpedRows, failure: StowageError): void {
   );
 }
 
-function refuseLost(lost: readonly LostTable[], toolOutput: string): void {
+function refuseLost(lost: readonly Lost[], toolOutput: string): void {
   if (lost.length === 0) return;
   throw new StowageError('INCOMPLETE_DUMP', `The dump lacks what the server has: ${named(lost)}.`, {
     help: 'Check that the dump tool fits the server and that the user may see all tables and rows. It is tried again.',
@@ -105,11 +110,14 @@ function notCompared(tables: readonly TableName[]): readonly string[] {
   ];
 }
 
+type Lost = LostTable | LostObject;
+
 const namedAtMost = 20;
 
-function named(tables: readonly (TableName | LostTable)[]): string {
+function named(tables: readonly (TableName | Lost)[]): string {
   const shown = tables.slice(0, namedAtMost).map((table) => {
     const name = `${table.database}.${table.name}`;
+    if ('kind' in table) return `${table.kind} ${name} (not in it)`;
     if (!('dumped' in table)) return name;
     return table.dumped === null ? `${name} (not in it)` : `${name} (${table.dumped} rows of ${table.counted ?? '?'})`;
   });

@@ -17,6 +17,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something and that 
     await server.sql(`CREATE DATABASE yard; USE yard;
       CREATE TABLE crates (id INT PRIMARY KEY, text VARCHAR(9)); INSERT INTO crates SELECT seq, 'crate' FROM seq_1_to_40;
       CREATE TABLE ropes (id INT PRIMARY KEY); INSERT INTO ropes VALUES (1), (2);`);
+    await server.sql(programs);
   });
   afterAll(async () => {
     await Promise.all([server.stop(), bench.remove()]);
@@ -29,13 +30,42 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something and that 
   }
 
   test.each([
-    ['the rows of some lines', `"$real" "$@" | sed -E '/^\\((7|8|9),/d'`, 'yard.crates (37 rows of 40)'],
-    ['all rows of a table', `"$real" "$@" | sed '/^INSERT INTO .crates./,/;$/d'`, 'yard.crates (0 rows of 40)'],
-    ['a row twice', `"$real" "$@" | sed '/^(7,/p'`, 'yard.crates (41 rows of 40)'],
-    ['a whole table', `"$real" "$1" --ignore-table=yard.ropes --databases yard`, 'yard.ropes (not in it)'],
-  ])('is no backup: %s', async (_what, script, named) => {
+    ['drops some lines', `"$real" "$@" | sed -E '/^\\((7|8|9),/d'`, 'yard.crates (37 rows of 40)'],
+    ['drops all rows of a table', `"$real" "$@" | sed '/^INSERT INTO .crates./,/;$/d'`, 'yard.crates (0 rows of 40)'],
+    ['writes a row twice', `"$real" "$@" | sed '/^(7,/p'`, 'yard.crates (41 rows of 40)'],
+    ['leaves a table out', withOption('--ignore-table=yard.ropes'), 'yard.ropes (not in it)'],
+  ])('is no backup where the tool %s', async (_what, script, named) => {
     const message = `The dump lacks what the server has: ${named}.`;
     await expect(backup(script)).rejects.toMatchObject({ code: 'INCOMPLETE_DUMP', message, retriable: true });
+  });
+
+  test.each([
+    ['triggers', withOption('--skip-triggers'), ['triggers yard.counted', 'triggers yard.zählt']],
+    [
+      'stored programs',
+      withOption('--skip-routines'),
+      ['procedures yard.tally', 'functions yard.few', 'packages yard.tools', 'packageBodies yard.tools'],
+    ],
+    ['events', withOption('--skip-events'), ['events yard.daily']],
+    ['a view', withOption('--ignore-table=yard.all_crates'), ['views yard.all_crates']],
+    ['a view but for its place', `"$real" "$@" | sed '/CREATE ALGORITHM/,/;$/d'`, ['views yard.all_crates']],
+    ['a sequence', withOption('--ignore-table=yard.numbers'), ['sequences yard.numbers']],
+    ['one trigger of two', `"$real" "$@" | sed '/TRIGGER counted /,/;;$/d'`, ['triggers yard.counted']],
+  ])('is no backup where it lacks %s', async (_what, script, lost) => {
+    const message = `The dump lacks what the server has: ${lost.map((name) => `${name} (not in it)`).join(', ')}.`;
+    await expect(backup(script)).rejects.toMatchObject({ code: 'INCOMPLETE_DUMP', message, retriable: true });
+  });
+
+  test('is not suspected where names are written in unusual ways, or in another character set', async () => {
+    await server.sql(unusual);
+    const { inventory } = await backup('"$real" "$@"', 'odd');
+    expect(inventory.databases[0]?.objects).toMatchObject({
+      views: ['or`acle', 'vÃ¼'],
+      procedures: ['by_role', 'or"acle', 'pÃ¼'],
+      functions: ['average'],
+      triggers: ['Mixed', 'commented', 'or"acle', 'qualified', 'quoted', 'tÃ¼'],
+      events: ['eÃ¼'],
+    });
   });
 
   test('is not suspected where somebody adds and removes rows all the time', async () => {
@@ -69,4 +99,46 @@ const busy = `CREATE DATABASE busy; USE busy;
     DELETE FROM queue WHERE id % 3 < 2 ORDER BY id LIMIT 15;
     DO SLEEP(0.005);
   END WHILE;;
+  DELIMITER ;`;
+
+/** The tool's arguments with one more, before the names of databases. */
+function withOption(option: string): string {
+  return `for each; do shift; [ "$each" != --databases ] || set -- "$@" ${option}; set -- "$@" "$each"; done; "$real" "$@"`;
+}
+
+const programs = `SET NAMES utf8mb4; USE yard;
+  CREATE VIEW all_crates AS SELECT * FROM crates;
+  CREATE SEQUENCE numbers;
+  CREATE TRIGGER counted BEFORE INSERT ON crates FOR EACH ROW SET @counted = 1;
+  CREATE TRIGGER \`zählt\` AFTER INSERT ON crates FOR EACH ROW SET @counted = 1;
+  CREATE PROCEDURE tally() SELECT COUNT(*) FROM crates;
+  CREATE FUNCTION few() RETURNS INT DETERMINISTIC RETURN 2;
+  CREATE EVENT daily ON SCHEDULE EVERY 1 DAY DO SELECT 1;
+  SET sql_mode = ORACLE;
+  DELIMITER ;;
+  CREATE PACKAGE tools AS PROCEDURE x(); END;;
+  CREATE PACKAGE BODY tools AS PROCEDURE x() AS BEGIN NULL; END; END;;
+  DELIMITER ;`;
+
+/** As people write them; the last ones as a client of latin1 does. */
+const unusual = `CREATE DATABASE odd; USE odd; CREATE TABLE t (a INT); CREATE ROLE IF NOT EXISTS keeper;
+  DELIMITER ;;
+  CREATE TRIGGER IF NOT EXISTS odd.qualified BEFORE INSERT ON t FOR EACH ROW SET @a = 1;;
+  CREATE OR REPLACE TRIGGER \`odd\` . \`quoted\` AFTER INSERT ON t FOR EACH ROW SET @a = 1;;
+  CREATE TRIGGER /*!50003 commented */ BEFORE UPDATE ON t FOR EACH ROW SET @a = 1;;
+  CREATE TRIGGER Mixed AFTER UPDATE ON t FOR EACH ROW SET @a = 1;;
+  CREATE DEFINER = keeper PROCEDURE by_role() SELECT 1;;
+  CREATE AGGREGATE FUNCTION average(x INT) RETURNS INT BEGIN
+    DECLARE CONTINUE HANDLER FOR NOT FOUND RETURN 1; LOOP FETCH GROUP NEXT ROW; END LOOP; END;;
+  SET sql_mode = ORACLE;;
+  CREATE TRIGGER "or""acle" BEFORE DELETE ON t FOR EACH ROW BEGIN NULL; END;;
+  CREATE PROCEDURE "or""acle" AS BEGIN NULL; END;;
+  CREATE VIEW "or\`acle" AS SELECT 1 AS x;;
+  SET sql_mode = '';;
+  SET NAMES latin1;;
+  \\C latin1;;
+  CREATE TRIGGER \`tü\` AFTER DELETE ON t FOR EACH ROW SET @a = 1;;
+  CREATE PROCEDURE \`pü\`() SELECT 1;;
+  CREATE VIEW \`vü\` AS SELECT 1 AS x;;
+  CREATE EVENT \`eü\` ON SCHEDULE EVERY 1 DAY DO SELECT 1;;
   DELIMITER ;`;

@@ -206,7 +206,7 @@ async function storePart(
         onProgress: progress.stored,
       }),
     );
-    const { sizeBytes, lastLines, failure, compressedSizeBytes, tables, longestStatementBytes, warnings } =
+    const { sizeBytes, lastLines, failure, compressedSizeBytes, tables, objects, longestStatementBytes, warnings } =
       await dump.ended;
     const lost = failure ?? lostOnTheWay('the compressor', compressedSizeBytes, 'the storage', stored.sizeBytes);
     if (lost !== null) throw lost;
@@ -216,6 +216,7 @@ async function storePart(
       toolOutput: lastLines,
       warnings: warnings ?? [],
       tables,
+      objects,
       counting: dump.counting,
       part: {
         name: spec.name,

@@ -183,6 +183,8 @@ export type DumpEnd = ToolEnd & {
   readonly compressedSizeBytes: number;
   /** Every table or collection that the dump holds, counted in the stream. */
   readonly tables: readonly DumpedTable[];
+  /** What else the dump defines, of these `kinds`. Absent: the engine does not look for any. */
+  readonly objects?: { readonly kinds: readonly string[]; readonly found: readonly DumpedObject[] };
   /** Of all statements of the dump, those that define something included: what a target must accept at once. */
   readonly longestStatementBytes?: number;
   /** What the backup should say of how it went. */
@@ -198,6 +200,14 @@ export type DumpedTable = TableName & {
   /** Bytes of the statements that fill it. */
   readonly sizeBytes: number;
   readonly longestStatementBytes: number;
+};
+
+/** A view, a routine or the like that a dump defines, `kind` as in the inventory's `objects`. */
+export type DumpedObject = {
+  readonly database: string;
+  readonly kind: string;
+  /** Null: the dump does not show it, for example because it is in another character set. */
+  readonly name: string | null;
 };
 
 /** One database system: how it is checked, dumped, restored, inventoried. Failures are StowageErrors with a failure code. */

@@ -13,7 +13,7 @@ import type {
 } from '../engine.js';
 import { openDumpPipeline, type CompressedDumpEnd, type DumpPipeline } from '../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../process/pipelineEnd.js';
-import { dumpScanner, scannedDump, type ScannedDump } from './dumpScanner.js';
+import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';
 import { dumpsHistory } from './history.js';
 import { mariadbOutput } from './mariadbOutput.js';
 import type { MariadbTools } from './mariadbTools.js';
@@ -120,6 +120,7 @@ function judge(end: CompressedDumpEnd, scanned: ScannedDump, problems: readonly 
     sizeBytes: end.plain?.sizeBytes ?? 0,
     compressedSizeBytes: end.sizes?.compressedBytes ?? 0,
     tables: scanned.tables,
+    objects: { kinds: scannedKinds, found: scanned.objects },
     longestStatementBytes: scanned.longestStatementBytes,
     failure: scanned.tooLong === undefined ? failureOf(end, problems) : tooLong(scanned.tooLong),
   };

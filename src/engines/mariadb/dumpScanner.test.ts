@@ -80,6 +80,44 @@ describe('The scanner of a dump', () => {
     expect(rowsIn(Buffer.from(dump, 'latin1'))).toEqual({ 'd.t': 1 });
   });
 
+  test('reports what else a dump defines, also where a person has written its name', () => {
+    const definer = 'DEFINER=`ro``ot`@`%`';
+    const trigger = (text: string) =>
+      `DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 ${definer}*/ /*!50003 ${text} */;;\nDELIMITER ;\n`;
+    const view = (name: string) =>
+      `/*!50001 CREATE ALGORITHM=UNDEFINED */\n/*!50013 ${definer} SQL SECURITY DEFINER */\n/*!50001 VIEW ${name} AS select 1 AS \`x\` */;\n`;
+    const set = (to: string) => `/*!50003 SET character_set_client  = ${to} */ ;\n`;
+    const dump = [
+      use('d'),
+      '/*!50001 CREATE VIEW `place` AS SELECT\n 1 AS `x` */;\n/*!50001 CREATE TABLE `place` (\n  `x` tinyint NOT NULL\n) ENGINE=MyISAM */;\n',
+      'CREATE SEQUENCE `s` start with 1 minvalue 1;\n',
+      trigger('TRIGGER IF NOT EXISTS d.`t``1` BEFORE INSERT ON t FOR EACH ROW SET @a = 1'),
+      trigger('TRIGGER  plain BEFORE INSERT ON t FOR EACH ROW SET @a = 1'),
+      trigger('TRIGGER IF/**/NOT EXISTS hidden BEFORE INSERT ON t FOR EACH ROW SET @a = 1'),
+      trigger('TRIGGER d/**/.hidden BEFORE INSERT ON t FOR EACH ROW SET @a = 1'),
+      set('latin1') + trigger('TRIGGER `t\xfc` BEFORE INSERT ON t FOR EACH ROW SET @a = 1') + set('@saved_cs_client'),
+      `DELIMITER ;;\n/*!50106 CREATE*/ /*!50117 ${definer}*/ /*!50106 EVENT \`e\` ON SCHEDULE EVERY 1 DAY DO SELECT 1 */ ;;\nDELIMITER ;\n`,
+      ...['AGGREGATE FUNCTION `f`(x INT)', 'PROCEDURE `p`()'].map((text) =>
+        body('').replace('PROCEDURE `p`()', `${definer} ${text}`),
+      ),
+      ...['PACKAGE', 'PACKAGE BODY'].map((kind) =>
+        body('').replace('PROCEDURE `p`()', `DEFINER="r"@"%" ${kind} "p""q" AS`),
+      ),
+      body(fake).replace('PROCEDURE', 'DEFINER=`role` PROCEDURE'),
+      use('other'),
+      view('`v`'),
+    ].join('');
+    const found = scan(Buffer.from(dump, 'latin1')).objects.map(
+      ({ database, kind, name }) => `${kind} ${database}.${name}`,
+    );
+    expect(found).toEqual([
+      'sequences d.s',
+      ...['triggers d.t`1', 'triggers d.plain', 'triggers d.null', 'triggers d.null', 'triggers d.null'],
+      ...['events d.e', 'functions d.f', 'procedures d.p', 'packages d.p"q', 'packageBodies d.p"q', 'procedures d.p'],
+      'views other.v',
+    ]);
+  });
+
   test('hands on all bytes but the line that older clients do not understand', () => {
     const sandbox = '/*M!999999\\- enable the sandbox mode */ \n';
     const dump = `-- first\n${use('d')}${create('t')}${insert('t', ['1'])}-- Dump completed\n`;

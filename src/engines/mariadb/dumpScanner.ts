@@ -1,10 +1,11 @@
-import type { DumpedTable } from '../engine.js';
+import type { DumpedObject, DumpedTable } from '../engine.js';
 import type { Scanner } from '../process/plainStream.js';
 
 /**
  * Reads what mariadb-dump writes, as the mariadb client will: statement by statement, so that text in a routine, a
- * comment or a name is never taken for one. Of each table it reports rows, bytes and the longest statement. It inserts
- * what a dump over a binary connection needs to be restored; docs/engines.md says why each line is needed.
+ * comment or a name is never taken for one. Of each table it reports rows, bytes and the longest statement, of each view,
+ * stored program and sequence its name. It inserts what a dump over a binary connection needs to be restored;
+ * docs/engines.md says why each line is needed.
  *
  * - A statement ends at the delimiter, outside of quotes and comments. Inside quotes a backslash escapes, unless the
  *   sql_mode that the dump has set says otherwise. Where the dump has set a character set in which ASCII bytes are the
@@ -25,6 +26,7 @@ export const largestStatementBytes = 1024 * 1024 * 1024 - 1;
 /** What a scanner reported. */
 export type ScannedDump = {
   readonly tables: readonly DumpedTable[];
+  readonly objects: readonly DumpedObject[];
   /** Of all statements, those that define something included. */
   readonly longestStatementBytes: number;
   /** The table with a statement that no server takes: the dump was ended there. */
@@ -34,6 +36,7 @@ export type ScannedDump = {
 /** Collects the lines of a scanner. */
 export function scannedDump(): { readonly add: (line: string) => void; readonly result: () => ScannedDump } {
   const tables: DumpedTable[] = [];
+  const objects: DumpedObject[] = [];
   let longestStatementBytes = 0;
   let tooLong: ScannedDump['tooLong'];
   return {
@@ -42,6 +45,7 @@ export function scannedDump(): { readonly add: (line: string) => void; readonly 
       const table = { database: plain(database), name: plain(name) };
       if (kind === 'longest') longestStatementBytes = Number(database);
       else if (kind === 'refused') tooLong = table;
+      else if (kind === 'object') objects.push(objectIn(line));
       else if (kind === 'table') {
         tables.push({
           ...table,
@@ -51,7 +55,33 @@ export function scannedDump(): { readonly add: (line: string) => void; readonly 
         });
       }
     },
-    result: () => ({ tables, longestStatementBytes, tooLong }),
+    result: () => ({ tables, objects, longestStatementBytes, tooLong }),
+  };
+}
+
+/** By the statement's words, as the inventory names them. */
+const kinds: Readonly<Record<string, string>> = {
+  VIEW: 'views',
+  PROCEDURE: 'procedures',
+  FUNCTION: 'functions',
+  PACKAGE: 'packages',
+  PACKAGE_BODY: 'packageBodies',
+  TRIGGER: 'triggers',
+  EVENT: 'events',
+  SEQUENCE: 'sequences',
+};
+
+/** What a scanner reports besides tables. */
+export const scannedKinds: readonly string[] = Object.values(kinds);
+
+function objectIn(line: string): DumpedObject {
+  const [, word = '', database = '', hex = '?'] = line.split(' ');
+  const name = hex === '?' ? null : plain(hex);
+  // Text that is not UTF-8 after all.
+  return {
+    database: plain(database),
+    kind: kinds[word] ?? word,
+    name: name?.includes('\uFFFD') === true ? null : name,
   };
 }
 
@@ -251,6 +281,25 @@ sub endOfStatement {
     }
   }
   elsif ($known && $statement =~ /^(?:\/\*!\d+ )?SET /) { settingsOf($statement) }
+  elsif ($statement =~ /^(?:\/\*!\d+ )?CREATE\b/) { objectOf($statement) }
+}
+
+# The name of a trigger stands there as a person has written it. A view has an algorithm, unlike the one that keeps its
+# place until all tables are there.
+my $gap = qr/(?:\s|\*\/|\/\*M?!\d+)++/;
+my $identifier = qr/$name|"(?:[^"]++|"")*+"/;
+my $qualifier = qr/(?:$identifier|[\w\$\x80-\xff]++)\s*+\.\s*+/;
+my $named = qr/(?<named>$identifier(?!\s*+[.\/])|[\w\$\x80-\xff]++(?=\s++(?:BEFORE|AFTER)\s))/;
+my $objectHeader = qr/^(?:\/\*!\d+ )?CREATE$gap(?:OR REPLACE$gap)?(?<algorithm>ALGORITHM=\w++$gap)?(?:DEFINER=$identifier(?:\@$identifier)?$gap)?(?:SQL SECURITY \w++$gap)?(?:AGGREGATE$gap)?(?<kind>PROCEDURE|FUNCTION|PACKAGE BODY|PACKAGE|TRIGGER|EVENT|VIEW|SEQUENCE)\b(?:$gap(?:IF NOT EXISTS\s++)?$qualifier?$named)?/i;
+sub objectOf {
+  return unless substr($_[0], 0, 4096) =~ $objectHeader;
+  my ($kind, $written) = (uc $+{kind}, $+{named});
+  return if $kind eq 'VIEW' && !defined $+{algorithm};
+  # An event's name is in utf8 always; others are in the client's character set.
+  my $isUtf8 = $kind eq 'EVENT' || $client =~ /^(?:|binary|utf8\w*)$/;
+  my $isShown = defined $written && ($isUtf8 || $written !~ /[\x80-\xff]/);
+  my $plain = !$isShown ? undef : $written =~ /^["\x60]/ ? unquoted($written) : $written;
+  report(join ' ', 'object', $kind =~ s/ /_/r, words($database), defined $plain ? words($plain) : '?');
 }
 
 sub settingsOf {
@@ -520,8 +569,8 @@ sub finish {
 sub words { join ' ', map { '.' . unpack('H*', $_) } @_ }
 
 sub unquoted {
-  my $plain = substr($_[0], 1, -1);
-  $plain =~ s/\x60\x60/\x60/g;
+  my ($quote, $plain) = (substr($_[0], 0, 1), substr($_[0], 1, -1));
+  $plain =~ s/$quote$quote/$quote/g;
   return $plain;
 }
 `;

@@ -94,6 +94,18 @@ describeWith(
       },
     );
 
+    test.each(versions.flatMap((source) => versions.map((tools): [Version, Version] => [source, tools])))(
+      'the dump of a server of %s by the tools of %s shows each view and program',
+      (source, tools) => {
+        const dump = dumps.get(`${source} ${tools}`);
+        const objects = Object.entries(dump?.report.inventory.databases[0]?.objects ?? {}).flatMap(([kind, names]) =>
+          dump?.objects?.kinds.includes(kind) === true ? names.map((name) => ({ database, kind, name })) : [],
+        );
+        expect(objects).toHaveLength(6);
+        expect(new Set(dump?.objects?.found)).toEqual(new Set(objects));
+      },
+    );
+
     const mixed = all.filter(([source, dumper, restorer]) => source === '10.11' && dumper !== restorer);
     test.each(mixed)(
       'a database of %s that the tools of %s have dumped is restored by those of %s',
