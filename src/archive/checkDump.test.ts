@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { archiveBench, heldAfterFirstBytes, type ArchiveBench } from '../../test/fixtures/archive.js';
+import { faultyTool } from '../../test/fixtures/faultyTools.js';
+import { describeWith } from '../../test/fixtures/requirements.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
+import { Secret } from '../secret.js';
+import type { TakeBackup, TakenBackup } from './archive.js';
+import { readBackupDocument } from './backupDocument.js';
+import { countingAfter } from './checkDump.js';
+import { takeBackup } from './takeBackup.js';
+
+describe('Counting after a dump', () => {
+  test('takes a small part of its time, within limits', () => {
+    expect([1_000, 200_000, 86_400_000].map(countingAfter)).toEqual([3_000, 10_000, 60_000]);
+  });
+});
+
+describeWith({ mariadb: mariadbMissing }, 'A dump during which the password changes', () => {
+  let server: MariadbServer;
+  let bench: ArchiveBench;
+
+  beforeAll(async () => {
+    [server, bench] = await Promise.all([startMariadb(), archiveBench()]);
+    // More than all buffers on the way hold: the tool runs until the storage takes on.
+    await server.sql(`CREATE DATABASE safe; USE safe; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
+      INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_20000;
+      CREATE TABLE crates (id INT PRIMARY KEY); INSERT INTO crates SELECT seq FROM seq_1_to_40;
+      CREATE VIEW all_crates AS SELECT * FROM crates;`);
+  });
+  afterAll(async () => {
+    await Promise.all([server.stop(), bench.remove()]);
+  });
+
+  let users = 0;
+  /** An account of its own gets the password 'new' while the dump tool runs. `filter` is what the tool's output passes. */
+  async function backup(overrides: Partial<TakeBackup>, filter = 'cat'): Promise<TakenBackup> {
+    const user = `changing${(users += 1)}`;
+    await server.sql(`CREATE USER ${user}@'%' IDENTIFIED BY 'old'; GRANT ALL ON *.* TO ${user}@'%';`);
+    const connection = { ...server.connection({ databases: ['safe'] }), username: user, password: new Secret('old') };
+    const tools = await faultyTool('mariadb-dump', `"$real" "$@" | ${filter}`, bench.folder);
+    const held = heldAfterFirstBytes(bench.storage);
+    const stored = ['old', 'new'].map((password) => ({ ...connection, password: new Secret(password) }));
+    const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), connection, {
+      storage: held.storage,
+      connectionNow: () =>
+        Promise.resolve(stored.length > 1 ? (stored.shift() ?? connection) : (stored[0] ?? connection)),
+      ...overrides,
+    });
+    const attempt = takeBackup(input);
+    await Promise.race([held.holding, attempt]);
+    await server.sql(`ALTER USER ${user}@'%' IDENTIFIED BY 'new'`);
+    held.release();
+    const taken = await attempt;
+    expect(await readBackupDocument(bench.storage, input.folder)).toMatchObject({ warnings: taken.warnings });
+    return taken;
+  }
+
+  const unasked = expect.stringMatching(/^The server could not be asked once more after the dump/);
+  const neverStored = { askAgainMs: 0 };
+
+  test('is a backup, compared with the server, when the new password is stored in time', async () => {
+    const { warnings, inventory } = await backup({});
+    expect(warnings).toEqual(['Users and their grants are not part of this backup.']);
+    expect(inventory.databases[0]?.tables).toMatchObject([
+      { name: 'crates', rows: 40, rowsEstimated: false },
+      { name: 'noise', rows: 20_000, rowsEstimated: false },
+    ]);
+  });
+
+  test('is a backup with a warning when it is not, and nothing that was counted beside it is missing', async () => {
+    const { warnings, inventory } = await backup(neverStored);
+    expect(warnings).toContainEqual(unasked);
+    expect(inventory.databases[0]).toMatchObject({
+      tables: [{ rows: 40 }, { rows: 20_000 }],
+      objects: { views: ['all_crates'] },
+    });
+  });
+
+  test.each([
+    ['rows', `sed '/^(7),/d'`, 'safe.crates (39 rows of 40)'],
+    ['a view', `sed '/CREATE ALGORITHM/,/;$/d'`, 'views safe.all_crates (not in it)'],
+  ])('is no backup, and is tried again, when it is not and the dump seems to lack %s', async (_what, filter, named) => {
+    await expect(backup(neverStored, filter)).rejects.toMatchObject({
+      ...{ code: 'SERVICE_AUTH', retriable: true },
+      message: expect.stringContaining(`Without it nobody knows whether the dump lacks something: ${named}.`),
+    });
+  });
+});
