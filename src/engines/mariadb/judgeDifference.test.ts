@@ -131,3 +131,14 @@ describe('A restored target has lost nothing for', () => {
     expect(losses(inventory({ tables: [] }), true)).toHaveLength(1);
   });
 });
+
+test('the next value of a sequence is mended by a statement in which every name is quoted', () => {
+  const loss = judgeDifference(
+    {
+      ...{ what: 'DEFINITION', path: '', database: 'my-db', kind: 'sequences', name: 's`1' },
+      ...{ part: 'next', expected: '7', actual: '1' },
+    },
+    { expected: inventory(), actual: inventory(), changesByItself: false },
+  );
+  expect(loss?.help).toBe('Run on the target: SELECT SETVAL(`my-db`.`s``1`, 7, 0);');
+});

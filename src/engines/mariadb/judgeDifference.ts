@@ -1,4 +1,5 @@
 import type { Engine, FoundDifference, Loss } from '../engine.js';
+import { quoteName } from './grants.js';
 import { currentName } from './restoreChecks/target.js';
 
 /** Which differences of a restored target are a loss, and what helps in each case. */
@@ -123,7 +124,7 @@ function judgeObjectPart(difference: FoundDifference): Loss | null {
     if (Number(actual) >= Number(expected)) return null;
     return {
       sentence: `the ${object(difference)} goes on at ${actual} instead of ${expected}`,
-      help: `Run on the target: SELECT SETVAL(${difference.database}.${difference.name}, ${expected}, 0);`,
+      help: `Run on the target: SELECT SETVAL(${quoteName(difference.database)}.${quoteName(difference.name ?? '')}, ${expected}, 0);`,
     };
   }
   if (part === undefined) return { sentence: `the ${object(difference)} is defined otherwise`, help: altered };
