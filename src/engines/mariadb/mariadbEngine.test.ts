@@ -250,6 +250,17 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     });
   });
 
+  test('compares definitions also where the account may have one connection alone', async () => {
+    await server.sql(
+      "CREATE USER one@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 1; GRANT ALL ON *.* TO one@'%';",
+    );
+    const one = server.connection({ username: 'one', password: new Secret('pw'), databases: ['shop'] });
+    const [shop] = (await engine.inventory(one, context())).databases;
+    expect(shop?.tables).toMatchObject([
+      { name: 't', rows: 0, rowsEstimated: false, definition: { parts: { 'column a': 'int(11) DEFAULT NULL' } } },
+    ]);
+  });
+
   test('ends what a killed restore left running on the server', async () => {
     const target = server.connection();
     const restore = await engine.restore(

@@ -18,7 +18,7 @@ import { listDatabases, selectDatabases } from './selection.js';
 import { recordedSettings } from './serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
 import { withPatientSession } from './ownLockWaits.js';
-import type { Session, SessionOptions } from './session.js';
+import { serverErrorNumber, type Session, type SessionOptions } from './session.js';
 import type { AllowAddress, ServerAddress } from './serverAddress.js';
 
 export type MariadbSettings = {
@@ -118,7 +118,7 @@ export async function inventoryMariadb(
   });
 }
 
-/** Definitions are read by a session of their own, while this one counts rows. */
+/** Definitions are read by a session of their own, while this one counts rows; where there may be no other, afterwards. */
 async function describe(
   session: Session,
   connection: ServiceConnection,
@@ -142,12 +142,21 @@ async function describe(
   reading.catch(() => undefined);
   try {
     const listed = count === undefined ? uncounted : listInventory(catalog, versions, await count(uncounted));
-    const definitions = await reading;
+    const definitions = await reading.catch((error: unknown) => {
+      if (!hasNoConnectionLeft(error)) throw error;
+      return readDefinitions(session, catalog);
+    });
     return { inventory: await withDefinitions(session, listed, catalog, definitions, others), definitions };
   } catch (error) {
     failed.abort(error);
     throw error;
   }
+}
+
+/** 1040, 1203 and 1226: the server, or the account, has as many connections as it may have. */
+function hasNoConnectionLeft(error: unknown): boolean {
+  const number = serverErrorNumber(error);
+  return number === 1040 || number === 1203 || number === 1226;
 }
 
 /** How long rows are counted where nobody says. */
