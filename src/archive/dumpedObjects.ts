@@ -24,7 +24,7 @@ export function lostObjects(before: Inventory, after: Inventory, parts: readonly
       if (!kinds.has(kind)) return [];
       const missing = names.filter(
         (name) =>
-          isSettled(database, later.get(database.name), kind, name) && !counts.has(keyOf(database.name, kind, name)),
+          !counts.has(keyOf(database.name, kind, name)) && isSettled(database, later.get(database.name), kind, name),
       );
       const nameless = counts.get(keyOf(database.name, kind, null)) ?? 0;
       return missing.length <= nameless ? [] : missing.map((name) => ({ database: database.name, kind, name }));
