@@ -1,7 +1,8 @@
 import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 
 /** So many statements go to the server at once. */
-const atOnce = 1_000;
+const atOnce = 500;
+const clients = 4;
 
 /**
  * Makes the databases `bench` and `bench_2` with so many tables of ten rows in InnoDB, nine of ten in `bench`. One of ten
@@ -9,11 +10,16 @@ const atOnce = 1_000;
  */
 export async function makeTables(server: MariadbServer, tables: number): Promise<void> {
   await server.sql('CREATE DATABASE bench CHARACTER SET utf8mb4; CREATE DATABASE bench_2 CHARACTER SET utf8mb4;');
-  for (let from = 0; from < tables; from += atOnce) {
-    const numbers = Array.from({ length: Math.min(atOnce, tables - from) }, (_, index) => from + index);
-    // The numbers of SEQUENCE are in a table of no database.
-    await server.sql(`USE bench; ${numbers.map(statementsFor).join('\n')}`);
-  }
+  let from = 0;
+  const makeSome = async () => {
+    while (from < tables) {
+      const numbers = Array.from({ length: Math.min(atOnce, tables - from) }, (_, index) => from + index);
+      from += atOnce;
+      // The numbers of SEQUENCE are in a table of no database.
+      await server.sql(`USE bench; ${numbers.map(statementsFor).join('\n')}`);
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, makeSome));
 }
 
 function statementsFor(number: number): string {

@@ -127,7 +127,7 @@ async function describe(
   toolVersion: string,
   {
     count,
-    others = [],
+    others,
   }: { readonly count?: (inventory: Inventory) => Promise<Counts>; readonly others?: readonly string[] } = {},
 ): Promise<{ readonly inventory: Inventory; readonly definitions: Definitions }> {
   const failed = new AbortController();

@@ -136,7 +136,8 @@ export function sequencesInDefaults(
   const used = /\b(?:nextval|lastval)\((?:`((?:[^`]|``)*)`\.)?`((?:[^`]|``)*)`\)/g;
   return [...(own?.tables ?? [])].flatMap(([table, { parts }]) =>
     [...parts]
-      .filter(([name]) => name.startsWith('column '))
+      // Most columns have none, and there may be very many.
+      .filter(([name, text]) => name.startsWith('column ') && text.includes('val('))
       .flatMap(([, text]) =>
         [...text.matchAll(used)].map(([, within, name = '']) => ({
           table,

@@ -68,25 +68,25 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
   const collations = collationsOf(catalog);
   const [setting] = await session.query('SELECT @@lower_case_table_names AS folded');
   const statements = setting?.['folded'] === '0' ? undefined : await readTriggerStatements(session, catalog);
+  const [tablesOf, sequencesOf] = [byDatabase(catalog.tables, databaseOf), byDatabase(catalog.sequences, databaseOf)];
+  const [viewsOf, routinesOf] = [byDatabase(views, databaseOfRow), byDatabase(routines, databaseOfRow)];
+  const [triggersOf, eventsOf] = [byDatabase(triggers, databaseOfRow), byDatabase(events, databaseOfRow)];
   const definitions = new Map<string, DatabaseDefinitions>();
   for (const { name: database } of catalog.databases) {
-    const within = <T extends { readonly database: string }>(all: readonly T[]) =>
-      all.filter((one) => one.database === database);
-    const rows = (all: readonly Row[]) => all.filter((row) => row['db'] === database);
-    const kind = (wanted: string) => rows(routines).filter((row) => row['kind'] === wanted);
+    const kind = (wanted: string) => routinesOf(database).filter((row) => row['kind'] === wanted);
     definitions.set(database, {
-      tables: await readTables(session, database, within(catalog.tables), collations.get(database)),
+      tables: await readTables(session, database, tablesOf(database), collations.get(database)),
       objects: {
-        views: defined(rows(views), 'view_definition', view),
+        views: defined(viewsOf(database), 'view_definition', view),
         procedures: defined(kind('PROCEDURE'), 'routine_definition', routine(parametersOf)),
         functions: defined(kind('FUNCTION'), 'routine_definition', routine(parametersOf)),
         packages: defined(kind('PACKAGE'), 'routine_definition', routine(parametersOf)),
         packageBodies: defined(kind('PACKAGE BODY'), 'routine_definition', routine(parametersOf)),
-        triggers: defined(rows(triggers), 'action_statement', trigger),
-        events: defined(rows(events), 'event_definition', event),
-        sequences: await readSequences(session, database, within(catalog.sequences)),
+        triggers: defined(triggersOf(database), 'action_statement', trigger),
+        events: defined(eventsOf(database), 'event_definition', event),
+        sequences: await readSequences(session, database, sequencesOf(database)),
       },
-      triggers: rows(triggers).map((row) => ({
+      triggers: triggersOf(database).map((row) => ({
         database,
         name: text(row, 'name'),
         table: text(row, 'event_object_table'),
@@ -96,7 +96,7 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
           ? {}
           : { statement: statements.get(JSON.stringify([database, text(row, 'name')])) ?? '' }),
       })),
-      routines: rows(routines).map((row) => ({
+      routines: routinesOf(database).map((row) => ({
         database,
         name: text(row, 'name'),
         kind: text(row, 'kind'),
@@ -110,6 +110,20 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
   return definitions;
 }
 
+const databaseOf = ({ database }: Named) => database;
+const databaseOfRow = (row: Row) => text(row, 'db');
+
+/** A server may have very many databases. */
+function byDatabase<T>(all: readonly T[], keyOf: (one: T) => string): (database: string) => readonly T[] {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const group = groups.get(keyOf(one));
+    if (group === undefined) groups.set(keyOf(one), [one]);
+    else group.push(one);
+  }
+  return (database) => groups.get(database) ?? [];
+}
+
 async function readTables(
   session: Session,
   database: string,
@@ -117,18 +131,33 @@ async function readTables(
   collations: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(),
 ): Promise<ReadonlyMap<string, TableParts>> {
   const all = new Map<string, TableParts>();
-  for (let from = 0; from < tables.length; from += batchSize) {
-    const batch = tables.slice(from, from + batchSize);
-    const shown = await compound(
-      session,
-      batch.map(({ name }) => `SHOW CREATE TABLE ${quoteName(database)}.${quoteName(name)}`),
-    );
+  for await (const shown of batches(session, database, tables)) {
     for (const row of shown) {
       const [name, definition] = [text(row, 'Table'), text(row, 'Create Table')];
       if (definition !== '') all.set(name, tableParts(definition, collations.get(name) ?? new Map()));
     }
   }
   return all;
+}
+
+/** While one batch is taken apart here, the server shows the next. */
+async function* batches(session: Session, database: string, tables: readonly Named[]): AsyncIterable<readonly Row[]> {
+  let next = showTables(session, database, tables.slice(0, batchSize));
+  for (let from = batchSize; from < tables.length; from += batchSize) {
+    const current = await next;
+    next = showTables(session, database, tables.slice(from, from + batchSize));
+    // The rejection surfaces where the promise is awaited; this only prevents an unhandled rejection.
+    next.catch(() => undefined);
+    yield current;
+  }
+  yield await next;
+}
+
+function showTables(session: Session, database: string, batch: readonly Named[]): Promise<readonly Row[]> {
+  return compound(
+    session,
+    batch.map(({ name }) => `SHOW CREATE TABLE ${quoteName(database)}.${quoteName(name)}`),
+  );
 }
 
 async function readSequences(

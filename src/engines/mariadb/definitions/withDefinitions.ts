@@ -10,18 +10,21 @@ import type { Definitions } from './readDefinitions.js';
 /** An inventory lies in an event and in backup.json: with more text of parts than this, tables are told by hashes alone. */
 const mostPartsChars = 4 * 1024 * 1024;
 
-/** The inventory with all that is known of what its objects are, and of what a target must offer. */
+/**
+ * The inventory with all that is known of what its objects are, and, where `others` are given, of what a target must
+ * offer: the databases of the server that are not dumped.
+ */
 export async function withDefinitions(
   session: Session,
   inventory: Inventory,
   catalog: Names,
   definitions: Definitions,
-  others: readonly string[],
+  others: readonly string[] | undefined,
 ): Promise<Inventory> {
   const [row] = await session.query('SELECT @@lower_case_table_names AS folded, VERSION() AS version');
   const folded = row?.['folded'] !== '0';
   const historyDumped = releaseOf(distribution(inventory.toolVersion)?.join('.') ?? '') >= 1011;
-  const needs = needsOf(catalog, definitions, { others, folded, historyDumped });
+  const needs = others === undefined ? undefined : needsOf(catalog, definitions, { others, folded, historyDumped });
   const budget = { left: mostPartsChars };
   const tables = new Map(catalog.tables.map((table) => [JSON.stringify([table.database, table.name]), table]));
   const databases = inventory.databases.map((database): InventoryDatabase => {
@@ -46,7 +49,7 @@ export async function withDefinitions(
         };
       }),
       definitions: own?.objects ?? {},
-      needs: needs.get(database.name) ?? {},
+      ...(needs === undefined ? {} : { needs: needs.get(database.name) ?? {} }),
     };
   });
   return {
