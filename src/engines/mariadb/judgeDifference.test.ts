@@ -130,6 +130,28 @@ describe('A restored target has lost nothing for', () => {
     expect(losses(altered({ rows: 4 }), true)).toEqual([]);
     expect(losses(inventory({ tables: [] }), true)).toHaveLength(1);
   });
+
+  test('rows of a history that an older backup counted and whose dump does not hold it', () => {
+    const older = (objects: InventoryDatabase['objects'], toolVersion = '10.11.19'): Inventory => {
+      const { definitionsTaken: _none, ...rest } = inventory({ objects });
+      return { ...rest, toolVersion };
+    };
+    const judged = (expected: Inventory) => {
+      const actual = altered({ rows: 4 });
+      const { differences } = compareInventories(expected, actual);
+      return differences
+        .filter(({ what }) => what === 'ROWS')
+        .map((each) => judgeDifference(each, { expected, actual, changesByItself: false })?.sentence);
+    };
+    const versioned = { systemVersionedTables: ['ships'] };
+    const precise = { ...versioned, transactionPreciseTables: ['other'] };
+    expect(judged(older(precise))).toEqual([undefined]);
+    expect(judged(older(versioned, '10.2.11'))).toEqual([undefined]);
+    const lost = "the table 'harbour.ships' has 4 of 5 rows";
+    expect(judged(older(versioned))).toEqual([lost]);
+    expect(judged(older({ transactionPreciseTables: ['other'] }))).toEqual([lost]);
+    expect(judged(inventory({ objects: precise }))).toEqual([lost]);
+  });
 });
 
 test('the next value of a sequence is mended by a statement in which every name is quoted', () => {

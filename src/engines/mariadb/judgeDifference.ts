@@ -1,5 +1,6 @@
-import type { Engine, FoundDifference, Loss } from '../engine.js';
+import type { Engine, FoundDifference, Inventory, Loss } from '../engine.js';
 import { quoteName } from './grants.js';
+import { dumpsHistory } from './history.js';
 import { currentName } from './restoreChecks/target.js';
 
 /** Which differences of a restored target are a loss, and what helps in each case. */
@@ -12,6 +13,7 @@ export const judgeDifference: Engine['judgeDifference'] = (difference, context) 
       return missingTable(difference, context.actual.databases);
     case 'ROWS':
       if (context.changesByItself || Number(actual) >= Number(expected)) return null;
+      if (countsLostHistory(difference, context.expected)) return null;
       return { sentence: `the table ${table(difference)} has ${actual} of ${expected} rows`, help: lessRows };
     case 'PROPERTY':
       return judgeProperty(difference);
@@ -30,6 +32,13 @@ const lessRows =
   'Something deleted rows on the target while it was restored, or kept it from storing them: end the applications and events that write there, and look for rows in the dump that this server takes for equal in a unique key. Restoring again helps only when that has changed.';
 const altered =
   'The server took the statement and made something else of it, or somebody altered it meanwhile: compare SHOW CREATE on the source and on the target, and look for a setting or a version of the target that changes it. Restoring again helps only when that has changed.';
+
+/** Backups that record no definitions counted the history of versioned tables also where their dump does not hold it. */
+function countsLostHistory({ database, name = '' }: FoundDifference, expected: Inventory): boolean {
+  if (expected.definitionsTaken !== undefined || dumpsHistory(expected)) return false;
+  const objects = expected.databases.find((each) => each.name === database)?.objects;
+  return objects?.['systemVersionedTables']?.includes(name) === true;
+}
 
 type Databases = Parameters<Engine['judgeDifference']>[1]['actual']['databases'];
 
