@@ -118,7 +118,8 @@ function judge(odd: OddDatabase, end: End, difference: string | undefined): Tria
   } else if (!odd.ends.includes(status)) {
     problems.push({ kind: 'MISREPORTED', what: `${status} instead of ${odd.ends.join(' or ')}: ${end.sentence}` });
   } else if (status !== 'KEPT' && !isSaid) problems.push({ kind: 'MISREPORTED', what: `says otherwise: ${said}` });
-  return { end: end.restored ? status : `FAILED ${end.status}`, sentence: said, problems };
+  if (end.restored) return { end: 'SUCCEEDED', sentence: `${status}: ${end.warnings.join('\n')}`, problems };
+  return { end: `FAILED ${end.status}`, sentence: said, problems };
 }
 
 /** May be called twice. */
