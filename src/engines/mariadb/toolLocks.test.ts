@@ -342,11 +342,17 @@ describeWith(
         const of = server.connection({ databases: ['shop'] });
         const context = { workFolder: folder, signal: given.signal, lockPatienceMs: patienceMs, lockWaitMs: 60_000 };
         const running = await engine.dump(of, databasesPart, await engine.preflight(of, context), context);
-        await until(async () => {
+        const beingRead = until(async () => {
           const reading = await server.sql(`SELECT COUNT(*) FROM information_schema.processlist
           WHERE info LIKE 'SELECT /*!40001%large%' AND state IN ('Writing to net', 'Sending data')`);
           return reading.trim() === '1';
         }, 'the large table is being dumped');
+        // A dump that ends before reports why, instead of a wait in vain.
+        const endedBefore = running.ended.then(({ failure }) => {
+          throw failure ?? new Error('The dump ended before anybody waited for it.');
+        });
+        endedBefore.catch(() => undefined);
+        await Promise.race([beingRead, endedBefore]);
         await server.sql('FLUSH TABLES; ALTER TABLE shop.large COMMENT = "altered";');
         const { failure } = await running.ended;
         running.compressed.destroy();
