@@ -56,7 +56,7 @@ export async function startMariadbDump(
   pipeline: MariadbPipeline | undefined,
   context: DumpContext,
 ): Promise<RunningDump> {
-  const optionFile = await writeOptionFile(connection, server, context.workFolder);
+  const optionFile = await writeOptionFile(connection, server, context.workFolder, tools.dump);
   await writeFile(textsFile(context.workFolder), serializeProgramTexts(texts), { mode: 0o600 });
   const problems: string[] = [];
   const readers = pipeline ?? (await openMariadbPipeline(tools, context));

@@ -60,7 +60,8 @@ function suspects(definitions: Definitions): readonly Suspect[] {
   );
 }
 
-function uniqueKeys(parts: ReadonlyMap<string, string>, column: string): readonly (readonly string[])[] {
+/** The lists of columns that must be unique, of those that hold this one. */
+export function uniqueKeys(parts: ReadonlyMap<string, string>, column: string): readonly (readonly string[])[] {
   return [...parts]
     .filter(([part, text]) => part === 'primary key' || (part.startsWith('index ') && text.startsWith('UNIQUE ')))
     .map(([, text]) => [...text.slice(text.indexOf(' (')).matchAll(/`((?:[^`]|``)*)`/g)])
@@ -103,9 +104,11 @@ async function refuseEqualKeys(session: Session, suspect: Suspect): Promise<void
   }
 }
 
-async function exists(session: Session, select: string): Promise<boolean | undefined> {
+/** Whether there is such a row; undefined where that was not found out in the time for one table. `settings`: of the statement. */
+export async function exists(session: Session, select: string, settings = ''): Promise<boolean | undefined> {
   try {
-    return (await session.query(`SET STATEMENT max_statement_time = ${secondsForOneTable} FOR ${select}`)).length > 0;
+    const statement = `SET STATEMENT max_statement_time = ${secondsForOneTable}${settings} FOR ${select}`;
+    return (await session.query(statement)).length > 0;
   } catch (error) {
     // ER_STATEMENT_TIMEOUT; or the table is gone, or cannot be read: the dump has more to say about that.
     if (serverErrorNumber(error) !== undefined) return undefined;
@@ -119,7 +122,8 @@ function tableOf({ database, table }: Suspect): string {
 
 const namedAtMost = 20;
 
-function listed(names: readonly string[], text: string): readonly string[] {
+/** A sentence that names them, or none. */
+export function listed(names: readonly string[], text: string): readonly string[] {
   if (names.length === 0) return [];
   const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
   return [`${text}: ${names.slice(0, namedAtMost).join(', ')}${more}.`];

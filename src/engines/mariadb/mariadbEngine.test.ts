@@ -182,7 +182,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     const quoted = `'${password.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
     await server.sql(`CREATE OR REPLACE USER odd@'%' IDENTIFIED BY ${quoted}`);
     const connection = server.connection({ username: 'odd', password: new Secret(password) });
-    const file = await writeOptionFile(connection, { address: '127.0.0.1' }, folder);
+    const file = await writeOptionFile(connection, { address: '127.0.0.1' }, folder, '/usr/bin/mariadb');
     const { stdout } = await promisify(execFile)('mariadb', [
       `--defaults-file=${file}`,
       '-Ne',
@@ -193,7 +193,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
 
   test('refuses a password with a line break, without repeating it', async () => {
     const connection = server.connection({ password: new Secret('one\nskip-ssl') });
-    const refusal = writeOptionFile(connection, { address: '127.0.0.1' }, folder);
+    const refusal = writeOptionFile(connection, { address: '127.0.0.1' }, folder, '/usr/bin/mariadb');
     await expect(refusal).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.not.stringContaining('one') });
   });
 

@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../engine.js';
+import { findClientPlugins } from './clientPlugins.js';
 import type { ServerAddress } from './serverAddress.js';
 
 /**
@@ -12,17 +13,25 @@ export async function writeOptionFile(
   connection: ServiceConnection,
   server: ServerAddress,
   workFolder: string,
+  /** The program that reads the file. */
+  tool: string,
 ): Promise<string> {
   const folder = await mkdtemp(join(workFolder, 'login-'));
   const path = join(folder, 'login.cnf');
   const caFile = connection.tls.mode === 'VERIFY' && connection.tls.ca !== null ? join(folder, 'ca.pem') : null;
   if (caFile !== null) await writeFile(caFile, connection.tls.ca ?? '', { mode: 0o600, flag: 'wx' });
-  await writeFile(path, optionFileText(connection, server, caFile), { mode: 0o600, flag: 'wx' });
+  await writeFile(path, optionFileText(connection, server, { caFile, plugins: await findClientPlugins(tool) }), {
+    mode: 0o600,
+    flag: 'wx',
+  });
   return path;
 }
 
-/** Exported for tests. */
-function optionFileText(connection: ServiceConnection, server: ServerAddress, caFile: string | null): string {
+function optionFileText(
+  connection: ServiceConnection,
+  server: ServerAddress,
+  { caFile, plugins }: { readonly caFile: string | null; readonly plugins: string | undefined },
+): string {
   // The certificate names the host; to the address that was checked it would not fit.
   const host = connection.tls.mode === 'VERIFY' ? connection.host : server.address;
   const lines = [
@@ -33,6 +42,7 @@ function optionFileText(connection: ServiceConnection, server: ServerAddress, ca
     `user=${quoted('The user name', connection.username ?? '')}`,
     `password=${quoted('The password', connection.password?.reveal() ?? '')}`,
     'max-allowed-packet=1G',
+    ...(plugins === undefined ? [] : [`plugin-dir=${quoted('The folder of client plugins', plugins)}`]),
     ...tlsLines(connection.tls.mode, caFile),
   ];
   return `${lines.join('\n')}\n`;

@@ -6,6 +6,7 @@ import { readDefinitions, type Definitions } from './definitions/readDefinitions
 import { warnOfSequencesElsewhere } from './definitions/needs.js';
 import { refuseUnrestorable } from './definitions/refuseUnrestorable.js';
 import { withDefinitions } from './definitions/withDefinitions.js';
+import { findComputedAnew } from './computedAnew.js';
 import { findForeignFolders, warnOfForeignFolders } from './foreignFolders.js';
 import { dumpCharacterSet, warnOfConversion } from './dumpCharacterSet.js';
 import { listInventory, type Counts } from './inventory.js';
@@ -83,6 +84,7 @@ export async function preflightMariadb(
         ...warnOfForeignFolders(connection.databases === null ? await findForeignFolders(session) : []),
         ...(await findLosses(session, catalog, others)),
         ...(await findLostValues(session, definitions)),
+        ...(await findComputedAnew(session, definitions)),
         ...warnOfConversion(catalog, definitions),
         ...warnings,
         ...warnOfSequencesElsewhere(inventory),

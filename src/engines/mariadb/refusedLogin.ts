@@ -38,7 +38,7 @@ const ways: Readonly<Record<number, WayOut>> = {
     help: 'The password of the account has expired: set a new one there (ALTER USER … IDENTIFIED BY …) and in the service. PASSWORD EXPIRE NEVER keeps it from expiring.',
   },
   2059: {
-    help: 'The tool on the worker lacks the plugin that the account logs in with: install libmariadb3 (client_ed25519 is part of it) on the worker, on Debian or Ubuntu with: apt-get install libmariadb3 mariadb-client',
+    help: 'The tool on the worker lacks the plugin of which the message names the file. client_ed25519.so is part of the package libmariadb3, on Debian or Ubuntu: apt-get install libmariadb3. Where it lies elsewhere, link it into a folder lib/plugin beside the bin folder of the tool.',
   },
   3159: {
     help: 'The server takes TLS connections only (require_secure_transport): set the TLS mode of the service to REQUIRE or VERIFY.',

@@ -37,7 +37,7 @@ export async function startMariadbRestore(
   source: RestoreSource,
   context: RestoreContext,
 ): Promise<RunningRestore> {
-  const optionFile = await writeOptionFile(target, server, context.workFolder);
+  const optionFile = await writeOptionFile(target, server, context.workFolder, tools.client);
   const ended = new AbortController();
   const running = await startCompressedRestore(
     {
