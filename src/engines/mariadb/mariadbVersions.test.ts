@@ -7,6 +7,7 @@ import { fingerprint } from '../../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
 import { mariadbHome, mariadbVersionsMissing } from '../../../test/fixtures/servers/mariadbVersions.js';
+import { Secret } from '../../secret.js';
 import type { EngineContext } from '../engine.js';
 import { createMariadbEngine } from './mariadbEngine.js';
 
@@ -58,7 +59,10 @@ describeWith(
 
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'stowage-versions-'));
-      for (const version of versions) servers.set(version, await startMariadb([], homes[version]));
+      for (const version of versions) {
+        const options = version === '10.11' ? ['--plugin-load-add=auth_ed25519'] : [];
+        servers.set(version, await startMariadb(options, homes[version]));
+      }
       for (const source of versions) {
         await server(source).sql(sample);
         originals.set(source, await fingerprint(server(source), [database]));
@@ -116,6 +120,17 @@ describeWith(
         expect(await fingerprint(server('10.11'), [database])).toEqual(originals.get('10.11'));
       },
     );
+
+    test.each(versions)('the tools of %s log in with ed25519, wherever they were unpacked', async (tools) => {
+      await server('10.11').sql(`CREATE DATABASE \`${database}\`;
+        CREATE OR REPLACE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('a secret'); GRANT ALL ON *.* TO ed;`);
+      const account = { username: 'ed', password: new Secret('a secret'), databases: [database] };
+      const connection = server('10.11').connection(account);
+      const taken = await takeDump(engine(tools), connection, context());
+      expect(taken.failure).toBeNull();
+      await server('10.11').sql(`DROP DATABASE \`${database}\``);
+      await restoreDump(engine(tools), connection, taken, context());
+    });
 
     test.each<[string, string, Version, Version, RegExp]>([
       [
