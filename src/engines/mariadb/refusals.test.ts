@@ -4,7 +4,7 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { takeDump } from '../../../test/fixtures/dumpAndRestore.js';
+import { restoreDump, takeDump } from '../../../test/fixtures/dumpAndRestore.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { makeCertificates } from '../../../test/fixtures/servers/certificates.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
@@ -134,6 +134,43 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
       });
     } finally {
       await server.sql('SET GLOBAL max_allowed_packet = DEFAULT; DROP DATABASE IF EXISTS wide');
+    }
+  });
+
+  test('a target that encrypts Aria tables without a key is refused', async () => {
+    await server.sql('CREATE DATABASE crypt; CREATE TABLE crypt.t (a INT) ENGINE=Aria');
+    const connection = server.connection({ databases: ['crypt'] });
+    const { inventory } = await engine.preflight(connection, context());
+    await server.sql('DROP DATABASE crypt; SET GLOBAL aria_encrypt_tables = 1');
+    try {
+      await expect(engine.restorePreflight(connection, { inventory }, context())).rejects.toMatchObject({
+        code: 'SERVICE_SETTING',
+        message: expect.stringContaining('aria_encrypt_tables is ON'),
+        help: expect.stringContaining('SET GLOBAL aria_encrypt_tables = OFF;'),
+      });
+    } finally {
+      await server.sql('SET GLOBAL aria_encrypt_tables = 0');
+    }
+    await engine.restorePreflight(connection, { inventory }, context());
+  });
+
+  test('times come back in a target that stores them in the format of MariaDB 5.3', async () => {
+    await server.sql(`CREATE DATABASE times; CREATE TABLE times.t (d DATETIME(3), t TIMESTAMP(6) NULL, m TIME(2));
+      INSERT INTO times.t VALUES ('2020-01-01 00:00:01.123', '2020-01-01 00:00:01.000001', '-800:00:01.12'), (NULL, NULL, NULL);`);
+    const connection = server.connection({ databases: ['times'] });
+    const rows = () => server.sql('SELECT * FROM times.t');
+    const before = await rows();
+    const taken = await takeDump(engine, connection, context());
+    await server.sql('DROP DATABASE times; SET GLOBAL mysql56_temporal_format = 0');
+    try {
+      const { databases } = await restoreDump(engine, connection, taken, context());
+      expect(await server.sql('SHOW CREATE TABLE times.t')).toContain('mariadb-5.3');
+      expect(await rows()).toBe(before);
+      const [source] = taken.report.inventory.databases;
+      expect(databases[0]?.tables[0]?.definition).toEqual(source?.tables[0]?.definition);
+      expect(source?.tables[0]?.definition).toBeDefined();
+    } finally {
+      await server.sql('SET GLOBAL mysql56_temporal_format = 1');
     }
   });
 });

@@ -203,6 +203,7 @@ const alsoRead = [
   'innodb_file_per_table',
   'innodb_read_only_compressed',
   'secure_timestamp',
+  'aria_encrypt_tables',
 ];
 
 /** Has a LIMIT, as sql_select_limit would cut it otherwise. Its rows are for `readFoundSettings`. */

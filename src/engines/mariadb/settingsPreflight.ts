@@ -109,6 +109,10 @@ export async function refuseTargetSettings(session: Session, inventory: Inventor
     throw refusal('secure_timestamp', 'YES', effect, null);
   }
   refuseRowFormats(found, inventory);
+  if (value('aria_encrypt_tables') === 'ON' && holdsAria(inventory) && !(await mayEncrypt(session))) {
+    const effect = 'the target encrypts new Aria tables, and has no plugin that gives it a key';
+    throw refusal('aria_encrypt_tables', 'ON', effect, 'SET GLOBAL aria_encrypt_tables = OFF;');
+  }
   if (value('enforce_storage_engine') !== '' && !(await mayAnyEngine(session))) {
     throw refusal(
       'enforce_storage_engine',
@@ -153,6 +157,16 @@ function ignoresReadOnly(found: FoundSettings, grants: Grants): boolean {
 
 function hasHistory(inventory: Inventory): boolean {
   return inventory.databases.some(({ objects }) => (objects['systemVersionedTables']?.length ?? 0) > 0);
+}
+
+function holdsAria(inventory: Inventory): boolean {
+  return inventory.databases.some(({ tables }) => tables.some(({ engine }) => engine?.toLowerCase() === 'aria'));
+}
+
+/** Without such a plugin every CREATE TABLE of an Aria table fails (199). */
+async function mayEncrypt(session: Session): Promise<boolean> {
+  const sql = "SELECT 1 FROM information_schema.plugins WHERE plugin_type = 'ENCRYPTION' AND plugin_status = 'ACTIVE'";
+  return (await session.query(sql)).length > 0;
 }
 
 async function mayAnyEngine(session: Session): Promise<boolean> {
