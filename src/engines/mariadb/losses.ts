@@ -45,10 +45,7 @@ export async function findLosses(
       catalog.tables.filter(({ engine }) => engine !== null && withoutData.has(engine)).map(qualified),
       'Only the definition of tables whose rows lie elsewhere is dumped',
     ),
-    ...sentence(
-      transactionPreciseTables(catalog).map(qualified),
-      'Versioned tables are dumped without their history, for that of transaction-precise ones cannot be dumped',
-    ),
+    ...lostHistory(catalog),
     ...sentence(
       catalog.foreignKeys
         .filter(({ referencedDatabase }) => !chosen.has(referencedDatabase))
@@ -62,6 +59,23 @@ export async function findLosses(
       'These views read databases that are not part of this backup; a restore elsewhere fails',
     ),
     ...sentence(await missingDefiners(session, definersOf(catalog)), 'Definers that do not exist on this server'),
+  ];
+}
+
+/** One option of the tool decides for all tables, and one that is transaction-precise forbids it. */
+function lostHistory(catalog: Catalog): readonly string[] {
+  const precise = new Set(transactionPreciseTables(catalog).map(qualified));
+  if (precise.size === 0) return [];
+  const others = catalog.tables.filter(({ systemVersioned }) => systemVersioned).map(qualified);
+  return [
+    ...sentence(
+      [...precise],
+      'Versioned tables are dumped without their history, for that of transaction-precise ones cannot be dumped',
+    ),
+    ...sentence(
+      others.filter((name) => !precise.has(name)),
+      'For their sake the history of these tables is not dumped either (back them up in a service of their own to keep it)',
+    ),
   ];
 }
 
