@@ -13,6 +13,8 @@ export type DatabaseDefinitions = {
   readonly objects: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
   readonly routines: readonly RoutineTraits[];
   readonly triggers: readonly TriggerTexts[];
+  /** All that was written by a person. */
+  readonly events: readonly (Named & { readonly texts: readonly string[] })[];
 };
 export type TriggerTexts = Named & {
   readonly table: string;
@@ -86,6 +88,11 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
         events: defined(eventsOf(database), 'event_definition', event),
         sequences: await readSequences(session, database, sequencesOf(database)),
       },
+      events: eventsOf(database).map((row) => ({
+        database,
+        name: text(row, 'name'),
+        texts: ['name', 'definer', 'event_comment', 'event_definition'].map((column) => text(row, column)),
+      })),
       triggers: triggersOf(database).map((row) => ({
         database,
         name: text(row, 'name'),

@@ -55,6 +55,13 @@ ALTER TABLE t DROP COLUMN "the b";`,
       'DROP TRIGGER `d`.`g`;',
     ],
     [
+      'an event at which the dump tool never ends',
+      "CREATE DATABASE d; USE d; CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT ';;';",
+      /event d\.e: .*two semicolons side by side/,
+      /Write the event `d`\.`e` without them/,
+      "ALTER EVENT d.e DO SELECT ';' ';';",
+    ],
+    [
       'a default that uses a sequence of a database that is dumped later',
       'CREATE DATABASE z; CREATE SEQUENCE z.s; CREATE DATABASE d; CREATE TABLE d.t (a INT DEFAULT NEXTVAL(z.s));',
       /table d\.t: .*sequence 'z\.s'.*dumped after it.*1146/,

@@ -15,6 +15,7 @@ type Problem = { readonly object: string; readonly why: string; readonly help: s
 export function refuseUnrestorable(catalog: Names, definitions: Definitions, { nameCase }: Inventory): void {
   const problems = [
     ...eventsInUndumpableDatabases(catalog),
+    ...endlessEvents(definitions),
     ...brokenTriggers(catalog, definitions),
     ...(nameCase === 'FOLDED' ? triggersOfOneName(catalog) : []),
     ...lateSequences(catalog, definitions),
@@ -54,6 +55,19 @@ function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
       },
     ];
   });
+}
+
+/** mariadb-dump looks for a delimiter that is not in the event. Where `;;` is, it never ends. */
+function endlessEvents(definitions: Definitions): readonly Problem[] {
+  return [...definitions.values()].flatMap(({ events }) =>
+    events
+      .filter(({ texts }) => texts.some((text) => text.includes(';;')))
+      .map((event) => ({
+        object: `event ${qualified(event)}`,
+        why: 'mariadb-dump never ends at an event with two semicolons side by side in its name, comment or body',
+        help: `Write the event ${quoteName(event.database)}.${quoteName(event.name)} without them (in a string ';' ';' is the same as ';;'), or drop it.`,
+      })),
+  );
 }
 
 /** `NEW.c` where the table has no column c any more: every INSERT fails, and so does CREATE TRIGGER (1054). */
