@@ -127,9 +127,10 @@ function refuseRowFormats(found: FoundSettings, { databases, settings = {} }: In
   const value = (name: string) => found.get(name)?.value;
   const formats = new Set(databases.flatMap(({ tables }) => tables.map(({ rowFormat }) => rowFormat?.toLowerCase())));
   const [ofSource, ofTarget] = [settings['innodb_default_row_format'], value('innodb_default_row_format')];
-  if (ofSource !== undefined && ofTarget !== undefined && ofSource !== ofTarget && formats.has(ofSource)) {
-    const effect = `tables without a row format of their own were ${ofSource} at the source`;
-    const statement = `SET GLOBAL innodb_default_row_format = ${ofSource.replace(/\W/g, '')};`;
+  // DYNAMIC takes all rows and keys that the older formats take.
+  if (ofSource === 'dynamic' && ofTarget !== undefined && ofTarget !== 'dynamic' && formats.has(ofSource)) {
+    const effect = 'tables without a row format of their own were dynamic at the source';
+    const statement = 'SET GLOBAL innodb_default_row_format = dynamic;';
     throw refusal('innodb_default_row_format', ofTarget, effect, statement);
   }
   if (!formats.has('compressed')) return;
