@@ -200,7 +200,7 @@ sub between {
   }
   my $defines = $names eq 'binary' && $next =~ /^CREATE TABLE /;
   startOf(1);
-  $held = defined $texts->{$client};
+  $held = defined $texts->{$client} || ($plainBackslash && $delimiter eq ';;');
   setNames('utf8mb4') if $defines;
   return 1;
 }
@@ -405,7 +405,8 @@ sub readTexts {
 # What mariadb-dump writes in utf8 of a program: its definer, an event's name and comment, a routine's type and comment.
 sub translated {
   my ($statement) = @_;
-  my $definer = qr/DEFINER=$name\@$name/;
+  my $ident = quotedName();
+  my $definer = qr/DEFINER=$ident\@$ident/;
   return $statement unless $statement =~ /^(?:CREATE|\/\*!50\d{3} CREATE\*\/)(?: \/\*!50\d{3})? (?:$definer)/gc;
   my $from = 0;
   my $written = '';
@@ -416,9 +417,11 @@ sub translated {
     $upTo->(inClient(substr($statement, $from, pos($statement) - $from)));
   } elsif ($statement =~ /\G (?:AGGREGATE )?(?:PROCEDURE|FUNCTION|PACKAGE(?: BODY)?) /gc) {
     my $pair = $pairs{$characterSet} || qr/(?!)/;
-    my $inside = qr/$pair|\x60(?:$pair|[^\x60])*+\x60|'(?:$pair|[^'\\]|\\[\s\S])*+'/;
+    my $text = $plainBackslash ? qr/'(?:$pair|[^'])*+'/ : qr/'(?:$pair|[^'\\]|\\[\s\S])*+'/;
+    my $inside = qr/$pair|\x60(?:$pair|[^\x60])*+\x60|$text/;
     my $parameters = qr/(?<list>\((?:$inside|[^()]|(?&list))*+\))/;
-    $statement =~ /\G(?:$pair|[^\x60]|\x60\x60)*?\x60(?:$pair|[^\x60]|\x60\x60)*+\x60(?:$parameters)?/gc;
+    if ($ansiQuotes && $statement =~ /\G"/) { $statement =~ /\G"(?:$pair|[^"]|"")*+"(?:$parameters)?/gc }
+    else { $statement =~ /\G(?:$pair|[^\x60]|\x60\x60)*?\x60(?:$pair|[^\x60]|\x60\x60)*+\x60(?:$parameters)?/gc }
     $upTo->(substr($statement, $from, pos($statement) - $from));
     $statement =~ /\G(?: RETURNS (?:$string|[^\n'])*+)?(?:\n    [A-Z][^\n']*+(?:$string)?)*+/gc;
     $upTo->(inClient(substr($statement, $from, pos($statement) - $from)));
@@ -430,18 +433,28 @@ sub inClient {
   my ($code) = @_;
   my $known = $texts->{$client};
   my $pair = $pairs{$client} || qr/(?!)/;
-  $code =~ s{($name)|($string)}{
-    my ($quote, $token) = defined $1 ? ("\x60", $1) : ("'", $2);
+  my $ident = quotedName();
+  $code =~ s{($ident)|($string)}{
+    my $token = defined $1 ? $1 : $2;
+    my $quote = substr($token, 0, 1);
     my $plain = $quote eq "'" ? unescaped($token) : unquoted($token);
     my $as = $known->{$plain};
-    if (defined $as) {
-      $as =~ s/($pair)|([\\'\x60])/defined $1 ? $1 : $2 eq $quote ? "$2$2" : $2 eq "\\" && $quote eq "'" ? "\\\\" : $2/ge;
+    if ($plainBackslash && $quote eq "'") {
+      my $character = defined $as ? $pair : qr/(?!)/;
+      $as = $plain unless defined $as;
+      $as =~ s/($character)|'/defined $1 ? $1 : "''"/ge;
+      $token = "'$as'";
+    } elsif (defined $as) {
+      $as =~ s/($pair)|([\\'"\x60])/defined $1 ? $1 : $2 eq $quote ? "$2$2" : $2 eq "\\" && $quote eq "'" ? "\\\\" : $2/ge;
       $token = "$quote$as$quote";
     }
     $token
   }ge;
   return $code;
 }
+
+# With ANSI_QUOTES the server writes definers and names of routines in double quotes, and the tool the rest.
+sub quotedName { $ansiQuotes ? qr/$name|"(?:[^"]++|"")*+"/ : $name }
 
 sub unescaped {
   my $plain = substr($_[0], 1, -1);

@@ -65,6 +65,25 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     expect(is).toEqual(was);
   }
 
+  test.each(['utf8mb4', 'latin1'])(
+    'of programs of a %s client whose sql_mode reads quotes in another way',
+    async (client) => {
+      const database = `modes_${client}`;
+      const text = `'x\\ it''s "q" ö\n;'`;
+      const programs = (name: string) => `
+      CREATE EVENT ${name} ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' COMMENT ${text} DO SELECT '\\', 'ö';
+      CREATE PROCEDURE ${name}(a ENUM('\\', 'b'), b INT) COMMENT ${text} SELECT '\\', 'ö';
+      CREATE FUNCTION ${name}() RETURNS ENUM('\\', 'ö') DETERMINISTIC COMMENT ${text} RETURN '\\';`;
+      const statements = `CREATE DATABASE ${database}; USE ${database}; SET NAMES ${client};
+      SET sql_mode = 'NO_BACKSLASH_ESCAPES'; ${programs('plain')}
+      SET sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES'; ${programs('"both ""ö"')}
+      SET sql_mode = 'ANSI_QUOTES'; CREATE PROCEDURE "the ö"() COMMENT 'ö' SELECT 'ö';`;
+      await source.sql(Buffer.from(statements, client === 'latin1' ? 'latin1' : 'utf8'));
+      await restore(await dump([database]));
+      await expectSame([database]);
+    },
+  );
+
   test('of every character of every character set', async () => {
     await source.sql(`CREATE DATABASE characters; USE characters; SET sql_mode = ''; ${everyCharacter}`);
     const dumped = await dump(['characters']);
