@@ -90,7 +90,7 @@ async function warnOfDefiners(session: Session, inventory: Inventory): Promise<r
   const missing = await missingDefiners(session, [...definers].sort());
   if (missing.length === 0) return [];
   return [
-    `Definers that do not exist on the target: ${missing.join(', ')}. Their views, routines, triggers and events fail when used.`,
+    `Definers that do not exist on the target: ${missing.join(', ')}. Their views, routines, triggers and events fail when used. Create them there before the restore (CREATE USER, or CREATE ROLE where it was a role).`,
   ];
 }
 

@@ -196,6 +196,7 @@ const templates: ReadonlyMap<number, readonly Template[]> = new Map(
     1586: ["Duplicate entry '<value>' for key '<name>'"],
     1690: ["<words> value is out of range in '<value>'"],
     1698: ["Access denied for user '<name>'@'<name>'"],
+    1814: ['Tablespace has been discarded for table `<name>`', "Tablespace has been discarded for table '<name>'"],
     1813: ["Tablespace for table '<name>' exists. Please DISCARD the tablespace before IMPORT"],
     1901: ["Function or expression '<value>' cannot be used in the <words> clause of `<name>`"],
     1911: ["Unknown option '<name>'"],

@@ -195,6 +195,10 @@ export const ways: readonly Way[] = [
     help: "The server's own tables are damaged or of an older version: run mariadb-upgrade on that server.",
   },
   {
+    numbers: [1814],
+    dump: 'The table that the message names has no data file (DISCARD TABLESPACE): ALTER TABLE … IMPORT TABLESPACE brings it back. Else drop the table, then start the backup again.',
+  },
+  {
     numbers: [1007, 1050, 1304, 1359, 1537, 1813],
     restore: 'It is on the target already: somebody else writes there, or a part of an earlier restore was left.',
   },
