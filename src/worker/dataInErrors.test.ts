@@ -62,9 +62,14 @@ describeWith(
     ])('when a restore fails at an INSERT into %s; the error names statement and way out', async (engine, sentence) => {
       const database = `keys_of_${engine.toLowerCase()}`;
       await server.sql(`CREATE DATABASE ${database};
-        CREATE TABLE ${database}.prices (amount FLOAT, customer VARCHAR(20), PRIMARY KEY (amount, customer)) ENGINE=${engine};
-        INSERT INTO ${database}.prices VALUES (16777216, 'MARKER'), (16777218, 'MARKER');`);
-      const worker = await harness.startWorker();
+        CREATE TABLE ${database}.prices (amount INT, customer VARCHAR(20), PRIMARY KEY (amount, customer)) ENGINE=${engine};
+        INSERT INTO ${database}.prices VALUES (1, 'MARKER'), (2, 'MARKER');`);
+      // What makes keys equal by itself is refused at the backup, so the dump is spoiled on its way.
+      const spoils = '"$real" "$@" | sed "s/^(2,/(1,/"';
+      const tools = await faultyTool('mariadb-dump', spoils, harness.ground.workRoot);
+      const worker = await harness.startWorker({
+        engines: new Map([['MARIADB', createMariadbEngine({ toolsPath: [tools] })]]),
+      });
       const serviceId = await harness.addService(server, { databases: [database] });
       const fileEndpointId = await harness.addFolder({ path: engine });
       const id = await harness.queueBackup({ serviceId, fileEndpointId });
