@@ -13,8 +13,8 @@ import type { CheckStep } from '../../check.js';
 import { Secret } from '../../secret.js';
 import type { Engine, EngineContext, ServiceConnection } from '../engine.js';
 import { createMariadbEngine } from './mariadbEngine.js';
-import { writeOptionFile } from './optionFile.js';
-import { databasesPart } from './preflight.js';
+import { writeOptionFile } from './tools/optionFile.js';
+import { databasesPart } from './checks/preflight.js';
 
 describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
   const engine = createMariadbEngine();

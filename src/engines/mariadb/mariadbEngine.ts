@@ -1,19 +1,19 @@
 import type { Engine, EngineContext, PreflightReport, ReadyDump, ServiceConnection } from '../engine.js';
-import { checkMariadb } from './check.js';
-import { countBesideDump } from './countBesideDump.js';
-import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump.js';
-import { judgeDifference } from './judgeDifference.js';
-import { findMariadbTools, installedTools } from './mariadbTools.js';
-import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './preflight.js';
-import type { ProgramText } from './programTexts.js';
-import { recountMariadb } from './recount.js';
-import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } from './restore.js';
-import { checkRestore } from './restorePreflight.js';
-import { endRestoreSessions } from './restoreSessions.js';
-import type { ServerAddress } from './serverAddress.js';
-import { withPatientSession } from './ownLockWaits.js';
-import { spoiledMeanwhile } from './settingsPreflight.js';
-import type { Session } from './session.js';
+import { checkMariadb } from './checks/check.js';
+import { countBesideDump } from './counting/countBesideDump.js';
+import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump/dump.js';
+import { judgeDifference } from './restoreChecks/judgeDifference.js';
+import { findMariadbTools, installedTools } from './tools/mariadbTools.js';
+import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './checks/preflight.js';
+import type { ProgramText } from './dump/programTexts.js';
+import { recountMariadb } from './counting/recount.js';
+import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } from './restore/restore.js';
+import { checkRestore } from './restoreChecks/restorePreflight.js';
+import { endRestoreSessions } from './restore/restoreSessions.js';
+import type { ServerAddress } from '../network/serverAddress.js';
+import { withPatientSession } from './locks/ownLockWaits.js';
+import { spoiledMeanwhile } from './checks/settingsPreflight.js';
+import type { Session } from './session/session.js';
 
 export type MariadbEngineOptions = Partial<MariadbSettings>;
 

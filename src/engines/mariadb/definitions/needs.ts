@@ -1,6 +1,6 @@
 import type { Inventory } from '../../engine.js';
-import type { Names, ViewDefinition } from '../catalog.js';
-import { quoteName } from '../grants.js';
+import type { Names, ViewDefinition } from '../catalog/catalog.js';
+import { quoteName } from '../privileges/grants.js';
 import type { DatabaseDefinitions, Definitions } from './readDefinitions.js';
 import { sqlWords } from './sqlWords.js';
 import type { TableParts } from './tableParts.js';

@@ -1,7 +1,7 @@
 import type { Definition } from '../../engine.js';
-import type { Names, Named } from '../catalog.js';
-import { quoteName } from '../grants.js';
-import type { Row, Session } from '../session.js';
+import type { Names, Named } from '../catalog/catalog.js';
+import { quoteName } from '../privileges/grants.js';
+import type { Row, Session } from '../session/session.js';
 import { definitionOf } from './definition.js';
 import { tableParts, type TableParts } from './tableParts.js';
 

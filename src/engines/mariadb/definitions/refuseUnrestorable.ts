@@ -1,7 +1,7 @@
 import { StowageError } from '../../../errors.js';
 import type { Inventory } from '../../engine.js';
-import type { Names, Named } from '../catalog.js';
-import { quoteName } from '../grants.js';
+import type { Names, Named } from '../catalog/catalog.js';
+import { quoteName } from '../privileges/grants.js';
 import { sequencesInDefaults } from './needs.js';
 import type { Definitions, TriggerTexts } from './readDefinitions.js';
 import { sqlWords } from './sqlWords.js';

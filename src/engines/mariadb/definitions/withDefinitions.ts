@@ -1,8 +1,8 @@
 import type { Definition, Inventory, InventoryDatabase } from '../../engine.js';
-import type { CatalogTable, Names } from '../catalog.js';
-import { distribution } from '../mariadbTools.js';
+import type { CatalogTable, Names } from '../catalog/catalog.js';
+import { distribution } from '../tools/mariadbTools.js';
 import { currentName, releaseOf } from '../restoreChecks/target.js';
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 import { definitionOf, mayHoldPassword, normalisation } from './definition.js';
 import { needsOf } from './needs.js';
 import type { Definitions } from './readDefinitions.js';

@@ -1,7 +1,7 @@
 import type { Inventory } from '../../engine.js';
-import { missingDefiners } from '../losses.js';
-import { parseGrants, quoteName } from '../grants.js';
-import { serverErrorNumber, type Session } from '../session.js';
+import { missingDefiners } from '../checks/losses.js';
+import { parseGrants, quoteName } from '../privileges/grants.js';
+import { serverErrorNumber, type Session } from '../session/session.js';
 import type { Target } from './target.js';
 import { named, unfit } from './unfit.js';
 

@@ -1,5 +1,5 @@
 import type { Inventory } from '../../engine.js';
-import type { Grants } from '../grants.js';
+import type { Grants } from '../privileges/grants.js';
 import { isOn, type Target } from './target.js';
 import { named, unfit } from './unfit.js';
 

@@ -1,4 +1,4 @@
-import type { Session } from '../session.js';
+import type { Session } from '../session/session.js';
 
 /** What a restore asks of a target, read once. */
 export type Target = {

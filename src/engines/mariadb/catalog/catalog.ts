@@ -1,0 +1,239 @@
+import { readForeignKeysElsewhere, type ForeignKey } from './foreignKeys.js';
+import type { ListedDatabase } from './selection.js';
+import type { Row, Session } from '../session/session.js';
+import { tellsOfChanges } from './storageEngines.js';
+
+/** What information_schema says of the chosen databases, read once and used for inventory, privileges and losses. */
+export type Catalog = Omit<Names, 'tables' | 'views'> & {
+  readonly tables: readonly CatalogTable[];
+  readonly views: readonly CatalogView[];
+  /** Only those that lead into another database. */
+  readonly foreignKeys: readonly ForeignKey[];
+};
+
+/** What can be read without opening every table, which takes a tenth of the time. */
+export type Names = Programs & {
+  readonly databases: readonly ListedDatabase[];
+  readonly tables: readonly NamedTable[];
+  readonly sequences: readonly Named[];
+  readonly triggers: readonly Defined[];
+  readonly events: readonly Defined[];
+  /** Those that a check of losses needs. */
+  readonly columns: readonly CatalogColumn[];
+};
+
+/** What the privileges of a dump depend on. */
+export type Programs = {
+  readonly databases: readonly ListedDatabase[];
+  readonly views: readonly ViewDefinition[];
+  readonly routines: readonly CatalogRoutine[];
+};
+
+export type Named = { readonly database: string; readonly name: string };
+export type Defined = Named & { readonly definer: string };
+export type NamedTable = Named & {
+  /** Null: the table cannot be opened. */
+  readonly engine: string | null;
+  readonly systemVersioned: boolean;
+  /** The server's word for it, `BASE TABLE` or `SYSTEM VERSIONED`. */
+  readonly type: string;
+};
+export type CatalogTable = NamedTable & {
+  readonly estimatedRows: number;
+  readonly dataBytes: number;
+  /** To the second; null: not since the server last opened the table, or it does not know. */
+  readonly changedAt: string | null;
+  /** Of the table's definition as it is now. */
+  readonly createdAt: string | null;
+  readonly rowFormat: string | null;
+  readonly collation: string | null;
+};
+export type ViewDefinition = Defined & { readonly definition: string; readonly withCheckOption: boolean };
+export type CatalogView = ViewDefinition & {
+  /** False: the server could not open it when it was listed. */
+  readonly opens: boolean;
+};
+export type CatalogRoutine = Defined & { readonly kind: string; readonly bodyVisible: boolean };
+export type CatalogColumn = Named & {
+  readonly table: string;
+  readonly dataType: string;
+  readonly characterSet: string | null;
+  readonly collation: string | null;
+  /** Of a column with ROW START. */
+  readonly rowStart: boolean;
+};
+
+export async function readCatalog(session: Session, databases: readonly ListedDatabase[]): Promise<Catalog> {
+  const ask = asking(session, databases);
+  const rows = await ask(
+    `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine, table_rows AS estimated_rows,
+            data_length AS data_bytes, update_time AS changed_at, create_time AS created_at, row_format,
+            table_collation AS collation, table_comment AS comment
+       FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
+  );
+  const rest = await readRest(ask, databases);
+  // For a view that cannot be opened, the server gives the reason as its comment, which is 'VIEW' otherwise.
+  const broken = new Set(rows.filter((row) => row['kind'] === 'VIEW' && row['comment'] !== 'VIEW').map(key));
+  return {
+    ...rest,
+    tables: rows.filter(isTable).map(table),
+    sequences: rows.filter(isSequence).map(named),
+    views: rest.views.map((view) => ({ ...view, opens: !broken.has(JSON.stringify([view.database, view.name])) })),
+    foreignKeys: await readForeignKeysElsewhere(session, databases),
+  };
+}
+
+/** Opens no table: after a dump, to see what came and went. */
+export async function readNames(session: Session, databases: readonly ListedDatabase[]): Promise<Names> {
+  const ask = asking(session, databases);
+  const rows = await ask(
+    `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine
+       FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
+  );
+  const rest = await readRest(ask, databases);
+  return { ...rest, tables: rows.filter(isTable).map(namedTable), sequences: rows.filter(isSequence).map(named) };
+}
+
+/** When a table was last written to and defined. */
+export type TableTimes = {
+  readonly changedAt?: string | null;
+  readonly createdAt: string | null;
+  /** It was written to within the last two seconds: a write after this reading may leave the time as it is. */
+  readonly isFresh: boolean;
+};
+
+/** Undefined: it is not there any more. */
+export async function readTimes(session: Session, { database, name }: Named): Promise<TableTimes | undefined> {
+  const rows = await session.query(
+    `SELECT table_schema AS db, table_name AS name, engine, update_time AS changed_at, create_time AS created_at,
+            update_time >= NOW() - INTERVAL 2 SECOND AS is_fresh
+       FROM information_schema.tables WHERE table_schema = ? AND table_name = ?`,
+    [database, name],
+  );
+  const row = rows.find((each) => each['db'] === database && each['name'] === name);
+  if (row === undefined) return undefined;
+  const times = { createdAt: row['created_at'] ?? null, isFresh: row['is_fresh'] === '1' };
+  return tellsOfChanges(row['engine'] ?? null) ? { ...times, changedAt: row['changed_at'] ?? null } : times;
+}
+
+/** Reads only what `refuseMissingDumpPrivileges` asks for. */
+export async function readPrograms(session: Session, databases: readonly ListedDatabase[]): Promise<Programs> {
+  return programs(asking(session, databases), databases);
+}
+
+type Ask = (sql: string) => Promise<readonly Row[]>;
+
+function asking(session: Session, databases: readonly ListedDatabase[]): Ask {
+  const names = databases.map(({ name }) => name);
+  const chosen = new Set(names);
+  // information_schema compares names without regard to case: what it gives too much is taken out again.
+  return async (sql) => (await session.query(sql, [names])).filter((row) => chosen.has(row['db'] ?? ''));
+}
+
+async function programs(ask: Ask, databases: readonly ListedDatabase[]): Promise<Programs> {
+  const views = await ask(
+    `SELECT table_schema AS db, table_name AS name, definer, view_definition AS definition, check_option
+       FROM information_schema.views WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
+  );
+  const routines = await ask(
+    `SELECT routine_schema AS db, routine_name AS name, definer, routine_type AS kind,
+            routine_definition IS NOT NULL AS body_visible
+       FROM information_schema.routines WHERE routine_schema IN (?) ORDER BY routine_schema, routine_name`,
+  );
+  return {
+    databases,
+    views: views.map((row) => ({
+      ...defined(row),
+      definition: row['definition'] ?? '',
+      withCheckOption: row['check_option'] !== 'NONE',
+    })),
+    routines: routines.map((row) => ({
+      ...defined(row),
+      kind: row['kind'] ?? '',
+      bodyVisible: row['body_visible'] === '1',
+    })),
+  };
+}
+
+/** All but the tables. */
+async function readRest(ask: Ask, databases: readonly ListedDatabase[]): Promise<Omit<Names, 'tables' | 'sequences'>> {
+  const triggers = await ask(
+    `SELECT trigger_schema AS db, trigger_name AS name, definer
+       FROM information_schema.triggers WHERE trigger_schema IN (?) ORDER BY trigger_schema, trigger_name`,
+  );
+  const events = await ask(
+    `SELECT event_schema AS db, event_name AS name, definer
+       FROM information_schema.events WHERE event_schema IN (?) ORDER BY event_schema, event_name`,
+  );
+  const columns = await ask(
+    `SELECT c.table_schema AS db, c.table_name, c.column_name AS name, c.data_type, c.character_set_name AS character_set,
+            c.collation_name AS collation, c.generation_expression
+       FROM information_schema.columns c WHERE c.table_schema IN (?)
+        AND (c.data_type IN ('float','tinytext','text','mediumtext','longtext','varchar','json','blob','tinyblob',
+                             'mediumblob','longblob','varbinary','binary','geometry','point','linestring','polygon',
+                             'multipoint','multilinestring','multipolygon','geometrycollection')
+             OR c.character_set_name IS NOT NULL OR c.generation_expression = 'ROW START')
+      ORDER BY c.table_schema, c.table_name, c.ordinal_position`,
+  );
+  return {
+    ...(await programs(ask, databases)),
+    triggers: triggers.map(defined),
+    events: events.map(defined),
+    columns: columns.map((row) => ({
+      ...named(row),
+      table: row['table_name'] ?? '',
+      dataType: row['data_type'] ?? '',
+      characterSet: row['character_set'] ?? null,
+      collation: row['collation'] ?? null,
+      rowStart: row['generation_expression'] === 'ROW START',
+    })),
+  };
+}
+
+function isTable(row: Row): boolean {
+  return row['kind'] === 'BASE TABLE' || row['kind'] === 'SYSTEM VERSIONED';
+}
+
+function isSequence(row: Row): boolean {
+  return row['kind'] === 'SEQUENCE';
+}
+
+function namedTable(row: Row): NamedTable {
+  return {
+    ...named(row),
+    engine: row['engine'] ?? null,
+    systemVersioned: row['kind'] === 'SYSTEM VERSIONED',
+    type: row['kind'] ?? '',
+  };
+}
+
+function table(row: Row): CatalogTable {
+  return {
+    ...namedTable(row),
+    estimatedRows: Number(row['estimated_rows'] ?? 0),
+    dataBytes: Number(row['data_bytes'] ?? 0),
+    changedAt: row['changed_at'] ?? null,
+    createdAt: row['created_at'] ?? null,
+    rowFormat: row['row_format'] ?? null,
+    collation: row['collation'] ?? null,
+  };
+}
+
+function key(row: Row): string {
+  return JSON.stringify([row['db'], row['name']]);
+}
+
+function named(row: Row): Named {
+  return { database: row['db'] ?? '', name: row['name'] ?? '' };
+}
+
+function defined(row: Row): Defined {
+  return { ...named(row), definer: row['definer'] ?? '' };
+}
+
+/** Tables whose history is kept by transaction ids, which `--dump-history` cannot read. */
+export function transactionPreciseTables({ columns }: Pick<Names, 'columns'>): readonly Named[] {
+  return columns
+    .filter(({ rowStart, dataType }) => rowStart && dataType === 'bigint')
+    .map(({ database, table: name }) => ({ database, name }));
+}

@@ -1,0 +1,55 @@
+import type { Named } from './catalog.js';
+import type { ListedDatabase } from './selection.js';
+import { serverErrorNumber, type Row, type Session } from '../session/session.js';
+
+export type ForeignKey = Named & { readonly table: string; readonly referencedDatabase: string };
+
+/**
+ * The foreign keys of these databases that lead into another one. InnoDB's own list is read where the user may (PROCESS):
+ * information_schema.referential_constraints opens every table.
+ */
+export async function readForeignKeysElsewhere(
+  session: Session,
+  databases: readonly ListedDatabase[],
+): Promise<readonly ForeignKey[]> {
+  const names = databases.map(({ name }) => name);
+  const chosen = new Set(names);
+  const rows = (await innodbList(session)) ?? (await standardList(session, names));
+  return rows
+    .map((row) => ({
+      database: row['db'] ?? '',
+      name: row['name'] ?? '',
+      table: row['table_name'] ?? '',
+      referencedDatabase: row['referenced_database'] ?? '',
+    }))
+    .filter(({ database }) => chosen.has(database));
+}
+
+/** InnoDB names tables as their files are named: `database/table` in the character set `filename`. */
+async function innodbList(session: Session): Promise<readonly Row[] | undefined> {
+  const decoded = (part: string) => `CONVERT(CONVERT(CONVERT(${part} USING binary) USING filename) USING utf8mb4)`;
+  const [database, table] = ["SUBSTRING_INDEX(for_name, '/', 1)", "SUBSTRING_INDEX(for_name, '/', -1)"] as const;
+  const referenced = "SUBSTRING_INDEX(ref_name, '/', 1)";
+  try {
+    return await session.query(
+      `SELECT ${decoded(database)} AS db, SUBSTRING(id, LENGTH(${database}) + 2) AS name, ${decoded(table)} AS table_name,
+              ${decoded(referenced)} AS referenced_database
+         FROM information_schema.innodb_sys_foreign WHERE ${database} <> ${referenced}`,
+    );
+  } catch (error) {
+    // 1227: no PROCESS privilege; 1109: a server without InnoDB's list.
+    const number = serverErrorNumber(error);
+    if (number === 1227 || number === 1109) return undefined;
+    throw error;
+  }
+}
+
+async function standardList(session: Session, databases: readonly string[]): Promise<readonly Row[]> {
+  return session.query(
+    `SELECT constraint_schema AS db, constraint_name AS name, table_name,
+            unique_constraint_schema AS referenced_database
+       FROM information_schema.referential_constraints
+      WHERE constraint_schema IN (?) AND unique_constraint_schema <> constraint_schema`,
+    [databases],
+  );
+}

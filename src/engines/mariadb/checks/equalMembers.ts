@@ -1,0 +1,47 @@
+import { serverErrorNumber, type Session } from '../session/session.js';
+
+/** The members of an ENUM or a SET, as literals of a session without an sql_mode. */
+export type Members = {
+  readonly type: 'enum' | 'set';
+  readonly literals: readonly string[];
+  readonly collation: string;
+};
+
+/** Of a column's text in its table's parts; undefined where it is of another type. */
+export function membersOf(column: string): Members | undefined {
+  const [, type, list = ''] = /^(enum|set)\(((?:'(?:[^'\\]|''|\\.)*',?)*)\)/s.exec(column) ?? [];
+  const [, collation] = / COLLATE (\w+)$/.exec(column) ?? [];
+  if ((type !== 'enum' && type !== 'set') || collation === undefined) return undefined;
+  return { type, literals: list.match(/'(?:[^'\\]|''|\\.)*'/gs) ?? [], collation };
+}
+
+/**
+ * Whether the server must be asked: a mode without STRICT, and older servers, take members that are equal in the column's
+ * collation. Plain words that differ in more than letter case differ in each, but for i, j and y, or u, v and w in some.
+ */
+export function mayBeEqual({ literals }: Members): boolean {
+  if (literals.some((literal) => !/^'[\w .,:+-]*'$/.test(literal))) return literals.length > 1;
+  const folded = literals.map((literal) => literal.toLowerCase().replace(/[jy]/g, 'i').replace(/[vw]/g, 'u'));
+  return new Set(folded).size < folded.length;
+}
+
+/** A statement with more members than this is more than a server may like. */
+const mostMembers = 1000;
+
+/** The positions, from 1, of members that equal an earlier one. Undefined: not known. */
+export async function equalMembers(
+  session: Session,
+  { literals, collation }: Members,
+): Promise<readonly number[] | undefined> {
+  if (literals.length > mostMembers) return undefined;
+  const characterSet = collation.split('_')[0] ?? '';
+  const rows = literals.map((literal, index) => `SELECT ${index + 1} AS i, ${literal} AS m`).join(' UNION ALL ');
+  const member = `CONVERT(m USING ${characterSet}) COLLATE ${collation}`;
+  const sql = `SELECT i FROM (SELECT i, MIN(i) OVER (PARTITION BY ${member}) AS first_one FROM (${rows}) AS members) AS told WHERE i > first_one`;
+  try {
+    return (await session.query(sql)).map((row) => Number(row['i']));
+  } catch (error) {
+    if (serverErrorNumber(error) !== undefined) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,118 @@
+import { StowageError } from '../../../errors.js';
+import { transactionPreciseTables, type Catalog, type Named } from '../catalog/catalog.js';
+import { quoteName } from '../privileges/grants.js';
+import { codeOfServerError, isError } from '../errors/serverErrors.js';
+import { serverErrorNumber, type Session } from '../session/session.js';
+
+/**
+ * Opens each view that the server could not open when it was listed, as the dump will: one that cannot be opened ends
+ * mariadb-dump in the middle. Throws TOOL_FAILED naming all of them.
+ */
+export async function refuseBrokenViews(session: Session, catalog: Catalog): Promise<void> {
+  const broken: { readonly view: string; readonly why: string }[] = [];
+  for (const view of catalog.views.filter(({ opens }) => !opens)) {
+    try {
+      await session.query(`SHOW FIELDS FROM ${quoteName(view.database)}.${quoteName(view.name)}`);
+    } catch (error) {
+      const number = serverErrorNumber(error);
+      if (number === undefined || codeOfServerError(number) === 'SERVICE_UNREACHABLE' || !isError(error)) throw error;
+      broken.push({ view: `${view.database}.${view.name}`, why: error.message });
+    }
+  }
+  const [first] = broken;
+  if (first === undefined) return;
+  const all = broken.map(({ view }) => view).join(', ');
+  throw new StowageError('TOOL_FAILED', `These views cannot be opened, and would end the dump: ${all}. ${first.why}`, {
+    help: 'Repair the views or drop them, then start the backup again.',
+    details: { broken },
+  });
+}
+
+/** What the dump of this catalog loses though no tool says so. One sentence a kind of loss, naming the objects. */
+export async function findLosses(
+  session: Session,
+  catalog: Catalog,
+  others: readonly string[],
+): Promise<readonly string[]> {
+  const chosen = new Set(catalog.databases.map(({ name }) => name));
+  return [
+    'Users and their grants are not part of this backup.',
+    ...sentence(
+      catalog.tables.filter(({ engine }) => engine !== null && withoutSnapshot.has(engine)).map(qualified),
+      'Tables of an engine that no snapshot covers may have changed during the dump',
+    ),
+    ...sentence(
+      catalog.tables.filter(({ engine }) => engine !== null && withoutData.has(engine)).map(qualified),
+      'Only the definition of tables whose rows lie elsewhere is dumped',
+    ),
+    ...lostHistory(catalog),
+    ...sentence(
+      catalog.foreignKeys
+        .filter(({ referencedDatabase }) => !chosen.has(referencedDatabase))
+        .map((key) => `${key.database}.${key.table}`),
+      'Foreign keys of these tables lead into databases that are not part of this backup: restored elsewhere, the tables take no new rows until those are there',
+    ),
+    ...sentence(
+      catalog.views
+        .filter((view) => others.some((other) => view.definition.includes(`${quoteName(other)}.`)))
+        .map(qualified),
+      'These views read databases that are not part of this backup; a restore elsewhere fails',
+    ),
+    ...sentence(await missingDefiners(session, definersOf(catalog)), 'Definers that do not exist on this server'),
+  ];
+}
+
+/** One option of the tool decides for all tables, and one that is transaction-precise forbids it. */
+function lostHistory(catalog: Catalog): readonly string[] {
+  const precise = new Set(transactionPreciseTables(catalog).map(qualified));
+  if (precise.size === 0) return [];
+  const others = catalog.tables.filter(({ systemVersioned }) => systemVersioned).map(qualified);
+  return [
+    ...sentence(
+      [...precise],
+      'Versioned tables are dumped without their history, for that of transaction-precise ones cannot be dumped',
+    ),
+    ...sentence(
+      others.filter((name) => !precise.has(name)),
+      'For their sake the history of these tables is not dumped either (back them up in a service of their own to keep it)',
+    ),
+  ];
+}
+
+/** Of these `user@host`, those that the server does not know. Empty where we may not read the list of users. */
+export async function missingDefiners(session: Session, definers: readonly string[]): Promise<readonly string[]> {
+  const known = await knownAccounts(session);
+  if (known === undefined) return [];
+  return definers.filter((definer) => !known.has(definer) && !known.has(definer.replace(/@$/, '')));
+}
+
+async function knownAccounts(session: Session): Promise<ReadonlySet<string> | undefined> {
+  try {
+    const rows = await session.query("SELECT IF(host = '', user, CONCAT(user, '@', host)) AS account FROM mysql.user");
+    return new Set(rows.map((row) => row['account'] ?? ''));
+  } catch (error) {
+    // 1142: no SELECT on mysql.user, which a backup does not need.
+    if (serverErrorNumber(error) === 1142) return undefined;
+    throw error;
+  }
+}
+
+function definersOf(catalog: Catalog): readonly string[] {
+  const all = [...catalog.views, ...catalog.routines, ...catalog.triggers, ...catalog.events];
+  return [...new Set(all.map(({ definer }) => definer))].filter((definer) => definer !== '').sort();
+}
+
+const withoutSnapshot = new Set(['MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM']);
+const withoutData = new Set(['MRG_MyISAM', 'FEDERATED', 'CONNECT', 'SPIDER', 'S3']);
+const namedAtMost = 20;
+
+function sentence(names: readonly string[], text: string): readonly string[] {
+  if (names.length === 0) return [];
+  const shown = names.slice(0, namedAtMost).join(', ');
+  const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
+  return [`${text}: ${shown}${more}.`];
+}
+
+function qualified(one: Named): string {
+  return `${one.database}.${one.name}`;
+}

@@ -1,0 +1,164 @@
+import { StowageError } from '../../../errors.js';
+import type { Definitions } from '../definitions/readDefinitions.js';
+import { quoteName } from '../privileges/grants.js';
+import { equalMembers, mayBeEqual, membersOf, type Members } from './equalMembers.js';
+import { serverErrorNumber, type Session } from '../session/session.js';
+
+/** How long all tables together are searched for values that a dump loses, and one of them. */
+const budgetMs = 20_000;
+const secondsForOneTable = 5;
+
+/** Values that mariadb-dump writes otherwise than they are, and no statement could put back. Each is looked for. */
+type Suspect = {
+  readonly database: string;
+  readonly table: string;
+  readonly column: string;
+  readonly kind: 'FLOAT' | 'ENUM' | 'EQUAL';
+  /** The lists of columns that must be unique and hold this one; of an ENUM that has no two equal members, none. */
+  readonly keys: readonly (readonly string[])[];
+  /** Of an ENUM or SET column with members that may be equal in its collation. */
+  readonly members?: Members;
+};
+
+/**
+ * Sentences that name tables and columns of which values come back as others: FLOAT values with more than six digits, and
+ * values of an ENUM that are no member (index 0), where the empty string is one, and members of an ENUM or a SET that their
+ * collation takes for an earlier one. What could not be searched in time is named too. Throws TOOL_FAILED where values of
+ * a unique key become equal: no server could restore that.
+ */
+export async function findLostValues(session: Session, definitions: Definitions): Promise<readonly string[]> {
+  const until = performance.now() + budgetMs;
+  const lost: Record<Suspect['kind'], string[]> = { FLOAT: [], ENUM: [], EQUAL: [] };
+  const unsure: string[] = [];
+  for (const suspect of suspects(definitions)) {
+    const found = performance.now() < until ? await holdsLostValue(session, suspect) : undefined;
+    const name = `${suspect.database}.${suspect.table}.${suspect.column}`;
+    if (found === undefined) unsure.push(name);
+    if (found !== true) continue;
+    lost[suspect.kind].push(name);
+    if (suspect.kind !== 'ENUM') await refuseEqualKeys(session, suspect);
+  }
+  return [
+    ...listed(lost.FLOAT, 'FLOAT values of these columns come back with six digits (DOUBLE keeps all)'),
+    ...listed(
+      lost.ENUM,
+      'Invalid values (index 0) of these ENUM columns come back as the member that is the empty string',
+    ),
+    ...listed(
+      lost.EQUAL,
+      'Members of these ENUM and SET columns are equal in the collation of the column (a and A): values that are the later one come back as the first',
+    ),
+    ...listed(unsure, 'There was no time to search these FLOAT, ENUM and SET columns for values that a dump changes'),
+  ];
+}
+
+function suspects(definitions: Definitions): readonly Suspect[] {
+  return [...definitions].flatMap(([database, { tables }]) =>
+    [...tables].flatMap(([table, { parts }]) => {
+      const columns = [...parts].filter(([part]) => part.startsWith('column '));
+      const stored = columns.filter(([, text]) => !/ GENERATED ALWAYS AS /.test(text));
+      const named = (kind: Suspect['kind'], type: RegExp) =>
+        stored
+          .filter(([, text]) => type.test(text))
+          .map(([part]): Suspect => {
+            const column = part.slice('column '.length);
+            return { database, table, column, kind, keys: kind === 'FLOAT' ? uniqueKeys(parts, column) : [] };
+          });
+      const equal = stored.flatMap(([part, text]): readonly Suspect[] => {
+        const members = membersOf(text);
+        if (members === undefined || !mayBeEqual(members)) return [];
+        const column = part.slice('column '.length);
+        return [{ database, table, column, kind: 'EQUAL', keys: uniqueKeys(parts, column), members }];
+      });
+      return [...named('FLOAT', /^float\b/i), ...named('ENUM', /^enum\((?:'(?:[^'\\]|''|\\.)*',)*''[,)]/is), ...equal];
+    }),
+  );
+}
+
+/** The lists of columns that must be unique, of those that hold this one. */
+export function uniqueKeys(parts: ReadonlyMap<string, string>, column: string): readonly (readonly string[])[] {
+  return [...parts]
+    .filter(([part, text]) => part === 'primary key' || (part.startsWith('index ') && text.startsWith('UNIQUE ')))
+    .map(([, text]) => [...text.slice(text.indexOf(' (')).matchAll(/`((?:[^`]|``)*)`/g)])
+    .map((names) => names.map(([, name = '']) => name.replaceAll('``', '`')))
+    .filter((names) => names.includes(column));
+}
+
+/** Undefined: not known within the time for one table. */
+async function holdsLostValue(session: Session, suspect: Suspect): Promise<boolean | undefined> {
+  const condition = await conditionOf(session, suspect);
+  if (condition === undefined || condition === 'never') return condition === undefined ? undefined : false;
+  return exists(session, `SELECT 1 AS found FROM ${tableOf(suspect)} WHERE ${condition} LIMIT 1`);
+}
+
+async function conditionOf(session: Session, { kind, column, members }: Suspect): Promise<string | undefined> {
+  if (kind === 'FLOAT') return digitsAreLost(column);
+  if (kind === 'ENUM') return `${quoteName(column)} + 0 = 0`;
+  const later = members === undefined ? [] : await equalMembers(session, members);
+  if (later === undefined) return undefined;
+  if (later.length === 0) return 'never';
+  if (members?.type === 'enum') return `${quoteName(column)} + 0 IN (${later.join(', ')})`;
+  const bits = later.reduce((all, position) => all | (1n << BigInt(position - 1)), 0n);
+  return `${quoteName(column)} & ${bits}`;
+}
+
+/**
+ * A FLOAT has 24 binary digits. The text that the dump holds is read as the same value when it is nearer than half the
+ * value of the last of them; at a power of two, where the values below lie twice as close, a quarter.
+ */
+function digitsAreLost(column: string): string {
+  const value = `(0e0 + ${quoteName(column)})`;
+  const exponent = `GREATEST(-126, FLOOR(LOG2(ABS(${value}))))`;
+  const isPower = `ABS(${value}) = POW(2, ${exponent})`;
+  return `${value} <> 0 AND ABS(CONCAT(${quoteName(column)}) - ${value}) > POW(2, ${exponent} - IF(${isPower}, 25, 24))`;
+}
+
+async function refuseEqualKeys(session: Session, suspect: Suspect): Promise<void> {
+  for (const key of suspect.keys) {
+    const texts = key.map((name) => (name === suspect.column ? `CONCAT(${quoteName(name)})` : quoteName(name)));
+    const present = key.map((name) => `${quoteName(name)} IS NOT NULL`).join(' AND ');
+    const grouped = `SELECT 1 AS found FROM ${tableOf(suspect)} WHERE ${present} GROUP BY ${texts.join(', ')} HAVING COUNT(*) > 1 LIMIT 1`;
+    if ((await exists(session, grouped)) !== true) continue;
+    const { database, table, column, kind } = suspect;
+    const [why, help] =
+      kind === 'FLOAT'
+        ? [
+            'FLOAT values that are equal when they are written with six digits',
+            `Make the column a DOUBLE, which keeps all digits: ALTER TABLE ${tableOf(suspect)} MODIFY ${quoteName(column)} DOUBLE;`,
+          ]
+        : [
+            `values of the column '${column}' that are equal when they are written as text`,
+            'Give the members of the column names that its collation tells apart, or the column a binary collation.',
+          ];
+    throw new StowageError(
+      'TOOL_FAILED',
+      `A dump of ${database}.${table} cannot be restored: its unique key (${key.join(', ')}) has ${why}.`,
+      { help: `${help} Then start the backup again.`, details: { database, table, column } },
+    );
+  }
+}
+
+/** Whether there is such a row; undefined where that was not found out in the time for one table. `settings`: of the statement. */
+export async function exists(session: Session, select: string, settings = ''): Promise<boolean | undefined> {
+  try {
+    const statement = `SET STATEMENT max_statement_time = ${secondsForOneTable}${settings} FOR ${select}`;
+    return (await session.query(statement)).length > 0;
+  } catch (error) {
+    // ER_STATEMENT_TIMEOUT; or the table is gone, or cannot be read: the dump has more to say about that.
+    if (serverErrorNumber(error) !== undefined) return undefined;
+    throw error;
+  }
+}
+
+function tableOf({ database, table }: Suspect): string {
+  return `${quoteName(database)}.${quoteName(table)}`;
+}
+
+const namedAtMost = 20;
+
+/** A sentence that names them, or none. */
+export function listed(names: readonly string[], text: string): readonly string[] {
+  if (names.length === 0) return [];
+  const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
+  return [`${text}: ${names.slice(0, namedAtMost).join(', ')}${more}.`];
+}

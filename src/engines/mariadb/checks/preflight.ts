@@ -1,0 +1,183 @@
+import type { EngineContext, Inventory, InventoryContext, PreflightReport, ServiceConnection } from '../../engine.js';
+import { readCatalog, readNames, type Names } from '../catalog/catalog.js';
+import { countAll } from '../counting/countAll.js';
+import { countedTables } from '../counting/countRows.js';
+import { readDefinitions, type Definitions } from '../definitions/readDefinitions.js';
+import { warnOfSequencesElsewhere } from '../definitions/needs.js';
+import { refuseUnrestorable } from '../definitions/refuseUnrestorable.js';
+import { withDefinitions } from '../definitions/withDefinitions.js';
+import { findComputedAnew } from './computedAnew.js';
+import { findForeignFolders, warnOfForeignFolders } from '../catalog/foreignFolders.js';
+import { dumpCharacterSet, warnOfConversion } from '../dump/dumpCharacterSet.js';
+import { listInventory, type Counts } from '../catalog/inventory.js';
+import { findLosses, refuseBrokenViews } from './losses.js';
+import { findLostValues } from './lostValues.js';
+import { findMariadbTools, versionNumber, versionOf } from '../tools/mariadbTools.js';
+import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
+import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
+import { listDatabases, selectDatabases } from '../catalog/selection.js';
+import { recordedSettings } from '../session/serverSettings.js';
+import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
+import { withPatientSession } from '../locks/ownLockWaits.js';
+import { serverErrorNumber, type Session, type SessionOptions } from '../session/session.js';
+import type { AllowAddress, ServerAddress } from '../../network/serverAddress.js';
+
+export type MariadbSettings = {
+  readonly allowAddress: AllowAddress;
+  /** Folders in which tools are looked for first. */
+  readonly toolsPath: readonly string[];
+};
+
+/**
+ * All databases of a service become one part, dumped from one snapshot. Over a binary connection no server and no tool
+ * converts text: every byte of every character set is written as it is stored.
+ */
+export const databasesPart = { name: 'databases', extension: 'sql', characterSet: 'binary' };
+
+/** Finds out what would end the dump, or make it smaller than the source, before it starts; and which address answered. */
+export async function preflightMariadb(
+  connection: ServiceConnection,
+  settings: MariadbSettings,
+  context: EngineContext,
+): Promise<{
+  readonly report: PreflightReport;
+  readonly server: ServerAddress;
+  readonly texts: readonly ProgramText[];
+}> {
+  const tools = findMariadbTools(settings.toolsPath);
+  const toolVersion = await versionOf(tools.dump, context.signal);
+  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
+    const listed = await listDatabases(session);
+    const chosen = selectDatabases(listed, connection.databases);
+    await refuseSettingsThatSpoilDumps(session, chosen, toolVersion);
+    const catalog = await readCatalog(session, chosen);
+    const grants = await readGrants(session);
+    await refuseMissingDumpPrivileges(session, catalog, grants);
+    await refuseBrokenViews(session, catalog);
+    const isChosen = new Set(chosen);
+    const others = listed.filter((database) => !isChosen.has(database)).map(({ name }) => name);
+    const blind = connection.databases === null && !grants.holdsGlobally('SHOW DATABASES');
+    const { inventory, definitions } = await describe(
+      session,
+      connection,
+      { ...settings, ...context },
+      catalog,
+      toolVersion,
+      { others },
+    );
+    refuseUnrestorable(catalog, definitions, inventory);
+    const { texts, warnings } = await readProgramTexts(session, catalog);
+    const report: PreflightReport = {
+      inventory: { ...inventory, settings: recordedSettings(session.found) },
+      parts: [
+        {
+          ...databasesPart,
+          characterSet: dumpCharacterSet(definitions),
+          tool: { name: 'mariadb-dump', version: versionNumber(toolVersion) },
+        },
+      ],
+      warnings: [
+        ...(blind
+          ? ['The user has no SHOW DATABASES privilege: databases hidden from it are not in this backup.']
+          : []),
+        ...(typeof context.lockPatienceMs === 'number' ? await warnOfHiddenSessions(session, grants) : []),
+        ...warnOfForeignFolders(connection.databases === null ? await findForeignFolders(session) : []),
+        ...(await findLosses(session, catalog, others)),
+        ...(await findLostValues(session, definitions)),
+        ...(await findComputedAnew(session, definitions)),
+        ...warnOfConversion(catalog, definitions),
+        ...warnings,
+        ...warnOfSequencesElsewhere(inventory),
+        ...warnOfImpatientServer(session.found),
+      ],
+    };
+    return { report, server: session.server, texts };
+  });
+}
+
+/**
+ * The inventory of what is there of the chosen databases; what is absent is left out. With `countingMs` 0 neither rows nor
+ * sizes nor times are read.
+ */
+export async function inventoryMariadb(
+  connection: ServiceConnection,
+  settings: MariadbSettings,
+  context: InventoryContext,
+): Promise<Inventory> {
+  const { countingMs = defaultCountingMs, onAnswer } = context;
+  const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump, context.signal);
+  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
+    const databases = await present(session, connection);
+    const options = { ...settings, ...context };
+    if (countingMs === 0) {
+      return (await describe(session, connection, options, await readNames(session, databases), toolVersion)).inventory;
+    }
+    const catalog = await readCatalog(session, databases);
+    const count = (inventory: Inventory) =>
+      // After a restore the history is what was restored, if it was.
+      countAll(session, countedTables(inventory, { history: true }), { budgetMs: countingMs, onAnswer });
+    return (await describe(session, connection, options, catalog, toolVersion, { count })).inventory;
+  });
+}
+
+/** Definitions are read by a session of their own, while this one counts rows; where there may be no other, afterwards. */
+async function describe(
+  session: Session,
+  connection: ServiceConnection,
+  options: SessionOptions,
+  catalog: Names,
+  toolVersion: string,
+  {
+    count,
+    others,
+  }: { readonly count?: (inventory: Inventory) => Promise<Counts>; readonly others?: readonly string[] } = {},
+): Promise<{ readonly inventory: Inventory; readonly definitions: Definitions }> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const versions = { serverVersion: await versionOfServer(session), toolVersion };
+  const uncounted = listInventory(catalog, versions, new Map());
+  const reading =
+    count === undefined
+      ? readDefinitions(session, catalog)
+      : withPatientSession(connection, { ...options, signal }, (other) => readDefinitions(other, catalog));
+  // The rejection surfaces where the promise is awaited; this only prevents an unhandled rejection.
+  reading.catch(() => undefined);
+  try {
+    const listed = count === undefined ? uncounted : listInventory(catalog, versions, await count(uncounted));
+    const definitions = await reading.catch((error: unknown) => {
+      if (!hasNoConnectionLeft(error)) throw error;
+      return readDefinitions(session, catalog);
+    });
+    return { inventory: await withDefinitions(session, listed, catalog, definitions, others), definitions };
+  } catch (error) {
+    failed.abort(error);
+    throw error;
+  }
+}
+
+/** 1040, 1203 and 1226: the server, or the account, has as many connections as it may have. */
+function hasNoConnectionLeft(error: unknown): boolean {
+  const number = serverErrorNumber(error);
+  return number === 1040 || number === 1203 || number === 1226;
+}
+
+/** How long rows are counted where nobody says. */
+export const defaultCountingMs = 20_000;
+
+async function versionOfServer(session: Session): Promise<string> {
+  const [row] = await session.query('SELECT VERSION() AS version');
+  return row?.['version'] ?? '';
+}
+
+async function present(session: Session, { databases }: ServiceConnection) {
+  const listed = await listDatabases(session);
+  if (databases === null) return listed;
+  const wanted = new Set(databases);
+  // A server that keeps names in lower case has what was restored under that name.
+  const folded = new Set(databases.filter((name) => !listed.some((each) => each.name === name)).map(lowerCase));
+  return listed.filter(({ name }) => wanted.has(name) || folded.has(name));
+}
+
+function lowerCase(name: string): string {
+  return name.toLowerCase();
+}

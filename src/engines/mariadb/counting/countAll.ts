@@ -1,0 +1,30 @@
+import { keyOf, type Counts } from '../catalog/inventory.js';
+import { countBatch, inBatches, type TableToCount } from './countRows.js';
+import type { Session } from '../session/session.js';
+
+/**
+ * Counts the smallest first, until `budgetMs` are used up; what does not fit in is left out. No lock outlives its
+ * statement. While a statement runs, which has a limit of its own, `onAnswer` is called as if the server answered.
+ */
+export async function countAll(
+  session: Session,
+  tables: readonly TableToCount[],
+  { budgetMs, onAnswer }: { readonly budgetMs: number; readonly onAnswer?: (() => void) | undefined },
+): Promise<Counts> {
+  const until = performance.now() + budgetMs;
+  const counts = new Map<string, number>();
+  const ticking = onAnswer === undefined ? undefined : setInterval(onAnswer, tickMs);
+  try {
+    for (const batch of inBatches(tables)) {
+      const leftMs = until - performance.now();
+      if (leftMs <= 0) break;
+      const { rows } = await countBatch(session, batch, leftMs);
+      for (const [table, counted] of rows) counts.set(keyOf(table), counted);
+    }
+    return counts;
+  } finally {
+    clearInterval(ticking);
+  }
+}
+
+const tickMs = 1_000;

@@ -1,0 +1,189 @@
+import type { CountedTable, Inventory, RowCounting, ServiceConnection } from '../../engine.js';
+import { countBatch, countedTables, inBatches, type TableToCount } from './countRows.js';
+import { dumpsHistory } from '../catalog/history.js';
+import { longStatements, type LongStatements } from './longStatements.js';
+import type { AllowAddress } from '../../network/serverAddress.js';
+import { openSession, serverErrorNumber, type Session } from '../session/session.js';
+
+/** Counting takes at most this part of the time since the dump began, and at first as much as `firstMs`. */
+const share = 0.1;
+const firstMs = 1_000;
+/** No statement is begun for less. */
+const leastMs = 50;
+
+type Settings = { readonly allowAddress: AllowAddress };
+
+/**
+ * Counts the rows of the inventory's tables in one snapshot, which is taken before this returns: nearly that of a dump
+ * that starts then. Where a snapshot would keep locks, it counts for `firstMs` before it returns, and each table at a time
+ * of its own afterwards. It releases the locks of a table as soon as it is counted, takes a small part of the dump's time,
+ * and begins with the smallest tables. A table that takes longer than its share is tried again when the share has doubled.
+ * Undefined: there is nothing to count, or no room for one more session; of a server that does not answer the dump tells.
+ */
+export async function countBesideDump(
+  connection: ServiceConnection,
+  inventory: Inventory,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<RowCounting | undefined> {
+  const tables = countedTables(inventory, { history: dumpsHistory(inventory) });
+  if (tables.length === 0) return undefined;
+  const ended = new AbortController();
+  let session: Session | undefined;
+  try {
+    session = await openSession(connection, { ...settings, signal: AbortSignal.any([signal, ended.signal]) });
+    if (!(await hasRoom(session))) {
+      session.close();
+      return undefined;
+    }
+    const statements = await longStatements(session, connection, settings);
+    const inSnapshot = await beginSnapshot(session);
+    return await startCounting({ session, statements, inSnapshot, giveUp: () => ended.abort() }, tables);
+  } catch {
+    session?.close();
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+type Work = {
+  readonly session: Session;
+  readonly statements: LongStatements;
+  readonly inSnapshot: boolean;
+  readonly giveUp: () => void;
+};
+
+async function startCounting(work: Work, tables: readonly TableToCount[]): Promise<RowCounting> {
+  const time = dumpTime();
+  const counted: CountedTable[] = [];
+  const run = countInTime(work, tables, time, counted)
+    // The session is gone, or the dump was aborted: what was counted stays.
+    .catch(() => work.statements.kill())
+    .finally(() => work.session.close());
+  if (!work.inSnapshot) await Promise.race([run, time.firstIsUsed]);
+  return {
+    async end(limitMs) {
+      time.end(limitMs);
+      const late = setTimeout(() => void work.statements.kill().finally(work.giveUp), limitMs);
+      await run;
+      clearTimeout(late);
+      return counted;
+    },
+  };
+}
+
+/**
+ * False: with a binary log (or Galera) a server keeps the metadata locks of all that a transaction has read until its
+ * end, unless the session writes none, which takes a privilege.
+ */
+async function beginSnapshot(session: Session): Promise<boolean> {
+  try {
+    await session.query('SET SESSION sql_log_bin = 0');
+  } catch (error) {
+    if (serverErrorNumber(error) === undefined) throw error;
+    const logging = await session.query(
+      `SELECT 1 FROM information_schema.global_variables
+        WHERE variable_name IN ('LOG_BIN', 'WSREP_ON') AND variable_value = 'ON'`,
+    );
+    if (logging.length > 0) return false;
+  }
+  await session.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+  return true;
+}
+
+async function countInTime(
+  { session, statements, inSnapshot }: Work,
+  tables: readonly TableToCount[],
+  time: DumpTime,
+  counted: CountedTable[],
+): Promise<void> {
+  const batches = [...inBatches(tables)];
+  let neededMs = leastMs;
+  for (let next = batches.shift(); next !== undefined; next = batches.shift()) {
+    const batch = next;
+    const availableMs = await time.atLeast(neededMs);
+    if (availableMs < neededMs) return;
+    const limitMs = Math.min(availableMs, statements.limitMs);
+    const begin = performance.now();
+    const ask = () => statements.watch(() => countBatch(session, batch, limitMs));
+    const { rows, slow } = inSnapshot ? await releasingLocks(session, ask) : await ask();
+    const isBefore = inSnapshot || !time.isFirstUsed();
+    time.use(performance.now() - begin);
+    for (const [{ database, name }, count] of rows) counted.push({ database, name, rows: count, isBefore });
+    if (slow.length === 0 || limitMs === statements.limitMs) continue;
+    batches.unshift(...slow.map((table) => [table]));
+    neededMs = 2 * limitMs;
+  }
+}
+
+/** A transaction keeps the metadata lock of each table that it reads until its end, or until it is rolled back to before. */
+async function releasingLocks<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  await session.query('SAVEPOINT before_counting');
+  try {
+    return await work();
+  } finally {
+    await session.query('ROLLBACK TO SAVEPOINT before_counting');
+  }
+}
+
+type DumpTime = {
+  /** Waits until so much may be used, or the dump has ended; gives what may be used then. */
+  atLeast(ms: number): Promise<number>;
+  use(ms: number): void;
+  end(limitMs: number): void;
+  /** Resolves when `firstMs` have been used. */
+  readonly firstIsUsed: Promise<void>;
+  isFirstUsed(): boolean;
+};
+
+function dumpTime(): DumpTime {
+  const begin = performance.now();
+  let usedMs = 0;
+  let endsAt: number | undefined;
+  let wake: () => void = () => undefined;
+  let isFirstUsed = false;
+  let tell: () => void = () => undefined;
+  const firstIsUsed = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const availableMs = () => {
+    const now = performance.now();
+    return endsAt === undefined ? firstMs + share * (now - begin) - usedMs : endsAt - now;
+  };
+  return {
+    atLeast: async (ms) => {
+      while (endsAt === undefined && availableMs() < ms) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, Math.max(1, (ms - availableMs()) / share));
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      return availableMs();
+    },
+    use: (ms) => {
+      usedMs += ms;
+      if (usedMs < firstMs) return;
+      isFirstUsed = true;
+      tell();
+    },
+    end: (limitMs) => {
+      endsAt = performance.now() + limitMs;
+      wake();
+    },
+    firstIsUsed,
+    isFirstUsed: () => isFirstUsed,
+  };
+}
+
+/** The dump tool needs a session, and whoever watches it another one; an account or a server may allow only a few. */
+async function hasRoom(session: Session): Promise<boolean> {
+  const [row] = await session.query(
+    `SELECT @@max_user_connections AS own, @@max_connections AS everybody,
+            (SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'THREADS_CONNECTED') AS used`,
+  );
+  const [own, everybody, used] = [Number(row?.['own']), Number(row?.['everybody']), Number(row?.['used'])];
+  return (own === 0 || own >= 5) && everybody - used >= 5;
+}

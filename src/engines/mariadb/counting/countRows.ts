@@ -1,0 +1,122 @@
+import type { Inventory } from '../../engine.js';
+import type { Named } from '../catalog/catalog.js';
+import { quoteName } from '../privileges/grants.js';
+import { tellsOfChangedTable } from '../errors/serverErrors.js';
+import { serverErrorNumber, type Session } from '../session/session.js';
+
+export type TableToCount = Named & {
+  /** Counts a system-versioned table together with its history. */
+  readonly history: boolean;
+  /** An estimate; null: unknown. */
+  readonly sizeBytes: number | null;
+};
+
+export type BatchCount = {
+  readonly rows: ReadonlyMap<TableToCount, number>;
+  /** Those that take longer than the time that was given. */
+  readonly slow: readonly TableToCount[];
+};
+
+/** The tables of an inventory that have rows of their own. `history` is that of system-versioned tables. */
+export function countedTables(
+  { databases }: Inventory,
+  { history }: { readonly history: boolean },
+): readonly TableToCount[] {
+  return databases.flatMap(({ name: database, tables, objects }) => {
+    const versioned = new Set(objects['systemVersionedTables']);
+    return tables
+      .filter(({ rows }) => rows !== null)
+      .map(({ name, sizeBytes }) => ({ database, name, sizeBytes, history: history && versioned.has(name) }));
+  });
+}
+
+const together = { tables: 50, sizeBytes: 4 * 1024 * 1024 };
+/** A table that somebody has locked is left out; what we hold meanwhile keeps nobody else waiting for longer. */
+const lockWaitSeconds = 1;
+
+/** The smallest first. Small tables share a statement: asking takes longer than counting them. */
+export function inBatches(tables: readonly TableToCount[]): readonly (readonly TableToCount[])[] {
+  const bytes = ({ sizeBytes }: TableToCount) => sizeBytes ?? 0;
+  const batches: TableToCount[][] = [];
+  let current: TableToCount[] = [];
+  let sizeBytes = 0;
+  for (const table of [...tables].sort((a, b) => bytes(a) - bytes(b))) {
+    const fits = current.length < together.tables && sizeBytes + bytes(table) <= together.sizeBytes;
+    if (!fits || current.length === 0) {
+      current = [];
+      sizeBytes = 0;
+      batches.push(current);
+    }
+    current.push(table);
+    sizeBytes += bytes(table);
+  }
+  return batches;
+}
+
+/**
+ * Counts within `limitMs`. A table that is locked, was altered or is not there any more is in neither result. Locks are
+ * held as long as the transaction of the session, which without one ends with each statement.
+ */
+export async function countBatch(
+  session: Session,
+  batch: readonly TableToCount[],
+  limitMs: number,
+): Promise<BatchCount> {
+  const until = performance.now() + limitMs;
+  try {
+    return { rows: await ask(session, batch, limitMs), slow: [] };
+  } catch (error) {
+    const number = serverErrorNumber(error);
+    if (!isOfOneTable(number)) throw error;
+    if (batch.length === 1) return { rows: new Map(), slow: number === statementTimeout ? batch : [] };
+  }
+  const rows = new Map<TableToCount, number>();
+  const slow: TableToCount[] = [];
+  for (const table of batch) {
+    const leftMs = until - performance.now();
+    if (leftMs < leastMs) {
+      slow.push(table);
+      continue;
+    }
+    const counted = await countBatch(session, [table], leftMs);
+    for (const [each, count] of counted.rows) rows.set(each, count);
+    slow.push(...counted.slow);
+  }
+  return { rows, slow };
+}
+
+const leastMs = 10;
+const statementTimeout = 1969;
+
+/** 1205: somebody has locked it. 1317: the count was ended, by us or by an administrator. */
+function isOfOneTable(number: number | undefined): boolean {
+  return number === statementTimeout || number === 1205 || number === 1317 || tellsOfChangedTable(number);
+}
+
+async function ask(
+  session: Session,
+  batch: readonly TableToCount[],
+  limitMs: number,
+): Promise<ReadonlyMap<TableToCount, number>> {
+  const counts = batch.map(({ database, name, history }, index) => {
+    const from = `${quoteName(database)}.${quoteName(name)}${history ? ' FOR SYSTEM_TIME ALL' : ''}`;
+    return `SELECT ${index} AS position, COUNT(*) AS counted FROM ${from}`;
+  });
+  // 0 would be no limit.
+  const seconds = Math.max(0.01, limitMs / 1000).toFixed(2);
+  const rows = await session.query(
+    `SET STATEMENT max_statement_time = ${seconds}, lock_wait_timeout = ${lockWaitSeconds} FOR
+     ${counts.join(' UNION ALL ')}`,
+    [],
+    { timeoutMs: limitMs + answerMs },
+  );
+  return new Map(
+    rows.flatMap((row): [TableToCount, number][] => {
+      const table = batch[Number(row['position'])];
+      return table === undefined ? [] : [[table, Number(row['counted'])]];
+    }),
+  );
+}
+
+/** How much longer than its limit a statement may take until the connection counts as broken. */
+const answerMs = 60_000;

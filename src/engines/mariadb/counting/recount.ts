@@ -1,0 +1,81 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Inventory, InventoryContext, ServiceConnection, TableState, UnsureTable } from '../../engine.js';
+import { readTimes, type Named, type TableTimes } from '../catalog/catalog.js';
+import { countAll } from './countAll.js';
+import { countedTables } from './countRows.js';
+import { dumpsHistory } from '../catalog/history.js';
+import { keyOf } from '../catalog/inventory.js';
+import { withPatientSession } from '../locks/ownLockWaits.js';
+import { defaultCountingMs, type MariadbSettings } from '../checks/preflight.js';
+import type { Session } from '../session/session.js';
+
+/** Looks at single tables of a backup's inventory: how many rows they have now, and since when. */
+export async function recountMariadb(
+  connection: ServiceConnection,
+  tables: readonly UnsureTable[],
+  source: Inventory,
+  settings: MariadbSettings,
+  context: InventoryContext,
+): Promise<readonly TableState[]> {
+  const { countingMs = defaultCountingMs, onAnswer, signal } = context;
+  const wanted = new Set(tables.map(keyOf));
+  const toCount = countedTables(source, { history: dumpsHistory(source) }).filter((one) => wanted.has(keyOf(one)));
+  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
+    const counts = await countAll(session, toCount, { budgetMs: countingMs, onAnswer });
+    const rowsOf = (table: Named) => counts.get(keyOf(table)) ?? null;
+    const isConfirmed = (table: UnsureTable) => table.rows !== null && rowsOf(table) === table.rows;
+    const doubtful = tables.filter((table) => !isConfirmed(table));
+    const times = await readSettledTimes(session, doubtful, { source, signal });
+    return tables.flatMap((table): readonly TableState[] => {
+      const { database, name } = table;
+      const state = { database, name, rows: rowsOf(table) };
+      if (isConfirmed(table)) return [state];
+      const known = times.get(keyOf(table));
+      return known === undefined ? [] : [{ ...state, ...known }];
+    });
+  });
+}
+
+type Times = Omit<TableTimes, 'isFresh'>;
+
+/**
+ * A server tells the time of the last change to the second, so a table that is written to all the time may show the time
+ * that it had before the dump. Where that is only just past it is read once more: by then such a table shows another one.
+ */
+async function readSettledTimes(
+  session: Session,
+  tables: readonly Named[],
+  { source, signal }: { readonly source: Inventory; readonly signal: AbortSignal },
+): Promise<ReadonlyMap<string, Times>> {
+  const before = new Map(
+    source.databases.flatMap(({ name: database, tables: all }) =>
+      all.map(({ name, changedAt }) => [keyOf({ database, name }), changedAt] as const),
+    ),
+  );
+  const found = new Map<string, Times>();
+  const read = async (all: readonly Named[]): Promise<readonly Named[]> => {
+    const unsettled: Named[] = [];
+    for (const table of all) {
+      const times = await readTimes(session, table);
+      found.delete(keyOf(table));
+      if (times === undefined) continue;
+      const { isFresh, ...known } = times;
+      found.set(keyOf(table), known);
+      if (isFresh && known.changedAt === before.get(keyOf(table))) unsettled.push(table);
+    }
+    return unsettled;
+  };
+  const unsettled = await read(tables);
+  if (unsettled.length > 0) {
+    for (let pausedMs = 0; pausedMs < settlingMs; pausedMs += tickMs) {
+      await pause(tickMs, undefined, { signal });
+      // An answer shows that this is no silence.
+      await session.query('DO 0');
+    }
+    await read(unsettled);
+  }
+  return found;
+}
+
+const settlingMs = 2_000;
+const tickMs = 200;

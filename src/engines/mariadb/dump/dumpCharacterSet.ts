@@ -1,0 +1,53 @@
+import type { Names } from '../catalog/catalog.js';
+import type { Definitions } from '../definitions/readDefinitions.js';
+
+/**
+ * The connection character set of a dump. Binary keeps every byte, but in a binary connection the server cannot open a
+ * table that is partitioned by UUID, INET4 or INET6 values (1654): where there is one, all is dumped in utf8mb4.
+ */
+export function dumpCharacterSet(definitions: Definitions): 'binary' | 'utf8mb4' {
+  return partitionedByTypedValues(definitions).length === 0 ? 'binary' : 'utf8mb4';
+}
+
+/** What a dump in utf8mb4 may lose, and why it is one. */
+export function warnOfConversion({ columns }: Pick<Names, 'columns'>, definitions: Definitions): readonly string[] {
+  const because = partitionedByTypedValues(definitions);
+  const atRisk = columns.filter(({ characterSet }) => characterSet !== null && losing.has(characterSet));
+  if (because.length === 0 || atRisk.length === 0) return [];
+  const names = atRisk.map(({ database, table, name }) => `${database}.${table}.${name}`);
+  const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
+  return [
+    `Because ${because.join(', ')} is partitioned by values of the type UUID, INET4 or INET6, text is dumped in utf8mb4. Characters that it has no counterpart for come back as others in these columns: ${names.slice(0, 20).join(', ')}${more}.`,
+  ];
+}
+
+function partitionedByTypedValues(definitions: Definitions): readonly string[] {
+  return [...definitions].flatMap(([database, { tables }]) =>
+    [...tables]
+      .filter(([, { parts }]) => {
+        const by = /\b(?:RANGE|LIST) ?COLUMNS ?\(((?:`(?:[^`]|``)*`,?)*)\)/.exec(parts.get('partitions') ?? '')?.[1];
+        const names = [...(by ?? '').matchAll(/`((?:[^`]|``)*)`/g)].map(([, name = '']) => name.replaceAll('``', '`'));
+        return names.some((name) => /^(?:uuid|inet4|inet6)\b/i.test(parts.get(`column ${name}`) ?? ''));
+      })
+      .map(([table]) => `${database}.${table}`),
+  );
+}
+
+/** Character sets with characters that Unicode does not have, or has once for two of theirs. */
+const losing = new Set([
+  ...[
+    'armscii8',
+    'ascii',
+    'big5',
+    'cp1250',
+    'cp1251',
+    'cp1256',
+    'cp1257',
+    'cp932',
+    'dec8',
+    'eucjpms',
+    'euckr',
+    'gb2312',
+  ],
+  ...['gbk', 'geostd8', 'greek', 'hebrew', 'hp8', 'sjis', 'swe7', 'tis620', 'ujis'],
+]);

@@ -1,0 +1,111 @@
+import type { Named, Names } from '../catalog/catalog.js';
+import type { Row, Session } from '../session/session.js';
+
+/**
+ * mariadb-dump writes a stored program in the character set of the client that made it, but definers, names of events,
+ * comments and the type that a function returns in utf8. No character set reads both: a latin1 client's comment `ä`
+ * would come back as `Ã¤`. So the scanner replaces such texts by what they are in the client's character set; the server
+ * says what that is.
+ */
+export type ProgramText = {
+  /** The client's. */
+  readonly characterSet: string;
+  readonly utf8: Buffer;
+  readonly converted: Buffer;
+};
+
+type Found = Named & { readonly kind: string; readonly characterSet: string; readonly texts: readonly string[] };
+
+const notAscii = /[^\0-\x7f]/;
+
+/** Also sentences that name programs with texts that their client's character set does not have: they come back as others. */
+export async function readProgramTexts(
+  session: Session,
+  { databases, routines, triggers, events }: Pick<Names, 'databases' | 'routines' | 'triggers' | 'events'>,
+): Promise<{ readonly texts: readonly ProgramText[]; readonly warnings: readonly string[] }> {
+  const chosen = databases.map(({ name }) => name);
+  const ask = async (select: string, from: string): Promise<readonly Row[]> =>
+    await session.query(
+      `SELECT ${select} FROM information_schema.${from}
+         AND character_set_client NOT IN ('utf8', 'utf8mb3', 'utf8mb4', 'binary')`,
+      [chosen],
+    );
+  const found: Found[] = [];
+  if (routines.length > 0) {
+    const rows = await ask(
+      `routine_schema AS db, routine_name AS name, definer, routine_comment AS comment, dtd_identifier AS returns,
+       character_set_client`,
+      'routines WHERE routine_schema IN (?)',
+    );
+    found.push(...rows.map((row) => program('routine', row, [row['comment'] ?? '', ...strings(row['returns'] ?? '')])));
+  }
+  if (events.length > 0) {
+    const rows = await ask(
+      'event_schema AS db, event_name AS name, definer, event_comment AS comment, character_set_client',
+      'events WHERE event_schema IN (?)',
+    );
+    found.push(...rows.map((row) => program('event', row, [row['name'] ?? '', row['comment'] ?? ''])));
+  }
+  // Listing triggers takes the server long where there are many tables; only definers are of interest.
+  if (triggers.some(({ definer }) => notAscii.test(definer))) {
+    const rows = await ask(
+      'trigger_schema AS db, trigger_name AS name, definer, character_set_client',
+      'triggers WHERE trigger_schema IN (?)',
+    );
+    found.push(...rows.map((row) => program('trigger', row, [])));
+  }
+  const texts: ProgramText[] = [];
+  const lost: string[] = [];
+  for (const { kind, database, name, characterSet, texts: all } of found) {
+    for (const text of new Set(all.filter((each) => notAscii.test(each)))) {
+      const converted = await convert(session, text, characterSet);
+      if (converted === undefined) lost.push(`${kind} ${database}.${name}`);
+      else texts.push({ characterSet, utf8: Buffer.from(text), converted });
+    }
+  }
+  const named = [...new Set(lost)];
+  return {
+    texts,
+    warnings:
+      named.length === 0
+        ? []
+        : [
+            `Names, comments or definers of these come back with other characters, for the character set of the client that made them does not have all of theirs: ${named.slice(0, 20).join(', ')}${named.length > 20 ? ` and ${named.length - 20} more` : ''}.`,
+          ],
+  };
+}
+
+function program(kind: string, row: Row, texts: readonly string[]): Found {
+  const definer = row['definer'] ?? '';
+  const at = definer.lastIndexOf('@');
+  return {
+    ...{ kind, database: row['db'] ?? '', name: row['name'] ?? '', characterSet: row['character_set_client'] ?? '' },
+    texts: [...texts, definer.slice(0, at), definer.slice(at + 1)],
+  };
+}
+
+/** The strings in a type, such as the members of an ENUM. */
+function strings(type: string): readonly string[] {
+  return [...type.matchAll(/'((?:[^'\\]|''|\\.)*)'/gs)].map(([, text = '']) => text.replaceAll("''", "'"));
+}
+
+/** Undefined: the character set does not have all of it. The name of a character set is the server's own word. */
+async function convert(session: Session, text: string, characterSet: string): Promise<Buffer | undefined> {
+  if (!/^\w+$/.test(characterSet)) return undefined;
+  const [row] = await session.query(
+    `SELECT HEX(CONVERT(? USING ${characterSet})) AS converted,
+            HEX(CONVERT(CONVERT(? USING ${characterSet}) USING utf8mb4)) AS back`,
+    [text, text],
+  );
+  const isWhole = row?.['back'] === Buffer.from(text).toString('hex').toUpperCase();
+  return isWhole ? Buffer.from(row['converted'] ?? '', 'hex') : undefined;
+}
+
+/** As the scanner reads them: one a line, in hex. */
+export function serializeProgramTexts(texts: readonly ProgramText[]): string {
+  return texts
+    .map(
+      ({ characterSet, utf8, converted }) => `${characterSet} ${utf8.toString('hex')} ${converted.toString('hex')}\n`,
+    )
+    .join('');
+}

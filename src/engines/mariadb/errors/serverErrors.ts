@@ -1,0 +1,94 @@
+import { StowageError, type ErrorCode } from '../../../errors.js';
+import { asSentence } from '../../asSentence.js';
+import type { ServiceConnection } from '../../engine.js';
+import { loginWayOut, passwordLogin, tlsWayOut, unknownLogin } from './refusedLogin.js';
+import { wayOut } from './wayOut.js';
+
+/** What a number that MariaDB's server or client library gives means for a job (MariaDB manual, "Error Codes"). */
+export function codeOfServerError(number: number): ErrorCode {
+  if (unreachable.has(number)) return 'SERVICE_UNREACHABLE';
+  if (refusedLogin.has(number)) return 'SERVICE_AUTH';
+  if (lackingPrivilege.has(number)) return 'SERVICE_PRIVILEGE';
+  // ER_LOCK_WAIT_TIMEOUT.
+  if (number === 1205) return 'SERVICE_BUSY';
+  return 'TOOL_FAILED';
+}
+
+/** What a server says of a table that was there a moment ago: 1146 there is none, 1412 it was altered since the snapshot. */
+export function tellsOfChangedTable(number: number | undefined): boolean {
+  return number === 1146 || number === 1412;
+}
+
+// 1040 too many connections, 1053 shutdown in progress, 1129/1130 host blocked or not allowed, 1927 connection killed,
+// 2002–2006 and 2013 cannot connect or lost it, 2026 TLS, 2055 lost it while reading.
+const unreachable = new Set([1040, 1053, 1129, 1184, 1203, 1226, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055]);
+const refusedLogin = new Set([1045, 1130, 1251, 1524, 1698, 1820, 1862, 2059, 3159, 4150, 4151]);
+const lackingPrivilege = new Set([1044, 1095, 1142, 1143, 1227, 1370, 1410, 1419]);
+
+/** The number in a line that a MariaDB or MySQL tool printed, for example "Got error: 2003: ..." or "ERROR 1045 (28000)". */
+export function errorNumberIn(line: string): number | undefined {
+  const found = /\berror:? (\d{4})\b/i.exec(line) ?? /\((\d{4})\)\s*$/.exec(line);
+  return found === null ? undefined : Number(found[1]);
+}
+
+/** The error of our own connection, as the failure to report. */
+export function asServiceError(connection: ServiceConnection, error: unknown): StowageError {
+  if (error instanceof StowageError) return error;
+  const where = `${connection.host}:${connection.port}`;
+  const { number, code, text } = facts(error);
+  if (number !== undefined && number > 0) {
+    const failure = codeOfServerError(number);
+    if (failure === 'SERVICE_AUTH') {
+      return new StowageError(
+        failure,
+        asSentence(`${where} refused the login of '${connection.username ?? ''}': ${text}`),
+        {
+          ...loginWayOut(number),
+          cause: error,
+        },
+      );
+    }
+    const way = failure === 'SERVICE_PRIVILEGE' ? {} : { ...wayOut(number, 'DUMP'), ...loginWayOut(number) };
+    return new StowageError(failure, asSentence(`${where} answered: ${text}`), { ...way, cause: error });
+  }
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
+    return new StowageError('SERVICE_UNREACHABLE', `${where} does not offer TLS.`, {
+      help: 'Set up TLS on the server, or set the TLS mode of the service to OFF.',
+      retriable: false,
+      cause: error,
+    });
+  }
+  if (code !== undefined && /CERT|SSL|TLS|ALTNAME/.test(code)) {
+    return new StowageError('SERVICE_UNREACHABLE', asSentence(`The TLS connection to ${where} was not made: ${text}`), {
+      help: tlsWayOut(text),
+      retriable: false,
+      cause: error,
+    });
+  }
+  if (code === 'AUTH_SWITCH_PLUGIN_ERROR' || code === 'MYSQL_CLEAR_PASSWORD_NOT_ENABLED') {
+    const { plugin, is } = unknownLogin(text) ?? { plugin: 'a plugin', is: 'a way that Stowage does not know' };
+    return new StowageError(
+      'SERVICE_AUTH',
+      `${where} lets '${connection.username ?? ''}' log in with ${plugin} only (${is}), and Stowage cannot.`,
+      { help: passwordLogin, cause: error },
+    );
+  }
+  return new StowageError('SERVICE_UNREACHABLE', asSentence(`The connection to ${where} broke: ${text}`), {
+    cause: error,
+  });
+}
+
+type Facts = { readonly number: number | undefined; readonly code: string | undefined; readonly text: string };
+
+function facts(error: unknown): Facts {
+  if (!isError(error)) return { number: undefined, code: undefined, text: String(error) };
+  const number = 'errno' in error && typeof error.errno === 'number' ? error.errno : undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const said = 'sqlMessage' in error && typeof error.sqlMessage === 'string' ? error.sqlMessage : error.message;
+  return { number, code, text: said };
+}
+
+/** By shape and not by class: a DOMException, or an error of another realm, is one as well. */
+export function isError(error: unknown): error is Error {
+  return typeof error === 'object' && error !== null && 'message' in error && 'name' in error;
+}

@@ -1,0 +1,215 @@
+import type { StowageErrorOptions } from '../../../errors.js';
+
+/** DUMP: the server is the source, asked by us or by mariadb-dump. RESTORE: it is the target, written to by mariadb. */
+export type Situation = 'DUMP' | 'RESTORE';
+
+/**
+ * The next thing a person does about an error of MariaDB's server or client library: by its number, and by what was under
+ * way. What a number means at login is in serverErrors.ts. `retriable` only where it is known better than by the code.
+ */
+export function wayOut(
+  number: number | undefined,
+  situation: Situation,
+): Pick<StowageErrorOptions, 'help' | 'retriable'> {
+  if (number === undefined) return {};
+  const known = ways.find(({ numbers }) => numbers.includes(number));
+  const help = situation === 'DUMP' ? (known?.dump ?? known?.help) : (known?.restore ?? known?.help);
+  if (help === undefined) {
+    return {
+      help: `Look up error ${number} in MariaDB's list of error codes, and read the log of the database server at that time.`,
+    };
+  }
+  const retriable = situation === 'DUMP' && known?.passes === true ? { retriable: true } : {};
+  return { help, ...retriable };
+}
+
+type Way = {
+  readonly numbers: readonly number[];
+  /** Where it is the same in both situations. */
+  readonly help?: string;
+  readonly dump?: string;
+  readonly restore?: string;
+  /** A dump that ended so may succeed when it is tried again. */
+  readonly passes?: boolean;
+};
+
+/** Exported for its test and for docs/errors.md, which lists them all. */
+export const ways: readonly Way[] = [
+  {
+    numbers: [1021],
+    dump: 'Free space on the disk of the database server, or in its tmpdir.',
+    restore: 'Free space on the disk of the target, then restore again.',
+  },
+  {
+    numbers: [1114],
+    dump: 'A temporary table of the server is full: free space in its tmpdir, or raise tmp_table_size and max_heap_table_size there.',
+    restore:
+      'Free space on the disk of the target. If the table has the engine MEMORY, raise max_heap_table_size on the target to the value of the source.',
+  },
+  {
+    numbers: [1037, 1038, 1041, 1135, 3015],
+    help: 'The database server has no memory left: stop what else runs there, or give it more memory.',
+  },
+  { numbers: [1040], help: 'Raise max_connections on the database server, or close sessions there.' },
+  {
+    numbers: [1203, 1226],
+    help: 'The database user has reached a limit of its own: raise it with ALTER USER … WITH MAX_USER_CONNECTIONS 0 (or the limit that the message names).',
+  },
+  {
+    numbers: [1053],
+    dump: 'The database server was being shut down. The backup is tried again; if it recurs, back up when nobody restarts the server.',
+    restore: 'The target was being shut down. Restore again when it runs.',
+  },
+  {
+    numbers: [1153, 1162, 2006, 2020],
+    dump: 'Raise max_allowed_packet on the database server (SET GLOBAL max_allowed_packet=1073741824;). If it was restarted meanwhile, nothing is to be done.',
+    restore:
+      'Raise max_allowed_packet on the target (SET GLOBAL max_allowed_packet=1073741824;), or look into its log: it may have been restarted.',
+  },
+  {
+    numbers: [2013, 2055, 1158, 1159, 1160, 1161],
+    dump: 'The connection was lost in the middle: look into the log of the database server for a restart, and whether a firewall or proxy ends long connections.',
+    restore:
+      'The connection was lost in the middle: look into the log of the target for a restart, a max_allowed_packet that is too small, and a firewall or proxy that ends long connections.',
+  },
+  {
+    numbers: [1205],
+    dump: 'Another session holds a lock that the dump needs: SHOW FULL PROCESSLIST on the database server names it.',
+    restore: 'Another session holds a lock on the target: end what writes to the restored databases there.',
+    passes: true,
+  },
+  {
+    numbers: [1213],
+    dump: 'The database server ended the dump to break a deadlock: back up when fewer statements change the definitions of tables.',
+    restore: 'Somebody else writes to the restored databases on the target: end that.',
+    passes: true,
+  },
+  {
+    numbers: [1317, 1927],
+    dump: 'Somebody, or a watchdog, killed the session of the backup on the database server: exempt its user from that.',
+    restore: 'Somebody, or a watchdog, killed the session of the restore on the target: exempt its user from that.',
+    passes: true,
+  },
+  {
+    numbers: [1969, 3024, 1931],
+    help: 'A limit of time of the database user ended the statement: ALTER USER … WITH MAX_STATEMENT_TIME 0 lifts it.',
+  },
+  {
+    numbers: [1104],
+    help: 'A limit of the server ends the statement: run SET GLOBAL sql_big_selects=1, max_join_size=DEFAULT; there.',
+  },
+  {
+    numbers: [1290, 1836, 1792, 1874, 1036],
+    dump: 'The database server runs with the option that the message names: back up from another server, or start it without.',
+    restore:
+      'The target takes no writes, or runs with the option that the message names: switch that off (for example SET GLOBAL read_only=0;), or restore into another server. A replica is no target.',
+  },
+  {
+    numbers: [1418, 1419],
+    restore:
+      'Run on the target: SET GLOBAL log_bin_trust_function_creators=1; it has a binary log and takes functions and triggers from SUPER alone.',
+  },
+  {
+    numbers: [1449],
+    dump: 'Create the account that the message names on the database server, or give the view or routine another definer.',
+    restore: 'Create the account that the message names on the target.',
+  },
+  {
+    numbers: [1356, 1462],
+    dump: 'Repair the view or drop it, then start the backup again.',
+    restore:
+      'The view reads something that is not part of the backup: back up those databases together, or restore them there first.',
+  },
+  {
+    numbers: [1368, 1369, 1347],
+    restore:
+      'mariadb-dump writes views in the order of their names: rename the view at the source so that it comes after those it reads, and take another backup.',
+  },
+  {
+    numbers: [1054],
+    dump: 'A view, trigger or generated column names a column that is gone: repair it or drop it, then start the backup again.',
+    restore:
+      'A view, trigger or generated column of the source names a column that is not there: repair it at the source, and take another backup.',
+  },
+  {
+    numbers: [1049],
+    dump: 'The database is gone, or it has an event and a quote, a backslash or a line break in its name, which mariadb-dump cannot dump: rename the database or drop its events.',
+    restore:
+      'Something in the backup refers to a database that is not part of it: back up both together, or restore that one first.',
+  },
+  {
+    numbers: [1146],
+    restore:
+      'Something in the backup refers to a table that is not part of it: back up those databases together, or restore that table there first.',
+  },
+  {
+    numbers: [1005, 1215, 1216, 1217, 1451, 1452, 1821, 1822, 1824],
+    restore:
+      'A foreign key leads to a table that is not part of the backup, or that is otherwise on the target: back up those databases together.',
+  },
+  {
+    numbers: [1062, 1022, 1169, 1586, 1859],
+    restore:
+      'Rows that differ at the source are equal on the target. A FLOAT keeps 6 digits in a dump: make the key DOUBLE or DECIMAL at the source. Else the collation compares otherwise there: restore into a server of the version of the source. Then take another backup.',
+  },
+  {
+    // InnoDB takes the rows of a new table in bulk, and finds a key that is there twice only at the end, as error 1.
+    numbers: [1180],
+    dump: 'The storage engine failed: read the log of the database server at that time.',
+    restore:
+      'With error 1, rows that differ at the source are equal on the target: a FLOAT keeps 6 digits in a dump, so make the key DOUBLE or DECIMAL at the source and take another backup. Else read the log of the target at that time.',
+  },
+  {
+    numbers: [1071, 1709, 1118],
+    restore:
+      'The target allows smaller keys or rows: give it the innodb_page_size and innodb_default_row_format of the source, and for rows SET GLOBAL innodb_strict_mode=OFF;',
+  },
+  {
+    numbers: [1273, 1115, 1253, 4110, 4161, 1193, 1231, 1064, 1235, 1305, 1901],
+    dump: 'The dump tool and the database server do not fit each other: install the tools of the version of the server on the worker.',
+    restore: 'The target does not know this: restore into a server that is at least as new as that of the backup.',
+  },
+  {
+    numbers: [1286, 1289, 1524, 3003],
+    dump: 'Load the storage engine or plugin that the message names on the database server (INSTALL SONAME), or drop the tables that need it.',
+    restore:
+      'Load the storage engine or plugin that the message names on the target (INSTALL SONAME), or restore into a server that has it.',
+  },
+  {
+    numbers: [1018],
+    dump: 'The server cannot read the folder that the message names. Give it back to the server, or, if it is no database, name the databases of the service one by one.',
+  },
+  {
+    numbers: [1030, 1031, 1296, 1297, 1478],
+    dump: 'The storage engine failed: read the log of the database server at that time, and check the table with CHECK TABLE.',
+    restore:
+      'The storage engine of the target failed: read its log at that time; the errno in the message tells more (28 is a full disk).',
+  },
+  {
+    numbers: [1016, 1017, 1033, 1034, 1035, 1194, 1195, 1877, 1932, 1707, 1712, 1812, 1817],
+    dump: 'The table is damaged at the source: CHECK TABLE and REPAIR TABLE there, or drop it, then start the backup again.',
+    restore: 'A table on the target is damaged: read the log of the target at that time.',
+  },
+  {
+    numbers: [1457, 1545, 1547, 1548, 1558, 1577, 1728, 1805, 3009],
+    help: "The server's own tables are damaged or of an older version: run mariadb-upgrade on that server.",
+  },
+  {
+    numbers: [1814],
+    dump: 'The table that the message names has no data file (DISCARD TABLESPACE): ALTER TABLE … IMPORT TABLESPACE brings it back. Else drop the table, then start the backup again.',
+  },
+  {
+    numbers: [1007, 1050, 1304, 1359, 1537, 1813],
+    restore: 'It is on the target already: somebody else writes there, or a part of an earlier restore was left.',
+  },
+  {
+    numbers: [1048, 1067, 1264, 1265, 1292, 1300, 1364, 1366, 1406, 1411, 1416, 1526, 1690, 4025],
+    dump: 'A value of the table cannot be read as its column says: look at the column that the message names.',
+    restore:
+      'The target does not take a value of the column that the message names: compare the version of the server, its settings and the definition of the column with the source.',
+  },
+  {
+    numbers: [1643, 1644],
+    help: 'A trigger or routine refused it (SIGNAL): look at the triggers of the table on that server.',
+  },
+];

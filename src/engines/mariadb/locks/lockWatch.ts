@@ -1,0 +1,196 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { StowageError } from '../../../errors.js';
+import { findLockSource, readLockPicture, type LockSource, type ServerSession } from './lockPicture.js';
+import { gaveWay, waitedInVain } from './serviceBusy.js';
+import { serverErrorNumber, type Session } from '../session/session.js';
+import { findBlocked, findOwnWait, lastReadOf, waitsFor, type LastRead } from './whoWaits.js';
+
+export type LockWatchOptions = {
+  /** `The dump`, for messages. */
+  readonly what: string;
+  /** Opens a session of the watch's own. Its answers are not those of a server that works for the tool. */
+  readonly connect: <T>(signal: AbortSignal, watch: (session: Session) => Promise<T>) => Promise<T>;
+  /** Undefined: it is not known which connection is the tool's, or not yet. */
+  readonly findTool: (session: Session) => Promise<string | undefined>;
+  /** The beginning of the hint of a wait in vain; left out: that it is tried again. */
+  readonly nextStep?: string;
+  /** How long others may wait for the tool; null: as long as it takes. */
+  readonly patienceMs: number | null;
+  /** How long the tool may wait for others; null: as long as it takes. */
+  readonly ownWaitMs: number | null;
+  /** Called once at most, with SERVICE_BUSY: the tool is to be ended. Its connection is being ended already. */
+  readonly onBusy: (error: StowageError) => void;
+};
+
+export type LockWatch = {
+  /** Ends the watch and its session. Answers what its owner should know, in sentences. Never rejects. */
+  stop(): Promise<readonly string[]>;
+};
+
+/** A look costs the server a fraction of a millisecond. */
+const everyMs = { least: 50, most: 1_000 };
+const reconnectMs = 1_000;
+/** How long the server may take to end the connection of a tool that gave way. */
+const endingMs = 10_000;
+
+/**
+ * Looks about once a second who waits for the tool's locks, and for whose locks the tool waits. A watch that breaks
+ * connects again, and never ends the tool by itself.
+ */
+export function watchLocks(options: LockWatchOptions): LockWatch {
+  const stopped = new AbortController();
+  const closed = new AbortController();
+  const sight = new Sight();
+  let isEnding = false;
+  const onBusy = (error: StowageError) => {
+    isEnding = true;
+    setTimeout(() => closed.abort(), endingMs).unref();
+    options.onBusy(error);
+  };
+  const signals = { stopped: stopped.signal, closed: closed.signal };
+  const watching = watch({ ...options, onBusy }, signals, sight);
+  return {
+    stop: async () => {
+      stopped.abort();
+      // A connection that is being ended is seen to its end.
+      if (!isEnding) closed.abort();
+      await watching;
+      return sight.warnings(options);
+    },
+  };
+}
+
+async function watch(
+  options: LockWatchOptions,
+  { stopped, closed }: { readonly stopped: AbortSignal; readonly closed: AbortSignal },
+  sight: Sight,
+): Promise<void> {
+  while (!stopped.aborted) {
+    try {
+      if (await options.connect(closed, (session) => watchWith(session, options, stopped, sight))) return;
+    } catch (error) {
+      sight.lost(error);
+    }
+    await pause(reconnectMs, stopped);
+  }
+}
+
+/** Until the signal, or until the tool is to be ended: then true. */
+async function watchWith(
+  session: Session,
+  options: LockWatchOptions,
+  signal: AbortSignal,
+  sight: Sight,
+): Promise<boolean> {
+  const { patienceMs, ownWaitMs } = options;
+  const source = await findLockSource(session);
+  const pauseMs = between(everyMs, Math.min(patienceMs ?? Infinity, ownWaitMs ?? Infinity) / 10);
+  const state: WatchState = { since: new Map(), lastRead: undefined };
+  let toolId: string | undefined;
+  while (!signal.aborted) {
+    toolId ??= await options.findTool(session);
+    if (toolId !== undefined) {
+      sight.found();
+      const busy = await lookOnce(session, { ...options, source, toolId }, state);
+      if (busy !== undefined) {
+        options.onBusy(busy);
+        await endConnection(session, toolId).catch(() => undefined);
+        return true;
+      }
+    }
+    await pause(pauseMs, signal);
+  }
+  return false;
+}
+
+type WatchState = {
+  /** By session and statement: when it was first seen to wait. */
+  since: ReadonlyMap<string, number>;
+  lastRead: LastRead | undefined;
+};
+
+async function lookOnce(
+  session: Session,
+  look: LockWatchOptions & { readonly source: LockSource; readonly toolId: string },
+  state: WatchState,
+): Promise<StowageError | undefined> {
+  const { source, toolId, patienceMs, ownWaitMs } = look;
+  const picture = await readLockPicture(session, source, toolId);
+  const tool = picture.sessions.find(({ id }) => id === toolId);
+  state.lastRead = lastReadOf(tool, state.lastRead);
+  const blocked = findBlocked(picture, toolId, state.lastRead);
+  const own = findOwnWait(picture, toolId);
+  const waiting = [...blocked.map(({ session: each }) => each), ...(own === undefined ? [] : [own.session])];
+  const now = performance.now();
+  state.since = new Map(waiting.map(waitOf).map((key) => [key, state.since.get(key) ?? now]));
+  const waitedMs = (each: ServerSession) => now - (state.since.get(waitOf(each)) ?? now);
+
+  const [longest, ...others] = [...blocked].sort((a, b) => waitedMs(b.session) - waitedMs(a.session));
+  if (longest !== undefined && patienceMs !== null && waitedMs(longest.session) >= patienceMs) {
+    const named = [longest, ...others].find(({ isFirst }) => isFirst) ?? longest;
+    const behind = picture.sessions.filter((each) => each.id !== toolId && waitsFor(each, named.table));
+    return gaveWay(named, waitedMs(named.session), behind.length - 1);
+  }
+  if (own !== undefined && ownWaitMs !== null && waitedMs(own.session) >= ownWaitMs) {
+    const everybody = await readLockPicture(session, source, toolId, true);
+    return waitedInVain(look.what, findOwnWait(everybody, toolId) ?? own, waitedMs(own.session), look.nextStep);
+  }
+  return undefined;
+}
+
+/** A session waits anew with each statement. */
+function waitOf({ id, queryId }: ServerSession): string {
+  return `${id} ${queryId}`;
+}
+
+/** Its locks are gone when this returns, also where the server has not noticed yet that the tool is. */
+async function endConnection(session: Session, id: string): Promise<void> {
+  const until = performance.now() + endingMs;
+  try {
+    await session.query(`KILL CONNECTION ${Number(id)}`);
+  } catch (error) {
+    // 1094: it has ended by itself meanwhile.
+    if (serverErrorNumber(error) !== 1094) throw error;
+  }
+  while (performance.now() < until) {
+    const rows = await session.query('SELECT id FROM information_schema.processlist WHERE id = ?', [id]);
+    if (rows.length === 0) return;
+    await wait(20);
+  }
+}
+
+/** For how long nobody could see whether others wait. */
+class Sight {
+  #blindSince: number | undefined = performance.now();
+  #longestMs = 0;
+  #why: string | undefined;
+
+  found(): void {
+    if (this.#blindSince !== undefined)
+      this.#longestMs = Math.max(this.#longestMs, performance.now() - this.#blindSince);
+    this.#blindSince = undefined;
+  }
+
+  lost(error: unknown): void {
+    this.#blindSince ??= performance.now();
+    this.#why = error instanceof Error ? error.message : String(error);
+  }
+
+  warnings({ what, patienceMs }: LockWatchOptions): readonly string[] {
+    if (patienceMs === null) return [];
+    this.found();
+    if (this.#longestMs <= Math.max(patienceMs, 10_000)) return [];
+    const why = this.#why ?? 'the connection of the tool could not be told from others of its account';
+    return [
+      `${what} gave way to nobody for ${Math.round(this.#longestMs / 1_000)} s, for nobody saw who waits: ${why}`,
+    ];
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await wait(ms, undefined, { signal }).catch(() => undefined);
+}
+
+function between({ least, most }: { readonly least: number; readonly most: number }, value: number): number {
+  return Math.min(most, Math.max(least, value));
+}

@@ -1,0 +1,367 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { createConnection, type Connection } from 'mysql2/promise';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { childrenNamed } from '../../../../test/fixtures/processes/childProcesses.js';
+import { describeWith } from '../../../../test/fixtures/requirements.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
+import {
+  mariadbHome,
+  mariadbVersions,
+  mariadbVersionsMissing,
+} from '../../../../test/fixtures/servers/mariadbVersions.js';
+import { until } from '../../../../test/fixtures/until.js';
+import { StowageError } from '../../../errors.js';
+import { Secret } from '../../../secret.js';
+import type { DumpContext, RunningDump, ServiceConnection } from '../../engine.js';
+import { createMariadbEngine } from '../mariadbEngine.js';
+import { withPatientSession } from './ownLockWaits.js';
+import { databasesPart } from '../checks/preflight.js';
+
+const patienceMs = 300;
+/** Long enough for a watch of that patience to have given way several times over. */
+const longMs = 1_500;
+
+describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => {
+  const engine = createMariadbEngine();
+  const apps: Connection[] = [];
+  const dumps: { readonly running: RunningDump; readonly given: AbortController }[] = [];
+  let server: MariadbServer;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stowage-locks-'));
+    server = await startMariadb(['--plugin-maturity=unknown']);
+    await server.sql(`CREATE DATABASE shop; CREATE DATABASE depot; CREATE DATABASE files; USE shop;
+      CREATE TABLE large (id INT PRIMARY KEY, v TEXT) ENGINE=InnoDB;
+      INSERT INTO large SELECT seq, CONCAT(SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512),
+        SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512)) FROM seq_1_to_30000;
+      CREATE TABLE files.large ENGINE=MyISAM AS SELECT * FROM large; CREATE TABLE depot.large AS SELECT * FROM large;
+      CREATE TABLE shop.small (a INT); CREATE TABLE depot.small (a INT); INSERT INTO depot.small VALUES (1);
+      CREATE USER app IDENTIFIED BY 'app'; GRANT ALL ON *.* TO app;
+      CREATE USER reader IDENTIFIED BY 'r';
+      GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, EXECUTE ON *.* TO reader;
+      INSTALL SONAME 'metadata_lock_info';`);
+  }, 120_000);
+
+  afterEach(async () => {
+    for (const { running, given } of dumps.splice(0)) {
+      given.abort();
+      running.compressed.destroy();
+      await running.ended;
+    }
+    await Promise.all(apps.splice(0).map((app) => app.end().catch(() => undefined)));
+    expect(childrenNamed('mariadb-dump', 'zstd', 'perl')).toEqual([]);
+  });
+  afterAll(async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function application(): Promise<Connection> {
+    const app = await createConnection({ host: '127.0.0.1', port: server.port, user: 'app', password: 'app' });
+    apps.push(app);
+    return app;
+  }
+
+  /** A dump of which nobody takes the bytes, so that the large table of its database is being read. */
+  async function dump(
+    database: string,
+    limits: Pick<DumpContext, 'lockPatienceMs' | 'lockWaitMs'>,
+    connection: ServiceConnection = server.connection(),
+    beforeItStarts: () => Promise<unknown> = () => Promise.resolve(),
+  ): Promise<RunningDump & { readonly warnings: readonly string[]; readAll(): Promise<void> }> {
+    const of = { ...connection, databases: [database] };
+    const workFolder = await mkdtemp(join(folder, 'work-'));
+    const given = new AbortController();
+    const context = { workFolder, signal: given.signal, ...limits };
+    const report = await engine.preflight(of, context);
+    await beforeItStarts();
+    const running = await engine.dump(of, databasesPart, report, context);
+    dumps.push({ running, given });
+    const readAll = async () => {
+      for await (const _ of running.compressed);
+    };
+    return { ...running, warnings: report.warnings, readAll };
+  }
+
+  const reading = (database: string) =>
+    until(async () => {
+      const [count] = (
+        await server.sql(`SELECT COUNT(*) FROM information_schema.processlist
+          WHERE db = '${database}' AND info LIKE 'SELECT /*!40001%large%' AND state = 'Writing to net'`)
+      ).split('\n');
+      return count !== '0';
+    }, `the large table of ${database} is being dumped`);
+  const waitsLong = (connectionId: number | string) =>
+    until(async () => {
+      const waited = await server.sql(`SELECT TIME_MS > ${longMs} FROM information_schema.processlist
+        WHERE id = ${connectionId} AND state LIKE 'Waiting for%'`);
+      return waited.trim() === '1';
+    }, `connection ${connectionId} has waited for ${longMs} ms`);
+
+  async function failureOf(running: RunningDump): Promise<StowageError> {
+    const { failure } = await running.ended;
+    running.compressed.destroy();
+    if (failure instanceof StowageError) return failure;
+    throw new Error(`The dump did not fail as expected: ${String(failure)}`);
+  }
+
+  test.each<[string, string, string]>([
+    ['shop', 'ALTER TABLE', "ALTER TABLE large ADD COLUMN added VARCHAR(40) DEFAULT 'a customer''s value'"],
+    ['shop', 'CREATE INDEX', 'CREATE INDEX i ON large (v(10))'],
+    ['shop', 'OPTIMIZE TABLE', 'OPTIMIZE TABLE large'],
+    ['shop', 'LOCK TABLES', 'LOCK TABLES small READ, large WRITE'],
+    ['shop', 'CREATE TRIGGER', 'CREATE TRIGGER t BEFORE INSERT ON large FOR EACH ROW SET NEW.id = NEW.id'],
+    ['files', 'UPDATE', "UPDATE large SET v = 'a customer''s value' WHERE id = 1"],
+    ['files', 'RENAME TABLE', 'RENAME TABLE large TO larger, larger TO large'],
+  ])('of %s gives way to %s', async (database, kind, statement) => {
+    const running = await dump(database, { lockPatienceMs: patienceMs });
+    await reading(database);
+    const app = await application();
+    await app.query(`USE ${database}`);
+    // It ends although nobody takes what was dumped.
+    await app.query(statement);
+    await app.query('UNLOCK TABLES');
+    const failure = await failureOf(running);
+    expect(failure).toMatchObject({
+      code: 'SERVICE_BUSY',
+      retriable: true,
+      help: expect.stringContaining('yieldToLocks'),
+      details: { blocked: { connectionId: String(app.threadId), user: 'app' }, statement: kind },
+    });
+    expect(failure.message).toMatch(
+      new RegExp(
+        `user 'app' at \\S+:\\d+ \\(connection ${app.threadId}\\) waited .* '${database}.large'.* to run ${kind}`,
+      ),
+    );
+    expect(JSON.stringify([failure.message, failure.details, failure.toolOutput ?? ''])).not.toContain('customer');
+  });
+
+  test('counts whoever queues up behind the one that waits, and names the one that waits longest', async () => {
+    const running = await dump('shop', { lockPatienceMs: 2_000 });
+    await reading('shop');
+    const [first, second] = [await application(), await application()];
+    const altered = first.query('ALTER TABLE shop.large COMMENT = "altered"');
+    await until(async () => {
+      const waiting = await server.sql(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table m%'",
+      );
+      return waiting.trim() === '1';
+    }, 'the ALTER TABLE waits');
+    const read = second.query("SELECT id FROM shop.large WHERE v = 'a customer''s value'");
+    await Promise.all([altered, read]);
+    const failure = await failureOf(running);
+    expect(failure.message).toMatch(`connection ${first.threadId}`);
+    expect(failure.message).toMatch(/1 more session waits with it\.$/);
+    expect(failure.message).not.toMatch(/customer/);
+  });
+
+  test('gives way to DROP DATABASE', async () => {
+    await server.sql('CREATE DATABASE gone; CREATE TABLE gone.large AS SELECT * FROM shop.large;');
+    const running = await dump('gone', { lockPatienceMs: patienceMs });
+    await reading('gone');
+    const app = await application();
+    await app.query('DROP DATABASE gone');
+    expect((await failureOf(running)).message).toMatch(/to run DROP DATABASE/);
+  });
+
+  test('does not give way where that was not wanted: the statement waits until the table is dumped', async () => {
+    const running = await dump('shop', { lockPatienceMs: null, lockWaitMs: 60_000 });
+    await reading('shop');
+    const app = await application();
+    const altered = app.query('ALTER TABLE shop.large COMMENT = "later"');
+    await waitsLong(app.threadId);
+    await running.readAll();
+    expect(await running.ended).toMatchObject({ failure: null });
+    await altered;
+  });
+
+  test.each([
+    ['with', 'INSTALL'],
+    ['without', 'UNINSTALL'],
+  ])(
+    'does not give way to those that wait for somebody else, %s the plugin that shows the locks',
+    async (_, install) => {
+      await server.sql(`${install} SONAME 'metadata_lock_info';`).catch(() => undefined);
+      const running = await dump('shop', { lockPatienceMs: patienceMs });
+      await reading('shop');
+      const [holder, waiter, reader] = [await application(), await application(), await application()];
+      await holder.query('LOCK TABLES depot.large WRITE, depot.small WRITE');
+      const waits = [
+        waiter.query('ALTER TABLE depot.large COMMENT = "other"'),
+        reader.query('SELECT depot.small.a FROM depot.small, shop.large'),
+      ];
+      await waitsLong(waiter.threadId);
+      await waitsLong(reader.threadId);
+      await running.readAll();
+      expect(await running.ended).toMatchObject({ failure: null, warnings: [] });
+      await holder.query('UNLOCK TABLES');
+      await Promise.all(waits);
+    },
+  );
+
+  test('is told from another dump of the same account: only the one that is waited for gives way', async () => {
+    const [asked, other] = [
+      await dump('shop', { lockPatienceMs: patienceMs }),
+      await dump('depot', { lockPatienceMs: patienceMs }),
+    ];
+    await Promise.all([reading('shop'), reading('depot')]);
+    const app = await application();
+    await app.query('ALTER TABLE shop.large COMMENT = "one"');
+    expect((await failureOf(asked)).details).toMatchObject({ table: { database: 'shop', table: 'large' } });
+    await other.readAll();
+    expect(await other.ended).toMatchObject({ failure: null });
+  });
+
+  test('gives way also when the session of the watch was killed before', async () => {
+    const running = await dump('shop', { lockPatienceMs: patienceMs });
+    await reading('shop');
+    const watch = async () =>
+      (await server.sql(`SELECT id FROM information_schema.processlist WHERE user = 'stowage' AND db IS NULL`)).trim();
+    await until(async () => (await watch()) !== '', 'the watch has logged in');
+    const first = await watch();
+    await server.sql(`KILL ${first};`);
+    await until(async () => !['', first].includes(await watch()), 'the watch is back');
+    const app = await application();
+    await app.query('ALTER TABLE shop.large COMMENT = "again"');
+    expect((await failureOf(running)).code).toBe('SERVICE_BUSY');
+  });
+
+  test('goes on where the account may not see who waits, and says how to let it', async () => {
+    const reader = server.connection({ username: 'reader', password: new Secret('r') });
+    const running = await dump('depot', { lockPatienceMs: patienceMs }, reader);
+    expect(running.warnings).toContainEqual(expect.stringMatching(/GRANT PROCESS ON \*\.\* TO 'reader'@'%';/));
+    await reading('depot');
+    const app = await application();
+    const altered = app.query('ALTER TABLE depot.large COMMENT = "unseen"');
+    await waitsLong(app.threadId);
+    await running.readAll();
+    expect(await running.ended).toMatchObject({ failure: null });
+    await altered;
+  });
+
+  test('that has to wait for a lock of somebody else names who holds it, with or without the privilege to see others', async () => {
+    await server.sql("INSTALL SONAME 'metadata_lock_info';").catch(() => undefined);
+    const holder = await application();
+    const locking = () => holder.query('LOCK TABLES depot.small WRITE');
+    const reader = server.connection({ username: 'reader', password: new Secret('r') });
+    for (const [connection, name] of [
+      [server.connection(), `user 'app' at \\S+ \\(connection ${holder.threadId}\\)`],
+      [reader, `connection ${holder.threadId}`],
+    ] as const) {
+      const running = await dump('depot', { lockPatienceMs: null, lockWaitMs: 500 }, connection, locking);
+      const reads = running.readAll();
+      const failure = await failureOf(running);
+      await reads.catch(() => undefined);
+      expect(failure).toMatchObject({ code: 'SERVICE_BUSY', retriable: true });
+      await holder.query('UNLOCK TABLES');
+      expect(failure.message).toMatch(
+        new RegExp(`^The dump waited .* for table 'depot.small': ${name} holds it \\(LOCK TABLES … WRITE\\)`),
+      );
+    }
+  });
+
+  test('that has to wait says how to see for whom, where the server does not show it', async () => {
+    await server.sql("UNINSTALL SONAME 'metadata_lock_info';").catch(() => undefined);
+    const holder = await application();
+    const locking = () => holder.query('LOCK TABLES depot.small WRITE');
+    const running = await dump('depot', { lockPatienceMs: null, lockWaitMs: 500 }, server.connection(), locking);
+    const reads = running.readAll();
+    const failure = await failureOf(running);
+    await reads.catch(() => undefined);
+    expect(failure).toMatchObject({ code: 'SERVICE_BUSY', help: expect.stringContaining('metadata_lock_info') });
+    expect(failure.message).toMatch(/for table 'depot\.small'/);
+  });
+
+  test.each([
+    ['with', 'INSTALL'],
+    ['without', 'UNINSTALL'],
+  ])(
+    'asks nothing that waits for a lock without end: the error names who is in the way, %s the plugin',
+    async (_, install) => {
+      await server.sql(`${install} SONAME 'metadata_lock_info';`).catch(() => undefined);
+      const holder = await application();
+      await holder.query('LOCK TABLES depot.small WRITE');
+      const options = { signal: new AbortController().signal, allowAddress: () => true, lockWaitMs: 1_000 };
+      const asked = withPatientSession(server.connection(), options, (session) =>
+        session.query('SET STATEMENT max_statement_time = 0 FOR SELECT COUNT(*) AS n FROM `depot`.`small`'),
+      );
+      const who = install === 'INSTALL' ? `\\(connection ${holder.threadId}\\) holds it` : 'does not show which';
+      await expect(asked).rejects.toMatchObject({
+        code: 'SERVICE_BUSY',
+        message: expect.stringMatching(new RegExp(`for table 'depot.small': .*${who}`)),
+      });
+    },
+  );
+
+  test('restored into a server that somebody keeps from writing ends, and names who does', async () => {
+    await server.sql("INSTALL SONAME 'metadata_lock_info';").catch(() => undefined);
+    const source = server.connection({ databases: ['depot'] });
+    const context = { workFolder: folder, signal: new AbortController().signal };
+    const report = await engine.preflight(source, context);
+    const dumped = await engine.dump(source, databasesPart, report, context);
+    const bytes: Buffer[] = [];
+    for await (const chunk of dumped.compressed) bytes.push(Buffer.from(chunk));
+    const holder = await application();
+    await holder.query('FLUSH TABLES WITH READ LOCK');
+    const what = { restoreId: randomUUID(), inventory: report.inventory };
+    const running = await engine.restore(source, databasesPart, what, { ...context, lockWaitMs: 500 });
+    running.compressed.on('error', () => undefined);
+    running.compressed.end(Buffer.concat(bytes));
+    const { failure } = await running.ended;
+    expect(failure).toMatchObject({
+      code: 'SERVICE_BUSY',
+      message: expect.stringMatching(
+        new RegExp(
+          `^The restore waited .*\\(connection ${holder.threadId}\\) holds it \\(FLUSH TABLES WITH READ LOCK\\)`,
+        ),
+      ),
+      help: expect.stringMatching(/^Before restoring again, end what the message names/),
+    });
+  });
+});
+
+describeWith(
+  { mariadb: mariadbMissing, 'mariadb-versions': mariadbVersionsMissing },
+  'A dump of another release',
+  () => {
+    test.each(mariadbVersions)('%s gives way', async (version) => {
+      const folder = await mkdtemp(join(tmpdir(), 'stowage-locks-'));
+      const server = await startMariadb([], mariadbHome(version));
+      const given = new AbortController();
+      try {
+        await server.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE large (id INT PRIMARY KEY, v TEXT);
+        SET max_recursive_iterations = 100000;
+        INSERT INTO large WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+          SELECT i, CONCAT(SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512),
+            SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512)) FROM n;`);
+        const engine = createMariadbEngine();
+        const of = server.connection({ databases: ['shop'] });
+        const context = { workFolder: folder, signal: given.signal, lockPatienceMs: patienceMs, lockWaitMs: 60_000 };
+        const running = await engine.dump(of, databasesPart, await engine.preflight(of, context), context);
+        const beingRead = until(async () => {
+          const reading = await server.sql(`SELECT COUNT(*) FROM information_schema.processlist
+          WHERE info LIKE 'SELECT /*!40001%large%' AND state IN ('Writing to net', 'Sending data')`);
+          return reading.trim() === '1';
+        }, 'the large table is being dumped');
+        // A dump that ends before reports why, instead of a wait in vain.
+        const endedBefore = running.ended.then(({ failure }) => {
+          throw failure ?? new Error('The dump ended before anybody waited for it.');
+        });
+        endedBefore.catch(() => undefined);
+        await Promise.race([beingRead, endedBefore]);
+        await server.sql('FLUSH TABLES; ALTER TABLE shop.large COMMENT = "altered";');
+        const { failure } = await running.ended;
+        running.compressed.destroy();
+        expect(failure).toMatchObject({ code: 'SERVICE_BUSY' });
+      } finally {
+        given.abort();
+        await server.stop();
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+  },
+);

@@ -1,0 +1,54 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { StowageError } from '../../../errors.js';
+import type { EngineContext, ServiceConnection } from '../../engine.js';
+import { localPorts } from '../../process/localPorts.js';
+import { watchLocks, type LockWatch } from './lockWatch.js';
+import { connectToServer, type ServerAddress } from '../../network/serverAddress.js';
+import { logIn, type Session } from '../session/session.js';
+import { findToolConnection } from './toolConnection.js';
+
+const connectTimeoutMs = 10_000;
+
+/**
+ * Watches the locks of a tool that runs, through a session of its own at the address where the tool is. `findTool` is for
+ * a tool whose connection is known by something better than the port that it comes from.
+ */
+export function watchToolLocks(
+  what: string,
+  tool: {
+    readonly connection: ServiceConnection;
+    readonly server: ServerAddress;
+    readonly pid: number | undefined;
+    readonly findTool?: (session: Session) => Promise<string | undefined>;
+    /** The beginning of the hint of a wait in vain; left out: that it is tried again. */
+    readonly nextStep?: string;
+  },
+  context: Pick<EngineContext, 'lockPatienceMs' | 'lockWaitMs'>,
+  onBusy: (error: StowageError) => void,
+): LockWatch {
+  const { connection, server, pid } = tool;
+  const { lockPatienceMs: patienceMs = null, lockWaitMs: ownWaitMs = null } = context;
+  if (pid === undefined || (patienceMs === null && ownWaitMs === null)) return { stop: () => Promise.resolve([]) };
+  const known = { pid, username: connection.username ?? '', serverPort: connection.port };
+  return watchLocks({
+    ...{ what, patienceMs, ownWaitMs, onBusy },
+    ...(tool.nextStep === undefined ? {} : { nextStep: tool.nextStep }),
+    findTool: tool.findTool ?? ((session) => findToolConnection(session, known)),
+    connect: async (signal, watch) => {
+      await untilConnected(pid, connection.port, signal);
+      const { socket } = await connectToServer(connection, [server], { signal, timeoutMs: connectTimeoutMs });
+      const session = await logIn(connection, server, socket, { signal, timeoutMs: connectTimeoutMs });
+      try {
+        return await watch(session);
+      } finally {
+        session.close();
+      }
+    },
+  });
+}
+
+/** An account may have few connections: the tool's comes first. Where that is not to be seen it gets two seconds. */
+async function untilConnected(pid: number, port: number, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + 2_000;
+  while (performance.now() < until && !signal.aborted && (await localPorts(pid, port)).length === 0) await wait(20);
+}

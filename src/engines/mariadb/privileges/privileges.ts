@@ -1,0 +1,102 @@
+import { StowageError } from '../../../errors.js';
+import type { Inventory } from '../../engine.js';
+import type { Programs } from '../catalog/catalog.js';
+import { parseGrants, quoteName, type Grants } from './grants.js';
+import { lackingOnEverything } from '../restoreChecks/programs.js';
+import type { Target } from '../restoreChecks/target.js';
+import type { Session } from '../session/session.js';
+
+/** What the user of this session holds, active roles included. */
+export async function readGrants(session: Session): Promise<Grants> {
+  const rows = await session.query('SHOW GRANTS');
+  return parseGrants(rows.map((row) => Object.values(row)[0] ?? ''));
+}
+
+/** Throws SERVICE_PRIVILEGE naming what a complete dump of the catalog needs beyond what is held, and how to grant it. */
+export async function refuseMissingDumpPrivileges(session: Session, catalog: Programs, grants: Grants): Promise<void> {
+  const lacking = new Map<string, readonly string[]>();
+  let routinesHidden = false;
+  for (const { name } of catalog.databases) {
+    const needed = ['SELECT', 'TRIGGER', 'EVENT'];
+    if (catalog.views.some((view) => view.database === name)) needed.push('SHOW VIEW');
+    const missing = needed.filter((privilege) => !grants.holds(privilege, name));
+    if (missing.length > 0) lacking.set(name, missing);
+    routinesHidden ||= !grants.readsRoutines && hidesRoutines(catalog, grants, name);
+  }
+  if (lacking.size === 0 && !routinesHidden) return;
+  await refuse(session, lacking, routinesHidden ? ['SELECT ON `mysql`.`proc`'] : [], 'a complete dump');
+}
+
+/**
+ * A user sees the routines of a database with any privilege on routines there, but the body of another's routine only
+ * with SELECT on mysql.proc. Without either, a dump without routines would look complete.
+ */
+function hidesRoutines(catalog: Programs, grants: Grants, database: string): boolean {
+  const seesNames = ['EXECUTE', 'CREATE ROUTINE', 'ALTER ROUTINE'].some((privilege) =>
+    grants.holds(privilege, database),
+  );
+  const routines = catalog.routines.filter((routine) => routine.database === database);
+  return !seesNames || routines.some(({ bodyVisible }) => !bodyVisible);
+}
+
+/** Throws SERVICE_PRIVILEGE naming what the restore of the inventory needs beyond what is held. */
+export async function refuseMissingRestorePrivileges(
+  session: Session,
+  inventory: Inventory,
+  grants: Grants,
+  target: Target,
+): Promise<void> {
+  const lacking = new Map<string, readonly string[]>();
+  const [me] = await session.query('SELECT CURRENT_USER() AS account');
+  for (const database of inventory.databases) {
+    const has = (...kinds: readonly string[]) => kinds.some((kind) => (database.objects[kind]?.length ?? 0) > 0);
+    const needed = ['CREATE', 'DROP', 'ALTER', 'INSERT', 'SELECT', 'INDEX', 'REFERENCES'];
+    if (has('views')) needed.push('CREATE VIEW', 'SHOW VIEW');
+    if (has('triggers')) needed.push('TRIGGER');
+    if (has('events')) needed.push('EVENT');
+    if (has('procedures', 'functions', 'packages')) needed.push('CREATE ROUTINE', 'ALTER ROUTINE');
+    const missing = needed.filter((privilege) => !grants.holds(privilege, database.name));
+    if (missing.length > 0) lacking.set(database.name, missing);
+  }
+  const account = me?.['account'] ?? '';
+  const global = lackingOnEverything(target, inventory, { grants, account }).map((privilege) => `${privilege} ON *.*`);
+  if (lacking.size > 0 || global.length > 0) await refuse(session, lacking, global, 'the restore');
+}
+
+/** What a backup that shall give way to others cannot do without seeing them. */
+export async function warnOfHiddenSessions(session: Session, grants: Grants): Promise<readonly string[]> {
+  if (grants.holdsGlobally('PROCESS')) return [];
+  const grant = `GRANT PROCESS ON *.* TO ${await ownAccount(session)};`;
+  return [`The user may not see who waits for a backup, so a backup gives way to nobody. To let it, run: ${grant}`];
+}
+
+async function refuse(
+  session: Session,
+  lacking: ReadonlyMap<string, readonly string[]>,
+  others: readonly string[],
+  forWhat: string,
+): Promise<never> {
+  const account = await ownAccount(session);
+  const statements = [
+    ...[...lacking].map(
+      ([database, privileges]) => `GRANT ${privileges.join(', ')} ON ${quoteName(database)}.* TO ${account};`,
+    ),
+    ...others.map((privilege) => `GRANT ${privilege} TO ${account};`),
+  ];
+  const named = [
+    ...[...lacking].map(([database, privileges]) => `${privileges.join(', ')} on '${database}'`),
+    ...others.map((privilege) => privilege.replace(' ON ', ' on ').replaceAll('`', '')),
+  ];
+  throw new StowageError('SERVICE_PRIVILEGE', `The user ${account} lacks what ${forWhat} needs: ${named.join('; ')}.`, {
+    help: `Run on the server: ${statements.join(' ')}`,
+    details: { lacking: Object.fromEntries(lacking), others, statements },
+  });
+}
+
+/** As a GRANT names it. */
+async function ownAccount(session: Session): Promise<string> {
+  const [row] = await session.query('SELECT CURRENT_USER() AS account');
+  return (row?.['account'] ?? '').replace(/^(.*)@(.*)$/s, (_, user: string, host: string) =>
+    [user, host].map((part) => `'${part.replaceAll("'", "''")}'`).join('@'),
+  );
+}

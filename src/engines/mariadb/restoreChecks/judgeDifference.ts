@@ -1,0 +1,152 @@
+import type { Engine, FoundDifference, Inventory, Loss } from '../../engine.js';
+import { quoteName } from '../privileges/grants.js';
+import { dumpsHistory } from '../catalog/history.js';
+import { currentName } from './target.js';
+
+/** Which differences of a restored target are a loss, and what helps in each case. */
+export const judgeDifference: Engine['judgeDifference'] = (difference, context) => {
+  const { what, expected, actual } = difference;
+  switch (what) {
+    case 'DATABASE':
+      return { sentence: `the database '${difference.database}' is not there`, help: removed };
+    case 'TABLE':
+      return missingTable(difference, context.actual.databases);
+    case 'ROWS':
+      if (context.changesByItself || Number(actual) >= Number(expected)) return null;
+      if (countsLostHistory(difference, context.expected)) return null;
+      return { sentence: `the table ${table(difference)} has ${actual} of ${expected} rows`, help: lessRows };
+    case 'PROPERTY':
+      return judgeProperty(difference);
+    case 'FIELD':
+      return judgeField(difference);
+    case 'OBJECT':
+      return judgeObject(difference, context.actual.databases);
+    case 'DEFINITION':
+      return difference.kind === 'tables' ? judgeTablePart(difference) : judgeObjectPart(difference);
+  }
+};
+
+const removed =
+  'It was made and is gone: look into the binary log or the audit log of the target for who dropped it, and restore again when nobody else works there.';
+const lessRows =
+  'Something deleted rows on the target while it was restored, or kept it from storing them: end the applications and events that write there, and look for rows in the dump that this server takes for equal in a unique key. Restoring again helps only when that has changed.';
+const altered =
+  'The server took the statement and made something else of it, or somebody altered it meanwhile: compare SHOW CREATE on the source and on the target, and look for a setting or a version of the target that changes it. Restoring again helps only when that has changed.';
+
+/** Backups that record no definitions counted the history of versioned tables also where their dump does not hold it. */
+function countsLostHistory({ database, name = '' }: FoundDifference, expected: Inventory): boolean {
+  if (expected.definitionsTaken !== undefined || dumpsHistory(expected)) return false;
+  const objects = expected.databases.find((each) => each.name === database)?.objects;
+  return objects?.['systemVersionedTables']?.includes(name) === true;
+}
+
+type Databases = Parameters<Engine['judgeDifference']>[1]['actual']['databases'];
+
+function missingTable(difference: FoundDifference, databases: Databases): Loss {
+  const { database, name = '' } = difference;
+  const views = databases.find((each) => each.name === database)?.objects['views'] ?? [];
+  if (views.includes(name)) return { sentence: `${table(difference)} is a view and no table`, help: altered };
+  return { sentence: `the table ${table(difference)} is not there`, help: removed };
+}
+
+function judgeProperty({ database, part, expected, actual }: FoundDifference): Loss | null {
+  // Servers before 10.5 keep no comment of a database; one that does not tell a property has lost nothing that is known.
+  if (part === 'comment' || actual === null || expected === null) return null;
+  if (currentName(expected) === currentName(actual) || `${expected}mb3` === actual || `${actual}mb3` === expected) {
+    return null;
+  }
+  const what = part === 'characterSet' ? 'character set' : 'collation';
+  return {
+    sentence: `the database '${database}' has the ${what} ${actual} instead of ${expected}`,
+    help: collationHelp,
+  };
+}
+
+const collationHelp =
+  'The target has another default collation for that character set (see its variable character_set_collations): set it as on the source, or restore into a server of the same release.';
+
+function judgeField(difference: FoundDifference): Loss | null {
+  const { part, expected, actual } = difference;
+  const sentence = (what: string) => `the table ${table(difference)} has ${what} ${actual} instead of ${expected}`;
+  switch (part) {
+    case 'engine':
+      return {
+        sentence: sentence('the storage engine'),
+        help: 'The target made the table with another engine than the backup names: see SHOW ENGINES and the variable enforce_storage_engine there.',
+      };
+    case 'collation':
+      if (currentName(expected ?? '') === currentName(actual ?? '')) return null;
+      return { sentence: sentence('the collation'), help: collationHelp };
+    case 'type':
+      if (expected === 'SYSTEM VERSIONED') {
+        return { sentence: `the table ${table(difference)} is not system-versioned any more`, help: altered };
+      }
+      return { sentence: sentence('the type'), help: altered };
+    default:
+      // A row format is about space.
+      return null;
+  }
+}
+
+/** They are told of by name and are not restored as such. */
+const toldByName = new Set(['definers', 'transactionPreciseTables', 'systemVersionedTables']);
+const singular: Readonly<Record<string, string>> = {
+  views: 'view',
+  procedures: 'procedure',
+  functions: 'function',
+  packages: 'package',
+  packageBodies: 'package body',
+  triggers: 'trigger',
+  events: 'event',
+  sequences: 'sequence',
+};
+
+function judgeObject(difference: FoundDifference, databases: Databases): Loss | null {
+  const { kind = '', database, name = '' } = difference;
+  // Events end by themselves.
+  if (toldByName.has(kind) || kind === 'events') return null;
+  const tables = databases.find((each) => each.name === database)?.tables ?? [];
+  if (kind === 'views' && tables.some((each) => each.name === name)) {
+    return { sentence: `the view '${database}.${name}' became a table`, help: altered };
+  }
+  return { sentence: `the ${object(difference)} is not there`, help: removed };
+}
+
+function judgeTablePart(difference: FoundDifference): Loss | null {
+  const { part, expected, actual } = difference;
+  if (expected === null) return null;
+  if (part === undefined) return { sentence: `the table ${table(difference)} is defined otherwise`, help: altered };
+  const [, kind = part, name] = /^(column|index|foreign key|check|period|option) (.*)$/s.exec(part) ?? [];
+  const what = name === undefined ? kind : `${kind} '${name}'`;
+  if (actual === null) return { sentence: `the table ${table(difference)} has no ${what}`, help: altered };
+  return {
+    sentence: `the ${what} of the table ${table(difference)} is ${actual} instead of ${expected}`,
+    help: altered,
+  };
+}
+
+function judgeObjectPart(difference: FoundDifference): Loss | null {
+  const { kind, part, expected, actual } = difference;
+  // The status of an event changes when it ends; who a definer is loses nothing of the object.
+  if (part === 'status' || part === 'definer') return null;
+  if (kind === 'sequences' && part === 'next') {
+    if (Number(actual) >= Number(expected)) return null;
+    return {
+      sentence: `the ${object(difference)} goes on at ${actual} instead of ${expected}`,
+      help: `Run on the target: SELECT SETVAL(${quoteName(difference.database)}.${quoteName(difference.name ?? '')}, ${expected}, 0);`,
+    };
+  }
+  if (part === undefined) return { sentence: `the ${object(difference)} is defined otherwise`, help: altered };
+  return {
+    sentence: `the ${part} of the ${object(difference)} is ${actual ?? 'not there'} instead of ${expected ?? 'none'}`,
+    help: altered,
+  };
+}
+
+function table({ database, name }: FoundDifference): string {
+  return `'${database}.${name}'`;
+}
+
+function object({ kind = '', database, name }: FoundDifference): string {
+  return `${singular[kind] ?? kind} '${database}.${name}'`;
+}

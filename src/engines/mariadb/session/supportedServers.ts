@@ -1,0 +1,31 @@
+import { StowageError } from '../../../errors.js';
+import type { ServiceConnection } from '../../engine.js';
+import type { FoundSettings } from './serverSettings.js';
+import type { Session } from './session.js';
+
+/**
+ * MariaDB 10.2 and later. A version may be hidden or made up (`--version=…`), so what is asked for is a variable of that
+ * version; what the server calls itself is for the message. Throws TOOL_VERSION.
+ */
+export async function refuseUnsupportedServer(
+  { host, port }: ServiceConnection,
+  query: Session['query'],
+  found: FoundSettings,
+): Promise<void> {
+  if (found.has('check_constraint_checks')) return;
+  const [row] = await query('SELECT VERSION() AS version');
+  const version = row?.['version'] ?? 'a server of an unknown version';
+  const mariadb = /mariadb/i.test(version);
+  throw new StowageError(
+    'TOOL_VERSION',
+    mariadb
+      ? `The server at ${host}:${port} is MariaDB ${version}, and Stowage supports 10.2 and later.`
+      : `The server at ${host}:${port} is ${version}, which is not MariaDB 10.2 or later.`,
+    {
+      help: mariadb
+        ? 'Upgrade the server to MariaDB 10.2 or later.'
+        : 'A service of the engine MARIADB needs a MariaDB server: correct host and port, or choose the engine of this server.',
+      details: { version },
+    },
+  );
+}

@@ -1,0 +1,80 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StowageError } from '../../../errors.js';
+import type { ServiceConnection } from '../../engine.js';
+import { findClientPlugins } from './clientPlugins.js';
+import type { ServerAddress } from '../../network/serverAddress.js';
+
+/**
+ * Writes what a MariaDB tool needs to log in to a file that only we can read (0600, in the job's folder), and gives its
+ * path for `--defaults-file`: no other option file is read, and nothing secret is an argument or in the environment.
+ */
+export async function writeOptionFile(
+  connection: ServiceConnection,
+  server: ServerAddress,
+  workFolder: string,
+  /** The program that reads the file. */
+  tool: string,
+): Promise<string> {
+  const folder = await mkdtemp(join(workFolder, 'login-'));
+  const path = join(folder, 'login.cnf');
+  const caFile = connection.tls.mode === 'VERIFY' && connection.tls.ca !== null ? join(folder, 'ca.pem') : null;
+  if (caFile !== null) await writeFile(caFile, connection.tls.ca ?? '', { mode: 0o600, flag: 'wx' });
+  await writeFile(path, optionFileText(connection, server, { caFile, plugins: await findClientPlugins(tool) }), {
+    mode: 0o600,
+    flag: 'wx',
+  });
+  return path;
+}
+
+function optionFileText(
+  connection: ServiceConnection,
+  server: ServerAddress,
+  { caFile, plugins }: { readonly caFile: string | null; readonly plugins: string | undefined },
+): string {
+  // The certificate names the host; to the address that was checked it would not fit.
+  const host = connection.tls.mode === 'VERIFY' ? connection.host : server.address;
+  const lines = [
+    '[client]',
+    'protocol=tcp',
+    `host=${quoted('The host', host)}`,
+    `port=${connection.port}`,
+    `user=${quoted('The user name', connection.username ?? '')}`,
+    `password=${quoted('The password', connection.password?.reveal() ?? '')}`,
+    'max-allowed-packet=1G',
+    ...(plugins === undefined ? [] : [`plugin-dir=${quoted('The folder of client plugins', plugins)}`]),
+    ...tlsLines(connection.tls.mode, caFile),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function tlsLines(mode: ServiceConnection['tls']['mode'], caFile: string | null): readonly string[] {
+  switch (mode) {
+    case 'OFF':
+      return ['skip-ssl'];
+    case 'REQUIRE':
+      return ['ssl', 'skip-ssl-verify-server-cert'];
+    case 'VERIFY':
+      return ['ssl', 'ssl-verify-server-cert', ...(caFile === null ? [] : [`ssl-ca=${quoted('The CA file', caFile)}`])];
+  }
+}
+
+/**
+ * MariaDB reads option files line by line, 4 KiB at most; inside double quotes `#` starts no comment, and `\\` and `\"`
+ * stand for themselves (MariaDB manual, "Configuring MariaDB with Option Files").
+ */
+function quoted(what: string, value: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(value)) {
+    throw new StowageError('BAD_INPUT', `${what} contains a line break or another control character.`, {
+      help: 'MariaDB tools cannot be given such a value. Choose another one on the server and in the service.',
+    });
+  }
+  const text = `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  if (Buffer.byteLength(text) > 3_000) {
+    throw new StowageError('BAD_INPUT', `${what} is too long for MariaDB's option file.`, {
+      help: 'Choose one of at most 1,000 characters.',
+    });
+  }
+  return text;
+}

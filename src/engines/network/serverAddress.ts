@@ -1,0 +1,99 @@
+import { lookup } from 'node:dns/promises';
+import { connect, type Socket } from 'node:net';
+import { StowageError } from '../../errors.js';
+import type { ServiceConnection } from '../engine.js';
+import { isError } from '../mariadb/errors/serverErrors.js';
+
+/** Whether a connection may go to this IP address, which `host` resolved to. */
+export type AllowAddress = (address: string, host: string) => boolean;
+
+/** An address that was looked up once, allowed, and answered. */
+export type ServerAddress = { readonly address: string };
+
+/**
+ * Looks the host up. All its addresses must be allowed, so that no second look-up can lead elsewhere. Throws
+ * SERVICE_UNREACHABLE: unknown host, or an address that this installation does not connect to.
+ */
+export async function resolveServer(host: string, allowAddress: AllowAddress): Promise<readonly ServerAddress[]> {
+  const found = await lookup(host, { all: true }).catch((error: unknown) => {
+    throw new StowageError('SERVICE_UNREACHABLE', `The host '${host}' is not known.`, {
+      help: 'Check the spelling of the host, and that this machine resolves names of that network.',
+      cause: error,
+    });
+  });
+  const refused = found.find(({ address }) => !allowAddress(address, host));
+  if (refused !== undefined) {
+    throw new StowageError(
+      'SERVICE_UNREACHABLE',
+      `The host '${host}' is ${refused.address}, an address that this installation does not connect to.`,
+      {
+        help: 'Name a host that is allowed, or have the operator allow this one in STOWAGE_ALLOWED_TARGETS.',
+        retriable: false,
+      },
+    );
+  }
+  if (found.length === 0) throw new StowageError('SERVICE_UNREACHABLE', `The host '${host}' has no address.`);
+  return found;
+}
+
+/** Connects to the first address that answers. The socket is the caller's. */
+export async function connectToServer(
+  connection: ServiceConnection,
+  addresses: readonly ServerAddress[],
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<{ readonly server: ServerAddress; readonly socket: Socket }> {
+  let last: unknown;
+  for (const server of addresses) {
+    try {
+      return { server, socket: await open(server.address, connection.port, options) };
+    } catch (error) {
+      options.signal.throwIfAborted();
+      last = error;
+    }
+  }
+  throw unreachable(connection, last);
+}
+
+function open(
+  address: string,
+  port: number,
+  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<Socket> {
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address, port });
+    const settle = () => {
+      signal.removeEventListener('abort', give);
+      socket.removeAllListeners();
+    };
+    const give = () => {
+      settle();
+      socket.destroy();
+      reject(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+    };
+    signal.addEventListener('abort', give, { once: true });
+    socket.once('error', (error) => {
+      settle();
+      reject(error);
+    });
+    socket.once('connect', () => {
+      settle();
+      resolve(socket);
+    });
+  });
+}
+
+function unreachable(connection: ServiceConnection, error: unknown): StowageError {
+  const where = `${connection.host}:${connection.port}`;
+  const code = isError(error) && 'code' in error ? error.code : undefined;
+  const [message, help] =
+    code === 'ECONNREFUSED'
+      ? [
+          `Nothing listens at ${where}.`,
+          'Check the port, and that the database server runs and listens on this address.',
+        ]
+      : code === 'ETIMEDOUT'
+        ? [`${where} does not answer.`, 'Check host and port, and that no firewall swallows the connection.']
+        : [`${where} cannot be reached (${String(code ?? error)}).`, 'Check host, port and network.'];
+  return new StowageError('SERVICE_UNREACHABLE', message, { help, cause: error });
+}
