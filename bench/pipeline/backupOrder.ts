@@ -1,4 +1,4 @@
-import type { ServiceConnection } from '../../src/engines/engine.js';
+import type { ServiceConnection } from '../../src/engines/serviceConnection.js';
 
 /** What the process of bench/pipeline/takeBackup.ts is to do. It lies in a pipe: secrets are plain here. */
 export type BackupOrder = {

@@ -1,4 +1,7 @@
-import type { Engine, Inventory, InventoryDifference, ServiceConnection } from '../engines/engine.js';
+import type { Engine } from '../engines/engine.js';
+import type { Inventory } from '../engines/inventory.js';
+import type { InventoryDifference } from '../engines/inventoryDifference.js';
+import type { ServiceConnection } from '../engines/serviceConnection.js';
 import type { Storage, StoredSegment } from '../storage/storage.js';
 
 /**

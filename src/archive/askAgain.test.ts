@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ServiceConnection } from '../engines/engine.js';
+import type { ServiceConnection } from '../engines/serviceConnection.js';
 import { StowageError } from '../errors.js';
 import { Secret } from '../secret.js';
 import { askAgain, type Asked } from './askAgain.js';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ServiceConnection } from '../engines/engine.js';
+import type { ServiceConnection } from '../engines/serviceConnection.js';
 import { StowageError } from '../errors.js';
 import type { TakeBackup } from './archive.js';
 import type { Limits } from './limits.js';

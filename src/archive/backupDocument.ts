@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
-import type { EngineName, Inventory } from '../engines/engine.js';
+import type { EngineName } from '../engines/engine.js';
+import type { Inventory } from '../engines/inventory.js';
 import { StowageError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { ArchivePart, BackupDescription } from './archive.js';

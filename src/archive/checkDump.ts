@@ -1,4 +1,7 @@
-import type { DumpedTable, DumpEnd, EngineContext, Inventory, RowCounting, TableName } from '../engines/engine.js';
+import type { EngineContext } from '../engines/engineContext.js';
+import type { Inventory, TableName } from '../engines/inventory.js';
+import type { RowCounting } from '../engines/rowCounting.js';
+import type { DumpedTable, DumpEnd } from '../engines/runningDump.js';
 import { StowageError } from '../errors.js';
 import type { TakeBackup } from './archive.js';
 import { askAgain } from './askAgain.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../engines/engine.js';
+import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../engines/inventory.js';
 import { compareInventories } from './compareInventories.js';
 
 const ships: InventoryTable = { name: 'ships', rows: 3, rowsEstimated: false, sizeBytes: 1, engine: 'InnoDB' };

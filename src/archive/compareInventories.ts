@@ -1,4 +1,5 @@
-import type { Definition, FoundDifference, Inventory, InventoryDatabase, InventoryTable } from '../engines/engine.js';
+import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../engines/inventory.js';
+import type { FoundDifference } from '../engines/inventoryDifference.js';
 
 export type Comparison = {
   readonly differences: readonly FoundDifference[];

@@ -1,4 +1,5 @@
-import type { DumpEnd, DumpedTable, Inventory, InventoryDatabase, TableName } from '../engines/engine.js';
+import type { Inventory, InventoryDatabase, TableName } from '../engines/inventory.js';
+import type { DumpEnd, DumpedTable } from '../engines/runningDump.js';
 
 /** Something that is no table and that the dump does not hold; `kind` as in the inventory's `objects`. */
 export type LostObject = TableName & { readonly kind: string };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Inventory, InventoryTable, TableState } from '../engines/engine.js';
+import type { Inventory, InventoryTable } from '../engines/inventory.js';
+import type { TableState } from '../engines/rowCounting.js';
 import { compareWithServer, doubtfulTables, unsureTables, type DumpedRows } from './dumpedRows.js';
 
 const time = '2026-03-01 05:00:00';

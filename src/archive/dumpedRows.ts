@@ -1,12 +1,6 @@
-import type {
-  CountedTable,
-  DumpedTable,
-  Inventory,
-  InventoryTable,
-  TableName,
-  TableState,
-  UnsureTable,
-} from '../engines/engine.js';
+import type { Inventory, InventoryTable, TableName } from '../engines/inventory.js';
+import type { CountedTable, TableState, UnsureTable } from '../engines/rowCounting.js';
+import type { DumpedTable } from '../engines/runningDump.js';
 
 /** What is known when a dump has ended: what was there before, what the dump holds, and what the server has counted. */
 export type DumpedRows = {

@@ -1,4 +1,4 @@
-import type { FoundDifference, InventoryDifference, Loss } from '../engines/engine.js';
+import type { FoundDifference, InventoryDifference, Loss } from '../engines/inventoryDifference.js';
 import { StowageError } from '../errors.js';
 
 /** The restore tool ended well, and yet the target holds less than the backup. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { DumpedTable, Inventory, InventoryTable } from '../engines/engine.js';
+import type { Inventory, InventoryTable } from '../engines/inventory.js';
+import type { DumpedTable } from '../engines/runningDump.js';
 import { compareInventories } from './compareInventories.js';
 import { inventoryOfDump } from './inventories.js';
 

@@ -1,4 +1,5 @@
-import type { DumpedTable, Inventory, InventoryDatabase, InventoryTable } from '../engines/engine.js';
+import type { Inventory, InventoryDatabase, InventoryTable } from '../engines/inventory.js';
+import type { DumpedTable } from '../engines/runningDump.js';
 import { keepSettledDefinitions } from './settledDefinitions.js';
 
 /**

@@ -1,4 +1,5 @@
-import type { DumpedTable, Inventory } from '../engines/engine.js';
+import type { Inventory } from '../engines/inventory.js';
+import type { DumpedTable } from '../engines/runningDump.js';
 
 /**
  * What a target must accept at once for each database, as the dumps turned out: no estimate made beforehand knows how

@@ -9,7 +9,7 @@ import { childrenNamed } from '../../test/fixtures/processes/childProcesses.js';
 import { fingerprint } from '../../test/fixtures/mariadbFingerprint.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import type { Inventory, InventoryTable } from '../engines/engine.js';
+import type { Inventory, InventoryTable } from '../engines/inventory.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
 import { restoreLocks } from '../engines/mariadb/restore/restoreSessions.js';
 import type { Storage } from '../storage/storage.js';

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { EngineContext, RestoreContext, TableName } from '../engines/engine.js';
+import type { EngineContext } from '../engines/engineContext.js';
+import type { TableName } from '../engines/inventory.js';
+import type { RestoreContext } from '../engines/runningRestore.js';
 import { StowageError } from '../errors.js';
 import type { ArchivePart, RestoreBackup, RestoredBackup } from './archive.js';
 import { checkedSegments } from './checkedSegments.js';

@@ -1,4 +1,4 @@
-import type { Definition, Inventory } from '../engines/engine.js';
+import type { Definition, Inventory } from '../engines/inventory.js';
 
 /**
  * Of the definitions before and after a dump those that are the same: what was redefined meanwhile is in the dump in

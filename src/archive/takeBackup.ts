@@ -1,5 +1,8 @@
 import { buffer } from 'node:stream/consumers';
-import type { EngineContext, Inventory, PartSpec, PreflightReport, ReadyDump } from '../engines/engine.js';
+import type { EngineContext } from '../engines/engineContext.js';
+import type { Inventory } from '../engines/inventory.js';
+import type { PartSpec, PreflightReport } from '../engines/preflightReport.js';
+import type { ReadyDump } from '../engines/runningDump.js';
 import { StowageError } from '../errors.js';
 import type { StoredObject } from '../storage/storage.js';
 import type { ArchivePart, TakeBackup, TakenBackup } from './archive.js';

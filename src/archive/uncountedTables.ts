@@ -1,4 +1,4 @@
-import type { Inventory, TableName } from '../engines/engine.js';
+import type { Inventory, TableName } from '../engines/inventory.js';
 
 /** The tables of which a backup knows how many rows they have, and which could not be counted on the target in time. */
 export function uncountedTables(expected: Inventory, actual: Inventory): readonly TableName[] {

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import type { ServiceConnection } from '../engines/engine.js';
+import type { ServiceConnection } from '../engines/serviceConnection.js';
 import { notFound } from '../errors.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';

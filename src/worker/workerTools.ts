@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
-import type { Engine, EngineName, ServiceConnection } from '../engines/engine.js';
+import type { Engine, EngineName } from '../engines/engine.js';
+import type { ServiceConnection } from '../engines/serviceConnection.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';

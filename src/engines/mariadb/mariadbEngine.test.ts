@@ -11,7 +11,9 @@ import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import type { CheckStep } from '../../check.js';
 import { Secret } from '../../secret.js';
-import type { Engine, EngineContext, ServiceConnection } from '../engine.js';
+import type { Engine } from '../engine.js';
+import type { EngineContext } from '../engineContext.js';
+import type { ServiceConnection } from '../serviceConnection.js';
 import { createMariadbEngine } from './mariadbEngine.js';
 import { writeOptionFile } from './tools/optionFile.js';
 import { databasesPart } from './checks/preflight.js';

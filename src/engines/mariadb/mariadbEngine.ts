@@ -1,4 +1,8 @@
-import type { Engine, EngineContext, PreflightReport, ReadyDump, ServiceConnection } from '../engine.js';
+import type { Engine } from '../engine.js';
+import type { EngineContext } from '../engineContext.js';
+import type { PreflightReport } from '../preflightReport.js';
+import type { ReadyDump } from '../runningDump.js';
+import type { ServiceConnection } from '../serviceConnection.js';
 import { checkMariadb } from './checks/check.js';
 import { countBesideDump } from './counting/countBesideDump.js';
 import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump/dump.js';

@@ -8,7 +8,7 @@ import { describeWith } from '../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
 import { mariadbHome, mariadbVersionsMissing } from '../../../test/fixtures/servers/mariadbVersions.js';
 import { Secret } from '../../secret.js';
-import type { EngineContext } from '../engine.js';
+import type { EngineContext } from '../engineContext.js';
 import { createMariadbEngine } from './mariadbEngine.js';
 
 type Version = '10.2' | '10.11' | '11.4';

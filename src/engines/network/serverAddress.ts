@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
 import { StowageError } from '../../errors.js';
-import type { ServiceConnection } from '../engine.js';
+import type { ServiceConnection } from '../serviceConnection.js';
 import { isError } from '../mariadb/errors/serverErrors.js';
 
 /** Whether a connection may go to this IP address, which `host` resolved to. */

@@ -1,4 +1,4 @@
-import type { ToolEnd } from '../engine.js';
+import type { ToolEnd } from './runningTool.js';
 import type { PlainStream } from './plainStream.js';
 
 /** How every process of a pipeline ended, and what passed between them. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Secret } from '../../secret.js';
-import type { RunningTool, ToolEnd } from '../engine.js';
+import type { RunningTool, ToolEnd } from './runningTool.js';
 import { collectLastLines } from './lastLines.js';
 import type { OutputFilter } from './outputFilter.js';
 import { childPath, findProgram } from './programs.js';

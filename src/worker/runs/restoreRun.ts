@@ -3,7 +3,7 @@ import { IncompleteRestore } from '../../archive/incompleteRestore.js';
 import { withinLimits } from '../../archive/limits.js';
 import { restoreBackup } from '../../archive/restoreBackup.js';
 import type { RestoreBackup, RestoredBackup, RestorePhase } from '../../archive/archive.js';
-import type { Inventory } from '../../engines/engine.js';
+import type { Inventory } from '../../engines/inventory.js';
 import { StowageError } from '../../errors.js';
 import { backupJob, type BackupRequest } from '../../jobs/backupJob.js';
 import type { BackupResult } from '../../jobs/storedBackup.js';

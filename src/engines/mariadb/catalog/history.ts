@@ -1,4 +1,4 @@
-import type { Inventory } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
 import { distribution } from '../tools/mariadbTools.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { Inventory, InventoryDatabase, InventoryTable } from '../../engine.js';
+import type { Inventory, InventoryDatabase, InventoryTable } from '../../inventory.js';
 import {
   transactionPreciseTables,
   type Catalog,

@@ -1,5 +1,5 @@
 import { StowageError } from '../../../errors.js';
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { findForeignFolders } from './foreignFolders.js';
 import type { Row, Session } from '../session/session.js';
 

@@ -1,6 +1,6 @@
 import { trySteps } from '../../../storage/checkSteps.js';
 import type { CheckStep } from '../../../check.js';
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { readPrograms } from '../catalog/catalog.js';
 import { findMariadbTools, versionNumber, versionOf } from '../tools/mariadbTools.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';

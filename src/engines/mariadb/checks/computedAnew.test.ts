@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { restoreDump, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
-import type { EngineContext } from '../../engine.js';
+import type { EngineContext } from '../../engineContext.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 
 describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew', () => {

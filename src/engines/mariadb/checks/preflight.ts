@@ -1,4 +1,7 @@
-import type { EngineContext, Inventory, InventoryContext, PreflightReport, ServiceConnection } from '../../engine.js';
+import type { EngineContext, InventoryContext } from '../../engineContext.js';
+import type { Inventory } from '../../inventory.js';
+import type { PreflightReport } from '../../preflightReport.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { readCatalog, readNames, type Names } from '../catalog/catalog.js';
 import { countAll } from '../counting/countAll.js';
 import { countedTables } from '../counting/countRows.js';

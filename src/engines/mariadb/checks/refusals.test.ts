@@ -10,7 +10,8 @@ import { makeCertificates } from '../../../../test/fixtures/servers/certificates
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import { startScriptedServer, type ServerScript } from '../../../../test/fixtures/servers/scriptedServer.js';
 import { Secret } from '../../../secret.js';
-import type { EngineContext, ServiceConnection } from '../../engine.js';
+import type { EngineContext } from '../../engineContext.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 import { databasesPart } from './preflight.js';
 import { openSession } from '../session/session.js';

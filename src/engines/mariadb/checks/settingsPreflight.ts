@@ -1,5 +1,6 @@
 import { StowageError } from '../../../errors.js';
-import type { Inventory, PreflightReport } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
+import type { PreflightReport } from '../../preflightReport.js';
 import type { Grants } from '../privileges/grants.js';
 import { distribution } from '../tools/mariadbTools.js';
 import {

@@ -3,7 +3,9 @@ import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import { until } from '../../../../test/fixtures/until.js';
 import { Secret } from '../../../secret.js';
-import type { Inventory, RowCounting, ServiceConnection } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
+import type { RowCounting } from '../../rowCounting.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { countBesideDump } from './countBesideDump.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 

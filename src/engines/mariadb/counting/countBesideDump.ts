@@ -1,4 +1,6 @@
-import type { CountedTable, Inventory, RowCounting, ServiceConnection } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
+import type { CountedTable, RowCounting } from '../../rowCounting.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { countBatch, countedTables, inBatches, type TableToCount } from './countRows.js';
 import { dumpsHistory } from '../catalog/history.js';
 import { longStatements, type LongStatements } from './longStatements.js';

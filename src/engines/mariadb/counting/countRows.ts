@@ -1,4 +1,4 @@
-import type { Inventory } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
 import type { Named } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
 import { tellsOfChangedTable } from '../errors/serverErrors.js';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { readGrants } from '../privileges/privileges.js';
 import type { AllowAddress } from '../../network/serverAddress.js';
 import { withSession, type Session } from '../session/session.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
-import type { TableState } from '../../engine.js';
+import type { TableState } from '../../rowCounting.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 
 const engine = createMariadbEngine();

@@ -1,5 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Inventory, InventoryContext, ServiceConnection, TableState, UnsureTable } from '../../engine.js';
+import type { InventoryContext } from '../../engineContext.js';
+import type { Inventory } from '../../inventory.js';
+import type { TableState, UnsureTable } from '../../rowCounting.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { readTimes, type Named, type TableTimes } from '../catalog/catalog.js';
 import { countAll } from './countAll.js';
 import { countedTables } from './countRows.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Definition } from '../../engine.js';
+import type { Definition } from '../../inventory.js';
 
 /**
  * The version of how definitions are normalised. It is raised whenever the same object would get another hash: hashes of

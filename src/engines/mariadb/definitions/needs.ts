@@ -1,4 +1,4 @@
-import type { Inventory } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
 import type { Names, ViewDefinition } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
 import type { DatabaseDefinitions, Definitions } from './readDefinitions.js';

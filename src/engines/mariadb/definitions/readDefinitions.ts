@@ -1,4 +1,4 @@
-import type { Definition } from '../../engine.js';
+import type { Definition } from '../../inventory.js';
 import type { Names, Named } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
 import type { Row, Session } from '../session/session.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
-import type { PreflightReport } from '../../engine.js';
+import type { PreflightReport } from '../../preflightReport.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 
 describeWith({ mariadb: mariadbMissing }, 'A backup is refused, naming the object and the way out, for', () => {

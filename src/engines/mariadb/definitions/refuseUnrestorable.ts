@@ -1,5 +1,5 @@
 import { StowageError } from '../../../errors.js';
-import type { Inventory } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
 import type { Names, Named } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
 import { sequencesInDefaults } from './needs.js';

@@ -1,4 +1,4 @@
-import type { Definition, Inventory, InventoryDatabase } from '../../engine.js';
+import type { Definition, Inventory, InventoryDatabase } from '../../inventory.js';
 import type { CatalogTable, Names } from '../catalog/catalog.js';
 import { distribution } from '../tools/mariadbTools.js';
 import { currentName, releaseOf } from '../restoreChecks/target.js';

@@ -2,15 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
-import type {
-  DumpContext,
-  DumpEnd,
-  EngineContext,
-  PreflightReport,
-  RunningDump,
-  ServiceConnection,
-  ToolEnd,
-} from '../../engine.js';
+import type { EngineContext } from '../../engineContext.js';
+import type { PreflightReport } from '../../preflightReport.js';
+import type { ToolEnd } from '../../process/runningTool.js';
+import type { DumpContext, DumpEnd, RunningDump } from '../../runningDump.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { openDumpPipeline, type CompressedDumpEnd, type DumpPipeline } from '../../process/compressedDump.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../../process/pipelineEnd.js';
 import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';

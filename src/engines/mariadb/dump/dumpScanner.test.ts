@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { scanStream } from '../../../../test/fixtures/scannedStream.js';
-import type { DumpedTable } from '../../engine.js';
+import type { DumpedTable } from '../../runningDump.js';
 import { dumpScanner, scannedDump } from './dumpScanner.js';
 
 /** What the scanner finds in a dump, and what it hands on. */

@@ -1,4 +1,4 @@
-import type { DumpedObject, DumpedTable } from '../../engine.js';
+import type { DumpedObject, DumpedTable } from '../../runningDump.js';
 import type { Scanner } from '../../process/plainStream.js';
 
 /**

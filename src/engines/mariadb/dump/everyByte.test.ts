@@ -10,7 +10,10 @@ import { fingerprint } from '../../../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbHome, mariadbVersionsMissing } from '../../../../test/fixtures/servers/mariadbVersions.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
-import type { DumpEnd, Engine, Inventory, PartSpec } from '../../engine.js';
+import type { Engine } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
+import type { PartSpec } from '../../preflightReport.js';
+import type { DumpEnd } from '../../runningDump.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 
 /** A dump as it would be stored, and what the engine says of it. */

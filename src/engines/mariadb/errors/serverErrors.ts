@@ -1,6 +1,6 @@
 import { StowageError, type ErrorCode } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { loginWayOut, passwordLogin, tlsWayOut, unknownLogin } from './refusedLogin.js';
 import { wayOut } from './wayOut.js';
 

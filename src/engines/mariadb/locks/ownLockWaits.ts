@@ -1,4 +1,4 @@
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { findLockSource, readLockPicture } from './lockPicture.js';
 import { tableRead } from './readStatement.js';
 import { waitedInVain } from './serviceBusy.js';

@@ -15,7 +15,8 @@ import {
 import { until } from '../../../../test/fixtures/until.js';
 import { StowageError } from '../../../errors.js';
 import { Secret } from '../../../secret.js';
-import type { DumpContext, RunningDump, ServiceConnection } from '../../engine.js';
+import type { DumpContext, RunningDump } from '../../runningDump.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 import { withPatientSession } from './ownLockWaits.js';
 import { databasesPart } from '../checks/preflight.js';

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { StowageError } from '../../../errors.js';
-import type { EngineContext, ServiceConnection } from '../../engine.js';
+import type { EngineContext } from '../../engineContext.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { localPorts } from '../../process/localPorts.js';
 import { watchLocks, type LockWatch } from './lockWatch.js';
 import { connectToServer, type ServerAddress } from '../../network/serverAddress.js';

@@ -1,5 +1,5 @@
 import { StowageError } from '../../../errors.js';
-import type { Inventory } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
 import type { Programs } from '../catalog/catalog.js';
 import { parseGrants, quoteName, type Grants } from './grants.js';
 import { lackingOnEverything } from '../restoreChecks/programs.js';

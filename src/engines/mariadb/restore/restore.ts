@@ -1,13 +1,9 @@
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
-import type {
-  PartSpec,
-  RestoreContext,
-  RestoreSource,
-  RunningRestore,
-  ServiceConnection,
-  ToolEnd,
-} from '../../engine.js';
+import type { PartSpec } from '../../preflightReport.js';
+import type { ToolEnd } from '../../process/runningTool.js';
+import type { RestoreContext, RestoreSource, RunningRestore } from '../../runningRestore.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { startCompressedRestore } from '../../process/compressedRestore.js';
 import { endedWell, howItEnded, type PipelineEnd } from '../../process/pipelineEnd.js';
 import { mariadbOutput } from '../tools/mariadbOutput.js';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Inventory, RestoreSource } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
+import type { RestoreSource } from '../../runningRestore.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { Inventory } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
 import { missingDefiners } from '../checks/losses.js';
 import { parseGrants, quoteName } from '../privileges/grants.js';
 import { serverErrorNumber, type Session } from '../session/session.js';

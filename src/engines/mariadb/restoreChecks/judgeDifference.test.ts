@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { compareInventories } from '../../../archive/compareInventories.js';
-import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../../engine.js';
+import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../../inventory.js';
 import { judgeDifference } from './judgeDifference.js';
 
 const parts = {

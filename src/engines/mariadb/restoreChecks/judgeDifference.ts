@@ -1,4 +1,6 @@
-import type { Engine, FoundDifference, Inventory, Loss } from '../../engine.js';
+import type { Engine } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
+import type { FoundDifference, Loss } from '../../inventoryDifference.js';
 import { quoteName } from '../privileges/grants.js';
 import { dumpsHistory } from '../catalog/history.js';
 import { currentName } from './target.js';

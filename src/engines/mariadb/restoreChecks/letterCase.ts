@@ -1,4 +1,4 @@
-import type { Inventory, InventoryDatabase } from '../../engine.js';
+import type { Inventory, InventoryDatabase } from '../../inventory.js';
 import type { Target } from './target.js';
 import { named, unfit } from './unfit.js';
 

@@ -7,7 +7,7 @@ import type { RestoredBackup, TakenBackup } from '../../../archive/archive.js';
 import { restoreBackup } from '../../../archive/restoreBackup.js';
 import { takeBackup } from '../../../archive/takeBackup.js';
 import { Secret } from '../../../secret.js';
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 
 const engine = createMariadbEngine();

@@ -1,4 +1,4 @@
-import type { Inventory } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
 import type { Grants } from '../privileges/grants.js';
 import { isOn, type Target } from './target.js';
 import { named, unfit } from './unfit.js';

@@ -1,5 +1,7 @@
 import { StowageError } from '../../../errors.js';
-import type { Engine, Inventory, RestorePreflight } from '../../engine.js';
+import type { Engine } from '../../engine.js';
+import type { Inventory } from '../../inventory.js';
+import type { RestorePreflight } from '../../runningRestore.js';
 import { missingDefiners } from '../checks/losses.js';
 import { readGrants, refuseMissingRestorePrivileges } from '../privileges/privileges.js';
 import { refuseMissingReferences } from './elsewhere.js';

@@ -7,7 +7,8 @@ import { fingerprint } from '../../../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import { Secret } from '../../../secret.js';
-import type { EngineContext, ServiceConnection } from '../../engine.js';
+import type { EngineContext } from '../../engineContext.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 import { settingNames } from './serverSettings.js';
 

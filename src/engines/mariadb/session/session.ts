@@ -1,7 +1,7 @@
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2';
 import { isIP, type Socket } from 'node:net';
 import { StowageError } from '../../../errors.js';
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { signChallenge } from './ed25519.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from '../../network/serverAddress.js';
 import { asServiceError, isError } from '../errors/serverErrors.js';

@@ -1,5 +1,5 @@
 import { StowageError } from '../../../errors.js';
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import type { FoundSettings } from './serverSettings.js';
 import type { Session } from './session.js';
 

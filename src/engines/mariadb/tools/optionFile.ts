@@ -1,7 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StowageError } from '../../../errors.js';
-import type { ServiceConnection } from '../../engine.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
 import { findClientPlugins } from './clientPlugins.js';
 import type { ServerAddress } from '../../network/serverAddress.js';
 

@@ -1,5 +1,5 @@
 import type { StowageErrorOptions } from '../../../errors.js';
-import type { ToolEnd } from '../../engine.js';
+import type { ToolEnd } from '../../process/runningTool.js';
 
 const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGSYS']);
 
