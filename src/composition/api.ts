@@ -1,10 +1,10 @@
 import type { GraphQLSchema } from 'graphql';
 import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
-import { holdsBackups, newestBackupFolders } from '../jobs/backupsAtEndpoint.js';
-import { usualDurationMs } from '../jobs/backupJobQueries.js';
-import { backupsOfPlan } from '../jobs/backupsOfPlan.js';
-import { jobNodes, jobResolvers } from '../jobs/jobApi.js';
+import { holdsBackups, newestBackupFolders } from '../backups/location/backupsAtEndpoint.js';
+import { usualDurationMs } from '../backups/api/backupJobQueries.js';
+import { backupsOfPlan } from '../backups/retention/backupsToPreview.js';
+import { jobNodes, jobResolvers } from '../backups/api/backupApi.js';
 import { servicesProtectedAs } from '../protection/protectionQueries.js';
 import { planNodes, planResolvers } from '../plans/planApi.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
@@ -18,7 +18,7 @@ import { resolverInstances } from '../server/resolverInstances.js';
 import { serviceNodes, serviceResolvers } from '../services/serviceApi.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
-import { workerResolvers } from '../workers/workerApi.js';
+import { workerResolvers } from '../workerRegistry/workerApi.js';
 import type { Shared } from './shared.js';
 
 export type ApiTools = Shared & {

@@ -6,7 +6,7 @@ import type { Log } from '../log.js';
 import { installationToken } from '../server/authenticate.js';
 import { createServer } from '../server/createServer.js';
 import { composeApi } from './api.js';
-import { workerMetrics } from '../workers/workerMetrics.js';
+import { workerMetrics } from '../workerRegistry/workerMetrics.js';
 import type { Closing } from './closing.js';
 import { tellInstallationFigures } from './installationFigures.js';
 import type { Shared } from './shared.js';

@@ -1,6 +1,6 @@
 import type { EntitySchema } from 'typeorm';
 import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
-import { BackupJobTable } from '../jobs/backupJobView.js';
+import { BackupJobTable } from '../backups/backupJobView.js';
 import { LateServiceTable } from '../protection/latenessView.js';
 import { BackupPlanTable } from '../plans/backupPlanView.js';
 import { ProjectTable } from '../projects/projectView.js';

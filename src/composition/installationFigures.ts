@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { backupTotals, serviceFigures } from '../protection/backupFigures.js';
-import { JobStatusEnum } from '../jobs/backupJobType.js';
+import { JobStatusEnum } from '../backups/api/backupJobType.js';
 import type { Log } from '../log.js';
 import { queueCensus } from '../postgres/queueCensus.js';
 import { installationMetrics, type InstallationFigures } from '../server/installationMetrics.js';

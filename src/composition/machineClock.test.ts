@@ -6,7 +6,7 @@ import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
 import { until } from '../../test/fixtures/until.js';
 import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
-import { BackupJobTable } from '../jobs/backupJobView.js';
+import { BackupJobTable } from '../backups/backupJobView.js';
 import { BackupPlanTable } from '../plans/backupPlanView.js';
 import { serverMs } from '../postgres/serverClock.js';
 

@@ -8,9 +8,9 @@ import { failed, queuedJob, started, succeeded } from '../../test/fixtures/backu
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
-import { backupJob, type BackupJobCommand } from '../jobs/backupJob.js';
+import { backupJob, type BackupJobCommand } from '../backups/backupJob.js';
 import type { JobError } from '../jobs/attempt.js';
-import { backupJobProjection } from '../jobs/backupJobView.js';
+import { backupJobProjection } from '../backups/backupJobView.js';
 import { deciders } from '../composition/slices.js';
 import { rebuildProjection } from '../postgres/rebuildProjection.js';
 import { restoreJob, type RestoreJobCommand } from '../restores/restoreJob.js';

@@ -1,6 +1,6 @@
 import type { FileEndpointEvent } from '../endpoints/fileEndpoint.js';
-import type { BackupJobEvent } from '../jobs/backupJob.js';
-import { formatBytes } from '../jobs/formatBytes.js';
+import type { BackupJobEvent } from '../backups/backupJob.js';
+import { formatBytes } from '../backups/formatBytes.js';
 import type { EndOfLateness, LatenessEvent } from '../protection/lateness.js';
 import type { BackupPlanEvent } from '../plans/backupPlan.js';
 import type { ProjectEvent } from '../projects/project.js';

@@ -2,7 +2,7 @@ import { IsNull, type EntityManager } from 'typeorm';
 import { findProjects } from '../projects/projectQueries.js';
 import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
-import type { BackupJobStatus } from '../jobs/backupJobView.js';
+import type { BackupJobStatus } from '../backups/backupJobView.js';
 import { standingsOfServices } from './protectionQueries.js';
 
 /** What is told of all backups of an installation together. */

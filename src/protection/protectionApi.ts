@@ -12,10 +12,10 @@ import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { Statistics } from '../server/statistics.js';
 import { ServiceType } from '../services/serviceType.js';
 import type { ServiceRow } from '../services/serviceView.js';
-import { checkFilter } from '../jobs/backupJobFilter.js';
-import { BackupJobFilter, BackupJobOrder } from '../jobs/backupJobInput.js';
-import { findBackupJobs, selectBackupJobs } from '../jobs/backupJobQueries.js';
-import { BackupJobConnection, BackupJobType } from '../jobs/backupJobType.js';
+import { checkFilter } from '../backups/api/backupJobFilter.js';
+import { BackupJobFilter, BackupJobOrder } from '../backups/api/backupJobInput.js';
+import { findBackupJobs, selectBackupJobs } from '../backups/api/backupJobQueries.js';
+import { BackupJobConnection, BackupJobType } from '../backups/api/backupJobType.js';
 import { destinationFacts, holdingsOf, newestStoredOf, type DestinationKey } from './destinationQueries.js';
 import {
   countProtections,

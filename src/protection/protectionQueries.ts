@@ -2,7 +2,7 @@ import { Any, IsNull, type EntityManager } from 'typeorm';
 import { BackupPlanTable, type BackupPlanRow } from '../plans/backupPlanView.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
-import { usualDurationsMs } from '../jobs/backupJobQueries.js';
+import { usualDurationsMs } from '../backups/api/backupJobQueries.js';
 import { RememberedGaps } from './rememberedGaps.js';
 import { protectionOf, type PlannedProtection, type Protection } from './protection.js';
 

@@ -2,7 +2,7 @@ import { Field, Int, ObjectType } from 'type-graphql';
 import { FileEndpointType } from '../endpoints/fileEndpointType.js';
 import { DateTime } from '../server/scalars/dateTime.js';
 import { ProtectionStatusEnum, type ProtectionStatus } from '../services/serviceInput.js';
-import { BackupJobType } from '../jobs/backupJobType.js';
+import { BackupJobType } from '../backups/api/backupJobType.js';
 
 @ObjectType('Protection', { description: 'How well a service is protected, or what one plan does for it.' })
 export class ProtectionType {

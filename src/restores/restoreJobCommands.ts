@@ -1,5 +1,5 @@
 import type { StreamRef, Transaction } from '../eventSourcing/eventStore.js';
-import { releaseBackup, reserveBackup } from '../jobs/backupJobCommands.js';
+import { releaseBackup, reserveBackup } from '../backups/backupJobCommands.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { restoreJob, type KnownRestoreJob, type RestoreRequest } from './restoreJob.js';
 

@@ -1,6 +1,6 @@
 import { Field, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { AttemptType, JobErrorType, JobPhaseEnum } from '../jobs/attemptType.js';
-import { executionTimeMs } from '../jobs/backupJobType.js';
+import { executionTimeMs } from '../backups/api/backupJobType.js';
 import { connection } from '../server/connection.js';
 import { Node } from '../server/node.js';
 import { DateTime } from '../server/scalars/dateTime.js';

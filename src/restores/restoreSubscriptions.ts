@@ -2,7 +2,7 @@ import { Arg, Field, ID, ObjectType, Resolver, Root, Subscription } from 'type-g
 import { In, type DataSource } from 'typeorm';
 import type { Position } from '../eventSourcing/event.js';
 import { jobChanges, watchJob, type ChangeKind, type JobChange, type LiveSources } from '../jobs/jobChanges.js';
-import { ChangeKindEnum, watchedProjects } from '../jobs/jobSubscriptions.js';
+import { ChangeKindEnum, watchedProjects } from '../backups/api/backupSubscriptions.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';

@@ -1,5 +1,5 @@
 import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
-import { reasonsOf, type WaitingDependencies } from '../jobs/waitingJobApi.js';
+import { reasonsOf, type WaitingDependencies } from '../backups/api/waitingBackupApi.js';
 import { waitingMessage } from '../jobs/waitingMessage.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { restoreJobMessage } from './restoreJobMessage.js';

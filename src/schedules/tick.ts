@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
-import type { BackupRequest } from '../jobs/backupJob.js';
-import { queueBackup, skipBackup } from '../jobs/backupJobCommands.js';
+import type { BackupRequest } from '../backups/backupJob.js';
+import { queueBackup, skipBackup } from '../backups/backupJobCommands.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { findService } from '../services/serviceQueries.js';

@@ -6,7 +6,7 @@ import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { eventually, startWorkerHarness, testTimes, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { StowageError } from '../errors.js';
-import { backupJob } from '../jobs/backupJob.js';
+import { backupJob } from '../backups/backupJob.js';
 import { openLog } from '../log.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';

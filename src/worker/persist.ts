@@ -3,7 +3,7 @@ import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { AttemptOutcome, AttemptRecord } from '../jobs/attempt.js';
-import { backupJob } from '../jobs/backupJob.js';
+import { backupJob } from '../backups/backupJob.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { restoreJob } from '../restores/restoreJob.js';
 import { LeaseLost } from './heartbeat.js';

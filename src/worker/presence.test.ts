@@ -3,7 +3,7 @@ import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fix
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { createGate, eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
-import { BackupJobTable } from '../jobs/backupJobView.js';
+import { BackupJobTable } from '../backups/backupJobView.js';
 import type { Worker } from './worker.js';
 
 describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'A worker', () => {

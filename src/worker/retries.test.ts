@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { given } from '../../test/fixtures/given.js';
 import { catalogue, StowageError, type ErrorCode } from '../errors.js';
-import { backupJob, type BackupRequest } from '../jobs/backupJob.js';
+import { backupJob, type BackupRequest } from '../backups/backupJob.js';
 import { longestPauseMs } from '../postgres/contracts/jobQueue.js';
 import { jobError } from './runs/jobError.js';
 import { retryDelay } from './retryDelay.js';

@@ -12,9 +12,9 @@ import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { createGate, eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import type { RecordedEvent } from '../eventSourcing/event.js';
-import { backupJob } from '../jobs/backupJob.js';
-import { cancelBackup } from '../jobs/backupJobCommands.js';
-import { BackupJobTable } from '../jobs/backupJobView.js';
+import { backupJob } from '../backups/backupJob.js';
+import { cancelBackup } from '../backups/backupJobCommands.js';
+import { BackupJobTable } from '../backups/backupJobView.js';
 import type { Worker } from './worker.js';
 
 const tools = ['mariadb-dump', 'mariadb', 'perl', 'zstd', 'setpriv', 'sh'];

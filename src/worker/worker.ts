@@ -1,5 +1,5 @@
-import { backupJob } from '../jobs/backupJob.js';
-import type { Destination } from '../jobs/retainedBackups.js';
+import { backupJob } from '../backups/backupJob.js';
+import type { Destination } from '../backups/retention/retainedBackups.js';
 import { restoreJob } from '../restores/restoreJob.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { createAdoptions } from './expiredLeases/adoption.js';

@@ -6,7 +6,7 @@ import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { findAudits } from '../endpoints/containerAudit.js';
-import { BackupJobTable } from '../jobs/backupJobView.js';
+import { BackupJobTable } from '../backups/backupJobView.js';
 import { serverMs } from '../postgres/serverClock.js';
 import type { Worker } from './worker.js';
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { backupJob, type BackupJob, type BackupRequest } from '../../src/jobs/backupJob.js';
-import { BackupJobTable } from '../../src/jobs/backupJobView.js';
+import { backupJob, type BackupJob, type BackupRequest } from '../../src/backups/backupJob.js';
+import { BackupJobTable } from '../../src/backups/backupJobView.js';
 import type { JobError } from '../../src/jobs/attempt.js';
 import { until } from '../fixtures/until.js';
 import { folderOf, type BenchWorkerOptions, type FaultBench } from './faultBench.js';

@@ -9,8 +9,8 @@ import { startSwift, swiftMissing, type SwiftServer } from '../../../test/fixtur
 import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
 import type { BackupDocument } from '../../archive/backupDocument.js';
 import { StowageError } from '../../errors.js';
-import { cancelBackup } from '../../jobs/backupJobCommands.js';
-import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { cancelBackup } from '../../backups/backupJobCommands.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
 import { filesystemKind } from '../../storage/filesystem/filesystemKind.js';
 import type { Storage } from '../../storage/storage.js';
 import { createSwiftKind } from '../../storage/swift/swiftKind.js';

@@ -1,4 +1,4 @@
-import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
 import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import type { WorkerTools } from '../workerTools.js';
 

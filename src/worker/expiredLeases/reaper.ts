@@ -1,6 +1,6 @@
 import type { JobError } from '../../jobs/attempt.js';
-import { backupJob } from '../../jobs/backupJob.js';
-import { endWithoutBackup } from '../../jobs/backupJobCommands.js';
+import { backupJob } from '../../backups/backupJob.js';
+import { endWithoutBackup } from '../../backups/backupJobCommands.js';
 import type { Transaction } from '../../eventSourcing/eventStore.js';
 import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import { restoreJob } from '../../restores/restoreJob.js';

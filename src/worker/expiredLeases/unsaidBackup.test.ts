@@ -8,7 +8,7 @@ import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { eventually, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
-import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
 import type { Worker } from '../worker.js';
 
 describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'A backup that nobody told of', () => {

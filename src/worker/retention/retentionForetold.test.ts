@@ -13,9 +13,9 @@ import { beginBackup, storeBackup } from '../../../test/fixtures/storedBackups.j
 import { startWholeApi, type WholeApi } from '../../../test/fixtures/api/wholeApi.js';
 import { composeApi } from '../../composition/api.js';
 import { openFileEndpoint } from '../../endpoints/openFileEndpoint.js';
-import type { BackupJobCommand, BackupRequest } from '../../jobs/backupJob.js';
-import { BackupJobTable } from '../../jobs/backupJobView.js';
-import { missingAfterMs } from '../../jobs/storedBackup.js';
+import type { BackupJobCommand, BackupRequest } from '../../backups/backupJob.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
+import { missingAfterMs } from '../../backups/storedBackup.js';
 import { openLog } from '../../log.js';
 import type { RetentionPolicy } from '../../plans/retention/retentionPolicy.js';
 import { parseFrequency } from '../../scheduler/cron/parseFrequency.js';

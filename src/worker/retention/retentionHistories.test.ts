@@ -11,10 +11,10 @@ import { settleProject, type SettledProject } from '../../../test/fixtures/settl
 import { storeBackup } from '../../../test/fixtures/storedBackups.js';
 import { startWholeApi, type WholeApi } from '../../../test/fixtures/api/wholeApi.js';
 import { openFileEndpoint } from '../../endpoints/openFileEndpoint.js';
-import type { BackupJobCommand } from '../../jobs/backupJob.js';
-import { deleteBackup } from '../../jobs/deleteBackup.js';
-import { findBackupJob } from '../../jobs/backupJobQueries.js';
-import { missingAfterMs } from '../../jobs/storedBackup.js';
+import type { BackupJobCommand } from '../../backups/backupJob.js';
+import { deleteBackup } from '../../backups/deletion/deleteByHand.js';
+import { findBackupJob } from '../../backups/api/backupJobQueries.js';
+import { missingAfterMs } from '../../backups/storedBackup.js';
 import { openLog } from '../../log.js';
 import { backupPlan, type PlanContent } from '../../plans/backupPlan.js';
 import type { RetainedBackup, Trigger } from '../../plans/retention/retention.js';

@@ -6,8 +6,8 @@ import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
 import { StowageError } from '../../errors.js';
-import { decideDeletion, reserveBackup } from '../../jobs/backupJobCommands.js';
-import { BackupJobTable, type BackupJobRow } from '../../jobs/backupJobView.js';
+import { decideDeletion, reserveBackup } from '../../backups/backupJobCommands.js';
+import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.js';
 import { backupPlan, type PlanContent } from '../../plans/backupPlan.js';
 import type { Worker } from '../worker.js';
 

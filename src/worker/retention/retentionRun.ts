@@ -1,9 +1,9 @@
 import { In, type EntityManager } from 'typeorm';
 import { StowageError } from '../../errors.js';
-import { decideDeletion, lockDestination } from '../../jobs/backupJobCommands.js';
-import { BackupJobTable } from '../../jobs/backupJobView.js';
-import { firstMissing } from '../../jobs/lookForBackups.js';
-import { destinationKey, retainedBackups, type Destination } from '../../jobs/retainedBackups.js';
+import { decideDeletion, lockDestination } from '../../backups/backupJobCommands.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
+import { firstMissing } from '../../backups/deletion/firstMissing.js';
+import { destinationKey, retainedBackups, type Destination } from '../../backups/retention/retainedBackups.js';
 import { BackupPlanTable, type BackupPlanRow } from '../../plans/backupPlanView.js';
 import { lockPlan } from '../../plans/missedTicks.js';
 import { decideRetention, survivors, type RetainedBackup } from '../../plans/retention/retention.js';

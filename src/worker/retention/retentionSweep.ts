@@ -1,4 +1,4 @@
-import { retainedBackups, destinationKey, type Destination } from '../../jobs/retainedBackups.js';
+import { retainedBackups, destinationKey, type Destination } from '../../backups/retention/retainedBackups.js';
 import type { RetentionPolicy } from '../../plans/retention/retentionPolicy.js';
 import { decideRetention } from '../../plans/retention/retention.js';
 import type { WorkerTools } from '../workerTools.js';

@@ -1,5 +1,5 @@
 import type { TakenBackup } from '../../archive/archive.js';
-import type { BackupResult } from '../../jobs/storedBackup.js';
+import type { BackupResult } from '../../backups/storedBackup.js';
 
 /** A backup as the log of events keeps it. Its segments stand in backup.json alone. */
 export function backupResult(taken: TakenBackup): BackupResult {

@@ -14,8 +14,8 @@ import {
 } from '../../../test/fixtures/workerHarness.js';
 import { StowageError } from '../../errors.js';
 import type { RecordedEvent } from '../../eventSourcing/event.js';
-import { cancelBackup } from '../../jobs/backupJobCommands.js';
-import { BackupJobTable, type BackupJobRow } from '../../jobs/backupJobView.js';
+import { cancelBackup } from '../../backups/backupJobCommands.js';
+import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.js';
 import type { JobProgress } from '../../postgres/contracts/telemetry.js';
 import { swiftKind } from '../../storage/swift/swiftKind.js';
 import type { SwiftSettings } from '../../storage/swift/swiftSettings.js';

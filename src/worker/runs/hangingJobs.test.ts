@@ -13,9 +13,9 @@ import { startTcpProxy, type TcpProxy } from '../../../test/fixtures/servers/tcp
 import { eventually, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
 import { createMariadbEngine } from '../../engines/mariadb/mariadbEngine.js';
 import type { RecordedEvent } from '../../eventSourcing/event.js';
-import { backupActions } from '../../jobs/backupActions.js';
-import { cancelBackup } from '../../jobs/backupJobCommands.js';
-import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { backupActions } from '../../backups/api/backupActions.js';
+import { cancelBackup } from '../../backups/backupJobCommands.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
 import { cancelRestore } from '../../restores/restoreJobCommands.js';
 import { restoreJobMessage } from '../../restores/restoreJobMessage.js';
 import { RestoreJobTable } from '../../restores/restoreJobView.js';

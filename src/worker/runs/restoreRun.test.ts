@@ -10,8 +10,8 @@ import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '.
 import { StowageError } from '../../errors.js';
 import { createMariadbEngine } from '../../engines/mariadb/mariadbEngine.js';
 import type { RecordedEvent } from '../../eventSourcing/event.js';
-import { backupJob } from '../../jobs/backupJob.js';
-import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { backupJob } from '../../backups/backupJob.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
 import { cancelRestore } from '../../restores/restoreJobCommands.js';
 import { RestoreJobTable } from '../../restores/restoreJobView.js';
 import type { Storage } from '../../storage/storage.js';

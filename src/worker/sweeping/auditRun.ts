@@ -1,6 +1,6 @@
 import { findAudits, saveAudit, type AuditRecord } from '../../endpoints/containerAudit.js';
 import { StowageError } from '../../errors.js';
-import { missingAfterMs } from '../../jobs/storedBackup.js';
+import { missingAfterMs } from '../../backups/storedBackup.js';
 import { auditContainer, auditProblem } from './containerAudit.js';
 import { retryDelay } from '../retryDelay.js';
 import { unlessAborted } from '../unlessAborted.js';

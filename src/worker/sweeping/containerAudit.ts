@@ -4,13 +4,13 @@ import { prefixOfFolder } from '../../archive/layout.js';
 import type { ContainerAudit, AuditProblem } from '../../endpoints/containerAudit.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
 import { StowageError } from '../../errors.js';
-import { backupJob } from '../../jobs/backupJob.js';
+import { backupJob } from '../../backups/backupJob.js';
 import {
   attemptOfFolder,
   backupsInNameOrder,
   prefixesWithBackups,
   type BackupToFind,
-} from '../../jobs/backupsInContainer.js';
+} from '../../backups/location/backupsInContainer.js';
 import type { Storage } from '../../storage/storage.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
 import { isOutage } from '../persist.js';

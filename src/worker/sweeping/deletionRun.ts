@@ -1,8 +1,8 @@
 import { prefixOfFolder } from '../../archive/layout.js';
 import { refuseCopy } from '../../endpoints/prefixMarks.js';
 import { StowageError } from '../../errors.js';
-import { confirmDeletion } from '../../jobs/backupJobCommands.js';
-import { BackupJobTable, type BackupJobRow } from '../../jobs/backupJobView.js';
+import { confirmDeletion } from '../../backups/backupJobCommands.js';
+import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
 import { createPauses } from '../pauses.js';
 import { remainsOf, removeRemains } from './remains.js';

@@ -17,8 +17,8 @@ import {
 import { adoptPrefixes } from '../../composition/adoptPrefixes.js';
 import { Closing } from '../../composition/closing.js';
 import type { Stores } from '../../composition/stores.js';
-import { decideDeletion } from '../../jobs/backupJobCommands.js';
-import { BackupJobTable } from '../../jobs/backupJobView.js';
+import { decideDeletion } from '../../backups/backupJobCommands.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
 import { openLog } from '../../log.js';
 import { serverUser, startCluster } from '../../postgres/embedded/cluster.js';
 import { debianBinaries } from '../../postgres/embedded/serverBinaries.js';

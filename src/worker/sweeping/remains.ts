@@ -1,7 +1,7 @@
 import { readBackupDocument } from '../../archive/backupDocument.js';
 import { StowageError } from '../../errors.js';
-import { backupJob, type Attempt } from '../../jobs/backupJob.js';
-import type { BackupJobRow } from '../../jobs/backupJobView.js';
+import { backupJob, type Attempt } from '../../backups/backupJob.js';
+import type { BackupJobRow } from '../../backups/backupJobView.js';
 import type { Storage } from '../../storage/storage.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
 import type { WorkerTools } from '../workerTools.js';

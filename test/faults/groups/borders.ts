@@ -7,7 +7,7 @@ import { endOf, judge, queueFaultyBackup, type Expected } from '../backupTrial.j
 import type { FaultBench } from '../faultBench.js';
 import type { Fault, Problem } from '../trial.js';
 import { until } from '../../fixtures/until.js';
-import { cancelBackup } from '../../../src/jobs/backupJobCommands.js';
+import { cancelBackup } from '../../../src/backups/backupJobCommands.js';
 import { replacing } from '../../fixtures/workerHarness.js';
 
 /** The steps of a backup that touch something outside, in their order. */

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { rename, stat, symlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { decideDeletion } from '../../../src/jobs/backupJobCommands.js';
+import { decideDeletion } from '../../../src/backups/backupJobCommands.js';
 import { findAudits } from '../../../src/endpoints/containerAudit.js';
 import { until } from '../../fixtures/until.js';
 import { endOf, queueFaultyBackup, type Expected } from '../backupTrial.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { backupJob } from '../../../src/jobs/backupJob.js';
+import { backupJob } from '../../../src/backups/backupJob.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { mountSmallDisk, mountsMissing, type SmallDisk, type SmallDiskOptions } from '../../fixtures/smallDisk.js';
 import { replacing } from '../../fixtures/workerHarness.js';

@@ -1,4 +1,4 @@
-import { backupJob } from '../../../src/jobs/backupJob.js';
+import { backupJob } from '../../../src/backups/backupJob.js';
 import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { until } from '../../fixtures/until.js';
 import { endOf, judge, queueFaultyBackup } from '../backupTrial.js';

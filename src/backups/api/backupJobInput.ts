@@ -1,0 +1,87 @@
+import { Field, ID, InputType, registerEnumType } from 'type-graphql';
+import { DateTime } from '../../server/scalars/dateTime.js';
+import { OneOf } from '../../server/oneOf.js';
+import type { BackupTrigger } from '../backupJob.js';
+import { BackupAvailabilityEnum, JobStatusEnum, TriggerEnum, type BackupAvailability } from './backupJobType.js';
+import type { BackupJobStatus } from '../backupJobView.js';
+
+@InputType('ServiceBackupInput')
+export class ServiceBackupInput {
+  @Field(() => ID)
+  readonly serviceId!: string;
+
+  @Field(() => ID)
+  readonly fileEndpointId!: string;
+
+  @Field(() => Boolean, {
+    defaultValue: true,
+    description: 'Whether it ends with SERVICE_BUSY, to be tried again, when somebody waits too long for a lock of it.',
+  })
+  readonly yieldToLocks!: boolean;
+}
+
+@InputType('StartBackupInput', {
+  description: 'A plan: one job for each of its destinations. Or a service and where to.',
+})
+@OneOf()
+export class StartBackupInput {
+  @Field(() => ID, { nullable: true })
+  readonly planId?: string;
+
+  @Field(() => ServiceBackupInput, { nullable: true })
+  readonly service?: ServiceBackupInput;
+}
+
+@InputType('BackupJobFilter', { description: 'What is set must all fit; an empty list fits nothing.' })
+export class BackupJobFilter {
+  @Field(() => [ID], { nullable: true })
+  readonly serviceIds?: string[] | null;
+
+  @Field(() => [ID], { nullable: true })
+  readonly planIds?: string[] | null;
+
+  @Field(() => [ID], { nullable: true })
+  readonly fileEndpointIds?: string[] | null;
+
+  @Field(() => ID, { nullable: true })
+  readonly batchId?: string | null;
+
+  @Field(() => [JobStatusEnum], { nullable: true })
+  readonly status?: BackupJobStatus[] | null;
+
+  @Field(() => [BackupAvailabilityEnum], { nullable: true })
+  readonly availability?: BackupAvailability[] | null;
+
+  @Field(() => [TriggerEnum], { nullable: true })
+  readonly trigger?: BackupTrigger[] | null;
+
+  @Field(() => [String], { nullable: true, description: 'Codes of the catalogue of errors.' })
+  readonly errorCode?: string[] | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Queued at or after.' })
+  readonly queuedFrom?: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'Queued before.' })
+  readonly queuedBefore?: Date | null;
+}
+
+export const BackupJobSortEnum = {
+  QUEUED_AT: 'QUEUED_AT',
+  STARTED_AT: 'STARTED_AT',
+  EXECUTION_TIME: 'EXECUTION_TIME',
+  STORED_SIZE: 'STORED_SIZE',
+} as const;
+export type BackupJobSort = keyof typeof BackupJobSortEnum;
+registerEnumType(BackupJobSortEnum, { name: 'BackupJobSort', description: 'Jobs without the value come last.' });
+
+export const DirectionEnum = { ASC: 'ASC', DESC: 'DESC' } as const;
+registerEnumType(DirectionEnum, { name: 'Direction' });
+
+@InputType('BackupJobOrder')
+export class BackupJobOrder {
+  @Field(() => BackupJobSortEnum)
+  readonly by!: BackupJobSort;
+
+  @Field(() => DirectionEnum, { defaultValue: 'DESC' })
+  readonly direction!: 'ASC' | 'DESC';
+}

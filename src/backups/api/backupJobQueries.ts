@@ -1,0 +1,133 @@
+import { In, type EntityManager, type ObjectLiteral } from 'typeorm';
+import { isUuid } from '../../server/inputValidation.js';
+import { pageRequest, type Page, type PageArguments } from '../../server/page.js';
+import { selectPage, type PageSelection } from '../../server/selectPage.js';
+import { filterConditions } from './backupJobFilter.js';
+import type { BackupJobFilter, BackupJobOrder, BackupJobSort } from './backupJobInput.js';
+import { BackupJobType, type InventorySummaryType } from './backupJobType.js';
+import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
+import { columnsOfListed } from './listedColumns.js';
+
+/** Null for what is no id. */
+export async function findBackupJob(manager: EntityManager, id: string): Promise<BackupJobRow | null> {
+  return isUuid(id) ? await manager.findOneBy(BackupJobTable, { id }) : null;
+}
+
+/** In the order of the ids, null for what is not there: the batch of a loader. */
+export async function findBackupJobs(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<readonly (BackupJobRow | null)[]> {
+  const rows = await manager.findBy(BackupJobTable, { id: In(ids.filter(isUuid)) });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
+}
+
+/** What the servers of these backups held, in the order of the ids; null where no inventory was taken: a loader's batch. */
+export async function findInventories(manager: EntityManager, ids: readonly string[]): Promise<readonly unknown[]> {
+  const rows = await manager.query<{ id: string; inventory: unknown }[]>(
+    'SELECT id, inventory FROM backup_jobs WHERE id = ANY($1::uuid[])',
+    [ids],
+  );
+  const byId = new Map(rows.map(({ id, inventory }) => [id, inventory]));
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+/**
+ * What those inventories come to, without reading the names of thousands of tables; null where none was taken, and for one
+ * that this version does not know: a loader's batch.
+ */
+export async function findInventorySummaries(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<readonly (InventorySummaryType | null)[]> {
+  type Figures = Omit<InventorySummaryType, 'tables' | 'rows'> & { id: string; rows: (number | null)[] };
+  const inventories = await manager.query<Figures[]>(
+    `SELECT id, inventory->>'serverVersion' AS "serverVersion", inventory->>'toolVersion' AS "toolVersion",
+       inventory->'sizeBytes' AS size, jsonb_array_length(inventory->'databases') AS databases,
+       jsonb_path_query_array(inventory, '$.databases[*].tables[*].rows') AS rows,
+       jsonb_path_exists(inventory, '$.databases[*].tables[*].rowsEstimated ? (@ == true)') AS "rowsEstimated"
+     FROM backup_jobs WHERE id = ANY($1::uuid[]) AND jsonb_typeof(inventory->'databases') = 'array'`,
+    [ids],
+  );
+  const byId = new Map(
+    inventories.map(({ id, rows, ...rest }) => [id, { ...rest, tables: rows.length, rows: sumOf(rows) }]),
+  );
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+/** Null where one of them is not known. */
+function sumOf(numbers: readonly (number | null)[]): number | null {
+  return numbers.reduce((sum, number) => (sum === null || number === null ? null : sum + number), 0);
+}
+
+/**
+ * A page of the jobs that fit; newest first unless told otherwise. `within` narrows further, by conditions on `row`. The
+ * nodes can tell the `fields` alone; undefined: all.
+ */
+export function selectBackupJobs(
+  manager: EntityManager,
+  page: PageArguments,
+  list: {
+    readonly within: readonly (readonly [string, ObjectLiteral] | undefined)[];
+    readonly filter: BackupJobFilter | null | undefined;
+    readonly order: BackupJobOrder | null | undefined;
+    readonly fields?: ReadonlySet<string>;
+  },
+): Promise<Page<BackupJobType>> {
+  const { by, direction } = list.order ?? { by: 'QUEUED_AT', direction: 'DESC' };
+  return selectPage(manager, pageRequest(page, `${by} ${direction}`), {
+    table: BackupJobTable,
+    where: [...list.within, ...filterConditions(list.filter)],
+    by: { ...sortKeys[by], direction },
+    nodeOf: (row) => new BackupJobType(row),
+    columns: list.fields && columnsOfListed(list.fields),
+  });
+}
+
+/** The median execution time of a plan's last 10 successes, in milliseconds; undefined while there is none. */
+export async function usualDurationMs(manager: EntityManager, planId: string): Promise<number | undefined> {
+  return (await usualDurationsMs(manager, [planId])).get(planId);
+}
+
+/** The same for several plans at once. */
+export async function usualDurationsMs(
+  manager: EntityManager,
+  planIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await manager.query<{ plan_id: string; usual_ms: number }[]>(
+    `SELECT plan_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY taken_ms) AS usual_ms
+     FROM unnest($1::uuid[]) AS plan (plan_id), LATERAL (
+       SELECT extract(epoch FROM finished_at - started_at)::float8 * 1000 AS taken_ms FROM backup_jobs job
+       WHERE job.plan_id = plan.plan_id AND job.status = 'SUCCEEDED' ORDER BY job.started_at DESC LIMIT 10
+     ) AS success GROUP BY plan_id`,
+    [planIds],
+  );
+  return new Map(rows.map((row) => [row.plan_id, row.usual_ms]));
+}
+
+type SortKey = Omit<PageSelection<BackupJobRow, BackupJobType>['by'], 'direction'>;
+
+/** The expressions are those of the indexes. */
+const sortKeys: Readonly<Record<BackupJobSort, SortKey>> = {
+  QUEUED_AT: { expression: 'row.queued_at', type: 'timestamptz', textOf: (row) => row.queuedAt.toISOString() },
+  STARTED_AT: {
+    expression: 'row.started_at',
+    type: 'timestamptz',
+    textOf: (row) => row.startedAt?.toISOString(),
+    nullable: true,
+  },
+  EXECUTION_TIME: {
+    expression: '(extract(epoch FROM row.finished_at - row.started_at) * 1000)::bigint',
+    type: 'bigint',
+    textOf: ({ startedAt, finishedAt }) =>
+      startedAt === null || finishedAt === null ? undefined : String(finishedAt.getTime() - startedAt.getTime()),
+    nullable: true,
+  },
+  STORED_SIZE: {
+    expression: 'row.stored_size_bytes',
+    type: 'bigint',
+    textOf: (row) => row.storedSizeBytes?.toString(),
+    nullable: true,
+  },
+};

@@ -1,0 +1,306 @@
+import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { connection } from '../../server/connection.js';
+import { Node } from '../../server/node.js';
+import { BigIntScalar } from '../../server/scalars/bigInt.js';
+import { DateTime } from '../../server/scalars/dateTime.js';
+import { Duration } from '../../server/scalars/duration.js';
+import { AttemptType, JobErrorType, JobPhaseEnum } from '../../jobs/attemptType.js';
+import type { BackupPhase, BackupTrigger } from '../backupJob.js';
+import type { BackupJobRow, BackupJobStatus } from '../backupJobView.js';
+
+export const JobStatusEnum = {
+  QUEUED: 'QUEUED',
+  RUNNING: 'RUNNING',
+  SUCCEEDED: 'SUCCEEDED',
+  FAILED: 'FAILED',
+  CANCELLED: 'CANCELLED',
+  SKIPPED: 'SKIPPED',
+} as const;
+registerEnumType(JobStatusEnum, {
+  name: 'JobStatus',
+  description: 'How a job ends, it stays. Waiting for a retry is QUEUED.',
+});
+
+export const BackupAvailabilityEnum = {
+  STORED: 'STORED',
+  DELETING: 'DELETING',
+  DELETED: 'DELETED',
+  MISSING: 'MISSING',
+} as const;
+export type BackupAvailability = keyof typeof BackupAvailabilityEnum;
+registerEnumType(BackupAvailabilityEnum, {
+  name: 'BackupAvailability',
+  description: 'Where the bytes of a SUCCEEDED job are.',
+});
+
+export const TriggerEnum = {
+  SCHEDULE: 'SCHEDULE',
+  CATCH_UP: 'CATCH_UP',
+  MANUAL: 'MANUAL',
+  RETRY: 'RETRY',
+  SAFETY: 'SAFETY',
+} as const;
+registerEnumType(TriggerEnum, { name: 'Trigger' });
+
+export const BackupActionEnum = {
+  CANCEL: 'CANCEL',
+  RETRY: 'RETRY',
+  DELETE: 'DELETE',
+  HOLD: 'HOLD',
+  RELEASE: 'RELEASE',
+  VERIFY: 'VERIFY',
+  RESTORE: 'RESTORE',
+} as const;
+export type BackupAction = keyof typeof BackupActionEnum;
+registerEnumType(BackupActionEnum, {
+  name: 'BackupAction',
+  description: 'What role and state allow the viewer to do now.',
+});
+
+export const VerificationLevelEnum = { STORED: 'STORED', READABLE: 'READABLE', RESTORED: 'RESTORED' } as const;
+export type VerificationLevel = keyof typeof VerificationLevelEnum;
+registerEnumType(VerificationLevelEnum, { name: 'VerificationLevel' });
+
+@ObjectType('DumpTool', { description: 'The program that dumped a part.' })
+export class DumpToolType {
+  @Field(() => String)
+  readonly name!: string;
+
+  @Field(() => String)
+  readonly version!: string;
+}
+
+@ObjectType('BackupPart', { description: 'One stored object of a backup.' })
+export class BackupPartType {
+  @Field(() => String)
+  readonly name!: string;
+
+  @Field(() => String)
+  readonly objectName!: string;
+
+  @Field(() => BigIntScalar, { description: 'Bytes of the plain dump.' })
+  readonly size!: number;
+
+  @Field(() => BigIntScalar)
+  readonly storedSize!: number;
+
+  @Field(() => String, { description: 'SHA-256 of the stored bytes, hex.' })
+  readonly checksum!: string;
+
+  @Field(() => String, { description: 'The exact line for a shell.' })
+  readonly restoreByHand!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'The programs that the line needs, and their versions. Null: not recorded.',
+  })
+  readonly restoreByHandNeeds?: string | undefined;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The character set of the connection that dumped it, and must restore it. Null: not recorded, and for MariaDB utf8mb4.',
+  })
+  readonly characterSet?: string | undefined;
+
+  @Field(() => DumpToolType, { nullable: true, description: 'Null: not recorded.' })
+  readonly tool?: DumpToolType | undefined;
+
+  @Field(() => BigIntScalar, {
+    nullable: true,
+    description: 'Bytes of the longest statement: what a target must accept at once. Null: not recorded.',
+  })
+  readonly longestStatement?: number | undefined;
+}
+
+@ObjectType('InventorySummary', { description: 'What the database server held when it was dumped.' })
+export class InventorySummaryType {
+  @Field(() => String)
+  readonly serverVersion!: string;
+
+  @Field(() => String)
+  readonly toolVersion!: string;
+
+  @Field(() => Int)
+  readonly databases!: number;
+
+  @Field(() => Int)
+  readonly tables!: number;
+
+  @Field(() => BigIntScalar, { nullable: true, description: 'Null where a table was not counted.' })
+  readonly rows!: number | null;
+
+  @Field(() => Boolean)
+  readonly rowsEstimated!: boolean;
+
+  @Field(() => BigIntScalar, { nullable: true, description: 'Bytes, as the server reckons them.' })
+  readonly size!: number | null;
+}
+
+@ObjectType('Hold', { description: 'Keeps a backup from being deleted.' })
+export class HoldType {
+  @Field(() => String)
+  readonly reason!: string;
+
+  @Field(() => String)
+  readonly by!: string;
+
+  @Field(() => DateTime)
+  readonly at!: Date;
+}
+
+/**
+ * A backup job as it is shown. Its fields are read off the row when they are asked for: a page of jobs is mostly asked for
+ * a few of them. The row comes without the inventory, which may be larger than everything else together.
+ */
+@ObjectType('BackupJob', { implements: Node, description: 'One executed backup to one file endpoint.' })
+export class BackupJobType extends Node {
+  override readonly id: string;
+
+  constructor(
+    /** As it is stored, for the fields that need more. */
+    readonly row: BackupJobRow,
+  ) {
+    super();
+    this.id = row.id;
+  }
+
+  @Field(() => TriggerEnum)
+  get trigger(): BackupTrigger {
+    return this.row.trigger;
+  }
+
+  @Field(() => ID, { description: 'Shared by the jobs of one tick or one startBackup.' })
+  get batchId(): string {
+    return this.row.batchId;
+  }
+
+  @Field(() => String)
+  get requestedBy(): string {
+    return this.row.requestedBy;
+  }
+
+  @Field(() => JobStatusEnum)
+  get status(): BackupJobStatus {
+    return this.row.status;
+  }
+
+  @Field(() => BackupAvailabilityEnum, { nullable: true, description: 'Null unless the job SUCCEEDED.' })
+  get availability(): BackupAvailability | null {
+    return this.row.availability;
+  }
+
+  @Field(() => JobPhaseEnum, { nullable: true, description: 'Null unless the job is RUNNING.' })
+  get phase(): BackupPhase | null {
+    return this.row.phase;
+  }
+
+  @Field(() => DateTime, { nullable: true, description: 'The tick of the plan that it was made for.' })
+  get scheduledFor(): Date | null {
+    return this.row.scheduledFor;
+  }
+
+  @Field(() => DateTime)
+  get queuedAt(): Date {
+    return this.row.queuedAt;
+  }
+
+  @Field(() => DateTime, { nullable: true, description: 'Of the latest attempt.' })
+  get startedAt(): Date | null {
+    return this.row.startedAt;
+  }
+
+  @Field(() => DateTime, { nullable: true })
+  get finishedAt(): Date | null {
+    return this.row.finishedAt;
+  }
+
+  @Field(() => Duration, { nullable: true, description: 'From startedAt to finishedAt; null until it has ended.' })
+  get executionTime(): number | null {
+    return executionTimeMs(this.row);
+  }
+
+  @Field(() => JobErrorType, { nullable: true })
+  get error(): JobErrorType | null {
+    return this.row.error;
+  }
+
+  @Field(() => Int, { description: 'The number of the latest attempt; 0 before the first.' })
+  get attempt(): number {
+    return this.row.attempt;
+  }
+
+  @Field(() => [AttemptType])
+  get attempts(): readonly AttemptType[] {
+    return this.row.attempts;
+  }
+
+  @Field(() => BigIntScalar, { nullable: true, description: 'Bytes of the plain dump, all parts together.' })
+  get size(): number | null {
+    return this.row.sizeBytes;
+  }
+
+  @Field(() => BigIntScalar, { nullable: true, description: 'Bytes in the container, all parts together.' })
+  get storedSize(): number | null {
+    return this.row.storedSizeBytes;
+  }
+
+  @Field(() => [BackupPartType], { description: 'One for each object that a dump tool made.' })
+  get parts(): readonly BackupPartType[] {
+    return this.row.parts.map(({ sizeBytes, storedSizeBytes, longestStatementBytes, ...part }) => ({
+      ...part,
+      size: sizeBytes,
+      storedSize: storedSizeBytes,
+      longestStatement: longestStatementBytes,
+    }));
+  }
+
+  @Field(() => [String])
+  get warnings(): readonly string[] {
+    return this.row.warnings;
+  }
+
+  @Field(() => Boolean)
+  get encrypted(): boolean {
+    return false;
+  }
+
+  @Field(() => HoldType, { nullable: true })
+  get hold(): HoldType | null {
+    const { hold } = this.row;
+    return hold === null ? null : { ...hold, at: new Date(hold.at) };
+  }
+
+  @Field(() => DateTime, { nullable: true })
+  get verifiedAt(): Date | null {
+    const { verified } = this.row;
+    return verified === null ? null : new Date(verified.at);
+  }
+
+  @Field(() => VerificationLevelEnum, { nullable: true })
+  get verifiedLevel(): VerificationLevel | null {
+    return this.row.verified?.level ?? null;
+  }
+
+  @Field(() => Int)
+  get version(): number {
+    return this.row.version;
+  }
+}
+
+export const BackupJobConnection = connection('BackupJob', () => BackupJobType);
+
+@ObjectType('StartBackupPayload')
+export class StartBackupPayload {
+  @Field(() => ID)
+  readonly batchId!: string;
+
+  @Field(() => [BackupJobType], { description: "One for each destination, in the plan's order." })
+  readonly jobs!: readonly BackupJobType[];
+}
+
+/** Milliseconds; null until the job has ended, and where it never started. */
+export function executionTimeMs(job: { readonly startedAt: Date | null; readonly finishedAt: Date | null }) {
+  if (job.startedAt === null || job.finishedAt === null) return null;
+  return Math.max(0, job.finishedAt.getTime() - job.startedAt.getTime());
+}

@@ -1,0 +1,136 @@
+import { In, type EntityManager } from 'typeorm';
+import { openFileEndpoint } from '../../endpoints/openFileEndpoint.js';
+import { StowageError } from '../../errors.js';
+import type { CommandRequest } from '../../eventSourcing/commandHandling.js';
+import { survivors } from '../../plans/retention/retention.js';
+import { decideDeletion, lockDestination } from '../backupJobCommands.js';
+import type { BackupJobDependencies } from '../api/backupJobApi.js';
+import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
+import { firstMissing } from './firstMissing.js';
+import { destinationKey, retainedBackups } from '../retention/retainedBackups.js';
+
+export type DeleteTools = Pick<
+  BackupJobDependencies,
+  'commands' | 'signals' | 'now' | 'dataSource' | 'vault' | 'storages' | 'stopping'
+> & {
+  /** How long the container may take to show what stays; 20 seconds unless told otherwise. */
+  readonly lookMs?: number;
+};
+
+/**
+ * Decides by hand that a backup goes; a worker then deletes its bytes. Without `force` it is CONFLICT where this is the
+ * last good backup of its destination, or where one that stays in its place is not in the container; and it is the
+ * storage's own error where that cannot be seen. With or without, it is CONFLICT while a restore reads the backup or
+ * somebody holds it, and where nothing is stored. One that is MISSING goes without any of this: nothing relies on it.
+ */
+export async function deleteBackup(
+  tools: DeleteTools,
+  request: CommandRequest,
+  row: BackupJobRow,
+  deletion: { readonly force: boolean; readonly by: string; readonly expectedVersion: number | undefined },
+): Promise<void> {
+  const { id, projectId, fileEndpointId } = row;
+  await tools.commands.handle<{ id: string }>(request, async (commit) => {
+    const { manager } = tools.dataSource;
+    const seen = deletion.force || !mayGo(row) ? [] : await reliedOn(manager, row);
+    if (seen.length > 0) await mustBeThere(tools, fileEndpointId, seen);
+    return commit(async (tx) => {
+      await lockDestination(tx, row.planId ?? row.serviceId, fileEndpointId);
+      const now = await tx.manager.findOneByOrFail(BackupJobTable, { id });
+      if (!deletion.force && mayGo(now)) {
+        const relied = await reliedOn(tx.manager, now);
+        if (relied.length === 0) throw lastGoodOne();
+        // A backup that has come since is as good as those that were seen, if these are still there.
+        const stored = await tx.manager.countBy(BackupJobTable, { id: In(seen), availability: 'STORED' });
+        if (seen.length === 0 || stored < seen.length) throw changedMeanwhile();
+      }
+      const decision = { reason: 'BY_HAND', by: deletion.by, at: tools.now() } as const;
+      await decideDeletion(tx, { id, projectId }, decision, deletion.expectedVersion);
+      return { id };
+    });
+  });
+  await tools.signals.send('work');
+}
+
+/** Anything else is refused in any case, or needs nothing to stand in for it. */
+function mayGo({ availability, hold, readers }: BackupJobRow): boolean {
+  return availability === 'STORED' && hold === null && readers.length === 0;
+}
+
+/**
+ * The ids of the backups that the destination has to live on without this one; none where this is the last good one.
+ * Those by hand never stand in for those of the schedule. Without a plan any other of the service at that endpoint does.
+ */
+async function reliedOn(manager: EntityManager, row: BackupJobRow): Promise<readonly string[]> {
+  const { id, planId, fileEndpointId } = row;
+  if (planId === null) return newestOther(manager, row);
+  const destination = { planId, fileEndpointId };
+  const backups = (await retainedBackups(manager, [destination])).get(destinationKey(destination)) ?? [];
+  const rest = survivors(backups.filter((backup) => backup.id !== id)).map((backup) => backup.id);
+  const counts = backups.some((backup) => backup.id === id && backup.counted);
+  return rest.length > 0 || counts ? rest : newestOther(manager, row);
+}
+
+async function newestOther(manager: EntityManager, row: BackupJobRow): Promise<readonly string[]> {
+  const { id, serviceId, planId, fileEndpointId } = row;
+  const others = manager
+    .createQueryBuilder(BackupJobTable, 'row')
+    .select(['row.id'])
+    .where('row.file_endpoint_id = :fileEndpointId AND row.id <> :id', { fileEndpointId, id })
+    .andWhere("row.availability = 'STORED' AND row.absent_since IS NULL")
+    .andWhere(planId === null ? 'row.service_id = :serviceId' : 'row.plan_id = :planId', { serviceId, planId })
+    .orderBy('row.started_at', 'DESC')
+    .addOrderBy('row.id', 'DESC')
+    .limit(1);
+  return (await others.getMany()).map((other) => other.id);
+}
+
+async function mustBeThere(tools: DeleteTools, fileEndpointId: string, ids: readonly string[]): Promise<void> {
+  const rows = await tools.dataSource.manager.findBy(BackupJobTable, { id: In(ids) });
+  const { lookMs = 20_000 } = tools;
+  const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(lookMs)]);
+  let missing: Awaited<ReturnType<typeof firstMissing>>;
+  try {
+    const { storage } = await openFileEndpoint(tools, fileEndpointId);
+    missing = await firstMissing(storage, rows, signal).finally(() => storage.close());
+  } catch (error) {
+    throw unseen(error, lookMs);
+  }
+  if (missing === undefined) return;
+  const { backupId, objectName } = missing;
+  throw new StowageError(
+    'CONFLICT',
+    `Nothing was deleted: of backup ${backupId}, which would stay in its place, ${objectName} is not in the container as it was stored.`,
+    {
+      details: { needs: 'force', backupId, objectName },
+      help: 'Take another backup first, or send force: true to delete this one all the same.',
+    },
+  );
+}
+
+function unseen(error: unknown, lookMs: number): StowageError {
+  const told = error instanceof StowageError ? error : undefined;
+  const why = told?.message ?? `The container did not answer within ${lookMs / 1000} seconds.`;
+  return new StowageError(
+    told?.code ?? 'ENDPOINT_UNREACHABLE',
+    `Nothing was deleted: it could not be seen whether the backup that would stay is in the container. ${why}`,
+    {
+      details: { needs: 'force' },
+      help: 'Try again when the container answers, or send force: true to delete it without a look.',
+      cause: error,
+    },
+  );
+}
+
+function lastGoodOne(): StowageError {
+  return new StowageError('CONFLICT', 'This is the last good backup of its destination.', {
+    details: { needs: 'force' },
+    help: 'Take another backup first, or send force: true to delete it all the same.',
+  });
+}
+
+function changedMeanwhile(): StowageError {
+  return new StowageError('CONFLICT', 'The backups of this destination changed while the container was looked at.', {
+    help: 'Read them again and repeat the deletion.',
+  });
+}

@@ -1,0 +1,96 @@
+import { Field, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { BigIntScalar } from '../../server/scalars/bigInt.js';
+import { DateTime } from '../../server/scalars/dateTime.js';
+import { Duration } from '../../server/scalars/duration.js';
+import type { JobCount } from './backupStats.js';
+import { JobStatusEnum } from '../api/backupJobType.js';
+import type { BackupJobStatus } from '../backupJobView.js';
+
+export const StatsBucketEnum = { HOUR: 'HOUR', DAY: 'DAY', WEEK: 'WEEK', MONTH: 'MONTH' } as const;
+registerEnumType(StatsBucketEnum, {
+  name: 'StatsBucket',
+  description: 'By the calendar of the time zone; weeks begin on Monday.',
+});
+
+@ObjectType('StatusCount')
+export class StatusCountType {
+  @Field(() => JobStatusEnum)
+  readonly status!: BackupJobStatus;
+
+  @Field(() => Int)
+  readonly count!: number;
+}
+
+@ObjectType('BackupStatsBucket', { description: 'The jobs that were queued from here until the next bucket begins.' })
+export class BackupStatsBucketType {
+  @Field(() => DateTime)
+  readonly from!: Date;
+
+  @Field(() => [StatusCountType], { description: 'Those without a job are left out.' })
+  readonly statuses!: readonly StatusCountType[];
+
+  @Field(() => BigIntScalar, { description: 'Bytes.' })
+  readonly writtenSize!: number;
+}
+
+/** What `backupStats` asks of the database, each at most once and only when a field needs it. */
+export interface StatsSource {
+  counts(): Promise<readonly JobCount[]>;
+  medianExecutionTimeMs(): Promise<number | null>;
+  /** Empty: no buckets were asked for. */
+  readonly beginnings: readonly Date[];
+}
+
+@ObjectType('BackupStats', { description: 'Figures about the jobs that fit the filter.' })
+export class BackupStatsType {
+  constructor(private readonly source: StatsSource) {}
+
+  @Field(() => [StatusCountType], { description: 'Those without a job are left out.' })
+  async statuses(): Promise<readonly StatusCountType[]> {
+    return totals(await this.source.counts());
+  }
+
+  @Field(() => Int, { description: 'QUEUED and RUNNING.' })
+  async active(): Promise<number> {
+    const active = (await this.source.counts()).filter(({ status }) => status === 'QUEUED' || status === 'RUNNING');
+    return active.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  @Field(() => BigIntScalar, {
+    description: 'Bytes that their backups took in the containers, those of deleted ones too.',
+  })
+  async writtenSize(): Promise<number> {
+    return writtenSize(await this.source.counts());
+  }
+
+  @Field(() => Duration, { nullable: true, description: 'Of those that SUCCEEDED.' })
+  medianExecutionTime(): Promise<number | null> {
+    return this.source.medianExecutionTimeMs();
+  }
+
+  @Field(() => [BackupStatsBucketType], {
+    description: 'In order, empty ones too; none unless a bucket was asked for.',
+  })
+  async buckets(): Promise<readonly BackupStatsBucketType[]> {
+    const byBucket = new Map<number, JobCount[]>();
+    for (const count of await this.source.counts()) {
+      byBucket.set(count.bucket, [...(byBucket.get(count.bucket) ?? []), count]);
+    }
+    return this.source.beginnings.map((from, place) => {
+      const within = byBucket.get(place) ?? [];
+      return { from, statuses: totals(within), writtenSize: writtenSize(within) };
+    });
+  }
+}
+
+/** In the order of a job's life. */
+function totals(counts: readonly JobCount[]): readonly StatusCountType[] {
+  return Object.values(JobStatusEnum).flatMap((status) => {
+    const count = counts.filter((each) => each.status === status).reduce((sum, each) => sum + each.count, 0);
+    return count === 0 ? [] : [{ status, count }];
+  });
+}
+
+function writtenSize(counts: readonly JobCount[]): number {
+  return counts.reduce((sum, { writtenSizeBytes }) => sum + writtenSizeBytes, 0);
+}

@@ -1,0 +1,40 @@
+import { Field, ObjectType, Query, Resolver, Root, Subscription } from 'type-graphql';
+import { ChangeKindEnum } from '../backups/api/backupSubscriptions.js';
+import { Requires } from '../server/requires.js';
+import { workerChanges, type LiveWorkerSources, type WorkerChange } from './workerChanges.js';
+import { workersInSight } from './workersInSight.js';
+import { WorkerType } from './workerType.js';
+
+@ObjectType('WorkerChange')
+export class WorkerChangeType {
+  @Field(() => ChangeKindEnum)
+  readonly kind!: WorkerChange['kind'];
+
+  @Field(() => WorkerType, { nullable: true })
+  readonly worker!: WorkerType | null;
+}
+
+/** A class of its own for each API: `subscribe` of type-graphql gets no instance to find its dependencies in. */
+export function workerResolvers(with_: LiveWorkerSources): readonly object[] {
+  @Resolver()
+  class WorkerResolver {
+    @Query(() => [WorkerType], {
+      description: 'By start. For the installation-level token: a worker works for every project.',
+    })
+    @Requires('INSTALLATION')
+    async workers(): Promise<readonly WorkerType[]> {
+      return (await workersInSight(with_)).map((sight) => WorkerType.of(sight));
+    }
+
+    @Subscription(() => WorkerChangeType, {
+      subscribe: () => workerChanges(with_),
+      description:
+        'Every worker as SNAPSHOT, then READY, then each that changes; one that is GONE is sent one last time.',
+    })
+    @Requires('INSTALLATION')
+    workerChanges(@Root() { kind, sight }: WorkerChange): WorkerChangeType {
+      return { kind, worker: sight === null ? null : WorkerType.of(sight) };
+    }
+  }
+  return [new WorkerResolver()];
+}

@@ -1,0 +1,106 @@
+import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { JobPhaseEnum } from '../jobs/attemptType.js';
+import type { BackupPhase } from '../backups/backupJob.js';
+import { BackupJobType } from '../backups/api/backupJobType.js';
+import type { JobKind } from '../postgres/contracts/jobQueue.js';
+import type { RestorePhase } from '../restores/restoreJob.js';
+import { RestoreJobType } from '../restores/restoreJobType.js';
+import { DateTime } from '../server/scalars/dateTime.js';
+import type { WorkerSight, WorkerState } from './workersInSight.js';
+
+export const WorkerStateEnum = {
+  IDLE: 'IDLE',
+  BUSY: 'BUSY',
+  DRAINING: 'DRAINING',
+  LOST: 'LOST',
+  GONE: 'GONE',
+} as const;
+registerEnumType(WorkerStateEnum, {
+  name: 'WorkerState',
+  description:
+    'IDLE: it has no job. BUSY: it has some. DRAINING: it stops: it claims no more, and finishes or hands back what `jobs` shows, if anything. LOST: not heard for longer than its lease; listed for an hour. GONE: it has stopped, or was lost an hour ago; only in the last change about it.',
+});
+
+export const JobKindEnum = { BACKUP: 'BACKUP', RESTORE: 'RESTORE' } as const;
+registerEnumType(JobKindEnum, { name: 'JobKind' });
+
+@ObjectType('WorkerEngine', { description: 'A tool that a worker has found, of an engine that it can run.' })
+export class WorkerEngineType {
+  @Field(() => String)
+  readonly engine!: string;
+
+  @Field(() => String)
+  readonly tool!: string;
+
+  @Field(() => String)
+  readonly version!: string;
+}
+
+@ObjectType('WorkerJob', { description: 'What a worker holds the lease of.' })
+export class WorkerJobType {
+  @Field(() => JobKindEnum)
+  readonly kind!: JobKind;
+
+  @Field(() => BackupJobType, { nullable: true, description: 'Null for a RESTORE.' })
+  readonly backupJob!: BackupJobType | null;
+
+  @Field(() => RestoreJobType, { nullable: true, description: 'Null for a BACKUP.' })
+  readonly restoreJob!: RestoreJobType | null;
+
+  @Field(() => JobPhaseEnum, { nullable: true })
+  readonly phase!: BackupPhase | RestorePhase | null;
+
+  @Field(() => Int)
+  readonly attempt!: number;
+
+  @Field(() => DateTime, { nullable: true, description: 'When the attempt started.' })
+  readonly since!: Date | null;
+}
+
+@ObjectType('Worker', { description: 'A process that dumps and restores.' })
+export class WorkerType {
+  @Field(() => ID, { description: 'A restarted process is another worker.' })
+  readonly id!: string;
+
+  @Field(() => String)
+  readonly host!: string;
+
+  @Field(() => Int)
+  readonly pid!: number;
+
+  @Field(() => DateTime)
+  readonly startedAt!: Date;
+
+  @Field(() => DateTime, { description: 'On the clock of PostgreSQL.' })
+  readonly lastHeardAt!: Date;
+
+  @Field(() => WorkerStateEnum)
+  readonly state!: WorkerState;
+
+  @Field(() => String)
+  readonly programVersion!: string;
+
+  @Field(() => Int, { description: 'Jobs it runs at once.' })
+  readonly concurrency!: number;
+
+  @Field(() => [WorkerEngineType], { description: 'It claims jobs of these engines alone.' })
+  readonly engines!: readonly WorkerEngineType[];
+
+  @Field(() => [WorkerJobType], { description: 'What it does now; of a LOST one, what nobody has taken from it yet.' })
+  readonly jobs!: readonly WorkerJobType[];
+
+  static of({ worker, state, jobs }: WorkerSight): WorkerType {
+    const { id, host, pid, startedAt, lastHeardAt, programVersion, concurrency, engines } = worker;
+    return {
+      ...{ id, host, pid, startedAt, lastHeardAt, state, programVersion, concurrency, engines },
+      jobs: jobs.map((job) => ({
+        kind: job.kind,
+        attempt: job.attempt,
+        phase: job.row.phase,
+        since: job.row.startedAt,
+        backupJob: job.kind === 'BACKUP' ? new BackupJobType(job.row) : null,
+        restoreJob: job.kind === 'RESTORE' ? new RestoreJobType(job.row) : null,
+      })),
+    };
+  }
+}
