@@ -11,7 +11,7 @@ import { Closing } from '../../src/composition/closing.js';
 import { openShared } from '../../src/composition/shared.js';
 import type { ScheduleStore } from '../../src/config.js';
 import { openFileEndpoint } from '../../src/endpoints/openFileEndpoint.js';
-import type { Engine, EngineName } from '../../src/engines/engine.js';
+import type { Engine } from '../../src/engines/engine.js';
 import type { Inventory } from '../../src/engines/inventory.js';
 import { openLog } from '../../src/log.js';
 import { Secret } from '../../src/secret.js';
@@ -44,7 +44,7 @@ const shared = await openShared(
 const { dataSource, vault, storages } = shared;
 const doesNothing = mode === 'nothing';
 const engines = doesNothing
-  ? new Map<EngineName, Engine>([['MARIADB', nothingEngine(shared.engines.get('MARIADB'))]])
+  ? new Map([['MARIADB', nothingEngine(shared.engines.get('MARIADB'))]])
   : new Map([...shared.engines].map(([name, engine]) => [name, telling(engine)]));
 const worker = createWorker(
   {
@@ -71,29 +71,41 @@ process.send?.({ ready: true });
 
 /** The real engine: its tool runs by the time `dump` answers. */
 function telling(engine: Engine): Engine {
-  const dump: Engine['dump'] = async (...args) => {
-    const running = await engine.dump(...args);
-    process.send?.({ startedAtMs: Date.now() });
-    return running;
+  return {
+    ...engine,
+    prepareDump: async (...args) => {
+      const prepared = await engine.prepareDump(...args);
+      return {
+        ...prepared,
+        dump: async (...dumpArgs) => {
+          const running = await prepared.dump(...dumpArgs);
+          process.send?.({ startedAtMs: Date.now() });
+          return running;
+        },
+      };
+    },
   };
-  return Object.assign(Object.create(engine) as Engine, { dump });
 }
 
 function nothingEngine(real: Engine | undefined): Engine {
   if (real === undefined) throw new Error('There is no engine to stand in for.');
   const inventory: Inventory = { serverVersion: '0', toolVersion: '0', sizeBytes: null, databases: [] };
-  const nothing: Partial<Engine> = {
+  return {
+    ...real,
     tools: () => Promise.resolve({ nothing: '0' }),
-    preflight: () => Promise.resolve({ inventory, parts: [{ name: 'databases', extension: 'sql' }], warnings: [] }),
     inventory: () => Promise.resolve(inventory),
-    dump: () => {
-      process.send?.({ startedAtMs: Date.now() });
-      const sizes = { sizeBytes: 0, compressedSizeBytes: 0, tables: [] };
-      const end = { exitCode: 0, signal: null, lastLines: '', ...sizes, failure: null };
-      return Promise.resolve({ compressed: Readable.from([]), readBytes: () => 0, ended: Promise.resolve(end) });
-    },
+    prepareDump: () =>
+      Promise.resolve({
+        report: { inventory, parts: [{ name: 'databases', extension: 'sql' }], warnings: [] },
+        dump: () => {
+          process.send?.({ startedAtMs: Date.now() });
+          const sizes = { sizeBytes: 0, storedSizeBytes: 0, tables: [] };
+          const end = { exitCode: 0, signal: null, lastLines: '', ...sizes, failure: null };
+          return Promise.resolve({ stored: Readable.from([]), readBytes: () => 0, ended: Promise.resolve(end) });
+        },
+        close: () => Promise.resolve(),
+      }),
   };
-  return Object.assign(Object.create(real) as Engine, nothing);
 }
 
 function nothingStorage(): Storage {

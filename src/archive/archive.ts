@@ -2,11 +2,13 @@ import type { Engine } from '../engines/engine.js';
 import type { Inventory } from '../engines/inventory.js';
 import type { InventoryDifference } from '../engines/inventoryDifference.js';
 import type { ServiceConnection } from '../engines/serviceConnection.js';
+import type { StoredStep } from '../engines/pipeline/storedStep.js';
+import type { PartSpec } from '../engines/preflightReport.js';
 import type { Storage, StoredSegment } from '../storage/storage.js';
 
 /**
- * The pipeline from a dump to an object and back. It knows engines and storages by their contracts and nothing of
- * jobs, leases or events: whoever calls it turns its result into an event.
+ * The way from a dump to a stored object and back. The archive knows engines and storages by their contracts, and does
+ * not know jobs, leases or events: the caller turns its result into an event.
  */
 export type BackupPhase = 'PREFLIGHT' | 'DUMPING' | 'FINALISING' | 'VERIFYING';
 export type RestorePhase = 'PREFLIGHT' | 'FETCHING' | 'RESTORING' | 'CHECKING';
@@ -19,10 +21,10 @@ export type ArchiveProgress = {
   readonly share: number | null;
 };
 
-export type ArchivePart = {
-  readonly name: string;
-  readonly extension: string;
+export type ArchivePart = PartSpec & {
   readonly objectName: string;
+  /** What its bytes passed before they were stored, by name, in this order. Absent: zstd. */
+  readonly steps?: readonly string[];
   /** Bytes of the plain dump. */
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
@@ -31,12 +33,9 @@ export type ArchivePart = {
   readonly etag: string;
   readonly segments: readonly StoredSegment[];
   readonly restoreByHand: string;
-  /** What the line needs: the programs and their versions. This and what follows, absent: not recorded. */
+  /** What the line needs: the programs and their versions. Absent: not recorded. */
   readonly restoreByHandNeeds?: string;
-  /** The connection character set that it was dumped with and must be restored with. Absent: utf8mb4. */
-  readonly characterSet?: string;
-  readonly tool?: { readonly name: string; readonly version: string };
-  /** What a target must accept in one statement. */
+  /** What a target must accept in one statement. Absent: not recorded. */
   readonly longestStatementBytes?: number;
 };
 
@@ -57,33 +56,35 @@ export type BackupDescription = {
 export type TakeBackup = {
   readonly engine: Engine;
   readonly connection: ServiceConnection;
-  /** The connection as it is stored by then: asked for when the server refuses the login after the dump. */
+  /** Reads the stored connection again, when the server refuses the login after the dump. */
   readonly connectionNow?: () => Promise<ServiceConnection>;
-  /** How long a server that does not answer after the dump is asked again. Default 60 s. */
+  /** How long the questions after the dump are repeated while the server does not answer. Default 60 s. */
   readonly askAgainMs?: number;
   readonly storage: Storage;
   /** The attempt's own folder, ending in `/`; nothing outside it is written. */
   readonly folder: string;
   readonly description: BackupDescription;
-  /** For `restoreByHand`: how a person downloads an object to standard output, for example `swift download -o - c NAME`. */
+  /** The shell command that downloads an object to standard output, for example `swift download -o - c NAME`. */
   readonly downloadCommand: (objectName: string) => string;
+  /** What each part passes before it is stored, in this order. Default: `usualSteps`. */
+  readonly steps?: readonly StoredStep[];
   readonly workFolder: string;
   readonly signal: AbortSignal;
-  /** No byte for this long: STALLED. */
+  /** STALLED when no byte moves for this long. */
   readonly stallTimeoutMs: number;
-  /** Somebody waits for a lock of ours for this long: SERVICE_BUSY. Null, or left out: they may. */
+  /** SERVICE_BUSY when another session waits for a lock of this job for this long. Null or absent: no limit. */
   readonly lockPatienceMs?: number | null;
-  /** Longer than this altogether: TIMEOUT. Null: no limit. */
+  /** TIMEOUT when the whole backup takes longer. Null: no limit. */
   readonly timeoutMs: number | null;
   /** The clock of `startedAt`. */
   readonly now: () => Date;
   readonly onPhase: (phase: BackupPhase) => Promise<void>;
-  /** Asked beside the preflight. What it rejects with ends the backup before anything is stored, or the dump tool started. */
+  /** Called while the preflight runs. When it rejects, the backup fails before anything is stored or dumped. */
   readonly mayStore?: (signal: AbortSignal) => Promise<unknown>;
   readonly onProgress: (progress: ArchiveProgress) => void;
 };
 
-/** All that is true of a backup that may be called one. Only `takeBackup` makes it, after backup.json was read back. */
+/** A complete backup. Only `takeBackup` makes one, after backup.json was read back. */
 export type TakenBackup = {
   readonly folder: string;
   readonly parts: readonly ArchivePart[];
@@ -94,7 +95,7 @@ export type TakenBackup = {
 };
 
 export type RestoreBackup = {
-  /** By it our sessions on the target are found. */
+  /** Our sessions on the target are found by this id. */
   readonly restoreId: string;
   readonly engine: Engine;
   readonly target: ServiceConnection;
@@ -106,8 +107,8 @@ export type RestoreBackup = {
   readonly onPhase: (phase: RestorePhase) => Promise<void>;
   readonly onProgress: (progress: ArchiveProgress) => void;
   /**
-   * Awaited just before the first statement can reach the target, when all that the tool needs is there: from here on
-   * nothing is retried by itself.
+   * Awaited just before the first statement can reach the target, when everything that the tool needs is there. From
+   * here on nothing is retried automatically.
    */
   readonly onToolStarting: () => Promise<void>;
 };

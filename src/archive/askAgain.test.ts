@@ -15,7 +15,9 @@ function withPassword(password: string): ServiceConnection {
   };
 }
 
-/** Asks a server that answers with the password that it was given, or fails; `stored` are what is read anew, in turn. */
+/**
+ * Asks a server that answers with the password that it was given, or fails; `stored` are what is read anew, in turn.
+ */
 async function asking(
   work: { stored?: readonly string[]; askAgainMs?: number; signal?: AbortSignal },
   answer: (password: string) => Promise<string>,

@@ -11,10 +11,9 @@ const longestPauseMs = 10_000;
 const defaultPatienceMs = 60_000;
 
 /**
- * Asks a server from which all has been dumped already. A refused login and a server that does not answer are tried again
- * for a minute, with the credentials as they are stored by then: a password may be changed while a dump runs. What fails
- * for good is given back and not thrown: whoever asks decides whether the backup needs the answer. Throws the reason of
- * the limits.
+ * Asks a server after its dump. A refused login and a server that does not answer are tried again for a minute, each
+ * time with the credentials that are stored then, because a password may change while a dump runs. A final failure is
+ * returned and not thrown: the caller decides whether the backup needs the answer. Throws the reason of the limits.
  */
 export async function askAgain<T>(
   input: Pick<TakeBackup, 'connection' | 'connectionNow' | 'askAgainMs'>,

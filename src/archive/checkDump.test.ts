@@ -33,7 +33,9 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
   });
 
   let users = 0;
-  /** An account of its own gets the password 'new' while the dump tool runs. `filter` is what the tool's output passes. */
+  /**
+   * An account of its own gets the password 'new' while the dump tool runs. `filter` is what the tool's output passes.
+   */
   async function backup(overrides: Partial<TakeBackup>, filter = 'cat'): Promise<TakenBackup> {
     const user = `changing${(users += 1)}`;
     await server.sql(`CREATE USER ${user}@'%' IDENTIFIED BY 'old'; GRANT ALL ON *.* TO ${user}@'%';`);

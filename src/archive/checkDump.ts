@@ -1,37 +1,35 @@
 import type { EngineContext } from '../engines/engineContext.js';
 import type { Inventory, TableName } from '../engines/inventory.js';
 import type { RowCounting } from '../engines/rowCounting.js';
-import type { DumpedTable, DumpEnd } from '../engines/runningDump.js';
 import { StowageError } from '../errors.js';
 import type { TakeBackup } from './archive.js';
 import { askAgain } from './askAgain.js';
+import { countsTables, type PartContents } from './coverage.js';
 import { lostObjects, type LostObject } from './dumpedObjects.js';
 import { compareWithServer, doubtfulTables, unsureTables, type DumpedRows, type LostTable } from './dumpedRows.js';
-import { inventoryOfDump } from './inventories.js';
+import { inventoryOfDump } from './inventoryOfDump.js';
 import type { Limits } from './limits.js';
 
 /** One part that was dumped, stored and verified. */
-export type PartToCheck = {
-  readonly tables: readonly DumpedTable[];
-  readonly objects: DumpEnd['objects'];
+export type PartToCheck = PartContents & {
   readonly counting: RowCounting | undefined;
   readonly toolOutput: string;
 };
 
-/** Counting after a dump may take this part of the dump's time, within limits. */
+/** Counting after a dump may take this share of the dump's time, within limits. */
 const share = 0.05;
 const leastMs = 3_000;
 const mostMs = 60_000;
 
-/** How long counting may go on after a dump that took so long. */
+/** How long counting may continue after a dump that took `dumpMs`. */
 export function countingAfter(dumpMs: number): number {
   return Math.min(mostMs, Math.max(leastMs, share * dumpMs));
 }
 
 /**
- * Compares what the dump holds with what the server has, and gives the backup's inventory. A tool may leave out rows or
- * tables and call its dump complete. Throws INCOMPLETE_DUMP naming the tables of which something is not in it, and what
- * else is not.
+ * Compares what the dump holds with what the server has, and returns the backup's inventory. A tool may leave out rows
+ * or tables and still end well. Throws INCOMPLETE_DUMP naming the tables and other objects of which something is
+ * missing.
  */
 export async function checkDump(
   input: TakeBackup,
@@ -41,11 +39,14 @@ export async function checkDump(
 ): Promise<{ readonly inventory: Inventory; readonly warnings: readonly string[] }> {
   const { engine } = input;
   const { before, parts, countingMs } = work;
-  const dumped = parts.flatMap(({ tables }) => tables);
   const counts = await limits.outside(() =>
     Promise.all(parts.map(async ({ counting }) => (await counting?.end(countingMs)) ?? [])),
   );
-  const rows: DumpedRows = { before, dumped, counted: counts.flat() };
+  const rows: DumpedRows = {
+    before: { ...before, databases: before.databases.filter(({ name }) => countsTables(name, parts)) },
+    dumped: parts.flatMap(({ tables }) => tables ?? []),
+    counted: counts.flat(),
+  };
   const unsure = unsureTables(rows);
   const databases = before.databases.map(({ name }) => name);
   const asked = await askAgain(input, limits, async (connection) => {
@@ -56,7 +57,7 @@ export async function checkDump(
   });
   if ('failure' in asked) {
     refuseDoubtful([...doubtfulTables(rows), ...lostObjects(before, before, parts)], asked.failure);
-    const { inventory } = inventoryOfDump(before, undefined, dumped);
+    const { inventory } = inventoryOfDump(before, undefined, parts);
     return { inventory, warnings: [unasked(asked.failure), ...notCompared(unsure)] };
   }
   const { after, states } = asked.answer;
@@ -65,7 +66,7 @@ export async function checkDump(
     [...compared.lost, ...lostObjects(before, after, parts)],
     parts.map(({ toolOutput }) => toolOutput).join('\n'),
   );
-  const { inventory, changed } = inventoryOfDump(before, after, dumped);
+  const { inventory, changed } = inventoryOfDump(before, after, parts);
   return {
     inventory,
     warnings: [
@@ -82,7 +83,7 @@ export async function checkDump(
   };
 }
 
-/** Only the server can say whether something changed while it was dumped, or is lost. */
+/** Only the server knows whether something is lost, or changed while it was dumped. */
 function refuseDoubtful(doubtful: readonly Lost[], failure: StowageError): void {
   if (doubtful.length === 0) return;
   throw new StowageError(

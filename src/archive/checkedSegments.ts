@@ -4,8 +4,8 @@ import type { Storage } from '../storage/storage.js';
 import type { ArchivePart } from './archive.js';
 
 /**
- * Reads a part's stored bytes and gives them segment by segment, each only after its SHA-256 was compared: at most one
- * segment (32 MiB) is held in memory. Throws CHECKSUM naming the segment, before any byte of it was given.
+ * Reads a part's stored bytes and yields them segment by segment, each only after its SHA-256 was compared. At most one
+ * segment (32 MiB) is in memory. Throws CHECKSUM naming the segment, before any byte of it is yielded.
  */
 export async function* checkedSegments(
   storage: Storage,

@@ -1,5 +1,6 @@
 import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../engines/inventory.js';
 import type { FoundDifference } from '../engines/inventoryDifference.js';
+import { findingByName } from './findingByName.js';
 
 export type Comparison = {
   readonly differences: readonly FoundDifference[];
@@ -8,13 +9,13 @@ export type Comparison = {
 };
 
 /**
- * What of the expected is not there, or is otherwise. Estimates are not compared, nor are databases and objects that
- * nobody expects. Where the target folds names, one that is there in no other spelling is the one that is meant.
+ * Finds everything expected that is missing or different. Does not compare estimates, or databases and objects that are
+ * not expected. Where the target folds names, a name in lower case matches every spelling that is not there itself.
  */
 export function compareInventories(expected: Inventory, actual: Inventory): Comparison {
-  const folds = actual.nameCase !== 'DISTINCT';
   const notCompared = whyNotCompared(expected, actual);
-  const find = finding(actual.databases, folds);
+  const find = findingByName(actual.databases, actual);
+  const how = { nameCase: actual.nameCase ?? 'FOLDED', definitions: notCompared === null };
   const differences = expected.databases.flatMap((database): readonly FoundDifference[] => {
     const about = { database: database.name };
     const found = find(database.name);
@@ -30,8 +31,8 @@ export function compareInventories(expected: Inventory, actual: Inventory): Comp
           path: `${database.name}.${part}`,
         }),
       ),
-      ...compareTables(database, found, { folds, definitions: notCompared === null }),
-      ...compareObjects(database, found, { folds, definitions: notCompared === null }),
+      ...compareTables(database, found, how),
+      ...compareObjects(database, found, how),
     ];
   });
   return { differences, notCompared };
@@ -48,10 +49,10 @@ function whyNotCompared(expected: Inventory, actual: Inventory): string | null {
   return 'The definitions were compared by names of columns alone: another version of Stowage took the backup.';
 }
 
-type How = { readonly folds: boolean; readonly definitions: boolean };
+type How = { readonly nameCase: NonNullable<Inventory['nameCase']>; readonly definitions: boolean };
 
 function compareTables(database: InventoryDatabase, found: InventoryDatabase, how: How): readonly FoundDifference[] {
-  const find = finding(found.tables, how.folds);
+  const find = findingByName(found.tables, how);
   return database.tables.flatMap((table): readonly FoundDifference[] => {
     const { name } = table;
     const path = `${database.name}.tables.${name}`;
@@ -80,9 +81,9 @@ const fields = ['type', 'engine', 'rowFormat', 'collation'] as const satisfies r
 
 function compareObjects(database: InventoryDatabase, found: InventoryDatabase, how: How): readonly FoundDifference[] {
   return Object.entries(database.objects).flatMap(([kind, names]) => {
-    const find = finding(
+    const find = findingByName(
       (found.objects[kind] ?? []).map((name) => ({ name })),
-      how.folds,
+      how,
     );
     const [own, others] = [database.definitions?.[kind] ?? {}, found.definitions?.[kind] ?? {}];
     return names.flatMap((name): readonly FoundDifference[] => {
@@ -95,7 +96,7 @@ function compareObjects(database: InventoryDatabase, found: InventoryDatabase, h
   });
 }
 
-/** Servers of different versions write the same definition in different ways; a column has its name on all of them. */
+/** See `Definition`: only these parts have the same name in every version of a server. */
 const partsOfAnyVersion = /^column /;
 
 function compareDefinitions(
@@ -117,17 +118,9 @@ function compareDefinitions(
     if (!partsOfAnyVersion.test(part) || others[part] !== undefined) return [];
     return differing(parts[part] ?? null, null, { ...about, what, part, path });
   });
-  // Parts hold digests of long texts, and the order of columns is in the hash alone.
+  // The order of columns is only in the hash.
   if (found.length > 0 || !inFull) return found;
   return differing(one.hash, other.hash, { ...about, what, path: `${about.path}.definition` });
-}
-
-function finding<T extends { readonly name: string }>(
-  all: readonly T[],
-  folds: boolean,
-): (name: string) => T | undefined {
-  const byName = new Map(all.map((each) => [each.name, each]));
-  return (name) => byName.get(name) ?? (folds ? byName.get(name.toLowerCase()) : undefined);
 }
 
 function differing(

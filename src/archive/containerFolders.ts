@@ -1,7 +1,7 @@
 import type { Storage } from '../storage/storage.js';
 import { backupDocumentName, folderOfObject, installationMarker, installationMarkerName } from './layout.js';
 
-/** What lies below a prefix: folders of attempts, each as a whole, and single objects beside them. */
+/** Something below a prefix: the folder of an attempt as a whole, or a single object outside of such folders. */
 export type FoundInContainer = FoundFolder | FoundObject;
 
 export type FoundFolder = {
@@ -11,20 +11,22 @@ export type FoundFolder = {
   readonly jobShortId: string;
   readonly attempt: number;
   readonly objects: number;
-  /** With something in it. */
+  /** A backup.json that is not empty. */
   readonly hasDocument: boolean;
-  /** Of the parts, as the listing gives their sizes: a large object's is that of its segments, whether they are there or not. */
+  /**
+   * Of the parts, as the listing gives their sizes. A large object has the size of its segments, even if they are gone.
+   */
   readonly partsBytes: number;
   readonly segmentsBytes: number;
-  /** All bytes, each once. */
+  /** All bytes, each counted once. */
   readonly sizeBytes: number;
 };
 
 export type FoundObject = { readonly kind: 'OBJECT'; readonly name: string; readonly sizeBytes: number };
 
 /**
- * In name order. A folder below the prefix that bears a marker of its own is another endpoint's or installation's place:
- * nothing in it is told. Holds one folder's sums at a time, whatever the container holds. Throws what the listing throws.
+ * In the order of names. A folder below the prefix that has a marker of its own belongs to another endpoint or
+ * installation, and is left out. Holds the sums of one folder at a time. Throws what the listing throws.
  */
 export async function* foldersBelow(
   storage: Storage,

@@ -5,8 +5,8 @@ import { backupDocumentName } from './layout.js';
 
 /**
  * Removes an attempt's folder: backup.json first, so that a half deleted folder is no backup, then the large objects
- * and what is left of their segments. Returns only when nothing of it is there any more; a folder that is not there is
- * success. Throws an ENDPOINT_… code, or UNAVAILABLE when the storage still holds something: to be tried again.
+ * and the rest of their segments. Returns only when nothing of it is left; a folder that does not exist is a success.
+ * Throws an ENDPOINT_… code, or UNAVAILABLE when the storage still holds something; then it can be tried again.
  */
 export async function deleteBackup(input: {
   readonly storage: Storage;
@@ -17,7 +17,7 @@ export async function deleteBackup(input: {
   const { storage, folder, signal } = input;
   if (!/[^/]\/$/.test(folder)) throw new Error(`'${folder}' is not the folder of an attempt.`);
   const document = `${folder}${backupDocumentName}`;
-  // Listings may lag behind: what the document names is deleted as well.
+  // A listing may lag behind, so the objects that the document names are deleted as well.
   const named = await objectsNamed(storage, folder, signal);
   await storage.delete(document, { signal });
 
@@ -45,7 +45,7 @@ async function objectsNamed(storage: Storage, folder: string, signal: AbortSigna
     const objects = document?.parts.map(({ objectName }) => objectName) ?? [];
     return objects.filter((name) => name.startsWith(folder));
   } catch (error) {
-    // A document that cannot be read names nothing; what is listed is deleted all the same.
+    // A document that cannot be read names nothing; the listed objects are still deleted.
     if (error instanceof StowageError && error.code === 'CHECKSUM') return [];
     throw error;
   }

@@ -1,39 +1,36 @@
 import type { Inventory, InventoryDatabase, TableName } from '../engines/inventory.js';
-import type { DumpEnd, DumpedTable } from '../engines/runningDump.js';
+import type { DumpedObjects } from '../engines/runningDump.js';
+import { partsOf, type PartContents } from './coverage.js';
 
 /** Something that is no table and that the dump does not hold; `kind` as in the inventory's `objects`. */
 export type LostObject = TableName & { readonly kind: string };
 
-type Part = { readonly tables: readonly DumpedTable[]; readonly objects: DumpEnd['objects'] };
-
 /**
- * What was there before the dump and after it, in the same form, and is not in it. Where the dump shows a definition and
- * not its name, it stands for any of that kind in its database. An engine that does not look for a kind misses none.
+ * What was there before the dump and after it, in the same form, and is not in the dump. A definition whose name the
+ * dump does not show counts for any object of that kind in its database. A kind is compared only where every part that
+ * may hold it was searched for it.
  */
-export function lostObjects(before: Inventory, after: Inventory, parts: readonly Part[]): readonly LostObject[] {
-  const held = parts.map(({ objects }) => objects).filter((objects) => objects !== undefined);
-  if (held.length < parts.length) return [];
-  const kinds = new Set(held.flatMap((objects) => objects.kinds));
-  const counts = new Map<string, number>();
-  for (const { database, kind, name } of held.flatMap(({ found }) => found)) add(counts, keyOf(database, kind, name));
-  // Tools that do not know sequences dump them as tables.
-  for (const { database, name } of parts.flatMap(({ tables }) => tables)) add(counts, keyOf(database, sequences, name));
+export function lostObjects(
+  before: Inventory,
+  after: Inventory,
+  parts: readonly PartContents[],
+): readonly LostObject[] {
   const later = new Map(after.databases.map((database) => [database.name, database]));
-
-  return before.databases.flatMap((database) =>
-    Object.entries(database.objects).flatMap(([kind, names]): readonly LostObject[] => {
-      if (!kinds.has(kind)) return [];
+  return before.databases.flatMap((database) => {
+    const searched = partsOf(database.name, parts).flatMap(({ objects }) => objects ?? []);
+    if (searched.length < partsOf(database.name, parts).length) return [];
+    const counts = countByKey(database.name, searched);
+    return Object.entries(database.objects).flatMap(([kind, names]): readonly LostObject[] => {
+      if (!searched.every(({ kinds }) => kinds.includes(kind))) return [];
       const missing = names.filter(
-        (name) =>
-          !counts.has(keyOf(database.name, kind, name)) && isSettled(database, later.get(database.name), kind, name),
+        (name) => !counts.has(kind, name) && isSettled(database, later.get(database.name), kind, name),
       );
-      const nameless = counts.get(keyOf(database.name, kind, null)) ?? 0;
-      return missing.length <= nameless ? [] : missing.map((name) => ({ database: database.name, kind, name }));
-    }),
-  );
+      return missing.length <= counts.nameless(kind)
+        ? []
+        : missing.map((name) => ({ database: database.name, kind, name }));
+    });
+  });
 }
-
-const sequences = 'sequences';
 
 /** What went, or was made anew, may be in the dump or not. */
 function isSettled(
@@ -47,11 +44,17 @@ function isSettled(
   return one === undefined || other === undefined || one === other;
 }
 
-function add(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-/** A trigger stands in a dump as a person has spelt it; servers may list it in lower case. */
-function keyOf(database: string, kind: string, name: string | null): string {
-  return JSON.stringify([database, kind, name?.toLowerCase() ?? null]);
+function countByKey(database: string, searched: readonly DumpedObjects[]) {
+  const folds = searched.some(({ nameCase }) => nameCase === 'FOLDED');
+  const keyOf = (kind: string, name: string | null) =>
+    JSON.stringify([kind, folds ? (name?.toLowerCase() ?? null) : name]);
+  const counts = new Map<string, number>();
+  for (const { database: where, kind, name } of searched.flatMap(({ found }) => found)) {
+    if (where !== database) continue;
+    counts.set(keyOf(kind, name), (counts.get(keyOf(kind, name)) ?? 0) + 1);
+  }
+  return {
+    has: (kind: string, name: string) => counts.has(keyOf(kind, name)),
+    nameless: (kind: string) => counts.get(keyOf(kind, null)) ?? 0,
+  };
 }

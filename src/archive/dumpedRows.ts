@@ -2,7 +2,7 @@ import type { Inventory, InventoryTable, TableName } from '../engines/inventory.
 import type { CountedTable, TableState, UnsureTable } from '../engines/rowCounting.js';
 import type { DumpedTable } from '../engines/runningDump.js';
 
-/** What is known when a dump has ended: what was there before, what the dump holds, and what the server has counted. */
+/** What is known after a dump: the inventory before it, what the dump holds, and what the server has counted. */
 export type DumpedRows = {
   readonly before: Inventory;
   readonly dumped: readonly DumpedTable[];
@@ -11,19 +11,19 @@ export type DumpedRows = {
 
 /** How the dump compares with the server. */
 export type Comparison = {
-  /** Tables that did not change and of which the dump holds another number of rows, or nothing at all. */
+  /** Tables that did not change and of which the dump holds another number of rows, or that it does not hold. */
   readonly lost: readonly LostTable[];
   /** Tables that changed, and of which the dump holds fewer rows than the server counted before it and after it. */
   readonly fewer: readonly LostTable[];
-  /** Tables of which nobody could count the rows in time. */
+  /** Tables whose rows could not be counted in time. */
   readonly notCompared: readonly TableName[];
 };
 /** `dumped` null: the dump does not hold the table. */
 export type LostTable = TableName & { readonly dumped: number | null; readonly counted: number | null };
 
 /**
- * The tables to look at once more: those that the dump does not hold, and those of which the server's count has not
- * confirmed what the dump holds.
+ * The tables to check again: those that the dump does not hold, and those for which the server's count does not confirm
+ * the rows of the dump.
  */
 export function unsureTables({ before, dumped, counted }: DumpedRows): readonly UnsureTable[] {
   const held = byName(dumped);
@@ -36,7 +36,7 @@ export function unsureTables({ before, dumped, counted }: DumpedRows): readonly 
   });
 }
 
-/** Those that the dump does not hold, or of which it holds another number of rows than the server counted before it. */
+/** Tables that the dump does not hold, or whose rows in the dump differ from the server's earlier count. */
 export function doubtfulTables(rows: DumpedRows): readonly LostTable[] {
   const counts = byName(rows.counted);
   return unsureTables(rows).flatMap(({ database, name, rows: dumped }) => {
@@ -45,7 +45,7 @@ export function doubtfulTables(rows: DumpedRows): readonly LostTable[] {
   });
 }
 
-/** @param states of `unsureTables`, as they are after the dump; what is not there any more is not in it */
+/** @param states of `unsureTables` after the dump; tables that no longer exist are left out */
 export function compareWithServer(rows: DumpedRows, states: readonly TableState[]): Comparison {
   const held = byName(rows.dumped);
   const counts = byName(rows.counted);
@@ -77,15 +77,14 @@ export function compareWithServer(rows: DumpedRows, states: readonly TableState[
   return { lost, fewer, notCompared };
 }
 
-/** Some servers do not tell when a definition was made. */
+/** Some servers do not report when a definition was made. */
 function isSameTable(before: InventoryTable, { createdAt }: TableState): boolean {
   return (before.createdAt ?? null) === (createdAt ?? null);
 }
 
 /**
- * The time of the last change decides where the server tells it. Where it has forgotten, as for a table that it has
- * closed since, two counts, before the dump and after it, must agree as well. A table whose engine tells no times may
- * have changed.
+ * The time of the last change decides if the server reports it. A server forgets the time when it closes a table; then
+ * two counts, before the dump and after it, must agree as well. A table without times may have changed.
  */
 function isUnchanged(before: InventoryTable, state: TableState, earlier: CountedTable | undefined): boolean {
   if (before.changedAt === undefined || state.changedAt === undefined) return false;
@@ -94,7 +93,7 @@ function isUnchanged(before: InventoryTable, state: TableState, earlier: Counted
   return before.changedAt !== null || (earlier?.isBefore === true && state.rows !== null);
 }
 
-/** Of some tables it depends on the tool whether they are in a dump. */
+/** For some tables it depends on the tool whether a dump holds them. */
 function isExpected({ rows, rowsEstimated }: InventoryTable): boolean {
   return rows !== null || !rowsEstimated;
 }
@@ -105,7 +104,7 @@ function expectedTables({ databases }: Inventory): readonly (TableName & { reado
   );
 }
 
-/** The same for no two tables. */
+/** Unique for each table. */
 function keyOf({ database, name }: TableName): string {
   return JSON.stringify([database, name]);
 }

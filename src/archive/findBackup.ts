@@ -9,7 +9,7 @@ export type BackupToFind = {
   /** The attempt's own folder, ending in `/`. */
   readonly folder: string;
   readonly engine: string;
-  /** As its backup.json must have it; the service may have been renamed since. */
+  /** Must be equal in its backup.json, except for the service's name, which may have changed since. */
   readonly description: Omit<BackupDescription, 'serviceName'>;
   readonly signal: AbortSignal;
   /** Called for each answer of the storage. */
@@ -20,16 +20,16 @@ export type FoundBackup =
   | {
       readonly kind: 'WHOLE';
       readonly backup: TakenBackup;
-      /** ISO 8601 in UTC, not before it began; null: its backup.json does not say. */
+      /** ISO 8601 in UTC, not before the start; null: its backup.json does not record it. */
       readonly finishedAt: string | null;
     }
   /** The storage answers, and there is no whole backup of this attempt. */
   | { readonly kind: 'NONE'; readonly why: string };
 
 /**
- * Looks whether an attempt, of which nobody heard how it ended, has left its whole backup: a complete backup.json that is
- * its own, and every part and segment as `takeBackup` would have verified it. It writes nothing. Throws what the storage
- * throws, and the signal's reason: then nothing is known.
+ * Checks whether an attempt whose end was never reported has left a whole backup: its own complete backup.json, and
+ * every part and segment, verified as `takeBackup` does. Writes nothing. Throws what the storage throws, and the
+ * signal's reason; then nothing is known.
  */
 export async function findBackup(input: BackupToFind): Promise<FoundBackup> {
   const { storage, folder, signal, onAnswer } = input;
@@ -54,7 +54,7 @@ export async function findBackup(input: BackupToFind): Promise<FoundBackup> {
   }
 }
 
-/** Undefined: it is that of the attempt, and agrees with itself. */
+/** Undefined: the document belongs to the attempt and is consistent. */
 function whatIsWrong({ folder, engine, description }: BackupToFind, document: BackupDocument): string | undefined {
   const { parts } = document;
   if (document.engine !== engine) return `is of ${document.engine}`;

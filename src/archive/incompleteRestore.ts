@@ -5,7 +5,7 @@ import { StowageError } from '../errors.js';
 export class IncompleteRestore extends StowageError {
   constructor(
     losses: readonly Loss[],
-    /** All that is otherwise, also what is no reason to fail. */
+    /** Every difference, including those that are no reason to fail. */
     readonly differences: readonly InventoryDifference[],
   ) {
     const [first] = losses;
@@ -22,6 +22,6 @@ export class IncompleteRestore extends StowageError {
 }
 
 /** As an event keeps it. */
-export function told({ path, expected, actual }: FoundDifference): InventoryDifference {
+export function recordedDifference({ path, expected, actual }: FoundDifference): InventoryDifference {
   return { path, expected, actual };
 }

@@ -10,15 +10,15 @@ export type StoredFolder = {
   readonly parts: readonly { readonly name: string; readonly objectName: string; readonly storedSizeBytes: number }[];
 };
 
-/** Looks whether all of a backup is in the container. Throws what the storage throws: then nothing is known. */
+/** Whether the whole backup is in the container. Throws what the storage throws; then nothing is known. */
 export async function isStored(storage: Storage, backup: StoredFolder, signal: AbortSignal): Promise<boolean> {
   return (await missingFrom(storage, backup, signal)) === undefined;
 }
 
 /**
- * The first object of a backup that the container does not have with the size that was stored: backup.json, a part, or
- * one whose segments, which may be gone while the object that names them is there, are not complete. Undefined: all is
- * there. It reads no bytes. Throws what the storage throws: then nothing is known.
+ * The first object of a backup that the container does not hold with its stored size: backup.json, a part, or a part
+ * whose segments are not complete (segments may be gone while the object that names them is there). Undefined:
+ * everything is there. Reads no data. Throws what the storage throws; then nothing is known.
  */
 export async function missingFrom(
   storage: Storage,
@@ -27,7 +27,7 @@ export async function missingFrom(
 ): Promise<string | undefined> {
   const document = `${folder}${backupDocumentName}`;
   const info = await storage.head(document, { signal });
-  // An empty one tells nobody what lies there.
+  // An empty document describes no backup.
   if (info === undefined || info.sizeBytes === 0) return document;
   for (const part of parts) {
     const { objectName } = part;
@@ -46,7 +46,7 @@ async function bytesBelow(storage: Storage, prefix: string, signal: AbortSignal)
   return bytes;
 }
 
-/** Segment by segment: a listing may lag behind what it lists. */
+/** Checks segment by segment, because a listing may lag behind. */
 async function answers(storage: Storage, folder: string, objectName: string, signal: AbortSignal): Promise<boolean> {
   try {
     const document = await readBackupDocument(storage, folder, { signal });

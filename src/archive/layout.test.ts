@@ -1,5 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { attemptFolder, folderOfObject, installationMarker, jobIdsOf, prefixOfFolder } from './layout.js';
+import fc from 'fast-check';
+import {
+  attemptFolder,
+  folderOfObject,
+  installationMarker,
+  jobIdsOf,
+  partObject,
+  prefixOfFolder,
+  segmentFolder,
+} from './layout.js';
 
 const attempt = {
   prefix: '/team/backups/',
@@ -55,5 +64,45 @@ describe('The folder of an attempt', () => {
   test('stays below the prefix, as the marker of the installation does', () => {
     expect(installationMarker('team//backups')).toBe('team/backups/.stowage.json');
     expect(installationMarker('')).toBe('.stowage.json');
+  });
+});
+
+describe('The name of a part', () => {
+  const objectOf = (name: string, steps?: readonly string[]) =>
+    partObject('f/', { name, extension: 'sql', ...(steps === undefined ? {} : { steps }) });
+
+  test('that was ever stored is that of its object', () => {
+    expect(objectOf('databases')).toBe('f/databases.sql.zst');
+    expect(segmentFolder('f/', { name: 'databases' })).toBe('f/segments/databases/');
+  });
+
+  test.each([
+    ['Orders', '~4frders'],
+    ['..', '~2e~2e'],
+    ['a/b', 'a~2fb'],
+    ['~41', '~7e41'],
+    ['größe 1', 'gr~c3~b6~c3~9fe~201'],
+  ])('%j becomes %s, which is one piece of a path on any storage', (name, escaped) => {
+    expect(objectOf(name)).toBe(`f/${escaped}.sql.zst`);
+    expect(segmentFolder('f/', { name })).toBe(`f/segments/${escaped}/`);
+  });
+
+  test('differs from every other after it is escaped, also where letter case is ignored', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', minLength: 1 }),
+        fc.string({ unit: 'binary', minLength: 1 }),
+        (one, other) => {
+          fc.pre(!Buffer.from(one).equals(Buffer.from(other)));
+          expect(objectOf(one).toLowerCase()).not.toBe(objectOf(other).toLowerCase());
+        },
+      ),
+    );
+  });
+
+  test('ends in what its bytes passed', () => {
+    expect(objectOf('databases', [])).toBe('f/databases.sql');
+    expect(objectOf('databases', ['zstd', 'zstd'])).toBe('f/databases.sql.zst.zst');
+    expect(() => objectOf('databases', ['unknown'])).toThrow(/cannot undo 'unknown'/);
   });
 });

@@ -1,9 +1,11 @@
-/** Where things lie in the container. A format of its own: what is written must be found again by later versions. */
+import { storedSteps } from '../engines/pipeline/storedSteps.js';
 
-/** At the prefix: which installation owns it. */
+/** Names in the container. This is a stored format: later versions must find what was written. */
+
+/** At the prefix. Records which installation owns it. */
 export const installationMarkerName = '.stowage.json';
 
-/** In an attempt's folder, written last: with it the folder is a backup. */
+/** In an attempt's folder, written last. A folder with it is a backup. */
 export const backupDocumentName = 'backup.json';
 
 /** The installation marker of a prefix. */
@@ -33,7 +35,7 @@ export function attemptFolder(attempt: Attempt): string {
   return `${folderOf(attempt.prefix)}${service}/${stamp.slice(0, 4)}/${stamp.slice(4, 6)}/${own}/`;
 }
 
-/** The prefix that an attempt's folder lies in: empty, or ending in `/`. */
+/** The prefix that contains an attempt's folder: empty, or ending in `/`. */
 export function prefixOfFolder(folder: string): string {
   // Service, year, month and the attempt itself, each followed by a slash.
   return folder
@@ -43,7 +45,7 @@ export function prefixOfFolder(folder: string): string {
     .join('');
 }
 
-/** The attempt's folder that an object lies in, with what its name says; undefined: it lies beside all such folders. */
+/** The attempt's folder that contains an object, and what its name records. Undefined: no such folder contains it. */
 export function folderOfObject(
   prefix: string,
   name: string,
@@ -63,13 +65,35 @@ export function jobIdsOf(shortId: string): readonly [string, string] {
   return [`${shortId}-0000-0000-0000-000000000000`, `${shortId}-ffff-ffff-ffff-ffffffffffff`];
 }
 
-/** The object that a person downloads. */
-export function partObject(folder: string, part: { readonly name: string; readonly extension: string }): string {
-  return `${folder}${part.name}.${part.extension}.zst`;
+/**
+ * The object that a person downloads. `steps` absent: those of the first backups. Throws TOOL_VERSION for a step that
+ * this version does not know.
+ */
+export function partObject(
+  folder: string,
+  part: { readonly name: string; readonly extension: string; readonly steps?: readonly string[] },
+): string {
+  const suffixes = storedSteps(part.steps ?? firstSteps).map(({ suffix }) => suffix);
+  return `${folder}${escapedName(part.name)}.${part.extension}${suffixes.join('')}`;
 }
 
+/** What every part passed before backup.json recorded the steps. */
+export const firstSteps: readonly string[] = ['zstd'];
+
 export function segmentFolder(folder: string, part: { readonly name: string }): string {
-  return `${folder}segments/${part.name}/`;
+  return `${folder}segments/${escapedName(part.name)}/`;
+}
+
+/**
+ * A part's name as a piece of an object's name: small letters, digits, dash and underscore stay, every other byte of
+ * UTF-8 becomes `~` and two hex digits. Two names differ after it also where a storage ignores letter case. Stored
+ * objects are found by this rule: it never changes.
+ */
+function escapedName(name: string): string {
+  if (name === '') throw new Error('A part has a name.');
+  return Buffer.from(name, 'utf8')
+    .toString('latin1')
+    .replace(/[^a-z0-9_-]/g, (byte) => `~${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function folderOf(prefix: string): string {

@@ -4,11 +4,11 @@ import { StowageError } from '../errors.js';
 export type Limits = {
   /** Aborts with the caller's reason, TIMEOUT or STALLED. */
   readonly signal: AbortSignal;
-  /** Something moved, for example an answer came: the stall timeout begins anew. */
+  /** Something moved, for example an answer came: the stall timeout starts again. */
   readonly moved: () => void;
-  /** While `work` runs, a change of `position` is a move as well. `onTick` is called about once a second. */
+  /** While `work` runs, a change of `position` counts as movement. `onTick` is called about once a second. */
   whileMoving<T>(position: () => number, onTick: () => void, work: () => Promise<T>): Promise<T>;
-  /** `work` has a stall limit of its own, or none: while it runs nothing needs to move. */
+  /** For work that has a stall limit of its own, or none: while it runs nothing needs to move. */
   outside<T>(work: () => Promise<T>): Promise<T>;
   /** Ends the timers. */
   close(): void;
@@ -22,8 +22,8 @@ export type LimitsInput = {
 };
 
 /**
- * The clocks start now and run until `close`: whatever is done in between, something must move within every
- * `stallTimeoutMs`. Time in which this process did not run (a machine that slept, SIGSTOP) does not count as silence.
+ * The clocks run from now until `close`. In between, something must move within every `stallTimeoutMs`. Time in which
+ * this process did not run (a machine that slept, SIGSTOP) does not count.
  */
 function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits {
   const own = new AbortController();
@@ -31,16 +31,16 @@ function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits
   let watched: { readonly position: () => number; readonly onTick: () => void } | undefined;
   let last = 0;
   let silentMs = 0;
-  let lookedAt = performance.now();
+  let checkedAt = performance.now();
   let outside = 0;
 
   const moved = () => {
     silentMs = 0;
   };
-  const look = () => {
+  const check = () => {
     const now = performance.now();
-    silentMs += Math.min(now - lookedAt, 2 * everyMs);
-    lookedAt = now;
+    silentMs += Math.min(now - checkedAt, 2 * everyMs);
+    checkedAt = now;
     watched?.onTick();
     const position = watched?.position() ?? last;
     if (position !== last || outside > 0) moved();
@@ -49,14 +49,10 @@ function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits
       own.abort(new StowageError('STALLED', `No byte moved for ${inSeconds(stallTimeoutMs)}.`));
     }
   };
-  const ticker = setInterval(look, everyMs);
-  const timeout =
-    timeoutMs === null
-      ? undefined
-      : setTimeout(
-          () => own.abort(new StowageError('TIMEOUT', `The job took longer than ${inSeconds(timeoutMs)}.`)),
-          timeoutMs,
-        );
+  const ticker = setInterval(check, everyMs);
+  const endInTime = () =>
+    own.abort(new StowageError('TIMEOUT', `The job took longer than ${inSeconds(timeoutMs ?? 0)}.`));
+  const timeout = timeoutMs === null ? undefined : setTimeout(endInTime, timeoutMs);
   return {
     signal: AbortSignal.any([signal, own.signal]),
     moved,
@@ -87,7 +83,7 @@ function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits
   };
 }
 
-/** Does all of `work` within limits. What it throws once they have ended it is their reason. */
+/** Runs `work` within limits. When a limit has ended it, the limit's error is thrown instead of the error of `work`. */
 export async function withinLimits<T>(input: LimitsInput, work: (limits: Limits) => Promise<T>): Promise<T> {
   const limits = startLimits(input);
   try {
@@ -100,7 +96,10 @@ export async function withinLimits<T>(input: LimitsInput, work: (limits: Limits)
   }
 }
 
-/** How long a job waits for a lock of somebody else: it is named before the stall timeout ends the job without a word of it. */
+/**
+ * How long a job waits for a lock of another session: shorter than the stall timeout, so that the error names the
+ * session.
+ */
 export function lockWaitMs(stallTimeoutMs: number): number {
   return 0.75 * stallTimeoutMs;
 }

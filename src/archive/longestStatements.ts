@@ -1,24 +1,17 @@
 import type { Inventory } from '../engines/inventory.js';
-import type { DumpedTable } from '../engines/runningDump.js';
+import { countsTables, type PartContents } from './coverage.js';
 
 /**
- * What a target must accept at once for each database, as the dumps turned out: no estimate made beforehand knows how
- * many bytes were escaped. Where a tool does not say it of every part, the inventory stays as it is.
+ * What a target must accept at once for each database, as the dumps turned out: an estimate made before the dump does
+ * not know how many bytes are escaped. A database whose parts do not count tables keeps its estimate.
  */
-export function withLongestStatements(
-  inventory: Inventory,
-  dumped: readonly (readonly DumpedTable[] | undefined)[],
-): Inventory {
+export function withLongestStatements(inventory: Inventory, parts: readonly PartContents[]): Inventory {
   const longest = new Map<string, number>();
-  for (const tables of dumped) {
-    if (tables === undefined) return inventory;
-    for (const { database, longestStatementBytes } of tables) {
-      longest.set(database, Math.max(longest.get(database) ?? 0, longestStatementBytes));
-    }
+  for (const { database, longestStatementBytes } of parts.flatMap(({ tables }) => tables ?? [])) {
+    longest.set(database, Math.max(longest.get(database) ?? 0, longestStatementBytes));
   }
-  const databases = inventory.databases.map((database) => ({
-    ...database,
-    largestRowBytes: longest.get(database.name) ?? 0,
-  }));
+  const databases = inventory.databases.map((database) =>
+    countsTables(database.name, parts) ? { ...database, largestRowBytes: longest.get(database.name) ?? 0 } : database,
+  );
   return { ...inventory, databases };
 }

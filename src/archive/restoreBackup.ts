@@ -1,49 +1,56 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { EngineContext } from '../engines/engineContext.js';
+import type { EngineContext, InventoryContext } from '../engines/engineContext.js';
+import type { StoredStep } from '../engines/pipeline/storedStep.js';
+import { storedSteps } from '../engines/pipeline/storedSteps.js';
 import type { TableName } from '../engines/inventory.js';
 import type { RestoreContext } from '../engines/runningRestore.js';
 import { StowageError } from '../errors.js';
 import type { ArchivePart, RestoreBackup, RestoredBackup } from './archive.js';
 import { checkedSegments } from './checkedSegments.js';
 import { compareInventories } from './compareInventories.js';
-import { IncompleteRestore, told } from './incompleteRestore.js';
+import { IncompleteRestore, recordedDifference } from './incompleteRestore.js';
+import { firstSteps } from './layout.js';
 import { lockWaitMs, withinLimits, type Limits } from './limits.js';
+import { trackRestoreProgress, type RestoreProgress } from './restoreProgress.js';
 import { uncountedTables } from './uncountedTables.js';
 
 /**
- * Restores a backup into a target that has none of its databases. The stored bytes are read twice and spooled nowhere:
+ * Restores a backup into a target that has none of its databases. The stored bytes are read twice and kept nowhere:
  * once to check all of them before the first statement, and once, checked again segment by segment, into the tool.
- * Throws TARGET_EXISTS, CHECKSUM, TOOL_FAILED with the tool's first error, an IncompleteRestore, STALLED, or the reason of
- * `signal`; no tool of ours runs any more by then, but after `onToolStarting` the server may: see `endOurSessions` of the
- * engine. How long all of it takes has no limit: that is a matter of how much is restored.
+ * Throws TARGET_EXISTS, CHECKSUM, TOOL_FAILED with the tool's first error, an IncompleteRestore, STALLED, or the reason
+ * of `signal`. No tool of ours runs any more by then. After `onToolStarting` the server may still run a statement: see
+ * `endOurSessions` of the engine. The restore as a whole has no time limit.
  */
 export async function restoreBackup(input: RestoreBackup): Promise<RestoredBackup> {
   return withinLimits({ ...input, timeoutMs: null }, (limits) => restore(input, limits));
 }
 
 async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBackup> {
-  const { engine, target, backup } = input;
+  const { engine, target } = input;
   const { signal, moved } = limits;
+  const parts = input.backup.parts.filter(({ replay }) => replay !== false);
+  const replayed = parts.map((part) => ({ part, steps: storedSteps(part.steps ?? firstSteps) }));
   const context: EngineContext = {
     ...{ workFolder: input.workFolder, signal, onAnswer: moved },
     lockWaitMs: lockWaitMs(input.stallTimeoutMs),
   };
+  const requirements = { inventory: input.backup.inventory, parts };
 
   await limits.outside(() => input.onPhase('PREFLIGHT'));
-  await engine.restorePreflight(target, backup, context);
+  await engine.restorePreflight(target, requirements, context);
 
   await limits.outside(() => input.onPhase('FETCHING'));
-  const progress = trackProgress(input);
-  await limits.whileMoving(progress.position, progress.tell, async () => {
-    for (const part of backup.parts) {
+  const progress = trackRestoreProgress(input, parts);
+  await limits.whileMoving(progress.position, progress.report, async () => {
+    for (const part of parts) {
       for await (const _ of checkedSegments(input.storage, part, { signal, onBytes: progress.fetched }));
     }
   });
-  progress.tell();
+  progress.report();
 
-  // Fetching may have taken hours: a database that was made on the target meanwhile is not to be overwritten.
-  const { warnings, changesByItself } = await engine.restorePreflight(target, backup, context);
+  // Fetching may have taken hours. A database that was made on the target in that time must not be overwritten.
+  const { warnings, changesByItself } = await engine.restorePreflight(target, requirements, context);
 
   let isStarted = false;
   const mayStart = async () => {
@@ -53,18 +60,28 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
     await limits.outside(() => input.onPhase('RESTORING'));
   };
   const begin = performance.now();
-  await limits.whileMoving(progress.position, progress.tell, async () => {
-    for (const part of backup.parts) await restorePart(input, { limits, mayStart }, part, progress);
+  await limits.whileMoving(progress.position, progress.report, async () => {
+    for (const work of replayed) await restorePart(input, limits, { ...work, mayStart, progress });
   });
-  progress.tell();
+  progress.report();
 
   await limits.outside(() => input.onPhase('CHECKING'));
-  const names = backup.inventory.databases.map(({ name }) => name);
   const countingMs = countingAfterRestore(performance.now() - begin);
-  const found = await engine.inventory({ ...target, databases: names }, { ...context, countingMs });
+  const checked = await checkRestored(input, { ...context, countingMs }, changesByItself);
+  return { ...checked, warnings: [...warnings, ...checked.warnings] };
+}
+
+/** Compares the target with the backup. Throws an IncompleteRestore where it holds less. */
+async function checkRestored(
+  { engine, target, backup }: RestoreBackup,
+  context: InventoryContext,
+  changesByItself: boolean,
+): Promise<RestoredBackup> {
+  const names = backup.inventory.databases.map(({ name }) => name);
+  const found = await engine.inventory({ ...target, databases: names }, context);
   if (names.length > 0 && found.databases.length === 0) {
     throw new StowageError('TOOL_FAILED', 'The restore did nothing: none of the databases is on the target.', {
-      help: 'The restore tool said nothing of it: look into the logs of the target and of the worker at that time.',
+      help: 'The restore tool reported nothing of it: read the logs of the target and of the worker at that time.',
     });
   }
   const { differences, notCompared } = compareInventories(backup.inventory, found);
@@ -72,15 +89,15 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
   const losses = differences
     .map((difference) => engine.judgeDifference(difference, judged))
     .filter((loss) => loss !== null);
-  if (losses.length > 0) throw new IncompleteRestore(losses, differences.map(told));
-  const notes = [
-    ...(notCompared === null ? [] : [notCompared]),
-    ...notCounted(uncountedTables(backup.inventory, found)),
-  ];
-  return { warnings: [...warnings, ...notes], differences: differences.map(told) };
+  const recorded = differences.map(recordedDifference);
+  if (losses.length > 0) throw new IncompleteRestore(losses, recorded);
+  return {
+    warnings: [...(notCompared === null ? [] : [notCompared]), ...notCounted(uncountedTables(backup.inventory, found))],
+    differences: recorded,
+  };
 }
 
-/** Rows are counted many times as fast as they are restored. */
+/** Counting rows is many times as fast as restoring them. */
 function countingAfterRestore(restoreMs: number): number {
   return Math.max(60_000, restoreMs);
 }
@@ -96,14 +113,20 @@ function notCounted(tables: readonly TableName[]): readonly string[] {
 
 async function restorePart(
   input: RestoreBackup,
-  { limits, mayStart }: { readonly limits: Limits; readonly mayStart: () => Promise<void> },
-  part: ArchivePart,
-  progress: Progress,
+  limits: Limits,
+  work: {
+    readonly part: ArchivePart;
+    readonly steps: readonly StoredStep[];
+    readonly mayStart: () => Promise<void>;
+    readonly progress: RestoreProgress;
+  },
 ): Promise<void> {
+  const { part, progress } = work;
   const tools = new AbortController();
   const signal = AbortSignal.any([limits.signal, tools.signal]);
   const context: RestoreContext = {
-    ...{ workFolder: input.workFolder, signal, onAnswer: limits.moved, mayStart },
+    ...{ workFolder: input.workFolder, signal, onAnswer: limits.moved },
+    ...{ steps: work.steps, mayStart: work.mayStart },
     lockWaitMs: lockWaitMs(input.stallTimeoutMs),
   };
   const { inventory } = input.backup;
@@ -122,18 +145,18 @@ async function restorePart(
       }
     } catch (error) {
       sourceFailure = error;
-      // Before the tool sees an end: it would take it for that of the dump.
+      // The tool must be ended before its input ends, or it would commit a part of the dump.
       tools.abort(error);
       throw error;
     }
   }
 
   try {
-    await pipeline(Readable.from(checked(), { objectMode: true, highWaterMark: 1 }), running.compressed);
+    await pipeline(Readable.from(checked(), { objectMode: true, highWaterMark: 1 }), running.stored);
     const { failure } = await running.ended;
     if (failure !== null) throw failure;
   } catch (error) {
-    // A tool that ended by itself broke the pipe; it has more to say than the pipe.
+    // When the tool ended by itself, the pipe broke because of that: the tool's error is the cause.
     const failure = sourceFailure === undefined && !signal.aborted ? await firstFailure(running.ended) : null;
     tools.abort(error);
     await running.ended;
@@ -143,41 +166,4 @@ async function restorePart(
 
 async function firstFailure(ended: Promise<{ readonly failure: Error | null }>): Promise<Error | null> {
   return (await ended).failure;
-}
-
-type Progress = {
-  readonly startPart: (writtenBytes: () => number) => void;
-  readonly fetched: (bytes: number) => void;
-  readonly restored: (bytes: number) => void;
-  readonly segment: () => void;
-  readonly position: () => number;
-  readonly tell: () => void;
-};
-
-/** Half of the way is the check, half the restore. */
-function trackProgress(input: RestoreBackup): Progress {
-  const totalBytes = input.backup.parts.reduce((sum, part) => sum + part.storedSizeBytes, 0);
-  let fetchedBytes = 0;
-  let restoredBytes = 0;
-  let segments = 0;
-  let writtenBytes: () => number = () => 0;
-  return {
-    startPart: (reader) => {
-      writtenBytes = reader;
-    },
-    fetched: (bytes) => {
-      fetchedBytes += bytes;
-    },
-    restored: (bytes) => {
-      restoredBytes += bytes;
-    },
-    segment: () => {
-      segments += 1;
-    },
-    position: () => fetchedBytes + restoredBytes + writtenBytes(),
-    tell: () => {
-      const share = totalBytes === 0 ? null : (fetchedBytes + restoredBytes) / (2 * totalBytes);
-      input.onProgress({ readBytes: fetchedBytes, storedBytes: restoredBytes, segments, share });
-    },
-  };
 }

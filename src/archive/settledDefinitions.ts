@@ -1,8 +1,8 @@
 import type { Definition, Inventory } from '../engines/inventory.js';
 
 /**
- * Of the definitions before and after a dump those that are the same: what was redefined meanwhile is in the dump in
- * the one form or the other, and no restore is asked to be equal to it.
+ * Keeps the definitions that are the same before and after a dump. An object that was redefined in between is in the
+ * dump in one form or the other, so no restore is compared with it.
  */
 export function keepSettledDefinitions(
   inventory: Inventory,
@@ -50,7 +50,7 @@ export function keepSettledDefinitions(
   return { inventory: { ...inventory, databases }, redefined };
 }
 
-/** Parts that are no part of the hash may move, as the next value of a sequence does. */
+/** Parts that the hash does not cover may change, for example the next value of a sequence. */
 function withoutMoved(before: Definition, after: Definition): Definition {
   if (before.parts === undefined || after.parts === undefined) return { hash: before.hash };
   const later = after.parts;

@@ -35,7 +35,13 @@ export type BackupResult = {
 export type StoredPart = {
   readonly name: string;
   readonly extension: string;
+  /** Absent: all of the inventory. */
+  readonly databases?: readonly string[];
+  /** False: no restore replays it. */
+  readonly replay?: false;
   readonly objectName: string;
+  /** What its bytes passed before they were stored. Absent: zstd. */
+  readonly steps?: readonly string[];
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
   readonly checksum: string;

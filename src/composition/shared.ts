@@ -1,7 +1,6 @@
 import { Counter, Registry } from 'prom-client';
 import type { ServeConfig, WorkerConfig } from '../config.js';
-import type { Engine, EngineName } from '../engines/engine.js';
-import { createEngines } from '../engines/engines.js';
+import { createEngines, type EngineOptions, type Engines } from '../engines/engines.js';
 import type { StorageAccess } from '../endpoints/openStorage.js';
 import { createProtectionWatch } from '../protection/protectionWatch.js';
 import type { Log } from '../log.js';
@@ -19,7 +18,7 @@ import { openStores, type Stores } from './stores.js';
 /** What every role of a process works with; `stowage up` opens it once for all of them. */
 export type Shared = Stores & {
   readonly alarmClock: AlarmClock;
-  readonly engines: ReadonlyMap<EngineName, Engine>;
+  readonly engines: Engines;
   readonly storages: StorageAccess;
   readonly installationId: string;
   /** Metrics that only the installation's own token opens; a role without an HTTP server shows none. */
@@ -41,6 +40,7 @@ export async function openShared(
   > & { readonly role: string },
   log: Log,
   closing: Closing,
+  makeEngines: (options: EngineOptions) => Engines = createEngines,
 ): Promise<Shared> {
   const { allowedTargets, filesystemRoot } = config;
   const stores = await openStores(config, log, closing);
@@ -71,7 +71,7 @@ export async function openShared(
   return {
     ...stores,
     alarmClock,
-    engines: createEngines({ allowAddress: (address, host) => allowedTargets.allowsHost(host, address) }),
+    engines: makeEngines({ allowAddress: (address, host) => allowedTargets.allowsHost(host, address) }),
     storages: { swift: swiftKind, filesystem: filesystemKind, filesystemRoot, allowedTargets },
     installationId: await installationId(stores.dataSource),
     installationRegistry,

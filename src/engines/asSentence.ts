@@ -1,4 +1,4 @@
-/** What a server or a tool said, as the end of a sentence of ours: with one full stop, however it ended. */
+/** The text of a server or a tool as the end of a sentence: with exactly one full stop. */
 export function asSentence(text: string): string {
   return `${text.replace(/[\s.]+$/, '')}.`;
 }

@@ -1,23 +1,23 @@
 export type EngineContext = {
-  /** A folder of the job alone, 0700, on tmpfs where there is one; removed afterwards by whoever made it. */
+  /** A folder that only this job uses, 0700, on tmpfs where there is one. The caller removes it afterwards. */
   readonly workFolder: string;
   /** Aborting kills the tool's whole process group. */
   readonly signal: AbortSignal;
-  /** Called for each answer of the server: a long series of questions is told from silence by it. */
+  /** Called for each answer of the server, so that a long series of questions does not count as stalled. */
   readonly onAnswer?: () => void;
   /**
-   * How long a session of somebody else may wait for a lock of ours before we give way (SERVICE_BUSY). Null, or left out:
-   * as long as it takes.
+   * How long a session of an application may wait for a lock of this job before the job ends with SERVICE_BUSY. Null or
+   * absent: no limit.
    */
   readonly lockPatienceMs?: number | null;
-  /** How long we wait for a lock of somebody else (SERVICE_BUSY, naming who holds it). Left out: as long as it takes. */
+  /** How long the job waits for a lock of another session, which SERVICE_BUSY then names. Absent: no limit. */
   readonly lockWaitMs?: number;
 };
 
 export type InventoryContext = EngineContext & {
   /**
-   * How long rows may be counted; what does not fit in stays an estimate. 0: rows, sizes and times are not asked for.
-   * Default 20 s.
+   * How long rows may be counted. A table that is not counted by then keeps its estimate. 0: rows, sizes and times are
+   * not read. Default 20 s.
    */
   readonly countingMs?: number;
 };

@@ -1,29 +1,32 @@
-/** What a database server holds, as a restore and the next backup are compared with. Plain JSON: it lies in backup.json. */
+/** What a database server holds. A restore is compared with it. Plain JSON: backup.json contains it. */
 export type Inventory = {
   readonly serverVersion: string;
   readonly toolVersion: string;
-  /** Bytes as the server reckons them, an estimate. */
+  /** Bytes, as the server estimates them. */
   readonly sizeBytes: number | null;
   readonly databases: readonly InventoryDatabase[];
   /**
-   * Whether names of databases, tables and views that differ in letter case alone are two names (DISTINCT) or one
-   * (FOLDED). Absent: not recorded.
+   * Whether names of databases, tables and views that differ only in letter case are two names (DISTINCT) or one
+   * (FOLDED). Absent in old backups, which are read as FOLDED.
    */
   readonly nameCase?: 'DISTINCT' | 'FOLDED';
-  /** Settings of the server that decide what it computes anew at a restore. Absent: not recorded. */
+  /** Settings of the server on which values depend that a restore computes again. Absent: not recorded. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** How the definitions below were taken: two that were taken in another way are not compared. Absent: none were taken. */
+  /**
+   * How the definitions below were taken. Definitions taken in different ways are not compared. Absent: none were
+   * taken.
+   */
   readonly definitionsTaken?: { readonly normalisation: number; readonly server: string };
 };
 
 export type InventoryDatabase = {
   readonly name: string;
   readonly tables: readonly InventoryTable[];
-  /** Everything else by kind, for example `views`, `procedures`, `functions`, `triggers`, `events`, `sequences`: names. */
+  /** Names of everything else by kind, for example `views`, `procedures`, `triggers`, `sequences`. */
   readonly objects: Readonly<Record<string, readonly string[]>>;
   /** Engine specific, for example character set and collation. */
   readonly properties: Readonly<Record<string, string>>;
-  /** What a target must accept at once: the longest statement of the dump, or an estimate of its largest row. */
+  /** What a target must accept in one statement: the longest of the dump, or an estimate of the largest row. */
   readonly largestRowBytes?: number;
   /** Definitions of `objects`, by kind and name. Absent: not taken. */
   readonly definitions?: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
@@ -41,13 +44,13 @@ export type InventoryTable = {
   readonly rowsEstimated: boolean;
   readonly sizeBytes: number | null;
   /**
-   * When it was last written to; null: not since the server opened it; absent: the server does not tell reliably. Not
-   * stored.
+   * When it was last written to. Null: not since the server opened it. Absent: the server does not report it reliably.
+   * Not stored.
    */
   readonly changedAt?: string | null;
-  /** When its definition was made, where the server tells. Not stored. */
+  /** When its definition was made, if the server reports it. Not stored. */
   readonly createdAt?: string | null;
-  /** The server's word, for example `BASE TABLE` or `SYSTEM VERSIONED`. This and what follows, absent: not recorded. */
+  /** As the server calls it, for example `BASE TABLE`. This field and those that follow are absent if not recorded. */
   readonly type?: string;
   readonly engine?: string;
   readonly rowFormat?: string;
@@ -56,11 +59,16 @@ export type InventoryTable = {
   readonly definition?: Definition;
 };
 
-/** What an object is, without what a restore may change: a digest to compare, and its parts, to name what differs. */
+/**
+ * The definition of an object without what a restore may change: a digest to compare, and parts to name a difference.
+ */
 export type Definition = {
   /** SHA-256 of the normalised definition, hex. */
   readonly hash: string;
-  /** By name, for example a column: the text, or its digest where it is long. Absent: the definition is one part, or too large. */
+  /**
+   * The text of each part, or its digest where it is long. A part named `column …` has the same name in every version
+   * of the server, so these are compared between versions. Absent: the definition is one part, or too large.
+   */
   readonly parts?: Readonly<Record<string, string>>;
 };
 

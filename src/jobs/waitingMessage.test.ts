@@ -1,34 +1,38 @@
 import { describe, expect, test } from '@jest/globals';
+import { createEngines } from '../engines/engines.js';
 import { waitingMessage } from './waitingMessage.js';
 
+const engines = createEngines();
 const first = { usual: 'Waiting for a worker.', attempts: [] };
 
 describe('a job that waits for more than its turn', () => {
   test('says that no worker is running', () => {
-    expect(waitingMessage({ kind: 'NO_WORKER' }, first)).toBe(
+    expect(waitingMessage({ kind: 'NO_WORKER' }, engines, first)).toBe(
       'No worker is running that takes jobs. Start one (stowage worker); the job then starts by itself.',
     );
   });
 
   test('names the tools that no running worker has', () => {
-    expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'MARIADB' }, first)).toMatch(
+    expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'MARIADB' }, engines, first)).toMatch(
       /^No running worker has the tools for MARIADB \(mariadb-dump, mariadb, zstd\)\. Start a worker with them/,
     );
-    expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'DB9' }, first)).toMatch(/tools for DB9\. Start/);
+    expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'DB9' }, engines, first)).toMatch(/tools for DB9\. Start/);
   });
 
   test('says until when it is put off', () => {
-    expect(waitingMessage({ kind: 'PUT_OFF', until: new Date(0) }, first)).toContain('at 1970-01-01T00:00:00.000Z');
+    expect(waitingMessage({ kind: 'PUT_OFF', until: new Date(0) }, engines, first)).toContain(
+      'at 1970-01-01T00:00:00.000Z',
+    );
   });
 
   test('says that a cancelled restore keeps its service, and until when at the latest', () => {
-    expect(waitingMessage({ kind: 'SERVICE_KEPT', until: new Date(0) }, first)).toMatch(
+    expect(waitingMessage({ kind: 'SERVICE_KEPT', until: new Date(0) }, engines, first)).toMatch(
       /^The sessions of a cancelled restore on this service are not ended yet.* at 1970-01-01T00:00:00.000Z at the latest/,
     );
   });
 
   test('does not forget what its earlier attempts said', () => {
-    const message = waitingMessage({ kind: 'NO_WORKER' }, { usual: 'Try 1 of 3 failed.', attempts: [{}] });
+    const message = waitingMessage({ kind: 'NO_WORKER' }, engines, { usual: 'Try 1 of 3 failed.', attempts: [{}] });
     expect(message).toMatch(/^Try 1 of 3 failed\. No worker is running/);
   });
 });

@@ -1,13 +1,5 @@
-import type { EngineName } from '../engines/engine.js';
+import type { Engines } from '../engines/engines.js';
 import type { WaitingReason } from '../postgres/contracts/workerRegistry.js';
-
-/** The programs that a worker looks for, and what it would be started for. */
-const programs: Readonly<Record<EngineName, string>> = {
-  MARIADB: 'mariadb-dump, mariadb, zstd',
-  MYSQL: 'mysqldump, mysql, zstd',
-  POSTGRESQL: 'pg_dump, pg_restore, zstd',
-  MONGODB: 'mongodump, mongorestore, zstd',
-};
 
 /**
  * What a QUEUED job says when it is due and waits for more than its turn. `usual` is what it would say else: it is kept
@@ -15,18 +7,20 @@ const programs: Readonly<Record<EngineName, string>> = {
  */
 export function waitingMessage(
   reason: WaitingReason,
+  engines: Engines,
   { usual, attempts }: { readonly usual: string; readonly attempts: readonly unknown[] },
 ): string {
-  const why = sentence(reason);
+  const why = sentence(reason, engines);
   return attempts.length === 0 ? why : `${usual} ${why}`;
 }
 
-function sentence(reason: WaitingReason): string {
+function sentence(reason: WaitingReason, engines: Engines): string {
   switch (reason.kind) {
     case 'NO_WORKER':
       return 'No worker is running that takes jobs. Start one (stowage worker); the job then starts by itself.';
     case 'NO_TOOLS': {
-      const needed = isEngineName(reason.engine) ? ` (${programs[reason.engine]})` : '';
+      const programs = engines.get(reason.engine)?.programs;
+      const needed = programs === undefined ? '' : ` (${programs.join(', ')})`;
       return `No running worker has the tools for ${reason.engine}${needed}. Start a worker with them, or install them where one runs; the job then starts by itself.`;
     }
     case 'PUT_OFF':
@@ -34,8 +28,4 @@ function sentence(reason: WaitingReason): string {
     case 'SERVICE_KEPT':
       return `The sessions of a cancelled restore on this service are not ended yet: it does not answer. The job starts by itself once they are, and at ${reason.until.toISOString()} at the latest.`;
   }
-}
-
-function isEngineName(engine: string): engine is EngineName {
-  return Object.hasOwn(programs, engine);
 }

@@ -21,6 +21,8 @@ export class WaitingRestoreJobResolver {
 
   private async waiting(row: RestoreJobRow, message: string, context: RequestContext): Promise<string> {
     const reason = await context.loaders.of(this.reasons).load(row.id);
-    return reason === null ? message : waitingMessage(reason, { usual: message, attempts: row.attempts });
+    return reason === null
+      ? message
+      : waitingMessage(reason, this.with_.engines, { usual: message, attempts: row.attempts });
   }
 }

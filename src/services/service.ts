@@ -1,4 +1,5 @@
 import type { Check } from '../check.js';
+import type { EngineName } from '../engines/engines.js';
 import { notFound, StowageError } from '../errors.js';
 import { changedFields } from '../eventSourcing/changedFields.js';
 import type { Decider } from '../eventSourcing/decider.js';
@@ -18,7 +19,7 @@ export type ServiceSettings = {
 };
 
 export type ServiceIdentity = {
-  readonly engine: 'MARIADB' | 'MYSQL' | 'POSTGRESQL' | 'MONGODB';
+  readonly engine: EngineName;
   /** The platform's service instance, unique in the installation. */
   readonly instanceId: string;
 };

@@ -221,7 +221,7 @@ export class ServiceResolver {
     const problems = new InputProblems();
     problems.check('input.engine', input.engine, knownEngine(engines));
     problems.check('input.instanceId', input.instanceId, instanceIdRule);
-    checkServiceFields(problems, input, input.engine, allowedTargets);
+    checkServiceFields(problems, input, engines.get(input.engine), allowedTargets);
     if (input.password && (input.username ?? null) === null) {
       problems.add('input.username', passwordWithoutUser.problem, passwordWithoutUser.hint);
     }
@@ -231,7 +231,7 @@ export class ServiceResolver {
   private problemsOfPatch(patch: ServicePatch, { engine }: ServiceRow): InputProblems {
     const problems = new InputProblems();
     refuseNulls(problems, 'input', patch, ['name', 'host']);
-    checkServiceFields(problems, patch, engine, this.with_.allowedTargets);
+    checkServiceFields(problems, patch, this.with_.engines.get(engine), this.with_.allowedTargets);
     return problems;
   }
 

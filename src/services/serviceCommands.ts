@@ -2,7 +2,8 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { DataSource, EntityManager } from 'typeorm';
 import { checkOf, type Check } from '../check.js';
-import type { Engine, EngineName } from '../engines/engine.js';
+import type { Engine } from '../engines/engine.js';
+import type { EngineName, Engines } from '../engines/engines.js';
 import { notFound, StowageError } from '../errors.js';
 import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
@@ -26,7 +27,7 @@ export type ServiceTools = {
   readonly commands: CommandHandling;
   readonly vault: Vault;
   /** Those that this version can back up. */
-  readonly engines: ReadonlyMap<EngineName, Engine>;
+  readonly engines: Engines;
   readonly allowedTargets: AllowedTargets;
   /** Whether a restore into the service waits or runs; known to the slice of restores. */
   readonly restoreUnderWay: (manager: EntityManager, serviceId: string) => Promise<boolean>;

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import type { EngineName } from '../engines/engine.js';
+import type { Engine } from '../engines/engine.js';
+import type { EngineName, Engines } from '../engines/engines.js';
 import { allowedAddress, usableSecret } from '../server/connectionRules.js';
 import {
   durationWithin,
@@ -21,7 +22,7 @@ const yearMs = 366 * 24 * 60 * minuteMs;
 export function checkServiceFields(
   problems: InputProblems,
   fields: ServicePatch | ServiceInput,
-  engine: EngineName,
+  engine: Engine | undefined,
   targets: AllowedTargets,
 ): void {
   problems
@@ -32,12 +33,12 @@ export function checkServiceFields(
     .check('input.password', fields.password, usableSecret)
     .checkList('input.databases', fields.databases, { atLeast: 1, atMost: 1000, unique: true }, databaseName)
     .check('input.tls.ca', fields.tls?.ca, certificates)
-    .check('input.authSource', fields.authSource, mongodbOnly(engine), databaseName)
+    .check('input.authSource', fields.authSource, takenBy(engine), databaseName)
     .check('input.recoveryPointObjective', fields.recoveryPointObjective, durationWithin(minuteMs, yearMs));
 }
 
-/** Engines are refused by name as long as there is no way to back them up. */
-export function knownEngine(engines: ReadonlyMap<EngineName, unknown>): Rule<EngineName> {
+/** Refuses an engine that this installation cannot back up. */
+export function knownEngine(engines: Engines): Rule<EngineName> {
   return (engine) =>
     engines.has(engine)
       ? undefined
@@ -57,8 +58,8 @@ export const instanceId: Rule<string> = (value) =>
       };
 
 /**
- * Database names become arguments of dump tools: none may read as an option or as a connection string. MariaDB and
- * PostgreSQL allow at most 64 and 63 characters.
+ * Database names become arguments of dump tools: none may read as an option or as a connection string. No engine allows
+ * more than 64 characters.
  */
 const databaseName: Rule<string> = (name) => {
   const unlikely = text(1, 64)(name);
@@ -72,11 +73,11 @@ const databaseName: Rule<string> = (name) => {
   return undefined;
 };
 
-function mongodbOnly(engine: EngineName): Rule<string> {
+function takenBy(engine: Engine | undefined): Rule<string> {
   return () =>
-    engine === 'MONGODB'
-      ? undefined
-      : { problem: `means nothing to ${engine}`, hint: 'Leave it out: it is MongoDB’s.' };
+    engine?.takesAuthSource === false
+      ? { problem: `means nothing to ${engine.name}`, hint: 'Leave it out: this engine has no such setting.' }
+      : undefined;
 }
 
 const certificates: Rule<string> = (pem) => {

@@ -1,4 +1,5 @@
 import { Field, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { engineNames } from '../engines/engines.js';
 import { CheckType } from '../server/checkType.js';
 import { connection } from '../server/connection.js';
 import { Node } from '../server/node.js';
@@ -7,12 +8,7 @@ import { Duration } from '../server/scalars/duration.js';
 import type { ServiceIdentity, ServiceSettings } from './service.js';
 import type { ServiceRow } from './serviceView.js';
 
-export const EngineEnum = {
-  MARIADB: 'MARIADB',
-  MYSQL: 'MYSQL',
-  POSTGRESQL: 'POSTGRESQL',
-  MONGODB: 'MONGODB',
-} as const;
+export const EngineEnum = Object.fromEntries(engineNames.map((name) => [name, name]));
 registerEnumType(EngineEnum, { name: 'Engine' });
 
 export const TlsModeEnum = { OFF: 'OFF', REQUIRE: 'REQUIRE', VERIFY: 'VERIFY' } as const;

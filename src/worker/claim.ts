@@ -1,5 +1,4 @@
 import { attemptFolder } from '../archive/layout.js';
-import type { EngineName } from '../engines/engine.js';
 import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
@@ -35,7 +34,7 @@ const putOffLimit = 3;
  * queue whose job does not wait any more is taken away on the way; a job that cannot be started is put off, so that
  * others go on, and FAILED with INTERNAL in the end. Undefined: there is nothing to do.
  */
-export async function claimJob(tools: WorkerTools, engines: readonly EngineName[]): Promise<Claimed | undefined> {
+export async function claimJob(tools: WorkerTools, engines: readonly string[]): Promise<Claimed | undefined> {
   for (;;) {
     const askedAtMs = performance.now();
     const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };

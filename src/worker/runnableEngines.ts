@@ -1,10 +1,9 @@
-import type { EngineName } from '../engines/engine.js';
 import type { WorkerTools } from './workerTools.js';
 
 const staleMs = 60_000;
 
 /** An engine whose tools are all installed on this machine, with their versions by name. */
-export type RunnableEngine = { readonly name: EngineName; readonly tools: Readonly<Record<string, string>> };
+export type RunnableEngine = { readonly name: string; readonly tools: Readonly<Record<string, string>> };
 
 /** Tells which engines' tools are installed on this machine, looked at once a minute: the worker claims no job of others. */
 export function runnableEngines(tools: WorkerTools): () => Promise<readonly RunnableEngine[]> {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
-import type { Engine, EngineName } from '../engines/engine.js';
+import type { Engines } from '../engines/engines.js';
 import type { ServiceConnection } from '../engines/serviceConnection.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
@@ -22,7 +22,7 @@ export type WorkerTools = {
   readonly telemetry: Telemetry;
   readonly workers: WorkerRegistry;
   readonly prefixMarks: PrefixMarks;
-  readonly engines: ReadonlyMap<EngineName, Engine>;
+  readonly engines: Engines;
   readonly serviceOf: (serviceId: string) => Promise<OpenedService>;
   readonly storageOf: (fileEndpointId: string) => Promise<OpenedStorage>;
   readonly log: Logger;

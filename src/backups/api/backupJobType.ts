@@ -1,6 +1,7 @@
 import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { connection } from '../../server/connection.js';
 import { Node } from '../../server/node.js';
+import { firstSteps } from '../../archive/layout.js';
 import { BigIntScalar } from '../../server/scalars/bigInt.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
 import { Duration } from '../../server/scalars/duration.js';
@@ -87,6 +88,20 @@ export class BackupPartType {
   @Field(() => String, { description: 'SHA-256 of the stored bytes, hex.' })
   readonly checksum!: string;
 
+  @Field(() => [String], {
+    nullable: true,
+    description: 'The databases that it holds. Null: all that the service had, or was limited to.',
+  })
+  readonly databases?: readonly string[] | undefined;
+
+  @Field(() => [String], {
+    description: 'What its bytes passed before they were stored, in this order, for example zstd.',
+  })
+  readonly steps!: readonly string[];
+
+  @Field(() => Boolean, { description: 'False: stored for a person to read; no restore replays it.' })
+  readonly replayed!: boolean;
+
   @Field(() => String, { description: 'The exact line for a shell.' })
   readonly restoreByHand!: string;
 
@@ -99,7 +114,7 @@ export class BackupPartType {
   @Field(() => String, {
     nullable: true,
     description:
-      'The character set of the connection that dumped it, and must restore it. Null: not recorded, and for MariaDB utf8mb4.',
+      'The character set of the connection that dumped it, and must restore it. Null: utf8mb4, or the engine has no such setting.',
   })
   readonly characterSet?: string | undefined;
 
@@ -247,8 +262,10 @@ export class BackupJobType extends Node {
 
   @Field(() => [BackupPartType], { description: 'One for each object that a dump tool made.' })
   get parts(): readonly BackupPartType[] {
-    return this.row.parts.map(({ sizeBytes, storedSizeBytes, longestStatementBytes, ...part }) => ({
+    return this.row.parts.map(({ sizeBytes, storedSizeBytes, longestStatementBytes, replay, ...part }) => ({
       ...part,
+      steps: part.steps ?? firstSteps,
+      replayed: replay !== false,
       size: sizeBytes,
       storedSize: storedSizeBytes,
       longestStatement: longestStatementBytes,

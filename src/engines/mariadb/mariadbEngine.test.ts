@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { preflightOf, startDump, startRestore } from '../../../test/fixtures/dumpAndRestore.js';
 import { makeCertificates, type Certificates } from '../../../test/fixtures/servers/certificates.js';
 import { childrenNamed } from '../../../test/fixtures/processes/childProcesses.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
@@ -150,7 +151,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     });
     const connection = server.connection({ host: 'localhost' });
     expect(failing(await check(connection, careful))).toMatchObject({ name: 'RESOLVE', code: 'SERVICE_UNREACHABLE' });
-    await expect(careful.preflight(connection, context())).rejects.toMatchObject({ retriable: false });
+    await expect(preflightOf(careful, connection, context())).rejects.toMatchObject({ retriable: false });
     expect(asked[0]).toMatch(/^localhost (127\.0\.0\.1|::1)$/);
   });
 
@@ -158,9 +159,8 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     const tls = { mode, ca: mode === 'VERIFY' ? certificates.ca : null };
     await secured.sql(`ALTER USER '${secured.username}'@'%' REQUIRE SSL`);
     const connection = secured.connection({ host: 'localhost', tls });
-    const report = await engine.preflight(connection, context());
-    const dump = await engine.dump(connection, databasesPart, report, context());
-    await buffer(dump.compressed);
+    const dump = await startDump(engine, connection, context());
+    await buffer(dump.stored);
     expect(await dump.ended).toMatchObject({ failure: null });
   });
 
@@ -213,7 +213,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
       CREATE VIEW out_of_it AS SELECT * FROM shop.t;
       CREATE DEFINER=nobody@nowhere PROCEDURE p() SELECT 1;`);
     const connection = server.connection({ databases: ['lossy'] });
-    const report = await engine.preflight(connection, context());
+    const report = await preflightOf(engine, connection, context());
     for (const named of [
       /Users and their grants/,
       /no snapshot covers.*lossy\.m\b/,
@@ -229,8 +229,8 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     }
     expect(report.warnings.join()).not.toMatch(/lossy\.c\.t\b/);
     expect(report.warnings.join()).not.toMatch(/no time/);
-    const dump = await engine.dump(connection, databasesPart, report, context());
-    await buffer(dump.compressed);
+    const dump = await startDump(engine, connection, context());
+    await buffer(dump.stored);
     expect(await dump.ended).toMatchObject({ failure: null });
   });
 
@@ -246,9 +246,8 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
   ])('says that a table was %s in the middle of a dump, which is tried again', async (_how, change, number) => {
     await changing();
     const connection = server.connection({ databases: ['changing'] });
-    const report = await engine.preflight(connection, context());
-    const dump = await engine.dump(connection, databasesPart, report, context());
-    const chunks = dump.compressed[Symbol.asyncIterator]();
+    const dump = await startDump(engine, connection, context());
+    const chunks = dump.stored[Symbol.asyncIterator]();
     await chunks.next();
     await server.sql(change);
     while ((await chunks.next()).done !== true);
@@ -272,14 +271,15 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
 
   test('ends what a killed restore left running on the server', async () => {
     const target = server.connection();
-    const restore = await engine.restore(
+    const restore = await startRestore(
+      engine,
       target,
       databasesPart,
       { restoreId: 'killed', inventory: withShop },
       context(),
     );
     const endless = spawnSync('zstd', ['-c'], { input: "SELECT SLEEP(300) AS 'a restore';\nSELECT 1;\n" }).stdout;
-    restore.compressed.end(endless);
+    restore.stored.end(endless);
     const running = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(300)%'";
     await until(async () => (await server.sql(running)) === '1\n');
     await expect(engine.restorePreflight(target, { inventory: withShop }, context())).rejects.toMatchObject({
@@ -297,13 +297,14 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
   });
 
   test('calls a restore that did nothing a failure', async () => {
-    const restore = await engine.restore(
+    const restore = await startRestore(
+      engine,
       server.connection(),
       databasesPart,
       { restoreId: 'none', inventory: nothing },
       context(),
     );
-    restore.compressed.end(spawnSync('zstd', ['-c'], { input: '' }).stdout);
+    restore.stored.end(spawnSync('zstd', ['-c'], { input: '' }).stdout);
     expect((await restore.ended).failure).toMatchObject({ message: expect.stringContaining('did nothing') });
   });
 });

@@ -1,42 +1,33 @@
 import type { Engine } from '../engine.js';
 import type { EngineContext } from '../engineContext.js';
-import type { PreflightReport } from '../preflightReport.js';
-import type { ReadyDump } from '../runningDump.js';
+import type { DumpContext, PrepareDumpContext, PreparedDump, RunningDump } from '../runningDump.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { checkMariadb } from './checks/check.js';
-import { countBesideDump } from './counting/countBesideDump.js';
-import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump/dump.js';
-import { judgeDifference } from './restoreChecks/judgeDifference.js';
-import { findMariadbTools, installedTools } from './tools/mariadbTools.js';
-import { inventoryMariadb, preflightMariadb, type MariadbSettings } from './checks/preflight.js';
-import type { ProgramText } from './dump/programTexts.js';
-import { recountMariadb } from './counting/recount.js';
-import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } from './restore/restore.js';
-import { checkRestore } from './restoreChecks/restorePreflight.js';
-import { endRestoreSessions } from './restore/restoreSessions.js';
-import type { ServerAddress } from '../network/serverAddress.js';
-import { withPatientSession } from './locks/ownLockWaits.js';
+import { inventoryMariadb, preflightMariadb, type MariadbPreflight, type MariadbSettings } from './checks/preflight.js';
 import { spoiledMeanwhile } from './checks/settingsPreflight.js';
+import { countBesideDump } from './counting/countBesideDump.js';
+import { recountMariadb } from './counting/recount.js';
+import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump/dump.js';
+import { withPatientSession } from './locks/ownLockWaits.js';
+import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } from './restore/restore.js';
+import { endRestoreSessions } from './restore/restoreSessions.js';
+import { judgeDifference } from './restoreChecks/judgeDifference.js';
+import { checkRestore } from './restoreChecks/restorePreflight.js';
 import type { Session } from './session/session.js';
+import { findMariadbTools, installedTools } from './tools/mariadbTools.js';
 
 export type MariadbEngineOptions = Partial<MariadbSettings>;
 
 /** How long `endOurSessions` waits for the server's rollback before it answers false. */
 const rollbackLimitMs = 30_000;
 
-/**
- * MariaDB by its own tools, mariadb-dump and mariadb. `allowAddress` decides about every address that is connected to
- * (default: all); `toolsPath` are folders in which tools are looked for before the system's.
- */
+/** MariaDB by its own tools, mariadb-dump and mariadb. */
 export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine {
   const settings: MariadbSettings = {
     allowAddress: options.allowAddress ?? (() => true),
     toolsPath: options.toolsPath ?? [],
   };
-  /** The address that answered a preflight: its dump goes there without asking, and logging in, once more. */
-  const answered = new WeakMap<PreflightReport, ServerAddress>();
-  const programTexts = new WeakMap<PreflightReport, readonly ProgramText[]>();
-  const pipelines = new WeakMap<ReadyDump, MariadbPipeline>();
+  const { toolsPath } = settings;
   const asking = <T>(
     connection: ServiceConnection,
     context: EngineContext,
@@ -46,52 +37,19 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
   return {
     name: 'MARIADB',
     defaultPort: 3306,
-    tools: () => installedTools(settings.toolsPath),
+    programs: ['mariadb-dump', 'mariadb', 'zstd'],
+    takesAuthSource: false,
+    tools: () => installedTools(toolsPath),
     check: (connection, limits) => checkMariadb(connection, settings, limits),
-    preflight: async (connection, context) => {
-      const { report, server, texts } = await preflightMariadb(connection, settings, context);
-      answered.set(report, server);
-      programTexts.set(report, texts);
-      return report;
-    },
+    prepareDump: (connection, context) => prepareDump(connection, settings, context),
     inventory: (connection, context) => inventoryMariadb(connection, settings, context),
     recount: (connection, tables, source, context) => recountMariadb(connection, tables, source, settings, context),
-    readyDump: async (context) => {
-      const pipeline = await openMariadbPipeline(findMariadbTools(settings.toolsPath), context);
-      const ready = { close: () => pipeline.close() };
-      pipelines.set(ready, pipeline);
-      return ready;
-    },
-    dump: async (connection, _part, report, context) => {
-      const tools = findMariadbTools(settings.toolsPath);
-      const server =
-        answered.get(report) ?? (await asking(connection, context, ({ server }) => Promise.resolve(server)));
-      const pipeline = context.ready === undefined ? undefined : pipelines.get(context.ready);
-      const counting = await countBesideDump(connection, report.inventory, settings, context.signal);
-      const settingsNow = () => asking(connection, context, (session) => spoiledMeanwhile(session, report));
-      try {
-        const running = await startMariadbDump(
-          ...([connection, server, { report, texts: programTexts.get(report) ?? [] }] as const),
-          ...([tools, pipeline, context] as const),
-        );
-        return {
-          ...running,
-          ...(counting === undefined ? {} : { counting }),
-          ended: running.ended.then(async (end) =>
-            end.failure === null ? { ...end, failure: await settingsNow().catch(() => null) } : end,
-          ),
-        };
-      } catch (error) {
-        await counting?.end(0);
-        throw error;
-      }
-    },
     restorePreflight: async (target, source, context) => {
-      findMariadbTools(settings.toolsPath);
+      findMariadbTools(toolsPath);
       return asking(target, context, (session) => checkRestore(session, source));
     },
     restore: async (target, part, source, context) => {
-      const tools = findMariadbTools(settings.toolsPath);
+      const tools = { program: findMariadbTools(toolsPath).client, toolsPath };
       const session = await asking(target, context, (opened) => Promise.resolve(opened));
       return startMariadbRestore(target, session, tools, part, source, context);
     },
@@ -103,4 +61,58 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
         endRestoreSessions(session, restoreId, { signal: context.signal, limitMs: rollbackLimitMs }),
       ),
   };
+}
+
+/** The processes that read from the dump tool are started while the server is asked. */
+async function prepareDump(
+  connection: ServiceConnection,
+  settings: MariadbSettings,
+  context: PrepareDumpContext,
+): Promise<PreparedDump> {
+  const pipeline = openMariadbPipeline(settings.toolsPath, context);
+  // `dump` awaits it; this only prevents an unhandled rejection.
+  pipeline.catch(() => undefined);
+  const close = () =>
+    pipeline.then(
+      (each) => each.close(),
+      () => undefined,
+    );
+  try {
+    const preflight = await preflightMariadb(connection, settings, context);
+    return {
+      report: preflight.report,
+      dump: async (_part, dumpContext) => dump(connection, settings, preflight, await pipeline, dumpContext),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function dump(
+  connection: ServiceConnection,
+  settings: MariadbSettings,
+  preflight: MariadbPreflight,
+  pipeline: MariadbPipeline,
+  context: DumpContext,
+): Promise<RunningDump> {
+  const { report } = preflight;
+  const program = findMariadbTools(settings.toolsPath).dump;
+  const counting = await countBesideDump(connection, report.inventory, settings, context.signal);
+  const settingsNow = () =>
+    withPatientSession(connection, { ...settings, ...context }, (session) => spoiledMeanwhile(session, report));
+  try {
+    const running = await startMariadbDump(connection, preflight, program, pipeline, context);
+    return {
+      ...running,
+      ...(counting === undefined ? {} : { counting }),
+      ended: running.ended.then(async (end) =>
+        end.failure === null ? { ...end, failure: await settingsNow().catch(() => null) } : end,
+      ),
+    };
+  } catch (error) {
+    await counting?.end(0);
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { restoreDump, takeDump, type TakenDump } from '../../../test/fixtures/dumpAndRestore.js';
+import { preflightOf, restoreDump, takeDump, type TakenDump } from '../../../test/fixtures/dumpAndRestore.js';
 import { fingerprint } from '../../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
@@ -147,7 +147,11 @@ describeWith(
       'a restore that needs %s which the target does not know is refused beforehand',
       async (_what, sql, source, target, named) => {
         await server(source).sql(`CREATE OR REPLACE DATABASE newer; USE newer; ${sql};`);
-        const report = await engine(source).preflight(server(source).connection({ databases: ['newer'] }), context());
+        const report = await preflightOf(
+          engine(source),
+          server(source).connection({ databases: ['newer'] }),
+          context(),
+        );
         await expect(
           engine(target).restorePreflight(server(target).connection(), report, context()),
         ).rejects.toMatchObject({ message: expect.stringMatching(named) });

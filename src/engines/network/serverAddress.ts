@@ -2,17 +2,18 @@ import { lookup } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../serviceConnection.js';
-import { isError } from '../mariadb/errors/serverErrors.js';
+import { isError } from '../../isError.js';
 
-/** Whether a connection may go to this IP address, which `host` resolved to. */
+/** Whether this installation may connect to this IP address, to which `host` resolved. */
 export type AllowAddress = (address: string, host: string) => boolean;
 
-/** An address that was looked up once, allowed, and answered. */
+/** An address that was resolved once, is allowed, and has answered. */
 export type ServerAddress = { readonly address: string };
 
 /**
- * Looks the host up. All its addresses must be allowed, so that no second look-up can lead elsewhere. Throws
- * SERVICE_UNREACHABLE: unknown host, or an address that this installation does not connect to.
+ * Resolves the host. All its addresses must be allowed. The caller connects to one of them and never resolves the host
+ * again, because a second answer could be another address. Throws SERVICE_UNREACHABLE for an unknown host and for an
+ * address that is not allowed.
  */
 export async function resolveServer(host: string, allowAddress: AllowAddress): Promise<readonly ServerAddress[]> {
   const found = await lookup(host, { all: true }).catch((error: unknown) => {
@@ -36,7 +37,7 @@ export async function resolveServer(host: string, allowAddress: AllowAddress): P
   return found;
 }
 
-/** Connects to the first address that answers. The socket is the caller's. */
+/** Connects to the first address that answers. The caller closes the socket. Throws SERVICE_UNREACHABLE. */
 export async function connectToServer(
   connection: ServiceConnection,
   addresses: readonly ServerAddress[],

@@ -7,7 +7,7 @@ const maxBytes = 4096;
 /** Collects what a tool prints, keeping the last 4 KiB of whole lines, cleared of secrets and of data. */
 export type LastLines = {
   add(chunk: Uint8Array): void;
-  /** Ends the collecting; the last lines without trailing white space. */
+  /** Call it once. Returns the last lines without trailing white space. */
   finish(): string;
 };
 
@@ -41,7 +41,7 @@ export function collectLastLines(
 
   function take(text: string): void {
     const parts = (unfinished + text).split('\n');
-    // A line without an end, longer than any that a tool prints, is cut there: memory stays bounded.
+    // A line that never ends is cut: memory stays bounded.
     unfinished = (parts.pop() ?? '').slice(0, 16 * maxBytes);
     parts.forEach(keep);
   }

@@ -1,8 +1,8 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /**
- * The ports of this machine from which a process is connected to that port of somewhere, by Linux's /proc (proc(5));
- * empty where it has no such connection, is gone, or there is no /proc.
+ * The local ports of a process's connections to `remotePort`, read from Linux's /proc (proc(5)). Empty where the
+ * process has no such connection or is gone, or where there is no /proc.
  */
 export async function localPorts(pid: number, remotePort: number): Promise<readonly number[]> {
   const sockets = await socketsOf(pid);

@@ -2,17 +2,17 @@ import { withoutQuoted } from '../../withoutValues.js';
 import { statementHead } from './statementHead.js';
 
 /**
- * What a program printed, without what may be the customer's data. Every line of every tool passes one before anybody
- * else sees it: what an engine's tools print, the engine knows.
+ * Removes from the output of a program what may be data of a customer. Every line of every tool passes a filter before
+ * it is logged, stored or shown. An engine has filters of its own, because it knows what its tools print.
  */
 export type OutputFilter = {
-  /** Takes a whole line of standard error, and gives those that may be shown now. */
+  /** Takes a whole line of standard error. Returns the lines that may be shown now. */
   take(line: string): readonly string[];
-  /** Gives what was still held back. */
+  /** Returns the lines that were still held back. */
   end(): readonly string[];
 };
 
-/** For programs that print no data by themselves: what stands after a quotation mark goes, and so do statements. */
+/** For programs that print no data by themselves. Removes quoted text and SQL statements. */
 export function plainOutput(): OutputFilter {
   return { take: (line) => [plainLine(line)], end: () => [] };
 }

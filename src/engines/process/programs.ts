@@ -3,8 +3,8 @@ import { isAbsolute, join } from 'node:path';
 import { StowageError } from '../../errors.js';
 
 /**
- * Where programs are looked for, after the folders that the caller names. A constant and not `PATH`: what an
- * operator's shell or a service manager put there must not decide which program sees a password.
+ * Programs are searched for here, after the folders that the caller names. This is a constant and not `PATH`, because a
+ * shell or a service manager must not decide which program sees a password.
  */
 const systemFolders = [
   '/usr/local/sbin',
@@ -14,13 +14,12 @@ const systemFolders = [
   '/sbin',
   '/bin',
   '/opt/homebrew/bin',
-  '/opt/homebrew/opt/mariadb/bin',
 ];
 
 /** The `PATH` that a child gets. */
 export const childPath = systemFolders.join(':');
 
-/** The absolute path of an executable file, or undefined. `folders` come before the system's. */
+/** The absolute path of an executable file, or undefined. `folders` are searched before the system's. */
 export function findProgram(name: string, folders: readonly string[] = []): string | undefined {
   return [...folders, ...systemFolders]
     .filter((folder) => isAbsolute(folder))

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Secret } from '../../secret.js';
-import type { RunningTool, ToolEnd } from './runningTool.js';
+import type { ToolEnd } from './toolEnd.js';
 import { collectLastLines } from './lastLines.js';
 import type { OutputFilter } from './outputFilter.js';
 import { childPath, findProgram } from './programs.js';
@@ -11,22 +11,25 @@ import { childPath, findProgram } from './programs.js';
 export type ToolCommand = {
   /** Absolute. */
   readonly program: string;
-  /** Never a secret: every user of the machine can read them. */
+  /** Never a secret: every user of the machine can read arguments. */
   readonly args: readonly string[];
-  /** A descriptor is handed on; `pipe` is a stream of ours; `none` is /dev/null. */
+  /** A descriptor is passed on; `pipe` is a stream of this process; `none` is /dev/null. */
   readonly stdin: number | 'pipe' | 'none';
   readonly stdout: number | 'pipe' | 'none';
   /** Gives the child a descriptor 3 to write to, which `side` reads. */
   readonly side?: boolean;
   /** What must not appear in `lastLines`. */
   readonly secrets?: readonly Secret[];
-  /** Takes what may be the customer's data out of all that it prints. One for each start. */
+  /** Removes what may be data of a customer from everything that it prints. One for each start. */
   readonly filter: OutputFilter;
   /** Each line of standard error, cleared of secrets and of data. */
   readonly onLine?: (line: string) => void;
 };
 
-export type StartedTool = RunningTool & {
+/** Runs as the head of its own process group. */
+export type StartedTool = {
+  /** Settles when the process and its group are gone. Never rejects. */
+  readonly ended: Promise<ToolEnd>;
   readonly pid: number | undefined;
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
@@ -37,9 +40,9 @@ export type StartedTool = RunningTool & {
 const graceMs = 1_000;
 
 /**
- * Starts a program without a shell, as the head of its own process group, with a cleared environment, to be killed by
- * the kernel should we die. When the signal aborts the group gets SIGTERM, and SIGKILL 1 s later. Throws the signal's
- * reason if it has aborted before; how the program ends, even that it could not be started, is data.
+ * Starts a program without a shell, as the head of its own process group, with a cleared environment. The kernel kills
+ * it when this process dies. When the signal aborts, the group gets SIGTERM, and SIGKILL 1 s later. Throws the signal's
+ * reason if the signal has aborted before. How the program ends is data, also where it could not be started.
  */
 export function startTool(command: ToolCommand, signal: AbortSignal): StartedTool {
   signal.throwIfAborted();
@@ -51,7 +54,7 @@ export function startTool(command: ToolCommand, signal: AbortSignal): StartedToo
     cwd: '/',
   });
   const side = child.stdio[3];
-  // A stream that breaks because the child is gone says nothing that its end does not say better.
+  // A stream breaks when the child is gone. `ended` reports that.
   for (const stream of [child.stdin, child.stdout, child.stderr, side]) stream?.on('error', () => undefined);
   return {
     pid: child.pid,
@@ -63,9 +66,9 @@ export function startTool(command: ToolCommand, signal: AbortSignal): StartedToo
 }
 
 async function ended(child: ChildProcess, command: ToolCommand, signal: AbortSignal): Promise<ToolEnd> {
-  const said = collectLastLines(command.secrets ?? [], command.filter, command.onLine);
-  child.stderr?.on('data', (chunk: Buffer) => said.add(chunk));
-  const saidAll = child.stderr === null ? Promise.resolve() : once(child.stderr, 'close');
+  const output = collectLastLines(command.secrets ?? [], command.filter, command.onLine);
+  child.stderr?.on('data', (chunk: Buffer) => output.add(chunk));
+  const printedAll = child.stderr === null ? Promise.resolve() : once(child.stderr, 'close');
   let killer: NodeJS.Timeout | undefined;
   const stop = () => {
     signalGroup(child.pid, 'SIGTERM');
@@ -76,8 +79,8 @@ async function ended(child: ChildProcess, command: ToolCommand, signal: AbortSig
     const end = await exit(child);
     if ('notStarted' in end) return { exitCode: null, signal: null, lastLines: end.notStarted };
     await groupGone(child.pid);
-    await Promise.race([saidAll, wait(graceMs, undefined, { ref: false })]);
-    return { ...end, lastLines: said.finish() };
+    await Promise.race([printedAll, wait(graceMs, undefined, { ref: false })]);
+    return { ...end, lastLines: output.finish() };
   } finally {
     signal.removeEventListener('abort', stop);
     clearTimeout(killer);
@@ -95,12 +98,12 @@ function exit(child: ChildProcess): Promise<Exit> {
   });
 }
 
-/** What the head left running in its group ends with it. */
+/** Ends what the head left running in its group. */
 async function groupGone(pid: number | undefined): Promise<void> {
   for (let tries = 0; signalGroup(pid, 'SIGKILL') && tries < 250; tries++) await wait(20);
 }
 
-/** False: there is nobody left in the group. */
+/** False: the group has no process any more. */
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): boolean {
   if (pid === undefined) return false;
   try {
@@ -114,9 +117,10 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): boolean {
 let warnedOfNoSetpriv = false;
 
 /**
- * util-linux's setpriv sets the parent-death signal (prctl(2)) and becomes the next program. Whoever lost its parent
- * before that would never get the signal: the shell looks who the parent is then, and only becomes the program if it is
- * still us. What it runs is fixed; program and arguments are handed on as they are. Elsewhere: said once.
+ * util-linux's setpriv sets the parent-death signal (prctl(2)) and then runs the next program. A child whose parent
+ * died before that never gets the signal. So a shell checks that this process is still its parent before it runs the
+ * program. The shell's script is a constant; program and arguments are passed on as they are. Without setpriv a warning
+ * is emitted once.
  */
 function diesWithUs(): readonly string[] {
   const setpriv = process.platform === 'linux' ? findProgram('setpriv') : undefined;

@@ -1,6 +1,6 @@
 /**
- * What kind of SQL statement a text begins, and what it is about, for example "INSERT INTO `orders`": nothing of a
- * statement but that may be shown. Undefined: it begins none.
+ * The kind of the SQL statement at the beginning of a text, and the object that it names, for example
+ * "INSERT INTO `orders`". Nothing else of a statement may be shown. Undefined: the text begins no statement.
  */
 export function statementHead(text: string): string | undefined {
   const plain = text

@@ -137,10 +137,13 @@ type Watch = (border: Border, signal: AbortSignal) => Promise<void>;
 function hookedEngine(engine: Engine, at: Watch): Engine {
   return {
     ...engine,
-    preflight: (connection, context) =>
-      around('preflight', at, context.signal, () => engine.preflight(connection, context)),
-    dump: (connection, part, report, context) =>
-      around('dump', at, context.signal, () => engine.dump(connection, part, report, context)),
+    prepareDump: async (connection, context) => {
+      const prepared = await around('preflight', at, context.signal, () => engine.prepareDump(connection, context));
+      return {
+        ...prepared,
+        dump: (part, dumpContext) => around('dump', at, dumpContext.signal, () => prepared.dump(part, dumpContext)),
+      };
+    },
     inventory: (connection, context) =>
       around('inventory', at, context.signal, () => engine.inventory(connection, context)),
   };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { restoreDump, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
+import { preflightOf, restoreDump, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import type { EngineContext } from '../../engineContext.js';
@@ -65,7 +65,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
         CHARACTER SET utf8mb4;
       SET sql_mode = '';
       INSERT INTO t (id, a, b, d, z, s) VALUES (1, 2, 3, '2020-05-05 23:59:59.999', '01:00:00.99', 'aAé'), (2, NULL, 0, NULL, NULL, NULL);`);
-    const { warnings } = await engine.preflight(connection(), context());
+    const { warnings } = await preflightOf(engine, connection(), context());
     expect(warnings.filter((warning) => /generated|virtual/.test(warning))).toEqual([]);
   });
 
@@ -73,7 +73,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
     await make(
       `SET div_precision_increment = 20; CREATE TABLE t (a INT, v DOUBLE AS (a / 3) STORED); INSERT INTO t (a) VALUES (1);`,
     );
-    const { warnings } = await engine.preflight(connection(), context());
+    const { warnings } = await preflightOf(engine, connection(), context());
     expect(warnings).toEqual(expect.arrayContaining([expect.stringMatching(/made\.t\.v/)]));
   });
 
@@ -81,7 +81,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
     await make(
       `CREATE TABLE t (id INT, ${moment}, v DATE AS (DATE(t)) VIRTUAL, KEY (v)); INSERT INTO t (id) VALUES (1);`,
     );
-    const { warnings } = await engine.preflight(connection(), context());
+    const { warnings } = await preflightOf(engine, connection(), context());
     expect(warnings).toEqual(
       expect.arrayContaining([expect.stringMatching(/^Indexes on these virtual.*: made\.t\.v/)]),
     );
@@ -90,7 +90,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
   test.each(['STORED', 'VIRTUAL'])('a unique key whose %s values become equal in UTC is refused', async (kind) => {
     await make(`CREATE TABLE t (id INT, ${moment}, v DATE AS (DATE(t)) ${kind}, UNIQUE KEY (v));
       INSERT INTO t (id, t) VALUES (1, '2020-05-05 23:00:00'), (2, '2020-05-06 01:00:00');`);
-    await expect(engine.preflight(connection(), context())).rejects.toMatchObject({
+    await expect(preflightOf(engine, connection(), context())).rejects.toMatchObject({
       code: 'TOOL_FAILED',
       message: expect.stringMatching(/made\.t cannot be restored.* column v/),
       help: expect.stringContaining('from a DATETIME column'),

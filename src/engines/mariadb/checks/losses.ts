@@ -1,7 +1,8 @@
 import { StowageError } from '../../../errors.js';
 import { transactionPreciseTables, type Catalog, type Named } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
-import { codeOfServerError, isError } from '../errors/serverErrors.js';
+import { isError } from '../../../isError.js';
+import { codeOfServerError } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**

@@ -15,7 +15,8 @@ import { dumpCharacterSet, warnOfConversion } from '../dump/dumpCharacterSet.js'
 import { listInventory, type Counts } from '../catalog/inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
 import { findLostValues } from './lostValues.js';
-import { findMariadbTools, versionNumber, versionOf } from '../tools/mariadbTools.js';
+import { findMariadbTools } from '../tools/mariadbTools.js';
+import { programVersion, versionNumber } from '../../process/programVersion.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
 import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
 import { listDatabases, selectDatabases } from '../catalog/selection.js';
@@ -37,18 +38,21 @@ export type MariadbSettings = {
  */
 export const databasesPart = { name: 'databases', extension: 'sql', characterSet: 'binary' };
 
-/** Finds out what would end the dump, or make it smaller than the source, before it starts; and which address answered. */
+export type MariadbPreflight = {
+  readonly report: PreflightReport;
+  /** The address that answered: the dump goes there and nowhere else. */
+  readonly server: ServerAddress;
+  readonly texts: readonly ProgramText[];
+};
+
+/** Finds what would end the dump, or make it smaller than the source, before it starts. */
 export async function preflightMariadb(
   connection: ServiceConnection,
   settings: MariadbSettings,
   context: EngineContext,
-): Promise<{
-  readonly report: PreflightReport;
-  readonly server: ServerAddress;
-  readonly texts: readonly ProgramText[];
-}> {
+): Promise<MariadbPreflight> {
   const tools = findMariadbTools(settings.toolsPath);
-  const toolVersion = await versionOf(tools.dump, context.signal);
+  const toolVersion = await programVersion(tools.dump, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const listed = await listDatabases(session);
     const chosen = selectDatabases(listed, connection.databases);
@@ -108,7 +112,7 @@ export async function inventoryMariadb(
   context: InventoryContext,
 ): Promise<Inventory> {
   const { countingMs = defaultCountingMs, onAnswer } = context;
-  const toolVersion = await versionOf(findMariadbTools(settings.toolsPath).dump, context.signal);
+  const toolVersion = await programVersion(findMariadbTools(settings.toolsPath).dump, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const databases = await present(session, connection);
     const options = { ...settings, ...context };

@@ -4,7 +4,7 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { restoreDump, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
+import { preflightOf, restoreDump, startRestore, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { makeCertificates } from '../../../../test/fixtures/servers/certificates.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
@@ -127,9 +127,9 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
     try {
       const source = { restoreId: 'a restore', inventory: report.inventory };
       // Without the check before it: the setting may have changed in between.
-      const restore = await engine.restore(connection, databasesPart, source, context());
-      restore.compressed.on('error', () => undefined);
-      restore.compressed.end(compressed);
+      const restore = await startRestore(engine, connection, databasesPart, source, context());
+      restore.stored.on('error', () => undefined);
+      restore.stored.end(compressed);
       expect((await restore.ended).failure).toMatchObject({
         help: expect.stringMatching(/^Raise max_allowed_packet on the target/),
       });
@@ -141,7 +141,7 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
   test('a target that encrypts Aria tables without a key is refused', async () => {
     await server.sql('CREATE DATABASE crypt; CREATE TABLE crypt.t (a INT) ENGINE=Aria');
     const connection = server.connection({ databases: ['crypt'] });
-    const { inventory } = await engine.preflight(connection, context());
+    const { inventory } = await preflightOf(engine, connection, context());
     await server.sql('DROP DATABASE crypt; SET GLOBAL aria_encrypt_tables = 1');
     try {
       await expect(engine.restorePreflight(connection, { inventory }, context())).rejects.toMatchObject({

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { preflightOf } from '../../../../test/fixtures/dumpAndRestore.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import type { PreflightReport } from '../../preflightReport.js';
@@ -30,7 +31,7 @@ describeWith({ mariadb: mariadbMissing }, 'A backup is refused, naming the objec
   });
 
   const preflight = (server: MariadbServer, databases: readonly string[] | null = null): Promise<PreflightReport> =>
-    engine.preflight(server.connection({ databases }), { workFolder: folder, signal: new AbortController().signal });
+    preflightOf(engine, server.connection({ databases }), { workFolder: folder, signal: new AbortController().signal });
 
   const table = 'CREATE DATABASE d; USE d; CREATE TABLE t (a INT, `the b` INT, c INT);';
 

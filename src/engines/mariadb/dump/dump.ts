@@ -2,40 +2,42 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
-import type { EngineContext } from '../../engineContext.js';
+import { openDumpPipeline, type DumpPipeline } from '../../pipeline/dumpPipeline.js';
+import { judgeDump } from '../../pipeline/judgePipeline.js';
+import type { PipelineEnd } from '../../pipeline/runningPipeline.js';
 import type { PreflightReport } from '../../preflightReport.js';
-import type { ToolEnd } from '../../process/runningTool.js';
-import type { DumpContext, DumpEnd, RunningDump } from '../../runningDump.js';
+import { endedWell, howItEnded, type ToolEnd } from '../../process/toolEnd.js';
+import { toolOutput } from '../../process/toolOutput.js';
+import type { DumpContext, DumpEnd, PrepareDumpContext, RunningDump } from '../../runningDump.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
-import { openDumpPipeline, type CompressedDumpEnd, type DumpPipeline } from '../../process/compressedDump.js';
-import { endedWell, howItEnded, type PipelineEnd } from '../../process/pipelineEnd.js';
-import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';
 import { dumpsHistory } from '../catalog/history.js';
-import { mariadbOutput } from '../tools/mariadbOutput.js';
-import type { MariadbTools } from '../tools/mariadbTools.js';
-import { writeOptionFile } from '../tools/optionFile.js';
-import type { ServerAddress } from '../../network/serverAddress.js';
-import { serializeProgramTexts, type ProgramText } from './programTexts.js';
+import type { MariadbPreflight } from '../checks/preflight.js';
 import { loginWayOut } from '../errors/refusedLogin.js';
 import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from '../errors/serverErrors.js';
-import { toolOutput } from '../tools/toolOutput.js';
-import { watchToolLocks } from '../locks/toolLocks.js';
 import { wayOut } from '../errors/wayOut.js';
+import { watchToolLocks } from '../locks/toolLocks.js';
+import { mariadbOutput } from '../tools/mariadbOutput.js';
+import { writeOptionFile } from '../tools/optionFile.js';
+import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';
+import { serializeProgramTexts } from './programTexts.js';
 
-/** What reads from mariadb-dump, before that runs. */
+/** The pipeline that a dump writes to, and what its scanner has found so far. */
 export type MariadbPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
 
 export async function openMariadbPipeline(
-  tools: MariadbTools,
-  { workFolder, signal }: Pick<EngineContext, 'workFolder' | 'signal'>,
+  toolsPath: readonly string[],
+  { workFolder, signal, steps }: Pick<PrepareDumpContext, 'workFolder' | 'signal' | 'steps'>,
 ): Promise<MariadbPipeline> {
   const scanned = scannedDump();
-  const reading = { scanner: dumpScanner(textsFile(workFolder)), onFinding: scanned.add };
-  const pipeline = await openDumpPipeline(tools, { workFolder, signal, ...reading });
+  const pipeline = await openDumpPipeline({
+    ...{ toolsPath, workFolder, signal, steps },
+    scanner: dumpScanner(textsFile(workFolder)),
+    onFinding: scanned.add,
+  });
   return { ...pipeline, scanned: scanned.result };
 }
 
-/** Beside the pipeline, which is opened before the server has said what is in it. */
+/** The scanner gets its path when the pipeline is opened; the texts are written when the server has sent them. */
 function textsFile(workFolder: string): string {
   return join(workFolder, 'program-texts');
 }
@@ -46,20 +48,18 @@ function textsFile(workFolder: string): string {
  */
 export async function startMariadbDump(
   connection: ServiceConnection,
-  server: ServerAddress,
-  { report, texts }: { readonly report: PreflightReport; readonly texts: readonly ProgramText[] },
-  tools: MariadbTools,
-  pipeline: MariadbPipeline | undefined,
+  { report, server, texts }: MariadbPreflight,
+  program: string,
+  pipeline: MariadbPipeline,
   context: DumpContext,
 ): Promise<RunningDump> {
-  const optionFile = await writeOptionFile(connection, server, context.workFolder, tools.dump);
+  const optionFile = await writeOptionFile(connection, server, context.workFolder, program);
   await writeFile(textsFile(context.workFolder), serializeProgramTexts(texts), { mode: 0o600 });
   const problems: string[] = [];
-  const readers = pipeline ?? (await openMariadbPipeline(tools, context));
   const ended = new AbortController();
-  const running = await readers.run(
+  const running = await pipeline.run(
     {
-      program: tools.dump,
+      program,
       args: [`--defaults-file=${optionFile}`, ...dumpArguments(report)],
       secrets: connection.password === null ? [] : [connection.password],
       filter: mariadbOutput(),
@@ -75,11 +75,11 @@ export async function startMariadbDump(
     ended.abort(error);
   });
   return {
-    compressed: running.compressed,
+    stored: running.stored,
     readBytes: () => running.plainBytes(),
     ended: running.ended.then(async (end) => {
       const warnings = await watch.stop();
-      const judged = judge(end, readers.scanned(), problems);
+      const judged = judge(end, pipeline.scanned(), problems);
       // A tool that had ended well before it was to be ended has made a dump.
       return { ...judged, warnings, failure: judged.failure === null ? null : (busy ?? judged.failure) };
     }),
@@ -108,50 +108,37 @@ export function dumpArguments(report: PreflightReport): readonly string[] {
   ];
 }
 
-const completionLine = /^-- Dump completed\b[^\n]*\n*$/m;
-
-function judge(end: CompressedDumpEnd, scanned: ScannedDump, problems: readonly string[]): DumpEnd {
+function judge(end: PipelineEnd, scanned: ScannedDump, problems: readonly string[]): DumpEnd {
+  const { tables } = scanned;
   return {
     ...end.tool,
-    sizeBytes: end.plain?.sizeBytes ?? 0,
-    compressedSizeBytes: end.sizes?.compressedBytes ?? 0,
-    tables: scanned.tables,
-    objects: { kinds: scannedKinds, found: scanned.objects },
+    sizeBytes: end.observer.total().written ?? 0,
+    storedSizeBytes: end.steps.at(-1)?.step.total().written ?? 0,
+    tables,
+    objects: {
+      kinds: scannedKinds,
+      // A mariadb-dump that does not know sequences dumps them as tables.
+      found: [...scanned.objects, ...tables.map(({ database, name }) => ({ database, kind: 'sequences', name }))],
+      // A trigger stands in a dump as a person has spelt it; the server may list it in lower case.
+      nameCase: 'FOLDED',
+    },
     longestStatementBytes: scanned.longestStatementBytes,
     failure: scanned.tooLong === undefined ? failureOf(end, problems) : tooLong(scanned.tooLong),
   };
 }
 
-/** Where a process dies, those before it fail to write and those after it see an early end: blame the last that failed. */
-function failureOf(end: CompressedDumpEnd, problems: readonly string[]): StowageError | null {
-  const { tool, observer, compressor, plain, sizes } = end;
-  if (!endedWell(compressor)) return stepFailed('The compressor zstd', compressor);
-  if (!endedWell(observer) || plain === undefined) return stepFailed('The process that counts the dump', observer);
-  if (!endedWell(tool)) return toolFailed(`mariadb-dump ${howItEnded(tool)}`, tool, problems);
-  if (problems.length > 0) return toolFailed('mariadb-dump reported an error', tool, problems);
-  if (plain.sizeBytes === 0) {
-    return new StowageError('EMPTY_DUMP', 'mariadb-dump wrote nothing at all.', {
-      ...toolOutput(tool),
-      help: 'Check that mariadb-dump on the worker is the one of MariaDB and runs by hand, then start the backup again.',
-    });
-  }
-  if (sizes === undefined) {
-    return new StowageError('TOOL_VERSION', 'The compressor zstd did not say how much it read and wrote.', {
-      help: 'Install zstd 1.4 or newer on the worker.',
-      toolOutput: compressor.lastLines,
-    });
-  }
-  if (sizes.plainBytes !== plain.sizeBytes) {
-    const lost = `${plain.sizeBytes} bytes were dumped and ${sizes.plainBytes} of them compressed.`;
-    return new StowageError('INCOMPLETE_DUMP', lost, {
-      help: 'It is tried again; if it recurs, check the zstd that is installed on the worker.',
-      retriable: true,
-    });
-  }
-  const complete = completionLine.test(plain.tail.slice(plain.tail.lastIndexOf('\n', plain.tail.length - 2) + 1));
-  if (complete) return null;
+function failureOf(end: PipelineEnd, problems: readonly string[]): StowageError | null {
+  const failure = judgeDump(end, 'mariadb-dump', () => {
+    if (!endedWell(end.tool)) return toolFailed(`mariadb-dump ${howItEnded(end.tool)}`, end.tool, problems);
+    return problems.length === 0 ? null : toolFailed('mariadb-dump reported an error', end.tool, problems);
+  });
+  if (failure !== null || isComplete(end.observer.tail())) return failure;
   const sentence = 'The dump ends without the line that says it is complete.';
-  return new StowageError('INCOMPLETE_DUMP', sentence, toolOutput(tool));
+  return new StowageError('INCOMPLETE_DUMP', sentence, toolOutput(end.tool));
+}
+
+function isComplete(tail: string): boolean {
+  return /^-- Dump completed\b[^\n]*\n*$/m.test(tail.slice(tail.lastIndexOf('\n', tail.length - 2) + 1));
 }
 
 function tooLong({ database, name }: { readonly database: string; readonly name: string }): StowageError {
@@ -163,10 +150,6 @@ function tooLong({ database, name }: { readonly database: string; readonly name:
       details: { database, table: name },
     },
   );
-}
-
-function stepFailed(what: string, end: PipelineEnd['tool']): StowageError {
-  return new StowageError('TOOL_FAILED', `${what} ${howItEnded(end)}.`, toolOutput(end));
 }
 
 function toolFailed(what: string, end: ToolEnd, problems: readonly string[]): StowageError {

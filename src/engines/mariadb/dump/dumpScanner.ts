@@ -1,5 +1,5 @@
 import type { DumpedObject, DumpedTable } from '../../runningDump.js';
-import type { Scanner } from '../../process/plainStream.js';
+import type { Scanner } from '../../pipeline/observer.js';
 
 /**
  * Reads what mariadb-dump writes, as the mariadb client will: statement by statement, so that text in a routine, a

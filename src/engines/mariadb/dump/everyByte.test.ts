@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { preflightOf, startDump, startRestore } from '../../../../test/fixtures/dumpAndRestore.js';
 import { everyCharacter } from '../../../../test/fixtures/everyCharacter.js';
 import { fingerprint } from '../../../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
@@ -13,11 +14,18 @@ import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../te
 import type { Engine } from '../../engine.js';
 import type { Inventory } from '../../inventory.js';
 import type { PartSpec } from '../../preflightReport.js';
-import type { DumpEnd } from '../../runningDump.js';
+import type { DumpedTable, DumpEnd } from '../../runningDump.js';
+import { restoreByHand } from '../../../archive/restoreByHand.js';
+import { usualSteps } from '../../pipeline/storedSteps.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 
 /** A dump as it would be stored, and what the engine says of it. */
-type Dumped = DumpEnd & { readonly bytes: Buffer; readonly part: PartSpec; readonly inventory: Inventory };
+type Dumped = Omit<DumpEnd, 'tables'> & {
+  readonly tables: readonly DumpedTable[];
+  readonly bytes: Buffer;
+  readonly part: PartSpec;
+  readonly inventory: Inventory;
+};
 
 describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
   const engine = createMariadbEngine();
@@ -39,26 +47,25 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
 
   async function dump(databases: readonly string[], by: Engine = engine): Promise<Dumped> {
     const connection = source.connection({ databases });
-    const report = await by.preflight(connection, context());
-    const part = report.parts[0]!;
-    const running = await by.dump(connection, part, report, context());
+    const { report, part, ...running } = await startDump(by, connection, context());
     const chunks: Buffer[] = [];
     // All chunks lie in the same memory.
-    for await (const chunk of running.compressed) chunks.push(Buffer.from(chunk));
+    for await (const chunk of running.stored) chunks.push(Buffer.from(chunk));
     const bytes = Buffer.concat(chunks);
     const ended = await running.ended;
     expect(ended.failure).toBeNull();
-    return { ...ended, bytes, part, inventory: report.inventory };
+    return { ...ended, tables: ended.tables ?? [], bytes, part, inventory: report.inventory };
   }
 
   async function restore({ bytes, part, inventory }: Dumped): Promise<void> {
-    const running = await engine.restore(
+    const running = await startRestore(
+      engine,
       target.connection(),
       part,
       { restoreId: String(restores++), inventory },
       context(),
     );
-    running.compressed.end(bytes);
+    running.stored.end(bytes);
     expect((await running.ended).failure).toBeNull();
   }
 
@@ -124,7 +131,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
 
     // A comment that the client could not have written.
     await source.sql("ALTER PROCEDURE clients.`p_nä_latin1` COMMENT 'Ж'");
-    const { warnings } = await engine.preflight(source.connection({ databases: ['clients'] }), context());
+    const { warnings } = await preflightOf(engine, source.connection({ databases: ['clients'] }), context());
     expect(warnings).toContainEqual(
       expect.stringMatching(/come back with other characters.*: routine clients\.p_nä_latin1\.$/),
     );
@@ -136,7 +143,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
   test.each(clients)('also by hand, with the line of the part alone and the client in %s', async (client) => {
     await target.sql('DROP DATABASE IF EXISTS definitions; DROP DATABASE IF EXISTS contents;');
     const { bytes, part } = await dump(['definitions', 'contents']);
-    const line = engine.restoreByHand(part, 'cat');
+    const line = restoreByHand(engine, part, usualSteps, 'cat');
     const shell = spawn('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`], {
       stdio: 'pipe',
       env: { PATH: `${client}:/usr/bin:/bin` },
@@ -151,7 +158,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
   test('but of FLOAT, the dump of which has six digits: a key whose values become equal is refused', async () => {
     await source.sql(`CREATE DATABASE floats; USE floats;
       CREATE TABLE k (a INT, f FLOAT, UNIQUE (a, f)); INSERT INTO k VALUES (1, 16777216), (2, 16777217), (1, NULL), (1, NULL);`);
-    const preflight = () => engine.preflight(source.connection({ databases: ['floats'] }), context());
+    const preflight = () => preflightOf(engine, source.connection({ databases: ['floats'] }), context());
     expect((await preflight()).warnings).toContainEqual(expect.stringMatching(/^FLOAT values.*: floats\.k\.f\.$/));
     await source.sql('INSERT INTO floats.k VALUES (1, 16777200)');
     await expect(preflight()).rejects.toMatchObject({
@@ -169,7 +176,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     await restore(dumped);
     await expectSame(['partitioned']);
     expect(dumped.part.characterSet).toBe('utf8mb4');
-    const { warnings } = await engine.preflight(source.connection({ databases: ['partitioned'] }), context());
+    const { warnings } = await preflightOf(engine, source.connection({ databases: ['partitioned'] }), context());
     expect(warnings).toContainEqual(expect.stringMatching(/^Because partitioned\.p is .*: partitioned\.p\.c\.$/));
   });
 
@@ -178,16 +185,17 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
       `CREATE DATABASE older CHARACTER SET utf8mb4; USE older; CREATE TABLE t (a VARCHAR(9), b BLOB, l VARCHAR(9) CHARACTER SET latin1);
        INSERT INTO t VALUES ('ü🐬', x'00ff27', 'äß');`,
     );
-    const { inventory } = await engine.preflight(source.connection({ databases: ['older'] }), context());
+    const { inventory } = await preflightOf(engine, source.connection({ databases: ['older'] }), context());
     const options = ['--no-defaults', '--user=root', `--socket=${join(source.folder, 's')}`, '--skip-add-locks'];
     const asBefore = ['--default-character-set=utf8mb4', '--hex-blob', '--databases', 'older'];
     const command = `mariadb-dump ${[...options, ...asBefore].join(' ')} | zstd -c`;
     const { stdout } = await promisify(execFile)('sh', ['-c', command], { encoding: 'buffer' });
-    const running = await engine.restore(
+    const running = await startRestore(
+      engine,
       ...([target.connection(), { name: 'databases', extension: 'sql' }] as const),
       ...([{ restoreId: 'older', inventory }, context()] as const),
     );
-    running.compressed.end(stdout);
+    running.stored.end(stdout);
     expect((await running.ended).failure).toBeNull();
     await expectSame(['older']);
   });

@@ -1,4 +1,5 @@
 import { StowageError, type ErrorCode } from '../../../errors.js';
+import { isError } from '../../../isError.js';
 import { asSentence } from '../../asSentence.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { loginWayOut, passwordLogin, tlsWayOut, unknownLogin } from './refusedLogin.js';
@@ -86,9 +87,4 @@ function facts(error: unknown): Facts {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const said = 'sqlMessage' in error && typeof error.sqlMessage === 'string' ? error.sqlMessage : error.message;
   return { number, code, text: said };
-}
-
-/** By shape and not by class: a DOMException, or an error of another realm, is one as well. */
-export function isError(error: unknown): error is Error {
-  return typeof error === 'object' && error !== null && 'message' in error && 'name' in error;
 }

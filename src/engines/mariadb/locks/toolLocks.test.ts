@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startDump, startRestore } from '../../../../test/fixtures/dumpAndRestore.js';
 import { childrenNamed } from '../../../../test/fixtures/processes/childProcesses.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
@@ -50,7 +51,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
   afterEach(async () => {
     for (const { running, given } of dumps.splice(0)) {
       given.abort();
-      running.compressed.destroy();
+      running.stored.destroy();
       await running.ended;
     }
     await Promise.all(apps.splice(0).map((app) => app.end().catch(() => undefined)));
@@ -78,12 +79,10 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     const workFolder = await mkdtemp(join(folder, 'work-'));
     const given = new AbortController();
     const context = { workFolder, signal: given.signal, ...limits };
-    const report = await engine.preflight(of, context);
-    await beforeItStarts();
-    const running = await engine.dump(of, databasesPart, report, context);
+    const { report, ...running } = await startDump(engine, of, context, beforeItStarts);
     dumps.push({ running, given });
     const readAll = async () => {
-      for await (const _ of running.compressed);
+      for await (const _ of running.stored);
     };
     return { ...running, warnings: report.warnings, readAll };
   }
@@ -105,7 +104,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
 
   async function failureOf(running: RunningDump): Promise<StowageError> {
     const { failure } = await running.ended;
-    running.compressed.destroy();
+    running.stored.destroy();
     if (failure instanceof StowageError) return failure;
     throw new Error(`The dump did not fail as expected: ${String(failure)}`);
   }
@@ -302,16 +301,15 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     await server.sql("INSTALL SONAME 'metadata_lock_info';").catch(() => undefined);
     const source = server.connection({ databases: ['depot'] });
     const context = { workFolder: folder, signal: new AbortController().signal };
-    const report = await engine.preflight(source, context);
-    const dumped = await engine.dump(source, databasesPart, report, context);
+    const { report, ...dumped } = await startDump(engine, source, context);
     const bytes: Buffer[] = [];
-    for await (const chunk of dumped.compressed) bytes.push(Buffer.from(chunk));
+    for await (const chunk of dumped.stored) bytes.push(Buffer.from(chunk));
     const holder = await application();
     await holder.query('FLUSH TABLES WITH READ LOCK');
     const what = { restoreId: randomUUID(), inventory: report.inventory };
-    const running = await engine.restore(source, databasesPart, what, { ...context, lockWaitMs: 500 });
-    running.compressed.on('error', () => undefined);
-    running.compressed.end(Buffer.concat(bytes));
+    const running = await startRestore(engine, source, databasesPart, what, { ...context, lockWaitMs: 500 });
+    running.stored.on('error', () => undefined);
+    running.stored.end(Buffer.concat(bytes));
     const { failure } = await running.ended;
     expect(failure).toMatchObject({
       code: 'SERVICE_BUSY',
@@ -342,7 +340,7 @@ describeWith(
         const engine = createMariadbEngine();
         const of = server.connection({ databases: ['shop'] });
         const context = { workFolder: folder, signal: given.signal, lockPatienceMs: patienceMs, lockWaitMs: 60_000 };
-        const running = await engine.dump(of, databasesPart, await engine.preflight(of, context), context);
+        const running = await startDump(engine, of, context);
         const beingRead = until(async () => {
           const reading = await server.sql(`SELECT COUNT(*) FROM information_schema.processlist
           WHERE info LIKE 'SELECT /*!40001%large%' AND state IN ('Writing to net', 'Sending data')`);
@@ -356,7 +354,7 @@ describeWith(
         await Promise.race([beingRead, endedBefore]);
         await server.sql('FLUSH TABLES; ALTER TABLE shop.large COMMENT = "altered";');
         const { failure } = await running.ended;
-        running.compressed.destroy();
+        running.stored.destroy();
         expect(failure).toMatchObject({ code: 'SERVICE_BUSY' });
       } finally {
         given.abort();

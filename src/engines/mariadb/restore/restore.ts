@@ -1,22 +1,21 @@
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
+import { judgeRestore } from '../../pipeline/judgePipeline.js';
+import { startRestorePipeline } from '../../pipeline/restorePipeline.js';
 import type { PartSpec } from '../../preflightReport.js';
-import type { ToolEnd } from '../../process/runningTool.js';
+import { endedWell, howItEnded, type ToolEnd } from '../../process/toolEnd.js';
+import { toolOutput } from '../../process/toolOutput.js';
 import type { RestoreContext, RestoreSource, RunningRestore } from '../../runningRestore.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
-import { startCompressedRestore } from '../../process/compressedRestore.js';
-import { endedWell, howItEnded, type PipelineEnd } from '../../process/pipelineEnd.js';
-import { mariadbOutput } from '../tools/mariadbOutput.js';
-import type { MariadbTools } from '../tools/mariadbTools.js';
-import { writeOptionFile } from '../tools/optionFile.js';
-import { findRestoreSession, restoreLocks } from './restoreSessions.js';
 import { loginWayOut } from '../errors/refusedLogin.js';
 import { codeOfServerError, errorNumberIn } from '../errors/serverErrors.js';
+import { wayOut } from '../errors/wayOut.js';
+import { watchToolLocks } from '../locks/toolLocks.js';
 import { restoreAssignments } from '../session/serverSettings.js';
 import type { Session } from '../session/session.js';
-import { watchToolLocks } from '../locks/toolLocks.js';
-import { toolOutput } from '../tools/toolOutput.js';
-import { wayOut } from '../errors/wayOut.js';
+import { mariadbOutput } from '../tools/mariadbOutput.js';
+import { writeOptionFile } from '../tools/optionFile.js';
+import { findRestoreSession, restoreLocks } from './restoreSessions.js';
 
 /** What a dump needs of the session of a person who reads it; ours knows the server and sets more (serverSettings.ts). */
 const sessionSettings = 'SET SESSION check_constraint_checks=0, max_statement_time=0';
@@ -35,16 +34,16 @@ const keepingAll = ({ characterSet = 'utf8mb4' }: PartSpec) => [
 export async function startMariadbRestore(
   target: ServiceConnection,
   { server, found }: Pick<Session, 'server' | 'found'>,
-  tools: MariadbTools,
+  { program, toolsPath }: { readonly program: string; readonly toolsPath: readonly string[] },
   part: PartSpec,
   source: RestoreSource,
   context: RestoreContext,
 ): Promise<RunningRestore> {
-  const optionFile = await writeOptionFile(target, server, context.workFolder, tools.client);
+  const optionFile = await writeOptionFile(target, server, context.workFolder, program);
   const ended = new AbortController();
-  const running = await startCompressedRestore(
+  const running = await startRestorePipeline(
     {
-      program: tools.client,
+      program,
       args: [
         `--defaults-file=${optionFile}`,
         ...keepingAll(part),
@@ -57,8 +56,7 @@ export async function startMariadbRestore(
       secrets: target.password === null ? [] : [target.password],
       filter: mariadbOutput([anotherRuns]),
     },
-    tools,
-    { ...context, signal: AbortSignal.any([context.signal, ended.signal]) },
+    { ...context, toolsPath, signal: AbortSignal.any([context.signal, ended.signal]) },
   );
   let busy: StowageError | undefined;
   const tool = {
@@ -71,12 +69,12 @@ export async function startMariadbRestore(
     ended.abort(error);
   });
   return {
-    compressed: running.compressed,
+    stored: running.stored,
     writtenBytes: () => running.plainBytes(),
     ended: running.ended.then(async (end) => {
       await watch.stop();
-      const judged = judge(end);
-      return { ...judged, failure: judged.failure === null ? null : (busy ?? judged.failure) };
+      const failure = judgeRestore(end, () => toolFailed(end.tool));
+      return { ...end.tool, failure: failure === null ? null : (busy ?? failure) };
     }),
   };
 }
@@ -92,53 +90,34 @@ function takeLocks(source: RestoreSource): string {
 
 const anotherRuns = 'another restore is running';
 
-/** The line for a shell; connection options (`--host=… --user=… --password`) go at its end. */
-export function mariadbRestoreByHand(part: PartSpec, download: string): string {
-  return `${download} | zstd -d | mariadb ${keepingAll(part).join(' ')} --init-command='${sessionSettings}'`;
+/** Connection options (`--host=… --user=… --password`) go at its end. */
+export function mariadbRestoreByHand(part: PartSpec): string {
+  return `mariadb ${keepingAll(part).join(' ')} --init-command='${sessionSettings}'`;
 }
 
-/** Older clients were not tried; before 10.4.6 the program is called mysql. */
+/** Older clients were not tried. */
 export const mariadbRestoreByHandNeeds =
-  'zstd 1.4 or newer, and the client of MariaDB 10.2.11 or newer (mariadb; before 10.4.6 it is called mysql).';
+  'the client of MariaDB 10.2.11 or newer (mariadb; before 10.4.6 it is called mysql)';
 
-function judge(end: PipelineEnd): ToolEnd & { failure: StowageError | null } {
-  return { ...end.tool, failure: failureOf(end) };
-}
-
-/** The client's first error is the story; where it says nothing, what reached it was too short. */
-function failureOf({ tool, observer, compressor, plain }: PipelineEnd): StowageError | null {
-  if (!endedWell(tool)) {
-    if (tool.lastLines.includes(`'${anotherRuns}'`)) {
-      return new StowageError('TARGET_EXISTS', 'Another restore has begun to make a database of the same name.', {
-        help: 'No statement of this restore ran. Wait until the other one has ended, and look at what it has made.',
-      });
-    }
-    const lines = tool.lastLines.split('\n');
-    const first = lines.find((line) => /^ERROR \d/.test(line)) ?? lines.find((line) => /error/i.test(line)) ?? '';
-    const number = errorNumberIn(first);
-    const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
-    const ended = `The mariadb client ${howItEnded(tool)}`;
-    const sentence = asSentence(first === '' ? ended : `${ended}: ${first}`);
-    const [, statement] = /^Failed statement: (?!not shown)(.+)$/m.exec(tool.lastLines) ?? [];
-    const said = statement === undefined ? sentence : `${sentence} The statement was ${asSentence(statement)}`;
-    return new StowageError(code, said, {
-      ...toolOutput(tool),
-      ...wayOut(number, 'RESTORE'),
-      ...loginWayOut(number, first),
+/** The client's first error is the cause. */
+function toolFailed(tool: ToolEnd): StowageError | null {
+  if (endedWell(tool)) return null;
+  if (tool.lastLines.includes(`'${anotherRuns}'`)) {
+    return new StowageError('TARGET_EXISTS', 'Another restore has begun to make a database of the same name.', {
+      help: 'No statement of this restore ran. Wait until the other one has ended, and look at what it has made.',
     });
   }
-  if (!endedWell(compressor)) {
-    return new StowageError('TOOL_FAILED', `The decompressor zstd ${howItEnded(compressor)}.`, toolOutput(compressor));
-  }
-  if (!endedWell(observer) || plain === undefined) {
-    return new StowageError(
-      'TOOL_FAILED',
-      `The process that counts the dump ${howItEnded(observer)}.`,
-      toolOutput(observer),
-    );
-  }
-  if (plain.sizeBytes > 0) return null;
-  return new StowageError('TOOL_FAILED', 'The restore did nothing: no statement reached the server.', {
-    help: 'The tools said nothing of it: look into the log of the worker at that time, and try again.',
+  const lines = tool.lastLines.split('\n');
+  const first = lines.find((line) => /^ERROR \d/.test(line)) ?? lines.find((line) => /error/i.test(line)) ?? '';
+  const number = errorNumberIn(first);
+  const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
+  const ended = `The mariadb client ${howItEnded(tool)}`;
+  const sentence = asSentence(first === '' ? ended : `${ended}: ${first}`);
+  const [, statement] = /^Failed statement: (?!not shown)(.+)$/m.exec(tool.lastLines) ?? [];
+  const message = statement === undefined ? sentence : `${sentence} The statement was ${asSentence(statement)}`;
+  return new StowageError(code, message, {
+    ...toolOutput(tool),
+    ...wayOut(number, 'RESTORE'),
+    ...loginWayOut(number, first),
   });
 }

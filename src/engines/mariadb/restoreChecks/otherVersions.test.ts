@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { preflightOf } from '../../../../test/fixtures/dumpAndRestore.js';
 import { archiveBench, type ArchiveBench } from '../../../../test/fixtures/archive.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
@@ -66,7 +67,7 @@ describeWith(missing, 'A target of another release', () => {
   ])('is refused where it does not know %s', async (_what, statement, names) => {
     await recent.sql(`CREATE DATABASE d; USE d; ${statement};`);
     const context = { workFolder: '/nowhere', signal: new AbortController().signal };
-    const { inventory } = await engine.preflight(recent.connection({ databases: ['d'] }), context);
+    const { inventory } = await preflightOf(engine, recent.connection({ databases: ['d'] }), context);
     await expect(engine.restorePreflight(old.connection(), { inventory }, context)).rejects.toMatchObject({
       ...{ code: 'TARGET_UNFIT', message: expect.stringMatching(names) },
       help: expect.stringMatching(/Restore into a server/),

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { restoreDump, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
+import { preflightOf, restoreDump, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
 import { fingerprint } from '../../../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
@@ -198,25 +198,25 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
 
   test.each(refusedAtSource)('refuse a dump while %s is %s, and say which statement helps', async (name, value) => {
     await setGlobally(source, [[name, value]]);
-    const refusal = await engine.preflight(of(source), context()).catch((error: unknown) => error);
+    const refusal = await preflightOf(engine, of(source), context()).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ code: 'SERVICE_SETTING', message: expect.stringContaining(`${name} is `) });
     const { message, help } = refusal as { message: string; help: string };
     expect(await settingsStep(of(source))).toMatchObject({ name: 'SETTINGS', message, hint: help });
     const statement = /SET GLOBAL [^;]+;/.exec(help)?.[0] ?? '';
     expect(statement).toContain(name);
     await source.sql(statement);
-    expect(await engine.preflight(of(source), context())).toMatchObject({ inventory: { databases: { length: 4 } } });
+    expect(await preflightOf(engine, of(source), context())).toMatchObject({ inventory: { databases: { length: 4 } } });
   });
 
   test.each(refusedAtSource)('refuse a dump while init_connect sets %s to %s', async (name, value) => {
     await setByInitConnect(source, `SET ${name}=${value}`);
-    await expect(engine.preflight(of(source), context())).rejects.toMatchObject({
+    await expect(preflightOf(engine, of(source), context())).rejects.toMatchObject({
       code: 'SERVICE_SETTING',
       message: expect.stringContaining(`${name} is `),
       help: expect.stringMatching(/^init_connect of the server sets .*CONNECTION ADMIN/),
     });
     await source.sql("GRANT CONNECTION ADMIN ON *.* TO backup@'%'");
-    await engine.preflight(of(source), context());
+    await preflightOf(engine, of(source), context());
     await source.sql("REVOKE CONNECTION ADMIN ON *.* FROM backup@'%'");
   });
 
@@ -236,7 +236,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     const expected = await names();
     await setByInitConnect(source, 'SET NAMES latin1');
     expect(await names()).toEqual(expected);
-    await expect(engine.preflight(of(source), context())).rejects.toMatchObject({
+    await expect(preflightOf(engine, of(source), context())).rejects.toMatchObject({
       code: 'SERVICE_SETTING',
       message: expect.stringContaining('character_set_client is latin1'),
       help: expect.stringContaining('init_connect of the server sets character_set_client'),
@@ -272,7 +272,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     ['innodb_read_only_compressed', '1', 'SET GLOBAL innodb_read_only_compressed = OFF;'],
     ['innodb_file_per_table', '0', 'SET GLOBAL innodb_file_per_table = ON;'],
   ])('refuse a restore of tables whose row format %s = %s does not allow', async (name, value, statement) => {
-    const { inventory } = await engine.preflight(of(source), context());
+    const { inventory } = await preflightOf(engine, of(source), context());
     const databases = inventory.databases.map((database) => ({
       ...database,
       tables: database.tables.map((table) => ({
@@ -320,7 +320,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
       ['idle_transaction_timeout', '30'],
       ['net_write_timeout', '40'],
     ]);
-    const { warnings } = await engine.preflight(of(source), context());
+    const { warnings } = await preflightOf(engine, of(source), context());
     for (const named of [/^wait_timeout.* 20 s/, /^idle_transaction_timeout.* 30 s/, /^net_write_timeout.* 40 s/]) {
       expect(warnings).toContainEqual(expect.stringMatching(named));
     }
@@ -338,12 +338,12 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
         `SET NAMES utf8mb4; CREATE DATABASE \`ü\`; CREATE VIEW \`ü\`.\`vä\` AS SELECT 1; CREATE DATABASE plainer;`,
       );
       const connection = (databases: readonly string[] | null) => stubborn.connection({ databases });
-      await expect(engine.preflight(connection(null), context())).rejects.toMatchObject({
+      await expect(preflightOf(engine, connection(null), context())).rejects.toMatchObject({
         code: 'SERVICE_SETTING',
         message: expect.stringContaining('character_set_client is latin1'),
         help: expect.stringMatching(/skip-character-set-client-handshake/),
       });
-      await engine.preflight(connection(['plainer']), context());
+      await preflightOf(engine, connection(['plainer']), context());
       const dump = await takeDump(engine, of(source), context());
       await expect(restoreDump(engine, stubborn.connection(), dump, context())).rejects.toMatchObject({
         code: 'SERVICE_SETTING',
@@ -354,7 +354,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
       await stubborn.sql('SET GLOBAL character_set_client = utf8mb4');
       const databases = ['plain', 'ümlaut'];
       expect(await fingerprint(stubborn, databases)).toEqual(await fingerprint(source, databases));
-      await engine.preflight(connection(null), context());
+      await preflightOf(engine, connection(null), context());
     } finally {
       await stubborn.stop();
     }

@@ -1,10 +1,12 @@
 import { createConnection, type Connection, type ConnectionOptions } from 'mysql2';
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { StowageError } from '../../../errors.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { signChallenge } from './ed25519.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from '../../network/serverAddress.js';
-import { asServiceError, isError } from '../errors/serverErrors.js';
+import { isError } from '../../../isError.js';
+import { refuseUnverifiableHost, tlsOptions } from '../../network/tls.js';
+import { asServiceError } from '../errors/serverErrors.js';
 import { asServerFailure } from '../errors/serverFailure.js';
 import { foundSettingsQuery, ownSessionStatement, readFoundSettings, type FoundSettings } from './serverSettings.js';
 import { refuseUnsupportedServer } from './supportedServers.js';
@@ -63,7 +65,12 @@ export async function logIn(
   options: Pick<SessionOptions, 'signal' | 'onAnswer'> & { readonly timeoutMs: number },
 ): Promise<Session> {
   const { signal, onAnswer } = options;
-  refuseUnverifiableHost(connection, socket);
+  try {
+    refuseUnverifiableHost(connection);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
   const mysql = createConnection({
     ...loginOptions(connection),
     // Its own timers would outlive it, and keep the process alive.
@@ -157,19 +164,8 @@ export function serverErrorNumber(error: unknown): number | undefined {
   return undefined;
 }
 
-/** mysql2 compares the certificate with a host name only: given an address it would accept one for `localhost`. */
-function refuseUnverifiableHost({ host, tls }: ServiceConnection, socket: Socket): void {
-  if (tls.mode !== 'VERIFY' || isIP(host) === 0) return;
-  socket.destroy();
-  throw new StowageError('SERVICE_UNREACHABLE', `TLS mode VERIFY needs a host name, and ${host} is an address.`, {
-    help: 'Name the host as in its certificate, or set the TLS mode to REQUIRE.',
-    retriable: false,
-  });
-}
-
 function loginOptions(connection: ServiceConnection): ConnectionOptions {
-  const { tls } = connection;
-  const verified = tls.mode === 'VERIFY';
+  const tls = tlsOptions(connection);
   return {
     host: connection.host,
     port: connection.port,
@@ -181,15 +177,7 @@ function loginOptions(connection: ServiceConnection): ConnectionOptions {
         signChallenge(connection.password?.reveal() ?? '', challenge.subarray(0, 32)),
     },
     multipleStatements: false,
-    ...(tls.mode === 'OFF'
-      ? {}
-      : {
-          ssl: {
-            rejectUnauthorized: verified,
-            verifyIdentity: verified,
-            ...(verified && tls.ca !== null ? { ca: tls.ca } : {}),
-          },
-        }),
+    ...(tls === undefined ? {} : { ssl: { ...tls, verifyIdentity: tls.rejectUnauthorized } }),
     typeCast: (field) => field.string(),
   };
 }

@@ -1,22 +1,22 @@
 import { Socket, type ConnectOpts, type SocketConstructorOpts } from 'node:net';
 
-/** As much as a pipe of the kernel holds, unless somebody made it larger. */
+/** The usual size of a pipe of the kernel. */
 const bufferBytes = 64 * 1024;
 
 /**
- * Our end of a pipe that a child writes to. Each chunk lies in the same memory: it is not used any more once the next
- * one is asked for. So a stream of any length leaves nothing for the garbage collector, which a Node stream does: a new
- * buffer for each read, some 30 MB of them before they are collected. No thread waits, as one of fs.read would.
+ * Our end of a pipe that a child writes to. All chunks use the same memory: a chunk is valid until the next one is
+ * asked for. A Node stream would allocate a new buffer for each read, some 30 MB of them before they are collected. No
+ * thread waits, unlike with fs.read.
  */
 export class PipeReader implements AsyncIterable<Uint8Array> {
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
   readonly #socket: Socket;
   #waiting: { readonly resolve: (sizeBytes: number) => void; readonly reject: (reason: Error) => void } | undefined;
-  /** What lies in the buffer and was not asked for yet: a socket begins to read when it is made. */
+  /** Bytes in the buffer that were not asked for yet: a socket starts to read when it is made. */
   #unread = 0;
   #state: 'open' | 'at its end' | Error = 'open';
 
-  /** Takes the descriptor over, and closes it at the end or when it is destroyed. */
+  /** Owns the descriptor from now on. Closes it at the end or when it is destroyed. */
   constructor(descriptor: number) {
     const options: SocketConstructorOpts & ConnectOpts = {
       fd: descriptor,
@@ -30,7 +30,7 @@ export class PipeReader implements AsyncIterable<Uint8Array> {
     this.#socket.once('close', () => this.#finish(new Error('The pipe was closed before its end.')));
   }
 
-  /** Can be asked for once. Throws when the pipe breaks or is destroyed before its end. */
+  /** May be iterated once. Throws when the pipe breaks or is destroyed before its end. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       for (let sizeBytes = await this.#read(); sizeBytes > 0; sizeBytes = await this.#read()) {
@@ -60,7 +60,7 @@ export class PipeReader implements AsyncIterable<Uint8Array> {
     });
   }
 
-  /** False: no more before it is asked for. */
+  /** False: the socket pauses until the next read. */
   #received(sizeBytes: number): boolean {
     if (this.#waiting === undefined) this.#unread = sizeBytes;
     else this.#waiting.resolve(sizeBytes);

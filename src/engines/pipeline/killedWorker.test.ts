@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../../../test/fixtures/until.js';
-import { findProgram } from './programs.js';
+import { findProgram } from '../process/programs.js';
 
 /** As many as pipelineProcess.ts starts, each of three processes. */
 const pipelines = 12;

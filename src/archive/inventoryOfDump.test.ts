@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Inventory, InventoryTable } from '../engines/inventory.js';
 import type { DumpedTable } from '../engines/runningDump.js';
 import { compareInventories } from './compareInventories.js';
-import { inventoryOfDump } from './inventories.js';
+import { inventoryOfDump } from './inventoryOfDump.js';
 
 function inventory(tables: readonly InventoryTable[], views: readonly string[] = ['v']): Inventory {
   const database = { name: 'db', tables, objects: { views }, properties: { collation: 'utf8mb4_bin' } };
@@ -10,6 +10,9 @@ function inventory(tables: readonly InventoryTable[], views: readonly string[] =
 }
 
 const counted = (name: string, rows: number): InventoryTable => ({ name, rows, rowsEstimated: false, sizeBytes: 1 });
+
+/** One part that holds everything. */
+const held = (...tables: readonly DumpedTable[]) => [{ spec: {}, tables, objects: undefined }];
 
 const dumped = (name: string, rows: number | null): DumpedTable => ({
   ...{ database: 'db', name, rows },
@@ -21,7 +24,7 @@ describe('The inventory of a dump', () => {
     const before = inventory([counted('still', 3), counted('grows', 3), counted('goes', 1)], ['v', 'w']);
     const after = inventory([counted('still', 3), counted('grows', 4), counted('comes', 1)], ['v']);
     const inDump = [dumped('still', 3), dumped('grows', 5), dumped('between', 2)];
-    const { inventory: both, changed } = inventoryOfDump(before, after, inDump);
+    const { inventory: both, changed } = inventoryOfDump(before, after, held(...inDump));
     expect(both.databases[0]).toMatchObject({
       tables: [
         counted('still', 3),
@@ -35,7 +38,9 @@ describe('The inventory of a dump', () => {
 
   test('stores no times', () => {
     const before = inventory([{ ...counted('t', 3), changedAt: '2026-03-01 05:00:00', createdAt: null }]);
-    expect(inventoryOfDump(before, before, [dumped('t', 3)]).inventory.databases[0]?.tables).toEqual([counted('t', 3)]);
+    expect(inventoryOfDump(before, before, held(dumped('t', 3))).inventory.databases[0]?.tables).toEqual([
+      counted('t', 3),
+    ]);
   });
 
   test('keeps the definitions that are the same before and after, and names those that are not', () => {
@@ -48,7 +53,7 @@ describe('The inventory of a dump', () => {
       inventory([defined('still', 'a'), defined('altered', 'a')]),
       inventory([defined('still', 'a'), defined('altered', 'b')]),
     ];
-    const { inventory: both, changed } = inventoryOfDump(before, after, [dumped('still', 1), dumped('altered', 1)]);
+    const { inventory: both, changed } = inventoryOfDump(before, after, held(dumped('still', 1), dumped('altered', 1)));
     expect(both.databases[0]?.tables).toEqual([defined('still', 'a'), { ...counted('altered', 1), engine: 'InnoDB' }]);
     expect(changed).toEqual(['definition of tables db.altered']);
   });
@@ -60,28 +65,28 @@ describe('The inventory of a dump', () => {
       return { ...one, databases: one.databases.map((each) => ({ ...each, definitions })) };
     });
     const kept = (after: Inventory) =>
-      inventoryOfDump(before!, after, []).inventory.databases[0]?.definitions?.['sequences']?.['s']?.parts;
+      inventoryOfDump(before!, after, held()).inventory.databases[0]?.definitions?.['sequences']?.['s']?.parts;
     expect(kept(before!)).toEqual({ definition: 'x', next: '5' });
     expect(kept(moved!)).toEqual({ definition: 'x' });
   });
 
   test('knows an estimate only where the layout of the dump does not show the rows', () => {
     const before = inventory([counted('t', 3)]);
-    const { inventory: both } = inventoryOfDump(before, before, [dumped('t', null)]);
+    const { inventory: both } = inventoryOfDump(before, before, held(dumped('t', null)));
     expect(both.databases[0]?.tables).toEqual([{ ...counted('t', 3), rowsEstimated: true }]);
   });
 
   test('expects no rows of a table that has none of its own', () => {
     const merge: InventoryTable = { name: 'm', rows: null, rowsEstimated: false, sizeBytes: 0 };
     const before = inventory([merge]);
-    const { inventory: both } = inventoryOfDump(before, before, [dumped('m', 0)]);
+    const { inventory: both } = inventoryOfDump(before, before, held(dumped('m', 0)));
     expect(both.databases[0]?.tables).toEqual([merge]);
     expect(compareInventories(both, inventory([{ ...merge, rows: 5 }])).differences).toEqual([]);
   });
 
   test('keeps what was there before where the server could not be asked after it', () => {
     const before = inventory([counted('t', 3)], ['v']);
-    const { inventory: both, changed } = inventoryOfDump(before, undefined, [dumped('t', 4)]);
+    const { inventory: both, changed } = inventoryOfDump(before, undefined, held(dumped('t', 4)));
     expect(both.databases[0]).toMatchObject({ tables: [counted('t', 4)], objects: { views: ['v'] } });
     expect(changed).toEqual([]);
   });

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openKernelPipes } from './kernelPipe.js';
-import { plainOutput } from './outputFilter.js';
+import { plainOutput } from '../process/outputFilter.js';
 import { PipeReader } from './pipeReader.js';
-import { startTool, type StartedTool } from './startTool.js';
+import { startTool, type StartedTool } from '../process/startTool.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -16,10 +16,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function reading(script: string): Promise<{ reader: PipeReader; tool: StartedTool }> {
-  const { pipe } = await openKernelPipes(folder, ['pipe']);
-  const command = { program: '/bin/sh', args: ['-c', script], stdin: 'none', stdout: pipe.writeEnd } as const;
+  const pipe = await openKernelPipes(folder, 1);
+  const command = { program: '/bin/sh', args: ['-c', script], stdin: 'none', stdout: pipe.writeEnd(0) } as const;
   const tool = startTool({ ...command, filter: plainOutput() }, new AbortController().signal);
-  const reader = new PipeReader(pipe.takeReadEnd());
+  const reader = new PipeReader(pipe.takeReadEnd(0));
   pipe.close();
   return { reader, tool };
 }

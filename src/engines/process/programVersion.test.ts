@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { groupIsAlive } from '../../../../test/fixtures/processes/childProcesses.js';
-import { until } from '../../../../test/fixtures/until.js';
-import { installedTools, versionNumber, versionOf } from './mariadbTools.js';
+import { groupIsAlive } from '../../../test/fixtures/processes/childProcesses.js';
+import { until } from '../../../test/fixtures/until.js';
+import { programVersion, versionNumber, versionNumbers } from './programVersion.js';
 
 describe('The version of a tool', () => {
   let folder: string;
@@ -23,38 +23,38 @@ describe('The version of a tool', () => {
 
   test('is asked for again when its file has changed, and not before', async () => {
     const program = await tool('known', 'echo "$0 1.2.3"; echo more; echo asked >> "$0.asked"');
-    for (let times = 0; times < 2; times += 1) expect(await versionOf(program)).toBe('1.2.3');
+    for (let times = 0; times < 2; times += 1) expect(await programVersion(program)).toBe('1.2.3');
     expect(await readFile(`${program}.asked`, 'utf8')).toBe('asked\n');
     await tool('known', 'echo "$0 1.2.4 of today"');
-    expect(await versionOf(program)).toBe('1.2.4 of today');
+    expect(await programVersion(program)).toBe('1.2.4 of today');
   });
 
   test.each([
     ['mariadb-dump from 11.4.2-MariaDB, client 10.19 for debian-linux-gnu (x86_64)', '11.4.2'],
     ['Ver 10.19 Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64)', '10.11.19'],
     ['*** Zstandard CLI (64-bit) v1.5.4, by Yann Collet ***', '1.5.4'],
+    ['pg_dump (PostgreSQL) 15.6 (Debian 15.6-0+deb12u1)', '15.6'],
     ['of today', 'of today'],
   ])('of %p is %s', (said, version) => {
     expect(versionNumber(said)).toBe(version);
   });
 
-  test('that a worker shows is a number, not all that the tool says', async () => {
-    await tool('mariadb-dump', 'echo "$0 from 11.4.2-MariaDB, client 10.19 for somewhere"');
-    await tool('mariadb', 'echo "$0 from 11.4.3-MariaDB, client 15.2 for somewhere"');
-    await tool('zstd', 'echo "*** Zstandard CLI (64-bit) v1.5.4, by somebody ***"');
-    expect(await installedTools([folder])).toEqual({ 'mariadb-dump': '11.4.2', mariadb: '11.4.3', zstd: '1.5.4' });
+  test('that a worker shows is a number, not all that the tool prints', async () => {
+    const dump = await tool('some-dump', 'echo "$0 from 11.4.2-Some, client 10.19 for somewhere"');
+    const zstd = await tool('zstd', 'echo "*** Zstandard CLI (64-bit) v1.5.4, by somebody ***"');
+    expect(await versionNumbers({ 'some-dump': dump, zstd })).toEqual({ 'some-dump': '11.4.2', zstd: '1.5.4' });
   });
 
   test('that a program does not tell is TOOL_FAILED, with what it says instead', async () => {
     const program = await tool('broken', 'echo "no such library" >&2; exit 127');
     const failure = { code: 'TOOL_FAILED', toolOutput: expect.stringContaining('no such library') as unknown };
-    await expect(versionOf(program)).rejects.toMatchObject(failure);
+    await expect(programVersion(program)).rejects.toMatchObject(failure);
   });
 
   test('is not waited for any more once the job is cancelled, and the program is gone then', async () => {
     const program = await tool('silent', 'echo $$ > "$0.new"; mv "$0.new" "$0.pid"; exec sleep 30');
     const job = new AbortController();
-    const asked = versionOf(program, job.signal);
+    const asked = programVersion(program, job.signal);
     const ended = expect(asked).rejects.toThrow('cancelled');
     await until(() => existsSync(`${program}.pid`), 'the program runs');
     const pid = Number(await readFile(`${program}.pid`, 'utf8'));

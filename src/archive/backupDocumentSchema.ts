@@ -1,0 +1,106 @@
+import { z } from 'zod';
+
+const bytes = z.number().int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const segment = z
+  .object({ sizeBytes: bytes, sha256, etag: z.string().optional() })
+  .transform(({ etag, ...rest }) => ({ ...rest, ...(etag === undefined ? {} : { etag }) }));
+
+/** With `exactOptionalPropertyTypes` an absent field is left out, and not undefined. */
+type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+function present<T extends object>(value: T): Present<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Present<T>;
+}
+
+const definition = z.object({ hash: sha256, parts: z.record(z.string(), z.string()).optional() }).transform(present);
+
+/** Every version of backup.json that was ever written. An absent field is left out, and not undefined. */
+export const backupDocumentSchema = z
+  .object({
+    format: z.literal('stowage-backup'),
+    formatVersion: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+    engine: z.string().min(1),
+    description: z.object({
+      installationId: z.string(),
+      projectId: z.string(),
+      serviceId: z.string(),
+      serviceName: z.string(),
+      planId: z.string().nullable(),
+      jobId: z.string(),
+      batchId: z.string(),
+      attempt: z.number().int().positive(),
+      trigger: z.string(),
+      startedAt: z.iso.datetime({ offset: true }),
+    }),
+    compression: z.literal('zstd').optional(),
+    parts: z
+      .array(
+        z
+          .object({
+            name: z.string(),
+            extension: z.string(),
+            databases: z.array(z.string()).optional(),
+            replay: z.literal(false).optional(),
+            objectName: z.string(),
+            steps: z.array(z.string()).optional(),
+            sizeBytes: bytes,
+            storedSizeBytes: bytes,
+            checksum: sha256,
+            etag: z.string(),
+            segments: z.array(segment),
+            restoreByHand: z.string(),
+            restoreByHandNeeds: z.string().optional(),
+            characterSet: z.string().optional(),
+            tool: z.object({ name: z.string(), version: z.string() }).optional(),
+            longestStatementBytes: bytes.optional(),
+          })
+          .transform(present),
+      )
+      .min(1),
+    inventory: z
+      .object({
+        serverVersion: z.string(),
+        toolVersion: z.string(),
+        sizeBytes: z.number().nullable(),
+        nameCase: z.enum(['DISTINCT', 'FOLDED']).optional(),
+        settings: z.record(z.string(), z.string()).optional(),
+        definitionsTaken: z.object({ normalisation: z.number(), server: z.string() }).optional(),
+        databases: z.array(
+          z
+            .object({
+              name: z.string(),
+              tables: z.array(
+                z
+                  .object({
+                    name: z.string(),
+                    rows: z.number().nullable(),
+                    rowsEstimated: z.boolean(),
+                    sizeBytes: z.number().nullable(),
+                    type: z.string().optional(),
+                    engine: z.string().optional(),
+                    rowFormat: z.string().optional(),
+                    collation: z.string().optional(),
+                    definition: definition.optional(),
+                  })
+                  .transform(present),
+              ),
+              objects: z.record(z.string(), z.array(z.string())),
+              properties: z.record(z.string(), z.string()),
+              largestRowBytes: z.number().optional(),
+              definitions: z.record(z.string(), z.record(z.string(), definition)).optional(),
+              needs: z.record(z.string(), z.array(z.string())).optional(),
+            })
+            .transform(present),
+        ),
+      })
+      .transform(present),
+    warnings: z.array(z.string()),
+    sizeBytes: bytes,
+    storedSizeBytes: bytes,
+    finishedAt: z.iso.datetime({ offset: true }).optional(),
+    restoreByHand: z.array(z.string()),
+  })
+  .transform(present);

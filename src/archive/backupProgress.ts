@@ -1,0 +1,55 @@
+import type { Inventory } from '../engines/inventory.js';
+import type { StoredObject } from '../storage/storage.js';
+import type { TakeBackup } from './archive.js';
+
+export type BackupProgress = {
+  readonly startPart: (readBytes: () => number) => void;
+  readonly passed: (bytes: number) => void;
+  readonly stored: (progress: { readonly storedBytes: number; readonly segments: number }) => void;
+  readonly endPart: (stored: StoredObject) => void;
+  /** Changes whenever a byte moved anywhere. */
+  readonly position: () => number;
+  /** Calls `onProgress`. */
+  readonly report: () => void;
+};
+
+/** Adds up the progress of all parts. The share is of the server's own estimate of the data, so it stops below 1. */
+export function trackBackupProgress(
+  { onProgress }: Pick<TakeBackup, 'onProgress'>,
+  { sizeBytes }: Pick<Inventory, 'sizeBytes'>,
+): BackupProgress {
+  const done = { readBytes: 0, storedBytes: 0, segments: 0 };
+  let current = { storedBytes: 0, segments: 0 };
+  let passedBytes = 0;
+  let readBytes: () => number = () => 0;
+  const report = () => {
+    const read = done.readBytes + readBytes();
+    onProgress({
+      readBytes: read,
+      storedBytes: done.storedBytes + current.storedBytes,
+      segments: done.segments + current.segments,
+      share: sizeBytes === null || sizeBytes === 0 ? null : Math.min(0.99, read / sizeBytes),
+    });
+  };
+  return {
+    startPart: (reader) => {
+      readBytes = reader;
+    },
+    passed: (bytes) => {
+      passedBytes += bytes;
+    },
+    stored: ({ storedBytes, segments }) => {
+      current = { storedBytes, segments };
+    },
+    endPart: (stored) => {
+      done.readBytes += readBytes();
+      done.storedBytes += stored.sizeBytes;
+      done.segments += stored.segments.length;
+      current = { storedBytes: 0, segments: 0 };
+      readBytes = () => 0;
+      report();
+    },
+    position: () => done.readBytes + readBytes() + passedBytes + done.storedBytes + current.storedBytes,
+    report,
+  };
+}

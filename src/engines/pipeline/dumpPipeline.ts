@@ -1,0 +1,134 @@
+import { startTool } from '../process/startTool.js';
+import { openKernelPipes, type KernelPipes } from './kernelPipe.js';
+import { createObserver, type Observer, type Scanner } from './observer.js';
+import { PipeReader } from './pipeReader.js';
+import { startStep, type PipelineStep, type StepEnd } from './pipelineStep.js';
+import type { PipelineEnd, PipelineTool } from './runningPipeline.js';
+import type { StoredStep } from './storedStep.js';
+
+/** `observer → steps → us`, waiting for what a tool writes. */
+export type DumpPipeline = {
+  /**
+   * May be called once. Starts the tool when `mayStart` has resolved. Throws what `mayStart` rejects with; then nothing
+   * runs any more. From here on the pipeline ends with the tool, or when `signal` aborts.
+   */
+  run(
+    tool: PipelineTool,
+    context: { readonly signal: AbortSignal; readonly mayStart?: Promise<unknown> },
+  ): Promise<RunningDumpPipeline>;
+  /** Ends what waits for a tool that never came. After `run` it does nothing. */
+  close(): Promise<void>;
+};
+
+export type RunningDumpPipeline = {
+  /** Of the tool; undefined where it could not be started. */
+  readonly pid: number | undefined;
+  /** Ends without an error however the dump ended: only `ended` knows whether it is complete. */
+  readonly stored: PipeReader;
+  /** Plain bytes so far, updated once a second: for progress. */
+  plainBytes(): number;
+  /** Settles when all processes are gone. */
+  readonly ended: Promise<PipelineEnd>;
+};
+
+/**
+ * Starts all but the tool of `tool → observer → steps → us`, connected by the kernel: bytes meet JavaScript once, as
+ * they are stored. `scanner` reads the dump as it passes, and `onFinding` gets what it reports.
+ */
+export async function openDumpPipeline(context: {
+  readonly workFolder: string;
+  readonly signal: AbortSignal;
+  readonly toolsPath: readonly string[];
+  readonly steps: readonly StoredStep[];
+  readonly scanner?: Scanner;
+  readonly onFinding?: (line: string) => void;
+}): Promise<DumpPipeline> {
+  const { toolsPath, workFolder } = context;
+  const observer = createObserver(toolsPath, context);
+  const steps = [observer, ...context.steps.map((step) => step.apply(toolsPath))];
+  const pipes = await openKernelPipes(workFolder, steps.length + 1);
+  const givenUp = new AbortController();
+  const signal = AbortSignal.any([context.signal, givenUp.signal]);
+  /** Of every process that was started. */
+  const ended: Promise<unknown>[] = [];
+  const orGiveUp = async <T>(work: () => T | Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      givenUp.abort(error);
+      pipes.close();
+      await Promise.all(ended);
+      throw error;
+    }
+  };
+  const stepsEnded = await orGiveUp(() => startSteps(steps, pipes, signal, ended));
+  let taken = false;
+  return {
+    async run(tool, { signal: ownSignal, mayStart }) {
+      if (taken) throw new Error('A pipeline takes one dump.');
+      taken = true;
+      const stop = () => givenUp.abort(ownSignal.reason);
+      ownSignal.addEventListener('abort', stop, { once: true });
+      try {
+        const running = await orGiveUp(async () => {
+          await mayStart;
+          ownSignal.throwIfAborted();
+          return runTool(tool, pipes, signal, { observer, stepsEnded, ended });
+        });
+        void running.ended.then(() => ownSignal.removeEventListener('abort', stop));
+        return running;
+      } catch (error) {
+        ownSignal.removeEventListener('abort', stop);
+        throw error;
+      } finally {
+        pipes.close();
+      }
+    },
+    async close() {
+      if (taken) return;
+      givenUp.abort();
+      pipes.close();
+      await Promise.all(ended);
+    },
+  };
+}
+
+function runTool(
+  tool: PipelineTool,
+  pipes: KernelPipes,
+  signal: AbortSignal,
+  of: {
+    readonly observer: Observer;
+    readonly stepsEnded: readonly Promise<StepEnd>[];
+    readonly ended: Promise<unknown>[];
+  },
+): RunningDumpPipeline {
+  const { observer, stepsEnded } = of;
+  const dump = startTool({ ...tool, stdin: 'none', stdout: pipes.writeEnd(0) }, signal);
+  of.ended.push(dump.ended);
+  const ends = Promise.all([dump.ended, ...stepsEnded]);
+  return {
+    pid: dump.pid,
+    stored: new PipeReader(pipes.takeReadEnd(stepsEnded.length)),
+    plainBytes: observer.bytesSoFar,
+    ended: ends.then(([toolEnd, ...stepEnds]) => ({ tool: toolEnd, steps: stepEnds, observer })),
+  };
+}
+
+/** From the end to the beginning: each step reads before anything is written to it. Adds to `ended` what it started. */
+function startSteps(
+  steps: readonly PipelineStep[],
+  pipes: KernelPipes,
+  signal: AbortSignal,
+  ended: Promise<unknown>[],
+): readonly Promise<StepEnd>[] {
+  return steps
+    .map((step, place) => ({ step, stdin: pipes.readEnd(place), stdout: pipes.writeEnd(place + 1) }))
+    .reverse()
+    .map(({ step, ...ends }) => {
+      const started = startStep(step, ends, signal).ended;
+      ended.push(started);
+      return started;
+    })
+    .reverse();
+}

@@ -1,0 +1,83 @@
+import { StowageError, type ErrorCode } from '../../errors.js';
+import { endedWell, howItEnded } from '../process/toolEnd.js';
+import { toolOutput } from '../process/toolOutput.js';
+import type { StepEnd } from './pipelineStep.js';
+import type { PipelineEnd } from './runningPipeline.js';
+
+type Failure = StowageError | null;
+
+/**
+ * Whether all that the dump tool wrote passed every step. Where a process dies, those before it cannot write and those
+ * after it see an early end: the last that failed is the cause. `toolFailure` judges the dump tool, and is asked once
+ * the steps have ended well.
+ */
+export function judgeDump(end: PipelineEnd, toolName: string, toolFailure: () => Failure): Failure {
+  return (
+    failedStep(end) ??
+    toolFailure() ??
+    emptyDump(end, toolName) ??
+    unreportedBytes(end.steps) ??
+    lostBytes(end, 'INCOMPLETE_DUMP')
+  );
+}
+
+/** As `judgeDump`, for the way back: the restore tool comes last, so its own failure is the cause. */
+export function judgeRestore(end: PipelineEnd, toolFailure: () => Failure): Failure {
+  const observed = end.steps.filter(({ step }) => step === end.observer);
+  return (
+    toolFailure() ??
+    failedStep(end) ??
+    unreportedBytes(observed) ??
+    lostBytes(end, 'TOOL_FAILED') ??
+    nothingRestored(end)
+  );
+}
+
+function failedStep({ steps }: PipelineEnd): Failure {
+  const failed = steps.findLast(({ end }) => !endedWell(end));
+  if (failed !== undefined) {
+    const { step, end } = failed;
+    return new StowageError('TOOL_FAILED', `${step.title} ${howItEnded(end)}.`, toolOutput(end));
+  }
+  return null;
+}
+
+function emptyDump({ observer, tool }: PipelineEnd, toolName: string): Failure {
+  if (observer.total().read !== 0) return null;
+  return new StowageError('EMPTY_DUMP', `${toolName} wrote nothing at all.`, {
+    ...toolOutput(tool),
+    help: `Check that the ${toolName} on the worker is the right one and runs by hand, then start the backup again.`,
+  });
+}
+
+function unreportedBytes(steps: readonly StepEnd[]): Failure {
+  const silent = steps.find(({ step }) => step.total().read === undefined || step.total().written === undefined);
+  if (silent === undefined) return null;
+  const { step, end } = silent;
+  return new StowageError('TOOL_VERSION', `${step.title} did not report how much it read and wrote.`, {
+    help: `Install ${step.needs} on the worker.`,
+    toolOutput: end.lastLines,
+  });
+}
+
+/** Each step counts for itself: a byte that is lost between two of them changes no checksum. */
+function lostBytes({ steps }: PipelineEnd, code: ErrorCode): Failure {
+  for (const [index, { step: to }] of steps.entries()) {
+    const from = steps[index - 1]?.step;
+    const [written, read] = [from?.total().written, to.total().read];
+    if (from === undefined || written === undefined || read === undefined || written === read) continue;
+    const message = `${from.title} wrote ${written} bytes, and ${read} of them reached the next step. ${to.title} is that step.`;
+    return new StowageError(code, message, {
+      help: 'It is tried again. If it recurs, check the programs that are installed on the worker.',
+      retriable: true,
+    });
+  }
+  return null;
+}
+
+function nothingRestored({ observer }: PipelineEnd): Failure {
+  if (observer.total().written !== 0) return null;
+  return new StowageError('TOOL_FAILED', 'The restore did nothing: no byte reached the restore tool.', {
+    help: 'The tools reported nothing of it: read the log of the worker at that time, and try again.',
+  });
+}

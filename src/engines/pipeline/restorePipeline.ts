@@ -1,0 +1,61 @@
+import type { Writable } from 'node:stream';
+import { startTool } from '../process/startTool.js';
+import { openKernelPipes } from './kernelPipe.js';
+import { createObserver } from './observer.js';
+import { startStep } from './pipelineStep.js';
+import type { PipelineEnd, PipelineTool } from './runningPipeline.js';
+import type { StoredStep } from './storedStep.js';
+
+export type RunningRestorePipeline = {
+  /** Of the tool; undefined where it could not be started. */
+  readonly pid: number | undefined;
+  /** Takes the stored bytes. It swallows errors, because the processes are gone then and `ended` reports why. */
+  readonly stored: Writable;
+  /** Plain bytes that the tool was handed so far, updated once a second: for progress. */
+  plainBytes(): number;
+  /** Settles when all processes are gone. */
+  readonly ended: Promise<PipelineEnd>;
+};
+
+/** Starts `us → steps undone → observer → tool`, connected by the kernel. */
+export async function startRestorePipeline(
+  tool: PipelineTool,
+  context: {
+    readonly workFolder: string;
+    readonly signal: AbortSignal;
+    readonly toolsPath: readonly string[];
+    /** As they were applied to the dump; they are undone from the last to the first. */
+    readonly steps: readonly StoredStep[];
+    /** Called once the pipes are there. No process starts before it has resolved. */
+    readonly mayStart?: () => Promise<unknown>;
+  },
+): Promise<RunningRestorePipeline> {
+  const { signal, workFolder, toolsPath } = context;
+  const observer = createObserver(toolsPath);
+  const steps = [...[...context.steps].reverse().map((step) => step.undo(toolsPath)), observer];
+  const pipes = await openKernelPipes(workFolder, steps.length);
+  try {
+    await context.mayStart?.();
+    const restore = startTool({ ...tool, stdin: pipes.readEnd(steps.length - 1), stdout: 'none' }, signal);
+    const started = steps
+      .map((step, index) => ({
+        step,
+        stdin: index === 0 ? ('pipe' as const) : pipes.readEnd(index - 1),
+        stdout: pipes.writeEnd(index),
+      }))
+      .reverse()
+      .map(({ step, ...ends }) => startStep(step, ends, signal))
+      .reverse();
+    const stored = started[0]?.stdin ?? null;
+    if (stored === null) throw new Error('A child was started without its pipes.');
+    const ends = Promise.all([restore.ended, ...started.map(({ ended }) => ended)]);
+    return {
+      pid: restore.pid,
+      stored,
+      plainBytes: observer.bytesSoFar,
+      ended: ends.then(([toolEnd, ...stepEnds]) => ({ tool: toolEnd, steps: stepEnds, observer })),
+    };
+  } finally {
+    pipes.close();
+  }
+}

@@ -1,0 +1,25 @@
+import type { Secret } from '../../secret.js';
+import type { OutputFilter } from '../process/outputFilter.js';
+import type { ToolEnd } from '../process/toolEnd.js';
+import type { Observer } from './observer.js';
+import type { StepEnd } from './pipelineStep.js';
+
+/** The dump or restore tool at one end of a pipeline. */
+export type PipelineTool = {
+  /** Absolute. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** What must not appear in its last lines. */
+  readonly secrets: readonly Secret[];
+  readonly filter: OutputFilter;
+  /** Each line of standard error, cleared of secrets and of data. */
+  readonly onLine?: (line: string) => void;
+};
+
+/** How every process of a pipeline ended, and what passed between them. */
+export type PipelineEnd = {
+  readonly tool: ToolEnd;
+  /** In the order in which the bytes pass them. */
+  readonly steps: readonly StepEnd[];
+  readonly observer: Observer;
+};

@@ -1,0 +1,52 @@
+import { availableParallelism } from 'node:os';
+import { requireProgram } from '../process/programs.js';
+import type { PipelineStep, StepBytes } from './pipelineStep.js';
+import type { StoredStep } from './storedStep.js';
+
+const needs = 'zstd 1.4 or newer';
+
+/**
+ * Level 3, with the frame checksum that `zstd -d` checks, and a second thread where there is a core for it. `-vv` makes
+ * zstd report the bytes that it read and wrote.
+ */
+export const zstd: StoredStep = {
+  name: 'zstd',
+  suffix: '.zst',
+  undoByHand: 'zstd -d',
+  undoByHandNeeds: needs,
+  apply: (toolsPath) =>
+    zstdStep(
+      'The compressor zstd',
+      ['-3', `-T${Math.min(2, availableParallelism())}`, '--check', '-vv', '--no-progress', '--stdout'],
+      toolsPath,
+    ),
+  undo: (toolsPath) =>
+    zstdStep('The decompressor zstd', ['--decompress', '-v', '--no-progress', '--stdout'], toolsPath),
+};
+
+function zstdStep(title: string, args: readonly string[], toolsPath: readonly string[]): PipelineStep {
+  let total: StepBytes = { read: undefined, written: undefined };
+  return {
+    title,
+    needs,
+    program: requireProgram('zstd', 'zstd', toolsPath),
+    args,
+    reportsOn: 'STDERR',
+    onLine: (line) => {
+      total = zstdTotal(line) ?? total;
+    },
+    total: () => total,
+  };
+}
+
+/**
+ * Reads zstd's closing line. A compressor writes `(stdin) : 24.16%   (10000001 B => 2415003 B, (stdout))`, before zstd
+ * 1.5 `(10000001 => 2415003 bytes, …`; a decompressor writes `(stdin) : 10000001 bytes`. Undefined for any other line,
+ * and where the figures are rounded.
+ */
+export function zstdTotal(line: string): StepBytes | undefined {
+  const [, read, written] = /\(\s*(\d+)(?: B)? =>\s*(\d+) (?:B|bytes),/.exec(line) ?? [];
+  if (read !== undefined) return { read: Number(read), written: Number(written) };
+  const [, decompressed] = /:\s*(\d+) bytes\s*$/.exec(line) ?? [];
+  return decompressed === undefined ? undefined : { read: undefined, written: Number(decompressed) };
+}

@@ -1,0 +1,28 @@
+import type { StowageErrorOptions } from '../../errors.js';
+import type { ToolEnd } from './toolEnd.js';
+
+const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGSYS']);
+
+/** The last lines of a tool, and the next step of a person. A caller that knows the error better replaces `help`. */
+export function toolOutput({ lastLines, signal, exitCode }: ToolEnd): StowageErrorOptions {
+  const printed = lastLines === '' ? {} : { toolOutput: lastLines };
+  if (signal === 'SIGKILL') {
+    return {
+      ...printed,
+      help: 'Look into the kernel log of the worker (dmesg): its machine may have run out of memory.',
+    };
+  }
+  if (signal !== null && crashes.has(signal)) {
+    return { ...printed, help: 'The tool crashed: install its newest version on the worker, then try again.' };
+  }
+  if (signal !== null) {
+    return { ...printed, help: `Find out who ended the tool on the worker (${signal}), then try again.` };
+  }
+  if (exitCode === null || exitCode === 126 || exitCode === 127) {
+    return { ...printed, help: 'The program does not start on the worker: install it anew there, and try it by hand.' };
+  }
+  if (lastLines !== '') {
+    return { ...printed, help: 'toolOutput holds the last lines of the tool: what they name is to be repaired first.' };
+  }
+  return { help: 'It said nothing: look into the logs of the database server and of the worker at that time.' };
+}
