@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDump, startRestore } from '../../../../test/fixtures/dumpAndRestore.js';
 import { childrenNamed } from '../../../../test/fixtures/processes/childProcesses.js';
+import { socketBufferBytes } from '../../../../test/fixtures/processes/socketBuffers.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import {
@@ -25,6 +26,8 @@ import { databasesPart } from '../checks/preflight.js';
 const patienceMs = 300;
 /** Long enough for a watch of that patience to have given way several times over. */
 const longMs = 1_500;
+/** Rows of 1 KiB. The server is still sending the table when all buffers between it and the reader are full. */
+const largeRows = Math.ceil((1.5 * (await socketBufferBytes())) / 1_024);
 
 describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => {
   const engine = createMariadbEngine();
@@ -39,7 +42,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     await server.sql(`CREATE DATABASE shop; CREATE DATABASE depot; CREATE DATABASE files; USE shop;
       CREATE TABLE large (id INT PRIMARY KEY, v TEXT) ENGINE=InnoDB;
       INSERT INTO large SELECT seq, CONCAT(SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512),
-        SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512)) FROM seq_1_to_30000;
+        SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512)) FROM seq_1_to_${largeRows};
       CREATE TABLE files.large ENGINE=MyISAM AS SELECT * FROM large; CREATE TABLE depot.large AS SELECT * FROM large;
       CREATE TABLE shop.small (a INT); CREATE TABLE depot.small (a INT); INSERT INTO depot.small VALUES (1);
       CREATE USER app IDENTIFIED BY 'app'; GRANT ALL ON *.* TO app;
@@ -333,8 +336,8 @@ describeWith(
       const given = new AbortController();
       try {
         await server.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE large (id INT PRIMARY KEY, v TEXT);
-        SET max_recursive_iterations = 100000;
-        INSERT INTO large WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
+        SET max_recursive_iterations = 1000000;
+        INSERT INTO large WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < ${largeRows})
           SELECT i, CONCAT(SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512),
             SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512)) FROM n;`);
         const engine = createMariadbEngine();
