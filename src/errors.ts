@@ -1,17 +1,17 @@
 /**
- * The catalogue of errors. Every failure that a person or a client can meet has a code here, and nowhere else.
- * `help` is the default way out; whoever throws may say a better one. `retriable` says whether the same attempt may
- * succeed later without anybody changing anything: the job engine retries those and no others.
+ * The catalogue of errors. Every failure that a person or a client can see has its code here and nowhere else.
+ * `help` is the default advice. The code that throws may give a better one. `retriable` means that the same attempt may
+ * succeed later although nobody changes anything. Only such failures of jobs are retried.
  */
 export const catalogue = {
-  // What the API answers.
+  // Errors of the API.
   UNAUTHENTICATED: entry('The request carries no valid token.', 'Send "Authorization: Bearer <token>".'),
   FORBIDDEN: entry('The role of the caller does not allow this.', 'Ask an ADMIN of the project for the role it needs.'),
-  NOT_FOUND: entry('What the id names does not exist, or is not visible to the caller.', 'Check the id.'),
-  BAD_INPUT: entry('Some input is not what the operation takes.', 'details.fields lists every problem with a hint.'),
+  NOT_FOUND: entry('There is nothing with this id, or the caller may not see it.', 'Check the id.'),
+  BAD_INPUT: entry('Some input is not valid.', 'details.fields lists every problem with a hint.'),
   CONFLICT: entry(
     'The thing has changed since it was read, or its name is taken.',
-    'Read it again and repeat the change.',
+    'Read the thing again and repeat the change.',
   ),
   IDEMPOTENCY_MISMATCH: entry(
     'This commandId was used before with another input.',
@@ -35,15 +35,15 @@ export const catalogue = {
     'Send the secret again together with the change.',
   ),
   TOO_COMPLEX: entry('The operation asks for too much at once.', 'Ask for fewer levels, or smaller pages.'),
-  NOT_YET_AVAILABLE: entry('This is part of the API but not built yet.', 'See the changelog for what is.'),
-  UNAVAILABLE: entry('Something the server needs does not answer right now.', 'Try again in a moment.', true),
+  NOT_YET_AVAILABLE: entry('This is part of the API but not built yet.', 'CHANGELOG.md lists what is built.'),
+  UNAVAILABLE: entry('Something that the server needs does not answer now.', 'Try again in a moment.', true),
   SLOW_CONSUMER: entry(
     'The subscriber reads more slowly than events arrive.',
-    'Reconnect with the last position seen.',
+    'Subscribe again with the position of the last event that you handled.',
     true,
   ),
 
-  // Why a job failed.
+  // Reasons why a job failed.
   SERVICE_UNREACHABLE: entry('The database server does not answer.', 'Check host, port and firewall.', true),
   SERVICE_AUTH: entry('The database server refused the login.', 'Check user name and password of the service.'),
   SERVICE_PRIVILEGE: entry('The database user lacks a privilege.', 'Grant the privileges that the message names.'),
@@ -52,8 +52,8 @@ export const catalogue = {
     'Change the setting that the message names.',
   ),
   SERVICE_BUSY: entry(
-    'Somebody else uses the database in a way that does not go together with the job.',
-    'It is tried again while attempts are left. If it recurs, choose another time of day.',
+    'Another session uses the database in a way that conflicts with the job.',
+    'It is tried again while attempts are left. If it happens again, choose another time of day.',
     true,
   ),
   TOOL_MISSING: entry('A program that the worker needs is not installed.', 'Install it on the worker.'),
@@ -63,16 +63,16 @@ export const catalogue = {
   ),
   TOOL_FAILED: entry(
     'The dump or restore tool ended with an error.',
-    'Read what the message names, and the log of the database server at that time.',
+    'Read the message, and the log of the database server at that time.',
   ),
   TARGET_UNFIT: entry(
     'The target cannot hold what the backup holds.',
-    'Change the target as the message says, or restore into another service.',
+    'Change the target as the message describes, or restore into another service.',
   ),
   EMPTY_DUMP: entry('The dump contains nothing.', 'Check that the databases exist and that the user may see them.'),
   INCOMPLETE_DUMP: entry(
     'The dump ended before it was complete.',
-    'Start the backup again; if it recurs, check the dump tool on the worker.',
+    'Start the backup again. If it happens again, check the dump tool on the worker.',
   ),
   ENDPOINT_UNREACHABLE: entry(
     'The object storage does not answer.',
@@ -90,20 +90,20 @@ export const catalogue = {
     'Raise the quota of the container or account, or keep fewer backups there.',
   ),
   CHECKSUM: entry(
-    'What the storage holds is not what was sent.',
-    'It is tried again; if it recurs, check the storage and the network on the way to it.',
+    'The storage does not hold the bytes that were sent.',
+    'It is tried again. If it happens again, check the storage and the network on the way to it.',
     true,
   ),
   STALLED: entry(
     'Nothing moved for longer than the stall timeout.',
-    'See what waits on the database server (SHOW FULL PROCESSLIST) and whether the storage answers; where both are only slow, raise the stall timeout.',
+    'Check which sessions wait on the database server (SHOW FULL PROCESSLIST) and whether the storage answers. If both are only slow, raise the stall timeout.',
     true,
   ),
   TIMEOUT: entry(
     'The job took longer than the plan allows.',
-    'Raise the timeout, or find out what became slower: the phases of the attempts show where the time went.',
+    'Raise the timeout, or find the phase that became slower: the attempts show their phases.',
   ),
-  WORKER_LOST: entry('The worker that ran the job was lost.', 'Nothing; the job is retried where that is safe.', true),
+  WORKER_LOST: entry('The worker that ran the job was lost.', 'Nothing: the job is retried if that is safe.', true),
   INTERNAL: entry('A defect of Stowage.', 'Report it together with the correlation id.'),
 } as const;
 
@@ -114,17 +114,17 @@ function entry(summary: string, help: string, retriable = false) {
 }
 
 export type StowageErrorOptions = {
-  /** Data for programs; part of the API answer, so never a secret. */
+  /** Data for programs. It is part of the answer of the API, so it never contains a secret. */
   readonly details?: Readonly<Record<string, unknown>>;
   readonly help?: string;
-  /** The last lines a tool printed, already cleared of secrets. */
+  /** The last lines that a tool printed, without secrets. */
   readonly toolOutput?: string;
-  /** Overrides the catalogue, for example for a 404 that a storage answers during an outage. */
+  /** Overrides the catalogue, for example for a 404 of a storage during an outage. */
   readonly retriable?: boolean;
   readonly cause?: unknown;
 };
 
-/** An error with a code of the catalogue and one sentence for a person: object, obstacle, way out. */
+/** An error with a code of the catalogue. Its message is for a person: object, obstacle, what to do. */
 export class StowageError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
   readonly help: string;
@@ -146,13 +146,13 @@ export class StowageError extends Error {
 }
 
 export type FieldProblem = {
-  /** Where in the operation's arguments, for example `input.settings.swift.authUrl`. */
+  /** The path in the arguments of the operation, for example `input.settings.swift.authUrl`. */
   readonly path: string;
   readonly problem: string;
   readonly hint: string;
 };
 
-/** All problems of an input at once, as the API answers them. The values themselves are never repeated. */
+/** An error with all problems of an input. It never repeats the values. */
 export function badInput(fields: readonly FieldProblem[]): StowageError {
   const [first] = fields;
   const more = fields.length > 1 ? ` (and ${fields.length - 1} more)` : '';

@@ -1,17 +1,17 @@
 /**
- * Every setting: its name, which commands read it, what it holds, its default and its check. The configuration, the
- * help of each command and docs/settings.md all come from this table.
+ * Every setting: its name, the commands that read it, its value, and its default. The configuration, the help of each
+ * command and docs/settings.md come from this table.
  */
 export type Role = 'up' | 'serve' | 'worker' | 'migrate' | 'adopt-prefixes';
 
 export type Setting = {
   readonly roles: readonly Role[];
   readonly meaning: string;
-  /** Completes "… should hold", with the unit where there is one. */
+  /** Completes "… should hold", with the unit if there is one. */
   readonly holds: string;
-  /** Words for a person; a role that is not listed falls back to `otherwise`, and without that the setting is required. */
+  /** In words. A role that is not listed uses `otherwise`. Without `otherwise` the setting is required. */
   readonly default: Readonly<Partial<Record<Role | 'otherwise', string>>>;
-  /** Its value is never shown, whatever is wrong with it. */
+  /** Whether its value is never shown. */
   readonly secret: boolean;
 };
 
@@ -22,21 +22,21 @@ const api = ['up', 'serve'] as const;
 export const settings = {
   HOST: {
     roles: api,
-    meaning: 'Where the API listens.',
+    meaning: 'The address at which the API listens.',
     holds: 'a host name or an IP address of this machine, without port',
     default: { otherwise: '127.0.0.1' },
     secret: false,
   },
   PORT: {
     roles: api,
-    meaning: 'Where the API listens.',
-    holds: 'a port from 0 to 65535 (0: any free one)',
+    meaning: 'The port at which the API listens.',
+    holds: 'a port from 0 to 65535 (0: any free port)',
     default: { otherwise: '4000' },
     secret: false,
   },
   STOWAGE_PUBLIC_URL: {
     roles: api,
-    meaning: 'What the URLs of dashboards begin with.',
+    meaning: 'The beginning of the URLs of dashboards.',
     holds: 'an http or https URL without query and credentials',
     default: { otherwise: 'http://HOST:PORT' },
     secret: false,
@@ -44,7 +44,7 @@ export const settings = {
   STOWAGE_DATA: {
     roles: ['up', 'adopt-prefixes'],
     meaning:
-      'Folder of `stowage up`: embedded PostgreSQL, keys, local backups. As root, PostgreSQL runs under another uid, which must be able to reach the folder (so not below /root).',
+      'The folder of `stowage up`: embedded PostgreSQL, keys, local backups. If `stowage up` runs as root, PostgreSQL runs under another uid, which must be able to reach the folder. So it cannot be below /root.',
     holds: 'the path of a folder',
     default: { otherwise: './data, as root /var/lib/stowage' },
     secret: false,
@@ -52,21 +52,21 @@ export const settings = {
   DATABASE_URL: {
     roles: all,
     meaning:
-      'PostgreSQL, which holds the event log and everything else that must not be lost. Directly, or through a pooler (pgbouncer) in session mode: the locks that keep two workers from one task, and notifications, belong to a session, which transaction mode shares out.',
+      'PostgreSQL, which holds the event log and everything else that must not be lost. Connect directly, or through a pooler (pgbouncer) in session mode. Transaction mode does not work: locks between workers and notifications belong to a session.',
     holds: 'a PostgreSQL URL such as postgres://user:password@host:5432/database',
     default: { up: 'an embedded server in STOWAGE_DATA', 'adopt-prefixes': 'that of `stowage up`, which must not run' },
     secret: true,
   },
   MIGRATION_DATABASE_URL: {
     roles: all,
-    meaning: 'PostgreSQL as the role that owns the tables; the role of DATABASE_URL then needs far fewer rights.',
+    meaning: 'PostgreSQL as the role that owns the tables. The role of DATABASE_URL then needs far fewer rights.',
     holds: 'a PostgreSQL URL such as postgres://owner:password@host:5432/database',
     default: { otherwise: 'DATABASE_URL' },
     secret: true,
   },
   SCHEDULE_STORE_URL: {
     roles: running,
-    meaning: 'Where Agenda keeps what is due when.',
+    meaning: 'The store in which Agenda keeps the alarms of schedules and retries.',
     holds: 'a MongoDB URL (mongodb://… or mongodb+srv://…), or the word postgres for tables in DATABASE_URL',
     default: { up: 'postgres' },
     secret: true,
@@ -80,14 +80,14 @@ export const settings = {
   },
   STOWAGE_MASTER_KEY: {
     roles: running,
-    meaning: 'The keys themselves, for platforms that hand secrets over in the environment.',
+    meaning: 'The same keys as a value, for platforms that pass secrets in the environment.',
     holds: 'one key a line, newest first, each 32 bytes in base64 (openssl rand -base64 32)',
     default: { up: 'made once in STOWAGE_DATA', otherwise: 'STOWAGE_MASTER_KEY_FILE; one of the two is required' },
     secret: true,
   },
   STOWAGE_ADMIN_TOKEN: {
     roles: api,
-    meaning: "The installation's own bearer token, which may do everything.",
+    meaning: 'The installation-level bearer token, which may do everything.',
     holds: 'at least 24 characters out of letters, digits and -._~+/= (openssl rand -hex 32)',
     default: { up: 'made once in STOWAGE_DATA, and printed' },
     secret: true,
@@ -95,14 +95,14 @@ export const settings = {
   STOWAGE_METRICS_TOKEN: {
     roles: api,
     meaning:
-      'A bearer token that opens all of /metrics and nothing else, for the scraper. Without one the admin token does; without a token /metrics shows what names no project.',
+      'A bearer token for the scraper, which opens all of /metrics and nothing else. If it is unset, the admin token opens all of /metrics. A request without a token gets only metrics that name no project.',
     holds: 'at least 24 characters out of letters, digits and -._~+/= (openssl rand -hex 32)',
     default: { otherwise: 'unset' },
     secret: true,
   },
   STOWAGE_FILESYSTEM_ROOT: {
     roles: running,
-    meaning: 'File endpoints of kind FILESYSTEM must lie below this folder; where it is unset that kind is refused.',
+    meaning: 'File endpoints of kind FILESYSTEM must be below this folder. If it is unset, that kind is refused.',
     holds: 'the absolute path of a folder',
     default: { up: 'STOWAGE_DATA/backups', otherwise: 'unset' },
     secret: false,
@@ -110,7 +110,7 @@ export const settings = {
   STOWAGE_ALLOWED_TARGETS: {
     roles: running,
     meaning:
-      'Which hosts and networks services and file endpoints may name. `default` is every address but loopback, link-local and metadata ones, `loopback` is this machine.',
+      'The hosts and networks that services and file endpoints may name. `default` is every address except loopback, link-local and metadata addresses. `loopback` is this machine.',
     holds:
       'words and targets separated by commas: default, loopback, a host name, *.domain, an IP address, a network such as 10.0.0.0/8',
     default: { up: 'default,loopback', otherwise: 'default' },
@@ -133,7 +133,7 @@ export const settings = {
   STOWAGE_WORKER_LEASE: {
     roles: ['up', 'worker'],
     meaning:
-      'How long a worker may be silent before its jobs are taken from it: it renews their leases 4.5 times as often. The same for all workers, or nearly.',
+      'How long a worker may be silent before it loses its jobs. It renews their leases 4.5 times as often. Use about the same value for all workers.',
     holds: 'an ISO 8601 duration of days to seconds, from PT5S to PT1H',
     default: { otherwise: 'PT45S' },
     secret: false,
@@ -141,7 +141,7 @@ export const settings = {
   STOWAGE_WORKER_GRACE: {
     roles: ['up', 'worker'],
     meaning:
-      'How long a worker that stops lets its jobs finish before it hands them back. It needs some of STOWAGE_STOP_GRACE for handing back.',
+      'How long a stopping worker lets its jobs finish before it hands them back. Handing back needs the rest of STOWAGE_STOP_GRACE.',
     holds: 'an ISO 8601 duration of days to seconds, from PT0S and shorter than STOWAGE_STOP_GRACE',
     default: { otherwise: 'STOWAGE_STOP_GRACE less 10 seconds' },
     secret: false,
@@ -149,7 +149,7 @@ export const settings = {
   STOWAGE_AUDIT_INTERVAL: {
     roles: ['up', 'worker'],
     meaning:
-      'How often the container of each file endpoint is compared with the log: what is left of failed attempts is deleted, backups that are not there become MISSING.',
+      'How often the container of each file endpoint is compared with the log. Remains of failed attempts are deleted, and backups that are not there become MISSING.',
     holds: 'an ISO 8601 duration of days to seconds, from PT10M to P31D',
     default: { otherwise: 'PT6H' },
     secret: false,
@@ -157,21 +157,21 @@ export const settings = {
   STOWAGE_LOCK_PATIENCE: {
     roles: ['up', 'worker'],
     meaning:
-      'How long a session of somebody else may wait for a lock of a backup before the backup gives way and is tried again later; plans with yieldToLocks: false never give way.',
+      'How long another session may wait for a lock of a backup before the backup gives way and is tried again later. Plans with yieldToLocks: false never give way.',
     holds: 'an ISO 8601 duration of days to seconds, from PT1S to P1D',
     default: { otherwise: 'PT30S' },
     secret: false,
   },
   STOWAGE_STOP_GRACE: {
     roles: running,
-    meaning: 'How long a stop may take: requests are finished and jobs handed back before the process ends.',
+    meaning: 'How long a stop may take. Requests are finished and jobs are handed back before the process ends.',
     holds: 'an ISO 8601 duration of days to seconds, from PT1S to PT1H',
     default: { otherwise: 'PT30S' },
     secret: false,
   },
   STOWAGE_LOG_LEVEL: {
     roles: all,
-    meaning: 'The least severe messages that are written.',
+    meaning: 'The lowest level of messages that are logged.',
     holds: 'one of debug, info, warn, error',
     default: { otherwise: 'info' },
     secret: false,
