@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { catalogue } from '../src/errors.js';
 import { settings, type Setting } from '../src/settings.js';
@@ -17,7 +18,49 @@ function settingRow([name, setting]: readonly [string, Setting]): string {
   return `| \`${name}\` | ${cells.join(' | ')} | ${setting.secret ? 'yes' : ''} |`;
 }
 
+const repository = join(import.meta.dirname, '..');
+const pages = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...readdirSync(join(repository, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.md'))
+    .map((path) => join('docs', path)),
+];
+
+/** The page without its fenced blocks and code spans, in which brackets are no links. */
+function proseOf(page: string): string {
+  return readFileSync(join(repository, page), 'utf8').replaceAll(/^ *```.*?^ *```$/gms, '');
+}
+
+/** The anchors that GitHub gives to the headings of a page. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const anchors = new Set<string>();
+  for (const [, heading = ''] of proseOf(page).matchAll(/^#+ (.*)$/gm)) {
+    const anchor = heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, '')
+      .replaceAll(' ', '-');
+    let unique = anchor;
+    for (let count = 1; anchors.has(unique); count += 1) unique = `${anchor}-${count}`;
+    anchors.add(unique);
+  }
+  return anchors;
+}
+
 describe('the documentation', () => {
+  test.each(pages)('%s has no link to a file or a heading that does not exist', (page) => {
+    const broken: string[] = [];
+    for (const [, link = ''] of proseOf(page)
+      .replaceAll(/`[^`]*`/g, '')
+      .matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : join(dirname(page), path);
+      if (!existsSync(join(repository, target))) broken.push(link);
+      else if (anchor !== undefined && !anchorsOf(target).has(anchor)) broken.push(link);
+    }
+    expect(broken).toEqual([]);
+  });
+
   test('lists every setting as it is in the code, and no other', () => {
     expect(rowsOf('settings.md')).toEqual(Object.entries(settings).map(settingRow));
   });

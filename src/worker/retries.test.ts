@@ -11,14 +11,15 @@ import { retryDelay } from './retryDelay.js';
 const at = '2026-03-01T05:00:00.000Z';
 const domain = readFileSync('docs/domain.md', 'utf8');
 
-/** The codes that a sentence of docs/domain.md names. */
-function codesAfter(words: string): readonly ErrorCode[] {
-  const [, list = ''] = new RegExp(`${words}([^.]*)\\.`).exec(domain) ?? [];
-  return list.split(/[^A-Z_]+/).filter((word): word is ErrorCode => word in catalogue);
-}
+/** The rows of the table of failure codes in docs/domain.md: code, meaning, whether it is transient. */
+const rows = [...domain.matchAll(/^\| `(?<code>[A-Z_]+)` \| .* \| (?<transient>yes)? ?\|$/gm)].map(
+  ({ groups }) => groups,
+);
+const codesOf = (table: typeof rows): readonly ErrorCode[] =>
+  table.map((row) => row?.['code'] ?? '').filter((code): code is ErrorCode => code in catalogue);
 
-const failureCodes = codesAfter('Failure codes: ');
-const transientCodes = codesAfter('Transient codes are ');
+const failureCodes = codesOf(rows);
+const transientCodes = codesOf(rows.filter((row) => row?.['transient'] === 'yes'));
 
 describe('What is tried again', () => {
   test('is what the docs call transient, of the failure codes that they list, and nothing else', () => {
