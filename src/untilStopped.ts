@@ -3,19 +3,22 @@ import { StowageError } from './errors.js';
 import type { Log } from './log.js';
 
 export type Running = {
-  /** Finishes or hands back what it holds and closes everything it opened. */
+  /** Finishes or hands back its jobs and closes everything that it opened. */
   stop(): Promise<void>;
-  /** Resolves with the reason when the role cannot go on by itself; it is then stopped. */
+  /** Resolves with the reason if the role cannot continue. It is then stopped. */
   readonly broken?: Promise<Error>;
 };
 
-/** What a shell reports for a process that a signal ended: 128 + its number. */
+/** The exit code that a shell reports for a process that a signal ended: 128 + the number of the signal. */
 const signals = { SIGTERM: 143, SIGINT: 130 } as const;
 
 /**
- * Starts a role, waits for SIGTERM or SIGINT, stops it and answers the exit code: 0 after a clean stop, 1 when starting
- * or stopping failed, when the role broke, when stopping took longer than `graceMs`, or when an error reached nobody; 128 + the signal's
- * number when a second signal asked to end at once. A signal during the start is obeyed as soon as the start is over.
+ * Starts a role, waits for SIGTERM or SIGINT, stops the role and returns the exit code:
+ * - 0 after a clean stop;
+ * - 1 if starting or stopping failed, the role broke, stopping took longer than `graceMs`, or an error was not handled;
+ * - 128 + the number of the signal after a second signal, which ends the process at once.
+ *
+ * A signal during the start takes effect when the start is complete.
  *
  * `events` is the process: it emits signals, `unhandledRejection` and `uncaughtException`.
  */
@@ -39,13 +42,13 @@ export async function untilStopped(
     asked.resolve(0);
   };
   const onLostError = (error: unknown): void => {
-    log.fatal({ err: error }, 'An error reached nobody: a defect of Stowage. Stopping.');
+    log.fatal({ err: error }, 'An error was not handled: a defect of Stowage. Stopping.');
     (stopping ? atOnce : asked).resolve(1);
     stopping = true;
   };
   const onBroken = (reason: Error): void => {
     if (stopping) return;
-    log.fatal({ err: reason }, 'It cannot go on. Stopping.');
+    log.fatal({ err: reason }, 'The process cannot continue. Stopping.');
     stopping = true;
     asked.resolve(1);
   };
@@ -70,10 +73,7 @@ export async function untilStopped(
     try {
       role = await start();
     } catch (error) {
-      // What the catalogue explains needs no stack: the sentence and the way out come last, where a person looks.
-      if (error instanceof StowageError)
-        log.fatal({ code: error.code, cause: String(error.cause) }, `The start failed: ${error.message} ${error.help}`);
-      else log.fatal({ err: error }, 'The start failed.');
+      logFailedStart(log, error);
       return 1;
     }
     void role.broken?.then(onBroken);
@@ -82,18 +82,29 @@ export async function untilStopped(
       log.error(`Not stopped within ${graceMs / 1000} s (STOWAGE_STOP_GRACE). Ending anyway.`);
       atOnce.resolve(1);
     }, graceMs);
-    try {
-      await role.stop();
-    } catch (error) {
-      log.fatal({ err: error }, 'The stop failed.');
-      return 1;
-    }
-    log.info('Stopped.');
-    return code;
+    return (await hasStopped(role, log)) ? code : 1;
   }
 }
 
-/** A promise of an exit code that is resolved from outside. */
+async function hasStopped(role: Running, log: Log): Promise<boolean> {
+  try {
+    await role.stop();
+    log.info('Stopped.');
+    return true;
+  } catch (error) {
+    log.fatal({ err: error }, 'The stop failed.');
+    return false;
+  }
+}
+
+function logFailedStart(log: Log, error: unknown): void {
+  // An error of the catalogue needs no stack. The message and the advice come last, where a person sees them first.
+  if (error instanceof StowageError)
+    log.fatal({ code: error.code, cause: String(error.cause) }, `The start failed: ${error.message} ${error.help}`);
+  else log.fatal({ err: error }, 'The start failed.');
+}
+
+/** A promise of an exit code, with its resolve function. */
 function exitCode() {
   let resolve: (code: number) => void = () => undefined;
   const promise = new Promise<number>((settle) => (resolve = settle));

@@ -4,7 +4,7 @@ import { badInput, catalogue, StowageError } from '../errors.js';
 import { loggedError } from '../loggedError.js';
 import { operationLimits } from './operationLimits.js';
 
-/** Where a defect is written to; pino's logger is one. */
+/** Where defects are logged, for example a logger of pino. */
 export type ErrorLog = { error(fields: object, message: string): void };
 
 export type ErrorAnswer = GraphQLFormattedError & {
@@ -12,13 +12,14 @@ export type ErrorAnswer = GraphQLFormattedError & {
 };
 
 /**
- * What a client is told of an error: code, details and help of the catalogue. Whatever is no StowageError is INTERNAL:
- * it is logged with the correlation id, which is all that the client gets. Neither repeats the value of a variable.
+ * An error as a client gets it: code, details and help of the catalogue. An error that is not a StowageError becomes
+ * INTERNAL. It is logged with the correlation id, and the client gets only this id. Neither the answer nor the log repeats
+ * the value of a variable.
  */
 export function apiError(error: unknown, correlationId: string, log: ErrorLog): ErrorAnswer {
   const known = stowageErrorOf(error) ?? refusalOfGraphQL(error);
-  const told = known === undefined || known.code === 'INTERNAL' ? internalError(error, correlationId, log) : known;
-  const { code, message, details, help } = told;
+  const shown = known === undefined || known.code === 'INTERNAL' ? internalError(error, correlationId, log) : known;
+  const { code, message, details, help } = shown;
   return { message, ...placeOf(error), extensions: { code, details, help } };
 }
 
@@ -79,8 +80,8 @@ function refusalOfGraphQL(error: unknown): StowageError | undefined {
 }
 
 /**
- * What a field has answered is no value of its type, for example an enum's. Where an argument is what does not fit, the
- * error points to it in the document; nothing there is to blame for an answer.
+ * Whether a resolver returned a value that is not of the type of its field, for example an unknown member of an enum.
+ * Such an error has a path and no node of the document. An error about an argument has the node of the argument.
  */
 function isOfAnswer(error: unknown, root: GraphQLError): boolean {
   return error instanceof GraphQLError && error.path !== undefined && root.nodes === undefined;

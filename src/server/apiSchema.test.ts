@@ -147,7 +147,7 @@ class ShelfBooksResolver {
 @Resolver()
 class ForgetfulResolver {
   @Query(() => Boolean)
-  whoever() {
+  unprotected() {
     return true;
   }
 }
@@ -197,7 +197,7 @@ describe('the schema of the API', () => {
 
   test('does not build when an operation declares no requirement', () => {
     expect(() => buildApiSchema({ resolvers: [ForgetfulResolver], container: { get: () => null } })).toThrow(
-      'Operations without @Requires(…): Query.whoever.',
+      'Operations without @Requires(…): Query.unprotected.',
     );
   });
 
@@ -244,13 +244,13 @@ describe('the schema of the API', () => {
     expect(errors[0]?.message).toBe('first: is not from 1 to 200 (and 1 more)');
   });
 
-  test('lets an operator dust, and tells a viewer that the role is too low', async () => {
+  test('lets an operator dust, and refuses a viewer because the role is too low', async () => {
     expect((await run('mutation { dust(id: "1") { id } }', memberOfP1('OPERATOR'))).errors).toBeUndefined();
     const { errors } = await run('mutation { dust(id: "1") { id } }', memberOfP1('VIEWER'));
     expect(errors[0]?.message).toBe('dust needs the role OPERATOR in the project; yours is VIEWER.');
   });
 
-  test('answers with the same words for what is not there and what is not visible', async () => {
+  test('answers the same for a thing that does not exist and for one that is not visible', async () => {
     const stranger = { ...memberOfP1('VIEWER'), roleIn: () => undefined };
     const hidden = await run('mutation { dust(id: "1") { id } }', stranger);
     const missing = await run('mutation { dust(id: "99") { id } }', stranger);
@@ -259,7 +259,7 @@ describe('the schema of the API', () => {
     expect(await run('{ shelf(input: { id: "1" }) { id } }', stranger)).toEqual({ data: { shelf: null } });
   });
 
-  test('keeps an operation of the installation from everybody else', async () => {
+  test('refuses an operation of the installation to every other caller', async () => {
     expect((await run('mutation { tearDown }')).data).toEqual({ tearDown: true });
     const { errors } = await run('mutation { tearDown }', memberOfP1('OPERATOR'));
     expect(errors[0]?.message).toBe('tearDown needs the installation-level token.');

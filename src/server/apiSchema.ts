@@ -10,23 +10,23 @@ export type ApiSchemaOptions = {
   /** The resolver classes of all slices. */
   // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- type-graphql's own type of a resolver class
   readonly resolvers: readonly [Function, ...Function[]];
-  /** Gives the one instance of a resolver class; the composition makes them with what they need. */
+  /** Returns the single instance of a resolver class. The composition creates the instances. */
   readonly container: ContainerType;
 };
 
 /**
- * Builds the schema that the server runs and that `schema/schema.graphql` shows.
- * Throws when an operation declares no `@Requires(…)` or a type is not valid.
+ * Builds the schema of the server, which `schema/schema.graphql` shows.
+ * Throws if an operation declares no `@Requires(…)` or if a type is not valid.
  *
  * How slices write types (type-graphql with ESM):
  * - every `@Field`, `@Arg`, `@Query`, … names its type in a thunk; types of parameters are imported with `import type`;
- * - a class that is the TypeScript type of a decorated property stands above it in the file (or is imported): decorator
+ * - a class that is the TypeScript type of a decorated property is declared above it in the file (or imported): decorator
  *   metadata reads it when the class is defined;
  * - a field that needs a later slice, such as Service.plans, is declared there and not on the object class:
  *   `@Resolver(() => ServiceType) class ServicePlansResolver { @FieldResolver(() => BackupPlanConnection) plans(@Root() service: ServiceType) … }`.
  *   The method's name is the field's name, and its type is always given. So no two files import each other;
  * - a literal union of the domain becomes an enum with `registerEnumType({ A: 'A', B: 'B' }, { name })`;
- * - a default stands in `{ defaultValue }`, never on a patch; no property has an initializer.
+ * - a default is in `{ defaultValue }`, never on a patch; no property has an initializer.
  */
 export function buildApiSchema(options: ApiSchemaOptions): GraphQLSchema {
   const schema = buildSchemaSync({
@@ -35,7 +35,7 @@ export function buildApiSchema(options: ApiSchemaOptions): GraphQLSchema {
     scalarsMap: [{ type: Date, scalar: DateTime }],
     validate: false,
     disableInferringDefaultValues: true,
-    // Subscriptions name their own source with `subscribe`; type-graphql asks for a PubSub all the same.
+    // Subscriptions define their own source with `subscribe`. type-graphql requires a PubSub nevertheless.
     pubSub: noTopics,
     skipCheck: true,
   });
@@ -46,7 +46,7 @@ export function buildApiSchema(options: ApiSchemaOptions): GraphQLSchema {
   return schema;
 }
 
-/** The SDL as it is committed: sorted, so that the order of imports does not show. */
+/** The SDL for schema/schema.graphql. It is sorted, so that it does not depend on the order of imports. */
 export function emitSchema(schema: GraphQLSchema): string {
   return `${printSchema(lexicographicSortSchema(schema))}\n`;
 }

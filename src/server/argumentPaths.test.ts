@@ -10,7 +10,7 @@ test.each([
   ['a fragment', 'query ($p: X) { ...f } fragment f on Q { a(input: { name: $p }) }', 'p', 'input.name'],
   ['two places: the first', 'query ($p: X) { a(one: $p) b(two: $p) }', 'p', 'one'],
   ['no place', 'query ($p: X) { a }', 'p', 'p'],
-])('a variable is told by where it stands: %s', (_where, source, variable, path) => {
+])('a variable is reported with its path in the arguments: %s', (_where, source, variable, path) => {
   const document = parse(source);
   expect(argumentPaths(document, getOperationAST(document)!)(variable)).toBe(path);
 });

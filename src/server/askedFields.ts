@@ -3,8 +3,8 @@ import { Kind, type FieldNode, type GraphQLResolveInfo, type SelectionSetNode } 
 type Fragments = GraphQLResolveInfo['fragments'];
 
 /**
- * The names of the fields that are asked of the nodes of the connection that is being resolved, under `nodes` and under
- * `edges { node }`. What @skip and @include leave out is among them.
+ * The names of the fields that the operation selects on the nodes of the connection that is being resolved, under `nodes`
+ * and under `edges { node }`. Fields that @skip or @include leave out are included.
  */
 export function fieldsAskedOfNodes({ fieldNodes, fragments }: GraphQLResolveInfo): ReadonlySet<string> {
   const ofConnection = under(fieldNodes, fragments);
@@ -17,7 +17,7 @@ function named(fields: readonly FieldNode[], name: string): readonly FieldNode[]
   return fields.filter((field) => field.name.value === name);
 }
 
-/** The fields selected under these, those of fragments too: each fragment once, however often it is spread. */
+/** The fields under these selections, including those of fragments. Each fragment is visited once. */
 function under(parents: readonly FieldNode[], fragments: Fragments): readonly FieldNode[] {
   const found: FieldNode[] = [];
   const spread = new Set<string>();

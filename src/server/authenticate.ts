@@ -2,16 +2,16 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../secret.js';
 import { installationViewer, type Viewer } from './viewer.js';
 
-/** Tells whose token it is; undefined: nobody's. Called once a request, and once a WebSocket. */
+/** Finds the viewer of a token; undefined if the token is not valid. Called once for each request and each WebSocket. */
 export type Authenticate = (token: string) => Promise<Viewer | undefined>;
 
-/** Knows the installation-level token alone, and compares it in constant time. */
+/** Accepts only the installation-level token. */
 export function installationToken(expected: Secret): Authenticate {
   const isInstallation = sameToken(expected);
   return (token) => Promise.resolve(isInstallation(token) ? installationViewer : undefined);
 }
 
-/** Compares tokens with this one, in constant time. */
+/** Compares a token with the expected one in constant time, so that the time reveals nothing about it. */
 export function sameToken(expected: Secret): (token: string) => boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const expectedDigest = digest(expected.reveal());

@@ -13,10 +13,9 @@ export type OperationRequest = {
 };
 
 /**
- * Everything that must hold before an operation is executed, over HTTP and over WebSocket: the document fits the
- * schema, its literals and variables are what they should be, and it does not ask for too much. A document that is
- * `known` is not validated again.
- * Gives back the errors, none of which repeats a value; an empty list: execute it.
+ * Checks an operation before it is executed, over HTTP and over WebSocket: the document matches the schema, its literals
+ * and variables have the right types, and it stays within the limits. A document that is `known` is not validated again.
+ * Returns the errors; the operation may be executed if there are none. No error repeats a value.
  */
 export function checkOperation(
   schema: GraphQLSchema,
@@ -49,7 +48,7 @@ export function checkOperation(
   return [];
 }
 
-/** What graphql-js says of a wrong literal repeats it, so that one rule is ours. */
+/** The rule of graphql-js for literals is replaced, because its messages repeat the literal. */
 const rules = [...specifiedRules.filter((rule) => rule !== ValuesOfCorrectTypeRule), literalsOfCorrectType];
 
 const unknownOperation: FieldProblem = {
@@ -81,7 +80,7 @@ function literalsOfCorrectType(context: ValidationContext): ASTVisitor {
   }
 }
 
-/** The problems of all literals together as one error, and each of the document's own as one. */
+/** One error for the problems of all literals together, and one for each other problem of the document. */
 function* documentErrors(errors: readonly GraphQLError[]): Generator<GraphQLError> {
   const fields = errors.flatMap((error) => fieldsOf(error.originalError));
   if (fields.length > 0) yield asGraphQLError(badInput(fields));

@@ -8,7 +8,7 @@ import { Duration } from './scalars/duration.js';
 export const CheckStatusEnum = { OK: 'OK', FAILED: 'FAILED', SKIPPED: 'SKIPPED' } as const;
 registerEnumType(CheckStatusEnum, { name: 'CheckStatus' });
 
-@ObjectType('CheckStep', { description: 'One step of a check. Those after the first failure are SKIPPED.' })
+@ObjectType('CheckStep', { description: 'One step of a check. The steps after the first failure are SKIPPED.' })
 export class CheckStepType {
   @Field(() => String, {
     description:
@@ -22,17 +22,17 @@ export class CheckStepType {
   @Field(() => Duration, { nullable: true })
   readonly took!: number | null;
 
-  @Field(() => String, { nullable: true, description: 'Why it failed: a code of the catalogue of errors.' })
+  @Field(() => String, { nullable: true, description: 'Why the step failed: a code of docs/errors.md.' })
   readonly code!: string | null;
 
   @Field(() => String, { nullable: true })
   readonly message!: string | null;
 
-  @Field(() => String, { nullable: true, description: 'The way out.' })
+  @Field(() => String, { nullable: true, description: 'What to do.' })
   readonly hint!: string | null;
 }
 
-@ObjectType('Check', { description: 'Every step by name, so that a person sees how far it got. Takes at most 20 s.' })
+@ObjectType('Check', { description: 'The steps of a check in their order. A check takes at most 20 s.' })
 export class CheckType {
   @Field(() => Boolean)
   readonly ok!: boolean;
@@ -52,7 +52,7 @@ export class CheckType {
 /** How long a check may take altogether, in milliseconds. */
 export const checkTimeoutMs = 20_000;
 
-/** Refuses to save what did not pass: CHECK_FAILED with the check in details, in the shape of the API. */
+/** Throws CHECK_FAILED, with the check in `details` in the shape of the API, unless the check passed. */
 export function throwUnlessOk(check: Check, what: string): void {
   if (check.ok) return;
   const failed = check.steps.find((step) => step.status === 'FAILED');

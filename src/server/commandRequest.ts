@@ -1,7 +1,7 @@
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
 import { eventMetadata, type RequestContext } from './requestContext.js';
 
-/** A mutation as the command log sees it. `projectId` null: a command outside any project. */
+/** The command of a mutation. `projectId` is null for a command outside any project. */
 export function commandRequest(
   context: RequestContext,
   command: {

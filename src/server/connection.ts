@@ -18,7 +18,7 @@ export class PageInfo {
 }
 
 /**
- * The Relay types of a list, made once a node type:
+ * The Relay types of a list. Call it once for each node type:
  *
  *     export const ServiceConnection = connection('Service', () => ServiceType);
  *
@@ -55,7 +55,7 @@ export function connection<NodeType extends object>(
       return this.edges.map((edge) => edge.node);
     }
 
-    @Field(() => Int, { description: 'Of the whole list; counted only when asked for.' })
+    @Field(() => Int, { description: 'The length of the whole list. The server counts only when you ask for it.' })
     totalCount(): Promise<number> {
       return this.countAll();
     }

@@ -4,8 +4,8 @@ import type { AllowedTargets } from '../storage/allowedTargets.js';
 import type { Rule } from './inputValidation.js';
 
 /**
- * A host that is written as an address must be one that this installation connects to. A name is judged by the address
- * it has at the moment of connecting.
+ * A host that is an IP address must be one that this installation may connect to. A host name passes: its address is
+ * checked when the connection is made.
  */
 export function allowedAddress(targets: AllowedTargets): Rule<string> {
   return (host) => {
@@ -14,12 +14,12 @@ export function allowedAddress(targets: AllowedTargets): Rule<string> {
       ? undefined
       : {
           problem: 'is an address that this installation does not connect to',
-          hint: 'Name a host that is allowed, or have the operator allow this one in STOWAGE_ALLOWED_TARGETS.',
+          hint: 'Write another host, or ask the operator to allow this one in STOWAGE_ALLOWED_TARGETS.',
         };
   };
 }
 
-/** Passwords and keys travel in headers and option files, where a control character would end the line. */
+/** Passwords and keys are sent in headers and option files, where a control character would end the line. */
 export const usableSecret: Rule<Secret> = (secret) =>
   /\p{Cc}/u.test(secret.reveal())
     ? { problem: 'contains control characters', hint: 'Send it without line breaks and tabs.' }

@@ -44,7 +44,7 @@ describe('signing in over HTTP', () => {
     }
   });
 
-  test('the installation token is answered, introspection too', async () => {
+  test('the installation token is accepted, also for introspection', async () => {
     expect((await post({ query: '{ hello }' })).body).toEqual({ data: { hello: 'Hello world' } });
     const { body } = await post({ query: getIntrospectionQuery({ inputValueDeprecation: true, oneOf: true }) });
     expect(body.data.__schema.queryType.name).toBe('Query');
@@ -54,7 +54,7 @@ describe('signing in over HTTP', () => {
 describe('bad input over HTTP', () => {
   const good = { user: 'sa', password };
 
-  test('a right login arrives', async () => {
+  test('a valid login reaches the resolver', async () => {
     expect((await post({ query: login, variables: { input: good } })).body).toEqual({ data: { login: true } });
     expect(api.harbour.password).toBe(password);
   });
@@ -72,7 +72,7 @@ describe('bad input over HTTP', () => {
       ['input.pass', 'input.user', 'input.password', 'input.within'],
     ],
     ['a field whose name is a secret', { ...good, 'hunter2 correct': 1 }, ['input']],
-  ])('%s is told by its path, and nothing is repeated', async (_name, input, paths) => {
+  ])('%s is reported with its path, and no value is repeated', async (_name, input, paths) => {
     const { status, body, text } = await post({ query: login, variables: { input } });
     expect(status).toBe(400);
     expect(body.errors).toHaveLength(1);
@@ -130,7 +130,7 @@ describe('bad input over HTTP', () => {
     expect(answer.text).not.toContain('hunter2');
   });
 
-  test('a document that was sent before is answered anew, and its variables are checked each time', async () => {
+  test('the variables of a document that was sent before are checked again', async () => {
     for (let time = 1; time <= 3; time += 1) {
       const user = `sa ${time}`;
       expect((await post({ query: login, variables: { input: { ...good, user } } })).body).toEqual({
@@ -164,7 +164,7 @@ describe('errors over HTTP', () => {
     });
   });
 
-  test('a defect is INTERNAL with a correlation id that the log knows, without the values', async () => {
+  test('a defect is INTERNAL with a correlation id that is in the log, without values', async () => {
     const { body, text } = await post({
       query: 'query ($login: LoginInput!) { sink(login: $login) }',
       variables: { login: { user: 'sa', password } },
@@ -177,7 +177,7 @@ describe('errors over HTTP', () => {
     expect(text + api.logged.join()).not.toContain('hunter2');
   });
 
-  test('so is an answer that is no value of its enum: the log says of which field', async () => {
+  test('an answer that is no value of its enum is INTERNAL, and the log names the field', async () => {
     const { body, text } = await post({ query: '{ colours: flag }' });
     const { code, details } = body.errors[0].extensions;
     expect(code).toBe('INTERNAL');
@@ -229,7 +229,7 @@ describe('operations that ask for too much', () => {
 describe('beside GraphQL', () => {
   const get = (path: string) => fetch(`${api.server.url}${path}`);
 
-  test('liveness, readiness and metrics are open and say nothing private', async () => {
+  test('liveness, readiness and metrics need no token and show nothing private', async () => {
     expect((await get('/healthz')).status).toBe(200);
     expect((await get('/readyz')).status).toBe(200);
     api.readiness = 'down';
@@ -257,7 +257,7 @@ describe('beside GraphQL', () => {
     expect((await get('/healthz')).headers.get('keep-alive')).toBe('timeout=75');
   });
 
-  test('the dashboard says that it is not built, and unknown paths are 404', async () => {
+  test('the dashboard answers that it is not built, and unknown paths are 404', async () => {
     expect(await (await get('/v2/dashboard/abc')).text()).toContain('not built yet');
     expect((await get('/v2/nothing')).status).toBe(404);
   });
@@ -286,7 +286,7 @@ test('a list of a hundred thousand wrong items does not keep the server busy for
   await own.server.close();
 });
 
-test('closing answers what is being asked, refuses the rest, and twice is once', async () => {
+test('closing finishes open requests, refuses new ones, and is idempotent', async () => {
   const own = await startTinyApi();
   const pending = new Promise<number | undefined>((resolve, reject) => {
     const request = httpRequest(`${own.server.url}/graphql`, {

@@ -49,7 +49,7 @@ async function results(client: Client, query: string, count = Infinity, variable
 
 type Message = { readonly id?: string; readonly type: string; readonly payload?: unknown };
 
-/** A socket without a client that manages it, and the messages it got. */
+/** A raw socket without a client library, and the messages it got. */
 async function rawSocket(init?: object, url = address()) {
   const socket = new WebSocket(url, 'graphql-transport-ws');
   const messages: Message[] = [];
@@ -134,7 +134,7 @@ describe('bad input over WebSocket', () => {
     });
     expect(text).not.toContain('hunter2');
     expect(api.logged.join()).not.toContain('hunter2');
-    // The socket goes on.
+    // The socket stays usable.
     socket.send({ id: '2', type: 'subscribe', payload: { query: '{ hello }' } });
     await until(() => socket.messages.some(({ type }) => type === 'complete'), 'the answer');
     socket.socket.close();
@@ -168,7 +168,7 @@ describe('bad input over WebSocket', () => {
 });
 
 describe('subscriptions', () => {
-  test('send each event, with loaders renewed for each, and leave the source when the client does', async () => {
+  test('send each event, with new loaders for each, and close the source when the client leaves', async () => {
     await withClient(async (client) => {
       loads.count = 0;
       const receiving = results(client, 'subscription { shipChanges { id version } }', 3);
@@ -182,7 +182,7 @@ describe('subscriptions', () => {
     });
   });
 
-  test('a refusal of the source comes with its code', async () => {
+  test('an error of the source has its code', async () => {
     await withClient(async (client) => {
       const [result] = await results(client, 'subscription { lostShip { id } }', 1);
       expect(result?.errors?.[0]).toMatchObject({
@@ -239,7 +239,7 @@ describe('a client that does not read', () => {
     for (const [index, ship] of ships(50_000).entries()) {
       api.harbour.put(ship);
       if (index % 20 !== 0) continue;
-      // Lets the server write whatever it would write.
+      // Gives the server time to write.
       await new Promise((resolve) => setImmediate(resolve));
       most = Math.max(most, ...[...api.harbour.mailboxes].map((mailbox) => mailbox.size));
     }

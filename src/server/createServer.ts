@@ -1,36 +1,31 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
-import { Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Secret } from '../secret.js';
-import { apiError, type ErrorLog } from './apiError.js';
-import { sameToken, type Authenticate } from './authenticate.js';
-import { dashboardPage } from './dashboardPage.js';
-import { alive, ready, type ReadinessChecks } from './health.js';
+import { apiApp } from './apiApp.js';
+import type { ErrorLog } from './apiError.js';
+import type { Authenticate } from './authenticate.js';
+import type { ReadinessChecks } from './health.js';
 import { httpApi } from './httpApi.js';
-import { metricsPage } from './metricsPage.js';
-import { serverMetrics, type ServerMetrics } from './metrics.js';
-import { bundledPlayground, playground } from './playgroundPage.js';
-import { closedToBrowsers, ownScriptsOnly } from './securityHeaders.js';
+import { serverMetrics } from './metrics.js';
 import { socketApi } from './socketApi.js';
 
 export type ServerOptions = {
-  /** Of `buildApiSchema`. */
+  /** Built by `buildApiSchema`. */
   readonly schema: GraphQLSchema;
   readonly authenticate: Authenticate;
   readonly host: string;
-  /** 0: any free one; `url` says which. */
+  /** 0: any free port; `url` contains it. */
   readonly port: number;
   readonly log: ErrorLog & { warn(fields: object, message: string): void };
-  /** What anyone may see at /metrics: it names no project. */
+  /** The metrics that /metrics shows to anyone. They name no project. */
   readonly registry: Registry;
-  /** What only the installation's token and `metricsToken` open there as well. */
+  /** The metrics that /metrics adds for the installation-level token and for `metricsToken`. */
   readonly installationRegistry?: Registry;
   readonly metricsToken?: Secret | null;
-  /** What /readyz asks. */
+  /** The checks of /readyz. */
   readonly readiness: ReadinessChecks;
   /** Default: where `npm run build:playground` puts the playground. */
   readonly playgroundFolder?: string;
@@ -55,20 +50,20 @@ const defaultLimits: ServerLimits = {
 };
 
 export interface ApiServer {
-  /** Begins to accept; rejects when the address cannot be used. */
+  /** Starts to accept connections. Rejects if the address cannot be used. */
   listen(): Promise<void>;
-  /** `http://host:port` as it really listens; throws before `listen`. */
+  /** `http://host:port` with the actual port. Throws before `listen`. */
   readonly url: string;
   /**
-   * Accepts no more, closes every WebSocket with 1001, waits up to `graceMs` for requests that are being answered, and
-   * then ends what is left. Twice is once.
+   * Stops accepting connections, closes every WebSocket with 1001, waits up to `graceMs` for open requests, and then ends
+   * the remaining connections. Idempotent.
    */
   close(): Promise<void>;
 }
 
 /**
- * How long an idle connection stays open. Node's 5 s are shorter than what proxies and clients keep theirs for, so that a
- * request may meet the end of its connection: nobody knows then whether it was taken.
+ * How long an idle connection stays open. Node's default of 5 s is shorter than that of proxies and clients. With it a
+ * client may send a request just when the server closes the connection, and cannot know whether it was executed.
  */
 const keptAliveMs = 75_000;
 
@@ -83,40 +78,9 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   let closing: Promise<void> | undefined;
 
   const api = await httpApi({ ...options, metrics, maxBodyBytes: limits.maxBodyBytes });
-  const app = express();
-  app.disable('x-powered-by');
-  app.use(counted(metrics), closedToBrowsers);
-  app.get('/healthz', alive);
-  app.get(
-    '/readyz',
-    ready(options.readiness, () => closing !== undefined),
-  );
-  app.get(
-    '/metrics',
-    metricsPage({
-      open: options.registry,
-      ofInstallation: options.installationRegistry ?? new Registry(),
-      authenticate: options.authenticate,
-      isMetricsToken: options.metricsToken ? sameToken(options.metricsToken) : () => false,
-    }),
-  );
-  app.use('/playground', ownScriptsOnly, playground(options.playgroundFolder ?? bundledPlayground()));
-  app.get('/v2/dashboard/:instanceId', dashboardPage);
-  app.post('/graphql', ...api.handlers);
-  app.all('/graphql', (_request, response) => {
-    response.status(405).set('Allow', 'POST').type('text').send('Send a POST, or open a WebSocket.\n');
-  });
-  app.use((_request, response) => {
-    response
-      .status(404)
-      .type('text')
-      .send('There is nothing here. The API is at /graphql, the playground at /playground.\n');
-  });
-
-  app.use(unanswerable(options.log));
-
+  const app = apiApp({ ...options, metrics, api, isClosing: () => closing !== undefined });
   const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {
-    // A connection that is kept alive would keep `close` waiting after its last answer.
+    // Otherwise an idle keep-alive connection delays `close` after its last answer.
     response.once('close', () => {
       if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
     });
@@ -159,40 +123,4 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
 function portOf(address: AddressInfo | string | null): number {
   if (address === null || typeof address === 'string') throw new Error('The server does not listen on a port.');
   return address.port;
-}
-
-function counted({ httpRequests, httpSeconds }: ServerMetrics): RequestHandler {
-  return (request, response, next) => {
-    const stop = httpSeconds.startTimer();
-    response.once('close', () => {
-      const route = routeOf(request.path);
-      stop({ route });
-      httpRequests.inc({ method: request.method, route, status: response.statusCode });
-    });
-    next();
-  };
-}
-
-/** What fails outside of GraphQL: a path that is no path, a file that cannot be read. No stack reaches the client. */
-function unanswerable(log: ErrorLog): ErrorRequestHandler {
-  return (error: unknown, _request, response, next) => {
-    if (response.headersSent) {
-      next(error);
-      return;
-    }
-    const status =
-      error instanceof Error && 'status' in error && Number(error.status) < 500 ? Number(error.status) : 500;
-    if (status === 500) apiError(error, randomUUID(), log);
-    response
-      .status(status)
-      .type('text')
-      .send(status === 500 ? 'Internal server error\n' : 'The request is not valid.\n');
-  };
-}
-
-/** A handful of names: what a client can invent never becomes a label. */
-function routeOf(path: string): string {
-  if (['/graphql', '/healthz', '/readyz', '/metrics'].includes(path)) return path;
-  if (path.startsWith('/playground')) return '/playground';
-  return path.startsWith('/v2/dashboard/') ? '/v2/dashboard' : 'other';
 }

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 
-/** Stands where the dashboard of a service instance will be, so that its links already lead somewhere. */
+/** A placeholder for the dashboard of a service instance, so that links to it work already. */
 export const dashboardPage: RequestHandler = (_request, response) => {
   response.type('html').send(page);
 };

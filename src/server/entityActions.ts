@@ -11,10 +11,10 @@ export const EntityActionEnum = {
 export type EntityAction = keyof typeof EntityActionEnum;
 registerEnumType(EntityActionEnum, {
   name: 'EntityAction',
-  description: 'What role and state allow the viewer to do now.',
+  description: 'An action that the viewer may do now, by role and by the state of the thing.',
 });
 
-/** The role that each action asks for; the mutations declare the same with `@Requires`. */
+/** The role that each action needs. The mutations declare the same with `@Requires`. */
 const neededRole: Readonly<Record<EntityAction, Role>> = {
   UPDATE: 'OPERATOR',
   REMOVE: 'ADMIN',
@@ -23,7 +23,7 @@ const neededRole: Readonly<Record<EntityAction, Role>> = {
   RESTORE_INTO: 'OPERATOR',
 };
 
-/** Of the actions that the thing's state allows, those that the role allows too. */
+/** The actions that both the state of the thing and the role allow. */
 export function allowedActions(role: Role | undefined, possible: readonly EntityAction[]): EntityAction[] {
   return possible.filter((action) => hasRole(role, neededRole[action]));
 }

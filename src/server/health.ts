@@ -1,17 +1,17 @@
 import type { RequestHandler } from 'express';
 import { StowageError } from '../errors.js';
 
-/** What must answer before requests make sense: rejects (or takes over 2 s) when it does not. */
+/** A check of something that requests need. It fails if it rejects or takes longer than 2 s. */
 export type ReadinessChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
 const patienceMs = 2_000;
 
-/** 200 while the process runs: whoever restarts it needs no more. */
+/** Answers 200 while the process runs. */
 export const alive: RequestHandler = (_request, response) => {
   response.type('text').send('ok\n');
 };
 
-/** 200 when every check passes, else 503; the body names each check. 503 as soon as the server begins to close. */
+/** Answers 200 if every check passes, otherwise 503. The body names each check. Answers 503 once the server is closing. */
 export function ready(checks: ReadinessChecks, isClosing: () => boolean): RequestHandler {
   return async (_request, response) => {
     const results = await Promise.all(
@@ -29,7 +29,7 @@ async function outcomeOf(check: () => Promise<unknown>): Promise<string> {
   const late = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve(`no answer within ${patienceMs / 1000} s`), patienceMs);
   });
-  // Messages of drivers may hold addresses and names: anyone may ask here, so only ours are shown.
+  // Messages of drivers may contain addresses and names. Anyone may read this page, so it shows only our own messages.
   const failed = (error: unknown) => (error instanceof StowageError ? error.code : 'failed');
   try {
     return await Promise.race([check().then(() => 'ok', failed), late]);

@@ -31,16 +31,16 @@ export type HttpApiOptions = {
 
 export type HttpApi = { readonly handlers: readonly (RequestHandler | ErrorRequestHandler)[]; stop(): Promise<void> };
 
-/** GraphQL over `POST`: who asks is known before the body is read, and a document is checked before it is executed. */
+/** GraphQL over `POST`. Sign-in comes before the body is read, and a document is checked before it is executed. */
 export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   const { log } = options;
-  /** Apollo formats errors without their request: which one they belong to is noted when they occur. */
+  /** By error: Apollo formats errors without their request, so the correlation id is stored when an error occurs. */
   const correlationIds = new WeakMap<object, string>();
   const known = new KnownDocuments();
   const apollo = new ApolloServer<RequestContext>({
     schema: options.schema,
-    introspection: true, // Only for who is signed in, like everything else.
-    dangerouslyDisableValidation: true, // checkOperation validates, in words that repeat no value.
+    introspection: true, // Needs a token like every other operation.
+    dangerouslyDisableValidation: true, // checkOperation validates, and its messages repeat no value.
     documentStore: known,
     persistedQueries: false,
     allowBatchedHttpRequests: false,
@@ -81,7 +81,7 @@ function checkedOperations(
           return Promise.resolve();
         },
         responseForOperation({ document, operation, request, contextValue }) {
-          // Apollo Server's type forgets that a document may hold no operation of that name.
+          // Apollo Server's type is wrong here: the document may have no operation of that name.
           const kind = (operation as OperationDefinitionNode | undefined)?.operation ?? 'none';
           const { operationName, variables } = request;
           const errors =
@@ -136,7 +136,7 @@ function contextOf(response: Response): RequestContext {
   return context;
 }
 
-/** Whatever fails before GraphQL is answered in GraphQL's form too. A body that cannot be read is not repeated. */
+/** Answers errors that occur before GraphQL in the form of GraphQL. The answer never repeats the body. */
 function refuse(log: ErrorLog): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) {
@@ -144,12 +144,12 @@ function refuse(log: ErrorLog): ErrorRequestHandler {
       return;
     }
     const status = error instanceof StowageError ? 401 : statusOfBodyError(error);
-    const told = status === undefined || error instanceof StowageError ? error : unreadableBody(status);
-    response.status(status ?? 500).json({ errors: [apiError(told, randomUUID(), log)] });
+    const shown = status === undefined || error instanceof StowageError ? error : unreadableBody(status);
+    response.status(status ?? 500).json({ errors: [apiError(shown, randomUUID(), log)] });
   };
 }
 
-/** The JSON reader of express marks its own refusals with a status and a type. */
+/** The status of an error of express's JSON parser, which has the properties `status` and `type`. */
 function statusOfBodyError(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('type' in error) || !('status' in error)) return undefined;
   return typeof error.status === 'number' && error.status < 500 ? error.status : undefined;
@@ -161,7 +161,7 @@ function unreadableBody(status: number): StowageError {
   return badInput([{ path: 'request', problem, hint }]);
 }
 
-/** Apollo Server's own messages are about its configuration; requests are logged by us. */
+/** Logs only warnings and errors of Apollo Server: its other messages are about its configuration. */
 function quietLogger(log: HttpApiOptions['log']) {
   const ignore = () => undefined;
   const warn = (message: unknown) => log.warn({}, `Apollo Server: ${String(message)}`);

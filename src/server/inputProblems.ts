@@ -19,19 +19,19 @@ import type { FieldProblem } from '../errors.js';
 import { expectationOf } from './scalars/expectation.js';
 import { SecretScalar, secretLiteralProblem } from './scalars/secret.js';
 
-/** Enough for a person; a list of a thousand wrong items is not answered with a thousand lines. */
+/** The most problems in one answer, so that a list of a thousand wrong items does not get a thousand lines. */
 const mostProblems = 50;
 
 type Report = {
   (path: string, problem: string, hint: string): void;
-  /** Nothing more is looked at: a megabyte of wrong items must not keep the server busy. */
+  /** No more values are checked then, so that a megabyte of wrong items does not keep the server busy. */
   isFull(): boolean;
 };
 
 /**
- * Everything that is wrong with the variables of an operation, in words of our own: what graphql-js says of a variable
- * repeats the whole of it, passwords included. Whatever passes here, graphql-js coerces.
- * @param pathOf where in the arguments a variable stands
+ * All problems of the variables of an operation. It replaces the messages of graphql-js, which repeat the whole variable,
+ * including passwords. graphql-js can coerce every variable that passes this check.
+ * @param pathOf the path of a variable in the arguments
  */
 export function variableProblems(
   schema: GraphQLSchema,
@@ -51,7 +51,7 @@ export function variableProblems(
   return problems;
 }
 
-/** Everything that is wrong with a literal of the document. Variables inside it are checked where they are declared. */
+/** All problems of a literal of the document. Variables inside it are checked where they are declared. */
 export function literalProblems(node: ValueNode, type: GraphQLInputType, path: string): readonly FieldProblem[] {
   const { problems, report } = collector();
   checkLiteral(node, type, path, report);
@@ -147,7 +147,7 @@ function checkLiteral(node: ValueNode, type: GraphQLInputType, path: string, rep
   });
 }
 
-/** What a JSON object and an object literal have in common: unknown, missing and @oneOf fields. */
+/** The checks that a JSON object and an object literal share: unknown, missing and @oneOf fields. */
 function checkFields(
   type: GraphQLInputObjectType,
   path: string,
@@ -159,7 +159,7 @@ function checkFields(
   for (const name of given.keys()) {
     if (report.isFull()) return;
     if (Object.hasOwn(fields, name)) continue;
-    // The name is the client's; one that is no name at all could be anything, a secret too.
+    // The client chooses the name. If it is not a valid name it may be anything, even a secret, so it is not repeated.
     const named = /^[A-Za-z_]\w{0,63}$/.test(name) ? `${path}.${name}` : path;
     const problem = named === path ? `has a field that ${type.name} does not have` : `is not a field of ${type.name}`;
     report(named, problem, `The fields of ${type.name} are ${Object.keys(fields).join(', ')}.`);
@@ -186,11 +186,11 @@ function checkLeaf(type: GraphQLLeafType, path: string, report: Report, parse: (
   try {
     parsed = parse();
   } catch {
-    // What it threw repeats the value; the expectation says the same without it.
+    // The thrown message repeats the value. The expectation describes the problem without it.
     parsed = undefined;
   }
   if (typeof parsed === 'string' && parsed.includes('\0')) {
-    // PostgreSQL keeps no such text, and refuses it with an error that is not the client's.
+    // PostgreSQL cannot store such text. Its own error would look like a defect of the server.
     report(path, 'contains a NUL character', 'Leave the character U+0000 out.');
     return;
   }

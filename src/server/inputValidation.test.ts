@@ -44,12 +44,12 @@ describe('names', () => {
     'refuses %j',
     (name) => expect(entityName(name)).toHaveProperty('problem'),
   );
-  test('refuses plain text that reads as an option', () => expect(plainText('--result-file=/tmp/x')).toBeDefined());
+  test('refuses plain text that looks like an option', () => expect(plainText('--result-file=/tmp/x')).toBeDefined());
 });
 
 test.each([0, 65_536, 70_000, -1, 1.5])('port %d is refused', (number) => expect(port(number)).toBeDefined());
 
-test('a duration beyond its bounds is told them', () => {
+test('the hint for a duration names the allowed range', () => {
   expect(durationWithin(60_000, 3_600_000)(1)?.hint).toBe('Write a duration from PT1M to PT1H.');
 });
 

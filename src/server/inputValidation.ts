@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { badInput, type FieldProblem } from '../errors.js';
 import { formatDuration } from '../duration.js';
 
-/** What is wrong with a value and what to write instead, without repeating it; undefined when it is fine. */
+/** Returns the problem of a value and what to write instead, without repeating the value; undefined if it is valid. */
 export type Rule<Value> = (value: Value) => { readonly problem: string; readonly hint: string } | undefined;
 
 /**
@@ -17,7 +17,7 @@ export type Rule<Value> = (value: Value) => { readonly problem: string; readonly
 export class InputProblems {
   readonly #fields: FieldProblem[] = [];
 
-  /** Applies the rules in turn until one objects. What is absent or null passes: the schema says what is required. */
+  /** Applies the rules in turn until one fails. An absent value or null passes: the schema defines what is required. */
   check<Value>(path: string, value: Value | null | undefined, ...rules: readonly Rule<Value>[]): this {
     if (value === undefined || value === null) return this;
     for (const rule of rules) {
@@ -38,7 +38,7 @@ export class InputProblems {
   ): this {
     if (items === undefined || items === null) return this;
     this.check(path, items, listWithin(bounds));
-    // A list beyond its bound is not gone through: its problems could be a million.
+    // The items of a list that is too long are not checked: there could be a million problems.
     if (items.length > bounds.atMost) return this;
     for (const [index, item] of items.entries()) this.check(`${path}.${index}`, item, ...rules);
     return this;
@@ -76,17 +76,17 @@ export function text(least: number, most: number): Rule<string> {
 /** Control, format (zero width, bidirectional overrides), surrogate and private-use characters, line separators. */
 const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 
-/** What people call a project, service, file endpoint or plan: 1 to 100 printable characters. */
+/** The name of a project, service, file endpoint or plan: 1 to 100 printable characters. */
 export const entityName: Rule<string> = text(1, 100);
 
-/** Text that becomes an argument or a user name somewhere: 1 to 255 printable characters, no dash in front. */
+/** Text that is used as an argument of a program or as a user name: 1 to 255 printable characters, no leading dash. */
 export const plainText: Rule<string> = (value) =>
   text(1, 255)(value) ??
   (value.startsWith('-')
     ? { problem: 'begins with a dash', hint: 'It would read as an option of a program; leave the dash out.' }
     : undefined);
 
-/** A DNS name or an IP address, as RFC 1123 has it (underscores are taken too, as container networks use them). */
+/** A DNS name or an IP address (RFC 1123). Underscores are allowed too, because container networks use them. */
 export const hostName: Rule<string> = (value) => {
   const hint = 'Write a host name or an IP address alone, for example db.example.org or 192.0.2.7.';
   if (value === '') return { problem: 'is empty', hint };
@@ -108,7 +108,7 @@ export function integerWithin(least: number, most: number): Rule<number> {
       : { problem: `is not from ${least} to ${most}`, hint: `Write a whole number from ${least} to ${most}.` };
 }
 
-/** A duration in milliseconds, as the Duration scalar gives it. */
+/** A duration in milliseconds, as the Duration scalar parses it. */
 export function durationWithin(leastMs: number, mostMs: number): Rule<number> {
   const range = `from ${formatDuration(leastMs)} to ${formatDuration(mostMs)}`;
   return (value) =>
@@ -144,7 +144,7 @@ export function listWithin({ atLeast, atMost, unique = false }: ListBounds): Rul
 }
 
 /**
- * What `null` in a patch gets where a field has no default to go back to: BAD_INPUT. (Absent fields are unchanged.)
+ * Adds a problem for each of these fields that is `null` in a patch: they have no default. (Absent fields are unchanged.)
  */
 export function refuseNulls<Patch extends object>(
   problems: InputProblems,

@@ -33,20 +33,20 @@ function metrics(options: Partial<InstallationMetricsOptions>): Registry {
 }
 
 describe('the metrics of an installation', () => {
-  test('show the figures, those that are 0 too', async () => {
+  test('show the figures, also those that are 0', async () => {
     const text = await metrics({}).metrics();
     expect(text).toContain('stowage_backup_jobs{status="FAILED"} 2\nstowage_backup_jobs{status="SUCCEEDED"} 0\n');
     expect(text).toContain('stowage_services{protection="LATE"} 3\nstowage_services{protection="NEVER"} 0\n');
     expect(text).toMatch(/^stowage_service_last_success_age_seconds\{.*service_id="a".*\} 3600$/m);
   });
 
-  test('give a series to so many services and say how many have none', async () => {
+  test('give a series to the first services and count those without one', async () => {
     const text = await metrics({ mostServices: 1 }).metrics();
     expect(text.match(/^stowage_service_last_success_age_seconds\{/gm)).toHaveLength(1);
     expect(text).toContain('stowage_service_series_left_out 2\n');
   });
 
-  test('are asked for once by scrapes at the same time and soon after, and go on with the age', async () => {
+  test('are read once for scrapes at the same time and soon after, while the age goes on', async () => {
     let asked = 0;
     let minutes = 60;
     const registry = metrics({
@@ -64,7 +64,7 @@ describe('the metrics of an installation', () => {
     expect(asked).toBe(1);
   });
 
-  test('say so when they cannot be had, tell nothing that was true before, and come back', async () => {
+  test('report a failed read, show no outdated values then, and come back', async () => {
     const errors: unknown[] = [];
     let isDown = false;
     const registry = metrics({

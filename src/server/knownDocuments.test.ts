@@ -4,14 +4,14 @@ import { KnownDocuments } from './knownDocuments.js';
 
 const documents = new KnownDocuments();
 
-/** A document of about this many characters, offered under its own name as Apollo Server does. */
+/** Writes a document of about this many characters to the store, as Apollo Server does. */
 async function offer(name: string, characters: number) {
   const document = parse(`{ hello } #${name}`.padEnd(characters));
   await documents.set(name, document);
   return document;
 }
 
-test('only what was found valid is found again, under its own key', async () => {
+test('only a valid document is found again, under its own key', async () => {
   const refused = await offer('refused', 100);
   const valid = await offer('valid', 100);
   documents.keep(valid);
@@ -25,7 +25,7 @@ test('only what was found valid is found again, under its own key', async () => 
   expect(documents.has(valid)).toBe(false);
 });
 
-test('documents are forgotten where they are many, those that were asked for last stay, and a huge one is never kept', async () => {
+test('the least recently used documents are removed when there are many, and a huge one is never kept', async () => {
   for (let n = 1; n <= 10; n += 1) documents.keep(await offer(`number ${n}`, 9_900));
   expect(await documents.get('number 1')).toBeDefined();
   documents.keep(await offer('huge', 10_001));

@@ -1,21 +1,21 @@
 import type { DocumentNode } from 'graphql';
 
-/** How many characters of documents are remembered: parsed, they take up to some hundred bytes each. */
+/** How many characters of documents are kept. Parsed, each character takes up to some hundred bytes. */
 const mostCharacters = 100_000;
-/** Of one document, so that it does not drive out all others. */
+/** The limit for one document, so that it does not displace all others. */
 const mostOfOne = 10_000;
 
 /**
- * Parsed documents that fit the schema. Clients send the same few again and again, and parsing and validating one takes
- * longer than executing most of them. Forgotten is first what nobody has sent for longest. A document that was not found
- * valid is never kept: it may hold anything, a secret in the wrong place too.
+ * A cache of parsed documents that match the schema. Clients send the same few documents again and again, and parsing and
+ * validating one takes longer than executing most of them. The least recently used document is removed first. An invalid
+ * document is never kept, because it may contain anything, even a secret in the wrong place.
  *
- * Apollo Server's `documentStore`: it looks here before it parses, and offers what it has parsed.
+ * It is Apollo Server's `documentStore`: Apollo Server reads from it before it parses, and writes what it has parsed.
  */
 export class KnownDocuments {
-  /** From the one that was sent longest ago to the latest. */
+  /** In the order of use, least recently used first. */
   readonly #valid = new Map<string, DocumentNode>();
-  /** Not kept alive by this: what was offered and may yet be found valid. */
+  /** Documents that were parsed but not validated yet. Weak, so that an invalid one is not kept in memory. */
   readonly #offered = new WeakMap<DocumentNode, string>();
   #characters = 0;
 
@@ -39,13 +39,13 @@ export class KnownDocuments {
     return Promise.resolve(this.#valid.delete(key));
   }
 
-  /** Whether it was found valid before. */
+  /** Whether the document was validated before. */
   has(document: DocumentNode): boolean {
     const key = this.#offered.get(document);
     return key !== undefined && this.#valid.get(key) === document;
   }
 
-  /** Validation has found nothing against it. */
+  /** Call it when the document is valid. */
   keep(document: DocumentNode): void {
     const key = this.#offered.get(document);
     if (key === undefined || this.#valid.has(key) || lengthOf(document) > mostOfOne) return;

@@ -2,15 +2,15 @@ import type { BatchLoadFn } from 'dataloader';
 import DataLoader from 'dataloader';
 
 /**
- * One request's, or one subscription event's, memory of what it has read, so that a list of jobs asks for its services
- * in one query. A new one is made for every event: an old one would answer what was true before.
+ * The loaders of one request or of one subscription event. They batch reads, so that a list of jobs reads its services in
+ * one query. Every event gets new loaders, because old ones would return outdated values.
  */
 export class Loaders {
   readonly #loaders = new Map<unknown, unknown>();
 
   /**
-   * The loader of a batch function, which is also its key: pass the same function each time (a field or constant, not
-   * an arrow written at the call). It gets at most 500 keys and answers in their order, null for what is not there.
+   * The loader of a batch function. The function is also its key: pass the same function each time (a field or a constant,
+   * not an arrow function at the call). It gets at most 500 keys and returns the values in their order, null if missing.
    */
   of<Key, Value>(batch: BatchLoadFn<Key, Value>): DataLoader<Key, Value> {
     const known = this.#loaders.get(batch) as DataLoader<Key, Value> | undefined;

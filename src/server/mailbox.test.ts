@@ -32,7 +32,7 @@ describe('a conflating mailbox', () => {
     expect(mailbox.size).toBe(0);
   });
 
-  test('tells once that the reader has left, and ends a read that waits', async () => {
+  test('calls onClose once when the reader leaves, and ends a pending read', async () => {
     let closed = 0;
     const mailbox = conflatingMailbox<string, number>(() => (closed += 1));
     const waiting = mailbox.next();

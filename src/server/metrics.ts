@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { collectDefaultMetrics, Counter, Gauge, Histogram } from 'prom-client';
 
-/** What the API counts about itself, in the registry that /metrics shows. Make it once a registry. */
+/** The metrics of the API process. Call it once for each registry. */
 export type ServerMetrics = {
   readonly registry: Registry;
   readonly httpRequests: Counter<'method' | 'route' | 'status'>;
@@ -14,9 +14,9 @@ export type ServerMetrics = {
 export function serverMetrics(registry: Registry): ServerMetrics {
   const registers = [registry];
   if (registry.getSingleMetric('process_cpu_seconds_total') === undefined) {
-    // The default of 10 ms wakes a process that rests a hundred times a second.
+    // The default of 10 ms would wake an idle process a hundred times a second.
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 });
-    // Gauges with the name of a counter, which promtool complains of; the ones without _total say the same by type.
+    // promtool reports these gauges, because their names end in _total. Those without _total show the same by type.
     for (const what of ['resources', 'handles', 'requests']) registry.removeSingleMetric(`nodejs_active_${what}_total`);
   }
   return {
@@ -36,7 +36,7 @@ export function serverMetrics(registry: Registry): ServerMetrics {
     }),
     operations: new Counter({
       name: 'stowage_graphql_operations_total',
-      help: 'GraphQL operations begun, by how they fared: refused before execution, or executed.',
+      help: 'GraphQL operations, by outcome: refused before execution, or executed.',
       labelNames: ['kind', 'transport', 'outcome'],
       registers,
     }),

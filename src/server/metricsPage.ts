@@ -3,15 +3,15 @@ import type { Registry } from 'prom-client';
 import { bearerToken, type Authenticate } from './authenticate.js';
 
 /**
- * `/metrics`. Without a token: what this process counts about itself, which names no project. With the installation's
- * own token, or the one for metrics alone: what the database knows about all projects as well. Any other token is
- * refused, so that a scraper whose token is wrong does not go on with half of it.
+ * `/metrics`. Without a token it shows the metrics of this process, which name no project. With the installation-level
+ * token, or with the token for metrics, it also shows the figures of the database about all projects. Any other token is
+ * refused, so that a scraper with a wrong token does not silently get half of the metrics.
  */
 export function metricsPage(options: {
   readonly open: Registry;
   readonly ofInstallation: Registry;
   readonly authenticate: Authenticate;
-  /** Tells whether this is the token for metrics alone. */
+  /** Whether this is the token for metrics. */
   readonly isMetricsToken: (token: string) => boolean;
 }): RequestHandler {
   const { open, ofInstallation, authenticate, isMetricsToken } = options;

@@ -1,10 +1,10 @@
 import { Field, ID, InterfaceType } from 'type-graphql';
 
 /**
- * Whatever has an id of its own. `@ObjectType('Service', { implements: Node }) class ServiceType extends Node { … }`.
- * Where a Node or a union is returned the value must be an instance of its class: that is how its type is told.
+ * A thing with an id of its own: `@ObjectType('Service', { implements: Node }) class ServiceType extends Node { … }`.
+ * A resolver that returns a Node or a union must return an instance of its class: the class determines the type.
  */
-@InterfaceType('Node', { description: 'Whatever has an id of its own.' })
+@InterfaceType('Node', { description: 'A thing with an id of its own.' })
 export abstract class Node {
   @Field(() => ID)
   readonly id!: string;

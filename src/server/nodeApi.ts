@@ -4,9 +4,9 @@ import { Node } from './node.js';
 import type { RequestContext } from './requestContext.js';
 import { Requires } from './requires.js';
 
-/** One kind of thing that has an id; every slice offers its own. */
+/** Finds things of one kind by id. Every slice has its own. */
 export interface NodeSource {
-  /** Null for what is not there, not of this kind, no id at all, or not the viewer's. */
+  /** Null if the thing does not exist, is of another kind or is not visible to the viewer, or if the id is malformed. */
   find(id: string, context: RequestContext): Promise<Node | null>;
 }
 
@@ -14,13 +14,16 @@ export interface NodeSource {
 export class NodeResolver {
   constructor(private readonly sources: readonly NodeSource[]) {}
 
-  @Query(() => Node, { nullable: true, description: 'Whatever has this id; null where there is nothing to see.' })
+  @Query(() => Node, {
+    nullable: true,
+    description: 'The thing with this id, of any type. Null if it does not exist or is not visible to you.',
+  })
   @Requires('VIEWER')
   node(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<Node | null> {
     return this.find(id, context);
   }
 
-  @Query(() => [Node], { nullable: 'items', description: 'In the order of the ids, at most 200.' })
+  @Query(() => [Node], { nullable: 'items', description: 'The things with these ids, in the same order. At most 200.' })
   @Requires('VIEWER')
   async nodes(@Arg('ids', () => [ID]) ids: string[], @Ctx() context: RequestContext): Promise<(Node | null)[]> {
     new InputProblems().check('ids', ids, listWithin({ atLeast: 0, atMost: 200 })).throwIfAny();

@@ -21,22 +21,22 @@ import {
 import { StowageError } from '../errors.js';
 import { defaultPageSize, largestPageSize } from './page.js';
 
-/** What one operation may ask for. Deliberately above what a screen needs and below what hurts. */
+/** The limits of one operation: more than a screen needs, and less than what overloads the server. */
 export const operationLimits = {
-  /** Levels of selections; the introspection query of tools needs 13. */
+  /** Levels of selections. The introspection query of common tools needs 13. */
   depth: 15,
   /** Fields at the root, aliases included. */
   rootFields: 25,
   aliases: 100,
-  /** Values in the answer, when every list is as long as its `first` (lists without one count once). */
+  /** Values in the answer, if every list is as long as its `first` (a list without `first` counts once). */
   values: 30_000,
   /** Tokens of the document. */
   tokens: 2_000,
 } as const;
 
 /**
- * Throws TOO_COMPLEX when a valid operation asks for more than `operationLimits`, or a subscription for connections or
- * statistics: those would be read anew for every event.
+ * Throws TOO_COMPLEX if a valid operation exceeds `operationLimits`, or if a subscription selects connections or
+ * statistics: they would be read again for every event.
  */
 export function checkOperationLimits(
   schema: GraphQLSchema,
@@ -89,7 +89,7 @@ type Measure = {
 type Under = {
   readonly schema: GraphQLSchema;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** By fragment: each is measured once, however often it is spread. */
+  /** By fragment: each fragment is measured once. */
   readonly measured: Map<string, Measure>;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly isSubscription: boolean;
@@ -137,9 +137,9 @@ function measureField(node: FieldNode, parent: GraphQLCompositeType, under: Unde
   ) {
     throw new StowageError(
       'TOO_COMPLEX',
-      `A subscription cannot ask for ${node.name.value}: it would be read anew for every event.`,
+      `A subscription cannot ask for ${node.name.value}: it would be read again for every event.`,
       {
-        help: 'Ask for it with a query, when an event says that something changed.',
+        help: 'Ask for it with a query after an event.',
       },
     );
   }
@@ -153,7 +153,7 @@ function measureField(node: FieldNode, parent: GraphQLCompositeType, under: Unde
   };
 }
 
-/** How often the selection is answered: the page size of a connection, the number of ids of a lookup of many. */
+/** How many times the selection may occur in the answer: the page size of a connection, or the number of ids of a lookup. */
 function repetitions(node: FieldNode, under: Under): number {
   const first = node.arguments?.find((argument) => argument.name.value === 'first');
   const ids = node.arguments?.find((argument) => argument.name.value === 'ids');

@@ -14,7 +14,7 @@ export class PageArguments {
   readonly after?: string | null;
 }
 
-/** A piece of a list, as the resolvers of a connection give it back. */
+/** One page of a list. Resolvers of connections return it. */
 export type Page<NodeType> = {
   readonly edges: readonly { readonly cursor: string; readonly node: NodeType }[];
   readonly pageInfo: {
@@ -26,15 +26,15 @@ export type Page<NodeType> = {
   readonly countAll: () => Promise<number>;
 };
 
-/** Where a row stands in its list: its sort key as exact text (PostgreSQL's, so `column::text`), and its id. */
+/** The place of a row in its list: its sort key as exact text of PostgreSQL (`column::text`), and its id. */
 export type Place = { readonly key: string; readonly id: string };
 
-/** A list's order. Its name is part of the cursor, so that a cursor of another order is recognised and refused. */
+/** `order` is the name of the order of the list. It is part of the cursor, so that a cursor of another order is refused. */
 export type PageRequest = { readonly size: number; readonly order: string; readonly after: Place | undefined };
 
 /**
- * Checks what the client sent. Throws BAD_INPUT for `first` below 1 or over 200 and for a cursor that is not one of
- * this order, both at once.
+ * Checks the arguments of the client. Throws BAD_INPUT if `first` is below 1 or over 200, and if the cursor is not one of
+ * this order. Both problems are reported at once.
  */
 export function pageRequest(page: PageArguments, order: string): PageRequest {
   const after = page.after === undefined || page.after === null ? undefined : decodeCursor(page.after, order);
@@ -50,7 +50,7 @@ export function pageRequest(page: PageArguments, order: string): PageRequest {
   return { size: page.first, order, after };
 }
 
-/** SQL types of sort keys, and what a key of that type looks like: one that a client made up never reaches the database. */
+/** The SQL types of sort keys, with the form of their values. A forged cursor never reaches the database. */
 const keyPatterns = {
   timestamptz:
     /^(?:-?infinity|(?<date>\d{4}-\d\d-\d\d)[ T](?<time>\d\d:\d\d:\d\d)(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-5])(?::?[0-5]\d){0,2}))$/,
@@ -61,7 +61,7 @@ const keyPatterns = {
 } as const;
 export type KeyType = keyof typeof keyPatterns;
 
-/** Throws BAD_INPUT for a cursor whose key or id is not of its type. */
+/** Throws BAD_INPUT if the key or the id of the cursor is not of its type. */
 export function checkCursor({ after }: PageRequest, keyType: KeyType, idType: KeyType = 'uuid'): void {
   if (after === undefined || (isOfType(after.key, keyType) && isOfType(after.id, idType))) return;
   throw badInput([notACursor]);
@@ -71,7 +71,7 @@ function isOfType(key: string, type: KeyType): boolean {
   const match = keyPatterns[type].exec(key);
   const { date, time } = match?.groups ?? {};
   if (date === undefined || time === undefined) return match !== null;
-  // PostgreSQL refuses the 31st of February, which JavaScript takes for the 3rd of March.
+  // PostgreSQL refuses the 31st of February. JavaScript reads it as the 3rd of March.
   const instant = new Date(`${date}T${time}Z`);
   return (
     !Number.isNaN(instant.getTime()) && instant.toISOString().startsWith(`${date}T${time}`) && !date.startsWith('0000')
@@ -79,20 +79,20 @@ function isOfType(key: string, type: KeyType): boolean {
 }
 
 export type KeysetOptions = {
-  /** The SQL expression that the list is sorted by; never null (wrap it in coalesce), never from the client. */
+  /** The SQL expression that the list is sorted by. It is never null (wrap it in coalesce) and never from the client. */
   readonly column: string;
   readonly type: KeyType;
   readonly direction: 'ASC' | 'DESC';
-  /** The column that tells apart rows of the same key; default `id`. */
+  /** The column that distinguishes rows with the same key. Default: `id`. */
   readonly idColumn?: string;
   readonly idType?: KeyType;
-  /** How many parameters the statement has before these. */
+  /** The number of parameters in the statement before these. */
   readonly parametersBefore: number;
 };
 
 /**
- * The pieces of a statement that reads one row more than the page, so that `pageOf` knows whether there is a next one.
- * Throws BAD_INPUT for a cursor whose key or id is not of its type.
+ * Parts of a statement that reads one row more than the page, so that `pageOf` knows whether there is a next page.
+ * Throws BAD_INPUT if the key or the id of the cursor is not of its type.
  */
 export function keyset(request: PageRequest, options: KeysetOptions) {
   const { column, type, direction, parametersBefore, idColumn = 'id', idType = 'uuid' } = options;
@@ -112,8 +112,8 @@ export function keyset(request: PageRequest, options: KeysetOptions) {
 }
 
 /**
- * Makes a page of at most `size + 1` rows, read in the list's order after the cursor. `countAll` is called only when
- * the client asks for totalCount.
+ * Makes a page from at most `size + 1` rows that were read after the cursor, in the order of the list. `countAll` is called
+ * only if the client asks for totalCount.
  */
 export function pageOf<Row, NodeType>(
   request: PageRequest,
@@ -124,7 +124,7 @@ export function pageOf<Row, NodeType>(
     readonly countAll: () => Promise<number>;
   },
 ): Page<NodeType> {
-  // Cursors are made when they are asked for: a client that reads nodes needs at most two of them.
+  // Cursors are computed lazily: a client that reads nodes needs at most two of them.
   const edges = rows.slice(0, request.size).map((row) => ({
     node: list.nodeOf(row),
     get cursor() {

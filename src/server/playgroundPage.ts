@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import express, { Router } from 'express';
 
-/** Serves the bundled playground; names of its files carry a hash of their content and may be kept for a year. */
+/** Serves the bundled playground. The names of its files contain a hash of their content, so they are cached for a year. */
 export function playground(folder: string): Router {
   const router = Router();
   const page = join(folder, 'index.html');
@@ -15,7 +15,7 @@ export function playground(folder: string): Router {
   return router;
 }
 
-/** Where `npm run build:playground` puts it, seen from the compiled program (dist/src/server) or from its sources. */
+/** The folder that `npm run build:playground` writes, for the compiled program (dist/src/server) and for the sources. */
 export function bundledPlayground(): string {
   const besideProgram = join(import.meta.dirname, '../../playground');
   return existsSync(besideProgram) ? besideProgram : join(import.meta.dirname, '../../dist/playground');

@@ -2,21 +2,21 @@ import type { EventMetadata } from '../eventSourcing/event.js';
 import { Loaders } from './loaders.js';
 import type { Viewer } from './viewer.js';
 
-/** What every resolver gets as its context: `@Ctx() context: RequestContext`. */
+/** The context of every resolver: `@Ctx() context: RequestContext`. */
 export type RequestContext = {
   readonly viewer: Viewer;
-  /** The same for everything that this request sets in motion; what INTERNAL errors are looked up by in the log. */
+  /** The id of everything that this request causes. It finds an INTERNAL error in the log. */
   readonly correlationId: string;
   readonly clientAddress: string | undefined;
   readonly loaders: Loaders;
 };
 
-/** The same request with nothing remembered: each event of a subscription is executed with its own. */
+/** The same request with new loaders. Each event of a subscription is executed with its own loaders. */
 export function withFreshLoaders(context: RequestContext): RequestContext {
   return { ...context, loaders: new Loaders() };
 }
 
-/** Who caused the events of this request, as the event store keeps it. */
+/** The metadata of the events that this request causes. */
 export function eventMetadata(context: RequestContext, commandId?: string | null): EventMetadata {
   return {
     actor: context.viewer.subject,

@@ -5,14 +5,14 @@ import type { RequestContext } from './requestContext.js';
 import { hasRole, roles, type Role } from './viewer.js';
 
 /**
- * What an operation asks of its caller. A role is the role in the project of the thing; SIGNED_IN is any valid token,
- * INSTALLATION the installation-level token.
+ * What an operation requires of its caller: a role in the project of the thing, SIGNED_IN (any valid token), or INSTALLATION
+ * (the installation-level token).
  */
 export type Requirement = Role | 'SIGNED_IN' | 'INSTALLATION';
 
 /**
- * Declares what an operation asks of its caller. Every Query, Mutation and Subscription carries one, or the schema does
- * not build.
+ * Declares what an operation requires of its caller. The schema does not build unless every Query, Mutation and
+ * Subscription has one.
  *
  *     @Mutation(() => BackupJobType)
  *     @Requires('OPERATOR')
@@ -20,20 +20,20 @@ export type Requirement = Role | 'SIGNED_IN' | 'INSTALLATION';
  *       const job = await this.jobs.find(id);
  *       authorize({ context, info }, job?.projectId, 'backup job');
  *
- * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver, which knows whose the
- * thing is, calls `authorize`; a list is narrowed to `viewer.projectIds()`, a lookup to what `canSee`.
+ * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorize`, because only
+ * the resolver knows the project of the thing. A list is limited to `viewer.projectIds()`, a lookup by `canSee`.
  */
 export function Requires(requirement: Requirement): MethodDecorator {
   return Extensions({ requires: requirement });
 }
 
-/** The call of an operation; `subscribe` of a type-graphql Subscription gets one as its argument. */
+/** The call of an operation. `subscribe` of a type-graphql Subscription gets one as its argument. */
 export type OperationCall = { readonly context: RequestContext; readonly info: GraphQLResolveInfo };
 
 /**
- * Passes when the viewer's role in the project is at least the one that the operation declares.
- * Throws NOT_FOUND when the project is undefined or not visible (the same words for both), FORBIDDEN when the role is
- * too low. `what` names the thing in the message, for example `backup plan`.
+ * Passes if the role of the viewer in the project is at least the one that the operation declares.
+ * Throws NOT_FOUND if the project is undefined or not visible (with the same message), FORBIDDEN if the role is too low.
+ * `what` names the thing in the message, for example `backup plan`.
  */
 export function authorize(
   call: OperationCall,
@@ -53,12 +53,12 @@ export function authorize(
   );
 }
 
-/** Whether a lookup may answer a thing of this project. */
+/** Whether a lookup may return a thing of this project. */
 export function canSee(context: RequestContext, projectId: string): boolean {
   return context.viewer.roleIn(projectId) !== undefined;
 }
 
-/** Enforces SIGNED_IN and INSTALLATION, and fails when an operation declares nothing. Called when the schema is built. */
+/** Enforces SIGNED_IN and INSTALLATION. Throws if an operation declares nothing. Called when the schema is built. */
 export function guardOperations(schema: GraphQLSchema): void {
   const undeclared: string[] = [];
   for (const type of [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]) {

@@ -1,8 +1,8 @@
 import type { ApiSchemaOptions } from './apiSchema.js';
 
 /**
- * What `buildApiSchema` takes, made of the instances that every slice offers (`projectResolvers(…)`,
- * `serviceResolvers(…)`, …): one instance of a class, and at least one altogether.
+ * The options of `buildApiSchema` for the resolver instances of all slices (`projectResolvers(…)`, `serviceResolvers(…)`,
+ * …). Each class has one instance, and there must be at least one.
  */
 export function resolverInstances(instances: readonly object[]): Pick<ApiSchemaOptions, 'resolvers' | 'container'> {
   const byClass = new Map<unknown, object>(instances.map((instance) => [instance.constructor, instance]));

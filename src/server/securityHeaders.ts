@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 
 const nothing = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/** The playground's editor makes style elements and runs workers; everything comes from this server. */
+/** The editor of the playground creates style elements and runs workers. Everything is loaded from this server. */
 const application = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",
@@ -15,7 +15,7 @@ const application = [
   "form-action 'none'",
 ].join('; ');
 
-/** For whatever is no page: nothing may be loaded by it, framed or guessed. */
+/** For responses that are not pages: no loading, no framing, no guessing of types. */
 export const closedToBrowsers: RequestHandler = (_request, response, next) => {
   response.set({
     'Content-Security-Policy': nothing,
@@ -27,7 +27,7 @@ export const closedToBrowsers: RequestHandler = (_request, response, next) => {
   next();
 };
 
-/** For the pages that this server serves with scripts of its own. */
+/** For pages that run scripts of this server. */
 export const ownScriptsOnly: RequestHandler = (_request, response, next) => {
   response.set('Content-Security-Policy', application);
   next();

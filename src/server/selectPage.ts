@@ -4,26 +4,26 @@ import { checkCursor, pageOf, type KeyType, type Page, type PageRequest } from '
 
 export type PageSelection<Row extends ObjectLiteral, NodeType> = {
   readonly table: EntitySchema<Row>;
-  /** SQL conditions on `row`, all of which must hold, with their named parameters. Undefined ones are left out. */
+  /** SQL conditions on `row` with their named parameters. All must hold. Undefined ones are ignored. */
   readonly where: readonly (Condition | undefined)[];
-  /** The property that the list is sorted by, its SQL expression on `row`, its SQL type, and its exact text. */
+  /** The sort key: its SQL expression on `row`, its SQL type, and its exact text. */
   readonly by: {
     readonly expression: string;
     readonly type: KeyType;
     readonly direction: 'ASC' | 'DESC';
-    /** Undefined: the row has no such property, so that the expression is null. `nullable` says that there are such. */
+    /** Undefined if the expression is null for this row. Set `nullable` if there are such rows. */
     readonly textOf: (row: Row) => string | undefined;
-    /** Rows without the property come after all others, whatever the direction. */
+    /** Rows without a key come after all others, in both directions. */
     readonly nullable?: boolean;
   };
   readonly nodeOf: (row: Row) => NodeType;
-  /** What `nodeOf` and `textOf` need; undefined: every column. Others are missing from the rows. */
+  /** The columns that `nodeOf` and `textOf` need; undefined: every column. The rows have no other columns. */
   readonly columns?: ReadonlySet<keyof Row> | undefined;
 };
 
 /**
- * Reads one page of a read model by keyset, so that inserts never shift what a cursor points to. Throws BAD_INPUT for a
- * cursor that was made up.
+ * Reads one page of a read model by keyset, so that inserts never move the place of a cursor. Throws BAD_INPUT for a forged
+ * cursor.
  */
 export async function selectPage<Row extends ObjectLiteral & { readonly id: string }, NodeType>(
   manager: EntityManager,
@@ -71,10 +71,10 @@ export async function selectPage<Row extends ObjectLiteral & { readonly id: stri
   });
 }
 
-/** The key in cursors of rows that have none: no number and no time. */
+/** The key in cursors of rows without a key. It is neither a number nor a time. */
 const withoutKey = '';
 
-/** Narrows a list to what the viewer may see, and to one project where that was asked for. */
+/** Limits a list to the projects that the viewer may see, and to one project if the client asks for one. */
 export function visibleProjects(
   visible: 'ALL' | readonly string[],
   projectId: string | null | undefined,

@@ -21,23 +21,23 @@ export type SocketApiOptions = {
   readonly authenticate: Authenticate;
   readonly log: ErrorLog;
   readonly metrics: ServerMetrics;
-  /** The path of the URL that upgrades; others are answered 404. */
+  /** The path of the URL that upgrades. Other paths get 404. */
   readonly path: string;
   readonly maxMessageBytes: number;
-  /** How long a socket may stay without connection_init. */
+  /** The time limit for connection_init. */
   readonly connectionInitMs: number;
-  /** How often a socket is pinged; one that has not answered by the next ping is ended. */
+  /** The time between two pings. A socket that has not answered by the next ping is terminated. */
   readonly pingMs: number;
 };
 
 export type SocketApi = {
   /** Ends every subscription and closes every socket with 1001. */
   goAway(): void;
-  /** Ends the sockets that did not close by themselves. */
+  /** Terminates the sockets that did not close. */
   terminate(): void;
 };
 
-/** Answers on one socket may pile up to this many bytes while the client still sends; then it is ended. */
+/** If a client sends a message while more bytes than this wait to be sent to it, its socket is terminated. */
 const mostUnsentBytes = 4_194_304;
 const mostOperationsAtOnce = 100;
 
@@ -51,11 +51,11 @@ type Extra = {
 type Connection = Context<Record<string, unknown>, Extra>;
 
 /**
- * GraphQL over WebSocket, by the protocol graphql-transport-ws. connection_init carries `authorization`, with or
- * without "Bearer "; the socket is closed with 4401 without a token and with 4403 with a wrong one.
+ * GraphQL over WebSocket with the protocol graphql-transport-ws. connection_init carries `authorization`, with or without
+ * "Bearer ". Without a token the socket is closed with 4401, with a wrong token with 4403.
  *
- * The next event of a subscription is read only after the one before went out to the network, so that a client that
- * does not read costs one event of each subscription and what its mailbox holds.
+ * The next event of a subscription is read only after the previous one was sent to the network. So a client that does not
+ * read costs the memory of one event for each subscription, and of its mailbox.
  */
 export function socketApi(server: HttpServer, options: SocketApiOptions): SocketApi {
   const sockets = new WebSocketServer({
@@ -67,52 +67,15 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
   const protocol = protocolServer(options);
 
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
-    // A client that is gone before its answer: there is nobody to tell.
+    // The client has closed the connection before the answer.
     stream.on('error', () => stream.destroy());
     const [path] = (request.url ?? '').split('?');
     if (path !== options.path) {
       stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }
-    sockets.handleUpgrade(request, stream, head, (socket) => serve(socket, request));
+    sockets.handleUpgrade(request, stream, head, (socket) => serveSocket(socket, request, protocol, options));
   });
-
-  function serve(socket: WebSocket, request: IncomingMessage): void {
-    options.metrics.sockets.inc();
-    const stopPinging = keepAlive(socket, options.pingMs);
-    const extra: Extra = {
-      socket,
-      clientAddress: request.socket.remoteAddress,
-      viewer: undefined,
-      correlationIds: new Map(),
-    };
-    const closed = protocol.opened(
-      {
-        protocol: socket.protocol,
-        send: (data) => sent(socket, data),
-        close: (code, reason) => socket.close(code, reason),
-        onMessage: (handle) => {
-          socket.on('message', (data: RawData) => {
-            if (socket.bufferedAmount > mostUnsentBytes) socket.terminate();
-            else void handle(textOf(data)).catch((error: unknown) => fail(socket, error));
-          });
-        },
-      },
-      extra,
-    );
-    // A broken frame, or one that is too large: ws closes with the code that fits, and 'close' follows.
-    socket.on('error', () => undefined);
-    socket.once('close', (code, reason) => {
-      stopPinging();
-      options.metrics.sockets.dec();
-      void closed(code, reason.toString()).catch((error: unknown) => fail(socket, error));
-    });
-  }
-
-  function fail(socket: WebSocket, error: unknown): void {
-    apiError(error, randomUUID(), options.log);
-    socket.close(CloseCode.InternalServerError, 'Internal server error');
-  }
 
   return {
     goAway() {
@@ -122,6 +85,41 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
       for (const socket of sockets.clients) socket.terminate();
     },
   };
+}
+
+function serveSocket(
+  socket: WebSocket,
+  request: IncomingMessage,
+  protocol: ReturnType<typeof protocolServer>,
+  { metrics, pingMs, log }: SocketApiOptions,
+): void {
+  metrics.sockets.inc();
+  const stopPinging = keepAlive(socket, pingMs);
+  const fail = (error: unknown) => {
+    apiError(error, randomUUID(), log);
+    socket.close(CloseCode.InternalServerError, 'Internal server error');
+  };
+  const closed = protocol.opened(
+    {
+      protocol: socket.protocol,
+      send: (data) => sent(socket, data),
+      close: (code, reason) => socket.close(code, reason),
+      onMessage: (handle) => {
+        socket.on('message', (data: RawData) => {
+          if (socket.bufferedAmount > mostUnsentBytes) socket.terminate();
+          else void handle(textOf(data)).catch(fail);
+        });
+      },
+    },
+    { socket, clientAddress: request.socket.remoteAddress, viewer: undefined, correlationIds: new Map() },
+  );
+  // After a broken frame, or one that is too large, ws closes with the right code, and 'close' follows.
+  socket.on('error', () => undefined);
+  socket.once('close', (code, reason) => {
+    stopPinging();
+    metrics.sockets.dec();
+    void closed(code, reason.toString()).catch(fail);
+  });
 }
 
 function protocolServer({ schema, authenticate, log, metrics, connectionInitMs }: SocketApiOptions) {
@@ -161,9 +159,9 @@ function protocolServer({ schema, authenticate, log, metrics, connectionInitMs }
       return { errors: answer(connection, id, errors), ...(data === undefined ? {} : { data }) };
     },
     onError(connection, id, _payload, errors) {
-      const told = answer(connection, id, errors);
+      const answers = answer(connection, id, errors);
       connection.extra.correlationIds.delete(id);
-      return told;
+      return answers;
     },
     onComplete({ extra }, id) {
       extra.correlationIds.delete(id);
@@ -174,7 +172,7 @@ function protocolServer({ schema, authenticate, log, metrics, connectionInitMs }
 type Prepared = {
   readonly operation: string;
   readonly errors: readonly GraphQLError[];
-  /** Absent where there are errors. */
+  /** Absent if there are errors. */
   readonly args?: ExecutionArgs;
 };
 
@@ -211,11 +209,11 @@ function wrap(error: unknown): GraphQLError {
   return new GraphQLError(originalError.message, { originalError });
 }
 
-/** Settles when the frame went out to the network: what waits for it, waits for a client that reads slowly. */
+/** Resolves when the frame was sent to the network. So it resolves late if the client reads slowly. */
 function sent(socket: WebSocket, data: string): Promise<void> {
   return new Promise((resolve) => {
     if (socket.readyState !== socket.OPEN) resolve();
-    // An error means that the socket is gone; its 'close' ends what runs on it.
+    // An error means that the socket is closed. Its 'close' event ends the operations on it.
     else socket.send(data, () => resolve());
   });
 }

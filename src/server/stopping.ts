@@ -1,6 +1,6 @@
 import { StowageError } from '../errors.js';
 
-/** Runs what waits for the network; when the server's stop cut it off, that is UNAVAILABLE and no defect. */
+/** Runs work that waits for the network. If the stop of the server interrupts it, it throws UNAVAILABLE. */
 export async function unlessStopping<Result>(stopping: AbortSignal, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();

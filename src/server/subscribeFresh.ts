@@ -3,11 +3,11 @@ import { createSourceEventStream, execute } from 'graphql';
 import { withFreshLoaders, type RequestContext } from './requestContext.js';
 
 /**
- * Runs a subscription so that every event is executed with loaders of its own; with graphql-js's `subscribe` they would
- * live as long as the subscription and answer what was true at its first event. The next event is taken from the source
- * only when the reader asks for it.
+ * Runs a subscription and executes every event with new loaders. With `subscribe` of graphql-js the loaders would live as
+ * long as the subscription and return the values of its first event. The next event is read from the source only when the
+ * reader asks for it.
  *
- * `onEnd` is called once, when the source has ended, failed or was left.
+ * `onEnd` is called once: when the source has ended or failed, or when the reader has left.
  */
 export async function subscribeFresh(
   args: ExecutionArgs,

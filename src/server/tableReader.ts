@@ -3,12 +3,12 @@ import type { EntityManager, EntityMetadata, EntitySchema, ObjectLiteral } from 
 /** SQL on `row`, with its named parameters. */
 export type Condition = readonly [condition: string, parameters?: ObjectLiteral];
 
-/** Reads rows of a read model for which all conditions hold; undefined ones are left out. */
+/** Reads the rows of a read model for which all conditions hold. Undefined conditions are ignored. */
 export type TableReader<Row> = {
-  /** `rest` is SQL for the order and the limit; rows hold `only` these columns where it is given. */
+  /** `rest` is SQL for the order and the limit. With `only` the rows have only these columns. */
   read(where: readonly (Condition | undefined)[], rest: string, only?: ReadonlySet<keyof Row>): Promise<Row[]>;
   count(where: readonly (Condition | undefined)[]): Promise<number>;
-  /** What `expressions`, SQL on `row`, say of the rows for which all conditions hold. `rest` is SQL for groups, order and limit. */
+  /** Selects `expressions`, SQL on `row`, of the rows for which all conditions hold. `rest` is SQL for groups, order, limit. */
   select<Answer>(
     expressions: string,
     where: readonly (Condition | undefined)[],
@@ -17,8 +17,8 @@ export type TableReader<Row> = {
 };
 
 /**
- * The statements of lists as SQL by hand would be: TypeORM's query builder and its making of entities cost more than
- * PostgreSQL takes for a page. Rows are what the entities would be, without the columns that are read by themselves.
+ * Writes the statements of lists as plain SQL. TypeORM's query builder and its creation of entities take longer than
+ * PostgreSQL takes for a page. The rows equal the entities, without the columns that are not selected by default.
  */
 export function tableReader<Row extends ObjectLiteral>(
   manager: EntityManager,

@@ -2,14 +2,14 @@
 export const roles = ['VIEWER', 'OPERATOR', 'ADMIN'] as const;
 export type Role = (typeof roles)[number];
 
-/** Who asks, and what they may see. */
+/** The caller of the API. */
 export interface Viewer {
-  /** The name that events carry as their actor, for example `installation`. */
+  /** The actor in events, for example `installation`. */
   readonly subject: string;
   readonly name: string | null;
-  /** Holds the installation-level token: may do everything. */
+  /** Whether the caller has the installation-level token, which may do everything. */
   readonly isInstallation: boolean;
-  /** undefined: the project is not visible to the viewer, as if it did not exist. */
+  /** Undefined if the project does not exist or is not visible to the viewer. */
   roleIn(projectId: string): Role | undefined;
   /** The projects the viewer may see, for lists without a projectId. */
   projectIds(): 'ALL' | readonly string[];

@@ -1,6 +1,6 @@
 /**
- * The main job, one operation a tab, in the order in which a person does it. Ids are copied from answer to answer. The
- * editor of a laptop's window shows 45 characters a line.
+ * The main job as tabs, one operation each, in the order in which a person does it. The person copies ids from one answer to
+ * the next operation. The editor shows 45 characters a line in the window of a laptop.
  */
 export type Example = { readonly query: string; readonly variables?: object };
 

@@ -17,7 +17,7 @@ export function fetcherWith(token: string): { readonly fetcher: Fetcher; close()
     client ??= createClient({
       url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/graphql`,
       connectionParams: { authorization: `Bearer ${token}` },
-      // A wrong token or a server that is gone is shown, not tried again for ever.
+      // A wrong token or an unreachable server is shown, not retried for ever.
       retryAttempts: 2,
     });
     return client;
@@ -39,7 +39,7 @@ export function fetcherWith(token: string): { readonly fetcher: Fetcher; close()
   const follow = ({ query, operationName, variables }: Request) =>
     socket().iterate({ query, operationName: operationName ?? null, variables: variables ?? {} });
 
-  // Both answer JSON; GraphiQL's type asks for graphql-js's classes, which it only shows.
+  // Both return JSON. GraphiQL's type requires the classes of graphql-js, but GraphiQL only displays the values.
   const fetcher = ((given: Request) => {
     const operations = operationsOf(given.query);
     const request = { ...given, operationName: chosenName(operations, given.operationName) };
@@ -54,14 +54,14 @@ function operationsOf(query: string): Operations {
   try {
     return parse(query).definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
   } catch {
-    // What does not parse is sent: the server says what is wrong with it.
+    // A text that does not parse is sent, so that the server reports the problem.
     return [];
   }
 }
 
 /**
- * GraphiQL reads a text's operations only after a pause in the typing: who runs it sooner sends the name of an
- * operation that was there before. A text with a single operation needs no name.
+ * GraphiQL reads the operations of a text only after a pause in typing. Before that it sends the name of an operation that
+ * is no longer there. A text with a single operation needs no name.
  */
 function chosenName(operations: Operations, name: string | null | undefined): string | null {
   return operations.length === 1 ? (operations[0]?.name?.value ?? null) : (name ?? null);

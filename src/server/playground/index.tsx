@@ -14,7 +14,7 @@ const tabs = examples.map(({ query, variables }) => ({
   variables: variables === undefined ? null : JSON.stringify(variables, null, 2),
 }));
 
-/** Everything typed here may hold a secret: it lives in sessionStorage and goes with the browser's tab. */
+/** Everything typed here may contain a secret. So it is kept in sessionStorage, which ends with the browser's tab. */
 function Playground() {
   const [token, setToken] = useState(() => sessionStorage.getItem(tokenKey) ?? '');
   const connection = useMemo(() => fetcherWith(token), [token]);
@@ -50,7 +50,7 @@ function Playground() {
         </span>
       </header>
       <main>
-        {/* A new key reads the schema anew, with the new token. */}
+        {/* A new key reads the schema again, with the new token. */}
         <GraphiQL
           key={token}
           fetcher={connection.fetcher}
@@ -66,8 +66,8 @@ function Playground() {
 }
 
 /**
- * GraphiQL remembers its tabs but begins with the text under keys of its own, which it writes only after an edit:
- * without this the variables of the first example, and a tab that is open when the page is loaded again, would be empty.
+ * GraphiQL stores its tabs, but begins with the text under other keys, which it writes only after an edit. Without this the
+ * variables of the first example would be empty, and so would an open tab after a reload.
  */
 function showActiveTab(): void {
   const stored = JSON.parse(sessionStorage.getItem('graphiql:tabState') ?? '{}') as StoredTabs;

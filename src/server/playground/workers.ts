@@ -1,6 +1,6 @@
 /**
- * Tells the editor where its workers are: bundled beside the page, so that nothing is fetched from elsewhere.
- * The addresses are put in by build.js.
+ * Sets the addresses of the editor's workers. They are bundled with the page, so that nothing is loaded from another server.
+ * build.js inserts the addresses.
  */
 declare const workerUrls: { readonly editor: string; readonly json: string; readonly graphql: string };
 

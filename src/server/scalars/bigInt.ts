@@ -6,10 +6,10 @@ const expectation: Expectation = {
   hint: 'Write a number without quotes and without a fraction.',
 };
 
-/** A `number` in code and a JSON number on the wire, at most 2^53-1; a `bigint` is taken for output. */
+/** A `number` in code and a JSON number on the wire, at most 2^53-1. Output may also be a `bigint`. */
 export const BigIntScalar = new GraphQLScalarType<number, number>({
   name: 'BigInt',
-  description: 'A whole number, always a JSON number and never a string, at most 2^53-1 (9007199254740991).',
+  description: 'A whole number of at most 2^53-1 (9007199254740991). It is always a JSON number, never a string.',
   extensions: { expectation },
   serialize: (value) => safeInteger(typeof value === 'bigint' ? Number(value) : value),
   parseValue: safeInteger,

@@ -10,7 +10,7 @@ const expectation: Expectation = {
 /** A `Date` in code; ISO 8601 in UTC with milliseconds on the wire. Input may carry any offset (RFC 3339). */
 export const DateTime = new GraphQLScalarType<Date, string>({
   name: 'DateTime',
-  description: 'An instant: ISO 8601 in UTC with milliseconds. Input may carry another offset.',
+  description: 'A time: ISO 8601 in UTC with milliseconds. Input may have another offset.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   extensions: { expectation },
   serialize(value) {

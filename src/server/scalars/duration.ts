@@ -11,7 +11,7 @@ const expectation: Expectation = {
 export const Duration = new GraphQLScalarType<number, string>({
   name: 'Duration',
   description:
-    'A length of time: ISO 8601 from days to seconds, for example PT10M or P1DT12H. It is normalised: PT60S reads back as PT1M.',
+    'A length of time: ISO 8601 from days to seconds, for example PT10M or P1DT12H. The server normalises it: PT60S reads back as PT1M.',
   specifiedByURL: 'https://www.iso.org/iso-8601-date-and-time-format.html',
   extensions: { expectation },
   serialize(value) {

@@ -1,7 +1,7 @@
 import type { GraphQLLeafType } from 'graphql';
 import { isEnumType } from 'graphql';
 
-/** What a leaf of an input should have been, in words that never repeat what it was. */
+/** The problem of a leaf of an input, and what to write instead. Neither repeats the value. */
 export type Expectation = { readonly problem: string; readonly hint: string };
 
 const builtIn: Readonly<Record<string, Expectation>> = {
@@ -12,7 +12,7 @@ const builtIn: Readonly<Record<string, Expectation>> = {
   ID: { problem: 'is not an id', hint: 'Send the id as a string.' },
 };
 
-/** A scalar of ours says it in `extensions.expectation`; an enum lists its values. */
+/** Our scalars have it in `extensions.expectation`. For an enum it lists the values. */
 export function expectationOf(type: GraphQLLeafType): Expectation {
   if (isEnumType(type)) {
     const values = type.getValues().map((value) => value.name);

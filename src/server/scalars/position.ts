@@ -12,7 +12,7 @@ const largest = 2n ** 63n - 1n;
 /** A `bigint` in code, a decimal string on the wire. */
 export const PositionScalar = new GraphQLScalarType<Position, string>({
   name: 'Position',
-  description: 'A place in the log, as a decimal string. Store it, and send it back to go on from there.',
+  description: 'A place in the log, as a decimal string. Store it, and send it back to continue from there.',
   extensions: { expectation },
   serialize(value) {
     if (typeof value !== 'bigint') throw new TypeError('Position holds no bigint.');

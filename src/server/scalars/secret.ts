@@ -7,16 +7,16 @@ const expectation: Expectation = {
   hint: 'Send it as a string, through a variable.',
 };
 
-/** What a literal in the document is answered: documents are logged, cached and shared, variables are not. */
+/** The problem of a secret literal in the document. Documents are logged, cached and shared; variables are not. */
 export const secretLiteralProblem: Expectation = {
   problem: 'is written into the document',
   hint: 'Declare a variable of type Secret and send the value in variables.',
 };
 
-/** A `Secret` in code. Input only, by variable only: validation refuses a literal without repeating it. */
+/** A `Secret` in code. Input only, and only by variable: validation refuses a literal without repeating it. */
 export const SecretScalar = new GraphQLScalarType<Secret, never>({
   name: 'Secret',
-  description: 'A password or key. Input only, and by variable only: a literal in the document fails validation.',
+  description: 'A password or key. Input only, and only by variable: a literal in the document fails validation.',
   extensions: { expectation },
   serialize() {
     throw new TypeError('A secret is never read back.');

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { Registry } from 'prom-client';
+import type { Secret } from '../secret.js';
+import { apiError, type ErrorLog } from './apiError.js';
+import { sameToken, type Authenticate } from './authenticate.js';
+import { dashboardPage } from './dashboardPage.js';
+import { alive, ready, type ReadinessChecks } from './health.js';
+import type { HttpApi } from './httpApi.js';
+import type { ServerMetrics } from './metrics.js';
+import { metricsPage } from './metricsPage.js';
+import { bundledPlayground, playground } from './playgroundPage.js';
+import { closedToBrowsers, ownScriptsOnly } from './securityHeaders.js';
+
+export type ApiAppOptions = {
+  readonly api: HttpApi;
+  readonly authenticate: Authenticate;
+  readonly log: ErrorLog;
+  readonly metrics: ServerMetrics;
+  readonly registry: Registry;
+  readonly installationRegistry?: Registry;
+  readonly metricsToken?: Secret | null;
+  readonly readiness: ReadinessChecks;
+  readonly isClosing: () => boolean;
+  readonly playgroundFolder?: string;
+};
+
+/** The HTTP routes of the API. */
+export function apiApp(options: ApiAppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(counted(options.metrics), closedToBrowsers);
+  app.get('/healthz', alive);
+  app.get('/readyz', ready(options.readiness, options.isClosing));
+  app.get(
+    '/metrics',
+    metricsPage({
+      open: options.registry,
+      ofInstallation: options.installationRegistry ?? new Registry(),
+      authenticate: options.authenticate,
+      isMetricsToken: options.metricsToken ? sameToken(options.metricsToken) : () => false,
+    }),
+  );
+  app.use('/playground', ownScriptsOnly, playground(options.playgroundFolder ?? bundledPlayground()));
+  app.get('/v2/dashboard/:instanceId', dashboardPage);
+  app.post('/graphql', ...options.api.handlers);
+  app.all('/graphql', (_request, response) => {
+    response.status(405).set('Allow', 'POST').type('text').send('Send a POST, or open a WebSocket.\n');
+  });
+  app.use((_request, response) => {
+    response
+      .status(404)
+      .type('text')
+      .send('There is nothing here. The API is at /graphql, the playground at /playground.\n');
+  });
+  app.use(unanswerable(options.log));
+  return app;
+}
+
+function counted({ httpRequests, httpSeconds }: ServerMetrics): RequestHandler {
+  return (request, response, next) => {
+    const stop = httpSeconds.startTimer();
+    response.once('close', () => {
+      const route = routeOf(request.path);
+      stop({ route });
+      httpRequests.inc({ method: request.method, route, status: response.statusCode });
+    });
+    next();
+  };
+}
+
+/** Errors outside of GraphQL, such as a malformed path or an unreadable file. The client gets no stack. */
+function unanswerable(log: ErrorLog): ErrorRequestHandler {
+  return (error: unknown, _request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const status =
+      error instanceof Error && 'status' in error && Number(error.status) < 500 ? Number(error.status) : 500;
+    if (status === 500) apiError(error, randomUUID(), log);
+    response
+      .status(status)
+      .type('text')
+      .send(status === 500 ? 'Internal server error\n' : 'The request is not valid.\n');
+  };
+}
+
+/** One of a fixed set of names, so that a client cannot create new label values. */
+function routeOf(path: string): string {
+  if (['/graphql', '/healthz', '/readyz', '/metrics'].includes(path)) return path;
+  if (path.startsWith('/playground')) return '/playground';
+  return path.startsWith('/v2/dashboard/') ? '/v2/dashboard' : 'other';
+}
