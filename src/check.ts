@@ -1,12 +1,12 @@
 import type { ErrorCode } from './errors.js';
 
-/** One step of Validate, named so that a person sees how far it got. */
+/** One step of a check. Its name shows a person how far the check got. */
 export type CheckStep = {
   readonly name: CheckStepName;
   readonly status: 'OK' | 'FAILED' | 'SKIPPED';
   readonly tookMs: number | null;
   readonly code: ErrorCode | null;
-  /** What was found; for a failed step object and obstacle. */
+  /** The result. For a failed step: the object and the obstacle. */
   readonly message: string | null;
   readonly hint: string | null;
 };
@@ -33,7 +33,7 @@ export type Check = {
   readonly steps: readonly CheckStep[];
 };
 
-/** What the steps amount to: nothing failed. */
+/** Whether no step failed. */
 export function checkOf(steps: readonly CheckStep[], checkedAt: Date): Check {
   return { ok: steps.every((step) => step.status !== 'FAILED'), checkedAt: checkedAt.toISOString(), steps };
 }

@@ -4,8 +4,8 @@ const exitCodes: Readonly<Record<Role, readonly string[]>> = {
   up: running(),
   serve: running(),
   worker: running(),
-  'adopt-prefixes': ['0   done', '1   it could not be done; the log says why', ...mistakes()],
-  migrate: ['0   the schema is up to date', '1   it could not be migrated; the log says why', ...mistakes()],
+  'adopt-prefixes': ['0   done', '1   it could not be done; the log has the reason', ...mistakes()],
+  migrate: ['0   the schema is up to date', '1   it could not be migrated; the log has the reason', ...mistakes()],
 };
 
 const examples: Readonly<Record<Role, readonly string[]>> = {
@@ -22,7 +22,7 @@ const examples: Readonly<Record<Role, readonly string[]>> = {
   migrate: ['DATABASE_URL=… MIGRATION_DATABASE_URL=postgres://owner:…@db/stowage stowage migrate'],
 };
 
-/** What stands below the options in a command's --help: the settings it reads, examples and exit codes. */
+/** The text below the options in the --help of a command: the settings that it reads, examples and exit codes. */
 export function commandHelp(role: Role): string {
   return [
     '',
@@ -45,7 +45,7 @@ export function commandHelp(role: Role): string {
 }
 
 function running(): string[] {
-  return ['0   stopped cleanly after SIGTERM or SIGINT', '1   it failed; the log says why', ...mistakes()];
+  return ['0   stopped cleanly after SIGTERM or SIGINT', '1   it failed; the log has the reason', ...mistakes()];
 }
 
 function mistakes(): string[] {

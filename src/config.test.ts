@@ -104,7 +104,7 @@ describe('a configuration', () => {
     expect(readConfig('up', { PORT: '', STOWAGE_MASTER_KEY_FILE: ' ' }, surroundings).port).toBe(4000);
   });
 
-  test('tells of everything that is missing at once', () => {
+  test('reports all missing settings at once', () => {
     const problems = problemsOf('serve', {});
     expect(problems).toHaveLength(4);
     for (const name of ['DATABASE_URL', 'SCHEDULE_STORE_URL', 'STOWAGE_MASTER_KEY_FILE', 'STOWAGE_ADMIN_TOKEN']) {
@@ -167,7 +167,7 @@ describe('a wrong setting', () => {
     ['OIDC_ISSUER', 'http://idp.example', /^OIDC_ISSUER holds/],
     ['OIDC_CLIENT_SECRET', 'hunter2', /^OIDC_ISSUER is not set/],
   ];
-  test.each(wrongs)('%s=%j is told in a sentence without its secret', (name, value, sentence) => {
+  test.each(wrongs)('%s=%j is reported in a sentence without its secret', (name, value, sentence) => {
     const problems = problemsOf('serve', { ...serve, [name]: value });
     expect(problems.join('\n')).toMatch(sentence);
     expect(problems.join('\n')).not.toContain('hunter2');
@@ -194,11 +194,11 @@ describe('a wrong setting', () => {
     expect(problemsOf('worker', { ...serve, ...env }).join('\n')).toMatch(sentence);
   });
 
-  test('a short STOWAGE_STOP_GRACE leaves a worker no time but for handing back', () => {
+  test('a short STOWAGE_STOP_GRACE leaves a worker time for handing back only', () => {
     expect(readConfig('worker', { ...serve, STOWAGE_STOP_GRACE: 'PT5S' }, surroundings).graceMs).toBe(0);
   });
 
-  test('in the master key file names the line or the reason, never the content', () => {
+  test('in the master key file is reported with the line or the reason, never with the content', () => {
     const { STOWAGE_MASTER_KEY: _, ...rest } = serve;
     expect(problemsOf('serve', { ...rest, STOWAGE_MASTER_KEY_FILE: '/keys/bad' })).toEqual([
       'STOWAGE_MASTER_KEY_FILE holds "/keys/bad" (line 2 is not 32 bytes in base64). It should hold the path of a readable file with one key a line, newest first, each 32 bytes in base64.',
@@ -206,7 +206,7 @@ describe('a wrong setting', () => {
     expect(problemsOf('serve', { ...rest, STOWAGE_MASTER_KEY_FILE: 'none' })[0]).toContain('cannot be read: ENOENT');
   });
 
-  test('MIGRATION_DATABASE_URL alone does not fit the embedded server', () => {
+  test('MIGRATION_DATABASE_URL without DATABASE_URL is refused', () => {
     expect(problemsOf('up', { MIGRATION_DATABASE_URL: 'postgres://db/x' })).toHaveLength(1);
   });
 });

@@ -27,7 +27,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 type Common = { readonly logLevel: LogLevel; readonly stopGraceMs: number };
 
 export type StoreConfig = {
-  /** PostgreSQL; a whole URL, secret because of the password inside. */
+  /** The URL of PostgreSQL. It is secret because it contains the password. */
   readonly databaseUrl: Secret;
   /** PostgreSQL as the role that owns the tables. */
   readonly migrationDatabaseUrl: Secret;
@@ -43,7 +43,7 @@ export type ApiConfig = {
   readonly publicUrl: string | null;
   readonly minIntervalMs: number;
   readonly singleSignOn: SingleSignOn | null;
-  /** Null: the admin token alone opens all of /metrics. */
+  /** Null: only the admin token opens all of /metrics. */
   readonly metricsToken: Secret | null;
 };
 export type SingleSignOn = { readonly issuer: string; readonly clientId: string; readonly clientSecret: Secret };
@@ -66,10 +66,10 @@ export type WorkingConfig = {
   /** Jobs at once. */
   readonly concurrency: number;
   readonly leaseMs: number;
-  /** How long jobs may go on while the worker stops; shorter than `stopGraceMs`. */
+  /** How long jobs may continue while the worker stops. Shorter than `stopGraceMs`. */
   readonly graceMs: number;
   readonly auditIntervalMs: number;
-  /** How long others may wait for a lock of a backup that gives way to them. */
+  /** How long others may wait for a lock of a backup before the backup gives way. */
   readonly lockPatienceMs: number;
 };
 
@@ -120,14 +120,14 @@ export type ConfigOf = {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a configuration depends on besides the environment. */
+/** The inputs of a configuration besides the environment. */
 export type Surroundings = {
   readonly workingFolder: string;
   readonly isRoot: boolean;
   readonly readFile: (path: string) => string;
 };
 
-/** Everything that is wrong with the settings, one sentence each. */
+/** All problems of the settings, one sentence each. */
 export class ConfigError extends Error {
   /** EX_CONFIG of sysexits.h. */
   readonly exitCode = 78;
@@ -140,7 +140,7 @@ export class ConfigError extends Error {
 
 /**
  * The settings of a role, checked. An empty variable counts as unset.
- * @throws ConfigError with all problems at once; it names variables and what they hold, never a secret's value.
+ * @throws ConfigError with all problems at once. It names variables and their values, but never the value of a secret.
  */
 export function readConfig<R extends Role>(
   role: R,
@@ -219,7 +219,7 @@ function running(reader: Reader, targetsByDefault = defaultAllowedTargets): Comm
   };
 }
 
-/** What is left of the time for stopping, by default, for ending tools and handing jobs back. */
+/** The default part of STOWAGE_STOP_GRACE that is left for ending tools and handing jobs back. */
 const handBackMs = 10_000;
 
 function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
@@ -308,7 +308,7 @@ function singleSignOn(reader: Reader): SingleSignOn | null {
   };
 }
 
-/** Reads one variable after the other and collects what is wrong, so that a person learns of everything at once. */
+/** Reads variables and collects their problems, so that a person gets all problems at once. */
 class Reader {
   readonly problems: string[] = [];
 
@@ -336,7 +336,7 @@ class Reader {
     return result.success ? result.data : this.failed(wrong(name, value, result.error.issues[0]?.message));
   }
 
-  /** Nobody sees what this returns: readConfig throws when there is a problem. */
+  /** The returned value is never used: readConfig throws if there is a problem. */
   private failed(problem: string): never {
     this.problems.push(problem);
     return undefined as never;

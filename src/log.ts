@@ -4,15 +4,15 @@ import { loggedError } from './loggedError.js';
 
 export type Log = Logger;
 
-/** How log lines look: one JSON object a line for machines, or text for the person in front of `stowage up`. */
+/** The format of log lines: one JSON object a line for machines, or text for the person who runs `stowage up`. */
 export type LogFormat = 'json' | 'readable';
 
-/** Paths at which a client or a library could have put a secret that is no `Secret`. */
+/** Paths at which a client or a library may have put a secret that is not a `Secret`. */
 const redacted = ['authorization', 'password', 'token', 'secret'].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /**
- * Writes to standard output. A `Secret` reads `[secret]` in it, and so does whatever is called password, token, … An error
- * (`err`) is shown without statements and values.
+ * Writes to standard output. A `Secret`, and every property named password, token, …, is printed as `[secret]`. An error
+ * (`err`) is printed without statements and values.
  */
 export function openLog(format: LogFormat, level: LogLevel, output: DestinationStream = process.stdout): Log {
   const options = {
@@ -26,7 +26,7 @@ export function openLog(format: LogFormat, level: LogLevel, output: DestinationS
   return pino(options, format === 'json' ? output : { write: (line) => output.write(readable(line)) });
 }
 
-/** `12:00:03 warn  The worker "a" is slow  jobId=… ` and the stack of an error below it. */
+/** Formats `12:00:03 warn  The worker "a" is slow  jobId=… `, with the stack of an error below. */
 function readable(line: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const fields = Object.entries(rest).map(([name, value]) => `${name}=${inline(value)}`);

@@ -2,15 +2,15 @@ import { GraphQLError } from 'graphql';
 import { StowageError } from './errors.js';
 import { leftOut, withoutQuoted } from './withoutValues.js';
 
-/** Facts about an error that hold no value of anybody's: everything else that a library hangs on one stays out of the log. */
+/** Properties of an error that contain no customer data. All other properties that a library adds are left out of the log. */
 const facts = [
   ...['code', 'errno', 'sqlState', 'constraint', 'schema', 'table', 'column', 'severity', 'routine'],
   ...['syscall', 'path', 'address', 'port', 'hostname', 'status', 'statusCode', 'signal', 'killed'],
 ] as const;
 
 /**
- * An error as the log shows it. Drivers put the statement, its parameters and rows into theirs (`sql`, `parameters`,
- * `detail`), and databases and parsers quote values in their messages: none of it is customers' data to keep.
+ * An error as the log shows it, without customer data. Drivers add the statement, its parameters and rows to their errors
+ * (`sql`, `parameters`, `detail`), and databases and parsers quote values in their messages.
  */
 export function loggedError(error: unknown, depth = 0): unknown {
   if (!isErrorLike(error)) return typeof error === 'string' ? error : `thrown: ${typeof error}`;
@@ -33,8 +33,9 @@ export function loggedError(error: unknown, depth = 0): unknown {
 }
 
 /**
- * Messages of databases, parsers and libraries quote what they were given. Those of ours do not, those of the system name
- * files, and those of the engine of JavaScript name properties; graphql-js escapes marks inside of marks.
+ * Messages of databases, parsers and libraries quote their input, so values are removed. Our own messages quote nothing,
+ * those of the system name files, and those of the JavaScript engine name properties. graphql-js escapes nested quotation
+ * marks.
  */
 function messageOf(error: Error): string {
   const { message } = error;
@@ -44,7 +45,7 @@ function messageOf(error: Error): string {
   return withoutQuoted(message).slice(0, 2_000);
 }
 
-/** By shape: an error of another realm is one as well. */
+/** By shape and not by class, so that an error of another realm counts too. */
 function isErrorLike(error: unknown): error is Error {
   return (
     typeof error === 'object' &&

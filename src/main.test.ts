@@ -9,7 +9,7 @@ import { settingNames, type Role } from './settings.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The program as a person starts it, with nothing in its environment but what is given. */
+/** Starts the program as a person does, with only the given environment. */
 function stowage(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const register = ['--no-warnings', '--import', '@swc-node/register/esm-register'];
   const child = spawn(process.execPath, [...register, join(root, 'src/main.ts'), ...args], {
@@ -21,7 +21,7 @@ function stowage(args: readonly string[], env: Readonly<Record<string, string>> 
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }));
-  const says = async (pattern: RegExp): Promise<RegExpExecArray> => {
+  const printed = async (pattern: RegExp): Promise<RegExpExecArray> => {
     for (;;) {
       const found = pattern.exec(stdout);
       if (found !== null) return found;
@@ -29,7 +29,7 @@ function stowage(args: readonly string[], env: Readonly<Record<string, string>> 
       if (over !== undefined) throw new Error(`It ended with ${over.code}: ${over.stdout}${over.stderr}`);
     }
   };
-  return { child, ended, says };
+  return { child, ended, printed };
 }
 
 describe('the command line', () => {
@@ -96,10 +96,10 @@ describe('stowage up', () => {
     rmSync(data, { recursive: true });
   });
 
-  test('starts from nothing, answers its own token alone, and stops cleanly, also when nobody reads its log any more', async () => {
+  test('starts without settings, accepts only its own token, and stops cleanly, also if nobody reads its log', async () => {
     const up = start();
-    const [, token] = await up.says(/Admin token \(.*\): ([0-9a-f]{48})/);
-    const [, url] = await up.says(/API listens at (http:\/\/127\.0\.0\.1:\d+)\/graphql/);
+    const [, token] = await up.printed(/Admin token \(.*\): ([0-9a-f]{48})/);
+    const [, url] = await up.printed(/API listens at (http:\/\/127\.0\.0\.1:\d+)\/graphql/);
     expect(readFileSync(join(data, 'admin-token'), 'utf8').trim()).toBe(token);
 
     const me = async (authorization: string): Promise<unknown> => {
@@ -119,7 +119,7 @@ describe('stowage up', () => {
 
     // The second start uses what the first one made.
     const again = start();
-    await again.says(/API listens at/);
+    await again.printed(/API listens at/);
     again.child.stdout.destroy();
     again.child.stderr.destroy();
     again.child.kill('SIGINT');

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: reads the environment, composes a role and ends with its exit code. Nothing else exits. */
+/** The command line: reads the environment, starts a role and exits with its exit code. No other file exits. */
 import 'reflect-metadata';
 import { Command, CommanderError } from 'commander';
 import { commandHelp } from './commandHelp.js';
@@ -24,7 +24,7 @@ const program = new Command('stowage')
   .exitOverride()
   .addHelpText(
     'after',
-    '\nstowage <command> --help lists the settings a command reads. Documentation: docs/settings.md',
+    '\nstowage <command> --help lists the settings that a command reads. Documentation: docs/settings.md',
   );
 
 command('up', 'run everything on this machine: API, worker, and an embedded PostgreSQL in a data folder', () =>
@@ -41,18 +41,18 @@ command('worker', 'run a worker, which dumps and restores; start as many as are 
 );
 command(
   'migrate',
-  'bring the schema of the database up to date and end; serve and worker do it at start as well',
+  'migrate the schema of the database and exit; serve and worker also do this at their start',
   migrate,
 );
 
 command(
   'adopt-prefixes',
-  'say that the installation lives in this database from now on, after it was restored elsewhere or a copy of it ran',
+  'declare that this database is the installation, after it was restored elsewhere or a copy of it ran',
   adoptPrefixes,
 );
 
-// Whoever reads the output may go away, and a disk that keeps it may be full: work goes on without a log. Left to itself
-// the error would be logged, which is the next such error, for ever, and no signal would be heard any more.
+// The reader of the output may end, and the disk of a log file may be full. The work then continues without a log. Without
+// this handler the error would be logged, which causes the same error again, for ever, and signals would not be handled.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
 
 try {

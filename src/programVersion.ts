@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** The version in package.json, which lies one folder up from src/ and two from dist/src/. */
+/** The version in package.json, which is one folder above src/ and two above dist/src/. */
 export function programVersion(): string {
   const places = ['../package.json', '../../package.json'].map((place) => new URL(place, import.meta.url));
   const found = places.find((place) => existsSync(place));

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A value that must not be seen: however it is printed or serialised it reads `[secret]`. */
+/** A value that must not be shown. It is always printed and serialised as `[secret]`. */
 export class Secret {
   readonly #value: string;
 

@@ -5,7 +5,7 @@ import { parseDuration } from './duration.js';
 import { Secret } from './secret.js';
 import { parseAllowedTargets } from './storage/allowedTargets.js';
 
-/** A check that turns text into a value. Only a Refusal's words are shown: other errors may repeat the value. */
+/** A check that turns text into a value. Only the message of a Refusal is shown: other errors may repeat the value. */
 function text<T>(convert: (value: string) => T): z.ZodType<T, string> {
   return z.string().transform((value, context): T => {
     try {
@@ -58,7 +58,7 @@ export const postgresUrl = text((value) => {
   return new Secret(value);
 });
 
-// No `new URL`: a MongoDB URL may name several hosts with ports.
+// Not `new URL`: a MongoDB URL may contain several hosts with ports.
 export const storeUrl = text((value): ScheduleStore => {
   if (value === 'postgres') return { kind: 'postgres' };
   return /^mongodb(\+srv)?:\/\/[^\s/]+/.test(value) ? { kind: 'mongodb', url: new Secret(value) } : refuse();

@@ -1,9 +1,9 @@
-/** Stands where something was left out that may be the customer's data. */
+/** Replaces a text that may be customer data. */
 export const leftOut = '…';
 
 /**
- * A text up to the first quotation mark: what stands in marks may be a value, and since a value may hold marks of its
- * own nobody can say where it ends. An apostrophe inside a word is no mark. Names in backticks stay.
+ * The text up to the first quotation mark. The text in quotation marks may be a value, and because a value may contain
+ * quotation marks its end is unknown. An apostrophe inside a word does not count. Names in backticks stay.
  */
 export function withoutQuoted(text: string): string {
   const first = text.search(/(?<![\p{L}\p{N}])['"]/u);

@@ -5,7 +5,7 @@ import { Closing } from './closing.js';
 import { openDatabase } from './database.js';
 import { openOwnOrGivenDatabase } from './up.js';
 
-/** `stowage adopt-prefixes`: the installation lives in this database from now on, and in no copy of it. */
+/** `stowage adopt-prefixes`: declares that this database, and no copy of it, is the installation. */
 export async function adoptPrefixes(config: AdoptPrefixesConfig, log: Log): Promise<void> {
   const closing = new Closing(log);
   try {
@@ -14,7 +14,7 @@ export async function adoptPrefixes(config: AdoptPrefixesConfig, log: Log): Prom
     closing.add('PostgreSQL', () => dataSource.destroy());
     await createPrefixMarks(dataSource).adopt();
     log.info(
-      'The installation lives in this database from now on. Its workers renew the marker of every prefix within minutes; any other copy of the database deletes nothing then.',
+      'This database is the installation from now on. Its workers renew the marker of every prefix within minutes. After that no other copy of the database deletes anything.',
     );
   } finally {
     await closing.close();

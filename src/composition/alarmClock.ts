@@ -3,10 +3,10 @@ import type { Log } from '../log.js';
 import type { AlarmClock } from '../scheduler/alarmClock.js';
 import type { Secret } from '../secret.js';
 
-/** Agenda, in the store that SCHEDULE_STORE_URL names. Loads what that store needs and no more: memory is dear. */
+/** Agenda with the store of SCHEDULE_STORE_URL. It loads only the modules of that store, to save memory. */
 export async function openAlarmClock(scheduleStore: ScheduleStore, databaseUrl: Secret, log: Log): Promise<AlarmClock> {
   const onError = (error: unknown, alarm?: object): void =>
-    log.error({ err: error, alarm }, 'The alarm clock met an error.');
+    log.error({ err: error, alarm }, 'The alarm clock reported an error.');
   if (scheduleStore.kind === 'mongodb') {
     const { openMongoAlarmClock } = await import('../scheduler/agenda/mongoAlarmClock.js');
     return openMongoAlarmClock({ url: scheduleStore.url, onError });

@@ -25,9 +25,9 @@ export type ApiTools = Shared & {
   readonly allowedTargets: AllowedTargets;
   /** The smallest time between two runs of a plan. */
   readonly minIntervalMs: number;
-  /** Aborts what waits for the network when the server stops. */
+  /** Aborts when the server stops. Work that waits for the network then ends. */
   readonly stopping: AbortSignal;
-  /** What the URLs of dashboards begin with, without a slash at the end. */
+  /** The beginning of the URLs of dashboards, without a slash at the end. */
   readonly publicUrl: () => string;
 };
 

@@ -17,7 +17,7 @@ export type ApiRoleConfig = Pick<
 > &
   Partial<Pick<ServeConfig, 'metricsToken'>>;
 
-/** Answers HTTP and WebSocket until `closing` closes it. Returns where it really listens. */
+/** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
   if (config.singleSignOn !== null) log.warn('Single sign-on is not built yet: the OIDC settings have no effect.');
   const stopping = new AbortController();
@@ -55,7 +55,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   return server.url;
 }
 
-/** dist/playground, seen from dist/src/composition and from src/composition. */
+/** The folder dist/playground, for dist/src/composition and for src/composition. */
 function playgroundFolder(): string {
   const places = ['../../playground', '../../dist/playground'].map((place) =>
     fileURLToPath(new URL(place, import.meta.url)),

@@ -4,8 +4,8 @@ import { Closing } from './closing.js';
 
 const quiet = openLog('json', 'info', { write: () => undefined });
 
-describe('what a composition has opened', () => {
-  test('is closed in reverse order, once', async () => {
+describe('the opened resources of a composition', () => {
+  test('are closed in reverse order, once', async () => {
     const closed: string[] = [];
     const closing = new Closing(quiet);
     for (const name of ['database', 'feed', 'server']) {
@@ -15,7 +15,7 @@ describe('what a composition has opened', () => {
     expect(closed).toEqual(['server', 'feed', 'database']);
   });
 
-  test('is all closed when one of them fails to, and the failure is told', async () => {
+  test('are all closed if one fails to close, and the failure is reported', async () => {
     const closed: string[] = [];
     const closing = new Closing(quiet);
     closing.add('database', () => Promise.resolve(closed.push('database')));
@@ -24,7 +24,7 @@ describe('what a composition has opened', () => {
     expect(closed).toEqual(['database']);
   });
 
-  test('is closed when the rest of the start fails, with the reason of the start', async () => {
+  test('are closed if the rest of the start fails, with the reason of the start', async () => {
     const closed: string[] = [];
     const closing = new Closing(quiet);
     const start = closing.guard(async () => {

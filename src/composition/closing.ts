@@ -1,8 +1,8 @@
 import type { Log } from '../log.js';
 
 /**
- * What a composition has opened, to be closed in reverse order. One that fails to close does not keep the others open:
- * it is told of, and `close` rejects with the first failure at the end. Twice is once.
+ * Closes the resources of a composition in reverse order. If one fails to close, the failure is logged, the others are still
+ * closed, and `close` rejects with the first failure at the end. Idempotent.
  */
 export class Closing {
   readonly #closers: { readonly name: string; readonly close: () => Promise<unknown> }[] = [];
@@ -19,7 +19,7 @@ export class Closing {
     return this.#closed;
   }
 
-  /** Runs the rest of a start; when it fails, what was opened before is closed. */
+  /** Runs the rest of a start. If it fails, everything that was opened before is closed. */
   async guard<T>(start: () => Promise<T>): Promise<T> {
     try {
       return await start();
@@ -36,7 +36,7 @@ export class Closing {
         await close();
         this.log.debug(`Closed: ${name}.`);
       } catch (error) {
-        this.log.error({ err: error }, `Could not be closed in order: ${name}.`);
+        this.log.error({ err: error }, `Failed to close: ${name}.`);
         failures.push(error);
       }
     }

@@ -14,7 +14,7 @@ const modeOf = (path: string): number => statSync(path).mode & 0o777;
 const revealed = async (): Promise<string[]> => (await keptMasterKeys(parent)).map((key) => key.reveal());
 
 describe('the data folder of `stowage up`', () => {
-  test('gets a master key of 32 bytes and a token, readable by their owner alone', async () => {
+  test('gets a master key of 32 bytes and a token, readable only by their owner', async () => {
     const path = join(parent, 'deep', 'data');
     await makeDataFolder(path);
     const keys = await keptMasterKeys(path);
@@ -27,7 +27,7 @@ describe('the data folder of `stowage up`', () => {
     expect(modeOf(path)).toBe(0o755);
   });
 
-  test('keeps its secrets when it is opened again, and closes them to others', async () => {
+  test('keeps its secrets when it is opened again, and removes the rights of others', async () => {
     const [keys, { token }] = [await revealed(), await keptAdminToken(parent)];
     chmodSync(join(parent, 'master.key'), 0o644);
     const again = await keptAdminToken(parent);
@@ -49,7 +49,7 @@ describe('the data folder of `stowage up`', () => {
     expect(await revealed()).toEqual([newer, ...old]);
   });
 
-  test('that is a file is refused with what to do', async () => {
+  test('is refused, with advice, if it is a file', async () => {
     const path = join(parent, 'file');
     writeFileSync(path, '');
     const refusal = { code: 'UNAVAILABLE', help: expect.stringMatching('STOWAGE_DATA') };

@@ -5,12 +5,12 @@ import { StowageError } from '../errors.js';
 import { Secret } from '../secret.js';
 import { systemCode } from '../storage/filesystem/filesystemErrors.js';
 
-/** The folder of `stowage up`. Everybody may enter it: as root, PostgreSQL runs under another uid in a folder below it. */
+/** The folder of `stowage up`. Everybody may enter it, because PostgreSQL runs under another uid if `stowage up` runs as root. */
 export async function makeDataFolder(path: string): Promise<void> {
   await usable(path, () => mkdir(path, { recursive: true, mode: 0o755 }));
 }
 
-/** Keys in base64, newest first: the lines of `master.key`, made once and readable by their owner alone. */
+/** The keys in base64, newest first. They are the lines of `master.key`, which is created once, readable only by its owner. */
 export async function keptMasterKeys(dataFolder: string): Promise<readonly Secret[]> {
   const path = join(dataFolder, 'master.key');
   const { text } = await usable(path, () => madeOnce(path, () => `${randomBytes(32).toString('base64')}\n`));
@@ -21,10 +21,10 @@ export async function keptMasterKeys(dataFolder: string): Promise<readonly Secre
 export type KeptToken = {
   readonly token: Secret;
   readonly path: string;
-  /** Made just now. */ readonly isNew: boolean;
+  /** Whether it was created now. */ readonly isNew: boolean;
 };
 
-/** The content of `admin-token`, made once and readable by its owner alone. */
+/** The content of `admin-token`, which is created once, readable only by its owner. */
 export async function keptAdminToken(dataFolder: string): Promise<KeptToken> {
   const path = join(dataFolder, 'admin-token');
   const { text, isNew } = await usable(path, () => madeOnce(path, () => `${randomBytes(24).toString('hex')}\n`));
@@ -42,7 +42,7 @@ async function usable<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The file's content; where there is no file, a whole one appears at once with 0600. Of two processes one makes it. */
+/** The content of the file. A missing file is created atomically with mode 0600. If two processes do this, one of them wins. */
 async function madeOnce(path: string, content: () => string): Promise<{ text: string; isNew: boolean }> {
   let isNew = true;
   const draft = `${path}.${randomBytes(6).toString('hex')}`;

@@ -8,7 +8,7 @@ import type { Secret } from '../secret.js';
 
 export type DatabaseUrls = Pick<MigrateConfig, 'databaseUrl' | 'migrationDatabaseUrl'>;
 
-/** Connected as the program's role, to a schema that is up to date. Whoever opens it destroys it. */
+/** Connects as the role of the program, after the schema was migrated. The caller must destroy the connection. */
 export async function openDatabase(urls: DatabaseUrls, applicationName: string, log: Log): Promise<DataSource> {
   const dataSource = await connect('DATABASE_URL', urls.databaseUrl, applicationName, 10);
   try {

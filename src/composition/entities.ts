@@ -7,7 +7,7 @@ import { ProjectTable } from '../projects/projectView.js';
 import { RestoreJobTable } from '../restores/restoreJobView.js';
 import { ServiceTable } from '../services/serviceView.js';
 
-/** The rows of every read model. A slice's view adds its own here, and its table to a migration. */
+/** The entities of every read model. A new view is added here, and its table in a migration. */
 export const entities = [
   ProjectTable,
   ServiceTable,

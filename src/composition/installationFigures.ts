@@ -7,10 +7,10 @@ import { installationMetrics, type InstallationFigures } from '../server/install
 import { ProtectionStatusEnum } from '../services/serviceInput.js';
 import type { Shared } from './shared.js';
 
-/** A scrape whose figures take longer goes on without them. */
+/** If the figures take longer, the scrape goes on without them. */
 const patienceMs = 10_000;
 
-/** Puts what the database knows about all projects into the registry that the installation's token opens. */
+/** Adds the figures about all projects to the registry that the installation-level token opens. */
 export function tellInstallationFigures(shared: Shared, log: Log): void {
   const { dataSource, feed, store, now } = shared;
   installationMetrics({
@@ -29,7 +29,8 @@ export function tellInstallationFigures(shared: Shared, log: Log): void {
       const lag = (await store.head()) - subscription.from;
       return lag > 0n ? Number(lag) : 0;
     },
-    onError: (error) => log.warn({ err: error }, 'A scrape of /metrics went without the figures of the installation.'),
+    onError: (error) =>
+      log.warn({ err: error }, 'The figures of the installation are missing in a scrape of /metrics.'),
   });
 }
 

@@ -1,4 +1,4 @@
-/** Machines whose clocks are a day off, beside a PostgreSQL whose clock is right. */
+/** Machines whose clocks are a day wrong, with a PostgreSQL whose clock is right. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { setMachineClockAhead } from '../../test/fixtures/machineClock.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
@@ -43,7 +43,7 @@ describeWith({ postgresql: await postgresMissing() }, 'an API on a machine whose
     return made.id;
   };
 
-  test('ahead by a day neither runs a tick before its time nor calls it missed', async () => {
+  test('ahead by a day neither runs a tick before its time nor reports it as missed', async () => {
     const frequency = await farAway();
     setRight = setMachineClockAhead(dayMs);
     const planId = await plan('early', frequency);
@@ -72,7 +72,7 @@ describeWith({ postgresql: await postgresMissing() }, 'an API on a machine whose
     const { scheduledSince } = await manager.findOneByOrFail(BackupPlanTable, { id: planId });
     const { queuedAt } = await manager.findOneByOrFail(BackupJobTable, { id: String(id) });
     for (const time of [scheduledSince, queuedAt]) {
-      // The time that PostgreSQL told ten seconds ago may lag a little behind, by as much as its answer took.
+      // The time that PostgreSQL sent ten seconds ago may be a little behind, by the duration of its answer.
       expect(time.getTime()).toBeGreaterThan(began - 60_000);
       expect(time.getTime()).toBeLessThanOrEqual(ended + 1);
     }

@@ -16,7 +16,7 @@ const metricsToken = 'the-token-of-the-scraper-alone';
 
 type Sample = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
 
-/** Prometheus' text format, as far as our metrics use it. */
+/** The parts of Prometheus' text format that our metrics use. */
 function samplesOf(text: string): readonly Sample[] {
   return text.split('\n').flatMap((line): Sample[] => {
     const match = /^(?<name>[a-z_]+)(?:\{(?<labels>.*)\})? (?<value>\S+)$/.exec(line);
@@ -82,7 +82,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
   const scrape = async (token?: string) => samplesOf(await (await get(token)).text());
   const sql = async <Row>(text: string) => (await postgres.connect(postgres.ownerUrl)).query<Row[]>(text);
 
-  test('shows the figures of the installation as SQL reckons them', async () => {
+  test('shows the figures of the installation as SQL computes them', async () => {
     const samples = await scrape(metricsToken);
     const of = (name: string, label?: string): Readonly<Record<string, number>> =>
       Object.fromEntries(
@@ -119,7 +119,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     expect(services['LATE']).toBeGreaterThanOrEqual(2);
   });
 
-  test('says how old the newest backup of each service is, with its names', async () => {
+  test('shows the age of the newest backup of each service, with its names', async () => {
     const ages = (await scrape(adminToken)).filter(({ name }) => name === 'stowage_service_last_success_age_seconds');
     const newest = await sql<{ service_id: string; project: string; name: string; age: number }>(`
       SELECT service_id, project.name AS project, service.name,
@@ -129,14 +129,14 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     expect(ages).toHaveLength(newest.length);
     const byId = new Map(ages.map((each) => [each.labels['service_id'], each]));
     for (const { service_id: id, project, name, age } of newest) {
-      const told = byId.get(id);
-      expect(told?.labels['project']).toBe(project);
-      expect(told?.labels['service']).toBe(name.replaceAll('\\', '\\\\').replaceAll('"', '\\"'));
-      expect(Math.abs((told?.value ?? 0) - age)).toBeLessThan(60);
+      const shown = byId.get(id);
+      expect(shown?.labels['project']).toBe(project);
+      expect(shown?.labels['service']).toBe(name.replaceAll('\\', '\\\\').replaceAll('"', '\\"'));
+      expect(Math.abs((shown?.value ?? 0) - age)).toBeLessThan(60);
     }
   });
 
-  test('is named as Prometheus wants it: what counts up, and nothing else, ends with _total; each has a type and a help', async () => {
+  test('follows the naming of Prometheus: only counters end in _total, and each metric has a type and a help', async () => {
     const page = await (await get(metricsToken)).text();
     const types = [...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => ({ name, type }));
     const counters = types.filter(({ type }) => type === 'counter').map(({ name }) => name);
@@ -148,7 +148,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test('shows what the documentation lists, and nothing else of ours', async () => {
+  test('shows exactly the metrics of ours that the documentation lists', async () => {
     const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
     const listed = [...page.matchAll(/^\| `(\w+)(?:\{(.*?)\})?`/gm)].map(([, name, labels]) => [name, labels ?? '']);
     const open = new Set((await scrape()).map(({ name }) => name));
@@ -157,7 +157,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     expect([...names].toSorted()).toEqual(listed.toSorted());
   });
 
-  test('names nobody to who has no token, and refuses a wrong one', async () => {
+  test('names no project without a token, and refuses a wrong token', async () => {
     const open = await (await get()).text();
     expect(open).toContain('stowage_http_requests_total');
     expect(open).not.toMatch(/stowage_(?:backup|service|queue|lease|figures|feed|alarms)|project|service \d/);
@@ -168,7 +168,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     }
   });
 
-  test('opens nothing but metrics by the token for metrics', async () => {
+  test('opens nothing but metrics to the token for metrics', async () => {
     const answer = await fetch(`${url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${metricsToken}` },

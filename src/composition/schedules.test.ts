@@ -1,7 +1,7 @@
 /**
- * Schedules through the composition of both roles, an API and a worker with stores of their own, in two
- * installations, one for each store of alarms: what the alarm clock loses comes back. The services do not answer, so
- * their jobs wait for retries.
+ * Schedules through the composition of both roles, an API and a worker with stores of their own, in two installations, one
+ * for each store of alarms. Alarms that the alarm clock loses are set again. The services do not answer, so their jobs wait
+ * for retries.
  */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -26,7 +26,7 @@ import { Closing } from './closing.js';
 import { openShared } from './shared.js';
 import { startWorkerRole } from './workerRole.js';
 
-/** The reconcilers' minute, on a busy machine. */
+/** The minute between two comparisons, on a busy machine. */
 const minuteMs = 60_000;
 const limitMs = 3 * minuteMs;
 jest.setTimeout(limitMs + minuteMs);
@@ -51,7 +51,7 @@ describeWith(needs, 'the schedules of an installation', () => {
   });
   afterAll(() => closing.close());
 
-  test('are armed again within a minute after the whole store was dropped: every active plan and every retry', async () => {
+  test('are set again within a minute after the whole store was dropped: for every active plan and every retry', async () => {
     await Promise.all(
       installations.map(async ({ alarms, armed, plan, user }) => {
         const [planId, paused] = [await plan(farAway()), await plan(farAway())];
@@ -65,7 +65,7 @@ describeWith(needs, 'the schedules of an installation', () => {
         expect(await armed()).toEqual([]);
         const isBack = async () => {
           const now = await armed();
-          // The retry may have come and failed meanwhile, and wait for the next one.
+          // The retry may have run and failed in the meantime, and the job waits for the next one.
           return now.length === 2 && now[1] === before[1];
         };
         await until(isBack, 'both are armed again', limitMs);
@@ -119,7 +119,7 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
     alarms,
     user,
     armed: async () => (await api.alarmClock.list()).map((alarm) => JSON.stringify(alarm)).sort(),
-    /** Of a service that does not answer. */
+    /** A plan of a service that does not answer. */
     plan: async (frequency: string): Promise<string> => {
       const address = { engine: 'MARIADB', host: '127.0.0.1', port: await freePorts(1), username: 'u', password: 'p' };
       const serviceId = await make('mutation ($input: ServiceInput!) { made: registerService(input: $input) { id } }', {
@@ -129,7 +129,7 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
       return make('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
         ...{ serviceId, name: randomUUID(), fileEndpointIds: [fileEndpointId], frequency },
         retention: { style: 'FILES', period: 7 },
-        // So that one is always to come.
+        // So that a retry is always pending.
         maxAttempts: 10,
       });
     },
@@ -140,7 +140,7 @@ function silentLog(): Log {
   return openLog('json', 'error', { write: () => undefined });
 }
 
-/** Daily, half a day away: no tick comes while a test looks. */
+/** Daily, half a day from now: no tick is due during a test. */
 function farAway(): string {
   return `0 0 ${(new Date().getUTCHours() + 12) % 24} * * *`;
 }

@@ -15,23 +15,23 @@ import { openAlarmClock } from './alarmClock.js';
 import type { Closing } from './closing.js';
 import { openStores, type Stores } from './stores.js';
 
-/** What every role of a process works with; `stowage up` opens it once for all of them. */
+/** The resources that all roles of a process share. `stowage up` opens them once. */
 export type Shared = Stores & {
   readonly alarmClock: AlarmClock;
   readonly engines: Engines;
   readonly storages: StorageAccess;
   readonly installationId: string;
-  /** Metrics that only the installation's own token opens; a role without an HTTP server shows none. */
+  /** Metrics that only the installation-level token opens. A role without an HTTP server shows none. */
   readonly installationRegistry: Registry;
-  /** By the clock of the PostgreSQL server, which all processes share. */
+  /** The clock of the PostgreSQL server, which all processes share. */
   readonly now: () => Date;
-  /** By the clock of this machine, to be compared with the other. */
+  /** The clock of this machine, for comparison with the clock of the server. */
   readonly machineNow: () => Date;
 };
 
 /**
- * Opens the stores, keeps the schedules and looks for services that are late: a tick makes its jobs also while no worker
- * is there to run them, and that none ran them is noticed.
+ * Opens the stores, keeps the schedules and checks for late services. Every role does this, so that a tick queues its jobs
+ * and a service becomes LATE also while no worker runs.
  */
 export async function openShared(
   config: Pick<
@@ -55,7 +55,7 @@ export async function openShared(
   const installationRegistry = new Registry();
   const alarmsMended = new Counter({
     name: 'stowage_alarms_mended_total',
-    help: 'Alarms that the comparison with PostgreSQL, at the start and each minute, found missing, stale or wrong.',
+    help: 'Alarms that the comparison with PostgreSQL found missing, stale or wrong, and repaired.',
     registers: [installationRegistry],
   });
   const keeper = createScheduleKeeper({
@@ -80,10 +80,10 @@ export async function openShared(
   };
 }
 
-/** Also makes sure that every copy of this database knows where the installation lived. */
+/** Logs a warning if this database is a copy. It also stores the home of the installation, so that a copy can know it. */
 async function tellOfCopy(prefixMarks: PrefixMarks, log: Log): Promise<void> {
   if ((await prefixMarks.standing(0)).kind !== 'COPY') return;
   log.warn(
-    "This database is a copy of the installation's: no backup is deleted. Where the installation has moved here for good, run: stowage adopt-prefixes",
+    'This database is a copy of the database of the installation: no backup is deleted. If the installation has moved here, run: stowage adopt-prefixes',
   );
 }

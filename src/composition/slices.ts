@@ -15,7 +15,7 @@ import { restoreJobProjection } from '../restores/restoreJobView.js';
 import { service } from '../services/service.js';
 import { serviceProjection } from '../services/serviceView.js';
 
-/** Every concept that has streams: whoever reads the log upcasts with these. */
+/** The deciders of all slices. Every reader of the log upcasts with them. */
 export const deciders: readonly AnyDecider[] = [
   project,
   service,
@@ -26,7 +26,7 @@ export const deciders: readonly AnyDecider[] = [
   restoreJob,
 ];
 
-/** Every read model, in the order in which one event reaches them. */
+/** The projections of all read models, in the order in which they get an event. */
 export const projections: readonly Projection[] = [
   projectProjection,
   serviceProjection,

@@ -26,7 +26,7 @@ import type { Closing } from './closing.js';
 import { openDatabase, type DatabaseUrls } from './database.js';
 import { deciders, projections } from './slices.js';
 
-/** Everything that PostgreSQL holds, behind the contracts. */
+/** The stores in PostgreSQL, behind their contracts. */
 export type Stores = {
   readonly dataSource: DataSource;
   readonly store: EventStore;
@@ -41,7 +41,7 @@ export type Stores = {
   readonly workers: WorkerRegistry;
 };
 
-/** Migrates, connects, listens. What it opens is added to `closing`. */
+/** Migrates, connects and listens. Everything that it opens is added to `closing`. */
 export async function openStores(
   config: DatabaseUrls & { readonly masterKeys: readonly Secret[]; readonly role: string },
   log: Log,
@@ -55,14 +55,14 @@ export async function openStores(
   const notifications = createNotifications({
     connectionString: config.databaseUrl.reveal(),
     onError: (error) =>
-      log.warn({ err: error }, 'The connection that listens to PostgreSQL was lost; it is made again.'),
+      log.warn({ err: error }, 'The connection that listens to PostgreSQL was lost. It is opened again.'),
   });
   await notifications.start();
   closing.add('notifications', () => notifications.stop());
   const feed = createFeed({
     notifications,
     store,
-    onError: (error) => log.error({ err: error }, 'The feed of events met an error; it goes on at the next poll.'),
+    onError: (error) => log.error({ err: error }, 'The feed of events failed. It continues at the next poll.'),
   });
   await feed.start();
   closing.add('feed', () => feed.stop());

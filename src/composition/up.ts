@@ -14,7 +14,7 @@ import { startWorkerRole } from './workerRole.js';
 
 export type Database = { readonly urls: DatabaseUrls; readonly ended?: Promise<Error> };
 
-/** `stowage up`: everything on one machine, with what was not set made once in the data folder. */
+/** `stowage up`: everything on one machine. Settings that are missing are generated once in the data folder. */
 export async function startUp(config: UpConfig, log: Log): Promise<Running> {
   const closing = new Closing(log);
   return closing.guard(async () => {
@@ -32,7 +32,7 @@ export async function startUp(config: UpConfig, log: Log): Promise<Running> {
   });
 }
 
-/** The database that was named, else the embedded server's, which is started. */
+/** The database of DATABASE_URL, otherwise that of the embedded server, which is started. */
 export async function openOwnOrGivenDatabase(
   config: Pick<UpConfig, 'databaseUrl' | 'migrationDatabaseUrl' | 'dataFolder'>,
   log: Log,
@@ -54,7 +54,7 @@ export async function openOwnOrGivenDatabase(
   };
 }
 
-/** Shown once, on standard output and not in the log: whoever starts an installation for the first time needs it. */
+/** Prints a new token once, on standard output and not in the log, for the person who starts the installation. */
 async function keptToken(dataFolder: string, log: Log): Promise<Secret> {
   const { token, path, isNew } = await keptAdminToken(dataFolder);
   if (isNew) process.stdout.write(`Admin token (shown once, kept in ${path}): ${token.reveal()}\n`);

@@ -16,7 +16,7 @@ export type WorkerRoleConfig = Pick<
   'concurrency' | 'leaseMs' | 'graceMs' | 'auditIntervalMs' | 'lockPatienceMs'
 >;
 
-/** Dumps and restores until `closing` closes it. */
+/** Runs a worker until `closing` closes it. */
 export async function startWorkerRole(
   shared: Shared,
   config: WorkerRoleConfig,
@@ -44,7 +44,7 @@ export async function startWorkerRole(
   log.info(`Worker ${workerId} runs up to ${config.concurrency} jobs at once.`);
 }
 
-/** A tmpfs where there is one, for option files with passwords lie there; else the system's folder for such files. */
+/** A tmpfs if there is one, because option files contain passwords. Otherwise the system's folder for temporary files. */
 function workRoot(): string {
   try {
     accessSync('/dev/shm', constants.W_OK);

@@ -1,31 +1,31 @@
 /**
- * Persists what is due when and calls back at that time, across restarts and replicas. It owns no truth: anything in it
- * may be lost and is set again from PostgreSQL, and an alarm that comes twice or for something long past changes
- * nothing. It never sees a cron expression.
+ * Persists alarms and calls a handler at their time, across restarts and replicas. It does not own the truth: any alarm may
+ * be lost, and is then set again from PostgreSQL. Handlers must ignore an alarm that comes twice or too late. The alarm
+ * clock never sees a cron expression.
  */
 export interface AlarmClock {
-  /** Begins to call the handlers, each alarm once in the normal case. Handlers must be quick: they wake, they do not work. */
+  /** Starts to call the handlers, normally once for each alarm. Handlers must return quickly: they wake others and do no work. */
   start(handlers: AlarmHandlers): Promise<void>;
-  /** Sets an alarm. One with the same key and time is there already: nothing changes; with another time: it is replaced. */
+  /** Sets an alarm. It replaces one with the same key and another time. With the same key and time nothing changes. */
   set(alarm: Alarm): Promise<void>;
-  /** Setting many at once, for arming from nothing. */
+  /** Sets many alarms at once, for example after all were lost. */
   setAll(alarms: readonly Alarm[]): Promise<void>;
-  /** Forgets an alarm; unknown keys are fine. */
+  /** Removes an alarm. Unknown keys are ignored. */
   cancel(key: string): Promise<void>;
-  /** Forgetting many at once. */
+  /** Removes many alarms at once. */
   cancelAll(keys: readonly string[]): Promise<void>;
-  /** Every alarm that is set and has not been handled, for the reconciler. */
+  /** Every alarm that is set and not handled, for the reconciler. */
   list(): Promise<readonly Alarm[]>;
-  /** How many alarms of this kind `list` would give. */
+  /** The number of alarms of this kind in `list`. */
   count(kind: Alarm['kind']): Promise<number>;
-  /** Throws UNAVAILABLE when the store does not answer within 5 s. */
+  /** Throws UNAVAILABLE if the store does not answer within 5 s. */
   ping(): Promise<void>;
-  /** Calls no handler any more; waits for those that run. */
+  /** Stops calling handlers, and waits for those that run. */
   stop(): Promise<void>;
 }
 
 export type Alarm = PlanTick | JobDue;
-/** `version` is the version of the plan's schedule: a tick of an old one is recognised and ignored. */
+/** `version` is the version of the plan's schedule, so that a tick of an old schedule is ignored. */
 export type PlanTick = {
   readonly kind: 'PLAN_TICK';
   readonly planId: string;
@@ -39,7 +39,7 @@ export type AlarmHandlers = {
   readonly jobDue: (due: { jobId: string }) => Promise<void>;
 };
 
-/** One alarm a plan and version, one a job. */
+/** The key of an alarm: one for each plan and version, and one for each job. */
 export function alarmKey(alarm: Omit<PlanTick, 'at'> | Omit<JobDue, 'at'>): string {
   return alarm.kind === 'PLAN_TICK' ? `plan:${alarm.planId}:${alarm.version}` : `job:${alarm.jobId}`;
 }

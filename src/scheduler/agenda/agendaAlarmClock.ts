@@ -8,20 +8,20 @@ import { RestingAgenda } from './restingAgenda.js';
 
 export type AgendaOptions = {
   /**
-   * Told of every handler that failed (with its alarm) and of every failure of the store that no caller is told of.
-   * Must not throw. A store that is down is told of every few seconds.
+   * Called for every failed handler (with its alarm), and for every failure of the store that no caller gets. Must not throw.
+   * While a store is down, it is called every few seconds.
    */
   readonly onError: (error: unknown, alarm?: Alarm) => void;
-  /** How often Agenda, while something is near, looks for what is due next; it fires what it has found on time. 200 to 1000. */
+  /** How often Agenda polls for alarms while one is near. It fires them on time. From 200 to 1000. */
   readonly processEveryMs?: number;
   /**
-   * How long an alarm stays locked when its process was killed: it comes again after that, here or in another replica.
-   * While a handler runs the lock is renewed. Longer than the clocks of two replicas ever differ.
+   * How long an alarm stays locked after its process was killed. After that it fires again, here or in another replica. The
+   * lock is renewed while a handler runs. It must be longer than the difference between the clocks of two replicas.
    */
   readonly lockLifetimeMs?: number;
-  /** How often a failing handler is called for one alarm. After that the alarm is removed, and the reconciler's. */
+  /** How often a failing handler is called for one alarm. After that the alarm is removed, and the reconciler sets it again. */
   readonly attempts?: number;
-  /** The pause before the second call; it doubles with each further one, up to a minute. */
+  /** The pause before the second call. It doubles with each further call, up to a minute. */
   readonly firstRetryMs?: number;
 };
 
@@ -32,9 +32,9 @@ const longestRetryMs = 60_000;
 const pingLimitMs = 5_000;
 
 /**
- * An alarm clock over Agenda. Documents are inserted and deleted, never saved again; a handled one is deleted before
- * Agenda ends its run. An alarm whose process dies (kill -9) comes again when its lock has expired; one that was
- * replaced by its own handler does not, which the reconciler mends.
+ * An alarm clock over Agenda. Documents are inserted and deleted, never saved again. A handled document is deleted before
+ * Agenda ends its run. If the process dies (kill -9), the alarm fires again when its lock has expired. An alarm that its own
+ * handler has replaced is lost then; the reconciler sets it again.
  */
 export class AgendaAlarmClock implements AlarmClock {
   readonly #store: AlarmStore;
@@ -44,7 +44,7 @@ export class AgendaAlarmClock implements AlarmClock {
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
-  /** Takes the store over and closes it when it stops. */
+  /** Owns the store: `stop` closes it. */
   constructor(store: AlarmStore, options: AgendaOptions) {
     this.#store = store;
     this.#options = { ...defaults, ...options };
@@ -73,7 +73,7 @@ export class AgendaAlarmClock implements AlarmClock {
       defaultConcurrency: atOnceOfEachKind,
       maxConcurrency: atOnceOfEachKind * Object.keys(jobNames).length,
     });
-    agenda.on('error', (error: Error) => this.#guard.tell(error));
+    agenda.on('error', (error: Error) => this.#guard.report(error));
     const { firstRetryMs } = this.#options;
     for (const name of Object.values(jobNames)) {
       agenda.define<AlarmData>(name, (job) => this.#handle(job, handlers), {
@@ -160,7 +160,7 @@ export class AgendaAlarmClock implements AlarmClock {
       } catch (error) {
         this.#options.onError(error, alarm);
         if (alarm !== undefined && (failCount ?? 0) + 1 < this.#options.attempts) {
-          // Agenda sets the time of the next attempt for what throws.
+          // Agenda computes the time of the next attempt if this throws.
           this.#agenda?.expect(new Date());
           throw error;
         }
@@ -171,7 +171,7 @@ export class AgendaAlarmClock implements AlarmClock {
     });
   }
 
-  /** Renews the lock until the function it gives is called: past its lifetime others would run the alarm too. */
+  /** Renews the lock until the returned function is called. Without that, another process runs the alarm too. */
   #keepLocked(job: Job<AlarmData>): () => Promise<void> {
     let renewal = Promise.resolve();
     const timer = setInterval(() => {

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import { alarmKey, type Alarm } from '../alarmClock.js';
 
-/** One job name for each kind of alarm: Agenda polls once a name, so one for each plan would cost a core. */
+/** One job name for each kind of alarm. Agenda polls for each name, so one name for each plan would cost a core. */
 export const jobNames = { PLAN_TICK: 'plan tick', JOB_DUE: 'job due' } as const satisfies Record<Alarm['kind'], string>;
 
 /**
- * An alarm as Agenda is given it. The time is in the data too: Agenda overwrites nextRunAt before it calls a handler,
- * and again for each retry.
+ * An alarm as a document of Agenda. The time is also in the data, because Agenda overwrites nextRunAt before it calls a
+ * handler, and again for each retry.
  */
 export type AlarmDocument = {
   readonly name: string;
@@ -31,7 +31,7 @@ export function toDocument(alarm: Alarm): AlarmDocument {
   };
 }
 
-/** Throws INTERNAL for data that is not an alarm's. */
+/** Throws INTERNAL if the data is not an alarm. */
 export function toAlarm(data: unknown): Alarm {
   const parsed = alarmData.safeParse(data);
   if (!parsed.success) {

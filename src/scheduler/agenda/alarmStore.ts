@@ -2,24 +2,24 @@ import type { JobRepository } from 'agenda';
 import { StowageError } from '../../errors.js';
 import type { AlarmDocument } from './alarmDocument.js';
 
-/** The few things that an alarm clock asks of a store besides what Agenda asks of it through its own repository. */
+/** The operations of a store that the alarm clock needs in addition to Agenda's repository. */
 export interface AlarmStore {
-  /** How a person knows the store, for messages: never with user or password. */
+  /** The name of the store in messages, without user and password. */
   readonly name: string;
-  /** Agenda's own way to the same documents. */
+  /** Agenda's repository for the same documents. */
   readonly repository: JobRepository;
-  /** Makes what is missing (table or collection, indexes), so that a store that was dropped comes back. */
+  /** Creates the table or collection and the indexes if they are missing, also after the store was dropped. */
   prepare(): Promise<void>;
   find(keys: readonly string[]): Promise<readonly StoredAlarm[]>;
-  /** Inserts those whose key is free, exactly as Agenda would; a unique index on the key decides. Gives how many. */
+  /** Inserts the documents whose key is free, exactly as Agenda would. A unique index on the key decides. Returns the number. */
   insert(documents: readonly AlarmDocument[]): Promise<number>;
   removeByIds(ids: readonly string[]): Promise<void>;
   removeByKeys(keys: readonly string[]): Promise<void>;
-  /** Whether Agenda has anything to lock until then: due by `until`, or with a lock from before `lockedBefore`. */
+  /** Whether Agenda has anything to lock: an alarm that is due by `until`, or a lock that is older than `lockedBefore`. */
   isAnyDue(until: Date, lockedBefore: Date): Promise<boolean>;
   /** The data of every alarm that Agenda will still run. */
   list(): Promise<readonly unknown[]>;
-  /** How many of those have this name of Agenda's. */
+  /** The number of alarms in `list` with this job name of Agenda. */
   count(name: string): Promise<number>;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -30,11 +30,11 @@ export type StoredAlarm = {
   readonly key: string;
   /** ISO 8601, as in the document's data. */
   readonly at: string;
-  /** Neither due nor locked, so Agenda will never run it. */
+  /** Whether it has neither a time nor a lock, so that Agenda will never run it. */
   readonly dead: boolean;
 };
 
-/** Throws UNAVAILABLE, with the store closed, when it does not answer. */
+/** Prepares the store. Closes it and throws UNAVAILABLE if it does not answer. */
 export async function openStore<Store extends AlarmStore>(store: Store): Promise<Store> {
   try {
     await store.prepare();
@@ -45,25 +45,25 @@ export async function openStore<Store extends AlarmStore>(store: Store): Promise
   }
 }
 
-/** What a failure of the store looks like to everybody else. */
+/** The error that callers get for a failure of the store. */
 export function unavailable(store: AlarmStore, cause: unknown): StowageError {
   if (cause instanceof StowageError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `The alarm store, ${store.name}, does not work: ${reason}. Check that it is up and may be used.`;
+  const message = `The alarm store, ${store.name}, does not work: ${reason}. Check that it runs and that the user has access.`;
   return new StowageError('UNAVAILABLE', message, { cause });
 }
 
-/** What is written to a store by one question. */
+/** The most documents in one statement. */
 export const documentsAtOnce = 1_000;
 const rounds = 5;
 
 /**
- * Sets alarms, whoever else sets the same ones at the same time: what is there with the same time stays untouched
- * (saving a document again would clear a running handler's lock), what has another time makes room first.
+ * Sets alarms. Other processes may set the same alarms concurrently. A document with the same time is not changed, because
+ * saving it again would clear the lock of a running handler. A document with another time is removed first.
  */
 export async function putAlarms(store: AlarmStore, documents: readonly AlarmDocument[]): Promise<void> {
   const lastOfKey = new Map(documents.map((document) => [document.data.key, document]));
-  // Everybody inserts in the same order: PostgreSQL makes the second wait for the first, and never each for the other.
+  // All processes insert in the same order, so that PostgreSQL makes one wait for the other and no deadlock occurs.
   const wanted = [...lastOfKey.values()].sort((a, b) => (a.data.key < b.data.key ? -1 : 1));
   for (let start = 0; start < wanted.length; start += documentsAtOnce) {
     await putSome(store, wanted.slice(start, start + documentsAtOnce));
@@ -81,10 +81,10 @@ async function putSome(store: AlarmStore, wanted: readonly AlarmDocument[]): Pro
     const inTheWay = missing.flatMap(({ data }) => stored.get(data.key)?.id ?? []);
     if (inTheWay.length > 0) await store.removeByIds(inTheWay);
     if ((await store.insert(missing)) === missing.length) return;
-    // Somebody else was faster with some of them: look whether with the same time.
+    // Another process has inserted some of them. The next round checks whether they have the same time.
   }
   throw new StowageError(
     'UNAVAILABLE',
-    `Others keep setting the same alarms in ${store.name} to other times. Try again.`,
+    `Other processes keep setting the same alarms in ${store.name} to other times. Try again.`,
   );
 }

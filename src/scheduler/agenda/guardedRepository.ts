@@ -2,10 +2,10 @@ import type { JobParameters, JobRepository, JobRepositoryOptions } from 'agenda'
 import type { AlarmStore } from './alarmStore.js';
 
 export type GuardOptions = {
-  /** How many alarms of one kind this process holds locked at once, about to run or running. */
+  /** The most alarms of one kind that this process holds locked at once, waiting or running. */
   readonly lockedAtMost: number;
   readonly lockLifetimeMs: number;
-  /** How often Agenda asks, and how far ahead. */
+  /** How often Agenda polls, and how far ahead. */
   readonly processEveryMs: number;
   readonly onError: (error: unknown) => void;
 };
@@ -14,39 +14,40 @@ type Locked = { readonly name: string; readonly sinceMs: number; running: boolea
 type GetNextJobToRun = JobRepository['getNextJobToRun'];
 
 const longestPauseMs = 5_000;
-const lookEveryMs = 1_000;
-/** The last instant that a Date knows. */
+const pollEveryMs = 1_000;
+/** The last time that a Date can hold. */
 const never = new Date(8.64e15);
-/** For Agenda's definitions of jobs: with locks that never expire it only says how long a timer outlives a run. */
+/** For Agenda's job definitions. Its locks never expire here, so this only sets how long Agenda's timer outlives a run. */
 export const agendaLockLifetimeMs = 1;
 
 /**
- * Stands between Agenda and its repository, because Agenda leaves promises to nobody, asks a store that is down as often
- * as one that is up, and locks more than it can run in time. It
- * - tells each failure once, and rejects only where Agenda catches;
- * - lets one poll a job name run at a time; after a failed one it pauses (1 s, growing to 5 s), then makes again what
- *   the store has lost before it goes on;
- * - keeps the locks itself: Agenda is told that they never expire, because it waits half a lifetime after each run
- *   with a timer nobody can clear, and an alarm whose lock expires in its queue stays in its count of locked ones for
- *   ever, until it locks no more;
- * - looks once a second whether there is anything to lock for any job name, and asks for it, at Agenda's pace, only then;
- * - knows what is under way, so that stopping and resting can wait for it.
+ * Wraps Agenda's repository, because Agenda causes unhandled rejections, polls a store that is down as often as one that is
+ * up, and locks more alarms than it can run in time. The wrapper
+ * - reports each failure once, and rejects only where Agenda catches the rejection;
+ * - runs one poll for each job name at a time. After a failed poll it pauses (1 s, growing to 5 s). Then it creates the
+ *   missing table or collection again before the next poll;
+ * - keeps the locks itself. Agenda gets locks that never expire, for two reasons: it waits half a lifetime after each run,
+ *   with a timer that nobody can clear; and it never stops counting an alarm whose lock expired in its queue, so that in
+ *   the end it locks nothing any more;
+ * - polls once a second, for all job names together, whether there is anything to lock. Only if there is, it passes on
+ *   Agenda's own polls;
+ * - knows which calls are pending, so that stopping and resting can wait for them.
  */
 export class GuardedRepository {
-  /** What Agenda is given: its own repository, with some methods replaced. */
+  /** Agenda's own repository with some methods replaced. */
   readonly forAgenda: JobRepository;
   readonly #store: AlarmStore;
   readonly #options: GuardOptions;
   readonly #locked = new Map<string, Locked>();
   readonly #polling = new Set<string>();
-  readonly #underWay = new Set<Promise<unknown>>();
-  readonly #told = new WeakSet();
-  /** Rises with whatever may make an alarm be due soon that a look has not seen. */
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #reported = new WeakSet();
+  /** Rises with everything that may make an alarm due after the last poll. */
   #activity = 0;
   #failedPolls = 0;
   #pausedUntilMs = 0;
-  /** Of the last look: until when it holds, and whether there is anything to lock. */
-  #seen: { readonly untilMs: number; readonly due: Promise<boolean> } | undefined;
+  /** The result of the last poll, and how long it is valid. */
+  #lastPoll: { readonly untilMs: number; readonly due: Promise<boolean> } | undefined;
   #stopped = false;
 
   constructor(store: AlarmStore, options: GuardOptions) {
@@ -56,14 +57,14 @@ export class GuardedRepository {
     const replaced: Partial<JobRepository> = {
       getNextJobToRun: (...args) => this.#track(this.#poll(...args)),
       saveJobState: (job, saveOptions) => this.#track(this.#save(job, saveOptions)),
-      unlockJob: (job) => this.#track(this.#telling(repository.unlockJob(job)).catch(() => undefined)),
-      // Called when Agenda stops; it misses what is being locked at that moment, so stop() does it once all is still.
+      unlockJob: (job) => this.#track(this.#reporting(repository.unlockJob(job)).catch(() => undefined)),
+      // Agenda calls it when it stops, but misses alarms that are being locked at that moment. stop() does it afterwards.
       unlockJobs: () => Promise.resolve(),
     };
     this.forAgenda = Object.assign(Object.create(repository) as JobRepository, replaced);
   }
 
-  /** Runs what Agenda has locked: while it runs its lock is kept count of, and stop() waits for it. */
+  /** Runs a locked alarm. Its lock counts while it runs, and stop() waits for it. */
   async running(id: string, name: string, run: () => Promise<void>): Promise<void> {
     this.#locked.set(id, { name, sinceMs: performance.now(), running: true });
     try {
@@ -73,53 +74,53 @@ export class GuardedRepository {
     }
   }
 
-  /** Whether Agenda, resting now, would have anything to lock before it looks again after so long. Rejects with what the store says. */
+  /** Whether an alarm must be locked within `ms`. Rejects with the error of the store. */
   isAnyDueWithin(ms: number): Promise<boolean> {
     const soon = new Date(Date.now() + ms + this.#horizonMs());
     return this.#track(this.#store.isAnyDue(soon, new Date(soon.getTime() - this.#options.lockLifetimeMs)));
   }
 
-  /** Another number than before when, in the meantime, an alarm was set here or a run changed one. */
+  /** Changes when an alarm was set in this process, or when a run changed one. */
   get activity(): number {
     return this.#activity;
   }
 
-  /** Nothing is locked, and nothing is asked of the store. */
+  /** Whether nothing is locked and no call of the store is pending. */
   get isIdle(): boolean {
     this.#forgetExpired();
-    return this.#locked.size === 0 && this.#underWay.size === 0;
+    return this.#locked.size === 0 && this.#pending.size === 0;
   }
 
-  /** An alarm is being set in this process: if its time is near, Agenda finds it at its next poll. */
+  /** Call it when an alarm is set in this process. If its time is near, Agenda finds it at its next poll. */
   expect(at: Date): void {
     this.#activity += 1;
     if (at.getTime() > Date.now() + this.#horizonMs()) return;
-    this.#seen = { untilMs: performance.now() + lookEveryMs, due: Promise.resolve(true) };
+    this.#lastPoll = { untilMs: performance.now() + pollEveryMs, due: Promise.resolve(true) };
   }
 
-  /** Tells of an error unless that has happened, or it only says that an alarm is cancelled or over by now. */
-  tell(error: unknown): void {
+  /** Reports an error once. Ignores errors that only mean that an alarm was cancelled or has ended. */
+  report(error: unknown): void {
     if (error instanceof Error) {
-      if (this.#told.has(error) || isGone(error) || isOver(error)) return;
-      this.#told.add(error);
+      if (this.#reported.has(error) || isGone(error) || isOver(error)) return;
+      this.#reported.add(error);
     }
     this.#options.onError(error);
   }
 
-  /** From now on nothing is locked any more. Resolves when nothing runs, and what was locked but not run is free again. */
+  /** Stops locking. Resolves when nothing runs any more, and alarms that were locked but not run are unlocked. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    while (this.#underWay.size > 0) {
-      await Promise.allSettled(this.#underWay);
-      // Agenda goes on by itself between a call's end and the next call.
+    while (this.#pending.size > 0) {
+      await Promise.allSettled(this.#pending);
+      // After a call has ended, Agenda may make the next one in a later microtask.
       await new Promise(setImmediate);
     }
     this.#forgetExpired();
     const ids = [...this.#locked.keys()];
-    if (ids.length > 0) await this.#store.repository.unlockJobs(ids).catch((error: unknown) => this.tell(error));
+    if (ids.length > 0) await this.#store.repository.unlockJobs(ids).catch((error: unknown) => this.report(error));
   }
 
-  /** Renews the lock of what runs. A failure is told; the lock then expires, and the alarm comes twice. */
+  /** Renews the lock of a running alarm. A failure is reported. The lock then expires, and the alarm fires a second time. */
   async renew(job: JobParameters): Promise<void> {
     await this.#track(this.#save(job, undefined)).catch(() => undefined);
   }
@@ -127,7 +128,7 @@ export class GuardedRepository {
   async #save(job: JobParameters, options: JobRepositoryOptions | undefined): Promise<void> {
     this.#activity += 1;
     const renewed = job.lockedAt === undefined ? job : { ...job, lockedAt: new Date() };
-    await this.#telling(this.#store.repository.saveJobState(renewed, options));
+    await this.#reporting(this.#store.repository.saveJobState(renewed, options));
   }
 
   async #poll(...[name, nextScanAt, , now, options]: Parameters<GetNextJobToRun>): ReturnType<GetNextJobToRun> {
@@ -151,33 +152,33 @@ export class GuardedRepository {
     } catch (error) {
       this.#failedPolls += 1;
       this.#pausedUntilMs = performance.now() + Math.min(1_000 * this.#failedPolls, longestPauseMs);
-      this.tell(error);
+      this.report(error);
       return undefined;
     } finally {
       this.#polling.delete(name);
     }
   }
 
-  /** A function, for it may have changed while something was awaited. */
+  /** A method, so that TypeScript does not assume the value from before an await. */
   #hasStopped(): boolean {
     return this.#stopped;
   }
 
-  /** Looks for all job names at once; what it sees holds for a second. */
+  /** Polls for all job names at once. The result is valid for a second. */
   #isAnyDue(): Promise<boolean> {
-    if (this.#seen === undefined || performance.now() >= this.#seen.untilMs) {
+    if (this.#lastPoll === undefined || performance.now() >= this.#lastPoll.untilMs) {
       const now = Date.now();
       const soon = new Date(now + this.#horizonMs());
       const due = this.#store.isAnyDue(soon, new Date(soon.getTime() - this.#options.lockLifetimeMs));
-      this.#seen = { untilMs: performance.now() + lookEveryMs, due };
-      due.catch(() => (this.#seen = undefined));
+      this.#lastPoll = { untilMs: performance.now() + pollEveryMs, due };
+      due.catch(() => (this.#lastPoll = undefined));
     }
-    return this.#seen.due;
+    return this.#lastPoll.due;
   }
 
-  /** What is due before the next look, and what Agenda wants to know ahead of its time then. */
+  /** The time until the next poll, and how far Agenda plans ahead after that poll. */
   #horizonMs(): number {
-    return lookEveryMs + 2 * this.#options.processEveryMs;
+    return pollEveryMs + 2 * this.#options.processEveryMs;
   }
 
   #forgetExpired(): void {
@@ -187,30 +188,30 @@ export class GuardedRepository {
     }
   }
 
-  async #telling<T>(call: Promise<T>): Promise<T> {
+  async #reporting<T>(call: Promise<T>): Promise<T> {
     try {
       return await call;
     } catch (error) {
-      this.tell(error);
+      this.report(error);
       throw error;
     }
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
-    const tracked = work.finally(() => this.#underWay.delete(tracked));
-    this.#underWay.add(tracked);
+    const tracked = work.finally(() => this.#pending.delete(tracked));
+    this.#pending.add(tracked);
     return tracked;
   }
 }
 
-/** What both repositories of Agenda throw when a document whose state they save has been removed. */
+/** The error of both repositories of Agenda if they save the state of a document that was removed. */
 function isGone(error: Error): boolean {
   return error.message.includes('maybe it does not exist anymore');
 }
 
 /**
- * What Agenda's watch over a run says when it looks while a store that is slow still saves the end of that run: the lock
- * is given up by then. While a handler runs its lock never ends (`never`).
+ * An error of Agenda's supervision of a run: the run has ended and its lock was released, but a slow store still saves this.
+ * It cannot occur while a handler runs, because its lock never expires (`never`).
  */
 function isOver(error: Error): boolean {
   return error.message.includes('no lockedAt date found');

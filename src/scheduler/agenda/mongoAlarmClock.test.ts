@@ -23,7 +23,7 @@ describeWith({ mongodb: await mongoMissing() }, 'alarm clock in MongoDB', () => 
     expect(String(failure)).not.toContain('geheim');
   });
 
-  test('begins, and sets alarms, where two have set the same one into a collection that was just dropped', async () => {
+  test('starts and sets alarms although two have set the same one into a collection that was just dropped', async () => {
     const server = await startMongo();
     const url = server.newDatabaseUrl();
     const client = await MongoClient.connect(url);
@@ -58,7 +58,7 @@ describeWith({ mongodb: await mongoMissing() }, 'alarm clock in MongoDB', () => 
     }
   });
 
-  test('answers BAD_INPUT for a URL that is none, without repeating it', async () => {
+  test('answers BAD_INPUT for a malformed URL, without repeating it', async () => {
     const failure = await openMongoAlarmClock({ url: new Secret('mongo//me:geheim@host'), onError }).catch(
       (error: unknown) => error,
     );

@@ -15,7 +15,7 @@ const answerLimitMs = 5_000;
 
 /**
  * An alarm clock in MongoDB, in the collection `alarms`. The user needs `readWrite` on its database.
- * Throws UNAVAILABLE when the server does not answer within 5 s or refuses the user, BAD_INPUT for what is no URL.
+ * Throws UNAVAILABLE if the server does not answer within 5 s or refuses the user, BAD_INPUT if the URL is malformed.
  */
 export async function openMongoAlarmClock({ url, ...options }: MongoAlarmClockOptions): Promise<AlarmClock> {
   const client = connect(url);
@@ -34,7 +34,7 @@ function connect(url: Secret): MongoClient {
       socketTimeoutMS: 2 * answerLimitMs,
     });
   } catch {
-    // The driver's message may repeat the URL, with its password.
+    // The message of the driver may contain the URL with its password.
     throw new StowageError(
       'BAD_INPUT',
       'The URL of the alarm store is not one of MongoDB. Write mongodb://user:password@host:27017/database.',

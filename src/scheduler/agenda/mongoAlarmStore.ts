@@ -3,10 +3,10 @@ import { MongoBulkWriteError, MongoServerError, ObjectId, type Db, type MongoCli
 import type { AlarmData, AlarmDocument } from './alarmDocument.js';
 import type { AlarmStore, StoredAlarm } from './alarmStore.js';
 
-/** Where the alarms lie in MongoDB. */
+/** The collection of the alarms. */
 export const collectionName = 'alarms';
 
-/** What Agenda writes besides name, data and time when it saves a new job: MongoJobRepository.saveJob of 4.0.3. */
+/** The fields that Agenda writes for a new job besides name, data and time: MongoJobRepository.saveJob of 4.0.3. */
 const untouched = {
   type: 'normal',
   priority: 0,
@@ -32,23 +32,23 @@ const untouched = {
 type MongoAlarm = {
   readonly name: string;
   readonly nextRunAt: Date | null;
-  /** Agenda unlocks by setting it to null, or by removing it. */
+  /** Agenda unlocks by setting the field to null or by removing it. */
   readonly lockedAt?: Date | null;
   readonly data: AlarmData;
 };
 
 const duplicateKey = 11_000;
 
-/** What Agenda will still run. */
+/** The alarms that Agenda will still run. */
 const alive = { $or: [{ nextRunAt: { $ne: null } }, { lockedAt: { $ne: null } }] };
 
-/** Alarms in a MongoDB, of which nothing but single documents and a unique index is asked: no transactions, no replica set. */
+/** Alarms in MongoDB. It uses only single documents and a unique index, so it needs no transactions and no replica set. */
 export class MongoAlarmStore implements AlarmStore {
   readonly repository: MongoJobRepository;
   readonly #client: MongoClient;
   readonly #db: Db;
 
-  /** Takes the client over and closes it. */
+  /** Owns the client: `close` closes it. */
   constructor(
     client: MongoClient,
     databaseName: string,

@@ -21,7 +21,7 @@ describeWith({ postgresql: await postgresMissing() }, 'alarm clock in PostgreSQL
     });
     afterAll(() => server.stop());
 
-    test('says what to do, and works once the owner has created the schema', async () => {
+    test('reports what to do, and works after the owner has created the schema', async () => {
       const { ownerUrl, appUrl } = await server.createEmptyDatabase();
       const connectionString = new Secret(appUrl);
       await expect(openPostgresAlarmClock({ connectionString, onError })).rejects.toMatchObject({

@@ -9,7 +9,7 @@ import { checkedSchema } from './postgresAlarmTable.js';
 export type PostgresAlarmClockOptions = AgendaOptions & {
   /** `postgresql://…`, to the server itself or a pooler in session mode. The role needs CREATE on the database, unless createAlarmSchema was called for it before. */
   readonly connectionString: Secret;
-  /** Where the table lies. Default `alarms`. */
+  /** The schema of the table. Default: `alarms`. */
   readonly schema?: string;
 };
 
@@ -18,12 +18,12 @@ const connections = 5;
 
 /**
  * An alarm clock in PostgreSQL, in a schema of its own. Uses at most 5 connections.
- * Throws UNAVAILABLE when the server does not answer within 5 s, or when the table is missing and may not be created.
+ * Throws UNAVAILABLE if the server does not answer within 5 s, or if the table is missing and may not be created.
  */
 export async function openPostgresAlarmClock(options: PostgresAlarmClockOptions): Promise<AlarmClock> {
   const { connectionString, schema: wantedSchema, ...agendaOptions } = options;
   const schema = checkedSchema(wantedSchema);
-  // Alarms may be lost (the reconciler sets them again), so nobody waits for the disk.
+  // Alarms may be lost, because the reconciler sets them again. So commits need not wait for the disk.
   const settings: (client: ClientBase) => unknown = (client) =>
     client.query(`SET search_path TO ${schema}; SET synchronous_commit TO off`);
   const pool = new Pool({
@@ -35,7 +35,7 @@ export async function openPostgresAlarmClock(options: PostgresAlarmClockOptions)
     keepAlive: true,
     onConnect: settings,
   });
-  // An idle connection that breaks is replaced with the next query, which tells if that fails too.
+  // A broken idle connection is replaced at the next query. If that fails too, the query reports it.
   pool.on('error', () => undefined);
   const store = new PostgresAlarmStore(pool, schema, `PostgreSQL, schema ${schema}`);
   return new AgendaAlarmClock(await openStore(store), agendaOptions);

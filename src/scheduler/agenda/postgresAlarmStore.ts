@@ -7,14 +7,14 @@ import { createAlarmTable, tableName } from './postgresAlarmTable.js';
 /** Undefined table, undefined schema: https://www.postgresql.org/docs/15/errcodes-appendix.html */
 const missing = new Set(['42P01', '3F000']);
 
-/** What Agenda will still run. */
+/** The alarms that Agenda will still run. */
 const alive = 'next_run_at IS NOT NULL OR locked_at IS NOT NULL';
 
-/** Alarms in a table of Agenda's form. Everything goes through the search path of the pool's connections. */
+/** Alarms in a table of Agenda's form. The search path of the connections selects the schema. */
 export class PostgresAlarmStore implements AlarmStore {
   readonly repository: PostgresJobRepository;
 
-  /** Takes the pool over and closes it. */
+  /** Owns the pool: `close` closes it. */
   constructor(
     private readonly pool: Pool,
     private readonly schema: string,
@@ -86,7 +86,7 @@ export class PostgresAlarmStore implements AlarmStore {
     await this.pool.end();
   }
 
-  /** Where the table is gone it is made again and asked once more. */
+  /** If the table is missing, it is created, and the query runs once more. */
   async #rows<Row extends object>(sql: string, values: unknown[]): Promise<Row[]> {
     try {
       return (await this.pool.query<Row>(sql, values)).rows;

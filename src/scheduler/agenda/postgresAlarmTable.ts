@@ -37,7 +37,7 @@ export async function createAlarmSchema(options: AlarmSchemaOptions): Promise<vo
   }
 }
 
-/** The same through the clock's own connections; where all is there nothing but SELECT is asked of the role. */
+/** The same through the connections of the alarm clock. If everything exists, the role needs only SELECT. */
 export async function createAlarmTable(pool: Pool, schema: string): Promise<void> {
   const client = await pool.connect();
   let failure: unknown;
@@ -51,7 +51,7 @@ export async function createAlarmTable(pool: Pool, schema: string): Promise<void
   }
 }
 
-/** Throws BAD_INPUT: the name is not quoted wherever Agenda uses it, so only plain ones are taken. */
+/** Throws BAD_INPUT unless the name is plain, because Agenda does not quote it everywhere. */
 export function checkedSchema(schema: string = defaultSchema): string {
   if (/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return schema;
   throw badInput([
@@ -67,9 +67,9 @@ async function createMissing(client: Pick<Client, 'query'>, schema: string): Pro
   if (found.rows[0]?.complete === true) return;
   try {
     await client.query('BEGIN');
-    // IF NOT EXISTS does not help two replicas that create at the same moment.
+    // IF NOT EXISTS is not safe for two replicas that create at the same moment.
     await client.query(`SELECT pg_advisory_xact_lock(hashtext('stowage alarms'), hashtext($1))`, [schema]);
-    // Asked for first: CREATE SCHEMA IF NOT EXISTS needs the privilege even where the schema is there.
+    // Checked first, because CREATE SCHEMA IF NOT EXISTS needs the privilege even if the schema exists.
     if (found.rows[0]?.schema !== true) await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
     await client.query(getCreateTableSQL(tableName));
     for (const sql of getCreateIndexesSQL(tableName)) await client.query(sql);

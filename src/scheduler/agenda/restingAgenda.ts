@@ -1,21 +1,21 @@
 import type { Agenda } from 'agenda';
 import type { GuardedRepository } from './guardedRepository.js';
 
-/** How often a process whose Agenda rests looks for what others have set. */
+/** How often a process polls for alarms of other processes while its Agenda rests. */
 export const restMs = 5_000;
 
 /**
- * Runs Agenda only while something is near: with nothing to do its timers and polls cost a process more than all the
- * rest of it. Every 5 s one look for all job names says whether anything is due before the next look; what this process
- * sets itself wakes it at once, so only what was set by a process that is gone by now waits for a look.
+ * Runs Agenda only while an alarm is near. In an idle process Agenda's timers and polls would cost more than everything else.
+ * Every 5 s one poll for all job names checks whether anything is due before the next poll. An alarm that this process sets
+ * starts Agenda at once. So only an alarm whose process has ended waits for the poll.
  */
 export class RestingAgenda {
   readonly #agenda: Pick<Agenda, 'start' | 'stop'>;
   readonly #guard: Pick<GuardedRepository, 'isAnyDueWithin' | 'activity' | 'isIdle'>;
   #runs = false;
-  /** Each start and stop of Agenda comes after the one before. */
-  #turning: Promise<void> = Promise.resolve();
-  #looking: Promise<void> | undefined;
+  /** Starts and stops of Agenda run one after the other. */
+  #switching: Promise<void> = Promise.resolve();
+  #polling: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -27,45 +27,45 @@ export class RestingAgenda {
     this.#guard = guard;
   }
 
-  /** Resolves when Agenda runs; it rests as soon as a look finds nothing near. */
+  /** Resolves when Agenda runs. Agenda rests as soon as a poll finds no alarm that is near. */
   async start(): Promise<void> {
-    await this.#turn(true);
-    this.#look();
+    await this.#switchTo(true);
+    this.#poll();
   }
 
-  /** An alarm is being set in this process. */
+  /** Call it when an alarm is set in this process. */
   expect(at: Date): void {
-    if (!this.#stopped && at.getTime() <= Date.now() + restMs) void this.#turn(true);
+    if (!this.#stopped && at.getTime() <= Date.now() + restMs) void this.#switchTo(true);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await this.#looking;
-    await this.#turn(false);
+    await this.#polling;
+    await this.#switchTo(false);
   }
 
-  #look(): void {
-    this.#looking = this.#isAnythingNear().then((near) => {
-      this.#looking = undefined;
+  #poll(): void {
+    this.#polling = this.#isAnythingNear().then((near) => {
+      this.#polling = undefined;
       if (this.#stopped) return;
-      void this.#turn(near);
-      this.#timer = setTimeout(() => this.#look(), restMs);
+      void this.#switchTo(near);
+      this.#timer = setTimeout(() => this.#poll(), restMs);
     });
   }
 
   async #isAnythingNear(): Promise<boolean> {
     const before = this.#guard.activity;
-    // A store that does not answer is told of by Agenda's polls, which go on until it does.
+    // If the store does not answer, Agenda's own polls continue and report it.
     const due = await this.#guard.isAnyDueWithin(restMs).catch(() => true);
     return due || !this.#guard.isIdle || this.#guard.activity !== before;
   }
 
-  #turn(runs: boolean): Promise<void> {
+  #switchTo(runs: boolean): Promise<void> {
     if (runs !== this.#runs) {
       this.#runs = runs;
-      this.#turning = this.#turning.then(() => (runs ? this.#agenda.start() : this.#agenda.stop(false)));
+      this.#switching = this.#switching.then(() => (runs ? this.#agenda.start() : this.#agenda.stop(false)));
     }
-    return this.#turning;
+    return this.#switching;
   }
 }

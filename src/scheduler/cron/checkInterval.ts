@@ -7,7 +7,7 @@ import type { ParsedFrequency } from './parseFrequency.js';
 
 /**
  * Throws BAD_INPUT for a frequency that never runs after `from`, and for one with two runs closer together than
- * `minIntervalMs`, which it names. Looks as far ahead as `shortestGapMs`.
+ * `minIntervalMs`; the error names them. It checks as far ahead as `shortestGapMs`.
  */
 export function checkInterval(
   frequency: ParsedFrequency,
@@ -21,7 +21,7 @@ export function checkInterval(
   refuseClose(runs, gapsBetweenRuns(runs, second), { second, timeZone, minIntervalMs, path });
 }
 
-/** The same for gaps that are known already. */
+/** The same for gaps that were computed before. */
 export function refuseClose(
   runs: RunsIn,
   gaps: Gaps | undefined,
@@ -31,7 +31,7 @@ export function refuseClose(
     throw badInput([
       {
         path,
-        problem: 'This frequency never runs: there is no such day in the months it names.',
+        problem: 'This frequency never runs: its months have no such day.',
         hint: 'Write a day that exists, or `L` for the last day of the month: `0 0 0 L * *`.',
       },
     ]);

@@ -1,8 +1,8 @@
 import { badInput } from '../../errors.js';
 
 /**
- * The IANA name of a time zone, in the spelling the engine lists where only the case was different. Throws BAD_INPUT,
- * with the name that was probably meant, for anything else: offsets, abbreviations, misspellings.
+ * The IANA name of a time zone. If only the case differs, it is the spelling of the JavaScript engine. Throws BAD_INPUT for
+ * anything else (offsets, abbreviations, misspellings), with the name that was probably meant.
  */
 export function checkTimeZone(name: string, path = 'timeZone'): string {
   const typed = name.trim();
@@ -14,14 +14,14 @@ export function checkTimeZone(name: string, path = 'timeZone'): string {
 
 let listed: ReadonlyMap<string, string> | undefined;
 
-/** The engine's own list, by the name in lower case; it leaves out UTC and older spellings. Kept, for it takes 11 ms. */
+/** The list of the engine, by name in lower case, without UTC and older spellings. Cached, because it takes 11 ms. */
 function listedZones(): ReadonlyMap<string, string> {
   listed ??= new Map(['UTC', ...Intl.supportedValuesOf('timeZone')].map((zone) => [zone.toLowerCase(), zone]));
   return listed;
 }
 
 /**
- * The engine knows these from the early days of Java and takes BST for Bangladesh; they are not in the IANA database.
+ * The engine accepts these names of early Java versions, and takes BST for Bangladesh. They are not in the IANA database.
  * https://unicode-org.github.io/icu/userguide/datetime/timezone/
  */
 const onlyInIcu = new Set(

@@ -2,7 +2,7 @@ import { clockTime } from './internal/localTime.js';
 import type { CronField } from './internal/cronField.js';
 import type { ParsedFrequency } from './parseFrequency.js';
 
-/** What a frequency means in plain English: "Every day at 05:00", "Every 15 minutes from 08:00 to 17:59, Monday to Friday". */
+/** Describes a frequency in plain English: "Every day at 05:00", "Every 15 minutes from 08:00 to 17:59, Monday to Friday". */
 export function describeFrequency({ fields, dayRule }: ParsedFrequency): string {
   const { second, minute, hour, dayOfMonth, month, dayOfWeek } = fields;
   const days = daysInWords(dayOfMonth, dayOfWeek, dayRule);
@@ -20,7 +20,7 @@ const inMonths = (days: string, months: string) => (months === '' ? days : `${da
 const fewTimes = 6;
 const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
 
-/** The times themselves, where they are few and were written as such. */
+/** The times themselves, if they are few and were written as a list. */
 function timesOfDay({ second, minute, hour }: ParsedFrequency['fields']): readonly string[] | undefined {
   if (hour.form !== 'VALUES' || minute.form !== 'VALUES' || second.form !== 'VALUES') return undefined;
   if (hour.values.length * minute.values.length * second.values.length > fewTimes) return undefined;
@@ -58,7 +58,7 @@ function minutesInWords(minute: CronField): string {
   return step === undefined ? `at minutes ${listed(ranges(minute.values, String))}` : `every ${step} minutes`;
 }
 
-/** Continues the words for minutes, which are either chosen ones "of" an hour or come again and again "in" it. */
+/** Continues the words for minutes: chosen minutes "of" an hour, or repeated minutes "in" it. */
 function hoursInWords(hour: CronField, minute: CronField): string {
   const chosen = minute.form === 'VALUES' && minute.values.length < 60;
   if (hour.values.length === 24) return chosen ? ' of every hour' : '';
@@ -95,7 +95,7 @@ function monthsInWords({ values, form }: CronField): string {
   return form === 'STAR' ? '' : listed(ranges(values, (month) => monthNames[month - 1] ?? ''));
 }
 
-/** Three or more neighbours are a range. */
+/** Three or more consecutive values become a range. */
 function ranges(values: readonly number[], name: (value: number) => string): readonly string[] {
   const parts: string[] = [];
   for (let from = 0; from < values.length;) {

@@ -54,7 +54,7 @@ describe('when the clocks go back in Berlin, from 03:00 to 02:00 on 2026-10-25',
     ]);
   });
 
-  test('seen from the second time, the first time is the run before', () => {
+  test('the run before the second time is the first time', () => {
     const before = previousRun(parseFrequency('0 30 2 * * *'), 'Europe/Berlin', new Date('2026-10-25T01:45:00Z'));
     expect(before).toEqual(new Date('2026-10-25T00:30:00Z'));
   });

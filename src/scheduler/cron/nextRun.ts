@@ -2,7 +2,7 @@ import { runsIn } from './internal/runsIn.js';
 import type { ParsedFrequency } from './parseFrequency.js';
 
 /**
- * The first run after (not at) this time, to the second; undefined: it never runs again, as on February 30.
+ * The first run after (not at) this time, to the second. Undefined if there is none, for example on February 30.
  * Throws RangeError for a zone that `checkTimeZone` refuses.
  */
 export function nextRun(frequency: ParsedFrequency, timeZone: string, after: Date): Date | undefined {

@@ -52,7 +52,7 @@ describe('what is left open', () => {
     expect(problem?.hint).toContain(`\`${eachMinute}\``);
   });
 
-  test.each(['0 0-59 5 * * *', '0 */1 5 * * *'])('every minute can be said on purpose: %s', (typed) => {
+  test.each(['0 0-59 5 * * *', '0 */1 5 * * *'])('every minute can be written explicitly: %s', (typed) => {
     expect(parseFrequency(typed).fields.minute.values).toHaveLength(60);
     expect(parseFrequency(typed).normalized).toBe(typed);
   });
@@ -87,7 +87,7 @@ describe('the number of fields', () => {
     expect(refusal(typed)[0]?.hint).toContain('`0 0 5 * * *`');
   });
 
-  test('blanks around and between fields do not matter', () => {
+  test('spaces around and between fields are ignored', () => {
     expect(parseFrequency('  0\t0  5 * * * \n').normalized).toBe('0 0 5 * * *');
   });
 
@@ -133,7 +133,7 @@ describe('hour 24', () => {
     expect(problem?.hint).toContain(startOfDay);
   });
 
-  test('a step that passes over 24 has nothing to do with it', () => {
+  test('a step that skips 24 does not count as hour 24', () => {
     expect(hours('0 0 0-24/5 1 * *')).toEqual([0, 5, 10, 15, 20]);
   });
 });
@@ -197,7 +197,7 @@ describe('lists, ranges, steps and names', () => {
     },
   );
 
-  test('every field that cannot be read is named', () => {
+  test('every field that cannot be parsed is reported', () => {
     expect(refusal('x 99 25 32 13 8').map(({ problem }) => problem.split(' has ')[0])).toEqual([
       'The second cannot be read.',
       'The minute',
@@ -246,7 +246,7 @@ describe('for any text', () => {
   );
   const cronLike = fc.array(piece, { maxLength: 24 }).map((pieces) => pieces.join(''));
 
-  test('what is accepted survives normalising; what is refused is refused with frequencies that are accepted', () => {
+  test('an accepted one normalises to itself, and a refused one gets suggestions that are accepted', () => {
     fc.assert(
       fc.property(fc.oneof(cronLike, fc.string()), (typed) => {
         try {

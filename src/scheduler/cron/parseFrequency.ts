@@ -2,15 +2,15 @@ import { badInput, type FieldProblem } from '../../errors.js';
 import { cronFields, type CronField, type CronFieldName } from './internal/cronField.js';
 import { readCronField, type Misreading } from './internal/readCronField.js';
 
-/** When a plan runs: six cron fields, as typed and as understood. Plain data, safe to keep in an event. */
+/** A parsed frequency: six cron fields, as typed and as understood. It is plain data and may be stored in an event. */
 export type ParsedFrequency = {
   readonly typed: string;
-  /** Six fields that say explicitly what was understood; parsing them gives the same runs. */
+  /** Six explicit fields with the same runs. */
   readonly normalized: string;
   readonly fields: Readonly<Record<CronFieldName, CronField>>;
   /**
-   * EVERY_INSTANT (the hour is a star, or a star with a step): every real instant whose local time matches runs.
-   * WALL_CLOCK (the hour is a list or range): every matching local time runs once, also where clocks change.
+   * EVERY_INSTANT (the hour is a star, or a star with a step): there is a run at every real instant whose local time matches.
+   * WALL_CLOCK (the hour is a list or range): there is one run for every matching local time, also when clocks change.
    */
   readonly hourRule: 'EVERY_INSTANT' | 'WALL_CLOCK';
   /** Whether a day must match day of month and day of week, or either of them (Vixie cron's rule). */
@@ -18,7 +18,7 @@ export type ParsedFrequency = {
 };
 
 /**
- * Reads second, minute, hour, day of month, month and day of week, or `@daily` and friends.
+ * Parses second, minute, hour, day of month, month and day of week, or `@daily` and the like.
  * Of second, minute and hour, every `*` that is finer than the finest set field means 0: `* * 5 * * *` is daily at 5.
  * Throws BAD_INPUT with every problem found, each with a hint that shows what to write instead.
  */
@@ -57,7 +57,7 @@ function read(typed: string): Reading {
   const texts = trimmed === '' ? [] : trimmed.split(/\s+/);
   if (texts.length === 5) return refuseFiveFields(texts);
   if (texts.length === 7) return refuseSevenFields(texts);
-  if (texts.length !== 6) return refuse(`${sixFields}; these are ${texts.length}.`, example);
+  if (texts.length !== 6) return refuse(`${sixFields}; this frequency has ${texts.length}.`, example);
   return readSixFields(typed, texts);
 }
 
@@ -115,7 +115,7 @@ function refuseWhole(fields: Fields, with24: boolean, texts: readonly string[]):
   if (cronFields.every(({ name }) => !isSet(fields[name])))
     return refuse(
       'Nothing is set: six stars would run every second.',
-      'Say when: `0 0 5 * * *` is every day at 5 o’clock, `0 0 * * * *` every hour, `0 * * * * *` every minute.',
+      'Write for example: `0 0 5 * * *` is every day at 5 o’clock, `0 0 * * * *` every hour, `0 * * * * *` every minute.',
     );
   const { second, minute, hour } = fields;
   if (with24 && daysAreSet(fields)) {
@@ -130,7 +130,7 @@ function refuseWhole(fields: Fields, with24: boolean, texts: readonly string[]):
     const once = (isSet(hour) ? atMinute0 : replaced(atMinute0, 'hour', '0')).join(' ');
     const eachMinute = replaced(texts, 'minute', '0-59').join(' ');
     return refuse(
-      'The second is set and the minute is left open, which can be read in two ways.',
+      'The second is set and the minute is open, which can mean two things.',
       `Write \`${once}\` for minute 0 only, or \`${eachMinute}\` for each of the 60 minutes.`,
     );
   }
@@ -145,13 +145,13 @@ function refuseFields(texts: readonly string[], misreadings: ReadonlyMap<CronFie
   return {
     problems: [...misreadings.values()].map(({ problem, hint }) => ({
       problem,
-      hint: whole === undefined ? hint : `${hint} All of it: \`${whole}\`.`,
+      hint: whole === undefined ? hint : `${hint} The whole frequency: \`${whole}\`.`,
     })),
   };
 }
 
 function refuseFiveFields(texts: readonly string[]): Reading {
-  const problem = `${sixFields}; these are five, without the second.`;
+  const problem = `${sixFields}; this frequency has five, without the second.`;
   const sixth = `0 ${texts.join(' ')}`;
   const reading = read(sixth);
   if ('frequency' in reading) return refuse(problem, `Write \`${sixth}\`: the same with second 0.`);
@@ -162,7 +162,7 @@ function refuseFiveFields(texts: readonly string[]): Reading {
 function refuseSevenFields(texts: readonly string[]): Reading {
   const six = accepted(texts.slice(0, 6).join(' '));
   return refuse(
-    `${sixFields}; these are seven, and there is no field for the year.`,
+    `${sixFields}; this frequency has seven, and there is no field for the year.`,
     six === undefined ? example : `Write \`${six}\`.`,
   );
 }

@@ -2,7 +2,7 @@ import { runsIn } from './internal/runsIn.js';
 import type { ParsedFrequency } from './parseFrequency.js';
 
 /**
- * The last run before (not at) this time, to the second; undefined: there was none in 400 years, so there never was.
+ * The last run before (not at) this time, to the second. Undefined if there was none in 400 years, so never.
  * Throws RangeError for a zone that `checkTimeZone` refuses.
  */
 export function previousRun(frequency: ParsedFrequency, timeZone: string, before: Date): Date | undefined {

@@ -9,8 +9,8 @@ import { runsBetween } from './runsBetween.js';
 import { shortestGapMs } from './shortestGapMs.js';
 
 /**
- * Compares the runs with those that a clock finds which is walked through step by step. Nothing of the implementation
- * is used for that: patterns carry their own tests of a number, and local times come from Temporal.
+ * Compares the runs with those of a simple clock that advances step by step. It uses no code of the implementation: patterns
+ * have their own test of a number, and local times come from Temporal.
  */
 const changes: readonly (readonly [timeZone: string, at: string])[] = [
   ['Europe/Berlin', '2026-03-29T01:00:00Z'],
@@ -88,7 +88,7 @@ function runsOf(pattern: Pattern): (face: Face) => boolean {
 }
 
 /** The runs after the first step. */
-function reckon(pattern: Pattern, steps: readonly Step[], stepSeconds: number): readonly number[] {
+function expectedRuns(pattern: Pattern, steps: readonly Step[], stepSeconds: number): readonly number[] {
   const everyInstant = /^\*(\/\d+)?$/.test(pattern.hour.text);
   const isRun = runsOf(pattern);
   const runs: number[] = [];
@@ -167,7 +167,7 @@ function expectSameRuns(pattern: Pattern, timeZone: string, steps: readonly Step
   const frequency = parseFrequency(textOf(pattern));
   const from = new Date((steps[0]?.at ?? 0) * 1000);
   const to = new Date((steps.at(-1)?.at ?? 0) * 1000);
-  const expected = reckon(pattern, steps, stepSeconds).map((at) => at * 1000);
+  const expected = expectedRuns(pattern, steps, stepSeconds).map((at) => at * 1000);
   const forward = runsBetween(frequency, timeZone, from, to, Infinity).map((run) => run.getTime());
   expect(forward).toEqual(expected);
 
@@ -189,7 +189,7 @@ function expectSameRuns(pattern: Pattern, timeZone: string, steps: readonly Step
   }
 }
 
-describe('runs are those that a walk through the clock finds', () => {
+describe('runs equal those of a clock that advances step by step', () => {
   test.each(changes)('second by second, in %s around %s', (timeZone, around) => {
     const steps = walk(timeZone, around, 1.5, 1);
     const second = fc.oneof(fc.constant(onlyZero), list(0, 59), starStep(0, 59, 15));
@@ -213,7 +213,7 @@ describe('for any frequency, zone and time', () => {
   const time = fc.date({ min: new Date('2005-01-01'), max: new Date('2045-01-01'), noInvalidDate: true });
   const pattern = anyPattern(fc.oneof(fc.constant(onlyZero), list(0, 59)));
 
-  test('runs come in strict order, and going back from one leads to the one before', () => {
+  test('runs are in strict order, and the previous run of a run is the one before it', () => {
     fc.assert(
       fc.property(pattern, timeZone, time, (fields, zone, start) => {
         const frequency = parseFrequency(textOf(fields));

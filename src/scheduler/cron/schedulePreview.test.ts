@@ -5,7 +5,7 @@ const now = new Date('2026-03-01T00:00:00Z');
 const preview = (frequency: string, others: Partial<SchedulePreviewInput> = {}) =>
   schedulePreview({ frequency, timeZone: 'UTC', count: 5, now, minIntervalMs: 60_000, ...others });
 
-test('a preview says what was understood, and when it runs in UTC and in the zone', () => {
+test('a preview shows the understood frequency and its runs in UTC and in the zone', () => {
   expect(
     preview('* * 5 * * *', { timeZone: 'Europe/Berlin', count: 2, now: new Date('2026-03-28T00:00:00Z') }),
   ).toEqual({
@@ -21,7 +21,7 @@ test('a preview says what was understood, and when it runs in UTC and in the zon
   });
 });
 
-test('local times west of Greenwich and off the hour say so', () => {
+test('local times have their offset, also west of Greenwich and with minutes', () => {
   expect(preview('0 0 5 * * *', { timeZone: 'America/New_York', count: 1 }).runs[0]?.local).toBe(
     '2026-03-01T05:00:00-05:00',
   );
@@ -46,10 +46,10 @@ describe('notes', () => {
     ['0 */7 * * * *', 'Steps of 7 minutes do not divide the hour: after minute 56 comes minute 0, 4 minutes later.'],
     ['0 0/7 * * * *', 'Steps of 7 minutes do not divide the hour: after minute 56 comes minute 0, 4 minutes later.'],
     ['0 0 */23 * * *', 'Steps of 23 hours do not divide the day: after 23:00 comes 00:00, 1 hour later.'],
-    ['0 0 0 */2 * *', 'Steps of 2 days begin anew on the 1st of each month, whatever the last day before it was.'],
-    ['0 0 0 1 */5 *', 'Steps of 5 months begin anew each January.'],
-    ['0 0 0 * * */2', 'Steps of 2 weekdays begin anew each Sunday.'],
-  ])('tell of the uneven steps of %s', (frequency, note) => {
+    ['0 0 0 */2 * *', 'Steps of 2 days start again on the 1st of each month, whatever the last day before it was.'],
+    ['0 0 0 1 */5 *', 'Steps of 5 months start again each January.'],
+    ['0 0 0 * * */2', 'Steps of 2 weekdays start again each Sunday.'],
+  ])('mention the uneven steps of %s', (frequency, note) => {
     expect(preview(frequency).notes).toContain(note);
   });
 
@@ -58,42 +58,42 @@ describe('notes', () => {
     (frequency) => expect(preview(frequency).notes).toEqual([]),
   );
 
-  test('tell what a clock change does to runs at chosen hours', () => {
+  test('explain the effect of a clock change on runs at chosen hours', () => {
     expect(preview('0 30 2 * * *', { timeZone: 'Europe/Berlin' }).notes).toEqual([
       'On 2026-03-29 the clocks of Europe/Berlin go from 02:00 to 03:00: runs in between happen once, at 03:00.',
       'On 2026-10-25 the clocks of Europe/Berlin go from 03:00 to 02:00: runs in between happen the first time only.',
     ]);
   });
 
-  test('tell what a clock change does to runs in every hour', () => {
+  test('explain the effect of a clock change on runs in every hour', () => {
     expect(preview('0 0 * * * *', { timeZone: 'Europe/Berlin' }).notes).toEqual([
       'On 2026-03-29 the clocks of Europe/Berlin go from 02:00 to 03:00: runs in between are left out.',
       'On 2026-10-25 the clocks of Europe/Berlin go from 03:00 to 02:00: runs in between happen both times.',
     ]);
   });
 
-  test('are silent about a clock change that meets no run', () => {
+  test('do not mention a clock change that affects no run', () => {
     expect(preview('0 0 5 * * *', { timeZone: 'Europe/Berlin' }).notes).toEqual([]);
   });
 
-  test('tell whether one of two set days is enough', () => {
+  test('explain whether one of two set days is enough', () => {
     expect(preview('0 0 0 1 * 1').notes).toEqual([expect.stringContaining('either matches')]);
     expect(preview('0 0 0 */2 * 1').notes).toContainEqual(expect.stringContaining('both match'));
   });
 
-  test('tell of more than 24 runs a day, and not of 24', () => {
+  test('mention more than 24 runs a day, but not 24', () => {
     expect(preview('0 */30 * * * *').notes).toEqual(['This is 48 runs a day, each of them a whole backup.']);
     expect(preview('0 0 * * * *').notes).toEqual([]);
   });
 
-  test('tell when a backup usually takes longer than the shortest time between runs', () => {
+  test('mention that a backup usually takes longer than the shortest time between runs', () => {
     const note =
       'A backup of this plan usually takes 1 h 20 min, and runs can be 1 h apart: a run that comes while the one before is still active is skipped.';
     expect(preview('0 0 * * * *', { usualDurationMs: 80 * 60_000 }).notes).toEqual([note]);
     expect(preview('0 0 * * * *', { usualDurationMs: 59 * 60_000 }).notes).toEqual([]);
   });
 
-  test('tell of months that lack the day', () => {
+  test('mention months that lack the day', () => {
     expect(preview('0 0 0 31 * *').notes).toEqual([
       'Months without a day 31 have no run; write `L` for the last day of the month.',
     ]);
@@ -104,7 +104,7 @@ describe('notes', () => {
   });
 });
 
-describe('what a plan may not have, a preview does not show', () => {
+describe('a preview refuses everything that a plan may not have', () => {
   test.each([
     ['frequency', '0 0 25 * * *', {}],
     ['frequency', '0,30 0 5 * * *', {}],

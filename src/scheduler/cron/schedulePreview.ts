@@ -16,7 +16,7 @@ export type SchedulePreviewInput = {
   readonly count: number;
   readonly now: Date;
   readonly minIntervalMs: number;
-  /** How long a backup of the plan usually takes, where that is known. */
+  /** How long a backup of the plan usually takes, if known. */
   readonly usualDurationMs?: number;
 };
 
@@ -26,15 +26,15 @@ export type SchedulePreview = {
   readonly timeZone: string;
   /** `local` is ISO 8601 with the distance from UTC: `2026-03-29T03:00:00+02:00`. */
   readonly runs: readonly { readonly at: Date; readonly local: string }[];
-  /** On the average of 400 years, after which the calendar repeats; changes of the clock are left out. */
+  /** The average of 400 years, after which the calendar repeats. Clock changes are ignored. */
   readonly runsPerDay: number;
-  /** Whole sentences about what a person may not expect. */
+  /** Whole sentences about effects that a person may not expect. */
   readonly notes: readonly string[];
 };
 
 /**
- * What a frequency will do, before it is saved. Throws BAD_INPUT, with paths `frequency`, `timeZone` and `count`, for all
- * that a plan may not have either: a frequency that is refused, never runs, or runs too often.
+ * Previews a frequency before it is saved. Throws BAD_INPUT, with the paths `frequency`, `timeZone` and `count`, for
+ * everything that a plan may not have: a frequency that is refused, never runs, or runs too often.
  */
 export function schedulePreview(input: SchedulePreviewInput): SchedulePreview {
   const { count, now, minIntervalMs, usualDurationMs } = input;

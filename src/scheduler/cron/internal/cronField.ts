@@ -1,9 +1,9 @@
-/** The six fields of the dialect in the order they are written, and what may stand in each. */
+/** The six fields of the dialect in their order, with their possible values. */
 export type CronFieldName = 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek';
 
 /** One field as understood. */
 export type CronField = {
-  /** The shortest clear way to write it; reading it gives this field again. */
+  /** The shortest clear way to write the field. Parsing it returns the same field. */
   readonly text: string;
   /** The matching numbers, ascending: hours 0-23, days of week 0-6 from Sunday, months 1-12. */
   readonly values: readonly number[];
@@ -20,7 +20,7 @@ export type CronFieldKind = {
   /** The largest number that may be written; hour 24 is 0, and day of week 7 is 0. */
   readonly maxWritten: number;
   readonly max: number;
-  /** Names that may stand for numbers; the first one stands for `min`. */
+  /** Names for numbers. The first one means `min`. */
   readonly names: readonly string[];
 };
 

@@ -1,4 +1,4 @@
-/** For sentences: `90 s` is "1 min 30 s"; the two largest units, rounded down. */
+/** A duration in words, for sentences: 90 s is "1 min 30 s". It shows the two largest units, rounded down. */
 export function durationInWords(milliseconds: number): string {
   const seconds = Math.floor(milliseconds / 1000);
   const units = [

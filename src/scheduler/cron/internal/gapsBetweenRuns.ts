@@ -7,9 +7,9 @@ export type Gap = { readonly first: number; readonly second: number };
 export type Gaps = { readonly shortest: Gap; readonly longest: Gap };
 
 /**
- * The shortest and the longest time between two neighbouring runs after `from`, without walking through them all: by
- * the calendar in the next 30 years, by changes of the clock in the next 5. Where these hold fewer than two runs, the
- * next two. Undefined: fewer than two runs will ever be.
+ * The shortest and the longest time between two consecutive runs after `from`. It does not compute all runs: it uses the
+ * calendar of the next 30 years and the clock changes of the next 5. If these contain fewer than two runs, it uses the next
+ * two runs. Undefined if there will never be two runs.
  */
 export function gapsBetweenRuns(runs: RunsIn, from: number): Gaps | undefined {
   const gaps = [...byTheCalendar(runs, from), ...byChangesOfTheClock(runs, from)];
@@ -24,10 +24,10 @@ export function gapsBetweenRuns(runs: RunsIn, from: number): Gaps | undefined {
 export const length = ({ first, second }: Gap) => second - first;
 
 const daysAhead = 30 * 365 + 8;
-/** More than 30 years of any schedule that has runs once a week; one with more runs shows its gaps sooner. */
+/** More than 30 years of a schedule with one run a week. A schedule with more runs shows its gaps sooner. */
 const mostDays = 2000;
 const secondsOfChanges = 5 * 366 * secondsPerDay;
-/** Of gaps that are alike by the calendar so many are looked at, for the first may fall on a change of the clock. */
+/** How many equal gaps of the calendar are checked, because the first ones may contain a clock change. */
 const samples = 3;
 
 function byTheCalendar(runs: RunsIn, from: number): readonly Gap[] {
@@ -66,7 +66,7 @@ function nextGap(runs: RunsIn, from: number): Gap | undefined {
   return first === undefined || second === undefined ? undefined : { first, second };
 }
 
-/** The first few places of the most extreme value seen. */
+/** The first few places of the most extreme value. */
 class Extreme {
   private best: number | undefined;
   where: number[] = [];

@@ -4,7 +4,7 @@ export function localTime(second: number, offset: number): string {
   return `${local}${offset < 0 ? '-' : '+'}${clockTime(Math.abs(offset))}`;
 }
 
-/** `05:30`, and `05:30:15` where there are seconds; of seconds from midnight. */
+/** Formats seconds from midnight: `05:30`, or `05:30:15` if there are seconds. */
 export function clockTime(seconds: number): string {
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
   if (seconds % 60 !== 0) parts.push(seconds % 60);

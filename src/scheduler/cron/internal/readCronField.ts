@@ -3,15 +3,15 @@ import { type CronField, type CronFieldKind, withinField } from './cronField.js'
 export type Misreading = {
   readonly problem: string;
   readonly hint: string;
-  /** What to write in the field's place, where that can be told. */
+  /** What to write instead, if it is known. */
   readonly instead?: string;
 };
 
-/** `with24`: hour 24 was written, which is 0 and leaves open the day. */
+/** `with24`: the field contains hour 24, which is 0 and leaves the day open. */
 export type CronFieldReading =
   { readonly field: CronField; readonly with24: boolean } | { readonly misread: Misreading };
 
-/** Reads one field: a list of numbers, names, ranges and steps, or `*`, `?` and `L` where they may stand. */
+/** Parses one field: a list of numbers, names, ranges and steps, or `*`, `?` and `L` if the field allows them. */
 export function readCronField(kind: CronFieldKind, typed: string): CronFieldReading {
   const text = typed.toUpperCase();
   const isDayField = kind.name === 'dayOfMonth' || kind.name === 'dayOfWeek';
@@ -19,7 +19,7 @@ export function readCronField(kind: CronFieldKind, typed: string): CronFieldRead
 
   const elements = text.split(',');
   if (elements.length > 1 && elements.some((element) => element === '*' || element === '?'))
-    return misread(kind, { problem: 'has a star in a list, which already stands for everything', instead: '*' });
+    return misread(kind, { problem: 'has a list with a star, which already means every value', instead: '*' });
 
   const written = new Set<number>();
   let lastDay = false;
@@ -57,7 +57,7 @@ function readElement(kind: CronFieldKind, element: string): Element | Refusal {
   const [, range = '', stepText] = /^([^/]*)(?:\/(\d{1,4}))?$/.exec(element) ?? [];
   const step = stepText === undefined ? undefined : Number(stepText);
   if (range === '?')
-    return { problem: 'has `?`, which may stand alone in a day field only', instead: element.replace('?', '*') };
+    return { problem: 'has `?`, which is only allowed alone in a day field', instead: element.replace('?', '*') };
   if (range === '*' && step !== undefined)
     return refuseStep(kind, kind.min, kind.max, step) ?? { written: steps(kind.min, kind.max, step), starStep: step };
 
@@ -102,18 +102,18 @@ function refuseWrap(kind: CronFieldKind, from: number, to: number, step: number,
 function refuseUnknown(kind: CronFieldKind, element: string): Refusal {
   const name = kind.names.find((known) => /^[A-Z]{4,}$/.test(element) && element.startsWith(known));
   if (name !== undefined) return { problem: 'has a name that is not one of the three-letter names', instead: name };
-  const allowed = whatMayStand(kind);
+  const allowed = allowedValues(kind);
   if (/^(\d{0,2}L|\d{0,2}W|LW|L-\d+|\w{1,3}#\d)$/.test(element))
     return {
       problem: 'has a form that is not part of this dialect',
-      hint: `${allowed} \`L\` stands in the day of month only, without a number; there is no \`W\` and no \`#\`.`,
+      hint: `${allowed} \`L\` is only allowed in the day of month, without a number. \`W\` and \`#\` are not supported.`,
     };
   if (/^[\d/*-]+$/.test(element))
     return { problem: 'has a number out of range, or a range or step that is not complete', hint: allowed };
   return { problem: 'cannot be read', hint: allowed };
 }
 
-function whatMayStand(kind: CronFieldKind): string {
+function allowedValues(kind: CronFieldKind): string {
   const names = kind.names.length > 0 ? ` or ${kind.names[0] ?? ''}-${kind.names.at(-1) ?? ''}` : '';
   const last = kind.name === 'dayOfMonth' ? ', `L` for the last day' : '';
   return `The ${kind.label} takes ${kind.min}-${kind.maxWritten}${names}${last}, lists like \`1,2\`, ranges like \`1-5\` and steps like \`*/2\`.`;
@@ -139,7 +139,7 @@ function fieldOf(
   return { text: parts.join(','), values, lastDay, form: parts.length === 1 ? 'STAR_STEP' : 'STAR_LIST' };
 }
 
-/** One range with a step where that is all, else a list in which three or more neighbours make a range. */
+/** One range with a step if that is enough, otherwise a list in which three or more consecutive values become a range. */
 function textOf(values: readonly number[]): string {
   const first = values[0] ?? 0;
   const step = (values[1] ?? first) - first;

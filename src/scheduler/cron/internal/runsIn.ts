@@ -7,22 +7,22 @@ import { zoneClockOf } from './zoneClockOf.js';
 export type RunsIn = {
   readonly calendar: WallCalendar;
   readonly clock: ZoneClock;
-  /** The first run at or after this second; undefined: never again. */
+  /** The first run at or after this second. Undefined if there is none. */
   readonly from: (second: number) => number | undefined;
-  /** The last run at or before this second; undefined: there was none in 400 years. */
+  /** The last run at or before this second. Undefined if there was none in 400 years. */
   readonly until: (second: number) => number | undefined;
 };
 
 export function runsIn(frequency: ParsedFrequency, timeZone: string): RunsIn {
   const calendar = new WallCalendar(frequency);
   const clock = zoneClockOf(timeZone);
-  const reckoning = frequency.hourRule === 'WALL_CLOCK' ? wallClockRuns : everyInstantRuns;
-  return { calendar, clock, ...reckoning(calendar, clock) };
+  const runsOf = frequency.hourRule === 'WALL_CLOCK' ? wallClockRuns : everyInstantRuns;
+  return { calendar, clock, ...runsOf(calendar, clock) };
 }
 
 /**
- * Each matching local time runs once: when the clock first shows it or a later one. That is the first of two
- * occurrences, and the end of a gap for what would lie in it; so the order of local times is the order of runs.
+ * Each matching local time has one run: when the clock first shows this time or a later one. So a time that occurs twice
+ * runs the first time, and a time in a gap runs at the end of the gap. The order of local times is the order of runs.
  */
 function wallClockRuns(calendar: WallCalendar, clock: ZoneClock): Pick<RunsIn, 'from' | 'until'> {
   return {
@@ -49,7 +49,7 @@ function whenFirstShown(clock: ZoneClock, local: number | undefined): number | u
   return Math.max(stretch.from, local - stretch.offset);
 }
 
-/** Each instant whose local time matches runs: none in a gap, two where an hour comes twice. */
+/** There is a run at each instant whose local time matches: none in a gap, two if an hour occurs twice. */
 function everyInstantRuns(calendar: WallCalendar, clock: ZoneClock): Pick<RunsIn, 'from' | 'until'> {
   return {
     from(second) {
@@ -60,7 +60,7 @@ function everyInstantRuns(calendar: WallCalendar, clock: ZoneClock): Pick<RunsIn
         if (match === undefined) return undefined;
         const localEnd = stretch.to + stretch.offset;
         if (match < localEnd) return match - stretch.offset;
-        // No later stretch shows anything earlier than this; if nothing matches up to `match`, they can be passed over.
+        // No later stretch shows an earlier time than this. So all stretches before `match` can be skipped.
         const nothingBefore = calendar.next(localEnd - 2 * maxOffset) === match;
         now = nothingBefore ? Math.max(stretch.to, match - maxOffset) : stretch.to;
       }

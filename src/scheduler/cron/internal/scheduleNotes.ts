@@ -17,7 +17,7 @@ type Noted = {
   readonly usualDurationMs: number | undefined;
 };
 
-/** What a person may not expect of a frequency, in whole sentences. */
+/** Effects of a frequency that a person may not expect, in whole sentences. */
 export function scheduleNotes(noted: Noted): readonly string[] {
   const { fields } = noted.frequency;
   return [
@@ -64,11 +64,11 @@ function daysThatRestart({ dayOfMonth, month, dayOfWeek }: ParsedFrequency['fiel
     form === 'STAR_STEP' && size % Number(text.slice(2)) !== 0 ? text.slice(2) : undefined;
   const days = dayOfMonth.form === 'STAR_STEP' && dayOfMonth.text !== '*/1' ? dayOfMonth.text.slice(2) : undefined;
   if (days !== undefined)
-    notes.push(`Steps of ${days} days begin anew on the 1st of each month, whatever the last day before it was.`);
+    notes.push(`Steps of ${days} days start again on the 1st of each month, whatever the last day before it was.`);
   const months = restarts(month, 12);
-  if (months !== undefined) notes.push(`Steps of ${months} months begin anew each January.`);
+  if (months !== undefined) notes.push(`Steps of ${months} months start again each January.`);
   const weekdays = restarts(dayOfWeek, 7);
-  if (weekdays !== undefined) notes.push(`Steps of ${weekdays} weekdays begin anew each Sunday.`);
+  if (weekdays !== undefined) notes.push(`Steps of ${weekdays} weekdays start again each Sunday.`);
   return notes;
 }
 
@@ -95,7 +95,7 @@ function dayRule({ fields, dayRule: rule }: ParsedFrequency): string[] {
   ];
 }
 
-/** The next change of each direction that meets a run, if it comes within about a year. */
+/** The next clock change in each direction that affects a run, within about a year. */
 function changesOfTheClock({ frequency, timeZone, runs, second }: Noted): string[] {
   const met = runs.clock.changesBetween(second, second + 400 * secondsPerDay).filter(({ at, before, after }) => {
     const match = runs.calendar.next(at + Math.min(before, after));

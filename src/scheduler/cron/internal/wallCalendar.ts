@@ -1,8 +1,8 @@
 import type { ParsedFrequency } from '../parseFrequency.js';
 
 /**
- * The local times that a frequency matches, without any time zone. A local time is a number of seconds: what
- * `Date.UTC` makes of its year, month, day, hour, minute and second, divided by 1000.
+ * The local times that a frequency matches, without a time zone. A local time is a number of seconds: `Date.UTC` of its
+ * year, month, day, hour, minute and second, divided by 1000.
  */
 export class WallCalendar {
   private readonly seconds: readonly number[];
@@ -11,7 +11,7 @@ export class WallCalendar {
   private readonly months: readonly boolean[];
   private readonly daysOfMonth: number;
   private readonly lastDay: boolean;
-  /** For each weekday that a month may begin with, the matching days as bits; bit 0 is the 1st. */
+  /** For each weekday with which a month may begin: the matching days as bits. Bit 0 is the 1st. */
   private readonly weekdays: readonly number[];
   private readonly eitherDay: boolean;
   /** Seconds from midnight. */
@@ -94,7 +94,7 @@ export class WallCalendar {
     return found;
   }
 
-  /** How many of the days of 400 years match, after which the calendar repeats itself. */
+  /** The number of matching days in 400 years, after which the calendar repeats. */
   daysPerCycle(): number {
     let count = 0;
     for (let ahead = 0; ahead < monthsOfTheCycle; ahead += 1)
@@ -102,7 +102,7 @@ export class WallCalendar {
     return count;
   }
 
-  /** The matching times of the day that lie closest together and farthest apart; undefined with one time a day. */
+  /** The consecutive times of the day with the shortest and with the longest gap. Undefined if there is one time a day. */
   neighbours(): { readonly closest: Neighbours; readonly widest: Neighbours } | undefined {
     let closest: Neighbours | undefined;
     let widest: Neighbours | undefined;
@@ -172,7 +172,7 @@ export type Neighbours = { readonly from: number; readonly to: number };
 
 export const secondsPerDay = 86_400;
 
-/** The Gregorian calendar repeats itself, weekdays included, after 400 years, which are this many days. */
+/** The number of days in 400 years, after which the Gregorian calendar repeats, including weekdays. */
 export const daysOfTheCycle = 146_097;
 const monthsOfTheCycle = 4800;
 
@@ -182,8 +182,9 @@ function dateOf(day: number): { readonly year: number; readonly month: number; r
 }
 
 /**
- * In days since 1970-01-01; `month` counts from 0 and may lie outside the year. Reckoned in years that begin in March,
- * so that the leap day is the last; ten times as fast as Date.UTC. https://howardhinnant.github.io/date_algorithms.html
+ * The first day of a month, in days since 1970-01-01. `month` counts from 0 and may be outside of the year. Years begin in
+ * March here, so that the leap day is the last day. This is ten times as fast as Date.UTC.
+ * https://howardhinnant.github.io/date_algorithms.html
  */
 function firstOfMonth(year: number, month: number): number {
   const sinceMarch = year * 12 + month - 2;
