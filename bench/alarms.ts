@@ -1,6 +1,6 @@
 /**
- * How late alarms come: from the time they are due, and from setting one that is due at once, to the call of the
- * handler. Over both stores, beside a bare Agenda (its own backend, an empty handler, the same settings), in turns.
+ * Measures how late alarms fire: from their time, or from setting one that is due at once, to the call of the handler. It
+ * compares both stores with a bare Agenda (its own backend, an empty handler, the same settings), in turns.
  *
  *   node --import @swc-node/register/esm-register bench/alarms.ts
  */
@@ -110,7 +110,7 @@ async function bare(backend: AgendaBackend, called: (id: string) => void): Promi
       await agenda.schedule(at, 'alarm', { id });
     },
     async stop() {
-      // drain() waits for ever for a run whose end was told before it was called.
+      // drain() waits for ever for a run whose end was reported before the call.
       await agenda.stop();
     },
   };

@@ -1,8 +1,8 @@
 /**
- * Commands a second with 1, 16 and 64 clients: through GraphQL over HTTP (createProject, the API as `stowage serve`
- * composes it), and through the event store (load, decide, read model, append), against the append function called bare
- * under the same load. On a throw-away PostgreSQL with fsync off: the ratio is the figure, not the absolute numbers. The
- * API has its usual 10 connections, the others one a client; the clients of the API run in its own process.
+ * Measures commands a second with 1, 16 and 64 clients: through GraphQL over HTTP (createProject, the API as `stowage serve`
+ * composes it), and through the event store (load, decide, read model, append). It compares both with direct calls of the
+ * append function under the same load. PostgreSQL is temporary and has fsync off: the ratio is the result, not the absolute
+ * numbers. The API has its usual 10 connections, the others one for each client. The clients of the API run in its process.
  *
  *   node --import @swc-node/register/esm-register bench/append.ts [seconds]
  */

@@ -1,11 +1,11 @@
 /**
- * What it costs to keep 10,000 plans armed: the processor time of all our processes (API and worker, the built program)
- * while nothing is due, beside Agenda alone holding as many documents, and how long it takes to arm them from nothing.
- * All at the same time, so that a busy machine is busy for all; the servers of the stores are not counted.
+ * Measures the cost of 10,000 plans with alarms: the processor time of all our processes (API and worker, the built program)
+ * while nothing is due, compared with Agenda alone with as many documents. It also measures how long it takes to set all
+ * alarms. Everything runs at the same time, so that a busy machine is busy for all. The servers of the stores do not count.
  *
- * "Agenda alone" has the settings of ours: it looks every 250 ms, as ours does while something is near. The ratio is ours
- * to that. Ours lets Agenda rest while nothing is near and then looks every 5 s, so a second one is shown that always
- * looks so seldom: it is told of nothing, and what another process sets for the next seconds comes late there.
+ * "Agenda alone" has our settings: it polls every 250 ms, as ours does while an alarm is near. The ratio is ours to this one.
+ * Ours lets Agenda rest while no alarm is near, and then polls every 5 s. So a second Agenda always polls every 5 s. It gets no
+ * notifications, so alarms that another process sets for the next seconds fire late there.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -31,13 +31,13 @@ import { planServices } from './schedules/plannedServices.js';
 
 const usage = `node --import @swc-node/register/esm-register bench/armed.ts [options]
 
-  --plans N     how many are armed (default 10000)
-  --seconds N   how long the processor time is counted (default 120)
-  --only A,B    some of: mongodb, postgresql
+  --plans N     the number of plans (default 10000)
+  --seconds N   how long the processor time is measured (default 120)
+  --only A,B    only these stores: mongodb, postgresql
   --brief       only shows that it works
   --help        print this help
 
-Needs PostgreSQL, and a MongoDB or what stands in for it.`;
+Needs PostgreSQL, and a MongoDB or its replacement for tests.`;
 
 const { values } = parseArgs({
   options: {
@@ -112,7 +112,7 @@ async function bench(count: number, seconds: number, stores: readonly string[]):
       const setSeconds = (performance.now() - setting) / 1_000;
       await seldom.set({ alarms, parallel: 16 });
 
-      // What the start has left is done by then, also for the garbage collector.
+      // Work that follows the start is done by then, including garbage collection.
       await pause(brief ? 100 : 30_000);
       const pids = [...ours, bare, seldom].map(({ pid }) => pid);
       const used = () => pids.map((pid) => processUse(pid)?.processor.own ?? NaN);
@@ -127,7 +127,7 @@ async function bench(count: number, seconds: number, stores: readonly string[]):
         'worker at rest': share(worker),
         'Agenda alone': share(alone),
         'Agenda every 5 s': share(aloneSeldom),
-        // Processor time is counted in hundredths of a second: of a short while there may be none.
+        // Processor time is counted in hundredths of a second, so it may be 0 for a short time.
         ratio: alone === 0 ? 'not known' : ((api + worker) / alone).toFixed(2),
         'armed, with the start': `${armedSeconds.toFixed(1)} s`,
         'Agenda schedules': `${setSeconds.toFixed(1)} s`,

@@ -9,15 +9,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { graphqlCaller, type GraphqlCall } from './graphqlCaller.js';
 
-/** Our schema over Apollo Server and express, answered by whoever runs the benchmark. */
+/** Our schema with Apollo Server and express. The benchmark provides the resolvers. */
 export type BareApi = {
   readonly call: GraphqlCall;
   stop(): Promise<void>;
 };
 
 /**
- * The other side of a comparison of whole answers: the same schema and the same libraries, without sign-in, checks, limits
- * and resolvers. `root` has a function for each field of Query that is asked for; below it graphql-js reads properties.
+ * The baseline for complete answers: the same schema and the same libraries, without sign-in, checks, limits and resolvers.
+ * `root` has a function for each selected field of Query. Below it graphql-js reads properties.
  */
 export async function startBareApi(root: object): Promise<BareApi> {
   const sdl = await readFile(new URL('../schema/schema.graphql', import.meta.url), 'utf8');

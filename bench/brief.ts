@@ -1,5 +1,5 @@
-/** With `--brief` a bench only shows that it works: the least of everything, in seconds, and no promise is judged. */
+/** With `--brief` a benchmark only shows that it works: it uses the smallest sizes, takes seconds, and checks no limits. */
 export const brief = process.argv.includes('--brief');
 
-/** What stands on the command line and is no option. */
+/** The arguments of the command line that are not options. */
 export const positionals = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));

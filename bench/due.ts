@@ -1,8 +1,8 @@
 /**
- * How long after its time a plan's dump tool runs: an API and one worker as processes of their own, a real MariaDB
- * server and the real mariadb-dump, backups into a folder; beside Agenda alone, in a process of its own over the same
- * server of alarms, calling an empty handler with the same settings. They take turns, a second apart, on the same
- * machine. The start is the moment at which the tool's process is there.
+ * Measures how long after its time the dump tool of a plan starts. An API and one worker run as processes of their own, with a
+ * real MariaDB server, the real mariadb-dump, and backups into a folder. It compares them with Agenda alone, in a process of
+ * its own with the same alarm store, an empty handler and the same settings. They take turns, a second apart, on the same
+ * machine. The tool has started when its process exists.
  */
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,13 +17,13 @@ import { planServices } from './schedules/plannedServices.js';
 
 const usage = `node --import @swc-node/register/esm-register bench/due.ts [options]
 
-  --samples N   how many plans become due, one after another (default 40)
-  --apart N     seconds from one to the next (default 2)
-  --only A,B    some of: mongodb, postgresql
+  --samples N   the number of plans, which are due one after another (default 40)
+  --apart N     the seconds between two plans (default 2)
+  --only A,B    only these stores: mongodb, postgresql
   --brief       only shows that it works
   --help        print this help
 
-Needs MariaDB, PostgreSQL, and a MongoDB or what stands in for it.`;
+Needs MariaDB, PostgreSQL, and a MongoDB or its replacement for tests.`;
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-/** The steps of a job, by the times that its events tell. */
+/** The steps of a job, by the times in its events. */
 const steps = [
   ['due to queued', 'job.scheduled_for', 'job.queued_at'],
   ['queued to claimed', 'job.queued_at', 'job.started_at'],

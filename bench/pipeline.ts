@@ -1,7 +1,7 @@
 /**
- * A backup of a generated MariaDB database into a real Swift: ours, in a process of its own and by a whole
- * `stowage worker`, beside the shell pipelines that a person would type, and beside the floor, which stores nothing. They
- * take turns, so that a busy machine is busy for all: the ratios are the figures, not the absolute numbers.
+ * Measures a backup of a generated MariaDB database into a real Swift: by our code in a process of its own, and by a complete
+ * `stowage worker`. It compares them with the shell pipelines that a person would type, and with the floor, which stores
+ * nothing. They take turns, so that a busy machine is busy for all: the ratios are the result, not the absolute numbers.
  */
 import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -23,11 +23,11 @@ import { startRealWorker } from './pipeline/realWorker.js';
 
 const usage = `node --import @swc-node/register/esm-register bench/pipeline.ts [options]
 
-  --gib N      how much the dump has, about (default 1)
+  --gib N      the approximate size of the dump (default 1)
   --rounds N   how often each one runs (default 3)
-  --only A,B   some of: floor, process, worker, swift, rclone
+  --only A,B   only these: floor, process, worker, swift, rclone
   --brief      only shows that it works
-  --no-build   measure what lies in dist/ already
+  --no-build   uses the present dist/ without a build
   --help       print this help
 
 Needs mariadb-server, zstd, python3-swift and PostgreSQL; the rows of swift and rclone need those programs. Ours is the
@@ -37,7 +37,7 @@ const floorName = 'mariadb-dump | zstd -3 > /dev/null';
 
 type Run = {
   readonly seconds: number;
-  /** Of the tools and our process; the servers' is not in it. */
+  /** Of the tools and our process, without the servers. */
   readonly processor?: ProcessorSeconds | undefined;
   readonly peakMb?: number | undefined;
   readonly note?: string;
@@ -152,7 +152,7 @@ function shellContenders(dump: string, swift: SwiftServer): Contender[] {
   });
 }
 
-/** mariadb-dump as our engine calls it. The password lies in a file. */
+/** mariadb-dump as our engine calls it. The password is in a file. */
 async function dumpCommand(mariadb: MariadbServer, folder: string): Promise<string> {
   const optionFile = join(folder, 'client.cnf');
   const password = mariadb.password.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
@@ -206,7 +206,7 @@ async function shell(command: string): Promise<Run & { readonly output: string }
   };
 }
 
-/** What one run stored must not fill the disk for the next. */
+/** Deletes the objects of a run, so that the disk does not fill up. */
 async function emptyContainers(swift: SwiftServer): Promise<void> {
   const signal = AbortSignal.timeout(120_000);
   for (const container of ['process', 'worker', 'swift', 'swift_segments', 'rclone', 'rclone_segments']) {

@@ -8,7 +8,7 @@ import { parseAllowedTargets } from '../src/storage/allowedTargets.js';
 import type { TestDatabase } from '../test/fixtures/servers/postgres.js';
 import { graphqlCaller, type GraphqlCall } from './graphqlCaller.js';
 
-/** The API as `stowage serve` composes it, at a free port, in this process. */
+/** The API as `stowage serve` composes it, on a free port, in this process. */
 export type RealApi = {
   readonly shared: Shared;
   readonly masterKey: string;

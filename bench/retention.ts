@@ -1,9 +1,9 @@
 /**
- * Retention's sweep over very many destinations, as a worker does it when it starts (`first`) and from then on (`next`):
- * how long until it knows where something goes, what it costs this process, and for how long at most nothing else in the
- * process had its turn, a heartbeat for one. Beside it, by hand: all rows at once with one SQL, and a plain loop that
- * takes every zone for UTC and knows neither holds nor readers, retries or what is verified. One destination of a hundred
- * has something to delete. PostgreSQL is a process of its own; its time is in the wall clock's alone.
+ * Measures the sweep of retention over very many destinations, as a worker does it at its start (`first`) and later (`next`):
+ * the time until it knows what to delete, the processor time of this process, and the longest time in which nothing else in
+ * the process could run, for example a heartbeat. It compares the sweep with simple code by hand: one SQL statement for all
+ * rows, and a plain loop that takes every zone as UTC and ignores holds, readers, retries and verification. One destination in
+ * a hundred has something to delete. PostgreSQL is a process of its own, so its time counts only in the elapsed time.
  *
  *   node --import @swc-node/register/esm-register bench/retention.ts [destinations] [backups of each]
  */
@@ -17,7 +17,7 @@ const destinations = Number(positionals[0] ?? (brief ? 200 : 10_000));
 const backups = Number(positionals[1] ?? (brief ? 8 : 60));
 
 const zones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Australia/Lord_Howe', 'Africa/Casablanca'];
-/** What keeps `days` daily backups and no more, by style. */
+/** The policies that keep `days` daily backups, by style. */
 const policies = (days: number) => [
   { style: 'GFS', gfs: { hourly: 0, daily: days, weekly: 4, monthly: 2, yearly: 1 } },
   { style: 'FILES', period: days },
@@ -68,7 +68,7 @@ async function measured(sweep: () => Promise<readonly unknown[]>): Promise<Figur
   const { length: found } = await sweep();
   const { user, system } = process.cpuUsage(cpu);
   const wallMs = performance.now() - begin;
-  // A delay is seen when the event loop has its turn again.
+  // A delay is measured when the event loop runs again.
   await new Promise((resolve) => setTimeout(resolve, 20));
   delay.disable();
   return { found, wallMs, cpuMs: (user + system) / 1000, blockedMs: delay.max / 1e6 };

@@ -1,6 +1,6 @@
 /**
- * How long schedulePreview takes. The promise is under 5 ms. The first call of a zone includes what is looked up once,
- * the very first one the start of the engine's time zone data; CPU time tells the work from waiting on a busy machine.
+ * Measures schedulePreview. The limit is 5 ms. The first call for a zone includes lookups that are cached later. The very first
+ * call includes loading the engine's time zone data. CPU time excludes waiting on a busy machine.
  *
  *   node --import @swc-node/register/esm-register bench/schedule.ts
  */

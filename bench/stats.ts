@@ -1,10 +1,11 @@
 /**
- * What a monitoring dashboard asks of a million backup jobs: `backupStats` and pages of `backupJobs` as `stowage serve`
- * composes them, beside the same by hand with the best index. The promise is at most 1.5 times the median, of both:
+ * Measures the queries of a monitoring dashboard with a million backup jobs: `backupStats` and pages of `backupJobs`, as
+ * `stowage serve` composes them. It compares them with a statement by hand that uses the best index. The limit is 1.5 times
+ * the median, for both comparisons:
  *
- * - the statements that our resolvers send, sent again over the same connection pool, beside one written by hand;
- * - our server's answer over HTTP beside that of a bare one (Apollo Server, express, the same schema) that sends the
- *   statement by hand. GraphQL costs either of them some milliseconds, whatever the database does.
+ * - the statements of our resolvers, sent again over the same connection pool, with one statement by hand;
+ * - the answer of our server over HTTP, with the answer of a bare server (Apollo Server, express, the same schema) that sends
+ *   the statement by hand. GraphQL costs both of them some milliseconds, whatever the database does.
  *
  * All take turns, so that a busy machine is busy for all. Our statements of one question are sent at once, as GraphQL does.
  *
@@ -52,7 +53,7 @@ try {
     const byHand = () => dataSource.query<never[]>(question.sql, [...(question.parameters ?? [])]);
     const whole = () => api.call(question.query, question.variables);
     const sent = await sentStatements(dataSource, whole);
-    // Beside those the process looks for late services now and then.
+    // Besides these the process checks for late services from time to time.
     const statements = sent.filter(({ query }) => /FROM (?:backup_jobs row|job_queue job)\b/.test(query));
     const bare = await startBareApi({ [question.field]: async () => question.answerOf(await byHand()) });
     const times = await inTurns({
@@ -180,7 +181,7 @@ async function inTurns<Name extends string>(
 ): Promise<Readonly<Record<Name, number>>> {
   const names = Object.keys(ways) as Name[];
   const times = new Map(names.map((name) => [name, [] as number[]]));
-  // Whoever comes after another finds its garbage, and its pages in memory.
+  // A query runs with the garbage of the previous one, and with its pages in memory.
   const orders = permutationsOf(names);
   for (let round = -2; round < rounds; round += 1) {
     for (const name of orders.at(round % orders.length) ?? []) {

@@ -1,7 +1,7 @@
 /**
- * Backup, restore and check of a MariaDB server with very many small tables, beside the bare tools that a person would
- * use. A phase of ours is told beside the same tool in the same run, so that a busy machine is busy for both: the ratios
- * are the figures, not the seconds. Processor seconds of the server are those of the phase.
+ * Measures backup, restore and check of a MariaDB server with very many small tables, compared with the tools alone. Each
+ * phase is compared with the same tool in the same run, so that a busy machine is busy for both: the ratios are the result,
+ * not the seconds. The processor seconds of the server are those of the phase.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ import { makeTables } from './tables/manyTables.js';
 
 const usage = `node --import @swc-node/register/esm-register bench/tables.ts [options]
 
-  --tables N    how many tables of ten rows there are (default 10000)
+  --tables N    the number of tables, with ten rows each (default 10000)
   --rounds N    how often each one runs (default 1)
   --no-restore  only the check of the service and the backup
   --brief       only shows that it works
@@ -38,7 +38,7 @@ const { values } = parseArgs({
   },
 });
 
-/** What is measured is work, not how long a disk takes to confirm each new file. */
+/** Without fsync, because the benchmark measures work and not how long a disk takes to confirm each new file. */
 const serverOptions = [
   '--innodb-buffer-pool-size=256M',
   '--innodb-log-file-size=256M',
@@ -170,7 +170,7 @@ function print(lines: readonly Line[]): void {
   );
 }
 
-/** How long each phase takes, and what it costs. Where none is entered, all of it is one. */
+/** The duration and the cost of each phase. Without phases everything counts as one. */
 function phases(server: MariadbServer): {
   readonly enter: (phase: string) => Promise<void>;
   readonly end: () => readonly (readonly [string, Figures])[];

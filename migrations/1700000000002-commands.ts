@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What clients' commands answered, so that the same commandId answers the same again. Holds no secret. */
+/** The results of clients' commands, so that the same commandId returns the same result. Contains no secret. */
 export class Commands1700000000002 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Rules across streams as unique and foreign keys: names taken, entities that exist, and who uses them. */
+/** Rules across streams as unique and foreign keys: reserved names, existing entities, and their users. */
 export class Reservations1700000000003 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Jobs that are to be done, and the leases of those that are being done.
- * A claim locks the job's row and the slot of its service, both with SKIP LOCKED, so claimers never wait for each other.
+ * The queue of jobs, and the leases of running jobs.
+ * A claim locks the row of the job and the slot of its service with SKIP LOCKED, so claims never wait for each other.
  */
 export class JobQueue1700000000005 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The latest progress of each running job. Unlogged: a crash of PostgreSQL empties it, and the next second refills it. */
+/** The latest progress of each running job. Unlogged: a crash of PostgreSQL empties it, and it fills again within a second. */
 export class Telemetry1700000000006 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The schema in which Agenda's PostgreSQL backend makes its own table, where that is the schedule store. Nowhere else may
- * the program's role create anything.
+ * The schema in which Agenda's PostgreSQL backend creates its table, if it is the schedule store. The role of the program may
+ * create nothing in other schemas.
  */
 export class ScheduleStore1700000000007 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Which workers there are and when they were last heard, on PostgreSQL's clock. No truth is in it: a worker that goes on
- * writes its row again. And what the queue needs so that a claim looks at one project and passes over a job that cannot
- * be started.
+ * The registry of workers, with the time of their last heartbeat by the clock of PostgreSQL. It is not the truth: a running
+ * worker writes its row again. It also adds columns to the queue, so that a claim can choose one project and skip a job that
+ * cannot be started.
  */
 export class Workers1700000000008 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

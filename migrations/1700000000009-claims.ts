@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What a claim needs to see by index alone that there is nothing to do, however many jobs wait: for their time, for their
- * service, or for a worker with the tools of their engine.
+ * Indexes that alone show a claim that there is nothing to do, however many jobs wait for their time, for their service, or
+ * for a worker with the tools of their engine.
  */
 export class Claims1700000000009 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

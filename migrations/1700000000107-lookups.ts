@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What a client asks for by other keys than the log and the views are kept by. */
+/** Indexes for queries of clients by other keys than the primary ones of the log and the views. */
 export class Lookups1700000000107 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Holds, verification and absence of stored backups, and the folders that attempts without a backup left behind. */
+/** Holds, verification and absence of stored backups, and the remaining folders of attempts without a backup. */
 export class StoredBackups1700000000108 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

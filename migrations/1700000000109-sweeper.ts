@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What the sweeper needs: how the container of each file endpoint was found to be, and by what it knows that no copy of
- * this database lives at the same prefixes. None of it is told by events: the audit can be done again, and the marks
- * are agreed upon with the container.
+ * Tables of the sweeper: the result of the last audit of each file endpoint, and the marks that show whether a copy of this
+ * database uses the same prefixes. They do not come from events: an audit can be repeated, and the marks are compared with the
+ * container.
  */
 export class Sweeper1700000000109 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What the sweep of retention goes through, and what it counts there. */
+/** Indexes for the sweep of retention. */
 export class Retention1700000000110 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

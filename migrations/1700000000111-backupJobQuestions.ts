@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What counting and totalling need to know of a job, so that they read an index and no row. */
+/** Columns in the indexes, so that counts and sums read no rows. */
 const figures = 'INCLUDE (status, started_at, finished_at, stored_size_bytes)';
 
-/** Indexes for what dashboards ask about backup jobs, and which services are LATE. */
+/** Indexes for the queries of dashboards about backup jobs, and for LATE services. */
 export class BackupJobQuestions1700000000111 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

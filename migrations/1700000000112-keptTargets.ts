@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The target of a cancelled restore stays locked until our sessions there are ended: its slot is held without a job in
- * the queue, and the restore says so.
+ * The target of a cancelled restore stays locked until our sessions there have ended. Its slot is held without a job in the
+ * queue, and the message of the restore states this.
  */
 export class KeptTargets1700000000112 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * A worker of an older version that still runs can start no job: its append is refused. The first version took that for a
- * fault of the job and put it off, and a job that was put off three times fails. So putting off, too, asks for the
- * writer's schema: who does not say one is older.
+ * A running worker of an older version cannot start a job, because its append is refused. The first version handled that as a
+ * failure of the job and postponed it, and a job that was postponed three times fails. So postponing also requires the schema
+ * of the writer. A writer that passes none is older.
  */
 export class OutdatedWorkers1700000000200 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What a restore may have left, in the words of today: the read model stays what a rebuild makes of the log. */
+/** Rewords warnings of restores as the present code does, so that the read model equals a rebuild from the log. */
 const rewordings = [
   ['Drop it there, then restore again.', 'Drop it there before you restore it again.'],
   ['Drop them there, then restore again.', 'Drop them there before you restore them again.'],
@@ -20,6 +20,6 @@ export class RestoreWarnings1700000000201 implements MigrationInterface {
     }
   }
 
-  /** Both wordings say the same. */
+  /** Nothing to undo: both wordings have the same meaning. */
   async down(): Promise<void> {}
 }

@@ -1,8 +1,8 @@
 import type { MigrationInterface } from 'typeorm';
 
 /**
- * Changes no table. Parts may be dumped over a binary connection since then, which older programs would restore over one
- * in utf8mb4: the schema's new stamp refuses their appends, so that they fail before a restore tool starts.
+ * Changes no table. Since this version parts may be dumped over a binary connection. Older programs would restore them over
+ * a connection in utf8mb4. The new stamp of the schema refuses their appends, so they fail before a restore tool starts.
  */
 export class BinaryParts1700000000210 implements MigrationInterface {
   async up(): Promise<void> {}

@@ -12,16 +12,16 @@ type Row = {
 const batch = 500;
 
 /**
- * Errors and warnings of jobs held what tools and servers said, rows of a customer's table among it. Events of old are
- * read without it (the upcasters); what the read models hold of them is cleared here in the same way, so that they stay
- * what a rebuild makes.
+ * Errors and warnings of jobs contained output of tools and servers, including rows of customers' tables. Upcasters remove it
+ * from old events when they are read. This migration removes it from the read models in the same way, so that they equal a
+ * rebuild.
  */
 export class ErrorsWithoutData1700000000230 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     for (const table of ['backup_jobs', 'restore_jobs']) await clear(queryRunner, table);
   }
 
-  /** What was cleared stays cleared. */
+  /** The removed text cannot be restored. */
   async down(): Promise<void> {}
 }
 

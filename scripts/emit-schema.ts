@@ -1,6 +1,6 @@
 /**
- * Writes schema/schema.graphql anew from the code: `npm run schema`. With --check it only says whether the file is stale
- * (exit code 1).
+ * Writes schema/schema.graphql from the code: `npm run schema`. With --check it writes nothing, and exits with code 1 if the
+ * file is outdated.
  */
 import 'reflect-metadata';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -8,10 +8,10 @@ import { composeApi, type ApiTools } from '../src/composition/api.js';
 import { emitSchema } from '../src/server/apiSchema.js';
 
 const file = new URL('../schema/schema.graphql', import.meta.url);
-// Resolvers keep what they work with until they are asked, and nobody asks them here.
+// Resolvers use their dependencies only when they are called, and nothing calls them here.
 const sdl = emitSchema(composeApi({} as ApiTools));
 if (!process.argv.includes('--check')) await writeFile(file, sdl);
 else if ((await readFile(file, 'utf8').catch(() => '')) !== sdl) {
-  process.stderr.write('schema/schema.graphql is stale. Write it anew with `npm run schema` and commit it.\n');
+  process.stderr.write('schema/schema.graphql is outdated. Run `npm run schema` and commit the file.\n');
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 /**
- * The part of `scripts/quickstart` that speaks to a running server, as any client would: GraphQL over HTTP, and
- * subscriptions over graphql-ws. Prints every step; a failure names the step, why, and what to do, and ends with 1.
+ * The part of `scripts/quickstart` that uses a running server, as any client does: GraphQL over HTTP, and subscriptions over
+ * graphql-ws. It prints every step. A failure prints the step, the reason and what to do, and the exit code is 1.
  */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -57,11 +57,11 @@ type Job = {
 const url = required('url');
 const token = readFileSync(required('token-file'), 'utf8').trim();
 const password = readFileSync(required('password-file'), 'utf8');
-/** The user that scripts/servers/swift-up makes, known to everybody. */
+/** The public test user that scripts/servers/swift-up creates. */
 const swiftUser = { user: 'test:tester', key: 'testing' };
 const longestJobMs = 30 * 60_000;
 
-/** What is being done right now, for the message of a failure. */
+/** The present step, for the message of a failure. */
 let current = 'the start';
 
 class Failure extends Error {
@@ -82,7 +82,7 @@ const live = createClient({
 try {
   await tour(live);
 } catch (error) {
-  const help = error instanceof Failure ? error.help : 'Look at the server: its log says more.';
+  const help = error instanceof Failure ? error.help : 'Read the log of the server.';
   const why = error instanceof Error ? error.message : String(error);
   process.stderr.write(`\nThe quickstart stopped at: ${current}\n  Why:        ${why}\n  What to do: ${help}\n`);
   process.exitCode = 1;
@@ -121,7 +121,7 @@ async function tour(client: Client): Promise<void> {
     });
     const { jobs } = answer['startBackup'] as { jobs: readonly { id: string }[] };
     const [job] = jobs;
-    if (job === undefined) throw new Failure('No job was made.', 'Look at the server: its log says more.');
+    if (job === undefined) throw new Failure('No job was made.', 'Read the log of the server.');
     return succeeded(
       await watch(client, 'backupJob', job.id, 'size storedSize parts { objectName checksum restoreByHand }'),
     );
@@ -182,7 +182,7 @@ async function register(projectId: string, service: object): Promise<string> {
   );
 }
 
-/** A wrong password or database is told now, and not by the third attempt of a backup. */
+/** Reports a wrong password or database now, and not after the third attempt of a backup. */
 async function validate(projectId: string, service: object): Promise<void> {
   const input = { projectId, engine: 'MARIADB', password, ...service };
   const answer = await ask(
@@ -271,7 +271,7 @@ async function watch(client: Client, field: 'backupJob' | 'restoreJob', id: stri
   } finally {
     clearTimeout(limit);
   }
-  if (last === undefined) throw new Failure('The subscription ended without a word.', 'Look at the log of the server.');
+  if (last === undefined) throw new Failure('The subscription ended without a message.', 'Read the log of the server.');
   return last;
 }
 
@@ -290,7 +290,7 @@ function succeeded(job: Job): Job {
   if (job.status === 'SUCCEEDED') return job;
   const { error } = job;
   if (error === null)
-    throw new Failure(`The job ended as ${job.status}: ${job.message}`, 'Look at the log of the server.');
+    throw new Failure(`The job ended as ${job.status}: ${job.message}`, 'Read the log of the server.');
   const tool = error.toolOutput === null ? '' : `\n${error.toolOutput}`;
   throw new Failure(`${error.code}: ${error.message}${tool}`, error.hint ?? 'Correct that and run this again.');
 }
@@ -357,7 +357,7 @@ async function ask(query: string, variables: object): Promise<Answer> {
   const { data, errors } = (await response.json()) as { data?: Answer | null; errors?: readonly GraphQLFailure[] };
   if (errors !== undefined) throw failureOf(errors);
   if (data === undefined || data === null) {
-    throw new Failure(`The server answered ${response.status} without data.`, 'Look at the log of the server.');
+    throw new Failure(`The server answered ${response.status} without data.`, 'Read the log of the server.');
   }
   return data;
 }
@@ -372,7 +372,7 @@ function failureOf(errors: readonly GraphQLFailure[]): Failure {
   const steps = failed.map((each) => `\n  ${each.name}: ${each.message ?? 'failed'} ${each.hint ?? ''}`);
   return new Failure(
     [first?.message ?? 'The server answered with an error.', ...fields, ...steps].join(''),
-    help ?? 'Look at the log of the server.',
+    help ?? 'Read the log of the server.',
   );
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * Prints what a GraphQL subscription of Stowage sends, a line of JSON each, until it completes.
+ * Prints the messages of a GraphQL subscription of Stowage, one line of JSON each, until it completes.
  *
  *   node scripts/watch.js URL TOKEN 'subscription { backupJob(id: "…") { status phase message } }'
  *
- * URL is the http(s) address of the API (the WebSocket is at the same place). Exit codes: 0 completed, 1 refused or
- * cut off, 64 wrong arguments.
+ * URL is the http(s) address of the API. The WebSocket has the same address. Exit codes: 0 completed, 1 refused or
+ * disconnected, 64 wrong arguments.
  */
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
@@ -13,7 +13,7 @@ import WebSocket from 'ws';
 const [url, token, query] = process.argv.slice(2);
 if (url === '--help' || query === undefined) {
   const usage =
-    'Usage: node scripts/watch.js URL TOKEN SUBSCRIPTION\nPrints what the subscription sends, a line of JSON each.';
+    'Usage: node scripts/watch.js URL TOKEN SUBSCRIPTION\nPrints the messages of the subscription, one line of JSON each.';
   (url === '--help' ? process.stdout : process.stderr).write(`${usage}\n`);
   process.exit(url === '--help' ? 0 : 64);
 }

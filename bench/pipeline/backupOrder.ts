@@ -1,13 +1,13 @@
 import type { ServiceConnection } from '../../src/engines/serviceConnection.js';
 
-/** What the process of bench/pipeline/takeBackup.ts is to do. It lies in a pipe: secrets are plain here. */
+/** The input of the process of bench/pipeline/takeBackup.ts. It is sent through a pipe, so secrets are plain text here. */
 export type BackupOrder = {
   readonly connection: Omit<ServiceConnection, 'password'> & { readonly password: string };
   readonly swift: { readonly authUrl: string; readonly container: string; readonly user: string; readonly key: string };
   readonly workFolder: string;
 };
 
-/** What it answers. `status` and `stat` are the texts of /proc/self, empty where there is none. */
+/** The output of the process. `status` and `stat` are the texts of /proc/self, or empty if it does not exist. */
 export type BackupReport = {
   readonly seconds: number;
   readonly sizeBytes: number;

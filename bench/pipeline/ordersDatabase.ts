@@ -1,13 +1,13 @@
 import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 
-/** How many bytes of dump one table makes, about. */
+/** The approximate size of one table in the dump, in bytes. */
 const tableBytes = 128 * 1024 * 1024;
 const rowBytes = 258;
 
 /**
- * Fills the database `bench` with tables of orders, until their dump has about `gib` GiB. A row is what rows are like:
- * numbers that count up, names from a list, text in words, and a token that does not compress; zstd -3 makes about a
- * third of it. The tables are alike, which compresses no better: zstd does not look back that far.
+ * Fills the database `bench` with tables of orders, until their dump has about `gib` GiB. A row is typical: numbers that count
+ * up, names from a list, text in words, and a token that does not compress. zstd -3 compresses it to about a third. The tables
+ * are similar, but this does not improve the compression, because the window of zstd is smaller than a table.
  */
 export async function fillOrders(server: MariadbServer, gib: number): Promise<void> {
   const rows = Math.round(Math.min(tableBytes, gib * 1024 ** 3) / rowBytes);

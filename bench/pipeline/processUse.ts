@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** What Linux's proc(5) tells of one process, its children not counted. Undefined on other systems. */
+/** The resource use of one process from Linux's proc(5), without its children. Undefined on other systems. */
 export function processUse(pid: number): ProcessUse | undefined {
   try {
     const [status, stat] = ['status', 'stat'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8'));

@@ -24,14 +24,14 @@ export type WorkerRun = {
 };
 
 export type RealWorker = {
-  /** From the job in the queue to the event that says it is a backup. */
+  /** From the queued job to the event of its success. */
   backUp(): Promise<WorkerRun>;
   stop(): Promise<void>;
 };
 
 const program = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 
-/** `stowage worker` from dist/, as a process of its own, beside an API in this one and a PostgreSQL. */
+/** `stowage worker` from dist/ as a process of its own, with an API in this process and a PostgreSQL. */
 export async function startRealWorker(
   mariadb: MariadbServer,
   swift: SwiftServer,
@@ -153,7 +153,7 @@ function less(later: ProcessorSeconds, earlier: ProcessorSeconds): ProcessorSeco
   return { own: later.own - earlier.own, all: later.all - earlier.all };
 }
 
-/** Reads on to the end, for a full pipe would hold the worker up. */
+/** Reads to the end, because a full pipe would block the worker. */
 async function untilItSays(output: Readable, words: string): Promise<void> {
   const lines = createInterface({ input: output });
   await new Promise<void>((resolve, reject) => {

@@ -1,7 +1,7 @@
 /**
- * One backup by the built code, in a process that does nothing else. Takes a `BackupOrder` as JSON on standard input and
- * prints a `BackupReport` as JSON. It is compiled together with what it runs (tsconfig.json of this folder): without a
- * compiler in the process its memory is that of the program.
+ * One backup by the built code, in a process that does nothing else. It reads a `BackupOrder` as JSON from standard input and
+ * prints a `BackupReport` as JSON. It is compiled together with the code that it runs (tsconfig.json of this folder). So there
+ * is no compiler in the process, and its memory is that of the program.
  */
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';

@@ -1,8 +1,8 @@
 /**
- * Agenda as it comes, in a process of its own: its own backend, an empty handler, the settings that the alarm clock
- * uses, unless it is told to look less often.
+ * Agenda alone, in a process of its own: its own backend, an empty handler, and the settings of the alarm clock, unless the
+ * argument sets a longer time between polls.
  * `node --import @swc-node/register/esm-register bench/schedules/bareAgenda.ts <mongodb:… or postgresql:…> [milliseconds]`,
- * with an IPC channel: it is sent the times of alarms to set and answers when they are, and sends the id of each that rings.
+ * with an IPC channel: it receives the times of alarms, answers when they are set, and sends the id of each that fires.
  */
 import { MongoBackend } from '@agendajs/mongo-backend';
 import { PostgresBackend } from '@agendajs/postgres-backend';

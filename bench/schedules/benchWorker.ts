@@ -1,7 +1,7 @@
 /**
- * A worker in a process of its own, composed as `stowage worker` composes it, that tells its parent over an IPC channel
- * when each dump tool was started. With `nothing` as its argument its engine dumps nothing and its storage keeps nothing
- * but small objects in memory; all the rest, the events, the leases and the phases, is real. Settings come as JSON.
+ * A worker in a process of its own, composed like `stowage worker`. It notifies its parent over an IPC channel when each dump
+ * tool was started. With the argument `nothing` its engine dumps nothing, and its storage keeps only small objects in memory.
+ * Events, leases and phases are real. The settings are JSON.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';

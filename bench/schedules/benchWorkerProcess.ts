@@ -6,7 +6,7 @@ export type BenchWorkerSettings = {
   readonly appUrl: string;
   readonly ownerUrl: string;
   readonly masterKey: string;
-  /** Null: alarms lie in PostgreSQL. */
+  /** Null: alarms are in PostgreSQL. */
   readonly mongoUrl: string | null;
   /** Of file endpoints that are folders. */
   readonly root: string;
@@ -15,7 +15,7 @@ export type BenchWorkerSettings = {
 
 export type BenchWorker = {
   readonly pid: number;
-  /** When each dump tool was started, in the order in which it was told. */
+  /** When each dump tool was started, in the order of the messages. */
   readonly startedAtMs: readonly number[];
   stop(): Promise<void>;
 };

@@ -5,7 +5,7 @@ import { parseFrequency } from '../../src/scheduler/cron/parseFrequency.js';
 import { Secret } from '../../src/secret.js';
 import { service, type ServiceSettings } from '../../src/services/service.js';
 
-/** Many services of one project, each with a plan, written straight to the log: through the API it would take minutes. */
+/** Many services of one project, each with a plan, appended directly to the log. Through the API this would take minutes. */
 export async function planServices(
   stores: Pick<Stores, 'store' | 'vault'>,
   plans: {

@@ -1,4 +1,4 @@
-/** How a program of a few lines would answer a field of Query: one statement, and its rows as the answer's shape. */
+/** The simplest possible answer of a field of Query: one statement, and its rows in the shape of the answer. */
 export type HandMadeAnswer = {
   readonly field: 'backupStats' | 'backupJobs';
   readonly sql: string;
@@ -55,8 +55,8 @@ type Job = {
 };
 
 /**
- * The first 50 jobs of a list, and whether there are more. `some` may be waiting: a queued job says it when nobody can
- * run it, so that is looked up too.
+ * The first 50 jobs of a list, and whether there are more. The message of a queued job states whether a worker can run it, so
+ * this is read too.
  */
 export function pageByHand(
   where: string,

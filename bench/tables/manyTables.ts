@@ -1,12 +1,12 @@
 import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 
-/** So many statements go to the server at once. */
+/** How many statements are sent to the server at once. */
 const atOnce = 500;
 const clients = 4;
 
 /**
- * Makes the databases `bench` and `bench_2` with so many tables of ten rows in InnoDB, nine of ten in `bench`. One of ten
- * has forty columns and four keys. One of fifty has a trigger, one of fifty a view.
+ * Creates the databases `bench` and `bench_2` with `tables` InnoDB tables of ten rows, nine of ten in `bench`. One of ten has
+ * forty columns and four keys. One of fifty has a trigger, and one of fifty has a view.
  */
 export async function makeTables(server: MariadbServer, tables: number): Promise<void> {
   await server.sql('CREATE DATABASE bench CHARACTER SET utf8mb4; CREATE DATABASE bench_2 CHARACTER SET utf8mb4;');

@@ -8,7 +8,7 @@ import { alarmKey, type Alarm, type AlarmClock, type AlarmHandlers } from '../..
 
 export type AlarmClockSubject = {
   readonly kind: 'mongo' | 'postgres';
-  /** A store that nobody else uses, with nothing in it. */
+  /** An empty store that nobody else uses. */
   newStore(): Promise<TestedStore>;
   stop(): Promise<void>;
 };
@@ -16,20 +16,20 @@ export type AlarmClockSubject = {
 export type TestedStore = {
   readonly url: string;
   open(options: AgendaOptions, url?: string): Promise<AlarmClock>;
-  /** Every document there is, in Agenda's own words, without what differs from one to the next (id, times of writing). */
+  /** Every document in Agenda's own form, without the parts that always differ (id, times of writing). */
   documents(): Promise<Record<string, unknown>[]>;
   /** Saves a new document through Agenda itself. */
   saveByAgenda(name: string, nextRunAt: Date, data: unknown): Promise<void>;
-  /** Takes away all that the store has: documents, tables or collections, indexes. */
+  /** Removes everything in the store: documents, tables or collections, indexes. */
   drop(): Promise<void>;
-  /** The store does not answer any more, until the function it gives is called. */
+  /** Stops the answers of the store until the returned function is called. */
   interrupt(): Promise<() => Promise<void>>;
   close(): Promise<void>;
 };
 
 type Told = { readonly error: unknown; readonly alarm: Alarm | undefined };
 
-/** What every alarm clock must do over its real store. */
+/** The contract of every alarm clock with its real store. */
 export function alarmClockContract(start: () => Promise<AlarmClockSubject>): void {
   let subject: AlarmClockSubject;
   let store: TestedStore;
@@ -39,7 +39,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
   const unhandled: unknown[] = [];
   const noteUnhandled = (reason: unknown) => unhandled.push(reason);
 
-  // Locks that outlive any pause of a busy machine: where one expires in the middle of a run, the alarm rightly comes twice.
+  // Locks that last longer than any pause of a busy machine. If one expires during a run, the alarm correctly fires twice.
   const quick = { processEveryMs: 200, lockLifetimeMs: 60_000, firstRetryMs: 50 };
   const open = async (options: Partial<AgendaOptions> = {}, url?: string): Promise<AlarmClock> => {
     const onError = (error: unknown, alarm?: Alarm) => told.push({ error, alarm });
@@ -104,7 +104,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(told).toEqual([]);
   });
 
-  test('fires an alarm of the past at once and tells the time it was scheduled for', async () => {
+  test('fires an alarm of the past at once, with its scheduled time', async () => {
     const calls = recorder();
     const clock = await opened(calls.handlers);
     const longAgo = inMs(-86_400_000);
@@ -125,7 +125,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.ticks).toEqual([{ planId: 'kept', version: 1, scheduledFor: at }]);
   });
 
-  test('changes nothing when the same alarm is set again, replaces one of another time, and forgets a cancelled one', async () => {
+  test('changes nothing if the same alarm is set again, replaces one with another time, and removes a cancelled one', async () => {
     const clock = await open();
     const [at, later] = [inMs(60_000), inMs(90_000)];
     await clock.set(tick('p', at));
@@ -149,7 +149,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     const alarm = tick('same', inMs(1_000));
     await Promise.all(Array.from({ length: 20 }, (_, i) => replicas[i % 3]!.set(alarm)));
     expect(await store.documents()).toHaveLength(1);
-    // Not before: where it comes while they still set it, it rightly comes again.
+    // Not before: if it fires while they still set it, it correctly fires again.
     await Promise.all(replicas.map((clock) => clock.start(calls.handlers)));
     await calls.reach(1);
     await until(async () => (await store.documents()).length === 0, 'it has been handled');
@@ -190,7 +190,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.set(alarm);
     expect(await store.documents()).toEqual([running]);
     expect(await clock.list()).toEqual([alarm]);
-    // Another alarm goes through both clocks' polls meanwhile: they have looked, and left the first one alone.
+    // Another alarm passes through the polls of both clocks. So they have polled, and did not run the first one again.
     await clock.set(tick('probe', inMs(-1)));
     await until(() => calls.ticks.length === 1, 'the probe is handled');
     expect(calls.dues).toHaveLength(1);
@@ -199,7 +199,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.dues).toHaveLength(1);
   });
 
-  test('lets a tick set the next one of its plan, which then comes at its own time', async () => {
+  test('lets a tick set the next one of its plan, which then fires at its own time', async () => {
     const calls = recorder();
     const [first, second] = [inMs(-60_000), inMs(700)];
     const clock = await opened({
@@ -215,7 +215,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await until(async () => (await store.documents()).length === 0, 'both have been handled');
   });
 
-  test('calls a handler once that needs longer than the lock lives, with two replicas', async () => {
+  test('calls a handler once if it takes longer than the lifetime of the lock, with two replicas', async () => {
     const calls = recorder();
     const handler = gate();
     const handlers = {
@@ -234,7 +234,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(told).toEqual([]);
   });
 
-  test('tells nothing of a run whose end the store is slow to save', async () => {
+  test('reports no error for a run whose end a slow store saves late', async () => {
     const calls = recorder();
     const wire = await openWire(store.url);
     const clock = await open({}, wire.url);
@@ -248,14 +248,14 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.set(due('slow store', inMs(-1)));
     await calls.reach(1);
     await until(async () => (await store.documents()).length === 0, 'it has been handled');
-    // Once it has stopped nothing of the run is under way any more.
+    // After it has stopped, no call of the run is pending.
     await clock.stop();
     wire.close();
     expect(calls.count()).toBe(1);
     expect(told).toEqual([]);
   });
 
-  test('calls a failing handler a bounded number of times with growing pauses, tells each failure, then lets go', async () => {
+  test('calls a failing handler a limited number of times with growing pauses, reports each failure, then gives up', async () => {
     const times: number[] = [];
     const broken = new Error('no luck');
     const alarm = tick('broken', inMs(-5_000));
@@ -282,7 +282,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await until(() => times.length > 3, 'it comes again');
   });
 
-  test('brings an alarm again whose process was killed while it handled it', async () => {
+  test('fires an alarm again if its process was killed while it handled it', async () => {
     const victim = process_('hang');
     await victim.printed('ready');
     const clock = await open({ lockLifetimeMs: 3_000 });
@@ -308,7 +308,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     );
     await clock.set(due('running', inMs(-1)));
     await calls.reach(1);
-    // Agenda has just looked. It looks again in 3 s, and locks what comes in the 3 s after that.
+    // Agenda has just polled. It polls again in 3 s, and locks the alarms of the 3 s after that.
     const next = tick('next', inMs(5_500));
     await clock.set(next);
     const isLocked = (document: Record<string, unknown>) =>
@@ -343,7 +343,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(await clock.list()).toEqual([]);
   });
 
-  test('fires what is set again after the whole store was dropped, still once', async () => {
+  test('fires alarms that are set again after the whole store was dropped, once', async () => {
     const calls = recorder();
     const clock = await opened(calls.handlers);
     const replica = await opened(calls.handlers);
@@ -359,9 +359,9 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.count()).toBe(1);
   });
 
-  test('outlives an outage of the store: tells of it, answers UNAVAILABLE, and fires what became due when it is back', async () => {
+  test('survives an outage of the store: reports it, answers UNAVAILABLE, and fires due alarms when the store is back', async () => {
     const calls = recorder();
-    // It may have been locked when the store went.
+    // It may have been locked when the outage began.
     const clock = await opened(calls.handlers, { lockLifetimeMs: 2_000 });
     const alarm = tick('through', inMs(1_000));
     await clock.set(alarm);
@@ -388,7 +388,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     wire.close();
   });
 
-  test('sets 10,000 alarms from nothing well within a minute, and finds those again that are there', async () => {
+  test('sets 10,000 alarms in far less than a minute, and finds existing ones when they are set again', async () => {
     const clock = await open();
     const alarms = Array.from({ length: 10_000 }, (_, i) => tick(`far${i}`, inMs(3_600_000 + i)));
     const began = Date.now();
@@ -398,7 +398,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(await clock.list()).toHaveLength(10_000);
   });
 
-  test('works off a backlog that is larger than what it locks at once, each alarm once', async () => {
+  test('handles a backlog that is larger than the number of locks, each alarm once', async () => {
     const calls = recorder();
     const clock = await opened(calls.handlers);
     await clock.setAll(Array.from({ length: 250 }, (_, i) => due(`backlog${i}`, inMs(-i))));
@@ -408,7 +408,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.count()).toBe(250);
   });
 
-  test('leaves out of the list what is no alarm, and tells of it', async () => {
+  test('omits a document that is no alarm from the list, and reports it', async () => {
     const clock = await open();
     await clock.set(due('mine', inMs(60_000)));
     await store.saveByAgenda('plan tick', inMs(60_000), { key: 'foreign' });

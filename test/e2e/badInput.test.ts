@@ -18,10 +18,10 @@ import { describeWith } from '../fixtures/requirements.js';
 import { settleProject } from '../fixtures/settledProject.js';
 import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/api/wholeApi.js';
 
-/** Part of every secret that is sent: no answer and no log may show it. */
+/** A part of every secret that the tests send. No answer and no log may contain it. */
 const ofSecrets = 'hunter2';
 
-/** Paths are those of the arguments, whatever a client calls its variables. */
+/** Paths are those of the arguments, whatever names a client gives to its variables. */
 const ofMine = (argument: string) => `${argument}OfMine`;
 
 type Payload = { readonly query: string; readonly variables: Record<string, unknown> };
@@ -78,7 +78,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     expect(mutations().flatMap(rowsOf).length).toBeGreaterThan(60);
   });
 
-  // Each row goes over one of the two, every other row of each mutation over the other.
+  // The rows of each mutation alternate between HTTP and WebSocket.
   test.each(['HTTP', 'WebSocket'] as const)(
     'over %s gets a code, the path of each problem and a hint; nothing is stored, started or connected to, and the server goes on',
     async (transport) => {
@@ -129,7 +129,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     expect(logged()).toEqual([]);
   });
 
-  test('is bad by its change alone: without it each call is taken', async () => {
+  test('is refused only because of its change: without the change each call succeeds', async () => {
     const wrong: object[] = [];
     for (const [name, cases] of Object.entries(mutationCases)) {
       const operation = mutations().find((each) => each.name === name);
@@ -160,13 +160,13 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     return (data as { service: { id: string } | null } | undefined)?.service?.id === id;
   }
 
-  /** What the log should not hold: a secret, or word of a defect. */
+  /** Log lines that must not exist: with a secret, or about a defect. */
   function logged(): readonly string[] {
     return api.logged.filter((line) => line.includes(ofSecrets) || line.includes('defect'));
   }
 });
 
-/** What is wrong with the answer to a row. */
+/** The problem with the answer to a row. */
 function judged(row: Pick<BadInput, 'code' | 'paths'>, errors: readonly ApiErrorAnswer[], text: string): object[] {
   const { code = 'BAD_INPUT', paths } = row;
   const [first, ...more] = errors.map(({ extensions }) => extensions);
@@ -183,7 +183,7 @@ function judged(row: Pick<BadInput, 'code' | 'paths'>, errors: readonly ApiError
   ];
 }
 
-/** A lookup of what is not there is null, and a list of it is empty. */
+/** A lookup of a missing thing is null, and a list of it is empty. */
 function answersNothing(data: unknown, errors: readonly ApiErrorAnswer[]): object[] {
   const [answer] = Object.values(data ?? {}) as ({ nodes?: readonly unknown[] } | null)[];
   return errors.length === 0 && (answer === null || answer?.nodes?.length === 0) ? [] : [{ expected: 'nothing' }];
@@ -200,7 +200,7 @@ async function errorsOver(client: Client, payload: Payload): Promise<readonly Ap
   }
 }
 
-/** Some at once: one after the other takes a minute on a busy machine. */
+/** Some at once, because one after the other takes a minute on a busy machine. */
 function inBatches<T>(rows: readonly T[]): readonly (readonly T[])[] {
   const size = 12;
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, index) =>

@@ -1,4 +1,4 @@
-/** Benchmarks are part of the build: each runs briefly, and every row of its tables has a number. */
+/** Each benchmark runs briefly, and every row of its tables must have a number. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

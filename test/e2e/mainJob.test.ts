@@ -1,7 +1,6 @@
 /**
- * The main job as its user meets it: the built program with API and worker as processes of their own, over real
- * MariaDB, Swift, Keystone, PostgreSQL and MongoDB's protocol, driven by nothing but GraphQL. The tests are one story
- * and run in their order.
+ * The main job as a user does it: the built program, with API and worker as processes of their own, with real MariaDB, Swift,
+ * Keystone, PostgreSQL and MongoDB's protocol, used only through GraphQL. The tests are one story and run in their order.
  */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
@@ -35,9 +34,9 @@ const needs = {
 
 const databases = ['bulk', 'harbour'];
 const container = 'backups';
-/** For whatever takes seconds when the machine is not busy. */
+/** The limit for steps that take seconds on a machine that is not busy. */
 const soonMs = 120_000;
-/** A lease and the reaper's round, on a busy machine. */
+/** The limit for a lease and the round of the reaper, on a busy machine. */
 const lostWorkerMs = 120_000;
 
 type Check = { readonly ok: boolean; readonly steps: readonly { readonly name: string; readonly status: string }[] };
@@ -103,7 +102,7 @@ describeWith(needs, 'The main job', () => {
   let worker: StowageProcess;
   let user: GraphqlUser;
   let otherUser: GraphqlUser;
-  /** Ends what was started, the last thing first, however far the start has come. */
+  /** Ends everything that was started, the last thing first, also after an incomplete start. */
   const endings: (() => Promise<unknown>)[] = [];
   const processes: StowageProcess[] = [];
   const adminToken = randomBytes(32).toString('hex');
@@ -149,14 +148,14 @@ describeWith(needs, 'The main job', () => {
       STOWAGE_ALLOWED_TARGETS: 'default,loopback',
       STOWAGE_MIN_INTERVAL: 'PT1S',
       STOWAGE_WORKER_LEASE: 'PT15S',
-      // For a dump to finish by itself once the worker was asked to end.
+      // So that a dump can finish after the worker was asked to end.
       STOWAGE_WORKER_GRACE: 'PT1S',
     };
     await source.sql(await readFile(join(import.meta.dirname, '../../scripts/quickstart-sample.sql'), 'utf8'));
-    // More than one segment, whatever zstd makes of it.
+    // More than one segment, because it does not compress.
     await source.sql(`CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_36000;`);
-    // All at once: the schema is not there yet, and each of them wants to make it.
+    // All at once: the schema does not exist yet, and each of them migrates.
     [api, otherApi, worker] = await Promise.all([
       startApi(program.main, settings).then(running),
       startApi(program.main, settings).then(running),
@@ -194,7 +193,7 @@ describeWith(needs, 'The main job', () => {
     },
   });
 
-  /** The swift command as a person has it, with nothing but the Service User's credentials. */
+  /** The environment of a person who uses the swift command with only the credentials of the Service User. */
   const personsEnvironment = () => ({
     PATH: process.env['PATH'] ?? '',
     HOME: home,
@@ -239,7 +238,7 @@ describeWith(needs, 'The main job', () => {
     await copy.sql('DROP DATABASE bulk; DROP DATABASE harbour;');
   };
 
-  test('Validate says how far it got, and saves nothing', async () => {
+  test('Validate shows how far it got, and saves nothing', async () => {
     const created = await user.ask<{ createProject: { id: string } }>(
       'mutation { createProject(name: "Harbour authority") { id } }',
     );
@@ -267,7 +266,7 @@ describeWith(needs, 'The main job', () => {
     expect(await countEvents()).toBe(events);
   });
 
-  test('Submit keeps services and the file endpoint, and once each, however often it is sent', async () => {
+  test('Submit saves services and the file endpoint once each, however often it is sent', async () => {
     const register = 'mutation ($input: ServiceInput!) { registerService(input: $input) { id } }';
     type Registered = { registerService: { id: string } };
     serviceId = (await user.ask<Registered>(register, { input: mariadbInput('source', source) })).registerService.id;
@@ -288,7 +287,7 @@ describeWith(needs, 'The main job', () => {
     expect(await countEvents()).toBe(events);
   });
 
-  test('a plan fires by its schedule, and both APIs show live how its backup succeeds', async () => {
+  test('a plan runs by its schedule, and both APIs show live how its backup succeeds', async () => {
     const heard = [user, otherUser].map((each) =>
       each.listen<Change>('backupJobChanges', changesSubscription, { projectId }),
     );
@@ -336,7 +335,7 @@ describeWith(needs, 'The main job', () => {
     expect(new Date(scheduled.scheduledFor ?? 0)).toEqual(due);
   });
 
-  test('the object is restored by hand, with the line that the backup names, and is identical', async () => {
+  test('the object is restored by hand, with the line of the backup, and is identical', async () => {
     await writeFile(join(home, '.my.cnf'), `[client]\nuser=root\nsocket=${join(byHand.folder, 's')}\n`);
     const { objectName, checksum, restoreByHand } = onlyPart(scheduled);
     const stored = await shell(`swift download -o - ${container} ${objectName}`);
@@ -360,7 +359,7 @@ describeWith(needs, 'The main job', () => {
     );
   let restoreId = '';
 
-  test('it is restored into another server, live again, and is identical; what is there is never overwritten', async () => {
+  test('it is restored into another server, watched live, and is identical; an existing database is never overwritten', async () => {
     restoreId = await restore(scheduled.id);
     const states = await watchRestore(restoreId).untilComplete(soonMs);
     expect(states.at(-1)).toMatchObject({ status: 'SUCCEEDED', differences: [], error: null });
@@ -373,7 +372,7 @@ describeWith(needs, 'The main job', () => {
     await expectIdentical(target);
   });
 
-  test('the log tells the story of both jobs, to those who ask and to those who listen', async () => {
+  test('the log has the history of both jobs, for queries and for subscriptions', async () => {
     const storyOf = async (streamId: string) =>
       (
         await user.ask<{ events: { nodes: LogEvent[] } }>(
@@ -390,7 +389,7 @@ describeWith(needs, 'The main job', () => {
       'FINALISING',
       'VERIFYING',
       'BackupSucceeded',
-      // Two restores read it, of which the second was refused.
+      // Two restores read it. The second one was refused.
       'BackupReserved',
       'BackupReleased',
       'BackupReserved',
@@ -431,7 +430,7 @@ describeWith(needs, 'The main job', () => {
     return (await user.ask<{ workers: readonly ShownWorker[] }>(query)).workers;
   };
 
-  /** Holds the dump up in the middle: `bulk` is read already when it comes to this table. */
+  /** Stops the dump in the middle: `bulk` was read when it comes to this table. */
   const dumpHeldUp = async (job: Listening<Job>) => {
     await job.until((states) => states.some(({ phase }) => phase === 'DUMPING'), soonMs);
     const release = await heldTable(source, 'harbour.ships');
@@ -484,7 +483,7 @@ describeWith(needs, 'The main job', () => {
     lostWorkerMs + 3 * soonMs,
   );
 
-  test('a worker that is asked to end hands back what it cannot finish, ends with 0, and leaves no child behind', async () => {
+  test('a worker that is asked to end hands back unfinished jobs, exits with 0, and leaves no child process', async () => {
     const job = watch(await queue());
     const release = await dumpHeldUp(job);
     const children = descendantsOf(worker.pid);
@@ -493,7 +492,7 @@ describeWith(needs, 'The main job', () => {
     expect(readdirSync('/dev/shm').filter((name) => name.includes(`-${worker.pid}-`))).toEqual([]);
     await release();
 
-    // It is gone from the list, and the one that was lost is still shown.
+    // It is no longer in the list, and the lost one is still shown.
     expect((await workersShown()).map(({ state }) => state)).toEqual(['LOST']);
 
     worker = await newWorker();
@@ -513,7 +512,7 @@ describeWith(needs, 'The main job', () => {
     const changes = user.listen<Change>('backupJobChanges', changesSubscription, { projectId });
     await changes.until((all) => all.some(({ kind }) => kind === 'READY'), soonMs);
     const remove = 'mutation ($id: ID!, $force: Boolean!) { deleteBackup(id: $id, force: $force) { availability } }';
-    // Those made by hand do not stand in for the only one that the schedule made.
+    // Backups by hand do not take the place of the only scheduled one.
     const refused = user.ask(remove, { id: scheduled.id, force: false });
     await expect(refused).rejects.toMatchObject({ code: 'CONFLICT' });
     await user.ask(remove, { id: scheduled.id, force: true });
@@ -523,7 +522,7 @@ describeWith(needs, 'The main job', () => {
     expect((await listed('stowage/')).filter((name) => name.endsWith('/backup.json'))).toHaveLength(2);
   });
 
-  test('API and worker end with 0 when they are asked to', async () => {
+  test('API and worker exit with 0 when they are asked to end', async () => {
     await Promise.all([user.leave(), otherUser.leave()]);
     expect(await Promise.all([api, otherApi, worker].map((each) => each.terminate()))).toEqual([0, 0, 0]);
   });
@@ -537,7 +536,7 @@ describeWith(needs, 'The main job', () => {
     new URL(database.appUrl).password === '' ? adminToken : `:${new URL(database.appUrl).password}@`,
   ];
 
-  test('no secret is in what the processes wrote, in the stores, or in the container', async () => {
+  test('no secret is in the output of the processes, in the stores, or in the container', async () => {
     const documents = (await listed('stowage/')).filter((name) => name.endsWith('.json'));
     const written = {
       output: processes.map((each) => each.output()).join('\n'),
@@ -574,7 +573,7 @@ function onlyPart({ parts = [] }: Job): Part {
   return part;
 }
 
-/** Locks the table against readers until the function that it gives is called. */
+/** Locks the table against readers until the returned function is called. */
 async function heldTable(server: MariadbServer, table: string): Promise<() => Promise<void>> {
   const mark = `held ${randomUUID()}`;
   const held = server.sql(`LOCK TABLES ${table} WRITE; SELECT SLEEP(600) /* ${mark} */;`).catch(() => undefined);
@@ -601,7 +600,7 @@ async function eventually(what: string, test: () => Promise<boolean>): Promise<v
   }
 }
 
-/** What any user of the machine, or another process of the same one, can read of a process. */
+/** The parts of a process that other users of the machine, or its other processes, can read. */
 function shownBy(pid: number): string {
   return ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8')).join('\n');
 }

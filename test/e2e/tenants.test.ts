@@ -12,7 +12,7 @@ import { startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/a
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** Every query, asked in each way for what belongs to a project. */
+/** Every query, with each way to ask for things of a project. */
 const queryCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
   me: () => [{}],
   node: (of) => idsOf(of).flatMap((id) => (id === of.instanceId ? [] : [{ id }])),
@@ -48,10 +48,10 @@ const queryCases: Readonly<Record<string, (of: SettledProject) => readonly Varia
   ],
 };
 
-/** Tells nobody anything about a project, or is not built yet. */
+/** Queries that show nothing about a project, or are not built yet. */
 const saysNothing = ['me'];
 
-/** What works for every project: nobody but the installation sees it. */
+/** Operations about all projects, only for the installation-level token. */
 const ofTheInstallation = ['workers', 'workerChanges'];
 
 const subscriptionCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
@@ -71,7 +71,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
 
   beforeAll(async () => {
     api = await startWholeApi();
-    // Nothing is ever sent to port 9: no worker runs.
+    // Nothing is ever sent to port 9, because no worker runs.
     own = await settleProject(api, 'Amsterdam', 9);
     foreign = await settleProject(api, 'Zanzibar', 9);
     viewer = api.admit(memberOf(own.projectId, 'VIEWER'));
@@ -90,7 +90,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
 
   const namesForeign = (text: string) => [...idsOf(foreign), foreign.name].some((each) => text.includes(each));
 
-  test('is asked about by a case for every operation', () => {
+  test('has a case for every operation', () => {
     const without = [
       ...queries().filter(({ name }) => queryCases[name] === undefined),
       ...mutations().filter(({ name }) => mutationCases[name] === undefined),
@@ -99,7 +99,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(without.map(({ name }) => name)).toEqual([]);
   });
 
-  test('gets from every query about another project what it gets about one that never was', async () => {
+  test('gets from every query about another project the same answer as about one that does not exist', async () => {
     const nowhere = neverSettled();
     const wrong: object[] = [];
     for (const operation of queries()) {
@@ -113,7 +113,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
           api.post(query, variables),
         ]);
         if (text !== answer || namesForeign(text)) wrong.push({ query, variables, text, answer });
-        // Else the case would pass whatever was asked.
+        // Otherwise the case could not fail.
         if (forMembers === text && !saysNothing.includes(operation.name)) wrong.push({ query, variables, forMembers });
       };
       await Promise.all(asked.map(compare));
@@ -121,7 +121,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(wrong).toEqual([]);
   });
 
-  test('gets FORBIDDEN for what is of the installation', async () => {
+  test('gets FORBIDDEN for operations of the installation', async () => {
     const codes: unknown[] = [];
     for (const operation of all.query().filter((each) => !forMembers(each))) {
       const { errors, text } = await api.post(operationDocument('query', operation, 3), {}, admin);
@@ -137,7 +137,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(codes).toEqual(ofTheInstallation.map((name) => [name, 'FORBIDDEN']));
   });
 
-  test('sees its own project in every list and lookup, and nothing of another in what hangs on it', async () => {
+  test('sees its own project in every list and lookup, and nothing of another project in nested fields', async () => {
     const wrong: object[] = [];
     for (const operation of queries()) {
       const query = operationDocument('query', operation, 3);
@@ -155,7 +155,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(wrong).toEqual([]);
   });
 
-  test('gets from every mutation of another project what it gets for one that never was, and nothing is stored', async () => {
+  test('gets from every mutation of another project the same answer as for one that does not exist, and nothing is stored', async () => {
     const nowhere = neverSettled();
     const before = await api.stored();
     const wrong: object[] = [];
@@ -175,7 +175,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(await api.stored()).toEqual(before);
   });
 
-  test('cannot use what another project has within its own', async () => {
+  test('cannot use things of another project in its own', async () => {
     const before = await api.stored();
     const refusals: [mutation: string, variables: Variables, path: string][] = [
       ['createBackupPlan', planOf(own, [foreign.fileEndpointId]), 'input.fileEndpointIds.0'],
@@ -197,7 +197,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
 
   const foreignIds = () => new RegExp(idsOf(foreign).join('|'), 'g');
 
-  test('may change nothing as a viewer, in its own project', async () => {
+  test('may change nothing in its own project as a viewer', async () => {
     const before = await api.stored();
     for (const operation of mutations()) {
       const cases = mutationCases[operation.name];
@@ -209,7 +209,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(await api.stored()).toEqual(before);
   });
 
-  test('gets from every subscription to another project what it gets for one that never was', async () => {
+  test('gets from every subscription to another project the same answer as for one that does not exist', async () => {
     const nowhere = neverSettled();
     const wrong: object[] = [];
     await withSocket(viewer, async (client) => {
@@ -228,7 +228,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(wrong).toEqual([]);
   });
 
-  test('is told by subscriptions to everything of its own project alone', async () => {
+  test('gets only its own project from subscriptions to everything', async () => {
     const lists = subscriptions().filter(({ args }) => args.every(({ name }) => name !== 'id'));
     const heard: string[] = [];
     const ready: Promise<void>[] = [];
@@ -244,7 +244,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
             const text = JSON.stringify(result);
             heard.push(text);
             if (operation.name === 'events' || text.includes('"READY"')) isReady();
-            // The last of what happens to each kind in the own project.
+            // The last change of each kind in its own project.
             const last = operation.name === 'restoreJobChanges' ? own.restoreJobId : own.queuedJobId;
             if (text.includes(last) && /CANCELLED|Cancelled/.test(text)) return;
           }
@@ -281,7 +281,7 @@ function idsOf({ name: _name, usedCommandId: _commandId, ...ids }: SettledProjec
   return Object.values(ids);
 }
 
-/** Names of everything in a project that there is not. */
+/** The ids of a project that does not exist. */
 function neverSettled(): SettledProject {
   return {
     name: 'Zealand',
@@ -316,7 +316,7 @@ const restoreOf = (backupJobId: string, serviceId: string): Variables => ({
   input: { backupJobId, target: { asNew: { serviceId } } },
 });
 
-/** The errors of a subscription that is refused; what it sends first when it is not. */
+/** The errors of a refused subscription, or the first message of one that is not refused. */
 async function refusalOf(client: Client, query: string, variables: Variables): Promise<readonly ApiErrorAnswer[]> {
   try {
     for await (const result of client.iterate({ query, variables })) {

@@ -1,7 +1,6 @@
 /**
- * Every installation that was frozen at a release is upgraded to this version: its database is loaded and migrated, its
- * objects lie in a real Swift and in a folder, and today's API and workers go on with it. The tests are one story and run
- * in their order.
+ * Upgrades every frozen installation of a release to this version: its database is loaded and migrated, its objects are in a
+ * real Swift and in a folder, and the present API and workers continue with it. The tests are one story and run in their order.
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
@@ -62,7 +61,7 @@ type Job = {
 const jobFields = 'id status attempts { outcome } error { code }';
 const backupFields = `${jobFields} availability parts { objectName restoreByHand }`;
 
-/** What an upcaster hides on purpose, by type of event and path. */
+/** The fields that an upcaster removes on purpose, by type of event and path. */
 const hidden: readonly RegExp[] = [/^(Backup|Restore)(AttemptEnded|Failed)\.error\.(message|hint|toolOutput)$/];
 
 jest.setTimeout(300_000);
@@ -139,7 +138,7 @@ function upgrade(frozen: FrozenInstallation): void {
     await copy.sql(`DROP DATABASE ${database}`);
   };
 
-  test('has an event of every type that its program could append', async () => {
+  test('has an event of every type of its program', async () => {
     before = await asSuperuser<StoredEvent>('SELECT * FROM events ORDER BY position');
     const types = new Set(before.map(({ type }) => type));
     expect(frozen.about.eventTypes.filter((type) => !types.has(type))).toEqual([]);
@@ -151,7 +150,7 @@ function upgrade(frozen: FrozenInstallation): void {
     expect(states.map(({ state }) => state)).toEqual(everyState.split(' '));
   });
 
-  test('is migrated, and its log stays as it is', async () => {
+  test('is migrated, and its log does not change', async () => {
     const { appUrl, ownerUrl } = ground.database;
     const urls = { databaseUrl: new Secret(appUrl), migrationDatabaseUrl: new Secret(ownerUrl) };
     const log = openLog('json', 'error', { write: () => undefined });
@@ -160,7 +159,7 @@ function upgrade(frozen: FrozenInstallation): void {
     expect(after).toEqual(before);
   });
 
-  test('loses nothing of an event when it is read', () => {
+  test('loses nothing of an event when the event is read', () => {
     const lost = before.flatMap(({ stream_type: streamType, type, schema_version: schemaVersion, data }) => {
       const decider = deciders.find((each) => each.streamType === streamType);
       const read = upcast(decider, type, { schemaVersion, data });
@@ -169,7 +168,7 @@ function upgrade(frozen: FrozenInstallation): void {
     expect(lost.filter((path) => !hidden.some((each) => each.test(path)))).toEqual([]);
   });
 
-  test('has the read models that its log makes anew', async () => {
+  test('has the read models of a rebuild from its log', async () => {
     const dataSource = await createDataSource({ url: ground.database.appUrl, poolSize: 2 }).initialize();
     try {
       for (const projection of projections) {
@@ -199,7 +198,7 @@ function upgrade(frozen: FrozenInstallation): void {
       if (decider === undefined) throw new Error(`Nobody reads streams of ${streamType}.`);
       const loaded = await api.shared.store.load(decider, streamId);
       expect(loaded.version).toBeGreaterThanOrEqual(before.filter((event) => event.stream_id === streamId).length);
-      // A service that is not late any more is as one that never was.
+      // The state of a service that is no longer late equals that of one that never was.
       if (streamType !== 'Protection') expect(loaded.state).not.toEqual(decider.initial);
     }
   });
@@ -232,7 +231,7 @@ function upgrade(frozen: FrozenInstallation): void {
       { id: frozen.about.command.projectId },
     );
     expect((data as { events: { totalCount: number } }).events.totalCount).toBeGreaterThan(200);
-    // Errors of 0.1.0 cited the rows that a restore stumbled over; later ones are stored without them.
+    // Errors of 0.1.0 contained the rows at which a restore failed. Later ones are stored without them.
     expect(frozen.databaseSql.includes('customer.example')).toBe(frozen.about.programVersion === '0.1.0');
     const story = await api.post('query ($id: ID) { events(streamId: $id) { nodes { summary data } } }', {
       id: id('restoreFailed'),
@@ -263,7 +262,7 @@ function upgrade(frozen: FrozenInstallation): void {
     }
   });
 
-  test('answers a command that was answered before as it did then', async () => {
+  test('returns the first result of a command that is repeated', async () => {
     const { command } = frozen.about;
     const { createProject } = await ask<{ createProject: { id: string } }>(
       api,
@@ -285,7 +284,7 @@ function upgrade(frozen: FrozenInstallation): void {
     }
   });
 
-  test('lets a service and a file endpoint be moved to where they are now', async () => {
+  test('lets a service and a file endpoint be moved to their new address', async () => {
     const { swift, source } = ground;
     const update = 'mutation ($id: ID!, $input: ServicePatch!) { updateService(id: $id, input: $input) { id } }';
     const moved = (name: string, { port, password }: MariadbServer) =>
@@ -308,7 +307,7 @@ function upgrade(frozen: FrozenInstallation): void {
     );
   });
 
-  test('goes on with what waited and with what a worker had in hand', async () => {
+  test('continues with queued jobs and with the jobs of a lost worker', async () => {
     worker = await createTestWorker(
       api.shared,
       { appUrl: '', ownerUrl: '', masterKey: '', root: ground.filesystemRoot, workRoot: api.workRoot },
@@ -325,7 +324,7 @@ function upgrade(frozen: FrozenInstallation): void {
     expect(await outcomes(ended(backup, id('dumping')))).toEqual([
       ...['SUCCEEDED', 'HANDED_BACK', 'WORKER_LOST', 'SUCCEEDED'],
     ]);
-    // Its whole backup was there, so it is adopted.
+    // Its backup was complete, so it is adopted.
     expect(await outcomes(ended(backup, id('verifying')))).toEqual(['SUCCEEDED', 'SUCCEEDED']);
     expect((await happened(id('verifying'), 'BackupSucceeded')).data).toMatchObject({ adoptedBy: expect.any(String) });
 
@@ -339,7 +338,7 @@ function upgrade(frozen: FrozenInstallation): void {
     });
   });
 
-  test('goes on with its schedules: it runs the latest tick, and records those before it as missed', async () => {
+  test('continues with its schedules: it runs the latest tick, and records earlier ones as missed', async () => {
     const planId = id('plan.eachMinute');
     const job = await eventually('the plan has run', async () => {
       const query = 'query ($id: ID!) { plan: backupPlan(id: $id) { jobs { nodes { id trigger } } } }';
@@ -389,7 +388,7 @@ function upgrade(frozen: FrozenInstallation): void {
     },
   );
 
-  test('audits its containers: what it missed once and is there is found', async () => {
+  test('audits its containers: a backup that was missed once and exists is found', async () => {
     await happened(id('absent'), 'BackupFound');
     const query = `query ($id: ID!) { endpoint: fileEndpoint(id: $id) {
       auditProblem { code } lastAudit { at missing unknownObjects prefixesNotSeen } } }`;
@@ -410,7 +409,7 @@ function upgrade(frozen: FrozenInstallation): void {
     }
   });
 
-  test('deletes nothing where its database was moved to another server, until somebody says that it moved', async () => {
+  test('deletes nothing after its database was moved to another server, until adopt-prefixes', async () => {
     expect((await backup(id('deleting'))).availability).toBe('DELETING');
     const folder = (await backup(id('deleting'))).parts[0]?.objectName ?? '';
     expect(await ground.stored()).toContain(folder);
@@ -426,7 +425,7 @@ function upgrade(frozen: FrozenInstallation): void {
     await happened(id('lostWithRemains'), 'BackupRemainsRemoved');
   });
 
-  test('deletes all that it stored, and nothing remains', async () => {
+  test('deletes all its backups, and nothing remains', async () => {
     await told(api, 'releaseBackup', id('segmentsInFolder'));
     const rows = await asSuperuser<{ id: string }>(
       "SELECT id FROM backup_jobs WHERE availability IN ('STORED', 'MISSING')",
@@ -437,7 +436,7 @@ function upgrade(frozen: FrozenInstallation): void {
     await eventually('nothing remains', async () => ((await ground.stored()).length === 0 ? true : undefined));
   });
 
-  test('lets no worker of its own version put off a job that it cannot start', async () => {
+  test('lets no worker of its own version postpone a job that it cannot start', async () => {
     const client = new Client({ connectionString: ground.database.appUrl });
     await client.connect();
     try {

@@ -1,6 +1,6 @@
 /**
- * What an application that alters a large table meets while that is backed up by a plan, and what whoever asks for the
- * backup reads of it. The storage takes the first bytes of a dump and no more, so that the table is being read.
+ * An application alters a large table while a plan backs it up. The tests check the effect on the application, and the report
+ * of the backup. The storage accepts only the first bytes of a dump, so that the dump keeps reading the table.
  */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { createConnection, type Connection } from 'mysql2/promise';

@@ -7,19 +7,19 @@ import { folderOf, type BenchWorkerOptions, type FaultBench } from './faultBench
 import { disprove } from './reckoning.js';
 import type { Arming, Fault, Problem, Trial } from './trial.js';
 
-/** How the job may end: an error code, or SUCCEEDED for a fault that is to be overcome. */
+/** How the job may end: an error code, or SUCCEEDED if the fault must not make it fail. */
 export type Expected = readonly string[];
 
 export type BackupFault = {
   readonly group: string;
   readonly name: string;
   readonly expects: Expected;
-  /** Injects the fault, before a worker is there. */
+  /** Injects the fault, before a worker runs. */
   readonly arm: (bench: FaultBench) => Arming | Promise<Arming>;
   readonly worker?: (bench: FaultBench) => BenchWorkerOptions | Promise<BenchWorkerOptions>;
-  /** One attempt unless it says otherwise, so that the first failure is the one that is told. */
+  /** Default: one attempt, so that the job reports the first failure. */
   readonly request?: Partial<BackupRequest>;
-  /** What the failure must say of the tool. */
+  /** The pattern that the tool output of the failure must match. */
   readonly toolSays?: RegExp;
 };
 
@@ -27,7 +27,7 @@ const endLimitMs = 180_000;
 const stopLimitMs = 60_000;
 const patientMs = 60_000;
 
-/** A backup under a fault: taken by a worker in this process, then judged. */
+/** A backup under a fault: taken by a worker in this process, then checked. */
 export function backupFault(fault: BackupFault): Fault {
   return {
     group: fault.group,
@@ -64,7 +64,7 @@ export function queueFaultyBackup(bench: FaultBench, request: Partial<BackupRequ
   });
 }
 
-/** Undefined: it had not ended within the limit. */
+/** Undefined if it did not end within the limit. */
 export async function endOf(bench: FaultBench, jobId: string, limitMs = endLimitMs): Promise<BackupJob | undefined> {
   const givenUpAt = performance.now() + limitMs;
   for (;;) {
@@ -85,7 +85,7 @@ export async function nextBackup(bench: FaultBench): Promise<readonly Problem[]>
   return problems.map(({ kind, what }) => ({ kind, what: `the next backup: ${what}` }));
 }
 
-/** Looks at all that a fault may have left, and at what the job says of it. */
+/** Checks everything that a fault may have left, and the report of the job. */
 export async function judge(
   bench: FaultBench,
   jobId: string,
@@ -164,7 +164,7 @@ async function orphansOf(bench: FaultBench, jobId: string): Promise<string | und
   return `${bytes} bytes in ${left.length} objects, such as ${left[0]?.name ?? ''}`;
 }
 
-/** Whether it came to its end in time. */
+/** Whether it ended in time. */
 export async function within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
   const limit = new AbortController();
   const late = pause(limitMs, false, { signal: limit.signal }).catch(() => false);

@@ -34,17 +34,17 @@ export const containerName = 'faults';
 
 export type BenchWorkerOptions = TestWorkerOptions & {
   readonly engine?: Engine;
-  /** Reaches PostgreSQL through `postgresLine`. */
+  /** A ground that reaches PostgreSQL through `postgresLine`. */
   readonly throughPostgresLine?: boolean;
-  /** Where its temporary files lie; by default the harness's own folder. */
+  /** The folder of its temporary files. Default: that of the harness. */
   readonly workRoot?: string;
 };
 
-/** Everything real that a backup needs, with a proxy in each line. */
+/** All real servers that a backup needs, with a proxy in front of each. */
 export type FaultBench = {
   readonly harness: WorkerHarness;
   readonly source: MariadbServer;
-  /** Empty but for what a trial restores into it. */
+  /** Empty, except for the restores of a trial. */
   readonly target: MariadbServer;
   readonly sourceLine: TcpProxy;
   readonly targetLine: TcpProxy;
@@ -62,23 +62,23 @@ export type FaultBench = {
   /** As a worker behind `postgresLine` sees it. */
   readonly groundBehindLine: WorkerGround;
   readonly original: Original;
-  /** A backup that was taken without any fault. */
+  /** A backup without a fault. */
   readonly cleanBackupId: string;
-  /** From 0 up to 1, the same for the same seed. */
+  /** A random number from 0 up to 1, determined by the seed. */
   readonly random: () => number;
   startWorker(options?: BenchWorkerOptions): Promise<Worker>;
-  /** Takes every fault back. */
+  /** Removes every fault. */
   heal(): Promise<void>;
-  /** Lets a worker that takes no jobs sweep and audit until it is clean. False: it is not within the limit. */
+  /** Runs a worker without jobs, which sweeps and audits until the container is clean. False if it is not within the limit. */
   sweep(isClean: () => Promise<boolean>): Promise<boolean>;
-  /** Tools that are running below this process, and what faulty ones have started and left behind, by name. */
+  /** The running tools below this process, and remaining processes of faulty tools, by name. */
   toolsLeft(): readonly string[];
-  /** Deletes every stored backup but the clean one, as its owner would. */
+  /** Deletes every stored backup except for the clean one, as its owner would. */
   deleteBackups(): Promise<void>;
   stop(): Promise<void>;
 };
 
-/** PostgreSQL, two MariaDBs, Swift; a first backup without a fault, restored by hand and found identical. */
+/** Starts PostgreSQL, two MariaDBs and Swift, takes a first backup without a fault, and checks it with a restore by hand. */
 export async function startFaultBench(random: () => number): Promise<FaultBench> {
   const folder = await mkdtemp(join(tmpdir(), 'stowage-faults-'));
   const [harness, source, target, swift] = await Promise.all([
@@ -181,7 +181,7 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
   };
 }
 
-/** Where a stored backup lies. */
+/** The folder of a stored backup. */
 export async function folderOf(harness: WorkerHarness, jobId: string): Promise<string> {
   const { state } = await harness.store.load(backupJob, jobId);
   if (state.status !== 'SUCCEEDED') throw new Error(`Backup ${jobId} is ${state.status}.`);
@@ -205,7 +205,7 @@ function behind(ground: WorkerGround, port: number): WorkerGround {
   return { ...ground, appUrl: through(ground.appUrl), ownerUrl: through(ground.ownerUrl) };
 }
 
-/** Half of it noise, which does not compress, half of it words; with what else a database has. About 10 MB of dump. */
+/** Half noise, which does not compress, and half words, with all kinds of objects. The dump has about 10 MB. */
 const sampleDatabase = `
 CREATE DATABASE shop CHARACTER SET utf8mb4; USE shop;
 CREATE TABLE shop.noise (id INT PRIMARY KEY, b BLOB NOT NULL);

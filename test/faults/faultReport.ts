@@ -10,7 +10,7 @@ const columns: readonly { readonly title: string; readonly kind: ProblemKind }[]
   { title: 'misreported', kind: 'MISREPORTED' },
 ];
 
-/** A table in Markdown: a line a group, and one for all. Faults that did not happen are not counted as tried. */
+/** A table in Markdown: one line for each group, and one for all. Faults that did not happen do not count as tried. */
 export function faultTable(tried: readonly Tried[]): string {
   const groups = [...new Set(tried.map(({ fault }) => fault.group))];
   const lines = [
@@ -22,7 +22,7 @@ export function faultTable(tried: readonly Tried[]): string {
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** Whether nothing lied, hung, stayed or spoke wrongly, and every fault happened. */
+/** Whether every fault happened, and none had a wrong outcome. */
 export function isClean(tried: readonly Tried[]): boolean {
   return tried.every(({ trial }) => trial.problems.length === 0);
 }

@@ -15,7 +15,7 @@ import { workers } from './groups/workers.js';
 import { timeouts } from './groups/timeouts.js';
 import type { Fault } from './trial.js';
 
-/** Every fault there is, by groups. */
+/** All faults, by group. */
 export const allFaults: readonly Fault[] = [
   ...borderFaults,
   ...sourcesAndTargets,

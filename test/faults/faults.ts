@@ -1,4 +1,4 @@
-/** The fault suite: what `scripts/faults` runs. */
+/** The fault suite, which `scripts/faults` runs. */
 import 'reflect-metadata';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -56,12 +56,12 @@ function tell({ fault, trial, seconds }: Tried, number: number): void {
   for (const { kind, what } of problems) console.log(`   ** ${kind}: ${what}`);
 }
 
-/** Of each group its part, so that all shares take about as long. */
+/** Each share gets a part of each group, so that all shares take about the same time. */
 function ofShare(share: number): readonly Fault[] {
   return chosen.filter((_, index) => index % atOnce === share);
 }
 
-/** Those whose `group: name` has the text; with a count so many of them by chance, every group among them. */
+/** The faults whose `group: name` matches. With a count: that many random ones, at least one of each group. */
 function choose() {
   const pattern = new RegExp(values.only, 'i');
   const random = seededRandom(seed);

@@ -3,7 +3,7 @@ import { fileEndpoint } from '../../src/endpoints/fileEndpoint.js';
 import type { FaultBench } from './faultBench.js';
 import { folderHand } from './folderHand.js';
 
-/** The bench with a folder below the harness's root for a place of backups; the endpoint is removed afterwards. */
+/** A bench whose backups go into a folder below the root of the harness. The endpoint is removed afterwards. */
 export async function withFolder<T>(
   bench: FaultBench,
   path: string,

@@ -10,30 +10,30 @@ const listing = z.array(z.object({ name: z.string(), bytes: z.number(), hash: z.
 
 export type ListedObject = z.infer<typeof listing>[number];
 
-/** A place of backups as somebody sees it, and can change it, who has nothing of ours. */
+/** The place of the backups for somebody without Stowage, who can read and change it. */
 export type ForeignHand = {
   list(prefix?: string): Promise<readonly ListedObject[]>;
   bytes(name: string): Promise<Buffer>;
-  /** Into a file; answers the SHA-256 of what came, hex, and its size. */
+  /** Downloads into a file. Returns the SHA-256 of the bytes, hex, and their number. */
   download(name: string, file: string): Promise<{ readonly sha256: string; readonly sizeBytes: number }>;
-  /** Whatever is there by that name is replaced. */
+  /** Replaces an existing object of that name. */
   put(name: string, bytes: Uint8Array): Promise<void>;
   remove(name: string): Promise<void>;
 };
 
-/** What a container, and the account it is in, may hold. */
+/** The quotas of a container and of its account. */
 export type Quotas = { readonly bytes?: number; readonly objects?: number; readonly accountBytes?: number };
 
 /** A container by plain HTTP. */
 export type SwiftHand = ForeignHand & {
-  /** The entries of a large object's manifest, as they are put. */
+  /** The entries of the manifest of a large object, in the form of a PUT. */
   manifest(name: string): Promise<readonly ManifestEntry[]>;
   putManifest(name: string, entries: readonly ManifestEntry[]): Promise<void>;
   /** The names of all containers of the account. */
   containers(): Promise<readonly string[]>;
-  /** What Swift reckons the container to hold: of a large object its segments, not itself. */
+  /** The number of bytes of the container in Swift's account: segments of large objects count, manifests do not. */
   used(): Promise<{ readonly bytes: number; readonly objects: number }>;
-  /** Those that are not named are lifted. The storage looks anew at what the container holds. */
+  /** Removes the quotas that are not given. The storage reads the size of the container again. */
   setQuotas(quotas: Quotas): Promise<void>;
 };
 
@@ -105,7 +105,7 @@ export async function openSwiftHand(swiftUrl: string, container: string): Promis
   };
 }
 
-/** Writes what comes into a file. */
+/** Writes a stream into a file. */
 export async function hashInto(
   file: string,
   source: Readable,
@@ -126,11 +126,11 @@ export async function hashInto(
   return { sha256: sha256.digest('hex'), sizeBytes };
 }
 
-/** The digest of the text in a zstd file, but for the last line, which says when it was written. Throws what zstd says. */
+/** The digest of the text in a zstd file, without the last line, which contains a time. Throws the error of zstd. */
 export async function digestOfDump(file: string): Promise<{ readonly digest: string; readonly sizeBytes: number }> {
   const options = { encoding: 'buffer', maxBuffer: 256 * 1024 * 1024 } as const;
   const { stdout } = await promisify(execFile)('zstd', ['-d', '-c', '-q', file], options);
   const end = stdout.lastIndexOf('-- Dump completed on');
-  if (end < 0) throw new Error('The dump has no line that says that it is complete.');
+  if (end < 0) throw new Error('The dump has no completion line.');
   return { digest: createHash('sha256').update(stdout.subarray(0, end)).digest('hex'), sizeBytes: stdout.length };
 }

@@ -1,6 +1,6 @@
 import type { SwiftTuning } from '../../src/storage/swift/swiftSettings.js';
 
-/** Small segments, so that a small dump has many; short waits, so that a dead line is soon known to be one. */
+/** Small segments, so that a small dump has many of them. Short timeouts, so that a dead connection is detected soon. */
 export const impatient: Partial<SwiftTuning> = {
   smallSegmentBytes: 512 * 1024,
   largeSegmentBytes: 512 * 1024,

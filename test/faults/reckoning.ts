@@ -18,15 +18,15 @@ const document = z.object({
     .length(1),
 });
 
-/** What a backup is measured by: the text of the dump, and the database that it was taken of. */
+/** The original of a backup: the text of the dump, and the database. */
 export type Original = {
   readonly dumpDigest: string;
   readonly fingerprint: Readonly<Record<string, string>>;
 };
 
 /**
- * Whether a folder of the container is a backup of the original, reckoned by none of the code under test: fetched by
- * plain HTTP, unpacked by zstd, and compared. Undefined: it is. Else what is wrong.
+ * Checks, without the code under test, whether a folder of the container is a backup of the original: it fetches the objects
+ * by plain HTTP, decompresses them by zstd, and compares. Undefined if it is; otherwise the problem.
  */
 export async function disprove(
   hand: ForeignHand,
@@ -50,7 +50,7 @@ export async function disprove(
   }
 }
 
-/** Restores what lies in a folder by its own line for the shell, and compares the databases. Undefined: identical. */
+/** Restores a folder with its own line for the shell, and compares the databases. Undefined if they are identical. */
 export async function disproveByRestoring(
   hand: ForeignHand,
   folder: string,
@@ -78,7 +78,7 @@ export async function disproveByRestoring(
   }
 }
 
-/** Undefined: the same. */
+/** Undefined if they are the same. */
 export function differenceOf(
   original: Readonly<Record<string, string>>,
   other: Readonly<Record<string, string>>,
@@ -88,7 +88,7 @@ export function differenceOf(
   return different.length === 0 ? undefined : `differs in ${different.join('; ')}`;
 }
 
-/** Into `file`. A string: what is wrong with it already. */
+/** Downloads into `file`. A string is a problem. */
 async function fetchBackup(
   hand: ForeignHand,
   folder: string,
@@ -107,7 +107,7 @@ async function fetchBackup(
   return { sizeBytes: part.sizeBytes, restoreByHand: restoreByHand[0] ?? '' };
 }
 
-/** What lies in the folder besides the backup. A listing may lag behind: less than there is is nothing to complain of. */
+/** The other objects in the folder of the backup. A listing may lag behind, so missing objects are no problem here. */
 function surplusOf(
   listed: readonly ListedObject[],
   folder: string,

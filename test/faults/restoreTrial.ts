@@ -11,19 +11,19 @@ export type RestoreFault = {
   readonly group: string;
   readonly name: string;
   readonly expects: Expected;
-  /** NOTHING: it comes before the first statement, and the target must be as it was. */
+  /** NOTHING: the fault comes before the first statement, and the target must be unchanged. */
   readonly touches: 'NOTHING' | 'MAYBE';
   readonly arm: (bench: FaultBench) => Arming | Promise<Arming>;
   readonly worker?: (bench: FaultBench) => BenchWorkerOptions | Promise<BenchWorkerOptions>;
-  /** The backup to restore; by default the clean one. */
+  /** The backup to restore. Default: the clean one. */
   readonly backup?: (bench: FaultBench) => Promise<string>;
-  /** What the failure must say of the tool. */
+  /** The pattern that the tool output of the failure must match. */
   readonly toolSays?: RegExp;
 };
 
 const endLimitMs = 90_000;
 
-/** A restore under a fault, of three attempts if it may have them, then judged. */
+/** A restore under a fault, with up to three attempts, then checked. */
 export function restoreFault(fault: RestoreFault): Fault {
   return {
     group: fault.group,

@@ -6,12 +6,12 @@ import { seededRandom } from './seededRandom.js';
 import { tryFaults } from './tryFaults.js';
 import type { Fault, Trial } from './trial.js';
 
-/** What a share says to whoever started it, of each fault that it has tried. */
+/** The message of a share to its parent after each fault. */
 type Told = { readonly group: string; readonly name: string; readonly trial: Trial; readonly seconds: number };
 
 /**
- * Tries faults in so many processes at once, each with servers of its own: most of the time of a fault is spent waiting.
- * A signal to this process ends each after the fault at hand.
+ * Runs faults in several processes at once, each with servers of its own, because a fault spends most of its time waiting.
+ * After a signal to this process, each of them ends after its present fault.
  */
 export async function tryInShares(
   faults: readonly Fault[],
@@ -41,7 +41,7 @@ export async function tryInShares(
   return { endedEarly: codes.some((code) => code !== 0) };
 }
 
-/** In the process of a share: it tells of each fault, and ends what it has started also when nobody listens any more. */
+/** Runs in the process of a share. It reports each fault, and ends what it has started also after its parent has ended. */
 export async function answerForShare(faults: readonly Fault[], seed: number): Promise<void> {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);

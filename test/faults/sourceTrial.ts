@@ -6,20 +6,20 @@ import type { FaultBench } from './faultBench.js';
 import { differenceOf } from './reckoning.js';
 import type { Fault, Problem, Trial } from './trial.js';
 
-/** A database `odd` that somebody may have, a source or a target as somebody may run it, and how it may end. */
+/** An unusual database `odd`, source or target, and the allowed outcomes. */
 export type OddDatabase = {
   readonly name: string;
-  /** Makes the database `odd` on the source. */
+  /** Statements that create the contents of `odd` on the source. */
   readonly make: string;
-  /** Statements for the servers, and what takes them back. */
+  /** Statements for the servers, and statements that undo them. */
   readonly source?: Settings;
   readonly target?: Settings;
   /**
-   * KEPT: backup and restore succeed, and all is as it was. Else how one of them may fail; with WARNED it may also come
-   * back otherwise, if a warning of the backup says so.
+   * KEPT: backup and restore succeed, and everything is unchanged. Otherwise how one of them may fail. WARNED: it may also be
+   * restored differently, if a warning of the backup states this.
    */
   readonly ends: readonly string[];
-  /** What the warning, or the failure with its hint, must say. */
+  /** The pattern that the warning, or the failure with its hint, must match. */
   readonly says?: RegExp;
 };
 export type Settings = { readonly set: string; readonly back: string };
@@ -27,7 +27,7 @@ export type Settings = { readonly set: string; readonly back: string };
 const group = 'Sources and targets';
 const endLimitMs = 120_000;
 
-/** Backs the database up and restores it, and compares the two exactly. */
+/** Backs up the database, restores it, and compares the two exactly. */
 export function oddDatabase(odd: OddDatabase): Fault {
   return {
     ...{ group, name: odd.name },
@@ -122,7 +122,7 @@ function judge(odd: OddDatabase, end: End, difference: string | undefined): Tria
   return { end: `FAILED ${end.status}`, sentence: said, problems };
 }
 
-/** May be called twice. */
+/** Idempotent. */
 async function takeBack(odd: OddDatabase, source: MariadbServer, target: MariadbServer): Promise<void> {
   if (odd.source !== undefined) await source.sql(odd.source.back);
   if (odd.target !== undefined) await target.sql(odd.target.back);

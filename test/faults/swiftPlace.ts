@@ -4,7 +4,7 @@ import { startSwift, type SwiftOptions, type SwiftServer } from '../fixtures/ser
 import { containerName, type FaultBench } from './faultBench.js';
 import { openSwiftHand } from './foreignHand.js';
 
-/** The bench with another Swift for a place of backups, with a line of its own; both are gone afterwards. */
+/** A bench whose backups go into another Swift with its own proxy. Both are removed afterwards. */
 export async function withSwift<T>(
   bench: FaultBench,
   options: SwiftOptions,

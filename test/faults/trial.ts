@@ -1,34 +1,34 @@
 import type { FaultBench } from './faultBench.js';
 
-/** One fault, and what is tried under it. */
+/** One fault, and the job that runs under it. */
 export type Fault = {
   readonly group: string;
   /** Unique within its group. */
   readonly name: string;
   readonly attempt: (bench: FaultBench) => Promise<Trial>;
-  /** Why it cannot be tried on this machine: then it is left out, and said so. */
+  /** The reason why this machine cannot run it. It is then skipped and reported. */
   readonly missing?: string | undefined;
 };
 
 /**
- * - FALSE_SUCCESS: the job is SUCCEEDED, and the independent reckoning finds otherwise.
+ * - FALSE_SUCCESS: the job is SUCCEEDED, but the independent check fails.
  * - STUCK: the job, or the worker, did not end within the limit.
- * - ORPHAN: bytes are left in the container that belong to no stored backup.
+ * - ORPHAN: the container has bytes that belong to no stored backup.
  * - PROCESS: a tool outlived the job.
- * - MISREPORTED: the end says something other than what happened, or too little.
- * - NOT_REACHED: the fault did not happen, so nothing was tried.
+ * - MISREPORTED: the report of the end is wrong or incomplete.
+ * - NOT_REACHED: the fault did not happen, so nothing was tested.
  */
 export type ProblemKind = 'FALSE_SUCCESS' | 'STUCK' | 'ORPHAN' | 'PROCESS' | 'MISREPORTED' | 'NOT_REACHED';
 
 export type Problem = { readonly kind: ProblemKind; readonly what: string };
 
 export type Trial = {
-  /** The job's status, with its code where it failed: `SUCCEEDED`, `FAILED TOOL_FAILED`. */
+  /** The status of the job, with the code of a failure: `SUCCEEDED`, `FAILED TOOL_FAILED`. */
   readonly end: string;
-  /** What a person reads of a failure. */
+  /** The message of a failure. */
   readonly sentence: string;
   readonly problems: readonly Problem[];
 };
 
-/** What was injected: whether it happened, and how to take it back before the result is looked at. */
+/** An injected fault: whether it happened, and how to remove it before the result is checked. */
 export type Arming = { readonly reached: () => boolean; readonly disarm?: () => Promise<void> | void };

@@ -3,7 +3,7 @@ import type { Tried } from './faultReport.js';
 import { disproveByRestoring } from './reckoning.js';
 import type { Fault, Problem, Trial } from './trial.js';
 
-/** One fault after another. After each group its backups are deleted, and nothing but the clean one may be left. */
+/** Runs one fault after another. After each group its backups are deleted, and only the clean one may remain. */
 export async function* tryFaults(bench: FaultBench, faults: readonly Fault[]): AsyncGenerator<Tried> {
   for (const [index, fault] of faults.entries()) {
     const beganAt = performance.now();
@@ -16,15 +16,15 @@ export async function* tryFaults(bench: FaultBench, faults: readonly Fault[]): A
   }
 }
 
-/** The others are tried all the same. */
+/** The other faults still run. */
 function failedItself(error: unknown): Trial {
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { end: 'NOT JUDGED', sentence: '', problems: [{ kind: 'STUCK', what: `the trial itself failed: ${what}` }] };
 }
 
 /**
- * The newest backup is restored by hand. Once every backup but the clean one was deleted nothing else may be in the
- * container, nor another container be there, nor any job have something to do.
+ * Restores the newest backup by hand, and deletes every backup except for the clean one. Then the container must have no other
+ * object, there must be no other container, and no job may be pending.
  */
 export async function leftAfterDeleting(bench: FaultBench): Promise<readonly Problem[]> {
   const wrong = await restoringNewest(bench);
@@ -61,7 +61,7 @@ async function orphansIn(bench: FaultBench): Promise<readonly Problem[]> {
   ];
 }
 
-/** Of endpoints that are still there: what lies at others nobody can delete. */
+/** Only for existing endpoints: objects at removed ones cannot be deleted. */
 async function unfinishedIn({ harness }: FaultBench): Promise<readonly Problem[]> {
   const [found] = await harness.dataSource.query<
     { queued: number; backups: number; restores: number; remains: number }[]

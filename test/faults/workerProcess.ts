@@ -1,6 +1,6 @@
 /**
- * A worker in a process of its own, to be killed or frozen: over the ground in WORKER_GROUND (JSON), with the times in
- * WORKER_TIMES. It prints `ready`, and `ended <how>` when an attempt of it has ended.
+ * A worker in a process of its own, which a fault kills or freezes. It uses the ground in WORKER_GROUND (JSON), with the times
+ * in WORKER_TIMES. It prints `ready`, and `ended <how>` after each of its attempts.
  */
 import 'reflect-metadata';
 import { Closing } from '../../src/composition/closing.js';

@@ -10,13 +10,13 @@ import type { FaultBench } from './faultBench.js';
 /** A worker in a process of its own. */
 export type WorkerUnderFault = {
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
-  /** Remembers the tools that run below it now: `toolsAreGone` is of them. */
+  /** Stores the tools that run below it now, for `toolsAreGone`. */
   noteTools(): void;
-  /** Whether all that were noted have ended within the limit, whoever is their parent by now. */
+  /** Whether all stored tools have ended within the limit, also if their parent has changed. */
   toolsAreGone(limitMs: number): Promise<boolean>;
-  /** Whether it said within the limit that an attempt of it has ended. */
+  /** Whether it reported the end of an attempt within the limit. */
   saidEnd(limitMs: number): Promise<boolean>;
-  /** Kills it, if it still is there. */
+  /** Kills it if it still runs. */
   end(): Promise<void>;
 };
 

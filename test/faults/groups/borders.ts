@@ -10,7 +10,7 @@ import { until } from '../../fixtures/until.js';
 import { cancelBackup } from '../../../src/backups/backupJobCommands.js';
 import { replacing } from '../../fixtures/workerHarness.js';
 
-/** The steps of a backup that touch something outside, in their order. */
+/** The steps of a backup that use something outside of the worker, in their order. */
 const steps = ['preflight', 'dump', 'put', 'verify', 'inventory', 'putBytes', 'get'] as const;
 type Step = (typeof steps)[number];
 type Border = `before ${Step}` | `after ${Step}`;
@@ -23,7 +23,7 @@ type Blow = {
   readonly strike: (bench: FaultBench, run: Run, signal: AbortSignal) => Promise<void> | void;
 };
 
-/** Shorter than a lease: to be overcome. */
+/** Shorter than a lease, so the job must succeed. */
 const outageMs = 1_500;
 const blows: readonly Blow[] = [
   {
@@ -82,7 +82,7 @@ const blows: readonly Blow[] = [
   },
 ];
 
-/** What is thrown after a dump was started leaves it without an owner, which no engine does. */
+/** An error after the start of a dump would leave the dump without an owner, which no engine does. */
 const borders: readonly Border[] = steps.flatMap((step): readonly Border[] => [`before ${step}`, `after ${step}`]);
 
 export const borderFaults: readonly Fault[] = blows.flatMap((blow) =>

@@ -15,7 +15,7 @@ const onRequest = (name: string, rule: Pick<FaultRule, 'method' | 'path'>): Mome
   },
 });
 
-/** In the dump the storage falls silent as well: else the dump would be over before the lease is. */
+/** During the dump the storage also stops answering. Otherwise the dump would end before the lease. */
 const moments: readonly Moment[] = [
   ...[0.2, 0.5, 0.8].map((share): Moment => ({
     name: `at ${share * 100} % of the dump`,
@@ -39,7 +39,7 @@ const cuts = [
   { name: 'the line to PostgreSQL is dead', cut: ({ postgresLine }: FaultBench) => postgresLine.freeze() },
 ];
 
-/** A worker that cannot reach PostgreSQL for longer than its lease: it ends its own dump, and another takes the job. */
+/** A worker that cannot reach PostgreSQL for longer than its lease ends its own dump, and another worker claims the job. */
 export const cutOff: readonly Fault[] = cuts.flatMap(({ name, cut }) =>
   moments.map((moment) => ({
     ...{ group: 'Worker cut off', name: `${name} ${moment.name}` },

@@ -13,23 +13,23 @@ import type { ForeignHand, ManifestEntry, SwiftHand } from '../foreignHand.js';
 import { tryRestore } from '../restoreTrial.js';
 import type { Fault, Problem, Trial } from '../trial.js';
 
-/** What a backup is to somebody who has nothing but its place. */
+/** A backup for somebody who has access only to its place. */
 type Wreck = {
   readonly hand: ForeignHand;
   readonly swiftHand: SwiftHand;
-  /** On this machine; for FOLDER. */
+  /** The folder on this machine, for FOLDER. */
   readonly path: string;
   readonly folder: string;
   readonly object: string;
   readonly document: string;
-  /** In Swift, of another backup of the same database. */
+  /** In Swift: the folder of another backup of the same database. */
   readonly other: { readonly folder: string; readonly object: string };
 };
 
 type Damage = {
   readonly name: string;
   readonly expects: Expected;
-  /** What the audit is to say of the backup; by default that it is there, for the audit reads no data. */
+  /** The expected result of the audit. Default: the backup is there, because the audit reads no data. */
   readonly audit?: 'MISSING' | 'STORED' | 'NOTHING';
   readonly harm: (wreck: Wreck) => Promise<void>;
   readonly mend?: (wreck: Wreck) => Promise<void>;
@@ -40,7 +40,7 @@ const gone: Expected = ['ENDPOINT_NOT_FOUND'];
 const harmless: Expected = ['SUCCEEDED'];
 const marker = '.stowage.json';
 
-/** In a folder and in a container alike. */
+/** Damages for folders and for containers. */
 const everywhere: readonly Damage[] = [
   {
     ...{ name: 'the object is deleted', expects: gone, audit: 'MISSING' },
@@ -94,7 +94,7 @@ const everywhere: readonly Damage[] = [
   },
 ];
 
-/** Every byte of a restore is compared with the log: whose mark the place bears says nothing about them. */
+/** Every byte of a restore is compared with the log, whatever mark the place has. */
 const marks: readonly Damage[] = [
   {
     ...{ name: 'the marker is removed', expects: harmless },
@@ -170,7 +170,7 @@ const inFolder: readonly Damage[] = [
   },
 ];
 
-/** Damage that somebody does to a stored backup in its place: a restore finds it before the target is touched. */
+/** Damages of a stored backup. A restore must detect them before it touches the target. */
 export const damages: readonly Fault[] = [
   ...[...everywhere, ...inSwift, ...marks].map((damage) =>
     damageFault('Damage in Swift', damage, (bench) => tryDamage(bench, '', damage)),
@@ -187,7 +187,7 @@ function damageFault(group: string, { name }: Damage, attempt: Fault['attempt'])
   return { group, name, attempt };
 }
 
-/** A backup of its own is taken, damaged, restored, audited and deleted. */
+/** Takes a new backup, damages it, restores it, audits it and deletes it. */
 async function tryDamage(
   bench: FaultBench,
   path: string,
@@ -230,7 +230,7 @@ async function takeBackup(bench: FaultBench): Promise<string> {
   return jobId;
 }
 
-/** What the audits say of it: the second look at what is gone follows an hour later, by a clock that is ahead. */
+/** The result of the audits. The second check of a missing backup follows an hour later, simulated by a clock that is ahead. */
 async function afterAudits(
   bench: FaultBench,
   jobId: string,
@@ -266,7 +266,7 @@ async function afterAudits(
   return problems;
 }
 
-/** Whether so many audits have ended since it was first asked. */
+/** Whether this many audits have ended since the first call. */
 function audits({ harness, fileEndpointId }: FaultBench, count: number): () => Promise<boolean> {
   const seen = new Set<string>();
   return async () => {
@@ -277,7 +277,7 @@ function audits({ harness, fileEndpointId }: FaultBench, count: number): () => P
   };
 }
 
-/** As its owner would. */
+/** Deletes the backup as its owner would. */
 async function deleteDamaged(bench: FaultBench, jobId: string): Promise<readonly Problem[]> {
   const { harness } = bench;
   const job = { id: jobId, projectId: harness.projectId };

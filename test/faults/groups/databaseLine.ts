@@ -8,7 +8,7 @@ const gone: Expected = ['SERVICE_UNREACHABLE'];
 const killed: Expected = ['TOOL_FAILED'];
 const stalled: Expected = ['STALLED'];
 
-/** At each megabyte of a dump: the line to the database, and each process that the dump passes. */
+/** Faults at each megabyte of a dump: of the connection to the database, and of each process in the pipeline. */
 const duringTheDump: readonly Fault[] = megabytes.flatMap((megabyte) => [
   at(megabyte, 'the database resets the connection', gone, ({ sourceLine }) => sourceLine.reset()),
   at(megabyte, 'the database is gone', gone, ({ sourceLine }) => void sourceLine.cut()),
@@ -23,7 +23,7 @@ const duringTheDump: readonly Fault[] = megabytes.flatMap((megabyte) => [
   at(megabyte, 'the storage resets all connections', ['SUCCEEDED'], ({ storageLine }) => storageLine.reset()),
 ]);
 
-/** A backup asks the server before, during and after the dump, each time over a connection of its own. */
+/** Faults of each connection: a backup opens connections to the server before, during and after the dump. */
 const eachConnection: readonly Fault[] = [0, 1, 2].flatMap((number) => [
   onConnection(number, 'is reset', gone, ({ sourceLine }) => sourceLine.reset()),
   onConnection(number, 'is the last that the server takes', gone, ({ sourceLine }) => void sourceLine.cut()),
@@ -61,7 +61,7 @@ function signalTools(name: string, signal: NodeJS.Signals): void {
   for (const tool of descendantsOf(process.pid)) if (tool.name === name) process.kill(tool.pid, signal);
 }
 
-/** Nothing passes before they are ended: a fast dump would be over. */
+/** Stops the data before it ends the sessions. Otherwise a fast dump would already be complete. */
 async function endSessions({ source, sourceLine }: FaultBench): Promise<void> {
   sourceLine.freeze();
   const ids = await source.sql("SELECT id FROM information_schema.processlist WHERE user = 'stowage'");

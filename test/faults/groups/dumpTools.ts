@@ -8,7 +8,7 @@ const megabytes = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 const inTheMiddle = '"$real" "$@" | head -c 4000000';
 const failed: Expected = ['TOOL_FAILED'];
 
-/** Dump tools and compressors that fail, lie or hang. */
+/** Dump tools and compressors that fail, report a false success, or hang. */
 export const dumpTools: readonly Fault[] = [
   ...[1, 2, 3, 5, 6, 11, 64, 126, 127, 137, 255].flatMap((code) => [
     dump(`exit ${code} at once`, `echo 'mariadb-dump: no' >&2; exit ${code}`, failed, /mariadb-dump: no/),
@@ -100,7 +100,7 @@ export const dumpTools: readonly Fault[] = [
   tool('perl', 'hangs', 'sleep 1000', ['STALLED']),
 ];
 
-/** The option file has to stay the first argument. */
+/** The option file must stay the first argument. */
 function leavingOut(...tables: readonly string[]): string {
   return `first=$1; shift; "$real" "$first" ${tables.map((table) => `--ignore-table=${table}`).join(' ')} "$@"`;
 }

@@ -16,11 +16,11 @@ const workFolder: SmallDiskOptions = { kind: 'TMPFS', sizeBytes: 1_000_000, inod
 const full: Expected = ['ENDPOINT_QUOTA'];
 const pageBytes = 4096;
 
-/** Where in a backup somebody else takes all the room that is left. */
+/** The moment of a backup at which somebody else uses up the disk. */
 type Moment = { readonly atByte: number } | 'BEFORE_BACKUP_JSON';
 
 type Filling = {
-  /** How much the disk is left with before the backup begins; `storedBytes` is what the backup would take. */
+  /** The free space before the backup begins. `storedBytes` is the size of the backup. */
   readonly before?: (disk: SmallDisk, storedBytes: number) => Promise<void>;
   readonly moment?: Moment;
 };
@@ -38,7 +38,7 @@ const byBytes: readonly (readonly [string, Filling])[] = [
   ['because somebody fills it before backup.json', { moment: 'BEFORE_BACKUP_JSON' }],
 ];
 
-/** Four folders, the object under its first name, its second name, and backup.json's two. */
+/** The inodes of a backup: four folders, two names of the object, and two names of backup.json. */
 const inodesOfBackup = 7;
 
 export const fullDisks: readonly Fault[] = [
@@ -96,11 +96,11 @@ function onFullDisk(name: string, options: SmallDiskOptions, filling: Filling, e
   };
 }
 
-/** Not the storage: the folder in which a worker keeps option files and pipes while a job runs. */
+/** The disk of the worker's temporary files (option files and pipes of a running job), not that of the storage. */
 function inFullWorkFolder(job: 'backup' | 'restore', how: string, fill: (disk: SmallDisk) => Promise<void>): Fault {
   const group = 'Full disk';
   const name = `the worker's own folder ${how}: a ${job}`;
-  // Which of its files is the one too many is not the point, nor whether there is one.
+  // It does not matter which file has no room, or whether one has none.
   const expects: Expected =
     how.includes(' 0 ') || how.includes('no byte') ? ['UNAVAILABLE'] : ['UNAVAILABLE', 'SUCCEEDED'];
   return {
@@ -131,7 +131,7 @@ function inFullWorkFolder(job: 'backup' | 'restore', how: string, fill: (disk: S
   };
 }
 
-/** A folder endpoint of its own on a disk of its own, both gone afterwards. */
+/** A new FILESYSTEM endpoint on a new disk. Both are removed afterwards. */
 async function onSmallDisk(
   bench: FaultBench,
   options: SmallDiskOptions,
@@ -174,7 +174,7 @@ async function* fillingAtByte(
   }
 }
 
-/** Folders as well: an empty one is nobody's backup. */
+/** Also lists folders, because an empty folder belongs to no backup. */
 async function leftOn(disk: SmallDisk, when: string): Promise<readonly Problem[]> {
   const left = (await disk.entries()).filter((name) => name !== '.stowage.json');
   return left.length === 0

@@ -24,9 +24,9 @@ const document: Request = { method: 'PUT', path: /\/backup\.json$/ };
 type Case = Pick<BackupFault, 'expects' | 'worker'> & {
   readonly name: string;
   readonly disk?: SmallDiskOptions;
-  /** Whose data lie on the small disk: the object server's, or those of the servers that list. */
+  /** The server whose data is on the small disk: the object server, or the servers that list. */
   readonly of?: 'OBJECTS' | 'LISTINGS';
-  /** Before this is stored the disk is filled; undefined: before the backup begins. */
+  /** The disk is filled before this object is stored. Undefined: before the backup begins. */
   readonly at?: Request;
   readonly fill?: (disk: SmallDisk) => Promise<void>;
 };
@@ -60,7 +60,7 @@ const cases: readonly Case[] = [
   })),
 ];
 
-/** Swift takes objects that it cannot list yet, and lists them once there is room. */
+/** Swift accepts objects that it cannot list yet, and lists them when there is room. */
 const unlisted: readonly Case[] = [
   { name: 'in the middle, of a backup', expects: ['SUCCEEDED', ...unreachable], at: segment(5) },
   { name: 'at backup.json, of a backup', expects: ['SUCCEEDED', ...unreachable], at: document },
@@ -72,7 +72,7 @@ const unlisted: readonly Case[] = [
   },
 ].map((each) => ({ ...each, of: 'LISTINGS' as const, fill: nothingAtAll }));
 
-/** The disk below a real Swift. */
+/** Full disks of a real Swift. */
 export const fullSwift: readonly Fault[] = [
   ...cases.map((each) => onFullDisk(`the object server's disk is full ${each.name}`, each)),
   ...unlisted.map((each) => onFullDisk(`the container server's disk is full ${each.name}`, each)),

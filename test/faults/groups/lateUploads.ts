@@ -5,8 +5,8 @@ import { backupFault, type BackupFault } from '../backupTrial.js';
 import type { Fault } from '../trial.js';
 
 /**
- * A gateway had a whole upload when its client gave up, and the storage takes it long after the attempt has ended and
- * what it left was deleted: only whoever looks at the container again finds it.
+ * A gateway has received a whole upload when its client gives up. The storage stores it long after the attempt has ended and
+ * its remains were deleted. Only a later check of the container finds it.
  */
 export const lateUploads: readonly Fault[] = [
   late('a segment', {

@@ -4,7 +4,7 @@ import type { FaultBench } from '../faultBench.js';
 import type { Quotas } from '../foreignHand.js';
 import type { Arming, Fault, Problem } from '../trial.js';
 
-/** One that is used up already; Swift itself compares. */
+/** A quota that is already used up. Swift itself checks it. */
 const kinds: readonly { readonly name: string; readonly quotas: Quotas }[] = [
   { name: "the container's bytes", quotas: { bytes: 1 } },
   { name: "the container's objects", quotas: { objects: 1 } },
@@ -25,7 +25,7 @@ const moments: readonly { readonly name: string; readonly request?: Pick<FaultRu
   { name: 'at backup.json', request: { method: 'PUT', path: /\/backup\.json$/ } },
 ];
 
-/** Beyond what the container holds. */
+/** In addition to the present size of the container. */
 const growing: readonly ((used: { bytes: number; objects: number }) => Quotas)[] = [
   ({ bytes }) => ({ bytes: bytes + 700_000 }),
   ({ bytes }) => ({ bytes: bytes + 2_500_000 }),
@@ -33,7 +33,7 @@ const growing: readonly ((used: { bytes: number; objects: number }) => Quotas)[]
   ({ objects }) => ({ objects: objects + 6 }),
 ];
 
-/** The quotas of a real Swift, used up before, in the middle and at the end of a backup. */
+/** Quotas of a real Swift that are used up before, during or at the end of a backup. */
 export const quotas: readonly Fault[] = [
   ...kinds.flatMap((kind) =>
     moments.map(({ name, request }) =>

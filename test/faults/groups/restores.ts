@@ -24,7 +24,7 @@ const refusals: Readonly<Record<number, Expected>> = {
   503: unreachable,
 };
 
-/** What the storage gives while all is checked, before the first statement. */
+/** Faults of the storage while everything is checked, before the first statement. */
 const fetching: readonly Fault[] = [
   ...offsets.map((at) => fetched(`a bit turned over at byte ${at}`, { kind: 'flipAnswerByte', at }, damaged)),
   ...offsets.map((at) =>
@@ -60,7 +60,7 @@ const fetching: readonly Fault[] = [
   }),
 ];
 
-/** What happens once statements run. */
+/** Faults while statements run. */
 const restoring: readonly Fault[] = [
   ...offsets.map((at) => read(`a bit turned over at byte ${at}`, { kind: 'flipAnswerByte', at }, damaged)),
   ...offsets.map((at) =>
@@ -120,7 +120,7 @@ function fetched(name: string, fault: FaultRule['fault'], expects: Expected, tim
   return ofStorage('NOTHING', name, { ...object, fault, times }, expects);
 }
 
-/** The object is read a second time while it is restored. */
+/** Faults of the second reading of the object, during the restore. */
 function read(name: string, fault: FaultRule['fault'], expects: Expected, times = 1): Fault {
   return ofStorage('MAYBE', name, { ...object, fault, times, after: 1 }, expects);
 }
@@ -154,7 +154,7 @@ function withTool(program: string, name: string, script: string, expects: Expect
   });
 }
 
-/** Nothing passes before they are ended. */
+/** Stops the data before it ends the sessions. */
 async function endSessions({ target, targetLine }: FaultBench): Promise<void> {
   targetLine.freeze();
   const ids = await target.sql("SELECT id FROM information_schema.processlist WHERE user = 'stowage'");

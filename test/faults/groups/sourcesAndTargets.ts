@@ -5,12 +5,12 @@ const rows = (table: string) => `INSERT INTO ${table} SELECT seq, CONCAT('row ',
 const plain = `CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(40)) CHARACTER SET utf8mb4; ${rows('t')}
   CREATE VIEW \`Größe ☃\` AS SELECT v AS \`wert ä\` FROM t;`;
 
-/** A variable of the server, set globally: sessions that come take it over. */
+/** A global variable of the server, which new sessions inherit. */
 function variable(name: string, value: string): Settings {
   return { set: `SET @@global.${name} = ${value}`, back: `SET @@global.${name} = DEFAULT` };
 }
 
-/** At the source each must be overcome, or refused by its name. */
+/** Settings of the source. Each must have no effect, or be refused with its name. */
 const sourceSettings: readonly (readonly [name: string, value: string])[] = [
   ['sql_select_limit', '20'],
   ['max_statement_time', '0.2'],
@@ -58,7 +58,7 @@ const targetSettings: readonly (readonly [name: string, value: string, ends: rea
   ['sql_safe_updates', '1', ['KEPT']],
 ];
 
-/** Bytes that UTF-8 has no room for, by character set. */
+/** Bytes without an equivalent in UTF-8, by character set. */
 const texts: readonly (readonly [characterSet: string, hex: string])[] = [
   ['cp1251', '98'],
   ['cp1250', '8183'],
@@ -279,7 +279,7 @@ const contents: readonly OddDatabase[] = [
   })),
 ];
 
-/** What people run in production: settings of servers, character sets, values, objects. Each is restored and compared. */
+/** Cases from production: settings of servers, character sets, values, objects. Each is restored and compared. */
 export const sourcesAndTargets: readonly Fault[] = [
   ...sourceSettings.map(([name, value]) =>
     oddDatabase({

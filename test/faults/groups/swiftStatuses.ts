@@ -8,14 +8,14 @@ type Kind = {
   readonly name: string;
   readonly method: string;
   readonly path: RegExp;
-  /** What the status means here, where it is not what it means everywhere. */
+  /** The meaning of the status for this request, if it differs from the usual one. */
   readonly means?: Readonly<Record<number, readonly string[]>>;
-  /** Once is enough: nothing is asked twice after a refusal of this kind. */
+  /** One answer is enough, because such a refusal is not retried. */
   readonly first?: { readonly method: string; readonly path: RegExp; readonly status: number };
 };
 
 const object = /\/databases\.sql\.zst$/;
-/** The kinds of request that a backup makes, in their order. */
+/** The kinds of requests of a backup, in their order. */
 const kinds: readonly Kind[] = [
   {
     name: 'the login',
@@ -72,7 +72,7 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-/** Each status on each kind of request, once and for good. */
+/** Each status for each kind of request, once and permanently. */
 export const swiftStatuses: readonly Fault[] = kinds.flatMap((kind) =>
   statuses.flatMap((status) =>
     (passing.has(status) || status === 401 ? ['once', 'always'] : ['always']).map((often) =>
@@ -95,7 +95,7 @@ export const swiftStatuses: readonly Fault[] = kinds.flatMap((kind) =>
   ),
 );
 
-/** A login is not repeated by itself, but whoever needs one asks again where the answer says "not now". */
+/** A login is not retried by itself. The request that needs it logs in again if the answer was temporary. */
 function overcome(kind: Kind, status: number): readonly string[] {
   if (kind.name !== 'the login') return ['SUCCEEDED'];
   return ['SUCCEEDED', ...(kind.means?.[status] ?? usually(status))];

@@ -22,7 +22,7 @@ const readManifest: Request = { name: 'GET of the manifest', method: 'GET', path
 const uploads = [segment(1), segment(5), segment(10), manifest, writtenDocument];
 const questions = [login, object, readManifest, lastSegment, readDocument];
 
-/** Resets before, inside and after a body; silence; bytes that turn over; answers that are not true. */
+/** Resets before, inside and after a body, silence, flipped bits, and false answers. */
 export const swiftWire: readonly Fault[] = [
   ...uploads.flatMap((request) => [
     ...often('reset before the body of', request, { kind: 'cutRequest', afterBytes: 1 }, unreachable),
@@ -120,7 +120,7 @@ function one(what: string, request: Request, fault: FaultRule['fault'], expects:
   });
 }
 
-/** Once, which is to be overcome, and each time. */
+/** Once, so that the job must succeed, and each time. */
 function often(
   what: string,
   request: Request,
@@ -138,7 +138,7 @@ function isLarge({ name }: Request): boolean {
   return name.startsWith('PUT of segment');
 }
 
-/** Of a manifest with a turned bit Swift says that it is none, or that its segments are not. */
+/** With a flipped bit in a manifest, Swift reports that it is malformed, or that its segments do not exist. */
 function flipped(request: Request): Expected {
   return request === manifest ? ['CHECKSUM', 'ENDPOINT_UNREACHABLE'] : ['CHECKSUM'];
 }

@@ -6,11 +6,11 @@ import { backupFault, type BackupFault } from '../backupTrial.js';
 import { impatient } from '../impatient.js';
 import type { Fault } from '../trial.js';
 
-/** Long enough to come to each of these on a busy machine, and shorter than what else would end the wait. */
+/** Long enough to reach each step on a busy machine, and shorter than every other limit. */
 const timeoutMs = 6_000;
 const patient = { swift: createSwiftKind({ ...impatient, headersTimeoutMs: 60_000, bodyIdleTimeoutMs: 60_000 }) };
 
-/** An attempt that takes longer than it may, whatever it waits for. */
+/** An attempt that takes too long, in each step. */
 export const timeouts: readonly Fault[] = [
   tool('mariadb-dump', 'hangs at once', 'sleep 1000'),
   tool('mariadb-dump', 'hangs in the middle', '"$real" "$@" | head -c 4000000; sleep 1000'),

@@ -6,18 +6,18 @@ import { dumpOnTheWireBytes, folderOf, type FaultBench } from '../faultBench.js'
 import type { Arming, Fault, Problem, Trial } from '../trial.js';
 import { startWorkerUnderFault, type WorkerUnderFault } from '../workerUnderFault.js';
 
-/** Where in a backup the worker is struck. */
+/** The moment of a backup at which the fault hits the worker. */
 type Moment = {
   readonly name: string;
   readonly arm: (bench: FaultBench, act: () => void) => Arming;
-  /** Whether the backup is complete by then, so that it is adopted. MAYBE: the request is on its way. */
+  /** Whether the backup is complete at that moment, so that it is adopted. MAYBE: the request is being sent. */
   readonly isComplete?: 'MAYBE' | 'YES';
 };
 
 const leaseMs = 3_000;
-/** How long after its lease a lost job may be without another worker. */
+/** The limit for another worker to claim a lost job after its lease. */
 const slackMs = 15_000;
-/** For the second attempt itself. */
+/** The limit for the second attempt. */
 const backupMs = 30_000;
 const segmentCount = 10;
 
@@ -50,7 +50,7 @@ const segment = (name: string) =>
       new RegExp(`/segments/databases/${String(1 + Math.floor(random * segmentCount)).padStart(8, '0')}$`),
   });
 
-/** Twenty of them; which byte and which segment is left to chance. */
+/** Twenty moments with random bytes and segments. */
 const moments: readonly Moment[] = [
   ...['first', 'second', 'third', 'fourth', 'fifth', 'sixth'].map(during),
   ...['first', 'second'].flatMap(segment),
@@ -80,7 +80,7 @@ export const workers: readonly Fault[] = [
 
 type Blow = {
   readonly strike: (worker: WorkerUnderFault) => void;
-  /** What is to be seen while the job is on its way to another worker, and after that. */
+  /** The expected states while another worker takes over the job, and after that. */
   readonly look: (bench: FaultBench, jobId: string, worker: WorkerUnderFault) => Promise<readonly Problem[]>;
 };
 
@@ -101,7 +101,7 @@ const frozen: Blow = {
   look: zombie,
 };
 
-/** Once another worker has made the backup, the frozen one wakes: it may neither say nor change anything. */
+/** The frozen worker continues after another worker has taken the backup. It must neither report nor change anything. */
 async function zombie(bench: FaultBench, jobId: string, worker: WorkerUnderFault): Promise<readonly Problem[]> {
   const ended = await endOf(bench, jobId, leaseMs + slackMs + backupMs);
   if (ended?.status !== 'SUCCEEDED') return [];
@@ -123,7 +123,7 @@ async function zombie(bench: FaultBench, jobId: string, worker: WorkerUnderFault
   return problems;
 }
 
-/** What is said of the remains of attempts is not of the run. */
+/** Events about the remains of attempts do not belong to the run. */
 function isOfRun({ type }: { readonly type: string }): boolean {
   return type !== 'BackupRemainsRemoved' && type !== 'BackupAttemptVoided';
 }
@@ -169,7 +169,7 @@ async function isTakenOver(bench: FaultBench, jobId: string, struckAt: number): 
   );
 }
 
-/** One attempt was lost and one succeeded, and the lost one says so; or its backup was complete, and is that of the job. */
+/** One attempt was lost and one succeeded; or the backup of the lost attempt was complete and is that of the job. */
 async function attemptsOf(
   bench: FaultBench,
   jobId: string,
