@@ -66,7 +66,7 @@ function lostBytes({ steps }: PipelineEnd, code: ErrorCode): Failure {
     const from = steps[index - 1]?.step;
     const [written, read] = [from?.total().written, to.total().read];
     if (from === undefined || written === undefined || read === undefined || written === read) continue;
-    const message = `${from.title} wrote ${written} bytes, and ${read} of them reached the next step. ${to.title} is that step.`;
+    const message = `${to.title} read ${read} bytes of the ${written} that the step before it wrote.`;
     return new StowageError(code, message, {
       help: 'It is tried again. If it recurs, check the programs that are installed on the worker.',
       retriable: true,
