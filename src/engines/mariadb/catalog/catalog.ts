@@ -3,11 +3,11 @@ import type { ListedDatabase } from './selection.js';
 import type { Row, Session } from '../session/session.js';
 import { tellsOfChanges } from './storageEngines.js';
 
-/** What information_schema says of the chosen databases, read once and used for inventory, privileges and losses. */
+/** The chosen databases in information_schema, read once for the inventory, the privileges and the losses. */
 export type Catalog = Omit<Names, 'tables' | 'views'> & {
   readonly tables: readonly CatalogTable[];
   readonly views: readonly CatalogView[];
-  /** Only those that lead into another database. */
+  /** Only foreign keys into another database. */
   readonly foreignKeys: readonly ForeignKey[];
 };
 
@@ -18,7 +18,7 @@ export type Names = Programs & {
   readonly sequences: readonly Named[];
   readonly triggers: readonly Defined[];
   readonly events: readonly Defined[];
-  /** Those that a check of losses needs. */
+  /** Columns that the check of losses needs. */
   readonly columns: readonly CatalogColumn[];
 };
 
@@ -35,13 +35,13 @@ export type NamedTable = Named & {
   /** Null: the table cannot be opened. */
   readonly engine: string | null;
   readonly systemVersioned: boolean;
-  /** The server's word for it, `BASE TABLE` or `SYSTEM VERSIONED`. */
+  /** As the server calls it: `BASE TABLE` or `SYSTEM VERSIONED`. */
   readonly type: string;
 };
 export type CatalogTable = NamedTable & {
   readonly estimatedRows: number;
   readonly dataBytes: number;
-  /** To the second; null: not since the server last opened the table, or it does not know. */
+  /** To the second. Null: not since the server last opened the table, or the server does not know. */
   readonly changedAt: string | null;
   /** Of the table's definition as it is now. */
   readonly createdAt: string | null;
@@ -72,7 +72,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
   );
   const rest = await readRest(ask, databases);
-  // For a view that cannot be opened, the server gives the reason as its comment, which is 'VIEW' otherwise.
+  // The comment of a view is 'VIEW'. Of a view that cannot be opened, it is the reason.
   const broken = new Set(rows.filter((row) => row['kind'] === 'VIEW' && row['comment'] !== 'VIEW').map(key));
   return {
     ...rest,
@@ -83,7 +83,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
   };
 }
 
-/** Opens no table: after a dump, to see what came and went. */
+/** Opens no table. Used after a dump, to see what came and went. */
 export async function readNames(session: Session, databases: readonly ListedDatabase[]): Promise<Names> {
   const ask = asking(session, databases);
   const rows = await ask(
@@ -98,11 +98,11 @@ export async function readNames(session: Session, databases: readonly ListedData
 export type TableTimes = {
   readonly changedAt?: string | null;
   readonly createdAt: string | null;
-  /** It was written to within the last two seconds: a write after this reading may leave the time as it is. */
+  /** It was written to within the last two seconds, so a later write may show the same time. */
   readonly isFresh: boolean;
 };
 
-/** Undefined: it is not there any more. */
+/** Undefined: the table no longer exists. */
 export async function readTimes(session: Session, { database, name }: Named): Promise<TableTimes | undefined> {
   const rows = await session.query(
     `SELECT table_schema AS db, table_name AS name, engine, update_time AS changed_at, create_time AS created_at,
@@ -126,7 +126,7 @@ type Ask = (sql: string) => Promise<readonly Row[]>;
 function asking(session: Session, databases: readonly ListedDatabase[]): Ask {
   const names = databases.map(({ name }) => name);
   const chosen = new Set(names);
-  // information_schema compares names without regard to case: what it gives too much is taken out again.
+  // information_schema ignores letter case: rows of other databases are filtered out.
   return async (sql) => (await session.query(sql, [names])).filter((row) => chosen.has(row['db'] ?? ''));
 }
 
@@ -155,7 +155,7 @@ async function programs(ask: Ask, databases: readonly ListedDatabase[]): Promise
   };
 }
 
-/** All but the tables. */
+/** Everything except the tables. */
 async function readRest(ask: Ask, databases: readonly ListedDatabase[]): Promise<Omit<Names, 'tables' | 'sequences'>> {
   const triggers = await ask(
     `SELECT trigger_schema AS db, trigger_name AS name, definer

@@ -1,9 +1,9 @@
 import type { Session } from '../session/session.js';
 
 /**
- * The server takes every folder in its data directory for a database. `#mysql50#` stands before the name of one whose
- * name no database of today has, such as `lost+found` of a file system (MariaDB manual, "Identifier to File Name
- * Mapping"). Where it holds no table that the server can read it is none, and mariadb-dump fails on it (1018).
+ * The server lists every folder in its data directory as a database. A name such as `lost+found`, which is not encoded
+ * as MariaDB does, gets the prefix `#mysql50#` (MariaDB manual, "Identifier to File Name Mapping"). A folder without a
+ * readable table is not a database, and mariadb-dump fails on it (1018).
  */
 export async function findForeignFolders(session: Session): Promise<readonly string[]> {
   const rows = await session.query(

@@ -5,7 +5,7 @@ import { serverErrorNumber, type Row, type Session } from '../session/session.js
 export type ForeignKey = Named & { readonly table: string; readonly referencedDatabase: string };
 
 /**
- * The foreign keys of these databases that lead into another one. InnoDB's own list is read where the user may (PROCESS):
+ * The foreign keys of these databases into another database. Reads InnoDB's own list if the user may (PROCESS), because
  * information_schema.referential_constraints opens every table.
  */
 export async function readForeignKeysElsewhere(

@@ -12,7 +12,7 @@ import { isDefinitionOnly, mayBeLeftOut, tellsOfChanges } from './storageEngines
 /** The rows that were counted, by `keyOf` of their tables. */
 export type Counts = ReadonlyMap<string, number>;
 
-/** The inventory of what the catalog lists. Rows that were not counted are the server's estimate, or unknown. */
+/** The inventory of the catalog. Rows that were not counted are the server's estimate, or unknown. */
 export function listInventory(
   catalog: Catalog | Names,
   versions: Pick<Inventory, 'serverVersion' | 'toolVersion'>,
@@ -51,7 +51,7 @@ export function listInventory(
   return { ...versions, sizeBytes: sizeOf(catalog.tables), databases };
 }
 
-/** The same for no two tables. */
+/** Unique for each table. */
 export function keyOf({ database, name }: Named): string {
   return JSON.stringify([database, name]);
 }

@@ -13,9 +13,9 @@ export type ListedDatabase = {
   readonly comment: string;
 };
 
-/** Every database of the server that this user sees, but the system's, and no folder that is none. */
+/** The databases that this user sees, without the system's and without foreign folders. */
 export async function listDatabases(session: Session): Promise<readonly ListedDatabase[]> {
-  // All columns: servers before 10.5 have no comments of databases, and no column for them.
+  // `*`, because servers before 10.5 have no column for comments.
   const rows = await session.query('SELECT * FROM information_schema.schemata ORDER BY schema_name');
   const listed = rows.map(database).filter(({ name }) => !systemDatabases.has(name.toLowerCase()));
   if (!listed.some(({ name }) => name.startsWith('#mysql50#'))) return listed;
@@ -24,8 +24,8 @@ export async function listDatabases(session: Session): Promise<readonly ListedDa
 }
 
 /**
- * The databases that the service names, or all. Throws EMPTY_DUMP when a named one is not there, or there are none,
- * and BAD_INPUT for one of the system's.
+ * The databases that the service names, or all. Throws EMPTY_DUMP when a named database is missing or there are none,
+ * and BAD_INPUT for a database of the system.
  */
 export function selectDatabases(
   listed: readonly ListedDatabase[],

@@ -12,7 +12,9 @@ import {
 } from '../session/serverSettings.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
-/** Throws SERVICE_SETTING naming every setting of the server that would cut, change or end a dump of these databases. */
+/**
+ * Throws SERVICE_SETTING naming every setting of the server that would cut, change or end a dump of these databases.
+ */
 export async function refuseSettingsThatSpoilDumps(
   session: Session,
   databases: readonly { readonly name: string }[],
@@ -31,8 +33,8 @@ export async function refuseSettingsThatSpoilDumps(
 }
 
 /**
- * For the end of a dump. A setting may have changed between the preflight and the login of mariadb-dump, and nothing
- * tells which of the two was first: the dump is not trusted.
+ * Called after a dump. A setting may have changed between the preflight and the login of mariadb-dump. Nothing shows
+ * which of the two was first, so the dump is not trusted.
  */
 export async function spoiledMeanwhile(
   session: Session,
@@ -73,15 +75,15 @@ async function matters(
 }
 
 function isForeign(name: string): boolean {
-  // eslint-disable-next-line no-control-regex -- what is not ASCII is what is looked for
+  // eslint-disable-next-line no-control-regex -- it matches everything that is not ASCII
   return /[^\u0000-\u007f]/.test(name);
 }
 
-/** A server that ends sessions which pause: mariadb-dump waits for the storage, and cannot be told other limits. */
+/** A server that ends idle sessions: mariadb-dump waits for the storage, and has no option to change the limits. */
 export function warnOfImpatientServer(found: FoundSettings): readonly string[] {
   return ['net_write_timeout', 'wait_timeout', 'idle_transaction_timeout', 'idle_readonly_transaction_timeout'].flatMap(
     (name) => {
-      // mariadb-dump reads through TCP as other clients do, and newer ones go back to the server's own wait_timeout.
+      // Newer versions of mariadb-dump set the server's own wait_timeout again.
       const setting = found.get(name);
       const seconds = Number(setting?.global ?? setting?.value ?? 0);
       if (setting === undefined || seconds === 0 || seconds >= patientSeconds) return [];
@@ -145,7 +147,10 @@ function refuseRowFormats(found: FoundSettings, { databases, settings = {} }: In
   }
 }
 
-/** Settings of the target that end a restore only where a table needs what they forbid, which an older backup does not record. */
+/**
+ * Settings of the target that end a restore only where a table needs what they forbid, which an older backup does not
+ * record.
+ */
 export function warnOfTargetSettings(found: FoundSettings, { databases }: Inventory): readonly string[] {
   if (databases.every(({ needs }) => needs !== undefined)) return [];
   if (found.get('innodb_force_primary_key')?.value !== 'ON') return [];

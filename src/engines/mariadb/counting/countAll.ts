@@ -3,8 +3,8 @@ import { countBatch, inBatches, type TableToCount } from './countRows.js';
 import type { Session } from '../session/session.js';
 
 /**
- * Counts the smallest first, until `budgetMs` are used up; what does not fit in is left out. No lock outlives its
- * statement. While a statement runs, which has a limit of its own, `onAnswer` is called as if the server answered.
+ * Counts the smallest tables first, until `budgetMs` are used up; the rest is left out. No lock outlives its statement.
+ * While a statement runs, which has a time limit of its own, `onAnswer` is called as if the server answered.
  */
 export async function countAll(
   session: Session,

@@ -12,7 +12,7 @@ import { withPatientSession } from '../locks/ownLockWaits.js';
 import { defaultCountingMs, type MariadbSettings } from '../checks/preflight.js';
 import type { Session } from '../session/session.js';
 
-/** Looks at single tables of a backup's inventory: how many rows they have now, and since when. */
+/** Counts single tables of a backup's inventory again, and reads when they were changed. */
 export async function recountMariadb(
   connection: ServiceConnection,
   tables: readonly UnsureTable[],
@@ -42,8 +42,8 @@ export async function recountMariadb(
 type Times = Omit<TableTimes, 'isFresh'>;
 
 /**
- * A server tells the time of the last change to the second, so a table that is written to all the time may show the time
- * that it had before the dump. Where that is only just past it is read once more: by then such a table shows another one.
+ * A server reports the time of the last change in seconds, so a table that is written to all the time may show the same
+ * time as before the dump. If that time is only just past, it is read once more: such a table then shows a later one.
  */
 async function readSettledTimes(
   session: Session,
@@ -72,7 +72,7 @@ async function readSettledTimes(
   if (unsettled.length > 0) {
     for (let pausedMs = 0; pausedMs < settlingMs; pausedMs += tickMs) {
       await pause(tickMs, undefined, { signal });
-      // An answer shows that this is no silence.
+      // The answer shows that the job has not stalled.
       await session.query('DO 0');
     }
     await read(unsettled);

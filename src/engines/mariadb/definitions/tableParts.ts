@@ -1,16 +1,19 @@
-/** A table's `SHOW CREATE TABLE`, taken apart. */
+/** The parts of a table's `SHOW CREATE TABLE`. */
 export type TableParts = {
-  /** `column id`, `primary key`, `index k`, `foreign key f`, `check c`, `period p`, `partitions`, `option COMMENT`: texts. */
+  /**
+   * `column id`, `primary key`, `index k`, `foreign key f`, `check c`, `period p`, `partitions`, `option COMMENT`:
+   * texts.
+   */
   readonly parts: ReadonlyMap<string, string>;
-  /** Options that are no part of what is compared, and those that are, by name in capitals. */
+  /** All options, compared or not, by name in capital letters. */
   readonly options: ReadonlyMap<string, string>;
 };
 
 /**
- * Takes the text apart without what the server may write in another way for the same table: the table's own name, the
- * next AUTO_INCREMENT, what is told of character sets (a patch release of MariaDB changed when it is shown; the real
- * collation is a field of its own) and comments of versions. Names of other tables are in lower case, for a target may
- * keep them so. `collations`: of its columns.
+ * Splits the text, and leaves out what the server may write differently for the same table: the table's own name, the
+ * next AUTO_INCREMENT, character sets (a patch release of MariaDB changed when they are shown; the real collation is a
+ * field of its own) and version comments. Names of other tables are in lower case, because a target may store them so.
+ * `collations` are those of the columns.
  */
 export function tableParts(createTable: string, collations: ReadonlyMap<string, string>): TableParts {
   const parts = new Map<string, string>();
@@ -32,7 +35,7 @@ export function tableParts(createTable: string, collations: ReadonlyMap<string, 
   return { parts, options };
 }
 
-/** Their effect is a field of its own, or they are about space and statistics and not about what a table holds. */
+/** Options with a field of their own, and options about space and statistics. */
 const notCompared =
   /^(ENGINE|AUTO_INCREMENT|DEFAULT CHARSET|CHARSET|COLLATE|ROW_FORMAT|KEY_BLOCK_SIZE|STATS_.*|(DATA|INDEX) DIRECTORY|PACK_KEYS|PAGE_CHECKSUM|CHECKSUM|DELAY_KEY_WRITE|(MIN|MAX)_ROWS|AVG_ROW_LENGTH|TRANSACTIONAL|PAGE_COMPRESS.*)$/i;
 
@@ -41,7 +44,7 @@ const string = "'(?:[^'\\\\]|''|\\\\.)*'";
 
 const elements = new RegExp(`${quotedName}|${string}|"(?:[^"\\\\]|""|\\\\.)*"|[(),]`, 'gs');
 
-/** Cuts at the commas that are in no quotes and no further parentheses, up to the parenthesis that closes the body. */
+/** Splits at commas outside of quotes and inner parentheses, up to the parenthesis that closes the body. */
 function splitBody(text: string, start: number): { readonly pieces: readonly string[]; readonly end: number } {
   const pieces: string[] = [];
   const next = new RegExp(elements);

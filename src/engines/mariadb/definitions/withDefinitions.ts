@@ -7,12 +7,12 @@ import { definitionOf, mayHoldPassword, normalisation } from './definition.js';
 import { needsOf } from './needs.js';
 import type { Definitions } from './readDefinitions.js';
 
-/** An inventory lies in an event and in backup.json: with more text of parts than this, tables are told by hashes alone. */
+/** An inventory is part of an event and of backup.json. With more text than this, tables keep only their hashes. */
 const mostPartsChars = 4 * 1024 * 1024;
 
 /**
- * The inventory with all that is known of what its objects are, and, where `others` are given, of what a target must
- * offer: the databases of the server that are not dumped.
+ * Adds the definitions of its objects to the inventory. With `others`, the databases of the server that are not dumped,
+ * it also adds what a target must offer.
  */
 export async function withDefinitions(
   session: Session,
@@ -60,7 +60,7 @@ export async function withDefinitions(
   };
 }
 
-/** The release series, for example `10.11`: servers of one write a definition in one way. */
+/** The release series, for example `10.11`. All servers of a series write a definition in the same way. */
 export function majorMinor(version: string): string {
   return /^\d+\.\d+/.exec(version)?.[0] ?? version;
 }

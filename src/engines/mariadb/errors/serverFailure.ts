@@ -1,6 +1,6 @@
 import { serverSentence } from './serverSentences.js';
 
-/** An error of the driver, with what it is known by and without the statement and the values that the driver adds to it. */
+/** An error of the driver without the statement and the values that the driver adds to it. */
 export class ServerFailure extends Error {
   constructor(
     message: string,
@@ -14,8 +14,8 @@ export class ServerFailure extends Error {
 }
 
 /**
- * The one way by which errors of our own sessions come in. The driver's error holds the statement with its values
- * (`sql`), and its message may repeat data: neither may reach a log, an event or an answer.
+ * Every error of our own sessions passes this function. The driver's error holds the statement with its values (`sql`),
+ * and its message may repeat data. Neither may reach a log, an event or an answer.
  */
 export function asServerFailure(error: unknown): ServerFailure {
   if (error instanceof ServerFailure) return error;

@@ -1,18 +1,18 @@
 import { leftOut, withoutQuoted } from '../../../withoutValues.js';
 
-/** What MariaDB's server, or the client library, said about one failure. */
+/** An error of MariaDB's server or client library. */
 export type ServerError = {
   readonly number: number;
-  /** Five characters; undefined where they were not told. */
+  /** Five characters. Undefined: not reported. */
   readonly sqlState?: string | undefined;
   readonly text: string;
 };
 
 /**
- * The server's sentence without values: names of databases, tables, columns, keys and users stay, whatever may be data
- * becomes `…`. A trigger may say anything under any number (SIGNAL), so the sentence of a number in the table stays only
- * if it reads as the server writes it. That of another number ends before the first quotation mark.
- * @param ours values that we sent ourselves, which stay
+ * Removes values from a server's sentence. Names of databases, tables, columns, keys and users stay; everything that
+ * may be data becomes `…`. A trigger may raise any text under any number (SIGNAL), so the sentence of a known number
+ * stays only if it has the server's own wording. The sentence of another number is cut before the first quotation mark.
+ * @param ours values that we sent ourselves; they stay
  */
 export function serverSentence({ number, sqlState, text }: ServerError, ours: readonly string[] = []): string {
   if (isClientNumber(number)) return text;
@@ -34,15 +34,15 @@ function isClientNumber(number: number): boolean {
 }
 
 /**
- * Text that somebody else wrote: 1643 and 1644 are SIGNAL's own, 1429 to 1434 tell of a connection string, 1105, 1220,
- * 1815 and 4027 may say anything, and what is beyond the server's own numbers is no number of the server.
+ * Errors whose text others may write: 1643 and 1644 belong to SIGNAL, 1429 to 1434 contain a connection string, 1105,
+ * 1220, 1815 and 4027 may contain any text, and higher numbers are not the server's.
  */
 function isFreeText(number: number): boolean {
   const free = [1105, 1188, 1220, 1429, 1430, 1431, 1432, 1433, 1434, 1626, 1627, 1643, 1644, 1810, 1811, 1815, 4027];
   return number < 1004 || number >= 5000 || free.includes(number);
 }
 
-/** Classes of SQLSTATE that the server itself gives; 45 is what a SIGNAL is meant to have. */
+/** Classes of SQLSTATE that the server uses itself; 45 is meant for SIGNAL. */
 function isServersState(sqlState: string | undefined): boolean {
   return sqlState === undefined || /^(?:0|2|3|4[0-4]|7|HY|XA)/.test(sqlState);
 }

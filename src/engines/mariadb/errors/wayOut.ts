@@ -1,11 +1,13 @@
 import type { StowageErrorOptions } from '../../../errors.js';
 
-/** DUMP: the server is the source, asked by us or by mariadb-dump. RESTORE: it is the target, written to by mariadb. */
+/**
+ * DUMP: the server is the source, and we or mariadb-dump ask it. RESTORE: it is the target, and mariadb writes to it.
+ */
 export type Situation = 'DUMP' | 'RESTORE';
 
 /**
- * The next thing a person does about an error of MariaDB's server or client library: by its number, and by what was under
- * way. What a number means at login is in serverErrors.ts. `retriable` only where it is known better than by the code.
+ * The next step of a person after an error of MariaDB's server or client library, by its number and the situation.
+ * Errors at login are in refusedLogin.ts. `retriable` is given only where it differs from the default of the code.
  */
 export function wayOut(
   number: number | undefined,
@@ -25,11 +27,11 @@ export function wayOut(
 
 type Way = {
   readonly numbers: readonly number[];
-  /** Where it is the same in both situations. */
+  /** The same in both situations. */
   readonly help?: string;
   readonly dump?: string;
   readonly restore?: string;
-  /** A dump that ended so may succeed when it is tried again. */
+  /** A dump that ended with this error may succeed when it is tried again. */
   readonly passes?: boolean;
 };
 

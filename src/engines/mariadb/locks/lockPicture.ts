@@ -1,13 +1,13 @@
 import { readGrants } from '../privileges/privileges.js';
 import { serverErrorNumber, type Row, type Session } from '../session/session.js';
 
-/** Who waits, and who holds what, at one instant. */
+/** The sessions and locks of a server at one instant. */
 export type LockPicture = {
-  /** One's own account, and those that wait for a lock; of others where the account may see them. */
+  /** Sessions of our account, and sessions that wait for a lock. Those of other accounts only if we may see them. */
   readonly sessions: readonly ServerSession[];
-  /** Null: this server does not show them. */
+  /** Null: this server does not show locks. */
   readonly locks: readonly MetadataLock[] | null;
-  /** Whether `locks` also has those that sessions wait for. */
+  /** Whether `locks` contains the locks that sessions wait for as well. */
   readonly showsPending: boolean;
 };
 
@@ -19,9 +19,9 @@ export type ServerSession = {
   /** `Query`, `Sleep`, `Delayed insert` and others. */
   readonly command: string;
   readonly state: string;
-  /** The beginning of its statement. It holds values: it goes into no message, log or event. */
+  /** The beginning of its statement. It holds values, so it must not reach a message, a log or an event. */
   readonly statement: string | null;
-  /** Rises with every statement of the server; of a session that sleeps it is its last one's. */
+  /** Rises with every statement of the server. A session that sleeps keeps the number of its last statement. */
   readonly queryId: string;
 };
 
@@ -36,14 +36,14 @@ export type MetadataLock = {
   readonly isPending: boolean;
 };
 
-/** What a server lets this account see. */
+/** What this account may see on a server. */
 export type LockSource = {
-  /** Null: sessions of other accounts are hidden, for want of the PROCESS privilege. */
+  /** Null: sessions of other accounts are hidden, because the PROCESS privilege is missing. */
   readonly seesOthers: boolean;
   readonly locks: 'PERFORMANCE_SCHEMA' | 'PLUGIN' | null;
 };
 
-/** Waiting for a lock, and not for a client, a disk or a row. */
+/** States of a session that waits for a lock, and not for a client, a disk or a row. */
 export function waitsForLock({ state }: ServerSession): boolean {
   return /^waiting for .*\b(lock|flush)\b/i.test(state);
 }
@@ -59,8 +59,8 @@ export async function findLockSource(session: Session): Promise<LockSource> {
 }
 
 /**
- * One question where nobody waits, and one more where somebody does. `always` asks for the locks in any case.
- * @param toolId the connection that is looked at whatever it does
+ * Asks one question when no session waits, and a second one for the locks when one does, or with `always`.
+ * @param toolId the connection that is included in every state
  */
 export async function readLockPicture(
   session: Session,
@@ -76,12 +76,12 @@ export async function readLockPicture(
   return { sessions, locks: rows.map(metadataLock), showsPending };
 }
 
-/** A statement may be as long as a packet: its beginning says what it is. */
+/** A statement may be as long as a packet. Its beginning is enough to recognise it. */
 const sessionsOf = `SELECT id, user, host, db, command, COALESCE(state, '') AS state, LEFT(info, 4000) AS statement, query_id
    FROM information_schema.processlist
   WHERE id <> CONNECTION_ID() AND (id = ? OR state LIKE 'Waiting for%' OR ?)`;
 
-/** The plugin METADATA_LOCK_INFO of MariaDB shows locks that are held. */
+/** MariaDB's plugin METADATA_LOCK_INFO shows locks that are held. */
 const grantedLocks = `SELECT thread_id AS id, lock_type AS kind, lock_mode AS mode, table_schema AS db, table_name AS name,
    0 AS pending FROM information_schema.metadata_lock_info`;
 
@@ -91,7 +91,7 @@ const pendingLocks = `SELECT t.processlist_id AS id, m.object_type AS kind, m.lo
   FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
   JOIN performance_schema.setup_instruments i ON i.name = 'wait/lock/metadata/sql/mdl' AND i.enabled = 'YES'`;
 
-/** Without the instrument performance_schema knows of no lock, not even of the one that this question takes. */
+/** Without the instrument, performance_schema shows no lock, not even the one that this question takes. */
 async function answers(session: Session, question: string): Promise<boolean> {
   try {
     const rows = await session.query(question);

@@ -8,34 +8,34 @@ import { findBlocked, findOwnWait, lastReadOf, waitsFor, type LastRead } from '.
 export type LockWatchOptions = {
   /** `The dump`, for messages. */
   readonly what: string;
-  /** Opens a session of the watch's own. Its answers are not those of a server that works for the tool. */
+  /** Opens a session for the watch alone. Its answers do not count as progress of the tool. */
   readonly connect: <T>(signal: AbortSignal, watch: (session: Session) => Promise<T>) => Promise<T>;
-  /** Undefined: it is not known which connection is the tool's, or not yet. */
+  /** Undefined: the tool's connection is not known, or not yet. */
   readonly findTool: (session: Session) => Promise<string | undefined>;
-  /** The beginning of the hint of a wait in vain; left out: that it is tried again. */
+  /** The beginning of the hint when the tool waited too long. Absent: the hint announces another attempt. */
   readonly nextStep?: string;
-  /** How long others may wait for the tool; null: as long as it takes. */
+  /** How long other sessions may wait for the tool. Null: no limit. */
   readonly patienceMs: number | null;
-  /** How long the tool may wait for others; null: as long as it takes. */
+  /** How long the tool may wait for other sessions. Null: no limit. */
   readonly ownWaitMs: number | null;
-  /** Called once at most, with SERVICE_BUSY: the tool is to be ended. Its connection is being ended already. */
+  /** Called at most once, with SERVICE_BUSY, when the tool must end. Its connection is already being killed. */
   readonly onBusy: (error: StowageError) => void;
 };
 
 export type LockWatch = {
-  /** Ends the watch and its session. Answers what its owner should know, in sentences. Never rejects. */
+  /** Ends the watch and its session. Returns warnings. Never rejects. */
   stop(): Promise<readonly string[]>;
 };
 
-/** A look costs the server a fraction of a millisecond. */
+/** One check costs the server a fraction of a millisecond. */
 const everyMs = { least: 50, most: 1_000 };
 const reconnectMs = 1_000;
-/** How long the server may take to end the connection of a tool that gave way. */
+/** How long the server may take to end the connection of a tool that gives way. */
 const endingMs = 10_000;
 
 /**
- * Looks about once a second who waits for the tool's locks, and for whose locks the tool waits. A watch that breaks
- * connects again, and never ends the tool by itself.
+ * Checks about once a second who waits for the tool's locks, and for whose locks the tool waits. A watch whose session
+ * breaks connects again. A broken watch never ends the tool.
  */
 export function watchLocks(options: LockWatchOptions): LockWatch {
   const stopped = new AbortController();
@@ -52,7 +52,7 @@ export function watchLocks(options: LockWatchOptions): LockWatch {
   return {
     stop: async () => {
       stopped.abort();
-      // A connection that is being ended is seen to its end.
+      // The kill of the tool's connection is awaited.
       if (!isEnding) closed.abort();
       await watching;
       return sight.warnings(options);
@@ -75,7 +75,7 @@ async function watch(
   }
 }
 
-/** Until the signal, or until the tool is to be ended: then true. */
+/** Runs until the signal aborts, or until the tool must end; then it returns true. */
 async function watchWith(
   session: Session,
   options: LockWatchOptions,
@@ -104,7 +104,7 @@ async function watchWith(
 }
 
 type WatchState = {
-  /** By session and statement: when it was first seen to wait. */
+  /** When each session was first seen waiting, by session and statement. */
   since: ReadonlyMap<string, number>;
   lastRead: LastRead | undefined;
 };
@@ -138,18 +138,18 @@ async function lookOnce(
   return undefined;
 }
 
-/** A session waits anew with each statement. */
+/** Each statement of a session starts a new wait. */
 function waitOf({ id, queryId }: ServerSession): string {
   return `${id} ${queryId}`;
 }
 
-/** Its locks are gone when this returns, also where the server has not noticed yet that the tool is. */
+/** When this returns, the tool's locks are released, also where the server has not noticed that the tool is gone. */
 async function endConnection(session: Session, id: string): Promise<void> {
   const until = performance.now() + endingMs;
   try {
     await session.query(`KILL CONNECTION ${Number(id)}`);
   } catch (error) {
-    // 1094: it has ended by itself meanwhile.
+    // 1094: the connection has already ended.
     if (serverErrorNumber(error) !== 1094) throw error;
   }
   while (performance.now() < until) {
@@ -159,7 +159,7 @@ async function endConnection(session: Session, id: string): Promise<void> {
   }
 }
 
-/** For how long nobody could see whether others wait. */
+/** How long the watch could not see whether others wait. */
 class Sight {
   #blindSince: number | undefined = performance.now();
   #longestMs = 0;

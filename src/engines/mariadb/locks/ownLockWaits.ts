@@ -5,12 +5,12 @@ import { waitedInVain } from './serviceBusy.js';
 import { serverErrorNumber, withSession, type Session, type SessionOptions } from '../session/session.js';
 import { holdersOf } from './whoWaits.js';
 
-/** Below the limit for an answer, so that the server ends the wait and can be asked who is in the way. */
+/** Below the time limit for an answer: the server ends the wait first, and can then be asked who holds the lock. */
 const longestWaitMs = 60_000;
 
 /**
- * As `withSession`, for questions that may meet a lock: one that waits for longer than `lockWaitMs`, or a minute, throws
- * SERVICE_BUSY, which names who holds the lock.
+ * Like `withSession`, for questions that may wait for a lock. A wait longer than `lockWaitMs`, at most a minute, throws
+ * SERVICE_BUSY naming the session that holds the lock.
  */
 export function withPatientSession<T>(
   connection: ServiceConnection,

@@ -1,12 +1,12 @@
-/** What may be said of somebody's statement: what it does and to which tables. Its values never leave this file. */
+/** What may be shown of a statement of another session: its kind and its tables. Its values never leave this file. */
 export type Statement = {
-  /** For example `ALTER TABLE`; null: not one that this file knows. */
+  /** For example `ALTER TABLE`. Null: this file does not know the kind. */
   readonly kind: string | null;
-  /** `FLUSH TABLES` alone is of all tables. */
+  /** False for `FLUSH TABLES` without names, which concerns all tables. */
   readonly namesAny: boolean;
-  /** Whether it names this table; `usedDatabase` is the one of unqualified names. */
+  /** Whether it names this table. `usedDatabase` is the database of unqualified names. */
   names(table: TableName, usedDatabase: string | null): boolean;
-  /** Whether it asks for that table alone and keeps readers out, as `ALTER TABLE` and `LOCK TABLES … WRITE` do. */
+  /** Whether it asks for an exclusive lock on the table, as `ALTER TABLE` and `LOCK TABLES … WRITE` do. */
   excludesReaders(table: TableName, usedDatabase: string | null): boolean;
 };
 
@@ -25,7 +25,7 @@ export function readStatement(sql: string): Statement {
       if (namesDatabase(kind, tokens, table.database)) return true;
       const places = placesOf(tokens, table, usedDatabase);
       if (kind.startsWith('LOCK')) return places.some((place) => isLockedForWriting(tokens, place));
-      // What it reads from is named behind what it makes.
+      // The new table's name comes first, then the tables that the statement reads.
       if (kind === 'CREATE TABLE') return places.some((place) => isMade(tokens, place));
       return places.length > 0;
     },
@@ -43,7 +43,7 @@ export function tableRead(sql: string, usedDatabase: string | null): TableName |
   return usedDatabase === null ? undefined : { database: usedDatabase, table: first.text };
 }
 
-/** Names are compared as servers do that keep no case: what fits too much is a name that differs in case alone. */
+/** Names are compared without letter case. At worst a name matches that differs only in case. */
 export function isSameName(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }
@@ -83,29 +83,29 @@ const verbsWithNouns = new Set(['ALTER', 'CREATE', 'DROP', 'RENAME', 'LOCK', 'FL
 const otherVerbs = new Set(
   'SELECT INSERT UPDATE DELETE REPLACE LOAD TRUNCATE CALL WITH SHOW CHECK HANDLER BACKUP EXECUTE DO SET'.split(' '),
 );
-/** Of statements that begin with these, readers of the table are in the way, and they are in the way of readers. */
+/** Statements that begin with these wait for readers of the table, and readers wait for them. */
 const excluding = new Set(['ALTER', 'CREATE', 'DROP', 'RENAME', 'LOCK', 'FLUSH', 'OPTIMIZE', 'REPAIR', 'TRUNCATE']);
 
 const flushOptions = /^(LOCAL|NO_WRITE_TO_BINLOG|TABLES?|WITH|READ|LOCK|AND|DISABLE|CHECKPOINT)$/i;
 
-/** Made of words of the lists above alone, so nothing of a customer's can be in it. */
+/** Consists of words of the lists above, so it cannot contain data of a customer. */
 function kindOf(tokens: readonly Token[]): string | null {
   const verb = tokens[0]?.kind === 'word' ? tokens[0].text.toUpperCase() : '';
   if (otherVerbs.has(verb)) return verb === 'TRUNCATE' ? 'TRUNCATE TABLE' : verb;
   if (!verbsWithNouns.has(verb)) return null;
-  // OR REPLACE, ONLINE, UNIQUE, DEFINER=`x`@`y` and the like stand before the noun.
+  // OR REPLACE, ONLINE, UNIQUE, DEFINER=`x`@`y` and similar words come before the noun.
   const words = tokens.slice(1, 14).filter(({ kind }) => kind === 'word');
   const noun = words.map(({ text }) => text.toUpperCase()).find((word) => nouns.includes(word));
   return noun === undefined ? verb : `${verb} ${noun}`;
 }
 
-/** `DROP DATABASE x` takes every table of it. */
+/** `DROP DATABASE x` concerns every table of the database. */
 function namesDatabase(kind: string | null, tokens: readonly Token[], database: string): boolean {
   if (kind !== 'DROP DATABASE' && kind !== 'DROP SCHEMA') return false;
   return tokens.slice(2).some(({ kind: each, text }) => each !== 'mark' && isSameName(text, database));
 }
 
-/** Where in the tokens the table's own name stands. */
+/** The positions of the table's own name among the tokens. */
 function placesOf(tokens: readonly Token[], { database, table }: TableName, used: string | null): readonly number[] {
   const places: number[] = [];
   tokens.forEach(({ kind, text }, index) => {

@@ -2,9 +2,9 @@ import { localPorts } from '../../process/localPorts.js';
 import type { Session } from '../session/session.js';
 
 /**
- * The connection of a tool that this machine runs, among all of its account. Both ends of a connection see the port that
- * it comes from, unless something between them translates addresses: then it is the only one of the account that runs
- * what a dump tool runs, and where several do, or none, it stays unknown.
+ * Finds the connection of a tool that runs on this machine, among all connections of its account. It has the tool's
+ * local port, unless something translates addresses. Then it is the only connection of the account that runs a
+ * statement of a dump tool. Undefined: several connections do, or none.
  */
 export async function findToolConnection(
   session: Session,

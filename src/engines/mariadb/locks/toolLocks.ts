@@ -11,8 +11,8 @@ import { findToolConnection } from './toolConnection.js';
 const connectTimeoutMs = 10_000;
 
 /**
- * Watches the locks of a tool that runs, through a session of its own at the address where the tool is. `findTool` is for
- * a tool whose connection is known by something better than the port that it comes from.
+ * Watches the locks of a running tool, through a session of its own at the address to which the tool is connected.
+ * `findTool` replaces the search by port.
  */
 export function watchToolLocks(
   what: string,
@@ -21,7 +21,7 @@ export function watchToolLocks(
     readonly server: ServerAddress;
     readonly pid: number | undefined;
     readonly findTool?: (session: Session) => Promise<string | undefined>;
-    /** The beginning of the hint of a wait in vain; left out: that it is tried again. */
+    /** See `LockWatchOptions`. */
     readonly nextStep?: string;
   },
   context: Pick<EngineContext, 'lockPatienceMs' | 'lockWaitMs'>,
@@ -48,7 +48,7 @@ export function watchToolLocks(
   });
 }
 
-/** An account may have few connections: the tool's comes first. Where that is not to be seen it gets two seconds. */
+/** The account may have few connections, so the tool connects first. Where its port cannot be seen it gets 2 s. */
 async function untilConnected(pid: number, port: number, signal: AbortSignal): Promise<void> {
   const until = performance.now() + 2_000;
   while (performance.now() < until && !signal.aborted && (await localPorts(pid, port)).length === 0) await wait(20);

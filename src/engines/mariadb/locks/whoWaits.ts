@@ -2,33 +2,33 @@ import type { LockPicture, MetadataLock, ServerSession } from './lockPicture.js'
 import { waitsForLock } from './lockPicture.js';
 import { isSameName, readStatement, tableRead, type TableName } from './readStatement.js';
 
-/** A session that waits for a lock of ours, and the table. */
+/** A session that waits for a lock of our tool, and the table. */
 export type Blocked = {
   readonly session: ServerSession;
   readonly table: TableName;
-  /** It waits for our tool itself, and not behind somebody who does. */
+  /** It waits for the tool directly, and not behind another waiting session. */
   readonly isFirst: boolean;
 };
 
-/** What our tool waits for, and who is in its way. */
+/** What our tool waits for, and which sessions hold it. */
 export type OwnWait = Wait & { readonly session: ServerSession };
 
 export type Wait = {
   /** As the server calls it, for example `Waiting for table metadata lock`. */
   readonly state: string;
-  /** Undefined: it is no table, or its statement does not name it. */
+  /** Undefined: it is not a table, or the statement does not name it. */
   readonly table: TableName | undefined;
-  /** Null: this server does not show it. */
+  /** Null: this server does not show holders. */
   readonly holders:
     readonly { readonly sessionId: string; readonly session?: ServerSession; readonly mode: string }[] | null;
 };
 
-/** The table that a tool was last seen to read. The statement's number tells whether it has gone on since. */
+/** The table that the tool read at the last check. A new statement number means that it has moved on. */
 export type LastRead = { readonly table: TableName; readonly queryId: string };
 
 /**
- * What the tool reads at this instant; `before` is what the last look gave. A tool whose output is not taken sleeps with
- * the lock of the table: the server has sent all of it, and the transaction goes on.
+ * The table that the tool reads now; `before` is the result of the last check. A tool whose output is not read sleeps
+ * and still holds the lock: the server has sent the whole table, and the transaction is open.
  */
 export function lastReadOf(tool: ServerSession | undefined, before: LastRead | undefined): LastRead | undefined {
   if (tool === undefined || waitsForLock(tool)) return undefined;
@@ -38,9 +38,9 @@ export function lastReadOf(tool: ServerSession | undefined, before: LastRead | u
 }
 
 /**
- * Those that wait for a lock that the tool holds. Where the server shows who holds and who waits for what, that decides;
- * else the statements do: somebody waits for us who asks to keep readers out of a table that the tool reads. A session
- * that queues up behind such a one is not listed by its statement; it waits no longer than the one it is behind.
+ * The sessions that wait for a lock that the tool holds. If the server shows holders and pending locks, these decide.
+ * Otherwise the statements decide: a session waits for the tool if it asks for an exclusive lock on the table that the
+ * tool reads. A session that queues behind it is then not listed; it does not wait longer than the one in front.
  */
 export function findBlocked(picture: LockPicture, toolId: string, lastRead: LastRead | undefined): readonly Blocked[] {
   const ours = tablesOf(picture, toolId, lastRead);
@@ -54,7 +54,7 @@ export function findBlocked(picture: LockPicture, toolId: string, lastRead: Last
     });
 }
 
-/** Whether it waits, and its statement names that table. */
+/** Whether the session waits and its statement names that table. */
 export function waitsFor(session: ServerSession, table: TableName): boolean {
   return waitsForLock(session) && readStatement(session.statement ?? '').names(table, session.database);
 }
@@ -67,7 +67,7 @@ export function findOwnWait(picture: LockPicture, toolId: string): OwnWait | und
   return { session: tool, state: tool.state, table, holders: holdersOf(picture, toolId, tool.state, table) };
 }
 
-/** Who holds a table, or keeps everybody from writing; those that wait themselves come last. */
+/** The sessions that hold a table or a global lock. Those that wait themselves come last. */
 export function holdersOf(
   { locks, sessions }: LockPicture,
   toolId: string,
@@ -104,7 +104,7 @@ function tableWaitedFor(
   const { state, database } = session;
   const statement = readStatement(session.statement ?? '');
   if (/table level lock/i.test(state)) {
-    // Readers wait here only behind somebody who writes. Of INSERT DELAYED the statement is the table's name alone.
+    // Readers wait here only behind a writer. The statement of an INSERT DELAYED is only the table's name.
     return statement.kind === 'SELECT' ? undefined : ours.find((table) => statement.names(table, database));
   }
   if (/table flush/i.test(state)) {
@@ -119,7 +119,7 @@ function tableWaitedFor(
   return ours.find((table) => statement.excludesReaders(table, database));
 }
 
-/** Whoever waits for a metadata lock waits for somebody who goes on: where only the tool does, it waits for the tool. */
+/** A session that waits for a metadata lock waits for one that runs: if only the tool runs, it waits for the tool. */
 function onlyCause(
   { locks, showsPending, sessions }: LockPicture,
   session: ServerSession,
@@ -134,7 +134,7 @@ function onlyCause(
   return others ? undefined : ours[0];
 }
 
-/** Of a metadata lock those that read and write rows hinder nobody; of a table's own lock those that read. */
+/** Modes that block nobody: for a metadata lock reading and writing rows, for a table's own lock reading. */
 function goesWithReaders({ state, statement }: ServerSession): boolean {
   const { kind } = readStatement(statement ?? '');
   return /metadata lock/i.test(state)

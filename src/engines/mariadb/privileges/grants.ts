@@ -1,11 +1,11 @@
-/** What a user may do, as `SHOW GRANTS` tells it: on everything, on databases, on mysql.proc. */
+/** The privileges of a user according to `SHOW GRANTS`: on everything, on databases, on mysql.proc. */
 export type Grants = {
-  /** Held on everything, or on this database as a whole. A grant on single tables does not count: others may be hidden. */
+  /** Granted globally, or on the whole database. Grants on single tables do not count: other tables may be hidden. */
   holds(privilege: string, database: string): boolean;
   holdsGlobally(privilege: string): boolean;
   /** May read every routine's body. */
   readonly readsRoutines: boolean;
-  /** May make and fill databases: any, or some. */
+  /** May create and fill any or some databases. */
   readonly makesDatabases: boolean;
 };
 
@@ -63,7 +63,7 @@ function fits(pattern: string, database: string): boolean {
   return new RegExp(`^${expression}$`, 'su').test(database);
 }
 
-/** A name as SQL writes it. */
+/** Quoted for SQL. */
 export function quoteName(text: string): string {
   return `\`${text.replaceAll('`', '``')}\``;
 }

@@ -6,13 +6,13 @@ import { lackingOnEverything } from '../restoreChecks/programs.js';
 import type { Target } from '../restoreChecks/target.js';
 import type { Session } from '../session/session.js';
 
-/** What the user of this session holds, active roles included. */
+/** The privileges of this session's user, active roles included. */
 export async function readGrants(session: Session): Promise<Grants> {
   const rows = await session.query('SHOW GRANTS');
   return parseGrants(rows.map((row) => Object.values(row)[0] ?? ''));
 }
 
-/** Throws SERVICE_PRIVILEGE naming what a complete dump of the catalog needs beyond what is held, and how to grant it. */
+/** Throws SERVICE_PRIVILEGE naming the privileges that a complete dump lacks, and the statement that grants them. */
 export async function refuseMissingDumpPrivileges(session: Session, catalog: Programs, grants: Grants): Promise<void> {
   const lacking = new Map<string, readonly string[]>();
   let routinesHidden = false;
@@ -39,7 +39,7 @@ function hidesRoutines(catalog: Programs, grants: Grants, database: string): boo
   return !seesNames || routines.some(({ bodyVisible }) => !bodyVisible);
 }
 
-/** Throws SERVICE_PRIVILEGE naming what the restore of the inventory needs beyond what is held. */
+/** Throws SERVICE_PRIVILEGE naming the privileges that the restore of the inventory lacks. */
 export async function refuseMissingRestorePrivileges(
   session: Session,
   inventory: Inventory,
@@ -63,7 +63,7 @@ export async function refuseMissingRestorePrivileges(
   if (lacking.size > 0 || global.length > 0) await refuse(session, lacking, global, 'the restore');
 }
 
-/** What a backup that shall give way to others cannot do without seeing them. */
+/** A warning for a backup that should give way to other sessions and cannot see them. */
 export async function warnOfHiddenSessions(session: Session, grants: Grants): Promise<readonly string[]> {
   if (grants.holdsGlobally('PROCESS')) return [];
   const grant = `GRANT PROCESS ON *.* TO ${await ownAccount(session)};`;
@@ -93,7 +93,7 @@ async function refuse(
   });
 }
 
-/** As a GRANT names it. */
+/** As in a GRANT. */
 async function ownAccount(session: Session): Promise<string> {
   const [row] = await session.query('SELECT CURRENT_USER() AS account');
   return (row?.['account'] ?? '').replace(/^(.*)@(.*)$/s, (_, user: string, host: string) =>

@@ -5,20 +5,21 @@ import type { RestoreSource } from '../../runningRestore.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**
- * A restore's session holds named locks of the server (GET_LOCK) for as long as it lives, its rollback included. One is
- * the restore's own: by it another worker finds what a killed one left behind, and nothing that belongs to others. One
- * is of each database that it makes: no two restores write to one, whatever host name or account each of them came by.
+ * A restore's session holds named locks of the server (GET_LOCK) until it ends, rollback included. One lock is named
+ * after the restore: by it another worker finds the session that a killed worker left behind. One lock is named after
+ * each database that the restore creates: two restores never write to one database, whatever host name or account they
+ * use.
  */
 export function restoreLocks({ restoreId, inventory }: RestoreSource): readonly string[] {
   return [ownLock(restoreId), ...namesOf(inventory).map(databaseLock)];
 }
 
-/** The connection of a restore's tool, while it has one. */
+/** The connection of a restore's tool. Undefined: it has none now. */
 export function findRestoreSession(session: Session, restoreId: string): Promise<string | undefined> {
   return holderOf(session, ownLock(restoreId));
 }
 
-/** The first of these databases that another restore is making right now. */
+/** The first of these databases that another restore is creating now. */
 export async function findDatabaseUnderRestore(session: Session, inventory: Inventory): Promise<string | undefined> {
   for (const name of namesOf(inventory)) {
     if ((await holderOf(session, databaseLock(name))) !== undefined) return name;
@@ -26,7 +27,7 @@ export async function findDatabaseUnderRestore(session: Session, inventory: Inve
   return undefined;
 }
 
-/** As many as one argument of a program has room for; two restores of the same backup meet in any of them. */
+/** As many as fit into one argument of a program. Two restores of the same backup collide in any of them. */
 const mostLocks = 2_000;
 
 function namesOf(inventory: Inventory): readonly string[] {
@@ -40,7 +41,7 @@ function ownLock(restoreId: string): string {
   return `stowage.restore.${shortHash(restoreId)}`;
 }
 
-/** Servers may take names that differ in case for one. */
+/** Names that differ only in case may be one database on the server. */
 function databaseLock(name: string): string {
   return `stowage.database.${shortHash(name.toLowerCase())}`;
 }
@@ -54,7 +55,7 @@ async function holderOf(session: Session, lock: string): Promise<string | undefi
   return row?.['holder'] ?? undefined;
 }
 
-/** Kills what this restore left running and waits for its rollback, at most `limitMs`. True: nothing is left. */
+/** Kills the sessions of this restore and waits for their rollback, at most `limitMs`. True: nothing is left. */
 export async function endRestoreSessions(
   session: Session,
   restoreId: string,
@@ -74,7 +75,7 @@ async function kill(session: Session, connectionId: string): Promise<void> {
   try {
     await session.query(`KILL CONNECTION ${Number(connectionId)}`);
   } catch (error) {
-    // 1094: it has ended by itself meanwhile.
+    // 1094: the connection has already ended.
     if (serverErrorNumber(error) !== 1094) throw error;
   }
 }

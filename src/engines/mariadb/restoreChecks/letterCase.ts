@@ -10,8 +10,8 @@ export function foldsNames(target: Target): boolean {
 }
 
 /**
- * A server that folds names takes two that differ in letter case alone for one: the dump's own DROP TABLE IF EXISTS
- * destroys the first, and two databases are merged.
+ * On a server that folds names, two names that differ only in letter case are one: the dump's own DROP TABLE IF EXISTS
+ * would destroy the first table, and two databases would be merged.
  */
 export function refuseCollidingNames(target: Target, inventory: Inventory): void {
   if (!foldsNames(target)) return;
@@ -44,7 +44,10 @@ function collisionsOf(names: readonly string[]): readonly (readonly string[])[] 
   return [...folded.values()].filter((all) => all.length > 1);
 }
 
-/** What a server that folds names wrote in other spellings than it stores: triggers cannot be made, routines fail when used. */
+/**
+ * What a server that folds names wrote in other spellings than it stores: triggers cannot be made, routines fail when
+ * used.
+ */
 export function checkFoldedSpellings(target: Target, inventory: Inventory): readonly string[] {
   if (foldsNames(target) || inventory.nameCase !== 'FOLDED') return [];
   const needed = (need: string) => inventory.databases.flatMap(({ needs }) => needs?.[need] ?? []);

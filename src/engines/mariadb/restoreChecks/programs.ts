@@ -3,11 +3,11 @@ import type { Grants } from '../privileges/grants.js';
 import { isOn, type Target } from './target.js';
 import { named, unfit } from './unfit.js';
 
-/** A privilege that replaced SUPER for one purpose: from which release it can be granted, and from which SUPER does not do. */
+/** A privilege that replaced SUPER for one purpose: the release that introduced it, and the one where SUPER lost it. */
 type Privilege = { readonly name: string; readonly since: number; readonly superUntil: number };
 const setUser: Privilege = { name: 'SET USER', since: 1005, superUntil: 1100 };
 
-/** What to grant where it is not held on everything, or undefined. Tried on 10.2, 10.11 and 11.4. */
+/** The privilege to grant globally. Undefined: the user has it. Tried on 10.2, 10.11 and 11.4. */
 function lacking({ release }: Target, grants: Grants, privilege: Privilege): string | undefined {
   const held =
     (release >= privilege.since && grants.holdsGlobally(privilege.name)) ||
@@ -16,7 +16,7 @@ function lacking({ release }: Target, grants: Grants, privilege: Privilege): str
   return release >= privilege.since ? privilege.name : 'SUPER';
 }
 
-/** The privileges on everything that the restore needs on this target, beyond what is held: to be granted ON *.*. */
+/** The global privileges that the restore lacks on this target, to be granted ON *.*. */
 export function lackingOnEverything(
   target: Target,
   inventory: Inventory,
@@ -32,8 +32,8 @@ export function lackingOnEverything(
 }
 
 /**
- * With a binary log a server makes no function that is neither DETERMINISTIC nor READS SQL DATA nor NO SQL, whatever
- * privilege one has (1418); the others, and triggers, need SUPER (1419). Galera counts as a binary log.
+ * With a binary log a server refuses a function that is neither DETERMINISTIC nor READS SQL DATA nor NO SQL, whatever
+ * the user's privileges (1418). Other functions, and triggers, need SUPER (1419). Galera counts as a binary log.
  */
 export function refuseUntrustedFunctions(target: Target, inventory: Inventory): void {
   if (!logsFunctions(target)) return;

@@ -65,12 +65,12 @@ async function refuseExistingDatabases(session: Session, inventory: Inventory): 
   throw new StowageError('TARGET_EXISTS', `The target already has the database ${list}.`, { details: { existing } });
 }
 
-/** One longer than the server takes ends the connection (error 2006), or is refused by it (1153). */
+/** A statement longer than the server accepts ends the connection (2006) or is refused (1153). */
 function refuseLongStatements({ variables }: Target, { inventory, parts = [] }: RestoreSource): void {
   const limitBytes = Number(variables.get('max_allowed_packet') ?? 0);
   const measured = parts.flatMap(({ longestStatementBytes }) => longestStatementBytes ?? []);
   const isMeasured = measured.length > 0 && measured.length === parts.length;
-  // An older backup knows the least that a row takes.
+  // An older backup records only a lower limit of a row's size.
   const rows = inventory.databases.map(({ largestRowBytes = 0 }) => largestRowBytes);
   const neededBytes = Math.max(0, ...(isMeasured ? measured : rows));
   // The command itself takes a byte.

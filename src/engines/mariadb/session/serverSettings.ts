@@ -1,11 +1,12 @@
 import type { Row } from './session.js';
 
 /**
- * The system variables of MariaDB 10.2 to 11.4 that change what a SELECT returns, what a statement stores, or when one is
- * aborted, and what we do about each. Found by setting every dynamic variable to each of its values (numbers: the ends of
- * their range) and comparing dumps and restores; test/e2e/serverSettings.test.ts repeats that for those of this table.
+ * The system variables of MariaDB 10.2 to 11.4 that change what a SELECT returns, what a statement stores, or when one
+ * is aborted, with our action for each. They were found by setting every dynamic variable to each of its values
+ * (numbers: the ends of their range) and comparing dumps and restores; serverSettings.test.ts repeats that for the
+ * variables of this table.
  *
- * A variable that a server does not know, or that is not of a session there, is left out of the statements.
+ * A variable that a server does not know, or that a session cannot set there, is left out of the statements.
  */
 type SettingRule = {
   readonly name: string;
@@ -13,17 +14,17 @@ type SettingRule = {
   readonly why: string;
   /** SQL that our own sessions set. */
   readonly ours?: string;
-  /** SQL that the session of the restore tool sets; what a dump sets itself, its header or its statements, is not here. */
+  /** SQL that the session of the restore tool sets. What the dump sets itself is not listed here. */
   readonly restore?: string;
   /** The inventory keeps the source's value, and the session of the restore tool sets it. */
   readonly recorded?: true;
-  /** Whether a dump would be cut, changed or ended: mariadb-dump can be told no settings, and sets only a few itself. */
+  /** Whether the value cuts, changes or ends a dump. mariadb-dump takes no settings and sets only a few itself. */
   readonly spoilsDump?: (value: string, tool: Version, found: FoundSettings) => boolean;
   /** Spoils only dumps that hold such objects. */
   readonly onlyFor?: 'FOREIGN_NAMES' | 'VERSIONED_TABLES';
   /** Sets it only where this holds; default: wherever a session has it. */
   readonly onlyWhere?: (value: string, server: Version) => boolean;
-  /** What `spoilsDump` would come to, as the end of a sentence. */
+  /** The effect on the dump, as the end of a sentence. */
   readonly effect?: string;
   /** A value that is harmless; default: DEFAULT. */
   readonly harmless?: string;
@@ -162,7 +163,7 @@ const rules: readonly SettingRule[] = [
     name: 'old_mode',
     why: 'without UTF8_IS_UTF8MB3 the utf8 of older servers becomes utf8mb4',
     restore: "'UTF8_IS_UTF8MB3'",
-    // What has always been so is no word that an older server knows.
+    // An older server does not know the value for its own fixed behaviour.
     onlyWhere: (value, server) => !isOlder(server, [10, 6]) && !value.includes('UTF8_IS_UTF8MB3'),
   },
   {
@@ -182,7 +183,7 @@ const rules: readonly SettingRule[] = [
 /** Exported for tests. */
 export const settingNames = rules.map(({ name }) => name);
 
-/** One variable as a session finds it before it has set anything: after the server's defaults and `init_connect`. */
+/** A variable of a new session before it sets anything: after the server's defaults and `init_connect`. */
 export type FoundSetting = {
   readonly value: string;
   /** The value of the server, where it has one of its own. */
@@ -206,7 +207,7 @@ const alsoRead = [
   'aria_encrypt_tables',
 ];
 
-/** Has a LIMIT, as sql_select_limit would cut it otherwise. Its rows are for `readFoundSettings`. */
+/** It has a LIMIT of its own, because sql_select_limit would cut it. `readFoundSettings` reads its rows. */
 export const foundSettingsQuery = `SELECT variable_name AS name, COALESCE(session_value, global_value) AS value,
     global_value, variable_scope AS scope FROM information_schema.system_variables
   WHERE variable_name IN (${[...rules.map(({ name }) => name), ...alsoRead].map((name) => `'${name}'`).join(',')}) LIMIT 1000`;
@@ -224,23 +225,23 @@ export function readFoundSettings(rows: readonly Row[]): FoundSettings {
   );
 }
 
-/** The statement that our own sessions begin with. It undoes what `init_connect` may have set. */
+/** The first statement of our own sessions. It undoes what `init_connect` may have set. */
 export function ownSessionStatement(found: FoundSettings): string {
   return `SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, ${assignments(found, 'ours').join(', ')}`;
 }
 
-/** What the session of the restore tool sets, for `SET SESSION …`, on a server where a session found this. */
+/** The assignments of the restore tool's session, for `SET SESSION …`, on a server with these settings. */
 export function restoreAssignments(found: FoundSettings, recorded: Readonly<Record<string, string>> = {}): string {
   const sources = rules.flatMap(({ name, recorded: ofSource }) => {
     const value = recorded[name];
     if (ofSource !== true || value === undefined || found.get(name)?.ofSession !== true) return [];
-    // backup.json lies where others may write: nothing but a number or words of letters gets into a statement.
+    // Others may write to the container of backup.json, so only numbers and words of letters reach a statement.
     return /^[\w,]*$/.test(value) ? [`${name}=${/^\d+$/.test(value) ? value : `'${value}'`}`] : [];
   });
   return [...assignments(found, 'restore'), ...sources].join(', ');
 }
 
-/** What the inventory of a source keeps, for `restoreAssignments`. */
+/** The settings of the source that the inventory records, for `restoreAssignments`. */
 export function recordedSettings(found: FoundSettings): Readonly<Record<string, string>> {
   return Object.fromEntries(
     rules.flatMap(({ name, recorded }) => {
@@ -260,7 +261,7 @@ function assignments(found: FoundSettings, whose: 'ours' | 'restore'): readonly 
   });
 }
 
-/** A setting that a dump would suffer from, as a person reads of it. */
+/** A setting that spoils a dump, described for a person. */
 export type SpoilingSetting = {
   readonly name: string;
   readonly value: string;
@@ -270,7 +271,7 @@ export type SpoilingSetting = {
   readonly onlyFor: SettingRule['onlyFor'];
 };
 
-/** The settings that would cut, change or end a dump, of those that a fresh session of the same account found. */
+/** The settings of a fresh session of the same account that would cut, change or end a dump. */
 export function settingsThatSpoilDumps(found: FoundSettings, tool: Version): readonly SpoilingSetting[] {
   return rules.flatMap(({ name, spoilsDump, onlyFor, effect = '', harmless = 'DEFAULT' }) => {
     const setting = found.get(name);
@@ -301,7 +302,7 @@ function mentions(statement: string, name: string): boolean {
   return statement.toLowerCase().includes(name);
 }
 
-/** "10.11" of "10.11.19-MariaDB-log"; for a server that hides its version it is old. */
+/** "10.11" of "10.11.19-MariaDB-log". A server that hides its version counts as old. */
 export function versionOf(found: FoundSettings): Version {
   const numbers = /^(?:5\.5\.5-)?(\d+)\.(\d+)/.exec(found.get('version')?.value ?? '');
   return [Number(numbers?.[1] ?? 0), Number(numbers?.[2] ?? 0)];

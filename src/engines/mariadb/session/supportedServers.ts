@@ -4,8 +4,8 @@ import type { FoundSettings } from './serverSettings.js';
 import type { Session } from './session.js';
 
 /**
- * MariaDB 10.2 and later. A version may be hidden or made up (`--version=…`), so what is asked for is a variable of that
- * version; what the server calls itself is for the message. Throws TOOL_VERSION.
+ * Accepts MariaDB 10.2 and later. A server may report a false version (`--version=…`), so a variable of that version is
+ * checked; the reported version is only for the message. Throws TOOL_VERSION.
  */
 export async function refuseUnsupportedServer(
   { host, port }: ServiceConnection,

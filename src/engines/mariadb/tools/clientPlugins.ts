@@ -2,9 +2,9 @@ import { access, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
- * The folder from which a MariaDB tool loads the plugins that it logs in with, such as client_ed25519: one beside the
- * tool, or else the system's, which its own library reads as well. A tool that was unpacked somewhere knows only the
- * folder that it was built for. Undefined where there is none: then the tool looks in that folder.
+ * The folder with the login plugins of a MariaDB tool, such as client_ed25519: next to the tool, or the system's. A
+ * tool that was unpacked in another place knows only the folder that it was built for. Undefined: there is no such
+ * folder, and the tool searches the one that it was built for.
  */
 export async function findClientPlugins(tool: string): Promise<string | undefined> {
   const program = await realpath(tool).catch(() => tool);

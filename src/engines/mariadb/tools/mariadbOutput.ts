@@ -3,14 +3,14 @@ import { plainLine, type OutputFilter } from '../../process/outputFilter.js';
 import { statementHead } from '../../process/statementHead.js';
 import { serverSentence } from '../errors/serverSentences.js';
 
-/** A value that a server repeats in its sentence is held over several lines; more of them than this say nothing more. */
+/** The most characters of one message that are held: a value in a server's sentence may have many lines. */
 const mostHeld = 16_384;
 
 /**
- * What MariaDB's tools print, without values. The mariadb client prints the statement that failed between lines of
- * dashes and then the error: of the statement stays what it is and what table it is about. A sentence of the server may
- * have line breaks in it, where a value has: it is held until the next one begins.
- * @param ours values of our own that a sentence may repeat: they stay
+ * Removes values from the output of MariaDB's tools. The mariadb client prints the failed statement between lines of
+ * dashes and then the error; only the kind of the statement and its table stay. A sentence of the server may contain
+ * line breaks inside a value, so it is held until the next message begins.
+ * @param ours values that we sent ourselves; they stay
  */
 export function mariadbOutput(ours: readonly string[] = []): OutputFilter {
   let held: string | undefined;
@@ -55,7 +55,7 @@ function isServerError(line: string): boolean {
   return /^ERROR \d+ \(\w{5}\)/.test(line);
 }
 
-/** One message, which may have several lines, by the ways in which the tools put what a server said. */
+/** One message, of one or more lines, in each of the forms in which the tools print a server's error. */
 function withoutData(message: string, ours: readonly string[]): string {
   for (const shape of shapes) {
     const groups = shape.exec(message)?.groups;
@@ -80,6 +80,6 @@ const shapes = [
   /^(?<before>\S+: Error (?<number>\d+): )(?<text>.*?)(?<after> when dumping table (?:`[^\n]*`) at row: \d+)?$/s,
 ];
 
-/** What the tools say of themselves, their options and files: no server and no data in it. */
+/** Messages of the tools about themselves, their options and files. They contain no data. */
 const harmless =
   /^\S+: (?:unknown (?:option|variable)|ambiguous option|option |error while loading shared libraries|Can't (?:create|open|get|read)|Couldn't find table|Unknown suffix|Character set)[^\n]*$|^(?:-- )?(?:Warning|Note|Info): [^\n]*unknown (?:option|variable)[^\n]*$/i;

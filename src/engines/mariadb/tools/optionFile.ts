@@ -6,8 +6,8 @@ import { findClientPlugins } from './clientPlugins.js';
 import type { ServerAddress } from '../../network/serverAddress.js';
 
 /**
- * Writes what a MariaDB tool needs to log in to a file that only we can read (0600, in the job's folder), and gives its
- * path for `--defaults-file`: no other option file is read, and nothing secret is an argument or in the environment.
+ * Writes the login of a MariaDB tool to a file that only we can read (0600, in the job's folder), and returns its path
+ * for `--defaults-file`. The tool then reads no other option file, and no secret is an argument or in the environment.
  */
 export async function writeOptionFile(
   connection: ServiceConnection,
@@ -32,7 +32,7 @@ function optionFileText(
   server: ServerAddress,
   { caFile, plugins }: { readonly caFile: string | null; readonly plugins: string | undefined },
 ): string {
-  // The certificate names the host; to the address that was checked it would not fit.
+  // The certificate is for the host's name, not for the address.
   const host = connection.tls.mode === 'VERIFY' ? connection.host : server.address;
   const lines = [
     '[client]',
@@ -64,7 +64,7 @@ function tlsLines(mode: ServiceConnection['tls']['mode'], caFile: string | null)
  * stand for themselves (MariaDB manual, "Configuring MariaDB with Option Files").
  */
 function quoted(what: string, value: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  // eslint-disable-next-line no-control-regex -- it matches control characters
   if (/[\u0000-\u001f\u007f]/.test(value)) {
     throw new StowageError('BAD_INPUT', `${what} contains a line break or another control character.`, {
       help: 'MariaDB tools cannot be given such a value. Choose another one on the server and in the service.',
