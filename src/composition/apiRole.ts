@@ -8,7 +8,7 @@ import { createServer } from '../server/createServer.js';
 import { composeApi } from './api.js';
 import { workerMetrics } from '../workerRegistry/workerMetrics.js';
 import type { Closing } from './closing.js';
-import { tellInstallationFigures } from './installationFigures.js';
+import { registerInstallationFigures } from './installationFigures.js';
 import type { Shared } from './shared.js';
 
 export type ApiRoleConfig = Pick<
@@ -28,7 +28,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     stopping: stopping.signal,
     publicUrl: () => config.publicUrl ?? server.url,
   });
-  tellInstallationFigures(shared, log);
+  registerInstallationFigures(shared, log);
   workerMetrics(shared.installationRegistry, shared.workers);
   const server = await createServer({
     schema,

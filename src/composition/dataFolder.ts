@@ -7,13 +7,13 @@ import { systemCode } from '../storage/filesystem/filesystemErrors.js';
 
 /** The folder of `stowage up`. Everybody may enter it, because PostgreSQL runs under another uid if `stowage up` runs as root. */
 export async function makeDataFolder(path: string): Promise<void> {
-  await usable(path, () => mkdir(path, { recursive: true, mode: 0o755 }));
+  await usingPath(path, () => mkdir(path, { recursive: true, mode: 0o755 }));
 }
 
 /** The keys in base64, newest first. They are the lines of `master.key`, which is created once, readable only by its owner. */
 export async function keptMasterKeys(dataFolder: string): Promise<readonly Secret[]> {
   const path = join(dataFolder, 'master.key');
-  const { text } = await usable(path, () => madeOnce(path, () => `${randomBytes(32).toString('base64')}\n`));
+  const { text } = await usingPath(path, () => createOnce(path, () => `${randomBytes(32).toString('base64')}\n`));
   const lines = text.split('\n').map((line) => line.trim());
   return lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => new Secret(line));
 }
@@ -27,11 +27,11 @@ export type KeptToken = {
 /** The content of `admin-token`, which is created once, readable only by its owner. */
 export async function keptAdminToken(dataFolder: string): Promise<KeptToken> {
   const path = join(dataFolder, 'admin-token');
-  const { text, isNew } = await usable(path, () => madeOnce(path, () => `${randomBytes(24).toString('hex')}\n`));
+  const { text, isNew } = await usingPath(path, () => createOnce(path, () => `${randomBytes(24).toString('hex')}\n`));
   return { token: new Secret(text.trim()), path, isNew };
 }
 
-async function usable<T>(path: string, work: () => Promise<T>): Promise<T> {
+async function usingPath<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -43,7 +43,7 @@ async function usable<T>(path: string, work: () => Promise<T>): Promise<T> {
 }
 
 /** The content of the file. A missing file is created atomically with mode 0600. If two processes do this, one of them wins. */
-async function madeOnce(path: string, content: () => string): Promise<{ text: string; isNew: boolean }> {
+async function createOnce(path: string, content: () => string): Promise<{ text: string; isNew: boolean }> {
   let isNew = true;
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {

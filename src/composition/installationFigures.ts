@@ -11,7 +11,7 @@ import type { Shared } from './shared.js';
 const patienceMs = 10_000;
 
 /** Adds the figures about all projects to the registry that the installation-level token opens. */
-export function tellInstallationFigures(shared: Shared, log: Log): void {
+export function registerInstallationFigures(shared: Shared, log: Log): void {
   const { dataSource, feed, store, now } = shared;
   installationMetrics({
     registry: shared.installationRegistry,

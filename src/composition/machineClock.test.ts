@@ -22,7 +22,7 @@ describeWith({ postgresql: await postgresMissing() }, 'an API on a machine whose
   beforeAll(async () => {
     api = await startWholeApi();
     project = await settleProject(api, 'harbour', 3306);
-    // Its alarm might ring too, once a year.
+    // Its alarm could fire too, once a year.
     await api.post('mutation ($id: ID!) { removeBackupPlan(id: $id) { id } }', { id: project.planId });
   });
   afterEach(() => setRight());

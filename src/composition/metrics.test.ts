@@ -109,7 +109,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     expect(of('stowage_leases', 'state')).toEqual({ held: 2, expired: 1 });
     expect(of('stowage_figures_up')['']).toBe(1);
     expect(of('stowage_feed_lag_positions')['']).toBeGreaterThanOrEqual(0);
-    // The plans that no alarm was set for: all but the paused ones.
+    // The plans without an alarm: all except for the paused ones.
     const [plans] = await sql<{ n: number }>('SELECT count(*)::int AS n FROM backup_plans WHERE NOT paused');
     expect(of('stowage_alarms_mended_total')['']).toBeGreaterThanOrEqual(plans?.n ?? Infinity);
 

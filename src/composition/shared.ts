@@ -67,7 +67,7 @@ export async function openShared(
   const watch = createProtectionWatch({ ...stores, log, now });
   closing.add('protection watch', () => watch.stop());
   watch.start();
-  await tellOfCopy(stores.prefixMarks, log);
+  await warnIfCopy(stores.prefixMarks, log);
   return {
     ...stores,
     alarmClock,
@@ -81,7 +81,7 @@ export async function openShared(
 }
 
 /** Logs a warning if this database is a copy. It also stores the home of the installation, so that a copy can know it. */
-async function tellOfCopy(prefixMarks: PrefixMarks, log: Log): Promise<void> {
+async function warnIfCopy(prefixMarks: PrefixMarks, log: Log): Promise<void> {
   if ((await prefixMarks.standing(0)).kind !== 'COPY') return;
   log.warn(
     'This database is a copy of the database of the installation: no backup is deleted. If the installation has moved here, run: stowage adopt-prefixes',

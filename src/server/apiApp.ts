@@ -29,7 +29,7 @@ export type ApiAppOptions = {
 export function apiApp(options: ApiAppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use(counted(options.metrics), closedToBrowsers);
+  app.use(countRequests(options.metrics), closedToBrowsers);
   app.get('/healthz', alive);
   app.get('/readyz', ready(options.readiness, options.isClosing));
   app.get(
@@ -53,11 +53,11 @@ export function apiApp(options: ApiAppOptions): Express {
       .type('text')
       .send('There is nothing here. The API is at /graphql, the playground at /playground.\n');
   });
-  app.use(unanswerable(options.log));
+  app.use(answerErrors(options.log));
   return app;
 }
 
-function counted({ httpRequests, httpSeconds }: ServerMetrics): RequestHandler {
+function countRequests({ httpRequests, httpSeconds }: ServerMetrics): RequestHandler {
   return (request, response, next) => {
     const stop = httpSeconds.startTimer();
     response.once('close', () => {
@@ -70,7 +70,7 @@ function counted({ httpRequests, httpSeconds }: ServerMetrics): RequestHandler {
 }
 
 /** Errors outside of GraphQL, such as a malformed path or an unreadable file. The client gets no stack. */
-function unanswerable(log: ErrorLog): ErrorRequestHandler {
+function answerErrors(log: ErrorLog): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) {
       next(error);

@@ -269,7 +269,7 @@ describe('a client that does not read', () => {
     expect(subscriber.messages.find(({ type }) => type === 'error')).toMatchObject({
       payload: [{ extensions: { code: 'SLOW_CONSUMER' } }],
     });
-    // What was delivered before it has no gap.
+    // The messages before the error have no gap.
     const got = subscriber.messages.filter(({ type }) => type === 'next');
     got.forEach(({ payload }, index) => expect(payload).toMatchObject({ data: { everyShip: { version: index } } }));
     subscriber.socket.close();

@@ -63,7 +63,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   await apollo.start();
   const execute = expressMiddleware(apollo, { context: ({ res }) => Promise.resolve(contextOf(res)) });
   return {
-    handlers: [signIn(options.authenticate), express.json({ limit: options.maxBodyBytes }), execute, refuse(log)],
+    handlers: [signIn(options.authenticate), express.json({ limit: options.maxBodyBytes }), execute, answerErrors(log)],
     stop: () => apollo.stop(),
   };
 }
@@ -137,7 +137,7 @@ function contextOf(response: Response): RequestContext {
 }
 
 /** Answers errors that occur before GraphQL in the form of GraphQL. The answer never repeats the body. */
-function refuse(log: ErrorLog): ErrorRequestHandler {
+function answerErrors(log: ErrorLog): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) {
       next(error);

@@ -102,7 +102,7 @@ function serveSocket(
   const closed = protocol.opened(
     {
       protocol: socket.protocol,
-      send: (data) => sent(socket, data),
+      send: (data) => sendFrame(socket, data),
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handle) => {
         socket.on('message', (data: RawData) => {
@@ -210,7 +210,7 @@ function wrap(error: unknown): GraphQLError {
 }
 
 /** Resolves when the frame was sent to the network. So it resolves late if the client reads slowly. */
-function sent(socket: WebSocket, data: string): Promise<void> {
+function sendFrame(socket: WebSocket, data: string): Promise<void> {
   return new Promise((resolve) => {
     if (socket.readyState !== socket.OPEN) resolve();
     // An error means that the socket is closed. Its 'close' event ends the operations on it.

@@ -74,7 +74,10 @@ export class MongoAlarmStore implements AlarmStore {
     await this.#alarms().createIndex({ 'data.key': 1 }, { name: 'alarmKey', unique: true }, {});
   }
 
-  /** Whose collection is dropped while they insert, may insert the same into one without an index. One of each stays. */
+  /**
+   * Removes duplicates. If the collection is dropped while several processes insert, the new one has no unique index, and they
+   * may insert the same alarms. One of each stays.
+   */
   async #removeDuplicates(): Promise<void> {
     const ofEachKey = { $group: { _id: '$data.key', ids: { $push: '$_id' } } };
     const found = await this.#alarms()
@@ -96,7 +99,7 @@ export class MongoAlarmStore implements AlarmStore {
   }
 
   async insert(documents: readonly AlarmDocument[]): Promise<number> {
-    // A collection that was dropped comes back with the next insert, but without its unique index.
+    // The next insert creates a dropped collection again, but without its unique index.
     await this.prepare();
     try {
       const inserted = await this.#alarms().insertMany(

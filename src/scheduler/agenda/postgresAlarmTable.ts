@@ -14,7 +14,7 @@ export type AlarmSchemaOptions = {
   readonly connectionString: Secret;
   /** Default `alarms`. */
   readonly schema?: string;
-  /** The role that opens the alarm clock; it may afterwards read and write alarms, and nothing else there. */
+  /** The role that opens the alarm clock. It gets the rights to read and write alarms, and no others there. */
   readonly grantTo: string;
 };
 
