@@ -12,7 +12,7 @@ import { parseArgs, promisify } from 'node:util';
 import { dumpArguments } from '../src/engines/mariadb/dump/dump.js';
 import { databasesPart } from '../src/engines/mariadb/checks/preflight.js';
 import { findProgram } from '../src/engines/process/programs.js';
-import { swiftKind } from '../src/storage/swift/swiftKind.js';
+import { swiftDriver } from '../src/storage/swift/swiftDriver.js';
 import { startMariadb, type MariadbServer } from '../test/fixtures/servers/mariadb.js';
 import { startSwift, type SwiftServer } from '../test/fixtures/servers/swift.js';
 import { brief } from './brief.js';
@@ -210,7 +210,7 @@ async function shell(command: string): Promise<Run & { readonly output: string }
 async function emptyContainers(swift: SwiftServer): Promise<void> {
   const signal = AbortSignal.timeout(120_000);
   for (const container of ['process', 'worker', 'swift', 'swift_segments', 'rclone', 'rclone_segments']) {
-    const storage = swiftKind.open(swift.settings(container));
+    const storage = swiftDriver.open(swift.settings(container));
     try {
       if (
         !(await storage.head('none', { signal }).then(

@@ -12,7 +12,7 @@ import { restoreBackup } from '../src/archive/restoreBackup.js';
 import { takeBackup } from '../src/archive/takeBackup.js';
 import type { TakenBackup } from '../src/archive/archive.js';
 import { createMariadbEngine } from '../src/engines/mariadb/mariadbEngine.js';
-import { filesystemKind } from '../src/storage/filesystem/filesystemKind.js';
+import { filesystemDriver } from '../src/storage/filesystem/filesystemDriver.js';
 import { startMariadb, type MariadbServer } from '../test/fixtures/servers/mariadb.js';
 import { brief } from './brief.js';
 import { processUse } from './pipeline/processUse.js';
@@ -103,7 +103,7 @@ async function backUp(source: MariadbServer, options: string, each: Round): Prom
   await engine.check(source.connection(), { signal, timeoutMs: 120_000 });
   for (const [, figures] of check.end()) add('check of the service', 'dump', figures);
 
-  const storage = filesystemKind.open({ root: folder, path: 'backups' });
+  const storage = filesystemDriver.open({ root: folder, path: 'backups' });
   const workFolder = join(folder, `work-${round}`);
   await mkdir(workFolder, { mode: 0o700 });
   const { enter, end } = phases(source);

@@ -13,12 +13,12 @@ import type { BackupOrder, BackupReport } from './backupOrder.js';
 keepYoungGenerationSmall();
 const { takeBackup } = await import('../../src/archive/takeBackup.js');
 const { createEngines } = await import('../../src/engines/engines.js');
-const { swiftKind } = await import('../../src/storage/swift/swiftKind.js');
+const { swiftDriver } = await import('../../src/storage/swift/swiftDriver.js');
 
 const { connection, swift, workFolder } = JSON.parse(await text(process.stdin)) as BackupOrder;
 const engine = createEngines().get('MARIADB');
 if (engine === undefined) throw new Error('There is no engine MARIADB.');
-const storage = swiftKind.open({
+const storage = swiftDriver.open({
   authUrl: swift.authUrl,
   container: swift.container,
   createContainer: true,

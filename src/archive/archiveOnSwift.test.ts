@@ -11,7 +11,7 @@ import { describeWith } from '../../test/fixtures/requirements.js';
 import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/servers/swift.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
 import type { Storage } from '../storage/storage.js';
-import { swiftKind } from '../storage/swift/swiftKind.js';
+import { swiftDriver } from '../storage/swift/swiftDriver.js';
 import type { TakenBackup } from './archive.js';
 import { readBackupDocument } from './backupDocument.js';
 import { deleteBackup } from './deleteBackup.js';
@@ -32,7 +32,7 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
 
   beforeAll(async () => {
     [source, target, swift, bench] = await Promise.all([startMariadb(), startMariadb(), startSwift(), archiveBench()]);
-    storage = swiftKind.open(swift.settings('backups'));
+    storage = swiftDriver.open(swift.settings('backups'));
     await source.sql(await readFile('scripts/quickstart-sample.sql', 'utf8'));
     // More than one segment, whatever zstd makes of it.
     await source.sql(`CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
+import { filesystemDriver } from '../storage/filesystem/filesystemDriver.js';
 import { foldersBelow } from './containerFolders.js';
 import { missingFrom } from './isStored.js';
 
@@ -20,7 +20,7 @@ describe('Whether all of a backup is in its place', () => {
   });
   afterEach(() => rm(root, { recursive: true }));
 
-  const storage = () => filesystemKind.open({ root, path: '' });
+  const storage = () => filesystemDriver.open({ root, path: '' });
   const missing = () => missingFrom(storage(), { folder, parts }, signal);
   async function hasDocument(): Promise<boolean | undefined> {
     for await (const found of foldersBelow(storage(), '', signal)) {

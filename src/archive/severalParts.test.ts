@@ -10,7 +10,7 @@ import { describeWith } from '../../test/fixtures/requirements.js';
 import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/servers/swift.js';
 import type { Engine } from '../engines/engine.js';
 import type { Storage } from '../storage/storage.js';
-import { swiftKind } from '../storage/swift/swiftKind.js';
+import { swiftDriver } from '../storage/swift/swiftDriver.js';
 import type { TakenBackup } from './archive.js';
 import { readBackupDocument } from './backupDocument.js';
 import { deleteBackup } from './deleteBackup.js';
@@ -155,7 +155,7 @@ describeWith({ swift: swiftMissing }, 'A backup of several parts in a Swift cont
   let swift: SwiftServer;
   severalParts(async () => {
     swift = await startSwift();
-    const storage = swiftKind.open(swift.settings('backups'));
+    const storage = swiftDriver.open(swift.settings('backups'));
     return {
       storage,
       download: (name) => `swift -A ${swift.url}/auth/v1.0 -U test:tester -K testing download -o - backups '${name}'`,

@@ -9,8 +9,8 @@ import { installationId } from '../postgres/installation.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import { openServerClock } from '../postgres/serverClock.js';
 import type { AlarmClock } from '../scheduler/alarmClock.js';
-import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
-import { swiftKind } from '../storage/swift/swiftKind.js';
+import { filesystemDriver } from '../storage/filesystem/filesystemDriver.js';
+import { swiftDriver } from '../storage/swift/swiftDriver.js';
 import { openAlarmClock } from './alarmClock.js';
 import type { Closing } from './closing.js';
 import { openStores, type Stores } from './stores.js';
@@ -72,7 +72,7 @@ export async function openShared(
     ...stores,
     alarmClock,
     engines: makeEngines({ allowAddress: (address, host) => allowedTargets.allowsHost(host, address) }),
-    storages: { swift: swiftKind, filesystem: filesystemKind, filesystemRoot, allowedTargets },
+    storages: { swift: swiftDriver, filesystem: filesystemDriver, filesystemRoot, allowedTargets },
     installationId: await installationId(stores.dataSource),
     installationRegistry,
     now,

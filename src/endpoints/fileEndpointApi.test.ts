@@ -11,8 +11,8 @@ import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { NodeResolver } from '../server/nodeApi.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';
-import { filesystemKind } from '../storage/filesystem/filesystemKind.js';
-import { swiftKind } from '../storage/swift/swiftKind.js';
+import { filesystemDriver } from '../storage/filesystem/filesystemDriver.js';
+import { swiftDriver } from '../storage/swift/swiftDriver.js';
 import { saveAudit } from './containerAudit.js';
 import { fileEndpointNodes, fileEndpointResolvers, type FileEndpointDependencies } from './fileEndpointApi.js';
 import { findFileEndpoint } from './fileEndpointQueries.js';
@@ -45,8 +45,8 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'stowage-endpoints-'));
     storages = {
-      swift: swiftKind,
-      filesystem: filesystemKind,
+      swift: swiftDriver,
+      filesystem: filesystemDriver,
       filesystemRoot: root,
       allowedTargets: parseAllowedTargets('default,loopback'),
     };

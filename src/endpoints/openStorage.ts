@@ -2,15 +2,15 @@ import { StowageError } from '../errors.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
-import type { CheckOptions, Storage, StorageKind } from '../storage/storage.js';
+import type { CheckOptions, Storage, StorageDriver } from '../storage/storage.js';
 import type { CheckStep } from '../check.js';
 import type { EndpointSettings } from './fileEndpoint.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
 
 /** The storages that file endpoints can be, as the composition hands them over. */
 export type StorageAccess = {
-  readonly swift: StorageKind<SwiftTarget>;
-  readonly filesystem: StorageKind<FilesystemTarget>;
+  readonly swift: StorageDriver<SwiftTarget>;
+  readonly filesystem: StorageDriver<FilesystemTarget>;
   /** Null: endpoints of kind FILESYSTEM are refused. */
   readonly filesystemRoot: string | null;
   readonly allowedTargets: AllowedTargets;
@@ -67,7 +67,7 @@ export function storageTarget(
     : target(storages.filesystem, { root: requiredRoot(storages.filesystemRoot), path: settings.path });
 }
 
-function target<Settings>(kind: StorageKind<Settings>, settings: Settings): StorageTarget {
+function target<Settings>(kind: StorageDriver<Settings>, settings: Settings): StorageTarget {
   return { open: () => kind.open(settings), check: (options) => kind.check(settings, options) };
 }
 

@@ -81,7 +81,7 @@ export type ObjectInfo = {
 };
 
 /** Opens storages of one kind. `Settings` is the adapter's own, secrets included. */
-export interface StorageKind<Settings> {
+export interface StorageDriver<Settings> {
   open(settings: Settings): Storage;
   /**
    * Tries everything a backup will need, step by step by name, within `timeoutMs` (the step that takes too long is the

@@ -1,13 +1,13 @@
 import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { filesystemKind } from '../../src/storage/filesystem/filesystemKind.js';
+import { filesystemDriver } from '../../src/storage/filesystem/filesystemDriver.js';
 import { storageContract } from './storage.contract.js';
 
 storageContract('a file system', async () => {
   const root = await mkdtemp(join(tmpdir(), 'stowage-files-'));
   return {
-    storage: filesystemKind.open({ root, path: 'project/backups' }),
+    storage: filesystemDriver.open({ root, path: 'project/backups' }),
     exclusive: true,
     segmentBytes: 16 * 1024 * 1024,
     tamper: (name, bytes) => {

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { filesystemKind } from '../../src/storage/filesystem/filesystemKind.js';
+import { filesystemDriver } from '../../src/storage/filesystem/filesystemDriver.js';
 import { eachOnSmallDisk } from '../fixtures/eachOnSmallDisk.js';
 import { describeWith } from '../fixtures/requirements.js';
 import { mountsMissing } from '../fixtures/smallDisk.js';
 import { listed, read, rejectsWith } from './storage.contract.js';
 
 const signal = new AbortController().signal;
-const check = (root: string, path: string) => filesystemKind.check({ root, path }, { signal, timeoutMs: 60_000 });
+const check = (root: string, path: string) => filesystemDriver.check({ root, path }, { signal, timeoutMs: 60_000 });
 
 describe('a folder as storage', () => {
   let outside: string;
@@ -24,7 +24,7 @@ describe('a folder as storage', () => {
     await writeFile(join(outside, 'precious'), 'untouched');
   });
   afterEach(() => rm(outside, { recursive: true, force: true }));
-  const open = (path = 'a/b') => filesystemKind.open({ root, path });
+  const open = (path = 'a/b') => filesystemDriver.open({ root, path });
   const bytes = Buffer.from('bytes');
 
   test('files are 0600 and folders 0700', async () => {
@@ -97,7 +97,7 @@ describe('a folder as storage', () => {
   });
 
   test('a root that is not there is never made', async () => {
-    const storage = filesystemKind.open({ root: join(outside, 'not mounted'), path: 'a' });
+    const storage = filesystemDriver.open({ root: join(outside, 'not mounted'), path: 'a' });
     await rejectsWith('ENDPOINT_NOT_FOUND', storage.putBytes('x', bytes, { signal }));
     expect((await readdir(outside)).sort()).toEqual(['precious', 'root']);
   });
@@ -169,7 +169,7 @@ describe('a folder as storage', () => {
 describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () => {
   const disk = eachOnSmallDisk();
   const put = () =>
-    filesystemKind.open({ root: disk().folder, path: '' }).putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
+    filesystemDriver.open({ root: disk().folder, path: '' }).putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
 
   test('a file that finds no room is ENDPOINT_QUOTA, and leaves neither itself nor its folders', async () => {
     await disk().fill(4096);

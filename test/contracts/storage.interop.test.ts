@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import SwiftClient from 'openstack-swift-client';
 import type { Storage } from '../../src/storage/storage.js';
-import { swiftKind } from '../../src/storage/swift/swiftKind.js';
+import { swiftDriver } from '../../src/storage/swift/swiftDriver.js';
 import { describeWith } from '../fixtures/requirements.js';
 import { startSwift, swiftMissing, type SwiftServer } from '../fixtures/servers/swift.js';
 import { chunks, listed, read } from './storage.contract.js';
@@ -27,7 +27,7 @@ describeWith({ swift: swiftMissing }, 'What others wrote or read in the same con
     server = await startSwift();
     folder = await mkdtemp(join(tmpdir(), 'stowage-interop-'));
     const tuning = { smallSegmentBytes: segmentBytes, largeSegmentBytes: segmentBytes };
-    storage = swiftKind.open({ ...server.settings('shared'), tuning });
+    storage = swiftDriver.open({ ...server.settings('shared'), tuning });
     await storage.putBytes('first', Buffer.from('x'), { signal });
   });
   afterAll(async () => {

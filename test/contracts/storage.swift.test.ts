@@ -1,5 +1,5 @@
 import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
-import { swiftKind } from '../../src/storage/swift/swiftKind.js';
+import { swiftDriver } from '../../src/storage/swift/swiftDriver.js';
 import { keystoneMissing, startKeystone } from '../fixtures/servers/keystone.js';
 import { describeWith } from '../fixtures/requirements.js';
 import { startSwift, swiftMissing } from '../fixtures/servers/swift.js';
@@ -23,7 +23,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Swift with Key
 });
 
 function underTest(settings: SwiftSettings, stop: () => Promise<void>): StorageUnderTest {
-  const storage = swiftKind.open({ ...settings, tuning });
+  const storage = swiftDriver.open({ ...settings, tuning });
   const signal = new AbortController().signal;
   return {
     storage,

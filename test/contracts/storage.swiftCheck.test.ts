@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { CheckStep } from '../../src/check.js';
 import { Secret } from '../../src/secret.js';
 import { parseAllowedTargets } from '../../src/storage/allowedTargets.js';
-import { swiftKind } from '../../src/storage/swift/swiftKind.js';
+import { swiftDriver } from '../../src/storage/swift/swiftDriver.js';
 import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
 import { startFaultProxy, type FaultProxy } from '../fixtures/servers/faultProxy.js';
 import { keystoneMissing, startKeystone, type KeystoneServer } from '../fixtures/servers/keystone.js';
@@ -15,7 +15,7 @@ import { describeWith } from '../fixtures/requirements.js';
 import { swiftMissing } from '../fixtures/servers/swift.js';
 
 const signal = new AbortController().signal;
-const check = (settings: SwiftSettings, timeoutMs = 120_000) => swiftKind.check(settings, { signal, timeoutMs });
+const check = (settings: SwiftSettings, timeoutMs = 120_000) => swiftDriver.check(settings, { signal, timeoutMs });
 const failedStep = (steps: readonly CheckStep[]) => steps.find(({ status }) => status === 'FAILED');
 
 describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a Swift endpoint', () => {
@@ -28,10 +28,10 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     proxy = await startFaultProxy(keystone.swift.url);
     silent = createServer((socket) => socket.on('error', () => undefined));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const storage = swiftKind.open(keystone.settings('backups'));
+    const storage = swiftDriver.open(keystone.settings('backups'));
     await storage.putBytes('there', Buffer.from('x'), { signal });
     await storage.close();
-    const v1 = swiftKind.open(keystone.swift.settings('backups'));
+    const v1 = swiftDriver.open(keystone.swift.settings('backups'));
     await v1.putBytes('there', Buffer.from('x'), { signal });
     await v1.close();
   });
@@ -52,7 +52,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     ...changes,
   });
   async function names(settings: SwiftSettings): Promise<string[]> {
-    const storage = swiftKind.open(settings);
+    const storage = swiftDriver.open(settings);
     const found: string[] = [];
     for await (const { name } of storage.list('', { signal })) found.push(name);
     await storage.close();
@@ -277,7 +277,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     const controller = new AbortController();
     const reason = new Error('cancelled');
     const authUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/auth/v1.0`;
-    const checking = swiftKind.check(v1({ authUrl }), { signal: controller.signal, timeoutMs: 10_000 });
+    const checking = swiftDriver.check(v1({ authUrl }), { signal: controller.signal, timeoutMs: 10_000 });
     setImmediate(() => controller.abort(reason));
     await expect(checking).rejects.toBe(reason);
   });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Secret } from '../../src/secret.js';
 import type { Storage } from '../../src/storage/storage.js';
-import { swiftKind } from '../../src/storage/swift/swiftKind.js';
+import { swiftDriver } from '../../src/storage/swift/swiftDriver.js';
 import type { SwiftSettings } from '../../src/storage/swift/swiftSettings.js';
 import { startFaultProxy, type FaultProxy } from '../fixtures/servers/faultProxy.js';
 import { describeWith } from '../fixtures/requirements.js';
@@ -27,7 +27,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
   let count = 0;
 
   function open(settings: Partial<SwiftSettings> = {}): Storage {
-    const one = swiftKind.open({ ...server.settings('backups', proxy.url), tuning, ...settings });
+    const one = swiftDriver.open({ ...server.settings('backups', proxy.url), tuning, ...settings });
     opened.push(one);
     return one;
   }
@@ -350,7 +350,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     for (const host of ['127.0.0.1', 'localhost']) {
       const { allowHost: _, ...settings } = server.settings('backups', `http://${host}:${new URL(proxy.url).port}`);
       proxy.heal();
-      const guarded = swiftKind.open({ ...settings, tuning });
+      const guarded = swiftDriver.open({ ...settings, tuning });
       opened.push(guarded);
       await expect(guarded.head('x', { signal })).rejects.toMatchObject({
         code: 'ENDPOINT_UNREACHABLE',
@@ -365,7 +365,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
 describeWith({ swift: swiftMissing }, 'Swift with a full disk', () => {
   test('a backup fails and says so, after it was tried again', async () => {
     const server = await startSwift({ reserve: '100%' });
-    const storage = swiftKind.open({ ...server.settings('backups'), tuning });
+    const storage = swiftDriver.open({ ...server.settings('backups'), tuning });
     try {
       const put = storage.put('object', chunks(randomBytes(100), 10), { signal, segmentFolder: 'segments/' });
       await expect(put).rejects.toMatchObject({

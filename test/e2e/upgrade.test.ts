@@ -20,8 +20,8 @@ import { createEventStore } from '../../src/postgres/eventStore.js';
 import { rebuildProjection } from '../../src/postgres/rebuildProjection.js';
 import { project } from '../../src/projects/project.js';
 import { Secret } from '../../src/secret.js';
-import { filesystemKind } from '../../src/storage/filesystem/filesystemKind.js';
-import { swiftKind } from '../../src/storage/swift/swiftKind.js';
+import { filesystemDriver } from '../../src/storage/filesystem/filesystemDriver.js';
+import { swiftDriver } from '../../src/storage/swift/swiftDriver.js';
 import type { Worker } from '../../src/worker/worker.js';
 import { operationDocument } from '../fixtures/api/operationDocument.js';
 import { startWholeApi, type WholeApi } from '../fixtures/api/wholeApi.js';
@@ -243,11 +243,11 @@ function upgrade(frozen: FrozenInstallation): void {
   test('reads every backup.json as it was written', async () => {
     const opened = [
       {
-        storage: swiftKind.open(ground.swift.settings(container)),
+        storage: swiftDriver.open(ground.swift.settings(container)),
         documents: frozen.swift.filter(({ name }) => name.endsWith('/backup.json')),
       },
       {
-        storage: filesystemKind.open({ root: ground.filesystemRoot, path: '' }),
+        storage: filesystemDriver.open({ root: ground.filesystemRoot, path: '' }),
         documents: frozen.files.filter(({ name }) => name.endsWith('/backup.json')),
       },
     ];

@@ -7,7 +7,7 @@ import { createMariadbEngine } from '../../src/engines/mariadb/mariadbEngine.js'
 import { backupJob } from '../../src/backups/backupJob.js';
 import { decideDeletion } from '../../src/backups/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../../src/backups/backupJobView.js';
-import { createSwiftKind } from '../../src/storage/swift/swiftKind.js';
+import { createSwiftDriver } from '../../src/storage/swift/swiftDriver.js';
 import type { Worker } from '../../src/worker/worker.js';
 import { startedByFaultyTools } from '../fixtures/faultyTools.js';
 import { descendantsOf } from '../fixtures/processes/childProcesses.js';
@@ -112,7 +112,7 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
     const { engine = createMariadbEngine(), throughPostgresLine = false, workRoot, times, ...rest } = options;
     return harness.startWorker({
       engines: new Map([['MARIADB', engine]]),
-      swift: createSwiftKind(impatient),
+      swift: createSwiftDriver(impatient),
       times: { lease: 20_000, ...times },
       ...(throughPostgresLine ? { ground: ready.groundBehindLine } : {}),
       ...(workRoot === undefined ? {} : { ground: { ...harness.ground, workRoot } }),

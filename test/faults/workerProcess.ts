@@ -5,7 +5,7 @@
 import 'reflect-metadata';
 import { Closing } from '../../src/composition/closing.js';
 import { openLog } from '../../src/log.js';
-import { createSwiftKind } from '../../src/storage/swift/swiftKind.js';
+import { createSwiftDriver } from '../../src/storage/swift/swiftDriver.js';
 import type { WorkerTimes } from '../../src/worker/workerTools.js';
 import { createTestWorker, openTestStores, type WorkerGround } from '../fixtures/workerHarness.js';
 import { impatient } from './impatient.js';
@@ -19,6 +19,10 @@ const log = openLog('json', 'info', {
   },
 });
 const stores = await openTestStores(ground, log, new Closing(log));
-const worker = await createTestWorker(stores, ground, log, { id: 'process', times, swift: createSwiftKind(impatient) });
+const worker = await createTestWorker(stores, ground, log, {
+  id: 'process',
+  times,
+  swift: createSwiftDriver(impatient),
+});
 await worker.start();
 console.log('ready');

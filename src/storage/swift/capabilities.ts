@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
-import { drop, readJson } from './httpClient.js';
+import { drop, readJson } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 export type LargeObjectLimits = { readonly maxSegments: number; readonly maxSegmentBytes: number };

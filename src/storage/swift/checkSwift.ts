@@ -9,7 +9,7 @@ import { deleteObject } from './deleteObject.js';
 import { getObject } from './getObject.js';
 import { headContainer, headObject } from './headObject.js';
 import { LoginCache } from './loginCache.js';
-import { pause } from './retry.js';
+import { pause } from '../http/retry.js';
 import { putBytes } from './putBytes.js';
 import { SwiftConnection } from './swiftConnection.js';
 import { authUrlProblem, containerNameProblem, defaultTuning, type SwiftSettings } from './swiftSettings.js';

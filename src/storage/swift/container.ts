@@ -1,6 +1,6 @@
 import { StowageError } from '../../errors.js';
 import { headContainer, type ContainerInfo } from './headObject.js';
-import { drop } from './httpClient.js';
+import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /** Makes the container if it is not there. Who may write into it but not make one is not asked to make it. */

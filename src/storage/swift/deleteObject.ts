@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import { headObject } from './headObject.js';
-import { drop, readJson } from './httpClient.js';
+import { drop, readJson } from '../http/httpClient.js';
 import { objectNameOf, readManifest } from './manifest.js';
 import { isPassing, statusError } from './statusErrors.js';
 import type { SwiftConnection } from './swiftConnection.js';

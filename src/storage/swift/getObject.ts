@@ -1,9 +1,9 @@
 import { StowageError } from '../../errors.js';
 import { bareEtag } from './etags.js';
-import { drop, type HttpAnswer } from './httpClient.js';
-import { pause, pauseMs } from './retry.js';
+import { drop, type HttpAnswer } from '../http/httpClient.js';
+import { pause, pauseMs } from '../http/retry.js';
 import type { SwiftConnection } from './swiftConnection.js';
-import { mayPass } from './transportErrors.js';
+import { mayPass } from '../http/transportErrors.js';
 
 /**
  * The bytes of an object. Swift cuts a reader that pauses for a minute, and ends the answer early when a segment is

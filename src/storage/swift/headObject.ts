@@ -1,6 +1,6 @@
 import type { ObjectInfo } from '../storage.js';
 import { bareEtag } from './etags.js';
-import { drop } from './httpClient.js';
+import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /** Undefined where the container is there and the object is not; a missing container is ENDPOINT_NOT_FOUND. */

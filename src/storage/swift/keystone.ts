@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import { busy, checkedStorageUrl, type LoginRequest, type SwiftLogin } from './login.js';
-import { readJson, type HttpAnswer } from './httpClient.js';
+import { readJson, type HttpAnswer } from '../http/httpClient.js';
 import type { SwiftSettings } from './swiftSettings.js';
-import { transportError } from './transportErrors.js';
+import { transportError } from '../http/transportErrors.js';
 
 type ServiceUser = Extract<SwiftSettings['credentials'], { kind: 'SERVICE_USER' }>;
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import type { ObjectInfo } from '../storage.js';
 import { bareEtag } from './etags.js';
-import { drop, readJson } from './httpClient.js';
+import { drop, readJson } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /** Page after page, until one is empty: a server may give fewer names than were asked for. */

@@ -1,5 +1,5 @@
 import { StowageError } from '../../errors.js';
-import type { HttpClient } from './httpClient.js';
+import type { HttpClient } from '../http/httpClient.js';
 import type { SwiftSettings } from './swiftSettings.js';
 
 /** A login that worked. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
-import { drop, readJson } from './httpClient.js';
+import { drop, readJson } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 const manifestAnswer = z.array(z.object({ name: z.string(), hash: z.string(), bytes: z.number() }));

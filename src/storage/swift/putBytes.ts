@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { StowageError } from '../../errors.js';
 import { bareEtag } from './etags.js';
 import { headObject } from './headObject.js';
-import { drop } from './httpClient.js';
+import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /** One plain object in one request. */

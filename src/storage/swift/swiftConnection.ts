@@ -2,10 +2,10 @@ import { StowageError } from '../../errors.js';
 import { defaultAllowedTargets, parseAllowedTargets } from '../allowedTargets.js';
 import { checkObjectName } from '../objectName.js';
 import { authenticate } from './authentication.js';
-import { drop, HttpClient, readText, type HttpAnswer, type HttpBody, type HttpRequest } from './httpClient.js';
+import { drop, HttpClient, readText, type HttpAnswer, type HttpBody, type HttpRequest } from '../http/httpClient.js';
 import type { SwiftLogin } from './login.js';
 import { loginKey, type LoginCache } from './loginCache.js';
-import { pause, pauseMs, retryAfterMs } from './retry.js';
+import { retryAfterMs, withRetries, type Outcome } from '../http/retry.js';
 import { isPassing, statusError } from './statusErrors.js';
 import {
   authUrlProblem,
@@ -14,10 +14,10 @@ import {
   type SwiftSettings,
   type SwiftTuning,
 } from './swiftSettings.js';
-import { mayPass, transportError } from './transportErrors.js';
+import { mayPass, transportError } from '../http/transportErrors.js';
 
-/** A refused manifest's names each of its segments, a thousand of them. */
-const mostOfAnAnswer = 1024 * 1024;
+/** The answer that refuses a manifest names each of its segments, a thousand of them. */
+const longestAnswerBytes = 1024 * 1024;
 
 export type SwiftRequest = {
   readonly method: HttpRequest['method'];
@@ -94,44 +94,47 @@ export class SwiftConnection {
   }
 
   /**
-   * Sends a request until it gets one of the `expected` answers, and gives what `read` makes of it. `tries` counts from
-   * 1: after a lost answer the first try may have had its effect. Throws a StowageError, or the signal's reason.
+   * Sends a request until it gets one of the `expected` answers, and returns what `read` makes of it. `tries` counts from
+   * 1: after a lost answer an earlier try may have had its effect. Throws a StowageError, or the signal's reason.
    */
   async send<T>(request: SwiftRequest, read: (answer: HttpAnswer, tries: number) => Promise<T>): Promise<T> {
-    const { signal } = request;
-    const attempts = request.attempts ?? this.tuning.attempts;
-    let refused: SwiftLogin | undefined;
-    for (let tries = 1; ; tries += 1) {
-      let failure: StowageError;
-      let retryAfter = 0;
-      try {
-        const login = await this.login(signal, refused);
-        const url = login.storageUrl();
-        const answer = await this.#http.request(this.#toHttp(request, url, login));
-        if (request.expected.includes(answer.status)) return await read(answer, tries);
-        if (answer.status === 401 && refused === undefined) {
-          await drop(answer);
-          refused = login;
-          tries -= 1;
-          continue;
-        }
-        const text = request.method === 'HEAD' ? '' : await readText(answer, mostOfAnAnswer).catch(() => '');
-        failure = statusError(answer.status, request.doing, this.place, text);
-        if (!isPassing(answer.status, text) && request.alsoPassing?.includes(answer.status) !== true) throw failure;
-        retryAfter = retryAfterMs(answer.header('retry-after'), Date.now());
-        refused = undefined;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof StowageError ? !isUnreachable(error) : !mayPass(error)) {
-          throw transportError(error, this.#storageName());
-        }
-        failure = transportError(error, this.#storageName());
-        refused = undefined;
-        if (request.body !== undefined && tries < attempts) await this.#askWhyItWasCut(request);
-      }
-      if (tries >= attempts || retryAfter > Math.max(this.tuning.maxBackoffMs, 120_000)) throw failure;
-      await pause(pauseMs(this.tuning, tries, retryAfter, this.random()), signal);
+    const limits = { ...this.tuning, attempts: request.attempts ?? this.tuning.attempts };
+    return withRetries(
+      limits,
+      request.signal,
+      (tries) => this.#try(request, read, { tries, isLast: tries >= limits.attempts }),
+      this.random,
+    );
+  }
+
+  async #try<T>(
+    request: SwiftRequest,
+    read: (answer: HttpAnswer, tries: number) => Promise<T>,
+    { tries, isLast }: { readonly tries: number; readonly isLast: boolean },
+  ): Promise<Outcome<T>> {
+    try {
+      const answer = await this.#answerTo(request);
+      if (request.expected.includes(answer.status)) return { done: await read(answer, tries) };
+      const text = request.method === 'HEAD' ? '' : await readText(answer, longestAnswerBytes).catch(() => '');
+      const failure = statusError(answer.status, request.doing, this.place, text);
+      if (!isPassing(answer.status, text) && request.alsoPassing?.includes(answer.status) !== true) throw failure;
+      return { failure, retryAfterMs: retryAfterMs(answer.header('retry-after'), Date.now()) };
+    } catch (error) {
+      request.signal.throwIfAborted();
+      const failure = transportError(error, `The object storage of ${this.place}`);
+      if (!mayPass(error)) throw failure;
+      if (request.body !== undefined && !isLast) await this.#askWhyItWasCut(request);
+      return { failure, retryAfterMs: 0 };
     }
+  }
+
+  /** Sends a request once. A token that the storage refuses is renewed, and the request is sent again. */
+  async #answerTo(request: SwiftRequest): Promise<HttpAnswer> {
+    const login = await this.login(request.signal);
+    const answer = await this.#http.request(this.#toHttp(request, login));
+    if (answer.status !== 401 || request.expected.includes(401)) return answer;
+    await drop(answer);
+    return this.#http.request(this.#toHttp(request, await this.login(request.signal, login)));
   }
 
   close(): Promise<void> {
@@ -156,11 +159,12 @@ export class SwiftConnection {
       await this.send(question, drop);
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof StowageError) || !isUnreachable(error)) throw error;
+      if (!mayPass(error)) throw error;
     }
   }
 
-  #toHttp(request: SwiftRequest, url: URL, login: SwiftLogin): HttpRequest {
+  #toHttp(request: SwiftRequest, login: SwiftLogin): HttpRequest {
+    const url = login.storageUrl();
     const query = new URLSearchParams(request.query).toString();
     return {
       method: request.method,
@@ -171,10 +175,6 @@ export class SwiftConnection {
       ...(request.body === undefined ? {} : { body: request.body }),
       ...(request.headersTimeoutMs === undefined ? {} : { headersTimeoutMs: request.headersTimeoutMs }),
     };
-  }
-
-  #storageName(): string {
-    return `The object storage of ${this.place}`;
   }
 }
 
@@ -188,10 +188,6 @@ function pathOf(target: SwiftRequest['target'], storageUrl: URL, container: stri
   if (target === 'container') return base;
   checkObjectName(target.object);
   return `${base}/${target.object.split('/').map(encodeURIComponent).join('/')}`;
-}
-
-function isUnreachable(error: StowageError): boolean {
-  return error.code === 'ENDPOINT_UNREACHABLE' && error.retriable;
 }
 
 async function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,5 +1,7 @@
-import { isIP } from 'node:net';
 import type { Secret } from '../../secret.js';
+import type { HttpLimits } from '../http/httpClient.js';
+import type { RetryLimits } from '../http/retry.js';
+import type { SegmentSizes } from '../segments/segmentedUpload.js';
 
 /** A container and who may write to it. */
 export type SwiftSettings = {
@@ -32,27 +34,12 @@ export type SwiftCredentials =
   /** `user` is `account:user`, as `swift -U` takes it. */
   | { readonly kind: 'V1'; readonly user: string; readonly key: Secret };
 
-export type SwiftTuning = {
-  /** The first `smallSegments` segments have this size, the later ones `largeSegmentBytes`. */
-  readonly smallSegmentBytes: number;
-  readonly largeSegmentBytes: number;
-  readonly smallSegments: number;
-  /** Segments on their way at once. */
-  readonly concurrency: number;
-  readonly connectTimeoutMs: number;
-  /** From the last byte sent to the first of the answer. */
-  readonly headersTimeoutMs: number;
-  /** Between two pieces of an answer that somebody is reading. */
-  readonly bodyIdleTimeoutMs: number;
-  /** Tries of one request, or of one place in an object that is read; the first one included. */
-  readonly attempts: number;
-  /** The pause before the second try; it doubles up to `maxBackoffMs`. */
-  readonly backoffMs: number;
-  /** A server that asks for a longer pause than this (Retry-After) is taken to be down. */
-  readonly maxBackoffMs: number;
-  /** Names a listing asks for at once. */
-  readonly listingPage: number;
-};
+export type SwiftTuning = HttpLimits &
+  RetryLimits &
+  SegmentSizes & {
+    /** Names that a listing asks for at once. */
+    readonly listingPage: number;
+  };
 
 const mebibyte = 1024 * 1024;
 
@@ -93,10 +80,4 @@ export function containerNameProblem(name: string): string | undefined {
     return 'contains characters that cannot be sent';
   if (Buffer.byteLength(name) > 256) return 'is longer than 256 bytes';
   return undefined;
-}
-
-/** `[::1]` to `::1`. */
-export function bareHost(hostname: string): string {
-  const inner = hostname.replace(/^\[|\]$/g, '');
-  return isIP(inner) === 6 ? inner : hostname;
 }

@@ -6,8 +6,9 @@ import { getObject } from './getObject.js';
 import { headObject } from './headObject.js';
 import { listObjects } from './listObjects.js';
 import { putBytes } from './putBytes.js';
-import { putObject } from './putObject.js';
-import type { SegmentMemory } from './segmentMemory.js';
+import { LargeObject } from './largeObject.js';
+import type { SegmentMemory } from '../segments/segmentMemory.js';
+import { uploadInSegments } from '../segments/segmentedUpload.js';
 import type { SwiftConnection } from './swiftConnection.js';
 import { verifyObject } from './verifyObject.js';
 
@@ -25,7 +26,8 @@ export class SwiftStorage implements Storage {
   async put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
     await this.#prepare(options.signal);
     this.#limits ??= await largeObjectLimits(this.connection, options.signal);
-    return putObject(this.connection, this.memory, this.#limits, { name, source, options });
+    const object = new LargeObject(this.connection, this.#limits, name, options.segmentFolder);
+    return uploadInSegments(object, this.memory, this.connection.tuning, source, options);
   }
 
   async putBytes(

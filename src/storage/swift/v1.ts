@@ -1,8 +1,8 @@
 import { StowageError } from '../../errors.js';
-import { drop, type HttpAnswer } from './httpClient.js';
+import { drop, type HttpAnswer } from '../http/httpClient.js';
 import { busy, checkedStorageUrl, type LoginRequest, type SwiftLogin } from './login.js';
 import type { SwiftSettings } from './swiftSettings.js';
-import { transportError } from './transportErrors.js';
+import { transportError } from '../http/transportErrors.js';
 
 /** The v1 login of Swift's tempauth, swauth and of Ceph's gateway: two headers there, two headers back. */
 export async function authenticateWithV1(

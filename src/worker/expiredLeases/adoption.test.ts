@@ -11,9 +11,9 @@ import type { BackupDocument } from '../../archive/backupDocument.js';
 import { StowageError } from '../../errors.js';
 import { cancelBackup } from '../../backups/backupJobCommands.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
-import { filesystemKind } from '../../storage/filesystem/filesystemKind.js';
+import { filesystemDriver } from '../../storage/filesystem/filesystemDriver.js';
 import type { Storage } from '../../storage/storage.js';
-import { createSwiftKind } from '../../storage/swift/swiftKind.js';
+import { createSwiftDriver } from '../../storage/swift/swiftDriver.js';
 import type { Worker } from '../worker.js';
 
 const limitMs = 120_000;
@@ -30,20 +30,20 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
   afterAll(() => Promise.all([harness.stop(), swift?.stop()]));
 
   /** Small segments, so that little is large. */
-  const swiftKind = createSwiftKind({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
+  const swiftDriver = createSwiftDriver({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
   /** No engine: it looks and takes no backup. What is lost it need not take for still being written. */
   async function startFinder(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
     const times = { lease: 1, ...options.times };
-    workers.push(await harness.startWorker({ engines: new Map(), swift: swiftKind, ...options, times }));
+    workers.push(await harness.startWorker({ engines: new Map(), swift: swiftDriver, ...options, times }));
   }
   async function folder(path: string) {
     const fileEndpointId = await harness.addFolder({ path });
-    return { fileEndpointId, storage: filesystemKind.open({ root: harness.ground.root, path }) };
+    return { fileEndpointId, storage: filesystemDriver.open({ root: harness.ground.root, path }) };
   }
   async function container(name: string) {
     if (swift === undefined) throw new Error(swiftMissing);
     const fileEndpointId = await harness.addSwift(swift, name);
-    return { fileEndpointId, storage: swiftKind.open(swift.settings(name)) };
+    return { fileEndpointId, storage: swiftDriver.open(swift.settings(name)) };
   }
   const rowOf = ({ id }: LostAttempt) => harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
   const typesOf = async ({ id }: LostAttempt) => (await harness.eventsOf(id)).map(({ type }) => type);

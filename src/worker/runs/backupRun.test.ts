@@ -17,7 +17,7 @@ import type { RecordedEvent } from '../../eventSourcing/event.js';
 import { cancelBackup } from '../../backups/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.js';
 import type { JobProgress } from '../../postgres/contracts/telemetry.js';
-import { swiftKind } from '../../storage/swift/swiftKind.js';
+import { swiftDriver } from '../../storage/swift/swiftDriver.js';
 import type { SwiftSettings } from '../../storage/swift/swiftSettings.js';
 import type { Worker } from '../worker.js';
 
@@ -337,7 +337,7 @@ describeWith(
 );
 
 async function namesIn(settings: SwiftSettings): Promise<readonly string[]> {
-  const storage = swiftKind.open(settings);
+  const storage = swiftDriver.open(settings);
   const names: string[] = [];
   try {
     for await (const { name } of storage.list('', { signal: AbortSignal.timeout(120_000) })) names.push(name);

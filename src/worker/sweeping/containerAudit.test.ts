@@ -12,9 +12,9 @@ import { findAudits, type AuditRecord, type ContainerAudit } from '../../endpoin
 import { StowageError } from '../../errors.js';
 import { decideDeletion } from '../../backups/backupJobCommands.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
-import { filesystemKind } from '../../storage/filesystem/filesystemKind.js';
+import { filesystemDriver } from '../../storage/filesystem/filesystemDriver.js';
 import type { Storage } from '../../storage/storage.js';
-import { createSwiftKind } from '../../storage/swift/swiftKind.js';
+import { createSwiftDriver } from '../../storage/swift/swiftDriver.js';
 import type { Worker } from '../worker.js';
 
 const hourMs = 3_600_000;
@@ -39,11 +39,11 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
 
   const now = () => new Date(Date.now() + aheadMs);
   /** Small segments, so that little is large. */
-  const swiftKind = createSwiftKind({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
+  const swiftDriver = createSwiftDriver({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
 
   async function startAuditor(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
     const { times, ...others } = options;
-    const audits = { engines: new Map(), now, swift: swiftKind, times: { audit: 100, ...times } };
+    const audits = { engines: new Map(), now, swift: swiftDriver, times: { audit: 100, ...times } };
     workers.push(await harness.startWorker({ ...audits, ...others }));
   }
   const recordOf = async (id: string): Promise<AuditRecord | null> =>
@@ -60,7 +60,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
   const availability = async ({ id }: WrittenAttempt) =>
     (await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id })).availability;
   const typesOf = async ({ id }: WrittenAttempt) => (await harness.eventsOf(id)).map(({ type }) => type);
-  const folderAt = (path: string): Storage => filesystemKind.open({ root: harness.ground.root, path });
+  const folderAt = (path: string): Storage => filesystemDriver.open({ root: harness.ground.root, path });
 
   type Place = { readonly fileEndpointId: string; readonly storage: Storage };
   const kinds: readonly [string, (name: string) => Promise<Place>][] = [
@@ -73,7 +73,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       async (name) => {
         if (swift === undefined) throw new Error(swiftMissing);
         const fileEndpointId = await harness.addSwift(swift, name);
-        return { fileEndpointId, storage: swiftKind.open(swift.settings(name)) };
+        return { fileEndpointId, storage: swiftDriver.open(swift.settings(name)) };
       },
     ],
   ];
@@ -158,7 +158,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
   (swiftMissing === undefined ? test : test.skip)('a listing that lags behind makes no backup absent', async () => {
     if (swift === undefined) throw new Error(swiftMissing);
     const fileEndpointId = await harness.addSwift(swift, 'lagging');
-    const storage = swiftKind.open(swift.settings('lagging'));
+    const storage = swiftDriver.open(swift.settings('lagging'));
     const backup = await beginAttempt(harness, fileEndpointId);
     await backup.store(storage, 200_000);
     await backup.succeed();

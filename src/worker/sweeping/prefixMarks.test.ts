@@ -24,7 +24,7 @@ import { serverUser, startCluster } from '../../postgres/embedded/cluster.js';
 import { debianBinaries } from '../../postgres/embedded/serverBinaries.js';
 import { prepareRoles } from '../../postgres/roles.js';
 import { Secret } from '../../secret.js';
-import { filesystemKind } from '../../storage/filesystem/filesystemKind.js';
+import { filesystemDriver } from '../../storage/filesystem/filesystemDriver.js';
 import type { Worker } from '../worker.js';
 import type { WorkerTimes } from '../workerTools.js';
 
@@ -64,7 +64,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
   async function storedBackups(path: string, count: number): Promise<readonly WrittenAttempt[]> {
     const prefix = `${path}/`;
     const fileEndpointId = await production.addFolder({ path, prefix });
-    const storage = filesystemKind.open({ root: production.ground.root, path });
+    const storage = filesystemDriver.open({ root: production.ground.root, path });
     const attempts: WrittenAttempt[] = [];
     for (let n = 0; n < count; n += 1) {
       const attempt = await beginAttempt(production, fileEndpointId, prefix);
@@ -76,7 +76,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
   }
   /** But for the next marker, which may just be written beside the one that stands there. */
   const objects = async (path: string) => {
-    const names = await objectsIn(filesystemKind.open({ root: production.ground.root, path }));
+    const names = await objectsIn(filesystemDriver.open({ root: production.ground.root, path }));
     return names.filter((name) => !name.startsWith(`${path}/.stowage-partial-`));
   };
   const marker = (path: string) => readFile(join(production.ground.root, path, path, '.stowage.json'), 'utf8');

@@ -9,7 +9,7 @@ import { fileEndpoint } from '../../endpoints/fileEndpoint.js';
 import { StowageError } from '../../errors.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
 import { holdsBackups } from '../../backups/location/backupsAtEndpoint.js';
-import { filesystemKind } from '../../storage/filesystem/filesystemKind.js';
+import { filesystemDriver } from '../../storage/filesystem/filesystemDriver.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Worker } from '../worker.js';
 
@@ -27,7 +27,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
   async function startSweeper(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
     workers.push(await harness.startWorker({ engines: new Map(), ...options }));
   }
-  const storageAt = (path: string): Storage => filesystemKind.open({ root: harness.ground.root, path });
+  const storageAt = (path: string): Storage => filesystemDriver.open({ root: harness.ground.root, path });
   const typesOf = async (id: string) => (await harness.eventsOf(id)).map(({ type }) => type);
   const withRemains = async (id: string) =>
     (await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id })).attemptsWithRemains;

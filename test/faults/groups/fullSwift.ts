@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createMariadbEngine } from '../../../src/engines/mariadb/mariadbEngine.js';
 import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { faultyTool } from '../../fixtures/faultyTools.js';
-import { createSwiftKind } from '../../../src/storage/swift/swiftKind.js';
+import { createSwiftDriver } from '../../../src/storage/swift/swiftDriver.js';
 import { mountSmallDisk, mountsMissing, type SmallDisk, type SmallDiskOptions } from '../../fixtures/smallDisk.js';
 import { backupFault, nextBackup, type BackupFault } from '../backupTrial.js';
 import { impatient } from '../impatient.js';
@@ -39,7 +39,7 @@ const nothingAtAll = async (disk: SmallDisk) => {
 };
 const unreachable = ['ENDPOINT_UNREACHABLE'];
 /** A server that has lost its disk answers late: what it says is the point. */
-const patient = { swift: createSwiftKind({ ...impatient, headersTimeoutMs: 15_000 }) };
+const patient = { swift: createSwiftDriver({ ...impatient, headersTimeoutMs: 15_000 }) };
 const failingDump: BackupFault['worker'] = async ({ folder }) => ({
   ...patient,
   engine: createMariadbEngine({ toolsPath: [await faultyTool('mariadb-dump', '"$real" "$@"; exit 3', folder)] }),

@@ -1,5 +1,5 @@
 import { createMariadbEngine } from '../../../src/engines/mariadb/mariadbEngine.js';
-import { createSwiftKind } from '../../../src/storage/swift/swiftKind.js';
+import { createSwiftDriver } from '../../../src/storage/swift/swiftDriver.js';
 import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { faultyTool } from '../../fixtures/faultyTools.js';
 import { backupFault, type BackupFault } from '../backupTrial.js';
@@ -8,7 +8,7 @@ import type { Fault } from '../trial.js';
 
 /** Long enough to reach each step on a busy machine, and shorter than every other limit. */
 const timeoutMs = 6_000;
-const patient = { swift: createSwiftKind({ ...impatient, headersTimeoutMs: 60_000, bodyIdleTimeoutMs: 60_000 }) };
+const patient = { swift: createSwiftDriver({ ...impatient, headersTimeoutMs: 60_000, bodyIdleTimeoutMs: 60_000 }) };
 
 /** An attempt that takes too long, in each step. */
 export const timeouts: readonly Fault[] = [

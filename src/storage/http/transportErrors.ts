@@ -1,7 +1,7 @@
 import { StowageError } from '../../errors.js';
 import { TargetNotAllowed } from '../allowedTargets.js';
 
-/** Why no answer came, in words; `who` is what was asked, for example `Keystone at example.com`. */
+/** Says why no answer came. `who` is the server that was asked, for example `Keystone at example.com`. */
 export function transportError(error: unknown, who: string): StowageError {
   if (error instanceof StowageError) return error;
   const cause = rootCause(error);
@@ -50,8 +50,9 @@ export function transportError(error: unknown, who: string): StowageError {
   }
 }
 
-/** Whether the same request may go through in a moment. A wrong certificate or a forbidden address will not. */
+/** Whether the same request may succeed in a moment. A wrong certificate or a forbidden address never does. */
 export function mayPass(error: unknown): boolean {
+  if (error instanceof StowageError) return error.code === 'ENDPOINT_UNREACHABLE' && error.retriable;
   const cause = rootCause(error);
   return !(cause instanceof TargetNotAllowed) && !isTlsProblem(codeOf(cause));
 }
@@ -60,7 +61,7 @@ function isTlsProblem(code: string): boolean {
   return /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/.test(code);
 }
 
-/** Where several addresses were tried, Node hands over an AggregateError: the first one tells as well as any. */
+/** After several addresses failed, Node throws an AggregateError. Its first error explains the failure as well as any. */
 function rootCause(error: unknown): unknown {
   if (typeof error !== 'object' || error === null) return error;
   if ('errors' in error && Array.isArray(error.errors) && error.errors.length > 0) return rootCause(error.errors[0]);

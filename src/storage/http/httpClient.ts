@@ -3,7 +3,6 @@ import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { TargetNotAllowed } from '../allowedTargets.js';
-import { bareHost, type SwiftTuning } from './swiftSettings.js';
 
 export type HttpRequest = {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -13,7 +12,7 @@ export type HttpRequest = {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: HttpBody;
   readonly signal: AbortSignal;
-  /** Default: the tuning's. */
+  /** Default: the client's. */
   readonly headersTimeoutMs?: number;
 };
 
@@ -27,7 +26,13 @@ export type HttpAnswer = {
   readonly body: Dispatcher.ResponseData['body'];
 };
 
-export type HttpLimits = Pick<SwiftTuning, 'connectTimeoutMs' | 'headersTimeoutMs' | 'bodyIdleTimeoutMs'>;
+export type HttpLimits = {
+  readonly connectTimeoutMs: number;
+  /** From the last byte of the request to the first byte of the answer. */
+  readonly headersTimeoutMs: number;
+  /** Between two pieces of an answer while somebody reads it. */
+  readonly bodyIdleTimeoutMs: number;
+};
 
 /** HTTP with a limit on every wait, and a guard on every connection. Follows no redirect and takes no proxy. */
 export class HttpClient {
@@ -144,4 +149,10 @@ function guardedLookup(allowHost: (host: string, address: string) => boolean): L
       else callback(null, first.address, first.family);
     });
   };
+}
+
+/** `[::1]` to `::1`. */
+function bareHost(hostname: string): string {
+  const inner = hostname.replace(/^\[|\]$/g, '');
+  return isIP(inner) === 6 ? inner : hostname;
 }

@@ -1,7 +1,7 @@
-import type { StorageKind } from '../storage.js';
+import type { StorageDriver } from '../storage.js';
 import { checkSwift } from './checkSwift.js';
 import { LoginCache } from './loginCache.js';
-import { SegmentMemory } from './segmentMemory.js';
+import { SegmentMemory } from '../segments/segmentMemory.js';
 import { SwiftConnection } from './swiftConnection.js';
 import type { SwiftSettings, SwiftTuning } from './swiftSettings.js';
 import { SwiftStorage } from './swiftStorage.js';
@@ -14,10 +14,10 @@ const mebibyte = 1024 * 1024;
  *
  * `open` throws BAD_INPUT for an auth URL or a container's name that cannot be one.
  */
-export const swiftKind: StorageKind<SwiftSettings> = createSwiftKind();
+export const swiftDriver: StorageDriver<SwiftSettings> = createSwiftDriver();
 
 /** One that shares nothing with others, as in a process of its own. `tuning` is for storages that say none themselves. */
-export function createSwiftKind(tuning: Partial<SwiftTuning> = {}): StorageKind<SwiftSettings> {
+export function createSwiftDriver(tuning: Partial<SwiftTuning> = {}): StorageDriver<SwiftSettings> {
   const logins = new LoginCache();
   const memory = new SegmentMemory(40 * mebibyte, mebibyte);
   return {

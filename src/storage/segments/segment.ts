@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { HttpBody } from './httpClient.js';
+import type { HttpBody } from '../http/httpClient.js';
 import type { Reservation } from './segmentMemory.js';
 
 /** A piece of a body: small enough that a slow line still moves one within the time limit. */

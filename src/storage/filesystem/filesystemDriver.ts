@@ -2,14 +2,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { rmdir, stat, statfs } from 'node:fs/promises';
 import { StowageError } from '../../errors.js';
 import { trySteps, type StepToTry } from '../checkSteps.js';
-import type { CheckOptions, StorageKind } from '../storage.js';
+import type { CheckOptions, StorageDriver } from '../storage.js';
 import { filesystemError } from './filesystemErrors.js';
 import type { FilesystemSettings } from './filesystemSettings.js';
 import { FilesystemStorage } from './filesystemStorage.js';
 import { Folder, isOneOf } from './folder.js';
 
 /** Check has the steps RESOLVE, CONTAINER, WRITE, READ_BACK, DELETE and CAPABILITIES. */
-export const filesystemKind: StorageKind<FilesystemSettings> = {
+export const filesystemDriver: StorageDriver<FilesystemSettings> = {
   open: (settings) => new FilesystemStorage(settings),
 
   async check(settings, { signal, timeoutMs, mayWrite }) {

@@ -1,0 +1,145 @@
+import { StowageError } from '../../errors.js';
+import { drop } from '../http/httpClient.js';
+import type { SegmentTarget, SegmentToStore } from '../segments/segmentedUpload.js';
+import type { PutOptions, StoredSegment } from '../storage.js';
+import type { LargeObjectLimits } from './capabilities.js';
+import { bareEtag, largeObjectEtag } from './etags.js';
+import { headObject } from './headObject.js';
+import type { SwiftConnection, SwiftRequest } from './swiftConnection.js';
+
+/**
+ * A static large object while it is uploaded: each segment is an object in `segmentFolder`, confirmed by its MD5, and
+ * the manifest makes the object visible. A stream that ends within its first segment becomes a plain object. What
+ * somebody else has stored under one of these names is CONFLICT, and is left as it is.
+ */
+export class LargeObject implements SegmentTarget {
+  /** From here on the object may be there, and be ours. */
+  #mayBeVisible = false;
+
+  constructor(
+    private readonly connection: SwiftConnection,
+    readonly limits: LargeObjectLimits,
+    private readonly name: string,
+    private readonly segmentFolder: PutOptions['segmentFolder'],
+  ) {}
+
+  tooLarge(): StowageError {
+    return new StowageError(
+      'ENDPOINT_QUOTA',
+      `'${this.name}' is larger than ${this.limits.maxSegments} segments hold, the most that ${this.connection.place} takes for one object.`,
+      {
+        help: 'Register the server as several services with a part of its databases each, or have the cluster take more segments for one object (max_manifest_segments).',
+        retriable: false,
+      },
+    );
+  }
+
+  storeSegment(segment: SegmentToStore, signal: AbortSignal): Promise<string> {
+    const name = this.#segmentName(segment.index);
+    return this.#store(name, segment, `store the segment '${name}' in`, signal);
+  }
+
+  storeWhole(segment: SegmentToStore, signal: AbortSignal): Promise<string> {
+    this.#mayBeVisible = true;
+    return this.#store(this.name, segment, `store the object '${this.name}' in`, signal);
+  }
+
+  async complete(segments: readonly StoredSegment[], signal: AbortSignal): Promise<string> {
+    const manifest = segments.map((segment, index) => ({
+      path: `/${this.connection.container}/${this.#segmentName(index)}`,
+      etag: segment.etag,
+      size_bytes: segment.sizeBytes,
+    }));
+    const etag = largeObjectEtag(segments);
+    const bytes = Buffer.from(JSON.stringify(manifest));
+    this.#mayBeVisible = true;
+    const found = await this.#putNew(this.name, etag, {
+      query: { 'multipart-manifest': 'put' },
+      headers: { 'content-type': 'application/octet-stream' },
+      body: { sizeBytes: bytes.length, pieces: () => [bytes] },
+      doing: `store the manifest of '${this.name}' in`,
+      signal,
+      // The storage reads the headers of every segment before it answers.
+      headersTimeoutMs: this.connection.tuning.headersTimeoutMs + segments.length * 1000,
+    });
+    if (found !== '' && found !== etag) throw differs(this.name, this.connection.place);
+    return etag;
+  }
+
+  /**
+   * After a lost answer nobody knows whether the object is there, so it is deleted. Segments stay, for the sweeper, and so
+   * does an object that cannot be deleted now: the error that ended the upload is the one to report.
+   */
+  async abandon(isAwaited: boolean): Promise<void> {
+    if (!this.#mayBeVisible) return;
+    const removal = this.connection.send(
+      {
+        method: 'DELETE',
+        target: { object: this.name },
+        signal: AbortSignal.timeout(isAwaited ? 500 : 10_000),
+        expected: [204, 404],
+        doing: `remove the object '${this.name}' from`,
+        attempts: isAwaited ? 1 : 3,
+      },
+      drop,
+    );
+    await removal.catch(() => undefined);
+  }
+
+  async #store(name: string, { md5, body }: SegmentToStore, doing: string, signal: AbortSignal): Promise<string> {
+    const found = await this.#putNew(name, md5, {
+      headers: { etag: md5, 'content-type': 'application/octet-stream' },
+      body,
+      // What was damaged on the way is sent again.
+      alsoPassing: [422],
+      doing,
+      signal,
+    });
+    if (found !== md5) throw differs(name, this.connection.place);
+    return md5;
+  }
+
+  /**
+   * Puts an object where there is none, and returns the etag that the storage gives it. If an object with the etag `own`
+   * is there already, an earlier try stored it and its answer was lost.
+   */
+  async #putNew(
+    name: string,
+    own: string,
+    request: Omit<SwiftRequest, 'method' | 'target' | 'expected'>,
+  ): Promise<string> {
+    const etag = await this.connection.send(
+      {
+        ...request,
+        method: 'PUT',
+        target: { object: name },
+        headers: { ...request.headers, 'if-none-match': '*' },
+        expected: [201, 412],
+      },
+      async (answer) => {
+        await drop(answer);
+        return answer.status === 201 ? bareEtag(answer.header('etag')) : undefined;
+      },
+    );
+    if (etag !== undefined) return etag;
+    const there = await headObject(this.connection, name, request.signal);
+    if (there?.etag === own) return own;
+    if (name === this.name) this.#mayBeVisible = false;
+    throw new StowageError(
+      'CONFLICT',
+      `There is an object '${name}' in ${this.connection.place} already: somebody else writes to the same place.`,
+      {
+        help: 'Look for another Stowage that runs on a copy of the database of this one, and give it credentials of its own.',
+        retriable: true,
+      },
+    );
+  }
+
+  #segmentName(index: number): string {
+    return `${this.segmentFolder}${String(index + 1).padStart(8, '0')}`;
+  }
+}
+
+function differs(name: string, place: string): StowageError {
+  return new StowageError('CHECKSUM', `What ${place} confirmed for '${name}' is not what was sent.`);
+}
