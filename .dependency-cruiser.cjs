@@ -48,7 +48,7 @@ module.exports = {
       severity: 'error',
       from: { path: slices },
       to: {
-        path: '^src/(engines/.+/|storage/(swift|filesystem)/|scheduler/(agenda|cron/internal)/|postgres/(?!contracts/))',
+        path: '^src/(engines/.+/|storage/(.+/|createStorageKinds)|scheduler/(agenda|cron/internal)/|postgres/(?!contracts/))',
       },
     },
     {

@@ -1,7 +1,6 @@
 import { Counter, Registry } from 'prom-client';
 import type { ServeConfig, WorkerConfig } from '../config.js';
 import { createEngines, type EngineOptions, type Engines } from '../engines/engines.js';
-import type { StorageAccess } from '../endpoints/openStorage.js';
 import { createProtectionWatch } from '../protection/protectionWatch.js';
 import type { Log } from '../log.js';
 import { createScheduleKeeper } from '../schedules/scheduleKeeper.js';
@@ -9,8 +8,8 @@ import { installationId } from '../postgres/installation.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import { openServerClock } from '../postgres/serverClock.js';
 import type { AlarmClock } from '../scheduler/alarmClock.js';
-import { filesystemDriver } from '../storage/filesystem/filesystemDriver.js';
-import { swiftDriver } from '../storage/swift/swiftDriver.js';
+import { createStorageKinds, type StorageLimits } from '../storage/createStorageKinds.js';
+import type { StorageKinds } from '../storage/storageKinds.js';
 import { openAlarmClock } from './alarmClock.js';
 import type { Closing } from './closing.js';
 import { openStores, type Stores } from './stores.js';
@@ -19,7 +18,7 @@ import { openStores, type Stores } from './stores.js';
 export type Shared = Stores & {
   readonly alarmClock: AlarmClock;
   readonly engines: Engines;
-  readonly storages: StorageAccess;
+  readonly storages: StorageKinds;
   readonly installationId: string;
   /** Metrics that only the installation-level token opens. A role without an HTTP server shows none. */
   readonly installationRegistry: Registry;
@@ -40,9 +39,15 @@ export async function openShared(
   > & { readonly role: string },
   log: Log,
   closing: Closing,
-  makeEngines: (options: EngineOptions) => Engines = createEngines,
+  {
+    makeEngines = createEngines,
+    makeStorages = createStorageKinds,
+  }: {
+    readonly makeEngines?: (options: EngineOptions) => Engines;
+    readonly makeStorages?: (limits: StorageLimits) => StorageKinds;
+  } = {},
 ): Promise<Shared> {
-  const { allowedTargets, filesystemRoot } = config;
+  const { allowedTargets } = config;
   const stores = await openStores(config, log, closing);
   const serverClock = await openServerClock(stores.dataSource);
   const { now } = serverClock;
@@ -72,7 +77,7 @@ export async function openShared(
     ...stores,
     alarmClock,
     engines: makeEngines({ allowAddress: (address, host) => allowedTargets.allowsHost(host, address) }),
-    storages: { swift: swiftDriver, filesystem: filesystemDriver, filesystemRoot, allowedTargets },
+    storages: makeStorages(config),
     installationId: await installationId(stores.dataSource),
     installationRegistry,
     now,

@@ -1,7 +1,7 @@
 import { checkOf, type Check } from '../check.js';
 import { checkTimeoutMs } from '../server/checkType.js';
+import type { StorageTarget } from '../storage/storageKind.js';
 import { refuseOthers } from './installationMarker.js';
-import type { StorageTarget } from './openStorage.js';
 
 /**
  * Tries everything that a backup will need, within 20 s, and leaves nothing behind. A prefix that belongs to another

@@ -1,29 +1,8 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Check } from '../check.js';
 import { badInput, notFound, StowageError } from '../errors.js';
 import { changedFields } from '../eventSourcing/changedFields.js';
 import type { Decider } from '../eventSourcing/decider.js';
-
-/** Where backups go, without its secrets: what lies in events and views. */
-export type EndpointSettings =
-  | {
-      readonly kind: 'SWIFT';
-      readonly authUrl: string;
-      readonly container: string;
-      readonly region: string | null;
-      readonly user: SwiftUser;
-    }
-  | { readonly kind: 'FILESYSTEM'; readonly path: string };
-
-export type SwiftUser =
-  | {
-      readonly method: 'SERVICE_USER';
-      readonly username: string;
-      readonly userDomain: string;
-      readonly project: string;
-      readonly projectDomain: string;
-    }
-  | { readonly method: 'V1'; readonly user: string };
+import type { EndpointSettings } from '../storage/storageKind.js';
 
 export type FileEndpointContent = {
   readonly name: string;
@@ -46,12 +25,19 @@ export type FileEndpointCommand =
   | {
       readonly kind: 'UPDATE';
       readonly content: FileEndpointContent;
-      /** Whether listed backups lie there: then where it points to must not change. */
-      readonly holdsBackups: boolean;
+      readonly move: Move;
       readonly at: string;
     }
   | { readonly kind: 'RECORD_CHECK'; readonly check: Check }
   | { readonly kind: 'REMOVE'; readonly at: string };
+
+/** What a change would mean for the backups of an endpoint. */
+export type Move = {
+  /** Whether listed backups lie there. */
+  readonly holdsBackups: boolean;
+  /** Whether the settings after the change lead to another place, by the rules of their kind. */
+  readonly isElsewhere: boolean;
+};
 
 export type FileEndpointEvent =
   | {
@@ -79,7 +65,7 @@ export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpoi
     switch (command.kind) {
       case 'UPDATE': {
         if (state.status === 'REMOVED') throw fileEndpointRemoved(state.content.name);
-        refuseMove(state.content, command.content, command.holdsBackups);
+        refuseMove(state.content, command.content, command.move);
         const changes = changedFields(state.content, command.content);
         return Object.keys(changes).length === 0
           ? []
@@ -107,20 +93,14 @@ export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpoi
   },
 };
 
-/** What a person recognises: container at region, or folder. */
-export function endpointLocation(settings: EndpointSettings): string {
-  if (settings.kind === 'FILESYSTEM') return settings.path;
-  return settings.region === null ? settings.container : `${settings.container} at ${settings.region}`;
-}
-
 /** Throws BAD_INPUT for another kind, and ENDPOINT_IN_USE where listed backups would be left behind. */
 export function refuseMove(
   before: FileEndpointContent,
   after: Pick<FileEndpointContent, 'settings'>,
-  holdsBackups: boolean,
+  { holdsBackups, isElsewhere }: Move,
 ): void {
   if (before.settings.kind !== after.settings.kind) throw anotherKind(before.settings.kind);
-  if (holdsBackups && !isDeepStrictEqual(place(before.settings), place(after.settings))) {
+  if (holdsBackups && isElsewhere) {
     throw new StowageError('ENDPOINT_IN_USE', `File endpoint "${before.name}" holds backups and cannot move.`, {
       help: 'Create another file endpoint for the new place, or delete the backups first. What failed attempts left there goes by itself.',
     });
@@ -135,17 +115,6 @@ export function anotherKind(kind: EndpointSettings['kind']): StowageError {
       hint: 'Create a new file endpoint of that kind.',
     },
   ]);
-}
-
-/** The parts that say where the bytes are; changing them would lose the backups that lie there. */
-function place(settings: EndpointSettings): readonly unknown[] {
-  if (settings.kind === 'FILESYSTEM') return [settings.path];
-  return [settings.container, settings.region, ...account(settings.user)];
-}
-
-/** Containers of one name lie in each account: that of the project, or what stands before the colon of a v1 user. */
-function account(user: SwiftUser): readonly string[] {
-  return user.method === 'V1' ? [user.user.split(':')[0] ?? ''] : [user.project, user.projectDomain];
 }
 
 export function fileEndpointRemoved(name: string): StowageError {

@@ -11,13 +11,12 @@ import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { NodeResolver } from '../server/nodeApi.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';
-import { filesystemDriver } from '../storage/filesystem/filesystemDriver.js';
-import { swiftDriver } from '../storage/swift/swiftDriver.js';
+import { createStorageKinds } from '../storage/createStorageKinds.js';
+import type { StorageKinds } from '../storage/storageKinds.js';
 import { saveAudit } from './containerAudit.js';
 import { fileEndpointNodes, fileEndpointResolvers, type FileEndpointDependencies } from './fileEndpointApi.js';
 import { findFileEndpoint } from './fileEndpointQueries.js';
-import { openFileEndpoint } from './openFileEndpoint.js';
-import { openStorage, type StorageAccess } from './openStorage.js';
+import { openFileEndpoint, openStorage } from './openFileEndpoint.js';
 
 const fields = `id name kind location prefix version viewerActions removedAt lastCheck { ok } project { id } encryption { method }
   settings { __typename ... on FilesystemSettings { path } ... on SwiftSettings { authUrl container region
@@ -37,19 +36,15 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
   let api: SliceApi;
   let projectId: string;
   let root: string;
-  let storages: StorageAccess;
+  const allowedTargets = parseAllowedTargets('default,loopback');
+  let storages: StorageKinds;
   const installationId = randomUUID();
   const holding = new Set<string>();
   const newest = new Map<string, readonly string[]>();
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'stowage-endpoints-'));
-    storages = {
-      swift: swiftDriver,
-      filesystem: filesystemDriver,
-      filesystemRoot: root,
-      allowedTargets: parseAllowedTargets('default,loopback'),
-    };
+    storages = createStorageKinds({ filesystemRoot: root, allowedTargets });
     api = await startSliceApi((ground) => {
       const with_: FileEndpointDependencies = {
         ...ground,
@@ -282,7 +277,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await storage.close();
       expect(await readFile(join(root, 'opened/p/x'), 'utf8')).toBe('x');
       expect(downloadCommand('p/x')).toBe(`cat ${root}/opened/p/x`);
-      const elsewhere = { ...tools, storages: { ...storages, filesystemRoot: null } };
+      const elsewhere = { ...tools, storages: createStorageKinds({ filesystemRoot: null, allowedTargets }) };
       await expect(openFileEndpoint(elsewhere, id)).rejects.toMatchObject({ code: 'ENDPOINT_FORBIDDEN' });
       await expect(openFileEndpoint(tools, randomUUID())).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });

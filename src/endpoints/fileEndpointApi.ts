@@ -1,5 +1,4 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import { join } from 'node:path';
 import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { notFound } from '../errors.js';
 import { findProject, findProjects } from '../projects/projectQueries.js';
@@ -15,7 +14,7 @@ import { authorize, canSee, Requires } from '../server/requires.js';
 import { selectPage, visibleProjects } from '../server/selectPage.js';
 import { findAudits } from './containerAudit.js';
 import { ContainerAuditProblemType, ContainerAuditType } from './containerAuditType.js';
-import { endpointLocation } from './fileEndpoint.js';
+import { declareKinds, FileEndpointSettingsUnion } from './declareKinds.js';
 import {
   checkFileEndpoint,
   createFileEndpoint,
@@ -37,6 +36,7 @@ export type FileEndpointDependencies = FileEndpointTools & {
 };
 
 export function fileEndpointResolvers(with_: FileEndpointDependencies): readonly object[] {
+  declareKinds(with_.storages);
   return [new FileEndpointResolver(with_), new FileEndpointFieldsResolver(with_)];
 }
 
@@ -203,7 +203,7 @@ export class FileEndpointResolver {
 
   private stated(input: FileEndpointInput, problems: InputProblems): StatedEndpoint {
     problems.throwIfAny();
-    return statedEndpoint(input, this.with_.storages.filesystemRoot);
+    return statedEndpoint(input, this.with_.storages);
   }
 
   private async answer(id: string): Promise<FileEndpointType> {
@@ -257,9 +257,13 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => String, { description: 'What a person recognises: container at region, or folder.' })
   location(@Root() { row: { settings } }: FileEndpointType): string {
-    const { filesystemRoot } = this.with_.storages;
-    const location = endpointLocation(settings);
-    return settings.kind === 'FILESYSTEM' && filesystemRoot !== null ? join(filesystemRoot, location) : location;
+    return this.with_.storages.of(settings).locationOf(settings);
+  }
+
+  /** GraphQL finds the member of the union by the class of the object. */
+  @FieldResolver(() => FileEndpointSettingsUnion)
+  settings(@Root() { row: { settings } }: FileEndpointType): object {
+    return this.with_.storages.of(settings).shownSettings(settings);
   }
 
   @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })

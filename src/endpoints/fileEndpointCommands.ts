@@ -11,15 +11,16 @@ import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
 import { checkTimeoutMs, throwUnlessOk } from '../server/checkType.js';
 import type { Storage } from '../storage/storage.js';
+import type { StorageTarget } from '../storage/storageKind.js';
+import type { StorageKinds } from '../storage/storageKinds.js';
 import { unlessStopping } from '../server/stopping.js';
 import { checkStorage } from './checkFileEndpoint.js';
-import { fileEndpoint, fileEndpointRemoved, refuseMove, type FileEndpointContent } from './fileEndpoint.js';
+import { fileEndpoint, fileEndpointRemoved, refuseMove, type FileEndpointContent, type Move } from './fileEndpoint.js';
 import type { FileEndpointPatch } from './fileEndpointInput.js';
 import { patchedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
 import { findFileEndpointNamed } from './fileEndpointQueries.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
 import { claimPrefix, prefixOwner } from './installationMarker.js';
-import { storageTarget, type StorageAccess, type StorageTarget } from './openStorage.js';
 
 /** What the commands about file endpoints work with. */
 export type FileEndpointTools = {
@@ -27,7 +28,7 @@ export type FileEndpointTools = {
   readonly store: EventStore;
   readonly commands: CommandHandling;
   readonly vault: Vault;
-  readonly storages: StorageAccess;
+  readonly storages: StorageKinds;
   /** Written into every prefix that backups go to. */
   readonly installationId: string;
   /** Whether listed backups, or jobs that may become some, lie at an endpoint; known to the slice of jobs. */
@@ -44,9 +45,8 @@ const nameKind = 'file endpoint';
 
 /** Tries a place, step by step, within 20 s. Saves nothing and leaves nothing behind. */
 export function validateFileEndpoint(tools: FileEndpointTools, stated: StatedEndpoint): Promise<Check> {
-  const { settings, secret = null, prefix, createContainer } = stated;
-  const target = storageTarget(tools.storages, settings, secret, createContainer);
-  return unlessStopping(tools.stopping, () => checkStorage(target, prefix, tools));
+  const target = targetOf(tools, stated, stated.secret ?? null);
+  return unlessStopping(tools.stopping, () => checkStorage(target, stated.prefix, tools));
 }
 
 /** Validates again (CHECK_FAILED), marks the prefix as ours (CONFLICT where it is not), then saves. Answers the id. */
@@ -56,10 +56,10 @@ export async function createFileEndpoint(
   projectId: string,
   stated: StatedEndpoint,
 ): Promise<string> {
-  const { name, settings, prefix, secret = null, createContainer } = stated;
+  const { name, settings, prefix, secret = null } = stated;
   const { id } = await tools.commands.handle<Id>(request, async (commit) => {
     if ((await findFileEndpointNamed(tools.dataSource.manager, projectId, name)) !== null) throw nameTaken(name);
-    const target = storageTarget(tools.storages, settings, secret, createContainer);
+    const target = targetOf(tools, stated, secret);
     const check = await unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated));
     return commit(async (tx) => {
       const id = randomUUID();
@@ -85,10 +85,11 @@ export async function updateFileEndpoint(
 ): Promise<void> {
   await tools.commands.handle<Id>(request, async (commit) => {
     const before = await activeContent(tools, id);
-    const stated = patchedEndpoint(before, patch, tools.storages.filesystemRoot);
+    const stated = patchedEndpoint(before, patch, tools.storages);
     const held = await tools.holdsBackups(tools.dataSource.manager, id);
-    refuseMove(before, stated, held);
-    const check = leadsElsewhere(before, stated)
+    const move = (holdsBackups: boolean): Move => ({ holdsBackups, isElsewhere: leadElsewhere(tools, before, stated) });
+    refuseMove(before, stated, move(held));
+    const check = needsCheck(before, stated)
       ? await checkChange(tools, { id, projectId }, before, stated, held)
       : undefined;
     return commit(async (tx) => {
@@ -107,7 +108,8 @@ export async function updateFileEndpoint(
       const holdsBackups = await tools.holdsBackups(tx.manager, id);
       const at = tools.now().toISOString();
       const stream = { id, projectId };
-      await tx.execute(fileEndpoint, stream, { kind: 'UPDATE', content, holdsBackups, at }, expectedVersion);
+      const update = { kind: 'UPDATE', content, move: move(holdsBackups), at } as const;
+      await tx.execute(fileEndpoint, stream, update, expectedVersion);
       if (check !== undefined) await tx.execute(fileEndpoint, stream, { kind: 'RECORD_CHECK', check });
       if (name !== before.name) {
         await tx.reservations.releaseNames(nameKind, id);
@@ -148,7 +150,7 @@ export async function checkFileEndpoint(
   patch: FileEndpointPatch,
 ): Promise<Check> {
   const before = await activeContent(tools, id);
-  const stated = patchedEndpoint(before, patch, tools.storages.filesystemRoot);
+  const stated = patchedEndpoint(before, patch, tools.storages);
   const secret = await effectiveSecret(tools, projectId, before, stated);
   const check = await validateFileEndpoint(tools, { ...stated, secret });
   await tools.store.transact(metadata, (tx) =>
@@ -165,7 +167,7 @@ async function checkChange(
   holdsBackups: boolean,
 ): Promise<Check> {
   const secret = await effectiveSecret(tools, projectId, before, stated);
-  const target = storageTarget(tools.storages, stated.settings, secret);
+  const target = targetOf(tools, stated, secret);
   const isOtherAddress = !isDeepStrictEqual(stated.settings, before.settings);
   const folders = isOtherAddress ? await tools.newestBackupFolders(tools.dataSource.manager, id) : [];
   const backups = holdsBackups ? { ...before, folders } : undefined;
@@ -248,7 +250,21 @@ async function keptCredential(
   return tools.vault.store(tx.manager, projectId, secret, credential?.credentialId);
 }
 
-function leadsElsewhere(before: FileEndpointContent, { settings, prefix, secret }: StatedEndpoint): boolean {
+function targetOf(
+  { storages }: FileEndpointTools,
+  { settings, createContainer = false }: StatedEndpoint,
+  secret: Secret | null,
+): StorageTarget {
+  return storages.of(settings).target(settings, secret, { createContainer });
+}
+
+/** Settings of another kind are refused before this. */
+function leadElsewhere({ storages }: FileEndpointTools, before: FileEndpointContent, after: StatedEndpoint): boolean {
+  const kind = storages.of(before.settings);
+  return !isDeepStrictEqual(kind.placeOf(before.settings), kind.placeOf(after.settings));
+}
+
+function needsCheck(before: FileEndpointContent, { settings, prefix, secret }: StatedEndpoint): boolean {
   if (secret !== undefined && secret !== null) return true;
   return prefix !== before.prefix || !isDeepStrictEqual(settings, before.settings);
 }

@@ -1,89 +1,10 @@
-import { createUnionType, Field, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Field, Int, ObjectType } from 'type-graphql';
 import { CheckType } from '../server/checkType.js';
 import { connection } from '../server/connection.js';
 import { Node } from '../server/node.js';
 import { DateTime } from '../server/scalars/dateTime.js';
-import type { EndpointSettings, SwiftUser } from './fileEndpoint.js';
+import { FileEndpointKindEnum } from './declareKinds.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
-
-export const FileEndpointKindEnum = { SWIFT: 'SWIFT', S3: 'S3', FILESYSTEM: 'FILESYSTEM' } as const;
-registerEnumType(FileEndpointKindEnum, { name: 'FileEndpointKind' });
-
-@ObjectType('SwiftServiceUser', { description: 'The technical account that the platform makes for object storage.' })
-export class SwiftServiceUserType {
-  @Field(() => String)
-  readonly username!: string;
-
-  @Field(() => String)
-  readonly userDomain!: string;
-
-  @Field(() => String)
-  readonly project!: string;
-
-  @Field(() => String)
-  readonly projectDomain!: string;
-}
-
-@ObjectType('SwiftApplicationCredential')
-export class SwiftApplicationCredentialType {
-  @Field(() => String)
-  readonly applicationCredentialId!: string;
-}
-
-@ObjectType('SwiftV1User')
-export class SwiftV1UserType {
-  @Field(() => String, { description: '`account:user`, as `swift -U` takes it.' })
-  readonly user!: string;
-}
-
-export const SwiftCredentialsUnion = createUnionType({
-  name: 'SwiftCredentials',
-  types: () => [SwiftServiceUserType, SwiftApplicationCredentialType, SwiftV1UserType] as const,
-});
-
-@ObjectType('SwiftSettings')
-export class SwiftSettingsType {
-  @Field(() => String)
-  readonly authUrl!: string;
-
-  @Field(() => String)
-  readonly container!: string;
-
-  @Field(() => String, { nullable: true })
-  readonly region!: string | null;
-
-  @Field(() => SwiftCredentialsUnion)
-  readonly credentials!: SwiftServiceUserType | SwiftApplicationCredentialType | SwiftV1UserType;
-}
-
-@ObjectType('S3Settings')
-export class S3SettingsType {
-  @Field(() => String, { nullable: true })
-  readonly endpoint!: string | null;
-
-  @Field(() => String)
-  readonly region!: string;
-
-  @Field(() => String)
-  readonly bucket!: string;
-
-  @Field(() => String)
-  readonly accessKeyId!: string;
-
-  @Field(() => Boolean)
-  readonly forcePathStyle!: boolean;
-}
-
-@ObjectType('FilesystemSettings')
-export class FilesystemSettingsType {
-  @Field(() => String, { description: "Below the server's STOWAGE_FILESYSTEM_ROOT, relative to it." })
-  readonly path!: string;
-}
-
-export const FileEndpointSettingsUnion = createUnionType({
-  name: 'FileEndpointSettings',
-  types: () => [SwiftSettingsType, S3SettingsType, FilesystemSettingsType] as const,
-});
 
 @ObjectType('Encryption')
 export class EncryptionType {
@@ -103,10 +24,7 @@ export class FileEndpointType extends Node {
   readonly name!: string;
 
   @Field(() => FileEndpointKindEnum)
-  readonly kind!: keyof typeof FileEndpointKindEnum;
-
-  @Field(() => FileEndpointSettingsUnion)
-  readonly settings!: SwiftSettingsType | S3SettingsType | FilesystemSettingsType;
+  readonly kind!: string;
 
   @Field(() => String, { nullable: true, description: 'The folder of all backups, ending in a slash.' })
   readonly prefix!: string | null;
@@ -131,7 +49,6 @@ export class FileEndpointType extends Node {
     return Object.assign(new FileEndpointType(), {
       ...{ row, id, name, createdAt, removedAt, version, encryption: null },
       kind: settings.kind,
-      settings: settingsType(settings),
       prefix: prefix === '' ? null : prefix,
       lastCheck: lastCheck === null ? null : CheckType.of(lastCheck),
     });
@@ -147,16 +64,4 @@ export class CheckFileEndpointPayload {
 
   @Field(() => FileEndpointType)
   readonly fileEndpoint!: FileEndpointType;
-}
-
-/** Members of a union are told apart by their class. */
-function settingsType(settings: EndpointSettings): FileEndpointType['settings'] {
-  if (settings.kind === 'FILESYSTEM') return Object.assign(new FilesystemSettingsType(), { path: settings.path });
-  const { authUrl, container, region, user } = settings;
-  return Object.assign(new SwiftSettingsType(), { authUrl, container, region, credentials: credentialsType(user) });
-}
-
-function credentialsType({ method, ...user }: SwiftUser): SwiftSettingsType['credentials'] {
-  const type = method === 'V1' ? new SwiftV1UserType() : new SwiftServiceUserType();
-  return Object.assign(type, user);
 }

@@ -2,11 +2,14 @@ import type { DataSource } from 'typeorm';
 import { notFound } from '../errors.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Storage } from '../storage/storage.js';
-import { downloadCommand } from './downloadCommand.js';
+import type { StorageKinds } from '../storage/storageKinds.js';
 import { findFileEndpoint } from './fileEndpointQueries.js';
-import { openStorage, type StorageAccess } from './openStorage.js';
+import type { FileEndpointRow } from './fileEndpointView.js';
 
-/** A file endpoint by its id, with all that a worker needs. Whoever opens it closes `storage`. */
+/** What opening an endpoint needs. */
+export type StorageAccess = { readonly storages: StorageKinds; readonly vault: Vault };
+
+/** A file endpoint by its id, with all that a worker needs. The caller closes `storage`. */
 export type OpenedFileEndpoint = {
   readonly storage: Storage;
   /** Empty, or a folder path ending in `/`. */
@@ -17,14 +20,27 @@ export type OpenedFileEndpoint = {
 
 /** Throws NOT_FOUND, and what `openStorage` throws. */
 export async function openFileEndpoint(
-  tools: { readonly dataSource: DataSource; readonly vault: Vault; readonly storages: StorageAccess },
+  tools: StorageAccess & { readonly dataSource: DataSource },
   fileEndpointId: string,
 ): Promise<OpenedFileEndpoint> {
   const row = await findFileEndpoint(tools.dataSource.manager, fileEndpointId);
   if (row === null) throw notFound('file endpoint');
+  const kind = tools.storages.of(row.settings);
   return {
     storage: await openStorage(row, tools),
     prefix: row.prefix,
-    downloadCommand: downloadCommand(row, tools.storages.filesystemRoot),
+    downloadCommand: (objectName) => kind.downloadCommand(row.settings, objectName),
   };
+}
+
+/**
+ * Opens the storage of a stored endpoint; the caller closes it. Throws ENDPOINT_FORBIDDEN where this machine does not
+ * offer the kind, INTERNAL when the secret cannot be decrypted.
+ */
+export async function openStorage(
+  { settings, credential, projectId }: FileEndpointRow,
+  { storages, vault }: StorageAccess,
+): Promise<Storage> {
+  const secret = credential === null ? null : await vault.reveal(projectId, credential);
+  return storages.of(settings).target(settings, secret).open();
 }

@@ -3,7 +3,6 @@ import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver
 import type { DataSource } from 'typeorm';
 import { findFileEndpoints } from '../../endpoints/fileEndpointQueries.js';
 import { FileEndpointType } from '../../endpoints/fileEndpointType.js';
-import type { StorageAccess } from '../../endpoints/openStorage.js';
 import { notFound } from '../../errors.js';
 import { findBackupPlan, findBackupPlans } from '../../plans/planQueries.js';
 import { BackupPlanType } from '../../plans/planType.js';
@@ -11,6 +10,7 @@ import type { Telemetry } from '../../postgres/contracts/telemetry.js';
 import type { Vault } from '../../postgres/contracts/vault.js';
 import { findProjects } from '../../projects/projectQueries.js';
 import { ProjectType } from '../../projects/projectType.js';
+import type { StorageKinds } from '../../storage/storageKinds.js';
 import { fieldsAskedOfNodes } from '../../server/askedFields.js';
 import { commandRequest } from '../../server/commandRequest.js';
 import { InputProblems, uuid } from '../../server/inputValidation.js';
@@ -46,7 +46,7 @@ export type BackupJobDependencies = BackupTools & {
   readonly dataSource: DataSource;
   readonly telemetry: Pick<Telemetry, 'latest'>;
   readonly vault: Vault;
-  readonly storages: StorageAccess;
+  readonly storages: StorageKinds;
   /** Aborts what waits for the network when the server stops. */
   readonly stopping: AbortSignal;
 };

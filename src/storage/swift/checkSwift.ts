@@ -12,7 +12,8 @@ import { LoginCache } from './loginCache.js';
 import { pause } from '../http/retry.js';
 import { putBytes } from './putBytes.js';
 import { SwiftConnection } from './swiftConnection.js';
-import { authUrlProblem, containerNameProblem, defaultTuning, type SwiftSettings } from './swiftSettings.js';
+import { settingsProblem } from './swiftRules.js';
+import { defaultTuning, type SwiftSettings } from './swiftSettings.js';
 
 /**
  * Validate for a Swift endpoint. The login is always a new one, and nothing is tried twice: a person is waiting. The
@@ -24,13 +25,11 @@ export async function checkSwift(
 ): Promise<readonly CheckStep[]> {
   const cleanUpMs = Math.min(3000, timeoutMs / 5);
   const limits = { signal, timeoutMs: timeoutMs - cleanUpMs, tooSlow: 'ENDPOINT_UNREACHABLE' } as const;
-  if (authUrlProblem(settings.authUrl) !== undefined || containerNameProblem(settings.container) !== undefined) {
-    const refuse = () => {
-      new SwiftConnection(settings, new LoginCache());
-      return Promise.resolve(null);
-    };
+  const problem = settingsProblem(settings);
+  if (problem !== undefined) {
+    const run = () => Promise.reject(problem);
     return trySteps(
-      stepNames.map((name) => ({ name, run: refuse })),
+      stepNames.map((name) => ({ name, run })),
       limits,
     );
   }

@@ -1,5 +1,6 @@
 import { StowageError } from '../../errors.js';
 import type { HttpClient } from '../http/httpClient.js';
+import { httpUrl } from '../http/httpUrl.js';
 import type { SwiftSettings } from './swiftSettings.js';
 
 /** A login that worked. */
@@ -20,13 +21,12 @@ export type LoginRequest = {
 
 /** What a login says about where the objects are is checked like what a person typed. */
 export function checkedStorageUrl(text: string, who: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+  if (httpUrl('')(text) !== undefined) {
     throw new StowageError('ENDPOINT_NOT_FOUND', `${who} names no usable address for the object storage.`, {
       help: 'Tell whoever runs the cloud: its catalogue is not in order.',
     });
   }
-  return url;
+  return new URL(text);
 }
 
 export function busy(who: string, status: number): StowageError {

@@ -7,13 +7,8 @@ import type { SwiftLogin } from './login.js';
 import { loginKey, type LoginCache } from './loginCache.js';
 import { retryAfterMs, withRetries, type Outcome } from '../http/retry.js';
 import { isPassing, statusError } from './statusErrors.js';
-import {
-  authUrlProblem,
-  containerNameProblem,
-  defaultTuning,
-  type SwiftSettings,
-  type SwiftTuning,
-} from './swiftSettings.js';
+import { settingsProblem } from './swiftRules.js';
+import { defaultTuning, type SwiftSettings, type SwiftTuning } from './swiftSettings.js';
 import { mayPass, transportError } from '../http/transportErrors.js';
 
 /** The answer that refuses a manifest names each of its segments, a thousand of them. */
@@ -53,14 +48,8 @@ export class SwiftConnection {
     private readonly logins: LoginCache,
     private readonly random: () => number = Math.random,
   ) {
-    const problem = authUrlProblem(settings.authUrl);
-    if (problem !== undefined) {
-      throw new StowageError('BAD_INPUT', `The auth URL ${problem.problem}.`, { help: problem.hint });
-    }
-    const nameProblem = containerNameProblem(settings.container);
-    if (nameProblem !== undefined) {
-      throw new StowageError('BAD_INPUT', `The container's name ${nameProblem}.`, { help: 'Name a container.' });
-    }
+    const problem = settingsProblem(settings);
+    if (problem !== undefined) throw problem;
     this.tuning = { ...defaultTuning, ...settings.tuning };
     this.container = settings.container;
     const where = settings.region === undefined ? `at ${new URL(settings.authUrl).host}` : `in ${settings.region}`;

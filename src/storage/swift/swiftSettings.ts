@@ -57,27 +57,3 @@ export const defaultTuning: SwiftTuning = {
   maxBackoffMs: 30_000,
   listingPage: 1000,
 };
-
-/** What is wrong with an auth URL, or undefined. The URL is not repeated: there may be a password in it. */
-export function authUrlProblem(text: string): { readonly problem: string; readonly hint: string } | undefined {
-  const hint = 'Write it like https://keystone.example.com:5000/v3';
-  if (!URL.canParse(text)) return { problem: 'is not a URL', hint };
-  const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return { problem: 'is neither http nor https', hint };
-  if (url.username !== '' || url.password !== '') {
-    return { problem: 'has credentials in it', hint: 'Take them out, and send them as credentials.' };
-  }
-  if (url.search !== '' || url.hash !== '') return { problem: 'has a query or fragment', hint };
-  return undefined;
-}
-
-/** What a Swift container may not be called (Swift API reference: at most 256 bytes, no `/`), or undefined. */
-export function containerNameProblem(name: string): string | undefined {
-  if (name === '' || name === '.' || name === '..') return 'is no name of a container';
-  if (name.includes('/')) return 'contains a `/`, which separates container and object';
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(name) || /\p{Surrogate}/u.test(name))
-    return 'contains characters that cannot be sent';
-  if (Buffer.byteLength(name) > 256) return 'is longer than 256 bytes';
-  return undefined;
-}

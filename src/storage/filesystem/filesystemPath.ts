@@ -1,16 +1,16 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text, type Rule } from '../server/inputValidation.js';
+import { text, type Rule } from '../../server/inputValidation.js';
 
 const hint = 'Name a folder below the root, for example backups/orders, without .. and symbolic links.';
 
-/** The path as it is stored, `a/b`: relative to the root, whether or not it was written so. */
+/** The path as it is stored, for example `a/b`: relative to the root, even if the client sent the whole path. */
 export function pathBelow(root: string, path: string): string {
   const whole = root.endsWith('/') ? root : `${root}/`;
   return (path.startsWith(whole) ? path.slice(whole.length) : path).replace(/\/+$/, '');
 }
 
-/** What can be said of a folder's path without looking at the disk. */
+/** Checks a folder's path without reading the disk. */
 export function folderBelow(root: string): Rule<string> {
   return (path) => {
     const unlikely = text(1, 1000)(path);
@@ -24,19 +24,19 @@ export function folderBelow(root: string): Rule<string> {
   };
 }
 
-/** What is wrong with the folder as it lies on the disk: a symbolic link could lead anywhere, also later. */
-export async function folderProblem(root: string, path: string): ReturnType<typeof lookAt> {
+/** Checks the folder on the disk. A symbolic link is refused: it could lead anywhere, now or later. */
+export async function folderProblem(root: string, path: string): ReturnType<typeof problemAt> {
   let folder = root;
   for (const part of pathBelow(root, path).split('/')) {
     folder = join(folder, part);
-    const found = await lookAt(folder);
+    const found = await problemAt(folder);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-async function lookAt(folder: string): Promise<{ readonly problem: string; readonly hint: string } | undefined> {
-  // What is missing will be made, and what cannot be looked at fails the check, which says why.
+async function problemAt(folder: string): Promise<{ readonly problem: string; readonly hint: string } | undefined> {
+  // A missing folder will be created. One that cannot be read fails the check, which reports why.
   const stats = await lstat(folder).catch(() => undefined);
   if (stats === undefined || stats.isDirectory()) return undefined;
   return { problem: stats.isSymbolicLink() ? 'passes a symbolic link' : 'passes a file that is no folder', hint };

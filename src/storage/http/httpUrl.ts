@@ -1,0 +1,21 @@
+import { text, type Rule } from '../../server/inputValidation.js';
+
+/**
+ * An http or https URL without credentials, query and fragment. `example` is shown to who wrote something else. The value
+ * is never repeated: there may be a password in it.
+ */
+export function httpUrl(example: string): Rule<string> {
+  const hint = `Write it like ${example}`;
+  return (value) => {
+    const unlikely = text(1, 2000)(value);
+    if (unlikely !== undefined) return unlikely;
+    if (!URL.canParse(value)) return { problem: 'is not a URL', hint };
+    const url = new URL(value);
+    if (url.protocol !== 'https:' && url.protocol !== 'http:') return { problem: 'is neither http nor https', hint };
+    if (url.username !== '' || url.password !== '') {
+      return { problem: 'has credentials in it', hint: 'Take them out, and send them as credentials.' };
+    }
+    // The URL class drops an empty query or fragment, which a server may still see.
+    return /[?#]/.test(value) ? { problem: 'has a query or fragment', hint } : undefined;
+  };
+}

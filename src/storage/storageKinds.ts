@@ -1,0 +1,40 @@
+import { notYetAvailable, StowageError } from '../errors.js';
+import type { AnnouncedKind, EndpointSettings, StorageKind } from './storageKind.js';
+
+/** The settings of one kind in an input of the API, of which exactly one field is set. */
+export type SettingsOfOneKind = { readonly [field: string]: object | null | undefined };
+
+/** The part of an input that is set, with the kind that it is of. */
+export type ChosenKind = {
+  readonly kind: StorageKind;
+  readonly part: object;
+  /** For example `input.settings.swift`. */
+  readonly path: string;
+};
+
+/** The kinds of storage that file endpoints can have, in the order in which the API lists them. */
+export class StorageKinds {
+  constructor(readonly all: readonly (StorageKind | AnnouncedKind)[]) {}
+
+  /** The kind of stored settings. Throws INTERNAL for one that this version does not know. */
+  of({ kind: name }: EndpointSettings): StorageKind {
+    const kind = this.all.find((each) => each.name === name);
+    if (kind !== undefined && !isAnnounced(kind)) return kind;
+    throw new StowageError('INTERNAL', `This version of Stowage knows no file endpoints of kind ${name}.`);
+  }
+
+  /** Undefined: no settings are given. Throws NOT_YET_AVAILABLE for a kind that is only announced. */
+  chosenBy(settings: SettingsOfOneKind | null | undefined): ChosenKind | undefined {
+    for (const kind of this.all) {
+      const part = settings?.[kind.field];
+      if (part === undefined || part === null) continue;
+      if (isAnnounced(kind)) throw notYetAvailable(kind.notYetAvailable);
+      return { kind, part, path: `input.settings.${kind.field}` };
+    }
+    return undefined;
+  }
+}
+
+function isAnnounced(kind: StorageKind | AnnouncedKind): kind is AnnouncedKind {
+  return 'notYetAvailable' in kind;
+}
