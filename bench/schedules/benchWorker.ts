@@ -112,7 +112,8 @@ function nothingStorage(): Storage {
   const kept = new Map<string, Uint8Array>();
   const etag = 'nothing';
   return {
-    kind: 'SWIFT',
+    listsSegments: false,
+    needsMarker: false,
     async put(_name, source) {
       await buffer(source);
       return { sizeBytes: 0, sha256: '', etag, segments: [] };
@@ -126,6 +127,8 @@ function nothingStorage(): Storage {
     head: () => Promise.resolve(undefined),
     list: () => Readable.from([]),
     delete: () => Promise.resolve(),
+    unfinishedUploads: () => Readable.from([]),
+    abortUpload: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
 }

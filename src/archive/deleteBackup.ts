@@ -1,11 +1,12 @@
 import { StowageError } from '../errors.js';
-import type { Storage } from '../storage/storage.js';
+import type { Storage, UnfinishedUpload } from '../storage/storage.js';
 import { readBackupDocument } from './backupDocument.js';
 import { backupDocumentName } from './layout.js';
 
 /**
- * Removes an attempt's folder: backup.json first, so that a half deleted folder is no backup, then the large objects
- * and the rest of their segments. Returns only when nothing of it is left; a folder that does not exist is a success.
+ * Removes an attempt's folder: backup.json first, so that a half deleted folder is no backup, then the large objects, the
+ * rest of their segments, and uploads that were never finished. Returns only when nothing of it is left; a folder that
+ * does not exist is a success.
  * Throws an ENDPOINT_… code, or UNAVAILABLE when the storage still holds something; then it can be tried again.
  */
 export async function deleteBackup(input: {
@@ -26,8 +27,9 @@ export async function deleteBackup(input: {
   const large = [...new Set([...named, ...listed.filter((name) => !isSegment(name))])];
   for (const name of large) await storage.delete(name, { signal });
   for (const name of (await names(storage, folder, signal)).filter(isSegment)) await storage.delete(name, { signal });
+  for (const upload of await uploads(storage, folder, signal)) await storage.abortUpload(upload, { signal });
 
-  const left: string[] = [];
+  const left = (await uploads(storage, folder, signal)).map(({ name }) => name);
   for (const name of new Set([document, ...large, ...(await names(storage, folder, signal))])) {
     if ((await storage.head(name, { signal })) !== undefined) left.push(name);
   }
@@ -49,6 +51,12 @@ async function objectsNamed(storage: Storage, folder: string, signal: AbortSigna
     if (error instanceof StowageError && error.code === 'CHECKSUM') return [];
     throw error;
   }
+}
+
+async function uploads(storage: Storage, folder: string, signal: AbortSignal): Promise<readonly UnfinishedUpload[]> {
+  const all: UnfinishedUpload[] = [];
+  for await (const upload of storage.unfinishedUploads(folder, { signal })) all.push(upload);
+  return all;
 }
 
 async function names(storage: Storage, folder: string, signal: AbortSignal): Promise<readonly string[]> {

@@ -3,19 +3,19 @@ import { StowageError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 
 /**
- * `<prefix>/.stowage.json` says which installation owns a prefix: two that wrote to one would each take the other's
- * backups for something unknown. Only who owns it overwrites it.
+ * The owner of a prefix, as its marker `<prefix>/.stowage.json` names it. Two installations must not share a prefix,
+ * because neither knows the backups of the other. Only the owner overwrites the marker.
  */
 export type PrefixOwner = 'NOBODY' | 'US' | 'OTHERS';
 
-/** What the marker of a prefix holds; `installation` is undefined where nobody can read it. */
+/** The content of a marker. `installation` is undefined if the marker is unreadable. */
 export type Marker = {
   readonly installation: string | undefined;
-  /** Renewed by the installation that lives there (see `refuseUnlessOurs`); undefined until it first is. */
+  /** Renewed by the owner again and again (see `refuseUnlessOurs`). Undefined before the first renewal. */
   readonly mark: string | undefined;
 };
 
-/** The storage's errors pass, but for a container or folder that does not exist yet: it has no marker. */
+/** Throws what the storage throws. A container or folder that does not exist yet has no marker. */
 export async function readMarker(storage: Storage, prefix: string, signal: AbortSignal): Promise<Marker | undefined> {
   try {
     const name = installationMarker(prefix);
@@ -31,7 +31,7 @@ export async function readMarker(storage: Storage, prefix: string, signal: Abort
   }
 }
 
-/** Who owns the prefix, by its marker. Throws what `readMarker` throws. */
+/** Throws what `readMarker` throws. */
 export async function prefixOwner(
   storage: Storage,
   prefix: string,
@@ -41,7 +41,7 @@ export async function prefixOwner(
   return ownerOf(await readMarker(storage, prefix, signal), installationId);
 }
 
-/** Makes the prefix ours. Throws CONFLICT where it is another installation's, else the storage's errors. */
+/** Makes the prefix ours. Throws CONFLICT if another installation owns it, else what the storage throws. */
 export async function claimPrefix(
   storage: Storage,
   prefix: string,
@@ -57,7 +57,7 @@ export async function claimPrefix(
   }
 }
 
-/** Replaces the marker of a prefix, which is ours, by one with a new mark. */
+/** Replaces the marker of a prefix that is ours by one with a new mark. */
 export async function writeMark(
   storage: Storage,
   prefix: string,
@@ -69,8 +69,8 @@ export async function writeMark(
 }
 
 /**
- * Throws CONFLICT where the prefix is another installation's, else answers its marker. A folder that bears no mark at all is ENDPOINT_NOT_FOUND:
- * its disk is not mounted, and what is written below the mount point, or not found there, says nothing about the disk.
+ * Returns the marker of the prefix. Throws CONFLICT if another installation owns it, and ENDPOINT_NOT_FOUND for a folder
+ * without a marker: its disk is not mounted, and the mount point shows nothing of what the disk holds.
  */
 export async function refuseForeignPrefix(
   storage: Storage,
@@ -79,7 +79,7 @@ export async function refuseForeignPrefix(
   signal: AbortSignal,
 ): Promise<Marker | undefined> {
   const marker = await refuseOthers(storage, prefix, installationId, signal);
-  if (ownerOf(marker, installationId) === 'US' || storage.kind !== 'FILESYSTEM') return marker;
+  if (ownerOf(marker, installationId) === 'US' || !storage.needsMarker) return marker;
   throw new StowageError(
     'ENDPOINT_NOT_FOUND',
     `The folder of the file endpoint has no ${installationMarker(prefix)}.`,
@@ -89,7 +89,7 @@ export async function refuseForeignPrefix(
   );
 }
 
-/** Throws CONFLICT where the prefix is another installation's, saying whose, else answers its marker, if it has one. */
+/** Returns the marker of the prefix, if it has one. Throws CONFLICT, naming the owner, if another installation owns it. */
 export async function refuseOthers(
   storage: Storage,
   prefix: string,

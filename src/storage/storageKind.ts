@@ -5,7 +5,10 @@ import type { InputProblems } from '../server/inputValidation.js';
 import type { CheckOptions, Storage } from './storage.js';
 
 /** The settings of a file endpoint without its secret, as events and views hold them. Their format never changes. */
-export type EndpointSettings = { readonly kind: string; readonly [setting: string]: unknown };
+export type EndpointSettings = {
+  readonly kind: string;
+  readonly [setting: string]: string | number | boolean | null | object;
+};
 
 /** The type-graphql classes of a kind. `settings` is an object type, the other two are input types. */
 export type KindTypes = { readonly input: ClassType; readonly patch: ClassType; readonly settings: ClassType };
@@ -15,7 +18,7 @@ export type AnnouncedKind = {
   readonly name: string;
   readonly field: string;
   readonly types: KindTypes;
-  readonly notYetAvailable: string;
+  readonly isAnnounced: true;
 };
 
 /** What a client sends as the settings of a file endpoint, with its secret apart. */
@@ -43,9 +46,9 @@ export interface StorageKind<
   Input extends object = object,
   Patch extends object = object,
 > {
-  /** In events and in the API's FileEndpointKind, for example `SWIFT`. Never changes. */
+  /** In events and in the API's FileEndpointKind, for example `FILESYSTEM`. Never changes. */
   readonly name: Settings['kind'];
-  /** The field of this kind in the API's inputs, for example `swift`. */
+  /** The field of this kind in the API's inputs, for example `filesystem`. */
   readonly field: string;
   readonly types: KindTypes;
   /** Fields of a patch that have no default, so that null is refused. */
@@ -55,7 +58,7 @@ export interface StorageKind<
 
   /**
    * Adds everything that is wrong with an input or a patch, without asking the network. `path` is where the part stands,
-   * for example `input.settings.swift`. Throws NOT_YET_AVAILABLE for a part that is not built yet.
+   * for example `input.settings.filesystem`. Throws NOT_YET_AVAILABLE for a part that is not built yet.
    */
   addProblems(problems: InputProblems, path: string, stated: Input | Patch): void | Promise<void>;
   /** The settings of a new endpoint. The input has no problems. */

@@ -8,7 +8,7 @@ export type SettingsOfOneKind = { readonly [field: string]: object | null | unde
 export type ChosenKind = {
   readonly kind: StorageKind;
   readonly part: object;
-  /** For example `input.settings.swift`. */
+  /** For example `input.settings.filesystem`. */
   readonly path: string;
 };
 
@@ -28,13 +28,18 @@ export class StorageKinds {
     for (const kind of this.all) {
       const part = settings?.[kind.field];
       if (part === undefined || part === null) continue;
-      if (isAnnounced(kind)) throw notYetAvailable(kind.notYetAvailable);
+      if (isAnnounced(kind)) throw this.#notYetAvailable(kind);
       return { kind, part, path: `input.settings.${kind.field}` };
     }
     return undefined;
   }
+
+  #notYetAvailable({ name }: AnnouncedKind): StowageError {
+    const built = this.all.filter((kind) => !isAnnounced(kind)).map((kind) => kind.name);
+    return notYetAvailable(`File endpoints of kind ${name} are not built yet. Use ${built.join(' or ')}.`);
+  }
 }
 
 function isAnnounced(kind: StorageKind | AnnouncedKind): kind is AnnouncedKind {
-  return 'notYetAvailable' in kind;
+  return 'isAnnounced' in kind;
 }

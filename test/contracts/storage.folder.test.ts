@@ -106,7 +106,12 @@ describe('a folder as storage', () => {
     const storage = open();
     await storage.putBytes('part/object', bytes, { signal });
     await writeFile(join(root, 'a/b/part/.stowage-partial-1234'), 'half');
-    for (const { name } of await listed(storage, 'part/')) await storage.delete(name, { signal });
+    expect((await listed(storage, 'part/')).map(({ name }) => name)).toEqual(['part/object']);
+    for await (const upload of storage.unfinishedUploads('part/', { signal })) {
+      expect(upload).toMatchObject({ name: 'part/.stowage-partial-1234', sizeBytes: 4 });
+      await storage.abortUpload(upload, { signal });
+    }
+    await storage.delete('part/object', { signal });
     expect(await readdir(join(root, 'a/b'))).toEqual([]);
   });
 
@@ -169,7 +174,9 @@ describe('a folder as storage', () => {
 describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () => {
   const disk = eachOnSmallDisk();
   const put = () =>
-    filesystemDriver.open({ root: disk().folder, path: '' }).putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
+    filesystemDriver
+      .open({ root: disk().folder, path: '' })
+      .putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
 
   test('a file that finds no room is ENDPOINT_QUOTA, and leaves neither itself nor its folders', async () => {
     await disk().fill(4096);

@@ -30,7 +30,7 @@ describeWith({ postgresql: await postgresMissing() }, 'An engine that is given t
     cabinets = await makeCabinets();
     const engine = createCabinetEngine(cabinets.root);
     const engines = new Map([[engine.name, engine]]);
-    api = await startWholeApi(undefined, engines);
+    api = await startWholeApi(undefined, { engines });
     worker = await createTestWorker(
       api.shared,
       { appUrl: '', ownerUrl: '', masterKey: '', root: api.filesystemRoot, workRoot: api.workRoot },

@@ -1,6 +1,6 @@
 import { StowageError } from '../../errors.js';
 
-/** What the operating system's refusal means for whoever backs up to `place`. */
+/** Translates an error of the operating system at `place`. Returns any other error as it is. */
 export function filesystemError(error: unknown, place: string): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;
@@ -39,7 +39,7 @@ export function filesystemError(error: unknown, place: string): unknown {
   }
 }
 
-/** `ENOENT` and its kind; undefined for what did not come from the operating system. */
+/** For example `ENOENT`. Undefined for an error that does not come from the operating system. */
 export function systemCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('syscall' in error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;

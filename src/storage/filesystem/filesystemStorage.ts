@@ -1,30 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type BigIntStats } from 'node:fs';
 import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { StowageError } from '../../errors.js';
 import { interruptible } from '../interruptible.js';
-import { ProgressTeller } from '../progress.js';
-import type { ObjectInfo, PutOptions, Storage, StoredObject, VerifyOptions } from '../storage.js';
+import { ProgressReporter } from '../progressReporter.js';
+import type { ObjectInfo, PutOptions, Storage, StoredObject, UnfinishedUpload, VerifyOptions } from '../storage.js';
 import { filesystemError, systemCode } from './filesystemErrors.js';
 import type { FilesystemSettings } from './filesystemSettings.js';
 import { Folder, isOneOf, syncFolder } from './folder.js';
-import { objectsBelow } from './listing.js';
+import { filesBelow } from './listing.js';
 import { SegmentDigests } from './segmentDigests.js';
 
-/** Files that are named so are being written, or were left by a crash: like segments, they are for the sweeper. */
+/** Files of this name are being written, or were left by a crash: they are unfinished uploads. */
 const partialPrefix = '.stowage-partial-';
+
+const isPartial = (name: string) => basename(name).startsWith(partialPrefix);
 
 const segmentBytes = 16 * 1024 * 1024;
 const readBytes = 1024 * 1024;
 
 /**
- * Objects as files in one folder. An object is written under another name, flushed, and renamed, so that a name stands
- * for all of it or for nothing, also after a power cut. The etag is size and modification time: copies made with
- * `cp -a` or `rsync -a` keep it.
+ * Objects as files in one folder. A file is written under another name, flushed, and renamed, so that an object is there
+ * whole or not at all, also after a power cut. The etag is size and modification time: `cp -a` and `rsync -a` keep it.
  */
 export class FilesystemStorage implements Storage {
-  readonly kind = 'FILESYSTEM';
+  readonly listsSegments = false;
+  readonly needsMarker = true;
   readonly #folder: Folder;
 
   constructor(settings: FilesystemSettings) {
@@ -32,9 +34,9 @@ export class FilesystemStorage implements Storage {
   }
 
   put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
-    return this.#told(name, async () => {
+    return this.#inPlace(name, async () => {
       const digests = new SegmentDigests(segmentBytes);
-      const progress = new ProgressTeller(options.onProgress);
+      const progress = new ProgressReporter(options.onProgress);
       const path = await this.#folder.pathOf(name);
       const etag = await this.#writeBeside(path, options.signal, async (file) => {
         for await (const chunk of interruptible(source, options.signal)) {
@@ -57,7 +59,7 @@ export class FilesystemStorage implements Storage {
     bytes: Uint8Array,
     options: { signal: AbortSignal; overwrite?: boolean },
   ): Promise<{ etag: string }> {
-    return this.#told(name, async () => {
+    return this.#inPlace(name, async () => {
       const path = await this.#folder.pathOf(name);
       const etag = await this.#writeBeside(path, options.signal, async (file) => {
         await writeAll(file, bytes);
@@ -69,8 +71,8 @@ export class FilesystemStorage implements Storage {
   }
 
   verify(name: string, stored: StoredObject, { signal, onAnswer }: VerifyOptions): Promise<void> {
-    return this.#told(name, async () => {
-      // Another version may have cut other segments; all but the last of an object are of one size.
+    return this.#inPlace(name, async () => {
+      // Another version may have used another size. All segments of an object have one size, except the last.
       const digests = new SegmentDigests(stored.segments[0]?.sizeBytes || segmentBytes);
       for await (const chunk of this.get(name, { signal, etag: stored.etag })) {
         digests.update(chunk);
@@ -90,10 +92,10 @@ export class FilesystemStorage implements Storage {
     name: string,
     options: { signal: AbortSignal; etag?: string; start?: number },
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const path = await this.#told(name, () => this.#folder.pathOf(name));
-    // Not waiting: a named pipe in the place of the file would never open.
+    const path = await this.#inPlace(name, () => this.#folder.pathOf(name));
+    // O_NONBLOCK: a named pipe in the place of the file would never open.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const file = await this.#told(name, async () => {
+    const file = await this.#inPlace(name, async () => {
       try {
         return await open(path, flags);
       } catch (error) {
@@ -101,7 +103,7 @@ export class FilesystemStorage implements Storage {
       }
     });
     try {
-      const before = await this.#told(name, () => file.stat({ bigint: true }));
+      const before = await this.#inPlace(name, () => file.stat({ bigint: true }));
       if (!before.isFile()) throw changed(name);
       const etag = options.etag ?? etagOf(before);
       const checkSame = (now: BigIntStats) => {
@@ -113,19 +115,19 @@ export class FilesystemStorage implements Storage {
       while (at < size) {
         options.signal.throwIfAborted();
         const buffer = Buffer.allocUnsafe(Math.min(readBytes, size - at));
-        const { bytesRead } = await this.#told(name, () => file.read(buffer, 0, buffer.length, at));
+        const { bytesRead } = await this.#inPlace(name, () => file.read(buffer, 0, buffer.length, at));
         if (bytesRead === 0) throw changed(name);
         at += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
-      checkSame(await this.#told(name, () => file.stat({ bigint: true })));
+      checkSame(await this.#inPlace(name, () => file.stat({ bigint: true })));
     } finally {
       await file.close();
     }
   }
 
   head(name: string, options: { signal: AbortSignal }): Promise<ObjectInfo | undefined> {
-    return this.#told(name, async () => {
+    return this.#inPlace(name, async () => {
       options.signal.throwIfAborted();
       const path = await this.#folder.pathOf(name);
       try {
@@ -139,18 +141,26 @@ export class FilesystemStorage implements Storage {
   }
 
   async *list(prefix: string, options: { signal: AbortSignal }): AsyncGenerator<ObjectInfo, void, undefined> {
-    try {
-      for await (const { name, stats } of objectsBelow(this.#folder.path, prefix)) {
-        options.signal.throwIfAborted();
-        yield { name, sizeBytes: Number(stats.size), etag: etagOf(stats) };
-      }
-    } catch (error) {
-      throw filesystemError(error, `the folder '${this.#folder.path}'`);
+    for await (const { name, stats } of this.#files(prefix, options.signal)) {
+      if (!isPartial(name)) yield { name, sizeBytes: Number(stats.size), etag: etagOf(stats) };
     }
   }
 
+  async *unfinishedUploads(
+    prefix: string,
+    options: { signal: AbortSignal },
+  ): AsyncGenerator<UnfinishedUpload, void, undefined> {
+    for await (const { name, stats } of this.#files(prefix, options.signal)) {
+      if (isPartial(name)) yield { name, uploadId: name, sizeBytes: Number(stats.size) };
+    }
+  }
+
+  abortUpload({ name }: UnfinishedUpload, options: { signal: AbortSignal }): Promise<void> {
+    return this.delete(name, options);
+  }
+
   delete(name: string, options: { signal: AbortSignal }): Promise<void> {
-    return this.#told(name, async () => {
+    return this.#inPlace(name, async () => {
       options.signal.throwIfAborted();
       const path = await this.#folder.pathOf(name);
       try {
@@ -163,11 +173,22 @@ export class FilesystemStorage implements Storage {
     });
   }
 
+  async *#files(prefix: string, signal: AbortSignal): ReturnType<typeof filesBelow> {
+    try {
+      for await (const file of filesBelow(this.#folder.path, prefix)) {
+        signal.throwIfAborted();
+        yield file;
+      }
+    } catch (error) {
+      throw filesystemError(error, `the folder '${this.#folder.path}'`);
+    }
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Writes a file beside `path`, flushes it, and lets `write`'s answer give it its name. Returns the file's etag. */
+  /** Writes and flushes a file beside `path`, then calls what `write` returns to give it its name. Returns its etag. */
   async #writeBeside(
     path: string,
     signal: AbortSignal,
@@ -199,7 +220,7 @@ export class FilesystemStorage implements Storage {
     }
   }
 
-  /** A delete beside us may remove the folder, empty as it is, between its making and the file's: then once more. */
+  /** Tries again when a concurrent delete removes the new, still empty folder before the file is in it. */
   async #createPartial(partial: string): Promise<FileHandle> {
     try {
       for (let attempt = 1; ; attempt += 1) {
@@ -215,13 +236,13 @@ export class FilesystemStorage implements Storage {
         }
       }
     } catch (error) {
-      // A disk that is full may have taken some of the folders and not the last.
+      // On a full disk some of the folders may have been created, and not the last.
       if (systemCode(error) !== undefined) await this.#folder.removeEmptyParents(partial).catch(() => undefined);
       throw error;
     }
   }
 
-  async #told<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async #inPlace<T>(name: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {

@@ -7,13 +7,13 @@ import { systemCode } from './filesystemErrors.js';
 import type { FilesystemSettings } from './filesystemSettings.js';
 
 /**
- * The endpoint's folder, and the only way from an object's name to a path. A name cannot leave the folder: not by `..`
- * or an absolute name, and not by a symbolic link that lies on the way.
+ * The endpoint's folder, and the only way from an object's name to a path. A name cannot lead out of the folder: neither
+ * `..` nor an absolute name nor a symbolic link on the way does.
  */
 export class Folder {
   constructor(private readonly settings: FilesystemSettings) {}
 
-  /** Absolute, as written: the folder may not exist yet. Throws ENDPOINT_FORBIDDEN for a path out of the root. */
+  /** Absolute, with symbolic links unresolved: the folder may not exist yet. Throws ENDPOINT_FORBIDDEN outside the root. */
   get path(): string {
     const { root, path } = this.settings;
     if (!isAbsolute(root)) throw outside(`The root '${root}' is not an absolute path.`);
@@ -21,7 +21,7 @@ export class Folder {
     return resolve(root, path);
   }
 
-  /** The path of an object, once everything above it that exists was found to lie inside the folder. */
+  /** The path of an object. Throws ENDPOINT_FORBIDDEN if an existing folder above it lies outside the endpoint's folder. */
   async pathOf(name: string): Promise<string> {
     checkObjectName(name);
     const path = join(this.path, name);
@@ -29,20 +29,20 @@ export class Folder {
     return path;
   }
 
-  /** Makes the folders above `path` that are missing (0700), and makes sure that they survive a power cut. */
+  /** Creates the missing folders above `path` (0700) and flushes them, so that they survive a power cut. */
   async makeParents(path: string): Promise<void> {
     await this.makeFolder(dirname(path));
     await this.checkParents(dirname(path));
   }
 
-  /** Removes folders that are empty now, from above `path` up to the endpoint's own, which stays. */
+  /** Removes the empty folders above `path`, up to the endpoint's own, which stays. */
   async removeEmptyParents(path: string): Promise<void> {
     for (let folder = dirname(path); folder.startsWith(this.path + sep); folder = dirname(folder)) {
       try {
         await rmdir(folder);
       } catch (error) {
         if (isOneOf(error, ['ENOTEMPTY', 'EEXIST'])) return;
-        // One that is not there leaves those above it: the disk may have been full when it was to be made.
+        // A missing folder does not end this: the disk may have been full after those above it were created.
         if (!isOneOf(error, ['ENOENT'])) throw error;
       }
     }
@@ -56,7 +56,7 @@ export class Folder {
     } catch (error) {
       if (isOneOf(error, ['EEXIST'])) return;
       if (!isOneOf(error, ['ENOENT'])) throw error;
-      // The root itself is never made: a disk that is not mounted must not be filled from above.
+      // The root itself is never created: without its disk, the files would fill the disk of the mount point.
       if (dirname(folder) === root) throw error;
       await this.makeFolder(dirname(folder));
       return this.makeFolder(folder);
@@ -82,7 +82,7 @@ export class Folder {
   }
 }
 
-/** Flushes the names in a folder to disk: without it a renamed file may be gone after a power cut. */
+/** Flushes the names in a folder to disk. Without this a renamed file may be gone after a power cut. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -109,7 +109,7 @@ async function realPathIfThere(path: string): Promise<string | undefined> {
   } catch (error) {
     if (!isOneOf(error, ['ENOENT'])) throw error;
   }
-  // A symbolic link whose target is missing: realpath says ENOENT, but writing would follow it.
+  // For a symbolic link whose target is missing realpath throws ENOENT too, but a write would follow it.
   const there = await lstat(path).then(
     () => true,
     (error: unknown) => {

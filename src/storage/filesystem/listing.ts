@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { isOneOf } from './folder.js';
 
 /**
- * The regular files below a folder whose name, relative to it and with `/`, begins with `prefix`, ordered by the bytes
- * of that name as object storages do. Symbolic links are neither shown nor followed. A folder that is not there holds
- * nothing.
+ * The regular files below a folder whose name, relative to it and with `/`, begins with `prefix`, in the order of the
+ * bytes of their names, as object storages list them. Symbolic links are neither shown nor followed. A folder that does
+ * not exist is empty.
  */
-export async function* objectsBelow(
+export async function* filesBelow(
   folder: string,
   prefix: string,
 ): AsyncGenerator<{ name: string; stats: BigIntStats }, void, undefined> {
@@ -32,7 +32,7 @@ async function* walk(
   }
 }
 
-/** A folder sorts as its name with the `/` that follows it in every name below: `a.txt` comes before `a/b`. */
+/** A folder sorts as its name with a `/` behind it, because the names below it begin so: `a.txt` comes before `a/b`. */
 async function entriesInNameOrder(path: string, above: string) {
   const entries = (await readdir(path, { withFileTypes: true }).catch(undefinedIfGone)) ?? [];
   return entries

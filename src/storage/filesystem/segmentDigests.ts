@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StoredSegment } from '../storage.js';
 
-/** SHA-256 of a stream as a whole and of each piece of `segmentBytes`: segments of an object that is stored in one. */
+/** Computes the SHA-256 of a stream as a whole and of each piece of `segmentBytes`, for a storage without segments. */
 export class SegmentDigests {
   readonly #whole = createHash('sha256');
   readonly #segments: StoredSegment[] = [];

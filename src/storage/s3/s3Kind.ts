@@ -68,5 +68,5 @@ export const s3Kind: AnnouncedKind = {
   name: 'S3',
   field: 's3',
   types: { input: S3Input, patch: S3Patch, settings: S3SettingsType },
-  notYetAvailable: 'File endpoints of kind S3 are not built yet. Use SWIFT or FILESYSTEM.',
+  isAnnounced: true,
 };

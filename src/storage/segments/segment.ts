@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HttpBody } from '../http/httpClient.js';
 import type { Reservation } from './segmentMemory.js';
 
-/** A piece of a body: small enough that a slow line still moves one within the time limit. */
+/** The size of one piece of a body. A slow line must be able to send it within the time limit. */
 const pieceBytes = 256 * 1024;
 
 /** One segment of a large object in memory, while it is filled and until the storage has confirmed it. */
@@ -27,7 +27,7 @@ export class Segment {
     return this.#sizeBytes === this.capacityBytes;
   }
 
-  /** Takes what fits, at most up to the end of a block, and says how many bytes that were. */
+  /** Takes as many bytes as fit, at most up to the end of a block. Returns how many. */
   async fill(bytes: Uint8Array, signal: AbortSignal): Promise<number> {
     const used = this.#sizeBytes % this.memory.blockBytes;
     if (used === 0) this.#blocks.push(await this.memory.take(signal));
@@ -41,17 +41,17 @@ export class Segment {
     return piece.byteLength;
   }
 
-  /** Call once, when nothing is added any more. Hex. */
+  /** Call once, after the last `fill`. Hex. */
   digests(): { readonly md5: string; readonly sha256: string } {
     return { md5: this.#md5.digest('hex'), sha256: this.#sha256.digest('hex') };
   }
 
-  /** The bytes, as often as they are sent; `onSent` hears how many of them were handed to the connection. */
+  /** The bytes, which can be sent several times. `onSent` receives how many of them the connection has taken. */
   body(onSent: (sentBytes: number) => void): HttpBody {
     return { sizeBytes: this.#sizeBytes, pieces: () => this.#pieces(onSent) };
   }
 
-  /** Gives the memory back. The segment cannot be sent any more. */
+  /** Gives the memory back. After this the segment cannot be sent. */
   free(): void {
     this.memory.give(this.#blocks);
     this.#blocks = [];

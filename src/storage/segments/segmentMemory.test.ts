@@ -9,7 +9,7 @@ async function isWaiting(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('the memory for segments', () => {
-  test('gives one upload all of it and no more, and a block again when one comes back', async () => {
+  test('gives one upload all of it and no more, and reuses a block that is given back', async () => {
     const upload = new SegmentMemory(40, 10).reserve(20);
     const blocks = [];
     for (let index = 0; index < 4; index += 1) blocks.push(await upload.take(signal));
@@ -30,7 +30,7 @@ describe('the memory for segments', () => {
     expect(await isWaiting(late.take(AbortSignal.timeout(1000)))).toBe(true);
   });
 
-  test('lends nothing that another upload has reserved, until that one ends', async () => {
+  test('keeps what another upload has reserved until that upload ends', async () => {
     const memory = new SegmentMemory(40, 10);
     const other = memory.reserve(20);
     const upload = memory.reserve(20);
@@ -42,7 +42,7 @@ describe('the memory for segments', () => {
     expect((await third).length).toBe(10);
   });
 
-  test('an abort ends the wait with its reason and takes nothing', async () => {
+  test('an abort ends the wait with its reason and takes no block', async () => {
     const upload = new SegmentMemory(10, 10).reserve(10);
     const block = await upload.take(signal);
     const controller = new AbortController();

@@ -1,9 +1,9 @@
 /**
- * The memory for segments on their way, shared by all uploads of a process and bounded as a whole. A segment is kept
- * until the storage has confirmed it, so that it can be sent again. Blocks are handed out, given back and used again.
+ * The memory for segments that are being sent, shared by all uploads of a process and bounded as a whole. A segment is kept
+ * until the storage has confirmed it, so that it can be sent again. Blocks are reused.
  *
- * Every upload may always hold what it reserved, so that none waits for another's end; more it gets only as long as all
- * reservations could still be filled. Only more uploads than fit, each with its reservation, go beyond `totalBytes`.
+ * An upload can always take what it has reserved, so that no upload waits for the end of another. It can take more only
+ * while every reservation could still be filled. `totalBytes` is exceeded only when the reservations alone exceed it.
  */
 export class SegmentMemory {
   readonly #free: Buffer[] = [];
@@ -93,7 +93,7 @@ export class Reservation {
     return this.memory.blockBytes;
   }
 
-  /** Waits until there is memory; an abort ends the wait with the signal's reason. */
+  /** Waits until a block is free. Rejects with the signal's reason on abort. */
   take(signal: AbortSignal): Promise<Buffer> {
     return this.memory.take(this, signal);
   }
@@ -102,7 +102,7 @@ export class Reservation {
     this.memory.give(this, blocks);
   }
 
-  /** Call when nothing is held any more. */
+  /** Call after every block was given back. */
   end(): void {
     this.memory.end(this);
   }

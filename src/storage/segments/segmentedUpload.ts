@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { interruptible } from '../interruptible.js';
-import { ProgressTeller } from '../progress.js';
+import { ProgressReporter } from '../progressReporter.js';
 import type { PutOptions, StoredObject, StoredSegment } from '../storage.js';
 import type { HttpBody } from '../http/httpClient.js';
 import { Segment } from './segment.js';
@@ -71,7 +71,7 @@ class Upload {
   readonly #underWay = new Set<Promise<void>>();
   readonly #confirmed: StoredSegment[] = [];
   readonly #sentOfSegment = new Map<number, number>();
-  readonly #progress: ProgressTeller;
+  readonly #progress: ProgressReporter;
   #confirmedBytes = 0;
 
   constructor(
@@ -81,7 +81,7 @@ class Upload {
     private readonly options: PutOptions,
   ) {
     this.#signal = AbortSignal.any([options.signal, this.#failure.signal]);
-    this.#progress = new ProgressTeller(options.onProgress);
+    this.#progress = new ProgressReporter(options.onProgress);
   }
 
   async run(source: AsyncIterable<Uint8Array>): Promise<StoredObject> {

@@ -1,26 +1,26 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import type { CheckStep } from '../../check.js';
 import { StowageError } from '../../errors.js';
 import { trySteps, type StepToTry } from '../checkSteps.js';
+import { pause } from '../http/retry.js';
+import { Probe } from '../probe.js';
+import type { SegmentMemory } from '../segments/segmentMemory.js';
+import type { CheckOptions } from '../storage.js';
 import { largeObjectLimits } from './capabilities.js';
 import { ensureContainer, removeEmptyContainer } from './container.js';
-import type { CheckOptions } from '../storage.js';
-import { deleteObject } from './deleteObject.js';
-import { getObject } from './getObject.js';
-import { headContainer, headObject } from './headObject.js';
+import { headContainer } from './headObject.js';
 import { LoginCache } from './loginCache.js';
-import { pause } from '../http/retry.js';
-import { putBytes } from './putBytes.js';
 import { SwiftConnection } from './swiftConnection.js';
 import { settingsProblem } from './swiftRules.js';
 import { defaultTuning, type SwiftSettings } from './swiftSettings.js';
+import { SwiftStorage } from './swiftStorage.js';
 
 /**
  * Validate for a Swift endpoint. The login is always a new one, and nothing is tried twice: a person is waiting. The
- * probe object, and the container if this made it, are removed again whichever step fails.
+ * probe object, and the container if this created it, are removed again whichever step fails.
  */
 export async function checkSwift(
   settings: SwiftSettings,
+  memory: SegmentMemory,
   { signal, timeoutMs, mayWrite }: CheckOptions,
 ): Promise<readonly CheckStep[]> {
   const cleanUpMs = Math.min(3000, timeoutMs / 5);
@@ -34,12 +34,13 @@ export async function checkSwift(
     );
   }
   const tuning = { ...defaultTuning, ...settings.tuning, attempts: 1 };
-  const connection = new SwiftConnection({ ...settings, tuning }, new LoginCache());
-  const probe = new Probe(connection, mayWrite);
+  // The container is created by its own step, so the storage need not do it.
+  const connection = new SwiftConnection({ ...settings, tuning, createContainer: false }, new LoginCache());
+  const check = new SwiftCheck(connection, memory, settings.createContainer === true, mayWrite);
   try {
-    return await trySteps(probe.steps(), limits);
+    return await trySteps(check.steps(), limits);
   } finally {
-    await probe.cleanUp(AbortSignal.timeout(cleanUpMs));
+    await check.cleanUp(AbortSignal.timeout(cleanUpMs));
     await connection.close();
   }
 }
@@ -55,35 +56,34 @@ const stepNames = [
   'CAPABILITIES',
 ] as const;
 
-class Probe {
-  readonly #name = `.stowage-probe-${randomUUID()}`;
-  readonly #bytes = randomBytes(1024);
-  #mayBeThere = false;
+class SwiftCheck {
+  readonly #probe: Probe;
   #createdContainer = false;
 
   constructor(
     private readonly connection: SwiftConnection,
+    memory: SegmentMemory,
+    private readonly mayCreate: boolean,
     private readonly mayWrite: CheckOptions['mayWrite'],
-  ) {}
-
-  steps(): readonly StepToTry[] {
-    const run = {
-      RESOLVE: (signal: AbortSignal) => this.#resolve(signal),
-      AUTHENTICATE: (signal: AbortSignal) => this.#authenticate(signal),
-      CATALOG: (signal: AbortSignal) => this.#findStorage(signal),
-      CONTAINER: (signal: AbortSignal) => this.#findContainer(signal),
-      WRITE: (signal: AbortSignal) => this.#write(signal),
-      READ_BACK: (signal: AbortSignal) => this.#readBack(signal),
-      DELETE: (signal: AbortSignal) => this.#delete(signal),
-      CAPABILITIES: (signal: AbortSignal) => this.#tellCapabilities(signal),
-    };
-    return stepNames.map((name) => ({ name, run: run[name] }));
+  ) {
+    this.#probe = new Probe(new SwiftStorage(connection, memory), connection.place);
   }
 
-  /** What is left after a step failed. What cannot be removed now has a name that tells what it is. */
+  steps(): readonly StepToTry[] {
+    return [
+      { name: 'RESOLVE', run: (signal) => this.#resolve(signal) },
+      { name: 'AUTHENTICATE', run: (signal) => this.#authenticate(signal) },
+      { name: 'CATALOG', run: (signal) => this.#findStorage(signal) },
+      { name: 'CONTAINER', run: (signal) => this.#findContainer(signal) },
+      ...this.#probe.steps(),
+      { name: 'CAPABILITIES', run: (signal) => this.#readCapabilities(signal) },
+    ];
+  }
+
+  /** Removes what is left after a step failed, as far as the storage answers. */
   async cleanUp(signal: AbortSignal): Promise<void> {
     try {
-      if (this.#mayBeThere) await deleteObject(this.connection, this.#name, signal);
+      await this.#probe.cleanUp(signal);
       if (this.#createdContainer) await this.#removeContainer(signal);
     } catch (error) {
       if (!(error instanceof StowageError) && !signal.aborted) throw error;
@@ -106,48 +106,16 @@ class Probe {
   }
 
   async #findContainer(signal: AbortSignal): Promise<string> {
-    if (this.connection.settings.createContainer === true) {
-      const container = await ensureContainer(this.connection, signal);
-      this.#createdContainer = container.created;
-      if (container.created)
-        return 'The container does not exist yet; it can be made, and will be for the first backup.';
-      await this.mayWrite?.(signal);
-      return contents(container.objects, container.usedBytes);
-    }
-    const { objects, usedBytes } = await headContainer(this.connection, signal);
+    const { created, objects, usedBytes } = this.mayCreate
+      ? await ensureContainer(this.connection, signal)
+      : { ...(await headContainer(this.connection, signal)), created: false };
+    this.#createdContainer = created;
+    if (created) return 'The container does not exist yet; it can be made, and will be for the first backup.';
     await this.mayWrite?.(signal);
-    return contents(objects, usedBytes);
+    return `The container exists, with ${objects} objects and ${gigabytes(usedBytes)}.`;
   }
 
-  async #write(signal: AbortSignal): Promise<string> {
-    this.#mayBeThere = true;
-    await putBytes(this.connection, this.#name, this.#bytes, { signal });
-    return 'A probe object was written.';
-  }
-
-  async #readBack(signal: AbortSignal): Promise<string> {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of getObject(this.connection, this.#name, { signal })) pieces.push(piece);
-    if (Buffer.concat(pieces).equals(this.#bytes)) return 'It reads back as it was written.';
-    throw new StowageError('CHECKSUM', `What was read back from ${this.connection.place} is not what was written.`);
-  }
-
-  async #delete(signal: AbortSignal): Promise<string> {
-    await deleteObject(this.connection, this.#name, signal);
-    if ((await headObject(this.connection, this.#name, signal)) !== undefined) {
-      throw new StowageError(
-        'ENDPOINT_FORBIDDEN',
-        `The probe object in ${this.connection.place} is there after it was deleted.`,
-        {
-          help: 'The container keeps what is deleted (versions, a lock): use one that does not.',
-        },
-      );
-    }
-    this.#mayBeThere = false;
-    return 'The probe object was deleted.';
-  }
-
-  async #tellCapabilities(signal: AbortSignal): Promise<string> {
+  async #readCapabilities(signal: AbortSignal): Promise<string> {
     const { maxSegments } = await largeObjectLimits(this.connection, signal);
     const { quotaBytes, usedBytes } = await headContainer(this.connection, signal);
     const room = quotaBytes === undefined ? '' : ` The container's quota leaves ${gigabytes(quotaBytes - usedBytes)}.`;
@@ -159,10 +127,6 @@ class Probe {
     while (!(await removeEmptyContainer(this.connection, signal))) await pause(100, signal);
     this.#createdContainer = false;
   }
-}
-
-function contents(objects: number, usedBytes: number): string {
-  return `The container exists, with ${objects} objects and ${gigabytes(usedBytes)}.`;
 }
 
 function gigabytes(bytes: number): string {

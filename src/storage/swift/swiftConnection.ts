@@ -1,4 +1,3 @@
-import { StowageError } from '../../errors.js';
 import { defaultAllowedTargets, parseAllowedTargets } from '../allowedTargets.js';
 import { checkObjectName } from '../objectName.js';
 import { authenticate } from './authentication.js';
@@ -16,33 +15,33 @@ const longestAnswerBytes = 1024 * 1024;
 
 export type SwiftRequest = {
   readonly method: HttpRequest['method'];
-  /** What it is about: an object, or else the container, the account, or the cluster's description of itself. */
+  /** An object, or else the container, the account, or the cluster's description of itself. */
   readonly target: { readonly object: string } | 'container' | 'account' | 'info';
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpBody;
   readonly signal: AbortSignal;
-  /** Statuses that are handed to `read`; every other one is tried again or becomes an error. */
+  /** Statuses that are passed to `read`. Every other one is retried or becomes an error. */
   readonly expected: readonly number[];
-  /** Statuses that are tried again besides those that are known to pass. */
+  /** Statuses that are retried besides those of `isPassing`. */
   readonly alsoPassing?: readonly number[];
-  /** Continues "could not …" up to the container's name: `store the object 'x' in`. */
+  /** Continues "could not …" up to the container's name, for example `store the object 'x' in`. */
   readonly doing: string;
   readonly headersTimeoutMs?: number;
   /** Default: the tuning's. */
   readonly attempts?: number;
 };
 
-/** One account and container: sends requests with a token that is renewed, and again where that may help. */
+/** One container of one account: sends requests with a token that it renews, and retries them where that may help. */
 export class SwiftConnection {
   readonly tuning: SwiftTuning;
-  /** For sentences: the container and where it is. */
+  /** For sentences: the container and its location. */
   readonly place: string;
   readonly container: string;
   readonly #http: HttpClient;
   readonly #key: string;
 
-  /** Throws BAD_INPUT for an auth URL or a container's name that cannot be one. Connects to nothing yet. */
+  /** Throws BAD_INPUT for an invalid auth URL or container name. Does not connect yet. */
   constructor(
     readonly settings: SwiftSettings,
     private readonly logins: LoginCache,
@@ -61,7 +60,7 @@ export class SwiftConnection {
     this.#key = loginKey(settings);
   }
 
-  /** Any answer of the login service to a request without credentials; throws what the network says. */
+  /** Checks that the login service answers, with a request without credentials. Throws the error of the network. */
   async knock(signal: AbortSignal): Promise<void> {
     const url = new URL(this.settings.authUrl);
     try {
@@ -74,9 +73,9 @@ export class SwiftConnection {
     }
   }
 
-  /** Logs in, or takes the login that is known; `refused` is one that the storage does not take any more. */
+  /** Logs in, or returns the cached login. `refused` is a login that the storage no longer accepts. */
   async login(signal: AbortSignal, refused?: SwiftLogin): Promise<SwiftLogin> {
-    // Others may wait for the same login, so an abort ends the wait for it and not the login itself.
+    // Other callers may wait for the same login, so an abort ends only this wait and not the login.
     const ownSignal = () => AbortSignal.timeout(this.tuning.connectTimeoutMs + this.tuning.headersTimeoutMs);
     const logIn = () => authenticate({ settings: this.settings, http: this.#http, signal: ownSignal() });
     return waitFor(this.logins.get(this.#key, logIn, refused), signal);
@@ -167,11 +166,11 @@ export class SwiftConnection {
   }
 }
 
-/** The path of a target, every character of names encoded that a URL would read as its own. */
+/** The path of a target, with the names in it encoded. */
 function pathOf(target: SwiftRequest['target'], storageUrl: URL, container: string): string {
   const account = storageUrl.pathname.replace(/\/+$/, '');
   if (target === 'account') return account;
-  // A cluster tells about itself beside the `/v1` of its storage URLs.
+  // The description of the cluster lies beside the `/v1` of its storage URLs.
   if (target === 'info') return `${account.replace(/\/v1(\.0)?(\/.*)?$/, '')}/info`;
   const base = `${account}/${encodeURIComponent(container)}`;
   if (target === 'container') return base;
@@ -180,7 +179,7 @@ function pathOf(target: SwiftRequest['target'], storageUrl: URL, container: stri
 }
 
 async function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  // Nobody may wait for it any more when it fails: without a listener that would end the process.
+  // After an abort nobody awaits the promise. This prevents an unhandled rejection.
   promise.catch(() => undefined);
   signal.throwIfAborted();
   let onAbort: () => void = () => undefined;

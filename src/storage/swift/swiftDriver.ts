@@ -9,19 +9,19 @@ import { SwiftStorage } from './swiftStorage.js';
 const mebibyte = 1024 * 1024;
 
 /**
- * OpenStack Swift, with Keystone's service users or the v1 login. All storages that are opened share their logins and
- * the memory for segments: 40 MiB for one upload, 32 MiB each for several at the same time.
+ * OpenStack Swift, with Keystone's service users or the v1 login. All open storages share their logins and the memory for
+ * segments: 40 MiB for one upload, 32 MiB each for several at the same time.
  *
- * `open` throws BAD_INPUT for an auth URL or a container's name that cannot be one.
+ * `open` throws BAD_INPUT for an invalid auth URL or container name.
  */
 export const swiftDriver: StorageDriver<SwiftSettings> = createSwiftDriver();
 
-/** One that shares nothing with others, as in a process of its own. `tuning` is for storages that say none themselves. */
+/** A driver that shares nothing with others. `tuning` applies to settings without a tuning of their own. */
 export function createSwiftDriver(tuning: Partial<SwiftTuning> = {}): StorageDriver<SwiftSettings> {
   const logins = new LoginCache();
   const memory = new SegmentMemory(40 * mebibyte, mebibyte);
   return {
     open: (settings) => new SwiftStorage(new SwiftConnection({ tuning, ...settings }, logins), memory),
-    check: checkSwift,
+    check: (settings, options) => checkSwift(settings, memory, options),
   };
 }

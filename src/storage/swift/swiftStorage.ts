@@ -12,9 +12,10 @@ import { uploadInSegments } from '../segments/segmentedUpload.js';
 import type { SwiftConnection } from './swiftConnection.js';
 import { verifyObject } from './verifyObject.js';
 
-/** A Swift container as a storage. Nothing is connected to before the first call. */
+/** A Swift container as a storage. It does not connect before the first call. */
 export class SwiftStorage implements Storage {
-  readonly kind = 'SWIFT';
+  readonly listsSegments = true;
+  readonly needsMarker = false;
   #limits: LargeObjectLimits | undefined;
   #containerIsThere = false;
 
@@ -60,6 +61,15 @@ export class SwiftStorage implements Storage {
 
   delete(name: string, { signal }: { signal: AbortSignal }): Promise<void> {
     return deleteObject(this.connection, name, signal);
+  }
+
+  /** None: until its manifest is written, an upload is nothing but segments, which `list` shows. */
+  async *unfinishedUploads(): AsyncGenerator<never, void, undefined> {
+    // Nothing to list.
+  }
+
+  abortUpload(): Promise<void> {
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

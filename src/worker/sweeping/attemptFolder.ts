@@ -8,9 +8,8 @@ import type { WorkerTools } from '../workerTools.js';
 export type AttemptFolder = { readonly fileEndpointId: string; readonly folder: string };
 
 /**
- * Deletes an attempt's folder, backup.json first; it returns when the container holds nothing of it. `before` is called
- * when it may be deleted, and nothing is if it fails. Throws what `refuseUnlessOurs` throws of the prefix, and what
- * `deleteBackup` throws.
+ * Deletes an attempt's folder, backup.json first, and returns when the container holds nothing of it. `before` is called
+ * first, and nothing is deleted if it throws. Throws what `refuseUnlessOurs` and `deleteBackup` throw.
  */
 export async function deleteAttemptFolder(
   tools: WorkerTools,
@@ -20,7 +19,7 @@ export async function deleteAttemptFolder(
 ): Promise<void> {
   const { storage } = await tools.storageOf(fileEndpointId);
   try {
-    // Not the endpoint's prefix of today: that may have changed since.
+    // The prefix of the folder: the endpoint's own may have changed since.
     await refuseUnlessOurs(tools, storage, prefixOfFolder(folder), signal);
     await before(storage);
     await deleteBackup({ storage, folder, signal });

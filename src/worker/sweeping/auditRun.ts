@@ -1,21 +1,21 @@
 import { findAudits, saveAudit, type AuditRecord } from '../../endpoints/containerAudit.js';
 import { StowageError } from '../../errors.js';
 import { missingAfterMs } from '../../backups/storedBackup.js';
-import { auditContainer, auditProblem } from './containerAudit.js';
+import { auditProblem } from './auditFindings.js';
+import { auditContainer } from './containerAudit.js';
 import { retryDelay } from '../retryDelay.js';
 import { unlessAborted } from '../unlessAborted.js';
 import { whileLocked } from '../whileLocked.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** An audit that takes longer keeps all others from their turn. What it has said by then stays said. */
+/** A longer audit would keep all others from their turn. What it has reported by then stays reported. */
 const auditMs = 2 * 3_600_000;
-/** A little more than the hour that must lie between the two looks at a backup that is not there. */
-const secondLookMs = missingAfterMs + 60_000;
+/** A little more than the hour that must lie between the two checks of a backup that is missing. */
+const secondCheckMs = missingAfterMs + 60_000;
 
 /**
- * Audits the containers whose time it is, one after another, by one worker at a time over all of them. The first audits
- * of endpoints are spread over the interval; one that does not come to an end is begun anew after a pause that grows, by
- * whichever worker comes first.
+ * Audits the containers that are due, one after another. One worker at a time does this for all of them. The first audits
+ * of the endpoints are spread over the interval. An audit that fails is repeated after a growing pause, by any worker.
  */
 export function createAudits(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
@@ -42,8 +42,8 @@ async function endpointsDue(tools: WorkerTools): Promise<readonly (readonly [str
   return endpoints.flatMap(({ id, created_at }, index) => {
     const record = records[index] ?? null;
     const dueAt = record?.dueAt.getTime() ?? created_at.getTime() + interval * shareOf(id);
-    // Later than it could have been set: a clock has gone back, or the interval was longer then.
-    const isDue = dueAt <= now || dueAt > now + Math.max(interval, secondLookMs);
+    // A later time than possible: a clock was set back, or the interval was longer when the time was computed.
+    const isDue = dueAt <= now || dueAt > now + Math.max(interval, secondCheckMs);
     return isDue ? [[id, record] as const] : [];
   });
 }
@@ -60,17 +60,17 @@ async function auditOne(
   const failures = (before?.failures ?? 0) + 1;
   const soon = () => Math.min(tools.times.audit, retryDelay(failures, tools.times.retry, tools.random()));
   try {
-    const { audit, lookAgain, problem } = await unlessAborted(limited, () =>
+    const { audit, needsSecondCheck, problem } = await unlessAborted(limited, () =>
       auditContainer(tools, fileEndpointId, limited),
     );
     const isWhole = audit.prefixesNotSeen?.length === 0;
-    const pauseMs = lookAgain ? Math.min(secondLookMs, tools.times.audit) : tools.times.audit;
+    const pauseMs = needsSecondCheck ? Math.min(secondCheckMs, tools.times.audit) : tools.times.audit;
     await saveAudit(manager, {
       ...{ fileEndpointId, result: audit, problem },
       ...(isWhole ? { dueAt: after(pauseMs), failures: 0 } : { dueAt: after(soon()), failures }),
     });
     if (audit.unknownObjects > 0 || audit.missing > 0 || audit.removedSizeBytes > 0) {
-      tools.log.warn({ fileEndpointId, audit }, 'A container is not as the log says; what is unknown is left alone');
+      tools.log.warn({ fileEndpointId, audit }, 'A container differs from the log; what is unknown is left alone');
     }
   } catch (error) {
     if (signal.aborted) return;

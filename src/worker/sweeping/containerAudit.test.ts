@@ -1,15 +1,18 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { beginAttempt, objectsIn, type WrittenAttempt } from '../../../test/fixtures/attempts.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
+import { shelfDriver, shelfKind } from '../../../test/fixtures/shelf/shelfKind.js';
+import { startShelfServer, type ShelfServer } from '../../../test/fixtures/shelf/shelfServer.js';
 import { startSwift, swiftMissing, type SwiftServer } from '../../../test/fixtures/servers/swift.js';
 import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
 import { deleteBackup } from '../../archive/deleteBackup.js';
 import { claimPrefix } from '../../endpoints/installationMarker.js';
 import { findAudits, type AuditRecord, type ContainerAudit } from '../../endpoints/containerAudit.js';
 import { StowageError } from '../../errors.js';
+import { Secret } from '../../secret.js';
 import { decideDeletion } from '../../backups/backupJobCommands.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
 import { filesystemDriver } from '../../storage/filesystem/filesystemDriver.js';
@@ -23,22 +26,27 @@ const signal = () => AbortSignal.timeout(120_000);
 describeWith({ postgresql: await postgresMissing() }, 'A container is compared with the log', () => {
   let harness: WorkerHarness;
   let swift: SwiftServer | undefined;
+  let shelf: ShelfServer;
   const workers: Worker[] = [];
   let aheadMs = 0;
 
   beforeAll(async () => {
-    [harness, swift] = await Promise.all([startWorkerHarness(), swiftMissing === undefined ? startSwift() : undefined]);
+    [harness, swift, shelf] = await Promise.all([
+      startWorkerHarness([shelfKind]),
+      swiftMissing === undefined ? startSwift() : undefined,
+      startShelfServer(),
+    ]);
   });
   afterEach(async () => {
     await Promise.all(workers.splice(0).map((worker) => worker.stop()));
     aheadMs = 0;
   });
   afterAll(async () => {
-    await Promise.all([harness.stop(), swift?.stop()]);
+    await Promise.all([harness.stop(), swift?.stop(), shelf.stop()]);
   });
 
   const now = () => new Date(Date.now() + aheadMs);
-  /** Small segments, so that little is large. */
+  /** With small segments, so that a small object is a large one. */
   const swiftDriver = createSwiftDriver({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
 
   async function startAuditor(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
@@ -48,7 +56,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
   }
   const recordOf = async (id: string): Promise<AuditRecord | null> =>
     (await findAudits(harness.dataSource.manager, [id]))[0] ?? null;
-  /** The result of an audit that has begun after this call: the first that is seen is older, the second may be. */
+  /** The result of an audit that began after this call. The first two results may come from earlier audits. */
   async function audited(id: string): Promise<ContainerAudit> {
     const seen: string[] = [];
     return eventually('a new audit', async () => {
@@ -62,12 +70,34 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
   const typesOf = async ({ id }: WrittenAttempt) => (await harness.eventsOf(id)).map(({ type }) => type);
   const folderAt = (path: string): Storage => filesystemDriver.open({ root: harness.ground.root, path });
 
-  type Place = { readonly fileEndpointId: string; readonly storage: Storage };
+  type Place = {
+    readonly fileEndpointId: string;
+    readonly storage: Storage;
+    /** Leaves an unfinished upload in a folder. Absent for a kind without such uploads. */
+    readonly leaveUpload?: (folder: string) => Promise<void>;
+  };
+  async function openFolder(path: string): Promise<Required<Place>> {
+    const fileEndpointId = await harness.addFolder({ path });
+    const leaveUpload = async (folder: string) => {
+      const partial = join(harness.ground.root, path, folder, '.stowage-partial-1');
+      await mkdir(dirname(partial), { recursive: true });
+      await writeFile(partial, 'half');
+    };
+    return { fileEndpointId, storage: folderAt(path), leaveUpload };
+  }
+  async function openShelf(name: string): Promise<Required<Place>> {
+    const { url, key } = shelf;
+    const settings = { url, shelf: name, key: new Secret(key), createShelf: true, allowHost: () => true };
+    const fileEndpointId = await harness.addEndpoint({ kind: 'SHELF', url, shelf: name }, '', key);
+    const leaveUpload = (folder: string) => {
+      shelf.beginUpload(name, `${folder}databases.sql.zst`, Buffer.from('half'));
+      return Promise.resolve();
+    };
+    return { fileEndpointId, storage: shelfDriver.open(settings), leaveUpload };
+  }
   const kinds: readonly [string, (name: string) => Promise<Place>][] = [
-    [
-      'a folder',
-      async (name) => ({ fileEndpointId: await harness.addFolder({ path: name }), storage: folderAt(name) }),
-    ],
+    ['a folder', openFolder],
+    ['a shelf', openShelf],
     [
       'Swift',
       async (name) => {
@@ -78,10 +108,10 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     ],
   ];
 
-  describe.each(swiftMissing === undefined ? kinds : kinds.slice(0, 1))('%s', (kind, open) => {
-    const name = (what: string) => `${what}-${kind.length}`;
+  describe.each(swiftMissing === undefined ? kinds : kinds.slice(0, 2))('%s', (kind, open) => {
+    const name = (what: string) => `${what}-${kind.replace(' ', '-')}`;
 
-    test('late bytes of an attempt without a backup, or of a deleted one, are deleted again; those of a running one stay', async () => {
+    test('late bytes of a failed attempt or a deleted backup are deleted again; those of a running attempt stay', async () => {
       const { fileEndpointId, storage } = await open(name('late'));
       const [lost, deleted, running] = [
         await beginAttempt(harness, fileEndpointId),
@@ -97,7 +127,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       await harness.until(lost.id, 'BackupRemainsRemoved');
       await harness.until(deleted.id, 'BackupDeleted');
 
-      // Also what its worker takes for a complete backup.
+      // Its worker has stored a complete backup, too late.
       await lost.store(storage, 200_000);
       await deleted.store(storage, 200_000);
       await running.store(storage, 200_000);
@@ -112,7 +142,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       await storage.close();
     });
 
-    test('a backup is MISSING after two looks an hour apart, whatever of it is gone, and found again at once', async () => {
+    test('a backup of which anything is gone is MISSING after two checks an hour apart, and found again at once', async () => {
       const { fileEndpointId, storage } = await open(name('missing'));
       const backups = await Promise.all(Array.from({ length: 4 }, () => beginAttempt(harness, fileEndpointId)));
       for (const backup of backups) {
@@ -149,9 +179,52 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     });
   });
 
+  describe.each([
+    ['a folder', openFolder],
+    ['a shelf', openShelf],
+  ])('unfinished uploads in %s', (kind, open) => {
+    test('are deleted once their attempt has ended; those of a running attempt and unknown ones stay', async () => {
+      const { fileEndpointId, storage, leaveUpload } = await open(`uploads-${kind.replace(' ', '-')}`);
+      const attempts = await Promise.all(Array.from({ length: 4 }, () => beginAttempt(harness, fileEndpointId)));
+      const [failed, succeeded, late, running] = attempts;
+      if (failed === undefined || succeeded === undefined || late === undefined || running === undefined)
+        throw new Error();
+      await succeeded.store(storage);
+      await succeeded.succeed();
+      const unknown = 'harbour-00000000/2024/02/20240229T102030Z-00000000-a1/';
+      for (const { folder } of [failed, succeeded, running]) await leaveUpload(folder);
+      await leaveUpload(unknown);
+      await failed.end('FAILED');
+      await late.end('WORKER_LOST');
+      await startAuditor();
+      for (const { id } of [failed, late]) await harness.until(id, 'BackupRemainsRemoved');
+      await leaveUpload(late.folder);
+
+      const uploads = async () => {
+        const names: string[] = [];
+        for await (const upload of storage.unfinishedUploads('', { signal: signal() }))
+          names.push(dirname(upload.name));
+        return names.map((each) => `${each}/`);
+      };
+      const staying = [unknown, running.folder].sort();
+      await eventually('the others are gone', async () => {
+        const left = (await uploads()).sort();
+        return left.join() === staying.join() ? true : undefined;
+      });
+      expect(await audited(fileEndpointId)).toMatchObject({
+        backups: 1,
+        missing: 0,
+        unknownObjects: 1,
+        unknownSizeBytes: 4,
+      });
+      expect(await typesOf(succeeded)).not.toContain('BackupAbsent');
+      await storage.close();
+    });
+  });
+
   /** A segment of the large object is gone, or its file is cut short. */
   async function hurtOf(storage: Storage, { folder }: WrittenAttempt): Promise<void> {
-    if (storage.kind === 'SWIFT') return storage.delete(`${folder}segments/databases/00000001`, { signal: signal() });
+    if (storage.listsSegments) return storage.delete(`${folder}segments/databases/00000001`, { signal: signal() });
     await storage.putBytes(`${folder}databases.sql.zst`, Buffer.from('cut'), { signal: signal(), overwrite: true });
   }
 
@@ -171,7 +244,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await storage.close();
   });
 
-  test('a worker stops also while a disk that has gone answers no call', async () => {
+  test('a worker stops even while a disk that is gone answers no call', async () => {
     await harness.addFolder({ path: 'gone' });
     let asked = false;
     await startAuditor({
@@ -187,7 +260,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await Promise.all(workers.splice(0).map((worker) => worker.stop()));
   });
 
-  test('what the log does not know is told with its size, and never deleted; other people’s objects are not looked at', async () => {
+  test('what the log does not know is reported with its size and never deleted; objects outside the prefix are not read', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'shared', prefix: 'team/' });
     const storage = folderAt('shared');
     const known = await beginAttempt(harness, fileEndpointId, 'team/');
@@ -231,7 +304,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     expect(await typesOf(known)).not.toContain('BackupAbsent');
   });
 
-  test('a container that does not answer, a disk that is not mounted and a foreign prefix say nothing of any backup', async () => {
+  test('a container that does not answer, an unmounted disk and a foreign prefix make no backup absent', async () => {
     const [dead, unmounted, foreign] = await Promise.all(
       ['dead', 'unmounted', 'foreign'].map((path) => harness.addFolder({ path })),
     );
@@ -274,7 +347,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     expect(await recordOf(dead)).toMatchObject({ problem: null, failures: 0 });
   });
 
-  test('a prefix that another owns, or at which the container does not answer, keeps no other from being looked at', async () => {
+  test('a foreign prefix, or one at which the container does not answer, does not stop the audit of the others', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'several', prefix: 'foreign/' });
     const storage = folderAt('several');
     const at = async (prefix: string) => {
@@ -306,12 +379,12 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     expect(record.result).toMatchObject({ backups: 1, missing: 1 });
     expect(record.result?.prefixesNotSeen?.toSorted()).toEqual(['foreign/', 'silent/']);
     expect(record.problem).toMatchObject({ code: 'CONFLICT' });
-    expect(record.problem?.message).toMatch(/^The prefix "foreign\/" could not be looked at\. /);
+    expect(record.problem?.message).toMatch(/^The prefix "foreign\/" could not be checked\. /);
     for (const backup of [foreign, silent]) expect(await typesOf(backup)).not.toContain('BackupAbsent');
     expect(await availability(foreign)).toBe('STORED');
   });
 
-  test('one worker at a time, and again by another when it is gone', async () => {
+  test('one worker at a time audits, and another one takes over when it is gone', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'turns' });
     let atOnce = 0;
     let most = 0;

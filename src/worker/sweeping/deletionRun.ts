@@ -12,25 +12,25 @@ import type { WorkerTools } from '../workerTools.js';
 
 const pageSize = 50;
 const deletionMs = 10 * 60_000;
-/** Each takes a connection to PostgreSQL while it works. */
+/** Each of them holds a connection to PostgreSQL. */
 const endpointsAtOnce = 2;
 
-/** These say of the whole endpoint that it does not answer or does not let us: its other folders are not tried. */
+/** Errors that concern the whole endpoint: its other folders are not tried. */
 const ofTheEndpoint: readonly string[] = ['ENDPOINT_UNREACHABLE', 'ENDPOINT_AUTH'];
-/** And these of all below a prefix: the endpoint may have had another one before, which is somebody else's by now. */
+/** Errors that concern one prefix: an earlier prefix of the endpoint may belong to another installation by now. */
 const ofThePrefix: readonly string[] = ['ENDPOINT_NOT_FOUND', 'CONFLICT'];
 
 /**
- * Carries out the deletions that were decided, and removes what attempts without a backup have left: the container
- * first, then the event that it confirmed. Where a container refuses it is tried again by a later round, after a pause
- * that grows; the record is never dropped while bytes may remain. One worker at a time works at an endpoint, and no
- * endpoint waits for another that hangs, unless two of them do. What is left at an endpoint when it is removed stays
- * there: nobody has its credentials any more.
+ * Carries out the deletions that were decided, and removes what failed attempts have left: first in the container, then
+ * by the event that the container has confirmed it. If a container refuses, a later round tries again, after a growing
+ * pause. The record is never dropped while bytes may remain. One worker at a time works at an endpoint. Two endpoints are
+ * worked on at once, so that one that hangs does not delay the others. What is left at a removed endpoint stays there,
+ * because its credentials are gone.
  */
 export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
   const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
 
-  /** Answers whether to go on at this endpoint. */
+  /** Returns whether to continue at this endpoint. */
   async function tryJob(row: BackupJobRow, signal: AbortSignal): Promise<boolean> {
     for (const { folder, remove } of deletionsOf(tools, row)) {
       const endpoint = row.fileEndpointId;
@@ -58,17 +58,17 @@ export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Pr
     }
   }
 
-  /** What holds for every endpoint is said once, not by each of them. */
-  let saidOfCopy = '';
+  /** The refusal concerns every endpoint, so it is logged once and not for each of them. */
+  let loggedRefusal = '';
   async function mayDelete(): Promise<boolean> {
     try {
       await refuseCopy(tools);
-      saidOfCopy = '';
+      loggedRefusal = '';
       return true;
     } catch (error) {
       if (!(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
-      if (saidOfCopy !== error.message) tools.log.warn({ err: error }, 'Nothing is deleted in any container');
-      saidOfCopy = error.message;
+      if (loggedRefusal !== error.message) tools.log.warn({ err: error }, 'Nothing is deleted in any container');
+      loggedRefusal = error.message;
       return false;
     }
   }
@@ -86,7 +86,7 @@ export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Pr
   };
 }
 
-/** In the words of the index `backup_jobs_to_delete`. */
+/** The same expression as in the index `backup_jobs_to_delete`. */
 const hasWork = `(job.availability = 'DELETING' OR job.attempts_with_remains <> '[]')`;
 
 async function endpointsWithWork(tools: WorkerTools): Promise<string[]> {
@@ -97,7 +97,7 @@ async function endpointsWithWork(tools: WorkerTools): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** Page by page, so that those whose container refuses keep no others from their turn. */
+/** Page by page, so that jobs whose container refuses do not block the others. */
 async function* jobsToDelete(tools: WorkerTools, fileEndpointId: string): AsyncGenerator<BackupJobRow> {
   for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
     const rows = await tools.dataSource.manager
@@ -115,7 +115,7 @@ async function* jobsToDelete(tools: WorkerTools, fileEndpointId: string): AsyncG
 
 type Deletion = { readonly folder: string; readonly remove: (signal: AbortSignal) => Promise<unknown> };
 
-/** Each folder by itself: they may lie below different prefixes. */
+/** Each folder separately: they may lie below different prefixes. */
 function deletionsOf(tools: WorkerTools, row: BackupJobRow): readonly Deletion[] {
   const ofAttempts = remainsOf(row).map((remains) => ({
     folder: remains.attempt.folder,

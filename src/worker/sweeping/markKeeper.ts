@@ -9,8 +9,8 @@ const renewalMs = 60_000;
 const atOnce = 8;
 
 /**
- * Renews the marks of all prefixes whose time it is, so that a copy of this database can see that this one is alive.
- * One worker at a time does it; where an endpoint does not answer it is tried again after a pause that grows.
+ * Renews the marks of all prefixes that are due, so that a copy of this database can see that this one is alive. One
+ * worker at a time does this. An endpoint that does not answer is tried again after a growing pause.
  */
 export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
   const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
@@ -36,7 +36,7 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
   }
 
   return async (signal) => {
-    // The deletions say why, and once.
+    // The deletions log the reason.
     if ((await tools.prefixMarks.standing(tools.times.watch)).kind !== 'OWN') return;
     await whileLocked(tools.dataSource, 'marks', async () => {
       const places = await placesDue(tools);
@@ -50,7 +50,7 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
   };
 }
 
-/** Of each endpoint its prefix of today, and those that it had before, where older backups lie. */
+/** The current prefix of each endpoint, and its earlier ones, where older backups lie. */
 async function placesDue({ dataSource, times }: WorkerTools): Promise<MarkedPrefix[]> {
   const rows = await dataSource.query<{ id: string; prefix: string; created_at: Date }[]>(
     `SELECT endpoint.id, place.prefix, endpoint.created_at

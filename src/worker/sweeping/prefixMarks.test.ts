@@ -36,7 +36,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
   const endings: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
-    // A server of its own: its files are copied whole.
+    // This test has a server of its own, because it copies all files of the server.
     const shared = 'STOWAGE_TEST_POSTGRES_URL';
     const [server, before] = [await startTestServer(), process.env[shared]];
     stopServer = () => server.stop();
@@ -60,7 +60,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     return worker;
   }
 
-  /** Production's files; what the database knows of them may be a copy's. */
+  /** The files of production. The database may be a copy. */
   async function storedBackups(path: string, count: number): Promise<readonly WrittenAttempt[]> {
     const prefix = `${path}/`;
     const fileEndpointId = await production.addFolder({ path, prefix });
@@ -74,7 +74,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     }
     return attempts;
   }
-  /** But for the next marker, which may just be written beside the one that stands there. */
+  /** Without the next marker, which may be in the middle of being written. */
   const objects = async (path: string) => {
     const names = await objectsIn(filesystemDriver.open({ root: production.ground.root, path }));
     return names.filter((name) => !name.startsWith(`${path}/.stowage-partial-`));
@@ -106,11 +106,11 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
   type Clone = {
     readonly stores: Stores;
     start(times?: Partial<WorkerTimes>): Promise<Worker>;
-    /** A line that was logged and holds these words. */
+    /** A logged line that contains these words. */
     said(words: string): Promise<unknown>;
   };
 
-  /** Everything but the database is production's, the folder with the backups too. */
+  /** Shares everything with production except the database, also the folder with the backups. */
   async function openClone(appUrl: string, ownerUrl: string): Promise<Clone> {
     const lines: string[] = [];
     const log = openLog('json', 'info', { write: (line: string) => void lines.push(line) });
@@ -131,7 +131,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     };
   }
 
-  /** As it stands in a line of JSON. */
+  /** As a line of JSON contains it. */
   const inUse = (path: string) => `The prefix \\"${path}/\\" is in use by another copy`;
 
   const at = (url: string, base: string) => {
@@ -146,13 +146,13 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     return join(found.bin, name);
   }
 
-  test('restored from a dump elsewhere: also while it is the only one that runs, until it is adopted', async () => {
+  test('after it was restored from a dump elsewhere, even if it runs alone, until it is adopted', async () => {
     const [first, second, third] = await storedBackups('dump', 3);
     if (first === undefined || second === undefined || third === undefined) throw new Error('No backups.');
     const worker = await startProduction();
     await eventually('a mark that is remembered as written', () => confirmed('dump'));
     await worker.stop();
-    // As when the dump is made between a mark's being remembered and its being written.
+    // As if the dump was taken after a mark was stored in the database and before it was written to the container.
     await production.dataSource.query('UPDATE prefix_marks SET next_mark = gen_random_uuid()');
 
     const elsewhere = await startTestServer();
@@ -192,7 +192,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     await decide(production, second);
     await gone(production, second);
     expect(await objects('dump')).toHaveLength(4);
-    // As the operator is told to: a mark that it is just writing could outlast the adoption by a renewal.
+    // As the documentation demands: a mark that the original is writing could survive the adoption until the next renewal.
     await original.stop();
 
     await adoptPrefixes(
@@ -213,7 +213,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     expect(await objects('dump')).toHaveLength(2);
   });
 
-  test('made of its files: it watches first, and sees that the original is alive; the original goes on', async () => {
+  test('after its files were copied: it watches first and sees that the original is alive; the original continues', async () => {
     const [first, second, third] = await storedBackups('files', 3);
     if (first === undefined || second === undefined || third === undefined) throw new Error('No backups.');
     const worker = await startProduction();
@@ -242,11 +242,11 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     await alone.stop();
     const copied = await marker('files');
     await startProduction();
-    // The first may have been about to be written when the copy was made.
+    // The first one may have been pending when the copy was made.
     const seen = new Set([copied]);
     await eventually('two new marks', async () => (seen.add(await marker('files')).size > 2 ? true : undefined));
 
-    // As when the hour is over.
+    // As if the hour were over.
     await clone.start({ watch: 0 });
     await clone.said(inUse('files'));
     expect(await objects('files')).toHaveLength(6);

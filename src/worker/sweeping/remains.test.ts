@@ -13,7 +13,7 @@ import { filesystemDriver } from '../../storage/filesystem/filesystemDriver.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Worker } from '../worker.js';
 
-describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a backup has left is removed', () => {
+describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt without a backup are removed', () => {
   let harness: WorkerHarness;
   const workers: Worker[] = [];
 
@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     (await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id })).attemptsWithRemains;
 
   test.each(['FAILED', 'CANCELLED', 'WORKER_LOST'] as const)(
-    'of one that was %s, and the container has confirmed it before the log says so',
+    'after it was %s, and the event is recorded once the container has confirmed it',
     async (outcome) => {
       const fileEndpointId = await harness.addFolder({ path: outcome });
       const [left, nothing] = await Promise.all([
@@ -57,7 +57,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     },
   );
 
-  test('a complete backup.json is made void by an event before anything of it goes', async () => {
+  test('a complete backup.json is voided by an event before anything of it is deleted', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'complete' });
     const attempt = await beginAttempt(harness, fileEndpointId);
     await attempt.store(storageAt('complete'));
@@ -79,7 +79,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     expect((await typesOf(attempt.id)).filter((type) => type === 'BackupAttemptVoided')).toHaveLength(1);
   });
 
-  test('of a lost worker at once, and again until the length of a lease later: it may still be sending', async () => {
+  test('at once after its worker was lost, and again until a lease has passed, because it may still be sending', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'late' });
     const attempt = await beginAttempt(harness, fileEndpointId);
     const storage = storageAt('late');
@@ -90,7 +90,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     await startSweeper({ times: { lease: 600_000 } });
     await eventually('the first is gone', async () => ((await objectsIn(storage)).length === 0 ? true : undefined));
     expect(await withRemains(attempt.id)).toEqual([1]);
-    // The sweeper that goes on beside it may take its partial file.
+    // The sweeper that runs at the same time may delete its partial file.
     await eventually('the second is written', () =>
       write('segments/databases/00000002').then(
         () => true,
@@ -103,7 +103,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     expect(await objectsIn(storage)).toEqual([]);
   });
 
-  test('where the endpoint does not answer for a while, later; others do not wait for it', async () => {
+  test('later, if the endpoint does not answer for a while; other endpoints do not wait for it', async () => {
     const [dead, alive] = await Promise.all([
       harness.addFolder({ path: 'dead' }),
       harness.addFolder({ path: 'alive', prefix: 'team/' }),
@@ -136,7 +136,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     expect(await objectsIn(storageAt('dead'))).toEqual([]);
   });
 
-  test('by two workers at once without a refusal, and each attempt is confirmed once', async () => {
+  test('by two workers at once without a conflict, and each attempt is confirmed once', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'both' });
     const attempts = await Promise.all(Array.from({ length: 8 }, () => beginAttempt(harness, fileEndpointId)));
     for (const attempt of attempts) {
@@ -162,7 +162,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     expect(harness.logged.slice(before).filter((line) => line.includes('could not be deleted'))).toEqual([]);
   });
 
-  test('never in another installation’s prefix; the duty ends with the endpoint', async () => {
+  test('never in the prefix of another installation, and not after the endpoint is removed', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'foreign' });
     const attempt = await beginAttempt(harness, fileEndpointId);
     await attempt.store(storageAt('foreign'));
@@ -190,7 +190,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What an attempt without a
     expect(harness.logged.slice(before).filter((line) => line.includes(attempt.id))).toEqual([]);
   });
 
-  test('where a prefix that the endpoint had before is another installation’s by now, below that of today', async () => {
+  test('below the current prefix, even if another installation owns an earlier prefix by now', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'moved', prefix: 'today/' });
     const of = (prefix: string) => beginAttempt(harness, fileEndpointId, prefix);
     const before = await of('before/');

@@ -6,7 +6,7 @@ import type { Storage } from '../../storage/storage.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** What an attempt that ended otherwise than by success may have left in the container. */
+/** What a failed, cancelled or lost attempt may have left in the container. */
 export type Remains = {
   readonly jobId: string;
   readonly projectId: string;
@@ -15,7 +15,7 @@ export type Remains = {
   readonly attempt: Pick<Attempt, 'number' | 'folder' | 'outcome' | 'finishedAt'>;
 };
 
-/** Of every attempt of the job whose folder the container has not confirmed to be empty. */
+/** The remains of every attempt of the job whose folder is not confirmed to be empty. */
 export function remainsOf(row: BackupJobRow): readonly Remains[] {
   const { id: jobId, projectId, batchId, fileEndpointId } = row;
   return row.attempts
@@ -24,22 +24,22 @@ export function remainsOf(row: BackupJobRow): readonly Remains[] {
 }
 
 /**
- * Deletes what an attempt left, and says so in the log of events once the container has confirmed it. A complete
- * backup.json, which the process left that died between storing it and saying so, is made void by an event first.
- * A lost worker may still be sending its last bytes: for the length of a lease what it left is deleted and not yet
- * confirmed, so that it is looked at again. Answers whether it was confirmed.
+ * Deletes what an attempt left, and records an event once the container has confirmed it. A process may have died after it
+ * stored a complete backup.json and before it recorded the success: an event voids such an attempt first. A lost worker
+ * may still be sending its last bytes, so for the length of a lease the remains are deleted without the confirming event
+ * and checked again. Returns whether the event was recorded.
  */
 export async function removeRemains(tools: WorkerTools, remains: Remains, signal: AbortSignal): Promise<boolean> {
   const { attempt, fileEndpointId } = remains;
   await deleteAttemptFolder(tools, { fileEndpointId, folder: attempt.folder }, signal, async (storage) => {
-    if (await isBackup(storage, attempt.folder, signal)) await say(tools, remains, 'VOID_ATTEMPT');
+    if (await isBackup(storage, attempt.folder, signal)) await record(tools, remains, 'VOID_ATTEMPT');
   });
   if (mayStillBeWriting(tools, attempt)) return false;
-  await say(tools, remains, 'CONFIRM_REMAINS_GONE');
+  await record(tools, remains, 'CONFIRM_REMAINS_GONE');
   return true;
 }
 
-/** A folder with a complete backup.json is a backup, also for those who have nothing but the container. */
+/** A folder with a complete backup.json is a backup, also for a person with nothing but the container. */
 async function isBackup(storage: Storage, folder: string, signal: AbortSignal): Promise<boolean> {
   try {
     return (await readBackupDocument(storage, folder, { signal })) !== undefined;
@@ -54,7 +54,7 @@ function mayStillBeWriting(tools: WorkerTools, { outcome, finishedAt }: Remains[
   return Math.abs(tools.now().getTime() - Date.parse(finishedAt)) < tools.times.lease;
 }
 
-async function say(
+async function record(
   tools: WorkerTools,
   { jobId: id, projectId, batchId, attempt }: Remains,
   kind: 'VOID_ATTEMPT' | 'CONFIRM_REMAINS_GONE',

@@ -1,30 +1,30 @@
 import type { PutOptions } from './storage.js';
 
-/** Tells `onProgress` after each confirmed segment, and twice a second while bytes move; never a smaller figure. */
-export class ProgressTeller {
+/** Calls `onProgress` after each confirmed segment, and twice a second while bytes move. The figures never decrease. */
+export class ProgressReporter {
   #storedBytes = 0;
   #segments = 0;
-  #toldAt = 0;
+  #reportedAt = 0;
 
   constructor(
     private readonly onProgress: PutOptions['onProgress'],
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** `storedBytes`: what was handed to the storage so far. A segment that is sent again does not count twice. */
+  /** `storedBytes`: sent to the storage so far. A segment that is sent again does not count twice. */
   moved(storedBytes: number): void {
     this.#storedBytes = Math.max(this.#storedBytes, storedBytes);
-    if (this.now() - this.#toldAt >= 500) this.#tell();
+    if (this.now() - this.#reportedAt >= 500) this.#report();
   }
 
   confirmed(storedBytes: number): void {
     this.#storedBytes = Math.max(this.#storedBytes, storedBytes);
     this.#segments += 1;
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
-    this.#toldAt = this.now();
+  #report(): void {
+    this.#reportedAt = this.now();
     this.onProgress?.({ storedBytes: this.#storedBytes, segments: this.#segments });
   }
 }
