@@ -146,7 +146,7 @@ export class StowageError extends Error {
 }
 
 export type FieldProblem = {
-  /** The path in the arguments of the operation, for example `input.settings.swift.authUrl`. */
+  /** The path in the arguments of the operation, for example `input.settings.filesystem.path`. */
   readonly path: string;
   readonly problem: string;
   readonly hint: string;

@@ -64,7 +64,7 @@ export type TakeBackup = {
   /** The attempt's own folder, ending in `/`; nothing outside it is written. */
   readonly folder: string;
   readonly description: BackupDescription;
-  /** The shell command that downloads an object to standard output, for example `swift download -o - c NAME`. */
+  /** For `restoreByHand`: the shell command that writes an object to standard output, as its storage kind gives it. */
   readonly downloadCommand: (objectName: string) => string;
   /** What each part passes before it is stored, in this order. Default: `usualSteps`. */
   readonly steps?: readonly StoredStep[];

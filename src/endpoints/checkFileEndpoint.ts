@@ -4,8 +4,8 @@ import type { StorageTarget } from '../storage/storageKind.js';
 import { refuseOthers } from './installationMarker.js';
 
 /**
- * Tries everything that a backup will need, within 20 s, and leaves nothing behind. A prefix that belongs to another
- * installation fails the step CONTAINER: nothing is written there.
+ * Checks everything that a backup needs, within 20 s, and leaves nothing behind. If another installation owns the prefix,
+ * the step CONTAINER fails and nothing is written there.
  */
 export async function checkStorage(
   target: StorageTarget,

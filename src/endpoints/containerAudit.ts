@@ -1,20 +1,20 @@
 import type { EntityManager } from 'typeorm';
 
-/** How the container of a file endpoint was found to be, compared with the log of events. */
+/** The result of comparing the container of a file endpoint with the log of events. */
 export type ContainerAudit = {
-  /** When it ended; ISO 8601. */
+  /** When the audit ended; ISO 8601. */
   readonly at: string;
-  /** Backups that should be there, and how many of them are not, or not whole. */
+  /** Backups that should be there, and how many of them are missing or not whole. */
   readonly backups: number;
   readonly missing: number;
-  /** Objects below the prefix that no attempt in the log has written: they are never deleted. */
+  /** Objects below the prefix that no attempt in the log has written. They are never deleted. */
   readonly unknownObjects: number;
   readonly unknownSizeBytes: number;
-  /** The first names of them; a folder of a backup that is not in the log stands for all in it. */
+  /** The first of their names. The folder of a backup that is not in the log stands for everything in it. */
   readonly unknownSample: readonly string[];
-  /** What attempts without a backup, and backups that were deleted, still had there, and is deleted now. */
+  /** Bytes that failed attempts and deleted backups still had there. The audit has deleted them. */
   readonly removedSizeBytes: number;
-  /** Where the container could not be looked at, or not to the end. Absent in audits of old. */
+  /** Prefixes that could not be checked completely. Older audits do not have this field. */
   readonly prefixesNotSeen?: readonly string[];
 };
 
@@ -23,11 +23,11 @@ export type AuditProblem = { readonly code: string; readonly message: string; re
 export type AuditRecord = {
   readonly fileEndpointId: string;
   readonly dueAt: Date;
-  /** Audits in a row that did not come to an end, or not at every prefix. */
+  /** Consecutive audits that failed, or failed at one of the prefixes. */
   readonly failures: number;
-  /** Of the last one that came to an end at one prefix at least; null: there was none yet. */
+  /** Of the last audit that completed at one prefix at least. Null: there was none yet. */
   readonly result: ContainerAudit | null;
-  /** Why the last one did not come to an end at every prefix, or why it could not delete what it should. */
+  /** Why the last audit failed at a prefix, or could not delete what it should. */
   readonly problem: AuditProblem | null;
 };
 
@@ -41,7 +41,7 @@ export async function saveAudit(manager: EntityManager, record: AuditRecord): Pr
   );
 }
 
-/** In the order of the ids, null for an endpoint that was not audited yet: the batch of a loader. */
+/** The batch of a loader: in the order of the ids, null for an endpoint without an audit. */
 export async function findAudits(
   manager: EntityManager,
   fileEndpointIds: readonly string[],

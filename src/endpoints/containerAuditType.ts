@@ -4,7 +4,7 @@ import { DateTime } from '../server/scalars/dateTime.js';
 import type { AuditProblem, ContainerAudit } from './containerAudit.js';
 
 @ObjectType('ContainerAudit', {
-  description: 'How a container was found to be, compared with the log of events. Each is looked at every few hours.',
+  description: 'The result of comparing a container with the log of events. Each container is audited every few hours.',
 })
 export class ContainerAuditType {
   @Field(() => DateTime)
@@ -15,27 +15,31 @@ export class ContainerAuditType {
 
   @Field(() => Int, {
     description:
-      'Of those, how many are not there or not whole. A backup that is missed twice, an hour apart, becomes MISSING.',
+      'How many of those are missing or not whole. A backup that is found missing twice, an hour apart, becomes MISSING.',
   })
   readonly missing!: number;
 
-  @Field(() => Int, { description: 'Objects below the prefix that Stowage knows nothing of. They are never deleted.' })
+  @Field(() => Int, {
+    description: 'Objects below the prefix that the log of events does not know. They are never deleted.',
+  })
   readonly unknownObjects!: number;
 
   @Field(() => BigIntScalar, { description: 'Bytes.' })
   readonly unknownSize!: number;
 
-  @Field(() => [String], { description: 'The first names of them; one that ends in a slash stands for all below it.' })
+  @Field(() => [String], {
+    description: 'The first of their names. A name that ends in a slash stands for everything below it.',
+  })
   readonly unknownSample!: readonly string[];
 
   @Field(() => BigIntScalar, {
-    description: 'Bytes that attempts without a backup, or deleted backups, still had there. They are deleted now.',
+    description: 'Bytes that failed attempts and deleted backups still had there. The audit has deleted them.',
   })
   readonly removedSize!: number;
 
   @Field(() => [String], {
     description:
-      'Prefixes that could not be looked at, or not to the end: of what lies below nothing is said. auditProblem says why.',
+      'Prefixes that could not be checked completely: the counts leave out what lies below. auditProblem shows why.',
   })
   readonly prefixesNotSeen!: readonly string[];
 
@@ -53,7 +57,7 @@ export class ContainerAuditType {
 
 @ObjectType('ContainerAuditProblem')
 export class ContainerAuditProblemType {
-  @Field(() => String, { description: 'Of the catalogue of errors.' })
+  @Field(() => String, { description: 'A code of the catalogue of errors.' })
   readonly code!: string;
 
   @Field(() => String)

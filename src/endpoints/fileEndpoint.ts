@@ -31,7 +31,7 @@ export type FileEndpointCommand =
   | { readonly kind: 'RECORD_CHECK'; readonly check: Check }
   | { readonly kind: 'REMOVE'; readonly at: string };
 
-/** What a change would mean for the backups of an endpoint. */
+/** Where a change would leave the backups of an endpoint. */
 export type Move = {
   /** Whether listed backups lie there. */
   readonly holdsBackups: boolean;

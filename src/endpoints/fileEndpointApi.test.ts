@@ -111,7 +111,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(marker).toEqual({ format: 1, installation: installationId });
     });
 
-    test('tells how its container was found to be, and why the newest look did not come to an end', async () => {
+    test('shows the last audit of its container, and why the newest one failed', async () => {
       const { id } = await created(folder('audited'));
       const audits = `query ($id: ID!) { fileEndpoint(id: $id) {
         lastAudit { at backups missing unknownObjects unknownSize unknownSample removedSize prefixesNotSeen }
@@ -138,7 +138,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       });
     });
 
-    test('a second endpoint in the same place is fine, under another name', async () => {
+    test('a second endpoint may lead to the same place under another name', async () => {
       const { name } = await created(folder('shared'));
       await created(folder('shared'));
       expect((await api.call(create, { input: folder('shared', { name }) })).code).toBe('CONFLICT');
@@ -192,7 +192,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(details.fields).toMatchObject([{ path }]);
     });
 
-    test('what waits for its issue says so', async () => {
+    test('a kind or option that is not built yet is NOT_YET_AVAILABLE', async () => {
       const s3 = { region: 'r', bucket: 'b', accessKeyId: 'a', secretAccessKey: 's' };
       const application = {
         authUrl: 'http://k',
@@ -208,7 +208,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       }
     });
 
-    test('the same commandId answers the same endpoint without another check', async () => {
+    test('the same commandId returns the same endpoint without another check', async () => {
       const values = folder('once');
       const commandId = randomUUID();
       const first = await api.call(create, { input: values, commandId });
@@ -219,7 +219,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(other.code).toBe('IDEMPOTENCY_MISMATCH');
     });
 
-    test('a renamed endpoint is not tried again, and gives its name back', async () => {
+    test('renaming an endpoint runs no check and frees the old name', async () => {
       const { id, name } = await created(folder('renamed'));
       await rm(join(root, 'renamed'), { recursive: true });
       const { data } = await api.call(update, { id, input: { name: `${name} 2` } });
@@ -228,7 +228,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await created(folder('renamed', { name }));
     });
 
-    test('another path is tried and marked, but not while backups lie at the old one', async () => {
+    test('another path is checked and marked, and refused while backups lie at the old one', async () => {
       const { id } = await created(folder('old'));
       const change = { settings: { filesystem: { path: 'new' } } };
       holding.add(id);
@@ -251,7 +251,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(stale).toMatchObject({ code: 'CONFLICT', details: { expectedVersion: 1, actualVersion: 3 } });
     });
 
-    test('one that something refers to is not removed; a removed one keeps resolving and is in no list', async () => {
+    test('an endpoint in use is not removed; a removed one can be read by its id and is in no list', async () => {
       const { id } = await created(folder('removed'));
       const tester = { actor: 'tester', correlationId: 'c' };
       await api.store.transact(tester, (tx) => tx.reservations.use(id, 'a plan'));
@@ -268,7 +268,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await api.call(update, { id, input: { name: 'x' } })).code).toBe('CONFLICT');
     });
 
-    test('a worker opens it by its id, where the machine offers the root', async () => {
+    test('a worker opens it by its id if the machine offers the root', async () => {
       const { id } = await created(folder('opened', { prefix: 'p' }));
       const tools = { dataSource: api.dataSource, vault: api.vault, storages };
       const { storage, prefix, downloadCommand } = await openFileEndpoint(tools, id);
@@ -282,7 +282,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await expect(openFileEndpoint(tools, randomUUID())).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
 
-    test('others see neither endpoint nor project', async () => {
+    test('members of other projects see neither endpoint nor project', async () => {
       const { id } = await created(folder('mine'));
       const stranger = memberOf(randomUUID(), 'ADMIN');
       const query = 'query ($id: ID!) { fileEndpoint(id: $id) { id } fileEndpoints { totalCount } }';
@@ -346,7 +346,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       },
     });
 
-    test('submit makes the container, stores the key in the vault alone, and opens it again', async () => {
+    test('submit creates the container, and stores the key in the vault only', async () => {
       const { id } = await created(input(container('made'), { prefix: 'p' }));
       const { data } = await api.call(`query ($id: ID!) { fileEndpoint(id: $id) { ${fields} } }`, { id });
       expect(data.fileEndpoint).toMatchObject({
@@ -381,7 +381,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(await api.countEvents()).toBe(before);
     });
 
-    test('another authUrl needs the key again; what does not pass is not saved', async () => {
+    test('another authUrl needs the key again; a change that fails its check is not saved', async () => {
       const { id } = await created(input(container('moved')));
       const elsewhere = { settings: { swift: { authUrl: 'http://127.0.0.1:9/auth/v1.0' } } };
       expect((await api.call(update, { id, input: elsewhere })).code).toBe('SECRET_REQUIRED');
@@ -393,7 +393,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await storedRow(id)).settings).toMatchObject({ authUrl: `${swift.url}/auth/v1.0` });
     });
 
-    test('while it holds backups another authUrl must lead to where they lie', async () => {
+    test('while it holds backups another authUrl must lead to the same place', async () => {
       const { id } = await created(input(container('settled')));
       const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
       const by = (authUrl: string) => ({ settings: { swift: { authUrl, credentials: v1() } } });
@@ -404,7 +404,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await storage.close();
     });
 
-    test('a place that bears its mark and not its newest backups, such as an old copy, is not where they lie', async () => {
+    test('a place with its marker and without its newest backups, such as an old copy, is not the same place', async () => {
       const { id } = await created(input(container('copied')));
       const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
       const folders = ['', 'before/'].map(
@@ -427,7 +427,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         await put(folder);
       }
       expect((await api.call(update, { id, input: to('localhost') })).code).toBeUndefined();
-      // The same address with another key: whoever changes a password is not asked for backups.
+      // The same address with another key: a new password does not need the backups.
       newest.set(id, ['gone-01234567/2026/03/20260302T050000Z-89abcdef-a1/']);
       const rekeyed = { settings: { swift: { credentials: v1() } } };
       expect((await api.call(update, { id, input: rekeyed })).code).toBeUndefined();
@@ -435,7 +435,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await storage.close();
     });
 
-    test('a place without its mark is not where its backups lie', async () => {
+    test('a place without its marker is not the same place', async () => {
       const { id } = await created(input(container('unmarked')));
       const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
       const elsewhere = {

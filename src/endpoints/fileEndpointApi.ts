@@ -31,7 +31,7 @@ import { CheckFileEndpointPayload, FileEndpointConnection, FileEndpointType } fr
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
 
 export type FileEndpointDependencies = FileEndpointTools & {
-  /** Which of these ids something refers to, so that they cannot be removed now. */
+  /** Those of the ids that something refers to, so that they cannot be removed now. */
   readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
 };
 
@@ -226,7 +226,7 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => ContainerAuditType, {
     nullable: true,
-    description: 'The last audit of the container that came to an end, at one of its prefixes at least.',
+    description: 'The last audit of the container that completed at one of its prefixes at least.',
   })
   async lastAudit(
     @Root() { row }: FileEndpointType,
@@ -238,7 +238,7 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => ContainerAuditProblemType, {
     nullable: true,
-    description: 'Why the newest audit did not come to an end at every prefix, or could not delete what it should.',
+    description: 'Why the newest audit failed at a prefix, or could not delete what it should.',
   })
   async auditProblem(
     @Root() { row }: FileEndpointType,

@@ -31,25 +31,25 @@ export type FileEndpointTools = {
   readonly storages: StorageKinds;
   /** Written into every prefix that backups go to. */
   readonly installationId: string;
-  /** Whether listed backups, or jobs that may become some, lie at an endpoint; known to the slice of jobs. */
+  /** Whether listed backups, or jobs that may become backups, lie at an endpoint. A later slice knows this. */
   readonly holdsBackups: (manager: EntityManager, fileEndpointId: string) => Promise<boolean>;
-  /** Of each prefix that has any, the folder of the newest stored one, ending in `/`; known to the slice of jobs. */
+  /** The folder of the newest stored backup of each prefix, ending in `/`. A later slice knows this. */
   readonly newestBackupFolders: (manager: EntityManager, fileEndpointId: string) => Promise<readonly string[]>;
   readonly now: () => Date;
-  /** Aborts what waits for the network when the server stops. */
+  /** Aborts pending network calls when the server stops. */
   readonly stopping: AbortSignal;
 };
 
 type Id = { id: string };
 const nameKind = 'file endpoint';
 
-/** Tries a place, step by step, within 20 s. Saves nothing and leaves nothing behind. */
+/** Checks a place step by step, within 20 s. Saves nothing and leaves nothing behind. */
 export function validateFileEndpoint(tools: FileEndpointTools, stated: StatedEndpoint): Promise<Check> {
   const target = targetOf(tools, stated, stated.secret ?? null);
   return unlessStopping(tools.stopping, () => checkStorage(target, stated.prefix, tools));
 }
 
-/** Validates again (CHECK_FAILED), marks the prefix as ours (CONFLICT where it is not), then saves. Answers the id. */
+/** Checks the place (CHECK_FAILED), claims its prefix (CONFLICT if it is not ours), then saves. Returns the id. */
 export async function createFileEndpoint(
   tools: FileEndpointTools,
   request: CommandRequest,
@@ -75,7 +75,7 @@ export async function createFileEndpoint(
   return id;
 }
 
-/** A change of anything but the name is tried first, as at creation. */
+/** A change of anything but the name is checked first, as at creation. */
 export async function updateFileEndpoint(
   tools: FileEndpointTools,
   request: CommandRequest,
@@ -93,7 +93,7 @@ export async function updateFileEndpoint(
       ? await checkChange(tools, { id, projectId }, before, stated, held)
       : undefined;
     return commit(async (tx) => {
-      // A job that is being queued for the old place is queued before this, or not at all.
+      // The lock orders this change after a job that is being queued for the old place, or refuses the job.
       await tx.reservations.lock(id);
       const { state } = await tx.load(fileEndpoint, id);
       if (state.status === 'NONE') throw notFound('file endpoint');
@@ -120,7 +120,10 @@ export async function updateFileEndpoint(
   });
 }
 
-/** ENDPOINT_IN_USE while a plan, a job or a listed backup needs it. Its secret leaves the vault; the container stays. */
+/**
+ * Throws ENDPOINT_IN_USE while a plan, a job or a listed backup needs the endpoint. Erases its secret from the vault and
+ * leaves the container as it is.
+ */
 export async function removeFileEndpoint(
   tools: FileEndpointTools,
   request: CommandRequest,
@@ -142,7 +145,7 @@ export async function removeFileEndpoint(
   );
 }
 
-/** Tries a stored endpoint, as it is or as it would be after a change; only the check is saved. */
+/** Checks a stored endpoint, as it is or as it would be after a patch. Only the check is saved. */
 export async function checkFileEndpoint(
   tools: FileEndpointTools,
   metadata: EventMetadata,
@@ -174,7 +177,7 @@ async function checkChange(
   return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated, backups));
 }
 
-/** An endpoint as it was, whose backups must lie where it leads from now on, with folders of some of them. */
+/** The endpoint before a change, with folders that must exist at the new address. */
 type EndpointWithBackups = Pick<FileEndpointContent, 'name' | 'prefix'> & { readonly folders: readonly string[] };
 
 async function checkAndClaim(
@@ -197,8 +200,9 @@ async function checkAndClaim(
 }
 
 /**
- * Another address may be the same cloud by another name. Our mark at the old prefix says that it is, and so do the
- * backups: a place that was copied in part, or before they were made, bears the mark too.
+ * Throws ENDPOINT_IN_USE unless the new address leads to the same place under another name. Our marker at the old prefix
+ * shows that it does. The marker alone is not enough: a partial or an older copy of the place has it too, so the newest
+ * backups must be there as well.
  */
 async function refuseElsewhere(
   tools: FileEndpointTools,

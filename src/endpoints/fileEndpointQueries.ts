@@ -2,12 +2,12 @@ import { In, IsNull, type EntityManager } from 'typeorm';
 import { isUuid } from '../server/inputValidation.js';
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
 
-/** Removed endpoints too. Null for what is no id. */
+/** Finds removed endpoints too. Null for a text that is no id. */
 export async function findFileEndpoint(manager: EntityManager, id: string): Promise<FileEndpointRow | null> {
   return isUuid(id) ? await manager.findOneBy(FileEndpointTable, { id }) : null;
 }
 
-/** In the order of the ids, null for what is not there: the batch of a loader. */
+/** The batch of a loader: in the order of the ids, null for an id that does not exist. */
 export async function findFileEndpoints(
   manager: EntityManager,
   ids: readonly string[],
@@ -17,7 +17,7 @@ export async function findFileEndpoints(
   return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
 }
 
-/** The one that is not removed. */
+/** Ignores removed endpoints. */
 export function findFileEndpointNamed(
   manager: EntityManager,
   projectId: string,

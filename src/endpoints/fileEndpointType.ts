@@ -17,7 +17,7 @@ export class EncryptionType {
 
 @ObjectType('FileEndpoint', { implements: Node, description: 'Where backups go.' })
 export class FileEndpointType extends Node {
-  /** As it is stored, for the fields that other slices add. It names its secret and does not hold it. */
+  /** The stored row, for the fields that later slices add. It names the credential and does not hold the secret. */
   readonly row!: FileEndpointRow;
 
   @Field(() => String)

@@ -7,15 +7,15 @@ export type MarkTools = {
   readonly installationId: string;
   readonly prefixMarks: PrefixMarks;
   readonly times: {
-    /** How long a database that is reached at a new server only watches. Longer than the marks take to be renewed. */
+    /** For how long a database only watches after it moved to a new server. Longer than the renewal of all marks takes. */
     readonly watch: number;
   };
 };
 
 /**
- * Throws where nothing below the prefix may be deleted by us: what `refuseForeignPrefix` throws, and CONFLICT where this
- * is a copy of the installation's database, or another copy is alive. Both know the same backups: one of them would
- * delete what the other relies on.
+ * Throws if this process may delete nothing below the prefix: what `refuseForeignPrefix` throws, and CONFLICT if this
+ * database is a copy of the installation's, or if another copy is alive. Both copies know the same backups, and one
+ * would delete what the other relies on.
  */
 export async function refuseUnlessOurs(
   tools: MarkTools,
@@ -29,9 +29,8 @@ export async function refuseUnlessOurs(
 }
 
 /**
- * Writes a new mark into the marker of a prefix, so that a copy of this database sees that this one is alive. Throws
- * what `refuseUnlessOurs` throws, and writes nothing then, except that a person who adopts an installation replaces
- * any mark of it.
+ * Writes a new mark into the marker of a prefix, so that a copy of this database sees that this one is alive. Throws what
+ * `refuseUnlessOurs` throws, without writing. After a person has adopted the installation, any mark of it is replaced.
  */
 export async function renewMark(
   tools: MarkTools,
@@ -52,7 +51,7 @@ export async function renewMark(
   await prefixMarks.confirm(place, mark);
 }
 
-/** Throws CONFLICT where nothing is to be deleted in any container: this may be a copy of the installation's database. */
+/** Throws CONFLICT while this database may be a copy of the installation's: then nothing is deleted in any container. */
 export async function refuseCopy({ prefixMarks, times }: Omit<MarkTools, 'installationId'>): Promise<void> {
   const standing = await prefixMarks.standing(times.watch);
   if (standing.kind === 'COPY') {

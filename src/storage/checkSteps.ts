@@ -1,12 +1,12 @@
 import type { CheckStep, CheckStepName } from '../check.js';
 import { StowageError, type ErrorCode } from '../errors.js';
 
-/** One step to try; what it returns is what a person reads when it went well. */
+/** One step of a check. `run` returns the message for a person, and throws if the step fails. */
 export type StepToTry = { readonly name: CheckStepName; readonly run: (signal: AbortSignal) => Promise<string | null> };
 
 /**
- * Tries steps in order; those after the first failure are SKIPPED. `timeoutMs` is for all together: the step that it
- * ends is the failing one. Throws only the signal's reason.
+ * Runs steps in order. Those after the first failure are SKIPPED. `timeoutMs` limits all of them together: the step that
+ * is running then fails with the code `tooSlow`. Throws only the signal's reason.
  */
 export async function trySteps(
   steps: readonly StepToTry[],

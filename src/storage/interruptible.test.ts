@@ -13,7 +13,7 @@ describe('an interruptible source', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
-  test('an abort ends the wait for a silent source, and the source hears of it', async () => {
+  test('an abort ends the wait for a silent source and calls its return', async () => {
     const controller = new AbortController();
     const reason = new Error('cancelled');
     let closed = false;
@@ -32,7 +32,7 @@ describe('an interruptible source', () => {
     expect(closed).toBe(true);
   });
 
-  test('keeps no chunk after it was handed on', async () => {
+  test('keeps no chunk after the consumer has received it', async () => {
     const chunkBytes = 1024 * 1024;
     async function* source() {
       for (let index = 0; index < 2000; index += 1) yield await Promise.resolve(Buffer.allocUnsafeSlow(chunkBytes));

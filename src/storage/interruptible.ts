@@ -1,6 +1,6 @@
 /**
- * The chunks of a source, for a consumer that must not wait for a source that has gone silent: an abort ends the wait
- * at once, with the signal's reason, and tells the source that nobody reads on.
+ * The chunks of a source, for a consumer that must not wait for a silent source. On abort it throws the signal's reason at
+ * once and calls `return` of the source.
  */
 export async function* interruptible(
   source: AsyncIterable<Uint8Array>,
@@ -14,7 +14,7 @@ export async function* interruptible(
   try {
     for (;;) {
       signal.throwIfAborted();
-      // A promise of its own for each chunk: a race with one long-lived promise would keep every chunk in memory.
+      // Each chunk has a promise of its own: a race with one long-lived promise would keep every chunk in memory.
       const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
         interrupt = reject;
         iterator.next().then(resolve, reject);
@@ -27,8 +27,8 @@ export async function* interruptible(
     }
   } finally {
     signal.removeEventListener('abort', onAbort);
-    // A generator that is stuck in an await answers `return` only when that await ends, so nobody waits for it here;
-    // what it throws then belongs to a stream that was given up.
+    // A generator that is stuck in an await settles `return` only after that await, so this does not wait for it. An error
+    // that it throws then concerns a stream that nobody reads any more.
     if (!ended) void iterator.return?.().catch(() => undefined);
   }
 }

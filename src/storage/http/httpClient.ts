@@ -16,12 +16,12 @@ export type HttpRequest = {
   readonly headersTimeoutMs?: number;
 };
 
-/** Pieces are sent one after another, so that a slow line is told from a dead one. Asked for anew on each try. */
+/** `pieces` is called for each try. Small pieces keep a slow line apart from a dead one. */
 export type HttpBody = { readonly sizeBytes: number; readonly pieces: () => Iterable<Uint8Array> };
 
 export type HttpAnswer = {
   readonly status: number;
-  /** One header, or `` where there is none. Names in lower case. */
+  /** The value of a header, by its name in lower case. Empty: there is none. */
   readonly header: (name: string) => string;
   readonly body: Dispatcher.ResponseData['body'];
 };
@@ -34,7 +34,7 @@ export type HttpLimits = {
   readonly bodyIdleTimeoutMs: number;
 };
 
-/** HTTP with a limit on every wait, and a guard on every connection. Follows no redirect and takes no proxy. */
+/** HTTP with a limit on every wait and a check of every address. Follows no redirect and uses no proxy. */
 export class HttpClient {
   readonly #agent: Agent;
 
@@ -66,10 +66,10 @@ export class HttpClient {
         },
         signal,
         headersTimeout: request.headersTimeoutMs ?? this.limits.headersTimeoutMs,
-        // undici takes any iterable; its types know only Node's streams.
+        // undici accepts any iterable, but its types allow only Node's streams.
         ...(body === undefined ? {} : { body: body.pieces() as unknown as Readable }),
       });
-      // A body that nobody reads any more may still break; without a listener that would end the process.
+      // A body that nobody reads any more can still fail. Without a listener that error would end the process.
       answer.body.on('error', () => undefined);
       return {
         status: answer.statusCode,
@@ -100,7 +100,7 @@ export async function readText(answer: HttpAnswer, limitBytes: number): Promise<
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** The whole body as JSON; undefined where it is none. Throws for one longer than `limitBytes`. */
+/** The whole body as JSON; undefined for invalid JSON. Throws for one longer than `limitBytes`. */
 export async function readJson(answer: HttpAnswer, limitBytes: number): Promise<unknown> {
   const text = await readText(answer, limitBytes);
   try {
@@ -125,13 +125,13 @@ function guardedConnector(
   });
   return (options, callback) => {
     const host = bareHost(options.hostname);
-    // An address needs no look-up, so Node does not ask the guarded one.
+    // Node resolves no host that is an address, so it does not call the guarded lookup.
     if (isIP(host) !== 0 && !allowHost(host, host)) callback(new TargetNotAllowed(host, host), null);
     else connect(options, callback);
   };
 }
 
-/** Answers only with addresses that are allowed; what was looked at is what is connected to. */
+/** Resolves a name to its allowed addresses only. The connection then goes to one of the addresses that were checked. */
 function guardedLookup(allowHost: (host: string, address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {

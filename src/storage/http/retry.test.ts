@@ -4,14 +4,14 @@ import { pause, pauseMs, retryAfterMs } from './retry.js';
 const limits = { attempts: 5, backoffMs: 100, maxBackoffMs: 1000 };
 
 describe('the pause before another try', () => {
-  test('doubles up to its limit, half of it by chance', () => {
+  test('doubles up to its limit, and half of it is random', () => {
     expect([1, 2, 3, 4, 5, 6].map((failures) => pauseMs(limits, failures, 0, 1))).toEqual([
       100, 200, 400, 800, 1000, 1000,
     ]);
     expect(pauseMs(limits, 1, 0, 0)).toBe(50);
   });
 
-  test('is never shorter than what the server asked for', () => {
+  test('is never shorter than the server asked for', () => {
     expect(pauseMs(limits, 1, 700, 1)).toBe(700);
   });
 

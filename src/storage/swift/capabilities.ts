@@ -5,13 +5,13 @@ import type { SwiftConnection } from './swiftConnection.js';
 
 export type LargeObjectLimits = { readonly maxSegments: number; readonly maxSegmentBytes: number };
 
-/** What Swift allows where nobody has set anything else. */
-const usual: LargeObjectLimits = { maxSegments: 1000, maxSegmentBytes: 5 * 1024 ** 3 };
+/** Swift's default configuration. */
+const defaultLimits: LargeObjectLimits = { maxSegments: 1000, maxSegmentBytes: 5 * 1024 ** 3 };
 
-/** Where a cluster keeps `/info` to itself the usual limits are taken. */
+/** Returns the default limits for a cluster that does not publish `/info`. */
 export async function largeObjectLimits(connection: SwiftConnection, signal: AbortSignal): Promise<LargeObjectLimits> {
   const info = await readInfo(connection, signal);
-  if (info === undefined) return usual;
+  if (info === undefined) return defaultLimits;
   if (info.slo === undefined) {
     throw new StowageError(
       'ENDPOINT_NOT_FOUND',
@@ -20,8 +20,8 @@ export async function largeObjectLimits(connection: SwiftConnection, signal: Abo
     );
   }
   return {
-    maxSegments: info.slo.max_manifest_segments ?? usual.maxSegments,
-    maxSegmentBytes: info.swift?.max_file_size ?? usual.maxSegmentBytes,
+    maxSegments: info.slo.max_manifest_segments ?? defaultLimits.maxSegments,
+    maxSegmentBytes: info.swift?.max_file_size ?? defaultLimits.maxSegmentBytes,
   };
 }
 

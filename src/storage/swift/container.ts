@@ -3,7 +3,7 @@ import { headContainer, type ContainerInfo } from './headObject.js';
 import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** Makes the container if it is not there. Who may write into it but not make one is not asked to make it. */
+/** Creates the container only if it does not exist: some users may write into a container and not create one. */
 export async function ensureContainer(
   connection: SwiftConnection,
   signal: AbortSignal,
@@ -18,7 +18,7 @@ export async function ensureContainer(
   return { ...(await headContainer(connection, signal)), created: true };
 }
 
-/** Removes the container if it is empty; one that holds anything, or that is gone, stays as it is. */
+/** Removes the container if it is empty. Returns false if it is not; a container that does not exist counts as removed. */
 export async function removeEmptyContainer(connection: SwiftConnection, signal: AbortSignal): Promise<boolean> {
   return connection.send(
     { method: 'DELETE', target: 'container', signal, expected: [204, 404, 409], doing: 'remove' },

@@ -7,8 +7,8 @@ import { isPassing, statusError } from './statusErrors.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /**
- * Removes an object, and before it the segments that its manifest names. Already gone is success. Where a manifest names
- * what does not lie beside the object, somebody has put that of another one in its place: it is removed alone.
+ * Removes an object, and before it the segments that its manifest names. Already gone is success. A manifest that names
+ * segments outside the object's folder is a copy of another object's manifest: it is removed without the segments.
  */
 export async function deleteObject(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<void> {
   const found = await headObject(connection, name, signal);
@@ -58,7 +58,7 @@ async function deleteWithSegments(connection: SwiftConnection, name: string, sig
     },
     async (answer) => {
       if (answer.status === 404) return drop(answer);
-      // The answer is a 200 whatever happens; how it went stands in the text.
+      // The status is always 200. The text contains the result.
       const report = deletionAnswer.safeParse(await readJson(answer, 8 * 1024 * 1024));
       if (!report.success) {
         throw new StowageError(

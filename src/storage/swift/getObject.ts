@@ -6,8 +6,8 @@ import type { SwiftConnection } from './swiftConnection.js';
 import { mayPass } from '../http/transportErrors.js';
 
 /**
- * The bytes of an object. Swift cuts a reader that pauses for a minute, and ends the answer early when a segment is
- * missing or damaged; both look alike, so reading goes on where it ended as long as that brings anything new.
+ * The bytes of an object. Swift cuts off a reader that pauses for a minute, and ends the answer early when a segment is
+ * missing or damaged. Both look the same, so reading resumes where it ended, as long as that gives new bytes.
  */
 export async function* getObject(
   connection: SwiftConnection,
@@ -78,7 +78,7 @@ async function open(
   );
 }
 
-/** Undefined: the answer does not begin where it was asked to. */
+/** The size of the whole object. Undefined: the answer does not begin at the requested byte. */
 function totalOf(answer: HttpAnswer, at: number): number | undefined {
   if (answer.status === 200) return at === 0 ? Number(answer.header('content-length')) : undefined;
   const [, begin, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.header('content-range')) ?? [];

@@ -3,7 +3,7 @@ import { bareEtag } from './etags.js';
 import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** Undefined where the container is there and the object is not; a missing container is ENDPOINT_NOT_FOUND. */
+/** Undefined: the container exists and the object does not. Throws ENDPOINT_NOT_FOUND for a missing container. */
 export async function headObject(
   connection: SwiftConnection,
   name: string,
@@ -15,7 +15,7 @@ export async function headObject(
       target: { object: name },
       signal,
       expected: [200, 404],
-      doing: `look at the object '${name}' in`,
+      doing: `check the object '${name}' in`,
     },
     async (answer) => {
       await drop(answer);
@@ -35,14 +35,14 @@ export async function headObject(
 export type ContainerInfo = {
   readonly objects: number;
   readonly usedBytes: number;
-  /** Undefined: none is set, or it is not told. */
+  /** Undefined: no quota is set, or Swift does not show it. */
   readonly quotaBytes: number | undefined;
 };
 
-/** Throws ENDPOINT_NOT_FOUND if the container is not there. */
+/** Throws ENDPOINT_NOT_FOUND if the container does not exist. */
 export function headContainer(connection: SwiftConnection, signal: AbortSignal): Promise<ContainerInfo> {
   return connection.send(
-    { method: 'HEAD', target: 'container', signal, expected: [200, 204], doing: 'look at' },
+    { method: 'HEAD', target: 'container', signal, expected: [200, 204], doing: 'check' },
     async (answer) => {
       await drop(answer);
       const quota = answer.header('x-container-meta-quota-bytes');

@@ -7,7 +7,7 @@ import { transportError } from '../http/transportErrors.js';
 
 type ServiceUser = Extract<SwiftSettings['credentials'], { kind: 'SERVICE_USER' }>;
 
-/** A project-scoped token by password (Identity API v3), and the object store's public URL from its catalogue. */
+/** Gets a project-scoped token by password (Identity API v3), with the object store's public URL from the catalogue. */
 export async function authenticateWithKeystone(request: LoginRequest, user: ServiceUser): Promise<SwiftLogin> {
   const url = new URL(request.settings.authUrl);
   const who = `Keystone at ${url.host}`;
@@ -30,7 +30,7 @@ export async function authenticateWithKeystone(request: LoginRequest, user: Serv
   const { catalog, issued_at: issuedAt, expires_at: expiresAt } = token.data.token;
   return {
     token: answer.header('x-subject-token'),
-    // The life is reckoned by Keystone's clock, the end by ours: the two may differ.
+    // The lifetime comes from Keystone's clock, and the end is computed with ours: the clocks may differ.
     expiresAt: Date.now() + Date.parse(expiresAt) - Date.parse(issuedAt),
     storageUrl: () => objectStoreUrl(catalog ?? [], request.settings.region, who),
   };
@@ -40,7 +40,7 @@ const tokenAnswer = z.object({
   token: z.object({
     issued_at: z.string(),
     expires_at: z.string(),
-    // An unscoped token has none, and a catalogue may list services without endpoints.
+    // An unscoped token has no catalogue, and a catalogue may list services without endpoints.
     catalog: z
       .array(
         z.object({
@@ -83,7 +83,7 @@ function objectStoreUrl(catalog: Catalog, region: string | undefined, who: strin
   return checkedStorageUrl(chosen.url, who);
 }
 
-/** Keystone says 401 for everything. Whether the password is right shows when it is tried without the project. */
+/** Keystone answers 401 to every refusal. A second login, without the project, shows whether the password is right. */
 async function refusal(request: LoginRequest, user: ServiceUser, who: string): Promise<StowageError> {
   const unscoped = await postTokens(request, user, undefined);
   await unscoped.body.dump();

@@ -5,7 +5,7 @@ import { bareEtag } from './etags.js';
 import { drop, readJson } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** Page after page, until one is empty: a server may give fewer names than were asked for. */
+/** Reads pages until one is empty, because a server may return fewer names than the limit. */
 export async function* listObjects(
   connection: SwiftConnection,
   prefix: string,
@@ -23,8 +23,8 @@ export async function* listObjects(
   }
 }
 
-// With a delimiter there would be `subdir` entries; none is sent. `slo_etag` is that of the object, `hash` then that of
-// its manifest.
+// There are no `subdir` entries, because the request has no delimiter. For a large object `slo_etag` is its etag, and
+// `hash` is that of its manifest.
 const pageAnswer = z.array(
   z.object({ name: z.string(), bytes: z.number(), hash: z.string(), slo_etag: z.string().optional() }),
 );

@@ -3,13 +3,13 @@ import type { HttpClient } from '../http/httpClient.js';
 import { httpUrl } from '../http/httpUrl.js';
 import type { SwiftSettings } from './swiftSettings.js';
 
-/** A login that worked. */
+/** A successful login. */
 export type SwiftLogin = {
-  /** Header value; as secret as the password while it lives. */
+  /** Header value. Until it expires it is as secret as the password. */
   readonly token: string;
   /** Milliseconds since 1970, by our clock. */
   readonly expiresAt: number;
-  /** Where the account's containers are; throws ENDPOINT_NOT_FOUND if the login does not say. */
+  /** The address of the account's containers. Throws ENDPOINT_NOT_FOUND if the login names none. */
   readonly storageUrl: () => URL;
 };
 
@@ -19,22 +19,18 @@ export type LoginRequest = {
   readonly signal: AbortSignal;
 };
 
-/** What a login says about where the objects are is checked like what a person typed. */
+/** Checks the address that a login returns like one that a person enters. */
 export function checkedStorageUrl(text: string, who: string): URL {
   if (httpUrl('')(text) !== undefined) {
     throw new StowageError('ENDPOINT_NOT_FOUND', `${who} names no usable address for the object storage.`, {
-      help: 'Tell whoever runs the cloud: its catalogue is not in order.',
+      help: 'Report it to the operator of the cloud: its catalogue is wrong.',
     });
   }
   return new URL(text);
 }
 
 export function busy(who: string, status: number): StowageError {
-  return new StowageError(
-    'ENDPOINT_UNREACHABLE',
-    `${who} answered ${status}: it is in trouble or has too much to do.`,
-    {
-      help: 'Try again in a moment; if it stays so, tell whoever runs the cloud.',
-    },
-  );
+  return new StowageError('ENDPOINT_UNREACHABLE', `${who} answered ${status}: it is out of order or overloaded.`, {
+    help: 'Try again in a moment. If it recurs, report it to the operator of the cloud.',
+  });
 }

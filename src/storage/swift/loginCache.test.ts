@@ -7,7 +7,7 @@ const storageUrl = () => new URL('http://storage.example.com/v1/AUTH_a');
 const login = (token: string, expiresAt = 1_000_000): SwiftLogin => ({ token, expiresAt, storageUrl });
 
 describe('the cache of logins', () => {
-  test('logs in once for many who ask at the same time', async () => {
+  test('logs in once for several concurrent calls', async () => {
     let logins = 0;
     const cache = new LoginCache(() => 0);
     const ask = () => cache.get('a', () => Promise.resolve(login(String((logins += 1)))));
@@ -15,7 +15,7 @@ describe('the cache of logins', () => {
     expect(tokens).toEqual(['1', '1', '1']);
   });
 
-  test('renews a refused login once, whoever notices it', async () => {
+  test('renews a refused login once for several callers', async () => {
     let logins = 0;
     const cache = new LoginCache(() => 0);
     const logIn = () => Promise.resolve(login(String((logins += 1))));
@@ -25,7 +25,7 @@ describe('the cache of logins', () => {
     expect((await cache.get('a', logIn, old)).token).toBe('2');
   });
 
-  test('does not hand out a login that has expired, nor keep one that failed', async () => {
+  test('returns no expired login and keeps no failed one', async () => {
     let now = 0;
     const cache = new LoginCache(() => now);
     await expect(cache.get('a', () => Promise.reject(new Error('refused')))).rejects.toThrow('refused');
@@ -34,7 +34,7 @@ describe('the cache of logins', () => {
     expect((await cache.get('a', () => Promise.resolve(login('2')))).token).toBe('2');
   });
 
-  test('another password is another key, and the key tells none of it', () => {
+  test('another password gives another key, and the key does not reveal it', () => {
     const settings = (key: string) => ({
       authUrl: 'http://a/auth/v1.0',
       container: 'c',

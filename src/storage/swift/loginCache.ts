@@ -3,8 +3,8 @@ import type { SwiftLogin } from './login.js';
 import type { SwiftSettings } from './swiftSettings.js';
 
 /**
- * Logins by credentials, so that many storages of one Service User log in once. A login that is under way is shared;
- * one that fails is forgotten. Holds the last 200.
+ * Logins by credentials, so that many storages of one Service User share one login, also while it is pending. A failed
+ * login is not kept. Holds the last 200.
  */
 export class LoginCache {
   readonly #logins = new Map<string, Promise<SwiftLogin>>();
@@ -12,15 +12,15 @@ export class LoginCache {
   constructor(private readonly now: () => number = Date.now) {}
 
   /**
-   * The login of `key`, or what `logIn` gives. `refused`: a login that the storage no longer takes; whoever comes first
-   * with it makes the new one.
+   * The cached login of `key`, or a new one by `logIn`. `refused` is a login that the storage no longer accepts: the first
+   * caller that passes it makes a new one for all.
    */
   async get(key: string, logIn: () => Promise<SwiftLogin>, refused?: SwiftLogin): Promise<SwiftLogin> {
     const known = this.#logins.get(key);
     if (known !== undefined) {
       const login = await known.catch(() => undefined);
       if (login !== undefined && login !== refused && login.expiresAt - this.now() > 1000) return login;
-      // Somebody else may have begun a new one while we waited for the old.
+      // Another caller may have begun a new login during the wait.
       const newer = this.#logins.get(key);
       if (newer !== undefined && newer !== known) return newer;
     }
@@ -36,7 +36,7 @@ export class LoginCache {
   }
 }
 
-/** Differs when anything differs that makes another login, the password included; tells none of it. */
+/** A hash of everything that makes a login, the password included. It reveals none of it. */
 export function loginKey(settings: SwiftSettings): string {
   const { authUrl, region, credentials } = settings;
   const parts =

@@ -6,7 +6,7 @@ import type { SwiftConnection } from './swiftConnection.js';
 const manifestAnswer = z.array(z.object({ name: z.string(), hash: z.string(), bytes: z.number() }));
 export type ManifestEntry = z.infer<typeof manifestAnswer>[number];
 
-/** The segments that a large object names, in its order. What is not there, or cannot be read, is CHECKSUM. */
+/** The segments of a large object, in order. Throws CHECKSUM if the manifest is missing or unreadable. */
 export async function readManifest(
   connection: SwiftConnection,
   name: string,
@@ -32,7 +32,7 @@ export async function readManifest(
   return manifest.data;
 }
 
-/** Manifests name segments with their container: `/container/name`. One in another container is CHECKSUM. */
+/** Manifests name segments as `/container/name`. Throws CHECKSUM for a segment in another container. */
 export function objectNameOf(entry: ManifestEntry, connection: SwiftConnection): string {
   const prefix = `/${connection.container}/`;
   if (entry.name.startsWith(prefix)) return entry.name.slice(prefix.length);

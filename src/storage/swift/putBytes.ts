@@ -5,7 +5,7 @@ import { headObject } from './headObject.js';
 import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** One plain object in one request. */
+/** Stores a plain object in one request. */
 export async function putBytes(
   connection: SwiftConnection,
   name: string,
@@ -34,7 +34,7 @@ export async function putBytes(
     },
   );
   if (outcome.status === 412) {
-    // After a lost answer it may be our own first try that is in the way.
+    // After a lost answer the object may come from our own earlier try.
     const found = outcome.tries > 1 ? await headObject(connection, name, options.signal) : undefined;
     if (found?.etag === md5) return { etag: md5 };
     throw new StowageError('CONFLICT', `There is an object '${name}' in ${connection.place} already.`);

@@ -1,24 +1,24 @@
 import { StowageError } from '../../errors.js';
 
 /**
- * Statuses that say "not now": the same request may pass in a moment. 498 is Swift's own rate limit. 507 comes from a
- * storage node whose disk is full or taken out; the next request may meet other nodes. A quota is 413.
+ * Statuses after which the same request may succeed in a moment. 498 is Swift's own rate limit. 507 comes from a storage
+ * node whose disk is full or removed, and the next request may reach other nodes. A used-up quota is 413, not 507.
  */
 const passing = new Set([408, 425, 429, 498, 499, 500, 502, 503, 504, 507]);
 
 /** `text` is the beginning of the answer. */
 export function isPassing(status: number, text = ''): boolean {
-  return passing.has(meant(status, text));
+  return passing.has(statusBehind(status, text));
 }
 
 /**
- * What a refusal means. `doing` continues "could not …", for example `store the object 'x' in`; `place` names the
- * container and where it is; `text` is the beginning of the answer.
+ * The error for a refusal. `doing` continues "could not …", for example `store the object 'x' in`. `place` names the
+ * container and its location. `text` is the beginning of the answer.
  */
 export function statusError(status: number, doing: string, place: string, text: string): StowageError {
   const sentence = (reason: string) => `Could not ${doing} ${place}: ${reason}.`;
   const details = { details: { status } };
-  const means = meant(status, text);
+  const means = statusBehind(status, text);
   switch (means) {
     case 401:
       return new StowageError('ENDPOINT_AUTH', sentence('the storage does not take the token it was just given'), {
@@ -41,7 +41,7 @@ export function statusError(status: number, doing: string, place: string, text: 
         sentence('its storage nodes have no room (507), also when they were asked again'),
         {
           ...details,
-          help: 'It is no quota: a disk of a storage node is full or out of order. Tell whoever runs the object storage.',
+          help: 'It is no quota: a disk of a storage node is full or out of order. Report it to the operator of the object storage.',
           retriable: true,
         },
       );
@@ -67,10 +67,10 @@ export function statusError(status: number, doing: string, place: string, text: 
 }
 
 /**
- * Of a manifest whose segments it could not look at, because the account's quota is used up or the servers that have them
- * do not answer now, Swift says 400, and of each segment why.
+ * Swift answers 400 to a manifest whose segments it cannot check, and gives the status of each segment in the text: 413
+ * when the account's quota is used up, 5xx when the servers of the segments do not answer.
  */
-function meant(status: number, text: string): number {
+function statusBehind(status: number, text: string): number {
   if (status !== 400) return status;
   if (text.includes(', 413 Request Entity Too Large')) return 413;
   return Number(/, (5\d\d) [A-Z]/.exec(text)?.[1] ?? status);

@@ -3,19 +3,19 @@ import type { HttpLimits } from '../http/httpClient.js';
 import type { RetryLimits } from '../http/retry.js';
 import type { SegmentSizes } from '../segments/segmentedUpload.js';
 
-/** A container and who may write to it. */
+/** A container with the credentials to write to it. */
 export type SwiftSettings = {
   /** Keystone's address (with or without `/v3`), or for `V1` the whole address of the v1 login. http or https. */
   readonly authUrl: string;
   readonly container: string;
-  /** May be left out where the catalogue has one region only. `V1` knows no regions. */
+  /** Optional if the catalogue has one region only. The `V1` login has no regions. */
   readonly region?: string;
-  /** Make the container before the first write if it is not there. Default: no. */
+  /** Create the container before the first write if it does not exist. Default: no. */
   readonly createContainer?: boolean;
   readonly credentials: SwiftCredentials;
   /**
-   * Asked for every address before a connection to it is opened: the one a person typed, and the one the catalogue
-   * names. Default: `parseAllowedTargets(defaultAllowedTargets)`, which refuses loopback, link-local and metadata.
+   * Called for every address before a connection to it is opened: the one that a person entered, and the one that the
+   * catalogue names. Default: `parseAllowedTargets(defaultAllowedTargets)`, which refuses loopback, link-local and metadata.
    */
   readonly allowHost?: (host: string, address: string) => boolean;
   /** Differences from `defaultTuning`. */
@@ -43,7 +43,7 @@ export type SwiftTuning = HttpLimits &
 
 const mebibyte = 1024 * 1024;
 
-/** 1,000 segments, what Swift allows by default, reach 27 GiB. */
+/** 1,000 segments, Swift's default limit, hold 27 GiB. */
 export const defaultTuning: SwiftTuning = {
   smallSegmentBytes: 16 * mebibyte,
   largeSegmentBytes: 32 * mebibyte,

@@ -4,7 +4,7 @@ import { busy, checkedStorageUrl, type LoginRequest, type SwiftLogin } from './l
 import type { SwiftSettings } from './swiftSettings.js';
 import { transportError } from '../http/transportErrors.js';
 
-/** The v1 login of Swift's tempauth, swauth and of Ceph's gateway: two headers there, two headers back. */
+/** The v1 login of Swift's tempauth, of swauth and of Ceph's gateway: two headers in the request, two in the answer. */
 export async function authenticateWithV1(
   { settings, http, signal }: LoginRequest,
   { user, key }: Extract<SwiftSettings['credentials'], { kind: 'V1' }>,
@@ -45,7 +45,7 @@ export async function authenticateWithV1(
   };
 }
 
-/** Without a figure an hour: an earlier 401 renews the token anyway. */
+/** The default is an hour. If the token expires earlier, a 401 renews it. */
 function lifeMs(seconds: string): number {
   return /^\d+$/.test(seconds) ? Number(seconds) * 1000 : 3_600_000;
 }

@@ -3,7 +3,7 @@ import { headObject } from './headObject.js';
 import { differs, objectNameOf, readManifest, type ManifestEntry } from './manifest.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** Asks the storage what it holds, the object, its manifest and each segment, and compares. Reads no data. */
+/** Compares the headers of the object, its manifest and the headers of each segment with what was stored. Reads no data. */
 export async function verifyObject(
   connection: SwiftConnection,
   name: string,
@@ -27,7 +27,7 @@ export async function verifyObject(
       throw differs(name, `names another segment '${entry.name}' in its manifest`, connection.place);
     }
   }
-  // The manifest tells what was there when it was written, so each segment is looked at itself.
+  // The manifest shows what was there when it was written, so each segment is checked by itself.
   const work = pairs.values();
   await Promise.all([...Array(4).keys()].map(() => checkSegments(connection, work, options)));
 }
