@@ -58,7 +58,7 @@ export async function checkDump(
   if ('failure' in asked) {
     refuseDoubtful([...doubtfulTables(rows), ...lostObjects(before, before, parts)], asked.failure);
     const { inventory } = inventoryOfDump(before, undefined, parts);
-    return { inventory, warnings: [unasked(asked.failure), ...notCompared(unsure)] };
+    return { inventory, warnings: [unansweredWarning(asked.failure), ...notComparedWarning(unsure)] };
   }
   const { after, states } = asked.answer;
   const compared = compareWithServer(rows, states);
@@ -76,9 +76,9 @@ export async function checkDump(
       ...(compared.fewer.length === 0
         ? []
         : [
-            `Of these tables, which were written to, the dump holds fewer rows than the server: ${named(compared.fewer)}.`,
+            `Of these tables, which were written to, the dump holds fewer rows than the server: ${listTables(compared.fewer)}.`,
           ]),
-      ...notCompared(compared.notCompared),
+      ...notComparedWarning(compared.notCompared),
     ],
   };
 }
@@ -88,43 +88,43 @@ function refuseDoubtful(doubtful: readonly Lost[], failure: StowageError): void 
   if (doubtful.length === 0) return;
   throw new StowageError(
     failure.code,
-    `${failure.message} Without it nobody knows whether the dump lacks something: ${named(doubtful)}.`,
+    `${failure.message} Without it nobody knows whether the dump lacks something: ${listTables(doubtful)}.`,
     { help: failure.help, retriable: true, cause: failure },
   );
 }
 
 function refuseLost(lost: readonly Lost[], toolOutput: string): void {
   if (lost.length === 0) return;
-  throw new StowageError('INCOMPLETE_DUMP', `The dump lacks what the server has: ${named(lost)}.`, {
+  throw new StowageError('INCOMPLETE_DUMP', `The dump lacks what the server has: ${listTables(lost)}.`, {
     help: 'Check that the dump tool fits the server and that the user may see all tables and rows. It is tried again.',
-    details: { lost: lost.slice(0, namedAtMost) },
+    details: { lost: lost.slice(0, listedAtMost) },
     retriable: true,
     ...(toolOutput === '' ? {} : { toolOutput }),
   });
 }
 
-function unasked({ message }: StowageError): string {
+function unansweredWarning({ message }: StowageError): string {
   return `The server could not be asked once more after the dump, which holds what it had counted before: ${message}`;
 }
 
-function notCompared(tables: readonly TableName[]): readonly string[] {
+function notComparedWarning(tables: readonly TableName[]): readonly string[] {
   if (tables.length === 0) return [];
   return [
-    `The server could not count the rows of these tables in time to compare them with the dump: ${named(tables)}.`,
+    `The server could not count the rows of these tables in time to compare them with the dump: ${listTables(tables)}.`,
   ];
 }
 
 type Lost = LostTable | LostObject;
 
-const namedAtMost = 20;
+const listedAtMost = 20;
 
-function named(tables: readonly (TableName | Lost)[]): string {
-  const shown = tables.slice(0, namedAtMost).map((table) => {
+function listTables(tables: readonly (TableName | Lost)[]): string {
+  const shown = tables.slice(0, listedAtMost).map((table) => {
     const name = `${table.database}.${table.name}`;
     if ('kind' in table) return `${table.kind} ${name} (not in it)`;
     if (!('dumped' in table)) return name;
     return table.dumped === null ? `${name} (not in it)` : `${name} (${table.dumped} rows of ${table.counted ?? '?'})`;
   });
-  const more = tables.length > namedAtMost ? ` and ${tables.length - namedAtMost} more` : '';
+  const more = tables.length > listedAtMost ? ` and ${tables.length - listedAtMost} more` : '';
   return `${shown.join(', ')}${more}`;
 }
