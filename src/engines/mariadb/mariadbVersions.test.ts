@@ -106,7 +106,9 @@ describeWith(
           dump?.objects?.kinds.includes(kind) === true ? names.map((name) => ({ database, kind, name })) : [],
         );
         expect(objects).toHaveLength(6);
-        expect(new Set(dump?.objects?.found)).toEqual(new Set(objects));
+        // A table may be a sequence, which older tools dump as one.
+        const found = dump?.objects?.found.filter(({ kind }) => kind !== 'sequences');
+        expect(new Set(found)).toEqual(new Set(objects));
       },
     );
 
