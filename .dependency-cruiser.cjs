@@ -15,7 +15,7 @@ const order = [
 const slices = `^src/(${order.join('|')})/`;
 /** Each slice's rules of what may happen, and the values that they are about. */
 const pure =
-  '^src/(projects/project|services/service|endpoints/fileEndpoint|plans/backupPlan|plans/retention/(retention|retentionCalendar|retentionForecast|retentionPolicy|zoneOffset)|jobs/(attempt|errorsOfOld)|backups/(backupJob|storedBackup)|protection/(lateness|protection)|restores/restoreJob)\\.ts$';
+  '^src/(projects/project|services/service|endpoints/fileEndpoint|plans/backupPlan|plans/retention/(retention|retentionCalendar|retentionForecast|retentionPolicy|zoneOffset)|jobs/(attempt|attemptedJob|errorsOfOld)|backups/(backupJob|storedBackup)|protection/(lateness|protection)|restores/restoreJob)\\.ts$';
 const tools = '^src/(engines|archive|storage|scheduler|postgres)/';
 module.exports = {
   forbidden: [

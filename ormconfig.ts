@@ -26,6 +26,7 @@ import { RestoreWarnings1700000000201 } from './migrations/1700000000201-restore
 import { BinaryParts1700000000210 } from './migrations/1700000000210-binaryParts.js';
 import { YieldToLocks1700000000220 } from './migrations/1700000000220-yieldToLocks.js';
 import { ErrorsWithoutData1700000000230 } from './migrations/1700000000230-errorsWithoutData.js';
+import { RetriesStandFor1700000000250 } from './migrations/1700000000250-retriesStandFor.js';
 import { entities } from './src/composition/entities.js';
 
 /** In the order of their timestamps; a new migration takes the next free number and never changes an old one. */
@@ -56,6 +57,7 @@ const migrations = [
   BinaryParts1700000000210,
   YieldToLocks1700000000220,
   ErrorsWithoutData1700000000230,
+  RetriesStandFor1700000000250,
 ];
 
 export type ConnectionSettings = {

@@ -1,6 +1,6 @@
-import { defaultOf, settingNames, settings, type Role } from './settings.js';
+import { defaultOf, settingNames, settings, type ProgramRole } from './settings.js';
 
-const exitCodes: Readonly<Record<Role, readonly string[]>> = {
+const exitCodes: Readonly<Record<ProgramRole, readonly string[]>> = {
   up: running(),
   serve: running(),
   worker: running(),
@@ -8,7 +8,7 @@ const exitCodes: Readonly<Record<Role, readonly string[]>> = {
   migrate: ['0   the schema is up to date', '1   it could not be migrated; the log has the reason', ...mistakes()],
 };
 
-const examples: Readonly<Record<Role, readonly string[]>> = {
+const examples: Readonly<Record<ProgramRole, readonly string[]>> = {
   up: ['stowage up', 'PORT=8080 STOWAGE_DATA=/srv/stowage stowage up'],
   serve: [
     'DATABASE_URL=postgres://stowage:…@db/stowage SCHEDULE_STORE_URL=mongodb://schedule/stowage \\\n' +
@@ -23,7 +23,7 @@ const examples: Readonly<Record<Role, readonly string[]>> = {
 };
 
 /** The text below the options in the --help of a command: the settings that it reads, examples and exit codes. */
-export function commandHelp(role: Role): string {
+export function commandHelp(role: ProgramRole): string {
   return [
     '',
     'Settings (environment variables):',

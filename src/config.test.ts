@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { inspect } from 'node:util';
 import { ConfigError, readConfig, type Environment, type Surroundings } from './config.js';
-import type { Role } from './settings.js';
+import type { ProgramRole } from './settings.js';
 
 const key = Buffer.alloc(32, 7).toString('base64');
 const otherKey = Buffer.alloc(32, 8).toString('base64');
@@ -22,7 +22,7 @@ const serve: Environment = {
   STOWAGE_ADMIN_TOKEN: token,
 };
 
-function problemsOf(role: Role, env: Environment): readonly string[] {
+function problemsOf(role: ProgramRole, env: Environment): readonly string[] {
   try {
     readConfig(role, env, surroundings);
   } catch (error) {

@@ -20,7 +20,7 @@ import {
 } from './settingChecks.js';
 import { systemCode } from './storage/filesystem/filesystemErrors.js';
 import { allowedTargetsOfUp, defaultAllowedTargets, type AllowedTargets } from './storage/allowedTargets.js';
-import { settingNames, settings, type Role, type SettingName } from './settings.js';
+import { settingNames, settings, type ProgramRole, type SettingName } from './settings.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -142,7 +142,7 @@ export class ConfigError extends Error {
  * The settings of a role, checked. An empty variable counts as unset.
  * @throws ConfigError with all problems at once. It names variables and their values, but never the value of a secret.
  */
-export function readConfig<R extends Role>(
+export function readConfig<R extends ProgramRole>(
   role: R,
   env: Environment,
   surroundings: Surroundings = thisMachine(),
@@ -161,7 +161,7 @@ function thisMachine(): Surroundings {
   };
 }
 
-const configs: { readonly [R in Role]: (reader: Reader) => ConfigOf[R] } = {
+const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } = {
   up(reader) {
     const own = ownOrGivenDatabase(reader);
     const common = running(reader, allowedTargetsOfUp);
@@ -313,7 +313,7 @@ class Reader {
   readonly problems: string[] = [];
 
   constructor(
-    private readonly role: Role,
+    private readonly role: ProgramRole,
     private readonly env: Environment,
     readonly surroundings: Surroundings,
   ) {}

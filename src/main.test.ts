@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { settingNames, type Role } from './settings.js';
+import { settingNames, type ProgramRole } from './settings.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -42,7 +42,7 @@ describe('the command line', () => {
     expect(version).toEqual({ code: 0, stdout: `${expected}\n`, stderr: '' });
   });
 
-  test.each<Role>(['up', 'serve', 'worker', 'migrate', 'adopt-prefixes'])(
+  test.each<ProgramRole>(['up', 'serve', 'worker', 'migrate', 'adopt-prefixes'])(
     '%s --help lists its settings, examples and exit codes',
     async (role) => {
       const { code, stdout } = await stowage([role, '--help']).ended;

@@ -6,14 +6,14 @@ import { commandHelp } from './commandHelp.js';
 import { ConfigError, readConfig, type ConfigOf } from './config.js';
 import { openLog, type Log } from './log.js';
 import { programVersion } from './programVersion.js';
-import type { Role } from './settings.js';
+import type { ProgramRole } from './settings.js';
 import { keepYoungGenerationSmall } from './smallHeap.js';
 import { untilStopped, type Running } from './untilStopped.js';
 
 /** EX_USAGE of sysexits.h. */
 const usageError = 64;
 
-type Start<R extends Role> = (config: ConfigOf[R], log: Log) => Promise<Running>;
+type Start<R extends ProgramRole> = (config: ConfigOf[R], log: Log) => Promise<Running>;
 
 const program = new Command('stowage')
   .description('Backs up databases into object storage, on schedule, and restores them. Driven by GraphQL.')
@@ -66,7 +66,7 @@ try {
   throw error;
 }
 
-function command(role: Role, summary: string, action: () => Promise<void>): void {
+function command(role: ProgramRole, summary: string, action: () => Promise<void>): void {
   program
     .command(role)
     .summary(summary)

@@ -2,15 +2,15 @@
  * Every setting: its name, the commands that read it, its value, and its default. The configuration, the help of each
  * command and docs/settings.md come from this table.
  */
-export type Role = 'up' | 'serve' | 'worker' | 'migrate' | 'adopt-prefixes';
+export type ProgramRole = 'up' | 'serve' | 'worker' | 'migrate' | 'adopt-prefixes';
 
 export type Setting = {
-  readonly roles: readonly Role[];
+  readonly roles: readonly ProgramRole[];
   readonly meaning: string;
   /** Completes "… should hold", with the unit if there is one. */
   readonly holds: string;
   /** In words. A role that is not listed uses `otherwise`. Without `otherwise` the setting is required. */
-  readonly default: Readonly<Partial<Record<Role | 'otherwise', string>>>;
+  readonly default: Readonly<Partial<Record<ProgramRole | 'otherwise', string>>>;
   /** Whether its value is never shown. */
   readonly secret: boolean;
 };
@@ -201,12 +201,12 @@ export const settings = {
 
 export type SettingName = keyof typeof settings;
 
-export function settingNames(role: Role): readonly SettingName[] {
+export function settingNames(role: ProgramRole): readonly SettingName[] {
   return (Object.keys(settings) as SettingName[]).filter((name) => (settings[name] as Setting).roles.includes(role));
 }
 
 /** The default in words; undefined: the setting is required. */
-export function defaultOf(name: SettingName, role: Role): string | undefined {
+export function defaultOf(name: SettingName, role: ProgramRole): string | undefined {
   const { default: defaults }: Setting = settings[name];
   return defaults[role] ?? defaults.otherwise;
 }

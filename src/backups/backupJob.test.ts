@@ -113,7 +113,7 @@ describe('a backup job', () => {
     expect(() => stored.when(cancel)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
   });
 
-  test('succeeds also by another worker that found the lost attempt’s backup: as its own, when it was finished', () => {
+  test('succeeds by another worker that found the complete backup of the lost attempt, with the time at which that was finished', () => {
     const adopted = running.then(adopt(1));
     expect(adopted.state).toMatchObject({ status: 'SUCCEEDED', availability: 'STORED', result: { folder: 'f1/' } });
     expect(adopted.state.status === 'SUCCEEDED' && adopted.state.attempts).toMatchObject([
@@ -124,7 +124,7 @@ describe('a backup job', () => {
     expect(() => stored.when(adopt(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
   });
 
-  test('does not by a backup of another attempt, nor once the attempt has ended, nor where it is to be cancelled', () => {
+  test('does not succeed by the backup of another attempt, after its attempt has ended, or after a request to cancel', () => {
     const otherFolder = { ...adopt(1), result: { ...result, folder: 'f2/' } } as BackupJobCommand;
     expect(() => running.when(otherFolder)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
     const second = running.then(fail(1, unreachable, 'WORKER_LOST')).then(start(2));
@@ -140,7 +140,7 @@ describe('a backup job', () => {
     expect(read.then({ kind: 'RELEASE', readerId: 'r', at }).types(erase)).toEqual(['BackupDeletionDecided']);
   });
 
-  test('cannot be read any more once its deletion is decided, and is DELETED only after the container confirmed', () => {
+  test('can no longer be reserved once its deletion is decided, and is DELETED only after the container has confirmed', () => {
     const deleting = stored.then(erase);
     expect(deleting.state).toMatchObject({ status: 'SUCCEEDED', availability: 'DELETING' });
     expect(() => deleting.when({ kind: 'RESERVE', readerId: 'r', at })).toThrow();
@@ -149,7 +149,7 @@ describe('a backup job', () => {
     expect(stored.when({ kind: 'CONFIRM_DELETION', at })).toEqual([]);
   });
 
-  test('is not deleted while somebody holds it, and takes no second hold for another reason', () => {
+  test('is not deleted while it is held, and refuses a second hold for another reason', () => {
     const held = stored.then(hold);
     expect(() => held.when(erase)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
     expect(held.when(hold)).toEqual([]);
@@ -160,7 +160,7 @@ describe('a backup job', () => {
     expect(() => running.when(hold)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
   });
 
-  test('is MISSING when the container said so twice an hour apart, and STORED again when it is found', () => {
+  test('is MISSING after the container has answered twice, an hour apart, that it is not there, and STORED again when it is found', () => {
     const absent = (time: string): BackupJobCommand => ({ kind: 'REPORT_ABSENT', at: time });
     const once = stored.then(absent('2026-03-01T06:00:00.000Z'));
     expect(once.state).toMatchObject({ availability: 'STORED' });
@@ -175,7 +175,7 @@ describe('a backup job', () => {
     expect(missing.types(erase)).toEqual(['BackupDeletionDecided']);
   });
 
-  test('gives up what an attempt without success left, never what is under way or the backup', () => {
+  test('allows the remains of a failed attempt to be removed, never those of a running attempt or the backup', () => {
     const lost = running.then(fail(1, unreachable, 'WORKER_LOST')).then(start(2));
     const void1: BackupJobCommand = { kind: 'VOID_ATTEMPT', attempt: 1, at };
     const gone1: BackupJobCommand = { kind: 'CONFIRM_REMAINS_GONE', attempt: 1, at };
@@ -191,7 +191,7 @@ describe('a backup job', () => {
   });
 });
 
-describe('whatever is asked of a backup job, in any order', () => {
+describe('for commands in any order', () => {
   const attempt = fc.integer({ min: 1, max: 4 });
   const command: fc.Arbitrary<BackupJobCommand> = fc.oneof(
     fc.constant(queue),
@@ -231,7 +231,7 @@ describe('whatever is asked of a backup job, in any order', () => {
     return { states, events };
   }
 
-  test('how it ended never changes, it ends at most once, and what is deleted never comes back', () => {
+  test('a backup job ends at most once, its end never changes, and a deleted backup never comes back', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
         const { states, events } = play([queue, ...commands]);
@@ -252,7 +252,7 @@ describe('whatever is asked of a backup job, in any order', () => {
     );
   });
 
-  test('its backup is that of the one attempt that ended in success, adopted or not, and nothing of that is removed', () => {
+  test('the backup is that of the one successful attempt, adopted or not, and its folder is never removed', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
         const { states, events } = play([queue, start(1), ...commands]);
@@ -273,7 +273,7 @@ describe('whatever is asked of a backup job, in any order', () => {
     );
   });
 
-  test('nothing is deleted that is held or read, and nothing removed of an attempt that made the backup', () => {
+  test('no held or reserved backup is deleted, and the folder of a successful attempt is never removed', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
         const { states, events } = play([queue, start(1), succeed(1), ...commands]);

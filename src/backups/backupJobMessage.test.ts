@@ -19,7 +19,8 @@ const attempt: Attempt = {
 
 const job: BackupJobRow = {
   ...{ id: 'job', projectId: 'project', serviceId: 'service', engine: 'MARIADB', planId: null, fileEndpointId: 'e' },
-  ...{ trigger: 'MANUAL', batchId: 'batch', requestedBy: 'anna', retryOf: null, scheduledFor: null, maxAttempts: 3 },
+  ...{ trigger: 'MANUAL', batchId: 'batch', requestedBy: 'anna', retryOf: null, standsFor: null, scheduledFor: null },
+  maxAttempts: 3,
   ...{ queuedAt: new Date(at), timeoutMs: null, stallTimeoutMs: 1, status: 'QUEUED', availability: null, phase: null },
   ...{ skippedFor: null, startedAt: null, finishedAt: null, retryAt: null, cancelRequestedBy: null, error: null },
   ...{ errorCode: null, attempt: 0, attempts: [], folder: null, parts: [], inventory: null, warnings: [] },

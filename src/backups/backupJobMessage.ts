@@ -1,18 +1,19 @@
+import { queuedMessage, withWarnings } from '../jobs/jobMessage.js';
 import { formatBytes } from './formatBytes.js';
 import type { BackupJobRow } from './backupJobView.js';
 
-/** What the message of a job is made of. */
+/** The columns that `backupJobMessage` reads. */
 export const messageColumns = [
   ...(['status', 'phase', 'availability', 'sizeBytes', 'storedSizeBytes', 'warnings', 'error'] as const),
   ...(['attempt', 'attempts', 'maxAttempts', 'retryAt', 'cancelRequestedBy'] as const),
 ];
 type MessageRow = Pick<BackupJobRow, (typeof messageColumns)[number]>;
 
-/** One sentence for a person: where a backup job stands, whatever its status. */
+/** One sentence for a person about a backup job, whatever its status. */
 export function backupJobMessage(job: MessageRow): string {
   switch (job.status) {
     case 'QUEUED':
-      return queued(job);
+      return queuedMessage(job);
     case 'RUNNING':
       return job.cancelRequestedBy === null
         ? running(job)
@@ -30,14 +31,6 @@ export function backupJobMessage(job: MessageRow): string {
     case 'SKIPPED':
       return 'Skipped, because the job of an earlier run of the plan had not ended yet.';
   }
-}
-
-function queued({ attempts, retryAt, error, maxAttempts }: MessageRow): string {
-  if (attempts.length === 0) return 'Waiting for a worker.';
-  const when = retryAt === null ? '' : ` at ${retryAt.toISOString()}`;
-  if (attempts.at(-1)?.outcome === 'HANDED_BACK') return `Handed back by a worker that was stopped; runs again${when}.`;
-  const tries = attempts.filter(({ outcome }) => outcome !== 'HANDED_BACK').length;
-  return `Try ${tries} of ${maxAttempts} failed, the next is due${when}: ${error?.message ?? 'the reason is not known.'}`;
 }
 
 function running({ phase }: MessageRow): string {
@@ -66,13 +59,11 @@ function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempt
     default: {
       const dump = sizeBytes === null ? 'the dump' : `${formatBytes(sizeBytes)} of dump`;
       const stored = storedSizeBytes === null ? '' : ` in ${formatBytes(storedSizeBytes)}`;
-      const warned =
-        warnings.length === 0 ? '' : `, with ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`;
       const adopted =
         attempts.at(-1)?.adoptedBy === undefined
           ? ''
           : ' Its worker was lost before it could say so; another found the backup complete.';
-      return `Stored ${dump}${stored}${warned}.${adopted}`;
+      return `Stored ${dump}${stored}${withWarnings(warnings)}.${adopted}`;
     }
   }
 }

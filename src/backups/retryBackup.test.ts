@@ -4,7 +4,10 @@ import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
 import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
-import { BackupJobTable } from './backupJobView.js';
+import { queuedJob } from '../../test/fixtures/backupJobs.js';
+import { deciders } from '../composition/slices.js';
+import { rebuildProjection } from '../postgres/rebuildProjection.js';
+import { backupJobProjection, BackupJobTable } from './backupJobView.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by hand', () => {
   let api: WholeApi;
@@ -64,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
   };
   const rowOf = (id: string) => api.shared.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
 
-  test('by ten people at once is one new job, and a further one only once that has ended', async () => {
+  test('by ten people at once makes one new job, and another one only after that has ended', async () => {
     const id = await cancelled({ planId: await plan(await endpoint()) });
     const retried = await Promise.all(Array.from({ length: 10 }, () => retry(id, randomUUID())));
     expect(retried.map(({ refusal }) => refusal).filter(Boolean)).toEqual([]);
@@ -74,6 +77,26 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     const again = await retry(id);
     expect(again.job).toMatchObject({ status: 'QUEUED', trigger: 'RETRY' });
     expect(again.job?.id).not.toBe(first);
+  });
+
+  test('stands for the trigger at the beginning of its chain, also when older events do not record it', async () => {
+    const fileEndpointId = await endpoint();
+    const of = { serviceId: settled.serviceId, planId: await plan(fileEndpointId), fileEndpointId };
+    const { dataSource, store } = api.shared;
+    const scheduled = await queuedJob(api.shared, settled.projectId, { ...of, trigger: 'SCHEDULE' });
+    const retriedBefore = { ...of, trigger: 'RETRY', retryOf: scheduled, standsFor: null } as const;
+    const older = await queuedJob(api.shared, settled.projectId, retriedBefore);
+    await cancel(older);
+    const newer = (await retry(older)).job?.id ?? '';
+    const standsFor = async () => Promise.all([scheduled, older, newer].map(async (id) => (await rowOf(id)).standsFor));
+    expect(await standsFor()).toEqual([null, 'SCHEDULE', 'SCHEDULE']);
+    expect((await store.read({ streamId: newer }))[0]).toMatchObject({
+      schemaVersion: 2,
+      data: { request: { trigger: 'RETRY', retryOf: older, standsFor: 'SCHEDULE' } },
+    });
+    await dataSource.query('UPDATE backup_jobs SET stands_for = NULL');
+    await rebuildProjection(dataSource, backupJobProjection, deciders);
+    expect(await standsFor()).toEqual([null, 'SCHEDULE', 'SCHEDULE']);
   });
 
   test('has the limits that its plan has now', async () => {
@@ -95,7 +118,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     expect((await retry(id)).job).toMatchObject({ status: 'QUEUED' });
   });
 
-  test('is refused where its plan was removed', async () => {
+  test('is refused when its plan was removed', async () => {
     const planId = await plan(await endpoint());
     const id = await cancelled({ planId });
     await made('mutation ($id: ID!) { made: removeBackupPlan(id: $id) { id } }', { id: planId });
@@ -105,7 +128,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     });
   });
 
-  test('is refused where its plan stores elsewhere by now', async () => {
+  test('is refused when its plan now stores elsewhere', async () => {
     const planId = await plan(await endpoint());
     const id = await cancelled({ planId });
     const change =
@@ -117,7 +140,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     });
   });
 
-  test('is refused where its file endpoint was removed', async () => {
+  test('is refused when its file endpoint was removed', async () => {
     const fileEndpointId = await endpoint();
     const id = await cancelled({ service: { serviceId: settled.idleServiceId, fileEndpointId } });
     await made('mutation ($id: ID!) { made: removeFileEndpoint(id: $id) { id } }', { id: fileEndpointId });

@@ -4,15 +4,15 @@ import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
 import { notFound, StowageError } from '../errors.js';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
-import { backupJob, type BackupRequest } from './backupJob.js';
+import { backupJob, type BackupRequest, type FirstTrigger } from './backupJob.js';
 import { queueBackup } from './backupJobCommands.js';
-import { BackupJobTable } from './backupJobView.js';
-import { backupsOfPlan, engineOf, type BackupTools } from './startBackup.js';
+import { BackupJobTable, triggerThatCounts } from './backupJobView.js';
+import { plannedBackups, engineOfService, type BackupTools } from './startBackup.js';
 
 /**
- * Queues a new job like the one that FAILED or was CANCELLED, with what its plan says by now; any other is CONFLICT, and
- * so is a plan, destination, service or file endpoint that is gone. While a retry of the job has not ended there is no
- * second one: it is answered again. Answers the new job's id.
+ * Queues a new job like the one that FAILED or was CANCELLED, with the current settings of its plan. CONFLICT: the job
+ * has another status, or its plan, destination, service or file endpoint is gone. A retry that has not ended is
+ * returned instead of queueing a second one. Returns the id of the retry.
  */
 export async function retryBackup(
   tools: BackupTools,
@@ -47,6 +47,7 @@ export async function retryBackup(
           batchId: randomUUID(),
           requestedBy,
           retryOf: jobId,
+          standsFor: await standsFor(tx, jobId),
           scheduledFor: null,
           queuedAt: tools.now().toISOString(),
         },
@@ -57,16 +58,21 @@ export async function retryBackup(
   return id;
 }
 
-/** Two that retry one job at the same time come one after the other, and the second finds the first's. */
+/** From the row, because the events of older jobs do not record it. */
+async function standsFor(tx: Transaction, jobId: string): Promise<FirstTrigger | null> {
+  return triggerThatCounts(await tx.manager.findOneByOrFail(BackupJobTable, { id: jobId }));
+}
+
+/** Serializes retries of one job: the second finds the job that the first has queued. */
 async function lockRetriesOf(tx: Transaction, jobId: string): Promise<void> {
   await tx.manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`retry:${jobId}`]);
 }
 
-/** A job that ran into a limit of its plan is retried with the limit that the plan has now. */
+/** The settings of the plan as they are now: a job that ran into a limit is retried with the current limit. */
 async function asItStandsNow(tx: Transaction, request: BackupRequest): Promise<Partial<BackupRequest>> {
   const { planId, serviceId, fileEndpointId } = request;
   if (planId !== null) {
-    const destinations = await backupsOfPlan(tx, planId);
+    const destinations = await plannedBackups(tx, planId);
     const destination = destinations.find((each) => each.fileEndpointId === fileEndpointId);
     if (destination !== undefined) return destination;
     throw new StowageError('CONFLICT', 'The backup plan does not store at the file endpoint of this job any more.', {
@@ -79,5 +85,5 @@ async function asItStandsNow(tx: Transaction, request: BackupRequest): Promise<P
       help: 'Start a backup of the service to another file endpoint.',
     });
   }
-  return { engine: await engineOf(tx, serviceId) };
+  return { engine: await engineOfService(tx, serviceId) };
 }

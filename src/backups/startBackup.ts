@@ -18,7 +18,7 @@ export type BackupTools = {
   readonly now: () => Date;
 };
 
-/** What a job gets that no plan says anything about. */
+/** The limits of a job without a plan. */
 export const withoutPlan = { maxAttempts: 3, timeoutMs: null, stallTimeoutMs: 600_000 } as const;
 
 export type BackupOrder = {
@@ -32,8 +32,8 @@ export type BackupOrder = {
 type StartedBackup = { batchId: string; jobIds: readonly string[] };
 
 /**
- * Queues a backup by hand: for a plan one job for each of its destinations, in its order; for a service one.
- * What was removed is CONFLICT, a file endpoint of another project BAD_INPUT.
+ * Queues a backup by hand: for a plan one job for each of its destinations, in its order; for a service one job. Throws
+ * CONFLICT for a removed plan or service, BAD_INPUT for a file endpoint of another project.
  */
 export async function startBackup(
   tools: BackupTools,
@@ -77,14 +77,14 @@ async function backupsOf(tx: Transaction, { projectId, of }: BackupOrder): Promi
   if (!('planId' in of)) {
     const { serviceId, fileEndpointId, yieldToLocks } = of;
     await refuseForeignEndpoint(tx, projectId, fileEndpointId);
-    const engine = await engineOf(tx, serviceId);
+    const engine = await engineOfService(tx, serviceId);
     return [{ serviceId, engine, planId: null, fileEndpointId, yieldToLocks, ...withoutPlan }];
   }
-  return backupsOfPlan(tx, of.planId);
+  return plannedBackups(tx, of.planId);
 }
 
 /** One for each destination of a plan, in its order. A removed plan is CONFLICT. */
-export async function backupsOfPlan(tx: Transaction, planId: string): Promise<readonly PlannedBackup[]> {
+export async function plannedBackups(tx: Transaction, planId: string): Promise<readonly PlannedBackup[]> {
   const { state: plan } = await tx.load(backupPlan, planId);
   if (plan.status === 'NONE') throw notFound('backup plan');
   const { serviceId, content } = plan;
@@ -93,7 +93,7 @@ export async function backupsOfPlan(tx: Transaction, planId: string): Promise<re
       help: 'Start a backup of the service itself, or create the plan again.',
     });
   }
-  const engine = await engineOf(tx, serviceId);
+  const engine = await engineOfService(tx, serviceId);
   const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks } = content;
   return content.fileEndpointIds.map((fileEndpointId) => ({
     ...{ serviceId, engine, planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks },
@@ -101,14 +101,16 @@ export async function backupsOfPlan(tx: Transaction, planId: string): Promise<re
 }
 
 /** A removed service is CONFLICT. */
-export async function engineOf(tx: Transaction, serviceId: string): Promise<string> {
+export async function engineOfService(tx: Transaction, serviceId: string): Promise<string> {
   const { state } = await tx.load(service, serviceId);
   if (state.status === 'NONE') throw notFound('service');
   if (state.status === 'REMOVED') throw serviceRemoved(state.settings.name);
   return state.identity.engine;
 }
 
-/** An endpoint of another project, a removed one and one that never was get the same words. */
+/**
+ * An endpoint of another project, a removed one and an unknown one get the same message, so that it reveals nothing.
+ */
 async function refuseForeignEndpoint(tx: Transaction, projectId: string, fileEndpointId: string): Promise<void> {
   const [row] = await tx.manager.findBy(FileEndpointTable, { id: In([fileEndpointId]), projectId });
   if (row !== undefined && row.removedAt === null) return;

@@ -2,15 +2,15 @@ import { StowageError } from '../errors.js';
 import type { JsonValue } from '../json.js';
 
 /**
- * The life of the bytes of a backup job that succeeded: stored, relied on, held, verified, lost from the container and
- * found again, deleted.
+ * The life of the stored bytes of a SUCCEEDED backup job: reserved by readers, held, verified, missed in the container
+ * and found again, deleted.
  */
 export type StoredBackup = {
   readonly result: BackupResult;
   readonly availability: BackupAvailability;
-  /** When the container first said that the bytes are not there; null: it did not, or they were found again. */
+  /** When the container first answered that the bytes are not there; null: it never did, or they were found again. */
   readonly absentSince: string | null;
-  /** Restores (and other readers) that rely on the bytes, by id. */
+  /** The ids of the restores (and other readers) that have reserved the bytes. */
   readonly readers: readonly string[];
   readonly hold: Hold | null;
   readonly verified: Verification | null;
@@ -47,7 +47,7 @@ export type StoredPart = {
   readonly checksum: string;
   readonly etag: string;
   readonly restoreByHand: string;
-  /** This and what follows, absent: not recorded. */
+  /** This and the properties below are absent where they were not recorded. */
   readonly restoreByHandNeeds?: string;
   readonly characterSet?: string;
   readonly tool?: { readonly name: string; readonly version: string };
@@ -56,7 +56,7 @@ export type StoredPart = {
 
 export type DeletionReason = 'BY_HAND' | 'RETENTION';
 
-/** A backup is MISSING when the container has said so twice, this far apart. */
+/** A backup becomes MISSING when the container has answered twice, this far apart, that the bytes are not there. */
 export const missingAfterMs = 3_600_000;
 
 export type StoredBackupCommand =
@@ -65,7 +65,7 @@ export type StoredBackupCommand =
   | { readonly kind: 'HOLD'; readonly hold: Hold }
   | { readonly kind: 'RELEASE_HOLD'; readonly by: string; readonly at: string }
   | { readonly kind: 'RECORD_VERIFICATION'; readonly verification: Verification }
-  /** The container answered, and the bytes are not there. */
+  /** The container answered that the bytes are not there. */
   | { readonly kind: 'REPORT_ABSENT'; readonly at: string }
   | { readonly kind: 'REPORT_PRESENT'; readonly at: string }
   | { readonly kind: 'DECIDE_DELETION'; readonly reason: DeletionReason; readonly by: string; readonly at: string }
@@ -181,7 +181,7 @@ function mustBeUnused({ readers, hold }: StoredBackup): void {
   }
 }
 
-/** `what` is the obstacle: its bytes are gone, or the job has another status. */
+/** `what` is the obstacle, for example the status of the job. */
 export function notStored(what: string): StowageError {
   return new StowageError('CONFLICT', `There is no stored backup here: ${what}.`, {
     help: 'Choose a backup that is SUCCEEDED and STORED.',

@@ -3,8 +3,10 @@ import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpo
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
 import { holdsBackups, newestBackupFolders } from '../backups/location/backupsAtEndpoint.js';
 import { usualDurationMs } from '../backups/api/backupJobQueries.js';
-import { backupsOfPlan } from '../backups/retention/backupsToPreview.js';
-import { jobNodes, jobResolvers } from '../backups/api/backupApi.js';
+import { backupsToPreview } from '../backups/retention/backupsToPreview.js';
+import { backupResolvers } from '../backups/api/backupApi.js';
+import { backupJobNodes } from '../backups/api/backupJobApi.js';
+import { JobFieldsResolver } from '../jobs/jobApi.js';
 import { servicesProtectedAs } from '../protection/protectionQueries.js';
 import { planNodes, planResolvers } from '../plans/planApi.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
@@ -39,7 +41,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
     newestBackupFolders,
     restoreUnderWay,
     usualDurationMs: (planId: string) => usualDurationMs(tools.dataSource.manager, planId),
-    backupsOfPlan: (planId: string, now: Date) => backupsOfPlan(tools.dataSource.manager, planId, now),
+    backupsOfPlan: (planId: string, now: Date) => backupsToPreview(tools.dataSource.manager, planId, now),
     servicesProtectedAs: (projectIds: 'ALL' | readonly string[], statuses: readonly ProtectionStatus[]) =>
       servicesProtectedAs(tools.dataSource.manager, tools.now(), projectIds, statuses),
     entitiesInUse: (ids: readonly string[]) => entitiesInUse(tools.dataSource, ids),
@@ -50,7 +52,8 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...serviceResolvers(slices),
       ...fileEndpointResolvers(slices),
       ...planResolvers(slices),
-      ...jobResolvers(slices),
+      new JobFieldsResolver(slices),
+      ...backupResolvers(slices),
       ...protectionResolvers(slices),
       ...restoreResolvers(slices),
       ...workerResolvers(slices),
@@ -60,7 +63,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
         serviceNodes(slices),
         fileEndpointNodes(slices),
         planNodes(slices),
-        jobNodes(slices),
+        backupJobNodes(slices),
         restoreNodes(slices),
         historyNodes(slices),
       ]),

@@ -1,20 +1,18 @@
-import { In, IsNull, type EntityManager } from 'typeorm';
-import { isUuid } from '../server/inputValidation.js';
+import { IsNull, type EntityManager } from 'typeorm';
+import { rowById, rowsById } from '../server/rowsById.js';
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
 
-/** Finds removed endpoints too. Null for a text that is no id. */
-export async function findFileEndpoint(manager: EntityManager, id: string): Promise<FileEndpointRow | null> {
-  return isUuid(id) ? await manager.findOneBy(FileEndpointTable, { id }) : null;
+/** Finds removed endpoints too. */
+export function findFileEndpoint(manager: EntityManager, id: string): Promise<FileEndpointRow | null> {
+  return rowById(manager, FileEndpointTable, id);
 }
 
-/** The batch of a loader: in the order of the ids, null for an id that does not exist. */
-export async function findFileEndpoints(
+/** Finds removed endpoints too. */
+export function findFileEndpoints(
   manager: EntityManager,
   ids: readonly string[],
 ): Promise<readonly (FileEndpointRow | null)[]> {
-  const rows = await manager.findBy(FileEndpointTable, { id: In(ids.filter(isUuid)) });
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
+  return rowsById(manager, FileEndpointTable, ids);
 }
 
 /** Ignores removed endpoints. */

@@ -4,7 +4,7 @@ import type { Position, RecordedEvent } from '../eventSourcing/event.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import type { Feed } from '../eventSourcing/feed.js';
 import { beyondTheEnd } from '../jobs/jobChanges.js';
-import { watchedProjects } from '../backups/api/backupSubscriptions.js';
+import { watchedProjects } from '../projects/watchedProjects.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { Requires, type OperationCall } from '../server/requires.js';

@@ -1,4 +1,4 @@
-/** A job, of a backup or of a restore, may be tried several times; each try has its own number, the fencing token. */
+/** One try of a job. Its number rises with each try and is the fencing token of the lease. */
 export type AttemptStart = { readonly number: number; readonly worker: string; readonly startedAt: string };
 
 export type AttemptOutcome = 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'WORKER_LOST' | 'HANDED_BACK';
@@ -9,8 +9,11 @@ export type AttemptEnd = {
   readonly error: JobError | null;
 };
 
-/** Open while all of its end is null. */
-export type AttemptRecord = AttemptStart & { readonly [Key in keyof AttemptEnd]: AttemptEnd[Key] | null };
+/** While the attempt runs, every property of its end is null. */
+export type AttemptRecord = AttemptStart & { readonly [Key in keyof AttemptEnd]: AttemptEnd[Key] | null } & {
+  /** The worker that recorded the success in place of the attempt's own worker, which was lost before it could. */
+  readonly adoptedBy?: string;
+};
 
 /** Why an attempt or a job failed: what happened, what to do, and the last lines of the tool. */
 export type JobError = {
@@ -21,24 +24,24 @@ export type JobError = {
   readonly retriable: boolean;
 };
 
-/** The attempts with one more that has begun. */
-export function beginAttempt<Start extends AttemptStart>(
-  attempts: readonly (NoInfer<Start> & AttemptRecord)[],
-  attempt: Start,
-): readonly (Start & AttemptRecord)[] {
-  return [...attempts, { ...attempt, finishedAt: null, outcome: null, error: null }];
+/** Appends an attempt that runs. */
+export function beginAttempt<Attempt extends AttemptRecord>(
+  attempts: readonly Attempt[],
+  attempt: Omit<Attempt, keyof AttemptEnd>,
+): readonly Attempt[] {
+  return [...attempts, { ...attempt, finishedAt: null, outcome: null, error: null } as unknown as Attempt];
 }
 
-/** The attempts with the one of that number ended. */
+/** Ends the attempt of that number. */
 export function endAttempt<Attempt extends AttemptRecord>(
   attempts: readonly Attempt[],
   number: number,
-  end: AttemptEnd,
+  end: AttemptEnd & Pick<AttemptRecord, 'adoptedBy'>,
 ): readonly Attempt[] {
   return attempts.map((attempt) => (attempt.number === number ? { ...attempt, ...end } : attempt));
 }
 
-/** How many tries were made: an attempt that a draining worker handed back is none. */
+/** The number of attempts that count against `maxAttempts`: one that a draining worker handed back does not. */
 export function attemptsThatCount(attempts: readonly AttemptRecord[]): number {
   return attempts.filter((attempt) => attempt.outcome !== 'HANDED_BACK').length;
 }

@@ -1,34 +1,23 @@
-import { Field, Float, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
+import { enumType } from '../server/enumType.js';
 import type { JobProgress } from '../postgres/contracts/telemetry.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { DateTime } from '../server/scalars/dateTime.js';
 import type { AttemptOutcome } from './attempt.js';
 
-/** What backup jobs and restore jobs have in common. */
+/** GraphQL types that every kind of job uses. */
 
-export const JobPhaseEnum = {
-  PREFLIGHT: 'PREFLIGHT',
-  DUMPING: 'DUMPING',
-  FINALISING: 'FINALISING',
-  VERIFYING: 'VERIFYING',
-  SAFETY_BACKUP: 'SAFETY_BACKUP',
-  FETCHING: 'FETCHING',
-  RESTORING: 'RESTORING',
-  CHECKING: 'CHECKING',
-} as const;
-registerEnumType(JobPhaseEnum, { name: 'JobPhase', description: 'What a RUNNING job is at.' });
+export const JobPhaseEnum = enumType(
+  'JobPhase',
+  ['PREFLIGHT', 'DUMPING', 'FINALISING', 'VERIFYING', 'SAFETY_BACKUP', 'FETCHING', 'RESTORING', 'CHECKING'],
+  'What a RUNNING job is at.',
+);
 
-export const AttemptOutcomeEnum = {
-  SUCCEEDED: 'SUCCEEDED',
-  FAILED: 'FAILED',
-  CANCELLED: 'CANCELLED',
-  WORKER_LOST: 'WORKER_LOST',
-  HANDED_BACK: 'HANDED_BACK',
-} as const;
-registerEnumType(AttemptOutcomeEnum, {
-  name: 'AttemptOutcome',
-  description: 'HANDED_BACK, by a worker that was stopped, does not count as a try.',
-});
+export const AttemptOutcomeEnum = enumType(
+  'AttemptOutcome',
+  ['SUCCEEDED', 'FAILED', 'CANCELLED', 'WORKER_LOST', 'HANDED_BACK'],
+  'HANDED_BACK, by a worker that was stopped, does not count as a try.',
+);
 
 @ObjectType('JobError', { description: 'Why a job, or one of its attempts, failed.' })
 export class JobErrorType {

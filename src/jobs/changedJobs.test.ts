@@ -37,7 +37,7 @@ function sources() {
   };
 }
 
-describe('what a reader of changes is told', () => {
+describe('a reader of changes gets', () => {
   test('a job that changes a thousand times while nobody reads waits once, with the place before its first change', async () => {
     const { jobs, change } = sources();
     jobs.seed([], undefined);
@@ -50,7 +50,7 @@ describe('what a reader of changes is told', () => {
     expect(jobs.position()).toBe(1_010n);
   });
 
-  test('what comes before the seed is told after READY, and with the seed where it is of the seed', async () => {
+  test('a change before the seed comes after READY, or together with the seed if its job is in the seed', async () => {
     const { jobs, change } = sources();
     change('live');
     change('seeded');
@@ -60,7 +60,7 @@ describe('what a reader of changes is told', () => {
     expect(await jobs.next()).toEqual({ id: 'live', since: 10n, isSeed: false });
   });
 
-  test('progress alone has no place, and with a change it is the change', async () => {
+  test('progress alone has no position, and is merged into a change of the same job', async () => {
     const { jobs, change, moveOn } = sources();
     jobs.seed([], undefined);
     expect(await jobs.next()).toBe('READY');
@@ -71,7 +71,7 @@ describe('what a reader of changes is told', () => {
     expect(await jobs.next()).toEqual({ id: 'a', since: 10n, isSeed: false });
   });
 
-  test('a reader that waits is woken by a change, and by its own leaving', async () => {
+  test('a waiting reader is woken by a change, and by leaving', async () => {
     const { jobs, change } = sources();
     jobs.seed([], undefined);
     await jobs.next();
@@ -83,7 +83,7 @@ describe('what a reader of changes is told', () => {
     expect(await left).toBeUndefined();
   });
 
-  test('whatever happens in whatever order, the position never falls and no change up to it waits', async () => {
+  test('in any order of changes, the position never falls, and no change up to it is still waiting', async () => {
     const step = fc.oneof(
       fc.record({ what: fc.constant('CHANGE' as const), id: fc.constantFrom('a', 'b', 'c', 'd') }),
       fc.record({ what: fc.constant('MOVE_ON' as const), id: fc.constantFrom('a', 'b', 'c', 'd') }),

@@ -3,33 +3,33 @@ import type { Feed } from '../eventSourcing/feed.js';
 import type { JobProgress, Telemetry } from '../postgres/contracts/telemetry.js';
 import { conflatingMailbox } from '../server/mailbox.js';
 
-/**
- * Says which jobs have changed, or moved on, since a reader last asked: the ids alone, so that a slow reader costs one
- * entry a job. Whoever takes an entry loads the job as it is then.
- */
+/** A job that has changed, or made progress, since the reader last took it. The reader loads the job itself. */
 export type ChangedJob = {
   readonly id: string;
-  /** The place just before the first of its events that was not taken yet; undefined: it has only moved on. */
+  /** The place just before the first of its events that was not taken yet; undefined: it has only made progress. */
   readonly since: Position | undefined;
-  /** Whether it was seeded and nothing has happened to it since. */
+  /** Whether it was seeded and has not changed since. */
   readonly isSeed: boolean;
 };
 
+/**
+ * The jobs that changed, in the order of their changes. It holds ids alone, so that a slow reader costs one entry a job.
+ */
 export type ChangedJobs = {
-  /** What was delivered in this process before the listening began: everything later is told. */
+  /** The position up to which this process had delivered events when listening began. Every later event is reported. */
   readonly from: Position;
-  /** Puts the jobs to begin with in front of what has come meanwhile, and READY between the two. */
+  /** Puts the first jobs in front of those that have changed meanwhile, and READY between the two. */
   seed(ids: readonly string[], since: Position | undefined): void;
   /** Undefined: the reader has left. */
   next(): Promise<ChangedJob | 'READY' | undefined>;
-  /** Up to here every event has been taken: who goes on after it misses nothing. Never falls. */
+  /** Every event up to here was taken: a reader that goes on after it misses nothing. Never falls. */
   position(): Position;
   close(): void;
 };
 
-export type Heard = {
+export type JobsToHear = {
   readonly streamType: string;
-  /** The kind of jobs whose progress is heard. */
+  /** The kind of jobs whose progress is reported. */
   readonly kind: JobProgress['kind'];
   readonly event: (event: RecordedEvent) => boolean;
   readonly progress: (progress: JobProgress) => boolean;
@@ -37,55 +37,36 @@ export type Heard = {
 
 const ready = 'READY';
 
-/** Listens at once; call `close` in any case. */
+/** Listens from now on. The caller calls `close` in any case. */
 export function listenToJobs(
   sources: { readonly feed: Feed; readonly telemetry: Pick<Telemetry, 'subscribe'> },
-  hears: Heard,
+  jobs: JobsToHear,
 ): ChangedJobs {
-  /** Those with a `since` stand in its order. */
-  const waiting = new Map<string, Omit<ChangedJob, 'id'>>();
-  /** The keys of `waiting`, in the order in which they are taken. */
+  const waiting = new WaitingJobs();
+  /** The keys of the waiting jobs, in the order in which they are taken. */
   const keys = conflatingMailbox<string, string>();
   let isSeeded = false;
   let latest: Position;
 
-  function changed(id: string, since: Position | undefined): void {
-    const known = waiting.get(id);
-    if (known === undefined) waiting.set(id, { since, isSeed: false });
-    else if (known.since === undefined && since !== undefined) {
-      waiting.delete(id);
-      waiting.set(id, { since, isSeed: known.isSeed });
-    }
+  function report(id: string, since: Position | undefined): void {
+    waiting.add(id, since);
     if (isSeeded) keys.put(id, id);
   }
 
   const subscription = sources.feed.subscribe((event) => {
     latest = event.position;
-    if (event.streamType === hears.streamType && hears.event(event)) changed(event.streamId, event.position - 1n);
+    if (event.streamType === jobs.streamType && jobs.event(event)) report(event.streamId, event.position - 1n);
   });
   latest = subscription.from;
   const stopProgress = sources.telemetry.subscribe((progress) => {
-    if (progress.kind === hears.kind && hears.progress(progress)) changed(progress.jobId, undefined);
+    if (progress.kind === jobs.kind && jobs.progress(progress)) report(progress.jobId, undefined);
   });
 
   return {
     from: subscription.from,
 
     seed(ids, since) {
-      const meanwhile = [...waiting];
-      waiting.clear();
-      for (const id of ids) waiting.set(id, { since, isSeed: true });
-      waiting.set(ready, { since: undefined, isSeed: true });
-      for (const [id, entry] of meanwhile) {
-        const isSeed = waiting.has(id);
-        if (!isSeed || (since === undefined && entry.since !== undefined)) {
-          waiting.delete(id);
-          waiting.set(id, { since: entry.since, isSeed });
-        }
-      }
-      for (const id of ids) keys.put(id, id);
-      keys.put(ready, ready);
-      for (const [id] of meanwhile) keys.put(id, id);
+      for (const key of waiting.seed(ids, since)) keys.put(key, key);
       isSeeded = true;
     },
 
@@ -93,18 +74,13 @@ export function listenToJobs(
       for (;;) {
         const { done, value: key } = await keys.next();
         if (done === true) return undefined;
-        const taken = waiting.get(key);
-        // Undefined: it was taken together with what came before.
-        if (taken === undefined) continue;
-        waiting.delete(key);
-        return key === ready ? ready : { id: key, ...taken };
+        const taken = waiting.take(key);
+        // Undefined: it was taken together with an earlier change.
+        if (taken !== undefined) return key === ready ? ready : { id: key, ...taken };
       }
     },
 
-    position() {
-      for (const { since } of waiting.values()) if (since !== undefined) return since;
-      return latest;
-    },
+    position: () => waiting.firstSince() ?? latest,
 
     close() {
       subscription.close();
@@ -112,4 +88,48 @@ export function listenToJobs(
       void keys.return();
     },
   };
+}
+
+type Entry = Omit<ChangedJob, 'id'>;
+
+/** The jobs that wait for the reader, by id, and READY. Entries with a `since` are in its order. */
+class WaitingJobs {
+  readonly #entries = new Map<string, Entry>();
+
+  add(id: string, since: Position | undefined): void {
+    const known = this.#entries.get(id);
+    if (known === undefined) this.#entries.set(id, { since, isSeed: false });
+    else if (known.since === undefined && since !== undefined) this.#putLast(id, { since, isSeed: known.isSeed });
+  }
+
+  /** Returns all keys in the order in which they are to be taken. */
+  seed(ids: readonly string[], since: Position | undefined): readonly string[] {
+    const meanwhile = [...this.#entries];
+    this.#entries.clear();
+    for (const id of ids) this.#entries.set(id, { since, isSeed: true });
+    this.#entries.set(ready, { since: undefined, isSeed: true });
+    for (const [id, entry] of meanwhile) {
+      const isSeed = this.#entries.has(id);
+      if (!isSeed || (since === undefined && entry.since !== undefined)) {
+        this.#putLast(id, { since: entry.since, isSeed });
+      }
+    }
+    return [...ids, ready, ...meanwhile.map(([id]) => id)];
+  }
+
+  take(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    this.#entries.delete(key);
+    return entry;
+  }
+
+  firstSince(): Position | undefined {
+    for (const { since } of this.#entries.values()) if (since !== undefined) return since;
+    return undefined;
+  }
+
+  #putLast(id: string, entry: Entry): void {
+    this.#entries.delete(id);
+    this.#entries.set(id, entry);
+  }
 }

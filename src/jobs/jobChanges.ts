@@ -27,8 +27,8 @@ export type WatchedJobs<Row> = {
 };
 
 /**
- * One job: its state, then its state at every change and every progress step, and the end when it has ended. A reader
- * that is slow gets the latest state.
+ * Watches one job: yields its state, then its state at every change and every progress step, and completes when the job
+ * has ended. A slow reader gets the latest state and skips those between.
  */
 export function watchJob<Row extends Job>(
   sources: LiveSources,
@@ -44,14 +44,14 @@ export function watchJob<Row extends Job>(
 
   async function* states(): AsyncGenerator<Row, void, undefined> {
     try {
-      let told = 0;
+      let lastVersion = 0;
       for (let taken = await jobs.next(); taken !== undefined; taken = await jobs.next()) {
         if (taken === 'READY') continue;
         const row = await watched.load(id);
         if (row === null) return;
-        const hasMovedOn = taken.since === undefined && row.status === 'RUNNING';
-        if (row.version === told && !hasMovedOn) continue;
-        told = row.version;
+        const hasProgress = taken.since === undefined && row.status === 'RUNNING';
+        if (row.version === lastVersion && !hasProgress) continue;
+        lastVersion = row.version;
         yield row;
         if (!isActive(row)) return;
       }
@@ -70,16 +70,16 @@ export type WatchedList<Row> = WatchedJobs<Row> & {
   readonly projectIds: readonly string[] | undefined;
   /** The ids of the QUEUED and RUNNING jobs of the list. */
   readonly activeIds: () => Promise<readonly string[]>;
-  /** Whether a job belongs to the list as it is. */
+  /** Whether the current state of a job matches the list. */
   readonly fits: (row: Row) => boolean;
-  /** Whether a job that does not fit belonged to the list at that place in the log, so that its leaving is told. */
+  /** Whether a job that no longer matches did match at that place in the log, so that it is sent one last time. */
   readonly fittedAt: (row: Row, position: Position) => Promise<boolean>;
 };
 
 /**
- * A list of jobs as it changes: without `after` the active ones as SNAPSHOT, else each that changed since, once, as it
- * is; then READY; then live. A job that stops to fit is told one last time. Whoever goes on after the position of a
- * message, from READY on, misses nothing.
+ * Watches a list of jobs. It starts with the active jobs as SNAPSHOT or, with `after`, with each job that changed since
+ * then, once and in its current state. READY follows, and then every change live. A job that no longer matches is sent
+ * one last time. A client that subscribes again after the position of a message from READY on misses nothing.
  */
 export async function jobChanges<Row extends Job>(
   sources: LiveSources,
@@ -135,13 +135,13 @@ function seeds<Row>(sources: LiveSources, list: WatchedList<Row>, { from }: Chan
   });
 }
 
-/** Lets one progress of each job through a second, by the clock of the worker that sends it. */
+/** Passes one progress a second of each job, by the clock of the worker that sent it. */
 function oneASecond() {
   const last = new Map<string, number>();
   return {
     isDue({ jobId, at }: JobProgress): boolean {
       const now = Date.parse(at);
-      // A worker sends at most one a second; its clock may tick a little unevenly.
+      // A worker sends at most one a second; the tolerance is for its timer, which is not exact.
       if (now - (last.get(jobId) ?? -Infinity) < 950) return false;
       last.set(jobId, now);
       return true;

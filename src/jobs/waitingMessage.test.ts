@@ -5,7 +5,7 @@ import { waitingMessage } from './waitingMessage.js';
 const engines = createEngines();
 const first = { usual: 'Waiting for a worker.', attempts: [] };
 
-describe('a job that waits for more than its turn', () => {
+describe('the message of a job that is due and waits', () => {
   test('says that no worker is running', () => {
     expect(waitingMessage({ kind: 'NO_WORKER' }, engines, first)).toBe(
       'No worker is running that takes jobs. Start one (stowage worker); the job then starts by itself.',
@@ -19,19 +19,19 @@ describe('a job that waits for more than its turn', () => {
     expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'DB9' }, engines, first)).toMatch(/tools for DB9\. Start/);
   });
 
-  test('says until when it is put off', () => {
+  test('names the time of the next try after a job was put off', () => {
     expect(waitingMessage({ kind: 'PUT_OFF', until: new Date(0) }, engines, first)).toContain(
       'at 1970-01-01T00:00:00.000Z',
     );
   });
 
-  test('says that a cancelled restore keeps its service, and until when at the latest', () => {
+  test('names the cancelled restore that locks the service, and when the lock ends at the latest', () => {
     expect(waitingMessage({ kind: 'SERVICE_KEPT', until: new Date(0) }, engines, first)).toMatch(
       /^The sessions of a cancelled restore on this service are not ended yet.* at 1970-01-01T00:00:00.000Z at the latest/,
     );
   });
 
-  test('does not forget what its earlier attempts said', () => {
+  test('keeps the sentence about earlier attempts', () => {
     const message = waitingMessage({ kind: 'NO_WORKER' }, engines, { usual: 'Try 1 of 3 failed.', attempts: [{}] });
     expect(message).toMatch(/^Try 1 of 3 failed\. No worker is running/);
   });

@@ -1,22 +1,21 @@
-import { In, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { isUuid } from '../server/inputValidation.js';
+import { rowById, rowsById } from '../server/rowsById.js';
 import { findFileEndpoints } from '../endpoints/fileEndpointQueries.js';
 import type { FieldProblem } from '../errors.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
 
-/** Removed plans too. Null for what is no id. */
-export async function findBackupPlan(manager: EntityManager, id: string): Promise<BackupPlanRow | null> {
-  return isUuid(id) ? await manager.findOneBy(BackupPlanTable, { id }) : null;
+/** Finds removed plans too. */
+export function findBackupPlan(manager: EntityManager, id: string): Promise<BackupPlanRow | null> {
+  return rowById(manager, BackupPlanTable, id);
 }
 
-/** In the order of the ids, null for what is not there: the batch of a loader. */
-export async function findBackupPlans(
+/** Finds removed plans too. */
+export function findBackupPlans(
   manager: EntityManager,
   ids: readonly string[],
 ): Promise<readonly (BackupPlanRow | null)[]> {
-  const rows = await manager.findBy(BackupPlanTable, { id: In(ids.filter(isUuid)) });
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
+  return rowsById(manager, BackupPlanTable, ids);
 }
 
 /**

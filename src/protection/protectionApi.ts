@@ -12,9 +12,11 @@ import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { Statistics } from '../server/statistics.js';
 import { ServiceType } from '../services/serviceType.js';
 import type { ServiceRow } from '../services/serviceView.js';
+import { rowsById } from '../server/rowsById.js';
+import { BackupJobTable } from '../backups/backupJobView.js';
 import { checkFilter } from '../backups/api/backupJobFilter.js';
 import { BackupJobFilter, BackupJobOrder } from '../backups/api/backupJobInput.js';
-import { findBackupJobs, selectBackupJobs } from '../backups/api/backupJobQueries.js';
+import { selectBackupJobs } from '../backups/api/backupJobQueries.js';
 import { BackupJobConnection, BackupJobType } from '../backups/api/backupJobType.js';
 import { destinationFacts, holdingsOf, newestStoredOf, type DestinationKey } from './destinationQueries.js';
 import {
@@ -43,7 +45,7 @@ export function protectionResolvers(with_: ProtectionDependencies): readonly obj
 class JobsById {
   constructor(private readonly with_: ProtectionDependencies) {}
 
-  private readonly batch = (ids: readonly string[]) => findBackupJobs(this.with_.dataSource.manager, ids);
+  private readonly batch = (ids: readonly string[]) => rowsById(this.with_.dataSource.manager, BackupJobTable, ids);
 
   async load(id: string | null, context: RequestContext): Promise<BackupJobType | null> {
     const row = id === null ? null : await context.loaders.of(this.batch).load(id);

@@ -1,7 +1,7 @@
-/** Said where a target was given up before our sessions there were known to have ended. */
+/** The warning for a target that was given up before our sessions there were known to have ended. */
 export const silentTarget = 'The target no longer answers: what it was sent before may still run there.';
 
-/** What a restore that did not succeed may have left on its target, and what to do about it. */
+/** The warning about what an unsuccessful restore may have left on its target, and what to do about it. */
 export function leftOnTarget(databases: readonly string[]): string {
   if (databases.length === 0) {
     return 'The target may hold a part of the data. Drop the databases that were restored before you restore them again.';

@@ -70,7 +70,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     });
   });
 
-  test('while a restore waits or runs its target stays the server that it is', async () => {
+  test('the address of a target cannot change while a restore waits or runs', async () => {
     const move = `mutation ($id: ID!, $input: ServicePatch!) { updateService(id: $id, input: $input) { host port } }`;
     const moved = async (input: object) => {
       const { errors } = await api.post(move, { id: settled.idleServiceId, input });
@@ -86,7 +86,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     expect(await moved(away)).toEqual([]);
   });
 
-  test('a target whose cancelled restore may still write there stays the server that it is', async () => {
+  test('the address of a target cannot change while a cancelled restore may still write there', async () => {
     const { id } = await restored();
     const toolStarted: RestoreJobCommand = { kind: 'START_TOOL', attempt: 1, databases: ['orders'], at };
     await told(id, started, toolStarted, { kind: 'CONFIRM_CANCEL', attempt: 1, targetUnanswered: true, at });
@@ -122,7 +122,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     expect(await api.stored()).toEqual(before);
   });
 
-  test('one restore is watched to its end', async () => {
+  test('one restore can be watched to its end', async () => {
     const { id } = await restored();
     const query = 'subscription ($id: ID!) { restoreJob(id: $id) { id status phase message differences { path } } }';
     const listening = user().listen<{ status: string }>('restoreJob', query, { id });

@@ -1,45 +1,42 @@
-import type { GraphQLResolveInfo } from 'graphql';
-import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { notFound, notYetAvailable } from '../errors.js';
-import { ProgressType } from '../jobs/attemptType.js';
-import { findBackupJob, findBackupJobs } from '../backups/api/backupJobQueries.js';
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { BackupJobType } from '../backups/api/backupJobType.js';
-import { currentProgress } from '../jobs/currentProgress.js';
-import type { WaitingDependencies } from '../backups/api/waitingBackupApi.js';
-import { findProjects } from '../projects/projectQueries.js';
-import { ProjectType } from '../projects/projectType.js';
+import { BackupJobTable } from '../backups/backupJobView.js';
+import { notFound, notYetAvailable } from '../errors.js';
+import type { CommandRequest } from '../eventSourcing/commandHandling.js';
+import { cancelByClient, JobArguments, jobMutation } from '../jobs/jobMutation.js';
+import type { JobSubscriptionDependencies } from '../jobs/jobSubscriptions.js';
+import { Call } from '../server/call.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
 import type { NodeSource } from '../server/nodeApi.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { authorize, canSee, Requires } from '../server/requires.js';
+import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';
+import { rowById, rowsById } from '../server/rowsById.js';
 import { visibleProjects } from '../server/selectPage.js';
 import { findServices } from '../services/serviceQueries.js';
 import { ServiceType } from '../services/serviceType.js';
 import { StartRestoreInput } from './restoreInput.js';
-import { cancelRestore } from './restoreJobCommands.js';
-import { findRestoreJob, findRestoreJobs, selectRestoreJobs } from './restoreJobQueries.js';
+import { restoreHandling } from './restoreJobCommands.js';
+import { selectRestoreJobs } from './restoreJobQueries.js';
 import { RestoreJobConnection, RestoreJobType, RestoreStatusEnum } from './restoreJobType.js';
-import type { RestoreJobRow } from './restoreJobView.js';
-import { restoreSubscriptions, type RestoreSubscriptionDependencies } from './restoreSubscriptions.js';
+import { RestoreJobTable, type RestoreJobRow } from './restoreJobView.js';
+import { restoreSubscriptions } from './restoreSubscriptions.js';
 import { restoreTarget, startRestore, type RestoreTools } from './startRestore.js';
-import { WaitingRestoreJobResolver } from './waitingRestoreApi.js';
 
-export type RestoreDependencies = RestoreTools & RestoreSubscriptionDependencies & WaitingDependencies;
+export type RestoreDependencies = RestoreTools & JobSubscriptionDependencies;
 
-export function restoreResolvers(with_: RestoreDependencies): readonly object[] {
+export function restoreResolvers(tools: RestoreDependencies): readonly object[] {
   return [
-    new RestoreJobResolver(with_),
-    new RestoreJobFieldsResolver(with_),
-    new BackupRestoresResolver(with_),
-    new WaitingRestoreJobResolver(with_),
-    restoreSubscriptions(with_),
+    new RestoreJobResolver(tools),
+    new RestoreJobFieldsResolver(tools),
+    new BackupRestoresResolver(tools),
+    restoreSubscriptions(tools),
   ];
 }
 
-export function restoreNodes(with_: Pick<RestoreDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findRestoreJobs(with_.dataSource.manager, ids);
+export function restoreNodes(tools: Pick<RestoreDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => rowsById(tools.dataSource.manager, RestoreJobTable, ids);
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
@@ -50,12 +47,12 @@ export function restoreNodes(with_: Pick<RestoreDependencies, 'dataSource'>): No
 
 @Resolver()
 export class RestoreJobResolver {
-  constructor(private readonly with_: RestoreDependencies) {}
+  constructor(private readonly tools: RestoreDependencies) {}
 
   @Query(() => RestoreJobType, { nullable: true })
   @Requires('VIEWER')
   async restoreJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<RestoreJobType | null> {
-    const row = await findRestoreJob(this.with_.dataSource.manager, id);
+    const row = await this.find(id);
     return row !== null && canSee(context, row.projectId) ? new RestoreJobType(row) : null;
   }
 
@@ -75,7 +72,7 @@ export class RestoreJobResolver {
       .check('serviceId', serviceId, uuid)
       .check('backupJobId', backupJobId, uuid)
       .throwIfAny();
-    return selectRestoreJobs(this.with_.dataSource.manager, page, [
+    return selectRestoreJobs(this.tools.dataSource.manager, page, [
       visibleProjects(context.viewer.projectIds(), projectId),
       serviceId ? ['row.target_service_id = :serviceId', { serviceId }] : undefined,
       backupJobId ? ['row.backup_job_id = :backupJobId', { backupJobId }] : undefined,
@@ -90,20 +87,19 @@ export class RestoreJobResolver {
   async startRestore(
     @Arg('input', () => StartRestoreInput) input: StartRestoreInput,
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<RestoreJobType> {
-    const backup = await findBackupJob(this.with_.dataSource.manager, input.backupJobId);
-    authorize({ context, info }, backup?.projectId, 'backup job');
+    const backup = await rowById(this.tools.dataSource.manager, BackupJobTable, input.backupJobId);
+    authorize(call, backup?.projectId, 'backup job');
     new InputProblems()
       .check('input.target.asNew.serviceId', input.target.asNew?.serviceId, uuid)
       .check('commandId', commandId, uuid)
       .throwIfAny();
     const targetServiceId = restoreTarget(input, backup.serviceId);
     const { projectId } = backup;
-    const request = commandRequest(context, { operation: 'startRestore', projectId, input, commandId });
-    const requestedBy = context.viewer.subject;
-    return this.answer(await startRestore(this.with_, request, { backup, targetServiceId, requestedBy }));
+    const request = commandRequest(call.context, { operation: 'startRestore', projectId, input, commandId });
+    const restore = { backup, targetServiceId, requestedBy: request.subject };
+    return this.answer(await startRestore(this.tools, request, restore));
   }
 
   @Mutation(() => RestoreJobType, {
@@ -112,24 +108,13 @@ export class RestoreJobResolver {
   })
   @Requires('OPERATOR')
   async cancelRestoreJob(
-    @Arg('id', () => ID) id: string,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Args(() => JobArguments) job: JobArguments,
+    @Call() call: OperationCall,
   ): Promise<RestoreJobType> {
-    const row = await findRestoreJob(this.with_.dataSource.manager, id);
-    authorize({ context, info }, row?.projectId, 'restore job');
-    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
-    const { commands, queue, signals, now } = this.with_;
-    const job = { id: row.id, projectId: row.projectId };
-    const request = commandRequest(context, {
-      ...{ operation: 'cancelRestoreJob', projectId: row.projectId, input: { id: row.id }, commandId },
-    });
-    const { status } = await commands.handle<{ status: string }>(request, (commit) =>
-      commit(async (tx) => ({ status: await cancelRestore(tx, queue, job, context.viewer.subject, now()) })),
-    );
-    if (status === 'RUNNING') await signals.send('cancel', row.id);
-    return this.answer(row.id);
+    const cancel = (row: RestoreJobRow, request: CommandRequest) =>
+      cancelByClient(this.tools, restoreHandling, row, request);
+    const { id } = await jobMutation({ noun: 'restore job', find: this.find }, call, job, cancel);
+    return this.answer(id);
   }
 
   @Mutation(() => RestoreJobType)
@@ -142,8 +127,10 @@ export class RestoreJobResolver {
     throw notYetAvailable('Undoing a restore comes with restoring in place, which is not built yet.');
   }
 
+  private readonly find = (id: string) => rowById(this.tools.dataSource.manager, RestoreJobTable, id);
+
   private async answer(id: string): Promise<RestoreJobType> {
-    const row = await findRestoreJob(this.with_.dataSource.manager, id);
+    const row = await this.find(id);
     if (row === null) throw notFound('restore job');
     return new RestoreJobType(row);
   }
@@ -151,19 +138,10 @@ export class RestoreJobResolver {
 
 @Resolver(() => RestoreJobType)
 export class RestoreJobFieldsResolver {
-  constructor(private readonly with_: RestoreDependencies) {}
+  constructor(private readonly tools: RestoreDependencies) {}
 
-  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
-  private readonly services = (ids: readonly string[]) => findServices(this.with_.dataSource.manager, ids);
-  private readonly backups = (ids: readonly string[]) => findBackupJobs(this.with_.dataSource.manager, ids);
-  private readonly progressOf = (jobs: readonly RestoreJobRow[]) => currentProgress(this.with_.telemetry, jobs);
-
-  @FieldResolver(() => ProjectType)
-  async project(@Root() { row }: RestoreJobType, @Ctx() context: RequestContext): Promise<ProjectType> {
-    const project = await context.loaders.of(this.projects).load(row.projectId);
-    if (project === null) throw notFound('project');
-    return ProjectType.of(project);
-  }
+  private readonly services = (ids: readonly string[]) => findServices(this.tools.dataSource.manager, ids);
+  private readonly backups = (ids: readonly string[]) => rowsById(this.tools.dataSource.manager, BackupJobTable, ids);
 
   @FieldResolver(() => BackupJobType)
   async backup(@Root() { row }: RestoreJobType, @Ctx() context: RequestContext): Promise<BackupJobType> {
@@ -177,14 +155,6 @@ export class RestoreJobFieldsResolver {
     const service = await context.loaders.of(this.services).load(row.targetServiceId);
     if (service === null) throw notFound('service');
     return ServiceType.of(service);
-  }
-
-  @FieldResolver(() => ProgressType, {
-    nullable: true,
-    description: 'Null before the first byte of an attempt, and after the end.',
-  })
-  progress(@Root() { row }: RestoreJobType, @Ctx() context: RequestContext): Promise<ProgressType | null> {
-    return context.loaders.of(this.progressOf).load(row);
   }
 
   @FieldResolver(() => BackupJobType, { nullable: true, description: 'Taken before a restore in place: its undo.' })
@@ -205,13 +175,13 @@ export class RestoreJobFieldsResolver {
 
 @Resolver(() => BackupJobType)
 export class BackupRestoresResolver {
-  constructor(private readonly with_: RestoreDependencies) {}
+  constructor(private readonly tools: RestoreDependencies) {}
 
   @FieldResolver(() => RestoreJobConnection, { description: 'Newest first.' })
   restores(
     @Root() { id }: BackupJobType,
     @Args(() => PageArguments) page: PageArguments,
   ): Promise<Page<RestoreJobType>> {
-    return selectRestoreJobs(this.with_.dataSource.manager, page, [['row.backup_job_id = :id', { id }]]);
+    return selectRestoreJobs(this.tools.dataSource.manager, page, [['row.backup_job_id = :id', { id }]]);
   }
 }

@@ -32,7 +32,7 @@ const running = given(restoreJob).then({ kind: 'QUEUE', request }).then(start(1)
 const restoring = running.then({ kind: 'START_TOOL', attempt: 1, databases: ['shop'], at });
 
 describe('a restore job', () => {
-  test('is tried again after a passing failure only while no statement can have reached the target', () => {
+  test('is repeated after a transient failure only if no statement can have reached the target', () => {
     expect(running.then(fail(1, 'FAILED', unreachable)).state.status).toBe('QUEUED');
     expect(restoring.then(fail(1, 'FAILED', unreachable)).state.status).toBe('FAILED');
   });
@@ -47,7 +47,7 @@ describe('a restore job', () => {
     expect(() => restoring.when(fail(1, 'HANDED_BACK', null))).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
   });
 
-  test('says when it is cancelled whether the target was touched', () => {
+  test('records when it is cancelled whether the target was touched', () => {
     const cancel: RestoreJobCommand = { kind: 'REQUEST_CANCEL', by: 'anna', at };
     const confirm: RestoreJobCommand = { kind: 'CONFIRM_CANCEL', attempt: 1, at };
     expect(running.then(cancel).when(confirm)).toMatchObject([{ data: { targetTouched: false, by: 'anna' } }]);

@@ -1,10 +1,11 @@
+import { queuedMessage, withWarnings } from '../jobs/jobMessage.js';
 import type { RestoreJobRow } from './restoreJobView.js';
 
-/** One sentence for a person: where a restore job stands, whatever its status. */
+/** One sentence for a person about a restore job, whatever its status. */
 export function restoreJobMessage(job: RestoreJobRow): string {
   switch (job.status) {
     case 'QUEUED':
-      return queued(job);
+      return queuedMessage(job);
     case 'RUNNING':
       return job.cancelRequestedBy === null
         ? running(job)
@@ -13,7 +14,7 @@ export function restoreJobMessage(job: RestoreJobRow): string {
       return succeeded(job);
     case 'FAILED': {
       const why = job.error?.message ?? 'The restore failed.';
-      // Where another restore makes the databases, what is there is not ours.
+      // TARGET_EXISTS: another restore makes the databases, and what is there is not ours.
       const touched = job.toolStarted && job.error?.code !== 'TARGET_EXISTS';
       return touched ? `${why} The target may hold a part of the data.` : why;
     }
@@ -29,14 +30,6 @@ export function restoreJobMessage(job: RestoreJobRow): string {
 
 const stillLocked =
   'It does not answer yet: it is asked to end our sessions there, for 15 minutes at most, and nothing else starts on it until then.';
-
-function queued({ attempts, retryAt, error, maxAttempts }: RestoreJobRow): string {
-  if (attempts.length === 0) return 'Waiting for a worker.';
-  const when = retryAt === null ? '' : ` at ${retryAt.toISOString()}`;
-  if (attempts.at(-1)?.outcome === 'HANDED_BACK') return `Handed back by a worker that was stopped; runs again${when}.`;
-  const tries = attempts.filter(({ outcome }) => outcome !== 'HANDED_BACK').length;
-  return `Try ${tries} of ${maxAttempts} failed, the next is due${when}: ${error?.message ?? 'the reason is not known.'}`;
-}
 
 function running({ phase }: RestoreJobRow): string {
   switch (phase) {
@@ -59,7 +52,5 @@ function succeeded({ differences, warnings }: RestoreJobRow): string {
     found === 0
       ? 'Restored; the target holds what the backup holds'
       : `Restored; the target differs from the backup in ${found} ${found === 1 ? 'place' : 'places'}`;
-  return warnings.length === 0
-    ? `${compared}.`
-    : `${compared}, with ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}.`;
+  return `${compared}${withWarnings(warnings)}.`;
 }

@@ -20,8 +20,8 @@ export type RestoreTools = {
 const withoutPlan = { maxAttempts: 3, stallTimeoutMs: 600_000 };
 
 /**
- * Queues a restore of a stored backup into another service of its project and engine, under the same names. From here on
- * the backup is not deleted before the restore has ended. Answers the restore's id.
+ * Queues a restore of a stored backup into another service of its project and engine, under the same names. The backup
+ * is not deleted before the restore has ended. Returns the id of the restore.
  */
 export async function startRestore(
   tools: RestoreTools,
@@ -36,7 +36,7 @@ export async function startRestore(
   const { id } = await tools.commands.handle<{ id: string }>(request, (commit) =>
     commit(async (tx) => {
       const id = randomUUID();
-      const engine = await engineOf(tx, backup.id);
+      const engine = await engineOfBackup(tx, backup.id);
       await refuseUnfitTarget(tx, backup.projectId, targetServiceId, engine);
       await queueRestore(
         tx,
@@ -58,7 +58,7 @@ export async function startRestore(
   return id;
 }
 
-/** The service to restore into. What is not built yet is NOT_YET_AVAILABLE, saying what works. */
+/** Returns the id of the service to restore into. Throws NOT_YET_AVAILABLE for what is not built yet. */
 export function restoreTarget({ target, decryptionKey }: StartRestoreInput, sourceServiceId: string): string {
   const instead = 'Restore AS_NEW into another service of the same engine, under the same names.';
   if (decryptionKey !== undefined && decryptionKey !== null) {
@@ -77,13 +77,13 @@ export function restoreTarget({ target, decryptionKey }: StartRestoreInput, sour
   return serviceId.toLowerCase();
 }
 
-async function engineOf(tx: Transaction, backupJobId: string): Promise<string> {
+async function engineOfBackup(tx: Transaction, backupJobId: string): Promise<string> {
   const { state } = await tx.load(backupJob, backupJobId);
   if (state.status === 'NONE') throw notFound('backup job');
   return state.request.engine;
 }
 
-/** A service of another project, a removed one and one that never was get the same words. */
+/** A service of another project, a removed one and an unknown one get the same message, so that it reveals nothing. */
 async function refuseUnfitTarget(tx: Transaction, projectId: string, serviceId: string, engine: string): Promise<void> {
   const path = 'input.target.asNew.serviceId';
   const row = await tx.manager.findOneBy(ServiceTable, { id: serviceId, projectId });

@@ -8,7 +8,8 @@ import { In } from 'typeorm';
 import { startPlanApi, type PlanApi } from '../../test/fixtures/api/planApi.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
-import { cancelBackup } from '../backups/backupJobCommands.js';
+import { backupHandling } from '../backups/backupJobCommands.js';
+import { cancelJob } from '../jobs/jobCommands.js';
 import { BackupJobTable } from '../backups/backupJobView.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
@@ -135,7 +136,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
           const where = { planId: id, status: In(['QUEUED', 'RUNNING']) };
           for (const job of await api.dataSource.manager.findBy(BackupJobTable, where)) {
             const metadata = { actor: 'test', correlationId: job.batchId };
-            await api.store.transact(metadata, (tx) => cancelBackup(tx, queue, job, 'test', now));
+            await api.store.transact(metadata, (tx) => cancelJob(tx, queue, backupHandling, job, 'test', now));
           }
           return;
         }

@@ -8,7 +8,8 @@ import { postgresMissing, type TestPostgres } from '../../test/fixtures/servers/
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { until } from '../../test/fixtures/until.js';
 import { backupJob } from '../backups/backupJob.js';
-import { cancelBackup } from '../backups/backupJobCommands.js';
+import { backupHandling } from '../backups/backupJobCommands.js';
+import { cancelJob } from '../jobs/jobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../backups/backupJobView.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { Signals } from '../postgres/contracts/telemetry.js';
@@ -95,7 +96,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     const waiting = await api.dataSource.manager.findBy(BackupJobTable, { status: 'QUEUED' });
     for (const job of waiting) {
       const metadata = { actor: 'test', correlationId: job.batchId };
-      await api.store.transact(metadata, (tx) => cancelBackup(tx, queue, job, 'test', new Date()));
+      await api.store.transact(metadata, (tx) => cancelJob(tx, queue, backupHandling, job, 'test', new Date()));
     }
   });
 

@@ -4,7 +4,8 @@ import { startPlanApi, type PlanApi } from '../../test/fixtures/api/planApi.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import type { BackupRequest } from '../backups/backupJob.js';
-import { cancelBackup, queueBackup } from '../backups/backupJobCommands.js';
+import { backupHandling, queueBackup } from '../backups/backupJobCommands.js';
+import { cancelJob } from '../jobs/jobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../backups/backupJobView.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
@@ -144,7 +145,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     const [done, active] = await jobsOf(id);
     if (done === undefined || active === undefined) throw new Error('Two jobs were expected.');
     const client = { actor: 'somebody', correlationId: done.batchId };
-    await api.store.transact(client, (tx) => cancelBackup(tx, queue, done, 'somebody', first));
+    await api.store.transact(client, (tx) => cancelJob(tx, queue, backupHandling, done, 'somebody', first));
 
     expect(await handle(id, second)).toBe(true);
     expect((await jobsOf(id)).slice(2)).toMatchObject([
@@ -179,12 +180,12 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     });
     const [failed, retry, byHand, retryOfByHand] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
     await api.store.transact({ actor: 'somebody', correlationId: first.batchId }, async (tx) => {
-      for (const job of [first, second]) await cancelBackup(tx, queue, job, 'somebody', at(13));
+      for (const job of [first, second]) await cancelJob(tx, queue, backupHandling, job, 'somebody', at(13));
       const queueOf = (jobId: string, asked: BackupRequest) =>
         queueBackup(tx, queue, { id: jobId, projectId: first.projectId }, asked);
       // A retry of a retry: the chain begins with the tick.
       await queueOf(failed, request(first, 'RETRY', first.id));
-      await cancelBackup(tx, queue, { id: failed, projectId: first.projectId }, 'somebody', at(13));
+      await cancelJob(tx, queue, backupHandling, { id: failed, projectId: first.projectId }, 'somebody', at(13));
       await queueOf(retry, request(first, 'RETRY', failed));
       await queueOf(byHand, request(second, 'MANUAL', null));
       await queueOf(retryOfByHand, request(second, 'RETRY', byHand));

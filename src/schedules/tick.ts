@@ -111,16 +111,10 @@ async function activeTickJob(
   { plan, fileEndpointId }: Destination,
 ): Promise<string | undefined> {
   const [active] = await manager.query<{ id: string }[]>(
-    `WITH RECURSIVE active AS (
-       SELECT id, trigger, retry_of, queued_at FROM backup_jobs
-       WHERE plan_id = $1 AND file_endpoint_id = $2 AND status IN ('QUEUED', 'RUNNING')
-     ), origin (id, queued_at, trigger, retry_of) AS (
-       SELECT id, queued_at, trigger, retry_of FROM active
-       UNION
-       SELECT origin.id, origin.queued_at, source.trigger, source.retry_of
-       FROM origin JOIN backup_jobs source ON source.id = origin.retry_of WHERE origin.trigger = 'RETRY'
-     )
-     SELECT id FROM origin WHERE trigger IN ('SCHEDULE', 'CATCH_UP') ORDER BY queued_at DESC LIMIT 1`,
+    `SELECT id FROM backup_jobs
+     WHERE plan_id = $1 AND file_endpoint_id = $2 AND status IN ('QUEUED', 'RUNNING')
+       AND coalesce(stands_for, trigger) IN ('SCHEDULE', 'CATCH_UP')
+     ORDER BY queued_at DESC LIMIT 1`,
     [plan.id, fileEndpointId],
   );
   return active?.id;

@@ -1,20 +1,15 @@
-import { In, IsNull, type EntityManager } from 'typeorm';
-import { isUuid } from '../server/inputValidation.js';
+import { IsNull, type EntityManager } from 'typeorm';
+import { rowById, rowsById } from '../server/rowsById.js';
 import { ServiceTable, type ServiceRow } from './serviceView.js';
 
-/** Removed services too. Null for what is no id. */
-export async function findService(manager: EntityManager, id: string): Promise<ServiceRow | null> {
-  return isUuid(id) ? await manager.findOneBy(ServiceTable, { id }) : null;
+/** Finds removed services too. */
+export function findService(manager: EntityManager, id: string): Promise<ServiceRow | null> {
+  return rowById(manager, ServiceTable, id);
 }
 
-/** In the order of the ids, null for what is not there: the batch of a loader. */
-export async function findServices(
-  manager: EntityManager,
-  ids: readonly string[],
-): Promise<readonly (ServiceRow | null)[]> {
-  const rows = await manager.findBy(ServiceTable, { id: In(ids.filter(isUuid)) });
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
+/** Finds removed services too. */
+export function findServices(manager: EntityManager, ids: readonly string[]): Promise<readonly (ServiceRow | null)[]> {
+  return rowsById(manager, ServiceTable, ids);
 }
 
 /** Removed services too: an instance id is never given twice. */

@@ -1,45 +1,45 @@
 import { attemptFolder } from '../archive/layout.js';
 import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
-import type { Transaction } from '../eventSourcing/eventStore.js';
-import type { JobError } from '../jobs/attempt.js';
-import { backupJob, type BackupRequest, type RunningAttempt } from '../backups/backupJob.js';
-import { endWithoutBackup } from '../backups/backupJobCommands.js';
-import type { ClaimedLease, Lease } from '../postgres/contracts/jobQueue.js';
-import { restoreJob, type RestoreRequest } from '../restores/restoreJob.js';
-import { endRestore } from '../restores/restoreJobCommands.js';
+import type { StreamRef, Transaction } from '../eventSourcing/eventStore.js';
+import { backupJob, type BackupRequest, type BackupShape } from '../backups/backupJob.js';
+import type { AttemptStart, JobError } from '../jobs/attempt.js';
+import type { JobShape } from '../jobs/attemptedJob.js';
+import { failAttempt, streamOf } from '../jobs/jobCommands.js';
+import type { ClaimedLease, JobKind, Lease } from '../postgres/contracts/jobQueue.js';
+import type { RestoreShape } from '../restores/restoreJob.js';
+import { handlings } from './handlings.js';
 import { isOutage } from './persist.js';
 import { retryDelay } from './retryDelay.js';
 import type { WorkerTools } from './workerTools.js';
 
 export type Claimed = ClaimedBackup | ClaimedRestore;
-type ClaimedAttempt = {
+export type ClaimedBackup = ClaimedJob<BackupShape> & { readonly kind: 'BACKUP' };
+export type ClaimedRestore = ClaimedJob<RestoreShape> & { readonly kind: 'RESTORE' };
+
+export type ClaimedJob<Shape extends JobShape = JobShape> = {
   readonly lease: Lease;
   readonly metadata: EventMetadata;
-  /** `performance.now()` from before the lease was asked for: it ends no later than its length after that. */
+  /** `performance.now()` from before the lease was requested: the lease ends no later than its length after that. */
   readonly askedAtMs: number;
+  readonly request: Shape['request'];
+  readonly attempt: Shape['start'];
 };
-export type ClaimedBackup = ClaimedAttempt & {
-  readonly kind: 'BACKUP';
-  readonly request: BackupRequest;
-  readonly attempt: RunningAttempt;
-};
-export type ClaimedRestore = ClaimedAttempt & { readonly kind: 'RESTORE'; readonly request: RestoreRequest };
 
-/** A job that could not be started so often in a row is not tried any more. */
+/** A job that could not be started this many times in a row FAILED. */
 const putOffLimit = 3;
 
 /**
- * Takes the next job that is due: lease and the event that the attempt has started, in one transaction. A row of the
- * queue whose job does not wait any more is taken away on the way; a job that cannot be started is put off, so that
- * others go on, and FAILED with INTERNAL in the end. Undefined: there is nothing to do.
+ * Claims the next job that is due: takes the lease and appends that the attempt has started, in one transaction. A row of
+ * the queue whose job no longer waits is removed on the way. A job that cannot be started is put off, so that others go
+ * on, and FAILED with INTERNAL in the end. Undefined: no job is due.
  */
 export async function claimJob(tools: WorkerTools, engines: readonly string[]): Promise<Claimed | undefined> {
   for (;;) {
     const askedAtMs = performance.now();
     const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
     let lease: ClaimedLease | undefined;
-    // No transaction where there is nothing to do, as most looks find.
+    // Most polls find nothing to do, and then need no transaction.
     const kinds = await tools.queue.kindsToDo(tools.dataSource.manager, engines);
     if (kinds.length === 0) return undefined;
     try {
@@ -47,9 +47,7 @@ export async function claimJob(tools: WorkerTools, engines: readonly string[]): 
         lease = await tools.queue.claim(tx.manager, tools.workerId, engines, tools.times.lease, kinds);
         if (lease === undefined) return undefined;
         if (lease.putOff >= putOffLimit) return failUnstartable(tools, tx, lease);
-        return lease.kind === 'BACKUP'
-          ? startBackup(tools, tx, lease, askedAtMs)
-          : startRestore(tools, tx, lease, askedAtMs);
+        return start(tools, tx, lease, askedAtMs);
       });
       if (claimed !== 'OVER') return claimed;
     } catch (error) {
@@ -59,7 +57,7 @@ export async function claimJob(tools: WorkerTools, engines: readonly string[]): 
   }
 }
 
-/** This worker is older than the schema: it can start no job at all, and workers that were updated can. */
+/** This worker is older than the schema, so it can start no job; workers that were updated can. */
 function isOutdated(error: unknown): boolean {
   return error instanceof StowageError && error.code === 'UNAVAILABLE' && !error.retriable;
 }
@@ -70,62 +68,22 @@ async function putOff(tools: WorkerTools, { jobId, putOff: times }: ClaimedLease
   await tools.dataSource.transaction((manager) => tools.queue.putOff(manager, jobId, pauseMs));
 }
 
-async function startBackup(
-  tools: WorkerTools,
-  tx: Transaction,
-  lease: Lease,
-  askedAtMs: number,
-): Promise<ClaimedBackup | 'OVER'> {
-  const job = { id: lease.jobId, projectId: lease.projectId };
-  const { state } = await tx.load(backupJob, job.id);
+async function start(tools: WorkerTools, tx: Transaction, lease: Lease, askedAtMs: number): Promise<Claimed | 'OVER'> {
+  const { decider } = handlings[lease.kind];
+  const job = streamOf(lease);
+  const { state } = await tx.load(decider, job.id);
   if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
   const { request } = state;
-  const { prefix, serviceName } = await placeOf(tx, request);
-  const startedAt = tools.now().toISOString();
-  const attempt = {
-    number: lease.attempt,
-    worker: tools.workerId,
-    startedAt,
-    folder: attemptFolder({
-      prefix,
-      serviceName,
-      serviceId: request.serviceId,
-      startedAt,
-      jobId: job.id,
-      attempt: lease.attempt,
-    }),
-  };
-  await tx.execute(backupJob, job, { kind: 'START_ATTEMPT', attempt });
-  await tx.execute(backupJob, job, { kind: 'ENTER_PHASE', attempt: attempt.number, phase: 'PREFLIGHT', at: startedAt });
-  return { kind: 'BACKUP', lease, metadata: tx.metadata, askedAtMs, request, attempt };
+  const attempt = await starts[lease.kind](tx, job, request, startOf(tools, lease));
+  const preflight = { attempt: attempt.number, phase: 'PREFLIGHT', at: attempt.startedAt };
+  await tx.execute(decider, job, { kind: 'START_ATTEMPT', attempt });
+  await tx.execute(decider, job, { kind: 'ENTER_PHASE', ...preflight });
+  // The kind of the lease is that of the decider, and so of request and attempt.
+  return { kind: lease.kind, lease, metadata: tx.metadata, askedAtMs, request, attempt } as Claimed;
 }
 
-/** Throws where service or file endpoint are unknown. */
-async function placeOf(
-  { manager }: Transaction,
-  { serviceId, fileEndpointId }: BackupRequest,
-): Promise<{ readonly prefix: string; readonly serviceName: string }> {
-  const [place] = await manager.query<{ prefix: string; name: string }[]>(
-    `SELECT endpoint.prefix, service.name FROM services service, file_endpoints endpoint
-     WHERE service.id = $1 AND endpoint.id = $2`,
-    [serviceId, fileEndpointId],
-  );
-  if (place === undefined) throw new Error(`Service ${serviceId} or file endpoint ${fileEndpointId} is unknown.`);
-  return { prefix: place.prefix, serviceName: place.name };
-}
-
-async function startRestore(
-  tools: WorkerTools,
-  tx: Transaction,
-  lease: Lease,
-  askedAtMs: number,
-): Promise<ClaimedRestore | 'OVER'> {
-  const job = { id: lease.jobId, projectId: lease.projectId };
-  const { state } = await tx.load(restoreJob, job.id);
-  if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
-  const attempt = { number: lease.attempt, worker: tools.workerId, startedAt: tools.now().toISOString() };
-  await tx.execute(restoreJob, job, { kind: 'START_ATTEMPT', attempt });
-  return { kind: 'RESTORE', lease, metadata: tx.metadata, askedAtMs, request: state.request };
+function startOf(tools: WorkerTools, { attempt }: Lease): AttemptStart {
+  return { number: attempt, worker: tools.workerId, startedAt: tools.now().toISOString() };
 }
 
 async function dropStale(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<'OVER'> {
@@ -133,34 +91,55 @@ async function dropStale(tools: WorkerTools, tx: Transaction, lease: Lease): Pro
   return 'OVER';
 }
 
-/** Ends a job with an attempt that never wrote anything. What stood in the way of its start is not asked for again. */
+/** Ends a job with an attempt that never wrote anything. It reads nothing of what made the start fail. */
 async function failUnstartable(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<'OVER'> {
-  const job = { id: lease.jobId, projectId: lease.projectId };
+  const handling = handlings[lease.kind];
+  const job = streamOf(lease);
+  const { state } = await tx.load(handling.decider, job.id);
+  if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
+  const attempt = await starts[lease.kind](null, job, state.request, startOf(tools, lease));
+  await tx.execute(handling.decider, job, { kind: 'START_ATTEMPT', attempt });
   const at = tools.now();
-  const attempt = { number: lease.attempt, worker: tools.workerId, startedAt: at.toISOString() };
-  const failure = {
-    ...({ kind: 'FAIL_ATTEMPT', attempt: lease.attempt, outcome: 'FAILED' } as const),
-    ...{ error: unstartable, at: at.toISOString(), retryAt: at.toISOString() },
-  };
+  const failure = { attempt: attempt.number, outcome: 'FAILED', error: unstartable, at, retryAt: at } as const;
+  await failAttempt(tx, tools.queue, handling, lease, failure);
   if (lease.kind === 'BACKUP') {
-    const { state } = await tx.load(backupJob, job.id);
-    if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
-    const { startedAt, number } = attempt;
-    const { serviceId } = state.request;
-    const place = { prefix: '', serviceName: 'service', serviceId, startedAt, jobId: job.id, attempt: number };
-    const folder = attemptFolder(place);
-    await tx.execute(backupJob, job, { kind: 'START_ATTEMPT', attempt: { ...attempt, folder } });
-    await tx.execute(backupJob, job, failure);
-    await tx.execute(backupJob, job, { kind: 'CONFIRM_REMAINS_GONE', attempt: number, at: at.toISOString() });
-    await endWithoutBackup(tx, tools.queue, job.id, state.request);
-  } else {
-    const { state } = await tx.load(restoreJob, job.id);
-    if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
-    await tx.execute(restoreJob, job, { kind: 'START_ATTEMPT', attempt });
-    await tx.execute(restoreJob, job, failure);
-    await endRestore(tx, tools.queue, job, state.request, at);
+    const nothingStored = { attempt: attempt.number, at: at.toISOString() };
+    await tx.execute(backupJob, job, { kind: 'CONFIRM_REMAINS_GONE', ...nothingStored });
   }
   return 'OVER';
+}
+
+/**
+ * Adds to the start of an attempt what its kind records besides. `tx` null: the job cannot be started, so nothing is read.
+ * Throws when the attempt cannot be started.
+ */
+type Starts<Shape extends JobShape> = (
+  tx: Transaction | null,
+  job: StreamRef,
+  request: Shape['request'],
+  attempt: AttemptStart,
+) => Promise<Shape['start']>;
+
+const startBackup: Starts<BackupShape> = async (tx, job, request, attempt) => {
+  const { serviceId } = request;
+  const place = tx === null ? { prefix: '', serviceName: 'service' } : await placeOf(tx, request);
+  const { number, startedAt } = attempt;
+  return { ...attempt, folder: attemptFolder({ ...place, serviceId, startedAt, jobId: job.id, attempt: number }) };
+};
+
+const startRestore: Starts<RestoreShape> = (_tx, _job, _request, attempt) => Promise.resolve(attempt);
+
+/** The kind of a lease is that of the request that its stream holds. */
+const starts = { BACKUP: startBackup, RESTORE: startRestore } as unknown as Readonly<Record<JobKind, Starts<JobShape>>>;
+
+async function placeOf({ manager }: Transaction, { serviceId, fileEndpointId }: BackupRequest) {
+  const [place] = await manager.query<{ prefix: string; name: string }[]>(
+    `SELECT endpoint.prefix, service.name FROM services service, file_endpoints endpoint
+     WHERE service.id = $1 AND endpoint.id = $2`,
+    [serviceId, fileEndpointId],
+  );
+  if (place === undefined) throw new Error(`Service ${serviceId} or file endpoint ${fileEndpointId} is unknown.`);
+  return { prefix: place.prefix, serviceName: place.name };
 }
 
 const unstartable: JobError = {

@@ -121,7 +121,7 @@ describeWith(
       expect(everything + JSON.stringify(cause, Object.getOwnPropertyNames(cause))).not.toContain('MARKER');
     });
 
-    test('and a folder that is no database breaks no backup of all databases', async () => {
+    test('and a folder that is no database does not break a backup of all databases', async () => {
       await mkdir(`${server.folder}/data/lost+found`, { mode: 0o700 });
       const worker = await harness.startWorker();
       const fileEndpointId = await harness.addFolder({ path: 'lost' });

@@ -3,13 +3,13 @@ import type { JobQueue, Lease } from '../postgres/contracts/jobQueue.js';
 import { Interruption } from './interruption.js';
 import type { WorkerTimes } from './workerTools.js';
 
-/** How long a run may go on, and how long it may speak. */
-export type Hold = {
-  /** Aborted with an `Interruption`: everything that the run has started is to end. */
+/** The signals that a run obeys while it holds a lease. */
+export type LeaseSignals = {
+  /** Aborted with an `Interruption`: the run must end everything that it has started. */
   readonly signal: AbortSignal;
   /**
-   * Aborted with `LeaseLost` when the lease may be another's, whatever interrupted the run before: from then on it appends
-   * nothing.
+   * Aborted with `LeaseLost` when another worker may hold the lease, whatever interrupted the run before: the run appends
+   * nothing from then on.
    */
   readonly lost: AbortSignal;
 };
@@ -18,29 +18,32 @@ export type Hold = {
 export class LeaseLost extends StowageError {
   constructor(
     jobId: string,
-    /** PostgreSQL has said so. It says so too of a lease that went with what its holder was just saying. */
+    /**
+     * PostgreSQL refused the lease. It also refuses a lease that its holder's own final append has just released; so the
+     * log decides whether the attempt has ended.
+     */
     readonly isRefused: boolean,
   ) {
     super('WORKER_LOST', `The lease on job ${jobId} was lost.`);
   }
 }
 
-export type Heartbeat = Hold & {
+export type Heartbeat = LeaseSignals & {
   interrupt(interruption: Interruption): void;
   stop(): void;
 };
 
 /**
- * Renews a lease until it is stopped. A lease that PostgreSQL refuses to renew, or that could not be renewed until just
- * before its end by this machine's monotonic clock, is lost: both signals abort, and it is not renewed any more.
+ * Renews a lease until it is stopped. The lease is lost when PostgreSQL refuses to renew it, or when it could not be
+ * renewed until just before its end by this machine's monotonic clock. Then both signals abort and renewing stops.
  */
 export function startHeartbeat(options: {
   readonly queue: JobQueue;
   readonly lease: Lease;
-  /** `performance.now()` from before the lease was asked for: the answer may have been long on its way. */
+  /** `performance.now()` from before the lease was requested, because the answer may have been delayed. */
   readonly askedAtMs: number;
   readonly times: WorkerTimes;
-  /** Asked at each beat: a wake-up call to cancel may have been lost. */
+  /** Checked at each beat, because a signal to cancel may have been lost. */
   readonly cancelRequested: () => Promise<boolean>;
 }): Heartbeat {
   const { queue, lease, times, cancelRequested } = options;
@@ -64,7 +67,7 @@ export function startHeartbeat(options: {
     lost.abort(new LeaseLost(lease.jobId, isRefused));
     interrupt(new Interruption('LEASE_LOST'));
   };
-  // A tenth of the lease is kept for ending what runs before another worker may begin.
+  // The last tenth of the lease is reserved for ending what runs before another worker may begin.
   const loseLater = (askedAtMs: number) => {
     clearTimeout(expiry);
     expiry = setTimeout(() => loseLease(false), Math.max(0, times.lease * 0.9 - (performance.now() - askedAtMs)));
@@ -85,7 +88,7 @@ export function startHeartbeat(options: {
   const timer = setInterval(() => {
     if (beating) return;
     beating = true;
-    // A beat that fails is repeated; when none succeeds in time the lease is lost.
+    // A failed beat is repeated. When none succeeds in time, the lease is lost.
     void beat()
       .catch(() => undefined)
       .finally(() => {

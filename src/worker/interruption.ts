@@ -1,12 +1,12 @@
 /**
- * Why a run is ended from outside.
- * - LEASE_LOST: another worker may have the job; this one says nothing about it any more.
- * - CANCELLED: somebody asked for it.
+ * Why a run is interrupted.
+ * - LEASE_LOST: another worker may have the job, so this one appends nothing more.
+ * - CANCELLED: the cancellation of the job was requested.
  * - DRAINING: this worker stops and hands the job back.
  */
 export type InterruptionReason = 'LEASE_LOST' | 'CANCELLED' | 'DRAINING';
 
-/** What a run's signal is aborted with. */
+/** The reason with which a run's signal aborts. */
 export class Interruption extends Error {
   constructor(readonly why: InterruptionReason) {
     super(`The run was interrupted: ${why}.`);

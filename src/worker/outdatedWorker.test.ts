@@ -12,7 +12,7 @@ describeWith(needs, 'a worker that is older than the schema', () => {
   beforeAll(async () => (harness = await startWorkerHarness()));
   afterAll(() => harness.stop());
 
-  test('puts no job off: those that were updated claim it at once', async () => {
+  test('puts no job off: updated workers claim it at once', async () => {
     const nobody = { port: 1, username: 'nobody', password: 'none' } as Parameters<WorkerHarness['addService']>[0];
     const serviceId = await harness.addService(nobody);
     const id = await harness.queueBackup({ serviceId, fileEndpointId: await harness.addFolder() });

@@ -1,13 +1,13 @@
 import { retryDelay } from './retryDelay.js';
 
-/** Who refused, and when it is to be asked again: after a pause that grows with each refusal. Kept in memory alone. */
+/** When something that failed is tried again: after a pause that grows with each failure. Kept in memory only. */
 export type Pauses = {
   isOver(key: string): boolean;
   refused(key: string): void;
   answered(key: string): void;
 };
 
-/** `baseMs` and `random` as `retryDelay` takes them. */
+/** `baseMs` and `random`: see `retryDelay`. */
 export function createPauses({ baseMs, random }: { readonly baseMs: number; readonly random: () => number }): Pauses {
   const paused = new Map<string, { readonly failures: number; readonly untilMs: number }>();
   return {

@@ -15,7 +15,7 @@ import { persist, persistEnd } from './persist.js';
 const leaseMs = 600_000;
 const log = openLog('json', 'error');
 
-describeWith({ postgresql: await postgresMissing() }, 'What the holder of a lease says', () => {
+describeWith({ postgresql: await postgresMissing() }, 'The append of a lease holder', () => {
   let harness: WorkerHarness;
 
   beforeAll(async () => {
@@ -49,7 +49,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What the holder of a leas
     return waiting.length > 0 ? true : undefined;
   };
 
-  test('is said, also where a renewal that waited for it is told first that the lease is gone', async () => {
+  test('succeeds even if a renewal that waited for it is refused first', async () => {
     const lease = await claim();
     await holding(lease, async ({ lost }) => {
       const store: WorkerHarness['store'] = {
@@ -69,7 +69,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What the holder of a leas
     });
   });
 
-  test('is not said once the lease is gone', async () => {
+  test('is refused once the lease is lost', async () => {
     const lease = await claim();
     await harness.dataSource.transaction((manager) => harness.queue.remove(manager, lease.jobId));
     await holding(lease, async ({ lost }) => {

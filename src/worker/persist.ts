@@ -2,66 +2,69 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
-import type { AttemptOutcome, AttemptRecord } from '../jobs/attempt.js';
-import { backupJob } from '../backups/backupJob.js';
+import type { AttemptOutcome } from '../jobs/attempt.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
-import { restoreJob } from '../restores/restoreJob.js';
+import { handlings } from './handlings.js';
 import { LeaseLost } from './heartbeat.js';
 import { unlessAborted } from './unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
 
 const pauseMs = 1_000;
-/** Where a renewal is refused PostgreSQL answers: what it was asked before is answered as well. */
+/** PostgreSQL answers when it refuses a renewal, so an earlier request is answered within this time too. */
 const answerMs = 5_000;
 
-type Asking = Pick<WorkerTools, 'store' | 'queue' | 'log'>;
+type PersistTools = Pick<WorkerTools, 'store' | 'queue' | 'log'>;
 
-/** Who speaks: the holder of a lease, for as long as it is not lost. */
-export type Speaker = { readonly lease: Lease; readonly metadata: EventMetadata; readonly lost: AbortSignal };
+/** The holder of a lease, for as long as the lease is not lost. */
+export type LeaseHolder = { readonly lease: Lease; readonly metadata: EventMetadata; readonly lost: AbortSignal };
 
 /** How a worker can end its own attempt. */
 export type RecordedEnd = Exclude<AttemptOutcome, 'WORKER_LOST'>;
 
 /**
- * Appends what the holder of a lease has to say, in a transaction that is fenced by the lease.
- * @throws WORKER_LOST when the lease is another's by now, or may be
+ * Appends events of the holder of a lease, in a transaction that is fenced by the lease.
+ * @throws WORKER_LOST when another worker holds the lease, or may hold it
  */
-export async function persist<T>(tools: Asking, speaker: Speaker, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  return untilAnswered(tools, speaker, () =>
-    tools.store.transact(speaker.metadata, async (tx) => {
-      await tools.queue.fence(tx.manager, speaker.lease);
+export async function persist<T>(
+  tools: PersistTools,
+  holder: LeaseHolder,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  return untilAnswered(tools, holder, () =>
+    tools.store.transact(holder.metadata, async (tx) => {
+      await tools.queue.fence(tx.manager, holder.lease);
       return await work(tx);
     }),
   );
 }
 
 /**
- * Appends how the attempt ended, and answers it. A connection may die just as that is committed: the question is asked
- * again then, and refused, for the lease went with the answer. So the log is looked at before the lease is taken for lost.
- * @throws WORKER_LOST when the lease is another's by now, or may be, and nobody has said how the attempt ended
+ * Appends the end of an attempt and returns it. A connection may break just when that is committed. The repeated append
+ * is then refused, because the first one released the lease. So the log is checked before the lease counts as lost.
+ * @throws WORKER_LOST when another worker holds the lease, or may hold it, and the log has no end of the attempt
  */
 export async function persistEnd(
-  tools: Asking,
-  speaker: Speaker,
+  tools: PersistTools,
+  holder: LeaseHolder,
   work: (tx: Transaction) => Promise<RecordedEnd>,
 ): Promise<RecordedEnd> {
   try {
-    return await persist(tools, speaker, work);
+    return await persist(tools, holder, work);
   } catch (error) {
     const isRefused = error instanceof LeaseLost ? error.isRefused : isWorkerLost(error);
-    const recorded = isRefused ? await recordedEnd(tools.store, speaker.lease) : undefined;
+    const recorded = isRefused ? await recordedEnd(tools.store, holder.lease) : undefined;
     if (recorded === undefined) throw error;
     return recorded;
   }
 }
 
-/** How the log says that the attempt ended; undefined where it does not, or says that the worker was lost. */
+/** The end of the attempt in the log; undefined: it has none, or the worker was recorded as lost. */
 async function recordedEnd(store: EventStore, { kind, jobId, attempt }: Lease): Promise<RecordedEnd | undefined> {
-  const attempts = async (): Promise<readonly (AttemptRecord & { readonly adoptedBy?: string })[]> => {
-    const { state } = kind === 'BACKUP' ? await store.load(backupJob, jobId) : await store.load(restoreJob, jobId);
+  const attempts = async () => {
+    const { state } = await store.load(handlings[kind].decider, jobId);
     return state.status === 'NONE' ? [] : state.attempts;
   };
-  // Where PostgreSQL does not answer, the lease is taken for lost.
+  // While PostgreSQL does not answer, the lease counts as lost.
   const known = await unlessAborted(AbortSignal.timeout(answerMs), attempts).catch(() => []);
   const ended = known.find(({ number }) => number === attempt);
   if (ended === undefined || ended.outcome === 'WORKER_LOST' || ended.adoptedBy !== undefined) return undefined;
@@ -73,18 +76,18 @@ function isWorkerLost(error: unknown): boolean {
 }
 
 /**
- * Asks PostgreSQL, again and again while it does not answer: a dump of hours must not be lost to a restart of the
- * database. It ends when the lease does.
- * @throws WORKER_LOST when the lease is lost, also while the answer is on its way
+ * Repeats a request while PostgreSQL does not answer, until the lease is lost: a dump of hours must survive a restart
+ * of the database.
+ * @throws WORKER_LOST when the lease is lost, also while a request is pending
  */
 export async function untilAnswered<T>(
-  tools: Pick<Asking, 'log'>,
-  { lease, lost }: Pick<Speaker, 'lease' | 'lost'>,
-  ask: () => Promise<T>,
+  tools: Pick<PersistTools, 'log'>,
+  { lease, lost }: Pick<LeaseHolder, 'lease' | 'lost'>,
+  request: () => Promise<T>,
 ): Promise<T> {
   for (;;) {
     try {
-      return await unlessLost(lost, ask);
+      return await untilLost(lost, request);
     } catch (error) {
       if (!isOutage(error)) throw error;
       tools.log.warn({ err: error, jobId: lease.jobId }, 'PostgreSQL does not answer; it is asked again');
@@ -94,26 +97,27 @@ export async function untilAnswered<T>(
 }
 
 /**
- * A renewal that waited for what is being said is refused when that was the end of the attempt: the lease went with it.
- * So the answer that is on its way then counts, and where the lease was really lost it says so itself.
+ * Rejects when the lease is lost, with one exception: a renewal that waited for the append of the attempt's end is
+ * refused, because that append has released the lease. The pending append then decides. If the lease was really lost,
+ * the append itself is refused.
  */
-async function unlessLost<T>(lost: AbortSignal, ask: () => Promise<T>): Promise<T> {
+async function untilLost<T>(lost: AbortSignal, request: () => Promise<T>): Promise<T> {
   let answer: Promise<T> | undefined;
   try {
-    return await unlessAborted(lost, () => (answer = ask()));
+    return await unlessAborted(lost, () => (answer = request()));
   } catch (error) {
-    const onItsWay = answer;
-    if (onItsWay === undefined || !(error instanceof LeaseLost && error.isRefused)) throw error;
+    const pending = answer;
+    if (pending === undefined || !(error instanceof LeaseLost && error.isRefused)) throw error;
     const limit = AbortSignal.timeout(answerMs);
-    return await unlessAborted(limit, () => onItsWay).catch((failure: unknown) => {
+    return await unlessAborted(limit, () => pending).catch((failure: unknown) => {
       throw limit.aborted ? error : failure;
     });
   }
 }
 
 /**
- * SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), 25P03 (a transaction that lay still for too long), or
- * an error of the socket below.
+ * SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), 25P03 (a transaction that was idle for too long),
+ * or an error of the socket.
  */
 export function isOutage(error: unknown): boolean {
   if (error instanceof StowageError) return error.code === 'UNAVAILABLE' && error.retriable;

@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
   const shown = () => harness.workers.list();
 
-  test('shows itself with the tools it has found, what it does, that it drains, and is gone once it has stopped', async () => {
+  test('is listed with its tools, its jobs and whether it drains, and no longer once it has stopped', async () => {
     const gate = createGate();
     const worker = await startWorker({ id: 'shown', wrapStorage: gate.hold });
     const [idle] = await shown();
@@ -56,7 +56,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.eventsOf(id)).at(-1)?.type).toBe('BackupSucceeded');
   });
 
-  test('runs no more jobs at once than it may', async () => {
+  test('runs at most as many jobs at once as its concurrency', async () => {
     const gate = createGate();
     await startWorker({ concurrency: 2, wrapStorage: gate.hold });
     const ids = [await backUp(), await backUp(), await backUp()];
@@ -72,7 +72,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     for (const id of ids) await harness.until(id, 'BackupSucceeded');
   });
 
-  test('without the tools of a job that waits warns once, and claims it not', async () => {
+  test('without the tools of a waiting job warns once, and does not claim it', async () => {
     const id = await backUp();
     await startWorker({ id: 'bare', engines: new Map() });
     const warnings = () => harness.logged.filter((line) => line.includes('Jobs wait for a worker with the tools for'));
@@ -90,7 +90,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await harness.until(id, 'BackupSucceeded');
   });
 
-  test('puts off a job that it cannot start, goes on with others, and fails it in the end', async () => {
+  test('puts off a job that it cannot start, goes on with others, and fails the job in the end', async () => {
     const vanished = await harness.addService(server, { databases: ['shop'] });
     const broken = await backUp(vanished);
     const sound = await backUp();

@@ -1,7 +1,7 @@
 import type { RunnableEngine } from './runnableEngines.js';
 import type { WorkerTools } from './workerTools.js';
 
-/** What a worker process is, besides its id. */
+/** The properties of a worker process besides its id. */
 export type WorkerProcess = {
   readonly host: string;
   readonly pid: number;
@@ -11,15 +11,15 @@ export type WorkerProcess = {
 };
 
 export type Presence = {
-  /** Says that the worker is there, and what it can run. Once every heartbeat. */
+  /** Reports that the worker runs, and which engines it can run. Called at each heartbeat. */
   report(): Promise<void>;
-  /** The same, and from here on that it stops. */
+  /** Reports from now on also that the worker stops. */
   drain(): Promise<void>;
-  /** Says that the worker has stopped. */
+  /** Reports that the worker has stopped. */
   leave(): Promise<void>;
 };
 
-/** Shows this worker to everybody, and warns in its log while jobs wait that no worker can run. */
+/** Reports this worker to the registry, and warns in its log while jobs wait that no worker can run. */
 export function createPresence(
   tools: WorkerTools,
   self: WorkerProcess,

@@ -1,12 +1,15 @@
 export type Repeating = {
   start(): void;
-  /** Works once more as soon as it can: at once, or when the round that runs has ended. */
+  /** Starts another round at once, or as soon as the running one has ended. */
   wake(): void;
-  /** No round begins any more; waits for the one that runs. */
+  /** Starts no further round, and waits for the running one. */
   stop(): Promise<void>;
 };
 
-/** Works at the start, then again `everyMs` after each round has ended, and whenever it is woken; never twice at once. */
+/**
+ * Runs `work` at the start, then again `everyMs` after each round has ended, and whenever it is woken. Rounds never
+ * overlap.
+ */
 export function startRepeating(options: {
   readonly everyMs: number;
   readonly work: () => Promise<unknown>;

@@ -21,13 +21,13 @@ const codesOf = (table: typeof rows): readonly ErrorCode[] =>
 const failureCodes = codesOf(rows);
 const transientCodes = codesOf(rows.filter((row) => row?.['transient'] === 'yes'));
 
-describe('What is tried again', () => {
-  test('is what the docs call transient, of the failure codes that they list, and nothing else', () => {
+describe('A retry', () => {
+  test('follows exactly the failure codes that the docs call transient', () => {
     expect(failureCodes).toHaveLength(23);
     expect(failureCodes.filter((code) => catalogue[code].retriable).sort()).toEqual([...transientCodes].sort());
   });
 
-  test('is a job whose failure is transient, until its attempts are used up; each attempt keeps its own error', () => {
+  test('follows a transient failure until the attempts are used up; each attempt keeps its own error', () => {
     const attempts = fc.array(fc.constantFrom(...failureCodes), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(attempts, fc.integer({ min: 1, max: 5 }), (codes, maxAttempts) => {
@@ -53,7 +53,7 @@ describe('What is tried again', () => {
     );
   });
 
-  test('waits twice as long after each failure, at most 15 minutes, half of it left to chance', () => {
+  test('waits twice as long after each failure, at most 15 minutes, with a random half', () => {
     const chance = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
     fc.assert(
       fc.property(
@@ -72,7 +72,7 @@ describe('What is tried again', () => {
     expect(retryDelay(3, 30_000, 0.5)).toBe(90_000);
   });
 
-  test('is nothing that is not ours to understand', () => {
+  test('does not follow an unknown error', () => {
     expect(jobError(new TypeError('oops'))).toMatchObject({ code: 'INTERNAL', retriable: false });
   });
 });

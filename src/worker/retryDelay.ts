@@ -1,9 +1,9 @@
 import { longestPauseMs } from '../postgres/contracts/jobQueue.js';
 
 /**
- * How long to wait before the next attempt: `baseMs` after the first failure, twice as long after each further one, at
- * most 15 minutes, of which the later half is left to chance so that jobs that failed together do not return together.
- * @param failures how many attempts have failed, from 1
+ * The pause before the next attempt, in milliseconds: `baseMs` after the first failure, doubled by each further one, at
+ * most 15 minutes. The second half of it is random, so that jobs that failed together do not return together.
+ * @param failures the number of failed attempts, from 1
  * @param random from 0 up to 1
  */
 export function retryDelay(failures: number, baseMs: number, random: number): number {

@@ -5,17 +5,20 @@ const staleMs = 60_000;
 /** An engine whose tools are all installed on this machine, with their versions by name. */
 export type RunnableEngine = { readonly name: string; readonly tools: Readonly<Record<string, string>> };
 
-/** Tells which engines' tools are installed on this machine, looked at once a minute: the worker claims no job of others. */
+/**
+ * Returns a function that lists the engines whose tools are installed on this machine. It checks at most once a minute.
+ * The worker claims no jobs of other engines.
+ */
 export function runnableEngines(tools: WorkerTools): () => Promise<readonly RunnableEngine[]> {
-  let looked: { readonly atMs: number; readonly engines: Promise<readonly RunnableEngine[]> } | undefined;
+  let latest: { readonly atMs: number; readonly engines: Promise<readonly RunnableEngine[]> } | undefined;
   return () => {
     const atMs = performance.now();
-    if (looked === undefined || atMs - looked.atMs > staleMs) looked = { atMs, engines: look(tools) };
-    return looked.engines;
+    if (latest === undefined || atMs - latest.atMs > staleMs) latest = { atMs, engines: findEngines(tools) };
+    return latest.engines;
   };
 }
 
-async function look(tools: WorkerTools): Promise<readonly RunnableEngine[]> {
+async function findEngines(tools: WorkerTools): Promise<readonly RunnableEngine[]> {
   const engines: RunnableEngine[] = [];
   for (const [name, engine] of tools.engines) {
     try {

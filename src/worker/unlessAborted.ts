@@ -1,6 +1,6 @@
 /**
- * What the work answers; the signal's reason as soon as it aborts, also where the work does not hear of it: a connection
- * that is half dead, or a disk that has gone, may never answer. Nobody waits for the work any more then.
+ * Settles as `work` does, or rejects with the signal's reason as soon as it aborts, even if `work` ignores the signal:
+ * a half-dead connection or a removed disk may never answer. The result of `work` is then dropped.
  */
 export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();

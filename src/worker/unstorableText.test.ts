@@ -7,7 +7,7 @@ import { describeWith } from '../../test/fixtures/requirements.js';
 import { startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
 
-describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'A backup of which is said', () => {
+describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'A backup with a message', () => {
   let harness: WorkerHarness;
   let server: MariadbServer;
 
@@ -16,7 +16,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   });
   afterAll(() => Promise.all([harness.stop(), server.stop()]));
 
-  test('by its tool what cannot be stored fails once, with what can be', async () => {
+  test('of its tool that cannot be stored fails once, with the part that can', async () => {
     await server.sql('CREATE DATABASE plain; CREATE TABLE plain.t (a INT);');
     // Error lines are cut at 2,048 characters: in the middle of the elephant.
     const tools = await faultyTool(
@@ -44,7 +44,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(error.toolOutput).toMatch(/xxx\uFFFD$/);
   });
 
-  test('by its server what cannot be stored succeeds, and is restored without a difference', async () => {
+  test('of its server that cannot be stored succeeds, and is restored without a difference', async () => {
     await server.sql(`SET NAMES utf8mb4; CREATE DATABASE odd COMMENT 'a\\0b'; CREATE TABLE odd.t (a INT);`);
     const worker = await harness.startWorker();
     const id = await harness.queueBackup({

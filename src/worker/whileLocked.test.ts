@@ -9,7 +9,7 @@ import { whileLocked } from './whileLocked.js';
 
 const limitMs = 5_000;
 
-describeWith({ postgresql: await postgresMissing() }, 'a lock that is held while somebody works', () => {
+describeWith({ postgresql: await postgresMissing() }, 'a lock that is held during work', () => {
   let postgres: TestPostgres;
   let proxy: TcpProxy;
   let one: DataSource;
@@ -30,7 +30,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a lock that is held while
 
   const taken = () => whileLocked(other, 'work', () => Promise.resolve('taken'), limitMs);
 
-  test('one at a time has it, however long it works, and its connection is as before when it is free again', async () => {
+  test('belongs to one process at a time, however long the work takes, and leaves its connection as it was', async () => {
     const tried = await whileLocked(
       one,
       'work',
@@ -45,7 +45,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a lock that is held while
     await expect(one.query('SHOW idle_session_timeout')).resolves.toEqual([{ idle_session_timeout: '0' }]);
   });
 
-  test('who froze or was cut off keeps it from nobody for long', async () => {
+  test('is soon released when its process froze or was cut off', async () => {
     let finish: (how: string) => void = () => undefined;
     const finished = new Promise<string>((resolve) => {
       finish = resolve;

@@ -1,14 +1,15 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 
-/** How long the server hears nothing of who holds a lock before it takes it away. */
+/** After so much silence of the connection, the server releases its lock. */
 const silenceMs = 60_000;
 
 /**
- * Works while nobody else in the installation holds the lock of that name. Undefined: another does, and nothing was
- * done. The lock belongs to a connection, so it also ends with this process, and soon after this process froze or was
- * cut off. It keeps work from being done twice and is no fence: what must not happen twice has to bear it, for the
- * connection may be lost while the work goes on.
- * @param limitMs after so much silence the server takes the lock away; a minute unless told otherwise
+ * Runs `work` while no other process of the installation holds the lock of that name. Undefined: another process holds
+ * it, and `work` did not run.
+ * The lock belongs to a connection, so it ends with this process, and soon after this process froze or was cut off. The
+ * lock saves double work but is no fence: `work` must be idempotent, because after a lost connection two processes may
+ * run it at once.
+ * @param limitMs after so much silence the server releases the lock; default one minute
  */
 export async function whileLocked<T>(
   dataSource: DataSource,
@@ -22,9 +23,9 @@ export async function whileLocked<T>(
     const [answer] = rows as readonly { readonly locked: boolean }[];
     if (answer?.locked !== true) return undefined;
     try {
-      return await heard(runner, limitMs, work);
+      return await withKeepAlive(runner, limitMs, work);
     } finally {
-      // Closing the session would free the lock too, but the connection goes back to the pool.
+      // Closing the session would release the lock too, but the connection goes back to the pool.
       await runner.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name]).catch(() => undefined);
     }
   } finally {
@@ -32,12 +33,12 @@ export async function whileLocked<T>(
   }
 }
 
-/** While it works the server hears of this process; it ends the session of one that it does not hear of any more. */
-async function heard<T>(runner: QueryRunner, limitMs: number, work: () => Promise<T>): Promise<T> {
+/** Keeps the session alive while `work` runs. The server ends the session of a process that falls silent. */
+async function withKeepAlive<T>(runner: QueryRunner, limitMs: number, work: () => Promise<T>): Promise<T> {
   await runner.query(`SET idle_session_timeout = ${limitMs}`);
   let beat: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
-    // Where the session is gone there is nothing to keep.
+    // A session that has ended needs no keep-alive.
     beat = beat.then(() => runner.query('SELECT')).catch(() => undefined);
   }, limitMs / 4);
   try {

@@ -13,7 +13,8 @@ import { describeWith } from '../../test/fixtures/requirements.js';
 import { createGate, eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import type { RecordedEvent } from '../eventSourcing/event.js';
 import { backupJob } from '../backups/backupJob.js';
-import { cancelBackup } from '../backups/backupJobCommands.js';
+import { backupHandling } from '../backups/backupJobCommands.js';
+import { cancelJob } from '../jobs/jobCommands.js';
 import { BackupJobTable } from '../backups/backupJobView.js';
 import type { Worker } from './worker.js';
 
@@ -83,7 +84,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return { child, printed };
   }
 
-  test('killed in the middle of a dump, by a later attempt of another worker; nothing of the first looks like a backup', async () => {
+  test('killed during a dump, by a later attempt of another worker; the first attempt leaves nothing that looks like a backup', async () => {
     const { child, printed } = startProcess({ lease: 8_000 });
     await printed('ready');
     const id = await backUp(bigServiceId);
@@ -106,7 +107,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.telemetry.latest([id])).size).toBe(0);
   });
 
-  test('frozen until its lease was another’s, it says nothing when it wakes', async () => {
+  test('a worker that was frozen until another held its lease appends nothing when it wakes', async () => {
     const { child, printed } = startProcess({ lease: 8_000, heartbeat: 300 });
     await printed('ready');
     const id = await backUp(bigServiceId);
@@ -146,7 +147,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(files).toHaveLength(2);
   });
 
-  test('a worker may run the next attempt while its own lost one still ends', async () => {
+  test('a worker may run the next attempt while its own lost attempt still ends', async () => {
     const gate = createGate();
     await startWorker({ wrapStorage: gate.hold, times: { lease: 600_000, heartbeat: 600_000 } });
     const id = await backUp();
@@ -164,7 +165,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(childrenNamed(...tools)).toEqual([]);
   });
 
-  test('stopped in the middle, it hands the job back at once, and another worker finishes it', async () => {
+  test('a stopped worker hands its job back once its grace time is over, and another worker finishes it', async () => {
     const gate = createGate();
     const first = await harness.startWorker({ wrapStorage: gate.hold, times: { grace: 0 } });
     const id = await backUp();
@@ -182,7 +183,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(endings(events)).toEqual(['1 HANDED_BACK', '2 SUCCEEDED']);
   });
 
-  test('stopped with time enough, it finishes what it has begun and claims no more', async () => {
+  test('a worker that is stopped with enough grace time finishes its job and claims no more', async () => {
     const gate = createGate();
     const worker = await harness.startWorker({ wrapStorage: gate.hold, concurrency: 1 });
     const [id, next] = [await backUp(), await backUp()];
@@ -193,7 +194,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(endings(await harness.eventsOf(id))).toEqual(['1 SUCCEEDED']);
     expect((await harness.eventsOf(next)).map(({ type }) => type)).toEqual(['BackupQueued']);
     const cancelled = await harness.transact((tx) =>
-      cancelBackup(tx, harness.queue, { id: next, projectId: harness.projectId }, 'a person', new Date()),
+      cancelJob(tx, harness.queue, backupHandling, { id: next, projectId: harness.projectId }, 'a person', new Date()),
     );
     expect(cancelled).toBe('CANCELLED');
   });
@@ -213,7 +214,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       await tx.execute(backupJob, { ...job, id }, { kind: 'START_ATTEMPT', attempt });
     });
     if (cancel) {
-      await harness.transact((tx) => cancelBackup(tx, harness.queue, { ...job, id }, 'a person', new Date()));
+      await harness.transact((tx) =>
+        cancelJob(tx, harness.queue, backupHandling, { ...job, id }, 'a person', new Date()),
+      );
     }
     // No engine: it reaps and claims nothing.
     await Promise.all(['a', 'b'].map(() => startWorker({ engines: new Map() })));
@@ -227,7 +230,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     );
     expect(queued).toEqual(status === 'QUEUED' ? { worker_id: null } : undefined);
     if (status !== 'QUEUED') return;
-    await harness.transact((tx) => cancelBackup(tx, harness.queue, { ...job, id }, 'a person', new Date()));
+    await harness.transact((tx) =>
+      cancelJob(tx, harness.queue, backupHandling, { ...job, id }, 'a person', new Date()),
+    );
   });
 });
 

@@ -9,13 +9,13 @@ import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
 import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
 import type { Storage } from '../storage/storage.js';
 
-/** What every part of a worker works with. */
+/** The dependencies of every part of a worker. */
 export type WorkerTools = {
-  /** Unique among all workers that ever ran: a restarted process is another worker. */
+  /** Unique among all workers that ever ran: a restarted process is a new worker. */
   readonly workerId: string;
   readonly installationId: string;
   readonly store: EventStore;
-  /** For reading views; whatever is written goes through the store's transactions. */
+  /** For reading views. Writes go through the store's transactions. */
   readonly dataSource: DataSource;
   readonly queue: JobQueue;
   readonly signals: Signals;
@@ -26,16 +26,18 @@ export type WorkerTools = {
   readonly serviceOf: (serviceId: string) => Promise<OpenedService>;
   readonly storageOf: (fileEndpointId: string) => Promise<OpenedStorage>;
   readonly log: Logger;
-  /** The time of the PostgreSQL server: what all workers say happened, happened by one clock. */
+  /** The time of the PostgreSQL server, so that the events of all workers follow one clock. */
   readonly now: () => Date;
   /** By the clock of this machine, which may be wrong. */
   readonly machineNow: () => Date;
   /** From 0 up to 1, for jitter. */
   readonly random: () => number;
-  /** Where each run gets a folder of its own, 0700; best on tmpfs, for option files with passwords lie there. */
+  /**
+   * Where each run gets a folder of its own, mode 0700. Best on tmpfs, because option files with passwords lie there.
+   */
   readonly workRoot: string;
   readonly times: WorkerTimes;
-  /** How long others may wait for a lock of a backup that gives way to them. */
+  /** How long other sessions may wait for a lock of a backup that yields to them. */
   readonly lockPatienceMs: number;
 };
 
@@ -53,7 +55,7 @@ export type OpenedStorage = {
 export type WorkerTimes = {
   readonly lease: number;
   readonly heartbeat: number;
-  /** Backstop for lost wake-up calls. */
+  /** The interval of polling for jobs, in case a signal was lost. */
   readonly poll: number;
   readonly reap: number;
   readonly sweep: number;
@@ -61,19 +63,22 @@ export type WorkerTimes = {
   readonly grace: number;
   /** The pause after the first failure; each further one doubles it. */
   readonly retry: number;
-  /** How long the marks of prefixes stand before they are renewed. */
+  /** The age at which the marks of prefixes are renewed. */
   readonly mark: number;
-  /** How long a database that is reached at a new server only watches; longer than marks take to be renewed. */
+  /**
+   * How long the installation only watches after its database was found at another server; longer than the marks take
+   * to be renewed.
+   */
   readonly watch: number;
-  /** How long a container that does not answer is asked for the backup of a lost worker. */
+  /** How long the backup of a lost worker is looked for in a container that does not answer. */
   readonly adopt: number;
   /** From one audit of a container to the next. */
   readonly audit: number;
 };
 
 /**
- * The times of a worker whose leases last that long. A lost job is seen within a lease and 10 seconds; a lease outlives
- * three heartbeats that fail.
+ * The times that follow from the length of the leases. A lost job is found within a lease and 10 seconds. A lease
+ * survives three failed heartbeats.
  */
 export function workerTimes(given: {
   readonly leaseMs: number;

@@ -65,7 +65,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     300_000,
   );
 
-  test('by a day calls no backup MISSING at its second look, which is not an hour after the first', async () => {
+  test('by a day marks no backup MISSING at a second check less than an hour after the first', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'absent' });
     const backup = await beginAttempt(harness, fileEndpointId);
     await backup.succeed();

@@ -25,7 +25,7 @@ const fields = `id host pid startedAt lastHeardAt state programVersion concurren
   jobs { kind phase attempt since backupJob { id status } restoreJob { id status } }`;
 const soonMs = 120_000;
 
-describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators see them,', () => {
+describeWith({ postgresql: await postgresMissing() }, 'the workers, for operators,', () => {
   let api: WholeApi;
   let own: SettledProject;
   const users: GraphqlUser[] = [];
@@ -66,7 +66,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators
   const watch = (user: GraphqlUser) =>
     user.listen<Change>('workerChanges', `subscription { workerChanges { kind worker { ${fields} } } }`, {});
 
-  test('and queued jobs say that none is running, that none has their tools, and nothing of it once one has', async () => {
+  test('explain to queued jobs that none is running or none has their tools, until one has', async () => {
     const messages = async () => {
       const query = `query ($backup: ID!, $restore: ID!) {
         backupJob(id: $backup) { message } restoreJob(id: $restore) { message } }`;
@@ -81,14 +81,14 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators
     expect(await messages()).toEqual(['Waiting for a worker.', 'Waiting for a worker.']);
   });
 
-  test('are for the installation-level token alone', async () => {
+  test('are for the installation-level token only', async () => {
     const member = api.admit(memberOf(own.projectId, 'ADMIN'));
     const { errors, data } = await api.post('{ workers { id } }', {}, member);
     expect([errors[0]?.extensions.code, data]).toEqual(['FORBIDDEN', null]);
     await expect(watch(userOf(member)).untilComplete(soonMs)).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 
-  test('are shown with what they are and what they can run, IDLE, DRAINING and LOST', async () => {
+  test('are listed with their properties and engines, IDLE, DRAINING and LOST', async () => {
     await report();
     expect(await workers()).toMatchObject([
       {
@@ -102,7 +102,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators
     expect(await workers()).toMatchObject([{ state: 'LOST' }]);
   });
 
-  test('are told live: SNAPSHOT, READY, BUSY with a backup and its phases, LOST, back, and GONE at the end', async () => {
+  test('are sent live: SNAPSHOT, READY, BUSY with a backup and its phases, LOST, back, and GONE at the end', async () => {
     await report();
     const heard = watch(userOf(installationToken));
     const change = (test: (worker: Worker) => boolean) =>
@@ -176,7 +176,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, as operators
     expect(await broken.metrics()).not.toContain('{');
   });
 
-  test('are read anew by whoever is slow, so that it skips what was between and costs nothing', async () => {
+  test('are read again by a slow reader, which skips the states between and costs nothing', async () => {
     await report();
     const changes = workerChanges(api.shared);
     expect((await changes.next()).value?.kind).toBe('SNAPSHOT');

@@ -1,5 +1,5 @@
 import { Field, ObjectType, Query, Resolver, Root, Subscription } from 'type-graphql';
-import { ChangeKindEnum } from '../backups/api/backupSubscriptions.js';
+import { ChangeKindEnum } from '../jobs/jobSubscriptions.js';
 import { Requires } from '../server/requires.js';
 import { workerChanges, type LiveWorkerSources, type WorkerChange } from './workerChanges.js';
 import { workersInSight } from './workersInSight.js';
@@ -14,8 +14,8 @@ export class WorkerChangeType {
   readonly worker!: WorkerType | null;
 }
 
-/** A class of its own for each API: `subscribe` of type-graphql gets no instance to find its dependencies in. */
-export function workerResolvers(with_: LiveWorkerSources): readonly object[] {
+/** A class for each API: `subscribe` of type-graphql cannot reach the instance. */
+export function workerResolvers(tools: LiveWorkerSources): readonly object[] {
   @Resolver()
   class WorkerResolver {
     @Query(() => [WorkerType], {
@@ -23,11 +23,11 @@ export function workerResolvers(with_: LiveWorkerSources): readonly object[] {
     })
     @Requires('INSTALLATION')
     async workers(): Promise<readonly WorkerType[]> {
-      return (await workersInSight(with_)).map((sight) => WorkerType.of(sight));
+      return (await workersInSight(tools)).map((sight) => WorkerType.of(sight));
     }
 
     @Subscription(() => WorkerChangeType, {
-      subscribe: () => workerChanges(with_),
+      subscribe: () => workerChanges(tools),
       description:
         'Every worker as SNAPSHOT, then READY, then each that changes; one that is GONE is sent one last time.',
     })

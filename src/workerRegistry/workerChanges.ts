@@ -12,15 +12,15 @@ export type WorkerChange = {
 
 export type LiveWorkerSources = WorkerSources & { readonly feed: Feed };
 
-/** That a worker is not heard any more is told by nobody: it is looked for. */
+/** No event reports that a worker has fallen silent, so it is polled for. */
 const pollMs = 5_000;
-/** However much happens, the workers are read once in this time at most. */
+/** The workers are read at most once in this time, however many changes arrive. */
 const paceMs = 500;
 
 /**
- * Every worker as SNAPSHOT, then READY, then each that has changed, as it is, and one that is not listed any more a last
- * time as GONE. What happens only wakes the reader, who compares what it reads with what it has told: one who is slow
- * skips states, and nothing is kept for it.
+ * Yields every worker as SNAPSHOT, then READY, then the current state of each worker that changes. A worker that is no
+ * longer listed is sent one last time as GONE. Changes only wake this reader, which compares what it reads with what it
+ * sent. So a slow reader skips states, and nothing is kept for it.
  */
 export function workerChanges(sources: LiveWorkerSources): AsyncIterableIterator<WorkerChange, undefined> {
   const wakes = conflatingMailbox<'look', 'look'>();
@@ -73,7 +73,7 @@ function isSame(one: WorkerSight, other: WorkerSight): boolean {
   return one.worker.id === other.worker.id;
 }
 
-/** Equal as long as nothing that is shown of the worker has changed. */
+/** A fingerprint of what is shown of a worker. */
 function printOf({ worker, state, jobs }: WorkerSight): string {
   return JSON.stringify([state, worker, jobs.map(({ attempt, row }) => [row.id, attempt, row.version])]);
 }

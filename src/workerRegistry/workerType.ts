@@ -1,4 +1,5 @@
-import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Field, ID, Int, ObjectType } from 'type-graphql';
+import { enumType } from '../server/enumType.js';
 import { JobPhaseEnum } from '../jobs/attemptType.js';
 import type { BackupPhase } from '../backups/backupJob.js';
 import { BackupJobType } from '../backups/api/backupJobType.js';
@@ -8,21 +9,13 @@ import { RestoreJobType } from '../restores/restoreJobType.js';
 import { DateTime } from '../server/scalars/dateTime.js';
 import type { WorkerSight, WorkerState } from './workersInSight.js';
 
-export const WorkerStateEnum = {
-  IDLE: 'IDLE',
-  BUSY: 'BUSY',
-  DRAINING: 'DRAINING',
-  LOST: 'LOST',
-  GONE: 'GONE',
-} as const;
-registerEnumType(WorkerStateEnum, {
-  name: 'WorkerState',
-  description:
-    'IDLE: it has no job. BUSY: it has some. DRAINING: it stops: it claims no more, and finishes or hands back what `jobs` shows, if anything. LOST: not heard for longer than its lease; listed for an hour. GONE: it has stopped, or was lost an hour ago; only in the last change about it.',
-});
+export const WorkerStateEnum = enumType(
+  'WorkerState',
+  ['IDLE', 'BUSY', 'DRAINING', 'LOST', 'GONE'],
+  'IDLE: it has no job. BUSY: it has some. DRAINING: it stops: it claims no more, and finishes or hands back what `jobs` shows, if anything. LOST: not heard for longer than its lease; listed for an hour. GONE: it has stopped, or was lost an hour ago; only in the last change about it.',
+);
 
-export const JobKindEnum = { BACKUP: 'BACKUP', RESTORE: 'RESTORE' } as const;
-registerEnumType(JobKindEnum, { name: 'JobKind' });
+export const JobKindEnum = enumType('JobKind', ['BACKUP', 'RESTORE']);
 
 @ObjectType('WorkerEngine', { description: 'A tool that a worker has found, of an engine that it can run.' })
 export class WorkerEngineType {

@@ -1,9 +1,8 @@
 import type { DataSource } from 'typeorm';
-import { findBackupJobs } from '../backups/api/backupJobQueries.js';
-import type { BackupJobRow } from '../backups/backupJobView.js';
+import { BackupJobTable, type BackupJobRow } from '../backups/backupJobView.js';
 import type { RegisteredWorker, WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
-import { findRestoreJobs } from '../restores/restoreJobQueries.js';
-import type { RestoreJobRow } from '../restores/restoreJobView.js';
+import { RestoreJobTable, type RestoreJobRow } from '../restores/restoreJobView.js';
+import { rowsById } from '../server/rowsById.js';
 
 export type WorkerState = 'IDLE' | 'BUSY' | 'DRAINING' | 'LOST' | 'GONE';
 
@@ -11,7 +10,7 @@ export type WorkersJob = { readonly attempt: number } & (
   { readonly kind: 'BACKUP'; readonly row: BackupJobRow } | { readonly kind: 'RESTORE'; readonly row: RestoreJobRow }
 );
 
-/** A worker as it is seen now. */
+/** The current state of a worker. */
 export type WorkerSight = {
   readonly worker: RegisteredWorker;
   readonly state: WorkerState;
@@ -20,14 +19,14 @@ export type WorkerSight = {
 
 export type WorkerSources = { readonly dataSource: DataSource; readonly workers: WorkerRegistry };
 
-/** Every worker that is there or was lost within the last hour, with the jobs that it holds, by start. */
+/** Every worker that runs or was lost within the last hour, with the jobs that it holds, by start. */
 export async function workersInSight({ dataSource, workers }: WorkerSources): Promise<readonly WorkerSight[]> {
   const list = await workers.list();
   const leases = list.flatMap((worker) => worker.leases);
   const idsOf = (kind: 'BACKUP' | 'RESTORE') => leases.filter((each) => each.kind === kind).map(({ jobId }) => jobId);
   const [backups, restores] = await Promise.all([
-    findBackupJobs(dataSource.manager, idsOf('BACKUP')),
-    findRestoreJobs(dataSource.manager, idsOf('RESTORE')),
+    rowsById(dataSource.manager, BackupJobTable, idsOf('BACKUP')),
+    rowsById(dataSource.manager, RestoreJobTable, idsOf('RESTORE')),
   ]);
   const backupOf = new Map(backups.flatMap((row) => (row === null ? [] : [[row.id, row] as const])));
   const restoreOf = new Map(restores.flatMap((row) => (row === null ? [] : [[row.id, row] as const])));
@@ -41,7 +40,6 @@ export async function workersInSight({ dataSource, workers }: WorkerSources): Pr
   return list.map((worker) => ({ worker, state: stateOf(worker), jobs: jobsOf(worker) }));
 }
 
-/** Of a worker that is listed. */
 export function stateOf({ isLost, draining, leases }: RegisteredWorker): Exclude<WorkerState, 'GONE'> {
   if (isLost) return 'LOST';
   if (draining) return 'DRAINING';

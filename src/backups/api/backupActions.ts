@@ -13,7 +13,7 @@ const neededRole = {
 } as const;
 type BuiltAction = keyof typeof neededRole & BackupAction;
 
-/** What this role may do with a job that stands like this. */
+/** The actions that this role may take on a job in this state. */
 export function backupActions(
   job: Pick<BackupJobRow, 'status' | 'availability' | 'readers' | 'hold' | 'cancelRequestedBy'>,
   role: Role | undefined,

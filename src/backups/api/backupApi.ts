@@ -1,36 +1,18 @@
-import type { NodeSource } from '../../server/nodeApi.js';
-import {
-  BackupJobFieldsResolver,
-  backupJobNodes,
-  BackupJobResolver,
-  type BackupJobDependencies,
-} from './backupJobApi.js';
-import { BackupInventoryResolver } from './backupInventoryApi.js';
-import { BackupStatsResolver, type BackupStatsDependencies } from '../stats/backupStatsApi.js';
-import { jobSubscriptions, type JobSubscriptionDependencies } from './backupSubscriptions.js';
-import { HoldBackupResolver } from './holdBackupApi.js';
-import { LaterBackupResolver } from './laterBackupApi.js';
-import { WaitingBackupJobResolver, type WaitingDependencies } from './waitingBackupApi.js';
+import type { JobSubscriptionDependencies } from '../../jobs/jobSubscriptions.js';
+import { BackupStatsResolver } from '../stats/backupStatsApi.js';
+import { BackupJobFieldsResolver, BackupJobResolver } from './backupJobApi.js';
+import { BackupMutationResolver, type BackupMutationDependencies } from './backupMutations.js';
+import { backupSubscriptions } from './backupSubscriptions.js';
 
-export type JobDependencies = BackupJobDependencies &
-  BackupStatsDependencies &
-  JobSubscriptionDependencies &
-  WaitingDependencies;
+export type BackupDependencies = BackupMutationDependencies & JobSubscriptionDependencies;
 
-/** Backup jobs: asked for, watched, and reckoned up. */
-export function jobResolvers(with_: JobDependencies): readonly object[] {
+/** The API of backup jobs. */
+export function backupResolvers(tools: BackupDependencies): readonly object[] {
   return [
-    new BackupJobResolver(with_),
-    new BackupJobFieldsResolver(with_),
-    new BackupInventoryResolver(with_),
-    new BackupStatsResolver(with_),
-    new HoldBackupResolver(with_),
-    new LaterBackupResolver(),
-    new WaitingBackupJobResolver(with_),
-    jobSubscriptions(with_),
+    new BackupJobResolver(tools),
+    new BackupJobFieldsResolver(tools),
+    new BackupMutationResolver(tools),
+    new BackupStatsResolver(tools),
+    backupSubscriptions(tools),
   ];
-}
-
-export function jobNodes(with_: Pick<JobDependencies, 'dataSource'>): NodeSource {
-  return backupJobNodes(with_);
 }

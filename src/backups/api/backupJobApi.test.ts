@@ -49,7 +49,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     });
   });
 
-  test('a list reads the inventories of its jobs only for who asks for them, all at once', async () => {
+  test('a list reads the inventories of its jobs only when they are selected, all at once', async () => {
     const { dataSource } = api.shared;
     const inventory = {
       ...{ serverVersion: '10.11', toolVersion: '10.11', sizeBytes: 5 },
@@ -108,7 +108,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     return data.backupJob.inventorySummary;
   }
 
-  test('whatever else tells of backups answers', async () => {
+  test('every other field that shows backups answers', async () => {
     const query = `query ($service: ID!, $plan: ID!, $endpoint: ID!, $project: ID!, $restore: ID!) {
       service(id: $service) {
         protection { status dataAsOf dueBy consecutiveFailures latest { id } lastSuccess { id } }
@@ -244,7 +244,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     expect((await api.post(remove, { id: settled.readJobId })).errors[0]?.message).toMatch(/restore is reading/);
   });
 
-  test('what a role may do is what viewerActions says and what the mutations let it do', async () => {
+  test('viewerActions lists exactly the mutations that a role may call', async () => {
     const query = 'query ($id: ID!) { backupJob(id: $id) { viewerActions } }';
     const remove = 'mutation ($id: ID!) { deleteBackup(id: $id) { id } }';
     for (const [role, actions, code] of [
@@ -260,7 +260,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     }
   });
 
-  test('a backup of the schedule says when retention deletes it, one by hand does not', async () => {
+  test('a scheduled backup shows when retention deletes it, a backup by hand does not', async () => {
     const project = await settleProject(api, `expected ${randomUUID()}`, 3306);
     const { projectId, planId, serviceId, fileEndpointId } = project;
     const scheduled = async (at: string) => {
@@ -290,7 +290,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     expect(byHand).toBeNull();
   });
 
-  test('the preview of a plan begins with its backups and their usual size, that of a draft with nothing', async () => {
+  test('the preview of a plan starts with its backups and their usual size, that of a draft with nothing', async () => {
     const project = await settleProject(api, `preview ${randomUUID()}`, 3306);
     const { projectId, planId, serviceId, fileEndpointId } = project;
     const change = 'mutation ($id: ID!, $input: BackupPlanPatch!) { updateBackupPlan(id: $id, input: $input) { id } }';

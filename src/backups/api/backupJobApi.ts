@@ -1,58 +1,41 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Info, Query, Resolver, Root } from 'type-graphql';
 import type { DataSource } from 'typeorm';
 import { findFileEndpoints } from '../../endpoints/fileEndpointQueries.js';
 import { FileEndpointType } from '../../endpoints/fileEndpointType.js';
 import { notFound } from '../../errors.js';
-import { findBackupPlan, findBackupPlans } from '../../plans/planQueries.js';
+import { findBackupPlans } from '../../plans/planQueries.js';
 import { BackupPlanType } from '../../plans/planType.js';
-import type { Telemetry } from '../../postgres/contracts/telemetry.js';
-import type { Vault } from '../../postgres/contracts/vault.js';
-import { findProjects } from '../../projects/projectQueries.js';
-import { ProjectType } from '../../projects/projectType.js';
-import type { StorageKinds } from '../../storage/storageKinds.js';
 import { fieldsAskedOfNodes } from '../../server/askedFields.js';
-import { commandRequest } from '../../server/commandRequest.js';
 import { InputProblems, uuid } from '../../server/inputValidation.js';
 import type { NodeSource } from '../../server/nodeApi.js';
 import { PageArguments, type Page } from '../../server/page.js';
 import type { RequestContext } from '../../server/requestContext.js';
-import { authorize, canSee, Requires } from '../../server/requires.js';
+import { canSee, Requires } from '../../server/requires.js';
+import { rowById, rowsById } from '../../server/rowsById.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
+import { JsonScalar } from '../../server/scalars/json.js';
 import { visibleProjects } from '../../server/selectPage.js';
-import { findService, findServices } from '../../services/serviceQueries.js';
+import { findServices } from '../../services/serviceQueries.js';
 import { ServiceType } from '../../services/serviceType.js';
-import { ProgressType } from '../../jobs/attemptType.js';
+import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
+import { expectedDeletions } from '../retention/expectedDeletions.js';
 import { backupActions } from './backupActions.js';
 import { checkFilter } from './backupJobFilter.js';
-import { BackupJobFilter, BackupJobOrder, StartBackupInput } from './backupJobInput.js';
-import { findBackupJob, findBackupJobs, selectBackupJobs } from './backupJobQueries.js';
+import { BackupJobFilter, BackupJobOrder } from './backupJobInput.js';
+import { findInventories, findInventorySummaries, selectBackupJobs } from './backupJobQueries.js';
 import {
   BackupActionEnum,
   BackupJobConnection,
   BackupJobType,
-  StartBackupPayload,
+  InventorySummaryType,
   type BackupAction,
 } from './backupJobType.js';
-import type { BackupJobRow } from '../backupJobView.js';
-import { cancelBackup } from '../backupJobCommands.js';
-import { deleteBackup } from '../deletion/deleteByHand.js';
-import { expectedDeletions } from '../retention/expectedDeletions.js';
-import { currentProgress } from '../../jobs/currentProgress.js';
-import { retryBackup } from '../retryBackup.js';
-import { startBackup, type BackupOrder, type BackupTools } from '../startBackup.js';
 
-export type BackupJobDependencies = BackupTools & {
-  readonly dataSource: DataSource;
-  readonly telemetry: Pick<Telemetry, 'latest'>;
-  readonly vault: Vault;
-  readonly storages: StorageKinds;
-  /** Aborts what waits for the network when the server stops. */
-  readonly stopping: AbortSignal;
-};
+export type BackupJobDependencies = { readonly dataSource: DataSource; readonly now: () => Date };
 
-export function backupJobNodes(with_: Pick<BackupJobDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findBackupJobs(with_.dataSource.manager, ids);
+export function backupJobNodes(tools: Pick<BackupJobDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => rowsById(tools.dataSource.manager, BackupJobTable, ids);
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
@@ -61,16 +44,14 @@ export function backupJobNodes(with_: Pick<BackupJobDependencies, 'dataSource'>)
   };
 }
 
-type Call = { readonly context: RequestContext; readonly info: GraphQLResolveInfo };
-
 @Resolver()
 export class BackupJobResolver {
-  constructor(private readonly with_: BackupJobDependencies) {}
+  constructor(private readonly tools: BackupJobDependencies) {}
 
   @Query(() => BackupJobType, { nullable: true })
   @Requires('VIEWER')
   async backupJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
-    const row = await findBackupJob(this.with_.dataSource.manager, id);
+    const row = await rowById(this.tools.dataSource.manager, BackupJobTable, id);
     return row !== null && canSee(context, row.projectId) ? new BackupJobType(row) : null;
   }
 
@@ -87,138 +68,22 @@ export class BackupJobResolver {
     checkFilter(new InputProblems().check('projectId', projectId, uuid), filter).throwIfAny();
     const within = [visibleProjects(context.viewer.projectIds(), projectId)];
     const fields = fieldsAskedOfNodes(info);
-    return selectBackupJobs(this.with_.dataSource.manager, page, { within, filter, order, fields });
-  }
-
-  @Mutation(() => StartBackupPayload, { description: 'By hand: now, besides what the plan does.' })
-  @Requires('OPERATOR')
-  async startBackup(
-    @Arg('input', () => StartBackupInput) input: StartBackupInput,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
-  ): Promise<StartBackupPayload> {
-    const { projectId, of } = await this.ordered(input, { context, info });
-    new InputProblems()
-      .check('input.service.fileEndpointId', input.service?.fileEndpointId, uuid)
-      .check('commandId', commandId, uuid)
-      .throwIfAny();
-    const request = commandRequest(context, { operation: 'startBackup', projectId, input, commandId });
-    const order = { projectId, of, requestedBy: context.viewer.subject };
-    const { batchId, jobIds } = await startBackup(this.with_, request, order);
-    const rows = await findBackupJobs(this.with_.dataSource.manager, jobIds);
-    return { batchId, jobs: rows.flatMap((row) => (row === null ? [] : [new BackupJobType(row)])) };
-  }
-
-  @Mutation(() => BackupJobType, {
-    description: 'A QUEUED job ends at once; a RUNNING one as soon as its worker has stopped the dump.',
-  })
-  @Requires('OPERATOR')
-  async cancelBackupJob(
-    @Arg('id', () => ID) id: string,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
-  ): Promise<BackupJobType> {
-    const row = await this.authorizedJob({ context, info }, id);
-    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
-    const { commands, queue, signals, now } = this.with_;
-    const job = { id: row.id, projectId: row.projectId };
-    const request = commandRequest(context, {
-      ...{ operation: 'cancelBackupJob', projectId: row.projectId, input: { id: row.id }, commandId },
-    });
-    const { status } = await commands.handle<{ status: string }>(request, (commit) =>
-      commit(async (tx) => ({ status: await cancelBackup(tx, queue, job, context.viewer.subject, now()) })),
-    );
-    if (status === 'RUNNING') await signals.send('cancel', row.id);
-    return this.answer(row.id);
-  }
-
-  @Mutation(() => BackupJobType, { description: 'A new job like the one that FAILED or was CANCELLED.' })
-  @Requires('OPERATOR')
-  async retryBackupJob(
-    @Arg('id', () => ID) id: string,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
-  ): Promise<BackupJobType> {
-    const { id: jobId, projectId } = await this.authorizedJob({ context, info }, id);
-    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
-    const request = commandRequest(context, {
-      ...{ operation: 'retryBackupJob', projectId, input: { id: jobId }, commandId },
-    });
-    const requestedBy = context.viewer.subject;
-    return this.answer(await retryBackup(this.with_, request, { jobId, projectId, requestedBy }));
-  }
-
-  @Mutation(() => BackupJobType, {
-    description:
-      'Its record stays. The last good backup of a destination, and one whose stand-in is not seen in the container, goes only with force; a held one not at all. A copy of its manifest alone (COPY with multipart-manifest=get) shares its segments and is unreadable afterwards; Stowage cannot see such copies.',
-  })
-  @Requires('ADMIN')
-  async deleteBackup(
-    @Arg('id', () => ID) id: string,
-    @Arg('force', () => Boolean, { defaultValue: false }) force: boolean,
-    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
-  ): Promise<BackupJobType> {
-    const row = await this.authorizedJob({ context, info }, id);
-    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
-    const input = { id: row.id, force, expectedVersion };
-    const request = commandRequest(context, { operation: 'deleteBackup', projectId: row.projectId, input, commandId });
-    const by = context.viewer.subject;
-    await deleteBackup(this.with_, request, row, { force, by, expectedVersion: expectedVersion ?? undefined });
-    return this.answer(row.id);
-  }
-
-  private async ordered(input: StartBackupInput, call: Call): Promise<Pick<BackupOrder, 'projectId' | 'of'>> {
-    const { manager } = this.with_.dataSource;
-    if (input.planId !== undefined) {
-      const plan = await findBackupPlan(manager, input.planId);
-      authorize(call, plan?.projectId, 'backup plan');
-      return { projectId: plan.projectId, of: { planId: plan.id } };
-    }
-    const service = await findService(manager, input.service?.serviceId ?? '');
-    authorize(call, service?.projectId, 'service');
-    const fileEndpointId = (input.service?.fileEndpointId ?? '').toLowerCase();
-    const yieldToLocks = input.service?.yieldToLocks ?? true;
-    return { projectId: service.projectId, of: { serviceId: service.id, fileEndpointId, yieldToLocks } };
-  }
-
-  private async authorizedJob(call: Call, id: string): Promise<BackupJobRow> {
-    const row = await findBackupJob(this.with_.dataSource.manager, id);
-    authorize(call, row?.projectId, 'backup job');
-    return row;
-  }
-
-  private async answer(id: string): Promise<BackupJobType> {
-    const row = await findBackupJob(this.with_.dataSource.manager, id);
-    if (row === null) throw notFound('backup job');
-    return new BackupJobType(row);
+    return selectBackupJobs(this.tools.dataSource.manager, page, { within, filter, order, fields });
   }
 }
 
 @Resolver(() => BackupJobType)
 export class BackupJobFieldsResolver {
-  constructor(private readonly with_: BackupJobDependencies) {}
+  constructor(private readonly tools: BackupJobDependencies) {}
 
-  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
-  private readonly services = (ids: readonly string[]) => findServices(this.with_.dataSource.manager, ids);
-  private readonly plans = (ids: readonly string[]) => findBackupPlans(this.with_.dataSource.manager, ids);
-  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.with_.dataSource.manager, ids);
-  private readonly jobs = (ids: readonly string[]) => findBackupJobs(this.with_.dataSource.manager, ids);
-  private readonly progressOf = (jobs: readonly BackupJobRow[]) => currentProgress(this.with_.telemetry, jobs);
+  private readonly services = (ids: readonly string[]) => findServices(this.tools.dataSource.manager, ids);
+  private readonly plans = (ids: readonly string[]) => findBackupPlans(this.tools.dataSource.manager, ids);
+  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.tools.dataSource.manager, ids);
+  private readonly jobs = (ids: readonly string[]) => rowsById(this.tools.dataSource.manager, BackupJobTable, ids);
+  private readonly inventories = (ids: readonly string[]) => findInventories(this.tools.dataSource.manager, ids);
+  private readonly summaries = (ids: readonly string[]) => findInventorySummaries(this.tools.dataSource.manager, ids);
   private readonly deletions = (jobs: readonly BackupJobRow[]) =>
-    expectedDeletions(this.with_.dataSource.manager, jobs, this.with_.now());
-
-  @FieldResolver(() => ProjectType)
-  async project(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<ProjectType> {
-    const project = await context.loaders.of(this.projects).load(row.projectId);
-    if (project === null) throw notFound('project');
-    return ProjectType.of(project);
-  }
+    expectedDeletions(this.tools.dataSource.manager, jobs, this.tools.now());
 
   @FieldResolver(() => ServiceType)
   async service(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<ServiceType> {
@@ -250,14 +115,6 @@ export class BackupJobFieldsResolver {
     return this.job(row.skippedFor, context);
   }
 
-  @FieldResolver(() => ProgressType, {
-    nullable: true,
-    description: 'Null before the first byte of an attempt, and after the end.',
-  })
-  progress(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<ProgressType | null> {
-    return context.loaders.of(this.progressOf).load(row);
-  }
-
   @FieldResolver(() => DateTime, {
     nullable: true,
     description:
@@ -265,6 +122,23 @@ export class BackupJobFieldsResolver {
   })
   expectedDeletionAt(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<Date | null> {
     return context.loaders.of(this.deletions).load(row);
+  }
+
+  /** May name thousands of tables, so it is read only when a query selects it, for all jobs of a list at once. */
+  @FieldResolver(() => JsonScalar, {
+    nullable: true,
+    description: 'Databases, tables with row counts, routines and the like.',
+  })
+  inventory(@Root() { id }: BackupJobType, @Ctx() context: RequestContext): Promise<unknown> {
+    return context.loaders.of(this.inventories).load(id);
+  }
+
+  @FieldResolver(() => InventorySummaryType, { nullable: true })
+  inventorySummary(
+    @Root() { id }: BackupJobType,
+    @Ctx() context: RequestContext,
+  ): Promise<InventorySummaryType | null> {
+    return context.loaders.of(this.summaries).load(id);
   }
 
   @FieldResolver(() => [BackupActionEnum], { description: 'What role and state allow the viewer now.' })

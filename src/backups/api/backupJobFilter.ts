@@ -8,7 +8,7 @@ type Condition = readonly [condition: string, parameters: ObjectLiteral];
 
 const ids = { atLeast: 0, atMost: 500 };
 
-/** Notes what is wrong with a filter under `filter.…`. */
+/** Adds the problems of a filter, with paths that begin with `filter.`. */
 export function checkFilter(problems: InputProblems, filter: BackupJobFilter | null | undefined): InputProblems {
   return problems
     .checkList('filter.serviceIds', filter?.serviceIds, ids, uuid)
@@ -42,7 +42,7 @@ export function filterConditions(filter: BackupJobFilter | null | undefined): re
   ];
 }
 
-/** What a job is for good, for the part of a filter that never begins or ceases to fit. */
+/** The properties of a job that never change, for the part of a filter whose result never changes. */
 export type JobIdentity = Pick<
   BackupJobRow,
   'serviceId' | 'planId' | 'fileEndpointId' | 'batchId' | 'trigger' | 'queuedAt'

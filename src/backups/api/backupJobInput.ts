@@ -1,6 +1,7 @@
-import { Field, ID, InputType, registerEnumType } from 'type-graphql';
+import { Field, ID, InputType } from 'type-graphql';
 import { DateTime } from '../../server/scalars/dateTime.js';
 import { OneOf } from '../../server/oneOf.js';
+import { enumType } from '../../server/enumType.js';
 import type { BackupTrigger } from '../backupJob.js';
 import { BackupAvailabilityEnum, JobStatusEnum, TriggerEnum, type BackupAvailability } from './backupJobType.js';
 import type { BackupJobStatus } from '../backupJobView.js';
@@ -65,17 +66,14 @@ export class BackupJobFilter {
   readonly queuedBefore?: Date | null;
 }
 
-export const BackupJobSortEnum = {
-  QUEUED_AT: 'QUEUED_AT',
-  STARTED_AT: 'STARTED_AT',
-  EXECUTION_TIME: 'EXECUTION_TIME',
-  STORED_SIZE: 'STORED_SIZE',
-} as const;
+export const BackupJobSortEnum = enumType(
+  'BackupJobSort',
+  ['QUEUED_AT', 'STARTED_AT', 'EXECUTION_TIME', 'STORED_SIZE'],
+  'Jobs without the value come last.',
+);
 export type BackupJobSort = keyof typeof BackupJobSortEnum;
-registerEnumType(BackupJobSortEnum, { name: 'BackupJobSort', description: 'Jobs without the value come last.' });
 
-export const DirectionEnum = { ASC: 'ASC', DESC: 'DESC' } as const;
-registerEnumType(DirectionEnum, { name: 'Direction' });
+export const DirectionEnum = enumType('Direction', ['ASC', 'DESC']);
 
 @InputType('BackupJobOrder')
 export class BackupJobOrder {

@@ -1,5 +1,4 @@
-import { In, type EntityManager, type ObjectLiteral } from 'typeorm';
-import { isUuid } from '../../server/inputValidation.js';
+import type { EntityManager, ObjectLiteral } from 'typeorm';
 import { pageRequest, type Page, type PageArguments } from '../../server/page.js';
 import { selectPage, type PageSelection } from '../../server/selectPage.js';
 import { filterConditions } from './backupJobFilter.js';
@@ -8,22 +7,7 @@ import { BackupJobType, type InventorySummaryType } from './backupJobType.js';
 import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
 import { columnsOfListed } from './listedColumns.js';
 
-/** Null for what is no id. */
-export async function findBackupJob(manager: EntityManager, id: string): Promise<BackupJobRow | null> {
-  return isUuid(id) ? await manager.findOneBy(BackupJobTable, { id }) : null;
-}
-
-/** In the order of the ids, null for what is not there: the batch of a loader. */
-export async function findBackupJobs(
-  manager: EntityManager,
-  ids: readonly string[],
-): Promise<readonly (BackupJobRow | null)[]> {
-  const rows = await manager.findBy(BackupJobTable, { id: In(ids.filter(isUuid)) });
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.map((id) => byId.get(id.toLowerCase()) ?? null);
-}
-
-/** What the servers of these backups held, in the order of the ids; null where no inventory was taken: a loader's batch. */
+/** The batch of a loader: the inventories of these backups, in the order of the ids; null where none was taken. */
 export async function findInventories(manager: EntityManager, ids: readonly string[]): Promise<readonly unknown[]> {
   const rows = await manager.query<{ id: string; inventory: unknown }[]>(
     'SELECT id, inventory FROM backup_jobs WHERE id = ANY($1::uuid[])',
@@ -34,8 +18,8 @@ export async function findInventories(manager: EntityManager, ids: readonly stri
 }
 
 /**
- * What those inventories come to, without reading the names of thousands of tables; null where none was taken, and for one
- * that this version does not know: a loader's batch.
+ * The batch of a loader: summaries of these inventories, computed by PostgreSQL so that the names of thousands of
+ * tables are not read. Null where no inventory was taken, and for a form that this version does not know.
  */
 export async function findInventorySummaries(
   manager: EntityManager,
@@ -56,14 +40,14 @@ export async function findInventorySummaries(
   return ids.map((id) => byId.get(id) ?? null);
 }
 
-/** Null where one of them is not known. */
+/** Null when one of the numbers is unknown. */
 function sumOf(numbers: readonly (number | null)[]): number | null {
   return numbers.reduce((sum, number) => (sum === null || number === null ? null : sum + number), 0);
 }
 
 /**
- * A page of the jobs that fit; newest first unless told otherwise. `within` narrows further, by conditions on `row`. The
- * nodes can tell the `fields` alone; undefined: all.
+ * A page of the jobs that match the filter, newest first by default. `within` narrows further, by conditions on `row`.
+ * The nodes answer only these `fields`; undefined: all.
  */
 export function selectBackupJobs(
   manager: EntityManager,
@@ -108,7 +92,7 @@ export async function usualDurationsMs(
 
 type SortKey = Omit<PageSelection<BackupJobRow, BackupJobType>['by'], 'direction'>;
 
-/** The expressions are those of the indexes. */
+/** The expressions must be those of the indexes. */
 const sortKeys: Readonly<Record<BackupJobSort, SortKey>> = {
   QUEUED_AT: { expression: 'row.queued_at', type: 'timestamptz', textOf: (row) => row.queuedAt.toISOString() },
   STARTED_AT: {

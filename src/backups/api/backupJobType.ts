@@ -1,66 +1,39 @@
-import { Field, ID, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Field, ID, Int, ObjectType } from 'type-graphql';
 import { connection } from '../../server/connection.js';
 import { Node } from '../../server/node.js';
 import { firstSteps } from '../../archive/layout.js';
+import { enumType } from '../../server/enumType.js';
 import { BigIntScalar } from '../../server/scalars/bigInt.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
-import { Duration } from '../../server/scalars/duration.js';
-import { AttemptType, JobErrorType, JobPhaseEnum } from '../../jobs/attemptType.js';
-import type { BackupPhase, BackupTrigger } from '../backupJob.js';
+import { AttemptedJobType } from '../../jobs/attemptedJobType.js';
+import type { BackupTrigger } from '../backupJob.js';
+import { backupJobMessage } from '../backupJobMessage.js';
 import type { BackupJobRow, BackupJobStatus } from '../backupJobView.js';
 
-export const JobStatusEnum = {
-  QUEUED: 'QUEUED',
-  RUNNING: 'RUNNING',
-  SUCCEEDED: 'SUCCEEDED',
-  FAILED: 'FAILED',
-  CANCELLED: 'CANCELLED',
-  SKIPPED: 'SKIPPED',
-} as const;
-registerEnumType(JobStatusEnum, {
-  name: 'JobStatus',
-  description: 'How a job ends, it stays. Waiting for a retry is QUEUED.',
-});
+export const JobStatusEnum = enumType(
+  'JobStatus',
+  ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED'],
+  'How a job ends, it stays. Waiting for a retry is QUEUED.',
+);
 
-export const BackupAvailabilityEnum = {
-  STORED: 'STORED',
-  DELETING: 'DELETING',
-  DELETED: 'DELETED',
-  MISSING: 'MISSING',
-} as const;
+export const BackupAvailabilityEnum = enumType(
+  'BackupAvailability',
+  ['STORED', 'DELETING', 'DELETED', 'MISSING'],
+  'Where the bytes of a SUCCEEDED job are.',
+);
 export type BackupAvailability = keyof typeof BackupAvailabilityEnum;
-registerEnumType(BackupAvailabilityEnum, {
-  name: 'BackupAvailability',
-  description: 'Where the bytes of a SUCCEEDED job are.',
-});
 
-export const TriggerEnum = {
-  SCHEDULE: 'SCHEDULE',
-  CATCH_UP: 'CATCH_UP',
-  MANUAL: 'MANUAL',
-  RETRY: 'RETRY',
-  SAFETY: 'SAFETY',
-} as const;
-registerEnumType(TriggerEnum, { name: 'Trigger' });
+export const TriggerEnum = enumType('Trigger', ['SCHEDULE', 'CATCH_UP', 'MANUAL', 'RETRY', 'SAFETY']);
 
-export const BackupActionEnum = {
-  CANCEL: 'CANCEL',
-  RETRY: 'RETRY',
-  DELETE: 'DELETE',
-  HOLD: 'HOLD',
-  RELEASE: 'RELEASE',
-  VERIFY: 'VERIFY',
-  RESTORE: 'RESTORE',
-} as const;
+export const BackupActionEnum = enumType(
+  'BackupAction',
+  ['CANCEL', 'RETRY', 'DELETE', 'HOLD', 'RELEASE', 'VERIFY', 'RESTORE'],
+  'What role and state allow the viewer to do now.',
+);
 export type BackupAction = keyof typeof BackupActionEnum;
-registerEnumType(BackupActionEnum, {
-  name: 'BackupAction',
-  description: 'What role and state allow the viewer to do now.',
-});
 
-export const VerificationLevelEnum = { STORED: 'STORED', READABLE: 'READABLE', RESTORED: 'RESTORED' } as const;
+export const VerificationLevelEnum = enumType('VerificationLevel', ['STORED', 'READABLE', 'RESTORED']);
 export type VerificationLevel = keyof typeof VerificationLevelEnum;
-registerEnumType(VerificationLevelEnum, { name: 'VerificationLevel' });
 
 @ObjectType('DumpTool', { description: 'The program that dumped a part.' })
 export class DumpToolType {
@@ -164,20 +137,11 @@ export class HoldType {
   readonly at!: Date;
 }
 
-/**
- * A backup job as it is shown. Its fields are read off the row when they are asked for: a page of jobs is mostly asked for
- * a few of them. The row comes without the inventory, which may be larger than everything else together.
- */
+/** The row comes without the inventory, which may be larger than all other columns together. */
 @ObjectType('BackupJob', { implements: Node, description: 'One executed backup to one file endpoint.' })
-export class BackupJobType extends Node {
-  override readonly id: string;
-
-  constructor(
-    /** As it is stored, for the fields that need more. */
-    readonly row: BackupJobRow,
-  ) {
-    super();
-    this.id = row.id;
+export class BackupJobType extends AttemptedJobType<BackupJobRow> {
+  override currentMessage(): string {
+    return backupJobMessage(this.row);
   }
 
   @Field(() => TriggerEnum)
@@ -190,11 +154,6 @@ export class BackupJobType extends Node {
     return this.row.batchId;
   }
 
-  @Field(() => String)
-  get requestedBy(): string {
-    return this.row.requestedBy;
-  }
-
   @Field(() => JobStatusEnum)
   get status(): BackupJobStatus {
     return this.row.status;
@@ -205,49 +164,9 @@ export class BackupJobType extends Node {
     return this.row.availability;
   }
 
-  @Field(() => JobPhaseEnum, { nullable: true, description: 'Null unless the job is RUNNING.' })
-  get phase(): BackupPhase | null {
-    return this.row.phase;
-  }
-
   @Field(() => DateTime, { nullable: true, description: 'The tick of the plan that it was made for.' })
   get scheduledFor(): Date | null {
     return this.row.scheduledFor;
-  }
-
-  @Field(() => DateTime)
-  get queuedAt(): Date {
-    return this.row.queuedAt;
-  }
-
-  @Field(() => DateTime, { nullable: true, description: 'Of the latest attempt.' })
-  get startedAt(): Date | null {
-    return this.row.startedAt;
-  }
-
-  @Field(() => DateTime, { nullable: true })
-  get finishedAt(): Date | null {
-    return this.row.finishedAt;
-  }
-
-  @Field(() => Duration, { nullable: true, description: 'From startedAt to finishedAt; null until it has ended.' })
-  get executionTime(): number | null {
-    return executionTimeMs(this.row);
-  }
-
-  @Field(() => JobErrorType, { nullable: true })
-  get error(): JobErrorType | null {
-    return this.row.error;
-  }
-
-  @Field(() => Int, { description: 'The number of the latest attempt; 0 before the first.' })
-  get attempt(): number {
-    return this.row.attempt;
-  }
-
-  @Field(() => [AttemptType])
-  get attempts(): readonly AttemptType[] {
-    return this.row.attempts;
   }
 
   @Field(() => BigIntScalar, { nullable: true, description: 'Bytes of the plain dump, all parts together.' })
@@ -272,11 +191,6 @@ export class BackupJobType extends Node {
     }));
   }
 
-  @Field(() => [String])
-  get warnings(): readonly string[] {
-    return this.row.warnings;
-  }
-
   @Field(() => Boolean)
   get encrypted(): boolean {
     return false;
@@ -298,11 +212,6 @@ export class BackupJobType extends Node {
   get verifiedLevel(): VerificationLevel | null {
     return this.row.verified?.level ?? null;
   }
-
-  @Field(() => Int)
-  get version(): number {
-    return this.row.version;
-  }
 }
 
 export const BackupJobConnection = connection('BackupJob', () => BackupJobType);
@@ -314,10 +223,4 @@ export class StartBackupPayload {
 
   @Field(() => [BackupJobType], { description: "One for each destination, in the plan's order." })
   readonly jobs!: readonly BackupJobType[];
-}
-
-/** Milliseconds; null until the job has ended, and where it never started. */
-export function executionTimeMs(job: { readonly startedAt: Date | null; readonly finishedAt: Date | null }) {
-  if (job.startedAt === null || job.finishedAt === null) return null;
-  return Math.max(0, job.finishedAt.getTime() - job.startedAt.getTime());
 }

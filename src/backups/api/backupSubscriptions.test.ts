@@ -102,7 +102,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(heard).toMatchObject([{ id: settled.storedJobId, status: 'SUCCEEDED' }]);
   });
 
-  test('a job that is not there, and one of another project, are NOT_FOUND in the same words', async () => {
+  test('an unknown job and a job of another project get the same NOT_FOUND', async () => {
     const stranger = user(api.admit(memberOf(randomUUID(), 'ADMIN')));
     const failures = await Promise.all(
       [watch(randomUUID()), watch(settled.storedJobId, stranger), watch('no id')].map((listening) =>
@@ -133,7 +133,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(versions).toEqual(versions.toSorted((a, b) => a - b));
   });
 
-  test('after a position: each job changed since, once, as it is now, then READY, then live', async () => {
+  test('after a position: each job that changed since, once, in its current state, then READY, then live', async () => {
     const project = await settleProject(api, `after ${randomUUID()}`, 3306);
     const after = String(await api.shared.store.head());
     const [one, other] = [await queued(project), await queued(project)];
@@ -171,7 +171,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(late.heard.filter(of(job.id)).map((change) => change.job?.status)).toEqual(['FAILED']);
   });
 
-  test('PROGRESS comes only to who asked, and at most once a second a job', async () => {
+  test('PROGRESS is sent only on request, and at most once a second for each job', async () => {
     const job = await queued();
     await told(api.shared, job, started());
     const [asked, not] = [follow({ progress: true }), follow({})];
@@ -195,7 +195,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(not.heard.some(({ kind }) => kind === 'PROGRESS')).toBe(false);
   });
 
-  test('whatever races the snapshot, the reader ends on what the database says', async () => {
+  test('whatever changes during the snapshot, the reader ends with the state of the database', async () => {
     const project = await settleProject(api, `race ${randomUUID()}`, 3306);
     const writers = Array.from({ length: 4 }, async (_, writer) => {
       for (let round = 0; round < 5; round += 1) {

@@ -41,7 +41,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
     return data as Readonly<Record<string, { edges: readonly unknown[] }>>;
   };
 
-  test('answers one field of its jobs as it does together with all others', async () => {
+  test('answers each field alone as it does together with all others', async () => {
     const all = fields().map((field) => `${field.name}${selectionOf(field)}`);
     const { whole } = await ask(`{ whole: backupJobs(first: 200) { edges { cursor node { ${all.join(' ')} } } } }`);
     const edges = whole?.edges as readonly { cursor: string; node: Readonly<Record<string, unknown>> }[];
@@ -55,10 +55,11 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
     }
   });
 
-  test('reads no column that none of the fields needs', async () => {
+  test('reads no column that no selected field needs', async () => {
     const reads = async (connection: string) => {
       const sent = await sentStatements(api.shared.dataSource, () => ask(`{ backupJobs { ${connection} } }`));
-      return sent.find(({ query }) => query.includes('backup_jobs'))?.query;
+      // The program's own queries, such as that for late services, may come between.
+      return sent.find(({ query }) => /\bbackup_jobs\b.*\brow\b/s.test(query))?.query;
     };
     expect(await reads('nodes { id status }')).not.toMatch(/attempts|parts|trigger/);
     expect(await reads('nodes { status } edges { node { trigger } }')).toMatch(/trigger/);

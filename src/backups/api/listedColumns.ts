@@ -3,19 +3,19 @@ import type { BackupJobRow } from '../backupJobView.js';
 
 type Column = keyof BackupJobRow;
 
-/** Read with every list: whose a job is, where it stands, and what lists are sorted by. */
+/** The columns that every list reads: the project of the job, its status, and the keys by which lists are sorted. */
 const always: readonly Column[] = [
   ...(['id', 'projectId', 'status'] as const),
   ...(['queuedAt', 'startedAt', 'finishedAt', 'storedSizeBytes'] as const),
 ];
 
-/** Fields that are told from those alone. */
+/** Fields that need no further column. */
 const fromThose = [
   ...['__typename', 'id', 'status', 'queuedAt', 'startedAt', 'finishedAt', 'executionTime', 'storedSize'],
   ...['project', 'inventory', 'inventorySummary', 'restores', 'encrypted'],
 ];
 
-/** Fields that have a column of their own name. */
+/** Fields that need the column of the same name. */
 const fromTheirOwn = [
   ...(['trigger', 'batchId', 'requestedBy', 'availability', 'phase', 'scheduledFor', 'error', 'attempt'] as const),
   ...(['attempts', 'parts', 'warnings', 'hold', 'version', 'retryOf', 'skippedFor'] as const),
@@ -40,8 +40,8 @@ const ofField = new Map<string, readonly Column[]>([
 ]);
 
 /**
- * The columns from which these fields of BackupJob are told: a page of all of them takes twice as long as one of the few
- * that are mostly asked for. Undefined, all columns, where a field is asked for that is not known here.
+ * The columns that these fields of BackupJob need. A page with all columns takes twice as long as one with the few
+ * columns that clients mostly select. Undefined: a field is not known here, so all columns are needed.
  */
 export function columnsOfListed(fields: ReadonlySet<string>): ReadonlySet<Column> | undefined {
   const columns = new Set(always);

@@ -13,8 +13,9 @@ import { storeBackup, type Harbour } from '../../../test/fixtures/storedBackups.
 import { startWholeApi, type HttpAnswer, type WholeApi } from '../../../test/fixtures/api/wholeApi.js';
 import { fileEndpoint } from '../../endpoints/fileEndpoint.js';
 import { Secret } from '../../secret.js';
-import { deleteBackup } from './deleteByHand.js';
-import { findBackupJob } from '../api/backupJobQueries.js';
+import { deleteByHand } from './deleteByHand.js';
+import { rowById } from '../../server/rowsById.js';
+import { BackupJobTable } from '../backupJobView.js';
 import { missingAfterMs } from '../storedBackup.js';
 
 const remove = `mutation ($id: ID!, $force: Boolean! = false, $commandId: ID) {
@@ -68,7 +69,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
       .map(({ type }) => type)
       .filter((type) => /Hold|Held|Deletion/.test(type));
 
-  test('an older backup goes, the last good one of a destination only with force, which it says', async () => {
+  test('an older backup is deleted; the last good one of a destination needs force, and the error says so', async () => {
     const { store } = await settle();
     const [older, newer] = [await store(1), await store(2)];
     expect((await api.post(remove, { id: older.id })).data.deleteBackup).toMatchObject({ availability: 'DELETING' });
@@ -79,7 +80,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect((await api.post(remove, { id: newer.id, force: true })).data.deleteBackup.availability).toBe('DELETING');
   });
 
-  test('one by hand never stands in for one of the schedule, but is the last good one where there is no other', async () => {
+  test('a backup by hand never stands in for a scheduled one, but is the last good one when there is no other', async () => {
     const { store } = await settle();
     const byHand = await store(2, { trigger: 'MANUAL' });
     const scheduled = await store(1);
@@ -116,7 +117,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     },
   );
 
-  test('the newest verified one is looked at too', async () => {
+  test('the newest verified backup is checked in the container too', async () => {
     const { store, job } = await settle();
     const [victim, verified] = [await store(1), await store(2)];
     await store(3);
@@ -126,14 +127,14 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect(refusalOf(await api.post(remove, { id: victim.id })).details).toMatchObject({ backupId: verified.id });
   });
 
-  test('one of which the container has said that it is not there stands in for none', async () => {
+  test('a backup that was missed in the container stands in for no other', async () => {
     const { store, job } = await settle();
     const [older, newer] = [await store(1), await store(2)];
     await told(api.shared, job(newer.id), { kind: 'REPORT_ABSENT', at: new Date().toISOString() });
     expect(refusalOf(await api.post(remove, { id: older.id })).details).toEqual({ needs: 'force' });
   });
 
-  test('a MISSING one is deleted without force', async () => {
+  test('a MISSING backup is deleted without force', async () => {
     const { store, job } = await settle();
     const lost = await store(1);
     const { id } = lost;
@@ -145,7 +146,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect((await api.post(remove, { id })).data.deleteBackup).toMatchObject({ availability: 'DELETING' });
   });
 
-  test('where the container cannot be reached nothing goes without force', async () => {
+  test('nothing is deleted without force while the container cannot be reached', async () => {
     const { store, harbour } = await settle();
     const [older] = [await store(1), await store(2)];
     await rename(harbour.folder, `${harbour.folder} elsewhere`);
@@ -156,7 +157,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect((await api.post(remove, { id: older.id, force: true })).data.deleteBackup.availability).toBe('DELETING');
   });
 
-  test('a container that does not answer is waited for no longer than the limit, and force is named as the way out', async () => {
+  test('a container that does not answer is given up after the limit, and the error names force as the way out', async () => {
     const sockets = new Set<Socket>();
     const silent = createServer((socket) => void sockets.add(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -167,18 +168,18 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
       const at = { ...harbour, fileEndpointId };
       const older = await storeBackup(api.shared, at, new Date('2026-06-01'));
       await storeBackup(api.shared, at, new Date('2026-06-02'));
-      const row = await findBackupJob(api.shared.dataSource.manager, older.id);
+      const row = await rowById(api.shared.dataSource.manager, BackupJobTable, older.id);
       if (row === null) throw new Error('It was not stored.');
-      const tools = { ...api.shared, stopping: new AbortController().signal, lookMs: 500 };
+      const tools = { ...api.shared, stopping: new AbortController().signal, checkMs: 500 };
       const metadata = { actor: 'a person', correlationId: randomUUID() };
       const request = { ...{ operation: 'deleteBackup', input: {}, subject: 'a person' }, ...job(older.id), metadata };
       const deletion = { force: false, by: 'a person', expectedVersion: undefined };
-      await expect(deleteBackup(tools, request, row, deletion)).rejects.toMatchObject({
+      await expect(deleteByHand(tools, request, row, deletion)).rejects.toMatchObject({
         code: 'ENDPOINT_UNREACHABLE',
         help: expect.stringContaining('force: true'),
       });
       expect(await availability(older.id)).toMatchObject({ availability: 'STORED' });
-      await deleteBackup(tools, request, row, { ...deletion, force: true });
+      await deleteByHand(tools, request, row, { ...deletion, force: true });
       expect(await availability(older.id)).toMatchObject({ availability: 'DELETING' });
     } finally {
       for (const socket of sockets) socket.destroy();
@@ -203,7 +204,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     return id;
   }
 
-  test('a held backup is deleted by nobody, also with force, until it is released', async () => {
+  test('a held backup cannot be deleted, even with force, until it is released', async () => {
     const { store } = await settle();
     const [older] = [await store(1), await store(2)];
     const held = await api.post(hold, { id: older.id, reason: 'The audit of June' });
@@ -229,7 +230,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     );
   });
 
-  test('holding again for the same reason changes nothing, for another is refused, and a command is done once', async () => {
+  test('a second hold for the same reason changes nothing, one for another reason is refused, and a command id is idempotent', async () => {
     const { store } = await settle();
     const { id } = await store(1);
     const commandId = randomUUID();
@@ -250,7 +251,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect(await typesOf(id)).toEqual(['BackupHeld', 'BackupHoldReleased', 'BackupHeld']);
   });
 
-  test('operators hold and release, administrators delete, viewers look on', async () => {
+  test('operators hold and release, administrators delete, viewers do neither', async () => {
     const { store, project } = await settle();
     const [{ id }] = [await store(1), await store(2)];
     const query = 'query ($id: ID!) { backupJob(id: $id) { viewerActions } }';

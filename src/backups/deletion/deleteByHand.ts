@@ -1,29 +1,37 @@
-import { In, type EntityManager } from 'typeorm';
+import { In, type DataSource, type EntityManager } from 'typeorm';
 import { openFileEndpoint } from '../../endpoints/openFileEndpoint.js';
 import { StowageError } from '../../errors.js';
-import type { CommandRequest } from '../../eventSourcing/commandHandling.js';
+import type { CommandHandling, CommandRequest } from '../../eventSourcing/commandHandling.js';
+import type { Signals } from '../../postgres/contracts/telemetry.js';
+import type { Vault } from '../../postgres/contracts/vault.js';
 import { survivors } from '../../plans/retention/retention.js';
 import { decideDeletion, lockDestination } from '../backupJobCommands.js';
-import type { BackupJobDependencies } from '../api/backupJobApi.js';
 import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
+import type { StorageKinds } from '../../storage/storageKinds.js';
 import { firstMissing } from './firstMissing.js';
 import { destinationKey, retainedBackups } from '../retention/retainedBackups.js';
 
-export type DeleteTools = Pick<
-  BackupJobDependencies,
-  'commands' | 'signals' | 'now' | 'dataSource' | 'vault' | 'storages' | 'stopping'
-> & {
-  /** How long the container may take to show what stays; 20 seconds unless told otherwise. */
-  readonly lookMs?: number;
+export type DeleteTools = {
+  readonly commands: CommandHandling;
+  readonly signals: Signals;
+  readonly now: () => Date;
+  readonly dataSource: DataSource;
+  readonly vault: Vault;
+  readonly storages: StorageKinds;
+  /** Aborts requests to the storage when the server stops. */
+  readonly stopping: AbortSignal;
+  /** How long the container may take to show the backups that stay; default 20 seconds. */
+  readonly checkMs?: number;
 };
 
 /**
- * Decides by hand that a backup goes; a worker then deletes its bytes. Without `force` it is CONFLICT where this is the
- * last good backup of its destination, or where one that stays in its place is not in the container; and it is the
- * storage's own error where that cannot be seen. With or without, it is CONFLICT while a restore reads the backup or
- * somebody holds it, and where nothing is stored. One that is MISSING goes without any of this: nothing relies on it.
+ * Decides by hand that a backup is deleted; a worker then deletes its bytes. Without `force` it is CONFLICT when this
+ * is the last good backup of its destination or when a backup that stays in its place is not in the container, and the
+ * storage's own error when the container cannot be checked. With or without `force` it is CONFLICT when nothing is
+ * stored, and while a restore reads the backup or somebody holds it. A MISSING backup is deleted without these checks,
+ * because nothing relies on it.
  */
-export async function deleteBackup(
+export async function deleteByHand(
   tools: DeleteTools,
   request: CommandRequest,
   row: BackupJobRow,
@@ -40,7 +48,8 @@ export async function deleteBackup(
       if (!deletion.force && mayGo(now)) {
         const relied = await reliedOn(tx.manager, now);
         if (relied.length === 0) throw lastGoodOne();
-        // A backup that has come since is as good as those that were seen, if these are still there.
+        // A backup that was stored since the check may stand in as well, as long as those that were checked are still
+        // stored.
         const stored = await tx.manager.countBy(BackupJobTable, { id: In(seen), availability: 'STORED' });
         if (seen.length === 0 || stored < seen.length) throw changedMeanwhile();
       }
@@ -52,14 +61,15 @@ export async function deleteBackup(
   await tools.signals.send('work');
 }
 
-/** Anything else is refused in any case, or needs nothing to stand in for it. */
+/** Whether the stand-ins have to be checked: any other backup is refused in any case, or needs no stand-in. */
 function mayGo({ availability, hold, readers }: BackupJobRow): boolean {
   return availability === 'STORED' && hold === null && readers.length === 0;
 }
 
 /**
- * The ids of the backups that the destination has to live on without this one; none where this is the last good one.
- * Those by hand never stand in for those of the schedule. Without a plan any other of the service at that endpoint does.
+ * The ids of the backups that the destination relies on once this one is deleted; empty when this is the last good one.
+ * Backups made by hand never stand in for scheduled ones. Without a plan any other backup of the service at that
+ * endpoint stands in.
  */
 async function reliedOn(manager: EntityManager, row: BackupJobRow): Promise<readonly string[]> {
   const { id, planId, fileEndpointId } = row;
@@ -87,14 +97,14 @@ async function newestOther(manager: EntityManager, row: BackupJobRow): Promise<r
 
 async function mustBeThere(tools: DeleteTools, fileEndpointId: string, ids: readonly string[]): Promise<void> {
   const rows = await tools.dataSource.manager.findBy(BackupJobTable, { id: In(ids) });
-  const { lookMs = 20_000 } = tools;
-  const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(lookMs)]);
+  const { checkMs = 20_000 } = tools;
+  const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(checkMs)]);
   let missing: Awaited<ReturnType<typeof firstMissing>>;
   try {
     const { storage } = await openFileEndpoint(tools, fileEndpointId);
     missing = await firstMissing(storage, rows, signal).finally(() => storage.close());
   } catch (error) {
-    throw unseen(error, lookMs);
+    throw unchecked(error, checkMs);
   }
   if (missing === undefined) return;
   const { backupId, objectName } = missing;
@@ -108,11 +118,11 @@ async function mustBeThere(tools: DeleteTools, fileEndpointId: string, ids: read
   );
 }
 
-function unseen(error: unknown, lookMs: number): StowageError {
-  const told = error instanceof StowageError ? error : undefined;
-  const why = told?.message ?? `The container did not answer within ${lookMs / 1000} seconds.`;
+function unchecked(error: unknown, checkMs: number): StowageError {
+  const known = error instanceof StowageError ? error : undefined;
+  const why = known?.message ?? `The container did not answer within ${checkMs / 1000} seconds.`;
   return new StowageError(
-    told?.code ?? 'ENDPOINT_UNREACHABLE',
+    known?.code ?? 'ENDPOINT_UNREACHABLE',
     `Nothing was deleted: it could not be seen whether the backup that would stay is in the container. ${why}`,
     {
       details: { needs: 'force' },

@@ -7,8 +7,8 @@ type HoldTools = { readonly commands: CommandHandling; readonly now: () => Date 
 type HeldJob = Pick<BackupJobRow, 'id' | 'projectId' | 'planId' | 'serviceId' | 'fileEndpointId'>;
 
 /**
- * From here on neither retention nor a person deletes the backup, until the hold is released. Held for the same reason
- * already: nothing changes. Held for another, or not stored: CONFLICT.
+ * Holds a backup: neither retention nor a person deletes it until the hold is released. Idempotent for the same reason.
+ * CONFLICT: it is held for another reason, or it is not stored.
  */
 export async function holdBackup(
   tools: HoldTools,
@@ -18,7 +18,7 @@ export async function holdBackup(
 ): Promise<void> {
   await tools.commands.handle<{ id: string }>(request, (commit) =>
     commit(async (tx) => {
-      // Whoever decides about the destination decides with the hold, or has decided before.
+      // A decision to delete takes the same lock, so it sees the hold or was made before it.
       await lockDestination(tx, job.planId ?? job.serviceId, job.fileEndpointId);
       const { id, projectId } = job;
       await tx.execute(
@@ -31,7 +31,7 @@ export async function holdBackup(
   );
 }
 
-/** Nothing changes where nobody holds it. */
+/** Idempotent: releasing a backup that is not held changes nothing. */
 export async function releaseHold(
   tools: HoldTools,
   request: CommandRequest,

@@ -2,8 +2,8 @@ import type { EntityManager } from 'typeorm';
 import { BackupJobTable } from '../backupJobView.js';
 
 /**
- * Whether listed backups, jobs that may become some, or what an attempt has left and the container has not confirmed to be
- * gone lie at a file endpoint: it must not point elsewhere then, where nothing of them is to be found.
+ * Whether a file endpoint holds listed backups, jobs that may become backups, or remains of attempts whose removal the
+ * container has not confirmed. Such an endpoint must keep its address, because they could not be found elsewhere.
  */
 export function holdsBackups(manager: EntityManager, fileEndpointId: string): Promise<boolean> {
   return manager
@@ -17,8 +17,8 @@ export function holdsBackups(manager: EntityManager, fileEndpointId: string): Pr
 }
 
 /**
- * Of each prefix below which a file endpoint has backups (it may have had several), the folder of the newest that is
- * STORED and was not missed there.
+ * For each prefix below which a file endpoint has backups (it may have had several), the folder of the newest backup
+ * that is STORED and was not missed in the container.
  */
 export async function newestBackupFolders(manager: EntityManager, fileEndpointId: string): Promise<readonly string[]> {
   const rows: { folder: string }[] = await manager.query(

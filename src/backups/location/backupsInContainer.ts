@@ -13,7 +13,7 @@ export type BackupToFind = Pick<
 
 const pageSize = 500;
 
-/** Those below one prefix of a file endpoint, in the order of the bytes of their folders, page by page. */
+/** The backups below one prefix of a file endpoint, in the byte order of their folders, page by page. */
 export async function* backupsInNameOrder(
   manager: EntityManager,
   fileEndpointId: string,
@@ -29,7 +29,7 @@ export async function* backupsInNameOrder(
        ORDER BY folder COLLATE "C" LIMIT $4`,
       [fileEndpointId, after, prefix, pageSize],
     );
-    // Below a prefix that the endpoint had at another time there may be more.
+    // An endpoint that had a longer prefix at another time may have backups below that one too.
     yield* rows.filter(({ folder }) => prefixOfFolder(folder) === prefix);
     const last = rows.at(-1);
     if (last === undefined || rows.length < pageSize) return;
@@ -37,7 +37,7 @@ export async function* backupsInNameOrder(
   }
 }
 
-/** The prefixes that hold backups of a file endpoint: it may have had another than today's. */
+/** The prefixes that hold backups of a file endpoint. An endpoint may have had another prefix before. */
 export async function prefixesWithBackups(manager: EntityManager, fileEndpointId: string): Promise<readonly string[]> {
   const rows: { folder: string }[] = await manager.query(
     `SELECT DISTINCT ON (regexp_replace(folder, '([^/]*/){4}$', '')) folder FROM backup_jobs
@@ -47,7 +47,7 @@ export async function prefixesWithBackups(manager: EntityManager, fileEndpointId
   return [...new Set(rows.map(({ folder }) => prefixOfFolder(folder)))];
 }
 
-/** The job and the attempt that wrote to a folder, by the log; undefined: it knows of none. */
+/** The job and the attempt that wrote to a folder according to the read model; undefined: no attempt did. */
 export async function attemptOfFolder(
   manager: EntityManager,
   {

@@ -3,9 +3,10 @@ import type { PlansBackups } from '../../plans/retentionPreviewApi.js';
 import { destinationKey, retainedBackups } from './retainedBackups.js';
 import { runsUnderWay } from './runsUnderWay.js';
 
-/** What the preview of a plan's retention begins with. */
-export async function backupsOfPlan(manager: EntityManager, planId: string, now: Date): Promise<PlansBackups> {
-  // First: one that succeeds meanwhile is found twice, at one time, and counts once; else it would not be found at all.
+/** The stored backups and the runs under way that the preview of a plan's retention starts from. */
+export async function backupsToPreview(manager: EntityManager, planId: string, now: Date): Promise<PlansBackups> {
+  // Runs under way are read first: a run that succeeds between the two queries is then found by both, with the same
+  // start, and counts once. In the other order neither query would find it.
   const underWay = await runsUnderWay(manager, [planId], now);
   const rows = await manager.query<{ id: string; file_endpoint_id: string; size: string | null }[]>(
     `SELECT id, file_endpoint_id, stored_size_bytes AS size FROM backup_jobs

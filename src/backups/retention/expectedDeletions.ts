@@ -9,9 +9,9 @@ import { destinationKey, retainedBackups, type Destination } from './retainedBac
 import { runsUnderWay } from './runsUnderWay.js';
 
 /**
- * When retention deletes these backups if their plans go on as they are and every run succeeds, also one under way; in
- * their order; null for what it does not delete, or cannot be foreseen. In the past where the next evaluation, or the one
- * after the run under way, deletes it.
+ * Forecasts when retention deletes these backups, in their order, if their plans do not change and every run succeeds,
+ * including a run under way. Null: retention does not delete the backup, or the deletion cannot be foreseen. A time in
+ * the past: the next evaluation deletes the backup, or the one after the run under way.
  */
 export async function expectedDeletions(
   manager: EntityManager,
@@ -26,7 +26,8 @@ export async function expectedDeletions(
   if (destinations.size === 0) return jobs.map(() => null);
   const plans = await findBackupPlans(manager, [...new Set([...destinations.values()].map(({ planId }) => planId))]);
   const planById = new Map(plans.flatMap((plan) => (plan === null ? [] : [[plan.id, plan] as const])));
-  // First: one that succeeds meanwhile is found twice, at one time, and counts once; else it would not be found at all.
+  // Runs under way are read first: a run that succeeds between the two queries is then found by both, with the same
+  // start, and counts once. In the other order neither query would find it.
   const underWay = await runsUnderWay(manager, [...planById.keys()], now);
   const backupsOf = await retainedBackups(manager, [...destinations.values()]);
   const runsOf = new Map([...planById.values()].map((plan) => [plan.id, runsAhead(plan, now)]));
@@ -34,7 +35,7 @@ export async function expectedDeletions(
   const expected = new Map<string, Date | null>();
   for (const [key, { planId, fileEndpointId }] of destinations) {
     const plan = planById.get(planId);
-    // A plan that was removed deletes nothing.
+    // A removed plan deletes nothing.
     if (plan === undefined || plan.removedAt !== null) continue;
     const begun = underWay.filter((run) => destinationKey(run) === key).map(({ startedAt }) => startedAt);
     const ahead = plan.fileEndpointIds.includes(fileEndpointId) ? (runsOf.get(planId) ?? []) : [];

@@ -11,15 +11,15 @@ export type CountedJobs = {
 };
 
 export type JobCount = {
-  /** The place of the bucket that they were queued in; -1: before the first, or there are none. */
+  /** The index of the bucket in which they were queued; -1: before the first bucket, or there are no buckets. */
   readonly bucket: number;
   readonly status: BackupJobStatus;
   readonly count: number;
-  /** What their backups took in the containers, also of those that were deleted since. */
+  /** The bytes that their backups stored in the containers, including backups that were deleted since. */
   readonly writtenSizeBytes: number;
 };
 
-/** Counts jobs by status and by the bucket that they were queued in, in one statement. */
+/** Counts jobs by status and by the bucket in which they were queued, in one statement. */
 export async function countJobs(
   manager: EntityManager,
   jobs: CountedJobs,
@@ -50,7 +50,7 @@ type Counted = {
   readonly bucket: number;
 };
 
-/** The median execution time of those that SUCCEEDED, in whole milliseconds; null where none did. */
+/** The median execution time of the SUCCEEDED jobs, in whole milliseconds; null: no job SUCCEEDED. */
 export async function medianExecutionTimeMs(manager: EntityManager, jobs: CountedJobs): Promise<number | null> {
   const median =
     'percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM row.finished_at - row.started_at)::float8)';
@@ -61,7 +61,7 @@ export async function medianExecutionTimeMs(manager: EntityManager, jobs: Counte
   return row === undefined || row.seconds === null ? null : Math.max(0, Math.round(row.seconds * 1000));
 }
 
-/** When the first of them was queued; undefined: there is none. */
+/** When the first of the jobs was queued; undefined: there are no jobs. */
 export async function firstQueuedAt(manager: EntityManager, jobs: CountedJobs): Promise<Date | undefined> {
   const [row] = await tableReader(manager, BackupJobTable).select<{ first: Date }>(
     'row.queued_at AS first',

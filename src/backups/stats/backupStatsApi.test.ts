@@ -13,7 +13,7 @@ type Job = { id: string; queued_at: Date; started_at: Date | null; finished_at: 
 
 const dayMs = 86_400_000;
 
-describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of backup jobs', () => {
+describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboard about backup jobs', () => {
   let api: WholeApi;
   let projectId: string;
   let serviceId: string;
@@ -82,7 +82,7 @@ describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of 
     expect(buckets.reduce((sum, { writtenSize }) => sum + writtenSize, 0)).toBe(expected?.written);
   });
 
-  test('backupStats fills the days without a job, and answers none where no bucket was asked for', async () => {
+  test('backupStats lists days without a job too, and no buckets unless one is requested', async () => {
     const filter = { queuedFrom: '2019-12-30T12:00:00Z', queuedBefore: '2020-01-02T00:00:00Z' };
     const { backupStats } = await ask(stats, { filter, bucket: 'DAY', timeZone: 'Asia/Tokyo' });
     expect(backupStats).toMatchObject({ statuses: [], active: 0, writtenSize: 0, medianExecutionTime: null });
@@ -94,7 +94,7 @@ describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of 
     expect((await ask(stats)).backupStats.buckets).toEqual([]);
   });
 
-  test('backupStats refuses a zone that is none, more buckets than fit, and shows others nothing', async () => {
+  test('backupStats refuses an unknown zone and too many buckets, and shows nothing of other projects', async () => {
     const refused = async (variables: object) => (await api.post(stats, variables)).errors[0]?.extensions;
     expect(await refused({ timeZone: 'Berlin' })).toMatchObject({
       code: 'BAD_INPUT',
@@ -189,7 +189,7 @@ describeWith({ postgresql: await postgresMissing() }, 'what a dashboard asks of 
     expect(JSON.stringify(plan)).not.toMatch(/Sort|Seq Scan/);
   });
 
-  test('each tile of a monitoring dashboard is one query', async () => {
+  test('each tile of a monitoring dashboard needs one query', async () => {
     await sql('UPDATE services SET recovery_point_objective_ms = 1 WHERE id = $1', [serviceId]);
     const yesterday = new Date(Date.now() - dayMs).toISOString();
 

@@ -16,7 +16,7 @@ export type BackupStatsDependencies = { readonly dataSource: DataSource; readonl
 
 @Resolver()
 export class BackupStatsResolver {
-  constructor(private readonly with_: BackupStatsDependencies) {}
+  constructor(private readonly tools: BackupStatsDependencies) {}
 
   @Query(() => BackupStatsType, {
     description:
@@ -33,10 +33,10 @@ export class BackupStatsResolver {
   ): Promise<BackupStatsType> {
     checkFilter(new InputProblems().check('projectId', projectId, uuid), filter).throwIfAny();
     const zone = checkTimeZone(timeZone);
-    const { manager } = this.with_.dataSource;
+    const { manager } = this.tools.dataSource;
     const jobs = { within: [visibleProjects(context.viewer.projectIds(), projectId)], filter };
     const from = bucket ? (filter?.queuedFrom ?? (await firstQueuedAt(manager, jobs))) : undefined;
-    const until = filter?.queuedBefore ?? this.with_.now();
+    const until = filter?.queuedBefore ?? this.tools.now();
     const beginnings = bucket && from ? statsBuckets(bucket, zone, from, until) : [];
     let counts: Promise<readonly JobCount[]> | undefined;
     return new BackupStatsType({

@@ -1,4 +1,5 @@
-import { Field, Int, ObjectType, registerEnumType } from 'type-graphql';
+import { Field, Int, ObjectType } from 'type-graphql';
+import { enumType } from '../../server/enumType.js';
 import { BigIntScalar } from '../../server/scalars/bigInt.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
 import { Duration } from '../../server/scalars/duration.js';
@@ -6,11 +7,11 @@ import type { JobCount } from './backupStats.js';
 import { JobStatusEnum } from '../api/backupJobType.js';
 import type { BackupJobStatus } from '../backupJobView.js';
 
-export const StatsBucketEnum = { HOUR: 'HOUR', DAY: 'DAY', WEEK: 'WEEK', MONTH: 'MONTH' } as const;
-registerEnumType(StatsBucketEnum, {
-  name: 'StatsBucket',
-  description: 'By the calendar of the time zone; weeks begin on Monday.',
-});
+export const StatsBucketEnum = enumType(
+  'StatsBucket',
+  ['HOUR', 'DAY', 'WEEK', 'MONTH'],
+  'By the calendar of the time zone; weeks begin on Monday.',
+);
 
 @ObjectType('StatusCount')
 export class StatusCountType {
@@ -33,11 +34,11 @@ export class BackupStatsBucketType {
   readonly writtenSize!: number;
 }
 
-/** What `backupStats` asks of the database, each at most once and only when a field needs it. */
+/** The queries behind `backupStats`. Each runs at most once, and only when a field needs it. */
 export interface StatsSource {
   counts(): Promise<readonly JobCount[]>;
   medianExecutionTimeMs(): Promise<number | null>;
-  /** Empty: no buckets were asked for. */
+  /** Empty: the client requested no buckets. */
   readonly beginnings: readonly Date[];
 }
 

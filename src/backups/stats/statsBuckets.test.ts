@@ -51,12 +51,12 @@ describe('the buckets of statistics', () => {
     ]);
   });
 
-  test('none is of no time at all, and none ends where the time does', () => {
+  test('are none for an empty time, and none begins where the time ends', () => {
     expect(beginnings('DAY', 'UTC', '2026-01-02T00:00:00Z', '2026-01-02T00:00:00Z')).toEqual([]);
     expect(beginnings('DAY', 'UTC', '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z')).toHaveLength(1);
   });
 
-  test(`are at most ${mostBuckets}; more are refused with what to do`, () => {
+  test(`are at most ${mostBuckets}; more are refused with a hint`, () => {
     const from = new Date('2026-01-01T00:00:00Z');
     const after = (hours: number) => new Date(from.getTime() + hours * 3_600_000);
     expect(statsBuckets('HOUR', 'UTC', from, after(mostBuckets))).toHaveLength(mostBuckets);
@@ -65,7 +65,7 @@ describe('the buckets of statistics', () => {
     );
   });
 
-  test('cover every instant from the first to the last once, whatever zone and time', () => {
+  test('cover every instant from the first to the last exactly once, in any zone and at any time', () => {
     const zones = [
       'UTC',
       'Europe/Berlin',

@@ -5,10 +5,10 @@ import { runsBetween } from '../../scheduler/cron/runsBetween.js';
 
 export type StatsBucket = 'HOUR' | 'DAY' | 'WEEK' | 'MONTH';
 
-/** More than a screen can show, and what one answer may hold. */
+/** The most buckets that one answer holds; a screen cannot show more. */
 export const mostBuckets = 2_000;
 
-/** When a bucket begins: a day is from midnight to midnight on the clocks of the zone, be it 23, 24 or 25 hours long. */
+/** When each bucket begins. A day lasts from midnight to midnight on the clocks of the zone: 23, 24 or 25 hours. */
 const beginnings: Readonly<Record<StatsBucket, string>> = {
   HOUR: '0 0 * * * *',
   DAY: '0 0 0 * * *',
@@ -17,14 +17,14 @@ const beginnings: Readonly<Record<StatsBucket, string>> = {
 };
 
 /**
- * The beginnings of all buckets that share an instant with `from` (inclusive) to `until` (exclusive), in order; by the
- * calendar of the zone, weeks from Monday. An hour that the clocks show twice is two buckets. Throws BAD_INPUT for more
- * than `mostBuckets`.
+ * Returns when each bucket begins that shares an instant with the time from `from` (inclusive) to `until` (exclusive),
+ * in order. Buckets follow the calendar of the zone, and weeks begin on Monday. An hour that the clocks show twice is
+ * two buckets. Throws BAD_INPUT for more than `mostBuckets`.
  */
 export function statsBuckets(bucket: StatsBucket, timeZone: string, from: Date, until: Date): readonly Date[] {
   if (from >= until) return [];
   const beginning = parseFrequency(beginnings[bucket]);
-  // `previousRun` answers what lies before, to the second.
+  // `previousRun` returns a run strictly before the given time, to the second.
   const first = previousRun(beginning, timeZone, new Date(from.getTime() + 1)) ?? from;
   const others = runsBetween(beginning, timeZone, first, new Date(until.getTime() - 1), mostBuckets);
   if (others.length === mostBuckets) throw tooMany(bucket);

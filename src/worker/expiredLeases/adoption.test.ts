@@ -9,7 +9,8 @@ import { startSwift, swiftMissing, type SwiftServer } from '../../../test/fixtur
 import { eventually, replacing, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
 import type { BackupDocument } from '../../archive/backupDocument.js';
 import { StowageError } from '../../errors.js';
-import { cancelBackup } from '../../backups/backupJobCommands.js';
+import { backupHandling } from '../../backups/backupJobCommands.js';
+import { cancelJob } from '../../jobs/jobCommands.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
 import { filesystemDriver } from '../../storage/filesystem/filesystemDriver.js';
 import type { Storage } from '../../storage/storage.js';
@@ -18,7 +19,7 @@ import type { Worker } from '../worker.js';
 
 const limitMs = 120_000;
 
-describeWith({ postgresql: await postgresMissing() }, 'What a worker left that was lost while it verified', () => {
+describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker that was lost while it verified', () => {
   let harness: WorkerHarness;
   let swift: SwiftServer | undefined;
   const workers: Worker[] = [];
@@ -68,7 +69,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
   }
 
   describe('in a folder', () => {
-    test('is its backup, whatever of it is read', async () => {
+    test('is adopted as its backup, which every reader finds whole', async () => {
       const { fileEndpointId, storage } = await folder('whole');
       const lost = await loseAttempt(harness, { fileEndpointId, storage });
       await startFinder({ id: 'finder' });
@@ -77,7 +78,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
       expect((await harness.eventsOf(lost.id)).at(-1)?.metadata.actor).toBe('worker:finder');
     });
 
-    test('is said once, however many workers look', async () => {
+    test('is adopted once, however many workers check it', async () => {
       const { fileEndpointId, storage } = await folder('many');
       const lost = await loseAttempt(harness, { fileEndpointId, storage });
       await Promise.all([startFinder(), startFinder(), startFinder()]);
@@ -98,7 +99,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
       ['with another checksum', (it) => ({ ...it, parts: it.parts.map((p) => ({ ...p, checksum: '0'.repeat(64) })) })],
       ['that is cut off', (it) => JSON.stringify(it).slice(0, -20)],
     ];
-    test.each(changes)('is none with a backup.json %s', async (what, change) => {
+    test.each(changes)('is not adopted with a backup.json %s', async (what, change) => {
       const { fileEndpointId, storage } = await folder(what);
       const lost = await loseAttempt(harness, { fileEndpointId, storage });
       await lost.writeDocument(change(lost.document));
@@ -106,7 +107,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
       await mustBeLost(lost, storage);
     });
 
-    test('is none where one byte of it is another, even with the old time of change, or a part is gone', async () => {
+    test('is not adopted when one byte differs, even with the old modification time, or when a part is gone', async () => {
       const [bytes, gone] = [await folder('bytes'), await folder('gone')];
       const damaged = await loseAttempt(harness, bytes);
       const file = fileOf('bytes', damaged.objectName);
@@ -122,12 +123,12 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
       await mustBeLost(without, gone.storage);
     });
 
-    test('is looked at only if it had come to verifying, and not where somebody asked to cancel it', async () => {
+    test('is checked only if the attempt had entered VERIFYING and no cancellation was requested', async () => {
       const [early, cancelled] = [await folder('early'), await folder('cancelled')];
       const dumping = await loseAttempt(harness, { ...early, phase: 'DUMPING' });
       const asked = await loseAttempt(harness, cancelled);
       const job = { id: asked.id, projectId: harness.projectId };
-      await harness.transact((tx) => cancelBackup(tx, harness.queue, job, 'a person', new Date()));
+      await harness.transact((tx) => cancelJob(tx, harness.queue, backupHandling, job, 'a person', new Date()));
       await startFinder();
       await mustBeLost(dumping, early.storage);
       const events = await harness.until(asked.id, 'BackupRemainsRemoved', limitMs);
@@ -140,7 +141,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
   describe('where the container does not answer', () => {
     const unreachable = () => Promise.reject(new StowageError('ENDPOINT_UNREACHABLE', 'It does not answer.'));
 
-    test('is asked for again, and adopted when it does; other lost jobs do not wait for it', async () => {
+    test('is checked again, and adopted when the container answers; other lost jobs do not wait', async () => {
       const [dead, alive] = [await folder('dead'), await folder('alive')];
       const lost = await loseAttempt(harness, dead);
       const other = await loseAttempt(harness, alive);
@@ -163,7 +164,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
       await mustBeAdopted(lost, dead.storage);
     });
 
-    test('or says nothing at all, is given up in the end: no success, and the job is over', async () => {
+    test('or is silent, is given up in the end: the job is over without success', async () => {
       const { fileEndpointId, storage } = await folder('silent');
       const lost = await loseAttempt(harness, { fileEndpointId, storage, stallTimeoutMs: 500 });
       await startFinder({
@@ -176,7 +177,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
       expect(await rowOf(lost)).toMatchObject({ status: 'FAILED', errorCode: 'WORKER_LOST' });
     });
 
-    test('because its disk is not mounted, is not taken for nothing', async () => {
+    test('because its disk is not mounted, is not taken for an empty folder', async () => {
       const { fileEndpointId, storage } = await folder('unmounted');
       const lost = await loseAttempt(harness, { fileEndpointId, storage });
       const marker = fileOf('unmounted', '.stowage.json');
@@ -195,7 +196,7 @@ describeWith({ postgresql: await postgresMissing() }, 'What a worker left that w
   });
 
   (swiftMissing === undefined ? describe : describe.skip)('in Swift', () => {
-    test('is its backup with all segments, and none where one of them is damaged or gone', async () => {
+    test('is adopted with all segments, and not when one of them is damaged or gone', async () => {
       const [whole, damaged, gone] = [await container('whole'), await container('damaged'), await container('gone')];
       const adopted = await loseAttempt(harness, whole);
       const [other, without] = [await loseAttempt(harness, damaged), await loseAttempt(harness, gone)];

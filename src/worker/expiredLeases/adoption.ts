@@ -3,7 +3,8 @@ import { prefixOfFolder } from '../../archive/layout.js';
 import { withinLimits, type Limits } from '../../archive/limits.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
 import { backupJob, type KnownBackupJob } from '../../backups/backupJob.js';
-import { endWithoutBackup } from '../../backups/backupJobCommands.js';
+import { backupHandling } from '../../backups/backupJobCommands.js';
+import { endJob, streamOf } from '../../jobs/jobCommands.js';
 import type { Destination } from '../../backups/retention/retainedBackups.js';
 import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import { backupResult } from '../runs/backupResult.js';
@@ -14,24 +15,25 @@ import { wakeWorkers } from '../wakeWorkers.js';
 import { whileLocked } from '../whileLocked.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** Each takes a connection to PostgreSQL while it looks. */
-const looksAtOnce = 2;
-/** A container that says nothing for so long does not answer. */
+/** Each check holds a connection to PostgreSQL. */
+const checksAtOnce = 2;
+/** A container that is silent for so long counts as not answering. */
 const silenceMs = 60_000;
-/** All segments are asked for, one by one; a folder's bytes are read. */
-const lookMs = 2 * 3_600_000;
+/** The limit of one check, which requests every segment or reads every byte of a folder. */
+const checkMs = 2 * 3_600_000;
 
 /**
- * A worker that dies between backup.json and the event leaves a whole backup that nobody has told of. Before such an
- * attempt is ended as lost, which would take the backup again or make its job FAILED, its folder is looked at: what
- * `findBackup` finds whole becomes the success of that attempt, with the times of its backup.json. All else is ended as
- * lost, also where the container does not answer for `times.adopt`. What is said is fenced by the expired lease: the
- * lost worker can say nothing by it any more, and of all who look one is heard.
+ * Adopts backups of lost workers. A worker that dies between writing backup.json and appending the event leaves a
+ * complete backup without a record. Ending its attempt as lost would take the backup again, or make the job FAILED. So
+ * the folder of the attempt is checked first: a complete backup becomes the success of that attempt, with the times of
+ * its backup.json. Every other attempt is ended as lost, also when the container has not answered for `times.adopt`.
+ * The expired lease fences what is appended: the lost worker can no longer append, and of several processes that check
+ * one backup only one appends.
  *
- * Answers the destinations that have a new backup by this.
+ * Returns the destinations that got a new backup.
  */
 export function createAdoptions(tools: WorkerTools): (signal: AbortSignal) => Promise<readonly Destination[]> {
-  /** By attempt: when this process first looked for its backup. */
+  /** When this process first checked the backup of an attempt, by attempt. */
   const since = new Map<string, number>();
 
   async function endStored(lease: Lease, signal: AbortSignal): Promise<KnownBackupJob | undefined> {
@@ -39,7 +41,7 @@ export function createAdoptions(tools: WorkerTools): (signal: AbortSignal) => Pr
     since.set(keyOf(lease), firstAtMs);
     const { jobId, attempt } = lease;
     try {
-      const found = await look(tools, lease, signal);
+      const found = await findStored(tools, lease, signal);
       if (found?.kind === 'WHOLE') return await adopt(tools, lease, found);
       if (found?.kind === 'NONE')
         tools.log.info({ jobId, attempt, why: found.why }, 'A lost worker has left no backup');
@@ -57,7 +59,7 @@ export function createAdoptions(tools: WorkerTools): (signal: AbortSignal) => Pr
   }
 
   return async (signal) => {
-    const waiting = await leasesToLookAt(tools);
+    const waiting = await leasesToCheck(tools);
     for (const key of since.keys()) if (!waiting.some((lease) => keyOf(lease) === key)) since.delete(key);
     const destinations: Destination[] = [];
     const work = async (): Promise<void> => {
@@ -68,13 +70,13 @@ export function createAdoptions(tools: WorkerTools): (signal: AbortSignal) => Pr
         destinations.push({ planId: state.request.planId, fileEndpointId: state.request.fileEndpointId });
       }
     };
-    await Promise.all(Array.from({ length: looksAtOnce }, work));
+    await Promise.all(Array.from({ length: checksAtOnce }, work));
     return destinations;
   };
 }
 
-/** In no order, so that several workers do not ask the same dead containers first. */
-async function leasesToLookAt(tools: WorkerTools): Promise<Lease[]> {
+/** In random order, so that several workers do not start with the same dead containers. */
+async function leasesToCheck(tools: WorkerTools): Promise<Lease[]> {
   const leases: Lease[] = [];
   for (const lease of await tools.queue.expired()) {
     if (lease.kind === 'BACKUP' && (await mayBeStored(tools, lease))) leases.push(lease);
@@ -82,8 +84,8 @@ async function leasesToLookAt(tools: WorkerTools): Promise<Lease[]> {
   return leases.sort(() => tools.random() - 0.5);
 }
 
-/** Undefined: the attempt has ended meanwhile. Throws where nothing is known of the container. */
-async function look(tools: WorkerTools, lease: Lease, signal: AbortSignal): Promise<FoundBackup | undefined> {
+/** Undefined: the attempt has ended meanwhile. Throws when the container cannot be checked. */
+async function findStored(tools: WorkerTools, lease: Lease, signal: AbortSignal): Promise<FoundBackup | undefined> {
   const { state } = await tools.store.load(backupJob, lease.jobId);
   if (state.status !== 'RUNNING' || state.current.number !== lease.attempt) return undefined;
   const { request, current } = state;
@@ -112,7 +114,7 @@ async function look(tools: WorkerTools, lease: Lease, signal: AbortSignal): Prom
         signal: limits.signal,
         onAnswer: limits.moved,
       });
-      // A disk that was unmounted in the meantime says nothing about the backup.
+      // A disk that was unmounted during the check proves nothing about the backup.
       if (found.kind === 'NONE') await mustBeOurs();
       return found;
     } finally {
@@ -120,18 +122,18 @@ async function look(tools: WorkerTools, lease: Lease, signal: AbortSignal): Prom
     }
   };
   const stallTimeoutMs = Math.min(silenceMs, request.stallTimeoutMs);
-  return withinLimits({ signal, stallTimeoutMs, timeoutMs: lookMs }, (limits) =>
+  return withinLimits({ signal, stallTimeoutMs, timeoutMs: checkMs }, (limits) =>
     unlessAborted(limits.signal, () => find(limits)),
   );
 }
 
-/** Undefined: another was heard first. */
+/** Undefined: another process has ended the attempt first. */
 async function adopt(
   tools: WorkerTools,
   lease: Lease,
   { backup, finishedAt }: Extract<FoundBackup, { kind: 'WHOLE' }>,
 ): Promise<KnownBackupJob | undefined> {
-  const { jobId, projectId, attempt } = lease;
+  const { jobId, attempt } = lease;
   const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
   const at = tools.now().toISOString();
   const ended = await tools.store.transact(metadata, async (tx) => {
@@ -139,10 +141,10 @@ async function adopt(
     const result = backupResult(backup);
     const times = { finishedAt: finishedAt === null || finishedAt > at ? at : finishedAt, at };
     const adoption = { kind: 'ADOPT', attempt, result, by: tools.workerId, ...times } as const;
-    const { state } = await tx.execute(backupJob, { id: jobId, projectId }, adoption);
+    const { state } = await tx.execute(backupJob, streamOf(lease), adoption);
     if (state.status === 'NONE') return undefined;
     if (state.status === 'SUCCEEDED') await tools.queue.remove(tx.manager, jobId);
-    else await endWithoutBackup(tx, tools.queue, jobId, state.request);
+    else await endJob(tx, tools.queue, backupHandling, streamOf(lease), state.request, tools.now());
     return state;
   });
   if (ended === undefined) return undefined;

@@ -3,8 +3,8 @@ import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import type { WorkerTools } from '../workerTools.js';
 
 /**
- * Whether the attempt of a lease that ran out had come so far that its whole backup may lie in the container: backup.json
- * is written after VERIFYING was entered. Not where somebody has asked to cancel it.
+ * Whether the complete backup of an expired attempt may lie in the container: backup.json is written after VERIFYING
+ * was entered. False after a request to cancel.
  */
 export async function mayBeStored({ dataSource }: WorkerTools, { jobId, attempt }: Lease): Promise<boolean> {
   const row = await dataSource.manager.findOneBy(BackupJobTable, { id: jobId, attempt });

@@ -59,7 +59,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return id;
   }
 
-  test('end although the targets of restores that were lost before them say nothing', async () => {
+  test('end even if the targets of restores that were lost before them are silent', async () => {
     const serviceId = await harness.addService(server);
     const backupId = await storedBackup(serviceId);
     const { port } = silent.address() as AddressInfo;

@@ -1,12 +1,10 @@
 import type { JobError } from '../../jobs/attempt.js';
-import { backupJob } from '../../backups/backupJob.js';
-import { endWithoutBackup } from '../../backups/backupJobCommands.js';
+import { failAttempt } from '../../jobs/jobCommands.js';
 import type { Transaction } from '../../eventSourcing/eventStore.js';
 import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import { restoreJob } from '../../restores/restoreJob.js';
-import { endRestore } from '../../restores/restoreJobCommands.js';
+import { handlings } from '../handlings.js';
 import { mayBeStored } from './mayBeStored.js';
-import { restoreError } from '../runs/restoreRun.js';
 import { atEachTarget, endSessions, unreachableTargetMs } from '../runs/targetSessions.js';
 import { wakeWorkers } from '../wakeWorkers.js';
 import type { WorkerTools } from '../workerTools.js';
@@ -20,9 +18,9 @@ const workerLost: JobError = {
 };
 
 /**
- * Turns leases that ran out into honest ends: another attempt, or FAILED with WORKER_LOST. Restores whose tool had
- * started are left to `reapLostRestores`, backups that may be complete in the container to `createAdoptions`. Returns how
- * many were ended.
+ * Ends the attempts of expired leases: their jobs wait for another attempt, or are FAILED with WORKER_LOST.
+ * `reapLostRestores` ends restores whose tool had started, and `createAdoptions` ends backups that may be complete in
+ * the container. Returns the number of attempts ended.
  */
 export async function reapExpiredLeases(tools: WorkerTools, signal: AbortSignal): Promise<number> {
   let ended = 0;
@@ -37,9 +35,9 @@ export async function reapExpiredLeases(tools: WorkerTools, signal: AbortSignal)
 }
 
 /**
- * The same for restores whose tool had started: each ends only after our sessions on its target have, so that nothing
- * else writes there in the meantime. Targets that do not answer keep no other waiting for long. Returns how many were
- * ended.
+ * The same for restores whose tool had started. Each ends only after our sessions on its target have ended, so that
+ * nothing else writes there in the meantime. A target that does not answer delays the others only for a short time.
+ * Returns the number of attempts ended.
  */
 export async function reapLostRestores(tools: WorkerTools, signal: AbortSignal): Promise<number> {
   const leases: Lease[] = [];
@@ -53,15 +51,15 @@ export async function reapLostRestores(tools: WorkerTools, signal: AbortSignal):
 }
 
 /**
- * Ends the attempt of a lease that ran out as lost: the job waits for another one or is over. False: the lease is no
- * longer there, another reaper is at it, or it could not be said (the log has why).
+ * Ends the attempt of an expired lease as lost: the job waits for another attempt or is over. False: the lease is gone,
+ * another reaper holds it, or the end could not be appended (the log has the reason).
  */
 export async function endLost(tools: WorkerTools, lease: Lease): Promise<boolean> {
   const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
   try {
     const isEnded = await tools.store.transact(metadata, async (tx) => {
       if (!(await tools.queue.takeExpired(tx.manager, lease))) return false;
-      await (lease.kind === 'BACKUP' ? endBackup(tools, tx, lease) : endRestoreAttempt(tools, tx, lease));
+      await endAttempt(tools, tx, lease);
       return true;
     });
     if (isEnded) await tools.telemetry.clear(lease.jobId);
@@ -73,8 +71,8 @@ export async function endLost(tools: WorkerTools, lease: Lease): Promise<boolean
 }
 
 /**
- * Whether it is a restore that had come so far that the server may still be committing what it was sent. Undefined: its
- * events cannot be read now, which keeps no other lease from its end.
+ * Whether it is a restore whose tool had started, so that the server may still be committing what it was sent.
+ * Undefined: the events of the restore cannot be read now; other leases are still ended.
  */
 async function mayHaveTouchedTarget(tools: WorkerTools, lease: Lease): Promise<boolean | undefined> {
   if (lease.kind === 'BACKUP') return false;
@@ -87,43 +85,18 @@ async function mayHaveTouchedTarget(tools: WorkerTools, lease: Lease): Promise<b
   }
 }
 
-async function endBackup(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<void> {
-  const job = { id: lease.jobId, projectId: lease.projectId };
-  const { state } = await tx.load(backupJob, job.id);
-  if (state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, tools.now());
-  if (state.status !== 'RUNNING') return tools.queue.remove(tx.manager, lease.jobId);
+async function endAttempt(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<void> {
+  const handling = handlings[lease.kind];
+  const { state } = await tx.load(handling.decider, lease.jobId);
   const at = tools.now();
-  const after = await tx.execute(backupJob, job, {
-    kind: 'FAIL_ATTEMPT',
-    attempt: state.current.number,
-    outcome: 'WORKER_LOST',
-    error: workerLost,
-    at: at.toISOString(),
-    retryAt: at.toISOString(),
-  });
-  if (after.state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, at);
-  await endWithoutBackup(tx, tools.queue, lease.jobId, state.request);
+  if (state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, at);
+  if (state.status !== 'RUNNING') return tools.queue.remove(tx.manager, lease.jobId);
+  const error = handling.errorOf(workerLost, state);
+  const lost = { attempt: state.current.number, outcome: 'WORKER_LOST', error, at, retryAt: at } as const;
+  await failAttempt(tx, tools.queue, handling, lease, lost);
 }
 
-async function endRestoreAttempt(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<void> {
-  const job = { id: lease.jobId, projectId: lease.projectId };
-  const { state } = await tx.load(restoreJob, job.id);
-  if (state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, tools.now());
-  if (state.status !== 'RUNNING') return tools.queue.remove(tx.manager, lease.jobId);
-  const at = tools.now();
-  const after = await tx.execute(restoreJob, job, {
-    kind: 'FAIL_ATTEMPT',
-    attempt: state.current.number,
-    outcome: 'WORKER_LOST',
-    error: restoreError(workerLost, state.toolStarted ? state : null),
-    at: at.toISOString(),
-    retryAt: at.toISOString(),
-  });
-  if (after.state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, at);
-  await endRestore(tx, tools.queue, job, state.request, at);
-}
-
-/** Whether nothing of ours can write to the target of a lost restore any more. */
+/** Whether our sessions can no longer write to the target of a lost restore. */
 async function targetIsFree(tools: WorkerTools, lease: Lease, signal: AbortSignal): Promise<boolean> {
   try {
     const { state } = await tools.store.load(restoreJob, lease.jobId);

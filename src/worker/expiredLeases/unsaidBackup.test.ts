@@ -11,129 +11,143 @@ import { eventually, startWorkerHarness, type WorkerHarness } from '../../../tes
 import { BackupJobTable } from '../../backups/backupJobView.js';
 import type { Worker } from '../worker.js';
 
-describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'A backup that nobody told of', () => {
-  let harness: WorkerHarness;
-  let server: MariadbServer;
-  const children: ChildProcess[] = [];
-  const workers: Worker[] = [];
+describeWith(
+  { postgresql: await postgresMissing(), mariadb: mariadbMissing },
+  'A complete backup without a record',
+  () => {
+    let harness: WorkerHarness;
+    let server: MariadbServer;
+    const children: ChildProcess[] = [];
+    const workers: Worker[] = [];
 
-  beforeAll(async () => {
-    [harness, server] = await Promise.all([startWorkerHarness(), startMariadb()]);
-    await server.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1), (2);');
-  });
-  afterEach(async () => {
-    for (const child of children.splice(0)) await kill(child);
-    for (const worker of workers.splice(0)) await worker.stop();
-  });
-  afterAll(() => Promise.all([harness.stop(), server.stop()]));
+    beforeAll(async () => {
+      [harness, server] = await Promise.all([startWorkerHarness(), startMariadb()]);
+      await server.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1), (2);');
+    });
+    afterEach(async () => {
+      for (const child of children.splice(0)) await kill(child);
+      for (const worker of workers.splice(0)) await worker.stop();
+    });
+    afterAll(() => Promise.all([harness.stop(), server.stop()]));
 
-  /** A job whose worker, in a process of its own, has just stored backup.json and said nothing of it. */
-  async function unsaid(holds: 'document' | 'frozen', path: string, maxAttempts: number) {
-    const program = join(import.meta.dirname, '../../../test/fixtures/processes/workerProcess.ts');
-    const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
-      env: {
-        PATH: process.env['PATH'],
-        NODE_NO_WARNINGS: '1',
-        WORKER_GROUND: JSON.stringify(harness.ground),
-        // Nothing is lost because the machine is busy: `expire` says when.
-        WORKER_TIMES: JSON.stringify({ lease: 600_000 }),
-        WORKER_HOLDS: holds,
+    /** A job whose worker, in a process of its own, has just stored backup.json and said nothing of it. */
+    async function unsaid(holds: 'document' | 'frozen', path: string, maxAttempts: number) {
+      const program = join(import.meta.dirname, '../../../test/fixtures/processes/workerProcess.ts');
+      const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
+        env: {
+          PATH: process.env['PATH'],
+          NODE_NO_WARNINGS: '1',
+          WORKER_GROUND: JSON.stringify(harness.ground),
+          // Nothing is lost because the machine is busy: `expire` says when.
+          WORKER_TIMES: JSON.stringify({ lease: 600_000 }),
+          WORKER_HOLDS: holds,
+        },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      children.push(child);
+      const lines: string[] = [];
+      createInterface(child.stdout).on('line', (line) => lines.push(line));
+      const id = await harness.queueBackup({
+        serviceId: await harness.addService(server, { databases: ['shop'] }),
+        fileEndpointId: await harness.addFolder({ path }),
+        maxAttempts,
+      });
+      await eventually('backup.json is stored', () => (lines.includes('holding') ? true : undefined));
+      return { id, child, lines };
+    }
+    const expire = (id: string) =>
+      harness.dataSource.query(
+        `UPDATE job_queue SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE job_id = $1`,
+        [id],
+      );
+    const rowOf = (id: string) => harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
+    async function startOther(): Promise<void> {
+      workers.push(await harness.startWorker({ id: 'other', times: { lease: 600_000 } }));
+    }
+
+    test.each([1, 3])(
+      'its worker killed between backup.json and the event: adopted as that attempt’s, of %i',
+      async (maxAttempts) => {
+        const path = `killed-${maxAttempts}`;
+        const { id, child } = await unsaid('document', path, maxAttempts);
+        await kill(child);
+        const files = await harness.files(path);
+        expect(files).toHaveLength(2);
+        await expire(id);
+        await startOther();
+
+        const events = await harness.until(id, 'BackupSucceeded');
+        expect(events.filter(({ type }) => type !== 'BackupPhaseEntered').map(({ type }) => type)).toEqual([
+          'BackupQueued',
+          'BackupAttemptStarted',
+          'BackupSucceeded',
+        ]);
+        const said = events.at(-1);
+        expect(said).toMatchObject({ metadata: { actor: 'worker:other' }, data: { attempt: 1, adoptedBy: 'other' } });
+        const row = await rowOf(id);
+        const document = JSON.parse(
+          await readFile(join(harness.ground.root, path, String(row.folder), 'backup.json'), 'utf8'),
+        ) as { finishedAt: string; description: { startedAt: string }; inventory: unknown; sizeBytes: number };
+        expect(row).toMatchObject({
+          status: 'SUCCEEDED',
+          availability: 'STORED',
+          attemptsWithRemains: [],
+          error: null,
+        });
+        const { inventory, sizeBytes } = document;
+        expect(said?.data).toMatchObject({ result: { folder: row.folder, inventory, sizeBytes } });
+        expect([row.startedAt, row.finishedAt]).toEqual([
+          new Date(document.description.startedAt),
+          new Date(document.finishedAt),
+        ]);
+        expect(row.attempts).toMatchObject([
+          { number: 1, worker: 'process', outcome: 'SUCCEEDED', adoptedBy: 'other' },
+        ]);
+        expect(await harness.files(path)).toEqual(files);
+
+        const target = await startMariadb();
+        try {
+          const restore = await harness.queueRestore(id, await harness.addService(target));
+          await harness.until(restore, 'RestoreSucceeded');
+          expect((await target.sql('SELECT a FROM shop.t ORDER BY a')).split(/\s+/).filter(Boolean)).toEqual([
+            '1',
+            '2',
+          ]);
+        } finally {
+          await target.stop();
+        }
       },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    children.push(child);
-    const lines: string[] = [];
-    createInterface(child.stdout).on('line', (line) => lines.push(line));
-    const id = await harness.queueBackup({
-      serviceId: await harness.addService(server, { databases: ['shop'] }),
-      fileEndpointId: await harness.addFolder({ path }),
-      maxAttempts,
-    });
-    await eventually('backup.json is stored', () => (lines.includes('holding') ? true : undefined));
-    return { id, child, lines };
-  }
-  const expire = (id: string) =>
-    harness.dataSource.query(
-      `UPDATE job_queue SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE job_id = $1`,
-      [id],
+      150_000,
     );
-  const rowOf = (id: string) => harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
-  async function startOther(): Promise<void> {
-    workers.push(await harness.startWorker({ id: 'other', times: { lease: 600_000 } }));
-  }
 
-  test.each([1, 3])(
-    'its worker killed between backup.json and the event: adopted as that attempt’s, of %i',
-    async (maxAttempts) => {
-      const path = `killed-${maxAttempts}`;
-      const { id, child } = await unsaid('document', path, maxAttempts);
-      await kill(child);
-      const files = await harness.files(path);
-      expect(files).toHaveLength(2);
+    test('a frozen worker that wakes after the adoption appends and changes nothing', async () => {
+      const { id, child, lines } = await unsaid('frozen', 'frozen', 3);
       await expire(id);
       await startOther();
+      const before = await harness.until(id, 'BackupSucceeded');
+      const files = await harness.files('frozen');
 
+      child.kill('SIGCONT');
+      const end = await eventually('its attempt ends', () => lines.find((line) => line.startsWith('ended')));
+      expect(end).toBe('ended LEASE_LOST');
+      expect(await harness.eventsOf(id)).toEqual(before);
+      expect(before.at(-1)?.data).toMatchObject({ adoptedBy: 'other' });
+      expect(await harness.files('frozen')).toEqual(files);
+      expect(files).toHaveLength(2);
+    });
+
+    test('a frozen worker that wakes before its lease expires records the backup itself, and nobody records it again', async () => {
+      const { id, child } = await unsaid('frozen', 'woken', 3);
+      await startOther();
+      child.kill('SIGCONT');
       const events = await harness.until(id, 'BackupSucceeded');
-      expect(events.filter(({ type }) => type !== 'BackupPhaseEntered').map(({ type }) => type)).toEqual([
-        'BackupQueued',
-        'BackupAttemptStarted',
-        'BackupSucceeded',
+      expect(events.at(-1)?.metadata.actor).toBe('worker:process');
+      expect((await rowOf(id)).attempts.map(({ outcome, adoptedBy }) => [outcome, adoptedBy])).toEqual([
+        ['SUCCEEDED', undefined],
       ]);
-      const said = events.at(-1);
-      expect(said).toMatchObject({ metadata: { actor: 'worker:other' }, data: { attempt: 1, adoptedBy: 'other' } });
-      const row = await rowOf(id);
-      const document = JSON.parse(
-        await readFile(join(harness.ground.root, path, String(row.folder), 'backup.json'), 'utf8'),
-      ) as { finishedAt: string; description: { startedAt: string }; inventory: unknown; sizeBytes: number };
-      expect(row).toMatchObject({ status: 'SUCCEEDED', availability: 'STORED', attemptsWithRemains: [], error: null });
-      const { inventory, sizeBytes } = document;
-      expect(said?.data).toMatchObject({ result: { folder: row.folder, inventory, sizeBytes } });
-      expect([row.startedAt, row.finishedAt]).toEqual([
-        new Date(document.description.startedAt),
-        new Date(document.finishedAt),
-      ]);
-      expect(row.attempts).toMatchObject([{ number: 1, worker: 'process', outcome: 'SUCCEEDED', adoptedBy: 'other' }]);
-      expect(await harness.files(path)).toEqual(files);
-
-      const target = await startMariadb();
-      try {
-        const restore = await harness.queueRestore(id, await harness.addService(target));
-        await harness.until(restore, 'RestoreSucceeded');
-        expect((await target.sql('SELECT a FROM shop.t ORDER BY a')).split(/\s+/).filter(Boolean)).toEqual(['1', '2']);
-      } finally {
-        await target.stop();
-      }
-    },
-    150_000,
-  );
-
-  test('its frozen worker, woken after the adoption, says and changes nothing', async () => {
-    const { id, child, lines } = await unsaid('frozen', 'frozen', 3);
-    await expire(id);
-    await startOther();
-    const before = await harness.until(id, 'BackupSucceeded');
-    const files = await harness.files('frozen');
-
-    child.kill('SIGCONT');
-    const end = await eventually('its attempt ends', () => lines.find((line) => line.startsWith('ended')));
-    expect(end).toBe('ended LEASE_LOST');
-    expect(await harness.eventsOf(id)).toEqual(before);
-    expect(before.at(-1)?.data).toMatchObject({ adoptedBy: 'other' });
-    expect(await harness.files('frozen')).toEqual(files);
-    expect(files).toHaveLength(2);
-  });
-
-  test('its frozen worker, woken before its lease ran out, says it itself, and nobody does once more', async () => {
-    const { id, child } = await unsaid('frozen', 'woken', 3);
-    await startOther();
-    child.kill('SIGCONT');
-    const events = await harness.until(id, 'BackupSucceeded');
-    expect(events.at(-1)?.metadata.actor).toBe('worker:process');
-    expect((await rowOf(id)).attempts.map(({ outcome, adoptedBy }) => [outcome, adoptedBy])).toEqual([
-      ['SUCCEEDED', undefined],
-    ]);
-  });
-});
+    });
+  },
+);
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

@@ -84,7 +84,7 @@ type Foretold = {
 };
 type Day = { readonly date: string; readonly kept: number; readonly deleted: number; readonly storedSize: string };
 
-describeWith({ postgresql: await postgresMissing() }, 'what is foretold of retention', () => {
+describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention', () => {
   let api: WholeApi;
   let project: SettledProject;
   let ask: (query: string, variables: object) => Promise<Record<string, unknown>>;
@@ -385,7 +385,7 @@ describeWith({ postgresql: await postgresMissing() }, 'what is foretold of reten
     },
   );
 
-  test('comes true day by day and to the millisecond, whatever has happened before', async () => {
+  test('comes true day by day and to the millisecond, after any history', async () => {
     await fc.assert(fc.asyncProperty(someLife, live), { numRuns: 6, endOnFailure: true });
   });
 });

@@ -12,8 +12,9 @@ import { storeBackup } from '../../../test/fixtures/storedBackups.js';
 import { startWholeApi, type WholeApi } from '../../../test/fixtures/api/wholeApi.js';
 import { openFileEndpoint } from '../../endpoints/openFileEndpoint.js';
 import type { BackupJobCommand } from '../../backups/backupJob.js';
-import { deleteBackup } from '../../backups/deletion/deleteByHand.js';
-import { findBackupJob } from '../../backups/api/backupJobQueries.js';
+import { deleteByHand } from '../../backups/deletion/deleteByHand.js';
+import { BackupJobTable } from '../../backups/backupJobView.js';
+import { rowById } from '../../server/rowsById.js';
 import { missingAfterMs } from '../../backups/storedBackup.js';
 import { openLog } from '../../log.js';
 import { backupPlan, type PlanContent } from '../../plans/backupPlan.js';
@@ -194,12 +195,12 @@ describeWith({ postgresql: await postgresMissing() }, 'over any history of a pla
           );
           const standIns = one.counted && one.bytes === 'THERE' ? mates.filter(({ counted }) => counted) : mates;
           const may = one.protectedBy.length === 0 && (one.bytes === 'MISSING' || standIns.length > 0);
-          const row = await findBackupJob(api.shared.dataSource.manager, one.id);
+          const row = await rowById(api.shared.dataSource.manager, BackupJobTable, one.id);
           if (row === null) throw new Error('It was not stored.');
           const request = { operation: 'deleteBackup', input: {}, subject: 'tester', projectId, metadata };
           const deletion = { force: false, by: 'tester', expectedVersion: undefined };
           const stopping = new AbortController().signal;
-          const done = deleteBackup({ ...api.shared, stopping }, request, row, deletion).then(
+          const done = deleteByHand({ ...api.shared, stopping }, request, row, deletion).then(
             () => 'DONE',
             (error: unknown) => (error as { code?: string }).code,
           );
@@ -267,7 +268,7 @@ describeWith({ postgresql: await postgresMissing() }, 'over any history of a pla
     }
   }
 
-  test('there is after each sweep what has to be there: the newest, the newest verified, the held, the read, those by hand', async () => {
+  test('each sweep keeps the newest, the newest verified, the held, the reserved and the backups by hand', async () => {
     const someSteps = fc.array(someStep, { minLength: 25, maxLength: 45, size: 'max' });
     await fc.assert(fc.asyncProperty(someBeginning, someSteps, live), { numRuns: 12, endOnFailure: true });
   });

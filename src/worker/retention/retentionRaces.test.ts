@@ -93,7 +93,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     return new Set(outcomes);
   }
 
-  test('two sweeps delete what goes once, and keep what stays', async () => {
+  test('two sweeps delete each backup once, and keep the others', async () => {
     await inRounds(async () => {
       const { ids, sweep } = await destination(2, 4);
       const going = await Promise.all([sweep(), sweep()]);
@@ -104,7 +104,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     });
   });
 
-  test('a restore has its backup, or is refused because that goes', async () => {
+  test('a restore reserves its backup, or is refused because the backup is deleted', async () => {
     const outcomes = await inRounds(async () => {
       const { ids, sweep } = await destination(1, 2);
       const [id] = ids;
@@ -117,7 +117,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     expect([...outcomes].every((each) => ['DONE', 'CONFLICT'].includes(each))).toBe(true);
   });
 
-  test('a hold holds, or is refused because its backup goes', async () => {
+  test('a hold takes effect, or is refused because the backup is deleted', async () => {
     const outcomes = await inRounds(async () => {
       const { ids, sweep } = await destination(1, 2);
       const [id] = ids;
@@ -130,7 +130,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     expect([...outcomes].every((each) => ['DONE', 'CONFLICT'].includes(each))).toBe(true);
   });
 
-  test('of two deletions by hand that rely on each other’s backup one is refused', async () => {
+  test('of two deletions by hand that rely on each other’s backup, one is refused', async () => {
     await inRounds(async () => {
       const { ids } = await destination(7, 2);
       const answers = await Promise.all(ids.map((id) => asked(remove, { id })));
@@ -140,7 +140,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     });
   });
 
-  test('of three deletions by hand all but one are done, whoever is first', async () => {
+  test('of three deletions by hand, all but one succeed, in any order', async () => {
     await inRounds(async () => {
       const { ids } = await destination(7, 3);
       await Promise.all(ids.map((id) => asked(remove, { id })));
@@ -149,7 +149,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     });
   });
 
-  test('a deletion by hand of the backup that a sweep relies on leaves the other one', async () => {
+  test('a deletion by hand of the backup that a sweep relies on keeps the other one', async () => {
     await inRounds(async () => {
       const { ids, sweep } = await destination(1, 2);
       const [answer, going] = await Promise.all([asked(remove, { id: ids.at(-1) }), sweep()]);

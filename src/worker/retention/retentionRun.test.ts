@@ -60,7 +60,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
   }
 
-  test('the oldest beyond the plan’s number, container first; those made by hand neither go nor push one out', async () => {
+  test('beyond the number of the plan, the oldest first and backup.json first; backups by hand are neither deleted nor counted', async () => {
     const absentWhenConfirmed: boolean[] = [];
     await startWorker();
     const { backUp } = await destination('two');
@@ -84,7 +84,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability([byHand, first, second, third])).toEqual(['STORED', 'DELETED', 'STORED', 'STORED']);
   });
 
-  test('not by a worker whose clock is far ahead, to which all are old', async () => {
+  test('not by a worker whose clock is far ahead, for which all are old', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'ahead' });
     const planId = await harness.addPlan(serviceId, fileEndpointId, { style: 'DAYS', period: 7 });
     const right = await startWorker();
@@ -102,7 +102,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability(ids)).toEqual(['STORED', 'STORED']);
   });
 
-  test('not when the newest, which would have to stand in for them, is not in the container', async () => {
+  test('not when the newest, which stands in for them, is not in the container', async () => {
     await startWorker({ times: { sweep: 300 } });
     const { backUp, planId, file } = await destination('lost', 3);
     const ids = [await backUp(), await backUp(), await backUp()];
@@ -119,7 +119,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability(ids)).toEqual(['DELETED', 'STORED', 'STORED']);
   });
 
-  test('by what the plan says when it is decided: more is kept if it was changed while the container was looked at', async () => {
+  test('by the plan at the time of the decision: more are kept if it changed during the check of the container', async () => {
     let onLook: (() => Promise<void>) | undefined;
     await startWorker({
       times: { sweep: 300 },
@@ -156,7 +156,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability([first, second, third, fourth])).toEqual(['STORED', 'DELETED', 'STORED', 'STORED']);
   });
 
-  test('by and by, where the container refuses at first; others do not wait for it', async () => {
+  test('later, when the container refuses at first; other containers do not wait', async () => {
     const taking = await startWorker();
     const [stuck, free] = [await destination('stuck'), await destination('free')];
     const [one, other] = [await stuck.backUp(), await free.backUp()];
@@ -186,7 +186,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await harness.files('stuck')).toEqual([]);
   });
 
-  test('not while another disk, or none, lies where the endpoint’s was; nothing is backed up to there either', async () => {
+  test('not while another disk, or none, is mounted at the endpoint’s place; nothing is backed up to there either', async () => {
     await startWorker();
     const { backUp, file, fileEndpointId } = await destination('disk');
     const id = await backUp();

@@ -9,16 +9,16 @@ import { lockPlan } from '../../plans/missedTicks.js';
 import { decideRetention, survivors, type RetainedBackup } from '../../plans/retention/retention.js';
 import type { WorkerTools } from '../workerTools.js';
 
-const lookMs = 60_000;
+const checkMs = 60_000;
 
 export type RetentionTools = Pick<WorkerTools, 'dataSource' | 'store' | 'storageOf' | 'log' | 'now'>;
 
-/** A restore or a hold that comes between the look at the backups and the decision is taken into account by another try. */
+/** How often the decision is made: it conflicts with a restore or a hold that comes after the backups were read. */
 const tries = 3;
 
 /**
- * Decides which backups of a destination go, after it has looked at the ones that stay in their place in the container:
- * if one of those is not there, nothing is deleted. The deletions themselves are of `createDeletions`. Returns the ids.
+ * Decides which backups of a destination are deleted, after it has checked in the container that the backups which stay
+ * are there. If one of them is not, nothing is deleted. `createDeletions` deletes the bytes later. Returns the ids.
  */
 export async function applyRetention(
   tools: RetentionTools,
@@ -49,7 +49,10 @@ export async function applyRetention(
   }
 }
 
-/** Looking took a while: what plan and backups say now counts, and the plan does not change until this has ended. */
+/**
+ * Decides again under the lock: plan and backups may have changed during the check, and the plan cannot change until
+ * this transaction ends.
+ */
 async function decideAgain(
   tools: RetentionTools,
   destination: Destination,
@@ -61,7 +64,7 @@ async function decideAgain(
     const plan = await lockPlan(tx.manager, destination.planId);
     if (plan === null || !deletes(plan)) return [];
     const backups = await backupsOf(tx.manager, destination);
-    // Only what was looked at may be relied on; with a newer survivor the next evaluation looks again.
+    // Only backups that were checked may be relied on. The next evaluation checks a newer one.
     if (survivors(backups).some(({ id }) => !relied.includes(id))) return [];
     const going = decide(tools, plan, backups);
     for (const id of going) {
@@ -80,11 +83,11 @@ async function missingOf(
 ): ReturnType<typeof firstMissing> {
   const rows = await tools.dataSource.manager.findBy(BackupJobTable, { id: In(ids) });
   const { storage } = await tools.storageOf(fileEndpointId);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(lookMs)]);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(checkMs)]);
   return await firstMissing(storage, rows, limit).finally(() => storage.close());
 }
 
-/** A plan that was removed deletes nothing: what it left stays until it is deleted by hand. */
+/** A removed plan deletes nothing: its backups stay until they are deleted by hand. */
 function deletes({ removedAt, retention }: BackupPlanRow): boolean {
   return removedAt === null && retention.style !== 'ALL';
 }

@@ -74,7 +74,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
   });
   const sweepAt = (now: () => Date) => createRetentionSweep({ dataSource: views, now });
 
-  test('finds the destinations at which something goes, and no others, for every policy', async () => {
+  test('finds exactly the destinations at which a backup is to be deleted, for every policy', async () => {
     const now = new Date('2026-03-30T10:00:00Z');
     const somePlan = fc.record({
       id: fc.uuid(),
@@ -98,7 +98,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
     );
   });
 
-  test('comes back to GFS where something has happened since, and to ages as time goes by', async () => {
+  test('evaluates GFS again after a change, and ages as time passes', async () => {
     const backupsOf = (days: readonly number[]) => days.map((day) => someBackup(Date.UTC(2026, 2, day)));
     const gfs = { hourly: 0, daily: 2, weekly: 0, monthly: 0, yearly: 0 };
     const byGfs = {
@@ -129,7 +129,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
     expect(await found()).toEqual([]);
   });
 
-  test('reads the backups of FILES again only after something has happened to them', async () => {
+  test('reads the backups of FILES again only after a change', async () => {
     const held = someBackup(Date.UTC(2026, 2, 1), ['HOLD']);
     const backups = [held, someBackup(Date.UTC(2026, 2, 2))];
     const plan = { id: randomUUID(), policy: { style: 'FILES', period: 1 }, timeZone: 'UTC', backups } as const;
@@ -144,7 +144,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
     expect(await sweep()).toEqual([{ planId: plan.id, fileEndpointId }]);
   });
 
-  test('forgets none where there are more backups than are read at once', async () => {
+  test('finds all destinations when there are more backups than are read at once', async () => {
     const counts = [1_200, 1_200, ...Array.from({ length: 20 }, () => 45), 2_300, 1, 41];
     const plans = counts.map((count): Plan => {
       const backups = Array.from({ length: count }, (_, hour) => someBackup(Date.UTC(2026, 2, 1, hour)));
@@ -155,7 +155,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
     expect(found.sort()).toEqual(plans.flatMap(({ id, backups }) => (backups.length > 40 ? [id] : [])).sort());
   });
 
-  test('leaves plans alone that were removed or keep everything', async () => {
+  test('skips plans that were removed or keep everything', async () => {
     const now = new Date('2026-03-30T10:00:00Z');
     const backups = [1, 2, 3].map((day) => someBackup(Date.UTC(2026, 0, day)));
     const plan = { id: randomUUID(), policy: { style: 'FILES', period: 1 }, timeZone: 'UTC', backups } as const;

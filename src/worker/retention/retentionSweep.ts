@@ -3,23 +3,26 @@ import type { RetentionPolicy } from '../../plans/retention/retentionPolicy.js';
 import { decideRetention } from '../../plans/retention/retention.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** Read at once: some milliseconds of this process, in which no heartbeat has its turn. */
+/**
+ * The most backups that are read at once. Reading them blocks this process for some milliseconds, in which no heartbeat
+ * runs.
+ */
 const mostBackups = 2_000;
 
 type Candidate = Destination & {
   readonly policy: RetentionPolicy;
   readonly timeZone: string;
-  /** How many are stored there, but those by hand. */
+  /** The number of stored backups there, without those made by hand. */
   readonly backups: number;
-  /** The same as long as nothing has happened to plan and backups. */
+  /** A fingerprint that stays the same while neither the plan nor its backups change. */
   readonly state: string;
 };
 
 /**
- * Finds the destinations at which something is to be deleted now, as it seems before anything is locked or looked at.
- * Most are left out by one query over an index; only of the others are the backups read, of a few destinations at once.
- * What FILES and GFS keep does not depend on the time, so where they had nothing to delete they are asked again only after
- * something has happened there.
+ * Finds the destinations at which retention deletes something now, before anything is locked or checked in a container.
+ * One query over an index excludes most destinations. The backups of the others are read, a few destinations at a time.
+ * What FILES and GFS keep does not depend on the time, so a destination of theirs without deletions is evaluated again
+ * only after a change.
  */
 export function createRetentionSweep(
   tools: Pick<WorkerTools, 'dataSource' | 'now'>,
@@ -67,7 +70,10 @@ function* inBatches(candidates: readonly Candidate[]): Generator<readonly Candid
   if (batch.length > 0) yield batch;
 }
 
-/** Months are as long as PostgreSQL's, give or take what the end of a month and the distance from UTC can make. */
+/**
+ * The query compares with PostgreSQL's months. The 5 days allow for the clamped end of a month and for the distance
+ * from UTC.
+ */
 async function candidates({ dataSource }: Pick<WorkerTools, 'dataSource'>, now: Date): Promise<readonly Candidate[]> {
   const rows = await dataSource.query<
     {

@@ -1,7 +1,7 @@
 import type { TakenBackup } from '../../archive/archive.js';
 import type { BackupResult } from '../../backups/storedBackup.js';
 
-/** A backup as the log of events keeps it. Its segments stand in backup.json alone. */
+/** A backup as its event records it. The segments are in backup.json only. */
 export function backupResult(taken: TakenBackup): BackupResult {
   const { folder, inventory, warnings, sizeBytes, storedSizeBytes } = taken;
   const parts = taken.parts.map(({ segments: _, ...part }) => part);

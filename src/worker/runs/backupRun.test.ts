@@ -14,7 +14,8 @@ import {
 } from '../../../test/fixtures/workerHarness.js';
 import { StowageError } from '../../errors.js';
 import type { RecordedEvent } from '../../eventSourcing/event.js';
-import { cancelBackup } from '../../backups/backupJobCommands.js';
+import { backupHandling } from '../../backups/backupJobCommands.js';
+import { cancelJob } from '../../jobs/jobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.js';
 import type { JobProgress } from '../../postgres/contracts/telemetry.js';
 import { swiftDriver } from '../../storage/swift/swiftDriver.js';
@@ -57,14 +58,14 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
   const cancel = async (id: string) => {
     await harness.transact((tx) =>
-      cancelBackup(tx, harness.queue, { id, projectId: harness.projectId }, 'a person', new Date()),
+      cancelJob(tx, harness.queue, backupHandling, { id, projectId: harness.projectId }, 'a person', new Date()),
     );
     await harness.signals.send('cancel', id);
   };
   const isQueued = async (id: string): Promise<boolean> =>
     (await harness.dataSource.query<unknown[]>('SELECT FROM job_queue WHERE job_id = $1', [id])).length > 0;
 
-  test('phase by phase, in a folder of the attempt’s own, telling how far it is', async () => {
+  test('phase by phase, in a folder of the attempt’s own, and reports progress', async () => {
     const told: JobProgress[] = [];
     const unsubscribe = harness.telemetry.subscribe((progress) => told.push(progress));
     const gate = createGate();
@@ -97,7 +98,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.telemetry.latest([id])).size).toBe(0);
   });
 
-  test('telling with each phase how far it had come by then', async () => {
+  test('and reports with each phase the progress by then', async () => {
     const told: JobProgress[] = [];
     const unsubscribe = harness.telemetry.subscribe((progress) => told.push(progress));
     const gate = createGate();
@@ -133,7 +134,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ]);
   });
 
-  test('a wrong password ends it at once, and no log or event holds one', async () => {
+  test('a wrong password fails at once, and no log or event holds a password', async () => {
     await startWorker();
     const wrong = await harness.addService(server, { password: 'wrong-pass-2718' });
     const id = await backUp({ serviceId: wrong });
@@ -146,7 +147,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(said).not.toContain('quoted');
   });
 
-  test('a failure that may pass is tried again later, in a folder of its own', async () => {
+  test('a transient failure is repeated later, in a folder of its own', async () => {
     let failures = 1;
     await startWorker({
       wrapStorage: (storage) =>
@@ -170,7 +171,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(names.every((name) => name.startsWith(String(folder)))).toBe(true);
   });
 
-  test('what may pass but does not is FAILED after the last attempt', async () => {
+  test('a transient failure that persists is FAILED after the last attempt', async () => {
     await startWorker({
       wrapStorage: (storage) =>
         replacing(storage, {
@@ -182,7 +183,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await rowOf(id)).attempts.map(({ outcome }) => outcome)).toEqual(['FAILED', 'FAILED']);
   });
 
-  test('of two workers one runs a job, and a service is dumped once at a time', async () => {
+  test('one of two workers runs a job, and a service has one dump at a time', async () => {
     const gate = createGate();
     await Promise.all(['a', 'b'].map((id) => startWorker({ id, wrapStorage: gate.hold })));
     const [first, second] = [await backUp(), await backUp()];
@@ -200,7 +201,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return { rows: await harness.dataSource.query<unknown[]>('SELECT FROM job_queue WHERE worker_id IS NOT NULL') };
   }
 
-  test('cancelled while it dumps, it is over once its tools are dead, and nothing of it is left', async () => {
+  test('a job that is cancelled while it dumps ends once its tools have ended, and leaves nothing', async () => {
     const gate = createGate();
     await startWorker({ wrapStorage: gate.hold });
     const id = await backUp();
@@ -215,19 +216,19 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     gate.release();
   });
 
-  test('a call to cancel that was lost is made good by the next beat', async () => {
+  test('the next heartbeat repairs a lost signal to cancel', async () => {
     const gate = createGate();
     await startWorker({ wrapStorage: gate.hold });
     const id = await backUp();
     await gate.reached;
     await harness.transact((tx) =>
-      cancelBackup(tx, harness.queue, { id, projectId: harness.projectId }, 'a person', new Date()),
+      cancelJob(tx, harness.queue, backupHandling, { id, projectId: harness.projectId }, 'a person', new Date()),
     );
     await harness.until(id, 'BackupCancelled');
     gate.release();
   });
 
-  test('succeeds though PostgreSQL was gone for a while, if for less than the lease', async () => {
+  test('succeeds if PostgreSQL was away for less than the lease', async () => {
     const { port } = new URL(harness.ground.appUrl);
     const proxy = await startTcpProxy(Number(port));
     const appUrl = Object.assign(new URL(harness.ground.appUrl), { port: String(proxy.port) }).href;
@@ -252,7 +253,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     }
   });
 
-  test('knows that it succeeded though the connection died as that was committed', async () => {
+  test('finds its success in the log if the connection died during the commit', async () => {
     const id = await backUp();
     let isAnswerLost = false;
     await startWorker({
@@ -274,7 +275,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(JSON.parse(end)).toMatchObject({ end: 'SUCCEEDED' });
   });
 
-  test('stops in time though PostgreSQL is gone for good', async () => {
+  test('stops in time if PostgreSQL is gone for good', async () => {
     const { port } = new URL(harness.ground.appUrl);
     const proxy = await startTcpProxy(Number(port));
     const appUrl = Object.assign(new URL(harness.ground.appUrl), { port: String(proxy.port) }).href;
@@ -304,7 +305,7 @@ describeWith(
   { postgresql: await postgresMissing(), mariadb: mariadbMissing, swift: swiftMissing },
   'A worker with Swift',
   () => {
-    test('takes a backup, and removes what a failed attempt left', async () => {
+    test('takes a backup, and removes the remains of a failed attempt', async () => {
       const [harness, server, swift] = await Promise.all([startWorkerHarness(), startMariadb(), startSwift()]);
       try {
         await server.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1), (2);');

@@ -14,9 +14,9 @@ import { eventually, startWorkerHarness, type WorkerHarness } from '../../../tes
 import { createMariadbEngine } from '../../engines/mariadb/mariadbEngine.js';
 import type { RecordedEvent } from '../../eventSourcing/event.js';
 import { backupActions } from '../../backups/api/backupActions.js';
-import { cancelBackup } from '../../backups/backupJobCommands.js';
+import { cancelJob } from '../../jobs/jobCommands.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
-import { cancelRestore } from '../../restores/restoreJobCommands.js';
+import { handlings } from '../handlings.js';
 import { restoreJobMessage } from '../../restores/restoreJobMessage.js';
 import { RestoreJobTable } from '../../restores/restoreJobView.js';
 import type { Worker } from '../worker.js';
@@ -103,8 +103,8 @@ describeWith(
 
     /** Asks for the end as the API does. */
     async function cancel(id: string, kind: Hang['kind']): Promise<void> {
-      const ask = kind === 'BACKUP' ? cancelBackup : cancelRestore;
-      await harness.transact((tx) => ask(tx, harness.queue, job(id), 'a person', new Date()));
+      const by = 'a person';
+      await harness.transact((tx) => cancelJob(tx, harness.queue, handlings[kind], job(id), by, new Date()));
       await harness.signals.send('cancel', id);
     }
 
@@ -323,7 +323,7 @@ describeWith(
       await untilTargetIsFree(id);
     });
 
-    test('around a tool that ignores SIGTERM is cancelled all the same', async () => {
+    test('around a tool that ignores SIGTERM is cancelled as well', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'stowage-stubborn-'));
       const program = join(folder, 'mariadb-dump');
       const version = 'case "$1" in --version) echo "mariadb-dump Ver 10.19 Distrib 10.11.0-MariaDB"; exit;; esac';
@@ -343,7 +343,7 @@ describeWith(
       await rm(folder, { recursive: true });
     });
 
-    test('nowhere: a cancel that races with success gives one end, and says which', async () => {
+    test('nowhere: a cancellation that races with success gives one end, and reports which', async () => {
       await startWorker();
       for (const delayMs of [0, 8, 25]) {
         let askedFor: Promise<unknown> = Promise.resolve();

@@ -1,7 +1,10 @@
 import { StowageError } from '../../errors.js';
 import type { JobError } from '../../jobs/attempt.js';
 
-/** A failure as events and the API tell it. What is no StowageError is a defect of ours and says no more than that. */
+/**
+ * A failure as it is recorded and shown. An error that is no StowageError is a defect of Stowage, and its text is not
+ * shown.
+ */
 export function jobError(failure: unknown): JobError {
   if (!(failure instanceof StowageError)) {
     return {

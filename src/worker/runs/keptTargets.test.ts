@@ -13,7 +13,8 @@ import { eventually, startWorkerHarness, type WorkerHarness } from '../../../tes
 import { eventSummary } from '../../history/eventSummary.js';
 import { backupJob } from '../../backups/backupJob.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
-import { cancelRestore } from '../../restores/restoreJobCommands.js';
+import { cancelJob } from '../../jobs/jobCommands.js';
+import { restoreHandling } from '../../restores/restoreJobCommands.js';
 import { restoreJobMessage } from '../../restores/restoreJobMessage.js';
 import { RestoreJobTable } from '../../restores/restoreJobView.js';
 import { restoreUnderWay } from '../../restores/restoreUnderWay.js';
@@ -76,7 +77,9 @@ describeWith(
     const backupOf = (id: string) => harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
     const cancel = async (id: string) => {
       const job = { id, projectId: harness.projectId };
-      const status = await harness.transact((tx) => cancelRestore(tx, harness.queue, job, 'a person', new Date()));
+      const status = await harness.transact((tx) =>
+        cancelJob(tx, harness.queue, restoreHandling, job, 'a person', new Date()),
+      );
       await harness.signals.send('cancel', id);
       return status;
     };
@@ -128,7 +131,7 @@ describeWith(
       return stuck;
     }
 
-    test('is CANCELLED at once; nothing else begins there until its sessions are ended, and says why', async () => {
+    test('is CANCELLED at once; other jobs wait until its sessions have ended, and say why', async () => {
       await startWorker();
       const { id, isThere } = await cancelledInSilence();
       expect(descendantsOf(process.pid).filter(({ name }) => tools.includes(name))).toHaveLength(releases.length);
@@ -166,7 +169,7 @@ describeWith(
       expect(await harness.eventsOf(id)).toHaveLength(events.length);
     });
 
-    test('is freed by another worker where its own was killed after it had been CANCELLED', async () => {
+    test('is unlocked by another worker if its own was killed after the cancellation', async () => {
       const child = await startProcess();
       const { id, isThere } = await cancelledInSilence();
       await kill(child);
@@ -179,7 +182,7 @@ describeWith(
       expect(await isTargetUsedBy(id)).toBe(false);
     });
 
-    test('keeps no worker from stopping, and its target not for longer than it may be kept', async () => {
+    test('does not keep a worker from stopping, nor its target locked beyond the limit', async () => {
       const worker = await startWorker();
       const { id } = await cancelledInSilence();
       await worker.stop();

@@ -5,19 +5,19 @@ import { unlessAborted } from '../unlessAborted.js';
 import type { WorkerTools } from '../workerTools.js';
 
 const intervalMs = 1_000;
-/** The rate is that of the last seconds, not of the whole run: it answers "is it moving". */
+/** The rate is measured over the last seconds, so that it shows whether the run is moving now. */
 const windowMs = 5_000;
 
 export type ProgressReports = {
   readonly report: (progress: ArchiveProgress) => void;
-  /** Tells at once what was reported last: whoever sees the phase that is entered next sees how far the run had come. */
-  readonly tellNow: () => Promise<void>;
+  /** Sends the newest progress at once, before the run enters another phase. */
+  readonly sendNow: () => Promise<void>;
   readonly end: () => Promise<void>;
 };
 
 /**
- * Tells how far a run is, at most once a second and at each change of phase. Failing to is no failure of the job. A run
- * that has `lost` its lease tells nothing and takes nothing back: what is shown by then is the next attempt's.
+ * Sends the progress of a run at most once a second, and at each change of phase. A failure to send does not fail the
+ * job. A run that has lost its lease sends and clears nothing: what is shown then belongs to the next attempt.
  */
 export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSignal): ProgressReports {
   let newest: ArchiveProgress | undefined;
@@ -52,8 +52,8 @@ export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSig
       newest = progress;
       schedule();
     },
-    async tellNow() {
-      // Rejects only when the lease is lost, and then there is nothing to tell.
+    async sendNow() {
+      // Rejects only when the lease is lost, and then nothing may be sent.
       await unlessAborted(lost, async () => {
         await sending;
         clearTimeout(timer);

@@ -12,7 +12,8 @@ import { createMariadbEngine } from '../../engines/mariadb/mariadbEngine.js';
 import type { RecordedEvent } from '../../eventSourcing/event.js';
 import { backupJob } from '../../backups/backupJob.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
-import { cancelRestore } from '../../restores/restoreJobCommands.js';
+import { cancelJob } from '../../jobs/jobCommands.js';
+import { restoreHandling } from '../../restores/restoreJobCommands.js';
 import { RestoreJobTable } from '../../restores/restoreJobView.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Worker } from '../worker.js';
@@ -87,7 +88,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return { reached, hold };
   }
 
-  test('into another server, where everything is identical, and says each phase', async () => {
+  test('into another server, where everything is identical, and enters each phase', async () => {
     await startWorker();
     const id = await restore();
     const events = await harness.until(id, 'RestoreSucceeded');
@@ -106,7 +107,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await readersOf(backup)).toEqual([]);
   });
 
-  test('telling with each phase how far it had come by then', async () => {
+  test('and reports with each phase the progress by then', async () => {
     const engine = createMariadbEngine();
     let id = '';
     const shown: { phase: string; readBytes: number | undefined; storedBytes: number | undefined }[] = [];
@@ -139,7 +140,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ]);
   });
 
-  test('never over what is there: TARGET_EXISTS, and nothing is touched', async () => {
+  test('never over existing databases: TARGET_EXISTS, and nothing is touched', async () => {
     await startWorker();
     await target.sql(
       'CREATE DATABASE harbour; CREATE TABLE harbour.mine (a INT); INSERT INTO harbour.mine VALUES (7);',
@@ -169,7 +170,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await databases()).toBe('');
   });
 
-  test('again after a failure that may pass, as long as the tool has not started', async () => {
+  test('again after a transient failure, as long as the tool has not started', async () => {
     let failures = 1;
     await startWorker({
       wrapStorage: (storage) =>
@@ -186,7 +187,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(endings(events)).toEqual(['1 FAILED', '2 SUCCEEDED']);
   });
 
-  test('stopped before the tool has started, it is handed back; another worker ends it', async () => {
+  test('and hands the job back when it is stopped before the tool has started; another worker finishes it', async () => {
     let isReading = false;
     const first = await harness.startWorker({
       times: { grace: 0 },
@@ -203,7 +204,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(endings(await harness.until(id, 'RestoreSucceeded'))).toEqual(['1 HANDED_BACK', '2 SUCCEEDED']);
   });
 
-  test('not twice once the tool has started: stopped then, it is FAILED and says what the target may be', async () => {
+  test('not twice once the tool has started: a stopped worker records FAILED and what the target may hold', async () => {
     const { reached, hold } = holdSecondReading();
     const first = await harness.startWorker({ times: { grace: 0 }, wrapStorage: hold });
     const id = await restore();
@@ -219,7 +220,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(childrenNamed(...tools)).toEqual([]);
   });
 
-  test('not twice once the tool has started: a worker lost then is FAILED after its sessions on the target are ended', async () => {
+  test('not twice once the tool has started: the job of a lost worker is FAILED after its sessions on the target have ended', async () => {
     const { reached, hold } = holdSecondReading();
     await startWorker({ id: 'lost', wrapStorage: hold, times: { lease: 600_000, heartbeat: 600_000, reap: 600_000 } });
     const id = await restore();
@@ -245,13 +246,13 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.eventsOf(id)).at(-1)?.type).toBe('RestoreFailed');
   });
 
-  test('cancelled while it restores, it is over once its tools are dead, and says that the target was touched', async () => {
+  test('and a cancelled job ends once its tools have ended, and records that the target was touched', async () => {
     const { reached, hold } = holdSecondReading();
     await startWorker({ wrapStorage: hold });
     const id = await restore();
     await reached();
     await harness.transact((tx) =>
-      cancelRestore(tx, harness.queue, { id, projectId: harness.projectId }, 'a person', new Date()),
+      cancelJob(tx, harness.queue, restoreHandling, { id, projectId: harness.projectId }, 'a person', new Date()),
     );
     await harness.signals.send('cancel', id);
     const events = await harness.until(id, 'RestoreCancelled');
@@ -259,7 +260,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(childrenNamed(...tools)).toEqual([]);
   });
 
-  test('a target is left alone by a worker whose end was not taken: the next restore may run there', async () => {
+  test('and leaves the target alone when its end was not appended: the next restore may run there', async () => {
     const engine = createMariadbEngine();
     let ended = 0;
     let id = '';
@@ -291,7 +292,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(endings(await harness.until(id, 'RestoreFailed'))).toEqual(['1 WORKER_LOST']);
   });
 
-  test('a target whose sessions cannot be ended stays locked until they are', async () => {
+  test('and a target whose sessions cannot be ended stays locked until they have ended', async () => {
     const engine = createMariadbEngine();
     let answers = false;
     const stubborn = {

@@ -7,67 +7,64 @@ import type { Inventory } from '../../engines/inventory.js';
 import { StowageError } from '../../errors.js';
 import { backupJob, type BackupRequest } from '../../backups/backupJob.js';
 import type { BackupResult } from '../../backups/storedBackup.js';
-import { attemptsThatCount, type JobError } from '../../jobs/attempt.js';
-import { leftOnTarget, silentTarget } from '../../restores/leftOnTarget.js';
-import { restoreJob, type RestoreResult } from '../../restores/restoreJob.js';
-import { endRestore, endRestoreKeepingTarget } from '../../restores/restoreJobCommands.js';
+import type { JobError } from '../../jobs/attempt.js';
+import { streamOf } from '../../jobs/jobCommands.js';
+import { restoreError } from '../../restores/restoreError.js';
+import { restoreJob, type RestoreResult, type RestoreShape } from '../../restores/restoreJob.js';
+import { endRestoreKeepingTarget } from '../../restores/restoreJobCommands.js';
 import type { Storage } from '../../storage/storage.js';
 import type { ClaimedRestore } from '../claim.js';
-import { engineOf } from './engineOf.js';
-import type { Hold } from '../heartbeat.js';
-import { interruptedBy } from '../interruption.js';
+import { enterPhase, recordFailure, recordSuccess, type RunEnd } from './attemptEnd.js';
+import { engineNamed } from './engineNamed.js';
+import type { LeaseSignals } from '../heartbeat.js';
 import { jobError } from './jobError.js';
-import { persist, persistEnd, untilAnswered, type RecordedEnd } from '../persist.js';
+import { persist, untilAnswered } from '../persist.js';
 import { progressReports, type ProgressReports } from './progressReports.js';
-import { retryDelay } from '../retryDelay.js';
 import { freeTarget, unreachableTargetMs, type TargetState } from './targetSessions.js';
-import { wakeWorkers } from '../wakeWorkers.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
-export type RestoreRunEnd = RecordedEnd | 'LEASE_LOST';
-
-/** Runs one attempt of a restore and appends how it ended. No tool of it runs any more when it returns. */
-export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, hold: Hold): Promise<RestoreRunEnd> {
-  const progress = progressReports(tools, claimed.lease, hold.lost);
+/** Runs one attempt of a restore and appends how it ended. None of its tools runs any more when it returns. */
+export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, signals: LeaseSignals): Promise<RunEnd> {
+  const progress = progressReports(tools, claimed.lease, signals.lost);
   const target = { touched: false };
   try {
-    const restored = await attempt(tools, claimed, hold, progress, () => {
+    const { warnings, differences } = await attempt(tools, claimed, signals, progress, () => {
       target.touched = true;
     });
     await progress.end();
-    return await succeed(tools, claimed, hold, restored);
-  } catch (error) {
+    return await recordSuccess(tools, claimed, signals, { result: { warnings, differences }, keeps: false });
+  } catch (thrown) {
     await progress.end();
-    // Also when an end was recorded whose answer was lost: what runs on the target by now may be the next restore's.
-    if (error instanceof StowageError && error.code === 'WORKER_LOST') return 'LEASE_LOST';
-    // The server may go on with what it was sent: the target stays locked until our sessions there are ended, which a
-    // cancelled restore does not wait for.
+    // Also when the end was recorded and its answer was lost: a session on the target may then belong to the next
+    // restore.
+    if (thrown instanceof StowageError && thrown.code === 'WORKER_LOST') return 'LEASE_LOST';
+    // The server may go on with what it was sent, so the target stays locked until our sessions there have ended. A
+    // cancelled restore does not wait for that.
     const { jobId } = claimed.lease;
-    const left = target.touched ? await freeTarget(tools, { ...claimed.request, jobId }, hold) : 'FREE';
-    return left === 'LOCKED' ? 'LEASE_LOST' : await endOtherwise(tools, claimed, hold, { error, left });
+    const left = target.touched ? await freeTarget(tools, { ...claimed.request, jobId }, signals) : 'FREE';
+    return left === 'LOCKED' ? 'LEASE_LOST' : await endFailed(tools, claimed, signals, { thrown, left });
   }
 }
 
 async function attempt(
   tools: WorkerTools,
   claimed: ClaimedRestore,
-  hold: Hold,
+  signals: LeaseSignals,
   progress: ProgressReports,
   onToolStarting: () => void,
 ): Promise<RestoredBackup> {
   const { lease, metadata, request } = claimed;
-  const { lost, signal } = hold;
+  const { lost, signal } = signals;
   const ask = <T>(question: () => Promise<T>) => untilAnswered(tools, { lease, lost }, question);
   const source = await ask(() => storedBackup(tools, request.backupJobId));
   const target = await ask(() => tools.serviceOf(request.targetServiceId));
   const { storage } = await ask(() => tools.storageOf(source.request.fileEndpointId));
-  const enterPhase = async (phase: RestorePhase) => {
-    await progress.tellNow();
-    const at = tools.now().toISOString();
-    await persist(tools, { lease, metadata, lost }, (tx) =>
-      tx.execute(restoreJob, streamOf(lease), { kind: 'ENTER_PHASE', attempt: lease.attempt, phase, at }),
-    );
+  const onPhase = async (phase: RestorePhase) => {
+    // The claim entered PREFLIGHT.
+    if (phase === 'PREFLIGHT') return;
+    await progress.sendNow();
+    await enterPhase(tools, claimed, signals, phase);
   };
   try {
     const { stallTimeoutMs } = request;
@@ -78,14 +75,14 @@ async function attempt(
     return await inWorkFolder(tools.workRoot, (workFolder) =>
       restoreBackup({
         restoreId: lease.jobId,
-        engine: engineOf(tools.engines, request.engine),
+        engine: engineNamed(tools.engines, request.engine),
         target: target.connection,
         storage,
         backup,
         workFolder,
         signal,
         stallTimeoutMs,
-        onPhase: enterPhase,
+        onPhase,
         onProgress: progress.report,
         onToolStarting: async () => {
           onToolStarting();
@@ -110,7 +107,7 @@ async function storedBackup(
   throw new StowageError('ENDPOINT_NOT_FOUND', 'The backup that was to be restored is not stored any more.');
 }
 
-/** The backup as the log recorded it; where the container says otherwise it is not that backup. */
+/** Reads the backup as the log recorded it. CHECKSUM: the container holds another one. */
 async function readBackup(
   storage: Storage,
   result: BackupResult,
@@ -131,78 +128,33 @@ async function readBackup(
         retriable: false,
       });
     }
-    // Only where the segments lie is the container's to say: each is hashed into the recorded checksum.
+    // Only the places of the segments come from the container. Each segment is hashed into the recorded checksum.
     return { ...part, segments: written.segments };
   });
   return { folder: result.folder, parts, inventory: result.inventory as Inventory };
 }
 
-async function succeed(
+async function endFailed(
   tools: WorkerTools,
-  { lease, metadata, request }: ClaimedRestore,
-  { lost }: Hold,
-  restored: RestoredBackup,
-): Promise<RestoreRunEnd> {
-  const now = tools.now();
-  return await persistEnd(tools, { lease, metadata, lost }, async (tx) => {
-    await tx.execute(restoreJob, streamOf(lease), {
-      kind: 'SUCCEED',
-      attempt: lease.attempt,
-      result: { warnings: restored.warnings, differences: restored.differences },
-      at: now.toISOString(),
-    });
-    await endRestore(tx, tools.queue, streamOf(lease), request, now);
-    return 'SUCCEEDED';
+  claimed: ClaimedRestore,
+  signals: LeaseSignals,
+  { thrown, left }: { readonly thrown: unknown; readonly left: Exclude<TargetState, 'LOCKED'> },
+): Promise<RunEnd> {
+  const failure = readingError(jobError(thrown));
+  return await recordFailure<RestoreShape>(tools, claimed, signals, {
+    ...{ thrown, failure, confirmation: { targetUnanswered: left === 'UNANSWERED' }, failed: differencesOf(thrown) },
+    errorOf(before, isDraining) {
+      const touched = before.status === 'RUNNING' && before.toolStarted ? before.databases : undefined;
+      if (touched === undefined) return isDraining ? null : failure;
+      return restoreError(isDraining ? stopped : failure, { databases: touched, isSilent: left === 'SILENT' });
+    },
+    async endCancelled(tx, state, at) {
+      if (state.status !== 'CANCELLED' || !state.targetLocked) return false;
+      const kept = { at, limitMs: unreachableTargetMs };
+      await endRestoreKeepingTarget(tx, tools.queue, streamOf(claimed.lease), claimed.request, kept);
+      return true;
+    },
   });
-}
-
-async function endOtherwise(
-  tools: WorkerTools,
-  { lease, metadata, request }: ClaimedRestore,
-  { lost, signal }: Hold,
-  { error, left }: { readonly error: unknown; readonly left: Exclude<TargetState, 'LOCKED'> },
-): Promise<RestoreRunEnd> {
-  const interruption = interruptedBy(signal);
-  const failure = readingError(jobError(error));
-  if (lost.aborted || failure.code === 'WORKER_LOST') return 'LEASE_LOST';
-  if (interruption === undefined && failure.code === 'INTERNAL') {
-    tools.log.error({ err: error, jobId: lease.jobId }, 'A restore failed for a reason that is ours');
-  }
-  const now = tools.now();
-  const at = now.toISOString();
-  const end = await persistEnd(tools, { lease, metadata, lost }, async (tx) => {
-    if (interruption === 'CANCELLED') {
-      const targetUnanswered = left === 'UNANSWERED';
-      const confirm = { kind: 'CONFIRM_CANCEL', attempt: lease.attempt, targetUnanswered, at } as const;
-      const { state } = await tx.execute(restoreJob, streamOf(lease), confirm);
-      if (state.status === 'CANCELLED' && state.targetLocked) {
-        const kept = { at: now, limitMs: unreachableTargetMs };
-        await endRestoreKeepingTarget(tx, tools.queue, streamOf(lease), request, kept);
-      } else await endRestore(tx, tools.queue, streamOf(lease), request, now);
-      return 'CANCELLED';
-    }
-    const { state: before } = await tx.load(restoreJob, lease.jobId);
-    const touched = before.status === 'RUNNING' && before.toolStarted ? { ...before, left } : null;
-    const handBack = interruption === 'DRAINING' && touched === null;
-    const failures = before.status === 'NONE' ? 1 : attemptsThatCount(before.attempts);
-    const delayMs = handBack ? 0 : retryDelay(failures, tools.times.retry, tools.random());
-    const retryAt = new Date(now.getTime() + delayMs);
-    const { state } = await tx.execute(restoreJob, streamOf(lease), {
-      kind: 'FAIL_ATTEMPT',
-      attempt: lease.attempt,
-      outcome: handBack ? 'HANDED_BACK' : 'FAILED',
-      error: handBack ? null : restoreError(interruption === 'DRAINING' ? stopped : failure, touched),
-      ...differencesOf(error),
-      at,
-      retryAt: retryAt.toISOString(),
-    });
-    if (state.status === 'QUEUED') await tools.queue.requeue(tx.manager, lease, retryAt);
-    else await endRestore(tx, tools.queue, streamOf(lease), request, now);
-    if (state.status === 'CANCELLED') return 'CANCELLED';
-    return handBack ? 'HANDED_BACK' : 'FAILED';
-  });
-  await wakeWorkers(tools);
-  return end;
 }
 
 const stopped: JobError = {
@@ -213,31 +165,12 @@ const stopped: JobError = {
   retriable: true,
 };
 
-/** What was stored well and reads back otherwise is damaged for good. */
+/** A backup that was stored correctly and reads back otherwise is damaged, so another attempt cannot help. */
 function readingError(failure: JobError): JobError {
   if (failure.code !== 'CHECKSUM') return failure;
   return { ...failure, hint: 'Restore another backup, and check the storage.', retriable: false };
 }
 
-/**
- * After the tool has started the target may hold a part of the data, and the error says so, and what to do there.
- * `touched` null: it had not.
- */
-export function restoreError(
-  failure: JobError,
-  touched: { readonly databases: readonly string[]; readonly left?: TargetState } | null,
-): JobError {
-  if (touched === null) return failure;
-  // It found another restore at work: no statement of it ran, and what is there is the other's.
-  if (failure.code === 'TARGET_EXISTS') return { ...failure, retriable: false };
-  const hints = [failure.hint, touched.left === 'SILENT' ? silentTarget : null, leftOnTarget(touched.databases)];
-  return { ...failure, hint: hints.filter((hint) => hint !== null).join(' '), retriable: false };
-}
-
 function differencesOf(error: unknown): { readonly differences?: RestoreResult['differences'] } {
   return error instanceof IncompleteRestore ? { differences: error.differences } : {};
-}
-
-function streamOf(lease: { readonly jobId: string; readonly projectId: string }) {
-  return { id: lease.jobId, projectId: lease.projectId };
 }

@@ -1,35 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RestoreRequest } from '../../restores/restoreJob.js';
-import { engineOf } from './engineOf.js';
-import type { Hold } from '../heartbeat.js';
+import { engineNamed } from './engineNamed.js';
+import type { LeaseSignals } from '../heartbeat.js';
 import { Interruption, interruptedBy } from '../interruption.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** How long one attempt to end what a restore left on its target may take. */
+/** The time limit of one request to end our sessions on a target. */
 const sessionsMs = 10_000;
 const pauseMs = 5_000;
-/** How long a cancelled restore, whose tools are dead, still waits for its target to answer. */
+/** How long a cancelled restore, whose tools have ended, still waits for its target. */
 const cancelPatienceMs = 500;
-/** How many targets are asked at once: each may take its time to say nothing. */
+/** How many targets are asked at the same time, because each may be slow to answer. */
 const targetsAtOnce = 8;
-/** A target that does not answer for this long is given up: nobody can say what it does. */
+/** A target that does not answer for this long is given up. */
 export const unreachableTargetMs = 15 * 60_000;
 
 type Target = Pick<RestoreRequest, 'targetServiceId' | 'engine'> & {
-  /** The restore whose sessions are meant. */
+  /** The restore whose sessions are to end. */
   readonly jobId: string;
 };
 
 /**
- * - FREE: nothing of the restore runs there any more;
- * - SILENT: the target has not answered for so long that nobody can say;
- * - LOCKED: something may be left, the lease was lost or the worker is to stop, and the target is to stay locked.
- * - UNANSWERED: the same, but the restore was cancelled, which waits for no target: it is to stay locked beyond its end.
+ * The state of a target after a restore ended without success:
+ * - FREE: no session of the restore is left there.
+ * - SILENT: the target has not answered for so long that it is given up.
+ * - LOCKED: sessions may be left, and the lease was lost or the worker stops: the target stays locked.
+ * - UNANSWERED: sessions may be left, and the restore was cancelled: the target stays locked beyond the end of the job.
  */
 export type TargetState = 'FREE' | 'SILENT' | 'LOCKED' | 'UNANSWERED';
 
-/** Ends what a restore left running on its target. True: nothing of ours is left there. */
+/** Ends the sessions that a restore left on its target. True: none is left. */
 export async function endSessions(
   tools: WorkerTools,
   { targetServiceId, engine, jobId }: Target,
@@ -38,20 +39,20 @@ export async function endSessions(
   const limited = AbortSignal.any([signal, AbortSignal.timeout(sessionsMs)]);
   const { connection } = await tools.serviceOf(targetServiceId);
   return await inWorkFolder(tools.workRoot, (workFolder) =>
-    engineOf(tools.engines, engine).endOurSessions(connection, jobId, { workFolder, signal: limited }),
+    engineNamed(tools.engines, engine).endOurSessions(connection, jobId, { workFolder, signal: limited }),
   );
 }
 
 /**
- * Ends what a restore left running on its target, trying for as long as the lease on it is held; what is LOCKED then, the
- * reaper ends.
+ * Ends the sessions that a restore left on its target, and tries again while the lease on the target is held. The
+ * reaper continues when the result is LOCKED.
  */
-export async function freeTarget(tools: WorkerTools, target: Target, hold: Hold): Promise<TargetState> {
+export async function freeTarget(tools: WorkerTools, target: Target, held: LeaseSignals): Promise<TargetState> {
   const givenUpAtMs = performance.now() + unreachableTargetMs;
-  const cancelled = soonAfterCancel(hold.signal);
-  const signal = AbortSignal.any([hold.lost, cancelled.signal]);
+  const cancelled = soonAfterCancel(held.signal);
+  const signal = AbortSignal.any([held.lost, cancelled.signal]);
   try {
-    while (!hold.lost.aborted) {
+    while (!held.lost.aborted) {
       try {
         if (await endSessions(tools, target, signal)) return 'FREE';
       } catch (error) {
@@ -59,7 +60,7 @@ export async function freeTarget(tools: WorkerTools, target: Target, hold: Hold)
       }
       if (cancelled.signal.aborted) return 'UNANSWERED';
       if (performance.now() > givenUpAtMs) return 'SILENT';
-      if (interruptedBy(hold.signal) === 'DRAINING') return 'LOCKED';
+      if (interruptedBy(held.signal) === 'DRAINING') return 'LOCKED';
       await delay(pauseMs, undefined, { signal }).catch(() => undefined);
     }
     return 'LOCKED';
@@ -68,7 +69,7 @@ export async function freeTarget(tools: WorkerTools, target: Target, hold: Hold)
   }
 }
 
-/** Aborts a moment after somebody has cancelled the run, also where that was before. */
+/** Aborts a moment after the run was cancelled, even if that was before this call. */
 function soonAfterCancel(run: AbortSignal): { readonly signal: AbortSignal; readonly stop: () => void } {
   const soon = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -88,8 +89,8 @@ function soonAfterCancel(run: AbortSignal): { readonly signal: AbortSignal; read
 }
 
 /**
- * Asks targets, some at once, so that those that do not answer keep no other waiting for long; in no order, so that
- * several workers do not ask the same dead ones first. `ask` never throws.
+ * Asks several targets at once, so that those that do not answer hardly delay the others, and in random order, so that
+ * several workers do not start with the same dead targets. `ask` must not throw.
  */
 export async function atEachTarget<T>(
   tools: Pick<WorkerTools, 'random'>,

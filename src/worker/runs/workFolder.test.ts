@@ -9,7 +9,7 @@ import { describeWith } from '../../../test/fixtures/requirements.js';
 import { mountsMissing } from '../../../test/fixtures/smallDisk.js';
 import { inWorkFolder, removeAbandonedWorkFolders } from './workFolder.js';
 
-describe('What a killed worker left in its work folder', () => {
+describe('The work folder of a killed worker', () => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'stowage-folders-'));
@@ -25,7 +25,7 @@ describe('What a killed worker left in its work folder', () => {
     return name;
   }
 
-  test('is removed, also where this process was given the same id; what others use stays', async () => {
+  test('is removed, even if this process has the same id; folders in use stay', async () => {
     const { pid: gone } = spawnSync('true');
     const beforeUs = new Date(Date.now() - process.uptime() * 1000 - 60_000);
     await leftBy(gone, new Date());
@@ -47,13 +47,13 @@ describeWith({ mounts: mountsMissing }, 'A work folder on a disk that is full', 
       await promisify(execFile)('mkfifo', [join(folder, 'dumped.pipe')], { env: { PATH: process.env['PATH'] } });
     });
 
-  test('is said to have no room, and nothing is left in it', async () => {
+  test('is reported to have no room, and nothing is left in it', async () => {
     await disk().fill();
     await expect(write()).rejects.toMatchObject(noRoom);
     expect(await disk().entries()).toEqual([]);
   });
 
-  test('that takes no more folders, files or pipes says so', async () => {
+  test('that takes no more folders, files or pipes is reported', async () => {
     await disk().takeInodes(1);
     await expect(write()).rejects.toMatchObject(noRoom);
     await expect(makePipe()).rejects.toMatchObject(noRoom);

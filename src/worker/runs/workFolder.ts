@@ -3,12 +3,15 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { StowageError } from '../../errors.js';
 
-/** Of this machine: beside a shared folder for temporary files process ids say nothing about those of others. */
+/**
+ * Names this machine, because other machines may share the folder for temporary files, and their process ids mean
+ * nothing here.
+ */
 const ofThisMachine = `stowage-run-${hostname().replace(/[^A-Za-z0-9.-]/g, '')}-`;
 
 /**
- * A folder for one run alone, 0700, with whatever is in it gone afterwards. Throws UNAVAILABLE where the file system has
- * no room for it, or for what is written into it.
+ * Runs `work` with a folder of its own, mode 0700, and removes the folder afterwards. Throws UNAVAILABLE when the file
+ * system has no room for the folder or for what is written into it.
  */
 export async function inWorkFolder<T>(root: string, work: (folder: string) => Promise<T>): Promise<T> {
   try {
@@ -23,7 +26,7 @@ export async function inWorkFolder<T>(root: string, work: (folder: string) => Pr
   }
 }
 
-/** Storages say it of theirs in words of their own: what is bare came from the work folder, or from mkfifo in it. */
+/** Whether the work folder, or mkfifo in it, ran out of room. A storage that runs out of room throws a StowageError. */
 function isOutOfRoom(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || error instanceof StowageError) return false;
   if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) return true;
@@ -38,7 +41,7 @@ function noRoom(root: string, cause: unknown): StowageError {
   });
 }
 
-/** Removes what runs of killed workers left: there may be passwords in it. */
+/** Removes the folders of killed workers, which may hold passwords. */
 export async function removeAbandonedWorkFolders(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     if (!name.startsWith(ofThisMachine)) continue;
@@ -50,12 +53,12 @@ export async function removeAbandonedWorkFolders(root: string): Promise<void> {
   }
 }
 
-/** A folder of another user of this machine is not ours to remove. */
+/** Folders of other users of this machine cannot be removed. */
 function unlessAnothers(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error;
 }
 
-/** In a container that is started again the process has the id of the one that was killed. */
+/** In a restarted container, this process may have the id of the one that was killed. */
 async function isOlderThanUs(folder: string): Promise<boolean> {
   const stats = await stat(folder).catch(() => undefined);
   return stats !== undefined && stats.mtimeMs < Date.now() - process.uptime() * 1000;
@@ -66,7 +69,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Another user's process is alive as well.
+    // EPERM: the process belongs to another user, and is alive.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

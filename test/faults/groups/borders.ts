@@ -7,7 +7,8 @@ import { endOf, judge, queueFaultyBackup, type Expected } from '../backupTrial.j
 import type { FaultBench } from '../faultBench.js';
 import type { Fault, Problem } from '../trial.js';
 import { until } from '../../fixtures/until.js';
-import { cancelBackup } from '../../../src/backups/backupJobCommands.js';
+import { backupHandling } from '../../../src/backups/backupJobCommands.js';
+import { cancelJob } from '../../../src/jobs/jobCommands.js';
 import { replacing } from '../../fixtures/workerHarness.js';
 
 /** The steps of a backup that use something outside of the worker, in their order. */
@@ -75,7 +76,7 @@ const blows: readonly Blow[] = [
     expects: (border) => (isBefore(border, 'before putBytes') ? ['CANCELLED'] : ['CANCELLED', 'SUCCEEDED']),
     strike: async ({ harness }, { jobId }, signal) => {
       const job = { id: jobId, projectId: harness.projectId };
-      await harness.transact((tx) => cancelBackup(tx, harness.queue, job, 'a person', new Date()));
+      await harness.transact((tx) => cancelJob(tx, harness.queue, backupHandling, job, 'a person', new Date()));
       await harness.signals.send('cancel', jobId);
       await until(() => signal.aborted, 'the worker has heard of it');
     },

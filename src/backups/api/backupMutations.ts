@@ -1,0 +1,156 @@
+import { Arg, Args, ID, Int, Mutation, Resolver } from 'type-graphql';
+import type { DataSource } from 'typeorm';
+import { notFound, notYetAvailable } from '../../errors.js';
+import type { CommandRequest } from '../../eventSourcing/commandHandling.js';
+import { cancelByClient, JobArguments, jobMutation, type JobMutationOptions } from '../../jobs/jobMutation.js';
+import { findBackupPlan } from '../../plans/planQueries.js';
+import { Call } from '../../server/call.js';
+import { commandRequest } from '../../server/commandRequest.js';
+import { InputProblems, text, uuid } from '../../server/inputValidation.js';
+import { authorize, Requires, type OperationCall } from '../../server/requires.js';
+import { rowById, rowsById } from '../../server/rowsById.js';
+import { findService } from '../../services/serviceQueries.js';
+import { backupHandling } from '../backupJobCommands.js';
+import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
+import { deleteByHand, type DeleteTools } from '../deletion/deleteByHand.js';
+import { holdBackup, releaseHold } from '../deletion/holdBackup.js';
+import { retryBackup } from '../retryBackup.js';
+import { startBackup, type BackupOrder, type BackupTools } from '../startBackup.js';
+import { StartBackupInput } from './backupJobInput.js';
+import { BackupJobType, StartBackupPayload, VerificationLevelEnum, type VerificationLevel } from './backupJobType.js';
+
+export type BackupMutationDependencies = BackupTools & DeleteTools & { readonly dataSource: DataSource };
+
+const longestReason = 200;
+
+@Resolver()
+export class BackupMutationResolver {
+  constructor(private readonly tools: BackupMutationDependencies) {}
+
+  @Mutation(() => StartBackupPayload, { description: 'By hand: now, besides what the plan does.' })
+  @Requires('OPERATOR')
+  async startBackup(
+    @Arg('input', () => StartBackupInput) input: StartBackupInput,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Call() call: OperationCall,
+  ): Promise<StartBackupPayload> {
+    const { projectId, of } = await this.ordered(input, call);
+    new InputProblems()
+      .check('input.service.fileEndpointId', input.service?.fileEndpointId, uuid)
+      .check('commandId', commandId, uuid)
+      .throwIfAny();
+    const request = commandRequest(call.context, { operation: 'startBackup', projectId, input, commandId });
+    const order = { projectId, of, requestedBy: request.subject };
+    const { batchId, jobIds } = await startBackup(this.tools, request, order);
+    const rows = await rowsById(this.tools.dataSource.manager, BackupJobTable, jobIds);
+    return { batchId, jobs: rows.flatMap((row) => (row === null ? [] : [new BackupJobType(row)])) };
+  }
+
+  @Mutation(() => BackupJobType, {
+    description: 'A QUEUED job ends at once; a RUNNING one as soon as its worker has stopped the dump.',
+  })
+  @Requires('OPERATOR')
+  cancelBackupJob(@Args(() => JobArguments) job: JobArguments, @Call() call: OperationCall): Promise<BackupJobType> {
+    return this.change(call, job, (row, request) => cancelByClient(this.tools, backupHandling, row, request));
+  }
+
+  @Mutation(() => BackupJobType, { description: 'A new job like the one that FAILED or was CANCELLED.' })
+  @Requires('OPERATOR')
+  async retryBackupJob(
+    @Args(() => JobArguments) job: JobArguments,
+    @Call() call: OperationCall,
+  ): Promise<BackupJobType> {
+    const retry = ({ id: jobId, projectId }: BackupJobRow, request: CommandRequest) =>
+      retryBackup(this.tools, request, { jobId, projectId, requestedBy: request.subject });
+    return this.answer((await this.mutate(call, job, retry)).result);
+  }
+
+  @Mutation(() => BackupJobType, {
+    description:
+      'Its record stays. The last good backup of a destination, and one whose stand-in is not seen in the container, goes only with force; a held one not at all. A copy of its manifest alone (COPY with multipart-manifest=get) shares its segments and is unreadable afterwards; Stowage cannot see such copies.',
+  })
+  @Requires('ADMIN')
+  deleteBackup(
+    @Args(() => JobArguments) job: JobArguments,
+    @Arg('force', () => Boolean, { defaultValue: false }) force: boolean,
+    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
+    @Call() call: OperationCall,
+  ): Promise<BackupJobType> {
+    const input = { force, expectedVersion };
+    const work = (row: BackupJobRow, request: CommandRequest) => {
+      const deletion = { force, by: request.subject, expectedVersion: expectedVersion ?? undefined };
+      return deleteByHand(this.tools, request, row, deletion);
+    };
+    return this.change(call, job, work, { input });
+  }
+
+  @Mutation(() => BackupJobType, {
+    description:
+      'Neither retention nor a person deletes it until it is released. Again for the same reason: nothing changes.',
+  })
+  @Requires('OPERATOR')
+  holdBackup(
+    @Args(() => JobArguments) job: JobArguments,
+    @Arg('reason', () => String, { description: `1 to ${longestReason} printable characters.` }) reason: string,
+    @Call() call: OperationCall,
+  ): Promise<BackupJobType> {
+    const problems = new InputProblems().check('reason', reason, text(1, longestReason));
+    const work = (row: BackupJobRow, request: CommandRequest) =>
+      holdBackup(this.tools, request, row, { reason, by: request.subject });
+    return this.change(call, job, work, { input: { reason }, problems });
+  }
+
+  @Mutation(() => BackupJobType, {
+    description: 'Retention and people may delete it again. Not held: nothing changes.',
+  })
+  @Requires('OPERATOR')
+  releaseBackup(@Args(() => JobArguments) job: JobArguments, @Call() call: OperationCall): Promise<BackupJobType> {
+    return this.change(call, job, (row, request) => releaseHold(this.tools, request, row, request.subject));
+  }
+
+  @Mutation(() => BackupJobType)
+  @Requires('OPERATOR')
+  verifyBackup(
+    @Args(() => JobArguments) _job: JobArguments,
+    @Arg('level', () => VerificationLevelEnum, { defaultValue: 'READABLE' }) _level: VerificationLevel,
+  ): BackupJobType {
+    throw notYetAvailable(
+      'Verification on demand is not built yet. Every backup is read back and compared before it is called SUCCEEDED.',
+    );
+  }
+
+  private readonly find = (id: string) => rowById(this.tools.dataSource.manager, BackupJobTable, id);
+
+  private mutate<Result>(
+    call: OperationCall,
+    job: JobArguments,
+    work: (row: BackupJobRow, request: CommandRequest) => Promise<Result>,
+    options?: JobMutationOptions,
+  ) {
+    return jobMutation({ noun: 'backup job', find: this.find, ...options }, call, job, work);
+  }
+
+  private async change(...mutation: Parameters<typeof this.mutate<void>>): Promise<BackupJobType> {
+    return this.answer((await this.mutate(...mutation)).id);
+  }
+
+  private async answer(id: string): Promise<BackupJobType> {
+    const row = await this.find(id);
+    if (row === null) throw notFound('backup job');
+    return new BackupJobType(row);
+  }
+
+  private async ordered(input: StartBackupInput, call: OperationCall): Promise<Pick<BackupOrder, 'projectId' | 'of'>> {
+    const { manager } = this.tools.dataSource;
+    if (input.planId !== undefined) {
+      const plan = await findBackupPlan(manager, input.planId);
+      authorize(call, plan?.projectId, 'backup plan');
+      return { projectId: plan.projectId, of: { planId: plan.id } };
+    }
+    const service = await findService(manager, input.service?.serviceId ?? '');
+    authorize(call, service?.projectId, 'service');
+    const fileEndpointId = (input.service?.fileEndpointId ?? '').toLowerCase();
+    const yieldToLocks = input.service?.yieldToLocks ?? true;
+    return { projectId: service.projectId, of: { serviceId: service.id, fileEndpointId, yieldToLocks } };
+  }
+}

@@ -1,0 +1,129 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { given } from '../../test/fixtures/given.js';
+import { fold, type Decider } from '../eventSourcing/decider.js';
+import type { AttemptRecord, AttemptStart, JobError } from './attempt.js';
+import {
+  jobLife,
+  lifeEvent,
+  plainRules,
+  type AttemptedJob,
+  type JobCommand,
+  type JobEvent,
+  type PlainShape,
+} from './attemptedJob.js';
+
+/** A third kind of job, with all that a kind states: its shape, and what differs in its life. */
+type VerificationShape = PlainShape & {
+  readonly name: 'Verification';
+  readonly request: { readonly backupJobId: string; readonly maxAttempts: number };
+  readonly start: AttemptStart;
+  readonly attempt: AttemptRecord;
+  readonly phase: 'READING' | 'COMPARING';
+  readonly result: { readonly checkedBytes: number };
+  readonly succeeded: { readonly checkedBytes: number };
+};
+
+const life = jobLife<VerificationShape>({
+  ...plainRules,
+  name: 'Verification',
+  noun: 'verification',
+  succeeded: ({ result }) => result,
+});
+
+const verification: Decider<
+  AttemptedJob<VerificationShape>,
+  JobCommand<VerificationShape>,
+  JobEvent<VerificationShape>
+> = {
+  streamType: 'VerificationJob',
+  initial: { status: 'NONE' },
+  decide: (command, state) => life.decide(command, state),
+  evolve(state, event) {
+    const lifeOfJob = lifeEvent<VerificationShape>('Verification', event);
+    return lifeOfJob === undefined ? state : life.evolve(state, lifeOfJob);
+  },
+};
+
+const at = '2026-03-01T05:00:00.000Z';
+const broken: JobError = {
+  ...{ code: 'CHECKSUM', message: 'The bytes differ.', hint: null, toolOutput: null },
+  retriable: true,
+};
+const queue = { kind: 'QUEUE', request: { backupJobId: 'b', maxAttempts: 2 } } as const;
+const start = (number: number) =>
+  ({ kind: 'START_ATTEMPT', attempt: { number, worker: `w${number}`, startedAt: at } }) as const;
+const fail = (attempt: number, error: JobError | null = broken, outcome: 'FAILED' | 'HANDED_BACK' = 'FAILED') =>
+  ({ kind: 'FAIL_ATTEMPT', attempt, outcome, error, at, retryAt: at }) as const;
+const succeed = (attempt: number) => ({ kind: 'SUCCEED', attempt, result: { checkedBytes: 7 }, at }) as const;
+const cancel = { kind: 'REQUEST_CANCEL', by: 'anna', at } as const;
+
+const running = given(verification).then(queue).then(start(1));
+
+describe('a kind of job that states only what differs', () => {
+  test('names its events by its own prefix and keeps its own result', () => {
+    expect(running.types(succeed(1))).toEqual(['VerificationSucceeded']);
+    expect(running.then(succeed(1)).state).toMatchObject({ status: 'SUCCEEDED', checkedBytes: 7 });
+  });
+
+  test('has the attempts that its request allows, and one more for each that was handed back', () => {
+    const again = running.then(fail(1)).then(start(2));
+    expect(again.types(fail(2))).toEqual(['VerificationAttemptEnded', 'VerificationFailed']);
+    expect(again.then(fail(2)).state).toMatchObject({ status: 'FAILED', error: { code: 'CHECKSUM' } });
+    const handedBack = running.then(fail(1, null, 'HANDED_BACK')).then(start(2));
+    expect(handedBack.then(fail(2)).state.status).toBe('QUEUED');
+  });
+
+  test('is cancelled at once while it is queued, and by its worker while it runs', () => {
+    expect(given(verification).then(queue).then(cancel).state.status).toBe('CANCELLED');
+    const asked = running.then(cancel);
+    expect(asked.state).toMatchObject({ status: 'RUNNING', cancelRequestedBy: 'anna' });
+    expect(asked.when(cancel)).toEqual([]);
+    expect(asked.types(fail(1))).toEqual(['VerificationCancelled']);
+    expect(() => running.then(succeed(1)).when(cancel)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
+  });
+
+  test('accepts no command of an attempt that does not run it', () => {
+    const lost = expect.objectContaining({ code: 'WORKER_LOST' });
+    for (const command of [succeed(2), fail(2), { kind: 'ENTER_PHASE', attempt: 2, phase: 'READING', at } as const]) {
+      expect(() => running.when(command)).toThrow(lost);
+    }
+    expect(() => running.then(fail(1)).when(succeed(1))).toThrow(lost);
+  });
+
+  test('never leaves a state in which it has ended, whatever commands arrive', () => {
+    const number = fc.integer({ min: 1, max: 3 });
+    const command = fc.oneof(
+      fc.constantFrom(queue, cancel),
+      number.map(start),
+      number.map((attempt) => succeed(attempt)),
+      number.map((attempt) => fail(attempt)),
+      number.map((attempt) => ({ kind: 'CONFIRM_CANCEL', attempt, at }) as const),
+    );
+    fc.assert(
+      fc.property(fc.array(command, { maxLength: 20 }), (commands) => {
+        let state: AttemptedJob<VerificationShape> = verification.initial;
+        for (const each of commands) {
+          const before = state;
+          try {
+            const events = verification.decide(each, state);
+            state = events.reduce((after, event) => verification.evolve(after, event), state);
+          } catch {
+            continue;
+          }
+          if (before.status === 'SUCCEEDED' || before.status === 'FAILED' || before.status === 'CANCELLED') {
+            expect(state).toEqual(before);
+          }
+          const open = state.status === 'NONE' ? [] : state.attempts.filter(({ outcome }) => outcome === null);
+          expect(open).toHaveLength(state.status === 'RUNNING' ? 1 : 0);
+        }
+      }),
+    );
+  });
+
+  test('ignores events of other kinds', () => {
+    expect(lifeEvent('Verification', { type: 'BackupQueued', data: {} })).toBeUndefined();
+    expect(lifeEvent('Backup', { type: 'BackupHeld', data: {} })).toBeUndefined();
+    expect(fold(verification, [])).toEqual({ status: 'NONE' });
+  });
+});

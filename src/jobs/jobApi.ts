@@ -1,0 +1,58 @@
+import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
+import type { DataSource } from 'typeorm';
+import type { Engines } from '../engines/engines.js';
+import { notFound } from '../errors.js';
+import type { Telemetry } from '../postgres/contracts/telemetry.js';
+import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
+import { findProjects } from '../projects/projectQueries.js';
+import { ProjectType } from '../projects/projectType.js';
+import type { RequestContext } from '../server/requestContext.js';
+import { ProgressType } from './attemptType.js';
+import { AttemptedJobType } from './attemptedJobType.js';
+import type { AttemptedJobRow } from './attemptedJobView.js';
+import { currentProgress } from './currentProgress.js';
+import { waitingMessage } from './waitingMessage.js';
+
+export type JobDependencies = {
+  readonly dataSource: DataSource;
+  readonly telemetry: Pick<Telemetry, 'latest'>;
+  readonly workers: Pick<WorkerRegistry, 'whyWaiting'>;
+  readonly engines: Engines;
+};
+
+/** The fields of every kind of job that need more than its row. */
+@Resolver(() => AttemptedJobType)
+export class JobFieldsResolver {
+  constructor(private readonly tools: JobDependencies) {}
+
+  private readonly projects = (ids: readonly string[]) => findProjects(this.tools.dataSource.manager, ids);
+  private readonly progressOf = (jobs: readonly AttemptedJobRow[]) => currentProgress(this.tools.telemetry, jobs);
+  private readonly reasons = async (ids: readonly string[]) => {
+    const reasons = await this.tools.workers.whyWaiting(ids);
+    return ids.map((id) => reasons.get(id) ?? null);
+  };
+
+  @FieldResolver(() => ProjectType)
+  async project(@Root() { row }: AttemptedJobType, @Ctx() context: RequestContext): Promise<ProjectType> {
+    const project = await context.loaders.of(this.projects).load(row.projectId);
+    if (project === null) throw notFound('project');
+    return ProjectType.of(project);
+  }
+
+  @FieldResolver(() => ProgressType, {
+    nullable: true,
+    description: 'Null before the first byte of an attempt, and after the end.',
+  })
+  progress(@Root() { row }: AttemptedJobType, @Ctx() context: RequestContext): Promise<ProgressType | null> {
+    return context.loaders.of(this.progressOf).load(row);
+  }
+
+  /** No event happens to a QUEUED job that no running worker can run, so the reason is found when the message is read. */
+  @FieldResolver(() => String, { description: 'One sentence for a person, whatever the status.' })
+  async message(@Root() job: AttemptedJobType, @Ctx() context: RequestContext): Promise<string> {
+    const { status, id, attempts } = job.row;
+    const usual = job.currentMessage();
+    const reason = status === 'QUEUED' ? await context.loaders.of(this.reasons).load(id) : null;
+    return reason === null ? usual : waitingMessage(reason, this.tools.engines, { usual, attempts });
+  }
+}

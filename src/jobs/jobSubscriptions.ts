@@ -1,0 +1,165 @@
+import { Arg, Args, ArgsType, Field, ID, ObjectType, Resolver, Root, Subscription, type ClassType } from 'type-graphql';
+import type { DataSource, EntitySchema } from 'typeorm';
+import type { Position } from '../eventSourcing/event.js';
+import type { JobKind } from '../postgres/contracts/jobQueue.js';
+import { watchedProjects } from '../projects/watchedProjects.js';
+import { InputProblems, uuid } from '../server/inputValidation.js';
+import { enumType } from '../server/enumType.js';
+import type { RequestContext } from '../server/requestContext.js';
+import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';
+import { rowById } from '../server/rowsById.js';
+import { PositionScalar } from '../server/scalars/position.js';
+import { visibleProjects } from '../server/selectPage.js';
+import type { Condition } from '../server/tableReader.js';
+import type { AttemptedJobType } from './attemptedJobType.js';
+import type { AttemptedJobRow } from './attemptedJobView.js';
+import { jobChanges, watchJob, type ChangeKind, type JobChange, type LiveSources } from './jobChanges.js';
+
+export const ChangeKindEnum = enumType(
+  'ChangeKind',
+  ['SNAPSHOT', 'READY', 'CHANGED', 'PROGRESS'],
+  'READY, without a job: what there was to begin with has been told, from here on it is live.',
+);
+
+type JobChangeNode = {
+  readonly kind: ChangeKind;
+  readonly position: Position;
+  readonly job: AttemptedJobType | null;
+};
+
+/** The GraphQL type of a change in a list of jobs, for example `jobChangeType('BackupJob', () => BackupJobType)`. */
+export function jobChangeType(name: string, jobType: () => ClassType<AttemptedJobType>): ClassType<JobChangeNode> {
+  @ObjectType(`${name}Change`)
+  class JobChangeType {
+    @Field(() => ChangeKindEnum)
+    readonly kind!: ChangeKind;
+
+    @Field(() => PositionScalar, {
+      description: 'Up to here everything has been told: from READY on, send it as `after` to go on without a gap.',
+    })
+    readonly position!: Position;
+
+    @Field(() => jobType(), { nullable: true })
+    readonly job!: AttemptedJobType | null;
+  }
+  return JobChangeType;
+}
+
+/** The arguments of a list of jobs to watch; a kind adds its own filter. */
+@ArgsType()
+export class JobChangesArguments {
+  @Field(() => ID, { nullable: true })
+  readonly projectId?: string | null;
+
+  @Field(() => PositionScalar, { nullable: true })
+  readonly after?: Position | null;
+
+  @Field(() => Boolean, { defaultValue: false, description: 'At most one PROGRESS a second a job.' })
+  readonly progress!: boolean;
+}
+
+/** What the subscriptions need to know of one kind of job. */
+export interface WatchedKind<Row extends AttemptedJobRow, List extends JobChangesArguments> {
+  /** For example `Backup`: the subscriptions are `backupJob` and `backupJobChanges`. */
+  readonly name: 'Backup' | 'Restore';
+  readonly table: EntitySchema<Row>;
+  readonly JobType: ClassType<AttemptedJobType<Row>> & (new (row: Row) => AttemptedJobType<Row>);
+  readonly ChangeType: ClassType<JobChangeNode>;
+  readonly List: ClassType<List>;
+  /** Follows the common part of the description of the list. */
+  readonly moreAboutList?: string;
+  /** Adds what is wrong with the kind's own arguments. */
+  check(problems: InputProblems, list: List): InputProblems;
+  /** The kind's own filter. */
+  filterOf(list: List): JobFilter<Row>;
+}
+
+export type JobFilter<Row> = {
+  /** The filter as SQL conditions on `row`. */
+  readonly conditions: readonly (Condition | undefined)[];
+  readonly fits: (row: Row) => boolean;
+  /** Whether the job fitted the filter at that place in the log. Absent: what a job is filtered by never changes. */
+  readonly fittedAt?: (row: Row, position: Position) => Promise<boolean>;
+};
+
+const aboutList =
+  'Without after: the active jobs as SNAPSHOT, then READY, then live. With after: each job changed since, once, as it is now, then READY, then live.';
+
+export type JobSubscriptionDependencies = LiveSources & { readonly dataSource: DataSource };
+
+/** The subscriptions of one kind of job. A class for each API: `subscribe` of type-graphql cannot reach the instance. */
+export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobChangesArguments>(
+  tools: JobSubscriptionDependencies,
+  watched: WatchedKind<Row, List>,
+): object {
+  const { name, table, JobType, ChangeType } = watched;
+  const field = `${name.toLowerCase()}Job`;
+  const source = {
+    streamType: `${name}Job`,
+    kind: name.toUpperCase() as JobKind,
+    load: (id: string) => rowById<Row>(tools.dataSource.manager, table, id),
+  };
+
+  async function watchOne(call: OperationCall, { id }: { readonly id: string }) {
+    const row = await source.load(id);
+    authorize(call, row?.projectId, `${name.toLowerCase()} job`);
+    return watchJob(tools, source, row.id);
+  }
+
+  async function watchAll(call: OperationCall, list: List) {
+    const { projectId, after, progress } = list;
+    watched.check(new InputProblems().check('projectId', projectId, uuid), list).throwIfAny();
+    const within = await watchedProjects(tools.dataSource, call, projectId);
+    const { conditions, fits, fittedAt } = watched.filterOf(list);
+    return jobChanges<Row>(tools, {
+      ...source,
+      after: after ?? undefined,
+      withProgress: progress,
+      projectIds: within,
+      activeIds: () => activeIds(tools.dataSource, table, [visibleProjects(within ?? 'ALL', undefined), ...conditions]),
+      fits: (row) => canSee(call.context, row.projectId) && fits(row),
+      fittedAt: async (row, position) =>
+        fittedAt !== undefined && canSee(call.context, row.projectId) && (await fittedAt(row, position)),
+    });
+  }
+
+  @Resolver()
+  class JobSubscriptionResolver {
+    @Subscription(() => JobType, {
+      name: field,
+      subscribe: ({ args, context, info }) =>
+        watchOne({ context: context as RequestContext, info }, args as { id: string }),
+      description: 'Its state, then every change and every progress step; completes when the job has ended.',
+    })
+    @Requires('VIEWER')
+    one(@Root() row: Row, @Arg('id', () => ID) _id: string): AttemptedJobType<Row> {
+      return new JobType(row);
+    }
+
+    @Subscription(() => ChangeType, {
+      name: `${field}Changes`,
+      subscribe: ({ args, context, info }) => watchAll({ context: context as RequestContext, info }, args as List),
+      description: `${aboutList}${watched.moreAboutList ?? ''}`,
+    })
+    @Requires('VIEWER')
+    changes(@Root() { kind, position, row }: JobChange<Row>, @Args(() => watched.List) _list: List): JobChangeNode {
+      return { kind, position, job: row === null ? null : new JobType(row) };
+    }
+  }
+  return new JobSubscriptionResolver();
+}
+
+async function activeIds<Row extends AttemptedJobRow>(
+  { manager }: DataSource,
+  table: EntitySchema<Row>,
+  conditions: readonly (Condition | undefined)[],
+): Promise<readonly string[]> {
+  const query = manager
+    .createQueryBuilder(table, 'row')
+    .select('row.id', 'id')
+    .where('row.status = ANY(:active)', { active: ['QUEUED', 'RUNNING'] })
+    .orderBy('row.queued_at');
+  for (const condition of conditions) if (condition !== undefined) query.andWhere(condition[0], condition[1]);
+  const rows = await query.getRawMany<{ id: string }>();
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,16 @@
+import type { JobError } from '../jobs/attempt.js';
+import { leftOnTarget, silentTarget } from './leftOnTarget.js';
+
+/**
+ * The error of a restore whose tool had started. It is not retriable, and its hint says what may be left on the target.
+ * `isSilent`: the target was given up before our sessions there were known to have ended.
+ */
+export function restoreError(
+  failure: JobError,
+  { databases, isSilent = false }: { readonly databases: readonly string[]; readonly isSilent?: boolean },
+): JobError {
+  // Another restore is making these databases: none of our statements ran, and what is there is not ours.
+  if (failure.code === 'TARGET_EXISTS') return { ...failure, retriable: false };
+  const hints = [failure.hint, isSilent ? silentTarget : null, leftOnTarget(databases)];
+  return { ...failure, hint: hints.filter((hint) => hint !== null).join(' '), retriable: false };
+}

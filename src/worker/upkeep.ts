@@ -1,0 +1,79 @@
+import type { Destination } from '../backups/retention/retainedBackups.js';
+import { createAdoptions } from './expiredLeases/adoption.js';
+import { reapExpiredLeases, reapLostRestores } from './expiredLeases/reaper.js';
+import { startRepeating, type Repeating } from './repeating.js';
+import { applyRetention } from './retention/retentionRun.js';
+import { createRetentionSweep } from './retention/retentionSweep.js';
+import { freeKeptTargets } from './runs/keptTargets.js';
+import { createAudits } from './sweeping/auditRun.js';
+import { createDeletions } from './sweeping/deletionRun.js';
+import { createMarkKeeper } from './sweeping/markKeeper.js';
+import { refuseWrongClock } from './wrongClock.js';
+import type { WorkerTools } from './workerTools.js';
+
+/** What a worker does for the whole installation besides its jobs, round by round. */
+export type Upkeep = {
+  readonly loops: readonly Repeating[];
+  readonly deletions: Repeating;
+  readonly targets: Repeating;
+  /** Applies retention at one destination, at which something has changed. */
+  readonly retain: (destination: Destination) => Promise<void>;
+};
+
+/** Repeats work and logs a round that fails; the next round tries again. */
+export function repeatLogged(
+  { log }: Pick<WorkerTools, 'log'>,
+  name: string,
+  everyMs: number,
+  work: () => Promise<unknown>,
+): Repeating {
+  return startRepeating({
+    everyMs,
+    work,
+    onError: (error) => log.error({ err: error, loop: name }, 'A round failed'),
+  });
+}
+
+/** `stopping` ends a round early. */
+export function createUpkeep(tools: WorkerTools, stopping: AbortSignal): Upkeep {
+  const { times } = tools;
+  const repeat = (name: string, everyMs: number, work: () => Promise<unknown>) =>
+    repeatLogged(tools, name, everyMs, work);
+  const deleteDecided = createDeletions(tools);
+  const keepMarks = createMarkKeeper(tools);
+  const audit = createAudits(tools);
+  const adoptLost = createAdoptions(tools);
+  const destinationsToPrune = createRetentionSweep(tools);
+  const deletions = repeat('delete', times.reap, () => deleteDecided(stopping));
+  const targets = repeat('free targets', times.reap, () => freeKeptTargets(tools, stopping));
+
+  /** A failure at one destination is logged, keeps no other destination waiting, and is repeated by the next sweep. */
+  async function retain(destination: Destination): Promise<void> {
+    try {
+      await refuseWrongClock(tools);
+      await applyRetention(tools, destination, stopping);
+    } catch (error) {
+      if (!stopping.aborted) tools.log.warn({ err: error, ...destination }, 'Retention could not be applied yet');
+    }
+  }
+
+  async function retainAll(destinations: readonly Destination[]): Promise<void> {
+    for (const destination of destinations) {
+      if (stopping.aborted) return;
+      await retain(destination);
+    }
+    if (destinations.length > 0) deletions.wake();
+  }
+
+  const loops = [
+    deletions,
+    targets,
+    repeat('reap', times.reap, () => reapExpiredLeases(tools, stopping)),
+    repeat('adopt', times.reap, async () => retainAll(await adoptLost(stopping))),
+    repeat('reap restores', times.reap, () => reapLostRestores(tools, stopping)),
+    repeat('sweep', times.sweep, async () => retainAll(await destinationsToPrune())),
+    repeat('audit', Math.min(60_000, times.audit), () => audit(stopping)),
+    repeat('mark', Math.ceil(times.mark / 20), () => keepMarks(stopping)),
+  ];
+  return { loops, deletions, targets, retain };
+}
