@@ -33,12 +33,9 @@ export async function untilStopped(
   let stopping = false;
 
   const onSignal = (signal: keyof typeof signals): void => {
-    if (stopping) {
-      atOnce.resolve(signals[signal]);
-      return;
-    }
+    if (stopping) atOnce.resolve(signals[signal]);
+    else log.info(`${signal}: stopping. A second signal ends at once.`);
     stopping = true;
-    log.info(`${signal}: stopping. A second signal ends at once.`);
     asked.resolve(0);
   };
   const onLostError = (error: unknown): void => {
@@ -52,12 +49,10 @@ export async function untilStopped(
     stopping = true;
     asked.resolve(1);
   };
-  const listeners = [
-    ['SIGTERM', onSignal],
-    ['SIGINT', onSignal],
-    ['unhandledRejection', onLostError],
-    ['uncaughtException', onLostError],
-  ] as const;
+  const listeners = Object.entries({
+    ...{ SIGTERM: onSignal, SIGINT: onSignal },
+    ...{ unhandledRejection: onLostError, uncaughtException: onLostError },
+  });
   for (const [name, listener] of listeners) events.on(name, listener);
 
   let timer: NodeJS.Timeout | undefined;

@@ -12,17 +12,24 @@ import { metricsPage } from './metricsPage.js';
 import { bundledPlayground, playground } from './playgroundPage.js';
 import { closedToBrowsers, ownScriptsOnly } from './securityHeaders.js';
 
-export type ApiAppOptions = {
-  readonly api: HttpApi;
+export type PublicPages = {
   readonly authenticate: Authenticate;
-  readonly log: ErrorLog;
-  readonly metrics: ServerMetrics;
+  /** The metrics that /metrics shows to anyone. They name no project. */
   readonly registry: Registry;
+  /** The metrics that /metrics adds for the installation-level token and for `metricsToken`. */
   readonly installationRegistry?: Registry;
   readonly metricsToken?: Secret | null;
+  /** The checks of /readyz. */
   readonly readiness: ReadinessChecks;
-  readonly isClosing: () => boolean;
+  /** Default: where `npm run build:playground` puts the playground. */
   readonly playgroundFolder?: string;
+};
+
+export type ApiAppOptions = PublicPages & {
+  readonly api: HttpApi;
+  readonly log: ErrorLog;
+  readonly metrics: ServerMetrics;
+  readonly isClosing: () => boolean;
 };
 
 /** The HTTP routes of the API. */

@@ -2,33 +2,19 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
-import type { Registry } from 'prom-client';
-import type { Secret } from '../secret.js';
-import { apiApp } from './apiApp.js';
+import { apiApp, type PublicPages } from './apiApp.js';
 import type { ErrorLog } from './apiError.js';
-import type { Authenticate } from './authenticate.js';
-import type { ReadinessChecks } from './health.js';
 import { httpApi } from './httpApi.js';
 import { serverMetrics } from './metrics.js';
 import { socketApi } from './socketApi.js';
 
-export type ServerOptions = {
+export type ServerOptions = PublicPages & {
   /** Built by `buildApiSchema`. */
   readonly schema: GraphQLSchema;
-  readonly authenticate: Authenticate;
   readonly host: string;
   /** 0: any free port; `url` contains it. */
   readonly port: number;
   readonly log: ErrorLog & { warn(fields: object, message: string): void };
-  /** The metrics that /metrics shows to anyone. They name no project. */
-  readonly registry: Registry;
-  /** The metrics that /metrics adds for the installation-level token and for `metricsToken`. */
-  readonly installationRegistry?: Registry;
-  readonly metricsToken?: Secret | null;
-  /** The checks of /readyz. */
-  readonly readiness: ReadinessChecks;
-  /** Default: where `npm run build:playground` puts the playground. */
-  readonly playgroundFolder?: string;
   readonly limits?: Partial<ServerLimits>;
 };
 
