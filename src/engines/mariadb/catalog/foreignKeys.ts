@@ -1,8 +1,12 @@
-import type { Named } from './catalog.js';
 import type { ListedDatabase } from './selection.js';
 import { serverErrorNumber, type Row, type Session } from '../session/session.js';
 
-export type ForeignKey = Named & { readonly table: string; readonly referencedDatabase: string };
+export type ForeignKey = {
+  readonly database: string;
+  readonly name: string;
+  readonly table: string;
+  readonly referencedDatabase: string;
+};
 
 /**
  * The foreign keys of these databases into another database. Reads InnoDB's own list if the user may (PROCESS), because

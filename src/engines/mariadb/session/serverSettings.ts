@@ -1,5 +1,3 @@
-import type { Row } from './session.js';
-
 /**
  * The system variables of MariaDB 10.2 to 11.4 that change what a SELECT returns, what a statement stores, or when one
  * is aborted, with our action for each. They were found by setting every dynamic variable to each of its values
@@ -212,7 +210,7 @@ export const foundSettingsQuery = `SELECT variable_name AS name, COALESCE(sessio
     global_value, variable_scope AS scope FROM information_schema.system_variables
   WHERE variable_name IN (${[...rules.map(({ name }) => name), ...alsoRead].map((name) => `'${name}'`).join(',')}) LIMIT 1000`;
 
-export function readFoundSettings(rows: readonly Row[]): FoundSettings {
+export function readFoundSettings(rows: readonly Readonly<Record<string, string | null>>[]): FoundSettings {
   return new Map(
     rows.map((row) => [
       (row['name'] ?? '').toLowerCase(),

@@ -102,12 +102,13 @@ export async function logIn(
 
 /** Sets all that an answer may depend on, and undoes what `init_connect` has begun. Gives what was set before. */
 async function makeIndependent(connection: ServiceConnection, query: Session['query']): Promise<FoundSettings> {
+  const askVersion = async () => (await query('SELECT VERSION() AS version'))[0]?.['version'];
   const found = await findSettings(query).catch(async (error: unknown) => {
     // 1109: a server without MariaDB's list of variables is another one, or an old one.
-    if (serverErrorNumber(error) === 1109) await refuseUnsupportedServer(connection, query, new Map());
+    if (serverErrorNumber(error) === 1109) await refuseUnsupportedServer(connection, askVersion, new Map());
     throw error;
   });
-  await refuseUnsupportedServer(connection, query, found);
+  await refuseUnsupportedServer(connection, askVersion, found);
   await query(ownSessionStatement(found));
   if ((found.get('init_connect')?.value ?? '') !== '') {
     await query('ROLLBACK');

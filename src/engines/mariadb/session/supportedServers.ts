@@ -1,7 +1,6 @@
 import { StowageError } from '../../../errors.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import type { FoundSettings } from './serverSettings.js';
-import type { Session } from './session.js';
 
 /**
  * Accepts MariaDB 10.2 and later. A server may report a false version (`--version=…`), so a variable of that version is
@@ -9,12 +8,11 @@ import type { Session } from './session.js';
  */
 export async function refuseUnsupportedServer(
   { host, port }: ServiceConnection,
-  query: Session['query'],
+  askVersion: () => Promise<string | null | undefined>,
   found: FoundSettings,
 ): Promise<void> {
   if (found.has('check_constraint_checks')) return;
-  const [row] = await query('SELECT VERSION() AS version');
-  const version = row?.['version'] ?? 'a server of an unknown version';
+  const version = (await askVersion()) ?? 'a server of an unknown version';
   const mariadb = /mariadb/i.test(version);
   throw new StowageError(
     'TOOL_VERSION',
