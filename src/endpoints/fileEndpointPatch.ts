@@ -1,17 +1,17 @@
 import { StowageError } from '../errors.js';
-import type { EndpointSettings, StatedSettings } from '../storage/storageKind.js';
+import type { EndpointSettings, SettingsWithSecret } from '../storage/storageKind.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
 import { anotherKind, type FileEndpointContent } from './fileEndpoint.js';
 import type { FileEndpointInput, FileEndpointPatch, FileEndpointSettingsPatch } from './fileEndpointInput.js';
 import { storedPrefix } from './fileEndpointRules.js';
 
 /** What a client sends of an endpoint, with its secret apart. The input has been checked before. */
-export type StatedEndpoint = Omit<FileEndpointContent, 'credential'> & StatedSettings<EndpointSettings>;
+export type StatedEndpoint = Omit<FileEndpointContent, 'credential'> & SettingsWithSecret<EndpointSettings>;
 
 export function statedEndpoint(input: FileEndpointInput, storages: StorageKinds): StatedEndpoint {
   const chosen = storages.chosenBy(input.settings);
   if (chosen === undefined) throw new StowageError('INTERNAL', 'The input has no settings.');
-  return { name: input.name, prefix: storedPrefix(input.prefix), ...chosen.kind.stated(chosen.part) };
+  return { name: input.name, prefix: storedPrefix(input.prefix), ...chosen.kind.fromInput(chosen.part) };
 }
 
 /**
@@ -30,7 +30,7 @@ export function patchedEndpoint(
   };
 }
 
-function unchanged({ settings, credential }: FileEndpointContent): StatedSettings<EndpointSettings> {
+function unchanged({ settings, credential }: FileEndpointContent): SettingsWithSecret<EndpointSettings> {
   return { settings, secret: credential === null ? null : undefined };
 }
 
@@ -38,11 +38,11 @@ function patchedSettings(
   before: FileEndpointContent,
   patch: FileEndpointSettingsPatch,
   storages: StorageKinds,
-): StatedSettings<EndpointSettings> {
+): SettingsWithSecret<EndpointSettings> {
   const kind = storages.of(before.settings);
   const chosen = storages.chosenBy(patch);
   if (chosen?.kind !== kind) throw anotherKind(kind.name);
-  const stated = kind.patched(before.settings, chosen.part);
+  const stated = kind.afterPatch(before.settings, chosen.part);
   const isSentElsewhere = kind.secretAddress(stated.settings) !== kind.secretAddress(before.settings);
   if (isSentElsewhere && stated.secret === undefined) {
     throw secretRequired(before.name, `${chosen.path}.${kind.secretField ?? ''}`);

@@ -22,7 +22,7 @@ export type AnnouncedKind = {
 };
 
 /** What a client sends as the settings of a file endpoint, with its secret apart. */
-export type StatedSettings<Settings> = {
+export type SettingsWithSecret<Settings> = {
   readonly settings: Settings;
   /** Undefined: the stored secret stays. Null: this kind has none. */
   readonly secret: Secret | null | undefined;
@@ -62,9 +62,9 @@ export interface StorageKind<
    */
   addProblems(problems: InputProblems, path: string, stated: Input | Patch): void | Promise<void>;
   /** The settings of a new endpoint. The input has no problems. */
-  stated(input: Input): StatedSettings<Settings>;
+  fromInput(input: Input): SettingsWithSecret<Settings>;
   /** The settings after a patch: absent is unchanged, null is the default. The patch has no problems. */
-  patched(before: Settings, patch: Patch): StatedSettings<Settings>;
+  afterPatch(before: Settings, patch: Patch): SettingsWithSecret<Settings>;
   /** The address that the secret is sent to. A change of it needs the secret again. */
   secretAddress(settings: Settings): string;
   /** What says where the bytes are. A change of it would lose the backups that lie there. */

@@ -5,13 +5,13 @@ import type { ObjectInfo, Storage, StoredObject } from '../../src/storage/storag
 
 export type StorageUnderTest = {
   readonly storage: Storage;
-  /** Whether of several `putBytes` for a new name at the same moment only one succeeds. */
+  /** Whether only one of several concurrent `putBytes` for a new name succeeds. */
   readonly exclusive: boolean;
-  /** Bytes of a full segment where objects are stored in segments; sizes around it are tried. */
+  /** Bytes of a full segment. The tests use sizes around it. */
   readonly segmentBytes: number;
   /** Changes bytes behind the storage's back: replaces, shortens or removes (null) a stored file or segment. */
   readonly tamper: (objectName: string, bytes: Uint8Array | null) => Promise<void>;
-  /** The stored name that `tamper` takes for the last piece of an object. */
+  /** The name that `tamper` needs to change the last piece of an object. */
   readonly lastPieceOf: (name: string, segmentFolder: string, stored: StoredObject) => string;
   readonly stop: () => Promise<void>;
 };
@@ -89,18 +89,18 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       }
     });
 
-    test('progress never goes back, and ends at all that was stored', async () => {
+    test('progress never decreases, and ends at the size of the object', async () => {
       const bytes = randomBytes(3 * tested.segmentBytes + 10);
       const inside = folder();
-      const told: number[] = [];
+      const reported: number[] = [];
       await storage.put(`${inside}object`, chunks(bytes, 5000), {
         signal: never,
         segmentFolder: `${inside}segments/`,
-        onProgress: ({ storedBytes }) => void told.push(storedBytes),
+        onProgress: ({ storedBytes }) => void reported.push(storedBytes),
       });
-      expect(told.length).toBeGreaterThan(0);
-      expect(told).toEqual([...told].sort((one, other) => one - other));
-      expect(told.at(-1)).toBe(bytes.length);
+      expect(reported.length).toBeGreaterThan(0);
+      expect(reported).toEqual([...reported].sort((one, other) => one - other));
+      expect(reported.at(-1)).toBe(bytes.length);
     });
 
     test.each([
@@ -176,20 +176,17 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
     test.each([
       ['small', () => 100],
       ['large', (segment: number) => 3 * segment],
-    ])(
-      'of two who store one name the second gets a CONFLICT, and the %s object of the first stays',
-      async (_, size) => {
-        const bytes = randomBytes(size(tested.segmentBytes));
-        const { inside, objectName, stored } = await store(bytes);
-        const options = { signal: never, segmentFolder: `${inside}segments/` };
-        const other = chunks(randomBytes(bytes.length), 10_007);
-        await rejectsWith('CONFLICT', storage.put(objectName, other, options));
-        await storage.verify(objectName, stored, { signal: never });
-        expect(sha256(await read(storage, objectName, {}))).toBe(stored.sha256);
-      },
-    );
+    ])('the second writer of a name gets a CONFLICT, and the %s object of the first stays', async (_, size) => {
+      const bytes = randomBytes(size(tested.segmentBytes));
+      const { inside, objectName, stored } = await store(bytes);
+      const options = { signal: never, segmentFolder: `${inside}segments/` };
+      const other = chunks(randomBytes(bytes.length), 10_007);
+      await rejectsWith('CONFLICT', storage.put(objectName, other, options));
+      await storage.verify(objectName, stored, { signal: never });
+      expect(sha256(await read(storage, objectName, {}))).toBe(stored.sha256);
+    });
 
-    test('putBytes does not replace an object unless it is told to', async () => {
+    test('putBytes replaces an object only with overwrite', async () => {
       const objectName = `${folder()}backup.json`;
       const { etag } = await storage.putBytes(objectName, Buffer.from('one'), { signal: never });
       await rejectsWith('CONFLICT', storage.putBytes(objectName, Buffer.from('two'), { signal: never }));
@@ -198,7 +195,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       expect((await read(storage, objectName, {})).toString()).toBe('three');
     });
 
-    test('of many putBytes for one new name exactly one succeeds, where the storage can promise it', async () => {
+    test('exactly one of several putBytes for a new name succeeds, if the storage can promise it', async () => {
       const objectName = `${folder()}owner`;
       const puts = Array.from({ length: 5 }, (_, index) =>
         storage.putBytes(objectName, Buffer.from(`owner ${index}`), { signal: never }),
@@ -216,7 +213,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       await rejectsWith('CHECKSUM', read(storage, objectName, { etag }));
     });
 
-    test('what is not there is ENDPOINT_NOT_FOUND to read, CHECKSUM to verify, and undefined to head', async () => {
+    test('an object that does not exist: get throws ENDPOINT_NOT_FOUND, verify throws, head returns undefined', async () => {
       const { stored } = await store(randomBytes(10));
       const nowhere = `${folder()}nothing`;
       await expect(read(storage, nowhere, {})).rejects.toMatchObject({
@@ -227,7 +224,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       expect(await storage.head(nowhere, { signal: never })).toBeUndefined();
     });
 
-    test('deleting removes an object with its segments, and deleting again is no error', async () => {
+    test('delete removes an object with its segments, and is idempotent', async () => {
       const { inside, objectName } = await store(randomBytes(3 * tested.segmentBytes));
       await storage.delete(objectName, { signal: never });
       await storage.delete(objectName, { signal: never });
@@ -314,7 +311,7 @@ async function* silentAfter(bytes: Uint8Array, then: () => void): AsyncGenerator
   await new Promise(() => undefined);
 }
 
-/** Listings lag behind what was stored. */
+/** A listing may lag behind what was stored. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     if (await condition()) return;

@@ -87,7 +87,7 @@ describe('a folder as storage', () => {
     expect(await readFile(join(root, 'a/b/object'), 'utf8')).toBe('bytes');
   });
 
-  test('a named pipe or a folder in the place of an object is not the object, and nobody waits for it', async () => {
+  test('a named pipe or a folder in the place of an object is no object, and does not block a reader', async () => {
     await mkdir(join(root, 'a/b/folder'), { recursive: true });
     await promisify(execFile)('mkfifo', [join(root, 'a/b/pipe')]);
     for (const name of ['pipe', 'folder']) {
@@ -96,13 +96,13 @@ describe('a folder as storage', () => {
     }
   });
 
-  test('a root that is not there is never made', async () => {
+  test('a missing root is never created', async () => {
     const storage = filesystemDriver.open({ root: join(outside, 'not mounted'), path: 'a' });
     await rejectsWith('ENDPOINT_NOT_FOUND', storage.putBytes('x', bytes, { signal }));
     expect((await readdir(outside)).sort()).toEqual(['precious', 'root']);
   });
 
-  test('what a crash left half written can be found and removed', async () => {
+  test('a file that a crash left half written is an unfinished upload, and can be aborted', async () => {
     const storage = open();
     await storage.putBytes('part/object', bytes, { signal });
     await writeFile(join(root, 'a/b/part/.stowage-partial-1234'), 'half');
@@ -115,7 +115,7 @@ describe('a folder as storage', () => {
     expect(await readdir(join(root, 'a/b'))).toEqual([]);
   });
 
-  test('deleting what is not there removes the empty folders that were made for it', async () => {
+  test('deleting a missing object removes the empty folders above it', async () => {
     await mkdir(join(root, 'a/b/service/2026'), { recursive: true });
     await open().delete('service/2026/11/attempt/backup.json', { signal });
     expect(await readdir(join(root, 'a/b'))).toEqual([]);
@@ -132,7 +132,7 @@ describe('a folder as storage', () => {
   });
 
   describe('check', () => {
-    test('is OK for a folder that is there or can be made, and leaves nothing behind', async () => {
+    test('is OK for a folder that exists or can be created, and leaves nothing behind', async () => {
       for (const path of ['new/er', '']) {
         const steps = await check(root, path);
         expect(steps.map(({ name, status }) => `${name} ${status}`)).toEqual([
@@ -161,8 +161,8 @@ describe('a folder as storage', () => {
       });
     });
 
-    // /proc takes no new files, from root neither.
-    test('names a file system that does not take files', async () => {
+    // /proc accepts no new files, not even from root.
+    test('names a file system that accepts no files', async () => {
       expect((await check('/proc', '')).find(({ status }) => status === 'FAILED')).toMatchObject({
         name: 'WRITE',
         code: expect.stringMatching(/^ENDPOINT_/),
@@ -178,7 +178,7 @@ describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () =>
       .open({ root: disk().folder, path: '' })
       .putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
 
-  test('a file that finds no room is ENDPOINT_QUOTA, and leaves neither itself nor its folders', async () => {
+  test('a file without room is ENDPOINT_QUOTA, and leaves neither itself nor its folders', async () => {
     await disk().fill(4096);
     await rejectsWith('ENDPOINT_QUOTA', put());
     expect(await disk().entries()).toEqual([]);
@@ -187,7 +187,7 @@ describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () =>
     expect(await disk().entries()).toEqual(['a', 'a/b', 'a/b/object']);
   });
 
-  test.each([0, 1, 2, 3])('so is one where only %i more files are taken, the folders included', async (left) => {
+  test.each([0, 1, 2, 3])('so is one on a disk with room for only %i more files and folders', async (left) => {
     await disk().takeInodes(left);
     await rejectsWith('ENDPOINT_QUOTA', put());
     expect(await disk().entries()).toEqual([]);

@@ -76,13 +76,13 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     }
   });
 
-  test('the auth URL is taken with and without /v3', async () => {
+  test('the auth URL may end with or without /v3', async () => {
     const authUrl = keystone.authUrl.replace(/\/v3$/, '');
     expect(failedStep(await check({ ...serviceUser({}), authUrl }))).toBeUndefined();
     expect(failedStep(await check({ ...serviceUser({}), authUrl: `${authUrl}/v3/` }))).toBeUndefined();
   });
 
-  test('a container that is to be created is tried, and is not there afterwards', async () => {
+  test('a container that is to be created is created for the check, and removed again', async () => {
     const settings = { ...keystone.settings('not yet'), createContainer: true };
     expect(failedStep(await check(settings))).toBeUndefined();
     expect(failedStep(await check({ ...settings, createContainer: false }))).toMatchObject({
@@ -223,7 +223,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     expect(await names(v1())).toEqual(['there']);
   });
 
-  test('a catalogue without an object store is told from one without the region', async () => {
+  test('a catalogue without an object store is distinguished from one without the region', async () => {
     const catalog = createServer((socket) => {
       const body = JSON.stringify({
         token: { issued_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-01T01:00:00Z', catalog: [] },
@@ -257,7 +257,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     expect(failedStep(await check(v1(), 1500))).toMatchObject({ name: 'WRITE', code: 'ENDPOINT_UNREACHABLE' });
   });
 
-  test('a certificate that nobody vouches for fails RESOLVE, and says what to do', async () => {
+  test('an untrusted certificate fails RESOLVE with a hint', async () => {
     const { key, cert } = await selfSigned();
     const server = createTlsServer({ key, cert });
     server.on('tlsClientError', () => undefined);

@@ -91,7 +91,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       expect(segmentsSent()).toBe(3);
     });
 
-    test('not before the time that Retry-After asks for, and with a new token when the old has run out meanwhile', async () => {
+    test('not before the time of Retry-After, and with a new token if the old one has expired meanwhile', async () => {
       proxy.inject({
         method: 'PUT',
         path: /segments\/00000001/,
@@ -116,7 +116,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     await nothingIsVisible();
   });
 
-  test('an answer to the manifest that is lost does no harm', async () => {
+  test('a lost answer to the manifest does no harm', async () => {
     proxy.inject({ method: 'PUT', path: /multipart-manifest/, fault: { kind: 'loseAnswer' } });
     await storesInSpiteOf();
   });
@@ -142,13 +142,13 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     await storesInSpiteOf();
   });
 
-  test('one 507 that Swift tells of a segment of the manifest does no harm', async () => {
+  test('one 507 for a segment of the manifest does no harm', async () => {
     const body = 'Errors:\n/c/segments/00000002, 507 Insufficient Storage\n';
     proxy.inject({ method: 'PUT', path: /multipart-manifest/, fault: { kind: 'replaceAnswer', status: 400, body } });
     await storesInSpiteOf();
   });
 
-  test('nodes that never have room are no used up quota in words, and the job is tried again', async () => {
+  test('nodes without room are not reported as a used-up quota, and the job can be retried', async () => {
     proxy.inject({ method: 'PUT', path: /segments/, times: 1000, fault: { kind: 'answer', status: 507 } });
     await expect(put(randomBytes(4 * segmentBytes))).rejects.toMatchObject({
       code: 'ENDPOINT_QUOTA',
@@ -165,19 +165,19 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     });
   });
 
-  test('a small object whose answers are lost is not left visible', async () => {
+  test('a small object does not stay visible if its answers are lost', async () => {
     proxy.inject({ method: 'PUT', path: /object/, times: 1000, fault: { kind: 'loseAnswer' } });
     await rejectsWith('ENDPOINT_UNREACHABLE', put(randomBytes(100)));
     await nothingIsVisible();
   });
 
-  test('putBytes knows its own object again after a lost answer', async () => {
+  test('putBytes recognises its own object after a lost answer', async () => {
     proxy.inject({ method: 'PUT', path: /once/, fault: { kind: 'loseAnswer' } });
     await storage.putBytes(`t${count}/once`, Buffer.from('mine'), { signal });
     await rejectsWith('CONFLICT', storage.putBytes(`t${count}/once`, Buffer.from('other'), { signal }));
   });
 
-  test('an object of more segments than one manifest takes is refused with a sentence', async () => {
+  test('an object with more segments than a manifest can hold is refused', async () => {
     await expect(put(randomBytes(6 * segmentBytes + 1))).rejects.toMatchObject({
       code: 'ENDPOINT_QUOTA',
       message: expect.stringContaining('6 segments'),
@@ -189,7 +189,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
   });
 
   describe('reading', () => {
-    test('goes on where the connection was cut', async () => {
+    test('resumes where the connection was cut', async () => {
       const bytes = randomBytes(5 * segmentBytes);
       const { etag } = await put(bytes);
       proxy.heal();
@@ -224,13 +224,13 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       await rejectsWith('CHECKSUM', read(storage, `t${count}/object`, { etag }));
     });
 
-    test('gives up with ENDPOINT_UNREACHABLE when nobody answers any more', async () => {
+    test('ends with ENDPOINT_UNREACHABLE when the server no longer answers', async () => {
       const { etag } = await put(randomBytes(100));
       proxy.inject({ method: 'GET', path: /object/, times: 1000, fault: { kind: 'answer', status: 502 } });
       await rejectsWith('ENDPOINT_UNREACHABLE', read(storage, `t${count}/object`, { etag }));
     });
 
-    test('an answer that pauses is asked for again', async () => {
+    test('an answer that stalls is requested again', async () => {
       const bytes = randomBytes(1000);
       const { etag } = await put(bytes);
       const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 3_000 } });
@@ -242,7 +242,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
   describe('an answer that is not what it should be', () => {
     const unreadable = { kind: 'replaceAnswer', status: 200, body: '<html>' } as const;
 
-    test('to the reading of an object is CHECKSUM, and ends nothing but that', async () => {
+    test('to the reading of an object is CHECKSUM, and causes no unhandled rejection', async () => {
       const { etag } = await put(randomBytes(2 * segmentBytes));
       proxy.inject({ method: 'GET', path: /object/, times: 10, fault: unreadable });
       await rejectsWith('CHECKSUM', read(storage, `t${count}/object`, { etag }));
@@ -259,7 +259,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       await rejectsWith('ENDPOINT_UNREACHABLE', names(`t${count}/`));
     });
 
-    test('to a deletion is asked for again', async () => {
+    test('to a deletion is requested again', async () => {
       await put(randomBytes(2 * segmentBytes));
       proxy.inject({ method: 'DELETE', path: /multipart-manifest/, fault: unreadable });
       await storage.delete(`t${count}/object`, { signal });
@@ -267,7 +267,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     });
   });
 
-  test('a large object that cannot be deleted whole is an error, and the next try finishes it', async () => {
+  test('a partial deletion of a large object is an error, and the next try finishes it', async () => {
     await put(randomBytes(3 * segmentBytes));
     proxy.inject({ method: 'DELETE', path: /multipart-manifest/, times: 4, fault: { kind: 'answer', status: 500 } });
     await rejectsWith('ENDPOINT_UNREACHABLE', storage.delete(`t${count}/object`, { signal }));
@@ -285,20 +285,20 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     await expect(looking).rejects.toBe(reason);
   });
 
-  test('a login that fails after its request was aborted ends nothing but that', async () => {
+  test('a login that fails after its request was aborted causes no unhandled rejection', async () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown) => void unhandled.push(reason);
     process.on('unhandledRejection', note);
     const aborted = open({ credentials: { kind: 'V1', user: 'test:tester', key: new Secret('wrong') } });
     await expect(aborted.head('x', { signal: AbortSignal.abort(new Error('cancelled')) })).rejects.toThrow('cancelled');
-    // Whoever asks next waits for the same login, which fails.
+    // The next caller waits for the same login, which fails.
     await rejectsWith('ENDPOINT_AUTH', aborted.head('x', { signal }));
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);
   });
 
   test('the container quota is ENDPOINT_QUOTA, and nothing is visible', async () => {
-    // Less than one segment: what is used already Swift knows only after a while.
+    // Less than one segment, because Swift updates the used bytes only after a while.
     await makeLimited(server, 'limited', 50_000);
     const limited = open({ container: 'limited' });
     await rejectsWith('ENDPOINT_QUOTA', put(randomBytes(3 * segmentBytes), limited));
@@ -306,7 +306,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
   });
 
   test("the account's quota, used up when the manifest is written, is ENDPOINT_QUOTA, and nothing is visible", async () => {
-    // Swift says 400 then, and 413 of each segment.
+    // Swift then answers 400, with 413 for each segment in the text.
     const act = () => setAccountQuota(server, '1');
     proxy.inject({ method: 'PUT', path: /multipart-manifest=put/, fault: { kind: 'call', when: 'BEFORE', act } });
     try {
@@ -317,7 +317,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     await nothingIsVisible();
   });
 
-  describe('a manifest of whose segments Swift says, with a 400, that they cannot be looked at now', () => {
+  describe('a manifest that Swift refuses with a 400 because it cannot check the segments now', () => {
     const body = 'Errors:\n/backups/t/segments/00000001, 503 Service Unavailable\n';
     const fault = { kind: 'answer', status: 400, body } as const;
 
@@ -326,7 +326,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       await storesInSpiteOf();
     });
 
-    test('is ENDPOINT_UNREACHABLE where that stays so, to be tried later, and nothing is visible', async () => {
+    test('is ENDPOINT_UNREACHABLE, retriable, if that continues, and nothing is visible', async () => {
       proxy.inject({ method: 'PUT', path: /multipart-manifest=put/, times: 100, fault });
       await expect(put(randomBytes(3 * segmentBytes))).rejects.toMatchObject({
         code: 'ENDPOINT_UNREACHABLE',
@@ -337,7 +337,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     });
   });
 
-  test('a container that is not there is named, and is only made when that was asked for', async () => {
+  test('a missing container is named in the error, and is created only on request', async () => {
     const nowhere = open({ container: 'nowhere', createContainer: false });
     await expect(nowhere.putBytes('x', Buffer.from('x'), { signal })).rejects.toMatchObject({
       code: 'ENDPOINT_NOT_FOUND',
@@ -363,7 +363,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
 });
 
 describeWith({ swift: swiftMissing }, 'Swift with a full disk', () => {
-  test('a backup fails and says so, after it was tried again', async () => {
+  test('a put fails after several tries, and its help names the full disks', async () => {
     const server = await startSwift({ reserve: '100%' });
     const storage = swiftDriver.open({ ...server.settings('backups'), tuning });
     try {
@@ -379,7 +379,7 @@ describeWith({ swift: swiftMissing }, 'Swift with a full disk', () => {
   });
 });
 
-/** With its quota from the beginning: what Swift has cached of a container it may keep for a minute on a busy machine. */
+/** Creates a container with a quota. A later change of the quota could stay hidden by Swift's cache for a minute. */
 async function makeLimited(server: SwiftServer, container: string, bytes: number): Promise<void> {
   const login = await fetch(`${server.url}/auth/v1.0`, {
     headers: { 'x-auth-user': 'test:tester', 'x-auth-key': 'testing' },

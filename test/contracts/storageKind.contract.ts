@@ -26,8 +26,8 @@ export type KindUnderTest = {
 /** What every kind of file endpoint must do; see src/storage/storageKind.ts. */
 export function storageKindContract(name: string, tested: KindUnderTest): void {
   const { kind, input, secretText } = tested;
-  const { settings, secret } = kind.stated(input);
-  const patched = (patch: object) => kind.patched(settings, patch);
+  const { settings, secret } = kind.fromInput(input);
+  const patched = (patch: object) => kind.afterPatch(settings, patch);
   const place = (of: EndpointSettings) => kind.placeOf(of);
 
   describe(`the contract of storage kinds over ${name}`, () => {

@@ -30,7 +30,7 @@ export function filesystemKind({
 }: {
   readonly filesystemRoot: string | null;
 }): StorageKind<FilesystemEndpoint, FilesystemInput, FilesystemInput> {
-  const stated = ({ path }: FilesystemInput) => ({
+  const fromInput = ({ path }: FilesystemInput) => ({
     settings: { kind: 'FILESYSTEM', path: pathBelow(root ?? '', path) } as const,
     secret: null,
   });
@@ -40,8 +40,8 @@ export function filesystemKind({
     types: { input: FilesystemInput, patch: FilesystemInput, settings: FilesystemSettingsType },
     fieldsWithoutDefault: [],
     addProblems: (problems, path, input) => addProblems(problems, path, input, root),
-    stated,
-    patched: (_, patch) => stated(patch),
+    fromInput,
+    afterPatch: (_, patch) => fromInput(patch),
     secretAddress: () => '',
     placeOf: ({ path }) => [path],
     locationOf: ({ path }) => (root === null ? path : join(root, path)),

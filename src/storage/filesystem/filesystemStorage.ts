@@ -34,7 +34,7 @@ export class FilesystemStorage implements Storage {
   }
 
   put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
-    return this.#inPlace(name, async () => {
+    return this.#translateErrors(name, async () => {
       const digests = new SegmentDigests(segmentBytes);
       const progress = new ProgressReporter(options.onProgress);
       const path = await this.#folder.pathOf(name);
@@ -59,7 +59,7 @@ export class FilesystemStorage implements Storage {
     bytes: Uint8Array,
     options: { signal: AbortSignal; overwrite?: boolean },
   ): Promise<{ etag: string }> {
-    return this.#inPlace(name, async () => {
+    return this.#translateErrors(name, async () => {
       const path = await this.#folder.pathOf(name);
       const etag = await this.#writeBeside(path, options.signal, async (file) => {
         await writeAll(file, bytes);
@@ -71,7 +71,7 @@ export class FilesystemStorage implements Storage {
   }
 
   verify(name: string, stored: StoredObject, { signal, onAnswer }: VerifyOptions): Promise<void> {
-    return this.#inPlace(name, async () => {
+    return this.#translateErrors(name, async () => {
       // Another version may have used another size. All segments of an object have one size, except the last.
       const digests = new SegmentDigests(stored.segments[0]?.sizeBytes || segmentBytes);
       for await (const chunk of this.get(name, { signal, etag: stored.etag })) {
@@ -92,10 +92,10 @@ export class FilesystemStorage implements Storage {
     name: string,
     options: { signal: AbortSignal; etag?: string; start?: number },
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const path = await this.#inPlace(name, () => this.#folder.pathOf(name));
+    const path = await this.#translateErrors(name, () => this.#folder.pathOf(name));
     // O_NONBLOCK: a named pipe in the place of the file would never open.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const file = await this.#inPlace(name, async () => {
+    const file = await this.#translateErrors(name, async () => {
       try {
         return await open(path, flags);
       } catch (error) {
@@ -103,7 +103,7 @@ export class FilesystemStorage implements Storage {
       }
     });
     try {
-      const before = await this.#inPlace(name, () => file.stat({ bigint: true }));
+      const before = await this.#translateErrors(name, () => file.stat({ bigint: true }));
       if (!before.isFile()) throw changed(name);
       const etag = options.etag ?? etagOf(before);
       const checkSame = (now: BigIntStats) => {
@@ -115,19 +115,19 @@ export class FilesystemStorage implements Storage {
       while (at < size) {
         options.signal.throwIfAborted();
         const buffer = Buffer.allocUnsafe(Math.min(readBytes, size - at));
-        const { bytesRead } = await this.#inPlace(name, () => file.read(buffer, 0, buffer.length, at));
+        const { bytesRead } = await this.#translateErrors(name, () => file.read(buffer, 0, buffer.length, at));
         if (bytesRead === 0) throw changed(name);
         at += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
-      checkSame(await this.#inPlace(name, () => file.stat({ bigint: true })));
+      checkSame(await this.#translateErrors(name, () => file.stat({ bigint: true })));
     } finally {
       await file.close();
     }
   }
 
   head(name: string, options: { signal: AbortSignal }): Promise<ObjectInfo | undefined> {
-    return this.#inPlace(name, async () => {
+    return this.#translateErrors(name, async () => {
       options.signal.throwIfAborted();
       const path = await this.#folder.pathOf(name);
       try {
@@ -160,7 +160,7 @@ export class FilesystemStorage implements Storage {
   }
 
   delete(name: string, options: { signal: AbortSignal }): Promise<void> {
-    return this.#inPlace(name, async () => {
+    return this.#translateErrors(name, async () => {
       options.signal.throwIfAborted();
       const path = await this.#folder.pathOf(name);
       try {
@@ -242,7 +242,7 @@ export class FilesystemStorage implements Storage {
     }
   }
 
-  async #inPlace<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async #translateErrors<T>(name: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {

@@ -50,11 +50,11 @@ export function swiftKind({
     fieldsWithoutDefault: ['authUrl', 'container', 'credentials'],
     secretField: 'credentials',
     addProblems: (problems, path, stated) => addSwiftProblems(problems, path, stated, allowedTargets),
-    stated({ authUrl, container, region = null, createContainer, credentials }) {
+    fromInput({ authUrl, container, region = null, createContainer, credentials }) {
       const { user, secret } = statedUser(credentials);
       return { settings: { kind: 'SWIFT', authUrl, container, region, user }, secret, createContainer };
     },
-    patched(before, { authUrl, container, region, credentials }) {
+    afterPatch(before, { authUrl, container, region, credentials }) {
       const { user, secret } = credentials ? statedUser(credentials) : { user: before.user, secret: undefined };
       const settings = {
         kind: before.kind,
