@@ -15,9 +15,9 @@ const { values: options } = parseArgs({
     'password-file': { type: 'string' },
     /** The folder for a FILESYSTEM endpoint. */
     backups: { type: 'string' },
-    /** The auth URL of Swift; absent: the folder. */
+    /** The auth URL of Swift. Absent: the backup goes into the folder. */
     swift: { type: 'string' },
-    /** A database of the person's own; absent: source and target. */
+    /** The URL of the user's own database. Absent: the tour uses the sample servers source and target. */
     service: { type: 'string' },
     source: { type: 'string' },
     target: { type: 'string' },

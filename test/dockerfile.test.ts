@@ -4,16 +4,16 @@ import { describe, expect, test } from '@jest/globals';
 import { readConfig } from '../src/config.js';
 import { commandsRun, copies, isIgnored, of, packagesInstalled, parseDockerfile } from './fixtures/dockerfile.js';
 
-// No image is built here: what can go wrong when one is built is looked for in the files.
+// These tests build no image. They check the files for mistakes that would break the build or the image.
 const root = new URL('../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 const stages = parseDockerfile(read('Dockerfile'));
 const dockerignore = read('.dockerignore');
 const final = stages.at(-1);
 
-/** What node:24-bookworm-slim brings: Debian's essential packages, Node and npm. Only what is used here. */
+/** The programs of node:24-bookworm-slim (Debian's essential packages, Node and npm) that are used here. */
 const inBaseImage = ['apt-get', 'chmod', 'chown', 'ln', 'mkdir', 'node', 'npm', 'rm'];
-/** Which Debian 12 package brings a program, for those that the program or the Dockerfile starts. */
+/** The Debian 12 package of each program that Stowage or the Dockerfile starts. */
 const packageOf: Readonly<Record<string, string>> = {
   tini: 'tini',
   setpriv: 'util-linux',
@@ -28,7 +28,7 @@ describe('the image', () => {
     expect(new Set(stages.map((stage) => stage.image))).toEqual(new Set(['node:24-bookworm-slim']));
   });
 
-  test('copies only what exists and is not kept out by .dockerignore', () => {
+  test('copies only existing files that .dockerignore does not exclude', () => {
     const sources = stages.flatMap((stage) => copies(stage)).filter((each) => each.from === undefined);
     const paths = sources.flatMap((each) => each.sources).map((path) => path.replace(/^\.\//, ''));
     expect(paths).toContain('package-lock.json');
@@ -36,7 +36,7 @@ describe('the image', () => {
     expect(paths.filter((path) => isIgnored(path, dockerignore))).toEqual([]);
   });
 
-  test('takes from another stage only what was put there', () => {
+  test('copies from another stage only files that this stage created', () => {
     const build = stages.find((stage) => stage.name === 'build');
     if (build === undefined) throw new Error('no stage is called build');
     const made = [
@@ -68,7 +68,7 @@ describe('the image', () => {
     }
   });
 
-  test('gives the compiler everything that the build reads', () => {
+  test('copies every file that the build reads', () => {
     const { include } = JSON.parse(read('tsconfig.build.json')) as { include: string[] };
     const copied = stages
       .flatMap((stage) => copies(stage))

@@ -26,7 +26,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
   let app: Connection;
   let planId: string;
   let service: { readonly serviceId: string; readonly fileEndpointId: string };
-  /** Of each storage that a worker has opened. */
+  /** One gate for each storage that a worker has opened. */
   const held: ReturnType<typeof heldAfterFirstBytes>[] = [];
   let holds = true;
 
@@ -123,14 +123,14 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
     };
   };
 
-  test('gives way unless it says otherwise, says who waited, and is backed up by a later attempt', async () => {
+  test('gives way by default, names the session that waited, and is backed up by a later attempt', async () => {
     const { data } = await api.post('query ($id: ID!) { backupPlan(id: $id) { yieldToLocks } }', { id: planId });
     expect(data).toEqual({ backupPlan: { yieldToLocks: true } });
     const next = nextHeld();
     const id = await start({ planId });
     await next.now();
     holds = false;
-    // It ends while the storage still takes nothing.
+    // The statement ends although the storage still accepts no data.
     await app.query("ALTER TABLE large ADD COLUMN added VARCHAR(40) DEFAULT 'a customer''s value'");
     await ended(id);
     const { status, attempts } = await job(id);

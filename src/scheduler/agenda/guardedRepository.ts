@@ -26,9 +26,9 @@ export const agendaLockLifetimeMs = 1;
  * - reports each failure once, and rejects only where Agenda catches the rejection;
  * - runs one poll for each job name at a time. After a failed poll it pauses (1 s, growing to 5 s). Then it creates the
  *   missing table or collection again before the next poll;
- * - keeps the locks itself. Agenda gets locks that never expire, for two reasons: it waits half a lifetime after each run,
- *   with a timer that nobody can clear; and it never stops counting an alarm whose lock expired in its queue, so that in
- *   the end it locks nothing any more;
+ * - keeps the locks itself, and gives Agenda locks that never expire. With a lifetime, Agenda would wait for half of it after
+ *   each run, with a timer that nobody can clear. It would also count an alarm whose lock expired in its queue as locked for
+ *   ever, and in the end lock nothing any more;
  * - polls once a second, for all job names together, whether there is anything to lock. Only if there is, it passes on
  *   Agenda's own polls;
  * - knows which calls are pending, so that stopping and resting can wait for them.

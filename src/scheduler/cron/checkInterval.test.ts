@@ -31,7 +31,7 @@ describe('a frequency that breaks the smallest interval is refused', () => {
     );
   });
 
-  test('but one that keeps it exactly is not', () => {
+  test('but not a frequency with exactly this interval', () => {
     expect(check('0 * * * * *', 'Europe/Berlin', minute)).not.toThrow();
     expect(check('0 * * * * *', 'Europe/Berlin', minute + 1)).toThrow('1 min apart');
   });
@@ -61,7 +61,7 @@ describe('the shortest and the longest gap between runs', () => {
     expect(longestGapMs(frequency, timeZone, now)).toBe(longest);
   });
 
-  test('are those of the next two runs where 30 years hold fewer', () => {
+  test('are those of the next two runs if 30 years contain fewer', () => {
     // February 29 on a Saturday or Sunday: 2116, then 2128.
     const frequency = parseFrequency('0 0 0 29 2 */6');
     const from = new Date('2089-01-01T00:00:00Z');
@@ -70,7 +70,7 @@ describe('the shortest and the longest gap between runs', () => {
     expect(longestGapMs(frequency, 'UTC', from)).toBe(gap);
   });
 
-  test('are unknown where nothing ever runs', () => {
+  test('are undefined for a frequency that never runs', () => {
     const never = parseFrequency('0 0 0 30 2 *');
     expect(shortestGapMs(never, 'UTC', now)).toBeUndefined();
     expect(longestGapMs(never, 'UTC', now)).toBeUndefined();
