@@ -56,9 +56,9 @@ export type BackupDescription = {
 export type TakeBackup = {
   readonly engine: Engine;
   readonly connection: ServiceConnection;
-  /** Reads the stored connection again, when the server refuses the login after the dump. */
+  /** Reads the connection as it is stored now, before each further question to the server after the dump. */
   readonly connectionNow?: () => Promise<ServiceConnection>;
-  /** How long the questions after the dump are repeated while the server does not answer. Default 60 s. */
+  /** How long questions after the dump that fail are asked again, from the first failure on. Default 60 s. */
   readonly askAgainMs?: number;
   readonly storage: Storage;
   /** The attempt's own folder, ending in `/`; nothing outside it is written. */

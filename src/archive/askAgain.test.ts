@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ServiceConnection } from '../engines/serviceConnection.js';
+import { setTimeout as pause } from 'node:timers/promises';
 import { StowageError } from '../errors.js';
 import { Secret } from '../secret.js';
 import { askAgain, type Asked } from './askAgain.js';
@@ -15,21 +16,21 @@ function withPassword(password: string): ServiceConnection {
   };
 }
 
-/**
- * Asks a server that answers with the password that it was given, or fails; `stored` are what is read anew, in turn.
- */
+/** `answer` gets the password of each question. `stored` are the passwords that are read before each later one. */
 async function asking(
-  work: { stored?: readonly string[]; askAgainMs?: number; signal?: AbortSignal },
+  work: { stored?: readonly string[] | 'UNREADABLE'; askAgainMs?: number; signal?: AbortSignal },
   answer: (password: string) => Promise<string>,
 ): Promise<{ readonly asked: Asked<string>; readonly tried: readonly string[] }> {
-  const stored = [...(work.stored ?? [])];
+  const stored = typeof work.stored === 'object' ? [...work.stored] : [];
+  const connectionNow = () =>
+    work.stored === 'UNREADABLE'
+      ? Promise.reject(new Error('The database of the log does not answer.'))
+      : Promise.resolve(withPassword(stored.shift() ?? 'last'));
   const tried: string[] = [];
   const input = {
     connection: withPassword('first'),
     ...(work.askAgainMs === undefined ? {} : { askAgainMs: work.askAgainMs }),
-    ...(work.stored === undefined
-      ? {}
-      : { connectionNow: () => Promise.resolve(withPassword(stored.shift() ?? 'last')) }),
+    ...(work.stored === undefined ? {} : { connectionNow }),
   };
   const signal = work.signal ?? new AbortController().signal;
   const asked = await withinLimits({ signal, stallTimeoutMs: 200, timeoutMs: null }, (limits) =>
@@ -55,6 +56,25 @@ describe('A server that is asked once more after a dump', () => {
     const gone = new StowageError('SERVICE_UNREACHABLE', 'Nobody answers.');
     const { asked } = await asking({}, () => ((times += 1) < 2 ? Promise.reject(gone) : Promise.resolve('an answer')));
     expect(asked).toEqual({ answer: 'an answer' });
+  });
+
+  test('is asked again where somebody else held a lock, for the whole time from the first failure on', async () => {
+    let times = 0;
+    const { asked } = await asking({ askAgainMs: 600 }, async () => {
+      times += 1;
+      if (times > 1) return 'an answer';
+      await pause(120);
+      throw new StowageError('SERVICE_BUSY', 'Somebody holds a lock.');
+    });
+    expect(asked).toEqual({ answer: 'an answer' });
+  });
+
+  test('is asked with the last known password where the stored one cannot be read', async () => {
+    let times = 0;
+    const { asked, tried } = await asking({ stored: 'UNREADABLE' }, () =>
+      (times += 1) < 2 ? Promise.reject(refused) : Promise.resolve('an answer'),
+    );
+    expect({ asked, tried }).toEqual({ asked: { answer: 'an answer' }, tried: ['first', 'first'] });
   });
 
   test('is given up when the time is over, with why it refused', async () => {

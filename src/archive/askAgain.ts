@@ -10,10 +10,15 @@ const firstPauseMs = 500;
 const longestPauseMs = 10_000;
 const defaultPatienceMs = 60_000;
 
+/** A refused login, a server that does not answer, and a lock of somebody else pass. */
+const passing: ReadonlySet<string> = new Set(['SERVICE_AUTH', 'SERVICE_UNREACHABLE', 'SERVICE_BUSY']);
+
 /**
- * Asks a server after its dump. A refused login and a server that does not answer are tried again for a minute, each
- * time with the credentials that are stored then, because a password may change while a dump runs. A final failure is
- * returned and not thrown: the caller decides whether the backup needs the answer. Throws the reason of the limits.
+ * Asks the server once more after everything has been dumped. Failures that may pass are retried for a minute, or for
+ * `askAgainMs`, each time with the credentials as they are stored at that moment: a password may be changed while a dump
+ * runs. Where the stored credentials cannot be read, the last known ones are used. The last failure is returned and not
+ * thrown: the caller decides whether the backup needs the answer. Throws the reason of the limits, and errors that are not
+ * StowageErrors.
  */
 export async function askAgain<T>(
   input: Pick<TakeBackup, 'connection' | 'connectionNow' | 'askAgainMs'>,
@@ -21,18 +26,20 @@ export async function askAgain<T>(
   ask: (connection: ServiceConnection) => Promise<T>,
 ): Promise<Asked<T>> {
   const { signal } = limits;
-  const until = performance.now() + (input.askAgainMs ?? defaultPatienceMs);
+  const patienceMs = input.askAgainMs ?? defaultPatienceMs;
   let { connection } = input;
+  let until: number | undefined;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     try {
       return { answer: await ask(connection) };
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof StowageError)) throw error;
-      const mayPass = error.code === 'SERVICE_AUTH' || error.code === 'SERVICE_UNREACHABLE';
-      if (!mayPass || performance.now() + pauseMs > until) return { failure: error };
+      // The minute begins with the first failure: a question that waits for a lock fails only after a minute.
+      until ??= performance.now() + patienceMs;
+      if (!passing.has(error.code) || performance.now() + pauseMs > until) return { failure: error };
     }
     await limits.outside(() => pause(pauseMs, undefined, { signal })).catch(() => signal.throwIfAborted());
-    connection = (await input.connectionNow?.()) ?? connection;
+    connection = (await input.connectionNow?.().catch(() => undefined)) ?? connection;
   }
 }

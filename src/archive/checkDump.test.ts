@@ -3,7 +3,9 @@ import { archiveBench, heldAfterFirstBytes, type ArchiveBench } from '../../test
 import { faultyTool } from '../../test/fixtures/faultyTools.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
+import type { Engine } from '../engines/engine.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
+import { StowageError } from '../errors.js';
 import { Secret } from '../secret.js';
 import type { TakeBackup, TakenBackup } from './archive.js';
 import { readBackupDocument } from './backupDocument.js';
@@ -86,6 +88,33 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
     await expect(backup(neverStored, filter)).rejects.toMatchObject({
       ...{ code: 'SERVICE_AUTH', retriable: true },
       message: expect.stringContaining(`Without it nobody knows whether the dump lacks something: ${named}.`),
+    });
+  });
+
+  describe('is a backup although the server is busy afterwards,', () => {
+    /** The first questions after the dump wait in vain for somebody's lock. */
+    async function busyFor(questions: number, askAgainMs: number): Promise<TakenBackup> {
+      const engine = createMariadbEngine();
+      let left = questions;
+      const busy = new StowageError('SERVICE_BUSY', 'A question to the server waited for a lock in vain.');
+      const busyEngine: Engine = {
+        ...engine,
+        inventory: (connection, context) =>
+          (left -= 1) < 0 ? engine.inventory(connection, context) : Promise.reject(busy),
+      };
+      const connection = server.connection({ databases: ['safe'] });
+      return takeBackup(await bench.backup(busyEngine, connection, { askAgainMs }));
+    }
+
+    test('compared with the server when it answers in time', async () => {
+      const { warnings } = await busyFor(2, 20_000);
+      expect(warnings).toEqual(['Users and their grants are not part of this backup.']);
+    });
+
+    test('with a warning when it does not', async () => {
+      const { warnings } = await busyFor(1_000, 600);
+      expect(warnings).toContainEqual(unasked);
+      expect(warnings.join()).toContain('waited for a lock in vain');
     });
   });
 });
