@@ -36,8 +36,8 @@ export type BackupDocument = {
   readonly restoreByHand: readonly string[];
 };
 
-/** Far more than a server with a million tables needs; what is larger is not read into memory. */
-const largestDocumentBytes = 256 * 1024 * 1024;
+/** A larger one is not read into memory. A server with a million tables stays far below it. */
+const largestReadBytes = 256 * 1024 * 1024;
 
 export function documentOf(
   { parts, inventory, warnings, sizeBytes, storedSizeBytes }: TakenBackup,
@@ -87,7 +87,7 @@ export async function readBackupDocument(
   const name = `${folder}${backupDocumentName}`;
   const info = await storage.head(name, { signal });
   if (info === undefined) return undefined;
-  if (info.sizeBytes > largestDocumentBytes) throw unreadable(name, `it has ${info.sizeBytes} bytes`);
+  if (info.sizeBytes > largestReadBytes) throw unreadable(name, `it has ${info.sizeBytes} bytes`);
   return parseBackupDocument(await buffer(storage.get(name, { signal, etag: info.etag })), name);
 }
 

@@ -15,6 +15,17 @@ function present<T extends object>(value: T): Present<T> {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Present<T>;
 }
 
+/** Keys are names that people gave: z.record leaves out `__proto__`. */
+function byName<T extends z.ZodType>(value: T) {
+  return z
+    .preprocess((all) => (isObject(all) ? Object.entries(all) : all), z.array(z.tuple([z.string(), value])))
+    .transform((entries) => Object.fromEntries(entries) as Record<string, z.output<T>>);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 const definition = z.object({ hash: sha256, parts: z.record(z.string(), z.string()).optional() }).transform(present);
 
 /** Every version of backup.json that was ever written. An absent field is left out, and not undefined. */
@@ -90,7 +101,7 @@ export const backupDocumentSchema = z
               objects: z.record(z.string(), z.array(z.string())),
               properties: z.record(z.string(), z.string()),
               largestRowBytes: z.number().optional(),
-              definitions: z.record(z.string(), z.record(z.string(), definition)).optional(),
+              definitions: z.record(z.string(), byName(definition)).optional(),
               needs: z.record(z.string(), z.array(z.string())).optional(),
             })
             .transform(present),

@@ -1,5 +1,6 @@
 import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../engines/inventory.js';
 import type { FoundDifference } from '../engines/inventoryDifference.js';
+import { definitionNamed } from '../engines/definitionNamed.js';
 import { findingByName } from './findingByName.js';
 
 export type Comparison = {
@@ -85,13 +86,15 @@ function compareObjects(database: InventoryDatabase, found: InventoryDatabase, h
       (found.objects[kind] ?? []).map((name) => ({ name })),
       how,
     );
-    const [own, others] = [database.definitions?.[kind] ?? {}, found.definitions?.[kind] ?? {}];
+    const [own, others] = [database.definitions?.[kind], found.definitions?.[kind]];
     return names.flatMap((name): readonly FoundDifference[] => {
       const path = `${database.name}.${kind}.${name}`;
       const about = { database: database.name, kind, name };
       const other = find(name);
       if (other === undefined) return [{ ...about, what: 'OBJECT', path, expected: name, actual: null }];
-      return how.definitions ? compareDefinitions(own[name], others[other.name], { ...about, path }, true) : [];
+      if (!how.definitions) return [];
+      const [one, two] = [definitionNamed(own, name), definitionNamed(others, other.name)];
+      return compareDefinitions(one, two, { ...about, path }, true);
     });
   });
 }

@@ -1,4 +1,5 @@
 import type { Inventory, InventoryDatabase, TableName } from '../engines/inventory.js';
+import { definitionNamed } from '../engines/definitionNamed.js';
 import type { DumpedObjects } from '../engines/runningDump.js';
 import { partsOf, type PartContents } from './coverage.js';
 
@@ -40,7 +41,7 @@ function isSettled(
   name: string,
 ): boolean {
   if (after?.objects[kind]?.includes(name) !== true) return false;
-  const [one, other] = [before, after].map(({ definitions }) => definitions?.[kind]?.[name]?.hash);
+  const [one, other] = [before, after].map(({ definitions }) => definitionNamed(definitions?.[kind], name)?.hash);
   return one === undefined || other === undefined || one === other;
 }
 

@@ -53,8 +53,8 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
       sizeBytes: sum(parts.map((part) => part.sizeBytes)),
       storedSizeBytes: sum(parts.map((part) => part.storedSizeBytes)),
     };
-    await writeBackupDocument(input, backup, limits);
-    return backup;
+    const { inventory, warnings } = await writeBackupDocument(input, backup, limits);
+    return { ...backup, inventory, warnings };
   } finally {
     await endCounting(dumped);
   }

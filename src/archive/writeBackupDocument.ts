@@ -1,18 +1,26 @@
 import { buffer } from 'node:stream/consumers';
 import { StowageError } from '../errors.js';
 import type { TakeBackup, TakenBackup } from './archive.js';
-import { documentOf, serializeBackupDocument } from './backupDocument.js';
+import { documentOf, type BackupDocument } from './backupDocument.js';
+import { fitBackupDocument } from './fitBackupDocument.js';
 import { backupDocumentName } from './layout.js';
 import type { Limits } from './limits.js';
 
-/** Written last, only if there is none, and then read back and compared. Throws CHECKSUM or an ENDPOINT_… code. */
-export async function writeBackupDocument(input: TakeBackup, backup: TakenBackup, limits: Limits): Promise<void> {
+/**
+ * Written last, only if there is none, and then read back and compared. Returns what was written, which may be less than
+ * the backup where that is too large. Throws CHECKSUM, TOOL_FAILED or an ENDPOINT_… code.
+ */
+export async function writeBackupDocument(
+  input: TakeBackup,
+  backup: TakenBackup,
+  limits: Limits,
+): Promise<BackupDocument> {
   const { storage, folder } = input;
   const { signal, moved } = limits;
   const finishedAt = input.now().toISOString();
-  const document = documentOf(backup, { engine: input.engine.name, description: input.description, finishedAt });
+  const about = { engine: input.engine.name, description: input.description, finishedAt };
+  const { document, bytes } = fitBackupDocument(documentOf(backup, about));
   const name = `${folder}${backupDocumentName}`;
-  const bytes = serializeBackupDocument(document);
   moved();
   const { etag } = await storage.putBytes(name, bytes, { signal });
   moved();
@@ -20,4 +28,5 @@ export async function writeBackupDocument(input: TakeBackup, backup: TakenBackup
   if (!readBack.equals(bytes)) {
     throw new StowageError('CHECKSUM', `'${name}' reads back otherwise than it was written.`);
   }
+  return document;
 }

@@ -1,0 +1,62 @@
+import { StowageError } from '../errors.js';
+import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
+
+/** Less than what is read, and less than PostgreSQL takes as one jsonb: the event of the backup holds the inventory too. */
+const largestWrittenBytes = 200 * 1024 * 1024;
+
+/**
+ * The document as it is written. One that would be too large loses first its indentation, then the definitions, and a
+ * warning says so. Throws TOOL_FAILED where it is too large without them as well.
+ */
+export function fitBackupDocument(
+  document: BackupDocument,
+  limitBytes = largestWrittenBytes,
+): { readonly document: BackupDocument; readonly bytes: Uint8Array } {
+  const ways = [
+    () => ({ document, bytes: serializeBackupDocument(document) }),
+    () => ({ document, bytes: serializeInOneLine(document) }),
+    () => {
+      const smaller = withoutDefinitions(document);
+      return { document: smaller, bytes: serializeInOneLine(smaller) };
+    },
+  ];
+  for (const way of ways) {
+    const fitting = unlessTooLong(way);
+    if (fitting !== undefined && fitting.bytes.length <= limitBytes) return fitting;
+  }
+  throw new StowageError(
+    'TOOL_FAILED',
+    `The backup has so many databases and tables that its backup.json would have more than ${limitBytes} bytes.`,
+    { help: 'Split the databases over several services, each of which names its own, then start the backups again.' },
+  );
+}
+
+function serializeInOneLine(document: BackupDocument): Uint8Array {
+  return Buffer.from(`${JSON.stringify(document)}\n`, 'utf8');
+}
+
+/** V8 makes no string of more than about 512 MiB. */
+function unlessTooLong<T>(serialize: () => T): T | undefined {
+  try {
+    return serialize();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function withoutDefinitions(document: BackupDocument): BackupDocument {
+  const { definitionsTaken: _taken, ...inventory } = document.inventory;
+  const databases = inventory.databases.map(({ definitions: _definitions, ...database }) => ({
+    ...database,
+    tables: database.tables.map(({ definition: _definition, ...table }) => table),
+  }));
+  return {
+    ...document,
+    inventory: { ...inventory, databases },
+    warnings: [
+      ...document.warnings,
+      'The backup does not record the definitions of its tables, views and programs, because there are too many of them. A restore is compared by names and numbers of rows alone.',
+    ],
+  };
+}
