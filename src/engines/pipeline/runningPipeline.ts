@@ -1,4 +1,5 @@
 import type { Secret } from '../../secret.js';
+import type { OnLine } from '../process/lastLines.js';
 import type { OutputFilter } from '../process/outputFilter.js';
 import type { ToolEnd } from '../process/toolEnd.js';
 import type { Observer } from './observer.js';
@@ -12,8 +13,8 @@ export type PipelineTool = {
   /** What must not appear in its last lines. */
   readonly secrets: readonly Secret[];
   readonly filter: OutputFilter;
-  /** Each line of standard error, cleared of secrets and of data. */
-  readonly onLine?: (line: string) => void;
+  /** Gets each line of standard error, without data. */
+  readonly onLine?: OnLine;
 };
 
 /** How every process of a pipeline ended, and what passed between them. */

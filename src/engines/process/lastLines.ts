@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import type { Secret } from '../../secret.js';
+import { Secret } from '../../secret.js';
 import type { OutputFilter } from './outputFilter.js';
 
 const maxBytes = 4096;
@@ -11,29 +11,34 @@ export type LastLines = {
   finish(): string;
 };
 
-/** `onLine` gets every line that `filter` lets through, cleared of secrets and cut at 2 KiB. */
+/**
+ * `line` has no secrets and at most 2 KiB; `unredacted` may hold short ones: it only serves to recognise what the tool
+ * means, and is never shown.
+ */
+export type OnLine = (line: string, unredacted: Secret) => void;
+
+/** `onLine` gets every line that `filter` lets through. */
 export function collectLastLines(
   secrets: readonly Secret[],
   filter: OutputFilter,
-  onLine: (line: string) => void = () => undefined,
+  onLine: OnLine = () => undefined,
 ): LastLines {
   const values = secrets.map((secret) => secret.reveal()).filter((value) => value !== '');
+  // A short secret may be part of any word of a message, by which the message is recognised: the filter reads it whole.
+  // No filter cuts a line in the middle of such a word. Any other secret is removed before the filter may cut it in two.
+  const [short, others] = [values.filter(isShort), values.filter((value) => !isShort(value))];
   const decoder = new StringDecoder('utf8');
   const lines: string[] = [];
   let keptBytes = 0;
   let unfinished = '';
 
   function keep(raw: string): void {
-    for (const shown of filter.take(withoutSecrets(raw))) show(shown);
-  }
-
-  function withoutSecrets(raw: string): string {
-    return values.reduce((text, value) => text.replaceAll(value, '[secret]'), raw);
+    for (const line of filter.take(without(others, raw))) show(line);
   }
 
   function show(whole: string): void {
-    const line = whole.slice(0, maxBytes / 2);
-    onLine(line);
+    const line = without(short, whole).slice(0, maxBytes / 2);
+    onLine(line, new Secret(whole));
     lines.push(line);
     keptBytes += Buffer.byteLength(line) + 1;
     while (keptBytes > maxBytes + 1 && lines.length > 1) keptBytes -= Buffer.byteLength(lines.shift() ?? '') + 1;
@@ -56,6 +61,14 @@ export function collectLastLines(
       return cutToBytes(lines.join('\n').trimEnd());
     },
   };
+}
+
+function isShort(secret: string): boolean {
+  return /^(?:\w{1,7}|.{1,3})$/su.test(secret);
+}
+
+function without(secrets: readonly string[], text: string): string {
+  return secrets.reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text);
 }
 
 /** A line of multi-byte characters may still be longer than the limit: its end is kept. */

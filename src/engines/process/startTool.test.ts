@@ -42,6 +42,27 @@ describe('A tool', () => {
     expect(lastLines).not.toContain('hunter2');
   });
 
+  test('is understood although a short secret is part of the words that it prints', async () => {
+    const lines: string[] = [];
+    const understood: string[] = [];
+    const { lastLines } = await startTool(
+      shell(`echo "ERROR 1045: 'value' of a key" >&2`, {
+        secrets: [new Secret('R'), new Secret('1045'), new Secret('value')],
+        onLine: (line, unredacted) => {
+          lines.push(line);
+          understood.push(unredacted.reveal());
+        },
+      }),
+      never,
+    ).ended;
+    const shown = "E[secret][secret]O[secret] [secret]: '…'";
+    expect({ lastLines, lines, understood }).toEqual({
+      lastLines: shown,
+      lines: [shown],
+      understood: ["ERROR 1045: '…'"],
+    });
+  });
+
   test('is not started when the signal has aborted before', () => {
     const reason = new Error('too late');
     expect(() => startTool(shell('true'), AbortSignal.abort(reason))).toThrow(reason);

@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Secret } from '../../secret.js';
 import type { ToolEnd } from './toolEnd.js';
-import { collectLastLines } from './lastLines.js';
+import { collectLastLines, type OnLine } from './lastLines.js';
 import type { OutputFilter } from './outputFilter.js';
 import { childPath, findProgram } from './programs.js';
 
@@ -22,8 +22,8 @@ export type ToolCommand = {
   readonly secrets?: readonly Secret[];
   /** Removes what may be data of a customer from everything that it prints. One for each start. */
   readonly filter: OutputFilter;
-  /** Each line of standard error, cleared of secrets and of data. */
-  readonly onLine?: (line: string) => void;
+  /** Gets each line of standard error, without data. */
+  readonly onLine?: OnLine;
 };
 
 /** Runs as the head of its own process group. */

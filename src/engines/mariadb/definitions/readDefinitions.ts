@@ -178,13 +178,19 @@ async function readSequences(
       session,
       sequences.slice(from, from + batchSize).flatMap(({ name }) => {
         const sequence = `${quoteName(database)}.${quoteName(name)}`;
-        return [`SHOW CREATE SEQUENCE ${sequence}`, `SELECT next_not_cached_value AS next FROM ${sequence}`];
+        return [
+          `SHOW CREATE SEQUENCE ${sequence}`,
+          `SELECT next_not_cached_value AS next, cycle_count AS rounds FROM ${sequence}`,
+        ];
       }),
     );
     for (const [index, row] of rows.entries()) {
       const definition = text(row, 'Create Table').replace(new RegExp('^CREATE SEQUENCE `(?:[^`]|``)*` '), '');
-      const next = rows[index + 1]?.['next'];
-      const besides = next === undefined || next === null ? {} : { next };
+      const { next, rounds } = rows[index + 1] ?? {};
+      const besides = {
+        ...(typeof next === 'string' ? { next } : {}),
+        ...(typeof rounds === 'string' && rounds !== '0' ? { rounds } : {}),
+      };
       if (definition === '') continue;
       all.push([text(row, 'Table'), definitionOf(new Map([['definition', definition]]), { besides })]);
     }

@@ -12,14 +12,13 @@ import type { DumpContext, DumpEnd, PrepareDumpContext, RunningDump } from '../.
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { dumpsHistory } from '../catalog/history.js';
 import type { MariadbPreflight } from '../checks/preflight.js';
-import { loginWayOut } from '../errors/refusedLogin.js';
-import { codeOfServerError, errorNumberIn, tellsOfChangedTable } from '../errors/serverErrors.js';
-import { wayOut } from '../errors/wayOut.js';
+import { tellsOfChangedTable } from '../errors/serverErrors.js';
 import { watchToolLocks } from '../locks/toolLocks.js';
 import { mariadbOutput } from '../tools/mariadbOutput.js';
 import { writeOptionFile } from '../tools/optionFile.js';
+import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';
-import { serializeProgramTexts } from './programTexts.js';
+import { serializeForScanner } from './programTexts.js';
 
 /** The pipeline that a dump writes to, and what its scanner has found so far. */
 export type MariadbPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
@@ -54,8 +53,8 @@ export async function startMariadbDump(
   context: DumpContext,
 ): Promise<RunningDump> {
   const optionFile = await writeOptionFile(connection, server, context.workFolder, program);
-  await writeFile(textsFile(context.workFolder), serializeProgramTexts(texts), { mode: 0o600 });
-  const problems: string[] = [];
+  await writeFile(textsFile(context.workFolder), serializeForScanner(texts, report.inventory), { mode: 0o600 });
+  const problems = toolProblems('DUMP', isProblem);
   const ended = new AbortController();
   const running = await pipeline.run(
     {
@@ -63,9 +62,7 @@ export async function startMariadbDump(
       args: [`--defaults-file=${optionFile}`, ...dumpArguments(report)],
       secrets: connection.password === null ? [] : [connection.password],
       filter: mariadbOutput(),
-      onLine: (line) => {
-        if (problems.length < 10 && isProblem(line)) problems.push(line);
-      },
+      onLine: problems.onLine,
     },
     { ...context, signal: AbortSignal.any([context.signal, ended.signal]) },
   );
@@ -79,7 +76,7 @@ export async function startMariadbDump(
     readBytes: () => running.plainBytes(),
     ended: running.ended.then(async (end) => {
       const warnings = await watch.stop();
-      const judged = judge(end, pipeline.scanned(), problems);
+      const judged = judge(end, pipeline.scanned(), problems.found);
       // A tool that had ended well before it was to be ended has made a dump.
       return { ...judged, warnings, failure: judged.failure === null ? null : (busy ?? judged.failure) };
     }),
@@ -108,7 +105,7 @@ export function dumpArguments(report: PreflightReport): readonly string[] {
   ];
 }
 
-function judge(end: PipelineEnd, scanned: ScannedDump, problems: readonly string[]): DumpEnd {
+function judge(end: PipelineEnd, scanned: ScannedDump, problems: readonly ToolProblem[]): DumpEnd {
   const { tables } = scanned;
   return {
     ...end.tool,
@@ -127,7 +124,7 @@ function judge(end: PipelineEnd, scanned: ScannedDump, problems: readonly string
   };
 }
 
-function failureOf(end: PipelineEnd, problems: readonly string[]): StowageError | null {
+function failureOf(end: PipelineEnd, problems: readonly ToolProblem[]): StowageError | null {
   const failure = judgeDump(end, 'mariadb-dump', () => {
     if (!endedWell(end.tool)) return toolFailed(`mariadb-dump ${howItEnded(end.tool)}`, end.tool, problems);
     return problems.length === 0 ? null : toolFailed('mariadb-dump reported an error', end.tool, problems);
@@ -152,20 +149,14 @@ function tooLong({ database, name }: { readonly database: string; readonly name:
   );
 }
 
-function toolFailed(what: string, end: ToolEnd, problems: readonly string[]): StowageError {
+function toolFailed(what: string, end: ToolEnd, problems: readonly ToolProblem[]): StowageError {
   // Of a table that is gone its first line says only that there is no information about it.
-  const numbered = problems.find((line) => errorNumberIn(line) !== undefined);
-  if (numbered !== undefined && tellsOfChangedTable(errorNumberIn(numbered)))
-    return tableChanged(numbered, end.lastLines);
+  const numbered = problems.find(({ number }) => number !== undefined);
+  if (numbered !== undefined && tellsOfChangedTable(numbered.number)) return tableChanged(numbered.line, end.lastLines);
   const first = numbered ?? problems[0];
-  const number = first === undefined ? undefined : errorNumberIn(first);
-  const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
-  const sentence = asSentence(first === undefined ? what : `${what}: ${first}`);
-  return new StowageError(code, sentence, {
-    ...toolOutput(end),
-    ...wayOut(number, 'DUMP'),
-    ...loginWayOut(number, first),
-  });
+  if (first === undefined) return new StowageError('TOOL_FAILED', asSentence(what), toolOutput(end));
+  const { code, line, wayOut } = first;
+  return new StowageError(code, asSentence(`${what}: ${line}`), { ...toolOutput(end), ...wayOut });
 }
 
 function tableChanged(line: string, lastLines: string): StowageError {

@@ -1,3 +1,4 @@
+import { listed } from '../checks/listed.js';
 import type { Names } from '../catalog/catalog.js';
 import type { Definitions } from '../definitions/readDefinitions.js';
 
@@ -13,12 +14,11 @@ export function dumpCharacterSet(definitions: Definitions): 'binary' | 'utf8mb4'
 export function warnOfConversion({ columns }: Pick<Names, 'columns'>, definitions: Definitions): readonly string[] {
   const because = partitionedByTypedValues(definitions);
   const atRisk = columns.filter(({ characterSet }) => characterSet !== null && losing.has(characterSet));
-  if (because.length === 0 || atRisk.length === 0) return [];
-  const names = atRisk.map(({ database, table, name }) => `${database}.${table}.${name}`);
-  const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
-  return [
-    `Because ${because.join(', ')} is partitioned by values of the type UUID, INET4 or INET6, text is dumped in utf8mb4. Characters that it has no counterpart for come back as others in these columns: ${names.slice(0, 20).join(', ')}${more}.`,
-  ];
+  if (because.length === 0) return [];
+  return listed(
+    atRisk.map(({ database, table, name }) => `${database}.${table}.${name}`),
+    `Because ${because.join(', ')} is partitioned by values of the type UUID, INET4 or INET6, text is dumped in utf8mb4. Characters that it has no counterpart for come back as others in these columns`,
+  );
 }
 
 function partitionedByTypedValues(definitions: Definitions): readonly string[] {

@@ -14,7 +14,7 @@ import type { Scanner } from '../../pipeline/observer.js';
  *   ends at the first `;` before a line end, and its rows, one a line since MariaDB 10.x, are counted by counting lines.
  *   Older tools write all rows in one line. They are counted while the statement is short, and unknown else.
  *
- * `textsFile` holds what serializeProgramTexts wrote, if it is there when the first bytes come.
+ * `textsFile` holds what serializeForScanner wrote, if it is there when the first bytes come.
  */
 export function dumpScanner(textsFile = ''): Scanner {
   return { source, args: [String(largestStatementBytes), textsFile] };
@@ -94,6 +94,8 @@ const source = String.raw`
 my ($limit, $textsFile) = @ARGV;
 # Texts of programs by the client's character set: in utf8, and in that. A statement that may hold some is held back.
 my ($texts, $held);
+# How often a sequence has begun anew, by database and name.
+my %rounds;
 # Between statements 0, in one 1, in an INSERT 2, in one that is rewritten 3. What ends it; what it is inside of: a quote, '*' or '-' of a comment.
 my ($state, $delimiter, $inside) = (0, ';', '');
 # What the dump has set: changes how quotes are read.
@@ -104,14 +106,20 @@ my ($text, $passedBytes, $longest) = ('', 0, 0);
 my ($database, $table, @unresolved) = ('');
 # Line ends of an INSERT; how its first line ends; 'lines' or 'line' once it is known how the tool lays rows out.
 my ($lineEnds, $header, $layout) = (0, '', '');
-# The connection's character set, and the client's; a table that is written otherwise than the rest.
-my ($names, $client, $typed, $searched) = ('', '', undef, 0);
+# The connection's character set, and the client's; a table that is written otherwise than the rest. Of its rows: the
+# number of the column, and whether a value of it begins at the next byte.
+my ($names, $client, $typed, $column, $begins) = ('', '', undef, 0, 0);
 my $keptBytes = 4194304;
 my $countedBytes = 65536;
 
 my $name = qr/\x60(?:[^\x60]++|\x60\x60)*+\x60/;
 my $string = qr/'(?:[^'\\]++|\\[\s\S]|'')*+'/;
 my $insertHeader = qr/\GINSERT (?:IGNORE )?INTO $name (?:\((?:$name|\w++)(?:, (?:$name|\w++))*+\) )?VALUES(?:\n| )/;
+
+# Most of what stands around a small table, whole lines: white space and comments, and statements that change nothing
+# while no character set of the list below is set.
+my $lines = qr/\G(?:\s++|--(?: [^\n]*+)?\n)++/;
+my $usual = qr/\G(?:\/\*!40101 SET (?:\@saved_cs_client     = \@\@character_set_client|character_set_client = (?:utf8mb4|utf8|\@saved_cs_client)) \*\/|DROP TABLE IF EXISTS \x60[^\x60\n]++\x60|\/\*!40000 ALTER TABLE \x60[^\x60\n]++\x60 (?:DIS|EN)ABLE KEYS \*\/);\n/;
 
 # In these an ASCII byte can be the second one of a character.
 my %pairs = (
@@ -171,7 +179,14 @@ sub between {
   my ($ended) = @_;
   pos($buffer) = $position;
   if ($inside ne '') { return inComment() }
-  if ($buffer =~ /\G\s++/gc) { $position = pos($buffer); return 1 }
+  if ($buffer =~ /$lines/gc) { $position = pos($buffer); return 1 }
+  if ($buffer =~ /$usual/gc && $delimiter eq ';' && $characterSet eq '') {
+    my $bytes = pos($buffer) - 2 - $position;
+    $longest = $bytes if $bytes > $longest;
+    $position = pos($buffer);
+    return 1;
+  }
+  pos($buffer) = $position;
   return 0 if ahead() == 0 || (!$ended && ahead() < 64 && index($buffer, "\n", $position) < 0);
   # Perl would look for the words of a pattern in all of the buffer, also where it must match at the position.
   my $next = substr($buffer, $position, 16);
@@ -282,6 +297,14 @@ sub endOfStatement {
   }
   elsif ($known && $statement =~ /^(?:\/\*!\d+ )?SET /) { settingsOf($statement) }
   elsif ($statement =~ /^(?:\/\*!\d+ )?CREATE\b/) { objectOf($statement) }
+  elsif (%rounds && $known && $statement =~ /^(?:SELECT|DO) SETVAL\(($name), (-?\d+), 0\)$/) { roundsOf($1, $2) }
+}
+
+# The tool sets the next value alone.
+sub roundsOf {
+  my ($sequence, $next) = @_;
+  my $rounds = $rounds{join '', words($database), words(unquoted($sequence))};
+  insertAfter("DO SETVAL($sequence, $next, 0, $rounds);") if defined $rounds;
 }
 
 # The name of a trigger stands there as a person has written it. A view has an algorithm, unlike the one that keeps its
@@ -396,6 +419,7 @@ sub readTexts {
   open(my $file, '<', $textsFile) or return {};
   while (<$file>) {
     my ($set, @pair) = split;
+    if ($set eq ':rounds') { $rounds{$pair[0]} = $pair[1]; next }
     my ($utf8, $converted) = map { pack('H*', $_) } @pair;
     $read{$set}{$utf8} = $converted;
   }
@@ -423,7 +447,8 @@ sub translated {
     if ($ansiQuotes && $statement =~ /\G"/) { $statement =~ /\G"(?:$pair|[^"]|"")*+"(?:$parameters)?/gc }
     else { $statement =~ /\G(?:$pair|[^\x60]|\x60\x60)*?\x60(?:$pair|[^\x60]|\x60\x60)*+\x60(?:$parameters)?/gc }
     $upTo->(substr($statement, $from, pos($statement) - $from));
-    $statement =~ /\G(?: RETURNS (?:$string|[^\n'])*+)?(?:\n    [A-Z][^\n']*+(?:$string)?)*+/gc;
+    # In the sql_mode ORACLE it is RETURN, and what a package is like begins in the same line.
+    $statement =~ /\G(?: RETURNS? (?:$string|[^\n'])*+)?(?:\n?    [A-Z][^\n']*+(?:$string)?)*+/gc;
     $upTo->(inClient(substr($statement, $from, pos($statement) - $from)));
   }
   return $written . substr($statement, $from);
@@ -476,6 +501,7 @@ my $nested = qr/(?<nested>\((?:[^()'\x60]++|$string|$name|(?&nested))*+\))/;
 sub typedColumns {
   my ($statement) = @_;
   my (@columns, %sets, $found);
+  return undef unless $statement =~ /\x60 (?:uuid|inet[46])\b/;
   return undef unless $statement =~ /^CREATE TABLE $name \(\n/gc;
   while ($statement =~ /\G  (?<column>$name) (?<type>\w++)(?<rest>(?:[^,()'\x60\n]++|$string|$name|$nested)*+),?\n/gc) {
     my ($column, $type, $rest) = @+{qw(column type rest)};
@@ -502,46 +528,66 @@ sub beginTyped {
     push @in, $1 while $header =~ /\G(?:, )?($name|\w++)/gc;
   }
   $typed->{at} = [map { $isTyped{$_} } @in];
-  ($state, $position, $searched) = (3, length $header, 0);
+  ($state, $position) = (3, length $header);
   handOn();
   return 1;
 }
 
-# Line by line: a line end is never part of a value.
+# All that is there is handed on, in pieces: a row may be as long as a statement. No parenthesis and no semicolon is
+# outside of quotes, except those that begin and end a row and the statement.
+my $wholeValue = qr/\G(?:[^'(),;]++|'(?:[^'\\]++|\\[\s\S])*+')[,)]/;
 sub inTypedRows {
-  my $end = index($buffer, "\n", $searched);
-  if ($end < 0) {
-    $searched = length $buffer;
-    refuse() if $passedBytes + $searched > $limit;
-    return 0;
-  }
-  my $line = introduced(substr($buffer, 0, $end + 1, ''));
-  $searched = 0;
-  insert($line);
-  $passedBytes += length $line;
-  endOfInsert($passedBytes - 2) if substr($line, -2) eq ";\n";
-  return 1;
-}
-
-sub introduced {
-  my ($line) = @_;
-  my $written = '';
-  while ($line =~ /\G(,?\()/gc) {
-    $written .= $1;
-    for my $isTyped (@{$typed->{at}}) {
-      my $from = pos($line);
-      $line =~ /\G[^',()]*+/gc;
-      if ($line =~ /\G'/gc) {
-        1 while $line =~ /\G(?:[^'\\]++|\\[\s\S]){1,30000}+/gc;
-        $line =~ /\G'/gc;
-      }
-      $line =~ /\G[,)]/gc;
-      $written .= '_latin1' if $isTyped && substr($line, $from, 1) eq "'";
-      $written .= substr($line, $from, pos($line) - $from);
+  my ($ended) = @_;
+  my ($written, $from, $isTyped) = ('', 0, $typed->{at});
+  pos($buffer) = 0;
+  while (1) {
+    if ($inside ne '') {
+      1 while $buffer =~ /\G(?:[^'\\]++|\\[\s\S]){1,30000}+/gc;
+      # Else the rest, or what a backslash at the end escapes, comes with the next bytes.
+      last unless $buffer =~ /\G'/gc;
+      ($inside, $begins) = ('', 0);
     }
-    $table->{rows}++;
+    my $at = pos($buffer);
+    if ($begins && $buffer =~ /$wholeValue/gc) {
+      if ($isTyped->[$column] && substr($buffer, $at, 1) eq "'") {
+        $written .= substr($buffer, $from, $at - $from) . '_latin1';
+        $from = $at;
+      }
+      if (substr($buffer, pos($buffer) - 1, 1) eq ',') { $column++ } else { $table->{rows}++; $begins = 0 }
+      next;
+    }
+    if (!$begins && $buffer =~ /\G,\n\(/gc) { ($column, $begins) = (0, 1); next }
+    if ($buffer =~ /\G[^'(),;]++/gc) { ($at, $begins) = (pos($buffer), 0) }
+    last if $at == length $buffer;
+    my $sign = substr($buffer, $at, 1);
+    if ($sign eq ';') {
+      # Its line end is handed on with it.
+      last if $at + 1 == length($buffer) && !$ended;
+      my $end = $at + 2;
+      $written .= substr($buffer, $from, $end - $from);
+      substr($buffer, 0, $end, '');
+      insert($written);
+      my $bytes = $passedBytes + length($written) - 2;
+      refuse() if $bytes > $limit;
+      endOfInsert($bytes);
+      return 1;
+    }
+    pos($buffer) = $at + 1;
+    if ($sign eq "'") {
+      if ($begins && $isTyped->[$column]) { $written .= substr($buffer, $from, $at - $from) . '_latin1'; $from = $at }
+      $inside = "'";
+    }
+    elsif ($sign eq ')') { $table->{rows}++; $begins = 0 }
+    elsif ($sign eq '(') { ($column, $begins) = (0, 1) }
+    else { $column++; $begins = 1 }
   }
-  return $written . substr($line, pos($line));
+  my $end = pos($buffer);
+  $written .= substr($buffer, $from, $end - $from);
+  substr($buffer, 0, $end, '');
+  insert($written);
+  $passedBytes += length $written;
+  refuse() if $passedBytes > $limit;
+  return 0;
 }
 
 sub refuse {

@@ -94,6 +94,35 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     },
   );
 
+  test.each(['utf8mb4', 'latin1'])('of programs that a %s client wrote in the language of Oracle', async (client) => {
+    const database = `oracle_${client}`;
+    const statements = `CREATE DATABASE ${database}; USE ${database}; SET NAMES ${client}; SET sql_mode = 'ORACLE';
+      CREATE TABLE t (a VARCHAR(20));
+      CREATE DEFINER="wäx"@"%" EVENT "e ö" ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' COMMENT 'ö' DO SELECT 'ö';
+DELIMITER //
+CREATE DEFINER="wäx"@"%" PROCEDURE "p ""ö"(a IN VARCHAR2(9)) COMMENT 'ö ''x' AS b VARCHAR2(9) := 'ö'; BEGIN SELECT 'ö', a, "t"."a" FROM "t"; END//
+CREATE DEFINER="wäx"@"%" FUNCTION "f ö"(a VARCHAR2) RETURN VARCHAR2 COMMENT 'ö' AS BEGIN RETURN 'ö'; END//
+CREATE DEFINER="wäx"@"%" PACKAGE "k ö" COMMENT 'ö' AS PROCEDURE x(a VARCHAR2); END//
+CREATE DEFINER="wäx"@"%" PACKAGE BODY "k ö" COMMENT 'ö' AS PROCEDURE x(a VARCHAR2) AS BEGIN SELECT 'ö', a; END; END//
+CREATE DEFINER="wäx"@"%" TRIGGER "g ö" BEFORE INSERT ON t FOR EACH ROW BEGIN :NEW.a := 'ö'; END//
+DELIMITER ;`;
+    await source.sql(Buffer.from(statements, client === 'latin1' ? 'latin1' : 'utf8'));
+    await restore(await dump([database]));
+    await expectSame([database]);
+  });
+
+  test('of sequences, how often they have begun anew included', async () => {
+    await source.sql(`CREATE DATABASE counting; USE counting; CREATE SEQUENCE plain; CREATE SEQUENCE s MAXVALUE 3 NOCACHE CYCLE;
+      CREATE SEQUENCE \`dö\`\`wn\` START 0 INCREMENT -1 MINVALUE -2 MAXVALUE 0 CACHE 2 CYCLE; DO NEXTVAL(plain);
+      ${'DO NEXTVAL(s); DO NEXTVAL(`dö``wn`);'.repeat(8)}`);
+    const all = 'USE counting; SELECT * FROM plain; SELECT * FROM s; SELECT * FROM `dö``wn`;';
+    const before = await source.sql(all);
+    expect(before).toMatch(/\t2\n.*\t2\n$/s);
+    await restore(await dump(['counting']));
+    expect(await target.sql(all)).toBe(before);
+    await expectSame(['counting']);
+  });
+
   test('of every character of every character set', async () => {
     await source.sql(`CREATE DATABASE characters; USE characters; SET sql_mode = ''; ${everyCharacter}`);
     const dumped = await dump(['characters']);
@@ -142,7 +171,10 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
 
   test.each(clients)('also by hand, with the line of the part alone and the client in %s', async (client) => {
     await target.sql('DROP DATABASE IF EXISTS definitions; DROP DATABASE IF EXISTS contents;');
-    const { bytes, part } = await dump(['definitions', 'contents']);
+    await source.sql(`CREATE OR REPLACE DATABASE wide; USE wide; SET SESSION innodb_strict_mode = 0;
+      CREATE TABLE t (${Array.from({ length: 60 }, (_, n) => `c${n} VARCHAR(200) CHARACTER SET latin1`).join()}) ROW_FORMAT=COMPACT;`);
+    await target.sql('DROP DATABASE IF EXISTS wide; SET GLOBAL innodb_strict_mode = 1;');
+    const { bytes, part } = await dump(['definitions', 'contents', 'wide']);
     const line = restoreByHand(engine, part, usualSteps, 'cat');
     const shell = spawn('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`], {
       stdio: 'pipe',
@@ -151,7 +183,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     const complaints = buffer(shell.stderr);
     shell.stdin.end(bytes);
     expect((await complaints).toString()).toBe('');
-    await expectSame(['definitions', 'contents']);
+    await expectSame(['definitions', 'contents', 'wide']);
     expect(engine.restoreByHandNeeds).toMatch(/MariaDB 10\.2/);
   });
 

@@ -1,4 +1,6 @@
+import type { Inventory } from '../../inventory.js';
 import type { Named, Names } from '../catalog/catalog.js';
+import { listed } from '../checks/listed.js';
 import type { Row, Session } from '../session/session.js';
 
 /**
@@ -63,15 +65,12 @@ export async function readProgramTexts(
       else texts.push({ characterSet, utf8: Buffer.from(text), converted });
     }
   }
-  const named = [...new Set(lost)];
   return {
     texts,
-    warnings:
-      named.length === 0
-        ? []
-        : [
-            `Names, comments or definers of these come back with other characters, for the character set of the client that made them does not have all of theirs: ${named.slice(0, 20).join(', ')}${named.length > 20 ? ` and ${named.length - 20} more` : ''}.`,
-          ],
+    warnings: listed(
+      [...new Set(lost)],
+      'Names, comments or definers of these come back with other characters, for the character set of the client that made them does not have all of theirs',
+    ),
   };
 }
 
@@ -101,11 +100,17 @@ async function convert(session: Session, text: string, characterSet: string): Pr
   return isWhole ? Buffer.from(row['converted'] ?? '', 'hex') : undefined;
 }
 
-/** As the scanner reads them: one a line, in hex. */
-export function serializeProgramTexts(texts: readonly ProgramText[]): string {
-  return texts
-    .map(
-      ({ characterSet, utf8, converted }) => `${characterSet} ${utf8.toString('hex')} ${converted.toString('hex')}\n`,
-    )
-    .join('');
+/**
+ * As the scanner reads them, one a line, in hex: the texts, and the rounds of sequences that have begun anew (CYCLE), which
+ * the dump tool leaves out.
+ */
+export function serializeForScanner(texts: readonly ProgramText[], { databases }: Inventory): string {
+  const hex = (text: string | Buffer) => Buffer.from(text).toString('hex');
+  const rounds = databases.flatMap(({ name: database, definitions = {} }) =>
+    Object.entries(definitions['sequences'] ?? {}).flatMap(([name, { parts }]) =>
+      parts?.['rounds'] === undefined ? [] : [`:rounds .${hex(database)}.${hex(name)} ${parts['rounds']}`],
+    ),
+  );
+  const lines = texts.map(({ characterSet, utf8, converted }) => `${characterSet} ${hex(utf8)} ${hex(converted)}`);
+  return [...lines, ...rounds].map((line) => `${line}\n`).join('');
 }

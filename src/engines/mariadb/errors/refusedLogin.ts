@@ -4,8 +4,13 @@ type WayOut = Pick<StowageErrorOptions, 'help' | 'retriable'>;
 
 /** The next thing a person does about a login that a server refused, by the number of its error; {} for other numbers. */
 export function loginWayOut(number: number | undefined, line = ''): WayOut {
-  if (/plugin \S+ (?:could not|cannot) be loaded/i.test(line)) return ways[2059] ?? {};
+  if (lacksPlugin(line)) return ways[2059] ?? {};
   return number === undefined ? {} : (ways[number] ?? {});
+}
+
+/** A tool lacks the plugin with which the account logs in: the worker lacks it, and no login was refused. */
+export function lacksPlugin(line: string): boolean {
+  return /plugin \S+ (?:could not|cannot) be loaded/i.test(line);
 }
 
 /** What the server says of a wrong password is also what it says of a missing client certificate. */

@@ -7,18 +7,16 @@ import { endedWell, howItEnded, type ToolEnd } from '../../process/toolEnd.js';
 import { toolOutput } from '../../process/toolOutput.js';
 import type { RestoreContext, RestoreSource, RunningRestore } from '../../runningRestore.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
-import { loginWayOut } from '../errors/refusedLogin.js';
-import { codeOfServerError, errorNumberIn } from '../errors/serverErrors.js';
-import { wayOut } from '../errors/wayOut.js';
 import { watchToolLocks } from '../locks/toolLocks.js';
 import { restoreAssignments } from '../session/serverSettings.js';
 import type { Session } from '../session/session.js';
 import { mariadbOutput } from '../tools/mariadbOutput.js';
 import { writeOptionFile } from '../tools/optionFile.js';
+import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { findRestoreSession, restoreLocks } from './restoreSessions.js';
 
 /** What a dump needs of the session of a person who reads it; ours knows the server and sets more (serverSettings.ts). */
-const sessionSettings = 'SET SESSION check_constraint_checks=0, max_statement_time=0';
+const sessionSettings = 'SET SESSION check_constraint_checks=0, innodb_strict_mode=0, max_statement_time=0';
 
 /**
  * - `--binary-mode`: line ends inside values stay, and no client command (`\!`) in a dump is obeyed;
@@ -41,6 +39,7 @@ export async function startMariadbRestore(
 ): Promise<RunningRestore> {
   const optionFile = await writeOptionFile(target, server, context.workFolder, program);
   const ended = new AbortController();
+  const problems = toolProblems('RESTORE', (line) => /error/i.test(line), anotherRuns);
   const running = await startRestorePipeline(
     {
       program,
@@ -55,6 +54,7 @@ export async function startMariadbRestore(
       ],
       secrets: target.password === null ? [] : [target.password],
       filter: mariadbOutput([anotherRuns]),
+      onLine: problems.onLine,
     },
     { ...context, toolsPath, signal: AbortSignal.any([context.signal, ended.signal]) },
   );
@@ -73,7 +73,7 @@ export async function startMariadbRestore(
     writtenBytes: () => running.plainBytes(),
     ended: running.ended.then(async (end) => {
       await watch.stop();
-      const failure = judgeRestore(end, () => toolFailed(end.tool));
+      const failure = judgeRestore(end, () => toolFailed(end.tool, problems.found));
       return { ...end.tool, failure: failure === null ? null : (busy ?? failure) };
     }),
   };
@@ -100,24 +100,17 @@ export const mariadbRestoreByHandNeeds =
   'the client of MariaDB 10.2.11 or newer (mariadb; before 10.4.6 it is called mysql)';
 
 /** The client's first error is the cause. */
-function toolFailed(tool: ToolEnd): StowageError | null {
+function toolFailed(tool: ToolEnd, problems: readonly ToolProblem[]): StowageError | null {
   if (endedWell(tool)) return null;
-  if (tool.lastLines.includes(`'${anotherRuns}'`)) {
+  if (problems.some(({ isMarked }) => isMarked)) {
     return new StowageError('TARGET_EXISTS', 'Another restore has begun to make a database of the same name.', {
       help: 'No statement of this restore ran. Wait until the other one has ended, and look at what it has made.',
     });
   }
-  const lines = tool.lastLines.split('\n');
-  const first = lines.find((line) => /^ERROR \d/.test(line)) ?? lines.find((line) => /error/i.test(line)) ?? '';
-  const number = errorNumberIn(first);
-  const code = number === undefined ? 'TOOL_FAILED' : codeOfServerError(number);
+  const first = problems.find(({ number }) => number !== undefined) ?? problems[0];
   const ended = `The mariadb client ${howItEnded(tool)}`;
-  const sentence = asSentence(first === '' ? ended : `${ended}: ${first}`);
+  const sentence = asSentence(first === undefined ? ended : `${ended}: ${first.line}`);
   const [, statement] = /^Failed statement: (?!not shown)(.+)$/m.exec(tool.lastLines) ?? [];
   const message = statement === undefined ? sentence : `${sentence} The statement was ${asSentence(statement)}`;
-  return new StowageError(code, message, {
-    ...toolOutput(tool),
-    ...wayOut(number, 'RESTORE'),
-    ...loginWayOut(number, first),
-  });
+  return new StowageError(first?.code ?? 'TOOL_FAILED', message, { ...toolOutput(tool), ...first?.wayOut });
 }

@@ -130,33 +130,41 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
     expect(await refusal({ ...connection, password: new Secret('wrong') })).toMatchObject({ code: 'SERVICE_AUTH' });
   });
 
-  test('tools that were unpacked somewhere find the plugin of ed25519', async () => {
-    const home = await mkdtemp(join(folder, 'unpacked-'));
-    const plugins = await findClientPlugins('/usr/bin/mariadb');
-    // A tool whose own folder is empty, as that of MariaDB's archives is on most machines.
-    const wrap = (name: string, extra: string) =>
-      writeFile(join(home, name), `#!/bin/sh\nfile=$1; shift; exec /usr/bin/${name} "$file" ${extra} "$@"\n`, {
-        mode: 0o755,
-      });
-    for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '');
-    expect(await findClientPlugins(join(home, 'mariadb-dump'))).toBe(plugins);
-    // Longer than a letter: every `p` of a message would be taken for the password.
-    await secured.sql("CREATE USER ed2 IDENTIFIED VIA ed25519 USING PASSWORD('a secret'); GRANT ALL ON *.* TO ed2");
-    const connection = { ...as('ed2'), password: new Secret('a secret'), databases: ['shop'] };
-    const unpacked = createMariadbEngine({ toolsPath: [home] });
-    const taken = await takeDump(unpacked, connection, context());
-    expect(taken.failure).toBeNull();
-    for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '--plugin-dir=/nowhere');
-    const lacking = {
-      message: expect.stringContaining('Plugin client_ed25519 could not be loaded: /nowhere/client_ed25519.so'),
-      help: expect.stringContaining('apt-get install libmariadb3'),
-    };
-    const { failure } = await takeDump(unpacked, connection, context());
-    expect(failure).toMatchObject(lacking);
-    await secured.sql('DROP DATABASE shop');
-    await expect(restoreDump(unpacked, connection, taken, context())).rejects.toMatchObject(lacking);
-    await restoreDump(engine, connection, taken, context());
-  });
+  // Of the short one every letter `p` of a message is taken for the password.
+  test.each(['a secret', 'p'])(
+    'tools that were unpacked somewhere find the plugin of ed25519 (%s)',
+    async (password) => {
+      const home = await mkdtemp(join(folder, 'unpacked-'));
+      const plugins = await findClientPlugins('/usr/bin/mariadb');
+      // A tool whose own folder is empty, as that of MariaDB's archives is on most machines.
+      const wrap = (name: string, extra: string) =>
+        writeFile(join(home, name), `#!/bin/sh\nfile=$1; shift; exec /usr/bin/${name} "$file" ${extra} "$@"\n`, {
+          mode: 0o755,
+        });
+      for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '');
+      expect(await findClientPlugins(join(home, 'mariadb-dump'))).toBe(plugins);
+      await secured.sql(
+        `CREATE OR REPLACE USER ed2 IDENTIFIED VIA ed25519 USING PASSWORD('${password}'); GRANT ALL ON *.* TO ed2`,
+      );
+      const connection = { ...as('ed2'), password: new Secret(password), databases: ['shop'] };
+      const unpacked = createMariadbEngine({ toolsPath: [home] });
+      const taken = await takeDump(unpacked, connection, context());
+      expect(taken.failure).toBeNull();
+      for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '--plugin-dir=/nowhere');
+      const lacking = {
+        code: 'TOOL_MISSING',
+        message: expect.stringContaining(
+          'Plugin client_ed25519 could not be loaded: /nowhere/client_ed25519.so'.replaceAll(password, '[secret]'),
+        ),
+        help: expect.stringContaining('apt-get install libmariadb3'),
+      };
+      const { failure } = await takeDump(unpacked, connection, context());
+      expect(failure).toMatchObject(lacking);
+      await secured.sql('DROP DATABASE shop');
+      await expect(restoreDump(unpacked, connection, taken, context())).rejects.toMatchObject(lacking);
+      await restoreDump(engine, connection, taken, context());
+    },
+  );
 
   test.each(['x', 'päßwörd 🐬', 'a'.repeat(300)])('ed25519 takes the password %j', async (password) => {
     await secured.sql(
