@@ -86,84 +86,82 @@ const texts: readonly (readonly [characterSet: string, hex: string])[] = [
   ['latin1', '80818d'],
 ];
 
+/** Comes back as it was. */
+function kept(name: string, make: string): OddDatabase {
+  return { name, make, ends: ['KEPT'] };
+}
+
+/** Comes back as it was, or a warning names it. */
+function keptOrNamed(name: string, make: string, says: RegExp): OddDatabase {
+  return { name, make, ends: ['KEPT', 'WARNED'], says };
+}
+
+/** The backup or the restore fails with one of these codes, and names it. */
+function refused(name: string, make: string, says: RegExp, ends: readonly string[] = ['TOOL_FAILED']): OddDatabase {
+  return { name, make, ends, says };
+}
+
 const contents: readonly OddDatabase[] = [
   { name: 'nothing in it', make: 'DO 0;', ends: ['KEPT'] },
-  {
-    name: 'zero dates',
-    make: "SET sql_mode=''; CREATE TABLE t (d DATE, s TIMESTAMP NULL); INSERT INTO t VALUES ('0000-00-00', '0000-00-00'), ('2023-00-00', NULL);",
-    ends: ['KEPT'],
-  },
-  {
-    name: 'dates that no month has',
-    make: "SET sql_mode='ALLOW_INVALID_DATES'; CREATE TABLE t (d DATE); INSERT INTO t VALUES ('2023-02-30');",
-    ends: ['KEPT', 'WARNED'],
-    says: /odd\.t/,
-  },
-  {
-    name: "ENUM index 0 beside a member ''",
-    make: "SET sql_mode=''; CREATE TABLE t (e ENUM('', 'a')); INSERT INTO t VALUES (''), ('x'), ('a');",
-    ends: ['KEPT', 'WARNED'],
-    says: /odd\.t/,
-  },
-  {
-    name: 'FLOAT',
-    make: 'CREATE TABLE t (f FLOAT); INSERT INTO t VALUES (16777216);',
-    ends: ['KEPT', 'WARNED'],
-    says: /FLOAT/,
-  },
-  {
-    name: 'FLOAT keys that become equal',
-    make: 'CREATE TABLE t (f FLOAT PRIMARY KEY); INSERT INTO t VALUES (16777216), (16777218);',
-    ends: ['KEPT', 'TOOL_FAILED'],
-    says: /FLOAT/,
-  },
-  {
-    name: 'all bytes in a BLOB',
-    make: "CREATE TABLE t (b LONGBLOB); INSERT INTO t SELECT UNHEX(GROUP_CONCAT(LPAD(HEX(seq), 2, '0') ORDER BY seq SEPARATOR '')) FROM seq_0_to_255; INSERT INTO t SELECT REPEAT(b, 4000) FROM t;",
-    ends: ['KEPT'],
-  },
-  {
-    name: 'text of quotes and backslashes',
-    make: "CREATE TABLE t (v LONGTEXT); INSERT INTO t VALUES (REPEAT('''\\\\\\n', 1000000));",
-    ends: ['KEPT'],
-  },
-  {
-    name: 'UUID, INET4 and INET6',
-    make: "CREATE TABLE t (u UUID, a INET4, b INET6); INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', '192.0.2.1', '2001:db8::1'), (NULL, NULL, NULL);",
-    ends: ['KEPT'],
-  },
-  {
-    name: 'UUID beside text in cp1251',
-    make: "CREATE TABLE t (u UUID, v VARCHAR(9) CHARACTER SET cp1251); INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', _cp1251 x'98e0');",
-    ends: ['KEPT', 'WARNED'],
-    says: /odd\.t/,
-  },
-  {
-    name: 'geometry, bits, JSON',
-    make: 'CREATE TABLE t (g GEOMETRY, b BIT(13), j JSON); INSERT INTO t VALUES (POINT(1, 2), b\'1010101010101\', \'{"a": [1, "ü"]}\');',
-    ends: ['KEPT'],
-  },
-  {
-    name: 'generated, invisible and compressed columns',
-    make: "CREATE TABLE t (a INT, b INT AS (a * 2) STORED, c INT AS (a + 1) VIRTUAL, d INT INVISIBLE DEFAULT 7, e TEXT COMPRESSED); INSERT INTO t (a, e) VALUES (1, REPEAT('x', 500));",
-    ends: ['KEPT'],
-  },
-  {
-    name: 'a versioned table with history',
-    make: 'CREATE TABLE t (a INT) WITH SYSTEM VERSIONING; INSERT INTO t VALUES (1), (2); UPDATE t SET a = a + 10; DELETE FROM t WHERE a = 11;',
-    ends: ['KEPT'],
-  },
-  {
-    name: 'a transaction-precise versioned table',
-    make: 'CREATE TABLE t (a INT, s BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, e BIGINT UNSIGNED GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING ENGINE=InnoDB; INSERT INTO t (a) VALUES (1), (2); UPDATE t SET a = a + 10;',
-    ends: ['KEPT', 'WARNED'],
-    says: /odd\.t/,
-  },
-  {
-    name: 'a sequence as a default',
-    make: 'CREATE SEQUENCE s START WITH 5; CREATE TABLE t (a INT DEFAULT NEXTVAL(s)); INSERT INTO t VALUES (), ();',
-    ends: ['KEPT'],
-  },
+  kept(
+    'zero dates',
+    "SET sql_mode=''; CREATE TABLE t (d DATE, s TIMESTAMP NULL); INSERT INTO t VALUES ('0000-00-00', '0000-00-00'), ('2023-00-00', NULL);",
+  ),
+  keptOrNamed(
+    'dates that no month has',
+    "SET sql_mode='ALLOW_INVALID_DATES'; CREATE TABLE t (d DATE); INSERT INTO t VALUES ('2023-02-30');",
+    /odd\.t/,
+  ),
+  keptOrNamed(
+    "ENUM index 0 beside a member ''",
+    "SET sql_mode=''; CREATE TABLE t (e ENUM('', 'a')); INSERT INTO t VALUES (''), ('x'), ('a');",
+    /odd\.t/,
+  ),
+  keptOrNamed('FLOAT', 'CREATE TABLE t (f FLOAT); INSERT INTO t VALUES (16777216);', /FLOAT/),
+  refused(
+    'FLOAT keys that become equal',
+    'CREATE TABLE t (f FLOAT PRIMARY KEY); INSERT INTO t VALUES (16777216), (16777218);',
+    /FLOAT/,
+    ['KEPT', 'TOOL_FAILED'],
+  ),
+  kept(
+    'all bytes in a BLOB',
+    "CREATE TABLE t (b LONGBLOB); INSERT INTO t SELECT UNHEX(GROUP_CONCAT(LPAD(HEX(seq), 2, '0') ORDER BY seq SEPARATOR '')) FROM seq_0_to_255; INSERT INTO t SELECT REPEAT(b, 4000) FROM t;",
+  ),
+  kept(
+    'text of quotes and backslashes',
+    "CREATE TABLE t (v LONGTEXT); INSERT INTO t VALUES (REPEAT('''\\\\\\n', 1000000));",
+  ),
+  kept(
+    'UUID, INET4 and INET6',
+    "CREATE TABLE t (u UUID, a INET4, b INET6); INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', '192.0.2.1', '2001:db8::1'), (NULL, NULL, NULL);",
+  ),
+  keptOrNamed(
+    'UUID beside text in cp1251',
+    "CREATE TABLE t (u UUID, v VARCHAR(9) CHARACTER SET cp1251); INSERT INTO t VALUES ('123e4567-e89b-12d3-a456-426655440000', _cp1251 x'98e0');",
+    /odd\.t/,
+  ),
+  kept(
+    'geometry, bits, JSON',
+    'CREATE TABLE t (g GEOMETRY, b BIT(13), j JSON); INSERT INTO t VALUES (POINT(1, 2), b\'1010101010101\', \'{"a": [1, "ü"]}\');',
+  ),
+  kept(
+    'generated, invisible and compressed columns',
+    "CREATE TABLE t (a INT, b INT AS (a * 2) STORED, c INT AS (a + 1) VIRTUAL, d INT INVISIBLE DEFAULT 7, e TEXT COMPRESSED); INSERT INTO t (a, e) VALUES (1, REPEAT('x', 500));",
+  ),
+  kept(
+    'a versioned table with history',
+    'CREATE TABLE t (a INT) WITH SYSTEM VERSIONING; INSERT INTO t VALUES (1), (2); UPDATE t SET a = a + 10; DELETE FROM t WHERE a = 11;',
+  ),
+  keptOrNamed(
+    'a transaction-precise versioned table',
+    'CREATE TABLE t (a INT, s BIGINT UNSIGNED GENERATED ALWAYS AS ROW START, e BIGINT UNSIGNED GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (s, e)) WITH SYSTEM VERSIONING ENGINE=InnoDB; INSERT INTO t (a) VALUES (1), (2); UPDATE t SET a = a + 10;',
+    /odd\.t/,
+  ),
+  kept(
+    'a sequence as a default',
+    'CREATE SEQUENCE s START WITH 5; CREATE TABLE t (a INT DEFAULT NEXTVAL(s)); INSERT INTO t VALUES (), ();',
+  ),
   {
     name: 'a sequence of another database as a default',
     make: 'CREATE DATABASE other; CREATE SEQUENCE other.s; CREATE TABLE t (a INT DEFAULT NEXTVAL(other.s)); INSERT INTO t VALUES ();',
@@ -171,59 +169,50 @@ const contents: readonly OddDatabase[] = [
     ends: ['TOOL_FAILED', 'TARGET_UNFIT', 'WARNED'],
     says: /other/,
   },
-  {
-    name: 'rows that break a CHECK',
-    make: 'CREATE TABLE t (a INT CHECK (a > 0)); SET check_constraint_checks=0; INSERT INTO t VALUES (-1);',
-    ends: ['KEPT'],
-  },
-  {
-    name: 'names that differ in case only',
-    make: 'CREATE TABLE T (a INT); CREATE TABLE t (b INT); INSERT INTO T VALUES (1); INSERT INTO t VALUES (2);',
-    ends: ['KEPT'],
-  },
-  {
-    name: 'names of quotes, spaces and a snowman',
-    make: 'CREATE TABLE `a\'b"c``d ☃ é` (`ä;--` INT, `select` INT, KEY `k``ey` (`ä;--`)); INSERT INTO `a\'b"c``d ☃ é` VALUES (1, 2);',
-    ends: ['KEPT'],
-  },
-  {
-    name: 'views on later views',
-    make: 'CREATE TABLE t (a INT); CREATE VIEW z AS SELECT a FROM t; CREATE VIEW a AS SELECT a FROM z; INSERT INTO t VALUES (1);',
-    ends: ['KEPT'],
-  },
-  {
-    name: 'a broken view',
-    make: 'CREATE TABLE t (a INT); CREATE VIEW v AS SELECT a FROM t; DROP TABLE t;',
-    ends: ['TOOL_FAILED'],
-    says: /odd\.v.*Repair/s,
-  },
-  {
-    name: 'a broken trigger',
-    make: 'CREATE TABLE t (a INT, b INT); CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.b = 1; ALTER TABLE t DROP b; INSERT INTO t SELECT 1 FROM DUAL WHERE 0;',
-    ends: ['TOOL_FAILED'],
-    says: /\bg\b/,
-  },
-  {
-    name: 'a trigger that refuses rows',
-    make: "CREATE TABLE t (a INT); INSERT INTO t VALUES (-1); \nDELIMITER //\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW IF NEW.a < 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF //\nDELIMITER ;\n",
-    ends: ['KEPT'],
-  },
-  {
-    name: 'a definer that nobody is',
-    make: 'CREATE TABLE t (a INT); CREATE DEFINER=`gone`@`nowhere` VIEW v AS SELECT a FROM t; CREATE DEFINER=`gone`@`nowhere` PROCEDURE p() SELECT 1;',
-    ends: ['KEPT', 'TOOL_FAILED'],
-    says: /gone/,
-  },
-  {
-    name: 'foreign keys in a circle',
-    make: 'CREATE TABLE a (id INT PRIMARY KEY, b INT); CREATE TABLE b (id INT PRIMARY KEY, a INT REFERENCES a (id)); ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b (id); INSERT INTO a VALUES (1, NULL); INSERT INTO b VALUES (1, 1); UPDATE a SET b = 1;',
-    ends: ['KEPT'],
-  },
-  {
-    name: 'partitions',
-    make: 'CREATE TABLE t (a INT PRIMARY KEY) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE); INSERT INTO t SELECT seq FROM seq_1_to_30;',
-    ends: ['KEPT'],
-  },
+  kept(
+    'rows that break a CHECK',
+    'CREATE TABLE t (a INT CHECK (a > 0)); SET check_constraint_checks=0; INSERT INTO t VALUES (-1);',
+  ),
+  kept(
+    'names that differ in case only',
+    'CREATE TABLE T (a INT); CREATE TABLE t (b INT); INSERT INTO T VALUES (1); INSERT INTO t VALUES (2);',
+  ),
+  kept(
+    'names of quotes, spaces and a snowman',
+    'CREATE TABLE `a\'b"c``d ☃ é` (`ä;--` INT, `select` INT, KEY `k``ey` (`ä;--`)); INSERT INTO `a\'b"c``d ☃ é` VALUES (1, 2);',
+  ),
+  kept(
+    'views on later views',
+    'CREATE TABLE t (a INT); CREATE VIEW z AS SELECT a FROM t; CREATE VIEW a AS SELECT a FROM z; INSERT INTO t VALUES (1);',
+  ),
+  refused(
+    'a broken view',
+    'CREATE TABLE t (a INT); CREATE VIEW v AS SELECT a FROM t; DROP TABLE t;',
+    /odd\.v.*Repair/s,
+  ),
+  refused(
+    'a broken trigger',
+    'CREATE TABLE t (a INT, b INT); CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.b = 1; ALTER TABLE t DROP b; INSERT INTO t SELECT 1 FROM DUAL WHERE 0;',
+    /\bg\b/,
+  ),
+  kept(
+    'a trigger that refuses rows',
+    "CREATE TABLE t (a INT); INSERT INTO t VALUES (-1); \nDELIMITER //\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW IF NEW.a < 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF //\nDELIMITER ;\n",
+  ),
+  refused(
+    'a definer that nobody is',
+    'CREATE TABLE t (a INT); CREATE DEFINER=`gone`@`nowhere` VIEW v AS SELECT a FROM t; CREATE DEFINER=`gone`@`nowhere` PROCEDURE p() SELECT 1;',
+    /gone/,
+    ['KEPT', 'TOOL_FAILED'],
+  ),
+  kept(
+    'foreign keys in a circle',
+    'CREATE TABLE a (id INT PRIMARY KEY, b INT); CREATE TABLE b (id INT PRIMARY KEY, a INT REFERENCES a (id)); ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b (id); INSERT INTO a VALUES (1, NULL); INSERT INTO b VALUES (1, 1); UPDATE a SET b = 1;',
+  ),
+  kept(
+    'partitions',
+    'CREATE TABLE t (a INT PRIMARY KEY) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE); INSERT INTO t SELECT seq FROM seq_1_to_30;',
+  ),
   ...['MyISAM', 'Aria', 'MEMORY', 'CSV'].map((engine) => ({
     name: `a table of the engine ${engine}`,
     make: `CREATE TABLE t (a INT NOT NULL, v VARCHAR(20) NOT NULL) ENGINE=${engine}; INSERT INTO t VALUES (1, 'a'), (2, 'b');`,
@@ -234,18 +223,17 @@ const contents: readonly OddDatabase[] = [
     make: "CREATE TABLE t (a INT, v VARCHAR(200)) ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8; INSERT INTO t VALUES (1, 'x');",
     ends: ['KEPT', 'TOOL_FAILED', 'TARGET_UNFIT'],
   },
-  {
-    name: 'a row too large for strict mode',
-    make: `SET SESSION innodb_strict_mode=0; CREATE TABLE t (${Array.from({ length: 60 }, (_, n) => `c${n} VARCHAR(200) CHARACTER SET latin1`).join(', ')}) ROW_FORMAT=COMPACT; INSERT INTO t (c0) VALUES ('x');`,
-    ends: ['KEPT', 'TOOL_FAILED', 'TARGET_UNFIT'],
-    says: /innodb_strict_mode/,
-  },
-  {
-    name: 'comments of routines by a latin1 client',
-    make: "SET NAMES latin1; CREATE PROCEDURE p() COMMENT 'ä' SELECT 'ö';",
-    ends: ['KEPT', 'WARNED'],
-    says: /odd\.p/,
-  },
+  refused(
+    'a row too large for strict mode',
+    `SET SESSION innodb_strict_mode=0; CREATE TABLE t (${Array.from({ length: 60 }, (_, n) => `c${n} VARCHAR(200) CHARACTER SET latin1`).join(', ')}) ROW_FORMAT=COMPACT; INSERT INTO t (c0) VALUES ('x');`,
+    /innodb_strict_mode/,
+    ['KEPT', 'TOOL_FAILED', 'TARGET_UNFIT'],
+  ),
+  keptOrNamed(
+    'comments of routines by a latin1 client',
+    "SET NAMES latin1; CREATE PROCEDURE p() COMMENT 'ä' SELECT 'ö';",
+    /odd\.p/,
+  ),
   {
     name: 'a target with a small packet',
     make: "CREATE TABLE t (b LONGBLOB); INSERT INTO t VALUES (REPEAT('x', 4000000));",
