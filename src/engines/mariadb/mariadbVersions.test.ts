@@ -134,6 +134,18 @@ describeWith(
       await restoreDump(engine(tools), connection, taken, context());
     });
 
+    test('a dump by a tool that does not know sequences is refused, naming them', async () => {
+      await server('11.4').sql('CREATE OR REPLACE DATABASE counting; CREATE SEQUENCE counting.s;');
+      const connection = server('11.4').connection({ databases: ['counting'] });
+      await expect(preflightOf(engine('10.2'), connection, context())).rejects.toMatchObject({
+        ...{ code: 'TOOL_VERSION', retriable: false },
+        message: expect.stringMatching(/^mariadb-dump 10\.2\.11 .*: counting\.s\.$/),
+        help: expect.stringMatching(/mariadb-client/),
+      });
+      await server('11.4').sql('DROP SEQUENCE counting.s; CREATE TABLE counting.t (a INT);');
+      await expect(preflightOf(engine('10.2'), connection, context())).resolves.toMatchObject({ parts: [{}] });
+    });
+
     test.each<[string, string, Version, Version, RegExp]>([
       [
         'a collation',

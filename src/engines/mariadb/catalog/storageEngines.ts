@@ -1,21 +1,59 @@
-/** Engines whose rows lie elsewhere: mariadb-dump writes only the definition of such a table. */
-const definitionOnly = new Set(['mrg_myisam', 'mrg_isam', 'federated', 'connect', 'oqgraph', 'spider', 'vp']);
+/** What a backup must know of a storage engine (MariaDB manual, "Storage Engines"). */
+type Traits = {
+  /**
+   * ELSEWHERE: mariadb-dump writes only the definition of such a table. UNSURE: the tool leaves the table out, or writes
+   * only its definition; that depends on its version. NONE: the engine keeps no rows.
+   */
+  readonly rows: 'HERE' | 'ELSEWHERE' | 'UNSURE' | 'NONE';
+  /** A consistent snapshot covers the rows. */
+  readonly inSnapshot?: true;
+  /** The time of the last change is kept with every write. Aria writes its files later; MEMORY has no time. */
+  readonly tellsOfChanges?: true;
+  /** Options and comments of a table hold no password, apart from the option CONNECTION. */
+  readonly withoutPasswords?: true;
+};
 
-/** mariadb-dump leaves such a table out, or writes only its definition; that depends on its version. */
-const maybeLeftOut = new Set(['s3']);
+const here = { rows: 'HERE', withoutPasswords: true } as const;
+const elsewhere = { rows: 'ELSEWHERE' } as const;
 
-/** Engines whose time of the last change is kept with every write. Aria writes its files later; MEMORY has none. */
-const tellingOfChanges = new Set(['innodb', 'myisam', 'archive']);
+const engines: ReadonlyMap<string, Traits> = new Map<string, Traits>([
+  ['innodb', { ...here, inSnapshot: true, tellsOfChanges: true }],
+  ['rocksdb', { ...here, inSnapshot: true }],
+  ['tokudb', { rows: 'HERE', inSnapshot: true }],
+  ['myisam', { ...here, tellsOfChanges: true }],
+  ['archive', { ...here, tellsOfChanges: true }],
+  ['aria', here],
+  ['memory', here],
+  ['csv', here],
+  ['blackhole', { rows: 'NONE' }],
+  ['s3', { rows: 'UNSURE' }],
+  ['mrg_myisam', { rows: 'ELSEWHERE', withoutPasswords: true }],
+  ...['mrg_isam', 'federated', 'connect', 'oqgraph', 'spider', 'vp'].map((name): [string, Traits] => [name, elsewhere]),
+]);
 
 /** @param engine null: the table cannot be opened */
+function traitsOf(engine: string | null | undefined): Traits {
+  return engines.get(engine?.toLowerCase() ?? '') ?? { rows: 'HERE' };
+}
+
 export function isDefinitionOnly(engine: string | null): boolean {
-  return engine !== null && definitionOnly.has(engine.toLowerCase());
+  return traitsOf(engine).rows === 'ELSEWHERE';
 }
 
 export function mayBeLeftOut(engine: string | null): boolean {
-  return engine !== null && maybeLeftOut.has(engine.toLowerCase());
+  return traitsOf(engine).rows === 'UNSURE';
 }
 
 export function tellsOfChanges(engine: string | null): boolean {
-  return engine !== null && tellingOfChanges.has(engine.toLowerCase());
+  return traitsOf(engine).tellsOfChanges === true;
+}
+
+/** Also true for an engine that is not known, and for a table that cannot be opened: nothing is promised of it. */
+export function isOutsideSnapshot(engine: string | null | undefined): boolean {
+  const { rows, inSnapshot } = traitsOf(engine);
+  return rows === 'HERE' && inSnapshot !== true;
+}
+
+export function mayHoldPasswords(engine: string | null | undefined): boolean {
+  return traitsOf(engine).withoutPasswords !== true;
 }

@@ -2,7 +2,9 @@ import { StowageError } from '../../../errors.js';
 import type { Definitions } from '../definitions/readDefinitions.js';
 import { sqlWords } from '../definitions/sqlWords.js';
 import { quoteName } from '../privileges/grants.js';
-import { exists, listed, uniqueKeys } from './lostValues.js';
+import { listed } from './listed.js';
+import { uniqueKeys } from './lostValues.js';
+import { noTime, searchRows } from './searchRows.js';
 import type { Session } from '../session/session.js';
 
 /** How long all tables together are searched. */
@@ -38,9 +40,11 @@ export async function findComputedAnew(session: Session, definitions: Definition
   for (const suspect of suspects(definitions)) {
     const name = `${suspect.database}.${suspect.table}.${suspect.column}`;
     const differs = async () =>
-      suspect.isStored ? await exists(session, `${from(suspect)} WHERE ${condition(suspect)} LIMIT 1`, settings) : true;
-    const found = performance.now() < until ? await differs() : undefined;
-    if (found === undefined) unsure.push(name);
+      suspect.isStored
+        ? await searchRows(session, `${from(suspect)} WHERE ${condition(suspect)} LIMIT 1`, settings)
+        : true;
+    const found = performance.now() < until ? await differs() : noTime;
+    if (typeof found === 'object') unsure.push(`${name} (${found.unknown})`);
     if (found !== true) continue;
     if (suspect.isStored) others.push(name);
     else if (suspect.isIndexed) indexes.push(name);
@@ -55,10 +59,7 @@ export async function findComputedAnew(session: Session, definitions: Definition
       indexes,
       'Indexes on these virtual columns come back as computed by the session of the restore, in the time zone UTC',
     ),
-    ...listed(
-      unsure,
-      'There was no time to search these generated columns for values that a restore computes otherwise',
-    ),
+    ...listed(unsure, 'These generated columns were not searched for values that a restore computes otherwise'),
   ];
 }
 
@@ -190,7 +191,7 @@ async function refuseEqualKeys(session: Session, suspect: Suspect, settings: str
   for (const key of suspect.keys) {
     const present = key.map((part) => `${part} IS NOT NULL`).join(' AND ');
     const select = `${from(suspect)} WHERE ${present} GROUP BY ${key.join(', ')} HAVING COUNT(*) > 1 LIMIT 1`;
-    if ((await exists(session, select, settings)) !== true) continue;
+    if ((await searchRows(session, select, settings)) !== true) continue;
     const { database, table, column } = suspect;
     throw new StowageError(
       'TOOL_FAILED',

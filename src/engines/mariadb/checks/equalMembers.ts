@@ -1,3 +1,4 @@
+import { codeOfServerError } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /** The members of an ENUM or a SET, as literals of a session without an sql_mode. */
@@ -28,20 +29,21 @@ export function mayBeEqual({ literals }: Members): boolean {
 /** A statement with more members than this is more than a server may like. */
 const mostMembers = 1000;
 
-/** The positions, from 1, of members that equal an earlier one. Undefined: not known. */
+/** The positions, from 1, of members that equal an earlier one, or why nobody knows. */
 export async function equalMembers(
   session: Session,
   { literals, collation }: Members,
-): Promise<readonly number[] | undefined> {
-  if (literals.length > mostMembers) return undefined;
+): Promise<number[] | { readonly unknown: string }> {
+  if (literals.length > mostMembers) return { unknown: `more than ${mostMembers} members` };
   const characterSet = collation.split('_')[0] ?? '';
   const rows = literals.map((literal, index) => `SELECT ${index + 1} AS i, ${literal} AS m`).join(' UNION ALL ');
   const member = `CONVERT(m USING ${characterSet}) COLLATE ${collation}`;
-  const sql = `SELECT i FROM (SELECT i, MIN(i) OVER (PARTITION BY ${member}) AS first_one FROM (${rows}) AS members) AS told WHERE i > first_one`;
+  const sql = `SELECT i FROM (SELECT i, MIN(i) OVER (PARTITION BY ${member}) AS first_one FROM (${rows}) AS members) AS compared WHERE i > first_one`;
   try {
     return (await session.query(sql)).map((row) => Number(row['i']));
   } catch (error) {
-    if (serverErrorNumber(error) !== undefined) return undefined;
-    throw error;
+    const number = serverErrorNumber(error);
+    if (number === undefined || codeOfServerError(number) !== 'TOOL_FAILED') throw error;
+    return { unknown: `error ${number}` };
   }
 }

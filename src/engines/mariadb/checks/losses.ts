@@ -1,5 +1,7 @@
 import { StowageError } from '../../../errors.js';
 import { transactionPreciseTables, type Catalog, type Named } from '../catalog/catalog.js';
+import { isDefinitionOnly, isOutsideSnapshot, mayBeLeftOut } from '../catalog/storageEngines.js';
+import { listed } from './listed.js';
 import { quoteName } from '../privileges/grants.js';
 import { isError } from '../../../isError.js';
 import { codeOfServerError } from '../errors/serverErrors.js';
@@ -38,28 +40,28 @@ export async function findLosses(
   const chosen = new Set(catalog.databases.map(({ name }) => name));
   return [
     'Users and their grants are not part of this backup.',
-    ...sentence(
-      catalog.tables.filter(({ engine }) => engine !== null && withoutSnapshot.has(engine)).map(qualified),
+    ...listed(
+      catalog.tables.filter(({ engine }) => engine !== null && isOutsideSnapshot(engine)).map(qualified),
       'Tables of an engine that no snapshot covers may have changed during the dump',
     ),
-    ...sentence(
-      catalog.tables.filter(({ engine }) => engine !== null && withoutData.has(engine)).map(qualified),
+    ...listed(
+      catalog.tables.filter(({ engine }) => isDefinitionOnly(engine) || mayBeLeftOut(engine)).map(qualified),
       'Only the definition of tables whose rows lie elsewhere is dumped',
     ),
     ...lostHistory(catalog),
-    ...sentence(
+    ...listed(
       catalog.foreignKeys
         .filter(({ referencedDatabase }) => !chosen.has(referencedDatabase))
         .map((key) => `${key.database}.${key.table}`),
       'Foreign keys of these tables lead into databases that are not part of this backup: restored elsewhere, the tables take no new rows until those are there',
     ),
-    ...sentence(
+    ...listed(
       catalog.views
         .filter((view) => others.some((other) => view.definition.includes(`${quoteName(other)}.`)))
         .map(qualified),
       'These views read databases that are not part of this backup; a restore elsewhere fails',
     ),
-    ...sentence(await missingDefiners(session, definersOf(catalog)), 'Definers that do not exist on this server'),
+    ...listed(await missingDefiners(session, definersOf(catalog)), 'Definers that do not exist on this server'),
   ];
 }
 
@@ -69,22 +71,30 @@ function lostHistory(catalog: Catalog): readonly string[] {
   if (precise.size === 0) return [];
   const others = catalog.tables.filter(({ systemVersioned }) => systemVersioned).map(qualified);
   return [
-    ...sentence(
+    ...listed(
       [...precise],
       'Versioned tables are dumped without their history, for that of transaction-precise ones cannot be dumped',
     ),
-    ...sentence(
+    ...listed(
       others.filter((name) => !precise.has(name)),
       'For their sake the history of these tables is not dumped either (back them up in a service of their own to keep it)',
     ),
   ];
 }
 
-/** Of these `user@host`, those that the server does not know. Empty where we may not read the list of users. */
+/**
+ * Of these `user@host`, or roles, those that the server does not know, each by its `definerName`. Empty where we may
+ * not read the list of users.
+ */
 export async function missingDefiners(session: Session, definers: readonly string[]): Promise<readonly string[]> {
   const known = await knownAccounts(session);
   if (known === undefined) return [];
-  return definers.filter((definer) => !known.has(definer) && !known.has(definer.replace(/@$/, '')));
+  return [...new Set(definers.map(definerName))].filter((definer) => !known.has(definer));
+}
+
+/** A server names a role with `@` at its end as the definer of a view, and without it as that of a program. */
+export function definerName(definer: string): string {
+  return definer.replace(/@$/, '');
 }
 
 async function knownAccounts(session: Session): Promise<ReadonlySet<string> | undefined> {
@@ -101,17 +111,6 @@ async function knownAccounts(session: Session): Promise<ReadonlySet<string> | un
 function definersOf(catalog: Catalog): readonly string[] {
   const all = [...catalog.views, ...catalog.routines, ...catalog.triggers, ...catalog.events];
   return [...new Set(all.map(({ definer }) => definer))].filter((definer) => definer !== '').sort();
-}
-
-const withoutSnapshot = new Set(['MyISAM', 'Aria', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM']);
-const withoutData = new Set(['MRG_MyISAM', 'FEDERATED', 'CONNECT', 'SPIDER', 'S3']);
-const namedAtMost = 20;
-
-function sentence(names: readonly string[], text: string): readonly string[] {
-  if (names.length === 0) return [];
-  const shown = names.slice(0, namedAtMost).join(', ');
-  const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
-  return [`${text}: ${shown}${more}.`];
 }
 
 function qualified(one: Named): string {

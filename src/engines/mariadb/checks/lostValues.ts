@@ -2,11 +2,12 @@ import { StowageError } from '../../../errors.js';
 import type { Definitions } from '../definitions/readDefinitions.js';
 import { quoteName } from '../privileges/grants.js';
 import { equalMembers, mayBeEqual, membersOf, type Members } from './equalMembers.js';
-import { serverErrorNumber, type Session } from '../session/session.js';
+import type { Session } from '../session/session.js';
+import { listed } from './listed.js';
+import { noTime, searchRows, type Searched } from './searchRows.js';
 
-/** How long all tables together are searched for values that a dump loses, and one of them. */
+/** How long all tables together are searched for values that a dump loses. */
 const budgetMs = 20_000;
-const secondsForOneTable = 5;
 
 /** Values that mariadb-dump writes otherwise than they are, and no statement could put back. Each is looked for. */
 type Suspect = {
@@ -23,7 +24,7 @@ type Suspect = {
 /**
  * Sentences that name tables and columns of which values come back as others: FLOAT values with more than six digits, and
  * values of an ENUM that are no member (index 0), where the empty string is one, and members of an ENUM or a SET that their
- * collation takes for an earlier one. What could not be searched in time is named too. Throws TOOL_FAILED where values of
+ * collation takes for an earlier one. Columns that could not be searched are named too, with the reason. Throws TOOL_FAILED where values of
  * a unique key become equal: no server could restore that.
  */
 export async function findLostValues(session: Session, definitions: Definitions): Promise<readonly string[]> {
@@ -31,9 +32,9 @@ export async function findLostValues(session: Session, definitions: Definitions)
   const lost: Record<Suspect['kind'], string[]> = { FLOAT: [], ENUM: [], EQUAL: [] };
   const unsure: string[] = [];
   for (const suspect of suspects(definitions)) {
-    const found = performance.now() < until ? await holdsLostValue(session, suspect) : undefined;
+    const found = performance.now() < until ? await holdsLostValue(session, suspect) : noTime;
     const name = `${suspect.database}.${suspect.table}.${suspect.column}`;
-    if (found === undefined) unsure.push(name);
+    if (typeof found === 'object') unsure.push(`${name} (${found.unknown})`);
     if (found !== true) continue;
     lost[suspect.kind].push(name);
     if (suspect.kind !== 'ENUM') await refuseEqualKeys(session, suspect);
@@ -48,7 +49,7 @@ export async function findLostValues(session: Session, definitions: Definitions)
       lost.EQUAL,
       'Members of these ENUM and SET columns are equal in the collation of the column (a and A): values that are the later one come back as the first',
     ),
-    ...listed(unsure, 'There was no time to search these FLOAT, ENUM and SET columns for values that a dump changes'),
+    ...listed(unsure, 'These FLOAT, ENUM and SET columns were not searched for values that a dump changes'),
   ];
 }
 
@@ -84,20 +85,23 @@ export function uniqueKeys(parts: ReadonlyMap<string, string>, column: string): 
     .filter((names) => names.includes(column));
 }
 
-/** Undefined: not known within the time for one table. */
-async function holdsLostValue(session: Session, suspect: Suspect): Promise<boolean | undefined> {
+async function holdsLostValue(session: Session, suspect: Suspect): Promise<Searched> {
   const condition = await conditionOf(session, suspect);
-  if (condition === undefined || condition === 'never') return condition === undefined ? undefined : false;
-  return exists(session, `SELECT 1 AS found FROM ${tableOf(suspect)} WHERE ${condition} LIMIT 1`);
+  if (typeof condition === 'object' || condition === false) return condition;
+  return searchRows(session, `SELECT 1 AS found FROM ${tableOf(suspect)} WHERE ${condition} LIMIT 1`);
 }
 
-async function conditionOf(session: Session, { kind, column, members }: Suspect): Promise<string | undefined> {
+/** False: no row can hold such a value. */
+async function conditionOf(
+  session: Session,
+  { kind, column, members }: Suspect,
+): Promise<string | false | { readonly unknown: string }> {
   if (kind === 'FLOAT') return digitsAreLost(column);
-  if (kind === 'ENUM') return `${quoteName(column)} + 0 = 0`;
-  const later = members === undefined ? [] : await equalMembers(session, members);
-  if (later === undefined) return undefined;
-  if (later.length === 0) return 'never';
-  if (members?.type === 'enum') return `${quoteName(column)} + 0 IN (${later.join(', ')})`;
+  if (kind === 'ENUM' || members === undefined) return `${quoteName(column)} + 0 = 0`;
+  const later = await equalMembers(session, members);
+  if (!Array.isArray(later)) return later;
+  if (later.length === 0) return false;
+  if (members.type === 'enum') return `${quoteName(column)} + 0 IN (${later.join(', ')})`;
   const bits = later.reduce((all, position) => all | (1n << BigInt(position - 1)), 0n);
   return `${quoteName(column)} & ${bits}`;
 }
@@ -118,7 +122,7 @@ async function refuseEqualKeys(session: Session, suspect: Suspect): Promise<void
     const texts = key.map((name) => (name === suspect.column ? `CONCAT(${quoteName(name)})` : quoteName(name)));
     const present = key.map((name) => `${quoteName(name)} IS NOT NULL`).join(' AND ');
     const grouped = `SELECT 1 AS found FROM ${tableOf(suspect)} WHERE ${present} GROUP BY ${texts.join(', ')} HAVING COUNT(*) > 1 LIMIT 1`;
-    if ((await exists(session, grouped)) !== true) continue;
+    if ((await searchRows(session, grouped)) !== true) continue;
     const { database, table, column, kind } = suspect;
     const [why, help] =
       kind === 'FLOAT'
@@ -138,27 +142,6 @@ async function refuseEqualKeys(session: Session, suspect: Suspect): Promise<void
   }
 }
 
-/** Whether there is such a row; undefined where that was not found out in the time for one table. `settings`: of the statement. */
-export async function exists(session: Session, select: string, settings = ''): Promise<boolean | undefined> {
-  try {
-    const statement = `SET STATEMENT max_statement_time = ${secondsForOneTable}${settings} FOR ${select}`;
-    return (await session.query(statement)).length > 0;
-  } catch (error) {
-    // ER_STATEMENT_TIMEOUT; or the table is gone, or cannot be read: the dump has more to say about that.
-    if (serverErrorNumber(error) !== undefined) return undefined;
-    throw error;
-  }
-}
-
 function tableOf({ database, table }: Suspect): string {
   return `${quoteName(database)}.${quoteName(table)}`;
-}
-
-const namedAtMost = 20;
-
-/** A sentence that names them, or none. */
-export function listed(names: readonly string[], text: string): readonly string[] {
-  if (names.length === 0) return [];
-  const more = names.length > namedAtMost ? ` and ${names.length - namedAtMost} more` : '';
-  return [`${text}: ${names.slice(0, namedAtMost).join(', ')}${more}.`];
 }

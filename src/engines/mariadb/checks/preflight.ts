@@ -6,7 +6,8 @@ import { readCatalog, readNames, type Names } from '../catalog/catalog.js';
 import { countAll } from '../counting/countAll.js';
 import { countedTables } from '../counting/countRows.js';
 import { readDefinitions, type Definitions } from '../definitions/readDefinitions.js';
-import { warnOfSequencesElsewhere } from '../definitions/needs.js';
+import { warnOfDirectories, warnOfSequencesElsewhere } from '../definitions/needs.js';
+import { refuseToolWithoutSequences } from './refuseToolWithoutSequences.js';
 import { refuseUnrestorable } from '../definitions/refuseUnrestorable.js';
 import { withDefinitions } from '../definitions/withDefinitions.js';
 import { findComputedAnew } from './computedAnew.js';
@@ -58,6 +59,7 @@ export async function preflightMariadb(
     const chosen = selectDatabases(listed, connection.databases);
     await refuseSettingsThatSpoilDumps(session, chosen, toolVersion);
     const catalog = await readCatalog(session, chosen);
+    refuseToolWithoutSequences(toolVersion, catalog.sequences);
     const grants = await readGrants(session);
     await refuseMissingDumpPrivileges(session, catalog, grants);
     await refuseBrokenViews(session, catalog);
@@ -72,7 +74,10 @@ export async function preflightMariadb(
       toolVersion,
       { others },
     );
-    refuseUnrestorable(catalog, definitions, inventory);
+    await refuseUnrestorable({ catalog, definitions }, inventory, async () => {
+      const now = await readNames(session, chosen);
+      return { catalog: now, definitions: await readDefinitions(session, now) };
+    });
     const { texts, warnings } = await readProgramTexts(session, catalog);
     const report: PreflightReport = {
       inventory: { ...inventory, settings: recordedSettings(session.found) },
@@ -95,6 +100,7 @@ export async function preflightMariadb(
         ...warnOfConversion(catalog, definitions),
         ...warnings,
         ...warnOfSequencesElsewhere(inventory),
+        ...warnOfDirectories(inventory),
         ...warnOfImpatientServer(session.found),
       ],
     };

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { holdLock } from '../../../../test/fixtures/heldLock.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import { until } from '../../../../test/fixtures/until.js';
@@ -118,5 +119,51 @@ describeWith({ mariadb: mariadbMissing }, 'Counting rows beside a dump', () => {
     );
     expect(await counting?.end(100)).toEqual([]);
     await until(async () => (await server.sql(threads)) === '0\n', 'the server has ended it');
+  });
+
+  describe('that takes long', () => {
+    beforeAll(async () => {
+      await server.sql(`CREATE DATABASE waits; USE waits; CREATE FUNCTION f() RETURNS INT NOT DETERMINISTIC RETURN SLEEP(7);
+        CREATE TABLE base (a INT); INSERT INTO base VALUES (1); CREATE TABLE other (a INT);
+        CREATE VIEW t AS SELECT * FROM base WHERE f() = 0;`);
+    });
+
+    /** Counts `t`, which takes 7 s, while somebody's statement waits for a lock. */
+    async function countBeside(statement: string): Promise<Readonly<Record<string, number>>> {
+      const inventory = await inventoryOf('waits');
+      const table = { name: 't', rows: 1, rowsEstimated: true, sizeBytes: 1 };
+      const databases = inventory.databases.map((database) => ({ ...database, tables: [table] }));
+      const signal = new AbortController().signal;
+      const release = await holdLock(server, 'LOCK TABLES waits.other WRITE');
+      const connection = server.connection();
+      const counting = await countBesideDump(
+        connection,
+        { ...inventory, databases },
+        { allowAddress: () => true },
+        signal,
+      );
+      const counted = endOf(counting);
+      const waiting = server.sql(statement).catch(() => '');
+      try {
+        return await counted;
+      } finally {
+        await release();
+        await waiting;
+      }
+    }
+
+    test('goes on while somebody waits for the lock of another table', async () => {
+      expect(await countBeside('ALTER TABLE waits.other FORCE')).toEqual({ t: 1 });
+    });
+
+    test('ends soon after somebody waits for the lock of its table', async () => {
+      expect(await countBeside('RENAME TABLE waits.t TO waits.u')).toEqual({});
+    });
+  });
+
+  test('does not call a count of a table without a snapshot one of before the dump', async () => {
+    const counted = (await (await start('d'))?.end(enoughMs)) ?? [];
+    const before = counted.filter(({ isBefore }) => isBefore).map(({ name }) => name);
+    expect(before.sort()).toEqual(['empty', 'history', 'small']);
   });
 });

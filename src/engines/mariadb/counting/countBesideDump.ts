@@ -107,11 +107,14 @@ async function countInTime(
     if (availableMs < neededMs) return;
     const limitMs = Math.min(availableMs, statements.limitMs);
     const begin = performance.now();
-    const ask = () => statements.watch(() => countBatch(session, batch, limitMs));
+    const ask = () => statements.watch(batch, () => countBatch(session, batch, limitMs));
     const { rows, slow } = inSnapshot ? await releasingLocks(session, ask) : await ask();
-    const isBefore = inSnapshot || !time.isFirstUsed();
+    const isBeforeDump = !inSnapshot && !time.isFirstUsed();
     time.use(performance.now() - begin);
-    for (const [{ database, name }, count] of rows) counted.push({ database, name, rows: count, isBefore });
+    for (const [{ database, name, outsideSnapshot }, count] of rows) {
+      const isBefore = isBeforeDump || (inSnapshot && !outsideSnapshot);
+      counted.push({ database, name, rows: count, isBefore });
+    }
     if (slow.length === 0 || limitMs === statements.limitMs) continue;
     batches.unshift(...slow.map((table) => [table]));
     neededMs = 2 * limitMs;
@@ -180,7 +183,10 @@ function dumpTime(): DumpTime {
   };
 }
 
-/** The dump tool needs a session, and whoever watches it another one; an account or a server may allow only a few. */
+/**
+ * Four sessions run at once: that of the dump tool, the watch of its locks, the count, and the watch of a count that
+ * takes long. One more stays free. An account or a server may allow only a few.
+ */
 async function hasRoom(session: Session): Promise<boolean> {
   const [row] = await session.query(
     `SELECT @@max_user_connections AS own, @@max_connections AS everybody,

@@ -1,5 +1,6 @@
 import type { Inventory } from '../../inventory.js';
 import type { Named } from '../catalog/catalog.js';
+import { isOutsideSnapshot } from '../catalog/storageEngines.js';
 import { quoteName } from '../privileges/grants.js';
 import { tellsOfChangedTable } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
@@ -9,6 +10,8 @@ export type TableToCount = Named & {
   readonly history: boolean;
   /** An estimate; null: unknown. */
   readonly sizeBytes: number | null;
+  /** A count shows the rows of the moment at which it runs, also in a snapshot. */
+  readonly outsideSnapshot: boolean;
 };
 
 export type BatchCount = {
@@ -26,7 +29,10 @@ export function countedTables(
     const versioned = new Set(objects['systemVersionedTables']);
     return tables
       .filter(({ rows }) => rows !== null)
-      .map(({ name, sizeBytes }) => ({ database, name, sizeBytes, history: history && versioned.has(name) }));
+      .map(({ name, sizeBytes, engine }) => ({
+        ...{ database, name, sizeBytes, history: history && versioned.has(name) },
+        outsideSnapshot: isOutsideSnapshot(engine),
+      }));
   });
 }
 

@@ -1,5 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ServiceConnection } from '../../serviceConnection.js';
+import type { Named } from '../catalog/catalog.js';
+import { findLockSource, readLockPicture } from '../locks/lockPicture.js';
+import { findBlocked } from '../locks/whoWaits.js';
 import { readGrants } from '../privileges/privileges.js';
 import type { AllowAddress } from '../../network/serverAddress.js';
 import { withSession, type Session } from '../session/session.js';
@@ -8,8 +11,8 @@ import { withSession, type Session } from '../session/session.js';
 export type LongStatements = {
   /** How long one may take: where nobody else's waiting is seen (PROCESS), no longer than others can bear. */
   readonly limitMs: number;
-  /** Ends the statement, with error 1317, once any session has waited for the lock of a table for 2 s. */
-  watch<T>(ask: () => Promise<T>): Promise<T>;
+  /** Ends the statement, with error 1317, once a session has waited for 2 s for the lock of one of these tables. */
+  watch<T>(tables: readonly Named[], ask: () => Promise<T>): Promise<T>;
   /** Ends what runs now. Closing its connection would not. Never rejects. */
   kill(): Promise<void>;
 };
@@ -17,7 +20,8 @@ export type LongStatements = {
 const unwatchedMs = 10_000;
 const watchedMs = 3_600_000;
 const watchAfterMs = 2_000;
-const lookEveryMs = 1_000;
+const bearableMs = 2_000;
+const lookEveryMs = 500;
 const killMs = 5_000;
 
 export async function longStatements(
@@ -26,26 +30,23 @@ export async function longStatements(
   { allowAddress }: { readonly allowAddress: AllowAddress },
 ): Promise<LongStatements> {
   const [row] = await session.query('SELECT CONNECTION_ID() AS id');
-  const id = Number(row?.['id']);
+  const id = row?.['id'] ?? '';
   const seesOthers = (await readGrants(session)).holdsGlobally('PROCESS');
   const another = (signal: AbortSignal, work: (other: Session) => Promise<void>) =>
     withSession(connection, { allowAddress, signal }, work).catch(() => undefined);
-
-  const untilSomebodyWaits = (signal: AbortSignal) =>
-    another(signal, async (other) => {
-      for (;;) {
-        const [found] = await other.query(waiting);
-        if (Number(found?.['waiting']) > 0) break;
-        await pause(lookEveryMs, undefined, { signal });
-      }
-      await other.query(`KILL QUERY ${id}`);
-    });
+  const kill = async (other: Session): Promise<void> => {
+    await other.query(`KILL QUERY ${Number(id)}`);
+  };
 
   return {
     limitMs: seesOthers ? watchedMs : unwatchedMs,
-    watch: async (ask) => {
+    watch: async (tables, ask) => {
       const answered = new AbortController();
-      const watching = setTimeout(() => void untilSomebodyWaits(answered.signal), watchAfterMs);
+      const killOnWait = async (other: Session) => {
+        await untilSomebodyWaits(other, id, tables, answered.signal);
+        await kill(other);
+      };
+      const watching = setTimeout(() => void another(answered.signal, killOnWait), watchAfterMs);
       try {
         return await ask();
       } finally {
@@ -54,12 +55,30 @@ export async function longStatements(
       }
     },
     kill: async () => {
-      await another(AbortSignal.timeout(killMs), async (other) => {
-        await other.query(`KILL QUERY ${id}`);
-      });
+      await another(AbortSignal.timeout(killMs), kill);
     },
   };
 }
 
-const waiting = `SELECT COUNT(*) AS waiting FROM information_schema.processlist
-   WHERE state LIKE 'Waiting for table%lock' AND time >= 2`;
+/** Until some session has waited long enough for a lock that connection `id` holds on one of the tables. */
+async function untilSomebodyWaits(
+  session: Session,
+  id: string,
+  tables: readonly Named[],
+  signal: AbortSignal,
+): Promise<void> {
+  const source = await findLockSource(session);
+  let since: ReadonlyMap<string, number> = new Map();
+  for (;;) {
+    const picture = await readLockPicture(session, source, id);
+    const now = performance.now();
+    const blocked = tables.flatMap(({ database, name }) =>
+      findBlocked(picture, id, { table: { database, table: name }, queryId: '' }),
+    );
+    // A session waits anew with each statement.
+    const waiting = blocked.map((each) => `${each.session.id} ${each.session.queryId}`);
+    since = new Map(waiting.map((wait) => [wait, since.get(wait) ?? now]));
+    if ([...since.values()].some((first) => now - first >= bearableMs)) return;
+    await pause(lookEveryMs, undefined, { signal });
+  }
+}

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Definition } from '../../inventory.js';
+import { mayHoldPasswords } from '../catalog/storageEngines.js';
 
 /**
  * The version of how definitions are normalised. It is raised whenever the same object would get another hash: hashes of
@@ -39,12 +40,10 @@ export function definitionOf(
  * SPIDER's tables and partitions).
  */
 export function mayHoldPassword(engine: string | null | undefined): (part: string) => boolean {
-  const keepsRows = typeof engine === 'string' && enginesThatKeepRows.has(engine);
+  const anyOption = mayHoldPasswords(engine);
   return (part) =>
-    keepsRows ? part === 'option CONNECTION' : part.startsWith('option ') || /^(partitions|column )/.test(part);
+    anyOption ? part.startsWith('option ') || /^(partitions|column )/.test(part) : part === 'option CONNECTION';
 }
-
-const enginesThatKeepRows = new Set(['InnoDB', 'Aria', 'MyISAM', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MyISAM', 'RocksDB']);
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');

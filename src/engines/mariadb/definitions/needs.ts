@@ -1,6 +1,9 @@
 import type { Inventory } from '../../inventory.js';
+import { definitionNamed } from '../../definitionNamed.js';
 import type { Names, ViewDefinition } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
+import { listed } from '../checks/listed.js';
+import { keyBytes } from './keyBytes.js';
 import type { DatabaseDefinitions, Definitions } from './readDefinitions.js';
 import { sqlWords } from './sqlWords.js';
 import type { TableParts } from './tableParts.js';
@@ -25,7 +28,8 @@ type Need = (database: string, what: string, name: string) => void;
  * asks for:
  * `feature …` (of a version), `collation …`, `definer …` (without it a view cannot be made), `database …` (is read and
  * not dumped), `sequence …` (likewise), `trusted functions`, `primary key` (they have none), `encryption`,
- * `folded triggers` and `folded programs` (what is written in a spelling that only a server that folds names understands).
+ * `folded triggers` and `folded programs` (what is written in a spelling that only a server that folds names understands),
+ * `key … …` (of an engine and so many bytes, where some servers take no such key), `directory …` (the table lies there).
  */
 export function needsOf(
   catalog: Names,
@@ -42,8 +46,11 @@ export function needsOf(
   const chosen = new Set(catalog.databases.map(({ name }) => name.toLowerCase()));
   const stored = new Set([...catalog.databases, ...catalog.tables, ...catalog.views].map(({ name }) => name));
   for (const [database, own] of definitions) {
-    for (const [table, parts] of own.tables)
-      needsOfTable(parts, (what, name = '') => need(database, what, table + name));
+    for (const [table, parts] of own.tables) {
+      const ofTable: TableNeed = (what, name = '') => need(database, what, table + name);
+      needsOfTable(parts, ofTable);
+      needsOfStorage(parts, ofTable);
+    }
     for (const { name, kind, safeForBinaryLog } of own.routines) {
       if (kind === 'FUNCTION' && !safeForBinaryLog) need(database, 'trusted functions', name);
     }
@@ -97,7 +104,9 @@ function needsOfSpellings(
 
 const typesOfVersions = /^(uuid|inet6|inet4|vector|xmltype)\b/;
 
-function needsOfTable({ parts, options }: TableParts, need: (what: string, name?: string) => void): void {
+type TableNeed = (what: string, name?: string) => void;
+
+function needsOfTable({ parts, options }: TableParts, need: TableNeed): void {
   for (const [name, text] of parts) {
     if (name.startsWith('column ')) {
       const column = `.${name.slice('column '.length)}`;
@@ -117,6 +126,28 @@ function needsOfTable({ parts, options }: TableParts, need: (what: string, name?
   if (/^'?yes'?$/i.test(options.get('ENCRYPTED') ?? '')) need('encryption');
 }
 
+/** Every server takes keys of so many bytes. */
+const anyKeyBytes = 767;
+
+function needsOfStorage({ parts, options }: TableParts, need: TableNeed): void {
+  for (const [name, text] of parts) {
+    const bytes = name === 'primary key' || name.startsWith('index ') ? keyBytes(text, parts) : 0;
+    if (bytes > anyKeyBytes) need(`key ${options.get('ENGINE') ?? ''} ${bytes}`, `.${name.replace(/^index /, '')}`);
+  }
+  for (const folder of foldersOf({ parts, options })) need(`directory ${folder}`);
+}
+
+/** The folders of DATA DIRECTORY and INDEX DIRECTORY, of the table and of its partitions. */
+function foldersOf({ parts, options }: TableParts): readonly string[] {
+  const written = [
+    ...['DATA DIRECTORY', 'INDEX DIRECTORY'].flatMap((option) => options.get(option) ?? []),
+    ...[...(parts.get('partitions') ?? '').matchAll(/ (?:DATA|INDEX) DIRECTORY = ('(?:[^'\\]|''|\\.)*')/g)].map(
+      ([, folder = '']) => folder,
+    ),
+  ];
+  return [...new Set(written.map((folder) => folder.slice(1, -1).replaceAll("''", "'")))];
+}
+
 /** Such tables can be restored only where those databases are. */
 export function warnOfSequencesElsewhere({ databases }: Inventory): readonly string[] {
   const tables = databases.flatMap(({ needs = {} }) =>
@@ -126,6 +157,19 @@ export function warnOfSequencesElsewhere({ databases }: Inventory): readonly str
   return [
     `Defaults of columns of these tables use sequences of databases that are not part of this backup; a restore elsewhere is refused: ${tables.join(', ')}.`,
   ];
+}
+
+/** Nobody can look into the folders of a target beforehand. */
+export function warnOfDirectories({ databases }: Inventory): readonly string[] {
+  const tables = databases.flatMap(({ needs = {} }) =>
+    Object.entries(needs).flatMap(([need, names]) =>
+      need.startsWith('directory ') ? names.map((name) => `${name} (${need.slice('directory '.length)})`) : [],
+    ),
+  );
+  return listed(
+    tables,
+    'These tables lie in folders of their own (DATA DIRECTORY, INDEX DIRECTORY); a restore needs the same folders on the target, empty and writable for its server',
+  );
 }
 
 /** The sequences that defaults of columns use. */
@@ -165,7 +209,7 @@ function dependentViews(
       : (order.get(one.database) ?? 0) < (order.get(other.database) ?? 0);
   const byName = new Map(catalog.views.map((view) => [`${quoteName(view.database)}.${quoteName(view.name)}`, view]));
   const hasDefinersRights = ({ database, name }: ViewDefinition) =>
-    definitions.get(database)?.objects['views']?.[name]?.parts?.['security'] === 'DEFINER';
+    definitionNamed(definitions.get(database)?.objects['views'], name)?.parts?.['security'] === 'DEFINER';
   return catalog.views.flatMap((view) =>
     [...new Set(view.definition.match(qualifiedNames))]
       .map((name) => byName.get(name))

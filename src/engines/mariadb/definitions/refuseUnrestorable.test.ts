@@ -6,7 +6,12 @@ import { preflightOf } from '../../../../test/fixtures/dumpAndRestore.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import type { PreflightReport } from '../../preflightReport.js';
+import { readNames } from '../catalog/catalog.js';
+import { listDatabases } from '../catalog/selection.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
+import { withSession } from '../session/session.js';
+import { readDefinitions } from './readDefinitions.js';
+import { refuseUnrestorable } from './refuseUnrestorable.js';
 
 describeWith({ mariadb: mariadbMissing }, 'A backup is refused, naming the object and the way out, for', () => {
   const engine = createMariadbEngine();
@@ -112,5 +117,30 @@ CREATE TABLE v (a INT) WITH SYSTEM VERSIONING;;
 CREATE TRIGGER i BEFORE UPDATE ON v FOR EACH ROW SET @since = OLD.row_start, @until = OLD.ROW_END;;`);
     const { inventory } = await preflight(distinct);
     expect(inventory.databases[0]?.objects['triggers']).toEqual(['g', 'h', 'i']);
+  });
+
+  test('no object that somebody changed between two questions of the preflight', async () => {
+    await distinct.sql(`${table} CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = NEW.c;`);
+    const context = { signal: new AbortController().signal, allowAddress: () => true };
+    await withSession(distinct.connection(), context, async (session) => {
+      const read = async () => {
+        const catalog = await readNames(session, await listDatabases(session));
+        return { catalog, definitions: await readDefinitions(session, catalog) };
+      };
+      const before = await read();
+      await distinct.sql(
+        'USE d; DROP TRIGGER g; ALTER TABLE t DROP c; CREATE SEQUENCE s; ALTER TABLE t ALTER a SET DEFAULT NEXTVAL(s)',
+      );
+      const after = await read();
+      const [own, altered] = [before.definitions.get('d'), after.definitions.get('d')];
+      if (own === undefined || altered === undefined) throw new Error('The database d was not read.');
+      // The triggers and sequences of before, and the tables of after.
+      const mixed = { catalog: before.catalog, definitions: new Map([['d', { ...own, tables: altered.tables }]]) };
+      const { inventory } = await preflight(distinct);
+      await expect(refuseUnrestorable(mixed, inventory, () => Promise.resolve(mixed))).rejects.toThrow(
+        /trigger d\.g: .*table d\.t: .*'d\.s', which does not exist/,
+      );
+      await expect(refuseUnrestorable(mixed, inventory, read)).resolves.toBeUndefined();
+    });
   });
 });

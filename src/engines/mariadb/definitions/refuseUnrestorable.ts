@@ -8,21 +8,24 @@ import { sqlWords } from './sqlWords.js';
 
 type Problem = { readonly object: string; readonly why: string; readonly help: string };
 
+/** Lists of the same server, which are read one after the other: somebody may change a definition in between. */
+export type Read = { readonly catalog: Names; readonly definitions: Definitions };
+
 /**
  * Throws TOOL_FAILED where the tool cannot dump what is there, or no server could restore the dump: such a backup is
- * refused, and not stored with a warning, because a restore stops at the first statement that fails.
+ * refused, and not stored with a warning, because a restore stops at the first statement that fails. A problem counts
+ * only where everything is read once more and shows it again.
  */
-export function refuseUnrestorable(catalog: Names, definitions: Definitions, { nameCase }: Inventory): void {
-  const problems = [
-    ...eventsInUndumpableDatabases(catalog),
-    ...endlessEvents(definitions),
-    ...brokenTriggers(catalog, definitions),
-    ...(nameCase === 'FOLDED' ? triggersOfOneName(catalog) : []),
-    ...lateSequences(catalog, definitions),
-    ...checkOptionsOnLaterViews(catalog),
-  ];
-  const [first] = problems;
-  if (first === undefined) return;
+export async function refuseUnrestorable(
+  found: Read,
+  { nameCase }: Inventory,
+  readAgain: () => Promise<Read>,
+): Promise<void> {
+  const suspected = problemsOf(found, nameCase);
+  if (suspected.length === 0) return;
+  const again = new Set(problemsOf(await readAgain(), nameCase).map(({ object, why }) => `${object}: ${why}`));
+  const problems = suspected.filter(({ object, why }) => again.has(`${object}: ${why}`));
+  if (problems.length === 0) return;
   const shown = problems.slice(0, 10).map(({ object, why }) => `${object}: ${why}`);
   const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
   const helps = [...new Set(problems.slice(0, 10).map(({ help }) => help))];
@@ -30,6 +33,17 @@ export function refuseUnrestorable(catalog: Names, definitions: Definitions, { n
     help: `${helps.join(' ')} Then start the backup again.`,
     details: { problems: problems.map(({ object, why }) => ({ object, why })) },
   });
+}
+
+function problemsOf({ catalog, definitions }: Read, nameCase: Inventory['nameCase']): readonly Problem[] {
+  return [
+    ...eventsInUndumpableDatabases(catalog),
+    ...endlessEvents(definitions),
+    ...brokenTriggers(catalog, definitions),
+    ...(nameCase === 'FOLDED' ? triggersOfOneName(catalog) : []),
+    ...lateSequences(catalog, definitions),
+    ...checkOptionsOnLaterViews(catalog),
+  ];
 }
 
 /** What mysql_real_escape_string puts a backslash before. */

@@ -147,7 +147,7 @@ export const ways: readonly Way[] = [
   {
     numbers: [1005, 1215, 1216, 1217, 1451, 1452, 1821, 1822, 1824],
     restore:
-      'A foreign key leads to a table that is not part of the backup, or that is otherwise on the target: back up those databases together.',
+      'A foreign key leads to a table that is not part of the backup, or that is otherwise on the target: back up those databases together. Or the table has a DATA DIRECTORY: make that folder on the target, writable for its server.',
   },
   {
     numbers: [1062, 1022, 1169, 1586, 1859],

@@ -1,5 +1,5 @@
 import type { Inventory } from '../../inventory.js';
-import { missingDefiners } from '../checks/losses.js';
+import { definerName, missingDefiners } from '../checks/losses.js';
 import { parseGrants, quoteName } from '../privileges/grants.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 import type { Target } from './target.js';
@@ -47,7 +47,7 @@ async function refuseDefinersWithoutRights(session: Session, target: Target, inv
   for (const { name: database, needs = {} } of inventory.databases) {
     for (const [need, objects] of Object.entries(needs)) {
       if (!need.startsWith('definer ')) continue;
-      const definer = need.slice('definer '.length);
+      const definer = definerName(need.slice('definer '.length));
       views.set(definer, [...(views.get(definer) ?? []), { database, objects }]);
     }
   }

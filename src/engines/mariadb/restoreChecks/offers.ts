@@ -27,6 +27,7 @@ export function refuseMissingOffers(target: Target, inventory: Inventory): void 
   for (const [need, objects] of needsOf(inventory)) {
     const [, kind = '', word = ''] = /^(\w+) (.*)$/s.exec(need) ?? [];
     if (kind === 'feature') refuseMissingFeature(target, word, objects);
+    if (kind === 'key') refuseLongKeys(target, word, objects);
     if (kind === 'collation' && !target.collations.has(currentName(word))) {
       throw unfit(
         `The target (${target.version}) does not know the collation '${word}', which these columns of the backup have (error 1273): ${named(objects)}.`,
@@ -74,6 +75,22 @@ function refuseMissingFeature(target: Target, feature: string, objects: readonly
   throw unfit(
     `The target (${target.version}) does not know ${feature.replace(/^type /, 'the column type ')}, which MariaDB has since ${release} and the backup needs for ${named(objects)}.`,
     `Restore into a server of ${release} or later.`,
+    objects,
+  );
+}
+
+/** Bytes of the longest key of an InnoDB table by the size of a page (MariaDB manual, "InnoDB Limitations"). */
+const innodbKeyBytes: Readonly<Record<string, number>> = { '4096': 768, '8192': 1536 };
+
+/** @param word engine and bytes of the keys */
+function refuseLongKeys(target: Target, word: string, objects: readonly string[]): void {
+  const [engine = '', bytes = ''] = word.split(' ');
+  const pageSize = target.variables.get('innodb_page_size') ?? '';
+  const limit = engine.toLowerCase() === 'innodb' ? innodbKeyBytes[pageSize] : undefined;
+  if (limit === undefined || Number(bytes) <= limit) return;
+  throw unfit(
+    `The target takes keys of at most ${limit} bytes (innodb_page_size is ${pageSize}), and these of the backup have up to ${bytes} (error 1071): ${named(objects)}.`,
+    'Restore into a server with an innodb_page_size of 16384. It is set once, when the data directory of a server is made. Or shorten the keys on the source and back it up again.',
     objects,
   );
 }

@@ -109,6 +109,28 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     expect(left).toBe('');
   });
 
+  test('is refused where its pages are too small for the keys of the backup', async () => {
+    const small = await startMariadb(['--innodb-page-size=4096']);
+    try {
+      const fitting =
+        await backup(`CREATE DATABASE d; USE d; CREATE TABLE fits (a VARCHAR(192), KEY k (a)) CHARACTER SET utf8mb4;
+          CREATE TABLE p (a VARCHAR(300) CHARACTER SET utf8mb4, KEY k (a(192)), FULLTEXT KEY f (a));`);
+      expect((await restore(fitting, small.connection())).differences).toEqual([]);
+      const taken = await backup(
+        'USE d; CREATE TABLE t (a VARCHAR(150), b VARCHAR(60) CHARACTER SET latin1, c VARCHAR(109) CHARACTER SET latin1, UNIQUE KEY k (a, b, c)) CHARACTER SET utf8mb4;',
+      );
+      await small.sql('DROP DATABASE d');
+      await expect(restore(taken, small.connection())).rejects.toMatchObject(
+        unfit(
+          /at most 768 bytes \(innodb_page_size is 4096\).* up to 769 \(error 1071\): 'd\.t\.k'\./,
+          /innodb_page_size of 16384/,
+        ),
+      );
+    } finally {
+      await small.stop();
+    }
+  });
+
   test('is no reason to refuse names that differ in more than their case, and the restore is compared in full', async () => {
     const taken = await backup(
       `CREATE DATABASE Dock; USE Dock; CREATE TABLE Ships (Id INT PRIMARY KEY); CREATE SEQUENCE Numbers;

@@ -3,6 +3,7 @@ import type { Engine } from '../../engine.js';
 import type { Inventory } from '../../inventory.js';
 import type { RestorePreflight } from '../../runningRestore.js';
 import { missingDefiners } from '../checks/losses.js';
+import { warnOfDirectories } from '../definitions/needs.js';
 import { readGrants, refuseMissingRestorePrivileges } from '../privileges/privileges.js';
 import { refuseMissingReferences } from './elsewhere.js';
 import { checkFoldedSpellings, refuseCollidingNames } from './letterCase.js';
@@ -48,6 +49,7 @@ export async function checkRestore(session: Session, source: RestoreSource): Pro
         : [
             `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
           ]),
+      ...warnOfDirectories(inventory),
       ...warnOfOlderServer(target, inventory),
       ...warnOfTargetSettings(session.found, inventory),
     ],

@@ -1,0 +1,20 @@
+import { StowageError } from '../../../errors.js';
+import { versionNumber } from '../../process/programVersion.js';
+import type { Named } from '../catalog/catalog.js';
+import { isOlder } from '../session/serverSettings.js';
+import { distribution } from '../tools/mariadbTools.js';
+import { listed } from './listed.js';
+
+/** Throws TOOL_VERSION: mariadb-dump knows sequences since 10.3. An older one dumps them as tables. */
+export function refuseToolWithoutSequences(toolVersion: string, sequences: readonly Named[]): void {
+  const release = distribution(toolVersion);
+  if (release === undefined || !isOlder(release, [10, 3]) || sequences.length === 0) return;
+  const [names] = listed(
+    sequences.map(({ database, name }) => `${database}.${name}`),
+    `mariadb-dump ${versionNumber(toolVersion)} on this worker does not know sequences, which MariaDB has since 10.3`,
+  );
+  throw new StowageError('TOOL_VERSION', names ?? '', {
+    help: 'Install the client tools of the server’s release on the worker, or of a later one (on Debian or Ubuntu the package mariadb-client).',
+    details: { toolVersion: versionNumber(toolVersion) },
+  });
+}
