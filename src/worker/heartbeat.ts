@@ -33,11 +33,7 @@ export type Heartbeat = LeaseSignals & {
   stop(): void;
 };
 
-/**
- * Renews a lease until it is stopped. The lease is lost when PostgreSQL refuses to renew it, or when it could not be
- * renewed until just before its end by this machine's monotonic clock. Then both signals abort and renewing stops.
- */
-export function startHeartbeat(options: {
+export type HeartbeatOptions = {
   readonly queue: JobQueue;
   readonly lease: Lease;
   /** `performance.now()` from before the lease was requested, because the answer may have been delayed. */
@@ -45,7 +41,13 @@ export function startHeartbeat(options: {
   readonly times: WorkerTimes;
   /** Checked at each beat, because a signal to cancel may have been lost. */
   readonly cancelRequested: () => Promise<boolean>;
-}): Heartbeat {
+};
+
+/**
+ * Renews a lease until it is stopped. The lease is lost when PostgreSQL refuses to renew it, or when it could not be
+ * renewed until just before its end by this machine's monotonic clock. Then both signals abort and renewing stops.
+ */
+export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   const { queue, lease, times, cancelRequested } = options;
   const running = new AbortController();
   const lost = new AbortController();

@@ -20,31 +20,16 @@ export interface RunningAttempts {
   ended(): Promise<void>;
 }
 
+type AfterEnd = (claimed: Claimed, end: RunEnd) => Promise<void>;
+
 /** `afterEnd` runs when the end of an attempt was appended, and `afterEach` when an attempt takes no place any more. */
 export function createRunningAttempts(
   tools: WorkerTools,
-  {
-    afterEnd,
-    afterEach,
-  }: { readonly afterEnd: (claimed: Claimed, end: RunEnd) => Promise<void>; readonly afterEach: () => void },
+  { afterEnd, afterEach }: { readonly afterEnd: AfterEnd; readonly afterEach: () => void },
 ): RunningAttempts {
   // By attempt: one that lost its lease may still be ending when this worker claims the next attempt of the same job.
   const running = new Set<{ readonly lease: Lease; readonly heartbeat: Heartbeat; done: Promise<void> }>();
   let handsBack = false;
-
-  async function run(claimed: Claimed, heartbeat: Heartbeat): Promise<void> {
-    const { jobId, attempt } = claimed.lease;
-    try {
-      const end = await runClaimed(tools, claimed, heartbeat);
-      tools.log.info({ jobId, kind: claimed.kind, attempt, end }, 'An attempt has ended');
-      await afterEnd(claimed, end);
-    } catch (error) {
-      // The lease expires and the reaper ends the attempt, so logging is enough.
-      tools.log.error({ err: error, jobId, attempt }, 'The end of an attempt could not be recorded');
-    } finally {
-      heartbeat.stop();
-    }
-  }
 
   return {
     get size() {
@@ -61,7 +46,7 @@ export function createRunningAttempts(
       const attempt = { lease, heartbeat, done: Promise.resolve() };
       running.add(attempt);
       if (handsBack) heartbeat.interrupt(new Interruption('DRAINING'));
-      attempt.done = run(claimed, heartbeat).finally(() => {
+      attempt.done = run(tools, claimed, heartbeat, afterEnd).finally(() => {
         running.delete(attempt);
         afterEach();
       });
@@ -83,6 +68,20 @@ export function createRunningAttempts(
       while (running.size > 0) await Promise.all([...running].map(({ done }) => done));
     },
   };
+}
+
+async function run(tools: WorkerTools, claimed: Claimed, heartbeat: Heartbeat, afterEnd: AfterEnd): Promise<void> {
+  const { jobId, attempt } = claimed.lease;
+  try {
+    const end = await runClaimed(tools, claimed, heartbeat);
+    tools.log.info({ jobId, kind: claimed.kind, attempt, end }, 'An attempt has ended');
+    await afterEnd(claimed, end);
+  } catch (error) {
+    // The lease expires and the reaper ends the attempt, so logging is enough.
+    tools.log.error({ err: error, jobId, attempt }, 'The end of an attempt could not be recorded');
+  } finally {
+    heartbeat.stop();
+  }
 }
 
 function runClaimed(tools: WorkerTools, claimed: Claimed, heartbeat: Heartbeat): Promise<RunEnd> {

@@ -78,18 +78,7 @@ async function attempt(
           connectionNow: async () => (await tools.serviceOf(request.serviceId)).connection,
           storage,
           folder: attempt.folder,
-          description: {
-            installationId: tools.installationId,
-            projectId: lease.projectId,
-            serviceId: request.serviceId,
-            serviceName: service.name,
-            planId: request.planId,
-            jobId: lease.jobId,
-            batchId: request.batchId,
-            attempt: attempt.number,
-            trigger: request.trigger,
-            startedAt: attempt.startedAt,
-          },
+          description: descriptionOf(tools, claimed, service.name),
           downloadCommand,
           workFolder,
           signal,
@@ -113,6 +102,26 @@ async function attempt(
   } finally {
     await storage.close();
   }
+}
+
+/** The description of the backup in its backup.json. */
+function descriptionOf(
+  { installationId }: WorkerTools,
+  { request, lease, attempt }: ClaimedBackup,
+  serviceName: string,
+) {
+  return {
+    installationId,
+    projectId: lease.projectId,
+    serviceId: request.serviceId,
+    serviceName,
+    planId: request.planId,
+    jobId: lease.jobId,
+    batchId: request.batchId,
+    attempt: attempt.number,
+    trigger: request.trigger,
+    startedAt: attempt.startedAt,
+  };
 }
 
 /** Deletes what a failed attempt uploaded. Where the container does not answer, the sweeper deletes it later. */

@@ -200,7 +200,7 @@ describeWith(
       {
         where: 'at backup.json',
         kind: 'RESTORE',
-        phase: 'none',
+        phase: 'PREFLIGHT',
         prepare: () => silent('GET', /backup\.json/),
       },
       {

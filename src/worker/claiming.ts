@@ -1,0 +1,52 @@
+import { claimJob, type Claimed } from './claim.js';
+import type { Repeating } from './repeating.js';
+import type { RunnableEngine } from './runnableEngines.js';
+import { createRunningAttempts, type RunningAttempts } from './runningAttempts.js';
+import type { RunEnd } from './runs/attemptEnd.js';
+import { repeatLogged } from './upkeep.js';
+import type { WorkerTools } from './workerTools.js';
+
+export type Claiming = {
+  readonly loop: Repeating;
+  readonly attempts: RunningAttempts;
+  /** Claims at once: a job may be due. */
+  readonly call: () => void;
+};
+
+/** Claims jobs and runs them, at most `concurrency` at once, until `stopping` aborts. */
+export function createClaiming(
+  tools: WorkerTools,
+  options: {
+    readonly concurrency: number;
+    readonly runnable: () => Promise<readonly RunnableEngine[]>;
+    readonly stopping: AbortSignal;
+    readonly afterEnd: (claimed: Claimed, end: RunEnd) => Promise<void>;
+  },
+): Claiming {
+  const { concurrency, runnable, stopping, afterEnd } = options;
+  const attempts = createRunningAttempts(tools, { afterEnd, afterEach: call });
+  const loop = repeatLogged(tools, 'claim', tools.times.poll, claimAll);
+  /** False: the next round first checks cheaply whether any job is due. */
+  let isCalled = true;
+
+  function call(): void {
+    isCalled = true;
+    loop.wake();
+  }
+
+  async function claimAll(): Promise<void> {
+    const wasCalled = isCalled;
+    isCalled = false;
+    if (!wasCalled && (await tools.queue.nextDue()) === undefined) return;
+    const engines = (await runnable()).map(({ name }) => name);
+    while (attempts.size < concurrency && !stopping.aborted && engines.length > 0) {
+      const claimed = await claimJob(tools, engines);
+      if (claimed === undefined) return;
+      attempts.begin(claimed);
+      // The signal to cancel may have come between the claim and here.
+      await attempts.cancelIfRequested(claimed.lease.jobId);
+    }
+  }
+
+  return { loop, attempts, call };
+}
