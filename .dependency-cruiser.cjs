@@ -13,7 +13,7 @@ const order = [
   'history',
 ];
 const slices = `^src/(${order.join('|')})/`;
-/** Each slice's rules of what may happen, and the values that they are about. */
+/** The pure files of the slices: deciders and their value types. */
 const pure =
   '^src/(projects/project|services/service|endpoints/fileEndpoint|plans/backupPlan|plans/retention/(retention|retentionCalendar|retentionForecast|retentionPolicy|zoneOffset)|jobs/(attempt|attemptedJob|errorsOfOld)|backups/(backupJob|storedBackup)|protection/(lateness|protection)|restores/restoreJob)\\.ts$';
 const tools = '^src/(engines|archive|storage|scheduler|postgres)/';
@@ -27,7 +27,8 @@ module.exports = {
     },
     {
       name: 'pure-slices',
-      comment: 'A decider knows its own concept, the shape of events and the catalogue of errors; types do nothing.',
+      comment:
+        'A decider imports only its own concept, the shape of events and the catalogue of errors. Types are allowed.',
       severity: 'error',
       from: { path: pure },
       to: {
@@ -37,7 +38,8 @@ module.exports = {
     },
     ...order.slice(0, -1).map((slice, place) => ({
       name: `${slice}-look-not-forward`,
-      comment: 'What an earlier slice needs of a later one is declared in the later one, or handed in by composition/.',
+      comment:
+        'A field that needs a later slice is declared in the later slice, or composition/ passes the function in.',
       severity: 'error',
       from: { path: `^src/${slice}/` },
       to: { path: `^src/(${order.slice(place + 1).join('|')})/` },

@@ -10,7 +10,7 @@ COPY src ./src
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:24-bookworm-slim
-# The tools that dump and restore; util-linux has the setpriv that ends a tool together with its worker.
+# The tools for dumps and restores. util-linux has setpriv, which ends a tool together with its worker.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates mariadb-client tini util-linux zstd \
  && rm -rf /var/lib/apt/lists/* \
@@ -28,7 +28,7 @@ USER node
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 STOWAGE_DATA=/var/lib/stowage
 EXPOSE 4000
 STOPSIGNAL SIGTERM
-# For the API. A worker listens nowhere: run it with --no-healthcheck, its lease is its sign of life.
+# For the API. A worker has no HTTP server: run it with --no-healthcheck. Its heartbeat shows that it is alive.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["tini", "--", "stowage"]

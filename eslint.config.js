@@ -15,7 +15,8 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
-      // API types are plain rows with a class for their names; what must be an instance (a Node) is made by its `of`.
+      // API types are classes only for their names, and resolvers return plain rows. A type that must be an instance (a Node)
+      // has a static `of`.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],

@@ -1,4 +1,4 @@
-/** node build.js [FOLDER]: bundles the playground with everything it needs, fonts and workers too. Default: dist/playground. */
+/** node build.js [FOLDER]: bundles the playground with its fonts and workers. Default: dist/playground. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { build } from 'esbuild';
