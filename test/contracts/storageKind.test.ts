@@ -88,7 +88,7 @@ storageKindContract('folders', {
 describe('kinds of storage', () => {
   const kinds = createStorageKinds({ allowedTargets, filesystemRoot: null });
 
-  test('of a kind that is only announced there are no endpoints', () => {
+  test('an announced kind has no endpoints', () => {
     expect(() => kinds.chosenBy({ s3: {} })).toThrow('Use SWIFT or FILESYSTEM');
     expect(() => kinds.of({ kind: 'S3' })).toThrow('knows no file endpoints of kind S3');
   });
