@@ -35,44 +35,15 @@ export type RoutineTraits = Named & {
 const batchSize = 100;
 
 /**
- * A round trip for each table would take longer than the server does: a compound statement asks for many. What cannot be
- * shown answers with nothing. No lock of a table outlives its own SHOW CREATE.
+ * A compound statement asks for many tables at once, because a round trip for each would take longer than the server
+ * needs. The answer for an object that cannot be shown is empty. No lock of a table outlives its own SHOW CREATE.
  */
 export async function readDefinitions(session: Session, catalog: Names): Promise<Definitions> {
-  const names = catalog.databases.map(({ name }) => name);
-  const ask = async (sql: string): Promise<readonly Row[]> => await session.query(sql, [names]);
-  const views = await ask(
-    `SELECT table_schema AS db, table_name AS name, view_definition, check_option, security_type, algorithm, definer
-       FROM information_schema.views WHERE table_schema IN (?)`,
-  );
-  const routines = await ask(
-    `SELECT routine_schema AS db, routine_name AS name, routine_type AS kind, routine_definition, dtd_identifier,
-            is_deterministic, sql_data_access, security_type, sql_mode, routine_comment, definer
-       FROM information_schema.routines WHERE routine_schema IN (?)`,
-  );
-  const parameters = await ask(
-    `SELECT specific_schema AS db, specific_name AS name, routine_type AS kind, parameter_mode AS mode,
-            parameter_name AS parameter, dtd_identifier AS type
-       FROM information_schema.parameters WHERE specific_schema IN (?) AND ordinal_position > 0
-      ORDER BY specific_schema, specific_name, ordinal_position`,
-  );
-  const parametersOf = groupParameters(parameters);
-  const triggers = await ask(
-    `SELECT trigger_schema AS db, trigger_name AS name, action_timing, event_manipulation, event_object_table,
-            action_order, action_statement, sql_mode, definer
-       FROM information_schema.triggers WHERE trigger_schema IN (?)`,
-  );
-  const events = await ask(
-    `SELECT event_schema AS db, event_name AS name, event_definition, event_type, execute_at, interval_value,
-            interval_field, starts, ends, status, on_completion, event_comment, sql_mode, time_zone, definer
-       FROM information_schema.events WHERE event_schema IN (?)`,
-  );
+  const { viewsOf, routinesOf, triggersOf, eventsOf, parametersOf } = await readViewsAndPrograms(session, catalog);
   const collations = collationsOf(catalog);
   const [setting] = await session.query('SELECT @@lower_case_table_names AS folded');
   const statements = setting?.['folded'] === '0' ? undefined : await readTriggerStatements(session, catalog);
   const [tablesOf, sequencesOf] = [byDatabase(catalog.tables, databaseOf), byDatabase(catalog.sequences, databaseOf)];
-  const [viewsOf, routinesOf] = [byDatabase(views, databaseOfRow), byDatabase(routines, databaseOfRow)];
-  const [triggersOf, eventsOf] = [byDatabase(triggers, databaseOfRow), byDatabase(events, databaseOfRow)];
   const definitions = new Map<string, DatabaseDefinitions>();
   for (const { name: database } of catalog.databases) {
     const kind = (wanted: string) => routinesOf(database).filter((row) => row['kind'] === wanted);
@@ -89,13 +60,11 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
         sequences: await readSequences(session, database, sequencesOf(database)),
       },
       events: eventsOf(database).map((row) => ({
-        database,
-        name: text(row, 'name'),
+        ...named(row),
         texts: ['name', 'definer', 'event_comment', 'event_definition'].map((column) => text(row, column)),
       })),
       triggers: triggersOf(database).map((row) => ({
-        database,
-        name: text(row, 'name'),
+        ...named(row),
         table: text(row, 'event_object_table'),
         body: text(row, 'action_statement'),
         sqlMode: text(row, 'sql_mode'),
@@ -104,8 +73,7 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
           : { statement: statements.get(JSON.stringify([database, text(row, 'name')])) ?? '' }),
       })),
       routines: routinesOf(database).map((row) => ({
-        database,
-        name: text(row, 'name'),
+        ...named(row),
         kind: text(row, 'kind'),
         body: text(row, 'routine_definition'),
         sqlMode: text(row, 'sql_mode'),
@@ -115,6 +83,46 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
     });
   }
   return definitions;
+}
+
+/** The rows of views and stored programs, by database. */
+async function readViewsAndPrograms(session: Session, { databases }: Pick<Names, 'databases'>) {
+  const names = databases.map(({ name }) => name);
+  const ask = async (sql: string): Promise<readonly Row[]> => await session.query(sql, [names]);
+  const views = await ask(
+    `SELECT table_schema AS db, table_name AS name, view_definition, check_option, security_type, algorithm, definer
+       FROM information_schema.views WHERE table_schema IN (?)`,
+  );
+  const routines = await ask(
+    `SELECT routine_schema AS db, routine_name AS name, routine_type AS kind, routine_definition, dtd_identifier,
+            is_deterministic, sql_data_access, security_type, sql_mode, routine_comment, definer
+       FROM information_schema.routines WHERE routine_schema IN (?)`,
+  );
+  const parameters = await ask(
+    `SELECT specific_schema AS db, specific_name AS name, routine_type AS kind, parameter_mode AS mode,
+            parameter_name AS parameter, dtd_identifier AS type
+       FROM information_schema.parameters WHERE specific_schema IN (?) AND ordinal_position > 0
+      ORDER BY specific_schema, specific_name, ordinal_position`,
+  );
+  const triggers = await ask(
+    `SELECT trigger_schema AS db, trigger_name AS name, action_timing, event_manipulation, event_object_table,
+            action_order, action_statement, sql_mode, definer
+       FROM information_schema.triggers WHERE trigger_schema IN (?)`,
+  );
+  const events = await ask(
+    `SELECT event_schema AS db, event_name AS name, event_definition, event_type, execute_at, interval_value,
+            interval_field, starts, ends, status, on_completion, event_comment, sql_mode, time_zone, definer
+       FROM information_schema.events WHERE event_schema IN (?)`,
+  );
+  const of = (rows: readonly Row[]) => byDatabase(rows, databaseOfRow);
+  return {
+    ...{ viewsOf: of(views), routinesOf: of(routines), triggersOf: of(triggers), eventsOf: of(events) },
+    parametersOf: groupParameters(parameters),
+  };
+}
+
+function named(row: Row): Named {
+  return { database: text(row, 'db'), name: text(row, 'name') };
 }
 
 const databaseOf = ({ database }: Named) => database;
