@@ -1,20 +1,16 @@
 import type { GraphQLResolveInfo } from 'graphql';
-import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, ID, Info, Int, Mutation, Query, Resolver } from 'type-graphql';
 import { notFound } from '../errors.js';
-import { findProject, findProjects } from '../projects/projectQueries.js';
-import { ProjectType } from '../projects/projectType.js';
+import { findProject } from '../projects/projectQueries.js';
 import { CheckType } from '../server/checkType.js';
 import { commandRequest } from '../server/commandRequest.js';
-import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
 import type { NodeSource } from '../server/nodeApi.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import { eventMetadata, type RequestContext } from '../server/requestContext.js';
 import { authorize, canSee, Requires } from '../server/requires.js';
 import { selectPage, visibleProjects } from '../server/selectPage.js';
-import { findAudits } from './containerAudit.js';
-import { ContainerAuditProblemType, ContainerAuditType } from './containerAuditType.js';
-import { declareKinds, FileEndpointSettingsUnion } from './declareKinds.js';
+import { declareKinds } from './declareKinds.js';
 import {
   checkFileEndpoint,
   createFileEndpoint,
@@ -23,6 +19,7 @@ import {
   validateFileEndpoint,
   type FileEndpointTools,
 } from './fileEndpointCommands.js';
+import { FileEndpointFieldsResolver, type FileEndpointFieldTools } from './fileEndpointFieldsApi.js';
 import { FileEndpointInput, FileEndpointPatch } from './fileEndpointInput.js';
 import { statedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
 import { findFileEndpoint, findFileEndpoints } from './fileEndpointQueries.js';
@@ -30,10 +27,7 @@ import { endpointPatchProblems, endpointProblems } from './fileEndpointRules.js'
 import { CheckFileEndpointPayload, FileEndpointConnection, FileEndpointType } from './fileEndpointType.js';
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
 
-export type FileEndpointDependencies = FileEndpointTools & {
-  /** Those of the ids that something refers to, so that they cannot be removed now. */
-  readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
-};
+export type FileEndpointDependencies = FileEndpointTools & FileEndpointFieldTools;
 
 export function fileEndpointResolvers(with_: FileEndpointDependencies): readonly object[] {
   declareKinds(with_.storages);
@@ -208,71 +202,5 @@ export class FileEndpointResolver {
 
   private async answer(id: string): Promise<FileEndpointType> {
     return FileEndpointType.of(await this.with_.dataSource.manager.findOneByOrFail(FileEndpointTable, { id }));
-  }
-}
-
-@Resolver(() => FileEndpointType)
-export class FileEndpointFieldsResolver {
-  constructor(private readonly with_: FileEndpointDependencies) {}
-
-  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
-
-  private readonly inUse = async (ids: readonly string[]) => {
-    const used = await this.with_.entitiesInUse(ids);
-    return ids.map((id) => used.has(id));
-  };
-
-  private readonly audits = (ids: readonly string[]) => findAudits(this.with_.dataSource.manager, ids);
-
-  @FieldResolver(() => ContainerAuditType, {
-    nullable: true,
-    description: 'The last audit of the container that completed at one of its prefixes at least.',
-  })
-  async lastAudit(
-    @Root() { row }: FileEndpointType,
-    @Ctx() context: RequestContext,
-  ): Promise<ContainerAuditType | null> {
-    const result = (await context.loaders.of(this.audits).load(row.id))?.result ?? null;
-    return result === null ? null : ContainerAuditType.of(result);
-  }
-
-  @FieldResolver(() => ContainerAuditProblemType, {
-    nullable: true,
-    description: 'Why the newest audit failed at a prefix, or could not delete what it should.',
-  })
-  async auditProblem(
-    @Root() { row }: FileEndpointType,
-    @Ctx() context: RequestContext,
-  ): Promise<ContainerAuditProblemType | null> {
-    const problem = (await context.loaders.of(this.audits).load(row.id))?.problem ?? null;
-    return problem === null ? null : ContainerAuditProblemType.of(problem);
-  }
-
-  @FieldResolver(() => ProjectType)
-  async project(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<ProjectType> {
-    const project = await context.loaders.of(this.projects).load(row.projectId);
-    if (project === null) throw notFound('project');
-    return ProjectType.of(project);
-  }
-
-  @FieldResolver(() => String, { description: 'What a person recognises: container at region, or folder.' })
-  location(@Root() { row: { settings } }: FileEndpointType): string {
-    return this.with_.storages.of(settings).locationOf(settings);
-  }
-
-  /** GraphQL finds the member of the union by the class of the object. */
-  @FieldResolver(() => FileEndpointSettingsUnion)
-  settings(@Root() { row: { settings } }: FileEndpointType): object {
-    return this.with_.storages.of(settings).shownSettings(settings);
-  }
-
-  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
-  async viewerActions(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
-    if (row.removedAt !== null) return [];
-    const inUse = await context.loaders.of(this.inUse).load(row.id);
-    return allowedActions(
-      context.viewer.roleIn(row.projectId),
-      inUse ? ['UPDATE', 'CHECK'] : ['UPDATE', 'REMOVE', 'CHECK'],
-    );
   }
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { DataSource, EntityManager } from 'typeorm';
-import { backupDocumentName } from '../archive/layout.js';
 import type { Check } from '../check.js';
 import { notFound, StowageError } from '../errors.js';
 import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
@@ -9,35 +8,28 @@ import type { EventMetadata } from '../eventSourcing/event.js';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
-import { checkTimeoutMs, throwUnlessOk } from '../server/checkType.js';
-import type { Storage } from '../storage/storage.js';
 import type { StorageTarget } from '../storage/storageKind.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
 import { unlessStopping } from '../server/stopping.js';
-import { checkStorage } from './checkFileEndpoint.js';
+import { checkAndClaim } from './checkAndClaim.js';
+import { checkStorage, type CheckTools } from './checkStorage.js';
 import { fileEndpoint, fileEndpointRemoved, refuseMove, type FileEndpointContent, type Move } from './fileEndpoint.js';
 import type { FileEndpointPatch } from './fileEndpointInput.js';
 import { patchedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
 import { findFileEndpointNamed } from './fileEndpointQueries.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
-import { claimPrefix, prefixOwner } from './installationMarker.js';
 
 /** What the commands about file endpoints work with. */
-export type FileEndpointTools = {
+export type FileEndpointTools = CheckTools & {
   readonly dataSource: DataSource;
   readonly store: EventStore;
   readonly commands: CommandHandling;
   readonly vault: Vault;
   readonly storages: StorageKinds;
-  /** Written into every prefix that backups go to. */
-  readonly installationId: string;
   /** Whether listed backups, or jobs that may become backups, lie at an endpoint. A later slice knows this. */
   readonly holdsBackups: (manager: EntityManager, fileEndpointId: string) => Promise<boolean>;
   /** The folder of the newest stored backup of each prefix, ending in `/`. A later slice knows this. */
   readonly newestBackupFolders: (manager: EntityManager, fileEndpointId: string) => Promise<readonly string[]>;
-  readonly now: () => Date;
-  /** Aborts pending network calls when the server stops. */
-  readonly stopping: AbortSignal;
 };
 
 type Id = { id: string };
@@ -175,55 +167,6 @@ async function checkChange(
   const folders = isOtherAddress ? await tools.newestBackupFolders(tools.dataSource.manager, id) : [];
   const backups = holdsBackups ? { ...before, folders } : undefined;
   return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated, backups));
-}
-
-/** The endpoint before a change, with folders that must exist at the new address. */
-type EndpointWithBackups = Pick<FileEndpointContent, 'name' | 'prefix'> & { readonly folders: readonly string[] };
-
-async function checkAndClaim(
-  tools: FileEndpointTools,
-  target: StorageTarget,
-  stated: StatedEndpoint,
-  backups?: EndpointWithBackups,
-): Promise<Check> {
-  const check = await checkStorage(target, stated.prefix, tools);
-  throwUnlessOk(check, `File endpoint "${stated.name}"`);
-  const storage = target.open();
-  try {
-    const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(checkTimeoutMs)]);
-    if (backups !== undefined) await refuseElsewhere(tools, storage, backups, signal);
-    await claimPrefix(storage, stated.prefix, tools.installationId, signal);
-  } finally {
-    await storage.close();
-  }
-  return check;
-}
-
-/**
- * Throws ENDPOINT_IN_USE unless the new address leads to the same place under another name. Our marker at the old prefix
- * shows that it does. The marker alone is not enough: a partial or an older copy of the place has it too, so the newest
- * backups must be there as well.
- */
-async function refuseElsewhere(
-  tools: FileEndpointTools,
-  storage: Storage,
-  { name, prefix, folders }: EndpointWithBackups,
-  signal: AbortSignal,
-): Promise<void> {
-  const where = `The backups of file endpoint "${name}" do not lie where it would lead`;
-  if ((await prefixOwner(storage, prefix, tools.installationId, signal)) !== 'US') {
-    throw new StowageError('ENDPOINT_IN_USE', `${where}.`, {
-      help: 'Create another file endpoint for the new place, or delete the backups first.',
-    });
-  }
-  for (const folder of folders) {
-    const document = `${folder}${backupDocumentName}`;
-    if ((await storage.head(document, { signal })) !== undefined) continue;
-    throw new StowageError('ENDPOINT_IN_USE', `${where}: there is no "${document}".`, {
-      help: 'Copy all of them there first, create another file endpoint for the new place, or delete the backups.',
-      details: { object: document },
-    });
-  }
 }
 
 async function activeContent(tools: FileEndpointTools, id: string): Promise<FileEndpointContent> {

@@ -3,6 +3,13 @@ import { checkTimeoutMs } from '../server/checkType.js';
 import type { StorageTarget } from '../storage/storageKind.js';
 import { refuseOthers } from './installationMarker.js';
 
+export type CheckTools = {
+  readonly installationId: string;
+  readonly now: () => Date;
+  /** Aborts pending network calls when the server stops. */
+  readonly stopping: AbortSignal;
+};
+
 /**
  * Checks everything that a backup needs, within 20 s, and leaves nothing behind. If another installation owns the prefix,
  * the step CONTAINER fails and nothing is written there.
@@ -10,9 +17,8 @@ import { refuseOthers } from './installationMarker.js';
 export async function checkStorage(
   target: StorageTarget,
   prefix: string,
-  surroundings: { readonly installationId: string; readonly now: () => Date; readonly stopping: AbortSignal },
+  { installationId, now, stopping }: CheckTools,
 ): Promise<Check> {
-  const { installationId, now, stopping } = surroundings;
   const mayWrite = async (signal: AbortSignal): Promise<void> => {
     const storage = target.open();
     try {

@@ -1,0 +1,62 @@
+import { backupDocumentName } from '../archive/layout.js';
+import type { Check } from '../check.js';
+import { StowageError } from '../errors.js';
+import { checkTimeoutMs, throwUnlessOk } from '../server/checkType.js';
+import type { Storage } from '../storage/storage.js';
+import type { StorageTarget } from '../storage/storageKind.js';
+import { checkStorage, type CheckTools } from './checkStorage.js';
+import type { FileEndpointContent } from './fileEndpoint.js';
+import { claimPrefix, prefixOwner } from './installationMarker.js';
+
+/** The endpoint before a change, with folders that must exist at the new address. */
+type EndpointWithBackups = Pick<FileEndpointContent, 'name' | 'prefix'> & { readonly folders: readonly string[] };
+
+/**
+ * Checks a place as `checkStorage` does, and makes its prefix ours. Throws CHECK_FAILED, CONFLICT if another installation
+ * owns the prefix, and ENDPOINT_IN_USE if `backups` are given and not all of them lie there.
+ */
+export async function checkAndClaim(
+  tools: CheckTools,
+  target: StorageTarget,
+  { name, prefix }: Pick<FileEndpointContent, 'name' | 'prefix'>,
+  backups?: EndpointWithBackups,
+): Promise<Check> {
+  const check = await checkStorage(target, prefix, tools);
+  throwUnlessOk(check, `File endpoint "${name}"`);
+  const storage = target.open();
+  try {
+    const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(checkTimeoutMs)]);
+    if (backups !== undefined) await refuseElsewhere(tools, storage, backups, signal);
+    await claimPrefix(storage, prefix, tools.installationId, signal);
+  } finally {
+    await storage.close();
+  }
+  return check;
+}
+
+/**
+ * Throws ENDPOINT_IN_USE unless the new address leads to the same place under another name. Our marker at the old prefix
+ * shows that it does. The marker alone is not enough: a partial or an older copy of the place has it too, so the newest
+ * backups must be there as well.
+ */
+async function refuseElsewhere(
+  tools: CheckTools,
+  storage: Storage,
+  { name, prefix, folders }: EndpointWithBackups,
+  signal: AbortSignal,
+): Promise<void> {
+  const where = `The backups of file endpoint "${name}" do not lie where it would lead`;
+  if ((await prefixOwner(storage, prefix, tools.installationId, signal)) !== 'US') {
+    throw new StowageError('ENDPOINT_IN_USE', `${where}.`, {
+      help: 'Create another file endpoint for the new place, or delete the backups first.',
+    });
+  }
+  for (const folder of folders) {
+    const document = `${folder}${backupDocumentName}`;
+    if ((await storage.head(document, { signal })) !== undefined) continue;
+    throw new StowageError('ENDPOINT_IN_USE', `${where}: there is no "${document}".`, {
+      help: 'Copy all of them there first, create another file endpoint for the new place, or delete the backups.',
+      details: { object: document },
+    });
+  }
+}

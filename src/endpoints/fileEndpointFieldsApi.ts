@@ -1,0 +1,85 @@
+import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
+import type { DataSource } from 'typeorm';
+import { notFound } from '../errors.js';
+import { findProjects } from '../projects/projectQueries.js';
+import { ProjectType } from '../projects/projectType.js';
+import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
+import type { RequestContext } from '../server/requestContext.js';
+import type { StorageKinds } from '../storage/storageKinds.js';
+import { findAudits } from './containerAudit.js';
+import { ContainerAuditProblemType, ContainerAuditType } from './containerAuditType.js';
+import { FileEndpointSettingsUnion } from './declareKinds.js';
+import { FileEndpointType } from './fileEndpointType.js';
+
+export type FileEndpointFieldTools = {
+  readonly dataSource: DataSource;
+  readonly storages: StorageKinds;
+  /** Those of the ids that something refers to, so that they cannot be removed now. */
+  readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
+};
+
+@Resolver(() => FileEndpointType)
+export class FileEndpointFieldsResolver {
+  constructor(private readonly with_: FileEndpointFieldTools) {}
+
+  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
+
+  private readonly inUse = async (ids: readonly string[]) => {
+    const used = await this.with_.entitiesInUse(ids);
+    return ids.map((id) => used.has(id));
+  };
+
+  private readonly audits = (ids: readonly string[]) => findAudits(this.with_.dataSource.manager, ids);
+
+  @FieldResolver(() => ContainerAuditType, {
+    nullable: true,
+    description: 'The last audit of the container that completed at one of its prefixes at least.',
+  })
+  async lastAudit(
+    @Root() { row }: FileEndpointType,
+    @Ctx() context: RequestContext,
+  ): Promise<ContainerAuditType | null> {
+    const result = (await context.loaders.of(this.audits).load(row.id))?.result ?? null;
+    return result === null ? null : ContainerAuditType.of(result);
+  }
+
+  @FieldResolver(() => ContainerAuditProblemType, {
+    nullable: true,
+    description: 'Why the newest audit failed at a prefix, or could not delete what it should.',
+  })
+  async auditProblem(
+    @Root() { row }: FileEndpointType,
+    @Ctx() context: RequestContext,
+  ): Promise<ContainerAuditProblemType | null> {
+    const problem = (await context.loaders.of(this.audits).load(row.id))?.problem ?? null;
+    return problem === null ? null : ContainerAuditProblemType.of(problem);
+  }
+
+  @FieldResolver(() => ProjectType)
+  async project(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<ProjectType> {
+    const project = await context.loaders.of(this.projects).load(row.projectId);
+    if (project === null) throw notFound('project');
+    return ProjectType.of(project);
+  }
+
+  @FieldResolver(() => String, { description: 'What a person recognises: container at region, or folder.' })
+  location(@Root() { row: { settings } }: FileEndpointType): string {
+    return this.with_.storages.of(settings).locationOf(settings);
+  }
+
+  /** GraphQL finds the member of the union by the class of the object. */
+  @FieldResolver(() => FileEndpointSettingsUnion)
+  settings(@Root() { row: { settings } }: FileEndpointType): object {
+    return this.with_.storages.of(settings).shownSettings(settings);
+  }
+
+  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
+  async viewerActions(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
+    if (row.removedAt !== null) return [];
+    const inUse = await context.loaders.of(this.inUse).load(row.id);
+    return allowedActions(
+      context.viewer.roleIn(row.projectId),
+      inUse ? ['UPDATE', 'CHECK'] : ['UPDATE', 'REMOVE', 'CHECK'],
+    );
+  }
+}
