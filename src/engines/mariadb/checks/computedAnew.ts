@@ -11,9 +11,9 @@ import type { Session } from '../session/session.js';
 const budgetMs = 20_000;
 
 /**
- * A dump holds no values of generated columns: the server computes them anew from the other columns at a restore, in the
- * session of the restore, whose time zone is UTC. Those of `DATE(timestamp_column)` were computed in the time zone of
- * whoever wrote the row.
+ * A dump holds no values of generated columns: at a restore the server computes them again from the other columns, in a
+ * session whose time zone is UTC. The value of `DATE(timestamp_column)` was computed in the time zone of the session
+ * that wrote the row.
  */
 type Suspect = {
   readonly database: string;
@@ -28,8 +28,8 @@ type Suspect = {
 };
 
 /**
- * Sentences that name columns of which a restore computes other values than the source holds. Throws TOOL_FAILED where
- * values of a unique key become equal by it: no server could restore that.
+ * Sentences that name columns for which a restore computes other values than the source holds. Throws TOOL_FAILED when
+ * values of a unique key become equal, because no server can restore that.
  */
 export async function findComputedAnew(session: Session, definitions: Definitions): Promise<readonly string[]> {
   const until = performance.now() + budgetMs;
@@ -77,7 +77,7 @@ function suspects(definitions: Definitions): readonly Suspect[] {
       const expressions = new Map(generated.map(({ column, expression }) => [column, expression]));
       return (
         generated
-          // A FLOAT is hardly ever equal to the DOUBLE that the expression gives.
+          // A FLOAT is hardly ever equal to the DOUBLE of the expression.
           .filter(({ column, text }) => unstable.has(column.toLowerCase()) && !/^float\b/i.test(text))
           .map(({ column, text, expression }): Suspect => {
             const computed = (name: string) => {
@@ -101,9 +101,9 @@ function suspects(definitions: Definitions): readonly Suspect[] {
 type Generated = { readonly column: string; readonly text: string; readonly words: readonly string[] };
 
 /**
- * Columns whose values depend on the session, in lower case: TIMESTAMP on the time zone, TIME on the day where it becomes
- * a date, quotients on div_precision_increment, regular expressions on default_regex_flags. The server takes no other
- * such functions (1901). Also what is computed from such a column.
+ * Columns whose values depend on the session, in lower case: TIMESTAMP on the time zone, TIME on the day where it
+ * becomes a date, quotients on div_precision_increment, regular expressions on default_regex_flags. The server takes no
+ * other such functions (1901). Also what is computed from such a column.
  */
 function unstableColumns(parts: ReadonlyMap<string, string>, generated: readonly Generated[]): ReadonlySet<string> {
   const timed = [...parts].filter(([part, text]) => part.startsWith('column ') && /^time(?:stamp)?\b/i.test(text));

@@ -8,8 +8,8 @@ import { codeOfServerError } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**
- * Opens each view that the server could not open when it was listed, as the dump will: one that cannot be opened ends
- * mariadb-dump in the middle. Throws TOOL_FAILED naming all of them.
+ * Opens each view that the server could not open in the list, because such a view ends mariadb-dump in the middle.
+ * Throws TOOL_FAILED naming every view that cannot be opened.
  */
 export async function refuseBrokenViews(session: Session, catalog: Catalog): Promise<void> {
   const broken: { readonly view: string; readonly why: string }[] = [];
@@ -31,7 +31,7 @@ export async function refuseBrokenViews(session: Session, catalog: Catalog): Pro
   });
 }
 
-/** What the dump of this catalog loses though no tool says so. One sentence a kind of loss, naming the objects. */
+/** What a dump of this catalog loses without a message of the tool. One sentence for each kind, naming the objects. */
 export async function findLosses(
   session: Session,
   catalog: Catalog,
@@ -65,7 +65,7 @@ export async function findLosses(
   ];
 }
 
-/** One option of the tool decides for all tables, and one that is transaction-precise forbids it. */
+/** One option of the tool applies to all tables, and a single transaction-precise table rules it out. */
 function lostHistory(catalog: Catalog): readonly string[] {
   const precise = new Set(transactionPreciseTables(catalog).map(qualified));
   if (precise.size === 0) return [];

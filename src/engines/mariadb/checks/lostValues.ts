@@ -9,23 +9,23 @@ import { noTime, searchRows, type Searched } from './searchRows.js';
 /** How long all tables together are searched for values that a dump loses. */
 const budgetMs = 20_000;
 
-/** Values that mariadb-dump writes otherwise than they are, and no statement could put back. Each is looked for. */
+/** Values that mariadb-dump changes and that no statement can restore. */
 type Suspect = {
   readonly database: string;
   readonly table: string;
   readonly column: string;
   readonly kind: 'FLOAT' | 'ENUM' | 'EQUAL';
-  /** The lists of columns that must be unique and hold this one; of an ENUM that has no two equal members, none. */
+  /** The unique keys that contain this column. Empty for an ENUM without equal members. */
   readonly keys: readonly (readonly string[])[];
   /** Of an ENUM or SET column with members that may be equal in its collation. */
   readonly members?: Members;
 };
 
 /**
- * Sentences that name tables and columns of which values come back as others: FLOAT values with more than six digits, and
- * values of an ENUM that are no member (index 0), where the empty string is one, and members of an ENUM or a SET that their
- * collation takes for an earlier one. Columns that could not be searched are named too, with the reason. Throws TOOL_FAILED where values of
- * a unique key become equal: no server could restore that.
+ * Sentences that name tables and columns of which values come back as others: FLOAT values with more than six digits,
+ * and values of an ENUM that are no member (index 0), where the empty string is one, and members of an ENUM or a SET
+ * that their collation takes for an earlier one. Columns that could not be searched are named too, with the reason.
+ * Throws TOOL_FAILED where values of a unique key become equal: no server could restore that.
  */
 export async function findLostValues(session: Session, definitions: Definitions): Promise<readonly string[]> {
   const until = performance.now() + budgetMs;
@@ -76,7 +76,7 @@ function suspects(definitions: Definitions): readonly Suspect[] {
   );
 }
 
-/** The lists of columns that must be unique, of those that hold this one. */
+/** The unique keys that contain this column. */
 export function uniqueKeys(parts: ReadonlyMap<string, string>, column: string): readonly (readonly string[])[] {
   return [...parts]
     .filter(([part, text]) => part === 'primary key' || (part.startsWith('index ') && text.startsWith('UNIQUE ')))

@@ -29,7 +29,7 @@ import type { AllowAddress, ServerAddress } from '../../network/serverAddress.js
 
 export type MariadbSettings = {
   readonly allowAddress: AllowAddress;
-  /** Folders in which tools are looked for first. */
+  /** Folders in which tools are searched for before the system's. */
   readonly toolsPath: readonly string[];
 };
 
@@ -109,8 +109,7 @@ export async function preflightMariadb(
 }
 
 /**
- * The inventory of what is there of the chosen databases; what is absent is left out. With `countingMs` 0 neither rows nor
- * sizes nor times are read.
+ * The inventory of the chosen databases that exist. With `countingMs` 0, rows, sizes and times are not read.
  */
 export async function inventoryMariadb(
   connection: ServiceConnection,
@@ -133,7 +132,9 @@ export async function inventoryMariadb(
   });
 }
 
-/** Definitions are read by a session of their own, while this one counts rows; where there may be no other, afterwards. */
+/**
+ * A second session reads the definitions while this one counts rows. Where no second one is possible, this one does.
+ */
 async function describe(
   session: Session,
   connection: ServiceConnection,
@@ -174,7 +175,7 @@ function hasNoConnectionLeft(error: unknown): boolean {
   return number === 1040 || number === 1203 || number === 1226;
 }
 
-/** How long rows are counted where nobody says. */
+/** How long rows are counted by default. */
 export const defaultCountingMs = 20_000;
 
 async function versionOfServer(session: Session): Promise<string> {
@@ -186,7 +187,7 @@ async function present(session: Session, { databases }: ServiceConnection) {
   const listed = await listDatabases(session);
   if (databases === null) return listed;
   const wanted = new Set(databases);
-  // A server that keeps names in lower case has what was restored under that name.
+  // A server that stores names in lower case has restored the database under that name.
   const folded = new Set(databases.filter((name) => !listed.some((each) => each.name === name)).map(lowerCase));
   return listed.filter(({ name }) => wanted.has(name) || folded.has(name));
 }

@@ -7,20 +7,21 @@ import { longStatements, type LongStatements } from './longStatements.js';
 import type { AllowAddress } from '../../network/serverAddress.js';
 import { openSession, serverErrorNumber, type Session } from '../session/session.js';
 
-/** Counting takes at most this part of the time since the dump began, and at first as much as `firstMs`. */
+/** Counting takes at most this share of the time since the dump began, and `firstMs` at the beginning. */
 const share = 0.1;
 const firstMs = 1_000;
-/** No statement is begun for less. */
+/** A statement starts only if it may take this long. */
 const leastMs = 50;
 
 type Settings = { readonly allowAddress: AllowAddress };
 
 /**
- * Counts the rows of the inventory's tables in one snapshot, which is taken before this returns: nearly that of a dump
- * that starts then. Where a snapshot would keep locks, it counts for `firstMs` before it returns, and each table at a time
- * of its own afterwards. It releases the locks of a table as soon as it is counted, takes a small part of the dump's time,
- * and begins with the smallest tables. A table that takes longer than its share is tried again when the share has doubled.
- * Undefined: there is nothing to count, or no room for one more session; of a server that does not answer the dump tells.
+ * Counts the rows of the inventory's tables in one snapshot, which is taken before this returns, so it is nearly that
+ * of a dump that starts then. Where a snapshot would keep locks, it counts for `firstMs` before it returns, and then
+ * each table at a different time. It releases the locks of a table as soon as it is counted, takes a small share of the
+ * dump's time, and starts with the smallest tables. A table that takes longer than its share is tried again when the
+ * share has doubled. Undefined: there is nothing to count, no session is free, or the server does not answer, which the
+ * dump reports.
  */
 export async function countBesideDump(
   connection: ServiceConnection,
@@ -59,7 +60,7 @@ async function startCounting(work: Work, tables: readonly TableToCount[]): Promi
   const time = dumpTime();
   const counted: CountedTable[] = [];
   const run = countInTime(work, tables, time, counted)
-    // The session is gone, or the dump was aborted: what was counted stays.
+    // The session is gone, or the dump was aborted. The finished counts stay.
     .catch(() => work.statements.kill())
     .finally(() => work.session.close());
   if (!work.inSnapshot) await Promise.race([run, time.firstIsUsed]);
@@ -75,8 +76,8 @@ async function startCounting(work: Work, tables: readonly TableToCount[]): Promi
 }
 
 /**
- * False: with a binary log (or Galera) a server keeps the metadata locks of all that a transaction has read until its
- * end, unless the session writes none, which takes a privilege.
+ * False: with a binary log (or Galera) a server keeps the metadata locks of everything that a transaction has read
+ * until its end, unless the session does not write to the log, which needs a privilege.
  */
 async function beginSnapshot(session: Session): Promise<boolean> {
   try {
@@ -121,7 +122,9 @@ async function countInTime(
   }
 }
 
-/** A transaction keeps the metadata lock of each table that it reads until its end, or until it is rolled back to before. */
+/**
+ * A transaction keeps the metadata lock of each table that it reads until it ends or rolls back to a savepoint before.
+ */
 async function releasingLocks<T>(session: Session, work: () => Promise<T>): Promise<T> {
   await session.query('SAVEPOINT before_counting');
   try {
@@ -132,7 +135,7 @@ async function releasingLocks<T>(session: Session, work: () => Promise<T>): Prom
 }
 
 type DumpTime = {
-  /** Waits until so much may be used, or the dump has ended; gives what may be used then. */
+  /** Waits until this much time may be used, or the dump has ended. Returns the time that may be used then. */
   atLeast(ms: number): Promise<number>;
   use(ms: number): void;
   end(limitMs: number): void;

@@ -8,7 +8,7 @@ import { serverErrorNumber, type Session } from '../session/session.js';
 export type TableToCount = Named & {
   /** Counts a system-versioned table together with its history. */
   readonly history: boolean;
-  /** An estimate; null: unknown. */
+  /** An estimate. Null: unknown. */
   readonly sizeBytes: number | null;
   /** A count shows the rows of the moment at which it runs, also in a snapshot. */
   readonly outsideSnapshot: boolean;
@@ -16,7 +16,7 @@ export type TableToCount = Named & {
 
 export type BatchCount = {
   readonly rows: ReadonlyMap<TableToCount, number>;
-  /** Those that take longer than the time that was given. */
+  /** Tables that take longer than the given time. */
   readonly slow: readonly TableToCount[];
 };
 
@@ -37,7 +37,7 @@ export function countedTables(
 }
 
 const together = { tables: 50, sizeBytes: 4 * 1024 * 1024 };
-/** A table that somebody has locked is left out; what we hold meanwhile keeps nobody else waiting for longer. */
+/** A locked table is left out after this time, so that the locks that we hold block nobody for longer. */
 const lockWaitSeconds = 1;
 
 /** The smallest first. Small tables share a statement: asking takes longer than counting them. */
@@ -60,8 +60,8 @@ export function inBatches(tables: readonly TableToCount[]): readonly (readonly T
 }
 
 /**
- * Counts within `limitMs`. A table that is locked, was altered or is not there any more is in neither result. Locks are
- * held as long as the transaction of the session, which without one ends with each statement.
+ * Counts within `limitMs`. A table that is locked, was altered or no longer exists is in neither result. Locks are held
+ * until the transaction of the session ends; without a transaction, until the statement ends.
  */
 export async function countBatch(
   session: Session,
@@ -94,7 +94,7 @@ export async function countBatch(
 const leastMs = 10;
 const statementTimeout = 1969;
 
-/** 1205: somebody has locked it. 1317: the count was ended, by us or by an administrator. */
+/** 1205: another session has locked it. 1317: the count was ended, by us or by an administrator. */
 function isOfOneTable(number: number | undefined): boolean {
   return number === statementTimeout || number === 1205 || number === 1317 || tellsOfChangedTable(number);
 }

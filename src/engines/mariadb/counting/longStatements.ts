@@ -7,13 +7,13 @@ import { readGrants } from '../privileges/privileges.js';
 import type { AllowAddress } from '../../network/serverAddress.js';
 import { withSession, type Session } from '../session/session.js';
 
-/** Statements of one session that may take long: an application may queue up behind an ALTER that waits for their lock. */
+/** Long statements of one session: an application may queue behind an ALTER that waits for their lock. */
 export type LongStatements = {
-  /** How long one may take: where nobody else's waiting is seen (PROCESS), no longer than others can bear. */
+  /** How long a statement may take. It is short where waiting sessions cannot be seen (PROCESS). */
   readonly limitMs: number;
   /** Ends the statement, with error 1317, once a session has waited for 2 s for the lock of one of these tables. */
   watch<T>(tables: readonly Named[], ask: () => Promise<T>): Promise<T>;
-  /** Ends what runs now. Closing its connection would not. Never rejects. */
+  /** Ends the running statement, which closing its connection does not do. Never rejects. */
   kill(): Promise<void>;
 };
 
@@ -60,7 +60,7 @@ export async function longStatements(
   };
 }
 
-/** Until some session has waited long enough for a lock that connection `id` holds on one of the tables. */
+/** Waits until a session has waited too long for a lock that connection `id` holds on one of the tables. */
 async function untilSomebodyWaits(
   session: Session,
   id: string,
@@ -75,7 +75,7 @@ async function untilSomebodyWaits(
     const blocked = tables.flatMap(({ database, name }) =>
       findBlocked(picture, id, { table: { database, table: name }, queryId: '' }),
     );
-    // A session waits anew with each statement.
+    // Each statement of a session starts a new wait.
     const waiting = blocked.map((each) => `${each.session.id} ${each.session.queryId}`);
     since = new Map(waiting.map((wait) => [wait, since.get(wait) ?? now]));
     if ([...since.values()].some((first) => now - first >= bearableMs)) return;

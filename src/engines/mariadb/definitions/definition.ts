@@ -3,17 +3,17 @@ import type { Definition } from '../../inventory.js';
 import { mayHoldPasswords } from '../catalog/storageEngines.js';
 
 /**
- * The version of how definitions are normalised. It is raised whenever the same object would get another hash: hashes of
- * two versions are not compared.
+ * The version of the normalisation. It is raised whenever the same object would get another hash. Hashes of different
+ * versions are not compared.
  */
 export const normalisation = 1;
 
-/** Longer texts are told by their digest. */
+/** Longer texts are replaced by their digest. */
 const longestText = 100;
 
 /**
- * `parts` make the hash, in their order. `besides` are told and compared as well, and are no part of the hash. A text
- * for which `isSecret` holds is told by its digest.
+ * The hash is computed from `parts`, in their order. `besides` are stored and compared too, but are not in the hash. A
+ * text for which `isSecret` holds is replaced by its digest.
  */
 export function definitionOf(
   parts: ReadonlyMap<string, string>,
@@ -36,8 +36,8 @@ export function definitionOf(
 }
 
 /**
- * Engines whose rows lie elsewhere keep passwords in options and comments (CONNECTION, OPTION_LIST, the COMMENT of
- * SPIDER's tables and partitions).
+ * Engines that keep their rows elsewhere have passwords in options and comments (CONNECTION, OPTION_LIST, the COMMENT
+ * of SPIDER's tables and partitions).
  */
 export function mayHoldPassword(engine: string | null | undefined): (part: string) => boolean {
   const anyOption = mayHoldPasswords(engine);

@@ -8,7 +8,7 @@ import { sqlWords } from './sqlWords.js';
 
 type Problem = { readonly object: string; readonly why: string; readonly help: string };
 
-/** Lists of the same server, which are read one after the other: somebody may change a definition in between. */
+/** Lists of one server, read one after the other: a definition may change in between. */
 export type Read = { readonly catalog: Names; readonly definitions: Definitions };
 
 /**
@@ -71,7 +71,9 @@ function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
   });
 }
 
-/** mariadb-dump looks for a delimiter that is not in the event. Where `;;` is, it never ends. */
+/**
+ * mariadb-dump searches for a delimiter that the event does not contain. If it contains `;;`, the search never ends.
+ */
 function endlessEvents(definitions: Definitions): readonly Problem[] {
   return [...definitions.values()].flatMap(({ events }) =>
     events
@@ -115,7 +117,7 @@ function hiddenColumns(parts: ReadonlyMap<string, string>): readonly string[] {
   return parts.has('system versioning') && !parts.has('period SYSTEM_TIME') ? ['row_start', 'row_end'] : [];
 }
 
-/** Where `new` may also be a database or an alias of the statement, its names are not looked at. */
+/** Names after `new` are not checked where `new` may also be a database or an alias in the statement. */
 function referencedColumns({
   body,
   sqlMode,
@@ -131,7 +133,7 @@ function referencedColumns({
 
 const beforeTable = /^(from|join|into|update|table|call|ignore)$/i;
 
-/** A server that folds names shows one of them for both, so the dump has one of them twice. */
+/** A server that folds names shows one of two such triggers for both, so the dump contains it twice. */
 function triggersOfOneName(catalog: Names): readonly Problem[] {
   const seen = new Set<string>();
   return catalog.triggers.flatMap((trigger) => {
@@ -150,7 +152,7 @@ function triggersOfOneName(catalog: Names): readonly Problem[] {
   });
 }
 
-/** The dump makes a database's sequences before its tables, and the databases one after the other (1146). */
+/** The dump creates the sequences of a database before its tables, and one database after the other (1146). */
 function lateSequences(catalog: Names, definitions: Definitions): readonly Problem[] {
   const order = new Map(catalog.databases.map(({ name }, index) => [name.toLowerCase(), index]));
   const there = new Set(catalog.sequences.map((sequence) => qualified(sequence).toLowerCase()));
@@ -181,7 +183,7 @@ function lateSequences(catalog: Names, definitions: Definitions): readonly Probl
   );
 }
 
-/** When the view is made, the other one is still a stand-in, on which no CHECK OPTION is possible (1368). */
+/** When the view is created, the other view is still a stand-in, which allows no CHECK OPTION (1368). */
 function checkOptionsOnLaterViews(catalog: Names): readonly Problem[] {
   return catalog.views
     .filter(({ withCheckOption }) => withCheckOption)

@@ -4,13 +4,13 @@ import type { Definitions } from '../definitions/readDefinitions.js';
 
 /**
  * The connection character set of a dump. Binary keeps every byte, but in a binary connection the server cannot open a
- * table that is partitioned by UUID, INET4 or INET6 values (1654): where there is one, all is dumped in utf8mb4.
+ * table that is partitioned by UUID, INET4 or INET6 values (1654). If there is one, everything is dumped in utf8mb4.
  */
 export function dumpCharacterSet(definitions: Definitions): 'binary' | 'utf8mb4' {
   return partitionedByTypedValues(definitions).length === 0 ? 'binary' : 'utf8mb4';
 }
 
-/** What a dump in utf8mb4 may lose, and why it is one. */
+/** What a dump in utf8mb4 may lose, and why utf8mb4 is used. */
 export function warnOfConversion({ columns }: Pick<Names, 'columns'>, definitions: Definitions): readonly string[] {
   const because = partitionedByTypedValues(definitions);
   const atRisk = columns.filter(({ characterSet }) => characterSet !== null && losing.has(characterSet));
@@ -33,7 +33,7 @@ function partitionedByTypedValues(definitions: Definitions): readonly string[] {
   );
 }
 
-/** Character sets with characters that Unicode does not have, or has once for two of theirs. */
+/** Character sets with characters that Unicode lacks, or that share one character of Unicode. */
 const losing = new Set([
   ...[
     'armscii8',

@@ -2,34 +2,35 @@ import type { DumpedObject, DumpedTable } from '../../runningDump.js';
 import type { Scanner } from '../../pipeline/observer.js';
 
 /**
- * Reads what mariadb-dump writes, as the mariadb client will: statement by statement, so that text in a routine, a
- * comment or a name is never taken for one. Of each table it reports rows, bytes and the longest statement, of each view,
- * stored program and sequence its name. It inserts what a dump over a binary connection needs to be restored;
- * docs/engines.md says why each line is needed.
+ * Reads the output of mariadb-dump like the mariadb client: statement by statement, so that text in a routine, a
+ * comment or a name is never taken for a statement. It reports rows, bytes and the longest statement of each table, and
+ * the name of each view, stored program and sequence. It inserts the lines that a dump over a binary connection needs;
+ * their reasons are in docs/engines.md.
  *
  * - A statement ends at the delimiter, outside of quotes and comments. Inside quotes a backslash escapes, unless the
- *   sql_mode that the dump has set says otherwise. Where the dump has set a character set in which ASCII bytes are the
- *   second of a character (big5, cp932, gbk, sjis), these are no quotes and no backslashes.
+ *   dump has set another sql_mode. In some character sets (big5, cp932, gbk, sjis) an ASCII byte may be the second byte
+ *   of a character; such a byte is neither a quote nor a backslash.
  * - `INSERT` is the exception that makes it fast: mariadb-dump escapes every line end in a value, so such a statement
- *   ends at the first `;` before a line end, and its rows, one a line since MariaDB 10.x, are counted by counting lines.
- *   Older tools write all rows in one line. They are counted while the statement is short, and unknown else.
+ *   ends at the first `;` before a line end, and its rows, one a line since MariaDB 10.x, are counted by counting
+ *   lines. Older tools write all rows in one line. They are counted while the statement is short, and otherwise
+ *   unknown.
  *
- * `textsFile` holds what serializeForScanner wrote, if it is there when the first bytes come.
+ * `textsFile` holds the text of serializeForScanner, if the file exists when the first bytes come.
  */
 export function dumpScanner(textsFile = ''): Scanner {
   return { source, args: [String(largestStatementBytes), textsFile] };
 }
 
-/** No server takes more at once: the largest value of max_allowed_packet, which counts one byte for the command. */
+/** The largest statement that a server accepts: the limit of max_allowed_packet, less one byte for the command. */
 export const largestStatementBytes = 1024 * 1024 * 1024 - 1;
 
-/** What a scanner reported. */
+/** The report of a scanner. */
 export type ScannedDump = {
   readonly tables: readonly DumpedTable[];
   readonly objects: readonly DumpedObject[];
-  /** Of all statements, those that define something included. */
+  /** Of all statements, including definitions. */
   readonly longestStatementBytes: number;
-  /** The table with a statement that no server takes: the dump was ended there. */
+  /** The table with a statement that no server accepts. The dump was ended there. */
   readonly tooLong: { readonly database: string; readonly name: string } | undefined;
 };
 
@@ -77,7 +78,7 @@ export const scannedKinds: readonly string[] = Object.values(kinds);
 function objectIn(line: string): DumpedObject {
   const [, word = '', database = '', hex = '?'] = line.split(' ');
   const name = hex === '?' ? null : plain(hex);
-  // Text that is not UTF-8 after all.
+  // The text is not UTF-8.
   return {
     database: plain(database),
     kind: kinds[word] ?? word,

@@ -5,9 +5,9 @@ import type { Row, Session } from '../session/session.js';
 
 /**
  * mariadb-dump writes a stored program in the character set of the client that made it, but definers, names of events,
- * comments and the type that a function returns in utf8. No character set reads both: a latin1 client's comment `ä`
- * would come back as `Ã¤`. So the scanner replaces such texts by what they are in the client's character set; the server
- * says what that is.
+ * comments and the return type of a function in utf8. No character set reads both: the comment `ä` of a latin1 client
+ * would come back as `Ã¤`. So the scanner replaces such texts by their form in the client's character set, which the
+ * server provides.
  */
 export type ProgramText = {
   /** The client's. */
@@ -20,7 +20,9 @@ type Found = Named & { readonly kind: string; readonly characterSet: string; rea
 
 const notAscii = /[^\0-\x7f]/;
 
-/** Also sentences that name programs with texts that their client's character set does not have: they come back as others. */
+/**
+ * The sentences name programs with texts that their client's character set cannot represent: they come back changed.
+ */
 export async function readProgramTexts(
   session: Session,
   { databases, routines, triggers, events }: Pick<Names, 'databases' | 'routines' | 'triggers' | 'events'>,
@@ -101,8 +103,8 @@ async function convert(session: Session, text: string, characterSet: string): Pr
 }
 
 /**
- * As the scanner reads them, one a line, in hex: the texts, and the rounds of sequences that have begun anew (CYCLE), which
- * the dump tool leaves out.
+ * As the scanner reads them, one a line, in hex: the texts, and the rounds of sequences that have begun anew (CYCLE),
+ * which the dump tool leaves out.
  */
 export function serializeForScanner(texts: readonly ProgramText[], { databases }: Inventory): string {
   const hex = (text: string | Buffer) => Buffer.from(text).toString('hex');

@@ -2,7 +2,7 @@ import type { StowageErrorOptions } from '../../../errors.js';
 
 type WayOut = Pick<StowageErrorOptions, 'help' | 'retriable'>;
 
-/** The next thing a person does about a login that a server refused, by the number of its error; {} for other numbers. */
+/** The next step of a person after a refused login, by the error's number. Empty for other numbers. */
 export function loginWayOut(number: number | undefined, line = ''): WayOut {
   if (lacksPlugin(line)) return ways[2059] ?? {};
   return number === undefined ? {} : (ways[number] ?? {});
@@ -13,7 +13,7 @@ export function lacksPlugin(line: string): boolean {
   return /plugin \S+ (?:could not|cannot) be loaded/i.test(line);
 }
 
-/** What the server says of a wrong password is also what it says of a missing client certificate. */
+/** The server reports a wrong password and a missing client certificate with the same error. */
 const ways: Readonly<Record<number, WayOut>> = {
   1045: {
     help: 'Check user name and password of the service, and from which hosts the user may log in. If they are right, the account may ask for TLS (REQUIRE SSL: set the TLS mode to REQUIRE or VERIFY) or for a client certificate (REQUIRE X509, ISSUER or SUBJECT), which Stowage does not have: let it REQUIRE SSL instead.',
@@ -54,7 +54,7 @@ const ways: Readonly<Record<number, WayOut>> = {
   4151: { help: 'The account is locked: run on the server: ALTER USER … ACCOUNT UNLOCK;' },
 };
 
-/** Ways to log in that our driver does not know, by the plugin that a server asks for. */
+/** Login methods that our driver does not support, by the plugin that a server requires. */
 export function unknownLogin(text: string): { readonly plugin: string; readonly is: string } | undefined {
   const plugin =
     /plugin `?'?([\w]+)/.exec(text)?.[1] ??
@@ -74,7 +74,7 @@ const loginMethods: Readonly<Record<string, string>> = {
   mysql_old_password: 'passwords of before MySQL 4.1',
 };
 
-/** What is wrong with TLS, as the driver and OpenSSL word it, and what a person does about exactly that. */
+/** Problems with TLS, in the words of the driver and OpenSSL, with the next step of a person. */
 export function tlsWayOut(text: string): string {
   return tlsWays.find(([words]) => words.test(text))?.[1] ?? otherTls;
 }

@@ -5,7 +5,7 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { loginWayOut, passwordLogin, tlsWayOut, unknownLogin } from './refusedLogin.js';
 import { wayOut } from './wayOut.js';
 
-/** What a number that MariaDB's server or client library gives means for a job (MariaDB manual, "Error Codes"). */
+/** The failure code of a job for an error number of MariaDB's server or client library (manual, "Error Codes"). */
 export function codeOfServerError(number: number): ErrorCode {
   if (unreachable.has(number)) return 'SERVICE_UNREACHABLE';
   if (refusedLogin.has(number)) return 'SERVICE_AUTH';
@@ -17,7 +17,7 @@ export function codeOfServerError(number: number): ErrorCode {
   return 'TOOL_FAILED';
 }
 
-/** What a server says of a table that was there a moment ago: 1146 there is none, 1412 it was altered since the snapshot. */
+/** A table changed during the dump: 1146 it no longer exists, 1412 it was altered since the snapshot. */
 export function tellsOfChangedTable(number: number | undefined): boolean {
   return number === 1146 || number === 1412;
 }
@@ -28,13 +28,16 @@ const unreachable = new Set([1040, 1053, 1129, 1184, 1203, 1226, 1927, 2002, 200
 const refusedLogin = new Set([1045, 1130, 1251, 1524, 1698, 1820, 1862, 3159, 4150, 4151]);
 const lackingPrivilege = new Set([1044, 1095, 1142, 1143, 1227, 1370, 1410, 1419]);
 
-/** The number in a line that a MariaDB or MySQL tool printed, for example "Got error: 2003: ..." or "ERROR 1045 (28000)". */
+/**
+ * The number in a line that a MariaDB or MySQL tool printed, for example "Got error: 2003: ..." or "ERROR 1045
+ * (28000)".
+ */
 export function errorNumberIn(line: string): number | undefined {
   const found = /\berror:? (\d{4})\b/i.exec(line) ?? /\((\d{4})\)\s*$/.exec(line);
   return found === null ? undefined : Number(found[1]);
 }
 
-/** The error of our own connection, as the failure to report. */
+/** The failure to report for an error of our own connection. */
 export function asServiceError(connection: ServiceConnection, error: unknown): StowageError {
   if (error instanceof StowageError) return error;
   const where = `${connection.host}:${connection.port}`;

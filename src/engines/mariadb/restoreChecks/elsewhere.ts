@@ -5,7 +5,7 @@ import { serverErrorNumber, type Session } from '../session/session.js';
 import type { Target } from './target.js';
 import { named, unfit } from './unfit.js';
 
-/** Refuses where the backup refers to what is not in it and not on the target either: accounts, databases, sequences. */
+/** Refuses a backup that refers to accounts, databases or sequences that neither it nor the target has. */
 export async function refuseMissingReferences(session: Session, target: Target, inventory: Inventory): Promise<void> {
   const needs = inventory.databases.flatMap((database) => Object.entries(database.needs ?? {}));
   const wanted = (kind: string) =>
@@ -39,8 +39,8 @@ export async function refuseMissingReferences(session: Session, target: Target, 
 }
 
 /**
- * A view on a view is made only where the definer of the other one exists (1449) and may read what that reads (1356).
- * Which accounts there are is known where we may read it; else the restore itself shows it.
+ * A view on a view can be created only if the definer of the other view exists (1449) and may read its tables (1356).
+ * The accounts are known only if we may read them; otherwise the restore itself fails.
  */
 async function refuseDefinersWithoutRights(session: Session, target: Target, inventory: Inventory): Promise<void> {
   const views = new Map<string, { readonly database: string; readonly objects: readonly string[] }[]>();
@@ -87,12 +87,12 @@ async function grantsOf(session: Session, definer: string): Promise<readonly str
     return rows.map((row) => Object.values(row)[0] ?? '');
   } catch (error) {
     if (serverErrorNumber(error) === undefined) throw error;
-    // We may not read it, or it is there under another spelling.
+    // We may not read it, or it exists in another spelling.
     return undefined;
   }
 }
 
-/** As SQL writes it; without a host it is a role. */
+/** Quoted for SQL. Without a host it is a role. */
 function account(definer: string): string {
   const at = definer.lastIndexOf('@');
   const [user, host] = at < 0 ? [definer, ''] : [definer.slice(0, at), definer.slice(at + 1)];
@@ -102,7 +102,7 @@ function account(definer: string): string {
     .join('@');
 }
 
-/** Locked, where the server can: nobody should log in as an account that was made for views alone. */
+/** Locked if the server supports it: nobody should log in with an account that exists only for views. */
 function creation(definer: string, { release }: Target): string {
   if (!account(definer).includes("'@'")) return `CREATE ROLE ${account(definer)};`;
   const secured = release >= 1004 ? 'ACCOUNT LOCK' : "IDENTIFIED BY '…'";

@@ -5,7 +5,7 @@ import { quoteName } from '../privileges/grants.js';
 import { dumpsHistory } from '../catalog/history.js';
 import { currentName } from './target.js';
 
-/** Which differences of a restored target are a loss, and what helps in each case. */
+/** Whether a difference of a restored target is a loss, and what helps. */
 export const judgeDifference: Engine['judgeDifference'] = (difference, context) => {
   const { what, expected, actual } = difference;
   switch (what) {
@@ -35,7 +35,7 @@ const lessRows =
 const altered =
   'The server took the statement and made something else of it, or somebody altered it meanwhile: compare SHOW CREATE on the source and on the target, and look for a setting or a version of the target that changes it. Restoring again helps only when that has changed.';
 
-/** Backups that record no definitions counted the history of versioned tables also where their dump does not hold it. */
+/** Backups without definitions counted the history of versioned tables even if their dump does not hold it. */
 function countsLostHistory({ database, name = '' }: FoundDifference, expected: Inventory): boolean {
   if (expected.definitionsTaken !== undefined || dumpsHistory(expected)) return false;
   const objects = expected.databases.find((each) => each.name === database)?.objects;
@@ -52,7 +52,7 @@ function missingTable(difference: FoundDifference, databases: Databases): Loss {
 }
 
 function judgeProperty({ database, part, expected, actual }: FoundDifference): Loss | null {
-  // Servers before 10.5 keep no comment of a database; one that does not tell a property has lost nothing that is known.
+  // Servers before 10.5 store no comment of a database. A property that the server does not report is not a loss.
   if (part === 'comment' || actual === null || expected === null) return null;
   if (currentName(expected) === currentName(actual) || `${expected}mb3` === actual || `${actual}mb3` === expected) {
     return null;
@@ -90,7 +90,7 @@ function judgeField(difference: FoundDifference): Loss | null {
   }
 }
 
-/** They are told of by name and are not restored as such. */
+/** Kinds that only describe tables and are not restored themselves. */
 const toldByName = new Set(['definers', 'transactionPreciseTables', 'systemVersionedTables']);
 const singular: Readonly<Record<string, string>> = {
   views: 'view',

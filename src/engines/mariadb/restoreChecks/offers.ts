@@ -2,7 +2,7 @@ import type { Inventory } from '../../inventory.js';
 import { currentName, isOn, type Target } from './target.js';
 import { named, unfit } from './unfit.js';
 
-/** From which release (1003 is 10.3) a server knows a feature that the inventory names as a need. */
+/** The first release (1003 is 10.3) that supports each feature that an inventory may need. */
 const features: ReadonlyMap<string, number> = new Map([
   ['system versioning', 1003],
   ['invisible columns', 1003],
@@ -21,7 +21,7 @@ const features: ReadonlyMap<string, number> = new Map([
   ['type xmltype', 1203],
 ]);
 
-/** Refuses a target that lacks what the definitions of the backup ask for, before the restore fails in the middle. */
+/** Refuses a target that lacks a feature that the backup needs, before the restore fails in the middle. */
 export function refuseMissingOffers(target: Target, inventory: Inventory): void {
   refuseMissingEngines(target, inventory);
   for (const [need, objects] of needsOf(inventory)) {
@@ -95,7 +95,7 @@ function refuseLongKeys(target: Target, word: string, objects: readonly string[]
   );
 }
 
-/** Without one of them the server makes the table with its default engine, and says so in a warning alone. */
+/** Without one of them the server creates the table with its default engine, and reports only a warning. */
 function refuseMissingEngines(target: Target, inventory: Inventory): void {
   for (const engine of new Set(
     inventory.databases.flatMap(({ tables }) => tables.flatMap((table) => table.engine ?? [])),
