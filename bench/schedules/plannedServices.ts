@@ -42,7 +42,14 @@ export async function planServices(
         const content: PlanContent = {
           ...{ name: `plan ${number}`, fileEndpointIds: [fileEndpointId], typed, timeZone: 'UTC' },
           ...{ normalized: parseFrequency(typed).normalized, retention: { style: 'FILES', period: 7 } },
-          ...{ maxAttempts: 1, catchUpWindowMs: null, timeoutMs: null, stallTimeoutMs: 60_000, yieldToLocks: true },
+          ...{
+            maxAttempts: 1,
+            catchUpWindowMs: null,
+            timeoutMs: null,
+            stallTimeoutMs: 60_000,
+            yieldToLocks: true,
+            description: null,
+          },
         };
         await tx.execute(
           backupPlan,

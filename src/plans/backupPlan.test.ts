@@ -6,6 +6,7 @@ const at = '2026-03-01T05:00:00.000Z';
 const later = '2026-03-02T05:00:00.000Z';
 const content: PlanContent = {
   name: 'nightly',
+  description: null,
   fileEndpointIds: ['e1', 'e2'],
   typed: '* * 5 * * *',
   normalized: '0 0 5 * * *',

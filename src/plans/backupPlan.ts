@@ -6,11 +6,13 @@ import type { RetentionPolicy } from './retention/retentionPolicy.js';
 /** What is backed up, when, where to, and how long it is kept. */
 export type PlanContent = {
   readonly name: string;
-  /** One destination for each, in this order. */
+  /** Why the plan exists, in its owner's words. */
+  readonly description: string | null;
+  /** Each one is a destination. A run backs up to them in this order. */
   readonly fileEndpointIds: readonly string[];
-  /** As the owner wrote it. */
+  /** The frequency as its owner wrote it. */
   readonly typed: string;
-  /** What it means: six fields, nothing left open. */
+  /** The meaning of `typed`: six cron fields without an open one. */
   readonly normalized: string;
   /** IANA name. */
   readonly timeZone: string;
@@ -21,12 +23,9 @@ export type PlanContent = {
   /** Null: no limit. */
   readonly timeoutMs: number | null;
   readonly stallTimeoutMs: number;
-  /** Whether a backup gives way when somebody else waits too long for a lock of it. */
+  /** Whether a backup ends with SERVICE_BUSY when another session waits too long for one of its locks. */
   readonly yieldToLocks: boolean;
 };
-
-/** As it is recorded: plans of older versions say nothing of locks, and give way. */
-type RecordedContent = Omit<PlanContent, 'yieldToLocks'> & Partial<Pick<PlanContent, 'yieldToLocks'>>;
 
 export type BackupPlan =
   | { readonly status: 'NONE' }
@@ -34,11 +33,11 @@ export type BackupPlan =
       readonly status: 'ACTIVE' | 'PAUSED' | 'REMOVED';
       readonly serviceId: string;
       readonly content: PlanContent;
-      /** Rises whenever the ticks change; an alarm that carries another one is stale. */
+      /** Increases when the ticks change. An alarm with another number is stale. */
       readonly scheduleVersion: number;
-      /** Ticks up to this instant are not this schedule's. */
+      /** The schedule began after this instant: earlier ticks do not belong to it. */
       readonly scheduledSince: string;
-      /** By destination: ticks up to here were before it was added, or are recorded as missed. */
+      /** By file endpoint: ticks up to this instant are older than the destination, or are recorded as missed. */
       readonly accountedUntil: Readonly<Record<string, string>>;
     };
 
@@ -56,12 +55,12 @@ export type BackupPlanCommand =
   | { readonly kind: 'REMOVE'; readonly at: string }
   | { readonly kind: 'RECORD_MISSED'; readonly missed: MissedTicks };
 
-/** Ticks of one destination that nothing was done for. */
+/** Ticks of one destination that made no job. */
 export type MissedTicks = {
   readonly fileEndpointId: string;
-  /** Exact below 100,000, which means "at least". */
+  /** Exact below 100,000. 100,000 means "at least". */
   readonly count: number;
-  /** The first and the last of them. */
+  /** The first and the last missed tick. */
   readonly from: string;
   readonly to: string;
   readonly reason: string;
@@ -73,7 +72,7 @@ export type BackupPlanEvent =
       readonly type: 'BackupPlanCreated';
       readonly data: {
         readonly serviceId: string;
-        readonly content: RecordedContent;
+        readonly content: PlanContent;
         readonly paused: boolean;
         readonly at: string;
       };
@@ -82,7 +81,7 @@ export type BackupPlanEvent =
       readonly type: 'BackupPlanUpdated';
       readonly data: {
         readonly changes: Partial<PlanContent>;
-        /** Whether the ticks change with it. */
+        /** Whether the change moves the ticks. */
         readonly reschedules: boolean;
         readonly at: string;
       };
@@ -95,6 +94,16 @@ export type BackupPlanEvent =
 export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent> = {
   streamType: 'BackupPlan',
   initial: { status: 'NONE' },
+  schemaVersions: { BackupPlanCreated: 2, BackupPlanUpdated: 2 },
+  upcasters: {
+    // `yieldToLocks` came during version 1, `description` with version 2.
+    'BackupPlanCreated@1': (data) => ({
+      ...data,
+      content: { yieldToLocks: true, description: null, ...(data['content'] as object) },
+    }),
+    // An update holds changed fields only: one of version 1 does not change the description.
+    'BackupPlanUpdated@1': (data) => data,
+  },
 
   decide(command, state) {
     if (command.kind === 'CREATE') {
@@ -112,7 +121,7 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
     switch (command.kind) {
       case 'UPDATE': {
         const changes = changedFields(state.content, command.content);
-        // A change of destinations is none of the ticks: one that is due just now still runs for those that stay.
+        // A change of destinations keeps the schedule: a tick that is due now still runs for those that stay.
         const reschedules = changes.normalized !== undefined || changes.timeZone !== undefined;
         const updated: BackupPlanEvent[] =
           Object.keys(changes).length === 0
@@ -139,8 +148,7 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
 
   evolve(state, event) {
     if (event.type === 'BackupPlanCreated') {
-      const { serviceId, paused, at } = event.data;
-      const content = { yieldToLocks: true, ...event.data.content };
+      const { serviceId, content, paused, at } = event.data;
       const status = paused ? 'PAUSED' : 'ACTIVE';
       return { status, serviceId, content, scheduleVersion: 1, scheduledSince: at, accountedUntil: {} };
     }

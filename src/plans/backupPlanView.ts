@@ -1,7 +1,7 @@
-import { EntitySchema } from 'typeorm';
+import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
-import { backupPlan, type BackupPlanEvent, type PlanContent } from './backupPlan.js';
+import { backupPlan, type BackupPlan, type BackupPlanEvent, type PlanContent } from './backupPlan.js';
 
 export type BackupPlanRow = PlanContent & {
   readonly id: string;
@@ -10,11 +10,26 @@ export type BackupPlanRow = PlanContent & {
   readonly paused: boolean;
   readonly scheduleVersion: number;
   readonly scheduledSince: Date;
-  /** By destination: ticks up to here are none of its, or are recorded as missed. */
+  /** As in the state of the plan. */
   readonly accountedUntil: Readonly<Record<string, string>>;
   readonly createdAt: Date;
   readonly removedAt: Date | null;
   readonly version: number;
+};
+
+const contentColumns: Readonly<Record<keyof PlanContent, EntitySchemaColumnOptions>> = {
+  name: { type: 'text' },
+  description: { type: 'text', nullable: true },
+  fileEndpointIds: { name: 'file_endpoint_ids', type: 'jsonb' },
+  typed: { type: 'text' },
+  normalized: { type: 'text' },
+  timeZone: { name: 'time_zone', type: 'text' },
+  retention: { type: 'jsonb' },
+  maxAttempts: { name: 'max_attempts', type: 'int' },
+  catchUpWindowMs: { name: 'catch_up_window_ms', type: 'double precision', nullable: true },
+  timeoutMs: { name: 'timeout_ms', type: 'double precision', nullable: true },
+  stallTimeoutMs: { name: 'stall_timeout_ms', type: 'double precision' },
+  yieldToLocks: { name: 'yield_to_locks', type: 'boolean' },
 };
 
 export const BackupPlanTable = new EntitySchema<BackupPlanRow>({
@@ -23,17 +38,7 @@ export const BackupPlanTable = new EntitySchema<BackupPlanRow>({
     id: { type: 'uuid', primary: true },
     projectId: { name: 'project_id', type: 'uuid' },
     serviceId: { name: 'service_id', type: 'uuid' },
-    name: { type: 'text' },
-    fileEndpointIds: { name: 'file_endpoint_ids', type: 'jsonb' },
-    typed: { type: 'text' },
-    normalized: { type: 'text' },
-    timeZone: { name: 'time_zone', type: 'text' },
-    retention: { type: 'jsonb' },
-    maxAttempts: { name: 'max_attempts', type: 'int' },
-    catchUpWindowMs: { name: 'catch_up_window_ms', type: 'double precision', nullable: true },
-    timeoutMs: { name: 'timeout_ms', type: 'double precision', nullable: true },
-    stallTimeoutMs: { name: 'stall_timeout_ms', type: 'double precision' },
-    yieldToLocks: { name: 'yield_to_locks', type: 'boolean' },
+    ...contentColumns,
     paused: { type: 'boolean' },
     scheduleVersion: { name: 'schedule_version', type: 'int' },
     scheduledSince: { name: 'scheduled_since', type: 'timestamptz' },
@@ -52,60 +57,45 @@ export const backupPlanProjection: Projection = {
     const planEvent = event as StreamEvent<BackupPlanEvent>;
     const { streamId: id, projectId, version, type, data } = planEvent;
     if (type === 'BackupPlanCreated') {
-      const { serviceId, content, paused, at } = data;
+      const state = backupPlan.evolve(backupPlan.initial, planEvent);
+      const ids = { id, projectId, serviceId: data.serviceId };
       await manager.insert(BackupPlanTable, {
-        id,
-        projectId,
-        serviceId,
-        yieldToLocks: true,
-        ...content,
-        paused,
-        scheduleVersion: 1,
-        scheduledSince: new Date(at),
-        accountedUntil: {},
-        createdAt: new Date(at),
+        ...ids,
+        ...columnsOf(state),
+        createdAt: new Date(data.at),
         removedAt: null,
         version,
       });
       return;
     }
     const row = await manager.findOneByOrFail(BackupPlanTable, { id });
-    await manager.update(BackupPlanTable, { id }, { ...changed(row, planEvent), version });
+    const columns = columnsOf(backupPlan.evolve(stateOf(row), planEvent));
+    const removedAt = type === 'BackupPlanRemoved' ? new Date(data.at) : row.removedAt;
+    await manager.update(BackupPlanTable, { id }, { ...columns, removedAt, version });
   },
 };
 
-/** The columns that an event changes: the decider says what it makes of the state, the row holds the same. */
-function changed(row: BackupPlanRow, event: BackupPlanEvent): Partial<BackupPlanRow> {
-  const { name, fileEndpointIds, typed, normalized, timeZone, retention } = row;
-  const { maxAttempts, catchUpWindowMs, timeoutMs, stallTimeoutMs, yieldToLocks } = row;
-  const before = {
+/** The row holds the whole state of the plan, so that the decider's `evolve` also computes the columns. */
+function stateOf(row: BackupPlanRow): BackupPlan {
+  const content = Object.fromEntries(Object.entries(row).filter(([name]) => name in contentColumns));
+  return {
     status: row.removedAt !== null ? 'REMOVED' : row.paused ? 'PAUSED' : 'ACTIVE',
     serviceId: row.serviceId,
-    content: {
-      name,
-      fileEndpointIds,
-      typed,
-      normalized,
-      timeZone,
-      retention,
-      maxAttempts,
-      catchUpWindowMs,
-      timeoutMs,
-      stallTimeoutMs,
-      yieldToLocks,
-    },
+    content: content as PlanContent,
     scheduleVersion: row.scheduleVersion,
     scheduledSince: row.scheduledSince.toISOString(),
     accountedUntil: row.accountedUntil,
-  } as const;
-  const after = backupPlan.evolve(before, event);
-  if (after.status === 'NONE') return {};
+  };
+}
+
+function columnsOf(state: BackupPlan) {
+  if (state.status === 'NONE') throw new Error('An event of a plan came before its creation.');
+  const { status, content, scheduleVersion, scheduledSince, accountedUntil } = state;
   return {
-    ...after.content,
-    paused: after.status === 'PAUSED',
-    scheduleVersion: after.scheduleVersion,
-    scheduledSince: new Date(after.scheduledSince),
-    accountedUntil: after.accountedUntil,
-    removedAt: event.type === 'BackupPlanRemoved' ? new Date(event.data.at) : row.removedAt,
+    ...content,
+    paused: status === 'PAUSED',
+    scheduleVersion,
+    scheduledSince: new Date(scheduledSince),
+    accountedUntil,
   };
 }

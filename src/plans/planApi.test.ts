@@ -5,7 +5,7 @@ import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { memberOf, type Answer } from '../../test/fixtures/api/sliceApi.js';
 
-const fields = `id name paused maxAttempts catchUpWindow timeout stallTimeout version viewerActions removedAt nextRunAt
+const fields = `id name description paused maxAttempts catchUpWindow timeout stallTimeout version viewerActions removedAt nextRunAt
   project { id } service { id } fileEndpoints { id } frequency { typed normalized timeZone description }
   retention { style period gfs { daily } }`;
 const create = `mutation ($input: BackupPlanInput!, $commandId: ID) { createBackupPlan(input: $input, commandId: $commandId) { ${fields} } }`;
@@ -51,6 +51,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     const { data } = await api.call(create, { input });
     expect(data.createBackupPlan).toMatchObject({
       name: 'nightly',
+      description: null,
       paused: false,
       maxAttempts: 3,
       catchUpWindow: 'PT12H',
@@ -70,6 +71,35 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     const { data: again } = await api.call(read, { id });
     expect(again.backupPlan).toEqual(data.createBackupPlan);
     expect(again.node).toEqual({ __typename: 'BackupPlan', id });
+  });
+
+  test('a plan describes why it exists: a patch changes the description, leaves it unchanged or removes it', async () => {
+    const { id } = await created({ description: 'Orders must be restorable for ten years.' });
+    const described = async (patch: object) => {
+      const { data, code } = await api.call(update, { id, input: patch });
+      return code ?? (data.updateBackupPlan as { description: string | null; version: number });
+    };
+    const before = { description: 'Orders must be restorable for ten years.' };
+    expect((await api.call(read, { id })).data.backupPlan).toMatchObject({ ...before, version: 1 });
+    expect(await described({ maxAttempts: 4 })).toMatchObject({ ...before, version: 2 });
+    expect(await described({ description: 'Ordered by the auditors.' })).toMatchObject({ version: 3 });
+    expect(await described({ description: '' })).toBe('BAD_INPUT');
+    expect(await described({ description: 'two\nlines' })).toBe('BAD_INPUT');
+    expect(await described({ description: 'x'.repeat(1001) })).toBe('BAD_INPUT');
+    expect((await api.call(read, { id })).data.backupPlan).toMatchObject({ description: 'Ordered by the auditors.' });
+    expect(await described({ description: null })).toMatchObject({ description: null, version: 4 });
+    expect(await described({ description: 'x'.repeat(1000) })).toMatchObject({ version: 5 });
+    const events = await api.dataSource.query<{ type: string; schema_version: number; changes: object }[]>(
+      `SELECT type, schema_version, data -> 'changes' AS changes FROM events WHERE stream_id = $1 ORDER BY version LIMIT 4`,
+      [id],
+    );
+    const updated = { type: 'BackupPlanUpdated', schema_version: 2 };
+    expect(events).toEqual([
+      { type: 'BackupPlanCreated', schema_version: 2, changes: null },
+      { ...updated, changes: { maxAttempts: 4 } },
+      { ...updated, changes: { description: 'Ordered by the auditors.' } },
+      { ...updated, changes: { description: null } },
+    ]);
   });
 
   test('a plan keeps the order of its file endpoints, whatever case their ids were sent in', async () => {
@@ -95,6 +125,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     const fileEndpointIds = [await api.createEndpoint(), randomUUID(), 'no id'];
     const input = await api.planInput({
       name: '',
+      description: ' ',
       fileEndpointIds,
       frequency: '0 5 * * *',
       timeZone: 'Mars/Olympus',
@@ -112,6 +143,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(pathsOf(answer).toSorted()).toEqual([
       'commandId',
       'input.catchUpWindow',
+      'input.description',
       'input.fileEndpointIds.1',
       'input.fileEndpointIds.2',
       'input.frequency',
@@ -122,7 +154,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
       'input.timeZone',
       'input.timeout',
     ]);
-    expect(pathsOf(await api.call(update, { id, input: patch }))).toHaveLength(10);
+    expect(pathsOf(await api.call(update, { id, input: patch }))).toHaveLength(11);
     expect(await api.countEvents()).toBe(before);
   });
 

@@ -1,48 +1,44 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, Args, Ctx, ID, Info, Int, Mutation, Query, Resolver } from 'type-graphql';
-import type { DataSource } from 'typeorm';
 import { notFound } from '../errors.js';
 import { schedulePreview } from '../scheduler/cron/schedulePreview.js';
 import { commandRequest } from '../server/commandRequest.js';
-import { InputProblems, refuseNulls, uuid } from '../server/inputValidation.js';
+import { InputProblems, uuid } from '../server/inputValidation.js';
 import type { NodeSource } from '../server/nodeApi.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { authorize, canSee, Requires } from '../server/requires.js';
 import { visibleProjects } from '../server/selectPage.js';
 import { findService } from '../services/serviceQueries.js';
-import type { PlanContent } from './backupPlan.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
 import { createBackupPlan, removeBackupPlan, setPaused, updateBackupPlan, type PlanTools } from './planCommands.js';
 import { BackupPlanFieldsResolver, ServicePlansResolver } from './planFieldsApi.js';
 import { BackupPlanInput, BackupPlanPatch } from './planInput.js';
 import { selectPlans } from './planPages.js';
 import { findBackupPlan, findBackupPlans, foreignEndpoints } from './planQueries.js';
-import { checkedRetention, checkPlanFields, checkSchedule, mostEndpoints, patchedSchedule } from './planRules.js';
+import { mostEndpoints, newContent, patchedContent } from './planRules.js';
 import { BackupPlanConnection, BackupPlanType, SchedulePreviewType } from './planType.js';
-import { RetentionPreviewResolver, type PlansBackups } from './retentionPreviewApi.js';
+import { RetentionPreviewResolver, type RetentionPreviewDependencies } from './retentionPreviewApi.js';
 
-export type PlanDependencies = PlanTools & {
-  readonly dataSource: DataSource;
-  /** The smallest time between two runs of a plan. */
-  readonly minIntervalMs: number;
-  /** The median of a plan's last successes; undefined while there is none. Known to the slice of jobs. */
-  readonly usualDurationMs: (planId: string) => Promise<number | undefined>;
-  /** What the slice of jobs knows of a plan's backups. */
-  readonly backupsOfPlan: (planId: string, now: Date) => Promise<PlansBackups>;
-};
+export type PlanDependencies = PlanTools &
+  RetentionPreviewDependencies & {
+    /**
+     * The median duration of the plan's last successes. Undefined while there is none. The slice of jobs computes it.
+     */
+    readonly usualDurationMs: (planId: string) => Promise<number | undefined>;
+  };
 
-export function planResolvers(with_: PlanDependencies): readonly object[] {
+export function planResolvers(tools: PlanDependencies): readonly object[] {
   return [
-    new BackupPlanResolver(with_),
-    new BackupPlanFieldsResolver(with_),
-    new ServicePlansResolver(with_),
-    new RetentionPreviewResolver(with_),
+    new BackupPlanResolver(tools),
+    new BackupPlanFieldsResolver(tools),
+    new ServicePlansResolver(tools),
+    new RetentionPreviewResolver(tools),
   ];
 }
 
-export function planNodes(with_: Pick<PlanDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findBackupPlans(with_.dataSource.manager, ids);
+export function planNodes({ dataSource }: Pick<PlanDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => findBackupPlans(dataSource.manager, ids);
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
@@ -53,12 +49,12 @@ export function planNodes(with_: Pick<PlanDependencies, 'dataSource'>): NodeSour
 
 @Resolver()
 export class BackupPlanResolver {
-  constructor(private readonly with_: PlanDependencies) {}
+  constructor(private readonly tools: PlanDependencies) {}
 
   @Query(() => BackupPlanType, { nullable: true })
   @Requires('VIEWER')
   async backupPlan(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupPlanType | null> {
-    const row = await findBackupPlan(this.with_.dataSource.manager, id);
+    const row = await findBackupPlan(this.tools.dataSource.manager, id);
     return row !== null && canSee(context, row.projectId) ? new BackupPlanType(row) : null;
   }
 
@@ -71,7 +67,7 @@ export class BackupPlanResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<BackupPlanType>> {
     new InputProblems().check('projectId', projectId, uuid).check('serviceId', serviceId, uuid).throwIfAny();
-    return selectPlans(this.with_.dataSource, page, [
+    return selectPlans(this.tools.dataSource, page, [
       visibleProjects(context.viewer.projectIds(), projectId),
       serviceId ? ['row.service_id = :serviceId', { serviceId }] : undefined,
     ]);
@@ -87,10 +83,10 @@ export class BackupPlanResolver {
     planId: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<SchedulePreviewType> {
-    const plan = planId ? await findBackupPlan(this.with_.dataSource.manager, planId) : null;
+    const plan = planId ? await findBackupPlan(this.tools.dataSource.manager, planId) : null;
     if (planId && (plan === null || !canSee(context, plan.projectId))) throw notFound('backup plan');
-    const usualDurationMs = plan === null ? undefined : await this.with_.usualDurationMs(plan.id);
-    const { minIntervalMs, now } = this.with_;
+    const usualDurationMs = plan === null ? undefined : await this.tools.usualDurationMs(plan.id);
+    const { minIntervalMs, now } = this.tools;
     const asked = { frequency, timeZone, count, now: now(), minIntervalMs };
     return schedulePreview(usualDurationMs === undefined ? asked : { ...asked, usualDurationMs });
   }
@@ -103,31 +99,17 @@ export class BackupPlanResolver {
     @Ctx() context: RequestContext,
     @Info() info: GraphQLResolveInfo,
   ): Promise<BackupPlanType> {
-    const service = await findService(this.with_.dataSource.manager, input.serviceId);
+    const service = await findService(this.tools.dataSource.manager, input.serviceId);
     authorize({ context, info }, service?.projectId, 'service');
     const { projectId } = service;
 
     const problems = new InputProblems().check('commandId', commandId, uuid);
-    checkPlanFields(problems, input);
-    const schedule = checkSchedule(problems, { typed: input.frequency, timeZone: input.timeZone }, this.rules());
-    const retention = checkedRetention(problems, input.retention);
+    const content = newContent(problems, input, this.rules());
     await this.throwProblems(problems, projectId, input.fileEndpointIds);
-    if (schedule === undefined || retention === undefined) throw new Error('A problem was found and not told.');
-
-    const content: PlanContent = {
-      name: input.name,
-      fileEndpointIds: input.fileEndpointIds.map((id) => id.toLowerCase()),
-      ...schedule,
-      retention,
-      maxAttempts: input.maxAttempts,
-      catchUpWindowMs: input.catchUpWindow ?? null,
-      timeoutMs: input.timeout ?? null,
-      stallTimeoutMs: input.stallTimeout,
-      yieldToLocks: input.yieldToLocks,
-    };
+    if (content === undefined) throw new Error('The input has a problem that was not reported.');
     const request = commandRequest(context, { operation: 'createBackupPlan', projectId, input, commandId });
     const { paused } = input;
-    return this.answer(await createBackupPlan(this.with_, request, { service, content, paused }));
+    return this.answer(await createBackupPlan(this.tools, request, { service, content, paused }));
   }
 
   @Mutation(() => BackupPlanType)
@@ -142,35 +124,14 @@ export class BackupPlanResolver {
   ): Promise<BackupPlanType> {
     const row = await this.authorizedPlan(context, info, id);
     const problems = new InputProblems().check('commandId', commandId, uuid);
-    refuseNulls(problems, 'input', patch, ['name', 'fileEndpointIds', 'frequency', 'retention']);
-    checkPlanFields(problems, patch);
-    patchedSchedule(problems, patch, row, this.rules());
-    const retention = patch.retention ? checkedRetention(problems, patch.retention) : undefined;
+    const content = patchedContent(problems, patch, row, this.rules());
     const { projectId } = row;
     await this.throwProblems(problems, projectId, patch.fileEndpointIds ?? []);
 
-    const content = (before: PlanContent): PlanContent => {
-      // Once more: of frequency and zone, somebody else may have changed the one that is not in the patch.
-      const found = new InputProblems();
-      const schedule = patchedSchedule(found, patch, before, this.rules());
-      found.throwIfAny();
-      return {
-        ...before,
-        ...(typeof patch.name === 'string' ? { name: patch.name } : {}),
-        ...(patch.fileEndpointIds ? { fileEndpointIds: patch.fileEndpointIds.map((each) => each.toLowerCase()) } : {}),
-        ...schedule,
-        ...(retention === undefined ? {} : { retention }),
-        ...(patch.maxAttempts === undefined ? {} : { maxAttempts: patch.maxAttempts ?? 3 }),
-        ...(patch.catchUpWindow === undefined ? {} : { catchUpWindowMs: patch.catchUpWindow }),
-        ...(patch.timeout === undefined ? {} : { timeoutMs: patch.timeout }),
-        ...(patch.stallTimeout === undefined ? {} : { stallTimeoutMs: patch.stallTimeout ?? 600_000 }),
-        ...(patch.yieldToLocks === undefined ? {} : { yieldToLocks: patch.yieldToLocks ?? true }),
-      };
-    };
     const input = { id: row.id, input: patch, expectedVersion };
     const request = commandRequest(context, { operation: 'updateBackupPlan', projectId, input, commandId });
     const paused = patch.paused === null ? false : patch.paused;
-    await updateBackupPlan(this.with_, request, row, {
+    await updateBackupPlan(this.tools, request, row, {
       content,
       paused,
       expectedVersion: expectedVersion ?? undefined,
@@ -214,7 +175,7 @@ export class BackupPlanResolver {
     const { projectId } = row;
     const input = { id: row.id, expectedVersion };
     const request = commandRequest(context, { operation: 'removeBackupPlan', projectId, input, commandId });
-    await removeBackupPlan(this.with_, request, row, expectedVersion ?? undefined);
+    await removeBackupPlan(this.tools, request, row, expectedVersion ?? undefined);
     return this.answer(row.id);
   }
 
@@ -229,18 +190,18 @@ export class BackupPlanResolver {
     const { projectId } = row;
     const input = { id: row.id };
     const request = commandRequest(context, { operation: info.fieldName, projectId, input, commandId });
-    await setPaused(this.with_, request, row, paused);
+    await setPaused(this.tools, request, row, paused);
     return this.answer(row.id);
   }
 
-  /** Throws every problem at once: where there are others, the endpoints are looked at here, and else in the command. */
+  /** Throws all problems at once, with those of the file endpoints. Without other problems the command checks these. */
   private async throwProblems(
     problems: InputProblems,
     projectId: string,
     fileEndpointIds: readonly string[],
   ): Promise<void> {
     if (problems.fields.length === 0) return;
-    const { manager } = this.with_.dataSource;
+    const { manager } = this.tools.dataSource;
     const ids = fileEndpointIds.slice(0, mostEndpoints).map((id) => id.toLowerCase());
     for (const { path, problem, hint } of await foreignEndpoints(manager, projectId, ids))
       problems.add(path, problem, hint);
@@ -248,16 +209,16 @@ export class BackupPlanResolver {
   }
 
   private rules() {
-    return { minIntervalMs: this.with_.minIntervalMs, now: this.with_.now() };
+    return { minIntervalMs: this.tools.minIntervalMs, now: this.tools.now() };
   }
 
   private async authorizedPlan(context: RequestContext, info: GraphQLResolveInfo, id: string): Promise<BackupPlanRow> {
-    const row = await findBackupPlan(this.with_.dataSource.manager, id);
+    const row = await findBackupPlan(this.tools.dataSource.manager, id);
     authorize({ context, info }, row?.projectId, 'backup plan');
     return row;
   }
 
   private async answer(id: string): Promise<BackupPlanType> {
-    return new BackupPlanType(await this.with_.dataSource.manager.findOneByOrFail(BackupPlanTable, { id }));
+    return new BackupPlanType(await this.tools.dataSource.manager.findOneByOrFail(BackupPlanTable, { id }));
   }
 }

@@ -25,11 +25,11 @@ export type PlanFieldDependencies = { readonly dataSource: DataSource; readonly 
 
 @Resolver(() => BackupPlanType)
 export class BackupPlanFieldsResolver {
-  constructor(private readonly with_: PlanFieldDependencies) {}
+  constructor(private readonly tools: PlanFieldDependencies) {}
 
-  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
-  private readonly services = (ids: readonly string[]) => findServices(this.with_.dataSource.manager, ids);
-  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.with_.dataSource.manager, ids);
+  private readonly projects = (ids: readonly string[]) => findProjects(this.tools.dataSource.manager, ids);
+  private readonly services = (ids: readonly string[]) => findServices(this.tools.dataSource.manager, ids);
+  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.tools.dataSource.manager, ids);
 
   @FieldResolver(() => ProjectType)
   async project(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ProjectType> {
@@ -58,7 +58,7 @@ export class BackupPlanFieldsResolver {
   catchUpWindow(@Root() { row }: BackupPlanType): number {
     if (row.catchUpWindowMs !== null) return row.catchUpWindowMs;
     const frequency = parseFrequency(row.normalized);
-    const now = this.with_.now();
+    const now = this.tools.now();
     return defaultCatchUpWindowMs(frequency, row.timeZone, previousRun(frequency, row.timeZone, now) ?? now);
   }
 
@@ -87,19 +87,19 @@ export class BackupPlanFieldsResolver {
 
   private runsOf(row: BackupPlanRow, count: number): readonly Date[] {
     if (row.paused || row.removedAt !== null) return [];
-    return runsBetween(parseFrequency(row.normalized), row.timeZone, this.with_.now(), farAway, count);
+    return runsBetween(parseFrequency(row.normalized), row.timeZone, this.tools.now(), farAway, count);
   }
 }
 
-/** Beyond every run that a person asks for. */
+/** Later than every run that a client can ask for. */
 const farAway = new Date('9999-12-31T00:00:00Z');
 
 @Resolver(() => ServiceType)
 export class ServicePlansResolver {
-  constructor(private readonly with_: PlanFieldDependencies) {}
+  constructor(private readonly tools: PlanFieldDependencies) {}
 
   @FieldResolver(() => BackupPlanConnection, { description: 'Newest first, without the removed ones.' })
   plans(@Root() { id }: ServiceType, @Args(() => PageArguments) page: PageArguments): Promise<Page<BackupPlanType>> {
-    return selectPlans(this.with_.dataSource, page, [['row.service_id = :id', { id }]]);
+    return selectPlans(this.tools.dataSource, page, [['row.service_id = :id', { id }]]);
   }
 }

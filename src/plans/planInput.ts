@@ -2,6 +2,7 @@ import { Field, ID, InputType, Int } from 'type-graphql';
 import { OneOf } from '../server/oneOf.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { Duration } from '../server/scalars/duration.js';
+import type { PlanContent } from './backupPlan.js';
 import { RetentionStyleEnum } from './planType.js';
 import type { RetentionStyle } from './retention/retentionPolicy.js';
 
@@ -37,6 +38,18 @@ export class RetentionInput {
   readonly gfs?: GfsInput | null;
 }
 
+/** The values of fields that a client leaves out. Null in a patch sets them again. */
+export const planDefaults: Omit<PlanContent, 'name' | 'fileEndpointIds' | 'typed' | 'normalized' | 'retention'> = {
+  description: null,
+  timeZone: 'UTC',
+  maxAttempts: 3,
+  catchUpWindowMs: null,
+  timeoutMs: null,
+  stallTimeoutMs: 600_000,
+  yieldToLocks: true,
+};
+
+const description = 'Why the plan exists: 1 to 1000 characters on one line.';
 const frequency = 'Six cron fields: second, minute, hour, day of month, month, day of week; or @daily and the like.';
 const yieldToLocks =
   'Whether a backup ends with SERVICE_BUSY, to be tried again, when somebody waits too long for a lock of it. Default: true.';
@@ -50,13 +63,16 @@ export class BackupPlanInput {
   @Field(() => String)
   readonly name!: string;
 
+  @Field(() => String, { nullable: true, description })
+  readonly description?: string | null;
+
   @Field(() => [ID], { description: 'Each run makes one backup for each, one after another. At most 10.' })
   readonly fileEndpointIds!: string[];
 
   @Field(() => String, { description: frequency })
   readonly frequency!: string;
 
-  @Field(() => String, { defaultValue: 'UTC', description: 'An IANA name.' })
+  @Field(() => String, { defaultValue: planDefaults.timeZone, description: 'An IANA name.' })
   readonly timeZone!: string;
 
   @Field(() => RetentionInput)
@@ -65,7 +81,7 @@ export class BackupPlanInput {
   @Field(() => Boolean, { defaultValue: false })
   readonly paused!: boolean;
 
-  @Field(() => Int, { defaultValue: 3, description: '1 to 10.' })
+  @Field(() => Int, { defaultValue: planDefaults.maxAttempts, description: '1 to 10.' })
   readonly maxAttempts!: number;
 
   @Field(() => Duration, { nullable: true, description: catchUpWindow })
@@ -74,20 +90,22 @@ export class BackupPlanInput {
   @Field(() => Duration, { nullable: true, description: 'Absent: no limit.' })
   readonly timeout?: number | null;
 
-  @Field(() => Duration, { defaultValue: 600_000 })
+  @Field(() => Duration, { defaultValue: planDefaults.stallTimeoutMs })
   readonly stallTimeout!: number;
 
-  @Field(() => Boolean, { defaultValue: true, description: yieldToLocks })
+  @Field(() => Boolean, { defaultValue: planDefaults.yieldToLocks, description: yieldToLocks })
   readonly yieldToLocks!: boolean;
 }
 
-/** Absent: unchanged. Null: back to the default. */
 @InputType('BackupPlanPatch', {
   description: 'Absent: unchanged. Null: back to the default. Lists are replaced whole.',
 })
 export class BackupPlanPatch {
   @Field(() => String, { nullable: true })
   readonly name?: string | null;
+
+  @Field(() => String, { nullable: true, description })
+  readonly description?: string | null;
 
   @Field(() => [ID], { nullable: true })
   readonly fileEndpointIds?: string[] | null;
@@ -125,7 +143,7 @@ export class RetentionDraftInput {
   @Field(() => String)
   readonly frequency!: string;
 
-  @Field(() => String, { defaultValue: 'UTC' })
+  @Field(() => String, { defaultValue: planDefaults.timeZone })
   readonly timeZone!: string;
 
   @Field(() => RetentionInput)

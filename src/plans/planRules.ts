@@ -2,9 +2,18 @@ import { StowageError, type FieldProblem } from '../errors.js';
 import { checkInterval } from '../scheduler/cron/checkInterval.js';
 import { checkTimeZone } from '../scheduler/cron/checkTimeZone.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
-import { durationWithin, entityName, integerWithin, uuid, type InputProblems } from '../server/inputValidation.js';
-import type { BackupPlanPatch } from './planInput.js';
+import {
+  durationWithin,
+  entityName,
+  InputProblems,
+  integerWithin,
+  refuseNulls,
+  text,
+  uuid,
+} from '../server/inputValidation.js';
+import { patched } from '../server/patched.js';
 import type { PlanContent } from './backupPlan.js';
+import { planDefaults, type BackupPlanInput, type BackupPlanPatch } from './planInput.js';
 import { checkRetention, type RetentionPolicy } from './retention/retentionPolicy.js';
 
 const secondMs = 1_000;
@@ -18,12 +27,45 @@ export type PlanRules = {
 
 export const mostEndpoints = 10;
 
-/** What an input says about a plan; for a patch only some of it. Every problem is added, under `input`. */
-export function checkPlanFields(problems: InputProblems, input: BackupPlanPatch): void {
-  // The same id in capitals is the same endpoint.
+/** The content of a new plan. Undefined where the input has problems: they are added, under `input`. */
+export function newContent(problems: InputProblems, input: BackupPlanInput, rules: PlanRules): PlanContent | undefined {
+  checkFields(problems, input);
+  const schedule = checkSchedule(problems, { typed: input.frequency, timeZone: input.timeZone }, rules);
+  const retention = checkedRetention(problems, input.retention);
+  if (schedule === undefined || retention === undefined) return undefined;
+  const { name, fileEndpointIds } = input;
+  return withFields({ ...planDefaults, name, fileEndpointIds, ...schedule, retention }, input);
+}
+
+/**
+ * Checks a patch of the plan `row`; problems are added, under `input`. The answer computes the content after the patch
+ * from the content that is stored when the command runs. It throws BAD_INPUT where frequency and time zone are wrong
+ * together: meanwhile another command may have changed the one that the patch leaves unchanged.
+ */
+export function patchedContent(
+  problems: InputProblems,
+  patch: BackupPlanPatch,
+  row: Pick<PlanContent, 'typed' | 'timeZone'>,
+  rules: PlanRules,
+): (before: PlanContent) => PlanContent {
+  refuseNulls(problems, 'input', patch, ['name', 'fileEndpointIds', 'frequency', 'retention']);
+  checkFields(problems, patch);
+  patchedSchedule(problems, patch, row, rules);
+  const retention = patch.retention ? checkedRetention(problems, patch.retention) : undefined;
+  return (before) => {
+    const found = new InputProblems();
+    const schedule = patchedSchedule(found, patch, before, rules);
+    found.throwIfAny();
+    return withFields({ ...before, ...schedule, ...(retention === undefined ? {} : { retention }) }, patch);
+  };
+}
+
+function checkFields(problems: InputProblems, input: BackupPlanPatch): void {
+  // File endpoint ids are compared without regard to letter case.
   const endpointIds = input.fileEndpointIds?.map((id) => id.toLowerCase());
   problems
     .check('input.name', input.name, entityName)
+    .check('input.description', input.description, text(1, 1000))
     .checkList('input.fileEndpointIds', endpointIds, { atLeast: 1, atMost: mostEndpoints, unique: true }, uuid)
     .check('input.maxAttempts', input.maxAttempts, integerWithin(1, 10))
     .check('input.catchUpWindow', input.catchUpWindow, durationWithin(secondMs, 366 * dayMs))
@@ -31,7 +73,23 @@ export function checkPlanFields(problems: InputProblems, input: BackupPlanPatch)
     .check('input.stallTimeout', input.stallTimeout, durationWithin(10 * secondMs, dayMs));
 }
 
-/** Frequency and zone as a plan keeps them; undefined where there are problems, which are added, under `path`. */
+/** The content with all fields of the input that are checked one by one: schedule and retention are in `before`. */
+function withFields(before: PlanContent, input: BackupPlanPatch): PlanContent {
+  const { description, maxAttempts, catchUpWindowMs, timeoutMs, stallTimeoutMs, yieldToLocks } = planDefaults;
+  return {
+    ...before,
+    name: input.name ?? before.name,
+    description: patched(input.description, before.description, description),
+    fileEndpointIds: (input.fileEndpointIds ?? before.fileEndpointIds).map((id) => id.toLowerCase()),
+    maxAttempts: patched(input.maxAttempts, before.maxAttempts, maxAttempts),
+    catchUpWindowMs: patched(input.catchUpWindow, before.catchUpWindowMs, catchUpWindowMs),
+    timeoutMs: patched(input.timeout, before.timeoutMs, timeoutMs),
+    stallTimeoutMs: patched(input.stallTimeout, before.stallTimeoutMs, stallTimeoutMs),
+    yieldToLocks: patched(input.yieldToLocks, before.yieldToLocks, yieldToLocks),
+  };
+}
+
+/** Frequency and zone as a plan stores them. Undefined where there are problems: they are added, under `path`. */
 export function checkSchedule(
   problems: InputProblems,
   { typed, timeZone }: { readonly typed: string; readonly timeZone: string },
@@ -48,15 +106,17 @@ export function checkSchedule(
   return close === undefined ? undefined : { typed, normalized: frequency.normalized, timeZone: zone };
 }
 
-/** What a patch makes of frequency and zone; undefined where it changes neither, or where there are problems. */
-export function patchedSchedule(
+/**
+ * Frequency and zone after a patch. Undefined where it changes neither, or where there are problems: they are added.
+ */
+function patchedSchedule(
   problems: InputProblems,
   { frequency, timeZone }: BackupPlanPatch,
   before: Pick<PlanContent, 'typed' | 'timeZone'>,
   rules: PlanRules,
 ): ReturnType<typeof checkSchedule> {
   if (typeof frequency !== 'string' && timeZone === undefined) return undefined;
-  const zone = timeZone === undefined ? before.timeZone : (timeZone ?? 'UTC');
+  const zone = patched(timeZone, before.timeZone, planDefaults.timeZone);
   return checkSchedule(problems, { typed: frequency ?? before.typed, timeZone: zone }, rules);
 }
 
@@ -68,7 +128,7 @@ export function checkedRetention(
   return collected(problems, () => checkRetention(input, path));
 }
 
-/** What the check gives, or its problems added to the others. */
+/** The result of the check. Undefined where it throws BAD_INPUT: its problems are added. */
 function collected<T>(problems: InputProblems, check: () => T): T | undefined {
   try {
     return check();

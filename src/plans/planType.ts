@@ -77,7 +77,7 @@ export class FrequencyType {
   readonly description!: string;
 }
 
-/** A plan as it is shown. Its fields are read off the row when they are asked for. */
+/** A plan in the API. Each field is computed from the row when a client selects it. */
 @ObjectType('BackupPlan', {
   implements: Node,
   description: 'What is backed up, when, where to, and how long it is kept.',
@@ -86,7 +86,7 @@ export class BackupPlanType extends Node {
   override readonly id: string;
 
   constructor(
-    /** As it is stored, for the fields that other slices add. */
+    /** The stored row, for the fields that other slices add. */
     readonly row: BackupPlanRow,
   ) {
     super();
@@ -96,6 +96,11 @@ export class BackupPlanType extends Node {
   @Field(() => String)
   get name(): string {
     return this.row.name;
+  }
+
+  @Field(() => String, { nullable: true, description: 'Why the plan exists.' })
+  get description(): string | null {
+    return this.row.description;
   }
 
   @Field(() => FrequencyType)
@@ -158,7 +163,7 @@ export class BackupPlanType extends Node {
   }
 }
 
-/** A plan of a newer version of the program is shown, and can be mended, also where it is not understood. */
+/** A plan of a newer program may have an unknown frequency. It must still be listed and changed. */
 function described(normalized: string): string {
   try {
     return describeFrequency(parseFrequency(normalized));

@@ -1,11 +1,11 @@
 import { Arg, Ctx, Int, Query, Resolver } from 'type-graphql';
+import type { DataSource } from 'typeorm';
 import { notFound } from '../errors.js';
 import { parseFrequency, type ParsedFrequency } from '../scheduler/cron/parseFrequency.js';
 import { runsBetween } from '../scheduler/cron/runsBetween.js';
 import { InputProblems, integerWithin } from '../server/inputValidation.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { canSee, Requires } from '../server/requires.js';
-import type { PlanDependencies } from './planApi.js';
 import type { RetentionDraftInput } from './planInput.js';
 import { RetentionPreviewInput } from './planInput.js';
 import { findBackupPlan } from './planQueries.js';
@@ -16,19 +16,27 @@ import type { RetentionPolicy } from './retention/retentionPolicy.js';
 import { previewRetention, type PreviewedDestination, type SizedBackup } from './retention/retentionPreview.js';
 
 const mostDays = 366;
-/** About half a second of reckoning with GFS. */
+/** Computing these with GFS takes about half a second. */
 const mostRuns = 20_000;
-/** So that all that are kept stay within a BigInt. */
+/** The sum of `mostRuns` backups of this size is still exact. */
 const largestOne = Math.floor(Number.MAX_SAFE_INTEGER / mostRuns);
 
-/** What there is of a plan's backups, as the slice of jobs knows it. */
+/** A plan's backups and running jobs. The slice of jobs reads them. */
 export type PlansBackups = {
-  /** Every endpoint where the plan has stored backups. */
+  /** One for each endpoint where the plan has stored backups. */
   readonly destinations: readonly { readonly fileEndpointId: string; readonly backups: readonly SizedBackup[] }[];
-  /** Its jobs that have not ended, by the schedule: they make backups too. */
+  /** The scheduled jobs that have not ended: each will make a backup. */
   readonly runsUnderWay: readonly { readonly fileEndpointId: string; readonly startedAt: Date }[];
   /** The median stored size of its last 10 successes; undefined while there is none. */
   readonly usualSizeBytes: number | undefined;
+};
+
+export type RetentionPreviewDependencies = {
+  readonly dataSource: DataSource;
+  readonly now: () => Date;
+  /** The smallest time between two runs of a plan. */
+  readonly minIntervalMs: number;
+  readonly backupsOfPlan: (planId: string, now: Date) => Promise<PlansBackups>;
 };
 
 type Previewed = {
@@ -40,9 +48,7 @@ type Previewed = {
 
 @Resolver()
 export class RetentionPreviewResolver {
-  constructor(
-    private readonly with_: Pick<PlanDependencies, 'dataSource' | 'now' | 'minIntervalMs' | 'backupsOfPlan'>,
-  ) {}
+  constructor(private readonly tools: RetentionPreviewDependencies) {}
 
   @Query(() => [RetentionDayType], {
     description:
@@ -54,7 +60,7 @@ export class RetentionPreviewResolver {
     @Arg('days', () => Int, { defaultValue: 30, description: `1 to ${mostDays}.` }) days: number,
     @Ctx() context: RequestContext,
   ): Promise<RetentionDayType[]> {
-    const now = this.with_.now();
+    const now = this.tools.now();
     const problems = new InputProblems().check('days', days, integerWithin(1, mostDays));
     const previewed =
       input.draft === undefined
@@ -70,21 +76,21 @@ export class RetentionPreviewResolver {
     planId: string,
     { context, problems, ...span }: { context: RequestContext; problems: InputProblems; days: number; now: Date },
   ): Promise<Previewed> {
-    const plan = await findBackupPlan(this.with_.dataSource.manager, planId);
+    const plan = await findBackupPlan(this.tools.dataSource.manager, planId);
     if (plan === null || !canSee(context, plan.projectId)) throw notFound('backup plan');
     problems.throwIfAny();
     const { timeZone, fileEndpointIds, paused, removedAt } = plan;
     const isActive = !paused && removedAt === null;
     const schedule = { frequency: parseFrequency(plan.normalized), timeZone };
     const runs = isActive ? runsWithin(problems, schedule, span, fileEndpointIds.length) : [];
-    const { destinations, runsUnderWay, usualSizeBytes } = await this.with_.backupsOfPlan(plan.id, span.now);
+    const { destinations, runsUnderWay, usualSizeBytes } = await this.tools.backupsOfPlan(plan.id, span.now);
     const backupsAt = new Map(destinations.map(({ fileEndpointId, backups }) => [fileEndpointId, backups]));
     const endpointIds = new Set([
       ...fileEndpointIds,
       ...backupsAt.keys(),
       ...runsUnderWay.map(({ fileEndpointId }) => fileEndpointId),
     ]);
-    const begunAt = (id: string) =>
+    const startsAt = (id: string) =>
       runsUnderWay.filter(({ fileEndpointId }) => fileEndpointId === id).map(({ startedAt }) => startedAt);
     return {
       // A plan that was removed deletes nothing.
@@ -92,7 +98,7 @@ export class RetentionPreviewResolver {
       timeZone,
       destinations: [...endpointIds].map((id) => ({
         backups: backupsAt.get(id) ?? [],
-        runs: [...begunAt(id), ...(fileEndpointIds.includes(id) ? runs : [])],
+        runs: [...startsAt(id), ...(fileEndpointIds.includes(id) ? runs : [])],
       })),
       sizeOfOneBytes: usualSizeBytes ?? 0,
     };
@@ -102,20 +108,20 @@ export class RetentionPreviewResolver {
     draft: RetentionDraftInput,
     { problems, ...span }: { problems: InputProblems; days: number; now: Date },
   ): Previewed {
-    const { minIntervalMs } = this.with_;
+    const { minIntervalMs } = this.tools;
     const typed = { typed: draft.frequency, timeZone: draft.timeZone };
     const schedule = checkSchedule(problems, typed, { minIntervalMs, now: span.now }, 'input.draft');
     const policy = checkedRetention(problems, draft.retention, 'input.draft.retention');
     const { sizeOfOne } = draft;
     problems.check('input.draft.sizeOfOne', sizeOfOne, integerWithin(0, largestOne)).throwIfAny();
-    if (schedule === undefined || policy === undefined) throw new Error('A problem was found and not told.');
+    if (schedule === undefined || policy === undefined) throw new Error('The draft has a problem that was not reported.');
     const { timeZone } = schedule;
     const runs = runsWithin(problems, { frequency: parseFrequency(schedule.normalized), timeZone }, span, 1);
     return { policy, timeZone, destinations: [{ backups: [], runs }], sizeOfOneBytes: sizeOfOne ?? 0 };
   }
 }
 
-/** Throws BAD_INPUT where there are too many to reckon with, naming how many days can be asked for. */
+/** Throws BAD_INPUT where there are more than `mostRuns`. The hint names the largest number of days that works. */
 function runsWithin(
   problems: InputProblems,
   { frequency, timeZone }: { readonly frequency: ParsedFrequency; readonly timeZone: string },
@@ -123,7 +129,7 @@ function runsWithin(
   destinations: number,
 ): readonly Date[] {
   const ends = daysFrom(now, days, timeZone).map(({ end }) => end);
-  // What begins with the end of the last day is of the next one.
+  // A run at the end of the last day belongs to the next day.
   const until = new Date((ends.at(-1) ?? now).getTime() - 1);
   const most = Math.floor(mostRuns / destinations);
   const runs = runsBetween(frequency, timeZone, now, until, most + 1);

@@ -210,15 +210,15 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await untilArmed([]);
   });
 
-  test('sets again what the clock has lost, cancels what is stale, and says how many it mended', async () => {
-    const mended: number[] = [];
-    await keep({ reconcileMs: 200, onMended: (count) => mended.push(count) });
+  test('sets again what the clock has lost, cancels what is stale, and reports how many it repaired', async () => {
+    const repaired: number[] = [];
+    await keep({ reconcileMs: 200, onRepaired: (count) => repaired.push(count) });
     const frequency = farAway();
     const plans = [await api.createPlan({ frequency }), await api.createPlan({ frequency })];
     const wanted = plans.map(({ id }) => tick(id, 1, frequency));
     await untilArmed(wanted);
-    await until(() => mended.at(-1) === 0, 'nothing is left to mend');
-    mended.length = 0;
+    await until(() => repaired.at(-1) === 0, 'nothing is left to repair');
+    repaired.length = 0;
     for (const { key } of await armed()) await clock.cancel(key);
     await untilArmed(wanted);
     const [first] = wanted;
@@ -229,7 +229,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
       { kind: 'PLAN_TICK', planId: 'nobody', version: 3, at },
     ]);
     await untilArmed(wanted);
-    await until(() => mended.reduce((sum, count) => sum + count, 0) >= 4, 'four alarms were mended');
+    await until(() => repaired.reduce((sum, count) => sum + count, 0) >= 4, 'four alarms were repaired');
   });
 
   test('only counts its alarms while no plan changes, and reads them when some are gone or a plan has changed', async () => {
@@ -272,7 +272,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
         normalized: frequency,
       },
       ...{ timeZone: 'UTC', retention: { style: 'FILES', period: 7 }, maxAttempts: 3, catchUpWindowMs: null },
-      ...{ timeoutMs: null, stallTimeoutMs: 60_000, yieldToLocks: true },
+      ...{ timeoutMs: null, stallTimeoutMs: 60_000, yieldToLocks: true, description: null },
     };
     const ids = Array.from({ length: manyPlans }, () => randomUUID());
     const metadata = { actor: 'test', correlationId: randomUUID() };

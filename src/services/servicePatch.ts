@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { badInput, StowageError } from '../errors.js';
+import { patched } from '../server/patched.js';
 import type { ServiceSettings } from './service.js';
 import type { ServiceInput, ServicePatch } from './serviceInput.js';
 
-/** What a client says of a service, with defaults in place; the password stands apart. */
+/** The settings that a client sends, with defaults for absent fields and without the password. */
 export type StatedSettings = Omit<ServiceSettings, 'credential'>;
 
 const noTls = { mode: 'OFF', ca: null } as const;
@@ -22,8 +23,9 @@ export function statedSettings(input: ServiceInput, defaultPort: number): Stated
 }
 
 /**
- * The settings after a patch: absent is unchanged, null the default. Name and host have none: their nulls are refused
- * before. Throws SECRET_REQUIRED where the stored password would go elsewhere, and BAD_INPUT where it would have no user.
+ * The settings after a patch. An absent field is unchanged, null sets its default; null for name and host is refused
+ * before. Throws SECRET_REQUIRED where the stored password would be sent to another place, and BAD_INPUT where a
+ * password would be without a user.
  */
 export function patchedSettings(before: ServiceSettings, patch: ServicePatch, defaultPort: number): StatedSettings {
   const after: StatedSettings = {
@@ -55,16 +57,11 @@ export const passwordWithoutUser = {
   hint: 'Name the user that the password is of.',
 } as const;
 
-function patched<Value>(change: Value | null | undefined, before: Value, byDefault: Value): Value {
-  if (change === undefined) return before;
-  return change ?? byDefault;
-}
-
 function statedTls(tls: ServiceInput['tls']): StatedSettings['tls'] | null | undefined {
   return tls === undefined || tls === null ? tls : { mode: tls.mode, ca: tls.ca ?? null };
 }
 
-/** Where a password goes, and who could read it on the way. */
+/** Where a password is sent. TLS belongs to it, because without TLS others can read the password. */
 function destination({ host, port, tls }: StatedSettings): readonly unknown[] {
   return [host, port, tls];
 }

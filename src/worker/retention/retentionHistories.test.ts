@@ -94,6 +94,7 @@ describeWith({ postgresql: await postgresMissing() }, 'over any history of a pla
       ...{ retention: { style: 'FILES', period: 2 }, maxAttempts: 3, catchUpWindowMs: null, timeoutMs: null },
       stallTimeoutMs: 600_000,
       yieldToLocks: true,
+      description: null,
     };
     await store.transact(metadata, (tx) =>
       tx.execute(
