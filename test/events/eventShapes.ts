@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import ts from 'typescript';
+import { deciders } from '../../src/composition/slices.js';
+import type { Shape } from './shape.js';
+
+const repository = join(import.meta.dirname, '../..');
+const slices = join(repository, 'src/composition/slices.ts');
+
+export type EventShape = { readonly streamType: string; readonly version: number; readonly shape: Shape };
+
+/** Every type of event that the deciders of `composition/slices.ts` know, with its shape, read from their types. */
+export function eventShapes(): ReadonlyMap<string, EventShape> {
+  const { config } = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
+    config: object;
+  };
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [slices] }, ts.sys, repository);
+  const program = ts.createProgram([slices], { ...options, noEmit: true });
+  const checker = program.getTypeChecker();
+  const shapes = new Map<string, EventShape>();
+  for (const [index, decider] of decidersIn(program.getSourceFile(slices)).entries()) {
+    const { streamType = '', schemaVersions } = deciders[index] ?? {};
+    const evolve = propertyType(checker, checker.getTypeAtLocation(decider), 'evolve', decider);
+    const event = evolve.getCallSignatures()[0]?.getParameters()[1];
+    if (event === undefined) throw new Error(`${decider.getText()} has no evolve(state, event).`);
+    const events = checker.getTypeOfSymbolAtLocation(event, decider);
+    for (const each of events.isUnion() ? events.types : [events]) {
+      const type = propertyType(checker, each, 'type', decider);
+      if (!type.isStringLiteral()) throw new Error(`An event of ${decider.getText()} has no literal type.`);
+      const shape = shapeOf(checker, propertyType(checker, each, 'data', decider), decider);
+      shapes.set(type.value, { streamType, version: schemaVersions?.[type.value] ?? 1, shape });
+    }
+  }
+  return shapes;
+}
+
+function decidersIn(file: ts.SourceFile | undefined): readonly ts.Expression[] {
+  const declarations = file?.statements
+    .filter(ts.isVariableStatement)
+    .flatMap((each) => [...each.declarationList.declarations]);
+  const list = declarations?.find(({ name }) => name.getText() === 'deciders')?.initializer;
+  if (list === undefined || !ts.isArrayLiteralExpression(list)) throw new Error('slices.ts lists no deciders.');
+  return list.elements;
+}
+
+function propertyType(checker: ts.TypeChecker, type: ts.Type, name: string, at: ts.Node): ts.Type {
+  const property = checker.getPropertyOfType(type, name);
+  if (property === undefined) throw new Error(`${checker.typeToString(type)} has no ${name}.`);
+  return checker.getTypeOfSymbolAtLocation(property, at);
+}
+
+function shapeOf(checker: ts.TypeChecker, type: ts.Type, at: ts.Node): Shape {
+  const has = (flag: ts.TypeFlags) => (type.flags & flag) !== 0;
+  if (type.aliasSymbol?.name === 'JsonValue') return 'unknown';
+  if (type.isUnion()) return unionOf(checker, type.types, at);
+  if (has(ts.TypeFlags.StringLiteral | ts.TypeFlags.NumberLiteral))
+    return JSON.stringify((type as ts.LiteralType).value);
+  if (has(ts.TypeFlags.BooleanLiteral)) return checker.typeToString(type);
+  if (has(ts.TypeFlags.StringLike)) return 'string';
+  if (has(ts.TypeFlags.NumberLike)) return 'number';
+  if (has(ts.TypeFlags.Null)) return 'null';
+  if (has(ts.TypeFlags.Unknown | ts.TypeFlags.Any | ts.TypeFlags.NonPrimitive)) return 'unknown';
+  if (!has(ts.TypeFlags.Object | ts.TypeFlags.Intersection)) {
+    throw new Error(`${checker.typeToString(type)} cannot be stored as JSON.`);
+  }
+  if (checker.isArrayType(type) || checker.isTupleType(type)) {
+    const items = checker.getTypeArguments(type as ts.TypeReference);
+    return { '[]': unionOf(checker, items, at) };
+  }
+  const record = checker.getIndexTypeOfType(type, ts.IndexKind.String);
+  if (record !== undefined) return { '{}': shapeOf(checker, record, at) };
+  const fields = checker.getPropertiesOfType(type).map((property): readonly [string, Shape] => {
+    const isOptional = (property.flags & ts.SymbolFlags.Optional) !== 0;
+    const shape = shapeOf(checker, checker.getTypeOfSymbolAtLocation(property, at), at);
+    return [`${property.name}${isOptional ? '?' : ''}`, shape];
+  });
+  return Object.fromEntries(fields.toSorted(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+function unionOf(checker: ts.TypeChecker, types: readonly ts.Type[], at: ts.Node): Shape {
+  const stored = types.filter(({ flags }) => (flags & ts.TypeFlags.Undefined) === 0);
+  const shapes = new Map(
+    stored.map((type) => [JSON.stringify(shapeOf(checker, type, at)), shapeOf(checker, type, at)]),
+  );
+  if (shapes.has('"true"') && shapes.has('"false"')) {
+    shapes.delete('"true"');
+    shapes.delete('"false"');
+    shapes.set('"boolean"', 'boolean');
+  }
+  const literals = [...shapes].filter(([, shape]) => typeof shape === 'string' && shape.startsWith('"'));
+  if (literals.length > 1) {
+    for (const [key] of literals) shapes.delete(key);
+    shapes.set('"string"', 'string');
+  }
+  const members = [...shapes].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, shape]) => shape);
+  const [only] = members;
+  return members.length === 1 && only !== undefined ? only : members;
+}
