@@ -3,6 +3,7 @@ import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpo
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
 import { holdsBackups, newestBackupFolders } from '../backups/location/backupsAtEndpoint.js';
 import { usualDurationMs } from '../backups/api/backupJobQueries.js';
+import { newestTicks } from '../backups/newestTicks.js';
 import { backupsToPreview } from '../backups/retention/backupsToPreview.js';
 import { backupResolvers } from '../backups/api/backupApi.js';
 import { backupJobNodes } from '../backups/api/backupJobApi.js';
@@ -39,6 +40,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
     ...tools,
     holdsBackups,
     newestBackupFolders,
+    newestTicks,
     restoreUnderWay,
     usualDurationMs: (planId: string) => usualDurationMs(tools.dataSource.manager, planId),
     backupsOfPlan: (planId: string, now: Date) => backupsToPreview(tools.dataSource.manager, planId, now),

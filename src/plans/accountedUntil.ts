@@ -1,33 +1,28 @@
 import type { EntityManager } from 'typeorm';
 import type { BackupPlanRow } from './backupPlanView.js';
 
-/** Of a plan and one of its endpoints: up to and including when every tick was run, recorded as missed, or is none of its. */
-export type AccountedUntil = (plan: Schedule, fileEndpointId: string) => Date;
+/**
+ * When the newest tick was that made a job of the plan, by file endpoint; none where no tick has made one. The slice of
+ * jobs reads it.
+ */
+export type NewestTicks = (
+  manager: EntityManager,
+  plan: Pick<BackupPlanRow, 'id' | 'fileEndpointIds'>,
+) => Promise<ReadonlyMap<string, Date>>;
 
-type Schedule = Pick<BackupPlanRow, 'id' | 'fileEndpointIds' | 'scheduledSince' | 'accountedUntil'>;
-
-/** Asks once for all the plans: when their schedules began, what was recorded as missed, and the ticks that made jobs. */
-export async function accountedUntil(manager: EntityManager, plans: readonly Schedule[]): Promise<AccountedUntil> {
-  const destinations = plans.flatMap((plan) =>
-    plan.fileEndpointIds.map((endpointId) => [plan.id, endpointId] as const),
-  );
-  const rows = await manager.query<{ plan_id: string; file_endpoint_id: string; newest: Date | null }[]>(
-    `SELECT plan_id, file_endpoint_id, (
-       SELECT max(job.scheduled_for) FROM backup_jobs job
-       WHERE job.plan_id = destination.plan_id AND job.file_endpoint_id = destination.file_endpoint_id
-     ) AS newest
-     FROM unnest($1::uuid[], $2::uuid[]) AS destination (plan_id, file_endpoint_id)`,
-    [destinations.map(([planId]) => planId), destinations.map(([, endpointId]) => endpointId)],
-  );
-  const newest = new Map(rows.map((row) => [`${row.plan_id} ${row.file_endpoint_id}`, row.newest?.getTime()]));
-  return (plan, fileEndpointId) => {
+/**
+ * The accounted time of a plan's destination ends at this instant: each tick up to it made a job, is recorded as
+ * missed, or is older than the schedule or the destination.
+ */
+export async function accountedUntil(
+  manager: EntityManager,
+  plan: Pick<BackupPlanRow, 'id' | 'fileEndpointIds' | 'scheduledSince' | 'accountedUntil'>,
+  newestTicks: NewestTicks,
+): Promise<(fileEndpointId: string) => Date> {
+  const newest = await newestTicks(manager, plan);
+  return (fileEndpointId) => {
     const recorded = plan.accountedUntil[fileEndpointId];
-    return new Date(
-      Math.max(
-        plan.scheduledSince.getTime(),
-        newest.get(`${plan.id} ${fileEndpointId}`) ?? 0,
-        recorded === undefined ? 0 : Date.parse(recorded),
-      ),
-    );
+    const instants = [plan.scheduledSince, newest.get(fileEndpointId), recorded];
+    return new Date(Math.max(...instants.map((each) => (each === undefined ? 0 : new Date(each).getTime()))));
   };
 }

@@ -3,10 +3,10 @@ import type { ParsedFrequency } from '../scheduler/cron/parseFrequency.js';
 import { previousRun } from '../scheduler/cron/previousRun.js';
 import { runsBetween } from '../scheduler/cron/runsBetween.js';
 
-/** A tick that is handled this late is still on time: an alarm and a busy process need a moment. */
+/** A tick that is handled up to this much later is on time: alarms and busy processes cause a delay. */
 export const onTimeMs = 60_000;
 
-/** Missed ticks are counted one by one up to here; a count of this many means "at least". */
+/** The most missed ticks that are counted. A count of this many means "at least". */
 export const countedAtMost = 100_000;
 
 const hourMs = 3_600_000;
@@ -14,7 +14,7 @@ const hourMs = 3_600_000;
 export type DueTicks = {
   /** The tick to run now, or null. */
   readonly run: { readonly at: Date; readonly trigger: 'SCHEDULE' | 'CATCH_UP' } | null;
-  /** The ticks that nothing is done for, the first and the last of them; or null. */
+  /** The ticks that make no job, or null. */
   readonly missed: TickSpan | null;
 };
 
@@ -23,13 +23,13 @@ export type TickSpan = { readonly count: number; readonly from: Date; readonly t
 type Schedule = { readonly frequency: ParsedFrequency; readonly timeZone: string };
 
 /**
- * What is to be done for one destination now. The latest tick runs: on time as SCHEDULE, later as CATCH_UP if it is
- * younger than the catch-up window. All earlier ticks that are not accounted for, and the latest if it is too old, are
- * missed.
+ * Computes what one destination must do now. The latest tick runs: on time as SCHEDULE, later as CATCH_UP while it is
+ * younger than the catch-up window. The earlier ticks that are not accounted for are missed, and so is a latest tick
+ * that is too old.
  */
 export function dueTicks(
   given: Schedule & {
-    /** Up to and including here every tick was handled, recorded as missed, or is before the schedule began. */
+    /** Every tick up to this instant was handled, was recorded as missed, or is older than the schedule. */
     readonly accountedUntil: Date;
     readonly now: Date;
     /** Null: the default. */
@@ -50,7 +50,7 @@ export function dueTicks(
   };
 }
 
-/** The ticks after `after`, up to and including `until`; null where there is none. */
+/** The ticks after `after`, up to and including `until`. Null where there is none. */
 export function ticksBetween({ frequency, timeZone }: Schedule, after: Date, until: Date): TickSpan | null {
   const ticks = runsBetween(frequency, timeZone, after, until, countedAtMost);
   const [from] = ticks;

@@ -1,17 +1,20 @@
 import type { EntityManager } from 'typeorm';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
-import { accountedUntil } from './accountedUntil.js';
+import { accountedUntil, type NewestTicks } from './accountedUntil.js';
 import { backupPlan } from './backupPlan.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
 import { ticksBetween, type TickSpan } from './dueTicks.js';
 
-/** As it is before this transaction. Until that ends nobody else handles a tick of the plan, or changes the plan. */
+/**
+ * The plan as it is before this transaction. Until the transaction ends, all others wait that handle a tick of the plan
+ * or change the plan.
+ */
 export async function lockPlan(manager: EntityManager, id: string): Promise<BackupPlanRow | null> {
   return await manager.findOne(BackupPlanTable, { where: { id }, lock: { mode: 'pessimistic_write' } });
 }
 
-/** One event for one destination. */
+/** Appends one event, for one destination. */
 export async function recordMissed(
   tx: Transaction,
   { id, projectId }: Pick<BackupPlanRow, 'id' | 'projectId'>,
@@ -26,14 +29,19 @@ export async function recordMissed(
 }
 
 /**
- * Records the ticks that were due and that nobody has handled when a plan's schedule ends: the next schedule begins now,
- * and they would be lost in silence. `plan` is the row as it was before.
+ * Records the ticks that are due and not handled when a plan's schedule ends. The next schedule begins now, so without
+ * the record these ticks would be lost silently. `plan` is the row before the change.
  */
-export async function recordUnhandled(tx: Transaction, plan: BackupPlanRow, now: Date): Promise<void> {
+export async function recordUnhandled(
+  tx: Transaction,
+  plan: BackupPlanRow,
+  newestTicks: NewestTicks,
+  now: Date,
+): Promise<void> {
   const schedule = { frequency: parseFrequency(plan.normalized), timeZone: plan.timeZone };
-  const accounted = await accountedUntil(tx.manager, [plan]);
+  const accounted = await accountedUntil(tx.manager, plan, newestTicks);
   for (const fileEndpointId of plan.fileEndpointIds) {
-    const unhandled = ticksBetween(schedule, accounted(plan, fileEndpointId), now);
+    const unhandled = ticksBetween(schedule, accounted(fileEndpointId), now);
     if (unhandled === null) continue;
     const reason = 'The plan was changed or paused before they were handled.';
     await recordMissed(tx, plan, fileEndpointId, unhandled, reason, now);

@@ -3,12 +3,17 @@ import { badInput, notFound } from '../errors.js';
 import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
 import type { Transaction } from '../eventSourcing/eventStore.js';
 import type { ServiceRow } from '../services/serviceView.js';
+import type { NewestTicks } from './accountedUntil.js';
 import { backupPlan, type BackupPlan, type PlanContent } from './backupPlan.js';
 import type { BackupPlanRow } from './backupPlanView.js';
 import { lockPlan, recordUnhandled } from './missedTicks.js';
 import { foreignEndpoints } from './planQueries.js';
 
-export type PlanTools = { readonly commands: CommandHandling; readonly now: () => Date };
+export type PlanTools = {
+  readonly commands: CommandHandling;
+  readonly now: () => Date;
+  readonly newestTicks: NewestTicks;
+};
 
 type Id = { id: string };
 const nameKind = 'plan';
@@ -40,7 +45,7 @@ export async function createBackupPlan(
   return id;
 }
 
-/** `change` makes the new content of the one that is stored when the transaction reads it. */
+/** `change.content` computes the new content from the content that the transaction reads. */
 export async function updateBackupPlan(
   tools: PlanTools,
   request: CommandRequest,
@@ -61,7 +66,7 @@ export async function updateBackupPlan(
       const now = tools.now();
       const command = { kind: 'UPDATE', content, paused, at: now.toISOString() } as const;
       const { state: after } = await tx.execute(backupPlan, { id, projectId }, command, change.expectedVersion);
-      await closeSchedule(tx, before, after, now);
+      await closeSchedule(tx, tools.newestTicks, { before, after, now });
       if (content.name !== state.content.name) {
         await tx.reservations.releaseNames(nameKind, id);
         await tx.reservations.claimName(nameKind, projectId, content.name, id);
@@ -84,13 +89,13 @@ export async function setPaused(
       const now = tools.now();
       const command = { kind: paused ? 'PAUSE' : 'RESUME', at: now.toISOString() } as const;
       const { state: after } = await tx.execute(backupPlan, { id, projectId }, command);
-      await closeSchedule(tx, before, after, now);
+      await closeSchedule(tx, tools.newestTicks, { before, after, now });
       return { id };
     }),
   );
 }
 
-/** The plan's backups stay, and its service and file endpoints are free of it. */
+/** The plan's backups stay. Its name, service and file endpoints are no longer in use by it. */
 export async function removeBackupPlan(
   tools: PlanTools,
   request: CommandRequest,
@@ -111,15 +116,14 @@ export async function removeBackupPlan(
   );
 }
 
-/** Where an active schedule ends with this transaction, its ticks that nobody has handled are recorded. */
+/** Records the ticks that are due and not handled where this transaction ends an active schedule. */
 async function closeSchedule(
   tx: Transaction,
-  before: BackupPlanRow | null,
-  after: BackupPlan,
-  now: Date,
+  newestTicks: NewestTicks,
+  { before, after, now }: { readonly before: BackupPlanRow | null; readonly after: BackupPlan; readonly now: Date },
 ): Promise<void> {
   if (before === null || before.paused || before.removedAt !== null || after.status === 'NONE') return;
-  if (after.scheduleVersion !== before.scheduleVersion) await recordUnhandled(tx, before, now);
+  if (after.scheduleVersion !== before.scheduleVersion) await recordUnhandled(tx, before, newestTicks, now);
 }
 
 async function moveEndpoints(

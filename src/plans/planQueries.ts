@@ -19,8 +19,9 @@ export function findBackupPlans(
 }
 
 /**
- * A problem for each that is no file endpoint of the project. One of another project, a removed one and one that never
- * was get the same words; what is not even an id is left to the check of the input.
+ * One problem for each id that names no file endpoint of the project. The message is the same for an endpoint of
+ * another project, a removed one and an unknown one, so that it discloses nothing. The check of the input reports texts
+ * that are no id.
  */
 export async function foreignEndpoints(
   manager: EntityManager,

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { BackupRequest } from '../backups/backupJob.js';
 import { queueBackup, skipBackup } from '../backups/backupJobCommands.js';
+import { newestTicks } from '../backups/newestTicks.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { findService } from '../services/serviceQueries.js';
@@ -14,9 +15,9 @@ import { tickBatchId, tickJobId } from './tickIds.js';
 export type TickTools = { readonly store: EventStore; readonly queue: JobQueue; readonly now: () => Date };
 
 /**
- * Handles a tick of a plan: one job for each destination, in the plan's order, and what was missed before it. A tick of
- * an old version of the schedule, or of a plan that is paused or removed, changes nothing, and so does one that was
- * handled before. True when jobs were queued.
+ * Handles a tick of a plan: queues one job for each destination, in the plan's order, and records the ticks that were
+ * missed before it. It is idempotent. A tick of an older version of the schedule, or of a paused or removed plan,
+ * changes nothing. Returns true when a job was queued.
  */
 export async function handleTick(
   tools: TickTools,
@@ -28,16 +29,16 @@ export async function handleTick(
     if (plan === null || plan.paused || plan.removedAt !== null || plan.scheduleVersion !== tick.version) return false;
     const engine = (await findService(tx.manager, plan.serviceId))?.engine;
     if (engine === undefined) throw new Error(`Service ${plan.serviceId} of backup plan ${plan.id} is unknown.`);
-    // The alarm's clock may be a little ahead of this one.
+    // The clock of the alarm store may be slightly ahead of PostgreSQL's.
     const now = new Date(Math.max(tools.now().getTime(), tick.scheduledFor.getTime()));
-    const accounted = await accountedUntil(tx.manager, [plan]);
+    const accounted = await accountedUntil(tx.manager, plan, newestTicks);
 
     let queued = false;
     for (const [place, fileEndpointId] of plan.fileEndpointIds.entries()) {
       const due = dueTicks({
         frequency: parseFrequency(plan.normalized),
         timeZone: plan.timeZone,
-        accountedUntil: accounted(plan, fileEndpointId),
+        accountedUntil: accounted(fileEndpointId),
         now,
         catchUpWindowMs: plan.catchUpWindowMs,
       });
@@ -54,12 +55,12 @@ export async function handleTick(
 type Destination = {
   readonly plan: BackupPlanRow;
   readonly fileEndpointId: string;
-  /** In the plan's order, from 0. */
+  /** The place among the plan's destinations, from 0. */
   readonly place: number;
   readonly engine: string;
 };
 
-/** True when the job was queued and not skipped. */
+/** Returns true when the job was queued, false when it was skipped or there is nothing to run. */
 async function makeJob(
   tx: Transaction,
   queue: JobQueue,
@@ -93,7 +94,7 @@ function requestOf(
     requestedBy: 'scheduler',
     retryOf: null,
     scheduledFor: run.at.toISOString(),
-    // Workers claim the oldest first: a millisecond apart, the destinations come in the plan's order.
+    // Workers claim the oldest job first. One millisecond between the jobs keeps the plan's order of destinations.
     queuedAt: new Date(now.getTime() + place).toISOString(),
     maxAttempts,
     timeoutMs,
@@ -103,8 +104,8 @@ function requestOf(
 }
 
 /**
- * A job of an earlier tick that has not ended, or the retry by hand of one, which stands for it: the destination never
- * queues up behind itself.
+ * The active job of an earlier tick: the job itself, or its retry by hand, which replaces it. While there is one, a new
+ * tick is skipped, so that a destination's jobs never wait for each other.
  */
 async function activeTickJob(
   manager: EntityManager,

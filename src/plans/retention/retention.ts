@@ -1,6 +1,6 @@
 /**
- * Which backups of one destination stay and which go. Nothing here deletes: the answer is a decision, made under the
- * destination's lock and recorded as events before a byte is touched.
+ * Decides which backups of one destination stay and which are deleted. The caller holds the destination's lock, and
+ * records the decision as events before it deletes a byte.
  */
 import { StowageError } from '../../errors.js';
 import { bucketsOf, endOfAge } from './retentionCalendar.js';
@@ -11,7 +11,7 @@ export type Trigger = 'SCHEDULE' | 'CATCH_UP' | 'MANUAL' | 'RETRY' | 'SAFETY';
 /** A backup as retention sees it. */
 export type RetainedBackup = {
   readonly id: string;
-  /** Start of the attempt that succeeded; age counts from here. */
+  /** Start of the attempt that succeeded. The age is measured from it. */
   readonly startedAt: Date;
   readonly trigger: Trigger;
   /** SUCCEEDED, STORED without doubt, and of a trigger for which `isCounted` holds. */
@@ -21,7 +21,7 @@ export type RetainedBackup = {
   readonly protectedBy: readonly ('HOLD' | 'READER')[];
 };
 
-/** Why a backup stays. POLICY comes first: the others name what alone stands between the backup and its deletion. */
+/** Why a backup stays. POLICY comes first: another reason means that the policy alone would delete the backup. */
 export type KeepReason = 'NOT_COUNTED' | 'POLICY' | 'NEWEST' | 'NEWEST_VERIFIED' | 'HOLD' | 'READER';
 
 export type RetentionDecision = {
@@ -37,13 +37,25 @@ export type RetentionDecision = {
  */
 export function isCounted(trigger: Trigger, firstTrigger: Exclude<Trigger, 'RETRY'> | null): boolean {
   const origin = trigger === 'RETRY' ? firstTrigger : trigger;
-  return origin === 'SCHEDULE' || origin === 'CATCH_UP';
+  return origin !== null && mayCount[origin];
 }
 
+/** A RETRY counts only where the first trigger of its chain does. */
+const mayCount: Readonly<Record<Trigger, boolean>> = {
+  SCHEDULE: true,
+  CATCH_UP: true,
+  RETRY: true,
+  MANUAL: false,
+  SAFETY: false,
+};
+
+/** No backup of another trigger counts. */
+export const countedTriggers = (Object.keys(mayCount) as readonly Trigger[]).filter((trigger) => mayCount[trigger]);
+
 /**
- * Decides over all backups of one destination. Backups that do not count neither go nor push another one out.
- * Whatever the policy says, the newest counted, the newest counted verified, held and read ones stay.
- * Of two that started at the same instant the one with the greater id is the newer.
+ * Decides for all backups of one destination. A backup that does not count is not deleted and replaces no other one.
+ * With every policy the newest counted, the newest counted verified, held and read backups stay.
+ * Of two backups with the same start the one with the greater id is the newer.
  * @param timeZone the plan's zone, an IANA name that has been checked
  * @throws INTERNAL, deciding nothing, when an id occurs twice or a time is not a time
  */
@@ -78,8 +90,9 @@ export function decideRetention(given: {
 }
 
 /**
- * The backups that a deletion leaves the destination to live on: the newest counted one and, where that is another, the
- * newest counted verified one. Look at each in the container (HEAD) first; if one is not there, delete nothing.
+ * The backups that must still be there after a deletion: the newest counted one and, where that is another one, the
+ * newest counted verified one. The caller checks each in the container (HEAD) first. If one is absent it deletes
+ * nothing.
  */
 export function survivors(backups: readonly RetainedBackup[]): readonly RetainedBackup[] {
   assertDecidable(backups);
@@ -88,12 +101,12 @@ export function survivors(backups: readonly RetainedBackup[]): readonly Retained
   return [...new Set(both)].filter((backup) => backup !== undefined);
 }
 
-/** Those made by hand never count, even if a caller takes them for counted: a deletion cannot be taken back. */
+/** Backups made by hand never count, even where `counted` is wrong: a deletion cannot be undone. */
 export function counts(backup: RetainedBackup): boolean {
-  return backup.counted && backup.trigger !== 'MANUAL' && backup.trigger !== 'SAFETY';
+  return backup.counted && mayCount[backup.trigger];
 }
 
-/** Older first; the ids decide between equal starts, by their code units. */
+/** Orders older backups first. Backups with the same start are ordered by the code units of their ids. */
 export function compareAge(a: RetainedBackup, b: RetainedBackup): number {
   const difference = a.startedAt.getTime() - b.startedAt.getTime();
   if (difference !== 0) return difference;
@@ -118,14 +131,19 @@ function policyKeeps(
       return new Set(newestFirst.slice(0, policy.period));
     case 'GFS':
       return newestOfBuckets(policy.gfs, newestFirst, timeZone);
-    default: {
+    case 'HOURS':
+    case 'DAYS':
+    case 'WEEKS':
+    case 'MONTHS': {
       const { style, period } = policy;
       return new Set(newestFirst.filter(({ startedAt }) => endOfAge(startedAt, style, period, timeZone) > now));
     }
   }
 }
 
-/** A level counts its buckets back from the newest; only buckets that hold a backup count, so a pause costs none. */
+/**
+ * A level counts its buckets from the newest back. Empty buckets do not count, so a pause of the plan deletes nothing.
+ */
 function newestOfBuckets(
   gfs: GfsCounts,
   newestFirst: readonly RetainedBackup[],

@@ -8,10 +8,10 @@ const dayMs = 24 * hourMs;
 /**
  * The first instant at which a backup is no longer younger than `period` of the unit.
  *
- * Hours, days and weeks are exact spans (a day is 24 hours, also where the clocks change). Months go by the calendar in
- * the zone: the same day of the month at the same local time, or the month's last day where it has no such day
- * (31 January and one month is 28 or 29 February). A local time that the clocks skip moves past the gap; of one that
- * occurs twice the first counts.
+ * Hours, days and weeks are exact durations: a day has 24 hours, also where the clocks change. Months follow the
+ * calendar in the zone: the same day of the month at the same local time, or the last day of a shorter month (31
+ * January and one month is 28 or 29 February). A local time that the clocks skip moves to the end of the gap. Of a
+ * local time that occurs twice, the first instant counts.
  */
 export function endOfAge(startedAt: Date, style: AgeStyle, period: number, timeZone: string): Date {
   switch (style) {
@@ -33,7 +33,8 @@ function monthsLater(startedAt: Date, months: number, timeZone: string): Date {
   const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
   const timeOfDay = ((wall.getTime() % dayMs) + dayMs) % dayMs;
   const target = Date.UTC(year, month, Math.min(wall.getUTCDate(), lastDay)) + timeOfDay;
-  // No clocks are a day from UTC: where they do not change within one, it is clear which instant shows the target.
+  // Every offset from UTC is shorter than a day. Without a change of the offset within a day, one instant has this
+  // local time.
   const around = steadyTimeAt(target, timeZone);
   const isClear = around.fromMs <= target - dayMs && target + dayMs < around.untilMs;
   if (isClear) return new Date(target - around.offsetMs);
@@ -41,12 +42,12 @@ function monthsLater(startedAt: Date, months: number, timeZone: string): Date {
 }
 
 /**
- * The hour, day, week, month and year that an instant lies in, in the zone; equal text means the same bucket. Weeks
- * begin on Monday (ISO 8601). An hour that the clocks repeat makes two buckets: two hours really passed.
+ * The hour, day, week, month and year of an instant in the zone. Instants in the same bucket have the same text. Weeks
+ * begin on Monday (ISO 8601). An hour that the clocks repeat has two buckets, because two hours pass.
  */
 export function bucketsOf(instant: Date, timeZone: string): Readonly<Record<GfsLevel, string>> {
   const { offsetMs, offset } = steadyTimeAt(instant.getTime(), timeZone);
-  // What the zone's clocks show, as if it were UTC.
+  // The local time of the zone, stored as if it were UTC.
   const wall = new Date(instant.getTime() + offsetMs);
   const date = dateOf(wall);
   const monday = new Date(wall.getTime() - ((wall.getUTCDay() + 6) % 7) * dayMs);
@@ -67,13 +68,13 @@ function inZone(instant: Date, timeZone: string): Temporal.ZonedDateTime {
   return Temporal.Instant.fromEpochMilliseconds(instant.getTime()).toZonedDateTimeISO(timeZone);
 }
 
-/** The first instant after the bucket that `instant` lies in. */
+/** The first instant after the bucket of `instant`. */
 export function endOfBucket(instant: Date, level: GfsLevel, timeZone: string): Date {
   const local = inZone(instant, timeZone);
   return new Date((level === 'hourly' ? endOfHour(local) : endOfDays(local, level)).epochMilliseconds);
 }
 
-/** The days of the zone from the one that `from` lies in: `yyyy-mm-dd`, and the first instant of the next day. */
+/** The days of the zone, beginning with that of `from`: `yyyy-mm-dd`, and the first instant of the next day. */
 export function daysFrom(
   from: Date,
   count: number,
@@ -87,7 +88,7 @@ export function daysFrom(
   });
 }
 
-/** Where the clocks change within the hour, its bucket ends there: the distance from UTC is another. */
+/** Where the clocks change within an hour, its bucket ends at the change, because the offset from UTC changes. */
 function endOfHour(local: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
   const full = local.round({ smallestUnit: 'minute', roundingMode: 'floor' }).add({ minutes: 60 - local.minute });
   const change = local.getTimeZoneTransition('next');

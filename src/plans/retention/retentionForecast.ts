@@ -1,28 +1,28 @@
-/** When backups are expected to go, for lists and previews. A forecast decides nothing: `decideRetention` does. */
+/** Computes when backups will probably be deleted, for lists and previews. Only `decideRetention` decides. */
 import { compareAge, counts, type RetainedBackup } from './retention.js';
 import { bucketsOf, endOfAge } from './retentionCalendar.js';
 import { gfsLevels, type GfsCounts, type RetentionPolicy } from './retentionPolicy.js';
 
-/** A backup that counts, there or to come. */
+/** A backup that counts: an existing one, or one of a future run. */
 type Counted = { readonly startedAt: Date; readonly verified: boolean; readonly held: boolean };
 
 export type RetentionForecast = {
-  /** By id, for those that count: when retention deletes them. */
+  /** When retention deletes each existing backup that counts, by id. */
   readonly there: ReadonlyMap<string, Date | null>;
-  /** In the order of time. */
+  /** The backups of future runs, in the order of time. */
   readonly toCome: readonly { readonly startedAt: Date; readonly deletedAt: Date | null }[];
 };
 
 /**
- * The earliest instant at which retention deletes each backup of a destination if its plan goes on as it is: in the past
- * when the deletion is due. Runs to come are taken to succeed at their time, and to be verified if the newest counted
- * backup is.
+ * The earliest instant at which retention deletes each backup of a destination if its plan does not change. An instant
+ * in the past means that the deletion is due. The forecast assumes that each future run succeeds at its time, and that
+ * its backup is verified if the newest counted backup is.
  *
- * null is "never, or not to be foreseen": the policy is ALL, the backup is held, or `nextRuns` ends before a newer backup
- * takes its place. What does not count is never deleted. A reader is no reason: it has finished long before.
- * Cost: linear; with GFS and MONTHS one reckoning of the calendar for each backup and run (about 1 µs).
- * @param backups all of the destination, in any order
- * @param nextRuns the destination's runs to come, as many as the caller wants to look ahead; none for a paused plan
+ * Null means never or unknown: the policy is ALL, the backup is held, or `nextRuns` ends before a newer backup replaces
+ * it. A backup that does not count is never deleted. Readers are ignored, because they finish long before. The cost is
+ * linear. With GFS and MONTHS each backup and run costs one computation of the calendar (about 1 µs).
+ * @param backups all backups of the destination, in any order
+ * @param nextRuns the future runs of the destination that the forecast covers; none for a paused plan
  */
 export function forecastDeletions(given: {
   readonly policy: RetentionPolicy;
@@ -64,7 +64,7 @@ export function forecastDeletions(given: {
   };
 }
 
-/** For each, from the oldest to the newest, when the policy lets go of it. */
+/** When the policy no longer keeps each backup, from the oldest to the newest. */
 function policyEnds(policy: RetentionPolicy, all: readonly Counted[], timeZone: string): readonly (Date | null)[] {
   switch (policy.style) {
     case 'ALL':
@@ -73,12 +73,18 @@ function policyEnds(policy: RetentionPolicy, all: readonly Counted[], timeZone: 
       return all.map((_one, index) => all[index + policy.period]?.startedAt ?? null);
     case 'GFS':
       return endsOfBuckets(policy.gfs, all, timeZone);
-    default:
+    case 'HOURS':
+    case 'DAYS':
+    case 'WEEKS':
+    case 'MONTHS':
       return all.map(({ startedAt }) => endOfAge(startedAt, policy.style, policy.period, timeZone));
   }
 }
 
-/** A level lets go when a newer backup falls into the same bucket, or when newer ones fill all the buckets it keeps. */
+/**
+ * A level no longer keeps a backup when its bucket has a newer one, or when newer backups fill all buckets of the
+ * level.
+ */
 function endsOfBuckets(gfs: GfsCounts, all: readonly Counted[], timeZone: string): readonly (Date | null)[] {
   const buckets = all.map(({ startedAt }) => bucketsOf(startedAt, timeZone));
   const levels = gfsLevels.filter((level) => gfs[level] > 0);
@@ -99,10 +105,10 @@ function endsOfBuckets(gfs: GfsCounts, all: readonly Counted[], timeZone: string
   );
 }
 
-/** For each bucket of a level, the place of the first newer one that is the same, or with which `kept` others are there. */
+/** For each bucket: the index of the next equal bucket, or of the first at which `kept` other buckets are filled. */
 function releasesOf(buckets: readonly string[], kept: number): readonly (number | undefined)[] {
   const releases: (number | undefined)[] = [];
-  // Those after `index` and before `end`, by how often they occur.
+  // The number of occurrences of each bucket after `index` and before `end`.
   const window = new Map<string, number>();
   let end = 1;
   for (let index = 0; index < buckets.length; index += 1) {
@@ -123,7 +129,7 @@ function releasesOf(buckets: readonly string[], kept: number): readonly (number 
   return releases;
 }
 
-/** null when one of them is: what is not to be foreseen comes last. */
+/** Null when one of them is null: an unknown instant is later than all others. */
 function latest(instants: readonly (Date | null)[]): Date | null {
   let last: Date | null = null;
   for (const instant of instants) {

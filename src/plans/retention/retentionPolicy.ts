@@ -6,7 +6,7 @@ export type RetentionPolicy =
   | { readonly style: 'ALL' }
   /** The newest `period` backups stay. */
   | { readonly style: 'FILES'; readonly period: number }
-  /** Those younger than `period` of the unit stay. Hours, days and weeks are exact spans, months go by the calendar. */
+  /** Backups younger than `period` of the unit stay. Hours, days and weeks are exact, months follow the calendar. */
   | { readonly style: AgeStyle; readonly period: number }
   /** Grandfather, father, son: the newest of each of the last N hours, days, weeks, months and years that hold one. */
   | { readonly style: 'GFS'; readonly gfs: GfsCounts };
@@ -19,18 +19,21 @@ export type GfsLevel = (typeof gfsLevels)[number];
 /** How many buckets of each level keep their newest backup; 0 switches the level off. */
 export type GfsCounts = Readonly<Record<GfsLevel, number>>;
 
-/** What a client sends. `period` belongs to FILES and the ages, `gfs` to GFS; a count that is absent is 0. */
+/** The input of a client. `period` belongs to FILES and the ages, `gfs` to GFS. An absent count is 0. */
 export type RetentionInput = {
   readonly style: RetentionStyle;
   readonly period?: number | null;
   readonly gfs?: Readonly<Partial<Record<GfsLevel, number | null>>> | null;
 };
 
-/** The largest period, and the largest count of a GFS level. More is a slip of the keyboard: ALL is the way to keep everything. */
+/**
+ * The largest period, and the largest count of a GFS level. A larger one is probably a typing error: ALL keeps
+ * everything.
+ */
 const maxRetentionPeriod = 10_000;
 
 /**
- * Turns what a client sent into a policy. With ALL, period and counts are ignored.
+ * Converts the input of a client to a policy. With ALL, period and counts are ignored.
  * @param path where the input stands in the operation's arguments, for example `input.retention`
  * @throws BAD_INPUT with every problem at once
  */
@@ -40,7 +43,11 @@ export function checkRetention(input: RetentionInput, path: string): RetentionPo
       return { style: 'ALL' };
     case 'GFS':
       return { style: 'GFS', gfs: checkedCounts(input, path) };
-    default:
+    case 'FILES':
+    case 'HOURS':
+    case 'DAYS':
+    case 'WEEKS':
+    case 'MONTHS':
       return { style: input.style, period: checkedPeriod(input, input.style, path) };
   }
 }

@@ -3,17 +3,17 @@ import { daysFrom } from './retentionCalendar.js';
 import { forecastDeletions } from './retentionForecast.js';
 import type { RetentionPolicy } from './retentionPolicy.js';
 
-/** What a plan has at one of its file endpoints, and what is to come there. */
+/** The backups of a plan at one of its file endpoints, and its future runs there. */
 export type PreviewedDestination = {
-  /** All that are stored there. */
+  /** All stored backups. */
   readonly backups: readonly SizedBackup[];
-  /** Every run under way, and every one after `now` and within the days asked for. */
+  /** The starts of the active runs, and of the future runs within the requested days. */
   readonly runs: readonly Date[];
 };
 
 export type SizedBackup = RetainedBackup & { readonly storedSizeBytes: number };
 
-/** A day of the plan's zone. `kept` and the bytes are those at its end, `deleted` goes during it. */
+/** A day of the plan's zone. `kept` and the bytes are those at its end; `deleted` counts the deletions during it. */
 export type RetentionDay = {
   readonly date: string;
   readonly kept: number;
@@ -22,9 +22,9 @@ export type RetentionDay = {
 };
 
 /**
- * Day by day from today, what retention keeps and deletes if the plan goes on as it is: every run succeeds at its time
- * and takes `sizeOfOneBytes`, nothing is held, released or deleted by hand. All destinations together; backups that do
- * not count are kept, and what is due to be deleted goes today.
+ * What retention keeps and deletes on each day from today, all destinations together, if the plan does not change. It
+ * assumes that every run succeeds at its time with `sizeOfOneBytes`, and that nobody holds, releases or deletes a
+ * backup. Backups that do not count are kept. Deletions that are due happen today.
  */
 export function previewRetention(given: {
   readonly policy: RetentionPolicy;
@@ -69,7 +69,7 @@ export function previewRetention(given: {
   });
 }
 
-/** Which day an instant lies in, given where the days end; the number of days for what lies behind the last. */
+/** The index of the day of an instant, given the ends of the days. The number of days for an instant after the last. */
 function dayFinder(ends: readonly number[]): (time: number) => number {
   return (time) => {
     let [low, high] = [0, ends.length];

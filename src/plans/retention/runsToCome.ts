@@ -3,13 +3,13 @@ import { runsBetween } from '../../scheduler/cron/runsBetween.js';
 import { endOfBucket } from './retentionCalendar.js';
 import { gfsLevels, type GfsCounts, type GfsLevel, type RetentionPolicy } from './retentionPolicy.js';
 
-/** Runs that are looked ahead at most, for each level of GFS: what goes later than that is not foreseen. */
+/** The most future runs that are computed, for each level of GFS. Later deletions are unknown. */
 const mostRuns = 1_000;
 const endOfTime = new Date('9999-12-31T00:00:00Z');
 
 /**
- * The runs after `now` that decide when the backups that are there now go, in the order of time: the next one, for FILES
- * as many as are kept, for GFS the first of each bucket that is yet to be filled. Others change nothing for these
+ * The runs after `now` that decide when the existing backups are deleted, in the order of time: for FILES as many as
+ * are kept, for GFS the first one of each future bucket, otherwise the next one. Other runs do not affect the existing
  * backups.
  */
 export function decisiveRuns(
@@ -26,7 +26,10 @@ export function decisiveRuns(
       return next(Math.min(policy.period, mostRuns));
     case 'GFS':
       return firstOfBuckets(policy.gfs, schedule, next(1)[0]);
-    default:
+    case 'HOURS':
+    case 'DAYS':
+    case 'WEEKS':
+    case 'MONTHS':
       return next(1);
   }
 }
@@ -47,7 +50,7 @@ function firstOfBuckets(
   return [...times].sort((a, b) => a - b).map((time) => new Date(time));
 
   function firstAfter(run: Date, level: GfsLevel): Date | undefined {
-    // Runs lie on whole seconds, and `runsBetween` leaves the first instant out.
+    // Runs are at whole seconds, and `runsBetween` excludes the first instant.
     const before = new Date(endOfBucket(run, level, timeZone).getTime() - 1);
     return runsBetween(frequency, timeZone, before, endOfTime, 1)[0];
   }

@@ -1,28 +1,49 @@
 import { retainedBackups, destinationKey, type Destination } from '../../backups/retention/retainedBackups.js';
-import type { RetentionPolicy } from '../../plans/retention/retentionPolicy.js';
-import { decideRetention } from '../../plans/retention/retention.js';
+import type { RetentionPolicy, RetentionStyle } from '../../plans/retention/retentionPolicy.js';
+import { countedTriggers, decideRetention } from '../../plans/retention/retention.js';
 import type { WorkerTools } from '../workerTools.js';
 
 /**
- * The most backups that are read at once. Reading them blocks this process for some milliseconds, in which no heartbeat
- * runs.
+ * Backups that one batch reads at most. A batch blocks the event loop for some milliseconds, and the heartbeats too.
  */
 const mostBackups = 2_000;
 
 type Candidate = Destination & {
   readonly policy: RetentionPolicy;
   readonly timeZone: string;
-  /** The number of stored backups there, without those made by hand. */
+  /** The number of stored backups, without those made by hand. */
   readonly backups: number;
-  /** A fingerprint that stays the same while neither the plan nor its backups change. */
+  /** Changes with every event of the plan and of the backups. */
   readonly state: string;
 };
 
 /**
- * Finds the destinations at which retention deletes something now, before anything is locked or checked in a container.
- * One query over an index excludes most destinations. The backups of the others are read, a few destinations at a time.
- * What FILES and GFS keep does not depend on the time, so a destination of theirs without deletions is evaluated again
- * only after a change.
+ * When a style may have something to delete, in SQL, over the destination's `backups` and `oldest` start and the
+ * policy's `period`; $1 is now. PostgreSQL's months may differ from the calendar's by the length of a month's end and
+ * by the distance from UTC.
+ */
+const mayDelete: Readonly<Record<RetentionStyle, string>> = {
+  ALL: 'false',
+  FILES: 'backups > period',
+  HOURS: 'oldest <= $1::timestamptz - make_interval(hours => period)',
+  DAYS: 'oldest <= $1::timestamptz - make_interval(hours => 24 * period)',
+  WEEKS: 'oldest <= $1::timestamptz - make_interval(hours => 168 * period)',
+  MONTHS: "oldest <= $1::timestamptz - make_interval(months => period) + interval '5 days'",
+  GFS: 'true',
+};
+const conditions = Object.entries(mayDelete).map(([style, condition]) => `WHEN '${style}' THEN ${condition}`);
+
+/** Whether the same backups need another decision as time passes. */
+const dependsOnTime: Readonly<Record<RetentionStyle, boolean>> = {
+  ...{ ALL: false, FILES: false, GFS: false },
+  ...{ HOURS: true, DAYS: true, WEEKS: true, MONTHS: true },
+};
+
+/**
+ * Finds the destinations that have a backup to delete now. It takes no lock and reads no container, so the decision is
+ * made again before the deletion. One query over an index leaves out most destinations; the backups of the others are
+ * read, a few destinations at a time. A destination whose style does not depend on the time is `settled` when it has
+ * nothing to delete: its backups are read again only after an event.
  */
 export function createRetentionSweep(
   tools: Pick<WorkerTools, 'dataSource' | 'now'>,
@@ -48,7 +69,7 @@ export function createRetentionSweep(
         const key = destinationKey(candidate);
         const { delete: going } = decideRetention({ policy, backups: backupsOf.get(key) ?? [], now, timeZone });
         if (going.length > 0) found.push({ planId, fileEndpointId });
-        else if (policy.style === 'GFS' || policy.style === 'FILES') stillSettled.set(key, state);
+        else if (!dependsOnTime[policy.style]) stillSettled.set(key, state);
       }
     }
     settled = stillSettled;
@@ -70,10 +91,6 @@ function* inBatches(candidates: readonly Candidate[]): Generator<readonly Candid
   if (batch.length > 0) yield batch;
 }
 
-/**
- * The query compares with PostgreSQL's months. The 5 days allow for the clamped end of a month and for the distance
- * from UTC.
- */
 async function candidates({ dataSource }: Pick<WorkerTools, 'dataSource'>, now: Date): Promise<readonly Candidate[]> {
   const rows = await dataSource.query<
     {
@@ -89,7 +106,7 @@ async function candidates({ dataSource }: Pick<WorkerTools, 'dataSource'>, now: 
        SELECT plan_id, file_endpoint_id, count(*) AS backups, min(started_at) AS oldest,
          sum(hashtextextended(id::text, version)) AS versions
        FROM backup_jobs
-       WHERE availability = 'STORED' AND plan_id IS NOT NULL AND trigger IN ('SCHEDULE', 'CATCH_UP', 'RETRY')
+       WHERE availability = 'STORED' AND plan_id IS NOT NULL AND trigger IN (${countedTriggers.map((trigger) => `'${trigger}'`).join(', ')})
        GROUP BY plan_id, file_endpoint_id HAVING count(*) > 1
      ), policy AS (
        SELECT id AS plan_id, retention, retention ->> 'style' AS style, (retention ->> 'period')::integer AS period,
@@ -98,14 +115,7 @@ async function candidates({ dataSource }: Pick<WorkerTools, 'dataSource'>, now: 
      )
      SELECT plan_id, file_endpoint_id, retention, time_zone, backups::integer, concat_ws(' ', version, versions) AS state
      FROM destination JOIN policy USING (plan_id)
-     WHERE CASE style
-       WHEN 'FILES' THEN backups > period
-       WHEN 'HOURS' THEN oldest <= $1::timestamptz - make_interval(hours => period)
-       WHEN 'DAYS' THEN oldest <= $1::timestamptz - make_interval(hours => 24 * period)
-       WHEN 'WEEKS' THEN oldest <= $1::timestamptz - make_interval(hours => 168 * period)
-       WHEN 'MONTHS' THEN oldest <= $1::timestamptz - make_interval(months => period) + interval '5 days'
-       ELSE style = 'GFS'
-     END`,
+     WHERE CASE style ${conditions.join(' ')} END`,
     [now],
   );
   return rows.map(({ plan_id, file_endpoint_id, retention, time_zone, backups, state }) => ({
