@@ -43,7 +43,6 @@ export async function startRealApi(database: TestDatabase): Promise<RealApi> {
       minIntervalMs: 60_000,
       port: 0,
       publicUrl: null,
-      singleSignOn: null,
     },
     log,
     closing,

@@ -43,7 +43,6 @@ describe('a configuration', () => {
       port: 4000,
       publicUrl: null,
       minIntervalMs: 60_000,
-      singleSignOn: null,
       metricsToken: null,
       dataFolder: '/work/data',
       databaseUrl: null,
@@ -164,8 +163,8 @@ describe('a wrong setting', () => {
       'loud',
       /^STOWAGE_LOG_LEVEL holds "loud"\. It should hold one of debug, info, warn, error\.$/,
     ],
-    ['OIDC_ISSUER', 'http://idp.example', /^OIDC_ISSUER holds/],
-    ['OIDC_CLIENT_SECRET', 'hunter2', /^OIDC_ISSUER is not set/],
+    ['OIDC_ISSUER', 'https://idp.example', /^OIDC_ISSUER is set\. Single sign-on is not available yet\. Unset it\.$/],
+    ['OIDC_CLIENT_SECRET', 'hunter2', /^OIDC_CLIENT_SECRET is set\. Single sign-on is not available yet/],
   ];
   test.each(wrongs)('%s=%j is reported in a sentence without its secret', (name, value, sentence) => {
     const problems = problemsOf('serve', { ...serve, [name]: value });

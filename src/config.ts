@@ -5,11 +5,9 @@ import { formatDuration } from './duration.js';
 import { Secret } from './secret.js';
 import {
   absolutePath,
-  anyText,
   bearerToken,
   duration,
   hostName,
-  issuerUrl,
   keyLines,
   level,
   postgresUrl,
@@ -17,12 +15,12 @@ import {
   storeUrl,
   targets,
   wholeNumber,
+  type LogLevel,
+  type ScheduleStore,
 } from './settingChecks.js';
 import { systemCode } from './storage/filesystem/filesystemErrors.js';
 import { allowedTargetsOfUp, defaultAllowedTargets, type AllowedTargets } from './storage/allowedTargets.js';
 import { settingNames, settings, type ProgramRole, type SettingName } from './settings.js';
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 type Common = { readonly logLevel: LogLevel; readonly stopGraceMs: number };
 
@@ -33,7 +31,6 @@ export type StoreConfig = {
   readonly migrationDatabaseUrl: Secret;
   readonly scheduleStore: ScheduleStore;
 };
-export type ScheduleStore = { readonly kind: 'postgres' } | { readonly kind: 'mongodb'; readonly url: Secret };
 
 export type ApiConfig = {
   readonly host: string;
@@ -42,11 +39,9 @@ export type ApiConfig = {
   /** Without a slash at the end. Null: the address that the API listens on. */
   readonly publicUrl: string | null;
   readonly minIntervalMs: number;
-  readonly singleSignOn: SingleSignOn | null;
   /** Null: only the admin token opens all of /metrics. */
   readonly metricsToken: Secret | null;
 };
-export type SingleSignOn = { readonly issuer: string; readonly clientId: string; readonly clientSecret: Secret };
 
 export type TargetConfig = { readonly allowedTargets: AllowedTargets };
 
@@ -240,12 +235,12 @@ function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
 }
 
 function api(reader: Reader): ApiConfig {
+  reader.refuse(['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'], 'Single sign-on is not available yet.');
   return {
     host: reader.value('HOST', hostName, '127.0.0.1'),
     port: reader.value('PORT', wholeNumber(0, 65_535), '4000'),
     publicUrl: reader.optional('STOWAGE_PUBLIC_URL', publicUrl),
     minIntervalMs: reader.value('STOWAGE_MIN_INTERVAL', duration('PT1S', 'P366D'), 'PT60S'),
-    singleSignOn: singleSignOn(reader),
     metricsToken: reader.optional('STOWAGE_METRICS_TOKEN', bearerToken),
   };
 }
@@ -298,16 +293,6 @@ function demandedMasterKeys(reader: Reader): readonly Secret[] {
   return masterKeys(reader) ?? [];
 }
 
-function singleSignOn(reader: Reader): SingleSignOn | null {
-  const names = ['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const;
-  if (names.every((name) => reader.given(name) === undefined)) return null;
-  return {
-    issuer: reader.value('OIDC_ISSUER', issuerUrl),
-    clientId: reader.value('OIDC_CLIENT_ID', anyText),
-    clientSecret: new Secret(reader.value('OIDC_CLIENT_SECRET', anyText)),
-  };
-}
-
 /** Reads variables and collects their problems, so that a person gets all problems at once. */
 class Reader {
   readonly problems: string[] = [];
@@ -323,6 +308,13 @@ class Reader {
       throw new Error(`${this.role} does not read ${name}: see settings.ts.`);
     const value = this.env[name]?.trim();
     return value === '' ? undefined : value;
+  }
+
+  /** Reports settings of a later version: to ignore them would promise what this version does not do. */
+  refuse(names: readonly string[], reason: string): void {
+    for (const name of names.filter((each) => (this.env[each] ?? '').trim() !== '')) {
+      this.problems.push(`${name} is set. ${reason} Unset it.`);
+    }
   }
 
   optional<T>(name: SettingName, check: z.ZodType<T, string>): T | null {

@@ -1,9 +1,11 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
-import type { LogLevel, ScheduleStore } from './config.js';
 import { parseDuration } from './duration.js';
 import { Secret } from './secret.js';
 import { parseAllowedTargets } from './storage/allowedTargets.js';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type ScheduleStore = { readonly kind: 'postgres' } | { readonly kind: 'mongodb'; readonly url: Secret };
 
 /** A check that turns text into a value. Only the message of a Refusal is shown: other errors may repeat the value. */
 function text<T>(convert: (value: string) => T): z.ZodType<T, string> {
@@ -26,8 +28,6 @@ function refuse(detail = ' '): never {
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 export const level = text((value) => levels.find((each) => each === value) ?? refuse());
 
-export const anyText = z.string();
-
 export const wholeNumber = (least: number, most: number) =>
   text((value) => {
     const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
@@ -43,12 +43,6 @@ export const publicUrl = text((value) => {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') refuse();
   if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') refuse();
   return url.href.replace(/\/+$/, '');
-});
-
-export const issuerUrl = text((value) => {
-  const url = new URL(value);
-  const local = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  return url.protocol === 'https:' || (url.protocol === 'http:' && local) ? value : refuse();
 });
 
 export const postgresUrl = text((value) => {

@@ -176,27 +176,6 @@ export const settings = {
     default: { otherwise: 'info' },
     secret: false,
   },
-  OIDC_ISSUER: {
-    roles: api,
-    meaning: 'Single sign-on: the OpenID provider. The three OIDC settings go together.',
-    holds: 'an https URL (http for a provider on this machine)',
-    default: { otherwise: 'off' },
-    secret: false,
-  },
-  OIDC_CLIENT_ID: {
-    roles: api,
-    meaning: 'Single sign-on: this installation at the provider.',
-    holds: 'the client id that the provider gave',
-    default: { otherwise: 'off' },
-    secret: false,
-  },
-  OIDC_CLIENT_SECRET: {
-    roles: api,
-    meaning: 'Single sign-on: the password of that client.',
-    holds: 'the client secret that the provider gave',
-    default: { otherwise: 'off' },
-    secret: true,
-  },
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof settings;

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Closing } from '../../src/composition/closing.js';
 import { openShared } from '../../src/composition/shared.js';
-import type { ScheduleStore } from '../../src/config.js';
+import type { ScheduleStore } from '../../src/settingChecks.js';
 import { openFileEndpoint } from '../../src/endpoints/openFileEndpoint.js';
 import type { Engine } from '../../src/engines/engine.js';
 import type { Inventory } from '../../src/engines/inventory.js';

@@ -1,4 +1,4 @@
-import type { ScheduleStore } from '../config.js';
+import type { ScheduleStore } from '../settingChecks.js';
 import type { Log } from '../log.js';
 import type { AlarmClock } from '../scheduler/alarmClock.js';
 import type { Secret } from '../secret.js';

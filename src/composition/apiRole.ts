@@ -13,13 +13,12 @@ import type { Shared } from './shared.js';
 
 export type ApiRoleConfig = Pick<
   ServeConfig,
-  'adminToken' | 'allowedTargets' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl' | 'singleSignOn'
+  'adminToken' | 'allowedTargets' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'
 > &
   Partial<Pick<ServeConfig, 'metricsToken'>>;
 
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
-  if (config.singleSignOn !== null) log.warn('Single sign-on is not built yet: the OIDC settings have no effect.');
   const stopping = new AbortController();
   const schema = composeApi({
     ...shared,

@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     url = await startApi(
       shared,
       {
-        ...{ ...config, host: '127.0.0.1', port: 0, publicUrl: null, minIntervalMs: 60_000, singleSignOn: null },
+        ...{ ...config, host: '127.0.0.1', port: 0, publicUrl: null, minIntervalMs: 60_000 },
         adminToken: new Secret(adminToken),
         metricsToken: new Secret(metricsToken),
       },

@@ -17,7 +17,7 @@ import { mongoMissing, startMongo } from '../../test/fixtures/servers/mongo.js';
 import { postgresMissing, startPostgres, type TestDatabase } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { until } from '../../test/fixtures/until.js';
-import type { ScheduleStore } from '../config.js';
+import type { ScheduleStore } from '../settingChecks.js';
 import { openLog, type Log } from '../log.js';
 import { Secret } from '../secret.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';
@@ -94,7 +94,7 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
   const listening = { host: '127.0.0.1', port: 0, publicUrl: null };
   const url = await startApi(
     api,
-    { ...config, ...listening, adminToken, minIntervalMs: minuteMs, singleSignOn: null },
+    { ...config, ...listening, adminToken, minIntervalMs: minuteMs },
     log,
     closing,
   );

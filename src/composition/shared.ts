@@ -65,7 +65,7 @@ export async function openShared(
   });
   const keeper = createScheduleKeeper({
     ...{ ...stores, clock: alarmClock, log, now },
-    onMended: (count) => alarmsMended.inc(count),
+    onRepaired: (count) => alarmsMended.inc(count),
   });
   closing.add('schedule keeper', () => keeper.stop());
   await keeper.start();
