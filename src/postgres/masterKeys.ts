@@ -5,19 +5,10 @@ import type { Secret } from '../secret.js';
 /** A key that encrypts keys. `id` is a fingerprint that may be stored and shown. */
 export type MasterKey = { readonly id: string; readonly key: KeyObject };
 
-/** Newest first: the first encrypts, all decrypt. At least one. */
+/** At least one, the newest first. The first one encrypts, all decrypt. */
 export type MasterKeys = readonly [MasterKey, ...MasterKey[]];
 
-/** Keys from a text with one a line, each 32 bytes in base64, newest first. Empty lines and lines with `#` are skipped. */
-export function parseMasterKeys(text: Secret): MasterKeys {
-  const lines = text
-    .reveal()
-    .split(/\r?\n/)
-    .map((line) => line.trim());
-  return masterKeys(lines.filter((line) => line !== '' && !line.startsWith('#')));
-}
-
-/** The same from single keys. BAD_INPUT says which one is wrong, never what it holds. */
+/** From keys of 32 bytes in base64, newest first. Throws BAD_INPUT, which names the wrong key by its place. */
 export function masterKeys(keys: readonly (Secret | string)[]): MasterKeys {
   const [newest, ...older] = keys.map((each, index) => {
     const bytes = Buffer.from(typeof each === 'string' ? each : each.reveal(), 'base64');
@@ -39,7 +30,7 @@ export function masterKeys(keys: readonly (Secret | string)[]): MasterKeys {
   return [newest, ...older];
 }
 
-/** A key for one purpose, from which neither the master key nor a key for another purpose can be reckoned. */
+/** A key for one purpose, from which neither the master key nor a key for another purpose can be computed. */
 export function derivedKey({ key }: MasterKey, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `stowage ${purpose}`, 32));
 }

@@ -78,39 +78,6 @@ function isOfType(key: string, type: KeyType): boolean {
   );
 }
 
-export type KeysetOptions = {
-  /** The SQL expression that the list is sorted by. It is never null (wrap it in coalesce) and never from the client. */
-  readonly column: string;
-  readonly type: KeyType;
-  readonly direction: 'ASC' | 'DESC';
-  /** The column that distinguishes rows with the same key. Default: `id`. */
-  readonly idColumn?: string;
-  readonly idType?: KeyType;
-  /** The number of parameters in the statement before these. */
-  readonly parametersBefore: number;
-};
-
-/**
- * Parts of a statement that reads one row more than the page, so that `pageOf` knows whether there is a next page.
- * Throws BAD_INPUT if the key or the id of the cursor is not of its type.
- */
-export function keyset(request: PageRequest, options: KeysetOptions) {
-  const { column, type, direction, parametersBefore, idColumn = 'id', idType = 'uuid' } = options;
-  const next = (offset: number) => `$${parametersBefore + offset}`;
-  const comparison = direction === 'ASC' ? '>' : '<';
-  const { after } = request;
-  checkCursor(request, type, idType);
-  return {
-    where:
-      after === undefined
-        ? 'true'
-        : `(${column}, ${idColumn}) ${comparison} (${next(1)}::${type}, ${next(2)}::${idType})`,
-    orderBy: `${column} ${direction}, ${idColumn} ${direction}`,
-    limit: request.size + 1,
-    parameters: after === undefined ? [] : [after.key, after.id],
-  };
-}
-
 /**
  * Makes a page from at most `size + 1` rows that were read after the cursor, in the order of the list. `countAll` is called
  * only if the client asks for totalCount.

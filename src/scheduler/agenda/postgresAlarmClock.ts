@@ -7,7 +7,10 @@ import { PostgresAlarmStore } from './postgresAlarmStore.js';
 import { checkedSchema } from './postgresAlarmTable.js';
 
 export type PostgresAlarmClockOptions = AgendaOptions & {
-  /** `postgresql://…`, to the server itself or a pooler in session mode. The role needs CREATE on the database, unless createAlarmSchema was called for it before. */
+  /**
+   * `postgresql://…`, to the server itself or a pooler in session mode. The role needs CREATE on the database, unless
+   * the schema exists.
+   */
   readonly connectionString: Secret;
   /** The schema of the table. Default: `alarms`. */
   readonly schema?: string;

@@ -1,7 +1,6 @@
 import { getCreateIndexesSQL, getCreateTableSQL, getUpdateTimestampTriggerSQL } from '@agendajs/postgres-backend';
-import { Client, DatabaseError, escapeIdentifier, type Pool } from 'pg';
+import { DatabaseError, type ClientBase, type Pool } from 'pg';
 import { badInput, StowageError } from '../../errors.js';
-import type { Secret } from '../../secret.js';
 
 /** Agenda's own name for its table. */
 export const tableName = 'agenda_jobs';
@@ -9,35 +8,7 @@ export const defaultSchema = 'alarms';
 const keyIndex = 'agenda_jobs_alarm_key_idx';
 const insufficientPrivilege = '42501';
 
-export type AlarmSchemaOptions = {
-  /** As a role that may create schemas in the database. */
-  readonly connectionString: Secret;
-  /** Default `alarms`. */
-  readonly schema?: string;
-  /** The role that opens the alarm clock. It gets the rights to read and write alarms, and no others there. */
-  readonly grantTo: string;
-};
-
-/**
- * Makes schema, table and indexes as their owner, for an alarm clock whose role may create nothing. Doing it again
- * changes nothing. Not needed where the clock's own role has CREATE on the database.
- */
-export async function createAlarmSchema(options: AlarmSchemaOptions): Promise<void> {
-  const schema = checkedSchema(options.schema);
-  const client = new Client({ connectionString: options.connectionString.reveal(), connectionTimeoutMillis: 5_000 });
-  await client.connect();
-  try {
-    await client.query(`SET search_path TO ${schema}`);
-    await createMissing(client, schema);
-    const role = escapeIdentifier(options.grantTo);
-    await client.query(`GRANT USAGE ON SCHEMA ${schema} TO ${role}`);
-    await client.query(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${tableName} TO ${role}`);
-  } finally {
-    await client.end();
-  }
-}
-
-/** The same through the connections of the alarm clock. If everything exists, the role needs only SELECT. */
+/** Creates schema, table and indexes where they are missing. Where they exist, the role needs no more than SELECT. */
 export async function createAlarmTable(pool: Pool, schema: string): Promise<void> {
   const client = await pool.connect();
   let failure: unknown;
@@ -59,7 +30,7 @@ export function checkedSchema(schema: string = defaultSchema): string {
   ]);
 }
 
-async function createMissing(client: Pick<Client, 'query'>, schema: string): Promise<void> {
+async function createMissing(client: ClientBase, schema: string): Promise<void> {
   const found = await client.query<{ complete: boolean; schema: boolean }>(
     'SELECT to_regclass($1) IS NOT NULL AS complete, to_regnamespace($2) IS NOT NULL AS schema',
     [`${schema}.${keyIndex}`, schema],

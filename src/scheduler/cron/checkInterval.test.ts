@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { shortestGapMs } from '../../../test/fixtures/shortestGapMs.js';
 import { checkInterval } from './checkInterval.js';
 import { longestGapMs } from './longestGapMs.js';
 import { parseFrequency } from './parseFrequency.js';
-import { shortestGapMs } from './shortestGapMs.js';
 
 const now = new Date('2026-03-01T00:00:00Z');
 const minute = 60_000;

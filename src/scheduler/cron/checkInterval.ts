@@ -7,7 +7,7 @@ import type { ParsedFrequency } from './parseFrequency.js';
 
 /**
  * Throws BAD_INPUT for a frequency that never runs after `from`, and for one with two runs closer together than
- * `minIntervalMs`; the error names them. It checks as far ahead as `shortestGapMs`.
+ * `minIntervalMs`, which the error names. It checks the calendar of the next 30 years and the clock changes of the next 5.
  */
 export function checkInterval(
   frequency: ParsedFrequency,

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { shortestGapMs } from '../../../test/fixtures/shortestGapMs.js';
 import { Temporal } from 'temporal-polyfill';
 import { longestGapMs } from './longestGapMs.js';
 import { nextRun } from './nextRun.js';
 import { parseFrequency } from './parseFrequency.js';
 import { previousRun } from './previousRun.js';
 import { runsBetween } from './runsBetween.js';
-import { shortestGapMs } from './shortestGapMs.js';
 
 /**
  * Compares the runs with those of a simple clock that advances step by step. It uses no code of the implementation: patterns
