@@ -92,12 +92,7 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
   const api = await openShared({ ...config, role: 'serve' }, log, closing);
   const adminToken = new Secret('a-token-of-the-installation');
   const listening = { host: '127.0.0.1', port: 0, publicUrl: null };
-  const url = await startApi(
-    api,
-    { ...config, ...listening, adminToken, minIntervalMs: minuteMs },
-    log,
-    closing,
-  );
+  const url = await startApi(api, { ...config, ...listening, adminToken, minIntervalMs: minuteMs }, log, closing);
   const worker = await openShared({ ...config, role: 'worker' }, log, closing);
   await startWorkerRole(
     worker,

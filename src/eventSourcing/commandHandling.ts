@@ -4,24 +4,24 @@ import type { Transaction } from './eventStore.js';
 export type CommandRequest = {
   /** The name of the mutation. */
   readonly operation: string;
-  /** What the client sent. Secret values inside are compared by keyed hash and stored nowhere. */
+  /** The client's input. Only its keyed hash is stored, because it may hold secrets. */
   readonly input: unknown;
   readonly subject: string;
-  /** The scope of the commandId together with the subject; null for commands outside any project. */
+  /** A commandId is unique within this project and the subject. Null: the command belongs to no project. */
   readonly projectId: string | null;
   readonly commandId?: string;
   readonly metadata: EventMetadata;
 };
 
-/** What is remembered of a command: ids and flags, never a secret. */
+/** The stored result of a command: ids and flags, never a secret. */
 export type CommandResult = { readonly [key: string]: string | number | boolean | null | readonly string[] };
 
 /**
- * Runs a client's command so that the same commandId with the same input answers the same result and appends nothing,
- * and with another input is IDEMPOTENCY_MISMATCH. It is looked up before `handler` runs, so before any validation that
- * goes to the network. Only successes are remembered.
+ * Runs a client's command, idempotent by its commandId. The same commandId with the same input returns the first result
+ * and appends nothing; with another input it throws IDEMPOTENCY_MISMATCH. The lookup comes before `handler`, so before
+ * any validation that uses the network. Only successful commands are stored.
  *
- * `handler` does what must come before the transaction and then calls `commit` exactly once.
+ * `handler` does the work that must come before the transaction, and then calls `commit` exactly once.
  */
 export interface CommandHandling {
   handle<R extends CommandResult>(

@@ -1,22 +1,25 @@
 import type { DomainEvent } from './event.js';
 
 /**
- * The pure heart of a slice: which events follow from a command in a state, and what an event makes of a state.
- * `decide` throws a StowageError to refuse and returns no event where there is nothing to do. Clock and ids come in
- * with the command.
+ * The pure core of a slice. `decide` computes the events that follow from a command in a state, and `evolve` the state
+ * after an event. `decide` throws a StowageError to refuse a command, and returns no event where there is nothing to
+ * do. The command carries times and new ids.
  */
 export interface Decider<State, Command, Event extends DomainEvent> {
   readonly streamType: string;
   readonly initial: State;
   decide(command: Command, state: State): readonly Event[];
   evolve(state: State, event: Event): State;
-  /** The schema version that is written today, by event type. Absent: 1. */
+  /**
+   * The schema version of the events that this program writes, by type. Absent: 1. Each has a file in
+   * test/events/golden.
+   */
   readonly schemaVersions?: Readonly<Record<string, number>>;
-  /** Turns the stored data of an older schema version into the next one. Keyed by `<type>@<version it reads>`. */
+  /** Each converts stored data to the next schema version. The key is `<type>@<version that it reads>`. */
   readonly upcasters?: Readonly<Record<string, (data: Record<string, unknown>) => Record<string, unknown>>>;
 }
 
-// A decider of anything: used where streams of all slices pass through.
+// For code that handles streams of all slices.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- state and command types are invariant; only evolve is called
 export type AnyDecider = Decider<any, any, any>;
 

@@ -1,22 +1,26 @@
-/** A place in the log: positive, rising with every event of the installation. Clients see it as a decimal string. */
+/**
+ * A place in the log. It is positive and increases with every event of the installation. The API shows it as a string.
+ */
 export type Position = bigint;
 
-/** What a slice decides: something that happened, in the past tense, with all it needs to be read alone. Never a secret. */
+/** Something that happened, named in the past tense. The data is complete without other events. It holds no secret. */
 export type DomainEvent = { readonly type: string; readonly data: object };
 
-/** Who caused an event, and in the course of what. */
+/** Who caused an event, and by which request. */
 export type EventMetadata = {
-  /** A subject (`installation`, a token, a person) or a part of the system (`scheduler`, `retention`, `worker:<id>`). */
+  /**
+   * A subject (`installation`, a token, a person) or a part of the system (`scheduler`, `retention`, `worker:<id>`).
+   */
   readonly actor: string;
   readonly commandId?: string;
-  /** The same for everything that one request or one alarm set in motion. */
+  /** The same for all events that follow from one request or one alarm. */
   readonly correlationId: string;
-  /** The event that led to this one. */
+  /** The id of the event that caused this one. */
   readonly causationId?: string;
   readonly clientAddress?: string;
 };
 
-/** An event that has its place in its stream, as projections see it. Position and recording time are not for them. */
+/** An event with its place in its stream, as projections receive it: without position and recording time. */
 export type StreamEvent<E extends DomainEvent = DomainEvent> = E & {
   readonly eventId: string;
   readonly streamId: string;
@@ -28,7 +32,7 @@ export type StreamEvent<E extends DomainEvent = DomainEvent> = E & {
   readonly projectId: string;
 };
 
-/** An event as the log gives it back. */
+/** An event as it is read from the log. */
 export type RecordedEvent<E extends DomainEvent = DomainEvent> = StreamEvent<E> & {
   readonly position: Position;
   readonly recordedAt: Date;

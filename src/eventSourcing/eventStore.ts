@@ -8,22 +8,22 @@ export type Loaded<State> = { readonly state: State; /** 0: the stream does not 
 export type StreamRef = { readonly id: string; readonly projectId: string };
 
 /**
- * One transaction of the log: streams are read and decided on, projections and reservations are written, and all
- * events are appended by one statement at the very end. A stale version ends in CONFLICT.
+ * One transaction of the log. It reads streams, decides, and writes projections and reservations; the last statement
+ * appends all events. A stale version of a stream throws CONFLICT.
  */
 export interface Transaction {
-  /** For queries and writes of views and leases in the same transaction. Never for the events table. */
+  /** Reads and writes views and leases in the same transaction. Do not use it for the table of events. */
   readonly manager: EntityManager;
   readonly reservations: Reservations;
   readonly metadata: EventMetadata;
-  /** The stream as it is, including what this transaction has decided so far. */
+  /** The state of a stream, including the events that this transaction has decided so far. */
   load<State, Command, Event extends DomainEvent>(
     decider: Decider<State, Command, Event>,
     streamId: string,
   ): Promise<Loaded<State>>;
   /**
-   * Decides and stages the events. `expectedVersion` is what the client believes; another one is CONFLICT with both in
-   * details. Returns the state afterwards.
+   * Decides and stages the events, and returns the state after them. Where the stream has another version than
+   * `expectedVersion`, it throws CONFLICT with both versions in its details.
    */
   execute<State, Command, Event extends DomainEvent>(
     decider: Decider<State, Command, Event>,
@@ -44,9 +44,9 @@ export type ReadOptions = {
 
 export interface EventStore {
   /**
-   * Runs `work` in one transaction and appends what it decided. When another writer was faster on a stream for which
-   * no expectedVersion was given, `work` runs again on the new state (at most 5 times), so it must have no effects
-   * outside the transaction.
+   * Runs `work` in one transaction and appends the events that it decided. When another writer changed one of its
+   * streams meanwhile, `work` runs again on the new state, at most 5 times. So `work` must have no effects outside the
+   * transaction.
    */
   transact<T>(metadata: EventMetadata, work: (tx: Transaction) => Promise<T>): Promise<T>;
   load<State, Command, Event extends DomainEvent>(

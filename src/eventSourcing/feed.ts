@@ -1,11 +1,11 @@
 import type { Position, RecordedEvent } from './event.js';
 
 /**
- * The log as it grows, in order of positions, in this process. One connection listens for all; a listener must return
- * at once (put work aside) and must not throw.
+ * Delivers new events of the log in the order of positions. One connection listens for all subscribers of a process. A
+ * listener must return immediately and must not throw.
  */
 export interface Feed {
-  /** Calls `listener` for every event after the position that `subscribe` returns as `from`. Nothing is skipped. */
+  /** Calls `listener` for every event after the returned position `from`, without gaps. */
   subscribe(listener: (event: RecordedEvent) => void): FeedSubscription;
 }
 

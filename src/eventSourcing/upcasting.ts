@@ -3,8 +3,8 @@ import type { AnyDecider } from './decider.js';
 export type VersionedData = { readonly schemaVersion: number; readonly data: Record<string, unknown> };
 
 /**
- * Brings stored event data to the schema version that is written today, one version after the other. Throws when a step
- * is missing, or when the data is newer than this program.
+ * Converts stored data of an event to the schema version that this program writes, one version after the other. Throws
+ * when an upcaster is missing, or when the data is of a newer program.
  */
 export function upcast(
   decider: Pick<AnyDecider, 'streamType' | 'schemaVersions' | 'upcasters'> | undefined,

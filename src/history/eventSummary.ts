@@ -13,7 +13,7 @@ type Summaries = {
   readonly [Type in AnyEvent['type']]: (data: Extract<AnyEvent, { type: Type }>['data']) => string;
 };
 
-/** One sentence for a person about each type of event. The compiler asks for the ones that are missing. */
+/** One sentence about each type of event, for users. The compiler reports a missing type. */
 export const eventSummaries: Summaries = {
   ProjectCreated: ({ name }) => `Project "${name}" was created.`,
 
@@ -94,7 +94,7 @@ export const eventSummaries: Summaries = {
       : 'The target did not answer: it is locked no longer, and what it was sent before may still run there.',
 };
 
-/** The sentence about an event of the log. One that this version does not know is told by its type. */
+/** The sentence about an event of the log. An event of a newer version is described by its type. */
 export function eventSummary({ type, data }: { readonly type: string; readonly data: object }): string {
   return isKnown(type) ? (eventSummaries[type] as (data: object) => string)(data) : `${type}.`;
 }
@@ -137,7 +137,7 @@ function attemptEnded(data: {
   }
 }
 
-/** The names of changed fields, in words. */
+/** The names of the changed fields, as words. */
 function listed(changes: object): string {
   return Object.keys(changes)
     .map((field) => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`))

@@ -6,7 +6,7 @@ import { leavable } from '../server/leavable.js';
 import { boundedMailbox, type BoundedMailbox } from '../server/mailbox.js';
 
 export type EventSelection = {
-  /** Undefined: from now on. */
+  /** Undefined: only events that come later. */
   readonly after: Position | undefined;
   /** Undefined: all. */
   readonly projectIds: readonly string[] | undefined;
@@ -15,85 +15,91 @@ export type EventSelection = {
 };
 
 const batch = 200;
-/** Events that may wait for a reader of the live end; one more is SLOW_CONSUMER. */
+/** The most unread events of a live reader. With one more it ends with SLOW_CONSUMER. */
 const mostWaiting = 1_000;
 
+type Sources = { readonly store: Pick<EventStore, 'read'>; readonly feed: Feed };
+type Live = { readonly mailbox: BoundedMailbox<RecordedEvent>; readonly from: Position; close(): void };
+
 /**
- * The log in order, nothing skipped or twice. What is old is read as fast as the reader takes it; at the live end a
- * reader who leaves more than 1,000 events unread is ended with SLOW_CONSUMER, and goes on after the last one it saw. One
- * who is there when the log goes back, with PostgreSQL, to an older state is ended with UNAVAILABLE.
+ * The events of the log in order, without gaps and duplicates. Old events are read at the pace of the reader. A live
+ * reader with more than 1,000 unread events ends with SLOW_CONSUMER, and can continue after the last event that it
+ * received. When PostgreSQL is restored to an older state, the readers end with UNAVAILABLE.
  */
 export function eventsSince(
-  sources: { readonly store: Pick<EventStore, 'read'>; readonly feed: Feed },
+  sources: Sources,
   selection: EventSelection,
   limit = mostWaiting,
 ): AsyncIterableIterator<RecordedEvent, undefined> {
-  const { after, projectIds, streamTypes } = selection;
-  const narrowed = {
-    ...(projectIds === undefined ? {} : { projectIds }),
-    ...(streamTypes === undefined ? {} : { streamTypes }),
-  };
-  let live: { readonly mailbox: BoundedMailbox<RecordedEvent>; close(): void } | undefined;
+  const { after } = selection;
+  // Without a position the reader starts at the time of its request.
+  let live = after === undefined ? listen(sources, selection, limit) : undefined;
   let isLeft = false;
-  const listen = () => {
-    const mailbox = boundedMailbox<RecordedEvent>(limit);
-    let newest: Position | undefined;
-    const subscription = sources.feed.subscribe((event) => {
-      if (event.position <= (newest ?? subscription.from)) mailbox.fail(goneBack());
-      newest = event.position;
-      if (projectIds?.includes(event.projectId) === false) return;
-      if (streamTypes?.includes(event.streamType) === false) return;
-      mailbox.put(event);
-    });
-    const close = () => {
-      subscription.close();
-      void mailbox.return();
-    };
-    return { mailbox, close, from: subscription.from };
-  };
   const leave = () => {
     isLeft = true;
     live?.close();
   };
-  // Without a place to begin at, now is when the reader asked.
-  const begun = after === undefined ? listen() : undefined;
-  live = begun;
 
   async function* events(): AsyncGenerator<RecordedEvent, void, undefined> {
     try {
-      let position = after ?? begun?.from ?? 0n;
-      if (live === undefined) {
-        for (let isBehind = true; isBehind && !isLeft;) {
-          const old = await sources.store.read({ ...narrowed, after: position, limit: batch });
-          isBehind = old.length === batch;
-          for (const event of old) {
-            position = event.position;
-            yield event;
-          }
-        }
-        if (isLeft) return;
-        // From here on the feed tells; what was appended before that is read once more.
-        live = listen();
-        for (let isBehind = true; isBehind;) {
-          const old = await sources.store.read({ ...narrowed, after: position, limit: batch });
-          isBehind = old.length === batch;
-          for (const event of old) {
-            position = event.position;
-            yield event;
-          }
-        }
-      }
-      for await (const event of live.mailbox) {
-        if (event.position <= position) continue;
+      let position = after ?? live?.from ?? 0n;
+      const moveTo = (event: RecordedEvent) => {
         position = event.position;
-        yield event;
+        return event;
+      };
+      if (live === undefined) {
+        for await (const event of readOn(sources, selection, position, () => isLeft)) yield moveTo(event);
+        if (isLeft) return;
+        // The feed delivers all events from here on. Those that were appended before are read from the log once more.
+        live = listen(sources, selection, limit);
+        for await (const event of readOn(sources, selection, position, () => false)) yield moveTo(event);
       }
+      for await (const event of live.mailbox) if (event.position > position) yield moveTo(event);
     } finally {
       leave();
     }
   }
 
   return leavable(events(), leave);
+}
+
+/** The events in the log after `after`, up to the end or until `isLeft` returns true after a batch. */
+async function* readOn(
+  { store }: Sources,
+  { projectIds, streamTypes }: EventSelection,
+  after: Position,
+  isLeft: () => boolean,
+): AsyncGenerator<RecordedEvent, void, undefined> {
+  const narrowed = {
+    ...(projectIds === undefined ? {} : { projectIds }),
+    ...(streamTypes === undefined ? {} : { streamTypes }),
+  };
+  let position = after;
+  for (let isBehind = true; isBehind && !isLeft();) {
+    const old = await store.read({ ...narrowed, after: position, limit: batch });
+    isBehind = old.length === batch;
+    for (const event of old) {
+      position = event.position;
+      yield event;
+    }
+  }
+}
+
+function listen({ feed }: Sources, { projectIds, streamTypes }: EventSelection, limit: number): Live {
+  const mailbox = boundedMailbox<RecordedEvent>(limit);
+  let newest: Position | undefined;
+  const subscription = feed.subscribe((event) => {
+    if (event.position <= (newest ?? subscription.from)) mailbox.fail(goneBack());
+    newest = event.position;
+    if (projectIds?.includes(event.projectId) === false) return;
+    if (streamTypes?.includes(event.streamType) === false) return;
+    mailbox.put(event);
+  });
+  const close = () => {
+    subscription.close();
+    void mailbox.return();
+  };
+  return { mailbox, close, from: subscription.from };
 }
 
 function goneBack(): StowageError {

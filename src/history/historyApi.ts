@@ -11,14 +11,14 @@ import { historySubscription, type HistorySubscriptionDependencies } from './his
 
 export type HistoryDependencies = HistorySubscriptionDependencies & { readonly eventIndex: EventIndex };
 
-export function historyResolvers(with_: HistoryDependencies): readonly object[] {
-  return [new HistoryResolver(with_), historySubscription(with_)];
+export function historyResolvers(tools: HistoryDependencies): readonly object[] {
+  return [new HistoryResolver(tools), historySubscription(tools)];
 }
 
-export function historyNodes(with_: Pick<HistoryDependencies, 'eventIndex'>): NodeSource {
+export function historyNodes(tools: Pick<HistoryDependencies, 'eventIndex'>): NodeSource {
   return {
     async find(id, context) {
-      const event = isUuid(id) ? await with_.eventIndex.find(id) : undefined;
+      const event = isUuid(id) ? await tools.eventIndex.find(id) : undefined;
       return event !== undefined && canSee(context, event.projectId) ? EventType.of(event) : null;
     },
   };
@@ -26,7 +26,7 @@ export function historyNodes(with_: Pick<HistoryDependencies, 'eventIndex'>): No
 
 @Resolver()
 export class HistoryResolver {
-  constructor(private readonly with_: HistoryDependencies) {}
+  constructor(private readonly tools: HistoryDependencies) {}
 
   @Query(() => EventConnection, { description: 'Oldest first. A cursor is a position.' })
   @Requires('VIEWER')
@@ -45,7 +45,7 @@ export class HistoryResolver {
       ...(projectIds === 'ALL' ? {} : { projectIds }),
       ...(streamId ? { streamId: streamId.toLowerCase() } : {}),
     };
-    const events = await this.with_.store.read({ ...within, after, limit: size + 1 });
+    const events = await this.tools.store.read({ ...within, after, limit: size + 1 });
     const edges = events
       .slice(0, size)
       .map((event) => ({ cursor: event.position.toString(), node: EventType.of(event) }));
@@ -57,7 +57,7 @@ export class HistoryResolver {
         startCursor: edges.at(0)?.cursor ?? null,
         endCursor: edges.at(-1)?.cursor ?? null,
       },
-      countAll: () => this.with_.eventIndex.count(within),
+      countAll: () => this.tools.eventIndex.count(within),
     };
   }
 }

@@ -18,13 +18,13 @@ export type HistorySubscriptionDependencies = {
   readonly feed: Feed;
 };
 
-/** A class of its own for each API: `subscribe` of type-graphql gets no instance to find its dependencies in. */
-export function historySubscription(with_: HistorySubscriptionDependencies): object {
+/** Makes a new class for each API, because type-graphql gives `subscribe` no instance with dependencies. */
+export function historySubscription(tools: HistorySubscriptionDependencies): object {
   async function follow(call: OperationCall, { projectId, after, streamTypes }: FollowArguments) {
     new InputProblems().check('projectId', projectId, uuid).throwIfAny();
-    const projectIds = await watchedProjects(with_.dataSource, call, projectId);
-    if (after && after > (await with_.store.head())) throw beyondTheEnd();
-    return eventsSince(with_, { after: after ?? undefined, projectIds, streamTypes: streamTypes ?? undefined });
+    const projectIds = await watchedProjects(tools.dataSource, call, projectId);
+    if (after && after > (await tools.store.head())) throw beyondTheEnd();
+    return eventsSince(tools, { after: after ?? undefined, projectIds, streamTypes: streamTypes ?? undefined });
   }
 
   @Resolver()

@@ -1,7 +1,7 @@
-/** Where we keep secrets, and what our storage client compares with: of no use to a client. Secrets are in no event. */
+/** Internal fields: references into the vault, and checksums of the storage client. No event holds a secret. */
 const internals = new Set(['credential', 'etag']);
 
-/** An event's data without what is ours alone. */
+/** An event's data without the internal fields. */
 export function publicData(data: unknown): unknown {
   if (Array.isArray(data)) return data.map(publicData);
   if (typeof data !== 'object' || data === null) return data;

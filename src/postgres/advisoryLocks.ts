@@ -1,8 +1,11 @@
-/** The two-number keys of our advisory locks; the append lock's are also written in the migration of the event log. */
+/**
+ * The keys of our advisory locks, two numbers each. The migration of the event log also contains that of the append
+ * lock.
+ */
 export const advisoryLocks = {
   append: '5711029, 1',
   migration: '5711029, 2',
   rebuild: '5711029, 3',
-  /** The first number of the locks on single streams, which writers take who were too late before. */
+  /** The first number of the locks on single streams. A writer takes them after another writer was faster. */
   streams: 5711030,
 } as const;

@@ -5,14 +5,16 @@ import type { CommandHandling, CommandRequest, CommandResult } from '../eventSou
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import { inputHash } from './inputHash.js';
 import { derivedKey, type MasterKeys } from './masterKeys.js';
-import { answered } from './sqlErrors.js';
+import { unavailableOnOutage } from './sqlErrors.js';
 
 type Remembered = { readonly input_hash: Buffer; readonly result: CommandResult };
 type Identified = CommandRequest & { readonly commandId: string };
+/** The keyed hashes of the input, the one with the newest key first. */
+type Hashes = (request: CommandRequest) => readonly Buffer[];
 
 /**
- * Remembers commands in the transaction of their events. When the same commandId arrives twice at once, both handlers
- * may run, but one commit runs: the other waits for it and answers with its result.
+ * Stores commands in the transaction of their events. When the same commandId arrives twice at the same time, both
+ * handlers may run but only one commit does: the other one waits for it and returns its result.
  */
 export function createCommandHandling(options: {
   readonly dataSource: DataSource;
@@ -20,50 +22,10 @@ export function createCommandHandling(options: {
   readonly masterKeys: MasterKeys;
 }): CommandHandling {
   const { dataSource, store } = options;
-  // Hashes outlive a rotation of the master key: the newest writes, all compare.
+  // Stored hashes may be of an older master key: the newest key makes new hashes, all keys are compared.
   const hashKeys = options.masterKeys.map((masterKey) => derivedKey(masterKey, 'command input'));
 
-  function hashes({ operation, input }: CommandRequest): readonly Buffer[] {
-    return hashKeys.map((key) => inputHash(key, operation, input));
-  }
-
-  async function remembered(manager: EntityManager, request: Identified): Promise<CommandResult | undefined> {
-    const [row] = await manager.query<Remembered[]>(
-      'SELECT input_hash, result FROM commands WHERE project_scope = $1 AND subject = $2 AND command_id = $3',
-      scope(request),
-    );
-    if (row === undefined) return undefined;
-    if (hashes(request).some((hash) => timingSafeEqual(hash, row.input_hash))) return row.result;
-    throw new StowageError(
-      'IDEMPOTENCY_MISMATCH',
-      `The commandId ${request.commandId} was used before with another operation or another input.`,
-    );
-  }
-
-  async function commitOnce<R extends CommandResult>(
-    tx: Transaction,
-    request: Identified,
-    work: (tx: Transaction) => Promise<R>,
-  ): Promise<R> {
-    const [hash] = hashes(request);
-    // Waits for a transaction that is just running the same command.
-    const first = await tx.manager.query<unknown[]>(
-      `INSERT INTO commands (project_scope, subject, command_id, input_hash) VALUES ($1, $2, $3, $4)
-       ON CONFLICT DO NOTHING RETURNING command_id`,
-      [...scope(request), hash],
-    );
-    if (first.length === 0) {
-      const result = await remembered(tx.manager, request);
-      if (result !== undefined) return result as R;
-      throw new StowageError('UNAVAILABLE', `The command ${request.commandId} was just being forgotten.`);
-    }
-    const result = await work(tx);
-    await tx.manager.query(
-      'UPDATE commands SET result = $4 WHERE project_scope = $1 AND subject = $2 AND command_id = $3',
-      [...scope(request), JSON.stringify(result)],
-    );
-    return result;
-  }
+  const hashes: Hashes = ({ operation, input }) => hashKeys.map((key) => inputHash(key, operation, input));
 
   return {
     async handle<R extends CommandResult>(
@@ -71,11 +33,54 @@ export function createCommandHandling(options: {
       handler: (commit: (work: (tx: Transaction) => Promise<R>) => Promise<R>) => Promise<R>,
     ): Promise<R> {
       if (!isIdentified(request)) return handler((work) => store.transact(request.metadata, work));
-      const earlier = await answered(remembered(dataSource.manager, request));
+      const earlier = await unavailableOnOutage(remembered(dataSource.manager, request, hashes));
       if (earlier !== undefined) return earlier as R;
-      return handler((work) => store.transact(request.metadata, (tx) => commitOnce(tx, request, work)));
+      return handler((work) => store.transact(request.metadata, (tx) => commitOnce(tx, request, hashes, work)));
     },
   };
+}
+
+async function remembered(
+  manager: EntityManager,
+  request: Identified,
+  hashes: Hashes,
+): Promise<CommandResult | undefined> {
+  const [row] = await manager.query<Remembered[]>(
+    'SELECT input_hash, result FROM commands WHERE project_scope = $1 AND subject = $2 AND command_id = $3',
+    scope(request),
+  );
+  if (row === undefined) return undefined;
+  if (hashes(request).some((hash) => timingSafeEqual(hash, row.input_hash))) return row.result;
+  throw new StowageError(
+    'IDEMPOTENCY_MISMATCH',
+    `The commandId ${request.commandId} was used before with another operation or another input.`,
+  );
+}
+
+async function commitOnce<R extends CommandResult>(
+  tx: Transaction,
+  request: Identified,
+  hashes: Hashes,
+  work: (tx: Transaction) => Promise<R>,
+): Promise<R> {
+  const [hash] = hashes(request);
+  // Waits for another transaction that runs the same command.
+  const first = await tx.manager.query<unknown[]>(
+    `INSERT INTO commands (project_scope, subject, command_id, input_hash) VALUES ($1, $2, $3, $4)
+     ON CONFLICT DO NOTHING RETURNING command_id`,
+    [...scope(request), hash],
+  );
+  if (first.length === 0) {
+    const result = await remembered(tx.manager, request, hashes);
+    if (result !== undefined) return result as R;
+    throw new StowageError('UNAVAILABLE', `The command ${request.commandId} was deleted at this moment.`);
+  }
+  const result = await work(tx);
+  await tx.manager.query(
+    'UPDATE commands SET result = $4 WHERE project_scope = $1 AND subject = $2 AND command_id = $3',
+    [...scope(request), JSON.stringify(result)],
+  );
+  return result;
 }
 
 function isIdentified(request: CommandRequest): request is Identified {

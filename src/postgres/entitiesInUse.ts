@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 
-/** Which of these entities something refers to (see Reservations): those cannot be removed now. */
+/** The ids among these that are in use (see Reservations), so that they cannot be removed now. */
 export async function entitiesInUse(dataSource: DataSource, ids: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await dataSource.query<{ entity_id: string }[]>(
     'SELECT DISTINCT entity_id FROM entity_uses WHERE entity_id = ANY($1::text[])',

@@ -2,18 +2,20 @@ import type { DataSource } from 'typeorm';
 import type { AnyDecider } from '../eventSourcing/decider.js';
 import type { EventIndex } from '../eventSourcing/eventIndex.js';
 import { recordedEvent, type EventRow } from './eventRows.js';
-import { answered } from './sqlErrors.js';
+import { unavailableOnOutage } from './sqlErrors.js';
 
 export function createEventIndex(dataSource: DataSource, deciders: readonly AnyDecider[]): EventIndex {
   const decidersByType = new Map(deciders.map((decider) => [decider.streamType, decider]));
   return {
     async find(eventId) {
-      const [row] = await answered(dataSource.query<EventRow[]>('SELECT * FROM events WHERE event_id = $1', [eventId]));
+      const [row] = await unavailableOnOutage(
+        dataSource.query<EventRow[]>('SELECT * FROM events WHERE event_id = $1', [eventId]),
+      );
       return row === undefined ? undefined : recordedEvent(row, decidersByType);
     },
 
     async count({ projectIds, streamId }) {
-      const [{ count }] = await answered(
+      const [{ count }] = await unavailableOnOutage(
         dataSource.query<[{ count: string }]>(
           `SELECT count(*) AS count FROM events
            WHERE ($1::text[] IS NULL OR project_id = ANY($1::text[])) AND ($2::text IS NULL OR stream_id = $2)`,
@@ -24,7 +26,7 @@ export function createEventIndex(dataSource: DataSource, deciders: readonly AnyD
     },
 
     async changedStreams({ streamType, after, until, projectIds }) {
-      const rows = await answered(
+      const rows = await unavailableOnOutage(
         dataSource.query<{ stream_id: string }[]>(
           `SELECT stream_id FROM events
            WHERE position > $1 AND position <= $2 AND stream_type = $3

@@ -7,21 +7,21 @@ import type { Projection } from '../eventSourcing/projection.js';
 import { advisoryLocks } from './advisoryLocks.js';
 import { appendedEvent, recordedEvent, type Deciders, type EventRow } from './eventRows.js';
 import { schemaStamp } from './migrate.js';
-import { answered, outageOr, passesWhenRepeated, sqlRefusal } from './sqlErrors.js';
+import { unavailableOnOutage, outageAsUnavailable, passesWhenRepeated, sqlRefusal } from './sqlErrors.js';
 import { loadStream, StagingTransaction, staleVersion } from './stagingTransaction.js';
 
 export type EventStoreOptions = {
   /** Connected as the program's role. */
   readonly dataSource: DataSource;
-  /** Applied to each event in this order. */
+  /** Every event is applied to these in this order. */
   readonly projections: readonly Projection[];
-  /** Every decider of the program; events are upcast by the one of their stream type. */
+  /** All deciders of the program. The decider of its stream type upcasts an event. */
   readonly deciders: readonly AnyDecider[];
 };
 
 const repetitions = 5;
 
-/** The event log in PostgreSQL (see the migration eventLog for how appending keeps the order). */
+/** The event log in PostgreSQL. The migration eventLog explains how appending keeps the order. */
 export function createEventStore({ dataSource, projections, deciders }: EventStoreOptions): EventStore {
   const decidersByType: Deciders = new Map(deciders.map((decider) => [decider.streamType, decider]));
   const stamp = schemaStamp(dataSource);
@@ -39,13 +39,9 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
           await manager.query('SELECT pg_advisory_xact_lock($1, hashtext($2))', [advisoryLocks.streams, streamId]);
         }
         const result = await work(tx);
-        if (tx.staged.length === 0) return result;
-        for (const event of tx.staged) {
-          for (const projection of projections) {
-            if (projection.streamTypes.includes(event.streamType)) await projection.apply(event, manager);
-          }
-        }
-        await manager.query('SELECT append_events($1, $2)', [stamp, JSON.stringify(tx.staged.map(appendedEvent))]);
+        await project(tx, projections);
+        const appended = JSON.stringify(tx.staged.map(appendedEvent));
+        if (tx.staged.length > 0) await manager.query('SELECT append_events($1, $2)', [stamp, appended]);
         return result;
       });
       return { done };
@@ -53,7 +49,7 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
       const refusal = sqlRefusal(error);
       if (refusal?.sqlState === 'SW001') throw outdated(error);
       if (tx !== undefined && refusal !== undefined && passesWhenRepeated(refusal)) return { tooLate: tx, error };
-      throw outageOr(error);
+      throw outageAsUnavailable(error);
     }
   }
 
@@ -64,28 +60,37 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
         const outcome = await attempt(metadata, work, contended);
         if ('done' in outcome) return outcome.done;
         if (repeated === repetitions) throw (await staleStream(dataSource, outcome.tooLate)) ?? outcome.error;
-        // Who was too late queues for the streams it wants, in one order for all, so that it is not too late for ever.
+        // The next attempt waits for locks on its streams, so that it cannot be too late again and again. The order is
+        // the same for all writers, so that they do not deadlock.
         contended = [...outcome.tooLate.readVersions.keys()].sort();
       }
     },
 
     load(decider, streamId) {
-      return answered(loadStream(dataSource.manager, decider, streamId));
+      return unavailableOnOutage(loadStream(dataSource.manager, decider, streamId));
     },
 
     async read(options) {
       const { sql, parameters } = selection(options);
-      const rows = await answered(dataSource.query<EventRow[]>(sql, parameters));
+      const rows = await unavailableOnOutage(dataSource.query<EventRow[]>(sql, parameters));
       return rows.map((row) => recordedEvent(row, decidersByType));
     },
 
     async head() {
-      const [{ head }] = await answered(
+      const [{ head }] = await unavailableOnOutage(
         dataSource.query<[{ head: string }]>('SELECT coalesce(max(position), 0) AS head FROM events'),
       );
       return BigInt(head);
     },
   };
+}
+
+async function project({ staged, manager }: StagingTransaction, projections: readonly Projection[]): Promise<void> {
+  for (const event of staged) {
+    for (const projection of projections) {
+      if (projection.streamTypes.includes(event.streamType)) await projection.apply(event, manager);
+    }
+  }
 }
 
 function selection({ after = 0n, limit = 500, projectIds, streamTypes, streamId }: ReadOptions) {
@@ -102,7 +107,7 @@ function selection({ after = 0n, limit = 500, projectIds, streamTypes, streamId 
   return { sql: `SELECT * FROM events WHERE ${conditions.join(' AND ')} ORDER BY position LIMIT $2`, parameters };
 }
 
-/** The CONFLICT of the first stream that has moved on since the transaction read it. */
+/** The CONFLICT of the first stream that another writer changed after the transaction read it. */
 async function staleStream(dataSource: DataSource, tx: StagingTransaction): Promise<StowageError | undefined> {
   const rows = await dataSource.query<{ stream_id: string; stream_type: string; version: number }[]>(
     'SELECT stream_id, stream_type, max(version) AS version FROM events WHERE stream_id = ANY($1::text[]) GROUP BY 1, 2',

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import { Secret } from '../secret.js';
 
 /**
- * A keyed hash of what a client sent: equal for equal input, whatever the order of its fields. Keyed, because passwords
- * are inside and could be guessed from a plain hash.
+ * A keyed hash of a client's input. It does not depend on the order of fields. The key prevents that passwords inside
+ * are guessed from the hash.
  */
 export function inputHash(key: Buffer, operation: string, input: unknown): Buffer {
   return createHmac('sha256', key)
@@ -11,7 +11,7 @@ export function inputHash(key: Buffer, operation: string, input: unknown): Buffe
     .digest();
 }
 
-/** JSON with sorted keys. A secret counts with its value, so the text itself must go nowhere but into the hash. */
+/** JSON with sorted keys. It contains the values of secrets, so it is used for the hash only. */
 function canonicalJson(value: unknown): string {
   if (value instanceof Secret) return `{"secret":${JSON.stringify(value.reveal())}}`;
   if (value instanceof Date) return JSON.stringify(value);

@@ -1,6 +1,9 @@
 import type { DataSource } from 'typeorm';
 
-/** Which installation this is: a UUID that the first migration drew. It says whose prefix a container's folder is. */
+/**
+ * The id of this installation: a UUID that the first migration generated. The marker of a prefix in a container names
+ * it.
+ */
 export async function installationId(dataSource: DataSource): Promise<string> {
   const [{ id }] = await dataSource.query<[{ id: string }]>('SELECT id FROM installation');
   return id;

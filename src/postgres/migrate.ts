@@ -3,13 +3,13 @@ import { StowageError } from '../errors.js';
 import { advisoryLocks } from './advisoryLocks.js';
 import { grantToAppRole } from './roles.js';
 
-export type Migrated = { /** Names of the migrations that were run now. */ readonly ran: readonly string[] };
+export type Migrated = { /** The names of the migrations that this call ran. */ readonly ran: readonly string[] };
 
 /**
- * Brings the schema to today's and gives the program's role what it needs. `owner` is connected as the role that owns
- * the tables, with at least two connections. Any number of processes may call this at once: they take turns.
- * `appRole` is the role the program works as; the owner itself where there is only one. Throws UNAVAILABLE, with nothing
- * changed, where a newer version of the program has migrated the database.
+ * Migrates the schema and grants the program's role its privileges. `owner` is connected as the role that owns the
+ * tables, with at least two connections. `appRole` is the role of the program, or the owner where there is only one
+ * role. Processes that call this at the same time take turns. Throws UNAVAILABLE and changes nothing where a newer
+ * version of the program has migrated the database.
  */
 export async function migrate(owner: DataSource, appRole: string): Promise<Migrated> {
   const lock = owner.createQueryRunner();
@@ -20,12 +20,12 @@ export async function migrate(owner: DataSource, appRole: string): Promise<Migra
     await owner.transaction((manager) => grantToAppRole(manager, appRole));
     return { ran: ran.map((migration) => migration.name) };
   } finally {
-    // Closing the session would free the lock too, but the connection goes back to the pool.
+    // The pool keeps the session open, so the lock must be released explicitly.
     await lock.query(`SELECT pg_advisory_unlock(${advisoryLocks.migration})`).finally(() => lock.release());
   }
 }
 
-/** An older program cannot read what newer ones append, and may append nothing itself. */
+/** An older program cannot read the events of a newer one, and may append none. */
 async function refuseNewerSchema(queryRunner: QueryRunner, known: number): Promise<void> {
   const table = (await queryRunner.query("SELECT to_regclass('schema_migrations') AS name")) as [
     { name: string | null },
@@ -46,7 +46,7 @@ async function refuseNewerSchema(queryRunner: QueryRunner, known: number): Promi
   );
 }
 
-/** The timestamp of the newest migration this program knows: its schema stamp at every append. */
+/** The timestamp of the newest migration that this program knows. Every append sends it as the schema stamp. */
 export function schemaStamp(dataSource: DataSource): number {
   // TypeORM's rule: the name of a migration's class ends in 13 digits.
   return Math.max(...dataSource.migrations.map((migration) => Number(migration.constructor.name.slice(-13))));

@@ -12,55 +12,86 @@ const channels: readonly NotificationChannel[] = [
   'stowage_workers',
 ];
 
-/** What PostgreSQL tells this process by NOTIFY, over the one connection that the process has for it. */
+/** Receives PostgreSQL's NOTIFY messages for this process, over one connection. */
 export interface Notifications {
-  /** Calls `listener` with each payload. It must return at once and must not throw. Returns how to stop. */
+  /**
+   * Calls `listener` with each payload. It must return immediately and must not throw. The result ends the
+   * subscription.
+   */
   subscribe(channel: NotificationChannel, listener: (payload: string) => void): () => void;
-  /** Calls `listener` after every connect: what was sent while there was no connection is lost. */
+  /** Calls `listener` after every connect. Messages that were sent without a connection are lost. */
   onConnected(listener: () => void): () => void;
-  /** Connects, and from then on connects again whenever the connection is lost. */
+  /** Connects, and reconnects whenever the connection is lost. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export function createNotifications(options: {
+export type NotificationOptions = {
   readonly connectionString: string;
-  /** Told of every lost connection and every failure to connect again; the next try follows by itself. */
+  /** Called for every lost connection and every failure to reconnect. The next try follows automatically. */
   readonly onError: (error: Error) => void;
-}): Notifications {
-  const listeners = new Map<NotificationChannel, Set<(payload: string) => void>>(
+};
+
+export function createNotifications(options: NotificationOptions): Notifications {
+  return new NotificationConnection(options);
+}
+
+class NotificationConnection implements Notifications {
+  readonly #listeners = new Map<NotificationChannel, Set<(payload: string) => void>>(
     channels.map((channel) => [channel, new Set()]),
   );
-  const connectedListeners = new Set<() => void>();
-  let client: Client | undefined;
-  let retry: NodeJS.Timeout | undefined;
-  let retryAfterMs = 0;
-  let stopped = true;
-  let connecting: Promise<void> = Promise.resolve();
+  readonly #connectedListeners = new Set<() => void>();
+  #client: Client | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #retryAfterMs = 0;
+  #stopped = true;
+  #connecting: Promise<void> = Promise.resolve();
 
-  async function connect(): Promise<void> {
+  constructor(private readonly options: NotificationOptions) {}
+
+  subscribe(channel: NotificationChannel, listener: (payload: string) => void): () => void {
+    this.#listeners.get(channel)?.add(listener);
+    return () => this.#listeners.get(channel)?.delete(listener);
+  }
+
+  onConnected(listener: () => void): () => void {
+    this.#connectedListeners.add(listener);
+    return () => this.#connectedListeners.delete(listener);
+  }
+
+  async start(): Promise<void> {
+    this.#stopped = false;
+    await this.#connect();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+    await this.#connecting;
+    const last = this.#client;
+    this.#client = undefined;
+    await last?.end();
+  }
+
+  async #connect(): Promise<void> {
     const fresh = new Client({
-      connectionString: options.connectionString,
+      connectionString: this.options.connectionString,
       application_name: 'stowage notifications',
-      // Nothing is ever asked over it: that the server is gone without a word is noticed by this alone.
+      // No statement is sent over this connection, so only the keep-alive detects a server that is gone silently.
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       connectionTimeoutMillis: 10_000,
     });
     let lost = false;
     const lose = (error: Error) => {
-      if (lost || stopped) return;
+      if (lost || this.#stopped) return;
       lost = true;
-      options.onError(error);
-      if (client !== fresh) return;
-      client = undefined;
-      void fresh.end().catch(() => undefined);
-      connectLater();
+      this.#lose(fresh, error);
     };
     fresh.on('error', lose);
     fresh.on('end', () => lose(new Error('PostgreSQL closed the connection for notifications.')));
     fresh.on('notification', ({ channel, payload }) => {
-      for (const listener of listeners.get(channel as NotificationChannel) ?? []) listener(payload ?? '');
+      for (const listener of this.#listeners.get(channel as NotificationChannel) ?? []) listener(payload ?? '');
     });
     try {
       await fresh.connect();
@@ -70,46 +101,32 @@ export function createNotifications(options: {
       await fresh.end().catch(() => undefined);
       throw error;
     }
-    if (stopped) {
+    if (this.#stopped) {
       await fresh.end();
       return;
     }
-    client = fresh;
-    retryAfterMs = 0;
-    for (const listener of connectedListeners) listener();
+    this.#client = fresh;
+    this.#retryAfterMs = 0;
+    for (const listener of this.#connectedListeners) listener();
   }
 
-  function connectLater(): void {
-    retry = setTimeout(() => {
-      connecting = connect().catch((error: unknown) => {
-        if (stopped) return;
-        options.onError(error instanceof Error ? error : new Error(String(error)));
-        connectLater();
+  #lose(connection: Client, error: Error): void {
+    this.options.onError(error);
+    // While it connects, the failure of the connect is handled instead.
+    if (this.#client !== connection) return;
+    this.#client = undefined;
+    void connection.end().catch(() => undefined);
+    this.#connectLater();
+  }
+
+  #connectLater(): void {
+    this.#retry = setTimeout(() => {
+      this.#connecting = this.#connect().catch((error: unknown) => {
+        if (this.#stopped) return;
+        this.options.onError(error instanceof Error ? error : new Error(String(error)));
+        this.#connectLater();
       });
-    }, retryAfterMs);
-    retryAfterMs = Math.min(5_000, Math.max(100, retryAfterMs * 2));
+    }, this.#retryAfterMs);
+    this.#retryAfterMs = Math.min(5_000, Math.max(100, this.#retryAfterMs * 2));
   }
-
-  return {
-    subscribe(channel, listener) {
-      listeners.get(channel)?.add(listener);
-      return () => listeners.get(channel)?.delete(listener);
-    },
-    onConnected(listener) {
-      connectedListeners.add(listener);
-      return () => connectedListeners.delete(listener);
-    },
-    async start() {
-      stopped = false;
-      await connect();
-    },
-    async stop() {
-      stopped = true;
-      clearTimeout(retry);
-      await connecting;
-      const last = client;
-      client = undefined;
-      await last?.end();
-    },
-  };
 }

@@ -4,29 +4,19 @@ import type { DataSource } from 'typeorm';
 import type { PrefixMarks } from './contracts/prefixMarks.js';
 
 type Place = {
-  /** Kept by restarts, failover and copies of the files; not by a dump that is restored, nor by a copy in the cluster. */
+  /**
+   * The same after a restart, a failover and a copy of the files. Another one after a restored dump or a copy in the
+   * cluster.
+   */
   readonly place: string;
-  /** What a copy of the files that runs elsewhere does not have. */
+  /** Another one for a copy of the files that runs on another machine. */
   readonly server: string;
 };
 
 export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
-  /** Where the database lives, after it was made sure that it has a home: the place of whoever asks first. */
-  async function here(): Promise<Place> {
-    const found = await placeOf(dataSource);
-    await dataSource.query('INSERT INTO installation_home (place) VALUES ($1) ON CONFLICT DO NOTHING', [found.place]);
-    await dataSource.query(
-      `INSERT INTO installation_servers (server, since)
-       SELECT $1, CASE WHEN EXISTS (SELECT FROM installation_servers) THEN clock_timestamp() ELSE '-infinity' END
-       ON CONFLICT DO NOTHING`,
-      [found.server],
-    );
-    return found;
-  }
-
   return {
     async standing(watchMs) {
-      const { place, server } = await here();
+      const { place, server } = await registeredPlace(dataSource);
       const [row] = await dataSource.query<{ at_home: boolean; until: Date | null }[]>(
         `SELECT home.place = $1 AS at_home,
            CASE WHEN since + $3 * interval '1 millisecond' > clock_timestamp()
@@ -70,13 +60,26 @@ export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
     },
 
     async adopt() {
-      const { place, server } = await here();
-      // One that was about to be written when the copy was made is known to the original too.
+      const { place, server } = await registeredPlace(dataSource);
+      // The original may also know the mark that was pending when the copy was made.
       await dataSource.query('UPDATE prefix_marks SET next_mark = NULL');
       await dataSource.query('UPDATE installation_home SET place = $1, adopted_at = clock_timestamp()', [place]);
       await dataSource.query("UPDATE installation_servers SET since = '-infinity' WHERE server = $1", [server]);
     },
   };
+}
+
+/** The place of the database. The first call on an installation registers its place as the home. */
+async function registeredPlace(dataSource: DataSource): Promise<Place> {
+  const found = await placeOf(dataSource);
+  await dataSource.query('INSERT INTO installation_home (place) VALUES ($1) ON CONFLICT DO NOTHING', [found.place]);
+  await dataSource.query(
+    `INSERT INTO installation_servers (server, since)
+     SELECT $1, CASE WHEN EXISTS (SELECT FROM installation_servers) THEN clock_timestamp() ELSE '-infinity' END
+     ON CONFLICT DO NOTHING`,
+    [found.server],
+  );
+  return found;
 }
 
 async function placeOf(dataSource: DataSource): Promise<Place> {
@@ -89,7 +92,7 @@ async function placeOf(dataSource: DataSource): Promise<Place> {
     ? await dataSource.query<[{ id: string }]>('SELECT system_identifier::text AS id FROM pg_control_system()')
     : [{ id: 'unknown' }];
   const { address } = row;
-  // A server that is reached on its own machine has the same address on every machine.
+  // The address of a local server is the same on every machine.
   const isLocal = address === null || /^(127\.|::1:)/.test(address);
   return {
     place: `${cluster.id}/${row.database}`,

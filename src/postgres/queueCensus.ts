@@ -1,16 +1,16 @@
 import type { EntityManager } from 'typeorm';
 
-/** How many jobs wait and how many are worked on, on the clock of the PostgreSQL server. */
+/** The numbers of waiting and leased jobs, by the clock of the PostgreSQL server. */
 export type QueueCensus = {
-  /** They could be claimed now, if a worker were free. */
+  /** Jobs that a free worker could claim now. */
   readonly due: number;
-  /** They wait for their time: retries. */
+  /** Jobs that wait for their time, which are retries. */
   readonly later: number;
-  /** Worked on, under a lease that runs. */
+  /** Jobs with a valid lease. */
   readonly held: number;
-  /** Under a lease that has run out and that nobody has ended yet. */
+  /** Jobs with an expired lease that the reaper has not ended yet. */
   readonly expired: number;
-  /** For how long the job that has waited longest could have been claimed; 0 where none waits. */
+  /** How long the longest waiting job is claimable. 0 where no job waits. */
   readonly longestWaitSeconds: number;
 };
 

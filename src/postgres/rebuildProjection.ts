@@ -8,12 +8,12 @@ import { recordedEvent, type EventRow } from './eventRows.js';
 const batch = 1_000;
 
 /**
- * Fills the tables of a read model anew from the log, beside the live ones, and puts the result in their place in one
- * step. Readers never wait and see the old rows until the new ones are there; commands that write this read model wait
- * for the last part. Answers how many events were applied.
+ * Computes the rows of a read model from the log, beside the live tables, and replaces the live rows in one
+ * transaction. Readers never wait: they see the old rows until the commit. Commands that write this read model wait for
+ * the last part. Returns the number of applied events. So far only tests call it; `stowage rebuild` will.
  *
- * The new tables are temporary ones of the same names: PostgreSQL finds these first, so the projection writes them
- * unawares. The live tables are locked before the log: the other order deadlocks with a command.
+ * The new rows are written to temporary tables of the same names. PostgreSQL finds these first, so the projection needs
+ * no change. The live tables are locked before the log, because the other order deadlocks with commands.
  */
 export async function rebuildProjection(
   dataSource: DataSource,

@@ -4,22 +4,9 @@ import { StowageError } from '../errors.js';
 import { foreignKeyViolation, sqlRefusal } from './sqlErrors.js';
 
 export function createReservations(manager: EntityManager): Reservations {
-  async function useAll(entityIds: readonly string[], userId: string): Promise<void> {
-    try {
-      await manager.query(
-        'INSERT INTO entity_uses (entity_id, user_id) SELECT unnest($1::text[]), $2 ON CONFLICT DO NOTHING',
-        [entityIds, userId],
-      );
-    } catch (error) {
-      if (sqlRefusal(error)?.sqlState !== foreignKeyViolation) throw error;
-      const named = entityIds.map((id) => `'${id}'`).join(' or ');
-      throw new StowageError('NOT_FOUND', `${named} does not exist, or was removed just now.`);
-    }
-  }
-
   return {
     async claimName(kind, scope, name, ownerId) {
-      // Waits for a transaction that is just claiming the same name.
+      // Waits for another transaction that claims the same name.
       const claimed = await manager.query<unknown[]>(
         `INSERT INTO reserved_names (kind, scope, name, owner_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING RETURNING owner_id`,
@@ -45,16 +32,16 @@ export function createReservations(manager: EntityManager): Reservations {
       await manager.query('INSERT INTO entities (id, kind, project_id) VALUES ($1, $2, $3)', [id, kind, projectId]);
     },
 
-    use: (entityId, userId) => useAll([entityId], userId),
+    use: (entityId, userId) => useAll(manager, [entityId], userId),
 
-    useAll,
+    useAll: (entityIds, userId) => useAll(manager, entityIds, userId),
 
     async release(entityId, userId) {
       await manager.query('DELETE FROM entity_uses WHERE entity_id = $1 AND user_id = $2', [entityId, userId]);
     },
 
     async lock(id) {
-      // A foreign key to the row takes FOR KEY SHARE, which waits for this.
+      // The check of a foreign key takes FOR KEY SHARE on the row, so it waits for this lock.
       await manager.query('SELECT FROM entities WHERE id = $1 FOR UPDATE', [id]);
     },
 
@@ -67,4 +54,17 @@ export function createReservations(manager: EntityManager): Reservations {
       }
     },
   };
+}
+
+async function useAll(manager: EntityManager, entityIds: readonly string[], userId: string): Promise<void> {
+  try {
+    await manager.query(
+      'INSERT INTO entity_uses (entity_id, user_id) SELECT unnest($1::text[]), $2 ON CONFLICT DO NOTHING',
+      [entityIds, userId],
+    );
+  } catch (error) {
+    if (sqlRefusal(error)?.sqlState !== foreignKeyViolation) throw error;
+    const named = entityIds.map((id) => `'${id}'`).join(' or ');
+    throw new StowageError('NOT_FOUND', `${named} does not exist, or was removed just now.`);
+  }
 }

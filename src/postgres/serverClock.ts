@@ -4,19 +4,20 @@ import type { ServerClock } from './contracts/serverClock.js';
 const askEveryMs = 10_000;
 
 /**
- * Asks the server for its time, and goes on from there by the monotonic clock, which no setting of the machine's clock
- * moves; asks again every 10 s. It goes back only when the server's clock has. Rejects when the first answer does not
- * come; later the time goes on without one.
+ * Reads the time of the server every 10 s and adds the monotonic clock in between, which does not follow changes of the
+ * machine's clock. The result goes back only when the server's clock does. Rejects when the first query fails. Later
+ * failures are ignored, and the monotonic clock continues.
  */
 export async function openServerClock(dataSource: Pick<DataSource, 'query'>): Promise<ServerClock> {
-  /** What the server's clock is ahead of the monotonic one. */
+  /** The difference between the server's clock and the monotonic one, in milliseconds. */
   let aheadMs = Number.NEGATIVE_INFINITY;
 
   async function ask(): Promise<void> {
     const askedAtMs = performance.now();
     const ms = await serverMs(dataSource);
     const [least, most] = [ms - performance.now(), ms - askedAtMs];
-    // Somewhere on the way there and back the server looked at its clock: what fits that is as good as the new answer.
+    // The server read its clock between the request and the answer. A difference within these bounds is kept, so that
+    // the time does not jump with the duration of the request.
     if (aheadMs < least || aheadMs > most) aheadMs = least;
   }
 

@@ -1,7 +1,7 @@
 import { QueryFailedError } from 'typeorm';
 import { StowageError } from '../errors.js';
 
-/** What PostgreSQL says about a refused statement: SQLSTATE and, where a constraint refused it, its name. */
+/** Why PostgreSQL refused a statement: its SQLSTATE and, where there is one, the name of the violated constraint. */
 export type SqlRefusal = { readonly sqlState: string; readonly constraint: string | undefined };
 
 export function sqlRefusal(error: unknown): SqlRefusal | undefined {
@@ -15,20 +15,20 @@ export function sqlRefusal(error: unknown): SqlRefusal | undefined {
 const uniqueViolation = '23505';
 export const foreignKeyViolation = '23503';
 
-/** The same transaction may pass when it runs again: somebody else was faster, or a deadlock was broken. */
+/** Whether the same transaction may succeed when it is repeated: another writer was faster, or a deadlock was ended. */
 export function passesWhenRepeated({ sqlState }: SqlRefusal): boolean {
   return sqlState === uniqueViolation || sqlState === '40001' || sqlState === '40P01';
 }
 
-/** What the driver says, without a code, of a connection that went away or was not to be had. */
+/** The driver's messages without a code about a lost connection, and about one that could not be opened. */
 const lostConnection = /Connection terminated|timeout exceeded when trying to connect|Client .* not queryable/;
 
 /**
- * UNAVAILABLE when PostgreSQL could not be reached, went away or is starting; any other error as it is. SQLSTATE classes:
- * 08 connection, 53 resources, 57P shutdown (PostgreSQL manual, appendix A); 25P03: this process stood still for so long in
- * a transaction that the server ended it.
+ * Converts the error of an unreachable, stopping or starting PostgreSQL to UNAVAILABLE, and returns any other error
+ * unchanged. SQLSTATE classes: 08 connection, 53 resources, 57P shutdown (PostgreSQL manual, appendix A). 25P03: the
+ * server ended a transaction because this process was idle in it for too long.
  */
-export function outageOr(error: unknown): unknown {
+export function outageAsUnavailable(error: unknown): unknown {
   if (error instanceof StowageError) return error;
   const code = sqlRefusal(error)?.sqlState ?? '';
   const lost = lostConnection.test(String(error));
@@ -36,9 +36,9 @@ export function outageOr(error: unknown): unknown {
   return new StowageError('UNAVAILABLE', 'PostgreSQL does not answer right now.', { cause: error });
 }
 
-/** The query's answer; while PostgreSQL is away it is UNAVAILABLE. */
-export async function answered<T>(query: Promise<T>): Promise<T> {
+/** The result of the query. Throws UNAVAILABLE while PostgreSQL cannot be reached. */
+export async function unavailableOnOutage<T>(query: Promise<T>): Promise<T> {
   return query.catch((error: unknown) => {
-    throw outageOr(error);
+    throw outageAsUnavailable(error);
   });
 }

@@ -8,11 +8,11 @@ import type { Reservations } from '../eventSourcing/reservations.js';
 import { upcast } from '../eventSourcing/upcasting.js';
 import { createReservations } from './reservations.js';
 
-/** Collects what was decided; the event store writes it when the work is done. */
+/** Collects the decided events. The event store appends them when the work is done. */
 export class StagingTransaction implements Transaction {
   readonly reservations: Reservations;
   readonly staged: StreamEvent[] = [];
-  /** Versions as read from the log, by stream: what the append relies on. */
+  /** The versions of the streams that this transaction has read. The append relies on them. */
   readonly readVersions = new Map<string, number>();
   readonly #streams = new Map<string, Loaded<unknown>>();
 
@@ -71,7 +71,7 @@ export class StagingTransaction implements Transaction {
   }
 }
 
-/** Reads a stream and folds it; a stream of another type is as good as none. */
+/** Reads a stream and computes its state. A stream of another type is treated as missing. */
 export async function loadStream<State, Command, Event extends DomainEvent>(
   manager: EntityManager,
   decider: Decider<State, Command, Event>,
@@ -100,10 +100,10 @@ export function staleVersion(
   );
 }
 
-/** As the log will give it back, so that a projection sees the same now and in a rebuild. */
+/** The event as it will be read from the log, so that a projection receives the same data now and in a rebuild. */
 function asStored<Event extends DomainEvent>({ type, data }: Event): Event {
   const text = JSON.stringify({ type, data });
-  // As JSON writes what `unstorable` finds; nearly no event has any.
+  // The JSON escapes of `unstorable` characters. Almost no event has them, so the slower path is rare.
   if (!/\\u(?:0000|d[89a-f])/i.test(text)) return JSON.parse(text) as Event;
   return JSON.parse(text, (_, value: unknown) =>
     typeof value === 'string' ? value.replace(unstorable, '\uFFFD') : value,
@@ -111,8 +111,8 @@ function asStored<Event extends DomainEvent>({ type, data }: Event): Event {
 }
 
 /**
- * What PostgreSQL refuses in a text: NUL, and half of a surrogate pair. Tools and servers say such things, and what they
- * mean is to be told all the same.
+ * Characters that PostgreSQL refuses in a text: NUL and unpaired surrogates. Messages of tools and servers may contain
+ * them, and must be stored nevertheless.
  */
 const unstorable = /[\0\p{Surrogate}]/gu;
 

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { JobProgress, Telemetry } from './contracts/telemetry.js';
 import type { Notifications } from './notifications.js';
 
-/** The latest progress of each job in an unlogged table, and each as a notification. */
+/** Stores the latest progress of each job in an unlogged table, and sends every progress as a notification. */
 export function createTelemetry(dataSource: DataSource, notifications: Notifications): Telemetry {
   return {
     async publish(progress) {

@@ -5,12 +5,12 @@ import { StowageError } from '../errors.js';
 import { Secret } from '../secret.js';
 import type { CredentialRef, Vault } from './contracts/vault.js';
 import type { MasterKeys } from './masterKeys.js';
-import { answered } from './sqlErrors.js';
+import { unavailableOnOutage } from './sqlErrors.js';
 
 export type RotatingVault = Vault & {
   /**
-   * Wraps every data key anew that an older master key had wrapped, and answers how many. After that the older master
-   * keys are no longer needed. The secrets themselves are not decrypted.
+   * Wraps all data keys of older master keys with the newest one, and returns their number. After that the older master
+   * keys are no longer needed. The secrets are not decrypted.
    */
   rewrap(): Promise<number>;
 };
@@ -25,22 +25,11 @@ type StoredCredential = {
 };
 
 /**
- * Credentials in PostgreSQL. Each version has a data key of its own, wrapped by the newest master key; both seals are
- * bound to project, credential and version, so that a row moved to another place does not open.
+ * Credentials in PostgreSQL. Each version has its own data key, which the newest master key wraps. Both encryptions
+ * authenticate project, credential and version, so that a row that is moved to another place cannot be decrypted.
  */
 export function createVault(dataSource: DataSource, masterKeys: MasterKeys): RotatingVault {
   const [newest] = masterKeys;
-
-  function unwrap(row: StoredCredential): KeyObject {
-    const master = masterKeys.find(({ id }) => id === row.master_key_id);
-    if (master === undefined) {
-      throw new StowageError('INTERNAL', `Credential ${row.credential_id} is under master key ${row.master_key_id}.`, {
-        help: 'Add the older master key to STOWAGE_MASTER_KEY_FILE again, after the newest.',
-      });
-    }
-    return createSecretKey(open(master.key, row.wrapped_key, place(row)));
-  }
-
   return {
     async store(manager, projectId, secret, credentialId = uuidv7()) {
       const version = await nextVersion(manager, projectId, credentialId);
@@ -59,7 +48,7 @@ export function createVault(dataSource: DataSource, masterKeys: MasterKeys): Rot
     },
 
     async reveal(projectId, ref) {
-      const [row] = await answered(
+      const [row] = await unavailableOnOutage(
         dataSource.query<StoredCredential[]>(
           'SELECT * FROM vault_credentials WHERE credential_id = $1 AND version = $2 AND project_id = $3',
           [ref.credentialId, ref.credentialVersion, projectId],
@@ -67,7 +56,7 @@ export function createVault(dataSource: DataSource, masterKeys: MasterKeys): Rot
       );
       if (row === undefined) throw unreadable(ref, 'is not in the vault');
       try {
-        return new Secret(open(unwrap(row), row.sealed_secret, place(row)).toString('utf8'));
+        return new Secret(open(unwrap(masterKeys, row), row.sealed_secret, place(row)).toString('utf8'));
       } catch (error) {
         if (error instanceof StowageError) throw error;
         throw unreadable(ref, 'does not decrypt: its row was changed, or the master key is not the one it was', error);
@@ -88,13 +77,23 @@ export function createVault(dataSource: DataSource, masterKeys: MasterKeys): Rot
           await manager.query(
             `UPDATE vault_credentials SET master_key_id = $3, wrapped_key = $4
              WHERE credential_id = $1 AND version = $2`,
-            [row.credential_id, row.version, newest.id, seal(newest.key, unwrap(row).export(), place(row))],
+            [row.credential_id, row.version, newest.id, seal(newest.key, unwrap(masterKeys, row).export(), place(row))],
           );
         }
         return rows.length;
       });
     },
   };
+}
+
+function unwrap(masterKeys: MasterKeys, row: StoredCredential): KeyObject {
+  const master = masterKeys.find(({ id }) => id === row.master_key_id);
+  if (master === undefined) {
+    throw new StowageError('INTERNAL', `Credential ${row.credential_id} is under master key ${row.master_key_id}.`, {
+      help: 'Add the older master key to STOWAGE_MASTER_KEY_FILE again, after the newest.',
+    });
+  }
+  return createSecretKey(open(master.key, row.wrapped_key, place(row)));
 }
 
 async function nextVersion(manager: EntityManager, projectId: string, credentialId: string): Promise<number> {
@@ -115,7 +114,7 @@ function seal(key: KeyObject, plain: Buffer, bound: Buffer): Buffer {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
 }
 
-/** Throws when key, bytes or place are not those of the seal. */
+/** Throws when key, bytes or place differ from those of the encryption. */
 function open(key: KeyObject, sealed: Buffer, bound: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 })
     .setAAD(bound)

@@ -1,5 +1,11 @@
 import type { DataSource } from 'typeorm';
-import type { EngineTool, WaitingReason, WorkerLease, WorkerRegistry } from './contracts/workerRegistry.js';
+import type {
+  EngineTool,
+  RegisteredWorker,
+  WaitingReason,
+  WorkerLease,
+  WorkerRegistry,
+} from './contracts/workerRegistry.js';
 import type { Notifications } from './notifications.js';
 
 type WorkerRow = {
@@ -27,17 +33,25 @@ type WaitingRow = {
 };
 
 const isLost = "worker.last_heard_at < clock_timestamp() - worker.lost_after_ms * interval '1 millisecond'";
-const isForgotten = "last_heard_at < clock_timestamp() - interval '1 hour'";
+const isOutdated = "last_heard_at < clock_timestamp() - interval '1 hour'";
 const claims = `NOT worker.draining AND NOT ${isLost}`;
 const hasTools = "worker.engines @> jsonb_build_array(jsonb_build_object('engine', job.engine))";
 const nobodyHasTools = `NOT EXISTS (SELECT FROM workers worker WHERE ${claims} AND ${hasTools})`;
+
+const withoutWorkerSql = `
+  SELECT job.engine, job.jobs, job.oldest_queued_at
+  FROM (
+    SELECT engine, count(*)::integer AS jobs, min(queued_at) AS oldest_queued_at
+    FROM job_queue WHERE worker_id IS NULL AND due_at <= clock_timestamp() GROUP BY engine
+  ) job
+  WHERE ${nobodyHasTools} ORDER BY job.engine`;
 
 export function createWorkerRegistry(dataSource: DataSource, notifications: Notifications): WorkerRegistry {
   return {
     async report(worker) {
       const { id, host, pid, programVersion, concurrency, engines, draining, lostAfterMs } = worker;
       await dataSource.query(
-        `WITH forgotten AS (DELETE FROM workers WHERE id <> $1 AND ${isForgotten}), heard AS (
+        `WITH forgotten AS (DELETE FROM workers WHERE id <> $1 AND ${isOutdated}), heard AS (
            INSERT INTO workers (id, host, pid, program_version, concurrency, engines, draining, lost_after_ms)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
            ON CONFLICT (id) DO UPDATE SET engines = EXCLUDED.engines, draining = workers.draining OR EXCLUDED.draining,
@@ -63,14 +77,9 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
                              ORDER BY queued_at, job_id), '[]') AS leases
            FROM job_queue WHERE worker_id = worker.id
          ) leases
-         WHERE NOT worker.${isForgotten} ORDER BY worker.started_at, worker.id`,
+         WHERE NOT worker.${isOutdated} ORDER BY worker.started_at, worker.id`,
       );
-      return rows.map((row) => ({
-        ...{ id: row.id, host: row.host, pid: row.pid, programVersion: row.program_version },
-        ...{ concurrency: row.concurrency, engines: row.engines, draining: row.draining, leases: row.leases },
-        ...{ lostAfterMs: row.lost_after_ms, startedAt: row.started_at, lastHeardAt: row.last_heard_at },
-        isLost: row.is_lost,
-      }));
+      return rows.map(workerOf);
     },
 
     async whyWaiting(jobIds) {
@@ -88,18 +97,20 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
     },
 
     async withoutWorker() {
-      const rows = await dataSource.query<{ engine: string; jobs: number; oldest_queued_at: Date }[]>(
-        `SELECT job.engine, job.jobs, job.oldest_queued_at
-         FROM (
-           SELECT engine, count(*)::integer AS jobs, min(queued_at) AS oldest_queued_at
-           FROM job_queue WHERE worker_id IS NULL AND due_at <= clock_timestamp() GROUP BY engine
-         ) job
-         WHERE ${nobodyHasTools} ORDER BY job.engine`,
-      );
+      const rows = await dataSource.query<{ engine: string; jobs: number; oldest_queued_at: Date }[]>(withoutWorkerSql);
       return rows.map((row) => ({ engine: row.engine, jobs: row.jobs, oldestQueuedAt: row.oldest_queued_at }));
     },
 
     subscribe: (listener) => notifications.subscribe('stowage_workers', listener),
+  };
+}
+
+function workerOf(row: WorkerRow): RegisteredWorker {
+  return {
+    ...{ id: row.id, host: row.host, pid: row.pid, programVersion: row.program_version },
+    ...{ concurrency: row.concurrency, engines: row.engines, draining: row.draining, leases: row.leases },
+    ...{ lostAfterMs: row.lost_after_ms, startedAt: row.started_at, lastHeardAt: row.last_heard_at },
+    isLost: row.is_lost,
   };
 }
 

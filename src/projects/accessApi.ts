@@ -6,7 +6,7 @@ import type { Role } from '../server/viewer.js';
 import { AccessTokenConnection, AccessTokenInput, AccessTokenType, CreateAccessTokenPayload } from './accessType.js';
 import { ProjectType, RoleEnum } from './projectType.js';
 
-/** Members and tokens of a project: in the schema in their final shape, and not built yet. */
+/** Members and tokens of a project. The schema has their final form, but every operation is NOT_YET_AVAILABLE. */
 @Resolver()
 export class AccessResolver {
   @Mutation(() => ProjectType, { description: 'role null removes the member.' })

@@ -42,7 +42,7 @@ export type ProjectDependencies = {
 
 @Resolver()
 export class ProjectResolver {
-  constructor(private readonly with_: ProjectDependencies) {}
+  constructor(private readonly tools: ProjectDependencies) {}
 
   @Query(() => ViewerType, { description: 'Who the token belongs to.' })
   @Requires('SIGNED_IN')
@@ -53,7 +53,7 @@ export class ProjectResolver {
   @Query(() => ProjectType, { nullable: true })
   @Requires('VIEWER')
   async project(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<ProjectType | null> {
-    const row = canSee(context, id) ? await findProject(this.with_.dataSource.manager, id) : null;
+    const row = canSee(context, id) ? await findProject(this.tools.dataSource.manager, id) : null;
     return row === null ? null : ProjectType.of(row);
   }
 
@@ -82,18 +82,18 @@ export class ProjectResolver {
       input: { name },
       commandId,
     });
-    const { id } = await this.with_.commands.handle<{ id: string }>(request, (commit) =>
+    const { id } = await this.tools.commands.handle<{ id: string }>(request, (commit) =>
       commit(async (tx) => {
         const id = randomUUID();
-        await tx.execute(project, { id, projectId: id }, { kind: 'CREATE', name, at: this.with_.now().toISOString() });
+        await tx.execute(project, { id, projectId: id }, { kind: 'CREATE', name, at: this.tools.now().toISOString() });
         return { id };
       }),
     );
-    return ProjectType.of(await this.with_.dataSource.manager.findOneByOrFail(ProjectTable, { id }));
+    return ProjectType.of(await this.tools.dataSource.manager.findOneByOrFail(ProjectTable, { id }));
   }
 
   private list(page: PageArguments, visible: 'ALL' | readonly string[], search = '') {
-    return selectPage(this.with_.dataSource.manager, pageRequest(page, 'createdAt'), {
+    return selectPage(this.tools.dataSource.manager, pageRequest(page, 'createdAt'), {
       table: ProjectTable,
       where: [
         visible === 'ALL' ? undefined : ['row.id = ANY(:ids)', { ids: visible }],
@@ -112,12 +112,12 @@ export class ProjectResolver {
 
 @Resolver(() => ViewerType)
 export class ViewerMembershipsResolver {
-  constructor(private readonly with_: ProjectDependencies) {}
+  constructor(private readonly tools: ProjectDependencies) {}
 
   @FieldResolver(() => [MembershipType], { description: 'The first 200 projects that the viewer has a role in.' })
   async memberships(@Ctx() context: RequestContext): Promise<MembershipType[]> {
     const visible = context.viewer.projectIds();
-    const query = this.with_.dataSource.manager.createQueryBuilder(ProjectTable, 'row').orderBy('row.name').limit(200);
+    const query = this.tools.dataSource.manager.createQueryBuilder(ProjectTable, 'row').orderBy('row.name').limit(200);
     if (visible !== 'ALL') query.where('row.id = ANY(:ids)', { ids: visible });
     const rows = await query.getMany();
     return rows.flatMap((row) => {
@@ -147,8 +147,8 @@ export class ProjectRightsResolver {
   }
 }
 
-export function projectNodes(with_: Pick<ProjectDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findProjects(with_.dataSource.manager, ids);
+export function projectNodes(tools: Pick<ProjectDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => findProjects(tools.dataSource.manager, ids);
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
@@ -157,11 +157,11 @@ export function projectNodes(with_: Pick<ProjectDependencies, 'dataSource'>): No
   };
 }
 
-/** What the composition hands to `resolverInstances`; every slice has a function like this. */
-export function projectResolvers(with_: ProjectDependencies): readonly object[] {
+/** The composition calls this. Every slice has a function like it. */
+export function projectResolvers(tools: ProjectDependencies): readonly object[] {
   return [
-    new ProjectResolver(with_),
-    new ViewerMembershipsResolver(with_),
+    new ProjectResolver(tools),
+    new ViewerMembershipsResolver(tools),
     new ProjectRightsResolver(),
     new AccessResolver(),
     new ProjectTokensResolver(),

@@ -5,29 +5,29 @@ import type { ProtectionStatus } from '../services/serviceInput.js';
 import type { BackupJobStatus } from '../backups/backupJobView.js';
 import { standingsOfServices } from './protectionQueries.js';
 
-/** What is told of all backups of an installation together. */
+/** Sums over all backups of an installation. */
 export type BackupTotals = {
   readonly jobs: Readonly<Partial<Record<BackupJobStatus, number>>>;
-  /** What dump tools gave, compressed or not: the plain bytes of every backup that ever succeeded. */
+  /** Uncompressed bytes of all backups that ever succeeded. */
   readonly readBytes: number;
-  /** What those backups took in the containers. */
+  /** Bytes that these backups took in the containers. */
   readonly writtenBytes: number;
-  /** What of it lies there now, as far as the log knows. */
+  /** Bytes of the backups that are STORED or DELETING now, by the log. */
   readonly storedBytes: number;
 };
 
-/** A service as the metrics name it. */
+/** One service in the metrics. */
 export type ServiceFigures = {
   readonly projectId: string;
   readonly projectName: string;
   readonly serviceId: string;
   readonly serviceName: string;
   readonly protection: ProtectionStatus;
-  /** When the newest stored backup was begun; null: there is none. */
+  /** The start of the newest stored backup. Null: there is none. */
   readonly dataAsOf: Date | null;
 };
 
-/** One statement, answered from an index alone. */
+/** One statement. PostgreSQL reads an index only, and no row. */
 export async function backupTotals(manager: EntityManager): Promise<BackupTotals> {
   const rows = await manager.query<
     { status: BackupJobStatus; availability: string | null; jobs: string; read: string; written: string }[]
@@ -47,7 +47,7 @@ export async function backupTotals(manager: EntityManager): Promise<BackupTotals
   };
 }
 
-/** Every service that was not removed: a handful of statements, however many there are. */
+/** All services that are not removed. The number of statements does not depend on the number of services. */
 export async function serviceFigures(manager: EntityManager, now: Date): Promise<readonly ServiceFigures[]> {
   const services = await manager.findBy(ServiceTable, { removedAt: IsNull() });
   const protections = await standingsOfServices(manager, services, now);

@@ -1,10 +1,10 @@
 import type { EntityManager } from 'typeorm';
 
-/** What is known of a plan's backups at one of its endpoints. */
+/** Figures of a plan's backups at one of its endpoints. */
 export type DestinationFacts = {
   readonly latestId: string | null;
   readonly lastSuccessId: string | null;
-  /** Stored backups. */
+  /** The number of stored backups. */
   readonly kept: number;
   readonly storedSizeBytes: number;
 };
@@ -44,7 +44,7 @@ export async function destinationFacts(
   }));
 }
 
-/** The listed backups at each endpoint, those that are being deleted included, and their bytes there; in the order of ids. */
+/** The number and bytes of the listed backups at each endpoint, in the order of the ids. DELETING ones are included. */
 export async function holdingsOf(
   manager: EntityManager,
   fileEndpointIds: readonly string[],
@@ -62,7 +62,7 @@ export async function holdingsOf(
   });
 }
 
-/** The id of the newest backup of each service whose bytes are STORED; null where there is none. */
+/** The id of the newest STORED backup of each service, in the order of the ids. Null where there is none. */
 export async function newestStoredOf(
   manager: EntityManager,
   serviceIds: readonly string[],

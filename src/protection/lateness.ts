@@ -1,20 +1,20 @@
 import type { Decider } from '../eventSourcing/decider.js';
 
 /**
- * Whether a service is LATE: its newest stored backup is older than its objective. A stream of its own for each service,
- * so that the versions of services do not rise by what nobody did to them.
+ * Whether a service is LATE: its newest stored backup is older than its objective. Each service has a separate stream
+ * for this, so that the version of the service changes only by commands of clients.
  */
 export type Lateness =
   { readonly late: false } | { readonly late: true; readonly serviceId: string; readonly dataAsOf: string };
 
-/** Why a service is no longer LATE, though no newer backup has come. */
+/** Why a service is no longer LATE although it has no newer backup. */
 export type EndOfLateness = 'PLAN_PAUSED' | 'NO_PLAN' | 'NO_BACKUP' | 'OBJECTIVE_CHANGED' | 'SERVICE_REMOVED';
 
 export type LatenessCommand = {
   readonly kind: 'RECORD';
   readonly service: { readonly id: string; readonly name: string };
   readonly status: 'PROTECTED' | 'LATE' | 'FAILING' | 'NEVER' | 'NO_PLAN' | 'PAUSED' | 'REMOVED';
-  /** When the newest stored backup was begun. */
+  /** The start of the newest stored backup. */
   readonly dataAsOf: string | null;
   readonly dueBy: string | null;
   readonly at: string;

@@ -3,7 +3,7 @@ import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { lateness, type LatenessEvent } from './lateness.js';
 
-/** A service that the log says is LATE. */
+/** A service that is LATE by the log. */
 export type LateServiceRow = {
   readonly serviceId: string;
   readonly projectId: string;

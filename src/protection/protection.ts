@@ -1,13 +1,13 @@
 import type { ProtectionStatus } from '../services/serviceInput.js';
 
-/** What one plan says about how often there should be a backup. */
+/** The facts about one plan that the protection of its service depends on. */
 export type PlannedProtection = {
   readonly paused: boolean;
-  /** The longest time between two of its runs; undefined: it has not two runs. */
+  /** The longest time between two of its runs. Undefined: it has fewer than two runs. */
   readonly longestGapMs: number | undefined;
-  /** The median execution time of its last successes; undefined: there is none. */
+  /** The median execution time of its last successes. Undefined: there is no success. */
   readonly usualDurationMs: number | undefined;
-  /** For each destination, how many jobs have FAILED since its last success. */
+  /** For each destination, the number of jobs that FAILED since its last success. */
   readonly consecutiveFailures: readonly number[];
 };
 
@@ -15,37 +15,38 @@ export type ProtectionFacts = {
   readonly now: Date;
   /** The service's own recovery point objective. */
   readonly objectiveMs: number | null;
-  /** Those that were not removed. */
+  /** The plans that are not removed. */
   readonly plans: readonly PlannedProtection[];
-  /** When the newest stored backup was begun. */
+  /** The start of the newest stored backup. */
   readonly dataAsOf: Date | null;
 };
 
 export type Protection = {
   readonly status: ProtectionStatus;
   readonly dataAsOf: Date | null;
-  /** When a newer backup must be there; null where nothing says so. */
+  /** The service is LATE after this instant, unless there is a newer backup. Null: it has no objective. */
   readonly dueBy: Date | null;
   readonly consecutiveFailures: number;
 };
 
 /**
- * How well a service, or what one plan does for it, is protected. The first that fits:
- * NO_PLAN no plan, PAUSED every plan is paused, NEVER no stored backup, LATE the newest is older than the objective (the
- * service's, else the shortest of its plans': longest gap plus usual duration), FAILING the last job of a destination
- * failed and the objective is not broken yet, else PROTECTED. Paused plans count for neither objective nor failures.
+ * How well a service is protected by all its plans, or by one of them. The status is the first that applies: NO_PLAN:
+ * it has no plan. PAUSED: every plan is paused. NEVER: it has no stored backup. LATE: the newest backup is older than
+ * the objective. FAILING: the last job of a destination FAILED. PROTECTED: none of these. The objective is that of the
+ * service, or else the shortest of its plans: longest gap plus usual duration. Paused plans are ignored for objective
+ * and failures.
  */
 export function protectionOf({ now, objectiveMs, plans, dataAsOf }: ProtectionFacts): Protection {
   const active = plans.filter(({ paused }) => !paused);
   const consecutiveFailures = Math.max(0, ...active.flatMap((plan) => plan.consecutiveFailures));
   const allowedMs = objectiveMs ?? shortestObjectiveMs(active);
   const dueBy = dataAsOf === null || allowedMs === undefined ? null : new Date(dataAsOf.getTime() + allowedMs);
-  const told = { dataAsOf, dueBy, consecutiveFailures };
-  if (plans.length === 0) return { status: 'NO_PLAN', ...told };
-  if (active.length === 0) return { status: 'PAUSED', ...told };
-  if (dataAsOf === null) return { status: 'NEVER', ...told };
-  if (dueBy !== null && dueBy < now) return { status: 'LATE', ...told };
-  return { status: consecutiveFailures > 0 ? 'FAILING' : 'PROTECTED', ...told };
+  const facts = { dataAsOf, dueBy, consecutiveFailures };
+  if (plans.length === 0) return { status: 'NO_PLAN', ...facts };
+  if (active.length === 0) return { status: 'PAUSED', ...facts };
+  if (dataAsOf === null) return { status: 'NEVER', ...facts };
+  if (dueBy !== null && dueBy < now) return { status: 'LATE', ...facts };
+  return { status: consecutiveFailures > 0 ? 'FAILING' : 'PROTECTED', ...facts };
 }
 
 function shortestObjectiveMs(plans: readonly PlannedProtection[]): number | undefined {

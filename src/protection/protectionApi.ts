@@ -27,25 +27,25 @@ import {
 } from './protectionQueries.js';
 import { PlanDestinationType, ProtectionCountType, ProtectionType } from './protectionType.js';
 
-/** What services, plans, file endpoints and projects tell of the backups. */
+/** Fields about backups for services, plans, file endpoints and projects. */
 
 export type ProtectionDependencies = { readonly dataSource: DataSource; readonly now: () => Date };
 
-export function protectionResolvers(with_: ProtectionDependencies): readonly object[] {
-  const jobs = new JobsById(with_);
+export function protectionResolvers(tools: ProtectionDependencies): readonly object[] {
+  const jobs = new JobsById(tools);
   return [
-    new ServiceBackupsResolver(with_, jobs),
-    new PlanBackupsResolver(with_, jobs),
-    new PlanDestinationResolver(with_, jobs),
-    new FileEndpointBackupsResolver(with_),
-    new ProjectProtectionResolver(with_),
+    new ServiceBackupsResolver(tools, jobs),
+    new PlanBackupsResolver(tools, jobs),
+    new PlanDestinationResolver(tools, jobs),
+    new FileEndpointBackupsResolver(tools),
+    new ProjectProtectionResolver(tools),
   ];
 }
 
 class JobsById {
-  constructor(private readonly with_: ProtectionDependencies) {}
+  constructor(private readonly tools: ProtectionDependencies) {}
 
-  private readonly batch = (ids: readonly string[]) => rowsById(this.with_.dataSource.manager, BackupJobTable, ids);
+  private readonly batch = (ids: readonly string[]) => rowsById(this.tools.dataSource.manager, BackupJobTable, ids);
 
   async load(id: string | null, context: RequestContext): Promise<BackupJobType | null> {
     const row = id === null ? null : await context.loaders.of(this.batch).load(id);
@@ -65,13 +65,13 @@ class JobsById {
 @Resolver(() => ServiceType)
 export class ServiceBackupsResolver {
   constructor(
-    private readonly with_: ProtectionDependencies,
+    private readonly tools: ProtectionDependencies,
     private readonly byId: JobsById,
   ) {}
 
   private readonly protections = (services: readonly ServiceRow[]) =>
-    protectionsOfServices(this.with_.dataSource.manager, services, this.with_.now());
-  private readonly newest = (ids: readonly string[]) => newestStoredOf(this.with_.dataSource.manager, ids);
+    protectionsOfServices(this.tools.dataSource.manager, services, this.tools.now());
+  private readonly newest = (ids: readonly string[]) => newestStoredOf(this.tools.dataSource.manager, ids);
 
   @FieldResolver(() => ProtectionType)
   async protection(@Root() { row }: ServiceType, @Ctx() context: RequestContext): Promise<ProtectionType> {
@@ -90,20 +90,20 @@ export class ServiceBackupsResolver {
     @Arg('filter', () => BackupJobFilter, { nullable: true }) filter: BackupJobFilter | null | undefined,
     @Arg('orderBy', () => BackupJobOrder, { nullable: true }) order: BackupJobOrder | null | undefined,
   ): Promise<Page<BackupJobType>> {
-    return jobsWithin(this.with_.dataSource, page, ['row.service_id = :ownerId', { ownerId: id }], filter, order);
+    return jobsWithin(this.tools.dataSource, page, ['row.service_id = :ownerId', { ownerId: id }], filter, order);
   }
 }
 
 @Resolver(() => BackupPlanType)
 export class PlanBackupsResolver {
   constructor(
-    private readonly with_: ProtectionDependencies,
+    private readonly tools: ProtectionDependencies,
     private readonly byId: JobsById,
   ) {}
 
   private readonly protections = (plans: readonly BackupPlanRow[]) =>
-    protectionsOfPlans(this.with_.dataSource.manager, plans, this.with_.now());
-  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.with_.dataSource.manager, ids);
+    protectionsOfPlans(this.tools.dataSource.manager, plans, this.tools.now());
+  private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.tools.dataSource.manager, ids);
 
   @FieldResolver(() => ProtectionType, { description: 'By the backups of this plan alone.' })
   async protection(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ProtectionType> {
@@ -123,19 +123,19 @@ export class PlanBackupsResolver {
     @Arg('filter', () => BackupJobFilter, { nullable: true }) filter: BackupJobFilter | null | undefined,
     @Arg('orderBy', () => BackupJobOrder, { nullable: true }) order: BackupJobOrder | null | undefined,
   ): Promise<Page<BackupJobType>> {
-    return jobsWithin(this.with_.dataSource, page, ['row.plan_id = :ownerId', { ownerId: id }], filter, order);
+    return jobsWithin(this.tools.dataSource, page, ['row.plan_id = :ownerId', { ownerId: id }], filter, order);
   }
 }
 
 @Resolver(() => PlanDestinationType)
 export class PlanDestinationResolver {
   constructor(
-    private readonly with_: ProtectionDependencies,
+    private readonly tools: ProtectionDependencies,
     private readonly byId: JobsById,
   ) {}
 
-  private readonly batch = (keys: readonly DestinationKey[]) => destinationFacts(this.with_.dataSource.manager, keys);
-  /** One key for one destination object, whichever of its fields are asked for. */
+  private readonly batch = (keys: readonly DestinationKey[]) => destinationFacts(this.tools.dataSource.manager, keys);
+  /** The same key object for all fields of a destination, so that a loader reads each destination once. */
   private readonly keys = new WeakMap<PlanDestinationType, DestinationKey>();
 
   @FieldResolver(() => BackupJobType, { nullable: true })
@@ -172,9 +172,9 @@ export class PlanDestinationResolver {
 
 @Resolver(() => FileEndpointType)
 export class FileEndpointBackupsResolver {
-  constructor(private readonly with_: ProtectionDependencies) {}
+  constructor(private readonly tools: ProtectionDependencies) {}
 
-  private readonly holdings = (ids: readonly string[]) => holdingsOf(this.with_.dataSource.manager, ids);
+  private readonly holdings = (ids: readonly string[]) => holdingsOf(this.tools.dataSource.manager, ids);
 
   @FieldResolver(() => BigIntScalar, { description: 'Bytes of the listed backups.' })
   @Statistics()
@@ -191,12 +191,12 @@ export class FileEndpointBackupsResolver {
 
 @Resolver(() => ProjectType)
 export class ProjectProtectionResolver {
-  constructor(private readonly with_: ProtectionDependencies) {}
+  constructor(private readonly tools: ProtectionDependencies) {}
 
   @FieldResolver(() => [ProtectionCountType], { description: 'How many services are protected how.' })
   @Statistics()
   protection(@Root() { id }: ProjectType): Promise<readonly ProtectionCountType[]> {
-    return countProtections(this.with_.dataSource.manager, id, this.with_.now());
+    return countProtections(this.tools.dataSource.manager, id, this.tools.now());
   }
 }
 

@@ -8,10 +8,12 @@ import { protectionOf, type PlannedProtection, type Protection } from './protect
 
 const gaps = new RememberedGaps();
 
-/** A protection and the jobs it tells of, by id. */
+/** A protection with the ids of the newest job and the newest success. */
 export type KnownProtection = Protection & { readonly latestId: string | null; readonly lastSuccessId: string | null };
 
-/** The protection of each service, in their order: a handful of statements, however many there are. */
+/**
+ * The protection of each service, in their order. The number of statements does not depend on the number of services.
+ */
 export async function protectionsOfServices(
   manager: EntityManager,
   services: readonly ServiceRow[],
@@ -27,7 +29,7 @@ export async function protectionsOfServices(
   });
 }
 
-/** The same without the jobs, at half the cost: for whoever asks about all services. */
+/** The same without the ids of jobs, at half the cost, for readers of all services. */
 export async function standingsOfServices(
   manager: EntityManager,
   services: readonly ServiceRow[],
@@ -53,7 +55,7 @@ export async function standingsOfServices(
   );
 }
 
-/** What each plan does for its service, by its own backups alone. A removed plan is NO_PLAN. */
+/** The protection that each plan gives its service, computed from the plan's own backups. A removed plan is NO_PLAN. */
 export async function protectionsOfPlans(
   manager: EntityManager,
   plans: readonly BackupPlanRow[],
@@ -81,7 +83,7 @@ export async function protectionsOfPlans(
   });
 }
 
-/** How many of a project's services are protected how; statuses without a service are left out. */
+/** The number of a project's services by status. Statuses without a service are left out. */
 export async function countProtections(
   manager: EntityManager,
   projectId: string,
@@ -95,14 +97,14 @@ export async function countProtections(
   return [...counts].map(([status, count]) => ({ status, services: count }));
 }
 
-/** The ids of the services of these projects that are protected so. */
+/** The ids of the services of these projects that have one of these statuses. */
 export async function servicesProtectedAs(
   manager: EntityManager,
   now: Date,
   projectIds: 'ALL' | readonly string[],
   statuses: readonly ProtectionStatus[],
 ): Promise<readonly string[]> {
-  // What is asked most is found without reckoning the others.
+  // LATE alone is the most frequent filter. It needs no protection of services that cannot be late.
   const candidates = statuses.every((status) => status === 'LATE') ? await possiblyLate(manager, now) : undefined;
   const services = await manager.findBy(ServiceTable, {
     removedAt: IsNull(),
@@ -117,8 +119,7 @@ export async function servicesProtectedAs(
 }
 
 /**
- * The ids of all services whose newest stored backup is older than their objective would be if no backup took any time:
- * those that are LATE are among them. One statement.
+ * The ids of all services that would be LATE if backups took no time. Every LATE service is among them. One statement.
  */
 export async function possiblyLate(manager: EntityManager, now: Date): Promise<readonly string[]> {
   const rows = await manager.query<
@@ -164,7 +165,7 @@ async function plannedProtections(
   );
 }
 
-/** By plan, for each of its destinations: the jobs that FAILED after the last one that SUCCEEDED. */
+/** By plan, for each of its destinations: the number of jobs that FAILED since the last success. */
 async function consecutiveFailures(
   manager: EntityManager,
   plans: readonly BackupPlanRow[],
@@ -190,7 +191,7 @@ async function consecutiveFailures(
   return byPlan;
 }
 
-/** When the newest stored backup of each of these services was begun. */
+/** The start of the newest stored backup, by service. */
 async function newestStored(manager: EntityManager, ids: readonly string[]): Promise<ReadonlyMap<string, Date | null>> {
   const rows = await manager.query<{ id: string; data_as_of: Date | null }[]>(
     `SELECT service.id, (
@@ -210,7 +211,7 @@ type Milestones = {
 
 const none: Milestones = { dataAsOf: null, latestId: null, lastSuccessId: null };
 
-/** The newest job, the newest success and the beginning of the newest stored backup, of each service or plan. */
+/** The newest job, the newest success and the start of the newest stored backup, by service or by plan. */
 async function milestones(
   manager: EntityManager,
   owner: 'service_id' | 'plan_id',

@@ -11,7 +11,8 @@ import { openLog } from '../log.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
 import { rebuildProjection } from '../postgres/rebuildProjection.js';
 import { latenessProjection } from './latenessView.js';
-import { createProtectionWatch, latenessStreamId } from './protectionWatch.js';
+import { createProtectionWatch } from './protectionWatch.js';
+import { latenessStreamId } from './recordLateness.js';
 
 const hourMs = 3_600_000;
 const begun = new Date('2026-03-01T05:00:00Z');
@@ -44,7 +45,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     });
   const lookAt = async (moment: Date, watches = 1) => {
     now = moment;
-    await Promise.all(Array.from({ length: watches }, () => watch().look()));
+    await Promise.all(Array.from({ length: watches }, () => watch().check()));
   };
   const backup = async (startedAt: Date, tookMs: number) => {
     const id = await queuedJob({ ...api, queue: createJobQueue(api.dataSource) }, api.projectId, {

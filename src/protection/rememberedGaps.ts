@@ -4,14 +4,14 @@ import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 
 type Schedule = { readonly normalized: string; readonly timeZone: string };
 
-/** Schedules that are remembered: an installation has far fewer different ones than plans. */
+/** The number of remembered schedules. Plans of an installation share few different schedules. */
 const most = 5_000;
 const dayMs = 86_400_000;
 
 /**
- * The longest time between two runs of a schedule, reckoned once a day for each: it looks 30 years ahead, and thousands
- * of plans share a few schedules. Undefined where there are not two runs, and for a frequency or zone that this program
- * does not understand (it may come from a newer one).
+ * The longest time between two runs of a schedule, computed once a day: the computation covers 30 years, and thousands
+ * of plans share a few schedules. Undefined for a schedule with fewer than two runs, and for a frequency or zone of a
+ * newer program.
  */
 export class RememberedGaps {
   readonly #gaps = new Map<string, { readonly day: number; readonly gapMs: number | undefined }>();

@@ -3,29 +3,29 @@ import type { PlanTick } from '../scheduler/alarmClock.js';
 import { nextRun } from '../scheduler/cron/nextRun.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 
-/** Of these plans, or of all, the earliest tick that nothing was done for yet; in the past when it is overdue. */
+/** The earliest unhandled tick of each of these plans, or of all plans. An overdue tick lies in the past. */
 export type NextTicks = (manager: EntityManager, plans: readonly string[] | 'ALL') => Promise<readonly PlanTick[]>;
 
 /**
- * Plans that are paused or removed, and those that never run again, have no next tick. A plan whose frequency or zone
- * this program does not understand (it may come from a newer one) is told to `unreadable`, so that it does not stop the
- * others. What was reckoned for all plans is remembered: they are asked for again and again, and few have changed.
+ * A plan that is paused, is removed or never runs again has no next tick. A frequency or zone of a newer program may be
+ * unknown here: such a plan is reported to `unreadable` and left out. The ticks of all plans are remembered, because
+ * most plans are the same at the next call.
  */
 export function createNextTicks(unreadable: (planId: string, error: unknown) => void): NextTicks {
-  let reckoned = new Map<string, Reckoned>();
+  let remembered = new Map<string, NextTick>();
 
   return async (manager, plans) => {
     const rows = await manager.query<readonly ScheduleRow[]>(schedulesSql, [plans === 'ALL' ? null : plans]);
-    const now = new Map<string, Reckoned>();
+    const now = new Map<string, NextTick>();
     for (const row of rows) {
-      const before = reckoned.get(row.id);
+      const before = remembered.get(row.id);
       try {
-        now.set(row.id, before !== undefined && isOf(before, row) ? before : reckon(row));
+        now.set(row.id, before !== undefined && isSameSchedule(before.row, row) ? before : nextTickOf(row));
       } catch (error) {
         unreadable(row.id, error);
       }
     }
-    if (plans === 'ALL') reckoned = now;
+    if (plans === 'ALL') remembered = now;
     return [...now.values()].flatMap(({ tick }) => tick ?? []);
   };
 }
@@ -35,28 +35,28 @@ type ScheduleRow = {
   readonly version: number;
   readonly normalized: string;
   readonly time_zone: string;
-  /** Milliseconds: up to and including here every destination's ticks are accounted for. */
+  /** Milliseconds since 1970. The ticks of every destination are accounted for up to this instant. */
   readonly after: number;
 };
 
-type Reckoned = { readonly of: ScheduleRow; readonly tick: PlanTick | undefined };
+type NextTick = { readonly row: ScheduleRow; readonly tick: PlanTick | undefined };
 
-function isOf({ of }: Reckoned, row: ScheduleRow): boolean {
+function isSameSchedule(one: ScheduleRow, other: ScheduleRow): boolean {
   return (
-    of.after === row.after &&
-    of.version === row.version &&
-    of.normalized === row.normalized &&
-    of.time_zone === row.time_zone
+    one.after === other.after &&
+    one.version === other.version &&
+    one.normalized === other.normalized &&
+    one.time_zone === other.time_zone
   );
 }
 
-function reckon(row: ScheduleRow): Reckoned {
+function nextTickOf(row: ScheduleRow): NextTick {
   const { id: planId, version, normalized, time_zone: timeZone, after } = row;
   const at = nextRun(parseFrequency(normalized), timeZone, new Date(after));
-  return { of: row, tick: at === undefined ? undefined : { kind: 'PLAN_TICK', planId, version, at } };
+  return { row, tick: at === undefined ? undefined : { kind: 'PLAN_TICK', planId, version, at } };
 }
 
-/** $1: the ids, or null for all plans. `accountedUntil` says the same of one destination. */
+/** $1: the ids, or null for all plans. `accountedUntil` computes the same for the destinations of one plan. */
 const schedulesSql = `
   SELECT id, schedule_version AS version, normalized, time_zone, (
     SELECT round(1000 * extract(epoch FROM min(greatest(

@@ -12,14 +12,14 @@ export type ReconcilerTools = {
   readonly nextTicks: NextTicks;
 };
 
-/** How long what is merely counted may go without being compared alarm by alarm. */
+/** After this time the alarms are compared one by one, even if their number has not changed. */
 const compareEachMs = 10 * 60_000;
 
 /**
- * Compares the alarm clock with what PostgreSQL says should ring, and mends it: missing, stale and wrongly timed alarms.
- * Jobs whose time has come need no alarm, only a call to the workers. The function it gives makes one comparison and
- * returns how many alarms were mended. While no plan has changed and as many ticks are set as were after the last
- * comparison they are only counted, for up to ten minutes: to read ten thousand each minute costs more than to keep them.
+ * Compares the alarm clock with PostgreSQL and repairs missing, stale and wrongly timed alarms. A due job needs no
+ * alarm: the workers are woken instead. Each call of the returned function makes one comparison and returns the number
+ * of repaired alarms. While no plan has changed and the number of alarms of plans is that of the last comparison, the
+ * alarms are only counted, for up to ten minutes: reading ten thousand alarms each minute costs more than setting them.
  */
 export function createReconciler(tools: ReconcilerTools): (now: Date) => Promise<number> {
   const { dataSource, queue, clock, signals } = tools;
@@ -30,27 +30,27 @@ export function createReconciler(tools: ReconcilerTools): (now: Date) => Promise
     const waiting = await queue.waiting();
     const later = waiting.filter(({ dueAt }) => dueAt > now);
     if (later.length < waiting.length) await signals.send('work');
-    const asBefore =
+    const isUnchanged =
       last !== undefined &&
       later.length === 0 &&
       plans === last.plans &&
       performance.now() - last.atMs < compareEachMs &&
       (await clock.count('PLAN_TICK')) === last.ticks;
-    if (asBefore) return 0;
+    if (isUnchanged) return 0;
 
     last = undefined;
     const jobs = later.map(({ jobId, dueAt }): Alarm => ({ kind: 'JOB_DUE', jobId, at: dueAt }));
-    const { ticks, mended } = await compareAll(tools, jobs);
+    const { ticks, repaired } = await compareAll(tools, jobs);
     last = { plans, ticks, atMs: performance.now() };
-    return mended;
+    return repaired;
   };
 }
 
 async function compareAll(
   { dataSource, clock, nextTicks }: ReconcilerTools,
   jobs: readonly Alarm[],
-): Promise<{ readonly ticks: number; readonly mended: number }> {
-  // Listed first: what is armed while this runs is then at worst set again, never taken for stale.
+): Promise<{ readonly ticks: number; readonly repaired: number }> {
+  // The list comes first: an alarm that is set while this runs is then never taken for stale. At worst it is set again.
   const there = await clock.list();
   const ticks = await nextTicks(dataSource.manager, 'ALL');
   const wanted = new Map<string, Alarm>([...ticks, ...jobs].map((alarm) => [alarmKey(alarm), alarm]));
@@ -59,10 +59,10 @@ async function compareAll(
   const stale = there.filter((alarm) => !wanted.has(alarmKey(alarm)) && alarm.kind === 'PLAN_TICK');
   await clock.setAll(missing);
   await clock.cancelAll(stale.map(alarmKey));
-  return { ticks: ticks.length, mended: missing.length + stale.length };
+  return { ticks: ticks.length, repaired: missing.length + stale.length };
 }
 
-/** Differs whenever a plan that runs has changed, come or gone. */
+/** Another text after each change of the active plans. */
 async function versionsOfPlans(manager: EntityManager): Promise<string> {
   const [row] = await manager.query<{ versions: string }[]>(
     `SELECT count(*) || ' ' || coalesce(sum(hashtextextended(id::text, version)), 0) AS versions

@@ -1,14 +1,16 @@
 import { v5 } from 'uuid';
 
-/** Fixed for ever: with another one, ticks that were handled before an update would run again after it. */
+/** Never changes: another namespace would give each tick another id, so ticks that were handled would run again. */
 const namespace = '6a1f6f0e-5a0b-4c9e-9a57-0d3b5d1f2c47';
 
-/** The job of one tick for one destination: whoever handles the tick, and however often, means the same job. */
+/**
+ * The id of the job of one tick for one destination. It is the same in every process, so handling a tick is idempotent.
+ */
 export function tickJobId(planId: string, scheduledFor: Date, fileEndpointId: string): string {
   return v5(`job:${planId}:${scheduledFor.toISOString()}:${fileEndpointId}`, namespace);
 }
 
-/** Shared by the jobs of one tick. */
+/** The jobs of one tick share this id. */
 export function tickBatchId(planId: string, scheduledFor: Date): string {
   return v5(`batch:${planId}:${scheduledFor.toISOString()}`, namespace);
 }

@@ -4,14 +4,14 @@ import { notFound, StowageError } from '../errors.js';
 import { changedFields } from '../eventSourcing/changedFields.js';
 import type { Decider } from '../eventSourcing/decider.js';
 
-/** One data service that is backed up. Credentials are named here, never held. */
+/** One data service that is backed up. The state names the credential in the vault and never holds the secret. */
 export type ServiceSettings = {
   readonly name: string;
   readonly host: string;
   readonly port: number;
   readonly username: string | null;
   readonly credential: { readonly credentialId: string; readonly credentialVersion: number } | null;
-  /** Null: all that are not the system's. */
+  /** Null: all databases except those of the server itself. */
   readonly databases: readonly string[] | null;
   readonly tls: { readonly mode: 'OFF' | 'REQUIRE' | 'VERIFY'; readonly ca: string | null };
   readonly authSource: string | null;

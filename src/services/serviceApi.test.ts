@@ -31,7 +31,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     mariadb = await startMariadb();
     await mariadb.sql('CREATE DATABASE harbour; CREATE TABLE harbour.ships (id INT PRIMARY KEY)');
     api = await startSliceApi((ground) => {
-      const with_: ServiceDependencies = {
+      const tools: ServiceDependencies = {
         ...ground,
         engines: createEngines({ allowAddress: () => true }),
         allowedTargets: parseAllowedTargets('default,loopback'),
@@ -40,7 +40,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
         restoreUnderWay,
         entitiesInUse: (ids) => entitiesInUse(ground.dataSource, ids),
       };
-      return [...serviceResolvers(with_), new NodeResolver([serviceNodes(with_)])];
+      return [...serviceResolvers(tools), new NodeResolver([serviceNodes(tools)])];
     });
     projectId = await api.createProject();
   });

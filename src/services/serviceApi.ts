@@ -29,23 +29,23 @@ import { CheckServicePayload, ServiceConnection, ServiceType } from './serviceTy
 import { ServiceTable, type ServiceRow } from './serviceView.js';
 
 export type ServiceDependencies = ServiceTools & {
-  /** What the URLs of dashboards begin with, without a slash at the end. */
+  /** The beginning of the URLs of dashboards, without a slash at the end. */
   readonly publicUrl: () => string;
-  /** Which of these ids something refers to, so that they cannot be removed now. */
+  /** The ids among these that are in use, so that they cannot be removed now. */
   readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
-  /** The services of these projects that are protected so, known to the slice of jobs. */
+  /** The services of these projects that have one of these statuses. The slice of protection computes it. */
   readonly servicesProtectedAs?: (
     projectIds: 'ALL' | readonly string[],
     statuses: readonly ProtectionStatus[],
   ) => Promise<readonly string[]>;
 };
 
-export function serviceResolvers(with_: ServiceDependencies): readonly object[] {
-  return [new ServiceResolver(with_), new ServiceFieldsResolver(with_)];
+export function serviceResolvers(tools: ServiceDependencies): readonly object[] {
+  return [new ServiceResolver(tools), new ServiceFieldsResolver(tools)];
 }
 
-export function serviceNodes(with_: Pick<ServiceDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findServices(with_.dataSource.manager, ids);
+export function serviceNodes(tools: Pick<ServiceDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => findServices(tools.dataSource.manager, ids);
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
@@ -56,7 +56,7 @@ export function serviceNodes(with_: Pick<ServiceDependencies, 'dataSource'>): No
 
 @Resolver()
 export class ServiceResolver {
-  constructor(private readonly with_: ServiceDependencies) {}
+  constructor(private readonly tools: ServiceDependencies) {}
 
   @Query(() => ServiceType, { nullable: true, description: 'By id or by instanceId.' })
   @Requires('VIEWER')
@@ -65,7 +65,7 @@ export class ServiceResolver {
     @Arg('instanceId', () => String, { nullable: true }) instanceId: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<ServiceType | null> {
-    const { manager } = this.with_.dataSource;
+    const { manager } = this.tools.dataSource;
     if (Boolean(id) === Boolean(instanceId)) {
       const problem = id ? 'stands beside instanceId' : 'is missing';
       new InputProblems().add('id', problem, 'Send either id or instanceId.').throwIfAny();
@@ -86,7 +86,7 @@ export class ServiceResolver {
     const visible = context.viewer.projectIds();
     const protectedAs = await this.protectedAs(projectId ? [projectId] : visible, filter?.protection);
     const search = filter?.search ? `%${filter.search.replace(/[\\%_]/g, '\\$&')}%` : undefined;
-    return selectPage(this.with_.dataSource.manager, pageRequest(page, 'createdAt'), {
+    return selectPage(this.tools.dataSource.manager, pageRequest(page, 'createdAt'), {
       table: ServiceTable,
       where: [
         ['row.removed_at IS NULL'],
@@ -125,8 +125,8 @@ export class ServiceResolver {
     problems.throwIfAny();
     const request = commandRequest(context, { operation: 'registerService', projectId, input, commandId });
     const { engine, instanceId = null, password = null } = input;
-    const settings = statedSettings(input, defaultPort(this.with_, engine));
-    const id = await registerService(this.with_, request, { projectId, engine, instanceId, settings, password });
+    const settings = statedSettings(input, defaultPort(this.tools, engine));
+    const id = await registerService(this.tools, request, { projectId, engine, instanceId, settings, password });
     return this.answer(id);
   }
 
@@ -145,7 +145,7 @@ export class ServiceResolver {
     const input = { id: row.id, input: patch, expectedVersion };
     const { projectId } = row;
     const request = commandRequest(context, { operation: 'updateService', projectId, input, commandId });
-    await updateService(this.with_, request, row, patch, expectedVersion ?? undefined);
+    await updateService(this.tools, request, row, patch, expectedVersion ?? undefined);
     return this.answer(row.id);
   }
 
@@ -163,7 +163,7 @@ export class ServiceResolver {
     const { projectId } = row;
     const input = { id: row.id, expectedVersion };
     const request = commandRequest(context, { operation: 'removeService', projectId, input, commandId });
-    await removeService(this.with_, request, row, expectedVersion ?? undefined);
+    await removeService(this.tools, request, row, expectedVersion ?? undefined);
     return this.answer(row.id);
   }
 
@@ -177,8 +177,8 @@ export class ServiceResolver {
     await this.authorizedProject(context, info, input.projectId);
     this.problemsOf(input).throwIfAny();
     const { engine, password = null } = input;
-    const settings = statedSettings(input, defaultPort(this.with_, engine));
-    return CheckType.of(await validateService(this.with_, engine, settings, password));
+    const settings = statedSettings(input, defaultPort(this.tools, engine));
+    return CheckType.of(await validateService(this.tools, engine, settings, password));
   }
 
   @Mutation(() => CheckServicePayload, {
@@ -195,7 +195,7 @@ export class ServiceResolver {
     const row = await this.authorizedService(context, info, id);
     const change = patch ?? {};
     this.problemsOfPatch(change, row).throwIfAny();
-    const check = await checkService(this.with_, eventMetadata(context), row, change);
+    const check = await checkService(this.tools, eventMetadata(context), row, change);
     return { check: CheckType.of(check), service: await this.answer(row.id) };
   }
 
@@ -205,19 +205,19 @@ export class ServiceResolver {
     projectId: string,
   ): Promise<string> {
     authorize({ context, info }, projectId, 'project');
-    const project = await findProject(this.with_.dataSource.manager, projectId);
+    const project = await findProject(this.tools.dataSource.manager, projectId);
     if (project === null) throw notFound('project');
     return project.id;
   }
 
   private async authorizedService(context: RequestContext, info: GraphQLResolveInfo, id: string): Promise<ServiceRow> {
-    const row = await findService(this.with_.dataSource.manager, id);
+    const row = await findService(this.tools.dataSource.manager, id);
     authorize({ context, info }, row?.projectId, 'service');
     return row;
   }
 
   private problemsOf(input: ServiceInput): InputProblems {
-    const { engines, allowedTargets } = this.with_;
+    const { engines, allowedTargets } = this.tools;
     const problems = new InputProblems();
     problems.check('input.engine', input.engine, knownEngine(engines));
     problems.check('input.instanceId', input.instanceId, instanceIdRule);
@@ -231,7 +231,7 @@ export class ServiceResolver {
   private problemsOfPatch(patch: ServicePatch, { engine }: ServiceRow): InputProblems {
     const problems = new InputProblems();
     refuseNulls(problems, 'input', patch, ['name', 'host']);
-    checkServiceFields(problems, patch, this.with_.engines.get(engine), this.with_.allowedTargets);
+    checkServiceFields(problems, patch, this.tools.engines.get(engine), this.tools.allowedTargets);
     return problems;
   }
 
@@ -240,24 +240,24 @@ export class ServiceResolver {
     statuses: readonly ProtectionStatus[] | null | undefined,
   ): Promise<readonly string[] | undefined> {
     if (statuses === undefined || statuses === null) return undefined;
-    const { servicesProtectedAs } = this.with_;
+    const { servicesProtectedAs } = this.tools;
     if (servicesProtectedAs === undefined) throw notYetAvailable('Services cannot be filtered by protection yet.');
     return servicesProtectedAs(projectIds, statuses);
   }
 
   private async answer(id: string): Promise<ServiceType> {
-    return ServiceType.of(await this.with_.dataSource.manager.findOneByOrFail(ServiceTable, { id }));
+    return ServiceType.of(await this.tools.dataSource.manager.findOneByOrFail(ServiceTable, { id }));
   }
 }
 
 @Resolver(() => ServiceType)
 export class ServiceFieldsResolver {
-  constructor(private readonly with_: ServiceDependencies) {}
+  constructor(private readonly tools: ServiceDependencies) {}
 
-  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
+  private readonly projects = (ids: readonly string[]) => findProjects(this.tools.dataSource.manager, ids);
 
   private readonly inUse = async (ids: readonly string[]) => {
-    const used = await this.with_.entitiesInUse(ids);
+    const used = await this.tools.entitiesInUse(ids);
     return ids.map((id) => used.has(id));
   };
 
@@ -270,7 +270,7 @@ export class ServiceFieldsResolver {
 
   @FieldResolver(() => String)
   dashboardUrl(@Root() { instanceId }: ServiceType): string {
-    return `${this.with_.publicUrl()}/v2/dashboard/${encodeURIComponent(instanceId)}`;
+    return `${this.tools.publicUrl()}/v2/dashboard/${encodeURIComponent(instanceId)}`;
   }
 
   @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })

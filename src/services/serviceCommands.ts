@@ -20,26 +20,26 @@ import { patchedSettings, type StatedSettings } from './servicePatch.js';
 import { findServiceNamed } from './serviceQueries.js';
 import type { ServiceRow } from './serviceView.js';
 
-/** What the commands about services work with. */
+/** The tools that the commands about services use. */
 export type ServiceTools = {
   readonly dataSource: DataSource;
   readonly store: EventStore;
   readonly commands: CommandHandling;
   readonly vault: Vault;
-  /** Those that this version can back up. */
+  /** The engines that this version can back up. */
   readonly engines: Engines;
   readonly allowedTargets: AllowedTargets;
-  /** Whether a restore into the service waits or runs; known to the slice of restores. */
+  /** Whether a restore into the service is QUEUED or RUNNING. The slice of restores reads it. */
   readonly restoreUnderWay: (manager: EntityManager, serviceId: string) => Promise<boolean>;
   readonly now: () => Date;
-  /** Aborts what waits for the network when the server stops. */
+  /** Aborts requests to the network when the server stops. */
   readonly stopping: AbortSignal;
 };
 
 export type ServiceRegistration = {
   readonly projectId: string;
   readonly engine: ServiceIdentity['engine'];
-  /** Null: one is made. */
+  /** Null: a new one is generated. */
   readonly instanceId: string | null;
   readonly settings: StatedSettings;
   readonly password: Secret | null;
@@ -49,7 +49,10 @@ type Id = { id: string };
 const nameKind = 'service';
 const instanceKind = 'service instance';
 
-/** Answers the id: of a new service, or of the one that is there with the same values. With others: CONFLICT. */
+/**
+ * Returns the id of the new service. A service of the same instance id and with the same values is returned instead of
+ * a new one; with other values it throws CONFLICT.
+ */
 export async function registerService(
   tools: ServiceTools,
   request: CommandRequest,
@@ -114,7 +117,9 @@ export async function updateService(
   );
 }
 
-/** SERVICE_IN_USE while a plan, a job or a listed backup needs it. Its password leaves the vault. */
+/**
+ * Throws SERVICE_IN_USE while a plan, a job or a listed backup needs the service. Deletes its password from the vault.
+ */
 export async function removeService(
   tools: ServiceTools,
   request: CommandRequest,
@@ -127,7 +132,7 @@ export async function removeService(
       await tx.execute(service, { id, projectId }, { kind: 'REMOVE', at: tools.now().toISOString() }, expectedVersion);
       if (state.status !== 'ACTIVE') return { id };
       await tx.reservations.unregister(id, () => inUse(name));
-      // The instance id stays taken: what named this service must never mean another one.
+      // The instance id stays reserved: URLs that name this service must never lead to another one.
       await tx.reservations.releaseNames(nameKind, id);
       if (state.settings.credential !== null) {
         await tools.vault.erase(tx.manager, state.settings.credential.credentialId);
@@ -137,7 +142,7 @@ export async function removeService(
   );
 }
 
-/** Tries to reach a service, step by step, within 20 s. Saves nothing. */
+/** Connects to a service, step by step, within 20 s. Stores nothing. */
 export async function validateService(
   tools: ServiceTools,
   engineName: EngineName,
@@ -151,7 +156,7 @@ export async function validateService(
   return checkOf(steps, tools.now());
 }
 
-/** The same for a stored service, as it is or as it would be after a change; only the check is saved. */
+/** The same for a stored service with the changes of a patch. Stores the result of the check, not the patch. */
 export async function checkService(
   tools: ServiceTools,
   metadata: EventMetadata,
@@ -171,7 +176,7 @@ export async function checkService(
   return check;
 }
 
-/** BAD_INPUT has refused the others before: this one throws only for a service that an older version registered. */
+/** Throws NOT_YET_AVAILABLE for a service that another version registered. The input check refuses new ones before. */
 function engineOf(tools: ServiceTools, name: EngineName): Engine {
   const engine = tools.engines.get(name);
   if (engine === undefined) throw new StowageError('NOT_YET_AVAILABLE', `This version cannot back up ${name}.`);
@@ -214,7 +219,7 @@ function inUse(name: string): StowageError {
   return new StowageError('SERVICE_IN_USE', `Service "${name}" is needed by a plan, a job or a listed backup.`);
 }
 
-/** Where a restore's sessions are: they must be found again to be ended. */
+/** Whether a change moves the service. Sessions of a restore must be ended at the old address, so it waits for them. */
 function isAnotherServer(before: StatedSettings, after: StatedSettings): boolean {
   return before.host !== after.host || before.port !== after.port || before.username !== after.username;
 }

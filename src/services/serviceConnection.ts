@@ -7,7 +7,7 @@ import type { StatedSettings } from './servicePatch.js';
 import { findService } from './serviceQueries.js';
 import type { ServiceRow } from './serviceView.js';
 
-/** A service by its id, with all that a worker needs to reach it. Throws NOT_FOUND. */
+/** A service with the connection that a worker needs. Throws NOT_FOUND. */
 export async function openService(
   { dataSource, vault }: { readonly dataSource: DataSource; readonly vault: Vault },
   serviceId: string,
@@ -17,7 +17,9 @@ export async function openService(
   return { name: row.name, connection: await serviceConnection(row, vault) };
 }
 
-/** How to reach a stored service, its password out of the vault. Throws INTERNAL when that cannot be decrypted. */
+/**
+ * The connection of a stored service, with the password from the vault. Throws INTERNAL when it cannot be decrypted.
+ */
 export async function serviceConnection(row: ServiceRow, vault: Vault): Promise<ServiceConnection> {
   return connectionTo(row, row.credential === null ? null : await vault.reveal(row.projectId, row.credential));
 }

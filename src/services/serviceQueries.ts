@@ -12,12 +12,12 @@ export function findServices(manager: EntityManager, ids: readonly string[]): Pr
   return rowsById(manager, ServiceTable, ids);
 }
 
-/** Removed services too: an instance id is never given twice. */
+/** Also a removed service: an instance id is never used again. */
 export function findServiceOfInstance(manager: EntityManager, instanceId: string): Promise<ServiceRow | null> {
   return manager.findOneBy(ServiceTable, { instanceId });
 }
 
-/** The one that is not removed. */
+/** The service of that name that is not removed. */
 export function findServiceNamed(manager: EntityManager, projectId: string, name: string): Promise<ServiceRow | null> {
   return manager.findOneBy(ServiceTable, { projectId, name, removedAt: IsNull() });
 }

@@ -18,7 +18,7 @@ import type { ServiceInput, ServicePatch } from './serviceInput.js';
 const minuteMs = 60_000;
 const yearMs = 366 * 24 * 60 * minuteMs;
 
-/** Everything that can be said of the fields without asking the network, for new and for changed services. */
+/** All checks of the fields that need no network, for new and for changed services. */
 export function checkServiceFields(
   problems: InputProblems,
   fields: ServicePatch | ServiceInput,

@@ -28,7 +28,7 @@ export class TlsType {
 
 @ObjectType('Service', { implements: Node, description: 'One data service that is backed up.' })
 export class ServiceType extends Node {
-  /** As it is stored, for the fields that other slices add. It names its password and does not hold it. */
+  /** The stored row, for the fields that other slices add. It names the credential and does not hold the password. */
   readonly row!: ServiceRow;
 
   @Field(() => String)

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-/** No job waits longer than this for its next attempt. */
+/** The longest pause before the next attempt of a job. */
 export const longestPauseMs = 15 * 60_000;
 
 export type JobKind = 'BACKUP' | 'RESTORE';
@@ -9,14 +9,14 @@ export type QueuedJob = {
   readonly jobId: string;
   readonly kind: JobKind;
   readonly projectId: string;
-  /** The service that is read (backup) or written (restore): at most one lease at a time on each. */
+  /** The service that is read (backup) or written (restore). A service has at most one lease at a time. */
   readonly serviceId: string;
   readonly engine: string;
   readonly dueAt: Date;
   readonly queuedAt: Date;
 };
 
-/** Held by one worker for one attempt. `attempt` is the fencing token: it rises with every claim. */
+/** One worker holds it for one attempt. `attempt` is the fencing token: it increases with every claim. */
 export type Lease = {
   readonly jobId: string;
   readonly kind: JobKind;
@@ -28,72 +28,75 @@ export type Lease = {
 };
 
 export type ClaimedLease = Lease & {
-  /** How often in a row the job was put off, because it could not be started. */
+  /** How many times in a row the job was postponed because it could not be started. */
   readonly putOff: number;
 };
 
-/** A service that stays locked although its job is over: something of the job may still run there. */
+/** A service that stays locked although its job has ended, because sessions of the job may still run there. */
 export type KeptService = {
   readonly jobId: string;
-  /** It has been kept for as long as it may be. */
+  /** The time limit of the lock is over. */
   readonly isOverdue: boolean;
 };
 
 /**
- * What is to be done and who does it, on the clock of the PostgreSQL server. Methods that take a manager belong into
- * the transaction that appends the matching event.
+ * The queue of jobs and the leases of workers, by the clock of the PostgreSQL server. A method with a manager must be
+ * called in the transaction that appends the matching event.
  */
 export interface JobQueue {
-  /** Twice is once. Calls the workers, by the signal `work`, when the transaction commits. */
+  /** Adds a job. Idempotent. The commit of the transaction wakes the workers by the signal `work`. */
   enqueue(manager: EntityManager, job: QueuedJob): Promise<void>;
-  /** The job is over: row and lease go. A service that is kept for it stays locked. */
+  /** Removes the row and the lease of an ended job. A service that is kept for it stays locked. */
   remove(manager: EntityManager, jobId: string): Promise<void>;
   /**
-   * The job, which is worked on, is over: row and lease go, but nothing else is claimed for its service until
-   * `letGo`. It is overdue after `limitMs`.
+   * Removes the row and the lease of a leased job, and keeps its service locked until `letGo`. The lock is overdue
+   * after `limitMs`.
    */
   removeKeeping(manager: EntityManager, jobId: string, limitMs: number): Promise<void>;
   kept(): Promise<readonly KeptService[]>;
-  /** What was kept for a job is free again. False: it is so already. */
+  /** Frees the service that was kept for a job. False: it was free already. */
   letGo(manager: EntityManager, jobId: string): Promise<boolean>;
   /**
-   * Gives the lease back, also one past its time, to be claimed again at `dueAt`, at most `longestPauseMs` from now.
-   * Claimed by another: WORKER_LOST.
+   * Returns a lease, also an expired one. The job can be claimed again at `dueAt`, at most `longestPauseMs` from now.
+   * Throws WORKER_LOST if another worker has claimed the job.
    */
   requeue(manager: EntityManager, lease: Lease, dueAt: Date): Promise<void>;
   /**
-   * Takes the next job that is due, of an engine given, whose service no other lease is on: restores first, then
-   * projects by turns, then the oldest. It waits for no other claim, and claims at the same instant serve different
-   * projects wherever more than one has work. A clock that has gone back since keeps no job waiting longer than
-   * `longestPauseMs`. Undefined: nothing to do.
+   * Claims the next due job of one of the engines whose service has no other lease: restores first, then projects in
+   * turn, then the oldest job. It does not wait for other claims. Claims at the same instant serve different projects
+   * where more than one has work. When the clock goes back, a job waits no longer than `longestPauseMs`. Undefined:
+   * nothing to do.
    */
   claim(
     manager: EntityManager,
     workerId: string,
     engines: readonly string[],
     leaseMs: number,
-    /** What `kindsToDo` has answered just now; it is asked where this is left out. */
+    /** The recent result of `kindsToDo`. Where it is absent, `claim` calls `kindsToDo`. */
     kinds?: readonly JobKind[],
   ): Promise<ClaimedLease | undefined>;
-  /** Of which kinds `claim` may find a job, restores first. It locks nothing, and costs little however many jobs wait. */
+  /**
+   * The kinds of which `claim` may find a job, restores first. It takes no lock. Its cost does not depend on the number
+   * of jobs.
+   */
   kindsToDo(manager: EntityManager, engines: readonly string[]): Promise<readonly JobKind[]>;
   /**
-   * The job, which nobody has claimed, is not to be claimed for `pauseMs` from now: it could not be started. Refused where
-   * this program is older than the schema.
+   * Postpones a job that could not be started and is not claimed: it cannot be claimed for `pauseMs` from now.
+   * PostgreSQL refuses it where this program is older than the schema.
    */
   putOff(manager: EntityManager, jobId: string, pauseMs: number): Promise<void>;
-  /** Locks the lease row until the transaction ends. Lost or expired: throws a StowageError WORKER_LOST. */
+  /** Locks the row of the lease until the transaction ends. Throws WORKER_LOST if the lease is lost or expired. */
   fence(manager: EntityManager, lease: Lease): Promise<void>;
-  /** Extends by `leaseMs` from now. False: it is lost for good. */
+  /** Extends the lease by `leaseMs` from now. False: it is lost. */
   renew(lease: Lease, leaseMs: number): Promise<boolean>;
-  /** All leases past their time, the longest expired first. */
+  /** All expired leases, the longest expired first. */
   expired(): Promise<readonly Lease[]>;
-  /** Locks a lease past its time until the transaction ends. False: it is no longer there, or another reaper is at it. */
+  /** Locks an expired lease until the transaction ends. False: it no longer exists, or another reaper has locked it. */
   takeExpired(manager: EntityManager, lease: Lease): Promise<boolean>;
-  /** Is a worker on it now? Locks the row where there is one, so that cancelling and claiming exclude each other. */
+  /** Whether a worker holds the job now. Locks the row, so that cancelling and claiming exclude each other. */
   holder(manager: EntityManager, jobId: string): Promise<Lease | undefined>;
-  /** Rows without a lease, with their due time, for the reconciler of alarms. */
+  /** Jobs without a lease, with their due times. The reconciler of alarms reads them. */
   waiting(): Promise<readonly { readonly jobId: string; readonly dueAt: Date }[]>;
-  /** The due time nearest in the future or past among rows without a lease. */
+  /** The earliest due time of the jobs without a lease. It may be in the past. */
   nextDue(): Promise<Date | undefined>;
 }

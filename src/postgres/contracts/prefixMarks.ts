@@ -1,25 +1,26 @@
 /**
- * How an installation is told from a copy of its database. Both have the same installation id, which is what the
- * marker of a prefix names; they differ in where the database lives, and in what they know of the marks that the living
- * one writes into its markers, again and again.
+ * Distinguishes an installation from a copy of its database. Both have the same installation id, which the marker of a
+ * prefix names. They differ in the place of the database, and in the marks: the living installation writes new marks
+ * into its markers again and again, which the copy does not know.
  */
 export interface PrefixMarks {
   /**
-   * Whether this database is the installation's own. COPY: it lives in another cluster, or as another database, than
-   * the one that the installation was last said to live in. WATCHING: it is reached at a server that is new to it, so
-   * it may be a copy of the files of another one, or a replica that was promoted beside it: until `watchMs` after it
-   * was first reached there it only looks whether somebody else renews the marks.
+   * Whether this database is the one of the installation. COPY: its cluster or database is not the registered home of
+   * the installation. WATCHING: its server is new, so it may be a copy of the files, or a promoted replica beside the
+   * original. Until `watchMs` after the first connection there, it only checks whether another one renews the marks.
    */
   standing(watchMs: number): Promise<Standing>;
-  /** Whether this database, or the one that it was copied from, wrote that mark; since it was adopted, if it was. */
+  /**
+   * Whether this database, or the original of a copy, wrote that mark; after an adoption, whether it did so since then.
+   */
   knows(mark: string): Promise<boolean>;
-  /** The mark to write next: the same again until it is confirmed, for it may stand there already. */
+  /** The mark to write next. It is the same until it is confirmed, because a marker may already contain it. */
   next(
     prefix: MarkedPrefix,
-  ): Promise<{ readonly mark: string; /** Also over a mark that is not known. */ readonly takesOver: boolean }>;
-  /** That mark was read back from the container. */
+  ): Promise<{ readonly mark: string; /** Whether it replaces an unknown mark. */ readonly takesOver: boolean }>;
+  /** Records that the mark was read back from the container. */
   confirm(prefix: MarkedPrefix, mark: string): Promise<void>;
-  /** A person says that the installation lives here from now on: its marks replace all others. */
+  /** An operator declares this database the home of the installation: its marks replace all others. */
   adopt(): Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 /**
- * The time of the PostgreSQL server, which all processes of an installation share, whatever the clocks of their machines
- * say. A machine that was suspended is behind until the server is asked again, within 10 s.
+ * The time of the PostgreSQL server. All processes of an installation share it, so wrong clocks of their machines do no
+ * harm. After a suspension of the machine it is behind for up to 10 s, until the next query of the server.
  */
 export interface ServerClock {
   readonly now: () => Date;
-  /** The server is not asked any more. */
+  /** Ends the queries of the server. */
   stop(): void;
 }

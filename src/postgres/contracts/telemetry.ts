@@ -1,4 +1,6 @@
-/** How far a job is. Not an event: sent live at most once a second a job, and only the latest value is kept. */
+/**
+ * The progress of a job. It is no event: it is sent at most once a second for each job, and only the latest is stored.
+ */
 export type JobProgress = {
   readonly jobId: string;
   readonly projectId: string;
@@ -8,7 +10,7 @@ export type JobProgress = {
   readonly storedBytes: number;
   readonly segments: number;
   readonly bytesPerSecond: number;
-  /** 0 to 1, or null where the whole is not known. */
+  /** 0 to 1. Null where the total is unknown. */
   readonly share: number | null;
   readonly estimatedEnd: string | null;
   /** ISO 8601. */
@@ -16,22 +18,22 @@ export type JobProgress = {
 };
 
 export interface Telemetry {
-  /** Keeps the value and tells every process. Failing to is no reason to fail a job. */
+  /** Stores the progress and notifies all processes. A failure must not fail the job. */
   publish(progress: JobProgress): Promise<void>;
   latest(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobProgress>>;
   clear(jobId: string): Promise<void>;
-  /** Called for the progress of every job of the installation, in this process. Returns how to stop. */
+  /** Calls the listener for the progress of every job of the installation. The result ends the subscription. */
   subscribe(listener: (progress: JobProgress) => void): () => void;
 }
 
-/** Short wake-up calls between processes; they may be lost, so every receiver also polls. */
+/** Short wake-up messages between processes. They may be lost, so every receiver also polls. */
 export interface Signals {
   send(channel: SignalChannel, payload?: string): Promise<void>;
   subscribe(channel: SignalChannel, listener: (payload: string) => void): () => void;
 }
 
 /**
- * `work`: a job may be claimable. `cancel`: the job whose id is the payload is to be cancelled. `compared`: the process
- * of the payload has just compared the alarm clock with PostgreSQL.
+ * `work`: a job may be claimable. `cancel`: a cancellation of the job in the payload was requested. `compared`: the
+ * process in the payload has compared the alarm clock with PostgreSQL.
  */
 export type SignalChannel = 'work' | 'cancel' | 'compared';

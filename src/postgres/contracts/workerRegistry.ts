@@ -1,20 +1,20 @@
 import type { JobKind } from './jobQueue.js';
 
-/** A tool that a worker has found on its machine, for an engine whose tools are all there. */
+/** A tool on the machine of a worker, for an engine of which the worker has all tools. */
 export type EngineTool = { readonly engine: string; readonly tool: string; readonly version: string };
 
-/** What a worker says of itself. */
+/** The report of a worker about itself. */
 export type WorkerReport = {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
   readonly programVersion: string;
-  /** Jobs it runs at once. */
+  /** The most jobs that it runs at the same time. */
   readonly concurrency: number;
   readonly engines: readonly EngineTool[];
-  /** It stops: it finishes or hands back what it has, and claims no more. Once said it stays. */
+  /** The worker is stopping: it finishes or returns its jobs and claims no others. It never becomes false again. */
   readonly draining: boolean;
-  /** Not heard for longer than this it counts as lost. */
+  /** The worker counts as lost after this time without a report. */
   readonly lostAfterMs: number;
 };
 
@@ -24,38 +24,38 @@ export type RegisteredWorker = WorkerReport & {
   readonly startedAt: Date;
   readonly lastHeardAt: Date;
   readonly isLost: boolean;
-  /** What it holds, the oldest attempt first. */
+  /** The jobs of its leases, the oldest attempt first. */
   readonly leases: readonly WorkerLease[];
 };
 
-/** Why a job that is due waits for more than its turn. */
+/** Why a due job waits, other than for a free worker. */
 export type WaitingReason =
-  /** No worker claims anything: none is there, or all that are there stop. */
+  /** There is no worker, or all workers are stopping. */
   | { readonly kind: 'NO_WORKER' }
-  /** None of those that are there has the tools of its engine. */
+  /** No worker has the tools of its engine. */
   | { readonly kind: 'NO_TOOLS'; readonly engine: string }
-  /** A worker could not start it, and one will try again. */
+  /** A worker could not start it. The next try follows. */
   | { readonly kind: 'PUT_OFF'; readonly until: Date }
-  /** Sessions of a restore that is over may still run on its service; at `until` it is given up to wait for their end. */
+  /** Sessions of an ended restore may still run on its service. The wait for their end stops at `until`. */
   | { readonly kind: 'SERVICE_KEPT'; readonly until: Date };
 
-/** Due jobs of one engine that no worker can run. */
+/** The due jobs of one engine that no worker can run. */
 export type JobsWithoutWorker = { readonly engine: string; readonly jobs: number; readonly oldestQueuedAt: Date };
 
 /**
- * Which workers there are, on the clock of the PostgreSQL server. It is an observation, not truth: leases alone say who
- * may work on a job, and a worker that was thought lost is back with its next report.
+ * The workers of the installation, by the clock of the PostgreSQL server. The registry is an observation: only leases
+ * decide who may work on a job. A lost worker returns with its next report.
  */
 export interface WorkerRegistry {
-  /** The worker is there now. Tells every process, and forgets workers that were lost more than an hour ago. */
+  /** Stores the report of a worker and notifies all processes. Deletes workers that were lost more than an hour ago. */
   report(worker: WorkerReport): Promise<void>;
-  /** The worker has stopped in order. Tells every process. */
+  /** Removes a worker that has stopped cleanly, and notifies all processes. */
   leave(workerId: string): Promise<void>;
-  /** Those there are and those lost within the last hour, by start. */
+  /** The workers, with those lost within the last hour, by start. */
   list(): Promise<readonly RegisteredWorker[]>;
-  /** Of these jobs, those that wait and are not just about to be claimed. */
+  /** The jobs among these that wait for another reason than a free worker. */
   whyWaiting(jobIds: readonly string[]): Promise<ReadonlyMap<string, WaitingReason>>;
   withoutWorker(): Promise<readonly JobsWithoutWorker[]>;
-  /** Called after each report and each leaving, as far as the news gets through. Returns how to stop. */
+  /** Calls the listener after each report and removal. Notifications may be lost. The result ends the subscription. */
   subscribe(listener: () => void): () => void;
 }

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { StowageError } from '../../errors.js';
 
-/** Where the server's programs are; `bin` holds `initdb` and `postgres`. */
+/** `bin` is the folder of the server's programs, `initdb` and `postgres`. */
 export type ServerBinaries = { readonly bin: string };
 
 /** A user of the operating system that PostgreSQL runs as, because it refuses to run as root. */
@@ -14,9 +14,9 @@ export type SystemUser = { readonly uid: number; readonly gid: number };
 
 export type RunningCluster = {
   readonly port: number;
-  /** Ends the server: connections are cut, what was committed is on disk. */
+  /** Stops the server. Connections are closed, and committed data is on disk. */
   stop(): Promise<void>;
-  /** Resolves when the server has ended, whoever ended it. */
+  /** Resolves when the server has ended, for whatever reason. */
   readonly ended: Promise<void>;
 };
 
@@ -39,7 +39,7 @@ export async function initCluster(options: {
     ],
     { cwd: '/', env: environment, ...user },
   ).catch((error: unknown) => {
-    throw new StowageError('UNAVAILABLE', `PostgreSQL could not be set up in '${dataFolder}': ${lastWords(error)}`, {
+    throw new StowageError('UNAVAILABLE', `PostgreSQL could not be set up in '${dataFolder}': ${lastLines(error)}`, {
       help: 'Make sure that the folder is on a disk with room, and that its parents may be entered by everybody.',
       cause: error,
     });
@@ -47,8 +47,8 @@ export async function initCluster(options: {
 }
 
 /**
- * Starts the server on 127.0.0.1 and waits until it answers. It ends when this process ends, however that ends (where
- * the system has `setpriv`). `port` is tried first, then free ones.
+ * Starts the server on 127.0.0.1 and waits until it answers. Where the system has `setpriv`, the server ends with this
+ * process, also when the process is killed. It tries `port` first, then free ports.
  */
 export async function startCluster(options: {
   readonly binaries: ServerBinaries;
@@ -87,21 +87,21 @@ export async function startCluster(options: {
       void ended.then(() => resolve(false));
     });
     if (await ready) return { port, ended, stop: () => stop(child, ended) };
-    const said = lines.join('\n');
-    if (tries < 5 && /Address already in use|could not create any TCP/.test(said)) {
+    const output = lines.join('\n');
+    if (tries < 5 && /Address already in use|could not create any TCP/.test(output)) {
       wanted = undefined;
       continue;
     }
     throw new StowageError('UNAVAILABLE', `PostgreSQL did not start on '${options.dataFolder}'.`, {
-      toolOutput: said,
-      help: 'Read what PostgreSQL said.',
+      toolOutput: output,
+      help: 'Read the output of PostgreSQL.',
     });
   }
 }
 
 async function spawnServer(binary: string, args: readonly string[], user: SystemUser | undefined) {
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
-  // A process group of its own: Ctrl-C in a terminal reaches us, and we end the server in order.
+  // A separate process group: Ctrl-C in a terminal signals this process only, which then stops the server cleanly.
   const common = { cwd: '/', env: environment, stdio, detached: true };
   const setpriv = '/usr/bin/setpriv';
   if (!(await exists(setpriv))) return spawn(binary, args, { ...common, ...user });
@@ -117,7 +117,7 @@ async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
   clearTimeout(impatient);
 }
 
-/** The user to run PostgreSQL as: undefined for oneself, else (as root) the first that exists of those named. */
+/** The user that runs PostgreSQL. Undefined: the current user. As root it is the first candidate that exists. */
 export async function serverUser(candidates = ['stowage', 'postgres', 'nobody']): Promise<SystemUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const passwd = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
@@ -148,7 +148,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-function lastWords(error: unknown): string {
-  const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-  return said.trim().split('\n').slice(-3).join(' ');
+function lastLines(error: unknown): string {
+  const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+  return output.trim().split('\n').slice(-3).join(' ');
 }

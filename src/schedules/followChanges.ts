@@ -1,0 +1,93 @@
+import type { Logger } from 'pino';
+import { In, type DataSource } from 'typeorm';
+import type { RecordedEvent } from '../eventSourcing/event.js';
+import { BackupPlanTable, type BackupPlanRow } from '../plans/backupPlanView.js';
+import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
+import type { NextTicks } from './nextTicks.js';
+
+export type ChangeFollower = {
+  /** Sets the alarms that the event changes. Returns immediately. */
+  follow(event: RecordedEvent): void;
+  /** Ends the work and waits for the pending part. */
+  stop(): Promise<void>;
+};
+
+/** Sets alarms when a plan changes and when a job gets a due time. What fails is left to the next comparison. */
+export function followChanges(tools: {
+  readonly dataSource: DataSource;
+  readonly clock: AlarmClock;
+  readonly nextTicks: NextTicks;
+  readonly log: Logger;
+}): ChangeFollower {
+  const { dataSource, clock, nextTicks, log } = tools;
+  /** The plans that have changed, with the version of their stream before the change. */
+  const changedPlans = new Map<string, number>();
+  const dueJobs = new Map<string, Date>();
+  let working: Promise<void> | undefined;
+  let stopped = false;
+
+  function wake(): void {
+    if (stopped) return;
+    working ??= setAlarms()
+      .catch((error: unknown) => log.warn({ err: error }, 'Alarms could not be set; the next comparison sets them.'))
+      .finally(() => {
+        working = undefined;
+        // Changes that came after the last pass of the loop.
+        if (changedPlans.size > 0 || dueJobs.size > 0) wake();
+      });
+  }
+
+  async function setAlarms(): Promise<void> {
+    while ((changedPlans.size > 0 || dueJobs.size > 0) && !stopped) {
+      const plans = new Map(changedPlans);
+      const jobs = [...dueJobs].map(([jobId, at]): Alarm => ({ kind: 'JOB_DUE', jobId, at }));
+      changedPlans.clear();
+      dueJobs.clear();
+      await setTicks(plans);
+      await clock.setAll(jobs);
+    }
+  }
+
+  /** Sets the alarm for the next tick of each changed plan, and cancels those of its earlier versions. */
+  async function setTicks(changed: ReadonlyMap<string, number>): Promise<void> {
+    if (changed.size === 0) return;
+    const plans = await dataSource.manager.findBy(BackupPlanTable, { id: In([...changed.keys()]) });
+    const ticks = await nextTicks(dataSource.manager, [...changed.keys()]);
+    const current = new Set(ticks.map(alarmKey));
+    const earlier = plans.flatMap((plan) => earlierKeys(plan, changed.get(plan.id) ?? 0));
+    await clock.cancelAll(earlier.filter((key) => !current.has(key)));
+    await clock.setAll(ticks);
+  }
+
+  return {
+    follow(event) {
+      const dueAt = dueTimeOf(event);
+      if (event.streamType === 'BackupPlan' && event.type !== 'TicksMissed') {
+        if (!changedPlans.has(event.streamId)) changedPlans.set(event.streamId, event.version - 1);
+      } else if (dueAt !== undefined) dueJobs.set(event.streamId, dueAt);
+      else return;
+      wake();
+    },
+    async stop() {
+      stopped = true;
+      await working;
+    },
+  };
+}
+
+/** The time of the alarm that this event needs. A job that is due at once needs none: its command wakes the workers. */
+function dueTimeOf(event: RecordedEvent): Date | undefined {
+  if (event.type !== 'BackupAttemptEnded' && event.type !== 'RestoreAttemptEnded') return undefined;
+  const { retryAt } = event.data as { readonly retryAt?: string | null };
+  return typeof retryAt === 'string' ? new Date(retryAt) : undefined;
+}
+
+/**
+ * The keys of the alarms that the plan may have had before its change, and of its present one. Each event increases the
+ * version of the schedule by at most one.
+ */
+function earlierKeys({ id: planId, version, scheduleVersion }: BackupPlanRow, before: number): readonly string[] {
+  const first = Math.max(1, scheduleVersion - (version - before));
+  const versions = Array.from({ length: scheduleVersion - first + 1 }, (_, index) => first + index);
+  return versions.map((each) => alarmKey({ kind: 'PLAN_TICK', planId, version: each }));
+}
