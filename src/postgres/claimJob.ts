@@ -13,7 +13,10 @@ export type LeaseRow = {
 
 type ClaimedRow = LeaseRow & { readonly put_off: number };
 
-export const leaseColumns = 'job_id, kind, project_id, service_id, worker_id, attempt, lease_expires_at';
+export const leaseColumns =
+  'job_queue.job_id, job_queue.kind, job_queue.project_id, job_queue.service_id, job_queue.worker_id, ' +
+  'job_queue.attempt, job_queue.lease_expires_at';
+
 /** `ripe_at` is -infinity until the first attempt, so that a clock that goes back delays no job that was due. */
 const isPast = 'job.ripe_at <= statement_timestamp()';
 /** No pause is this long: the time was set by a clock that was ahead. */
@@ -133,10 +136,7 @@ function claimWithin(projects: string): string {
     SET worker_id = $1, attempt = attempt + 1, put_off = 0,
         lease_expires_at = clock_timestamp() + $3 * interval '1 millisecond'
     FROM next WHERE job_queue.job_id = next.job_id
-    RETURNING next.put_off, ${leaseColumns
-      .split(', ')
-      .map((column) => `job_queue.${column}`)
-      .join(', ')}`;
+    RETURNING next.put_off, ${leaseColumns}`;
 }
 
 export function leaseOf(row: LeaseRow): Lease {

@@ -1,8 +1,8 @@
 /** SQL is invisible to the rules about imports, so this holds it to the same order: no statement names a table of a later slice. */
 import { describe, expect, test } from '@jest/globals';
-import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { sourcesBelow } from './sourcesBelow.js';
 import { textsOf } from './textsOf.js';
 
 const repository = join(import.meta.dirname, '../..');
@@ -28,15 +28,18 @@ const exceptions: Readonly<Record<string, string>> = {
 /** Folders above all slices: they put slices together and may name the table of each. */
 const aboveSlices = ['worker', 'composition'];
 
-const owners = new Map(Object.entries(ownersOfOthers).flatMap(([owner, tables]) => tables.map((each) => [each, owner])));
-const sources = await filesBelow('src');
+const owners = new Map(
+  Object.entries(ownersOfOthers).flatMap(([owner, tables]) => tables.map((each) => [each, owner])),
+);
+const sources = await sourcesBelow('src');
 for (const { path, text } of sources) {
-  for (const [, table = ''] of text.matchAll(/new EntitySchema<\w+>\(\{\s*name: '(\w+)'/g)) owners.set(table, folderOf(path));
+  for (const [, table = ''] of text.matchAll(/new EntitySchema<\w+>\(\{\s*name: '(\w+)'/g))
+    owners.set(table, folderOf(path));
 }
 
 describe('the tables named in SQL', () => {
   test('have one owner each', async () => {
-    const migrations = (await filesBelow('migrations')).map(({ text }) => text).join('\n');
+    const migrations = (await sourcesBelow('migrations')).map(({ text }) => text).join('\n');
     const created = [...migrations.matchAll(/CREATE (?:UNLOGGED )?TABLE (\w+)/g)].map(([, table = '']) => table);
     expect(created.toSorted()).toEqual([...owners.keys()].toSorted());
   });
@@ -71,7 +74,9 @@ function readSliceOrder(): readonly string[] {
 
 /** Names with an underscore are found wherever they stand in a SQL text; other words only where a table must stand. */
 function tablesIn(path: string, text: string): readonly string[] {
-  const statements = textsOf(path, text).filter((each) => /\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|TABLE)\b/.test(each));
+  const statements = textsOf(path, text).filter((each) =>
+    /\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|TABLE)\b/.test(each),
+  );
   return [...owners.keys()].filter((table) =>
     statements.some((sql) => {
       const place = table.includes('_') ? '' : '\\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\\s+(?:public\\.)?';
@@ -83,10 +88,4 @@ function tablesIn(path: string, text: string): readonly string[] {
 
 function folderOf(path: string): string {
   return /^src\/([^/]+)\//.exec(path)?.[1] ?? '';
-}
-
-async function filesBelow(folder: string): Promise<readonly { readonly path: string; readonly text: string }[]> {
-  const names = await readdir(join(repository, folder), { recursive: true });
-  const paths = names.filter((name) => /\.ts$/.test(name) && !name.endsWith('.test.ts')).map((name) => join(folder, name));
-  return Promise.all(paths.map(async (path) => ({ path, text: await readFile(join(repository, path), 'utf8') })));
 }
