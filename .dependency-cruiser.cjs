@@ -6,7 +6,7 @@ const order = [
   'plans',
   'jobs',
   'backups',
-  'schedules',
+  'ticks',
   'protection',
   'restores',
   'workerRegistry',

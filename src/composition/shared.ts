@@ -3,7 +3,7 @@ import type { ServeConfig, WorkerConfig } from '../config.js';
 import { createEngines, type EngineOptions, type Engines } from '../engines/engines.js';
 import { createProtectionWatch } from '../protection/protectionWatch.js';
 import type { Log } from '../log.js';
-import { createScheduleKeeper } from '../schedules/scheduleKeeper.js';
+import { createTickKeeper } from '../ticks/tickKeeper.js';
 import { installationId } from '../postgres/installation.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import { openServerClock } from '../postgres/serverClock.js';
@@ -63,11 +63,11 @@ export async function openShared(
     help: 'Alarms that the comparison with PostgreSQL found missing, stale or wrong, and repaired.',
     registers: [installationRegistry],
   });
-  const keeper = createScheduleKeeper({
+  const keeper = createTickKeeper({
     ...{ ...stores, clock: alarmClock, log, now },
     onRepaired: (count) => alarmsMended.inc(count),
   });
-  closing.add('schedule keeper', () => keeper.stop());
+  closing.add('tick keeper', () => keeper.stop());
   await keeper.start();
   const watch = createProtectionWatch({ ...stores, log, now });
   closing.add('protection watch', () => watch.stop());

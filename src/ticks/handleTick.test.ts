@@ -11,7 +11,7 @@ import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
 import type { MissedTicks } from '../plans/backupPlan.js';
 import { BackupPlanTable } from '../plans/backupPlanView.js';
-import { handleTick } from './tick.js';
+import { handleTick } from './handleTick.js';
 import { tickBatchId, tickJobId } from './tickIds.js';
 
 const minuteMs = 60_000;

@@ -8,9 +8,9 @@ import { onTimeMs } from '../plans/dueTicks.js';
 import { followChanges } from './followChanges.js';
 import { createNextTicks } from './nextTicks.js';
 import { createReconciler } from './reconcileAlarms.js';
-import { handleTick, type TickTools } from './tick.js';
+import { handleTick, type TickTools } from './handleTick.js';
 
-export type ScheduleKeeperOptions = TickTools & {
+export type TickKeeperOptions = TickTools & {
   readonly dataSource: DataSource;
   readonly feed: Feed;
   readonly clock: AlarmClock;
@@ -22,7 +22,7 @@ export type ScheduleKeeperOptions = TickTools & {
   readonly reconcileMs?: number;
 };
 
-export interface ScheduleKeeper {
+export interface TickKeeper {
   /** Starts the clock. Resolves after the first comparison, also when it failed. Call it once. */
   start(): Promise<void>;
   /** Stops the clock and waits for pending work. */
@@ -35,7 +35,7 @@ export interface ScheduleKeeper {
  * minute it compares all alarms with PostgreSQL, so that lost ones are set again. Any number of processes may share one
  * clock: a process that has compared notifies the others, and they postpone their next comparison.
  */
-export function createScheduleKeeper(options: ScheduleKeeperOptions): ScheduleKeeper {
+export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
   const { clock, dataSource, feed, log, signals, reconcileMs = 45_000 } = options;
   const keeperId = randomUUID();
   const nextTicks = createNextTicks((planId, error) =>

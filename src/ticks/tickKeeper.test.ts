@@ -26,7 +26,7 @@ import { runsBetween } from '../scheduler/cron/runsBetween.js';
 import { Secret } from '../secret.js';
 import { backupPlan, type MissedTicks, type PlanContent } from '../plans/backupPlan.js';
 import { BackupPlanTable } from '../plans/backupPlanView.js';
-import { createScheduleKeeper, type ScheduleKeeper, type ScheduleKeeperOptions } from './scheduleKeeper.js';
+import { createTickKeeper, type TickKeeper, type TickKeeperOptions } from './tickKeeper.js';
 import { tickJobId } from './tickIds.js';
 
 /** Where alarms are kept: one store, empty at first. */
@@ -46,10 +46,10 @@ const manyPlans = Number(process.env['PLANS'] ?? 200);
 
 describeWith(
   { postgresql: await postgresMissing(), mongodb: await mongoMissing() },
-  'the schedule keeper with alarms in MongoDB',
+  'the tick keeper with alarms in MongoDB',
   () => keeperSuite(mongoAlarms),
 );
-describeWith({ postgresql: await postgresMissing() }, 'the schedule keeper with alarms in PostgreSQL', () =>
+describeWith({ postgresql: await postgresMissing() }, 'the tick keeper with alarms in PostgreSQL', () =>
   keeperSuite(postgresAlarms),
 );
 
@@ -65,7 +65,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
   let now: () => Date;
   /** Looks at the store, and rings nothing. */
   let clock: AlarmClock;
-  let opened: (ScheduleKeeper | AlarmClock)[] = [];
+  let opened: (TickKeeper | AlarmClock)[] = [];
 
   beforeAll(async () => {
     api = await startPlanApi({ minIntervalMs: 1_000, now: () => now() });
@@ -100,8 +100,8 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     }
   });
 
-  const keep = async (options: Partial<ScheduleKeeperOptions> = {}) => {
-    const keeper = createScheduleKeeper({
+  const keep = async (options: Partial<TickKeeperOptions> = {}) => {
+    const keeper = createTickKeeper({
       ...{ store: api.store, dataSource: api.dataSource, queue, feed, signals, now: () => now() },
       clock: options.clock ?? (await store.open()),
       log: pino({ enabled: false }),

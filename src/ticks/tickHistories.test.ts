@@ -20,7 +20,7 @@ import { runsBetween } from '../scheduler/cron/runsBetween.js';
 import type { BackupPlanEvent, MissedTicks } from '../plans/backupPlan.js';
 import { createNextTicks, type NextTicks } from './nextTicks.js';
 import { createReconciler } from './reconcileAlarms.js';
-import { handleTick } from './tick.js';
+import { handleTick } from './handleTick.js';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -82,7 +82,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
         signals: { send: nothing, subscribe: () => () => undefined },
       })(now);
 
-    /** As the schedule keeper handles an alarm that rings. */
+    /** As the tick keeper handles an alarm that rings. */
     const handle = async ({ version, at }: PlanTick, skewMs: number) => {
       const tools = { store: api.store, queue, now: () => new Date(now.getTime() + skewMs) };
       await handleTick(tools, { planId: id, version, scheduledFor: at });
