@@ -88,7 +88,7 @@ describeWith({ postgresql: await postgresMissing() }, 'Errors of a version befor
       ]),
     );
 
-  test('are read without what tools and servers said, in every answer and from every read model', async () => {
+  test('are read without messages of tools and servers, in every answer and from every read model', async () => {
     // Planted: the read models of old hold it, and the log for ever.
     for (const table of ['backup_jobs', 'restore_jobs']) expect(await rows(table)).toContain('MARKER');
     const runner = api.owner.createQueryRunner();
@@ -116,7 +116,7 @@ describeWith({ postgresql: await postgresMissing() }, 'Errors of a version befor
     expect(api.logged.join('')).not.toContain('MARKER');
   });
 
-  test('are what a rebuild of the read models makes of the log', async () => {
+  test('are the same after a rebuild of the read models', async () => {
     const before = [await rows('backup_jobs'), await rows('restore_jobs')];
     await rebuildProjection(api.owner, backupJobProjection, deciders);
     await rebuildProjection(api.owner, restoreJobProjection, deciders);

@@ -50,7 +50,7 @@ describe('the summary of an event', () => {
     expect(eventSummary({ type, data })).toBe(sentence);
   });
 
-  test('the data goes out without what is ours alone', () => {
+  test('the data in the API has no internal fields', () => {
     const data = { settings: { name: 'db', credential: { credentialId: 'c' } }, parts: [{ name: 'a', etag: 'e' }] };
     expect(publicData(data)).toEqual({ settings: { name: 'db' }, parts: [{ name: 'a' }] });
   });

@@ -44,7 +44,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a reader of the live end 
   test.each([
     ['from now on', undefined],
     ['from the beginning', 0n],
-  ])('%s is ended where the log goes back to an older state, and misses nothing in silence', async (_how, after) => {
+  ])('%s ends when the log goes back to an older state, and never misses an event silently', async (_how, after) => {
     const before = await count();
     const events = eventsSince({ store, feed }, { after, projectIds: undefined, streamTypes: undefined });
     const lost = await count();

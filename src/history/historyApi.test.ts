@@ -45,7 +45,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
       fileEndpointId: settled.fileEndpointId,
     });
 
-  test('the query answers oldest first, by pages whose cursors are positions', async () => {
+  test('the query lists events oldest first, in pages whose cursors are positions', async () => {
     const whole = (await api.post(list, { projectId: settled.projectId, first: 200 })).data.events;
     const paged: string[] = [];
     let after: string | undefined;
@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     ]);
   });
 
-  test('what is no position and a page that is too long are BAD_INPUT, and others see nothing of a project', async () => {
+  test('an invalid position and a too long page are BAD_INPUT, and others see nothing of a project', async () => {
     for (const variables of [{ after: 'x' }, { first: 201 }, { projectId: 'x' }]) {
       expect((await api.post(list, variables)).errors[0]?.extensions.code).toBe('BAD_INPUT');
     }
@@ -78,7 +78,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     expect((await api.post(node, { id }, token)).data.node).toBeNull();
   });
 
-  test('the subscription goes on after a position: in order, nothing skipped or twice, while others write', async () => {
+  test('the subscription continues after a position: in order, without gaps and duplicates, while others write', async () => {
     const before = (await api.post(list, { projectId: settled.projectId, first: 200 })).data.events
       .totalCount as number;
     const listening = follow({ projectId: settled.projectId, after: '0' });
@@ -96,7 +96,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     expect(again.heard.map(({ id }) => id)).toEqual(listening.heard.slice(11).map(({ id }) => id));
   });
 
-  test('it is narrowed to types of streams, and to what the viewer may see', async () => {
+  test('it is filtered by types of streams, and by the projects of the viewer', async () => {
     const token = api.admit(memberOf(settled.projectId, 'VIEWER'));
     const listening = follow({ after: '0', streamTypes: ['BackupPlan', 'Project'] }, token);
     await listening.until((heard) => heard.length === 2, limitMs);
@@ -106,7 +106,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     await expect(follow({ projectId: randomUUID() }).untilComplete(limitMs)).rejects.toThrow('NOT_FOUND');
   });
 
-  test('a reader of the live end that leaves too much unread is ended with SLOW_CONSUMER', async () => {
+  test('a live reader with too many unread events ends with SLOW_CONSUMER', async () => {
     const selection = { after: undefined, projectIds: [settled.projectId], streamTypes: undefined };
     const before = await api.shared.store.read({ projectIds: [settled.projectId] });
     const events = eventsSince(api.shared, selection, 3);
@@ -116,7 +116,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     await expect(events.next()).rejects.toMatchObject({ code: 'SLOW_CONSUMER' });
   });
 
-  test('a reader that leaves while it waits is let go at once', async () => {
+  test('a reader that unsubscribes while it waits ends immediately', async () => {
     const events = eventsSince(api.shared, { after: 0n, projectIds: [randomUUID()], streamTypes: undefined });
     const waiting = events.next();
     await events.return?.();

@@ -40,19 +40,19 @@ describe('a backup plan', () => {
     expect(version({ kind: 'REMOVE', at: later })).toMatchObject({ scheduleVersion: 2, status: 'REMOVED' });
   });
 
-  test('keeps its ticks when destinations change, of which an added one has those after the change', () => {
+  test('keeps its ticks when destinations change; an added destination has only ticks after the change', () => {
     const changed = plan.then(update({ fileEndpointIds: ['e2', 'e3'] }));
     expect(changed.state).toMatchObject({ scheduleVersion: 1, scheduledSince: at, accountedUntil: { e3: later } });
     const back = changed.then({ ...update({}), at: '2026-03-03T05:00:00.000Z' } as BackupPlanCommand);
     expect(back.state).toMatchObject({ accountedUntil: { e1: '2026-03-03T05:00:00.000Z' } });
   });
 
-  test('that is resumed counts its ticks from then on', () => {
+  test('counts its ticks from the time at which it is resumed', () => {
     const resumed = plan.then({ kind: 'PAUSE', at }).then({ kind: 'RESUME', at: later });
     expect(resumed.state).toMatchObject({ status: 'ACTIVE', scheduledSince: later });
   });
 
-  test('records only what changed, and nothing when nothing did', () => {
+  test('records only changed fields, and no event without a change', () => {
     expect(plan.when(update({}))).toEqual([]);
     expect(plan.when(update({ name: 'renamed' }))).toMatchObject([{ data: { changes: { name: 'renamed' } } }]);
     expect(plan.types(update({ name: 'renamed' }, true))).toEqual(['BackupPlanUpdated', 'BackupPlanPaused']);
@@ -65,7 +65,7 @@ describe('a backup plan', () => {
     expect(recorded.types(missed(later))).toEqual(['TicksMissed']);
   });
 
-  test('that was removed can be removed again and changed no more', () => {
+  test('can be removed again after its removal, but not changed', () => {
     const removed = plan.then({ kind: 'REMOVE', at });
     expect(removed.when({ kind: 'REMOVE', at })).toEqual([]);
     expect(() => removed.when(update({ name: 'x' }))).toThrow(expect.objectContaining({ code: 'CONFLICT' }));

@@ -29,7 +29,7 @@ describe('what is due for a destination', () => {
     expect(due('2026-03-02T05:00:00Z', '2026-03-02T23:00:00Z')).toEqual(nothing);
   });
 
-  test('is the tick itself from its very instant, on time for a minute and a catch-up after it', () => {
+  test('is the tick itself from its instant on: on time for a minute, then a catch-up', () => {
     const run = (now: string) => due('2026-03-01T05:00:00Z', now);
     const tick = at('2026-03-02T05:00:00Z');
     expect(run('2026-03-02T05:00:00Z')).toEqual({ run: { at: tick, trigger: 'SCHEDULE' }, missed: null });
@@ -37,14 +37,14 @@ describe('what is due for a destination', () => {
     expect(run('2026-03-02T05:01:00.001Z').run).toEqual({ at: tick, trigger: 'CATCH_UP' });
   });
 
-  test('is a catch-up while the latest tick is younger than half the interval, and then only a record', () => {
+  test('is a catch-up while the latest tick is younger than half the interval, and afterwards a missed tick', () => {
     const run = (now: string) => due('2026-03-01T05:00:00Z', now);
     const tick = at('2026-03-02T05:00:00Z');
     expect(run('2026-03-02T16:59:59Z').run).toEqual({ at: tick, trigger: 'CATCH_UP' });
     expect(run('2026-03-02T17:00:00Z')).toEqual({ run: null, missed: { count: 1, from: tick, to: tick } });
   });
 
-  test('is a catch-up only within the window that the plan names, however short', () => {
+  test('is a catch-up only within the window of the plan, also a short one', () => {
     const within = (catchUpWindowMs: number) =>
       due('2026-03-01T05:00:00Z', '2026-03-02T05:30:00Z', { catchUpWindowMs }).run?.trigger;
     expect(within(hourMs / 2 + 1)).toBe('CATCH_UP');
@@ -60,7 +60,7 @@ describe('what is due for a destination', () => {
     });
   });
 
-  test('counts a month of missed minutes exactly, and two years of them as at least the most that are counted', () => {
+  test('counts a month of missed minutes exactly, and two years of them as the largest count', () => {
     const minutely = { typed: '0 * * * * *' };
     expect(due('2026-03-01T00:00:00Z', '2026-04-01T00:00:30Z', minutely)).toEqual({
       run: { at: at('2026-04-01T00:00:00Z'), trigger: 'SCHEDULE' },
@@ -103,7 +103,7 @@ describe('the default catch-up window', () => {
   });
 });
 
-describe('however irregularly a destination is looked at', () => {
+describe('for checks of a destination at any times', () => {
   const typed = fc.constantFrom(
     '0 */20 * * * *',
     '0 15 * * * *',
@@ -123,7 +123,7 @@ describe('however irregularly a destination is looked at', () => {
   // Around both clock changes of the zones, in both hemispheres.
   const start = fc.date({ min: at('2026-02-20T00:00:00Z'), max: at('2026-11-10T00:00:00Z'), noInvalidDate: true });
 
-  test('every tick is exactly once run or missed, on time or within the window', () => {
+  test('every tick is run or missed exactly once, on time or within the window', () => {
     fc.assert(
       fc.property(
         fc.record({

@@ -46,7 +46,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     return (await api.countEvents()) - before;
   };
 
-  test('a plan has defaults, says what its frequency means, and when it runs next', async () => {
+  test('a plan has defaults, the meaning of its frequency, and its next run', async () => {
     const input = await api.planInput({ name: 'nightly', frequency: '* * 5 * * *' });
     const { data } = await api.call(create, { input });
     expect(data.createBackupPlan).toMatchObject({
@@ -121,7 +121,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect((await api.call(query, { id })).data.backupPlan).toEqual({ nextRunAt: null, nextRuns: [] });
   });
 
-  test('everything that is wrong with a plan is said at once, by path, and nothing is stored', async () => {
+  test('all problems of a plan are reported at once, by path, and nothing is stored', async () => {
     const fileEndpointIds = [await api.createEndpoint(), randomUUID(), 'no id'];
     const input = await api.planInput({
       name: '',
@@ -166,7 +166,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     ['a day that never comes', '0 0 0 30 2 *', /never/],
     ['a range that wraps', '0 0 22-3 * * *', /22,23,0,1,2,3/],
     ['a kilobyte and more', `0 0 ${'5,'.repeat(600)}5 * * *`, /longer/],
-  ])('a frequency with %s is refused, and what to write instead is said', async (_what, frequency, said) => {
+  ])('a frequency with %s is refused, with a hint what to write instead', async (_what, frequency, said) => {
     const answer = await api.call(create, { input: await api.planInput({ frequency }) });
     expect(answer.code).toBe('BAD_INPUT');
     expect(pathsOf(answer)).toEqual(['input.frequency']);
@@ -225,7 +225,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect([changed.code, pathsOf(changed)]).toEqual(['BAD_INPUT', paths]);
   });
 
-  test('an endpoint of another project, a removed one and one that never was are refused in the same words', async () => {
+  test('an endpoint of another project, a removed and an unknown one are refused with the same message', async () => {
     const foreign = await api.createEndpoint(await api.createProject('Other'));
     const gone = await api.createEndpoint();
     await api.call('mutation ($id: ID!) { removeFileEndpoint(id: $id) { id } }', { id: gone });
@@ -246,7 +246,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     for (const refusal of refusals) expect(refusal).toEqual(refusals[0]);
   });
 
-  test('a service that is unknown, removed or of a project that one does not see is not found', async () => {
+  test('a service that is unknown, removed or in an invisible project is not found', async () => {
     const gone = await api.createService();
     await api.call('mutation ($id: ID!) { removeService(id: $id) { id } }', { id: gone });
     for (const serviceId of [randomUUID(), 'no id', gone]) {
@@ -256,7 +256,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect((await api.call(create, { input: await api.planInput() }, stranger)).code).toBe('NOT_FOUND');
   });
 
-  test('a name is taken within its project only, and free again when it is given up', async () => {
+  test('a name is taken within its project only, and free again after a rename or removal', async () => {
     const plan = await created();
     expect((await api.call(create, { input: await api.planInput({ name: plan.name }) })).code).toBe('CONFLICT');
     const other = await created();
@@ -272,7 +272,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect((await created({ name: plan.name })).name).toBe(plan.name);
   });
 
-  test('a patch changes what it names and leaves the rest, and without a change nothing is recorded', async () => {
+  test('a patch changes only its own fields, and without a change no event is recorded', async () => {
     const plan = await created({ timeout: 'PT2H', catchUpWindow: 'PT3H' });
     const { data } = await api.call(update, { id: plan.id, input: { frequency: '@hourly', maxAttempts: 5 } });
     const { version: _version, fileEndpoints } = plan;
@@ -289,7 +289,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(await changing(() => api.call(update, { id: plan.id, input: { maxAttempts: 5, name: plan.name } }))).toBe(0);
   });
 
-  test('null in a patch goes back to the default, and is refused where there is none', async () => {
+  test('null in a patch sets the default, and is refused where there is no default', async () => {
     const { id } = await created({
       ...{ timeZone: 'Europe/Berlin', paused: true, maxAttempts: 7 },
       ...{ catchUpWindow: 'PT3H', timeout: 'PT2H', stallTimeout: 'PT1M' },
@@ -325,7 +325,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(pathsOf(await api.call(update, { id, input: { timeZone: 'CEST' } }))).toEqual(['input.timeZone']);
   });
 
-  test('expectedVersion refuses a change of what was changed meanwhile, naming both versions', async () => {
+  test('expectedVersion refuses a change after another change, with both versions', async () => {
     const { id } = await created();
     await api.call(update, { id, input: { maxAttempts: 2 }, expectedVersion: 1 });
     const stale = { code: 'CONFLICT', details: { expectedVersion: 1, actualVersion: 2 } };
@@ -334,7 +334,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect((await api.call(remove, { id, expectedVersion: 2 })).code).toBeUndefined();
   });
 
-  test('the same commandId answers the first result and appends nothing, and with another input it is a mismatch', async () => {
+  test('the same commandId returns the first result and appends nothing; with another input it is a mismatch', async () => {
     const [commandId, input] = [randomUUID(), await api.planInput()];
     const first = await api.call(create, { input, commandId });
     const { id } = first.data.createBackupPlan as { id: string };
@@ -350,7 +350,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect((await api.call(read, { id })).data.backupPlan.maxAttempts).toBe(6);
   });
 
-  test('a command that is repeated after its plan and service are gone still answers the first result', async () => {
+  test('a command that is repeated after the removal of plan and service still returns the first result', async () => {
     const serviceId = await api.createService();
     const [commandId, input] = [randomUUID(), await api.planInput({ serviceId })];
     const { data } = await api.call(create, { input, commandId });
@@ -372,7 +372,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(patched.updateBackupPlan).toMatchObject({ paused: true, maxAttempts: 2, version: 5 });
   });
 
-  test('a removed plan is found by its id, left out of lists, and changed no more', async () => {
+  test('a removed plan is found by its id, is left out of lists, and cannot be changed', async () => {
     const { id } = await created();
     const { data } = await api.call(remove, { id });
     expect(data.removeBackupPlan).toMatchObject({ removedAt: now.toISOString(), viewerActions: [], nextRunAt: null });
@@ -429,7 +429,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(seen).toEqual(ids.toSorted().toReversed());
   });
 
-  test('a member sees the plans of the own project, and no other', async () => {
+  test('a member sees the plans of the own project only', async () => {
     const { id } = await created();
     const viewer = memberOf(api.projectId, 'VIEWER');
     const stranger = memberOf(randomUUID(), 'ADMIN');

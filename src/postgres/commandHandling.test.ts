@@ -53,7 +53,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     return { runs, handle, total };
   }
 
-  test('the same commandId answers the same again, without running the handler', async () => {
+  test('the same commandId returns the same result without a second run of the handler', async () => {
     const { runs, handle, total } = counting();
     const sent = request();
     const first = await handle(sent);
@@ -75,7 +75,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     expect(runs).toHaveLength(1);
   });
 
-  test('the id of another subject, or in another project, is another command', async () => {
+  test('the same id of another subject, or in another project, is another command', async () => {
     const { handle, total } = counting();
     const sent = request();
     await handle(sent);
@@ -85,7 +85,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     await expect(total()).resolves.toBe(4);
   });
 
-  test('eight at once with one id append once and all answer the same', async () => {
+  test('eight simultaneous calls with one id append once and return the same result', async () => {
     const { handle, total } = counting();
     const sent = request();
     const results = await Promise.all(Array.from({ length: 8 }, () => handle(sent)));
@@ -93,7 +93,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     await expect(total()).resolves.toBe(1);
   });
 
-  test('a failure is not remembered', async () => {
+  test('a failure is not stored', async () => {
     const { handle, total } = counting();
     const sent = request();
     const refused = commands.handle(sent, (commit) =>
@@ -104,7 +104,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     await expect(total()).resolves.toBe(1);
   });
 
-  test('without a commandId every call is a command of its own', async () => {
+  test('without a commandId every call is a separate command', async () => {
     const { handle, total } = counting();
     const { commandId: _commandId, ...sent } = request();
     await handle(sent);
@@ -112,7 +112,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     await expect(total()).resolves.toBe(2);
   });
 
-  test('a rotation of the master key forgets no command', async () => {
+  test('commands are still known after a rotation of the master key', async () => {
     const { handle } = counting();
     const sent = request();
     const first = await handle(sent);
@@ -121,7 +121,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     await expect(handle(sent, rotated)).resolves.toEqual(first);
   });
 
-  test('of a password in the input nothing is stored, not even a hash that could be guessed', async () => {
+  test('nothing of a password in the input is stored, not even a hash that could be guessed', async () => {
     const { handle } = counting();
     const sent = request({ input: { password: new Secret('hunter2') } });
     await handle(sent);

@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     return rows[0] === undefined ? undefined : Number(rows[0].total);
   };
 
-  test('what was decided is read back with its place, its author and its project', async () => {
+  test('decided events are read back with their place, author and project', async () => {
     const ref = stream();
     const before = await store.head();
     await expect(count(ref, 3)).resolves.toEqual({ state: 3, version: 1 });
@@ -55,7 +55,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     await expect(store.load(counter, ref.id)).resolves.toEqual({ state: 7, version: 2 });
   });
 
-  test('a writer that freezes while it holds the lock of the log keeps it from nobody for long', async () => {
+  test('a writer that freezes while it holds the lock of the log blocks others for a short time only', async () => {
     const frozen = await createDataSource({
       url: postgres.appUrl,
       poolSize: 1,
@@ -75,7 +75,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     expect(limit).toBe('15s');
   });
 
-  test('a process that froze in the middle of a decision is told of an outage, and may decide again', async () => {
+  test('a process that froze within a transaction gets UNAVAILABLE, and may repeat it', async () => {
     const slow = await createDataSource({ url: postgres.appUrl, poolSize: 1, idleInTransactionMs: 500 }).initialize();
     const deciding = createEventStore({ dataSource: slow, projections: [counterView], deciders: [counter] });
     const ref = stream();
@@ -89,7 +89,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     await slow.destroy();
   });
 
-  test('the read model is there when the command has answered', async () => {
+  test('the read model is written when the command returns', async () => {
     const ref = stream();
     await count(ref, 3);
     await expect(viewed(ref.id)).resolves.toBe(3);
@@ -124,7 +124,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     await expect(viewed(one.id)).resolves.toBeUndefined();
   });
 
-  test('a version that the client believed and that is stale is a CONFLICT that names both', async () => {
+  test('a stale expected version is a CONFLICT with both versions', async () => {
     const ref = stream();
     await count(ref, 1);
     await count(ref, 1);
@@ -134,7 +134,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     });
   });
 
-  test('of two writers who believe the same version one gets the CONFLICT', async () => {
+  test('one of two writers with the same expected version gets CONFLICT', async () => {
     const ref = stream();
     await count(ref, 1);
     const outcomes = await Promise.allSettled([count(ref, 1, 1), count(ref, 1, 1), count(ref, 1, 1)]);
@@ -144,14 +144,14 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     }
   });
 
-  test('16 writers on one stream who believe nothing all get through', async () => {
+  test('16 writers on one stream without an expected version all succeed', async () => {
     const ref = stream();
     await Promise.all(Array.from({ length: 16 }, () => count(ref, 1)));
     await expect(store.load(counter, ref.id)).resolves.toEqual({ state: 16, version: 16 });
     await expect(viewed(ref.id)).resolves.toBe(16);
   });
 
-  test('the order of positions is the order of commits, whoever is slow', async () => {
+  test('the order of positions is the order of commits, also with slow writers', async () => {
     const seen: bigint[] = [];
     let last = await store.head();
     const write = async () => {
@@ -168,7 +168,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     expect(rows).toHaveLength(16 * 15);
   });
 
-  test('old events are upcast to what is written today, and what is newer than the program is refused', async () => {
+  test('old events are upcast to the current version, and events of a newer program are refused', async () => {
     const ref = stream();
     await count(ref, 2);
     const doubled: typeof counter = {
@@ -183,7 +183,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     await expect(store.load(counter, ref.id)).rejects.toThrow('stored in schema version 2; this program knows 1');
   });
 
-  test('a stream of another type is as good as none', async () => {
+  test('a stream of another type is treated as missing', async () => {
     const ref = stream();
     await count(ref, 2);
     const other: Decider<number, unknown, never> = { ...counter, streamType: 'other', decide: () => [] };
@@ -199,7 +199,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     },
   );
 
-  test('the role of the program may insert into the log by the append function alone', async () => {
+  test('the role of the program can insert into the log with the append function only', async () => {
     await expect(app.query('INSERT INTO events DEFAULT VALUES')).rejects.toThrow('permission denied');
     await expect(app.query('CREATE TABLE mine ()')).rejects.toThrow('permission denied for schema public');
   });
@@ -215,7 +215,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     });
   });
 
-  test('while PostgreSQL does not answer, or cuts the connection, everything is UNAVAILABLE', async () => {
+  test('while PostgreSQL does not answer or closes the connection, every call is UNAVAILABLE', async () => {
     const cut = store.transact(tester, ({ manager }) => manager.query('SELECT pg_terminate_backend(pg_backend_pid())'));
     await expect(cut).rejects.toMatchObject({ code: 'UNAVAILABLE', retriable: true });
     const { appUrl } = await postgres.createDatabase();

@@ -43,7 +43,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
   const count = (id: string = randomUUID()) =>
     store.transact(tester, (tx) => tx.execute(counter, { id, projectId: 'p' }, { by: 1 }));
 
-  test('begins where it was subscribed', async () => {
+  test('starts at the position of the subscription', async () => {
     await count();
     const id = randomUUID();
     const next = nextEvent(feed, ({ streamId }) => streamId === id);
@@ -56,7 +56,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
   test.each([
     ['in order', false],
     ['in order, also when the listening connection is cut in the middle', true],
-  ])('gives every event of 8 writers once and %s', async (_how, cut) => {
+  ])('delivers every event of 8 writers once and %s', async (_how, cut) => {
     const writers = 8;
     const rounds = 25;
     const seen: bigint[] = [];
@@ -82,7 +82,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
     expect(errors.length > 0).toBe(cut);
   });
 
-  test('what was written while nothing listened comes with the next connect', async () => {
+  test('events that were appended without a connection are delivered after the next connect', async () => {
     const id = randomUUID();
     const next = nextEvent(feed, ({ streamId }) => streamId === id);
     await cutListeners(postgres);
@@ -111,7 +111,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
     },
   );
 
-  test('the poll finds what no notification told', async () => {
+  test('the poll finds events without a notification', async () => {
     const deaf = { subscribe: () => () => undefined, onConnected: () => () => undefined };
     const polling = createFeed({ notifications: deaf, store, onError: (error) => errors.push(error), pollMs: 50 });
     await polling.start();
@@ -122,7 +122,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
     await polling.stop();
   });
 
-  test('a listener that throws is reported and keeps nobody else from the event', async () => {
+  test('a listener that throws is reported, and other listeners still receive the event', async () => {
     const id = randomUUID();
     feed.subscribe(() => {
       throw new Error('broken listener');

@@ -51,7 +51,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toBeUndefined();
   });
 
-  test('what is not due yet, or of an engine this worker has not, stays', async () => {
+  test('a job that is not due, or of an engine that the worker does not have, is not claimed', async () => {
     const later = new Date(Date.now() + minuteMs);
     await enqueue(job({ dueAt: later, jobId: 'later' }), job({ engine: 'MONGODB' }));
     await expect(claim()).resolves.toBeUndefined();
@@ -60,7 +60,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(queue.nextDue().then((due) => due?.getTime())).resolves.toBeLessThan(Date.now());
   });
 
-  test('a clock that has gone back keeps nothing waiting that was due, and no retry longer than the longest pause', async () => {
+  test('after the clock goes back, due jobs do not wait, and retries no longer than the longest pause', async () => {
     const ahead = (ms: number) => new Date(Date.now() + ms);
     const soon = ahead(5 * minuteMs);
     await enqueue(job({ jobId: 'queued in the future', dueAt: soon, queuedAt: soon }));
@@ -71,7 +71,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toBeUndefined();
   });
 
-  test('restores go first, then projects by turns, then the oldest', async () => {
+  test('restores are claimed first, then projects in turn, then the oldest job', async () => {
     const busy = ['a', 'b', 'c'].map((name, index) =>
       job({ jobId: `busy-${name}`, projectId: 'busy', dueAt: ago((10 - index) * minuteMs) }),
     );
@@ -93,7 +93,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toMatchObject({ jobId: 'one' });
   });
 
-  test('a service that is free is found wherever it stands among busy ones, and nothing where all are busy', async () => {
+  test('a free service is found at any place among busy ones, and none where all are busy', async () => {
     const services = ['a', 'b', 'c', 'd'];
     for (const serviceId of services) {
       await enqueue(job({ serviceId, jobId: `first-${serviceId}`, dueAt: ago(9 * minuteMs) }), job({ serviceId }));
@@ -107,7 +107,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     }
   });
 
-  test('8 claimers at once never share a job or a service, and nothing is left over', async () => {
+  test('8 simultaneous claimers never share a job or a service, and claim all jobs', async () => {
     const services = Array.from({ length: 12 }, () => randomUUID());
     const jobs = services.flatMap((serviceId, index) =>
       Array.from({ length: 5 }, () => job({ serviceId, projectId: `p${index % 3}` })),
@@ -157,7 +157,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     });
   });
 
-  test('a restore goes first also while another claim serves its project', async () => {
+  test('a restore is claimed first, also while another claim serves its project', async () => {
     await enqueue(
       job({ projectId: 'p', kind: 'RESTORE' }),
       job({ projectId: 'p', kind: 'RESTORE' }),
@@ -191,7 +191,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     expect(order.filter((projectId) => projectId === 'quiet')).toHaveLength(5);
   });
 
-  test('a job that was put off lets others go first, keeps count, and counts anew once it was claimed', async () => {
+  test('a postponed job comes after others, counts its postponements, and starts again after a claim', async () => {
     await enqueue(job({ jobId: 'broken', dueAt: ago(9 * minuteMs) }), job({ jobId: 'sound' }));
     await app.transaction((manager) => queue.putOff(manager, 'broken', minuteMs));
     await app.transaction((manager) => queue.putOff(manager, 'broken', 0));
@@ -203,7 +203,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toMatchObject({ jobId: 'broken', attempt: 2, putOff: 0 });
   });
 
-  test('a claim that is rolled back leaves the job to be claimed', async () => {
+  test('after a rolled back claim the job can be claimed', async () => {
     await enqueue(job({ jobId: 'one' }));
     const broken = app.transaction(async (manager) => {
       await queue.claim(manager, 'w', ['MARIADB'], minuteMs);
@@ -213,7 +213,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toMatchObject({ jobId: 'one', attempt: 1 });
   });
 
-  test('who holds the lease may append about the run and renew, and nobody else', async () => {
+  test('only the holder of the lease may append about the run and renew the lease', async () => {
     await enqueue(job());
     const lease = await claimed();
     const fence = (held: Lease) => app.transaction((manager) => queue.fence(manager, held));
@@ -228,7 +228,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     }
   });
 
-  test('a lease past its time is lost for good: the reaper finds it and the next attempt fences the old one', async () => {
+  test('an expired lease is lost: the reaper finds it and the next attempt fences the old one', async () => {
     await enqueue(job());
     const lease = await claimed(0);
     await expect(queue.renew(lease, minuteMs)).resolves.toBe(false);
@@ -245,7 +245,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toBeUndefined();
   });
 
-  test('a service that is kept after its job is claimed for by nobody until it is let go, whatever is said of that job', async () => {
+  test('no job is claimed for a service that is kept after its job, until it is released', async () => {
     const serviceId = randomUUID();
     await enqueue(job({ serviceId, jobId: 'over', kind: 'RESTORE' }), job({ serviceId, jobId: 'next' }));
     await claimed();
@@ -265,7 +265,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(queue.kept()).resolves.toEqual([]);
   });
 
-  test('a service that was kept for as long as it may be is overdue, and still nobody claims for it', async () => {
+  test('a service that is kept beyond its limit is overdue, and still no job is claimed for it', async () => {
     const serviceId = randomUUID();
     await enqueue(job({ serviceId, jobId: 'over' }), job({ serviceId, jobId: 'next' }));
     const { jobId } = await claimed();
@@ -274,7 +274,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toBeUndefined();
   });
 
-  test('whoever asks for the holder keeps the job from being claimed meanwhile', async () => {
+  test('a query for the holder blocks claims of the job until its transaction ends', async () => {
     await enqueue(job({ jobId: 'one' }));
     await app.transaction(async (manager) => {
       await expect(queue.holder(manager, 'one')).resolves.toBeUndefined();

@@ -20,7 +20,7 @@ describe('master keys', () => {
     expect(() => masterKeys(keys)).toThrow(message);
   });
 
-  test('do not show themselves when printed', () => {
+  test('are not shown when they are printed', () => {
     const printed = inspect(masterKeys([newest]), { depth: 9 }) + JSON.stringify(masterKeys([newest]));
     expect(printed).not.toContain(newest);
     expect(printed).not.toContain(Buffer.from(newest, 'base64').toString('hex'));

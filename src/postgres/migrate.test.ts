@@ -9,7 +9,7 @@ describeWith({ postgresql: await postgresMissing() }, 'migrations', () => {
   beforeAll(async () => (postgres = await startPostgres()));
   afterAll(() => postgres.stop());
 
-  test('of four processes that boot at once one migrates and the others find it done', async () => {
+  test('one of four processes that start at the same time migrates, and the others wait for it', async () => {
     const { ownerUrl, appUrl } = await postgres.createEmptyDatabase();
     const owners = await Promise.all(Array.from({ length: 4 }, () => postgres.connect(ownerUrl)));
     const migrated = await Promise.all(owners.map((owner) => migrate(owner, 'stowage_app')));
@@ -37,7 +37,7 @@ describeWith({ postgresql: await postgresMissing() }, 'migrations', () => {
     await expect(migrate(owner, 'stowage_app')).resolves.toEqual({ ran });
   });
 
-  test('a database that a newer version has migrated is refused, and left as it is', async () => {
+  test('a database that a newer version has migrated is refused and not changed', async () => {
     const { ownerUrl } = await postgres.createDatabase();
     const owner = await postgres.connect(ownerUrl);
     await owner.query(`INSERT INTO schema_migrations ("timestamp", name) VALUES (9999999999999, 'Tomorrow')`);
@@ -58,7 +58,7 @@ describeWith({ postgresql: await postgresMissing() }, 'migrations', () => {
     await expect(owner.query('DELETE FROM events')).rejects.toThrow('Events are never changed');
   });
 
-  test('the command line of TypeORM is given the same schema', async () => {
+  test('the command line of TypeORM has the same migrations', async () => {
     const { default: forCommandLine, createDataSource } = await import('../../ormconfig.js');
     const program = createDataSource({ url: undefined });
     expect(forCommandLine.options.migrations).toEqual(program.options.migrations);

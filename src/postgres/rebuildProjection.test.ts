@@ -27,14 +27,14 @@ describeWith({ postgresql: await postgresMissing() }, 'rebuilding a projection',
     store.transact(tester, (tx) => tx.execute(counter, stream, { by: 1 }));
   const view = () => app.query<{ id: string; total: string }[]>('SELECT id, total FROM counter_view ORDER BY id');
 
-  test('gives the same rows again', async () => {
+  test('computes the same rows again', async () => {
     const before = await view();
     await app.query('UPDATE counter_view SET total = 99');
     await expect(rebuildProjection(app, counterView, [counter])).resolves.toBe(streams.length);
     await expect(view()).resolves.toEqual(before);
   });
 
-  test('misses no event of commands that run meanwhile, and readers never see an empty table', async () => {
+  test('misses no event of simultaneous commands, and readers never see an empty table', async () => {
     const end = new AbortController();
     const sizes = new Set<number>();
     const commands = streams.map(async (stream) => {

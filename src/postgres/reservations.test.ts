@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing() }, 'reservations', () => {
     await reserve((r) => r.claimName('plan', 'p1', 'nightly', 'b'));
   });
 
-  test('of many who claim a name at once one gets it, and the others leave no event', async () => {
+  test('one of many simultaneous claims of a name succeeds, and the others append no event', async () => {
     const ids = Array.from({ length: 8 }, () => randomUUID());
     const outcomes = await Promise.allSettled(
       ids.map((id) =>
@@ -47,7 +47,7 @@ describeWith({ postgresql: await postgresMissing() }, 'reservations', () => {
     await expect(store.read({ projectIds: ['p'] })).resolves.toHaveLength(1);
   });
 
-  test('what is in use does not go, and what is gone is not used', async () => {
+  test('an entity in use cannot be removed, and a removed one cannot be used', async () => {
     await reserve((r) => r.register('endpoint', 'fileEndpoint', 'p'));
     await reserve((r) => r.use('endpoint', 'plan'));
     await reserve((r) => r.use('endpoint', 'plan'));

@@ -38,7 +38,7 @@ describeWith({ postgresql: await postgresMissing() }, 'telemetry and signals', (
     ...change,
   });
 
-  test('progress is told to every process at once, and the latest is kept until it is cleared', async () => {
+  test('progress is sent to every process, and the latest is stored until it is cleared', async () => {
     const telemetry = createTelemetry(app, notifications);
     const [early, late] = [progress(), progress()];
     const told: JobProgress[] = [];
@@ -58,7 +58,7 @@ describeWith({ postgresql: await postgresMissing() }, 'telemetry and signals', (
     await expect(telemetry.latest([early.jobId])).resolves.toEqual(new Map());
   });
 
-  test('a signal reaches those who listen on its channel, and nobody after they have stopped', async () => {
+  test('a signal reaches the subscribers of its channel until they unsubscribe', async () => {
     const signals = createSignals(app, notifications);
     const heard: string[] = [];
     const stop = signals.subscribe('work', () => heard.push('after the stop'));

@@ -21,7 +21,7 @@ describeWith({ postgresql: await postgresMissing() }, 'vault', () => {
   });
   afterAll(() => postgres.stop());
 
-  test('gives back what was stored, every version of it, and stores none of it in the clear', async () => {
+  test('returns every version of a stored secret, and stores none in plain text', async () => {
     const vault = vaultWith(first);
     const one = await vault.store(dataSource.manager, 'p', secret);
     const two = await vault.store(dataSource.manager, 'p', new Secret('next'), one.credentialId);
@@ -35,7 +35,7 @@ describeWith({ postgresql: await postgresMissing() }, 'vault', () => {
     expect(new Set(rows.map(({ sealed_secret }) => sealed_secret.toString('hex'))).size).toBe(rows.length);
   });
 
-  test('a credential that was rolled back or erased is not there', async () => {
+  test('a credential that was rolled back or erased does not exist', async () => {
     const vault = vaultWith(first);
     const stored = await vault.store(dataSource.manager, 'p', secret);
     await vault.erase(dataSource.manager, stored.credentialId);
@@ -77,7 +77,7 @@ describeWith({ postgresql: await postgresMissing() }, 'vault', () => {
       'with a shortened tag',
       'UPDATE vault_credentials SET sealed_secret = substr(sealed_secret, 1, 20) WHERE credential_id = $1',
     ],
-  ])('a row that was %s does not open', async (_how, tamper) => {
+  ])('a row that was %s cannot be decrypted', async (_how, tamper) => {
     const vault = vaultWith(first);
     const stored = await vault.store(dataSource.manager, 'p', secret);
     await dataSource.query(tamper, [stored.credentialId]);
@@ -89,7 +89,7 @@ describeWith({ postgresql: await postgresMissing() }, 'vault', () => {
     await expect(vault.reveal(row.project_id, ref)).rejects.toThrow('does not decrypt');
   });
 
-  test('after a rotation the newest key encrypts, the older still opens, and after a rewrap is not needed', async () => {
+  test('after a rotation the newest key encrypts and the older one decrypts; after a rewrap the older one is not needed', async () => {
     await dataSource.query('DELETE FROM vault_credentials');
     const second = key();
     const old = await vaultWith(first).store(dataSource.manager, 'p', secret);

@@ -50,7 +50,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     app.query('UPDATE workers SET last_heard_at = clock_timestamp() - $2::interval WHERE id = $1', [id, interval]);
   const ids = async () => (await workers.list()).map(({ id }) => id);
 
-  test('a worker is there from its first report until it leaves, with what it said of itself', async () => {
+  test('a worker is listed from its first report until it leaves, with the data of its report', async () => {
     await workers.report(report());
     const [worker] = await workers.list();
     expect(worker).toMatchObject({ ...report(), isLost: false, leases: [] });
@@ -62,7 +62,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     await expect(ids()).resolves.toEqual([]);
   });
 
-  test('not heard for longer than it said it is lost, back with its next report, and forgotten after an hour', async () => {
+  test('a worker without a report for its limit is lost, returns with its next report, and is deleted after an hour', async () => {
     await workers.report(report());
     await heardAgo('w', '46 seconds');
     await expect(workers.list()).resolves.toMatchObject([{ isLost: true }]);
@@ -74,14 +74,14 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     await expect(app.query('SELECT id FROM workers')).resolves.toEqual([{ id: 'other' }]);
   });
 
-  test('a worker is shown with the leases it holds', async () => {
+  test('a worker is listed with its leases', async () => {
     await workers.report(report());
     await enqueue('job');
     await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
     await expect(workers.list()).resolves.toMatchObject([{ leases: [{ jobId: 'job', kind: 'BACKUP', attempt: 1 }] }]);
   });
 
-  test('a due job says that no worker is there, or none with its tools; one that is only to be claimed says nothing', async () => {
+  test('a due job has the reason that there is no worker, or none with its tools; a claimable job has none', async () => {
     await enqueue('due');
     await enqueue('other', 'MONGODB');
     await enqueue('later', 'MARIADB', new Date(Date.now() + 60_000));
@@ -97,7 +97,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     await expect(workers.withoutWorker()).resolves.toHaveLength(2);
   });
 
-  test('a job that could not be started says until when it is put off, and one that is claimed says nothing', async () => {
+  test('a job that could not be started has the end of its pause as the reason; a claimed job has none', async () => {
     await workers.report(report());
     await enqueue('job');
     await app.transaction((manager) => queue.putOff(manager, 'job', 60_000));
@@ -109,7 +109,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     expect((await workers.whyWaiting(['job'])).size).toBe(0);
   });
 
-  test('a job whose service is kept for one that is over says so, and until when at the latest', async () => {
+  test('a job whose service is kept for an ended job has that reason, with its time limit', async () => {
     await workers.report(report());
     await enqueue('over');
     await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
@@ -125,7 +125,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     expect((await workers.whyWaiting(['next'])).size).toBe(0);
   });
 
-  test('every report and every leaving is told', async () => {
+  test('every report and every removal is sent to the subscribers', async () => {
     const told = (act: () => Promise<void>) =>
       new Promise<void>((resolve, reject) => {
         const limit = setTimeout(() => reject(new Error('It was not told.')), 120_000);

@@ -13,7 +13,7 @@ const nothingYet = given<Parameters<typeof lateness.evolve>[0], LatenessCommand,
 const late = nothingYet.then(found('LATE'));
 
 describe('the lateness of a service', () => {
-  test('is told once, with what was due', () => {
+  test('is recorded once, with the missed deadline', () => {
     expect(nothingYet.when(found('LATE'))).toEqual([
       {
         type: 'ServiceBecameLate',
@@ -32,7 +32,7 @@ describe('the lateness of a service', () => {
     (status) => expect(nothingYet.when(found(status))).toEqual([]),
   );
 
-  test.each(['PROTECTED', 'FAILING'] as const)('ends by a newer backup, also while it is %s', (status) => {
+  test.each(['PROTECTED', 'FAILING'] as const)('ends with a newer backup, also while the service is %s', (status) => {
     const newer = found(status, '2026-03-02T05:30:00.000Z');
     expect(late.types(newer)).toEqual(['ServiceRecovered']);
     expect(late.then(newer).types(newer)).toEqual([]);
@@ -49,7 +49,7 @@ describe('the lateness of a service', () => {
     expect(late.when(found(status))).toMatchObject([{ type: 'ServiceLatenessEnded', data: { reason } }]);
   });
 
-  test('begins and ends by turns, whatever is found', () => {
+  test('begins and ends in turn, for any sequence of checks', () => {
     const statuses = fc.constantFrom('PROTECTED', 'LATE', 'FAILING', 'NEVER', 'NO_PLAN', 'PAUSED', 'REMOVED');
     fc.assert(
       fc.property(fc.array(statuses), (history) => {

@@ -18,12 +18,12 @@ describe('protection', () => {
     expect(protectionOf({ ...facts, dataAsOf: new Date(ago(25).getTime() - 1) }).status).toBe('LATE');
   });
 
-  test('goes by the objective of the service where there is one', () => {
+  test('uses the objective of the service where there is one', () => {
     expect(protectionOf({ ...facts, objectiveMs: 2 * hour })).toMatchObject({ status: 'LATE', dueBy: ago(1) });
     expect(protectionOf({ ...facts, objectiveMs: 100 * hour, dataAsOf: ago(99) }).status).toBe('PROTECTED');
   });
 
-  test('goes by the plan that runs most often, and by no paused one', () => {
+  test('uses the plan that runs most often, and ignores paused plans', () => {
     const weekly = { ...daily, longestGapMs: 168 * hour };
     expect(protectionOf({ ...facts, plans: [weekly, daily], dataAsOf: ago(30) }).status).toBe('LATE');
     expect(protectionOf({ ...facts, plans: [weekly, { ...daily, paused: true }], dataAsOf: ago(30) }).status).toBe(
@@ -37,7 +37,7 @@ describe('protection', () => {
     expect(protectionOf({ ...facts, plans: [failing], dataAsOf: ago(48) }).status).toBe('LATE');
   });
 
-  test('is NEVER without a stored backup, PAUSED when every plan is, NO_PLAN without one', () => {
+  test('is NEVER without a stored backup, PAUSED when every plan is paused, NO_PLAN without a plan', () => {
     expect(protectionOf({ ...facts, dataAsOf: null })).toMatchObject({ status: 'NEVER', dueBy: null });
     expect(protectionOf({ ...facts, plans: [{ ...daily, paused: true, consecutiveFailures: [2] }] })).toMatchObject({
       status: 'PAUSED',
@@ -47,7 +47,7 @@ describe('protection', () => {
     expect(protectionOf({ ...facts, plans: [] }).status).toBe('NO_PLAN');
   });
 
-  test('is never LATE where nothing says how often there is to be a backup', () => {
+  test('is never LATE without an objective', () => {
     const once = { ...daily, longestGapMs: undefined };
     expect(protectionOf({ ...facts, plans: [once], dataAsOf: ago(10_000) })).toMatchObject({
       status: 'PROTECTED',

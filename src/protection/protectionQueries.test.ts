@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
     return protection;
   };
 
-  test('allows the longest gap and the median of the last ten successes, older ones and failures not', async () => {
+  test('allows the longest gap and the median of the last ten successes, without older jobs and failures', async () => {
     const of = await planned();
     for (const days of [13, 12]) await backup(of, ago(days * 24 * hourMs), 10 * hourMs);
     const minutes = [10, 1, 9, 2, 8, 3, 7, 4, 6, 5];
@@ -82,7 +82,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
     expect(await ofPlan(of.planId)).toMatchObject({ status: 'LATE' });
   });
 
-  test('goes by the plan that runs most often, and each plan by its own backups', async () => {
+  test('uses the plan that runs most often, and for each plan its own backups', async () => {
     const weekly = await planned({ frequency: '0 0 5 * * 1' });
     await backup(weekly, ago(30 * hourMs), 0);
     expect(await protectionOf(weekly.serviceId)).toMatchObject({ status: 'PROTECTED' });
@@ -94,7 +94,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
     expect(await ofPlan(daily.id)).toMatchObject({ status: 'NEVER', dataAsOf: null });
   });
 
-  test('is found for each state by the filter, the counts and the search for who may be late', async () => {
+  test('is the same in the filter, in the counts and in the search for late services', async () => {
     const states: Record<ProtectionStatus, string> = {
       PROTECTED: '',
       LATE: '',
@@ -129,7 +129,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
     expect(await servicesProtectedAs(manager(), now, [], ['LATE'])).toEqual([]);
   });
 
-  test('and the plan itself can be read where a frequency is not understood', async () => {
+  test('and the plan can be read where the frequency is unknown to this program', async () => {
     const of = await planned();
     await backup(of, ago(1_000 * hourMs), 0);
     await api.dataSource.query("UPDATE backup_plans SET normalized = 'when the moon is full' WHERE id = $1", [

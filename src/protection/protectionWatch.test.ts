@@ -70,7 +70,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     expect(answer.message).toBeUndefined();
   };
 
-  test('tells of a service after the longest gap and the usual duration, once over eight replicas', async () => {
+  test('records a late service after the longest gap and the usual duration, once for eight replicas', async () => {
     await backup(begun, 10 * 60_000);
     const version = async () =>
       (await api.call(`{ service(id: "${serviceId}") { version } }`)).data.service.version as number;
@@ -93,7 +93,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     expect(await version()).toBe(before);
   });
 
-  test('tells of its recovery by the next backup, once, and of the next time', async () => {
+  test('records its recovery by the next backup once, and the next lateness', async () => {
     await backup(begun, 0);
     await lookAt(after(25 * hourMs), 3);
     await backup(after(26 * hourMs), 0);
@@ -106,7 +106,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     ]);
   });
 
-  test('goes by the objective of the service, and ends when that is relaxed', async () => {
+  test('uses the objective of the service, and ends when the objective becomes longer', async () => {
     await backup(begun, 0);
     await call('updateService', { id: serviceId, input: { recoveryPointObjective: 'PT1H' } });
     await lookAt(after(hourMs));
@@ -121,7 +121,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
   test.each([
     ['pauseBackupPlan', 'PLAN_PAUSED'],
     ['removeBackupPlan', 'NO_PLAN'],
-  ])('after %s it is no longer called late, and that says why', async (mutation, reason) => {
+  ])('after %s it is no longer late, and the event has the reason', async (mutation, reason) => {
     await backup(begun, 0);
     await lookAt(after(25 * hourMs));
     await call(mutation, { id: plan.id });
@@ -150,7 +150,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     ]);
   });
 
-  test('says nothing of a service without a backup, and a rebuild knows who is late', async () => {
+  test('records nothing for a service without a backup, and a rebuild finds the late services', async () => {
     await lookAt(after(1_000 * hourMs));
     expect(await story()).toEqual([]);
     await backup(begun, 0);
@@ -170,7 +170,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a running server', () => 
   });
   afterAll(() => api.stop());
 
-  test('tells subscribers that a service became late and that it recovered', async () => {
+  test('notifies subscribers that a service became late and that it recovered', async () => {
     const { serviceId, projectId, fileEndpointId } = await settleProject(api, 'harbour', 9);
     const user = new GraphqlUser(api.url, installationToken);
     const query = `subscription ($projectId: ID) {

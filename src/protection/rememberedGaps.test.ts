@@ -13,14 +13,14 @@ describe('the gaps of schedules', () => {
     expect(gaps.gapMs({ ...daily, normalized: '0 0 8,20 * * 1-5' }, day)).toBe(60 * hourMs);
   });
 
-  test('are unknown for what is not understood, and for what runs once at most', () => {
+  test('are unknown for an unknown frequency, and for one that runs once at most', () => {
     const gaps = new RememberedGaps();
     expect(gaps.gapMs({ normalized: 'whenever', timeZone: 'UTC' }, day)).toBeUndefined();
     expect(gaps.gapMs({ ...daily, timeZone: 'Mars/Olympus' }, day)).toBeUndefined();
     expect(gaps.gapMs({ ...daily, normalized: '0 0 0 30 2 *' }, day)).toBeUndefined();
   });
 
-  test('are reckoned once for thousands of plans, and anew the next day', () => {
+  test('are computed once for thousands of plans, and again the next day', () => {
     const gaps = new RememberedGaps();
     const leap = { normalized: '0 0 0 29 2 *', timeZone: 'UTC' };
     expect(gaps.gapMs(leap, day)).toBe((3 * 365 + 366) * 24 * hourMs);
@@ -30,7 +30,7 @@ describe('the gaps of schedules', () => {
     expect(gaps.gapMs(leap, new Date('2090-01-01T00:00:00Z'))).toBe((8 * 365 + 1) * 24 * hourMs);
   });
 
-  test('stay right when more schedules come than are remembered', () => {
+  test('are correct when there are more schedules than remembered ones', () => {
     const gaps = new RememberedGaps(3);
     const hours = Array.from({ length: 24 }, (_, hour) => ({ ...daily, normalized: `0 0 ${hour} * * *` }));
     for (const schedule of [...hours, ...hours]) expect(gaps.gapMs(schedule, day)).toBe(24 * hourMs);

@@ -63,7 +63,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return data.registerService as { id: string; name: string; instanceId: string; version: number };
   };
 
-  test('a registered service has defaults, a dashboard and a project, and nothing of it reads back the password', async () => {
+  test('a registered service has defaults, a dashboard and a project, and no field returns the password', async () => {
     const { data } = await api.call(register, { input: input({ name: 'orders', recoveryPointObjective: 'PT90M' }) });
     expect(data.registerService).toMatchObject({
       name: 'orders',
@@ -88,7 +88,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(connection.password?.reveal()).toBe('a secret');
   });
 
-  test('registering again with the same values answers the same service and appends nothing', async () => {
+  test('registering again with the same values returns the same service and appends nothing', async () => {
     const values = input();
     const first = await api.call(register, { input: values });
     const before = await api.countEvents();
@@ -100,13 +100,13 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     }
   });
 
-  test('registering the same at the same time makes one service', async () => {
+  test('simultaneous registrations of the same service make one service', async () => {
     const values = input();
     const answers = await Promise.all([1, 2, 3, 4].map(() => api.call(register, { input: values })));
     expect(new Set(answers.map(({ data }) => data.registerService.id as string)).size).toBe(1);
   });
 
-  test('the same commandId answers the same service, and with another input it is a mismatch', async () => {
+  test('the same commandId returns the same service, and with another input it is a mismatch', async () => {
     const commandId = randomUUID();
     const values = input();
     const first = await api.call(register, { input: values, commandId });
@@ -115,7 +115,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(other.code).toBe('IDEMPOTENCY_MISMATCH');
   });
 
-  test('an instance id is set by the installation alone, finds the service, and is never given twice', async () => {
+  test('only the installation token sets an instance id; it finds the service, and is never used again', async () => {
     const instanceId = randomUUID();
     const refused = await api.call(register, { input: input({ instanceId }) }, memberOf(projectId, 'ADMIN'));
     expect(refused.details.fields).toMatchObject([{ path: 'input.instanceId' }]);
@@ -159,7 +159,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await api.countEvents()).toBe(before);
   });
 
-  test('all problems are told at once, and an engine is refused by the name of what works', async () => {
+  test('all problems are reported at once, and the refusal of an engine names the available ones', async () => {
     const bad = { engine: 'POSTGRESQL', host: '', port: 0, databases: ['-x', ''] };
     const { details, code } = await api.call(register, { input: input(bad) });
     expect(code).toBe('BAD_INPUT');
@@ -168,7 +168,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(details.fields[0].hint).toContain('MARIADB');
   });
 
-  test('a project that is not there and one of others are refused in the same words', async () => {
+  test('an unknown project and one of others are refused with the same message', async () => {
     const unknown = await api.call(register, { input: input({ projectId: randomUUID() }) });
     const foreign = await api.call(register, { input: input() }, memberOf(randomUUID(), 'ADMIN'));
     expect(unknown).toMatchObject({ code: 'NOT_FOUND', message: 'There is no such project.' });
@@ -177,7 +177,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(viewer.code).toBe('FORBIDDEN');
   });
 
-  test('a patch changes what it names, null is the default, and names have none', async () => {
+  test('a patch changes its own fields, null sets the default, and names have no default', async () => {
     const { id } = await registered({ port: 3310, databases: ['a'] });
     const patch = { name: 'renamed', databases: null, port: null, password: 'again' };
     const { data } = await api.call(update, { id, input: patch });
@@ -186,7 +186,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(details.fields).toMatchObject([{ path: 'input.name' }, { path: 'input.host' }]);
   });
 
-  test('the name that was given up is free, and one that is taken is a conflict', async () => {
+  test('a released name is free, and a taken one is a conflict', async () => {
     const [one, other] = [await registered(), await registered()];
     expect((await api.call(update, { id: one.id, input: { name: other.name } })).code).toBe('CONFLICT');
     await api.call(update, { id: one.id, input: { name: `${one.name} renamed` } });
@@ -206,12 +206,12 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     },
   );
 
-  test('a service without a password moves freely', async () => {
+  test('a service without a password can be moved without a password', async () => {
     const { id } = await registered({ password: undefined });
     expect((await api.call(update, { id, input: { host: '127.0.0.2' } })).code).toBeUndefined();
   });
 
-  test('a stale version is a conflict that names both', async () => {
+  test('a stale version is a conflict with both versions', async () => {
     const { id } = await registered();
     await api.call(update, { id, input: { databases: ['a'] } });
     const { code, details } = await api.call(update, { id, input: { databases: ['b'] }, expectedVersion: 1 });
@@ -221,7 +221,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
   });
 
-  test('a removed service keeps resolving, is in no list, and gives its name back', async () => {
+  test('a removed service is found by its id, is in no list, and releases its name', async () => {
     const { id, name } = await registered();
     const { data } = await api.call(remove, { id });
     expect(data.removeService).toEqual({ id, removedAt: expect.any(String), viewerActions: [] });
@@ -235,7 +235,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await registered({ name })).id).not.toBe(id);
   });
 
-  test('a service that something refers to is not removed, and does not offer it', async () => {
+  test('a service in use cannot be removed, and viewerActions does not offer it', async () => {
     const { id } = await registered();
     await api.store.transact({ actor: 'tester', correlationId: 'c' }, (tx) => tx.reservations.use(id, 'a plan'));
     const query = 'query ($id: ID!) { service(id: $id) { viewerActions } }';
@@ -247,7 +247,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
   });
 
-  test('lists are filtered, paged and narrowed to what the viewer may see', async () => {
+  test('lists are filtered, paged and limited to the projects of the viewer', async () => {
     const elsewhere = await api.createProject('Elsewhere');
     const ids: string[] = [];
     for (const host of ['127.0.0.11', '127.0.0.12', '127.0.0.13']) {
@@ -268,7 +268,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await api.call(list, { filter: { protection: ['LATE'] } })).code).toBe('NOT_YET_AVAILABLE');
   });
 
-  test('lookups answer null for what is no id, and for what others own', async () => {
+  test('lookups return null for a text that is no id, and for services of others', async () => {
     const { id } = await registered();
     const query =
       'query ($id: ID!) { service(id: $id) { id } node(id: $id) { id } nodes(ids: [$id, "nonsense"]) { id } }';
@@ -282,7 +282,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const validate = `mutation ($input: ServiceInput!) { validateService(input: $input) { ok checkedAt steps { name status code hint took } } }`;
     const access = () => ({ port: mariadb.port, username: mariadb.username, password: mariadb.password });
 
-    test('validateService goes through every step and saves nothing', async () => {
+    test('validateService runs every step and stores nothing', async () => {
       const before = await api.countEvents();
       const { data } = await api.call(validate, { input: input(access()) });
       expect(data.validateService).toMatchObject({ ok: true });
@@ -297,13 +297,13 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       expect(failed).toMatchObject([{ name: 'AUTHENTICATE', code: 'SERVICE_AUTH', hint: expect.any(String) }]);
     });
 
-    test('checkService uses the stored password and keeps the check', async () => {
+    test('checkService uses the stored password and stores the check', async () => {
       const { id } = await registered(access());
       const { data } = await api.call(check, { id });
       expect(data.checkService).toMatchObject({ check: { ok: true }, service: { lastCheck: { ok: true } } });
     });
 
-    test('checkService with a change tries the change and saves the check alone', async () => {
+    test('checkService with a patch checks the changed service and stores the check only', async () => {
       const { id } = await registered({ ...access(), host: 'localhost' });
       const { data } = await api.call(check, { id, input: { username: 'nobody', password: 'wrong' } });
       expect(data.checkService).toMatchObject({

@@ -80,7 +80,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(waiting.map(({ jobId }) => jobId)).toEqual(jobs.map((job) => job.id));
   });
 
-  test('that is handled again changes nothing', async () => {
+  test('is idempotent', async () => {
     const { id } = await plan(2);
     await handle(id, tick);
     const before = await api.countEvents();
@@ -105,13 +105,13 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await handle(id, tick, { version: 2 })).toBe(true);
   });
 
-  test('that rings a little early, by the clock of another machine, is handled as if it were its time', async () => {
+  test('is handled as on time when its alarm rings slightly early, by the clock of another machine', async () => {
     const { id } = await plan(1);
     expect(await handle(id, tick, { lateMs: -500 })).toBe(true);
     expect(await jobsOf(id)).toMatchObject([{ trigger: 'SCHEDULE', scheduledFor: tick, queuedAt: tick }]);
   });
 
-  test('after days of downtime is one catch-up run under its own id, and one record of the rest for each destination', async () => {
+  test('after days of downtime makes one catch-up run with its own id, and one record of missed ticks for each destination', async () => {
     const { id, fileEndpointIds } = await plan(2);
     const lateMs = 3 * 24 * hourMs + 4 * hourMs;
     expect(await handle(id, tick, { lateMs })).toBe(true);
@@ -130,7 +130,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     );
   });
 
-  test('that is older than the catch-up window is recorded as missed, once', async () => {
+  test('is recorded as missed once when it is older than the catch-up window', async () => {
     const { id } = await plan(1, { catchUpWindow: 'PT2H' });
     expect(await handle(id, tick, { lateMs: 2 * hourMs })).toBe(false);
     expect(await handle(id, tick, { lateMs: 3 * hourMs })).toBe(false);
@@ -138,7 +138,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await missedOf(id)).toMatchObject([{ count: 1, from: tick.toISOString(), to: tick.toISOString() }]);
   });
 
-  test('that finds the job of an earlier tick still active is skipped for the destinations concerned, and points to it', async () => {
+  test('is skipped for destinations where the job of an earlier tick is active, and points to that job', async () => {
     const { id, fileEndpointIds } = await plan(2, { frequency: '@hourly' });
     const [first, second] = [new Date('2026-03-02T13:00:00.000Z'), new Date('2026-03-02T14:00:00.000Z')];
     await handle(id, first);
@@ -160,7 +160,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect((await jobsOf(id)).at(-1)).toMatchObject({ status: 'SKIPPED', skippedFor: active.id });
   });
 
-  test('is skipped for the retry by hand of an earlier one, which stands for it, and not for a backup by hand', async () => {
+  test('is skipped while the retry by hand of an earlier tick is active, but not during a backup by hand', async () => {
     const { id, fileEndpointIds } = await plan(2, { frequency: '@hourly' });
     const at = (hour: number) => new Date(Date.UTC(2026, 2, 2, hour));
     await handle(id, at(13));
@@ -200,7 +200,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     );
   });
 
-  test('that is due when destinations change still runs for those that stay, and not for one that is new', async () => {
+  test('that is due when destinations change runs for the destinations that stay, and not for a new one', async () => {
     const { id, fileEndpointIds } = await plan(2);
     const [staying] = fileEndpointIds;
     now = new Date(tick.getTime() + 100);
@@ -217,7 +217,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await missedOf(id)).toEqual([]);
   });
 
-  test('that nobody had handled when its schedule changed or was paused is recorded as missed', async () => {
+  test('that is not handled before its schedule changes or pauses is recorded as missed', async () => {
     for (const [field, input] of [
       ['pauseBackupPlan', undefined],
       ['updateBackupPlan', { frequency: '0 0 6 * * *' }],
@@ -247,7 +247,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await missedOf(id)).toEqual([]);
   });
 
-  test('handled by several replicas at once, with its neighbours, is exactly once run, skipped or missed', async () => {
+  test('handled by several replicas at the same time is run, skipped or missed exactly once', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { id, fileEndpointIds } = await plan(2, { frequency: '0 * * * * *' });
       const ticks = Array.from({ length: 5 }, (_, index) => new Date(start.getTime() + 30_000 + index * minuteMs));

@@ -208,7 +208,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
       .map(({ trigger, status, scheduledFor }) => `${scheduledFor?.toISOString() ?? ''} ${trigger} ${status}`);
   const once: Step = { kind: 'RING', times: 1, skewMs: 0 };
 
-  test('whose clock jumps a day forward is caught up once, with one record of the rest, and goes on from there', async () => {
+  test('whose clock jumps a day forward catches up once, with one record of the missed ticks, and continues', async () => {
     const history = await startHistory(new Date('2026-03-28T23:10:00Z'), '0 0 * * * *', 'Europe/Berlin');
     for (const step of [{ kind: 'RECONCILE' }, { kind: 'JUMP', ms: dayMs }, once, once] as const)
       await history.take(step);
@@ -223,7 +223,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
     await expectAccountedFor(history);
   });
 
-  test('whose clock goes back an hour runs no tick again, and the next one at its time', async () => {
+  test('whose clock goes back an hour repeats no tick, and runs the next one at its time', async () => {
     // In the night in which Berlin's clocks go back as well.
     const history = await startHistory(new Date('2026-10-25T00:25:00Z'), '0 */30 * * * *', 'Europe/Berlin');
     const step = async (...steps: readonly Step[]) => {

@@ -162,7 +162,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     unsubscribe();
   });
 
-  test('makes one job for each tick and destination where four keep the same clock, and skips what is overtaken', async () => {
+  test('makes one job for each tick and destination with four keepers of one clock, and skips overtaken ticks', async () => {
     const endpoints = [await api.createEndpoint(), await api.createEndpoint()];
     await Promise.all([keep(), keep(), keep(), keep()]);
     const { id } = await api.createPlan({ frequency: everySecond, fileEndpointIds: endpoints });
@@ -210,7 +210,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await untilArmed([]);
   });
 
-  test('sets again what the clock has lost, cancels what is stale, and reports how many it repaired', async () => {
+  test('sets lost alarms again, cancels stale ones, and reports the number of repaired alarms', async () => {
     const repaired: number[] = [];
     await keep({ reconcileMs: 200, onRepaired: (count) => repaired.push(count) });
     const frequency = farAway();
@@ -232,7 +232,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await until(() => repaired.reduce((sum, count) => sum + count, 0) >= 4, 'four alarms were repaired');
   });
 
-  test('only counts its alarms while no plan changes, and reads them when some are gone or a plan has changed', async () => {
+  test('only counts its alarms while no plan changes, and reads them when some are lost or a plan has changed', async () => {
     const watched = await store.open();
     let lists = 0;
     let counts = 0;
@@ -261,7 +261,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await until(() => lists === 3, 'the alarms were compared after the change');
   });
 
-  test('leaves exactly one tick of each plan where 8 replicas compare at once, also after all was lost', async () => {
+  test('leaves exactly one tick of each plan after 8 simultaneous comparisons, also after all alarms were lost', async () => {
     const frequency = farAway();
     const projectId = api.projectId;
     const content: PlanContent = {
@@ -295,7 +295,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await untilArmed([]);
   });
 
-  test('arms the other plans where the frequency of one is not understood', async () => {
+  test('sets the alarms of other plans where the frequency of one is unknown', async () => {
     const frequency = farAway();
     const [odd, fine] = [await api.createPlan({ frequency }), await api.createPlan({ frequency })];
     const set = (normalized: string) => api.dataSource.manager.update(BackupPlanTable, { id: odd.id }, { normalized });
@@ -370,7 +370,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     unsubscribe();
   });
 
-  test('mends the clock once its store is back; until then plans are made and changed as ever', async () => {
+  test('repairs the clock when its store is back; until then plans can be created and changed', async () => {
     await keep({ reconcileMs: 200 });
     const [before, after] = [farAway(), farAway(1)];
     const changed = await api.createPlan({ frequency: before });

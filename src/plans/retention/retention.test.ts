@@ -46,7 +46,7 @@ const only = (gfs: Partial<GfsCounts>): RetentionPolicy => ({
 });
 
 describe('isCounted', () => {
-  test('holds for what the schedule made, its catch-ups and retries of these, and for nothing made by hand', () => {
+  test('is true for scheduled backups, catch-ups and their retries, and false for backups made by hand', () => {
     expect(isCounted('SCHEDULE', null)).toBe(true);
     expect(isCounted('CATCH_UP', null)).toBe(true);
     expect(isCounted('RETRY', 'SCHEDULE')).toBe(true);
@@ -73,7 +73,7 @@ describe('what each style keeps', () => {
     expect(decide({ style: 'FILES', period: 6 }, june).gone).toEqual([]);
   });
 
-  test('the kept ones come newest first', () => {
+  test('the kept backups are listed newest first', () => {
     const { keep } = decideRetention({
       policy: { style: 'FILES', period: 2 },
       backups: june,
@@ -96,7 +96,7 @@ describe('what each style keeps', () => {
     expect(decide(policy, june, now).gone).toEqual(ids(june.slice(0, count)));
   });
 
-  test('MONTHS goes by the calendar of the zone, clamped to the end of the month', () => {
+  test('MONTHS follows the calendar of the zone, clamped to the end of the month', () => {
     const history = [backup('2026-01-31T23:30:00+01:00'), backup('2026-02-20T00:00:00+01:00')];
     const oneMonth: RetentionPolicy = { style: 'MONTHS', period: 1 };
     const at = (now: string) => decide(oneMonth, history, now, 'Europe/Berlin').gone.length;
@@ -104,12 +104,12 @@ describe('what each style keeps', () => {
     expect(at('2026-02-28T23:30:00+01:00')).toBe(1);
   });
 
-  test('GFS keeps the newest of each day that holds a backup, so that a pause costs none', () => {
+  test('GFS keeps the newest backup of each day that has one, so that a pause deletes none', () => {
     const history = ['03T05', '03T17', '04T05', '20T05', '20T17'].map((time) => backup(`2026-06-${time}:00:00Z`));
     expect(decide(only({ daily: 2 }), history).gone).toEqual(ids(history.slice(0, 2)).concat('2026-06-20T05:00:00Z'));
   });
 
-  test('GFS keeps a backup that any level wants', () => {
+  test('GFS keeps a backup that any level keeps', () => {
     const days = Array.from({ length: 800 }, (_, day) =>
       backup(new Date(Date.UTC(2024, 3, 21) + day * 86_400_000).toISOString()),
     );
@@ -143,7 +143,7 @@ describe('what each style keeps', () => {
   });
 });
 
-describe('what is never broken', () => {
+describe('with every policy', () => {
   const oneHour: RetentionPolicy = { style: 'HOURS', period: 1 };
 
   test('the newest backup stays, however old it is', () => {
@@ -160,7 +160,7 @@ describe('what is never broken', () => {
     });
   });
 
-  test('a newer backup made by hand stands in for neither, and is kept', () => {
+  test('a newer backup made by hand is kept, and replaces neither of them', () => {
     const byHand = backup('2026-06-10T05:00:00Z', { trigger: 'MANUAL', counted: false });
     const { reasons } = decide(oneHour, [...june, byHand]);
     expect(reasons).toEqual({ '2026-06-10T05:00:00Z': 'NOT_COUNTED', '2026-06-05T05:00:00Z': 'NEWEST' });
@@ -177,7 +177,7 @@ describe('what is never broken', () => {
     },
   );
 
-  test('a held backup and one that is being read stay, and push no other one out or in', () => {
+  test('a held backup and one that is being read stay, and do not affect the others', () => {
     const history = june.map((one, index) => ({
       ...one,
       protectedBy: ([['HOLD', 'READER'], ['READER'], ['READER', 'HOLD'], [], []] as const)[index]!,
@@ -193,7 +193,7 @@ describe('what is never broken', () => {
     });
   });
 
-  test('a backup whose bytes are not there counts for nothing', () => {
+  test('a backup whose bytes are missing does not count', () => {
     const missing = backup('2026-06-06T05:00:00Z', { counted: false });
     expect(decide({ style: 'FILES', period: 1 }, [...june, missing]).reasons).toEqual({
       '2026-06-06T05:00:00Z': 'NOT_COUNTED',
@@ -201,7 +201,7 @@ describe('what is never broken', () => {
     });
   });
 
-  test('nothing is decided over a list that makes no sense', () => {
+  test('an invalid list is refused, and nothing is decided', () => {
     const twice = [...june, june[0]!];
     const ageless = [...june, backup('2026-06-06T05:00:00Z', { startedAt: new Date(Number.NaN) })];
     expect(() => decide(oneHour, twice)).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
@@ -212,7 +212,7 @@ describe('what is never broken', () => {
 });
 
 describe('survivors', () => {
-  test('are the newest and the newest verified, one where they are the same, none where nothing counts', () => {
+  test('are the newest and the newest verified one: one if they are the same, none if nothing counts', () => {
     const lastUnverified = june.map((one, index) => ({ ...one, verified: index !== 4 }));
     expect(ids(survivors(lastUnverified))).toEqual(['2026-06-05T05:00:00Z', '2026-06-04T05:00:00Z']);
     expect(ids(survivors(june))).toEqual(['2026-06-05T05:00:00Z']);
@@ -240,7 +240,7 @@ describe('over any history', () => {
     });
   });
 
-  test('the newest counted and the newest counted verified one survive, and are the survivors to look at', () => {
+  test('the newest counted and the newest counted verified one stay, and are the survivors', () => {
     forAll(({ backups }, { delete: gone }) => {
       const both = [newestCounted(backups), newestCounted(backups, true)].filter((one) => one !== undefined);
       expect(survivors(backups)).toEqual([...new Set(both)]);
@@ -248,7 +248,7 @@ describe('over any history', () => {
     });
   });
 
-  test('held, read and uncounted ones are never deleted', () => {
+  test('held, read and uncounted backups are never deleted', () => {
     forAll(({ backups }, { delete: gone }) => {
       for (const one of backups) {
         if (one.protectedBy.length > 0 || !one.counted) expect(gone).not.toContain(one.id);
@@ -256,7 +256,7 @@ describe('over any history', () => {
     });
   });
 
-  test('a further backup that does not count changes nothing for the others', () => {
+  test('another backup that does not count does not affect the others', () => {
     fc.assert(
       fc.property(
         somePolicy,
@@ -280,7 +280,7 @@ describe('over any history', () => {
     });
   });
 
-  test('what goes now would also go later', () => {
+  test('a backup that is deleted now would also be deleted later', () => {
     fc.assert(
       fc.property(somePolicy, someHistory, someNow, fc.nat(), someZone, (policy, backups, now, seconds, timeZone) => {
         const later = new Date(now.getTime() + seconds * 1000);
@@ -290,7 +290,7 @@ describe('over any history', () => {
     );
   });
 
-  test('a second decision over what the first one kept deletes nothing more', () => {
+  test('a second decision for the kept backups deletes nothing', () => {
     forAll((given, { delete: gone }) => {
       const left = given.backups.filter(({ id }) => !gone.includes(id));
       expect(decideRetention({ ...given, backups: left }).delete).toEqual([]);
@@ -337,7 +337,7 @@ describe('over any history', () => {
     );
   });
 
-  test('MONTHS deletes what an independent reckoning deletes', () => {
+  test('MONTHS deletes the same backups as an independent computation', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30 }), someHistory, someNow, someZone, (period, backups, now, timeZone) => {
         expect(decideRetention({ policy: { style: 'MONTHS', period }, backups, now, timeZone }).delete).toEqual(
@@ -347,7 +347,7 @@ describe('over any history', () => {
     );
   });
 
-  test('GFS deletes what an independent reckoning deletes', () => {
+  test('GFS deletes the same backups as an independent computation', () => {
     fc.assert(
       fc.property(someGfs, someHistory, someNow, someZone, (gfs, backups, now, timeZone) => {
         const counted = backups.filter((one) => one.counted);

@@ -61,7 +61,7 @@ function walked({ policy, frequency, timeZone, now, backups }: Given, days: numb
 }
 
 describe('the forecast of deletions, from the runs that decide', () => {
-  test('names the instant at which a backup goes when the future is walked through, or that it stays', () => {
+  test('is the instant at which a simulation of the future deletes the backup, or that it stays', () => {
     fc.assert(
       fc.property(someGiven, (given) => {
         const { policy, frequency, timeZone, now, backups } = given;
@@ -78,7 +78,7 @@ describe('the forecast of deletions, from the runs that decide', () => {
     );
   });
 
-  test('for a paused plan is that of the backups that are there', () => {
+  test('for a paused plan depends on the existing backups only', () => {
     fc.assert(
       fc.property(someGiven, ({ policy, timeZone, now, backups }) => {
         const { there } = forecastDeletions({ policy, backups, nextRuns: [], timeZone });
@@ -95,7 +95,7 @@ describe('the forecast of deletions, from the runs that decide', () => {
     );
   });
 
-  test('looks years ahead for the yearly level of GFS without going through every run', () => {
+  test('covers years for the yearly level of GFS without computing every run', () => {
     const schedule = { frequency: parseFrequency('0 0 * * * *'), timeZone: 'Europe/Berlin' };
     const gfs = { hourly: 0, daily: 0, weekly: 0, monthly: 0, yearly: 5 };
     const now = new Date('2026-06-01T00:30:00Z');
@@ -114,7 +114,7 @@ describe('the forecast of deletions, from the runs that decide', () => {
 });
 
 describe('the preview', () => {
-  test('shows what is there at the end of each day, and what has gone during it, when the future is walked through', () => {
+  test('shows the backups at the end of each day and the deletions during it, as a simulation does', () => {
     fc.assert(
       fc.property(someGiven, fc.nat({ max: 9 }), (given, size) => {
         const { policy, timeZone, now, backups } = given;
@@ -166,7 +166,7 @@ describe('the preview', () => {
 });
 
 describe('the end of a bucket', () => {
-  test('is the first instant that lies in another one', () => {
+  test('is the first instant in another bucket', () => {
     const someInstant = fc.integer({ min: Date.UTC(2019, 11, 1) / 1000, max: Date.UTC(2030, 1, 1) / 1000 });
     fc.assert(
       fc.property(someInstant, fc.constantFrom(...gfsLevels), someZone, (seconds, level, timeZone) => {

@@ -25,25 +25,25 @@ function forecast(
 }
 
 describe('the forecast of deletions', () => {
-  test('is the end of its age for the styles that go by age', () => {
+  test('is the end of its age for the styles by age', () => {
     expect(forecast({ style: 'HOURS', period: 48 }, backup(5))).toEqual(at5(7));
     expect(forecast({ style: 'DAYS', period: 30 }, backup(5))).toEqual(at5(35));
     expect(forecast({ style: 'WEEKS', period: 1 }, backup(1))).toEqual(at5(8));
     expect(forecast({ style: 'MONTHS', period: 1 }, backup(1))).toEqual(new Date('2026-07-01T05:00:00Z'));
   });
 
-  test('waits for the next run where the newest backup outlives its age', () => {
+  test('is the next run where the newest backup is older than its age', () => {
     expect(forecast({ style: 'HOURS', period: 1 }, backup(5))).toEqual(at5(6));
     expect(forecast({ style: 'HOURS', period: 1 }, backup(4))).toEqual(at5(5));
   });
 
-  test('is the run that pushes it out of the newest N', () => {
+  test('is the run after which it is no longer among the newest N', () => {
     expect(forecast({ style: 'FILES', period: 7 }, backup(5))).toEqual(at5(12));
     expect(forecast({ style: 'FILES', period: 7 }, backup(1))).toEqual(at5(8));
     expect(forecast({ style: 'FILES', period: 2 }, backup(1))).toEqual(at5(3));
   });
 
-  test('is the run at which the last level of GFS lets go', () => {
+  test('is the run after which no level of GFS keeps it', () => {
     const gfs = { hourly: 0, daily: 3, weekly: 0, monthly: 1, yearly: 0 };
     expect(forecast({ style: 'GFS', gfs }, backup(5))).toEqual(at5(8));
     // 31 May is the newest of its month until June has one, and is then out of the one month, but not yet of three days.
@@ -53,7 +53,7 @@ describe('the forecast of deletions', () => {
     expect(forecast({ style: 'GFS', gfs: { ...gfs, daily: 0 } }, backup(5))).toEqual(at5(6));
   });
 
-  test('is null for what never goes or cannot be foreseen', () => {
+  test('is null for a backup that is never deleted or whose deletion is unknown', () => {
     expect(forecast({ style: 'ALL' }, backup(1))).toBeNull();
     expect(forecast({ style: 'DAYS', period: 1 }, backup(1, { protectedBy: ['HOLD'] }))).toBeNull();
     expect(forecast({ style: 'DAYS', period: 1 }, backup(1, { counted: false, trigger: 'MANUAL' }))).toBeNull();
@@ -65,20 +65,20 @@ describe('the forecast of deletions', () => {
     expect(forecast({ style: 'DAYS', period: 3 }, backup(5, { protectedBy: ['READER'] }))).toEqual(at5(8));
   });
 
-  test('ignores runs that are not newer than the newest backup, and the order of those given', () => {
+  test('ignores runs that are not newer than the newest backup, and the order of the runs', () => {
     expect(forecast({ style: 'FILES', period: 1 }, backup(5), undefined, [at5(7), at5(5), at5(3), at5(6)])).toEqual(
       at5(6),
     );
   });
 
-  test('waits for a newer verified backup where this is the newest verified one', () => {
+  test('is after a newer verified backup where this is the newest verified one', () => {
     const unverified = [1, 2, 3, 4, 5].map((day) => backup(day, { verified: day < 2 }));
     expect(forecast({ style: 'FILES', period: 1 }, backup(1), unverified)).toBeNull();
     const verifiedAgain = unverified.with(4, backup(5));
     expect(forecast({ style: 'FILES', period: 1 }, backup(1), verifiedAgain)).toEqual(at5(5));
   });
 
-  test('agrees with the decision, at that instant and just before, over any history and runs to come', () => {
+  test('agrees with the decision, at that instant and just before it, for any history and future runs', () => {
     const someRuns = fc.array(fc.integer({ min: 1, max: 3_000 }), { maxLength: 12 });
     fc.assert(
       fc.property(somePolicy, someHistory, someRuns, someZone, (policy, history, hours, timeZone) => {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { anyZone, naiveOffsetMs, someInstant } from '../../../test/fixtures/retentionReckoning.js';
 import { steadyTimeAt } from './zoneOffset.js';
 
-describe('the time in which a zone keeps its distance from UTC', () => {
+describe('the period in which the offset of a zone does not change', () => {
   test('lasts from one change of the clocks to the next', () => {
     const somePlaces = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 5, maxLength: 5 });
     fc.assert(

@@ -50,7 +50,7 @@ describe('embedded PostgreSQL', () => {
       .finally(() => client.end());
   }
 
-  test('is set up with two roles by the first start that is not interrupted, and comes back with its data on its port', async () => {
+  test('is created with two roles by the first complete start, and starts again with its data on its port', async () => {
     const first = await start();
     await query(first.ownerUrl, 'CREATE TABLE kept AS SELECT 42 AS answer; GRANT SELECT ON kept TO stowage_app');
     await expect(query(first.appUrl, 'CREATE TABLE mine ()')).rejects.toThrow('permission denied');
@@ -63,7 +63,7 @@ describe('embedded PostgreSQL', () => {
     await expect(query(second.appUrl, 'SELECT answer FROM kept')).resolves.toEqual([{ answer: 42 }]);
   });
 
-  test('refuses a folder that another one uses, and leaves that one alone', async () => {
+  test('refuses a folder that another process uses, and does not disturb that process', async () => {
     const first = await start();
     await expect(start()).rejects.toMatchObject({
       code: 'CONFLICT',
@@ -81,7 +81,7 @@ describe('embedded PostgreSQL', () => {
     taken.close();
   });
 
-  test('ends with the process that holds it, however that ends, and starts again on what was committed', async () => {
+  test('ends with its process, also when that is killed, and starts again with all committed data', async () => {
     const holder = spawn(
       process.execPath,
       ['--import', '@swc-node/register/esm-register', 'test/fixtures/processes/embeddedPostgresHolder.ts', folder],
@@ -100,7 +100,7 @@ describe('embedded PostgreSQL', () => {
     await expect(query(again.ownerUrl, 'SELECT answer FROM committed')).resolves.toEqual([{ answer: 42 }]);
   });
 
-  test('starts although a stale pid file names a process that lives', async () => {
+  test('starts although a stale pid file names a running process', async () => {
     const pidFile = join(folder, 'data', 'postmaster.pid');
     await writeFile(pidFile, `${process.pid}\n${join(folder, 'data')}\n1\n5432\n\n127.0.0.1\n`);
     const server = await start();
@@ -109,7 +109,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   (asRoot ? describe : describe.skip)('as root', () => {
-    test('says which folder is closed to the user it runs as', async () => {
+    test('reports the folder that its user may not enter', async () => {
       const closed = join(parent, 'closed');
       await mkdir(closed, { mode: 0o700 });
       await expect(start({ folder: join(closed, 'postgresql') })).rejects.toMatchObject({
@@ -118,7 +118,7 @@ describe('embedded PostgreSQL', () => {
       });
     });
 
-    test('copies programs that lie below a closed folder', async () => {
+    test('copies programs from below a closed folder', async () => {
       const { bin } = await findServerBinaries();
       const closed = join(parent, 'closed-programs');
       await mkdir(closed, { mode: 0o700 });

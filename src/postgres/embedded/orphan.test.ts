@@ -26,7 +26,7 @@ const isLinux = process.platform === 'linux';
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test('has ended when it is a zombie: nobody may ever ask how it ended', async () => {
+  test('counts as ended when it is a zombie, because its parent may never read its exit status', async () => {
     const parent = spawn('perl', ['-e', careless, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
     const exited = once(parent, 'exit');
     let pid = 0;
