@@ -151,7 +151,7 @@ export async function validateService(
 ): Promise<Check> {
   const connection = connectionTo(settings, password);
   const limits = { signal: tools.stopping, timeoutMs: checkTimeoutMs };
-  const engine = engineOf(tools, engineName);
+  const engine = availableEngine(tools, engineName);
   const steps = await unlessStopping(tools.stopping, () => engine.check(connection, limits));
   return checkOf(steps, tools.now());
 }
@@ -177,14 +177,14 @@ export async function checkService(
 }
 
 /** Throws NOT_YET_AVAILABLE for a service that another version registered. The input check refuses new ones before. */
-function engineOf(tools: ServiceTools, name: EngineName): Engine {
+function availableEngine(tools: ServiceTools, name: EngineName): Engine {
   const engine = tools.engines.get(name);
   if (engine === undefined) throw new StowageError('NOT_YET_AVAILABLE', `This version cannot back up ${name}.`);
   return engine;
 }
 
 export function defaultPort(tools: ServiceTools, name: EngineName): number {
-  return engineOf(tools, name).defaultPort;
+  return availableEngine(tools, name).defaultPort;
 }
 
 async function keptCredential(
