@@ -21,6 +21,7 @@ export type BackupAvailability = 'STORED' | 'DELETING' | 'DELETED' | 'MISSING';
 /** Keeps a backup from being deleted, by retention or by hand, until it is released. */
 export type Hold = { readonly reason: string; readonly by: string; readonly at: string };
 
+/** For verification on demand, which is announced and not built: no command records one yet. */
 export type Verification = { readonly level: 'STORED' | 'READABLE' | 'RESTORED'; readonly at: string };
 
 export type BackupResult = {

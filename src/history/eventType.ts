@@ -8,12 +8,12 @@ import { PositionScalar } from '../server/scalars/position.js';
 import { eventSummary } from './eventSummary.js';
 import { publicData } from './publicData.js';
 
-@ObjectType('Event', { implements: Node, description: 'Something that happened, as the log keeps it.' })
+@ObjectType('Event', { implements: Node, description: 'An event of the log.' })
 export class EventType extends Node {
   @Field(() => PositionScalar)
   readonly position!: Position;
 
-  @Field(() => String, { description: 'In the past tense. New types come without notice.' })
+  @Field(() => String, { description: 'In the past tense. New types may appear at any time.' })
   readonly type!: string;
 
   @Field(() => String, {
@@ -22,31 +22,31 @@ export class EventType extends Node {
   })
   readonly streamType!: string;
 
-  @Field(() => ID, { description: 'What it happened to.' })
+  @Field(() => ID, { description: 'The id of the object that changed.' })
   readonly streamId!: string;
 
-  @Field(() => Int, { description: 'Of the thing, after this event.' })
+  @Field(() => Int, { description: 'The version of the object after this event.' })
   readonly version!: number;
 
   @Field(() => JsonScalar)
   readonly data!: unknown;
 
-  @Field(() => String, { description: 'Who: a subject, or a part of the system.' })
+  @Field(() => String, { description: 'A subject, or a part of the system.' })
   readonly actor!: string;
 
   @Field(() => ID, { nullable: true })
   readonly commandId!: string | null;
 
-  @Field(() => ID, { nullable: true, description: 'The same for all that one request or one tick set in motion.' })
+  @Field(() => ID, { nullable: true, description: 'The same for all events of one request or one tick.' })
   readonly correlationId!: string | null;
 
-  @Field(() => ID, { nullable: true, description: 'The event that led to this one.' })
+  @Field(() => ID, { nullable: true, description: 'The id of the event that caused this one.' })
   readonly causationId!: string | null;
 
   @Field(() => DateTime)
   readonly recordedAt!: Date;
 
-  @Field(() => String, { description: 'One sentence for a person.' })
+  @Field(() => String, { description: 'One sentence for users.' })
   readonly summary!: string;
 
   static of(event: RecordedEvent): EventType {

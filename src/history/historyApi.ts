@@ -32,7 +32,7 @@ export class HistoryResolver {
   @Requires('VIEWER')
   async events(
     @Arg('projectId', () => ID, { nullable: true }) projectId: string | null | undefined,
-    @Arg('streamId', () => ID, { nullable: true, description: 'Of one thing alone.' })
+    @Arg('streamId', () => ID, { nullable: true, description: 'Only the events of this object.' })
     streamId: string | null | undefined,
     @Args(() => PageArguments) page: PageArguments,
     @Ctx() context: RequestContext,

@@ -33,7 +33,7 @@ export function historySubscription(tools: HistorySubscriptionDependencies): obj
       subscribe: ({ args, context, info }) =>
         follow({ context: context as RequestContext, info }, args as FollowArguments),
       description:
-        'The log itself, in order, nothing skipped or sent twice: reconnect with the last position seen. Without after: from now on. A reader that is too slow is ended with SLOW_CONSUMER.',
+        'The events of the log in order, without gaps and duplicates. Reconnect with the last received position. Without after: only later events. A reader that is too slow ends with SLOW_CONSUMER.',
     })
     @Requires('VIEWER')
     events(

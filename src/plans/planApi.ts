@@ -73,13 +73,16 @@ export class BackupPlanResolver {
     ]);
   }
 
-  @Query(() => SchedulePreviewType, { description: 'What a frequency will do, before it is saved.' })
+  @Query(() => SchedulePreviewType, { description: 'Shows the runs of a frequency before a plan uses it.' })
   @Requires('SIGNED_IN')
   async schedulePreview(
     @Arg('frequency', () => String) frequency: string,
     @Arg('timeZone', () => String, { defaultValue: 'UTC' }) timeZone: string,
     @Arg('count', () => Int, { defaultValue: 5, description: '1 to 100.' }) count: number,
-    @Arg('planId', () => ID, { nullable: true, description: "Adds what its backups' usual duration means." })
+    @Arg('planId', () => ID, {
+      nullable: true,
+      description: "Adds notes about the usual duration of the plan's backups.",
+    })
     planId: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<SchedulePreviewType> {
@@ -139,7 +142,7 @@ export class BackupPlanResolver {
     return this.answer(row.id);
   }
 
-  @Mutation(() => BackupPlanType, { description: 'It does not run until it is resumed. Again: nothing changes.' })
+  @Mutation(() => BackupPlanType, { description: 'The plan does not run until it is resumed. Idempotent.' })
   @Requires('OPERATOR')
   pauseBackupPlan(
     @Arg('id', () => ID) id: string,
@@ -150,7 +153,9 @@ export class BackupPlanResolver {
     return this.setPaused(id, commandId, { context, info }, true);
   }
 
-  @Mutation(() => BackupPlanType, { description: 'It runs again from its next tick on; none is made up for.' })
+  @Mutation(() => BackupPlanType, {
+    description: 'The plan runs again from its next tick on. Ticks during the pause are not made up for.',
+  })
   @Requires('OPERATOR')
   resumeBackupPlan(
     @Arg('id', () => ID) id: string,
@@ -161,7 +166,9 @@ export class BackupPlanResolver {
     return this.setPaused(id, commandId, { context, info }, false);
   }
 
-  @Mutation(() => BackupPlanType, { description: 'Its backups stay, and are listed, until they are deleted by hand.' })
+  @Mutation(() => BackupPlanType, {
+    description: 'The backups of the plan stay listed until they are deleted by hand.',
+  })
   @Requires('ADMIN')
   async removeBackupPlan(
     @Arg('id', () => ID) id: string,

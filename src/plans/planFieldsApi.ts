@@ -64,7 +64,7 @@ export class BackupPlanFieldsResolver {
 
   @FieldResolver(() => DateTime, {
     nullable: true,
-    description: 'Null while it is paused, and when it never runs again.',
+    description: 'Null while the plan is paused, and when it never runs again.',
   })
   nextRunAt(@Root() { row }: BackupPlanType): Date | null {
     return this.runsOf(row, 1)[0] ?? null;
@@ -79,7 +79,7 @@ export class BackupPlanFieldsResolver {
     return this.runsOf(row, count);
   }
 
-  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
+  @FieldResolver(() => [EntityActionEnum], { description: 'What the viewer may do now, by role and state.' })
   viewerActions(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): EntityAction[] {
     if (row.removedAt !== null) return [];
     return allowedActions(context.viewer.roleIn(row.projectId), ['UPDATE', 'REMOVE', 'BACK_UP']);

@@ -7,7 +7,8 @@ import { RetentionStyleEnum } from './planType.js';
 import type { RetentionStyle } from './retention/retentionPolicy.js';
 
 @InputType('GfsInput', {
-  description: 'How many of each keep their newest backup, 0 to 10000; one at least is above 0.',
+  description:
+    'The number of buckets of each level that keep their newest backup, from 0 to 10000. At least one is above 0.',
 })
 export class GfsInput {
   @Field(() => Int, { defaultValue: 0 })
@@ -31,7 +32,7 @@ export class RetentionInput {
   @Field(() => RetentionStyleEnum)
   readonly style!: RetentionStyle;
 
-  @Field(() => Int, { nullable: true, description: 'How many, from 1 to 10000. ALL and GFS take none.' })
+  @Field(() => Int, { nullable: true, description: 'A number from 1 to 10000. ALL and GFS have no period.' })
   readonly period?: number | null;
 
   @Field(() => GfsInput, { nullable: true })
@@ -52,7 +53,7 @@ export const planDefaults: Omit<PlanContent, 'name' | 'fileEndpointIds' | 'typed
 const description = 'Why the plan exists: 1 to 1000 characters on one line.';
 const frequency = 'Six cron fields: second, minute, hour, day of month, month, day of week; or @daily and the like.';
 const yieldToLocks =
-  'Whether a backup ends with SERVICE_BUSY, to be tried again, when somebody waits too long for a lock of it. Default: true.';
+  'Whether a backup ends with SERVICE_BUSY and is retried when another session waits too long for one of its locks. Default: true.';
 const catchUpWindow = 'Default: half the interval, at least PT1H.';
 
 @InputType('BackupPlanInput')
@@ -66,13 +67,15 @@ export class BackupPlanInput {
   @Field(() => String, { nullable: true, description })
   readonly description?: string | null;
 
-  @Field(() => [ID], { description: 'Each run makes one backup for each, one after another. At most 10.' })
+  @Field(() => [ID], {
+    description: 'Each run makes one backup for each file endpoint, one after another. At most 10.',
+  })
   readonly fileEndpointIds!: string[];
 
   @Field(() => String, { description: frequency })
   readonly frequency!: string;
 
-  @Field(() => String, { defaultValue: planDefaults.timeZone, description: 'An IANA name.' })
+  @Field(() => String, { defaultValue: planDefaults.timeZone, description: 'The IANA name of a time zone.' })
   readonly timeZone!: string;
 
   @Field(() => RetentionInput)
@@ -98,7 +101,7 @@ export class BackupPlanInput {
 }
 
 @InputType('BackupPlanPatch', {
-  description: 'Absent: unchanged. Null: back to the default. Lists are replaced whole.',
+  description: 'An absent field is unchanged. Null sets the default. A list replaces the whole list.',
 })
 export class BackupPlanPatch {
   @Field(() => String, { nullable: true })
@@ -149,7 +152,7 @@ export class RetentionDraftInput {
   @Field(() => RetentionInput)
   readonly retention!: RetentionInput;
 
-  @Field(() => BigIntScalar, { nullable: true, description: 'Bytes that one backup takes.' })
+  @Field(() => BigIntScalar, { nullable: true, description: 'The bytes of one backup.' })
   readonly sizeOfOne?: number | null;
 }
 

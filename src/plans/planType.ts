@@ -21,10 +21,13 @@ export const RetentionStyleEnum = {
 } as const;
 registerEnumType(RetentionStyleEnum, {
   name: 'RetentionStyle',
-  description: 'ALL: everything. FILES: the newest N. HOURS to MONTHS: those younger than N. GFS: N of each bucket.',
+  description:
+    'ALL keeps everything. FILES keeps the newest N. HOURS to MONTHS keep those younger than N. GFS keeps the newest backup of each bucket.',
 });
 
-@ObjectType('Gfs', { description: 'How many hours, days, weeks, months and years keep their newest backup.' })
+@ObjectType('Gfs', {
+  description: 'The numbers of hours, days, weeks, months and years that keep their newest backup.',
+})
 export class GfsType {
   @Field(() => Int)
   readonly hourly!: number;
@@ -64,16 +67,16 @@ export class RetentionType {
 
 @ObjectType('Frequency')
 export class FrequencyType {
-  @Field(() => String, { description: 'As its owner wrote it.' })
+  @Field(() => String, { description: 'The frequency as its owner wrote it.' })
   readonly typed!: string;
 
-  @Field(() => String, { description: 'What it means: six fields, nothing left open.' })
+  @Field(() => String, { description: 'The meaning of the frequency: six cron fields without an open one.' })
   readonly normalized!: string;
 
   @Field(() => String)
   readonly timeZone!: string;
 
-  @Field(() => String, { description: 'In plain English.' })
+  @Field(() => String, { description: 'The meaning in plain English.' })
   readonly description!: string;
 }
 
@@ -134,14 +137,14 @@ export class BackupPlanType extends Node {
     return this.row.timeoutMs;
   }
 
-  @Field(() => Duration, { description: 'The longest a job may go without moving a byte.' })
+  @Field(() => Duration, { description: 'The longest time without progress in a job.' })
   get stallTimeout(): number {
     return this.row.stallTimeoutMs;
   }
 
   @Field(() => Boolean, {
     description:
-      'Whether a backup ends with SERVICE_BUSY, to be tried again, when somebody waits too long for a lock of it.',
+      'Whether a backup ends with SERVICE_BUSY and is retried when another session waits too long for one of its locks.',
   })
   get yieldToLocks(): boolean {
     return this.row.yieldToLocks;
@@ -180,11 +183,11 @@ export class ScheduledRunType {
   @Field(() => DateTime)
   readonly at!: Date;
 
-  @Field(() => String, { description: "In the frequency's zone, ISO 8601 with the distance from UTC." })
+  @Field(() => String, { description: "In the frequency's time zone: ISO 8601 with the offset from UTC." })
   readonly local!: string;
 }
 
-@ObjectType('SchedulePreview', { description: 'What a frequency will do.' })
+@ObjectType('SchedulePreview', { description: 'The runs of a frequency.' })
 export class SchedulePreviewType {
   @Field(() => String)
   readonly normalized!: string;
@@ -201,21 +204,24 @@ export class SchedulePreviewType {
   @Field(() => Float)
   readonly runsPerDay!: number;
 
-  @Field(() => [String], { description: 'What a person may not expect.' })
+  @Field(() => [String], { description: 'Facts that may be unexpected.' })
   readonly notes!: readonly string[];
 }
 
 @ObjectType('RetentionDay')
 export class RetentionDayType {
-  @Field(() => String, { description: "yyyy-mm-dd in the plan's zone." })
+  @Field(() => String, { description: "yyyy-mm-dd in the plan's time zone." })
   readonly date!: string;
 
-  @Field(() => Int, { description: 'Backups at the end of the day.' })
+  @Field(() => Int, { description: 'The number of backups at the end of the day.' })
   readonly kept!: number;
 
-  @Field(() => Int, { description: 'Those that go during the day; today also what is due already.' })
+  @Field(() => Int, {
+    description:
+      'The number of backups that are deleted during the day. Today includes deletions that are due already.',
+  })
   readonly deleted!: number;
 
-  @Field(() => BigIntScalar, { description: 'Bytes of all that are kept, at the end of the day.' })
+  @Field(() => BigIntScalar, { description: 'The bytes of all backups at the end of the day.' })
   readonly storedSize!: number;
 }

@@ -52,7 +52,7 @@ export class RetentionPreviewResolver {
 
   @Query(() => [RetentionDayType], {
     description:
-      'Day by day from today, what would be kept and deleted if every run succeeds, all destinations together. A plan’s runs to come take its usual size.',
+      'What retention keeps and deletes on each day from today if every run succeeds, all destinations together. Future runs of a plan have its usual size.',
   })
   @Requires('VIEWER')
   async retentionPreview(
@@ -114,7 +114,8 @@ export class RetentionPreviewResolver {
     const policy = checkedRetention(problems, draft.retention, 'input.draft.retention');
     const { sizeOfOne } = draft;
     problems.check('input.draft.sizeOfOne', sizeOfOne, integerWithin(0, largestOne)).throwIfAny();
-    if (schedule === undefined || policy === undefined) throw new Error('The draft has a problem that was not reported.');
+    if (schedule === undefined || policy === undefined)
+      throw new Error('The draft has a problem that was not reported.');
     const { timeZone } = schedule;
     const runs = runsWithin(problems, { frequency: parseFrequency(schedule.normalized), timeZone }, span, 1);
     return { policy, timeZone, destinations: [{ backups: [], runs }], sizeOfOneBytes: sizeOfOne ?? 0 };

@@ -9,7 +9,7 @@ import { ProjectType, RoleEnum } from './projectType.js';
 /** Members and tokens of a project. The schema has their final form, but every operation is NOT_YET_AVAILABLE. */
 @Resolver()
 export class AccessResolver {
-  @Mutation(() => ProjectType, { description: 'role null removes the member.' })
+  @Mutation(() => ProjectType, { description: 'A null role removes the member.' })
   @Requires('ADMIN')
   setMember(
     @Arg('projectId', () => ID) _projectId: string,

@@ -61,7 +61,7 @@ export class ProjectResolver {
   @Requires('VIEWER')
   projects(
     @Args(() => PageArguments) page: PageArguments,
-    @Arg('search', () => String, { nullable: true, description: 'Part of a name, in any case.' })
+    @Arg('search', () => String, { nullable: true, description: 'A part of the name. Letter case is ignored.' })
     search: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<Page<ProjectType>> {
@@ -134,7 +134,7 @@ export class ProjectRightsResolver {
     return context.viewer.roleIn(id) ?? 'VIEWER';
   }
 
-  @FieldResolver(() => [ProjectActionEnum], { description: 'What the role allows the viewer.' })
+  @FieldResolver(() => [ProjectActionEnum], { description: 'What the viewer may do, by role.' })
   viewerActions(@Root() { id }: ProjectType, @Ctx() context: RequestContext): string[] {
     switch (context.viewer.roleIn(id)) {
       case 'ADMIN':

@@ -7,7 +7,7 @@ import type { ProjectRow } from './projectView.js';
 export const RoleEnum = { VIEWER: 'VIEWER', OPERATOR: 'OPERATOR', ADMIN: 'ADMIN' } as const;
 registerEnumType(RoleEnum, {
   name: 'Role',
-  description: 'From least to most: each may do what the ones before it may.',
+  description: 'From least to most: each role includes the roles before it.',
 });
 
 export const ProjectActionEnum = { UPDATE: 'UPDATE', MANAGE_ACCESS: 'MANAGE_ACCESS', CREATE: 'CREATE' } as const;

@@ -78,12 +78,12 @@ export class ServiceBackupsResolver {
     return this.byId.protection(await context.loaders.of(this.protections).load(row), context);
   }
 
-  @FieldResolver(() => BackupJobType, { nullable: true, description: 'The newest whose bytes are STORED.' })
+  @FieldResolver(() => BackupJobType, { nullable: true, description: 'The newest STORED backup.' })
   async lastSuccessfulBackup(@Root() { id }: ServiceType, @Ctx() context: RequestContext) {
     return this.byId.load(await context.loaders.of(this.newest).load(id), context);
   }
 
-  @FieldResolver(() => BackupJobConnection, { description: 'Newest first, unless orderBy says otherwise.' })
+  @FieldResolver(() => BackupJobConnection, { description: 'Newest first without orderBy.' })
   jobs(
     @Root() { id }: ServiceType,
     @Args(() => PageArguments) page: PageArguments,
@@ -105,7 +105,7 @@ export class PlanBackupsResolver {
     protectionsOfPlans(this.tools.dataSource.manager, plans, this.tools.now());
   private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.tools.dataSource.manager, ids);
 
-  @FieldResolver(() => ProtectionType, { description: 'By the backups of this plan alone.' })
+  @FieldResolver(() => ProtectionType, { description: 'Computed from the backups of this plan only.' })
   async protection(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ProtectionType> {
     return this.byId.protection(await context.loaders.of(this.protections).load(row), context);
   }
@@ -116,7 +116,7 @@ export class PlanBackupsResolver {
     return rows.flatMap((each) => (each === null ? [] : [{ planId: row.id, fileEndpoint: FileEndpointType.of(each) }]));
   }
 
-  @FieldResolver(() => BackupJobConnection, { description: 'Newest first, unless orderBy says otherwise.' })
+  @FieldResolver(() => BackupJobConnection, { description: 'Newest first without orderBy.' })
   jobs(
     @Root() { id }: BackupPlanType,
     @Args(() => PageArguments) page: PageArguments,
@@ -148,13 +148,13 @@ export class PlanDestinationResolver {
     return this.byId.load((await this.facts(destination, context)).lastSuccessId, context);
   }
 
-  @FieldResolver(() => Int, { description: 'Backups that are STORED.' })
+  @FieldResolver(() => Int, { description: 'The number of STORED backups.' })
   @Statistics()
   async kept(@Root() destination: PlanDestinationType, @Ctx() context: RequestContext): Promise<number> {
     return (await this.facts(destination, context)).kept;
   }
 
-  @FieldResolver(() => BigIntScalar, { description: 'Bytes of the backups that are STORED.' })
+  @FieldResolver(() => BigIntScalar, { description: 'The bytes of the STORED backups.' })
   @Statistics()
   async storedSize(@Root() destination: PlanDestinationType, @Ctx() context: RequestContext): Promise<number> {
     return (await this.facts(destination, context)).storedSizeBytes;
@@ -176,13 +176,13 @@ export class FileEndpointBackupsResolver {
 
   private readonly holdings = (ids: readonly string[]) => holdingsOf(this.tools.dataSource.manager, ids);
 
-  @FieldResolver(() => BigIntScalar, { description: 'Bytes of the listed backups.' })
+  @FieldResolver(() => BigIntScalar, { description: 'The bytes of the listed backups.' })
   @Statistics()
   async storedSize(@Root() { id }: FileEndpointType, @Ctx() context: RequestContext): Promise<number> {
     return (await context.loaders.of(this.holdings).load(id)).storedSizeBytes;
   }
 
-  @FieldResolver(() => Int, { description: 'Listed backups.' })
+  @FieldResolver(() => Int, { description: 'The number of listed backups.' })
   @Statistics()
   async backups(@Root() { id }: FileEndpointType, @Ctx() context: RequestContext): Promise<number> {
     return (await context.loaders.of(this.holdings).load(id)).backups;
@@ -193,7 +193,7 @@ export class FileEndpointBackupsResolver {
 export class ProjectProtectionResolver {
   constructor(private readonly tools: ProtectionDependencies) {}
 
-  @FieldResolver(() => [ProtectionCountType], { description: 'How many services are protected how.' })
+  @FieldResolver(() => [ProtectionCountType], { description: 'The number of services by status.' })
   @Statistics()
   protection(@Root() { id }: ProjectType): Promise<readonly ProtectionCountType[]> {
     return countProtections(this.tools.dataSource.manager, id, this.tools.now());

@@ -4,21 +4,23 @@ import { DateTime } from '../server/scalars/dateTime.js';
 import { ProtectionStatusEnum, type ProtectionStatus } from '../services/serviceInput.js';
 import { BackupJobType } from '../backups/api/backupJobType.js';
 
-@ObjectType('Protection', { description: 'How well a service is protected, or what one plan does for it.' })
+@ObjectType('Protection', { description: 'How well a service is protected by all its plans, or by one of them.' })
 export class ProtectionType {
   @Field(() => ProtectionStatusEnum)
   readonly status!: ProtectionStatus;
 
-  @Field(() => DateTime, { nullable: true, description: 'When the newest stored backup was begun.' })
+  @Field(() => DateTime, { nullable: true, description: 'The start of the newest stored backup.' })
   readonly dataAsOf!: Date | null;
 
   @Field(() => DateTime, {
     nullable: true,
-    description: "dataAsOf plus the service's objective, else the plan's longest gap and usual duration.",
+    description: "dataAsOf plus the service's objective, or else plus the plan's longest gap and usual duration.",
   })
   readonly dueBy!: Date | null;
 
-  @Field(() => Int, { description: 'Failed jobs since the last success, of the destination that has most.' })
+  @Field(() => Int, {
+    description: 'The number of failed jobs since the last success, of the destination with the most.',
+  })
   readonly consecutiveFailures!: number;
 
   @Field(() => BackupJobType, { nullable: true })

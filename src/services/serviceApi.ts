@@ -108,7 +108,7 @@ export class ServiceResolver {
   }
 
   @Mutation(() => ServiceType, {
-    description: 'Again with the same values it answers the same service; with others it is a CONFLICT.',
+    description: 'Repeated with the same values it returns the same service; with other values it is a CONFLICT.',
   })
   @Requires('OPERATOR')
   async registerService(
@@ -149,7 +149,9 @@ export class ServiceResolver {
     return this.answer(row.id);
   }
 
-  @Mutation(() => ServiceType, { description: 'SERVICE_IN_USE while a plan or a listed backup belongs to it.' })
+  @Mutation(() => ServiceType, {
+    description: 'SERVICE_IN_USE while a plan or a listed backup belongs to the service.',
+  })
   @Requires('ADMIN')
   async removeService(
     @Arg('id', () => ID) id: string,
@@ -167,7 +169,7 @@ export class ServiceResolver {
     return this.answer(row.id);
   }
 
-  @Mutation(() => CheckType, { description: 'Tries to reach a service before it is saved.' })
+  @Mutation(() => CheckType, { description: 'Checks the connection to a service before it is saved.' })
   @Requires('OPERATOR')
   async validateService(
     @Arg('input', () => ServiceInput) input: ServiceInput,
@@ -182,8 +184,7 @@ export class ServiceResolver {
   }
 
   @Mutation(() => CheckServicePayload, {
-    description:
-      'Tries to reach a saved service; with input as it would be after that change. Only the check is saved.',
+    description: 'Checks the connection to a saved service, with the changes of input. Only the result is saved.',
   })
   @Requires('OPERATOR')
   async checkService(
@@ -273,7 +274,7 @@ export class ServiceFieldsResolver {
     return `${this.tools.publicUrl()}/v2/dashboard/${encodeURIComponent(instanceId)}`;
   }
 
-  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
+  @FieldResolver(() => [EntityActionEnum], { description: 'What the viewer may do now, by role and state.' })
   async viewerActions(@Root() { row }: ServiceType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
     if (row.removedAt !== null) return [];
     const possible: EntityAction[] = ['UPDATE', 'CHECK', 'BACK_UP', 'RESTORE_INTO'];

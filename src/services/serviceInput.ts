@@ -13,7 +13,7 @@ export class TlsInput {
   @Field(() => TlsModeEnum)
   readonly mode!: ServiceSettings['tls']['mode'];
 
-  @Field(() => String, { nullable: true, description: "Certificates to trust, PEM. Absent: the system's." })
+  @Field(() => String, { nullable: true, description: 'Trusted certificates (PEM). Absent: those of the system.' })
   readonly ca?: string | null;
 }
 
@@ -28,7 +28,10 @@ export class ServiceInput {
   @Field(() => EngineEnum)
   readonly engine!: ServiceIdentity['engine'];
 
-  @Field(() => String, { nullable: true, description: 'For installation-level tokens only; else made.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Only installation-level tokens may set it. Otherwise it is generated.',
+  })
   readonly instanceId?: string | null;
 
   @Field(() => String)
@@ -49,7 +52,7 @@ export class ServiceInput {
   @Field(() => TlsInput, { nullable: true, description: 'Default: mode OFF.' })
   readonly tls?: TlsInput | null;
 
-  @Field(() => String, { nullable: true, description: 'MongoDB only: the database that knows the user.' })
+  @Field(() => String, { nullable: true, description: 'MongoDB only: the database in which the user is defined.' })
   readonly authSource?: string | null;
 
   @Field(() => Duration, { nullable: true })
@@ -59,7 +62,7 @@ export class ServiceInput {
 /** Absent: unchanged. Null: back to the default. */
 @InputType('ServicePatch', {
   description:
-    'Absent: unchanged; null: back to the default. Another host, port or tls needs the password again where one is stored.',
+    'An absent field is unchanged, null sets the default. With a stored password, another host, port or tls needs the password again.',
 })
 export class ServicePatch {
   @Field(() => String, { nullable: true })
@@ -101,7 +104,7 @@ export const ProtectionStatusEnum = {
 export type ProtectionStatus = keyof typeof ProtectionStatusEnum;
 registerEnumType(ProtectionStatusEnum, { name: 'ProtectionStatus' });
 
-@InputType('ServiceFilter', { description: 'What is set must all fit.' })
+@InputType('ServiceFilter', { description: 'A service must match all fields that are set.' })
 export class ServiceFilter {
   @Field(() => [EngineEnum], { nullable: true })
   readonly engine?: ServiceIdentity['engine'][] | null;
@@ -109,6 +112,9 @@ export class ServiceFilter {
   @Field(() => [ProtectionStatusEnum], { nullable: true })
   readonly protection?: ProtectionStatus[] | null;
 
-  @Field(() => String, { nullable: true, description: 'Part of the name, host or instance id, in any case.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'A part of the name, host or instance id. Letter case is ignored.',
+  })
   readonly search?: string | null;
 }

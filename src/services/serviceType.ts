@@ -14,7 +14,7 @@ registerEnumType(EngineEnum, { name: 'Engine' });
 export const TlsModeEnum = { OFF: 'OFF', REQUIRE: 'REQUIRE', VERIFY: 'VERIFY' } as const;
 registerEnumType(TlsModeEnum, {
   name: 'TlsMode',
-  description: 'REQUIRE encrypts; VERIFY also makes sure that the server is who it says it is.',
+  description: 'REQUIRE encrypts. VERIFY also checks the certificate of the server.',
 });
 
 @ObjectType('Tls')
@@ -22,7 +22,7 @@ export class TlsType {
   @Field(() => TlsModeEnum)
   readonly mode!: ServiceSettings['tls']['mode'];
 
-  @Field(() => String, { nullable: true, description: "Certificates to trust, PEM. Null: the system's." })
+  @Field(() => String, { nullable: true, description: 'Trusted certificates (PEM). Null: those of the system.' })
   readonly ca!: string | null;
 }
 
@@ -37,7 +37,7 @@ export class ServiceType extends Node {
   @Field(() => EngineEnum)
   readonly engine!: ServiceIdentity['engine'];
 
-  @Field(() => String, { description: "The platform's service instance, unique in the installation." })
+  @Field(() => String, { description: "The id of the platform's service instance. It is unique in the installation." })
   readonly instanceId!: string;
 
   @Field(() => String)
@@ -55,10 +55,13 @@ export class ServiceType extends Node {
   @Field(() => TlsType)
   readonly tls!: TlsType;
 
-  @Field(() => [String], { nullable: true, description: "Null: all that are not the system's." })
+  @Field(() => [String], { nullable: true, description: 'Null: all databases except those of the server itself.' })
   readonly databases!: readonly string[] | null;
 
-  @Field(() => Duration, { nullable: true, description: 'A newest backup older than this makes the service LATE.' })
+  @Field(() => Duration, {
+    nullable: true,
+    description: 'The service is LATE when its newest backup is older than this.',
+  })
   readonly recoveryPointObjective!: number | null;
 
   @Field(() => CheckType, { nullable: true })

@@ -202,13 +202,13 @@ export class BackupJobType extends AttemptedJobType<BackupJobRow> {
     return hold === null ? null : { ...hold, at: new Date(hold.at) };
   }
 
-  @Field(() => DateTime, { nullable: true })
+  @Field(() => DateTime, { nullable: true, description: 'Null: verification is not available yet.' })
   get verifiedAt(): Date | null {
     const { verified } = this.row;
     return verified === null ? null : new Date(verified.at);
   }
 
-  @Field(() => VerificationLevelEnum, { nullable: true })
+  @Field(() => VerificationLevelEnum, { nullable: true, description: 'Null: verification is not available yet.' })
   get verifiedLevel(): VerificationLevel | null {
     return this.row.verified?.level ?? null;
   }

@@ -16,6 +16,7 @@ export type RetainedBackup = {
   readonly trigger: Trigger;
   /** SUCCEEDED, STORED without doubt, and of a trigger for which `isCounted` holds. */
   readonly counted: boolean;
+  /** Always false so far: nothing records a verification before verification on demand is built. */
   readonly verified: boolean;
   /** HOLD: a person or a restore's undo holds it. READER: a restore, copy or verification is reading it. */
   readonly protectedBy: readonly ('HOLD' | 'READER')[];

@@ -1,0 +1,77 @@
+import type { EntityManager } from 'typeorm';
+import type { BackupPlanRow } from '../plans/backupPlanView.js';
+
+/** By plan, for each of its destinations: the number of jobs that FAILED since the last success. */
+export async function consecutiveFailures(
+  manager: EntityManager,
+  plans: readonly BackupPlanRow[],
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const destinations = plans.flatMap(({ id, fileEndpointIds }) => fileEndpointIds.map((each) => [id, each] as const));
+  const rows = await manager.query<{ plan_id: string; failures: string }[]>(
+    `SELECT plan_id, (
+       SELECT count(*) FROM backup_jobs job
+       WHERE job.plan_id = destination.plan_id AND job.file_endpoint_id = destination.file_endpoint_id
+         AND job.status = 'FAILED' AND job.queued_at > coalesce((
+           SELECT max(success.queued_at) FROM backup_jobs success
+           WHERE success.plan_id = destination.plan_id AND success.file_endpoint_id = destination.file_endpoint_id
+             AND success.status = 'SUCCEEDED'
+         ), '-infinity')
+     ) AS failures
+     FROM unnest($1::uuid[], $2::uuid[]) AS destination (plan_id, file_endpoint_id)`,
+    [destinations.map(([planId]) => planId), destinations.map(([, fileEndpointId]) => fileEndpointId)],
+  );
+  const byPlan = new Map<string, number[]>();
+  for (const { plan_id: planId, failures } of rows) {
+    byPlan.set(planId, [...(byPlan.get(planId) ?? []), Number(failures)]);
+  }
+  return byPlan;
+}
+
+/** The start of the newest stored backup, by service. */
+export async function newestStored(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Date | null>> {
+  const rows = await manager.query<{ id: string; data_as_of: Date | null }[]>(
+    `SELECT service.id, (
+       SELECT max(started_at) FROM backup_jobs job WHERE job.service_id = service.id AND job.availability = 'STORED'
+     ) AS data_as_of
+     FROM unnest($1::uuid[]) AS service (id)`,
+    [ids],
+  );
+  return new Map(rows.map((row) => [row.id, row.data_as_of]));
+}
+
+export type Milestones = {
+  readonly dataAsOf: Date | null;
+  readonly latestId: string | null;
+  readonly lastSuccessId: string | null;
+};
+
+export const noMilestones: Milestones = { dataAsOf: null, latestId: null, lastSuccessId: null };
+
+/** The newest job, the newest success and the start of the newest stored backup, by service or by plan. */
+export async function milestones(
+  manager: EntityManager,
+  owner: 'service_id' | 'plan_id',
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Milestones>> {
+  const rows = await manager.query<
+    { id: string; data_as_of: Date | null; latest_id: string | null; last_success_id: string | null }[]
+  >(
+    `SELECT owner.id,
+       (SELECT max(started_at) FROM backup_jobs WHERE ${owner} = owner.id AND availability = 'STORED') AS data_as_of,
+       (SELECT id FROM backup_jobs job WHERE ${owner} = owner.id
+        ORDER BY queued_at DESC, job.id DESC LIMIT 1) AS latest_id,
+       (SELECT id FROM backup_jobs job WHERE ${owner} = owner.id AND status = 'SUCCEEDED'
+        ORDER BY started_at DESC, job.id DESC LIMIT 1) AS last_success_id
+     FROM unnest($1::uuid[]) AS owner (id)`,
+    [ids],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      { dataAsOf: row.data_as_of, latestId: row.latest_id, lastSuccessId: row.last_success_id },
+    ]),
+  );
+}
