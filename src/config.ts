@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { formatDuration } from './duration.js';
-import { Secret } from './secret.js';
+import type { Secret } from './secret.js';
 import {
   absolutePath,
   bearerToken,

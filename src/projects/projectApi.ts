@@ -141,7 +141,8 @@ export class ProjectRightsResolver {
         return ['UPDATE', 'MANAGE_ACCESS', 'CREATE'];
       case 'OPERATOR':
         return ['CREATE'];
-      default:
+      case 'VIEWER':
+      case undefined:
         return [];
     }
   }

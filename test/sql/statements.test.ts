@@ -2,12 +2,12 @@
  * PostgreSQL prepares every statement of the program against the migrated schema and describes its columns; each field of
  * the row type beside the statement must be one of them, and of its type.
  */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { describeWith } from '../fixtures/requirements.js';
 import { postgresMissing, startPostgres, type TestPostgres } from '../fixtures/servers/postgres.js';
 import { describeStatement } from './describeStatement.js';
-import { statementsOfProgram, type ColumnKind } from './statements.js';
+import { statementsOfProgram } from './statements.js';
 
 /** Statements whose text only the running program knows, each with what shows its columns instead. */
 const assembledAtRunTime: Readonly<Record<string, string>> = {

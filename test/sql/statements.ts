@@ -41,7 +41,7 @@ function callsOfQuery(file: ts.SourceFile | undefined, checker: ts.TypeChecker):
     if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
       const { name, expression } = node.expression;
       const sender = checker.getTypeAtLocation(expression);
-      const isSender = [sender, ...(sender.aliasTypeArguments ?? [])].some(({ symbol }) => senders.has(symbol?.name));
+      const isSender = senders.has(nameOf(sender));
       if (name.text === 'query' && isSender) calls.push(node);
     }
     ts.forEachChild(node, visit);
@@ -92,7 +92,13 @@ function kindOf(checker: ts.TypeChecker, type: ts.Type): ColumnKind {
   if ((some.flags & ts.TypeFlags.StringLike) !== 0) return 'string';
   if ((some.flags & ts.TypeFlags.NumberLike) !== 0) return 'number';
   if ((some.flags & ts.TypeFlags.BooleanLike) !== 0) return 'boolean';
-  if (some.symbol?.name === 'Date') return 'Date';
-  if (some.symbol?.name.startsWith('Buffer')) return 'Buffer';
+  if (nameOf(some) === 'Date') return 'Date';
+  if (nameOf(some).startsWith('Buffer')) return 'Buffer';
   return checker.isArrayType(some) ? 'array' : 'json';
+}
+
+/** The name of a class or interface; empty for other types, which have no symbol. */
+function nameOf(type: ts.Type): string {
+  const symbol = type.symbol as ts.Symbol | undefined;
+  return symbol?.name ?? '';
 }

@@ -227,7 +227,14 @@ describeWith({ postgresql: await postgresMissing() }, 'over any history of a pla
         case 'WAIT':
           now = new Date(now.getTime() + (step.halfHours * hourMs) / 2);
           break;
-        default:
+        case 'DELETE':
+        case 'FIND':
+        case 'HOLD':
+        case 'LET GO':
+        case 'MISS':
+        case 'READ NO MORE':
+        case 'READ':
+        case 'VERIFY':
           await happen(step);
       }
       if (step.do === 'SUCCEED' || step.do === 'KEEP' || step.do === 'WAIT') await sweepAndCompare();
