@@ -10,7 +10,7 @@ import type { AttemptOutcome } from './attempt.js';
 export const JobPhaseEnum = enumType(
   'JobPhase',
   ['PREFLIGHT', 'DUMPING', 'FINALISING', 'VERIFYING', 'SAFETY_BACKUP', 'FETCHING', 'RESTORING', 'CHECKING'],
-  'What a RUNNING job is at.',
+  'The phase of a RUNNING job.',
 );
 
 export const AttemptOutcomeEnum = enumType(

@@ -18,7 +18,7 @@ import { jobChanges, watchJob, type ChangeKind, type JobChange, type LiveSources
 export const ChangeKindEnum = enumType(
   'ChangeKind',
   ['SNAPSHOT', 'READY', 'CHANGED', 'PROGRESS'],
-  'READY, without a job: what there was to begin with has been told, from here on it is live.',
+  'READY, without a job: everything before it has been sent, and live changes follow.',
 );
 
 type JobChangeNode = {
@@ -35,7 +35,7 @@ export function jobChangeType(name: string, jobType: () => ClassType<AttemptedJo
     readonly kind!: ChangeKind;
 
     @Field(() => PositionScalar, {
-      description: 'Up to here everything has been told: from READY on, send it as `after` to go on without a gap.',
+      description: 'Every change up to here has been sent. From READY on, send it as `after` to go on without a gap.',
     })
     readonly position!: Position;
 

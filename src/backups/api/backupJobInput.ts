@@ -33,7 +33,7 @@ export class StartBackupInput {
   readonly service?: ServiceBackupInput;
 }
 
-@InputType('BackupJobFilter', { description: 'What is set must all fit; an empty list fits nothing.' })
+@InputType('BackupJobFilter', { description: 'All conditions that are set must match; an empty list matches nothing.' })
 export class BackupJobFilter {
   @Field(() => [ID], { nullable: true })
   readonly serviceIds?: string[] | null;

@@ -13,7 +13,7 @@ import type { BackupJobRow, BackupJobStatus } from '../backupJobView.js';
 export const JobStatusEnum = enumType(
   'JobStatus',
   ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'SKIPPED'],
-  'How a job ends, it stays. Waiting for a retry is QUEUED.',
+  'The end of a job never changes. A job that waits for a retry is QUEUED.',
 );
 
 export const BackupAvailabilityEnum = enumType(
@@ -121,7 +121,7 @@ export class InventorySummaryType {
   @Field(() => Boolean)
   readonly rowsEstimated!: boolean;
 
-  @Field(() => BigIntScalar, { nullable: true, description: 'Bytes, as the server reckons them.' })
+  @Field(() => BigIntScalar, { nullable: true, description: 'Bytes, as the server estimates them.' })
   readonly size!: number | null;
 }
 

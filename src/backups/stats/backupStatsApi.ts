@@ -20,7 +20,7 @@ export class BackupStatsResolver {
 
   @Query(() => BackupStatsType, {
     description:
-      'Counts and sums the jobs that fit. Buckets go from queuedFrom, else the first job, to queuedBefore, else now, by the time at which a job was queued.',
+      'Counts and sums the jobs that match. Buckets go from queuedFrom, else the first job, to queuedBefore, else now, by the time at which a job was queued.',
   })
   @Requires('VIEWER')
   @Statistics()

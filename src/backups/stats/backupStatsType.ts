@@ -42,7 +42,7 @@ export interface StatsSource {
   readonly beginnings: readonly Date[];
 }
 
-@ObjectType('BackupStats', { description: 'Figures about the jobs that fit the filter.' })
+@ObjectType('BackupStats', { description: 'Figures about the jobs that match the filter.' })
 export class BackupStatsType {
   constructor(private readonly source: StatsSource) {}
 
