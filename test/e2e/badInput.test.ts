@@ -172,11 +172,11 @@ function judged(row: Pick<BadInput, 'code' | 'paths'>, errors: readonly ApiError
   const [first, ...more] = errors.map(({ extensions }) => extensions);
   if (first === undefined) return [{ expected: code, got: 'no error' }];
   const fields = first.details.fields ?? [];
-  const told = fields.map(({ path }) => path);
+  const actualPaths = fields.map(({ path }) => path);
   const isWithoutHint = first.help === '' || fields.some(({ hint, problem }) => hint === '' || problem === '');
   return [
     ...(first.code === code && more.length === 0 ? [] : [{ expected: code, got: [first, ...more] }]),
-    ...(paths === undefined || String(told) === String(paths) ? [] : [{ expected: paths, got: told }]),
+    ...(paths === undefined || String(actualPaths) === String(paths) ? [] : [{ expected: paths, got: actualPaths }]),
     ...(isWithoutHint ? [{ expected: 'a hint' }] : []),
     ...(text.includes(ofSecrets) ? [{ expected: 'no secret' }] : []),
     ...(text.length > 4_000 ? [{ expected: 'a short answer', got: text.length }] : []),

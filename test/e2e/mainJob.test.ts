@@ -310,11 +310,13 @@ describeWith(needs, 'The main job', () => {
     planId = createBackupPlan.id;
     expect(new Date(createBackupPlan.nextRunAt)).toEqual(due);
 
-    const told = await Promise.all(
+    const changesOfBoth = await Promise.all(
       heard.map((each) => each.until((all) => all.some(({ job }) => hasEnded(job)), soonMs)),
     );
     for (const each of heard) each.stop();
-    const [mine = [], others = []] = told.map((changes) => changes.flatMap(({ job }) => (job === null ? [] : [job])));
+    const [mine = [], others = []] = changesOfBoth.map((changes) =>
+      changes.flatMap(({ job }) => (job === null ? [] : [job])),
+    );
     for (const states of [mine, others]) {
       expect(states.map(({ status }) => status)).toContain('RUNNING');
       const versions = states.map(({ version }) => version);

@@ -145,7 +145,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
       const required = operation.args.some(({ type, defaultValue }) => String(type).endsWith('!') && !defaultValue);
       const look = async (variables: Variables): Promise<void> => {
         const { text, errors } = await api.post(query, variables, viewer);
-        if (namesForeign(text)) wrong.push({ query, variables, told: text });
+        if (namesForeign(text)) wrong.push({ query, variables, answer: text });
         if (saysNothing.includes(operation.name)) return;
         if (errors.length > 0 || !/"id":|"normalized":|"count":|"date":/.test(text))
           wrong.push({ query, variables, text });

@@ -32,7 +32,7 @@ import {
   type Content,
   type FrozenInstallation,
 } from '../fixtures/installations/frozenInstallation.js';
-import { ask, told } from '../fixtures/installations/settledInstallation.js';
+import { ask, mutateById } from '../fixtures/installations/settledInstallation.js';
 import { startUpgradeGround, type UpgradeGround } from '../fixtures/installations/upgradeGround.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
 import { describeWith } from '../fixtures/requirements.js';
@@ -355,7 +355,7 @@ function upgrade(frozen: FrozenInstallation): void {
     expect(job.trigger).toBe('SCHEDULE');
     expect((await ended(backup, job.id)).availability).toBe('STORED');
     expect((await happened(planId, 'TicksMissed')).data).toMatchObject({ reason: expect.any(String) });
-    await told(api, 'pauseBackupPlan', planId);
+    await mutateById(api, 'pauseBackupPlan', planId);
   });
 
   test.each(['plainInSwift', 'plainInFolder', 'segmentsInSwift', 'segmentsInFolder'])(
@@ -426,12 +426,12 @@ function upgrade(frozen: FrozenInstallation): void {
   });
 
   test('deletes all its backups, and nothing remains', async () => {
-    await told(api, 'releaseBackup', id('segmentsInFolder'));
+    await mutateById(api, 'releaseBackup', id('segmentsInFolder'));
     const rows = await asSuperuser<{ id: string }>(
       "SELECT id FROM backup_jobs WHERE availability IN ('STORED', 'MISSING')",
     );
     expect(rows.length).toBeGreaterThan(8);
-    for (const row of rows) await told(api, 'deleteBackup', row.id, ', force: true');
+    for (const row of rows) await mutateById(api, 'deleteBackup', row.id, ', force: true');
     for (const row of rows) await happened(row.id, 'BackupDeleted');
     await eventually('nothing remains', async () => ((await ground.stored()).length === 0 ? true : undefined));
   });

@@ -90,9 +90,9 @@ export async function judge(
   bench: FaultBench,
   jobId: string,
   ended: BackupJob | undefined,
-  told: Pick<BackupFault, 'expects' | 'toolSays'> & { readonly problems: readonly Problem[] },
+  expected: Pick<BackupFault, 'expects' | 'toolSays'> & { readonly problems: readonly Problem[] },
 ): Promise<Trial> {
-  const problems = [...told.problems];
+  const problems = [...expected.problems];
   const say = (kind: Problem['kind'], what: string | undefined) => {
     if (what !== undefined) problems.push({ kind, what });
   };
@@ -108,8 +108,8 @@ export async function judge(
   }
   const error = ended.status === 'FAILED' ? ended.error : undefined;
   const code = error?.code ?? ended.status;
-  if (!told.expects.includes(code)) say('MISREPORTED', `${code} instead of ${told.expects.join(' or ')}`);
-  say('MISREPORTED', error === undefined ? undefined : poorlySaid(error, told.toolSays));
+  if (!expected.expects.includes(code)) say('MISREPORTED', `${code} instead of ${expected.expects.join(' or ')}`);
+  say('MISREPORTED', error === undefined ? undefined : messageProblem(error, expected.toolSays));
   const shown = await bench.harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id: jobId });
   if (shown.status !== ended.status || shown.errorCode !== (error?.code ?? null)) {
     say('MISREPORTED', `is shown as ${shown.status} ${shown.errorCode ?? ''}`);
@@ -125,12 +125,12 @@ export async function judge(
   };
 }
 
-export function poorlySaid(error: JobError, toolSays: RegExp | undefined): string | undefined {
+export function messageProblem(error: JobError, toolSays: RegExp | undefined): string | undefined {
   if (!/^.{15,}\.$/s.test(error.message)) return `no sentence: "${error.message}"`;
   if (error.hint === null || error.hint.length < 15) return 'no hint';
   if (error.hint.includes('Read the last lines') && (error.toolOutput ?? '') === '') return 'no last lines to read';
   if (toolSays !== undefined && !toolSays.test(error.toolOutput ?? '')) {
-    return `the tool's last lines are not told: ${error.toolOutput ?? 'none'}`;
+    return `the tool's last lines are missing: ${error.toolOutput ?? 'none'}`;
   }
   return undefined;
 }

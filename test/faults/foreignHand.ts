@@ -92,13 +92,13 @@ export async function openSwiftHand(swiftUrl: string, container: string): Promis
       return { bytes: number('x-container-bytes-used'), objects: number('x-container-object-count') };
     },
     async setQuotas({ bytes, objects, accountBytes }) {
-      const told = (limit: number | undefined) => (limit === undefined ? '' : String(limit));
+      const headerOf = (limit: number | undefined) => (limit === undefined ? '' : String(limit));
       const ofContainer = {
-        'x-container-meta-quota-bytes': told(bytes),
-        'x-container-meta-quota-count': told(objects),
+        'x-container-meta-quota-bytes': headerOf(bytes),
+        'x-container-meta-quota-count': headerOf(objects),
       };
       await ask('', { method: 'POST', headers: { ...token, ...ofContainer } });
-      const ofAccount = { 'x-account-meta-quota-bytes': told(accountBytes) };
+      const ofAccount = { 'x-account-meta-quota-bytes': headerOf(accountBytes) };
       const answer = await fetch(url, { method: 'POST', headers: { ...admin.token, ...ofAccount } });
       if (!answer.ok) throw new Error(`The account's quota: ${answer.status}.`);
     },

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { restoreJob, type KnownRestoreJob } from '../../src/restores/restoreJob.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
 import { until } from '../fixtures/until.js';
-import { poorlySaid, toolsThatStayed, within, type Expected } from './backupTrial.js';
+import { messageProblem, toolsThatStayed, within, type Expected } from './backupTrial.js';
 import type { BenchWorkerOptions, FaultBench } from './faultBench.js';
 import { differenceOf } from './reckoning.js';
 import type { Arming, Fault, Problem, Trial } from './trial.js';
@@ -57,9 +57,9 @@ async function judge(
   bench: FaultBench,
   jobId: string,
   ended: KnownRestoreJob | undefined,
-  told: Pick<RestoreFault, 'expects' | 'touches' | 'toolSays'> & { readonly problems: readonly Problem[] },
+  expected: Pick<RestoreFault, 'expects' | 'touches' | 'toolSays'> & { readonly problems: readonly Problem[] },
 ): Promise<Trial> {
-  const problems = [...told.problems];
+  const problems = [...expected.problems];
   const say = (kind: Problem['kind'], what: string | undefined) => {
     if (what !== undefined) problems.push({ kind, what });
   };
@@ -72,16 +72,16 @@ async function judge(
   const toolStarted = events.some(({ type }) => type === 'RestoreToolStarted');
   const error = ended.attempts.at(-1)?.error ?? undefined;
   const code = ended.status === 'FAILED' ? (error?.code ?? 'no error') : ended.status;
-  if (!told.expects.includes(code)) say('MISREPORTED', `${code} instead of ${told.expects.join(' or ')}`);
+  if (!expected.expects.includes(code)) say('MISREPORTED', `${code} instead of ${expected.expects.join(' or ')}`);
   if (ended.status === 'SUCCEEDED') {
     say('FALSE_SUCCESS', differenceOf(bench.original.fingerprint, await fingerprint(bench.target, ['shop'])));
   } else {
-    if (told.touches === 'NOTHING' && toolStarted) say('MISREPORTED', 'the tool was started all the same');
+    if (expected.touches === 'NOTHING' && toolStarted) say('MISREPORTED', 'the tool was started all the same');
     const found = await bench.target.sql(
       "SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop'",
     );
     if (!toolStarted && found !== '') say('FALSE_SUCCESS', 'statements ran before the tool was said to start');
-    if (error !== undefined) say('MISREPORTED', poorlySaid(error, told.toolSays));
+    if (error !== undefined) say('MISREPORTED', messageProblem(error, expected.toolSays));
     if (toolStarted && error?.hint?.includes('may hold a part') !== true) {
       say('MISREPORTED', `does not say what it may have left: ${error?.hint ?? ''}`);
     }

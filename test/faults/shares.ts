@@ -7,7 +7,7 @@ import { tryFaults } from './tryFaults.js';
 import type { Fault, Trial } from './trial.js';
 
 /** The message of a share to its parent after each fault. */
-type Told = { readonly group: string; readonly name: string; readonly trial: Trial; readonly seconds: number };
+type FaultResult = { readonly group: string; readonly name: string; readonly trial: Trial; readonly seconds: number };
 
 /**
  * Runs faults in several processes at once, each with servers of its own, because a fault spends most of its time waiting.
@@ -30,7 +30,7 @@ export async function tryInShares(
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, end);
   const codes = await Promise.all(
     children.map(async (child) => {
-      child.on('message', ({ group, name, trial, seconds }: Told) => {
+      child.on('message', ({ group, name, trial, seconds }: FaultResult) => {
         const fault = faults.find((one) => one.group === group && one.name === name);
         if (fault !== undefined) onTried({ fault, trial, seconds });
       });
@@ -49,8 +49,8 @@ export async function answerForShare(faults: readonly Fault[], seed: number): Pr
   const bench = await startFaultBench(seededRandom(seed));
   try {
     for await (const { fault, trial, seconds } of tryFaults(bench, faults)) {
-      const told: Told = { group: fault.group, name: fault.name, trial, seconds };
-      process.send?.(told);
+      const report: FaultResult = { group: fault.group, name: fault.name, trial, seconds };
+      process.send?.(report);
       if (interrupted.signal.aborted) break;
     }
   } finally {

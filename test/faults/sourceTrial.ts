@@ -1,7 +1,7 @@
 import { restoreJob } from '../../src/restores/restoreJob.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
 import type { MariadbServer } from '../fixtures/servers/mariadb.js';
-import { endOf, poorlySaid, queueFaultyBackup } from './backupTrial.js';
+import { endOf, messageProblem, queueFaultyBackup } from './backupTrial.js';
 import type { FaultBench } from './faultBench.js';
 import { differenceOf } from './reckoning.js';
 import type { Fault, Problem, Trial } from './trial.js';
@@ -91,7 +91,7 @@ function failed(
   what: string,
   error: { code: string; message: string; hint: string | null; toolOutput: string | null; retriable: boolean },
 ): End {
-  const poor = poorlySaid(error, undefined);
+  const poor = messageProblem(error, undefined);
   return {
     ...{
       status: error.code,

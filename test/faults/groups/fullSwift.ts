@@ -78,9 +78,9 @@ export const fullSwift: readonly Fault[] = [
   ...unlisted.map((each) => onFullDisk(`the container server's disk is full ${each.name}`, each)),
 ];
 
-function onFullDisk(name: string, { disk: options = tmpfs, of = 'OBJECTS', at, ...told }: Case): Fault {
+function onFullDisk(name: string, { disk: options = tmpfs, of = 'OBJECTS', at, ...fault }: Case): Fault {
   const group = 'Full disk of Swift';
-  const { fill = noBytes, expects, worker } = told;
+  const { fill = noBytes, expects, worker } = fault;
   return {
     ...{ group, name, missing: mountsMissing },
     attempt: async (bench) => {

@@ -188,5 +188,5 @@ async function attemptsOf(
   ];
   return expected.includes(outcomes.join())
     ? []
-    : [{ kind: 'MISREPORTED', what: `its attempts are told as ${outcomes.join(', ')}` }];
+    : [{ kind: 'MISREPORTED', what: `its attempts are reported as ${outcomes.join(', ')}` }];
 }
