@@ -163,7 +163,15 @@ function decideOwn(command: OwnCommand, state: BackupJob): readonly BackupJobEve
       const isKnown = attemptWithoutBackup(state, attempt).remains === 'REMOVED';
       return isKnown ? [] : [{ type: 'BackupRemainsRemoved', data: { attempt, at } }];
     }
-    default:
+    case 'CONFIRM_DELETION':
+    case 'DECIDE_DELETION':
+    case 'HOLD':
+    case 'RECORD_VERIFICATION':
+    case 'RELEASE_HOLD':
+    case 'RELEASE':
+    case 'REPORT_ABSENT':
+    case 'REPORT_PRESENT':
+    case 'RESERVE':
       return decideLater(command, state);
   }
 }
@@ -203,15 +211,12 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
   const lifeOfJob = lifeEvent<BackupShape>('Backup', event);
   if (lifeOfJob !== undefined) return life.evolve(state, lifeOfJob);
   if (state.status === 'NONE') return state;
-  switch (event.type) {
-    case 'BackupAttemptVoided':
-      return { ...state, attempts: withRemains(state.attempts, event.data.attempt, 'VOID') };
-    case 'BackupRemainsRemoved':
-      return { ...state, attempts: withRemains(state.attempts, event.data.attempt, 'REMOVED') };
-    default:
-      // Only the events of the stored bytes are left: `lifeEvent` took those of the life.
-      return state.status === 'SUCCEEDED' ? { ...state, ...evolveStored(state, event as StoredBackupEvent) } : state;
+  if (event.type === 'BackupAttemptVoided' || event.type === 'BackupRemainsRemoved') {
+    const remains = event.type === 'BackupAttemptVoided' ? 'VOID' : 'REMOVED';
+    return { ...state, attempts: withRemains(state.attempts, event.data.attempt, remains) };
   }
+  // Only the events of the stored bytes are left: `lifeEvent` took those of the life.
+  return state.status === 'SUCCEEDED' ? { ...state, ...evolveStored(state, event as StoredBackupEvent) } : state;
 }
 
 /** Records what lies in the folder of one attempt. */

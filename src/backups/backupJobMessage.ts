@@ -56,7 +56,8 @@ function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempt
       return 'The backup succeeded, but its bytes are not in the container any more.';
     case 'DELETED':
       return 'The backup succeeded, and was deleted later.';
-    default: {
+    case 'STORED':
+    case null: {
       const dump = sizeBytes === null ? 'the dump' : `${formatBytes(sizeBytes)} of dump`;
       const stored = storedSizeBytes === null ? '' : ` in ${formatBytes(storedSizeBytes)}`;
       const adopted =

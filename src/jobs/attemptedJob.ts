@@ -278,7 +278,9 @@ function requestCancel(
       return state.cancelRequestedBy === null ? [event(rules, 'CancelRequested', { by, at })] : [];
     case 'CANCELLED':
       return [];
-    default:
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'SKIPPED':
       throw new StowageError('CONFLICT', `The ${rules.noun} has ended already: it is ${state.status}.`, {
         help: 'Only a QUEUED or RUNNING job can be cancelled.',
       });
@@ -330,7 +332,10 @@ export function attemptsAfter<Attempt extends AttemptRecord>(
       return data.attempt === null
         ? attempts
         : endAttempt(attempts, data.attempt, { outcome: 'CANCELLED', error: null, finishedAt: data.at });
-    default:
+    case 'Queued':
+    case 'PhaseEntered':
+    case 'CancelRequested':
+    case 'Failed':
       return attempts;
   }
 }

@@ -20,6 +20,14 @@ export function argumentPaths(
         return;
       case Kind.OBJECT:
         for (const field of value.fields) collectPaths(field.value, `${path}.${field.name.value}`);
+        return;
+      case Kind.BOOLEAN:
+      case Kind.ENUM:
+      case Kind.FLOAT:
+      case Kind.INT:
+      case Kind.NULL:
+      case Kind.STRING:
+        return;
     }
   };
   const fragments = document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);

@@ -84,6 +84,7 @@ function judgeField(difference: FoundDifference): Loss | null {
         return { sentence: `the table ${table(difference)} is not system-versioned any more`, help: altered };
       }
       return { sentence: sentence('the type'), help: altered };
+    case undefined:
     default:
       // A row format is about space.
       return null;
