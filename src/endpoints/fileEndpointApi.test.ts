@@ -46,7 +46,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
     root = await mkdtemp(join(tmpdir(), 'stowage-endpoints-'));
     storages = createStorageKinds({ filesystemRoot: root, allowedTargets });
     api = await startSliceApi((ground) => {
-      const with_: FileEndpointDependencies = {
+      const dependencies: FileEndpointDependencies = {
         ...ground,
         storages,
         installationId,
@@ -55,7 +55,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         stopping: new AbortController().signal,
         entitiesInUse: (ids) => entitiesInUse(ground.dataSource, ids),
       };
-      return [...fileEndpointResolvers(with_), new NodeResolver([fileEndpointNodes(with_)])];
+      return [...fileEndpointResolvers(dependencies), new NodeResolver([fileEndpointNodes(dependencies)])];
     });
     projectId = await api.createProject();
   });

@@ -29,13 +29,13 @@ import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
 
 export type FileEndpointDependencies = FileEndpointTools & FileEndpointFieldTools;
 
-export function fileEndpointResolvers(with_: FileEndpointDependencies): readonly object[] {
-  declareKinds(with_.storages);
-  return [new FileEndpointResolver(with_), new FileEndpointFieldsResolver(with_)];
+export function fileEndpointResolvers(dependencies: FileEndpointDependencies): readonly object[] {
+  declareKinds(dependencies.storages);
+  return [new FileEndpointResolver(dependencies), new FileEndpointFieldsResolver(dependencies)];
 }
 
-export function fileEndpointNodes(with_: Pick<FileEndpointDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findFileEndpoints(with_.dataSource.manager, ids);
+export function fileEndpointNodes(dependencies: Pick<FileEndpointDependencies, 'dataSource'>): NodeSource {
+  const batch = (ids: readonly string[]) => findFileEndpoints(dependencies.dataSource.manager, ids);
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
@@ -46,7 +46,7 @@ export function fileEndpointNodes(with_: Pick<FileEndpointDependencies, 'dataSou
 
 @Resolver()
 export class FileEndpointResolver {
-  constructor(private readonly with_: FileEndpointDependencies) {}
+  constructor(private readonly dependencies: FileEndpointDependencies) {}
 
   @Query(() => FileEndpointType, { nullable: true })
   @Requires('VIEWER')
@@ -54,7 +54,7 @@ export class FileEndpointResolver {
     @Arg('id', () => ID) id: string,
     @Ctx() context: RequestContext,
   ): Promise<FileEndpointType | null> {
-    const row = await findFileEndpoint(this.with_.dataSource.manager, id);
+    const row = await findFileEndpoint(this.dependencies.dataSource.manager, id);
     return row !== null && canSee(context, row.projectId) ? FileEndpointType.of(row) : null;
   }
 
@@ -66,7 +66,7 @@ export class FileEndpointResolver {
     @Ctx() context: RequestContext,
   ): Promise<Page<FileEndpointType>> {
     new InputProblems().check('projectId', projectId, uuid).throwIfAny();
-    return selectPage(this.with_.dataSource.manager, pageRequest(page, 'createdAt'), {
+    return selectPage(this.dependencies.dataSource.manager, pageRequest(page, 'createdAt'), {
       table: FileEndpointTable,
       where: [['row.removed_at IS NULL'], visibleProjects(context.viewer.projectIds(), projectId)],
       by: {
@@ -88,7 +88,7 @@ export class FileEndpointResolver {
   ): Promise<CheckType> {
     await this.authorizedProject(context, info, input.projectId);
     const stated = this.stated(input, await this.problemsOf(input));
-    return CheckType.of(await validateFileEndpoint(this.with_, stated));
+    return CheckType.of(await validateFileEndpoint(this.dependencies, stated));
   }
 
   @Mutation(() => FileEndpointType, {
@@ -105,7 +105,7 @@ export class FileEndpointResolver {
     const problems = (await this.problemsOf(input)).check('commandId', commandId, uuid);
     const stated = this.stated(input, problems);
     const request = commandRequest(context, { operation: 'createFileEndpoint', projectId, input, commandId });
-    return this.answer(await createFileEndpoint(this.with_, request, projectId, stated));
+    return this.answer(await createFileEndpoint(this.dependencies, request, projectId, stated));
   }
 
   @Mutation(() => CheckFileEndpointPayload, {
@@ -121,7 +121,7 @@ export class FileEndpointResolver {
     const row = await this.authorizedEndpoint(context, info, id);
     const patch = input ?? {};
     (await this.problemsOfPatch(patch)).throwIfAny();
-    const check = await checkFileEndpoint(this.with_, eventMetadata(context), row, patch);
+    const check = await checkFileEndpoint(this.dependencies, eventMetadata(context), row, patch);
     return { check: CheckType.of(check), fileEndpoint: await this.answer(row.id) };
   }
 
@@ -142,7 +142,7 @@ export class FileEndpointResolver {
     const { projectId } = row;
     const input = { id: row.id, input: patch, expectedVersion };
     const request = commandRequest(context, { operation: 'updateFileEndpoint', projectId, input, commandId });
-    await updateFileEndpoint(this.with_, request, row, patch, expectedVersion ?? undefined);
+    await updateFileEndpoint(this.dependencies, request, row, patch, expectedVersion ?? undefined);
     return this.answer(row.id);
   }
 
@@ -162,7 +162,7 @@ export class FileEndpointResolver {
     const { projectId } = row;
     const input = { id: row.id, expectedVersion };
     const request = commandRequest(context, { operation: 'removeFileEndpoint', projectId, input, commandId });
-    await removeFileEndpoint(this.with_, request, row, expectedVersion ?? undefined);
+    await removeFileEndpoint(this.dependencies, request, row, expectedVersion ?? undefined);
     return this.answer(row.id);
   }
 
@@ -172,7 +172,7 @@ export class FileEndpointResolver {
     projectId: string,
   ): Promise<string> {
     authorize({ context, info }, projectId, 'project');
-    const project = await findProject(this.with_.dataSource.manager, projectId);
+    const project = await findProject(this.dependencies.dataSource.manager, projectId);
     if (project === null) throw notFound('project');
     return project.id;
   }
@@ -182,25 +182,25 @@ export class FileEndpointResolver {
     info: GraphQLResolveInfo,
     id: string,
   ): Promise<FileEndpointRow> {
-    const row = await findFileEndpoint(this.with_.dataSource.manager, id);
+    const row = await findFileEndpoint(this.dependencies.dataSource.manager, id);
     authorize({ context, info }, row?.projectId, 'file endpoint');
     return row;
   }
 
   private problemsOf(input: FileEndpointInput): Promise<InputProblems> {
-    return endpointProblems(input, this.with_.storages);
+    return endpointProblems(input, this.dependencies.storages);
   }
 
   private problemsOfPatch(patch: FileEndpointPatch): Promise<InputProblems> {
-    return endpointPatchProblems(patch, this.with_.storages);
+    return endpointPatchProblems(patch, this.dependencies.storages);
   }
 
   private stated(input: FileEndpointInput, problems: InputProblems): StatedEndpoint {
     problems.throwIfAny();
-    return statedEndpoint(input, this.with_.storages);
+    return statedEndpoint(input, this.dependencies.storages);
   }
 
   private async answer(id: string): Promise<FileEndpointType> {
-    return FileEndpointType.of(await this.with_.dataSource.manager.findOneByOrFail(FileEndpointTable, { id }));
+    return FileEndpointType.of(await this.dependencies.dataSource.manager.findOneByOrFail(FileEndpointTable, { id }));
   }
 }

@@ -20,16 +20,16 @@ export type FileEndpointFieldTools = {
 
 @Resolver(() => FileEndpointType)
 export class FileEndpointFieldsResolver {
-  constructor(private readonly with_: FileEndpointFieldTools) {}
+  constructor(private readonly dependencies: FileEndpointFieldTools) {}
 
-  private readonly projects = (ids: readonly string[]) => findProjects(this.with_.dataSource.manager, ids);
+  private readonly projects = (ids: readonly string[]) => findProjects(this.dependencies.dataSource.manager, ids);
 
   private readonly inUse = async (ids: readonly string[]) => {
-    const used = await this.with_.entitiesInUse(ids);
+    const used = await this.dependencies.entitiesInUse(ids);
     return ids.map((id) => used.has(id));
   };
 
-  private readonly audits = (ids: readonly string[]) => findAudits(this.with_.dataSource.manager, ids);
+  private readonly audits = (ids: readonly string[]) => findAudits(this.dependencies.dataSource.manager, ids);
 
   @FieldResolver(() => ContainerAuditType, {
     nullable: true,
@@ -64,13 +64,13 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => String, { description: 'What a person recognises: container at region, or folder.' })
   location(@Root() { row: { settings } }: FileEndpointType): string {
-    return this.with_.storages.of(settings).locationOf(settings);
+    return this.dependencies.storages.of(settings).locationOf(settings);
   }
 
   /** GraphQL finds the member of the union by the class of the object. */
   @FieldResolver(() => FileEndpointSettingsUnion)
   settings(@Root() { row: { settings } }: FileEndpointType): object {
-    return this.with_.storages.of(settings).shownSettings(settings);
+    return this.dependencies.storages.of(settings).shownSettings(settings);
   }
 
   @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })

@@ -52,7 +52,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.start(handlers);
     return clock;
   };
-  const process_ = (what: 'hang' | 'once') => {
+  const alarmProcess = (what: 'hang' | 'once') => {
     const program = join(import.meta.dirname, '../fixtures/processes/alarmClockProcess.ts');
     const child = spawn(
       process.execPath,
@@ -283,7 +283,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
   });
 
   test('fires an alarm again if its process was killed while it handled it', async () => {
-    const victim = process_('hang');
+    const victim = alarmProcess('hang');
     await victim.printed('ready');
     const clock = await open({ lockLifetimeMs: 3_000 });
     const alarm = tick('killed', inMs(-1));
@@ -334,7 +334,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
   });
 
   test('leaves nothing open when it has stopped: the process ends by itself', async () => {
-    const { ended, printed } = process_('once');
+    const { ended, printed } = alarmProcess('once');
     await printed('ready');
     const clock = await open();
     await clock.set(due('last', inMs(-1)));
