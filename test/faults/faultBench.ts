@@ -27,7 +27,7 @@ import { digestOfDump, openSwiftHand, type ForeignHand, type SwiftHand } from '.
 import { impatient } from './impatient.js';
 import { disproveByRestoring, type Original } from './reckoning.js';
 
-/** What the server sends for the dump of `shop`, about: the dump itself is twice that, for blobs are written in hex. */
+/** The bytes that the server sends for the dump of `shop`, about. The dump itself is a little larger. */
 export const dumpOnTheWireBytes = 5_500_000;
 const sweepLimitMs = 120_000;
 export const containerName = 'faults';
@@ -205,7 +205,7 @@ function behind(ground: WorkerGround, port: number): WorkerGround {
   return { ...ground, appUrl: through(ground.appUrl), ownerUrl: through(ground.ownerUrl) };
 }
 
-/** Half noise, which does not compress, and half words, with all kinds of objects. The dump has about 10 MB. */
+/** Half noise, which does not compress, and half words, with all kinds of objects. The dump has about 6 MB. */
 const sampleDatabase = `
 CREATE DATABASE shop CHARACTER SET utf8mb4; USE shop;
 CREATE TABLE shop.noise (id INT PRIMARY KEY, b BLOB NOT NULL);

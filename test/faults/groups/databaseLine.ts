@@ -23,9 +23,14 @@ const duringTheDump: readonly Fault[] = megabytes.flatMap((megabyte) => [
   at(megabyte, 'the storage resets all connections', ['SUCCEEDED'], ({ storageLine }) => storageLine.reset()),
 ]);
 
-/** Faults of each connection: a backup opens connections to the server before, during and after the dump. */
+/**
+ * Faults of each connection: a backup opens connections to the server before, during and after the dump. The first one is
+ * the preflight's. A later one may be the count beside the dump, without which a backup is complete.
+ */
 const eachConnection: readonly Fault[] = [0, 1, 2].flatMap((number) => [
-  onConnection(number, 'is reset', gone, ({ sourceLine }) => sourceLine.reset()),
+  onConnection(number, 'is reset', number === 0 ? gone : ['SUCCEEDED', ...gone], ({ sourceLine }) =>
+    sourceLine.reset(),
+  ),
   onConnection(number, 'is the last that the server takes', gone, ({ sourceLine }) => void sourceLine.cut()),
   onConnection(number, 'is dead', [...gone, ...stalled], ({ sourceLine }) => sourceLine.freeze()),
 ]);

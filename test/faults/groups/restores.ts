@@ -2,7 +2,7 @@ import { createMariadbEngine } from '../../../src/engines/mariadb/mariadbEngine.
 import type { FaultRule } from '../../fixtures/servers/faultProxy.js';
 import { faultyTool } from '../../fixtures/faultyTools.js';
 import type { Expected } from '../backupTrial.js';
-import type { FaultBench } from '../faultBench.js';
+import { dumpOnTheWireBytes, type FaultBench } from '../faultBench.js';
 import { restoreFault } from '../restoreTrial.js';
 import type { Fault } from '../trial.js';
 
@@ -11,6 +11,7 @@ const document = { method: 'GET', path: /\/backup\.json$/ };
 const damaged: Expected = ['CHECKSUM'];
 const unreachable: Expected = ['ENDPOINT_UNREACHABLE', 'STALLED'];
 const offsets = [0, 700_000, 2_600_000, 4_800_000];
+const megabytes = [1, 2, 3, 4, 5, 6, 7, 8];
 const refusals: Readonly<Record<number, Expected>> = {
   400: unreachable,
   401: ['ENDPOINT_AUTH'],
@@ -74,7 +75,7 @@ const restoring: readonly Fault[] = [
   ...Object.entries(refusals).map(([status, expects]) =>
     read(`${status} each time`, { kind: 'answer', status: Number(status) }, expects, Infinity),
   ),
-  ...[1, 2, 3, 4, 5, 6, 7, 8].flatMap((megabyte) => [
+  ...megabytes.flatMap((megabyte) => [
     onTarget(megabyte, 'the connection is reset', ({ targetLine }) => targetLine.reset(), ['SERVICE_UNREACHABLE']),
     onTarget(megabyte, 'the server ends the session', (bench) => void endSessions(bench), [
       'SERVICE_UNREACHABLE',
@@ -129,7 +130,8 @@ function onTarget(megabyte: number, what: string, act: (bench: FaultBench) => vo
   return restoreFault({
     ...{ group: 'Restore', name: `restoring: ${what} at megabyte ${megabyte}`, expects, touches: 'MAYBE' },
     arm: (bench) => {
-      const watch = bench.targetLine.atByte(megabyte * 1_000_000, () => act(bench), 'CLIENT');
+      const bytes = Math.round((megabyte / (megabytes.length + 1)) * dumpOnTheWireBytes);
+      const watch = bench.targetLine.atByte(bytes, () => act(bench), 'CLIENT');
       return { reached: () => watch.reached };
     },
   });
