@@ -16,7 +16,8 @@ import { rebuildProjection } from '../postgres/rebuildProjection.js';
 import { restoreJob, type RestoreJobCommand } from '../restores/restoreJob.js';
 import { restoreJobProjection } from '../restores/restoreJobView.js';
 
-const ofOld = { schemaVersions: {}, upcasters: {} };
+/** The programs of that time. The jobs are queued by today's program, which is the only difference. */
+const ofOld = { schemaVersions: { BackupQueued: 2 }, upcasters: {} };
 const metadata = { actor: 'tester', correlationId: randomUUID() };
 const at = new Date().toISOString();
 const errorSaying = (message: string): JobError => ({
