@@ -11,6 +11,8 @@ import { statementsOfProgram } from './statements.js';
 
 /** Statements whose text only the running program knows, each with what shows its columns instead. */
 const assembledAtRunTime: Readonly<Record<string, string>> = {
+  'src/jobs/attemptedJobView.ts: apply': 'The kind of job names the table. No statement returns rows.',
+  'src/jobs/attemptedJobView.ts: startAttempt': 'The kind of job names the table. No statement returns rows.',
   'src/postgres/eventStore.ts: read':
     'The conditions depend on the options. eventStore.test.ts and historyApi.test.ts read by each.',
   'src/postgres/rebuildProjection.ts: rebuildProjection': 'The projection names the tables. No statement returns rows.',
