@@ -39,7 +39,10 @@ async function writeMissing(): Promise<void> {
       .get(`${type}@${schemaVersion}`)
       ?.examples.map((data) => upcast(deciderOf(streamType), type, { schemaVersion, data }).data);
     const examples = upgraded ?? varied(stored.filter((event) => event.name === name).map(({ data }) => data));
-    const text = await prettier.format(JSON.stringify({ streamType, shape, examples }), { parser: 'json', printWidth: 120 });
+    const text = await prettier.format(JSON.stringify({ streamType, shape, examples }), {
+      parser: 'json',
+      printWidth: 120,
+    });
     await writeFile(join(goldenFolder, `${name}.json`), text);
     process.stdout.write(`test/events/golden/${name}.json with ${examples.length} examples\n`);
   }
