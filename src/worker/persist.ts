@@ -6,7 +6,7 @@ import type { AttemptOutcome } from '../jobs/attempt.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { handlings } from './handlings.js';
 import { LeaseLost } from './heartbeat.js';
-import { unlessAborted } from './unlessAborted.js';
+import { unlessAborted } from '../unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
 
 const pauseMs = 1_000;

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../unlessAborted.js';
 import { defaultAllowedTargets, parseAllowedTargets } from '../allowedTargets.js';
 import { checkObjectName } from '../objectName.js';
 import { authenticate } from './authentication.js';
@@ -78,7 +79,7 @@ export class SwiftConnection {
     // Other callers may wait for the same login, so an abort ends only this wait and not the login.
     const ownSignal = () => AbortSignal.timeout(this.tuning.connectTimeoutMs + this.tuning.headersTimeoutMs);
     const logIn = () => authenticate({ settings: this.settings, http: this.#http, signal: ownSignal() });
-    return waitFor(this.logins.get(this.#key, logIn, refused), signal);
+    return unlessAborted(signal, () => this.logins.get(this.#key, logIn, refused));
   }
 
   /**
@@ -176,20 +177,4 @@ function pathOf(target: SwiftRequest['target'], storageUrl: URL, container: stri
   if (target === 'container') return base;
   checkObjectName(target.object);
   return `${base}/${target.object.split('/').map(encodeURIComponent).join('/')}`;
-}
-
-async function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  // After an abort nobody awaits the promise. This prevents an unhandled rejection.
-  promise.catch(() => undefined);
-  signal.throwIfAborted();
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -10,7 +10,7 @@ import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import { backupResult } from '../runs/backupResult.js';
 import { mayBeStored } from './mayBeStored.js';
 import { endLost } from './reaper.js';
-import { unlessAborted } from '../unlessAborted.js';
+import { unlessAborted } from '../../unlessAborted.js';
 import { wakeWorkers } from '../wakeWorkers.js';
 import { whileLocked } from '../whileLocked.js';
 import type { WorkerTools } from '../workerTools.js';

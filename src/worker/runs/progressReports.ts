@@ -1,7 +1,7 @@
 import type { ArchiveProgress } from '../../archive/archive.js';
 import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import type { JobProgress } from '../../postgres/contracts/telemetry.js';
-import { unlessAborted } from '../unlessAborted.js';
+import { unlessAborted } from '../../unlessAborted.js';
 import type { WorkerTools } from '../workerTools.js';
 
 const intervalMs = 1_000;

@@ -4,7 +4,7 @@ import { missingAfterMs } from '../../backups/storedBackup.js';
 import { auditProblem } from './auditFindings.js';
 import { auditContainer } from './containerAudit.js';
 import { retryDelay } from '../retryDelay.js';
-import { unlessAborted } from '../unlessAborted.js';
+import { unlessAborted } from '../../unlessAborted.js';
 import { whileLocked } from '../whileLocked.js';
 import type { WorkerTools } from '../workerTools.js';
 

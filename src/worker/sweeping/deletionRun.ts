@@ -6,7 +6,7 @@ import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.j
 import { deleteAttemptFolder } from './attemptFolder.js';
 import { createPauses } from '../pauses.js';
 import { remainsOf, removeRemains } from './remains.js';
-import { unlessAborted } from '../unlessAborted.js';
+import { unlessAborted } from '../../unlessAborted.js';
 import { whileLocked } from '../whileLocked.js';
 import type { WorkerTools } from '../workerTools.js';
 

@@ -1,7 +1,7 @@
 import { renewMark } from '../../endpoints/prefixMarks.js';
 import type { MarkedPrefix } from '../../postgres/contracts/prefixMarks.js';
 import { createPauses } from '../pauses.js';
-import { unlessAborted } from '../unlessAborted.js';
+import { unlessAborted } from '../../unlessAborted.js';
 import { whileLocked } from '../whileLocked.js';
 import type { WorkerTools } from '../workerTools.js';
 

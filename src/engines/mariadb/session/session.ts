@@ -5,6 +5,7 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { signChallenge } from './ed25519.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from '../../network/serverAddress.js';
 import { isError } from '../../../isError.js';
+import { unlessAborted } from '../../../unlessAborted.js';
 import { refuseUnverifiableHost, tlsOptions } from '../../network/tls.js';
 import { asServiceError } from '../errors/serverErrors.js';
 import { asServerFailure } from '../errors/serverFailure.js';
@@ -52,7 +53,8 @@ export async function openSession(connection: ServiceConnection, options: Sessio
   const { signal } = options;
   const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
   signal.throwIfAborted();
-  const addresses = await unlessAborted(signal, resolveServer(connection.host, options.allowAddress));
+  // A look-up of a name cannot be aborted.
+  const addresses = await unlessAborted(signal, () => resolveServer(connection.host, options.allowAddress));
   const { server, socket } = await connectToServer(connection, addresses, { signal, timeoutMs });
   return logIn(connection, server, socket, { ...options, timeoutMs });
 }
@@ -229,20 +231,6 @@ function answer(
       else reject(asServiceError(connection, asServerFailure(error)));
     });
   });
-}
-
-/** A look-up of a name cannot be ended; nobody waits for it any more. */
-async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  let give: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    give = () => reject(asError(signal.reason));
-    signal.addEventListener('abort', give, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', give);
-  }
 }
 
 function asError(reason: unknown): Error {
