@@ -31,21 +31,23 @@ export interface Engine {
    */
   tools(): Promise<Readonly<Record<string, string>>>;
   /**
-   * Validate: steps by name, within `timeoutMs`. A failure is a step of the answer. Throws only the signal's reason.
+   * Validate: checks steps by name, within `timeoutMs`. A failed check is a step of the answer. Throws only the reason
+   * of the signal.
    */
   check(
     connection: ServiceConnection,
     options: { signal: AbortSignal; timeoutMs: number },
   ): Promise<readonly CheckStep[]>;
   /**
-   * Finds everything that would end or cut the dump before anything is uploaded, and prepares the dump. The caller
-   * closes it. Throws SERVICE_UNREACHABLE, SERVICE_AUTH, SERVICE_PRIVILEGE, SERVICE_SETTING, TOOL_…
+   * Finds everything that would end the dump or make it incomplete, before anything is uploaded. Then it prepares the
+   * dump. The caller closes it. Throws SERVICE_UNREACHABLE, SERVICE_AUTH, SERVICE_PRIVILEGE, SERVICE_SETTING, TOOL_…
    */
   prepareDump(connection: ServiceConnection, context: PrepareDumpContext): Promise<PreparedDump>;
   inventory(connection: ServiceConnection, context: InventoryContext): Promise<Inventory>;
   /**
-   * Counts these tables of an inventory as its dump holds them. Where the number of rows differs, it also reads when
-   * the table was changed. Leaves out tables that no longer exist.
+   * Counts the rows of these tables of an inventory again. `tables` has the numbers of rows in the dump. For a table
+   * with another number of rows, it also reads when the table was last changed. The result has no entry for a table
+   * that no longer exists.
    */
   recount(
     connection: ServiceConnection,
@@ -53,15 +55,18 @@ export interface Engine {
     source: Inventory,
     context: InventoryContext,
   ): Promise<readonly TableState[]>;
-  /** Refuses what a restore would overwrite (TARGET_EXISTS) or cannot do, before anything is sent. */
+  /**
+   * Refuses a restore that would overwrite something (TARGET_EXISTS) or that cannot succeed, before anything is sent.
+   */
   restorePreflight(
     target: ServiceConnection,
     source: RestoreRequirements,
     context: EngineContext,
   ): Promise<RestorePreflight>;
   /**
-   * Starts the steps back, followed by the restore tool. The caller writes the stored bytes to `stored` and ends it.
-   * Where another restore makes one of the same databases on that server, no statement runs: TARGET_EXISTS.
+   * Starts the programs that undo the steps, followed by the restore tool. The caller writes the stored bytes to
+   * `stored` and ends it. If another restore is creating one of the same databases on that server, no statement runs
+   * and the restore fails with TARGET_EXISTS.
    */
   restore(
     target: ServiceConnection,
@@ -71,13 +76,19 @@ export interface Engine {
   ): Promise<RunningRestore>;
   /** The command that a person types to restore the plain bytes of a part from standard input. */
   restoreByHand(part: PartSpec): string;
-  /** What must be installed for that command, as the end of a sentence without its full stop. */
+  /** What must be installed for that command: the end of a sentence, without its full stop. */
   readonly restoreByHandNeeds: string;
-  /** Null: the target lacks nothing because of it. Only the engine knows what a difference means. */
+  /**
+   * Judges a difference between the backup and the restored target. Null: the target lacks nothing because of it. Only
+   * the engine knows what a difference means.
+   */
   judgeDifference(
     difference: FoundDifference,
     context: { readonly expected: Inventory; readonly actual: Inventory; readonly changesByItself: boolean },
   ): Loss | null;
-  /** Ends what this restore left running on the server, and nothing else. True: nothing of it is left there. */
+  /**
+   * Ends the sessions that this restore left running on the server, and nothing else. Returns true if none of them is
+   * left.
+   */
   endOurSessions(target: ServiceConnection, restoreId: string, context: EngineContext): Promise<boolean>;
 }

@@ -1,7 +1,7 @@
 export type EngineContext = {
   /** A folder that only this job uses, 0700, on tmpfs where there is one. The caller removes it afterwards. */
   readonly workFolder: string;
-  /** Aborting kills the tool's whole process group. */
+  /** When it aborts, the whole process group of the tool is killed. */
   readonly signal: AbortSignal;
   /** Called for each answer of the server, so that a long series of questions does not count as stalled. */
   readonly onAnswer?: () => void;
@@ -16,8 +16,8 @@ export type EngineContext = {
 
 export type InventoryContext = EngineContext & {
   /**
-   * How long rows may be counted. A table that is not counted by then keeps its estimate. 0: rows, sizes and times are
-   * not read. Default 20 s.
+   * The time limit for counting rows. A table that is not counted by then keeps its estimate. 0: rows, sizes and times
+   * are not read. Default 20 s.
    */
   readonly countingMs?: number;
 };

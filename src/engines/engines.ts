@@ -2,15 +2,17 @@ import type { Engine } from './engine.js';
 import { createMariadbEngine } from './mariadb/mariadbEngine.js';
 import type { AllowAddress } from './network/serverAddress.js';
 
-/** What every engine is made with. */
+/** What every engine is created with. */
 export type EngineOptions = {
-  /** Decides about every address that is connected to. Default: all are allowed. */
+  /** Decides whether an address may be connected to. Default: all are allowed. */
   readonly allowAddress?: AllowAddress;
-  /** Folders in which tools are searched for before the system's. */
+  /** Folders in which tools are searched for before the folders of the system. */
   readonly toolsPath?: readonly string[];
 };
 
-/** A new engine is one line here. Null: the API names it, and this version cannot back it up yet. */
+/**
+ * A new engine needs one line here. Null: the API has a name for the engine, and this version cannot back it up yet.
+ */
 const known = {
   MARIADB: createMariadbEngine,
   MYSQL: null,
@@ -20,10 +22,10 @@ const known = {
 
 export type EngineName = keyof typeof known;
 
-/** Every name that the API knows. */
+/** The names of all engines that the API knows. */
 export const engineNames = Object.keys(known) as readonly EngineName[];
 
-/** By name, those that this process can use. */
+/** The engines that this process can use, by name. */
 export type Engines = ReadonlyMap<string, Engine>;
 
 export function createEngines(options: EngineOptions = {}): Engines {

@@ -10,11 +10,11 @@ export type Inventory = {
    * (FOLDED). Absent in old backups, which are read as FOLDED.
    */
   readonly nameCase?: 'DISTINCT' | 'FOLDED';
-  /** Settings of the server on which values depend that a restore computes again. Absent: not recorded. */
+  /** Settings of the server that change the values which a restore computes again. Absent: not recorded. */
   readonly settings?: Readonly<Record<string, string>>;
   /**
-   * How the definitions below were taken. Definitions taken in different ways are not compared. Absent: none were
-   * taken.
+   * How the definitions below were read. Definitions that were read in different ways are not compared. Absent: no
+   * definitions were read.
    */
   readonly definitionsTaken?: { readonly normalisation: number; readonly server: string };
 };
@@ -22,13 +22,15 @@ export type Inventory = {
 export type InventoryDatabase = {
   readonly name: string;
   readonly tables: readonly InventoryTable[];
-  /** Names of everything else by kind, for example `views`, `procedures`, `triggers`, `sequences`. */
+  /** The names of all other objects by kind, for example `views`, `procedures`, `triggers`, `sequences`. */
   readonly objects: Readonly<Record<string, readonly string[]>>;
-  /** Engine specific, for example character set and collation. */
+  /** Properties of this engine, for example character set and collation. */
   readonly properties: Readonly<Record<string, string>>;
-  /** What a target must accept in one statement: the longest of the dump, or an estimate of the largest row. */
+  /**
+   * The statement size that a target must accept: the longest statement of the dump, or an estimate of the largest row.
+   */
   readonly largestRowBytes?: number;
-  /** Definitions of `objects`, by kind and name. Absent: not taken. */
+  /** Definitions of `objects`, by kind and name. Absent: they were not read. */
   readonly definitions?: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
   /**
    * What a server must offer to hold this database, for example `engine ARCHIVE` or `type uuid`, each with the names of
@@ -39,35 +41,43 @@ export type InventoryDatabase = {
 
 export type InventoryTable = {
   readonly name: string;
-  /** Null, and no estimate: it has no rows of its own. Null, and an estimate: it may be in the backup or not. */
+  /**
+   * If null and an estimate: the table may or may not be in the backup. If null and no estimate: the table has no rows
+   * of its own.
+   */
   readonly rows: number | null;
   readonly rowsEstimated: boolean;
   readonly sizeBytes: number | null;
   /**
-   * When it was last written to. Null: not since the server opened it. Absent: the server does not report it reliably.
-   * Not stored.
+   * When the table was last written to. Null: not since the server opened it. Absent: the server does not report it
+   * reliably. Not stored.
    */
   readonly changedAt?: string | null;
-  /** When its definition was made, if the server reports it. Not stored. */
+  /** When the definition of the table was created, if the server reports it. Not stored. */
   readonly createdAt?: string | null;
-  /** As the server calls it, for example `BASE TABLE`. This field and those that follow are absent if not recorded. */
+  /**
+   * The type as the server names it, for example `BASE TABLE`. This field and those that follow are absent if not
+   * recorded.
+   */
   readonly type?: string;
   readonly engine?: string;
   readonly rowFormat?: string;
   readonly collation?: string;
-  /** Absent also where the definition changed while the table was dumped. */
+  /** Also absent if the definition changed while the table was dumped. */
   readonly definition?: Definition;
 };
 
 /**
- * The definition of an object without what a restore may change: a digest to compare, and parts to name a difference.
+ * The definition of an object without the details that a restore may change: a digest to compare, and parts to name a
+ * difference.
  */
 export type Definition = {
   /** SHA-256 of the normalised definition, hex. */
   readonly hash: string;
   /**
-   * The text of each part, or its digest where it is long. A part named `column …` has the same name in every version
-   * of the server, so these are compared between versions. Absent: the definition is one part, or too large.
+   * The text of each part, or its digest if the text is long. A part named `column …` has the same name in every
+   * version of the server, so these parts are compared between versions. Absent: the definition is one part, or too
+   * large.
    */
   readonly parts?: Readonly<Record<string, string>>;
 };

@@ -6,11 +6,14 @@ export type RowCounting = {
   end(limitMs: number): Promise<readonly CountedTable[]>;
 };
 
-/** The rows that the server counted in a table: before the dump's own snapshot (`isBefore`), or while the dump runs. */
+/**
+ * The number of rows that the server counted in a table: before the snapshot of the dump (`isBefore`), or while the
+ * dump runs.
+ */
 export type CountedTable = TableName & { readonly rows: number; readonly isBefore: boolean };
 
-/** The rows that the dump holds of a table. Null: the dump does not hold the table. */
+/** The number of rows of a table in the dump. Null: the dump does not hold the table. */
 export type UnsureTable = TableName & { readonly rows: number | null };
 
-/** A table as it is now. `rows` null: they could not be counted in time. */
+/** The current state of a table. `rows` is null if they could not be counted in time. */
 export type TableState = TableName & Pick<InventoryTable, 'rows' | 'changedAt' | 'createdAt'>;

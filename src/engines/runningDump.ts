@@ -6,7 +6,7 @@ import type { ToolEnd } from './process/toolEnd.js';
 import type { RowCounting } from './rowCounting.js';
 
 export type PrepareDumpContext = EngineContext & {
-  /** What each part passes before it is stored, in this order. */
+  /** The steps that each part passes before it is stored, in this order. */
   readonly steps: readonly StoredStep[];
 };
 
@@ -18,53 +18,59 @@ export type PreparedDump = {
    * dumped once, one after another. The part is complete only when `stored` has ended and `ended` has `failure` null.
    */
   dump(part: PartSpec, context: DumpContext): Promise<RunningDump>;
-  /** Idempotent. Returns when no process waits for a dump any more; a dump that has begun goes on. */
+  /** Idempotent. Returns when no process waits for a dump any more. A dump that has begun continues. */
   close(): Promise<void>;
 };
 
 export type DumpContext = EngineContext & {
   /**
-   * The dump tool starts only when this has resolved; everything else is prepared meanwhile. When it rejects, the tool
+   * The dump tool starts only when this has resolved. Everything else is prepared meanwhile. When it rejects, the tool
    * does not start, and `dump` throws the same error.
    */
   readonly mayStart?: Promise<unknown>;
 };
 
 export type RunningDump = {
-  /** What is to be stored. A chunk is valid until the next one is asked for: all may lie in the same memory. */
+  /**
+   * The bytes to store. A chunk is valid only until the next one is requested, because all chunks may lie in the same
+   * memory.
+   */
   readonly stored: AsyncIterable<Uint8Array> & {
-    /** Nobody reads on: the tools find their pipe closed. */
+    /** Call it when nobody reads on: the tools find their pipe closed. */
     destroy(): void;
   };
-  /** Bytes read from the database so far; for progress only. */
+  /** The number of bytes read from the database so far; for progress only. */
   readBytes(): number;
   readonly ended: Promise<DumpEnd>;
-  /** Absent: the engine cannot count beside its dump, or the server has no room for one more session. */
+  /** Absent: the engine cannot count while a dump runs, or the server has no free session. */
   readonly counting?: RowCounting;
 };
 
 export type DumpEnd = ToolEnd & {
-  /** Bytes of the plain dump, counted outside JavaScript. */
+  /** The number of bytes of the plain dump, counted outside JavaScript. */
   readonly sizeBytes: number;
-  /** Bytes that the last step reports it wrote: a reader that received another number has lost some. */
+  /** The number of bytes that the last step reports as written. A reader that received another number has lost some. */
   readonly storedSizeBytes: number;
   /** Every table or collection that the dump holds, counted in the stream. Absent: the engine does not count them. */
   readonly tables?: readonly DumpedTable[];
-  /** What else the dump defines. Absent: the engine does not search the dump for it. */
+  /** The other objects that the dump defines. Absent: the engine does not search the dump for them. */
   readonly objects?: DumpedObjects;
-  /** Of all statements of the dump, those that define something included: what a target must accept at once. */
+  /** The longest statement of the dump, including definitions: the size that a target must accept at once. */
   readonly longestStatementBytes?: number;
-  /** For the warnings of the backup. */
+  /** Warnings of the backup. */
   readonly warnings?: readonly string[];
-  /** Null: complete. Otherwise the error to fail with, for example EMPTY_DUMP, INCOMPLETE_DUMP or TOOL_FAILED. */
+  /**
+   * Null: the dump is complete. Otherwise the error to fail with, for example EMPTY_DUMP, INCOMPLETE_DUMP or
+   * TOOL_FAILED.
+   */
   readonly failure: Error | null;
 };
 
-/** What a dump holds of one table. */
+/** The content of a dump for one table. */
 export type DumpedTable = TableName & {
-  /** Null: the layout of the tool's statements does not show it. */
+  /** Null: the format of the tool's statements does not show the number. */
   readonly rows: number | null;
-  /** Bytes of the statements that fill it. */
+  /** The bytes of the statements that fill the table. */
   readonly sizeBytes: number;
   readonly longestStatementBytes: number;
 };
@@ -73,14 +79,14 @@ export type DumpedObjects = {
   /** The kinds that were searched for, as in the inventory's `objects`. */
   readonly kinds: readonly string[];
   readonly found: readonly DumpedObject[];
-  /** FOLDED: the dump may spell a name in another letter case than the inventory. */
+  /** FOLDED: the dump may spell a name in another letter case than the inventory does. */
   readonly nameCase: 'DISTINCT' | 'FOLDED';
 };
 
-/** A view, a routine or the like that a dump defines, `kind` as in the inventory's `objects`. */
+/** A view, a routine or another object that a dump defines. `kind` is the same as in the inventory's `objects`. */
 export type DumpedObject = {
   readonly database: string;
   readonly kind: string;
-  /** Null: the dump does not show it, for example because it is in another character set. */
+  /** Null: the dump does not show the name, for example because it is in another character set. */
   readonly name: string | null;
 };

@@ -50,14 +50,14 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     return steps.find(({ status }) => status === 'FAILED');
   }
 
-  test('passes every step of the check where all is well', async () => {
+  test('passes every step of the check if nothing is wrong', async () => {
     const steps = await check(server.connection());
     expect(steps.map(({ name, status }) => `${name} ${status}`)).toEqual(
       ['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES', 'SETTINGS'].map((name) => `${name} OK`),
     );
   });
 
-  test('passes the check of a server without databases, on which the user may make some: it is a target of restores', async () => {
+  test('passes the check of a server without databases if the user may create some: it is a target of restores', async () => {
     const empty = await startMariadb();
     try {
       const steps = await check(empty.connection());
@@ -135,13 +135,13 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
       /'mysql'/,
       () => server.connection({ databases: ['mysql'] }),
     ],
-  ])('the check names %s', async (_what, name, code, message, connection) => {
+  ])('reports %s in the check', async (_what, name, code, message, connection) => {
     const failed = failing(await check(connection()));
     expect(failed).toMatchObject({ name, code, message: expect.stringMatching(message) });
     expect(failed?.hint).toBeTruthy();
   });
 
-  test('connects to no address that is not allowed, whatever its name', async () => {
+  test('connects to no address that is not allowed, whatever the name of the host', async () => {
     const asked: string[] = [];
     const careful = createMariadbEngine({
       allowAddress: (address, host) => {
@@ -180,7 +180,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     '[client]',
     '!include /etc/passwd',
     'päßwörd 🐬',
-  ])('hands the password %j to the tool as it is', async (password) => {
+  ])('passes the password %j to the tool unchanged', async (password) => {
     const quoted = `'${password.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
     await server.sql(`CREATE OR REPLACE USER odd@'%' IDENTIFIED BY ${quoted}`);
     const connection = server.connection({ username: 'odd', password: new Secret(password) });
@@ -199,7 +199,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     await expect(refusal).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.not.stringContaining('one') });
   });
 
-  test('warns of what a dump loses, naming it', async () => {
+  test('warns of the objects that a dump loses, by name', async () => {
     await server.sql(`CREATE DATABASE lossy; USE lossy;
       CREATE TABLE m (f FLOAT, short FLOAT) ENGINE=MyISAM; INSERT INTO m VALUES (16777216, 1.1), (0, -1.17549e-38), (1, 0.5), (2, 3.40282e38), (3, 123456);
       CREATE TABLE c (t TEXT CHARACTER SET cp932, d DOUBLE, e ENUM('a',''), kept ENUM('a',''), no ENUM('a'));
@@ -238,7 +238,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     expect(await dump.ended).toMatchObject({ failure: null });
   });
 
-  /** A database whose first table, `a`, takes so many bytes that no buffer on the way holds them; `z` is the last. */
+  /** A database whose first table, `a`, is larger than all buffers on the way to the reader. `z` is the last table. */
   const changing = () =>
     server.sql(`CREATE OR REPLACE DATABASE changing; USE changing;
       CREATE TABLE a (id INT PRIMARY KEY, b MEDIUMBLOB); CREATE TABLE z (id INT PRIMARY KEY); INSERT INTO z VALUES (1);
@@ -247,7 +247,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
   test.each([
     ['dropped', 'DROP TABLE changing.z', '1146'],
     ['altered', 'ALTER TABLE changing.z FORCE', '1412'],
-  ])('says that a table was %s in the middle of a dump, which is tried again', async (_how, change, number) => {
+  ])('reports that a table was %s in the middle of a dump, and the dump is retried', async (_how, change, number) => {
     await changing();
     const connection = server.connection({ databases: ['changing'] });
     const dump = await startDump(engine, connection, context());
@@ -262,7 +262,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     });
   });
 
-  test('compares definitions also where the account may have one connection alone', async () => {
+  test('compares definitions also if the account may have only one connection', async () => {
     await server.sql(
       "CREATE USER one@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 1; GRANT ALL ON *.* TO one@'%';",
     );
@@ -273,7 +273,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     ]);
   });
 
-  test('ends what a killed restore left running on the server', async () => {
+  test('ends the sessions that a killed restore left running on the server', async () => {
     const target = server.connection();
     const restore = await startRestore(
       engine,
@@ -300,7 +300,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     expect(await engine.endOurSessions(target, 'killed', context())).toBe(true);
   });
 
-  test('calls a restore that did nothing a failure', async () => {
+  test('reports a restore that did nothing as a failure', async () => {
     const restore = await startRestore(
       engine,
       server.connection(),
@@ -316,7 +316,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
 const nothing = { serverVersion: '10.11.0', toolVersion: '', sizeBytes: 0, databases: [] };
 const withShop = { ...nothing, databases: [{ name: 'elsewhere', tables: [], objects: {}, properties: {} }] };
 
-/** Asks again until it is so, for at most 10 s. */
+/** Checks repeatedly until the condition is true, for at most 10 s. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   for (const end = performance.now() + 120_000; !(await isSo());) {
     if (performance.now() > end) throw new Error('It did not become so within 2 minutes.');

@@ -21,7 +21,7 @@ export type MariadbEngineOptions = Partial<MariadbSettings>;
 /** How long `endOurSessions` waits for the server's rollback before it answers false. */
 const rollbackLimitMs = 30_000;
 
-/** MariaDB by its own tools, mariadb-dump and mariadb. */
+/** The engine for MariaDB with its own tools, mariadb-dump and mariadb. */
 export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine {
   const settings: MariadbSettings = {
     allowAddress: options.allowAddress ?? (() => true),
@@ -63,14 +63,14 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
   };
 }
 
-/** The processes that read from the dump tool are started while the server is asked. */
+/** The processes that read from the dump tool start while the server is queried. */
 async function prepareDump(
   connection: ServiceConnection,
   settings: MariadbSettings,
   context: PrepareDumpContext,
 ): Promise<PreparedDump> {
   const pipeline = openMariadbPipeline(settings.toolsPath, context);
-  // `dump` awaits it; this only prevents an unhandled rejection.
+  // `dump` awaits the promise; this only prevents an unhandled rejection.
   pipeline.catch(() => undefined);
   const close = () =>
     pipeline.then(

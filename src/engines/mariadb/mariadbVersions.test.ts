@@ -15,7 +15,7 @@ type Version = '10.2' | '10.11' | '11.4';
 const versions: readonly Version[] = ['10.2', '10.11', '11.4'];
 const homes = { '10.2': mariadbHome('10.2.11'), '10.11': undefined, '11.4': mariadbHome('11.4.5') };
 
-/** What all of them know. */
+/** Objects and values that all three versions support. */
 const sample = `SET NAMES utf8mb4; SET SESSION sql_mode = '', check_constraint_checks = 0;
   CREATE DATABASE \`nä me\` CHARACTER SET utf8mb4; USE \`nä me\`;
   CREATE TABLE \`tä\`\`ble\` (id INT PRIMARY KEY, t VARCHAR(100) COMMENT 'ü', n TEXT CHARACTER SET cp1251, d DATETIME(6), z DATE NOT NULL, ts TIMESTAMP(3) NULL);
@@ -53,7 +53,7 @@ describeWith(
     };
     const context = (): EngineContext => ({ workFolder: folder, signal: new AbortController().signal });
 
-    /** By source and tools. */
+    /** The dumps by version of the source and of the tools. */
     const dumps = new Map<string, TakenDump>();
     const originals = new Map<Version, Readonly<Record<string, string>>>();
 
@@ -86,27 +86,28 @@ describeWith(
     const combinations = all.filter(([source, tools, target]) => tools === source || tools === target);
 
     test.each(combinations)(
-      'a database of %s, dumped and restored by the tools of %s, comes back in %s',
+      'restore a database of %s, dumped and restored by the tools of %s, unchanged in %s',
       async (source, tools, target) => {
         const dump = dumps.get(`${source} ${tools}`);
         if (dump === undefined) throw new Error('It was not dumped.');
         expect(dump.failure).toBeNull();
         await restoreDump(engine(tools), server(target).connection(), dump, context());
-        // The same statements have made it there: a server shows definitions in the way of its version.
+        // The same statements created it on that server, because a server shows definitions in the format of its
+        // version.
         const restored = await fingerprint(server(target), [database]);
         expect(restored).toEqual(originals.get(target));
       },
     );
 
     test.each(versions.flatMap((source) => versions.map((tools): [Version, Version] => [source, tools])))(
-      'the dump of a server of %s by the tools of %s shows each view and program',
+      'dump each view and program of a server of %s with the tools of %s',
       (source, tools) => {
         const dump = dumps.get(`${source} ${tools}`);
         const objects = Object.entries(dump?.report.inventory.databases[0]?.objects ?? {}).flatMap(([kind, names]) =>
           dump?.objects?.kinds.includes(kind) === true ? names.map((name) => ({ database, kind, name })) : [],
         );
         expect(objects).toHaveLength(6);
-        // A table may be a sequence, which older tools dump as one.
+        // A table may be a sequence, because older tools dump a sequence as a table.
         const found = dump?.objects?.found.filter(({ kind }) => kind !== 'sequences');
         expect(new Set(found)).toEqual(new Set(objects));
       },
@@ -114,7 +115,7 @@ describeWith(
 
     const mixed = all.filter(([source, dumper, restorer]) => source === '10.11' && dumper !== restorer);
     test.each(mixed)(
-      'a database of %s that the tools of %s have dumped is restored by those of %s',
+      'restore a database of %s that the tools of %s dumped, with the tools of %s',
       async (source, dumper, restorer) => {
         const dump = dumps.get(`${source} ${dumper}`);
         if (dump === undefined) throw new Error('It was not dumped.');
@@ -123,7 +124,7 @@ describeWith(
       },
     );
 
-    test.each(versions)('the tools of %s log in with ed25519, wherever they were unpacked', async (tools) => {
+    test.each(versions)('have tools (%s) that log in with ed25519, wherever they are installed', async (tools) => {
       await server('10.11').sql(`CREATE DATABASE \`${database}\`;
         CREATE OR REPLACE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('a secret'); GRANT ALL ON *.* TO ed;`);
       const account = { username: 'ed', password: new Secret('a secret'), databases: [database] };
@@ -134,7 +135,7 @@ describeWith(
       await restoreDump(engine(tools), connection, taken, context());
     });
 
-    test('a dump by a tool that does not know sequences is refused, naming them', async () => {
+    test('refuse a dump by a tool without support for sequences, and the error names them', async () => {
       await server('11.4').sql('CREATE OR REPLACE DATABASE counting; CREATE SEQUENCE counting.s;');
       const connection = server('11.4').connection({ databases: ['counting'] });
       await expect(preflightOf(engine('10.2'), connection, context())).rejects.toMatchObject({
@@ -157,19 +158,12 @@ describeWith(
       ['a type', 'CREATE TABLE t (a UUID)', '11.4', '10.2', /uuid/i],
       ['system versioning', 'CREATE TABLE t (a INT) WITH SYSTEM VERSIONING', '10.11', '10.2', /./],
       ['a sequence', 'CREATE SEQUENCE s', '11.4', '10.2', /./],
-    ])(
-      'a restore that needs %s which the target does not know is refused beforehand',
-      async (_what, sql, source, target, named) => {
-        await server(source).sql(`CREATE OR REPLACE DATABASE newer; USE newer; ${sql};`);
-        const report = await preflightOf(
-          engine(source),
-          server(source).connection({ databases: ['newer'] }),
-          context(),
-        );
-        await expect(
-          engine(target).restorePreflight(server(target).connection(), report, context()),
-        ).rejects.toMatchObject({ message: expect.stringMatching(named) });
-      },
-    );
+    ])('refuse a restore beforehand if the target does not support %s', async (_what, sql, source, target, named) => {
+      await server(source).sql(`CREATE OR REPLACE DATABASE newer; USE newer; ${sql};`);
+      const report = await preflightOf(engine(source), server(source).connection({ databases: ['newer'] }), context());
+      await expect(
+        engine(target).restorePreflight(server(target).connection(), report, context()),
+      ).rejects.toMatchObject({ message: expect.stringMatching(named) });
+    });
   },
 );

@@ -6,34 +6,35 @@ import { startStep, type PipelineStep, type StepEnd } from './pipelineStep.js';
 import type { PipelineEnd, PipelineTool } from './runningPipeline.js';
 import type { StoredStep } from './storedStep.js';
 
-/** `observer → steps → us`, waiting for what a tool writes. */
+/** The chain `observer → steps → us`, which waits for the output of a tool. */
 export type DumpPipeline = {
   /**
-   * May be called once. Starts the tool when `mayStart` has resolved. Throws what `mayStart` rejects with; then nothing
-   * runs any more. From here on the pipeline ends with the tool, or when `signal` aborts.
+   * May be called once. Starts the tool when `mayStart` has resolved. If `mayStart` rejects, it ends all processes and
+   * throws the same error. From then on the pipeline ends with the tool, or when `signal` aborts.
    */
   run(
     tool: PipelineTool,
     context: { readonly signal: AbortSignal; readonly mayStart?: Promise<unknown> },
   ): Promise<RunningDumpPipeline>;
-  /** Ends what waits for a tool that never came. After `run` it does nothing. */
+  /** Ends the processes if no tool was started. After `run` it does nothing. */
   close(): Promise<void>;
 };
 
 export type RunningDumpPipeline = {
-  /** Of the tool; undefined where it could not be started. */
+  /** The process id of the tool. Undefined: the tool could not be started. */
   readonly pid: number | undefined;
-  /** Ends without an error however the dump ended: only `ended` knows whether it is complete. */
+  /** Ends without an error however the dump ended. Only `ended` shows whether the dump is complete. */
   readonly stored: PipeReader;
-  /** Plain bytes so far, updated once a second: for progress. */
+  /** The number of plain bytes so far, updated once a second: for progress. */
   plainBytes(): number;
-  /** Settles when all processes are gone. */
+  /** Settles when all processes have ended. */
   readonly ended: Promise<PipelineEnd>;
 };
 
 /**
- * Starts all but the tool of `tool → observer → steps → us`, connected by the kernel: bytes meet JavaScript once, as
- * they are stored. `scanner` reads the dump as it passes, and `onFinding` gets what it reports.
+ * Starts all processes of the chain `tool → observer → steps → us` except the tool, connected by the kernel. The bytes
+ * enter JavaScript only once, to be stored. `scanner` reads the dump as it passes, and `onFinding` gets what it
+ * reports.
  */
 export async function openDumpPipeline(context: {
   readonly workFolder: string;
@@ -49,7 +50,7 @@ export async function openDumpPipeline(context: {
   const pipes = await openKernelPipes(workFolder, steps.length + 1);
   const givenUp = new AbortController();
   const signal = AbortSignal.any([context.signal, givenUp.signal]);
-  /** Of every process that was started. */
+  /** The ends of all processes that were started. */
   const ended: Promise<unknown>[] = [];
   const orGiveUp = async <T>(work: () => T | Promise<T>): Promise<T> => {
     try {
@@ -115,7 +116,10 @@ function runTool(
   };
 }
 
-/** From the end to the beginning: each step reads before anything is written to it. Adds to `ended` what it started. */
+/**
+ * Starts the processes from the end to the beginning, so that each step reads before anything is written to it. Adds
+ * the started processes to `ended`.
+ */
 function startSteps(
   steps: readonly PipelineStep[],
   pipes: KernelPipes,

@@ -7,9 +7,9 @@ import type { PipelineEnd } from './runningPipeline.js';
 type Failure = StowageError | null;
 
 /**
- * Whether all that the dump tool wrote passed every step. Where a process dies, those before it cannot write and those
- * after it see an early end: the last that failed is the cause. `toolFailure` judges the dump tool, and is asked once
- * the steps have ended well.
+ * Whether all bytes that the dump tool wrote passed every step. If a process fails, the processes before it cannot
+ * write, and those after it see an early end. So the last process that failed is the cause. `toolFailure` judges the
+ * dump tool, and is called only if all steps succeeded.
  */
 export function judgeDump(end: PipelineEnd, toolName: string, toolFailure: () => Failure): Failure {
   return (
@@ -21,7 +21,7 @@ export function judgeDump(end: PipelineEnd, toolName: string, toolFailure: () =>
   );
 }
 
-/** As `judgeDump`, for the way back: the restore tool comes last, so its own failure is the cause. */
+/** Like `judgeDump`, for a restore. The restore tool comes last, so its own failure is the cause. */
 export function judgeRestore(end: PipelineEnd, toolFailure: () => Failure): Failure {
   const observed = end.steps.filter(({ step }) => step === end.observer);
   return (
@@ -60,7 +60,7 @@ function unreportedBytes(steps: readonly StepEnd[]): Failure {
   });
 }
 
-/** Each step counts for itself: a byte that is lost between two of them changes no checksum. */
+/** Each pair of neighbours is compared, because a byte that is lost between two steps changes no checksum. */
 function lostBytes({ steps }: PipelineEnd, code: ErrorCode): Failure {
   for (const [index, { step: to }] of steps.entries()) {
     const from = steps[index - 1]?.step;

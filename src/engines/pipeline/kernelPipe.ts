@@ -4,21 +4,24 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { requireProgram } from '../process/programs.js';
 
-/** Pipes of the kernel, each by its place, with both ends as file descriptors to hand to children. */
+/** Pipes of the kernel, each by its position, with both ends as file descriptors to pass to children. */
 export type KernelPipes = {
   readEnd(place: number): number;
   writeEnd(place: number): number;
-  /** The read end of a pipe from a child to us: `close` leaves it open from here on. */
+  /** Takes the read end of a pipe from a child to us. After that, `close` leaves it open. */
   takeReadEnd(place: number): number;
-  /** Closes our own copies. Call it once the children were started: only then does each see the other's end. */
+  /**
+   * Closes our own copies. Call it after the children were started: only then does each child see when the other end
+   * closes.
+   */
   close(): void;
 };
 
 /**
- * Pipes between two children that bytes pass without touching JavaScript, or from a child to us. Node has no pipe(2),
- * and its 'pipe' stdio is a socket, so FIFOs are made in `folder`, all by one mkfifo, opened at both ends by us
- * (read-write first, which never waits for the other side: fifo(7)), and unlinked at once. No child ever opens one by
- * name, so none can hang in open() because another died.
+ * Pipes between two children, whose bytes do not enter JavaScript, or from a child to us. Node has no pipe(2), and its
+ * 'pipe' stdio is a socket, so this uses FIFOs. One mkfifo creates them in `folder`. We open both ends (read-write
+ * first, which never waits for the other side: fifo(7)) and unlink the FIFOs at once. No child ever opens a FIFO by
+ * name, so no child can hang in open() because another one has ended.
  */
 export async function openKernelPipes(folder: string, count: number): Promise<KernelPipes> {
   const paths = Array.from({ length: count }, (_, place) => join(folder, `${place}.pipe`));

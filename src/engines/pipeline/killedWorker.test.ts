@@ -11,13 +11,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../../../test/fixtures/until.js';
 import { findProgram } from '../process/programs.js';
 
-/** As many as pipelineProcess.ts starts, each of three processes. */
+/** The number of pipelines that pipelineProcess.ts starts. Each has three processes. */
 const pipelines = 12;
-// The parent-death signal is Linux's, and so is what these tests look at.
+// Only Linux has the parent-death signal that these tests check.
 const isHere = process.platform === 'linux' && findProgram('setpriv') !== undefined;
 
 (isHere ? describe : describe.skip)('No process of a pipeline outlives a worker', () => {
-  // Between two forks, between fork and exec, or when all run: where exactly it strikes, chance decides.
+  // The kill may come between two forks, between fork and exec, or when all processes run. The exact place is random.
   test.each([0, 5, 20, 45, 80, Infinity])('that is killed %d ms after it began to start them', async (afterMs) => {
     const folder = await mkdtemp(join(tmpdir(), 'stowage-killed-'));
     const worker = start('pipelineProcess.ts', [folder]);
@@ -36,7 +36,7 @@ const isHere = process.platform === 'linux' && findProgram('setpriv') !== undefi
     await rm(folder, { recursive: true });
   });
 
-  test.each([1, 2, 3])('that is killed before its child has asked to die with it (%d)', async () => {
+  test.each([1, 2, 3])('that is killed before its child has requested the parent-death signal (%d)', async () => {
     const seconds = String(600 + Math.random());
     const worker = start('toolProcess.ts', ['/bin/sleep', seconds], { FIRST: 'frozen' });
     const { value } = (await linesOf(worker).next()) as { value: string };
@@ -74,7 +74,7 @@ async function kill(worker: Started): Promise<void> {
   await gone;
 }
 
-/** A zombie has ended. */
+/** A zombie process counts as ended. */
 function isThere(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
@@ -83,7 +83,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** How many processes have something below this folder open, also what was unlinked since. */
+/** How many processes have a file below this folder open, including files that were unlinked since. */
 function holdersOf(folder: string): number {
   return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry) && openedBy(entry).some(isBelow(folder))).length;
 }

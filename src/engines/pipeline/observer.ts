@@ -18,11 +18,11 @@ export type Scanner = { readonly source: string; readonly args: readonly string[
 const passesAll = 'sub scan { pass(length $buffer) }';
 
 /**
- * A process between two others that counts what passes, keeps the end of the stream and runs the engine's scanner.
- * docs/decisions/0003-child-processes-for-dumps.md has its cost. It asks for pipes of 1 MiB (F_SETPIPE_SZ is 1031 on
- * Linux; elsewhere the call fails and nothing changes). It collects small pieces, so that many small tables do not
- * cause many small writes. It reads 64 KiB at once, because the work of a scanner at each place of the buffer grows
- * with the buffer.
+ * A process between two others that counts the passing bytes, keeps the end of the stream and runs the scanner of the
+ * engine. docs/decisions/0003-child-processes-for-dumps.md has its cost. It requests pipes of 1 MiB (F_SETPIPE_SZ is
+ * 1031 on Linux; elsewhere the call fails and nothing changes). It collects small pieces, so that many small tables do
+ * not cause many small writes. It reads 64 KiB at once, because the work of a scanner at each position of the buffer
+ * increases with the size of the buffer.
  */
 const observer = (scanner: string) => String.raw`
 use strict;
@@ -67,9 +67,9 @@ syswrite($side, "end $received $bytes " . unpack('H*', $tail) . "\n");
 `;
 
 export type Observer = PipelineStep & {
-  /** Bytes so far, sent once a second: for progress. */
+  /** The number of bytes so far, sent once a second: for progress. */
   readonly bytesSoFar: () => number;
-  /** The last 256 bytes that it handed on, or fewer, as Latin-1; empty until it has ended. */
+  /** The last 256 bytes that it passed on, or fewer, as Latin-1. Empty until it has ended. */
   readonly tail: () => string;
 };
 

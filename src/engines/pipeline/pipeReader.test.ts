@@ -25,7 +25,7 @@ async function reading(script: string): Promise<{ reader: PipeReader; tool: Star
 }
 
 describe('Reading a pipe', () => {
-  test('gives every byte in order, all in the same memory, however slowly they are taken', async () => {
+  test('returns every byte in order, all in the same memory, however slowly they are read', async () => {
     const { reader, tool } = await reading('seq 1 500000');
     const digest = createHash('sha256');
     const memory = new Set<ArrayBufferLike>();
@@ -41,7 +41,7 @@ describe('Reading a pipe', () => {
     expect(await tool.ended).toMatchObject({ exitCode: 0 });
   });
 
-  test('ends when the writer dies, which only its exit status tells from the end', async () => {
+  test('ends when the writer dies; only the exit status of the writer shows the difference', async () => {
     const { reader, tool } = await reading('echo half; kill -KILL $$');
     const chunks: string[] = [];
     for await (const chunk of reader) chunks.push(Buffer.from(chunk).toString());
@@ -49,7 +49,7 @@ describe('Reading a pipe', () => {
     expect(await tool.ended).toMatchObject({ signal: 'SIGKILL' });
   });
 
-  test('of a silent writer is ended by destroying it, and never looks like the end', async () => {
+  test('of a silent writer ends when the reader is destroyed, and this never looks like the end of the stream', async () => {
     const { reader, tool } = await reading('echo first; read never; exec yes');
     const iterator = reader[Symbol.asyncIterator]();
     await iterator.next();
@@ -59,7 +59,7 @@ describe('Reading a pipe', () => {
     expect((await tool.ended).signal).toBe('SIGPIPE');
   });
 
-  test('that is given up closes the pipe, so that the writer ends', async () => {
+  test('closes the pipe when the reading stops early, so that the writer ends', async () => {
     const { reader, tool } = await reading('exec yes');
     for await (const _ of reader) break;
     expect((await tool.ended).signal).toBe('SIGPIPE');

@@ -12,11 +12,11 @@ export class PipeReader implements AsyncIterable<Uint8Array> {
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
   readonly #socket: Socket;
   #waiting: { readonly resolve: (sizeBytes: number) => void; readonly reject: (reason: Error) => void } | undefined;
-  /** Bytes in the buffer that were not asked for yet: a socket starts to read when it is made. */
+  /** The bytes in the buffer that were not requested yet. A socket starts to read when it is created. */
   #unread = 0;
   #state: 'open' | 'at its end' | Error = 'open';
 
-  /** Owns the descriptor from now on. Closes it at the end or when it is destroyed. */
+  /** Owns the descriptor. Closes it at the end or when the reader is destroyed. */
   constructor(descriptor: number) {
     const options: SocketConstructorOpts & ConnectOpts = {
       fd: descriptor,
@@ -45,7 +45,7 @@ export class PipeReader implements AsyncIterable<Uint8Array> {
     this.#socket.destroy();
   }
 
-  /** 0: the end. */
+  /** 0 means the end. */
   #read(): Promise<number> {
     if (this.#unread > 0) {
       const sizeBytes = this.#unread;

@@ -5,22 +5,22 @@ import { startTool, type ToolCommand } from '../process/startTool.js';
 import type { ToolEnd } from '../process/toolEnd.js';
 
 /**
- * A program that the bytes pass on their way between a tool and the storage. It reports how many bytes it read and
- * wrote, so that a byte lost between two steps is noticed. Each object is for one start.
+ * A program between a tool and the storage that the bytes pass through. It reports how many bytes it read and wrote, so
+ * that a byte lost between two steps is detected. An object is used for one start only.
  */
 export type PipelineStep = {
-  /** Begins a sentence, for example `The compressor zstd`. */
+  /** The beginning of a sentence, for example `The compressor zstd`. */
   readonly title: string;
-  /** The version that reports its bytes, for the message where none were reported. */
+  /** The version that reports its bytes, for the error message if the installed version reports none. */
   readonly needs: string;
-  /** Absolute. */
+  /** An absolute path. */
   readonly program: string;
   readonly args: readonly string[];
-  /** Where it reports: on standard error, or on descriptor 3, which it is then given. */
+  /** Where the step writes its report: on standard error, or on descriptor 3, which it then gets. */
   readonly reportsOn: 'STDERR' | 'DESCRIPTOR_3';
-  /** Takes each line of the report. */
+  /** Receives each line of the report. */
   readonly onLine: (line: string) => void;
-  /** What the step has reported of all its bytes. */
+  /** The byte counts that the step has reported. */
   readonly total: () => StepBytes;
 };
 
@@ -31,11 +31,11 @@ export type StepEnd = { readonly step: PipelineStep; readonly end: ToolEnd };
 
 export type StartedStep = {
   readonly stdin: Writable | null;
-  /** Settles when the process is gone and its report was read. Never rejects. */
+  /** Settles when the process has ended and its report was read. Never rejects. */
   readonly ended: Promise<StepEnd>;
 };
 
-/** Throws the signal's reason if it has aborted before. */
+/** Throws the reason of the signal if it has already aborted. */
 export function startStep(
   step: PipelineStep,
   ends: Pick<ToolCommand, 'stdin' | 'stdout'>,

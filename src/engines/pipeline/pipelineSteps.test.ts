@@ -12,7 +12,10 @@ import { startRestorePipeline } from './restorePipeline.js';
 import type { StoredStep } from './storedStep.js';
 import { zstd } from './zstd.js';
 
-/** Changes every byte, as a cipher does, and reports what it read and wrote. `perl` changes `$_`, which holds 64 KiB. */
+/**
+ * Changes every byte, as a cipher does, and reports the bytes that it read and wrote. `perl` changes `$_`, which holds
+ * 64 KiB.
+ */
 function scrambling({ perl = '', reports = true } = {}): StoredStep {
   const source = String.raw`binmode STDIN; binmode STDOUT; my ($in, $out) = (0, 0);
     while (sysread(STDIN, $_, 65536)) { $in += length; $_ ^= "\xff" x length; ${perl};
@@ -78,7 +81,7 @@ describe('A pipeline of several steps', () => {
   const numbers = Array.from({ length: 200_000 }, (_, index) => `${index + 1}\n`).join('');
 
   test.each([[[]], [[zstd]], [[zstd, scrambling()]], [[scrambling(), zstd, scrambling()]]])(
-    'stores what passed them, and undoes them from the last to the first',
+    'stores what has passed the steps, and undoes them from the last to the first',
     async (steps) => {
       const { bytes, failure, writtenBytes } = await dump(steps);
       expect(failure).toBeNull();
@@ -87,7 +90,7 @@ describe('A pipeline of several steps', () => {
     },
   );
 
-  test('notices a byte that is lost between two of them', async () => {
+  test('detects a byte that is lost between two steps', async () => {
     const losing = scrambling({ perl: '$_ = substr($_, 1); $in -= 1' });
     const { failure } = await dump([losing, zstd]);
     expect(failure).toMatchObject({
@@ -103,7 +106,7 @@ describe('A pipeline of several steps', () => {
     });
   });
 
-  test('blames the last step that failed, also on the way back', async () => {
+  test('reports the last step that failed as the cause, also in a restore', async () => {
     const dying = scrambling({ perl: 'kill KILL => $$' });
     const killed = { code: 'TOOL_FAILED', message: 'The cipher was killed by SIGKILL.' };
     expect((await dump([dying, zstd])).failure).toMatchObject(killed);
@@ -111,7 +114,7 @@ describe('A pipeline of several steps', () => {
     expect((await restore([zstd, dying], bytes)).failure).toMatchObject({ code: 'TOOL_FAILED' });
   });
 
-  test('notices a byte that is lost on the way back', async () => {
+  test('detects a byte that is lost in a restore', async () => {
     const { bytes } = await dump([zstd]);
     const losing: StoredStep = {
       ...scrambling(),
@@ -124,7 +127,7 @@ describe('A pipeline of several steps', () => {
     });
   });
 
-  test('calls a dump of nothing empty', async () => {
+  test('reports a dump of nothing as empty', async () => {
     expect((await dump([zstd], ':')).failure).toMatchObject({
       code: 'EMPTY_DUMP',
       message: 'seq wrote nothing at all.',

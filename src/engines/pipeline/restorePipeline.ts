@@ -7,26 +7,26 @@ import type { PipelineEnd, PipelineTool } from './runningPipeline.js';
 import type { StoredStep } from './storedStep.js';
 
 export type RunningRestorePipeline = {
-  /** Of the tool; undefined where it could not be started. */
+  /** The process id of the tool. Undefined: the tool could not be started. */
   readonly pid: number | undefined;
-  /** Takes the stored bytes. It swallows errors, because the processes are gone then and `ended` reports why. */
+  /** Receives the stored bytes. It swallows errors, because the processes have ended then and `ended` reports why. */
   readonly stored: Writable;
-  /** Plain bytes that the tool was handed so far, updated once a second: for progress. */
+  /** The plain bytes that the tool has received so far, updated once a second: for progress. */
   plainBytes(): number;
-  /** Settles when all processes are gone. */
+  /** Settles when all processes have ended. */
   readonly ended: Promise<PipelineEnd>;
 };
 
-/** Starts `us → steps undone → observer → tool`, connected by the kernel. */
+/** Starts the chain `us → steps undone → observer → tool`, connected by the kernel. */
 export async function startRestorePipeline(
   tool: PipelineTool,
   context: {
     readonly workFolder: string;
     readonly signal: AbortSignal;
     readonly toolsPath: readonly string[];
-    /** As they were applied to the dump; they are undone from the last to the first. */
+    /** The steps in the order in which the dump passed them. They are undone from the last to the first. */
     readonly steps: readonly StoredStep[];
-    /** Called once the pipes are there. No process starts before it has resolved. */
+    /** Called once the pipes exist. No process starts before it has resolved. */
     readonly mayStart?: () => Promise<unknown>;
   },
 ): Promise<RunningRestorePipeline> {

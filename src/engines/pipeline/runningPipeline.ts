@@ -7,20 +7,20 @@ import type { StepEnd } from './pipelineStep.js';
 
 /** The dump or restore tool at one end of a pipeline. */
 export type PipelineTool = {
-  /** Absolute. */
+  /** An absolute path. */
   readonly program: string;
   readonly args: readonly string[];
-  /** What must not appear in its last lines. */
+  /** Secrets that must not appear in its last lines. */
   readonly secrets: readonly Secret[];
   readonly filter: OutputFilter;
-  /** Gets each line of standard error, without data. */
+  /** Receives each line of standard error, without data. */
   readonly onLine?: OnLine;
 };
 
-/** How every process of a pipeline ended, and what passed between them. */
+/** How every process of a pipeline ended, and how many bytes passed between them. */
 export type PipelineEnd = {
   readonly tool: ToolEnd;
-  /** In the order in which the bytes pass them. */
+  /** The steps in the order in which the bytes pass them. */
   readonly steps: readonly StepEnd[];
   readonly observer: Observer;
 };

@@ -2,13 +2,13 @@ import { StowageError } from '../../errors.js';
 import type { StoredStep } from './storedStep.js';
 import { zstd } from './zstd.js';
 
-/** A new step is one line here. */
+/** A new step needs one line here. */
 const known: readonly StoredStep[] = [zstd];
 
 /** The steps of a new backup, in the order in which they are applied. */
 export const usualSteps: readonly StoredStep[] = [zstd];
 
-/** The steps of those names. Throws TOOL_VERSION for one that this version does not know. */
+/** The steps with these names. Throws TOOL_VERSION for a name that this version does not know. */
 export function storedSteps(names: readonly string[]): readonly StoredStep[] {
   return names.map((name) => {
     const step = known.find((each) => each.name === name);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { zstdTotal } from './zstd.js';
 
 describe("zstd's closing line", () => {
-  test('gives the exact sizes, as zstd 1.5 and as 1.4 write it', () => {
+  test('gives the exact sizes in the formats of zstd 1.5 and 1.4', () => {
     const total = { read: 10_000_001, written: 10_000_242 };
     expect(zstdTotal('/*stdin*\\            :100.00%   (10000001 B => 10000242 B, /*stdout*\\) ')).toEqual(total);
     expect(zstdTotal('/*stdin*\\            :100.00%   (10000001 => 10000242 bytes, /*stdout*\\) ')).toEqual(total);
@@ -12,11 +12,11 @@ describe("zstd's closing line", () => {
     });
   });
 
-  test('gives what a decompressor wrote', () => {
+  test('gives the number of bytes that a decompressor wrote', () => {
     expect(zstdTotal('/*stdin*\\           : 3000000 bytes ')).toEqual({ read: undefined, written: 3_000_000 });
   });
 
-  test('is not taken for exact where the sizes are rounded, and other lines are none', () => {
+  test('gives no exact size if the sizes are rounded, and no other line counts as a closing line', () => {
     expect(zstdTotal('/*stdin*\\ :100.00%   (  9.54 MiB =>   9.54 MiB, /*stdout*\\) ')).toBeUndefined();
     expect(zstdTotal('Decompression will require 2097152 B of memory')).toBeUndefined();
   });

@@ -6,7 +6,7 @@ import type { StoredStep } from './storedStep.js';
 const needs = 'zstd 1.4 or newer';
 
 /**
- * Level 3, with the frame checksum that `zstd -d` checks, and a second thread where there is a core for it. `-vv` makes
+ * Level 3, with the frame checksum that `zstd -d` verifies, and a second thread if there is a core for it. `-vv` makes
  * zstd report the bytes that it read and wrote.
  */
 export const zstd: StoredStep = {
@@ -40,9 +40,9 @@ function zstdStep(title: string, args: readonly string[], toolsPath: readonly st
 }
 
 /**
- * Reads zstd's closing line. A compressor writes `(stdin) : 24.16%   (10000001 B => 2415003 B, (stdout))`, before zstd
- * 1.5 `(10000001 => 2415003 bytes, …`; a decompressor writes `(stdin) : 10000001 bytes`. Undefined for any other line,
- * and where the figures are rounded.
+ * Parses zstd's closing line. A compressor writes `(stdin) : 24.16% (10000001 B => 2415003 B, (stdout))`, before zstd
+ * 1.5 `(10000001 => 2415003 bytes, …`. A decompressor writes `(stdin) : 10000001 bytes`. Undefined for any other line,
+ * and if the figures are rounded.
  */
 export function zstdTotal(line: string): StepBytes | undefined {
   const [, read, written] = /\(\s*(\d+)(?: B)? =>\s*(\d+) (?:B|bytes),/.exec(line) ?? [];

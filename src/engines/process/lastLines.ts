@@ -4,16 +4,16 @@ import type { OutputFilter } from './outputFilter.js';
 
 const maxBytes = 4096;
 
-/** Collects what a tool prints, keeping the last 4 KiB of whole lines, cleared of secrets and of data. */
+/** Collects the output of a tool: the last 4 KiB of whole lines, without secrets and data. */
 export type LastLines = {
   add(chunk: Uint8Array): void;
-  /** Call it once. Returns the last lines without trailing white space. */
+  /** Call it only once. Returns the last lines without trailing white space. */
   finish(): string;
 };
 
 /**
- * `line` has no secrets and at most 2 KiB; `unredacted` may hold short ones: it only serves to recognise what the tool
- * means, and is never shown.
+ * `line` has no secrets and at most 2 KiB. `unredacted` may hold short secrets: it only serves to recognise the meaning
+ * of the line, and is never shown.
  */
 export type OnLine = (line: string, unredacted: Secret) => void;
 
@@ -24,8 +24,9 @@ export function collectLastLines(
   onLine: OnLine = () => undefined,
 ): LastLines {
   const values = secrets.map((secret) => secret.reveal()).filter((value) => value !== '');
-  // A short secret may be part of any word of a message, by which the message is recognised: the filter reads it whole.
-  // No filter cuts a line in the middle of such a word. Any other secret is removed before the filter may cut it in two.
+  // A short secret may be part of any word of a message, and the words identify the message. So the filter gets the
+  // line with short secrets, and no filter cuts a line in the middle of such a word. Longer secrets are removed first,
+  // before the filter could cut them in two.
   const [short, others] = [values.filter(isShort), values.filter((value) => !isShort(value))];
   const decoder = new StringDecoder('utf8');
   const lines: string[] = [];
@@ -46,7 +47,7 @@ export function collectLastLines(
 
   function take(text: string): void {
     const parts = (unfinished + text).split('\n');
-    // A line that never ends is cut: memory stays bounded.
+    // A line that never ends is cut, so that memory stays bounded.
     unfinished = (parts.pop() ?? '').slice(0, 16 * maxBytes);
     parts.forEach(keep);
   }
@@ -71,7 +72,7 @@ function without(secrets: readonly string[], text: string): string {
   return secrets.reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text);
 }
 
-/** A line of multi-byte characters may still be longer than the limit: its end is kept. */
+/** A line of multi-byte characters may still be longer than the limit. Then only its end is kept. */
 function cutToBytes(text: string): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= maxBytes) return text;

@@ -1,8 +1,8 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /**
- * The local ports of a process's connections to `remotePort`, read from Linux's /proc (proc(5)). Empty where the
- * process has no such connection or is gone, or where there is no /proc.
+ * The local ports of a process's connections to `remotePort`, read from Linux's /proc (proc(5)). Empty if the process
+ * has no such connection or has ended, or if there is no /proc.
  */
 export async function localPorts(pid: number, remotePort: number): Promise<readonly number[]> {
   const sockets = await socketsOf(pid);
@@ -26,7 +26,7 @@ function read(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '');
 }
 
-/** "0100007F:1F90" is port 8080. */
+/** For example, "0100007F:1F90" is port 8080. */
 function portIn(address: string): number {
   return Number.parseInt(address.slice(address.lastIndexOf(':') + 1), 16);
 }

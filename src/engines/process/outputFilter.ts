@@ -6,13 +6,13 @@ import { statementHead } from './statementHead.js';
  * it is logged, stored or shown. An engine has filters of its own, because it knows what its tools print.
  */
 export type OutputFilter = {
-  /** Takes a whole line of standard error. Returns the lines that may be shown now. */
+  /** Receives a whole line of standard error. Returns the lines that may be shown now. */
   take(line: string): readonly string[];
-  /** Returns the lines that were still held back. */
+  /** Returns the lines that were still buffered. */
   end(): readonly string[];
 };
 
-/** For programs that print no data by themselves. Removes quoted text and SQL statements. */
+/** For programs that do not print data themselves. Removes quoted text and SQL statements. */
 export function plainOutput(): OutputFilter {
   return { take: (line) => [plainLine(line)], end: () => [] };
 }

@@ -21,7 +21,7 @@ describe('The version of a tool', () => {
     return program;
   }
 
-  test('is asked for again when its file has changed, and not before', async () => {
+  test('is read again only after its file has changed', async () => {
     const program = await tool('known', 'echo "$0 1.2.3"; echo more; echo asked >> "$0.asked"');
     for (let times = 0; times < 2; times += 1) expect(await programVersion(program)).toBe('1.2.3');
     expect(await readFile(`${program}.asked`, 'utf8')).toBe('asked\n');
@@ -39,19 +39,19 @@ describe('The version of a tool', () => {
     expect(versionNumber(said)).toBe(version);
   });
 
-  test('that a worker shows is a number, not all that the tool prints', async () => {
+  test('in the list of a worker is a number, not all output of the tool', async () => {
     const dump = await tool('some-dump', 'echo "$0 from 11.4.2-Some, client 10.19 for somewhere"');
     const zstd = await tool('zstd', 'echo "*** Zstandard CLI (64-bit) v1.5.4, by somebody ***"');
     expect(await versionNumbers({ 'some-dump': dump, zstd })).toEqual({ 'some-dump': '11.4.2', zstd: '1.5.4' });
   });
 
-  test('that a program does not tell is TOOL_FAILED, with what it says instead', async () => {
+  test('is TOOL_FAILED with the output of the tool if the tool does not print a version', async () => {
     const program = await tool('broken', 'echo "no such library" >&2; exit 127');
     const failure = { code: 'TOOL_FAILED', toolOutput: expect.stringContaining('no such library') as unknown };
     await expect(programVersion(program)).rejects.toMatchObject(failure);
   });
 
-  test('is not waited for any more once the job is cancelled, and the program is gone then', async () => {
+  test('is no longer awaited after the job is cancelled, and the program has ended then', async () => {
     const program = await tool('silent', 'echo $$ > "$0.new"; mv "$0.new" "$0.pid"; exec sleep 30');
     const job = new AbortController();
     const asked = programVersion(program, job.signal);

@@ -7,12 +7,12 @@ import { startTool } from './startTool.js';
 
 const versions = new Map<string, { readonly file: string; readonly version: string }>();
 
-/** A program that has not printed its version by then does not start. */
+/** The time limit for a program to print its version. */
 const versionMs = 10_000;
 
 /**
- * The first line that `--version` prints. The program runs again only when its file has changed. Aborting ends it and
- * throws the signal's reason. Throws TOOL_FAILED where the program fails or takes longer than 10 s.
+ * The first line that `--version` prints. The program runs again only if its file has changed. Aborting ends the
+ * program and throws the reason of the signal. Throws TOOL_FAILED if the program fails or takes longer than 10 s.
  */
 export async function programVersion(program: string, signal?: AbortSignal): Promise<string> {
   const file = await stat(program).then(
@@ -47,12 +47,14 @@ async function printedVersion(program: string, signal: AbortSignal | undefined):
   });
 }
 
-/** "10.11.19" of what a program prints as its version; all of it where it holds no such number. */
+/**
+ * The version number in the output of a program, for example "10.11.19". The whole output if it holds no such number.
+ */
 export function versionNumber(version: string): string {
   return (/\d+\.\d+\.\d+/.exec(version) ?? /\d+\.\d+/.exec(version))?.[0] ?? version;
 }
 
-/** Version numbers of programs, by name. Throws TOOL_FAILED for one that does not start. */
+/** The version numbers of programs, by name. Throws TOOL_FAILED for a program that does not start. */
 export async function versionNumbers(
   programs: Readonly<Record<string, string>>,
   signal?: AbortSignal,

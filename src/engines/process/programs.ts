@@ -3,8 +3,8 @@ import { isAbsolute, join } from 'node:path';
 import { StowageError } from '../../errors.js';
 
 /**
- * Programs are searched for here, after the folders that the caller names. This is a constant and not `PATH`, because a
- * shell or a service manager must not decide which program sees a password.
+ * The folders in which programs are searched for, after the folders that the caller names. This is a constant and not
+ * `PATH`, because a shell or a service manager must not decide which program receives a password.
  */
 const systemFolders = [
   '/usr/local/sbin',
@@ -16,10 +16,10 @@ const systemFolders = [
   '/opt/homebrew/bin',
 ];
 
-/** The `PATH` that a child gets. */
+/** The `PATH` of a child process. */
 export const childPath = systemFolders.join(':');
 
-/** The absolute path of an executable file, or undefined. `folders` are searched before the system's. */
+/** The absolute path of an executable file, or undefined. `folders` are searched before the folders of the system. */
 export function findProgram(name: string, folders: readonly string[] = []): string | undefined {
   return [...folders, ...systemFolders]
     .filter((folder) => isAbsolute(folder))
@@ -27,7 +27,7 @@ export function findProgram(name: string, folders: readonly string[] = []): stri
     .find(isExecutable);
 }
 
-/** Like `findProgram`; throws TOOL_MISSING naming the program and the Debian package that brings it. */
+/** Like `findProgram`, but throws TOOL_MISSING naming the program and the Debian package that contains it. */
 export function requireProgram(name: string, debianPackage: string, folders: readonly string[] = []): string {
   const path = findProgram(name, folders);
   if (path !== undefined) return path;

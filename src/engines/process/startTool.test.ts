@@ -23,17 +23,17 @@ describe('A tool', () => {
     ['ends well', 'exit 0', { exitCode: 0, signal: null }],
     ['fails', 'exit 7', { exitCode: 7, signal: null }],
     ['is killed', 'kill -KILL $$', { exitCode: null, signal: 'SIGKILL' }],
-  ])('that %s tells so as data', async (_how, script, end) => {
+  ])('that %s reports it as data', async (_how, script, end) => {
     expect(await startTool(shell(script), never).ended).toMatchObject(end);
   });
 
-  test('that cannot be started tells so as data', async () => {
+  test('that cannot be started reports it as data', async () => {
     const end = await startTool({ ...shell(''), program: '/no/such/program' }, never).ended;
     expect(end.exitCode).not.toBe(0);
     expect(end.lastLines).toMatch(/no\/such\/program|not be started/);
   });
 
-  test('is cited with its last 4 KiB, without secrets, whatever it printed', async () => {
+  test('is quoted with its last 4 KiB, without secrets, whatever it printed', async () => {
     const script =
       'i=0; while [ $i -lt 2000 ]; do echo "line $i of hunter2" >&2; i=$((i+1)); done; printf "the end" >&2';
     const { lastLines } = await startTool(shell(script, { secrets: [new Secret('hunter2')] }), never).ended;
@@ -42,7 +42,7 @@ describe('A tool', () => {
     expect(lastLines).not.toContain('hunter2');
   });
 
-  test('is understood although a short secret is part of the words that it prints', async () => {
+  test('is recognised by its words although a short secret is part of them', async () => {
     const lines: string[] = [];
     const understood: string[] = [];
     const { lastLines } = await startTool(
@@ -85,19 +85,19 @@ describe('A tool', () => {
   });
 });
 
-describe('A program', () => {
-  test('that is missing is named together with the package that brings it', () => {
+describe('The search for a program', () => {
+  test('names a missing program together with the package that contains it', () => {
     expect(() => requireProgram('no-such-tool', 'its-package')).toThrow(
       expect.objectContaining({ code: 'TOOL_MISSING', help: expect.stringContaining('apt-get install its-package') }),
     );
   });
 
-  test('is never looked for in a relative folder', () => {
+  test('never uses a relative folder', () => {
     expect(findProgram('sh', ['.', 'bin'])).toMatch(/^\//);
   });
 });
 
-/** A zombie has ended. */
+/** A zombie process counts as ended. */
 function isRunning(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));

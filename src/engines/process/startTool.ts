@@ -9,26 +9,26 @@ import type { OutputFilter } from './outputFilter.js';
 import { childPath, findProgram } from './programs.js';
 
 export type ToolCommand = {
-  /** Absolute. */
+  /** An absolute path. */
   readonly program: string;
-  /** Never a secret: every user of the machine can read arguments. */
+  /** An argument is never a secret, because every user of the machine can read arguments. */
   readonly args: readonly string[];
-  /** A descriptor is passed on; `pipe` is a stream of this process; `none` is /dev/null. */
+  /** A descriptor is passed to the child; `pipe` is a stream of this process; `none` is /dev/null. */
   readonly stdin: number | 'pipe' | 'none';
   readonly stdout: number | 'pipe' | 'none';
-  /** Gives the child a descriptor 3 to write to, which `side` reads. */
+  /** Gives the child a descriptor 3 to write to. `side` reads it. */
   readonly side?: boolean;
-  /** What must not appear in `lastLines`. */
+  /** Secrets that must not appear in `lastLines`. */
   readonly secrets?: readonly Secret[];
-  /** Removes what may be data of a customer from everything that it prints. One for each start. */
+  /** Removes what may be data of a customer from all output of the program. Use a new filter for each start. */
   readonly filter: OutputFilter;
-  /** Gets each line of standard error, without data. */
+  /** Receives each line of standard error, without data. */
   readonly onLine?: OnLine;
 };
 
-/** Runs as the head of its own process group. */
+/** The program runs as the head of its own process group. */
 export type StartedTool = {
-  /** Settles when the process and its group are gone. Never rejects. */
+  /** Settles when the process and its group have ended. Never rejects. */
   readonly ended: Promise<ToolEnd>;
   readonly pid: number | undefined;
   readonly stdin: Writable | null;
@@ -41,8 +41,8 @@ const graceMs = 1_000;
 
 /**
  * Starts a program without a shell, as the head of its own process group, with a cleared environment. The kernel kills
- * it when this process dies. When the signal aborts, the group gets SIGTERM, and SIGKILL 1 s later. Throws the signal's
- * reason if the signal has aborted before. How the program ends is data, also where it could not be started.
+ * it when this process dies. When the signal aborts, the group gets SIGTERM, and SIGKILL 1 s later. Throws the reason
+ * of the signal if it has already aborted. The end of the program is returned as data, also if it could not be started.
  */
 export function startTool(command: ToolCommand, signal: AbortSignal): StartedTool {
   signal.throwIfAborted();
@@ -54,7 +54,7 @@ export function startTool(command: ToolCommand, signal: AbortSignal): StartedToo
     cwd: '/',
   });
   const side = child.stdio[3];
-  // A stream breaks when the child is gone. `ended` reports that.
+  // A stream breaks when the child has ended. `ended` reports that.
   for (const stream of [child.stdin, child.stdout, child.stderr, side]) stream?.on('error', () => undefined);
   return {
     pid: child.pid,
@@ -98,12 +98,12 @@ function exit(child: ChildProcess): Promise<Exit> {
   });
 }
 
-/** Ends what the head left running in its group. */
+/** Ends the processes that the head left running in its group. */
 async function groupGone(pid: number | undefined): Promise<void> {
   for (let tries = 0; signalGroup(pid, 'SIGKILL') && tries < 250; tries++) await wait(20);
 }
 
-/** False: the group has no process any more. */
+/** False: the group no longer has a process. */
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): boolean {
   if (pid === undefined) return false;
   try {
@@ -118,9 +118,9 @@ let warnedOfNoSetpriv = false;
 
 /**
  * util-linux's setpriv sets the parent-death signal (prctl(2)) and then runs the next program. A child whose parent
- * died before that never gets the signal. So a shell checks that this process is still its parent before it runs the
- * program. The shell's script is a constant; program and arguments are passed on as they are. Without setpriv a warning
- * is emitted once.
+ * died before that call never gets the signal. So a shell checks that this process is still its parent before it runs
+ * the program. The shell's script is a constant, and the program and its arguments are passed on unchanged. Without
+ * setpriv a warning is emitted once.
  */
 function diesWithUs(): readonly string[] {
   const setpriv = process.platform === 'linux' ? findProgram('setpriv') : undefined;

@@ -1,6 +1,6 @@
 /**
- * The kind of the SQL statement at the beginning of a text, and the object that it names, for example
- * "INSERT INTO `orders`". Nothing else of a statement may be shown. Undefined: the text begins no statement.
+ * The kind of the SQL statement at the beginning of a text, and the object that it names, for example "INSERT INTO
+ * `orders`". No other part of a statement may be shown. Undefined: the text does not begin with a statement.
  */
 export function statementHead(text: string): string | undefined {
   const plain = text

@@ -3,7 +3,9 @@ import type { ToolEnd } from './toolEnd.js';
 
 const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGSYS']);
 
-/** The last lines of a tool, and the next step of a person. A caller that knows the error better replaces `help`. */
+/**
+ * The last lines of a tool, and the next step of a person. A caller that knows more about the error replaces `help`.
+ */
 export function toolOutput({ lastLines, signal, exitCode }: ToolEnd): StowageErrorOptions {
   const printed = lastLines === '' ? {} : { toolOutput: lastLines };
   if (signal === 'SIGKILL') {

@@ -34,12 +34,15 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
   test.each([
     ['with', () => server.connection()],
     ['without', unprivileged],
-  ])('names the foreign keys into other databases %s the right to see InnoDB’s own list', async (_, connection) => {
-    const { foreignKeys } = await catalogOf('g', connection());
-    expect(foreignKeys).toEqual([{ database: 'g', name: 'k/y', table: "c'd", referencedDatabase: 'f-ä/x' }]);
-  });
+  ])(
+    'names the foreign keys into other databases for a user %s the right to see InnoDB’s own list',
+    async (_, connection) => {
+      const { foreignKeys } = await catalogOf('g', connection());
+      expect(foreignKeys).toEqual([{ database: 'g', name: 'k/y', table: "c'd", referencedDatabase: 'f-ä/x' }]);
+    },
+  );
 
-  test('knows the views that cannot be opened from the list of tables, and asks only for those', async () => {
+  test('finds the views that cannot be opened in the list of tables, and queries only those views', async () => {
     await server.sql(`USE v; CREATE TABLE a (i INT, j INT); CREATE TABLE b (i INT); CREATE FUNCTION f() RETURNS INT RETURN 1;
       CREATE VIEW healthy AS SELECT i FROM a; CREATE VIEW no_table AS SELECT * FROM b; CREATE VIEW no_column AS SELECT j FROM a;
       CREATE VIEW no_function AS SELECT f() AS x; CREATE VIEW on_broken AS SELECT * FROM no_table;
@@ -69,7 +72,7 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
     await server.sql('DROP DATABASE v');
   });
 
-  test('opens no table for the check, nor to list names', async () => {
+  test('opens no table for the check or to list names', async () => {
     const many = Array.from({ length: 60 }, (_, index) => `t${index}`);
     await server.sql(`CREATE DATABASE many; USE many; ${many.map((name) => `CREATE TABLE ${name} (a INT);`).join(' ')}
       FLUSH TABLES;`);
@@ -87,7 +90,7 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
     });
     const afterwards = await opened();
     await catalogOf('many');
-    // The server's own tables of users, routines and events are opened.
+    // The queries open the server's own tables of users, routines and events.
     expect(afterwards - before).toBeLessThan(many.length);
     expect((await opened()) - afterwards).toBeGreaterThanOrEqual(many.length);
   });

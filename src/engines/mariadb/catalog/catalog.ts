@@ -3,26 +3,28 @@ import type { ListedDatabase } from './selection.js';
 import type { Row, Session } from '../session/session.js';
 import { tellsOfChanges } from './storageEngines.js';
 
-/** The chosen databases in information_schema, read once for the inventory, the privileges and the losses. */
+/** The chosen databases in information_schema. They are read once for the inventory, the privileges and the losses. */
 export type Catalog = Omit<Names, 'tables' | 'views'> & {
   readonly tables: readonly CatalogTable[];
   readonly views: readonly CatalogView[];
-  /** Only foreign keys into another database. */
+  /** Contains only foreign keys into another database. */
   readonly foreignKeys: readonly ForeignKey[];
 };
 
-/** What can be read without opening every table, which takes a tenth of the time. */
+/**
+ * The part of the catalog that the server provides without opening every table. Reading it takes a tenth of the time.
+ */
 export type Names = Programs & {
   readonly databases: readonly ListedDatabase[];
   readonly tables: readonly NamedTable[];
   readonly sequences: readonly Named[];
   readonly triggers: readonly Defined[];
   readonly events: readonly Defined[];
-  /** Columns that the check of losses needs. */
+  /** The columns that the check of losses needs. */
   readonly columns: readonly CatalogColumn[];
 };
 
-/** What the privileges of a dump depend on. */
+/** The objects that decide which privileges a dump needs. */
 export type Programs = {
   readonly databases: readonly ListedDatabase[];
   readonly views: readonly ViewDefinition[];
@@ -35,22 +37,22 @@ export type NamedTable = Named & {
   /** Null: the table cannot be opened. */
   readonly engine: string | null;
   readonly systemVersioned: boolean;
-  /** As the server calls it: `BASE TABLE` or `SYSTEM VERSIONED`. */
+  /** The type as the server names it: `BASE TABLE` or `SYSTEM VERSIONED`. */
   readonly type: string;
 };
 export type CatalogTable = NamedTable & {
   readonly estimatedRows: number;
   readonly dataBytes: number;
-  /** To the second. Null: not since the server last opened the table, or the server does not know. */
+  /** In whole seconds. Null: not written to since the server last opened the table, or the server does not know. */
   readonly changedAt: string | null;
-  /** Of the table's definition as it is now. */
+  /** When the current definition of the table was created. */
   readonly createdAt: string | null;
   readonly rowFormat: string | null;
   readonly collation: string | null;
 };
 export type ViewDefinition = Defined & { readonly definition: string; readonly withCheckOption: boolean };
 export type CatalogView = ViewDefinition & {
-  /** False: the server could not open it when it was listed. */
+  /** False: the server could not open the table when it was listed. */
   readonly opens: boolean;
 };
 export type CatalogRoutine = Defined & { readonly kind: string; readonly bodyVisible: boolean };
@@ -59,7 +61,7 @@ export type CatalogColumn = Named & {
   readonly dataType: string;
   readonly characterSet: string | null;
   readonly collation: string | null;
-  /** Of a column with ROW START. */
+  /** The column is declared with ROW START. */
   readonly rowStart: boolean;
 };
 
@@ -72,7 +74,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
   );
   const rest = await readRest(ask, databases);
-  // The comment of a view is 'VIEW'. Of a view that cannot be opened, it is the reason.
+  // The comment of a view is 'VIEW'. If the view cannot be opened, the comment is the reason.
   const broken = new Set(rows.filter((row) => row['kind'] === 'VIEW' && row['comment'] !== 'VIEW').map(key));
   return {
     ...rest,
@@ -83,7 +85,7 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
   };
 }
 
-/** Opens no table. Used after a dump, to see what came and went. */
+/** Opens no table. Called after a dump, to find objects that were created or dropped meanwhile. */
 export async function readNames(session: Session, databases: readonly ListedDatabase[]): Promise<Names> {
   const ask = asking(session, databases);
   const rows = await ask(
@@ -98,7 +100,7 @@ export async function readNames(session: Session, databases: readonly ListedData
 export type TableTimes = {
   readonly changedAt?: string | null;
   readonly createdAt: string | null;
-  /** It was written to within the last two seconds, so a later write may show the same time. */
+  /** The table was written to within the last two seconds, so a later write may show the same time. */
   readonly isFresh: boolean;
 };
 
@@ -126,7 +128,7 @@ type Ask = (sql: string) => Promise<readonly Row[]>;
 function asking(session: Session, databases: readonly ListedDatabase[]): Ask {
   const names = databases.map(({ name }) => name);
   const chosen = new Set(names);
-  // information_schema ignores letter case: rows of other databases are filtered out.
+  // information_schema ignores letter case, so rows of other databases are filtered out here.
   return async (sql) => (await session.query(sql, [names])).filter((row) => chosen.has(row['db'] ?? ''));
 }
 
@@ -155,7 +157,7 @@ async function programs(ask: Ask, databases: readonly ListedDatabase[]): Promise
   };
 }
 
-/** Everything except the tables. */
+/** Reads everything except the tables. */
 async function readRest(ask: Ask, databases: readonly ListedDatabase[]): Promise<Omit<Names, 'tables' | 'sequences'>> {
   const triggers = await ask(
     `SELECT trigger_schema AS db, trigger_name AS name, definer

@@ -9,8 +9,8 @@ export type ForeignKey = {
 };
 
 /**
- * The foreign keys of these databases into another database. Reads InnoDB's own list if the user may (PROCESS), because
- * information_schema.referential_constraints opens every table.
+ * The foreign keys of these databases into another database. Reads InnoDB's own list if the user has the PROCESS
+ * privilege, because information_schema.referential_constraints opens every table.
  */
 export async function readForeignKeysElsewhere(
   session: Session,
@@ -29,7 +29,7 @@ export async function readForeignKeysElsewhere(
     .filter(({ database }) => chosen.has(database));
 }
 
-/** InnoDB names tables as their files are named: `database/table` in the character set `filename`. */
+/** InnoDB names a table like its file: `database/table` in the character set `filename`. */
 async function innodbList(session: Session): Promise<readonly Row[] | undefined> {
   const decoded = (part: string) => `CONVERT(CONVERT(CONVERT(${part} USING binary) USING filename) USING utf8mb4)`;
   const [database, table] = ["SUBSTRING_INDEX(for_name, '/', 1)", "SUBSTRING_INDEX(for_name, '/', -1)"] as const;
@@ -41,7 +41,7 @@ async function innodbList(session: Session): Promise<readonly Row[] | undefined>
          FROM information_schema.innodb_sys_foreign WHERE ${database} <> ${referenced}`,
     );
   } catch (error) {
-    // 1227: no PROCESS privilege; 1109: a server without InnoDB's list.
+    // 1227: the PROCESS privilege is missing; 1109: the server has no list of InnoDB.
     const number = serverErrorNumber(error);
     if (number === 1227 || number === 1109) return undefined;
     throw error;

@@ -10,7 +10,7 @@ export function dumpsHistory({ databases, toolVersion }: Pick<Inventory, 'databa
   return has('systemVersionedTables') && !has('transactionPreciseTables') && knowsHistory(toolVersion);
 }
 
-/** `--dump-history` came with MariaDB 10.11. */
+/** `--dump-history` exists since MariaDB 10.11. */
 function knowsHistory(toolVersion: string): boolean {
   const [major, minor] = distribution(toolVersion) ?? [0, 0];
   return major > 10 || (major === 10 && minor >= 11);

@@ -9,10 +9,10 @@ import {
 } from './catalog.js';
 import { isDefinitionOnly, mayBeLeftOut, tellsOfChanges } from './storageEngines.js';
 
-/** The rows that were counted, by `keyOf` of their tables. */
+/** The counted rows, by `keyOf` of their tables. */
 export type Counts = ReadonlyMap<string, number>;
 
-/** The inventory of the catalog. Rows that were not counted are the server's estimate, or unknown. */
+/** The inventory of the catalog. If rows were not counted, their number is the estimate of the server, or unknown. */
 export function listInventory(
   catalog: Catalog | Names,
   versions: Pick<Inventory, 'serverVersion' | 'toolVersion'>,

@@ -13,9 +13,9 @@ export type ListedDatabase = {
   readonly comment: string;
 };
 
-/** The databases that this user sees, without the system's and without foreign folders. */
+/** The databases that this user sees, without system databases and foreign folders. */
 export async function listDatabases(session: Session): Promise<readonly ListedDatabase[]> {
-  // `*`, because servers before 10.5 have no column for comments.
+  // Selects `*`, because servers before 10.5 have no column for comments.
   const rows = await session.query('SELECT * FROM information_schema.schemata ORDER BY schema_name');
   const listed = rows.map(database).filter(({ name }) => !systemDatabases.has(name.toLowerCase()));
   if (!listed.some(({ name }) => name.startsWith('#mysql50#'))) return listed;
@@ -25,7 +25,7 @@ export async function listDatabases(session: Session): Promise<readonly ListedDa
 
 /**
  * The databases that the service names, or all. Throws EMPTY_DUMP when a named database is missing or there are none,
- * and BAD_INPUT for a database of the system.
+ * and BAD_INPUT for a system database.
  */
 export function selectDatabases(
   listed: readonly ListedDatabase[],
@@ -65,7 +65,7 @@ function database(row: Row): ListedDatabase {
     name: row['SCHEMA_NAME'] ?? '',
     characterSet: row['DEFAULT_CHARACTER_SET_NAME'] ?? '',
     collation: row['DEFAULT_COLLATION_NAME'] ?? '',
-    // As the log keeps it: a restore is compared with that.
+    // The spelling in the log, because a restore is compared with that.
     comment: (row['SCHEMA_COMMENT'] ?? '').replaceAll('\0', '\uFFFD'),
   };
 }

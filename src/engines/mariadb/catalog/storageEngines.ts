@@ -1,15 +1,17 @@
 /** What a backup must know of a storage engine (MariaDB manual, "Storage Engines"). */
 type Traits = {
   /**
-   * ELSEWHERE: mariadb-dump writes only the definition of such a table. UNSURE: the tool leaves the table out, or writes
-   * only its definition; that depends on its version. NONE: the engine keeps no rows.
+   * ELSEWHERE: mariadb-dump writes only the definition of such a table. UNSURE: depending on its version, the tool
+   * leaves the table out or writes only its definition. NONE: the engine keeps no rows.
    */
   readonly rows: 'HERE' | 'ELSEWHERE' | 'UNSURE' | 'NONE';
   /** A consistent snapshot covers the rows. */
   readonly inSnapshot?: true;
-  /** The time of the last change is kept with every write. Aria writes its files later; MEMORY has no time. */
+  /**
+   * The time of the last change is updated with every write. Aria writes its files later, and MEMORY has no such time.
+   */
   readonly tellsOfChanges?: true;
-  /** Options and comments of a table hold no password, apart from the option CONNECTION. */
+  /** Options and comments of a table hold no password, except the option CONNECTION. */
   readonly withoutPasswords?: true;
 };
 
@@ -31,7 +33,7 @@ const engines: ReadonlyMap<string, Traits> = new Map<string, Traits>([
   ...['mrg_isam', 'federated', 'connect', 'oqgraph', 'spider', 'vp'].map((name): [string, Traits] => [name, elsewhere]),
 ]);
 
-/** @param engine null: the table cannot be opened */
+/** @param engine null if the table cannot be opened */
 function traitsOf(engine: string | null | undefined): Traits {
   return engines.get(engine?.toLowerCase() ?? '') ?? { rows: 'HERE' };
 }
@@ -48,7 +50,7 @@ export function tellsOfChanges(engine: string | null): boolean {
   return traitsOf(engine).tellsOfChanges === true;
 }
 
-/** Also true for an engine that is not known, and for a table that cannot be opened: nothing is promised of it. */
+/** Also true for an unknown engine and for a table that cannot be opened, because nothing is known about them. */
 export function isOutsideSnapshot(engine: string | null | undefined): boolean {
   const { rows, inSnapshot } = traitsOf(engine);
   return rows === 'HERE' && inSnapshot !== true;

@@ -12,11 +12,13 @@ import { findMariadbTools } from '../tools/mariadbTools.js';
 import type { MariadbSettings } from './preflight.js';
 import { refuseSettingsThatSpoilDumps } from './settingsPreflight.js';
 
-/** For a user who may create databases. From another user, existing databases may only be hidden. */
+/**
+ * The check is complete for a user who may create databases. For another user, existing databases may only be hidden.
+ */
 const onlyTarget =
   'This user sees no database but the system’s own: there is nothing to back up yet, and backups end with EMPTY_DUMP until there is. Backups of other services can be restored here, as far as the user’s grants go.';
 
-/** Validate: how far a backup gets with this connection, step by step. Throws only the signal's reason. */
+/** Validate: checks step by step how far a backup gets with this connection. Throws only the reason of the signal. */
 export async function checkMariadb(
   connection: ServiceConnection,
   settings: MariadbSettings,

@@ -7,13 +7,13 @@ import { uniqueKeys } from './lostValues.js';
 import { noTime, searchRows } from './searchRows.js';
 import type { Session } from '../session/session.js';
 
-/** How long all tables together are searched. */
+/** The time limit for searching all tables together. */
 const budgetMs = 20_000;
 
 /**
- * A dump holds no values of generated columns: at a restore the server computes them again from the other columns, in a
- * session whose time zone is UTC. The value of `DATE(timestamp_column)` was computed in the time zone of the session
- * that wrote the row.
+ * A dump holds no values of generated columns. At a restore the server computes them again from the other columns, in a
+ * session whose time zone is UTC. But the value of `DATE(timestamp_column)` was computed in the time zone of the
+ * session that wrote the row.
  */
 type Suspect = {
   readonly database: string;
@@ -23,7 +23,7 @@ type Suspect = {
   readonly expression: string;
   readonly isStored: boolean;
   readonly isIndexed: boolean;
-  /** The lists of columns that must be unique, by the SQL that a restore computes for each. */
+  /** The lists of columns that must be unique, each by the SQL that a restore computes for it. */
   readonly keys: readonly (readonly string[])[];
 };
 
@@ -77,7 +77,7 @@ function suspects(definitions: Definitions): readonly Suspect[] {
       const expressions = new Map(generated.map(({ column, expression }) => [column, expression]));
       return (
         generated
-          // A FLOAT is hardly ever equal to the DOUBLE of the expression.
+          // A FLOAT rarely equals the DOUBLE of the expression.
           .filter(({ column, text }) => unstable.has(column.toLowerCase()) && !/^float\b/i.test(text))
           .map(({ column, text, expression }): Suspect => {
             const computed = (name: string) => {
@@ -101,9 +101,9 @@ function suspects(definitions: Definitions): readonly Suspect[] {
 type Generated = { readonly column: string; readonly text: string; readonly words: readonly string[] };
 
 /**
- * Columns whose values depend on the session, in lower case: TIMESTAMP on the time zone, TIME on the day where it
- * becomes a date, quotients on div_precision_increment, regular expressions on default_regex_flags. The server takes no
- * other such functions (1901). Also what is computed from such a column.
+ * Columns whose values depend on the session, in lower case: TIMESTAMP depends on the time zone, TIME on the day if it
+ * is converted to a date, quotients on div_precision_increment, regular expressions on default_regex_flags. The server
+ * accepts no other such functions (1901). The result includes columns that are computed from such a column.
  */
 function unstableColumns(parts: ReadonlyMap<string, string>, generated: readonly Generated[]): ReadonlySet<string> {
   const timed = [...parts].filter(([part, text]) => part.startsWith('column ') && /^time(?:stamp)?\b/i.test(text));
@@ -131,7 +131,7 @@ const sessionWords = [
   'regexp_instr',
 ];
 
-/** What is in the parentheses behind GENERATED ALWAYS AS. */
+/** The expression in the parentheses after GENERATED ALWAYS AS. */
 function expressionIn(text: string): string | undefined {
   const begin = / GENERATED ALWAYS AS \(/.exec(text);
   if (begin === null) return undefined;
@@ -145,7 +145,10 @@ function expressionIn(text: string): string | undefined {
   return undefined;
 }
 
-/** Our sessions are in UTC. With the clock at a day long ago a value shows that it depends on the day. */
+/**
+ * Our sessions are in UTC. The clock is set to a day in the distant past, which shows whether a value depends on the
+ * day.
+ */
 function settingsOfRestore({ found }: Session): string {
   const value = (name: string) => found.get(name)?.global ?? found.get(name)?.value;
   const flags = value('default_regex_flags')?.replace(/[^\w,]/g, '');
@@ -160,7 +163,7 @@ function condition({ column, type, expression }: Suspect): string {
   return `NOT (${quoteName(column)} <=> ${converted(type, `(${expression})`)})`;
 }
 
-/** As the column stores it: a value that is cut or rounded is not another one. */
+/** The value as the column stores it: a truncated or rounded value does not count as a different one. */
 function converted(type: string, value: string): string {
   const [, name = '', size = '', unsigned] = /^(\w+)(\([\d,]+\))?( unsigned)?/i.exec(type) ?? [];
   switch (name.toLowerCase()) {

@@ -8,7 +8,7 @@ export type Members = {
   readonly collation: string;
 };
 
-/** Of a column's text in its table's parts; undefined where it is of another type. */
+/** Reads the members from the text of a column in the parts of its table. Undefined: the column has another type. */
 export function membersOf(column: string): Members | undefined {
   const [, type, list = ''] = /^(enum|set)\(((?:'(?:[^'\\]|''|\\.)*',?)*)\)/s.exec(column) ?? [];
   const [, collation] = / COLLATE (\w+)$/.exec(column) ?? [];
@@ -17,8 +17,9 @@ export function membersOf(column: string): Members | undefined {
 }
 
 /**
- * Whether the server must be asked: a mode without STRICT, and older servers, take members that are equal in the column's
- * collation. Plain words that differ in more than letter case differ in each, but for i, j and y, or u, v and w in some.
+ * Whether the server must be queried. A mode without STRICT, and older servers, accept members that are equal in the
+ * collation of the column. Plain words that differ in more than letter case are different in every collation. The
+ * exceptions are i, j and y, and u, v and w, which some collations treat as equal.
  */
 export function mayBeEqual({ literals }: Members): boolean {
   if (literals.some((literal) => !/^'[\w .,:+-]*'$/.test(literal))) return literals.length > 1;
@@ -26,10 +27,10 @@ export function mayBeEqual({ literals }: Members): boolean {
   return new Set(folded).size < folded.length;
 }
 
-/** A statement with more members than this is more than a server may like. */
+/** A server may reject a statement with more members than this. */
 const mostMembers = 1000;
 
-/** The positions, from 1, of members that equal an earlier one, or why nobody knows. */
+/** The positions, from 1, of members that equal an earlier one, or the reason why they are unknown. */
 export async function equalMembers(
   session: Session,
   { literals, collation }: Members,

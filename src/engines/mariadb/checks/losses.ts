@@ -8,8 +8,8 @@ import { codeOfServerError } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**
- * Opens each view that the server could not open in the list, because such a view ends mariadb-dump in the middle.
- * Throws TOOL_FAILED naming every view that cannot be opened.
+ * Opens each view that the server could not open for the list, because such a view makes mariadb-dump fail in the
+ * middle. Throws TOOL_FAILED naming every view that cannot be opened.
  */
 export async function refuseBrokenViews(session: Session, catalog: Catalog): Promise<void> {
   const broken: { readonly view: string; readonly why: string }[] = [];
@@ -31,7 +31,9 @@ export async function refuseBrokenViews(session: Session, catalog: Catalog): Pro
   });
 }
 
-/** What a dump of this catalog loses without a message of the tool. One sentence for each kind, naming the objects. */
+/**
+ * What a dump of this catalog loses although the tool reports nothing. One sentence for each kind, naming the objects.
+ */
 export async function findLosses(
   session: Session,
   catalog: Catalog,
@@ -65,7 +67,10 @@ export async function findLosses(
   ];
 }
 
-/** One option of the tool applies to all tables, and a single transaction-precise table rules it out. */
+/**
+ * One option of the tool applies to all tables, and a single table with transaction-precise history excludes that
+ * option.
+ */
 function lostHistory(catalog: Catalog): readonly string[] {
   const precise = new Set(transactionPreciseTables(catalog).map(qualified));
   if (precise.size === 0) return [];
@@ -83,8 +88,8 @@ function lostHistory(catalog: Catalog): readonly string[] {
 }
 
 /**
- * Of these `user@host`, or roles, those that the server does not know, each by its `definerName`. Empty where we may
- * not read the list of users.
+ * Those of these definers (`user@host` or a role) that the server does not know, each by its `definerName`. Empty if we
+ * may not read the list of users.
  */
 export async function missingDefiners(session: Session, definers: readonly string[]): Promise<readonly string[]> {
   const known = await knownAccounts(session);
@@ -92,7 +97,7 @@ export async function missingDefiners(session: Session, definers: readonly strin
   return [...new Set(definers.map(definerName))].filter((definer) => !known.has(definer));
 }
 
-/** A server names a role with `@` at its end as the definer of a view, and without it as that of a program. */
+/** A server writes a role as the definer of a view with `@` at its end, and as the definer of a program without it. */
 export function definerName(definer: string): string {
   return definer.replace(/@$/, '');
 }
@@ -102,7 +107,7 @@ async function knownAccounts(session: Session): Promise<ReadonlySet<string> | un
     const rows = await session.query("SELECT IF(host = '', user, CONCAT(user, '@', host)) AS account FROM mysql.user");
     return new Set(rows.map((row) => row['account'] ?? ''));
   } catch (error) {
-    // 1142: no SELECT on mysql.user, which a backup does not need.
+    // 1142: no SELECT privilege on mysql.user, which a backup does not need.
     if (serverErrorNumber(error) === 1142) return undefined;
     throw error;
   }

@@ -6,7 +6,7 @@ import type { Session } from '../session/session.js';
 import { listed } from './listed.js';
 import { noTime, searchRows, type Searched } from './searchRows.js';
 
-/** How long all tables together are searched for values that a dump loses. */
+/** The time limit for searching all tables together for values that a dump loses. */
 const budgetMs = 20_000;
 
 /** Values that mariadb-dump changes and that no statement can restore. */
@@ -17,15 +17,15 @@ type Suspect = {
   readonly kind: 'FLOAT' | 'ENUM' | 'EQUAL';
   /** The unique keys that contain this column. Empty for an ENUM without equal members. */
   readonly keys: readonly (readonly string[])[];
-  /** Of an ENUM or SET column with members that may be equal in its collation. */
+  /** The column is an ENUM or SET with members that may be equal in its collation. */
   readonly members?: Members;
 };
 
 /**
- * Sentences that name tables and columns of which values come back as others: FLOAT values with more than six digits,
- * and values of an ENUM that are no member (index 0), where the empty string is one, and members of an ENUM or a SET
- * that their collation takes for an earlier one. Columns that could not be searched are named too, with the reason.
- * Throws TOOL_FAILED where values of a unique key become equal: no server could restore that.
+ * Sentences that name tables and columns whose values come back changed: FLOAT values with more than six digits; values
+ * of an ENUM that are no member (index 0) if the empty string is a member; and members of an ENUM or a SET that their
+ * collation treats as equal to an earlier member. The sentences also name columns that could not be searched, with the
+ * reason. Throws TOOL_FAILED if values of a unique key become equal, because no server could restore that.
  */
 export async function findLostValues(session: Session, definitions: Definitions): Promise<readonly string[]> {
   const until = performance.now() + budgetMs;
@@ -107,8 +107,9 @@ async function conditionOf(
 }
 
 /**
- * A FLOAT has 24 binary digits. The text that the dump holds is read as the same value when it is nearer than half the
- * value of the last of them; at a power of two, where the values below lie twice as close, a quarter.
+ * A FLOAT has 24 binary digits. The server reads the text of the dump as the same value if the text differs by less
+ * than half of the last binary digit. At a power of two the limit is a quarter, because the values below it are twice
+ * as close.
  */
 function digitsAreLost(column: string): string {
   const value = `(0e0 + ${quoteName(column)})`;

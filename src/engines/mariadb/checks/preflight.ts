@@ -29,24 +29,24 @@ import type { AllowAddress, ServerAddress } from '../../network/serverAddress.js
 
 export type MariadbSettings = {
   readonly allowAddress: AllowAddress;
-  /** Folders in which tools are searched for before the system's. */
+  /** Folders in which tools are searched for before the folders of the system. */
   readonly toolsPath: readonly string[];
 };
 
 /**
- * All databases of a service become one part, dumped from one snapshot. Over a binary connection no server and no tool
- * converts text: every byte of every character set is written as it is stored.
+ * All databases of a service become one part, dumped from one snapshot. Over a binary connection neither server nor
+ * tool converts text: every byte of every character set is written as it is stored.
  */
 export const databasesPart = { name: 'databases', extension: 'sql', characterSet: 'binary' };
 
 export type MariadbPreflight = {
   readonly report: PreflightReport;
-  /** The address that answered: the dump goes there and nowhere else. */
+  /** The address that answered. The dump connects only to it. */
   readonly server: ServerAddress;
   readonly texts: readonly ProgramText[];
 };
 
-/** Finds what would end the dump, or make it smaller than the source, before it starts. */
+/** Finds everything that would end the dump or make it smaller than the source, before the dump starts. */
 export async function preflightMariadb(
   connection: ServiceConnection,
   settings: MariadbSettings,
@@ -126,14 +126,15 @@ export async function inventoryMariadb(
     }
     const catalog = await readCatalog(session, databases);
     const count = (inventory: Inventory) =>
-      // After a restore the history is what was restored, if it was.
+      // If the dump holds the history, a restored server holds the same history.
       countAll(session, countedTables(inventory, { history: true }), { budgetMs: countingMs, onAnswer });
     return (await describe(session, connection, options, catalog, toolVersion, { count })).inventory;
   });
 }
 
 /**
- * A second session reads the definitions while this one counts rows. Where no second one is possible, this one does.
+ * A second session reads the definitions while this one counts rows. If no second session is possible, this one does
+ * both.
  */
 async function describe(
   session: Session,
@@ -169,13 +170,13 @@ async function describe(
   }
 }
 
-/** 1040, 1203 and 1226: the server, or the account, has as many connections as it may have. */
+/** 1040, 1203 and 1226: the server or the account has reached its limit of connections. */
 function hasNoConnectionLeft(error: unknown): boolean {
   const number = serverErrorNumber(error);
   return number === 1040 || number === 1203 || number === 1226;
 }
 
-/** How long rows are counted by default. */
+/** The default time limit for counting rows. */
 export const defaultCountingMs = 20_000;
 
 async function versionOfServer(session: Session): Promise<string> {
@@ -187,7 +188,7 @@ async function present(session: Session, { databases }: ServiceConnection) {
   const listed = await listDatabases(session);
   if (databases === null) return listed;
   const wanted = new Set(databases);
-  // A server that stores names in lower case has restored the database under that name.
+  // A server that stores names in lower case has restored the database under the name in lower case.
   const folded = new Set(databases.filter((name) => !listed.some((each) => each.name === name)).map(lowerCase));
   return listed.filter(({ name }) => wanted.has(name) || folded.has(name));
 }

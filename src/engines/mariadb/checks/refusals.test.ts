@@ -16,7 +16,7 @@ import { createMariadbEngine } from '../mariadbEngine.js';
 import { databasesPart } from './preflight.js';
 import { openSession } from '../session/session.js';
 
-describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
+describeWith({ mariadb: mariadbMissing }, 'The hints for refusals of a server:', () => {
   const engine = createMariadbEngine();
   let folder: string;
   let server: MariadbServer;
@@ -44,7 +44,7 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('a certificate for another host leads to the name of the host', async () => {
+  test('the error for a certificate of another host suggests the name of the host', async () => {
     const other = await makeCertificates(await mkdtemp(join(folder, 'other-')), 'db.example.org');
     await copyFile(other.certificateFile, join(folder, 'server.pem'));
     await copyFile(other.keyFile, join(folder, 'server.key'));
@@ -56,10 +56,10 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
     });
   });
 
-  test('a server without a free connection leads to max_connections', async () => {
+  test('the error of a server without a free connection suggests max_connections', async () => {
     const sockets: Socket[] = [];
     try {
-      // The server keeps one more for an account with SUPER.
+      // The server keeps one more connection for an account with SUPER.
       for (let count = 0; count < 12; count += 1) {
         const socket = connect(server.port, '127.0.0.1');
         sockets.push(socket);
@@ -77,20 +77,23 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
   test.each([
     ['few', ''],
     ['many', 'SET GLOBAL max_user_connections = 1'],
-  ])('an account (%s) without a free connection leads to its own limit', async (username, setting) => {
-    const connection = server.connection({ username, password: new Secret('a secret') });
-    const first = await openSession(connection, anySession());
-    try {
-      if (setting !== '') await server.sql(setting);
-      expect(await refusal(connection)).toMatchObject({
-        code: 'SERVICE_UNREACHABLE',
-        hint: expect.stringMatching(/^The database user has reached a limit of its own/),
-      });
-    } finally {
-      first.close();
-      await server.sql('SET GLOBAL max_user_connections = 1000');
-    }
-  });
+  ])(
+    'the error of an account (%s) without a free connection suggests the limit of the account',
+    async (username, setting) => {
+      const connection = server.connection({ username, password: new Secret('a secret') });
+      const first = await openSession(connection, anySession());
+      try {
+        if (setting !== '') await server.sql(setting);
+        expect(await refusal(connection)).toMatchObject({
+          code: 'SERVICE_UNREACHABLE',
+          hint: expect.stringMatching(/^The database user has reached a limit of its own/),
+        });
+      } finally {
+        first.close();
+        await server.sql('SET GLOBAL max_user_connections = 1000');
+      }
+    },
+  );
 
   test.each<[string, ServerScript, string, RegExp]>([
     [
@@ -107,7 +110,7 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
     ],
     ['MariaDB 10.1', { version: '5.5.5-10.1.48-MariaDB' }, 'TOOL_VERSION', /^Upgrade the server to MariaDB 10\.2/],
     ['MySQL', { version: '8.0.36' }, 'TOOL_VERSION', /needs a MariaDB server/],
-  ])('%s leads to the next thing to do', async (_what, script, code, hint) => {
+  ])('the error for %s suggests the next step', async (_what, script, code, hint) => {
     const { port, stop } = await startScriptedServer(script);
     try {
       expect(await refusal(server.connection({ port }))).toMatchObject({ code, hint: expect.stringMatching(hint) });
@@ -116,7 +119,7 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
     }
   });
 
-  test('a statement that is too long for the target leads to its max_allowed_packet', async () => {
+  test('the error for a statement that is too long for the target suggests its max_allowed_packet', async () => {
     await server.sql(
       "CREATE DATABASE wide; CREATE TABLE wide.t (b LONGTEXT); INSERT INTO wide.t VALUES (REPEAT('x', 3000000))",
     );
@@ -126,7 +129,7 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
     await server.sql('DROP DATABASE wide; SET GLOBAL max_allowed_packet = 1048576');
     try {
       const source = { restoreId: 'a restore', inventory: report.inventory };
-      // Without the check before it: the setting may have changed in between.
+      // Skips the earlier check, as if the setting had changed in between.
       const restore = await startRestore(engine, connection, databasesPart, source, context());
       restore.stored.on('error', () => undefined);
       restore.stored.end(compressed);
@@ -138,7 +141,7 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
     }
   });
 
-  test('a target that encrypts Aria tables without a key is refused', async () => {
+  test('a restore refuses a target that encrypts Aria tables without a key', async () => {
     await server.sql('CREATE DATABASE crypt; CREATE TABLE crypt.t (a INT) ENGINE=Aria');
     const connection = server.connection({ databases: ['crypt'] });
     const { inventory } = await preflightOf(engine, connection, context());
@@ -155,7 +158,7 @@ describeWith({ mariadb: mariadbMissing }, 'What a server refuses', () => {
     await engine.restorePreflight(connection, { inventory }, context());
   });
 
-  test('times come back in a target that stores them in the format of MariaDB 5.3', async () => {
+  test('a restore brings back times in a target that stores them in the format of MariaDB 5.3', async () => {
     await server.sql(`CREATE DATABASE times; CREATE TABLE times.t (d DATETIME(3), t TIMESTAMP(6) NULL, m TIME(2));
       INSERT INTO times.t VALUES ('2020-01-01 00:00:01.123', '2020-01-01 00:00:01.000001', '-800:00:01.12'), (NULL, NULL, NULL);`);
     const connection = server.connection({ databases: ['times'] });

@@ -5,7 +5,7 @@ import { isOlder } from '../session/serverSettings.js';
 import { distribution } from '../tools/mariadbTools.js';
 import { listed } from './listed.js';
 
-/** Throws TOOL_VERSION: mariadb-dump knows sequences since 10.3. An older one dumps them as tables. */
+/** Throws TOOL_VERSION for a mariadb-dump before 10.3. Such a tool dumps sequences as tables. */
 export function refuseToolWithoutSequences(toolVersion: string, sequences: readonly Named[]): void {
   const release = distribution(toolVersion);
   if (release === undefined || !isOlder(release, [10, 3]) || sequences.length === 0) return;

@@ -1,7 +1,7 @@
 import { codeOfServerError, tellsOfChangedTable } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
-/** Whether a table holds such a row, or why nobody knows: the end of a sentence. */
+/** Whether a table holds such a row. `unknown` is the reason why the search has no result, as the end of a sentence. */
 export type Searched = boolean | { readonly unknown: string };
 
 export const noTime: Searched = { unknown: 'no time' };
@@ -9,8 +9,8 @@ export const noTime: Searched = { unknown: 'no time' };
 const secondsForOneTable = 5;
 
 /**
- * Searches a table for a row, for 5 s at most. `settings`: of the statement. A table that is gone by now has no rows.
- * Throws where the server is not reached, refuses the account, or lets the search wait for a lock in vain.
+ * Searches a table for a row, for 5 s at most. `settings` apply to the statement. A table that no longer exists has no
+ * rows. Throws if the server cannot be reached, refuses the account, or makes the search wait too long for a lock.
  */
 export async function searchRows(session: Session, select: string, settings = ''): Promise<Searched> {
   try {
@@ -18,7 +18,7 @@ export async function searchRows(session: Session, select: string, settings = ''
     return (await session.query(statement)).length > 0;
   } catch (error) {
     const number = serverErrorNumber(error);
-    // ER_STATEMENT_TIMEOUT.
+    // ER_STATEMENT_TIMEOUT
     if (number === 1969) return noTime;
     if (tellsOfChangedTable(number)) return false;
     if (number === undefined || codeOfServerError(number) !== 'TOOL_FAILED') throw error;

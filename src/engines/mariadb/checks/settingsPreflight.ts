@@ -13,7 +13,8 @@ import {
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**
- * Throws SERVICE_SETTING naming every setting of the server that would cut, change or end a dump of these databases.
+ * Throws SERVICE_SETTING naming every setting of the server that would truncate, change or end a dump of these
+ * databases.
  */
 export async function refuseSettingsThatSpoilDumps(
   session: Session,
@@ -34,7 +35,7 @@ export async function refuseSettingsThatSpoilDumps(
 
 /**
  * Called after a dump. A setting may have changed between the preflight and the login of mariadb-dump. Nothing shows
- * which of the two was first, so the dump is not trusted.
+ * which of the two came first, so the dump is not trusted.
  */
 export async function spoiledMeanwhile(
   session: Session,
@@ -79,11 +80,14 @@ function isForeign(name: string): boolean {
   return /[^\u0000-\u007f]/.test(name);
 }
 
-/** A server that ends idle sessions: mariadb-dump waits for the storage, and has no option to change the limits. */
+/**
+ * Some servers end idle sessions. mariadb-dump is idle while it waits for the storage, and has no option to change the
+ * limits.
+ */
 export function warnOfImpatientServer(found: FoundSettings): readonly string[] {
   return ['net_write_timeout', 'wait_timeout', 'idle_transaction_timeout', 'idle_readonly_transaction_timeout'].flatMap(
     (name) => {
-      // Newer versions of mariadb-dump set the server's own wait_timeout again.
+      // Newer versions of mariadb-dump set wait_timeout to the server's own value again.
       const setting = found.get(name);
       const seconds = Number(setting?.global ?? setting?.value ?? 0);
       if (setting === undefined || seconds === 0 || seconds >= patientSeconds) return [];
@@ -130,7 +134,7 @@ function refuseRowFormats(found: FoundSettings, { databases, settings = {} }: In
   const value = (name: string) => found.get(name)?.value;
   const formats = new Set(databases.flatMap(({ tables }) => tables.map(({ rowFormat }) => rowFormat?.toLowerCase())));
   const [ofSource, ofTarget] = [settings['innodb_default_row_format'], value('innodb_default_row_format')];
-  // DYNAMIC takes all rows and keys that the older formats take.
+  // The format DYNAMIC accepts all rows and keys that the older formats accept.
   if (ofSource === 'dynamic' && ofTarget !== undefined && ofTarget !== 'dynamic' && formats.has(ofSource)) {
     const effect = 'tables without a row format of their own were dynamic at the source';
     const statement = 'SET GLOBAL innodb_default_row_format = dynamic;';
@@ -148,8 +152,8 @@ function refuseRowFormats(found: FoundSettings, { databases, settings = {} }: In
 }
 
 /**
- * Settings of the target that end a restore only where a table needs what they forbid, which an older backup does not
- * record.
+ * Settings of the target that end a restore only if a table needs what they forbid. An older backup does not record
+ * whether a table needs it.
  */
 export function warnOfTargetSettings(found: FoundSettings, { databases }: Inventory): readonly string[] {
   if (databases.every(({ needs }) => needs !== undefined)) return [];
@@ -170,7 +174,7 @@ function holdsAria(inventory: Inventory): boolean {
   return inventory.databases.some(({ tables }) => tables.some(({ engine }) => engine?.toLowerCase() === 'aria'));
 }
 
-/** Without such a plugin every CREATE TABLE of an Aria table fails (199). */
+/** Without such a plugin every CREATE TABLE of an Aria table fails with error 199. */
 async function mayEncrypt(session: Session): Promise<boolean> {
   const sql = "SELECT 1 FROM information_schema.plugins WHERE plugin_type = 'ENCRYPTION' AND plugin_status = 'ACTIVE'";
   return (await session.query(sql)).length > 0;

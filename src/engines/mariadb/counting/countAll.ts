@@ -3,8 +3,9 @@ import { countBatch, inBatches, type TableToCount } from './countRows.js';
 import type { Session } from '../session/session.js';
 
 /**
- * Counts the smallest tables first, until `budgetMs` are used up; the rest is left out. No lock outlives its statement.
- * While a statement runs, which has a time limit of its own, `onAnswer` is called as if the server answered.
+ * Counts tables until `budgetMs` is used up, the smallest first. The other tables are left out. No lock outlives its
+ * statement. `onAnswer` is called while a statement runs, as if the server answered, because each statement has its own
+ * time limit.
  */
 export async function countAll(
   session: Session,

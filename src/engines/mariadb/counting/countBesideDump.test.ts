@@ -13,7 +13,7 @@ import { createMariadbEngine } from '../mariadbEngine.js';
 const enoughMs = 60_000;
 const threads = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'stowage'";
 
-describeWith({ mariadb: mariadbMissing }, 'Counting rows beside a dump', () => {
+describeWith({ mariadb: mariadbMissing }, 'The count of rows during a dump', () => {
   let server: MariadbServer;
 
   beforeAll(async () => {
@@ -44,13 +44,13 @@ describeWith({ mariadb: mariadbMissing }, 'Counting rows beside a dump', () => {
     return Object.fromEntries(counted.map(({ name, rows }) => [name, rows]));
   }
 
-  test('counts every table that has rows of its own, history included where the dump has it', async () => {
+  test('counts every table that has rows of its own, with its history if the dump has it', async () => {
     expect(await endOf(await start('d'))).toEqual({ small: 3, m: 2, empty: 0, history: 2 });
     expect(await server.sql(threads)).toBe('0\n');
   });
 
-  test('counts what was there when it began, and no table that was altered since', async () => {
-    // More than is counted before the statements below.
+  test('counts the rows that existed when it began, and no table that was altered since', async () => {
+    // There are more tables than are counted before the statements below run.
     const names = Array.from({ length: 80 }, (_, index) => `t${String(index).padStart(3, '0')}`);
     await server.sql(`CREATE DATABASE many; USE many;
       ${names.map((name) => `CREATE TABLE ${name} (a INT); INSERT INTO ${name} VALUES (1);`).join('\n')}
@@ -61,21 +61,21 @@ describeWith({ mariadb: mariadbMissing }, 'Counting rows beside a dump', () => {
     const counted = await endOf(counting);
     expect(counted).toMatchObject(Object.fromEntries(names.map((name) => [name, 1])));
     expect(counted['zz']).toBe(20_000);
-    // Counted before it was altered, or not at all.
+    // The table was counted before it was altered, or not at all.
     expect([undefined, 30_000]).toContain(counted['zzz']);
   });
 
   test.each([
     ['whose snapshot lives on', () => server.connection()],
     ['that may not do without the binary log', unprivileged],
-  ])('keeps no lock of a table that it has counted, for a user %s', async (_, connection) => {
+  ])('keeps no lock on a table that it has counted, for a user %s', async (_, connection) => {
     await server.sql('CREATE OR REPLACE DATABASE locks; CREATE TABLE locks.t (a INT); INSERT INTO locks.t VALUES (1);');
     const inventory = await inventoryOf('locks');
     const held: Inventory = {
       ...inventory,
       databases: inventory.databases.map((database) => ({
         ...database,
-        // The second is one that the test has locked: counting waits for it, and has counted the first.
+        // The test has locked the second table. When the count waits for it, the first table is counted.
         tables: [...database.tables, { name: 'locked', rows: 1, rowsEstimated: true, sizeBytes: 2 ** 40 }],
       })),
     };
@@ -93,7 +93,7 @@ describeWith({ mariadb: mariadbMissing }, 'Counting rows beside a dump', () => {
     await lock;
   });
 
-  test('opens no session where the account may have only a few, or there are no tables', async () => {
+  test('opens no session if the account may have only a few, or if there are no tables', async () => {
     await server.sql(`CREATE USER few@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 2; GRANT ALL ON *.* TO few@'%';
       CREATE DATABASE nothing;`);
     const connection = server.connection({ username: 'few', password: new Secret('pw') });
@@ -102,8 +102,8 @@ describeWith({ mariadb: mariadbMissing }, 'Counting rows beside a dump', () => {
     expect(await start('d', { connection: server.connection({ password: new Secret('wrong') }) })).toBeUndefined();
   });
 
-  test('ends what it is counting when its time is over, also on the server', async () => {
-    // Every row of the view's function sleeps: the count of a table would, if its rows were that slow to read.
+  test('ends the current count when its time is over, also on the server', async () => {
+    // The view simulates a table whose rows are very slow to read: its function sleeps for every row.
     await server.sql(`CREATE DATABASE slow; CREATE FUNCTION slow.f() RETURNS INT NOT DETERMINISTIC RETURN SLEEP(1000);
       CREATE TABLE slow.base (a INT); INSERT INTO slow.base VALUES (1);
       CREATE VIEW slow.t AS SELECT * FROM slow.base WHERE slow.f() = 0;`);
@@ -121,7 +121,7 @@ describeWith({ mariadb: mariadbMissing }, 'Counting rows beside a dump', () => {
     await until(async () => (await server.sql(threads)) === '0\n', 'the server has ended it');
   });
 
-  describe('that takes long', () => {
+  describe('and a table that takes long:', () => {
     beforeAll(async () => {
       await server.sql(`CREATE DATABASE waits; USE waits; CREATE FUNCTION f() RETURNS INT NOT DETERMINISTIC RETURN SLEEP(7);
         CREATE TABLE base (a INT); INSERT INTO base VALUES (1); CREATE TABLE other (a INT);
@@ -152,16 +152,16 @@ describeWith({ mariadb: mariadbMissing }, 'Counting rows beside a dump', () => {
       }
     }
 
-    test('goes on while somebody waits for the lock of another table', async () => {
+    test('a long count continues while a session waits for the lock of another table', async () => {
       expect(await countBeside('ALTER TABLE waits.other FORCE')).toEqual({ t: 1 });
     });
 
-    test('ends soon after somebody waits for the lock of its table', async () => {
+    test('a long count ends soon after a session waits for the lock of its table', async () => {
       expect(await countBeside('RENAME TABLE waits.t TO waits.u')).toEqual({});
     });
   });
 
-  test('does not call a count of a table without a snapshot one of before the dump', async () => {
+  test('does not mark a count as taken before the dump if the table has no snapshot', async () => {
     const counted = (await (await start('d'))?.end(enoughMs)) ?? [];
     const before = counted.filter(({ isBefore }) => isBefore).map(({ name }) => name);
     expect(before.sort()).toEqual(['empty', 'history', 'small']);

@@ -16,12 +16,14 @@ const leastMs = 50;
 type Settings = { readonly allowAddress: AllowAddress };
 
 /**
- * Counts the rows of the inventory's tables in one snapshot, which is taken before this returns, so it is nearly that
- * of a dump that starts then. Where a snapshot would keep locks, it counts for `firstMs` before it returns, and then
- * each table at a different time. It releases the locks of a table as soon as it is counted, takes a small share of the
- * dump's time, and starts with the smallest tables. A table that takes longer than its share is tried again when the
- * share has doubled. Undefined: there is nothing to count, no session is free, or the server does not answer, which the
- * dump reports.
+ * Counts the rows of the inventory's tables in one snapshot. The snapshot is taken before this returns, so it is nearly
+ * the snapshot of a dump that starts then. If a snapshot would keep locks, this counts for `firstMs` before it returns,
+ * and then counts each table at a different time.
+ *
+ * It releases the locks of a table as soon as it is counted, takes a small share of the dump's time, and starts with
+ * the smallest tables. A table that takes longer than its share is counted again when the share has doubled. Returns
+ * undefined if there is nothing to count, no session is free, or the server does not answer. The dump itself reports
+ * the last case.
  */
 export async function countBesideDump(
   connection: ServiceConnection,
@@ -60,7 +62,7 @@ async function startCounting(work: Work, tables: readonly TableToCount[]): Promi
   const time = dumpTime();
   const counted: CountedTable[] = [];
   const run = countInTime(work, tables, time, counted)
-    // The session is gone, or the dump was aborted. The finished counts stay.
+    // The session has ended, or the dump was aborted. The finished counts stay.
     .catch(() => work.statements.kill())
     .finally(() => work.session.close());
   if (!work.inSnapshot) await Promise.race([run, time.firstIsUsed]);
@@ -76,8 +78,9 @@ async function startCounting(work: Work, tables: readonly TableToCount[]): Promi
 }
 
 /**
- * False: with a binary log (or Galera) a server keeps the metadata locks of everything that a transaction has read
- * until its end, unless the session does not write to the log, which needs a privilege.
+ * False on a server with a binary log (or Galera). Such a server keeps the metadata locks of everything that a
+ * transaction has read until the transaction ends. It does not if the session does not write to the log, which needs a
+ * privilege.
  */
 async function beginSnapshot(session: Session): Promise<boolean> {
   try {
@@ -123,7 +126,8 @@ async function countInTime(
 }
 
 /**
- * A transaction keeps the metadata lock of each table that it reads until it ends or rolls back to a savepoint before.
+ * A transaction keeps the metadata lock of each table that it reads, until it ends or rolls back to an earlier
+ * savepoint.
  */
 async function releasingLocks<T>(session: Session, work: () => Promise<T>): Promise<T> {
   await session.query('SAVEPOINT before_counting');
@@ -135,11 +139,11 @@ async function releasingLocks<T>(session: Session, work: () => Promise<T>): Prom
 }
 
 type DumpTime = {
-  /** Waits until this much time may be used, or the dump has ended. Returns the time that may be used then. */
+  /** Waits until this much time may be used, or until the dump has ended. Returns the time that may then be used. */
   atLeast(ms: number): Promise<number>;
   use(ms: number): void;
   end(limitMs: number): void;
-  /** Resolves when `firstMs` have been used. */
+  /** Resolves when `firstMs` have passed. */
   readonly firstIsUsed: Promise<void>;
   isFirstUsed(): boolean;
 };
@@ -187,8 +191,8 @@ function dumpTime(): DumpTime {
 }
 
 /**
- * Four sessions run at once: that of the dump tool, the watch of its locks, the count, and the watch of a count that
- * takes long. One more stays free. An account or a server may allow only a few.
+ * Four sessions run at once: the dump tool, the watch of its locks, the count, and the watch of a long count. One more
+ * connection stays free. An account or a server may allow only a few.
  */
 async function hasRoom(session: Session): Promise<boolean> {
   const [row] = await session.query(

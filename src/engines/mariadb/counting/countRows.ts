@@ -10,17 +10,20 @@ export type TableToCount = Named & {
   readonly history: boolean;
   /** An estimate. Null: unknown. */
   readonly sizeBytes: number | null;
-  /** A count shows the rows of the moment at which it runs, also in a snapshot. */
+  /** A count shows the rows at the time when it runs, also in a snapshot. */
   readonly outsideSnapshot: boolean;
 };
 
 export type BatchCount = {
   readonly rows: ReadonlyMap<TableToCount, number>;
-  /** Tables that take longer than the given time. */
+  /** Tables whose count would take longer than the given time. */
   readonly slow: readonly TableToCount[];
 };
 
-/** The tables of an inventory that have rows of their own. `history` is that of system-versioned tables. */
+/**
+ * The tables of an inventory that have rows of their own. `history`: whether the history of system-versioned tables
+ * counts.
+ */
 export function countedTables(
   { databases }: Inventory,
   { history }: { readonly history: boolean },
@@ -37,10 +40,13 @@ export function countedTables(
 }
 
 const together = { tables: 50, sizeBytes: 4 * 1024 * 1024 };
-/** A locked table is left out after this time, so that the locks that we hold block nobody for longer. */
+/** A locked table is left out after this time, so that our own locks block no session for longer. */
 const lockWaitSeconds = 1;
 
-/** The smallest first. Small tables share a statement: asking takes longer than counting them. */
+/**
+ * Returns the smallest tables first. Small tables share a statement, because the round trip takes longer than the
+ * count.
+ */
 export function inBatches(tables: readonly TableToCount[]): readonly (readonly TableToCount[])[] {
   const bytes = ({ sizeBytes }: TableToCount) => sizeBytes ?? 0;
   const batches: TableToCount[][] = [];
@@ -60,8 +66,8 @@ export function inBatches(tables: readonly TableToCount[]): readonly (readonly T
 }
 
 /**
- * Counts within `limitMs`. A table that is locked, was altered or no longer exists is in neither result. Locks are held
- * until the transaction of the session ends; without a transaction, until the statement ends.
+ * Counts within `limitMs`. The result has no entry for a table that is locked, was altered or no longer exists. Locks
+ * are held until the transaction of the session ends, or without a transaction until the statement ends.
  */
 export async function countBatch(
   session: Session,
@@ -94,7 +100,7 @@ export async function countBatch(
 const leastMs = 10;
 const statementTimeout = 1969;
 
-/** 1205: another session has locked it. 1317: the count was ended, by us or by an administrator. */
+/** 1205: another session has locked the table. 1317: we or an administrator ended the count. */
 function isOfOneTable(number: number | undefined): boolean {
   return number === statementTimeout || number === 1205 || number === 1317 || tellsOfChangedTable(number);
 }
@@ -108,7 +114,7 @@ async function ask(
     const from = `${quoteName(database)}.${quoteName(name)}${history ? ' FOR SYSTEM_TIME ALL' : ''}`;
     return `SELECT ${index} AS position, COUNT(*) AS counted FROM ${from}`;
   });
-  // 0 would be no limit.
+  // 0 would mean no limit.
   const seconds = Math.max(0.01, limitMs / 1000).toFixed(2);
   const rows = await session.query(
     `SET STATEMENT max_statement_time = ${seconds}, lock_wait_timeout = ${lockWaitSeconds} FOR

@@ -7,13 +7,19 @@ import { readGrants } from '../privileges/privileges.js';
 import type { AllowAddress } from '../../network/serverAddress.js';
 import { withSession, type Session } from '../session/session.js';
 
-/** Long statements of one session: an application may queue behind an ALTER that waits for their lock. */
+/**
+ * The long statements of one session. They need care, because an application may queue behind an ALTER that waits for
+ * their lock.
+ */
 export type LongStatements = {
-  /** How long a statement may take. It is short where waiting sessions cannot be seen (PROCESS). */
+  /**
+   * How long a statement may take. It is short if waiting sessions cannot be seen because the PROCESS privilege is
+   * missing.
+   */
   readonly limitMs: number;
-  /** Ends the statement, with error 1317, once a session has waited for 2 s for the lock of one of these tables. */
+  /** Ends the statement with error 1317 when a session has waited for 2 s for the lock of one of these tables. */
   watch<T>(tables: readonly Named[], ask: () => Promise<T>): Promise<T>;
-  /** Ends the running statement, which closing its connection does not do. Never rejects. */
+  /** Ends the running statement. Closing its connection would not end it. Never rejects. */
   kill(): Promise<void>;
 };
 
@@ -60,7 +66,7 @@ export async function longStatements(
   };
 }
 
-/** Waits until a session has waited too long for a lock that connection `id` holds on one of the tables. */
+/** Waits until a session has waited too long for a lock that the connection `id` holds on one of the tables. */
 async function untilSomebodyWaits(
   session: Session,
   id: string,

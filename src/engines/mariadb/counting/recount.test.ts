@@ -7,7 +7,7 @@ import { createMariadbEngine } from '../mariadbEngine.js';
 const engine = createMariadbEngine();
 const context = { workFolder: '/nowhere', signal: new AbortController().signal };
 
-describeWith({ mariadb: mariadbMissing }, 'Looking at a table once more after its dump', () => {
+describeWith({ mariadb: mariadbMissing }, 'A second look at a table after its dump', () => {
   let server: MariadbServer;
 
   beforeAll(async () => {
@@ -20,13 +20,13 @@ describeWith({ mariadb: mariadbMissing }, 'Looking at a table once more after it
     const connection = server.connection({ databases: ['d'] });
     const inventory = await engine.inventory(connection, context);
     const [before] = inventory.databases[0]?.tables ?? [];
-    // Of a dump that holds another number of rows.
+    // The dump seems to hold another number of rows, so the table is counted again.
     const unsure = [{ database: 'd', name: 't', rows: 100 }];
     const [after]: readonly TableState[] = await engine.recount(connection, unsure, inventory, context);
     return [before?.changedAt, after?.changedAt];
   }
 
-  test('shows that it is written to all the time, also where the server tells the same second at first', async () => {
+  test('shows a later change while the table is written to all the time, also if the server first reports the same second', async () => {
     const ended = new AbortController();
     const writing = (async () => {
       while (!ended.signal.aborted) await server.sql('INSERT INTO d.t VALUES (2); DELETE FROM d.t WHERE a = 2;');
@@ -44,7 +44,7 @@ describeWith({ mariadb: mariadbMissing }, 'Looking at a table once more after it
     }
   });
 
-  test('shows that nobody has written to it since, also where it was written to just before', async () => {
+  test('shows the same change if the table was not written to again, also right after a write', async () => {
     await server.sql('INSERT INTO d.t VALUES (3)');
     const [before, after] = await timesOfChange();
     expect(before).toEqual(expect.any(String));

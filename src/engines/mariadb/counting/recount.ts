@@ -42,8 +42,8 @@ export async function recountMariadb(
 type Times = Omit<TableTimes, 'isFresh'>;
 
 /**
- * A server reports the time of the last change in seconds, so a table that is written to all the time may show the same
- * time as before the dump. If that time is only just past, it is read once more: such a table then shows a later one.
+ * A server reports the time of the last change in seconds. So a table that is written to all the time may show the same
+ * time as before the dump. If that time is very recent, it is read once more, and then such a table shows a later time.
  */
 async function readSettledTimes(
   session: Session,
@@ -72,7 +72,7 @@ async function readSettledTimes(
   if (unsettled.length > 0) {
     for (let pausedMs = 0; pausedMs < settlingMs; pausedMs += tickMs) {
       await pause(tickMs, undefined, { signal });
-      // The answer shows that the job has not stalled.
+      // Reports the answer as progress, so that the job does not count as stalled.
       await session.query('DO 0');
     }
     await read(unsettled);

@@ -11,7 +11,7 @@ describe('A definition', () => {
   ]);
 
   test.each(['SPIDER', 'CONNECT', 'FEDERATED', 'an engine to come', null])(
-    'of a table of %s shows no password, and differs with it',
+    'of a table of %s shows no password, and changes when the password changes',
     (engine) => {
       const isSecret = mayHoldPassword(engine);
       const shown = JSON.stringify(definitionOf(parts, { isSecret }));
@@ -23,7 +23,7 @@ describe('A definition', () => {
     },
   );
 
-  test('of a table that keeps its rows shows its comment, and long texts by their digest', () => {
+  test('of a table that keeps its own rows shows the comment of the table, and the digests of long texts', () => {
     const isSecret = mayHoldPassword('InnoDB');
     const long = 'x'.repeat(101);
     const shown = definitionOf(

@@ -3,7 +3,7 @@ import type { Definition } from '../../inventory.js';
 import { mayHoldPasswords } from '../catalog/storageEngines.js';
 
 /**
- * The version of the normalisation. It is raised whenever the same object would get another hash. Hashes of different
+ * The version of the normalisation. Raise it whenever the same object would get another hash. Hashes of different
  * versions are not compared.
  */
 export const normalisation = 1;
@@ -12,8 +12,8 @@ export const normalisation = 1;
 const longestText = 100;
 
 /**
- * The hash is computed from `parts`, in their order. `besides` are stored and compared too, but are not in the hash. A
- * text for which `isSecret` holds is replaced by its digest.
+ * Computes the hash from `parts`, in their order. `besides` are stored and compared too, but are not part of the hash.
+ * A text for which `isSecret` returns true is replaced by its digest.
  */
 export function definitionOf(
   parts: ReadonlyMap<string, string>,
@@ -36,7 +36,7 @@ export function definitionOf(
 }
 
 /**
- * Engines that keep their rows elsewhere have passwords in options and comments (CONNECTION, OPTION_LIST, the COMMENT
+ * Engines whose rows are stored elsewhere have passwords in options and comments (CONNECTION, OPTION_LIST, the COMMENT
  * of SPIDER's tables and partitions).
  */
 export function mayHoldPassword(engine: string | null | undefined): (part: string) => boolean {

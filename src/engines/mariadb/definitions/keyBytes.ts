@@ -1,17 +1,17 @@
-/** Bytes of a character in the character sets that have more than one, at most. */
+/** The most bytes of a character, for the character sets in which a character may have several. */
 const characterBytes: Readonly<Record<string, number>> = {
   ...{ utf8mb4: 4, utf8mb3: 3, utf8: 3, utf16: 4, utf16le: 4, utf32: 4, ucs2: 2 },
   ...{ gbk: 2, gb2312: 2, big5: 2, sjis: 2, cp932: 2, euckr: 2, ujis: 3, eucjpms: 3 },
 };
 
-/** About what any other type takes. */
+/** An approximate size for all other types. */
 const otherBytes = 8;
 
 const isIndex = /^(?:PRIMARY KEY|(?:UNIQUE )?KEY `(?:[^`]|``)*`) \(/;
 
 /**
- * How many bytes an entry of this index takes at most, as the server counts them for error 1071. 0 for an index without
- * such a limit: FULLTEXT, SPATIAL, and keys of any length, which are kept as hashes.
+ * The most bytes that an entry of this index takes, as the server counts them for error 1071. 0 for an index without
+ * such a limit: FULLTEXT, SPATIAL, and unique keys of any length, which the server stores as hashes.
  * @param parts of the table
  */
 export function keyBytes(index: string, parts: ReadonlyMap<string, string>): number {

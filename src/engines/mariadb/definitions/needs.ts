@@ -16,20 +16,26 @@ export type Circumstances = {
   readonly historyDumped: boolean;
 };
 
-/** So many objects of a need are named. */
+/** The most objects that are named for a need. */
 const namedAtMost = 20;
 
-/** Of each database. */
+/** The needs of each database. */
 export type Needs = ReadonlyMap<string, Readonly<Record<string, readonly string[]>>>;
 type Need = (database: string, what: string, name: string) => void;
 
 /**
- * What a target must offer to hold each database, with the objects that need it. `restoreChecks/` knows what each word
- * asks for:
- * `feature …` (of a version), `collation …`, `definer …` (without it a view cannot be made), `database …` (is read and
- * not dumped), `sequence …` (likewise), `trusted functions`, `primary key` (they have none), `encryption`,
- * `folded triggers` and `folded programs` (what is written in a spelling that only a server that folds names understands),
- * `key … …` (of an engine and so many bytes, where some servers take no such key), `directory …` (the table lies there).
+ * What a target must offer to hold each database, with the objects that need it. `restoreChecks/` checks each kind:
+ * - `feature …`: a feature of a version;
+ * - `collation …`;
+ * - `definer …`: without this account a view cannot be created;
+ * - `database …` and `sequence …`: they are read and not dumped;
+ * - `trusted functions`;
+ * - `primary key`: tables that have none;
+ * - `encryption`;
+ * - `folded triggers` and `folded programs`: their texts spell a name in a way that only a server that folds names
+ *   understands;
+ * - `key … …`: a storage engine and the bytes of a key, because some servers allow only shorter keys;
+ * - `directory …`: the folder of the table's files.
  */
 export function needsOf(
   catalog: Names,
@@ -55,7 +61,7 @@ export function needsOf(
       if (kind === 'FUNCTION' && !safeForBinaryLog) need(database, 'trusted functions', name);
     }
     for (const { table, sequence } of sequencesInDefaults(database, own)) {
-      // The table cannot be made where the sequence is absent.
+      // The table cannot be created if the sequence is missing.
       if (chosen.has(sequence.database.toLowerCase())) continue;
       need(database, `sequence ${sequence.database}.${sequence.name}`, table);
     }
@@ -83,7 +89,10 @@ export function needsOf(
   );
 }
 
-/** A server that folds names keeps what is in lower case; triggers name their table, and programs all tables, as they were written. */
+/**
+ * A server that folds names stores them in lower case. But the text of a trigger keeps the spelling of its table, and
+ * the text of a program keeps the spelling of all tables.
+ */
 function needsOfSpellings(
   stored: ReadonlySet<string>,
   { triggers, routines }: DatabaseDefinitions,
@@ -126,7 +135,7 @@ function needsOfTable({ parts, options }: TableParts, need: TableNeed): void {
   if (/^'?yes'?$/i.test(options.get('ENCRYPTED') ?? '')) need('encryption');
 }
 
-/** Every server takes keys of so many bytes. */
+/** Every server allows keys of this many bytes. */
 const anyKeyBytes = 767;
 
 function needsOfStorage({ parts, options }: TableParts, need: TableNeed): void {
@@ -159,7 +168,7 @@ export function warnOfSequencesElsewhere({ databases }: Inventory): readonly str
   ];
 }
 
-/** Nobody can look into the folders of a target beforehand. */
+/** Nobody can check the folders of a target beforehand. */
 export function warnOfDirectories({ databases }: Inventory): readonly string[] {
   const tables = databases.flatMap(({ needs = {} }) =>
     Object.entries(needs).flatMap(([need, names]) =>
@@ -172,7 +181,7 @@ export function warnOfDirectories({ databases }: Inventory): readonly string[] {
   );
 }
 
-/** The sequences that defaults of columns use. */
+/** The sequences that the defaults of columns use. */
 export function sequencesInDefaults(
   database: string,
   own: DatabaseDefinitions | undefined,
@@ -180,7 +189,7 @@ export function sequencesInDefaults(
   const used = /\b(?:nextval|lastval)\((?:`((?:[^`]|``)*)`\.)?`((?:[^`]|``)*)`\)/g;
   return [...(own?.tables ?? [])].flatMap(([table, { parts }]) =>
     [...parts]
-      // Most columns have none, and there may be very many.
+      // Most columns use no sequence, and there may be very many columns.
       .filter(([name, text]) => name.startsWith('column ') && text.includes('val('))
       .flatMap(([, text]) =>
         [...text.matchAll(used)].map(([, within, name = '']) => ({
@@ -195,8 +204,8 @@ export function sequencesInDefaults(
 }
 
 /**
- * Views on views: the server makes one only where the definer of the other exists (1449). The dump makes the views in the
- * order of databases and names, each in the place of a stand-in that has no definer.
+ * Views that read other views. The server creates such a view only if the definer of the other view exists (1449). The
+ * dump creates the views in the order of databases and names. Each replaces a stand-in that has no definer.
  */
 function dependentViews(
   catalog: Names,

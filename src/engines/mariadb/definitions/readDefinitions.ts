@@ -5,38 +5,44 @@ import type { Row, Session } from '../session/session.js';
 import { definitionOf } from './definition.js';
 import { tableParts, type TableParts } from './tableParts.js';
 
-/** All definitions of the catalog's databases, by database. What vanished meanwhile, or is hidden from the user, is not in them. */
+/**
+ * All definitions of the catalog's databases, by database. Objects that were dropped meanwhile, or that are hidden from
+ * the user, are not included.
+ */
 export type Definitions = ReadonlyMap<string, DatabaseDefinitions>;
 export type DatabaseDefinitions = {
   readonly tables: ReadonlyMap<string, TableParts>;
-  /** By kind, as the objects of an inventory, and name. */
+  /** By kind and name, like the objects of an inventory. */
   readonly objects: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
   readonly routines: readonly RoutineTraits[];
   readonly triggers: readonly TriggerTexts[];
-  /** All that was written by a person. */
+  /** All text that a person wrote. */
   readonly events: readonly (Named & { readonly texts: readonly string[] })[];
 };
 export type TriggerTexts = Named & {
   readonly table: string;
   readonly body: string;
   readonly sqlMode: string;
-  /** As it was written, on a server that folds names: only that shows how it spells its table. */
+  /** The original text, on a server that folds names. Only this text shows how the trigger spells its table. */
   readonly statement?: string;
 };
 export type RoutineTraits = Named & {
   readonly kind: string;
   readonly body: string;
   readonly sqlMode: string;
-  /** Declared as DETERMINISTIC, NO SQL or READS SQL DATA: a server with a binary log makes no other function. */
+  /**
+   * Declared as DETERMINISTIC, NO SQL or READS SQL DATA. A server with a binary log refuses to create other functions.
+   */
   readonly safeForBinaryLog: boolean;
 };
 
-/** As many tables as are asked for with one statement. */
+/** The number of tables that one statement reads. */
 const batchSize = 100;
 
 /**
- * A compound statement asks for many tables at once, because a round trip for each would take longer than the server
- * needs. The answer for an object that cannot be shown is empty. No lock of a table outlives its own SHOW CREATE.
+ * A compound statement reads many tables at once, because a round trip for each table would take longer than the work
+ * of the server. The result for an object that cannot be shown is empty. No lock on a table outlives its own SHOW
+ * CREATE.
  */
 export async function readDefinitions(session: Session, catalog: Names): Promise<Definitions> {
   const { viewsOf, routinesOf, triggersOf, eventsOf, parametersOf } = await readViewsAndPrograms(session, catalog);
@@ -155,7 +161,7 @@ async function readTables(
   return all;
 }
 
-/** While one batch is taken apart here, the server shows the next. */
+/** While one batch is parsed here, the server reads the next. */
 async function* batches(session: Session, database: string, tables: readonly Named[]): AsyncIterable<readonly Row[]> {
   let next = showTables(session, database, tables.slice(0, batchSize));
   for (let from = batchSize; from < tables.length; from += batchSize) {
@@ -236,7 +242,7 @@ function collationsOf(catalog: Names): ReadonlyMap<string, ReadonlyMap<string, R
 
 type Parts = readonly [parts: Readonly<Record<string, string>>, besides: Readonly<Record<string, string>>];
 
-/** Without `body` nothing is known of the object: it is hidden from the user. */
+/** Without `body` nothing is known about the object, because it is hidden from the user. */
 function defined(rows: readonly Row[], body: string, parts: (row: Row) => Parts): Record<string, Definition> {
   return Object.fromEntries(
     rows

@@ -98,7 +98,7 @@ ALTER TABLE t DROP COLUMN "the b";`,
     await expect(preflight(distinct)).resolves.toMatchObject({ parts: [{ name: 'databases' }] });
   });
 
-  test('triggers that a server which folds names shows as one', async () => {
+  test('triggers that a server which folds names shows as one trigger', async () => {
     await folding.sql(`${table} CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1;
       CREATE TRIGGER G AFTER INSERT ON t FOR EACH ROW SET @x = 1;`);
     await expect(preflight(folding)).rejects.toMatchObject({
@@ -106,7 +106,7 @@ ALTER TABLE t DROP COLUMN "the b";`,
     });
   });
 
-  test('no object that is whole: rows and names in quotes, comments and other letter case', async () => {
+  test('but accepts whole objects: rows and names in quotes, comments and other letter case', async () => {
     await distinct.sql(`${table} CREATE DATABASE new; CREATE TABLE new.x (y INT);
 DELIMITER ;;
 CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW BEGIN -- NEW.gone
@@ -119,7 +119,7 @@ CREATE TRIGGER i BEFORE UPDATE ON v FOR EACH ROW SET @since = OLD.row_start, @un
     expect(inventory.databases[0]?.objects['triggers']).toEqual(['g', 'h', 'i']);
   });
 
-  test('no object that somebody changed between two questions of the preflight', async () => {
+  test('but accepts an object that was changed between two queries of the preflight', async () => {
     await distinct.sql(`${table} CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = NEW.c;`);
     const context = { signal: new AbortController().signal, allowAddress: () => true };
     await withSession(distinct.connection(), context, async (session) => {
@@ -134,7 +134,7 @@ CREATE TRIGGER i BEFORE UPDATE ON v FOR EACH ROW SET @since = OLD.row_start, @un
       const after = await read();
       const [own, altered] = [before.definitions.get('d'), after.definitions.get('d')];
       if (own === undefined || altered === undefined) throw new Error('The database d was not read.');
-      // The triggers and sequences of before, and the tables of after.
+      // The triggers and sequences as they were before the change, and the tables as they are after it.
       const mixed = { catalog: before.catalog, definitions: new Map([['d', { ...own, tables: altered.tables }]]) };
       const { inventory } = await preflight(distinct);
       await expect(refuseUnrestorable(mixed, inventory, () => Promise.resolve(mixed))).rejects.toThrow(

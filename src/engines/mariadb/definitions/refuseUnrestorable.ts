@@ -8,13 +8,13 @@ import { sqlWords } from './sqlWords.js';
 
 type Problem = { readonly object: string; readonly why: string; readonly help: string };
 
-/** Lists of one server, read one after the other: a definition may change in between. */
+/** The catalog and the definitions of one server, read one after the other. A definition may change in between. */
 export type Read = { readonly catalog: Names; readonly definitions: Definitions };
 
 /**
- * Throws TOOL_FAILED where the tool cannot dump what is there, or no server could restore the dump: such a backup is
+ * Throws TOOL_FAILED if the tool cannot dump an object, or if no server could restore the dump. Such a backup is
  * refused, and not stored with a warning, because a restore stops at the first statement that fails. A problem counts
- * only where everything is read once more and shows it again.
+ * only if a second reading shows it again.
  */
 export async function refuseUnrestorable(
   found: Read,
@@ -46,10 +46,10 @@ function problemsOf({ catalog, definitions }: Read, nameCase: Inventory['nameCas
   ];
 }
 
-/** What mysql_real_escape_string puts a backslash before. */
+/** The characters that mysql_real_escape_string precedes with a backslash. */
 const escaped = ["'", '"', '\\', '\n', '\r', '\0', '\u001a'];
 
-/** mariadb-dump asks for the events of a database of the escaped name, and ends with error 1049. */
+/** mariadb-dump escapes the name of the database before it lists the events, and so ends with error 1049. */
 function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
   const undumpable = catalog.databases
     .map(({ name }) => name)
@@ -86,7 +86,10 @@ function endlessEvents(definitions: Definitions): readonly Problem[] {
   );
 }
 
-/** `NEW.c` where the table has no column c any more: every INSERT fails, and so does CREATE TRIGGER (1054). */
+/**
+ * The trigger uses `NEW.c`, but the table no longer has a column c: every INSERT fails, and so does CREATE TRIGGER
+ * (1054).
+ */
 function brokenTriggers(catalog: Names, definitions: Definitions): readonly Problem[] {
   return catalog.databases.flatMap(({ name: database }) => {
     const own = definitions.get(database);
@@ -112,12 +115,15 @@ function columnIn(part: string): readonly string[] {
   return part.startsWith('column ') ? [part.slice('column '.length).toLowerCase()] : [];
 }
 
-/** A system-versioned table without columns for the period has two of its own, which SHOW CREATE does not show. */
+/**
+ * A system-versioned table may have no declared columns for its period. Then it has two of its own, which SHOW CREATE
+ * does not show.
+ */
 function hiddenColumns(parts: ReadonlyMap<string, string>): readonly string[] {
   return parts.has('system versioning') && !parts.has('period SYSTEM_TIME') ? ['row_start', 'row_end'] : [];
 }
 
-/** Names after `new` are not checked where `new` may also be a database or an alias in the statement. */
+/** Names after `new` are not checked if `new` may also be a database or an alias in the statement. */
 function referencedColumns({
   body,
   sqlMode,
@@ -133,7 +139,7 @@ function referencedColumns({
 
 const beforeTable = /^(from|join|into|update|table|call|ignore)$/i;
 
-/** A server that folds names shows one of two such triggers for both, so the dump contains it twice. */
+/** A server that folds names shows the text of one of two such triggers for both. So the dump contains it twice. */
 function triggersOfOneName(catalog: Names): readonly Problem[] {
   const seen = new Set<string>();
   return catalog.triggers.flatMap((trigger) => {
@@ -152,7 +158,10 @@ function triggersOfOneName(catalog: Names): readonly Problem[] {
   });
 }
 
-/** The dump creates the sequences of a database before its tables, and one database after the other (1146). */
+/**
+ * The dump creates the sequences of a database before its tables, and one database after the other. So a sequence of a
+ * later database is missing (1146).
+ */
 function lateSequences(catalog: Names, definitions: Definitions): readonly Problem[] {
   const order = new Map(catalog.databases.map(({ name }, index) => [name.toLowerCase(), index]));
   const there = new Set(catalog.sequences.map((sequence) => qualified(sequence).toLowerCase()));

@@ -1,6 +1,6 @@
 /**
- * The words of a statement outside of strings and comments: identifiers without quotes, and each other character alone.
- * With ANSI_QUOTES in the sql mode, `"` quotes identifiers.
+ * The words of a statement outside of strings and comments: unquoted identifiers, and every other character as a word
+ * of its own. With ANSI_QUOTES in the sql mode, `"` quotes identifiers.
  */
 export function sqlWords(sql: string, sqlMode: string): readonly string[] {
   const ansiQuotes = /\bANSI_QUOTES\b/.test(sqlMode);

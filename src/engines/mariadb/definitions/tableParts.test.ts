@@ -19,7 +19,7 @@ PARTITIONS 4`;
 describe('SHOW CREATE TABLE', () => {
   const { parts, options } = tableParts(shown, new Map([['co`l,(', 'latin1_bin']]));
 
-  test('is taken apart at the commas between its elements alone', () => {
+  test('is split only at the commas between its elements', () => {
     expect([...parts.keys()]).toEqual([
       ...['column id', 'column co`l,(', 'column old', 'column n', 'column g', 'primary key', 'index k,'],
       ...['foreign key f', 'check c', 'period SYSTEM_TIME', 'option COMMENT', 'option WEIRD'],
@@ -27,7 +27,7 @@ describe('SHOW CREATE TABLE', () => {
     ]);
   });
 
-  test('is told without what a server may write in another way', () => {
+  test('is reported without the texts that a server may write in different ways', () => {
     expect(parts.get('column co`l,(')).toBe(
       "enum('a,','b)','it''s') DEFAULT 'a,' COMMENT 'it''s \\\\ (,' COLLATE latin1_bin",
     );
@@ -39,7 +39,7 @@ describe('SHOW CREATE TABLE', () => {
     expect(options.get('ROW_FORMAT')).toBe('COMPRESSED');
   });
 
-  test('of a table with another next AUTO_INCREMENT is the same', () => {
+  test('has the same parts with another next AUTO_INCREMENT', () => {
     const other = tableParts(
       shown.replace('AUTO_INCREMENT=7', 'AUTO_INCREMENT=8'),
       new Map([['co`l,(', 'latin1_bin']]),

@@ -1,8 +1,8 @@
 /** The parts of a table's `SHOW CREATE TABLE`. */
 export type TableParts = {
   /**
-   * `column id`, `primary key`, `index k`, `foreign key f`, `check c`, `period p`, `partitions`, `option COMMENT`:
-   * texts.
+   * The text of each part, by `column id`, `primary key`, `index k`, `foreign key f`, `check c`, `period p`,
+   * `partitions` or `option COMMENT`.
    */
   readonly parts: ReadonlyMap<string, string>;
   /** All options, compared or not, by name in capital letters. */
@@ -10,10 +10,10 @@ export type TableParts = {
 };
 
 /**
- * Splits the text, and leaves out what the server may write differently for the same table: the table's own name, the
- * next AUTO_INCREMENT, character sets (a patch release of MariaDB changed when they are shown; the real collation is a
- * field of its own) and version comments. Names of other tables are in lower case, because a target may store them so.
- * `collations` are those of the columns.
+ * Splits the text, and leaves out what the server may write differently for the same table: the name of the table
+ * itself, the next AUTO_INCREMENT, character sets and version comments. (A patch release of MariaDB changed when
+ * character sets are shown, and the real collation is a field of its own.) Names of other tables are in lower case,
+ * because a target may store them so. `collations` are those of the columns.
  */
 export function tableParts(createTable: string, collations: ReadonlyMap<string, string>): TableParts {
   const parts = new Map<string, string>();
@@ -35,7 +35,7 @@ export function tableParts(createTable: string, collations: ReadonlyMap<string, 
   return { parts, options };
 }
 
-/** Options with a field of their own, and options about space and statistics. */
+/** Options with a field of their own, and options that only affect space and statistics. */
 const notCompared =
   /^(ENGINE|AUTO_INCREMENT|DEFAULT CHARSET|CHARSET|COLLATE|ROW_FORMAT|KEY_BLOCK_SIZE|STATS_.*|(DATA|INDEX) DIRECTORY|PACK_KEYS|PAGE_CHECKSUM|CHECKSUM|DELAY_KEY_WRITE|(MIN|MAX)_ROWS|AVG_ROW_LENGTH|TRANSACTIONAL|PAGE_COMPRESS.*)$/i;
 

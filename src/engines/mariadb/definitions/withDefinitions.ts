@@ -7,12 +7,15 @@ import { definitionOf, mayHoldPassword, normalisation } from './definition.js';
 import { needsOf } from './needs.js';
 import type { Definitions } from './readDefinitions.js';
 
-/** An inventory is part of an event and of backup.json. With more text than this, tables keep only their hashes. */
+/**
+ * An inventory is part of an event and of backup.json. If the texts are larger than this, only the hashes of tables are
+ * kept.
+ */
 const mostPartsChars = 4 * 1024 * 1024;
 
 /**
- * Adds the definitions of its objects to the inventory. With `others`, the databases of the server that are not dumped,
- * it also adds what a target must offer.
+ * Adds the definitions of its objects to the inventory. `others` are the databases of the server that are not dumped.
+ * With `others`, this also adds what a target must offer.
  */
 export async function withDefinitions(
   session: Session,

@@ -36,14 +36,17 @@ export async function openMariadbPipeline(
   return { ...pipeline, scanned: scanned.result };
 }
 
-/** The scanner gets its path when the pipeline is opened; the texts are written when the server has sent them. */
+/**
+ * The scanner gets the path of the file when the pipeline is opened. The texts are written when the server has sent
+ * them.
+ */
 function textsFile(workFolder: string): string {
   return join(workFolder, 'program-texts');
 }
 
 /**
- * Starts mariadb-dump for all databases of the report, in one snapshot. What each option keeps is in
- * docs/decisions/0003-child-processes-for-dumps.md.
+ * Starts mariadb-dump for all databases of the report, in one snapshot.
+ * docs/decisions/0003-child-processes-for-dumps.md documents the purpose of each option.
  */
 export async function startMariadbDump(
   connection: ServiceConnection,
@@ -77,13 +80,13 @@ export async function startMariadbDump(
     ended: running.ended.then(async (end) => {
       const warnings = await watch.stop();
       const judged = judge(end, pipeline.scanned(), problems.found);
-      // A tool that had ended well before it was to be ended has made a dump.
+      // If the tool had already succeeded before it was to be ended, its dump is complete.
       return { ...judged, warnings, failure: judged.failure === null ? null : (busy ?? judged.failure) };
     }),
   };
 }
 
-/** Exported for tests. Databases come last, behind `--`: a name is never read as an option. */
+/** Exported for tests. Databases come last, after `--`, so that a name is never read as an option. */
 export function dumpArguments(report: PreflightReport): readonly string[] {
   const characterSet = report.parts[0]?.characterSet ?? 'utf8mb4';
   const { databases } = report.inventory;
@@ -95,7 +98,7 @@ export function dumpArguments(report: PreflightReport): readonly string[] {
     '--routines',
     '--events',
     '--triggers',
-    // A binary connection converts nothing, so binary values need not be written as hex, which doubles them.
+    // A binary connection converts nothing. So binary values are not written as hex, which would double their size.
     characterSet === 'binary' ? '--skip-hex-blob' : '--hex-blob',
     '--skip-add-locks',
     ...history,
@@ -114,9 +117,9 @@ function judge(end: PipelineEnd, scanned: ScannedDump, problems: readonly ToolPr
     tables,
     objects: {
       kinds: scannedKinds,
-      // A mariadb-dump that does not know sequences dumps them as tables.
+      // A mariadb-dump without support for sequences dumps them as tables.
       found: [...scanned.objects, ...tables.map(({ database, name }) => ({ database, kind: 'sequences', name }))],
-      // A trigger stands in a dump as a person has spelt it; the server may list it in lower case.
+      // A dump contains a trigger's name as a person has spelt it; the server may list it in lower case.
       nameCase: 'FOLDED',
     },
     longestStatementBytes: scanned.longestStatementBytes,
@@ -150,7 +153,7 @@ function tooLong({ database, name }: { readonly database: string; readonly name:
 }
 
 function toolFailed(what: string, end: ToolEnd, problems: readonly ToolProblem[]): StowageError {
-  // Of a table that is gone its first line says only that there is no information about it.
+  // If a table no longer exists, its first line only reports that there is no information about it.
   const numbered = problems.find(({ number }) => number !== undefined);
   if (numbered !== undefined && tellsOfChangedTable(numbered.number)) return tableChanged(numbered.line, end.lastLines);
   const first = numbered ?? problems[0];
@@ -169,7 +172,7 @@ function tableChanged(line: string, lastLines: string): StowageError {
   });
 }
 
-/** mariadb-dump ends some failures with exit code 0; what is not plainly a warning counts. */
+/** mariadb-dump ends some failures with exit code 0. So every line counts that is not clearly a warning. */
 function isProblem(line: string): boolean {
   if (/^(\S+: )?(-- )?(warning|note|info)\b/i.test(line)) return false;
   return /error|couldn't|could not|cannot|can't|failed|denied|lost connection|gone away|unknown/i.test(line);

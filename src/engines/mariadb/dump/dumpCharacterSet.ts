@@ -3,8 +3,9 @@ import type { Names } from '../catalog/catalog.js';
 import type { Definitions } from '../definitions/readDefinitions.js';
 
 /**
- * The connection character set of a dump. Binary keeps every byte, but in a binary connection the server cannot open a
- * table that is partitioned by UUID, INET4 or INET6 values (1654). If there is one, everything is dumped in utf8mb4.
+ * The connection character set of a dump. Binary keeps every byte. But over a binary connection the server cannot open
+ * a table that is partitioned by UUID, INET4 or INET6 values (1654). If there is such a table, everything is dumped in
+ * utf8mb4.
  */
 export function dumpCharacterSet(definitions: Definitions): 'binary' | 'utf8mb4' {
   return partitionedByTypedValues(definitions).length === 0 ? 'binary' : 'utf8mb4';
@@ -33,7 +34,7 @@ function partitionedByTypedValues(definitions: Definitions): readonly string[] {
   );
 }
 
-/** Character sets with characters that Unicode lacks, or that share one character of Unicode. */
+/** Character sets with characters that Unicode lacks, or with several characters for one character of Unicode. */
 const losing = new Set([
   ...[
     'armscii8',

@@ -4,7 +4,7 @@ import { scanStream } from '../../../../test/fixtures/scannedStream.js';
 import type { DumpedTable } from '../../runningDump.js';
 import { dumpScanner, scannedDump } from './dumpScanner.js';
 
-/** What the scanner finds in a dump, and what it hands on. */
+/** What the scanner finds in a dump, and the bytes that it passes on. */
 function scan(dump: string | Buffer, lengths: readonly number[] = [], scanner = dumpScanner()) {
   const { found, out } = scanStream(scanner, Buffer.from(dump), lengths);
   const scanned = scannedDump();
@@ -26,19 +26,19 @@ const body = (text: string) => `DELIMITER ;;\nCREATE PROCEDURE \`p\`()\n${text} 
 const fake = `-- Table structure for table \`no\`\n--\nCREATE TABLE \`no\` (a int);\nINSERT INTO \`no\` VALUES\n(1);\n`;
 
 describe('The scanner of a dump', () => {
-  test('counts rows of statements that hold one row a line, with and without a list of columns', () => {
+  test('counts the rows of statements with one row per line, with and without a list of columns', () => {
     const generated = 'INSERT INTO `g` (`a`, `b (x) VALUES`) VALUES (1,NULL),\n(2,NULL),\n(3,NULL);\n';
     const dump = `${use('d')}${create('t')}${insert('t', ['1', "'a\\nb),\\n('", '3'])}${insert('t', ['4'])}${create('g')}${generated}${create('e')}`;
     expect(rowsIn(dump)).toEqual({ 'd.t': 4, 'd.g': 3, 'd.e': 0 });
   });
 
-  test('counts the rows of an old tool, all in one line, where statements are short, and says of others that it cannot', () => {
+  test('counts the rows of an old tool, all in one line, if statements are short, and reports unknown for long ones', () => {
     const long = "('" + 'x'.repeat(40_000) + "')";
     const dump = `${use('d')}${create('t')}INSERT INTO \`t\` VALUES (1,'a),(b\\''),(2,NULL),(3,'');\n${create('l')}INSERT INTO \`l\` VALUES ${long},${long};\n`;
     expect(rowsIn(dump)).toEqual({ 'd.t': 3, 'd.l': null });
   });
 
-  test('takes a long row in one line for one row where the tool writes one a line', () => {
+  test('counts a long row in one line as one row if the tool writes one row per line', () => {
     const long = `('${'x'.repeat(100_000)}',2)`;
     const dump = `${use('d')}${create('g')}INSERT INTO \`g\` (\`a\`, \`b\`) VALUES ${long};\n${create('t')}${insert('t', ['1', '2'])}`;
     expect(rowsIn(dump)).toEqual({ 'd.t': 2, 'd.g': 1 });
@@ -53,14 +53,14 @@ describe('The scanner of a dump', () => {
     ['an executable comment', `/*!50003 SELECT '*/' /* ' ;;\n${fake}*/ */`],
     ['two quotes in a row', `SELECT 'a''\n${fake}', "b""\n${fake}"`],
     ['strings with backslashes', `SELECT '\\'\n${fake}', "\\"\n${fake}\\\\"`],
-  ])('is not fooled by a routine with marks in %s', (_what, text) => {
+  ])('does not count rows in a routine with marks in %s', (_what, text) => {
     expect(rowsIn(`${use('d')}${create('t')}${body(text)}${insert('t', ['1'])}`)).toEqual({ 'd.t': 1 });
   });
 
   test.each([
     ['NO_BACKSLASH_ESCAPES', `SELECT '\\' AS b, "\\", '\n${fake}'`],
     ['ANSI_QUOTES', `SELECT 1 AS "\\", '\n${fake}'`],
-  ])('reads quotes as sql_mode %s does, and as before after it', (mode, text) => {
+  ])('reads quotes as sql_mode %s does, and resets afterwards', (mode, text) => {
     const set = `/*!50003 SET @saved_sql_mode       = @@sql_mode */ ;\n/*!50003 SET sql_mode              = '${mode}' */ ;\n`;
     const reset = '/*!50003 SET sql_mode              = @saved_sql_mode */ ;\n';
     const dump = `${use('d')}${create('t')}${set}${body(text)}${reset}${body(`SELECT '\\'\n${fake}'`)}${insert('t', ['1'])}`;
@@ -72,15 +72,18 @@ describe('The scanner of a dump', () => {
     ['sjis', '\\x83\\x5c', '\\x83\\x60'],
     ['cp932', '\\x83\\x5c', '\\x83\\x60'],
     ['big5', '\\xa1\\x5c', '\\xa1\\x60'],
-  ])('reads no quote and no backslash out of the second byte of a character in %s', (characterSet, ...characters) => {
-    const [backslash, tick] = characters.map((one) => unhex(one));
-    const set = (to: string) => `/*!50003 SET character_set_client  = ${to} */ ;\n`;
-    const text = `SELECT '${backslash}', ${tick}, \`${backslash}${tick}\`, '\\'\n${fake}${backslash}'`;
-    const dump = `${use('d')}${create('t')}${set(characterSet)}${body(text)}${set('@saved_cs_client')}${insert('t', ['1'])}`;
-    expect(rowsIn(Buffer.from(dump, 'latin1'))).toEqual({ 'd.t': 1 });
-  });
+  ])(
+    'takes the second byte of a character in %s neither for a quote nor for a backslash',
+    (characterSet, ...characters) => {
+      const [backslash, tick] = characters.map((one) => unhex(one));
+      const set = (to: string) => `/*!50003 SET character_set_client  = ${to} */ ;\n`;
+      const text = `SELECT '${backslash}', ${tick}, \`${backslash}${tick}\`, '\\'\n${fake}${backslash}'`;
+      const dump = `${use('d')}${create('t')}${set(characterSet)}${body(text)}${set('@saved_cs_client')}${insert('t', ['1'])}`;
+      expect(rowsIn(Buffer.from(dump, 'latin1'))).toEqual({ 'd.t': 1 });
+    },
+  );
 
-  test('reports what else a dump defines, also where a person has written its name', () => {
+  test('reports the other objects that a dump defines, also if a person has written the name', () => {
     const definer = 'DEFINER=`ro``ot`@`%`';
     const trigger = (text: string) =>
       `DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 ${definer}*/ /*!50003 ${text} */;;\nDELIMITER ;\n`;
@@ -118,7 +121,7 @@ describe('The scanner of a dump', () => {
     ]);
   });
 
-  test('hands on all bytes but the line that older clients do not understand', () => {
+  test('passes on all bytes except the line that older clients do not understand', () => {
     const sandbox = '/*M!999999\\- enable the sandbox mode */ \n';
     const dump = `-- first\n${use('d')}${create('t')}${insert('t', ['1'])}-- Dump completed\n`;
     expect(scan(sandbox + dump).out.toString()).toBe(dump);
@@ -142,7 +145,7 @@ describe('The scanner of a dump', () => {
       ['varbinary(9) DEFAULT NULL', 'utf8mb4'],
       ["enum('a',' CHARACTER SET x') CHARACTER SET cp1251 DEFAULT NULL", 'cp1251'],
       ["text CHARACTER SET latin1 COMMENT '), CHARACTER SET gbk'", 'latin1'],
-    ])('fills a table with a UUID and a column %s in %s', (text, characterSet) => {
+    ])('restores a table with a UUID and a column %s in %s', (text, characterSet) => {
       const filled = written(uuid(text) + rows);
       const inThat = `/*!40101 SET NAMES ${characterSet} */;\n${rows}/*!40101 SET NAMES binary */;\n`;
       expect(filled.endsWith(`;\n/*!40101 SET NAMES binary */;\n${inThat}`)).toBe(true);
@@ -163,7 +166,7 @@ describe('The scanner of a dump', () => {
       expect(scan(header + uuid(text) + rows + named).tables).toMatchObject([{ rows: 5 }]);
     });
 
-    test('tells the client in which character set it must read a program', () => {
+    test('sets the character set in which the client must read a program', () => {
       const set = (to: string) => `/*!50003 SET character_set_client  = ${to} */ ;\n`;
       const dump = `${set('utf8mb4')}${body('SELECT 1')}${set('@saved_cs_client')}`;
       expect(written(dump)).toBe(
@@ -172,14 +175,14 @@ describe('The scanner of a dump', () => {
     });
   });
 
-  test('lets values stay as they are: dates that do not exist, and rows that violate a CHECK', () => {
+  test('keeps the values: dates that do not exist, and rows that violate a CHECK', () => {
     const header = "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='NO_AUTO_VALUE_ON_ZERO' */;\n";
     expect(scan(header).out.toString()).toBe(
       `${header}/*!40101 SET SQL_MODE='NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES' */;\n/*M!100201 SET SESSION check_constraint_checks=0 */;\n`,
     );
   });
 
-  test('names the table with a statement that no server takes, and ends there', () => {
+  test('names the table with a statement that no server accepts, and ends there', () => {
     const scanner = { ...dumpScanner(), args: ['100'] };
     const dump = `${use('d')}${create('t')}${insert('t', [`'${'x'.repeat(100)}'`])}`;
     expect(() => scan(dump, [], scanner)).toThrow(/longer than any server takes/);
@@ -187,7 +190,7 @@ describe('The scanner of a dump', () => {
     expect(scan(fits, [], scanner).longestStatementBytes).toBeLessThanOrEqual(100);
   });
 
-  test('finds in any dump, however it is cut into pieces, what was written into it', () => {
+  test('finds everything that was written into any dump, however the dump is cut into pieces', () => {
     fc.assert(
       fc.property(anyDump, fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 60 }), (dump, lengths) => {
         const { tables, longestStatementBytes, out } = scan(dump.text, lengths);
@@ -204,7 +207,7 @@ function unhex(text: string): string {
   return text.replace(/\\x(..)/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-// What may stand in names, values and bodies: all that has a meaning elsewhere.
+// Texts for names, values and bodies that have a meaning elsewhere in a dump.
 const pieces = [
   ...[
     'a',

@@ -21,14 +21,14 @@ export function dumpScanner(textsFile = ''): Scanner {
   return { source, args: [String(largestStatementBytes), textsFile] };
 }
 
-/** The largest statement that a server accepts: the limit of max_allowed_packet, less one byte for the command. */
+/** The largest statement that a server accepts: the limit of max_allowed_packet minus one byte for the command. */
 export const largestStatementBytes = 1024 * 1024 * 1024 - 1;
 
 /** The report of a scanner. */
 export type ScannedDump = {
   readonly tables: readonly DumpedTable[];
   readonly objects: readonly DumpedObject[];
-  /** Of all statements, including definitions. */
+  /** The longest statement of the dump, including definitions. */
   readonly longestStatementBytes: number;
   /** The table with a statement that no server accepts. The dump was ended there. */
   readonly tooLong: { readonly database: string; readonly name: string } | undefined;
@@ -60,7 +60,7 @@ export function scannedDump(): { readonly add: (line: string) => void; readonly 
   };
 }
 
-/** By the statement's words, as the inventory names them. */
+/** Names by the keyword of the statement, as the inventory names the kinds. */
 const kinds: Readonly<Record<string, string>> = {
   VIEW: 'views',
   PROCEDURE: 'procedures',
@@ -86,7 +86,7 @@ function objectIn(line: string): DumpedObject {
   };
 }
 
-/** `.` stands before the digits, so that an empty name is a word too. */
+/** A `.` precedes the digits, so that an empty name is not an empty word. */
 function plain(hex: string): string {
   return Buffer.from(hex.slice(1), 'hex').toString('utf8');
 }

@@ -19,7 +19,7 @@ import { restoreByHand } from '../../../archive/restoreByHand.js';
 import { usualSteps } from '../../pipeline/storedSteps.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 
-/** A dump as it would be stored, and what the engine says of it. */
+/** A dump as it would be stored, and the report of the engine about it. */
 type Dumped = Omit<DumpEnd, 'tables'> & {
   readonly tables: readonly DumpedTable[];
   readonly bytes: Buffer;
@@ -76,7 +76,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
   }
 
   test.each(['utf8mb4', 'latin1'])(
-    'of programs of a %s client whose sql_mode reads quotes in another way',
+    'in programs of a %s client whose sql_mode reads quotes in another way',
     async (client) => {
       const database = `modes_${client}`;
       const text = `'x\\ it''s "q" ö\n;'`;
@@ -94,7 +94,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
     },
   );
 
-  test.each(['utf8mb4', 'latin1'])('of programs that a %s client wrote in the language of Oracle', async (client) => {
+  test.each(['utf8mb4', 'latin1'])('in programs that a %s client wrote in the language of Oracle', async (client) => {
     const database = `oracle_${client}`;
     const statements = `CREATE DATABASE ${database}; USE ${database}; SET NAMES ${client}; SET sql_mode = 'ORACLE';
       CREATE TABLE t (a VARCHAR(20));
@@ -111,7 +111,7 @@ DELIMITER ;`;
     await expectSame([database]);
   });
 
-  test('of sequences, how often they have begun anew included', async () => {
+  test('in sequences, including how often each has restarted', async () => {
     await source.sql(`CREATE DATABASE counting; USE counting; CREATE SEQUENCE plain; CREATE SEQUENCE s MAXVALUE 3 NOCACHE CYCLE;
       CREATE SEQUENCE \`dö\`\`wn\` START 0 INCREMENT -1 MINVALUE -2 MAXVALUE 0 CACHE 2 CYCLE; DO NEXTVAL(plain);
       ${'DO NEXTVAL(s); DO NEXTVAL(`dö``wn`);'.repeat(8)}`);
@@ -123,13 +123,13 @@ DELIMITER ;`;
     await expectSame(['counting']);
   });
 
-  test('of every character of every character set', async () => {
+  test('in every character of every character set', async () => {
     await source.sql(`CREATE DATABASE characters; USE characters; SET sql_mode = ''; ${everyCharacter}`);
     const dumped = await dump(['characters']);
     await restore(dumped);
     await expectSame(['characters']);
     expect(dumped.part.characterSet).toBe('binary');
-    // The scanner counts what the server counts.
+    // The scanner counts the same rows as the server.
     const counted = await source.sql(
       dumped.tables.map(({ name }) => `SELECT '${name}', COUNT(*) FROM characters.${name};`).join('\n'),
     );
@@ -137,13 +137,13 @@ DELIMITER ;`;
     expect(dumped.tables.length).toBeGreaterThan(35);
   });
 
-  test('of definitions, dates that do not exist, generated columns, and rows that violate a CHECK', async () => {
+  test('in definitions, dates that do not exist, generated columns, and rows that violate a CHECK', async () => {
     await source.sql(await readFile('test/fixtures/everyByte.sql', 'utf8'));
     await restore(await dump(['definitions', 'contents']));
     await expectSame(['definitions', 'contents']);
   });
 
-  test('of UUID, INET4 and INET6 columns, whatever text lies beside them', async () => {
+  test('in UUID, INET4 and INET6 columns, whatever text the other columns hold', async () => {
     await source.sql(await readFile('test/fixtures/typedColumns.sql', 'utf8'));
     const dumped = await dump(['typed']);
     await restore(dumped);
@@ -152,13 +152,13 @@ DELIMITER ;`;
     expect(rows).toMatchObject({ alone: 2, mixed: 3, generated: 2, remembered: 2, unicode: 3 });
   });
 
-  test('of views and stored programs that clients of other character sets made', async () => {
+  test('in views and stored programs that clients of other character sets created', async () => {
     const made = Object.entries(characters).map(([set, text]) => programs(set, text));
     await source.sql(Buffer.concat([Buffer.from('CREATE DATABASE clients; USE clients;\n'), ...made]));
     await restore(await dump(['clients']));
     await expectSame(['clients']);
 
-    // A comment that the client could not have written.
+    // The comment has a character that the character set of the client lacks.
     await source.sql("ALTER PROCEDURE clients.`p_nä_latin1` COMMENT 'Ж'");
     const { warnings } = await preflightOf(engine, source.connection({ databases: ['clients'] }), context());
     expect(warnings).toContainEqual(
@@ -166,28 +166,33 @@ DELIMITER ;`;
     );
   });
 
-  /** Folders in which the client is looked for first: also the oldest that the line says it needs, where it is. */
+  /**
+   * Folders in which the client is searched for first. If the oldest supported version is installed, it is one of them.
+   */
   const clients = ['/usr/bin', ...(mariadbVersionsMissing === undefined ? [join(mariadbHome('10.2.11'), 'bin')] : [])];
 
-  test.each(clients)('also by hand, with the line of the part alone and the client in %s', async (client) => {
-    await target.sql('DROP DATABASE IF EXISTS definitions; DROP DATABASE IF EXISTS contents;');
-    await source.sql(`CREATE OR REPLACE DATABASE wide; USE wide; SET SESSION innodb_strict_mode = 0;
+  test.each(clients)(
+    'in a restore by hand, which uses only the printed command and the client in %s',
+    async (client) => {
+      await target.sql('DROP DATABASE IF EXISTS definitions; DROP DATABASE IF EXISTS contents;');
+      await source.sql(`CREATE OR REPLACE DATABASE wide; USE wide; SET SESSION innodb_strict_mode = 0;
       CREATE TABLE t (${Array.from({ length: 60 }, (_, n) => `c${n} VARCHAR(200) CHARACTER SET latin1`).join()}) ROW_FORMAT=COMPACT;`);
-    await target.sql('DROP DATABASE IF EXISTS wide; SET GLOBAL innodb_strict_mode = 1;');
-    const { bytes, part } = await dump(['definitions', 'contents', 'wide']);
-    const line = restoreByHand(engine, part, usualSteps, 'cat');
-    const shell = spawn('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`], {
-      stdio: 'pipe',
-      env: { PATH: `${client}:/usr/bin:/bin` },
-    });
-    const complaints = buffer(shell.stderr);
-    shell.stdin.end(bytes);
-    expect((await complaints).toString()).toBe('');
-    await expectSame(['definitions', 'contents', 'wide']);
-    expect(engine.restoreByHandNeeds).toMatch(/MariaDB 10\.2/);
-  });
+      await target.sql('DROP DATABASE IF EXISTS wide; SET GLOBAL innodb_strict_mode = 1;');
+      const { bytes, part } = await dump(['definitions', 'contents', 'wide']);
+      const line = restoreByHand(engine, part, usualSteps, 'cat');
+      const shell = spawn('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`], {
+        stdio: 'pipe',
+        env: { PATH: `${client}:/usr/bin:/bin` },
+      });
+      const complaints = buffer(shell.stderr);
+      shell.stdin.end(bytes);
+      expect((await complaints).toString()).toBe('');
+      await expectSame(['definitions', 'contents', 'wide']);
+      expect(engine.restoreByHandNeeds).toMatch(/MariaDB 10\.2/);
+    },
+  );
 
-  test('but of FLOAT, the dump of which has six digits: a key whose values become equal is refused', async () => {
+  test('except in FLOAT, which the dump writes with six digits: a key whose values become equal is refused', async () => {
     await source.sql(`CREATE DATABASE floats; USE floats;
       CREATE TABLE k (a INT, f FLOAT, UNIQUE (a, f)); INSERT INTO k VALUES (1, 16777216), (2, 16777217), (1, NULL), (1, NULL);`);
     const preflight = () => preflightOf(engine, source.connection({ databases: ['floats'] }), context());
@@ -199,7 +204,7 @@ DELIMITER ;`;
     });
   });
 
-  test('in utf8mb4 where a table is partitioned by UUID values, naming the columns that may lose characters', async () => {
+  test('in a dump in utf8mb4 if a table is partitioned by UUID values; the warning names the columns that may lose characters', async () => {
     await source.sql(`CREATE DATABASE partitioned CHARACTER SET utf8mb4; USE partitioned;
       CREATE TABLE p (id UUID, t VARCHAR(9), c VARCHAR(9) CHARACTER SET cp1251) PARTITION BY RANGE COLUMNS (id)
         (PARTITION p1 VALUES LESS THAN ('80000000-0000-0000-0000-000000000000'), PARTITION p2 VALUES LESS THAN (MAXVALUE));
@@ -212,7 +217,7 @@ DELIMITER ;`;
     expect(warnings).toContainEqual(expect.stringMatching(/^Because partitioned\.p is .*: partitioned\.p\.c\.$/));
   });
 
-  test('of a part that says nothing of its character set, which older versions dumped in utf8mb4', async () => {
+  test('in a part without a recorded character set, which older versions dumped in utf8mb4', async () => {
     await source.sql(
       `CREATE DATABASE older CHARACTER SET utf8mb4; USE older; CREATE TABLE t (a VARCHAR(9), b BLOB, l VARCHAR(9) CHARACTER SET latin1);
        INSERT INTO t VALUES ('ü🐬', x'00ff27', 'äß');`,
@@ -233,7 +238,7 @@ DELIMITER ;`;
   });
 });
 
-/** Some text in each, as bytes: where there are any, with ASCII bytes that are the second of a character. */
+/** Some text in each character set, as bytes. If possible, an ASCII byte is the second byte of a character. */
 const characters = {
   latin1: 'e4',
   cp1251: 'c6',
@@ -248,10 +253,14 @@ const characters = {
   utf8mb4: 'f09f90ac',
 };
 
-/** One of each kind of program with that text in strings, names and at its end, made by a client of that character set. */
+/**
+ * One of each kind of program, created by a client of that character set, with the text in strings, in names and at its
+ * end.
+ */
 function programs(set: string, text: string): Buffer {
   const x = Buffer.from(text, 'hex').toString('latin1');
-  // What is no letter of Unicode's first plane cannot be a name; servers take a back tick in a character for the end of one.
+  // A character outside of Unicode's first plane cannot be in a name. Servers take a back tick in a character for the
+  // end of the name.
   const name = set === 'utf8mb4' ? 'n' : `n${x.endsWith('`') ? x.slice(0, 2) : x}`;
   return Buffer.from(
     `\\C ${set}

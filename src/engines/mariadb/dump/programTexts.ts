@@ -4,13 +4,13 @@ import { listed } from '../checks/listed.js';
 import type { Row, Session } from '../session/session.js';
 
 /**
- * mariadb-dump writes a stored program in the character set of the client that made it, but definers, names of events,
- * comments and the return type of a function in utf8. No character set reads both: the comment `ä` of a latin1 client
- * would come back as `Ã¤`. So the scanner replaces such texts by their form in the client's character set, which the
- * server provides.
+ * mariadb-dump writes a stored program in the character set of the client that created it. But it writes definers,
+ * names of events, comments and the return type of a function in utf8. No single character set reads both: the comment
+ * `ä` of a latin1 client would come back as `Ã¤`. So the scanner replaces such texts by their form in the client's
+ * character set, which the server provides.
  */
 export type ProgramText = {
-  /** The client's. */
+  /** The character set of the client. */
   readonly characterSet: string;
   readonly utf8: Buffer;
   readonly converted: Buffer;
@@ -50,7 +50,7 @@ export async function readProgramTexts(
     );
     found.push(...rows.map((row) => program('event', row, [row['name'] ?? '', row['comment'] ?? ''])));
   }
-  // Listing triggers takes the server long where there are many tables; only definers are of interest.
+  // Listing triggers is slow on a server with many tables, so only the definers are read.
   if (triggers.some(({ definer }) => notAscii.test(definer))) {
     const rows = await ask(
       'trigger_schema AS db, trigger_name AS name, definer, character_set_client',
@@ -90,7 +90,7 @@ function strings(type: string): readonly string[] {
   return [...type.matchAll(/'((?:[^'\\]|''|\\.)*)'/gs)].map(([, text = '']) => text.replaceAll("''", "'"));
 }
 
-/** Undefined: the character set does not have all of it. The name of a character set is the server's own word. */
+/** Undefined: the character set lacks a character of the text. The name of the character set comes from the server. */
 async function convert(session: Session, text: string, characterSet: string): Promise<Buffer | undefined> {
   if (!/^\w+$/.test(characterSet)) return undefined;
   const [row] = await session.query(
@@ -103,8 +103,8 @@ async function convert(session: Session, text: string, characterSet: string): Pr
 }
 
 /**
- * As the scanner reads them, one a line, in hex: the texts, and the rounds of sequences that have begun anew (CYCLE),
- * which the dump tool leaves out.
+ * The file for the scanner: one entry a line, in hex. It has the texts, and the number of restarts of sequences
+ * (CYCLE), which the dump tool leaves out.
  */
 export function serializeForScanner(texts: readonly ProgramText[], { databases }: Inventory): string {
   const hex = (text: string | Buffer) => Buffer.from(text).toString('hex');

@@ -8,7 +8,10 @@ export function loginWayOut(number: number | undefined, line = ''): WayOut {
   return number === undefined ? {} : (ways[number] ?? {});
 }
 
-/** A tool lacks the plugin with which the account logs in: the worker lacks it, and no login was refused. */
+/**
+ * A tool lacks the plugin that the account logs in with. So the worker lacks something, and the server refused no
+ * login.
+ */
 export function lacksPlugin(line: string): boolean {
   return /plugin \S+ (?:could not|cannot) be loaded/i.test(line);
 }

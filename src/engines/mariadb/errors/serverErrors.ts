@@ -12,18 +12,18 @@ export function codeOfServerError(number: number): ErrorCode {
   if (lackingPrivilege.has(number)) return 'SERVICE_PRIVILEGE';
   // ER_LOCK_WAIT_TIMEOUT.
   if (number === 1205) return 'SERVICE_BUSY';
-  // CR_AUTH_PLUGIN_CANNOT_LOAD: the client library on the worker lacks it.
+  // CR_AUTH_PLUGIN_CANNOT_LOAD: the client library on the worker lacks the plugin.
   if (number === 2059) return 'TOOL_MISSING';
   return 'TOOL_FAILED';
 }
 
-/** A table changed during the dump: 1146 it no longer exists, 1412 it was altered since the snapshot. */
+/** A table changed during the dump. 1146: it no longer exists; 1412: it was altered since the snapshot. */
 export function tellsOfChangedTable(number: number | undefined): boolean {
   return number === 1146 || number === 1412;
 }
 
 // 1040 too many connections, 1053 shutdown in progress, 1129/1130 host blocked or not allowed, 1927 connection killed,
-// 2002–2006 and 2013 cannot connect or lost it, 2026 TLS, 2055 lost it while reading.
+// 2002–2006 and 2013 cannot connect or connection lost, 2026 TLS, 2055 connection lost while reading.
 const unreachable = new Set([1040, 1053, 1129, 1184, 1203, 1226, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 2055]);
 const refusedLogin = new Set([1045, 1130, 1251, 1524, 1698, 1820, 1862, 3159, 4150, 4151]);
 const lackingPrivilege = new Set([1044, 1095, 1142, 1143, 1227, 1370, 1410, 1419]);

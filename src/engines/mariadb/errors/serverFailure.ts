@@ -14,8 +14,8 @@ export class ServerFailure extends Error {
 }
 
 /**
- * Every error of our own sessions passes this function. The driver's error holds the statement with its values (`sql`),
- * and its message may repeat data. Neither may reach a log, an event or an answer.
+ * Every error of our own sessions passes through this function. The driver's error holds the statement with its values
+ * (`sql`), and its message may repeat data. Neither may reach a log, an event or an answer.
  */
 export function asServerFailure(error: unknown): ServerFailure {
   if (error instanceof ServerFailure) return error;

@@ -3,7 +3,7 @@ import { leftOut, withoutQuoted } from '../../../withoutValues.js';
 /** An error of MariaDB's server or client library. */
 export type ServerError = {
   readonly number: number;
-  /** Five characters. Undefined: not reported. */
+  /** The SQLSTATE: five characters. Undefined: not reported. */
   readonly sqlState?: string | undefined;
   readonly text: string;
 };
@@ -12,7 +12,7 @@ export type ServerError = {
  * Removes values from a server's sentence. Names of databases, tables, columns, keys and users stay; everything that
  * may be data becomes `…`. A trigger may raise any text under any number (SIGNAL), so the sentence of a known number
  * stays only if it has the server's own wording. The sentence of another number is cut before the first quotation mark.
- * @param ours values that we sent ourselves; they stay
+ * @param ours values that we sent ourselves; they are kept
  */
 export function serverSentence({ number, sqlState, text }: ServerError, ours: readonly string[] = []): string {
   if (isClientNumber(number)) return text;
@@ -28,14 +28,14 @@ export function serverSentence({ number, sqlState, text }: ServerError, ours: re
 
 const untold = `${leftOut} (the sentence may hold data and is left out)`;
 
-/** Of the client library (MariaDB manual, "Client Errors"): hosts, TLS, packets, never data. */
+/** Errors of the client library (MariaDB manual, "Client Errors") mention hosts, TLS and packets, never data. */
 function isClientNumber(number: number): boolean {
   return number >= 2000 && number < 2100;
 }
 
 /**
- * Errors whose text others may write: 1643 and 1644 belong to SIGNAL, 1429 to 1434 contain a connection string, 1105,
- * 1220, 1815 and 4027 may contain any text, and higher numbers are not the server's.
+ * Errors whose text a user may write: 1643 and 1644 belong to SIGNAL, 1429 to 1434 contain a connection string, 1105,
+ * 1220, 1815 and 4027 may contain any text, and the server itself does not use higher numbers.
  */
 function isFreeText(number: number): boolean {
   const free = [1105, 1188, 1220, 1429, 1430, 1431, 1432, 1433, 1434, 1626, 1627, 1643, 1644, 1810, 1811, 1815, 4027];
@@ -53,8 +53,8 @@ type Template = {
 };
 
 /**
- * `<name>` is an identifier, `<words>` are words of the server's own, `<number>` digits; all three stay. `<value>` does
- * not. The texts are those of MariaDB 10.2 to 11.4 (its manual, "MariaDB Error Codes").
+ * `<name>` is an identifier, `<words>` are words of the server's own, `<number>` digits; all three are kept. `<value>`
+ * is removed. The texts are those of MariaDB 10.2 to 11.4 (its manual, "MariaDB Error Codes").
  */
 function template(text: string): Template {
   const slots = [...text.matchAll(/<(name|words|number|value)>/g)].map(([, kind]) => kind);
@@ -100,7 +100,7 @@ const templates: ReadonlyMap<number, readonly Template[]> = new Map(
     1045: [
       "Access denied for user '<name>'@'<name>' (using password: <words>)",
       "Access denied for user '<name>'@'<name>'",
-      // The client library's own, under the server's number.
+      // Texts of the client library, under numbers of the server.
       'Plugin <name> could not be loaded: <name>',
       "Authentication plugin '<name>' cannot be loaded: <name>",
     ],

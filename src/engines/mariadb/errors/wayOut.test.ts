@@ -6,7 +6,7 @@ const numbers = ways.flatMap((way) => way.numbers);
 
 describe('The way out of an error of MariaDB', () => {
   test.each(ways.flatMap((way) => way.numbers.map((number) => [number, way] as const)))(
-    '%d is that of its situation, and no other',
+    '%d has only the hint of its own situation',
     (number, way) => {
       for (const situation of ['DUMP', 'RESTORE'] as const) {
         const own = situation === 'DUMP' ? way.dump : way.restore;
@@ -18,12 +18,12 @@ describe('The way out of an error of MariaDB', () => {
           );
       }
       expect(wayOut(number, 'DUMP').retriable).toBe(way.passes);
-      // A restore that has begun to write is never repeated by itself.
+      // A restore that has begun to write is never retried automatically.
       expect(wayOut(number, 'RESTORE').retriable).toBeUndefined();
     },
   );
 
-  test('is one for each number', () => {
+  test('has one entry for each number', () => {
     expect(numbers.length).toBe(new Set(numbers).size);
     expect(numbers.length).toBeGreaterThan(100);
   });
@@ -42,7 +42,7 @@ describe('The way out of an error of MariaDB', () => {
     [1286, 'RESTORE', /INSTALL SONAME/],
     [1273, 'RESTORE', /at least as new/],
     [1114, 'RESTORE', /max_heap_table_size/],
-  ] as const)('%d at a %s names what is to be done', (number, situation, words) => {
+  ] as const)('%d at a %s names the next step', (number, situation, words) => {
     expect(wayOut(number, situation).help).toMatch(words);
   });
 

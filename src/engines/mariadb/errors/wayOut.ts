@@ -1,7 +1,7 @@
 import type { StowageErrorOptions } from '../../../errors.js';
 
 /**
- * DUMP: the server is the source, and we or mariadb-dump ask it. RESTORE: it is the target, and mariadb writes to it.
+ * DUMP: the server is the source, and we or mariadb-dump query it. RESTORE: it is the target, and mariadb writes to it.
  */
 export type Situation = 'DUMP' | 'RESTORE';
 
@@ -155,7 +155,7 @@ export const ways: readonly Way[] = [
       'Rows that differ at the source are equal on the target. A FLOAT keeps 6 digits in a dump: make the key DOUBLE or DECIMAL at the source. Else the collation compares otherwise there: restore into a server of the version of the source. Then take another backup.',
   },
   {
-    // InnoDB takes the rows of a new table in bulk, and finds a key that is there twice only at the end, as error 1.
+    // InnoDB inserts the rows of a new table in bulk. It finds a duplicate key only at the end, as error 1.
     numbers: [1180],
     dump: 'The storage engine failed: read the log of the database server at that time.',
     restore:

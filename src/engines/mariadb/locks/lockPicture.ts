@@ -3,7 +3,10 @@ import { serverErrorNumber, type Row, type Session } from '../session/session.js
 
 /** The sessions and locks of a server at one instant. */
 export type LockPicture = {
-  /** Sessions of our account, and sessions that wait for a lock. Those of other accounts only if we may see them. */
+  /**
+   * Sessions of our account, and sessions that wait for a lock. Sessions of other accounts are included only if we may
+   * see them.
+   */
   readonly sessions: readonly ServerSession[];
   /** Null: this server does not show locks. */
   readonly locks: readonly MetadataLock[] | null;
@@ -21,7 +24,7 @@ export type ServerSession = {
   readonly state: string;
   /** The beginning of its statement. It holds values, so it must not reach a message, a log or an event. */
   readonly statement: string | null;
-  /** Rises with every statement of the server. A session that sleeps keeps the number of its last statement. */
+  /** Increases with every statement of the server. A session that sleeps keeps the number of its last statement. */
   readonly queryId: string;
 };
 
@@ -43,7 +46,7 @@ export type LockSource = {
   readonly locks: 'PERFORMANCE_SCHEMA' | 'PLUGIN' | null;
 };
 
-/** States of a session that waits for a lock, and not for a client, a disk or a row. */
+/** States of a session that waits for a lock (not for a client, a disk or a row). */
 export function waitsForLock({ state }: ServerSession): boolean {
   return /^waiting for .*\b(lock|flush)\b/i.test(state);
 }
@@ -59,7 +62,7 @@ export async function findLockSource(session: Session): Promise<LockSource> {
 }
 
 /**
- * Asks one question when no session waits, and a second one for the locks when one does, or with `always`.
+ * Sends one query when no session waits. Sends a second query for the locks when a session waits, or with `always`.
  * @param toolId the connection that is included in every state
  */
 export async function readLockPicture(
@@ -76,22 +79,22 @@ export async function readLockPicture(
   return { sessions, locks: rows.map(metadataLock), showsPending };
 }
 
-/** A statement may be as long as a packet. Its beginning is enough to recognise it. */
+/** A statement may be as long as a packet. Its beginning is enough to recognise the statement. */
 const sessionsOf = `SELECT id, user, host, db, command, COALESCE(state, '') AS state, LEFT(info, 4000) AS statement, query_id
    FROM information_schema.processlist
   WHERE id <> CONNECTION_ID() AND (id = ? OR state LIKE 'Waiting for%' OR ?)`;
 
-/** MariaDB's plugin METADATA_LOCK_INFO shows locks that are held. */
+/** MariaDB's plugin METADATA_LOCK_INFO shows the locks that are held. */
 const grantedLocks = `SELECT thread_id AS id, lock_type AS kind, lock_mode AS mode, table_schema AS db, table_name AS name,
    0 AS pending FROM information_schema.metadata_lock_info`;
 
-/** MariaDB 10.5 and newer, with the instrument `wait/lock/metadata/sql/mdl`. */
+/** In MariaDB 10.5 and newer, with the instrument `wait/lock/metadata/sql/mdl`. */
 const pendingLocks = `SELECT t.processlist_id AS id, m.object_type AS kind, m.lock_type AS mode, m.object_schema AS db,
    m.object_name AS name, m.lock_status = 'PENDING' AS pending
   FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
   JOIN performance_schema.setup_instruments i ON i.name = 'wait/lock/metadata/sql/mdl' AND i.enabled = 'YES'`;
 
-/** Without the instrument, performance_schema shows no lock, not even the one that this question takes. */
+/** Without the instrument, performance_schema shows no lock, not even the lock of this query. */
 async function answers(session: Session, question: string): Promise<boolean> {
   try {
     const rows = await session.query(question);

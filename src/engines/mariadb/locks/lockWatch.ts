@@ -6,11 +6,11 @@ import { serverErrorNumber, type Session } from '../session/session.js';
 import { findBlocked, findOwnWait, lastReadOf, waitsFor, type LastRead } from './whoWaits.js';
 
 export type LockWatchOptions = {
-  /** `The dump`, for messages. */
+  /** The subject of messages, for example `The dump`. */
   readonly what: string;
-  /** Opens a session for the watch alone. Its answers do not count as progress of the tool. */
+  /** Opens a session only for the watch. Its answers do not count as progress of the tool. */
   readonly connect: <T>(signal: AbortSignal, watch: (session: Session) => Promise<T>) => Promise<T>;
-  /** Undefined: the tool's connection is not known, or not yet. */
+  /** Undefined: the tool's connection is unknown, or not known yet. */
   readonly findTool: (session: Session) => Promise<string | undefined>;
   /** The beginning of the hint when the tool waited too long. Absent: the hint announces another attempt. */
   readonly nextStep?: string;
@@ -30,12 +30,12 @@ export type LockWatch = {
 /** One check costs the server a fraction of a millisecond. */
 const everyMs = { least: 50, most: 1_000 };
 const reconnectMs = 1_000;
-/** How long the server may take to end the connection of a tool that gives way. */
+/** How long the server may take to end the connection of a tool that must end. */
 const endingMs = 10_000;
 
 /**
- * Checks about once a second who waits for the tool's locks, and for whose locks the tool waits. A watch whose session
- * breaks connects again. A broken watch never ends the tool.
+ * Checks about once a second which sessions wait for the tool's locks, and which sessions hold the locks that the tool
+ * waits for. If its session breaks, the watch connects again. A broken watch never ends the tool.
  */
 export function watchLocks(options: LockWatchOptions): LockWatch {
   const stopped = new AbortController();
@@ -52,7 +52,7 @@ export function watchLocks(options: LockWatchOptions): LockWatch {
   return {
     stop: async () => {
       stopped.abort();
-      // The kill of the tool's connection is awaited.
+      // Waits until the connection of the tool is killed.
       if (!isEnding) closed.abort();
       await watching;
       return sight.warnings(options);
@@ -104,7 +104,7 @@ async function watchWith(
 }
 
 type WatchState = {
-  /** When each session was first seen waiting, by session and statement. */
+  /** When each session was first seen waiting. The key is the session and its statement. */
   since: ReadonlyMap<string, number>;
   lastRead: LastRead | undefined;
 };
@@ -143,7 +143,7 @@ function waitOf({ id, queryId }: ServerSession): string {
   return `${id} ${queryId}`;
 }
 
-/** When this returns, the tool's locks are released, also where the server has not noticed that the tool is gone. */
+/** When this returns, the tool's locks are released, also if the server has not noticed that the tool has ended. */
 async function endConnection(session: Session, id: string): Promise<void> {
   const until = performance.now() + endingMs;
   try {
@@ -159,7 +159,7 @@ async function endConnection(session: Session, id: string): Promise<void> {
   }
 }
 
-/** How long the watch could not see whether others wait. */
+/** For how long the watch could not see whether other sessions wait. */
 class Sight {
   #blindSince: number | undefined = performance.now();
   #longestMs = 0;

@@ -5,11 +5,13 @@ import { waitedInVain } from './serviceBusy.js';
 import { serverErrorNumber, withSession, type Session, type SessionOptions } from '../session/session.js';
 import { holdersOf } from './whoWaits.js';
 
-/** Below the time limit for an answer: the server ends the wait first, and can then be asked who holds the lock. */
+/**
+ * Shorter than the time limit for an answer. So the server ends the wait first, and can then report who holds the lock.
+ */
 const longestWaitMs = 60_000;
 
 /**
- * Like `withSession`, for questions that may wait for a lock. A wait longer than `lockWaitMs`, at most a minute, throws
+ * Like `withSession`, for queries that may wait for a lock. A wait longer than `lockWaitMs`, at most a minute, throws
  * SERVICE_BUSY naming the session that holds the lock.
  */
 export function withPatientSession<T>(
@@ -25,7 +27,7 @@ export function withPatientSession<T>(
       try {
         return await session.query(sql, values);
       } catch (error) {
-        // ER_LOCK_WAIT_TIMEOUT.
+        // ER_LOCK_WAIT_TIMEOUT
         throw serverErrorNumber(error) === 1205 ? await whoIsInTheWay(session, sql, performance.now() - since) : error;
       }
     };

@@ -3,7 +3,7 @@ import { readStatement, tableRead } from './readStatement.js';
 
 const large = { database: 'shop', table: 'large' };
 
-describe('What is said of a statement', () => {
+describe('The reader of a statement', () => {
   test.each([
     ['alter online table `large` add x int', 'ALTER TABLE'],
     ['/* from the app */ ALTER TABLE large ADD x INT', 'ALTER TABLE'],
@@ -13,7 +13,7 @@ describe('What is said of a statement', () => {
     ['FLUSH TABLES WITH READ LOCK', 'FLUSH TABLES'],
     ['secret', null],
     ['', null],
-  ])('%s: its kind', (sql, kind) => {
+  ])('finds the kind of %s', (sql, kind) => {
     expect(readStatement(sql).kind).toBe(kind);
   });
 
@@ -37,15 +37,15 @@ describe('What is said of a statement', () => {
     ['FLUSH TABLES large FOR EXPORT', true],
     ['SELECT * FROM large', false],
     ["UPDATE large SET v = 'x'", false],
-  ])('%s: whether it keeps readers out of the table', (sql, expected) => {
+  ])('finds whether %s excludes readers from the table', (sql, expected) => {
     expect(readStatement(sql).excludesReaders(large, 'shop')).toBe(expected);
   });
 
-  test('without a database in use, an unqualified name is of no table', () => {
+  test('matches an unqualified name to no table if no database is in use', () => {
     expect(readStatement('ALTER TABLE large ADD x INT').excludesReaders(large, null)).toBe(false);
   });
 
-  test('FLUSH TABLES alone names no table', () => {
+  test('finds no table in FLUSH TABLES without names', () => {
     expect(readStatement('FLUSH TABLES WITH READ LOCK').namesAny).toBe(false);
     expect(readStatement('FLUSH LOCAL TABLES large').namesAny).toBe(true);
   });
@@ -56,7 +56,7 @@ describe('What is said of a statement', () => {
     ['SELECT 1 FROM `other`.`t`', { database: 'other', table: 't' }],
     ['SHOW CREATE TABLE `large`', undefined],
     ['SELECT 1', undefined],
-  ])('%s: the table that it reads', (sql, expected) => {
+  ])('finds the table that %s reads', (sql, expected) => {
     expect(tableRead(sql, 'shop')).toEqual(expected);
   });
 });

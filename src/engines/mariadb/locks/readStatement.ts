@@ -1,4 +1,7 @@
-/** What may be shown of a statement of another session: its kind and its tables. Its values never leave this file. */
+/**
+ * The details of another session's statement that may be shown: its kind and its tables. Its values never leave this
+ * file.
+ */
 export type Statement = {
   /** For example `ALTER TABLE`. Null: this file does not know the kind. */
   readonly kind: string | null;
@@ -83,12 +86,12 @@ const verbsWithNouns = new Set(['ALTER', 'CREATE', 'DROP', 'RENAME', 'LOCK', 'FL
 const otherVerbs = new Set(
   'SELECT INSERT UPDATE DELETE REPLACE LOAD TRUNCATE CALL WITH SHOW CHECK HANDLER BACKUP EXECUTE DO SET'.split(' '),
 );
-/** Statements that begin with these wait for readers of the table, and readers wait for them. */
+/** Statements that begin with these words wait for readers of the table, and readers wait for them. */
 const excluding = new Set(['ALTER', 'CREATE', 'DROP', 'RENAME', 'LOCK', 'FLUSH', 'OPTIMIZE', 'REPAIR', 'TRUNCATE']);
 
 const flushOptions = /^(LOCAL|NO_WRITE_TO_BINLOG|TABLES?|WITH|READ|LOCK|AND|DISABLE|CHECKPOINT)$/i;
 
-/** Consists of words of the lists above, so it cannot contain data of a customer. */
+/** Consists only of words from the lists above, so it cannot contain data of a customer. */
 function kindOf(tokens: readonly Token[]): string | null {
   const verb = tokens[0]?.kind === 'word' ? tokens[0].text.toUpperCase() : '';
   if (otherVerbs.has(verb)) return verb === 'TRUNCATE' ? 'TRUNCATE TABLE' : verb;

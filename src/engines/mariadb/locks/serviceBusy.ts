@@ -3,7 +3,10 @@ import type { ServerSession } from './lockPicture.js';
 import { readStatement, type TableName } from './readStatement.js';
 import type { Blocked, Wait } from './whoWaits.js';
 
-/** The dump gave way to a waiting session. Names the session and the table, and no value of a statement. */
+/**
+ * The dump ended in favour of a waiting session. The error names the session and the table, but no value of a
+ * statement.
+ */
 export function gaveWay(blocked: Blocked, waitedMs: number, others: number): StowageError {
   const kind = readStatement(blocked.session.statement ?? '').kind;
   const more = others === 0 ? '' : ` ${others} more ${others === 1 ? 'session waits' : 'sessions wait'} with it.`;
@@ -26,7 +29,7 @@ export function gaveWay(blocked: Blocked, waitedMs: number, others: number): Sto
   );
 }
 
-/** The tool waited for another session for longer than it may. */
+/** The tool waited for another session longer than allowed. */
 export function waitedInVain(
   what: string,
   wait: Wait,
@@ -63,7 +66,7 @@ function holding(holders: Wait['holders']): string {
   return `${shown.join(', ')}${more}`;
 }
 
-/** The statements that take a mode of metadata lock (MariaDB manual, "METADATA_LOCK_INFO Plugin"). */
+/** The statements that acquire each mode of metadata lock (MariaDB manual, "METADATA_LOCK_INFO Plugin"). */
 const modes: Readonly<Record<string, string>> = {
   SHARED_NO_READ_WRITE: 'LOCK TABLES … WRITE',
   EXCLUSIVE: 'a change of its definition',

@@ -2,9 +2,9 @@ import { localPorts } from '../../process/localPorts.js';
 import type { Session } from '../session/session.js';
 
 /**
- * Finds the connection of a tool that runs on this machine, among all connections of its account. It has the tool's
- * local port, unless something translates addresses. Then it is the only connection of the account that runs a
- * statement of a dump tool. Undefined: several connections do, or none.
+ * Finds the connection of a tool that runs on this machine, among all connections of its account. The connection has
+ * the tool's local port, unless something translates addresses. Otherwise it is the only connection of the account that
+ * runs a statement of a dump tool. Undefined: several connections run such a statement, or none.
  */
 export async function findToolConnection(
   session: Session,

@@ -24,9 +24,12 @@ import { withPatientSession } from './ownLockWaits.js';
 import { databasesPart } from '../checks/preflight.js';
 
 const patienceMs = 300;
-/** Long enough for a watch of that patience to have given way several times over. */
+/** Long enough for a watch with `patienceMs` to end the tool several times. */
 const longMs = 1_500;
-/** Rows of 1 KiB. The server is still sending the table when all buffers between it and the reader are full. */
+/**
+ * Each row has 1 KiB. With so many rows the server is still sending the table when all buffers on the way to the reader
+ * are full.
+ */
 const largeRows = Math.ceil((1.5 * (await socketBufferBytes())) / 1_024);
 
 describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => {
@@ -71,7 +74,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     return app;
   }
 
-  /** A dump of which nobody takes the bytes, so that the large table of its database is being read. */
+  /** A dump whose bytes nobody reads, so that the large table of its database stays in use. */
   async function dump(
     database: string,
     limits: Pick<DumpContext, 'lockPatienceMs' | 'lockWaitMs'>,
@@ -120,12 +123,12 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     ['shop', 'CREATE TRIGGER', 'CREATE TRIGGER t BEFORE INSERT ON large FOR EACH ROW SET NEW.id = NEW.id'],
     ['files', 'UPDATE', "UPDATE large SET v = 'a customer''s value' WHERE id = 1"],
     ['files', 'RENAME TABLE', 'RENAME TABLE large TO larger, larger TO large'],
-  ])('of %s gives way to %s', async (database, kind, statement) => {
+  ])('of %s ends so that %s can run', async (database, kind, statement) => {
     const running = await dump(database, { lockPatienceMs: patienceMs });
     await reading(database);
     const app = await application();
     await app.query(`USE ${database}`);
-    // It ends although nobody takes what was dumped.
+    // The dump ends although nobody reads its bytes.
     await app.query(statement);
     await app.query('UNLOCK TABLES');
     const failure = await failureOf(running);
@@ -143,7 +146,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     expect(JSON.stringify([failure.message, failure.details, failure.toolOutput ?? ''])).not.toContain('customer');
   });
 
-  test('counts whoever queues up behind the one that waits, and names the one that waits longest', async () => {
+  test('counts every session that queues behind the waiting one, and names the session that waits longest', async () => {
     const running = await dump('shop', { lockPatienceMs: 2_000 });
     await reading('shop');
     const [first, second] = [await application(), await application()];
@@ -162,7 +165,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     expect(failure.message).not.toMatch(/customer/);
   });
 
-  test('gives way to DROP DATABASE', async () => {
+  test('ends so that DROP DATABASE can run', async () => {
     await server.sql('CREATE DATABASE gone; CREATE TABLE gone.large AS SELECT * FROM shop.large;');
     const running = await dump('gone', { lockPatienceMs: patienceMs });
     await reading('gone');
@@ -171,7 +174,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     expect((await failureOf(running)).message).toMatch(/to run DROP DATABASE/);
   });
 
-  test('does not give way where that was not wanted: the statement waits until the table is dumped', async () => {
+  test('does not end if the service has no limit for waiting sessions: the statement waits until the table is dumped', async () => {
     const running = await dump('shop', { lockPatienceMs: null, lockWaitMs: 60_000 });
     await reading('shop');
     const app = await application();
@@ -186,7 +189,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     ['with', 'INSTALL'],
     ['without', 'UNINSTALL'],
   ])(
-    'does not give way to those that wait for somebody else, %s the plugin that shows the locks',
+    'does not end if sessions wait for another session, %s the plugin that shows the locks',
     async (_, install) => {
       await server.sql(`${install} SONAME 'metadata_lock_info';`).catch(() => undefined);
       const running = await dump('shop', { lockPatienceMs: patienceMs });
@@ -206,7 +209,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     },
   );
 
-  test('is told from another dump of the same account: only the one that is waited for gives way', async () => {
+  test('is distinguished from another dump of the same account: only the dump that blocks others ends', async () => {
     const [asked, other] = [
       await dump('shop', { lockPatienceMs: patienceMs }),
       await dump('depot', { lockPatienceMs: patienceMs }),
@@ -219,7 +222,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     expect(await other.ended).toMatchObject({ failure: null });
   });
 
-  test('gives way also when the session of the watch was killed before', async () => {
+  test('ends also if the session of the watch was killed before', async () => {
     const running = await dump('shop', { lockPatienceMs: patienceMs });
     await reading('shop');
     const watch = async () =>
@@ -233,7 +236,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     expect((await failureOf(running)).code).toBe('SERVICE_BUSY');
   });
 
-  test('goes on where the account may not see who waits, and says how to let it', async () => {
+  test('continues if the account may not see who waits, and the warning names the missing privilege', async () => {
     const reader = server.connection({ username: 'reader', password: new Secret('r') });
     const running = await dump('depot', { lockPatienceMs: patienceMs }, reader);
     expect(running.warnings).toContainEqual(expect.stringMatching(/GRANT PROCESS ON \*\.\* TO 'reader'@'%';/));
@@ -246,7 +249,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     await altered;
   });
 
-  test('that has to wait for a lock of somebody else names who holds it, with or without the privilege to see others', async () => {
+  test('that waits for a lock names the session that holds it, with or without the privilege to see other sessions', async () => {
     await server.sql("INSTALL SONAME 'metadata_lock_info';").catch(() => undefined);
     const holder = await application();
     const locking = () => holder.query('LOCK TABLES depot.small WRITE');
@@ -267,7 +270,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     }
   });
 
-  test('that has to wait says how to see for whom, where the server does not show it', async () => {
+  test('that waits for a lock explains how to show the holder if the server does not show it', async () => {
     await server.sql("UNINSTALL SONAME 'metadata_lock_info';").catch(() => undefined);
     const holder = await application();
     const locking = () => holder.query('LOCK TABLES depot.small WRITE');
@@ -283,7 +286,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     ['with', 'INSTALL'],
     ['without', 'UNINSTALL'],
   ])(
-    'asks nothing that waits for a lock without end: the error names who is in the way, %s the plugin',
+    'sends no query that waits for a lock without a limit: the error names the holder, %s the plugin',
     async (_, install) => {
       await server.sql(`${install} SONAME 'metadata_lock_info';`).catch(() => undefined);
       const holder = await application();
@@ -300,7 +303,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     },
   );
 
-  test('restored into a server that somebody keeps from writing ends, and names who does', async () => {
+  test('that is restored into a server with a write lock ends, and the error names the holder', async () => {
     await server.sql("INSTALL SONAME 'metadata_lock_info';").catch(() => undefined);
     const source = server.connection({ databases: ['depot'] });
     const context = { workFolder: folder, signal: new AbortController().signal };
@@ -330,7 +333,7 @@ describeWith(
   { mariadb: mariadbMissing, 'mariadb-versions': mariadbVersionsMissing },
   'A dump of another release',
   () => {
-    test.each(mariadbVersions)('%s gives way', async (version) => {
+    test.each(mariadbVersions)('%s ends so that the waiting session can continue', async (version) => {
       const folder = await mkdtemp(join(tmpdir(), 'stowage-locks-'));
       const server = await startMariadb([], mariadbHome(version));
       const given = new AbortController();
@@ -349,7 +352,7 @@ describeWith(
           WHERE info LIKE 'SELECT /*!40001%large%' AND state IN ('Writing to net', 'Sending data')`);
           return reading.trim() === '1';
         }, 'the large table is being dumped');
-        // A dump that ends before reports why, instead of a wait in vain.
+        // If the dump ends earlier, this reports the reason instead of waiting for nothing.
         const endedBefore = running.ended.then(({ failure }) => {
           throw failure ?? new Error('The dump ended before anybody waited for it.');
         });

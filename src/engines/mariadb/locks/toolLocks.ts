@@ -11,7 +11,7 @@ import { findToolConnection } from './toolConnection.js';
 const connectTimeoutMs = 10_000;
 
 /**
- * Watches the locks of a running tool, through a session of its own at the address to which the tool is connected.
+ * Watches the locks of a running tool, through a session of its own to the address that the tool is connected to.
  * `findTool` replaces the search by port.
  */
 export function watchToolLocks(
@@ -48,7 +48,7 @@ export function watchToolLocks(
   });
 }
 
-/** The account may have few connections, so the tool connects first. Where its port cannot be seen it gets 2 s. */
+/** The account may have few connections, so the tool connects first. If its port cannot be seen, it gets 2 s. */
 async function untilConnected(pid: number, port: number, signal: AbortSignal): Promise<void> {
   const until = performance.now() + 2_000;
   while (performance.now() < until && !signal.aborted && (await localPorts(pid, port)).length === 0) await wait(20);

@@ -19,7 +19,7 @@ function blocked(picture: Partial<LockPicture>, read: LastRead | null = lastRead
   return findBlocked(whole, '1', read ?? undefined).map(({ session: { id } }) => id);
 }
 
-describe('Who waits for a tool that reads a table', () => {
+describe('The sessions that wait for a tool that reads a table', () => {
   test.each<[string, ServerSession, boolean]>([
     ['an ALTER TABLE', session('2', 'ALTER TABLE large ADD x INT', metadata), true],
     ['an ALTER TABLE of another table', session('2', 'ALTER TABLE small ADD x INT', metadata), false],
@@ -45,36 +45,36 @@ describe('Who waits for a tool that reads a table', () => {
       false,
     ],
     ['a replica’s thread without a statement', session('2', null, metadata), false],
-  ])('by its statement: %s', (_, waiting, expected) => {
+  ])('are found by the statement: %s', (_, waiting, expected) => {
     expect(blocked({ sessions: [tool, waiting] })).toEqual(expected ? ['2'] : []);
   });
 
-  test('nobody, while the tool itself waits', () => {
+  test('are none while the tool itself waits', () => {
     const waiting = { ...tool, state: metadata };
     expect(lastReadOf(waiting, lastRead)).toBeUndefined();
     expect(blocked({ sessions: [waiting, session('2', 'ALTER TABLE large ADD x INT', metadata)] }, null)).toEqual([]);
   });
 
-  test('also while it sleeps because nobody takes its output, until it runs another statement', () => {
+  test('are found also while the tool sleeps because its output is not read, until it runs another statement', () => {
     const asleep = { ...tool, command: 'Sleep', statement: null };
     expect(lastReadOf(asleep, lastRead)).toEqual(lastRead);
     expect(lastReadOf({ ...asleep, queryId: '11' }, lastRead)).toBeUndefined();
   });
 
-  test('by the locks that are held, where the server shows those: no other table counts', () => {
+  test('are found by the locks that are held, if the server shows them: no other table counts', () => {
     const locks = [lock('1', 'other', 'SHARED_READ'), lock('3', 'large', 'SHARED_NO_READ_WRITE')];
     const waiting = session('2', 'ALTER TABLE large ADD x INT', metadata);
     expect(blocked({ sessions: [tool, waiting], locks })).toEqual([]);
   });
 
-  test('whatever its statement, where nobody but the tool holds a lock and goes on', () => {
+  test('are found for any statement if only the tool holds a lock and runs', () => {
     const waiting = [session('2', 'DROP TRIGGER t', metadata), session('4', null, metadata)];
     const locks = [lock('1', 'large', 'SHARED_READ'), lock('2', 'x', 'SHARED_UPGRADABLE')];
     expect(blocked({ sessions: [tool, ...waiting], locks })).toEqual(['2', '4']);
     expect(blocked({ sessions: [tool, ...waiting], locks: [...locks, lock('3', 'y', 'SHARED_READ')] })).toEqual([]);
   });
 
-  test('and which of them waits for the tool itself: those that read and write rows wait behind another', () => {
+  test('are those that wait directly: sessions that read and write rows wait behind another session', () => {
     const waiting = ['INSERT INTO large VALUES (1)', 'SELECT 1 FROM large', 'ALTER TABLE large ADD x INT'].map(
       (statement, index) => session(String(index + 2), statement, metadata),
     );
@@ -89,7 +89,7 @@ describe('Who waits for a tool that reads a table', () => {
     ]);
   });
 
-  test('by the locks that are waited for, where the server shows those as well', () => {
+  test('are found by the locks that are waited for, if the server shows them too', () => {
     const waiting = [session('2', 'CALL p()', metadata), session('3', 'ALTER TABLE large ADD x INT', metadata)];
     const locks = [
       ...[

@@ -10,13 +10,13 @@ export type Blocked = {
   readonly isFirst: boolean;
 };
 
-/** What our tool waits for, and which sessions hold it. */
+/** The lock that our tool waits for, and the sessions that hold it. */
 export type OwnWait = Wait & { readonly session: ServerSession };
 
 export type Wait = {
-  /** As the server calls it, for example `Waiting for table metadata lock`. */
+  /** The state as the server names it, for example `Waiting for table metadata lock`. */
   readonly state: string;
-  /** Undefined: it is not a table, or the statement does not name it. */
+  /** Undefined: the lock is not on a table, or the statement does not name the table. */
   readonly table: TableName | undefined;
   /** Null: this server does not show holders. */
   readonly holders:
@@ -27,7 +27,7 @@ export type Wait = {
 export type LastRead = { readonly table: TableName; readonly queryId: string };
 
 /**
- * The table that the tool reads now; `before` is the result of the last check. A tool whose output is not read sleeps
+ * The table that the tool reads now. `before` is the result of the last check. A tool whose output is not read sleeps
  * and still holds the lock: the server has sent the whole table, and the transaction is open.
  */
 export function lastReadOf(tool: ServerSession | undefined, before: LastRead | undefined): LastRead | undefined {
@@ -40,7 +40,8 @@ export function lastReadOf(tool: ServerSession | undefined, before: LastRead | u
 /**
  * The sessions that wait for a lock that the tool holds. If the server shows holders and pending locks, these decide.
  * Otherwise the statements decide: a session waits for the tool if it asks for an exclusive lock on the table that the
- * tool reads. A session that queues behind it is then not listed; it does not wait longer than the one in front.
+ * tool reads. A session that queues behind it is then not listed, because it does not wait longer than the session in
+ * front.
  */
 export function findBlocked(picture: LockPicture, toolId: string, lastRead: LastRead | undefined): readonly Blocked[] {
   const ours = tablesOf(picture, toolId, lastRead);
@@ -67,7 +68,7 @@ export function findOwnWait(picture: LockPicture, toolId: string): OwnWait | und
   return { session: tool, state: tool.state, table, holders: holdersOf(picture, toolId, tool.state, table) };
 }
 
-/** The sessions that hold a table or a global lock. Those that wait themselves come last. */
+/** The sessions that hold a table or a global lock. Sessions that wait themselves come last. */
 export function holdersOf(
   { locks, sessions }: LockPicture,
   toolId: string,
@@ -104,7 +105,7 @@ function tableWaitedFor(
   const { state, database } = session;
   const statement = readStatement(session.statement ?? '');
   if (/table level lock/i.test(state)) {
-    // Readers wait here only behind a writer. The statement of an INSERT DELAYED is only the table's name.
+    // Readers wait in this state only behind a writer. The statement of an INSERT DELAYED is only the table's name.
     return statement.kind === 'SELECT' ? undefined : ours.find((table) => statement.names(table, database));
   }
   if (/table flush/i.test(state)) {
@@ -119,7 +120,10 @@ function tableWaitedFor(
   return ours.find((table) => statement.excludesReaders(table, database));
 }
 
-/** A session that waits for a metadata lock waits for one that runs: if only the tool runs, it waits for the tool. */
+/**
+ * A session that waits for a metadata lock waits for a running session. So if only the tool runs, it waits for the
+ * tool.
+ */
 function onlyCause(
   { locks, showsPending, sessions }: LockPicture,
   session: ServerSession,
@@ -134,7 +138,10 @@ function onlyCause(
   return others ? undefined : ours[0];
 }
 
-/** Modes that block nobody: for a metadata lock reading and writing rows, for a table's own lock reading. */
+/**
+ * Modes that block no session: reading and writing rows for a metadata lock, and reading for a lock of the table
+ * itself.
+ */
 function goesWithReaders({ state, statement }: ServerSession): boolean {
   const { kind } = readStatement(statement ?? '');
   return /metadata lock/i.test(state)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseGrants, quoteName } from './grants.js';
 
-describe('What SHOW GRANTS tells', () => {
+describe('The parser of SHOW GRANTS', () => {
   test.each([
     ['GRANT ALL PRIVILEGES ON *.* TO `u`@`%` IDENTIFIED BY PASSWORD "*A" WITH GRANT OPTION', 'shop', true],
     ['GRANT SELECT, SHOW VIEW ON `shop`.* TO `u`@`%`', 'shop', true],
@@ -16,7 +16,7 @@ describe('What SHOW GRANTS tells', () => {
     ['GRANT USAGE ON *.* TO `u`@`%`', 'shop', false],
     ['GRANT `reader` TO `u`@`%`', 'shop', false],
     ['GRANT SELECT ON *.* TO `u`@`%`', 'any', true],
-  ])('%s allows SELECT on all of %s: %s', (line, database, allowed) => {
+  ])('finds that %s allows SELECT on all of %s: %s', (line, database, allowed) => {
     expect(parseGrants([line]).holds('SELECT', database)).toBe(allowed);
   });
 
@@ -25,7 +25,7 @@ describe('What SHOW GRANTS tells', () => {
     ['GRANT SELECT ON *.* TO `u`@`%`', true],
     ['GRANT SHOW CREATE ROUTINE ON *.* TO `u`@`%`', true],
     ['GRANT SELECT ON `mysql`.`user` TO `u`@`%`', false],
-  ])('%s allows to read every routine: %s', (line, allowed) => {
+  ])('finds that %s allows to read every routine: %s', (line, allowed) => {
     expect(parseGrants([line]).readsRoutines).toBe(allowed);
   });
 
@@ -35,11 +35,11 @@ describe('What SHOW GRANTS tells', () => {
     ['GRANT CREATE, INSERT ON `shop`.`orders` TO `u`@`%`', false],
     ['GRANT SELECT, INSERT ON *.* TO `u`@`%`', false],
     ['GRANT USAGE ON *.* TO `u`@`%`', false],
-  ])('%s allows to make and fill databases: %s', (line, allowed) => {
+  ])('finds that %s allows to create and fill databases: %s', (line, allowed) => {
     expect(parseGrants([line]).makesDatabases).toBe(allowed);
   });
 
-  test('a name is quoted so that nothing in it ends it', () => {
+  test('quotes a name so that no character in the name ends it', () => {
     expect(quoteName('a`; DROP TABLE x; --')).toBe('`a``; DROP TABLE x; --`');
   });
 });

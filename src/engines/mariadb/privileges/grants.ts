@@ -1,11 +1,14 @@
 /** The privileges of a user according to `SHOW GRANTS`: on everything, on databases, on mysql.proc. */
 export type Grants = {
-  /** Granted globally, or on the whole database. Grants on single tables do not count: other tables may be hidden. */
+  /**
+   * Granted globally, or on the whole database. Grants on single tables do not count, because other tables may be
+   * hidden.
+   */
   holds(privilege: string, database: string): boolean;
   holdsGlobally(privilege: string): boolean;
-  /** May read every routine's body. */
+  /** The user may read the body of every routine. */
   readonly readsRoutines: boolean;
-  /** May create and fill any or some databases. */
+  /** The user may create and fill any or some databases. */
   readonly makesDatabases: boolean;
 };
 
@@ -16,7 +19,7 @@ type Grant = {
   readonly table: string;
 };
 
-/** Understands MariaDB's and MySQL's lines. Roles must have been expanded by the server, as it does for active ones. */
+/** Parses the lines of MariaDB and MySQL. The server must have expanded the roles, as it does for active ones. */
 export function parseGrants(lines: readonly string[]): Grants {
   const grants = lines.map(parseGrant).filter((grant) => grant !== undefined);
   const global = grants.filter((grant) => grant.database === '*');
@@ -63,7 +66,7 @@ function fits(pattern: string, database: string): boolean {
   return new RegExp(`^${expression}$`, 'su').test(database);
 }
 
-/** Quoted for SQL. */
+/** Quotes a name for SQL. */
 export function quoteName(text: string): string {
   return `\`${text.replaceAll('`', '``')}\``;
 }

@@ -6,13 +6,16 @@ import { lackingOnEverything } from '../restoreChecks/programs.js';
 import type { Target } from '../restoreChecks/target.js';
 import type { Session } from '../session/session.js';
 
-/** The privileges of this session's user, active roles included. */
+/** The privileges of this session's user, including those of active roles. */
 export async function readGrants(session: Session): Promise<Grants> {
   const rows = await session.query('SHOW GRANTS');
   return parseGrants(rows.map((row) => Object.values(row)[0] ?? ''));
 }
 
-/** Throws SERVICE_PRIVILEGE naming the privileges that a complete dump lacks, and the statement that grants them. */
+/**
+ * Throws SERVICE_PRIVILEGE. The error names the privileges that are missing for a complete dump, and the statement that
+ * grants them.
+ */
 export async function refuseMissingDumpPrivileges(session: Session, catalog: Programs, grants: Grants): Promise<void> {
   const lacking = new Map<string, readonly string[]>();
   let routinesHidden = false;
@@ -28,8 +31,8 @@ export async function refuseMissingDumpPrivileges(session: Session, catalog: Pro
 }
 
 /**
- * A user sees the routines of a database with any privilege on routines there, but the body of another's routine only
- * with SELECT on mysql.proc. Without either, a dump without routines would look complete.
+ * With any privilege on routines of a database, a user sees these routines. But the user sees the body of another's
+ * routine only with SELECT on mysql.proc. Without either, a dump without routines would look complete.
  */
 function hidesRoutines(catalog: Programs, grants: Grants, database: string): boolean {
   const seesNames = ['EXECUTE', 'CREATE ROUTINE', 'ALTER ROUTINE'].some((privilege) =>
@@ -39,7 +42,7 @@ function hidesRoutines(catalog: Programs, grants: Grants, database: string): boo
   return !seesNames || routines.some(({ bodyVisible }) => !bodyVisible);
 }
 
-/** Throws SERVICE_PRIVILEGE naming the privileges that the restore of the inventory lacks. */
+/** Throws SERVICE_PRIVILEGE naming the privileges that are missing for the restore of the inventory. */
 export async function refuseMissingRestorePrivileges(
   session: Session,
   inventory: Inventory,
@@ -63,7 +66,7 @@ export async function refuseMissingRestorePrivileges(
   if (lacking.size > 0 || global.length > 0) await refuse(session, lacking, global, 'the restore');
 }
 
-/** A warning for a backup that should give way to other sessions and cannot see them. */
+/** A warning for a backup that should end when other sessions wait, but whose account cannot see them. */
 export async function warnOfHiddenSessions(session: Session, grants: Grants): Promise<readonly string[]> {
   if (grants.holdsGlobally('PROCESS')) return [];
   const grant = `GRANT PROCESS ON *.* TO ${await ownAccount(session)};`;
@@ -93,7 +96,7 @@ async function refuse(
   });
 }
 
-/** As in a GRANT. */
+/** As in a GRANT statement. */
 async function ownAccount(session: Session): Promise<string> {
   const [row] = await session.query('SELECT CURRENT_USER() AS account');
   return (row?.['account'] ?? '').replace(/^(.*)@(.*)$/s, (_, user: string, host: string) =>

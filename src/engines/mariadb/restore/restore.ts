@@ -15,7 +15,10 @@ import { writeOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { findRestoreSession, restoreLocks } from './restoreSessions.js';
 
-/** What a dump needs of the session of a person who reads it; ours knows the server and sets more (serverSettings.ts). */
+/**
+ * The settings that a dump needs in the session of a person who restores by hand. Our own session knows the server and
+ * sets more (serverSettings.ts).
+ */
 const sessionSettings = 'SET SESSION check_constraint_checks=0, innodb_strict_mode=0, max_statement_time=0';
 
 /**
@@ -80,8 +83,8 @@ export async function startMariadbRestore(
 }
 
 /**
- * The locks are held as long as the session lives (restoreSessions.ts). Where another restore has one of them the login
- * fails, with the words that are no SQL mode in its error.
+ * The session holds the locks as long as it lives (restoreSessions.ts). If another restore holds one of them, the login
+ * fails, and the error contains these words, which are no SQL mode.
  */
 function takeLocks(source: RestoreSource): string {
   const taken = restoreLocks(source).map((name) => `GET_LOCK('${name}',0)`);
@@ -90,16 +93,16 @@ function takeLocks(source: RestoreSource): string {
 
 const anotherRuns = 'another restore is running';
 
-/** Connection options (`--host=… --user=… --password`) go at its end. */
+/** Connection options (`--host=… --user=… --password`) are appended. */
 export function mariadbRestoreByHand(part: PartSpec): string {
   return `mariadb ${keepingAll(part).join(' ')} --init-command='${sessionSettings}'`;
 }
 
-/** Older clients were not tried. */
+/** Older clients were not tested. */
 export const mariadbRestoreByHandNeeds =
   'the client of MariaDB 10.2.11 or newer (mariadb; before 10.4.6 it is called mysql)';
 
-/** The client's first error is the cause. */
+/** The first error of the client is the cause. */
 function toolFailed(tool: ToolEnd, problems: readonly ToolProblem[]): StowageError | null {
   if (endedWell(tool)) return null;
   if (problems.some(({ isMarked }) => isMarked)) {

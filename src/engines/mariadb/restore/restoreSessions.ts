@@ -5,16 +5,16 @@ import type { RestoreSource } from '../../runningRestore.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**
- * A restore's session holds named locks of the server (GET_LOCK) until it ends, rollback included. One lock is named
- * after the restore: by it another worker finds the session that a killed worker left behind. One lock is named after
- * each database that the restore creates: two restores never write to one database, whatever host name or account they
- * use.
+ * The session of a restore holds named locks of the server (GET_LOCK) until it ends, including its rollback. One lock
+ * is named after the restore, so that another worker finds the session that a killed worker left behind. One lock is
+ * named after each database that the restore creates, so that two restores never write to one database, whatever host
+ * name or account they use.
  */
 export function restoreLocks({ restoreId, inventory }: RestoreSource): readonly string[] {
   return [ownLock(restoreId), ...namesOf(inventory).map(databaseLock)];
 }
 
-/** The connection of a restore's tool. Undefined: it has none now. */
+/** The connection of a restore's tool. Undefined: the tool has no connection now. */
 export function findRestoreSession(session: Session, restoreId: string): Promise<string | undefined> {
   return holderOf(session, ownLock(restoreId));
 }
@@ -27,7 +27,7 @@ export async function findDatabaseUnderRestore(session: Session, inventory: Inve
   return undefined;
 }
 
-/** As many as fit into one argument of a program. Two restores of the same backup collide in any of them. */
+/** The most locks that fit into one argument of a program. Two restores of the same backup collide in any of them. */
 const mostLocks = 2_000;
 
 function namesOf(inventory: Inventory): readonly string[] {
@@ -41,7 +41,7 @@ function ownLock(restoreId: string): string {
   return `stowage.restore.${shortHash(restoreId)}`;
 }
 
-/** Names that differ only in case may be one database on the server. */
+/** Names that differ only in case may mean one database on the server. */
 function databaseLock(name: string): string {
   return `stowage.database.${shortHash(name.toLowerCase())}`;
 }
@@ -55,7 +55,7 @@ async function holderOf(session: Session, lock: string): Promise<string | undefi
   return row?.['holder'] ?? undefined;
 }
 
-/** Kills the sessions of this restore and waits for their rollback, at most `limitMs`. True: nothing is left. */
+/** Kills the sessions of this restore and waits for their rollback, at most `limitMs`. Returns true if none is left. */
 export async function endRestoreSessions(
   session: Session,
   restoreId: string,

@@ -5,7 +5,9 @@ import { serverErrorNumber, type Session } from '../session/session.js';
 import type { Target } from './target.js';
 import { named, unfit } from './unfit.js';
 
-/** Refuses a backup that refers to accounts, databases or sequences that neither it nor the target has. */
+/**
+ * Refuses a backup that refers to accounts, databases or sequences that exist neither in the backup nor on the target.
+ */
 export async function refuseMissingReferences(session: Session, target: Target, inventory: Inventory): Promise<void> {
   const needs = inventory.databases.flatMap((database) => Object.entries(database.needs ?? {}));
   const wanted = (kind: string) =>
@@ -39,8 +41,8 @@ export async function refuseMissingReferences(session: Session, target: Target, 
 }
 
 /**
- * A view on a view can be created only if the definer of the other view exists (1449) and may read its tables (1356).
- * The accounts are known only if we may read them; otherwise the restore itself fails.
+ * A view that reads another view can be created only if the definer of the other view exists (1449) and may read its
+ * tables (1356). The accounts are known only if we may read them. Otherwise the restore itself fails.
  */
 async function refuseDefinersWithoutRights(session: Session, target: Target, inventory: Inventory): Promise<void> {
   const views = new Map<string, { readonly database: string; readonly objects: readonly string[] }[]>();
@@ -87,12 +89,12 @@ async function grantsOf(session: Session, definer: string): Promise<readonly str
     return rows.map((row) => Object.values(row)[0] ?? '');
   } catch (error) {
     if (serverErrorNumber(error) === undefined) throw error;
-    // We may not read it, or it exists in another spelling.
+    // We may not read the database, or it exists in another spelling.
     return undefined;
   }
 }
 
-/** Quoted for SQL. Without a host it is a role. */
+/** Quotes an account for SQL. A name without a host is a role. */
 function account(definer: string): string {
   const at = definer.lastIndexOf('@');
   const [user, host] = at < 0 ? [definer, ''] : [definer.slice(0, at), definer.slice(at + 1)];
@@ -102,7 +104,10 @@ function account(definer: string): string {
     .join('@');
 }
 
-/** Locked if the server supports it: nobody should log in with an account that exists only for views. */
+/**
+ * Creates a locked account if the server supports it, because nobody should log in with an account that exists only for
+ * views.
+ */
 function creation(definer: string, { release }: Target): string {
   if (!account(definer).includes("'@'")) return `CREATE ROLE ${account(definer)};`;
   const secured = release >= 1004 ? 'ACCOUNT LOCK' : "IDENTIFIED BY '…'";

@@ -126,12 +126,12 @@ describe('A restored target has lost nothing for', () => {
     expect(losses(actual)).toEqual([]);
   });
 
-  test('fewer rows where events run on it, but for no missing table', () => {
+  test('fewer rows if events run on it; a missing table is still a loss', () => {
     expect(losses(altered({ rows: 4 }), true)).toEqual([]);
     expect(losses(inventory({ tables: [] }), true)).toHaveLength(1);
   });
 
-  test('rows of a history that an older backup counted and whose dump does not hold it', () => {
+  test('rows of a history that an older backup counted although its dump does not hold the history', () => {
     const older = (objects: InventoryDatabase['objects'], toolVersion = '10.11.19'): Inventory => {
       const { definitionsTaken: _none, ...rest } = inventory({ objects });
       return { ...rest, toolVersion };
@@ -154,7 +154,7 @@ describe('A restored target has lost nothing for', () => {
   });
 });
 
-test('the next value of a sequence is mended by a statement in which every name is quoted', () => {
+test('the next value of a sequence is repaired by a statement in which every name is quoted', () => {
   const loss = judgeDifference(
     {
       ...{ what: 'DEFINITION', path: '', database: 'my-db', kind: 'sequences', name: 's`1' },

@@ -5,7 +5,7 @@ import { quoteName } from '../privileges/grants.js';
 import { dumpsHistory } from '../catalog/history.js';
 import { currentName } from './target.js';
 
-/** Whether a difference of a restored target is a loss, and what helps. */
+/** Whether a difference of a restored target is a loss, and what the user can do. */
 export const judgeDifference: Engine['judgeDifference'] = (difference, context) => {
   const { what, expected, actual } = difference;
   switch (what) {
@@ -86,7 +86,7 @@ function judgeField(difference: FoundDifference): Loss | null {
       return { sentence: sentence('the type'), help: altered };
     case undefined:
     default:
-      // A row format is about space.
+      // A row format only affects space.
       return null;
   }
 }
@@ -106,7 +106,7 @@ const singular: Readonly<Record<string, string>> = {
 
 function judgeObject(difference: FoundDifference, databases: Databases): Loss | null {
   const { kind = '', database, name = '' } = difference;
-  // Events end by themselves.
+  // Events end at their own time.
   if (toldByName.has(kind) || kind === 'events') return null;
   const tables = databases.find((each) => each.name === database)?.tables ?? [];
   if (kind === 'views' && tables.some((each) => each.name === name)) {
@@ -130,8 +130,8 @@ function judgeTablePart(difference: FoundDifference): Loss | null {
 
 function judgeObjectPart(difference: FoundDifference): Loss | null {
   const { kind, part, expected, actual } = difference;
-  // The status of an event changes when it ends; who a definer is loses nothing of the object, and how often a sequence
-  // began anew decides no value that it gives.
+  // The status of an event changes when it ends. A different definer loses nothing of the object. The number of
+  // restarts of a sequence changes none of its values.
   if (part === 'status' || part === 'definer' || (kind === 'sequences' && part === 'rounds')) return null;
   if (kind === 'sequences' && part === 'next') {
     if (Number(actual) >= Number(expected)) return null;

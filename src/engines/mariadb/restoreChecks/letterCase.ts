@@ -10,8 +10,8 @@ export function foldsNames(target: Target): boolean {
 }
 
 /**
- * On a server that folds names, two names that differ only in letter case are one: the dump's own DROP TABLE IF EXISTS
- * would destroy the first table, and two databases would be merged.
+ * On a server that folds names, two names that differ only in letter case mean one object. So the dump's own DROP TABLE
+ * IF EXISTS would destroy the first table, and two databases would be merged.
  */
 export function refuseCollidingNames(target: Target, inventory: Inventory): void {
   if (!foldsNames(target)) return;
@@ -45,8 +45,8 @@ function collisionsOf(names: readonly string[]): readonly (readonly string[])[] 
 }
 
 /**
- * What a server that folds names wrote in other spellings than it stores: triggers cannot be made, routines fail when
- * used.
+ * The texts of objects from a server that folds names may spell a name differently from its stored form. On this target
+ * such triggers cannot be created, and such routines fail when they are used.
  */
 export function checkFoldedSpellings(target: Target, inventory: Inventory): readonly string[] {
   if (foldsNames(target) || inventory.nameCase !== 'FOLDED') return [];

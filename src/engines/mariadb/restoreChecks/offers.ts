@@ -79,10 +79,10 @@ function refuseMissingFeature(target: Target, feature: string, objects: readonly
   );
 }
 
-/** Bytes of the longest key of an InnoDB table by the size of a page (MariaDB manual, "InnoDB Limitations"). */
+/** The bytes of the longest key of an InnoDB table, by page size (MariaDB manual, "InnoDB Limitations"). */
 const innodbKeyBytes: Readonly<Record<string, number>> = { '4096': 768, '8192': 1536 };
 
-/** @param word engine and bytes of the keys */
+/** @param word the engine and the bytes of the key */
 function refuseLongKeys(target: Target, word: string, objects: readonly string[]): void {
   const [engine = '', bytes = ''] = word.split(' ');
   const pageSize = target.variables.get('innodb_page_size') ?? '';
@@ -95,7 +95,9 @@ function refuseLongKeys(target: Target, word: string, objects: readonly string[]
   );
 }
 
-/** Without one of them the server creates the table with its default engine, and reports only a warning. */
+/**
+ * If the storage engine is missing, the server creates the table with its default engine, and reports only a warning.
+ */
 function refuseMissingEngines(target: Target, inventory: Inventory): void {
   for (const engine of new Set(
     inventory.databases.flatMap(({ tables }) => tables.flatMap((table) => table.engine ?? [])),

@@ -14,7 +14,7 @@ import { createMariadbEngine } from '../mariadbEngine.js';
 const engine = createMariadbEngine();
 const missing = { mariadb: mariadbMissing, 'mariadb-versions': mariadbVersionsMissing };
 
-describeWith(missing, 'A target of another release', () => {
+describeWith(missing, 'A target', () => {
   let old: MariadbServer;
   let recent: MariadbServer;
   let bench: ArchiveBench;
@@ -64,7 +64,7 @@ describeWith(missing, 'A target of another release', () => {
     ['periods', 'CREATE TABLE t (a DATE, b DATE, PERIOD FOR p (a, b))', /periods.*'d\.t'/],
     ['ignored indexes', 'CREATE TABLE t (a INT, KEY (a) IGNORED)', /ignored indexes.*'d\.t'/],
     ['unique keys of any length', 'CREATE TABLE t (a TEXT, UNIQUE (a))', /unique keys of any length.*'d\.t'/],
-  ])('is refused where it does not know %s', async (_what, statement, names) => {
+  ])('is refused if it does not support %s', async (_what, statement, names) => {
     await recent.sql(`CREATE DATABASE d; USE d; ${statement};`);
     const context = { workFolder: '/nowhere', signal: new AbortController().signal };
     const { inventory } = await preflightOf(engine, recent.connection({ databases: ['d'] }), context);
@@ -83,7 +83,7 @@ describeWith(missing, 'A target of another release', () => {
     ['10.2', '11.4', () => [old, recent] as const],
     ['11.4', '10.2', () => [recent, old] as const],
   ] as const)(
-    'takes what is plain from %s into %s, and says that definitions were compared by names of columns alone',
+    'accepts plain objects from %s into %s, and a warning says that definitions were compared only by column names',
     async (from, to, servers) => {
       const [source, target] = servers();
       const { differences, warnings } = await restore(await backup(source, plain), target.connection());
@@ -98,40 +98,48 @@ describeWith(missing, 'A target of another release', () => {
   test.each([
     ['10.2', () => old],
     ['11.4', () => recent],
-  ] as const)('of %s itself is compared in full and differs in nothing', async (_release, server) => {
-    const parts = `${plain} CREATE TABLE parts (id INT, day DATE, PRIMARY KEY (id, day)) PARTITION BY RANGE (YEAR(day)) (
+  ] as const)(
+    'of %s is compared in full with a backup of the same release, and differs in nothing',
+    async (_release, server) => {
+      const parts = `${plain} CREATE TABLE parts (id INT, day DATE, PRIMARY KEY (id, day)) PARTITION BY RANGE (YEAR(day)) (
       PARTITION old VALUES LESS THAN (2000), PARTITION recent VALUES LESS THAN MAXVALUE);
       CREATE TABLE child (id INT, doubled INT AS (id * 2) STORED, FOREIGN KEY (id) REFERENCES t (id) ON DELETE CASCADE) COMMENT 'c';
       CREATE TABLE squeezed (a VARBINARY(20)) ROW_FORMAT=COMPRESSED;`;
-    const { differences, warnings } = await restore(await backup(server(), parts), server().connection());
-    expect(differences).toEqual([]);
-    expect(warnings.join()).not.toMatch(/compared/);
-  });
+      const { differences, warnings } = await restore(await backup(server(), parts), server().connection());
+      expect(differences).toEqual([]);
+      expect(warnings.join()).not.toMatch(/compared/);
+    },
+  );
 
   test.each([
     ['10.2', () => old],
     ['11.4', () => recent],
-  ] as const)('of %s that writes a binary log takes functions once the hint is followed', async (_release, server) => {
-    const taken = await backup(
-      server(),
-      'CREATE FUNCTION dice() RETURNS INT RETURN 1 + 6 * RAND();'.replace(
-        'CREATE',
-        'SET GLOBAL log_bin_trust_function_creators=1; CREATE',
-      ),
-    );
-    await server().sql('SET GLOBAL log_bin_trust_function_creators=0');
-    const refused = (await restore(taken, server().connection()).catch((error: unknown) => error)) as { help: string };
-    expect(refused).toMatchObject({ code: 'TARGET_UNFIT', message: expect.stringContaining('1418') });
-    await server().sql(/SET GLOBAL [^;]*;/.exec(refused.help)?.[0] ?? '');
-    expect((await restore(taken, server().connection())).differences).toEqual([]);
-    await server().sql('SET GLOBAL log_bin_trust_function_creators=0');
-  });
+  ] as const)(
+    'of %s that writes a binary log accepts functions after the user follows the hint',
+    async (_release, server) => {
+      const taken = await backup(
+        server(),
+        'CREATE FUNCTION dice() RETURNS INT RETURN 1 + 6 * RAND();'.replace(
+          'CREATE',
+          'SET GLOBAL log_bin_trust_function_creators=1; CREATE',
+        ),
+      );
+      await server().sql('SET GLOBAL log_bin_trust_function_creators=0');
+      const refused = (await restore(taken, server().connection()).catch((error: unknown) => error)) as {
+        help: string;
+      };
+      expect(refused).toMatchObject({ code: 'TARGET_UNFIT', message: expect.stringContaining('1418') });
+      await server().sql(/SET GLOBAL [^;]*;/.exec(refused.help)?.[0] ?? '');
+      expect((await restore(taken, server().connection())).differences).toEqual([]);
+      await server().sql('SET GLOBAL log_bin_trust_function_creators=0');
+    },
+  );
 
   test.each([
     ['10.2', 'nothing', '', 'SUPER', () => old],
     ['11.4', 'SUPER, which no longer holds it', 'GRANT SUPER ON *.* TO plain@`%`;', 'SET USER', () => recent],
   ] as const)(
-    'of %s names the privilege for objects of other definers to a user with %s',
+    'of %s names the privilege for objects of other definers for a user with %s',
     async (_release, _held, grant, needed, server) => {
       const taken = await backup(server(), 'CREATE DEFINER=root@localhost VIEW v AS SELECT 1 AS a;');
       await server().sql(

@@ -3,11 +3,14 @@ import type { Grants } from '../privileges/grants.js';
 import { isOn, type Target } from './target.js';
 import { named, unfit } from './unfit.js';
 
-/** A privilege that replaced SUPER for one purpose: the release that introduced it, and the one where SUPER lost it. */
+/**
+ * A privilege that replaced SUPER for one purpose, with the release that introduced it and the release in which SUPER
+ * no longer includes it.
+ */
 type Privilege = { readonly name: string; readonly since: number; readonly superUntil: number };
 const setUser: Privilege = { name: 'SET USER', since: 1005, superUntil: 1100 };
 
-/** The privilege to grant globally. Undefined: the user has it. Tried on 10.2, 10.11 and 11.4. */
+/** The privilege to grant globally. Undefined: the user already has it. Tested on 10.2, 10.11 and 11.4. */
 function lacking({ release }: Target, grants: Grants, privilege: Privilege): string | undefined {
   const held =
     (release >= privilege.since && grants.holdsGlobally(privilege.name)) ||
@@ -16,7 +19,7 @@ function lacking({ release }: Target, grants: Grants, privilege: Privilege): str
   return release >= privilege.since ? privilege.name : 'SUPER';
 }
 
-/** The global privileges that the restore lacks on this target, to be granted ON *.*. */
+/** The global privileges that are missing for the restore on this target, to be granted ON *.*. */
 export function lackingOnEverything(
   target: Target,
   inventory: Inventory,
@@ -32,8 +35,9 @@ export function lackingOnEverything(
 }
 
 /**
- * With a binary log a server refuses a function that is neither DETERMINISTIC nor READS SQL DATA nor NO SQL, whatever
- * the user's privileges (1418). Other functions, and triggers, need SUPER (1419). Galera counts as a binary log.
+ * A server with a binary log refuses a function that is neither DETERMINISTIC nor READS SQL DATA nor NO SQL, whatever
+ * the user's privileges (1418). Other functions, and triggers, need SUPER (1419). Galera has the same effect as a
+ * binary log.
  */
 export function refuseUntrustedFunctions(target: Target, inventory: Inventory): void {
   if (!logsFunctions(target)) return;

@@ -63,7 +63,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     }
   }
 
-  /** The statements of a hint, as a person copies them. */
+  /** Runs the statements of a hint, as a person would copy them. */
   async function follow(error: unknown, on: MariadbServer): Promise<void> {
     const { help } = error as { help: string };
     const statements = help.match(/\b(?:SET GLOBAL|GRANT|CREATE USER|INSTALL SONAME) [^;]*;/g) ?? [];
@@ -100,7 +100,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
        CREATE TRIGGER d.g AFTER INSERT ON d.a FOR EACH ROW SET @x = 1;`,
       /d\.G and d\.g/,
     ],
-  ])('is refused where it takes %s for one name', async (_what, statements, names) => {
+  ])('is refused if it treats %s as one name', async (_what, statements, names) => {
     const taken = await backup(statements);
     await expect(restore(taken, folding.connection())).rejects.toMatchObject(
       unfit(names, /lower_case_table_names=0.*rename one of each pair/),
@@ -109,7 +109,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     expect(left).toBe('');
   });
 
-  test('is refused where its pages are too small for the keys of the backup', async () => {
+  test('is refused if its pages are too small for the keys of the backup', async () => {
     const small = await startMariadb(['--innodb-page-size=4096']);
     try {
       const fitting =
@@ -131,7 +131,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     }
   });
 
-  test('is no reason to refuse names that differ in more than their case, and the restore is compared in full', async () => {
+  test('is accepted if names differ in more than their letter case, and the restore is compared in full', async () => {
     const taken = await backup(
       `CREATE DATABASE Dock; USE Dock; CREATE TABLE Ships (Id INT PRIMARY KEY); CREATE SEQUENCE Numbers;
        CREATE TABLE Berths (Ship INT, n INT DEFAULT NEXTVAL(Numbers), CONSTRAINT Moored FOREIGN KEY (Ship) REFERENCES Ships (Id));
@@ -142,7 +142,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     expect(warnings.join()).not.toMatch(/not compared/);
   });
 
-  test('is refused where it keeps apart what triggers of the backup spell otherwise; routines are named', async () => {
+  test('is refused if it distinguishes letter case and a trigger of the backup spells its table in another case', async () => {
     const statements = `CREATE DATABASE d; USE d; CREATE TABLE T (a INT); CREATE PROCEDURE p() SELECT * FROM T;
       CREATE PROCEDURE fine() SELECT 'T' AS t FROM t;`;
     const routines = await backup(statements, folding);
@@ -159,7 +159,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
   });
 
   test.each(['ARCHIVE', 'BLACKHOLE'])(
-    'is refused where it lacks the engine %s, and fits once the hint is followed',
+    'is refused if it lacks the engine %s, and is accepted after the user follows the hint',
     async (name) => {
       const taken = await backup(
         `CREATE DATABASE d; CREATE TABLE d.t (a INT) ENGINE=${name}; CREATE TABLE d.u (a INT);`,
@@ -182,20 +182,23 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
       'innodb_force_primary_key=OFF',
       'CREATE DATABASE d; CREATE TABLE d.t (a INT);',
     ],
-  ])('is refused where it %s, and fits once the hint is followed', async (_what, setting, undone, statements) => {
-    const taken = await backup(statements);
-    await target.sql(`SET GLOBAL ${setting}`);
-    try {
-      const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
-      expect(refused).toMatchObject(unfit(/'d\.t'/, /SET GLOBAL/));
-      await follow(refused, target);
-      expect((await restore(taken, target.connection())).differences).toEqual([]);
-    } finally {
-      await target.sql(`SET GLOBAL ${undone}`);
-    }
-  });
+  ])(
+    'is refused if it %s, and is accepted after the user follows the hint',
+    async (_what, setting, undone, statements) => {
+      const taken = await backup(statements);
+      await target.sql(`SET GLOBAL ${setting}`);
+      try {
+        const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
+        expect(refused).toMatchObject(unfit(/'d\.t'/, /SET GLOBAL/));
+        await follow(refused, target);
+        expect((await restore(taken, target.connection())).differences).toEqual([]);
+      } finally {
+        await target.sql(`SET GLOBAL ${undone}`);
+      }
+    },
+  );
 
-  test('is refused where it writes a binary log and would take no such function, and fits once the hint is followed', async () => {
+  test('is refused if it writes a binary log and would accept no such function, and is accepted after the user follows the hint', async () => {
     const taken = await backup(
       `CREATE DATABASE d; CREATE FUNCTION d.dice() RETURNS INT RETURN 1 + 6 * RAND();
        CREATE FUNCTION d.six() RETURNS INT DETERMINISTIC RETURN 6;`,
@@ -212,7 +215,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     ['a deterministic function', 'CREATE FUNCTION d.f() RETURNS INT DETERMINISTIC RETURN 6;', /SUPER on \*\.\*/],
     ['an object of another definer', 'CREATE DEFINER=stowage@`%` VIEW d.v AS SELECT 1 AS a;', /SET USER on \*\.\*/],
   ])(
-    'is refused where the user lacks the privilege for %s, and fits once it is granted',
+    'is refused if the user lacks the privilege for %s, and is accepted after it is granted',
     async (_what, statement, lacking) => {
       const taken = await backup(
         `CREATE DATABASE d; CREATE TABLE d.t (a INT); ${statement.replace('CREATE TRIGGER', 'CREATE DEFINER=plain@`%` TRIGGER').replace('CREATE FUNCTION', 'CREATE DEFINER=plain@`%` FUNCTION')}`,
@@ -226,7 +229,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     },
   );
 
-  test('is refused where a view cannot be made for want of a definer, and fits once the hint is followed', async () => {
+  test('is refused if a view cannot be created because a definer is missing, and is accepted after the user follows the hint', async () => {
     const taken = await backup(
       `CREATE DATABASE d; CREATE TABLE d.t (a INT); CREATE OR REPLACE USER 'de''finer'@'%'; GRANT SELECT ON d.* TO 'de''finer'@'%';
        CREATE DEFINER='de''finer'@'%' VIEW d.v1 AS SELECT a FROM d.t; CREATE VIEW d.v2 AS SELECT a FROM d.v1;`,
@@ -235,7 +238,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     expect(refused).toMatchObject(
       unfit(/1449.*'d\.v2'.*Missing: 'de'finer@%'/, /CREATE USER 'de''finer'@'%' ACCOUNT LOCK;/),
     );
-    // Following the hint by half is refused as well.
+    // The target is still refused when only half of the hint was followed.
     await target.sql("CREATE USER 'de''finer'@'%'");
     await expect(restore(taken, target.connection())).rejects.toMatchObject(
       unfit(/1356.*'d\.v2'/, /^Run on the target: GRANT SELECT, EXECUTE ON `d`\.\* TO 'de''finer'@'%';$/),
@@ -246,7 +249,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     await target.sql("DROP USER 'de''finer'@'%'");
   });
 
-  test('only warns of a missing definer where everything can be made', async () => {
+  test('is accepted with a warning if a definer is missing but everything can be created', async () => {
     const taken = await backup(
       `CREATE DATABASE d; CREATE TABLE d.t (a INT); CREATE OR REPLACE USER gone@'%'; GRANT SELECT ON d.* TO gone@'%';
        CREATE DEFINER=gone@'%' VIEW d.v2 AS SELECT a FROM d.t; CREATE VIEW d.v1 AS SELECT a FROM d.v2;
@@ -270,7 +273,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
       /sequence 'far\.s'.*'near\.t'/,
     ],
   ])(
-    'is refused where %s a database that is neither there nor in the backup',
+    'is refused if %s a database that exists neither there nor in the backup',
     async (_what, statements, there, names) => {
       const taken = await backup(statements, source, ['near']);
       expect(taken.warnings).toContainEqual(expect.stringMatching(/near\.[vt]\b/));
@@ -282,7 +285,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     },
   );
 
-  test('is refused where it takes no statement of that length, and fits once the hint is followed', async () => {
+  test('is refused if it accepts no statement of that length, and is accepted after the user follows the hint', async () => {
     const taken = await backup(
       "CREATE DATABASE d; CREATE TABLE d.t (a LONGTEXT); INSERT INTO d.t VALUES (REPEAT('x', 3000000));",
     );
@@ -299,7 +302,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     }
   });
 
-  test('takes a table whose rows are larger than innodb_strict_mode allows', async () => {
+  test('accepts a table whose rows are larger than innodb_strict_mode allows', async () => {
     const columns = Array.from({ length: 110 }, (_, index) => `c${index} VARCHAR(100)`).join(', ');
     const taken = await backup(
       `CREATE DATABASE d; SET innodb_strict_mode=OFF; CREATE TABLE d.t (${columns}) CHARACTER SET utf8mb4 ROW_FORMAT=DYNAMIC;
@@ -309,7 +312,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     expect((await restore(taken, target.connection())).differences).toEqual([]);
   });
 
-  test('is told from one that was altered while it was restored', async () => {
+  test('is distinguished from a target that was altered while it was restored', async () => {
     const taken = await backup('CREATE DATABASE d; CREATE TABLE d.t (a INT DEFAULT 7, b INT);');
     const [database] = taken.inventory.databases;
     const [table] = database!.tables;

@@ -18,7 +18,7 @@ import type { Session } from '../session/session.js';
 
 type RestoreSource = Parameters<Engine['restorePreflight']>[1];
 
-/** Refuses what the restore would overwrite or could not finish, before anything is sent. */
+/** Refuses a restore that would overwrite something or could not finish, before anything is sent. */
 export async function checkRestore(session: Session, source: RestoreSource): Promise<RestorePreflight> {
   const { inventory } = source;
   const target = await readTarget(session);
@@ -75,7 +75,7 @@ function refuseLongStatements({ variables }: Target, { inventory, parts = [] }: 
   // An older backup records only a lower limit of a row's size.
   const rows = inventory.databases.map(({ largestRowBytes = 0 }) => largestRowBytes);
   const neededBytes = Math.max(0, ...(isMeasured ? measured : rows));
-  // The command itself takes a byte.
+  // The command itself takes one byte.
   if (neededBytes < limitBytes) return;
   throw unfit(
     `The longest statement of the backup takes ${neededBytes} bytes, and the target takes ${limitBytes} in one statement (max_allowed_packet).`,

@@ -3,14 +3,14 @@ import type { Session } from '../session/session.js';
 /** What a restore needs to know about a target, read once. */
 export type Target = {
   readonly version: string;
-  /** For example 10.11 is 1011 and 11.4 is 1104. */
+  /** For example, 10.11 is 1011 and 11.4 is 1104. */
   readonly release: number;
   /** Global variables, by name in lower case. */
   readonly variables: ReadonlyMap<string, string>;
   /** Storage engines that can be used, in lower case. */
   readonly engines: ReadonlySet<string>;
   readonly collations: ReadonlySet<string>;
-  /** Whether some plugin offers keys of encryption. */
+  /** Whether a plugin offers encryption keys. */
   readonly encrypts: boolean;
 };
 
@@ -47,7 +47,7 @@ export function isOn(target: Target, variable: string): boolean {
   return /^(ON|1)$/i.test(target.variables.get(variable) ?? '');
 }
 
-/** MariaDB 10.10 and later list the collations of UCA 14 without their character set; columns show them with it. */
+/** MariaDB 10.10 and later list the collations of UCA 14 without their character set, but columns show them with it. */
 async function collationsOf(session: Session): Promise<ReadonlySet<string>> {
   const rows = await session.query('SELECT * FROM information_schema.collation_character_set_applicability');
   return new Set(
@@ -55,7 +55,7 @@ async function collationsOf(session: Session): Promise<ReadonlySet<string>> {
   );
 }
 
-/** MariaDB 10.6 gave the character set utf8 its full name. */
+/** MariaDB 10.6 changed the name of the character set utf8 to utf8mb3. */
 export function currentName(collation: string): string {
   return collation.replace(/^utf8_/, 'utf8mb3_');
 }

@@ -8,7 +8,7 @@ const shown = (printed: string, ours: readonly string[] = []): string => {
 };
 const dashes = '-'.repeat(14);
 
-describe('What a tool of MariaDB printed', () => {
+describe('The output of a MariaDB tool', () => {
   test.each([
     [
       "ERROR 1062 (23000) at line 7: Duplicate entry 'MARKER' for key 'email'",
@@ -122,21 +122,21 @@ describe('What a tool of MariaDB printed', () => {
     ["SELECT SETVAL(`s`, 4711, 'MARKER')", 'SELECT'],
     ['MARKER is no statement', 'not shown'],
     [`INSERT INTO t VALUES ('\n${dashes}\nMARKER\n${dashes}\nmariadb: MARKER')`, 'INSERT INTO t'],
-  ])('shows of the failed statement only what it is: %s', (statement, head) => {
+  ])('shows only the kind of the failed statement: %s', (statement, head) => {
     const printed = `${dashes}\n${statement}\n${dashes}\n\nERROR 1406 (22001) at line 3: Data too long for column 'v' at row 1`;
     expect(shown(printed)).toBe(
       `Failed statement: ${head}\nERROR 1406 (22001) at line 3: Data too long for column 'v' at row 1`,
     );
   });
 
-  test('keeps the value that is our own, and no other', () => {
+  test('keeps only the value that is our own', () => {
     const sentence = (value: string) =>
       `ERROR 1231 (42000): Variable 'sql_mode' can't be set to the value of '${value}'`;
     expect(shown(sentence('ours'), ['ours'])).toBe(sentence('ours'));
     expect(shown(sentence('MARKER'), ['ours'])).toBe(sentence('…'));
   });
 
-  test('holds no value of a sentence, whatever the value looks like', () => {
+  test('contains no value of a sentence, whatever the value looks like', () => {
     const value = fc.string({
       unit: fc.constantFrom(
         "'",

@@ -3,14 +3,14 @@ import { plainLine, type OutputFilter } from '../../process/outputFilter.js';
 import { statementHead } from '../../process/statementHead.js';
 import { serverSentence } from '../errors/serverSentences.js';
 
-/** The most characters of one message that are held: a value in a server's sentence may have many lines. */
+/** The most characters of one message that are buffered. A value in a server's sentence may have many lines. */
 const mostHeld = 16_384;
 
 /**
  * Removes values from the output of MariaDB's tools. The mariadb client prints the failed statement between lines of
  * dashes and then the error; only the kind of the statement and its table stay. A sentence of the server may contain
  * line breaks inside a value, so it is held until the next message begins.
- * @param ours values that we sent ourselves; they stay
+ * @param ours values that we sent ourselves; they are kept
  */
 export function mariadbOutput(ours: readonly string[] = []): OutputFilter {
   let held: string | undefined;
@@ -55,7 +55,7 @@ function isServerError(line: string): boolean {
   return /^ERROR \d+ \(\w{5}\)/.test(line);
 }
 
-/** One message, of one or more lines, in each of the forms in which the tools print a server's error. */
+/** One message, of one or more lines, in each of the formats in which the tools print a server's error. */
 function withoutData(message: string, ours: readonly string[]): string {
   for (const shape of shapes) {
     const groups = shape.exec(message)?.groups;

@@ -5,10 +5,10 @@ import { requireProgram } from '../../process/programs.js';
 /** Absolute paths of MariaDB's own tools. */
 export type MariadbTools = { readonly dump: string; readonly client: string };
 
-/** Where Homebrew keeps a MariaDB that it does not link into its own folder. */
+/** The folder of a MariaDB that Homebrew installs without linking it into its own folder. */
 const homebrew = '/opt/homebrew/opt/mariadb/bin';
 
-/** Throws TOOL_MISSING, also for what the pipeline around the tools needs. Folders of `toolsPath` come first. */
+/** Throws TOOL_MISSING, also for the other programs that the pipeline needs. Folders of `toolsPath` come first. */
 export function findMariadbTools(toolsPath: readonly string[]): MariadbTools {
   pipelinePrograms(toolsPath);
   return mariadbTools(toolsPath);
@@ -28,7 +28,7 @@ export function distribution(version: string): readonly [major: number, minor: n
   return found === null ? undefined : [Number(found[1]), Number(found[2])];
 }
 
-/** Version numbers of MariaDB's tools and of those around them, by name. Throws TOOL_MISSING. */
+/** The version numbers of MariaDB's tools and of the other programs of the pipeline, by name. Throws TOOL_MISSING. */
 export async function installedTools(toolsPath: readonly string[]): Promise<Readonly<Record<string, string>>> {
   const { dump, client } = mariadbTools(toolsPath);
   return versionNumbers({ 'mariadb-dump': dump, mariadb: client, ...pipelinePrograms(toolsPath) });

@@ -7,7 +7,8 @@ import type { ServerAddress } from '../../network/serverAddress.js';
 
 /**
  * Writes the login of a MariaDB tool to a file that only we can read (0600, in the job's folder), and returns its path
- * for `--defaults-file`. The tool then reads no other option file, and no secret is an argument or in the environment.
+ * for `--defaults-file`. The tool then reads no other option file, and no secret is in an argument or in the
+ * environment.
  */
 export async function writeOptionFile(
   connection: ServiceConnection,
@@ -32,7 +33,7 @@ function optionFileText(
   server: ServerAddress,
   { caFile, plugins }: { readonly caFile: string | null; readonly plugins: string | undefined },
 ): string {
-  // The certificate is for the host's name, not for the address.
+  // The certificate is valid for the host's name, not for the address.
   const host = connection.tls.mode === 'VERIFY' ? connection.host : server.address;
   const lines = [
     '[client]',
@@ -60,8 +61,8 @@ function tlsLines(mode: ServiceConnection['tls']['mode'], caFile: string | null)
 }
 
 /**
- * MariaDB reads option files line by line, 4 KiB at most; inside double quotes `#` starts no comment, and `\\` and `\"`
- * stand for themselves (MariaDB manual, "Configuring MariaDB with Option Files").
+ * MariaDB reads option files line by line, 4 KiB at most. Inside double quotes `#` starts no comment, and `\\` and `\"`
+ * mean `\` and `"` (MariaDB manual, "Configuring MariaDB with Option Files").
  */
 function quoted(what: string, value: string): string {
   // eslint-disable-next-line no-control-regex -- it matches control characters

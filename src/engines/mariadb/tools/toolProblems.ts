@@ -4,23 +4,23 @@ import { lacksPlugin, loginWayOut } from '../errors/refusedLogin.js';
 import { codeOfServerError, errorNumberIn } from '../errors/serverErrors.js';
 import { wayOut, type Situation } from '../errors/wayOut.js';
 
-/** A line in which a tool reports an error. What it means was recognised before secrets were removed from it. */
+/** A line in which a tool reports an error. Its meaning was recognised before secrets were removed from it. */
 export type ToolProblem = {
   /** Without secrets and data. */
   readonly line: string;
-  /** The server's, or that of the client library. */
+  /** The error number of the server or of the client library. */
   readonly number: number | undefined;
   readonly code: ErrorCode;
   readonly wayOut: Pick<StowageErrorOptions, 'help' | 'retriable'>;
-  /** The line has the words `marked`. */
+  /** The line contains one of the words `marked`. */
   readonly isMarked: boolean;
 };
 
 const kept = 10;
 
 /**
- * Collects the first lines in which a tool reports an error. `isProblem` and `marked`, words to look for in such a line,
- * see each line before secrets are removed.
+ * Collects the first lines in which a tool reports an error. `isProblem` and `marked` (words to search for in such a
+ * line) are applied to each line before secrets are removed.
  */
 export function toolProblems(
   situation: Situation,
