@@ -19,7 +19,7 @@ export const leaseColumns =
 
 /** `ripe_at` is -infinity until the first attempt, so that a clock that goes back delays no job that was due. */
 const isPast = 'job.ripe_at <= statement_timestamp()';
-/** No pause is this long: the time was set by a clock that was ahead. */
+/** No pause is this long, so a clock that was ahead has set the time. */
 const isFarAhead = `job.ripe_at > statement_timestamp() + ${longestPauseMs} * interval '1 millisecond'`;
 const isDue = `(${isPast} OR ${isFarAhead})`;
 
@@ -41,8 +41,8 @@ const busyServices = 'SELECT service_id FROM job_queue_slots WHERE job_id IS NOT
 const isFree = `job.service_id NOT IN (${busyServices})`;
 
 /**
- * Whether any due job is for a free service. $1 engines. It hops from service to service through an index of the
- * waiting jobs by service, and so skips all jobs of a busy service at once.
+ * Whether any due job is for a free service. $1 engines. The query goes from service to service through an index of the
+ * waiting jobs by service. So it skips all jobs of a busy service at once.
  */
 const isAnyFree = (kind: string) => `(
   WITH RECURSIVE hop AS (
@@ -92,7 +92,7 @@ function hasOne(ripe: string): string {
 
 /**
  * The project whose turn it is. Its row stays locked until the claim commits, so that claims at the same instant serve
- * different projects. `seen` is the row as it was when this statement began: a project that another claim has served
+ * different projects. `seen` is the row as it was when this statement began. A project that another claim has served
  * since then is skipped.
  */
 const nextProject = `
@@ -102,7 +102,7 @@ const nextProject = `
   ORDER BY project.last_turn LIMIT 1
   FOR UPDATE OF project SKIP LOCKED`;
 
-/** For the case that other claims have locked all projects with work: the order is random, and no claim waits. */
+/** Used if other claims have locked all projects with work: the order is random, and no claim waits. */
 const anyProject = 'SELECT project_id FROM job_queue_projects ORDER BY random()';
 
 /**

@@ -37,7 +37,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     ...change,
   });
 
-  /** A command whose result tells which run made it. */
+  /** A command whose result shows which run created it. */
   function counting(streamId: string = randomUUID()) {
     const runs: string[] = [];
     const handle = (sent: CommandRequest, handling = commands) =>
@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     ['another input', (sent) => ({ ...sent, input: { by: 2 } })],
     ['another operation', (sent) => ({ ...sent, operation: 'countDown' })],
     ['another password', (sent) => ({ ...sent, input: { password: new Secret('other') } })],
-  ])('with %s it is IDEMPOTENCY_MISMATCH and nothing runs', async (_what, changed) => {
+  ])('the same commandId with %s is IDEMPOTENCY_MISMATCH, and nothing runs', async (_what, changed) => {
     const { runs, handle } = counting();
     const sent = request({ input: { password: new Secret('one') } });
     await handle(sent);
@@ -75,7 +75,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     expect(runs).toHaveLength(1);
   });
 
-  test('the same id of another subject, or in another project, is another command', async () => {
+  test('the same commandId of another subject or in another project is another command', async () => {
     const { handle, total } = counting();
     const sent = request();
     await handle(sent);
@@ -112,7 +112,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     await expect(total()).resolves.toBe(2);
   });
 
-  test('commands are still known after a rotation of the master key', async () => {
+  test('commands are still recognised after a rotation of the master key', async () => {
     const { handle } = counting();
     const sent = request();
     const first = await handle(sent);
@@ -121,7 +121,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     await expect(handle(sent, rotated)).resolves.toEqual(first);
   });
 
-  test('nothing of a password in the input is stored, not even a hash that could be guessed', async () => {
+  test('a password in the input is not stored, not even as a hash that could be guessed', async () => {
     const { handle } = counting();
     const sent = request({ input: { password: new Secret('hunter2') } });
     await handle(sent);

@@ -9,7 +9,7 @@ import { unavailableOnOutage } from './sqlErrors.js';
 
 type Remembered = { readonly input_hash: Buffer; readonly result: CommandResult };
 type Identified = CommandRequest & { readonly commandId: string };
-/** The keyed hashes of the input, the one with the newest key first. */
+/** The keyed hashes of the input. The hash with the newest key comes first. */
 type Hashes = (request: CommandRequest) => readonly Buffer[];
 
 /**
@@ -22,7 +22,8 @@ export function createCommandHandling(options: {
   readonly masterKeys: MasterKeys;
 }): CommandHandling {
   const { dataSource, store } = options;
-  // Stored hashes may be of an older master key: the newest key makes new hashes, all keys are compared.
+  // A stored hash may be from an older master key. New hashes use the newest key, and the hashes of all keys are
+  // compared.
   const hashKeys = options.masterKeys.map((masterKey) => derivedKey(masterKey, 'command input'));
 
   const hashes: Hashes = ({ operation, input }) => hashKeys.map((key) => inputHash(key, operation, input));

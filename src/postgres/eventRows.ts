@@ -39,7 +39,7 @@ export function recordedEvent(row: EventRow, deciders: Deciders): RecordedEvent 
   };
 }
 
-/** An event in the form that the function append_events reads. */
+/** An event in the format that the function append_events reads. */
 export function appendedEvent(event: StreamEvent) {
   return {
     event_id: event.eventId,

@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     return rows[0] === undefined ? undefined : Number(rows[0].total);
   };
 
-  test('decided events are read back with their place, author and project', async () => {
+  test('decided events are read back with their position, author and project', async () => {
     const ref = stream();
     const before = await store.head();
     await expect(count(ref, 3)).resolves.toEqual({ state: 3, version: 1 });
@@ -55,7 +55,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     await expect(store.load(counter, ref.id)).resolves.toEqual({ state: 7, version: 2 });
   });
 
-  test('a writer that freezes while it holds the lock of the log blocks others for a short time only', async () => {
+  test('a writer that freezes while it holds the lock of the log blocks others only for a short time', async () => {
     const frozen = await createDataSource({
       url: postgres.appUrl,
       poolSize: 1,
@@ -75,13 +75,13 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     expect(limit).toBe('15s');
   });
 
-  test('a process that froze within a transaction gets UNAVAILABLE, and may repeat it', async () => {
+  test('a process that froze during a transaction gets UNAVAILABLE, and may repeat it', async () => {
     const slow = await createDataSource({ url: postgres.appUrl, poolSize: 1, idleInTransactionMs: 500 }).initialize();
     const deciding = createEventStore({ dataSource: slow, projections: [counterView], deciders: [counter] });
     const ref = stream();
     const frozen = deciding.transact(tester, async (tx) => {
       await tx.load(counter, ref.id);
-      // Nothing of this process runs, so that it has not heard of the end of its connection when it asks again.
+      // This process runs nothing meanwhile. So it does not notice the end of its connection before its next query.
       for (const until = performance.now() + 3_000; performance.now() < until;);
       await tx.manager.query('SELECT 1');
     });
@@ -124,7 +124,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     await expect(viewed(one.id)).resolves.toBeUndefined();
   });
 
-  test('a stale expected version is a CONFLICT with both versions', async () => {
+  test('a stale expected version is a CONFLICT that names both versions', async () => {
     const ref = stream();
     await count(ref, 1);
     await count(ref, 1);
@@ -144,7 +144,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     }
   });
 
-  test('16 writers on one stream without an expected version all succeed', async () => {
+  test('all 16 writers on one stream without an expected version succeed', async () => {
     const ref = stream();
     await Promise.all(Array.from({ length: 16 }, () => count(ref, 1)));
     await expect(store.load(counter, ref.id)).resolves.toEqual({ state: 16, version: 16 });
@@ -199,7 +199,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     },
   );
 
-  test('the role of the program can insert into the log with the append function only', async () => {
+  test('the role of the program can insert into the log only with the append function', async () => {
     await expect(app.query('INSERT INTO events DEFAULT VALUES')).rejects.toThrow('permission denied');
     await expect(app.query('CREATE TABLE mine ()')).rejects.toThrow('permission denied for schema public');
   });
@@ -215,7 +215,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     });
   });
 
-  test('while PostgreSQL does not answer or closes the connection, every call is UNAVAILABLE', async () => {
+  test('every call is UNAVAILABLE while PostgreSQL does not answer or closes the connection', async () => {
     const cut = store.transact(tester, ({ manager }) => manager.query('SELECT pg_terminate_backend(pg_backend_pid())'));
     await expect(cut).rejects.toMatchObject({ code: 'UNAVAILABLE', retriable: true });
     const { appUrl } = await postgres.createDatabase();

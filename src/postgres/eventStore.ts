@@ -11,9 +11,9 @@ import { unavailableOnOutage, outageAsUnavailable, passesWhenRepeated, sqlRefusa
 import { loadStream, StagingTransaction, staleVersion } from './stagingTransaction.js';
 
 export type EventStoreOptions = {
-  /** Connected as the program's role. */
+  /** Connects as the role of the program. */
   readonly dataSource: DataSource;
-  /** Every event is applied to these in this order. */
+  /** Every event is applied to these projections in this order. */
   readonly projections: readonly Projection[];
   /** All deciders of the program. The decider of its stream type upcasts an event. */
   readonly deciders: readonly AnyDecider[];
@@ -21,7 +21,7 @@ export type EventStoreOptions = {
 
 const repetitions = 5;
 
-/** The event log in PostgreSQL. The migration eventLog explains how appending keeps the order. */
+/** The event log in PostgreSQL. The migration eventLog explains how an append keeps the order. */
 export function createEventStore({ dataSource, projections, deciders }: EventStoreOptions): EventStore {
   const decidersByType: Deciders = new Map(deciders.map((decider) => [decider.streamType, decider]));
   const stamp = schemaStamp(dataSource);
@@ -60,8 +60,8 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
         const outcome = await attempt(metadata, work, contended);
         if ('done' in outcome) return outcome.done;
         if (repeated === repetitions) throw (await staleStream(dataSource, outcome.tooLate)) ?? outcome.error;
-        // The next attempt waits for locks on its streams, so that it cannot be too late again and again. The order is
-        // the same for all writers, so that they do not deadlock.
+        // The next attempt waits for locks on its streams, so that it does not lose again and again. All writers lock
+        // in the same order, so that they do not deadlock.
         contended = [...outcome.tooLate.readVersions.keys()].sort();
       }
     },

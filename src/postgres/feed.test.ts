@@ -30,7 +30,8 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
     errors = [];
     const onError = (error: unknown) => errors.push(error);
     notifications = createNotifications({ connectionString: postgres.appUrl, onError });
-    // A poll that never comes within a test: what arrives, arrives by notification or by the connect after a gap.
+    // So long that no poll happens within a test. What arrives, arrives by a notification or by the connect after a
+    // gap.
     feed = createFeed({ notifications, store, onError, pollMs: 3_600_000 });
     await notifications.start();
     await feed.start();
@@ -94,7 +95,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
     ['fewer', 3],
     ['more', 7],
   ])(
-    'after PostgreSQL has come again in an older state, what is written there is told, be it %s than was lost',
+    'after PostgreSQL returns in an older state, new events there are delivered, whether they are %s than were lost',
     async (_how, number) => {
       const ids = (length: number): string[] => Array.from({ length }, () => randomUUID());
       const [kept, lost, written] = [ids(3), ids(5), ids(number)];

@@ -4,13 +4,13 @@ import type { Feed, FeedSubscription } from '../eventSourcing/feed.js';
 import type { Notifications } from './notifications.js';
 
 export type RunningFeed = Feed & {
-  /** Starts at the end of the log. Await it before the first `subscribe`. */
+  /** Starts at the end of the log. Await this before the first `subscribe`. */
   start(): Promise<void>;
   stop(): Promise<void>;
 };
 
 const batch = 500;
-/** The number of the newest events that are remembered, to detect that PostgreSQL was restored to an older state. */
+/** How many of the newest events are remembered, to detect that PostgreSQL was restored to an older state. */
 const rememberedEvents = 100;
 
 export type FeedOptions = {

@@ -42,7 +42,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
   };
   const remove = (jobId: string) => app.transaction((manager) => queue.remove(manager, jobId));
 
-  test('a job is claimed once, with the next attempt and the time its lease ends', async () => {
+  test('a job is claimed once, with the next attempt and the end of its lease', async () => {
     const due = job();
     await enqueue(due, due);
     const lease = await claimed();
@@ -51,7 +51,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toBeUndefined();
   });
 
-  test('a job that is not due, or of an engine that the worker does not have, is not claimed', async () => {
+  test('a job is not claimed if it is not due, or if the worker does not have its engine', async () => {
     const later = new Date(Date.now() + minuteMs);
     await enqueue(job({ dueAt: later, jobId: 'later' }), job({ engine: 'MONGODB' }));
     await expect(claim()).resolves.toBeUndefined();
@@ -60,7 +60,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(queue.nextDue().then((due) => due?.getTime())).resolves.toBeLessThan(Date.now());
   });
 
-  test('after the clock goes back, due jobs do not wait, and retries no longer than the longest pause', async () => {
+  test('after the clock goes back, due jobs do not wait, and retries wait no longer than the longest pause', async () => {
     const ahead = (ms: number) => new Date(Date.now() + ms);
     const soon = ahead(5 * minuteMs);
     await enqueue(job({ jobId: 'queued in the future', dueAt: soon, queuedAt: soon }));
@@ -93,7 +93,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toMatchObject({ jobId: 'one' });
   });
 
-  test('a free service is found at any place among busy ones, and none where all are busy', async () => {
+  test('a free service is found anywhere among busy ones, and none is found if all are busy', async () => {
     const services = ['a', 'b', 'c', 'd'];
     for (const serviceId of services) {
       await enqueue(job({ serviceId, jobId: `first-${serviceId}`, dueAt: ago(9 * minuteMs) }), job({ serviceId }));
@@ -133,7 +133,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     expect(done.sort()).toEqual(jobs.map(({ jobId }) => jobId).sort());
   });
 
-  test('a claimer does not wait for one whose transaction is still open', async () => {
+  test('a claimer does not wait for another claimer whose transaction is still open', async () => {
     const serviceId = randomUUID();
     await enqueue(job({ serviceId, dueAt: ago(9 * minuteMs) }), job({ serviceId }), job({ jobId: 'free' }));
     await app.transaction(async (manager) => {
@@ -143,7 +143,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     });
   });
 
-  test('claims at the same instant serve different projects, and share one only where no other has work', async () => {
+  test('claims at the same instant serve different projects, and share a project only if no other has work', async () => {
     await enqueue(
       ...Array.from({ length: 3 }, () => job({ projectId: 'busy', dueAt: ago(9 * minuteMs) })),
       job({ projectId: 'quiet', jobId: 'quiet' }),
@@ -169,7 +169,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     });
   });
 
-  test('a project with 1,000 jobs does not starve another: 8 claimers take its 5 within the first few claims', async () => {
+  test('a project with 1,000 jobs does not starve another: 8 claimers claim its 5 jobs within the first few claims', async () => {
     await app.query(`
       INSERT INTO job_queue_projects (project_id) VALUES ('crowd'), ('quiet');
       INSERT INTO job_queue_slots (service_id) SELECT 'crowd-' || n FROM generate_series(1, 1000) n
@@ -186,12 +186,12 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
       }
     };
     await Promise.all(Array.from({ length: 8 }, (_, index) => work(`w${index}`)));
-    // By turns it would be 10; where more claimers than projects meet at one instant, chance has a say.
+    // In strict turns it would be 10. If more claimers than projects claim at one instant, the order is partly random.
     expect(order.lastIndexOf('quiet')).toBeLessThan(40);
     expect(order.filter((projectId) => projectId === 'quiet')).toHaveLength(5);
   });
 
-  test('a postponed job comes after others, counts its postponements, and starts again after a claim', async () => {
+  test('a postponed job comes after others, and its count of postponements restarts after a claim', async () => {
     await enqueue(job({ jobId: 'broken', dueAt: ago(9 * minuteMs) }), job({ jobId: 'sound' }));
     await app.transaction((manager) => queue.putOff(manager, 'broken', minuteMs));
     await app.transaction((manager) => queue.putOff(manager, 'broken', 0));
@@ -213,7 +213,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toMatchObject({ jobId: 'one', attempt: 1 });
   });
 
-  test('only the holder of the lease may append about the run and renew the lease', async () => {
+  test('only the holder of the lease may append events of the run and renew the lease', async () => {
     await enqueue(job());
     const lease = await claimed();
     const fence = (held: Lease) => app.transaction((manager) => queue.fence(manager, held));
@@ -245,7 +245,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toBeUndefined();
   });
 
-  test('no job is claimed for a service that is kept after its job, until it is released', async () => {
+  test('no job is claimed for a service that is kept after its job, until the service is released', async () => {
     const serviceId = randomUUID();
     await enqueue(job({ serviceId, jobId: 'over', kind: 'RESTORE' }), job({ serviceId, jobId: 'next' }));
     await claimed();
@@ -258,7 +258,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(letGo('next')).resolves.toBe(false);
     await expect(letGo('over')).resolves.toBe(true);
     await expect(claimed()).resolves.toMatchObject({ jobId: 'next' });
-    // One that was asleep comes too late: the service is another's.
+    // A worker that slept comes too late, because the service now belongs to another job.
     for (const jobId of ['over', 'next']) await expect(letGo(jobId)).resolves.toBe(false);
     await enqueue(job({ serviceId, jobId: 'last' }));
     await expect(claim()).resolves.toBeUndefined();
@@ -274,7 +274,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await expect(claim()).resolves.toBeUndefined();
   });
 
-  test('a query for the holder blocks claims of the job until its transaction ends', async () => {
+  test('a query for the holder blocks claims of the job until the transaction of the query ends', async () => {
     await enqueue(job({ jobId: 'one' }));
     await app.transaction(async (manager) => {
       await expect(queue.holder(manager, 'one')).resolves.toBeUndefined();

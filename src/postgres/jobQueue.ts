@@ -4,7 +4,7 @@ import { schemaStamp } from './migrate.js';
 import { claimJob, kindsToDo, leaseColumns, leaseOf, type LeaseRow } from './claimJob.js';
 import type { JobQueue, Lease } from './contracts/jobQueue.js';
 
-/** True for the holder of the newest lease while it is valid. $1 job, $2 worker, $3 attempt. */
+/** True for the holder of the newest lease while the lease is valid. $1 job, $2 worker, $3 attempt. */
 const isHeld = 'job_id = $1 AND worker_id = $2 AND attempt = $3 AND lease_expires_at > clock_timestamp()';
 
 export function createJobQueue(dataSource: DataSource): JobQueue {

@@ -2,13 +2,13 @@ import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:cryp
 import { StowageError } from '../errors.js';
 import type { Secret } from '../secret.js';
 
-/** A key that encrypts keys. `id` is a fingerprint that may be stored and shown. */
+/** A key that encrypts other keys. `id` is a fingerprint that may be stored and shown. */
 export type MasterKey = { readonly id: string; readonly key: KeyObject };
 
-/** At least one, the newest first. The first one encrypts, all decrypt. */
+/** At least one key, the newest first. The first one encrypts, and all can decrypt. */
 export type MasterKeys = readonly [MasterKey, ...MasterKey[]];
 
-/** From keys of 32 bytes in base64, newest first. Throws BAD_INPUT, which names the wrong key by its place. */
+/** Reads keys of 32 bytes in base64, newest first. Throws BAD_INPUT, which names the wrong key by its position. */
 export function masterKeys(keys: readonly (Secret | string)[]): MasterKeys {
   const [newest, ...older] = keys.map((each, index) => {
     const bytes = Buffer.from(typeof each === 'string' ? each : each.reveal(), 'base64');

@@ -7,9 +7,9 @@ export type Migrated = { /** The names of the migrations that this call ran. */ 
 
 /**
  * Migrates the schema and grants the program's role its privileges. `owner` is connected as the role that owns the
- * tables, with at least two connections. `appRole` is the role of the program, or the owner where there is only one
- * role. Processes that call this at the same time take turns. Throws UNAVAILABLE and changes nothing where a newer
- * version of the program has migrated the database.
+ * tables, with at least two connections. `appRole` is the role of the program, or the owner if there is only one role.
+ * Processes that call this at the same time take turns. Throws UNAVAILABLE and changes nothing if a newer version of
+ * the program has migrated the database.
  */
 export async function migrate(owner: DataSource, appRole: string): Promise<Migrated> {
   const lock = owner.createQueryRunner();
@@ -25,7 +25,7 @@ export async function migrate(owner: DataSource, appRole: string): Promise<Migra
   }
 }
 
-/** An older program cannot read the events of a newer one, and may append none. */
+/** An older program cannot read the events of a newer one, and must not append any. */
 async function refuseNewerSchema(queryRunner: QueryRunner, known: number): Promise<void> {
   const table = (await queryRunner.query("SELECT to_regclass('schema_migrations') AS name")) as [
     { name: string | null },

@@ -77,7 +77,7 @@ class NotificationConnection implements Notifications {
     const fresh = new Client({
       connectionString: this.options.connectionString,
       application_name: 'stowage notifications',
-      // No statement is sent over this connection, so only the keep-alive detects a server that is gone silently.
+      // No statement is sent over this connection, so only the keep-alive detects a server that is lost silently.
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       connectionTimeoutMillis: 10_000,
@@ -112,7 +112,7 @@ class NotificationConnection implements Notifications {
 
   #lose(connection: Client, error: Error): void {
     this.options.onError(error);
-    // While it connects, the failure of the connect is handled instead.
+    // While the connection is being opened, the failure of the connect is handled instead.
     if (this.#client !== connection) return;
     this.#client = undefined;
     void connection.end().catch(() => undefined);

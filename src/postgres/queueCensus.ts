@@ -4,13 +4,13 @@ import type { EntityManager } from 'typeorm';
 export type QueueCensus = {
   /** Jobs that a free worker could claim now. */
   readonly due: number;
-  /** Jobs that wait for their time, which are retries. */
+  /** Jobs that wait for their due time. These are retries. */
   readonly later: number;
   /** Jobs with a valid lease. */
   readonly held: number;
   /** Jobs with an expired lease that the reaper has not ended yet. */
   readonly expired: number;
-  /** How long the longest waiting job is claimable. 0 where no job waits. */
+  /** For how long the longest waiting job has been claimable. 0 if no job waits. */
   readonly longestWaitSeconds: number;
 };
 

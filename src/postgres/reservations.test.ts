@@ -21,7 +21,7 @@ describeWith({ postgresql: await postgresMissing() }, 'reservations', () => {
     store.transact(tester, ({ reservations }) => work(reservations));
   const inUse = () => new StowageError('ENDPOINT_IN_USE', 'in use');
 
-  test('a name is taken once in its scope, until it is released', async () => {
+  test('a name can be taken once in its scope, until it is released', async () => {
     await reserve((r) => r.claimName('plan', 'p1', 'nightly', 'a'));
     await reserve((r) => r.claimName('plan', 'p1', 'nightly', 'a'));
     await reserve((r) => r.claimName('plan', 'p2', 'nightly', 'b'));
@@ -57,7 +57,7 @@ describeWith({ postgresql: await postgresMissing() }, 'reservations', () => {
     await expect(reserve((r) => r.use('endpoint', 'plan'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test('removing and using at the same moment exclude each other', async () => {
+  test('removal and use at the same moment exclude each other', async () => {
     for (let round = 0; round < 10; round += 1) {
       const id = randomUUID();
       await reserve((r) => r.register(id, 'fileEndpoint', 'p'));

@@ -3,8 +3,8 @@ import type { EntityManager } from 'typeorm';
 import type { Secret } from '../secret.js';
 
 /**
- * Creates the roles of the program where they are missing, and sets their passwords. It is for servers where we may
- * create roles. On a managed server the operator creates the role, and `migrate` grants its privileges.
+ * Creates the roles of the program if they are missing, and sets their passwords. It is for servers where we may create
+ * roles. On a managed server the operator creates the role, and `migrate` grants its privileges.
  */
 export async function prepareRoles(options: {
   /** A role that may create roles. */
@@ -25,8 +25,8 @@ export async function prepareRoles(options: {
 }
 
 /**
- * Lets the program's role read and write all tables of the owner, also later ones. It may only read the log, the list
- * of migrations and the installation's id, and appends events with the function append_events. Idempotent.
+ * Lets the program's role read and write all tables of the owner, including later ones. The role may only read the log,
+ * the list of migrations and the installation's id, and appends events with the function append_events. Idempotent.
  */
 export async function grantToAppRole(manager: EntityManager, appRole: string): Promise<void> {
   const [{ owner }] = await manager.query<[{ owner: string }]>('SELECT current_user AS owner');
@@ -45,7 +45,9 @@ export async function grantToAppRole(manager: EntityManager, appRole: string): P
   `);
 }
 
-/** Not `ALL TABLES`, because managed servers have views of other owners in the schema, which we may not grant. */
+/**
+ * This is not `ALL TABLES`, because managed servers have views of other owners in the schema, which we may not grant.
+ */
 async function ownTables(manager: EntityManager): Promise<string> {
   const rows = await manager.query<{ tablename: string }[]>(
     `SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user`,

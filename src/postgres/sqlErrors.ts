@@ -1,7 +1,7 @@
 import { QueryFailedError } from 'typeorm';
 import { StowageError } from '../errors.js';
 
-/** Why PostgreSQL refused a statement: its SQLSTATE and, where there is one, the name of the violated constraint. */
+/** Why PostgreSQL refused a statement: its SQLSTATE and, if there is one, the name of the violated constraint. */
 export type SqlRefusal = { readonly sqlState: string; readonly constraint: string | undefined };
 
 export function sqlRefusal(error: unknown): SqlRefusal | undefined {
@@ -15,12 +15,15 @@ export function sqlRefusal(error: unknown): SqlRefusal | undefined {
 const uniqueViolation = '23505';
 export const foreignKeyViolation = '23503';
 
-/** Whether the same transaction may succeed when it is repeated: another writer was faster, or a deadlock was ended. */
+/**
+ * Whether the same transaction may succeed when it is repeated, because another writer was faster or a deadlock was
+ * ended.
+ */
 export function passesWhenRepeated({ sqlState }: SqlRefusal): boolean {
   return sqlState === uniqueViolation || sqlState === '40001' || sqlState === '40P01';
 }
 
-/** The driver's messages without a code about a lost connection, and about one that could not be opened. */
+/** The driver's messages without a code: for a lost connection, and for a connection that could not be opened. */
 const lostConnection = /Connection terminated|timeout exceeded when trying to connect|Client .* not queryable/;
 
 /**

@@ -89,7 +89,7 @@ describeWith({ postgresql: await postgresMissing() }, 'vault', () => {
     await expect(vault.reveal(row.project_id, ref)).rejects.toThrow('does not decrypt');
   });
 
-  test('after a rotation the newest key encrypts and the older one decrypts; after a rewrap the older one is not needed', async () => {
+  test('after a rotation the newest key encrypts and the older one decrypts; after a rewrap the older key is not needed', async () => {
     await dataSource.query('DELETE FROM vault_credentials');
     const second = key();
     const old = await vaultWith(first).store(dataSource.manager, 'p', secret);

@@ -26,13 +26,13 @@ export type ClaimedJob<Shape extends JobShape = JobShape> = {
   readonly attempt: Shape['start'];
 };
 
-/** A job that could not be started this many times in a row FAILED. */
+/** A job that could not be started this many times in a row becomes FAILED. */
 const putOffLimit = 3;
 
 /**
- * Claims the next job that is due: takes the lease and appends that the attempt has started, in one transaction. A row of
- * the queue whose job no longer waits is removed on the way. A job that cannot be started is put off, so that others go
- * on, and FAILED with INTERNAL in the end. Undefined: no job is due.
+ * Claims the next due job: takes the lease and appends the start of the attempt, in one transaction. It also removes
+ * rows of the queue whose jobs no longer wait. A job that cannot be started is postponed, so that others can run. After
+ * several tries it becomes FAILED with INTERNAL. Undefined: no job is due.
  */
 export async function claimJob(tools: WorkerTools, engines: readonly string[]): Promise<Claimed | undefined> {
   for (;;) {
@@ -57,7 +57,7 @@ export async function claimJob(tools: WorkerTools, engines: readonly string[]): 
   }
 }
 
-/** This worker is older than the schema, so it can start no job; workers that were updated can. */
+/** This worker is older than the schema, so it can start no job. Updated workers can. */
 function isOutdated(error: unknown): boolean {
   return error instanceof StowageError && error.code === 'UNAVAILABLE' && !error.retriable;
 }
@@ -78,7 +78,7 @@ async function start(tools: WorkerTools, tx: Transaction, lease: Lease, askedAtM
   const preflight = { attempt: attempt.number, phase: 'PREFLIGHT', at: attempt.startedAt };
   await tx.execute(decider, job, { kind: 'START_ATTEMPT', attempt });
   await tx.execute(decider, job, { kind: 'ENTER_PHASE', ...preflight });
-  // The kind of the lease is that of the decider, and so of request and attempt.
+  // The kind of the lease is the kind of the decider, so it is also the kind of request and attempt.
   return { kind: lease.kind, lease, metadata: tx.metadata, askedAtMs, request, attempt } as Claimed;
 }
 
@@ -91,7 +91,7 @@ async function dropStale(tools: WorkerTools, tx: Transaction, lease: Lease): Pro
   return 'OVER';
 }
 
-/** Ends a job with an attempt that never wrote anything. It reads nothing of what made the start fail. */
+/** Ends a job with an attempt that never wrote anything. It does not read the data that made the start fail. */
 async function failUnstartable(tools: WorkerTools, tx: Transaction, lease: Lease): Promise<'OVER'> {
   const handling = handlings[lease.kind];
   const job = streamOf(lease);
@@ -110,8 +110,8 @@ async function failUnstartable(tools: WorkerTools, tx: Transaction, lease: Lease
 }
 
 /**
- * Adds to the start of an attempt what its kind records besides. `tx` null: the job cannot be started, so nothing is read.
- * Throws when the attempt cannot be started.
+ * Adds the data that each kind of job records at the start of an attempt. `tx` null: the job cannot be started, so
+ * nothing is read. Throws when the attempt cannot be started.
  */
 type Starts<Shape extends JobShape> = (
   tx: Transaction | null,
@@ -129,7 +129,7 @@ const startBackup: Starts<BackupShape> = async (tx, job, request, attempt) => {
 
 const startRestore: Starts<RestoreShape> = (_tx, _job, _request, attempt) => Promise.resolve(attempt);
 
-/** The kind of a lease is that of the request that its stream holds. */
+/** The kind of the lease equals the kind of the request in its stream. */
 const starts = { BACKUP: startBackup, RESTORE: startRestore } as unknown as Readonly<Record<JobKind, Starts<JobShape>>>;
 
 async function placeOf({ manager }: Transaction, { serviceId, fileEndpointId }: BackupRequest) {

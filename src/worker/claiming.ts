@@ -9,7 +9,7 @@ import type { WorkerTools } from './workerTools.js';
 export type Claiming = {
   readonly loop: Repeating;
   readonly attempts: RunningAttempts;
-  /** Claims at once: a job may be due. */
+  /** Starts a claim at once, because a job may be due. */
   readonly call: () => void;
 };
 
@@ -43,7 +43,7 @@ export function createClaiming(
       const claimed = await claimJob(tools, engines);
       if (claimed === undefined) return;
       attempts.begin(claimed);
-      // The signal to cancel may have come between the claim and here.
+      // The cancel signal may have arrived between the claim and this line.
       await attempts.cancelIfRequested(claimed.lease.jobId);
     }
   }

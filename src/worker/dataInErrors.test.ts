@@ -1,4 +1,6 @@
-/** Rows of a customer's table are repeated by servers and tools, and must not be by us: not in the log, not in any table. */
+/**
+ * Servers and tools repeat rows of a customer's table. Stowage must not repeat them: not in its log, not in any table.
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdir } from 'node:fs/promises';
 import { Client } from 'pg';
@@ -52,40 +54,43 @@ describeWith(
       expect(notified.filter((payload) => payload.includes('MARKER'))).toEqual([]);
     }
 
-    // InnoDB takes the rows of a new table in bulk and finds the key that is there twice only when it commits.
+    // InnoDB inserts the rows of a new table in bulk, and finds a duplicate key only when it commits.
     test.each([
       ['MyISAM', /ERROR 1062 \(23000\) at line \d+: Duplicate entry '…' for key 'PRIMARY'/],
       [
         'InnoDB',
         /ERROR (1062 \(23000\)|1180 \(HY000\)) at line \d+: (Duplicate entry '…'|Got error 1 .* during COMMIT)/,
       ],
-    ])('when a restore fails at an INSERT into %s; the error names statement and way out', async (engine, sentence) => {
-      const database = `keys_of_${engine.toLowerCase()}`;
-      await server.sql(`CREATE DATABASE ${database};
+    ])(
+      'when a restore fails at an INSERT into %s; the error names the statement and a hint',
+      async (engine, sentence) => {
+        const database = `keys_of_${engine.toLowerCase()}`;
+        await server.sql(`CREATE DATABASE ${database};
         CREATE TABLE ${database}.prices (amount INT, customer VARCHAR(20), PRIMARY KEY (amount, customer)) ENGINE=${engine};
         INSERT INTO ${database}.prices VALUES (1, 'MARKER'), (2, 'MARKER');`);
-      // What makes keys equal by itself is refused at the backup, so the dump is spoiled on its way.
-      const spoils = '"$real" "$@" | sed "s/^(2,/(1,/"';
-      const tools = await faultyTool('mariadb-dump', spoils, harness.ground.workRoot);
-      const worker = await harness.startWorker({
-        engines: new Map([['MARIADB', createMariadbEngine({ toolsPath: [tools] })]]),
-      });
-      const serviceId = await harness.addService(server, { databases: [database] });
-      const fileEndpointId = await harness.addFolder({ path: engine });
-      const id = await harness.queueBackup({ serviceId, fileEndpointId });
-      await harness.until(id, 'BackupSucceeded');
-      await server.sql(`DROP DATABASE ${database};`);
-      const restoreId = await harness.queueRestore(id, await harness.addService(server));
-      const events = await harness.until(restoreId, 'RestoreFailed');
-      await worker.stop();
-      await server.sql(`DROP DATABASE ${database};`);
-      const error = errorOf(events);
-      expect(error.message).toMatch(sentence);
-      expect(error.message).toContain('The statement was INSERT INTO `prices`.');
-      expect(error.hint).toMatch(/FLOAT keeps 6 digits.*Drop it there before you restore it again/s);
-      expect(error.toolOutput).toMatch(/^Failed statement: INSERT INTO `prices`\nERROR 1(062|180)/);
-      await expectNowhere();
-    });
+        // The backup refuses keys that become equal by themselves, so this test changes the dump on its way.
+        const spoils = '"$real" "$@" | sed "s/^(2,/(1,/"';
+        const tools = await faultyTool('mariadb-dump', spoils, harness.ground.workRoot);
+        const worker = await harness.startWorker({
+          engines: new Map([['MARIADB', createMariadbEngine({ toolsPath: [tools] })]]),
+        });
+        const serviceId = await harness.addService(server, { databases: [database] });
+        const fileEndpointId = await harness.addFolder({ path: engine });
+        const id = await harness.queueBackup({ serviceId, fileEndpointId });
+        await harness.until(id, 'BackupSucceeded');
+        await server.sql(`DROP DATABASE ${database};`);
+        const restoreId = await harness.queueRestore(id, await harness.addService(server));
+        const events = await harness.until(restoreId, 'RestoreFailed');
+        await worker.stop();
+        await server.sql(`DROP DATABASE ${database};`);
+        const error = errorOf(events);
+        expect(error.message).toMatch(sentence);
+        expect(error.message).toContain('The statement was INSERT INTO `prices`.');
+        expect(error.hint).toMatch(/FLOAT keeps 6 digits.*Drop it there before you restore it again/s);
+        expect(error.toolOutput).toMatch(/^Failed statement: INSERT INTO `prices`\nERROR 1(062|180)/);
+        await expectNowhere();
+      },
+    );
 
     test.each([
       [
@@ -95,7 +100,7 @@ describeWith(
       ['mariadb-dump', "INSERT INTO t VALUES ('MARKER')"],
       ['zstd', "zstd: error 25: cannot write 'MARKER'"],
       ['perl', 'Argument "MARKER" is not numeric at -e line 3.'],
-    ])('when %s prints it: %s', async (program, printed) => {
+    ])('when %s prints the value: %s', async (program, printed) => {
       await server.sql('CREATE DATABASE IF NOT EXISTS plain; CREATE TABLE IF NOT EXISTS plain.t (a INT);');
       const tools = await faultyTool(program, `cat >&2 <<'X'\n${printed}\nX\nexit 2`, harness.ground.workRoot);
       const worker = await harness.startWorker({
@@ -110,7 +115,7 @@ describeWith(
       await expectNowhere();
     });
 
-    test('when a query of ours fails with it, not even to who looks at the whole error', async () => {
+    test('when our own query fails with the value, not even in the properties of the error', async () => {
       const options = { signal: AbortSignal.timeout(60_000), allowAddress: () => true };
       const failed = await withSession(server.connection(), options, (session) =>
         session.query("SELECT 'MARKER' FROM nowhere.at_all WHERE a = ?", ['MARKER']),
@@ -121,7 +126,7 @@ describeWith(
       expect(everything + JSON.stringify(cause, Object.getOwnPropertyNames(cause))).not.toContain('MARKER');
     });
 
-    test('and a folder that is no database does not break a backup of all databases', async () => {
+    test('and a folder that is not a database does not fail a backup of all databases', async () => {
       await mkdir(`${server.folder}/data/lost+found`, { mode: 0o700 });
       const worker = await harness.startWorker();
       const fileEndpointId = await harness.addFolder({ path: 'lost' });

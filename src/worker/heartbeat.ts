@@ -5,7 +5,7 @@ import type { WorkerTimes } from './workerTools.js';
 
 /** The signals that a run obeys while it holds a lease. */
 export type LeaseSignals = {
-  /** Aborted with an `Interruption`: the run must end everything that it has started. */
+  /** Aborted with an `Interruption`. Then the run must end everything that it has started. */
   readonly signal: AbortSignal;
   /**
    * Aborted with `LeaseLost` when another worker may hold the lease, whatever interrupted the run before: the run appends
@@ -14,7 +14,7 @@ export type LeaseSignals = {
   readonly lost: AbortSignal;
 };
 
-/** What `lost` is aborted with. */
+/** The reason with which `lost` aborts. */
 export class LeaseLost extends StowageError {
   constructor(
     jobId: string,

@@ -4,7 +4,7 @@ import { mariadbMissing } from '../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 
-// It claims only with MariaDB's tools at hand; no server is started.
+// It needs MariaDB's tools to claim jobs. No server is started.
 const needs = { mariadb: mariadbMissing, postgresql: await postgresMissing() };
 
 describeWith(needs, 'a worker that is older than the schema', () => {
@@ -12,7 +12,7 @@ describeWith(needs, 'a worker that is older than the schema', () => {
   beforeAll(async () => (harness = await startWorkerHarness()));
   afterAll(() => harness.stop());
 
-  test('puts no job off: updated workers claim it at once', async () => {
+  test('postpones no job: updated workers claim it at once', async () => {
     const nobody = { port: 1, username: 'nobody', password: 'none' } as Parameters<WorkerHarness['addService']>[0];
     const serviceId = await harness.addService(nobody);
     const id = await harness.queueBackup({ serviceId, fileEndpointId: await harness.addFolder() });

@@ -1,6 +1,8 @@
 import { retryDelay } from './retryDelay.js';
 
-/** When something that failed is tried again: after a pause that grows with each failure. Kept in memory only. */
+/**
+ * Decides when something that failed is tried again: after a pause that grows with each failure. Kept only in memory.
+ */
 export type Pauses = {
   isOver(key: string): boolean;
   refused(key: string): void;

@@ -10,15 +10,15 @@ import { unlessAborted } from '../unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
 
 const pauseMs = 1_000;
-/** PostgreSQL answers when it refuses a renewal, so an earlier request is answered within this time too. */
+/** PostgreSQL answers when it refuses a renewal. So an earlier request is answered within this time too. */
 const answerMs = 5_000;
 
 type PersistTools = Pick<WorkerTools, 'store' | 'queue' | 'log'>;
 
-/** The holder of a lease, for as long as the lease is not lost. */
+/** The identity of a lease holder, valid until the lease is lost. */
 export type LeaseHolder = { readonly lease: Lease; readonly metadata: EventMetadata; readonly lost: AbortSignal };
 
-/** How a worker can end its own attempt. */
+/** The ways in which a worker can end its own attempt. */
 export type RecordedEnd = Exclude<AttemptOutcome, 'WORKER_LOST'>;
 
 /**
@@ -39,8 +39,8 @@ export async function persist<T>(
 }
 
 /**
- * Appends the end of an attempt and returns it. A connection may break just when that is committed. The repeated append
- * is then refused, because the first one released the lease. So the log is checked before the lease counts as lost.
+ * Appends the end of an attempt and returns it. A connection may break during the commit. The repeated append is then
+ * refused, because the first one released the lease. So the log is checked before the lease counts as lost.
  * @throws WORKER_LOST when another worker holds the lease, or may hold it, and the log has no end of the attempt
  */
 export async function persistEnd(
@@ -58,7 +58,7 @@ export async function persistEnd(
   }
 }
 
-/** The end of the attempt in the log; undefined: it has none, or the worker was recorded as lost. */
+/** The end of the attempt in the log. Undefined: the attempt has no end, or the worker was recorded as lost. */
 async function recordedEnd(store: EventStore, { kind, jobId, attempt }: Lease): Promise<RecordedEnd | undefined> {
   const attempts = async () => {
     const { state } = await store.load(handlings[kind].decider, jobId);

@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
   const shown = () => harness.workers.list();
 
-  test('is listed with its tools, its jobs and whether it drains, and no longer once it has stopped', async () => {
+  test('is listed with its tools, its jobs and whether it drains, and is not listed after it has stopped', async () => {
     const gate = createGate();
     const worker = await startWorker({ id: 'shown', wrapStorage: gate.hold });
     const [idle] = await shown();
@@ -62,7 +62,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const ids = [await backUp(), await backUp(), await backUp()];
     const leases = async () => (await shown()).flatMap((each) => each.leases);
     await eventually('two are claimed', async () => ((await leases()).length === 2 ? true : undefined));
-    // More than a round of claims.
+    // This is longer than a round of claims.
     const heard = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
     await eventually('it was heard again', async () =>
       ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > heard ? true : undefined,
@@ -72,7 +72,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     for (const id of ids) await harness.until(id, 'BackupSucceeded');
   });
 
-  test('without the tools of a waiting job warns once, and does not claim it', async () => {
+  test('warns once about a waiting job whose tools it does not have, and does not claim it', async () => {
     const id = await backUp();
     await startWorker({ id: 'bare', engines: new Map() });
     const warnings = () => harness.logged.filter((line) => line.includes('Jobs wait for a worker with the tools for'));
@@ -90,7 +90,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await harness.until(id, 'BackupSucceeded');
   });
 
-  test('puts off a job that it cannot start, goes on with others, and fails the job in the end', async () => {
+  test('postpones a job that it cannot start, runs other jobs, and finally fails the job', async () => {
     const vanished = await harness.addService(server, { databases: ['shop'] });
     const broken = await backUp(vanished);
     const sound = await backUp();

@@ -6,14 +6,14 @@ export type WorkerProcess = {
   readonly host: string;
   readonly pid: number;
   readonly programVersion: string;
-  /** Jobs it runs at once. */
+  /** The number of jobs that it runs at once. */
   readonly concurrency: number;
 };
 
 export type Presence = {
   /** Reports that the worker runs, and which engines it can run. Called at each heartbeat. */
   report(): Promise<void>;
-  /** Reports from now on also that the worker stops. */
+  /** Reports from now on that the worker is stopping. */
   drain(): Promise<void>;
   /** Reports that the worker has stopped. */
   leave(): Promise<void>;
@@ -32,7 +32,7 @@ export function createPresence(
     const engines = (await runnable()).flatMap(({ name, tools: versions }) =>
       Object.entries(versions).map(([tool, version]) => ({ engine: name, tool, version })),
     );
-    // The lease is several heartbeats long.
+    // The worker counts as lost only after several missed heartbeats.
     await tools.workers.report({ ...self, id: tools.workerId, engines, draining, lostAfterMs: tools.times.lease });
   }
 

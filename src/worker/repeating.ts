@@ -1,13 +1,13 @@
 export type Repeating = {
   start(): void;
-  /** Starts another round at once, or as soon as the running one has ended. */
+  /** Starts another round at once, or as soon as the current one has ended. */
   wake(): void;
-  /** Starts no further round, and waits for the running one. */
+  /** Starts no further round, and waits for the current one. */
   stop(): Promise<void>;
 };
 
 /**
- * Runs `work` at the start, then again `everyMs` after each round has ended, and whenever it is woken. Rounds never
+ * Runs `work` at the start, again `everyMs` after each round has ended, and whenever `wake` is called. Rounds never
  * overlap.
  */
 export function startRepeating(options: {

@@ -22,7 +22,7 @@ const failureCodes = codesOf(rows);
 const transientCodes = codesOf(rows.filter((row) => row?.['transient'] === 'yes'));
 
 describe('A retry', () => {
-  test('follows exactly the failure codes that the docs call transient', () => {
+  test('follows exactly the failures whose codes the docs call transient', () => {
     expect(failureCodes).toHaveLength(23);
     expect(failureCodes.filter((code) => catalogue[code].retriable).sort()).toEqual([...transientCodes].sort());
   });
@@ -53,7 +53,7 @@ describe('A retry', () => {
     );
   });
 
-  test('waits twice as long after each failure, at most 15 minutes, with a random half', () => {
+  test('waits twice as long after each failure, at most 15 minutes; half of the pause is random', () => {
     const chance = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
     fc.assert(
       fc.property(

@@ -1,4 +1,7 @@
-/** PostgreSQL stores no text that holds NUL or half of a surrogate pair; tools and servers say such things. */
+/**
+ * PostgreSQL cannot store text that holds NUL or half of a surrogate pair. Messages of tools and servers may contain
+ * such text.
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { faultyTool } from '../../test/fixtures/faultyTools.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
@@ -16,9 +19,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   });
   afterAll(() => Promise.all([harness.stop(), server.stop()]));
 
-  test('of its tool that cannot be stored fails once, with the part that can', async () => {
+  test('from its tool that cannot be stored fails once, with the part that can be stored', async () => {
     await server.sql('CREATE DATABASE plain; CREATE TABLE plain.t (a INT);');
-    // Error lines are cut at 2,048 characters: in the middle of the elephant.
+    // Error lines are cut after 2,048 characters, here in the middle of the elephant.
     const tools = await faultyTool(
       'mariadb-dump',
       `printf 'an error with \\000 in it\\n' >&2
@@ -44,7 +47,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(error.toolOutput).toMatch(/xxx\uFFFD$/);
   });
 
-  test('of its server that cannot be stored succeeds, and is restored without a difference', async () => {
+  test('from its server that cannot be stored succeeds, and is restored without a difference', async () => {
     await server.sql(`SET NAMES utf8mb4; CREATE DATABASE odd COMMENT 'a\\0b'; CREATE TABLE odd.t (a INT);`);
     const worker = await harness.startWorker();
     const id = await harness.queueBackup({

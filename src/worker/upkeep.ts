@@ -11,16 +11,16 @@ import { createMarkKeeper } from './sweeping/markKeeper.js';
 import { refuseWrongClock } from './wrongClock.js';
 import type { WorkerTools } from './workerTools.js';
 
-/** What a worker does for the whole installation besides its jobs, round by round. */
+/** The rounds of work that a worker does for the whole installation besides its jobs. */
 export type Upkeep = {
   readonly loops: readonly Repeating[];
   readonly deletions: Repeating;
   readonly targets: Repeating;
-  /** Applies retention at one destination, at which something has changed. */
+  /** Applies retention at one destination that has changed. */
   readonly retain: (destination: Destination) => Promise<void>;
 };
 
-/** Repeats work and logs a round that fails; the next round tries again. */
+/** Repeats work and logs a round that fails. The next round tries again. */
 export function repeatLogged(
   { log }: Pick<WorkerTools, 'log'>,
   name: string,
@@ -34,7 +34,7 @@ export function repeatLogged(
   });
 }
 
-/** `stopping` ends a round early. */
+/** `stopping` aborts a round early. */
 export function createUpkeep(tools: WorkerTools, stopping: AbortSignal): Upkeep {
   const { times } = tools;
   const repeat = (name: string, everyMs: number, work: () => Promise<unknown>) =>
@@ -47,7 +47,7 @@ export function createUpkeep(tools: WorkerTools, stopping: AbortSignal): Upkeep 
   const deletions = repeat('delete', times.reap, () => deleteDecided(stopping));
   const targets = repeat('free targets', times.reap, () => freeKeptTargets(tools, stopping));
 
-  /** A failure at one destination is logged, keeps no other destination waiting, and is repeated by the next sweep. */
+  /** A failure at one destination is logged and does not delay other destinations. The next sweep repeats it. */
   async function retain(destination: Destination): Promise<void> {
     try {
       await refuseWrongClock(tools);

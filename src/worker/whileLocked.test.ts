@@ -30,7 +30,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a lock that is held durin
 
   const taken = () => whileLocked(other, 'work', () => Promise.resolve('taken'), limitMs);
 
-  test('belongs to one process at a time, however long the work takes, and leaves its connection as it was', async () => {
+  test('belongs to one process at a time, however long the work takes, and its connection is returned unchanged', async () => {
     const tried = await whileLocked(
       one,
       'work',
@@ -45,7 +45,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a lock that is held durin
     await expect(one.query('SHOW idle_session_timeout')).resolves.toEqual([{ idle_session_timeout: '0' }]);
   });
 
-  test('is soon released when its process froze or was cut off', async () => {
+  test('is soon released when its process froze or lost its connection', async () => {
     let finish: (how: string) => void = () => undefined;
     const finished = new Promise<string>((resolve) => {
       finish = resolve;

@@ -1,15 +1,14 @@
 import type { DataSource, QueryRunner } from 'typeorm';
 
-/** After so much silence of the connection, the server releases its lock. */
+/** The server releases the lock after this time without a query on the connection. */
 const silenceMs = 60_000;
 
 /**
  * Runs `work` while no other process of the installation holds the lock of that name. Undefined: another process holds
- * it, and `work` did not run.
- * The lock belongs to a connection, so it ends with this process, and soon after this process froze or was cut off. The
- * lock saves double work but is no fence: `work` must be idempotent, because after a lost connection two processes may
- * run it at once.
- * @param limitMs after so much silence the server releases the lock; default one minute
+ * it, and `work` did not run. The lock belongs to a connection, so it ends with this process, and soon after this
+ * process froze or lost its connection. The lock saves double work but is no fence: `work` must be idempotent, because
+ * after a lost connection two processes may run it at once.
+ * @param limitMs the server releases the lock after this time without a query; default one minute
  */
 export async function whileLocked<T>(
   dataSource: DataSource,
@@ -25,7 +24,7 @@ export async function whileLocked<T>(
     try {
       return await withKeepAlive(runner, limitMs, work);
     } finally {
-      // Closing the session would release the lock too, but the connection goes back to the pool.
+      // Closing the session would release the lock too, but the connection returns to the pool.
       await runner.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name]).catch(() => undefined);
     }
   } finally {

@@ -35,7 +35,8 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       INSERT INTO shop.noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_1000;
       CREATE DATABASE bulk; CREATE TABLE bulk.noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO bulk.noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_60000;`);
-    // More than the pipes and all threads of the compressor hold: its dump runs for as long as its storage takes nothing.
+    // More bytes than the pipes and all threads of the compressor hold, so that the dump runs until its storage reads
+    // more.
     bigServiceId = await harness.addService(server, { databases: ['bulk'] });
     serviceId = await harness.addService(server, { databases: ['shop'] });
     fileEndpointId = await harness.addFolder();
@@ -64,7 +65,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       [id],
     );
 
-  /** A worker that ends as `kill -9` ends one. */
+  /** Starts a worker in a process of its own, which a test can end with SIGKILL. */
   function startProcess(times: object) {
     const program = join(import.meta.dirname, '../../test/fixtures/processes/workerProcess.ts');
     const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
@@ -84,7 +85,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return { child, printed };
   }
 
-  test('killed during a dump, by a later attempt of another worker; the first attempt leaves nothing that looks like a backup', async () => {
+  test('a job of a killed worker is finished by a later attempt of another worker; nothing of the first attempt looks like a backup', async () => {
     const { child, printed } = startProcess({ lease: 8_000 });
     await printed('ready');
     const id = await backUp(bigServiceId);
@@ -107,7 +108,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.telemetry.latest([id])).size).toBe(0);
   });
 
-  test('a worker that was frozen until another held its lease appends nothing when it wakes', async () => {
+  test('a worker that was frozen until another held its lease appends nothing when it resumes', async () => {
     const { child, printed } = startProcess({ lease: 8_000, heartbeat: 300 });
     await printed('ready');
     const id = await backUp(bigServiceId);
@@ -123,7 +124,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await filesOf(id, 2)).toHaveLength(2);
   });
 
-  test('a worker that does not notice that its lease was lost appends nothing, and deletes nothing', async () => {
+  test('a worker that does not notice the loss of its lease appends nothing, and deletes nothing', async () => {
     const gate = createGate();
     await startWorker({
       id: 'zombie',
@@ -147,7 +148,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(files).toHaveLength(2);
   });
 
-  test('a worker may run the next attempt while its own lost attempt still ends', async () => {
+  test('a worker may run the next attempt while its own lost attempt is still ending', async () => {
     const gate = createGate();
     await startWorker({ wrapStorage: gate.hold, times: { lease: 600_000, heartbeat: 600_000 } });
     const id = await backUp();
@@ -165,7 +166,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(childrenNamed(...tools)).toEqual([]);
   });
 
-  test('a stopped worker hands its job back once its grace time is over, and another worker finishes it', async () => {
+  test('a stopped worker hands its job back after its grace time, and another worker finishes it', async () => {
     const gate = createGate();
     const first = await harness.startWorker({ wrapStorage: gate.hold, times: { grace: 0 } });
     const id = await backUp();
@@ -203,7 +204,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ['is tried again', 2, false, ['1 WORKER_LOST'], 'QUEUED'],
     ['is FAILED after the last attempt', 1, false, ['1 WORKER_LOST'], 'FAILED'],
     ['is CANCELLED where that was asked for', 2, true, ['1 CANCELLED'], 'CANCELLED'],
-  ])('a lease that ran out ends, and the job %s', async (_what, maxAttempts, cancel, ended, status) => {
+  ])('an expired lease ends, and the job %s', async (_what, maxAttempts, cancel, ended, status) => {
     const job = { id: randomUUID(), projectId: harness.projectId };
     const gone = await harness.addService(server);
     const id = await harness.queueBackup({ serviceId: gone, fileEndpointId, maxAttempts });
@@ -218,7 +219,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
         cancelJob(tx, harness.queue, backupHandling, { ...job, id }, 'a person', new Date()),
       );
     }
-    // No engine: it reaps and claims nothing.
+    // It has no engine: it ends expired leases and claims nothing.
     await Promise.all(['a', 'b'].map(() => startWorker({ engines: new Map() })));
     const last = { QUEUED: 'BackupAttemptEnded', FAILED: 'BackupFailed', CANCELLED: 'BackupCancelled' }[status] ?? '';
     const events = await harness.until(id, last);
@@ -243,7 +244,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** `attempt outcome` of every attempt that has ended. */
+/** The attempt and outcome of every attempt that has ended. */
 function endings(events: readonly RecordedEvent[]): readonly string[] {
   return events.flatMap(({ type, data }) => {
     const { attempt, outcome } = data as { attempt?: number; outcome?: string };
@@ -255,7 +256,7 @@ function endings(events: readonly RecordedEvent[]): readonly string[] {
 
 type Descendant = { readonly pid: number; readonly name: string; readonly startedAt: string };
 
-/** Every process below another one (Linux: /proc). */
+/** All descendants of a process (Linux: /proc). */
 function descendants(pid: number): readonly Descendant[] {
   const all = readdirSync('/proc').flatMap((entry) => processOf(entry));
   const below = (parent: number): readonly Descendant[] =>

@@ -45,7 +45,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
         claiming.call();
         deletions.wake();
       }),
-      // A failure here is repaired by the next heartbeat, which checks for cancellation too.
+      // The next heartbeat repairs a failure here, because it checks for cancellation too.
       tools.signals.subscribe('cancel', (jobId) => void attempts.cancelIfRequested(jobId).catch(() => undefined)),
     );
   }
@@ -75,7 +75,7 @@ export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
   };
 }
 
-/** A failure stops nothing: other processes then take this worker for lost. */
+/** A failure stops nothing: other processes then consider this worker lost. */
 async function reportEnd({ log }: WorkerTools, presence: Presence, what: 'drain' | 'leave'): Promise<void> {
   try {
     await presence[what]();

@@ -15,7 +15,7 @@ export type WorkerTools = {
   readonly workerId: string;
   readonly installationId: string;
   readonly store: EventStore;
-  /** For reading views. Writes go through the store's transactions. */
+  /** Used for reading views. Writes go through the store's transactions. */
   readonly dataSource: DataSource;
   readonly queue: JobQueue;
   readonly signals: Signals;
@@ -28,16 +28,17 @@ export type WorkerTools = {
   readonly log: Logger;
   /** The time of the PostgreSQL server, so that the events of all workers follow one clock. */
   readonly now: () => Date;
-  /** By the clock of this machine, which may be wrong. */
+  /** Uses the clock of this machine, which may be wrong. */
   readonly machineNow: () => Date;
-  /** From 0 up to 1, for jitter. */
+  /** A random number from 0 to 1, for jitter. */
   readonly random: () => number;
   /**
-   * Where each run gets a folder of its own, mode 0700. Best on tmpfs, because option files with passwords lie there.
+   * Each run gets a folder of its own here, mode 0700. It is best on tmpfs, because option files with passwords lie
+   * there.
    */
   readonly workRoot: string;
   readonly times: WorkerTimes;
-  /** How long other sessions may wait for a lock of a backup that yields to them. */
+  /** How long other sessions may wait for a lock of a backup before the backup ends, if its plan yields to locks. */
   readonly lockPatienceMs: number;
 };
 
@@ -45,9 +46,9 @@ export type OpenedService = { readonly name: string; readonly connection: Servic
 
 export type OpenedStorage = {
   readonly storage: Storage;
-  /** Of the file endpoint: empty, or a folder path ending in `/`. */
+  /** The prefix of the file endpoint: empty, or a folder path ending in `/`. */
   readonly prefix: string;
-  /** How a person downloads an object to standard output. */
+  /** The command with which a person downloads an object to standard output. */
   readonly downloadCommand: (objectName: string) => string;
 };
 
@@ -61,18 +62,18 @@ export type WorkerTimes = {
   readonly sweep: number;
   /** How long a stopping worker lets its jobs finish. */
   readonly grace: number;
-  /** The pause after the first failure; each further one doubles it. */
+  /** The pause after the first failure. Each further failure doubles it. */
   readonly retry: number;
   /** The age at which the marks of prefixes are renewed. */
   readonly mark: number;
   /**
-   * How long the installation only watches after its database was found at another server; longer than the marks take
-   * to be renewed.
+   * How long the installation only watches after its database was found at another server. It is longer than the
+   * renewal of marks takes.
    */
   readonly watch: number;
-  /** How long the backup of a lost worker is looked for in a container that does not answer. */
+  /** How long the backup of a lost worker is searched for in a container that does not answer. */
   readonly adopt: number;
-  /** From one audit of a container to the next. */
+  /** The time between two audits of a container. */
   readonly audit: number;
 };
 

@@ -34,7 +34,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ['ahead', dayMs],
     ['behind', -dayMs],
   ])(
-    'by a day (%s) tells of backups and restores by the time of PostgreSQL',
+    'by a day (%s) records backups and restores with the time of PostgreSQL',
     async (way, ms) => {
       const serviceId = await harness.addService(server, { databases: ['shop'] });
       const fileEndpointId = await harness.addFolder({ path: way });
@@ -55,7 +55,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
         .map(({ at, attempt }) => at ?? (typeof attempt === 'object' ? attempt.startedAt : ''))
         .map((time) => Date.parse(time));
       expect(told.length).toBeGreaterThanOrEqual(4);
-      // A millisecond is what rounding may take.
+      // Rounding may change a time by one millisecond.
       expect(Math.min(...told)).toBeGreaterThanOrEqual(began - 1);
       expect(Math.max(...told)).toBeLessThanOrEqual(ended + 1);
       const { startedAt, finishedAt } = await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
@@ -65,7 +65,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     300_000,
   );
 
-  test('by a day marks no backup MISSING at a second check less than an hour after the first', async () => {
+  test('by a day marks no backup MISSING if the second check is less than an hour after the first', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'absent' });
     const backup = await beginAttempt(harness, fileEndpointId);
     await backup.succeed();
@@ -77,7 +77,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const audits = new Set<string>();
     await eventually('audits of that worker', async () => {
       const [record] = await findAudits(harness.dataSource.manager, [fileEndpointId]);
-      // The first that is seen is the other worker's, or none.
+      // The first audit in this set may be the other worker's, or none.
       return audits.add(record?.result?.at ?? '').size > 3 ? true : undefined;
     });
     expect((await harness.eventsOf(backup.id)).map(({ type }) => type)).not.toContain('BackupMissing');

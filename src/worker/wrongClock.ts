@@ -2,12 +2,12 @@ import { StowageError } from '../errors.js';
 import { serverMs } from '../postgres/serverClock.js';
 import type { WorkerTools } from './workerTools.js';
 
-/** Longer than any round trip to PostgreSQL, and shorter than any age that retention counts in. */
+/** Longer than any round trip to PostgreSQL, and shorter than any unit of age in retention. */
 const toleranceMs = 5 * 60_000;
 
 /**
- * Throws UNAVAILABLE when this machine's clock is far from PostgreSQL's. One of the two is wrong, and by a clock that
- * is ahead every backup seems older than it is.
+ * Throws UNAVAILABLE when this machine's clock is far from PostgreSQL's. One of the two is wrong. With a clock that is
+ * ahead every backup would seem older than it is.
  */
 export async function refuseWrongClock({
   dataSource,

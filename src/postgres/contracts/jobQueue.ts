@@ -64,7 +64,7 @@ export interface JobQueue {
   /**
    * Claims the next due job of one of the engines whose service has no other lease: restores first, then projects in
    * turn, then the oldest job. It does not wait for other claims. Claims at the same instant serve different projects
-   * where more than one has work. When the clock goes back, a job waits no longer than `longestPauseMs`. Undefined:
+   * if more than one has work. When the clock goes back, a job waits no longer than `longestPauseMs`. Undefined:
    * nothing to do.
    */
   claim(
@@ -72,7 +72,7 @@ export interface JobQueue {
     workerId: string,
     engines: readonly string[],
     leaseMs: number,
-    /** The recent result of `kindsToDo`. Where it is absent, `claim` calls `kindsToDo`. */
+    /** The recent result of `kindsToDo`. If it is absent, `claim` calls `kindsToDo`. */
     kinds?: readonly JobKind[],
   ): Promise<ClaimedLease | undefined>;
   /**
@@ -82,7 +82,7 @@ export interface JobQueue {
   kindsToDo(manager: EntityManager, engines: readonly string[]): Promise<readonly JobKind[]>;
   /**
    * Postpones a job that could not be started and is not claimed: it cannot be claimed for `pauseMs` from now.
-   * PostgreSQL refuses it where this program is older than the schema.
+   * PostgreSQL refuses this if the program is older than the schema.
    */
   putOff(manager: EntityManager, jobId: string, pauseMs: number): Promise<void>;
   /** Locks the row of the lease until the transaction ends. Throws WORKER_LOST if the lease is lost or expired. */

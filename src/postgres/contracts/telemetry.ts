@@ -10,7 +10,7 @@ export type JobProgress = {
   readonly storedBytes: number;
   readonly segments: number;
   readonly bytesPerSecond: number;
-  /** 0 to 1. Null where the total is unknown. */
+  /** 0 to 1. Null if the total is unknown. */
   readonly share: number | null;
   readonly estimatedEnd: string | null;
   /** ISO 8601. */

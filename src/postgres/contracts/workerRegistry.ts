@@ -9,7 +9,7 @@ export type WorkerReport = {
   readonly host: string;
   readonly pid: number;
   readonly programVersion: string;
-  /** The most jobs that it runs at the same time. */
+  /** The most jobs that the worker runs at the same time. */
   readonly concurrency: number;
   readonly engines: readonly EngineTool[];
   /** The worker is stopping: it finishes or returns its jobs and claims no others. It never becomes false again. */
@@ -28,13 +28,13 @@ export type RegisteredWorker = WorkerReport & {
   readonly leases: readonly WorkerLease[];
 };
 
-/** Why a due job waits, other than for a free worker. */
+/** Why a due job waits, if not just for a free worker. */
 export type WaitingReason =
   /** There is no worker, or all workers are stopping. */
   | { readonly kind: 'NO_WORKER' }
   /** No worker has the tools of its engine. */
   | { readonly kind: 'NO_TOOLS'; readonly engine: string }
-  /** A worker could not start it. The next try follows. */
+  /** A worker could not start the job. The next try follows. */
   | { readonly kind: 'PUT_OFF'; readonly until: Date }
   /** Sessions of an ended restore may still run on its service. The wait for their end stops at `until`. */
   | { readonly kind: 'SERVICE_KEPT'; readonly until: Date };
@@ -53,7 +53,7 @@ export interface WorkerRegistry {
   leave(workerId: string): Promise<void>;
   /** The workers, with those lost within the last hour, by start. */
   list(): Promise<readonly RegisteredWorker[]>;
-  /** The jobs among these that wait for another reason than a free worker. */
+  /** Those of these jobs that wait for another reason than a free worker. */
   whyWaiting(jobIds: readonly string[]): Promise<ReadonlyMap<string, WaitingReason>>;
   withoutWorker(): Promise<readonly JobsWithoutWorker[]>;
   /** Calls the listener after each report and removal. Notifications may be lost. The result ends the subscription. */

@@ -47,7 +47,7 @@ export async function initCluster(options: {
 }
 
 /**
- * Starts the server on 127.0.0.1 and waits until it answers. Where the system has `setpriv`, the server ends with this
+ * Starts the server on 127.0.0.1 and waits until it answers. If the system has `setpriv`, the server ends with this
  * process, also when the process is killed. It tries `port` first, then free ports.
  */
 export async function startCluster(options: {
@@ -55,7 +55,7 @@ export async function startCluster(options: {
   readonly dataFolder: string;
   readonly port?: number | undefined;
   readonly user: SystemUser | undefined;
-  /** `name=value`, as in postgresql.conf. */
+  /** A setting `name=value`, as in postgresql.conf. */
   readonly settings?: readonly string[];
   readonly onLog: (line: string) => void;
 }): Promise<RunningCluster> {
@@ -101,7 +101,8 @@ export async function startCluster(options: {
 
 async function spawnServer(binary: string, args: readonly string[], user: SystemUser | undefined) {
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
-  // A separate process group: Ctrl-C in a terminal signals this process only, which then stops the server cleanly.
+  // Uses a separate process group, so that Ctrl-C in a terminal signals this process only, which then stops the server
+  // cleanly.
   const common = { cwd: '/', env: environment, stdio, detached: true };
   const setpriv = '/usr/bin/setpriv';
   if (!(await exists(setpriv))) return spawn(binary, args, { ...common, ...user });

@@ -14,7 +14,7 @@ import { debianBinaries, findServerBinaries } from './serverBinaries.js';
 
 const asRoot = process.getuid?.() === 0;
 
-// Setting a server up takes seconds: all tests but the first find it set up.
+// The first start takes seconds. All tests except the first use a server that has already been started once.
 describe('embedded PostgreSQL', () => {
   let parent: string;
   let folder: string;
@@ -23,7 +23,7 @@ describe('embedded PostgreSQL', () => {
     parent = await mkdtemp(join(tmpdir(), 'stowage-embedded-'));
     await chmod(parent, 0o755);
     folder = join(parent, 'postgresql');
-    // What an interrupted first start leaves behind.
+    // The files that an interrupted first start leaves behind.
     await mkdir(join(folder, 'data.incomplete', 'base'), { recursive: true });
     await stop(await start());
   });
@@ -50,7 +50,7 @@ describe('embedded PostgreSQL', () => {
       .finally(() => client.end());
   }
 
-  test('is created with two roles by the first complete start, and starts again with its data on its port', async () => {
+  test('creates two roles at the first complete start, and starts again with its data on its port', async () => {
     const first = await start();
     await query(first.ownerUrl, 'CREATE TABLE kept AS SELECT 42 AS answer; GRANT SELECT ON kept TO stowage_app');
     await expect(query(first.appUrl, 'CREATE TABLE mine ()')).rejects.toThrow('permission denied');
@@ -81,7 +81,7 @@ describe('embedded PostgreSQL', () => {
     taken.close();
   });
 
-  test('ends with its process, also when that is killed, and starts again with all committed data', async () => {
+  test('ends with its process, also when the process is killed, and starts again with all committed data', async () => {
     const holder = spawn(
       process.execPath,
       ['--import', '@swc-node/register/esm-register', 'test/fixtures/processes/embeddedPostgresHolder.ts', folder],
@@ -100,7 +100,7 @@ describe('embedded PostgreSQL', () => {
     await expect(query(again.ownerUrl, 'SELECT answer FROM committed')).resolves.toEqual([{ answer: 42 }]);
   });
 
-  test('starts although a stale pid file names a running process', async () => {
+  test('starts although an old pid file names a running process', async () => {
     const pidFile = join(folder, 'data', 'postmaster.pid');
     await writeFile(pidFile, `${process.pid}\n${join(folder, 'data')}\n1\n5432\n\n127.0.0.1\n`);
     const server = await start();
@@ -130,7 +130,7 @@ describe('embedded PostgreSQL', () => {
 });
 
 describeWith({ postgresql: await postgresMissing() }, 'programs of PostgreSQL', () => {
-  test('are those of Debian where there is no package for the platform', async () => {
+  test('are those of Debian if there is no package for the platform', async () => {
     await expect(findServerBinaries('plan9-mips')).resolves.toEqual(await debianBinaries());
   });
 });

@@ -11,9 +11,9 @@ import { endOrphan } from './orphan.js';
 import { findServerBinaries, firstClosedFolder, reachableBinaries } from './serverBinaries.js';
 
 export type EmbeddedPostgres = {
-  /** As the role that owns the tables and migrates. */
+  /** Connects as the role that owns the tables and migrates. */
   readonly ownerUrl: string;
-  /** As the role of the program. */
+  /** Connects as the role of the program. */
   readonly appUrl: string;
   /** Resolves when the server has ended, also unexpectedly. */
   readonly ended: Promise<void>;
@@ -38,7 +38,7 @@ export async function startEmbeddedPostgres(options: {
   readonly port?: number;
   /** Each line that the server writes to its log. */
   readonly onLog: (line: string) => void;
-  /** Default: the npm package of this platform, else Debian's. */
+  /** Default: the npm package of this platform, otherwise Debian's. */
   readonly binaries?: ServerBinaries;
 }): Promise<EmbeddedPostgres> {
   const user = await serverUser();

@@ -11,7 +11,7 @@ import { StowageError } from '../../errors.js';
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const name = `stowage-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
-  // Linux has abstract socket names. Elsewhere the socket is a file, which may remain after a crash.
+  // Linux has abstract socket names. On other systems the socket is a file, which may remain after a crash.
   const path = process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
   const server = createServer((socket) => socket.destroy()).unref();
   const listen = () =>

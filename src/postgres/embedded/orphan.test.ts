@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { endOrphan } from './orphan.js';
 
-/** Starts a process in the folder given, says its number, and never asks how it ended. */
+/** Starts a process in the given folder, prints its process id, and never reads its exit status. */
 const careless = `
 chdir $ARGV[0] or die;
 my $child = fork;
@@ -26,7 +26,7 @@ const isLinux = process.platform === 'linux';
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test('counts as ended when it is a zombie, because its parent may never read its exit status', async () => {
+  test('counts as ended when it is a zombie, because its parent may never read the exit status', async () => {
     const parent = spawn('perl', ['-e', careless, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
     const exited = once(parent, 'exit');
     let pid = 0;

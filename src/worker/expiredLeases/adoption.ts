@@ -17,7 +17,7 @@ import type { WorkerTools } from '../workerTools.js';
 
 /** Each check holds a connection to PostgreSQL. */
 const checksAtOnce = 2;
-/** A container that is silent for so long counts as not answering. */
+/** A container that does not respond for this long counts as not answering. */
 const silenceMs = 60_000;
 /** The limit of one check, which requests every segment or reads every byte of a folder. */
 const checkMs = 2 * 3_600_000;
@@ -33,7 +33,7 @@ const checkMs = 2 * 3_600_000;
  * Returns the destinations that got a new backup.
  */
 export function createAdoptions(tools: WorkerTools): (signal: AbortSignal) => Promise<readonly Destination[]> {
-  /** When this process first checked the backup of an attempt, by attempt. */
+  /** When this process first checked the backup of an attempt. The key is the attempt. */
   const since = new Map<string, number>();
 
   async function endStored(lease: Lease, signal: AbortSignal): Promise<KnownBackupJob | undefined> {

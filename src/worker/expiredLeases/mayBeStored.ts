@@ -3,8 +3,8 @@ import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import type { WorkerTools } from '../workerTools.js';
 
 /**
- * Whether the complete backup of an expired attempt may lie in the container: backup.json is written after VERIFYING
- * was entered. False after a request to cancel.
+ * Whether the container may hold the complete backup of an expired attempt. backup.json is written after VERIFYING was
+ * entered. False after a request to cancel.
  */
 export async function mayBeStored({ dataSource }: WorkerTools, { jobId, attempt }: Lease): Promise<boolean> {
   const row = await dataSource.manager.findOneBy(BackupJobTable, { id: jobId, attempt });

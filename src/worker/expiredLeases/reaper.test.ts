@@ -13,7 +13,7 @@ import type { Worker } from '../worker.js';
 describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'Lost jobs', () => {
   let harness: WorkerHarness;
   let server: MariadbServer;
-  /** Takes connections and says nothing. */
+  /** A server that accepts connections and never answers. */
   let silent: Server;
   let fileEndpointId: string;
   let worker: Worker | undefined;
@@ -29,7 +29,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await Promise.all([harness.stop(), server.stop()]);
   });
 
-  /** Claims what was queued last, for a worker that is never heard of again. */
+  /** Claims the job that was queued last, for a worker that never reports again. */
   const lose = () =>
     harness.transact(async (tx) => {
       const lease = await harness.queue.claim(tx.manager, 'gone', ['MARIADB'], 1);
@@ -59,7 +59,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return id;
   }
 
-  test('end even if the targets of restores that were lost before them are silent', async () => {
+  test('end even if the targets of restores that were lost earlier do not respond', async () => {
     const serviceId = await harness.addService(server);
     const backupId = await storedBackup(serviceId);
     const { port } = silent.address() as AddressInfo;

@@ -51,8 +51,8 @@ export async function reapLostRestores(tools: WorkerTools, signal: AbortSignal):
 }
 
 /**
- * Ends the attempt of an expired lease as lost: the job waits for another attempt or is over. False: the lease is gone,
- * another reaper holds it, or the end could not be appended (the log has the reason).
+ * Ends the attempt of an expired lease as lost: the job waits for another attempt or is over. False: the lease no
+ * longer exists, another reaper holds it, or the end could not be appended (the log has the reason).
  */
 export async function endLost(tools: WorkerTools, lease: Lease): Promise<boolean> {
   const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
@@ -71,8 +71,8 @@ export async function endLost(tools: WorkerTools, lease: Lease): Promise<boolean
 }
 
 /**
- * Whether it is a restore whose tool had started, so that the server may still be committing what it was sent.
- * Undefined: the events of the restore cannot be read now; other leases are still ended.
+ * Whether the job is a restore whose tool had started, so that the server may still be committing what it received.
+ * Undefined: the events of the restore cannot be read now. Other leases are still ended.
  */
 async function mayHaveTouchedTarget(tools: WorkerTools, lease: Lease): Promise<boolean | undefined> {
   if (lease.kind === 'BACKUP') return false;

@@ -30,7 +30,7 @@ describeWith(
     });
     afterAll(() => Promise.all([harness.stop(), server.stop()]));
 
-    /** A job whose worker, in a process of its own, has just stored backup.json and said nothing of it. */
+    /** A job whose worker, in a separate process, has just stored backup.json and has not recorded it yet. */
     async function unsaid(holds: 'document' | 'frozen', path: string, maxAttempts: number) {
       const program = join(import.meta.dirname, '../../../test/fixtures/processes/workerProcess.ts');
       const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
@@ -38,7 +38,7 @@ describeWith(
           PATH: process.env['PATH'],
           NODE_NO_WARNINGS: '1',
           WORKER_GROUND: JSON.stringify(harness.ground),
-          // Nothing is lost because the machine is busy: `expire` says when.
+          // The lease is so long that a busy machine loses nothing. `expire` ends it.
           WORKER_TIMES: JSON.stringify({ lease: 600_000 }),
           WORKER_HOLDS: holds,
         },
@@ -66,7 +66,7 @@ describeWith(
     }
 
     test.each([1, 3])(
-      'its worker killed between backup.json and the event: adopted as that attempt’s, of %i',
+      'with at most %i attempts is adopted if its worker was killed between backup.json and the event',
       async (maxAttempts) => {
         const path = `killed-${maxAttempts}`;
         const { id, child } = await unsaid('document', path, maxAttempts);
@@ -120,7 +120,7 @@ describeWith(
       150_000,
     );
 
-    test('a frozen worker that wakes after the adoption appends and changes nothing', async () => {
+    test('is not changed by a frozen worker that resumes after the adoption', async () => {
       const { id, child, lines } = await unsaid('frozen', 'frozen', 3);
       await expire(id);
       await startOther();
@@ -136,7 +136,7 @@ describeWith(
       expect(files).toHaveLength(2);
     });
 
-    test('a frozen worker that wakes before its lease expires records the backup itself, and nobody records it again', async () => {
+    test('is recorded by a frozen worker that resumes before its lease expires, and by no other worker', async () => {
       const { id, child } = await unsaid('frozen', 'woken', 3);
       await startOther();
       child.kill('SIGCONT');

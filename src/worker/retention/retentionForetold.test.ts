@@ -1,4 +1,7 @@
-/** What the API foretells of a plan's retention comes true, to the millisecond, when time goes on and nobody interferes. */
+/**
+ * The API predicts what retention will delete. The prediction must be exact to the millisecond if time passes and
+ * nobody interferes.
+ */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -53,14 +56,15 @@ const someChange: fc.Arbitrary<Change> = fc.oneof(
   },
 );
 
-/** Half of the time a run is under way after them. */
+/** In half of the cases a run has begun after the changes. */
 const someChanges = fc
   .tuple(fc.array(someChange, { minLength: 1, maxLength: 3 }), fc.boolean())
   .map(([changes, begins]): readonly Change[] => (begins ? [...changes, { do: 'BEGIN' }] : changes));
 
 /**
- * Shortly before the clocks of the zones change, and before months, a year and a leap year's February end. Years ahead:
- * the installation's own scheduler goes by the server's clock, and catches up with what that has passed.
+ * Times shortly before the clocks of the zones change, and before the end of months, a year and a leap year's February.
+ * They are years ahead, because the scheduler of the installation uses the server's clock and would catch up with times
+ * in the past.
  */
 const someBeginning = fc.constantFrom(
   ...['2036-03-28T10:00:00Z', '2036-10-23T21:30:00Z', '2036-02-26T23:00:00Z', '2036-12-29T04:00:00Z'],
@@ -138,7 +142,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
 
     for (const [place, history] of life.histories.entries()) {
       for (const { startedAt, trigger, verified, protectedBy } of history) {
-        // A retry by hand of nothing is one of another plan's time; here it is the schedule's.
+        // The trigger RETRY needs an earlier job. So such a backup is stored with the trigger SCHEDULE.
         const kind = trigger === 'RETRY' || trigger === 'SAFETY' ? 'SCHEDULE' : trigger;
         const { id } = await storeBackup(api.shared, harbour(place), startedAt, { trigger: kind });
         if (verified) await verify(id);
@@ -303,7 +307,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
     }
   }
 
-  /** At 05:10, when the backups of the last two days are there and the next run is tomorrow's at 05:00. */
+  /** The time is 05:10. The backups of the last two days exist, and the next run is tomorrow at 05:00. */
   const asks = { kind: 'REQUEST_CANCEL', by: 'tester', at: '2036-03-04T05:05:00.000Z' } as const;
   const failsUntil = (retryAt: string): BackupJobCommand => {
     const error = { code: 'SERVICE_UNREACHABLE', message: 'It is away.', hint: 'Wait.', toolOutput: null } as const;
@@ -318,74 +322,68 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
     readonly told: readonly BackupJobCommand[];
     readonly from: string | null;
   }[] = [
-    { job: 'a RUNNING one', told: [starts], from: '2036-03-04T05:00:03.000Z' },
-    { job: 'a RUNNING CATCH_UP', trigger: 'CATCH_UP', told: [starts], from: '2036-03-04T05:00:03.000Z' },
-    { job: 'a QUEUED one', told: [], from: '2036-03-04T05:10:00.000Z' },
+    { job: 'a RUNNING backup', told: [starts], from: '2036-03-04T05:00:03.000Z' },
+    { job: 'a RUNNING CATCH_UP backup', trigger: 'CATCH_UP', told: [starts], from: '2036-03-04T05:00:03.000Z' },
+    { job: 'a QUEUED backup', told: [], from: '2036-03-04T05:10:00.000Z' },
     {
-      job: 'one that waits for its next attempt',
+      job: 'a backup that waits for its next attempt',
       told: [starts, failsUntil('2036-03-04T05:20:00.000Z')],
       from: '2036-03-04T05:20:00.000Z',
     },
     {
-      job: 'one whose next attempt waits for a worker',
+      job: 'a backup whose next attempt waits for a worker',
       told: [starts, failsUntil('2036-03-04T05:07:00.000Z')],
       from: '2036-03-04T05:10:00.000Z',
     },
-    { job: 'the RETRY of one', isRetry: true, told: [starts], from: '2036-03-04T05:00:03.000Z' },
-    { job: 'one by hand', trigger: 'MANUAL', told: [starts], from: null },
-    { job: 'the RETRY of one by hand', trigger: 'MANUAL', isRetry: true, told: [starts], from: null },
-    { job: 'one that is being cancelled', told: [starts, asks], from: null },
+    { job: 'the RETRY of a scheduled backup', isRetry: true, told: [starts], from: '2036-03-04T05:00:03.000Z' },
+    { job: 'a manual backup', trigger: 'MANUAL', told: [starts], from: null },
+    { job: 'the RETRY of a manual backup', trigger: 'MANUAL', isRetry: true, told: [starts], from: null },
+    { job: 'a backup that is being cancelled', told: [starts, asks], from: null },
   ];
 
-  test.each(jobsUnderWay)(
-    'counts of the backups under way $job from $from',
-    async ({ trigger, isRetry, told: tell, from }) => {
-      const { projectId, serviceId, fileEndpointId } = project;
-      now = new Date('2036-03-04T05:10:00Z');
-      const input = {
-        ...{ serviceId, name: randomUUID(), fileEndpointIds: [fileEndpointId], frequency: '0 0 5 * * *' },
-        retention: { style: 'FILES', period: 2 },
-      };
-      const created = await ask(
-        'mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }',
-        {
-          input,
-        },
-      );
-      const planId = (created['made'] as { id: string }).id;
-      const harbour = {
-        projectId,
-        serviceId,
-        planId,
-        fileEndpointId,
-        folder: join(api.filesystemRoot, 'harbour/backups'),
-      };
-      const oldest = await storeBackup(api.shared, harbour, new Date('2036-03-02T05:00:00Z'));
-      await storeBackup(api.shared, harbour, new Date('2036-03-03T05:00:00Z'));
-      const queue = (request: Partial<BackupRequest>) =>
-        queuedJob(api.shared, projectId, { serviceId, fileEndpointId, planId, ...request });
-      const first = { trigger: trigger ?? 'SCHEDULE' } as const;
-      const retried = isRetry === true ? await queue(first) : null;
-      if (retried !== null) await told(api.shared, { id: retried, projectId }, starts, failed());
-      const id = await queue(retried === null ? first : { trigger: 'RETRY', retryOf: retried });
-      await told(api.shared, { id, projectId }, ...tell);
+  test.each(jobsUnderWay)('counts $job from $from', async ({ trigger, isRetry, told: tell, from }) => {
+    const { projectId, serviceId, fileEndpointId } = project;
+    now = new Date('2036-03-04T05:10:00Z');
+    const input = {
+      ...{ serviceId, name: randomUUID(), fileEndpointIds: [fileEndpointId], frequency: '0 0 5 * * *' },
+      retention: { style: 'FILES', period: 2 },
+    };
+    const created = await ask('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
+      input,
+    });
+    const planId = (created['made'] as { id: string }).id;
+    const harbour = {
+      projectId,
+      serviceId,
+      planId,
+      fileEndpointId,
+      folder: join(api.filesystemRoot, 'harbour/backups'),
+    };
+    const oldest = await storeBackup(api.shared, harbour, new Date('2036-03-02T05:00:00Z'));
+    await storeBackup(api.shared, harbour, new Date('2036-03-03T05:00:00Z'));
+    const queue = (request: Partial<BackupRequest>) =>
+      queuedJob(api.shared, projectId, { serviceId, fileEndpointId, planId, ...request });
+    const first = { trigger: trigger ?? 'SCHEDULE' } as const;
+    const retried = isRetry === true ? await queue(first) : null;
+    if (retried !== null) await told(api.shared, { id: retried, projectId }, starts, failed());
+    const id = await queue(retried === null ? first : { trigger: 'RETRY', retryOf: retried });
+    await told(api.shared, { id, projectId }, ...tell);
 
-      const { job, preview } = await ask(
-        `query ($id: ID!, $planId: ID!) {
+    const { job, preview } = await ask(
+      `query ($id: ID!, $planId: ID!) {
          job: node(id: $id) { ... on BackupJob { expectedDeletionAt } }
          preview: retentionPreview(input: { planId: $planId }, days: 2) { date kept deleted }
        }`,
-        { id: oldest.id, planId },
-      );
-      expect(job).toEqual({ expectedDeletionAt: from ?? '2036-03-05T05:00:00.000Z' });
-      expect(preview).toEqual([
-        { date: '2036-03-04', kept: 2, deleted: from === null ? 0 : 1 },
-        { date: '2036-03-05', kept: 2, deleted: 1 },
-      ]);
-    },
-  );
+      { id: oldest.id, planId },
+    );
+    expect(job).toEqual({ expectedDeletionAt: from ?? '2036-03-05T05:00:00.000Z' });
+    expect(preview).toEqual([
+      { date: '2036-03-04', kept: 2, deleted: from === null ? 0 : 1 },
+      { date: '2036-03-05', kept: 2, deleted: 1 },
+    ]);
+  });
 
-  test('comes true day by day and to the millisecond, after any history', async () => {
+  test('is exact day by day and to the millisecond, after any history', async () => {
     await fc.assert(fc.asyncProperty(someLife, live), { numRuns: 6, endOnFailure: true });
   });
 });

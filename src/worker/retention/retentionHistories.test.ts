@@ -1,4 +1,7 @@
-/** Random histories of real plans, against a reckoning of its own of what has to be there after each sweep. */
+/**
+ * Random histories of real plans. After each sweep they are compared with a separate calculation of the backups that
+ * must exist.
+ */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -63,15 +66,15 @@ const someStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('WAIT' as const), halfHours: fc.nat({ max: 400 }) }) },
 );
 
-/** The clocks of the zones change, or months and years end, soon after these. */
+/** Times shortly before the clocks of the zones change, or before months and years end. */
 const someBeginning = fc.constantFrom(
   ...['2026-03-27T10:00:00Z', '2026-10-22T21:30:00Z', '2028-02-26T23:00:00Z', '2026-12-29T04:00:00Z'],
 );
 
-/** A backup as this reckoning knows it: what happened to it, and nothing of what the program made of that. */
+/** A backup as this calculation knows it: the events of the backup, without any result of the program. */
 type Known = RetainedBackup & { readonly place: number; readonly bytes: 'THERE' | 'DOUBTFUL' | 'MISSING' | 'GONE' };
 
-describeWith({ postgresql: await postgresMissing() }, 'over any history of a plan', () => {
+describeWith({ postgresql: await postgresMissing() }, 'after any history of a plan', () => {
   let api: WholeApi;
   let project: SettledProject;
   let endpointIds: readonly [string, string];
@@ -257,7 +260,7 @@ describeWith({ postgresql: await postgresMissing() }, 'over any history of a pla
         const due = naiveDeletions({ policy, backups, now, timeZone });
         const going = await applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(120_000));
 
-        // Whatever the policy and its reckoning say.
+        // These rules hold whatever the policy and its calculation say.
         const counted = backups.filter((one) => one.counted).toSorted(naiveNewestFirst);
         const never = [
           ...[counted[0], counted.find(({ verified }) => verified)],
@@ -276,7 +279,7 @@ describeWith({ postgresql: await postgresMissing() }, 'over any history of a pla
     }
   }
 
-  test('each sweep keeps the newest, the newest verified, the held, the reserved and the backups by hand', async () => {
+  test('each sweep keeps the newest, the newest verified, the held, the reserved and the manual backups', async () => {
     const someSteps = fc.array(someStep, { minLength: 25, maxLength: 45, size: 'max' });
     await fc.assert(fc.asyncProperty(someBeginning, someSteps, live), { numRuns: 12, endOnFailure: true });
   });

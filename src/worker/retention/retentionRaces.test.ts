@@ -1,4 +1,7 @@
-/** Whoever decides at the same time about one destination: no decision takes away what another one relied on. */
+/**
+ * Several processes may decide about one destination at the same time. No decision may delete a backup that another
+ * decision relied on.
+ */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -23,7 +26,7 @@ const update = `mutation ($id: ID!, $retention: RetentionInput!) {
 const removePlan = 'mutation ($id: ID!) { removeBackupPlan(id: $id) { id } }';
 const createPlan = 'mutation ($input: BackupPlanInput!) { createBackupPlan(input: $input) { id } }';
 
-describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => {
+describeWith({ postgresql: await postgresMissing() }, 'when several decide at the same time', () => {
   let api: WholeApi;
   let project: SettledProject;
   beforeAll(async () => {
@@ -32,7 +35,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
   });
   afterAll(() => api.stop());
 
-  /** A plan that keeps so many files, with backups of so many days, the oldest first. */
+  /** A plan that keeps `keeps` files, with `count` daily backups, the oldest first. */
   async function destination(keeps: number, count: number) {
     const { projectId, serviceId, fileEndpointId } = project;
     const retention = { style: 'FILES', period: keeps };
@@ -55,7 +58,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
 
   const pause = () => new Promise((resolve) => setTimeout(resolve, Math.random() * 12));
 
-  /** What a worker of its own would do after a success, with a container that takes its time. */
+  /** The sweep of a worker after a success, with a slow container. */
   async function sweep(planId: string, fileEndpointId: string): Promise<readonly string[]> {
     const tools = {
       ...api.shared,
@@ -130,7 +133,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     expect([...outcomes].every((each) => ['DONE', 'CONFLICT'].includes(each))).toBe(true);
   });
 
-  test('of two deletions by hand that rely on each other’s backup, one is refused', async () => {
+  test("one of two manual deletions that rely on each other's backup is refused", async () => {
     await inRounds(async () => {
       const { ids } = await destination(7, 2);
       const answers = await Promise.all(ids.map((id) => asked(remove, { id })));
@@ -140,7 +143,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     });
   });
 
-  test('of three deletions by hand, all but one succeed, in any order', async () => {
+  test('at least one backup stays after three manual deletions, in any order', async () => {
     await inRounds(async () => {
       const { ids } = await destination(7, 3);
       await Promise.all(ids.map((id) => asked(remove, { id })));
@@ -149,7 +152,7 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
     });
   });
 
-  test('a deletion by hand of the backup that a sweep relies on keeps the other one', async () => {
+  test('a manual deletion of the backup that a sweep relies on keeps the other one', async () => {
     await inRounds(async () => {
       const { ids, sweep } = await destination(1, 2);
       const [answer, going] = await Promise.all([asked(remove, { id: ids.at(-1) }), sweep()]);
@@ -162,21 +165,18 @@ describeWith({ postgresql: await postgresMissing() }, 'at the same time', () => 
   test.each([
     ['changed to keep more', update, { retention: { style: 'FILES', period: 5 } }],
     ['removed', removePlan, {}],
-  ])(
-    'once a plan is %s, nothing of it is decided any more by what it said before',
-    async (_what, mutation, variables) => {
-      await inRounds(async () => {
-        const { planId, ids, sweep } = await destination(1, 4);
-        const [answer, going] = await Promise.all([asked(mutation, { id: planId, ...variables }), sweep()]);
-        expect(answer).toBe('DONE');
-        const changedAt = (await eventsOf(planId)).at(-1)?.position ?? 0n;
-        for (const id of going) {
-          for (const { position } of await decided(id)) expect(position < changedAt).toBe(true);
-        }
-        expect(await stored(ids)).toEqual(ids.slice(going.length));
-        expect([0, 3]).toContain(going.length);
-        return '';
-      });
-    },
-  );
+  ])('after a plan is %s, no decision uses its earlier content', async (_what, mutation, variables) => {
+    await inRounds(async () => {
+      const { planId, ids, sweep } = await destination(1, 4);
+      const [answer, going] = await Promise.all([asked(mutation, { id: planId, ...variables }), sweep()]);
+      expect(answer).toBe('DONE');
+      const changedAt = (await eventsOf(planId)).at(-1)?.position ?? 0n;
+      for (const id of going) {
+        for (const { position } of await decided(id)) expect(position < changedAt).toBe(true);
+      }
+      expect(await stored(ids)).toEqual(ids.slice(going.length));
+      expect([0, 3]).toContain(going.length);
+      return '';
+    });
+  });
 });

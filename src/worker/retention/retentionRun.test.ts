@@ -11,7 +11,7 @@ import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.j
 import { backupPlan, type PlanContent } from '../../plans/backupPlan.js';
 import type { Worker } from '../worker.js';
 
-describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'Backups are deleted', () => {
+describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'Retention', () => {
   let harness: WorkerHarness;
   let server: MariadbServer;
   let serviceId: string;
@@ -38,7 +38,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     Promise.all(ids.map(async (id) => (await rowOf(id)).availability));
   const jobOf = (id: string) => ({ id, projectId: harness.projectId });
 
-  /** A plan that keeps so many, in a folder of its own. */
+  /** A plan that keeps `period` files, in a folder of its own. */
   async function destination(path: string, period = 2, prefix = '') {
     const fileEndpointId = await harness.addFolder({ path, prefix });
     const planId = await harness.addPlan(serviceId, fileEndpointId, { style: 'FILES', period });
@@ -60,7 +60,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
   }
 
-  test('beyond the number of the plan, the oldest first and backup.json first; backups by hand are neither deleted nor counted', async () => {
+  test('deletes the oldest backup beyond the number of the plan, backup.json first; manual backups are neither deleted nor counted', async () => {
     const absentWhenConfirmed: boolean[] = [];
     await startWorker();
     const { backUp } = await destination('two');
@@ -84,7 +84,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability([byHand, first, second, third])).toEqual(['STORED', 'DELETED', 'STORED', 'STORED']);
   });
 
-  test('not by a worker whose clock is far ahead, for which all are old', async () => {
+  test('deletes nothing if the clock of the worker is far ahead, so that all backups seem old', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'ahead' });
     const planId = await harness.addPlan(serviceId, fileEndpointId, { style: 'DAYS', period: 7 });
     const right = await startWorker();
@@ -102,7 +102,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability(ids)).toEqual(['STORED', 'STORED']);
   });
 
-  test('not when the newest, which stands in for them, is not in the container', async () => {
+  test('deletes nothing if the newest backup, which replaces the older ones, is missing in the container', async () => {
     await startWorker({ times: { sweep: 300 } });
     const { backUp, planId, file } = await destination('lost', 3);
     const ids = [await backUp(), await backUp(), await backUp()];
@@ -119,7 +119,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability(ids)).toEqual(['DELETED', 'STORED', 'STORED']);
   });
 
-  test('by the plan at the time of the decision: more are kept if it changed during the check of the container', async () => {
+  test('uses the plan at the time of the decision: it keeps more if the plan changed during the check of the container', async () => {
     let onLook: (() => Promise<void>) | undefined;
     await startWorker({
       times: { sweep: 300 },
@@ -145,7 +145,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability(ids)).toEqual(['DELETED', 'STORED', 'STORED', 'STORED']);
   });
 
-  test('not while a restore reads one', async () => {
+  test('does not delete a backup while a restore reads it', async () => {
     await startWorker({ times: { sweep: 300 } });
     const { backUp } = await destination('read');
     const first = await backUp();
@@ -156,12 +156,12 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await availability([first, second, third, fourth])).toEqual(['STORED', 'DELETED', 'STORED', 'STORED']);
   });
 
-  test('later, when the container refuses at first; other containers do not wait', async () => {
+  test('retries later if the container refuses at first; other containers do not wait', async () => {
     const taking = await startWorker();
     const [stuck, free] = [await destination('stuck'), await destination('free')];
     const [one, other] = [await stuck.backUp(), await free.backUp()];
     await taking.stop();
-    // The pauses grow with each refusal, so there are two of them, however long the rest takes.
+    // The pauses grow with each refusal. So the test refuses exactly twice, however long the rest takes.
     const whenRefused: unknown[] = [];
     await startWorker({
       wrapStorage: (storage) =>
@@ -186,7 +186,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await harness.files('stuck')).toEqual([]);
   });
 
-  test('not while another disk, or none, is mounted at the endpoint’s place; nothing is backed up to there either', async () => {
+  test('deletes nothing while another disk, or none, is mounted at the endpoint’s path; no backup is written there either', async () => {
     await startWorker();
     const { backUp, file, fileEndpointId } = await destination('disk');
     const id = await backUp();
@@ -211,7 +211,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await harness.files('disk')).toEqual([]);
   });
 
-  test('never in a prefix that has become another installation’s', async () => {
+  test('never deletes in a prefix that now belongs to another installation', async () => {
     await startWorker();
     const { backUp, file } = await destination('shared', 2, 'team/');
     const id = await backUp();

@@ -13,12 +13,15 @@ const checkMs = 60_000;
 
 export type RetentionTools = Pick<WorkerTools, 'dataSource' | 'store' | 'storageOf' | 'log' | 'now'>;
 
-/** How often the decision is made: it conflicts with a restore or a hold that comes after the backups were read. */
+/**
+ * How often the decision is repeated. It conflicts with a restore or a hold that was requested after the backups were
+ * read.
+ */
 const tries = 3;
 
 /**
- * Decides which backups of a destination are deleted, after it has checked in the container that the backups which stay
- * are there. If one of them is not, nothing is deleted. `createDeletions` deletes the bytes later. Returns the ids.
+ * Decides which backups of a destination are deleted. Before that it checks in the container that the backups to keep
+ * exist. If one of them does not, nothing is deleted. `createDeletions` deletes the bytes later. Returns the ids.
  */
 export async function applyRetention(
   tools: RetentionTools,

@@ -29,7 +29,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
   });
   afterAll(() => postgres.stop());
 
-  /** Puts the plans into the views, as their events would, in place of all that was there. */
+  /** Writes the plans into the views, as their events would, and replaces all earlier plans. */
   async function view(plans: readonly Plan[]): Promise<void> {
     await views.query('TRUNCATE backup_plans, backup_jobs');
     await views.query(
@@ -63,7 +63,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
     ...{ queued_at: startedAt, started_at: startedAt, max_attempts: 3, stall_timeout_ms: 1, status: 'SUCCEEDED' },
     ...{ availability: 'STORED', attempt: 1, attempts: [], parts: [], warnings: [], attempts_with_remains: [] },
     ...{ readers: protectedBy.includes('READER') ? ['a restore'] : [], stored_size_bytes: 1 },
-    // Each thing that happens to a job makes a version.
+    // Each event of a job increases its version.
     version: 3 + protectedBy.length,
     ...(protectedBy.includes('HOLD') ? { hold: { reason: 'audit', by: 'tester', at: startedAt } } : {}),
     ...(verified ? { verified: { level: 'READABLE', at: startedAt } } : {}),
@@ -74,7 +74,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
   });
   const sweepAt = (now: () => Date) => createRetentionSweep({ dataSource: views, now });
 
-  test('finds exactly the destinations at which a backup is to be deleted, for every policy', async () => {
+  test('finds exactly the destinations that have a backup to delete, for every policy', async () => {
     const now = new Date('2026-03-30T10:00:00Z');
     const somePlan = fc.record({
       id: fc.uuid(),
@@ -98,7 +98,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
     );
   });
 
-  test('evaluates GFS again after a change, and ages as time passes', async () => {
+  test('evaluates GFS again after a change, and evaluates ages again as time passes', async () => {
     const backupsOf = (days: readonly number[]) => days.map((day) => someBackup(Date.UTC(2026, 2, day)));
     const gfs = { hourly: 0, daily: 2, weekly: 0, monthly: 0, yearly: 0 };
     const byGfs = {

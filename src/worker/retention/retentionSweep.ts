@@ -4,23 +4,23 @@ import { countedTriggers, decideRetention } from '../../plans/retention/retentio
 import type { WorkerTools } from '../workerTools.js';
 
 /**
- * Backups that one batch reads at most. A batch blocks the event loop for some milliseconds, and the heartbeats too.
+ * The most backups that one batch reads. A batch blocks the event loop, and so the heartbeats, for some milliseconds.
  */
 const mostBackups = 2_000;
 
 type Candidate = Destination & {
   readonly policy: RetentionPolicy;
   readonly timeZone: string;
-  /** The number of stored backups, without those made by hand. */
+  /** The number of stored backups, without manual ones. */
   readonly backups: number;
   /** Changes with every event of the plan and of the backups. */
   readonly state: string;
 };
 
 /**
- * When a style may have something to delete, in SQL, over the destination's `backups` and `oldest` start and the
- * policy's `period`; $1 is now. PostgreSQL's months may differ from the calendar's by the length of a month's end and
- * by the distance from UTC.
+ * The SQL condition under which a style may have something to delete. It uses the destination's `backups` and `oldest`
+ * start and the policy's `period`; $1 is now. PostgreSQL's months may differ from the calendar's by the length of a
+ * month's end and by the distance from UTC.
  */
 const mayDelete: Readonly<Record<RetentionStyle, string>> = {
   ALL: 'false',
@@ -41,9 +41,9 @@ const dependsOnTime: Readonly<Record<RetentionStyle, boolean>> = {
 
 /**
  * Finds the destinations that have a backup to delete now. It takes no lock and reads no container, so the decision is
- * made again before the deletion. One query over an index leaves out most destinations; the backups of the others are
+ * made again before the deletion. One query over an index excludes most destinations. The backups of the others are
  * read, a few destinations at a time. A destination whose style does not depend on the time is `settled` when it has
- * nothing to delete: its backups are read again only after an event.
+ * nothing to delete: its backups are then read again only after an event.
  */
 export function createRetentionSweep(
   tools: Pick<WorkerTools, 'dataSource' | 'now'>,

@@ -11,7 +11,7 @@ import { retryDelay } from '../retryDelay.js';
 import { wakeWorkers } from '../wakeWorkers.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** How a run ended, for the worker that ran it; everybody else reads the events. */
+/** How a run ended, for the worker that ran it. All others read the events. */
 export type RunEnd = RecordedEnd | 'LEASE_LOST';
 
 /** Appends that the attempt has entered a phase. */
@@ -29,7 +29,10 @@ export async function enterPhase(
   );
 }
 
-/** Appends that the attempt has succeeded. `keeps`: the job keeps what it needs, because it leaves something behind. */
+/**
+ * Appends that the attempt has succeeded. `keeps`: the job continues to use its entities, because it leaves something
+ * behind.
+ */
 export async function recordSuccess<Shape extends JobShape>(
   tools: WorkerTools,
   { lease, metadata, request }: ClaimedJob<Shape>,
@@ -48,17 +51,17 @@ export async function recordSuccess<Shape extends JobShape>(
   });
 }
 
-/** What a kind of job states about an attempt that did not succeed. */
+/** How a kind of job records an attempt that did not succeed. */
 export type FailureRules<Shape extends JobShape> = {
-  /** The error that the run threw, as it is logged and as it is recorded. */
+  /** The error that the run threw: one form for the log, one for the event. */
   readonly thrown: unknown;
   readonly failure: JobError;
-  /** The error to record in this state of the job; null: the job is handed back to be claimed again at once. */
+  /** The error to record in this state of the job. Null: the job is handed back, to be claimed again at once. */
   readonly errorOf: (before: AttemptedJob<Shape>, isDraining: boolean) => JobError | null;
-  /** What FAIL_ATTEMPT and CONFIRM_CANCEL hold besides. */
+  /** Further fields of FAIL_ATTEMPT and CONFIRM_CANCEL. */
   readonly failed?: Shape['failure'];
   readonly confirmation?: Shape['confirmation'];
-  /** Ends a job whose cancellation was confirmed in another way than `endJob`. False: `endJob` is to end it. */
+  /** Ends a job whose cancellation was confirmed in another way than `endJob` does. False: `endJob` must end it. */
   readonly endCancelled?: (tx: Transaction, state: KnownJob<Shape>, at: Date) => Promise<boolean>;
 };
 

@@ -98,7 +98,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.telemetry.latest([id])).size).toBe(0);
   });
 
-  test('and reports with each phase the progress by then', async () => {
+  test('and reports the current progress with each phase', async () => {
     const told: JobProgress[] = [];
     const unsubscribe = harness.telemetry.subscribe((progress) => told.push(progress));
     const gate = createGate();
@@ -134,7 +134,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ]);
   });
 
-  test('a wrong password fails at once, and no log or event holds a password', async () => {
+  test('but fails at once with a wrong password, and no log or event holds a password', async () => {
     await startWorker();
     const wrong = await harness.addService(server, { password: 'wrong-pass-2718' });
     const id = await backUp({ serviceId: wrong });
@@ -147,7 +147,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(said).not.toContain('quoted');
   });
 
-  test('a transient failure is repeated later, in a folder of its own', async () => {
+  test('again later after a transient failure, in a folder of its own', async () => {
     let failures = 1;
     await startWorker({
       wrapStorage: (storage) =>
@@ -171,7 +171,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(names.every((name) => name.startsWith(String(folder)))).toBe(true);
   });
 
-  test('a transient failure that persists is FAILED after the last attempt', async () => {
+  test('until the last attempt, and a transient failure that persists is FAILED', async () => {
     await startWorker({
       wrapStorage: (storage) =>
         replacing(storage, {
@@ -183,7 +183,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await rowOf(id)).attempts.map(({ outcome }) => outcome)).toEqual(['FAILED', 'FAILED']);
   });
 
-  test('one of two workers runs a job, and a service has one dump at a time', async () => {
+  test('once for each job, and with one dump at a time for each service', async () => {
     const gate = createGate();
     await Promise.all(['a', 'b'].map((id) => startWorker({ id, wrapStorage: gate.hold })));
     const [first, second] = [await backUp(), await backUp()];
@@ -201,7 +201,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return { rows: await harness.dataSource.query<unknown[]>('SELECT FROM job_queue WHERE worker_id IS NOT NULL') };
   }
 
-  test('a job that is cancelled while it dumps ends once its tools have ended, and leaves nothing', async () => {
+  test('and ends a job that is cancelled while it dumps after its tools have ended, without leaving anything', async () => {
     const gate = createGate();
     await startWorker({ wrapStorage: gate.hold });
     const id = await backUp();
@@ -216,7 +216,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     gate.release();
   });
 
-  test('the next heartbeat repairs a lost signal to cancel', async () => {
+  test('and the next heartbeat repairs a lost cancel signal', async () => {
     const gate = createGate();
     await startWorker({ wrapStorage: gate.hold });
     const id = await backUp();
@@ -228,7 +228,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     gate.release();
   });
 
-  test('succeeds if PostgreSQL was away for less than the lease', async () => {
+  test('successfully if PostgreSQL was unavailable for less than the lease', async () => {
     const { port } = new URL(harness.ground.appUrl);
     const proxy = await startTcpProxy(Number(port));
     const appUrl = Object.assign(new URL(harness.ground.appUrl), { port: String(proxy.port) }).href;
@@ -253,7 +253,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     }
   });
 
-  test('finds its success in the log if the connection died during the commit', async () => {
+  test('and finds its success in the log if the connection died during the commit', async () => {
     const id = await backUp();
     let isAnswerLost = false;
     await startWorker({
@@ -275,7 +275,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(JSON.parse(end)).toMatchObject({ end: 'SUCCEEDED' });
   });
 
-  test('stops in time if PostgreSQL is gone for good', async () => {
+  test('and stops in time if PostgreSQL stays unavailable', async () => {
     const { port } = new URL(harness.ground.appUrl);
     const proxy = await startTcpProxy(Number(port));
     const appUrl = Object.assign(new URL(harness.ground.appUrl), { port: String(proxy.port) }).href;

@@ -17,7 +17,10 @@ import { removeRemains } from '../sweeping/remains.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** How long the remains of an attempt may take to delete before they are left to the sweeper; less when the worker stops. */
+/**
+ * The time limit for deleting the remains of an attempt. It is shorter when the worker stops. The sweeper deletes the
+ * rest.
+ */
 const cleaningMs = 30_000;
 const cleaningMsWhenStopping = 5_000;
 
@@ -124,7 +127,7 @@ function descriptionOf(
   };
 }
 
-/** Deletes what a failed attempt uploaded. Where the container does not answer, the sweeper deletes it later. */
+/** Deletes what a failed attempt uploaded. If the container does not answer, the sweeper deletes it later. */
 async function removeNow(
   tools: WorkerTools,
   { request, attempt, lease }: ClaimedBackup,

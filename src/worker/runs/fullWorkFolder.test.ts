@@ -39,9 +39,9 @@ describeWith(
       await Promise.all([server.stop(), target.stop()]);
     });
 
-    // For its own folder, the login file and the folder of that, and two pipes it takes 5.
+    // A restore needs 5 files: its own folder, the login file and its folder, and two pipes.
     test.each([0, 1, 2, 3, 4])(
-      'but for %i files is tried again until there is room: no tool has started',
+      'and only %i files is retried until there is room, and no tool starts before',
       async (files) => {
         const disk = diskOfNow();
         await disk.takeInodes(files);

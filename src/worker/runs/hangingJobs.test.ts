@@ -50,7 +50,7 @@ describeWith(
         startMariadb(),
         startSwift(),
       ]);
-      // More than the pipes between server and storage hold.
+      // More than the pipes between server and storage can hold.
       await source.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
         INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_6000;`);
       [sourceLine, targetLine, storageLine] = await Promise.all([
@@ -96,19 +96,19 @@ describeWith(
     const restoreOf = (id: string) => harness.dataSource.manager.findOneByOrFail(RestoreJobTable, { id });
     const job = (id: string) => ({ id, projectId: harness.projectId });
 
-    /** But for the sessions that hold a lock for the test. */
+    /** `releases` are the sessions that hold a lock for the test. */
     function expectNothingRuns(): void {
       expect(childrenNamed(...tools)).toHaveLength(releases.length);
     }
 
-    /** Asks for the end as the API does. */
+    /** Requests the cancellation as the API does. */
     async function cancel(id: string, kind: Hang['kind']): Promise<void> {
       const by = 'a person';
       await harness.transact((tx) => cancelJob(tx, harness.queue, handlings[kind], job(id), by, new Date()));
       await harness.signals.send('cancel', id);
     }
 
-    /** Makes requests meet a fault; what is answered tells whether one has. */
+    /** Injects a fault into requests to the storage. The result reports whether a request has met it. */
     function storage(rule: FaultRule): () => boolean {
       const injected = storageLine.inject(rule);
       return () => injected.met > 0;
@@ -116,7 +116,7 @@ describeWith(
     const silent = (method: string, path: RegExp, after = 0) =>
       storage({ method, path, after, times: 99, fault: { kind: 'stall' } });
 
-    /** Until `heal`. */
+    /** The lock is held until `heal`. */
     async function lock(server: MariadbServer, statement: string): Promise<void> {
       releases.push(await holdLock(server, statement));
     }
@@ -125,9 +125,14 @@ describeWith(
       readonly where: string;
       readonly kind: 'BACKUP' | 'RESTORE';
       readonly phase: string;
-      /** Prepares it, and answers whether the job has come there; left out: as soon as the phase was entered. */
+      /**
+       * Prepares the hang. The result reports whether the job has reached it. Without a result, the job has reached it
+       * as soon as it has entered the phase.
+       */
       readonly prepare: () => (() => boolean) | Promise<(() => boolean) | undefined> | undefined;
-      /** The target itself is gone: how it failed is said only after it answers again. */
+      /**
+       * The target itself no longer answers. The restore reports the outcome there only after the target answers again.
+       */
       readonly targetIsGone?: true;
     };
     const hangs: readonly Hang[] = [
@@ -240,7 +245,7 @@ describeWith(
         phase: 'CHECKING',
         targetIsGone: true,
         prepare: () => {
-          // Two preflights, the address, the tool, its lock watch, and then the comparison.
+          // The connections before it: two preflights, the address, the tool, its lock watch.
           const watch = targetLine.afterConnections(6, () => targetLine.freeze());
           return () => watch.reached;
         },
@@ -257,7 +262,7 @@ describeWith(
       return (entered.at(-1)?.data as { phase: string } | undefined)?.phase ?? 'none';
     }
 
-    /** Nothing of ours runs there any more, and others may begin. */
+    /** Waits until none of our sessions runs there and other jobs may begin. */
     async function untilTargetIsFree(id: string): Promise<void> {
       await eventually('the target is free', async () => ((await restoreOf(id)).targetLocked ? undefined : true));
       const ours = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'stowage'";
@@ -266,7 +271,8 @@ describeWith(
       );
     }
 
-    // Each of them costs the stall timeout, and the last one far more; those of a dump are tried with `takeBackup`.
+    // Each of these tests takes the stall timeout, and the last one much longer. The tests of `takeBackup` cover the
+    // stalls of a dump.
     const silentPlaces = hangs.filter(
       ({ where, targetIsGone }) =>
         !/any more|middle|the object$|a table|somebody has locked|second inventory/.test(where) && !targetIsGone,
@@ -283,7 +289,7 @@ describeWith(
       expectNothingRuns();
     });
 
-    test('at the container is TIMEOUT once its time is over', async () => {
+    test('at the container is TIMEOUT after its time limit', async () => {
       silent('HEAD', /stowage\.json/);
       await startWorker();
       const id = await harness.queueBackup({ serviceId, fileEndpointId, stallTimeoutMs: 60_000, timeoutMs: 1_000 });
@@ -291,7 +297,7 @@ describeWith(
       expect((await rowOf(id)).error).toMatchObject({ code: 'TIMEOUT', message: 'The job took longer than 1 s.' });
     });
 
-    test.each(hangs)('$where is cancelled once its processes are dead ($kind, $phase)', async (hang) => {
+    test.each(hangs)('$where is cancelled after its processes have ended ($kind, $phase)', async (hang) => {
       const { kind, phase } = hang;
       const isReached = await hang.prepare();
       await startWorker();
@@ -323,7 +329,7 @@ describeWith(
       await untilTargetIsFree(id);
     });
 
-    test('around a tool that ignores SIGTERM is cancelled as well', async () => {
+    test('around a tool that ignores SIGTERM is cancelled too', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'stowage-stubborn-'));
       const program = join(folder, 'mariadb-dump');
       const version = 'case "$1" in --version) echo "mariadb-dump Ver 10.19 Distrib 10.11.0-MariaDB"; exit;; esac';
@@ -343,7 +349,7 @@ describeWith(
       await rm(folder, { recursive: true });
     });
 
-    test('nowhere: a cancellation that races with success gives one end, and reports which', async () => {
+    test('has exactly one end if a cancellation races with success, and the status matches it', async () => {
       await startWorker();
       for (const delayMs of [0, 8, 25]) {
         let askedFor: Promise<unknown> = Promise.resolve();
@@ -378,7 +384,7 @@ describeWith(
   },
 );
 
-/** How the job ended: one of them is right, two never are. */
+/** The events that end the job. Exactly one is correct; two are always wrong. */
 function endsIn(events: readonly RecordedEvent[]): readonly string[] {
   return events.map(({ type }) => type).filter((type) => /^(Backup|Restore)(Succeeded|Failed|Cancelled)$/.test(type));
 }

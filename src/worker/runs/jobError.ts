@@ -2,8 +2,8 @@ import { StowageError } from '../../errors.js';
 import type { JobError } from '../../jobs/attempt.js';
 
 /**
- * A failure as it is recorded and shown. An error that is no StowageError is a defect of Stowage, and its text is not
- * shown.
+ * A failure in the form that is recorded and shown. An error that is not a StowageError is a defect of Stowage, and its
+ * text is not shown.
  */
 export function jobError(failure: unknown): JobError {
   if (!(failure instanceof StowageError)) {

@@ -24,7 +24,7 @@ const tools = ['mariadb', 'zstd', 'setpriv', 'sh', 'perl'];
 
 describeWith(
   { postgresql: await postgresMissing(), mariadb: mariadbMissing },
-  'A restore that is cancelled while its target takes connections and says nothing',
+  'A restore that is cancelled while its target accepts connections and never answers',
   () => {
     let harness: WorkerHarness;
     let source: MariadbServer;
@@ -88,7 +88,7 @@ describeWith(
       return (await harness.dataSource.query<unknown[]>(uses, [targetServiceId, id])).length > 0;
     };
 
-    /** A worker that ends as `kill -9` ends one. */
+    /** Starts a worker in a process of its own, which a test can end with SIGKILL. */
     async function startProcess(): Promise<ChildProcess> {
       const program = join(import.meta.dirname, '../../../test/fixtures/processes/workerProcess.ts');
       const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
@@ -106,7 +106,7 @@ describeWith(
       return child;
     }
 
-    /** The session of a restore on the target, in the middle of a statement that waits there for another's lock. */
+    /** The session of a restore on the target, during a statement that waits there for a lock of another session. */
     async function stuckRestore(): Promise<{ readonly id: string; readonly isThere: () => Promise<boolean> }> {
       releases.push(await holdLock(target, 'FLUSH TABLES WITH READ LOCK'));
       const id = await restore();
@@ -120,7 +120,7 @@ describeWith(
       return { id, isThere };
     }
 
-    /** Cancelled, while the target is silent and works on. */
+    /** The restore is cancelled while the target does not answer but still executes statements. */
     async function cancelledInSilence() {
       const stuck = await stuckRestore();
       targetLine.freeze();
@@ -131,7 +131,7 @@ describeWith(
       return stuck;
     }
 
-    test('is CANCELLED at once; other jobs wait until its sessions have ended, and say why', async () => {
+    test('is CANCELLED at once; other jobs wait until its sessions have ended, and show the reason', async () => {
       await startWorker();
       const { id, isThere } = await cancelledInSilence();
       expect(descendantsOf(process.pid).filter(({ name }) => tools.includes(name))).toHaveLength(releases.length);
@@ -169,7 +169,7 @@ describeWith(
       expect(await harness.eventsOf(id)).toHaveLength(events.length);
     });
 
-    test('is unlocked by another worker if its own was killed after the cancellation', async () => {
+    test('is unlocked by another worker if its own worker was killed after the cancellation', async () => {
       const child = await startProcess();
       const { id, isThere } = await cancelledInSilence();
       await kill(child);
@@ -182,7 +182,7 @@ describeWith(
       expect(await isTargetUsedBy(id)).toBe(false);
     });
 
-    test('does not keep a worker from stopping, nor its target locked beyond the limit', async () => {
+    test('does not prevent a worker from stopping, and its target stays locked no longer than the limit', async () => {
       const worker = await startWorker();
       const { id } = await cancelledInSilence();
       await worker.stop();

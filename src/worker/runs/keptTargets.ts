@@ -6,9 +6,9 @@ import { wakeWorkers } from '../wakeWorkers.js';
 import type { WorkerTools } from '../workerTools.js';
 
 /**
- * Asks the targets of cancelled restores that have not answered yet to end our sessions. A target is unlocked when that
- * is done, or when it is overdue. Every worker does this, for restores of all workers. Returns the number of targets
- * unlocked.
+ * Requests that the targets of cancelled restores which have not answered yet end our sessions. A target is unlocked
+ * when that is done, or when it is overdue. Every worker does this, for restores of all workers. Returns the number of
+ * targets unlocked.
  */
 export async function freeKeptTargets(tools: WorkerTools, signal: AbortSignal): Promise<number> {
   let freed = 0;

@@ -5,7 +5,7 @@ import { unlessAborted } from '../../unlessAborted.js';
 import type { WorkerTools } from '../workerTools.js';
 
 const intervalMs = 1_000;
-/** The rate is measured over the last seconds, so that it shows whether the run is moving now. */
+/** The rate is measured over the last few seconds, so that it shows whether the run is moving now. */
 const windowMs = 5_000;
 
 export type ProgressReports = {
@@ -17,7 +17,8 @@ export type ProgressReports = {
 
 /**
  * Sends the progress of a run at most once a second, and at each change of phase. A failure to send does not fail the
- * job. A run that has lost its lease sends and clears nothing: what is shown then belongs to the next attempt.
+ * job. A run that has lost its lease sends and clears nothing, because the shown progress then belongs to the next
+ * attempt.
  */
 export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSignal): ProgressReports {
   let newest: ArchiveProgress | undefined;

@@ -66,7 +66,10 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return state.status === 'SUCCEEDED' ? state.readers : undefined;
   };
 
-  /** Gives a restore the first reading, which checks, whole, and holds the second, which the tool gets, at its end. */
+  /**
+   * A restore reads a backup twice: first for the check, then for the tool. This passes the first reading, and stops
+   * the second one at its end.
+   */
   function holdSecondReading() {
     let readings = 0;
     let isReached = false;
@@ -88,7 +91,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return { reached, hold };
   }
 
-  test('into another server, where everything is identical, and enters each phase', async () => {
+  test('into another server with identical content, and enters each phase', async () => {
     await startWorker();
     const id = await restore();
     const events = await harness.until(id, 'RestoreSucceeded');
@@ -107,7 +110,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await readersOf(backup)).toEqual([]);
   });
 
-  test('and reports with each phase the progress by then', async () => {
+  test('and reports the current progress with each phase', async () => {
     const engine = createMariadbEngine();
     let id = '';
     const shown: { phase: string; readBytes: number | undefined; storedBytes: number | undefined }[] = [];
@@ -129,7 +132,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
         return engine.inventory(...input);
       },
     };
-    // It does not claim before it is known which restore is looked at.
+    // The worker starts after the restore is queued, because the test must know the id of the restore.
     id = await restore();
     await startWorker({ engines: new Map([[engine.name, showing]]) });
     await harness.until(id, 'RestoreSucceeded');
@@ -140,7 +143,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ]);
   });
 
-  test('never over existing databases: TARGET_EXISTS, and nothing is touched', async () => {
+  test('never over existing databases: the error is TARGET_EXISTS, and nothing is changed', async () => {
     await startWorker();
     await target.sql(
       'CREATE DATABASE harbour; CREATE TABLE harbour.mine (a INT); INSERT INTO harbour.mine VALUES (7);',
@@ -156,7 +159,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await readersOf(backup)).toEqual([]);
   });
 
-  test('no byte of a backup that was damaged in the container: CHECKSUM, before any statement', async () => {
+  test('no byte of a backup that was damaged in the container: the error is CHECKSUM, before any statement', async () => {
     await startWorker();
     const damaged = await harness.queueBackup({ serviceId, fileEndpointId });
     await harness.until(damaged, 'BackupSucceeded');
@@ -187,7 +190,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(endings(events)).toEqual(['1 FAILED', '2 SUCCEEDED']);
   });
 
-  test('and hands the job back when it is stopped before the tool has started; another worker finishes it', async () => {
+  test('and hands the job back if it is stopped before the tool has started; another worker finishes the job', async () => {
     let isReading = false;
     const first = await harness.startWorker({
       times: { grace: 0 },
@@ -204,7 +207,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(endings(await harness.until(id, 'RestoreSucceeded'))).toEqual(['1 HANDED_BACK', '2 SUCCEEDED']);
   });
 
-  test('not twice once the tool has started: a stopped worker records FAILED and what the target may hold', async () => {
+  test('only once after the tool has started: a stopped worker records FAILED and what the target may hold', async () => {
     const { reached, hold } = holdSecondReading();
     const first = await harness.startWorker({ times: { grace: 0 }, wrapStorage: hold });
     const id = await restore();
@@ -220,7 +223,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(childrenNamed(...tools)).toEqual([]);
   });
 
-  test('not twice once the tool has started: the job of a lost worker is FAILED after its sessions on the target have ended', async () => {
+  test('only once after the tool has started: the job of a lost worker is FAILED after its sessions on the target have ended', async () => {
     const { reached, hold } = holdSecondReading();
     await startWorker({ id: 'lost', wrapStorage: hold, times: { lease: 600_000, heartbeat: 600_000, reap: 600_000 } });
     const id = await restore();
@@ -246,7 +249,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.eventsOf(id)).at(-1)?.type).toBe('RestoreFailed');
   });
 
-  test('and a cancelled job ends once its tools have ended, and records that the target was touched', async () => {
+  test('and ends a cancelled job after its tools have ended, and records that the target was changed', async () => {
     const { reached, hold } = holdSecondReading();
     await startWorker({ wrapStorage: hold });
     const id = await restore();
@@ -260,7 +263,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(childrenNamed(...tools)).toEqual([]);
   });
 
-  test('and leaves the target alone when its end was not appended: the next restore may run there', async () => {
+  test('and does not touch the target if its end was not appended, because the next restore may run there', async () => {
     const engine = createMariadbEngine();
     let ended = 0;
     let id = '';
@@ -292,7 +295,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(endings(await harness.until(id, 'RestoreFailed'))).toEqual(['1 WORKER_LOST']);
   });
 
-  test('and a target whose sessions cannot be ended stays locked until they have ended', async () => {
+  test('and keeps a target locked until its sessions have ended', async () => {
     const engine = createMariadbEngine();
     let answers = false;
     const stubborn = {
@@ -325,7 +328,7 @@ async function flipBit(path: string, at: number): Promise<void> {
   await file.close();
 }
 
-/** A storage that has gone silent. */
+/** A storage that does not answer. */
 async function* silence(signal: AbortSignal, onAsked: () => void): AsyncGenerator<Uint8Array> {
   onAsked();
   await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));

@@ -36,11 +36,11 @@ export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, si
     return await recordSuccess(tools, claimed, signals, { result: { warnings, differences }, keeps: false });
   } catch (thrown) {
     await progress.end();
-    // Also when the end was recorded and its answer was lost: a session on the target may then belong to the next
-    // restore.
+    // This applies also if the end was recorded and only the answer was lost: a session on the target may then belong
+    // to the next restore.
     if (thrown instanceof StowageError && thrown.code === 'WORKER_LOST') return 'LEASE_LOST';
-    // The server may go on with what it was sent, so the target stays locked until our sessions there have ended. A
-    // cancelled restore does not wait for that.
+    // The server may continue with the statements that it received. So the target stays locked until our sessions there
+    // have ended. A cancelled restore does not wait for that.
     const { jobId } = claimed.lease;
     const left = target.touched ? await freeTarget(tools, { ...claimed.request, jobId }, signals) : 'FREE';
     return left === 'LOCKED' ? 'LEASE_LOST' : await endFailed(tools, claimed, signals, { thrown, left });
@@ -128,7 +128,7 @@ async function readBackup(
         retriable: false,
       });
     }
-    // Only the places of the segments come from the container. Each segment is hashed into the recorded checksum.
+    // Only the positions of the segments come from the container. The recorded checksum covers each segment.
     return { ...part, segments: written.segments };
   });
   return { folder: result.folder, parts, inventory: result.inventory as Inventory };
@@ -165,7 +165,7 @@ const stopped: JobError = {
   retriable: true,
 };
 
-/** A backup that was stored correctly and reads back otherwise is damaged, so another attempt cannot help. */
+/** A backup that was stored correctly but reads back differently is damaged, so another attempt cannot help. */
 function readingError(failure: JobError): JobError {
   if (failure.code !== 'CHECKSUM') return failure;
   return { ...failure, hint: 'Restore another backup, and check the storage.', retriable: false };

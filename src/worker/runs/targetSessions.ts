@@ -9,9 +9,9 @@ import type { WorkerTools } from '../workerTools.js';
 /** The time limit of one request to end our sessions on a target. */
 const sessionsMs = 10_000;
 const pauseMs = 5_000;
-/** How long a cancelled restore, whose tools have ended, still waits for its target. */
+/** How long a cancelled restore still waits for its target after its tools have ended. */
 const cancelPatienceMs = 500;
-/** How many targets are asked at the same time, because each may be slow to answer. */
+/** How many targets are queried at the same time, because each may be slow to answer. */
 const targetsAtOnce = 8;
 /** A target that does not answer for this long is given up. */
 export const unreachableTargetMs = 15 * 60_000;
@@ -30,7 +30,7 @@ type Target = Pick<RestoreRequest, 'targetServiceId' | 'engine'> & {
  */
 export type TargetState = 'FREE' | 'SILENT' | 'LOCKED' | 'UNANSWERED';
 
-/** Ends the sessions that a restore left on its target. True: none is left. */
+/** Ends the sessions that a restore left on its target. Returns true if none is left. */
 export async function endSessions(
   tools: WorkerTools,
   { targetServiceId, engine, jobId }: Target,
@@ -44,8 +44,8 @@ export async function endSessions(
 }
 
 /**
- * Ends the sessions that a restore left on its target, and tries again while the lease on the target is held. The
- * reaper continues when the result is LOCKED.
+ * Ends the sessions that a restore left on its target, and tries again while it holds the lease on the target. If the
+ * result is LOCKED, the reaper continues.
  */
 export async function freeTarget(tools: WorkerTools, target: Target, held: LeaseSignals): Promise<TargetState> {
   const givenUpAtMs = performance.now() + unreachableTargetMs;
@@ -69,7 +69,7 @@ export async function freeTarget(tools: WorkerTools, target: Target, held: Lease
   }
 }
 
-/** Aborts a moment after the run was cancelled, even if that was before this call. */
+/** Aborts a moment after the run was cancelled, also if the run was cancelled before this call. */
 function soonAfterCancel(run: AbortSignal): { readonly signal: AbortSignal; readonly stop: () => void } {
   const soon = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -89,8 +89,8 @@ function soonAfterCancel(run: AbortSignal): { readonly signal: AbortSignal; read
 }
 
 /**
- * Asks several targets at once, so that those that do not answer hardly delay the others, and in random order, so that
- * several workers do not start with the same dead targets. `ask` must not throw.
+ * Queries several targets at once, so that slow targets hardly delay the others. The order is random, so that several
+ * workers do not start with the same dead targets. `ask` must not throw.
  */
 export async function atEachTarget<T>(
   tools: Pick<WorkerTools, 'random'>,

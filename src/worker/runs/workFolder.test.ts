@@ -16,7 +16,7 @@ describe('The work folder of a killed worker', () => {
   });
   afterEach(() => rm(root, { recursive: true }));
 
-  /** A folder like that of a run, by a process of that id, last written to then. */
+  /** A folder like that of a run, created by the process `pid` and last written to at `at`. */
   async function leftBy(pid: number, at: Date): Promise<string> {
     const named = await inWorkFolder(root, (folder) => Promise.resolve(basename(folder)));
     const name = named.replace(`-${process.pid}-`, `-${pid}-`);
@@ -47,13 +47,13 @@ describeWith({ mounts: mountsMissing }, 'A work folder on a disk that is full', 
       await promisify(execFile)('mkfifo', [join(folder, 'dumped.pipe')], { env: { PATH: process.env['PATH'] } });
     });
 
-  test('is reported to have no room, and nothing is left in it', async () => {
+  test('is reported to have no room, and no file is left in it', async () => {
     await disk().fill();
     await expect(write()).rejects.toMatchObject(noRoom);
     expect(await disk().entries()).toEqual([]);
   });
 
-  test('that takes no more folders, files or pipes is reported', async () => {
+  test('that accepts no more folders, files or pipes is reported', async () => {
     await disk().takeInodes(1);
     await expect(write()).rejects.toMatchObject(noRoom);
     await expect(makePipe()).rejects.toMatchObject(noRoom);

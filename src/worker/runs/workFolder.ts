@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { StowageError } from '../../errors.js';
 
 /**
- * Names this machine, because other machines may share the folder for temporary files, and their process ids mean
- * nothing here.
+ * Names this machine, because several machines may share the folder for temporary files, and a process id is valid only
+ * on its own machine.
  */
 const ofThisMachine = `stowage-run-${hostname().replace(/[^A-Za-z0-9.-]/g, '')}-`;
 
@@ -26,7 +26,9 @@ export async function inWorkFolder<T>(root: string, work: (folder: string) => Pr
   }
 }
 
-/** Whether the work folder, or mkfifo in it, ran out of room. A storage that runs out of room throws a StowageError. */
+/**
+ * Whether the work folder, or mkfifo in it, ran out of room. (A storage that runs out of room throws a StowageError.)
+ */
 function isOutOfRoom(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || error instanceof StowageError) return false;
   if ('code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) return true;

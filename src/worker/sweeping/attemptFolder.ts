@@ -19,7 +19,7 @@ export async function deleteAttemptFolder(
 ): Promise<void> {
   const { storage } = await tools.storageOf(fileEndpointId);
   try {
-    // The prefix of the folder: the endpoint's own may have changed since.
+    // The folder's own prefix is used, because the prefix of the endpoint may have changed since.
     await refuseUnlessOurs(tools, storage, prefixOfFolder(folder), signal);
     await before(storage);
     await deleteBackup({ storage, folder, signal });

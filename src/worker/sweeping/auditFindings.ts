@@ -1,7 +1,7 @@
 import type { AuditProblem, ContainerAudit } from '../../endpoints/containerAudit.js';
 import { StowageError } from '../../errors.js';
 
-/** Names that an audit shows of what the log does not know. */
+/** The most names that an audit shows of the objects that the log does not know. */
 const sampleSize = 10;
 
 export type AuditOutcome = {

@@ -8,9 +8,9 @@ import { unlessAborted } from '../../unlessAborted.js';
 import { whileLocked } from '../whileLocked.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** A longer audit would keep all others from their turn. What it has reported by then stays reported. */
+/** A longer audit would delay all others too much. Its earlier reports are kept. */
 const auditMs = 2 * 3_600_000;
-/** A little more than the hour that must lie between the two checks of a backup that is missing. */
+/** A little more than the hour that must pass between the two checks of a missing backup. */
 const secondCheckMs = missingAfterMs + 60_000;
 
 /**
@@ -42,7 +42,8 @@ async function endpointsDue(tools: WorkerTools): Promise<readonly (readonly [str
   return endpoints.flatMap(({ id, created_at }, index) => {
     const record = records[index] ?? null;
     const dueAt = record?.dueAt.getTime() ?? created_at.getTime() + interval * shareOf(id);
-    // A later time than possible: a clock was set back, or the interval was longer when the time was computed.
+    // This time is too far ahead to be valid: a clock was set back, or the interval was longer when the time was
+    // computed.
     const isDue = dueAt <= now || dueAt > now + Math.max(interval, secondCheckMs);
     return isDue ? [[id, record] as const] : [];
   });
@@ -89,7 +90,7 @@ function tookTooLong(): StowageError {
   );
 }
 
-/** From 0 up to 1, always the same for an id. */
+/** A number from 0 to 1, always the same for an id. */
 function shareOf(id: string): number {
   return Number.parseInt(id.slice(0, 8), 16) / 2 ** 32;
 }

@@ -46,7 +46,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
   });
 
   const now = () => new Date(Date.now() + aheadMs);
-  /** With small segments, so that a small object is a large one. */
+  /** Segments are small, so that a small object counts as a large one. */
   const swiftDriver = createSwiftDriver({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
 
   async function startAuditor(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
@@ -127,7 +127,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       await harness.until(lost.id, 'BackupRemainsRemoved');
       await harness.until(deleted.id, 'BackupDeleted');
 
-      // Its worker has stored a complete backup, too late.
+      // The worker of the attempt has stored a complete backup too late.
       await lost.store(storage, 200_000);
       await deleted.store(storage, 200_000);
       await running.store(storage, 200_000);
@@ -142,7 +142,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       await storage.close();
     });
 
-    test('a backup of which anything is gone is MISSING after two checks an hour apart, and found again at once', async () => {
+    test('a backup of which any part is gone is MISSING after two checks an hour apart, and is found again at once', async () => {
       const { fileEndpointId, storage } = await open(name('missing'));
       const backups = await Promise.all(Array.from({ length: 4 }, () => beginAttempt(harness, fileEndpointId)));
       for (const backup of backups) {
@@ -222,7 +222,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     });
   });
 
-  /** A segment of the large object is gone, or its file is cut short. */
+  /** A segment of the large object is missing, or its file is truncated. */
   async function hurtOf(storage: Storage, { folder }: WrittenAttempt): Promise<void> {
     if (storage.listsSegments) return storage.delete(`${folder}segments/databases/00000001`, { signal: signal() });
     await storage.putBytes(`${folder}databases.sql.zst`, Buffer.from('cut'), { signal: signal(), overwrite: true });
@@ -244,7 +244,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await storage.close();
   });
 
-  test('a worker stops even while a disk that is gone answers no call', async () => {
+  test('a worker stops even if calls to a missing disk never return', async () => {
     await harness.addFolder({ path: 'gone' });
     let asked = false;
     await startAuditor({
@@ -260,7 +260,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await Promise.all(workers.splice(0).map((worker) => worker.stop()));
   });
 
-  test('what the log does not know is reported with its size and never deleted; objects outside the prefix are not read', async () => {
+  test('unknown objects are reported with their size and never deleted; objects outside the prefix are not read', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'shared', prefix: 'team/' });
     const storage = folderAt('shared');
     const known = await beginAttempt(harness, fileEndpointId, 'team/');
@@ -272,9 +272,9 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await put(`${strange}backup.json`);
     await put(`${strange}segments/databases/00000001`);
     await put('team/notes.txt');
-    // Nearly a known folder: another attempt of a known job.
+    // Similar to a known folder: another attempt of a known job.
     await put(`${known.folder.replace(/-a1\/$/, '-a2/')}databases.sql.zst`);
-    // Another installation below our prefix, and people beside it.
+    // Files of another installation below our prefix, and files of people beside it.
     await put('team/others/.stowage.json', JSON.stringify({ format: 1, installation: 'another' }));
     await put('team/others/harbour-00000000/2024/02/20240229T102030Z-00000000-a1/backup.json');
     await put('photos/summer.jpg');
@@ -304,7 +304,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     expect(await typesOf(known)).not.toContain('BackupAbsent');
   });
 
-  test('a container that does not answer, an unmounted disk and a foreign prefix make no backup absent', async () => {
+  test('no backup becomes absent if a container does not answer, a disk is unmounted or a prefix is foreign', async () => {
     const [dead, unmounted, foreign] = await Promise.all(
       ['dead', 'unmounted', 'foreign'].map((path) => harness.addFolder({ path })),
     );
@@ -347,7 +347,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     expect(await recordOf(dead)).toMatchObject({ problem: null, failures: 0 });
   });
 
-  test('a foreign prefix, or one at which the container does not answer, does not stop the audit of the others', async () => {
+  test('a foreign prefix, or a prefix whose container does not answer, does not stop the audit of the others', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'several', prefix: 'foreign/' });
     const storage = folderAt('several');
     const at = async (prefix: string) => {
@@ -384,7 +384,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     expect(await availability(foreign)).toBe('STORED');
   });
 
-  test('one worker at a time audits, and another one takes over when it is gone', async () => {
+  test('one worker at a time audits, and another worker takes over when the first is gone', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'turns' });
     let atOnce = 0;
     let most = 0;

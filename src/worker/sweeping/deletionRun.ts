@@ -12,7 +12,7 @@ import type { WorkerTools } from '../workerTools.js';
 
 const pageSize = 50;
 const deletionMs = 10 * 60_000;
-/** Each of them holds a connection to PostgreSQL. */
+/** Each endpoint holds a connection to PostgreSQL. */
 const endpointsAtOnce = 2;
 
 /** Errors that concern the whole endpoint: its other folders are not tried. */
@@ -30,7 +30,7 @@ const ofThePrefix: readonly string[] = ['ENDPOINT_NOT_FOUND', 'CONFLICT'];
 export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
   const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
 
-  /** Returns whether to continue at this endpoint. */
+  /** The result: whether to continue at this endpoint. */
   async function tryJob(row: BackupJobRow, signal: AbortSignal): Promise<boolean> {
     for (const { folder, remove } of deletionsOf(tools, row)) {
       const endpoint = row.fileEndpointId;
@@ -58,7 +58,7 @@ export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Pr
     }
   }
 
-  /** The refusal concerns every endpoint, so it is logged once and not for each of them. */
+  /** The refusal concerns every endpoint, so it is logged only once. */
   let loggedRefusal = '';
   async function mayDelete(): Promise<boolean> {
     try {
@@ -97,7 +97,7 @@ async function endpointsWithWork(tools: WorkerTools): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** Page by page, so that jobs whose container refuses do not block the others. */
+/** Reads page by page, so that jobs whose container refuses do not block the others. */
 async function* jobsToDelete(tools: WorkerTools, fileEndpointId: string): AsyncGenerator<BackupJobRow> {
   for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
     const rows = await tools.dataSource.manager
@@ -115,7 +115,7 @@ async function* jobsToDelete(tools: WorkerTools, fileEndpointId: string): AsyncG
 
 type Deletion = { readonly folder: string; readonly remove: (signal: AbortSignal) => Promise<unknown> };
 
-/** Each folder separately: they may lie below different prefixes. */
+/** Deletes each folder separately, because they may lie below different prefixes. */
 function deletionsOf(tools: WorkerTools, row: BackupJobRow): readonly Deletion[] {
   const ofAttempts = remainsOf(row).map((remains) => ({
     folder: remains.attempt.folder,

@@ -9,8 +9,8 @@ const renewalMs = 60_000;
 const atOnce = 8;
 
 /**
- * Renews the marks of all prefixes that are due, so that a copy of this database can see that this one is alive. One
- * worker at a time does this. An endpoint that does not answer is tried again after a growing pause.
+ * Renews the marks of all prefixes that are due, so that a copy of this database can see that this installation is
+ * active. One worker at a time does this. An endpoint that does not answer is tried again after a growing pause.
  */
 export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
   const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
@@ -36,7 +36,7 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
   }
 
   return async (signal) => {
-    // The deletions log the reason.
+    // The deletions already log the reason.
     if ((await tools.prefixMarks.standing(tools.times.watch)).kind !== 'OWN') return;
     await whileLocked(tools.dataSource, 'marks', async () => {
       const places = await placesDue(tools);

@@ -60,7 +60,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     return worker;
   }
 
-  /** The files of production. The database may be a copy. */
+  /** Opens the file endpoints of the production installation. The database may be a copy. */
   async function storedBackups(path: string, count: number): Promise<readonly WrittenAttempt[]> {
     const prefix = `${path}/`;
     const fileEndpointId = await production.addFolder({ path, prefix });
@@ -74,7 +74,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     }
     return attempts;
   }
-  /** Without the next marker, which may be in the middle of being written. */
+  /** The files without the next marker, because that file may be in the middle of a write. */
   const objects = async (path: string) => {
     const names = await objectsIn(filesystemDriver.open({ root: production.ground.root, path }));
     return names.filter((name) => !name.startsWith(`${path}/.stowage-partial-`));
@@ -110,7 +110,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     said(words: string): Promise<unknown>;
   };
 
-  /** Shares everything with production except the database, also the folder with the backups. */
+  /** Shares everything with the production installation except the database, including the folder with the backups. */
   async function openClone(appUrl: string, ownerUrl: string): Promise<Clone> {
     const lines: string[] = [];
     const log = openLog('json', 'info', { write: (line: string) => void lines.push(line) });
@@ -131,7 +131,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     };
   }
 
-  /** As a line of JSON contains it. */
+  /** The text in the form in which a line of JSON contains it. */
   const inUse = (path: string) => `The prefix \\"${path}/\\" is in use by another copy`;
 
   const at = (url: string, base: string) => {
@@ -146,13 +146,14 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     return join(found.bin, name);
   }
 
-  test('after it was restored from a dump elsewhere, even if it runs alone, until it is adopted', async () => {
+  test('after it was restored from a dump on another server, even if it runs alone, until it is adopted', async () => {
     const [first, second, third] = await storedBackups('dump', 3);
     if (first === undefined || second === undefined || third === undefined) throw new Error('No backups.');
     const worker = await startProduction();
     await eventually('a mark that is remembered as written', () => confirmed('dump'));
     await worker.stop();
-    // As if the dump was taken after a mark was stored in the database and before it was written to the container.
+    // The situation of a dump that was taken after a mark was stored in the database and before the mark was written to
+    // the container.
     await production.dataSource.query('UPDATE prefix_marks SET next_mark = gen_random_uuid()');
 
     const elsewhere = await startTestServer();
@@ -192,7 +193,8 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     await decide(production, second);
     await gone(production, second);
     expect(await objects('dump')).toHaveLength(4);
-    // As the documentation demands: a mark that the original is writing could survive the adoption until the next renewal.
+    // The documentation requires this step: otherwise a mark that the original is writing could survive the adoption
+    // until the next renewal.
     await original.stop();
 
     await adoptPrefixes(
@@ -213,7 +215,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     expect(await objects('dump')).toHaveLength(2);
   });
 
-  test('after its files were copied: it watches first and sees that the original is alive; the original continues', async () => {
+  test('after its files were copied: it first only checks and sees that the original is active; the original continues', async () => {
     const [first, second, third] = await storedBackups('files', 3);
     if (first === undefined || second === undefined || third === undefined) throw new Error('No backups.');
     const worker = await startProduction();
@@ -242,11 +244,11 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     await alone.stop();
     const copied = await marker('files');
     await startProduction();
-    // The first one may have been pending when the copy was made.
+    // The first mark may have been pending when the copy was made.
     const seen = new Set([copied]);
     await eventually('two new marks', async () => (seen.add(await marker('files')).size > 2 ? true : undefined));
 
-    // As if the hour were over.
+    // Simulates that the hour is over.
     await clone.start({ watch: 0 });
     await clone.said(inUse('files'));
     expect(await objects('files')).toHaveLength(6);

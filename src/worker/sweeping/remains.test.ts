@@ -23,7 +23,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt
   afterEach(() => Promise.all(workers.splice(0).map((worker) => worker.stop())));
   afterAll(() => harness.stop());
 
-  /** No engine: it sweeps and takes no backup. */
+  /** It has no engine, so it sweeps and takes no backup. */
   async function startSweeper(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {
     workers.push(await harness.startWorker({ engines: new Map(), ...options }));
   }
@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt
     (await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id })).attemptsWithRemains;
 
   test.each(['FAILED', 'CANCELLED', 'WORKER_LOST'] as const)(
-    'after it was %s, and the event is recorded once the container has confirmed it',
+    'after it was %s, and an event is recorded after the container has confirmed it',
     async (outcome) => {
       const fileEndpointId = await harness.addFolder({ path: outcome });
       const [left, nothing] = await Promise.all([
@@ -57,7 +57,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt
     },
   );
 
-  test('a complete backup.json is voided by an event before anything of it is deleted', async () => {
+  test('after an event has voided a complete backup.json', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'complete' });
     const attempt = await beginAttempt(harness, fileEndpointId);
     await attempt.store(storageAt('complete'));
@@ -79,7 +79,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt
     expect((await typesOf(attempt.id)).filter((type) => type === 'BackupAttemptVoided')).toHaveLength(1);
   });
 
-  test('at once after its worker was lost, and again until a lease has passed, because it may still be sending', async () => {
+  test('at once after its worker was lost, and again until a lease has passed, because the worker may still be sending', async () => {
     const fileEndpointId = await harness.addFolder({ path: 'late' });
     const attempt = await beginAttempt(harness, fileEndpointId);
     const storage = storageAt('late');
@@ -90,7 +90,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt
     await startSweeper({ times: { lease: 600_000 } });
     await eventually('the first is gone', async () => ((await objectsIn(storage)).length === 0 ? true : undefined));
     expect(await withRemains(attempt.id)).toEqual([1]);
-    // The sweeper that runs at the same time may delete its partial file.
+    // The sweeper runs at the same time and may delete the partial file.
     await eventually('the second is written', () =>
       write('segments/databases/00000002').then(
         () => true,
@@ -103,7 +103,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt
     expect(await objectsIn(storage)).toEqual([]);
   });
 
-  test('later, if the endpoint does not answer for a while; other endpoints do not wait for it', async () => {
+  test('later if the endpoint does not answer for a while; other endpoints do not wait for it', async () => {
     const [dead, alive] = await Promise.all([
       harness.addFolder({ path: 'dead' }),
       harness.addFolder({ path: 'alive', prefix: 'team/' }),

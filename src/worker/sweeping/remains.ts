@@ -39,7 +39,7 @@ export async function removeRemains(tools: WorkerTools, remains: Remains, signal
   return true;
 }
 
-/** A folder with a complete backup.json is a backup, also for a person with nothing but the container. */
+/** A folder with a complete backup.json is a backup, also for a person who has nothing but the container. */
 async function isBackup(storage: Storage, folder: string, signal: AbortSignal): Promise<boolean> {
   try {
     return (await readBackupDocument(storage, folder, { signal })) !== undefined;

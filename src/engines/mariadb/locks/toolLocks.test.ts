@@ -188,26 +188,23 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
   test.each([
     ['with', 'INSTALL'],
     ['without', 'UNINSTALL'],
-  ])(
-    'does not end if sessions wait for another session, %s the plugin that shows the locks',
-    async (_, install) => {
-      await server.sql(`${install} SONAME 'metadata_lock_info';`).catch(() => undefined);
-      const running = await dump('shop', { lockPatienceMs: patienceMs });
-      await reading('shop');
-      const [holder, waiter, reader] = [await application(), await application(), await application()];
-      await holder.query('LOCK TABLES depot.large WRITE, depot.small WRITE');
-      const waits = [
-        waiter.query('ALTER TABLE depot.large COMMENT = "other"'),
-        reader.query('SELECT depot.small.a FROM depot.small, shop.large'),
-      ];
-      await waitsLong(waiter.threadId);
-      await waitsLong(reader.threadId);
-      await running.readAll();
-      expect(await running.ended).toMatchObject({ failure: null, warnings: [] });
-      await holder.query('UNLOCK TABLES');
-      await Promise.all(waits);
-    },
-  );
+  ])('does not end if sessions wait for another session, %s the plugin that shows the locks', async (_, install) => {
+    await server.sql(`${install} SONAME 'metadata_lock_info';`).catch(() => undefined);
+    const running = await dump('shop', { lockPatienceMs: patienceMs });
+    await reading('shop');
+    const [holder, waiter, reader] = [await application(), await application(), await application()];
+    await holder.query('LOCK TABLES depot.large WRITE, depot.small WRITE');
+    const waits = [
+      waiter.query('ALTER TABLE depot.large COMMENT = "other"'),
+      reader.query('SELECT depot.small.a FROM depot.small, shop.large'),
+    ];
+    await waitsLong(waiter.threadId);
+    await waitsLong(reader.threadId);
+    await running.readAll();
+    expect(await running.ended).toMatchObject({ failure: null, warnings: [] });
+    await holder.query('UNLOCK TABLES');
+    await Promise.all(waits);
+  });
 
   test('is distinguished from another dump of the same account: only the dump that blocks others ends', async () => {
     const [asked, other] = [
