@@ -1,0 +1,5 @@
+import { hostileDocuments } from './documents/hostileDocuments.js';
+import type { StrangersGroup } from './stranger.js';
+
+/** The groups of `scripts/strangers`, in the order of their lines. */
+export const groups: readonly StrangersGroup[] = [...hostileDocuments];

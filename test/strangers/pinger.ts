@@ -1,0 +1,63 @@
+/**
+ * Another client of the API, in a process of its own: `pinger.ts <url> <token>`. It sends one small query after the other
+ * over one HTTP connection and one WebSocket. At each line of standard input it prints the longest time since the line
+ * before, in milliseconds, and the number of answers. It ends with its input.
+ */
+import { Agent, request } from 'node:http';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+
+const [url = '', token = ''] = process.argv.slice(2);
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+const body = JSON.stringify({ query: '{ me { subject } }' });
+const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+const ended = new AbortController();
+let longestMs = 0;
+let answers = 0;
+
+async function pingForever(ping: () => Promise<void>): Promise<void> {
+  while (!ended.signal.aborted) {
+    const beganAt = performance.now();
+    await ping();
+    longestMs = Math.max(longestMs, performance.now() - beganAt);
+    answers += 1;
+    await pause(10);
+  }
+}
+
+function overHttp(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const post = request(`${url}/graphql`, { method: 'POST', headers, agent }, (response) => {
+      response.resume().once('end', resolve).once('error', reject);
+      if (response.statusCode !== 200) reject(new Error(`The ping was answered with ${response.statusCode}.`));
+    });
+    post.once('error', reject).end(body);
+  });
+}
+
+const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: token } }));
+await new Promise((resolve) => socket.once('message', resolve));
+
+async function overSocket(): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.once('message', () => resolve());
+    socket.once('close', (code) => reject(new Error(`The socket was closed with ${code}.`)));
+    socket.send(JSON.stringify({ type: 'ping' }));
+  });
+  socket.removeAllListeners('close');
+}
+
+const pinging = [pingForever(overHttp), pingForever(overSocket)];
+process.stdout.write('ready\n');
+for await (const _line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify({ longestMs, answers })}\n`);
+  longestMs = 0;
+  answers = 0;
+}
+ended.abort();
+await Promise.all(pinging);
+socket.close();
+agent.destroy();

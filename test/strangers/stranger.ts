@@ -1,0 +1,58 @@
+import type { DataSource } from 'typeorm';
+
+/** The figures of the attempts of one group. */
+export type Attempts = {
+  readonly attempts: number;
+  /** The number of refusals by code: a code of the catalogue, an HTTP status or a close code of a WebSocket. */
+  readonly refusals: Readonly<Record<string, number>>;
+  /** Wrong outcomes in one sentence each: an attempt that had to be refused and was not, or a wrong answer. */
+  readonly problems: readonly string[];
+};
+
+/** The process under attack: `stowage serve` with a database that holds plans, jobs and long texts. */
+export type StrangersGround = {
+  /** Without a path. */
+  readonly url: string;
+  /** The token of the installation. */
+  readonly token: string;
+  readonly pid: number;
+  /** Connected as the role that owns the tables. */
+  readonly owner: DataSource;
+  /** Ids of what the database holds. */
+  readonly ids: StrangersIds;
+  /** Every attempt if true. Otherwise a group makes a quick sample of its attempts. */
+  readonly all: boolean;
+  /** The seed of all random choices. */
+  readonly seed: number;
+};
+
+export type StrangersIds = {
+  readonly projectIds: readonly string[];
+  /** 200 services. Each trusts certificates of 64 kB. */
+  readonly serviceIds: readonly string[];
+  /** 200 plans, each of another service. */
+  readonly planIds: readonly string[];
+  /** 100 stored backups, each with an inventory of about 170 kB. */
+  readonly jobIds: readonly string[];
+};
+
+/** A group of attempts by strangers. A group resolves when all its attempts have ended and its connections are closed. */
+export type StrangersGroup = {
+  readonly name: string;
+  /** Why the group cannot run on this machine. Undefined if it can. */
+  readonly missing?: string | undefined;
+  /** Peak memory of the process that the group may cause, if it differs from the bound of all groups. */
+  readonly mostBytes?: number;
+  run(ground: StrangersGround): Promise<Attempts>;
+};
+
+/** Counts attempts, refusals and problems. */
+export class AttemptCount implements Attempts {
+  attempts = 0;
+  readonly refusals: Record<string, number> = {};
+  readonly problems: string[] = [];
+
+  refused(code: string | number): void {
+    this.refusals[code] = (this.refusals[code] ?? 0) + 1;
+  }
+}
