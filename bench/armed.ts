@@ -1,11 +1,13 @@
 /**
- * Measures the cost of 10,000 plans with alarms: the processor time of all our processes (API and worker, the built program)
- * while nothing is due, compared with Agenda alone with as many documents. It also measures how long it takes to set all
- * alarms. Everything runs at the same time, so that a busy machine is busy for all. The servers of the stores do not count.
+ * Measures the cost of 10,000 plans with alarms: the processor time of all our processes (API and worker, the built
+ * program) while nothing is due, compared with Agenda alone with as many documents. It also measures how long it takes
+ * to set all alarms. Everything runs at the same time, so that a busy machine is busy for all. The servers of the
+ * stores do not count.
  *
- * "Agenda alone" has our settings: it polls every 250 ms, as ours does while an alarm is near. The ratio is ours to this one.
- * Ours lets Agenda rest while no alarm is near, and then polls every 5 s. So a second Agenda always polls every 5 s. It gets no
- * notifications, so alarms that another process sets for the next seconds fire late there.
+ * "Agenda alone" has our settings: it polls every 250 ms, as our alarm clock does while an alarm is near. The ratio
+ * compares our alarm clock with this one. Our alarm clock pauses Agenda while no alarm is near, and then polls every 5
+ * s. So a second Agenda always polls every 5 s. It gets no notifications, so alarms that another process sets for the
+ * next seconds fire late there.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -112,7 +114,7 @@ async function bench(count: number, seconds: number, stores: readonly string[]):
       const setSeconds = (performance.now() - setting) / 1_000;
       await seldom.set({ alarms, parallel: 16 });
 
-      // Work that follows the start is done by then, including garbage collection.
+      // By then all work that follows the start is done, including garbage collection.
       await pause(brief ? 100 : 30_000);
       const pids = [...ours, bare, seldom].map(({ pid }) => pid);
       const used = () => pids.map((pid) => processUse(pid)?.processor.own ?? NaN);

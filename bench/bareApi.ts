@@ -16,8 +16,8 @@ export type BareApi = {
 };
 
 /**
- * The baseline for complete answers: the same schema and the same libraries, without sign-in, checks, limits and resolvers.
- * `root` has a function for each selected field of Query. Below it graphql-js reads properties.
+ * The baseline for complete answers: the same schema and the same libraries, without sign-in, checks, limits and
+ * resolvers. `root` has a function for each selected field of Query. Nested fields are properties of the results.
  */
 export async function startBareApi(root: object): Promise<BareApi> {
   const sdl = await readFile(new URL('../schema/schema.graphql', import.meta.url), 'utf8');

@@ -72,7 +72,7 @@ async function bench(count: number, workers: number, kinds: readonly string[]): 
 
 type Burst = { readonly rate: number; readonly seconds: number; readonly what: string };
 
-/** When each is due: within the minute that begins at `first`. */
+/** The due time of each plan: within the minute that begins at `first`. */
 function dueAt(first: number, number: number): number {
   return values['at-once'] ? first : first + (number % 60) * 1_000;
 }

@@ -34,7 +34,7 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-/** The steps of a job, by the times in its events. */
+/** The duration of each step of a job, from the times of its events. */
 const steps = [
   ['due to queued', 'job.scheduled_for', 'job.queued_at'],
   ['queued to claimed', 'job.queued_at', 'job.started_at'],

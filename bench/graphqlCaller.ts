@@ -1,7 +1,7 @@
 /** Sends an operation over HTTP. Throws the first error. */
 export type GraphqlCall = <Data>(query: string, variables?: Record<string, unknown>) => Promise<Data>;
 
-/** A caller of the API at `url` with these headers. */
+/** Returns a function that calls the API at `url` with these headers. */
 export function graphqlCaller(url: string, headers: Readonly<Record<string, string>> = {}): GraphqlCall {
   return async <Data>(query: string, variables: Record<string, unknown> = {}) => {
     const answer = await fetch(url, {

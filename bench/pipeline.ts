@@ -1,7 +1,8 @@
 /**
- * Measures a backup of a generated MariaDB database into a real Swift: by our code in a process of its own, and by a complete
- * `stowage worker`. It compares them with the shell pipelines that a person would type, and with the floor, which stores
- * nothing. They take turns, so that a busy machine is busy for all: the ratios are the result, not the absolute numbers.
+ * Measures a backup of a generated MariaDB database into a real Swift, by our code in a separate process and by a
+ * complete `stowage worker`. It compares them with the shell pipelines that a person would type, and with a minimum
+ * that stores nothing. They take turns, so that a busy machine is busy for all: the ratios are the result, not the
+ * absolute numbers.
  */
 import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -37,7 +38,7 @@ const floorName = 'mariadb-dump | zstd -3 > /dev/null';
 
 type Run = {
   readonly seconds: number;
-  /** Of the tools and our process, without the servers. */
+  /** Measures the tools and our process, without the servers. */
   readonly processor?: ProcessorSeconds | undefined;
   readonly peakMb?: number | undefined;
   readonly note?: string;
@@ -108,7 +109,7 @@ async function bench(gib: number, rounds: number): Promise<void> {
   }
 }
 
-/** The median, and the ratio of each round to the floor of the same round. */
+/** The median, and the ratio of each round to the minimum of the same round. */
 function print(runs: ReadonlyMap<string, readonly Run[]>, plainBytes: number): void {
   const floor = runs.get(floorName) ?? [];
   const table = [...runs].map(([name, done]) => ({
@@ -152,7 +153,7 @@ function shellContenders(dump: string, swift: SwiftServer): Contender[] {
   });
 }
 
-/** mariadb-dump as our engine calls it. The password is in a file. */
+/** Runs mariadb-dump as our engine does. The password is in a file. */
 async function dumpCommand(mariadb: MariadbServer, folder: string): Promise<string> {
   const optionFile = join(folder, 'client.cnf');
   const password = mariadb.password.replaceAll('\\', '\\\\').replaceAll('"', '\\"');

@@ -1,11 +1,12 @@
 /**
- * Measures the sweep of retention over very many destinations, as a worker does it at its start (`first`) and later (`next`):
- * the time until it knows what to delete, the processor time of this process, and the longest time in which nothing else in
- * the process could run, for example a heartbeat. It compares the sweep with simple code by hand: one SQL statement for all
- * rows, and a plain loop that takes every zone as UTC and ignores holds, readers, retries and verification. One destination in
- * a hundred has something to delete. PostgreSQL is a process of its own, so its time counts only in the elapsed time.
+ * Measures the sweep of retention over very many destinations, as a worker does it at its start (`first`) and later
+ * (`next`). It measures the time until the sweep knows what to delete, the processor time of this process, and the
+ * longest time in which nothing else in the process could run, for example a heartbeat. It compares the sweep with a
+ * simple program: one SQL statement for all rows, and a plain loop that treats every zone as UTC and ignores holds,
+ * readers, retries and verification. One destination in a hundred has something to delete. PostgreSQL is a process of
+ * its own, so its time counts only in the elapsed time.
  *
- *   node --import @swc-node/register/esm-register bench/retention.ts [destinations] [backups of each]
+ * node --import @swc-node/register/esm-register bench/retention.ts [destinations] [backups of each]
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { DataSource } from 'typeorm';
@@ -74,7 +75,10 @@ async function measured(sweep: () => Promise<readonly unknown[]>): Promise<Figur
   return { found, wallMs, cpuMs: (user + system) / 1000, blockedMs: delay.max / 1e6 };
 }
 
-/** A plan with one destination each, in turns of the first so many styles and of all zones, with a backup each night. */
+/**
+ * Creates plans with one destination each and a backup each night. The plans use the first `styles` styles and all
+ * zones in turn.
+ */
 async function fill(owner: DataSource, now: Date, styles: number): Promise<void> {
   const id = (kind: string, number: string) => `md5('${kind}' || (${number}))::uuid`;
   const [keepAll, letGo] = [policies(backups + 5), policies(Math.floor(backups / 2))].map((each) =>

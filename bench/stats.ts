@@ -1,15 +1,17 @@
 /**
- * Measures the queries of a monitoring dashboard with a million backup jobs: `backupStats` and pages of `backupJobs`, as
- * `stowage serve` composes them. It compares them with a statement by hand that uses the best index. The limit is 1.5 times
- * the median, for both comparisons:
+ * Measures the queries of a monitoring dashboard with a million backup jobs: `backupStats` and pages of `backupJobs`,
+ * as `stowage serve` composes them. It compares them with a handwritten statement that uses the best index. For both
+ * comparisons the limit is 1.5 times the median:
  *
- * - the statements of our resolvers, sent again over the same connection pool, with one statement by hand;
- * - the answer of our server over HTTP, with the answer of a bare server (Apollo Server, express, the same schema) that sends
- *   the statement by hand. GraphQL costs both of them some milliseconds, whatever the database does.
+ * - the statements of our resolvers, sent again over the same connection pool, with one handwritten statement;
+ * - the answer of our server over HTTP, with the answer of a bare server (Apollo Server, express, the same schema) that
+ *   sends
+ * the handwritten statement. GraphQL costs both of them some milliseconds, whatever the database does.
  *
- * All take turns, so that a busy machine is busy for all. Our statements of one question are sent at once, as GraphQL does.
+ * All take turns, so that a busy machine is busy for all. All our statements for one operation are sent at once, as
+ * GraphQL does.
  *
- *   node --import @swc-node/register/esm-register bench/stats.ts [jobs] [rounds]
+ * node --import @swc-node/register/esm-register bench/stats.ts [jobs] [rounds]
  */
 import { backupTotals, serviceFigures } from '../src/protection/backupFigures.js';
 import { possiblyLate } from '../src/protection/protectionQueries.js';
@@ -53,7 +55,7 @@ try {
     const byHand = () => dataSource.query<never[]>(question.sql, [...(question.parameters ?? [])]);
     const whole = () => api.call(question.query, question.variables);
     const sent = await sentStatements(dataSource, whole);
-    // Besides these the process checks for late services from time to time.
+    // Besides these statements, the process checks for late services from time to time.
     const statements = sent.filter(({ query }) => /FROM (?:backup_jobs row|job_queue job)\b/.test(query));
     const bare = await startBareApi({ [question.field]: async () => question.answerOf(await byHand()) });
     const times = await inTurns({
@@ -175,13 +177,13 @@ function questions(one: { project_id: string; service_id: string; plan_id: strin
   ];
 }
 
-/** The median time of each, in milliseconds, in all orders by turns, after two rounds to warm up. */
+/** The median time of each, in milliseconds. All run in turns, in varying order, after two rounds to warm up. */
 async function inTurns<Name extends string>(
   ways: Readonly<Record<Name, () => Promise<unknown>>>,
 ): Promise<Readonly<Record<Name, number>>> {
   const names = Object.keys(ways) as Name[];
   const times = new Map(names.map((name) => [name, [] as number[]]));
-  // A query runs with the garbage of the previous one, and with its pages in memory.
+  // A query must not pay for the garbage of the previous one, and its pages must be in memory.
   const orders = permutationsOf(names);
   for (let round = -2; round < rounds; round += 1) {
     for (const name of orders.at(round % orders.length) ?? []) {

@@ -38,7 +38,10 @@ const { values } = parseArgs({
   },
 });
 
-/** Without fsync, because the benchmark measures work and not how long a disk takes to confirm each new file. */
+/**
+ * The servers run without fsync, because the benchmark measures work and not the time that a disk needs to confirm each
+ * new file.
+ */
 const serverOptions = [
   '--innodb-buffer-pool-size=256M',
   '--innodb-log-file-size=256M',

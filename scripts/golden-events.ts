@@ -1,14 +1,14 @@
 /**
  * golden-events - writes a golden file for each version of an event that has none.
  *
- *   npm run golden-events
+ *  npm run golden-events
  *
- * Run it after a new type of event, or after a new version of one: raise `schemaVersions` of the decider and write the
- * upcaster first. The examples are those of the version before, upcast; of a new type they are those of the frozen
- * installations, if there are any. Complete them by hand. No file that exists is changed: the logs of installations hold
- * such events.
+ * Run it after a new type of event, or after a new version of one. Raise `schemaVersions` of the decider and write the
+ * upcaster first. The examples of a new version are those of the version before, upcast. The examples of a new type are
+ * those of the frozen installations, if there are any. Complete the examples by hand. No existing file is changed,
+ * because the logs of installations hold such events.
  *
- *   -h, --help     this text
+ *  -h, --help this text
  */
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
@@ -48,7 +48,7 @@ async function writeMissing(): Promise<void> {
   }
 }
 
-/** Those that have a field, or a type of value in it, that no earlier one has. */
+/** Keeps the examples that have a field, or a type of value in it, that no earlier example has. */
 function varied(all: readonly Data[]): readonly Data[] {
   const seen = new Set<string>();
   return all.filter((data) => {

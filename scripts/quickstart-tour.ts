@@ -61,7 +61,7 @@ const password = readFileSync(required('password-file'), 'utf8');
 const swiftUser = { user: 'test:tester', key: 'testing' };
 const longestJobMs = 30 * 60_000;
 
-/** The present step, for the message of a failure. */
+/** The current step, for the message of a failure. */
 let current = 'the start';
 
 class Failure extends Error {
@@ -295,7 +295,7 @@ function succeeded(job: Job): Job {
   throw new Failure(`${error.code}: ${error.message}${tool}`, error.hint ?? 'Correct that and run this again.');
 }
 
-/** Independent of Stowage: MariaDB's own tools read both servers. */
+/** This check is independent of Stowage: MariaDB's own tools read both servers. */
 async function compare(): Promise<void> {
   const clients = [required('source-client'), required('target-client')] as const;
   const [source, target] = await Promise.all(clients.map((file) => contentOf(file)));

@@ -22,7 +22,7 @@ const packageOf: Readonly<Record<string, string>> = {
   'mariadb-dump': 'mariadb-client',
 };
 
-describe('the image', () => {
+describe('The image', () => {
   test('is built in stages from a Debian with Node 24', () => {
     expect(stages.length).toBeGreaterThan(1);
     expect(new Set(stages.map((stage) => stage.image))).toEqual(new Set(['node:24-bookworm-slim']));
@@ -41,8 +41,8 @@ describe('the image', () => {
     if (build === undefined) throw new Error('no stage is called build');
     const made = [
       ...copies(build).flatMap((each) => each.sources.map((source) => source.replace(/^\.\//, ''))),
-      'node_modules', // npm ci
-      'dist', // npm run build
+      'node_modules', // This is `npm ci`.
+      'dist', // This is `npm run build`.
     ];
     const taken = copies(final ?? build).filter((each) => each.from === 'build');
     expect(taken.length).toBeGreaterThan(0);
@@ -51,7 +51,7 @@ describe('the image', () => {
     }
   });
 
-  test('has every program that it starts, from its base or from a package that it installs', () => {
+  test('has every program that it starts, from its base or from an installed package', () => {
     for (const stage of stages) {
       const packages = packagesInstalled(stage);
       const unknown = commandsRun(stage).filter(
@@ -82,12 +82,12 @@ describe('the image', () => {
     expect(JSON.parse(of(final, 'CMD')[0] ?? '[]')).toEqual(['serve']);
   });
 
-  test('installs `stowage` where package.json says the program is', () => {
+  test('installs `stowage` at the path of the program in package.json', () => {
     const { bin } = JSON.parse(read('package.json')) as { bin: { stowage: string } };
     expect(of(final, 'RUN').join('\n')).toContain(`ln -s /stowage/${bin.stowage} /usr/local/bin/stowage`);
   });
 
-  test('asks /healthz for its health with nothing but node', () => {
+  test('checks its health with a request to /healthz, with only node', () => {
     const check = of(final, 'HEALTHCHECK')[0] ?? '';
     const [program, flag, script] = JSON.parse(check.slice(check.indexOf('[', check.indexOf('CMD')))) as string[];
     expect([program, flag]).toEqual(['node', '-e']);
@@ -95,7 +95,7 @@ describe('the image', () => {
     expect(() => new Script(script ?? '')).not.toThrow();
   });
 
-  test('sets only settings that exist, to values that pass their check', () => {
+  test('sets only existing settings, to valid values', () => {
     const pairs = of(final, 'ENV').flatMap((text) =>
       text.split(' ').map((pair) => pair.split('=') as [string, string]),
     );
@@ -103,7 +103,7 @@ describe('the image', () => {
     expect(readConfig('up', env)).toMatchObject({ host: '0.0.0.0', port: 4000, dataFolder: '/var/lib/stowage' });
   });
 
-  test('holds no test, no secret and no data of the machine that builds it', () => {
+  test('contains no test, no secret and no data of the machine that builds it', () => {
     for (const path of ['.env', '.git', 'data', 'node_modules', 'dist', 'test', 'src/config.test.ts']) {
       expect([path, isIgnored(path, dockerignore)]).toEqual([path, true]);
     }

@@ -46,8 +46,8 @@ function anchorsOf(page: string): ReadonlySet<string> {
   return anchors;
 }
 
-describe('the documentation', () => {
-  test.each(pages)('%s has no link to a file or a heading that does not exist', (page) => {
+describe('The documentation', () => {
+  test.each(pages)('in %s has no link to a missing file or heading', (page) => {
     const broken: string[] = [];
     for (const [, link = ''] of proseOf(page)
       .replaceAll(/`[^`]*`/g, '')
@@ -61,11 +61,11 @@ describe('the documentation', () => {
     expect(broken).toEqual([]);
   });
 
-  test('lists every setting as it is in the code, and no other', () => {
+  test('lists exactly the settings of the code', () => {
     expect(rowsOf('settings.md')).toEqual(Object.entries(settings).map(settingRow));
   });
 
-  test('lists every error of the catalogue as it is in the code, and no other', () => {
+  test('lists exactly the errors of the catalogue', () => {
     const rows = Object.entries(catalogue).map(
       ([code, { summary, help, retriable }]) => `| \`${code}\` | ${summary} | ${help} | ${retriable ? 'yes' : ''} |`,
     );

@@ -1,6 +1,9 @@
 import type { ServiceConnection } from '../../src/engines/serviceConnection.js';
 
-/** The input of the process of bench/pipeline/takeBackup.ts. It is sent through a pipe, so secrets are plain text here. */
+/**
+ * The input of the process that runs bench/pipeline/takeBackup.ts. It is sent through a pipe, so secrets are plain text
+ * here.
+ */
 export type BackupOrder = {
   readonly connection: Omit<ServiceConnection, 'password'> & { readonly password: string };
   readonly swift: { readonly authUrl: string; readonly container: string; readonly user: string; readonly key: string };

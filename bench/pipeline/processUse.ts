@@ -21,7 +21,7 @@ export type ProcessUse = {
   readonly processor: ProcessorSeconds;
 };
 
-/** Of the process alone, and with all of its children that have ended. */
+/** Processor seconds of the process alone, and together with all of its children that have ended. */
 export type ProcessorSeconds = { readonly own: number; readonly all: number };
 
 /** The largest resident size, from the text of /proc/<pid>/status. */
@@ -29,7 +29,7 @@ export function peakMbOf(status: string): number {
   return Math.round((Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6);
 }
 
-/** From the text of /proc/<pid>/stat, where the kernel counts in hundredths (USER_HZ). */
+/** Parsed from the text of /proc/<pid>/stat, where the kernel counts in hundredths (USER_HZ). */
 export function processorSecondsOf(stat: string): ProcessorSeconds {
   const fields = stat
     .slice(stat.lastIndexOf(')') + 2)

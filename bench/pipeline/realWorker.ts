@@ -17,21 +17,21 @@ export type WorkerRun = {
   readonly seconds: number;
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
-  /** Of the worker and its tools, and of the worker alone. */
+  /** Processor seconds of the worker with its tools, and of the worker alone. */
   readonly processor: ProcessorSeconds | undefined;
   readonly idleMb: number | undefined;
   readonly peakMb: number | undefined;
 };
 
 export type RealWorker = {
-  /** From the queued job to the event of its success. */
+  /** The time from the queued job to the event of its success. */
   backUp(): Promise<WorkerRun>;
   stop(): Promise<void>;
 };
 
 const program = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 
-/** `stowage worker` from dist/ as a process of its own, with an API in this process and a PostgreSQL. */
+/** Runs `stowage worker` from dist/ as a process of its own, with an API in this process and a PostgreSQL. */
 export async function startRealWorker(
   mariadb: MariadbServer,
   swift: SwiftServer,

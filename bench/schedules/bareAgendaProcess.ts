@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 export type BareOrder = {
   readonly alarms: readonly { readonly id: string; readonly atMs: number }[];
-  /** How many are written to the store at the same time. */
+  /** How many alarms are written to the store at the same time. */
   readonly parallel: number;
 };
 export type BareAnswer =
@@ -14,12 +14,15 @@ export type BareAgenda = {
   readonly pid: number;
   /** When each alarm fired, by its id. An alarm that fired twice has two times. */
   readonly rang: ReadonlyMap<string, readonly number[]>;
-  /** Resolves when all of them are in the store. */
+  /** Resolves when all alarms are in the store. */
   set(order: BareOrder): Promise<void>;
   stop(): Promise<void>;
 };
 
-/** Agenda alone, in a process of its own, with the store at this URL. It polls as often as the alarm clock, or as given. */
+/**
+ * Starts Agenda alone in a separate process, with the store at this URL. By default it polls as often as the alarm
+ * clock.
+ */
 export async function startBareAgenda(url: string, processEveryMs?: number): Promise<BareAgenda> {
   const script = fileURLToPath(new URL('bareAgenda.ts', import.meta.url));
   const child = fork(script, processEveryMs === undefined ? [url] : [url, String(processEveryMs)], {

@@ -69,7 +69,7 @@ process.on('SIGTERM', () => void closing.close().then(() => process.exit(0)));
 process.on('disconnect', () => process.exit(0));
 process.send?.({ ready: true });
 
-/** The real engine: its tool runs by the time `dump` answers. */
+/** The real engine: when `dump` returns, its tool runs. */
 function telling(engine: Engine): Engine {
   return {
     ...engine,

@@ -8,7 +8,7 @@ export type BenchWorkerSettings = {
   readonly masterKey: string;
   /** Null: alarms are in PostgreSQL. */
   readonly mongoUrl: string | null;
-  /** Of file endpoints that are folders. */
+  /** The root of file endpoints that are folders. */
   readonly root: string;
   readonly concurrency: number;
 };
@@ -20,7 +20,10 @@ export type BenchWorker = {
   stop(): Promise<void>;
 };
 
-/** `nothing`: its engine dumps nothing and its storage keeps nothing; else MariaDB's, with the real tool. */
+/**
+ * `nothing`: its engine dumps nothing and its storage keeps nothing. Otherwise the engine of MariaDB, with the real
+ * tool.
+ */
 export async function startBenchWorker(
   mode: 'nothing' | 'mariadb',
   settings: BenchWorkerSettings,

@@ -15,12 +15,12 @@ import type { BenchWorkerSettings } from './benchWorkerProcess.js';
 
 export type StoreKind = 'mongodb' | 'postgresql';
 
-/** One installation: databases, a folder for backups, and the API as a process of its own, the built program. */
+/** One installation: databases, a folder for backups, and the API (the built program) as a process of its own. */
 export type BenchGround = Pick<Stores, 'store' | 'vault' | 'dataSource'> & {
   readonly projectId: string;
   readonly fileEndpointId: string;
   readonly workerSettings: Omit<BenchWorkerSettings, 'concurrency'>;
-  /** Where Agenda alone keeps its documents: as empty, on the same server. */
+  /** The URL where Agenda alone keeps its documents: an empty database on the same server. */
   readonly bareUrl: string;
 };
 

@@ -10,10 +10,10 @@ export async function planServices(
   stores: Pick<Stores, 'store' | 'vault'>,
   plans: {
     readonly count: number;
-    /** Of the plan with this number, from 0. */
+    /** The id of the plan with this number, from 0. */
     readonly frequency: (number: number) => string;
     readonly projectId: string;
-    /** Where all backups go. */
+    /** The file endpoint of all backups. */
     readonly fileEndpointId: string;
     readonly port?: number;
     readonly username?: string;

@@ -10,7 +10,7 @@ type DayCount = Count & { readonly day: Date; readonly median: number | null };
 
 const writtenSize = (counts: readonly Count[]) => counts.reduce((sum, { written }) => sum + written, 0);
 
-/** Figures of the jobs since `$1`, by day in Berlin. `where` goes on after that condition. */
+/** Figures of the jobs since `$1`, by day in Berlin. `where` is appended to that condition. */
 export function statsByHand(where: string): HandMadeAnswer {
   return {
     field: 'backupStats',
@@ -39,7 +39,7 @@ export function statsByHand(where: string): HandMadeAnswer {
   };
 }
 
-/** Figures of all jobs there ever were. */
+/** Figures of all jobs. */
 export const totalsByHand: HandMadeAnswer = {
   field: 'backupStats',
   sql: `SELECT status, count(*)::int AS count, coalesce(sum(stored_size_bytes), 0)::float8 AS written
@@ -55,8 +55,8 @@ type Job = {
 };
 
 /**
- * The first 50 jobs of a list, and whether there are more. The message of a queued job states whether a worker can run it, so
- * this is read too.
+ * The first 50 jobs of a list, and whether there are more. The message of a queued job states whether a worker can run
+ * it, so this reads the workers too.
  */
 export function pageByHand(
   where: string,

@@ -15,7 +15,7 @@ export async function makeTables(server: MariadbServer, tables: number): Promise
     while (from < tables) {
       const numbers = Array.from({ length: Math.min(atOnce, tables - from) }, (_, index) => from + index);
       from += atOnce;
-      // The numbers of SEQUENCE are in a table of no database.
+      // The SEQUENCE engine provides tables of numbers that belong to no database.
       await server.sql(`USE bench; ${numbers.map(statementsFor).join('\n')}`);
     }
   };

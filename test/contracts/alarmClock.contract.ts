@@ -88,7 +88,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(unhandled).toEqual([]);
   });
 
-  test('calls the handler of each kind once, on time, and leaves no document behind', async () => {
+  test('calls the handler of each kind once, on time, and leaves no document', async () => {
     const calls = recorder();
     const clock = await open();
     const at = inMs(600);
@@ -104,7 +104,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(told).toEqual([]);
   });
 
-  test('fires an alarm of the past at once, with its scheduled time', async () => {
+  test('fires an alarm with a past time at once, and passes its scheduled time', async () => {
     const calls = recorder();
     const clock = await opened(calls.handlers);
     const longAgo = inMs(-86_400_000);
@@ -143,27 +143,27 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(await store.documents()).toHaveLength(2);
   });
 
-  test('makes one document and one call of 20 concurrent sets of the same alarm by several clocks', async () => {
+  test('creates one document and calls the handler once if several clocks set the same alarm 20 times at the same time', async () => {
     const calls = recorder();
     const replicas = [await open(), await open(), await open()];
     const alarm = tick('same', inMs(1_000));
     await Promise.all(Array.from({ length: 20 }, (_, i) => replicas[i % 3]!.set(alarm)));
     expect(await store.documents()).toHaveLength(1);
-    // Not before: if it fires while they still set it, it correctly fires again.
+    // The clocks start only now. If the alarm fired while they still set it, it would correctly fire again.
     await Promise.all(replicas.map((clock) => clock.start(calls.handlers)));
     await calls.reach(1);
     await until(async () => (await store.documents()).length === 0, 'it has been handled');
     expect(calls.count()).toBe(1);
   });
 
-  test('keeps one document when 20 concurrent sets disagree about the time', async () => {
+  test('keeps one document if 20 concurrent calls set different times', async () => {
     const replicas = [await open(), await open()];
     const sets = Array.from({ length: 20 }, (_, i) => replicas[i % 2]!.set(tick('torn', inMs(60_000 + i * 1_000))));
     await Promise.allSettled(sets);
     expect(await store.documents()).toHaveLength(1);
   });
 
-  test('shares the alarms between replicas, each of them called once', async () => {
+  test('shares the alarms between replicas, and each alarm is handled once', async () => {
     const calls = recorder();
     const [first] = [await opened(calls.handlers), await opened(calls.handlers)];
     const alarms = Array.from({ length: 40 }, (_, i) => due(`shared${i}`, inMs(500 + i * 10)));
@@ -174,7 +174,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.count()).toBe(40);
   });
 
-  test('does not run an alarm twice that is set again while its handler runs', async () => {
+  test('does not run an alarm twice if it is set again while its handler runs', async () => {
     const calls = recorder();
     const handler = gate();
     const handlers = {
@@ -190,7 +190,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.set(alarm);
     expect(await store.documents()).toEqual([running]);
     expect(await clock.list()).toEqual([alarm]);
-    // Another alarm passes through the polls of both clocks. So they have polled, and did not run the first one again.
+    // Both clocks poll until the other alarm has fired. So both have polled, and neither ran the first alarm again.
     await clock.set(tick('probe', inMs(-1)));
     await until(() => calls.ticks.length === 1, 'the probe is handled');
     expect(calls.dues).toHaveLength(1);
@@ -199,7 +199,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.dues).toHaveLength(1);
   });
 
-  test('lets a tick set the next one of its plan, which then fires at its own time', async () => {
+  test('lets a tick set the next tick of its plan, which then fires at its own time', async () => {
     const calls = recorder();
     const [first, second] = [inMs(-60_000), inMs(700)];
     const clock = await opened({
@@ -234,7 +234,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(told).toEqual([]);
   });
 
-  test('reports no error for a run whose end a slow store saves late', async () => {
+  test('reports no error if a slow store saves the end of a run late', async () => {
     const calls = recorder();
     const wire = await openWire(store.url);
     const clock = await open({}, wire.url);
@@ -248,7 +248,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.set(due('slow store', inMs(-1)));
     await calls.reach(1);
     await until(async () => (await store.documents()).length === 0, 'it has been handled');
-    // After it has stopped, no call of the run is pending.
+    // After the clock has stopped, no call of the run is pending.
     await clock.stop();
     wire.close();
     expect(calls.count()).toBe(1);
@@ -277,12 +277,12 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(told).toEqual(Array.from({ length: 3 }, () => ({ error: broken, alarm })));
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(290);
     expect((times[2] ?? 0) - (times[1] ?? 0)).toBeGreaterThanOrEqual(590);
-    // The reconciler sees that it is missing, and sets it again.
+    // The reconciler detects that the alarm is missing, and sets it again.
     await clock.set(alarm);
     await until(() => times.length > 3, 'it comes again');
   });
 
-  test('fires an alarm again if its process was killed while it handled it', async () => {
+  test('fires an alarm again if its process was killed during the handler', async () => {
     const victim = alarmProcess('hang');
     await victim.printed('ready');
     const clock = await open({ lockLifetimeMs: 3_000 });
@@ -299,7 +299,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await until(async () => (await store.documents()).length === 0, 'it has been handled');
   });
 
-  test('waits for running handlers when it stops, calls none afterwards, and leaves the rest to others at once', async () => {
+  test('waits for running handlers when it stops, calls none afterwards, and leaves the other alarms to other clocks at once', async () => {
     const calls = recorder();
     const handler = gate();
     const clock = await opened(
@@ -333,7 +333,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await until(async () => (await other.list()).length === 0, 'all have been handled');
   });
 
-  test('leaves nothing open when it has stopped: the process ends by itself', async () => {
+  test('leaves nothing open after it has stopped: the process ends by itself', async () => {
     const { ended, printed } = alarmProcess('once');
     await printed('ready');
     const clock = await open();
@@ -343,7 +343,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(await clock.list()).toEqual([]);
   });
 
-  test('fires alarms that are set again after the whole store was dropped, once', async () => {
+  test('fires each alarm once if it is set again after the whole store was dropped', async () => {
     const calls = recorder();
     const clock = await opened(calls.handlers);
     const replica = await opened(calls.handlers);
@@ -359,9 +359,9 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.count()).toBe(1);
   });
 
-  test('survives an outage of the store: reports it, answers UNAVAILABLE, and fires due alarms when the store is back', async () => {
+  test('survives an outage of the store: it reports the outage, throws UNAVAILABLE, and fires due alarms when the store is back', async () => {
     const calls = recorder();
-    // It may have been locked when the outage began.
+    // The alarm may have been locked when the outage began.
     const clock = await opened(calls.handlers, { lockLifetimeMs: 2_000 });
     const alarm = tick('through', inMs(1_000));
     await clock.set(alarm);
@@ -377,7 +377,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.ping();
   });
 
-  test('gives up on a store that is silent after 5 s', async () => {
+  test('gives up after 5 s if the store does not respond', async () => {
     const wire = await openWire(store.url);
     const clock = await open({}, wire.url);
     await clock.ping();
@@ -388,7 +388,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     wire.close();
   });
 
-  test('sets 10,000 alarms in far less than a minute, and finds existing ones when they are set again', async () => {
+  test('sets 10,000 alarms in much less than a minute, and finds existing ones when they are set again', async () => {
     const clock = await open();
     const alarms = Array.from({ length: 10_000 }, (_, i) => tick(`far${i}`, inMs(3_600_000 + i)));
     const began = Date.now();
@@ -398,7 +398,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(await clock.list()).toHaveLength(10_000);
   });
 
-  test('handles a backlog that is larger than the number of locks, each alarm once', async () => {
+  test('handles a backlog that is larger than the number of locks, and each alarm once', async () => {
     const calls = recorder();
     const clock = await opened(calls.handlers);
     await clock.setAll(Array.from({ length: 250 }, (_, i) => due(`backlog${i}`, inMs(-i))));
@@ -408,7 +408,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.count()).toBe(250);
   });
 
-  test('omits a document that is no alarm from the list, and reports it', async () => {
+  test('omits a document that is not an alarm from the list, and reports it', async () => {
     const clock = await open();
     await clock.set(due('mine', inMs(60_000)));
     await store.saveByAgenda('plan tick', inMs(60_000), { key: 'foreign' });
@@ -478,7 +478,7 @@ async function until(condition: () => boolean | Promise<boolean>, what: string, 
   }
 }
 
-/** A way to the server behind a URL on which everything can become slow, or fall silent without an error. */
+/** A proxy for the server behind a URL. Everything on it can become slow, or stop without an error. */
 async function openWire(target: string) {
   const url = new URL(target);
   const [host, port] = [url.hostname, Number(url.port)];

@@ -19,21 +19,21 @@ export type EngineUnderTest = {
   readonly engine: Engine;
   /** A server with data. */
   readonly source: ServiceConnection;
-  /** Nothing listens there. */
+  /** A connection to a port where no server listens. */
   readonly nowhere: ServiceConnection;
-  /** A server without data; `clearTarget` makes it so again. */
+  /** A server without data. `clearTarget` removes its data again. */
   readonly target: ServiceConnection;
   clearTarget(): Promise<void>;
-  /** Everything that a restore must bring back, in a form to compare. */
+  /** Everything that a restore must bring back, in a form that can be compared. */
   contents(of: ServiceConnection): Promise<unknown>;
-  /** What a person adds to the end of the line to restore by hand, so that it leads to the target. */
+  /** The options that a person appends to the command for a restore by hand, so that it reaches the target. */
   readonly byHandTarget: string;
   stop(): Promise<void>;
 };
 
 type StoredPart = { readonly part: PartSpec; readonly bytes: Buffer };
 
-/** What every engine must do; see src/engines/engine.ts. */
+/** The requirements of every engine; see src/engines/engine.ts. */
 export function engineContract(name: string, start: () => Promise<EngineUnderTest>): void {
   describe(`the contract of an engine, kept by ${name}`, () => {
     let tested: EngineUnderTest;
@@ -88,7 +88,7 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       }
     }
 
-    test('tells the version of every program that it needs', async () => {
+    test('reports the version of every program that it needs', async () => {
       const tools = await engine.tools();
       expect(Object.keys(tools)).toEqual(expect.arrayContaining([...engine.programs]));
       expect(Object.values(tools)).not.toContain('');
@@ -105,7 +105,7 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       await expect(prepared).rejects.toMatchObject({ code: 'SERVICE_UNREACHABLE' });
     });
 
-    test('names its parts, and the databases of each', async () => {
+    test('names its parts, and the databases of each part', async () => {
       const prepared = await prepare();
       await prepared.close();
       const { inventory, parts } = prepared.report;
@@ -116,13 +116,13 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       for (const { databases = [] } of parts) expect(known).toEqual(expect.arrayContaining([...databases]));
     });
 
-    test('leaves no process behind when the dump that it prepared never comes', async () => {
+    test('leaves no process behind if the dump that it prepared is never started', async () => {
       const prepared = await prepare();
       await prepared.close();
       await prepared.close();
     });
 
-    test('starts no dump that must not start', async () => {
+    test('starts no dump if `mayStart` rejects', async () => {
       const prepared = await prepare();
       const refused = new Error('refused');
       const mayStart = Promise.reject(refused);
@@ -132,7 +132,7 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       await prepared.close();
     });
 
-    test('ends a dump that is aborted, and reports it as a failure', async () => {
+    test('ends an aborted dump, and reports it as a failure', async () => {
       const given = new AbortController();
       const prepared = await prepare();
       const [part] = prepared.report.parts;
@@ -142,7 +142,7 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       await prepared.close();
     });
 
-    test('restores everything that a restore replays, as its own comparison confirms', async () => {
+    test('restores everything that a restore replays, and its own comparison confirms this', async () => {
       const dumped = await dumpAll();
       await engine.restorePreflight(tested.target, { inventory: dumped.report.inventory }, context());
       await restoreAll(dumped);
@@ -157,14 +157,14 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       expect(losses).toEqual([]);
     });
 
-    test('refuses a target that has one of the databases', async () => {
+    test('refuses a target that already has one of the databases', async () => {
       const dumped = await dumpAll();
       await restoreAll(dumped);
       const again = engine.restorePreflight(tested.target, { inventory: dumped.report.inventory }, context());
       await expect(again).rejects.toMatchObject({ code: 'TARGET_EXISTS' });
     });
 
-    test('judges a database that is missing as a loss', async () => {
+    test('judges a missing database as a loss', async () => {
       const dumped = await dumpAll();
       const actual = { ...dumped.report.inventory, databases: [] };
       const judged = { expected: dumped.report.inventory, actual, changesByItself: false };
@@ -172,7 +172,7 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       expect(differences.map((difference) => engine.judgeDifference(difference, judged))).not.toContain(null);
     });
 
-    test('reports stored bytes that were cut as a failure', async () => {
+    test('reports truncated stored bytes as a failure', async () => {
       const { report, parts } = await dumpAll();
       const { part, bytes } = parts.find((each) => each.part.replay !== false)!;
       const source = { restoreId: `restore ${(restores += 1)}`, inventory: report.inventory };
@@ -182,7 +182,7 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       expect((await running.ended).failure).not.toBeNull();
     });
 
-    test('is restored by hand, with its line and nothing of ours', async () => {
+    test('is restored by hand with its command alone, without our code', async () => {
       const { parts } = await dumpAll();
       for (const [index, { part, bytes }] of parts.entries()) {
         const file = join(folder, `${index}.stored`);
@@ -194,7 +194,7 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
       expect(await tested.contents(tested.target)).toEqual(await tested.contents(tested.source));
     });
 
-    test('has ended the sessions of a restore that never was', async () => {
+    test('reports that no session is left for a restore that never ran', async () => {
       expect(await engine.endOurSessions(tested.target, 'no restore', context())).toBe(true);
     });
   });

@@ -9,7 +9,7 @@ export type StorageUnderTest = {
   readonly exclusive: boolean;
   /** Bytes of a full segment. The tests use sizes around it. */
   readonly segmentBytes: number;
-  /** Changes bytes behind the storage's back: replaces, shortens or removes (null) a stored file or segment. */
+  /** Changes stored bytes without the storage: replaces, shortens or removes (null) a stored file or segment. */
   readonly tamper: (objectName: string, bytes: Uint8Array | null) => Promise<void>;
   /** The name that `tamper` needs to change the last piece of an object. */
   readonly lastPieceOf: (name: string, segmentFolder: string, stored: StoredObject) => string;
@@ -19,7 +19,7 @@ export type StorageUnderTest = {
 const never = new AbortController().signal;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-/** What every storage must do; see src/storage/storage.ts. */
+/** The requirements of every storage; see src/storage/storage.ts. */
 export function storageContract(name: string, start: () => Promise<StorageUnderTest>): void {
   describe(`the storage contract over ${name}`, () => {
     let tested: StorageUnderTest;
@@ -52,7 +52,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       ['a segment and a byte', (segment: number) => segment + 1],
       ['exactly three segments', (segment: number) => 3 * segment],
       ['five segments and a bit', (segment: number) => 5 * segment + 4321],
-    ])('an object of %s comes back as it was stored, and is verified', async (_, size) => {
+    ])('an object of %s is read back unchanged, and passes verification', async (_, size) => {
       const bytes = randomBytes(size(tested.segmentBytes));
       const { inside, objectName, stored } = await store(bytes);
       expect(stored.sizeBytes).toBe(bytes.length);
@@ -72,7 +72,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       expect(isLarge).toBe((await listed(storage, `${inside}segments/`)).length > 0);
     });
 
-    test('an object can be read from any byte on, also from its end', async () => {
+    test('an object can be read from any byte on, and also at its end', async () => {
       const bytes = randomBytes(2 * tested.segmentBytes + 500);
       const { objectName, stored } = await store(bytes);
       for (const start of [0, 1, tested.segmentBytes, 2 * tested.segmentBytes + 499, bytes.length]) {
@@ -81,7 +81,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       }
     });
 
-    test('a reader may stop in the middle', async () => {
+    test('a reader may stop in the middle of an object', async () => {
       const { objectName } = await store(randomBytes(3 * tested.segmentBytes));
       for await (const piece of storage.get(objectName, { signal: never })) {
         expect(piece.byteLength).toBeGreaterThan(0);
@@ -107,7 +107,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       ['at once', 0],
       ['within the first segment', 0.5],
       ['after two and a half segments', 2.5],
-    ])('a source that fails %s leaves no object, and its own error is thrown', async (_, segments) => {
+    ])('if a source fails %s, there is no object, and the error of the source is thrown', async (_, segments) => {
       const inside = folder();
       const failure = new Error('the dump tool died');
       const source = failingAfter(Math.floor(segments * tested.segmentBytes), failure);
@@ -117,7 +117,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       expect((await listed(storage, inside)).filter(({ name }) => !name.includes('/segments/'))).toEqual([]);
     });
 
-    test('an abort ends a put whose source is silent, with its reason, and leaves no object', async () => {
+    test('an abort ends a put with a source that sends nothing, throws its reason, and leaves no object', async () => {
       const inside = folder();
       const controller = new AbortController();
       const reason = new Error('cancelled');
@@ -127,7 +127,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       expect(await storage.head(`${inside}object`, { signal: never })).toBeUndefined();
     });
 
-    test('an aborted signal ends reading with its reason', async () => {
+    test('an aborted signal ends reading and throws its reason', async () => {
       const { objectName } = await store(randomBytes(2 * tested.segmentBytes));
       const controller = new AbortController();
       const reason = new Error('cancelled');
@@ -150,7 +150,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       'a:b@c',
       '*[glob]{x}',
       'back\\slash',
-    ])('the name %s is kept to the letter', async (odd) => {
+    ])('the name %s is kept exactly', async (odd) => {
       const inside = folder();
       const objectName = inside + odd;
       const bytes = randomBytes(2 * tested.segmentBytes + 1);
@@ -176,7 +176,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
     test.each([
       ['small', () => 100],
       ['large', (segment: number) => 3 * segment],
-    ])('the second writer of a name gets a CONFLICT, and the %s object of the first stays', async (_, size) => {
+    ])('the second writer of a name gets a CONFLICT, and the %s object of the first writer stays', async (_, size) => {
       const bytes = randomBytes(size(tested.segmentBytes));
       const { inside, objectName, stored } = await store(bytes);
       const options = { signal: never, segmentFolder: `${inside}segments/` };
@@ -206,14 +206,14 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       else expect(succeeded).toBeGreaterThan(0);
     });
 
-    test('reading with the etag of another object is CHECKSUM', async () => {
+    test('reading with the etag of another object fails with CHECKSUM', async () => {
       const objectName = `${folder()}object`;
       const { etag } = await storage.putBytes(objectName, Buffer.from('one'), { signal: never });
       await storage.putBytes(objectName, Buffer.from('other'), { signal: never, overwrite: true });
       await rejectsWith('CHECKSUM', read(storage, objectName, { etag }));
     });
 
-    test('an object that does not exist: get throws ENDPOINT_NOT_FOUND, verify throws, head returns undefined', async () => {
+    test('if an object does not exist, get throws ENDPOINT_NOT_FOUND, verify throws, and head returns undefined', async () => {
       const { stored } = await store(randomBytes(10));
       const nowhere = `${folder()}nothing`;
       await expect(read(storage, nowhere, {})).rejects.toMatchObject({
@@ -232,7 +232,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
       await until(async () => (await listed(storage, inside)).length === 0);
     });
 
-    test('a listing has every object with the prefix in name order, with its size and etag, page after page', async () => {
+    test('a listing has every object with the prefix, in name order, with size and etag, over several pages', async () => {
       const inside = folder();
       const names = ['b', 'a/x', 'a.txt', 'a-1', 'a/y/z', 'ä', 'B', '🗄'].map((one) => inside + one);
       for (const one of names) await storage.putBytes(one, Buffer.from(one), { signal: never });
@@ -254,7 +254,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
         ['shortened', (bytes) => bytes.subarray(0, bytes.length - 1)],
         ['deleted', () => null],
       ];
-      test.each(changes)('notices that the last piece was %s', async (_, change) => {
+      test.each(changes)('detects that the last piece was %s', async (_, change) => {
         const bytes = randomBytes(2 * tested.segmentBytes + 100);
         const { inside, objectName, stored } = await store(bytes);
         const piece = tested.lastPieceOf(objectName, `${inside}segments/`, stored);
@@ -265,7 +265,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
         });
       });
 
-      test('notices that the object is another one', async () => {
+      test('detects that the object is another one', async () => {
         const { objectName } = await store(randomBytes(2 * tested.segmentBytes));
         const other = await store(randomBytes(2 * tested.segmentBytes));
         await rejectsWith('CHECKSUM', storage.verify(objectName, other.stored, { signal: never }));
@@ -311,7 +311,7 @@ async function* silentAfter(bytes: Uint8Array, then: () => void): AsyncGenerator
   await new Promise(() => undefined);
 }
 
-/** A listing may lag behind what was stored. */
+/** A listing may show a stored object late. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     if (await condition()) return;

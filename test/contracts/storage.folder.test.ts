@@ -33,7 +33,7 @@ describe('a folder as storage', () => {
     for (const folder of ['a', 'a/b', 'a/b/c']) expect((await stat(join(root, folder))).mode & 0o777).toBe(0o700);
   });
 
-  test('a file is verified by segments of the size that it was stored with, whatever size is cut today', async () => {
+  test('a file is verified with the segment size that it was stored with, whatever the current segment size is', async () => {
     const storage = open();
     const { etag } = await storage.putBytes('object', bytes, { signal });
     const sha256 = (piece: Uint8Array) => createHash('sha256').update(piece).digest('hex');
@@ -53,7 +53,7 @@ describe('a folder as storage', () => {
     expect((await check(root, path))[0]).toMatchObject({ name: 'RESOLVE', status: 'FAILED' });
   });
 
-  test('a symbolic link on the way to the folder, or below it, is not followed out of it', async () => {
+  test('a symbolic link in or below the folder is not followed out of the folder', async () => {
     await symlink(outside, join(root, 'link'));
     for (const path of ['link', 'link/new', 'link/new/er']) {
       await rejectsWith('ENDPOINT_FORBIDDEN', open(path).putBytes('x', bytes, { signal }));
@@ -69,14 +69,14 @@ describe('a folder as storage', () => {
     expect((await readdir(outside)).sort()).toEqual(['precious', 'root']);
   });
 
-  test('a link to a sibling folder of another endpoint is not followed either', async () => {
+  test('a link to a sibling folder of another endpoint is not followed', async () => {
     await open('other').putBytes('secret', bytes, { signal });
     await mkdir(join(root, 'mine'));
     await symlink(join(root, 'other'), join(root, 'mine/link'));
     await rejectsWith('ENDPOINT_FORBIDDEN', read(open('mine'), 'link/secret', {}));
   });
 
-  test('a symbolic link in the place of an object is neither read nor written through', async () => {
+  test('a symbolic link in the place of an object is not used for reading or writing', async () => {
     await mkdir(join(root, 'a/b'), { recursive: true });
     await symlink(join(outside, 'precious'), join(root, 'a/b/object'));
     const storage = open();
@@ -87,7 +87,7 @@ describe('a folder as storage', () => {
     expect(await readFile(join(root, 'a/b/object'), 'utf8')).toBe('bytes');
   });
 
-  test('a named pipe or a folder in the place of an object is no object, and does not block a reader', async () => {
+  test('a named pipe or a folder in the place of an object is not an object, and does not block a reader', async () => {
     await mkdir(join(root, 'a/b/folder'), { recursive: true });
     await promisify(execFile)('mkfifo', [join(root, 'a/b/pipe')]);
     for (const name of ['pipe', 'folder']) {
@@ -102,7 +102,7 @@ describe('a folder as storage', () => {
     expect((await readdir(outside)).sort()).toEqual(['precious', 'root']);
   });
 
-  test('a file that a crash left half written is an unfinished upload, and can be aborted', async () => {
+  test('a partial file after a crash is an unfinished upload, and can be aborted', async () => {
     const storage = open();
     await storage.putBytes('part/object', bytes, { signal });
     await writeFile(join(root, 'a/b/part/.stowage-partial-1234'), 'half');
@@ -147,7 +147,7 @@ describe('a folder as storage', () => {
       }
     });
 
-    test('names a root that is missing, and a file in the place of the folder', async () => {
+    test('reports a missing root, and a file in the place of the folder', async () => {
       expect((await check(join(outside, 'nothing'), 'a'))[0]).toMatchObject({
         name: 'RESOLVE',
         status: 'FAILED',
@@ -162,7 +162,7 @@ describe('a folder as storage', () => {
     });
 
     // /proc accepts no new files, not even from root.
-    test('names a file system that accepts no files', async () => {
+    test('reports a file system that accepts no files', async () => {
       expect((await check('/proc', '')).find(({ status }) => status === 'FAILED')).toMatchObject({
         name: 'WRITE',
         code: expect.stringMatching(/^ENDPOINT_/),
@@ -178,7 +178,7 @@ describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () =>
       .open({ root: disk().folder, path: '' })
       .putBytes('a/b/object', Buffer.alloc(10_000, 1), { signal });
 
-  test('a file without room is ENDPOINT_QUOTA, and leaves neither itself nor its folders', async () => {
+  test('a put to a full disk is ENDPOINT_QUOTA, and leaves neither the file nor its folders', async () => {
     await disk().fill(4096);
     await rejectsWith('ENDPOINT_QUOTA', put());
     expect(await disk().entries()).toEqual([]);
@@ -187,12 +187,15 @@ describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () =>
     expect(await disk().entries()).toEqual(['a', 'a/b', 'a/b/object']);
   });
 
-  test.each([0, 1, 2, 3])('so is one on a disk with room for only %i more files and folders', async (left) => {
-    await disk().takeInodes(left);
-    await rejectsWith('ENDPOINT_QUOTA', put());
-    expect(await disk().entries()).toEqual([]);
-    await disk().free();
-    await put();
-    expect(await disk().entries()).toEqual(['a', 'a/b', 'a/b/object']);
-  });
+  test.each([0, 1, 2, 3])(
+    'a put to a disk with room for only %i more files and folders is ENDPOINT_QUOTA too',
+    async (left) => {
+      await disk().takeInodes(left);
+      await rejectsWith('ENDPOINT_QUOTA', put());
+      expect(await disk().entries()).toEqual([]);
+      await disk().free();
+      await put();
+      expect(await disk().entries()).toEqual(['a', 'a/b', 'a/b/object']);
+    },
+  );
 });

@@ -18,7 +18,7 @@ const segmentBytes = 64 * 1024;
 const signal = new AbortController().signal;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-describeWith({ swift: swiftMissing }, 'What others wrote or read in the same container', () => {
+describeWith({ swift: swiftMissing }, 'Other clients of the same container:', () => {
   let server: SwiftServer;
   let storage: Storage;
   let folder: string;
@@ -84,7 +84,7 @@ describeWith({ swift: swiftMissing }, 'What others wrote or read in the same con
       const stream = new PassThrough();
       const pieces: Buffer[] = [];
       stream.on('data', (piece: Buffer) => pieces.push(piece));
-      // Its types say web streams; what it takes are Node's.
+      // Its types declare web streams, but it accepts Node's streams.
       await foreignContainer().get(`ours-${size}`, stream as unknown as WritableStream);
       expect(sha256(Buffer.concat(pieces))).toBe(sha256(bytes));
     }

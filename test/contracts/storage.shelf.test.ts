@@ -64,7 +64,7 @@ describe('uploads in parts', () => {
     await server.stop();
   });
 
-  test('that nobody completed are listed apart from objects, and can be aborted', async () => {
+  test('that nobody completed are listed separately from objects, and can be aborted', async () => {
     await storage.putBytes('a/object', Buffer.from('x'), { signal });
     const uploadId = server.beginUpload('parts', 'a/large', Buffer.from('half'));
     server.beginUpload('parts', 'b/large', Buffer.from('half'));
@@ -74,7 +74,7 @@ describe('uploads in parts', () => {
     expect(await unfinished('')).toEqual([]);
   });
 
-  test('are tried again when the server refuses for a moment, and leave none unfinished', async () => {
+  test('are tried again if the server refuses for a moment, and leave none unfinished', async () => {
     server.refuseNext(3);
     const bytes = randomBytes(5 * shelfSizes.smallSegmentBytes);
     const options = { signal, segmentFolder: 'segments/' };
@@ -94,7 +94,7 @@ describe('uploads in parts', () => {
     expect(server.unfinished()).toEqual([]);
   });
 
-  test('under a name that another writer has taken are a CONFLICT, and are aborted', async () => {
+  test('to a name that another writer has taken are a CONFLICT, and are aborted', async () => {
     await storage.putBytes('taken', Buffer.from('x'), { signal });
     const bytes = randomBytes(2 * shelfSizes.smallSegmentBytes);
     await rejectsWith('CONFLICT', storage.put('taken', chunks(bytes, 9_999), { signal, segmentFolder: 'segments/' }));

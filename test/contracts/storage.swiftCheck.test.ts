@@ -59,7 +59,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     return found;
   }
 
-  test('every step is OK for a service user and for a v1 user, and nothing is left behind', async () => {
+  test('succeeds in every step for a service user and for a v1 user, and leaves nothing behind', async () => {
     for (const settings of [serviceUser({}), v1()]) {
       const steps = await check(settings);
       expect(steps.map(({ name, status }) => `${name} ${status}`)).toEqual([
@@ -82,7 +82,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     expect(failedStep(await check({ ...serviceUser({}), authUrl: `${authUrl}/v3/` }))).toBeUndefined();
   });
 
-  test('a container that is to be created is created for the check, and removed again', async () => {
+  test('creates a missing container for the check if the endpoint wants it, and removes it again', async () => {
     const settings = { ...keystone.settings('not yet'), createContainer: true };
     expect(failedStep(await check(settings))).toBeUndefined();
     expect(failedStep(await check({ ...settings, createContainer: false }))).toMatchObject({
@@ -200,30 +200,36 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
       { name: 'WRITE', code: 'ENDPOINT_FORBIDDEN' },
     ],
   ];
-  test.each(failures)('%s fails its own step, with a hint, and skips the rest', async (_, settings, expected) => {
-    proxy.heal();
-    const steps = await check(settings());
-    const failed = failedStep(steps);
-    expect(failed).toMatchObject(expected);
-    expect(failed?.hint).not.toBe('');
-    const at = steps.findIndex(({ status }) => status === 'FAILED');
-    expect(steps.slice(0, at).every(({ status }) => status === 'OK')).toBe(true);
-    expect(steps.slice(at + 1).every(({ status }) => status === 'SKIPPED')).toBe(true);
-    expect(steps).toHaveLength(8);
-  });
+  test.each(failures)(
+    'reports %s as a failure of its own step, with a hint, and skips the rest',
+    async (_, settings, expected) => {
+      proxy.heal();
+      const steps = await check(settings());
+      const failed = failedStep(steps);
+      expect(failed).toMatchObject(expected);
+      expect(failed?.hint).not.toBe('');
+      const at = steps.findIndex(({ status }) => status === 'FAILED');
+      expect(steps.slice(0, at).every(({ status }) => status === 'OK')).toBe(true);
+      expect(steps.slice(at + 1).every(({ status }) => status === 'SKIPPED')).toBe(true);
+      expect(steps).toHaveLength(8);
+    },
+  );
 
   test.each([
     ['a used up quota', 'PUT', { kind: 'answer', status: 413 }, 'WRITE', 'ENDPOINT_QUOTA'],
     ['a probe that is gone when it is read', 'GET', { kind: 'answer', status: 404 }, 'READ_BACK', 'ENDPOINT_NOT_FOUND'],
     ['no right to delete', 'DELETE', { kind: 'answer', status: 403 }, 'DELETE', 'ENDPOINT_FORBIDDEN'],
-  ] as const)('%s fails its own step, and the probe is removed all the same', async (_, method, fault, name, code) => {
-    proxy.heal();
-    proxy.inject({ method, path: /stowage-probe/, fault });
-    expect(failedStep(await check(v1()))).toMatchObject({ name, code });
-    expect(await names(v1())).toEqual(['there']);
-  });
+  ] as const)(
+    'reports %s as a failure of its own step, and still removes the probe',
+    async (_, method, fault, name, code) => {
+      proxy.heal();
+      proxy.inject({ method, path: /stowage-probe/, fault });
+      expect(failedStep(await check(v1()))).toMatchObject({ name, code });
+      expect(await names(v1())).toEqual(['there']);
+    },
+  );
 
-  test('a catalogue without an object store is distinguished from one without the region', async () => {
+  test('distinguishes a catalogue without an object store from one without the region', async () => {
     const catalog = createServer((socket) => {
       const body = JSON.stringify({
         token: { issued_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-01T01:00:00Z', catalog: [] },
@@ -242,7 +248,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     expect(failed).toMatchObject({ name: 'CATALOG', message: expect.stringContaining('lists no object store in the') });
   });
 
-  test('the step that takes too long is the failing one, and the whole check ends in time', async () => {
+  test('fails in the step that takes too long, and ends in time', async () => {
     const began = performance.now();
     const authUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/auth/v1.0`;
     expect(failedStep(await check(v1({ authUrl }), 1000))).toMatchObject({
@@ -257,7 +263,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     expect(failedStep(await check(v1(), 1500))).toMatchObject({ name: 'WRITE', code: 'ENDPOINT_UNREACHABLE' });
   });
 
-  test('an untrusted certificate fails RESOLVE with a hint', async () => {
+  test('fails RESOLVE with a hint if a certificate is not trusted', async () => {
     const { key, cert } = await selfSigned();
     const server = createTlsServer({ key, cert });
     server.on('tlsClientError', () => undefined);
@@ -273,7 +279,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
     });
   });
 
-  test('an abort ends the check with its reason', async () => {
+  test('ends with the reason of an abort', async () => {
     const controller = new AbortController();
     const reason = new Error('cancelled');
     const authUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/auth/v1.0`;

@@ -19,7 +19,7 @@ const tuning = {
 };
 const signal = new AbortController().signal;
 
-describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
+describeWith({ swift: swiftMissing }, 'Swift with faults', () => {
   let server: SwiftServer;
   let proxy: FaultProxy;
   let storage: Storage;
@@ -78,20 +78,20 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       ['the connection is cut while it is sent', { kind: 'cutRequest', afterBytes: 20_000 }],
       ['the answer is lost', { kind: 'loseAnswer' }],
       ['a bit turned over on the way', { kind: 'flipRequestByte', at: 40_000 }],
-    ] as const)('when %s', async (_, fault) => {
+    ] as const)('if %s', async (_, fault) => {
       proxy.inject({ method: 'PUT', path: /segments\/00000002/, times: 2, fault });
       await storesInSpiteOf();
       expect(segmentsSent()).toBe(5);
     });
 
-    test('when the storage falls silent', async () => {
+    test('if the storage does not respond', async () => {
       const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 3_000 } });
       proxy.inject({ method: 'PUT', path: /segments\/00000001/, fault: { kind: 'stall' } });
       await put(randomBytes(2 * segmentBytes), hasty);
       expect(segmentsSent()).toBe(3);
     });
 
-    test('not before the time of Retry-After, and with a new token if the old one has expired meanwhile', async () => {
+    test('after the time of Retry-After, and with a new token if the old one has expired meanwhile', async () => {
       proxy.inject({
         method: 'PUT',
         path: /segments\/00000001/,
@@ -104,19 +104,19 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     });
   });
 
-  test('a token that is refused is renewed once', async () => {
+  test('a refused token is renewed once', async () => {
     proxy.inject({ method: 'PUT', path: /segments/, fault: { kind: 'answer', status: 401 } });
     await storesInSpiteOf();
     expect(proxy.requests.filter((line) => line.includes('/auth/v1.0'))).toHaveLength(1);
   });
 
-  test('a new token that is refused too is ENDPOINT_AUTH', async () => {
+  test('a new token that is also refused is ENDPOINT_AUTH', async () => {
     proxy.inject({ method: 'PUT', path: /segments/, times: 100, fault: { kind: 'answer', status: 401 } });
     await rejectsWith('ENDPOINT_AUTH', put(randomBytes(2 * segmentBytes)));
     await nothingIsVisible();
   });
 
-  test('a lost answer to the manifest does no harm', async () => {
+  test('a lost answer to the manifest has no effect', async () => {
     proxy.inject({ method: 'PUT', path: /multipart-manifest/, fault: { kind: 'loseAnswer' } });
     await storesInSpiteOf();
   });
@@ -128,7 +128,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     ['a segment for lack of room', /segments\/00000002/, { kind: 'answer', status: 507 }, 'ENDPOINT_QUOTA'],
     ['a segment that arrives damaged', /segments\/00000001/, { kind: 'flipRequestByte', at: 7 }, 'CHECKSUM'],
     ['a segment without the right', /segments\/00000001/, { kind: 'answer', status: 403 }, 'ENDPOINT_FORBIDDEN'],
-  ] as const)('%s that never gets through leaves nothing visible', async (_, path, fault, code) => {
+  ] as const)('%s that is never sent completely leaves nothing visible', async (_, path, fault, code) => {
     proxy.inject({ method: 'PUT', path, times: 1000, fault });
     await rejectsWith(code, put(randomBytes(4 * segmentBytes)));
     await nothingIsVisible();
@@ -137,18 +137,18 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
   test.each([
     ['a segment', /segments\/00000002/],
     ['the manifest', /multipart-manifest/],
-  ])('one 507 of a storage node to %s does no harm', async (_, path) => {
+  ])('one 507 of a storage node to %s has no effect', async (_, path) => {
     proxy.inject({ method: 'PUT', path, fault: { kind: 'answer', status: 507 } });
     await storesInSpiteOf();
   });
 
-  test('one 507 for a segment of the manifest does no harm', async () => {
+  test('one 507 for a segment of the manifest has no effect', async () => {
     const body = 'Errors:\n/c/segments/00000002, 507 Insufficient Storage\n';
     proxy.inject({ method: 'PUT', path: /multipart-manifest/, fault: { kind: 'replaceAnswer', status: 400, body } });
     await storesInSpiteOf();
   });
 
-  test('nodes without room are not reported as a used-up quota, and the job can be retried', async () => {
+  test('storage nodes without room are not reported as a used-up quota, and the job can be retried', async () => {
     proxy.inject({ method: 'PUT', path: /segments/, times: 1000, fault: { kind: 'answer', status: 507 } });
     await expect(put(randomBytes(4 * segmentBytes))).rejects.toMatchObject({
       code: 'ENDPOINT_QUOTA',
@@ -200,7 +200,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     });
 
     test.each([undefined, 'given'])(
-      'ends with CHECKSUM when the object was replaced meanwhile (etag %s)',
+      'ends with CHECKSUM if the object was replaced meanwhile (etag %s)',
       async (given) => {
         const { etag } = await put(randomBytes(2 * segmentBytes));
         proxy.inject({ method: 'GET', path: /object/, fault: { kind: 'cutAnswer', afterBytes: 70_000 } });
@@ -218,19 +218,19 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       },
     );
 
-    test.each([1, 2, 3])('an object that lost segment %d is CHECKSUM and never a short read', async (lost) => {
+    test.each([1, 2, 3])('an object without its segment %d is CHECKSUM and never a short read', async (lost) => {
       const { etag } = await put(randomBytes(3 * segmentBytes));
       await storage.delete(`t${count}/segments/0000000${lost}`, { signal });
       await rejectsWith('CHECKSUM', read(storage, `t${count}/object`, { etag }));
     });
 
-    test('ends with ENDPOINT_UNREACHABLE when the server no longer answers', async () => {
+    test('ends with ENDPOINT_UNREACHABLE if the server no longer answers', async () => {
       const { etag } = await put(randomBytes(100));
       proxy.inject({ method: 'GET', path: /object/, times: 1000, fault: { kind: 'answer', status: 502 } });
       await rejectsWith('ENDPOINT_UNREACHABLE', read(storage, `t${count}/object`, { etag }));
     });
 
-    test('an answer that stalls is requested again', async () => {
+    test('requests an answer again if it stalls', async () => {
       const bytes = randomBytes(1000);
       const { etag } = await put(bytes);
       const hasty = open({ tuning: { ...tuning, headersTimeoutMs: 3_000 } });
@@ -239,16 +239,16 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     });
   });
 
-  describe('an answer that is not what it should be', () => {
+  describe('a wrong answer', () => {
     const unreadable = { kind: 'replaceAnswer', status: 200, body: '<html>' } as const;
 
-    test('to the reading of an object is CHECKSUM, and causes no unhandled rejection', async () => {
+    test('to a read of an object is CHECKSUM, and causes no unhandled rejection', async () => {
       const { etag } = await put(randomBytes(2 * segmentBytes));
       proxy.inject({ method: 'GET', path: /object/, times: 10, fault: unreadable });
       await rejectsWith('CHECKSUM', read(storage, `t${count}/object`, { etag }));
     });
 
-    test('to the reading of a manifest is CHECKSUM', async () => {
+    test('to a read of a manifest is CHECKSUM', async () => {
       const stored = await put(randomBytes(2 * segmentBytes));
       proxy.inject({ method: 'GET', path: /multipart-manifest=get/, fault: unreadable });
       await rejectsWith('CHECKSUM', storage.verify(`t${count}/object`, stored, { signal }));
@@ -259,7 +259,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
       await rejectsWith('ENDPOINT_UNREACHABLE', names(`t${count}/`));
     });
 
-    test('to a deletion is requested again', async () => {
+    test('to a deletion causes another request', async () => {
       await put(randomBytes(2 * segmentBytes));
       proxy.inject({ method: 'DELETE', path: /multipart-manifest/, fault: unreadable });
       await storage.delete(`t${count}/object`, { signal });
@@ -275,7 +275,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     await nothingIsVisible();
   });
 
-  test('an abort ends the pause before another try, with its reason', async () => {
+  test('an abort ends the pause before another try, and throws its reason', async () => {
     const patient = open({ tuning: { ...tuning, backoffMs: 60_000, maxBackoffMs: 60_000 } });
     const controller = new AbortController();
     const reason = new Error('cancelled');
@@ -298,15 +298,15 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
   });
 
   test('the container quota is ENDPOINT_QUOTA, and nothing is visible', async () => {
-    // Less than one segment, because Swift updates the used bytes only after a while.
+    // The object is smaller than one segment, because Swift updates the used bytes only after a while.
     await makeLimited(server, 'limited', 50_000);
     const limited = open({ container: 'limited' });
     await rejectsWith('ENDPOINT_QUOTA', put(randomBytes(3 * segmentBytes), limited));
     expect(await limited.head(`t${count}/object`, { signal })).toBeUndefined();
   });
 
-  test("the account's quota, used up when the manifest is written, is ENDPOINT_QUOTA, and nothing is visible", async () => {
-    // Swift then answers 400, with 413 for each segment in the text.
+  test("if the account's quota is used up when the manifest is written, it is ENDPOINT_QUOTA, and nothing is visible", async () => {
+    // In this case Swift answers 400, and its text has a 413 for each segment.
     const act = () => setAccountQuota(server, '1');
     proxy.inject({ method: 'PUT', path: /multipart-manifest=put/, fault: { kind: 'call', when: 'BEFORE', act } });
     try {
@@ -321,12 +321,12 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     const body = 'Errors:\n/backups/t/segments/00000001, 503 Service Unavailable\n';
     const fault = { kind: 'answer', status: 400, body } as const;
 
-    test('is stored again', async () => {
+    test('is stored again later', async () => {
       proxy.inject({ method: 'PUT', path: /multipart-manifest=put/, times: 2, fault });
       await storesInSpiteOf();
     });
 
-    test('is ENDPOINT_UNREACHABLE, retriable, if that continues, and nothing is visible', async () => {
+    test('is ENDPOINT_UNREACHABLE and retriable if the refusal persists, and nothing is visible', async () => {
       proxy.inject({ method: 'PUT', path: /multipart-manifest=put/, times: 100, fault });
       await expect(put(randomBytes(3 * segmentBytes))).rejects.toMatchObject({
         code: 'ENDPOINT_UNREACHABLE',
@@ -346,7 +346,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
     await rejectsWith('ENDPOINT_NOT_FOUND', nowhere.head('x', { signal }));
   });
 
-  test('a host that may not be reached is not connected to, by address or by name', async () => {
+  test('a host that is not allowed is not connected to, by address or by name', async () => {
     for (const host of ['127.0.0.1', 'localhost']) {
       const { allowHost: _, ...settings } = server.settings('backups', `http://${host}:${new URL(proxy.url).port}`);
       proxy.heal();
@@ -363,7 +363,7 @@ describeWith({ swift: swiftMissing }, 'Swift in trouble', () => {
 });
 
 describeWith({ swift: swiftMissing }, 'Swift with a full disk', () => {
-  test('a put fails after several tries, and its help names the full disks', async () => {
+  test('a put to full disks fails after several tries, and its help names them', async () => {
     const server = await startSwift({ reserve: '100%' });
     const storage = swiftDriver.open({ ...server.settings('backups'), tuning });
     try {

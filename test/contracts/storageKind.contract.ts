@@ -6,24 +6,24 @@ import type { EndpointSettings, StorageKind } from '../../src/storage/storageKin
 
 export type KindUnderTest = {
   readonly kind: StorageKind;
-  /** Valid, with every field that a client may send. */
+  /** A valid input with every field that a client may send. */
   readonly input: object;
   /** The secret inside `input`; null for a kind without one. */
   readonly secretText: string | null;
   readonly location: string;
   /** The program that `downloadCommand` calls. */
   readonly program: string;
-  /** Patches after which the backups of the endpoint would lie elsewhere, each with what it changes. */
+  /** Patches that move the place of the backups, each with the part that it changes. */
   readonly moves: readonly (readonly [string, object])[];
-  /** Patches that lead to the same place. */
+  /** Patches that keep the place of the backups. */
   readonly stays: readonly (readonly [string, object])[];
-  /** Patches that would send the stored secret elsewhere. */
+  /** Patches that would send the stored secret to another server. */
   readonly needSecret: readonly (readonly [string, object])[];
-  /** Parts of an input with one problem each, with the field that has it. */
+  /** Inputs with one problem each, with the field that has the problem. */
   readonly wrong: readonly (readonly [string, object])[];
 };
 
-/** What every kind of file endpoint must do; see src/storage/storageKind.ts. */
+/** The requirements of every kind of file endpoint; see src/storage/storageKind.ts. */
 export function storageKindContract(name: string, tested: KindUnderTest): void {
   const { kind, input, secretText } = tested;
   const { settings, secret } = kind.fromInput(input);
@@ -31,14 +31,14 @@ export function storageKindContract(name: string, tested: KindUnderTest): void {
   const place = (of: EndpointSettings) => kind.placeOf(of);
 
   describe(`the contract of storage kinds over ${name}`, () => {
-    test('settings are what an event keeps, without the secret', () => {
+    test('keeps settings for the event without the secret', () => {
       expect(settings.kind).toBe(kind.name);
       expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
       expect(secret?.reveal() ?? null).toBe(secretText);
       if (secretText !== null) expect(JSON.stringify(settings)).not.toContain(secretText);
     });
 
-    test('a client sees settings of the type of the kind, and no secret', () => {
+    test('shows a client settings of its own type, and no secret', () => {
       const shown = kind.shownSettings(settings);
       expect(shown).toBeInstanceOf(kind.types.settings);
       if (secretText !== null) expect(JSON.stringify(shown)).not.toContain(secretText);
@@ -50,14 +50,14 @@ export function storageKindContract(name: string, tested: KindUnderTest): void {
     });
 
     for (const [field, change] of tested.wrong) {
-      test(`a wrong ${field} is the one problem: ${JSON.stringify(change)}`, async () => {
+      test(`finds only the problem of a wrong ${field}: ${JSON.stringify(change)}`, async () => {
         const problems = await problemsOf(kind, { ...input, ...change });
         expect(problems.map(({ path }) => path)).toEqual([`input.settings.${kind.field}.${field}`]);
       });
     }
 
     for (const [what, patch] of tested.stays) {
-      test(`with another ${what} the backups lie in the same place`, () => {
+      test(`keeps the place of the backups if ${what} changes`, () => {
         const after = patched(patch);
         expect(isDeepStrictEqual(after.settings, settings)).toBe(false);
         expect(place(after.settings)).toEqual(place(settings));
@@ -65,13 +65,13 @@ export function storageKindContract(name: string, tested: KindUnderTest): void {
     }
 
     for (const [what, patch] of tested.moves) {
-      test(`with another ${what} the backups would lie elsewhere`, () => {
+      test(`moves the place of the backups if ${what} changes`, () => {
         expect(place(patched(patch).settings)).not.toEqual(place(settings));
       });
     }
 
     for (const [what, patch] of tested.needSecret) {
-      test(`another ${what} needs the secret again`, () => {
+      test(`requires the secret again if ${what} changes`, () => {
         const after = patched(patch);
         expect(after.secret).toBeUndefined();
         expect(kind.secretAddress(after.settings)).not.toBe(kind.secretAddress(settings));
@@ -79,13 +79,13 @@ export function storageKindContract(name: string, tested: KindUnderTest): void {
       });
     }
 
-    test('a kind with a secret does not open without it', () => {
+    test('does not open without its secret, if it has one', () => {
       if (secretText === null) expect(secret).toBeNull();
       else expect(() => kind.target(settings, null)).toThrow('has no secret');
     });
 
     test.each(['orders-1/x.sql.zst', "it's $(touch /tmp/x) `id`", 'a b;c', '*?#'])(
-      'the shell reads the object name %j of the download command as it is',
+      'quotes the object name %j in the download command so that the shell reads it unchanged',
       (objectName) => {
         const command = kind.downloadCommand(settings, objectName);
         const script = `${tested.program}() { for word in "$@"; do printf '%s\\0' "$word"; done; }; ${command}`;

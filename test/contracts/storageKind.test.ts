@@ -88,12 +88,12 @@ storageKindContract('folders', {
 describe('kinds of storage', () => {
   const kinds = createStorageKinds({ allowedTargets, filesystemRoot: null });
 
-  test('an announced kind has no endpoints', () => {
+  test('that are only announced have no endpoints', () => {
     expect(() => kinds.chosenBy({ s3: {} })).toThrow('Use SWIFT or FILESYSTEM');
     expect(() => kinds.of({ kind: 'S3' })).toThrow('knows no file endpoints of kind S3');
   });
 
-  test('a machine without a root offers no folders', () => {
+  test('do not include folders on a machine without a root', () => {
     const folder = kinds.of({ kind: 'FILESYSTEM' });
     expect(() => folder.target({ kind: 'FILESYSTEM', path: 'a' }, null)).toThrow('This machine offers no folder');
   });

@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'An engine that is given t
       return status === 'SUCCEEDED';
     }, `the ${field} has succeeded`);
 
-  test('is backed up and restored through the API', async () => {
+  test('can be backed up and restored through the API', async () => {
     const serviceId = await register('full', cabinets.source.port);
     const targetId = await register('empty', cabinets.target.port);
     const checked = await api.post('mutation ($id: ID!) { checkService(id: $id) { check { ok } } }', { id: serviceId });
@@ -106,7 +106,7 @@ describeWith({ postgresql: await postgresMissing() }, 'An engine that is given t
     expect(await readdir(cabinets.folderOf(cabinets.target))).not.toContain('roles');
   });
 
-  test('is the only one that services can be registered for', async () => {
+  test('is the only engine that services can be registered for', async () => {
     const input = { projectId, name: 'other', engine: 'MARIADB', host: '127.0.0.1', port: 1 };
     const { errors } = await api.post('mutation ($input: ServiceInput!) { registerService(input: $input) { id } }', {
       input,

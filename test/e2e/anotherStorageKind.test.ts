@@ -32,7 +32,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
       startShelfServer(),
       startWholeApi(undefined, { kinds: [shelfKind] }),
     ]);
-    // More than one part, whatever zstd makes of it.
+    // The object has more than one part, however much zstd compresses it.
     await source.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_400;`);
     worker = await createTestWorker(
@@ -79,7 +79,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
     return (await status()).status;
   };
 
-  test('is created, changed, backed up to, restored from, and emptied again', async () => {
+  test('can be created, changed, used for backup and restore, and emptied again', async () => {
     expect(await validate(endpointInput())).toMatchObject({ ok: true });
     expect((await validate(endpointInput({ key: 'wrong' }))).ok).toBe(false);
     const bad = await api.post(

@@ -1,4 +1,7 @@
-/** Runs the examples of docs/api.md in their order, as a client would, and compares what the document shows. */
+/**
+ * Runs the examples of docs/api.md in their order, as a client would, and compares the results with those in the
+ * document.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -77,7 +80,7 @@ describeWith({ postgresql: await postgresMissing() }, 'docs/api.md', () => {
   });
 });
 
-test('the program that follows the log goes on after the last event that it printed when it was too slow', async () => {
+test('the program that follows the log continues after the last event that it printed if it was too slow', async () => {
   const follow = examples.find((example) => example.kind === 'PROGRAM' && example.program.includes('SLOW_CONSUMER'));
   if (follow?.kind !== 'PROGRAM') throw new Error('docs/api.md has no program that follows the log.');
   const afters: unknown[] = [];
@@ -100,9 +103,9 @@ function argumentsOf(options: string): string[] {
     .map((each) => each.replaceAll('"', ''));
 }
 
-/** What a program prints until it ends, or until it has printed as many lines as the document shows. */
+/** Waits for the output of a program until it ends, or until it has printed as many lines as the document shows. */
 async function outputOf(program: string, args: readonly string[], url: string, shown: string): Promise<string> {
-  // With -e the first argument has the place of the file's name in process.argv.
+  // With -e, the first argument is at the position of the file's name in process.argv.
   const child = spawn(process.execPath, ['--input-type=module', '-e', program, 'program.mjs', ...args], {
     cwd: repository,
     env: { PATH: process.env['PATH'], URL: url, TOKEN: installationToken },

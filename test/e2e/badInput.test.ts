@@ -21,7 +21,7 @@ import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } 
 /** A part of every secret that the tests send. No answer and no log may contain it. */
 const ofSecrets = 'hunter2';
 
-/** Paths are those of the arguments, whatever names a client gives to its variables. */
+/** Paths refer to the arguments, whatever names a client gives to its variables. */
 const ofMine = (argument: string) => `${argument}OfMine`;
 
 type Payload = { readonly query: string; readonly variables: Record<string, unknown> };
@@ -80,7 +80,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
 
   // The rows of each mutation alternate between HTTP and WebSocket.
   test.each(['HTTP', 'WebSocket'] as const)(
-    'over %s gets a code, the path of each problem and a hint; nothing is stored, started or connected to, and the server goes on',
+    'over %s gets a code, the path of each problem and a hint; nothing is stored, started or connected to, and the server continues',
     async (transport) => {
       const wrong: object[] = [];
       outside.seen();
@@ -101,7 +101,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     },
   );
 
-  test('of subscriptions gets a code, the path and a hint', async () => {
+  test('in subscriptions gets a code, the path and a hint', async () => {
     const wrong: object[] = [];
     for (const { name, document, operation, ...expected } of badSubscriptions) {
       if (!subscriptions().includes(operation)) continue;
@@ -113,7 +113,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     expect(logged()).toEqual([]);
   });
 
-  test('of queries gets a code, the path and a hint', async () => {
+  test('in queries gets a code, the path and a hint', async () => {
     const wrong: object[] = [];
     for (const batch of inBatches(badQueries.filter((row) => queries().includes(firstFieldOf(row.document))))) {
       const found = batch.map(async ({ name, document, variables, ...expected }) => {
@@ -129,7 +129,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     expect(logged()).toEqual([]);
   });
 
-  test('is refused only because of its change: without the change each call succeeds', async () => {
+  test('is refused only because of its change: each call succeeds without the change', async () => {
     const wrong: object[] = [];
     for (const [name, cases] of Object.entries(mutationCases)) {
       const operation = mutations().find((each) => each.name === name);
@@ -200,7 +200,7 @@ async function errorsOver(client: Client, payload: Payload): Promise<readonly Ap
   }
 }
 
-/** Some at once, because one after the other takes a minute on a busy machine. */
+/** Several calls run at once, because one after the other would take a minute on a busy machine. */
 function inBatches<T>(rows: readonly T[]): readonly (readonly T[])[] {
   const size = 12;
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, index) =>

@@ -26,7 +26,7 @@ describeWith(needs, 'A benchmark runs', () => {
       const { stdout } = await promisify(execFile)(process.execPath, [...args, ...options], { cwd: repository });
       const rows = stdout.split('\n').filter((line) => /^│ (?!\(index\))/.test(line));
       expect(rows.length).toBeGreaterThan(0);
-      // The first cell is the row's name.
+      // The first cell is the name of the row.
       for (const row of rows)
         expect(row.split('│').slice(2)).toContainEqual(expect.stringMatching(/^ '?\d+(\.\d+)?'? *$/));
       expect(stdout).not.toMatch(/NaN|undefined|Infinity/);

@@ -8,7 +8,7 @@ import { postgresMissing } from '../fixtures/servers/postgres.js';
 import { describeWith } from '../fixtures/requirements.js';
 import { swiftMissing } from '../fixtures/servers/swift.js';
 
-/** Of the fault suite (`scripts/faults`, which tries all) some of each group, quick ones. */
+/** Some quick faults of each group of the fault suite (`scripts/faults` runs all). */
 const sample = [
   'Between two steps: an error is thrown before verify',
   'Between two steps: every connection to PostgreSQL is reset after put',
@@ -57,7 +57,7 @@ const cannotBeTried = faults.filter(({ fault }) => fault?.missing !== undefined)
 
 const needs = { postgresql: await postgresMissing(), mariadb: mariadbMissing, swift: swiftMissing };
 
-describeWith(needs, 'Under a fault a success is one, a failure says why, and nothing is left', () => {
+describeWith(needs, 'Under a fault every report is true and nothing is left:', () => {
   let bench: FaultBench;
 
   beforeAll(async () => {
@@ -80,7 +80,7 @@ describeWith(needs, 'Under a fault a success is one, a failure says why, and not
     test.skip(`${name} (skipped: ${fault?.missing})`, () => undefined);
   }
 
-  test('the newest backup restores by hand; once all are deleted the container is empty, and no job is left', async () => {
+  test('the newest backup can be restored by hand; after all are deleted the container is empty, and no job is left', async () => {
     expect(await leftAfterDeleting(bench)).toEqual([]);
   }, 150_000);
 });

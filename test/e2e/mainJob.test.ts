@@ -148,14 +148,14 @@ describeWith(needs, 'The main job', () => {
       STOWAGE_ALLOWED_TARGETS: 'default,loopback',
       STOWAGE_MIN_INTERVAL: 'PT1S',
       STOWAGE_WORKER_LEASE: 'PT15S',
-      // So that a dump can finish after the worker was asked to end.
+      // The grace time is so short that a dump cannot finish after the worker was asked to end.
       STOWAGE_WORKER_GRACE: 'PT1S',
     };
     await source.sql(await readFile(join(import.meta.dirname, '../../scripts/quickstart-sample.sql'), 'utf8'));
     // More than one segment, because it does not compress.
     await source.sql(`CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_36000;`);
-    // All at once: the schema does not exist yet, and each of them migrates.
+    // All start at the same time: the schema does not exist yet, and each of them tries to migrate it.
     [api, otherApi, worker] = await Promise.all([
       startApi(program.main, settings).then(running),
       startApi(program.main, settings).then(running),
@@ -238,7 +238,7 @@ describeWith(needs, 'The main job', () => {
     await copy.sql('DROP DATABASE bulk; DROP DATABASE harbour;');
   };
 
-  test('Validate shows how far it got, and saves nothing', async () => {
+  test('Validate shows how far the check got, and saves nothing', async () => {
     const created = await user.ask<{ createProject: { id: string } }>(
       'mutation { createProject(name: "Harbour authority") { id } }',
     );
@@ -266,7 +266,7 @@ describeWith(needs, 'The main job', () => {
     expect(await countEvents()).toBe(events);
   });
 
-  test('Submit saves services and the file endpoint once each, however often it is sent', async () => {
+  test('Submit saves services and the file endpoint once, however often it is sent', async () => {
     const register = 'mutation ($input: ServiceInput!) { registerService(input: $input) { id } }';
     type Registered = { registerService: { id: string } };
     serviceId = (await user.ask<Registered>(register, { input: mariadbInput('source', source) })).registerService.id;
@@ -337,7 +337,7 @@ describeWith(needs, 'The main job', () => {
     expect(new Date(scheduled.scheduledFor ?? 0)).toEqual(due);
   });
 
-  test('the object is restored by hand, with the line of the backup, and is identical', async () => {
+  test('the object can be restored by hand with the command of the backup, and is identical', async () => {
     await writeFile(join(home, '.my.cnf'), `[client]\nuser=root\nsocket=${join(byHand.folder, 's')}\n`);
     const { objectName, checksum, restoreByHand } = onlyPart(scheduled);
     const stored = await shell(`swift download -o - ${container} ${objectName}`);
@@ -361,7 +361,7 @@ describeWith(needs, 'The main job', () => {
     );
   let restoreId = '';
 
-  test('it is restored into another server, watched live, and is identical; an existing database is never overwritten', async () => {
+  test('the backup can be restored into another server with live progress, and is identical; an existing database is never overwritten', async () => {
     restoreId = await restore(scheduled.id);
     const states = await watchRestore(restoreId).untilComplete(soonMs);
     expect(states.at(-1)).toMatchObject({ status: 'SUCCEEDED', differences: [], error: null });
@@ -391,7 +391,7 @@ describeWith(needs, 'The main job', () => {
       'FINALISING',
       'VERIFYING',
       'BackupSucceeded',
-      // Two restores read it. The second one was refused.
+      // Two restores have read the backup. The second one was refused.
       'BackupReserved',
       'BackupReleased',
       'BackupReserved',
@@ -432,7 +432,7 @@ describeWith(needs, 'The main job', () => {
     return (await user.ask<{ workers: readonly ShownWorker[] }>(query)).workers;
   };
 
-  /** Stops the dump in the middle: `bulk` was read when it comes to this table. */
+  /** Stops the dump in the middle: `bulk` has been read when the dump reaches this table. */
   const dumpHeldUp = async (job: Listening<Job>) => {
     await job.until((states) => states.some(({ phase }) => phase === 'DUMPING'), soonMs);
     const release = await heldTable(source, 'harbour.ships');
@@ -443,7 +443,7 @@ describeWith(needs, 'The main job', () => {
   };
 
   test(
-    'a worker that is killed in the middle of a dump takes its tools with it, and another one does the job',
+    'a worker that is killed in the middle of a dump takes its tools with it, and another worker does the job',
     async () => {
       const id = await queue();
       const job = watch(id);
@@ -494,7 +494,7 @@ describeWith(needs, 'The main job', () => {
     expect(readdirSync('/dev/shm').filter((name) => name.includes(`-${worker.pid}-`))).toEqual([]);
     await release();
 
-    // It is no longer in the list, and the lost one is still shown.
+    // The stopped worker is no longer in the list, and the lost one is still shown.
     expect((await workersShown()).map(({ state }) => state)).toEqual(['LOST']);
 
     worker = await newWorker();
@@ -508,13 +508,13 @@ describeWith(needs, 'The main job', () => {
     });
   });
 
-  test('a deleted backup is gone from the container, segments included', async () => {
+  test('a deleted backup is removed from the container with its segments', async () => {
     const folder = onlyPart(scheduled).objectName.replace(/[^/]*$/, '');
     expect((await listed(folder)).length).toBeGreaterThan(3);
     const changes = user.listen<Change>('backupJobChanges', changesSubscription, { projectId });
     await changes.until((all) => all.some(({ kind }) => kind === 'READY'), soonMs);
     const remove = 'mutation ($id: ID!, $force: Boolean!) { deleteBackup(id: $id, force: $force) { availability } }';
-    // Backups by hand do not take the place of the only scheduled one.
+    // A manual backup does not replace the only scheduled one.
     const refused = user.ask(remove, { id: scheduled.id, force: false });
     await expect(refused).rejects.toMatchObject({ code: 'CONFLICT' });
     await user.ask(remove, { id: scheduled.id, force: true });
@@ -602,7 +602,7 @@ async function eventually(what: string, test: () => Promise<boolean>): Promise<v
   }
 }
 
-/** The parts of a process that other users of the machine, or its other processes, can read. */
+/** The parts of a process that other users or other processes of the machine can read. */
 function shownBy(pid: number): string {
   return ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8')).join('\n');
 }

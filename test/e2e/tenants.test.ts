@@ -12,7 +12,7 @@ import { startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/a
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** Every query, with each way to ask for things of a project. */
+/** Every query, with each way to request things of a project. */
 const queryCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
   me: () => [{}],
   node: (of) => idsOf(of).flatMap((id) => (id === of.instanceId ? [] : [{ id }])),
@@ -62,7 +62,7 @@ const subscriptionCases: Readonly<Record<string, (of: SettledProject) => readonl
   events: ({ projectId }) => [{ projectId }],
 };
 
-describeWith({ postgresql: await postgresMissing() }, 'a member of one project', () => {
+describeWith({ postgresql: await postgresMissing() }, 'members of one project', () => {
   let api: WholeApi;
   let own: SettledProject;
   let foreign: SettledProject;
@@ -90,7 +90,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
 
   const namesForeign = (text: string) => [...idsOf(foreign), foreign.name].some((each) => text.includes(each));
 
-  test('has a case for every operation', () => {
+  test('have a case for every operation', () => {
     const without = [
       ...queries().filter(({ name }) => queryCases[name] === undefined),
       ...mutations().filter(({ name }) => mutationCases[name] === undefined),
@@ -99,7 +99,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(without.map(({ name }) => name)).toEqual([]);
   });
 
-  test('gets from every query about another project the same answer as about one that does not exist', async () => {
+  test('get the same answer from every query about another project as about a missing one', async () => {
     const nowhere = neverSettled();
     const wrong: object[] = [];
     for (const operation of queries()) {
@@ -113,7 +113,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
           api.post(query, variables),
         ]);
         if (text !== answer || namesForeign(text)) wrong.push({ query, variables, text, answer });
-        // Otherwise the case could not fail.
+        // Otherwise the test of this case could not fail.
         if (forMembers === text && !saysNothing.includes(operation.name)) wrong.push({ query, variables, forMembers });
       };
       await Promise.all(asked.map(compare));
@@ -121,7 +121,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(wrong).toEqual([]);
   });
 
-  test('gets FORBIDDEN for operations of the installation', async () => {
+  test('get FORBIDDEN for operations of the installation', async () => {
     const codes: unknown[] = [];
     for (const operation of all.query().filter((each) => !forMembers(each))) {
       const { errors, text } = await api.post(operationDocument('query', operation, 3), {}, admin);
@@ -137,7 +137,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(codes).toEqual(ofTheInstallation.map((name) => [name, 'FORBIDDEN']));
   });
 
-  test('sees its own project in every list and lookup, and nothing of another project in nested fields', async () => {
+  test('see their own project in every list and lookup, and nothing of another project in nested fields', async () => {
     const wrong: object[] = [];
     for (const operation of queries()) {
       const query = operationDocument('query', operation, 3);
@@ -155,7 +155,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(wrong).toEqual([]);
   });
 
-  test('gets from every mutation of another project the same answer as for one that does not exist, and nothing is stored', async () => {
+  test('get the same answer from every mutation of another project as of a missing one, and nothing is stored', async () => {
     const nowhere = neverSettled();
     const before = await api.stored();
     const wrong: object[] = [];
@@ -175,7 +175,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(await api.stored()).toEqual(before);
   });
 
-  test('cannot use things of another project in its own', async () => {
+  test('cannot use things of another project in their own', async () => {
     const before = await api.stored();
     const refusals: [mutation: string, variables: Variables, path: string][] = [
       ['createBackupPlan', planOf(own, [foreign.fileEndpointId]), 'input.fileEndpointIds.0'],
@@ -197,7 +197,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
 
   const foreignIds = () => new RegExp(idsOf(foreign).join('|'), 'g');
 
-  test('may change nothing in its own project as a viewer', async () => {
+  test('may change nothing in their own project as a viewer', async () => {
     const before = await api.stored();
     for (const operation of mutations()) {
       const cases = mutationCases[operation.name];
@@ -209,7 +209,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(await api.stored()).toEqual(before);
   });
 
-  test('gets from every subscription to another project the same answer as for one that does not exist', async () => {
+  test('get the same answer from every subscription to another project as to a missing one', async () => {
     const nowhere = neverSettled();
     const wrong: object[] = [];
     await withSocket(viewer, async (client) => {
@@ -228,7 +228,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a member of one project',
     expect(wrong).toEqual([]);
   });
 
-  test('gets only its own project from subscriptions to everything', async () => {
+  test('receive only their own project from subscriptions to everything', async () => {
     const lists = subscriptions().filter(({ args }) => args.every(({ name }) => name !== 'id'));
     const heard: string[] = [];
     const ready: Promise<void>[] = [];

@@ -1,6 +1,7 @@
 /**
- * Upgrades every frozen installation of a release to this version: its database is loaded and migrated, its objects are in a
- * real Swift and in a folder, and the present API and workers continue with it. The tests are one story and run in their order.
+ * Upgrades every frozen installation of a release to this version: its database is loaded and migrated, its objects are
+ * in a real Swift and in a folder, and the current API and workers continue with it. The tests are one story and run in
+ * their order.
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
@@ -71,7 +72,7 @@ const installations = await Promise.all((await frozenVersions()).map(readFrozenI
 
 describeWith(needs, 'Upgrading', () => {
   describe.each(installations.map((frozen) => [frozen.about.programVersion, frozen] as const))(
-    'an installation of version %s',
+    'An installation of version %s',
     (_version, frozen) => upgrade(frozen),
   );
 });
@@ -168,7 +169,7 @@ function upgrade(frozen: FrozenInstallation): void {
     expect(lost.filter((path) => !hidden.some((each) => each.test(path)))).toEqual([]);
   });
 
-  test('has the read models of a rebuild from its log', async () => {
+  test('has the same read models as a rebuild from its log', async () => {
     const dataSource = await createDataSource({ url: ground.database.appUrl, poolSize: 2 }).initialize();
     try {
       for (const projection of projections) {
@@ -184,7 +185,7 @@ function upgrade(frozen: FrozenInstallation): void {
     }
   });
 
-  test('is taken over by an API, without an error', async () => {
+  test('can be taken over by an API without an error', async () => {
     const { database, filesystemRoot } = ground;
     api = await startWholeApi({ database, filesystemRoot, masterKeys: frozen.masterKeys });
     stopApi = () => api.stop();
@@ -203,7 +204,7 @@ function upgrade(frozen: FrozenInstallation): void {
     }
   });
 
-  test('answers every field of everything that it had', async () => {
+  test('returns every field of everything that it had', async () => {
     const queries = Object.values(api.schema.getQueryType()?.getFields() ?? {}) as GraphQLField<unknown, unknown>[];
     const byId: Readonly<Record<string, string>> = {
       ...{ project: 'Project', service: 'Service', fileEndpoint: 'FileEndpoint', backupPlan: 'BackupPlan' },
@@ -231,7 +232,7 @@ function upgrade(frozen: FrozenInstallation): void {
       { id: frozen.about.command.projectId },
     );
     expect((data as { events: { totalCount: number } }).events.totalCount).toBeGreaterThan(200);
-    // Errors of 0.1.0 contained the rows at which a restore failed. Later ones are stored without them.
+    // Errors of 0.1.0 contained the rows at which a restore failed. Later versions store errors without rows.
     expect(frozen.databaseSql.includes('customer.example')).toBe(frozen.about.programVersion === '0.1.0');
     const story = await api.post('query ($id: ID) { events(streamId: $id) { nodes { summary data } } }', {
       id: id('restoreFailed'),
@@ -240,7 +241,7 @@ function upgrade(frozen: FrozenInstallation): void {
     expect([...answers, text, story.text].filter((answer) => answer.includes('customer.example'))).toEqual([]);
   });
 
-  test('reads every backup.json as it was written', async () => {
+  test('has backup.json files that can be read', async () => {
     const opened = [
       {
         storage: swiftDriver.open(ground.swift.settings(container)),
@@ -262,7 +263,7 @@ function upgrade(frozen: FrozenInstallation): void {
     }
   });
 
-  test('returns the first result of a command that is repeated', async () => {
+  test('returns the first result of a repeated command', async () => {
     const { command } = frozen.about;
     const { createProject } = await ask<{ createProject: { id: string } }>(
       api,
@@ -284,7 +285,7 @@ function upgrade(frozen: FrozenInstallation): void {
     }
   });
 
-  test('lets a service and a file endpoint be moved to their new address', async () => {
+  test('lets a client move a service and a file endpoint to their new addresses', async () => {
     const { swift, source } = ground;
     const update = 'mutation ($id: ID!, $input: ServicePatch!) { updateService(id: $id, input: $input) { id } }';
     const moved = (name: string, { port, password }: MariadbServer) =>
@@ -324,7 +325,7 @@ function upgrade(frozen: FrozenInstallation): void {
     expect(await outcomes(ended(backup, id('dumping')))).toEqual([
       ...['SUCCEEDED', 'HANDED_BACK', 'WORKER_LOST', 'SUCCEEDED'],
     ]);
-    // Its backup was complete, so it is adopted.
+    // The backup of the lost worker was complete, so it is adopted.
     expect(await outcomes(ended(backup, id('verifying')))).toEqual(['SUCCEEDED', 'SUCCEEDED']);
     expect((await happened(id('verifying'), 'BackupSucceeded')).data).toMatchObject({ adoptedBy: expect.any(String) });
 
@@ -338,7 +339,7 @@ function upgrade(frozen: FrozenInstallation): void {
     });
   });
 
-  test('continues with its schedules: it runs the latest tick, and records earlier ones as missed', async () => {
+  test('continues with its schedules: it runs the latest tick, and records earlier ticks as missed', async () => {
     const planId = id('plan.eachMinute');
     const job = await eventually('the plan has run', async () => {
       const query = 'query ($id: ID!) { plan: backupPlan(id: $id) { jobs { nodes { id trigger } } } }';
@@ -351,7 +352,7 @@ function upgrade(frozen: FrozenInstallation): void {
       );
       return plan.jobs.nodes.at(-1);
     });
-    // A tick a minute: the latest is never late.
+    // There is a tick each minute, so the latest is never late.
     expect(job.trigger).toBe('SCHEDULE');
     expect((await ended(backup, job.id)).availability).toBe('STORED');
     expect((await happened(planId, 'TicksMissed')).data).toMatchObject({ reason: expect.any(String) });
@@ -359,7 +360,7 @@ function upgrade(frozen: FrozenInstallation): void {
   });
 
   test.each(['plainInSwift', 'plainInFolder', 'segmentsInSwift', 'segmentsInFolder'])(
-    'restores what it stored: %s',
+    'can restore its old backup: %s',
     async (name) => {
       const database = name.startsWith('plain') ? 'harbour' : 'ledger';
       expect(await restoredInto(id(name), id('service.third'))).toMatchObject({ status: 'SUCCEEDED', error: null });
@@ -368,14 +369,14 @@ function upgrade(frozen: FrozenInstallation): void {
   );
 
   test.each(['plainInSwift', 'plainInFolder', 'segmentsInSwift', 'segmentsInFolder'])(
-    'is restored by hand with the line that was written then: %s',
+    'can be restored by hand with its old command: %s',
     async (name) => {
       const { parts } = await backup(id(name));
       const [part] = parts;
       if (part === undefined) throw new Error('The backup has no part.');
-      // Without a character set of its own a part is what mariadb-dump wrote for utf8mb4.
+      // A part without a recorded character set contains what mariadb-dump wrote for utf8mb4.
       expect(part.restoreByHand).toContain('--default-character-set=utf8mb4');
-      // The folder is mounted elsewhere now.
+      // The folder is mounted at another path now.
       const line = part.restoreByHand.replace(/^cat \S*?\/frozen\//, `cat ${ground.filesystemRoot}/frozen/`);
       const client = `--no-defaults --user=root --socket=${join(ground.target.folder, 's')}`;
       await promisify(execFile)('bash', ['-o', 'pipefail', '-c', line.replace('| mariadb ', `| mariadb ${client} `)], {
@@ -409,7 +410,7 @@ function upgrade(frozen: FrozenInstallation): void {
     }
   });
 
-  test('deletes nothing after its database was moved to another server, until adopt-prefixes', async () => {
+  test('deletes nothing after its database was moved to another server, until adopt-prefixes is run', async () => {
     expect((await backup(id('deleting'))).availability).toBe('DELETING');
     const folder = (await backup(id('deleting'))).parts[0]?.objectName ?? '';
     expect(await ground.stored()).toContain(folder);
@@ -425,7 +426,7 @@ function upgrade(frozen: FrozenInstallation): void {
     await happened(id('lostWithRemains'), 'BackupRemainsRemoved');
   });
 
-  test('deletes all its backups, and nothing remains', async () => {
+  test('can delete all its backups, and nothing remains', async () => {
     await mutateById(api, 'releaseBackup', id('segmentsInFolder'));
     const rows = await asSuperuser<{ id: string }>(
       "SELECT id FROM backup_jobs WHERE availability IN ('STORED', 'MISSING')",
@@ -436,13 +437,13 @@ function upgrade(frozen: FrozenInstallation): void {
     await eventually('nothing remains', async () => ((await ground.stored()).length === 0 ? true : undefined));
   });
 
-  test('lets no worker of its own version postpone a job that it cannot start', async () => {
+  test('lets no worker of its own version postpone a job that the worker cannot start', async () => {
     const client = new Client({ connectionString: ground.database.appUrl });
     await client.connect();
     try {
       await client.query(`INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at)
         VALUES ('waits', 'BACKUP', 'p', 's', 'NONE', now(), now())`);
-      // As 0.1.0 does when the event of the start is refused.
+      // 0.1.0 does this when the event of the start is refused.
       const putOff = client.query(
         `UPDATE job_queue SET put_off = put_off + 1, due_at = clock_timestamp() + $2 * interval '1 millisecond'
          WHERE job_id = $1 AND worker_id IS NULL`,
@@ -478,7 +479,7 @@ function upgrade(frozen: FrozenInstallation): void {
   });
 }
 
-/** The paths of `old` that are not in `now` with the same value. */
+/** The paths of `old` whose value `now` lacks or changes. */
 function missingFrom(old: unknown, now: unknown, path: string): readonly string[] {
   if (typeof old !== 'object' || old === null) return Object.is(old, now) ? [] : [path];
   if (typeof now !== 'object' || now === null) return [path];

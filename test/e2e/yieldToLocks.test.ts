@@ -111,7 +111,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
   }
   const ended = (id: string) =>
     until(async () => !['QUEUED', 'RUNNING'].includes((await job(id)).status), 'the backup has ended');
-  /** The storage of a worker that has taken the first bytes of the next dump. */
+  /** Waits for the storage of a worker that has received the first bytes of the next dump. */
   const nextHeld = () => {
     const before = held.length;
     return {
@@ -123,7 +123,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
     };
   };
 
-  test('gives way by default, names the session that waited, and is backed up by a later attempt', async () => {
+  test('ends its dump by default, names the waiting session, and is backed up by a later attempt', async () => {
     const { data } = await api.post('query ($id: ID!) { backupPlan(id: $id) { yieldToLocks } }', { id: planId });
     expect(data).toEqual({ backupPlan: { yieldToLocks: true } });
     const next = nextHeld();
@@ -152,7 +152,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
       },
     ],
     ['a backup without a plan that says so', () => Promise.resolve({ service: { ...service, yieldToLocks: false } })],
-  ])('does not give way for %s: others wait until the table is dumped', async (_, order) => {
+  ])('does not end its dump for %s: other sessions wait until the table is dumped', async (_, order) => {
     holds = true;
     const next = nextHeld();
     const id = await start(await order());

@@ -1,4 +1,4 @@
-/** Every version of every event that was ever stored stays readable, and no shape changes without a new version. */
+/** Every version of every event that was ever stored stays readable. No shape changes without a new version. */
 import { describe, expect, test } from '@jest/globals';
 import { upcast } from '../../src/eventSourcing/upcasting.js';
 import { frozenVersions, readFrozenInstallation } from '../fixtures/installations/frozenInstallation.js';
@@ -23,26 +23,27 @@ const shapeToday = (type: string): EventShape => {
 test.each([...shapes])('%s has the shape of its golden file', (type, { streamType, version, shape }) => {
   const name = `${type}@${version}`;
   const file = golden.get(name);
-  // Red: give the event a new version in `schemaVersions`, write its upcaster, and run `npm run golden-events`.
+  // If this fails: give the event a new version in `schemaVersions`, write its upcaster, and run `npm run
+  // golden-events`.
   expect({ name, streamType: file?.streamType, shape: file?.shape }).toEqual({ name, streamType, shape });
 });
 
 describe.each([...golden])('golden %s', (name, { streamType, shape, examples }) => {
   const { type, version } = parts(name);
 
-  test('has examples, and they have its shape', () => {
+  test('has examples with its shape', () => {
     expect(examples).not.toEqual([]);
     expect(examples.flatMap((data) => misfits(data, shape, type))).toEqual([]);
   });
 
-  test('is read in the shape of today', () => {
+  test('can be read in the current shape', () => {
     const read = examples.map((data) => upcast(deciderOf(streamType), type, { schemaVersion: version, data }));
     const today = shapeToday(type);
     expect(new Set(read.map(({ schemaVersion }) => schemaVersion))).toEqual(new Set([today.version]));
     expect(read.flatMap(({ data }) => misfits(data, today.shape, type))).toEqual([]);
   });
 
-  test('has a file of each version before it', () => {
+  test('has a file for each earlier version', () => {
     expect([...Array(version).keys()].filter((before) => !golden.has(`${type}@${before + 1}`))).toEqual([]);
   });
 });

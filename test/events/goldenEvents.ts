@@ -5,11 +5,13 @@ import type { AnyDecider } from '../../src/eventSourcing/decider.js';
 import type { FrozenInstallation } from '../fixtures/installations/frozenInstallation.js';
 import type { Shape } from './shape.js';
 
-/** One version of one type of event, as it was stored. `golden/<type>@<version>.json` is never changed once released. */
+/**
+ * One version of one type of event, as it was stored. `golden/<type>@<version>.json` never changes after its release.
+ */
 export type GoldenEvent = {
   readonly streamType: string;
   readonly shape: Shape;
-  /** Data of events, with every union and optional field that occurs. */
+  /** Examples of the data, with every union and optional field that occurs. */
   readonly examples: readonly Data[];
 };
 

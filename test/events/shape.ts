@@ -5,7 +5,7 @@
  */
 export type Shape = string | readonly Shape[] | { readonly [field: string]: Shape };
 
-/** The paths at which the data does not have the shape. */
+/** The paths at which the data does not match the shape. */
 export function misfits(data: unknown, shape: Shape, path = ''): readonly string[] {
   if (typeof shape === 'string') return fitsPrimitive(data, shape) ? [] : [`${path} is not ${shape}`];
   if (isUnion(shape)) {

@@ -7,7 +7,7 @@ import { folderOf, type BenchWorkerOptions, type FaultBench } from './faultBench
 import { disprove } from './reckoning.js';
 import type { Arming, Fault, Problem, Trial } from './trial.js';
 
-/** How the job may end: an error code, or SUCCEEDED if the fault must not make it fail. */
+/** The allowed ends of the job: an error code, or SUCCEEDED if the fault must not make it fail. */
 export type Expected = readonly string[];
 
 export type BackupFault = {
@@ -27,7 +27,7 @@ const endLimitMs = 180_000;
 const stopLimitMs = 60_000;
 const patientMs = 60_000;
 
-/** A backup under a fault: taken by a worker in this process, then checked. */
+/** A backup under a fault. A worker in this process takes it, then it is checked. */
 export function backupFault(fault: BackupFault): Fault {
   return {
     group: fault.group,
@@ -48,7 +48,7 @@ export function backupFault(fault: BackupFault): Fault {
   };
 }
 
-/** Only where a stall is what is tried is it soon called one: a busy machine is slow without any. */
+/** Only faults that test a stall have a short limit, because a busy machine is slow without a fault. */
 function stallTimeoutOf({ expects }: BackupFault): number {
   return expects.includes('STALLED') ? 4_000 : patientMs;
 }
@@ -75,7 +75,7 @@ export async function endOf(bench: FaultBench, jobId: string, limitMs = endLimit
   }
 }
 
-/** What was in the way is gone: the next backup to the same place must be one. */
+/** After the fault is removed, the next backup to the same place must succeed. */
 export async function nextBackup(bench: FaultBench): Promise<readonly Problem[]> {
   const worker = await bench.startWorker();
   const jobId = await queueFaultyBackup(bench);
@@ -144,7 +144,7 @@ export async function toolsThatStayed(bench: FaultBench): Promise<string | undef
   }
 }
 
-/** What lies in the folders of a job's attempts that is no stored backup's, once it was swept. */
+/** The objects in the folders of a job's attempts that belong to no stored backup, after a sweep. */
 async function orphansOf(bench: FaultBench, jobId: string): Promise<string | undefined> {
   const { harness, hand } = bench;
   const orphans = async () => {
@@ -164,7 +164,7 @@ async function orphansOf(bench: FaultBench, jobId: string): Promise<string | und
   return `${bytes} bytes in ${left.length} objects, such as ${left[0]?.name ?? ''}`;
 }
 
-/** Whether it ended in time. */
+/** Whether the promise settled in time. */
 export async function within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
   const limit = new AbortController();
   const late = pause(limitMs, false, { signal: limit.signal }).catch(() => false);

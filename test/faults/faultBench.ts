@@ -27,7 +27,7 @@ import { digestOfDump, openSwiftHand, type ForeignHand, type SwiftHand } from '.
 import { impatient } from './impatient.js';
 import { disproveByRestoring, type Original } from './reckoning.js';
 
-/** The bytes that the server sends for the dump of `shop`, about. The dump itself is a little larger. */
+/** The approximate number of bytes that the server sends for the dump of `shop`. The dump itself is a little larger. */
 export const dumpOnTheWireBytes = 5_500_000;
 const sweepLimitMs = 120_000;
 export const containerName = 'faults';
@@ -51,25 +51,28 @@ export type FaultBench = {
   readonly postgresLine: TcpProxy;
   readonly storageLine: FaultProxy;
   readonly swift: SwiftServer;
-  /** Into the place that backups go to. */
+  /** Access to the place of the backups without Stowage. */
   readonly hand: ForeignHand;
   readonly swiftHand: SwiftHand;
   readonly folder: string;
-  /** Reached through the lines. */
+  /** The services and the endpoint are reached through the proxies. */
   readonly serviceId: string;
   readonly targetServiceId: string;
   readonly fileEndpointId: string;
-  /** As a worker behind `postgresLine` sees it. */
+  /** The ground for a worker that reaches PostgreSQL through `postgresLine`. */
   readonly groundBehindLine: WorkerGround;
   readonly original: Original;
   /** A backup without a fault. */
   readonly cleanBackupId: string;
-  /** A random number from 0 up to 1, determined by the seed. */
+  /** A random number from 0 to 1, determined by the seed. */
   readonly random: () => number;
   startWorker(options?: BenchWorkerOptions): Promise<Worker>;
   /** Removes every fault. */
   heal(): Promise<void>;
-  /** Runs a worker without jobs, which sweeps and audits until the container is clean. False if it is not within the limit. */
+  /**
+   * Runs a worker without jobs, which sweeps and audits until the container is clean. False: it is not clean within the
+   * limit.
+   */
   sweep(isClean: () => Promise<boolean>): Promise<boolean>;
   /** The running tools below this process, and remaining processes of faulty tools, by name. */
   toolsLeft(): readonly string[];
@@ -205,7 +208,10 @@ function behind(ground: WorkerGround, port: number): WorkerGround {
   return { ...ground, appUrl: through(ground.appUrl), ownerUrl: through(ground.ownerUrl) };
 }
 
-/** Half noise, which does not compress, and half words, with all kinds of objects. The dump has about 6 MB. */
+/**
+ * Half of the data is noise, which does not compress, and half is words, with all kinds of objects. The dump has about
+ * 6 MB.
+ */
 const sampleDatabase = `
 CREATE DATABASE shop CHARACTER SET utf8mb4; USE shop;
 CREATE TABLE shop.noise (id INT PRIMARY KEY, b BLOB NOT NULL);

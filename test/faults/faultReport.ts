@@ -10,7 +10,7 @@ const columns: readonly { readonly title: string; readonly kind: ProblemKind }[]
   { title: 'misreported', kind: 'MISREPORTED' },
 ];
 
-/** A table in Markdown: one line for each group, and one for all. Faults that did not happen do not count as tried. */
+/** A table in Markdown: one row for each group, and one for all. Faults that did not happen are not counted. */
 export function faultTable(tried: readonly Tried[]): string {
   const groups = [...new Set(tried.map(({ fault }) => fault.group))];
   const lines = [

@@ -3,7 +3,7 @@ import { lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { hashInto, type ForeignHand } from './foreignHand.js';
 
-/** A folder endpoint by plain files. */
+/** Access to a folder endpoint by plain files. */
 export function folderHand(folder: string): ForeignHand {
   const pathOf = (name: string) => join(folder, name);
   return {

@@ -24,7 +24,7 @@ export type ForeignHand = {
 /** The quotas of a container and of its account. */
 export type Quotas = { readonly bytes?: number; readonly objects?: number; readonly accountBytes?: number };
 
-/** A container by plain HTTP. */
+/** Access to a container by plain HTTP. */
 export type SwiftHand = ForeignHand & {
   /** The entries of the manifest of a large object, in the form of a PUT. */
   manifest(name: string): Promise<readonly ManifestEntry[]>;

@@ -25,8 +25,9 @@ export type Original = {
 };
 
 /**
- * Checks, without the code under test, whether a folder of the container is a backup of the original: it fetches the objects
- * by plain HTTP, decompresses them by zstd, and compares. Undefined if it is; otherwise the problem.
+ * Checks, without the code under test, whether a folder of the container is a backup of the original. It fetches the
+ * objects by plain HTTP, decompresses them by zstd, and compares. Undefined: it is such a backup. Otherwise the
+ * problem.
  */
 export async function disprove(
   hand: ForeignHand,
@@ -50,7 +51,7 @@ export async function disprove(
   }
 }
 
-/** Restores a folder with its own line for the shell, and compares the databases. Undefined if they are identical. */
+/** Restores a folder with its own command for the shell, and compares the databases. Undefined: they are identical. */
 export async function disproveByRestoring(
   hand: ForeignHand,
   folder: string,
@@ -78,7 +79,7 @@ export async function disproveByRestoring(
   }
 }
 
-/** Undefined if they are the same. */
+/** Undefined: they are the same. */
 export function differenceOf(
   original: Readonly<Record<string, string>>,
   other: Readonly<Record<string, string>>,
@@ -88,7 +89,7 @@ export function differenceOf(
   return different.length === 0 ? undefined : `differs in ${different.join('; ')}`;
 }
 
-/** Downloads into `file`. A string is a problem. */
+/** Downloads into `file`. A string result is a problem. */
 async function fetchBackup(
   hand: ForeignHand,
   folder: string,

@@ -23,7 +23,7 @@ export type RestoreFault = {
 
 const endLimitMs = 90_000;
 
-/** A restore under a fault, with up to three attempts, then checked. */
+/** A restore under a fault, with up to three attempts. It is then checked. */
 export function restoreFault(fault: RestoreFault): Fault {
   return {
     group: fault.group,

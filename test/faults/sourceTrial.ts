@@ -15,8 +15,8 @@ export type OddDatabase = {
   readonly source?: Settings;
   readonly target?: Settings;
   /**
-   * KEPT: backup and restore succeed, and everything is unchanged. Otherwise how one of them may fail. WARNED: it may also be
-   * restored differently, if a warning of the backup states this.
+   * KEPT: backup and restore succeed, and everything is unchanged. WARNED: it may also be restored differently, if a
+   * warning of the backup states this. Otherwise: the code with which one of them may fail.
    */
   readonly ends: readonly string[];
   /** The pattern that the warning, or the failure with its hint, must match. */
@@ -44,7 +44,7 @@ export function oddDatabase(odd: OddDatabase): Fault {
       } finally {
         await takeBack(odd, source, target);
         for (const server of [source, target]) await server.sql('DROP DATABASE IF EXISTS odd');
-        // The newest backup is to be one of the sample database again.
+        // The newest backup must be a backup of the sample database again.
         await bench.deleteBackups();
       }
     },

@@ -10,13 +10,13 @@ import type { FaultBench } from './faultBench.js';
 /** A worker in a process of its own. */
 export type WorkerUnderFault = {
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
-  /** Stores the tools that run below it now, for `toolsAreGone`. */
+  /** Stores the tools that run below the worker now, for `toolsAreGone`. */
   noteTools(): void;
   /** Whether all stored tools have ended within the limit, also if their parent has changed. */
   toolsAreGone(limitMs: number): Promise<boolean>;
-  /** Whether it reported the end of an attempt within the limit. */
+  /** Whether the worker reported the end of an attempt within the limit. */
   saidEnd(limitMs: number): Promise<boolean>;
-  /** Kills it if it still runs. */
+  /** Kills the worker if it still runs. */
   end(): Promise<void>;
 };
 

@@ -1,6 +1,7 @@
 /**
- * SQL that lists members of an enum swallows a member that comes later. So each list must be one of these sets, and the
- * compiler asks here for every new member: whether it belongs to the set, and then the statements must list it too.
+ * A list of enum members in SQL silently excludes members that are added later. So each list must be one of these sets.
+ * For every new member the compiler requires a decision here whether it belongs to the set. If it does, the statements
+ * must list it too.
  */
 import { expect, test } from '@jest/globals';
 import type { BackupJobRow } from '../../src/backups/backupJobView.js';
@@ -20,7 +21,7 @@ const availabilitySets: readonly Members<NonNullable<BackupJobRow['availability'
   { STORED: true, DELETING: false, MISSING: true, DELETED: false },
 ];
 const triggerSets: readonly Members<BackupJobRow['trigger']>[] = [
-  // Jobs that a tick has made.
+  // Jobs that a tick has created.
   { SCHEDULE: true, CATCH_UP: true, RETRY: false, MANUAL: false, SAFETY: false },
 ];
 const sets: Readonly<Record<string, readonly Members<string>[]>> = {

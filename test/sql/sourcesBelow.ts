@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const repository = join(import.meta.dirname, '../..');
 
 export type Source = {
-  /** From the root of the repository. */
+  /** The path from the root of the repository. */
   readonly path: string;
   readonly text: string;
 };

@@ -8,7 +8,7 @@ const mostVariants = 32;
 export class SqlText {
   constructor(private readonly checker: ts.TypeChecker) {}
 
-  /** Undefined where the text depends on what is known at run time only. */
+  /** Undefined: the text is only known at run time. */
   of(expression: ts.Expression, bound: Bindings = nothingBound): readonly string[] | undefined {
     if (ts.isStringLiteralLike(expression) || ts.isNumericLiteral(expression)) return [expression.text];
     if (ts.isParenthesizedExpression(expression) || ts.isAsExpression(expression)) {
@@ -32,7 +32,7 @@ export class SqlText {
 
   #literals(expression: ts.Expression): readonly string[] | undefined {
     const type = this.checker.getTypeAtLocation(expression);
-    // A number that only the running program knows stands for any.
+    // If a number is only known at run time, 0 stands for any number.
     if ((type.flags & ts.TypeFlags.Number) !== 0) return ['0'];
     const members = type.isUnion() ? type.types : [type];
     const values = members.flatMap((each) =>
@@ -56,7 +56,7 @@ export class SqlText {
     return declaration.initializer && this.of(declaration.initializer, bound);
   }
 
-  /** A call of a function that only returns a text. */
+  /** Evaluates a call of a function that only returns a text. */
   #called(expression: ts.Expression, bound: Bindings): readonly string[] | undefined {
     if (!ts.isCallExpression(expression) || !ts.isIdentifier(expression.expression)) return undefined;
     let callee: ts.Node | undefined = this.#symbolOf(expression.expression)?.valueDeclaration;

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL prepares every statement of the program against the migrated schema and describes its columns; each field of
- * the row type beside the statement must be one of them, and of its type.
+ * PostgreSQL prepares every statement of the program against the migrated schema and describes its columns. Each field
+ * of the row type beside the statement must be one of these columns, with the same type.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
@@ -9,7 +9,7 @@ import { postgresMissing, startPostgres, type TestPostgres } from '../fixtures/s
 import { describeStatement } from './describeStatement.js';
 import { statementsOfProgram } from './statements.js';
 
-/** Statements whose text only the running program knows, each with what shows its columns instead. */
+/** Statements whose text is only known at run time, each with the code that shows its columns instead. */
 const assembledAtRunTime: Readonly<Record<string, string>> = {
   'src/jobs/attemptedJobView.ts: apply': 'The kind of job names the table. No statement returns rows.',
   'src/jobs/attemptedJobView.ts: startAttempt': 'The kind of job names the table. No statement returns rows.',
@@ -25,7 +25,7 @@ const assembledAtRunTime: Readonly<Record<string, string>> = {
 
 const statements = statementsOfProgram();
 
-test('every statement has a text that can be checked, or a reason why not', () => {
+test('every statement has a text that can be checked, or a recorded reason why not', () => {
   const unknown = statements.filter(({ texts }) => texts === undefined).map(({ place }) => place);
   expect([...new Set(unknown)].toSorted()).toEqual(Object.keys(assembledAtRunTime).toSorted());
 });

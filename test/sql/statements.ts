@@ -9,11 +9,11 @@ const senders = new Set(['DataSource', 'EntityManager', 'QueryRunner']);
 export type ColumnKind = 'string' | 'number' | 'boolean' | 'Date' | 'Buffer' | 'array' | 'json';
 
 export type Statement = {
-  /** `src/backups/newestTicks.ts: newestTicks`. */
+  /** For example `src/backups/newestTicks.ts: newestTicks`. */
   readonly place: string;
-  /** The text in each of its variants; undefined where it depends on what is known at run time only. */
+  /** The text in each of its variants. Undefined: it is only known at run time. */
   readonly texts: readonly string[] | undefined;
-  /** The fields of the row type that the code gives to `query`; undefined where it gives none. */
+  /** The fields of the row type in the call of `query`. Undefined: the call has no row type. */
   readonly row: ReadonlyMap<string, ColumnKind> | undefined;
 };
 
@@ -65,7 +65,8 @@ function rowOf(checker: ts.TypeChecker, call: ts.CallExpression): ReadonlyMap<st
   const node = call.typeArguments?.[0] ?? assertedType(call);
   if (node === undefined) return undefined;
   let row = checker.getTypeFromTypeNode(node);
-  // A list of rows, one row, or rows and their number, which is what TypeORM answers to UPDATE and DELETE.
+  // The result is a list of rows, one row, or rows and their number. TypeORM returns the last form for UPDATE and
+  // DELETE.
   while (checker.isArrayType(row) || checker.isTupleType(row)) {
     const [first] = checker.getTypeArguments(row as ts.TypeReference);
     if (first === undefined) return undefined;
@@ -79,7 +80,7 @@ function rowOf(checker: ts.TypeChecker, call: ts.CallExpression): ReadonlyMap<st
   );
 }
 
-/** Of `(await manager.query(…)) as Row[]` and of `const rows: Row[] = await manager.query(…)`. */
+/** The row type of `(await manager.query(…)) as Row[]` or `const rows: Row[] = await manager.query(…)`. */
 function assertedType(call: ts.CallExpression): ts.TypeNode | undefined {
   let node: ts.Node = call.parent;
   while (ts.isAwaitExpression(node) || ts.isParenthesizedExpression(node)) node = node.parent;
@@ -97,7 +98,7 @@ function kindOf(checker: ts.TypeChecker, type: ts.Type): ColumnKind {
   return checker.isArrayType(some) ? 'array' : 'json';
 }
 
-/** The name of a class or interface; empty for other types, which have no symbol. */
+/** The name of a class or interface. Empty for other types, because they have no symbol. */
 function nameOf(type: ts.Type): string {
   const symbol = type.symbol as ts.Symbol | undefined;
   return symbol?.name ?? '';

@@ -24,7 +24,7 @@ type Blow = {
   readonly strike: (bench: FaultBench, run: Run, signal: AbortSignal) => Promise<void> | void;
 };
 
-/** Shorter than a lease, so the job must succeed. */
+/** The outage is shorter than a lease, so the job must succeed. */
 const outageMs = 1_500;
 const blows: readonly Blow[] = [
   {
@@ -83,7 +83,7 @@ const blows: readonly Blow[] = [
   },
 ];
 
-/** An error after the start of a dump would leave the dump without an owner, which no engine does. */
+/** An engine must not throw after the start of a dump, because the dump would have no owner. */
 const borders: readonly Border[] = steps.flatMap((step): readonly Border[] => [`before ${step}`, `after ${step}`]);
 
 export const borderFaults: readonly Fault[] = blows.flatMap((blow) =>
@@ -114,7 +114,7 @@ function borderFault(blow: Blow, border: Border): Fault {
       run.worker = worker;
       const jobId = await queueFaultyBackup(bench);
       run.jobId = jobId;
-      // Whoever was asked to stop has handed the job back: another one takes it.
+      // A worker that was asked to stop has handed the job back, so another worker runs it.
       const second =
         blow.name === 'the worker is asked to stop' ? await secondWorker(bench, () => run.struck) : undefined;
       const ended = await endOf(bench, jobId);

@@ -55,7 +55,7 @@ async function tryCutOff(bench: FaultBench, moment: Moment, cut: () => void): Pr
   await until(arming.reached, 'the worker is cut off', 30_000).catch(() => {
     problems.push({ kind: 'NOT_REACHED', what: 'the backup never came there' });
   });
-  // While it is still cut off, so that it has no notification.
+  // The worker is still cut off, so it gets no notification.
   await until(() => bench.toolsLeft().length === 0, 'its tools are gone', leaseMs + 5_000).catch(() => {
     problems.push({ kind: 'PROCESS', what: 'the worker that was cut off did not end its dump' });
   });

@@ -13,16 +13,16 @@ import type { ForeignHand, ManifestEntry, SwiftHand } from '../foreignHand.js';
 import { tryRestore } from '../restoreTrial.js';
 import type { Fault, Problem, Trial } from '../trial.js';
 
-/** A backup for somebody who has access only to its place. */
+/** Access to the place of a backup without Stowage. */
 type Wreck = {
   readonly hand: ForeignHand;
   readonly swiftHand: SwiftHand;
-  /** The folder on this machine, for FOLDER. */
+  /** The folder on this machine, for FOLDER endpoints. */
   readonly path: string;
   readonly folder: string;
   readonly object: string;
   readonly document: string;
-  /** In Swift: the folder of another backup of the same database. */
+  /** Only for Swift: the folder of another backup of the same database. */
   readonly other: { readonly folder: string; readonly object: string };
 };
 
@@ -94,7 +94,7 @@ const everywhere: readonly Damage[] = [
   },
 ];
 
-/** Every byte of a restore is compared with the log, whatever mark the place has. */
+/** Every byte of a restore is compared with the log, whatever the mark of the place is. */
 const marks: readonly Damage[] = [
   {
     ...{ name: 'the marker is removed', expects: harmless },

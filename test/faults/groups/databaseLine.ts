@@ -24,8 +24,9 @@ const duringTheDump: readonly Fault[] = megabytes.flatMap((megabyte) => [
 ]);
 
 /**
- * Faults of each connection: a backup opens connections to the server before, during and after the dump. The first one is
- * the preflight's. A later one may be the count beside the dump, without which a backup is complete.
+ * Faults of each connection. A backup opens connections to the server before, during and after the dump. The first
+ * connection is that of the preflight. A later one may be that of the row count, without which a backup is still
+ * complete.
  */
 const eachConnection: readonly Fault[] = [0, 1, 2].flatMap((number) => [
   onConnection(number, 'is reset', number === 0 ? gone : ['SUCCEEDED', ...gone], ({ sourceLine }) =>
@@ -66,7 +67,7 @@ function signalTools(name: string, signal: NodeJS.Signals): void {
   for (const tool of descendantsOf(process.pid)) if (tool.name === name) process.kill(tool.pid, signal);
 }
 
-/** Stops the data before it ends the sessions. Otherwise a fast dump would already be complete. */
+/** Stops the data first and then ends the sessions. Otherwise a fast dump would already be complete. */
 async function endSessions({ source, sourceLine }: FaultBench): Promise<void> {
   sourceLine.freeze();
   const ids = await source.sql("SELECT id FROM information_schema.processlist WHERE user = 'stowage'");

@@ -25,7 +25,7 @@ type Filling = {
   readonly moment?: Moment;
 };
 
-/** In the order of a backup. */
+/** The moments are in the order of a backup. */
 const byBytes: readonly (readonly [string, Filling])[] = [
   ['before the first byte', { before: (disk) => disk.fill() }],
   ['after one page', { before: (disk) => disk.fill(pageBytes) }],
@@ -96,11 +96,11 @@ function onFullDisk(name: string, options: SmallDiskOptions, filling: Filling, e
   };
 }
 
-/** The disk of the worker's temporary files (option files and pipes of a running job), not that of the storage. */
+/** The small disk holds the worker's temporary files (option files and pipes of a running job), not the storage. */
 function inFullWorkFolder(job: 'backup' | 'restore', how: string, fill: (disk: SmallDisk) => Promise<void>): Fault {
   const group = 'Full disk';
   const name = `the worker's own folder ${how}: a ${job}`;
-  // It does not matter which file has no room, or whether one has none.
+  // It does not matter which file has no room, or whether all files have room.
   const expects: Expected =
     how.includes(' 0 ') || how.includes('no byte') ? ['UNAVAILABLE'] : ['UNAVAILABLE', 'SUCCEEDED'];
   return {

@@ -32,13 +32,13 @@ type Case = Pick<BackupFault, 'expects' | 'worker'> & {
 };
 
 const noBytes = (disk: SmallDisk) => disk.fill();
-/** A deletion writes as well: a file of no bytes that says that something is deleted. */
+/** A deletion writes too: an empty file that marks the object as deleted. */
 const nothingAtAll = async (disk: SmallDisk) => {
   await disk.takeInodes();
   await disk.fill();
 };
 const unreachable = ['ENDPOINT_UNREACHABLE'];
-/** A server that has lost its disk answers late: what it says is the point. */
+/** A server that has lost its disk answers late. The timeout is long, because the test is about the answer. */
 const patient = { swift: createSwiftDriver({ ...impatient, headersTimeoutMs: 15_000 }) };
 const failingDump: BackupFault['worker'] = async ({ folder }) => ({
   ...patient,

@@ -25,7 +25,7 @@ const refusals: Readonly<Record<number, Expected>> = {
   503: unreachable,
 };
 
-/** Faults of the storage while everything is checked, before the first statement. */
+/** Faults of the storage during the check, before the first statement. */
 const fetching: readonly Fault[] = [
   ...offsets.map((at) => fetched(`a bit turned over at byte ${at}`, { kind: 'flipAnswerByte', at }, damaged)),
   ...offsets.map((at) =>
@@ -156,7 +156,7 @@ function withTool(program: string, name: string, script: string, expects: Expect
   });
 }
 
-/** Stops the data before it ends the sessions. */
+/** Stops the data first and then ends the sessions. */
 async function endSessions({ target, targetLine }: FaultBench): Promise<void> {
   targetLine.freeze();
   const ids = await target.sql("SELECT id FROM information_schema.processlist WHERE user = 'stowage'");

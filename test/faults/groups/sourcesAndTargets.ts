@@ -86,17 +86,17 @@ const texts: readonly (readonly [characterSet: string, hex: string])[] = [
   ['latin1', '80818d'],
 ];
 
-/** Comes back as it was. */
+/** The object comes back unchanged. */
 function kept(name: string, make: string): OddDatabase {
   return { name, make, ends: ['KEPT'] };
 }
 
-/** Comes back as it was, or a warning names it. */
+/** The object comes back unchanged, or a warning names it. */
 function keptOrNamed(name: string, make: string, says: RegExp): OddDatabase {
   return { name, make, ends: ['KEPT', 'WARNED'], says };
 }
 
-/** The backup or the restore fails with one of these codes, and names it. */
+/** The backup or the restore fails with one of these codes, and the error names the object. */
 function refused(name: string, make: string, says: RegExp, ends: readonly string[] = ['TOOL_FAILED']): OddDatabase {
   return { name, make, ends, says };
 }
@@ -257,7 +257,7 @@ const contents: readonly OddDatabase[] = [
   ...['BLACKHOLE', 'ARCHIVE'].map((engine) => ({
     name: `the target lacks the engine ${engine}`,
     make: `INSTALL SONAME 'ha_${engine.toLowerCase()}'; CREATE TABLE t (a INT) ENGINE=${engine}; INSERT INTO t VALUES (1);`,
-    // A plugin with tables is not uninstalled.
+    // A plugin that tables use cannot be uninstalled.
     source: {
       set: 'DO 0',
       back: `DROP DATABASE IF EXISTS odd; UNINSTALL SONAME IF EXISTS 'ha_${engine.toLowerCase()}'`,
@@ -274,7 +274,7 @@ export const sourcesAndTargets: readonly Fault[] = [
       name: `the source has ${name} = ${value}`,
       make: plain,
       source: variable(name, value),
-      // TOOL_FAILED: the tool itself meets the limit, and the hint names the setting.
+      // TOOL_FAILED: the tool itself reaches the limit, and the hint names the setting.
       ends: ['KEPT', 'SERVICE_SETTING', ...(name === 'max_join_size' ? ['TOOL_FAILED'] : [])],
       says: new RegExp(name),
     }),

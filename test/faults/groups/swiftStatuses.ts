@@ -52,7 +52,7 @@ const kinds: readonly Kind[] = [
     path: /\/info$/,
     means: Object.fromEntries([400, 401, 403, 404, 412].map((s) => [s, ['SUCCEEDED']])),
   },
-  // 412: something lies there already.
+  // 412: an object of that name exists already.
   {
     name: 'PUT of a segment',
     method: 'PUT',
@@ -83,7 +83,7 @@ export const swiftStatuses: readonly Fault[] = kinds.flatMap((kind) =>
         arm: ({ storageLine }) => {
           const { method, path, first } = kind;
           if (first !== undefined) {
-            // For good: the worker's sweeps ask for it too.
+            // This answer is permanent, because the sweeps of the worker send the same request.
             storageLine.inject({ ...first, times: Infinity, fault: { kind: 'answer', status: first.status } });
           }
           const times = often === 'once' ? 1 : Infinity;
@@ -95,7 +95,7 @@ export const swiftStatuses: readonly Fault[] = kinds.flatMap((kind) =>
   ),
 );
 
-/** A login is not retried by itself. The request that needs it logs in again if the answer was temporary. */
+/** A login is not retried itself. The request that needs it logs in again if the answer was temporary. */
 function overcome(kind: Kind, status: number): readonly string[] {
   if (kind.name !== 'the login') return ['SUCCEEDED'];
   return ['SUCCEEDED', ...(kind.means?.[status] ?? usually(status))];

@@ -22,7 +22,7 @@ const readManifest: Request = { name: 'GET of the manifest', method: 'GET', path
 const uploads = [segment(1), segment(5), segment(10), manifest, writtenDocument];
 const questions = [login, object, readManifest, lastSegment, readDocument];
 
-/** Resets before, inside and after a body, silence, flipped bits, and false answers. */
+/** The faults are resets before, inside and after a body, silence, flipped bits, and false answers. */
 export const swiftWire: readonly Fault[] = [
   ...uploads.flatMap((request) => [
     ...often('reset before the body of', request, { kind: 'cutRequest', afterBytes: 1 }, unreachable),
@@ -49,7 +49,7 @@ export const swiftWire: readonly Fault[] = [
     ...often('silence after', request, { kind: 'stall' }, unreachable),
   ]),
   ...[readManifest, readDocument].flatMap((request) => [
-    // Read on from where it was cut, as long as something comes each time.
+    // A read resumes where it was cut, as long as some bytes arrive each time.
     ...often('the answer is cut to', request, { kind: 'cutAnswer', afterBytes: 200 }, [
       ...['SUCCEEDED' as const, ...unreachable, 'CHECKSUM' as const],
     ]),
@@ -120,7 +120,7 @@ function one(what: string, request: Request, fault: FaultRule['fault'], expects:
   });
 }
 
-/** Once, so that the job must succeed, and each time. */
+/** Each fault happens once, so that the job must succeed, and then every time. */
 function often(
   what: string,
   request: Request,

@@ -35,7 +35,7 @@ function tool(program: string, how: string, script: string): Fault {
 function storage(what: string, request: Pick<FaultRule, 'method' | 'path'>): Fault {
   return timeout(`the storage is silent at ${what}`, {
     arm: ({ storageLine }) => {
-      // Once: the cleaning afterwards looks at the object as well.
+      // The fault happens once, because the cleaning afterwards reads the object too.
       const injected = storageLine.inject({ ...request, fault: { kind: 'stall' } });
       return { reached: () => injected.met > 0 };
     },

@@ -15,9 +15,9 @@ type Moment = {
 };
 
 const leaseMs = 3_000;
-/** The limit for another worker to claim a lost job after its lease. */
+/** The time limit for another worker to claim a lost job after its lease. */
 const slackMs = 15_000;
-/** The limit for the second attempt. */
+/** The time limit for the second attempt. */
 const backupMs = 30_000;
 const segmentCount = 10;
 
@@ -101,7 +101,9 @@ const frozen: Blow = {
   look: zombie,
 };
 
-/** The frozen worker continues after another worker has taken the backup. It must neither report nor change anything. */
+/**
+ * The frozen worker resumes after another worker has adopted the backup. It must neither report nor change anything.
+ */
 async function zombie(bench: FaultBench, jobId: string, worker: WorkerUnderFault): Promise<readonly Problem[]> {
   const ended = await endOf(bench, jobId, leaseMs + slackMs + backupMs);
   if (ended?.status !== 'SUCCEEDED') return [];
@@ -169,7 +171,10 @@ async function isTakenOver(bench: FaultBench, jobId: string, struckAt: number): 
   );
 }
 
-/** One attempt was lost and one succeeded; or the backup of the lost attempt was complete and is that of the job. */
+/**
+ * Either one attempt was lost and one succeeded, or the backup of the lost attempt was complete and became the backup
+ * of the job.
+ */
 async function attemptsOf(
   bench: FaultBench,
   jobId: string,
