@@ -117,4 +117,34 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
       expect(warnings.join()).toContain('waited for a lock in vain');
     });
   });
+
+  test('warns of a table for which counting had no time, and does not count it after the dump', async () => {
+    const engine = createMariadbEngine();
+    const noise = { database: 'safe', name: 'noise' };
+    const counting = { end: () => Promise.resolve({ tables: [], late: [noise] }) };
+    const recounted: string[] = [];
+    const lateEngine: Engine = {
+      ...engine,
+      prepareDump: async (connection, context) => {
+        const prepared = await engine.prepareDump(connection, context);
+        const dump: typeof prepared.dump = async (part, dumpContext) => {
+          const running = await prepared.dump(part, dumpContext);
+          await running.counting?.end(0);
+          return { ...running, counting };
+        };
+        return { ...prepared, dump };
+      },
+      recount: (connection, tables, ...rest) => {
+        recounted.push(...tables.map(({ name }) => name));
+        return engine.recount(connection, tables, ...rest);
+      },
+    };
+    const { warnings } = await takeBackup(
+      await bench.backup(lateEngine, server.connection({ databases: ['safe'] }), {}),
+    );
+    expect(recounted).toEqual(['crates']);
+    expect(warnings.filter((warning) => warning.includes('could not count'))).toEqual([
+      'The server could not count the rows of these tables in time to compare them with the dump: safe.noise.',
+    ]);
+  });
 });

@@ -1,6 +1,6 @@
 import type { EngineContext } from '../engines/engineContext.js';
 import type { Inventory, TableName } from '../engines/inventory.js';
-import type { RowCounting } from '../engines/rowCounting.js';
+import type { RowCounting, UnsureTable } from '../engines/rowCounting.js';
 import { StowageError } from '../errors.js';
 import type { TakeBackup } from './archive.js';
 import { askAgain } from './askAgain.js';
@@ -40,14 +40,17 @@ export async function checkDump(
   const { engine } = input;
   const { before, parts, countingMs } = work;
   const counts = await limits.outside(() =>
-    Promise.all(parts.map(async ({ counting }) => (await counting?.end(countingMs)) ?? [])),
+    Promise.all(parts.map(async ({ counting }) => counting?.end(countingMs) ?? { tables: [], late: [] })),
   );
   const rows: DumpedRows = {
     before: { ...before, databases: before.databases.filter(({ name }) => countsTables(name, parts)) },
     dumped: parts.flatMap(({ tables }) => tables ?? []),
-    counted: counts.flat(),
+    counted: counts.flatMap(({ tables }) => tables),
   };
-  const unsure = unsureTables(rows);
+  const { unsure, late } = splitLate(
+    unsureTables(rows),
+    counts.flatMap((each) => each.late),
+  );
   const databases = before.databases.map(({ name }) => name);
   const asked = await askAgain(input, limits, async (connection) => {
     const there = { ...connection, databases };
@@ -58,7 +61,7 @@ export async function checkDump(
   if ('failure' in asked) {
     refuseDoubtful([...doubtfulTables(rows), ...lostObjects(before, before, parts)], asked.failure);
     const { inventory } = inventoryOfDump(before, undefined, parts);
-    return { inventory, warnings: [unansweredWarning(asked.failure), ...notComparedWarning(unsure)] };
+    return { inventory, warnings: [unansweredWarning(asked.failure), ...notComparedWarning([...unsure, ...late])] };
   }
   const { after, states } = asked.answer;
   const compared = compareWithServer(rows, states);
@@ -78,9 +81,20 @@ export async function checkDump(
         : [
             `Of these tables, which were written to, the dump holds fewer rows than the server: ${listTables(compared.fewer)}.`,
           ]),
-      ...notComparedWarning(compared.notCompared),
+      ...notComparedWarning([...compared.notCompared, ...late]),
     ],
   };
+}
+
+/** A table that the dump does not hold is checked again, however late it is. */
+function splitLate(all: readonly UnsureTable[], tooLate: readonly TableName[]) {
+  const names = new Set(tooLate.map(nameOf));
+  const isLate = (table: UnsureTable) => table.rows !== null && names.has(nameOf(table));
+  return { unsure: all.filter((table) => !isLate(table)), late: all.filter(isLate) };
+}
+
+function nameOf({ database, name }: TableName): string {
+  return JSON.stringify([database, name]);
 }
 
 /** Only the server knows whether something is lost, or changed while it was dumped. */

@@ -3,7 +3,13 @@ import type { InventoryTable, TableName } from './inventory.js';
 /** Counts rows on the server while a dump runs. The caller of the dump ends it. */
 export type RowCounting = {
   /** Continues for at most this long, then returns everything that was counted. Never rejects. */
-  end(limitMs: number): Promise<readonly CountedTable[]>;
+  end(limitMs: number): Promise<CountedRows>;
+};
+
+export type CountedRows = {
+  readonly tables: readonly CountedTable[];
+  /** Tables for which there was no time. To count them now would delay the end of the backup. */
+  readonly late: readonly TableName[];
 };
 
 /**

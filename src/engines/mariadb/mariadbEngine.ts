@@ -107,9 +107,10 @@ async function dump(
     return {
       ...running,
       ...(counting === undefined ? {} : { counting }),
-      ended: running.ended.then(async (end) =>
-        end.failure === null ? { ...end, failure: await settingsNow().catch(() => null) } : end,
-      ),
+      ended: running.ended.then(async (end) => {
+        counting?.dumpHasEnded();
+        return end.failure === null ? { ...end, failure: await settingsNow().catch(() => null) } : end;
+      }),
     };
   } catch (error) {
     await counting?.end(0);

@@ -19,7 +19,7 @@ export async function countAll(
     for (const batch of inBatches(tables)) {
       const leftMs = until - performance.now();
       if (leftMs <= 0) break;
-      const { rows } = await countBatch(session, batch, leftMs);
+      const { rows } = await countBatch(session, batch.tables, leftMs);
       for (const [table, counted] of rows) counts.set(keyOf(table), counted);
     }
     return counts;

@@ -1,36 +1,39 @@
 import type { Inventory } from '../../inventory.js';
 import type { CountedTable, RowCounting } from '../../rowCounting.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
-import { countBatch, countedTables, inBatches, type TableToCount } from './countRows.js';
+import { asWork, countBatch, countedTables, inBatches, type TableToCount, type Work } from './countRows.js';
+import { countingShareOf, countingShares } from './countingShare.js';
+import { countingTime, type CountingTime } from './countingTime.js';
+import type { Named } from '../catalog/catalog.js';
 import { dumpsHistory } from '../catalog/history.js';
+import { keyOf } from '../catalog/inventory.js';
 import { longStatements, type LongStatements } from './longStatements.js';
 import type { AllowAddress } from '../../network/serverAddress.js';
 import { openSession, serverErrorNumber, type Session } from '../session/session.js';
 
-/** Counting takes at most this share of the time since the dump began, and `firstMs` at the beginning. */
-const share = 0.1;
-const firstMs = 1_000;
 /** A statement starts only if it may take this long. */
 const leastMs = 50;
+/** How much of a table a server counts in a millisecond, until it has counted a large one. */
+const usualSpeed = 500_000;
 
 type Settings = { readonly allowAddress: AllowAddress };
 
 /**
  * Counts the rows of the inventory's tables in one snapshot. The snapshot is taken before this returns, so it is nearly
- * the snapshot of a dump that starts then. If a snapshot would keep locks, this counts for `firstMs` before it returns,
- * and then counts each table at a different time.
+ * the snapshot of a dump that starts then. If a snapshot would keep locks, this counts small tables for `firstMs` before
+ * it returns, and then counts each table at a different time.
  *
- * It releases the locks of a table as soon as it is counted, takes a small share of the dump's time, and starts with
- * the smallest tables. A table that takes longer than its share is counted again when the share has doubled. Returns
- * undefined if there is nothing to count, no session is free, or the server does not answer. The dump itself reports
- * the last case.
+ * It releases the locks of a table as soon as it is counted, takes a small share of the dump's time (countingTime.ts),
+ * and starts with the smallest tables. It counts a table only if its size fits into the available time. A table that
+ * takes longer is counted again when twice the time is available. Returns undefined if there is nothing to count, no
+ * session is free, or the server does not answer. The dump itself reports the last case.
  */
 export async function countBesideDump(
   connection: ServiceConnection,
   inventory: Inventory,
   settings: Settings,
   signal: AbortSignal,
-): Promise<RowCounting | undefined> {
+): Promise<CountingBesideDump | undefined> {
   const tables = countedTables(inventory, { history: dumpsHistory(inventory) });
   if (tables.length === 0) return undefined;
   const ended = new AbortController();
@@ -51,28 +54,42 @@ export async function countBesideDump(
   }
 }
 
-type Work = {
+export type CountingBesideDump = RowCounting & {
+  /** The dump no longer needs the server: counting goes on at full speed while the rest is compressed and stored. */
+  dumpHasEnded(): void;
+};
+
+type Counter = {
   readonly session: Session;
   readonly statements: LongStatements;
   readonly inSnapshot: boolean;
   readonly giveUp: () => void;
 };
 
-async function startCounting(work: Work, tables: readonly TableToCount[]): Promise<RowCounting> {
-  const time = dumpTime();
+async function startCounting(counter: Counter, tables: readonly TableToCount[]): Promise<CountingBesideDump> {
+  const { session, statements } = counter;
+  const time = countingTime({ small: countingShares.roomy, large: countingShareOf(session.server) });
   const counted: CountedTable[] = [];
-  const run = countInTime(work, tables, time, counted)
+  const late: Named[] = [];
+  let present: Work | undefined;
+  const run = countInTime(counter, tables, time, { counted, late, onWork: (work) => (present = work) })
     // The session has ended, or the dump was aborted. The finished counts stay.
-    .catch(() => work.statements.kill())
-    .finally(() => work.session.close());
-  if (!work.inSnapshot) await Promise.race([run, time.firstIsUsed]);
+    .catch(() => statements.kill())
+    .finally(() => session.close());
+  if (!counter.inSnapshot) await Promise.race([run, time.firstIsUsed]);
   return {
+    dumpHasEnded: () => time.dumpHasEnded(),
     async end(limitMs) {
       time.end(limitMs);
-      const late = setTimeout(() => void work.statements.kill().finally(work.giveUp), limitMs);
+      const leftMs = present === undefined ? limitMs : time.leftMs(present);
+      const tooLong = setTimeout(() => {
+        late.splice(0, late.length, ...tables);
+        void statements.kill().finally(counter.giveUp);
+      }, leftMs);
       await run;
-      clearTimeout(late);
-      return counted;
+      clearTimeout(tooLong);
+      const done = new Set(counted.map(keyOf));
+      return { tables: counted, late: late.filter((table) => !done.has(keyOf(table))) };
     },
   };
 }
@@ -97,31 +114,45 @@ async function beginSnapshot(session: Session): Promise<boolean> {
   return true;
 }
 
+type Counts = {
+  readonly counted: CountedTable[];
+  readonly late: Named[];
+  readonly onWork: (work: Work) => void;
+};
+
 async function countInTime(
-  { session, statements, inSnapshot }: Work,
+  { session, statements, inSnapshot }: Counter,
   tables: readonly TableToCount[],
-  time: DumpTime,
-  counted: CountedTable[],
+  time: CountingTime,
+  { counted, late, onWork }: Counts,
 ): Promise<void> {
-  const batches = [...inBatches(tables)];
-  let neededMs = leastMs;
-  for (let next = batches.shift(); next !== undefined; next = batches.shift()) {
-    const batch = next;
-    const availableMs = await time.atLeast(neededMs);
-    if (availableMs < neededMs) return;
-    const limitMs = Math.min(availableMs, statements.limitMs);
+  const waiting = inBatches(tables).map((work) => ({ work, neededMs: leastMs }));
+  let speed = usualSpeed;
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const { work } = next;
+    const neededMs = Math.max(next.neededMs, work.isLarge ? work.sizeBytes / speed : 0);
+    const availableMs = await time.atLeast(neededMs, work);
+    if (availableMs < neededMs) {
+      late.push(...work.tables);
+      continue;
+    }
+    onWork(work);
+    const limitMs = Math.min(Math.max(availableMs, 2 * neededMs), time.leftMs(work) ?? Infinity, statements.limitMs);
     const begin = performance.now();
-    const ask = () => statements.watch(batch, () => countBatch(session, batch, limitMs));
+    const ask = () => statements.watch(work.tables, () => countBatch(session, work.tables, limitMs));
     const { rows, slow } = inSnapshot ? await releasingLocks(session, ask) : await ask();
     const isBeforeDump = !inSnapshot && !time.isFirstUsed();
-    time.use(performance.now() - begin);
+    const tookMs = performance.now() - begin;
+    time.use(tookMs, work);
+    if (work.isLarge) speed = work.sizeBytes / tookMs;
     for (const [{ database, name, outsideSnapshot }, count] of rows) {
       const isBefore = isBeforeDump || (inSnapshot && !outsideSnapshot);
       counted.push({ database, name, rows: count, isBefore });
     }
-    if (slow.length === 0 || limitMs === statements.limitMs) continue;
-    batches.unshift(...slow.map((table) => [table]));
-    neededMs = 2 * limitMs;
+    if ((time.leftMs(work) ?? 1) <= 0) late.push(...work.tables.filter((table) => !rows.has(table)));
+    else if (limitMs < statements.limitMs) {
+      waiting.unshift(...slow.map((table) => ({ work: asWork([table]), neededMs: 2 * limitMs })));
+    }
   }
 }
 
@@ -136,58 +167,6 @@ async function releasingLocks<T>(session: Session, work: () => Promise<T>): Prom
   } finally {
     await session.query('ROLLBACK TO SAVEPOINT before_counting');
   }
-}
-
-type DumpTime = {
-  /** Waits until this much time may be used, or until the dump has ended. Returns the time that may then be used. */
-  atLeast(ms: number): Promise<number>;
-  use(ms: number): void;
-  end(limitMs: number): void;
-  /** Resolves when `firstMs` have passed. */
-  readonly firstIsUsed: Promise<void>;
-  isFirstUsed(): boolean;
-};
-
-function dumpTime(): DumpTime {
-  const begin = performance.now();
-  let usedMs = 0;
-  let endsAt: number | undefined;
-  let wake: () => void = () => undefined;
-  let isFirstUsed = false;
-  let tell: () => void = () => undefined;
-  const firstIsUsed = new Promise<void>((resolve) => {
-    tell = resolve;
-  });
-  const availableMs = () => {
-    const now = performance.now();
-    return endsAt === undefined ? firstMs + share * (now - begin) - usedMs : endsAt - now;
-  };
-  return {
-    atLeast: async (ms) => {
-      while (endsAt === undefined && availableMs() < ms) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, Math.max(1, (ms - availableMs()) / share));
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      return availableMs();
-    },
-    use: (ms) => {
-      usedMs += ms;
-      if (usedMs < firstMs) return;
-      isFirstUsed = true;
-      tell();
-    },
-    end: (limitMs) => {
-      endsAt = performance.now() + limitMs;
-      wake();
-    },
-    firstIsUsed,
-    isFirstUsed: () => isFirstUsed,
-  };
 }
 
 /**

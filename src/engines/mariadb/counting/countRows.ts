@@ -39,6 +39,9 @@ export function countedTables(
   });
 }
 
+/** Tables that one statement counts. */
+export type Work = { readonly tables: readonly TableToCount[]; readonly sizeBytes: number; readonly isLarge: boolean };
+
 const together = { tables: 50, sizeBytes: 4 * 1024 * 1024 };
 /** A locked table is left out after this time, so that our own locks block no session for longer. */
 const lockWaitSeconds = 1;
@@ -47,8 +50,7 @@ const lockWaitSeconds = 1;
  * Returns the smallest tables first. Small tables share a statement, because the round trip takes longer than the
  * count.
  */
-export function inBatches(tables: readonly TableToCount[]): readonly (readonly TableToCount[])[] {
-  const bytes = ({ sizeBytes }: TableToCount) => sizeBytes ?? 0;
+export function inBatches(tables: readonly TableToCount[]): readonly Work[] {
   const batches: TableToCount[][] = [];
   let current: TableToCount[] = [];
   let sizeBytes = 0;
@@ -62,7 +64,16 @@ export function inBatches(tables: readonly TableToCount[]): readonly (readonly T
     current.push(table);
     sizeBytes += bytes(table);
   }
-  return batches;
+  return batches.map(asWork);
+}
+
+export function asWork(tables: readonly TableToCount[]): Work {
+  const sizeBytes = tables.reduce((sum, table) => sum + bytes(table), 0);
+  return { tables, sizeBytes, isLarge: sizeBytes > together.sizeBytes };
+}
+
+function bytes({ sizeBytes }: TableToCount): number {
+  return sizeBytes ?? 0;
 }
 
 /**

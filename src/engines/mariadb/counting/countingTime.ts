@@ -1,0 +1,90 @@
+import type { Work } from './countRows.js';
+
+/** The time that counting may take beside a dump and after it, so that a dump takes no longer with it. */
+export type CountingTime = {
+  /**
+   * Waits until `ms` may be used for this work. Returns the time that may be used then, which is less than `ms` only
+   * where the dump and the time after it are over.
+   */
+  atLeast(ms: number, work: Work): Promise<number>;
+  use(ms: number, work: Work): void;
+  /** The dump no longer needs the server: all time may be used until `end`. */
+  dumpHasEnded(): void;
+  /** Small tables may be counted for this long from now on, large ones for a part of it. */
+  end(limitMs: number): void;
+  /** How much longer this work may run. Undefined: not limited yet. */
+  leftMs(work: Work): number | undefined;
+  /** Resolves when `firstMs` have been used, or no small table is left to use it for. */
+  readonly firstIsUsed: Promise<void>;
+  isFirstUsed(): boolean;
+};
+
+export type CountingShares = { readonly small: number; readonly large: () => number };
+
+/** Small tables may be counted for this long when the dump begins. */
+export const firstMs = 1_000;
+/** Large tables may be counted for this share of the dump's time after it, and for at least so long. */
+const afterShare = 0.01;
+const leastAfterMs = 500;
+
+/**
+ * Beside a dump, counting takes at most a share of the time since it began: `shares.small` for small tables, of which a
+ * dump may have many thousands, and `shares.large()` for large ones. Small tables get `firstMs` at the beginning as well.
+ */
+export function countingTime(shares: CountingShares, now: () => number = () => performance.now()): CountingTime {
+  const begin = now();
+  const used = { first: 0, all: 0 };
+  let dumpEnded = false;
+  let end: { readonly at: number; readonly limitMs: number; readonly largeMs: number } | undefined;
+  let wake: () => void = () => undefined;
+  let isFirstUsed = false;
+  let tell: () => void = () => undefined;
+  const firstIsUsed = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const useFirst = () => {
+    isFirstUsed = true;
+    tell();
+  };
+  const leftMs = ({ isLarge }: Work) =>
+    end === undefined ? undefined : end.at + (isLarge ? end.largeMs : end.limitMs) - now();
+  const share = ({ isLarge }: Work) => (isLarge ? shares.large() : shares.small);
+  const besideMs = (work: Work) => (work.isLarge ? used.first : firstMs) + share(work) * (now() - begin) - used.all;
+  const availableMs = (work: Work) => leftMs(work) ?? (dumpEnded ? Infinity : besideMs(work));
+  return {
+    atLeast: async (ms, work) => {
+      if (work.isLarge) useFirst();
+      while (end === undefined && availableMs(work) < ms) {
+        await new Promise<void>((resolve) => {
+          const missingMs = (ms - availableMs(work)) / share(work);
+          const timer = setTimeout(resolve, Math.min(lookAgainMs, Math.max(1, missingMs)));
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      return availableMs(work);
+    },
+    use: (ms, { isLarge }) => {
+      used.all += ms;
+      if (!isLarge) used.first = Math.min(firstMs, used.first + ms);
+      if (used.first >= firstMs) useFirst();
+    },
+    dumpHasEnded: () => {
+      dumpEnded = true;
+      wake();
+    },
+    end: (limitMs) => {
+      const at = now();
+      end = { at, limitMs, largeMs: Math.min(limitMs, Math.max(leastAfterMs, afterShare * (at - begin))) };
+      wake();
+    },
+    leftMs,
+    firstIsUsed,
+    isFirstUsed: () => isFirstUsed,
+  };
+}
+
+/** The share may have changed by then. */
+const lookAgainMs = 1_000;
