@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { archiveBench, type ArchiveBench } from '../../../../test/fixtures/archive.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
@@ -300,6 +300,46 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     } finally {
       await target.sql('SET GLOBAL max_allowed_packet=67108864');
     }
+  });
+
+  describe('that gets 90 MB of BLOBs', () => {
+    /** Ten rows of 9 MB and one of a byte, in a table of more than 64 MiB. */
+    const blobs = (kilobyte: string) => `CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, b LONGBLOB);
+      INSERT INTO d.t SELECT seq, REPEAT(${kilobyte}, 9000) FROM seq_1_to_10; INSERT INTO d.t VALUES (11, 'x');`;
+    const digest = (server: MariadbServer) =>
+      server.sql('SELECT id, LENGTH(b), SHA2(b, 256) FROM d.t ORDER BY id; SELECT COUNT(*) FROM d.t;');
+    const sixteenMebibytes = 'SET GLOBAL max_allowed_packet=16777216';
+    afterEach(async () => {
+      for (const server of [source, target]) await server.sql('SET GLOBAL max_allowed_packet=67108864');
+    });
+
+    test('accepts each of them if its packets are larger, and holds every byte', async () => {
+      const taken = await backup(blobs('RANDOM_BYTES(1000)'));
+      await target.sql(sixteenMebibytes);
+      expect((await restore(taken, target.connection())).differences).toEqual([]);
+      expect(await digest(target)).toBe(await digest(source));
+    });
+
+    test('is refused if the escaped bytes are larger than its packets, and accepts them after the user follows the hint', async () => {
+      const taken = await backup(blobs('REPEAT("\'", 1000)'));
+      await target.sql(sixteenMebibytes);
+      const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
+      expect(refused).toMatchObject(
+        unfit(/takes 180000\d\d bytes, and the target takes 16777216/, /^Run on the target: SET GLOBAL/),
+      );
+      await follow(refused, target);
+      expect((await restore(taken, target.connection())).differences).toEqual([]);
+      expect(await digest(target)).toBe(await digest(source));
+    });
+
+    test('holds every byte of a source whose packets have become smaller than a row', async () => {
+      await source.sql(blobs('RANDOM_BYTES(1000)'));
+      await source.sql('SET GLOBAL max_allowed_packet=1048576');
+      const taken = await backup('DO 0');
+      expect((await restore(taken, target.connection())).differences).toEqual([]);
+      await source.sql('SET GLOBAL max_allowed_packet=67108864');
+      expect(await digest(target)).toBe(await digest(source));
+    });
   });
 
   test('accepts a table whose rows are larger than innodb_strict_mode allows', async () => {
