@@ -23,9 +23,9 @@ export type ArchiveProgress = {
 
 export type ArchivePart = PartSpec & {
   readonly objectName: string;
-  /** What its bytes passed before they were stored, by name, in this order. Absent: zstd. */
+  /** The names of the steps that its bytes passed before they were stored, in this order. Absent: zstd. */
   readonly steps?: readonly string[];
-  /** Bytes of the plain dump. */
+  /** The number of bytes of the plain dump. */
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
   /** SHA-256 of the stored bytes, hex. */
@@ -33,9 +33,9 @@ export type ArchivePart = PartSpec & {
   readonly etag: string;
   readonly segments: readonly StoredSegment[];
   readonly restoreByHand: string;
-  /** What the line needs: the programs and their versions. Absent: not recorded. */
+  /** The programs that the command needs, with their versions. Absent: not recorded. */
   readonly restoreByHandNeeds?: string;
-  /** What a target must accept in one statement. Absent: not recorded. */
+  /** The statement size that a target must accept. Absent: not recorded. */
   readonly longestStatementBytes?: number;
 };
 
@@ -56,25 +56,30 @@ export type BackupDescription = {
 export type TakeBackup = {
   readonly engine: Engine;
   readonly connection: ServiceConnection;
-  /** Reads the connection as it is stored now, before each further question to the server after the dump. */
+  /** Reads the current connection, before each further query of the server after the dump. */
   readonly connectionNow?: () => Promise<ServiceConnection>;
-  /** How long questions after the dump that fail are asked again, from the first failure on. Default 60 s. */
+  /** How long queries after the dump are retried, from the first failure on. Default 60 s. */
   readonly askAgainMs?: number;
   readonly storage: Storage;
-  /** The attempt's own folder, ending in `/`; nothing outside it is written. */
+  /** The attempt's own folder, ending in `/`. Nothing outside of it is written. */
   readonly folder: string;
   readonly description: BackupDescription;
-  /** For `restoreByHand`: the shell command that writes an object to standard output, as its storage kind gives it. */
+  /**
+   * Returns the shell command that writes an object to standard output, from its storage kind. `restoreByHand` uses it.
+   */
   readonly downloadCommand: (objectName: string) => string;
-  /** What each part passes before it is stored, in this order. Default: `usualSteps`. */
+  /** The steps that each part passes before it is stored, in this order. Default: `usualSteps`. */
   readonly steps?: readonly StoredStep[];
   readonly workFolder: string;
   readonly signal: AbortSignal;
-  /** STALLED when no byte moves for this long. */
+  /** The backup fails with STALLED if no byte moves for this long. */
   readonly stallTimeoutMs: number;
-  /** SERVICE_BUSY when another session waits for a lock of this job for this long. Null or absent: no limit. */
+  /**
+   * The backup fails with SERVICE_BUSY if another session waits for a lock of this job for this long. Null or absent:
+   * no limit.
+   */
   readonly lockPatienceMs?: number | null;
-  /** TIMEOUT when the whole backup takes longer. Null: no limit. */
+  /** The backup fails with TIMEOUT if it takes longer. Null: no limit. */
   readonly timeoutMs: number | null;
   /** The clock of `startedAt`. */
   readonly now: () => Date;
@@ -84,7 +89,7 @@ export type TakeBackup = {
   readonly onProgress: (progress: ArchiveProgress) => void;
 };
 
-/** A complete backup. Only `takeBackup` makes one, after backup.json was read back. */
+/** A complete backup. Only `takeBackup` creates one, after it has read backup.json back. */
 export type TakenBackup = {
   readonly folder: string;
   readonly parts: readonly ArchivePart[];
@@ -95,7 +100,7 @@ export type TakenBackup = {
 };
 
 export type RestoreBackup = {
-  /** Our sessions on the target are found by this id. */
+  /** The id by which our sessions on the target are found. */
   readonly restoreId: string;
   readonly engine: Engine;
   readonly target: ServiceConnection;
@@ -107,8 +112,8 @@ export type RestoreBackup = {
   readonly onPhase: (phase: RestorePhase) => Promise<void>;
   readonly onProgress: (progress: ArchiveProgress) => void;
   /**
-   * Awaited just before the first statement can reach the target, when everything that the tool needs is there. From
-   * here on nothing is retried automatically.
+   * Awaited just before the first statement can reach the target, when everything that the tool needs is ready. After
+   * this call nothing is retried automatically.
    */
   readonly onToolStarting: () => Promise<void>;
 };

@@ -34,7 +34,7 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     [source, target, swift, bench] = await Promise.all([startMariadb(), startMariadb(), startSwift(), archiveBench()]);
     storage = swiftDriver.open(swift.settings('backups'));
     await source.sql(await readFile('scripts/quickstart-sample.sql', 'utf8'));
-    // More than one segment, whatever zstd makes of it.
+    // The object has more than one segment, however much zstd compresses it.
     await source.sql(`CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_36000;`);
     const downloadCommand = (name: string) =>
@@ -71,14 +71,14 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     await expectIdentical();
   });
 
-  test('is restored identically by hand, with the line in backup.json', async () => {
+  test('is restored identically by hand, with the command in backup.json', async () => {
     const document = await readBackupDocument(storage, backup.folder);
     const line = `${document!.restoreByHand[0]!} --user=root --socket=${join(target.folder, 's')}`;
     await promisify(execFile)('bash', ['-o', 'pipefail', '-c', line]);
     await expectIdentical();
   });
 
-  test('is not there when the dump was killed in the middle', async () => {
+  test('does not exist if the dump was killed in the middle', async () => {
     const held = heldAfterFirstBytes(storage);
     const input = await bench.backup(engine, connection(), { storage: held.storage });
     const attempt = takeBackup(input);
@@ -91,7 +91,7 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     }
   });
 
-  test('leaves nothing in the container when it is deleted, segments included', async () => {
+  test('leaves nothing in the container after its deletion, not even segments', async () => {
     await deleteBackup({ storage, folder: backup.folder, signal });
     const left: string[] = [];
     for await (const { name } of storage.list(backup.folder, { signal })) left.push(name);

@@ -16,7 +16,7 @@ function withPassword(password: string): ServiceConnection {
   };
 }
 
-/** `answer` gets the password of each question. `stored` are the passwords that are read before each later one. */
+/** `answer` gets the password of each query. `stored` are the passwords that are read before each later query. */
 async function asking(
   work: { stored?: readonly string[] | 'UNREADABLE'; askAgainMs?: number; signal?: AbortSignal },
   answer: (password: string) => Promise<string>,
@@ -42,8 +42,8 @@ async function asking(
   return { asked, tried };
 }
 
-describe('A server that is asked once more after a dump', () => {
-  test('is asked with the password that is stored by then, also where that comes late', async () => {
+describe('A query after a dump', () => {
+  test('uses the password that is stored at that moment, also if the new password is stored late', async () => {
     const { asked, tried } = await asking({ stored: ['first', 'new'] }, (password) =>
       password === 'new' ? Promise.resolve('an answer') : Promise.reject(refused),
     );
@@ -51,14 +51,14 @@ describe('A server that is asked once more after a dump', () => {
     expect(tried).toEqual(['first', 'first', 'new']);
   });
 
-  test('is asked again where it did not answer', async () => {
+  test('is sent again if the server did not answer', async () => {
     let times = 0;
     const gone = new StowageError('SERVICE_UNREACHABLE', 'Nobody answers.');
     const { asked } = await asking({}, () => ((times += 1) < 2 ? Promise.reject(gone) : Promise.resolve('an answer')));
     expect(asked).toEqual({ answer: 'an answer' });
   });
 
-  test('is asked again where somebody else held a lock, for the whole time from the first failure on', async () => {
+  test('is sent again if another session held a lock, for the whole time from the first failure on', async () => {
     let times = 0;
     const { asked } = await asking({ askAgainMs: 600 }, async () => {
       times += 1;
@@ -69,7 +69,7 @@ describe('A server that is asked once more after a dump', () => {
     expect(asked).toEqual({ answer: 'an answer' });
   });
 
-  test('is asked with the last known password where the stored one cannot be read', async () => {
+  test('uses the last known password if the stored one cannot be read', async () => {
     let times = 0;
     const { asked, tried } = await asking({ stored: 'UNREADABLE' }, () =>
       (times += 1) < 2 ? Promise.reject(refused) : Promise.resolve('an answer'),
@@ -77,24 +77,24 @@ describe('A server that is asked once more after a dump', () => {
     expect({ asked, tried }).toEqual({ asked: { answer: 'an answer' }, tried: ['first', 'first'] });
   });
 
-  test('is given up when the time is over, with why it refused', async () => {
+  test('fails with the last refusal when the time is over', async () => {
     const { asked, tried } = await asking({ stored: [], askAgainMs: 700 }, () => Promise.reject(refused));
     expect(asked).toEqual({ failure: refused });
     expect(tried).toEqual(['first', 'last']);
   });
 
-  test('is not asked again where waiting does not help', async () => {
+  test('is not sent again if waiting does not help', async () => {
     const missing = new StowageError('SERVICE_PRIVILEGE', 'SELECT is missing.');
     const { asked, tried } = await asking({ stored: [] }, () => Promise.reject(missing));
     expect(asked).toEqual({ failure: missing });
     expect(tried).toEqual(['first']);
   });
 
-  test('ends with what is no refusal of the server', async () => {
+  test('throws an error that is not a refusal of the server', async () => {
     await expect(asking({ stored: [] }, () => Promise.reject(new TypeError('ours')))).rejects.toThrow('ours');
   });
 
-  test('is asked no longer when the backup is aborted', async () => {
+  test('is not sent again after the backup is aborted', async () => {
     const abort = new AbortController();
     const attempt = asking({ signal: abort.signal }, () => {
       setTimeout(() => abort.abort(new Error('cancelled by a person')), 10);

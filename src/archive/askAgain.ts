@@ -10,15 +10,15 @@ const firstPauseMs = 500;
 const longestPauseMs = 10_000;
 const defaultPatienceMs = 60_000;
 
-/** A refused login, a server that does not answer, and a lock of somebody else pass. */
+/** Failures that may pass: a refused login, a server that does not answer, and a lock of another session. */
 const passing: ReadonlySet<string> = new Set(['SERVICE_AUTH', 'SERVICE_UNREACHABLE', 'SERVICE_BUSY']);
 
 /**
- * Asks the server once more after everything has been dumped. Failures that may pass are retried for a minute, or for
- * `askAgainMs`, each time with the credentials as they are stored at that moment: a password may be changed while a dump
- * runs. Where the stored credentials cannot be read, the last known ones are used. The last failure is returned and not
- * thrown: the caller decides whether the backup needs the answer. Throws the reason of the limits, and errors that are not
- * StowageErrors.
+ * Queries the server after everything has been dumped. Failures that may pass are retried for a minute, or for
+ * `askAgainMs`. Each try uses the credentials that are stored at that moment, because a password may be changed while a
+ * dump runs. If the stored credentials cannot be read, the last known ones are used. The last failure is returned and
+ * not thrown, because the caller decides whether the backup needs the answer. Throws the reason of the limits, and
+ * errors that are not StowageErrors.
  */
 export async function askAgain<T>(
   input: Pick<TakeBackup, 'connection' | 'connectionNow' | 'askAgainMs'>,
@@ -35,7 +35,7 @@ export async function askAgain<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof StowageError)) throw error;
-      // The minute begins with the first failure: a question that waits for a lock fails only after a minute.
+      // The minute begins with the first failure, because a query that waits for a lock fails only after a minute.
       until ??= performance.now() + patienceMs;
       if (!passing.has(error.code) || performance.now() + pauseMs > until) return { failure: error };
     }

@@ -30,7 +30,7 @@ describeWith({ mariadb: mariadbMissing }, 'backup.json', () => {
     return { taken, document };
   }
 
-  test('keeps objects that are named like properties of every JavaScript object, and they are restored', async () => {
+  test('keeps objects that are named like properties of every JavaScript object, and a restore brings them back', async () => {
     await server.sql(named);
     const databases = ['__proto__', 'constructor', 'toString'];
     const { taken, document } = await backup(databases);
@@ -52,13 +52,13 @@ describeWith({ mariadb: mariadbMissing }, 'backup.json', () => {
     expect(await server.sql('SELECT * FROM `__proto__`.`constructor`; SELECT * FROM `__proto__`.`__proto__`')).toBe(
       '7\t7\n7\n',
     );
-    // A definition that only one of both records is not compared with a property of the language.
+    // A definition that only one record has is not compared with a property of the language.
     const [first, ...others] = taken.inventory.databases;
     const blind = { ...taken.inventory, databases: [{ ...first, definitions: { views: {} } }, ...others] };
     expect(compareInventories(blind as typeof taken.inventory, taken.inventory).differences).toEqual([]);
   });
 
-  test('is written without indentation, and then without definitions, where it would be too large to be read', async () => {
+  test('is written without indentation if it would be too large to be read, and then without definitions', async () => {
     await server.sql('CREATE DATABASE plain; CREATE TABLE plain.t (a INT); CREATE VIEW plain.v AS SELECT 1 AS a;');
     const { document } = await backup(['plain']);
     const [indented, inOneLine] = [serializeBackupDocument(document).length, JSON.stringify(document).length + 1];

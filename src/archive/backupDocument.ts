@@ -7,36 +7,39 @@ import { backupDocumentSchema } from './backupDocumentSchema.js';
 import { backupDocumentName, firstSteps } from './layout.js';
 
 /**
- * backup.json: all that is needed to list, check and restore a backup with nothing but the container. It holds no
- * secret and no address of the database server. Later versions read every `formatVersion` that was ever written.
+ * backup.json: everything that is needed to list, check and restore a backup with only the container. It holds no
+ * secret and no address of the database server. Later versions can read every `formatVersion` that was ever written.
  */
 export type BackupDocument = {
   readonly format: 'stowage-backup';
   /**
    * The lowest version whose readers understand the document.
-   * - 3: a part passed other steps than zstd alone, or is never replayed. An older reader would replay such a part, or
-   *   hand compressed or encrypted bytes to the restore tool.
-   * - 2: dumped with the connection character set that each part names, where it does; the inventory may hold
-   *   definitions.
-   * - 1: always utf8mb4.
+   * - 3: a part passed other steps than only zstd, or is never replayed. An older reader would replay such a part, or
+   *   pass
+   *  compressed or encrypted bytes to the restore tool.
+   * - 2: a part may name the connection character set of its dump, and the inventory may hold definitions.
+   * - 1: the connection character set is always utf8mb4.
    */
   readonly formatVersion: 1 | 2 | 3;
   readonly engine: string;
   readonly description: BackupDescription;
-  /** For readers of versions 1 and 2. Absent in version 3, where each part names its steps. */
+  /** Used by readers of versions 1 and 2. Absent in version 3, where each part names its steps. */
   readonly compression?: 'zstd';
   readonly parts: readonly ArchivePart[];
   readonly inventory: Inventory;
   readonly warnings: readonly string[];
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
-  /** ISO 8601: when all but this document was stored and verified. Absent in the first that were written. */
+  /**
+   * ISO 8601: the time when everything except this document was stored and verified. Absent in the first documents that
+   * were written.
+   */
   readonly finishedAt?: string;
-  /** For a person: the lines that restore it without Stowage. */
+  /** The commands with which a person restores the backup without Stowage. */
   readonly restoreByHand: readonly string[];
 };
 
-/** A larger one is not read into memory. A server with a million tables stays far below it. */
+/** A larger document is not read into memory. A server with a million tables stays far below this limit. */
 const largestReadBytes = 256 * 1024 * 1024;
 
 export function documentOf(
@@ -63,7 +66,7 @@ export function serializeBackupDocument(backup: BackupDocument): Uint8Array {
   return Buffer.from(`${JSON.stringify(backup, null, 2)}\n`, 'utf8');
 }
 
-/** Throws CHECKSUM, saying what is wrong, when the text is not a complete backup.json that this version knows. */
+/** Throws CHECKSUM with the reason if the text is not a complete backup.json that this version knows. */
 function parseBackupDocument(text: Uint8Array, name: string): BackupDocument {
   let json: unknown;
   try {
@@ -77,7 +80,7 @@ function parseBackupDocument(text: Uint8Array, name: string): BackupDocument {
   throw unreadable(name, issue === undefined ? 'it has another shape' : `${issue.path.join('.')}: ${issue.message}`);
 }
 
-/** Undefined: the storage answers, and there is none in this folder. Throws CHECKSUM for one that cannot be read. */
+/** Undefined: the storage answers, and there is no backup.json in this folder. Throws CHECKSUM if it cannot be read. */
 export async function readBackupDocument(
   storage: Storage,
   folder: string,

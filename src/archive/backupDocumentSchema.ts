@@ -6,7 +6,7 @@ const segment = z
   .object({ sizeBytes: bytes, sha256, etag: z.string().optional() })
   .transform(({ etag, ...rest }) => ({ ...rest, ...(etag === undefined ? {} : { etag }) }));
 
-/** With `exactOptionalPropertyTypes` an absent field is left out, and not undefined. */
+/** Because of `exactOptionalPropertyTypes` an absent field is omitted, and not undefined. */
 type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
 };
@@ -15,7 +15,7 @@ function present<T extends object>(value: T): Present<T> {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Present<T>;
 }
 
-/** Keys are names that people gave: z.record leaves out `__proto__`. */
+/** People choose the keys, and z.record would omit the key `__proto__`. */
 function byName<T extends z.ZodType>(value: T) {
   return z
     .preprocess((all) => (isObject(all) ? Object.entries(all) : all), z.array(z.tuple([z.string(), value])))
@@ -28,7 +28,7 @@ function isObject(value: unknown): value is object {
 
 const definition = z.object({ hash: sha256, parts: z.record(z.string(), z.string()).optional() }).transform(present);
 
-/** Every version of backup.json that was ever written. An absent field is left out, and not undefined. */
+/** Every version of backup.json that was ever written. An absent field is omitted, and not undefined. */
 export const backupDocumentSchema = z
   .object({
     format: z.literal('stowage-backup'),

@@ -7,13 +7,15 @@ export type BackupProgress = {
   readonly passed: (bytes: number) => void;
   readonly stored: (progress: { readonly storedBytes: number; readonly segments: number }) => void;
   readonly endPart: (stored: StoredObject) => void;
-  /** Changes whenever a byte moved anywhere. */
+  /** Changes whenever a byte moves anywhere. */
   readonly position: () => number;
   /** Calls `onProgress`. */
   readonly report: () => void;
 };
 
-/** Adds up the progress of all parts. The share is of the server's own estimate of the data, so it stops below 1. */
+/**
+ * Adds up the progress of all parts. The share refers to the server's own estimate of the data, so it stops below 1.
+ */
 export function trackBackupProgress(
   { onProgress }: Pick<TakeBackup, 'onProgress'>,
   { sizeBytes }: Pick<Inventory, 'sizeBytes'>,

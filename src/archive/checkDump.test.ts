@@ -12,8 +12,8 @@ import { readBackupDocument } from './backupDocument.js';
 import { countingAfter } from './checkDump.js';
 import { takeBackup } from './takeBackup.js';
 
-describe('Counting after a dump', () => {
-  test('takes a small part of its time, within limits', () => {
+describe('The count after a dump', () => {
+  test("takes a small part of the dump's time, within limits", () => {
     expect([1_000, 200_000, 86_400_000].map(countingAfter)).toEqual([3_000, 10_000, 60_000]);
   });
 });
@@ -24,7 +24,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
 
   beforeAll(async () => {
     [server, bench] = await Promise.all([startMariadb(), archiveBench()]);
-    // More than all buffers on the way hold: the tool runs until the storage takes on.
+    // More bytes than all buffers on the way hold, so that the tool runs until the storage reads on.
     await server.sql(`CREATE DATABASE safe; USE safe; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_20000;
       CREATE TABLE crates (id INT PRIMARY KEY); INSERT INTO crates SELECT seq FROM seq_1_to_40;
@@ -36,7 +36,8 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
 
   let users = 0;
   /**
-   * An account of its own gets the password 'new' while the dump tool runs. `filter` is what the tool's output passes.
+   * A separate account gets the password 'new' while the dump tool runs. `filter` is a program that the tool's output
+   * passes.
    */
   async function backup(overrides: Partial<TakeBackup>, filter = 'cat'): Promise<TakenBackup> {
     const user = `changing${(users += 1)}`;
@@ -63,7 +64,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
   const unasked = expect.stringMatching(/^The server could not be asked once more after the dump/);
   const neverStored = { askAgainMs: 0 };
 
-  test('is a backup, compared with the server, when the new password is stored in time', async () => {
+  test('is a backup, compared with the server, if the new password is stored in time', async () => {
     const { warnings, inventory } = await backup({});
     expect(warnings).toEqual(['Users and their grants are not part of this backup.']);
     expect(inventory.databases[0]?.tables).toMatchObject([
@@ -72,7 +73,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
     ]);
   });
 
-  test('is a backup with a warning when it is not, and nothing that was counted beside it is missing', async () => {
+  test('is a backup with a warning if the password is not stored, and keeps everything that was counted during the dump', async () => {
     const { warnings, inventory } = await backup(neverStored);
     expect(warnings).toContainEqual(unasked);
     expect(inventory.databases[0]).toMatchObject({
@@ -84,7 +85,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
   test.each([
     ['rows', `sed '/^(7),/d'`, 'safe.crates (39 rows of 40)'],
     ['a view', `sed '/CREATE ALGORITHM/,/;$/d'`, 'views safe.all_crates (not in it)'],
-  ])('is no backup, and is tried again, when it is not and the dump seems to lack %s', async (_what, filter, named) => {
+  ])('is retried if the password is not stored and the dump seems to lack %s', async (_what, filter, named) => {
     await expect(backup(neverStored, filter)).rejects.toMatchObject({
       ...{ code: 'SERVICE_AUTH', retriable: true },
       message: expect.stringContaining(`Without it nobody knows whether the dump lacks something: ${named}.`),
@@ -92,7 +93,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
   });
 
   describe('is a backup although the server is busy afterwards,', () => {
-    /** The first questions after the dump wait in vain for somebody's lock. */
+    /** The first queries after the dump wait too long for a lock of another session. */
     async function busyFor(questions: number, askAgainMs: number): Promise<TakenBackup> {
       const engine = createMariadbEngine();
       let left = questions;
@@ -106,12 +107,12 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
       return takeBackup(await bench.backup(busyEngine, connection, { askAgainMs }));
     }
 
-    test('compared with the server when it answers in time', async () => {
+    test('compared with the server if it answers in time', async () => {
       const { warnings } = await busyFor(2, 20_000);
       expect(warnings).toEqual(['Users and their grants are not part of this backup.']);
     });
 
-    test('with a warning when it does not', async () => {
+    test('with a warning if it does not', async () => {
       const { warnings } = await busyFor(1_000, 600);
       expect(warnings).toContainEqual(unasked);
       expect(warnings.join()).toContain('waited for a lock in vain');

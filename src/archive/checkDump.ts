@@ -10,13 +10,13 @@ import { compareWithServer, doubtfulTables, unsureTables, type DumpedRows, type 
 import { inventoryOfDump } from './inventoryOfDump.js';
 import type { Limits } from './limits.js';
 
-/** One part that was dumped, stored and verified. */
+/** A part that was dumped, stored and verified. */
 export type PartToCheck = PartContents & {
   readonly counting: RowCounting | undefined;
   readonly toolOutput: string;
 };
 
-/** Counting after a dump may take this share of the dump's time, within limits. */
+/** The share of the dump's time that the count after the dump may take, within limits. */
 const share = 0.05;
 const leastMs = 3_000;
 const mostMs = 60_000;
@@ -27,9 +27,9 @@ export function countingAfter(dumpMs: number): number {
 }
 
 /**
- * Compares what the dump holds with what the server has, and returns the backup's inventory. A tool may leave out rows
- * or tables and still end well. Throws INCOMPLETE_DUMP naming the tables and other objects of which something is
- * missing.
+ * Compares the content of the dump with that of the server, and returns the backup's inventory. The comparison is
+ * needed because a tool may omit rows or tables and still succeed. Throws INCOMPLETE_DUMP naming the tables and other
+ * objects of which something is missing.
  */
 export async function checkDump(
   input: TakeBackup,
@@ -97,7 +97,7 @@ function nameOf({ database, name }: TableName): string {
   return JSON.stringify([database, name]);
 }
 
-/** Only the server knows whether something is lost, or changed while it was dumped. */
+/** Only the server knows whether an object is lost, or changed while it was dumped. */
 function refuseDoubtful(doubtful: readonly Lost[], failure: StowageError): void {
   if (doubtful.length === 0) return;
   throw new StowageError(

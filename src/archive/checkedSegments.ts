@@ -4,7 +4,7 @@ import type { Storage } from '../storage/storage.js';
 import type { ArchivePart } from './archive.js';
 
 /**
- * Reads a part's stored bytes and yields them segment by segment, each only after its SHA-256 was compared. At most one
+ * Reads a part's stored bytes and yields them segment by segment, each after its SHA-256 was compared. At most one
  * segment (32 MiB) is in memory. Throws CHECKSUM naming the segment, before any byte of it is yielded.
  */
 export async function* checkedSegments(

@@ -25,7 +25,7 @@ function inventory(
 const told = (expected: Inventory, actual: Inventory) =>
   compareInventories(expected, actual).differences.map(({ path, expected: one, actual: two }) => [path, one, two]);
 
-describe('Comparing what was restored with a backup', () => {
+describe('The comparison of a restored target with a backup', () => {
   const expected = inventory([ships]);
 
   test.each([
@@ -39,7 +39,7 @@ describe('Comparing what was restored with a backup', () => {
     expect(told(expected, actual)).toEqual([difference]);
   });
 
-  test('takes a name that the target keeps in lower case for the one that is meant, where the target folds names', () => {
+  test('accepts a name in lower case for the original spelling if the target folds names', () => {
     const upper = inventory([{ ...ships, name: 'Ships' }]);
     const lower = (nameCase: 'DISTINCT' | 'FOLDED') => inventory([ships], {}, { nameCase });
     expect(told(upper, lower('FOLDED'))).toEqual([]);
@@ -61,12 +61,12 @@ describe('Comparing what was restored with a backup', () => {
     ],
     ['another hash of the same parts', { ...definition, hash: hash('b') }, [['definition', hash('a'), hash('b')]]],
     ['another hash without parts', { hash: hash('b') }, [['definition', hash('a'), hash('b')]]],
-  ])('tells of a definition %s', (_what, actual, found) => {
+  ])('reports a definition %s', (_what, actual, found) => {
     const [one, other] = [definition, actual].map((each) => inventory([{ ...ships, definition: each }]));
     expect(told(one!, other!)).toEqual(found.map(([part, ...texts]) => [`db.tables.ships.${part}`, ...texts]));
   });
 
-  test('compares definitions of another server or normalisation by names of columns alone, and says so', () => {
+  test('compares definitions of another server or normalisation only by names of columns, and adds a warning', () => {
     const taken = (server: string, normalisation = 1) => ({ definitionsTaken: { server, normalisation } });
     const one = inventory([{ ...ships, definition }]);
     const other = { hash: hash('b'), parts: { 'column id': 'bigint' } };
@@ -80,7 +80,7 @@ describe('Comparing what was restored with a backup', () => {
     }
   });
 
-  test('says of a backup without definitions that they were not compared', () => {
+  test('warns for a backup without definitions that they were not compared', () => {
     const { definitionsTaken: _, ...old } = inventory([ships]);
     const { differences, notCompared } = compareInventories(old, inventory([{ ...ships, definition }]));
     expect([differences, notCompared]).toEqual([[], expect.stringMatching(/does not record them/)]);

@@ -5,13 +5,13 @@ import { findingByName } from './findingByName.js';
 
 export type Comparison = {
   readonly differences: readonly FoundDifference[];
-  /** Why definitions could not be compared, a sentence for a person; null: they were. */
+  /** The reason why definitions could not be compared, a sentence for a person. Null: they were compared. */
   readonly notCompared: string | null;
 };
 
 /**
- * Finds everything expected that is missing or different. Does not compare estimates, or databases and objects that are
- * not expected. Where the target folds names, a name in lower case matches every spelling that is not there itself.
+ * Finds every expected object that is missing or different. Does not compare estimates, or databases and objects that
+ * are not expected. If the target folds names, a name in lower case matches every spelling that does not exist itself.
  */
 export function compareInventories(expected: Inventory, actual: Inventory): Comparison {
   const notCompared = whyNotCompared(expected, actual);

@@ -1,7 +1,7 @@
 import type { Storage, UnfinishedUpload } from '../storage/storage.js';
 import { backupDocumentName, folderOfObject, installationMarker, installationMarkerName } from './layout.js';
 
-/** Something below a prefix: the folder of an attempt as a whole, or a single object outside of such folders. */
+/** An entry below a prefix: the folder of an attempt as a whole, or a single object outside of such folders. */
 export type FoundInContainer = FoundFolder | FoundObject;
 
 export type FoundFolder = {
@@ -11,13 +11,11 @@ export type FoundFolder = {
   readonly jobShortId: string;
   readonly attempt: number;
   readonly objects: number;
-  /** Uploads that were never finished, or are under way. No listing shows them. */
+  /** Uploads that were never finished, or are still running. No listing shows them. */
   readonly uploads: readonly UnfinishedUpload[];
-  /** A backup.json that is not empty. */
+  /** The folder has a backup.json that is not empty. */
   readonly hasDocument: boolean;
-  /**
-   * Of the parts, as the listing gives their sizes. A large object has the size of its segments, even if they are gone.
-   */
+  /** The sizes of the parts in the listing. A large object has the size of its segments, even if they are missing. */
   readonly partsBytes: number;
   readonly segmentsBytes: number;
   /** All bytes, each counted once. */
@@ -27,8 +25,8 @@ export type FoundFolder = {
 export type FoundObject = { readonly kind: 'OBJECT'; readonly name: string; readonly sizeBytes: number };
 
 /**
- * In the order of names. A folder below the prefix that has a marker of its own belongs to another endpoint or
- * installation, and is left out. Holds the sums of one folder at a time. Throws what the listing throws.
+ * The entries in the order of names. A folder below the prefix that has a marker of its own belongs to another endpoint
+ * or installation, and is omitted. Only the sums of one folder are in memory at a time. Throws what the listing throws.
  */
 export async function* foldersBelow(
   storage: Storage,
@@ -58,7 +56,7 @@ export async function* foldersBelow(
 
 type Entry = { readonly name: string; readonly sizeBytes: number; readonly upload?: UnfinishedUpload };
 
-/** Objects and unfinished uploads, together in the order of the bytes of their names. */
+/** Yields objects and unfinished uploads together, in the order of the bytes of their names. */
 async function* entriesBelow(storage: Storage, prefix: string, signal: AbortSignal): AsyncGenerator<Entry> {
   const uploads = storage.unfinishedUploads(prefix, { signal })[Symbol.asyncIterator]();
   try {

@@ -27,7 +27,7 @@ const views = (...names: readonly string[]): DumpedObjects => ({
   nameCase: 'DISTINCT',
 });
 
-/** A part that was read, beside one that was not. */
+/** A part whose dump was read, and one whose dump was not. */
 const parts = (tables: readonly DumpedTable[], objects: DumpedObjects): readonly PartContents[] => [
   { spec: { databases: ['counted'] }, tables, objects },
   { spec: { databases: ['uncounted'] }, tables: undefined, objects: undefined },
@@ -35,18 +35,18 @@ const parts = (tables: readonly DumpedTable[], objects: DumpedObjects): readonly
 ];
 
 describe('A dump of which one part is counted and another is not', () => {
-  test('lacks what is not in the counted part, and nothing of the other', () => {
+  test('lacks the objects that are missing in the counted part, and none of the other part', () => {
     const held = parts([table('Orders'), table('orders')], views('all'));
     expect(lostObjects(inventory, inventory, held)).toEqual([{ database: 'counted', kind: 'views', name: 'All' }]);
     expect(lostObjects(inventory, inventory, parts([], views('All', 'all')))).toEqual([]);
   });
 
-  test('is compared by no part that may hold the same database and was not read', () => {
+  test('is not compared if a part that was not read may hold the same database', () => {
     const other: PartContents = { spec: {}, tables: undefined, objects: undefined };
     expect(lostObjects(inventory, inventory, [...parts([], views()), other])).toEqual([]);
   });
 
-  test('has the counted rows of the one part, and estimates of the other', () => {
+  test('has the counted rows of one part, and estimates for the other', () => {
     const held = parts([table('Orders')], views('All', 'all'));
     const { inventory: both, changed } = inventoryOfDump(inventory, inventory, held);
     expect(both.databases).toMatchObject([
@@ -61,7 +61,7 @@ describe('A dump of which one part is counted and another is not', () => {
     expect(changed).toEqual(['table counted.orders']);
   });
 
-  test('names what came or went of the part that is not counted', () => {
+  test('names objects of the uncounted part that were created or dropped', () => {
     const [counted, uncounted] = inventory.databases;
     const after = { ...inventory, databases: [counted!, { ...uncounted!, tables: uncounted!.tables.slice(1) }] };
     const held = parts([table('Orders'), table('orders')], views('All', 'all'));
@@ -70,7 +70,7 @@ describe('A dump of which one part is counted and another is not', () => {
     expect(changed).toEqual(['table uncounted.Orders']);
   });
 
-  test('demands of a target the longest statement where it is known, and the estimate elsewhere', () => {
+  test("requires the longest statement as the target's limit if it is known, and otherwise the estimate", () => {
     const held = parts([table('Orders')], views());
     expect(withLongestStatements(inventory, held).databases).toMatchObject([
       { largestRowBytes: 7 },

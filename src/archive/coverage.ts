@@ -1,7 +1,7 @@
 import type { DumpEnd } from '../engines/runningDump.js';
 import type { PartSpec } from '../engines/preflightReport.js';
 
-/** What a dumped part holds, as far as its engine reads that from the dump. */
+/** The content of a dumped part, as far as its engine reads it from the dump. */
 export type PartContents = {
   readonly spec: Pick<PartSpec, 'databases'>;
   readonly tables: DumpEnd['tables'];
@@ -15,7 +15,7 @@ export function partsOf<T extends PartContents>(database: string, parts: readonl
 
 /**
  * Whether the tables of a database can be compared with its dump. A part that does not count tables may hold any table
- * of its databases, and says nothing about the databases of other parts.
+ * of its databases, and shows nothing about the databases of other parts.
  */
 export function countsTables(database: string, parts: readonly PartContents[]): boolean {
   return partsOf(database, parts).every(({ tables }) => tables !== undefined);

@@ -4,10 +4,10 @@ import { readBackupDocument } from './backupDocument.js';
 import { backupDocumentName } from './layout.js';
 
 /**
- * Removes an attempt's folder: backup.json first, so that a half deleted folder is no backup, then the large objects, the
- * rest of their segments, and uploads that were never finished. Returns only when nothing of it is left; a folder that
- * does not exist is a success.
- * Throws an ENDPOINT_… code, or UNAVAILABLE when the storage still holds something; then it can be tried again.
+ * Removes an attempt's folder. It deletes backup.json first, so that a partially deleted folder is not a backup. Then
+ * it deletes the large objects, the rest of their segments, and unfinished uploads. Returns only when nothing is left
+ * in the folder. A missing folder is a success. Throws an ENDPOINT_… code, or UNAVAILABLE if the storage still holds
+ * something. Then the deletion can be tried again.
  */
 export async function deleteBackup(input: {
   readonly storage: Storage;
@@ -18,7 +18,7 @@ export async function deleteBackup(input: {
   const { storage, folder, signal } = input;
   if (!/[^/]\/$/.test(folder)) throw new Error(`'${folder}' is not the folder of an attempt.`);
   const document = `${folder}${backupDocumentName}`;
-  // A listing may lag behind, so the objects that the document names are deleted as well.
+  // A listing may lag behind, so the objects that the document names are deleted too.
   const named = await objectsNamed(storage, folder, signal);
   await storage.delete(document, { signal });
 
@@ -47,7 +47,7 @@ async function objectsNamed(storage: Storage, folder: string, signal: AbortSigna
     const objects = document?.parts.map(({ objectName }) => objectName) ?? [];
     return objects.filter((name) => name.startsWith(folder));
   } catch (error) {
-    // A document that cannot be read names nothing; the listed objects are still deleted.
+    // An unreadable document names no objects, but the listed objects are still deleted.
     if (error instanceof StowageError && error.code === 'CHECKSUM') return [];
     throw error;
   }

@@ -8,7 +8,7 @@ import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
 import type { TakenBackup } from './archive.js';
 import { takeBackup } from './takeBackup.js';
 
-describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something and that its tool calls complete', () => {
+describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although its tool reports success', () => {
   let server: MariadbServer;
   let bench: ArchiveBench;
 
@@ -34,7 +34,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something and that 
     ['drops all rows of a table', `"$real" "$@" | sed '/^INSERT INTO .crates./,/;$/d'`, 'yard.crates (0 rows of 40)'],
     ['writes a row twice', `"$real" "$@" | sed '/^(7,/p'`, 'yard.crates (41 rows of 40)'],
     ['leaves a table out', withOption('--ignore-table=yard.ropes'), 'yard.ropes (not in it)'],
-  ])('is no backup where the tool %s', async (_what, script, named) => {
+  ])('is not a backup if the tool %s', async (_what, script, named) => {
     const message = `The dump lacks what the server has: ${named}.`;
     await expect(backup(script)).rejects.toMatchObject({ code: 'INCOMPLETE_DUMP', message, retriable: true });
   });
@@ -51,12 +51,12 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something and that 
     ['a view but for its place', `"$real" "$@" | sed '/CREATE ALGORITHM/,/;$/d'`, ['views yard.all_crates']],
     ['a sequence', withOption('--ignore-table=yard.numbers'), ['sequences yard.numbers']],
     ['one trigger of two', `"$real" "$@" | sed '/TRIGGER counted /,/;;$/d'`, ['triggers yard.counted']],
-  ])('is no backup where it lacks %s', async (_what, script, lost) => {
+  ])('is not a backup if it lacks %s', async (_what, script, lost) => {
     const message = `The dump lacks what the server has: ${lost.map((name) => `${name} (not in it)`).join(', ')}.`;
     await expect(backup(script)).rejects.toMatchObject({ code: 'INCOMPLETE_DUMP', message, retriable: true });
   });
 
-  test('is tried again where somebody dropped a view during the dump and made it anew as it was', async () => {
+  test('is retried if a view was dropped and created again unchanged during the dump', async () => {
     const run = (statement: string) => `mariadb "$1" -e "${statement}"`;
     const script = `${run('DROP VIEW yard.all_crates')}; "$real" "$@"; ${run('CREATE DEFINER=root@localhost VIEW yard.all_crates AS SELECT * FROM yard.crates')}`;
     await expect(backup(script)).rejects.toMatchObject({
@@ -66,7 +66,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something and that 
     await expect(backup('"$real" "$@"')).resolves.toMatchObject({ parts: [{ name: 'databases' }] });
   });
 
-  test('is not suspected where names are written in unusual ways, or in another character set', async () => {
+  test('is not suspected because of names with unusual spelling or in another character set', async () => {
     await server.sql(unusual);
     const { inventory } = await backup('"$real" "$@"', 'odd');
     expect(inventory.databases[0]?.objects).toMatchObject({
@@ -78,7 +78,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something and that 
     });
   });
 
-  test('is not suspected where somebody adds and removes rows all the time', async () => {
+  test('is not suspected because of rows that are added and removed all the time', async () => {
     await server.sql(busy);
     const writing = server.sql('CALL busy.write_on()');
     try {
@@ -86,7 +86,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something and that 
       await until(async () => (await rounds()) > 0, 'rows are written');
       for (let time = 0; time < 3; time += 1) {
         const before = await rounds();
-        // Holds the dump for as long as it takes to write: the server counts beside it, the tool reads later.
+        // Delays the dump for as long as it takes to write. So the server counts first, and the tool reads later.
         const { inventory } = await backup('sleep 0.3; "$real" "$@"', 'busy');
         expect(await rounds()).toBeGreaterThan(before);
         expect(inventory.databases[0]?.tables.map(({ name }) => name)).toEqual(['done', 'queue', 'still']);
@@ -111,7 +111,7 @@ const busy = `CREATE DATABASE busy; USE busy;
   END WHILE;;
   DELIMITER ;`;
 
-/** The tool's arguments with one more, before the names of databases. */
+/** The arguments of the tool with one more argument, before the names of databases. */
 function withOption(option: string): string {
   return `for each; do shift; [ "$each" != --databases ] || set -- "$@" ${option}; set -- "$@" "$each"; done; "$real" "$@"`;
 }
@@ -130,7 +130,7 @@ const programs = `SET NAMES utf8mb4; USE yard;
   CREATE PACKAGE BODY tools AS PROCEDURE x() AS BEGIN NULL; END; END;;
   DELIMITER ;`;
 
-/** As people write them; the last ones as a client of latin1 does. */
+/** Statements as people write them. A latin1 client writes the last ones. */
 const unusual = `CREATE DATABASE odd; USE odd; CREATE TABLE t (a INT); CREATE ROLE IF NOT EXISTS keeper;
   DELIMITER ;;
   CREATE TRIGGER IF NOT EXISTS odd.qualified BEFORE INSERT ON t FOR EACH ROW SET @a = 1;;

@@ -3,13 +3,13 @@ import { definitionNamed } from '../engines/definitionNamed.js';
 import type { DumpedObjects } from '../engines/runningDump.js';
 import { partsOf, type PartContents } from './coverage.js';
 
-/** Something that is no table and that the dump does not hold; `kind` as in the inventory's `objects`. */
+/** An object other than a table that the dump does not hold. `kind` is the same as in the inventory's `objects`. */
 export type LostObject = TableName & { readonly kind: string };
 
 /**
- * What was there before the dump and after it, in the same form, and is not in the dump. A definition whose name the
- * dump does not show counts for any object of that kind in its database. A kind is compared only where every part that
- * may hold it was searched for it.
+ * The objects that existed unchanged before and after the dump, and are not in the dump. If the dump does not show the
+ * name of a definition, the definition counts for any object of that kind in its database. A kind is compared only if
+ * every part that may hold it was searched for it.
  */
 export function lostObjects(
   before: Inventory,
@@ -33,7 +33,7 @@ export function lostObjects(
   });
 }
 
-/** What went, or was made anew, may be in the dump or not. */
+/** An object that was dropped, or created again, may or may not be in the dump. */
 function isSettled(
   before: InventoryDatabase,
   after: InventoryDatabase | undefined,

@@ -6,15 +6,18 @@ import { compareWithServer, doubtfulTables, unsureTables, type DumpedRows } from
 const time = '2026-03-01 05:00:00';
 const later = '2026-03-01 05:07:00';
 
-/** One table `t`: what was known before, in the dump, counted beside it, and found after it. */
+/**
+ * One table `t`: its earlier state, its rows in the dump, its rows counted during the dump, and its state after the
+ * dump.
+ */
 type Case = {
   readonly before?: Partial<InventoryTable>;
-  /** Undefined: it does not hold the table. */
+  /** Undefined: the dump does not hold the table. */
   readonly dumped: number | null | undefined;
   readonly counted: number | null;
-  /** Counted while the dump ran, and not before it. */
+  /** The rows were counted while the dump ran, and not before it. */
   readonly during?: boolean;
-  /** Undefined: it is not there any more. */
+  /** Undefined: the table no longer exists. */
   readonly after: Omit<TableState, 'database' | 'name'> | undefined;
 };
 
@@ -43,12 +46,12 @@ const lost = (dumped: number | null, counted: number | null) => ({
   lost: [{ database: 'db', name: 't', dumped, counted }],
 });
 
-describe('What a dump holds of a table', () => {
-  test('is sure where the server counted as many rows beside it', () => {
+describe('The number of rows of a table in a dump', () => {
+  test('is certain if the server counted the same number', () => {
     expect(unsureTables(rowsOf({ dumped: 5, counted: 5, after: undefined }))).toEqual([]);
   });
 
-  test('is looked at once more where the server counted others, or none, or the table is not in the dump', () => {
+  test('is checked again if the server counted another number or none, or if the table is not in the dump', () => {
     for (const [dumped, counted] of [[5, 6] as const, [5, null] as const]) {
       expect(unsureTables(rowsOf({ dumped, counted, after: undefined }))).toEqual([
         { database: 'db', name: 't', rows: 5 },
@@ -59,7 +62,7 @@ describe('What a dump holds of a table', () => {
     ]);
   });
 
-  test('is not looked at where its rows lie elsewhere, or the tool may have left it out', () => {
+  test('is not checked if the rows are stored elsewhere, or if the tool may have omitted the table', () => {
     expect(
       unsureTables(
         rowsOf({ before: { rows: null, rowsEstimated: false }, dumped: 0, counted: null, after: undefined }),
@@ -113,7 +116,7 @@ describe('What a dump holds of a table', () => {
       null,
       8,
     ],
-  ])('is a loss where %s', (_what, one, dumped, counted) => {
+  ])('is a loss if %s', (_what, one, dumped, counted) => {
     expect(compare(one)).toEqual(lost(dumped, counted));
   });
 
@@ -142,23 +145,23 @@ describe('What a dump holds of a table', () => {
     ],
     ['it was dumped and went', { dumped: 5, counted: 6, after: undefined }],
     ['the layout of the dump does not show its rows', { dumped: null, counted: 6, after: { rows: 6 } }],
-  ])('is no loss where %s', (_what, one) => {
+  ])('is not a loss if %s', (_what, one) => {
     expect(compare(one)).toEqual(nothing);
   });
 
-  test('may be a loss, which is told and no failure, where it was written to and had more rows before and after', () => {
+  test('may be a loss, which is only a warning, if the table was written to and had more rows before and after', () => {
     const one: Case = { dumped: 5, counted: 6, after: { rows: 9, changedAt: later, createdAt: time } };
     expect(compare(one)).toEqual({ ...nothing, fewer: lost(5, 6).lost });
     const untold: Case = { before: {}, dumped: 5, counted: 6, after: { rows: 6, createdAt: time } };
     expect(compare(untold)).toEqual({ ...nothing, fewer: lost(5, 6).lost });
   });
 
-  test('is told as not compared where nobody could count it', () => {
+  test('is reported as not compared if the rows could not be counted', () => {
     const one: Case = { dumped: 5, counted: null, after: { rows: null, changedAt: time, createdAt: time } };
     expect(compare(one)).toEqual({ ...nothing, notCompared: [{ database: 'db', name: 't' }] });
   });
 
-  test('is doubtful, without the server, where it was counted otherwise or is not in the dump', () => {
+  test('is doubtful, without the server, if another number was counted or the table is not in the dump', () => {
     const doubts = (dumped: number | undefined, counted: number | null) =>
       doubtfulTables(rowsOf({ dumped, counted, after: undefined }));
     expect(doubts(5, 6)).toEqual(lost(5, 6).lost);

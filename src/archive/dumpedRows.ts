@@ -2,23 +2,23 @@ import type { Inventory, InventoryTable, TableName } from '../engines/inventory.
 import type { CountedTable, TableState, UnsureTable } from '../engines/rowCounting.js';
 import type { DumpedTable } from '../engines/runningDump.js';
 
-/** What is known after a dump: the inventory before it, what the dump holds, and what the server has counted. */
+/** What is known after a dump: the inventory before it, the content of the dump, and the counts of the server. */
 export type DumpedRows = {
   readonly before: Inventory;
   readonly dumped: readonly DumpedTable[];
   readonly counted: readonly CountedTable[];
 };
 
-/** How the dump compares with the server. */
+/** The result of comparing the dump with the server. */
 export type Comparison = {
-  /** Tables that did not change and of which the dump holds another number of rows, or that it does not hold. */
+  /** Tables that did not change, but that the dump does not hold or holds with another number of rows. */
   readonly lost: readonly LostTable[];
-  /** Tables that changed, and of which the dump holds fewer rows than the server counted before it and after it. */
+  /** Tables that changed, and for which the dump holds fewer rows than the server counted both before and after it. */
   readonly fewer: readonly LostTable[];
   /** Tables whose rows could not be counted in time. */
   readonly notCompared: readonly TableName[];
 };
-/** `dumped` null: the dump does not hold the table. */
+/** `dumped` is null if the dump does not hold the table. */
 export type LostTable = TableName & { readonly dumped: number | null; readonly counted: number | null };
 
 /**
@@ -45,7 +45,7 @@ export function doubtfulTables(rows: DumpedRows): readonly LostTable[] {
   });
 }
 
-/** @param states of `unsureTables` after the dump; tables that no longer exist are left out */
+/** @param states the states of `unsureTables` after the dump, without tables that no longer exist */
 export function compareWithServer(rows: DumpedRows, states: readonly TableState[]): Comparison {
   const held = byName(rows.dumped);
   const counts = byName(rows.counted);
@@ -77,14 +77,14 @@ export function compareWithServer(rows: DumpedRows, states: readonly TableState[
   return { lost, fewer, notCompared };
 }
 
-/** Some servers do not report when a definition was made. */
+/** Some servers do not report when a definition was created. */
 function isSameTable(before: InventoryTable, { createdAt }: TableState): boolean {
   return (before.createdAt ?? null) === (createdAt ?? null);
 }
 
 /**
- * The time of the last change decides if the server reports it. A server forgets the time when it closes a table; then
- * two counts, before the dump and after it, must agree as well. A table without times may have changed.
+ * If the server reports the time of the last change, this time decides. A server forgets the time when it closes a
+ * table. Then two counts, before the dump and after it, must agree too. A table without times may have changed.
  */
 function isUnchanged(before: InventoryTable, state: TableState, earlier: CountedTable | undefined): boolean {
   if (before.changedAt === undefined || state.changedAt === undefined) return false;
@@ -93,7 +93,7 @@ function isUnchanged(before: InventoryTable, state: TableState, earlier: Counted
   return before.changedAt !== null || (earlier?.isBefore === true && state.rows !== null);
 }
 
-/** For some tables it depends on the tool whether a dump holds them. */
+/** For some tables the tool decides whether a dump holds them. */
 function isExpected({ rows, rowsEstimated }: InventoryTable): boolean {
   return rows !== null || !rowsEstimated;
 }

@@ -9,7 +9,7 @@ export type BackupToFind = {
   /** The attempt's own folder, ending in `/`. */
   readonly folder: string;
   readonly engine: string;
-  /** Must be equal in its backup.json, except for the service's name, which may have changed since. */
+  /** These values must be equal in its backup.json, except for the service's name, which may have changed since. */
   readonly description: Omit<BackupDescription, 'serviceName'>;
   readonly signal: AbortSignal;
   /** Called for each answer of the storage. */
@@ -20,16 +20,16 @@ export type FoundBackup =
   | {
       readonly kind: 'WHOLE';
       readonly backup: TakenBackup;
-      /** ISO 8601 in UTC, not before the start; null: its backup.json does not record it. */
+      /** ISO 8601 in UTC, not before the start. Null: its backup.json does not record the time. */
       readonly finishedAt: string | null;
     }
-  /** The storage answers, and there is no whole backup of this attempt. */
+  /** The storage answers, but there is no complete backup of this attempt. */
   | { readonly kind: 'NONE'; readonly why: string };
 
 /**
- * Checks whether an attempt whose end was never reported has left a whole backup: its own complete backup.json, and
- * every part and segment, verified as `takeBackup` does. Writes nothing. Throws what the storage throws, and the
- * signal's reason; then nothing is known.
+ * Checks whether an attempt whose end was never reported has left a complete backup: its own complete backup.json, and
+ * every part and segment. It verifies them as `takeBackup` does, and writes nothing. Throws what the storage throws,
+ * and the reason of the signal. Then the result is unknown.
  */
 export async function findBackup(input: BackupToFind): Promise<FoundBackup> {
   const { storage, folder, signal, onAnswer } = input;

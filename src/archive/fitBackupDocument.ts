@@ -35,7 +35,7 @@ function serializeInOneLine(document: BackupDocument): Uint8Array {
   return Buffer.from(`${JSON.stringify(document)}\n`, 'utf8');
 }
 
-/** V8 makes no string of more than about 512 MiB. */
+/** V8 cannot create a string of more than about 512 MiB. */
 function unlessTooLong<T>(serialize: () => T): T | undefined {
   try {
     return serialize();

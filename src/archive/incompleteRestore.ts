@@ -1,7 +1,7 @@
 import type { FoundDifference, InventoryDifference, Loss } from '../engines/inventoryDifference.js';
 import { StowageError } from '../errors.js';
 
-/** The restore tool ended well, and yet the target holds less than the backup. */
+/** The restore tool reported success, but the target holds less than the backup. */
 export class IncompleteRestore extends StowageError {
   constructor(
     losses: readonly Loss[],
@@ -21,7 +21,7 @@ export class IncompleteRestore extends StowageError {
   }
 }
 
-/** As an event keeps it. */
+/** The form for an event. */
 export function recordedDifference({ path, expected, actual }: FoundDifference): InventoryDifference {
   return { path, expected, actual };
 }

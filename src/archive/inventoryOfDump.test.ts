@@ -20,7 +20,7 @@ const dumped = (name: string, rows: number | null): DumpedTable => ({
 });
 
 describe('The inventory of a dump', () => {
-  test('has the tables that the dump holds with the rows that it holds, and names what came or went', () => {
+  test('has the tables and rows of the dump, and names objects that were created or dropped', () => {
     const before = inventory([counted('still', 3), counted('grows', 3), counted('goes', 1)], ['v', 'w']);
     const after = inventory([counted('still', 3), counted('grows', 4), counted('comes', 1)], ['v']);
     const inDump = [dumped('still', 3), dumped('grows', 5), dumped('between', 2)];
@@ -43,7 +43,7 @@ describe('The inventory of a dump', () => {
     ]);
   });
 
-  test('keeps the definitions that are the same before and after, and names those that are not', () => {
+  test('keeps the definitions that are the same before and after, and names the others', () => {
     const defined = (name: string, hash: string): InventoryTable => ({
       ...counted(name, 1),
       engine: 'InnoDB',
@@ -58,7 +58,7 @@ describe('The inventory of a dump', () => {
     expect(changed).toEqual(['definition of tables db.altered']);
   });
 
-  test('demands of a sequence the next value that did not move while it was dumped', () => {
+  test('requires the next value of a sequence only if it did not change during the dump', () => {
     const [before, moved] = ['5', '8'].map((next): Inventory => {
       const one = inventory([]);
       const definitions = { sequences: { s: { hash: 'a', parts: { definition: 'x', next } } } };
@@ -70,13 +70,13 @@ describe('The inventory of a dump', () => {
     expect(kept(moved!)).toEqual({ definition: 'x' });
   });
 
-  test('knows an estimate only where the layout of the dump does not show the rows', () => {
+  test('has an estimate only if the format of the dump does not show the rows', () => {
     const before = inventory([counted('t', 3)]);
     const { inventory: both } = inventoryOfDump(before, before, held(dumped('t', null)));
     expect(both.databases[0]?.tables).toEqual([{ ...counted('t', 3), rowsEstimated: true }]);
   });
 
-  test('expects no rows of a table that has none of its own', () => {
+  test('expects no rows in a table that has none of its own', () => {
     const merge: InventoryTable = { name: 'm', rows: null, rowsEstimated: false, sizeBytes: 0 };
     const before = inventory([merge]);
     const { inventory: both } = inventoryOfDump(before, before, held(dumped('m', 0)));
@@ -84,7 +84,7 @@ describe('The inventory of a dump', () => {
     expect(compareInventories(both, inventory([{ ...merge, rows: 5 }])).differences).toEqual([]);
   });
 
-  test('keeps what was there before where the server could not be asked after it', () => {
+  test('keeps the objects from before the dump if the server could not be queried afterwards', () => {
     const before = inventory([counted('t', 3)], ['v']);
     const { inventory: both, changed } = inventoryOfDump(before, undefined, held(dumped('t', 4)));
     expect(both.databases[0]).toMatchObject({ tables: [counted('t', 4)], objects: { views: ['v'] } });

@@ -4,10 +4,10 @@ import { countsTables, type PartContents } from './coverage.js';
 import { keepSettledDefinitions } from './settledDefinitions.js';
 
 /**
- * The inventory of a finished dump: the tables that it holds, with the rows that it holds. Of everything that is not
- * counted in the dump, such as views, or the tables of a part that does not count them, it lists what was there before
- * and after; `changed` names the rest, and the counted tables that are not in the dump. `after` undefined: the server
- * could not be asked, and everything that was there before is listed.
+ * The inventory of a finished dump: the tables that it holds, with the rows that it holds. Some objects are not counted
+ * in the dump, such as views, or the tables of a part that does not count them. For these it lists the ones that
+ * existed both before and after the dump. `changed` names the others, and the counted tables that are not in the dump.
+ * If `after` is undefined, the server could not be queried, and everything that existed before is listed.
  */
 export function inventoryOfDump(
   before: Inventory,
@@ -58,7 +58,7 @@ function countedTables(
   return held.map((table) => tableOfDump(table, earlier.get(table.name)));
 }
 
-/** The dump does not show how many rows it holds. */
+/** The dump does not show how many rows the table has. */
 function uncountedTables({ tables }: InventoryDatabase, settled: readonly string[]): readonly InventoryTable[] {
   const kept = new Set(settled);
   return tables

@@ -6,7 +6,7 @@ import { filesystemDriver } from '../storage/filesystem/filesystemDriver.js';
 import { foldersBelow } from './containerFolders.js';
 import { missingFrom } from './isStored.js';
 
-describe('Whether all of a backup is in its place', () => {
+describe('A backup in its place', () => {
   const signal = AbortSignal.timeout(60_000);
   const folder = 'harbour-0a1b2c3d/2026/03/20260301T020000Z-4e5f6a7b-a1/';
   const object = `${folder}databases.sql.zst`;
@@ -29,18 +29,18 @@ describe('Whether all of a backup is in its place', () => {
     return undefined;
   }
 
-  test('it is while backup.json and every part are there', async () => {
+  test('is complete while backup.json and every part exist', async () => {
     expect(await missing()).toBeUndefined();
     expect(await hasDocument()).toBe(true);
   });
 
-  test('a backup.json that is empty is none', async () => {
+  test('is incomplete if backup.json is empty', async () => {
     await truncate(join(root, folder, 'backup.json'));
     expect(await missing()).toBe(`${folder}backup.json`);
     expect(await hasDocument()).toBe(false);
   });
 
-  test('a part that was cut is not there', async () => {
+  test('is incomplete if a part is truncated', async () => {
     await truncate(join(root, object), 99);
     expect(await missing()).toBe(object);
   });

@@ -3,22 +3,22 @@ import type { Storage } from '../storage/storage.js';
 import { readBackupDocument } from './backupDocument.js';
 import { backupDocumentName, segmentFolder } from './layout.js';
 
-/** As a backup was stored. */
+/** The parts of a backup as they were stored. */
 export type StoredFolder = {
   /** Ending in `/`. */
   readonly folder: string;
   readonly parts: readonly { readonly name: string; readonly objectName: string; readonly storedSizeBytes: number }[];
 };
 
-/** Whether the whole backup is in the container. Throws what the storage throws; then nothing is known. */
+/** Whether the complete backup is in the container. Throws what the storage throws. Then the result is unknown. */
 export async function isStored(storage: Storage, backup: StoredFolder, signal: AbortSignal): Promise<boolean> {
   return (await missingFrom(storage, backup, signal)) === undefined;
 }
 
 /**
  * The first object of a backup that the container does not hold with its stored size: backup.json, a part, or a part
- * whose segments are not complete (segments may be gone while the object that names them is there). Undefined:
- * everything is there. Reads no data. Throws what the storage throws; then nothing is known.
+ * with incomplete segments. (Segments may be missing while the object that names them exists.) Undefined: everything
+ * exists. Reads no data. Throws what the storage throws. Then the result is unknown.
  */
 export async function missingFrom(
   storage: Storage,

@@ -20,7 +20,7 @@ const attempt = {
 };
 
 describe('The folder of an attempt', () => {
-  test('lies where the format says, in UTC', () => {
+  test('has the path that the format specifies, in UTC', () => {
     expect(attemptFolder(attempt)).toBe(
       'team/backups/Gro-te-Backerei-Kasse-1-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/',
     );
@@ -32,15 +32,15 @@ describe('The folder of an attempt', () => {
     ['海鸥', 'service-'],
     ['-rf', 'rf-'],
     ["a'; rm -rf $HOME `x`", 'a-rm-rf-HOME-x-'],
-  ])('never has more of the name %j in it than is safe', (serviceName, begin) => {
+  ])('contains only a safe piece of the name %j', (serviceName, begin) => {
     expect(attemptFolder({ ...attempt, prefix: '', serviceName })).toMatch(new RegExp(`^${begin}0b9c2f61/2024/`));
   });
 
-  test.each(['', 'team/', 'team/backups/'])('tells the prefix %j that it lies in', (prefix) => {
+  test.each(['', 'team/', 'team/backups/'])('shows the prefix %j that contains it', (prefix) => {
     expect(prefixOfFolder(attemptFolder({ ...attempt, prefix }))).toBe(prefix);
   });
 
-  test.each(['', 'team/', 'team/backups/'])('is found again from any object in it below the prefix %j', (prefix) => {
+  test.each(['', 'team/', 'team/backups/'])('can be found from any object in it below the prefix %j', (prefix) => {
     const folder = attemptFolder({ ...attempt, prefix });
     for (const name of ['backup.json', 'databases.sql.zst', 'segments/databases/00000001', '.stowage-partial-1']) {
       expect(folderOfObject(prefix, folder + name)).toEqual({ folder, jobShortId: 'feedc0de', attempt: 3 });
@@ -57,11 +57,11 @@ describe('The folder of an attempt', () => {
     'team/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de/backup.json',
     'team/deeper/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/backup.json',
     'teams/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/backup.json',
-  ])('is none of which %j is an object, below team/', (name) => {
+  ])('is not found from %j, which is no such object below team/', (name) => {
     expect(folderOfObject('team/', name)).toBeUndefined();
   });
 
-  test('stays below the prefix, as the marker of the installation does', () => {
+  test('stays below the prefix, like the marker of the installation', () => {
     expect(installationMarker('team//backups')).toBe('team/backups/.stowage.json');
     expect(installationMarker('')).toBe('.stowage.json');
   });
@@ -71,7 +71,7 @@ describe('The name of a part', () => {
   const objectOf = (name: string, steps?: readonly string[]) =>
     partObject('f/', { name, extension: 'sql', ...(steps === undefined ? {} : { steps }) });
 
-  test('that was ever stored is that of its object', () => {
+  test('determines its object in the same way as for all parts ever stored', () => {
     expect(objectOf('databases')).toBe('f/databases.sql.zst');
     expect(segmentFolder('f/', { name: 'databases' })).toBe('f/segments/databases/');
   });
@@ -87,7 +87,7 @@ describe('The name of a part', () => {
     expect(segmentFolder('f/', { name })).toBe(`f/segments/${escaped}/`);
   });
 
-  test('differs from every other after it is escaped, also where letter case is ignored', () => {
+  test('stays unique after it is escaped, also if letter case is ignored', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', minLength: 1 }),
@@ -100,7 +100,7 @@ describe('The name of a part', () => {
     );
   });
 
-  test('ends in what its bytes passed', () => {
+  test('ends with the suffixes of the steps that its bytes passed', () => {
     expect(objectOf('databases', [])).toBe('f/databases.sql');
     expect(objectOf('databases', ['zstd', 'zstd'])).toBe('f/databases.sql.zst.zst');
     expect(() => objectOf('databases', ['unknown'])).toThrow(/cannot undo 'unknown'/);

@@ -1,11 +1,11 @@
 import { storedSteps } from '../engines/pipeline/storedSteps.js';
 
-/** Names in the container. This is a stored format: later versions must find what was written. */
+/** Names in the container. This is a stored format: later versions must find what earlier versions wrote. */
 
-/** At the prefix. Records which installation owns it. */
+/** An object at the prefix. It records which installation owns the prefix. */
 export const installationMarkerName = '.stowage.json';
 
-/** In an attempt's folder, written last. A folder with it is a backup. */
+/** An object in an attempt's folder, written last. A folder with it is a backup. */
 export const backupDocumentName = 'backup.json';
 
 /** The installation marker of a prefix. */
@@ -14,7 +14,7 @@ export function installationMarker(prefix: string): string {
 }
 
 export type Attempt = {
-  /** Of the file endpoint; may be empty, with or without slashes around it. */
+  /** The prefix of the file endpoint. It may be empty, with or without slashes around it. */
   readonly prefix: string;
   readonly serviceName: string;
   readonly serviceId: string;
@@ -37,7 +37,7 @@ export function attemptFolder(attempt: Attempt): string {
 
 /** The prefix that contains an attempt's folder: empty, or ending in `/`. */
 export function prefixOfFolder(folder: string): string {
-  // Service, year, month and the attempt itself, each followed by a slash.
+  // Matches service, year, month and the attempt itself, each followed by a slash.
   return folder
     .split('/')
     .slice(0, -5)
@@ -45,7 +45,7 @@ export function prefixOfFolder(folder: string): string {
     .join('');
 }
 
-/** The attempt's folder that contains an object, and what its name records. Undefined: no such folder contains it. */
+/** The attempt's folder that contains an object, and the parts of its name. Undefined: no such folder contains it. */
 export function folderOfObject(
   prefix: string,
   name: string,
@@ -60,14 +60,14 @@ export function folderOfObject(
   return { folder: base + own, jobShortId, attempt: Number(attempt) };
 }
 
-/** The smallest and the largest id that a job of that short id can have. */
+/** The smallest and the largest id of a job with that short id. */
 export function jobIdsOf(shortId: string): readonly [string, string] {
   return [`${shortId}-0000-0000-0000-000000000000`, `${shortId}-ffff-ffff-ffff-ffffffffffff`];
 }
 
 /**
- * The object that a person downloads. `steps` absent: those of the first backups. Throws TOOL_VERSION for a step that
- * this version does not know.
+ * The object that a person downloads. If `steps` is absent, they are those of the first backups. Throws TOOL_VERSION
+ * for a step that this version does not know.
  */
 export function partObject(
   folder: string,
@@ -77,7 +77,7 @@ export function partObject(
   return `${folder}${escapedName(part.name)}.${part.extension}${suffixes.join('')}`;
 }
 
-/** What every part passed before backup.json recorded the steps. */
+/** The steps that every part passed before backup.json recorded the steps. */
 export const firstSteps: readonly string[] = ['zstd'];
 
 export function segmentFolder(folder: string, part: { readonly name: string }): string {
@@ -85,9 +85,9 @@ export function segmentFolder(folder: string, part: { readonly name: string }): 
 }
 
 /**
- * A part's name as a piece of an object's name: small letters, digits, dash and underscore stay, every other byte of
- * UTF-8 becomes `~` and two hex digits. Two names differ after it also where a storage ignores letter case. Stored
- * objects are found by this rule: it never changes.
+ * A part's name as a piece of an object's name. Small letters, digits, dash and underscore stay; every other byte of
+ * UTF-8 becomes `~` and two hex digits. Two different names stay different, also if a storage ignores letter case.
+ * Stored objects are found by this rule, so it never changes.
  */
 function escapedName(name: string): string {
   if (name === '') throw new Error('A part has a name.');
@@ -101,7 +101,10 @@ function folderOf(prefix: string): string {
   return parts.map((part) => `${part}/`).join('');
 }
 
-/** Letters, digits, dot, dash and underscore, at most 40: safe in a shell, a URL and on any file system. */
+/**
+ * Keeps letters, digits, dot, dash and underscore, at most 40 of them, which are safe in a shell, a URL and on any file
+ * system.
+ */
 function safeName(name: string): string {
   const plain = name
     .normalize('NFKD')

@@ -4,26 +4,26 @@ import { StowageError } from '../errors.js';
 export type Limits = {
   /** Aborts with the caller's reason, TIMEOUT or STALLED. */
   readonly signal: AbortSignal;
-  /** Something moved, for example an answer came: the stall timeout starts again. */
+  /** Reports that something moved, for example that an answer came. The stall timeout starts again. */
   readonly moved: () => void;
   /** While `work` runs, a change of `position` counts as movement. `onTick` is called about once a second. */
   whileMoving<T>(position: () => number, onTick: () => void, work: () => Promise<T>): Promise<T>;
-  /** For work that has a stall limit of its own, or none: while it runs nothing needs to move. */
+  /** For work that has its own stall limit, or none. While it runs nothing needs to move. */
   outside<T>(work: () => Promise<T>): Promise<T>;
-  /** Ends the timers. */
+  /** Stops the timers. */
   close(): void;
 };
 
 export type LimitsInput = {
   readonly signal: AbortSignal;
   readonly stallTimeoutMs: number;
-  /** Null: none. */
+  /** Null: no limit. */
   readonly timeoutMs: number | null;
 };
 
 /**
- * The clocks run from now until `close`. In between, something must move within every `stallTimeoutMs`. Time in which
- * this process did not run (a machine that slept, SIGSTOP) does not count.
+ * The clocks run from this call until `close`. In between, something must move within every `stallTimeoutMs`. Time in
+ * which this process did not run (a machine that slept, SIGSTOP) does not count.
  */
 function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits {
   const own = new AbortController();
@@ -83,7 +83,7 @@ function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits
   };
 }
 
-/** Runs `work` within limits. When a limit has ended it, the limit's error is thrown instead of the error of `work`. */
+/** Runs `work` within limits. If a limit has ended it, the limit's error is thrown instead of the error of `work`. */
 export async function withinLimits<T>(input: LimitsInput, work: (limits: Limits) => Promise<T>): Promise<T> {
   const limits = startLimits(input);
   try {
@@ -97,7 +97,7 @@ export async function withinLimits<T>(input: LimitsInput, work: (limits: Limits)
 }
 
 /**
- * How long a job waits for a lock of another session: shorter than the stall timeout, so that the error names the
+ * How long a job waits for a lock of another session. It is shorter than the stall timeout, so that the error names the
  * session.
  */
 export function lockWaitMs(stallTimeoutMs: number): number {

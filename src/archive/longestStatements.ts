@@ -2,8 +2,8 @@ import type { Inventory } from '../engines/inventory.js';
 import { countsTables, type PartContents } from './coverage.js';
 
 /**
- * What a target must accept at once for each database, as the dumps turned out: an estimate made before the dump does
- * not know how many bytes are escaped. A database whose parts do not count tables keeps its estimate.
+ * For each database, the statement size that a target must accept, measured in the dumps. An estimate from before the
+ * dump does not know how many bytes are escaped. A database whose parts do not count tables keeps its estimate.
  */
 export function withLongestStatements(inventory: Inventory, parts: readonly PartContents[]): Inventory {
   const longest = new Map<string, number>();

@@ -22,7 +22,7 @@ import { takeBackup } from './takeBackup.js';
 const engine = createMariadbEngine();
 const ourTools = ['mariadb', 'perl', 'zstd', 'setpriv'];
 
-describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
+describeWith({ mariadb: mariadbMissing }, 'A restore of a backup', () => {
   let source: MariadbServer;
   let target: MariadbServer;
   let bench: ArchiveBench;
@@ -80,7 +80,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     };
   }
 
-  test('makes databases that are identical to the source', async () => {
+  test('creates databases that are identical to the source', async () => {
     const told: Told = { phases: [], shares: [] };
     const restored = await restoreBackup(await restore({}, told));
     expect(restored.differences).toEqual([]);
@@ -88,11 +88,11 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(told.shares.at(-1)).toBe(1);
     const names = backup.inventory.databases.map(({ name }) => name);
     expect(await fingerprint(target, names)).toEqual(await fingerprint(source, names));
-    // Neither a name that looks like an option nor a client command inside a value was obeyed.
+    // A name that looks like an option was not read as one, and a client command inside a value was not run.
     expect(['/tmp/xx', '/tmp/never'].filter((path) => existsSync(path))).toEqual([]);
   });
 
-  test('can be done by hand, with the line in backup.json and nothing of ours', async () => {
+  test('can be done by hand, with the command in backup.json and without our code', async () => {
     const line = backup.parts[0]!.restoreByHand;
     expect(line).toMatch(/\| zstd -d \| mariadb /);
     await promisify(execFile)('sh', ['-c', `${line} --user=root --socket=${join(target.folder, 's')}`]);
@@ -100,7 +100,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(await fingerprint(target, names)).toEqual(await fingerprint(source, names));
   });
 
-  /** The backup, had its inventory told something else of the table `t`. */
+  /** The backup with a changed entry of the table `t` in its inventory. */
   function expecting(change: (tables: readonly InventoryTable[]) => readonly InventoryTable[]): TakenBackup {
     const [first, ...others] = backup.inventory.databases;
     const databases = [{ ...first!, tables: change(first!.tables) }, ...others];
@@ -118,7 +118,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
       (tables) => [...tables, { name: 'gone', rows: 0, rowsEstimated: false, sizeBytes: 0 }],
       { path: '--result-file=/tmp/xx.tables.gone', expected: 'table', actual: null },
     ],
-  ])('is no success where the target lacks %s of the backup', async (_what, change, difference) => {
+  ])('fails if the target lacks %s of the backup', async (_what, change, difference) => {
     const failure: unknown = await restoreBackup(await restore({ backup: expecting(change) })).catch(
       (error: unknown) => error,
     );
@@ -130,7 +130,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
   test.each<[string, Partial<InventoryTable>, number]>([
     ['more rows than the backup, which others wrote', { rows: 0 }, 1],
     ['other rows than an estimate', { rows: 900, rowsEstimated: true }, 0],
-  ])('succeeds where the target has %s', async (_what, changed, differences) => {
+  ])('succeeds if the target has %s', async (_what, changed, differences) => {
     const change = (tables: readonly InventoryTable[]) =>
       tables.map((table) => (table.name === 't' ? { ...table, ...changed } : table));
     const restored = await restoreBackup(await restore({ backup: expecting(change) }));
@@ -147,7 +147,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(told.phases).toEqual(['PREFLIGHT']);
   });
 
-  test('refuses a database that was made on the target while the backup was fetched', async () => {
+  test('refuses a database that was created on the target while the backup was fetched', async () => {
     const phases: string[] = [];
     const onPhase = async (phase: string) => {
       phases.push(phase);
@@ -160,7 +160,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(phases).toEqual(['PREFLIGHT', 'FETCHING']);
   });
 
-  test('sends no statement while another restore makes one of its databases, and does that one no harm', async () => {
+  test('sends no statement while another restore creates one of its databases, and does not disturb that restore', async () => {
     const [lock] = restoreLocks({ restoreId: 'another', inventory: only('HARBOUR') }).slice(-1);
     let other: Promise<string> | undefined;
     const onToolStarting = async () => {
@@ -173,7 +173,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     const context = { workFolder: input.workFolder, signal: new AbortController().signal };
     expect(await engine.endOurSessions(target.connection(), input.restoreId, context)).toBe(true);
     const holder = (await target.sql(`SELECT IS_USED_LOCK('${lock}')`)).trim();
-    // The next one is refused before it reads anything.
+    // The next restore is refused before it reads anything.
     await expect(restoreBackup(await restore())).rejects.toMatchObject({
       code: 'TARGET_EXISTS',
       message: expect.stringContaining("'harbour'"),
@@ -206,7 +206,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     const flipped = Buffer.from(whole);
     flipped[Math.floor(flipped.length / 2)]! ^= 1;
     const told: Told = { phases: [], shares: [] };
-    // Storages tell objects apart by etag: what is damaged has the etag that it had.
+    // Storages distinguish objects by etag. So the damaged object must have the original etag.
     const lying = withGet(bench.storage, async function* () {
       yield await Promise.resolve(flipped);
     });
@@ -215,7 +215,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(await databases()).toEqual([]);
   });
 
-  test('refuses an object that was written anew', async () => {
+  test('refuses an object that was replaced', async () => {
     const own = await take('harbour');
     const path = join(bench.root, own.parts[0]!.objectName);
     await writeFile(path, await readFile(path));
@@ -228,7 +228,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     ['shorter', (whole: Buffer) => whole.subarray(0, whole.length - 1)],
     ['longer', (whole: Buffer) => Buffer.concat([whole, Buffer.from('x')])],
     ['empty', () => Buffer.alloc(0)],
-  ])('refuses an object that is %s than what was stored', async (_how, change) => {
+  ])('refuses an object that is %s than the stored one', async (_how, change) => {
     const whole = await readFile(join(bench.root, backup.parts[0]!.objectName));
     const lying = withGet(bench.storage, async function* () {
       yield await Promise.resolve(change(whole));
@@ -237,7 +237,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(await databases()).toEqual([]);
   });
 
-  test('passes nothing on of a segment that is damaged in the second reading', async () => {
+  test('passes no byte of a segment that is damaged in the second reading', async () => {
     const whole = await readFile(join(bench.root, backup.parts[0]!.objectName));
     let readings = 0;
     const lying = withGet(bench.storage, async function* () {
@@ -257,7 +257,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     );
     const alone = await take('near');
     expect(alone.warnings.join()).toContain('near.v');
-    // An older backup does not record what it reads elsewhere.
+    // An older backup does not record which other databases it reads.
     const databases = alone.inventory.databases.map(({ needs: _, ...database }) => database);
     const older = { ...alone, inventory: { ...alone.inventory, databases } };
     await expect(restoreBackup(await restore({ backup: older }))).rejects.toMatchObject({
@@ -277,7 +277,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(told.phases).toEqual(['PREFLIGHT']);
   });
 
-  test('is refused where a row is larger than the target takes at once', async () => {
+  test('is refused if a row is larger than the target accepts', async () => {
     await target.sql('SET GLOBAL max_allowed_packet = 65536');
     await expect(restoreBackup(await restore())).rejects.toMatchObject({
       code: 'TARGET_UNFIT',
@@ -286,7 +286,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     await target.sql('SET GLOBAL max_allowed_packet = 67108864');
   });
 
-  test('ends every process and throws the reason of the signal when it is aborted', async () => {
+  test('ends every process and throws the reason of the signal if it is aborted', async () => {
     const abort = new AbortController();
     const input = await restore({
       signal: abort.signal,
@@ -301,7 +301,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     expect(await engine.endOurSessions(target.connection(), input.restoreId, context)).toBe(true);
   });
 
-  test('leaves nothing in the container when the backup is deleted', async () => {
+  test('is impossible after the deletion of the backup, which leaves nothing in the container', async () => {
     const { folder } = await take('harbour');
     const signal = new AbortController().signal;
     await deleteBackup({ storage: bench.storage, folder, signal });
@@ -309,7 +309,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
     await deleteBackup({ storage: bench.storage, folder, signal });
   });
 
-  test('is made impossible first: deleting begins with backup.json', async () => {
+  test('becomes impossible at once, because the deletion begins with backup.json', async () => {
     const { folder } = await take('harbour');
     const signal = new AbortController().signal;
     const deleted: string[] = [];
@@ -324,7 +324,7 @@ describeWith({ mariadb: mariadbMissing }, 'Restoring a backup', () => {
   });
 });
 
-/** An inventory that names these databases and no more. */
+/** An inventory that names only these databases. */
 function only(...names: readonly string[]): Inventory {
   const databases = names.map((name) => ({ name, tables: [], objects: {}, properties: {} }));
   return { serverVersion: '', toolVersion: '', sizeBytes: 0, databases };

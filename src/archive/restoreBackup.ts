@@ -16,10 +16,12 @@ import { trackRestoreProgress, type RestoreProgress } from './restoreProgress.js
 import { uncountedTables } from './uncountedTables.js';
 
 /**
- * Restores a backup into a target that has none of its databases. The stored bytes are read twice and kept nowhere:
- * once to check all of them before the first statement, and once, checked again segment by segment, into the tool.
+ * Restores a backup into a target that has none of its databases. The stored bytes are read twice and kept nowhere. The
+ * first reading checks all of them before the first statement. The second reading checks them again segment by segment,
+ * and passes them to the tool.
+ *
  * Throws TARGET_EXISTS, CHECKSUM, TOOL_FAILED with the tool's first error, an IncompleteRestore, STALLED, or the reason
- * of `signal`. No tool of ours runs any more by then. After `onToolStarting` the server may still run a statement: see
+ * of `signal`. By then all our tools have ended. After `onToolStarting` the server may still run a statement: see
  * `endOurSessions` of the engine. The restore as a whole has no time limit.
  */
 export async function restoreBackup(input: RestoreBackup): Promise<RestoredBackup> {
@@ -49,7 +51,7 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
   });
   progress.report();
 
-  // Fetching may have taken hours. A database that was made on the target in that time must not be overwritten.
+  // The fetch may have taken hours. A database that was created on the target in that time must not be overwritten.
   const { warnings, changesByItself } = await engine.restorePreflight(target, requirements, context);
 
   let isStarted = false;
@@ -71,7 +73,7 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
   return { ...checked, warnings: [...warnings, ...checked.warnings] };
 }
 
-/** Compares the target with the backup. Throws an IncompleteRestore where it holds less. */
+/** Compares the target with the backup. Throws an IncompleteRestore if the target holds less. */
 async function checkRestored(
   { engine, target, backup }: RestoreBackup,
   context: InventoryContext,
@@ -97,7 +99,7 @@ async function checkRestored(
   };
 }
 
-/** Counting rows is many times as fast as restoring them. */
+/** Counting rows is many times faster than restoring them. */
 function countingAfterRestore(restoreMs: number): number {
   return Math.max(60_000, restoreMs);
 }
@@ -145,7 +147,7 @@ async function restorePart(
       }
     } catch (error) {
       sourceFailure = error;
-      // The tool must be ended before its input ends, or it would commit a part of the dump.
+      // The tool must be ended before its input ends. Otherwise it would commit a part of the dump.
       tools.abort(error);
       throw error;
     }
@@ -156,7 +158,7 @@ async function restorePart(
     const { failure } = await running.ended;
     if (failure !== null) throw failure;
   } catch (error) {
-    // When the tool ended by itself, the pipe broke because of that: the tool's error is the cause.
+    // If the tool ended by itself, the pipe broke because of that. So the tool's error is the cause.
     const failure = sourceFailure === undefined && !signal.aborted ? await firstFailure(running.ended) : null;
     tools.abort(error);
     await running.ended;

@@ -5,13 +5,13 @@ export type RestoreProgress = {
   readonly fetched: (bytes: number) => void;
   readonly restored: (bytes: number) => void;
   readonly segment: () => void;
-  /** Changes whenever a byte moved anywhere. */
+  /** Changes whenever a byte moves anywhere. */
   readonly position: () => number;
   /** Calls `onProgress`. */
   readonly report: () => void;
 };
 
-/** Half of the way is the check, half the restore. */
+/** The check is the first half of the share, and the restore is the second half. */
 export function trackRestoreProgress(
   { onProgress }: Pick<RestoreBackup, 'onProgress'>,
   parts: readonly ArchivePart[],

@@ -2,7 +2,7 @@ import type { Definition, Inventory } from '../engines/inventory.js';
 
 /**
  * Keeps the definitions that are the same before and after a dump. An object that was redefined in between is in the
- * dump in one form or the other, so no restore is compared with it.
+ * dump in either form, so no restore is compared with it.
  */
 export function keepSettledDefinitions(
   inventory: Inventory,

@@ -21,7 +21,9 @@ import { takeBackup } from './takeBackup.js';
 
 type Ground = { readonly storage: Storage; readonly download: (name: string) => string; stop(): Promise<void> };
 
-/** A backup of several parts, one of them never replayed, of names that differ only in letter case, without counts. */
+/**
+ * A backup of several parts without counts. One of them is never replayed, and some names differ only in letter case.
+ */
 function severalParts(ground: (bench: ArchiveBench) => Promise<Ground>): void {
   const { signal } = new AbortController();
   let bench: ArchiveBench;
@@ -55,7 +57,7 @@ function severalParts(ground: (bench: ArchiveBench) => Promise<Ground>): void {
       onToolStarting: () => Promise.resolve(),
     });
 
-  test('stores each part under a name that no letter case can confuse', () => {
+  test('stores each part under a name that stays unique if letter case is ignored', () => {
     expect(backup.parts.map(({ objectName }) => objectName.slice(backup.folder.length))).toEqual([
       'globals.txt.zst',
       '~53hop.tar.zst',
@@ -72,7 +74,7 @@ function severalParts(ground: (bench: ArchiveBench) => Promise<Ground>): void {
     await expect(readFile(join(cabinets.folderOf(cabinets.target), 'roles'))).rejects.toThrow('ENOENT');
   });
 
-  test('is restored also where the part that is never replayed is damaged', async () => {
+  test('is restored also if the part that is never replayed is damaged', async () => {
     const parts = backup.parts.map((part) => (part.replay === false ? { ...part, checksum: 'f'.repeat(64) } : part));
     await restore({ ...backup, parts });
   });
@@ -99,7 +101,7 @@ function severalParts(ground: (bench: ArchiveBench) => Promise<Ground>): void {
     expect(backup.warnings).toEqual([]);
   });
 
-  test('is restored by hand, each part with its line', async () => {
+  test('is restored by hand, each part with its own command', async () => {
     const [globals, ...databases] = backup.parts.map(({ restoreByHand }) => restoreByHand);
     const shell = (line: string) => promisify(execFile)('bash', ['-o', 'pipefail', '-c', line]);
     expect((await shell(globals!)).stdout).toBe('CREATE ROLE clerk\n');
@@ -112,7 +114,7 @@ function severalParts(ground: (bench: ArchiveBench) => Promise<Ground>): void {
     ]);
   });
 
-  test('is found again as it was stored, and deleted as a whole', async () => {
+  test('is found as it was stored, and deleted completely', async () => {
     const whole = await take();
     const { serviceName: _, ...description } = (await readBackupDocument(on.storage, whole.folder))!.description;
     const found = await findBackup({
@@ -125,7 +127,7 @@ function severalParts(ground: (bench: ArchiveBench) => Promise<Ground>): void {
     expect(await isStored(on.storage, whole, signal)).toBe(false);
   });
 
-  test('is no backup where a later part fails', async () => {
+  test('does not exist if a later part fails', async () => {
     const tools = await bench.tool(
       'tar',
       '#!/bin/sh\nfor last; do :; done\n[ "$last" != shop ] && exec /bin/tar "$@"\nexit 2',

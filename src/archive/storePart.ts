@@ -10,7 +10,7 @@ import { partObject, segmentFolder } from './layout.js';
 import type { Limits } from './limits.js';
 import { restoreByHand, restoreByHandNeeds } from './restoreByHand.js';
 
-/** A part that was dumped and stored, and not verified yet. */
+/** A part that was dumped and stored, and is not verified yet. */
 export type DumpedPart = PartToCheck & {
   readonly part: ArchivePart;
   readonly stored: StoredObject;
@@ -18,8 +18,8 @@ export type DumpedPart = PartToCheck & {
 };
 
 /**
- * Dumps one part into the storage. The source that the storage reads fails at its end if the dump failed, so the object
- * never becomes visible. Throws a StowageError with a failure code, or the reason of the context's signal.
+ * Dumps one part into the storage. If the dump fails, the source that the storage reads ends with an error, so the
+ * object never becomes visible. Throws a StowageError with a failure code, or the reason of the context's signal.
  */
 export async function storePart(
   input: TakeBackup,
@@ -39,7 +39,7 @@ export async function storePart(
   const tools = new AbortController();
   const signal = AbortSignal.any([context.signal, tools.signal]);
   const dump = await work.prepared.dump(spec, { ...context, signal });
-  // The storage may be waiting for its server: it is aborted as soon as the dump has failed.
+  // The storage may be waiting for its server, so it is aborted as soon as the dump has failed.
   const failed = dump.ended.then(({ failure }) => {
     if (failure !== null) tools.abort(failure);
   });
@@ -91,7 +91,7 @@ function byHand({ engine, downloadCommand, steps = usualSteps }: TakeBackup, par
   };
 }
 
-/** The bytes to store. They end with an error where the dump failed or bytes were lost on the way to this process. */
+/** The bytes to store. They end with an error if the dump failed or bytes were lost on the way to this process. */
 function readDump(
   dump: RunningDump,
   passed: (bytes: number) => void,
@@ -113,7 +113,7 @@ function readDump(
   return { bytes: bytes(), failure: () => failure };
 }
 
-/** A checksum covers only what arrived. Counting at both ends shows whether everything arrived. */
+/** A checksum covers only the bytes that arrived. Counts at both ends show whether all bytes arrived. */
 function lostBytes(sentBytes: number, receiver: string, receivedBytes: number): StowageError | null {
   if (sentBytes === receivedBytes) return null;
   return new StowageError(

@@ -17,7 +17,7 @@ import { takeBackup } from './takeBackup.js';
 const engine = createMariadbEngine();
 const ourTools = ['mariadb-dump', 'perl', 'zstd', 'setpriv', 'sh', 'sleep', 'mkfifo'];
 
-describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
+describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
   let server: MariadbServer;
   let bench: ArchiveBench;
 
@@ -41,14 +41,14 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     return names;
   }
 
-  /** It failed like this, and nothing in the container could be taken for a backup. */
+  /** The backup failed with this error, and nothing in the container could be taken for a backup. */
   async function expectFailure(input: TakeBackup, attempt: Promise<unknown>, failure: object): Promise<void> {
     await expect(attempt).rejects.toMatchObject(failure);
     expect(childrenNamed(...ourTools)).toEqual([]);
     expect(await stored(input)).toEqual([]);
   }
 
-  test('ends with a backup.json that describes what is stored, and holds no secret', async () => {
+  test('ends with a backup.json that describes the stored objects, and holds no secret', async () => {
     const phases: string[] = [];
     const readBytes: number[] = [];
     const input = await bench.backup(engine, harbour(), {
@@ -78,7 +78,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     expect(text).not.toContain(String(server.port));
   });
 
-  test('records what a target must accept at once as the dump has it: every quote doubles', async () => {
+  test('records the statement size that a target must accept from the dump, where every quote is doubled', async () => {
     await server.sql(`CREATE DATABASE quotes; CREATE TABLE quotes.t (a LONGTEXT, b LONGBLOB);
       INSERT INTO quotes.t VALUES (REPEAT("'", 3000000), ''), ('', REPEAT(x'01', 3000000)), ('a', 'b');`);
     const { inventory, parts } = await takeBackup(
@@ -86,7 +86,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     );
     const [{ longestStatementBytes } = {}] = parts;
     expect(longestStatementBytes).toBeGreaterThan(6_000_000);
-    // A statement takes no second row where it is long already.
+    // A statement gets no second row if it is already long.
     expect(longestStatementBytes).toBeLessThan(6_000_200);
     expect(inventory.databases[0]?.largestRowBytes).toBe(longestStatementBytes);
     await server.sql('DROP DATABASE quotes');
@@ -98,7 +98,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     await expectFailure(input, takeBackup(input), { code: 'SERVICE_AUTH', retriable: false });
   });
 
-  test('is refused when a privilege is missing, with the statement that grants it', async () => {
+  test('is refused if a privilege is missing, with the statement that grants it', async () => {
     await server.sql(`CREATE USER limited@'%' IDENTIFIED BY 'pw'; GRANT SELECT ON harbour.* TO limited@'%';
       GRANT EXECUTE ON harbour.* TO limited@'%';`);
     const connection = { ...harbour(), username: 'limited', password: new Secret('pw') };
@@ -111,12 +111,12 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     await expect(takeBackup(input)).resolves.toMatchObject({ folder: input.folder });
   });
 
-  test('is refused when nothing is selected, or what is selected is not there', async () => {
+  test('is refused if nothing is selected, or if a selected database does not exist', async () => {
     const input = await bench.backup(engine, server.connection({ databases: ['harbour', 'harbor'] }));
     await expectFailure(input, takeBackup(input), { code: 'EMPTY_DUMP', details: { absent: ['harbor'] } });
   });
 
-  test('is refused when a view is broken, naming the view', async () => {
+  test('is refused if a view is broken, with the name of the view', async () => {
     await server.sql(
       'CREATE DATABASE broken; CREATE TABLE broken.t (a INT); CREATE VIEW broken.v AS SELECT a FROM broken.t; DROP TABLE broken.t;',
     );
@@ -130,7 +130,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     ['mariadb-dump', 'mariadb-dump was killed by SIGKILL'],
     ['zstd', 'The compressor zstd was killed by SIGKILL'],
     ['perl', 'The process that counts the dump was killed by SIGKILL'],
-  ])('fails when %s is killed in the middle', async (program, message) => {
+  ])('fails if %s is killed in the middle', async (program, message) => {
     const held = heldAfterFirstBytes(bench.storage);
     const input = await bench.backup(engine, big(), { storage: held.storage });
     const attempt = takeBackup(input);
@@ -141,7 +141,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     await expectFailure(input, attempt, { code: 'TOOL_FAILED', message: expect.stringContaining(message) });
   });
 
-  test('fails when the server dies in the middle', async () => {
+  test('fails if the server dies in the middle', async () => {
     const other = await startMariadb();
     try {
       await other.sql(bulk);
@@ -168,7 +168,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     ['ends without the completion line', 'echo "-- half a dump"', 'INCOMPLETE_DUMP'],
     ['has the completion line in the data only', 'echo "-- Dump completed on 2024"; echo "INSERT"', 'INCOMPLETE_DUMP'],
     ['writes nothing', 'true', 'EMPTY_DUMP'],
-  ])('fails when the dump tool %s', async (_what, script, code) => {
+  ])('fails if the dump tool %s', async (_what, script, code) => {
     const tools = await bench.tool('mariadb-dump', fakeDump(script));
     const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());
     await expectFailure(input, takeBackup(input), { code });
@@ -178,14 +178,14 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     ['loses what it wrote on the way', 'zstd "$@" | tail -c +2'],
     ['loses what it was given', 'tail -c +2 | zstd "$@"'],
     ['does not say how much it wrote', 'zstd "$@" 2>/dev/null'],
-  ])('a compressor that ends well but %s makes no backup', async (_, script) => {
+  ])('does not exist after a compressor that reports success but %s', async (_, script) => {
     const tools = await bench.tool('zstd', `#!/bin/sh\nPATH=/usr/bin:/bin\n${script}\n`);
     const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());
     const code = expect.stringMatching(/^(CHECKSUM|INCOMPLETE_DUMP|TOOL_VERSION)$/);
     await expectFailure(input, takeBackup(input), { code });
   });
 
-  test('a tool that leaves tables out and calls its dump complete makes no backup', async () => {
+  test('does not exist after a tool that omits tables and calls its dump complete', async () => {
     const script = realDump('"$1" --ignore-table=bulk.noise --databases bulk');
     const input = await bench.backup(
       createMariadbEngine({ toolsPath: [await bench.tool('mariadb-dump', script)] }),
@@ -196,14 +196,14 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     expect(await stored(input)).not.toContainEqual(expect.stringContaining('backup.json'));
   });
 
-  test('keeps what a tool that succeeded warned of', async () => {
+  test('keeps the warnings of a tool that succeeded', async () => {
     const tools = await bench.tool('mariadb-dump', realDump('"$@"; echo "mariadb-dump: Warning: odd" >&2'));
     const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());
     const { warnings } = await takeBackup(input);
     expect(warnings).toContain('The dump tool said: mariadb-dump: Warning: odd');
   });
 
-  test('ends every process and throws the reason of the signal when it is aborted', async () => {
+  test('ends every process and throws the reason of the signal if it is aborted', async () => {
     const held = heldAfterFirstBytes(bench.storage);
     const abort = new AbortController();
     const input = await bench.backup(engine, big(), { storage: held.storage, signal: abort.signal });
@@ -220,7 +220,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     held.release();
   });
 
-  test('ends a tool that ignores SIGTERM, and what it started', async () => {
+  test('ends a tool that ignores SIGTERM, and the processes that the tool started', async () => {
     const pidFile = join(bench.folder, 'stubborn.pid');
     const script = `trap "" TERM; echo $$ > ${pidFile}; echo "some bytes"; sleep 600 & sleep 600; sleep 600`;
     const tools = await bench.tool('mariadb-dump', fakeDump(script));
@@ -234,7 +234,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     expect(groupIsAlive(await head())).toBe(false);
   });
 
-  test('starts no dump tool before its phase is entered, and never where it cannot be', async () => {
+  test('starts no dump tool before its phase is entered, and none if the phase cannot be entered', async () => {
     const started = join(bench.folder, 'started');
     const tools = await bench.tool('mariadb-dump', fakeDump(`touch ${started}`));
     const lost = new StowageError('WORKER_LOST', 'The lease was lost.');
@@ -249,7 +249,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     expect(existsSync(started)).toBe(false);
   });
 
-  test('says nothing of a dump where the phase before it could not be entered', async () => {
+  test('reports nothing of a dump if the phase before it could not be entered', async () => {
     const lost = new StowageError('WORKER_LOST', 'The lease was lost.');
     const phases: string[] = [];
     const input = await bench.backup(engine, harbour(), {
@@ -262,7 +262,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     expect(phases).toEqual(['PREFLIGHT']);
   });
 
-  test('stores nothing and starts no dump where the storage may not be written to', async () => {
+  test('stores nothing and starts no dump if the storage refuses writes', async () => {
     const refusal = new StowageError('CONFLICT', 'The prefix belongs to another installation.');
     const phases: string[] = [];
     const input = await bench.backup(engine, harbour(), {
@@ -276,7 +276,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     expect(phases).toEqual(['PREFLIGHT']);
   });
 
-  test('asks the storage no longer where the database has refused', async () => {
+  test('does not query the storage after the database has refused', async () => {
     const connection = { ...harbour(), password: new Secret('wrong') };
     const input = await bench.backup(engine, connection, {
       mayStore: (signal) =>
@@ -285,14 +285,14 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
     await expectFailure(input, takeBackup(input), { code: 'SERVICE_AUTH' });
   });
 
-  test('fails as STALLED when no byte moves, and says so', async () => {
+  test('fails as STALLED if no byte moves, and the error names the limit', async () => {
     const held = heldAfterFirstBytes(bench.storage);
     const input = await bench.backup(engine, big(), { storage: held.storage, stallTimeoutMs: 400 });
     await expect(takeBackup(input)).rejects.toMatchObject({ code: 'STALLED', message: 'No byte moved for 0.4 s.' });
     held.release();
   });
 
-  test('leaves no login file that others may read', async () => {
+  test('leaves no login file that other users may read', async () => {
     const held = heldAfterFirstBytes(bench.storage);
     const input = await bench.backup(engine, big(), { storage: held.storage });
     const attempt = takeBackup(input);
@@ -308,7 +308,7 @@ describeWith({ mariadb: mariadbMissing }, 'Taking a backup', () => {
   });
 });
 
-/** Random bytes, so that no buffer of the pipeline can swallow them. */
+/** Random bytes do not compress, so no buffer of the pipeline can hold all of them. */
 const bulk = `CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
   INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_40000;`;
 
@@ -320,7 +320,7 @@ function complete(then: string): string {
   return `echo "-- MariaDB dump"; echo "CREATE TABLE t (a INT);"; echo "-- Dump completed on 2024-02-29"; ${then || 'true'}`;
 }
 
-/** The tool that is installed, with other arguments, or with something after it. */
+/** The installed tool with other arguments, or with a command after it. */
 function realDump(args: string): string {
   return `#!/bin/sh\nPATH=/usr/bin:/bin\nmariadb-dump ${args}\n`;
 }

@@ -10,10 +10,10 @@ import { storePart, type DumpedPart } from './storePart.js';
 import { writeBackupDocument } from './writeBackupDocument.js';
 
 /**
- * The only way to a successful backup. It returns only when every dump tool ended with 0 and its stream was complete,
- * the storage confirmed and gave back what was stored, and backup.json was written last and read back. Otherwise it
- * throws a StowageError with a failure code, or the reason of `signal`. No tool of ours runs any more by then. What was
- * stored before the failure stays in `folder`, without a backup.json.
+ * The only way to a successful backup. It returns only if every dump tool ended with 0 and its stream was complete, the
+ * storage confirmed the stored bytes and returned them, and backup.json was written last and read back. Otherwise it
+ * throws a StowageError with a failure code, or the reason of `signal`. By then all our tools have ended. The objects
+ * that were stored before the failure stay in `folder`, without a backup.json.
  */
 export async function takeBackup(input: TakeBackup): Promise<TakenBackup> {
   return withinLimits(input, (limits) => take(input, limits));
@@ -61,7 +61,8 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
 }
 
 /**
- * Asks the server and the storage at once. When one of them refuses, the other is aborted and the refusal is thrown.
+ * Checks the server and the storage at once. If one of them refuses, the check of the other is aborted and the refusal
+ * is thrown.
  */
 async function prepare(
   { engine, connection, mayStore, steps = usualSteps }: TakeBackup,
@@ -83,7 +84,7 @@ async function prepare(
   return preparing;
 }
 
-/** Each part is prepared while the phase is recorded; the dump tool starts when that is done. */
+/** Each part is prepared while the phase is recorded. The dump tool starts after both. */
 async function dumpParts(
   input: TakeBackup,
   limits: Limits,
@@ -92,7 +93,7 @@ async function dumpParts(
 ): Promise<{ readonly dumped: readonly DumpedPart[]; readonly dumpMs: number }> {
   const { inventory, parts } = prepared.report;
   const mayStart = limits.outside(() => input.onPhase('DUMPING'));
-  // Each dump awaits it; this only prevents an unhandled rejection.
+  // Each dump awaits the promise; this only prevents an unhandled rejection.
   mayStart.catch(() => undefined);
   const progress = trackBackupProgress(input, inventory);
   const dumped: DumpedPart[] = [];
@@ -106,7 +107,7 @@ async function dumpParts(
     await endCounting(dumped);
     throw error;
   } finally {
-    // The first part may fail before the phase was recorded: nothing is recorded after the end of the attempt.
+    // The first part may fail before the phase was recorded. Nothing may be recorded after the end of the attempt.
     await mayStart;
   }
   return { dumped, dumpMs: performance.now() - begin };

@@ -1,7 +1,7 @@
 import type { Inventory, TableName } from '../engines/inventory.js';
 import { findingByName } from './findingByName.js';
 
-/** The tables whose rows a backup knows, and which could not be counted on the target in time. */
+/** The tables whose rows the backup records, but whose rows could not be counted on the target in time. */
 export function uncountedTables(expected: Inventory, actual: Inventory): readonly TableName[] {
   const find = findingByName(actual.databases, actual);
   return expected.databases.flatMap(({ name: database, tables }) => {

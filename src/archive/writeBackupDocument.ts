@@ -7,8 +7,8 @@ import { backupDocumentName } from './layout.js';
 import type { Limits } from './limits.js';
 
 /**
- * Written last, only if there is none, and then read back and compared. Returns what was written, which may be less than
- * the backup where that is too large. Throws CHECKSUM, TOOL_FAILED or an ENDPOINT_… code.
+ * Writes the document last, only if there is none, and then reads it back and compares it. Returns what was written,
+ * which may be less than the backup if the backup is too large. Throws CHECKSUM, TOOL_FAILED or an ENDPOINT_… code.
  */
 export async function writeBackupDocument(
   input: TakeBackup,

@@ -43,7 +43,7 @@ const start = (number: number): BackupJobCommand => ({
   attempt: { number, worker: `w${number}`, startedAt: at, folder: `f${number}/` },
 });
 const succeed = (attempt: number): BackupJobCommand => ({ kind: 'SUCCEED', attempt, result, at });
-/** Of the folder that `start` gives the attempt. */
+/** The parts in the folder that `start` gives the attempt. */
 const adopt = (attempt: number): BackupJobCommand => ({
   ...{ kind: 'ADOPT', attempt, by: 'finder', finishedAt: '2026-03-01T05:07:00.000Z', at: '2026-03-01T06:00:00.000Z' },
   result: { ...result, folder: `f${attempt}/` },
@@ -61,7 +61,7 @@ const running = queued.then(start(1));
 const stored = running.then(succeed(1));
 
 describe('a backup job', () => {
-  test('that is queued twice under one id is queued once', () => {
+  test('is queued only once if it is queued twice under one id', () => {
     expect(queued.when(queue)).toEqual([]);
     expect(queued.when({ kind: 'SKIP', request, skippedFor: 'x' })).toEqual([]);
   });
@@ -74,7 +74,7 @@ describe('a backup job', () => {
     expect(() => secondAttempt.when(succeed(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
   });
 
-  test('waits for another attempt after a failure that may pass, and fails at once after any other', () => {
+  test('waits for another attempt after a transient failure, and fails at once after any other failure', () => {
     expect(running.types(fail(1, unreachable))).toEqual(['BackupAttemptEnded']);
     expect(running.then(fail(1, unreachable)).state.status).toBe('QUEUED');
     expect(running.types(fail(1, refused))).toEqual(['BackupAttemptEnded', 'BackupFailed']);
@@ -108,12 +108,12 @@ describe('a backup job', () => {
     expect(asked.types(fail(1, null, 'WORKER_LOST'))).toEqual(['BackupCancelled']);
   });
 
-  test('that was finished before the cancellation arrived stays a success', () => {
+  test('stays a success if it finished before the cancellation arrived', () => {
     expect(running.then(cancel).then(succeed(1)).state.status).toBe('SUCCEEDED');
     expect(() => stored.when(cancel)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
   });
 
-  test('succeeds by another worker that found the complete backup of the lost attempt, with the time at which that was finished', () => {
+  test('succeeds by another worker that found the complete backup of the lost attempt, with the time when that backup was finished', () => {
     const adopted = running.then(adopt(1));
     expect(adopted.state).toMatchObject({ status: 'SUCCEEDED', availability: 'STORED', result: { folder: 'f1/' } });
     expect(adopted.state.status === 'SUCCEEDED' && adopted.state.attempts).toMatchObject([
@@ -140,7 +140,7 @@ describe('a backup job', () => {
     expect(read.then({ kind: 'RELEASE', readerId: 'r', at }).types(erase)).toEqual(['BackupDeletionDecided']);
   });
 
-  test('can no longer be reserved once its deletion is decided, and is DELETED only after the container has confirmed', () => {
+  test('can no longer be reserved after the decision to delete it, and is DELETED only after the container has confirmed', () => {
     const deleting = stored.then(erase);
     expect(deleting.state).toMatchObject({ status: 'SUCCEEDED', availability: 'DELETING' });
     expect(() => deleting.when({ kind: 'RESERVE', readerId: 'r', at })).toThrow();
@@ -160,7 +160,7 @@ describe('a backup job', () => {
     expect(() => running.when(hold)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
   });
 
-  test('is MISSING after the container has answered twice, an hour apart, that it is not there, and STORED again when it is found', () => {
+  test('is MISSING after the container has reported it missing twice, an hour apart, and STORED again when it is found', () => {
     const absent = (time: string): BackupJobCommand => ({ kind: 'REPORT_ABSENT', at: time });
     const once = stored.then(absent('2026-03-01T06:00:00.000Z'));
     expect(once.state).toMatchObject({ availability: 'STORED' });
@@ -175,7 +175,7 @@ describe('a backup job', () => {
     expect(missing.types(erase)).toEqual(['BackupDeletionDecided']);
   });
 
-  test('allows the remains of a failed attempt to be removed, never those of a running attempt or the backup', () => {
+  test("allows the removal of a failed attempt's remains, but never of a running attempt or of the backup", () => {
     const lost = running.then(fail(1, unreachable, 'WORKER_LOST')).then(start(2));
     const void1: BackupJobCommand = { kind: 'VOID_ATTEMPT', attempt: 1, at };
     const gone1: BackupJobCommand = { kind: 'CONFIRM_REMAINS_GONE', attempt: 1, at };
@@ -224,7 +224,7 @@ describe('for commands in any order', () => {
       try {
         events.push(...backupJob.decide(each, states.at(-1) ?? backupJob.initial));
       } catch {
-        // A refusal decides nothing.
+        // A refused command appends no event.
       }
       states.push(fold(backupJob, events));
     }
@@ -252,7 +252,7 @@ describe('for commands in any order', () => {
     );
   });
 
-  test('the backup is that of the one successful attempt, adopted or not, and its folder is never removed', () => {
+  test('the backup is the one of the only successful attempt, adopted or not, and its folder is never removed', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 40 }), (commands) => {
         const { states, events } = play([queue, start(1), ...commands]);

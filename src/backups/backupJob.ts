@@ -25,7 +25,7 @@ import {
   type StoredBackupEvent,
 } from './storedBackup.js';
 
-/** One executed backup to one File Endpoint: the life of a job, and then that of its stored bytes. */
+/** One executed backup to one File Endpoint: first the life of a job, and then the life of its stored bytes. */
 export type BackupJob = AttemptedJob<BackupShape> | SkippedBackup;
 
 export type KnownBackupJob = KnownJob<BackupShape> | SkippedBackup;
@@ -46,7 +46,7 @@ export type BackupTrigger = 'SCHEDULE' | 'CATCH_UP' | 'MANUAL' | 'RETRY' | 'SAFE
 
 export type FirstTrigger = Exclude<BackupTrigger, 'RETRY'>;
 
-/** All that is fixed when a backup is requested. */
+/** All values that are fixed when a backup is requested. */
 export type BackupRequest = {
   readonly serviceId: string;
   readonly engine: string;
@@ -57,15 +57,20 @@ export type BackupRequest = {
   readonly batchId: string;
   readonly requestedBy: string;
   readonly retryOf: string | null;
-  /** Of a RETRY: the trigger of the job at the beginning of its chain of retries. Null: not recorded (older events). */
+  /**
+   * Only for a RETRY: the trigger of the job at the beginning of its chain of retries. Null: not recorded (older
+   * events).
+   */
   readonly standsFor?: FirstTrigger | null;
-  /** The tick, for SCHEDULE and CATCH_UP. */
+  /** The time of the tick, for SCHEDULE and CATCH_UP. */
   readonly scheduledFor: string | null;
   readonly queuedAt: string;
   readonly maxAttempts: number;
   readonly timeoutMs: number | null;
   readonly stallTimeoutMs: number;
-  /** Whether the backup gives up when another session waits too long for one of its locks. Absent (older events): it does. */
+  /**
+   * Whether the backup ends when another session waits too long for one of its locks. Absent (older events): it does.
+   */
   readonly yieldToLocks?: boolean;
 };
 
@@ -90,8 +95,8 @@ export type BackupJobCommand = JobCommand<BackupShape> | OwnCommand;
 type OwnCommand =
   | { readonly kind: 'SKIP'; readonly request: BackupRequest; readonly skippedFor: string }
   /**
-   * The worker of the attempt is lost, and its complete backup is in the container. Sent by the process that holds the
-   * expired lease. A job whose cancellation was requested becomes CANCELLED instead.
+   * The worker of the attempt is lost, and its complete backup is in the container. The process that holds the expired
+   * lease sends this command. A job whose cancellation was requested becomes CANCELLED instead.
    */
   | {
       readonly kind: 'ADOPT';
@@ -127,8 +132,8 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   initial: { status: 'NONE' },
   decide: (command, state) => (isJobCommand(command) ? life.decide(command, state) : decideOwn(command, state)),
   evolve,
-  // Version 2 of BackupQueued: a RETRY names the trigger that it stands for.
-  // Version 2 of the others: neither errors nor warnings hold what may be data of a customer.
+  // Version 2 of BackupQueued: a RETRY names the trigger that it replaces. Version 2 of the others: neither errors nor
+  // warnings hold what may be data of a customer.
   schemaVersions: { BackupQueued: 2, BackupAttemptEnded: 2, BackupFailed: 2, BackupSucceeded: 2 },
   upcasters: {
     'BackupQueued@1': (data) => {
@@ -176,7 +181,9 @@ function decideOwn(command: OwnCommand, state: BackupJob): readonly BackupJobEve
   }
 }
 
-/** Commands about the stored bytes. Releasing and confirming a deletion are no errors where no bytes are stored. */
+/**
+ * Commands about the stored bytes. Releasing a backup and confirming a deletion are no errors if no bytes are stored.
+ */
 function decideLater(command: StoredBackupCommand, state: KnownBackupJob): readonly BackupJobEvent[] {
   if (state.status === 'SUCCEEDED') return decideStored(command, state);
   const isRelease = command.kind === 'RELEASE' || command.kind === 'RELEASE_HOLD';
@@ -184,7 +191,7 @@ function decideLater(command: StoredBackupCommand, state: KnownBackupJob): reado
   throw notStored(`the job is ${state.status}`);
 }
 
-/** The attempt of that number, if it has ended and did not make the backup. */
+/** The attempt of that number, if it has ended and did not create the backup. */
 function attemptWithoutBackup({ attempts }: KnownBackupJob, number: number): Attempt {
   const attempt = attempts.find((each) => each.number === number);
   if (attempt === undefined) throw notFound(`attempt ${number} of the backup job`);
@@ -215,11 +222,11 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
     const remains = event.type === 'BackupAttemptVoided' ? 'VOID' : 'REMOVED';
     return { ...state, attempts: withRemains(state.attempts, event.data.attempt, remains) };
   }
-  // Only the events of the stored bytes are left: `lifeEvent` took those of the life.
+  // Only the events of the stored bytes are left, because `lifeEvent` has handled the events of the life.
   return state.status === 'SUCCEEDED' ? { ...state, ...evolveStored(state, event as StoredBackupEvent) } : state;
 }
 
-/** Records what lies in the folder of one attempt. */
+/** Records what is in the folder of one attempt. */
 export function withRemains(
   attempts: readonly Attempt[],
   number: number,

@@ -5,8 +5,8 @@ import { backupJob, type BackupJobCommand, type BackupRequest, type BackupShape 
 import type { DeletionReason } from './storedBackup.js';
 
 /**
- * Commands on backup jobs, each within the caller's transaction: the events, the place in the queue, and the
- * reservations that keep service and file endpoint from being removed while the job or its bytes need them.
+ * Commands on backup jobs, each within the caller's transaction. They write the events, the place in the queue, and the
+ * reservations. Reservations prevent the removal of service and file endpoint while the job or its bytes need them.
  */
 
 export const backupHandling: JobHandling<BackupShape> = {
@@ -19,7 +19,7 @@ export const backupHandling: JobHandling<BackupShape> = {
   errorOf: (failure) => failure,
 };
 
-/** Queues a job under an id that the caller made. Idempotent. */
+/** Queues a job under an id that the caller has generated. Idempotent. */
 export async function queueBackup(
   tx: Transaction,
   queue: JobQueue,
@@ -43,7 +43,7 @@ export async function skipBackup(
   await tx.execute(backupJob, job, { kind: 'SKIP', request, skippedFor });
 }
 
-/** Reserves the bytes for a reader, for example a restore: nothing deletes them until the reader releases them. */
+/** Reserves the bytes for a reader, for example a restore. Nothing deletes them until the reader releases them. */
 export async function reserveBackup(tx: Transaction, job: StreamRef, readerId: string, at: Date): Promise<void> {
   await tx.execute(backupJob, job, { kind: 'RESERVE', readerId, at: at.toISOString() });
 }
@@ -63,7 +63,7 @@ export async function decideDeletion(
   await tx.execute(backupJob, job, command, expectedVersion);
 }
 
-/** The container has confirmed that the bytes are gone. */
+/** Records that the container has confirmed the deletion of the bytes. */
 export async function confirmDeletion(tx: Transaction, job: StreamRef, at: Date): Promise<void> {
   const { state } = await tx.execute(backupJob, job, { kind: 'CONFIRM_DELETION', at: at.toISOString() });
   if (state.status !== 'SUCCEEDED' || state.availability !== 'DELETED') return;
@@ -71,9 +71,9 @@ export async function confirmDeletion(tx: Transaction, job: StreamRef, at: Date)
 }
 
 /**
- * Locks one destination (a plan with one of its endpoints, or the backups by hand of a service there) until the
- * transaction ends. Every decision to delete takes this lock first: two decisions at the same time could otherwise each
- * rely on the backup that the other deletes.
+ * Locks one destination until the transaction ends. A destination is a plan with one of its endpoints, or the manual
+ * backups of a service at an endpoint. Every decision to delete takes this lock first. Otherwise two decisions at the
+ * same time could each rely on the backup that the other deletes.
  */
 export async function lockDestination(tx: Transaction, planOrServiceId: string, fileEndpointId: string): Promise<void> {
   await tx.manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [

@@ -66,7 +66,7 @@ const cases: readonly (readonly [Partial<BackupJobRow>, string])[] = [
 ];
 
 describe('the message of a backup job', () => {
-  test.each(cases)('%j', (changes, sentence) => {
+  test.each(cases)('for %j is the expected sentence', (changes, sentence) => {
     expect(backupJobMessage({ ...job, ...changes })).toBe(sentence);
   });
 
@@ -77,7 +77,7 @@ describe('the message of a backup job', () => {
     [999_999, '1.0 MB'],
     [9_960_000, '10 MB'],
     [3_400_000_000, '3.4 GB'],
-  ])('%d bytes read %s', (bytes, text) => {
+  ])('shows %d bytes as %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
   });
 });

@@ -19,17 +19,20 @@ export type BackupJobStatus = JobStatus | 'SKIPPED';
 
 export type BackupJobRow = AttemptedJobRow<BackupShape, BackupJobStatus> &
   Omit<BackupRequest, 'scheduledFor' | 'queuedAt' | 'standsFor' | 'yieldToLocks'> & {
-    /** Null unless it is a RETRY, and where the job that was retried is unknown. */
+    /** Null if the job is not a RETRY, or if the retried job is unknown. */
     readonly standsFor: FirstTrigger | null;
     readonly scheduledFor: Date | null;
     readonly availability: BackupAvailability | null;
-    /** When the container first answered that the bytes are not there. */
+    /** When the container first reported that the bytes are missing. */
     readonly absentSince: Date | null;
     readonly skippedFor: string | null;
     readonly errorCode: string | null;
     readonly folder: string | null;
     readonly parts: readonly StoredPart[];
-    /** May be larger than all other columns together, so it is never read with the row: `findInventories` reads it. */
+    /**
+     * The inventory may be larger than all other columns together, so it is never read with the row. `findInventories`
+     * reads it.
+     */
     readonly inventory?: unknown;
     readonly sizeBytes: number | null;
     readonly storedSizeBytes: number | null;
@@ -40,7 +43,7 @@ export type BackupJobRow = AttemptedJobRow<BackupShape, BackupJobStatus> &
     readonly attemptsWithRemains: readonly number[];
   };
 
-/** Whole numbers up to 2^53-1, which the driver hands over as text. */
+/** Whole numbers up to 2^53-1, which the driver returns as text. */
 const wholeNumber = {
   from: (text: string | null) => (text === null ? null : Number(text)),
   to: (value: unknown) => value,
@@ -141,7 +144,7 @@ export const backupJobProjection = attemptedJobProjection<BackupJobRow, BackupJo
   },
 });
 
-/** Older events do not record it: the row of the job that was retried does, because that job was queued before. */
+/** Older events do not record it. The row of the retried job has it, because that job was queued earlier. */
 async function standsForOf(
   { trigger, retryOf, standsFor }: BackupRequest,
   manager: EntityManager,
@@ -151,7 +154,9 @@ async function standsForOf(
   return source === null ? null : triggerThatCounts(source);
 }
 
-/** The trigger of a job, for a RETRY that of the job at the beginning of its chain; null where that is unknown. */
+/**
+ * The trigger of a job. For a RETRY it is the trigger of the job at the beginning of its chain. Null: it is unknown.
+ */
 export function triggerThatCounts({
   trigger,
   standsFor,

@@ -1,6 +1,6 @@
 const units = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
-/** Bytes for a person, in decimal units with three digits at most: `0 B`, `999 B`, `1.2 kB`, `34 MB`. */
+/** Formats bytes for a person, in decimal units with at most three digits: `0 B`, `999 B`, `1.2 kB`, `34 MB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_000) return `${bytes} B`;
   let amount = bytes;

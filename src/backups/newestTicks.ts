@@ -1,6 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
-/** When the newest tick was that made a job of the plan, by file endpoint; none where no tick has made one. */
+/**
+ * The time of the newest tick that queued a job of the plan, by file endpoint. A file endpoint without such a tick is
+ * absent.
+ */
 export async function newestTicks(
   manager: EntityManager,
   plan: { readonly id: string; readonly fileEndpointIds: readonly string[] },

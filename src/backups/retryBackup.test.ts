@@ -44,7 +44,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
       },
     });
   const cancel = (id: string) => made('mutation ($id: ID!) { made: cancelBackupJob(id: $id) { id } }', { id });
-  /** A job of this order, CANCELLED before anybody ran it. */
+  /** A job of this order that was CANCELLED before any worker ran it. */
   const cancelled = async (input: object): Promise<string> => {
     const { data, text } = await api.post(
       'mutation ($input: StartBackupInput!) { startBackup(input: $input) { jobs { id } } }',
@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
   };
   const rowOf = (id: string) => api.shared.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
 
-  test('by ten people at once makes one new job, and another one only after that has ended', async () => {
+  test('by ten people at once queues one new job, and another one only after that job has ended', async () => {
     const id = await cancelled({ planId: await plan(await endpoint()) });
     const retried = await Promise.all(Array.from({ length: 10 }, () => retry(id, randomUUID())));
     expect(retried.map(({ refusal }) => refusal).filter(Boolean)).toEqual([]);
@@ -79,7 +79,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     expect(again.job?.id).not.toBe(first);
   });
 
-  test('stands for the trigger at the beginning of its chain, also when older events do not record it', async () => {
+  test('counts with the trigger at the beginning of its chain, also if older events do not record it', async () => {
     const fileEndpointId = await endpoint();
     const of = { serviceId: settled.serviceId, planId: await plan(fileEndpointId), fileEndpointId };
     const { dataSource, store } = api.shared;
@@ -99,7 +99,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     expect(await standsFor()).toEqual([null, 'SCHEDULE', 'SCHEDULE']);
   });
 
-  test('has the limits that its plan has now', async () => {
+  test('uses the current limits of its plan', async () => {
     const planId = await plan(await endpoint());
     const id = await cancelled({ planId });
     const change =
@@ -111,14 +111,14 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     });
   });
 
-  test('waits its turn beside another job of the same destination', async () => {
+  test('waits for its turn after another job of the same destination', async () => {
     const planId = await plan(await endpoint());
     const id = await cancelled({ planId });
     await made('mutation ($id: ID!) { made: startBackup(input: { planId: $id }) { id: batchId } }', { id: planId });
     expect((await retry(id)).job).toMatchObject({ status: 'QUEUED' });
   });
 
-  test('is refused when its plan was removed', async () => {
+  test('is refused if its plan was removed', async () => {
     const planId = await plan(await endpoint());
     const id = await cancelled({ planId });
     await made('mutation ($id: ID!) { made: removeBackupPlan(id: $id) { id } }', { id: planId });
@@ -128,7 +128,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     });
   });
 
-  test('is refused when its plan now stores elsewhere', async () => {
+  test('is refused if its plan now stores elsewhere', async () => {
     const planId = await plan(await endpoint());
     const id = await cancelled({ planId });
     const change =
@@ -140,7 +140,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     });
   });
 
-  test('is refused when its file endpoint was removed', async () => {
+  test('is refused if its file endpoint was removed', async () => {
     const fileEndpointId = await endpoint();
     const id = await cancelled({ service: { serviceId: settled.idleServiceId, fileEndpointId } });
     await made('mutation ($id: ID!) { made: removeFileEndpoint(id: $id) { id } }', { id: fileEndpointId });
@@ -153,7 +153,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
   test.each<[string, () => string]>([
     ['is QUEUED', () => settled.queuedJobId],
     ['is SUCCEEDED', () => settled.storedJobId],
-  ])('is refused where it %s', async (_how, id) => {
+  ])('is refused if it %s', async (_how, id) => {
     expect((await retry(id())).refusal).toEqual({
       code: 'CONFLICT',
       message: expect.stringMatching(/nothing to retry/),

@@ -10,9 +10,9 @@ import { BackupJobTable, triggerThatCounts } from './backupJobView.js';
 import { plannedBackups, engineOfService, type BackupTools } from './startBackup.js';
 
 /**
- * Queues a new job like the one that FAILED or was CANCELLED, with the current settings of its plan. CONFLICT: the job
- * has another status, or its plan, destination, service or file endpoint is gone. A retry that has not ended is
- * returned instead of queueing a second one. Returns the id of the retry.
+ * Queues a new job like one that FAILED or was CANCELLED, with the current settings of its plan. Throws CONFLICT if the
+ * job has another status, or if its plan, destination, service or file endpoint was removed. If a retry has not ended
+ * yet, no second one is queued. Returns the id of the retry.
  */
 export async function retryBackup(
   tools: BackupTools,
@@ -63,12 +63,12 @@ async function standsFor(tx: Transaction, jobId: string): Promise<FirstTrigger |
   return triggerThatCounts(await tx.manager.findOneByOrFail(BackupJobTable, { id: jobId }));
 }
 
-/** Serializes retries of one job: the second finds the job that the first has queued. */
+/** Serializes retries of one job, so that the second retry finds the job that the first has queued. */
 async function lockRetriesOf(tx: Transaction, jobId: string): Promise<void> {
   await tx.manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`retry:${jobId}`]);
 }
 
-/** The settings of the plan as they are now: a job that ran into a limit is retried with the current limit. */
+/** Uses the current settings of the plan, so that a job that exceeded a limit is retried with the current limit. */
 async function asItStandsNow(tx: Transaction, request: BackupRequest): Promise<Partial<BackupRequest>> {
   const { planId, serviceId, fileEndpointId } = request;
   if (planId !== null) {

@@ -32,8 +32,8 @@ export type BackupOrder = {
 type StartedBackup = { batchId: string; jobIds: readonly string[] };
 
 /**
- * Queues a backup by hand: for a plan one job for each of its destinations, in its order; for a service one job. Throws
- * CONFLICT for a removed plan or service, BAD_INPUT for a file endpoint of another project.
+ * Queues a manual backup. For a plan it queues one job for each of its destinations, in their order. For a service it
+ * queues one job. Throws CONFLICT for a removed plan or service, and BAD_INPUT for a file endpoint of another project.
  */
 export async function startBackup(
   tools: BackupTools,
@@ -83,7 +83,7 @@ async function backupsOf(tx: Transaction, { projectId, of }: BackupOrder): Promi
   return plannedBackups(tx, of.planId);
 }
 
-/** One for each destination of a plan, in its order. A removed plan is CONFLICT. */
+/** One job for each destination of a plan, in their order. Throws CONFLICT for a removed plan. */
 export async function plannedBackups(tx: Transaction, planId: string): Promise<readonly PlannedBackup[]> {
   const { state: plan } = await tx.load(backupPlan, planId);
   if (plan.status === 'NONE') throw notFound('backup plan');
@@ -100,7 +100,7 @@ export async function plannedBackups(tx: Transaction, planId: string): Promise<r
   }));
 }
 
-/** A removed service is CONFLICT. */
+/** Throws CONFLICT for a removed service. */
 export async function engineOfService(tx: Transaction, serviceId: string): Promise<string> {
   const { state } = await tx.load(service, serviceId);
   if (state.status === 'NONE') throw notFound('service');
@@ -109,7 +109,8 @@ export async function engineOfService(tx: Transaction, serviceId: string): Promi
 }
 
 /**
- * An endpoint of another project, a removed one and an unknown one get the same message, so that it reveals nothing.
+ * The message is the same for an endpoint of another project, a removed one and an unknown one, so that it reveals
+ * nothing.
  */
 async function refuseForeignEndpoint(tx: Transaction, projectId: string, fileEndpointId: string): Promise<void> {
   const [row] = await tx.manager.findBy(FileEndpointTable, { id: In([fileEndpointId]), projectId });

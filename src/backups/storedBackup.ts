@@ -2,13 +2,13 @@ import { StowageError } from '../errors.js';
 import type { JsonValue } from '../json.js';
 
 /**
- * The life of the stored bytes of a SUCCEEDED backup job: reserved by readers, held, verified, missed in the container
- * and found again, deleted.
+ * The life of the stored bytes of a SUCCEEDED backup job. Readers reserve them, people hold them, and checks verify
+ * them. They may be missed in the container and found again, and finally they are deleted.
  */
 export type StoredBackup = {
   readonly result: BackupResult;
   readonly availability: BackupAvailability;
-  /** When the container first answered that the bytes are not there; null: it never did, or they were found again. */
+  /** When the container first reported that the bytes are missing. Null: it never did, or they were found again. */
   readonly absentSince: string | null;
   /** The ids of the restores (and other readers) that have reserved the bytes. */
   readonly readers: readonly string[];
@@ -21,7 +21,7 @@ export type BackupAvailability = 'STORED' | 'DELETING' | 'DELETED' | 'MISSING';
 /** Keeps a backup from being deleted, by retention or by hand, until it is released. */
 export type Hold = { readonly reason: string; readonly by: string; readonly at: string };
 
-/** For verification on demand, which is announced and not built: no command records one yet. */
+/** Used by verification on demand, which is announced and not built. No command records a verification yet. */
 export type Verification = { readonly level: 'STORED' | 'READABLE' | 'RESTORED'; readonly at: string };
 
 export type BackupResult = {
@@ -36,19 +36,19 @@ export type BackupResult = {
 export type StoredPart = {
   readonly name: string;
   readonly extension: string;
-  /** Absent: all of the inventory. */
+  /** Absent: all databases of the inventory. */
   readonly databases?: readonly string[];
   /** False: no restore replays it. */
   readonly replay?: false;
   readonly objectName: string;
-  /** What its bytes passed before they were stored. Absent: zstd. */
+  /** The steps that its bytes passed before they were stored. Absent: zstd. */
   readonly steps?: readonly string[];
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
   readonly checksum: string;
   readonly etag: string;
   readonly restoreByHand: string;
-  /** This and the properties below are absent where they were not recorded. */
+  /** This property and those below are absent if they were not recorded. */
   readonly restoreByHandNeeds?: string;
   readonly characterSet?: string;
   readonly tool?: { readonly name: string; readonly version: string };
@@ -57,7 +57,7 @@ export type StoredPart = {
 
 export type DeletionReason = 'BY_HAND' | 'RETENTION';
 
-/** A backup becomes MISSING when the container has answered twice, this far apart, that the bytes are not there. */
+/** A backup becomes MISSING when the container has reported the bytes missing twice, this far apart. */
 export const missingAfterMs = 3_600_000;
 
 export type StoredBackupCommand =
@@ -66,7 +66,7 @@ export type StoredBackupCommand =
   | { readonly kind: 'HOLD'; readonly hold: Hold }
   | { readonly kind: 'RELEASE_HOLD'; readonly by: string; readonly at: string }
   | { readonly kind: 'RECORD_VERIFICATION'; readonly verification: Verification }
-  /** The container answered that the bytes are not there. */
+  /** The container has reported that the bytes are missing. */
   | { readonly kind: 'REPORT_ABSENT'; readonly at: string }
   | { readonly kind: 'REPORT_PRESENT'; readonly at: string }
   | { readonly kind: 'DECIDE_DELETION'; readonly reason: DeletionReason; readonly by: string; readonly at: string }

@@ -1,4 +1,4 @@
-/** One try of a job. Its number rises with each try and is the fencing token of the lease. */
+/** One try of a job. Its number increases with each try and is the fencing token of the lease. */
 export type AttemptStart = { readonly number: number; readonly worker: string; readonly startedAt: string };
 
 export type AttemptOutcome = 'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'WORKER_LOST' | 'HANDED_BACK';
@@ -11,7 +11,7 @@ export type AttemptEnd = {
 
 /** While the attempt runs, every property of its end is null. */
 export type AttemptRecord = AttemptStart & { readonly [Key in keyof AttemptEnd]: AttemptEnd[Key] | null } & {
-  /** The worker that recorded the success in place of the attempt's own worker, which was lost before it could. */
+  /** The worker that recorded the success instead of the attempt's own worker, which was lost before it could. */
   readonly adoptedBy?: string;
 };
 
@@ -24,7 +24,7 @@ export type JobError = {
   readonly retriable: boolean;
 };
 
-/** Appends an attempt that runs. */
+/** Adds a running attempt. */
 export function beginAttempt<Attempt extends AttemptRecord>(
   attempts: readonly Attempt[],
   attempt: Omit<Attempt, keyof AttemptEnd>,
@@ -41,7 +41,10 @@ export function endAttempt<Attempt extends AttemptRecord>(
   return attempts.map((attempt) => (attempt.number === number ? { ...attempt, ...end } : attempt));
 }
 
-/** The number of attempts that count against `maxAttempts`: one that a draining worker handed back does not. */
+/**
+ * The number of attempts that count against `maxAttempts`. An attempt that a draining worker handed back does not
+ * count.
+ */
 export function attemptsThatCount(attempts: readonly AttemptRecord[]): number {
   return attempts.filter((attempt) => attempt.outcome !== 'HANDED_BACK').length;
 }

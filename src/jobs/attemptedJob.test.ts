@@ -13,7 +13,7 @@ import {
   type PlainShape,
 } from './attemptedJob.js';
 
-/** A third kind of job, with all that a kind states: its shape, and what differs in its life. */
+/** A third kind of job, with everything that a kind defines: its shape, and its differences in the life cycle. */
 type VerificationShape = PlainShape & {
   readonly name: 'Verification';
   readonly request: { readonly backupJobId: string; readonly maxAttempts: number };
@@ -60,13 +60,13 @@ const cancel = { kind: 'REQUEST_CANCEL', by: 'anna', at } as const;
 
 const running = given(verification).then(queue).then(start(1));
 
-describe('a kind of job that states only what differs', () => {
+describe('a kind of job that defines only its differences', () => {
   test('names its events by its own prefix and keeps its own result', () => {
     expect(running.types(succeed(1))).toEqual(['VerificationSucceeded']);
     expect(running.then(succeed(1)).state).toMatchObject({ status: 'SUCCEEDED', checkedBytes: 7 });
   });
 
-  test('has the attempts that its request allows, and one more for each that was handed back', () => {
+  test('has the attempts that its request allows, and one more for each attempt that was handed back', () => {
     const again = running.then(fail(1)).then(start(2));
     expect(again.types(fail(2))).toEqual(['VerificationAttemptEnded', 'VerificationFailed']);
     expect(again.then(fail(2)).state).toMatchObject({ status: 'FAILED', error: { code: 'CHECKSUM' } });
@@ -83,7 +83,7 @@ describe('a kind of job that states only what differs', () => {
     expect(() => running.then(succeed(1)).when(cancel)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
   });
 
-  test('accepts no command of an attempt that does not run it', () => {
+  test('accepts no command of an attempt that does not run the job', () => {
     const lost = expect.objectContaining({ code: 'WORKER_LOST' });
     for (const command of [succeed(2), fail(2), { kind: 'ENTER_PHASE', attempt: 2, phase: 'READING', at } as const]) {
       expect(() => running.when(command)).toThrow(lost);
@@ -91,7 +91,7 @@ describe('a kind of job that states only what differs', () => {
     expect(() => running.then(fail(1)).when(succeed(1))).toThrow(lost);
   });
 
-  test('never leaves a state in which it has ended, whatever commands arrive', () => {
+  test('never leaves a final state, whatever commands arrive', () => {
     const number = fc.integer({ min: 1, max: 3 });
     const command = fc.oneof(
       fc.constantFrom(queue, cancel),

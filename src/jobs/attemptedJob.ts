@@ -11,30 +11,30 @@ import {
 } from './attempt.js';
 
 /**
- * The life cycle that every kind of job shares: queued, run in attempts, cancelled, ended. A kind names its types in a
- * `JobShape` and states in `JobRules` what differs.
+ * The life cycle that every kind of job shares: queued, run in attempts, cancelled, ended. A kind defines its types in
+ * a `JobShape` and its differences in `JobRules`.
  */
 export type JobShape = {
-  /** The prefix of the event types: `Backup` makes `BackupQueued`. */
+  /** The prefix of the event types, for example `Backup` for `BackupQueued`. */
   readonly name: string;
-  /** All that is fixed when the job is queued. */
+  /** All values that are fixed when the job is queued. */
   readonly request: { readonly maxAttempts: number };
   readonly start: AttemptStart;
   readonly attempt: AttemptRecord;
   readonly phase: string;
   readonly result: object;
-  /** What the state holds besides, while the job has this status. */
+  /** Additional fields of the state while the job has this status. */
   readonly running: object;
   readonly succeeded: object;
   readonly cancelled: object;
-  /** What FAIL_ATTEMPT and the event `…Failed` hold besides. */
+  /** Additional fields of FAIL_ATTEMPT and of the event `…Failed`. */
   readonly failure: object;
-  /** What CONFIRM_CANCEL holds besides, and what the event `…Cancelled` holds besides. */
+  /** Additional fields of CONFIRM_CANCEL, and of the event `…Cancelled`. */
   readonly confirmation: object;
   readonly cancellation: object;
 };
 
-/** A shape that adds nothing, and its rules: what a kind need not state. */
+/** A shape without additional fields, and its rules. A kind need not define these. */
 export type PlainShape = {
   readonly [Key in 'running' | 'succeeded' | 'cancelled' | 'failure' | 'confirmation' | 'cancellation']: object;
 };
@@ -74,7 +74,7 @@ type RunningJob<Shape extends JobShape> = {
 
 export type Running<Shape extends JobShape = JobShape> = JobCommon<Shape> & RunningJob<Shape> & Shape['running'];
 
-/** How an attempt can end without an end of the whole job. */
+/** The ways in which an attempt can end without an end of the whole job. */
 type FailedOutcome = Exclude<AttemptOutcome, 'SUCCEEDED' | 'CANCELLED'>;
 
 export type JobCommand<Shape extends JobShape = JobShape> =
@@ -103,7 +103,7 @@ type EventData<Shape extends JobShape> = {
     readonly outcome: FailedOutcome;
     readonly error: JobError | null;
     readonly at: string;
-    /** When the next attempt is due; null: there is none. */
+    /** When the next attempt is due. Null: there is none. */
     readonly retryAt: string | null;
   };
   Succeeded: {
@@ -115,7 +115,7 @@ type EventData<Shape extends JobShape> = {
   };
   Failed: { readonly error: JobError; readonly at: string } & Shape['failure'];
   CancelRequested: { readonly by: string; readonly at: string };
-  /** `attempt` null: no attempt had started, or none was running. */
+  /** `attempt` is null if no attempt had started, or none was running. */
   Cancelled: { readonly attempt: number | null; readonly by: string; readonly at: string } & Shape['cancellation'];
 };
 
@@ -123,39 +123,42 @@ type Prefixed<Shape extends JobShape, Prefix extends string> = {
   [Type in keyof EventData<Shape>]: { readonly type: `${Prefix}${Type}`; readonly data: EventData<Shape>[Type] };
 }[keyof EventData<Shape>];
 
-/** The events of the life cycle as a kind stores them. */
+/** The events of the life cycle in the form in which a kind stores them. */
 export type JobEvent<Shape extends JobShape = JobShape> = Prefixed<Shape, Shape['name']>;
 
-/** The same without the prefix of the kind. */
+/** The same events without the prefix of the kind. */
 export type LifeEvent<Shape extends JobShape = JobShape> = Prefixed<Shape, ''>;
 
-/** What a kind of job states about its own life. */
+/** The rules of a kind of job for its own life. */
 export type JobRules<Shape extends JobShape> = {
   readonly name: Shape['name'];
-  /** As messages name it, for example `backup job`. */
+  /** The name of the kind in messages, for example `backup job`. */
   readonly noun: string;
-  /** What a job holds besides when an attempt starts. */
+  /** The additional fields of a job when an attempt starts. */
   readonly running: Shape['running'];
   readonly succeeded: (data: EventData<Shape>['Succeeded']) => Shape['succeeded'];
   readonly cancelled: (data: EventData<Shape>['Cancelled']) => Shape['cancelled'];
   /** Whether another attempt is safe now. */
   readonly mayRepeat: (job: Running<Shape>) => boolean;
-  /** What `…Failed` records besides. */
+  /** The additional fields of `…Failed`. */
   readonly failure: (command: Extract<JobCommand<Shape>, { kind: 'FAIL_ATTEMPT' }>) => Shape['failure'];
-  /** What `…Cancelled` records besides. `running` null: the job was QUEUED. `confirmation`: of CONFIRM_CANCEL. */
+  /**
+   * The additional fields of `…Cancelled`. `running` is null if the job was QUEUED. `confirmation` has the fields of
+   * CONFIRM_CANCEL.
+   */
   readonly cancellation: (running: Running<Shape> | null, confirmation: Shape['confirmation']) => Shape['cancellation'];
 };
 
 export type JobLife<Shape extends JobShape> = {
   decide(command: JobCommand<Shape>, state: JobState<Shape>): readonly JobEvent<Shape>[];
   evolve(state: AttemptedJob<Shape>, event: LifeEvent<Shape>): AttemptedJob<Shape>;
-  /** The job if this attempt runs it. An attempt that lost its lease gets WORKER_LOST. */
+  /** Returns the job if this attempt runs it. An attempt that lost its lease gets WORKER_LOST. */
   running(state: JobState<Shape>, attempt: number): Running<Shape>;
   /** The event that ends the running job as cancelled. */
   cancelled(running: Running<Shape>, by: string, at: string): JobEvent<Shape>;
 };
 
-/** A kind may know further states in which no attempt ever runs, for example SKIPPED. */
+/** A kind may have further states in which no attempt ever runs, for example SKIPPED. */
 type JobState<Shape extends JobShape> = AttemptedJob<Shape> | (JobCommon<Shape> & { readonly status: 'SKIPPED' });
 
 const commandKinds: ReadonlySet<string> = new Set<JobCommand['kind']>([
@@ -168,14 +171,14 @@ const eventTypes: ReadonlySet<string> = new Set<LifeEvent['type']>([
   ...(['Succeeded', 'Failed', 'CancelRequested', 'Cancelled'] as const),
 ]);
 
-/** Whether a command is one of the shared life cycle, and not of the kind alone. */
+/** Whether a command belongs to the shared life cycle, and not only to the kind. */
 export function isJobCommand<Command extends { readonly kind: string }>(
   command: Command,
 ): command is Extract<Command, { kind: JobCommand['kind'] }> {
   return commandKinds.has(command.kind);
 }
 
-/** The event without the prefix of its kind; undefined: it is an event of the kind alone. */
+/** The event without the prefix of its kind. Undefined: the event belongs only to the kind. */
 export function lifeEvent<Shape extends JobShape>(
   name: Shape['name'],
   { type, data }: DomainEvent,
@@ -186,7 +189,7 @@ export function lifeEvent<Shape extends JobShape>(
 
 /** The shared life of one kind of job. */
 export function jobLife<Shape extends JobShape>(kind: JobRules<Shape>): JobLife<Shape> {
-  // From here on all shapes are treated alike: nothing below depends on what a kind adds.
+  // From here on all shapes are treated alike. Nothing below depends on the additional fields of a kind.
   const rules = kind as unknown as Rules;
   const life: JobLife<JobShape> = {
     decide: (command, state) => decide(rules, command, state),
@@ -200,7 +203,7 @@ export function jobLife<Shape extends JobShape>(kind: JobRules<Shape>): JobLife<
 type Rules = JobRules<JobShape>;
 
 function decide(rules: Rules, command: JobCommand, state: JobState<JobShape>): readonly JobEvent[] {
-  // Idempotent: ids may be derived from what the job is made for, so that a second request finds the job of the first.
+  // Idempotent. Ids may be derived from the reason for the job, so that a second request finds the job of the first.
   if (command.kind === 'QUEUE') {
     return state.status === 'NONE' ? [event(rules, 'Queued', { request: command.request })] : [];
   }
@@ -240,7 +243,7 @@ function runningJob({ noun }: Rules, state: JobState<JobShape>, attempt: number)
   throw new StowageError('WORKER_LOST', `Attempt ${attempt} no longer runs the ${noun}.`);
 }
 
-/** `job` null: it was QUEUED. */
+/** `job` is null if the job was QUEUED. */
 function cancelled(
   rules: Rules,
   job: Running | null,

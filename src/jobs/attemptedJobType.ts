@@ -6,22 +6,22 @@ import { AttemptType, JobErrorType, JobPhaseEnum } from './attemptType.js';
 import type { AttemptedJobRow } from './attemptedJobView.js';
 
 /**
- * The fields that every kind of job has; the GraphQL type of a kind extends this class. The class is no type of the schema
- * itself. Fields are read off the row when a query selects them: most pages select only a few.
+ * The fields that every kind of job has. The GraphQL type of a kind extends this class, which itself is no type of the
+ * schema. Fields are computed from the row when a query selects them, because most pages select only a few.
  */
 @ObjectType('AttemptedJob')
 export abstract class AttemptedJobType<Row extends AttemptedJobRow = AttemptedJobRow> extends Node {
   override readonly id: string;
 
   constructor(
-    /** As it is stored, for resolvers of fields that need more. */
+    /** The stored row, for resolvers of fields that need more. */
     readonly row: Row,
   ) {
     super();
     this.id = row.id;
   }
 
-  /** One sentence for a person, whatever the status. */
+  /** One sentence for a person, for every status. */
   abstract currentMessage(): string;
 
   @Field(() => String)
@@ -80,7 +80,7 @@ export abstract class AttemptedJobType<Row extends AttemptedJobRow = AttemptedJo
   }
 }
 
-/** Milliseconds; null for a job that has not ended, and for one that never started. */
+/** Milliseconds. Null for a job that has not ended, and for a job that never started. */
 export function executionTimeMs(job: { readonly startedAt: Date | null; readonly finishedAt: Date | null }) {
   if (job.startedAt === null || job.finishedAt === null) return null;
   return Math.max(0, job.finishedAt.getTime() - job.startedAt.getTime());

@@ -16,10 +16,10 @@ export type AttemptedJobRow<Shape extends JobShape = JobShape, Status extends st
   readonly stallTimeoutMs: number;
   readonly status: Status;
   readonly phase: Shape['phase'] | null;
-  /** Of the latest attempt; for a success that of the one that succeeded. */
+  /** Belongs to the latest attempt. For a success that is the attempt that succeeded. */
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
-  /** While QUEUED for another attempt: when that is due. */
+  /** When the next attempt is due, while the job is QUEUED for it. */
   readonly retryAt: Date | null;
   readonly cancelRequestedBy: string | null;
   readonly error: JobError | null;
@@ -55,8 +55,8 @@ type Created<Row> = Partial<Row> | undefined;
 type Key = { readonly id: string; readonly projectId: string; readonly version: number };
 
 /**
- * The projection of one kind of job into its table. `created` answers the row of an event that begins a job, undefined
- * for any other event; `changed` answers what the kind changes besides the shared columns.
+ * The projection of one kind of job into its table. `created` returns the row for an event that begins a job, and
+ * undefined for any other event. `changed` returns the changes of the kind besides the shared columns.
  */
 export function attemptedJobProjection<Row extends AttemptedJobRow, Event extends DomainEvent>(options: {
   readonly name: string;
@@ -69,7 +69,10 @@ export function attemptedJobProjection<Row extends AttemptedJobRow, Event extend
   const { name, table, created, changed, emptiedByStart = [] } = options;
   const tableName = table.options.name;
 
-  /** Does not read the row first: many attempts start at the same time when the ticks of many plans coincide. */
+  /**
+   * This does not read the row first, because many attempts start at the same time when the ticks of many plans
+   * coincide.
+   */
   async function startAttempt(manager: EntityManager, { id, version }: Key, started: AttemptStarted) {
     const { attempt } = started.data;
     await manager.query(

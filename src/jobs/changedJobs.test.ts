@@ -4,7 +4,7 @@ import type { RecordedEvent } from '../eventSourcing/event.js';
 import type { JobProgress } from '../postgres/contracts/telemetry.js';
 import { listenToJobs } from './changedJobs.js';
 
-/** A log and a telemetry of this process alone. */
+/** A log and a telemetry only of this process. */
 function sources() {
   let hearEvent: (event: RecordedEvent) => void = () => undefined;
   let hearProgress: (progress: JobProgress) => void = () => undefined;
@@ -37,8 +37,8 @@ function sources() {
   };
 }
 
-describe('a reader of changes gets', () => {
-  test('a job that changes a thousand times while nobody reads waits once, with the place before its first change', async () => {
+describe('a reader of changes:', () => {
+  test('a job that changes a thousand times while nobody reads waits once, with the position before its first change', async () => {
     const { jobs, change } = sources();
     jobs.seed([], undefined);
     for (let each = 0; each < 1_000; each += 1) change(each % 2 === 0 ? 'a' : 'b');
@@ -60,7 +60,7 @@ describe('a reader of changes gets', () => {
     expect(await jobs.next()).toEqual({ id: 'live', since: 10n, isSeed: false });
   });
 
-  test('progress alone has no position, and is merged into a change of the same job', async () => {
+  test('progress alone has no position, and is merged with a change of the same job', async () => {
     const { jobs, change, moveOn } = sources();
     jobs.seed([], undefined);
     expect(await jobs.next()).toBe('READY');
@@ -71,7 +71,7 @@ describe('a reader of changes gets', () => {
     expect(await jobs.next()).toEqual({ id: 'a', since: 10n, isSeed: false });
   });
 
-  test('a waiting reader is woken by a change, and by leaving', async () => {
+  test('a waiting reader resumes after a change, and after a close', async () => {
     const { jobs, change } = sources();
     jobs.seed([], undefined);
     await jobs.next();
@@ -83,7 +83,7 @@ describe('a reader of changes gets', () => {
     expect(await left).toBeUndefined();
   });
 
-  test('in any order of changes, the position never falls, and no change up to it is still waiting', async () => {
+  test('in any order of changes, the position never decreases, and no change up to it is still waiting', async () => {
     const step = fc.oneof(
       fc.record({ what: fc.constant('CHANGE' as const), id: fc.constantFrom('a', 'b', 'c', 'd') }),
       fc.record({ what: fc.constant('MOVE_ON' as const), id: fc.constantFrom('a', 'b', 'c', 'd') }),
@@ -94,7 +94,7 @@ describe('a reader of changes gets', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.constantFrom(undefined, 4n), async (steps, after) => {
         const { jobs, change, moveOn } = sources();
-        /** The first change of each job that was not taken. */
+        /** The first change of each job that the reader has not taken. */
         const open = new Map<string, bigint>();
         let isSeeded = false;
         let size = 0;
@@ -131,7 +131,7 @@ describe('a reader of changes gets', () => {
   });
 });
 
-/** Later than everything that is ready now. */
+/** Resolves after everything that is ready now. */
 async function pause<Value>(value: Value): Promise<Value> {
   for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
   return value;

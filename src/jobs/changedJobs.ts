@@ -6,23 +6,27 @@ import { conflatingMailbox } from '../server/mailbox.js';
 /** A job that has changed, or made progress, since the reader last took it. The reader loads the job itself. */
 export type ChangedJob = {
   readonly id: string;
-  /** The place just before the first of its events that was not taken yet; undefined: it has only made progress. */
+  /**
+   * The position just before the first of its events that the reader has not taken yet. Undefined: the job has only
+   * made progress.
+   */
   readonly since: Position | undefined;
-  /** Whether it was seeded and has not changed since. */
+  /** Whether the job was seeded and has not changed since. */
   readonly isSeed: boolean;
 };
 
 /**
- * The jobs that changed, in the order of their changes. It holds ids alone, so that a slow reader costs one entry a job.
+ * The jobs that changed, in the order of their changes. It holds only ids, so that a slow reader costs one entry for
+ * each job.
  */
 export type ChangedJobs = {
   /** The position up to which this process had delivered events when listening began. Every later event is reported. */
   readonly from: Position;
-  /** Puts the first jobs in front of those that have changed meanwhile, and READY between the two. */
+  /** Puts the first jobs before those that have changed meanwhile, and READY between them. */
   seed(ids: readonly string[], since: Position | undefined): void;
   /** Undefined: the reader has left. */
   next(): Promise<ChangedJob | 'READY' | undefined>;
-  /** Every event up to here was taken: a reader that goes on after it misses nothing. Never falls. */
+  /** Every event up to here was taken, so a reader that continues after it misses nothing. It never decreases. */
   position(): Position;
   close(): void;
 };
@@ -37,7 +41,7 @@ export type JobsToHear = {
 
 const ready = 'READY';
 
-/** Listens from now on. The caller calls `close` in any case. */
+/** Listens from this call on. The caller must call `close` in any case. */
 export function listenToJobs(
   sources: { readonly feed: Feed; readonly telemetry: Pick<Telemetry, 'subscribe'> },
   jobs: JobsToHear,
@@ -75,7 +79,7 @@ export function listenToJobs(
         const { done, value: key } = await keys.next();
         if (done === true) return undefined;
         const taken = waiting.take(key);
-        // Undefined: it was taken together with an earlier change.
+        // Undefined: the job was taken together with an earlier change.
         if (taken !== undefined) return key === ready ? ready : { id: key, ...taken };
       }
     },
@@ -92,7 +96,7 @@ export function listenToJobs(
 
 type Entry = Omit<ChangedJob, 'id'>;
 
-/** The jobs that wait for the reader, by id, and READY. Entries with a `since` are in its order. */
+/** The jobs that wait for the reader, by id, and READY. Entries with a `since` are in the order of it. */
 class WaitingJobs {
   readonly #entries = new Map<string, Entry>();
 
@@ -102,7 +106,7 @@ class WaitingJobs {
     else if (known.since === undefined && since !== undefined) this.#putLast(id, { since, isSeed: known.isSeed });
   }
 
-  /** Returns all keys in the order in which they are to be taken. */
+  /** Returns all keys in the order in which they will be taken. */
   seed(ids: readonly string[], since: Position | undefined): readonly string[] {
     const meanwhile = [...this.#entries];
     this.#entries.clear();

@@ -1,7 +1,7 @@
 import type { Telemetry } from '../postgres/contracts/telemetry.js';
 import { ProgressType } from './attemptType.js';
 
-/** The progress of the running attempts of these jobs; null for a job that is not running. */
+/** The progress of the running attempts of these jobs. Null for a job that is not running. */
 export async function currentProgress(
   telemetry: Pick<Telemetry, 'latest'>,
   jobs: readonly { readonly id: string; readonly status: string; readonly attempt: number }[],

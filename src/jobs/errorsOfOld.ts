@@ -1,9 +1,9 @@
 import type { JobError } from './attempt.js';
 
 /**
- * Events before schema version 2 may repeat rows of a customer's table: in the tool's last lines, and in the sentence
- * of a server or a tool inside the message. Both are removed whenever such an event is read. The code, our own words
- * and the number of the error stay.
+ * Events before schema version 2 may repeat rows of a customer's table. They are in the tool's last lines, and in the
+ * sentence of a server or a tool inside the message. Both are removed whenever such an event is read. The code, our own
+ * words and the number of the error stay.
  */
 export function errorOfOld(error: JobError): JobError {
   const message = messageOfOld(error.message);
@@ -17,7 +17,7 @@ export function dataWithErrorOfOld(data: Record<string, unknown>): Record<string
   return typeof error === 'object' && error !== null ? { ...data, error: errorOfOld(error as JobError) } : data;
 }
 
-/** Removes the citation of the dump tool from a warning of a backup. */
+/** Removes the quoted output of the dump tool from a warning of a backup. */
 export function warningOfOld(warning: string): string {
   return warning.startsWith(toolSaid) ? `${toolSaid} ${removed}` : warning;
 }
@@ -25,7 +25,7 @@ export function warningOfOld(warning: string): string {
 const toolSaid = 'The dump tool said:';
 const removed = 'Removed: it may have held data.';
 
-/** Matches the citation of a server or a tool, which follows our own words. */
+/** Matches the quoted output of a server or a tool, which follows our own words. */
 const citations =
   /(?:: (?=ERROR \d)|: (?=[\w./-]*(?:mariadb|mysql)[\w.-]*: )|(?<=\b(?:ended with exit code \d+|was killed by \w+|could not be started|reported an error)): |(?<=\banswered): |(?<=\bwhile it was dumped): ).*$/s;
 

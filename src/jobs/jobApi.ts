@@ -47,7 +47,7 @@ export class JobFieldsResolver {
     return context.loaders.of(this.progressOf).load(row);
   }
 
-  /** No event happens to a QUEUED job that no running worker can run, so the reason is found when the message is read. */
+  /** A QUEUED job gets no event when no running worker can run it. So the reason is found when the message is read. */
   @FieldResolver(() => String, { description: 'One sentence for a person, whatever the status.' })
   async message(@Root() job: AttemptedJobType, @Ctx() context: RequestContext): Promise<string> {
     const { status, id, attempts } = job.row;

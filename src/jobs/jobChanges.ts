@@ -27,8 +27,8 @@ export type WatchedJobs<Row> = {
 };
 
 /**
- * Watches one job: yields its state, then its state at every change and every progress step, and completes when the job
- * has ended. A slow reader gets the latest state and skips those between.
+ * Watches one job. It yields its state, then its state at every change and every progress step, and completes when the
+ * job has ended. A slow reader gets the latest state and skips those in between.
  */
 export function watchJob<Row extends Job>(
   sources: LiveSources,
@@ -66,20 +66,20 @@ export function watchJob<Row extends Job>(
 export type WatchedList<Row> = WatchedJobs<Row> & {
   readonly after: Position | undefined;
   readonly withProgress: boolean;
-  /** The projects of the list; undefined: all. */
+  /** The projects of the list. Undefined: all. */
   readonly projectIds: readonly string[] | undefined;
   /** The ids of the QUEUED and RUNNING jobs of the list. */
   readonly activeIds: () => Promise<readonly string[]>;
   /** Whether the current state of a job matches the list. */
   readonly fits: (row: Row) => boolean;
-  /** Whether a job that no longer matches did match at that place in the log, so that it is sent one last time. */
+  /** Whether a job that no longer matches did match at that position in the log, so that it is sent one last time. */
   readonly fittedAt: (row: Row, position: Position) => Promise<boolean>;
 };
 
 /**
- * Watches a list of jobs. It starts with the active jobs as SNAPSHOT or, with `after`, with each job that changed since
- * then, once and in its current state. READY follows, and then every change live. A job that no longer matches is sent
- * one last time. A client that subscribes again after the position of a message from READY on misses nothing.
+ * Watches a list of jobs. It starts with the active jobs as SNAPSHOT. With `after` it starts with each job that changed
+ * since then, once and in its current state. READY follows, and then every change live. A job that no longer matches is
+ * sent one last time. A client misses nothing if it subscribes again after the position of any message from READY on.
  */
 export async function jobChanges<Row extends Job>(
   sources: LiveSources,
@@ -135,13 +135,13 @@ function seeds<Row>(sources: LiveSources, list: WatchedList<Row>, { from }: Chan
   });
 }
 
-/** Passes one progress a second of each job, by the clock of the worker that sent it. */
+/** Passes one progress message a second for each job, by the clock of the worker that sent it. */
 function oneASecond() {
   const last = new Map<string, number>();
   return {
     isDue({ jobId, at }: JobProgress): boolean {
       const now = Date.parse(at);
-      // A worker sends at most one a second; the tolerance is for its timer, which is not exact.
+      // A worker sends at most one message a second. The tolerance is needed because its timer is not exact.
       if (now - (last.get(jobId) ?? -Infinity) < 950) return false;
       last.set(jobId, now);
       return true;

@@ -5,19 +5,22 @@ import type { JobKind, JobQueue, Lease } from '../postgres/contracts/jobQueue.js
 import type { JobError } from './attempt.js';
 import type { AttemptedJob, JobCommand, JobShape, Running } from './attemptedJob.js';
 
-/** What the commands that all kinds of jobs share need to know of one kind. */
+/** The properties of one kind of job that the shared commands need. */
 export interface JobHandling<Shape extends JobShape = JobShape> {
   readonly kind: JobKind;
   readonly decider: Decider<AttemptedJob<Shape>, JobCommand<Shape>, DomainEvent>;
-  /** Releases what must not be removed while the job needs it. Called when the job is over and leaves nothing behind. */
+  /**
+   * Releases the entities that must not be removed while the job needs them. Called when the job is over and leaves
+   * nothing behind.
+   */
   release(tx: Transaction, job: StreamRef, request: Shape['request'], at: Date): Promise<void>;
   /** The error that is recorded when an attempt fails in this state. */
   errorOf(failure: JobError, job: Running<Shape>): JobError;
 }
 
 /**
- * Queues a job under an id that the caller made, within the caller's transaction. Idempotent. `serviceId`: at most one
- * job at a time runs on it.
+ * Queues a job under an id that the caller has generated, within the caller's transaction. Idempotent. At most one job
+ * at a time runs on the service `serviceId`.
  */
 export async function enqueueJob<Shape extends JobShape>(
   tx: Transaction,
@@ -41,7 +44,7 @@ export async function enqueueJob<Shape extends JobShape>(
 }
 
 /**
- * Cancels a job: a QUEUED one ends at once, a RUNNING one is ended by the worker that holds its lease. Returns the status
+ * Cancels a job. A QUEUED job ends at once, and the worker that holds the lease ends a RUNNING one. Returns the status
  * afterwards.
  */
 export async function cancelJob(
@@ -60,7 +63,7 @@ export async function cancelJob(
   return state.status;
 }
 
-/** The job is over and leaves nothing behind: it leaves the queue and releases what it needed. */
+/** Ends a job that leaves nothing behind: it leaves the queue and releases the entities that it needed. */
 export async function endJob<Shape extends JobShape>(
   tx: Transaction,
   queue: JobQueue,
@@ -73,7 +76,10 @@ export async function endJob<Shape extends JobShape>(
   await handling.release(tx, job, request, at);
 }
 
-/** Ends the running attempt of a lease without success: the job waits for another attempt, or is over. Returns which. */
+/**
+ * Ends the running attempt of a lease without success: the job waits for another attempt, or is over. Returns which of
+ * the two.
+ */
 export async function failAttempt(
   tx: Transaction,
   queue: JobQueue,
@@ -98,7 +104,7 @@ export async function failAttempt(
   return state.status === 'CANCELLED' ? 'CANCELLED' : 'FAILED';
 }
 
-/** The stream of the job that a lease is on. */
+/** The stream of the job that has the lease. */
 export function streamOf({ jobId, projectId }: Pick<Lease, 'jobId' | 'projectId'>): StreamRef {
   return { id: jobId, projectId };
 }

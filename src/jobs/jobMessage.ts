@@ -15,7 +15,7 @@ export function queuedMessage({
   return `Try ${tries} of ${maxAttempts} failed, the next is due${when}: ${error?.message ?? 'the reason is not known.'}`;
 }
 
-/** `, with 2 warnings`; empty for none. */
+/** For example `, with 2 warnings`. Empty if there are none. */
 export function withWarnings(warnings: readonly string[]): string {
   if (warnings.length === 0) return '';
   return `, with ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`;

@@ -18,9 +18,9 @@ export class JobArguments {
 }
 
 export type JobMutationOptions = {
-  /** What the command holds besides the id of the job. */
+  /** The fields of the command besides the id of the job. */
   readonly input?: object;
-  /** The problems found in it so far. */
+  /** The problems that were found in it so far. */
   readonly problems?: InputProblems;
 };
 
@@ -45,7 +45,7 @@ export async function jobMutation<Row extends JobOfProject, Result>(
   return { id: row.id, result: await work(row, commandRequest(call.context, command)) };
 }
 
-/** Cancels a job for a client. A RUNNING job is signalled to its worker at once. */
+/** Cancels a job for a client. The worker of a RUNNING job gets a signal at once. */
 export async function cancelByClient(
   tools: {
     readonly commands: CommandHandling;

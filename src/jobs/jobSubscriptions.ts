@@ -45,7 +45,7 @@ export function jobChangeType(name: string, jobType: () => ClassType<AttemptedJo
   return JobChangeType;
 }
 
-/** The arguments of a list of jobs to watch; a kind adds its own filter. */
+/** The arguments of a subscription to a list of jobs. A kind adds its own filter. */
 @ArgsType()
 export class JobChangesArguments {
   @Field(() => ID, { nullable: true })
@@ -58,7 +58,7 @@ export class JobChangesArguments {
   readonly progress!: boolean;
 }
 
-/** What the subscriptions need to know of one kind of job. */
+/** The properties of one kind of job that the subscriptions need. */
 export interface WatchedKind<Row extends AttemptedJobRow, List extends JobChangesArguments> {
   /** For example `Backup`: the subscriptions are `backupJob` and `backupJobChanges`. */
   readonly name: 'Backup' | 'Restore';
@@ -66,9 +66,9 @@ export interface WatchedKind<Row extends AttemptedJobRow, List extends JobChange
   readonly JobType: ClassType<AttemptedJobType<Row>> & (new (row: Row) => AttemptedJobType<Row>);
   readonly ChangeType: ClassType<JobChangeNode>;
   readonly List: ClassType<List>;
-  /** Follows the common part of the description of the list. */
+  /** The end of the description of the list, after the common part. */
   readonly moreAboutList?: string;
-  /** Adds what is wrong with the kind's own arguments. */
+  /** Adds the problems of the kind's own arguments. */
   check(problems: InputProblems, list: List): InputProblems;
   /** The kind's own filter. */
   filterOf(list: List): JobFilter<Row>;
@@ -78,7 +78,10 @@ export type JobFilter<Row> = {
   /** The filter as SQL conditions on `row`. */
   readonly conditions: readonly (Condition | undefined)[];
   readonly fits: (row: Row) => boolean;
-  /** Whether the job fitted the filter at that place in the log. Absent: what a job is filtered by never changes. */
+  /**
+   * Whether the job matched the filter at that position in the log. Absent: the filter uses only properties that never
+   * change.
+   */
   readonly fittedAt?: (row: Row, position: Position) => Promise<boolean>;
 };
 
@@ -87,7 +90,10 @@ const aboutList =
 
 export type JobSubscriptionDependencies = LiveSources & { readonly dataSource: DataSource };
 
-/** The subscriptions of one kind of job. A class for each API: `subscribe` of type-graphql cannot reach the instance. */
+/**
+ * The subscriptions of one kind of job. Each API gets a class of its own, because `subscribe` of type-graphql cannot
+ * access the instance.
+ */
 export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobChangesArguments>(
   tools: JobSubscriptionDependencies,
   watched: WatchedKind<Row, List>,

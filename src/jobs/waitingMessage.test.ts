@@ -6,7 +6,7 @@ const engines = createEngines();
 const first = { usual: 'Waiting for a worker.', attempts: [] };
 
 describe('the message of a job that is due and waits', () => {
-  test('says that no worker is running', () => {
+  test('states that no worker is running', () => {
     expect(waitingMessage({ kind: 'NO_WORKER' }, engines, first)).toBe(
       'No worker is running that takes jobs. Start one (stowage worker); the job then starts by itself.',
     );
@@ -19,13 +19,13 @@ describe('the message of a job that is due and waits', () => {
     expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'DB9' }, engines, first)).toMatch(/tools for DB9\. Start/);
   });
 
-  test('names the time of the next try after a job was put off', () => {
+  test('names the time of the next try after a job was postponed', () => {
     expect(waitingMessage({ kind: 'PUT_OFF', until: new Date(0) }, engines, first)).toContain(
       'at 1970-01-01T00:00:00.000Z',
     );
   });
 
-  test('names the cancelled restore that locks the service, and when the lock ends at the latest', () => {
+  test('names the cancelled restore that locks the service, and the latest end of the lock', () => {
     expect(waitingMessage({ kind: 'SERVICE_KEPT', until: new Date(0) }, engines, first)).toMatch(
       /^The sessions of a cancelled restore on this service are not ended yet.* at 1970-01-01T00:00:00.000Z at the latest/,
     );

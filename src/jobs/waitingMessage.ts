@@ -2,8 +2,8 @@ import type { Engines } from '../engines/engines.js';
 import type { WaitingReason } from '../postgres/contracts/workerRegistry.js';
 
 /**
- * The message of a QUEUED job that is due and waits for a reason. `usual` is the message without the reason; it is kept
- * when it describes earlier attempts.
+ * The message of a QUEUED job that is due and waits for a reason. `usual` is the message without the reason. It is kept
+ * if it describes earlier attempts.
  */
 export function waitingMessage(
   reason: WaitingReason,

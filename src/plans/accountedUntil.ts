@@ -2,8 +2,8 @@ import type { EntityManager } from 'typeorm';
 import type { BackupPlanRow } from './backupPlanView.js';
 
 /**
- * When the newest tick was that made a job of the plan, by file endpoint; none where no tick has made one. The slice of
- * jobs reads it.
+ * The time of the newest tick that queued a job of the plan, by file endpoint. A file endpoint without such a tick is
+ * absent. The slice of jobs reads it.
  */
 export type NewestTicks = (
   manager: EntityManager,
@@ -11,7 +11,7 @@ export type NewestTicks = (
 ) => Promise<ReadonlyMap<string, Date>>;
 
 /**
- * The accounted time of a plan's destination ends at this instant: each tick up to it made a job, is recorded as
+ * The accounted time of a plan's destination ends at this instant. Each tick up to it made a job, is recorded as
  * missed, or is older than the schedule or the destination.
  */
 export async function accountedUntil(

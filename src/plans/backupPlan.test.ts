@@ -31,7 +31,7 @@ const missed = (to: string): BackupPlanCommand => ({
 });
 
 describe('a backup plan', () => {
-  test('makes its armed ticks stale when frequency, zone or pause change, and for nothing else', () => {
+  test('makes its armed ticks stale if frequency, zone or pause change, and for no other change', () => {
     const version = (command: BackupPlanCommand) => plan.then(command).state;
     expect(version(update({ name: 'renamed', maxAttempts: 5 }))).toMatchObject({ scheduleVersion: 1 });
     expect(version(update({ normalized: '0 0 6 * * *' }))).toMatchObject({ scheduleVersion: 2, scheduledSince: later });
@@ -40,14 +40,14 @@ describe('a backup plan', () => {
     expect(version({ kind: 'REMOVE', at: later })).toMatchObject({ scheduleVersion: 2, status: 'REMOVED' });
   });
 
-  test('keeps its ticks when destinations change; an added destination has only ticks after the change', () => {
+  test('keeps its ticks if destinations change; an added destination has only ticks after the change', () => {
     const changed = plan.then(update({ fileEndpointIds: ['e2', 'e3'] }));
     expect(changed.state).toMatchObject({ scheduleVersion: 1, scheduledSince: at, accountedUntil: { e3: later } });
     const back = changed.then({ ...update({}), at: '2026-03-03T05:00:00.000Z' } as BackupPlanCommand);
     expect(back.state).toMatchObject({ accountedUntil: { e1: '2026-03-03T05:00:00.000Z' } });
   });
 
-  test('counts its ticks from the time at which it is resumed', () => {
+  test('counts its ticks from the time of the resume', () => {
     const resumed = plan.then({ kind: 'PAUSE', at }).then({ kind: 'RESUME', at: later });
     expect(resumed.state).toMatchObject({ status: 'ACTIVE', scheduledSince: later });
   });
@@ -59,7 +59,7 @@ describe('a backup plan', () => {
     expect(plan.when({ kind: 'RESUME', at })).toEqual([]);
   });
 
-  test('accounts for missed ticks of a destination once', () => {
+  test('accounts for missed ticks of a destination only once', () => {
     const recorded = plan.then(missed(at));
     expect(recorded.when(missed(at))).toEqual([]);
     expect(recorded.types(missed(later))).toEqual(['TicksMissed']);

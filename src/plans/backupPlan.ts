@@ -3,7 +3,7 @@ import { changedFields } from '../eventSourcing/changedFields.js';
 import type { Decider } from '../eventSourcing/decider.js';
 import type { RetentionPolicy } from './retention/retentionPolicy.js';
 
-/** What is backed up, when, where to, and how long it is kept. */
+/** Defines what is backed up, when and where, and how long it is kept. */
 export type PlanContent = {
   readonly name: string;
   /** Why the plan exists, in its owner's words. */
@@ -14,7 +14,7 @@ export type PlanContent = {
   readonly typed: string;
   /** The meaning of `typed`: six cron fields without an open one. */
   readonly normalized: string;
-  /** IANA name. */
+  /** An IANA name. */
   readonly timeZone: string;
   readonly retention: RetentionPolicy;
   readonly maxAttempts: number;
@@ -35,9 +35,9 @@ export type BackupPlan =
       readonly content: PlanContent;
       /** Increases when the ticks change. An alarm with another number is stale. */
       readonly scheduleVersion: number;
-      /** The schedule began after this instant: earlier ticks do not belong to it. */
+      /** The schedule began after this instant, so earlier ticks do not belong to it. */
       readonly scheduledSince: string;
-      /** By file endpoint: ticks up to this instant are older than the destination, or are recorded as missed. */
+      /** By file endpoint. Ticks up to this instant are older than the destination, or are recorded as missed. */
       readonly accountedUntil: Readonly<Record<string, string>>;
     };
 
@@ -55,10 +55,10 @@ export type BackupPlanCommand =
   | { readonly kind: 'REMOVE'; readonly at: string }
   | { readonly kind: 'RECORD_MISSED'; readonly missed: MissedTicks };
 
-/** Ticks of one destination that made no job. */
+/** Ticks of one destination that queued no job. */
 export type MissedTicks = {
   readonly fileEndpointId: string;
-  /** Exact below 100,000. 100,000 means "at least". */
+  /** Exact below 100,000. The value 100,000 means "at least". */
   readonly count: number;
   /** The first and the last missed tick. */
   readonly from: string;
@@ -96,12 +96,12 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
   initial: { status: 'NONE' },
   schemaVersions: { BackupPlanCreated: 2, BackupPlanUpdated: 2 },
   upcasters: {
-    // `yieldToLocks` came during version 1, `description` with version 2.
+    // `yieldToLocks` was added during version 1, `description` with version 2.
     'BackupPlanCreated@1': (data) => ({
       ...data,
       content: { yieldToLocks: true, description: null, ...(data['content'] as object) },
     }),
-    // An update holds changed fields only: one of version 1 does not change the description.
+    // An update holds only changed fields, so an update of version 1 does not change the description.
     'BackupPlanUpdated@1': (data) => data,
   },
 
@@ -121,7 +121,8 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
     switch (command.kind) {
       case 'UPDATE': {
         const changes = changedFields(state.content, command.content);
-        // A change of destinations keeps the schedule: a tick that is due now still runs for those that stay.
+        // A change of destinations keeps the schedule, so a tick that is due now still runs for the destinations that
+        // stay.
         const reschedules = changes.normalized !== undefined || changes.timeZone !== undefined;
         const updated: BackupPlanEvent[] =
           Object.keys(changes).length === 0

@@ -6,7 +6,7 @@ import { countedAtMost, defaultCatchUpWindowMs, dueTicks, onTimeMs } from './due
 
 const hourMs = 3_600_000;
 
-/** Daily at 5 in UTC unless told otherwise; times are ISO 8601. */
+/** The plan runs daily at 5 in UTC by default. Times are ISO 8601. */
 const due = (
   accountedUntil: string,
   now: string,
@@ -21,15 +21,15 @@ const due = (
   });
 const at = (text: string) => new Date(text);
 
-describe('what is due for a destination', () => {
-  test('is nothing before the first tick, and nothing for a tick that was handled', () => {
+describe('the tick that is due for a destination', () => {
+  test('is none before the first tick, and none for a tick that was handled', () => {
     const nothing = { run: null, missed: null };
     expect(due('2026-03-01T05:00:00Z', '2026-03-02T04:59:59.999Z')).toEqual(nothing);
     expect(due('2026-03-02T05:00:00Z', '2026-03-02T05:00:00Z')).toEqual(nothing);
     expect(due('2026-03-02T05:00:00Z', '2026-03-02T23:00:00Z')).toEqual(nothing);
   });
 
-  test('is the tick itself from its instant on: on time for a minute, then a catch-up', () => {
+  test('is the tick itself from its instant on: it is on time for a minute, and then a catch-up', () => {
     const run = (now: string) => due('2026-03-01T05:00:00Z', now);
     const tick = at('2026-03-02T05:00:00Z');
     expect(run('2026-03-02T05:00:00Z')).toEqual({ run: { at: tick, trigger: 'SCHEDULE' }, missed: null });
@@ -49,7 +49,7 @@ describe('what is due for a destination', () => {
       due('2026-03-01T05:00:00Z', '2026-03-02T05:30:00Z', { catchUpWindowMs }).run?.trigger;
     expect(within(hourMs / 2 + 1)).toBe('CATCH_UP');
     expect(within(hourMs / 2)).toBeUndefined();
-    // A busy process is no downtime: the window says nothing about a tick that is on time.
+    // A busy process is not a downtime, so the window does not affect a tick that is on time.
     expect(due('2026-03-01T05:00:00Z', '2026-03-02T05:00:30Z', { catchUpWindowMs: 1 }).run?.trigger).toBe('SCHEDULE');
   });
 
@@ -60,7 +60,7 @@ describe('what is due for a destination', () => {
     });
   });
 
-  test('counts a month of missed minutes exactly, and two years of them as the largest count', () => {
+  test('has an exact count for a month of missed minutes, and the largest count for two years of them', () => {
     const minutely = { typed: '0 * * * * *' };
     expect(due('2026-03-01T00:00:00Z', '2026-04-01T00:00:30Z', minutely)).toEqual({
       run: { at: at('2026-04-01T00:00:00Z'), trigger: 'SCHEDULE' },
@@ -73,7 +73,7 @@ describe('what is due for a destination', () => {
     });
   });
 
-  test('follows the clock changes of the zone: a tick in the gap comes at its end, a repeated one once', () => {
+  test('follows the clock changes of the zone: a tick in the gap comes at its end, and a repeated tick comes once', () => {
     const berlin = { typed: '0 30 2 * * *', timeZone: 'Europe/Berlin' };
     expect(due('2026-03-28T01:30:00Z', '2026-03-29T01:00:10Z', berlin)).toEqual({
       run: { at: at('2026-03-29T01:00:00Z'), trigger: 'SCHEDULE' },
@@ -83,7 +83,7 @@ describe('what is due for a destination', () => {
     expect(due('2026-10-25T00:30:00Z', '2026-10-25T01:30:05Z', berlin)).toEqual({ run: null, missed: null });
   });
 
-  test('is nothing for a frequency that never ran', () => {
+  test('is none for a frequency that never ran', () => {
     expect(due('2026-03-01T00:00:00Z', '2026-03-02T00:00:00Z', { typed: '0 0 0 30 2 *' })).toEqual({
       run: null,
       missed: null,
@@ -95,7 +95,7 @@ describe('the default catch-up window', () => {
   const window = (typed: string, tick: string) =>
     defaultCatchUpWindowMs(parseFrequency(typed), 'UTC', new Date(tick)) / hourMs;
 
-  test('is half of the time to the next tick, and an hour at least', () => {
+  test('is half of the time to the next tick, and at least an hour', () => {
     expect(window('0 0 5 * * *', '2026-03-02T05:00:00Z')).toBe(12);
     expect(window('0 0 9,17 * * *', '2026-03-02T09:00:00Z')).toBe(4);
     expect(window('0 0 9,17 * * *', '2026-03-02T17:00:00Z')).toBe(8);
@@ -120,7 +120,7 @@ describe('for checks of a destination at any times', () => {
     fc.integer({ min: 0, max: 9 * 24 * hourMs }),
   );
   const catchUpWindowMs = fc.oneof(fc.constant(null), fc.integer({ min: 1_000, max: 48 * hourMs }));
-  // Around both clock changes of the zones, in both hemispheres.
+  // Times around both clock changes of the zones, in both hemispheres.
   const start = fc.date({ min: at('2026-02-20T00:00:00Z'), max: at('2026-11-10T00:00:00Z'), noInvalidDate: true });
 
   test('every tick is run or missed exactly once, on time or within the window', () => {

@@ -3,7 +3,7 @@ import type { ParsedFrequency } from '../scheduler/cron/parseFrequency.js';
 import { previousRun } from '../scheduler/cron/previousRun.js';
 import { runsBetween } from '../scheduler/cron/runsBetween.js';
 
-/** A tick that is handled up to this much later is on time: alarms and busy processes cause a delay. */
+/** A tick that is handled up to this much later is on time, because alarms and busy processes cause a delay. */
 export const onTimeMs = 60_000;
 
 /** The most missed ticks that are counted. A count of this many means "at least". */
@@ -14,7 +14,7 @@ const hourMs = 3_600_000;
 export type DueTicks = {
   /** The tick to run now, or null. */
   readonly run: { readonly at: Date; readonly trigger: 'SCHEDULE' | 'CATCH_UP' } | null;
-  /** The ticks that make no job, or null. */
+  /** The ticks that queue no job, or null. */
   readonly missed: TickSpan | null;
 };
 
@@ -23,8 +23,8 @@ export type TickSpan = { readonly count: number; readonly from: Date; readonly t
 type Schedule = { readonly frequency: ParsedFrequency; readonly timeZone: string };
 
 /**
- * Computes what one destination must do now. The latest tick runs: on time as SCHEDULE, later as CATCH_UP while it is
- * younger than the catch-up window. The earlier ticks that are not accounted for are missed, and so is a latest tick
+ * Computes what one destination must do now. The latest tick runs: on time as SCHEDULE, and later as CATCH_UP while it
+ * is younger than the catch-up window. The earlier ticks that are not accounted for are missed, and so is a latest tick
  * that is too old.
  */
 export function dueTicks(
@@ -50,7 +50,7 @@ export function dueTicks(
   };
 }
 
-/** The ticks after `after`, up to and including `until`. Null where there is none. */
+/** The ticks after `after`, up to and including `until`. Null: there are none. */
 export function ticksBetween({ frequency, timeZone }: Schedule, after: Date, until: Date): TickSpan | null {
   const ticks = runsBetween(frequency, timeZone, after, until, countedAtMost);
   const [from] = ticks;
@@ -58,7 +58,7 @@ export function ticksBetween({ frequency, timeZone }: Schedule, after: Date, unt
   return from === undefined || to === undefined ? null : { count: ticks.length, from, to };
 }
 
-/** Half of the time from this tick to the next, at least an hour. */
+/** Half of the time from this tick to the next, but at least an hour. */
 export function defaultCatchUpWindowMs(frequency: ParsedFrequency, timeZone: string, tick: Date): number {
   const next = nextRun(frequency, timeZone, tick);
   return next === undefined ? hourMs : Math.max(hourMs, (next.getTime() - tick.getTime()) / 2);

@@ -73,7 +73,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(again.node).toEqual({ __typename: 'BackupPlan', id });
   });
 
-  test('a plan describes why it exists: a patch changes the description, leaves it unchanged or removes it', async () => {
+  test('a plan has a description: a patch changes it, leaves it unchanged or removes it', async () => {
     const { id } = await created({ description: 'Orders must be restorable for ten years.' });
     const described = async (patch: object) => {
       const { data, code } = await api.call(update, { id, input: patch });
@@ -102,14 +102,14 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     ]);
   });
 
-  test('a plan keeps the order of its file endpoints, whatever case their ids were sent in', async () => {
+  test('a plan keeps the order of its file endpoints, whatever letter case their ids were sent in', async () => {
     const ids = [await api.createEndpoint(), await api.createEndpoint(), await api.createEndpoint()];
     const backwards = ids.toReversed();
     const plan = await created({ fileEndpointIds: backwards.map((id) => id.toUpperCase()) });
     expect(plan.fileEndpoints).toEqual(backwards.map((id) => ({ id })));
   });
 
-  test('nextRuns lists the runs to come in the zone of the plan, and none while it is paused', async () => {
+  test('nextRuns lists the next runs in the zone of the plan, and none while it is paused', async () => {
     const { id } = await created({ frequency: '0 30 2 * * *', timeZone: 'Europe/Berlin' });
     const query = 'query ($id: ID!, $count: Int! = 5) { backupPlan(id: $id) { nextRunAt nextRuns(count: $count) } }';
     const { data } = await api.call(query, { id, count: 2 });
@@ -166,7 +166,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     ['a day that never comes', '0 0 0 30 2 *', /never/],
     ['a range that wraps', '0 0 22-3 * * *', /22,23,0,1,2,3/],
     ['a kilobyte and more', `0 0 ${'5,'.repeat(600)}5 * * *`, /longer/],
-  ])('a frequency with %s is refused, with a hint what to write instead', async (_what, frequency, said) => {
+  ])('a frequency with %s is refused, and a hint shows what to write instead', async (_what, frequency, said) => {
     const answer = await api.call(create, { input: await api.planInput({ frequency }) });
     expect(answer.code).toBe('BAD_INPUT');
     expect(pathsOf(answer)).toEqual(['input.frequency']);
@@ -193,7 +193,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(pathsOf(answer)).toEqual(['input.retention.period']);
   });
 
-  test('retention by GFS keeps its counts and no period, also when a plan is changed to it and back', async () => {
+  test('retention by GFS keeps its counts and no period, also if a plan is changed to it and back', async () => {
     const counts = { hourly: 0, daily: 7, weekly: 4, monthly: 12, yearly: 0 };
     const gfs = { style: 'GFS', gfs: { daily: 7, weekly: 4, monthly: 12 } };
     const fields = 'retention { style period gfs { hourly daily weekly monthly yearly } }';
@@ -256,7 +256,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect((await api.call(create, { input: await api.planInput() }, stranger)).code).toBe('NOT_FOUND');
   });
 
-  test('a name is taken within its project only, and free again after a rename or removal', async () => {
+  test('a name is unique only within its project, and free again after a rename or removal', async () => {
     const plan = await created();
     expect((await api.call(create, { input: await api.planInput({ name: plan.name }) })).code).toBe('CONFLICT');
     const other = await created();
@@ -272,7 +272,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect((await created({ name: plan.name })).name).toBe(plan.name);
   });
 
-  test('a patch changes only its own fields, and without a change no event is recorded', async () => {
+  test('a patch changes only its own fields, and no event is recorded if nothing changes', async () => {
     const plan = await created({ timeout: 'PT2H', catchUpWindow: 'PT3H' });
     const { data } = await api.call(update, { id: plan.id, input: { frequency: '@hourly', maxAttempts: 5 } });
     const { version: _version, fileEndpoints } = plan;
@@ -289,7 +289,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(await changing(() => api.call(update, { id: plan.id, input: { maxAttempts: 5, name: plan.name } }))).toBe(0);
   });
 
-  test('null in a patch sets the default, and is refused where there is no default', async () => {
+  test('null in a patch sets the default, and is refused if there is no default', async () => {
     const { id } = await created({
       ...{ timeZone: 'Europe/Berlin', paused: true, maxAttempts: 7 },
       ...{ catchUpWindow: 'PT3H', timeout: 'PT2H', stallTimeout: 'PT1M' },
@@ -305,7 +305,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(pathsOf(answer)).toEqual(Object.keys(input).map((field) => `input.${field}`));
   });
 
-  test('frequency and zone that two people change at the same time are both kept', async () => {
+  test('if two people change frequency and zone at the same time, both changes are kept', async () => {
     const { id } = await created();
     const answers = await Promise.all([
       api.call(update, { id, input: { frequency: '0 0 6 * * *' } }),
@@ -372,7 +372,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(patched.updateBackupPlan).toMatchObject({ paused: true, maxAttempts: 2, version: 5 });
   });
 
-  test('a removed plan is found by its id, is left out of lists, and cannot be changed', async () => {
+  test('a removed plan can be found by its id, is not in lists, and cannot be changed', async () => {
     const { id } = await created();
     const { data } = await api.call(remove, { id });
     expect(data.removeBackupPlan).toMatchObject({ removedAt: now.toISOString(), viewerActions: [], nextRunAt: null });
@@ -425,7 +425,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
       seen.push(...nodes.map((node) => node.id));
       [after, more] = [pageInfo.endCursor, pageInfo.hasNextPage];
     }
-    // All were created at one instant: the id decides.
+    // All plans were created at one instant, so the id decides.
     expect(seen).toEqual(ids.toSorted().toReversed());
   });
 
@@ -444,7 +444,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     }
   });
 
-  test('an operator may change and pause a plan, and only an admin remove it, as viewerActions says', async () => {
+  test('an operator may change and pause a plan, and only an admin may remove it, and viewerActions shows this', async () => {
     const { id } = await created();
     const operator = memberOf(api.projectId, 'OPERATOR');
     const { data } = await api.call(pause, { id }, operator);

@@ -23,7 +23,8 @@ import { RetentionPreviewResolver, type RetentionPreviewDependencies } from './r
 export type PlanDependencies = PlanTools &
   RetentionPreviewDependencies & {
     /**
-     * The median duration of the plan's last successes. Undefined while there is none. The slice of jobs computes it.
+     * The median duration of the plan's last successes. Undefined: there is no success yet. The slice of jobs computes
+     * it.
      */
     readonly usualDurationMs: (planId: string) => Promise<number | undefined>;
   };
@@ -201,7 +202,10 @@ export class BackupPlanResolver {
     return this.answer(row.id);
   }
 
-  /** Throws all problems at once, with those of the file endpoints. Without other problems the command checks these. */
+  /**
+   * Throws all problems at once, including those of the file endpoints. If there are no other problems, the command
+   * checks the endpoints.
+   */
   private async throwProblems(
     problems: InputProblems,
     projectId: string,

@@ -95,7 +95,7 @@ export async function setPaused(
   );
 }
 
-/** The plan's backups stay. Its name, service and file endpoints are no longer in use by it. */
+/** The plan's backups stay. Its name, service and file endpoints are free again. */
 export async function removeBackupPlan(
   tools: PlanTools,
   request: CommandRequest,
@@ -116,7 +116,7 @@ export async function removeBackupPlan(
   );
 }
 
-/** Records the ticks that are due and not handled where this transaction ends an active schedule. */
+/** Records the ticks that are due and not handled if this transaction ends an active schedule. */
 async function closeSchedule(
   tx: Transaction,
   newestTicks: NewestTicks,

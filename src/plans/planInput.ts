@@ -39,7 +39,7 @@ export class RetentionInput {
   readonly gfs?: GfsInput | null;
 }
 
-/** The values of fields that a client leaves out. Null in a patch sets them again. */
+/** The values of fields that a client omits. Null in a patch sets them again. */
 export const planDefaults: Omit<PlanContent, 'name' | 'fileEndpointIds' | 'typed' | 'normalized' | 'retention'> = {
   description: null,
   timeZone: 'UTC',

@@ -27,7 +27,7 @@ export type PlanRules = {
 
 export const mostEndpoints = 10;
 
-/** The content of a new plan. Undefined where the input has problems: they are added, under `input`. */
+/** The content of a new plan. Undefined: the input has problems, which are added under `input`. */
 export function newContent(problems: InputProblems, input: BackupPlanInput, rules: PlanRules): PlanContent | undefined {
   checkFields(problems, input);
   const schedule = checkSchedule(problems, { typed: input.frequency, timeZone: input.timeZone }, rules);
@@ -38,9 +38,9 @@ export function newContent(problems: InputProblems, input: BackupPlanInput, rule
 }
 
 /**
- * Checks a patch of the plan `row`; problems are added, under `input`. The answer computes the content after the patch
- * from the content that is stored when the command runs. It throws BAD_INPUT where frequency and time zone are wrong
- * together: meanwhile another command may have changed the one that the patch leaves unchanged.
+ * Checks a patch of the plan `row`, and adds its problems under `input`. The result computes the content after the
+ * patch from the content that is stored when the command runs. It throws BAD_INPUT if frequency and time zone are wrong
+ * together, because another command may have changed the field that the patch leaves unchanged.
  */
 export function patchedContent(
   problems: InputProblems,
@@ -73,7 +73,7 @@ function checkFields(problems: InputProblems, input: BackupPlanPatch): void {
     .check('input.stallTimeout', input.stallTimeout, durationWithin(10 * secondMs, dayMs));
 }
 
-/** The content with all fields of the input that are checked one by one: schedule and retention are in `before`. */
+/** The content with all fields of the input that are checked one by one. Schedule and retention are in `before`. */
 function withFields(before: PlanContent, input: BackupPlanPatch): PlanContent {
   const { description, maxAttempts, catchUpWindowMs, timeoutMs, stallTimeoutMs, yieldToLocks } = planDefaults;
   return {
@@ -89,7 +89,7 @@ function withFields(before: PlanContent, input: BackupPlanPatch): PlanContent {
   };
 }
 
-/** Frequency and zone as a plan stores them. Undefined where there are problems: they are added, under `path`. */
+/** Frequency and zone in the form that a plan stores. Undefined: there are problems, which are added under `path`. */
 export function checkSchedule(
   problems: InputProblems,
   { typed, timeZone }: { readonly typed: string; readonly timeZone: string },
@@ -106,9 +106,7 @@ export function checkSchedule(
   return close === undefined ? undefined : { typed, normalized: frequency.normalized, timeZone: zone };
 }
 
-/**
- * Frequency and zone after a patch. Undefined where it changes neither, or where there are problems: they are added.
- */
+/** Frequency and zone after a patch. Undefined: the patch changes neither, or there are problems, which are added. */
 function patchedSchedule(
   problems: InputProblems,
   { frequency, timeZone }: BackupPlanPatch,
@@ -128,7 +126,7 @@ export function checkedRetention(
   return collected(problems, () => checkRetention(input, path));
 }
 
-/** The result of the check. Undefined where it throws BAD_INPUT: its problems are added. */
+/** The result of the check. Undefined: the check throws BAD_INPUT, and its problems are added. */
 function collected<T>(problems: InputProblems, check: () => T): T | undefined {
   try {
     return check();

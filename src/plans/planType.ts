@@ -166,7 +166,7 @@ export class BackupPlanType extends Node {
   }
 }
 
-/** A plan of a newer program may have an unknown frequency. It must still be listed and changed. */
+/** A plan of a newer program may have an unknown frequency. It must still be possible to list and change the plan. */
 function described(normalized: string): string {
   try {
     return describeFrequency(parseFrequency(normalized));

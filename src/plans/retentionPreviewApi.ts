@@ -16,18 +16,18 @@ import type { RetentionPolicy } from './retention/retentionPolicy.js';
 import { previewRetention, type PreviewedDestination, type SizedBackup } from './retention/retentionPreview.js';
 
 const mostDays = 366;
-/** Computing these with GFS takes about half a second. */
+/** The computation of this many runs with GFS takes about half a second. */
 const mostRuns = 20_000;
 /** The sum of `mostRuns` backups of this size is still exact. */
 const largestOne = Math.floor(Number.MAX_SAFE_INTEGER / mostRuns);
 
 /** A plan's backups and running jobs. The slice of jobs reads them. */
 export type PlansBackups = {
-  /** One for each endpoint where the plan has stored backups. */
+  /** One entry for each endpoint where the plan has stored backups. */
   readonly destinations: readonly { readonly fileEndpointId: string; readonly backups: readonly SizedBackup[] }[];
-  /** The scheduled jobs that have not ended: each will make a backup. */
+  /** The scheduled jobs that have not ended. Each of them will create a backup. */
   readonly runsUnderWay: readonly { readonly fileEndpointId: string; readonly startedAt: Date }[];
-  /** The median stored size of its last 10 successes; undefined while there is none. */
+  /** The median stored size of its last 10 successes. Undefined: there is no success yet. */
   readonly usualSizeBytes: number | undefined;
 };
 
@@ -122,7 +122,7 @@ export class RetentionPreviewResolver {
   }
 }
 
-/** Throws BAD_INPUT where there are more than `mostRuns`. The hint names the largest number of days that works. */
+/** Throws BAD_INPUT if there are more than `mostRuns`. The hint names the largest number of days that works. */
 function runsWithin(
   problems: InputProblems,
   { frequency, timeZone }: { readonly frequency: ParsedFrequency; readonly timeZone: string },

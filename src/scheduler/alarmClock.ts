@@ -1,10 +1,13 @@
 /**
- * Persists alarms and calls a handler at their time, across restarts and replicas. It does not own the truth: any alarm may
- * be lost, and is then set again from PostgreSQL. Handlers must ignore an alarm that comes twice or too late. The alarm
- * clock never sees a cron expression.
+ * Persists alarms and calls a handler at their time, across restarts and replicas. It is not the source of truth: any
+ * alarm may be lost, and is then set again from PostgreSQL. Handlers must ignore an alarm that comes twice or too late.
+ * The alarm clock never sees a cron expression.
  */
 export interface AlarmClock {
-  /** Starts to call the handlers, normally once for each alarm. Handlers must return quickly: they wake others and do no work. */
+  /**
+   * Starts to call the handlers, normally once for each alarm. Handlers must return quickly, so they only notify others
+   * and do no work.
+   */
   start(handlers: AlarmHandlers): Promise<void>;
   /** Sets an alarm. It replaces one with the same key and another time. With the same key and time nothing changes. */
   set(alarm: Alarm): Promise<void>;

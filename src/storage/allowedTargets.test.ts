@@ -3,7 +3,7 @@ import { allowedTargetsOfUp, defaultAllowedTargets, parseAllowedTargets } from '
 
 describe('allowed targets', () => {
   test.each(['10.0.0.5', '192.168.1.1', '93.184.216.34', '2001:db8::1', '::ffff:10.0.0.5'])(
-    'by default %s may be connected to',
+    '%s may be connected to by default',
     (address) => expect(parseAllowedTargets(defaultAllowedTargets).allows(address)).toBe(true),
   );
 
@@ -24,11 +24,11 @@ describe('allowed targets', () => {
     '::',
     '224.0.0.1',
     'not an address',
-  ])('by default %s may not', (address) =>
+  ])('%s may not be connected to by default', (address) =>
     expect(parseAllowedTargets(defaultAllowedTargets).allows(address)).toBe(false),
   );
 
-  test('`up` allows loopback too, and no metadata addresses', () => {
+  test('`up` allows loopback too, but no metadata addresses', () => {
     const targets = parseAllowedTargets(allowedTargetsOfUp);
     expect(targets.allows('127.0.0.1')).toBe(true);
     expect(targets.allows('::1')).toBe(true);
@@ -36,7 +36,7 @@ describe('allowed targets', () => {
     expect(targets.allows('169.254.169.254')).toBe(false);
   });
 
-  test('a list without `default` allows nothing but what it names', () => {
+  test('a list without `default` allows only the targets that it names', () => {
     const targets = parseAllowedTargets('10.1.0.0/16, db.example.com, *.swift.example.com, fd12::/16');
     expect(targets.allows('10.1.2.3')).toBe(true);
     expect(targets.allows('10.2.2.3')).toBe(false);
@@ -46,7 +46,7 @@ describe('allowed targets', () => {
     expect(targets.allowsHost('swift.example.com.evil.org', '8.8.8.8')).toBe(false);
   });
 
-  test('a name never leads to a metadata address; only naming the address does', () => {
+  test('no name leads to a metadata address; only the address itself allows it', () => {
     expect(parseAllowedTargets('db.example.com').allowsHost('db.example.com', '169.254.169.254')).toBe(false);
     expect(parseAllowedTargets('169.254.169.254').allowsHost('db.example.com', '169.254.169.254')).toBe(true);
   });

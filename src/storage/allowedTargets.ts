@@ -1,21 +1,21 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Which hosts services and file endpoints may name (`STOWAGE_ALLOWED_TARGETS`). The decision is made about the address
- * that a connection would really go to, so that a DNS name cannot lead where its address may not.
+ * Decides which hosts services and file endpoints may name (`STOWAGE_ALLOWED_TARGETS`). The decision uses the address
+ * that a connection would really go to. So a DNS name cannot lead to a forbidden address.
  */
 export type AllowedTargets = {
-  /** May a connection go to this IP address, however it was named? */
+  /** Whether a connection may go to this IP address, however it was named. */
   readonly allows: (address: string) => boolean;
-  /** The same for an address that `host` resolved to; the `allowHost` of storages and engines. */
+  /** The same for an address that `host` resolved to. Storages and engines call it `allowHost`. */
   readonly allowsHost: (host: string, address: string) => boolean;
 };
 
-/** What a server allows when nothing is set, and what `stowage up` allows. */
+/** The targets that a server allows if nothing is set, and the targets that `stowage up` allows. */
 export const defaultAllowedTargets = 'default';
 export const allowedTargetsOfUp = 'default,loopback';
 
-/** Why a connection was not even tried. */
+/** The reason why a connection was not even tried. */
 export class TargetNotAllowed extends Error {
   constructor(
     readonly host: string,
@@ -31,13 +31,13 @@ export class TargetNotAllowed extends Error {
 }
 
 /**
- * Comma-separated entries; a target is allowed if one of them fits:
- * - `default`: every address but loopback, link-local, metadata, unspecified and multicast ones;
+ * Parses comma-separated entries. A target is allowed if one of them matches:
+ * - `default`: every address except loopback, link-local, metadata, unspecified and multicast ones;
  * - `loopback`: 127.0.0.0/8 and ::1;
- * - an address or a network (`10.1.0.0/16`, `fd12::/16`), which also allows what `default` leaves out;
- * - a host name or `*.domain`: whatever it resolves to, but never a link-local or metadata address.
+ * - an address or a network (`10.1.0.0/16`, `fd12::/16`), which may also be one that `default` excludes;
+ * - a host name or `*.domain`: every address that it resolves to, but never a link-local or metadata address.
  *
- * Throws an Error with a sentence for the entry that is none of these.
+ * Throws an Error with a sentence for an entry that is none of these.
  */
 export function parseAllowedTargets(spec: string): AllowedTargets {
   const networks = new BlockList();
@@ -69,8 +69,8 @@ export function parseAllowedTargets(spec: string): AllowedTargets {
 }
 
 const loopback = ['127.0.0.0/8', '::1/128'];
-// Link-local networks, and the metadata services of clouds that do not live there (AWS over IPv6, Alibaba Cloud).
-// NAT64 (RFC 6052) is a second way to write an IPv4 address; IPv4-mapped ones BlockList knows by itself.
+// Link-local networks, and the metadata services of clouds outside of these networks (AWS over IPv6, Alibaba Cloud).
+// NAT64 (RFC 6052) is a second way to write an IPv4 address. BlockList itself handles IPv4-mapped addresses.
 const neverByName = [
   '169.254.0.0/16',
   'fe80::/10',

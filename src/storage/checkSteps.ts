@@ -5,8 +5,8 @@ import { StowageError, type ErrorCode } from '../errors.js';
 export type StepToTry = { readonly name: CheckStepName; readonly run: (signal: AbortSignal) => Promise<string | null> };
 
 /**
- * Runs steps in order. Those after the first failure are SKIPPED. `timeoutMs` limits all of them together: the step that
- * is running then fails with the code `tooSlow`. Throws only the signal's reason.
+ * Runs steps in order. Steps after the first failure are SKIPPED. `timeoutMs` limits all of them together: the step
+ * that is running then fails with the code `tooSlow`. Throws only the reason of the signal.
  */
 export async function trySteps(
   steps: readonly StepToTry[],

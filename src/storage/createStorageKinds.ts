@@ -4,14 +4,14 @@ import { s3Kind } from './s3/s3Kind.js';
 import { StorageKinds } from './storageKinds.js';
 import { swiftKind } from './swift/swiftKind.js';
 
-/** What the installation allows its file endpoints. */
+/** The limits of the installation for its file endpoints. */
 export type StorageLimits = {
   readonly allowedTargets: AllowedTargets;
-  /** Absolute. Null: endpoints of kind FILESYSTEM are refused. */
+  /** An absolute path. Null: endpoints of kind FILESYSTEM are refused. */
   readonly filesystemRoot: string | null;
 };
 
-/** Every kind of storage: a folder beside this file, and a line here. */
+/** Every kind of storage has a folder beside this file, and a line here. */
 export function createStorageKinds(limits: StorageLimits): StorageKinds {
   return new StorageKinds([swiftKind(limits), s3Kind, filesystemKind(limits)]);
 }

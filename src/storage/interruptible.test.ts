@@ -4,7 +4,7 @@ import { interruptible } from './interruptible.js';
 const never = new AbortController().signal;
 
 describe('an interruptible source', () => {
-  test('gives every chunk and ends when the source does', async () => {
+  test('yields every chunk and ends when the source ends', async () => {
     async function* source() {
       for (const byte of [1, 2, 3]) yield await Promise.resolve(Uint8Array.of(byte));
     }
@@ -13,7 +13,7 @@ describe('an interruptible source', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
-  test('an abort ends the wait for a silent source and calls its return', async () => {
+  test('ends its wait for a silent source at an abort, and calls `return` of the source', async () => {
     const controller = new AbortController();
     const reason = new Error('cancelled');
     let closed = false;

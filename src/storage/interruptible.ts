@@ -1,6 +1,6 @@
 /**
- * The chunks of a source, for a consumer that must not wait for a silent source. On abort it throws the signal's reason at
- * once and calls `return` of the source.
+ * The chunks of a source, for a consumer that must not wait for a source that sends nothing. On abort it throws the
+ * reason of the signal at once and calls `return` of the source.
  */
 export async function* interruptible(
   source: AsyncIterable<Uint8Array>,
@@ -14,7 +14,7 @@ export async function* interruptible(
   try {
     for (;;) {
       signal.throwIfAborted();
-      // Each chunk has a promise of its own: a race with one long-lived promise would keep every chunk in memory.
+      // Each chunk has its own promise, because a race with one long-lived promise would keep every chunk in memory.
       const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
         interrupt = reject;
         iterator.next().then(resolve, reject);
@@ -27,8 +27,8 @@ export async function* interruptible(
     }
   } finally {
     signal.removeEventListener('abort', onAbort);
-    // A generator that is stuck in an await settles `return` only after that await, so this does not wait for it. An error
-    // that it throws then concerns a stream that nobody reads any more.
+    // A generator that waits in an `await` settles `return` only after that `await`. So this does not wait for it. If
+    // the generator then throws, the error is about a stream that nobody reads any more.
     if (!ended) void iterator.return?.().catch(() => undefined);
   }
 }

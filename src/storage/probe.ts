@@ -11,11 +11,11 @@ export class Probe {
 
   constructor(
     private readonly storage: Storage,
-    /** For sentences, for example `container 'backups' in RegionOne`. */
+    /** The name of the place in sentences, for example `container 'backups' in RegionOne`. */
     private readonly place: string,
   ) {}
 
-  /** WRITE, READ_BACK and DELETE. */
+  /** The steps WRITE, READ_BACK and DELETE. */
   steps(): readonly StepToTry[] {
     return [
       { name: 'WRITE', run: (signal) => this.#write(signal) },
@@ -24,7 +24,10 @@ export class Probe {
     ];
   }
 
-  /** Deletes the object if a step failed before it was deleted. Its name shows what it is if this fails too. */
+  /**
+   * Deletes the object if a step failed before it was deleted. If this fails too, the name of the object shows its
+   * purpose.
+   */
   async cleanUp(signal: AbortSignal): Promise<void> {
     if (this.#mayBeThere) await this.storage.delete(this.#name, { signal });
   }

@@ -11,7 +11,7 @@ export class ProgressReporter {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** `storedBytes`: sent to the storage so far. A segment that is sent again does not count twice. */
+  /** The bytes that were sent to the storage so far. A segment that is sent again does not count twice. */
   moved(storedBytes: number): void {
     this.#storedBytes = Math.max(this.#storedBytes, storedBytes);
     if (this.now() - this.#reportedAt >= 500) this.#report();

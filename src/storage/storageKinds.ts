@@ -1,10 +1,10 @@
 import { notYetAvailable, StowageError } from '../errors.js';
 import type { AnnouncedKind, EndpointSettings, StorageKind } from './storageKind.js';
 
-/** The settings of one kind in an input of the API, of which exactly one field is set. */
+/** The settings of one kind in an input of the API. Exactly one field is set. */
 export type SettingsOfOneKind = { readonly [field: string]: object | null | undefined };
 
-/** The part of an input that is set, with the kind that it is of. */
+/** The part of an input that is set, with its kind. */
 export type ChosenKind = {
   readonly kind: StorageKind;
   readonly part: object;
@@ -16,7 +16,7 @@ export type ChosenKind = {
 export class StorageKinds {
   constructor(readonly all: readonly (StorageKind | AnnouncedKind)[]) {}
 
-  /** The kind of stored settings. Throws INTERNAL for one that this version does not know. */
+  /** The kind of stored settings. Throws INTERNAL if this version does not know the kind. */
   of({ kind: name }: EndpointSettings): StorageKind {
     const kind = this.all.find((each) => each.name === name);
     if (kind !== undefined && !isAnnounced(kind)) return kind;

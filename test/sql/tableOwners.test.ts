@@ -1,4 +1,7 @@
-/** SQL is invisible to the rules about imports, so this holds it to the same order: no statement names a table of a later slice. */
+/**
+ * The rules about imports do not cover SQL. So this test checks the same order for SQL: no statement names a table of a
+ * later slice.
+ */
 import { describe, expect, test } from '@jest/globals';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -18,14 +21,14 @@ const ownersOfOthers: Readonly<Record<string, readonly string[]>> = {
   endpoints: ['container_audits'],
 };
 
-/** Statements that may name a table of another folder, each with its reason. */
+/** Statements that may name a table of another folder, each with the reason. */
 const exceptions: Readonly<Record<string, string>> = {
   'src/worker/sweeping/markKeeper.ts names prefix_marks of postgres':
     'One statement compares the prefixes of all file endpoints with their marks; the store of marks knows no endpoints.',
   'src/worker/sweeping/markKeeper.ts names installation_home of postgres': 'The same statement.',
 };
 
-/** Folders above all slices: they put slices together and may name the table of each. */
+/** Folders that come after all slices. They combine slices and may name any table. */
 const aboveSlices = ['worker', 'composition'];
 
 const owners = new Map(
@@ -38,7 +41,7 @@ for (const { path, text } of sources) {
 }
 
 describe('the tables named in SQL', () => {
-  test('have one owner each', async () => {
+  test('have exactly one owner each', async () => {
     const migrations = (await sourcesBelow('migrations')).map(({ text }) => text).join('\n');
     const created = [...migrations.matchAll(/CREATE (?:UNLOGGED )?TABLE (\w+)/g)].map(([, table = '']) => table);
     expect(created.toSorted()).toEqual([...owners.keys()].toSorted());
@@ -57,12 +60,12 @@ describe('the tables named in SQL', () => {
 function mayName(folder: string, owner: string): boolean {
   if (folder === owner) return true;
   const [place, ownersPlace] = [sliceOrder.indexOf(folder), sliceOrder.indexOf(owner)];
-  // Tables of tools are reached through their contracts only.
+  // Tables of tools are accessed only through their contracts.
   if (ownersPlace === -1) return false;
   return aboveSlices.includes(folder) || (place !== -1 && ownersPlace < place);
 }
 
-/** As the rules about imports have it. */
+/** The order of the slices in the rules about imports. */
 function readSliceOrder(): readonly string[] {
   const config = createRequire(import.meta.url)(join(repository, '.dependency-cruiser.cjs')) as {
     readonly forbidden: readonly { readonly name: string; readonly to: { readonly path?: string } }[];
@@ -72,7 +75,10 @@ function readSliceOrder(): readonly string[] {
   return [first?.name.replace('-look-not-forward', '') ?? '', ...later];
 }
 
-/** Names with an underscore are found wherever they stand in a SQL text; other words only where a table must stand. */
+/**
+ * Names with an underscore are found anywhere in a SQL text. Other words are found only at a position where SQL
+ * requires a table.
+ */
 function tablesIn(path: string, text: string): readonly string[] {
   const statements = textsOf(path, text).filter((each) =>
     /\b(SELECT|INSERT|UPDATE|DELETE|FROM|JOIN|TABLE)\b/.test(each),

@@ -1,6 +1,6 @@
 import ts from 'typescript';
 
-/** Every string and template of a source file; what is computed inside a template is replaced by `?`. */
+/** Every string and template of a source file. `?` replaces each expression inside a template. */
 export function textsOf(path: string, text: string): readonly string[] {
   const texts: string[] = [];
   const visit = (node: ts.Node): void => {

@@ -2,7 +2,7 @@ import { hasRole, type Role } from '../../server/viewer.js';
 import type { BackupAction } from './backupJobType.js';
 import type { BackupJobRow } from '../backupJobView.js';
 
-/** The role that each action asks for; the mutations declare the same with `@Requires`. */
+/** The role that each action needs. The mutations declare the same with `@Requires`. */
 const neededRole = {
   CANCEL: 'OPERATOR',
   RETRY: 'OPERATOR',
@@ -13,7 +13,7 @@ const neededRole = {
 } as const;
 type BuiltAction = keyof typeof neededRole & BackupAction;
 
-/** The actions that this role may take on a job in this state. */
+/** The actions that this role may call on a job in this state. */
 export function backupActions(
   job: Pick<BackupJobRow, 'status' | 'availability' | 'readers' | 'hold' | 'cancelRequestedBy'>,
   role: Role | undefined,

@@ -32,7 +32,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
   });
   afterAll(() => api.stop());
 
-  test('a job answers every field', async () => {
+  test('a job returns every field', async () => {
     const query = `query ($id: ID!) { backupJob(id: $id) { ${everything} } node(id: $id) { id } }`;
     const { data, errors } = await api.post(query, { id: settled.readJobId });
     expect(errors).toEqual([]);
@@ -49,7 +49,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     });
   });
 
-  test('a list reads the inventories of its jobs only when they are selected, all at once', async () => {
+  test('a list reads the inventories of its jobs only if they are selected, and then all at once', async () => {
     const { dataSource } = api.shared;
     const inventory = {
       ...{ serverVersion: '10.11', toolVersion: '10.11', sizeBytes: 5 },
@@ -108,7 +108,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     return data.backupJob.inventorySummary;
   }
 
-  test('every other field that shows backups answers', async () => {
+  test('every other field that shows backups returns them', async () => {
     const query = `query ($service: ID!, $plan: ID!, $endpoint: ID!, $project: ID!, $restore: ID!) {
       service(id: $service) {
         protection { status dataAsOf dueBy consecutiveFailures latest { id } lastSuccess { id } }
@@ -149,7 +149,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     });
   });
 
-  test('starting a plan makes one job for each destination, which can be cancelled and retried', async () => {
+  test('the start of a plan queues one job for each destination, which can be cancelled and retried', async () => {
     const start =
       'mutation ($planId: ID!, $commandId: ID) { startBackup(input: { planId: $planId }, commandId: $commandId) { batchId jobs { id status trigger batchId } } }';
     const commandId = randomUUID();
@@ -190,7 +190,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
       [by, 'ASC'],
       [by, 'DESC'],
     ]),
-  )('pages by %s %s go through every job once, in order, those without the value last', async (by, direction) => {
+  )('pages by %s %s go through every job once, in order, with jobs without the value last', async (by, direction) => {
     const project = await varied();
     const query = `query ($projectId: ID!, $order: BackupJobOrder!, $after: String) {
       backupJobs(projectId: $projectId, orderBy: $order, first: 3, after: $after) {
@@ -229,7 +229,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     ['an empty list', { status: [] }, 0],
     ['a plan', { planIds: [randomUUID()] }, 0],
     ['the time', { queuedFrom: '2026-02-01T00:00:02Z', queuedBefore: '2026-02-01T00:00:04Z' }, 2],
-  ])('the filter takes %s', async (_what, filter, count) => {
+  ])('the filter accepts %s', async (_what, filter, count) => {
     const project = await varied();
     const query =
       'query ($projectId: ID!, $filter: BackupJobFilter) { backupJobs(projectId: $projectId, filter: $filter) { totalCount nodes { id } } }';
@@ -239,7 +239,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     expect(data.backupJobs.nodes).toHaveLength(count);
   });
 
-  test('a backup that a restore reads is not deleted, also with force', async () => {
+  test('a backup that a restore reads is not deleted, not even with force', async () => {
     const remove = 'mutation ($id: ID!) { deleteBackup(id: $id, force: true) { availability } }';
     expect((await api.post(remove, { id: settled.readJobId })).errors[0]?.message).toMatch(/restore is reading/);
   });
@@ -260,7 +260,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     }
   });
 
-  test('a scheduled backup shows when retention deletes it, a backup by hand does not', async () => {
+  test('a scheduled backup shows when retention deletes it, but a manual backup does not', async () => {
     const project = await settleProject(api, `expected ${randomUUID()}`, 3306);
     const { projectId, planId, serviceId, fileEndpointId } = project;
     const scheduled = async (at: string) => {
@@ -284,13 +284,13 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     const [oldest, second, byHand] = (data.nodes as { expectedDeletionAt: string | null }[]).map(
       (each) => each.expectedDeletionAt,
     );
-    // FILES 7: the seventh newer backup takes its place; the plan runs on January 1st at 5.
+    // FILES 7: the seventh newer backup replaces it. The plan runs on January 1st at 5.
     expect(oldest).toBe('2025-08-01T05:00:00.000Z');
     expect(second).toMatch(/^\d{4}-01-01T05:00:00.000Z$/);
     expect(byHand).toBeNull();
   });
 
-  test('the preview of a plan starts with its backups and their usual size, that of a draft with nothing', async () => {
+  test('the preview of a plan starts with its backups and their usual size, and that of a draft starts with nothing', async () => {
     const project = await settleProject(api, `preview ${randomUUID()}`, 3306);
     const { projectId, planId, serviceId, fileEndpointId } = project;
     const change = 'mutation ($id: ID!, $input: BackupPlanPatch!) { updateBackupPlan(id: $id, input: $input) { id } }';
@@ -313,7 +313,8 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
       expect(errors).toEqual([]);
       return (data.retentionPreview as Record<string, unknown>[]).map(({ date: _date, ...day }) => day);
     };
-    // Two by hand of a byte, and the settled project's deleted one, stand beside them; of all six successes 1 is the median.
+    // The settled project also has a deleted backup, and two manual ones of a byte. The median of all six successes is
+    // 1.
     const dayByDay = await preview({ planId });
     expect(dayByDay.map(({ kept }) => kept)).toEqual([5, 5, 5, 5, 5]);
     expect(dayByDay.map(({ deleted }) => deleted)).toEqual([0, 1, 1, 1, 1]);
@@ -332,7 +333,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     ]);
   });
 
-  /** Nine jobs of all kinds, made once. */
+  /** Creates nine jobs of all kinds once. */
   let variedProject: Promise<SettledProject> | undefined;
   function varied(): Promise<SettledProject> {
     variedProject ??= (async () => {

@@ -124,7 +124,10 @@ export class BackupJobFieldsResolver {
     return context.loaders.of(this.deletions).load(row);
   }
 
-  /** May name thousands of tables, so it is read only when a query selects it, for all jobs of a list at once. */
+  /**
+   * The inventory may name thousands of tables. So it is read only if a query selects it, for all jobs of a list at
+   * once.
+   */
   @FieldResolver(() => JsonScalar, {
     nullable: true,
     description: 'Databases, tables with row counts, routines and the like.',

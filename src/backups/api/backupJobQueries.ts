@@ -7,7 +7,9 @@ import { BackupJobType, type InventorySummaryType } from './backupJobType.js';
 import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
 import { columnsOfListed } from './listedColumns.js';
 
-/** The batch of a loader: the inventories of these backups, in the order of the ids; null where none was taken. */
+/**
+ * The batch of a loader: the inventories of these backups, in the order of the ids. Null: the backup has no inventory.
+ */
 export async function findInventories(manager: EntityManager, ids: readonly string[]): Promise<readonly unknown[]> {
   const rows = await manager.query<{ id: string; inventory: unknown }[]>(
     'SELECT id, inventory FROM backup_jobs WHERE id = ANY($1::uuid[])',
@@ -18,8 +20,8 @@ export async function findInventories(manager: EntityManager, ids: readonly stri
 }
 
 /**
- * The batch of a loader: summaries of these inventories, computed by PostgreSQL so that the names of thousands of
- * tables are not read. Null where no inventory was taken, and for a form that this version does not know.
+ * The batch of a loader: summaries of these inventories. PostgreSQL computes them, so that the names of thousands of
+ * tables are not read. Null: there is no inventory, or this version does not know its form.
  */
 export async function findInventorySummaries(
   manager: EntityManager,
@@ -40,14 +42,14 @@ export async function findInventorySummaries(
   return ids.map((id) => byId.get(id) ?? null);
 }
 
-/** Null when one of the numbers is unknown. */
+/** Null if one of the numbers is unknown. */
 function sumOf(numbers: readonly (number | null)[]): number | null {
   return numbers.reduce((sum, number) => (sum === null || number === null ? null : sum + number), 0);
 }
 
 /**
- * A page of the jobs that match the filter, newest first by default. `within` narrows further, by conditions on `row`.
- * The nodes answer only these `fields`; undefined: all.
+ * A page of the jobs that match the filter, newest first by default. `within` has further conditions on `row`. `fields`
+ * are the fields of the nodes. Undefined: all fields.
  */
 export function selectBackupJobs(
   manager: EntityManager,
@@ -69,7 +71,7 @@ export function selectBackupJobs(
   });
 }
 
-/** The median execution time of a plan's last 10 successes, in milliseconds; undefined while there is none. */
+/** The median execution time of a plan's last 10 successes, in milliseconds. Undefined: there is no success yet. */
 export async function usualDurationMs(manager: EntityManager, planId: string): Promise<number | undefined> {
   return (await usualDurationsMs(manager, [planId])).get(planId);
 }
@@ -92,7 +94,7 @@ export async function usualDurationsMs(
 
 type SortKey = Omit<PageSelection<BackupJobRow, BackupJobType>['by'], 'direction'>;
 
-/** The expressions must be those of the indexes. */
+/** These expressions must be the same as in the indexes. */
 const sortKeys: Readonly<Record<BackupJobSort, SortKey>> = {
   QUEUED_AT: { expression: 'row.queued_at', type: 'timestamptz', textOf: (row) => row.queuedAt.toISOString() },
   STARTED_AT: {

@@ -137,7 +137,7 @@ export class HoldType {
   readonly at!: Date;
 }
 
-/** The row comes without the inventory, which may be larger than all other columns together. */
+/** The row does not contain the inventory, which may be larger than all other columns together. */
 @ObjectType('BackupJob', { implements: Node, description: 'One executed backup to one file endpoint.' })
 export class BackupJobType extends AttemptedJobType<BackupJobRow> {
   override currentMessage(): string {

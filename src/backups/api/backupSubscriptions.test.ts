@@ -73,7 +73,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
   const ready = (heard: readonly Change[]) => heard.some(({ kind }) => kind === 'READY');
   const of = (id: string) => (change: Change) => change.job?.id === id;
 
-  test('one job: its state, every change, every progress step, and the end', async () => {
+  test('one job sends its state, every change, every progress step, and the end', async () => {
     const job = await queued();
     const listening = watch(job.id);
     await listening.until(([first]) => first?.status === 'QUEUED', limitMs);
@@ -112,7 +112,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(new Set(failures)).toEqual(new Set(['Error: NOT_FOUND: There is no such backup job.']));
   });
 
-  test('all jobs: the active ones as SNAPSHOT, READY, then what changes', async () => {
+  test('a list sends the active jobs as SNAPSHOT, READY, then all changes', async () => {
     const project = await settleProject(api, `snapshot ${randomUUID()}`, 3306);
     const listening = follow({ projectId: project.projectId });
     await listening.until(ready, limitMs);
@@ -133,7 +133,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(versions).toEqual(versions.toSorted((a, b) => a - b));
   });
 
-  test('after a position: each job that changed since, once, in its current state, then READY, then live', async () => {
+  test('after a position a list sends each job that changed since then once, in its current state, then READY, then live changes', async () => {
     const project = await settleProject(api, `after ${randomUUID()}`, 3306);
     const after = String(await api.shared.store.head());
     const [one, other] = [await queued(project), await queued(project)];
@@ -141,7 +141,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     const listening = follow({ projectId: project.projectId, after });
     await listening.until(ready, limitMs);
     const since = listening.heard.filter(({ kind }) => kind !== 'READY');
-    // What this process was not yet told of when the subscription began comes again, live.
+    // Changes of which this process had no notification when the subscription began are sent again, live.
     expect(new Set(since.map(({ job }) => `${job?.id ?? ''} ${job?.status ?? ''}`))).toEqual(
       new Set([`${one.id} FAILED`, `${other.id} QUEUED`]),
     );
@@ -153,7 +153,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(again.heard.filter(of(one.id))).toEqual([]);
   });
 
-  test('a job that stops matching is sent one last time, also to a reader that was away meanwhile', async () => {
+  test('a job that no longer matches is sent one last time, also to a reader that was disconnected meanwhile', async () => {
     const project = await settleProject(api, `filter ${randomUUID()}`, 3306);
     const filter = { status: ['QUEUED'], serviceIds: [project.serviceId] };
     const job = await queued(project);
@@ -195,7 +195,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(not.heard.some(({ kind }) => kind === 'PROGRESS')).toBe(false);
   });
 
-  test('whatever changes during the snapshot, the reader ends with the state of the database', async () => {
+  test('the reader ends with the state of the database, whatever changes during the snapshot', async () => {
     const project = await settleProject(api, `race ${randomUUID()}`, 3306);
     const writers = Array.from({ length: 4 }, async (_, writer) => {
       for (let round = 0; round < 5; round += 1) {

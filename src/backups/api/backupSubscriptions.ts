@@ -46,7 +46,7 @@ export function backupSubscriptions(tools: JobSubscriptionDependencies): object 
   });
 }
 
-/** The standing of a job at a place in the log; undefined: the job did not exist yet. */
+/** The state of a job at a position in the log. Undefined: the job did not exist yet. */
 async function standingAt(store: EventStore, id: string, position: Position): Promise<JobStanding | undefined> {
   const events = await store.read({ streamId: id });
   const until = events.filter((event) => event.position <= position) as unknown as readonly BackupJobEvent[];

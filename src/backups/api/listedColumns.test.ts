@@ -41,13 +41,13 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
     return data as Readonly<Record<string, { edges: readonly unknown[] }>>;
   };
 
-  test('answers each field alone as it does together with all others', async () => {
+  test('returns the same for each field alone as for all fields together', async () => {
     const all = fields().map((field) => `${field.name}${selectionOf(field)}`);
     const { whole } = await ask(`{ whole: backupJobs(first: 200) { edges { cursor node { ${all.join(' ')} } } } }`);
     const edges = whole?.edges as readonly { cursor: string; node: Readonly<Record<string, unknown>> }[];
     expect(edges).toHaveLength(200);
     for (const [place, { name }] of fields().entries()) {
-      if (name === 'expectedDeletionAt') continue; // It reads whole rows, and may be another a moment later.
+      if (name === 'expectedDeletionAt') continue; // This field reads whole rows, and may change a moment later.
       const { alone } = await ask(`{ alone: backupJobs(first: 200) { edges { ...edge } } }
         fragment edge on BackupJobEdge { cursor node { ... { ...asked } } }
         fragment asked on BackupJob { ${all[place] ?? ''} }`);
@@ -58,7 +58,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
   test('reads no column that no selected field needs', async () => {
     const reads = async (connection: string) => {
       const sent = await sentStatements(api.shared.dataSource, () => ask(`{ backupJobs { ${connection} } }`));
-      // The program's own queries, such as that for late services, may come between.
+      // Other queries of the program, such as the one for late services, may run in between.
       return sent.find(({ query }) => /\bbackup_jobs\b.*\brow\b/s.test(query))?.query;
     };
     expect(await reads('nodes { id status }')).not.toMatch(/attempts|parts|trigger/);
@@ -68,7 +68,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
   });
 });
 
-/** The ids of what a field answers, else all that it says. */
+/** The ids in the result of a field. If there are none, the whole result. */
 function selectionOf({ type }: GraphQLField<unknown, unknown>): string {
   const named: GraphQLOutputType = getNamedType(type);
   if (!isObjectType(named)) return '';

@@ -3,7 +3,7 @@ import type { BackupJobRow } from '../backupJobView.js';
 
 type Column = keyof BackupJobRow;
 
-/** The columns that every list reads: the project of the job, its status, and the keys by which lists are sorted. */
+/** The columns that every list reads: the project of the job, its status, and the keys for sorting. */
 const always: readonly Column[] = [
   ...(['id', 'projectId', 'status'] as const),
   ...(['queuedAt', 'startedAt', 'finishedAt', 'storedSizeBytes'] as const),
@@ -41,7 +41,7 @@ const ofField = new Map<string, readonly Column[]>([
 
 /**
  * The columns that these fields of BackupJob need. A page with all columns takes twice as long as one with the few
- * columns that clients mostly select. Undefined: a field is not known here, so all columns are needed.
+ * columns that clients mostly select. Undefined: one of the fields is unknown here, so all columns are needed.
  */
 export function columnsOfListed(fields: ReadonlySet<string>): ReadonlySet<Column> | undefined {
   const columns = new Set(always);

@@ -37,7 +37,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     const name = `h${randomUUID().slice(0, 8)}`;
     const project = await settleProject(api, name, 9);
     const { projectId, serviceId, planId, fileEndpointId, idleFileEndpointId } = project;
-    // Not the endpoint of the settled project's own backups: nothing of those lies in the container.
+    // This is not the endpoint of the settled project's own backups, because their bytes are not in the container.
     await change(planId, [idleFileEndpointId]);
     const folder = join(api.filesystemRoot, name, 'idle');
     const harbour: Harbour = { projectId, serviceId, planId, fileEndpointId: idleFileEndpointId, folder };
@@ -69,7 +69,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
       .map(({ type }) => type)
       .filter((type) => /Hold|Held|Deletion/.test(type));
 
-  test('an older backup is deleted; the last good one of a destination needs force, and the error says so', async () => {
+  test('an older backup is deleted; the last good backup of a destination needs force, and the error states this', async () => {
     const { store } = await settle();
     const [older, newer] = [await store(1), await store(2)];
     expect((await api.post(remove, { id: older.id })).data.deleteBackup).toMatchObject({ availability: 'DELETING' });
@@ -80,7 +80,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect((await api.post(remove, { id: newer.id, force: true })).data.deleteBackup.availability).toBe('DELETING');
   });
 
-  test('a backup by hand never stands in for a scheduled one, but is the last good one when there is no other', async () => {
+  test('a manual backup never replaces a scheduled one, but it is the last good one if there is no other', async () => {
     const { store } = await settle();
     const byHand = await store(2, { trigger: 'MANUAL' });
     const scheduled = await store(1);
@@ -92,7 +92,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect(await availability(again.id)).toMatchObject({ availability: 'STORED' });
   });
 
-  test('without a plan the backups of a service at an endpoint stand in for each other', async () => {
+  test('without a plan the backups of a service at an endpoint replace each other', async () => {
     const { storeWithoutPlan } = await settle();
     const [first, second] = [await storeWithoutPlan(1), await storeWithoutPlan(2)];
     expect((await api.post(remove, { id: second.id })).errors).toEqual([]);
@@ -103,7 +103,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     ['with a plan', (of: Ground, day: number) => of.store(day)],
     ['without a plan', (of: Ground, day: number) => of.storeWithoutPlan(day)],
   ])(
-    'nothing goes where the backup that would stay is not in the container, %s, and what is missing is said',
+    'nothing is deleted if the backup that would stay is not in the container, %s, and the error names the missing object',
     async (_how, storeOne) => {
       const ground = await settle();
       const [older, newer] = [await storeOne(ground, 1), await storeOne(ground, 2)];
@@ -127,7 +127,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect(refusalOf(await api.post(remove, { id: victim.id })).details).toMatchObject({ backupId: verified.id });
   });
 
-  test('a backup that was missed in the container stands in for no other', async () => {
+  test('a backup that was missed in the container replaces no other', async () => {
     const { store, job } = await settle();
     const [older, newer] = [await store(1), await store(2)];
     await told(api.shared, job(newer.id), { kind: 'REPORT_ABSENT', at: new Date().toISOString() });
@@ -157,7 +157,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect((await api.post(remove, { id: older.id, force: true })).data.deleteBackup.availability).toBe('DELETING');
   });
 
-  test('a container that does not answer is given up after the limit, and the error names force as the way out', async () => {
+  test('the check of a container that does not answer ends after the limit, and the error suggests force', async () => {
     const sockets = new Set<Socket>();
     const silent = createServer((socket) => void sockets.add(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -204,7 +204,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     return id;
   }
 
-  test('a held backup cannot be deleted, even with force, until it is released', async () => {
+  test('a held backup cannot be deleted until it is released, not even with force', async () => {
     const { store } = await settle();
     const [older] = [await store(1), await store(2)];
     const held = await api.post(hold, { id: older.id, reason: 'The audit of June' });
@@ -230,7 +230,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     );
   });
 
-  test('a second hold for the same reason changes nothing, one for another reason is refused, and a command id is idempotent', async () => {
+  test('a second hold for the same reason changes nothing, a hold for another reason is refused, and a command id is idempotent', async () => {
     const { store } = await settle();
     const { id } = await store(1);
     const commandId = randomUUID();
@@ -243,7 +243,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect(other).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('audit') });
     const letGo = randomUUID();
     await api.post(release, { id, commandId: letGo });
-    // The commands that are repeated neither hold nor release it once more.
+    // The repeated commands neither hold nor release it again.
     await api.post(hold, { id, reason: 'audit', commandId });
     expect(await typesOf(id)).toEqual(['BackupHeld', 'BackupHoldReleased']);
     await api.post(hold, { id, reason: 'court' });
@@ -251,7 +251,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect(await typesOf(id)).toEqual(['BackupHeld', 'BackupHoldReleased', 'BackupHeld']);
   });
 
-  test('operators hold and release, administrators delete, viewers do neither', async () => {
+  test('operators hold and release, administrators delete, and viewers do neither', async () => {
     const { store, project } = await settle();
     const [{ id }] = [await store(1), await store(2)];
     const query = 'query ($id: ID!) { backupJob(id: $id) { viewerActions } }';

@@ -20,16 +20,16 @@ export type DeleteTools = {
   readonly storages: StorageKinds;
   /** Aborts requests to the storage when the server stops. */
   readonly stopping: AbortSignal;
-  /** How long the container may take to show the backups that stay; default 20 seconds. */
+  /** How long the container may take to show the remaining backups. Default: 20 seconds. */
   readonly checkMs?: number;
 };
 
 /**
- * Decides by hand that a backup is deleted; a worker then deletes its bytes. Without `force` it is CONFLICT when this
- * is the last good backup of its destination or when a backup that stays in its place is not in the container, and the
- * storage's own error when the container cannot be checked. With or without `force` it is CONFLICT when nothing is
- * stored, and while a restore reads the backup or somebody holds it. A MISSING backup is deleted without these checks,
- * because nothing relies on it.
+ * Decides for a person that a backup is deleted. A worker then deletes its bytes. Without `force` it throws CONFLICT if
+ * this is the last good backup of its destination or if a backup that replaces it is not in the container. It throws
+ * the storage's own error if the container cannot be checked. With or without `force` it throws CONFLICT if nothing is
+ * stored, while a restore reads the backup, or while somebody holds it. A MISSING backup is deleted without these
+ * checks, because nothing relies on it.
  */
 export async function deleteByHand(
   tools: DeleteTools,
@@ -48,8 +48,7 @@ export async function deleteByHand(
       if (!deletion.force && mayGo(now)) {
         const relied = await reliedOn(tx.manager, now);
         if (relied.length === 0) throw lastGoodOne();
-        // A backup that was stored since the check may stand in as well, as long as those that were checked are still
-        // stored.
+        // A backup that was stored since the check may replace it too, as long as the checked backups are still stored.
         const stored = await tx.manager.countBy(BackupJobTable, { id: In(seen), availability: 'STORED' });
         if (seen.length === 0 || stored < seen.length) throw changedMeanwhile();
       }
@@ -61,15 +60,18 @@ export async function deleteByHand(
   await tools.signals.send('work');
 }
 
-/** Whether the stand-ins have to be checked: any other backup is refused in any case, or needs no stand-in. */
+/**
+ * Whether the replacing backups must be checked. It is not needed for a backup that is refused in any case or needs no
+ * replacement.
+ */
 function mayGo({ availability, hold, readers }: BackupJobRow): boolean {
   return availability === 'STORED' && hold === null && readers.length === 0;
 }
 
 /**
- * The ids of the backups that the destination relies on once this one is deleted; empty when this is the last good one.
- * Backups made by hand never stand in for scheduled ones. Without a plan any other backup of the service at that
- * endpoint stands in.
+ * The ids of the backups that the destination relies on after the deletion of this one. Empty: this is the last good
+ * one. Manual backups never replace scheduled ones. Without a plan any other backup of the service at that endpoint
+ * replaces it.
  */
 async function reliedOn(manager: EntityManager, row: BackupJobRow): Promise<readonly string[]> {
   const { id, planId, fileEndpointId } = row;

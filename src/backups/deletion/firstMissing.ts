@@ -4,8 +4,8 @@ import type { Storage } from '../../storage/storage.js';
 import type { BackupJobRow } from '../backupJobView.js';
 
 /**
- * Checks in the container that these backups are stored. Returns the first object that is not there as it was stored,
- * with its backup; undefined: all are there. Throws what the storage throws.
+ * Checks in the container that these backups are stored. Returns the first object that is missing or changed, with its
+ * backup. Undefined: all objects are stored. Throws what the storage throws.
  */
 export async function firstMissing(
   storage: Storage,

@@ -18,7 +18,7 @@ export async function holdBackup(
 ): Promise<void> {
   await tools.commands.handle<{ id: string }>(request, (commit) =>
     commit(async (tx) => {
-      // A decision to delete takes the same lock, so it sees the hold or was made before it.
+      // A decision to delete takes the same lock. So it sees the hold, or it was made before the hold.
       await lockDestination(tx, job.planId ?? job.serviceId, job.fileEndpointId);
       const { id, projectId } = job;
       await tx.execute(
@@ -31,7 +31,7 @@ export async function holdBackup(
   );
 }
 
-/** Idempotent: releasing a backup that is not held changes nothing. */
+/** Idempotent: the release of a backup that is not held changes nothing. */
 export async function releaseHold(
   tools: HoldTools,
   request: CommandRequest,

@@ -17,8 +17,8 @@ export function holdsBackups(manager: EntityManager, fileEndpointId: string): Pr
 }
 
 /**
- * For each prefix below which a file endpoint has backups (it may have had several), the folder of the newest backup
- * that is STORED and was not missed in the container.
+ * The folder of the newest backup that is STORED and was not missed in the container. There is one for each prefix
+ * below which the file endpoint has backups, because it may have had several prefixes.
  */
 export async function newestBackupFolders(manager: EntityManager, fileEndpointId: string): Promise<readonly string[]> {
   const rows: { folder: string }[] = await manager.query(

@@ -29,7 +29,7 @@ export async function* backupsInNameOrder(
        ORDER BY folder COLLATE "C" LIMIT $4`,
       [fileEndpointId, after, prefix, pageSize],
     );
-    // An endpoint that had a longer prefix at another time may have backups below that one too.
+    // An endpoint that had a longer prefix earlier may have backups below that prefix too.
     yield* rows.filter(({ folder }) => prefixOfFolder(folder) === prefix);
     const last = rows.at(-1);
     if (last === undefined || rows.length < pageSize) return;
@@ -47,7 +47,7 @@ export async function prefixesWithBackups(manager: EntityManager, fileEndpointId
   return [...new Set(rows.map(({ folder }) => prefixOfFolder(folder)))];
 }
 
-/** The job and the attempt that wrote to a folder according to the read model; undefined: no attempt did. */
+/** The job and the attempt that wrote to a folder according to the read model. Undefined: no attempt wrote to it. */
 export async function attemptOfFolder(
   manager: EntityManager,
   {

@@ -3,10 +3,10 @@ import type { PlansBackups } from '../../plans/retentionPreviewApi.js';
 import { destinationKey, retainedBackups } from './retainedBackups.js';
 import { runsUnderWay } from './runsUnderWay.js';
 
-/** The stored backups and the runs under way that the preview of a plan's retention starts from. */
+/** The stored backups and the active runs from which the preview of a plan's retention starts. */
 export async function backupsToPreview(manager: EntityManager, planId: string, now: Date): Promise<PlansBackups> {
-  // Runs under way are read first: a run that succeeds between the two queries is then found by both, with the same
-  // start, and counts once. In the other order neither query would find it.
+  // Active runs are read first. Then both queries find a run that succeeds between them, with the same start, and it
+  // counts once. In the other order neither query would find it.
   const underWay = await runsUnderWay(manager, [planId], now);
   const rows = await manager.query<{ id: string; file_endpoint_id: string; size: string | null }[]>(
     `SELECT id, file_endpoint_id, stored_size_bytes AS size FROM backup_jobs

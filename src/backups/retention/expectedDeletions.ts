@@ -9,9 +9,9 @@ import { destinationKey, retainedBackups, type Destination } from './retainedBac
 import { runsUnderWay } from './runsUnderWay.js';
 
 /**
- * Forecasts when retention deletes these backups, in their order, if their plans do not change and every run succeeds,
- * including a run under way. Null: retention does not delete the backup, or the deletion cannot be foreseen. A time in
- * the past: the next evaluation deletes the backup, or the one after the run under way.
+ * Forecasts when retention deletes these backups, in their order. It assumes that their plans do not change and that
+ * every run succeeds, including active runs. Null: retention does not delete the backup, or the deletion cannot be
+ * predicted. A time in the past: the next evaluation deletes the backup, or the evaluation after the active run.
  */
 export async function expectedDeletions(
   manager: EntityManager,
@@ -26,8 +26,8 @@ export async function expectedDeletions(
   if (destinations.size === 0) return jobs.map(() => null);
   const plans = await findBackupPlans(manager, [...new Set([...destinations.values()].map(({ planId }) => planId))]);
   const planById = new Map(plans.flatMap((plan) => (plan === null ? [] : [[plan.id, plan] as const])));
-  // Runs under way are read first: a run that succeeds between the two queries is then found by both, with the same
-  // start, and counts once. In the other order neither query would find it.
+  // Active runs are read first. Then both queries find a run that succeeds between them, with the same start, and it
+  // counts once. In the other order neither query would find it.
   const underWay = await runsUnderWay(manager, [...planById.keys()], now);
   const backupsOf = await retainedBackups(manager, [...destinations.values()]);
   const runsOf = new Map([...planById.values()].map((plan) => [plan.id, runsAhead(plan, now)]));

@@ -5,7 +5,7 @@ export type Destination = { readonly planId: string; readonly fileEndpointId: st
 
 type StoredRow = {
   readonly id: string;
-  /** The place of its destination in the list, from 1. */
+  /** The position of its destination in the list, from 1. */
   readonly place: number;
   readonly started_at: Date;
   readonly trigger: Trigger;
@@ -13,13 +13,13 @@ type StoredRow = {
   readonly is_read: boolean;
   readonly is_held: boolean;
   readonly is_verified: boolean;
-  /** The container has answered once that the bytes are not there. */
+  /** The container has reported once that the bytes are missing. */
   readonly is_doubtful: boolean;
 };
 
 /**
- * The stored backups of these destinations as retention sees them, by `destinationKey`. A backup that was missed in the
- * container once does not count until a second answer decides: it pushes no other backup out and is not deleted.
+ * The stored backups of these destinations in the form for retention, by `destinationKey`. A backup that was missed in
+ * the container once does not count until a second check decides: it replaces no other backup and is not deleted.
  */
 export async function retainedBackups(
   manager: EntityManager,

@@ -8,15 +8,15 @@ type ActiveRow = {
   readonly plan_id: string;
   readonly file_endpoint_id: string;
   readonly started_at: Date | null;
-  /** Null unless the job waits for another attempt. */
+  /** Null if the job does not wait for another attempt. */
   readonly retry_at: Date | null;
   readonly trigger: Trigger;
   readonly stands_for: Exclude<Trigger, 'RETRY'> | null;
 };
 
 /**
- * The jobs of these plans that have not ended and whose backups will count for retention. A QUEUED job is assumed to start
- * now, or when its retry is due. A job whose cancellation was requested is left out.
+ * The active jobs of these plans whose backups will count for retention. A QUEUED job is assumed to start now, or when
+ * its retry is due. A job whose cancellation was requested is excluded.
  */
 export async function runsUnderWay(
   manager: EntityManager,

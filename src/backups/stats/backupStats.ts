@@ -4,14 +4,14 @@ import { filterConditions } from '../api/backupJobFilter.js';
 import type { BackupJobFilter } from '../api/backupJobInput.js';
 import { BackupJobTable, type BackupJobStatus } from '../backupJobView.js';
 
-/** Which jobs are counted. `within` narrows further, by conditions on `row`. */
+/** Selects the jobs to count. `within` has further conditions on `row`. */
 export type CountedJobs = {
   readonly within: readonly (Condition | undefined)[];
   readonly filter: BackupJobFilter | null | undefined;
 };
 
 export type JobCount = {
-  /** The index of the bucket in which they were queued; -1: before the first bucket, or there are no buckets. */
+  /** The index of the bucket in which the jobs were queued. -1: before the first bucket, or there are no buckets. */
   readonly bucket: number;
   readonly status: BackupJobStatus;
   readonly count: number;
@@ -50,7 +50,7 @@ type Counted = {
   readonly bucket: number;
 };
 
-/** The median execution time of the SUCCEEDED jobs, in whole milliseconds; null: no job SUCCEEDED. */
+/** The median execution time of the SUCCEEDED jobs, in whole milliseconds. Null: no job SUCCEEDED. */
 export async function medianExecutionTimeMs(manager: EntityManager, jobs: CountedJobs): Promise<number | null> {
   const median =
     'percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM row.finished_at - row.started_at)::float8)';
@@ -61,7 +61,7 @@ export async function medianExecutionTimeMs(manager: EntityManager, jobs: Counte
   return row === undefined || row.seconds === null ? null : Math.max(0, Math.round(row.seconds * 1000));
 }
 
-/** When the first of the jobs was queued; undefined: there are no jobs. */
+/** When the first of the jobs was queued. Undefined: there are no jobs. */
 export async function firstQueuedAt(manager: EntityManager, jobs: CountedJobs): Promise<Date | undefined> {
   const [row] = await tableReader(manager, BackupJobTable).select<{ first: Date }>(
     'row.queued_at AS first',

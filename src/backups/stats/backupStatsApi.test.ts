@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
   const ask = async (query: string, variables = {}, token?: string) => {
     const { data, errors, text } = await api.post(query, variables, token);
     if (errors.length > 0) throw new Error(text);
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-return -- whatever the operation asked for
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-return -- the type depends on the operation
     return data;
   };
   const stats = `query ($projectId: ID, $filter: BackupJobFilter, $bucket: StatsBucket, $timeZone: String! = "UTC") {
@@ -82,7 +82,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
     expect(buckets.reduce((sum, { writtenSize }) => sum + writtenSize, 0)).toBe(expected?.written);
   });
 
-  test('backupStats lists days without a job too, and no buckets unless one is requested', async () => {
+  test('backupStats also lists days without a job, and has no buckets unless they are requested', async () => {
     const filter = { queuedFrom: '2019-12-30T12:00:00Z', queuedBefore: '2020-01-02T00:00:00Z' };
     const { backupStats } = await ask(stats, { filter, bucket: 'DAY', timeZone: 'Asia/Tokyo' });
     expect(backupStats).toMatchObject({ statuses: [], active: 0, writtenSize: 0, medianExecutionTime: null });
@@ -125,7 +125,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
   const sorts = Object.keys(keys) as BackupJobSort[];
 
   test.each(sorts.flatMap((by) => (['ASC', 'DESC'] as const).map((direction) => [by, direction] as const)))(
-    'backupJobs by %s %s goes through every job once, those without the value last',
+    'backupJobs by %s %s goes through every job once, with jobs without the value last',
     async (by, direction) => {
       const jobs = await sql<Job>(
         `SELECT id, queued_at, started_at, finished_at, stored_size_bytes::float8 AS size FROM backup_jobs
@@ -173,7 +173,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
     { of: 'those with an error', filter: { errorCode: ['STALLED'] } },
   ];
 
-  test.each(pages)('a page of $of is read from an index, without sorting', async ({ order, within, filter }) => {
+  test.each(pages)('a page of $of is read from an index, without a sort', async ({ order, within, filter }) => {
     const { dataSource } = api.shared;
     const conditions = within === undefined ? [] : [[within, { projectId }] as const];
     const [page] = await sentStatements(dataSource, () =>
@@ -224,7 +224,8 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
         timeZone: "Europe/Berlin") { buckets { from statuses { status count } } } }`,
       { from: new Date(Date.now() - 7 * dayMs).toISOString() },
     );
-    // Seven days touch eight of the calendar; fewer or more where the clocks change or midnight comes meanwhile.
+    // Seven days usually touch eight days of the calendar. There may be fewer or more if the clocks change or midnight
+    // passes during the test.
     expect([7, 8, 9]).toContain(rate.backupStats.buckets.length);
 
     const slowest = await ask(

@@ -34,7 +34,7 @@ export class BackupStatsBucketType {
   readonly writtenSize!: number;
 }
 
-/** The queries behind `backupStats`. Each runs at most once, and only when a field needs it. */
+/** The queries behind `backupStats`. Each runs at most once, and only if a field needs it. */
 export interface StatsSource {
   counts(): Promise<readonly JobCount[]>;
   medianExecutionTimeMs(): Promise<number | null>;
@@ -84,7 +84,7 @@ export class BackupStatsType {
   }
 }
 
-/** In the order of a job's life. */
+/** The statuses in the order of a job's life. */
 function totals(counts: readonly JobCount[]): readonly StatusCountType[] {
   return Object.values(JobStatusEnum).flatMap((status) => {
     const count = counts.filter((each) => each.status === status).reduce((sum, each) => sum + each.count, 0);

@@ -6,7 +6,7 @@ const beginnings = (...[bucket, zone, from, until]: readonly [StatsBucket, strin
   statsBuckets(bucket, zone, new Date(from), new Date(until)).map((each) => each.toISOString());
 
 describe('the buckets of statistics', () => {
-  test('are days of 23 and 25 hours where the clocks change', () => {
+  test('are days of 23 and 25 hours if the clocks change', () => {
     expect(beginnings('DAY', 'Europe/Berlin', '2026-03-28T10:00:00Z', '2026-03-31T00:00:00Z')).toEqual([
       '2026-03-27T23:00:00.000Z',
       '2026-03-28T23:00:00.000Z',
@@ -27,7 +27,7 @@ describe('the buckets of statistics', () => {
     ]);
   });
 
-  test('are two where the clocks show an hour twice', () => {
+  test('are two if the clocks show an hour twice', () => {
     expect(beginnings('HOUR', 'Europe/Berlin', '2026-10-25T00:30:00Z', '2026-10-25T02:30:00Z')).toEqual([
       '2026-10-25T00:00:00.000Z',
       '2026-10-25T01:00:00.000Z',
@@ -51,12 +51,12 @@ describe('the buckets of statistics', () => {
     ]);
   });
 
-  test('are none for an empty time, and none begins where the time ends', () => {
+  test('are none for an empty time, and none begins at the end of the time', () => {
     expect(beginnings('DAY', 'UTC', '2026-01-02T00:00:00Z', '2026-01-02T00:00:00Z')).toEqual([]);
     expect(beginnings('DAY', 'UTC', '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z')).toHaveLength(1);
   });
 
-  test(`are at most ${mostBuckets}; more are refused with a hint`, () => {
+  test(`are at most ${mostBuckets}; a request for more is refused with a hint`, () => {
     const from = new Date('2026-01-01T00:00:00Z');
     const after = (hours: number) => new Date(from.getTime() + hours * 3_600_000);
     expect(statsBuckets('HOUR', 'UTC', from, after(mostBuckets))).toHaveLength(mostBuckets);

@@ -5,7 +5,7 @@ import { runsBetween } from '../../scheduler/cron/runsBetween.js';
 
 export type StatsBucket = 'HOUR' | 'DAY' | 'WEEK' | 'MONTH';
 
-/** The most buckets that one answer holds; a screen cannot show more. */
+/** The most buckets of one result. A screen cannot show more. */
 export const mostBuckets = 2_000;
 
 /** When each bucket begins. A day lasts from midnight to midnight on the clocks of the zone: 23, 24 or 25 hours. */
@@ -17,9 +17,9 @@ const beginnings: Readonly<Record<StatsBucket, string>> = {
 };
 
 /**
- * Returns when each bucket begins that shares an instant with the time from `from` (inclusive) to `until` (exclusive),
- * in order. Buckets follow the calendar of the zone, and weeks begin on Monday. An hour that the clocks show twice is
- * two buckets. Throws BAD_INPUT for more than `mostBuckets`.
+ * Returns the beginnings of all buckets that share an instant with the time from `from` (inclusive) to `until`
+ * (exclusive), in order. Buckets follow the calendar of the zone, and weeks begin on Monday. An hour that the clocks
+ * show twice is two buckets. Throws BAD_INPUT for more than `mostBuckets`.
  */
 export function statsBuckets(bucket: StatsBucket, timeZone: string, from: Date, until: Date): readonly Date[] {
   if (from >= until) return [];

@@ -14,7 +14,7 @@ import {
 import { decideRetention, isCounted, survivors, type KeepReason, type RetainedBackup } from './retention.js';
 import type { GfsCounts, RetentionPolicy } from './retentionPolicy.js';
 
-/** A verified backup of the schedule whose id is its start. */
+/** A verified backup of the schedule. Its id is its start. */
 function backup(startedAt: string, but: Partial<RetainedBackup> = {}): RetainedBackup {
   return {
     id: startedAt,
@@ -46,7 +46,7 @@ const only = (gfs: Partial<GfsCounts>): RetentionPolicy => ({
 });
 
 describe('isCounted', () => {
-  test('is true for scheduled backups, catch-ups and their retries, and false for backups made by hand', () => {
+  test('is true for scheduled backups, catch-ups and their retries, and false for manual backups', () => {
     expect(isCounted('SCHEDULE', null)).toBe(true);
     expect(isCounted('CATCH_UP', null)).toBe(true);
     expect(isCounted('RETRY', 'SCHEDULE')).toBe(true);
@@ -60,7 +60,7 @@ describe('isCounted', () => {
   });
 });
 
-describe('what each style keeps', () => {
+describe('the kept backups of each style:', () => {
   test('ALL keeps everything', () => {
     expect(decide({ style: 'ALL' }, june, '2126-01-01T00:00:00Z').gone).toEqual([]);
   });
@@ -73,7 +73,7 @@ describe('what each style keeps', () => {
     expect(decide({ style: 'FILES', period: 6 }, june).gone).toEqual([]);
   });
 
-  test('the kept backups are listed newest first', () => {
+  test('are listed newest first', () => {
     const { keep } = decideRetention({
       policy: { style: 'FILES', period: 2 },
       backups: june,
@@ -152,7 +152,7 @@ describe('with every policy', () => {
     expect(gone).toEqual(ids(june.slice(0, 4)));
   });
 
-  test('the newest verified backup stays when newer ones are not verified', () => {
+  test('the newest verified backup stays if newer ones are not verified', () => {
     const history = june.map((one, index) => ({ ...one, verified: index < 2 }));
     expect(decide({ style: 'FILES', period: 1 }, history)).toEqual({
       reasons: { '2026-06-05T05:00:00Z': 'POLICY', '2026-06-02T05:00:00Z': 'NEWEST_VERIFIED' },
@@ -160,24 +160,21 @@ describe('with every policy', () => {
     });
   });
 
-  test('a newer backup made by hand is kept, and replaces neither of them', () => {
+  test('a newer manual backup is kept, and replaces neither of them', () => {
     const byHand = backup('2026-06-10T05:00:00Z', { trigger: 'MANUAL', counted: false });
     const { reasons } = decide(oneHour, [...june, byHand]);
     expect(reasons).toEqual({ '2026-06-10T05:00:00Z': 'NOT_COUNTED', '2026-06-05T05:00:00Z': 'NEWEST' });
   });
 
-  test.each(['MANUAL', 'SAFETY'] as const)(
-    'a %s backup never counts, even where it is listed as counted',
-    (trigger) => {
-      const byHand = [1, 10].map((day) => backup(`2026-06-${String(day).padStart(2, '0')}T06:00:00Z`, { trigger }));
-      const { reasons, gone } = decide({ style: 'FILES', period: 1 }, [...june, ...byHand]);
-      expect(gone).toEqual(ids(june.slice(0, 4)));
-      expect(reasons[byHand[0]!.id]).toBe('NOT_COUNTED');
-      expect(ids(survivors([...june, ...byHand]))).toEqual(['2026-06-05T05:00:00Z']);
-    },
-  );
+  test.each(['MANUAL', 'SAFETY'] as const)('a %s backup never counts, even if it is listed as counted', (trigger) => {
+    const byHand = [1, 10].map((day) => backup(`2026-06-${String(day).padStart(2, '0')}T06:00:00Z`, { trigger }));
+    const { reasons, gone } = decide({ style: 'FILES', period: 1 }, [...june, ...byHand]);
+    expect(gone).toEqual(ids(june.slice(0, 4)));
+    expect(reasons[byHand[0]!.id]).toBe('NOT_COUNTED');
+    expect(ids(survivors([...june, ...byHand]))).toEqual(['2026-06-05T05:00:00Z']);
+  });
 
-  test('a held backup and one that is being read stay, and do not affect the others', () => {
+  test('a held backup and a backup that is being read stay, and do not affect the others', () => {
     const history = june.map((one, index) => ({
       ...one,
       protectedBy: ([['HOLD', 'READER'], ['READER'], ['READER', 'HOLD'], [], []] as const)[index]!,
@@ -212,7 +209,7 @@ describe('with every policy', () => {
 });
 
 describe('survivors', () => {
-  test('are the newest and the newest verified one: one if they are the same, none if nothing counts', () => {
+  test('are the newest and the newest verified backup: one if they are the same, none if nothing counts', () => {
     const lastUnverified = june.map((one, index) => ({ ...one, verified: index !== 4 }));
     expect(ids(survivors(lastUnverified))).toEqual(['2026-06-05T05:00:00Z', '2026-06-04T05:00:00Z']);
     expect(ids(survivors(june))).toEqual(['2026-06-05T05:00:00Z']);
@@ -240,7 +237,7 @@ describe('over any history', () => {
     });
   });
 
-  test('the newest counted and the newest counted verified one stay, and are the survivors', () => {
+  test('the newest counted backup and the newest counted verified one stay, and are the survivors', () => {
     forAll(({ backups }, { delete: gone }) => {
       const both = [newestCounted(backups), newestCounted(backups, true)].filter((one) => one !== undefined);
       expect(survivors(backups)).toEqual([...new Set(both)]);
@@ -321,7 +318,7 @@ describe('over any history', () => {
     ['HOURS', 3_600_000],
     ['DAYS', 86_400_000],
     ['WEEKS', 604_800_000],
-  ] as const)('%s deletes what an independent reckoning deletes', (style, unitMs) => {
+  ] as const)('%s deletes the same backups as an independent computation', (style, unitMs) => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 200 }),

@@ -14,11 +14,11 @@ export type RetainedBackup = {
   /** Start of the attempt that succeeded. The age is measured from it. */
   readonly startedAt: Date;
   readonly trigger: Trigger;
-  /** SUCCEEDED, STORED without doubt, and of a trigger for which `isCounted` holds. */
+  /** The backup is SUCCEEDED and certainly STORED, and has a trigger for which `isCounted` returns true. */
   readonly counted: boolean;
-  /** Always false so far: nothing records a verification before verification on demand is built. */
+  /** Always false today, because nothing records a verification before verification on demand is built. */
   readonly verified: boolean;
-  /** HOLD: a person or a restore's undo holds it. READER: a restore, copy or verification is reading it. */
+  /** HOLD: a person holds it, or the undo of a restore. READER: a restore, copy or verification is reading it. */
   readonly protectedBy: readonly ('HOLD' | 'READER')[];
 };
 
@@ -33,15 +33,15 @@ export type RetentionDecision = {
 };
 
 /**
- * Whether a backup that is SUCCEEDED and STORED counts: made by the schedule, or the retry of one that was.
- * @param firstTrigger for a RETRY the trigger of the job at the beginning of its chain of retries, else null
+ * Whether a backup that is SUCCEEDED and STORED counts: the schedule created it, or it is the retry of such a backup.
+ * @param firstTrigger for a RETRY the trigger of the job at the beginning of its chain of retries, otherwise null
  */
 export function isCounted(trigger: Trigger, firstTrigger: Exclude<Trigger, 'RETRY'> | null): boolean {
   const origin = trigger === 'RETRY' ? firstTrigger : trigger;
   return origin !== null && mayCount[origin];
 }
 
-/** A RETRY counts only where the first trigger of its chain does. */
+/** A RETRY counts only if the first trigger of its chain does. */
 const mayCount: Readonly<Record<Trigger, boolean>> = {
   SCHEDULE: true,
   CATCH_UP: true,
@@ -55,10 +55,10 @@ export const countedTriggers = (Object.keys(mayCount) as readonly Trigger[]).fil
 
 /**
  * Decides for all backups of one destination. A backup that does not count is not deleted and replaces no other one.
- * With every policy the newest counted, the newest counted verified, held and read backups stay.
- * Of two backups with the same start the one with the greater id is the newer.
+ * With every policy the newest counted, the newest counted verified, held and read backups stay. Of two backups with
+ * the same start the one with the greater id is the newer.
  * @param timeZone the plan's zone, an IANA name that has been checked
- * @throws INTERNAL, deciding nothing, when an id occurs twice or a time is not a time
+ * @throws INTERNAL, without a decision, if an id occurs twice or a time is invalid
  */
 export function decideRetention(given: {
   readonly policy: RetentionPolicy;
@@ -91,9 +91,9 @@ export function decideRetention(given: {
 }
 
 /**
- * The backups that must still be there after a deletion: the newest counted one and, where that is another one, the
- * newest counted verified one. The caller checks each in the container (HEAD) first. If one is absent it deletes
- * nothing.
+ * The backups that must still exist after a deletion: the newest counted one and, if it is another one, the newest
+ * counted verified one. The caller first checks each of them in the container (HEAD). If one is missing, the caller
+ * deletes nothing.
  */
 export function survivors(backups: readonly RetainedBackup[]): readonly RetainedBackup[] {
   assertDecidable(backups);
@@ -102,7 +102,7 @@ export function survivors(backups: readonly RetainedBackup[]): readonly Retained
   return [...new Set(both)].filter((backup) => backup !== undefined);
 }
 
-/** Backups made by hand never count, even where `counted` is wrong: a deletion cannot be undone. */
+/** Manual backups never count, even if `counted` is wrong, because a deletion cannot be undone. */
 export function counts(backup: RetainedBackup): boolean {
   return backup.counted && mayCount[backup.trigger];
 }
@@ -143,7 +143,8 @@ function policyKeeps(
 }
 
 /**
- * A level counts its buckets from the newest back. Empty buckets do not count, so a pause of the plan deletes nothing.
+ * A level counts its buckets backwards from the newest. Empty buckets do not count, so a pause of the plan deletes
+ * nothing.
  */
 function newestOfBuckets(
   gfs: GfsCounts,

@@ -1,4 +1,7 @@
-/** What is foreseen of retention, against walking through the future with an independent reckoning of the rules. */
+/**
+ * Compares the forecasts of retention with a step-by-step simulation of the future that computes the rules
+ * independently.
+ */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
@@ -17,7 +20,9 @@ import { previewRetention } from './retentionPreview.js';
 import { decisiveRuns } from './runsToCome.js';
 
 const dayMs = 86_400_000;
-/** Before a change of the clocks, and before the ends of a short month, of a year and of a leap year's February. */
+/**
+ * Times before a change of the clocks, and before the ends of a short month, of a year and of a leap year's February.
+ */
 const someNow = fc.constantFrom(
   ...[
     '2026-03-27T10:00:00Z',
@@ -32,7 +37,7 @@ const someFrequency = fc
   .map((text) => parseFrequency(text));
 
 const isByAge = ({ style }: RetentionPolicy) => style !== 'FILES' && style !== 'GFS' && style !== 'ALL';
-/** All instants of these tests lie on half hours, so a step of that length finds the end of an age exactly. */
+/** All instants of these tests are at half hours, so steps of half an hour find the end of an age exactly. */
 const stepOf = (policy: RetentionPolicy) => (isByAge(policy) ? 1_800_000 : dayMs / 4);
 
 type Given = {
@@ -61,7 +66,7 @@ function walked({ policy, frequency, timeZone, now, backups }: Given, days: numb
 }
 
 describe('the forecast of deletions, from the runs that decide', () => {
-  test('is the instant at which a simulation of the future deletes the backup, or that it stays', () => {
+  test('is the instant at which a simulation of the future deletes the backup, or null if it stays', () => {
     fc.assert(
       fc.property(someGiven, (given) => {
         const { policy, frequency, timeZone, now, backups } = given;
@@ -78,7 +83,7 @@ describe('the forecast of deletions, from the runs that decide', () => {
     );
   });
 
-  test('for a paused plan depends on the existing backups only', () => {
+  test('for a paused plan depends only on the existing backups', () => {
     fc.assert(
       fc.property(someGiven, ({ policy, timeZone, now, backups }) => {
         const { there } = forecastDeletions({ policy, backups, nextRuns: [], timeZone });
@@ -114,7 +119,7 @@ describe('the forecast of deletions, from the runs that decide', () => {
 });
 
 describe('the preview', () => {
-  test('shows the backups at the end of each day and the deletions during it, as a simulation does', () => {
+  test('shows the backups at the end of each day and the deletions during it, in the same way as a simulation', () => {
     fc.assert(
       fc.property(someGiven, fc.nat({ max: 9 }), (given, size) => {
         const { policy, timeZone, now, backups } = given;
@@ -181,7 +186,7 @@ describe('the end of a bucket', () => {
     );
   });
 
-  test('comes early where the clocks change within the hour', () => {
+  test('comes early if the clocks change within the hour', () => {
     // 2:00 becomes 1:30 on Lord Howe Island.
     const end = endOfBucket(new Date('2026-04-04T14:40:00Z'), 'hourly', 'Australia/Lord_Howe');
     expect(end).toEqual(new Date('2026-04-04T15:00:00Z'));

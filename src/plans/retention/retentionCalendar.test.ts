@@ -10,16 +10,16 @@ describe('endOfAge', () => {
     ['2026-01-01T05:00:00Z', 'DAYS', 7, 'UTC', '2026-01-08T05:00:00.000Z'],
     ['2026-01-01T05:00:00Z', 'WEEKS', 2, 'UTC', '2026-01-15T05:00:00.000Z'],
     ['2026-01-01T05:00:00Z', 'MONTHS', 14, 'UTC', '2027-03-01T05:00:00.000Z'],
-    // A day is 24 hours, also over the night in which Berlin's clocks change; a month keeps the local time.
+    // A day is 24 hours, also over the night in which Berlin's clocks change. A month keeps the local time.
     ['2026-03-28T12:00:00+01:00', 'DAYS', 1, 'Europe/Berlin', '2026-03-29T11:00:00.000Z'],
     ['2026-03-15T12:00:00+01:00', 'MONTHS', 1, 'Europe/Berlin', '2026-04-15T10:00:00.000Z'],
     ['2026-10-15T12:00:00+02:00', 'MONTHS', 1, 'Europe/Berlin', '2026-11-15T11:00:00.000Z'],
-    // A month that has no such day ends it on its last.
+    // If a month has no such day, the age ends on its last day.
     ['2026-01-31T05:00:00Z', 'MONTHS', 1, 'UTC', '2026-02-28T05:00:00.000Z'],
     ['2028-01-31T05:00:00Z', 'MONTHS', 1, 'UTC', '2028-02-29T05:00:00.000Z'],
     ['2028-02-29T05:00:00Z', 'MONTHS', 12, 'UTC', '2029-02-28T05:00:00.000Z'],
     ['2026-01-31T05:00:00Z', 'MONTHS', 2, 'UTC', '2026-03-31T05:00:00.000Z'],
-    // It is the zone's calendar: 31 January in Auckland is still the 30th in UTC.
+    // The calendar is that of the zone: 31 January in Auckland is still the 30th in UTC.
     ['2026-01-31T05:00:00+13:00', 'MONTHS', 1, 'Pacific/Auckland', '2026-02-27T16:00:00.000Z'],
     // 02:30 is skipped on 29 March 2026 and occurs twice on 25 October.
     ['2026-02-28T02:30:00+01:00', 'MONTHS', 1, 'Europe/Berlin', '2026-03-28T01:30:00.000Z'],
@@ -52,7 +52,7 @@ describe('bucketsOf', () => {
     });
   });
 
-  test('begins weeks on Monday, also over the turn of the year', () => {
+  test('begins weeks on Monday, also at the turn of the year', () => {
     const weekOf = (instant: string) => bucketsIn('UTC', instant).weekly;
     expect(weekOf('2027-01-03T23:59:59Z')).toBe(weekOf('2026-12-28T00:00:00Z'));
     expect(weekOf('2027-01-04T00:00:00Z')).not.toBe(weekOf('2027-01-03T23:59:59Z'));

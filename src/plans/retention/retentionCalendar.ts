@@ -8,10 +8,10 @@ const dayMs = 24 * hourMs;
 /**
  * The first instant at which a backup is no longer younger than `period` of the unit.
  *
- * Hours, days and weeks are exact durations: a day has 24 hours, also where the clocks change. Months follow the
- * calendar in the zone: the same day of the month at the same local time, or the last day of a shorter month (31
- * January and one month is 28 or 29 February). A local time that the clocks skip moves to the end of the gap. Of a
- * local time that occurs twice, the first instant counts.
+ * Hours, days and weeks are exact durations: a day has 24 hours, also if the clocks change. Months follow the calendar
+ * in the zone: the same day of the month at the same local time, or the last day of a shorter month (31 January and one
+ * month is 28 or 29 February). A local time that the clocks skip moves to the end of the gap. If a local time occurs
+ * twice, the first instant counts.
  */
 export function endOfAge(startedAt: Date, style: AgeStyle, period: number, timeZone: string): Date {
   switch (style) {
@@ -88,7 +88,7 @@ export function daysFrom(
   });
 }
 
-/** Where the clocks change within an hour, its bucket ends at the change, because the offset from UTC changes. */
+/** If the clocks change within an hour, its bucket ends at the change, because the offset from UTC changes. */
 function endOfHour(local: Temporal.ZonedDateTime): Temporal.ZonedDateTime {
   const full = local.round({ smallestUnit: 'minute', roundingMode: 'floor' }).add({ minutes: 60 - local.minute });
   const change = local.getTimeZoneTransition('next');

@@ -13,7 +13,7 @@ function backup(day: number, but: Partial<RetainedBackup> = {}): RetainedBackup 
   return { id, startedAt: at5(day), trigger: 'SCHEDULE', counted: true, verified: true, protectedBy: [], ...but };
 }
 
-/** When the backups of the days up to the 5th are expected to go; the plan goes on daily unless told otherwise. */
+/** When the backups of the days up to the 5th are expected to be deleted. By default the plan continues daily. */
 function forecast(
   policy: RetentionPolicy,
   of: RetainedBackup,
@@ -32,7 +32,7 @@ describe('the forecast of deletions', () => {
     expect(forecast({ style: 'MONTHS', period: 1 }, backup(1))).toEqual(new Date('2026-07-01T05:00:00Z'));
   });
 
-  test('is the next run where the newest backup is older than its age', () => {
+  test('is the next run if the newest backup is older than its age', () => {
     expect(forecast({ style: 'HOURS', period: 1 }, backup(5))).toEqual(at5(6));
     expect(forecast({ style: 'HOURS', period: 1 }, backup(4))).toEqual(at5(5));
   });
@@ -46,7 +46,8 @@ describe('the forecast of deletions', () => {
   test('is the run after which no level of GFS keeps it', () => {
     const gfs = { hourly: 0, daily: 3, weekly: 0, monthly: 1, yearly: 0 };
     expect(forecast({ style: 'GFS', gfs }, backup(5))).toEqual(at5(8));
-    // 31 May is the newest of its month until June has one, and is then out of the one month, but not yet of three days.
+    // 31 May is the newest of its month until June has a backup. Then the one month no longer keeps it, but the three
+    // days still do.
     const lastOfMay = backup(0, { id: '2026-05-31' });
     expect(forecast({ style: 'GFS', gfs }, lastOfMay, [lastOfMay])).toEqual(at5(8));
     expect(forecast({ style: 'GFS', gfs: { ...gfs, monthly: 2 } }, lastOfMay)).toEqual(at5(31));
@@ -71,7 +72,7 @@ describe('the forecast of deletions', () => {
     );
   });
 
-  test('is after a newer verified backup where this is the newest verified one', () => {
+  test('is after a newer verified backup if this is the newest verified one', () => {
     const unverified = [1, 2, 3, 4, 5].map((day) => backup(day, { verified: day < 2 }));
     expect(forecast({ style: 'FILES', period: 1 }, backup(1), unverified)).toBeNull();
     const verifiedAgain = unverified.with(4, backup(5));
@@ -88,13 +89,13 @@ describe('the forecast of deletions', () => {
         const nextRuns = [...new Set(hours)].map((hour) => new Date(newest.startedAt.getTime() + hour * 3_600_000));
         const toCome = nextRuns.map((startedAt, index) => ({ ...newest, id: `run ${index}`, startedAt }));
 
-        // At an instant, the destination holds what is there and the runs that have come.
+        // At an instant, the destination has the existing backups and those of the past runs.
         const isDeletedAt = (id: string, now: Date) => {
           const backups = [...counted, ...toCome.filter(({ startedAt }) => startedAt <= now)];
           return decideRetention({ policy, backups, now, timeZone }).delete.includes(id);
         };
         const farFuture = new Date(newest.startedAt.getTime() + 10_000 * dayMs);
-        // Ids decide between equal starts, so a tie for the newest may be broken either way: leave such histories out.
+        // Ids decide between equal starts, so a tie for the newest may have either result. Such histories are excluded.
         fc.pre(counted.every((one) => one === newest || one.startedAt < newest.startedAt));
         const { there } = forecastDeletions({ policy, backups: counted, nextRuns, timeZone });
         for (const one of counted) {

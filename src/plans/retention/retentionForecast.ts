@@ -64,7 +64,7 @@ export function forecastDeletions(given: {
   };
 }
 
-/** When the policy no longer keeps each backup, from the oldest to the newest. */
+/** The times at which the policy no longer keeps each backup, from the oldest to the newest. */
 function policyEnds(policy: RetentionPolicy, all: readonly Counted[], timeZone: string): readonly (Date | null)[] {
   switch (policy.style) {
     case 'ALL':
@@ -129,7 +129,7 @@ function releasesOf(buckets: readonly string[], kept: number): readonly (number 
   return releases;
 }
 
-/** Null when one of them is null: an unknown instant is later than all others. */
+/** Null if one of them is null, because an unknown instant is later than all others. */
 function latest(instants: readonly (Date | null)[]): Date | null {
   let last: Date | null = null;
   for (const instant of instants) {

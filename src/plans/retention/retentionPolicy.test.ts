@@ -30,7 +30,7 @@ describe('checkRetention', () => {
       { style: 'GFS', period: null, gfs: { daily: 7, monthly: 12, yearly: null } },
       { style: 'GFS', gfs: { hourly: 0, daily: 7, weekly: 0, monthly: 12, yearly: 0 } },
     ],
-  ])('takes %j', (input, policy) => {
+  ])('accepts %j', (input, policy) => {
     expect(checkRetention(input, 'input.retention')).toEqual(policy);
   });
 
@@ -61,7 +61,7 @@ describe('checkRetention', () => {
     }
   });
 
-  test('never repeats the value that it refuses', () => {
+  test('never repeats the refused value', () => {
     expect(JSON.stringify(problemsOf({ style: 'FILES', period: 987_654_321 }))).not.toContain('987654321');
   });
 });

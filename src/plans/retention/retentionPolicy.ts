@@ -8,7 +8,10 @@ export type RetentionPolicy =
   | { readonly style: 'FILES'; readonly period: number }
   /** Backups younger than `period` of the unit stay. Hours, days and weeks are exact, months follow the calendar. */
   | { readonly style: AgeStyle; readonly period: number }
-  /** Grandfather, father, son: the newest of each of the last N hours, days, weeks, months and years that hold one. */
+  /**
+   * Grandfather, father, son: for each level the newest backup stays of the last N hours, days, weeks, months or years
+   * that have one.
+   */
   | { readonly style: 'GFS'; readonly gfs: GfsCounts };
 
 export type AgeStyle = 'HOURS' | 'DAYS' | 'WEEKS' | 'MONTHS';
@@ -16,7 +19,7 @@ export type RetentionStyle = RetentionPolicy['style'];
 
 export const gfsLevels = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const;
 export type GfsLevel = (typeof gfsLevels)[number];
-/** How many buckets of each level keep their newest backup; 0 switches the level off. */
+/** How many buckets of each level keep their newest backup. 0 disables the level. */
 export type GfsCounts = Readonly<Record<GfsLevel, number>>;
 
 /** The input of a client. `period` belongs to FILES and the ages, `gfs` to GFS. An absent count is 0. */
@@ -27,14 +30,14 @@ export type RetentionInput = {
 };
 
 /**
- * The largest period, and the largest count of a GFS level. A larger one is probably a typing error: ALL keeps
- * everything.
+ * The largest period, and the largest count of a GFS level. A larger value is probably a typing error, because ALL
+ * keeps everything.
  */
 const maxRetentionPeriod = 10_000;
 
 /**
  * Converts the input of a client to a policy. With ALL, period and counts are ignored.
- * @param path where the input stands in the operation's arguments, for example `input.retention`
+ * @param path the position of the input in the operation's arguments, for example `input.retention`
  * @throws BAD_INPUT with every problem at once
  */
 export function checkRetention(input: RetentionInput, path: string): RetentionPolicy {

@@ -13,7 +13,7 @@ export type PreviewedDestination = {
 
 export type SizedBackup = RetainedBackup & { readonly storedSizeBytes: number };
 
-/** A day of the plan's zone. `kept` and the bytes are those at its end; `deleted` counts the deletions during it. */
+/** A day of the plan's zone. `kept` and the bytes are those at its end. `deleted` counts the deletions during it. */
 export type RetentionDay = {
   readonly date: string;
   readonly kept: number;
@@ -22,8 +22,8 @@ export type RetentionDay = {
 };
 
 /**
- * What retention keeps and deletes on each day from today, all destinations together, if the plan does not change. It
- * assumes that every run succeeds at its time with `sizeOfOneBytes`, and that nobody holds, releases or deletes a
+ * What retention keeps and deletes on each day from today, for all destinations together, if the plan does not change.
+ * It assumes that every run succeeds at its time with `sizeOfOneBytes`, and that nobody holds, releases or deletes a
  * backup. Backups that do not count are kept. Deletions that are due happen today.
  */
 export function previewRetention(given: {
@@ -69,7 +69,10 @@ export function previewRetention(given: {
   });
 }
 
-/** The index of the day of an instant, given the ends of the days. The number of days for an instant after the last. */
+/**
+ * The index of the day of an instant, given the ends of the days. For an instant after the last day it is the number of
+ * days.
+ */
 function dayFinder(ends: readonly number[]): (time: number) => number {
   return (time) => {
     let [low, high] = [0, ends.length];

@@ -8,9 +8,9 @@ const mostRuns = 1_000;
 const endOfTime = new Date('9999-12-31T00:00:00Z');
 
 /**
- * The runs after `now` that decide when the existing backups are deleted, in the order of time: for FILES as many as
- * are kept, for GFS the first one of each future bucket, otherwise the next one. Other runs do not affect the existing
- * backups.
+ * The runs after `now` that decide when the existing backups are deleted, in the order of time. For FILES these are as
+ * many as are kept, for GFS the first one of each future bucket, and otherwise the next one. Other runs do not affect
+ * the existing backups.
  */
 export function decisiveRuns(
   policy: RetentionPolicy,

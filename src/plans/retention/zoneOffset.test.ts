@@ -34,7 +34,7 @@ describe('the period in which the offset of a zone does not change', () => {
     }
   });
 
-  test('has no end where the clocks never change', () => {
+  test('has no end if the clocks never change', () => {
     expect(steadyTimeAt(Date.now(), 'UTC')).toEqual({
       ...{ fromMs: -Infinity, untilMs: Infinity },
       ...{ offsetMs: 0, offset: '+00:00' },

@@ -2,7 +2,7 @@ import { Temporal } from 'temporal-polyfill';
 
 /** A period in which the offset of a zone from UTC does not change. */
 export type SteadyTime = {
-  /** Its first instant, and the first instant after it. Infinite where no change is known. */
+  /** Its first instant, and the first instant after it. Infinite: no change is known. */
   readonly fromMs: number;
   readonly untilMs: number;
   /** The offset from UTC, always less than a day. */
@@ -11,14 +11,17 @@ export type SteadyTime = {
   readonly offset: string;
 };
 
-/** Most zones have two periods a year: enough for all zones over decades, in less than a megabyte. */
+/**
+ * Most zones have two periods a year. The cache is large enough for all zones over decades, and takes less than a
+ * megabyte.
+ */
 const mostRemembered = 20_000;
 const remembered = new Map<string, SteadyTime[]>();
 let rememberedTimes = 0;
 
 /**
- * The period around an instant in which the zone's offset does not change. It is remembered: the calendar needs about
- * 20 µs to compute it, and the sweep of retention needs it for each backup.
+ * The period around an instant in which the zone's offset does not change. The result is cached, because the calendar
+ * needs about 20 µs to compute it, and the sweep of retention needs it for each backup.
  * @param timeZone an IANA name that has been checked
  */
 export function steadyTimeAt(instantMs: number, timeZone: string): SteadyTime {

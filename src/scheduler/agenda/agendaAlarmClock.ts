@@ -32,9 +32,9 @@ const longestRetryMs = 60_000;
 const pingLimitMs = 5_000;
 
 /**
- * An alarm clock over Agenda. Documents are inserted and deleted, never saved again. A handled document is deleted before
- * Agenda ends its run. If the process dies (kill -9), the alarm fires again when its lock has expired. An alarm that its own
- * handler has replaced is lost then; the reconciler sets it again.
+ * An alarm clock that uses Agenda. Documents are inserted and deleted, never saved again. A handled document is deleted
+ * before Agenda ends its run. If the process dies (kill -9), the alarm fires again when its lock has expired. An alarm
+ * that its own handler has replaced is lost in this case, and the reconciler sets it again.
  */
 export class AgendaAlarmClock implements AlarmClock {
   readonly #store: AlarmStore;

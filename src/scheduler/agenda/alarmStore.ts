@@ -30,7 +30,7 @@ export type StoredAlarm = {
   readonly key: string;
   /** ISO 8601, as in the document's data. */
   readonly at: string;
-  /** Whether it has neither a time nor a lock, so that Agenda will never run it. */
+  /** Whether the document has neither a time nor a lock, so that Agenda will never run it. */
   readonly dead: boolean;
 };
 
@@ -63,7 +63,7 @@ const rounds = 5;
  */
 export async function putAlarms(store: AlarmStore, documents: readonly AlarmDocument[]): Promise<void> {
   const lastOfKey = new Map(documents.map((document) => [document.data.key, document]));
-  // All processes insert in the same order, so that PostgreSQL makes one wait for the other and no deadlock occurs.
+  // All processes insert in the same order. So PostgreSQL makes one wait for the other, and no deadlock occurs.
   const wanted = [...lastOfKey.values()].sort((a, b) => (a.data.key < b.data.key ? -1 : 1));
   for (let start = 0; start < wanted.length; start += documentsAtOnce) {
     await putSome(store, wanted.slice(start, start + documentsAtOnce));

@@ -17,7 +17,10 @@ const longestPauseMs = 5_000;
 const pollEveryMs = 1_000;
 /** The last time that a Date can hold. */
 const never = new Date(8.64e15);
-/** For Agenda's job definitions. Its locks never expire here, so this only sets how long Agenda's timer outlives a run. */
+/**
+ * Used for Agenda's job definitions. Its locks never expire here, so this only sets how long Agenda's timer outlives a
+ * run.
+ */
 export const agendaLockLifetimeMs = 1;
 
 /**
@@ -42,7 +45,7 @@ export class GuardedRepository {
   readonly #polling = new Set<string>();
   readonly #pending = new Set<Promise<unknown>>();
   readonly #reported = new WeakSet();
-  /** Rises with everything that may make an alarm due after the last poll. */
+  /** Increases with everything that may make an alarm due after the last poll. */
   #activity = 0;
   #failedPolls = 0;
   #pausedUntilMs = 0;

@@ -16,14 +16,14 @@ const onError = () => undefined;
 describeWith({ mongodb: await mongoMissing() }, 'alarm clock in MongoDB', () => {
   alarmClockContract(start);
 
-  test('answers UNAVAILABLE for a server that is not there, without the password', async () => {
+  test('throws UNAVAILABLE for a missing server, without the password', async () => {
     const url = new Secret(`mongodb://me:geheim@127.0.0.1:${await freePorts(1)}/x`);
     const failure = await openMongoAlarmClock({ url, onError }).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('MongoDB at 127.0.0.1:') });
     expect(String(failure)).not.toContain('geheim');
   });
 
-  test('starts and sets alarms although two have set the same one into a collection that was just dropped', async () => {
+  test('starts and sets alarms although two processes have set the same alarm in a collection that was just dropped', async () => {
     const server = await startMongo();
     const url = server.newDatabaseUrl();
     const client = await MongoClient.connect(url);
@@ -58,7 +58,7 @@ describeWith({ mongodb: await mongoMissing() }, 'alarm clock in MongoDB', () => 
     }
   });
 
-  test('answers BAD_INPUT for a malformed URL, without repeating it', async () => {
+  test('throws BAD_INPUT for a malformed URL, without repeating it', async () => {
     const failure = await openMongoAlarmClock({ url: new Secret('mongo//me:geheim@host'), onError }).catch(
       (error: unknown) => error,
     );

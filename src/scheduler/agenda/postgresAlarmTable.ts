@@ -8,7 +8,7 @@ export const defaultSchema = 'alarms';
 const keyIndex = 'agenda_jobs_alarm_key_idx';
 const insufficientPrivilege = '42501';
 
-/** Creates schema, table and indexes where they are missing. Where they exist, the role needs no more than SELECT. */
+/** Creates schema, table and indexes if they are missing. If they exist, the role needs only SELECT. */
 export async function createAlarmTable(pool: Pool, schema: string): Promise<void> {
   const client = await pool.connect();
   let failure: unknown;

@@ -12,7 +12,7 @@ const check = (typed: string, timeZone: string, minIntervalMs: number) => () =>
   checkInterval(parseFrequency(typed), timeZone, minIntervalMs, now);
 
 describe('a frequency that breaks the smallest interval is refused', () => {
-  test('and the two runs are named', () => {
+  test('and the error names the two runs', () => {
     expect(check('0,30 0 5 * * *', 'Europe/Berlin', minute)).toThrow(
       'frequency: The runs at 2026-03-02T05:00:00+01:00 and 2026-03-02T05:00:30+01:00 (Europe/Berlin) are 30 s apart; this server allows no less than 1 min.',
     );
@@ -24,14 +24,14 @@ describe('a frequency that breaks the smallest interval is refused', () => {
     );
   });
 
-  test('also if only a change of the clock brings them together', () => {
+  test('also if only a clock change brings them together', () => {
     expect(check('30 0 2,3 * * *', 'UTC', minute)).not.toThrow();
     expect(check('30 0 2,3 * * *', 'Europe/Berlin', minute)).toThrow(
       '2026-03-29T03:00:00+02:00 and 2026-03-29T03:00:30+02:00',
     );
   });
 
-  test('but not a frequency with exactly this interval', () => {
+  test('but not if it has exactly this interval', () => {
     expect(check('0 * * * * *', 'Europe/Berlin', minute)).not.toThrow();
     expect(check('0 * * * * *', 'Europe/Berlin', minute + 1)).toThrow('1 min apart');
   });

@@ -11,7 +11,7 @@ test.each([
   ['europe/berlin', 'Europe/Berlin'],
   ['utc', 'UTC'],
   [' Europe/Berlin ', 'Europe/Berlin'],
-])('the spelling of %s is put right', (typed, name) => expect(checkTimeZone(typed)).toBe(name));
+])('the spelling of %s is corrected', (typed, name) => expect(checkTimeZone(typed)).toBe(name));
 
 test.each([
   ['Berlin', 'Europe/Berlin'],

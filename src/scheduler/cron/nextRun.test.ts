@@ -17,7 +17,7 @@ describe('when the clocks go forward in Berlin, from 02:00 to 03:00 on 2026-03-2
     expect(between('0 10,30,50 2 * * *', 'Europe/Berlin', from, to)).toEqual(['2026-03-29T01:00:00Z']);
   });
 
-  test('it merges with a run that is due at that instant anyway', () => {
+  test('such a run merges with a run that is due at that instant anyway', () => {
     expect(between('0 0 2,3 * * *', 'Europe/Berlin', from, to)).toEqual(['2026-03-29T01:00:00Z']);
     expect(between('0 30 1-3 * * *', 'Europe/Berlin', from, to)).toEqual([
       '2026-03-29T00:30:00Z',
@@ -26,7 +26,7 @@ describe('when the clocks go forward in Berlin, from 02:00 to 03:00 on 2026-03-2
     ]);
   });
 
-  test.each(['0 30 * * * *', '0 30 */1 * * *'])('of every hour the skipped one has no run: %s', (typed) => {
+  test.each(['0 30 * * * *', '0 30 */1 * * *'])('every hour except the skipped one has a run: %s', (typed) => {
     expect(between(typed, 'Europe/Berlin', from, to)).toEqual([
       '2026-03-29T00:30:00Z',
       '2026-03-29T01:30:00Z',
@@ -38,7 +38,7 @@ describe('when the clocks go forward in Berlin, from 02:00 to 03:00 on 2026-03-2
 describe('when the clocks go back in Berlin, from 03:00 to 02:00 on 2026-10-25', () => {
   const [from, to] = ['2026-10-24T23:45:00Z', '2026-10-25T02:30:00Z'];
 
-  test('a chosen hour that comes twice runs the first time only', () => {
+  test('a chosen hour that comes twice runs only the first time', () => {
     expect(between('0 30 2 * * *', 'Europe/Berlin', from, to)).toEqual(['2026-10-25T00:30:00Z']);
     expect(between('0 30 0-23 * * *', 'Europe/Berlin', from, to)).toEqual([
       '2026-10-25T00:30:00Z',
@@ -46,7 +46,7 @@ describe('when the clocks go back in Berlin, from 03:00 to 02:00 on 2026-10-25',
     ]);
   });
 
-  test.each(['0 30 * * * *', '0 30 */1 * * *'])('of every hour the repeated one runs twice: %s', (typed) => {
+  test.each(['0 30 * * * *', '0 30 */1 * * *'])('with every hour chosen, the repeated hour runs twice: %s', (typed) => {
     expect(between(typed, 'Europe/Berlin', from, to)).toEqual([
       '2026-10-25T00:30:00Z',
       '2026-10-25T01:30:00Z',
@@ -105,7 +105,7 @@ describe('days', () => {
     ]);
   });
 
-  test('either day matches when both are set', () => {
+  test('if both are set, either day matches', () => {
     expect(between('0 0 0 13 * 5', UTC, '2026-02-01T00:00:00Z', '2026-02-21T00:00:00Z')).toEqual([
       '2026-02-06T00:00:00Z',
       '2026-02-13T00:00:00Z',
@@ -113,19 +113,19 @@ describe('days', () => {
     ]);
   });
 
-  test('both must match when one begins with a star', () => {
+  test('if one begins with a star, both must match', () => {
     expect(between('0 0 0 */2 * 1', UTC, '2026-03-01T00:00:00Z', '2026-03-31T00:00:00Z')).toEqual([
       '2026-03-09T00:00:00Z',
       '2026-03-23T00:00:00Z',
     ]);
   });
 
-  test('February 29 is found across a century that has none', () => {
+  test('February 29 is found across a century without one', () => {
     expect(nextRun(parseFrequency('0 0 0 29 2 *'), UTC, new Date('2096-03-01'))).toEqual(new Date('2104-02-29'));
     expect(previousRun(parseFrequency('0 0 0 29 2 *'), UTC, new Date('2104-02-29'))).toEqual(new Date('2096-02-29'));
   });
 
-  test.each(['0 0 0 30 2 *', '0 0 */2 31 4,6,9,11 *'])('a day that no month has never runs: %s', (typed) => {
+  test.each(['0 0 0 30 2 *', '0 0 */2 31 4,6,9,11 *'])('a day that exists in no month never runs: %s', (typed) => {
     expect(nextRun(parseFrequency(typed), 'Europe/Berlin', new Date('2026-01-01'))).toBeUndefined();
     expect(previousRun(parseFrequency(typed), 'Europe/Berlin', new Date('2026-01-01'))).toBeUndefined();
     expect(between(typed, 'Europe/Berlin', '2026-01-01T00:00:00Z', '2036-01-01T00:00:00Z')).toEqual([]);
@@ -147,7 +147,7 @@ describe('the bounds', () => {
     expect(previousRun(frequency, 'UTC', new Date('2026-01-02T05:00:00.001Z'))).toEqual(at5);
   });
 
-  test('runs between two times leave out the first and include the second, and stop at the limit', () => {
+  test('runs between two times exclude the first time and include the second, and stop at the limit', () => {
     const to = new Date('2026-01-05T05:00:00Z');
     expect(runsBetween(frequency, 'UTC', at5, to, 10)).toHaveLength(3);
     expect(runsBetween(frequency, 'UTC', at5, to, 2)).toHaveLength(2);

@@ -15,7 +15,7 @@ function refusal(typed: string): readonly FieldProblem[] {
 
 const hours = (typed: string) => parseFrequency(typed).fields.hour.values;
 
-describe('what is left open', () => {
+describe('open fields', () => {
   test.each([
     ['* * 5 * * *', '0 0 5 * * *'],
     ['* * */5 * * *', '0 0 */5 * * *'],
@@ -29,13 +29,13 @@ describe('what is left open', () => {
     ['30 * * * * *', '30 * * * * *'],
     ['0 30 * * * 1-5', '0 30 * * * 1-5'],
     ['0 0 * 1 * *', '0 0 * 1 * *'],
-  ])('is 0 where it is finer than the finest set field: %s means %s', (typed, normalized) => {
+  ])('a field is 0 if it is finer than the finest set field: %s means %s', (typed, normalized) => {
     const frequency = parseFrequency(typed);
     expect(frequency.normalized).toBe(normalized);
     expect(frequency.typed).toBe(typed);
   });
 
-  test('every 5 hours is at 0, 5, 10, 15 and 20', () => {
+  test('a frequency of every 5 hours runs at 0, 5, 10, 15 and 20', () => {
     expect(hours('* * */5 * * *')).toEqual([0, 5, 10, 15, 20]);
   });
 
@@ -45,7 +45,7 @@ describe('what is left open', () => {
     ['0 * * * * 1', '0 0 0 * * 1', '0 0-59 * * * 1'],
     ['0 * * 1 * *', '0 0 0 1 * *', '0 0-59 * 1 * *'],
     ['0 * * * 6 *', '0 0 0 * 6 *', '0 0-59 * * 6 *'],
-  ])('is refused with both readings for the minute when the second is set: %s', (typed, once, eachMinute) => {
+  ])('an open minute is refused with both readings if the second is set: %s', (typed, once, eachMinute) => {
     const [problem, ...others] = refusal(typed);
     expect(others).toEqual([]);
     expect(problem?.hint).toContain(`\`${once}\``);
@@ -58,7 +58,7 @@ describe('what is left open', () => {
   });
 
   test.each(['* * * * * *', '* * * ? * ?'])(
-    'cannot be everything: %s is refused with what to write instead',
+    'six open fields are refused, and the hint shows what to write instead: %s',
     (typed) => {
       expect(refusal(typed)[0]?.hint).toContain('`0 * * * * *`');
       expect(refusal(typed)[0]?.hint).toContain('`0 0 5 * * *`');
@@ -73,19 +73,22 @@ describe('the number of fields', () => {
     ['* * * * *', '`0 * * * * *`'],
     ['* 5 * * *', '`0 0-59 5 * * *`'],
     ['0 22-3 * * *', '`0 0 22,23,0,1,2,3 * * *`'],
-  ])('five are refused with six suggested: %s', (typed, six) => {
+  ])('five fields are refused, and the hint suggests six: %s', (typed, six) => {
     const [problem] = refusal(typed);
     expect(problem?.problem).toContain('five');
     expect(problem?.hint).toContain(six);
   });
 
-  test('seven are refused without the year', () => {
+  test('seven fields are refused, and the hint omits the year', () => {
     expect(refusal('0 0 5 ? * MON *')[0]?.hint).toContain('`0 0 5 ? * MON`');
   });
 
-  test.each(['', '   ', '5', '0 0 5', '0 0 5 * * * * *'])('others are refused with an example: "%s"', (typed) => {
-    expect(refusal(typed)[0]?.hint).toContain('`0 0 5 * * *`');
-  });
+  test.each(['', '   ', '5', '0 0 5', '0 0 5 * * * * *'])(
+    'any other number of fields is refused with an example: "%s"',
+    (typed) => {
+      expect(refusal(typed)[0]?.hint).toContain('`0 0 5 * * *`');
+    },
+  );
 
   test('spaces around and between fields are ignored', () => {
     expect(parseFrequency('  0\t0  5 * * * \n').normalized).toBe('0 0 5 * * *');
@@ -110,7 +113,7 @@ describe('nicknames', () => {
     expect(parseFrequency(typed).normalized).toBe(normalized);
   });
 
-  test.each(['@reboot', '@dayly', '@constructor'])('%s is refused with those there are', (typed) => {
+  test.each(['@reboot', '@dayly', '@constructor'])('%s is refused with a list of the nicknames', (typed) => {
     expect(refusal(typed)[0]?.hint).toContain('@daily');
   });
 });
@@ -172,7 +175,7 @@ describe('lists, ranges, steps and names', () => {
     ['0 0 5-5/0 * * *', '5'],
     ['0 ? 5 * * *', '*'],
     ['0 0 5 1,* * *', '*'],
-  ])('%s is refused with %s to write instead', (typed, instead) => {
+  ])('%s is refused, and the hint is %s', (typed, instead) => {
     const [problem, ...others] = refusal(typed);
     expect(others).toEqual([]);
     expect(problem?.hint).toContain(`\`${instead}\``);
@@ -186,7 +189,7 @@ describe('lists, ranges, steps and names', () => {
     '0 0 5 * * 8',
     '0 0 5 * MON *',
     '0 0 -1 * * *',
-  ])('what is out of range is refused with the range: %s', (typed) => {
+  ])('a value out of range is refused with the range: %s', (typed) => {
     expect(refusal(typed)[0]?.hint).toMatch(/takes \d+-\d+/);
   });
 
@@ -213,7 +216,7 @@ describe('lists, ranges, steps and names', () => {
   });
 });
 
-describe('how days and clock changes are taken', () => {
+describe('the rules for days and clock changes', () => {
   test.each([
     ['0 0 0 1 * 1', 'EITHER'],
     ['0 0 0 L * 1', 'EITHER'],
@@ -246,7 +249,7 @@ describe('for any text', () => {
   );
   const cronLike = fc.array(piece, { maxLength: 24 }).map((pieces) => pieces.join(''));
 
-  test('an accepted one normalises to itself, and a refused one gets suggestions that are accepted', () => {
+  test('an accepted text normalises to itself, and a refused one gets suggestions that are accepted', () => {
     fc.assert(
       fc.property(fc.oneof(cronLike, fc.string()), (typed) => {
         try {

@@ -208,7 +208,7 @@ describe('runs equal those of a clock that advances step by step', () => {
   });
 });
 
-describe('for any frequency, zone and time', () => {
+describe('for any frequency, zone and time,', () => {
   const timeZone = fc.constantFrom(...new Set([...changes.map(([zone]) => zone), 'Pacific/Apia', 'UTC']));
   const time = fc.date({ min: new Date('2005-01-01'), max: new Date('2045-01-01'), noInvalidDate: true });
   const pattern = anyPattern(fc.oneof(fc.constant(onlyZero), list(0, 59)));

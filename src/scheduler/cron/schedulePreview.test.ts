@@ -21,7 +21,7 @@ test('a preview shows the understood frequency and its runs in UTC and in the zo
   });
 });
 
-test('local times have their offset, also west of Greenwich and with minutes', () => {
+test('local times show their offset, also west of Greenwich and with minutes', () => {
   expect(preview('0 0 5 * * *', { timeZone: 'America/New_York', count: 1 }).runs[0]?.local).toBe(
     '2026-03-01T05:00:00-05:00',
   );
@@ -36,7 +36,7 @@ test.each([
   ['0 0 0 * * 1', 1 / 7],
   ['0 0 0 1 * *', 4800 / 146_097],
   ['0 0 0 29 2 *', 97 / 146_097],
-])('the runs a day of %s are %d', (frequency, runsPerDay) => {
+])('the number of runs a day of %s is %d', (frequency, runsPerDay) => {
   expect(preview(frequency).runsPerDay).toBeCloseTo(runsPerDay, 12);
 });
 
@@ -54,7 +54,7 @@ describe('notes', () => {
   });
 
   test.each(['0 0 */6 * * *', '0 */15 8 * * *', '0 0 6,14,22 * * *', '0 0 8-18/2 * * *', '0 0 0 1 */3 *'])(
-    'are silent about the even steps of %s',
+    'do not mention the even steps of %s',
     (frequency) => expect(preview(frequency).notes).toEqual([]),
   );
 
@@ -104,7 +104,7 @@ describe('notes', () => {
   });
 });
 
-describe('a preview refuses everything that a plan may not have', () => {
+describe('a preview refuses everything that a plan may not have:', () => {
   test.each([
     ['frequency', '0 0 25 * * *', {}],
     ['frequency', '0,30 0 5 * * *', {}],

@@ -24,7 +24,7 @@ export type SchedulePreview = {
   readonly normalized: string;
   readonly description: string;
   readonly timeZone: string;
-  /** `local` is ISO 8601 with the distance from UTC: `2026-03-29T03:00:00+02:00`. */
+  /** `local` is ISO 8601 with the offset from UTC: `2026-03-29T03:00:00+02:00`. */
   readonly runs: readonly { readonly at: Date; readonly local: string }[];
   /** The average of 400 years, after which the calendar repeats. Clock changes are ignored. */
   readonly runsPerDay: number;

@@ -94,7 +94,7 @@ async function cleanUp(settings: FilesystemSettings, probe: Probe, folderWasTher
       await new Folder({ root: settings.root, path: '' }).removeEmptyParents(folder.path);
     }
   } catch (error) {
-    // The reason has already failed a step, or somebody has put a file there in the meantime.
+    // The reason has already failed a step, or another process has put a file there in the meantime.
     if (!(error instanceof StowageError) && !isOneOf(error, ['ENOTEMPTY', 'ENOENT', 'EACCES', 'EPERM'])) throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { StowageError } from '../../errors.js';
 
-/** Translates an error of the operating system at `place`. Returns any other error as it is. */
+/** Converts an error of the operating system at `place` to a StowageError. Returns any other error unchanged. */
 export function filesystemError(error: unknown, place: string): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;

@@ -24,7 +24,9 @@ export class FilesystemSettingsType {
 /** `path` is relative to the root. */
 export type FilesystemEndpoint = { readonly kind: 'FILESYSTEM'; readonly path: string };
 
-/** Folders below STOWAGE_FILESYSTEM_ROOT. Where it is not set, new endpoints are refused and stored ones are not opened. */
+/**
+ * Folders below STOWAGE_FILESYSTEM_ROOT. If it is not set, new endpoints are refused and stored ones are not opened.
+ */
 export function filesystemKind({
   filesystemRoot: root,
 }: {

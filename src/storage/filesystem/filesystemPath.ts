@@ -4,7 +4,7 @@ import { text, type Rule } from '../../server/inputValidation.js';
 
 const hint = 'Name a folder below the root, for example backups/orders, without .. and symbolic links.';
 
-/** The path as it is stored, for example `a/b`: relative to the root, even if the client sent the whole path. */
+/** The path in its stored form, for example `a/b`: relative to the root, even if the client sent the whole path. */
 export function pathBelow(root: string, path: string): string {
   const whole = root.endsWith('/') ? root : `${root}/`;
   return (path.startsWith(whole) ? path.slice(whole.length) : path).replace(/\/+$/, '');
@@ -24,7 +24,7 @@ export function folderBelow(root: string): Rule<string> {
   };
 }
 
-/** Checks the folder on the disk. A symbolic link is refused: it could lead anywhere, now or later. */
+/** Checks the folder on the disk. A symbolic link is refused, because it could lead anywhere, now or later. */
 export async function folderProblem(root: string, path: string): ReturnType<typeof problemAt> {
   let folder = root;
   for (const part of pathBelow(root, path).split('/')) {
@@ -36,7 +36,7 @@ export async function folderProblem(root: string, path: string): ReturnType<type
 }
 
 async function problemAt(folder: string): Promise<{ readonly problem: string; readonly hint: string } | undefined> {
-  // A missing folder will be created. One that cannot be read fails the check, which reports why.
+  // A missing folder will be created. An unreadable folder fails the check, which reports the reason.
   const stats = await lstat(folder).catch(() => undefined);
   if (stats === undefined || stats.isDirectory()) return undefined;
   return { problem: stats.isSymbolicLink() ? 'passes a symbolic link' : 'passes a file that is no folder', hint };

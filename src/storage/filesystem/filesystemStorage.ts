@@ -12,7 +12,7 @@ import { Folder, isOneOf, syncFolder } from './folder.js';
 import { filesBelow } from './listing.js';
 import { SegmentDigests } from './segmentDigests.js';
 
-/** Files of this name are being written, or were left by a crash: they are unfinished uploads. */
+/** Files with such a name are still being written, or a crash has left them. They are unfinished uploads. */
 const partialPrefix = '.stowage-partial-';
 
 const isPartial = (name: string) => basename(name).startsWith(partialPrefix);
@@ -21,8 +21,9 @@ const segmentBytes = 16 * 1024 * 1024;
 const readBytes = 1024 * 1024;
 
 /**
- * Objects as files in one folder. A file is written under another name, flushed, and renamed, so that an object is there
- * whole or not at all, also after a power cut. The etag is size and modification time: `cp -a` and `rsync -a` keep it.
+ * Objects as files in one folder. A file is written under another name, flushed, and renamed. So an object exists
+ * completely or not at all, also after a power cut. The etag is size and modification time, because `cp -a` and `rsync
+ * -a` keep them.
  */
 export class FilesystemStorage implements Storage {
   readonly listsSegments = false;
@@ -72,7 +73,7 @@ export class FilesystemStorage implements Storage {
 
   verify(name: string, stored: StoredObject, { signal, onAnswer }: VerifyOptions): Promise<void> {
     return this.#translateErrors(name, async () => {
-      // Another version may have used another size. All segments of an object have one size, except the last.
+      // Another version may have used another size. All segments of an object have the same size, except the last.
       const digests = new SegmentDigests(stored.segments[0]?.sizeBytes || segmentBytes);
       for await (const chunk of this.get(name, { signal, etag: stored.etag })) {
         digests.update(chunk);
@@ -93,7 +94,7 @@ export class FilesystemStorage implements Storage {
     options: { signal: AbortSignal; etag?: string; start?: number },
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const path = await this.#translateErrors(name, () => this.#folder.pathOf(name));
-    // O_NONBLOCK: a named pipe in the place of the file would never open.
+    // Without O_NONBLOCK, opening a named pipe in the place of the file would block for ever.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     const file = await this.#translateErrors(name, async () => {
       try {
@@ -188,7 +189,10 @@ export class FilesystemStorage implements Storage {
     return Promise.resolve();
   }
 
-  /** Writes and flushes a file beside `path`, then calls what `write` returns to give it its name. Returns its etag. */
+  /**
+   * Writes and flushes a file beside `path`, then calls the function that `write` returns to give the file its name.
+   * Returns its etag.
+   */
   async #writeBeside(
     path: string,
     signal: AbortSignal,
@@ -236,7 +240,7 @@ export class FilesystemStorage implements Storage {
         }
       }
     } catch (error) {
-      // On a full disk some of the folders may have been created, and not the last.
+      // On a full disk some of the folders may have been created, but not the last one.
       if (systemCode(error) !== undefined) await this.#folder.removeEmptyParents(partial).catch(() => undefined);
       throw error;
     }

@@ -7,13 +7,16 @@ import { systemCode } from './filesystemErrors.js';
 import type { FilesystemSettings } from './filesystemSettings.js';
 
 /**
- * The endpoint's folder, and the only way from an object's name to a path. A name cannot lead out of the folder: neither
- * `..` nor an absolute name nor a symbolic link on the way does.
+ * The endpoint's folder, and the only way from an object's name to a path. No name leads out of the folder: not `..`,
+ * not an absolute name, and not a symbolic link on the way.
  */
 export class Folder {
   constructor(private readonly settings: FilesystemSettings) {}
 
-  /** Absolute, with symbolic links unresolved: the folder may not exist yet. Throws ENDPOINT_FORBIDDEN outside the root. */
+  /**
+   * An absolute path with symbolic links resolved. The folder may not exist yet. Throws ENDPOINT_FORBIDDEN outside of
+   * the root.
+   */
   get path(): string {
     const { root, path } = this.settings;
     if (!isAbsolute(root)) throw outside(`The root '${root}' is not an absolute path.`);
@@ -21,7 +24,10 @@ export class Folder {
     return resolve(root, path);
   }
 
-  /** The path of an object. Throws ENDPOINT_FORBIDDEN if an existing folder above it lies outside the endpoint's folder. */
+  /**
+   * The path of an object. Throws ENDPOINT_FORBIDDEN if an existing folder above it is outside of the endpoint's
+   * folder.
+   */
   async pathOf(name: string): Promise<string> {
     checkObjectName(name);
     const path = join(this.path, name);
@@ -35,14 +41,15 @@ export class Folder {
     await this.checkParents(dirname(path));
   }
 
-  /** Removes the empty folders above `path`, up to the endpoint's own, which stays. */
+  /** Removes the empty folders above `path`, except for the endpoint's own folder. */
   async removeEmptyParents(path: string): Promise<void> {
     for (let folder = dirname(path); folder.startsWith(this.path + sep); folder = dirname(folder)) {
       try {
         await rmdir(folder);
       } catch (error) {
         if (isOneOf(error, ['ENOTEMPTY', 'EEXIST'])) return;
-        // A missing folder does not end this: the disk may have been full after those above it were created.
+        // A missing folder does not end the flush, because the disk may have become full after the folders above it
+        // were created.
         if (!isOneOf(error, ['ENOENT'])) throw error;
       }
     }
@@ -56,7 +63,8 @@ export class Folder {
     } catch (error) {
       if (isOneOf(error, ['EEXIST'])) return;
       if (!isOneOf(error, ['ENOENT'])) throw error;
-      // The root itself is never created: without its disk, the files would fill the disk of the mount point.
+      // The root itself is never created. If its disk were not mounted, the files would fill the disk of the mount
+      // point.
       if (dirname(folder) === root) throw error;
       await this.makeFolder(dirname(folder));
       return this.makeFolder(folder);
@@ -82,7 +90,7 @@ export class Folder {
   }
 }
 
-/** Flushes the names in a folder to disk. Without this a renamed file may be gone after a power cut. */
+/** Flushes the names in a folder to disk. Without this a renamed file may be missing after a power cut. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -109,7 +117,7 @@ async function realPathIfThere(path: string): Promise<string | undefined> {
   } catch (error) {
     if (!isOneOf(error, ['ENOENT'])) throw error;
   }
-  // For a symbolic link whose target is missing realpath throws ENOENT too, but a write would follow it.
+  // For a symbolic link with a missing target realpath throws ENOENT too, but a write would follow the link.
   const there = await lstat(path).then(
     () => true,
     (error: unknown) => {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { isOneOf } from './folder.js';
 
 /**
- * The regular files below a folder whose name, relative to it and with `/`, begins with `prefix`, in the order of the
- * bytes of their names, as object storages list them. Symbolic links are neither shown nor followed. A folder that does
- * not exist is empty.
+ * The regular files below a folder whose name begins with `prefix`. Names are relative to the folder, with `/`, and in
+ * the order of their bytes, as in object storages. Symbolic links are neither shown nor followed. A missing folder is
+ * empty.
  */
 export async function* filesBelow(
   folder: string,
@@ -32,7 +32,10 @@ async function* walk(
   }
 }
 
-/** A folder sorts as its name with a `/` behind it, because the names below it begin so: `a.txt` comes before `a/b`. */
+/**
+ * A folder is sorted as its name with a `/` behind it, because the names below it begin with that: `a.txt` comes before
+ * `a/b`.
+ */
 async function entriesInNameOrder(path: string, above: string) {
   const entries = (await readdir(path, { withFileTypes: true }).catch(undefinedIfGone)) ?? [];
   return entries

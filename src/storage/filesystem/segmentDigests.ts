@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StoredSegment } from '../storage.js';
 
-/** Computes the SHA-256 of a stream as a whole and of each piece of `segmentBytes`, for a storage without segments. */
+/** Computes the SHA-256 of the whole stream and of each piece of `segmentBytes`, for a storage without segments. */
 export class SegmentDigests {
   readonly #whole = createHash('sha256');
   readonly #segments: StoredSegment[] = [];
@@ -31,7 +31,7 @@ export class SegmentDigests {
     }
   }
 
-  /** Call once, after the last byte. */
+  /** Call it once, after the last byte. */
   finish(): { sizeBytes: number; sha256: string; segments: readonly StoredSegment[] } {
     if (this.#filledBytes > 0) this.#finishSegment();
     return { sizeBytes: this.#sizeBytes, sha256: this.#whole.digest('hex'), segments: this.#segments };

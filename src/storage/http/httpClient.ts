@@ -7,30 +7,30 @@ import { TargetNotAllowed } from '../allowedTargets.js';
 export type HttpRequest = {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   readonly origin: string;
-  /** Encoded already, with the query. */
+  /** The path with the query, already encoded. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: HttpBody;
   readonly signal: AbortSignal;
-  /** Default: the client's. */
+  /** Default: the method of the client. */
   readonly headersTimeoutMs?: number;
 };
 
-/** `pieces` is called for each try. Small pieces keep a slow line apart from a dead one. */
+/** `pieces` is called for each try. Small pieces distinguish a slow line from a dead one. */
 export type HttpBody = { readonly sizeBytes: number; readonly pieces: () => Iterable<Uint8Array> };
 
 export type HttpAnswer = {
   readonly status: number;
-  /** The value of a header, by its name in lower case. Empty: there is none. */
+  /** The value of a header, by its name in lower case. Empty: there is no such header. */
   readonly header: (name: string) => string;
   readonly body: Dispatcher.ResponseData['body'];
 };
 
 export type HttpLimits = {
   readonly connectTimeoutMs: number;
-  /** From the last byte of the request to the first byte of the answer. */
+  /** The limit from the last byte of the request to the first byte of the answer. */
   readonly headersTimeoutMs: number;
-  /** Between two pieces of an answer while somebody reads it. */
+  /** The limit between two pieces of an answer while the answer is being read. */
   readonly bodyIdleTimeoutMs: number;
 };
 
@@ -50,7 +50,7 @@ export class HttpClient {
     });
   }
 
-  /** The caller reads or drops the body. Throws undici's and the system's errors, or the signal's reason. */
+  /** The caller reads or drops the body. Throws errors of undici and of the system, or the reason of the signal. */
   async request(request: HttpRequest): Promise<HttpAnswer> {
     const { body, signal } = request;
     signal.throwIfAborted();
@@ -82,13 +82,13 @@ export class HttpClient {
     }
   }
 
-  /** Ends every connection at once, also those in use. */
+  /** Closes every connection at once, also those in use. */
   close(): Promise<void> {
     return this.#agent.destroy();
   }
 }
 
-/** The whole body as text. Throws for one longer than `limitBytes`. */
+/** The whole body as text. Throws if it is longer than `limitBytes`. */
 export async function readText(answer: HttpAnswer, limitBytes: number): Promise<string> {
   const pieces: Buffer[] = [];
   let sizeBytes = 0;
@@ -100,7 +100,7 @@ export async function readText(answer: HttpAnswer, limitBytes: number): Promise<
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** The whole body as JSON; undefined for invalid JSON. Throws for one longer than `limitBytes`. */
+/** The whole body as JSON. Undefined: it is not valid JSON. Throws if it is longer than `limitBytes`. */
 export async function readJson(answer: HttpAnswer, limitBytes: number): Promise<unknown> {
   const text = await readText(answer, limitBytes);
   try {
@@ -110,7 +110,7 @@ export async function readJson(answer: HttpAnswer, limitBytes: number): Promise<
   }
 }
 
-/** Reads what is left of a short answer, so that its connection can be used again. */
+/** Reads the rest of a short answer, so that its connection can be used again. */
 export async function drop(answer: HttpAnswer): Promise<void> {
   await answer.body.dump({ limit: 128 * 1024 }).catch(() => undefined);
 }
@@ -125,13 +125,13 @@ function guardedConnector(
   });
   return (options, callback) => {
     const host = bareHost(options.hostname);
-    // Node resolves no host that is an address, so it does not call the guarded lookup.
+    // Node does not resolve a host that is an address, so it does not call the guarded lookup.
     if (isIP(host) !== 0 && !allowHost(host, host)) callback(new TargetNotAllowed(host, host), null);
     else connect(options, callback);
   };
 }
 
-/** Resolves a name to its allowed addresses only. The connection then goes to one of the addresses that were checked. */
+/** Resolves a name only to its allowed addresses. The connection then goes to one of these addresses. */
 function guardedLookup(allowHost: (host: string, address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
@@ -151,7 +151,7 @@ function guardedLookup(allowHost: (host: string, address: string) => boolean): L
   };
 }
 
-/** `[::1]` to `::1`. */
+/** Converts `[::1]` to `::1`. */
 function bareHost(hostname: string): string {
   const inner = hostname.replace(/^\[|\]$/g, '');
   return isIP(inner) === 6 ? inner : hostname;

@@ -1,8 +1,8 @@
 import { text, type Rule } from '../../server/inputValidation.js';
 
 /**
- * An http or https URL without credentials, query and fragment. `example` is shown to who wrote something else. The value
- * is never repeated: there may be a password in it.
+ * Parses an http or https URL without credentials, query and fragment. The error shows `example`. It never repeats the
+ * value, because there may be a password in it.
  */
 export function httpUrl(example: string): Rule<string> {
   const hint = `Write it like ${example}`;

@@ -11,11 +11,11 @@ describe('the pause before another try', () => {
     expect(pauseMs(limits, 1, 0, 0)).toBe(50);
   });
 
-  test('is never shorter than the server asked for', () => {
+  test('is never shorter than the pause that the server requested', () => {
     expect(pauseMs(limits, 1, 700, 1)).toBe(700);
   });
 
-  test('Retry-After is read as seconds and as a date', () => {
+  test('can be requested by Retry-After in seconds and as a date', () => {
     const now = Date.parse('2026-01-01T00:00:00Z');
     expect(retryAfterMs('7', now)).toBe(7000);
     expect(retryAfterMs('Thu, 01 Jan 2026 00:00:09 GMT', now)).toBe(9000);

@@ -2,23 +2,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StowageError } from '../../errors.js';
 
 export type RetryLimits = {
-  /** Tries of one request, or of one place in an object that is read. The first one counts. */
+  /** The number of tries of one request, or of one position in an object that is read. The first try counts. */
   readonly attempts: number;
   /** The pause before the second try. It doubles with each failure, up to `maxBackoffMs`. */
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
 };
 
-/** How one try ended: with a value, or with a failure that another try may not meet. */
+/** How one try ended: with a value, or with a failure that another try may avoid. */
 export type Outcome<T> =
-  { readonly done: T } | { readonly failure: StowageError; /** 0: no wish. */ readonly retryAfterMs: number };
+  | { readonly done: T }
+  | {
+      readonly failure: StowageError;
+      /** The pause that the server requested. 0: none. */ readonly retryAfterMs: number;
+    };
 
-/** A server that asks for a longer pause than this, and than `maxBackoffMs`, counts as down. */
+/** If a server requests a pause that is longer than this and than `maxBackoffMs`, it counts as unavailable. */
 const longestWishMs = 120_000;
 
 /**
- * Tries until an attempt is done. Throws the failure of the last one, what an attempt throws, or the signal's reason.
- * `tries` counts from 1: after a lost answer an earlier try may have had its effect.
+ * Tries until an attempt is done. Throws the failure of the last attempt, what an attempt throws, or the reason of the
+ * signal. `tries` counts from 1, because an earlier try whose answer was lost may have had its effect.
  */
 export async function withRetries<T>(
   limits: RetryLimits,
@@ -36,8 +40,9 @@ export async function withRetries<T>(
 }
 
 /**
- * The pause before the next try. It doubles with each failure, and up to half of it is random (`random` is from 0 to 1),
- * so that many clients do not come back at the same time. It is never shorter than the server asked for.
+ * The pause before the next try. It doubles with each failure, and up to half of it is random (`random` is from 0 to
+ * 1), so that many clients do not return at the same time. It is never shorter than the pause that the server
+ * requested.
  */
 export function pauseMs(limits: RetryLimits, failures: number, retryAfterMs: number, random: number): number {
   const full = Math.min(limits.backoffMs * 2 ** (failures - 1), limits.maxBackoffMs);
@@ -51,7 +56,7 @@ export function retryAfterMs(header: string, now: number): number {
   return Number.isNaN(date) ? 0 : Math.max(0, date - now);
 }
 
-/** Rejects with the signal's reason on abort. */
+/** Rejects with the reason of the signal on abort. */
 export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(milliseconds, undefined, { signal });

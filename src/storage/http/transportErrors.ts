@@ -1,7 +1,7 @@
 import { StowageError } from '../../errors.js';
 import { TargetNotAllowed } from '../allowedTargets.js';
 
-/** Says why no answer came. `who` is the server that was asked, for example `Keystone at example.com`. */
+/** Explains why no answer came. `who` is the server, for example `Keystone at example.com`. */
 export function transportError(error: unknown, who: string): StowageError {
   if (error instanceof StowageError) return error;
   const cause = rootCause(error);
@@ -50,7 +50,7 @@ export function transportError(error: unknown, who: string): StowageError {
   }
 }
 
-/** Whether the same request may succeed in a moment. A wrong certificate or a forbidden address never does. */
+/** Whether the same request may succeed in a moment. It never does after a wrong certificate or a forbidden address. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof StowageError) return error.code === 'ENDPOINT_UNREACHABLE' && error.retriable;
   const cause = rootCause(error);
@@ -61,7 +61,7 @@ function isTlsProblem(code: string): boolean {
   return /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/.test(code);
 }
 
-/** After several addresses failed, Node throws an AggregateError. Its first error explains the failure as well as any. */
+/** After several addresses failed, Node throws an AggregateError. Its first error is enough to explain the failure. */
 function rootCause(error: unknown): unknown {
   if (typeof error !== 'object' || error === null) return error;
   if ('errors' in error && Array.isArray(error.errors) && error.errors.length > 0) return rootCause(error.errors[0]);

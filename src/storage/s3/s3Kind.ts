@@ -63,7 +63,7 @@ class S3SettingsType {
   readonly forcePathStyle!: boolean;
 }
 
-/** Object storage with Amazon's API: the schema announces its types. */
+/** Object storage with Amazon's API. The schema already has its types. */
 export const s3Kind: AnnouncedKind = {
   name: 'S3',
   field: 's3',

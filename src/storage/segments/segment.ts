@@ -5,7 +5,7 @@ import type { Reservation } from './segmentMemory.js';
 /** The size of one piece of a body. A slow line must be able to send it within the time limit. */
 const pieceBytes = 256 * 1024;
 
-/** One segment of a large object in memory, while it is filled and until the storage has confirmed it. */
+/** One segment of a large object in memory. It is filled, and then kept until the storage has confirmed it. */
 export class Segment {
   readonly #md5 = createHash('md5');
   readonly #sha256 = createHash('sha256');
@@ -13,7 +13,7 @@ export class Segment {
   #sizeBytes = 0;
 
   constructor(
-    /** From 0. */
+    /** Counts from 0. */
     readonly index: number,
     private readonly capacityBytes: number,
     private readonly memory: Reservation,
@@ -27,7 +27,7 @@ export class Segment {
     return this.#sizeBytes === this.capacityBytes;
   }
 
-  /** Takes as many bytes as fit, at most up to the end of a block. Returns how many. */
+  /** Copies as many bytes as fit, at most up to the end of a block. Returns how many were copied. */
   async fill(bytes: Uint8Array, signal: AbortSignal): Promise<number> {
     const used = this.#sizeBytes % this.memory.blockBytes;
     if (used === 0) this.#blocks.push(await this.memory.take(signal));
@@ -41,17 +41,17 @@ export class Segment {
     return piece.byteLength;
   }
 
-  /** Call once, after the last `fill`. Hex. */
+  /** Call it once, after the last `fill`. Returns hex. */
   digests(): { readonly md5: string; readonly sha256: string } {
     return { md5: this.#md5.digest('hex'), sha256: this.#sha256.digest('hex') };
   }
 
-  /** The bytes, which can be sent several times. `onSent` receives how many of them the connection has taken. */
+  /** The bytes, which can be sent several times. `onSent` receives how many bytes the connection has accepted. */
   body(onSent: (sentBytes: number) => void): HttpBody {
     return { sizeBytes: this.#sizeBytes, pieces: () => this.#pieces(onSent) };
   }
 
-  /** Gives the memory back. After this the segment cannot be sent. */
+  /** Returns the memory. After this the segment cannot be sent. */
   free(): void {
     this.memory.give(this.#blocks);
     this.#blocks = [];

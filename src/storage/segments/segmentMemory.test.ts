@@ -9,7 +9,7 @@ async function isWaiting(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('the memory for segments', () => {
-  test('gives one upload all of it and no more, and reuses a block that is given back', async () => {
+  test('gives one upload all memory but no more, and reuses a returned block', async () => {
     const upload = new SegmentMemory(40, 10).reserve(20);
     const blocks = [];
     for (let index = 0; index < 4; index += 1) blocks.push(await upload.take(signal));
@@ -20,7 +20,7 @@ describe('the memory for segments', () => {
     expect(await fifth).toBe(first);
   });
 
-  test('always gives an upload what it reserved, whatever others hold', async () => {
+  test('always gives an upload what it has reserved, whatever others hold', async () => {
     const memory = new SegmentMemory(40, 10);
     const greedy = memory.reserve(20);
     for (let index = 0; index < 4; index += 1) await greedy.take(signal);
@@ -42,7 +42,7 @@ describe('the memory for segments', () => {
     expect((await third).length).toBe(10);
   });
 
-  test('an abort ends the wait with its reason and takes no block', async () => {
+  test('ends a wait with the reason of an abort, and takes no block', async () => {
     const upload = new SegmentMemory(10, 10).reserve(10);
     const block = await upload.take(signal);
     const controller = new AbortController();

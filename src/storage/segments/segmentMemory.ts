@@ -80,7 +80,7 @@ export class SegmentMemory {
   }
 }
 
-/** What one upload may hold. */
+/** The memory that one upload may hold. */
 export class Reservation {
   heldBlocks = 0;
 
@@ -93,7 +93,7 @@ export class Reservation {
     return this.memory.blockBytes;
   }
 
-  /** Waits until a block is free. Rejects with the signal's reason on abort. */
+  /** Waits until a block is free. Rejects with the reason of the signal on abort. */
   take(signal: AbortSignal): Promise<Buffer> {
     return this.memory.take(this, signal);
   }
@@ -102,7 +102,7 @@ export class Reservation {
     this.memory.give(this, blocks);
   }
 
-  /** Call after every block was given back. */
+  /** Call it after every block was returned. */
   end(): void {
     this.memory.end(this);
   }

@@ -11,13 +11,13 @@ export type SegmentSizes = {
   readonly smallSegmentBytes: number;
   readonly largeSegmentBytes: number;
   readonly smallSegments: number;
-  /** Segments that are sent at the same time. */
+  /** The number of segments that are sent at the same time. */
   readonly concurrency: number;
 };
 
 /** A full segment, or the last one, which is ready to be sent. */
 export type SegmentToStore = {
-  /** From 0. */
+  /** Counts from 0. */
   readonly index: number;
   readonly sizeBytes: number;
   /** Hex. */
@@ -25,10 +25,13 @@ export type SegmentToStore = {
   readonly body: HttpBody;
 };
 
-/** What a storage does with the segments of one upload. Each method resolves when the storage has confirmed the bytes. */
+/**
+ * The actions of a storage for the segments of one upload. Each method resolves when the storage has confirmed the
+ * bytes.
+ */
 export interface SegmentTarget {
   readonly limits: { readonly maxSegments: number; readonly maxSegmentBytes: number };
-  /** The error for a stream that needs more than `maxSegments` segments. */
+  /** Returns the error for a stream that needs more than `maxSegments` segments. */
   tooLarge(): Error;
   /** Returns the etag of the segment. */
   storeSegment(segment: SegmentToStore, signal: AbortSignal): Promise<string>;
@@ -37,16 +40,16 @@ export interface SegmentTarget {
   /** Makes the object of all segments visible. Returns its etag. */
   complete(segments: readonly StoredSegment[], signal: AbortSignal): Promise<string>;
   /**
-   * Called once after a failure, when no segment is being sent any more: no object may stay visible. `isAwaited`: the
-   * caller has aborted and waits, so this must be quick. Never throws.
+   * Called once after a failure, when no segment is being sent any more. After it no object may stay visible.
+   * `isAwaited`: the caller has aborted and waits, so this must be quick. Never throws.
    */
   abandon(isAwaited: boolean): Promise<void>;
 }
 
 /**
- * Stores a stream as segments while it flows, several at a time, and makes the object visible when every segment is
- * confirmed. Memory is bounded by `memory`, whatever the length of the stream. Throws what the source, the target or the
- * signal gives, after `abandon`.
+ * Stores a stream as segments while it flows, several at a time. The object becomes visible when every segment is
+ * confirmed. `memory` bounds the memory, whatever the length of the stream. Throws the error of the source, the target
+ * or the signal, after `abandon`.
  */
 export async function uploadInSegments(
   target: SegmentTarget,
@@ -103,7 +106,10 @@ class Upload {
     }
   }
 
-  /** Returns the segment that the end of the stream left: not sent yet, perhaps empty, full only if it is the only one. */
+  /**
+   * Returns the segment at the end of the stream. It is not sent yet, may be empty, and is full only if it is the only
+   * one.
+   */
   async #sendAllButTheLast(source: AsyncIterable<Uint8Array>): Promise<Segment> {
     let segment = this.#newSegment(0);
     try {

@@ -15,8 +15,8 @@ import { defaultTuning, type SwiftSettings } from './swiftSettings.js';
 import { SwiftStorage } from './swiftStorage.js';
 
 /**
- * Validate for a Swift endpoint. The login is always a new one, and nothing is tried twice: a person is waiting. The
- * probe object, and the container if this created it, are removed again whichever step fails.
+ * Validate for a Swift endpoint. It always logs in anew, and tries nothing twice, because a person is waiting. The
+ * probe object, and the container if this created it, are removed again, whichever step fails.
  */
 export async function checkSwift(
   settings: SwiftSettings,
@@ -34,7 +34,7 @@ export async function checkSwift(
     );
   }
   const tuning = { ...defaultTuning, ...settings.tuning, attempts: 1 };
-  // The container is created by its own step, so the storage need not do it.
+  // A separate step creates the container, so the storage need not do it.
   const connection = new SwiftConnection({ ...settings, tuning, createContainer: false }, new LoginCache());
   const check = new SwiftCheck(connection, memory, settings.createContainer === true, mayWrite);
   try {
@@ -80,7 +80,7 @@ class SwiftCheck {
     ];
   }
 
-  /** Removes what is left after a step failed, as far as the storage answers. */
+  /** Removes the probe and the new container after a step failed, as far as the storage answers. */
   async cleanUp(signal: AbortSignal): Promise<void> {
     try {
       await this.#probe.cleanUp(signal);
@@ -122,7 +122,7 @@ class SwiftCheck {
     return `Large objects of up to ${maxSegments} segments.${room}`;
   }
 
-  /** The container's own listing may lag behind the deletion of the probe. */
+  /** The container's own listing may show the probe for a while after its deletion. */
   async #removeContainer(signal: AbortSignal): Promise<void> {
     while (!(await removeEmptyContainer(this.connection, signal))) await pause(100, signal);
     this.#createdContainer = false;

@@ -3,7 +3,9 @@ import { headContainer, type ContainerInfo } from './headObject.js';
 import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** Creates the container only if it does not exist: some users may write into a container and not create one. */
+/**
+ * Creates the container only if it does not exist, because some users may write into a container but not create one.
+ */
 export async function ensureContainer(
   connection: SwiftConnection,
   signal: AbortSignal,

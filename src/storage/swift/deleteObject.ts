@@ -7,8 +7,9 @@ import { isPassing, statusError } from './statusErrors.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /**
- * Removes an object, and before it the segments that its manifest names. Already gone is success. A manifest that names
- * segments outside the object's folder is a copy of another object's manifest: it is removed without the segments.
+ * Removes an object, and before it the segments that its manifest names. A missing object is a success. If a manifest
+ * names segments outside of the object's folder, it is a copy of another object's manifest. It is then removed without
+ * the segments.
  */
 export async function deleteObject(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<void> {
   const found = await headObject(connection, name, signal);

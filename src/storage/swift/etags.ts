@@ -8,7 +8,7 @@ export function largeObjectEtag(segments: readonly StoredSegment[]): string {
   return all.digest('hex');
 }
 
-/** Swift quotes the etag of a large object and not that of a plain one. This removes the quotes. */
+/** Swift quotes the etag of a large object, but not that of a plain one. This removes the quotes. */
 export function bareEtag(header: string): string {
   return header.replace(/^W\//, '').replace(/^"|"$/g, '');
 }

@@ -6,8 +6,8 @@ import type { SwiftConnection } from './swiftConnection.js';
 import { mayPass } from '../http/transportErrors.js';
 
 /**
- * The bytes of an object. Swift cuts off a reader that pauses for a minute, and ends the answer early when a segment is
- * missing or damaged. Both look the same, so reading resumes where it ended, as long as that gives new bytes.
+ * The bytes of an object. Swift disconnects a reader that pauses for a minute. It also ends the answer early if a
+ * segment is missing or damaged. Both look the same, so reading resumes at the end, as long as that gives new bytes.
  */
 export async function* getObject(
   connection: SwiftConnection,

@@ -3,7 +3,7 @@ import { bareEtag } from './etags.js';
 import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** Undefined: the container exists and the object does not. Throws ENDPOINT_NOT_FOUND for a missing container. */
+/** Undefined: the container exists, but the object does not. Throws ENDPOINT_NOT_FOUND for a missing container. */
 export async function headObject(
   connection: SwiftConnection,
   name: string,

@@ -30,7 +30,7 @@ export async function authenticateWithKeystone(request: LoginRequest, user: Serv
   const { catalog, issued_at: issuedAt, expires_at: expiresAt } = token.data.token;
   return {
     token: answer.header('x-subject-token'),
-    // The lifetime comes from Keystone's clock, and the end is computed with ours: the clocks may differ.
+    // The lifetime comes from Keystone's clock, and the end is computed with ours, because the clocks may differ.
     expiresAt: Date.now() + Date.parse(expiresAt) - Date.parse(issuedAt),
     storageUrl: () => objectStoreUrl(catalog ?? [], request.settings.region, who),
   };
@@ -83,7 +83,7 @@ function objectStoreUrl(catalog: Catalog, region: string | undefined, who: strin
   return checkedStorageUrl(chosen.url, who);
 }
 
-/** Keystone answers 401 to every refusal. A second login, without the project, shows whether the password is right. */
+/** Keystone answers 401 to every refusal. A second login without the project shows whether the password is right. */
 async function refusal(request: LoginRequest, user: ServiceUser, who: string): Promise<StowageError> {
   const unscoped = await postTokens(request, user, undefined);
   await unscoped.body.dump();

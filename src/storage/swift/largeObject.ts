@@ -8,12 +8,12 @@ import { headObject } from './headObject.js';
 import type { SwiftConnection, SwiftRequest } from './swiftConnection.js';
 
 /**
- * A static large object while it is uploaded: each segment is an object in `segmentFolder`, confirmed by its MD5, and
- * the manifest makes the object visible. A stream that ends within its first segment becomes a plain object. What
- * somebody else has stored under one of these names is CONFLICT, and is left as it is.
+ * A static large object while it is uploaded. Each segment is an object in `segmentFolder`, confirmed by its MD5, and
+ * the manifest makes the object visible. A stream that ends within its first segment becomes a plain object. If another
+ * writer has stored an object under one of these names, it throws CONFLICT and does not change that object.
  */
 export class LargeObject implements SegmentTarget {
-  /** From here on the object may be there, and be ours. */
+  /** From then on the object may exist and be ours. */
   #mayBeVisible = false;
 
   constructor(
@@ -67,8 +67,8 @@ export class LargeObject implements SegmentTarget {
   }
 
   /**
-   * After a lost answer nobody knows whether the object is there, so it is deleted. Segments stay, for the sweeper, and so
-   * does an object that cannot be deleted now: the error that ended the upload is the one to report.
+   * After a lost answer nobody knows whether the object exists, so it is deleted. The sweeper deletes the segments, and
+   * an object that cannot be deleted now. The error that ended the upload is reported.
    */
   async abandon(isAwaited: boolean): Promise<void> {
     if (!this.#mayBeVisible) return;
@@ -90,7 +90,7 @@ export class LargeObject implements SegmentTarget {
     const found = await this.#putNew(name, md5, {
       headers: { etag: md5, 'content-type': 'application/octet-stream' },
       body,
-      // What was damaged on the way is sent again.
+      // Bytes that were damaged on the way are sent again.
       alsoPassing: [422],
       doing,
       signal,
@@ -100,8 +100,8 @@ export class LargeObject implements SegmentTarget {
   }
 
   /**
-   * Puts an object where there is none, and returns the etag that the storage gives it. If an object with the etag `own`
-   * is there already, an earlier try stored it and its answer was lost.
+   * Stores an object if there is none of that name, and returns the etag that the storage gives it. If an object with
+   * the etag `own` already exists, an earlier try has stored it and its answer was lost.
    */
   async #putNew(
     name: string,

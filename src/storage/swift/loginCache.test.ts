@@ -34,7 +34,7 @@ describe('the cache of logins', () => {
     expect((await cache.get('a', () => Promise.resolve(login('2')))).token).toBe('2');
   });
 
-  test('another password gives another key, and the key does not reveal it', () => {
+  test('has another key for another password, and the key does not reveal the password', () => {
     const settings = (key: string) => ({
       authUrl: 'http://a/auth/v1.0',
       container: 'c',

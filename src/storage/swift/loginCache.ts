@@ -3,8 +3,8 @@ import type { SwiftLogin } from './login.js';
 import type { SwiftSettings } from './swiftSettings.js';
 
 /**
- * Logins by credentials, so that many storages of one Service User share one login, also while it is pending. A failed
- * login is not kept. Holds the last 200.
+ * Caches logins by credentials, so that many storages of one Service User share one login, even while it is pending. A
+ * failed login is not kept. The cache holds the last 200 logins.
  */
 export class LoginCache {
   readonly #logins = new Map<string, Promise<SwiftLogin>>();
@@ -12,8 +12,8 @@ export class LoginCache {
   constructor(private readonly now: () => number = Date.now) {}
 
   /**
-   * The cached login of `key`, or a new one by `logIn`. `refused` is a login that the storage no longer accepts: the first
-   * caller that passes it makes a new one for all.
+   * The cached login of `key`, or a new one by `logIn`. `refused` is a login that the storage no longer accepts. The
+   * first caller that passes it creates a new login for all.
    */
   async get(key: string, logIn: () => Promise<SwiftLogin>, refused?: SwiftLogin): Promise<SwiftLogin> {
     const known = this.#logins.get(key);
@@ -36,7 +36,7 @@ export class LoginCache {
   }
 }
 
-/** A hash of everything that makes a login, the password included. It reveals none of it. */
+/** A hash of everything that determines a login, including the password. It reveals none of it. */
 export function loginKey(settings: SwiftSettings): string {
   const { authUrl, region, credentials } = settings;
   const parts =

@@ -11,32 +11,32 @@ import { settingsProblem } from './swiftRules.js';
 import { defaultTuning, type SwiftSettings, type SwiftTuning } from './swiftSettings.js';
 import { mayPass, transportError } from '../http/transportErrors.js';
 
-/** The answer that refuses a manifest names each of its segments, a thousand of them. */
+/** The answer that refuses a manifest names each of its segments, up to a thousand. */
 const longestAnswerBytes = 1024 * 1024;
 
 export type SwiftRequest = {
   readonly method: HttpRequest['method'];
-  /** An object, or else the container, the account, or the cluster's description of itself. */
+  /** The target of a request: an object, the container, the account, or the cluster's description of itself. */
   readonly target: { readonly object: string } | 'container' | 'account' | 'info';
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpBody;
   readonly signal: AbortSignal;
-  /** Statuses that are passed to `read`. Every other one is retried or becomes an error. */
+  /** Statuses that are passed to `read`. Every other status is retried or becomes an error. */
   readonly expected: readonly number[];
   /** Statuses that are retried besides those of `isPassing`. */
   readonly alsoPassing?: readonly number[];
-  /** Continues "could not …" up to the container's name, for example `store the object 'x' in`. */
+  /** The continuation of "could not …" up to the container's name, for example `store the object 'x' in`. */
   readonly doing: string;
   readonly headersTimeoutMs?: number;
-  /** Default: the tuning's. */
+  /** Default: the value of the tuning. */
   readonly attempts?: number;
 };
 
-/** One container of one account: sends requests with a token that it renews, and retries them where that may help. */
+/** One container of one account. It sends requests with a token that it renews, and retries them if that may help. */
 export class SwiftConnection {
   readonly tuning: SwiftTuning;
-  /** For sentences: the container and its location. */
+  /** The name in sentences: the container and its location. */
   readonly place: string;
   readonly container: string;
   readonly #http: HttpClient;
@@ -76,15 +76,16 @@ export class SwiftConnection {
 
   /** Logs in, or returns the cached login. `refused` is a login that the storage no longer accepts. */
   async login(signal: AbortSignal, refused?: SwiftLogin): Promise<SwiftLogin> {
-    // Other callers may wait for the same login, so an abort ends only this wait and not the login.
+    // Other callers may wait for the same login, so an abort ends only this wait, and not the login.
     const ownSignal = () => AbortSignal.timeout(this.tuning.connectTimeoutMs + this.tuning.headersTimeoutMs);
     const logIn = () => authenticate({ settings: this.settings, http: this.#http, signal: ownSignal() });
     return unlessAborted(signal, () => this.logins.get(this.#key, logIn, refused));
   }
 
   /**
-   * Sends a request until it gets one of the `expected` answers, and returns what `read` makes of it. `tries` counts from
-   * 1: after a lost answer an earlier try may have had its effect. Throws a StowageError, or the signal's reason.
+   * Sends a request until it gets one of the `expected` answers, and returns the result of `read`. `tries` counts from
+   * 1, because an earlier try whose answer was lost may have had its effect. Throws a StowageError, or the reason of
+   * the signal.
    */
   async send<T>(request: SwiftRequest, read: (answer: HttpAnswer, tries: number) => Promise<T>): Promise<T> {
     const limits = { ...this.tuning, attempts: request.attempts ?? this.tuning.attempts };
@@ -131,8 +132,8 @@ export class SwiftConnection {
   }
 
   /**
-   * A server that refuses a long upload may cut the connection before its answer is read. A short request shows whether
-   * the token has run out, and renews it.
+   * A server that refuses a long upload may close the connection before its answer is read. A short request shows
+   * whether the token has expired, and renews it.
    */
   async #askWhyItWasCut(request: SwiftRequest): Promise<void> {
     const { signal } = request;
@@ -171,7 +172,7 @@ export class SwiftConnection {
 function pathOf(target: SwiftRequest['target'], storageUrl: URL, container: string): string {
   const account = storageUrl.pathname.replace(/\/+$/, '');
   if (target === 'account') return account;
-  // The description of the cluster lies beside the `/v1` of its storage URLs.
+  // The description of the cluster is next to the `/v1` of its storage URLs.
   if (target === 'info') return `${account.replace(/\/v1(\.0)?(\/.*)?$/, '')}/info`;
   const base = `${account}/${encodeURIComponent(container)}`;
   if (target === 'container') return base;

@@ -16,7 +16,7 @@ import {
   type SwiftCredentialsInput,
 } from './swiftTypes.js';
 
-/** As events hold it. */
+/** The settings in the form that events hold. */
 export type SwiftEndpoint = {
   readonly kind: 'SWIFT';
   readonly authUrl: string;
@@ -35,7 +35,7 @@ export type SwiftUser =
     }
   | { readonly method: 'V1'; readonly user: string };
 
-/** Containers of OpenStack Swift. `driver` opens them, by default as the program does. */
+/** Containers of OpenStack Swift. `driver` opens them. Default: the driver of the program. */
 export function swiftKind({
   allowedTargets,
   driver = swiftDriver,

@@ -19,7 +19,7 @@ const containerName: Rule<string> = (name) => {
   return undefined;
 };
 
-/** The problems of what a client sends. Throws NOT_YET_AVAILABLE for application credentials. */
+/** The problems of an input from a client. Throws NOT_YET_AVAILABLE for application credentials. */
 export function addSwiftProblems(
   problems: InputProblems,
   path: string,
@@ -33,7 +33,7 @@ export function addSwiftProblems(
   if (swift.credentials) checkCredentials(problems, `${path}.credentials`, swift.credentials);
 }
 
-/** BAD_INPUT for an auth URL or a container's name that cannot be right; undefined when both can. */
+/** BAD_INPUT for an auth URL or a container's name that is invalid. Undefined: both are valid. */
 export function settingsProblem({ authUrl: url, container }: SwiftSettings): StowageError | undefined {
   const ofUrl = authUrl(url);
   if (ofUrl !== undefined) {

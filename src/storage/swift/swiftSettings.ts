@@ -10,7 +10,7 @@ export type SwiftSettings = {
   readonly container: string;
   /** Optional if the catalogue has one region only. The `V1` login has no regions. */
   readonly region?: string;
-  /** Create the container before the first write if it does not exist. Default: no. */
+  /** Creates the container before the first write if it does not exist. Default: no. */
   readonly createContainer?: boolean;
   readonly credentials: SwiftCredentials;
   /**
@@ -31,13 +31,13 @@ export type SwiftCredentials =
       readonly project: string;
       readonly projectDomain: string;
     }
-  /** `user` is `account:user`, as `swift -U` takes it. */
+  /** `user` is `account:user`, as in `swift -U`. */
   | { readonly kind: 'V1'; readonly user: string; readonly key: Secret };
 
 export type SwiftTuning = HttpLimits &
   RetryLimits &
   SegmentSizes & {
-    /** Names that a listing asks for at once. */
+    /** The number of names that one request for a listing asks for. */
     readonly listingPage: number;
   };
 

@@ -63,9 +63,9 @@ export class SwiftStorage implements Storage {
     return deleteObject(this.connection, name, signal);
   }
 
-  /** None: until its manifest is written, an upload is nothing but segments, which `list` shows. */
+  /** There are none: before its manifest is written, an upload consists only of segments, which `list` shows. */
   async *unfinishedUploads(): AsyncGenerator<never, void, undefined> {
-    // Nothing to list.
+    // There is nothing to list.
   }
 
   abortUpload(): Promise<void> {

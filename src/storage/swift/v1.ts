@@ -4,7 +4,9 @@ import { busy, checkedStorageUrl, type LoginRequest, type SwiftLogin } from './l
 import type { SwiftSettings } from './swiftSettings.js';
 import { transportError } from '../http/transportErrors.js';
 
-/** The v1 login of Swift's tempauth, of swauth and of Ceph's gateway: two headers in the request, two in the answer. */
+/**
+ * The v1 login of Swift's tempauth, of swauth and of Ceph's gateway: two headers in the request, and two in the answer.
+ */
 export async function authenticateWithV1(
   { settings, http, signal }: LoginRequest,
   { user, key }: Extract<SwiftSettings['credentials'], { kind: 'V1' }>,

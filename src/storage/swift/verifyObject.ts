@@ -27,7 +27,7 @@ export async function verifyObject(
       throw differs(name, `names another segment '${entry.name}' in its manifest`, connection.place);
     }
   }
-  // The manifest shows what was there when it was written, so each segment is checked by itself.
+  // The manifest shows the segments at the time when it was written, so each segment is checked separately.
   const work = pairs.values();
   await Promise.all([...Array(4).keys()].map(() => checkSegments(connection, work, options)));
 }

@@ -1,7 +1,7 @@
 /** The six fields of the dialect in their order, with their possible values. */
 export type CronFieldName = 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek';
 
-/** One field as understood. */
+/** One field after parsing. */
 export type CronField = {
   /** The shortest clear way to write the field. Parsing it returns the same field. */
   readonly text: string;

@@ -1,4 +1,4 @@
-/** ISO 8601 with the distance from UTC, `2026-03-29T03:00:00+02:00`; both arguments in seconds. */
+/** ISO 8601 with the offset from UTC, `2026-03-29T03:00:00+02:00`. Both arguments are seconds. */
 export function localTime(second: number, offset: number): string {
   const local = new Date((second + offset) * 1000).toISOString().slice(0, 19);
   return `${local}${offset < 0 ? '-' : '+'}${clockTime(Math.abs(offset))}`;

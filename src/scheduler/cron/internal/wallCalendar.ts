@@ -34,7 +34,9 @@ export class WallCalendar {
     this.timesPerDay = this.hours.length * this.minutes.length * this.seconds.length;
   }
 
-  /** The first matching local time at or after this one; undefined if there is none in 400 years, so never. */
+  /**
+   * The first matching local time at or after this one. Undefined: there is none in 400 years, so there is never one.
+   */
   next(local: number): number | undefined {
     const day = Math.floor(local / secondsPerDay);
     const today = this.nextDay(day);
@@ -46,7 +48,7 @@ export class WallCalendar {
     return later === undefined ? undefined : later * secondsPerDay + this.firstTime;
   }
 
-  /** The last matching local time at or before this one; undefined if there is none in 400 years. */
+  /** The last matching local time at or before this one. Undefined: there is none in 400 years. */
   previous(local: number): number | undefined {
     const day = Math.floor(local / secondsPerDay);
     const today = this.previousDay(day);
