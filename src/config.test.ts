@@ -59,12 +59,12 @@ describe('a configuration', () => {
     });
   });
 
-  test('of `up` as root keeps its data where another uid can reach it', () => {
+  test('of `up` as root keeps its data in a folder that another uid can reach', () => {
     const config = readConfig('up', {}, { ...surroundings, isRoot: true });
     expect([config.dataFolder, config.filesystemRoot]).toEqual(['/var/lib/stowage', '/var/lib/stowage/backups']);
   });
 
-  test('of `serve` holds what was set', () => {
+  test('of `serve` holds the values that were set', () => {
     const config = readConfig(
       'serve',
       {
@@ -111,20 +111,20 @@ describe('a configuration', () => {
     }
   });
 
-  test('reads only what its role uses', () => {
+  test('reads only the settings that its role uses', () => {
     expect(problemsOf('worker', { ...serve, PORT: 'abc' })).toEqual([]);
     expect(problemsOf('migrate', { DATABASE_URL: 'postgres://db/stowage', SCHEDULE_STORE_URL: '?' })).toEqual([]);
   });
 });
 
 describe('the targets that may be named', () => {
-  test('are this machine as well with `up`, and not with `serve`', () => {
+  test('include this machine with `up`, but not with `serve`', () => {
     expect(readConfig('up', {}, surroundings).allowedTargets.allows('127.0.0.1')).toBe(true);
     expect(readConfig('serve', serve, surroundings).allowedTargets.allows('127.0.0.1')).toBe(false);
     expect(readConfig('serve', serve, surroundings).allowedTargets.allows('10.0.0.1')).toBe(true);
   });
 
-  test('are those of the list when there is one', () => {
+  test('are those of the list, if there is one', () => {
     const env = { ...serve, STOWAGE_ALLOWED_TARGETS: '10.1.0.0/16' };
     const { allowedTargets } = readConfig('worker', env, surroundings);
     expect([allowedTargets.allows('10.1.2.3'), allowedTargets.allows('10.2.2.3')]).toEqual([true, false]);
@@ -189,15 +189,15 @@ describe('a wrong setting', () => {
     [{ STOWAGE_WORKER_GRACE: 'PT30S' }, /^STOWAGE_WORKER_GRACE holds PT30S, but STOWAGE_STOP_GRACE is PT30S/],
     [{ STOWAGE_WORKER_GRACE: 'PT5M', STOWAGE_STOP_GRACE: 'PT6M' }, /^$/],
     [{ STOWAGE_WORKER_GRACE: '20' }, /^STOWAGE_WORKER_GRACE holds "20"/],
-  ])('the times of a worker %j are checked', (env, sentence) => {
+  ])('the times %j of a worker are checked', (env, sentence) => {
     expect(problemsOf('worker', { ...serve, ...env }).join('\n')).toMatch(sentence);
   });
 
-  test('a short STOWAGE_STOP_GRACE leaves a worker time for handing back only', () => {
+  test('a short STOWAGE_STOP_GRACE leaves a worker only time for handing back', () => {
     expect(readConfig('worker', { ...serve, STOWAGE_STOP_GRACE: 'PT5S' }, surroundings).graceMs).toBe(0);
   });
 
-  test('in the master key file is reported with the line or the reason, never with the content', () => {
+  test('in the master key file is reported with the line or the reason, but never with the content', () => {
     const { STOWAGE_MASTER_KEY: _, ...rest } = serve;
     expect(problemsOf('serve', { ...rest, STOWAGE_MASTER_KEY_FILE: '/keys/bad' })).toEqual([
       'STOWAGE_MASTER_KEY_FILE holds "/keys/bad" (line 2 is not 32 bytes in base64). It should hold the path of a readable file with one key a line, newest first, each 32 bytes in base64.',

@@ -27,16 +27,16 @@ type Common = { readonly logLevel: LogLevel; readonly stopGraceMs: number };
 export type StoreConfig = {
   /** The URL of PostgreSQL. It is secret because it contains the password. */
   readonly databaseUrl: Secret;
-  /** PostgreSQL as the role that owns the tables. */
+  /** The URL of PostgreSQL for the role that owns the tables. */
   readonly migrationDatabaseUrl: Secret;
   readonly scheduleStore: ScheduleStore;
 };
 
 export type ApiConfig = {
   readonly host: string;
-  /** 0: any free port. */
+  /** 0 means any free port. */
   readonly port: number;
-  /** Without a slash at the end. Null: the address that the API listens on. */
+  /** A URL without a slash at the end. Null: the address that the API listens on. */
   readonly publicUrl: string | null;
   readonly minIntervalMs: number;
   /** Null: only the admin token opens all of /metrics. */
@@ -50,21 +50,21 @@ export type ServeConfig = Common &
   ApiConfig &
   TargetConfig & {
     readonly role: 'serve';
-    /** 32 bytes each in base64, newest first. */
+    /** Keys of 32 bytes each in base64, newest first. */
     readonly masterKeys: readonly Secret[];
     readonly adminToken: Secret;
-    /** An absolute path; null: FILESYSTEM endpoints are refused. */
+    /** An absolute path. Null: FILESYSTEM endpoints are refused. */
     readonly filesystemRoot: string | null;
   };
 
 export type WorkingConfig = {
-  /** Jobs at once. */
+  /** The number of jobs at once. */
   readonly concurrency: number;
   readonly leaseMs: number;
   /** How long jobs may continue while the worker stops. Shorter than `stopGraceMs`. */
   readonly graceMs: number;
   readonly auditIntervalMs: number;
-  /** How long others may wait for a lock of a backup before the backup gives way. */
+  /** How long other sessions may wait for a lock of a backup before the backup ends. */
   readonly lockPatienceMs: number;
 };
 
@@ -82,15 +82,15 @@ export type UpConfig = Common &
   TargetConfig &
   WorkingConfig & {
     readonly role: 'up';
-    /** Absolute. */
+    /** An absolute path. */
     readonly dataFolder: string;
     /** Null: the embedded server. */
     readonly databaseUrl: Secret | null;
     readonly migrationDatabaseUrl: Secret | null;
     readonly scheduleStore: ScheduleStore;
-    /** Null: made once in the data folder. */
+    /** Null: it is generated once in the data folder. */
     readonly masterKeys: readonly Secret[] | null;
-    /** Null: made once in the data folder, and printed. */
+    /** Null: it is generated once in the data folder, and printed. */
     readonly adminToken: Secret | null;
     readonly filesystemRoot: string;
   };
@@ -124,7 +124,7 @@ export type Surroundings = {
 
 /** All problems of the settings, one sentence each. */
 export class ConfigError extends Error {
-  /** EX_CONFIG of sysexits.h. */
+  /** The exit code EX_CONFIG of sysexits.h. */
   readonly exitCode = 78;
 
   constructor(readonly problems: readonly string[]) {
@@ -134,7 +134,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * The settings of a role, checked. An empty variable counts as unset.
+ * The checked settings of a role. An empty variable counts as unset.
  * @throws ConfigError with all problems at once. It names variables and their values, but never the value of a secret.
  */
 export function readConfig<R extends ProgramRole>(
@@ -310,7 +310,10 @@ class Reader {
     return value === '' ? undefined : value;
   }
 
-  /** Reports settings of a later version: to ignore them would promise what this version does not do. */
+  /**
+   * Reports settings of a later version. If they were ignored, an installation would expect behaviour that this version
+   * does not have.
+   */
   refuse(names: readonly string[], reason: string): void {
     for (const name of names.filter((each) => (this.env[each] ?? '').trim() !== '')) {
       this.problems.push(`${name} is set. ${reason} Unset it.`);
@@ -328,7 +331,7 @@ class Reader {
     return result.success ? result.data : this.failed(wrong(name, value, result.error.issues[0]?.message));
   }
 
-  /** The returned value is never used: readConfig throws if there is a problem. */
+  /** The returned value is never used, because readConfig throws if there is a problem. */
   private failed(problem: string): never {
     this.problems.push(problem);
     return undefined as never;

@@ -11,7 +11,7 @@ test.each([
   ['PT1.5S', 'PT1.5S'],
   ['PT0.05S', 'PT0.05S'],
   ['P1DT0H', 'P1D'],
-])('%s reads back as %s', (written, normal) => {
+])('%s is parsed and formatted as %s', (written, normal) => {
   expect(formatDuration(parseDuration(written) ?? -1)).toBe(normal);
 });
 
@@ -30,9 +30,9 @@ test.each([
   'pt1s',
   'PT1.2345S',
   'P36526D',
-])('%j is no duration', (written) => expect(parseDuration(written)).toBeUndefined());
+])('%j is not a duration', (written) => expect(parseDuration(written)).toBeUndefined());
 
-test('every duration reads back as itself', () => {
+test('every duration is parsed back to itself', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: longestDurationMs }), (ms) => parseDuration(formatDuration(ms)) === ms),
   );

@@ -1,6 +1,6 @@
 /**
- * ISO 8601 durations from days to seconds, as milliseconds. Years, months and weeks are refused: the length of a month
- * depends on its start.
+ * ISO 8601 durations from days to seconds, as milliseconds. Years, months and weeks are refused, because the length of
+ * a month depends on its start.
  */
 
 const day = 86_400_000;
@@ -8,13 +8,16 @@ const hour = 3_600_000;
 const minute = 60_000;
 const second = 1_000;
 
-/** A hundred years. A longer duration is a typing error. */
+/** A hundred years. A longer duration is probably a typing error. */
 export const longestDurationMs = 36_525 * day;
 
 const pattern =
   /^P(?:(?<days>\d{1,9})D)?(?:T(?=\d)(?:(?<hours>\d{1,9})H)?(?:(?<minutes>\d{1,9})M)?(?:(?<seconds>\d{1,10})(?:\.(?<fraction>\d{1,3}))?S)?)?$/;
 
-/** The milliseconds of `P1DT2H3M4.5S`. Undefined if the text is no duration, is empty (`P`, `PT`) or exceeds a hundred years. */
+/**
+ * The milliseconds of `P1DT2H3M4.5S`. Undefined: the text is not a duration, is empty (`P`, `PT`) or exceeds a hundred
+ * years.
+ */
 export function parseDuration(text: string): number | undefined {
   const groups = pattern.exec(text)?.groups;
   if (groups === undefined || text === 'P') return undefined;
@@ -24,7 +27,9 @@ export function parseDuration(text: string): number | undefined {
   return ms > longestDurationMs ? undefined : ms;
 }
 
-/** The normal form: `PT60S` becomes `PT1M`, and 0 becomes `PT0S`. Fractions of a millisecond are rounded. */
+/**
+ * The normal form of a duration: `PT60S` becomes `PT1M`, and 0 becomes `PT0S`. Fractions of a millisecond are rounded.
+ */
 export function formatDuration(ms: number): string {
   const whole = Math.round(ms);
   if (!Number.isSafeInteger(whole) || whole < 0) throw new RangeError(`A duration cannot be ${ms} ms.`);

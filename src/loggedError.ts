@@ -2,7 +2,10 @@ import { GraphQLError } from 'graphql';
 import { StowageError } from './errors.js';
 import { leftOut, withoutQuoted } from './withoutValues.js';
 
-/** Properties of an error that contain no customer data. All other properties that a library adds are left out of the log. */
+/**
+ * Properties of an error that contain no customer data. All other properties that a library adds are omitted from the
+ * log.
+ */
 const facts = [
   ...['code', 'errno', 'sqlState', 'constraint', 'schema', 'table', 'column', 'severity', 'routine'],
   ...['syscall', 'path', 'address', 'port', 'hostname', 'status', 'statusCode', 'signal', 'killed'],
@@ -45,7 +48,7 @@ function messageOf(error: Error): string {
   return withoutQuoted(message).slice(0, 2_000);
 }
 
-/** By shape and not by class, so that an error of another realm counts too. */
+/** Checks the shape and not the class, so that an error of another realm counts too. */
 function isErrorLike(error: unknown): error is Error {
   return (
     typeof error === 'object' &&

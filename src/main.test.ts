@@ -54,13 +54,13 @@ describe('the command line', () => {
     },
   );
 
-  test.each([[['fly']], [['serve', 'extra']], [['--fast']]])('%j is a usage error, 64', async (args) => {
+  test.each([[['fly']], [['serve', 'extra']], [['--fast']]])('%j is a usage error with exit code 64', async (args) => {
     const { code, stdout, stderr } = await stowage(args).ended;
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
     expect(stderr).toContain('stowage --help');
   });
 
-  test('wrong settings end the start with 78 and one sentence each, without a secret', async () => {
+  test('wrong settings end the start with exit code 78 and one sentence each, without a secret', async () => {
     const { code, stdout, stderr } = await stowage(['serve'], { PORT: 'abc', DATABASE_URL: 'mysql://a:hunter2@db/x' })
       .ended;
     expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
@@ -69,7 +69,7 @@ describe('the command line', () => {
     expect(stderr).not.toContain('hunter2');
   });
 
-  test('a database that does not answer ends migrate with 1 and the reason', async () => {
+  test('migrate ends with exit code 1 and the reason if the database does not answer', async () => {
     const env = { DATABASE_URL: 'postgres://stowage:hunter2@127.0.0.1:1/stowage' };
     const { code, stdout } = await stowage(['migrate'], env).ended;
     expect(code).toBe(1);
@@ -82,7 +82,7 @@ describe('stowage up', () => {
   let data: string;
   beforeEach(() => {
     data = mkdtempSync(join(tmpdir(), 'stowage-up-'));
-    chmodSync(data, 0o755); // as root, PostgreSQL runs under another uid
+    chmodSync(data, 0o755); // As root, PostgreSQL runs under another uid.
   });
   let running: ChildProcess[] = [];
   const start = () => {
@@ -117,7 +117,7 @@ describe('stowage up', () => {
     up.child.kill('SIGTERM');
     expect(await up.ended).toMatchObject({ code: 0, stderr: '' });
 
-    // The second start uses what the first one made.
+    // The second start uses the files that the first one created.
     const again = start();
     await again.printed(/API listens at/);
     again.child.stdout.destroy();

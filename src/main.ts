@@ -10,7 +10,7 @@ import type { ProgramRole } from './settings.js';
 import { keepYoungGenerationSmall } from './smallHeap.js';
 import { untilStopped, type Running } from './untilStopped.js';
 
-/** EX_USAGE of sysexits.h. */
+/** The exit code EX_USAGE of sysexits.h. */
 const usageError = 64;
 
 type Start<R extends ProgramRole> = (config: ConfigOf[R], log: Log) => Promise<Running>;
@@ -51,8 +51,9 @@ command(
   adoptPrefixes,
 );
 
-// The reader of the output may end, and the disk of a log file may be full. The work then continues without a log. Without
-// this handler the error would be logged, which causes the same error again, for ever, and signals would not be handled.
+// The reader of the output may end, and the disk of a log file may be full. Then the work continues without a log.
+// Without this handler the error would be logged, which would cause the same error again, for ever, and signals would
+// not be handled.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
 
 try {

@@ -7,7 +7,10 @@ import { parseAllowedTargets } from './storage/allowedTargets.js';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type ScheduleStore = { readonly kind: 'postgres' } | { readonly kind: 'mongodb'; readonly url: Secret };
 
-/** A check that turns text into a value. Only the message of a Refusal is shown: other errors may repeat the value. */
+/**
+ * A check that converts a text to a value. Only the message of a Refusal is shown, because other errors may repeat the
+ * value.
+ */
 function text<T>(convert: (value: string) => T): z.ZodType<T, string> {
   return z.string().transform((value, context): T => {
     try {
@@ -52,7 +55,7 @@ export const postgresUrl = text((value) => {
   return new Secret(value);
 });
 
-// Not `new URL`: a MongoDB URL may contain several hosts with ports.
+// This does not use `new URL`, because a MongoDB URL may contain several hosts with ports.
 export const storeUrl = text((value): ScheduleStore => {
   if (value === 'postgres') return { kind: 'postgres' };
   return /^mongodb(\+srv)?:\/\/[^\s/]+/.test(value) ? { kind: 'mongodb', url: new Secret(value) } : refuse();
@@ -84,7 +87,7 @@ export const targets = text((value) => {
   }
 });
 
-/** ISO 8601 to milliseconds, within two durations. */
+/** Parses an ISO 8601 duration to milliseconds, within two durations. */
 export const duration = (least: string, most: string) =>
   text((value) => {
     const ms = parseDuration(value);

@@ -9,7 +9,7 @@ export type Setting = {
   readonly meaning: string;
   /** Completes "… should hold", with the unit if there is one. */
   readonly holds: string;
-  /** In words. A role that is not listed uses `otherwise`. Without `otherwise` the setting is required. */
+  /** The default in words. A role that is not listed uses `otherwise`. Without `otherwise` the setting is required. */
   readonly default: Readonly<Partial<Record<ProgramRole | 'otherwise', string>>>;
   /** Whether its value is never shown. */
   readonly secret: boolean;
@@ -184,7 +184,7 @@ export function settingNames(role: ProgramRole): readonly SettingName[] {
   return (Object.keys(settings) as SettingName[]).filter((name) => (settings[name] as Setting).roles.includes(role));
 }
 
-/** The default in words; undefined: the setting is required. */
+/** The default in words. Undefined: the setting is required. */
 export function defaultOf(name: SettingName, role: ProgramRole): string | undefined {
   const { default: defaults }: Setting = settings[name];
   return defaults[role] ?? defaults.otherwise;

@@ -5,7 +5,7 @@ import { untilStopped, type Running } from './untilStopped.js';
 
 const minute = 60_000;
 
-/** An emitter that replaces the process, and a log whose lines are kept. */
+/** An emitter that replaces the process, and a log that keeps its lines. */
 function given(start: () => Promise<Running>, graceMs = minute) {
   const events = new EventEmitter();
   const written: string[] = [];

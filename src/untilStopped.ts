@@ -93,7 +93,8 @@ async function hasStopped(role: Running, log: Log): Promise<boolean> {
 }
 
 function logFailedStart(log: Log, error: unknown): void {
-  // An error of the catalogue needs no stack. The message and the advice come last, where a person sees them first.
+  // An error of the catalogue needs no stack. The message and the advice come last, because a person sees the last
+  // lines first.
   if (error instanceof StowageError)
     log.fatal({ code: error.code, cause: String(error.cause) }, `The start failed: ${error.message} ${error.help}`);
   else log.fatal({ err: error }, 'The start failed.');

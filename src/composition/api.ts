@@ -28,7 +28,7 @@ export type ApiTools = Shared & {
   readonly allowedTargets: AllowedTargets;
   /** The smallest time between two runs of a plan. */
   readonly minIntervalMs: number;
-  /** Aborts when the server stops. Work that waits for the network then ends. */
+  /** Aborts when the server stops, so that work that waits for the network ends. */
   readonly stopping: AbortSignal;
   /** The beginning of the URLs of dashboards, without a slash at the end. */
   readonly publicUrl: () => string;

@@ -5,7 +5,7 @@ import { Closing } from './closing.js';
 const quiet = openLog('json', 'info', { write: () => undefined });
 
 describe('the opened resources of a composition', () => {
-  test('are closed in reverse order, once', async () => {
+  test('are closed in reverse order, only once', async () => {
     const closed: string[] = [];
     const closing = new Closing(quiet);
     for (const name of ['database', 'feed', 'server']) {
@@ -24,7 +24,7 @@ describe('the opened resources of a composition', () => {
     expect(closed).toEqual(['database']);
   });
 
-  test('are closed if the rest of the start fails, with the reason of the start', async () => {
+  test('are closed if the rest of the start fails, and the reason of the start is thrown', async () => {
     const closed: string[] = [];
     const closing = new Closing(quiet);
     const start = closing.guard(async () => {

@@ -24,7 +24,7 @@ export class Closing {
     try {
       return await start();
     } catch (error) {
-      await this.close().catch(() => undefined); // each failure to close is in the log; why the start failed matters more
+      await this.close().catch(() => undefined); // Each failure to close is already in the log. The reason why the start failed matters more.
       throw error;
     }
   }

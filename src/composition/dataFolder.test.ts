@@ -27,7 +27,7 @@ describe('the data folder of `stowage up`', () => {
     expect(modeOf(path)).toBe(0o755);
   });
 
-  test('keeps its secrets when it is opened again, and removes the rights of others', async () => {
+  test('keeps its secrets when it is opened again, and removes the permissions of others', async () => {
     const [keys, { token }] = [await revealed(), await keptAdminToken(parent)];
     chmodSync(join(parent, 'master.key'), 0o644);
     const again = await keptAdminToken(parent);
@@ -36,12 +36,12 @@ describe('the data folder of `stowage up`', () => {
     expect(modeOf(join(parent, 'master.key'))).toBe(0o600);
   });
 
-  test('gives the same key to all who open it at once', async () => {
+  test('gives the same key to all processes that open it at once', async () => {
     const keys = await Promise.all(Array.from({ length: 20 }, revealed));
     expect(new Set(keys.flat()).size).toBe(1);
   });
 
-  test('reads older keys below a newer one', async () => {
+  test('accepts older keys below a newer one', async () => {
     const old = await revealed();
     const newer = Buffer.alloc(32, 9).toString('base64');
     const before = readFileSync(join(parent, 'master.key'), 'utf8');
@@ -49,7 +49,7 @@ describe('the data folder of `stowage up`', () => {
     expect(await revealed()).toEqual([newer, ...old]);
   });
 
-  test('is refused, with advice, if it is a file', async () => {
+  test('is refused with advice if it is a file', async () => {
     const path = join(parent, 'file');
     writeFileSync(path, '');
     const refusal = { code: 'UNAVAILABLE', help: expect.stringMatching('STOWAGE_DATA') };

@@ -5,7 +5,10 @@ import { StowageError } from '../errors.js';
 import { Secret } from '../secret.js';
 import { systemCode } from '../storage/filesystem/filesystemErrors.js';
 
-/** The folder of `stowage up`. Everybody may enter it, because PostgreSQL runs under another uid if `stowage up` runs as root. */
+/**
+ * The folder of `stowage up`. Every user may enter it, because PostgreSQL runs under another uid if `stowage up` runs
+ * as root.
+ */
 export async function makeDataFolder(path: string): Promise<void> {
   await usingPath(path, () => mkdir(path, { recursive: true, mode: 0o755 }));
 }
@@ -21,7 +24,7 @@ export async function keptMasterKeys(dataFolder: string): Promise<readonly Secre
 export type KeptToken = {
   readonly token: Secret;
   readonly path: string;
-  /** Whether it was created now. */ readonly isNew: boolean;
+  /** Whether the folder was created now. */ readonly isNew: boolean;
 };
 
 /** The content of `admin-token`, which is created once, readable only by its owner. */
@@ -42,7 +45,10 @@ async function usingPath<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The content of the file. A missing file is created atomically with mode 0600. If two processes do this, one of them wins. */
+/**
+ * Returns the content of the file. A missing file is created atomically with mode 0600. If two processes create it at
+ * once, one of them wins.
+ */
 async function createOnce(path: string, content: () => string): Promise<{ text: string; isNew: boolean }> {
   let isNew = true;
   const draft = `${path}.${randomBytes(6).toString('hex')}`;

@@ -7,7 +7,7 @@ import { installationMetrics, type InstallationFigures } from '../server/install
 import { ProtectionStatusEnum } from '../services/serviceInput.js';
 import type { Shared } from './shared.js';
 
-/** If the figures take longer, the scrape goes on without them. */
+/** If the figures take longer, the metrics are shown without them. */
 const patienceMs = 10_000;
 
 /** Adds the figures about all projects to the registry that the installation-level token opens. */

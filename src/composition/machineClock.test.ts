@@ -1,4 +1,4 @@
-/** Machines whose clocks are a day wrong, with a PostgreSQL whose clock is right. */
+/** Machines whose clocks are wrong by a day, with a PostgreSQL whose clock is right. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { setMachineClockAhead } from '../../test/fixtures/machineClock.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
@@ -22,7 +22,7 @@ describeWith({ postgresql: await postgresMissing() }, 'an API on a machine whose
   beforeAll(async () => {
     api = await startWholeApi();
     project = await settleProject(api, 'harbour', 3306);
-    // Its alarm could fire too, once a year.
+    // The alarm of this plan can fire only once a year, so it does not disturb the test.
     await api.post('mutation ($id: ID!) { removeBackupPlan(id: $id) { id } }', { id: project.planId });
   });
   afterEach(() => setRight());
@@ -43,7 +43,7 @@ describeWith({ postgresql: await postgresMissing() }, 'an API on a machine whose
     return made.id;
   };
 
-  test('ahead by a day neither runs a tick before its time nor reports it as missed', async () => {
+  test('ahead by a day runs no tick before its time, and reports none as missed', async () => {
     const frequency = await farAway();
     setRight = setMachineClockAhead(dayMs);
     const planId = await plan('early', frequency);
@@ -59,7 +59,7 @@ describeWith({ postgresql: await postgresMissing() }, 'an API on a machine whose
   test.each([
     ['ahead', dayMs],
     ['behind', -dayMs],
-  ])('by a day (%s) begins schedules and queues backups by the time of PostgreSQL', async (way, ms) => {
+  ])('by a day (%s) begins schedules and queues backups with the time of PostgreSQL', async (way, ms) => {
     const began = await serverMs(api.shared.dataSource);
     const frequency = await farAway();
     setRight = setMachineClockAhead(ms);
@@ -72,7 +72,7 @@ describeWith({ postgresql: await postgresMissing() }, 'an API on a machine whose
     const { scheduledSince } = await manager.findOneByOrFail(BackupPlanTable, { id: planId });
     const { queuedAt } = await manager.findOneByOrFail(BackupJobTable, { id: String(id) });
     for (const time of [scheduledSince, queuedAt]) {
-      // The time that PostgreSQL sent ten seconds ago may be a little behind, by the duration of its answer.
+      // The time that PostgreSQL sent ten seconds ago may be slightly behind, by the duration of its answer.
       expect(time.getTime()).toBeGreaterThan(began - 60_000);
       expect(time.getTime()).toBeLessThanOrEqual(ended + 1);
     }

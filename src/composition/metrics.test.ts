@@ -82,7 +82,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
   const scrape = async (token?: string) => samplesOf(await (await get(token)).text());
   const sql = async <Row>(text: string) => (await postgres.connect(postgres.ownerUrl)).query<Row[]>(text);
 
-  test('shows the figures of the installation as SQL computes them', async () => {
+  test('shows the same figures of the installation as SQL', async () => {
     const samples = await scrape(metricsToken);
     const of = (name: string, label?: string): Readonly<Record<string, number>> =>
       Object.fromEntries(
@@ -119,7 +119,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     expect(services['LATE']).toBeGreaterThanOrEqual(2);
   });
 
-  test('shows the age of the newest backup of each service, with its names', async () => {
+  test('shows the age of the newest backup of each service, with the names of service and project', async () => {
     const ages = (await scrape(adminToken)).filter(({ name }) => name === 'stowage_service_last_success_age_seconds');
     const newest = await sql<{ service_id: string; project: string; name: string; age: number }>(`
       SELECT service_id, project.name AS project, service.name,
@@ -148,7 +148,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test('shows exactly the metrics of ours that the documentation lists', async () => {
+  test('shows exactly our metrics in the documentation', async () => {
     const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
     const listed = [...page.matchAll(/^\| `(\w+)(?:\{(.*?)\})?`/gm)].map(([, name, labels]) => [name, labels ?? '']);
     const open = new Set((await scrape()).map(({ name }) => name));
@@ -168,7 +168,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     }
   });
 
-  test('opens nothing but metrics to the token for metrics', async () => {
+  test('opens only metrics to the token for metrics', async () => {
     const answer = await fetch(`${url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${metricsToken}` },

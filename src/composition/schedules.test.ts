@@ -1,7 +1,7 @@
 /**
- * Schedules through the composition of both roles, an API and a worker with stores of their own, in two installations, one
- * for each store of alarms. Alarms that the alarm clock loses are set again. The services do not answer, so their jobs wait
- * for retries.
+ * Runs schedules through the composition of both roles: an API and a worker with separate stores. There are two
+ * installations, one for each store of alarms. Alarms that the alarm clock loses are set again. The services do not
+ * answer, so their jobs wait for retries.
  */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -51,7 +51,7 @@ describeWith(needs, 'the schedules of an installation', () => {
   });
   afterAll(() => closing.close());
 
-  test('are set again within a minute after the whole store was dropped: for every active plan and every retry', async () => {
+  test('are set again within a minute after the whole store was dropped, for every active plan and every retry', async () => {
     await Promise.all(
       installations.map(async ({ alarms, armed, plan, user }) => {
         const [planId, paused] = [await plan(farAway()), await plan(farAway())];
@@ -124,7 +124,7 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
       return make('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
         ...{ serviceId, name: randomUUID(), fileEndpointIds: [fileEndpointId], frequency },
         retention: { style: 'FILES', period: 7 },
-        // So that a retry is always pending.
+        // There are so many attempts that a retry is always pending.
         maxAttempts: 10,
       });
     },

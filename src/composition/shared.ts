@@ -85,7 +85,10 @@ export async function openShared(
   };
 }
 
-/** Logs a warning if this database is a copy. It also stores the home of the installation, so that a copy can know it. */
+/**
+ * Logs a warning if this database is a copy. It also stores the home of the installation, so that a copy can recognise
+ * itself.
+ */
 async function warnIfCopy(prefixMarks: PrefixMarks, log: Log): Promise<void> {
   if ((await prefixMarks.standing(0)).kind !== 'COPY') return;
   log.warn(

@@ -8,12 +8,12 @@ import { checkStorage, type CheckTools } from './checkStorage.js';
 import type { FileEndpointContent } from './fileEndpoint.js';
 import { claimPrefix, prefixOwner } from './installationMarker.js';
 
-/** The endpoint before a change, with folders that must exist at the new address. */
+/** The endpoint before a change, with the folders that must exist at the new address. */
 type EndpointWithBackups = Pick<FileEndpointContent, 'name' | 'prefix'> & { readonly folders: readonly string[] };
 
 /**
- * Checks a place as `checkStorage` does, and makes its prefix ours. Throws CHECK_FAILED, CONFLICT if another installation
- * owns the prefix, and ENDPOINT_IN_USE if `backups` are given and not all of them lie there.
+ * Checks a place as `checkStorage` does, and claims its prefix for this installation. Throws CHECK_FAILED, and CONFLICT
+ * if another installation owns the prefix. Throws ENDPOINT_IN_USE if `backups` are given and not all of them are there.
  */
 export async function checkAndClaim(
   tools: CheckTools,
@@ -35,9 +35,9 @@ export async function checkAndClaim(
 }
 
 /**
- * Throws ENDPOINT_IN_USE unless the new address leads to the same place under another name. Our marker at the old prefix
- * shows that it does. The marker alone is not enough: a partial or an older copy of the place has it too, so the newest
- * backups must be there as well.
+ * Throws ENDPOINT_IN_USE if the new address leads to another place. Our marker at the old prefix shows whether it is
+ * the same place. The marker alone is not enough, because a partial or an older copy of the place has it too. So the
+ * newest backups must be there as well.
  */
 async function refuseElsewhere(
   tools: CheckTools,

@@ -2,17 +2,17 @@ import type { EntityManager } from 'typeorm';
 
 /** The result of comparing the container of a file endpoint with the log of events. */
 export type ContainerAudit = {
-  /** When the audit ended; ISO 8601. */
+  /** When the audit ended, ISO 8601. */
   readonly at: string;
-  /** Backups that should be there, and how many of them are missing or not whole. */
+  /** The number of backups that should be there, and of those that are missing or incomplete. */
   readonly backups: number;
   readonly missing: number;
   /** Objects below the prefix that no attempt in the log has written. They are never deleted. */
   readonly unknownObjects: number;
   readonly unknownSizeBytes: number;
-  /** The first of their names. The folder of a backup that is not in the log stands for everything in it. */
+  /** The first of their names. The folder of a backup that is not in the log represents everything in it. */
   readonly unknownSample: readonly string[];
-  /** Bytes that failed attempts and deleted backups still had there. The audit has deleted them. */
+  /** The bytes that failed attempts and deleted backups still had there. The audit has deleted them. */
   readonly removedSizeBytes: number;
   /** Prefixes that could not be checked completely. Older audits do not have this field. */
   readonly prefixesNotSeen?: readonly string[];
@@ -23,11 +23,11 @@ export type AuditProblem = { readonly code: string; readonly message: string; re
 export type AuditRecord = {
   readonly fileEndpointId: string;
   readonly dueAt: Date;
-  /** Consecutive audits that failed, or failed at one of the prefixes. */
+  /** Consecutive audits that failed completely or at one of the prefixes. */
   readonly failures: number;
-  /** Of the last audit that completed at one prefix at least. Null: there was none yet. */
+  /** The result of the last audit that completed at one prefix or more. Null: there is none yet. */
   readonly result: ContainerAudit | null;
-  /** Why the last audit failed at a prefix, or could not delete what it should. */
+  /** Why the last audit failed at a prefix, or could not delete something. */
   readonly problem: AuditProblem | null;
 };
 
@@ -41,7 +41,7 @@ export async function saveAudit(manager: EntityManager, record: AuditRecord): Pr
   );
 }
 
-/** The batch of a loader: in the order of the ids, null for an endpoint without an audit. */
+/** The batch of a loader: the audits in the order of the ids. Null: the endpoint has no audit. */
 export async function findAudits(
   manager: EntityManager,
   fileEndpointIds: readonly string[],

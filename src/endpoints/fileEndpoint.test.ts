@@ -7,7 +7,7 @@ const content = (kind: string): FileEndpointContent => ({
 });
 
 describe('A file endpoint', () => {
-  test('that holds backups does not lead elsewhere', () => {
+  test('that holds backups cannot be moved to another place', () => {
     const move = (holdsBackups: boolean, isElsewhere: boolean) =>
       refuseMove(content('SWIFT'), content('SWIFT'), { holdsBackups, isElsewhere });
     expect(() => move(true, true)).toThrow('cannot move');
@@ -15,7 +15,7 @@ describe('A file endpoint', () => {
     expect(() => move(false, true)).not.toThrow();
   });
 
-  test('never becomes another kind', () => {
+  test('never changes its kind', () => {
     const move = { holdsBackups: false, isElsewhere: false };
     expect(() => refuseMove(content('SWIFT'), content('FILESYSTEM'), move)).toThrow(
       expect.objectContaining({ code: 'BAD_INPUT' }),

@@ -31,9 +31,9 @@ export type FileEndpointCommand =
   | { readonly kind: 'RECORD_CHECK'; readonly check: Check }
   | { readonly kind: 'REMOVE'; readonly at: string };
 
-/** Where a change would leave the backups of an endpoint. */
+/** Whether a change of an endpoint would leave its backups behind. */
 export type Move = {
-  /** Whether listed backups lie there. */
+  /** Whether listed backups are at the endpoint. */
   readonly holdsBackups: boolean;
   /** Whether the settings after the change lead to another place, by the rules of their kind. */
   readonly isElsewhere: boolean;
@@ -93,7 +93,7 @@ export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpoi
   },
 };
 
-/** Throws BAD_INPUT for another kind, and ENDPOINT_IN_USE where listed backups would be left behind. */
+/** Throws BAD_INPUT for another kind, and ENDPOINT_IN_USE if listed backups would be left behind. */
 export function refuseMove(
   before: FileEndpointContent,
   after: Pick<FileEndpointContent, 'settings'>,

@@ -94,7 +94,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(await api.countEvents()).toBe(before);
     });
 
-    test('submit saves it with its check, and marks the prefix as ours', async () => {
+    test('submit saves the folder with its check, and marks the prefix as ours', async () => {
       const { data } = await api.call(create, { input: folder(`${root}/orders/`, { prefix: 'daily' }) });
       expect(data.createFileEndpoint).toMatchObject({
         kind: 'FILESYSTEM',
@@ -111,7 +111,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(marker).toEqual({ format: 1, installation: installationId });
     });
 
-    test('shows the last audit of its container, and why the newest one failed', async () => {
+    test('an endpoint shows the last audit of its container, and why the newest audit failed', async () => {
       const { id } = await created(folder('audited'));
       const audits = `query ($id: ID!) { fileEndpoint(id: $id) {
         lastAudit { at backups missing unknownObjects unknownSize unknownSample removedSize prefixesNotSeen }
@@ -144,7 +144,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await api.call(create, { input: folder('shared', { name }) })).code).toBe('CONFLICT');
     });
 
-    test('a prefix of another installation is refused, by validate at the container', async () => {
+    test('a prefix of another installation is refused, and validate fails at the container', async () => {
       await mkdir(join(root, 'foreign'));
       const owner = randomUUID();
       await writeFile(join(root, 'foreign/.stowage.json'), JSON.stringify({ format: 1, installation: owner }));
@@ -228,7 +228,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await created(folder('renamed', { name }));
     });
 
-    test('another path is checked and marked, and refused while backups lie at the old one', async () => {
+    test('another path is checked and marked, and refused while backups are at the old path', async () => {
       const { id } = await created(folder('old'));
       const change = { settings: { filesystem: { path: 'new' } } };
       holding.add(id);
@@ -268,7 +268,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await api.call(update, { id, input: { name: 'x' } })).code).toBe('CONFLICT');
     });
 
-    test('a worker opens it by its id if the machine offers the root', async () => {
+    test('a worker opens the folder by its id if the machine offers the root', async () => {
       const { id } = await created(folder('opened', { prefix: 'p' }));
       const tools = { dataSource: api.dataSource, vault: api.vault, storages };
       const { storage, prefix, downloadCommand } = await openFileEndpoint(tools, id);
@@ -314,7 +314,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       },
     });
 
-    test('submit goes through the catalogue of the region', async () => {
+    test('submit uses the catalogue of the region', async () => {
       const { data, message } = await api.call(create, { input: input(swiftInput()) });
       expect(message).toBeUndefined();
       expect(data.createFileEndpoint).toMatchObject({
@@ -346,7 +346,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       },
     });
 
-    test('submit creates the container, and stores the key in the vault only', async () => {
+    test('submit creates the container, and stores the key only in the vault', async () => {
       const { id } = await created(input(container('made'), { prefix: 'p' }));
       const { data } = await api.call(`query ($id: ID!) { fileEndpoint(id: $id) { ${fields} } }`, { id });
       expect(data.fileEndpoint).toMatchObject({
@@ -372,7 +372,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(failedStep(data.validateFileEndpoint)).toMatchObject({ name: 'CONTAINER', code: 'ENDPOINT_NOT_FOUND' });
     });
 
-    test('a wrong key is refused with the check, and nothing is saved', async () => {
+    test('a wrong key is refused with the result of the check, and nothing is saved', async () => {
       const before = await api.countEvents();
       const wrong = input(container('x', { credentials: v1({ key: 'wrong' }) }));
       const { code, details } = await api.call(create, { input: wrong });
@@ -393,7 +393,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await storedRow(id)).settings).toMatchObject({ authUrl: `${swift.url}/auth/v1.0` });
     });
 
-    test('while it holds backups another authUrl must lead to the same place', async () => {
+    test('while the endpoint holds backups, another authUrl must lead to the same place', async () => {
       const { id } = await created(input(container('settled')));
       const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
       const by = (authUrl: string) => ({ settings: { swift: { authUrl, credentials: v1() } } });
@@ -404,7 +404,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await storage.close();
     });
 
-    test('a place with its marker and without its newest backups, such as an old copy, is not the same place', async () => {
+    test('a place with our marker but without the newest backups, such as an old copy, is not the same place', async () => {
       const { id } = await created(input(container('copied')));
       const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
       const folders = ['', 'before/'].map(
@@ -427,7 +427,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         await put(folder);
       }
       expect((await api.call(update, { id, input: to('localhost') })).code).toBeUndefined();
-      // The same address with another key: a new password does not need the backups.
+      // This is the same address with another key. A new password does not need the backups.
       newest.set(id, ['gone-01234567/2026/03/20260302T050000Z-89abcdef-a1/']);
       const rekeyed = { settings: { swift: { credentials: v1() } } };
       expect((await api.call(update, { id, input: rekeyed })).code).toBeUndefined();
@@ -435,7 +435,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await storage.close();
     });
 
-    test('a place without its marker is not the same place', async () => {
+    test('a place without our marker is not the same place', async () => {
       const { id } = await created(input(container('unmarked')));
       const storage = await openStorage(await storedRow(id), { storages, vault: api.vault });
       const elsewhere = {
@@ -448,7 +448,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       await storage.close();
     });
 
-    test('a new key replaces the old one', async () => {
+    test('a new key replaces the old key', async () => {
       const { id } = await created(input(container('rekeyed')));
       const wrong = { settings: { swift: { credentials: v1({ key: 'wrong' }) } } };
       expect((await api.call(update, { id, input: wrong })).code).toBe('CHECK_FAILED');
@@ -482,7 +482,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       ['an option as container', { container: '--help' }, 'container'],
       ['a key of two lines', { credentials: v1({ key: 'a\nb' }) }, 'credentials.v1.key'],
       ['a user without a name', { credentials: v1({ user: '' }) }, 'credentials.v1.user'],
-    ])('%s is BAD_INPUT with its path and without the value', async (_what, change, path) => {
+    ])('%s is BAD_INPUT with its path, but without its value', async (_what, change, path) => {
       const before = await api.countEvents();
       const answer = await api.call(create, { input: input(container('bad', change)) });
       expect(answer.code).toBe('BAD_INPUT');

@@ -19,16 +19,16 @@ import { patchedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
 import { findFileEndpointNamed } from './fileEndpointQueries.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
 
-/** What the commands about file endpoints work with. */
+/** The dependencies of the commands about file endpoints. */
 export type FileEndpointTools = CheckTools & {
   readonly dataSource: DataSource;
   readonly store: EventStore;
   readonly commands: CommandHandling;
   readonly vault: Vault;
   readonly storages: StorageKinds;
-  /** Whether listed backups, or jobs that may become backups, lie at an endpoint. A later slice knows this. */
+  /** Whether an endpoint has listed backups, or jobs that may become backups. A later slice provides this. */
   readonly holdsBackups: (manager: EntityManager, fileEndpointId: string) => Promise<boolean>;
-  /** The folder of the newest stored backup of each prefix, ending in `/`. A later slice knows this. */
+  /** The folder of the newest stored backup of each prefix, ending in `/`. A later slice provides this. */
   readonly newestBackupFolders: (manager: EntityManager, fileEndpointId: string) => Promise<readonly string[]>;
 };
 
@@ -67,7 +67,7 @@ export async function createFileEndpoint(
   return id;
 }
 
-/** A change of anything but the name is checked first, as at creation. */
+/** A change of any field except the name is checked first, as at creation. */
 export async function updateFileEndpoint(
   tools: FileEndpointTools,
   request: CommandRequest,
@@ -85,7 +85,8 @@ export async function updateFileEndpoint(
       ? await checkChange(tools, { id, projectId }, before, stated, held)
       : undefined;
     return commit(async (tx) => {
-      // The lock orders this change after a job that is being queued for the old place, or refuses the job.
+      // Because of the lock, this change comes after a job that is being queued for the old place, or the job is
+      // refused.
       await tx.reservations.lock(id);
       const { state } = await tx.load(fileEndpoint, id);
       if (state.status === 'NONE') throw notFound('file endpoint');
@@ -137,7 +138,7 @@ export async function removeFileEndpoint(
   );
 }
 
-/** Checks a stored endpoint, as it is or as it would be after a patch. Only the check is saved. */
+/** Checks a stored endpoint, in its current state or after a patch. Only the result of the check is saved. */
 export async function checkFileEndpoint(
   tools: FileEndpointTools,
   metadata: EventMetadata,
@@ -205,7 +206,7 @@ function targetOf(
   return storages.of(settings).target(settings, secret, { createContainer });
 }
 
-/** Settings of another kind are refused before this. */
+/** Settings of another kind were refused earlier. */
 function leadElsewhere({ storages }: FileEndpointTools, before: FileEndpointContent, after: StatedEndpoint): boolean {
   const kind = storages.of(before.settings);
   return !isDeepStrictEqual(kind.placeOf(before.settings), kind.placeOf(after.settings));

@@ -5,7 +5,7 @@ import { anotherKind, type FileEndpointContent } from './fileEndpoint.js';
 import type { FileEndpointInput, FileEndpointPatch, FileEndpointSettingsPatch } from './fileEndpointInput.js';
 import { storedPrefix } from './fileEndpointRules.js';
 
-/** What a client sends of an endpoint, with its secret apart. The input has been checked before. */
+/** The fields of an endpoint from a client, with the secret separate. The input was checked before. */
 export type StatedEndpoint = Omit<FileEndpointContent, 'credential'> & SettingsWithSecret<EndpointSettings>;
 
 export function statedEndpoint(input: FileEndpointInput, storages: StorageKinds): StatedEndpoint {
@@ -15,8 +15,8 @@ export function statedEndpoint(input: FileEndpointInput, storages: StorageKinds)
 }
 
 /**
- * The endpoint after a patch: absent is unchanged, null is the default. Throws BAD_INPUT for another kind, and
- * SECRET_REQUIRED where the stored secret would be sent to another address.
+ * The endpoint after a patch. An absent field keeps its value, and null sets the default. Throws BAD_INPUT for another
+ * kind, and SECRET_REQUIRED if the stored secret would be sent to another address.
  */
 export function patchedEndpoint(
   before: FileEndpointContent,

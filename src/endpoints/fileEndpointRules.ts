@@ -4,8 +4,8 @@ import type { StorageKinds } from '../storage/storageKinds.js';
 import type { FileEndpointInput, FileEndpointPatch } from './fileEndpointInput.js';
 
 /**
- * Everything that is wrong with a new endpoint or a change, without asking the network. Throws NOT_YET_AVAILABLE for what
- * is not built yet.
+ * All problems of a new endpoint or a change, without using the network. Throws NOT_YET_AVAILABLE for settings that are
+ * not built yet.
  */
 export async function endpointProblems(
   input: FileEndpointInput | FileEndpointPatch,
@@ -20,7 +20,7 @@ export async function endpointProblems(
   return problems;
 }
 
-/** The same for a change, in which null is only allowed for fields that have a default. */
+/** The same for a change. In a change, null is only allowed for fields that have a default. */
 export async function endpointPatchProblems(patch: FileEndpointPatch, storages: StorageKinds): Promise<InputProblems> {
   const problems = await endpointProblems(patch, storages);
   refuseNulls(problems, 'input', patch, ['name', 'settings']);

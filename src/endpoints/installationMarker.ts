@@ -3,7 +3,7 @@ import { StowageError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 
 /**
- * The owner of a prefix, as its marker `<prefix>/.stowage.json` names it. Two installations must not share a prefix,
+ * The owner of a prefix, named in its marker `<prefix>/.stowage.json`. Two installations must not share a prefix,
  * because neither knows the backups of the other. Only the owner overwrites the marker.
  */
 export type PrefixOwner = 'NOBODY' | 'US' | 'OTHERS';
@@ -11,7 +11,7 @@ export type PrefixOwner = 'NOBODY' | 'US' | 'OTHERS';
 /** The content of a marker. `installation` is undefined if the marker is unreadable. */
 export type Marker = {
   readonly installation: string | undefined;
-  /** Renewed by the owner again and again (see `refuseUnlessOurs`). Undefined before the first renewal. */
+  /** The owner renews it regularly (see `refuseUnlessOurs`). Undefined before the first renewal. */
   readonly mark: string | undefined;
 };
 
@@ -41,7 +41,10 @@ export async function prefixOwner(
   return ownerOf(await readMarker(storage, prefix, signal), installationId);
 }
 
-/** Makes the prefix ours. Throws CONFLICT if another installation owns it, else what the storage throws. */
+/**
+ * Claims the prefix for this installation. Throws CONFLICT if another installation owns it, and otherwise what the
+ * storage throws.
+ */
 export async function claimPrefix(
   storage: Storage,
   prefix: string,
@@ -57,7 +60,7 @@ export async function claimPrefix(
   }
 }
 
-/** Replaces the marker of a prefix that is ours by one with a new mark. */
+/** Replaces the marker of a prefix that is ours by a marker with a new mark. */
 export async function writeMark(
   storage: Storage,
   prefix: string,
@@ -69,8 +72,8 @@ export async function writeMark(
 }
 
 /**
- * Returns the marker of the prefix. Throws CONFLICT if another installation owns it, and ENDPOINT_NOT_FOUND for a folder
- * without a marker: its disk is not mounted, and the mount point shows nothing of what the disk holds.
+ * Returns the marker of the prefix. Throws CONFLICT if another installation owns it. Throws ENDPOINT_NOT_FOUND for a
+ * folder without a marker: its disk is not mounted, and the mount point shows no file of the disk.
  */
 export async function refuseForeignPrefix(
   storage: Storage,
@@ -89,7 +92,9 @@ export async function refuseForeignPrefix(
   );
 }
 
-/** Returns the marker of the prefix, if it has one. Throws CONFLICT, naming the owner, if another installation owns it. */
+/**
+ * Returns the marker of the prefix, if it has one. If another installation owns it, throws CONFLICT naming the owner.
+ */
 export async function refuseOthers(
   storage: Storage,
   prefix: string,

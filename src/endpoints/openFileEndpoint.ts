@@ -6,15 +6,15 @@ import type { StorageKinds } from '../storage/storageKinds.js';
 import { findFileEndpoint } from './fileEndpointQueries.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
 
-/** What opening an endpoint needs. */
+/** The dependencies for opening an endpoint. */
 export type StorageAccess = { readonly storages: StorageKinds; readonly vault: Vault };
 
-/** A file endpoint by its id, with all that a worker needs. The caller closes `storage`. */
+/** A file endpoint by its id, with everything that a worker needs. The caller closes `storage`. */
 export type OpenedFileEndpoint = {
   readonly storage: Storage;
   /** Empty, or a folder path ending in `/`. */
   readonly prefix: string;
-  /** How a person downloads an object to standard output. */
+  /** The command with which a person downloads an object to standard output. */
   readonly downloadCommand: (objectName: string) => string;
 };
 
@@ -34,8 +34,8 @@ export async function openFileEndpoint(
 }
 
 /**
- * Opens the storage of a stored endpoint; the caller closes it. Throws ENDPOINT_FORBIDDEN where this machine does not
- * offer the kind, INTERNAL when the secret cannot be decrypted.
+ * Opens the storage of a stored endpoint. The caller closes it. Throws ENDPOINT_FORBIDDEN if this machine does not
+ * offer the kind, and INTERNAL if the secret cannot be decrypted.
  */
 export async function openStorage(
   { settings, credential, projectId }: FileEndpointRow,

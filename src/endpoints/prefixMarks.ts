@@ -7,15 +7,18 @@ export type MarkTools = {
   readonly installationId: string;
   readonly prefixMarks: PrefixMarks;
   readonly times: {
-    /** For how long a database only watches after it moved to a new server. Longer than the renewal of all marks takes. */
+    /**
+     * How long a database only watches after it moved to a new server. It is longer than the renewal of all marks
+     * takes.
+     */
     readonly watch: number;
   };
 };
 
 /**
- * Throws if this process may delete nothing below the prefix: what `refuseForeignPrefix` throws, and CONFLICT if this
- * database is a copy of the installation's, or if another copy is alive. Both copies know the same backups, and one
- * would delete what the other relies on.
+ * Throws if this process may delete nothing below the prefix. It throws what `refuseForeignPrefix` throws. It throws
+ * CONFLICT if this database is a copy of the installation's, or if another copy is active. Both copies know the same
+ * backups, and one would delete what the other relies on.
  */
 export async function refuseUnlessOurs(
   tools: MarkTools,
@@ -29,8 +32,9 @@ export async function refuseUnlessOurs(
 }
 
 /**
- * Writes a new mark into the marker of a prefix, so that a copy of this database sees that this one is alive. Throws what
- * `refuseUnlessOurs` throws, without writing. After a person has adopted the installation, any mark of it is replaced.
+ * Writes a new mark into the marker of a prefix, so that a copy of this database can see that this database is active.
+ * Throws what `refuseUnlessOurs` throws, without writing. After a person has adopted the installation, any mark of it
+ * is replaced.
  */
 export async function renewMark(
   tools: MarkTools,
@@ -51,7 +55,9 @@ export async function renewMark(
   await prefixMarks.confirm(place, mark);
 }
 
-/** Throws CONFLICT while this database may be a copy of the installation's: then nothing is deleted in any container. */
+/**
+ * Throws CONFLICT while this database may be a copy of the installation's. Then nothing is deleted in any container.
+ */
 export async function refuseCopy({ prefixMarks, times }: Omit<MarkTools, 'installationId'>): Promise<void> {
   const standing = await prefixMarks.standing(times.watch);
   if (standing.kind === 'COPY') {

@@ -4,7 +4,7 @@ import type { Transaction } from './eventStore.js';
 export type CommandRequest = {
   /** The name of the mutation. */
   readonly operation: string;
-  /** The client's input. Only its keyed hash is stored, because it may hold secrets. */
+  /** The input of the client. Only its keyed hash is stored, because it may hold secrets. */
   readonly input: unknown;
   readonly subject: string;
   /** A commandId is unique within this project and the subject. Null: the command belongs to no project. */
@@ -18,8 +18,8 @@ export type CommandResult = { readonly [key: string]: string | number | boolean 
 
 /**
  * Runs a client's command, idempotent by its commandId. The same commandId with the same input returns the first result
- * and appends nothing; with another input it throws IDEMPOTENCY_MISMATCH. The lookup comes before `handler`, so before
- * any validation that uses the network. Only successful commands are stored.
+ * and appends nothing. With another input it throws IDEMPOTENCY_MISMATCH. The lookup comes before `handler`, so it
+ * comes before any validation that uses the network. Only successful commands are stored.
  *
  * `handler` does the work that must come before the transaction, and then calls `commit` exactly once.
  */

@@ -1,9 +1,9 @@
 import type { DomainEvent } from './event.js';
 
 /**
- * The pure core of a slice. `decide` computes the events that follow from a command in a state, and `evolve` the state
- * after an event. `decide` throws a StowageError to refuse a command, and returns no event where there is nothing to
- * do. The command carries times and new ids.
+ * The pure core of a slice. `decide` computes the events that follow from a command in a state, and `evolve` computes
+ * the state after an event. `decide` throws a StowageError to refuse a command, and returns no event if there is
+ * nothing to do. The command carries times and new ids.
  */
 export interface Decider<State, Command, Event extends DomainEvent> {
   readonly streamType: string;
@@ -15,7 +15,7 @@ export interface Decider<State, Command, Event extends DomainEvent> {
    * test/events/golden.
    */
   readonly schemaVersions?: Readonly<Record<string, number>>;
-  /** Each converts stored data to the next schema version. The key is `<type>@<version that it reads>`. */
+  /** Each entry converts stored data to the next schema version. The key is `<type>@<version that it reads>`. */
   readonly upcasters?: Readonly<Record<string, (data: Record<string, unknown>) => Record<string, unknown>>>;
 }
 

@@ -1,5 +1,6 @@
 /**
- * A place in the log. It is positive and increases with every event of the installation. The API shows it as a string.
+ * A position in the log. It is positive and increases with every event of the installation. The API shows it as a
+ * string.
  */
 export type Position = bigint;
 
@@ -20,7 +21,7 @@ export type EventMetadata = {
   readonly clientAddress?: string;
 };
 
-/** An event with its place in its stream, as projections receive it: without position and recording time. */
+/** An event with its place in its stream, in the form that projections receive: without position and recording time. */
 export type StreamEvent<E extends DomainEvent = DomainEvent> = E & {
   readonly eventId: string;
   readonly streamId: string;

@@ -3,12 +3,15 @@ import type { Decider } from './decider.js';
 import type { DomainEvent, EventMetadata, Position, RecordedEvent } from './event.js';
 import type { Reservations } from './reservations.js';
 
-export type Loaded<State> = { readonly state: State; /** 0: the stream does not exist. */ readonly version: number };
+export type Loaded<State> = {
+  readonly state: State;
+  /** 0 means that the stream does not exist. */ readonly version: number;
+};
 
 export type StreamRef = { readonly id: string; readonly projectId: string };
 
 /**
- * One transaction of the log. It reads streams, decides, and writes projections and reservations; the last statement
+ * One transaction of the log. It reads streams, decides, and writes projections and reservations. Its last statement
  * appends all events. A stale version of a stream throws CONFLICT.
  */
 export interface Transaction {
@@ -22,7 +25,7 @@ export interface Transaction {
     streamId: string,
   ): Promise<Loaded<State>>;
   /**
-   * Decides and stages the events, and returns the state after them. Where the stream has another version than
+   * Decides and stages the events, and returns the state after them. If the stream has another version than
    * `expectedVersion`, it throws CONFLICT with both versions in its details.
    */
   execute<State, Command, Event extends DomainEvent>(
@@ -35,7 +38,7 @@ export interface Transaction {
 
 export type ReadOptions = {
   readonly after?: Position;
-  /** At most this many; default 500. */
+  /** The most events to return. Default: 500. */
   readonly limit?: number;
   readonly projectIds?: readonly string[];
   readonly streamTypes?: readonly string[];
@@ -44,8 +47,8 @@ export type ReadOptions = {
 
 export interface EventStore {
   /**
-   * Runs `work` in one transaction and appends the events that it decided. When another writer changed one of its
-   * streams meanwhile, `work` runs again on the new state, at most 5 times. So `work` must have no effects outside the
+   * Runs `work` in one transaction and appends the events that it decided. If another writer changed one of its streams
+   * meanwhile, `work` runs again on the new state, at most 5 times. So `work` must have no effects outside of the
    * transaction.
    */
   transact<T>(metadata: EventMetadata, work: (tx: Transaction) => Promise<T>): Promise<T>;
@@ -55,6 +58,6 @@ export interface EventStore {
   ): Promise<Loaded<State>>;
   /** Events in the order of positions, upcast to today's schema. */
   read(options: ReadOptions): Promise<readonly RecordedEvent[]>;
-  /** The position of the newest event; 0n for an empty log. */
+  /** The position of the newest event. 0n for an empty log. */
   head(): Promise<Position>;
 }

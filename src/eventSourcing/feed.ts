@@ -10,7 +10,7 @@ export interface Feed {
 }
 
 export interface FeedSubscription {
-  /** The newest position delivered before this subscription began. */
+  /** The newest position that was delivered before this subscription began. */
   readonly from: Position;
   close(): void;
 }

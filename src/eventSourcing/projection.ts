@@ -2,8 +2,8 @@ import type { EntityManager } from 'typeorm';
 import type { StreamEvent } from './event.js';
 
 /**
- * A read model that is written in the transaction that appends the events. It depends on events only, and uses no
- * clock, position or recording time, so that a rebuild gives the same rows.
+ * A read model that is written in the transaction that appends the events. It depends only on events, and uses no
+ * clock, position or recording time, so that a rebuild returns the same rows.
  */
 export interface Projection {
   readonly name: string;

@@ -4,7 +4,7 @@ export type VersionedData = { readonly schemaVersion: number; readonly data: Rec
 
 /**
  * Converts stored data of an event to the schema version that this program writes, one version after the other. Throws
- * when an upcaster is missing, or when the data is of a newer program.
+ * if an upcaster is missing, or if a newer program wrote the data.
  */
 export function upcast(
   decider: Pick<AnyDecider, 'streamType' | 'schemaVersions' | 'upcasters'> | undefined,

@@ -1,4 +1,7 @@
-/** A database as versions before schema 2 of the events with errors left it: rows of a customer's table are in it. */
+/**
+ * A database in the state that versions before schema 2 of the error events left: it contains rows of a customer's
+ * table.
+ */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ErrorsWithoutData1700000000230 } from '../../migrations/1700000000230-errorsWithoutData.js';
@@ -16,7 +19,7 @@ import { rebuildProjection } from '../postgres/rebuildProjection.js';
 import { restoreJob, type RestoreJobCommand } from '../restores/restoreJob.js';
 import { restoreJobProjection } from '../restores/restoreJobView.js';
 
-/** The programs of that time. The jobs are queued by today's program, which is the only difference. */
+/** The data that programs of that time wrote. Today's program queues the jobs, which is the only difference. */
 const ofOld = { schemaVersions: { BackupQueued: 2 }, upcasters: {} };
 const metadata = { actor: 'tester', correlationId: randomUUID() };
 const at = new Date().toISOString();
@@ -27,7 +30,7 @@ const errorSaying = (message: string): JobError => ({
 const duplicate =
   "The mariadb client ended with exit code 1: ERROR 1062 (23000) at line 7: Duplicate entry 'MARKER' for key 'k'.";
 
-describeWith({ postgresql: await postgresMissing() }, 'Errors of a version before', () => {
+describeWith({ postgresql: await postgresMissing() }, 'Errors of an earlier version', () => {
   let api: WholeApi;
   let settled: SettledProject;
   let [failedJobId, stored] = ['', ''];
@@ -90,7 +93,7 @@ describeWith({ postgresql: await postgresMissing() }, 'Errors of a version befor
     );
 
   test('are read without messages of tools and servers, in every answer and from every read model', async () => {
-    // Planted: the read models of old hold it, and the log for ever.
+    // The test has inserted them: old read models hold them, and the log keeps them for ever.
     for (const table of ['backup_jobs', 'restore_jobs']) expect(await rows(table)).toContain('MARKER');
     const runner = api.owner.createQueryRunner();
     await new ErrorsWithoutData1700000000230().up(runner);

@@ -4,7 +4,7 @@ import { eventSummaries, eventSummary } from './eventSummary.js';
 import { publicData } from './publicData.js';
 
 describe('the summary of an event', () => {
-  test('every type of event that a slice decides has one', async () => {
+  test('exists for every type of event that a slice decides', async () => {
     const types = [...(await goldenEvents()).keys()].map((name) => name.split('@')[0] ?? '');
     expect(types.length).toBeGreaterThan(40);
     expect(Object.keys(eventSummaries).toSorted()).toEqual([...new Set(types)].toSorted());
@@ -30,11 +30,11 @@ describe('the summary of an event', () => {
       'The restore was cancelled by anna; the target was not touched.',
     ],
     ['SomethingNewer', {}, 'SomethingNewer.'],
-  ])('%s', (type, data, sentence) => {
+  ])('is right for %s', (type, data, sentence) => {
     expect(eventSummary({ type, data })).toBe(sentence);
   });
 
-  test('the data in the API has no internal fields', () => {
+  test('comes with data that has no internal fields in the API', () => {
     const data = { settings: { name: 'db', credential: { credentialId: 'c' } }, parts: [{ name: 'a', etag: 'e' }] };
     expect(publicData(data)).toEqual({ settings: { name: 'db' }, parts: [{ name: 'a' }] });
   });

@@ -32,7 +32,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a reader of the live end 
     await postgres.stop();
   });
 
-  /** Resolves when the feed has told of it. */
+  /** Resolves when the feed has delivered the event. */
   const count = async (): Promise<string> => {
     const id = randomUUID();
     const told = nextEvent(feed, ({ streamId }) => streamId === id);
@@ -44,7 +44,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a reader of the live end 
   test.each([
     ['from now on', undefined],
     ['from the beginning', 0n],
-  ])('%s ends when the log goes back to an older state, and never misses an event silently', async (_how, after) => {
+  ])('%s ends if the log returns to an older state, and never misses an event silently', async (_how, after) => {
     const before = await count();
     const events = eventsSince({ store, feed }, { after, projectIds: undefined, streamTypes: undefined });
     const lost = await count();

@@ -6,11 +6,11 @@ import { leavable } from '../server/leavable.js';
 import { boundedMailbox, type BoundedMailbox } from '../server/mailbox.js';
 
 export type EventSelection = {
-  /** Undefined: only events that come later. */
+  /** Undefined: only later events. */
   readonly after: Position | undefined;
-  /** Undefined: all. */
+  /** Undefined: all projects. */
   readonly projectIds: readonly string[] | undefined;
-  /** Undefined: all. */
+  /** Undefined: all types. */
   readonly streamTypes: readonly string[] | undefined;
 };
 
@@ -24,7 +24,7 @@ type Live = { readonly mailbox: BoundedMailbox<RecordedEvent>; readonly from: Po
 /**
  * The events of the log in order, without gaps and duplicates. Old events are read at the pace of the reader. A live
  * reader with more than 1,000 unread events ends with SLOW_CONSUMER, and can continue after the last event that it
- * received. When PostgreSQL is restored to an older state, the readers end with UNAVAILABLE.
+ * received. If PostgreSQL is restored to an older state, the readers end with UNAVAILABLE.
  */
 export function eventsSince(
   sources: Sources,
@@ -50,7 +50,7 @@ export function eventsSince(
       if (live === undefined) {
         for await (const event of readOn(sources, selection, position, () => isLeft)) yield moveTo(event);
         if (isLeft) return;
-        // The feed delivers all events from here on. Those that were appended before are read from the log once more.
+        // The feed delivers all events from this point on. Earlier events are read from the log.
         live = listen(sources, selection, limit);
         for await (const event of readOn(sources, selection, position, () => false)) yield moveTo(event);
       }

@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     ]);
   });
 
-  test('an invalid position and a too long page are BAD_INPUT, and others see nothing of a project', async () => {
+  test('an invalid position and too many events for a page are BAD_INPUT, and others see nothing of a project', async () => {
     for (const variables of [{ after: 'x' }, { first: 201 }, { projectId: 'x' }]) {
       expect((await api.post(list, variables)).errors[0]?.extensions.code).toBe('BAD_INPUT');
     }
@@ -96,7 +96,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     expect(again.heard.map(({ id }) => id)).toEqual(listening.heard.slice(11).map(({ id }) => id));
   });
 
-  test('it is filtered by types of streams, and by the projects of the viewer', async () => {
+  test('the subscription is filtered by types of streams, and by the projects of the viewer', async () => {
     const token = api.admit(memberOf(settled.projectId, 'VIEWER'));
     const listening = follow({ after: '0', streamTypes: ['BackupPlan', 'Project'] }, token);
     await listening.until((heard) => heard.length === 2, limitMs);

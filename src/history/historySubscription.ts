@@ -18,7 +18,7 @@ export type HistorySubscriptionDependencies = {
   readonly feed: Feed;
 };
 
-/** Makes a new class for each API, because type-graphql gives `subscribe` no instance with dependencies. */
+/** Creates a new class for each API, because type-graphql gives `subscribe` no instance with dependencies. */
 export function historySubscription(tools: HistorySubscriptionDependencies): object {
   async function follow(call: OperationCall, { projectId, after, streamTypes }: FollowArguments) {
     new InputProblems().check('projectId', projectId, uuid).throwIfAny();

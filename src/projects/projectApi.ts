@@ -158,7 +158,7 @@ export function projectNodes(tools: Pick<ProjectDependencies, 'dataSource'>): No
   };
 }
 
-/** The composition calls this. Every slice has a function like it. */
+/** The composition calls this. Every slice has a function like this. */
 export function projectResolvers(tools: ProjectDependencies): readonly object[] {
   return [
     new ProjectResolver(tools),

@@ -2,7 +2,9 @@ import type { DataSource } from 'typeorm';
 import { authorize, type OperationCall } from '../server/requires.js';
 import { findProject } from './projectQueries.js';
 
-/** The projects that a subscription covers; undefined: all. NOT_FOUND for a project that the viewer cannot see. */
+/**
+ * The projects that a subscription covers. Undefined: all. Throws NOT_FOUND for a project that the viewer cannot see.
+ */
 export async function watchedProjects(
   { manager }: DataSource,
   call: OperationCall,

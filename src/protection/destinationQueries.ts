@@ -11,7 +11,7 @@ export type DestinationFacts = {
 
 export type DestinationKey = { readonly planId: string; readonly fileEndpointId: string };
 
-/** In the order of the keys. */
+/** The figures in the order of the keys. */
 export async function destinationFacts(
   manager: EntityManager,
   keys: readonly DestinationKey[],
@@ -62,7 +62,7 @@ export async function holdingsOf(
   });
 }
 
-/** The id of the newest STORED backup of each service, in the order of the ids. Null where there is none. */
+/** The id of the newest STORED backup of each service, in the order of the ids. Null: there is none. */
 export async function newestStoredOf(
   manager: EntityManager,
   serviceIds: readonly string[],

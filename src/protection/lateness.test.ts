@@ -13,7 +13,7 @@ const nothingYet = given<Parameters<typeof lateness.evolve>[0], LatenessCommand,
 const late = nothingYet.then(found('LATE'));
 
 describe('the lateness of a service', () => {
-  test('is recorded once, with the missed deadline', () => {
+  test('begins with one event, which has the missed deadline', () => {
     expect(nothingYet.when(found('LATE'))).toEqual([
       {
         type: 'ServiceBecameLate',
@@ -28,7 +28,7 @@ describe('the lateness of a service', () => {
   });
 
   test.each(['PROTECTED', 'FAILING', 'NEVER', 'NO_PLAN', 'PAUSED', 'REMOVED'] as const)(
-    'is not told of a service that is %s',
+    'does not begin for a service that is %s',
     (status) => expect(nothingYet.when(found(status))).toEqual([]),
   );
 
@@ -45,11 +45,11 @@ describe('the lateness of a service', () => {
     ['NO_PLAN', 'NO_PLAN'],
     ['NEVER', 'NO_BACKUP'],
     ['REMOVED', 'SERVICE_REMOVED'],
-  ] as const)('ends without a newer backup by %s, and says so', (status, reason) => {
+  ] as const)('ends without a newer backup by %s, and the event has this reason', (status, reason) => {
     expect(late.when(found(status))).toMatchObject([{ type: 'ServiceLatenessEnded', data: { reason } }]);
   });
 
-  test('begins and ends in turn, for any sequence of checks', () => {
+  test('begins and ends alternately, for any sequence of checks', () => {
     const statuses = fc.constantFrom('PROTECTED', 'LATE', 'FAILING', 'NEVER', 'NO_PLAN', 'PAUSED', 'REMOVED');
     fc.assert(
       fc.property(fc.array(statuses), (history) => {

@@ -32,7 +32,7 @@ export type LatenessEvent =
       };
     }
   | {
-      /** By a newer backup. */
+      /** The lateness ended with a newer backup. */
       readonly type: 'ServiceRecovered';
       readonly data: {
         readonly serviceId: string;
@@ -42,7 +42,7 @@ export type LatenessEvent =
       };
     }
   | {
-      /** Without a newer backup. */
+      /** The lateness ended without a newer backup. */
       readonly type: 'ServiceLatenessEnded';
       readonly data: {
         readonly serviceId: string;

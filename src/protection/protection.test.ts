@@ -18,7 +18,7 @@ describe('protection', () => {
     expect(protectionOf({ ...facts, dataAsOf: new Date(ago(25).getTime() - 1) }).status).toBe('LATE');
   });
 
-  test('uses the objective of the service where there is one', () => {
+  test('uses the objective of the service if there is one', () => {
     expect(protectionOf({ ...facts, objectiveMs: 2 * hour })).toMatchObject({ status: 'LATE', dueBy: ago(1) });
     expect(protectionOf({ ...facts, objectiveMs: 100 * hour, dataAsOf: ago(99) }).status).toBe('PROTECTED');
   });
@@ -31,13 +31,13 @@ describe('protection', () => {
     );
   });
 
-  test('is FAILING while a destination fails and the objective is not broken, and LATE when it is', () => {
+  test('is FAILING while a destination fails and the objective is kept, and LATE when the objective is broken', () => {
     const failing = { ...daily, consecutiveFailures: [0, 3] };
     expect(protectionOf({ ...facts, plans: [failing] })).toMatchObject({ status: 'FAILING', consecutiveFailures: 3 });
     expect(protectionOf({ ...facts, plans: [failing], dataAsOf: ago(48) }).status).toBe('LATE');
   });
 
-  test('is NEVER without a stored backup, PAUSED when every plan is paused, NO_PLAN without a plan', () => {
+  test('is NEVER without a stored backup, PAUSED if every plan is paused, and NO_PLAN without a plan', () => {
     expect(protectionOf({ ...facts, dataAsOf: null })).toMatchObject({ status: 'NEVER', dueBy: null });
     expect(protectionOf({ ...facts, plans: [{ ...daily, paused: true, consecutiveFailures: [2] }] })).toMatchObject({
       status: 'PAUSED',

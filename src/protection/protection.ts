@@ -24,17 +24,22 @@ export type ProtectionFacts = {
 export type Protection = {
   readonly status: ProtectionStatus;
   readonly dataAsOf: Date | null;
-  /** The service is LATE after this instant, unless there is a newer backup. Null: it has no objective. */
+  /** The service is LATE after this instant, unless there is a newer backup. Null: the service has no objective. */
   readonly dueBy: Date | null;
   readonly consecutiveFailures: number;
 };
 
 /**
- * How well a service is protected by all its plans, or by one of them. The status is the first that applies: NO_PLAN:
- * it has no plan. PAUSED: every plan is paused. NEVER: it has no stored backup. LATE: the newest backup is older than
- * the objective. FAILING: the last job of a destination FAILED. PROTECTED: none of these. The objective is that of the
- * service, or else the shortest of its plans: longest gap plus usual duration. Paused plans are ignored for objective
- * and failures.
+ * How well a service is protected by all its plans, or by one of them. The status is the first that applies:
+ * - NO_PLAN: it has no plan.
+ * - PAUSED: every plan is paused.
+ * - NEVER: it has no stored backup.
+ * - LATE: the newest backup is older than the objective.
+ * - FAILING: the last job of a destination FAILED.
+ * - PROTECTED: none of these.
+ *
+ * The objective is that of the service, or otherwise the shortest of its plans: longest gap plus usual duration. Paused
+ * plans are ignored for objective and failures.
  */
 export function protectionOf({ now, objectiveMs, plans, dataAsOf }: ProtectionFacts): Protection {
   const active = plans.filter(({ paused }) => !paused);

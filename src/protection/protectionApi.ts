@@ -135,7 +135,7 @@ export class PlanDestinationResolver {
   ) {}
 
   private readonly batch = (keys: readonly DestinationKey[]) => destinationFacts(this.tools.dataSource.manager, keys);
-  /** The same key object for all fields of a destination, so that a loader reads each destination once. */
+  /** All fields of a destination use the same key object, so that a loader reads each destination once. */
   private readonly keys = new WeakMap<PlanDestinationType, DestinationKey>();
 
   @FieldResolver(() => BackupJobType, { nullable: true })

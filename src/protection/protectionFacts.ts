@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { BackupPlanRow } from '../plans/backupPlanView.js';
 
-/** By plan, for each of its destinations: the number of jobs that FAILED since the last success. */
+/** For each plan and each of its destinations: the number of jobs that FAILED since the last success. */
 export async function consecutiveFailures(
   manager: EntityManager,
   plans: readonly BackupPlanRow[],

@@ -129,7 +129,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
     expect(await servicesProtectedAs(manager(), now, [], ['LATE'])).toEqual([]);
   });
 
-  test('and the plan can be read where the frequency is unknown to this program', async () => {
+  test('can be read, and so can the plan, if the frequency is unknown to this program', async () => {
     const of = await planned();
     await backup(of, ago(1_000 * hourMs), 0);
     await api.dataSource.query("UPDATE backup_plans SET normalized = 'when the moon is full' WHERE id = $1", [

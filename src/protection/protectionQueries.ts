@@ -84,7 +84,7 @@ export async function protectionsOfPlans(
   });
 }
 
-/** The number of a project's services by status. Statuses without a service are left out. */
+/** The number of a project's services by status. Statuses without a service are omitted. */
 export async function countProtections(
   manager: EntityManager,
   projectId: string,
@@ -105,7 +105,7 @@ export async function servicesProtectedAs(
   projectIds: 'ALL' | readonly string[],
   statuses: readonly ProtectionStatus[],
 ): Promise<readonly string[]> {
-  // LATE alone is the most frequent filter. It needs no protection of services that cannot be late.
+  // LATE alone is the most frequent filter. It does not need the protection of services that cannot be late.
   const candidates = statuses.every((status) => status === 'LATE') ? await possiblyLate(manager, now) : undefined;
   const services = await manager.findBy(ServiceTable, {
     removedAt: IsNull(),

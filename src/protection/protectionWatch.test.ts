@@ -70,12 +70,12 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     expect(answer.message).toBeUndefined();
   };
 
-  test('records a late service after the longest gap and the usual duration, once for eight replicas', async () => {
+  test('records a late service once for eight replicas, after the longest gap and the usual duration', async () => {
     await backup(begun, 10 * 60_000);
     const version = async () =>
       (await api.call(`{ service(id: "${serviceId}") { version } }`)).data.service.version as number;
     const before = await version();
-    // The longest day of a plan in UTC, and ten minutes.
+    // The longest day of a plan in UTC plus ten minutes.
     const deadline = after(24 * hourMs + 10 * 60_000);
     await lookAt(deadline, 8);
     expect(await story()).toEqual([]);
@@ -93,7 +93,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     expect(await version()).toBe(before);
   });
 
-  test('records its recovery by the next backup once, and the next lateness', async () => {
+  test('records a recovery by the next backup once, and then the next lateness', async () => {
     await backup(begun, 0);
     await lookAt(after(25 * hourMs), 3);
     await backup(after(26 * hourMs), 0);
@@ -121,7 +121,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
   test.each([
     ['pauseBackupPlan', 'PLAN_PAUSED'],
     ['removeBackupPlan', 'NO_PLAN'],
-  ])('after %s it is no longer late, and the event has the reason', async (mutation, reason) => {
+  ])('ends the lateness after %s, and the event has the reason', async (mutation, reason) => {
     await backup(begun, 0);
     await lookAt(after(25 * hourMs));
     await call(mutation, { id: plan.id });
@@ -130,7 +130,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     expect(await lateRows()).toEqual([]);
   });
 
-  test('ends with the last backup, and with the service', async () => {
+  test('ends the lateness with the last backup, and with the service', async () => {
     const jobId = await backup(begun, 0);
     const job = { id: jobId, projectId: api.projectId };
     await lookAt(after(25 * hourMs));
@@ -140,7 +140,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
 
     await backup(begun, 0);
     await lookAt(after(27 * hourMs));
-    // Nothing may be left of it that keeps a service from being removed; the log of jobs stays as it is.
+    // No reference may be left that prevents the removal of a service. The log of jobs stays unchanged.
     await api.dataSource.query('DELETE FROM entity_uses');
     await call('removeService', { id: serviceId });
     await lookAt(after(28 * hourMs));

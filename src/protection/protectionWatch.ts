@@ -11,7 +11,7 @@ export type ProtectionWatchOptions = LatenessTools & {
 };
 
 export interface ProtectionWatch {
-  /** Checks all services now and then periodically. Call it once. */
+  /** Checks all services now and then periodically. Call it only once. */
   start(): void;
   /** Checks all services now. */
   check(): Promise<void>;
@@ -19,7 +19,7 @@ export interface ProtectionWatch {
   stop(): Promise<void>;
 }
 
-/** The events that may end the lateness of a service. They trigger a check; the periodic check covers all others. */
+/** The events that may end the lateness of a service. They trigger a check. The periodic check covers all others. */
 const endings = new Set([
   'BackupSucceeded',
   'BackupFound',
@@ -35,7 +35,7 @@ const pauseMs = 250;
 
 /**
  * Records in the log when a service becomes LATE, within `everyMs` of its deadline, and when it is no longer LATE. Any
- * number of processes may watch: each change is appended once, because it is decided on the stream of the service.
+ * number of processes may watch. Each change is appended once, because it is decided on the stream of the service.
  */
 export function createProtectionWatch(options: ProtectionWatchOptions): ProtectionWatch {
   const { feed, log, everyMs = 20_000 } = options;

@@ -13,7 +13,7 @@ export type LatenessTools = {
   readonly now: () => Date;
 };
 
-/** Never changes: it derives the id of the stream about a service's lateness. */
+/** It never changes, because the id of the stream about a service's lateness is derived from it. */
 const namespace = 'b8b4c1de-7d0f-4c4b-8a53-1d4c7f0f6a19';
 export const latenessStreamId = (serviceId: string): string => v5(`protection:${serviceId}`, namespace);
 

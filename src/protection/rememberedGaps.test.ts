@@ -20,7 +20,7 @@ describe('the gaps of schedules', () => {
     expect(gaps.gapMs({ ...daily, normalized: '0 0 0 30 2 *' }, day)).toBeUndefined();
   });
 
-  test('are computed once for thousands of plans, and again the next day', () => {
+  test('are computed once for thousands of plans, and again on the next day', () => {
     const gaps = new RememberedGaps();
     const leap = { normalized: '0 0 0 29 2 *', timeZone: 'UTC' };
     expect(gaps.gapMs(leap, day)).toBe((3 * 365 + 366) * 24 * hourMs);
@@ -30,7 +30,7 @@ describe('the gaps of schedules', () => {
     expect(gaps.gapMs(leap, new Date('2090-01-01T00:00:00Z'))).toBe((8 * 365 + 1) * 24 * hourMs);
   });
 
-  test('are correct when there are more schedules than remembered ones', () => {
+  test('are correct also for more schedules than the cache holds', () => {
     const gaps = new RememberedGaps(3);
     const hours = Array.from({ length: 24 }, (_, hour) => ({ ...daily, normalized: `0 0 ${hour} * * *` }));
     for (const schedule of [...hours, ...hours]) expect(gaps.gapMs(schedule, day)).toBe(24 * hourMs);

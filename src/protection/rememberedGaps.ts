@@ -4,13 +4,13 @@ import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 
 type Schedule = { readonly normalized: string; readonly timeZone: string };
 
-/** The number of remembered schedules. Plans of an installation share few different schedules. */
+/** The number of cached schedules. The plans of an installation share few different schedules. */
 const most = 5_000;
 const dayMs = 86_400_000;
 
 /**
- * The longest time between two runs of a schedule, computed once a day: the computation covers 30 years, and thousands
- * of plans share a few schedules. Undefined for a schedule with fewer than two runs, and for a frequency or zone of a
+ * The longest time between two runs of a schedule, cached for a day. The computation covers 30 years, and thousands of
+ * plans share a few schedules. Undefined for a schedule with fewer than two runs, and for a frequency or zone of a
  * newer program.
  */
 export class RememberedGaps {

@@ -1,4 +1,4 @@
-/** The warning for a target that was given up before our sessions there were known to have ended. */
+/** The warning for a target that was given up before it had confirmed the end of our sessions. */
 export const silentTarget = 'The target no longer answers: what it was sent before may still run there.';
 
 /** The warning about what an unsuccessful restore may have left on its target, and what to do about it. */

@@ -122,7 +122,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     expect(await api.stored()).toEqual(before);
   });
 
-  test('one restore can be watched to its end', async () => {
+  test('a subscription to one restore sends its changes until its end', async () => {
     const { id } = await restored();
     const query = 'subscription ($id: ID!) { restoreJob(id: $id) { id status phase message differences { path } } }';
     const listening = user().listen<{ status: string }>('restoreJob', query, { id });
@@ -138,7 +138,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     });
   });
 
-  test('all restores of a target: SNAPSHOT, READY, changes', async () => {
+  test('a subscription to all restores of a target sends SNAPSHOT, READY and changes', async () => {
     const { id } = await restored();
     const query = `subscription ($serviceId: ID) {
       restoreJobChanges(serviceId: $serviceId) { kind position job { id status } } }`;

@@ -32,22 +32,22 @@ const running = given(restoreJob).then({ kind: 'QUEUE', request }).then(start(1)
 const restoring = running.then({ kind: 'START_TOOL', attempt: 1, databases: ['shop'], at });
 
 describe('a restore job', () => {
-  test('is repeated after a transient failure only if no statement can have reached the target', () => {
+  test('is retried after a transient failure only if no statement can have reached the target', () => {
     expect(running.then(fail(1, 'FAILED', unreachable)).state.status).toBe('QUEUED');
     expect(restoring.then(fail(1, 'FAILED', unreachable)).state.status).toBe('FAILED');
   });
 
-  test('whose worker was lost after the tool started is never started again', () => {
+  test('is never started again if its worker was lost after the tool started', () => {
     expect(running.then(fail(1, 'WORKER_LOST', unreachable)).state.status).toBe('QUEUED');
     expect(restoring.types(fail(1, 'WORKER_LOST', unreachable))).toEqual(['RestoreAttemptEnded', 'RestoreFailed']);
   });
 
-  test('that a draining worker hands back before the tool started waits for another worker', () => {
+  test('waits for another worker if a draining worker hands it back before the tool started', () => {
     expect(running.then(fail(1, 'HANDED_BACK', null)).state.status).toBe('QUEUED');
     expect(() => restoring.when(fail(1, 'HANDED_BACK', null))).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
   });
 
-  test('records when it is cancelled whether the target was touched', () => {
+  test('records at its cancellation whether the target was touched', () => {
     const cancel: RestoreJobCommand = { kind: 'REQUEST_CANCEL', by: 'anna', at };
     const confirm: RestoreJobCommand = { kind: 'CONFIRM_CANCEL', attempt: 1, at };
     expect(running.then(cancel).when(confirm)).toMatchObject([{ data: { targetTouched: false, by: 'anna' } }]);
@@ -57,7 +57,7 @@ describe('a restore job', () => {
     expect(restoring.then(cancel).when(cancel)).toEqual([]);
   });
 
-  test('that is cancelled while its target does not answer keeps it locked until it is freed, once', () => {
+  test('keeps its target locked if it is cancelled while the target does not answer, until the target is freed once', () => {
     const free: RestoreJobCommand = { kind: 'FREE_TARGET', sessionsEnded: true, at };
     const confirm: RestoreJobCommand = { kind: 'CONFIRM_CANCEL', attempt: 1, targetUnanswered: true, at };
     const locked = restoring.then(confirm);
@@ -70,7 +70,7 @@ describe('a restore job', () => {
     expect(restoring.when(free)).toEqual([]);
   });
 
-  test('is ended by the attempt that runs and by no other', () => {
+  test('can be ended only by the attempt that runs', () => {
     const other: RestoreJobCommand = { kind: 'SUCCEED', attempt: 2, result: { warnings: [], differences: [] }, at };
     expect(() => running.when(other)).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
     const done = running.then({ ...other, attempt: 1 });

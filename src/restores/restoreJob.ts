@@ -27,9 +27,9 @@ export type RestoreShape = Pick<PlainShape, 'succeeded'> & {
   readonly phase: RestorePhase;
   readonly result: RestoreResult;
   readonly running: {
-    /** From here on no attempt is repeated: the server may still be committing what it was sent. */
+    /** From here on no attempt is retried, because the server may still be committing what it received. */
     readonly toolStarted: boolean;
-    /** The databases that the tool makes on the target. */
+    /** The databases that the tool creates on the target. */
     readonly databases: readonly string[];
   };
   readonly cancelled: {
@@ -37,7 +37,7 @@ export type RestoreShape = Pick<PlainShape, 'succeeded'> & {
     readonly targetLocked: boolean;
   };
   readonly failure: {
-    /** How the target differs from the backup, where the two were compared before the failure. */
+    /** The differences between target and backup, if the two were compared before the failure. */
     readonly differences?: RestoreResult['differences'];
   };
   readonly confirmation: {
@@ -47,9 +47,9 @@ export type RestoreShape = Pick<PlainShape, 'succeeded'> & {
   readonly cancellation: {
     /** Whether statements may have reached the target. */
     readonly targetTouched: boolean;
-    /** What may be left there in part. Absent where nothing is, and in older events. */
+    /** The databases that may be partially left there. Absent: there are none, or the event is older. */
     readonly databases?: readonly string[];
-    /** Our sessions there may not have ended yet: it stays locked until RestoreTargetFreed. */
+    /** Our sessions there may not have ended yet, so the target stays locked until RestoreTargetFreed. */
     readonly targetLocked?: true;
   };
 };
@@ -101,7 +101,7 @@ type OwnEvent =
     }
   | {
       readonly type: 'RestoreTargetFreed';
-      /** `sessionsEnded` false: the target has not answered for so long that it is given up. */
+      /** `sessionsEnded` is false if the target has not answered for so long that it is given up. */
       readonly data: { readonly sessionsEnded: boolean; readonly at: string };
     };
 

@@ -17,7 +17,7 @@ export const restoreHandling: JobHandling<RestoreShape> = {
   errorOf: (failure, { toolStarted, databases }) => (toolStarted ? restoreError(failure, { databases }) : failure),
 };
 
-/** Queues a restore and reserves the backup that it will read. A backup that is not STORED: CONFLICT. */
+/** Queues a restore and reserves the backup that it will read. Throws CONFLICT for a backup that is not STORED. */
 export async function queueRestore(
   tx: Transaction,
   queue: JobQueue,
@@ -31,8 +31,8 @@ export async function queueRestore(
 }
 
 /**
- * Ends a cancelled restore whose target has not confirmed that our sessions there have ended: the backup is released,
- * the target stays locked until `letTargetGo`, which is due after `limitMs` at the latest.
+ * Ends a cancelled restore whose target has not confirmed that our sessions there have ended. The backup is released.
+ * The target stays locked until `letTargetGo`, which is due after `limitMs` at the latest.
  */
 export async function endRestoreKeepingTarget(
   tx: Transaction,
@@ -45,7 +45,7 @@ export async function endRestoreKeepingTarget(
   await releaseBackup(tx, { id: request.backupJobId, projectId: job.projectId }, job.id, at);
 }
 
-/** Unlocks the target of a cancelled restore. False: it was unlocked already. */
+/** Unlocks the target of a cancelled restore. False: it was already unlocked. */
 export async function letTargetGo(
   tx: Transaction,
   queue: JobQueue,

@@ -1,7 +1,7 @@
 import { queuedMessage, withWarnings } from '../jobs/jobMessage.js';
 import type { RestoreJobRow } from './restoreJobView.js';
 
-/** One sentence for a person about a restore job, whatever its status. */
+/** One sentence for a person about a restore job, for every status. */
 export function restoreJobMessage(job: RestoreJobRow): string {
   switch (job.status) {
     case 'QUEUED':
@@ -14,7 +14,7 @@ export function restoreJobMessage(job: RestoreJobRow): string {
       return succeeded(job);
     case 'FAILED': {
       const why = job.error?.message ?? 'The restore failed.';
-      // TARGET_EXISTS: another restore makes the databases, and what is there is not ours.
+      // TARGET_EXISTS: another restore creates the databases, and they are not ours.
       const touched = job.toolStarted && job.error?.code !== 'TARGET_EXISTS';
       return touched ? `${why} The target may hold a part of the data.` : why;
     }

@@ -4,7 +4,7 @@ import { selectPage } from '../server/selectPage.js';
 import { RestoreJobType } from './restoreJobType.js';
 import { RestoreJobTable } from './restoreJobView.js';
 
-/** Newest first, narrowed by conditions on `row`. */
+/** The restore jobs, newest first. `where` has conditions on `row`. */
 export function selectRestoreJobs(
   manager: EntityManager,
   page: PageArguments,

@@ -58,7 +58,7 @@ export async function startRestore(
   return id;
 }
 
-/** Returns the id of the service to restore into. Throws NOT_YET_AVAILABLE for what is not built yet. */
+/** Returns the id of the service to restore into. Throws NOT_YET_AVAILABLE for options that are not built yet. */
 export function restoreTarget({ target, decryptionKey }: StartRestoreInput, sourceServiceId: string): string {
   const instead = 'Restore AS_NEW into another service of the same engine, under the same names.';
   if (decryptionKey !== undefined && decryptionKey !== null) {
@@ -83,7 +83,10 @@ async function engineOfBackup(tx: Transaction, backupJobId: string): Promise<str
   return state.request.engine;
 }
 
-/** A service of another project, a removed one and an unknown one get the same message, so that it reveals nothing. */
+/**
+ * The message is the same for a service of another project, a removed one and an unknown one, so that it reveals
+ * nothing.
+ */
 async function refuseUnfitTarget(tx: Transaction, projectId: string, serviceId: string, engine: string): Promise<void> {
   const path = 'input.target.asNew.serviceId';
   const row = await tx.manager.findOneBy(ServiceTable, { id: serviceId, projectId });

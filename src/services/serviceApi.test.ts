@@ -88,7 +88,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(connection.password?.reveal()).toBe('a secret');
   });
 
-  test('registering again with the same values returns the same service and appends nothing', async () => {
+  test('a second registration with the same values returns the same service and appends nothing', async () => {
     const values = input();
     const first = await api.call(register, { input: values });
     const before = await api.countEvents();
@@ -100,7 +100,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     }
   });
 
-  test('simultaneous registrations of the same service make one service', async () => {
+  test('simultaneous registrations of the same service create one service', async () => {
     const values = input();
     const answers = await Promise.all([1, 2, 3, 4].map(() => api.call(register, { input: values })));
     expect(new Set(answers.map(({ data }) => data.registerService.id as string)).size).toBe(1);
@@ -115,7 +115,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(other.code).toBe('IDEMPOTENCY_MISMATCH');
   });
 
-  test('only the installation token sets an instance id; it finds the service, and is never used again', async () => {
+  test('only the installation token sets an instance id; the id finds the service, and is never used again', async () => {
     const instanceId = randomUUID();
     const refused = await api.call(register, { input: input({ instanceId }) }, memberOf(projectId, 'ADMIN'));
     expect(refused.details.fields).toMatchObject([{ path: 'input.instanceId' }]);
@@ -159,7 +159,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(await api.countEvents()).toBe(before);
   });
 
-  test('all problems are reported at once, and the refusal of an engine names the available ones', async () => {
+  test('all problems are reported at once, and the error for an unknown engine names the available ones', async () => {
     const bad = { engine: 'POSTGRESQL', host: '', port: 0, databases: ['-x', ''] };
     const { details, code } = await api.call(register, { input: input(bad) });
     expect(code).toBe('BAD_INPUT');
@@ -177,7 +177,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(viewer.code).toBe('FORBIDDEN');
   });
 
-  test('a patch changes its own fields, null sets the default, and names have no default', async () => {
+  test('a patch changes its own fields, null sets the default, and null is refused for names', async () => {
     const { id } = await registered({ port: 3310, databases: ['a'] });
     const patch = { name: 'renamed', databases: null, port: null, password: 'again' };
     const { data } = await api.call(update, { id, input: patch });
@@ -186,7 +186,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(details.fields).toMatchObject([{ path: 'input.name' }, { path: 'input.host' }]);
   });
 
-  test('a released name is free, and a taken one is a conflict', async () => {
+  test('a released name can be used again, and a taken name is a conflict', async () => {
     const [one, other] = [await registered(), await registered()];
     expect((await api.call(update, { id: one.id, input: { name: other.name } })).code).toBe('CONFLICT');
     await api.call(update, { id: one.id, input: { name: `${one.name} renamed` } });
@@ -221,7 +221,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
   });
 
-  test('a removed service is found by its id, is in no list, and releases its name', async () => {
+  test('a removed service can be found by its id, is in no list, and releases its name', async () => {
     const { id, name } = await registered();
     const { data } = await api.call(remove, { id });
     expect(data.removeService).toEqual({ id, removedAt: expect.any(String), viewerActions: [] });
@@ -268,7 +268,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await api.call(list, { filter: { protection: ['LATE'] } })).code).toBe('NOT_YET_AVAILABLE');
   });
 
-  test('lookups return null for a text that is no id, and for services of others', async () => {
+  test('lookups return null for a text that is not an id, and for services of others', async () => {
     const { id } = await registered();
     const query =
       'query ($id: ID!) { service(id: $id) { id } node(id: $id) { id } nodes(ids: [$id, "nonsense"]) { id } }';
@@ -303,7 +303,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       expect(data.checkService).toMatchObject({ check: { ok: true }, service: { lastCheck: { ok: true } } });
     });
 
-    test('checkService with a patch checks the changed service and stores the check only', async () => {
+    test('checkService with a patch checks the changed service and stores only the check', async () => {
       const { id } = await registered({ ...access(), host: 'localhost' });
       const { data } = await api.call(check, { id, input: { username: 'nobody', password: 'wrong' } });
       expect(data.checkService).toMatchObject({

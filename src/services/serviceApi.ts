@@ -31,7 +31,7 @@ import { ServiceTable, type ServiceRow } from './serviceView.js';
 export type ServiceDependencies = ServiceTools & {
   /** The beginning of the URLs of dashboards, without a slash at the end. */
   readonly publicUrl: () => string;
-  /** The ids among these that are in use, so that they cannot be removed now. */
+  /** Those of the ids that are in use, so that their services cannot be removed now. */
   readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
   /** The services of these projects that have one of these statuses. The slice of protection computes it. */
   readonly servicesProtectedAs?: (

@@ -50,8 +50,8 @@ const nameKind = 'service';
 const instanceKind = 'service instance';
 
 /**
- * Returns the id of the new service. A service of the same instance id and with the same values is returned instead of
- * a new one; with other values it throws CONFLICT.
+ * Returns the id of the new service. If a service with the same instance id and the same values exists, its id is
+ * returned instead. With other values it throws CONFLICT.
  */
 export async function registerService(
   tools: ServiceTools,
@@ -132,7 +132,7 @@ export async function removeService(
       await tx.execute(service, { id, projectId }, { kind: 'REMOVE', at: tools.now().toISOString() }, expectedVersion);
       if (state.status !== 'ACTIVE') return { id };
       await tx.reservations.unregister(id, () => inUse(name));
-      // The instance id stays reserved: URLs that name this service must never lead to another one.
+      // The instance id stays reserved, because URLs that name this service must never lead to another one.
       await tx.reservations.releaseNames(nameKind, id);
       if (state.settings.credential !== null) {
         await tools.vault.erase(tx.manager, state.settings.credential.credentialId);
@@ -142,7 +142,7 @@ export async function removeService(
   );
 }
 
-/** Connects to a service, step by step, within 20 s. Stores nothing. */
+/** Checks the connection to a service, step by step, within 20 s. Stores nothing. */
 export async function validateService(
   tools: ServiceTools,
   engineName: EngineName,
@@ -156,7 +156,7 @@ export async function validateService(
   return checkOf(steps, tools.now());
 }
 
-/** The same for a stored service with the changes of a patch. Stores the result of the check, not the patch. */
+/** The same for a stored service with the changes of a patch. Stores the result of the check, but not the patch. */
 export async function checkService(
   tools: ServiceTools,
   metadata: EventMetadata,
@@ -176,7 +176,10 @@ export async function checkService(
   return check;
 }
 
-/** Throws NOT_YET_AVAILABLE for a service that another version registered. The input check refuses new ones before. */
+/**
+ * Throws NOT_YET_AVAILABLE for a service that another version registered. The check of the input refuses new ones
+ * earlier.
+ */
 function availableEngine(tools: ServiceTools, name: EngineName): Engine {
   const engine = tools.engines.get(name);
   if (engine === undefined) throw new StowageError('NOT_YET_AVAILABLE', `This version cannot back up ${name}.`);
@@ -219,7 +222,10 @@ function inUse(name: string): StowageError {
   return new StowageError('SERVICE_IN_USE', `Service "${name}" is needed by a plan, a job or a listed backup.`);
 }
 
-/** Whether a change moves the service. Sessions of a restore must be ended at the old address, so it waits for them. */
+/**
+ * Whether a change moves the service. If it does, the change must wait for running restores, whose sessions must be
+ * ended at the old address.
+ */
 function isAnotherServer(before: StatedSettings, after: StatedSettings): boolean {
   return before.host !== after.host || before.port !== after.port || before.username !== after.username;
 }

@@ -18,7 +18,8 @@ export async function openService(
 }
 
 /**
- * The connection of a stored service, with the password from the vault. Throws INTERNAL when it cannot be decrypted.
+ * The connection of a stored service, with the password from the vault. Throws INTERNAL if the password cannot be
+ * decrypted.
  */
 export async function serviceConnection(row: ServiceRow, vault: Vault): Promise<ServiceConnection> {
   return connectionTo(row, row.credential === null ? null : await vault.reveal(row.projectId, row.credential));

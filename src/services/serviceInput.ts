@@ -59,7 +59,7 @@ export class ServiceInput {
   readonly recoveryPointObjective?: number | null;
 }
 
-/** Absent: unchanged. Null: back to the default. */
+/** An absent field keeps its value. Null sets the default. */
 @InputType('ServicePatch', {
   description:
     'An absent field is unchanged, null sets the default. With a stored password, another host, port or tls needs the password again.',

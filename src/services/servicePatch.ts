@@ -23,9 +23,9 @@ export function statedSettings(input: ServiceInput, defaultPort: number): Stated
 }
 
 /**
- * The settings after a patch. An absent field is unchanged, null sets its default; null for name and host is refused
- * before. Throws SECRET_REQUIRED where the stored password would be sent to another place, and BAD_INPUT where a
- * password would be without a user.
+ * The settings after a patch. An absent field keeps its value, and null sets its default. Null for name and host was
+ * refused earlier. Throws SECRET_REQUIRED if the stored password would be sent to another place, and BAD_INPUT for a
+ * password without a user.
  */
 export function patchedSettings(before: ServiceSettings, patch: ServicePatch, defaultPort: number): StatedSettings {
   const after: StatedSettings = {
@@ -61,7 +61,7 @@ function statedTls(tls: ServiceInput['tls']): StatedSettings['tls'] | null | und
   return tls === undefined || tls === null ? tls : { mode: tls.mode, ca: tls.ca ?? null };
 }
 
-/** Where a password is sent. TLS belongs to it, because without TLS others can read the password. */
+/** The place that a password is sent to. TLS is part of it, because without TLS others can read the password. */
 function destination({ host, port, tls }: StatedSettings): readonly unknown[] {
   return [host, port, tls];
 }

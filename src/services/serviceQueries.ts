@@ -12,7 +12,7 @@ export function findServices(manager: EntityManager, ids: readonly string[]): Pr
   return rowsById(manager, ServiceTable, ids);
 }
 
-/** Also a removed service: an instance id is never used again. */
+/** Finds removed services too, because an instance id is never used again. */
 export function findServiceOfInstance(manager: EntityManager, instanceId: string): Promise<ServiceRow | null> {
   return manager.findOneBy(ServiceTable, { instanceId });
 }

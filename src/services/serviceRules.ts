@@ -58,8 +58,8 @@ export const instanceId: Rule<string> = (value) =>
       };
 
 /**
- * Database names become arguments of dump tools: none may read as an option or as a connection string. No engine allows
- * more than 64 characters.
+ * Database names become arguments of dump tools. So no name may look like an option or a connection string. No engine
+ * allows more than 64 characters.
  */
 const databaseName: Rule<string> = (name) => {
   const unlikely = text(1, 64)(name);

@@ -12,7 +12,7 @@ export type ChangeFollower = {
   stop(): Promise<void>;
 };
 
-/** Sets alarms when a plan changes and when a job gets a due time. What fails is left to the next comparison. */
+/** Sets alarms when a plan changes and when a job gets a due time. If this fails, the next comparison repairs it. */
 export function followChanges(tools: {
   readonly dataSource: DataSource;
   readonly clock: AlarmClock;
@@ -32,7 +32,7 @@ export function followChanges(tools: {
       .catch((error: unknown) => log.warn({ err: error }, 'Alarms could not be set; the next comparison sets them.'))
       .finally(() => {
         working = undefined;
-        // Changes that came after the last pass of the loop.
+        // Changes that arrived after the last pass of the loop.
         if (changedPlans.size > 0 || dueJobs.size > 0) wake();
       });
   }
@@ -75,7 +75,10 @@ export function followChanges(tools: {
   };
 }
 
-/** The time of the alarm that this event needs. A job that is due at once needs none: its command wakes the workers. */
+/**
+ * The time of the alarm that this event needs. A job that is due at once needs none, because its command notifies the
+ * workers.
+ */
 function dueTimeOf(event: RecordedEvent): Date | undefined {
   if (event.type !== 'BackupAttemptEnded' && event.type !== 'RestoreAttemptEnded') return undefined;
   const { retryAt } = event.data as { readonly retryAt?: string | null };
@@ -83,8 +86,8 @@ function dueTimeOf(event: RecordedEvent): Date | undefined {
 }
 
 /**
- * The keys of the alarms that the plan may have had before its change, and of its present one. Each event increases the
- * version of the schedule by at most one.
+ * The keys of the alarms that the plan may have had before its change, and of its current alarm. Each event increases
+ * the version of the schedule by at most one.
  */
 function earlierKeys({ id: planId, version, scheduleVersion }: BackupPlanRow, before: number): readonly string[] {
   const first = Math.max(1, scheduleVersion - (version - before));

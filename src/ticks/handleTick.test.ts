@@ -29,7 +29,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
   });
   afterAll(() => api.stop());
 
-  /** A plan that was made at `start`, with these endpoints: daily at 5 unless told otherwise. */
+  /** A plan that was created at `start` with this many endpoints. By default it runs daily at 5. */
   const plan = async (destinations: number, changes: object = {}) => {
     now = start;
     const fileEndpointIds: string[] = [];
@@ -37,7 +37,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     const { id } = await api.createPlan({ fileEndpointIds, ...changes });
     return { id, fileEndpointIds };
   };
-  /** Handles the tick, by a process whose clock shows its time, or `lateMs` more. */
+  /** Handles the tick in a process whose clock shows the time of the tick, or `lateMs` more. */
   const handle = (planId: string, scheduledFor: Date, { lateMs = 0, version = 1 } = {}) =>
     handleTick(
       { store: api.store, queue, now: () => new Date(scheduledFor.getTime() + lateMs) },
@@ -61,7 +61,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
   };
   const tick = new Date('2026-03-03T05:00:00.000Z');
 
-  test('queues one job for each destination, in the order of the plan, which workers claim one after another', async () => {
+  test('queues one job for each destination in the order of the plan, and workers claim them one after another', async () => {
     const { id, fileEndpointIds } = await plan(3, { maxAttempts: 2, timeout: 'PT2H', stallTimeout: 'PT1M' });
     expect(await handle(id, tick)).toBe(true);
     const jobs = await jobsOf(id);
@@ -89,7 +89,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await api.countEvents()).toBe(before);
   });
 
-  test('of an old version, a paused, a removed or an unknown plan changes nothing', async () => {
+  test('changes nothing for an old version of a plan, or for a paused, removed or unknown plan', async () => {
     const { id } = await plan(1);
     await change('updateBackupPlan', id, { frequency: '0 0 5 * * 2' });
     const paused = await plan(1);
@@ -105,13 +105,13 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await handle(id, tick, { version: 2 })).toBe(true);
   });
 
-  test('is handled as on time when its alarm rings slightly early, by the clock of another machine', async () => {
+  test('counts as on time if its alarm fires slightly early, by the clock of another machine', async () => {
     const { id } = await plan(1);
     expect(await handle(id, tick, { lateMs: -500 })).toBe(true);
     expect(await jobsOf(id)).toMatchObject([{ trigger: 'SCHEDULE', scheduledFor: tick, queuedAt: tick }]);
   });
 
-  test('after days of downtime makes one catch-up run with its own id, and one record of missed ticks for each destination', async () => {
+  test('queues one catch-up run with its own id after days of downtime, and one record of missed ticks for each destination', async () => {
     const { id, fileEndpointIds } = await plan(2);
     const lateMs = 3 * 24 * hourMs + 4 * hourMs;
     expect(await handle(id, tick, { lateMs })).toBe(true);
@@ -130,7 +130,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     );
   });
 
-  test('is recorded as missed once when it is older than the catch-up window', async () => {
+  test('is recorded once as missed if it is older than the catch-up window', async () => {
     const { id } = await plan(1, { catchUpWindow: 'PT2H' });
     expect(await handle(id, tick, { lateMs: 2 * hourMs })).toBe(false);
     expect(await handle(id, tick, { lateMs: 3 * hourMs })).toBe(false);
@@ -138,7 +138,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await missedOf(id)).toMatchObject([{ count: 1, from: tick.toISOString(), to: tick.toISOString() }]);
   });
 
-  test('is skipped for destinations where the job of an earlier tick is active, and points to that job', async () => {
+  test('is skipped for destinations if the job of an earlier tick is active, and points to that job', async () => {
     const { id, fileEndpointIds } = await plan(2, { frequency: '@hourly' });
     const [first, second] = [new Date('2026-03-02T13:00:00.000Z'), new Date('2026-03-02T14:00:00.000Z')];
     await handle(id, first);
@@ -155,12 +155,12 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     const waiting = (await queue.waiting()).map(({ jobId }) => jobId);
     expect(waiting).not.toContain(tickJobId(id, second, active.fileEndpointId));
 
-    // One after the other is skipped, and each of them points to the job that really is in the way.
+    // Each further tick is skipped too, and points to the job that really is active.
     await handle(id, new Date('2026-03-02T15:00:00.000Z'));
     expect((await jobsOf(id)).at(-1)).toMatchObject({ status: 'SKIPPED', skippedFor: active.id });
   });
 
-  test('is skipped while the retry by hand of an earlier tick is active, but not during a backup by hand', async () => {
+  test('is skipped while the manual retry of an earlier tick is active, but not during a manual backup', async () => {
     const { id, fileEndpointIds } = await plan(2, { frequency: '@hourly' });
     const at = (hour: number) => new Date(Date.UTC(2026, 2, 2, hour));
     await handle(id, at(13));
@@ -183,7 +183,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
       for (const job of [first, second]) await cancelJob(tx, queue, backupHandling, job, 'somebody', at(13));
       const queueOf = (jobId: string, asked: BackupRequest) =>
         queueBackup(tx, queue, { id: jobId, projectId: first.projectId }, asked);
-      // A retry of a retry: the chain begins with the tick.
+      // This is a retry of a retry. The chain begins with the tick.
       await queueOf(failed, request(first, 'RETRY', first.id));
       await cancelJob(tx, queue, backupHandling, { id: failed, projectId: first.projectId }, 'somebody', at(13));
       await queueOf(retry, request(first, 'RETRY', failed));
@@ -200,7 +200,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     );
   });
 
-  test('that is due when destinations change runs for the destinations that stay, and not for a new one', async () => {
+  test('that is due when destinations change runs for the destinations that stay, but not for a new one', async () => {
     const { id, fileEndpointIds } = await plan(2);
     const [staying] = fileEndpointIds;
     now = new Date(tick.getTime() + 100);
@@ -217,7 +217,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await missedOf(id)).toEqual([]);
   });
 
-  test('that is not handled before its schedule changes or pauses is recorded as missed', async () => {
+  test('is recorded as missed if its schedule changes or pauses before it is handled', async () => {
     for (const [field, input] of [
       ['pauseBackupPlan', undefined],
       ['updateBackupPlan', { frequency: '0 0 6 * * *' }],
@@ -236,7 +236,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     }
   });
 
-  test('that is not yet due, and one of a paused plan, is not recorded when the plan changes', async () => {
+  test('is not recorded at a change of its plan if it is not due yet or the plan is paused', async () => {
     const { id } = await plan(1);
     now = new Date(tick.getTime() - 1);
     await change('updateBackupPlan', id, { frequency: '0 0 6 * * *' });
@@ -247,7 +247,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     expect(await missedOf(id)).toEqual([]);
   });
 
-  test('handled by several replicas at the same time is run, skipped or missed exactly once', async () => {
+  test('is run, skipped or missed exactly once if several replicas handle it at the same time', async () => {
     for (let round = 0; round < 4; round += 1) {
       const { id, fileEndpointIds } = await plan(2, { frequency: '0 * * * * *' });
       const ticks = Array.from({ length: 5 }, (_, index) => new Date(start.getTime() + 30_000 + index * minuteMs));

@@ -55,12 +55,12 @@ export async function handleTick(
 type Destination = {
   readonly plan: BackupPlanRow;
   readonly fileEndpointId: string;
-  /** The place among the plan's destinations, from 0. */
+  /** The position among the plan's destinations, from 0. */
   readonly place: number;
   readonly engine: string;
 };
 
-/** Returns true when the job was queued, false when it was skipped or there is nothing to run. */
+/** Returns true if the job was queued, and false if it was skipped or there is nothing to run. */
 async function makeJob(
   tx: Transaction,
   queue: JobQueue,
@@ -104,7 +104,7 @@ function requestOf(
 }
 
 /**
- * The active job of an earlier tick: the job itself, or its retry by hand, which replaces it. While there is one, a new
+ * The active job of an earlier tick: the job itself, or its manual retry, which replaces it. While there is one, a new
  * tick is skipped, so that a destination's jobs never wait for each other.
  */
 async function activeTickJob(

@@ -8,8 +8,8 @@ export type NextTicks = (manager: EntityManager, plans: readonly string[] | 'ALL
 
 /**
  * A plan that is paused, is removed or never runs again has no next tick. A frequency or zone of a newer program may be
- * unknown here: such a plan is reported to `unreadable` and left out. The ticks of all plans are remembered, because
- * most plans are the same at the next call.
+ * unknown here. Such a plan is reported to `unreadable` and omitted. The ticks of all plans are cached, because most
+ * plans are unchanged at the next call.
  */
 export function createNextTicks(unreadable: (planId: string, error: unknown) => void): NextTicks {
   let remembered = new Map<string, NextTick>();
@@ -56,7 +56,7 @@ function nextTickOf(row: ScheduleRow): NextTick {
   return { row, tick: at === undefined ? undefined : { kind: 'PLAN_TICK', planId, version, at } };
 }
 
-/** $1: the ids, or null for all plans. `accountedUntil` computes the same for the destinations of one plan. */
+/** $1 has the ids, or is null for all plans. `accountedUntil` computes the same for the destinations of one plan. */
 const schedulesSql = `
   SELECT id, schedule_version AS version, normalized, time_zone, (
     SELECT round(1000 * extract(epoch FROM min(greatest(

@@ -17,9 +17,10 @@ const compareEachMs = 10 * 60_000;
 
 /**
  * Compares the alarm clock with PostgreSQL and repairs missing, stale and wrongly timed alarms. A due job needs no
- * alarm: the workers are woken instead. Each call of the returned function makes one comparison and returns the number
- * of repaired alarms. While no plan has changed and the number of alarms of plans is that of the last comparison, the
- * alarms are only counted, for up to ten minutes: reading ten thousand alarms each minute costs more than setting them.
+ * alarm, because the workers are notified instead. Each call of the returned function makes one comparison and returns
+ * the number of repaired alarms. If no plan has changed and the number of alarms of plans is the same as at the last
+ * comparison, the alarms are only counted, for up to ten minutes. The reason is that reading ten thousand alarms each
+ * minute costs more than setting them.
  */
 export function createReconciler(tools: ReconcilerTools): (now: Date) => Promise<number> {
   const { dataSource, queue, clock, signals } = tools;
@@ -50,7 +51,8 @@ async function compareAll(
   { dataSource, clock, nextTicks }: ReconcilerTools,
   jobs: readonly Alarm[],
 ): Promise<{ readonly ticks: number; readonly repaired: number }> {
-  // The list comes first: an alarm that is set while this runs is then never taken for stale. At worst it is set again.
+  // The list is read first. So an alarm that is set during the comparison is never considered stale. At worst it is set
+  // again.
   const there = await clock.list();
   const ticks = await nextTicks(dataSource.manager, 'ALL');
   const wanted = new Map<string, Alarm>([...ticks, ...jobs].map((alarm) => [alarmKey(alarm), alarm]));
@@ -62,7 +64,7 @@ async function compareAll(
   return { ticks: ticks.length, repaired: missing.length + stale.length };
 }
 
-/** Another text after each change of the active plans. */
+/** A text that differs after each change of the active plans. */
 async function versionsOfPlans(manager: EntityManager): Promise<string> {
   const [row] = await manager.query<{ versions: string }[]>(
     `SELECT count(*) || ' ' || coalesce(sum(hashtextextended(id::text, version)), 0) AS versions

@@ -1,6 +1,7 @@
 /**
- * Whatever happens to the alarms, the clock and the replicas: every tick of a plan is accounted for exactly once at each
- * destination, as a job (run, caught up or skipped) or in a record of missed ticks, and the next one is armed.
+ * Every tick of a plan is accounted for exactly once at each destination, whatever happens to the alarms, the clock and
+ * the replicas. It becomes a job (run, caught up or skipped) or part of a record of missed ticks. The next tick is
+ * always armed.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -28,7 +29,7 @@ const dayMs = 24 * hourMs;
 
 type Step =
   | { readonly kind: 'PASS' | 'JUMP'; readonly ms: number }
-  /** Whatever is due rings, so often, at replicas whose clocks differ. */
+  /** Every due alarm fires `times` times, at replicas whose clocks differ. */
   | { readonly kind: 'RING'; readonly times: number; readonly skewMs: number }
   | { readonly kind: 'RING_OLD_VERSION' | 'LOSE_ALARMS' | 'MOVE_ALARMS' | 'RECONCILE' | 'RESTART' | 'END_JOBS' }
   | { readonly kind: 'EDIT'; readonly frequency: string; readonly timeZone: string }
@@ -51,7 +52,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
     now = start;
     const serviceId = await api.createService();
     const { id } = await api.createPlan({ serviceId, fileEndpointIds, frequency, timeZone });
-    /** What the alarm clock holds: one alarm a key. */
+    /** The content of the alarm clock: one alarm for each key. */
     const alarms = new Map<string, Alarm>();
     const clock = {
       setAll: (each: readonly Alarm[]) => {
@@ -70,7 +71,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
       });
     let nextTicks = newReplica();
     const ofThisPlan: NextTicks = (manager) => nextTicks(manager, [id]);
-    // A new one each time compares every alarm.
+    // A new reconciler each time, so that it compares every alarm.
     const reconcile = () =>
       createReconciler({
         ...{ dataSource: api.dataSource, nextTicks: ofThisPlan },
@@ -82,7 +83,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
         signals: { send: nothing, subscribe: () => () => undefined },
       })(now);
 
-    /** As the tick keeper handles an alarm that rings. */
+    /** Handles an alarm that fires, as the tick keeper does. */
     const handle = async ({ version, at }: PlanTick, skewMs: number) => {
       const tools = { store: api.store, queue, now: () => new Date(now.getTime() + skewMs) };
       await handleTick(tools, { planId: id, version, scheduledFor: at });
@@ -94,7 +95,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
       );
       for (const { key, alarm } of due) {
         await Promise.all(Array.from({ length: times }, (_, n) => handle(alarm, n * skewMs)));
-        // As Agenda's clock: the alarm that has rung goes, one that its handler has set at another time stays.
+        // Agenda does the same: it removes the fired alarm, unless the handler has set it at another time.
         if (alarms.get(key)?.at.getTime() === alarm.at.getTime()) alarms.delete(key);
       }
     };
@@ -148,7 +149,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
           return change('resumeBackupPlan');
       }
     }
-    /** Reconciles, and lets ring what is due until nothing is. */
+    /** Reconciles and fires due alarms, in several rounds. */
     async function settle(): Promise<void> {
       for (let round = 0; round < 5; round += 1) {
         await reconcile();
@@ -181,7 +182,8 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
       const known = new Set(accounted);
       let before = 0;
       for (const { since, until, ticks } of schedules) {
-        // A clock that has gone back shows times again whose ticks were handled: they are not due a second time.
+        // A clock that went back shows earlier times again. Their ticks were already handled, so they are not due a
+        // second time.
         const due = until === null ? [] : ticks(new Date(Math.max(since.getTime(), before)), until);
         expect(due.filter((tick) => !known.has(tick)).map((tick) => new Date(tick))).toEqual([]);
         before = Math.max(before, ...accounted.filter((tick) => until !== null && tick <= until.getTime()));
@@ -224,7 +226,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
   });
 
   test('whose clock goes back an hour repeats no tick, and runs the next one at its time', async () => {
-    // In the night in which Berlin's clocks go back as well.
+    // Berlin's clocks go back in the same night.
     const history = await startHistory(new Date('2026-10-25T00:25:00Z'), '0 */30 * * * *', 'Europe/Berlin');
     const step = async (...steps: readonly Step[]) => {
       for (const each of steps) await history.take(each);
@@ -242,7 +244,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
     await expectAccountedFor(history);
   });
 
-  test('has every tick accounted for exactly once at each destination, and its next one armed', async () => {
+  test('accounts for every tick exactly once at each destination, and its next tick is armed', async () => {
     const frequency = fc.constantFrom(
       '0 */20 * * * *',
       '0 15 * * * *',
@@ -272,7 +274,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
       { weight: 4, arbitrary: only('LOSE_ALARMS', 'MOVE_ALARMS', 'RING_OLD_VERSION', 'PAUSE', 'RESUME') },
       { weight: 4, arbitrary: only('RECONCILE', 'RESTART', 'END_JOBS') },
     );
-    // Around the clock changes of these zones.
+    // Times around the clock changes of these zones.
     const start = fc
       .constantFrom('2026-03-07T12:00:00Z', '2026-03-28T12:00:00Z', '2026-04-04T00:00:00Z', '2026-10-24T12:00:00Z')
       .chain((day) => fc.integer({ min: 0, max: dayMs }).map((ms) => new Date(Date.parse(day) + ms)));
@@ -289,7 +291,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens 
   }, 240_000);
 });
 
-/** A time in which one schedule held, as the events tell it. */
+/** A period in which one schedule was valid, according to the events. */
 type Schedule = {
   readonly version: number;
   readonly frequency: string;
@@ -298,7 +300,7 @@ type Schedule = {
   /** Null: the plan was paused. */
   readonly until: Date | null;
   readonly missed: readonly MissedTicks[];
-  /** After and up to these times, in milliseconds. */
+  /** The ticks after `after` and up to `until`, in milliseconds. */
   readonly ticks: (after: Date, until: Date) => readonly number[];
 };
 
@@ -323,7 +325,7 @@ function schedulesOf(events: readonly BackupPlanEvent[], now: Date): readonly Sc
     } else if (last === undefined) {
       throw new Error('A plan begins with its creation.');
     } else if (event.type === 'TicksMissed') {
-      // What an edit or a pause found unhandled belongs to the schedule that ended with it.
+      // Ticks that an edit or a pause found unhandled belong to the schedule that ended with it.
       const ended = event.data.reason.startsWith('The plan was changed');
       const index = schedules.length - (ended ? 2 : 1);
       const schedule = schedules[index];

@@ -1,10 +1,11 @@
 import { v5 } from 'uuid';
 
-/** Never changes: another namespace would give each tick another id, so ticks that were handled would run again. */
+/** It never changes. Another namespace would give each tick another id, so handled ticks would run again. */
 const namespace = '6a1f6f0e-5a0b-4c9e-9a57-0d3b5d1f2c47';
 
 /**
- * The id of the job of one tick for one destination. It is the same in every process, so handling a tick is idempotent.
+ * The id of the job of one tick for one destination. It is the same in every process, so that handling a tick is
+ * idempotent.
  */
 export function tickJobId(planId: string, scheduledFor: Date, fileEndpointId: string): string {
   return v5(`job:${planId}:${scheduledFor.toISOString()}:${fileEndpointId}`, namespace);

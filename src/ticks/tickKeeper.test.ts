@@ -29,10 +29,10 @@ import { BackupPlanTable } from '../plans/backupPlanView.js';
 import { createTickKeeper, type TickKeeper, type TickKeeperOptions } from './tickKeeper.js';
 import { tickJobId } from './tickIds.js';
 
-/** Where alarms are kept: one store, empty at first. */
+/** One store of alarms, which is empty at first. */
 type AlarmStore = {
   open(): Promise<AlarmClock>;
-  /** It does not answer any more, until the function it gives is called. */
+  /** Stops the answers of the store until the returned function is called. */
   interrupt(): Promise<() => Promise<void>>;
 };
 /** A server of alarms, and the stores on it. */
@@ -41,7 +41,7 @@ type AlarmServer = { newStore(): Promise<AlarmStore>; stop(): Promise<void> };
 const quick = { processEveryMs: 200, firstRetryMs: 50, onError: () => undefined };
 const everySecond = '0-59 * * * * *';
 const hourMs = 3_600_000;
-/** PLANS=1000 takes a minute on a busy machine. */
+/** A run with PLANS=1000 takes a minute on a busy machine. */
 const manyPlans = Number(process.env['PLANS'] ?? 200);
 
 describeWith(
@@ -61,9 +61,9 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
   let feed: RunningFeed;
   let signals: Signals;
   let queue: JobQueue;
-  /** The clock of the API and of the keepers; alarms ring by the real one. */
+  /** The clock of the API and of the keepers. Alarms use the real clock. */
   let now: () => Date;
-  /** Looks at the store, and rings nothing. */
+  /** Reads the store, and fires no alarm. */
   let clock: AlarmClock;
   let opened: (TickKeeper | AlarmClock)[] = [];
 
@@ -136,10 +136,10 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     if (at === undefined) throw new Error(`${typed} never runs.`);
     return { kind: 'PLAN_TICK', planId, version, at };
   };
-  /** Daily, half a day away from now: no run comes while a test looks. */
+  /** The plan runs daily, half a day from now, so that no tick is due during the test. */
   const farAway = (shiftHours = 0) => `0 0 ${(new Date().getUTCHours() + 12 + shiftHours) % 24} * * *`;
 
-  test('fires a plan by its schedule, and workers claim its jobs in the order of its destinations', async () => {
+  test('fires the alarm of a plan by its schedule, and workers claim its jobs in the order of its destinations', async () => {
     let calls = 0;
     const unsubscribe = signals.subscribe('work', () => (calls += 1));
     await keep();
@@ -162,7 +162,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     unsubscribe();
   });
 
-  test('makes one job for each tick and destination with four keepers of one clock, and skips overtaken ticks', async () => {
+  test('queues one job for each tick and destination with four keepers of one clock, and skips overtaken ticks', async () => {
     const endpoints = [await api.createEndpoint(), await api.createEndpoint()];
     await Promise.all([keep(), keep(), keep(), keep()]);
     const { id } = await api.createPlan({ frequency: everySecond, fileEndpointIds: endpoints });
@@ -185,7 +185,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
       const ticks = runsBetween(parseFrequency(everySecond), 'UTC', new Date(start - 1), new Date(end), Infinity);
       expect(handled.toSorted()).toEqual(ticks.map((each) => each.getTime()));
     }
-    // Version 1 of a job's stream: it was made once.
+    // The stream of the job has version 1, so the job was queued once.
     expect(jobs.map(({ version }) => version)).toEqual(jobs.map(() => 1));
   });
 
@@ -201,7 +201,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await untilArmed([]);
     await change('resumeBackupPlan', id);
     await untilArmed([tick(id, 4, late)]);
-    // Two versions by one change.
+    // One change causes two versions.
     await change('updateBackupPlan', id, { frequency: early, paused: true });
     await untilArmed([]);
     await change('updateBackupPlan', id, { paused: false });
@@ -232,7 +232,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await until(() => repaired.reduce((sum, count) => sum + count, 0) >= 4, 'four alarms were repaired');
   });
 
-  test('only counts its alarms while no plan changes, and reads them when some are lost or a plan has changed', async () => {
+  test('only counts its alarms while no plan changes, and reads them if some are lost or a plan has changed', async () => {
     const watched = await store.open();
     let lists = 0;
     let counts = 0;
@@ -295,7 +295,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await untilArmed([]);
   });
 
-  test('sets the alarms of other plans where the frequency of one is unknown', async () => {
+  test('sets the alarms of other plans if the frequency of one plan is unknown', async () => {
     const frequency = farAway();
     const [odd, fine] = [await api.createPlan({ frequency }), await api.createPlan({ frequency })];
     const set = (normalized: string) => api.dataSource.manager.update(BackupPlanTable, { id: odd.id }, { normalized });
@@ -318,7 +318,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     expect(await jobsOf(id)).toEqual([]);
   });
 
-  test('after days of downtime catches up once, records the other ticks, and waits for the next', async () => {
+  test('after days of downtime catches up once, records the other ticks, and waits for the next tick', async () => {
     const frequency = `0 0 ${(new Date().getUTCHours() + 21) % 24} * * *`;
     const downSince = new Date(Date.now() - 5 * 24 * hourMs);
     now = () => downSince;
@@ -337,7 +337,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     expect(events.filter(({ type }) => type === 'TicksMissed')).toMatchObject([{ data: { count: 4 } }]);
   });
 
-  test('wakes the workers when the next attempt of a job is due', async () => {
+  test('notifies the workers when the next attempt of a job is due', async () => {
     let calls: { jobId: string; at: number }[] = [];
     const unsubscribe = signals.subscribe('work', (jobId) => calls.push({ jobId, at: Date.now() }));
     await keep({ reconcileMs: 60_000 });
@@ -349,7 +349,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     if (job === undefined || lease?.jobId !== job.id) throw new Error('The job could not be claimed.');
     await until(async () => (await armed()).length === 0, 'no other alarm is left');
 
-    // Calls come in the order in which they were sent: whatever was sent before has come when this one has.
+    // Calls arrive in the order in which they were sent. So when this call arrives, all earlier calls have arrived.
     await signals.send('work', 'the last one');
     await until(() => calls.some(({ jobId }) => jobId === 'the last one'), 'all calls have come');
     calls = [];
@@ -370,7 +370,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     unsubscribe();
   });
 
-  test('repairs the clock when its store is back; until then plans can be created and changed', async () => {
+  test('repairs the clock when its store answers again; until then plans can be created and changed', async () => {
     await keep({ reconcileMs: 200 });
     const [before, after] = [farAway(), farAway(1)];
     const changed = await api.createPlan({ frequency: before });

@@ -23,17 +23,17 @@ export type TickKeeperOptions = TickTools & {
 };
 
 export interface TickKeeper {
-  /** Starts the clock. Resolves after the first comparison, also when it failed. Call it once. */
+  /** Starts the clock. Resolves after the first comparison, also if the comparison failed. Call it only once. */
   start(): Promise<void>;
   /** Stops the clock and waits for pending work. */
   stop(): Promise<void>;
 }
 
 /**
- * Keeps the alarm clock in step with the log: it sets an alarm for the next tick of every active plan and for every job
- * that waits for its time. It follows the feed, so it sets alarms as soon as something changes. At the start and every
- * minute it compares all alarms with PostgreSQL, so that lost ones are set again. Any number of processes may share one
- * clock: a process that has compared notifies the others, and they postpone their next comparison.
+ * Keeps the alarm clock consistent with the log. It sets an alarm for the next tick of every active plan and for every
+ * job that waits for its time. It follows the feed, so it sets alarms as soon as something changes. At the start and
+ * every minute it compares all alarms with PostgreSQL, so that lost ones are set again. Any number of processes may
+ * share one clock. A process that has compared notifies the others, and they postpone their next comparison.
  */
 export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
   const { clock, dataSource, feed, log, signals, reconcileMs = 45_000 } = options;
@@ -88,7 +88,7 @@ export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
     await clock.setAll(await nextTicks(dataSource.manager, [tick.planId]));
   }
 
-  /** An alarm that rings too early does nothing. The next comparison sets it again. */
+  /** An alarm that fires too early does nothing. The next comparison sets it again. */
   function warnOfClock(planId: string, earlyMs: number): void {
     if (hasWarnedOfClock) return;
     hasWarnedOfClock = true;
@@ -120,5 +120,5 @@ export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
   };
 }
 
-/** The other processes wait longer than the one that has just compared, so that only one of them compares. */
+/** The other processes wait longer than the process that has just compared, so that only one of them compares. */
 const pauseOfOthers = 1.2;

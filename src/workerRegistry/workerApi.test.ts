@@ -66,7 +66,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
   const watch = (user: GraphqlUser) =>
     user.listen<Change>('workerChanges', `subscription { workerChanges { kind worker { ${fields} } } }`, {});
 
-  test('explain to queued jobs that none is running or none has their tools, until one has', async () => {
+  test('have messages for queued jobs: none is running, or none has the tools, until one has them', async () => {
     const messages = async () => {
       const query = `query ($backup: ID!, $restore: ID!) {
         backupJob(id: $backup) { message } restoreJob(id: $restore) { message } }`;
@@ -81,7 +81,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     expect(await messages()).toEqual(['Waiting for a worker.', 'Waiting for a worker.']);
   });
 
-  test('are for the installation-level token only', async () => {
+  test('are visible only to the installation-level token', async () => {
     const member = api.admit(memberOf(own.projectId, 'ADMIN'));
     const { errors, data } = await api.post('{ workers { id } }', {}, member);
     expect([errors[0]?.extensions.code, data]).toEqual(['FORBIDDEN', null]);
@@ -102,7 +102,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     expect(await workers()).toMatchObject([{ state: 'LOST' }]);
   });
 
-  test('are sent live: SNAPSHOT, READY, BUSY with a backup and its phases, LOST, back, and GONE at the end', async () => {
+  test('are sent live: SNAPSHOT, READY, BUSY with a backup and its phases, LOST, listed again, and GONE at the end', async () => {
     await report();
     const heard = watch(userOf(installationToken));
     const change = (test: (worker: Worker) => boolean) =>
@@ -129,7 +129,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     heard.stop();
   });
 
-  test('are shown with a restore as well', async () => {
+  test('are also shown with a restore', async () => {
     await report();
     const job = { id: own.restoreJobId, projectId: own.projectId };
     await sql('DELETE FROM job_queue; UPDATE job_queue_slots SET job_id = NULL');
@@ -149,7 +149,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     ]);
   });
 
-  test('are counted by state, with the jobs that none of them can run, for Prometheus', async () => {
+  test('are counted for Prometheus by state, together with the jobs that none of them can run', async () => {
     await sql(
       "DELETE FROM job_queue; INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at) VALUES ('job', 'BACKUP', 'p', 's', 'MONGODB', now(), now())",
     );
@@ -176,7 +176,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     expect(await broken.metrics()).not.toContain('{');
   });
 
-  test('are read again by a slow reader, which skips the states between and costs nothing', async () => {
+  test('are read again by a slow reader, which skips states in between and costs nothing', async () => {
     await report();
     const changes = workerChanges(api.shared);
     expect((await changes.next()).value?.kind).toBe('SNAPSHOT');

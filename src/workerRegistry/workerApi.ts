@@ -14,7 +14,7 @@ export class WorkerChangeType {
   readonly worker!: WorkerType | null;
 }
 
-/** A class for each API: `subscribe` of type-graphql cannot reach the instance. */
+/** Each API gets a class of its own, because `subscribe` of type-graphql cannot access the instance. */
 export function workerResolvers(tools: LiveWorkerSources): readonly object[] {
   @Resolver()
   class WorkerResolver {

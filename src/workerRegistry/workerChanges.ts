@@ -6,21 +6,21 @@ import { workersInSight, type WorkerSight, type WorkerSources } from './workersI
 
 export type WorkerChange = {
   readonly kind: 'SNAPSHOT' | 'READY' | 'CHANGED';
-  /** Null with READY. */
+  /** Null in a READY message. */
   readonly sight: WorkerSight | null;
 };
 
 export type LiveWorkerSources = WorkerSources & { readonly feed: Feed };
 
-/** No event reports that a worker has fallen silent, so it is polled for. */
+/** No event reports that a worker has stopped reporting, so this polls for it. */
 const pollMs = 5_000;
 /** The workers are read at most once in this time, however many changes arrive. */
 const paceMs = 500;
 
 /**
  * Yields every worker as SNAPSHOT, then READY, then the current state of each worker that changes. A worker that is no
- * longer listed is sent one last time as GONE. Changes only wake this reader, which compares what it reads with what it
- * sent. So a slow reader skips states, and nothing is kept for it.
+ * longer listed is sent one last time as GONE. A change only triggers a read, and the reader compares the result with
+ * what it has sent. So a slow reader skips states, and nothing is kept for it.
  */
 export function workerChanges(sources: LiveWorkerSources): AsyncIterableIterator<WorkerChange, undefined> {
   const wakes = conflatingMailbox<'look', 'look'>();
@@ -73,7 +73,7 @@ function isSame(one: WorkerSight, other: WorkerSight): boolean {
   return one.worker.id === other.worker.id;
 }
 
-/** A fingerprint of what is shown of a worker. */
+/** A fingerprint of the visible fields of a worker. */
 function printOf({ worker, state, jobs }: WorkerSight): string {
   return JSON.stringify([state, worker, jobs.map(({ attempt, row }) => [row.id, attempt, row.version])]);
 }

@@ -2,7 +2,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
 import { stateOf, type WorkerState } from './workersInSight.js';
 
-/** Workers by state. GONE exists in changes only. */
+/** The states of workers. GONE exists only in changes. */
 export type WorkerCounts = Readonly<Record<Exclude<WorkerState, 'GONE'>, number>>;
 
 async function countWorkers(workers: Pick<WorkerRegistry, 'list'>): Promise<WorkerCounts> {
@@ -11,7 +11,7 @@ async function countWorkers(workers: Pick<WorkerRegistry, 'list'>): Promise<Work
   return counts;
 }
 
-/** Registers gauges that query PostgreSQL when they are read. While it does not answer they have no value. */
+/** Registers gauges that query PostgreSQL when they are read. While PostgreSQL does not answer they have no value. */
 export function workerMetrics(registry: Registry, workers: Pick<WorkerRegistry, 'list' | 'withoutWorker'>): void {
   const registers = [registry];
   new Gauge({

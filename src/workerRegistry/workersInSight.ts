@@ -19,7 +19,7 @@ export type WorkerSight = {
 
 export type WorkerSources = { readonly dataSource: DataSource; readonly workers: WorkerRegistry };
 
-/** Every worker that runs or was lost within the last hour, with the jobs that it holds, by start. */
+/** Every worker that runs or was lost within the last hour, with the jobs that it holds, ordered by start. */
 export async function workersInSight({ dataSource, workers }: WorkerSources): Promise<readonly WorkerSight[]> {
   const list = await workers.list();
   const leases = list.flatMap((worker) => worker.leases);
