@@ -1,6 +1,6 @@
 import { restoreJob } from '../../src/restores/restoreJob.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
-import type { MariadbServer } from '../fixtures/servers/mariadb.js';
+import { startMariadb, type MariadbServer } from '../fixtures/servers/mariadb.js';
 import { endOf, messageProblem, queueFaultyBackup } from './backupTrial.js';
 import type { FaultBench } from './faultBench.js';
 import { differenceOf } from './reckoning.js';
@@ -14,6 +14,8 @@ export type OddDatabase = {
   /** Statements for the servers, and statements that undo them. */
   readonly source?: Settings;
   readonly target?: Settings;
+  /** The target is a server of its own, which stores and compares names in lower case (`lower_case_table_names=1`). */
+  readonly targetFoldsNames?: true;
   /**
    * KEPT: backup and restore succeed, and everything is unchanged. WARNED: it may also be restored differently, if a
    * warning of the backup states this. Otherwise: the code with which one of them may fail.
@@ -32,23 +34,40 @@ export function oddDatabase(odd: OddDatabase): Fault {
   return {
     ...{ group, name: odd.name },
     attempt: async (bench) => {
-      const { source, target } = bench;
+      if (odd.targetFoldsNames === undefined) return attempt(bench, odd);
+      const target = await startMariadb(['--lower-case-table-names=1']);
       try {
-        await source.sql(`CREATE DATABASE IF NOT EXISTS odd; USE odd; ${odd.make}`);
-        const before = await fingerprint(source, ['odd']);
-        await source.sql(odd.source?.set ?? 'DO 0');
-        await target.sql(odd.target?.set ?? 'DO 0');
-        const end = await backUpAndRestore(bench);
-        await takeBack(odd, source, target);
-        return judge(odd, end, end.restored ? differenceOf(before, await fingerprint(target, ['odd'])) : undefined);
+        return await attempt({ ...bench, target }, odd);
       } finally {
-        await takeBack(odd, source, target);
-        for (const server of [source, target]) await server.sql('DROP DATABASE IF EXISTS odd');
-        // The newest backup must be a backup of the sample database again.
-        await bench.deleteBackups();
+        await target.stop();
       }
     },
   };
+}
+
+async function attempt(bench: FaultBench, odd: OddDatabase): Promise<Trial> {
+  const { source, target } = bench;
+  const contents = async (server: MariadbServer) => inCaseOf(odd, await fingerprint(server, ['odd']));
+  try {
+    await source.sql(`CREATE DATABASE IF NOT EXISTS odd; USE odd; ${odd.make}`);
+    const before = await contents(source);
+    await source.sql(odd.source?.set ?? 'DO 0');
+    await target.sql(odd.target?.set ?? 'DO 0');
+    const end = await backUpAndRestore(bench);
+    await takeBack(odd, source, target);
+    return judge(odd, end, end.restored ? differenceOf(before, await contents(target)) : undefined);
+  } finally {
+    await takeBack(odd, source, target);
+    for (const server of [source, target]) await server.sql('DROP DATABASE IF EXISTS odd');
+    // The newest backup is to be one of the sample database again.
+    await bench.deleteBackups();
+  }
+}
+
+/** Rows are digests, so only names and definitions lose their letter case. */
+function inCaseOf(odd: OddDatabase, contents: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (odd.targetFoldsNames === undefined) return contents;
+  return Object.fromEntries(Object.entries(contents).map(([what, text]) => [what.toLowerCase(), text.toLowerCase()]));
 }
 
 type End = {
@@ -60,7 +79,7 @@ type End = {
 };
 
 async function backUpAndRestore(bench: FaultBench): Promise<End> {
-  const { harness, source, target } = bench;
+  const { harness, source } = bench;
   const serviceId = await harness.addService(source, { databases: ['odd'] });
   const worker = await bench.startWorker();
   try {
@@ -69,13 +88,23 @@ async function backUpAndRestore(bench: FaultBench): Promise<End> {
     if (ended?.status === 'FAILED') return failed('backup', ended.error);
     if (ended?.status !== 'SUCCEEDED') return stuck('backup');
     const { warnings } = ended.result;
-    const restoreId = await harness.queueRestore(id, await harness.addService(target), 1);
-    const { type, data } = await restoreEnd(bench, restoreId);
+    const { type, data } = await restored(bench, id);
     if (type === 'RestoreFailed') return failed('restore', (data as { error: Parameters<typeof failed>[1] }).error);
     return { status: 'SUCCEEDED', sentence: '', warnings, restored: true };
   } finally {
     await worker.stop();
   }
+}
+
+/** Restores a backup into the target with the worker that runs. Returns the failure, or undefined. */
+export async function restoreInto(bench: FaultBench, backupId: string): Promise<string | undefined> {
+  const { type, data } = await restored(bench, backupId);
+  return type === 'RestoreFailed' ? (data as { error: { message: string } }).error.message : undefined;
+}
+
+async function restored(bench: FaultBench, backupId: string): Promise<{ type: string; data: object }> {
+  const { harness, target } = bench;
+  return restoreEnd(bench, await harness.queueRestore(backupId, await harness.addService(target), 1));
 }
 
 async function restoreEnd({ harness }: FaultBench, id: string): Promise<{ type: string; data: object }> {

@@ -1,3 +1,4 @@
+import { alteredSources } from './alteredSources.js';
 import { oddDatabase, type OddDatabase, type Settings } from '../sourceTrial.js';
 import type { Fault } from '../trial.js';
 
@@ -265,6 +266,31 @@ const contents: readonly OddDatabase[] = [
     ends: ['TARGET_UNFIT'],
     says: new RegExp(engine),
   })),
+  {
+    ...kept(
+      'names in mixed case, for a target that folds letter case',
+      `CREATE TABLE Orders (Id INT PRIMARY KEY, V TEXT);
+      INSERT INTO Orders VALUES (1, 'Kept'), (2, 'ÄÖÜ'); CREATE VIEW NewOrders AS SELECT Id FROM Orders WHERE Id > 1;
+      CREATE SEQUENCE Numbers START WITH 7; CREATE PROCEDURE CountOrders() SELECT COUNT(*) FROM Orders;
+      CREATE TRIGGER BeforeOrder BEFORE INSERT ON Orders FOR EACH ROW SET NEW.V = TRIM(NEW.V);`,
+    ),
+    targetFoldsNames: true,
+  },
+  ...(
+    [
+      ['tables', 'CREATE TABLE T (a INT); CREATE TABLE t (a INT); INSERT INTO T VALUES (1); INSERT INTO t VALUES (2);'],
+      ['a table and a view', 'CREATE TABLE T (a INT); INSERT INTO T VALUES (1); CREATE VIEW t AS SELECT a FROM T;'],
+      ['tables with umlauts', 'CREATE TABLE Ä (a INT); CREATE TABLE ä (a INT); INSERT INTO Ä VALUES (1);'],
+    ] as const
+  ).map(([what, make]): OddDatabase => ({
+    ...refused(
+      `${what} whose names differ in case, for a target that folds letter case`,
+      make,
+      /lower_case_table_names/,
+      ['TARGET_UNFIT'],
+    ),
+    targetFoldsNames: true,
+  })),
 ];
 
 /** Cases from production: settings of servers, character sets, values, objects. Each is restored and compared. */
@@ -296,4 +322,5 @@ export const sourcesAndTargets: readonly Fault[] = [
     }),
   ),
   ...contents.map(oddDatabase),
+  ...alteredSources,
 ];
