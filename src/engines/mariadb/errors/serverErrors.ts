@@ -30,10 +30,14 @@ const lackingPrivilege = new Set([1044, 1095, 1142, 1143, 1227, 1370, 1410, 1419
 
 /**
  * The number in a line that a MariaDB or MySQL tool printed, for example "Got error: 2003: ..." or "ERROR 1045
- * (28000)".
+ * (28000)". The server's file functions have numbers of one or two digits.
  */
 export function errorNumberIn(line: string): number | undefined {
-  const found = /\berror:? (\d{4})\b/i.exec(line) ?? /\((\d{4})\)\s*$/.exec(line);
+  const found =
+    /\berror:? (\d{4})\b/i.exec(line) ??
+    /\((\d{4})\)\s*$/.exec(line) ??
+    /^ERROR (\d{1,2}) \(HY000\)/.exec(line) ??
+    /\bGot error: (\d{1,2}): /.exec(line);
   return found === null ? undefined : Number(found[1]);
 }
 

@@ -16,8 +16,8 @@ export type ServerError = {
  */
 export function serverSentence({ number, sqlState, text }: ServerError, ours: readonly string[] = []): string {
   if (isClientNumber(number)) return text;
-  if (isFreeText(number) || !isServersState(sqlState)) return untold;
   const known = templates.get(number);
+  if ((isFreeText(number) && known === undefined) || !isServersState(sqlState)) return untold;
   if (known === undefined) return withoutQuoted(text);
   for (const { pattern, render } of known) {
     const found = pattern.exec(text.trim());
@@ -84,6 +84,12 @@ const slotPatterns: Readonly<Record<string, string>> = {
 
 const templates: ReadonlyMap<number, readonly Template[]> = new Map(
   Object.entries({
+    // Of the server's file functions.
+    1: ["Can't create/write to file '<name>' (Errcode: <number> \"<words>\")"],
+    3: ['Error writing file \'<name>\' (Errcode: <number> "<words>")'],
+    20: ['Disk is full writing \'<name>\' (Errcode: <number> "<words>"). Waiting for someone to free space...'],
+    29: ['File \'<name>\' not found (Errcode: <number> "<words>")'],
+    1026: ['Error writing file \'<name>\' (errno: <number> "<words>")'],
     1005: ['Can\'t create table `<name>`.`<name>` (errno: <number> "<words>")'],
     1006: ["Can't create database '<name>' (errno: <number> \"<words>\")"],
     1007: ["Can't create database '<name>'; database exists"],

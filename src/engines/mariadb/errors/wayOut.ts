@@ -38,7 +38,13 @@ type Way = {
 /** Exported for its test and for docs/errors.md, which lists them all. */
 export const ways: readonly Way[] = [
   {
-    numbers: [1021],
+    numbers: [1],
+    dump: 'The database server cannot create a file in its tmpdir: make that folder writable for it, and free space there.',
+    restore:
+      'The target cannot create a file. If the message names a folder of a DATA DIRECTORY or INDEX DIRECTORY, make that folder on the target, writable for its server. Otherwise free space on its disk and in its tmpdir.',
+  },
+  {
+    numbers: [3, 20, 1021, 1026],
     dump: 'Free space on the disk of the database server, or in its tmpdir.',
     restore: 'Free space on the disk of the target, then restore again.',
   },

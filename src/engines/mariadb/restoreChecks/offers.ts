@@ -82,15 +82,35 @@ function refuseMissingFeature(target: Target, feature: string, objects: readonly
 /** The bytes of the longest key of an InnoDB table, by page size (MariaDB manual, "InnoDB Limitations"). */
 const innodbKeyBytes: Readonly<Record<string, number>> = { '4096': 768, '8192': 1536 };
 
+type KeyLimit = { readonly bytes: number; readonly why: string; readonly help: string };
+
+/** Undefined: the target accepts every key that another server of the same engine accepts. */
+function keyLimit({ variables, release, version }: Target, engine: string): KeyLimit | undefined {
+  const orShorten = 'Or shorten the keys on the source and back it up again.';
+  if (engine === 'aria' && release < 1003) {
+    return { bytes: 1000, why: `it is ${version}`, help: `Restore into a later release. ${orShorten}` };
+  }
+  if (engine !== 'innodb') return undefined;
+  const pageSize = variables.get('innodb_page_size') ?? '';
+  const bytes = innodbKeyBytes[pageSize];
+  if (bytes !== undefined) {
+    const help = `Restore into a server with an innodb_page_size of 16384. It is set once, when the data directory of a server is made. ${orShorten}`;
+    return { bytes, why: `innodb_page_size is ${pageSize}`, help };
+  }
+  // Only 10.2 has this variable. The limit is that of each column of a key.
+  if (variables.get('innodb_large_prefix') !== 'OFF') return undefined;
+  const help = 'Run on the target: SET GLOBAL innodb_file_format=Barracuda; SET GLOBAL innodb_large_prefix=ON;';
+  return { bytes: 767, why: 'innodb_large_prefix is OFF', help };
+}
+
 /** @param word the engine and the bytes of the key */
 function refuseLongKeys(target: Target, word: string, objects: readonly string[]): void {
   const [engine = '', bytes = ''] = word.split(' ');
-  const pageSize = target.variables.get('innodb_page_size') ?? '';
-  const limit = engine.toLowerCase() === 'innodb' ? innodbKeyBytes[pageSize] : undefined;
-  if (limit === undefined || Number(bytes) <= limit) return;
+  const limit = keyLimit(target, engine.toLowerCase());
+  if (limit === undefined || Number(bytes) <= limit.bytes) return;
   throw unfit(
-    `The target takes keys of at most ${limit} bytes (innodb_page_size is ${pageSize}), and these of the backup have up to ${bytes} (error 1071): ${named(objects)}.`,
-    'Restore into a server with an innodb_page_size of 16384. It is set once, when the data directory of a server is made. Or shorten the keys on the source and back it up again.',
+    `The target takes keys of at most ${limit.bytes} bytes (${limit.why}), and these of the backup have up to ${bytes} (error 1071): ${named(objects)}.`,
+    limit.help,
     objects,
   );
 }

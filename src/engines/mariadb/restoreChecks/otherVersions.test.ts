@@ -74,6 +74,32 @@ describeWith(missing, 'A target', () => {
     });
   });
 
+  test.each([
+    [
+      'Aria',
+      'CREATE TABLE t (a VARCHAR(1001) CHARACTER SET latin1, UNIQUE KEY k (a)) ENGINE=Aria',
+      /at most 1000 bytes/,
+    ],
+    ['InnoDB', 'CREATE TABLE t (a VARCHAR(192) CHARACTER SET utf8mb4, UNIQUE KEY k (a))', /innodb_large_prefix is OFF/],
+  ])(
+    'is refused if its keys of the engine %s are shorter than those of the backup',
+    async (engineName, statement, why) => {
+      const taken = await backup(recent, statement);
+      await old.sql('SET GLOBAL innodb_large_prefix=OFF');
+      try {
+        const refused = (await restore(taken, old.connection()).catch((error: unknown) => error)) as { help: string };
+        expect(refused).toMatchObject({ code: 'TARGET_UNFIT', message: expect.stringMatching(why) });
+        expect(refused).toMatchObject({ message: expect.stringMatching(/\(error 1071\): 'd\.t\.k'\.$/) });
+        if (engineName !== 'InnoDB') return;
+        await old.sql((refused.help.match(/SET GLOBAL [^;]*;/g) ?? []).join(''));
+        expect((await restore(taken, old.connection())).warnings.join()).toContain('compared by names');
+        expect(await old.sql('SHOW CREATE TABLE d.t')).toContain('UNIQUE KEY `k` (`a`)\\n');
+      } finally {
+        await old.sql('SET GLOBAL innodb_large_prefix=ON');
+      }
+    },
+  );
+
   const plain = `CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(20) CHARACTER SET utf8 NOT NULL DEFAULT 'x',
       d DECIMAL(9,2) CHECK (d > 0), KEY (name)) DEFAULT CHARSET=utf8mb4;
     INSERT INTO t (name, d) VALUES ('ä', 1.5); CREATE VIEW v AS SELECT name FROM t;

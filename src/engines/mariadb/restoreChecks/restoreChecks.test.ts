@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { chownSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { archiveBench, type ArchiveBench } from '../../../../test/fixtures/archive.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
@@ -300,6 +302,51 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     } finally {
       await target.sql('SET GLOBAL max_allowed_packet=67108864');
     }
+  });
+
+  test('that lacks the folder of a DATA DIRECTORY gets a warning, and the failure states what to do', async () => {
+    const folder = join(source.folder, 'elsewhere');
+    const make = (owner: MariadbServer) => {
+      mkdirSync(folder);
+      const { uid, gid } = statSync(join(owner.folder, 'data'));
+      chownSync(folder, uid, gid);
+    };
+    make(source);
+    const taken = await backup(
+      `CREATE DATABASE d; CREATE TABLE d.t (a INT) ENGINE=MyISAM DATA DIRECTORY='${folder}'; INSERT INTO d.t VALUES (1);`,
+      source,
+      ['d'],
+    );
+    expect(taken.warnings.join()).toContain(`d.t (${folder}`);
+    await source.sql('DROP DATABASE d');
+    rmSync(folder, { recursive: true });
+    const input = {
+      restoreId: 'this restore',
+      engine,
+      target: target.connection(),
+      storage: bench.storage,
+      backup: taken,
+    };
+    const attempt = async () =>
+      restoreBackup({
+        ...{
+          ...input,
+          workFolder: await bench.workFolder(),
+          signal: new AbortController().signal,
+          stallTimeoutMs: 60_000,
+        },
+        ...{ onPhase: () => Promise.resolve(), onProgress: () => undefined, onToolStarting: () => Promise.resolve() },
+      });
+    await expect(attempt()).rejects.toMatchObject({
+      code: 'TOOL_FAILED',
+      message: expect.stringContaining(folder),
+      help: expect.stringMatching(/make that folder on the target, writable for its server/),
+    });
+    await target.sql('DROP DATABASE IF EXISTS d');
+    make(target);
+    expect((await attempt()).differences).toEqual([]);
+    await target.sql('DROP DATABASE d');
+    rmSync(folder, { recursive: true });
   });
 
   describe('that gets 90 MB of BLOBs', () => {
