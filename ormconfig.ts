@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DataSource, type MigrationInterface } from 'typeorm';
-import { entities } from './src/composition/entities.js';
+import { slices, type Slice } from './src/composition/slices.js';
 
 type Migration = new () => MigrationInterface;
 
@@ -37,6 +37,8 @@ export type ConnectionSettings = {
   readonly applicationName?: string;
   /** How long a transaction may stay idle before the server ends it, in milliseconds; default 15 s. */
   readonly idleInTransactionMs?: number;
+  /** Those whose tables the connection knows; default all of the program. */
+  readonly slices?: readonly Slice[];
 };
 
 /**
@@ -75,7 +77,7 @@ export function createDataSource(connection: ConnectionSettings): DataSource {
       // Longer than the pause between two polls: a poll then reuses its connection.
       idleTimeoutMillis: 60_000,
     },
-    entities: [...entities],
+    entities: (connection.slices ?? slices).map(({ table }) => table),
     migrations: [...migrations],
     migrationsTableName: 'schema_migrations',
     migrationsTransactionMode: 'each',

@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Closing } from '../../src/composition/closing.js';
+import { jobKinds } from '../../src/composition/jobKinds.js';
 import { openShared } from '../../src/composition/shared.js';
 import type { ScheduleStore } from '../../src/settingChecks.js';
 import { openFileEndpoint } from '../../src/endpoints/openFileEndpoint.js';
@@ -61,6 +62,7 @@ const worker = createWorker(
       ? () => Promise.resolve({ storage: nothingStorage(), prefix: '', downloadCommand: (name) => name })
       : (id) => openFileEndpoint({ dataSource, vault, storages }, id),
   },
+  jobKinds,
   { host: hostname(), pid: process.pid, programVersion: 'bench', concurrency: settings.concurrency },
 );
 closing.add('worker', () => worker.stop());

@@ -1,7 +1,13 @@
 import type { StreamRef, Transaction } from '../eventSourcing/eventStore.js';
 import { enqueueJob, type JobHandling } from '../jobs/jobCommands.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
-import { backupJob, type BackupJobCommand, type BackupRequest, type BackupShape } from './backupJob.js';
+import {
+  backupJob,
+  type BackupJobCommand,
+  type BackupJobEvent,
+  type BackupRequest,
+  type BackupShape,
+} from './backupJob.js';
 import type { DeletionReason } from './storedBackup.js';
 
 /**
@@ -9,9 +15,10 @@ import type { DeletionReason } from './storedBackup.js';
  * reservations. Reservations prevent the removal of service and file endpoint while the job or its bytes need them.
  */
 
-export const backupHandling: JobHandling<BackupShape> = {
-  kind: 'BACKUP',
-  decider: backupJob as JobHandling<BackupShape>['decider'],
+export const backupHandling: JobHandling<BackupShape, BackupJobEvent> = {
+  name: 'BACKUP',
+  // The shared commands meet no SKIPPED job: it never was in the queue.
+  decider: backupJob as JobHandling<BackupShape, BackupJobEvent>['decider'],
   async release(tx, job, { serviceId, fileEndpointId }) {
     await tx.reservations.release(serviceId, job.id);
     await tx.reservations.release(fileEndpointId, job.id);

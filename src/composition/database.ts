@@ -1,16 +1,23 @@
 import type { DataSource } from 'typeorm';
-import { createDataSource } from '../../ormconfig.js';
+import { createDataSource, type ConnectionSettings } from '../../ormconfig.js';
 import type { MigrateConfig } from '../config.js';
 import { StowageError } from '../errors.js';
 import type { Log } from '../log.js';
 import { migrate } from '../postgres/migrate.js';
 import type { Secret } from '../secret.js';
+import { slices, type Slice } from './slices.js';
 
 export type DatabaseUrls = Pick<MigrateConfig, 'databaseUrl' | 'migrationDatabaseUrl'>;
 
 /** Connects as the role of the program, after the schema was migrated. The caller must destroy the connection. */
-export async function openDatabase(urls: DatabaseUrls, applicationName: string, log: Log): Promise<DataSource> {
-  const dataSource = await connect('DATABASE_URL', urls.databaseUrl, applicationName, 10);
+export async function openDatabase(
+  urls: DatabaseUrls,
+  applicationName: string,
+  log: Log,
+  known: readonly Slice[] = slices,
+): Promise<DataSource> {
+  const settings = { applicationName, poolSize: 10, slices: known };
+  const dataSource = await connect('DATABASE_URL', urls.databaseUrl, settings);
   try {
     await bringUpToDate(dataSource, urls, applicationName, log);
     return dataSource;
@@ -21,7 +28,8 @@ export async function openDatabase(urls: DatabaseUrls, applicationName: string, 
 }
 
 async function bringUpToDate(app: DataSource, urls: DatabaseUrls, applicationName: string, log: Log): Promise<void> {
-  const owner = await connect('MIGRATION_DATABASE_URL', urls.migrationDatabaseUrl, `${applicationName} migration`, 2);
+  const settings = { applicationName: `${applicationName} migration`, poolSize: 2 };
+  const owner = await connect('MIGRATION_DATABASE_URL', urls.migrationDatabaseUrl, settings);
   try {
     const [{ role }] = await app.query<[{ role: string }]>('SELECT current_user AS role');
     const { ran } = await migrate(owner, role);
@@ -31,9 +39,9 @@ async function bringUpToDate(app: DataSource, urls: DatabaseUrls, applicationNam
   }
 }
 
-async function connect(variable: string, url: Secret, applicationName: string, poolSize: number): Promise<DataSource> {
+async function connect(variable: string, url: Secret, settings: Omit<ConnectionSettings, 'url'>): Promise<DataSource> {
   try {
-    return await createDataSource({ url: url.reveal(), applicationName, poolSize }).initialize();
+    return await createDataSource({ url: url.reveal(), ...settings }).initialize();
   } catch (error) {
     const reason = error instanceof AggregateError ? String(error.errors[0]) : String(error);
     throw new StowageError('UNAVAILABLE', `PostgreSQL at ${variable} cannot be used: ${reason}`, {

@@ -1,38 +1,35 @@
+import type { EntitySchema } from 'typeorm';
 import { fileEndpoint } from '../endpoints/fileEndpoint.js';
-import { fileEndpointProjection } from '../endpoints/fileEndpointView.js';
+import { fileEndpointProjection, FileEndpointTable } from '../endpoints/fileEndpointView.js';
 import type { AnyDecider } from '../eventSourcing/decider.js';
 import type { Projection } from '../eventSourcing/projection.js';
-import { backupJob } from '../backups/backupJob.js';
-import { backupJobProjection } from '../backups/backupJobView.js';
-import { lateness } from '../protection/lateness.js';
-import { latenessProjection } from '../protection/latenessView.js';
 import { backupPlan } from '../plans/backupPlan.js';
-import { backupPlanProjection } from '../plans/backupPlanView.js';
+import { backupPlanProjection, BackupPlanTable } from '../plans/backupPlanView.js';
 import { project } from '../projects/project.js';
-import { projectProjection } from '../projects/projectView.js';
-import { restoreJob } from '../restores/restoreJob.js';
-import { restoreJobProjection } from '../restores/restoreJobView.js';
+import { projectProjection, ProjectTable } from '../projects/projectView.js';
+import { lateness } from '../protection/lateness.js';
+import { latenessProjection, LateServiceTable } from '../protection/latenessView.js';
 import { service } from '../services/service.js';
-import { serviceProjection } from '../services/serviceView.js';
+import { serviceProjection, ServiceTable } from '../services/serviceView.js';
+import { jobKinds } from './jobKinds.js';
 
-/** The deciders of all slices. Every reader of the log upcasts with them. */
-export const deciders: readonly AnyDecider[] = [
-  project,
-  service,
-  fileEndpoint,
-  backupPlan,
-  backupJob,
-  lateness,
-  restoreJob,
+/** A type of stream. */
+export type Slice = {
+  /** Every reader of the log upcasts with it. */
+  readonly decider: AnyDecider;
+  /** The read model: its table needs a migration. */
+  readonly table: EntitySchema;
+  readonly projection: Projection;
+};
+
+export const slices: readonly Slice[] = [
+  { decider: project, table: ProjectTable, projection: projectProjection },
+  { decider: service, table: ServiceTable, projection: serviceProjection },
+  { decider: fileEndpoint, table: FileEndpointTable, projection: fileEndpointProjection },
+  { decider: backupPlan, table: BackupPlanTable, projection: backupPlanProjection },
+  { decider: lateness, table: LateServiceTable, projection: latenessProjection },
+  ...jobKinds,
 ];
 
-/** The projections of all read models, in the order in which they get an event. */
-export const projections: readonly Projection[] = [
-  projectProjection,
-  serviceProjection,
-  fileEndpointProjection,
-  backupPlanProjection,
-  backupJobProjection,
-  latenessProjection,
-  restoreJobProjection,
-];
+export const deciders = slices.map(({ decider }) => decider);
+export const projections = slices.map(({ projection }) => projection);

@@ -24,7 +24,7 @@ import { createWorkerRegistry } from '../postgres/workerRegistry.js';
 import type { Secret } from '../secret.js';
 import type { Closing } from './closing.js';
 import { openDatabase, type DatabaseUrls } from './database.js';
-import { deciders, projections } from './slices.js';
+import { slices, type Slice } from './slices.js';
 
 /** The stores in PostgreSQL, behind their contracts. */
 export type Stores = {
@@ -41,14 +41,16 @@ export type Stores = {
   readonly workers: WorkerRegistry;
 };
 
-/** Migrates, connects and listens. Everything that it opens is added to `closing`. */
+/** Migrates, connects and listens. Everything that it opens is added to `closing`. `known`: the streams that are read. */
 export async function openStores(
   config: DatabaseUrls & { readonly masterKeys: readonly Secret[]; readonly role: string },
   log: Log,
   closing: Closing,
+  known: readonly Slice[] = slices,
 ): Promise<Stores> {
+  const [deciders, projections] = [known.map(({ decider }) => decider), known.map(({ projection }) => projection)];
   const keys = masterKeys(config.masterKeys);
-  const dataSource = await openDatabase(config, `stowage ${config.role}`, log);
+  const dataSource = await openDatabase(config, `stowage ${config.role}`, log, known);
   closing.add('PostgreSQL', () => dataSource.destroy());
 
   const store = createEventStore({ dataSource, projections, deciders });

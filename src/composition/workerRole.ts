@@ -9,6 +9,7 @@ import { openService } from '../services/serviceConnection.js';
 import { createWorker } from '../worker/worker.js';
 import { workerTimes } from '../worker/workerTools.js';
 import type { Closing } from './closing.js';
+import { jobKinds } from './jobKinds.js';
 import type { Shared } from './shared.js';
 
 export type WorkerRoleConfig = Pick<
@@ -37,6 +38,7 @@ export async function startWorkerRole(
       serviceOf: (id) => openService({ dataSource, vault }, id),
       storageOf: (id) => openFileEndpoint({ dataSource, vault, storages }, id),
     },
+    jobKinds,
     { host: hostname(), pid: process.pid, programVersion: programVersion(), concurrency: config.concurrency },
   );
   closing.add('worker', () => worker.stop());

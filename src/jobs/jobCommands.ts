@@ -1,14 +1,15 @@
 import type { Decider } from '../eventSourcing/decider.js';
 import type { DomainEvent } from '../eventSourcing/event.js';
 import type { StreamRef, Transaction } from '../eventSourcing/eventStore.js';
-import type { JobKind, JobQueue, Lease } from '../postgres/contracts/jobQueue.js';
+import type { JobQueue, Lease } from '../postgres/contracts/jobQueue.js';
 import type { JobError } from './attempt.js';
 import type { AttemptedJob, JobCommand, JobShape, Running } from './attemptedJob.js';
 
 /** The properties of one kind of job that the shared commands need. */
-export interface JobHandling<Shape extends JobShape = JobShape> {
-  readonly kind: JobKind;
-  readonly decider: Decider<AttemptedJob<Shape>, JobCommand<Shape>, DomainEvent>;
+export interface JobHandling<Shape extends JobShape = JobShape, Event extends DomainEvent = DomainEvent> {
+  /** As the queue stores it, for example BACKUP. */
+  readonly name: string;
+  readonly decider: Decider<AttemptedJob<Shape>, JobCommand<Shape>, Event>;
   /**
    * Releases the entities that must not be removed while the job needs them. Called when the job is over and leaves
    * nothing behind.
@@ -38,7 +39,7 @@ export async function enqueueJob<Shape extends JobShape>(
   await tx.execute(handling.decider, job, { kind: 'QUEUE', request });
   const queuedAt = new Date(request.queuedAt);
   await queue.enqueue(tx.manager, {
-    ...{ jobId: job.id, kind: handling.kind, projectId: job.projectId },
+    ...{ jobId: job.id, kind: handling.name, projectId: job.projectId },
     ...{ serviceId, engine: request.engine, dueAt: queuedAt, queuedAt },
   });
 }

@@ -1,7 +1,6 @@
 import { Arg, Args, ArgsType, Field, ID, ObjectType, Resolver, Root, Subscription, type ClassType } from 'type-graphql';
 import type { DataSource, EntitySchema } from 'typeorm';
 import type { Position } from '../eventSourcing/event.js';
-import type { JobKind } from '../postgres/contracts/jobQueue.js';
 import { watchedProjects } from '../projects/watchedProjects.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
 import { enumType } from '../server/enumType.js';
@@ -13,6 +12,7 @@ import { visibleProjects } from '../server/selectPage.js';
 import type { Condition } from '../server/tableReader.js';
 import type { AttemptedJobType } from './attemptedJobType.js';
 import type { AttemptedJobRow } from './attemptedJobView.js';
+import type { JobHandling } from './jobCommands.js';
 import { jobChanges, watchJob, type ChangeKind, type JobChange, type LiveSources } from './jobChanges.js';
 
 export const ChangeKindEnum = enumType(
@@ -60,8 +60,8 @@ export class JobChangesArguments {
 
 /** The properties of one kind of job that the subscriptions need. */
 export interface WatchedKind<Row extends AttemptedJobRow, List extends JobChangesArguments> {
-  /** For example `Backup`: the subscriptions are `backupJob` and `backupJobChanges`. */
-  readonly name: 'Backup' | 'Restore';
+  /** Of BACKUP the subscriptions are `backupJob` and `backupJobChanges`. */
+  readonly handling: JobHandling;
   readonly table: EntitySchema<Row>;
   readonly JobType: ClassType<AttemptedJobType<Row>> & (new (row: Row) => AttemptedJobType<Row>);
   readonly ChangeType: ClassType<JobChangeNode>;
@@ -98,17 +98,17 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
   tools: JobSubscriptionDependencies,
   watched: WatchedKind<Row, List>,
 ): object {
-  const { name, table, JobType, ChangeType } = watched;
-  const field = `${name.toLowerCase()}Job`;
+  const { handling, table, JobType, ChangeType } = watched;
+  const kind = handling.name.toLowerCase();
   const source = {
-    streamType: `${name}Job`,
-    kind: name.toUpperCase() as JobKind,
+    streamType: handling.decider.streamType,
+    kind: handling.name,
     load: (id: string) => rowById<Row>(tools.dataSource.manager, table, id),
   };
 
   async function watchOne(call: OperationCall, { id }: { readonly id: string }) {
     const row = await source.load(id);
-    authorize(call, row?.projectId, `${name.toLowerCase()} job`);
+    authorize(call, row?.projectId, `${kind} job`);
     return watchJob(tools, source, row.id);
   }
 
@@ -132,7 +132,7 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
   @Resolver()
   class JobSubscriptionResolver {
     @Subscription(() => JobType, {
-      name: field,
+      name: `${kind}Job`,
       subscribe: ({ args, context, info }) =>
         watchOne({ context: context as RequestContext, info }, args as { id: string }),
       description: 'Its state, then every change and every progress step; completes when the job has ended.',
@@ -143,7 +143,7 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
     }
 
     @Subscription(() => ChangeType, {
-      name: `${field}Changes`,
+      name: `${kind}JobChanges`,
       subscribe: ({ args, context, info }) => watchAll({ context: context as RequestContext, info }, args as List),
       description: `${aboutList}${watched.moreAboutList ?? ''}`,
     })

@@ -1,9 +1,9 @@
 import type { EntityManager } from 'typeorm';
-import { longestPauseMs, type JobKind, type JobQueue, type Lease } from './contracts/jobQueue.js';
+import { longestPauseMs, type JobQueue, type Lease } from './contracts/jobQueue.js';
 
 export type LeaseRow = {
   readonly job_id: string;
-  readonly kind: JobKind;
+  readonly kind: string;
   readonly project_id: string;
   readonly service_id: string;
   readonly worker_id: string;
@@ -24,10 +24,10 @@ const isFarAhead = `job.ripe_at > statement_timestamp() + ${longestPauseMs} * in
 const isDue = `(${isPast} OR ${isFarAhead})`;
 
 export const claimJob: JobQueue['claim'] = async (manager, workerId, engines, leaseMs, kinds) => {
-  for (const kind of kinds ?? (await kindsToDo(manager, engines))) {
+  for (const kind of kinds) {
     for (const projects of [nextProject, anyProject]) {
       const [rows] = await manager.query<[ClaimedRow[], number]>(claimWithin(projects), [
-        ...[workerId, engines, leaseMs, kind],
+        ...[engines, kind, workerId, leaseMs],
       ]);
       if (rows[0] !== undefined) return { ...leaseOf(rows[0]), putOff: rows[0].put_off };
     }
@@ -40,18 +40,21 @@ const busyServices = 'SELECT service_id FROM job_queue_slots WHERE job_id IS NOT
 
 const isFree = `job.service_id NOT IN (${busyServices})`;
 
+/** Jobs without a lease. $1 engines, $2 kind. */
+const waiting = 'job.worker_id IS NULL AND job.engine = ANY($1::text[]) AND job.kind = $2';
+
 /**
- * Whether any due job is for a free service. $1 engines. The query goes from service to service through an index of the
- * waiting jobs by service. So it skips all jobs of a busy service at once.
+ * Whether any due job is for a free service. $1 engines, $2 kind. The query goes from service to service through an
+ * index of the waiting jobs by service. So it skips all jobs of a busy service at once.
  */
-const isAnyFree = (kind: string) => `(
+const isAnyFree = `(
   WITH RECURSIVE hop AS (
-    (SELECT job.service_id FROM job_queue job WHERE ${waitingFor(kind, '$1')} AND ${isPast}
+    (SELECT job.service_id FROM job_queue job WHERE ${waiting} AND ${isPast}
      ORDER BY job.service_id LIMIT 1)
     UNION ALL
     SELECT (
       SELECT job.service_id FROM job_queue job
-      WHERE ${waitingFor(kind, '$1')} AND ${isPast} AND job.service_id > hop.service_id
+      WHERE ${waiting} AND ${isPast} AND job.service_id > hop.service_id
       ORDER BY job.service_id LIMIT 1
     )
     FROM hop WHERE hop.service_id IN (${busyServices})
@@ -59,34 +62,32 @@ const isAnyFree = (kind: string) => `(
   SELECT EXISTS (SELECT FROM hop WHERE service_id NOT IN (${busyServices}))
 )`;
 
-/** Jobs without a lease. */
-function waitingFor(kind: string, engines: string): string {
-  return `job.worker_id IS NULL AND job.kind = ${kind} AND job.engine = ANY(${engines}::text[])`;
-}
+/** $1 engines, $2 kind. */
+const isAnythingToDo = `
+  SELECT
+    CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isPast}) THEN ${isAnyFree} ELSE false END
+    OR EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isFarAhead} AND ${isFree}) AS is_any`;
 
 /** Most calls find nothing. Such a call takes a few milliseconds, however many jobs wait. */
-export async function kindsToDo(manager: EntityManager, engines: readonly string[]): Promise<readonly JobKind[]> {
-  const [found] = await manager.query<[{ restores: boolean; backups: boolean }]>(
-    `SELECT ${isAnythingToDo("'RESTORE'")} AS restores, ${isAnythingToDo("'BACKUP'")} AS backups`,
-    [engines],
-  );
-  return [...(found.restores ? (['RESTORE'] as const) : []), ...(found.backups ? (['BACKUP'] as const) : [])];
+export async function kindsToDo(
+  manager: EntityManager,
+  engines: readonly string[],
+  kinds: readonly string[],
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  // One statement each: with the kinds as rows of one statement, PostgreSQL scans more of the index (30 ms, not 4).
+  for (const kind of kinds) {
+    const [row] = await manager.query<[{ is_any: boolean }]>(isAnythingToDo, [engines, kind]);
+    if (row.is_any) found.push(kind);
+  }
+  return found;
 }
 
-/** $1 engines. */
-function isAnythingToDo(kind: string): string {
-  const waiting = waitingFor(kind, '$1');
-  return `(
-    CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isPast}) THEN ${isAnyFree(kind)} ELSE false END
-    OR EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isFarAhead} AND ${isFree})
-  )`;
-}
-
-/** $2 engines, $4 kind. With EXISTS instead of LIMIT, PostgreSQL would read the jobs of all projects. */
+/** $1 engines, $2 kind. With EXISTS instead of LIMIT, PostgreSQL would read the jobs of all projects. */
 function hasOne(ripe: string): string {
   return `(
     SELECT true FROM job_queue job
-    WHERE job.project_id = project.project_id AND ${waitingFor('$4', '$2')} AND ${ripe} AND ${isFree} LIMIT 1
+    WHERE job.project_id = project.project_id AND ${waiting} AND ${ripe} AND ${isFree} LIMIT 1
   )`;
 }
 
@@ -106,7 +107,7 @@ const nextProject = `
 const anyProject = 'SELECT project_id FROM job_queue_projects ORDER BY random()';
 
 /**
- * $1 worker, $2 engines, $3 milliseconds, $4 kind. The first parts lock all rows that are changed, without waiting. The
+ * $1 engines, $2 kind, $3 worker, $4 milliseconds. The first parts lock all rows that are changed, without waiting. The
  * turn of the project is recorded unless another claim records it at the same time.
  */
 function claimWithin(projects: string): string {
@@ -117,7 +118,7 @@ function claimWithin(projects: string): string {
       FROM project CROSS JOIN LATERAL (
         SELECT job.job_id, job.service_id, job.project_id, job.put_off
         FROM job_queue job JOIN job_queue_slots slot USING (service_id)
-        WHERE job.project_id = project.project_id AND ${waitingFor('$4', '$2')} AND ${isDue}
+        WHERE job.project_id = project.project_id AND ${waiting} AND ${isDue}
           AND slot.job_id IS NULL AND ${isFree}
         ORDER BY job.due_at, job.queued_at, job.job_id
         LIMIT 1
@@ -133,8 +134,8 @@ function claimWithin(projects: string): string {
       UPDATE job_queue_slots SET job_id = next.job_id FROM next WHERE job_queue_slots.service_id = next.service_id
     )
     UPDATE job_queue
-    SET worker_id = $1, attempt = attempt + 1, put_off = 0,
-        lease_expires_at = clock_timestamp() + $3 * interval '1 millisecond'
+    SET worker_id = $3, attempt = attempt + 1, put_off = 0,
+        lease_expires_at = clock_timestamp() + $4 * interval '1 millisecond'
     FROM next WHERE job_queue.job_id = next.job_id
     RETURNING next.put_off, ${leaseColumns}`;
 }

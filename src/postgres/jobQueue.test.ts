@@ -5,6 +5,7 @@ import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fi
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { longestPauseMs, type JobQueue, type Lease, type QueuedJob } from './contracts/jobQueue.js';
 import { createJobQueue } from './jobQueue.js';
+import { kindNames } from '../../test/fixtures/kindNames.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
   let postgres: TestPostgres;
@@ -34,7 +35,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     for (const each of jobs) await queue.enqueue(app.manager, each);
   };
   const claim = (worker = 'w', leaseMs = minuteMs) =>
-    app.transaction((manager) => queue.claim(manager, worker, ['MARIADB'], leaseMs));
+    app.transaction((manager) => queue.claim(manager, worker, ['MARIADB'], leaseMs, kindNames));
   const claimed = async (leaseMs?: number): Promise<Lease> => {
     const lease = await claim('w', leaseMs);
     if (lease === undefined) throw new Error('Nothing was claimed.');
@@ -137,7 +138,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     const serviceId = randomUUID();
     await enqueue(job({ serviceId, dueAt: ago(9 * minuteMs) }), job({ serviceId }), job({ jobId: 'free' }));
     await app.transaction(async (manager) => {
-      await queue.claim(manager, 'slow', ['MARIADB'], minuteMs);
+      await queue.claim(manager, 'slow', ['MARIADB'], minuteMs, kindNames);
       await expect(claim('quick')).resolves.toMatchObject({ jobId: 'free' });
       await expect(claim('quick')).resolves.toBeUndefined();
     });
@@ -149,9 +150,13 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
       job({ projectId: 'quiet', jobId: 'quiet' }),
     );
     await app.transaction(async (manager) => {
-      await expect(queue.claim(manager, 'a', ['MARIADB'], minuteMs)).resolves.toMatchObject({ projectId: 'busy' });
+      await expect(queue.claim(manager, 'a', ['MARIADB'], minuteMs, kindNames)).resolves.toMatchObject({
+        projectId: 'busy',
+      });
       await app.transaction(async (other) => {
-        await expect(queue.claim(other, 'b', ['MARIADB'], minuteMs)).resolves.toMatchObject({ jobId: 'quiet' });
+        await expect(queue.claim(other, 'b', ['MARIADB'], minuteMs, kindNames)).resolves.toMatchObject({
+          jobId: 'quiet',
+        });
         await expect(claim('c')).resolves.toMatchObject({ projectId: 'busy' });
       });
     });
@@ -164,7 +169,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
       job({ projectId: 'q', dueAt: ago(9 * minuteMs) }),
     );
     await app.transaction(async (manager) => {
-      await queue.claim(manager, 'a', ['MARIADB'], minuteMs);
+      await queue.claim(manager, 'a', ['MARIADB'], minuteMs, kindNames);
       await expect(claim('b')).resolves.toMatchObject({ kind: 'RESTORE', projectId: 'p' });
     });
   });
@@ -206,7 +211,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
   test('after a rolled back claim the job can be claimed', async () => {
     await enqueue(job({ jobId: 'one' }));
     const broken = app.transaction(async (manager) => {
-      await queue.claim(manager, 'w', ['MARIADB'], minuteMs);
+      await queue.claim(manager, 'w', ['MARIADB'], minuteMs, kindNames);
       throw new Error('rolled back');
     });
     await expect(broken).rejects.toThrow('rolled back');

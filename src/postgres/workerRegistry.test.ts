@@ -7,6 +7,7 @@ import type { WorkerRegistry, WorkerReport } from './contracts/workerRegistry.js
 import { createJobQueue } from './jobQueue.js';
 import { createNotifications, type Notifications } from './notifications.js';
 import { createWorkerRegistry } from './workerRegistry.js';
+import { kindNames } from '../../test/fixtures/kindNames.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () => {
   let postgres: TestPostgres;
@@ -77,7 +78,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
   test('a worker is listed with its leases', async () => {
     await workers.report(report());
     await enqueue('job');
-    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
+    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000, kindNames));
     await expect(workers.list()).resolves.toMatchObject([{ leases: [{ jobId: 'job', kind: 'BACKUP', attempt: 1 }] }]);
   });
 
@@ -104,7 +105,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     const [[, reason] = []] = await workers.whyWaiting(['job']);
     expect(reason).toMatchObject({ kind: 'PUT_OFF' });
     await app.query('UPDATE job_queue SET due_at = clock_timestamp()');
-    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
+    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000, kindNames));
     await workers.leave('w');
     expect((await workers.whyWaiting(['job'])).size).toBe(0);
   });
@@ -112,7 +113,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
   test('a job whose service is kept for an ended job has that reason, with its time limit', async () => {
     await workers.report(report());
     await enqueue('over');
-    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
+    await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000, kindNames));
     await queue.enqueue(app.manager, {
       ...{ jobId: 'next', kind: 'BACKUP', projectId: 'p', serviceId: 'service of over', engine: 'MARIADB' },
       ...{ dueAt: new Date(Date.now() - 1_000), queuedAt: new Date(Date.now() - 1_000) },

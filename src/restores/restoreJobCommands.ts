@@ -3,12 +3,12 @@ import { releaseBackup, reserveBackup } from '../backups/backupJobCommands.js';
 import { enqueueJob, type JobHandling } from '../jobs/jobCommands.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import { restoreError } from './restoreError.js';
-import { restoreJob, type RestoreRequest, type RestoreShape } from './restoreJob.js';
+import { restoreJob, type RestoreJobEvent, type RestoreRequest, type RestoreShape } from './restoreJob.js';
 
 /** Commands on restore jobs, each within the caller's transaction. */
 
-export const restoreHandling: JobHandling<RestoreShape> = {
-  kind: 'RESTORE',
+export const restoreHandling: JobHandling<RestoreShape, RestoreJobEvent> = {
+  name: 'RESTORE',
   decider: restoreJob,
   async release(tx, job, { backupJobId, targetServiceId }, at) {
     await releaseBackup(tx, { id: backupJobId, projectId: job.projectId }, job.id, at);

@@ -6,6 +6,7 @@ import {
   type JobSubscriptionDependencies,
 } from '../jobs/jobSubscriptions.js';
 import { uuid } from '../server/inputValidation.js';
+import { restoreHandling } from './restoreJobCommands.js';
 import { RestoreJobType } from './restoreJobType.js';
 import { RestoreJobTable, type RestoreJobRow } from './restoreJobView.js';
 
@@ -19,7 +20,7 @@ class RestoreJobChangesArguments extends JobChangesArguments {
 
 export function restoreSubscriptions(tools: JobSubscriptionDependencies): object {
   return jobSubscriptions<RestoreJobRow, RestoreJobChangesArguments>(tools, {
-    name: 'Restore',
+    handling: restoreHandling,
     table: RestoreJobTable,
     JobType: RestoreJobType,
     ChangeType: RestoreJobChangeType,

@@ -28,6 +28,7 @@ import { backupPlan, type MissedTicks, type PlanContent } from '../plans/backupP
 import { BackupPlanTable } from '../plans/backupPlanView.js';
 import { createTickKeeper, type TickKeeper, type TickKeeperOptions } from './tickKeeper.js';
 import { tickJobId } from './tickIds.js';
+import { kindNames } from '../../test/fixtures/kindNames.js';
 
 /** One store of alarms, which is empty at first. */
 type AlarmStore = {
@@ -155,7 +156,9 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     );
     await until(() => calls > 0, 'the workers were called');
     for (const job of [first, second]) {
-      const lease = await api.dataSource.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
+      const lease = await api.dataSource.transaction((manager) =>
+        queue.claim(manager, 'w', ['MARIADB'], 60_000, kindNames),
+      );
       expect(lease?.jobId).toBe(job?.id);
       await api.dataSource.transaction((manager) => queue.remove(manager, lease?.jobId ?? ''));
     }
@@ -345,7 +348,9 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await until(async () => (await jobsOf(id)).length > 0, 'the plan has fired');
     await change('removeBackupPlan', id);
     const [job] = await jobsOf(id);
-    const lease = await api.dataSource.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000));
+    const lease = await api.dataSource.transaction((manager) =>
+      queue.claim(manager, 'w', ['MARIADB'], 60_000, kindNames),
+    );
     if (job === undefined || lease?.jobId !== job.id) throw new Error('The job could not be claimed.');
     await until(async () => (await armed()).length === 0, 'no other alarm is left');
 

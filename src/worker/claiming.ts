@@ -1,8 +1,8 @@
-import { claimJob, type Claimed } from './claim.js';
+import { claimJob } from './claim.js';
+import type { ClaimedJob, JobKind, RunEnd } from './jobKind.js';
 import type { Repeating } from './repeating.js';
 import type { RunnableEngine } from './runnableEngines.js';
 import { createRunningAttempts, type RunningAttempts } from './runningAttempts.js';
-import type { RunEnd } from './runs/attemptEnd.js';
 import { repeatLogged } from './upkeep.js';
 import type { WorkerTools } from './workerTools.js';
 
@@ -17,13 +17,14 @@ export type Claiming = {
 export function createClaiming(
   tools: WorkerTools,
   options: {
+    readonly kinds: readonly JobKind[];
     readonly concurrency: number;
     readonly runnable: () => Promise<readonly RunnableEngine[]>;
     readonly stopping: AbortSignal;
-    readonly afterEnd: (claimed: Claimed, end: RunEnd) => Promise<void>;
+    readonly afterEnd: (claimed: ClaimedJob, end: RunEnd) => Promise<void>;
   },
 ): Claiming {
-  const { concurrency, runnable, stopping, afterEnd } = options;
+  const { kinds, concurrency, runnable, stopping, afterEnd } = options;
   const attempts = createRunningAttempts(tools, { afterEnd, afterEach: call });
   const loop = repeatLogged(tools, 'claim', tools.times.poll, claimAll);
   /** False: the next round first checks cheaply whether any job is due. */
@@ -40,7 +41,7 @@ export function createClaiming(
     if (!wasCalled && (await tools.queue.nextDue()) === undefined) return;
     const engines = (await runnable()).map(({ name }) => name);
     while (attempts.size < concurrency && !stopping.aborted && engines.length > 0) {
-      const claimed = await claimJob(tools, engines);
+      const claimed = await claimJob(tools, kinds, engines);
       if (claimed === undefined) return;
       attempts.begin(claimed);
       // The cancel signal may have arrived between the claim and this line.

@@ -7,10 +7,12 @@ import { describeWith } from '../../test/fixtures/requirements.js';
 import { eventually, startWorkerHarness, testTimes, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { StowageError } from '../errors.js';
 import { backupJob } from '../backups/backupJob.js';
+import { backupHandling } from '../backups/backupJobCommands.js';
 import { openLog } from '../log.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { persist, persistEnd } from './persist.js';
+import { kindNames } from '../../test/fixtures/kindNames.js';
 
 const leaseMs = 600_000;
 const log = openLog('json', 'error');
@@ -30,7 +32,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
     const queued = { ...job, engine: 'MARIADB', dueAt: at, queuedAt: at };
     await harness.dataSource.transaction((manager) => harness.queue.enqueue(manager, queued));
     const lease = await harness.dataSource.transaction((manager) =>
-      harness.queue.claim(manager, 'w', ['MARIADB'], leaseMs),
+      harness.queue.claim(manager, 'w', ['MARIADB'], leaseMs, kindNames),
     );
     if (lease === undefined) throw new Error('There was nothing to claim.');
     return lease;
@@ -96,7 +98,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
         throw new StowageError('UNAVAILABLE', 'The connection died as the answer was on its way.');
       },
     };
-    const said = persistEnd({ ...harness, store, log }, { lease, metadata, lost }, async (tx) => {
+    const said = persistEnd({ ...harness, store, log }, { kind: backupHandling, lease, metadata, lost }, async (tx) => {
       const at = new Date().toISOString();
       const lostWorker = {
         code: 'WORKER_LOST',
@@ -122,7 +124,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
     const serviceId = await harness.addService({ port: 1, username: 'nobody', password: 'none' } as MariadbServer);
     const id = await harness.queueBackup({ serviceId, fileEndpointId: await harness.addFolder() });
     return await harness.transact(async (tx) => {
-      const lease = await harness.queue.claim(tx.manager, 'w', ['MARIADB'], leaseMs);
+      const lease = await harness.queue.claim(tx.manager, 'w', ['MARIADB'], leaseMs, kindNames);
       if (lease?.jobId !== id) throw new Error('Another job was waiting.');
       const attempt = { number: lease.attempt, worker: 'w', startedAt: new Date().toISOString(), folder: 'a1/' };
       await tx.execute(backupJob, { id, projectId: harness.projectId }, { kind: 'START_ATTEMPT', attempt });

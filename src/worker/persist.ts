@@ -3,8 +3,8 @@ import { StowageError } from '../errors.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import type { AttemptOutcome } from '../jobs/attempt.js';
+import type { JobHandling } from '../jobs/jobCommands.js';
 import type { Lease } from '../postgres/contracts/jobQueue.js';
-import { handlings } from './handlings.js';
 import { LeaseLost } from './heartbeat.js';
 import { unlessAborted } from '../unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
@@ -45,23 +45,27 @@ export async function persist<T>(
  */
 export async function persistEnd(
   tools: PersistTools,
-  holder: LeaseHolder,
+  { kind, ...holder }: LeaseHolder & { readonly kind: Pick<JobHandling, 'decider'> },
   work: (tx: Transaction) => Promise<RecordedEnd>,
 ): Promise<RecordedEnd> {
   try {
     return await persist(tools, holder, work);
   } catch (error) {
     const isRefused = error instanceof LeaseLost ? error.isRefused : isWorkerLost(error);
-    const recorded = isRefused ? await recordedEnd(tools.store, holder.lease) : undefined;
+    const recorded = isRefused ? await recordedEnd(tools.store, kind, holder.lease) : undefined;
     if (recorded === undefined) throw error;
     return recorded;
   }
 }
 
 /** The end of the attempt in the log. Undefined: the attempt has no end, or the worker was recorded as lost. */
-async function recordedEnd(store: EventStore, { kind, jobId, attempt }: Lease): Promise<RecordedEnd | undefined> {
+async function recordedEnd(
+  store: EventStore,
+  { decider }: Pick<JobHandling, 'decider'>,
+  { jobId, attempt }: Lease,
+): Promise<RecordedEnd | undefined> {
   const attempts = async () => {
-    const { state } = await store.load(handlings[kind].decider, jobId);
+    const { state } = await store.load(decider, jobId);
     return state.status === 'NONE' ? [] : state.attempts;
   };
   // While PostgreSQL does not answer, the lease counts as lost.

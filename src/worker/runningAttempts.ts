@@ -1,17 +1,12 @@
-import type { Lease } from '../postgres/contracts/jobQueue.js';
-import type { Claimed } from './claim.js';
-import { handlings } from './handlings.js';
 import { startHeartbeat, type Heartbeat } from './heartbeat.js';
 import { Interruption } from './interruption.js';
-import type { RunEnd } from './runs/attemptEnd.js';
-import { runBackup } from './runs/backupRun.js';
-import { runRestore } from './runs/restoreRun.js';
+import type { ClaimedJob, RunEnd } from './jobKind.js';
 import type { WorkerTools } from './workerTools.js';
 
 /** The attempts that one worker runs now, each with the heartbeat of its lease. */
 export interface RunningAttempts {
   readonly size: number;
-  begin(claimed: Claimed): void;
+  begin(claimed: ClaimedJob): void;
   /** Interrupts the attempt of this job if its cancellation was requested. */
   cancelIfRequested(jobId: string): Promise<void>;
   /** Interrupts every attempt, also those that begin later, so that they hand their jobs back. */
@@ -20,7 +15,7 @@ export interface RunningAttempts {
   ended(): Promise<void>;
 }
 
-type AfterEnd = (claimed: Claimed, end: RunEnd) => Promise<void>;
+type AfterEnd = (claimed: ClaimedJob, end: RunEnd) => Promise<void>;
 
 /** `afterEnd` runs when the end of an attempt was appended, and `afterEach` when an attempt takes no place any more. */
 export function createRunningAttempts(
@@ -28,7 +23,7 @@ export function createRunningAttempts(
   { afterEnd, afterEach }: { readonly afterEnd: AfterEnd; readonly afterEach: () => void },
 ): RunningAttempts {
   // By attempt: one that lost its lease may still be ending when this worker claims the next attempt of the same job.
-  const running = new Set<{ readonly lease: Lease; readonly heartbeat: Heartbeat; done: Promise<void> }>();
+  const running = new Set<{ readonly claimed: ClaimedJob; readonly heartbeat: Heartbeat; done: Promise<void> }>();
   let handsBack = false;
 
   return {
@@ -41,9 +36,9 @@ export function createRunningAttempts(
       const { queue, times } = tools;
       const heartbeat = startHeartbeat({
         ...{ queue, lease, askedAtMs, times },
-        cancelRequested: () => cancelRequested(tools, lease),
+        cancelRequested: () => cancelRequested(tools, claimed),
       });
-      const attempt = { lease, heartbeat, done: Promise.resolve() };
+      const attempt = { claimed, heartbeat, done: Promise.resolve() };
       running.add(attempt);
       if (handsBack) heartbeat.interrupt(new Interruption('DRAINING'));
       attempt.done = run(tools, claimed, heartbeat, afterEnd).finally(() => {
@@ -53,8 +48,8 @@ export function createRunningAttempts(
     },
 
     async cancelIfRequested(jobId) {
-      for (const { lease, heartbeat } of running) {
-        if (lease.jobId !== jobId || !(await cancelRequested(tools, lease))) continue;
+      for (const { claimed, heartbeat } of running) {
+        if (claimed.lease.jobId !== jobId || !(await cancelRequested(tools, claimed))) continue;
         heartbeat.interrupt(new Interruption('CANCELLED'));
       }
     },
@@ -70,11 +65,11 @@ export function createRunningAttempts(
   };
 }
 
-async function run(tools: WorkerTools, claimed: Claimed, heartbeat: Heartbeat, afterEnd: AfterEnd): Promise<void> {
+async function run(tools: WorkerTools, claimed: ClaimedJob, heartbeat: Heartbeat, afterEnd: AfterEnd): Promise<void> {
   const { jobId, attempt } = claimed.lease;
   try {
-    const end = await runClaimed(tools, claimed, heartbeat);
-    tools.log.info({ jobId, kind: claimed.kind, attempt, end }, 'An attempt has ended');
+    const end = await claimed.kind.run(tools, claimed, heartbeat);
+    tools.log.info({ jobId, kind: claimed.kind.name, attempt, end }, 'An attempt has ended');
     await afterEnd(claimed, end);
   } catch (error) {
     // The lease expires and the reaper ends the attempt, so logging is enough.
@@ -84,16 +79,7 @@ async function run(tools: WorkerTools, claimed: Claimed, heartbeat: Heartbeat, a
   }
 }
 
-function runClaimed(tools: WorkerTools, claimed: Claimed, heartbeat: Heartbeat): Promise<RunEnd> {
-  switch (claimed.kind) {
-    case 'BACKUP':
-      return runBackup(tools, claimed, heartbeat);
-    case 'RESTORE':
-      return runRestore(tools, claimed, heartbeat);
-  }
-}
-
-async function cancelRequested({ store }: WorkerTools, { kind, jobId, attempt }: Lease): Promise<boolean> {
-  const { state } = await store.load(handlings[kind].decider, jobId);
-  return state.status === 'RUNNING' && state.current.number === attempt && state.cancelRequestedBy !== null;
+async function cancelRequested({ store }: WorkerTools, { kind, lease }: ClaimedJob): Promise<boolean> {
+  const { state } = await store.load(kind.decider, lease.jobId);
+  return state.status === 'RUNNING' && state.current.number === lease.attempt && state.cancelRequestedBy !== null;
 }

@@ -1,6 +1,6 @@
 import type { Destination } from '../backups/retention/retainedBackups.js';
-import { createAdoptions } from './expiredLeases/adoption.js';
-import { reapExpiredLeases, reapLostRestores } from './expiredLeases/reaper.js';
+import { leasesForRound, reapExpiredLeases } from './expiredLeases/reaper.js';
+import type { JobKind, LostAttempts, UpkeepAfterEnd } from './jobKind.js';
 import { startRepeating, type Repeating } from './repeating.js';
 import { applyRetention } from './retention/retentionRun.js';
 import { createRetentionSweep } from './retention/retentionSweep.js';
@@ -12,13 +12,7 @@ import { refuseWrongClock } from './wrongClock.js';
 import type { WorkerTools } from './workerTools.js';
 
 /** The rounds of work that a worker does for the whole installation besides its jobs. */
-export type Upkeep = {
-  readonly loops: readonly Repeating[];
-  readonly deletions: Repeating;
-  readonly targets: Repeating;
-  /** Applies retention at one destination that has changed. */
-  readonly retain: (destination: Destination) => Promise<void>;
-};
+export type Upkeep = UpkeepAfterEnd & { readonly loops: readonly Repeating[]; readonly deletions: Repeating };
 
 /** Repeats work and logs a round that fails. The next round tries again. */
 export function repeatLogged(
@@ -35,14 +29,13 @@ export function repeatLogged(
 }
 
 /** `stopping` aborts a round early. */
-export function createUpkeep(tools: WorkerTools, stopping: AbortSignal): Upkeep {
+export function createUpkeep(tools: WorkerTools, kinds: readonly JobKind[], stopping: AbortSignal): Upkeep {
   const { times } = tools;
   const repeat = (name: string, everyMs: number, work: () => Promise<unknown>) =>
     repeatLogged(tools, name, everyMs, work);
   const deleteDecided = createDeletions(tools);
   const keepMarks = createMarkKeeper(tools);
   const audit = createAudits(tools);
-  const adoptLost = createAdoptions(tools);
   const destinationsToPrune = createRetentionSweep(tools);
   const deletions = repeat('delete', times.reap, () => deleteDecided(stopping));
   const targets = repeat('free targets', times.reap, () => freeKeptTargets(tools, stopping));
@@ -50,30 +43,37 @@ export function createUpkeep(tools: WorkerTools, stopping: AbortSignal): Upkeep 
   /** A failure at one destination is logged and does not delay other destinations. The next sweep repeats it. */
   async function retain(destination: Destination): Promise<void> {
     try {
+      stopping.throwIfAborted();
       await refuseWrongClock(tools);
       await applyRetention(tools, destination, stopping);
     } catch (error) {
       if (!stopping.aborted) tools.log.warn({ err: error, ...destination }, 'Retention could not be applied yet');
     }
+    deletions.wake();
   }
 
-  async function retainAll(destinations: readonly Destination[]): Promise<void> {
-    for (const destination of destinations) {
-      if (stopping.aborted) return;
-      await retain(destination);
-    }
-    if (destinations.length > 0) deletions.wake();
+  async function sweep(): Promise<void> {
+    for (const destination of await destinationsToPrune()) await retain(destination);
+  }
+
+  const afterEnd: UpkeepAfterEnd = { retain, freeTargets: () => targets.wake() };
+
+  function lostRound(kind: JobKind, lost: LostAttempts): Repeating {
+    const end = lost.createRound(tools);
+    return repeat(lost.round, times.reap, async () => {
+      const succeeded = await end(await leasesForRound(tools, kind), stopping);
+      for (const request of succeeded) await kind.afterEnd?.(afterEnd, request, 'SUCCEEDED');
+    });
   }
 
   const loops = [
     deletions,
     targets,
-    repeat('reap', times.reap, () => reapExpiredLeases(tools, stopping)),
-    repeat('adopt', times.reap, async () => retainAll(await adoptLost(stopping))),
-    repeat('reap restores', times.reap, () => reapLostRestores(tools, stopping)),
-    repeat('sweep', times.sweep, async () => retainAll(await destinationsToPrune())),
+    repeat('reap', times.reap, () => reapExpiredLeases(tools, kinds, stopping)),
+    ...kinds.flatMap((kind) => (kind.lostAttempts === undefined ? [] : [lostRound(kind, kind.lostAttempts)])),
+    repeat('sweep', times.sweep, sweep),
     repeat('audit', Math.min(60_000, times.audit), () => audit(stopping)),
     repeat('mark', Math.ceil(times.mark / 20), () => keepMarks(stopping)),
   ];
-  return { loops, deletions, targets, retain };
+  return { ...afterEnd, loops, deletions };
 }

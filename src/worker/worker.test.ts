@@ -17,6 +17,7 @@ import { backupHandling } from '../backups/backupJobCommands.js';
 import { cancelJob } from '../jobs/jobCommands.js';
 import { BackupJobTable } from '../backups/backupJobView.js';
 import type { Worker } from './worker.js';
+import { kindNames } from '../../test/fixtures/kindNames.js';
 
 const tools = ['mariadb-dump', 'mariadb', 'perl', 'zstd', 'setpriv', 'sh'];
 
@@ -209,7 +210,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const gone = await harness.addService(server);
     const id = await harness.queueBackup({ serviceId: gone, fileEndpointId, maxAttempts });
     await harness.transact(async (tx) => {
-      const lease = await harness.queue.claim(tx.manager, 'gone', ['MARIADB'], 1);
+      const lease = await harness.queue.claim(tx.manager, 'gone', ['MARIADB'], 1, kindNames);
       expect(lease?.jobId).toBe(id);
       const attempt = { number: 1, worker: 'gone', startedAt: new Date().toISOString(), folder: `gone/${job.id}/` };
       await tx.execute(backupJob, { ...job, id }, { kind: 'START_ATTEMPT', attempt });

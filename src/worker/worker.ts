@@ -1,8 +1,7 @@
-import type { Claimed } from './claim.js';
 import { createClaiming } from './claiming.js';
+import type { ClaimedJob, JobKind, RunEnd } from './jobKind.js';
 import { createPresence, type Presence, type WorkerProcess } from './presence.js';
 import { runnableEngines } from './runnableEngines.js';
-import type { RunEnd } from './runs/attemptEnd.js';
 import { removeAbandonedWorkFolders } from './runs/workFolder.js';
 import { createUpkeep, repeatLogged } from './upkeep.js';
 import type { WorkerTools } from './workerTools.js';
@@ -17,26 +16,22 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-/** Dumps and restores, at most `concurrency` jobs at once. */
-export function createWorker(tools: WorkerTools, self: WorkerProcess): Worker {
+/** Runs jobs of these kinds, at most `concurrency` at once. It claims jobs of the first kind first. */
+export function createWorker(tools: WorkerTools, kinds: readonly JobKind[], self: WorkerProcess): Worker {
   const stopping = new AbortController();
   const runnable = runnableEngines(tools);
   const presence = createPresence(tools, self, runnable);
-  const upkeep = createUpkeep(tools, stopping.signal);
-  const { deletions, targets } = upkeep;
+  const upkeep = createUpkeep(tools, kinds, stopping.signal);
+  const { deletions } = upkeep;
   const { concurrency } = self;
-  const claiming = createClaiming(tools, { concurrency, runnable, stopping: stopping.signal, afterEnd });
+  const claiming = createClaiming(tools, { kinds, concurrency, runnable, stopping: stopping.signal, afterEnd });
   const { attempts } = claiming;
   const reports = repeatLogged(tools, 'report', tools.times.heartbeat, () => presence.report());
   const loops = [claiming.loop, ...upkeep.loops];
   const subscriptions: (() => void)[] = [];
 
-  async function afterEnd(claimed: Claimed, end: RunEnd): Promise<void> {
-    if (claimed.kind === 'RESTORE' && end === 'CANCELLED') targets.wake();
-    if (claimed.kind !== 'BACKUP' || end !== 'SUCCEEDED' || claimed.request.planId === null) return;
-    const { planId, fileEndpointId } = claimed.request;
-    await upkeep.retain({ planId, fileEndpointId });
-    deletions.wake();
+  async function afterEnd({ kind, request }: ClaimedJob, end: RunEnd): Promise<void> {
+    await kind.afterEnd?.(upkeep, request, end);
   }
 
   function subscribe(): void {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import type { Engines } from '../engines/engines.js';
 import type { ServiceConnection } from '../engines/serviceConnection.js';
+import type { EventMetadata } from '../eventSourcing/event.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
@@ -41,6 +42,14 @@ export type WorkerTools = {
   /** How long other sessions may wait for a lock of a backup before the backup ends, if its plan yields to locks. */
   readonly lockPatienceMs: number;
 };
+
+/** The metadata of events that a worker appends. By default what it appends in one transaction belongs together. */
+export function metadataOf(
+  { workerId }: Pick<WorkerTools, 'workerId'>,
+  correlationId: string = crypto.randomUUID(),
+): EventMetadata {
+  return { actor: `worker:${workerId}`, correlationId };
+}
 
 export type OpenedService = { readonly name: string; readonly connection: ServiceConnection };
 

@@ -12,6 +12,7 @@ import type { WorkerReport } from '../postgres/contracts/workerRegistry.js';
 import { restoreJob } from '../restores/restoreJob.js';
 import { workerChanges } from './workerChanges.js';
 import { workerMetrics } from './workerMetrics.js';
+import { kindNames } from '../../test/fixtures/kindNames.js';
 
 type Worker = {
   readonly id: string;
@@ -57,7 +58,9 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     return (data as { workers: Worker[] }).workers;
   };
   const claim = () =>
-    api.shared.dataSource.transaction((manager) => api.shared.queue.claim(manager, 'w', ['MARIADB'], 600_000));
+    api.shared.dataSource.transaction((manager) =>
+      api.shared.queue.claim(manager, 'w', ['MARIADB'], 600_000, kindNames),
+    );
   const userOf = (token: string) => {
     const user = new GraphqlUser(api.url, token);
     users.push(user);
@@ -137,7 +140,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
       const queued = { jobId: job.id, kind: 'RESTORE', projectId: job.projectId, serviceId: own.serviceId } as const;
       const at = new Date('2026-01-01T05:00:00Z');
       await api.shared.queue.enqueue(tx.manager, { ...queued, engine: 'MARIADB', dueAt: at, queuedAt: at });
-      await api.shared.queue.claim(tx.manager, 'w', ['MARIADB'], 600_000);
+      await api.shared.queue.claim(tx.manager, 'w', ['MARIADB'], 600_000, kindNames);
       const attempt = { number: 1, worker: 'w', startedAt: at.toISOString() };
       await tx.execute(restoreJob, job, { kind: 'START_ATTEMPT', attempt });
     });

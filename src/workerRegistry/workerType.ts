@@ -3,11 +3,10 @@ import { enumType } from '../server/enumType.js';
 import { JobPhaseEnum } from '../jobs/attemptType.js';
 import type { BackupPhase } from '../backups/backupJob.js';
 import { BackupJobType } from '../backups/api/backupJobType.js';
-import type { JobKind } from '../postgres/contracts/jobQueue.js';
 import type { RestorePhase } from '../restores/restoreJob.js';
 import { RestoreJobType } from '../restores/restoreJobType.js';
 import { DateTime } from '../server/scalars/dateTime.js';
-import type { WorkerSight, WorkerState } from './workersInSight.js';
+import type { WorkersJob, WorkerSight, WorkerState } from './workersInSight.js';
 
 export const WorkerStateEnum = enumType(
   'WorkerState',
@@ -32,7 +31,7 @@ export class WorkerEngineType {
 @ObjectType('WorkerJob', { description: 'What a worker holds the lease of.' })
 export class WorkerJobType {
   @Field(() => JobKindEnum)
-  readonly kind!: JobKind;
+  readonly kind!: WorkersJob['kind'];
 
   @Field(() => BackupJobType, { nullable: true, description: 'Null for a RESTORE.' })
   readonly backupJob!: BackupJobType | null;

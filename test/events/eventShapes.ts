@@ -17,29 +17,40 @@ export function eventShapes(): ReadonlyMap<string, EventShape> {
   const program = ts.createProgram([slices], { ...options, noEmit: true });
   const checker = program.getTypeChecker();
   const shapes = new Map<string, EventShape>();
-  for (const [index, decider] of decidersIn(program.getSourceFile(slices)).entries()) {
+  for (const [index, slice] of membersOf(checker, listIn(program.getSourceFile(slices))).entries()) {
     const { streamType = '', schemaVersions } = deciders[index] ?? {};
-    const evolve = propertyType(checker, checker.getTypeAtLocation(decider), 'evolve', decider);
+    const decider = propertyType(checker, checker.getTypeAtLocation(slice), 'decider', slice);
+    const evolve = propertyType(checker, decider, 'evolve', slice);
     const event = evolve.getCallSignatures()[0]?.getParameters()[1];
-    if (event === undefined) throw new Error(`${decider.getText()} has no evolve(state, event).`);
-    const events = checker.getTypeOfSymbolAtLocation(event, decider);
+    if (event === undefined) throw new Error(`${slice.getText()} has no evolve(state, event).`);
+    const events = checker.getTypeOfSymbolAtLocation(event, slice);
     for (const each of events.isUnion() ? events.types : [events]) {
-      const type = propertyType(checker, each, 'type', decider);
-      if (!type.isStringLiteral()) throw new Error(`An event of ${decider.getText()} has no literal type.`);
-      const shape = shapeOf(checker, propertyType(checker, each, 'data', decider), decider);
+      const type = propertyType(checker, each, 'type', slice);
+      if (!type.isStringLiteral()) throw new Error(`An event of ${slice.getText()} has no literal type.`);
+      const shape = shapeOf(checker, propertyType(checker, each, 'data', slice), slice);
       shapes.set(type.value, { streamType, version: schemaVersions?.[type.value] ?? 1, shape });
     }
   }
   return shapes;
 }
 
-function decidersIn(file: ts.SourceFile | undefined): readonly ts.Expression[] {
+function listIn(file: ts.SourceFile | undefined): ts.Expression | undefined {
   const declarations = file?.statements
     .filter(ts.isVariableStatement)
     .flatMap((each) => [...each.declarationList.declarations]);
-  const list = declarations?.find(({ name }) => name.getText() === 'deciders')?.initializer;
-  if (list === undefined || !ts.isArrayLiteralExpression(list)) throw new Error('slices.ts lists no deciders.');
-  return list.elements;
+  return declarations?.find(({ name }) => name.getText() === 'slices')?.initializer;
+}
+
+/** The members of a list, with those of the lists that are spread into it. */
+function membersOf(checker: ts.TypeChecker, list: ts.Expression | undefined): readonly ts.Expression[] {
+  if (list === undefined || !ts.isArrayLiteralExpression(list)) throw new Error('slices.ts lists no slices.');
+  return list.elements.flatMap((element) => {
+    if (!ts.isSpreadElement(element)) return [element];
+    const symbol = checker.getSymbolAtLocation(element.expression);
+    const declaration = symbol && checker.getAliasedSymbol(symbol).valueDeclaration;
+    const isVariable = declaration !== undefined && ts.isVariableDeclaration(declaration);
+    return membersOf(checker, isVariable ? declaration.initializer : undefined);
+  });
 }
 
 function propertyType(checker: ts.TypeChecker, type: ts.Type, name: string, at: ts.Node): ts.Type {

@@ -8,6 +8,7 @@ import {
   jobSubscriptions,
   type JobSubscriptionDependencies,
 } from '../../jobs/jobSubscriptions.js';
+import { backupHandling } from '../backupJobCommands.js';
 import { backupJob, type BackupJobEvent, type KnownBackupJob } from '../backupJob.js';
 import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
 import { checkFilter, filterConditions, fitsForGood, fitsNow, type JobStanding } from './backupJobFilter.js';
@@ -24,7 +25,7 @@ class BackupJobChangesArguments extends JobChangesArguments {
 
 export function backupSubscriptions(tools: JobSubscriptionDependencies): object {
   return jobSubscriptions<BackupJobRow, BackupJobChangesArguments>(tools, {
-    name: 'Backup',
+    handling: backupHandling,
     table: BackupJobTable,
     JobType: BackupJobType,
     ChangeType: BackupJobChangeType,

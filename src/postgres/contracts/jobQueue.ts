@@ -3,11 +3,10 @@ import type { EntityManager } from 'typeorm';
 /** The longest pause before the next attempt of a job. */
 export const longestPauseMs = 15 * 60_000;
 
-export type JobKind = 'BACKUP' | 'RESTORE';
-
 export type QueuedJob = {
   readonly jobId: string;
-  readonly kind: JobKind;
+  /** The name of the kind of job, for example BACKUP. */
+  readonly kind: string;
   readonly projectId: string;
   /** The service that is read (backup) or written (restore). A service has at most one lease at a time. */
   readonly serviceId: string;
@@ -19,7 +18,7 @@ export type QueuedJob = {
 /** One worker holds it for one attempt. `attempt` is the fencing token: it increases with every claim. */
 export type Lease = {
   readonly jobId: string;
-  readonly kind: JobKind;
+  readonly kind: string;
   readonly projectId: string;
   readonly serviceId: string;
   readonly workerId: string;
@@ -62,9 +61,9 @@ export interface JobQueue {
    */
   requeue(manager: EntityManager, lease: Lease, dueAt: Date): Promise<void>;
   /**
-   * Claims the next due job of one of the engines whose service has no other lease: restores first, then projects in
-   * turn, then the oldest job. It does not wait for other claims. Claims at the same instant serve different projects
-   * if more than one has work. When the clock goes back, a job waits no longer than `longestPauseMs`. Undefined:
+   * Claims the next due job of one of the engines whose service has no other lease: the first of `kinds` first, then
+   * projects in turn, then the oldest job. It does not wait for other claims. Claims at the same instant serve
+   * different projects if more than one has work. When the clock goes back, a job waits no longer than `longestPauseMs`. Undefined:
    * nothing to do.
    */
   claim(
@@ -72,14 +71,13 @@ export interface JobQueue {
     workerId: string,
     engines: readonly string[],
     leaseMs: number,
-    /** The recent result of `kindsToDo`. If it is absent, `claim` calls `kindsToDo`. */
-    kinds?: readonly JobKind[],
+    kinds: readonly string[],
   ): Promise<ClaimedLease | undefined>;
   /**
-   * The kinds of which `claim` may find a job, restores first. It takes no lock. Its cost does not depend on the number
-   * of jobs.
+   * The kinds among these, in their order, of which `claim` may find a job. It takes no lock. Its cost does not depend on
+   * the number of jobs.
    */
-  kindsToDo(manager: EntityManager, engines: readonly string[]): Promise<readonly JobKind[]>;
+  kindsToDo(manager: EntityManager, engines: readonly string[], kinds: readonly string[]): Promise<readonly string[]>;
   /**
    * Postpones a job that could not be started and is not claimed: it cannot be claimed for `pauseMs` from now.
    * PostgreSQL refuses this if the program is older than the schema.

@@ -4,7 +4,8 @@
 export type JobProgress = {
   readonly jobId: string;
   readonly projectId: string;
-  readonly kind: 'BACKUP' | 'RESTORE';
+  /** The name of the kind of job. */
+  readonly kind: string;
   readonly attempt: number;
   readonly readBytes: number;
   readonly storedBytes: number;

@@ -1,5 +1,3 @@
-import type { JobKind } from './jobQueue.js';
-
 /** A tool on the machine of a worker, for an engine of which the worker has all tools. */
 export type EngineTool = { readonly engine: string; readonly tool: string; readonly version: string };
 
@@ -18,7 +16,7 @@ export type WorkerReport = {
   readonly lostAfterMs: number;
 };
 
-export type WorkerLease = { readonly jobId: string; readonly kind: JobKind; readonly attempt: number };
+export type WorkerLease = { readonly jobId: string; readonly kind: string; readonly attempt: number };
 
 export type RegisteredWorker = WorkerReport & {
   readonly startedAt: Date;

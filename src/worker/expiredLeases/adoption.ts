@@ -2,18 +2,19 @@ import { findBackup, type FoundBackup } from '../../archive/findBackup.js';
 import { prefixOfFolder } from '../../archive/layout.js';
 import { withinLimits, type Limits } from '../../archive/limits.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
-import { backupJob, type KnownBackupJob } from '../../backups/backupJob.js';
+import { backupJob, type BackupRequest, type BackupShape, type KnownBackupJob } from '../../backups/backupJob.js';
 import { backupHandling } from '../../backups/backupJobCommands.js';
 import { endJob, streamOf } from '../../jobs/jobCommands.js';
-import type { Destination } from '../../backups/retention/retainedBackups.js';
 import type { Lease } from '../../postgres/contracts/jobQueue.js';
+import { inRandomOrder } from '../inRandomOrder.js';
+import type { LostAttempts } from '../jobKind.js';
 import { backupResult } from '../runs/backupResult.js';
 import { mayBeStored } from './mayBeStored.js';
 import { endLost } from './reaper.js';
 import { unlessAborted } from '../../unlessAborted.js';
 import { wakeWorkers } from '../wakeWorkers.js';
 import { whileLocked } from '../whileLocked.js';
-import type { WorkerTools } from '../workerTools.js';
+import { metadataOf, type WorkerTools } from '../workerTools.js';
 
 /** Each check holds a connection to PostgreSQL. */
 const checksAtOnce = 2;
@@ -29,10 +30,10 @@ const checkMs = 2 * 3_600_000;
  * its backup.json. Every other attempt is ended as lost, also when the container has not answered for `times.adopt`.
  * The expired lease fences what is appended: the lost worker can no longer append, and of several processes that check
  * one backup only one appends.
- *
- * Returns the destinations that got a new backup.
  */
-export function createAdoptions(tools: WorkerTools): (signal: AbortSignal) => Promise<readonly Destination[]> {
+export const adoptions: LostAttempts<BackupShape> = { round: 'adopt', isForRound: mayBeStored, createRound };
+
+function createRound(tools: WorkerTools) {
   /** When this process first checked the backup of an attempt. The key is the attempt. */
   const since = new Map<string, number>();
 
@@ -54,34 +55,19 @@ export function createAdoptions(tools: WorkerTools): (signal: AbortSignal) => Pr
       );
       if (!isOver) return undefined;
     }
-    if (await endLost(tools, lease)) await wakeWorkers(tools);
+    if (await endLost(tools, backupHandling, lease)) await wakeWorkers(tools);
     return undefined;
   }
 
-  return async (signal) => {
-    const waiting = await leasesToCheck(tools);
-    for (const key of since.keys()) if (!waiting.some((lease) => keyOf(lease) === key)) since.delete(key);
-    const destinations: Destination[] = [];
-    const work = async (): Promise<void> => {
-      for (let next = waiting.pop(); next !== undefined && !signal.aborted; next = waiting.pop()) {
-        const lease = next;
-        const state = await whileLocked(tools.dataSource, `adoption:${lease.jobId}`, () => endStored(lease, signal));
-        if (state?.status !== 'SUCCEEDED' || state.request.planId === null) continue;
-        destinations.push({ planId: state.request.planId, fileEndpointId: state.request.fileEndpointId });
-      }
-    };
-    await Promise.all(Array.from({ length: checksAtOnce }, work));
-    return destinations;
+  return async (leases: readonly Lease[], signal: AbortSignal): Promise<readonly BackupRequest[]> => {
+    for (const key of since.keys()) if (!leases.some((lease) => keyOf(lease) === key)) since.delete(key);
+    const adopted: BackupRequest[] = [];
+    await inRandomOrder(tools, leases, { atOnce: checksAtOnce, signal }, async (lease) => {
+      const state = await whileLocked(tools.dataSource, `adoption:${lease.jobId}`, () => endStored(lease, signal));
+      if (state?.status === 'SUCCEEDED') adopted.push(state.request);
+    });
+    return adopted;
   };
-}
-
-/** In random order, so that several workers do not start with the same dead containers. */
-async function leasesToCheck(tools: WorkerTools): Promise<Lease[]> {
-  const leases: Lease[] = [];
-  for (const lease of await tools.queue.expired()) {
-    if (lease.kind === 'BACKUP' && (await mayBeStored(tools, lease))) leases.push(lease);
-  }
-  return leases.sort(() => tools.random() - 0.5);
 }
 
 /** Undefined: the attempt has ended meanwhile. Throws when the container cannot be checked. */
@@ -134,9 +120,8 @@ async function adopt(
   { backup, finishedAt }: Extract<FoundBackup, { kind: 'WHOLE' }>,
 ): Promise<KnownBackupJob | undefined> {
   const { jobId, attempt } = lease;
-  const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
   const at = tools.now().toISOString();
-  const ended = await tools.store.transact(metadata, async (tx) => {
+  const ended = await tools.store.transact(metadataOf(tools), async (tx) => {
     if (!(await tools.queue.takeExpired(tx.manager, lease))) return undefined;
     const result = backupResult(backup);
     const times = { finishedAt: finishedAt === null || finishedAt > at ? at : finishedAt, at };

@@ -9,6 +9,7 @@ import { describeWith } from '../../../test/fixtures/requirements.js';
 import { startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
 import { restoreJob } from '../../restores/restoreJob.js';
 import type { Worker } from '../worker.js';
+import { kindNames } from '../../../test/fixtures/kindNames.js';
 
 describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, 'Lost jobs', () => {
   let harness: WorkerHarness;
@@ -32,7 +33,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   /** Claims the job that was queued last, for a worker that never reports again. */
   const lose = () =>
     harness.transact(async (tx) => {
-      const lease = await harness.queue.claim(tx.manager, 'gone', ['MARIADB'], 1);
+      const lease = await harness.queue.claim(tx.manager, 'gone', ['MARIADB'], 1, kindNames);
       if (lease === undefined) throw new Error('Nothing was claimed.');
       return lease;
     });

@@ -2,30 +2,24 @@ import type { Transaction } from '../../eventSourcing/eventStore.js';
 import { attemptsThatCount, type JobError } from '../../jobs/attempt.js';
 import type { AttemptedJob, JobCommand, JobShape, KnownJob } from '../../jobs/attemptedJob.js';
 import { endJob, failAttempt, streamOf } from '../../jobs/jobCommands.js';
-import type { ClaimedJob } from '../claim.js';
-import { handlings } from '../handlings.js';
 import type { LeaseSignals } from '../heartbeat.js';
 import { interruptedBy } from '../interruption.js';
+import type { ClaimedJob, RunEnd } from '../jobKind.js';
 import { persist, persistEnd, type RecordedEnd } from '../persist.js';
 import { retryDelay } from '../retryDelay.js';
 import { wakeWorkers } from '../wakeWorkers.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** How a run ended, for the worker that ran it. All others read the events. */
-export type RunEnd = RecordedEnd | 'LEASE_LOST';
-
 /** Appends that the attempt has entered a phase. */
 export async function enterPhase(
   tools: WorkerTools,
-  { lease, metadata }: ClaimedJob,
+  { kind, lease, metadata }: ClaimedJob,
   { lost }: LeaseSignals,
   phase: string,
 ): Promise<void> {
   const at = tools.now().toISOString();
   await persist(tools, { lease, metadata, lost }, (tx) =>
-    tx.execute(handlings[lease.kind].decider, streamOf(lease), {
-      ...{ kind: 'ENTER_PHASE', attempt: lease.attempt, phase, at },
-    }),
+    tx.execute(kind.decider, streamOf(lease), { kind: 'ENTER_PHASE', attempt: lease.attempt, phase, at }),
   );
 }
 
@@ -35,18 +29,17 @@ export async function enterPhase(
  */
 export async function recordSuccess<Shape extends JobShape>(
   tools: WorkerTools,
-  { lease, metadata, request }: ClaimedJob<Shape>,
+  { kind, lease, metadata, request }: ClaimedJob<Shape>,
   { lost }: LeaseSignals,
   { result, keeps }: { readonly result: Shape['result']; readonly keeps: boolean },
 ): Promise<RunEnd> {
   const now = tools.now();
-  const handling = handlings[lease.kind];
   const job = streamOf(lease);
-  return await persistEnd(tools, { lease, metadata, lost }, async (tx) => {
+  return await persistEnd(tools, { kind, lease, metadata, lost }, async (tx) => {
     const success = { attempt: lease.attempt, result, at: now.toISOString() };
-    await tx.execute(handling.decider, job, { kind: 'SUCCEED', ...success });
+    await tx.execute(kind.decider, job, { kind: 'SUCCEED', ...success });
     if (keeps) await tools.queue.remove(tx.manager, job.id);
-    else await endJob(tx, tools.queue, handling, job, request, now);
+    else await endJob(tx, tools.queue, kind, job, request, now);
     return 'SUCCEEDED';
   });
 }
@@ -68,7 +61,7 @@ export type FailureRules<Shape extends JobShape> = {
 /** Appends that the attempt was cancelled, was handed back, or failed. */
 export async function recordFailure<Shape extends JobShape>(
   tools: WorkerTools,
-  { lease, metadata, request }: ClaimedJob<Shape>,
+  { kind, lease, metadata, request }: ClaimedJob<Shape>,
   { lost, signal }: LeaseSignals,
   rules: FailureRules<Shape>,
 ): Promise<RunEnd> {
@@ -76,37 +69,40 @@ export async function recordFailure<Shape extends JobShape>(
   const { thrown, failure } = rules;
   if (lost.aborted || failure.code === 'WORKER_LOST') return 'LEASE_LOST';
   if (interruption === undefined && failure.code === 'INTERNAL') {
-    const { kind, jobId } = lease;
-    tools.log.error({ err: thrown, jobId, kind }, 'An attempt failed because of a defect of Stowage');
+    const { kind: name, jobId } = lease;
+    tools.log.error({ err: thrown, jobId, kind: name }, 'An attempt failed because of a defect of Stowage');
   }
-  const handling = handlings[lease.kind];
   const job = streamOf(lease);
   const at = tools.now();
 
   async function confirmCancel(tx: Transaction): Promise<'CANCELLED'> {
     const confirmed = { ...rules.confirmation, attempt: lease.attempt, at: at.toISOString() };
     const command: JobCommand = { kind: 'CONFIRM_CANCEL', ...confirmed };
-    const { state } = await tx.execute(handling.decider, job, command);
+    const { state } = await tx.execute(kind.decider, job, command);
     const known = state as KnownJob<Shape>;
     if ((await rules.endCancelled?.(tx, known, at)) !== true) {
-      await endJob(tx, tools.queue, handling, job, request, at);
+      await endJob(tx, tools.queue, kind, job, request, at);
     }
     return 'CANCELLED';
   }
 
   async function fail(tx: Transaction): Promise<RecordedEnd> {
-    const { state: before } = await tx.load(handling.decider, job.id);
+    const { state: before } = await tx.load(kind.decider, job.id);
     const error = rules.errorOf(before, interruption === 'DRAINING');
     const failures = before.status === 'NONE' ? 1 : attemptsThatCount(before.attempts);
     const delayMs = error === null ? 0 : retryDelay(failures, tools.times.retry, tools.random());
     const outcome = error === null ? 'HANDED_BACK' : 'FAILED';
     const retryAt = new Date(at.getTime() + delayMs);
     const ended = { ...rules.failed, attempt: lease.attempt, outcome, error, at, retryAt } as const;
-    const status = await failAttempt(tx, tools.queue, handling, lease, ended);
+    const status = await failAttempt(tx, tools.queue, kind, lease, ended);
     return status === 'CANCELLED' ? 'CANCELLED' : outcome;
   }
 
-  const end = await persistEnd(tools, { lease, metadata, lost }, interruption === 'CANCELLED' ? confirmCancel : fail);
+  const end = await persistEnd(
+    tools,
+    { kind, lease, metadata, lost },
+    interruption === 'CANCELLED' ? confirmCancel : fail,
+  );
   await wakeWorkers(tools);
   return end;
 }

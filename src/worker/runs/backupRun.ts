@@ -4,12 +4,12 @@ import { withinLimits } from '../../archive/limits.js';
 import { takeBackup } from '../../archive/takeBackup.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
 import type { BackupShape } from '../../backups/backupJob.js';
-import { enterPhase, recordFailure, recordSuccess, type RunEnd } from './attemptEnd.js';
+import { enterPhase, recordFailure, recordSuccess } from './attemptEnd.js';
 import { backupResult } from './backupResult.js';
-import type { ClaimedBackup } from '../claim.js';
 import { engineNamed } from './engineNamed.js';
 import type { LeaseSignals } from '../heartbeat.js';
 import { interruptedBy } from '../interruption.js';
+import type { ClaimedJob, RunEnd } from '../jobKind.js';
 import { jobError } from './jobError.js';
 import { untilAnswered } from '../persist.js';
 import { progressReports, type ProgressReports } from './progressReports.js';
@@ -28,7 +28,11 @@ const cleaningMsWhenStopping = 5_000;
  * Runs one attempt of a backup and appends how it ended. None of its tools runs any more when it returns. It throws only
  * when the end could not be appended.
  */
-export async function runBackup(tools: WorkerTools, claimed: ClaimedBackup, signals: LeaseSignals): Promise<RunEnd> {
+export async function runBackup(
+  tools: WorkerTools,
+  claimed: ClaimedJob<BackupShape>,
+  signals: LeaseSignals,
+): Promise<RunEnd> {
   const progress = progressReports(tools, claimed.lease, signals.lost);
   try {
     const taken = await attempt(tools, claimed, signals, progress);
@@ -42,7 +46,7 @@ export async function runBackup(tools: WorkerTools, claimed: ClaimedBackup, sign
 
 async function endFailed(
   tools: WorkerTools,
-  claimed: ClaimedBackup,
+  claimed: ClaimedJob<BackupShape>,
   signals: LeaseSignals,
   thrown: unknown,
 ): Promise<RunEnd> {
@@ -56,7 +60,7 @@ async function endFailed(
 
 async function attempt(
   tools: WorkerTools,
-  claimed: ClaimedBackup,
+  claimed: ClaimedJob<BackupShape>,
   signals: LeaseSignals,
   progress: ProgressReports,
 ): Promise<TakenBackup> {
@@ -110,7 +114,7 @@ async function attempt(
 /** The description of the backup in its backup.json. */
 function descriptionOf(
   { installationId }: WorkerTools,
-  { request, lease, attempt }: ClaimedBackup,
+  { request, lease, attempt }: ClaimedJob<BackupShape>,
   serviceName: string,
 ) {
   return {
@@ -130,7 +134,7 @@ function descriptionOf(
 /** Deletes what a failed attempt uploaded. If the container does not answer, the sweeper deletes it later. */
 async function removeNow(
   tools: WorkerTools,
-  { request, attempt, lease }: ClaimedBackup,
+  { request, attempt, lease }: ClaimedJob<BackupShape>,
   limitMs: number,
 ): Promise<void> {
   const { jobId, projectId } = lease;

@@ -14,9 +14,10 @@ import { eventually, startWorkerHarness, type WorkerHarness } from '../../../tes
 import { createMariadbEngine } from '../../engines/mariadb/mariadbEngine.js';
 import type { RecordedEvent } from '../../eventSourcing/event.js';
 import { backupActions } from '../../backups/api/backupActions.js';
-import { cancelJob } from '../../jobs/jobCommands.js';
+import { cancelJob, type JobHandling } from '../../jobs/jobCommands.js';
+import { backupHandling } from '../../backups/backupJobCommands.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
-import { handlings } from '../handlings.js';
+import { restoreHandling } from '../../restores/restoreJobCommands.js';
 import { restoreJobMessage } from '../../restores/restoreJobMessage.js';
 import { RestoreJobTable } from '../../restores/restoreJobView.js';
 import type { Worker } from '../worker.js';
@@ -104,7 +105,8 @@ describeWith(
     /** Requests the cancellation as the API does. */
     async function cancel(id: string, kind: Hang['kind']): Promise<void> {
       const by = 'a person';
-      await harness.transact((tx) => cancelJob(tx, harness.queue, handlings[kind], job(id), by, new Date()));
+      const handling: JobHandling = kind === 'BACKUP' ? backupHandling : restoreHandling;
+      await harness.transact((tx) => cancelJob(tx, harness.queue, handling, job(id), by, new Date()));
       await harness.signals.send('cancel', id);
     }
 

@@ -3,7 +3,7 @@ import { letTargetGo } from '../../restores/restoreJobCommands.js';
 import { RestoreJobTable, type RestoreJobRow } from '../../restores/restoreJobView.js';
 import { atEachTarget, endSessions } from './targetSessions.js';
 import { wakeWorkers } from '../wakeWorkers.js';
-import type { WorkerTools } from '../workerTools.js';
+import { metadataOf, type WorkerTools } from '../workerTools.js';
 
 /**
  * Requests that the targets of cancelled restores which have not answered yet end our sessions. A target is unlocked
@@ -27,8 +27,7 @@ async function free(tools: WorkerTools, { jobId, isOverdue }: KeptService, signa
   const job = await tools.dataSource.manager.findOneByOrFail(RestoreJobTable, { id: jobId });
   const sessionsEnded = await areEnded(tools, job, signal);
   if (signal.aborted || (!sessionsEnded && !isOverdue)) return false;
-  const metadata = { actor: `worker:${tools.workerId}`, correlationId: crypto.randomUUID() };
-  return await tools.store.transact(metadata, (tx) =>
+  return await tools.store.transact(metadataOf(tools), (tx) =>
     letTargetGo(tx, tools.queue, job, job, { at: tools.now(), sessionsEnded }),
   );
 }

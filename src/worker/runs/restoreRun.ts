@@ -13,10 +13,10 @@ import { restoreError } from '../../restores/restoreError.js';
 import { restoreJob, type RestoreResult, type RestoreShape } from '../../restores/restoreJob.js';
 import { endRestoreKeepingTarget } from '../../restores/restoreJobCommands.js';
 import type { Storage } from '../../storage/storage.js';
-import type { ClaimedRestore } from '../claim.js';
-import { enterPhase, recordFailure, recordSuccess, type RunEnd } from './attemptEnd.js';
+import { enterPhase, recordFailure, recordSuccess } from './attemptEnd.js';
 import { engineNamed } from './engineNamed.js';
 import type { LeaseSignals } from '../heartbeat.js';
+import type { ClaimedJob, RunEnd } from '../jobKind.js';
 import { jobError } from './jobError.js';
 import { persist, untilAnswered } from '../persist.js';
 import { progressReports, type ProgressReports } from './progressReports.js';
@@ -25,7 +25,11 @@ import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
 /** Runs one attempt of a restore and appends how it ended. None of its tools runs any more when it returns. */
-export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, signals: LeaseSignals): Promise<RunEnd> {
+export async function runRestore(
+  tools: WorkerTools,
+  claimed: ClaimedJob<RestoreShape>,
+  signals: LeaseSignals,
+): Promise<RunEnd> {
   const progress = progressReports(tools, claimed.lease, signals.lost);
   const target = { touched: false };
   try {
@@ -49,7 +53,7 @@ export async function runRestore(tools: WorkerTools, claimed: ClaimedRestore, si
 
 async function attempt(
   tools: WorkerTools,
-  claimed: ClaimedRestore,
+  claimed: ClaimedJob<RestoreShape>,
   signals: LeaseSignals,
   progress: ProgressReports,
   onToolStarting: () => void,
@@ -136,7 +140,7 @@ async function readBackup(
 
 async function endFailed(
   tools: WorkerTools,
-  claimed: ClaimedRestore,
+  claimed: ClaimedJob<RestoreShape>,
   signals: LeaseSignals,
   { thrown, left }: { readonly thrown: unknown; readonly left: Exclude<TargetState, 'LOCKED'> },
 ): Promise<RunEnd> {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RestoreRequest } from '../../restores/restoreJob.js';
 import { engineNamed } from './engineNamed.js';
 import type { LeaseSignals } from '../heartbeat.js';
+import { inRandomOrder } from '../inRandomOrder.js';
 import { Interruption, interruptedBy } from '../interruption.js';
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
@@ -11,7 +12,6 @@ const sessionsMs = 10_000;
 const pauseMs = 5_000;
 /** How long a cancelled restore still waits for its target after its tools have ended. */
 const cancelPatienceMs = 500;
-/** How many targets are queried at the same time, because each may be slow to answer. */
 const targetsAtOnce = 8;
 /** A target that does not answer for this long is given up. */
 export const unreachableTargetMs = 15 * 60_000;
@@ -88,22 +88,12 @@ function soonAfterCancel(run: AbortSignal): { readonly signal: AbortSignal; read
   };
 }
 
-/**
- * Queries several targets at once, so that slow targets hardly delay the others. The order is random, so that several
- * workers do not start with the same dead targets. `ask` must not throw.
- */
-export async function atEachTarget<T>(
+/** Queries several targets at once, because each may be slow to answer. `ask` must not throw. */
+export function atEachTarget<T>(
   tools: Pick<WorkerTools, 'random'>,
   targets: readonly T[],
   signal: AbortSignal,
   ask: (target: T) => Promise<void>,
 ): Promise<void> {
-  const waiting = targets
-    .map((target) => ({ target, turn: tools.random() }))
-    .sort((one, other) => one.turn - other.turn)
-    .map(({ target }) => target);
-  const work = async (): Promise<void> => {
-    for (let next = waiting.pop(); next !== undefined && !signal.aborted; next = waiting.pop()) await ask(next);
-  };
-  await Promise.all(Array.from({ length: targetsAtOnce }, work));
+  return inRandomOrder(tools, targets, { atOnce: targetsAtOnce, signal }, ask);
 }

@@ -4,11 +4,12 @@ import { StowageError } from '../../errors.js';
 import { confirmDeletion } from '../../backups/backupJobCommands.js';
 import { BackupJobTable, type BackupJobRow } from '../../backups/backupJobView.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
+import { inRandomOrder } from '../inRandomOrder.js';
 import { createPauses } from '../pauses.js';
 import { remainsOf, removeRemains } from './remains.js';
 import { unlessAborted } from '../../unlessAborted.js';
 import { whileLocked } from '../whileLocked.js';
-import type { WorkerTools } from '../workerTools.js';
+import { metadataOf, type WorkerTools } from '../workerTools.js';
 
 const pageSize = 50;
 const deletionMs = 10 * 60_000;
@@ -76,13 +77,9 @@ export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Pr
   return async (signal) => {
     const endpoints = (await endpointsWithWork(tools)).filter((id) => pauses.isOver(id));
     if (endpoints.length === 0 || !(await mayDelete())) return;
-    const next = async (): Promise<void> => {
-      for (let id = endpoints.shift(); id !== undefined && !signal.aborted; id = endpoints.shift()) {
-        const endpoint = id;
-        await whileLocked(tools.dataSource, `deletions:${endpoint}`, () => atEndpoint(endpoint, signal));
-      }
-    };
-    await Promise.all(Array.from({ length: endpointsAtOnce }, next));
+    await inRandomOrder(tools, endpoints, { atOnce: endpointsAtOnce, signal }, async (id) => {
+      await whileLocked(tools.dataSource, `deletions:${id}`, () => atEndpoint(id, signal));
+    });
   };
 }
 
@@ -133,7 +130,6 @@ async function deleteBackupOf(
   signal: AbortSignal,
 ): Promise<void> {
   await deleteAttemptFolder(tools, { fileEndpointId: row.fileEndpointId, folder }, signal);
-  const metadata = { actor: `worker:${tools.workerId}`, correlationId: row.batchId };
   const job = { id: row.id, projectId: row.projectId };
-  await tools.store.transact(metadata, (tx) => confirmDeletion(tx, job, tools.now()));
+  await tools.store.transact(metadataOf(tools, row.batchId), (tx) => confirmDeletion(tx, job, tools.now()));
 }

@@ -1,5 +1,6 @@
 import { renewMark } from '../../endpoints/prefixMarks.js';
 import type { MarkedPrefix } from '../../postgres/contracts/prefixMarks.js';
+import { inRandomOrder } from '../inRandomOrder.js';
 import { createPauses } from '../pauses.js';
 import { unlessAborted } from '../../unlessAborted.js';
 import { whileLocked } from '../whileLocked.js';
@@ -39,19 +40,13 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
     // The deletions already log the reason.
     if ((await tools.prefixMarks.standing(tools.times.watch)).kind !== 'OWN') return;
     await whileLocked(tools.dataSource, 'marks', async () => {
-      const places = await placesDue(tools);
-      const next = async (): Promise<void> => {
-        for (let place = places.shift(); place !== undefined && !signal.aborted; place = places.shift()) {
-          await renew(place, signal);
-        }
-      };
-      await Promise.all(Array.from({ length: atOnce }, next));
+      await inRandomOrder(tools, await placesDue(tools), { atOnce, signal }, (place) => renew(place, signal));
     });
   };
 }
 
 /** The current prefix of each endpoint, and its earlier ones, where older backups lie. */
-async function placesDue({ dataSource, times }: WorkerTools): Promise<MarkedPrefix[]> {
+async function placesDue({ dataSource, times }: WorkerTools): Promise<readonly MarkedPrefix[]> {
   const rows = await dataSource.query<{ id: string; prefix: string; created_at: Date }[]>(
     `SELECT endpoint.id, place.prefix, endpoint.created_at
      FROM file_endpoints endpoint

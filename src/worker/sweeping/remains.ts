@@ -4,7 +4,7 @@ import { backupJob, type Attempt } from '../../backups/backupJob.js';
 import type { BackupJobRow } from '../../backups/backupJobView.js';
 import type { Storage } from '../../storage/storage.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
-import type { WorkerTools } from '../workerTools.js';
+import { metadataOf, type WorkerTools } from '../workerTools.js';
 
 /** What a failed, cancelled or lost attempt may have left in the container. */
 export type Remains = {
@@ -59,8 +59,7 @@ async function record(
   { jobId: id, projectId, batchId, attempt }: Remains,
   kind: 'VOID_ATTEMPT' | 'CONFIRM_REMAINS_GONE',
 ): Promise<void> {
-  const metadata = { actor: `worker:${tools.workerId}`, correlationId: batchId };
-  await tools.store.transact(metadata, (tx) =>
+  await tools.store.transact(metadataOf(tools, batchId), (tx) =>
     tx.execute(backupJob, { id, projectId }, { kind, attempt: attempt.number, at: tools.now().toISOString() }),
   );
 }
