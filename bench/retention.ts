@@ -155,12 +155,12 @@ function keptByHand(
     ...{ hourly: text.slice(0, 13), daily: text.slice(0, 10), weekly: week },
     ...{ monthly: text.slice(0, 7), yearly: text.slice(0, 4) },
   };
-  let kept = false;
+  let isKept = false;
   for (const [level, bucket] of Object.entries(buckets)) {
     const seen = taken[level];
     if (seen === undefined || seen.has(bucket) || seen.size >= (gfs[level] ?? 0)) continue;
     seen.add(bucket);
-    kept = true;
+    isKept = true;
   }
-  return kept;
+  return isKept;
 }

@@ -73,21 +73,21 @@ class Failure extends Error {
   }
 }
 
-const live = createClient({
+const subscriptions = createClient({
   url: `${url.replace(/^http/, 'ws')}/graphql`,
   webSocketImpl: WebSocket,
   connectionParams: { authorization: `Bearer ${token}` },
   retryAttempts: 0,
 });
 try {
-  await tour(live);
+  await tour(subscriptions);
 } catch (error) {
   const help = error instanceof Failure ? error.help : 'Read the log of the server.';
   const why = error instanceof Error ? error.message : String(error);
   process.stderr.write(`\nThe quickstart stopped at: ${current}\n  Why:        ${why}\n  What to do: ${help}\n`);
   process.exitCode = 1;
 } finally {
-  await live.dispose();
+  await subscriptions.dispose();
 }
 
 async function tour(client: Client): Promise<void> {
@@ -95,7 +95,7 @@ async function tour(client: Client): Promise<void> {
     const name = `Quickstart ${new Date().toISOString().slice(0, 19).replace('T', ' ')}`;
     return idOf(
       'createProject',
-      await ask(`mutation ($name: String!) { createProject(name: $name) { id } }`, { name }),
+      await request(`mutation ($name: String!) { createProject(name: $name) { id } }`, { name }),
     );
   });
   const source = await step('Registering the service to back up (it is validated first)', async () => {
@@ -116,9 +116,12 @@ async function tour(client: Client): Promise<void> {
   );
 
   const backup = await step('Backing up, watched over the subscription', async () => {
-    const answer = await ask(`mutation ($planId: ID!) { startBackup(input: { planId: $planId }) { jobs { id } } }`, {
-      planId,
-    });
+    const answer = await request(
+      `mutation ($planId: ID!) { startBackup(input: { planId: $planId }) { jobs { id } } }`,
+      {
+        planId,
+      },
+    );
     const { jobs } = answer['startBackup'] as { jobs: readonly { id: string }[] };
     const [job] = jobs;
     if (job === undefined) throw new Failure('No job was made.', 'Read the log of the server.');
@@ -128,7 +131,7 @@ async function tour(client: Client): Promise<void> {
   });
   if (target !== undefined) {
     await step('Restoring into the second server, watched over the subscription', async () => {
-      const answer = await ask(`mutation ($input: StartRestoreInput!) { startRestore(input: $input) { id } }`, {
+      const answer = await request(`mutation ($input: StartRestoreInput!) { startRestore(input: $input) { id } }`, {
         input: { backupJobId: backup.id, target: { asNew: { serviceId: target } } },
       });
       const restored = succeeded(
@@ -178,14 +181,14 @@ async function register(projectId: string, service: object): Promise<string> {
   const input = { projectId, engine: 'MARIADB', password, ...service };
   return idOf(
     'registerService',
-    await ask(`mutation ($input: ServiceInput!) { registerService(input: $input) { id } }`, { input }),
+    await request(`mutation ($input: ServiceInput!) { registerService(input: $input) { id } }`, { input }),
   );
 }
 
 /** Reports a wrong password or database now, and not after the third attempt of a backup. */
 async function validate(projectId: string, service: object): Promise<void> {
   const input = { projectId, engine: 'MARIADB', password, ...service };
-  const answer = await ask(
+  const answer = await request(
     `mutation ($input: ServiceInput!) { validateService(input: $input) { steps { name status message hint } } }`,
     { input },
   );
@@ -209,7 +212,7 @@ async function createEndpoint(projectId: string): Promise<string> {
           },
         };
   const name = options.swift === undefined ? 'folder' : 'swift';
-  const answer = await ask(
+  const answer = await request(
     `mutation ($input: FileEndpointInput!) {
        createFileEndpoint(input: $input) { id location lastCheck { steps { name status message } } }
      }`,
@@ -222,7 +225,7 @@ async function createEndpoint(projectId: string): Promise<string> {
 }
 
 async function createPlan(serviceId: string, fileEndpointId: string): Promise<string> {
-  const answer = await ask(
+  const answer = await request(
     `mutation ($input: BackupPlanInput!) {
        createBackupPlan(input: $input) { id nextRunAt frequency { normalized description } }
      }`,
@@ -347,7 +350,7 @@ async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-async function ask(query: string, variables: object): Promise<Answer> {
+async function request(query: string, variables: object): Promise<Answer> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },

@@ -28,7 +28,7 @@ export async function untilStopped(
   log: Log,
   graceMs: number,
 ): Promise<number> {
-  const asked = exitCode();
+  const stopRequest = exitCode();
   const atOnce = exitCode();
   let stopping = false;
 
@@ -36,18 +36,18 @@ export async function untilStopped(
     if (stopping) atOnce.resolve(signals[signal]);
     else log.info(`${signal}: stopping. A second signal ends at once.`);
     stopping = true;
-    asked.resolve(0);
+    stopRequest.resolve(0);
   };
   const onLostError = (error: unknown): void => {
     log.fatal({ err: error }, 'An error was not handled: a defect of Stowage. Stopping.');
-    (stopping ? atOnce : asked).resolve(1);
+    (stopping ? atOnce : stopRequest).resolve(1);
     stopping = true;
   };
   const onBroken = (reason: Error): void => {
     if (stopping) return;
     log.fatal({ err: reason }, 'The process cannot continue. Stopping.');
     stopping = true;
-    asked.resolve(1);
+    stopRequest.resolve(1);
   };
   const listeners = Object.entries({
     ...{ SIGTERM: onSignal, SIGINT: onSignal },
@@ -72,7 +72,7 @@ export async function untilStopped(
       return 1;
     }
     void role.broken?.then(onBroken);
-    const code = await asked.promise;
+    const code = await stopRequest.promise;
     timer = setTimeout(() => {
       log.error(`Not stopped within ${graceMs / 1000} s (STOWAGE_STOP_GRACE). Ending anyway.`);
       atOnce.resolve(1);

@@ -39,7 +39,7 @@ describe('The image', () => {
   test('copies from another stage only files that this stage created', () => {
     const build = stages.find((stage) => stage.name === 'build');
     if (build === undefined) throw new Error('no stage is called build');
-    const made = [
+    const created = [
       ...copies(build).flatMap((each) => each.sources.map((source) => source.replace(/^\.\//, ''))),
       'node_modules', // This is `npm ci`.
       'dist', // This is `npm run build`.
@@ -47,7 +47,7 @@ describe('The image', () => {
     const taken = copies(final ?? build).filter((each) => each.from === 'build');
     expect(taken.length).toBeGreaterThan(0);
     for (const path of taken.flatMap((each) => each.sources)) {
-      expect(made).toContain(path.replace('/stowage/', ''));
+      expect(created).toContain(path.replace('/stowage/', ''));
     }
   });
 

@@ -21,12 +21,12 @@ const agenda = new Agenda({
   removeOnComplete: true,
 });
 agenda.define<{ id: string }>('alarm', (job) => {
-  say({ rang: job.attrs.data.id, atMs: Date.now() });
+  send({ rang: job.attrs.data.id, atMs: Date.now() });
   return Promise.resolve();
 });
 await agenda.start();
 process.on('message', (order: BareOrder) => void set(order));
-say({ ready: true });
+send({ ready: true });
 
 async function set({ alarms, parallel }: BareOrder): Promise<void> {
   const left = [...alarms];
@@ -36,9 +36,9 @@ async function set({ alarms, parallel }: BareOrder): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: parallel }, client));
-  say({ set: alarms.length });
+  send({ set: alarms.length });
 }
 
-function say(answer: BareAnswer): void {
+function send(answer: BareAnswer): void {
   process.send?.(answer);
 }

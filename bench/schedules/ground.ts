@@ -54,14 +54,14 @@ export async function startGround(closing: Closing, kinds: readonly string[]) {
       });
       own.add('API', () => api.terminate());
       const user = new GraphqlUser(api.url, adminToken);
-      const { made: project } = await user.ask<{ made: { id: string } }>(
+      const { made: project } = await user.execute<{ made: { id: string } }>(
         'mutation { made: createProject(name: "bench") { id } }',
       );
-      const { made: endpoint } = await user.ask<{ made: { id: string } }>(
+      const { made: endpoint } = await user.execute<{ made: { id: string } }>(
         'mutation ($input: FileEndpointInput!) { made: createFileEndpoint(input: $input) { id } }',
         { input: { projectId: project.id, name: 'bench', settings: { filesystem: { path: 'backups' } } } },
       );
-      await user.leave();
+      await user.close();
       const urls = { databaseUrl: new Secret(appUrl), migrationDatabaseUrl: new Secret(ownerUrl) };
       const stores = await openStores(
         { ...urls, masterKeys: [new Secret(masterKey)], role: 'bench' },

@@ -61,7 +61,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
     return taken;
   }
 
-  const unasked = expect.stringMatching(/^The server could not be asked once more after the dump/);
+  const notAskedAgain = expect.stringMatching(/^The server could not be asked once more after the dump/);
   const neverStored = { askAgainMs: 0 };
 
   test('is a backup, compared with the server, if the new password is stored in time', async () => {
@@ -75,7 +75,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
 
   test('is a backup with a warning if the password is not stored, and keeps everything that was counted during the dump', async () => {
     const { warnings, inventory } = await backup(neverStored);
-    expect(warnings).toContainEqual(unasked);
+    expect(warnings).toContainEqual(notAskedAgain);
     expect(inventory.databases[0]).toMatchObject({
       tables: [{ rows: 40 }, { rows: 20_000 }],
       objects: { views: ['all_crates'] },
@@ -114,7 +114,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
 
     test('with a warning if it does not', async () => {
       const { warnings } = await busyFor(1_000, 600);
-      expect(warnings).toContainEqual(unasked);
+      expect(warnings).toContainEqual(notAskedAgain);
       expect(warnings.join()).toContain('waited for a lock in vain');
     });
   });

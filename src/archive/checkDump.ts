@@ -52,18 +52,18 @@ export async function checkDump(
     counts.flatMap((each) => each.late),
   );
   const databases = before.databases.map(({ name }) => name);
-  const asked = await askAgain(input, limits, async (connection) => {
+  const result = await askAgain(input, limits, async (connection) => {
     const there = { ...connection, databases };
     const after = await engine.inventory(there, { ...context, countingMs: 0 });
     const states = unsure.length === 0 ? [] : await engine.recount(there, unsure, before, { ...context, countingMs });
     return { after, states };
   });
-  if ('failure' in asked) {
-    refuseDoubtful([...doubtfulTables(rows), ...lostObjects(before, before, parts)], asked.failure);
+  if ('failure' in result) {
+    refuseDoubtful([...doubtfulTables(rows), ...lostObjects(before, before, parts)], result.failure);
     const { inventory } = inventoryOfDump(before, undefined, parts);
-    return { inventory, warnings: [unansweredWarning(asked.failure), ...notComparedWarning([...unsure, ...late])] };
+    return { inventory, warnings: [unansweredWarning(result.failure), ...notComparedWarning([...unsure, ...late])] };
   }
-  const { after, states } = asked.answer;
+  const { after, states } = result.answer;
   const compared = compareWithServer(rows, states);
   refuseLost(
     [...compared.lost, ...lostObjects(before, after, parts)],

@@ -22,7 +22,7 @@ function inventory(
   return { serverVersion: '10.11', toolVersion: '', sizeBytes: 0, databases: [database], definitionsTaken, ...whole };
 }
 
-const told = (expected: Inventory, actual: Inventory) =>
+const differences = (expected: Inventory, actual: Inventory) =>
   compareInventories(expected, actual).differences.map(({ path, expected: one, actual: two }) => [path, one, two]);
 
 describe('The comparison of a restored target with a backup', () => {
@@ -36,14 +36,14 @@ describe('The comparison of a restored target with a backup', () => {
     ['another collation', inventory([ships], { properties: {} }), ['db.collation', 'utf8mb4_bin', null]],
     ['no database', { ...expected, databases: [] }, ['db', 'database', null]],
   ])('finds %s', (_what, actual, difference) => {
-    expect(told(expected, actual)).toEqual([difference]);
+    expect(differences(expected, actual)).toEqual([difference]);
   });
 
   test('accepts a name in lower case for the original spelling if the target folds names', () => {
     const upper = inventory([{ ...ships, name: 'Ships' }]);
     const lower = (nameCase: 'DISTINCT' | 'FOLDED') => inventory([ships], {}, { nameCase });
-    expect(told(upper, lower('FOLDED'))).toEqual([]);
-    expect(told(upper, lower('DISTINCT'))).toEqual([['db.tables.Ships', 'table', null]]);
+    expect(differences(upper, lower('FOLDED'))).toEqual([]);
+    expect(differences(upper, lower('DISTINCT'))).toEqual([['db.tables.Ships', 'table', null]]);
   });
 
   test.each<[string, Definition, readonly (readonly [string, string | null, string | null])[]]>([
@@ -63,7 +63,7 @@ describe('The comparison of a restored target with a backup', () => {
     ['another hash without parts', { hash: hash('b') }, [['definition', hash('a'), hash('b')]]],
   ])('reports a definition %s', (_what, actual, found) => {
     const [one, other] = [definition, actual].map((each) => inventory([{ ...ships, definition: each }]));
-    expect(told(one!, other!)).toEqual(found.map(([part, ...texts]) => [`db.tables.ships.${part}`, ...texts]));
+    expect(differences(one!, other!)).toEqual(found.map(([part, ...texts]) => [`db.tables.ships.${part}`, ...texts]));
   });
 
   test('compares definitions of another server or normalisation only by names of columns, and adds a warning', () => {
@@ -75,7 +75,7 @@ describe('The comparison of a restored target with a backup', () => {
       [taken('10.11', 2), /another version of Stowage/],
     ] as const) {
       const actual = inventory([{ ...ships, definition: other }], {}, how);
-      expect(told(one, actual)).toEqual([['db.tables.ships.column n', 'text', null]]);
+      expect(differences(one, actual)).toEqual([['db.tables.ships.column n', 'text', null]]);
       expect(compareInventories(one, actual).notCompared).toMatch(why);
     }
   });

@@ -152,8 +152,8 @@ describe('The number of rows of a table in a dump', () => {
   test('may be a loss, which is only a warning, if the table was written to and had more rows before and after', () => {
     const one: Case = { dumped: 5, counted: 6, after: { rows: 9, changedAt: later, createdAt: time } };
     expect(compare(one)).toEqual({ ...nothing, fewer: lost(5, 6).lost });
-    const untold: Case = { before: {}, dumped: 5, counted: 6, after: { rows: 6, createdAt: time } };
-    expect(compare(untold)).toEqual({ ...nothing, fewer: lost(5, 6).lost });
+    const withoutTimes: Case = { before: {}, dumped: 5, counted: 6, after: { rows: 6, createdAt: time } };
+    expect(compare(withoutTimes)).toEqual({ ...nothing, fewer: lost(5, 6).lost });
   });
 
   test('is reported as not compared if the rows could not be counted', () => {

@@ -64,10 +64,10 @@ describe('The inventory of a dump', () => {
       const definitions = { sequences: { s: { hash: 'a', parts: { definition: 'x', next } } } };
       return { ...one, databases: one.databases.map((each) => ({ ...each, definitions })) };
     });
-    const kept = (after: Inventory) =>
+    const keptDefinitions = (after: Inventory) =>
       inventoryOfDump(before!, after, held()).inventory.databases[0]?.definitions?.['sequences']?.['s']?.parts;
-    expect(kept(before!)).toEqual({ definition: 'x', next: '5' });
-    expect(kept(moved!)).toEqual({ definition: 'x' });
+    expect(keptDefinitions(before!)).toEqual({ definition: 'x', next: '5' });
+    expect(keptDefinitions(moved!)).toEqual({ definition: 'x' });
   });
 
   test('has an estimate only if the format of the dump does not show the rows', () => {

@@ -54,14 +54,14 @@ describeWith({ mariadb: mariadbMissing }, 'A restore of a backup', () => {
     return names.split('\n').filter(Boolean);
   }
 
-  type Told = { readonly phases: string[]; readonly shares: number[] };
+  type Reported = { readonly phases: string[]; readonly shares: number[] };
 
   async function restore(
     overrides: Partial<RestoreBackup> = {},
-    told: Told = { phases: [], shares: [] },
+    reported: Reported = { phases: [], shares: [] },
   ): Promise<RestoreBackup> {
-    const say = (what: string) => {
-      told.phases.push(what);
+    const record = (what: string) => {
+      reported.phases.push(what);
       return Promise.resolve();
     };
     return {
@@ -73,19 +73,19 @@ describeWith({ mariadb: mariadbMissing }, 'A restore of a backup', () => {
       workFolder: await bench.workFolder(),
       signal: new AbortController().signal,
       stallTimeoutMs: 20_000,
-      onPhase: say,
-      onProgress: ({ share }) => told.shares.push(share ?? 0),
-      onToolStarting: () => say('the tool starts'),
+      onPhase: record,
+      onProgress: ({ share }) => reported.shares.push(share ?? 0),
+      onToolStarting: () => record('the tool starts'),
       ...overrides,
     };
   }
 
   test('creates databases that are identical to the source', async () => {
-    const told: Told = { phases: [], shares: [] };
-    const restored = await restoreBackup(await restore({}, told));
+    const reported: Reported = { phases: [], shares: [] };
+    const restored = await restoreBackup(await restore({}, reported));
     expect(restored.differences).toEqual([]);
-    expect(told.phases).toEqual(['PREFLIGHT', 'FETCHING', 'the tool starts', 'RESTORING', 'CHECKING']);
-    expect(told.shares.at(-1)).toBe(1);
+    expect(reported.phases).toEqual(['PREFLIGHT', 'FETCHING', 'the tool starts', 'RESTORING', 'CHECKING']);
+    expect(reported.shares.at(-1)).toBe(1);
     const names = backup.inventory.databases.map(({ name }) => name);
     expect(await fingerprint(target, names)).toEqual(await fingerprint(source, names));
     // A name that looks like an option was not read as one, and a client command inside a value was not run.
@@ -139,12 +139,12 @@ describeWith({ mariadb: mariadbMissing }, 'A restore of a backup', () => {
 
   test('refuses a target that has a database of that name, even an empty one', async () => {
     await target.sql('CREATE DATABASE harbour');
-    const told: Told = { phases: [], shares: [] };
-    await expect(restoreBackup(await restore({}, told))).rejects.toMatchObject({
+    const reported: Reported = { phases: [], shares: [] };
+    await expect(restoreBackup(await restore({}, reported))).rejects.toMatchObject({
       code: 'TARGET_EXISTS',
       details: { existing: ['harbour'] },
     });
-    expect(told.phases).toEqual(['PREFLIGHT']);
+    expect(reported.phases).toEqual(['PREFLIGHT']);
   });
 
   test('refuses a database that was created on the target while the backup was fetched', async () => {
@@ -205,13 +205,15 @@ describeWith({ mariadb: mariadbMissing }, 'A restore of a backup', () => {
     const whole = await readFile(path);
     const flipped = Buffer.from(whole);
     flipped[Math.floor(flipped.length / 2)]! ^= 1;
-    const told: Told = { phases: [], shares: [] };
+    const reported: Reported = { phases: [], shares: [] };
     // Storages distinguish objects by etag. So the damaged object must have the original etag.
     const lying = withGet(bench.storage, async function* () {
       yield await Promise.resolve(flipped);
     });
-    await expect(restoreBackup(await restore({ storage: lying }, told))).rejects.toMatchObject({ code: 'CHECKSUM' });
-    expect(told.phases).toEqual(['PREFLIGHT', 'FETCHING']);
+    await expect(restoreBackup(await restore({ storage: lying }, reported))).rejects.toMatchObject({
+      code: 'CHECKSUM',
+    });
+    expect(reported.phases).toEqual(['PREFLIGHT', 'FETCHING']);
     expect(await databases()).toEqual([]);
   });
 
@@ -219,9 +221,9 @@ describeWith({ mariadb: mariadbMissing }, 'A restore of a backup', () => {
     const own = await take('harbour');
     const path = join(bench.root, own.parts[0]!.objectName);
     await writeFile(path, await readFile(path));
-    const told: Told = { phases: [], shares: [] };
-    await expect(restoreBackup(await restore({ backup: own }, told))).rejects.toMatchObject({ code: 'CHECKSUM' });
-    expect(told.phases).toEqual(['PREFLIGHT', 'FETCHING']);
+    const reported: Reported = { phases: [], shares: [] };
+    await expect(restoreBackup(await restore({ backup: own }, reported))).rejects.toMatchObject({ code: 'CHECKSUM' });
+    expect(reported.phases).toEqual(['PREFLIGHT', 'FETCHING']);
   });
 
   test.each([
@@ -269,12 +271,12 @@ describeWith({ mariadb: mariadbMissing }, 'A restore of a backup', () => {
   test('names the privileges that the user of the target lacks', async () => {
     await target.sql("CREATE USER poor@'%'; GRANT SELECT ON harbour.* TO poor@'%'");
     const poor = target.connection({ username: 'poor', password: null });
-    const told: Told = { phases: [], shares: [] };
-    await expect(restoreBackup(await restore({ target: poor }, told))).rejects.toMatchObject({
+    const reported: Reported = { phases: [], shares: [] };
+    await expect(restoreBackup(await restore({ target: poor }, reported))).rejects.toMatchObject({
       code: 'SERVICE_PRIVILEGE',
       message: expect.stringContaining('CREATE, DROP, ALTER, INSERT, INDEX, REFERENCES, CREATE VIEW'),
     });
-    expect(told.phases).toEqual(['PREFLIGHT']);
+    expect(reported.phases).toEqual(['PREFLIGHT']);
   });
 
   test('is refused if a row is larger than the target accepts', async () => {

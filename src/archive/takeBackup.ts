@@ -71,9 +71,9 @@ async function prepare(
   const refused = new AbortController();
   const signal = AbortSignal.any([context.signal, refused.signal]);
   const preparing = engine.prepareDump(connection, { ...context, signal, steps });
-  const asked = [preparing, mayStore?.(signal) ?? Promise.resolve()];
-  for (const each of asked) each.catch((error: unknown) => refused.abort(error));
-  await Promise.allSettled(asked);
+  const checks = [preparing, mayStore?.(signal) ?? Promise.resolve()];
+  for (const each of checks) each.catch((error: unknown) => refused.abort(error));
+  await Promise.allSettled(checks);
   if (refused.signal.aborted) {
     await preparing.then(
       (prepared) => prepared.close(),

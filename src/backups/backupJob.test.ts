@@ -101,11 +101,11 @@ describe('a backup job', () => {
 
   test('is cancelled at once while it waits, and by its worker while it runs', () => {
     expect(queued.types(cancel)).toEqual(['BackupCancelled']);
-    const asked = running.then(cancel);
-    expect(asked.state).toMatchObject({ status: 'RUNNING', cancelRequestedBy: 'anna' });
-    expect(asked.when(cancel)).toEqual([]);
-    expect(asked.types({ kind: 'CONFIRM_CANCEL', attempt: 1, at })).toEqual(['BackupCancelled']);
-    expect(asked.types(fail(1, null, 'WORKER_LOST'))).toEqual(['BackupCancelled']);
+    const cancelling = running.then(cancel);
+    expect(cancelling.state).toMatchObject({ status: 'RUNNING', cancelRequestedBy: 'anna' });
+    expect(cancelling.when(cancel)).toEqual([]);
+    expect(cancelling.types({ kind: 'CONFIRM_CANCEL', attempt: 1, at })).toEqual(['BackupCancelled']);
+    expect(cancelling.types(fail(1, null, 'WORKER_LOST'))).toEqual(['BackupCancelled']);
   });
 
   test('stays a success if it finished before the cancellation arrived', () => {
@@ -130,8 +130,8 @@ describe('a backup job', () => {
     const second = running.then(fail(1, unreachable, 'WORKER_LOST')).then(start(2));
     expect(() => second.when(adopt(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
     expect(() => running.then(fail(1, unreachable)).when(adopt(1))).toThrow();
-    const asked = running.then(cancel).then(adopt(1)).state;
-    expect(asked).toMatchObject({ status: 'CANCELLED', attempts: [{ outcome: 'CANCELLED' }] });
+    const cancelling = running.then(cancel).then(adopt(1)).state;
+    expect(cancelling).toMatchObject({ status: 'CANCELLED', attempts: [{ outcome: 'CANCELLED' }] });
   });
 
   test('is not deleted while a restore reads it', () => {
@@ -260,14 +260,14 @@ describe('for commands in any order', () => {
         if (state?.status !== 'SUCCEEDED') return;
         const [success, ...others] = events.filter((event) => event.type === 'BackupSucceeded');
         expect(others).toEqual([]);
-        const made = state.attempts.filter(({ outcome }) => outcome === 'SUCCEEDED');
-        expect(made).toHaveLength(1);
-        expect(made[0]).toMatchObject({ number: success?.data.attempt, finishedAt: success?.data.at });
-        expect(made[0]?.remains).toBeUndefined();
-        if (made[0]?.adoptedBy !== undefined) expect(state.result.folder).toBe(made[0].folder);
-        expect(events.some(({ type }) => type === 'BackupCancelRequested') && made[0]?.adoptedBy !== undefined).toBe(
-          false,
-        );
+        const succeeded = state.attempts.filter(({ outcome }) => outcome === 'SUCCEEDED');
+        expect(succeeded).toHaveLength(1);
+        expect(succeeded[0]).toMatchObject({ number: success?.data.attempt, finishedAt: success?.data.at });
+        expect(succeeded[0]?.remains).toBeUndefined();
+        if (succeeded[0]?.adoptedBy !== undefined) expect(state.result.folder).toBe(succeeded[0].folder);
+        expect(
+          events.some(({ type }) => type === 'BackupCancelRequested') && succeeded[0]?.adoptedBy !== undefined,
+        ).toBe(false);
       }),
       { numRuns: 500 },
     );

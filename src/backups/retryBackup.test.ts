@@ -19,14 +19,14 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
   });
   afterAll(() => api.stop());
 
-  const made = async (mutation: string, variables: object): Promise<string> => {
+  const create = async (mutation: string, variables: object): Promise<string> => {
     const { data, text } = await api.post(mutation, variables);
     const { made: one } = (data ?? {}) as { made?: { id: string } };
     if (one === undefined) throw new Error(text);
     return one.id;
   };
   const endpoint = () =>
-    made('mutation ($input: FileEndpointInput!) { made: createFileEndpoint(input: $input) { id } }', {
+    create('mutation ($input: FileEndpointInput!) { made: createFileEndpoint(input: $input) { id } }', {
       input: {
         projectId: settled.projectId,
         name: `endpoint ${randomUUID()}`,
@@ -34,7 +34,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
       },
     });
   const plan = (...fileEndpointIds: readonly string[]) =>
-    made('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
+    create('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
       input: {
         serviceId: settled.serviceId,
         name: `plan ${randomUUID()}`,
@@ -43,7 +43,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
         retention: { style: 'FILES', period: 7 },
       },
     });
-  const cancel = (id: string) => made('mutation ($id: ID!) { made: cancelBackupJob(id: $id) { id } }', { id });
+  const cancel = (id: string) => create('mutation ($id: ID!) { made: cancelBackupJob(id: $id) { id } }', { id });
   /** A job of this order that was CANCELLED before any worker ran it. */
   const cancelled = async (input: object): Promise<string> => {
     const { data, text } = await api.post(
@@ -104,7 +104,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     const id = await cancelled({ planId });
     const change =
       'mutation ($id: ID!, $input: BackupPlanPatch!) { made: updateBackupPlan(id: $id, input: $input) { id } }';
-    await made(change, { id: planId, input: { timeout: 'PT9H', stallTimeout: 'PT7M', maxAttempts: 5 } });
+    await create(change, { id: planId, input: { timeout: 'PT9H', stallTimeout: 'PT7M', maxAttempts: 5 } });
     const { job } = await retry(id);
     expect(await rowOf(String(job?.id))).toMatchObject({
       ...{ planId, retryOf: id, timeoutMs: 9 * 3_600_000, stallTimeoutMs: 7 * 60_000, maxAttempts: 5 },
@@ -114,14 +114,14 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
   test('waits for its turn after another job of the same destination', async () => {
     const planId = await plan(await endpoint());
     const id = await cancelled({ planId });
-    await made('mutation ($id: ID!) { made: startBackup(input: { planId: $id }) { id: batchId } }', { id: planId });
+    await create('mutation ($id: ID!) { made: startBackup(input: { planId: $id }) { id: batchId } }', { id: planId });
     expect((await retry(id)).job).toMatchObject({ status: 'QUEUED' });
   });
 
   test('is refused if its plan was removed', async () => {
     const planId = await plan(await endpoint());
     const id = await cancelled({ planId });
-    await made('mutation ($id: ID!) { made: removeBackupPlan(id: $id) { id } }', { id: planId });
+    await create('mutation ($id: ID!) { made: removeBackupPlan(id: $id) { id } }', { id: planId });
     expect((await retry(id)).refusal).toEqual({
       code: 'CONFLICT',
       message: expect.stringMatching(/plan .* was removed/),
@@ -133,7 +133,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     const id = await cancelled({ planId });
     const change =
       'mutation ($id: ID!, $input: BackupPlanPatch!) { made: updateBackupPlan(id: $id, input: $input) { id } }';
-    await made(change, { id: planId, input: { fileEndpointIds: [await endpoint()] } });
+    await create(change, { id: planId, input: { fileEndpointIds: [await endpoint()] } });
     expect((await retry(id)).refusal).toEqual({
       code: 'CONFLICT',
       message: expect.stringMatching(/does not store at/),
@@ -143,7 +143,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
   test('is refused if its file endpoint was removed', async () => {
     const fileEndpointId = await endpoint();
     const id = await cancelled({ service: { serviceId: settled.idleServiceId, fileEndpointId } });
-    await made('mutation ($id: ID!) { made: removeFileEndpoint(id: $id) { id } }', { id: fileEndpointId });
+    await create('mutation ($id: ID!) { made: removeFileEndpoint(id: $id) { id } }', { id: fileEndpointId });
     expect((await retry(id)).refusal).toEqual({
       code: 'CONFLICT',
       message: expect.stringMatching(/endpoint .* removed/),

@@ -55,8 +55,8 @@ describeWith(needs, 'the schedules of an installation', () => {
     await Promise.all(
       installations.map(async ({ alarms, armed, plan, user }) => {
         const [planId, paused] = [await plan(farAway()), await plan(farAway())];
-        await user.ask('mutation ($id: ID!) { pauseBackupPlan(id: $id) { id } }', { id: paused });
-        await user.ask('mutation ($id: ID!) { startBackup(input: { planId: $id }) { batchId } }', { id: planId });
+        await user.execute('mutation ($id: ID!) { pauseBackupPlan(id: $id) { id } }', { id: paused });
+        await user.execute('mutation ($id: ID!) { startBackup(input: { planId: $id }) { batchId } }', { id: planId });
         await until(async () => (await armed()).length === 2, 'the plan and the retry are armed', limitMs);
         const before = await armed();
         expect(before).toEqual([expect.stringContaining('"JOB_DUE"'), expect.stringContaining(planId)]);
@@ -91,8 +91,8 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
   };
   const api = await openShared({ ...config, role: 'serve' }, log, closing);
   const adminToken = new Secret('a-token-of-the-installation');
-  const listening = { host: '127.0.0.1', port: 0, publicUrl: null };
-  const url = await startApi(api, { ...config, ...listening, adminToken, minIntervalMs: minuteMs }, log, closing);
+  const listenAt = { host: '127.0.0.1', port: 0, publicUrl: null };
+  const url = await startApi(api, { ...config, ...listenAt, adminToken, minIntervalMs: minuteMs }, log, closing);
   const worker = await openShared({ ...config, role: 'worker' }, log, closing);
   await startWorkerRole(
     worker,
@@ -101,12 +101,12 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
     closing,
   );
   const user = new GraphqlUser(url, adminToken.reveal());
-  closing.add('user', () => user.leave());
+  closing.add('user', () => user.close());
 
-  const make = async (mutation: string, input: unknown): Promise<string> =>
-    (await user.ask<{ made: { id: string } }>(mutation, { input })).made.id;
-  const projectId = await make('mutation ($input: String!) { made: createProject(name: $input) { id } }', 'harbour');
-  const fileEndpointId = await make(
+  const create = async (mutation: string, input: unknown): Promise<string> =>
+    (await user.execute<{ made: { id: string } }>(mutation, { input })).made.id;
+  const projectId = await create('mutation ($input: String!) { made: createProject(name: $input) { id } }', 'harbour');
+  const fileEndpointId = await create(
     'mutation ($input: FileEndpointInput!) { made: createFileEndpoint(input: $input) { id } }',
     { projectId, name: 'backups', settings: { filesystem: { path: 'backups' } } },
   );
@@ -117,11 +117,14 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
     /** A plan of a service that does not answer. */
     plan: async (frequency: string): Promise<string> => {
       const address = { engine: 'MARIADB', host: '127.0.0.1', port: await freePorts(1), username: 'u', password: 'p' };
-      const serviceId = await make('mutation ($input: ServiceInput!) { made: registerService(input: $input) { id } }', {
-        ...{ projectId, name: randomUUID() },
-        ...address,
-      });
-      return make('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
+      const serviceId = await create(
+        'mutation ($input: ServiceInput!) { made: registerService(input: $input) { id } }',
+        {
+          ...{ projectId, name: randomUUID() },
+          ...address,
+        },
+      );
+      return create('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
         ...{ serviceId, name: randomUUID(), fileEndpointIds: [fileEndpointId], frequency },
         retention: { style: 'FILES', period: 7 },
         // There are so many attempts that a retry is always pending.

@@ -388,8 +388,8 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await api.call(check, { id, input: elsewhere })).code).toBe('SECRET_REQUIRED');
       const withKey = { settings: { swift: { ...elsewhere.settings.swift, credentials: v1() } } };
       expect((await api.call(update, { id, input: withKey })).code).toBe('CHECK_FAILED');
-      const tried = await api.call(check, { id, input: withKey });
-      expect(failedStep(tried.data.checkFileEndpoint.check)).toMatchObject({ name: 'RESOLVE' });
+      const checked = await api.call(check, { id, input: withKey });
+      expect(failedStep(checked.data.checkFileEndpoint.check)).toMatchObject({ name: 'RESOLVE' });
       expect((await storedRow(id)).settings).toMatchObject({ authUrl: `${swift.url}/auth/v1.0` });
     });
 

@@ -74,7 +74,7 @@ describeWith({ postgresql: await postgresMissing() }, 'Errors of an earlier vers
   afterAll(() => api.stop());
 
   const error = 'error { code message hint toolOutput } attempts { error { message hint toolOutput } }';
-  const asked = async () => {
+  const answers = async () => {
     const list = await api.post(
       `query ($job: ID!, $restore: ID!, $project: ID) {
         events(projectId: $project, first: 200) { nodes { type summary data } }
@@ -100,7 +100,7 @@ describeWith({ postgresql: await postgresMissing() }, 'Errors of an earlier vers
     await runner.release();
     for (const table of ['backup_jobs', 'restore_jobs']) expect(await rows(table)).not.toContain('MARKER');
 
-    const answer = await asked();
+    const answer = await answers();
     expect(answer).not.toContain('"errors"');
     expect(answer).not.toContain('MARKER');
     expect(answer).toContain(
@@ -113,10 +113,10 @@ describeWith({ postgresql: await postgresMissing() }, 'Errors of an earlier vers
 
     const user = new GraphqlUser(api.url, installationToken);
     const query = 'subscription ($after: Position) { events(after: $after) { type summary data } }';
-    const heard = user.listen<{ type: string }>('events', query, { after: '0' });
-    await heard.until((events) => events.some(({ type }) => type === 'RestoreFailed'), 60_000);
-    await user.leave();
-    expect(JSON.stringify(heard.heard)).not.toContain('MARKER');
+    const subscription = user.subscribe<{ type: string }>('events', query, { after: '0' });
+    await subscription.until((events) => events.some(({ type }) => type === 'RestoreFailed'), 60_000);
+    await user.close();
+    expect(JSON.stringify(subscription.messages)).not.toContain('MARKER');
     expect(api.logged.join('')).not.toContain('MARKER');
   });
 

@@ -35,8 +35,8 @@ describeWith({ postgresql: await postgresMissing() }, 'a reader of the live end 
   /** Resolves when the feed has delivered the event. */
   const count = async (): Promise<string> => {
     const id = randomUUID();
-    const told = nextEvent(feed, ({ streamId }) => streamId === id);
-    await Promise.all([told, append(id)]);
+    const delivered = nextEvent(feed, ({ streamId }) => streamId === id);
+    await Promise.all([delivered, append(id)]);
     return id;
   };
   const append = (id: string) => store.transact(tester, (tx) => tx.execute(counter, { id, projectId: 'p' }, { by: 1 }));
@@ -48,9 +48,9 @@ describeWith({ postgresql: await postgresMissing() }, 'a reader of the live end 
     const before = await count();
     const events = eventsSince({ store, feed }, { after, projectIds: undefined, streamTypes: undefined });
     const lost = await count();
-    const heard: string[] = [];
-    while (!heard.includes(lost)) heard.push((await events.next()).value?.streamId ?? '');
-    if (after !== undefined) expect(heard).toContain(before);
+    const receivedIds: string[] = [];
+    while (!receivedIds.includes(lost)) receivedIds.push((await events.next()).value?.streamId ?? '');
+    if (after !== undefined) expect(receivedIds).toContain(before);
 
     const waiting = events.next();
     await loseEventsFrom(postgres, [lost]);

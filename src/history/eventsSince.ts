@@ -33,28 +33,28 @@ export function eventsSince(
 ): AsyncIterableIterator<RecordedEvent, undefined> {
   const { after } = selection;
   // Without a position the reader starts at the time of its request.
-  let live = after === undefined ? listen(sources, selection, limit) : undefined;
+  let liveEvents = after === undefined ? subscribeToFeed(sources, selection, limit) : undefined;
   let isLeft = false;
   const leave = () => {
     isLeft = true;
-    live?.close();
+    liveEvents?.close();
   };
 
   async function* events(): AsyncGenerator<RecordedEvent, void, undefined> {
     try {
-      let position = after ?? live?.from ?? 0n;
+      let position = after ?? liveEvents?.from ?? 0n;
       const moveTo = (event: RecordedEvent) => {
         position = event.position;
         return event;
       };
-      if (live === undefined) {
+      if (liveEvents === undefined) {
         for await (const event of readOn(sources, selection, position, () => isLeft)) yield moveTo(event);
         if (isLeft) return;
         // The feed delivers all events from this point on. Earlier events are read from the log.
-        live = listen(sources, selection, limit);
+        liveEvents = subscribeToFeed(sources, selection, limit);
         for await (const event of readOn(sources, selection, position, () => false)) yield moveTo(event);
       }
-      for await (const event of live.mailbox) if (event.position > position) yield moveTo(event);
+      for await (const event of liveEvents.mailbox) if (event.position > position) yield moveTo(event);
     } finally {
       leave();
     }
@@ -85,7 +85,7 @@ async function* readOn(
   }
 }
 
-function listen({ feed }: Sources, { projectIds, streamTypes }: EventSelection, limit: number): Live {
+function subscribeToFeed({ feed }: Sources, { projectIds, streamTypes }: EventSelection, limit: number): Live {
   const mailbox = boundedMailbox<RecordedEvent>(limit);
   let newest: Position | undefined;
   const subscription = feed.subscribe((event) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { queuedJob, started, told } from '../../test/fixtures/backupJobs.js';
+import { queuedJob, started, executeCommands } from '../../test/fixtures/backupJobs.js';
 import { GraphqlUser } from '../../test/fixtures/api/graphqlUser.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
@@ -25,7 +25,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     other = await settleProject(api, 'elsewhere', 3306);
   });
   afterEach(async () => {
-    for (const user of users.splice(0)) await user.leave();
+    for (const user of users.splice(0)) await user.close();
   });
   afterAll(() => api.stop());
 
@@ -34,7 +34,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     users.push(user);
     const query = `subscription ($projectId: ID, $after: Position, $streamTypes: [String!]) {
       events(projectId: $projectId, after: $after, streamTypes: $streamTypes) { id position type streamType version } }`;
-    return user.listen<Told>('events', query, { ...variables });
+    return user.subscribe<Told>('events', query, { ...variables });
   };
   const list = `query ($projectId: ID, $streamId: ID, $first: Int! = 50, $after: String) {
     events(projectId: $projectId, streamId: $streamId, first: $first, after: $after) {
@@ -81,26 +81,28 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
   test('the subscription continues after a position: in order, without gaps and duplicates, while others write', async () => {
     const before = (await api.post(list, { projectId: settled.projectId, first: 200 })).data.events
       .totalCount as number;
-    const listening = follow({ projectId: settled.projectId, after: '0' });
+    const subscription = follow({ projectId: settled.projectId, after: '0' });
     await Promise.all(
       Array.from({ length: 10 }, async () =>
-        told(api.shared, { id: await queued(), projectId: settled.projectId }, started()),
+        executeCommands(api.shared, { id: await queued(), projectId: settled.projectId }, started()),
       ),
     );
-    await listening.until((heard) => heard.length >= before + 20, limitMs);
+    await subscription.until((messages) => messages.length >= before + 20, limitMs);
     const events = await api.shared.store.read({ projectIds: [settled.projectId] });
-    expect(listening.heard.map(({ position }) => position)).toEqual(events.map(({ position }) => String(position)));
-    const middle = listening.heard.at(10)?.position;
+    expect(subscription.messages.map(({ position }) => position)).toEqual(
+      events.map(({ position }) => String(position)),
+    );
+    const middle = subscription.messages.at(10)?.position;
     const again = follow({ projectId: settled.projectId, after: middle });
-    await again.until((heard) => heard.length === events.length - 11, limitMs);
-    expect(again.heard.map(({ id }) => id)).toEqual(listening.heard.slice(11).map(({ id }) => id));
+    await again.until((messages) => messages.length === events.length - 11, limitMs);
+    expect(again.messages.map(({ id }) => id)).toEqual(subscription.messages.slice(11).map(({ id }) => id));
   });
 
   test('the subscription is filtered by types of streams, and by the projects of the viewer', async () => {
     const token = api.admit(memberOf(settled.projectId, 'VIEWER'));
-    const listening = follow({ after: '0', streamTypes: ['BackupPlan', 'Project'] }, token);
-    await listening.until((heard) => heard.length === 2, limitMs);
-    expect(listening.heard.map(({ type }) => type)).toEqual(['ProjectCreated', 'BackupPlanCreated']);
+    const subscription = follow({ after: '0', streamTypes: ['BackupPlan', 'Project'] }, token);
+    await subscription.until((messages) => messages.length === 2, limitMs);
+    expect(subscription.messages.map(({ type }) => type)).toEqual(['ProjectCreated', 'BackupPlanCreated']);
     const stranger = follow({ projectId: other.projectId }, token).untilComplete(limitMs);
     await expect(stranger).rejects.toThrow('NOT_FOUND');
     await expect(follow({ projectId: randomUUID() }).untilComplete(limitMs)).rejects.toThrow('NOT_FOUND');
@@ -112,7 +114,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the log over GraphQL', ()
     const events = eventsSince(api.shared, selection, 3);
     const keepsUp = follow({ projectId: settled.projectId, after: String(before.at(-1)?.position) });
     for (let each = 0; each < 7; each += 1) await queued();
-    await keepsUp.until((heard) => heard.length >= 7, limitMs);
+    await keepsUp.until((messages) => messages.length >= 7, limitMs);
     await expect(events.next()).rejects.toMatchObject({ code: 'SLOW_CONSUMER' });
   });
 

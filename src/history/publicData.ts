@@ -5,6 +5,6 @@ const internals = new Set(['credential', 'etag']);
 export function publicData(data: unknown): unknown {
   if (Array.isArray(data)) return data.map(publicData);
   if (typeof data !== 'object' || data === null) return data;
-  const kept = Object.entries(data).filter(([key]) => !internals.has(key));
-  return Object.fromEntries(kept.map(([key, value]) => [key, publicData(value)]));
+  const publicEntries = Object.entries(data).filter(([key]) => !internals.has(key));
+  return Object.fromEntries(publicEntries.map(([key, value]) => [key, publicData(value)]));
 }

@@ -76,10 +76,10 @@ describe('a kind of job that defines only its differences', () => {
 
   test('is cancelled at once while it is queued, and by its worker while it runs', () => {
     expect(given(verification).then(queue).then(cancel).state.status).toBe('CANCELLED');
-    const asked = running.then(cancel);
-    expect(asked.state).toMatchObject({ status: 'RUNNING', cancelRequestedBy: 'anna' });
-    expect(asked.when(cancel)).toEqual([]);
-    expect(asked.types(fail(1))).toEqual(['VerificationCancelled']);
+    const cancelling = running.then(cancel);
+    expect(cancelling.state).toMatchObject({ status: 'RUNNING', cancelRequestedBy: 'anna' });
+    expect(cancelling.when(cancel)).toEqual([]);
+    expect(cancelling.types(fail(1))).toEqual(['VerificationCancelled']);
     expect(() => running.then(succeed(1)).when(cancel)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
   });
 

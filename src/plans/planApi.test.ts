@@ -166,11 +166,11 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     ['a day that never comes', '0 0 0 30 2 *', /never/],
     ['a range that wraps', '0 0 22-3 * * *', /22,23,0,1,2,3/],
     ['a kilobyte and more', `0 0 ${'5,'.repeat(600)}5 * * *`, /longer/],
-  ])('a frequency with %s is refused, and a hint shows what to write instead', async (_what, frequency, said) => {
+  ])('a frequency with %s is refused, and a hint shows what to write instead', async (_what, frequency, hint) => {
     const answer = await api.call(create, { input: await api.planInput({ frequency }) });
     expect(answer.code).toBe('BAD_INPUT');
     expect(pathsOf(answer)).toEqual(['input.frequency']);
-    expect(JSON.stringify(answer.details.fields)).toMatch(said);
+    expect(JSON.stringify(answer.details.fields)).toMatch(hint);
   });
 
   test.each([
@@ -227,11 +227,11 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
 
   test('an endpoint of another project, a removed and an unknown one are refused with the same message', async () => {
     const foreign = await api.createEndpoint(await api.createProject('Other'));
-    const gone = await api.createEndpoint();
-    await api.call('mutation ($id: ID!) { removeFileEndpoint(id: $id) { id } }', { id: gone });
+    const removed = await api.createEndpoint();
+    await api.call('mutation ($id: ID!) { removeFileEndpoint(id: $id) { id } }', { id: removed });
     const { id: planId } = await created();
     const refusals: unknown[] = [];
-    for (const id of [foreign, gone, randomUUID()]) {
+    for (const id of [foreign, removed, randomUUID()]) {
       const fileEndpointIds = [await api.createEndpoint(), id];
       const answers = [
         await api.call(create, { input: await api.planInput({ fileEndpointIds }) }),
@@ -247,9 +247,9 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
   });
 
   test('a service that is unknown, removed or in an invisible project is not found', async () => {
-    const gone = await api.createService();
-    await api.call('mutation ($id: ID!) { removeService(id: $id) { id } }', { id: gone });
-    for (const serviceId of [randomUUID(), 'no id', gone]) {
+    const removed = await api.createService();
+    await api.call('mutation ($id: ID!) { removeService(id: $id) { id } }', { id: removed });
+    for (const serviceId of [randomUUID(), 'no id', removed]) {
       expect((await api.call(create, { input: await api.planInput({ serviceId }) })).code).toBe('NOT_FOUND');
     }
     const stranger = memberOf(randomUUID(), 'ADMIN');
@@ -471,12 +471,12 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
 
   test('schedulePreview of a plan notes that its backups take longer than the time between two runs', async () => {
     const { id: planId } = await created();
-    const asked = { frequency: '@hourly', planId };
-    const without = (await api.call(preview, asked)).data.schedulePreview.notes as string[];
+    const input = { frequency: '@hourly', planId };
+    const without = (await api.call(preview, input)).data.schedulePreview.notes as string[];
     usualDurationMs = 2 * 3_600_000;
-    const notes = (await api.call(preview, asked)).data.schedulePreview.notes as string[];
+    const notes = (await api.call(preview, input)).data.schedulePreview.notes as string[];
     usualDurationMs = undefined;
     expect(notes.length).toBe(without.length + 1);
-    expect((await api.call(preview, asked, memberOf(randomUUID(), 'ADMIN'))).code).toBe('NOT_FOUND');
+    expect((await api.call(preview, input, memberOf(randomUUID(), 'ADMIN'))).code).toBe('NOT_FOUND');
   });
 });

@@ -91,8 +91,8 @@ export class BackupPlanResolver {
     if (planId && (plan === null || !canSee(context, plan.projectId))) throw notFound('backup plan');
     const usualDurationMs = plan === null ? undefined : await this.tools.usualDurationMs(plan.id);
     const { minIntervalMs, now } = this.tools;
-    const asked = { frequency, timeZone, count, now: now(), minIntervalMs };
-    return schedulePreview(usualDurationMs === undefined ? asked : { ...asked, usualDurationMs });
+    const input = { frequency, timeZone, count, now: now(), minIntervalMs };
+    return schedulePreview(usualDurationMs === undefined ? input : { ...input, usualDurationMs });
   }
 
   @Mutation(() => BackupPlanType)

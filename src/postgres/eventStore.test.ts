@@ -219,9 +219,9 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     const cut = store.transact(tester, ({ manager }) => manager.query('SELECT pg_terminate_backend(pg_backend_pid())'));
     await expect(cut).rejects.toMatchObject({ code: 'UNAVAILABLE', retriable: true });
     const { appUrl } = await postgres.createDatabase();
-    const gone = await postgres.connect(appUrl);
+    const closing = await postgres.connect(appUrl);
     const admin = await postgres.connect(postgres.adminUrl);
-    const orphaned = createEventStore({ dataSource: gone, projections: [], deciders: [counter] });
+    const orphaned = createEventStore({ dataSource: closing, projections: [], deciders: [counter] });
     const name = new URL(appUrl).pathname.slice(1);
     await admin.query(`ALTER DATABASE ${name} CONNECTION LIMIT 0`);
     await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);

@@ -258,7 +258,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await remove('over');
     await expect(claim()).resolves.toBeUndefined();
     await expect(queue.expired()).resolves.toEqual([]);
-    await expect(queue.kept()).resolves.toEqual([{ jobId: 'over', isOverdue: false }]);
+    await expect(queue.keptServices()).resolves.toEqual([{ jobId: 'over', isOverdue: false }]);
     const letGo = (jobId: string) => app.transaction((manager) => queue.letGo(manager, jobId));
     await expect(letGo('next')).resolves.toBe(false);
     await expect(letGo('over')).resolves.toBe(true);
@@ -267,7 +267,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     for (const jobId of ['over', 'next']) await expect(letGo(jobId)).resolves.toBe(false);
     await enqueue(job({ serviceId, jobId: 'last' }));
     await expect(claim()).resolves.toBeUndefined();
-    await expect(queue.kept()).resolves.toEqual([]);
+    await expect(queue.keptServices()).resolves.toEqual([]);
   });
 
   test('a service that is kept beyond its limit is overdue, and still no job is claimed for it', async () => {
@@ -275,7 +275,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     await enqueue(job({ serviceId, jobId: 'over' }), job({ serviceId, jobId: 'next' }));
     const { jobId } = await claimed();
     await app.transaction((manager) => queue.removeKeeping(manager, jobId, 0));
-    await expect(queue.kept()).resolves.toEqual([{ jobId, isOverdue: true }]);
+    await expect(queue.keptServices()).resolves.toEqual([{ jobId, isOverdue: true }]);
     await expect(claim()).resolves.toBeUndefined();
   });
 

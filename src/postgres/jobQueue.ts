@@ -58,7 +58,7 @@ function jobs(stamp: number): Pick<JobQueue, 'enqueue' | 'remove' | 'requeue' | 
   };
 }
 
-function keptServices(dataSource: DataSource): Pick<JobQueue, 'removeKeeping' | 'kept' | 'letGo'> {
+function keptServices(dataSource: DataSource): Pick<JobQueue, 'removeKeeping' | 'keptServices' | 'letGo'> {
   return {
     async removeKeeping(manager, jobId, limitMs) {
       await manager.query(
@@ -68,7 +68,7 @@ function keptServices(dataSource: DataSource): Pick<JobQueue, 'removeKeeping' | 
       );
     },
 
-    async kept() {
+    async keptServices() {
       const rows = await dataSource.query<{ job_id: string; is_overdue: boolean }[]>(
         `SELECT job_id, kept_until <= clock_timestamp() AS is_overdue
          FROM job_queue_slots WHERE kept_until IS NOT NULL ORDER BY kept_until`,

@@ -83,13 +83,13 @@ class NotificationConnection implements Notifications {
       connectionTimeoutMillis: 10_000,
     });
     let lost = false;
-    const lose = (error: Error) => {
+    const onLoss = (error: Error) => {
       if (lost || this.#stopped) return;
       lost = true;
-      this.#lose(fresh, error);
+      this.#handleLoss(fresh, error);
     };
-    fresh.on('error', lose);
-    fresh.on('end', () => lose(new Error('PostgreSQL closed the connection for notifications.')));
+    fresh.on('error', onLoss);
+    fresh.on('end', () => onLoss(new Error('PostgreSQL closed the connection for notifications.')));
     fresh.on('notification', ({ channel, payload }) => {
       for (const listener of this.#listeners.get(channel as NotificationChannel) ?? []) listener(payload ?? '');
     });
@@ -110,7 +110,7 @@ class NotificationConnection implements Notifications {
     for (const listener of this.#connectedListeners) listener();
   }
 
-  #lose(connection: Client, error: Error): void {
+  #handleLoss(connection: Client, error: Error): void {
     this.options.onError(error);
     // While the connection is being opened, the failure of the connect is handled instead.
     if (this.#client !== connection) return;

@@ -12,7 +12,7 @@ export async function openServerClock(dataSource: Pick<DataSource, 'query'>): Pr
   /** The difference between the server's clock and the monotonic one, in milliseconds. */
   let aheadMs = Number.NEGATIVE_INFINITY;
 
-  async function ask(): Promise<void> {
+  async function queryServer(): Promise<void> {
     const askedAtMs = performance.now();
     const ms = await serverMs(dataSource);
     const [least, most] = [ms - performance.now(), ms - askedAtMs];
@@ -21,15 +21,15 @@ export async function openServerClock(dataSource: Pick<DataSource, 'query'>): Pr
     if (aheadMs < least || aheadMs > most) aheadMs = least;
   }
 
-  await ask();
-  let asking = false;
+  await queryServer();
+  let isQuerying = false;
   const timer = setInterval(() => {
-    if (asking) return;
-    asking = true;
-    void ask()
+    if (isQuerying) return;
+    isQuerying = true;
+    void queryServer()
       .catch(() => undefined)
       .finally(() => {
-        asking = false;
+        isQuerying = false;
       });
   }, askEveryMs);
   timer.unref();

@@ -41,32 +41,32 @@ describeWith({ postgresql: await postgresMissing() }, 'telemetry and signals', (
   test('progress is sent to every process, and the latest is stored until it is cleared', async () => {
     const telemetry = createTelemetry(app, notifications);
     const [early, late] = [progress(), progress()];
-    const told: JobProgress[] = [];
+    const received: JobProgress[] = [];
     const both = new Promise<void>((resolve) => {
       telemetry.subscribe((each) => {
-        told.push(each);
-        if (told.length === 2) resolve();
+        received.push(each);
+        if (received.length === 2) resolve();
       });
     });
     await telemetry.publish(early);
     await telemetry.publish({ ...late, jobId: early.jobId, readBytes: 2 });
     await both;
-    expect(told.map(({ readBytes }) => readBytes)).toEqual([1, 2]);
-    const kept = await telemetry.latest([early.jobId, 'unknown']);
-    expect([...kept]).toEqual([[early.jobId, { ...late, jobId: early.jobId, readBytes: 2 }]]);
+    expect(received.map(({ readBytes }) => readBytes)).toEqual([1, 2]);
+    const stored = await telemetry.latest([early.jobId, 'unknown']);
+    expect([...stored]).toEqual([[early.jobId, { ...late, jobId: early.jobId, readBytes: 2 }]]);
     await telemetry.clear(early.jobId);
     await expect(telemetry.latest([early.jobId])).resolves.toEqual(new Map());
   });
 
   test('a signal reaches the subscribers of its channel until they unsubscribe', async () => {
     const signals = createSignals(app, notifications);
-    const heard: string[] = [];
-    const stop = signals.subscribe('work', () => heard.push('after the stop'));
+    const received: string[] = [];
+    const stop = signals.subscribe('work', () => received.push('after the stop'));
     stop();
     const cancelled = new Promise<string>((resolve) => signals.subscribe('cancel', resolve));
     await signals.send('work');
     await signals.send('cancel', 'a job');
     await expect(cancelled).resolves.toBe('a job');
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 });

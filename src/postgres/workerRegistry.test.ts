@@ -127,7 +127,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
   });
 
   test('every report and every removal is sent to the subscribers', async () => {
-    const told = (act: () => Promise<void>) =>
+    const notificationsOf = (act: () => Promise<void>) =>
       new Promise<void>((resolve, reject) => {
         const limit = setTimeout(() => reject(new Error('It was not told.')), 120_000);
         const stop = workers.subscribe(() => {
@@ -137,7 +137,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
         });
         act().catch(reject);
       });
-    await told(() => workers.report(report()));
-    await told(() => workers.leave('w'));
+    await notificationsOf(() => workers.report(report()));
+    await notificationsOf(() => workers.leave('w'));
   });
 });

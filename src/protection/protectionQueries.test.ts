@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { failed, queuedJob, started, succeeded, told } from '../../test/fixtures/backupJobs.js';
+import { failed, queuedJob, started, succeeded, executeCommands } from '../../test/fixtures/backupJobs.js';
 import { startPlanApi, type PlanApi } from '../../test/fixtures/api/planApi.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
@@ -43,10 +43,10 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
   };
   const backup = async (of: Planned, startedAt: Date, tookMs: number) => {
     const end = new Date(startedAt.getTime() + tookMs).toISOString();
-    await told(api, await job(of, startedAt), started(1, startedAt.toISOString()), succeeded(1, end));
+    await executeCommands(api, await job(of, startedAt), started(1, startedAt.toISOString()), succeeded(1, end));
   };
   const failure = async (of: Planned, at: Date) =>
-    told(api, await job(of, at), started(1, at.toISOString()), failed(1, at.toISOString()));
+    executeCommands(api, await job(of, at), started(1, at.toISOString()), failed(1, at.toISOString()));
   const protectionOf = async (serviceId: string) => {
     const services = await findServices(manager(), [serviceId]);
     const [protection] = await protectionsOfServices(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { queuedJob, started, succeeded, told } from '../../test/fixtures/backupJobs.js';
+import { queuedJob, started, succeeded, executeCommands } from '../../test/fixtures/backupJobs.js';
 import { GraphqlUser } from '../../test/fixtures/api/graphqlUser.js';
 import { startPlanApi, type PlanApi } from '../../test/fixtures/api/planApi.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
@@ -52,7 +52,12 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
       ...{ serviceId, planId: plan.id, fileEndpointId: endpointId, queuedAt: startedAt.toISOString() },
     });
     const end = new Date(startedAt.getTime() + tookMs).toISOString();
-    await told(api, { id, projectId: api.projectId }, started(1, startedAt.toISOString()), succeeded(1, end));
+    await executeCommands(
+      api,
+      { id, projectId: api.projectId },
+      started(1, startedAt.toISOString()),
+      succeeded(1, end),
+    );
     return id;
   };
   const story = async () => {
@@ -134,7 +139,12 @@ describeWith({ postgresql: await postgresMissing() }, 'the watch over protection
     const jobId = await backup(begun, 0);
     const job = { id: jobId, projectId: api.projectId };
     await lookAt(after(25 * hourMs));
-    await told(api, job, { kind: 'DECIDE_DELETION', reason: 'BY_HAND', by: 'tester', at: begun.toISOString() });
+    await executeCommands(api, job, {
+      kind: 'DECIDE_DELETION',
+      reason: 'BY_HAND',
+      by: 'tester',
+      at: begun.toISOString(),
+    });
     await lookAt(after(26 * hourMs));
     expect((await story()).at(-1)).toMatchObject({ type: 'ServiceLatenessEnded', reason: 'NO_BACKUP' });
 
@@ -175,26 +185,28 @@ describeWith({ postgresql: await postgresMissing() }, 'a running server', () => 
     const user = new GraphqlUser(api.url, installationToken);
     const query = `subscription ($projectId: ID) {
       events(projectId: $projectId, after: "0", streamTypes: ["Protection"]) { type summary data } }`;
-    const heard = user.listen<{ type: string; summary: string; data: object }>('events', query, { projectId });
-    const ask = `{ service(id: "${serviceId}") { protection { status } } }`;
+    const subscription = user.subscribe<{ type: string; summary: string; data: object }>('events', query, {
+      projectId,
+    });
+    const statusQuery = `{ service(id: "${serviceId}") { protection { status } } }`;
     try {
       await api.post(
         'mutation ($id: ID!) { updateService(id: $id, input: { recoveryPointObjective: "PT1H" }) { version } }',
         { id: serviceId },
       );
-      expect((await heard.until(({ length }) => length === 1, 60_000))[0]).toMatchObject({
+      expect((await subscription.until(({ length }) => length === 1, 60_000))[0]).toMatchObject({
         type: 'ServiceBecameLate',
         summary: expect.stringMatching(/^Service "harbour orders" is late: .* due by 2026-01-01T06:01:00.000Z\.$/),
         data: { serviceId },
       });
-      expect((await api.post(ask)).data.service.protection.status).toBe('LATE');
+      expect((await api.post(statusQuery)).data.service.protection.status).toBe('LATE');
       const job = { id: await queuedJob(api.shared, projectId, { serviceId, fileEndpointId }), projectId };
-      await told(api.shared, job, started(), succeeded());
-      const [, recovered] = await heard.until(({ length }) => length === 2, 60_000);
+      await executeCommands(api.shared, job, started(), succeeded());
+      const [, recovered] = await subscription.until(({ length }) => length === 2, 60_000);
       expect(recovered).toMatchObject({ type: 'ServiceRecovered', data: { serviceId } });
-      expect((await api.post(ask)).data.service.protection.status).toBe('PROTECTED');
+      expect((await api.post(statusQuery)).data.service.protection.status).toBe('PROTECTED');
     } finally {
-      await user.leave();
+      await user.close();
     }
   });
 });

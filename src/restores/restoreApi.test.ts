@@ -23,14 +23,14 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     settled = await settleProject(api, 'harbour', 3306);
   });
   afterEach(async () => {
-    for (const user of users.splice(0)) await user.leave();
+    for (const user of users.splice(0)) await user.close();
   });
   afterAll(() => api.stop());
 
   const user = () => {
-    const made = new GraphqlUser(api.url, installationToken);
-    users.push(made);
-    return made;
+    const user = new GraphqlUser(api.url, installationToken);
+    users.push(user);
+    return user;
   };
   const asNew = (changes: object = {}, more: object = {}) => ({
     backupJobId: settled.storedJobId,
@@ -38,7 +38,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     ...more,
   });
   const restored = async () => (await api.post(start, { input: asNew() })).data.startRestore as { id: string };
-  const told = async (id: string, ...commands: readonly RestoreJobCommand[]) => {
+  const executeCommands = async (id: string, ...commands: readonly RestoreJobCommand[]) => {
     for (const command of commands) {
       await api.shared.store.transact({ actor: 'worker', correlationId: randomUUID() }, (tx) =>
         tx.execute(restoreJob, { id, projectId: settled.projectId }, command),
@@ -79,17 +79,17 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     const { id } = await restored();
     const away = { port: 3310, password: 'another' };
     expect(await moved(away)).toEqual(['SERVICE_IN_USE']);
-    await told(id, started);
+    await executeCommands(id, started);
     expect(await moved(away)).toEqual(['SERVICE_IN_USE']);
     expect(await moved({ recoveryPointObjective: 'PT1H' })).toEqual([]);
-    await told(id, succeeded);
+    await executeCommands(id, succeeded);
     expect(await moved(away)).toEqual([]);
   });
 
   test('the address of a target cannot change while a cancelled restore may still write there', async () => {
     const { id } = await restored();
     const toolStarted: RestoreJobCommand = { kind: 'START_TOOL', attempt: 1, databases: ['orders'], at };
-    await told(id, started, toolStarted, { kind: 'CONFIRM_CANCEL', attempt: 1, targetUnanswered: true, at });
+    await executeCommands(id, started, toolStarted, { kind: 'CONFIRM_CANCEL', attempt: 1, targetUnanswered: true, at });
     const { data } = await api.post('query ($id: ID!) { restoreJob(id: $id) { status message warnings } }', { id });
     expect(data.restoreJob).toMatchObject({
       status: 'CANCELLED',
@@ -100,7 +100,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     const input = { port: 3311, password: 'another' };
     const moved = async () => (await api.post(move, { id: settled.idleServiceId, input })).errors;
     expect(await moved()).toMatchObject([{ extensions: { code: 'SERVICE_IN_USE' } }]);
-    await told(id, { kind: 'FREE_TARGET', sessionsEnded: true, at });
+    await executeCommands(id, { kind: 'FREE_TARGET', sessionsEnded: true, at });
     expect(await moved()).toEqual([]);
   });
 
@@ -125,13 +125,13 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
   test('a subscription to one restore sends its changes until its end', async () => {
     const { id } = await restored();
     const query = 'subscription ($id: ID!) { restoreJob(id: $id) { id status phase message differences { path } } }';
-    const listening = user().listen<{ status: string }>('restoreJob', query, { id });
-    await listening.until((heard) => heard.length === 1, limitMs);
-    await told(id, started);
-    await listening.until((heard) => heard.at(-1)?.status === 'RUNNING', limitMs);
-    await told(id, succeeded);
-    const heard = await listening.untilComplete(limitMs);
-    expect(heard.at(-1)).toMatchObject({
+    const subscription = user().subscribe<{ status: string }>('restoreJob', query, { id });
+    await subscription.until((messages) => messages.length === 1, limitMs);
+    await executeCommands(id, started);
+    await subscription.until((messages) => messages.at(-1)?.status === 'RUNNING', limitMs);
+    await executeCommands(id, succeeded);
+    const messages = await subscription.untilComplete(limitMs);
+    expect(messages.at(-1)).toMatchObject({
       status: 'SUCCEEDED',
       differences: [],
       message: 'Restored; the target holds what the backup holds.',
@@ -142,13 +142,13 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     const { id } = await restored();
     const query = `subscription ($serviceId: ID) {
       restoreJobChanges(serviceId: $serviceId) { kind position job { id status } } }`;
-    const listening = user().listen<Change>('restoreJobChanges', query, { serviceId: settled.idleServiceId });
-    await listening.until((heard) => heard.some(({ kind }) => kind === 'READY'), limitMs);
-    const snapshot = listening.heard.filter(({ kind }) => kind === 'SNAPSHOT').map(({ job }) => job?.id);
+    const subscription = user().subscribe<Change>('restoreJobChanges', query, { serviceId: settled.idleServiceId });
+    await subscription.until((messages) => messages.some(({ kind }) => kind === 'READY'), limitMs);
+    const snapshot = subscription.messages.filter(({ kind }) => kind === 'SNAPSHOT').map(({ job }) => job?.id);
     expect(snapshot).toContain(id);
     expect(snapshot).not.toContain(settled.restoreJobId);
-    await told(id, started);
-    await listening.until((heard) => heard.at(-1)?.job?.status === 'RUNNING', limitMs);
-    expect(listening.heard.at(-1)).toMatchObject({ kind: 'CHANGED', job: { id } });
+    await executeCommands(id, started);
+    await subscription.until((messages) => messages.at(-1)?.job?.status === 'RUNNING', limitMs);
+    expect(subscription.messages.at(-1)).toMatchObject({ kind: 'CHANGED', job: { id } });
   });
 });

@@ -181,8 +181,8 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     const [failed, retry, byHand, retryOfByHand] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
     await api.store.transact({ actor: 'somebody', correlationId: first.batchId }, async (tx) => {
       for (const job of [first, second]) await cancelJob(tx, queue, backupHandling, job, 'somebody', at(13));
-      const queueOf = (jobId: string, asked: BackupRequest) =>
-        queueBackup(tx, queue, { id: jobId, projectId: first.projectId }, asked);
+      const queueOf = (jobId: string, request: BackupRequest) =>
+        queueBackup(tx, queue, { id: jobId, projectId: first.projectId }, request);
       // This is a retry of a retry. The chain begins with the tick.
       await queueOf(failed, request(first, 'RETRY', first.id));
       await cancelJob(tx, queue, backupHandling, { id: failed, projectId: first.projectId }, 'somebody', at(13));

@@ -101,7 +101,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     }
   });
 
-  const keep = async (options: Partial<TickKeeperOptions> = {}) => {
+  const startKeeper = async (options: Partial<TickKeeperOptions> = {}) => {
     const keeper = createTickKeeper({
       ...{ store: api.store, dataSource: api.dataSource, queue, feed, signals, now: () => now() },
       clock: options.clock ?? (await store.open()),
@@ -143,7 +143,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
   test('fires the alarm of a plan by its schedule, and workers claim its jobs in the order of its destinations', async () => {
     let calls = 0;
     const unsubscribe = signals.subscribe('work', () => (calls += 1));
-    await keep();
+    await startKeeper();
     const endpoints = [await api.createEndpoint(), await api.createEndpoint()];
     const { id } = await api.createPlan({ frequency: everySecond, fileEndpointIds: endpoints });
     await until(async () => (await jobsOf(id)).length > 0, 'the plan has fired');
@@ -167,7 +167,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
 
   test('queues one job for each tick and destination with four keepers of one clock, and skips overtaken ticks', async () => {
     const endpoints = [await api.createEndpoint(), await api.createEndpoint()];
-    await Promise.all([keep(), keep(), keep(), keep()]);
+    await Promise.all([startKeeper(), startKeeper(), startKeeper(), startKeeper()]);
     const { id } = await api.createPlan({ frequency: everySecond, fileEndpointIds: endpoints });
     await until(async () => (await jobsOf(id)).length >= 8, 'four ticks were handled', 60_000);
     await change('pauseBackupPlan', id);
@@ -193,7 +193,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
   });
 
   test('follows every change of a plan, without waiting for the next comparison', async () => {
-    await keep({ reconcileMs: 60_000 });
+    await startKeeper({ reconcileMs: 60_000 });
     const [early, late] = [farAway(), farAway(1)];
     const { id } = await api.createPlan({ frequency: early });
     await untilArmed([tick(id, 1, early)]);
@@ -215,7 +215,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
 
   test('sets lost alarms again, cancels stale ones, and reports the number of repaired alarms', async () => {
     const repaired: number[] = [];
-    await keep({ reconcileMs: 200, onRepaired: (count) => repaired.push(count) });
+    await startKeeper({ reconcileMs: 200, onRepaired: (count) => repaired.push(count) });
     const frequency = farAway();
     const plans = [await api.createPlan({ frequency }), await api.createPlan({ frequency })];
     const wanted = plans.map(({ id }) => tick(id, 1, frequency));
@@ -251,7 +251,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     };
     const [early, late] = [farAway(), farAway(1)];
     const { id } = await api.createPlan({ frequency: early });
-    await keep({ reconcileMs: 50, clock: watched });
+    await startKeeper({ reconcileMs: 50, clock: watched });
     await untilArmed([tick(id, 1, early)]);
     const seen = counts;
     await until(() => counts > seen + 5, 'the alarms were counted again and again');
@@ -285,12 +285,12 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
       for (const id of ids) await tx.execute(backupPlan, { id, projectId }, create);
     });
     const wanted = ids.map((id) => tick(id, 1, frequency));
-    const replicas = await Promise.all(Array.from({ length: 8 }, () => keep()));
+    const replicas = await Promise.all(Array.from({ length: 8 }, () => startKeeper()));
     await untilArmed(wanted);
     await clock.cancelAll((await armed()).map(({ key }) => key));
     for (const each of replicas) await each.stop();
     opened = [clock];
-    await Promise.all(Array.from({ length: 8 }, () => keep()));
+    await Promise.all(Array.from({ length: 8 }, () => startKeeper()));
     await untilArmed(wanted);
     await api.store.transact(metadata, async (tx) => {
       for (const id of ids) await tx.execute(backupPlan, { id, projectId }, { kind: 'REMOVE', at });
@@ -303,13 +303,13 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     const [odd, fine] = [await api.createPlan({ frequency }), await api.createPlan({ frequency })];
     const set = (normalized: string) => api.dataSource.manager.update(BackupPlanTable, { id: odd.id }, { normalized });
     await set('a dialect of the future');
-    await keep();
+    await startKeeper();
     await untilArmed([tick(fine.id, 1, frequency)]);
     await set(frequency);
   });
 
   test('changes nothing for an alarm of an old version', async () => {
-    await keep();
+    await startKeeper();
     const frequency = farAway();
     const { id } = await api.createPlan({ frequency: everySecond, paused: true });
     await change('updateBackupPlan', id, { frequency, paused: false });
@@ -327,7 +327,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     now = () => downSince;
     const { id } = await api.createPlan({ frequency });
     now = () => new Date();
-    await keep();
+    await startKeeper();
     await until(async () => (await jobsOf(id)).length > 0, 'the plan was caught up');
     const wanted = tick(id, 1, frequency);
     const latest = new Date(wanted.at.getTime() - 24 * hourMs);
@@ -343,7 +343,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
   test('notifies the workers when the next attempt of a job is due', async () => {
     let calls: { jobId: string; at: number }[] = [];
     const unsubscribe = signals.subscribe('work', (jobId) => calls.push({ jobId, at: Date.now() }));
-    await keep({ reconcileMs: 60_000 });
+    await startKeeper({ reconcileMs: 60_000 });
     const { id } = await api.createPlan({ frequency: everySecond });
     await until(async () => (await jobsOf(id)).length > 0, 'the plan has fired');
     await change('removeBackupPlan', id);
@@ -376,7 +376,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
   });
 
   test('repairs the clock when its store answers again; until then plans can be created and changed', async () => {
-    await keep({ reconcileMs: 200 });
+    await startKeeper({ reconcileMs: 200 });
     const [before, after] = [farAway(), farAway(1)];
     const changed = await api.createPlan({ frequency: before });
     await untilArmed([tick(changed.id, 1, before)]);

@@ -62,12 +62,12 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
           return answer;
         },
       };
-      const said = persist({ ...harness, store, log }, { lease, metadata, lost }, async (tx) => {
+      const persisted = persist({ ...harness, store, log }, { lease, metadata, lost }, async (tx) => {
         await eventually('a renewal that waits', isRenewalWaiting);
         await harness.queue.remove(tx.manager, lease.jobId);
         return 'said';
       });
-      await expect(said).resolves.toBe('said');
+      await expect(persisted).resolves.toBe('said');
     });
   });
 
@@ -75,10 +75,10 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
     const lease = await claim();
     await harness.dataSource.transaction((manager) => harness.queue.remove(manager, lease.jobId));
     await holding(lease, async ({ lost }) => {
-      const said = persist({ ...harness, log }, { lease, metadata, lost }, () =>
+      const persisted = persist({ ...harness, log }, { lease, metadata, lost }, () =>
         Promise.reject(new Error('It was said.')),
       );
-      await expect(said).rejects.toMatchObject({ code: 'WORKER_LOST' });
+      await expect(persisted).rejects.toMatchObject({ code: 'WORKER_LOST' });
     });
   });
 
@@ -98,7 +98,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
         throw new StowageError('UNAVAILABLE', 'The connection died as the answer was on its way.');
       },
     };
-    const said = persistEnd({ ...harness, store, log }, { kind: backupHandling, lease, metadata, lost }, async (tx) => {
+    const persisted = persistEnd({ ...harness, store, log }, { kind: backupHandling, lease, metadata, lost }, async (tx) => {
       const at = new Date().toISOString();
       const lostWorker = {
         code: 'WORKER_LOST',
@@ -113,8 +113,8 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
       await harness.queue.requeue(tx.manager, lease, new Date(at));
       return 'HANDED_BACK';
     });
-    if (known === undefined) await expect(said).rejects.toMatchObject({ code: 'WORKER_LOST' });
-    else await expect(said).resolves.toBe(known);
+    if (known === undefined) await expect(persisted).rejects.toMatchObject({ code: 'WORKER_LOST' });
+    else await expect(persisted).resolves.toBe(known);
     expect(isAnswerLost).toBe(true);
     await harness.dataSource.transaction((manager) => harness.queue.remove(manager, lease.jobId));
   });

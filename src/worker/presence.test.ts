@@ -46,9 +46,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await expect(shown()).resolves.toMatchObject([{ leases: [{ jobId: id, kind: 'BACKUP', attempt: 1 }] }]);
     const stopped = worker.stop();
     await eventually('it drains', async () => ((await shown())[0]?.draining === true ? true : undefined));
-    const heard = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
+    const lastReportMs = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
     await eventually('it is heard while it drains', async () =>
-      ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > heard ? true : undefined,
+      ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > lastReportMs ? true : undefined,
     );
     gate.release();
     await stopped;
@@ -63,9 +63,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const leases = async () => (await shown()).flatMap((each) => each.leases);
     await eventually('two are claimed', async () => ((await leases()).length === 2 ? true : undefined));
     // This is longer than a round of claims.
-    const heard = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
+    const lastReportMs = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
     await eventually('it was heard again', async () =>
-      ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > heard ? true : undefined,
+      ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > lastReportMs ? true : undefined,
     );
     expect(await leases()).toHaveLength(2);
     gate.release();
@@ -77,9 +77,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await startWorker({ id: 'bare', engines: new Map() });
     const warnings = () => harness.logged.filter((line) => line.includes('Jobs wait for a worker with the tools for'));
     await eventually('a warning', () => (warnings().length > 0 ? true : undefined));
-    const heard = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
+    const lastReportMs = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
     await eventually('it was heard again', async () =>
-      ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > heard ? true : undefined,
+      ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > lastReportMs ? true : undefined,
     );
     expect(warnings()).toHaveLength(1);
     expect(warnings()[0]).toContain('MARIADB');

@@ -31,7 +31,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a lock that is held durin
   const taken = () => whileLocked(other, 'work', () => Promise.resolve('taken'), limitMs);
 
   test('belongs to one process at a time, however long the work takes, and its connection is returned unchanged', async () => {
-    const tried = await whileLocked(
+    const second = await whileLocked(
       one,
       'work',
       async () => {
@@ -40,7 +40,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a lock that is held durin
       },
       limitMs,
     );
-    expect(tried).toBeUndefined();
+    expect(second).toBeUndefined();
     await expect(taken()).resolves.toBe('taken');
     await expect(one.query('SHOW idle_session_timeout')).resolves.toEqual([{ idle_session_timeout: '0' }]);
   });

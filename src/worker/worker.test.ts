@@ -207,8 +207,8 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ['is CANCELLED where that was asked for', 2, true, ['1 CANCELLED'], 'CANCELLED'],
   ])('an expired lease ends, and the job %s', async (_what, maxAttempts, cancel, ended, status) => {
     const job = { id: randomUUID(), projectId: harness.projectId };
-    const gone = await harness.addService(server);
-    const id = await harness.queueBackup({ serviceId: gone, fileEndpointId, maxAttempts });
+    const exited = await harness.addService(server);
+    const id = await harness.queueBackup({ serviceId: exited, fileEndpointId, maxAttempts });
     await harness.transact(async (tx) => {
       const lease = await harness.queue.claim(tx.manager, 'gone', ['MARIADB'], 1, kindNames);
       expect(lease?.jobId).toBe(id);
@@ -240,9 +240,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
+  const exited = once(child, 'exit');
   child.kill('SIGKILL');
-  await gone;
+  await exited;
 }
 
 /** The attempt and outcome of every attempt that has ended. */

@@ -49,15 +49,15 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       const restored = await harness.until(restore, 'RestoreSucceeded');
       const ended = await serverMs(harness.dataSource);
 
-      const told = [...events, ...restored]
+      const times = [...events, ...restored]
         .filter(({ metadata }) => metadata.actor.startsWith('worker:'))
         .map(({ data }) => data as { readonly at?: string; readonly attempt: number | { readonly startedAt: string } })
         .map(({ at, attempt }) => at ?? (typeof attempt === 'object' ? attempt.startedAt : ''))
         .map((time) => Date.parse(time));
-      expect(told.length).toBeGreaterThanOrEqual(4);
+      expect(times.length).toBeGreaterThanOrEqual(4);
       // Rounding may change a time by one millisecond.
-      expect(Math.min(...told)).toBeGreaterThanOrEqual(began - 1);
-      expect(Math.max(...told)).toBeLessThanOrEqual(ended + 1);
+      expect(Math.min(...times)).toBeGreaterThanOrEqual(began - 1);
+      expect(Math.max(...times)).toBeLessThanOrEqual(ended + 1);
       const { startedAt, finishedAt } = await harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id });
       expect(Number(startedAt)).toBeGreaterThanOrEqual(began - 1);
       expect(Number(finishedAt)).toBeGreaterThanOrEqual(Number(startedAt));

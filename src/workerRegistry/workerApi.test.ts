@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { started, told } from '../../test/fixtures/backupJobs.js';
+import { started, executeCommands } from '../../test/fixtures/backupJobs.js';
 import { Registry } from 'prom-client';
 import { GraphqlUser } from '../../test/fixtures/api/graphqlUser.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
@@ -37,7 +37,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     own = await settleProject(api, 'Amsterdam', 9);
   });
   afterAll(async () => {
-    await Promise.all(users.map((user) => user.leave()));
+    await Promise.all(users.map((user) => user.close()));
     await api.stop();
   });
   beforeEach(() => sql('DELETE FROM workers'));
@@ -67,7 +67,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     return user;
   };
   const watch = (user: GraphqlUser) =>
-    user.listen<Change>('workerChanges', `subscription { workerChanges { kind worker { ${fields} } } }`, {});
+    user.subscribe<Change>('workerChanges', `subscription { workerChanges { kind worker { ${fields} } } }`, {});
 
   test('have messages for queued jobs: none is running, or none has the tools, until one has them', async () => {
     const messages = async () => {
@@ -107,19 +107,27 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
 
   test('are sent live: SNAPSHOT, READY, BUSY with a backup and its phases, LOST, listed again, and GONE at the end', async () => {
     await report();
-    const heard = watch(userOf(installationToken));
+    const subscription = watch(userOf(installationToken));
     const change = (test: (worker: Worker) => boolean) =>
-      heard.until((all) => all.some(({ kind, worker }) => kind === 'CHANGED' && worker && test(worker)), soonMs);
-    await heard.until((all) => all.some(({ kind }) => kind === 'READY'), soonMs);
-    expect(heard.heard.slice(0, 2)).toMatchObject([{ kind: 'SNAPSHOT', worker: { id: 'w', state: 'IDLE' } }, {}]);
-    expect(heard.heard[1]).toEqual({ kind: 'READY', worker: null });
+      subscription.until((all) => all.some(({ kind, worker }) => kind === 'CHANGED' && worker && test(worker)), soonMs);
+    await subscription.until((all) => all.some(({ kind }) => kind === 'READY'), soonMs);
+    expect(subscription.messages.slice(0, 2)).toMatchObject([
+      { kind: 'SNAPSHOT', worker: { id: 'w', state: 'IDLE' } },
+      {},
+    ]);
+    expect(subscription.messages[1]).toEqual({ kind: 'READY', worker: null });
 
     await sql("DELETE FROM job_queue WHERE kind = 'RESTORE'");
     await expect(claim()).resolves.toMatchObject({ jobId: own.queuedJobId });
     const job = { id: own.queuedJobId, projectId: own.projectId };
-    await told(api.shared, job, started());
+    await executeCommands(api.shared, job, started());
     await change(({ state, jobs }) => state === 'BUSY' && jobs[0]?.backupJob?.id === job.id);
-    await told(api.shared, job, { kind: 'ENTER_PHASE', attempt: 1, phase: 'DUMPING', at: new Date().toISOString() });
+    await executeCommands(api.shared, job, {
+      kind: 'ENTER_PHASE',
+      attempt: 1,
+      phase: 'DUMPING',
+      at: new Date().toISOString(),
+    });
     await change(({ jobs }) => JSON.stringify(jobs).includes('"phase":"DUMPING"'));
     await report({ id: 'other', host: 'pier' });
     await change(({ id }) => id === 'other');
@@ -129,7 +137,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     await change(({ id, state }) => id === 'other' && state === 'DRAINING');
     await api.shared.workers.leave('other');
     await change(({ id, state, jobs }) => id === 'other' && state === 'GONE' && jobs.length === 0);
-    heard.stop();
+    subscription.stop();
   });
 
   test('are also shown with a restore', async () => {

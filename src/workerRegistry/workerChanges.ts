@@ -41,9 +41,9 @@ export function workerChanges(sources: LiveWorkerSources): AsyncIterableIterator
 
   async function* changes(): AsyncGenerator<WorkerChange, void, undefined> {
     try {
-      const told = new Map<string, { readonly sight: WorkerSight; readonly print: string }>();
+      const sent = new Map<string, { readonly sight: WorkerSight; readonly print: string }>();
       for (const sight of await workersInSight(sources)) {
-        told.set(sight.worker.id, { sight, print: printOf(sight) });
+        sent.set(sight.worker.id, { sight, print: printOf(sight) });
         yield { kind: 'SNAPSHOT', sight };
       }
       yield { kind: 'READY', sight: null };
@@ -51,13 +51,13 @@ export function workerChanges(sources: LiveWorkerSources): AsyncIterableIterator
         const now = await workersInSight(sources);
         for (const sight of now) {
           const print = printOf(sight);
-          if (told.get(sight.worker.id)?.print === print) continue;
-          told.set(sight.worker.id, { sight, print });
+          if (sent.get(sight.worker.id)?.print === print) continue;
+          sent.set(sight.worker.id, { sight, print });
           yield { kind: 'CHANGED', sight };
         }
-        for (const gone of [...told.values()].filter(({ sight }) => !now.some((each) => isSame(each, sight)))) {
-          told.delete(gone.sight.worker.id);
-          yield { kind: 'CHANGED', sight: { ...gone.sight, state: 'GONE', jobs: [] } };
+        for (const removed of [...sent.values()].filter(({ sight }) => !now.some((each) => isSame(each, sight)))) {
+          sent.delete(removed.sight.worker.id);
+          yield { kind: 'CHANGED', sight: { ...removed.sight, state: 'GONE', jobs: [] } };
         }
         await delay(paceMs, undefined, { signal: left.signal }).catch(() => undefined);
       }

@@ -35,14 +35,14 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
   let store: TestedStore;
   let clocks: AlarmClock[] = [];
   let children: ChildProcess[] = [];
-  let told: Told[] = [];
+  let reported: Told[] = [];
   const unhandled: unknown[] = [];
   const noteUnhandled = (reason: unknown) => unhandled.push(reason);
 
   // Locks that last longer than any pause of a busy machine. If one expires during a run, the alarm correctly fires twice.
   const quick = { processEveryMs: 200, lockLifetimeMs: 60_000, firstRetryMs: 50 };
   const open = async (options: Partial<AgendaOptions> = {}, url?: string): Promise<AlarmClock> => {
-    const onError = (error: unknown, alarm?: Alarm) => told.push({ error, alarm });
+    const onError = (error: unknown, alarm?: Alarm) => reported.push({ error, alarm });
     const clock = await store.open({ ...quick, onError, ...options }, url);
     clocks.push(clock);
     return clock;
@@ -84,7 +84,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     for (const child of children) child.kill('SIGKILL');
     await Promise.all(clocks.map((clock) => clock.stop()));
     await store.close();
-    [clocks, children, told] = [[], [], []];
+    [clocks, children, reported] = [[], [], []];
     expect(unhandled).toEqual([]);
   });
 
@@ -101,7 +101,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.ticks).toEqual([{ planId: 'p1', version: 7, scheduledFor: at }]);
     expect(calls.dues).toEqual([{ jobId: 'j1' }]);
     await until(async () => (await store.documents()).length === 0, 'no document is left');
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   test('fires an alarm with a past time at once, and passes its scheduled time', async () => {
@@ -231,7 +231,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     handler.open();
     await until(async () => (await store.documents()).length === 0, 'it has been handled');
     expect(calls.count()).toBe(1);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   test('reports no error if a slow store saves the end of a run late', async () => {
@@ -252,7 +252,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.stop();
     wire.close();
     expect(calls.count()).toBe(1);
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
   });
 
   test('calls a failing handler a limited number of times with growing pauses, reports each failure, then gives up', async () => {
@@ -274,7 +274,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await until(() => times.length === 3, 'the third attempt');
     await until(async () => (await clock.list()).length === 0, 'the alarm is given up');
     expect(await store.documents()).toEqual([]);
-    expect(told).toEqual(Array.from({ length: 3 }, () => ({ error: broken, alarm })));
+    expect(reported).toEqual(Array.from({ length: 3 }, () => ({ error: broken, alarm })));
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(290);
     expect((times[2] ?? 0) - (times[1] ?? 0)).toBeGreaterThanOrEqual(590);
     // The reconciler detects that the alarm is missing, and sets it again.
@@ -368,9 +368,9 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     const restore = await store.interrupt();
     await expect(clock.ping()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(clock.set(due('never', new Date()))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await until(() => told.length > 0, 'somebody is told');
-    expect(told[0]?.error).toMatchObject({ code: 'UNAVAILABLE' });
-    expect(told.length).toBeLessThan(10);
+    await until(() => reported.length > 0, 'somebody is told');
+    expect(reported[0]?.error).toMatchObject({ code: 'UNAVAILABLE' });
+    expect(reported.length).toBeLessThan(10);
     await restore();
     await calls.reach(1);
     expect(calls.ticks).toEqual([{ planId: 'through', version: 1, scheduledFor: alarm.at }]);
@@ -413,7 +413,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await clock.set(due('mine', inMs(60_000)));
     await store.saveByAgenda('plan tick', inMs(60_000), { key: 'foreign' });
     expect((await clock.list()).map(alarmKey)).toEqual(['job:mine']);
-    expect(told).toEqual([{ error: expect.objectContaining({ code: 'INTERNAL' }), alarm: undefined }]);
+    expect(reported).toEqual([{ error: expect.objectContaining({ code: 'INTERNAL' }), alarm: undefined }]);
   });
 
   test('writes exactly the documents that Agenda itself would write', async () => {

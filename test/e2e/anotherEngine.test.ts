@@ -46,14 +46,14 @@ describeWith({ postgresql: await postgresMissing() }, 'An engine that is given t
     await cabinets.remove();
   });
 
-  async function make(operation: string, input: object): Promise<string> {
+  async function create(operation: string, input: object): Promise<string> {
     const { data, text } = await api.post(`mutation ($input: ${operation}`, { input });
     const { made } = (data ?? {}) as Partial<Made>;
     if (made === undefined) throw new Error(text);
     return made.id;
   }
   const register = (name: string, port: number) =>
-    make('ServiceInput!) { made: registerService(input: $input) { id } }', {
+    create('ServiceInput!) { made: registerService(input: $input) { id } }', {
       ...{ projectId, name, engine: 'POSTGRESQL', host: '127.0.0.1', port },
     });
   async function job<T>(field: string, id: string, fields: string): Promise<T> {
@@ -72,7 +72,7 @@ describeWith({ postgresql: await postgresMissing() }, 'An engine that is given t
     const targetId = await register('empty', cabinets.target.port);
     const checked = await api.post('mutation ($id: ID!) { checkService(id: $id) { check { ok } } }', { id: serviceId });
     expect(checked.data).toEqual({ checkService: { check: { ok: true } } });
-    const fileEndpointId = await make('FileEndpointInput!) { made: createFileEndpoint(input: $input) { id } }', {
+    const fileEndpointId = await create('FileEndpointInput!) { made: createFileEndpoint(input: $input) { id } }', {
       ...{ projectId, name: 'folder', settings: { filesystem: { path: 'paper' } } },
     });
     const { data, text } = await api.post(
@@ -98,7 +98,7 @@ describeWith({ postgresql: await postgresMissing() }, 'An engine that is given t
       { databases: ['shop'], steps: ['zstd'], replayed: true },
     ]);
 
-    const restoreId = await make('StartRestoreInput!) { made: startRestore(input: $input) { id } }', {
+    const restoreId = await create('StartRestoreInput!) { made: startRestore(input: $input) { id } }', {
       ...{ backupJobId: backupId, target: { asNew: { serviceId: targetId } } },
     });
     await succeeds('restoreJob', restoreId);

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { WebSocketServer } from 'ws';
-import { GraphqlUser, type Listening } from '../fixtures/api/graphqlUser.js';
+import { GraphqlUser, type ReceivedMessages } from '../fixtures/api/graphqlUser.js';
 import { installationToken, startWholeApi, type WholeApi } from '../fixtures/api/wholeApi.js';
 import { documentExamples, Placeholders, type DocumentExample } from '../fixtures/documentExamples.js';
 import { describeWith } from '../fixtures/requirements.js';
@@ -27,14 +27,14 @@ describeWith({ postgresql: await postgresMissing() }, 'docs/api.md', () => {
   let api: WholeApi;
   let user: GraphqlUser;
   const placeholders = new Placeholders();
-  let latest: { readonly field: string; readonly sent: Listening<unknown>; compared: number };
+  let latest: { readonly field: string; readonly sent: ReceivedMessages<unknown>; compared: number };
 
   beforeAll(async () => {
     api = await startWholeApi();
     user = new GraphqlUser(api.url, installationToken);
   });
   afterAll(async () => {
-    await user.leave();
+    await user.close();
     await api.stop();
   });
 
@@ -62,7 +62,7 @@ describeWith({ postgresql: await postgresMissing() }, 'docs/api.md', () => {
     async SUBSCRIPTION({ query, variables, messages }: Of<'SUBSCRIPTION'>) {
       const filled = JSON.parse(placeholders.fill(variables)) as Readonly<Record<string, unknown>>;
       const field = /\{\s*(?<field>\w+)/.exec(query)?.groups?.['field'] ?? '';
-      latest = { field, sent: user.listen(field, query, filled), compared: 0 };
+      latest = { field, sent: user.subscribe(field, query, filled), compared: 0 };
       await expectMessages(messages);
     },
     async MESSAGES({ messages }: Of<'MESSAGES'>) {

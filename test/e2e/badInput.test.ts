@@ -83,13 +83,13 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     'over %s gets a code, the path of each problem and a hint; nothing is stored, started or connected to, and the server continues',
     async (transport) => {
       const wrong: object[] = [];
-      outside.seen();
+      outside.takeRecords();
       for (const operation of mutations()) {
         const rows = rowsOf(operation).filter((_row, index) => index % 2 === (transport === 'HTTP' ? 0 : 1));
         const before = JSON.stringify(await api.stored());
         for (const batch of inBatches(rows)) {
           const answers = await Promise.all(batch.map((row) => answered(row, transport)));
-          const seen = outside.seen();
+          const seen = outside.takeRecords();
           wrong.push(...answers.flat());
           if (seen.length > 0) wrong.push({ seen, by: batch.map(({ name }) => `${operation.name}: ${name}`) });
           if (!(await goesOn())) wrong.push({ name: operation.name, found: 'the server does not go on' });
@@ -139,7 +139,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
       if (code !== (cases.notYet === true ? 'NOT_YET_AVAILABLE' : undefined)) wrong.push({ name, text });
     }
     expect(wrong).toEqual([]);
-    expect(outside.seen()).toContain('a connection arrived');
+    expect(outside.takeRecords()).toContain('a connection arrived');
   });
 
   async function answered(row: Row, transport: 'HTTP' | 'WebSocket'): Promise<object[]> {

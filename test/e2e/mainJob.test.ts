@@ -14,7 +14,7 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { buildProgram, type BuiltProgram } from '../fixtures/processes/builtProgram.js';
 import { descendantsOf } from '../fixtures/processes/childProcesses.js';
-import { AnsweredError, GraphqlUser, type Listening } from '../fixtures/api/graphqlUser.js';
+import { AnsweredError, GraphqlUser, type ReceivedMessages } from '../fixtures/api/graphqlUser.js';
 import { keystoneMissing, startKeystone, type KeystoneServer } from '../fixtures/servers/keystone.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../fixtures/servers/mariadb.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
@@ -161,8 +161,8 @@ describeWith(needs, 'The main job', () => {
       startApi(program.main, settings).then(running),
       newWorker(),
     ]);
-    user = ending<GraphqlUser>((each) => each.leave())(new GraphqlUser(api.url, adminToken));
-    otherUser = ending<GraphqlUser>((each) => each.leave())(new GraphqlUser(otherApi.url, adminToken));
+    user = ending<GraphqlUser>((each) => each.close())(new GraphqlUser(api.url, adminToken));
+    otherUser = ending<GraphqlUser>((each) => each.close())(new GraphqlUser(otherApi.url, adminToken));
   });
 
   afterAll(async () => {
@@ -218,16 +218,17 @@ describeWith(needs, 'The main job', () => {
     (await shell(`swift list ${container} --prefix '${prefix}'`)).toString().split('\n').filter(Boolean);
 
   const queue = async (): Promise<string> => {
-    const { startBackup } = await user.ask<{ startBackup: { jobs: readonly [{ id: string }] } }>(
+    const { startBackup } = await user.execute<{ startBackup: { jobs: readonly [{ id: string }] } }>(
       'mutation ($planId: ID!) { startBackup(input: { planId: $planId }) { jobs { id } } }',
       { planId },
     );
     return startBackup.jobs[0].id;
   };
-  const watch = (id: string, by = user): Listening<Job> => by.listen<Job>('backupJob', backupSubscription, { id });
+  const watch = (id: string, by = user): ReceivedMessages<Job> =>
+    by.subscribe<Job>('backupJob', backupSubscription, { id });
   const countEvents = async () =>
     (
-      await user.ask<{ events: { totalCount: number } }>(
+      await user.execute<{ events: { totalCount: number } }>(
         'query ($projectId: ID) { events(projectId: $projectId) { totalCount } }',
         { projectId },
       )
@@ -239,13 +240,13 @@ describeWith(needs, 'The main job', () => {
   };
 
   test('Validate shows how far the check got, and saves nothing', async () => {
-    const created = await user.ask<{ createProject: { id: string } }>(
+    const created = await user.execute<{ createProject: { id: string } }>(
       'mutation { createProject(name: "Harbour authority") { id } }',
     );
     projectId = created.createProject.id;
     const events = await countEvents();
     const service = 'mutation ($input: ServiceInput!) { validateService(input: $input) { ok steps { name status } } }';
-    const good = await user.ask<{ validateService: Check }>(service, { input: mariadbInput('source', source) });
+    const good = await user.execute<{ validateService: Check }>(service, { input: mariadbInput('source', source) });
     expect(good.validateService).toEqual({
       ok: true,
       steps: ['RESOLVE', 'CONNECT', 'AUTHENTICATE', 'TOOL', 'PRIVILEGES', 'SETTINGS'].map((name) => ({
@@ -256,10 +257,10 @@ describeWith(needs, 'The main job', () => {
 
     const endpoint = `mutation ($input: FileEndpointInput!) {
       validateFileEndpoint(input: $input) { ok steps { name status } } }`;
-    const wrong = await user.ask<{ validateFileEndpoint: Check }>(endpoint, { input: swiftInput('not it') });
+    const wrong = await user.execute<{ validateFileEndpoint: Check }>(endpoint, { input: swiftInput('not it') });
     expect(wrong.validateFileEndpoint.ok).toBe(false);
     expect(wrong.validateFileEndpoint.steps).toContainEqual({ name: 'AUTHENTICATE', status: 'FAILED' });
-    const right = await user.ask<{ validateFileEndpoint: Check }>(endpoint, { input: swiftInput() });
+    const right = await user.execute<{ validateFileEndpoint: Check }>(endpoint, { input: swiftInput() });
     expect(right.validateFileEndpoint.steps.filter(({ status }) => status === 'FAILED')).toEqual([]);
     expect(right.validateFileEndpoint.ok).toBe(true);
     expect((await shell('swift list')).toString()).toBe('');
@@ -269,33 +270,34 @@ describeWith(needs, 'The main job', () => {
   test('Submit saves services and the file endpoint once, however often it is sent', async () => {
     const register = 'mutation ($input: ServiceInput!) { registerService(input: $input) { id } }';
     type Registered = { registerService: { id: string } };
-    serviceId = (await user.ask<Registered>(register, { input: mariadbInput('source', source) })).registerService.id;
-    targetId = (await user.ask<Registered>(register, { input: mariadbInput('target', target) })).registerService.id;
+    serviceId = (await user.execute<Registered>(register, { input: mariadbInput('source', source) })).registerService
+      .id;
+    targetId = (await user.execute<Registered>(register, { input: mariadbInput('target', target) })).registerService.id;
 
     const create = `mutation ($input: FileEndpointInput!, $commandId: ID) {
       createFileEndpoint(input: $input, commandId: $commandId) { id location lastCheck { ok } } }`;
     type Created = { createFileEndpoint: { id: string; location: string; lastCheck: { ok: boolean } } };
     const submission = { input: swiftInput(), commandId: randomUUID() };
-    const first = await user.ask<Created>(create, submission);
+    const first = await user.execute<Created>(create, submission);
     fileEndpointId = first.createFileEndpoint.id;
     expect(first.createFileEndpoint.lastCheck.ok).toBe(true);
     const events = await countEvents();
-    expect(await otherUser.ask<Created>(create, submission)).toEqual(first);
-    await expect(user.ask(create, { ...submission, input: swiftInput('not it') })).rejects.toMatchObject({
+    expect(await otherUser.execute<Created>(create, submission)).toEqual(first);
+    await expect(user.execute(create, { ...submission, input: swiftInput('not it') })).rejects.toMatchObject({
       code: 'IDEMPOTENCY_MISMATCH',
     });
     expect(await countEvents()).toBe(events);
   });
 
   test('a plan runs by its schedule, and both APIs show live how its backup succeeds', async () => {
-    const heard = [user, otherUser].map((each) =>
-      each.listen<Change>('backupJobChanges', changesSubscription, { projectId }),
+    const subscriptions = [user, otherUser].map((each) =>
+      each.subscribe<Change>('backupJobChanges', changesSubscription, { projectId }),
     );
-    for (const each of heard) await each.until((all) => all.some(({ kind }) => kind === 'READY'), soonMs);
+    for (const each of subscriptions) await each.until((all) => all.some(({ kind }) => kind === 'READY'), soonMs);
 
     const due = new Date(Math.ceil(Date.now() / 1000) * 1000 + 10_000);
     const frequency = `${due.getUTCSeconds()} ${due.getUTCMinutes()} ${due.getUTCHours()} * * *`;
-    const { createBackupPlan } = await user.ask<{ createBackupPlan: { id: string; nextRunAt: string } }>(
+    const { createBackupPlan } = await user.execute<{ createBackupPlan: { id: string; nextRunAt: string } }>(
       'mutation ($input: BackupPlanInput!) { createBackupPlan(input: $input) { id nextRunAt } }',
       {
         input: {
@@ -311,9 +313,9 @@ describeWith(needs, 'The main job', () => {
     expect(new Date(createBackupPlan.nextRunAt)).toEqual(due);
 
     const changesOfBoth = await Promise.all(
-      heard.map((each) => each.until((all) => all.some(({ job }) => hasEnded(job)), soonMs)),
+      subscriptions.map((each) => each.until((all) => all.some(({ job }) => hasEnded(job)), soonMs)),
     );
-    for (const each of heard) each.stop();
+    for (const each of subscriptions) each.stop();
     const [mine = [], others = []] = changesOfBoth.map((changes) =>
       changes.flatMap(({ job }) => (job === null ? [] : [job])),
     );
@@ -347,14 +349,14 @@ describeWith(needs, 'The main job', () => {
   });
 
   const restore = async (backupJobId: string) => {
-    const { startRestore } = await user.ask<{ startRestore: { id: string } }>(
+    const { startRestore } = await user.execute<{ startRestore: { id: string } }>(
       'mutation ($input: StartRestoreInput!) { startRestore(input: $input) { id } }',
       { input: { backupJobId, target: { asNew: { serviceId: targetId } } } },
     );
     return startRestore.id;
   };
   const watchRestore = (id: string) =>
-    user.listen<Job>(
+    user.subscribe<Job>(
       'restoreJob',
       `subscription ($id: ID!) { restoreJob(id: $id) { ${both} differences { path expected actual } } }`,
       { id },
@@ -377,7 +379,7 @@ describeWith(needs, 'The main job', () => {
   test('the log has the history of both jobs, for queries and for subscriptions', async () => {
     const storyOf = async (streamId: string) =>
       (
-        await user.ask<{ events: { nodes: LogEvent[] } }>(
+        await user.execute<{ events: { nodes: LogEvent[] } }>(
           `query ($streamId: ID) { events(streamId: $streamId, first: 200) { nodes { ${eventFields} } } }`,
           { streamId },
         )
@@ -413,27 +415,27 @@ describeWith(needs, 'The main job', () => {
       'RestoreSucceeded',
     ]);
 
-    const log = await user.ask<{ events: { nodes: LogEvent[] } }>(
+    const log = await user.execute<{ events: { nodes: LogEvent[] } }>(
       `query ($projectId: ID) { events(projectId: $projectId, first: 200) { nodes { ${eventFields} } } }`,
       { projectId },
     );
-    const listening = otherUser.listen<LogEvent>(
+    const subscription = otherUser.subscribe<LogEvent>(
       'events',
       `subscription ($projectId: ID) { events(projectId: $projectId, after: "0") { ${eventFields} } }`,
       { projectId },
     );
-    await listening.until((heard) => heard.length >= log.events.nodes.length, soonMs);
-    listening.stop();
-    expect(listening.heard).toEqual(log.events.nodes);
+    await subscription.until((subscriptions) => subscriptions.length >= log.events.nodes.length, soonMs);
+    subscription.stop();
+    expect(subscription.messages).toEqual(log.events.nodes);
   });
 
   const workersShown = async () => {
     const query = '{ workers { pid state engines { tool } jobs { phase backupJob { id } } } }';
-    return (await user.ask<{ workers: readonly ShownWorker[] }>(query)).workers;
+    return (await user.execute<{ workers: readonly ShownWorker[] }>(query)).workers;
   };
 
   /** Stops the dump in the middle: `bulk` has been read when the dump reaches this table. */
-  const dumpHeldUp = async (job: Listening<Job>) => {
+  const dumpHeldUp = async (job: ReceivedMessages<Job>) => {
     await job.until((states) => states.some(({ phase }) => phase === 'DUMPING'), soonMs);
     const release = await heldTable(source, 'harbour.ships');
     await eventually('the dump waits for the table', async () =>
@@ -457,10 +459,10 @@ describeWith(needs, 'The main job', () => {
       expect(before).toMatchObject({ pid: worker.pid, state: 'BUSY', jobs: [{ backupJob: { id }, phase: 'DUMPING' }] });
       expect(before?.engines.map(({ tool }) => tool)).toContain('mariadb-dump');
       await worker.kill();
-      await gone(children);
+      await untilExited(children);
       await release();
       const folders = await listed('stowage/');
-      expect(job.heard.at(-1)).toMatchObject({ status: 'RUNNING', attempts: [{ number: 1, outcome: null }] });
+      expect(job.messages.at(-1)).toMatchObject({ status: 'RUNNING', attempts: [{ number: 1, outcome: null }] });
 
       worker = await newWorker();
       const states = await job.untilComplete(lostWorkerMs);
@@ -490,7 +492,7 @@ describeWith(needs, 'The main job', () => {
     const release = await dumpHeldUp(job);
     const children = descendantsOf(worker.pid);
     expect(await worker.terminate()).toBe(0);
-    await gone(children);
+    await untilExited(children);
     expect(readdirSync('/dev/shm').filter((name) => name.includes(`-${worker.pid}-`))).toEqual([]);
     await release();
 
@@ -511,13 +513,13 @@ describeWith(needs, 'The main job', () => {
   test('a deleted backup is removed from the container with its segments', async () => {
     const folder = onlyPart(scheduled).objectName.replace(/[^/]*$/, '');
     expect((await listed(folder)).length).toBeGreaterThan(3);
-    const changes = user.listen<Change>('backupJobChanges', changesSubscription, { projectId });
+    const changes = user.subscribe<Change>('backupJobChanges', changesSubscription, { projectId });
     await changes.until((all) => all.some(({ kind }) => kind === 'READY'), soonMs);
     const remove = 'mutation ($id: ID!, $force: Boolean!) { deleteBackup(id: $id, force: $force) { availability } }';
     // A manual backup does not replace the only scheduled one.
-    const refused = user.ask(remove, { id: scheduled.id, force: false });
+    const refused = user.execute(remove, { id: scheduled.id, force: false });
     await expect(refused).rejects.toMatchObject({ code: 'CONFLICT' });
-    await user.ask(remove, { id: scheduled.id, force: true });
+    await user.execute(remove, { id: scheduled.id, force: true });
     await changes.until((all) => all.some(({ job }) => job?.availability === 'DELETED'), soonMs);
     changes.stop();
     expect(await listed(folder)).toEqual([]);
@@ -525,7 +527,7 @@ describeWith(needs, 'The main job', () => {
   });
 
   test('API and worker exit with 0 when they are asked to end', async () => {
-    await Promise.all([user.leave(), otherUser.leave()]);
+    await Promise.all([user.close(), otherUser.close()]);
     expect(await Promise.all([api, otherApi, worker].map((each) => each.terminate()))).toEqual([0, 0, 0]);
   });
 
@@ -588,7 +590,7 @@ async function heldTable(server: MariadbServer, table: string): Promise<() => Pr
   };
 }
 
-function gone(processes: readonly { readonly pid: number }[]): Promise<void> {
+function untilExited(processes: readonly { readonly pid: number }[]): Promise<void> {
   return eventually('its children are gone', () =>
     Promise.resolve(!processes.some(({ pid }) => existsSync(`/proc/${pid}`))),
   );

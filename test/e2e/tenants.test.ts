@@ -105,18 +105,18 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
     for (const operation of queries()) {
       const query = operationDocument('query', operation, 2);
       const cases = queryCases[operation.name] ?? (() => []);
-      const [asked, unknown] = [cases(foreign), cases(nowhere)];
+      const [foreignCases, missingCases] = [cases(foreign), cases(nowhere)];
       const compare = async (variables: Variables, index: number): Promise<void> => {
         const [{ text }, { text: answer }, { text: forMembers }] = await Promise.all([
           api.post(query, variables, viewer),
-          api.post(query, unknown[index], viewer),
+          api.post(query, missingCases[index], viewer),
           api.post(query, variables),
         ]);
         if (text !== answer || namesForeign(text)) wrong.push({ query, variables, text, answer });
         // Otherwise the test of this case could not fail.
         if (forMembers === text && !saysNothing.includes(operation.name)) wrong.push({ query, variables, forMembers });
       };
-      await Promise.all(asked.map(compare));
+      await Promise.all(foreignCases.map(compare));
     }
     expect(wrong).toEqual([]);
   });
@@ -143,14 +143,14 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
       const query = operationDocument('query', operation, 3);
       const cases = queryCases[operation.name]?.(own) ?? [];
       const required = operation.args.some(({ type, defaultValue }) => String(type).endsWith('!') && !defaultValue);
-      const look = async (variables: Variables): Promise<void> => {
+      const checkAnswer = async (variables: Variables): Promise<void> => {
         const { text, errors } = await api.post(query, variables, viewer);
         if (namesForeign(text)) wrong.push({ query, variables, answer: text });
         if (saysNothing.includes(operation.name)) return;
         if (errors.length > 0 || !/"id":|"normalized":|"count":|"date":/.test(text))
           wrong.push({ query, variables, text });
       };
-      await Promise.all((required || operation.name === 'service' ? cases : [{}, ...cases]).map(look));
+      await Promise.all((required || operation.name === 'service' ? cases : [{}, ...cases]).map(checkAnswer));
     }
     expect(wrong).toEqual([]);
   });
@@ -165,8 +165,8 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
       const query = operationDocument('mutation', operation, 2);
       const variables = cases.good({ own: foreign, other: foreign, port: 9 });
       const { text, errors } = await api.post(query, variables, admin);
-      const unknown = cases.good({ own: nowhere, other: nowhere, port: 9 });
-      const answer = (await api.post(query, unknown, admin)).text;
+      const missing = cases.good({ own: nowhere, other: nowhere, port: 9 });
+      const answer = (await api.post(query, missing, admin)).text;
       const code = errors[0]?.extensions.code;
       if (code !== (cases.notYet === true ? 'NOT_YET_AVAILABLE' : 'NOT_FOUND')) wrong.push({ query, variables, text });
       if (text !== answer || namesForeign(text)) wrong.push({ query, variables, text, answer });
@@ -188,8 +188,8 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
       if (operation === undefined) throw new Error(`There is no ${name}.`);
       const { errors, text } = await api.post(operationDocument('mutation', operation), variables, admin);
       expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_INPUT', details: { fields: [{ path }] } });
-      const unknown = JSON.parse(JSON.stringify(variables).replaceAll(foreignIds(), randomUUID())) as Variables;
-      const answer = await api.post(operationDocument('mutation', operation), unknown, admin);
+      const missing = JSON.parse(JSON.stringify(variables).replaceAll(foreignIds(), randomUUID())) as Variables;
+      const answer = await api.post(operationDocument('mutation', operation), missing, admin);
       expect(text).toBe(answer.text);
     }
     expect(await api.stored()).toEqual(before);
@@ -218,10 +218,10 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
         const cases = subscriptionCases[operation.name] ?? (() => []);
         for (const [index, variables] of cases(foreign).entries()) {
           const errors = await refusalOf(client, query, variables);
-          const unknown = await refusalOf(client, query, cases(nowhere)[index] ?? {});
+          const missing = await refusalOf(client, query, cases(nowhere)[index] ?? {});
           const text = JSON.stringify(errors);
           const isNotFound = errors[0]?.extensions.code === 'NOT_FOUND';
-          if (!isNotFound || text !== JSON.stringify(unknown)) wrong.push({ query, errors, unknown });
+          if (!isNotFound || text !== JSON.stringify(missing)) wrong.push({ query, errors, missing });
         }
       }
     });
@@ -230,10 +230,10 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
 
   test('receive only their own project from subscriptions to everything', async () => {
     const lists = subscriptions().filter(({ args }) => args.every(({ name }) => name !== 'id'));
-    const heard: string[] = [];
+    const messages: string[] = [];
     const ready: Promise<void>[] = [];
     await withSocket(viewer, async (client) => {
-      const listening = lists.map((operation) => {
+      const subscriptions = lists.map((operation) => {
         const query = operationDocument('subscription', operation, 3);
         const variables = operation.name === 'events' ? { after: '0' } : {};
         const results = client.iterate({ query, variables });
@@ -242,7 +242,7 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
         return (async () => {
           for await (const result of results) {
             const text = JSON.stringify(result);
-            heard.push(text);
+            messages.push(text);
             if (operation.name === 'events' || text.includes('"READY"')) isReady();
             // The last change of each kind in its own project.
             const last = operation.name === 'restoreJobChanges' ? own.restoreJobId : own.queuedJobId;
@@ -260,10 +260,10 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
           expect(errors).toEqual([]);
         }
       }
-      await Promise.all(listening);
+      await Promise.all(subscriptions);
     });
-    expect(heard.filter(namesForeign)).toEqual([]);
-    expect(heard.some((text) => text.includes(own.queuedJobId))).toBe(true);
+    expect(messages.filter(namesForeign)).toEqual([]);
+    expect(messages.some((text) => text.includes(own.queuedJobId))).toBe(true);
   });
 
   async function withSocket(token: string, use: (client: Client) => Promise<void>): Promise<void> {

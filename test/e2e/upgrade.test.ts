@@ -33,7 +33,7 @@ import {
   type Content,
   type FrozenInstallation,
 } from '../fixtures/installations/frozenInstallation.js';
-import { ask, mutateById } from '../fixtures/installations/settledInstallation.js';
+import { dataOf, mutateById } from '../fixtures/installations/settledInstallation.js';
 import { startUpgradeGround, type UpgradeGround } from '../fixtures/installations/upgradeGround.js';
 import { fingerprint } from '../fixtures/mariadbFingerprint.js';
 import { describeWith } from '../fixtures/requirements.js';
@@ -110,15 +110,15 @@ function upgrade(frozen: FrozenInstallation): void {
   };
   const backup = async (jobId: string) => {
     const query = `query ($id: ID!) { job: backupJob(id: $id) { ${backupFields} } }`;
-    return (await ask<{ job: Job }>(api, query, { id: jobId })).job;
+    return (await dataOf<{ job: Job }>(api, query, { id: jobId })).job;
   };
   const restore = async (jobId: string) => {
     const query = `query ($id: ID!) { job: restoreJob(id: $id) { ${jobFields} } }`;
-    return (await ask<{ job: Job }>(api, query, { id: jobId })).job;
+    return (await dataOf<{ job: Job }>(api, query, { id: jobId })).job;
   };
-  const ended = (look: (jobId: string) => Promise<Job>, jobId: string) =>
+  const ended = (read: (jobId: string) => Promise<Job>, jobId: string) =>
     eventually(`job ${jobId} has ended`, async () => {
-      const job = await look(jobId);
+      const job = await read(jobId);
       return ['QUEUED', 'RUNNING'].includes(job.status) ? undefined : job;
     });
   const happened = (jobId: string, type: string) =>
@@ -127,7 +127,7 @@ function upgrade(frozen: FrozenInstallation): void {
       return events.find((event) => event.type === type);
     });
   const restoredInto = async (backupJobId: string, serviceId: string) => {
-    const { startRestore } = await ask<{ startRestore: { id: string } }>(
+    const { startRestore } = await dataOf<{ startRestore: { id: string } }>(
       api,
       'mutation ($input: StartRestoreInput!) { startRestore(input: $input) { id } }',
       { input: { backupJobId, target: { asNew: { serviceId } } } },
@@ -210,7 +210,7 @@ function upgrade(frozen: FrozenInstallation): void {
       ...{ project: 'Project', service: 'Service', fileEndpoint: 'FileEndpoint', backupPlan: 'BackupPlan' },
       ...{ backupJob: 'BackupJob', restoreJob: 'RestoreJob' },
     };
-    const asked: string[] = [];
+    const fields: string[] = [];
     const answers: string[] = [];
     for (const query of queries) {
       const isOptional = query.args.every((arg) => !String(arg.type).endsWith('!') || arg.defaultValue !== undefined);
@@ -222,11 +222,11 @@ function upgrade(frozen: FrozenInstallation): void {
         const { text, errors } = await api.post(operationDocument('query', query, 3), variables);
         expect({ query: query.name, variables, errors }).toEqual({ query: query.name, variables, errors: [] });
         if (streamType !== undefined) expect(text).toContain('"__typename"');
-        asked.push(query.name);
+        fields.push(query.name);
         answers.push(text);
       }
     }
-    expect(new Set(asked)).toEqual(new Set([...asked, ...Object.keys(byId), 'events', 'backupJobs', 'workers']));
+    expect(new Set(fields)).toEqual(new Set([...fields, ...Object.keys(byId), 'events', 'backupJobs', 'workers']));
     const { text, data } = await api.post(
       'query ($id: ID) { events(projectId: $id, first: 200) { totalCount nodes { id summary data } } }',
       { id: frozen.about.command.projectId },
@@ -265,7 +265,7 @@ function upgrade(frozen: FrozenInstallation): void {
 
   test('returns the first result of a repeated command', async () => {
     const { command } = frozen.about;
-    const { createProject } = await ask<{ createProject: { id: string } }>(
+    const { createProject } = await dataOf<{ createProject: { id: string } }>(
       api,
       'mutation ($name: String!, $id: ID) { createProject(name: $name, commandId: $id) { id } }',
       { name: command.name, id: command.id },
@@ -289,9 +289,9 @@ function upgrade(frozen: FrozenInstallation): void {
     const { swift, source } = ground;
     const update = 'mutation ($id: ID!, $input: ServicePatch!) { updateService(id: $id, input: $input) { id } }';
     const moved = (name: string, { port, password }: MariadbServer) =>
-      ask(api, update, { id: id(`service.${name}`), input: { port, password } });
+      dataOf(api, update, { id: id(`service.${name}`), input: { port, password } });
     for (const name of ['orders', 'ledger', 'scales', 'unreachable']) await moved(name, source);
-    await ask(
+    await dataOf(
       api,
       'mutation ($id: ID!, $input: FileEndpointPatch!) { updateFileEndpoint(id: $id, input: $input) { id } }',
       {
@@ -343,7 +343,7 @@ function upgrade(frozen: FrozenInstallation): void {
     const planId = id('plan.eachMinute');
     const job = await eventually('the plan has run', async () => {
       const query = 'query ($id: ID!) { plan: backupPlan(id: $id) { jobs { nodes { id trigger } } } }';
-      const { plan } = await ask<{ plan: { jobs: { nodes: readonly { id: string; trigger: string }[] } } }>(
+      const { plan } = await dataOf<{ plan: { jobs: { nodes: readonly { id: string; trigger: string }[] } } }>(
         api,
         query,
         {
@@ -398,7 +398,7 @@ function upgrade(frozen: FrozenInstallation): void {
       ['endpoint.folder', 1],
     ] as const) {
       const audit = await eventually(`an audit of ${name}`, async () => {
-        const { endpoint } = await ask<{ endpoint: { lastAudit: { at: string } | null } }>(api, query, {
+        const { endpoint } = await dataOf<{ endpoint: { lastAudit: { at: string } | null } }>(api, query, {
           id: id(name),
         });
         return (endpoint.lastAudit?.at ?? '') > frozen.about.frozenAt ? endpoint : undefined;

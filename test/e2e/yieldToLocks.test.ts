@@ -59,7 +59,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
       },
     );
     await worker.start();
-    const make = async (operation: string, input: object): Promise<string> => {
+    const create = async (operation: string, input: object): Promise<string> => {
       const { data, text } = await api.post(`mutation ($input: ${operation}`, { input });
       const made = data as { made?: { id: string } } | null;
       if (!made?.made) throw new Error(text);
@@ -68,14 +68,14 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
     const project = await api.post('mutation { made: createProject(name: "shop") { id } }');
     const projectId = (project.data as { made: { id: string } }).made.id;
     const { username, password, port } = server;
-    const serviceId = await make('ServiceInput!) { made: registerService(input: $input) { id } }', {
+    const serviceId = await create('ServiceInput!) { made: registerService(input: $input) { id } }', {
       ...{ projectId, name: 'shop', engine: 'MARIADB', host: '127.0.0.1', port, username, password },
     });
-    const fileEndpointId = await make('FileEndpointInput!) { made: createFileEndpoint(input: $input) { id } }', {
+    const fileEndpointId = await create('FileEndpointInput!) { made: createFileEndpoint(input: $input) { id } }', {
       ...{ projectId, name: 'folder', settings: { filesystem: { path: 'shop' } } },
     });
     service = { serviceId, fileEndpointId };
-    planId = await make('BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
+    planId = await create('BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
       ...{ serviceId, name: 'yearly', fileEndpointIds: [fileEndpointId], frequency: '0 0 5 1 1 *' },
       retention: { style: 'ALL' },
     });

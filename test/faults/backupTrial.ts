@@ -93,34 +93,34 @@ export async function judge(
   expected: Pick<BackupFault, 'expects' | 'toolSays'> & { readonly problems: readonly Problem[] },
 ): Promise<Trial> {
   const problems = [...expected.problems];
-  const say = (kind: Problem['kind'], what: string | undefined) => {
+  const add = (kind: Problem['kind'], what: string | undefined) => {
     if (what !== undefined) problems.push({ kind, what });
   };
-  say('PROCESS', await toolsThatStayed(bench));
+  add('PROCESS', await toolsThatStayed(bench));
   if (ended === undefined) {
     const { state } = await bench.harness.store.load(backupJob, jobId);
-    say('STUCK', `still ${state.status} after ${endLimitMs / 1000} s`);
+    add('STUCK', `still ${state.status} after ${endLimitMs / 1000} s`);
     return { end: `STUCK ${state.status}`, sentence: '', problems };
   }
   if (ended.status === 'SUCCEEDED') {
     const folder = await folderOf(bench.harness, jobId);
-    say('FALSE_SUCCESS', await disprove(bench.hand, folder, bench.original, bench.folder));
+    add('FALSE_SUCCESS', await disprove(bench.hand, folder, bench.original, bench.folder));
   }
   const error = ended.status === 'FAILED' ? ended.error : undefined;
   const code = error?.code ?? ended.status;
-  if (!expected.expects.includes(code)) say('MISREPORTED', `${code} instead of ${expected.expects.join(' or ')}`);
-  say('MISREPORTED', error === undefined ? undefined : messageProblem(error, expected.toolSays));
+  if (!expected.expects.includes(code)) add('MISREPORTED', `${code} instead of ${expected.expects.join(' or ')}`);
+  add('MISREPORTED', error === undefined ? undefined : messageProblem(error, expected.toolSays));
   const shown = await bench.harness.dataSource.manager.findOneByOrFail(BackupJobTable, { id: jobId });
   if (shown.status !== ended.status || shown.errorCode !== (error?.code ?? null)) {
-    say('MISREPORTED', `is shown as ${shown.status} ${shown.errorCode ?? ''}`);
+    add('MISREPORTED', `is shown as ${shown.status} ${shown.errorCode ?? ''}`);
   }
-  say('ORPHAN', await orphansOf(bench, jobId));
+  add('ORPHAN', await orphansOf(bench, jobId));
   return {
     end: error === undefined ? ended.status : `FAILED ${error.code}`,
     sentence:
       error === undefined
         ? ''
-        : [error.message, error.hint, error.toolOutput].filter((said) => said !== null).join('\n'),
+        : [error.message, error.hint, error.toolOutput].filter((text) => text !== null).join('\n'),
     problems,
   };
 }

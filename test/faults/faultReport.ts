@@ -11,31 +11,31 @@ const columns: readonly { readonly title: string; readonly kind: ProblemKind }[]
 ];
 
 /** A table in Markdown: one row for each group, and one for all. Faults that did not happen are not counted. */
-export function faultTable(tried: readonly Tried[]): string {
-  const groups = [...new Set(tried.map(({ fault }) => fault.group))];
+export function faultTable(results: readonly Tried[]): string {
+  const groups = [...new Set(results.map(({ fault }) => fault.group))];
   const lines = [
     ['group', 'faults tried', 'succeeded', 'failed', ...columns.map(({ title }) => title), 'not reached'],
     ['---', '---:', '---:', '---:', ...columns.map(() => '---:'), '---:'],
-    ...groups.map((group) => [group, ...figures(tried.filter(({ fault }) => fault.group === group))]),
-    ['**all**', ...figures(tried)],
+    ...groups.map((group) => [group, ...figures(results.filter(({ fault }) => fault.group === group))]),
+    ['**all**', ...figures(results)],
   ];
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 /** Whether every fault happened, and none had a wrong outcome. */
-export function isClean(tried: readonly Tried[]): boolean {
-  return tried.every(({ trial }) => trial.problems.length === 0);
+export function isClean(results: readonly Tried[]): boolean {
+  return results.every(({ trial }) => trial.problems.length === 0);
 }
 
-function figures(tried: readonly Tried[]): readonly string[] {
+function figures(results: readonly Tried[]): readonly string[] {
   const having = (kind: ProblemKind) =>
-    tried.filter(({ trial }) => trial.problems.some((problem) => problem.kind === kind)).length;
+    results.filter(({ trial }) => trial.problems.some((problem) => problem.kind === kind)).length;
   const notReached = having('NOT_REACHED');
-  const succeeded = tried.filter(({ trial }) => trial.end === 'SUCCEEDED').length;
+  const succeeded = results.filter(({ trial }) => trial.end === 'SUCCEEDED').length;
   return [
-    tried.length - notReached,
+    results.length - notReached,
     succeeded,
-    tried.length - succeeded,
+    results.length - succeeded,
     ...columns.map(({ kind }) => having(kind)),
     notReached,
   ].map(String);

@@ -35,21 +35,23 @@ async function run(): Promise<void> {
   const stores = 'a PostgreSQL, two MariaDBs and a Swift';
   console.log(`${chosen.length} faults, seed ${seed}, ${atOnce} at once. Starting for each of these ${stores} …`);
   const beganAt = performance.now();
-  const tried: Tried[] = [];
+  const results: Tried[] = [];
   const { endedEarly } = await tryInShares(chosen, atOnce, (one) => {
-    tried.push(one);
-    tell(one, tried.length);
+    results.push(one);
+    printResult(one, results.length);
   });
   const seconds = Math.round((performance.now() - beganAt) / 1000);
   const skipped = named.length - chosen.length;
   const leftOut = skipped === 0 ? '' : ` SKIPPED ${skipped} that cannot be tried here: the lines above say why.`;
-  const untried = tried.length < chosen.length ? ` ${chosen.length - tried.length} were NOT TRIED.` : '';
-  const inOrder = tried.sort((one, other) => chosen.indexOf(one.fault) - chosen.indexOf(other.fault));
-  console.log(`\n${faultTable(inOrder)}\n\n${tried.length} faults in ${seconds} s, seed ${seed}.${leftOut}${untried}`);
-  if (endedEarly || untried !== '' || !isClean(tried)) process.exitCode = 1;
+  const untried = results.length < chosen.length ? ` ${chosen.length - results.length} were NOT TRIED.` : '';
+  const inOrder = results.sort((one, other) => chosen.indexOf(one.fault) - chosen.indexOf(other.fault));
+  console.log(
+    `\n${faultTable(inOrder)}\n\n${results.length} faults in ${seconds} s, seed ${seed}.${leftOut}${untried}`,
+  );
+  if (endedEarly || untried !== '' || !isClean(results)) process.exitCode = 1;
 }
 
-function tell({ fault, trial, seconds }: Tried, number: number): void {
+function printResult({ fault, trial, seconds }: Tried, number: number): void {
   const { problems, end, sentence } = trial;
   console.log(`${number}/${chosen.length} ${fault.group}: ${fault.name}: ${end} (${seconds.toFixed(1)} s)`);
   if (values.verbose && sentence !== '') console.log(`      ${sentence.replaceAll('\n', '\n      ')}`);

@@ -51,7 +51,7 @@ export async function openSwiftHand(swiftUrl: string, container: string): Promis
   };
   const [{ token, url }, admin] = await Promise.all([login('test:tester', 'testing'), login('admin:admin', 'admin')]);
   const base = `${url}/${container}`;
-  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+  const request = async (path: string, init: RequestInit = {}): Promise<Response> => {
     const answer = await fetch(base + path, { headers: token, ...init });
     if (!answer.ok) throw new Error(`${init.method ?? 'GET'} ${path} answered ${answer.status}.`);
     return answer;
@@ -59,25 +59,25 @@ export async function openSwiftHand(swiftUrl: string, container: string): Promis
   const pathOf = (name: string) => `/${name.split('/').map(encodeURIComponent).join('/')}`;
   return {
     list: async (prefix = '') =>
-      listing.parse(await (await ask(`?format=json&limit=10000&prefix=${encodeURIComponent(prefix)}`)).json()),
-    bytes: async (name) => Buffer.from(await (await ask(pathOf(name))).arrayBuffer()),
+      listing.parse(await (await request(`?format=json&limit=10000&prefix=${encodeURIComponent(prefix)}`)).json()),
+    bytes: async (name) => Buffer.from(await (await request(pathOf(name))).arrayBuffer()),
     async download(name, file) {
-      const { body } = await ask(pathOf(name));
+      const { body } = await request(pathOf(name));
       if (body === null) throw new Error(`'${name}' came without a body.`);
       return hashInto(file, Readable.fromWeb(body));
     },
     async put(name, bytes) {
-      await ask(pathOf(name), { method: 'PUT', body: Buffer.from(bytes) });
+      await request(pathOf(name), { method: 'PUT', body: Buffer.from(bytes) });
     },
     async remove(name) {
-      await ask(pathOf(name), { method: 'DELETE' });
+      await request(pathOf(name), { method: 'DELETE' });
     },
     async manifest(name) {
-      const found = manifestAnswer.parse(await (await ask(`${pathOf(name)}?multipart-manifest=get`)).json());
+      const found = manifestAnswer.parse(await (await request(`${pathOf(name)}?multipart-manifest=get`)).json());
       return found.map((entry) => ({ path: entry.name, etag: entry.hash, size_bytes: entry.bytes }));
     },
     async putManifest(name, entries) {
-      await ask(`${pathOf(name)}?multipart-manifest=put`, { method: 'PUT', body: JSON.stringify(entries) });
+      await request(`${pathOf(name)}?multipart-manifest=put`, { method: 'PUT', body: JSON.stringify(entries) });
     },
     async containers() {
       const answer = await fetch(`${url}?format=json`, { headers: token });
@@ -87,7 +87,7 @@ export async function openSwiftHand(swiftUrl: string, container: string): Promis
         .map(({ name }) => name);
     },
     async used() {
-      const { headers } = await ask('', { method: 'HEAD' });
+      const { headers } = await request('', { method: 'HEAD' });
       const number = (name: string) => Number(headers.get(name));
       return { bytes: number('x-container-bytes-used'), objects: number('x-container-object-count') };
     },
@@ -97,7 +97,7 @@ export async function openSwiftHand(swiftUrl: string, container: string): Promis
         'x-container-meta-quota-bytes': headerOf(bytes),
         'x-container-meta-quota-count': headerOf(objects),
       };
-      await ask('', { method: 'POST', headers: { ...token, ...ofContainer } });
+      await request('', { method: 'POST', headers: { ...token, ...ofContainer } });
       const ofAccount = { 'x-account-meta-quota-bytes': headerOf(accountBytes) };
       const answer = await fetch(url, { method: 'POST', headers: { ...admin.token, ...ofAccount } });
       if (!answer.ok) throw new Error(`The account's quota: ${answer.status}.`);

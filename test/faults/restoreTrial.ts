@@ -60,40 +60,40 @@ async function judge(
   expected: Pick<RestoreFault, 'expects' | 'touches' | 'toolSays'> & { readonly problems: readonly Problem[] },
 ): Promise<Trial> {
   const problems = [...expected.problems];
-  const say = (kind: Problem['kind'], what: string | undefined) => {
+  const add = (kind: Problem['kind'], what: string | undefined) => {
     if (what !== undefined) problems.push({ kind, what });
   };
-  say('PROCESS', await toolsThatStayed(bench));
+  add('PROCESS', await toolsThatStayed(bench));
   if (ended === undefined) {
-    say('STUCK', `has not ended after ${endLimitMs / 1000} s`);
+    add('STUCK', `has not ended after ${endLimitMs / 1000} s`);
     return { end: 'STUCK', sentence: '', problems };
   }
   const events = await bench.harness.eventsOf(jobId);
   const toolStarted = events.some(({ type }) => type === 'RestoreToolStarted');
   const error = ended.attempts.at(-1)?.error ?? undefined;
   const code = ended.status === 'FAILED' ? (error?.code ?? 'no error') : ended.status;
-  if (!expected.expects.includes(code)) say('MISREPORTED', `${code} instead of ${expected.expects.join(' or ')}`);
+  if (!expected.expects.includes(code)) add('MISREPORTED', `${code} instead of ${expected.expects.join(' or ')}`);
   if (ended.status === 'SUCCEEDED') {
-    say('FALSE_SUCCESS', differenceOf(bench.original.fingerprint, await fingerprint(bench.target, ['shop'])));
+    add('FALSE_SUCCESS', differenceOf(bench.original.fingerprint, await fingerprint(bench.target, ['shop'])));
   } else {
-    if (expected.touches === 'NOTHING' && toolStarted) say('MISREPORTED', 'the tool was started all the same');
+    if (expected.touches === 'NOTHING' && toolStarted) add('MISREPORTED', 'the tool was started all the same');
     const found = await bench.target.sql(
       "SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop'",
     );
-    if (!toolStarted && found !== '') say('FALSE_SUCCESS', 'statements ran before the tool was said to start');
-    if (error !== undefined) say('MISREPORTED', messageProblem(error, expected.toolSays));
+    if (!toolStarted && found !== '') add('FALSE_SUCCESS', 'statements ran before the tool was said to start');
+    if (error !== undefined) add('MISREPORTED', messageProblem(error, expected.toolSays));
     if (toolStarted && error?.hint?.includes('may hold a part') !== true) {
-      say('MISREPORTED', `does not say what it may have left: ${error?.hint ?? ''}`);
+      add('MISREPORTED', `does not say what it may have left: ${error?.hint ?? ''}`);
     }
   }
   const attempts = events.filter(({ type }) => type === 'RestoreAttemptStarted').length;
   if (toolStarted && ended.status === 'FAILED' && attempts > 1 && startedMoreThanOnce(events)) {
-    say('FALSE_SUCCESS', 'it was retried after its tool had started');
+    add('FALSE_SUCCESS', 'it was retried after its tool had started');
   }
-  say('PROCESS', await sessionsThatStayed(bench));
+  add('PROCESS', await sessionsThatStayed(bench));
   return {
     end: ended.status === 'FAILED' ? `FAILED ${code}` : ended.status,
-    sentence: error === undefined ? '' : [error.message, error.hint].filter((said) => said !== null).join('\n'),
+    sentence: error === undefined ? '' : [error.message, error.hint].filter((text) => text !== null).join('\n'),
     problems,
   };
 }

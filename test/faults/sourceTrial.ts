@@ -10,7 +10,7 @@ import type { Fault, Problem, Trial } from './trial.js';
 export type OddDatabase = {
   readonly name: string;
   /** Statements that create the contents of `odd` on the source. */
-  readonly make: string;
+  readonly statements: string;
   /** Statements for the servers, and statements that undo them. */
   readonly source?: Settings;
   readonly target?: Settings;
@@ -22,7 +22,7 @@ export type OddDatabase = {
    */
   readonly ends: readonly string[];
   /** The pattern that the warning, or the failure with its hint, must match. */
-  readonly says?: RegExp;
+  readonly pattern?: RegExp;
 };
 export type Settings = { readonly set: string; readonly back: string };
 
@@ -49,7 +49,7 @@ async function attempt(bench: FaultBench, odd: OddDatabase): Promise<Trial> {
   const { source, target } = bench;
   const contents = async (server: MariadbServer) => inCaseOf(odd, await fingerprint(server, ['odd']));
   try {
-    await source.sql(`CREATE DATABASE IF NOT EXISTS odd; USE odd; ${odd.make}`);
+    await source.sql(`CREATE DATABASE IF NOT EXISTS odd; USE odd; ${odd.statements}`);
     const before = await contents(source);
     await source.sql(odd.source?.set ?? 'DO 0');
     await target.sql(odd.target?.set ?? 'DO 0');
@@ -120,7 +120,7 @@ function failed(
   what: string,
   error: { code: string; message: string; hint: string | null; toolOutput: string | null; retriable: boolean },
 ): End {
-  const poor = messageProblem(error, undefined);
+  const problem = messageProblem(error, undefined);
   return {
     ...{
       status: error.code,
@@ -128,7 +128,7 @@ function failed(
       warnings: [],
       restored: false,
     },
-    ...(poor === undefined ? {} : { problem: { kind: 'MISREPORTED', what: poor } as const }),
+    ...(problem === undefined ? {} : { problem: { kind: 'MISREPORTED', what: problem } as const }),
   };
 }
 
@@ -138,17 +138,17 @@ function stuck(what: string): End {
 
 function judge(odd: OddDatabase, end: End, difference: string | undefined): Trial {
   const problems: Problem[] = end.problem === undefined ? [] : [end.problem];
-  const said = `${end.sentence}\n${end.warnings.join('\n')}`;
-  const isSaid = odd.says === undefined || odd.says.test(said);
+  const texts = `${end.sentence}\n${end.warnings.join('\n')}`;
+  const isSaid = odd.pattern === undefined || odd.pattern.test(texts);
   const status = end.restored ? (difference === undefined ? 'KEPT' : 'WARNED') : end.status;
   if (status === 'STUCK' || status.startsWith('STUCK ')) problems.push({ kind: 'STUCK', what: end.sentence });
   else if (difference !== undefined && !(odd.ends.includes('WARNED') && isSaid)) {
     problems.push({ kind: 'FALSE_SUCCESS', what: `${difference}; warned of: ${end.warnings.join(' ')}` });
   } else if (!odd.ends.includes(status)) {
     problems.push({ kind: 'MISREPORTED', what: `${status} instead of ${odd.ends.join(' or ')}: ${end.sentence}` });
-  } else if (status !== 'KEPT' && !isSaid) problems.push({ kind: 'MISREPORTED', what: `says otherwise: ${said}` });
+  } else if (status !== 'KEPT' && !isSaid) problems.push({ kind: 'MISREPORTED', what: `says otherwise: ${texts}` });
   if (end.restored) return { end: 'SUCCEEDED', sentence: `${status}: ${end.warnings.join('\n')}`, problems };
-  return { end: `FAILED ${end.status}`, sentence: said, problems };
+  return { end: `FAILED ${end.status}`, sentence: texts, problems };
 }
 
 /** Idempotent. */

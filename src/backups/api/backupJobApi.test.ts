@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { failed, queuedJob, started, succeeded, told } from '../../../test/fixtures/backupJobs.js';
+import { failed, queuedJob, started, succeeded, executeCommands } from '../../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { sentStatements } from '../../../test/fixtures/sentStatements.js';
@@ -273,7 +273,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
         queuedAt: at,
       } as const;
       const id = await queuedJob(api.shared, projectId, request);
-      await told(api.shared, { id, projectId }, started(1, at), succeeded(1, at));
+      await executeCommands(api.shared, { id, projectId }, started(1, at), succeeded(1, at));
       return id;
     };
     const ids = [];
@@ -304,7 +304,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
         ...{ scheduledFor: at, queuedAt: at },
       };
       const id = await queuedJob(api.shared, projectId, request);
-      await told(api.shared, { id, projectId }, started(1, at), succeeded(1, at, size));
+      await executeCommands(api.shared, { id, projectId }, started(1, at), succeeded(1, at, size));
     }
     const query = `query ($input: RetentionPreviewInput!) {
       retentionPreview(input: $input, days: 5) { date kept deleted storedSize } }`;
@@ -348,7 +348,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
       ] as const) {
         const { serviceId, fileEndpointId, projectId } = project;
         const id = await queuedJob(api.shared, projectId, { serviceId, fileEndpointId, queuedAt: at(second) });
-        await told(api.shared, { id, projectId }, ...commands);
+        await executeCommands(api.shared, { id, projectId }, ...commands);
       }
       return project;
     })();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { failed, queuedJob, started, succeeded, told } from '../../../test/fixtures/backupJobs.js';
-import { GraphqlUser, type Listening } from '../../../test/fixtures/api/graphqlUser.js';
+import { failed, queuedJob, started, succeeded, executeCommands } from '../../../test/fixtures/backupJobs.js';
+import { GraphqlUser, type ReceivedMessages } from '../../../test/fixtures/api/graphqlUser.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../../test/fixtures/settledProject.js';
@@ -31,19 +31,19 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     settled = await settleProject(api, 'harbour', 3306);
   });
   afterEach(async () => {
-    for (const user of users.splice(0)) await user.leave();
+    for (const user of users.splice(0)) await user.close();
   });
   afterAll(() => api.stop());
 
   const user = (token = installationToken) => {
-    const made = new GraphqlUser(api.url, token);
-    users.push(made);
-    return made;
+    const user = new GraphqlUser(api.url, token);
+    users.push(user);
+    return user;
   };
-  const watch = (id: string, by = user()): Listening<State> =>
-    by.listen<State>('backupJob', `subscription ($id: ID!) { backupJob(id: $id) { ${fields} } }`, { id });
-  const follow = (variables: object, by = user()): Listening<Change> =>
-    by.listen<Change>(
+  const watch = (id: string, by = user()): ReceivedMessages<State> =>
+    by.subscribe<State>('backupJob', `subscription ($id: ID!) { backupJob(id: $id) { ${fields} } }`, { id });
+  const follow = (variables: object, by = user()): ReceivedMessages<Change> =>
+    by.subscribe<Change>(
       'backupJobChanges',
       `subscription ($projectId: ID, $filter: BackupJobFilter, $after: Position, $progress: Boolean! = false) {
          backupJobChanges(projectId: $projectId, filter: $filter, after: $after, progress: $progress) {
@@ -70,24 +70,29 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
       },
       ...{ bytesPerSecond: 1, share: null, estimatedEnd: null, at: at.toISOString() },
     });
-  const ready = (heard: readonly Change[]) => heard.some(({ kind }) => kind === 'READY');
+  const ready = (messages: readonly Change[]) => messages.some(({ kind }) => kind === 'READY');
   const of = (id: string) => (change: Change) => change.job?.id === id;
 
   test('one job sends its state, every change, every progress step, and the end', async () => {
     const job = await queued();
-    const listening = watch(job.id);
-    await listening.until(([first]) => first?.status === 'QUEUED', limitMs);
-    await told(api.shared, job, started());
-    await listening.until((heard) => heard.at(-1)?.phase === 'PREFLIGHT', limitMs);
-    await told(api.shared, job, { kind: 'ENTER_PHASE', attempt: 1, phase: 'DUMPING', at: new Date().toISOString() });
-    await listening.until((heard) => heard.at(-1)?.phase === 'DUMPING', limitMs);
+    const subscription = watch(job.id);
+    await subscription.until(([first]) => first?.status === 'QUEUED', limitMs);
+    await executeCommands(api.shared, job, started());
+    await subscription.until((messages) => messages.at(-1)?.phase === 'PREFLIGHT', limitMs);
+    await executeCommands(api.shared, job, {
+      kind: 'ENTER_PHASE',
+      attempt: 1,
+      phase: 'DUMPING',
+      at: new Date().toISOString(),
+    });
+    await subscription.until((messages) => messages.at(-1)?.phase === 'DUMPING', limitMs);
     for (const readBytes of [10, 20]) {
       await progress(job.id, readBytes);
-      await listening.until((heard) => heard.at(-1)?.progress?.readBytes === readBytes, limitMs);
+      await subscription.until((messages) => messages.at(-1)?.progress?.readBytes === readBytes, limitMs);
     }
-    await told(api.shared, job, succeeded());
-    const heard = await listening.untilComplete(limitMs);
-    expect(heard.map(({ status, phase, progress: at }) => [status, phase, at?.readBytes])).toEqual([
+    await executeCommands(api.shared, job, succeeded());
+    const messages = await subscription.untilComplete(limitMs);
+    expect(messages.map(({ status, phase, progress: at }) => [status, phase, at?.readBytes])).toEqual([
       ['QUEUED', null, undefined],
       ['RUNNING', 'PREFLIGHT', undefined],
       ['RUNNING', 'DUMPING', undefined],
@@ -98,15 +103,15 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
   });
 
   test('one job that has ended sends its state once and completes', async () => {
-    const heard = await watch(settled.storedJobId).untilComplete(limitMs);
-    expect(heard).toMatchObject([{ id: settled.storedJobId, status: 'SUCCEEDED' }]);
+    const messages = await watch(settled.storedJobId).untilComplete(limitMs);
+    expect(messages).toMatchObject([{ id: settled.storedJobId, status: 'SUCCEEDED' }]);
   });
 
   test('an unknown job and a job of another project get the same NOT_FOUND', async () => {
     const stranger = user(api.admit(memberOf(randomUUID(), 'ADMIN')));
     const failures = await Promise.all(
-      [watch(randomUUID()), watch(settled.storedJobId, stranger), watch('no id')].map((listening) =>
-        listening.untilComplete(limitMs).catch((error: unknown) => String(error)),
+      [watch(randomUUID()), watch(settled.storedJobId, stranger), watch('no id')].map((subscription) =>
+        subscription.untilComplete(limitMs).catch((error: unknown) => String(error)),
       ),
     );
     expect(new Set(failures)).toEqual(new Set(['Error: NOT_FOUND: There is no such backup job.']));
@@ -114,22 +119,24 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
 
   test('a list sends the active jobs as SNAPSHOT, READY, then all changes', async () => {
     const project = await settleProject(api, `snapshot ${randomUUID()}`, 3306);
-    const listening = follow({ projectId: project.projectId });
-    await listening.until(ready, limitMs);
-    expect(listening.heard.map(({ kind, job }) => [kind, job?.id])).toEqual([
+    const subscription = follow({ projectId: project.projectId });
+    await subscription.until(ready, limitMs);
+    expect(subscription.messages.map(({ kind, job }) => [kind, job?.id])).toEqual([
       ['SNAPSHOT', project.queuedJobId],
       ['READY', undefined],
     ]);
     const job = await queued(project);
-    await listening.until((heard) => heard.some(of(job.id)), limitMs);
-    await told(api.shared, job, started(), failed());
-    await listening.until((heard) => heard.at(-1)?.job?.status === 'FAILED', limitMs);
+    await subscription.until((messages) => messages.some(of(job.id)), limitMs);
+    await executeCommands(api.shared, job, started(), failed());
+    await subscription.until((messages) => messages.at(-1)?.job?.status === 'FAILED', limitMs);
     expect(
-      listening.heard.slice(2).every(({ kind, job: changed }) => kind === 'CHANGED' && changed?.id === job.id),
+      subscription.messages.slice(2).every(({ kind, job: changed }) => kind === 'CHANGED' && changed?.id === job.id),
     ).toBe(true);
-    const positions = listening.heard.map(({ position }) => BigInt(position));
+    const positions = subscription.messages.map(({ position }) => BigInt(position));
     expect(positions).toEqual(positions.toSorted((a, b) => Number(a - b)));
-    const versions = listening.heard.flatMap(({ job: changed }) => (changed?.id === job.id ? [changed.version] : []));
+    const versions = subscription.messages.flatMap(({ job: changed }) =>
+      changed?.id === job.id ? [changed.version] : [],
+    );
     expect(versions).toEqual(versions.toSorted((a, b) => a - b));
   });
 
@@ -137,45 +144,45 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     const project = await settleProject(api, `after ${randomUUID()}`, 3306);
     const after = String(await api.shared.store.head());
     const [one, other] = [await queued(project), await queued(project)];
-    await told(api.shared, one, started(), failed());
-    const listening = follow({ projectId: project.projectId, after });
-    await listening.until(ready, limitMs);
-    const since = listening.heard.filter(({ kind }) => kind !== 'READY');
+    await executeCommands(api.shared, one, started(), failed());
+    const subscription = follow({ projectId: project.projectId, after });
+    await subscription.until(ready, limitMs);
+    const since = subscription.messages.filter(({ kind }) => kind !== 'READY');
     // Changes of which this process had no notification when the subscription began are sent again, live.
     expect(new Set(since.map(({ job }) => `${job?.id ?? ''} ${job?.status ?? ''}`))).toEqual(
       new Set([`${one.id} FAILED`, `${other.id} QUEUED`]),
     );
-    await told(api.shared, other, started());
-    await listening.until((heard) => heard.at(-1)?.job?.status === 'RUNNING', limitMs);
-    const last = listening.heard.at(-1)?.position ?? '';
+    await executeCommands(api.shared, other, started());
+    await subscription.until((messages) => messages.at(-1)?.job?.status === 'RUNNING', limitMs);
+    const last = subscription.messages.at(-1)?.position ?? '';
     const again = follow({ projectId: project.projectId, after: last });
     await again.until(ready, limitMs);
-    expect(again.heard.filter(of(one.id))).toEqual([]);
+    expect(again.messages.filter(of(one.id))).toEqual([]);
   });
 
   test('a job that no longer matches is sent one last time, also to a reader that was disconnected meanwhile', async () => {
     const project = await settleProject(api, `filter ${randomUUID()}`, 3306);
     const filter = { status: ['QUEUED'], serviceIds: [project.serviceId] };
     const job = await queued(project);
-    const listening = follow({ filter });
-    await listening.until(ready, limitMs);
-    const before = listening.heard.at(-1)?.position ?? '';
-    await told(api.shared, job, started());
-    await listening.until((heard) => heard.at(-1)?.job?.status === 'RUNNING', limitMs);
-    await told(api.shared, job, failed());
+    const subscription = follow({ filter });
+    await subscription.until(ready, limitMs);
+    const before = subscription.messages.at(-1)?.position ?? '';
+    await executeCommands(api.shared, job, started());
+    await subscription.until((messages) => messages.at(-1)?.job?.status === 'RUNNING', limitMs);
+    await executeCommands(api.shared, job, failed());
     const marker = await queued(project);
-    await listening.until((heard) => heard.some(of(marker.id)), limitMs);
-    expect(listening.heard.filter(of(job.id)).map((change) => change.job?.status)).toEqual(['QUEUED', 'RUNNING']);
+    await subscription.until((messages) => messages.some(of(marker.id)), limitMs);
+    expect(subscription.messages.filter(of(job.id)).map((change) => change.job?.status)).toEqual(['QUEUED', 'RUNNING']);
     const late = follow({ filter, after: before });
     await late.until(ready, limitMs);
-    expect(late.heard.filter(of(job.id)).map((change) => change.job?.status)).toEqual(['FAILED']);
+    expect(late.messages.filter(of(job.id)).map((change) => change.job?.status)).toEqual(['FAILED']);
   });
 
   test('PROGRESS is sent only on request, and at most once a second for each job', async () => {
     const job = await queued();
-    await told(api.shared, job, started());
-    const [asked, not] = [follow({ progress: true }), follow({})];
-    await Promise.all([asked.until(ready, limitMs), not.until(ready, limitMs)]);
+    await executeCommands(api.shared, job, started());
+    const [withProgress, withoutProgress] = [follow({ progress: true }), follow({})];
+    await Promise.all([withProgress.until(ready, limitMs), withoutProgress.until(ready, limitMs)]);
     const now = Date.now();
     for (const [readBytes, after] of [
       [1, 0],
@@ -185,14 +192,14 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     ] as const) {
       await progress(job.id, readBytes, new Date(now + after));
     }
-    await asked.until(
-      (heard) => heard.some(({ kind, job: at }) => kind === 'PROGRESS' && at?.progress?.readBytes === 4),
+    await withProgress.until(
+      (messages) => messages.some(({ kind, job: at }) => kind === 'PROGRESS' && at?.progress?.readBytes === 4),
       limitMs,
     );
-    expect(asked.heard.filter(({ kind }) => kind === 'PROGRESS').length).toBeLessThanOrEqual(2);
-    await told(api.shared, job, failed());
-    await not.until((heard) => heard.at(-1)?.job?.status === 'FAILED', limitMs);
-    expect(not.heard.some(({ kind }) => kind === 'PROGRESS')).toBe(false);
+    expect(withProgress.messages.filter(({ kind }) => kind === 'PROGRESS').length).toBeLessThanOrEqual(2);
+    await executeCommands(api.shared, job, failed());
+    await withoutProgress.until((messages) => messages.at(-1)?.job?.status === 'FAILED', limitMs);
+    expect(withoutProgress.messages.some(({ kind }) => kind === 'PROGRESS')).toBe(false);
   });
 
   test('the reader ends with the state of the database, whatever changes during the snapshot', async () => {
@@ -200,9 +207,9 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     const writers = Array.from({ length: 4 }, async (_, writer) => {
       for (let round = 0; round < 5; round += 1) {
         const job = await queued(project);
-        await told(api.shared, job, started());
-        if ((writer + round) % 3 === 0) await told(api.shared, job, failed());
-        if ((writer + round) % 3 === 1) await told(api.shared, job, succeeded());
+        await executeCommands(api.shared, job, started());
+        if ((writer + round) % 3 === 0) await executeCommands(api.shared, job, failed());
+        if ((writer + round) % 3 === 1) await executeCommands(api.shared, job, succeeded());
       }
     });
     const readers = Array.from({ length: 4 }, () => follow({ projectId: project.projectId }));
@@ -213,9 +220,9 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
       [project.projectId],
     );
     for (const reader of readers) {
-      await reader.until((heard) => ready(heard) && heard.some(of(marker.id)), limitMs);
+      await reader.until((messages) => ready(messages) && messages.some(of(marker.id)), limitMs);
       const latest = new Map<string, State>();
-      for (const { job } of reader.heard) {
+      for (const { job } of reader.messages) {
         if (job === null) continue;
         expect(latest.get(job.id)?.version ?? 0).toBeLessThanOrEqual(job.version);
         latest.set(job.id, job);

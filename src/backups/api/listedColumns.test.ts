@@ -35,7 +35,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
     if (!isObjectType(type)) throw new Error('BackupJob is no object type.');
     return Object.values(type.getFields());
   };
-  const ask = async (query: string) => {
+  const dataOf = async (query: string) => {
     const { data, errors, text } = await api.post(query);
     if (errors.length > 0) throw new Error(`${query} ${text}`);
     return data as Readonly<Record<string, { edges: readonly unknown[] }>>;
@@ -43,12 +43,12 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
 
   test('returns the same for each field alone as for all fields together', async () => {
     const all = fields().map((field) => `${field.name}${selectionOf(field)}`);
-    const { whole } = await ask(`{ whole: backupJobs(first: 200) { edges { cursor node { ${all.join(' ')} } } } }`);
+    const { whole } = await dataOf(`{ whole: backupJobs(first: 200) { edges { cursor node { ${all.join(' ')} } } } }`);
     const edges = whole?.edges as readonly { cursor: string; node: Readonly<Record<string, unknown>> }[];
     expect(edges).toHaveLength(200);
     for (const [place, { name }] of fields().entries()) {
       if (name === 'expectedDeletionAt') continue; // This field reads whole rows, and may change a moment later.
-      const { alone } = await ask(`{ alone: backupJobs(first: 200) { edges { ...edge } } }
+      const { alone } = await dataOf(`{ alone: backupJobs(first: 200) { edges { ...edge } } }
         fragment edge on BackupJobEdge { cursor node { ... { ...asked } } }
         fragment asked on BackupJob { ${all[place] ?? ''} }`);
       expect(alone?.edges).toEqual(edges.map(({ cursor, node }) => ({ cursor, node: { [name]: node[name] } })));
@@ -57,7 +57,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
 
   test('reads no column that no selected field needs', async () => {
     const reads = async (connection: string) => {
-      const sent = await sentStatements(api.shared.dataSource, () => ask(`{ backupJobs { ${connection} } }`));
+      const sent = await sentStatements(api.shared.dataSource, () => dataOf(`{ backupJobs { ${connection} } }`));
       // Other queries of the program, such as the one for late services, may run in between.
       return sent.find(({ query }) => /\bbackup_jobs\b.*\brow\b/s.test(query))?.query;
     };

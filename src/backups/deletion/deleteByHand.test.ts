@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { told } from '../../../test/fixtures/backupJobs.js';
+import { executeCommands } from '../../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { settleProject } from '../../../test/fixtures/settledProject.js';
@@ -107,7 +107,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     async (_how, storeOne) => {
       const ground = await settle();
       const [older, newer] = [await storeOne(ground, 1), await storeOne(ground, 2)];
-      await newer.lose();
+      await newer.deleteBytes();
       const refused = refusalOf(await api.post(remove, { id: older.id }));
       const objectName = `service/2026/01/${newer.id}-a1/backup.json`;
       expect(refused).toMatchObject({ code: 'CONFLICT', details: { needs: 'force', backupId: newer.id, objectName } });
@@ -122,15 +122,15 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     const [victim, verified] = [await store(1), await store(2)];
     await store(3);
     const verification = { level: 'READABLE', at: new Date().toISOString() } as const;
-    await told(api.shared, job(verified.id), { kind: 'RECORD_VERIFICATION', verification });
-    await verified.lose();
+    await executeCommands(api.shared, job(verified.id), { kind: 'RECORD_VERIFICATION', verification });
+    await verified.deleteBytes();
     expect(refusalOf(await api.post(remove, { id: victim.id })).details).toMatchObject({ backupId: verified.id });
   });
 
   test('a backup that was missed in the container replaces no other', async () => {
     const { store, job } = await settle();
     const [older, newer] = [await store(1), await store(2)];
-    await told(api.shared, job(newer.id), { kind: 'REPORT_ABSENT', at: new Date().toISOString() });
+    await executeCommands(api.shared, job(newer.id), { kind: 'REPORT_ABSENT', at: new Date().toISOString() });
     expect(refusalOf(await api.post(remove, { id: older.id })).details).toEqual({ needs: 'force' });
   });
 
@@ -138,10 +138,13 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     const { store, job } = await settle();
     const lost = await store(1);
     const { id } = lost;
-    await lost.lose();
+    await lost.deleteBytes();
     const at = Date.now();
-    await told(api.shared, job(id), { kind: 'REPORT_ABSENT', at: new Date(at - missingAfterMs).toISOString() });
-    await told(api.shared, job(id), { kind: 'REPORT_ABSENT', at: new Date(at).toISOString() });
+    await executeCommands(api.shared, job(id), {
+      kind: 'REPORT_ABSENT',
+      at: new Date(at - missingAfterMs).toISOString(),
+    });
+    await executeCommands(api.shared, job(id), { kind: 'REPORT_ABSENT', at: new Date(at).toISOString() });
     expect(await availability(id)).toEqual({ availability: 'MISSING', viewerActions: ['DELETE'] });
     expect((await api.post(remove, { id })).data.deleteBackup).toMatchObject({ availability: 'DELETING' });
   });
@@ -222,10 +225,10 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect((await api.post(remove, { id: older.id })).errors).toEqual([]);
     expect(await typesOf(older.id)).toEqual(['BackupHeld', 'BackupHoldReleased', 'BackupDeletionDecided']);
     const events = 'query ($id: ID!) { events(streamId: $id, first: 200) { edges { node { type summary } } } }';
-    const told = (await api.post(events, { id: older.id })).data.events.edges as {
+    const recorded = (await api.post(events, { id: older.id })).data.events.edges as {
       node: { type: string; summary: string };
     }[];
-    expect(told.find(({ node }) => node.type === 'BackupHeld')?.node.summary).toBe(
+    expect(recorded.find(({ node }) => node.type === 'BackupHeld')?.node.summary).toBe(
       'installation holds the backup: The audit of June',
     );
   });

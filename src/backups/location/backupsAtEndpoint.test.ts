@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { beginAttempt } from '../../../test/fixtures/attempts.js';
-import { told } from '../../../test/fixtures/backupJobs.js';
+import { executeCommands } from '../../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
@@ -17,19 +17,19 @@ describeWith({ postgresql: await postgresMissing() }, 'The backups at a file end
     const [here, elsewhere] = [await harness.addFolder({ path: 'here' }), await harness.addFolder({ path: 'else' })];
     const at = new Date().toISOString();
     const backup = async (fileEndpointId: string, prefix: string) => {
-      const made = await beginAttempt(harness, fileEndpointId, prefix);
-      await made.succeed();
-      return made;
+      const attempt = await beginAttempt(harness, fileEndpointId, prefix);
+      await attempt.succeed();
+      return attempt;
     };
-    const tell = ({ id }: { readonly id: string }, ...commands: Parameters<typeof told>[2][]) =>
-      told(harness, { id, projectId: harness.projectId }, ...commands);
+    const execute = ({ id }: { readonly id: string }, ...commands: Parameters<typeof executeCommands>[2][]) =>
+      executeCommands(harness, { id, projectId: harness.projectId }, ...commands);
 
     await backup(here, '');
     const newest = await backup(here, '');
     await backup(here, 'team/a/');
     const newestOfTeam = await backup(here, 'team/a/');
-    await tell(await backup(here, ''), { kind: 'REPORT_ABSENT', at });
-    await tell(await backup(here, ''), { kind: 'DECIDE_DELETION', reason: 'BY_HAND', by: 'a person', at });
+    await execute(await backup(here, ''), { kind: 'REPORT_ABSENT', at });
+    await execute(await backup(here, ''), { kind: 'DECIDE_DELETION', reason: 'BY_HAND', by: 'a person', at });
     await backup(elsewhere, '');
     await beginAttempt(harness, here);
 

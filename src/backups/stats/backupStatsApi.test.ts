@@ -30,7 +30,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
   afterAll(() => api.stop());
 
   const sql = <Row>(text: string, parameters: unknown[] = []) => api.shared.dataSource.query<Row[]>(text, parameters);
-  const ask = async (query: string, variables = {}, token?: string) => {
+  const dataOf = async (query: string, variables = {}, token?: string) => {
     const { data, errors, text } = await api.post(query, variables, token);
     if (errors.length > 0) throw new Error(text);
     // eslint-disable-next-line @typescript-eslint/no-unsafe-return -- the type depends on the operation
@@ -55,8 +55,8 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
     ['nothing', () => ({ filter: { status: [] } }), 'false'],
   ])('backupStats counts %s as SQL does', async (_name, variables, where) => {
     const fitting = where.replace('$project', projectId).replace('$service', serviceId);
-    const asked = { ...variables(), bucket: 'MONTH', timeZone: 'Europe/Berlin' };
-    const { backupStats } = await ask(stats, asked);
+    const input = { ...variables(), bucket: 'MONTH', timeZone: 'Europe/Berlin' };
+    const { backupStats } = await dataOf(stats, input);
     const [expected] = await sql<{ statuses: object; active: number; written: number; median: number | null }>(`
       SELECT coalesce((SELECT json_object_agg(status, n) FROM
           (SELECT status, count(*) AS n FROM backup_jobs WHERE ${fitting} GROUP BY 1) counted), '{}') AS statuses,
@@ -84,14 +84,14 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
 
   test('backupStats also lists days without a job, and has no buckets unless they are requested', async () => {
     const filter = { queuedFrom: '2019-12-30T12:00:00Z', queuedBefore: '2020-01-02T00:00:00Z' };
-    const { backupStats } = await ask(stats, { filter, bucket: 'DAY', timeZone: 'Asia/Tokyo' });
+    const { backupStats } = await dataOf(stats, { filter, bucket: 'DAY', timeZone: 'Asia/Tokyo' });
     expect(backupStats).toMatchObject({ statuses: [], active: 0, writtenSize: 0, medianExecutionTime: null });
     expect(backupStats.buckets).toEqual(
       ['2019-12-29T15', '2019-12-30T15', '2019-12-31T15', '2020-01-01T15'].map((hour) => ({
         ...{ from: `${hour}:00:00.000Z`, statuses: [], writtenSize: 0 },
       })),
     );
-    expect((await ask(stats)).backupStats.buckets).toEqual([]);
+    expect((await dataOf(stats)).backupStats.buckets).toEqual([]);
   });
 
   test('backupStats refuses an unknown zone and too many buckets, and shows nothing of other projects', async () => {
@@ -108,11 +108,11 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
       projectId,
     ]);
     const token = api.admit(memberOf(elsewhere, 'VIEWER'));
-    expect((await ask(stats, { projectId }, token)).backupStats.statuses).toEqual([]);
+    expect((await dataOf(stats, { projectId }, token)).backupStats.statuses).toEqual([]);
     const all = await sql<{ n: number }>('SELECT count(*)::int AS n FROM backup_jobs WHERE project_id = $1', [
       elsewhere,
     ]);
-    const seen = (await ask(stats, {}, token)).backupStats.statuses as { count: number }[];
+    const seen = (await dataOf(stats, {}, token)).backupStats.statuses as { count: number }[];
     expect(seen.reduce((sum, { count }) => sum + count, 0)).toBe(all[0]?.n);
   });
 
@@ -143,7 +143,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
       const paged: string[] = [];
       let after: string | null = null;
       do {
-        const { backupJobs } = await ask(
+        const { backupJobs } = await dataOf(
           `query ($filter: BackupJobFilter, $orderBy: BackupJobOrder, $after: String) {
             backupJobs(filter: $filter, orderBy: $orderBy, first: 7, after: $after) {
               nodes { id } pageInfo { hasNextPage endCursor } } }`,
@@ -193,7 +193,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
     await sql('UPDATE services SET recovery_point_objective_ms = 1 WHERE id = $1', [serviceId]);
     const yesterday = new Date(Date.now() - dayMs).toISOString();
 
-    const lastDay = await ask(
+    const lastDay = await dataOf(
       `query ($from: DateTime!) { backupStats(filter: { queuedFrom: $from }) { statuses { status count } } }`,
       { from: yesterday },
     );
@@ -204,7 +204,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
     expect(lastDay.backupStats.statuses).toHaveLength(counts.length);
     expect(lastDay.backupStats.statuses).toEqual(expect.arrayContaining(counts));
 
-    const lateOnes = await ask(
+    const lateOnes = await dataOf(
       '{ services(filter: { protection: [LATE] }) { totalCount nodes { id name protection { dataAsOf dueBy } } } }',
     );
     const nodes = lateOnes.services.nodes as { id: string; protection: { dueBy: string } }[];
@@ -212,14 +212,14 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
     expect(nodes).toHaveLength(lateOnes.services.totalCount as number);
     expect(nodes.every(({ protection }) => new Date(protection.dueBy) < new Date())).toBe(true);
 
-    const running = await ask(
+    const running = await dataOf(
       '{ backupJobs(filter: { status: [RUNNING] }) { totalCount nodes { id service { name } phase progress { readBytes } } } }',
     );
     const [active] = await sql<{ n: number }>("SELECT count(*)::int AS n FROM backup_jobs WHERE status = 'RUNNING'");
     expect(running.backupJobs.totalCount).toBe(active?.n);
     expect(running.backupJobs.nodes).toHaveLength(active?.n ?? 0);
 
-    const rate = await ask(
+    const rate = await dataOf(
       `query ($from: DateTime!) { backupStats(filter: { queuedFrom: $from, status: [SUCCEEDED, FAILED] }, bucket: DAY,
         timeZone: "Europe/Berlin") { buckets { from statuses { status count } } } }`,
       { from: new Date(Date.now() - 7 * dayMs).toISOString() },
@@ -228,7 +228,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
     // passes during the test.
     expect([7, 8, 9]).toContain(rate.backupStats.buckets.length);
 
-    const slowest = await ask(
+    const slowest = await dataOf(
       `query ($from: DateTime!) { backupJobs(filter: { queuedFrom: $from }, first: 5,
         orderBy: { by: EXECUTION_TIME }) { nodes { id executionTime service { name } } } }`,
       { from: yesterday },

@@ -142,17 +142,17 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
   });
 
   test('connects to no address that is not allowed, whatever the name of the host', async () => {
-    const asked: string[] = [];
+    const connected: string[] = [];
     const careful = createMariadbEngine({
       allowAddress: (address, host) => {
-        asked.push(`${host} ${address}`);
+        connected.push(`${host} ${address}`);
         return false;
       },
     });
     const connection = server.connection({ host: 'localhost' });
     expect(failing(await check(connection, careful))).toMatchObject({ name: 'RESOLVE', code: 'SERVICE_UNREACHABLE' });
     await expect(preflightOf(careful, connection, context())).rejects.toMatchObject({ retriable: false });
-    expect(asked[0]).toMatch(/^localhost (127\.0\.0\.1|::1)$/);
+    expect(connected[0]).toMatch(/^localhost (127\.0\.0\.1|::1)$/);
   });
 
   test.each<ServiceConnection['tls']['mode']>(['REQUIRE', 'VERIFY'])('dumps over TLS (%s)', async (mode) => {

@@ -28,7 +28,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     toolsPath: options.toolsPath ?? [],
   };
   const { toolsPath } = settings;
-  const asking = <T>(
+  const withPatience = <T>(
     connection: ServiceConnection,
     context: EngineContext,
     work: (session: Session) => Promise<T>,
@@ -46,18 +46,18 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     recount: (connection, tables, source, context) => recountMariadb(connection, tables, source, settings, context),
     restorePreflight: async (target, source, context) => {
       findMariadbTools(toolsPath);
-      return asking(target, context, (session) => checkRestore(session, source));
+      return withPatience(target, context, (session) => checkRestore(session, source));
     },
     restore: async (target, part, source, context) => {
       const tools = { program: findMariadbTools(toolsPath).client, toolsPath };
-      const session = await asking(target, context, (opened) => Promise.resolve(opened));
+      const session = await withPatience(target, context, (opened) => Promise.resolve(opened));
       return startMariadbRestore(target, session, tools, part, source, context);
     },
     restoreByHand: mariadbRestoreByHand,
     restoreByHandNeeds: mariadbRestoreByHandNeeds,
     judgeDifference,
     endOurSessions: (target, restoreId, context) =>
-      asking(target, context, (session) =>
+      withPatience(target, context, (session) =>
         endRestoreSessions(session, restoreId, { signal: context.signal, limitMs: rollbackLimitMs }),
       ),
   };

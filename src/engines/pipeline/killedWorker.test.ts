@@ -69,9 +69,9 @@ function linesOf(worker: Started): AsyncIterator<string> {
 }
 
 async function kill(worker: Started): Promise<void> {
-  const gone = once(worker, 'exit');
+  const exited = once(worker, 'exit');
   worker.kill('SIGKILL');
-  await gone;
+  await exited;
 }
 
 /** A zombie process counts as ended. */

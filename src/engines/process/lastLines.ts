@@ -33,7 +33,7 @@ export function collectLastLines(
   let keptBytes = 0;
   let unfinished = '';
 
-  function keep(raw: string): void {
+  function keepLine(raw: string): void {
     for (const line of filter.take(without(others, raw))) show(line);
   }
 
@@ -49,14 +49,14 @@ export function collectLastLines(
     const parts = (unfinished + text).split('\n');
     // A line that never ends is cut, so that memory stays bounded.
     unfinished = (parts.pop() ?? '').slice(0, 16 * maxBytes);
-    parts.forEach(keep);
+    parts.forEach(keepLine);
   }
 
   return {
     add: (chunk) => take(decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))),
     finish: () => {
       take(decoder.end());
-      if (unfinished !== '') keep(unfinished);
+      if (unfinished !== '') keepLine(unfinished);
       unfinished = '';
       filter.end().forEach(show);
       return cutToBytes(lines.join('\n').trimEnd());

@@ -35,8 +35,8 @@ describe('The version of a tool', () => {
     ['*** Zstandard CLI (64-bit) v1.5.4, by Yann Collet ***', '1.5.4'],
     ['pg_dump (PostgreSQL) 15.6 (Debian 15.6-0+deb12u1)', '15.6'],
     ['of today', 'of today'],
-  ])('of %p is %s', (said, version) => {
-    expect(versionNumber(said)).toBe(version);
+  ])('of %p is %s', (output, version) => {
+    expect(versionNumber(output)).toBe(version);
   });
 
   test('in the list of a worker is a number, not all output of the tool', async () => {
@@ -54,8 +54,8 @@ describe('The version of a tool', () => {
   test('is no longer awaited after the job is cancelled, and the program has ended then', async () => {
     const program = await tool('silent', 'echo $$ > "$0.new"; mv "$0.new" "$0.pid"; exec sleep 30');
     const job = new AbortController();
-    const asked = programVersion(program, job.signal);
-    const ended = expect(asked).rejects.toThrow('cancelled');
+    const pending = programVersion(program, job.signal);
+    const ended = expect(pending).rejects.toThrow('cancelled');
     await until(() => existsSync(`${program}.pid`), 'the program runs');
     const pid = Number(await readFile(`${program}.pid`, 'utf8'));
     job.abort(new Error('cancelled'));

@@ -81,13 +81,13 @@ export function decideRetention(given: {
   };
 
   const keep: { id: string; reason: KeepReason }[] = [];
-  const gone: string[] = [];
+  const deleted: string[] = [];
   for (const backup of newestFirst) {
     const reason = reasonToKeep(backup);
-    if (reason === null) gone.push(backup.id);
+    if (reason === null) deleted.push(backup.id);
     else keep.push({ id: backup.id, reason });
   }
-  return { keep, delete: gone.reverse() };
+  return { keep, delete: deleted.reverse() };
 }
 
 /**

@@ -125,7 +125,7 @@ describe('the preview', () => {
         const { policy, timeZone, now, backups } = given;
         const days = 30;
         const sizeOf = (id: string) => (id.startsWith('run') ? size : id.charCodeAt(0));
-        const { runs, deletedAt, made } = walked(given, days + 2);
+        const { runs, deletedAt, added } = walked(given, days + 2);
         const preview = previewRetention({
           ...{ policy, timeZone, now, days, sizeOfOneBytes: size },
           destinations: [
@@ -143,8 +143,8 @@ describe('the preview', () => {
         expect(preview[0]?.date).toBe(dayOf(now));
         for (const { date, ...shown } of preview) {
           const stand = [
-            { list: [...backups, ...made], deletedAt },
-            { list: alone.made, deletedAt: alone.deletedAt },
+            { list: [...backups, ...added], deletedAt },
+            { list: alone.added, deletedAt: alone.deletedAt },
           ].map((walk) => {
             const goneOn = (id: string) => {
               const at = walk.deletedAt.get(id);

@@ -36,9 +36,9 @@ export function previewRetention(given: {
 }): readonly RetentionDay[] {
   const { policy, timeZone, now } = given;
   const days = daysFrom(now, given.days, timeZone);
-  const changes = days.map(() => ({ came: 0, went: 0, sizeBytes: 0 }));
+  const changes = days.map(() => ({ added: 0, deleted: 0, sizeBytes: 0 }));
   const dayOf = dayFinder(days.map(({ end }) => end.getTime()));
-  const change = (at: Date, by: 'came' | 'went', sizeBytes: number) => {
+  const change = (at: Date, by: 'added' | 'deleted', sizeBytes: number) => {
     const day = changes[dayOf(Math.max(at.getTime(), now.getTime()))];
     if (day === undefined) return;
     day[by] += 1;
@@ -53,19 +53,19 @@ export function previewRetention(given: {
       kept += 1;
       storedSizeBytes += backup.storedSizeBytes;
       const deletedAt = forecast.there.get(backup.id) ?? null;
-      if (deletedAt !== null) change(deletedAt, 'went', -backup.storedSizeBytes);
+      if (deletedAt !== null) change(deletedAt, 'deleted', -backup.storedSizeBytes);
     }
     for (const { startedAt, deletedAt } of forecast.toCome) {
-      change(startedAt, 'came', given.sizeOfOneBytes);
-      if (deletedAt !== null) change(deletedAt, 'went', -given.sizeOfOneBytes);
+      change(startedAt, 'added', given.sizeOfOneBytes);
+      if (deletedAt !== null) change(deletedAt, 'deleted', -given.sizeOfOneBytes);
     }
   }
 
   return days.map(({ date }, index) => {
-    const { came, went, sizeBytes } = changes[index] ?? { came: 0, went: 0, sizeBytes: 0 };
-    kept += came - went;
+    const { added, deleted, sizeBytes } = changes[index] ?? { added: 0, deleted: 0, sizeBytes: 0 };
+    kept += added - deleted;
     storedSizeBytes += sizeBytes;
-    return { date, kept, deleted: went, storedSizeBytes };
+    return { date, kept, deleted, storedSizeBytes };
   });
 }
 

@@ -52,7 +52,7 @@ export interface JobQueue {
    * after `limitMs`.
    */
   removeKeeping(manager: EntityManager, jobId: string, limitMs: number): Promise<void>;
-  kept(): Promise<readonly KeptService[]>;
+  keptServices(): Promise<readonly KeptService[]>;
   /** Frees the service that was kept for a job. False: it was free already. */
   letGo(manager: EntityManager, jobId: string): Promise<boolean>;
   /**

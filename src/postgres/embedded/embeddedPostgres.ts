@@ -143,8 +143,8 @@ function password(): string {
 }
 
 async function keptPort(folder: string): Promise<number | undefined> {
-  const kept = await readFile(join(folder, 'port'), 'utf8').catch(() => '');
-  const port = Number.parseInt(kept, 10);
+  const lastPort = await readFile(join(folder, 'port'), 'utf8').catch(() => '');
+  const port = Number.parseInt(lastPort, 10);
   return port > 0 ? port : undefined;
 }
 

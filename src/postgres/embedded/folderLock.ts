@@ -14,15 +14,15 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   // Linux has abstract socket names. On other systems the socket is a file, which may remain after a crash.
   const path = process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
   const server = createServer((socket) => socket.destroy()).unref();
-  const listen = () =>
+  const tryToListen = () =>
     new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(path, resolve);
     });
   try {
-    await listen().catch(async (error: unknown) => {
+    await tryToListen().catch(async (error: unknown) => {
       if (process.platform === 'linux' || (await answers(path))) throw error;
       await rm(path, { force: true });
-      await listen();
+      await tryToListen();
     });
   } catch (error) {
     throw new StowageError('CONFLICT', `The folder '${folder}' is in use by another running Stowage.`, {

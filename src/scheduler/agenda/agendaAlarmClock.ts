@@ -90,7 +90,7 @@ export class AgendaAlarmClock implements AlarmClock {
   }
 
   async setAll(alarms: readonly Alarm[]): Promise<void> {
-    await this.#ask(() => putAlarms(this.#store, alarms.map(toDocument)));
+    await this.#askStore(() => putAlarms(this.#store, alarms.map(toDocument)));
     for (const { at } of alarms) {
       this.#guard.expect(at);
       this.#agenda?.expect(at);
@@ -103,12 +103,12 @@ export class AgendaAlarmClock implements AlarmClock {
 
   async cancelAll(keys: readonly string[]): Promise<void> {
     for (let start = 0; start < keys.length; start += documentsAtOnce) {
-      await this.#ask(() => this.#store.removeByKeys(keys.slice(start, start + documentsAtOnce)));
+      await this.#askStore(() => this.#store.removeByKeys(keys.slice(start, start + documentsAtOnce)));
     }
   }
 
   async list(): Promise<readonly Alarm[]> {
-    const stored = await this.#ask(() => this.#store.list());
+    const stored = await this.#askStore(() => this.#store.list());
     return stored.flatMap((data) => {
       try {
         return [toAlarm(data)];
@@ -120,7 +120,7 @@ export class AgendaAlarmClock implements AlarmClock {
   }
 
   async count(kind: Alarm['kind']): Promise<number> {
-    return this.#ask(() => this.#store.count(jobNames[kind]));
+    return this.#askStore(() => this.#store.count(jobNames[kind]));
   }
 
   async ping(): Promise<void> {
@@ -129,7 +129,7 @@ export class AgendaAlarmClock implements AlarmClock {
       timer = setTimeout(() => reject(new Error(`No answer within ${pingLimitMs / 1_000} s.`)), pingLimitMs);
     });
     try {
-      await this.#ask(() => Promise.race([this.#store.ping(), late]));
+      await this.#askStore(() => Promise.race([this.#store.ping(), late]));
     } finally {
       clearTimeout(timer);
     }
@@ -183,7 +183,7 @@ export class AgendaAlarmClock implements AlarmClock {
     };
   }
 
-  async #ask<T>(question: () => Promise<T>): Promise<T> {
+  async #askStore<T>(question: () => Promise<T>): Promise<T> {
     if (this.#stopped !== undefined)
       throw new StowageError('UNAVAILABLE', 'The alarm clock is stopped. Open another one.');
     try {

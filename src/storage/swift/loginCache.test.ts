@@ -10,8 +10,8 @@ describe('the cache of logins', () => {
   test('logs in once for several concurrent calls', async () => {
     let logins = 0;
     const cache = new LoginCache(() => 0);
-    const ask = () => cache.get('a', () => Promise.resolve(login(String((logins += 1)))));
-    const tokens = (await Promise.all([ask(), ask(), ask()])).map(({ token }) => token);
+    const cachedLogin = () => cache.get('a', () => Promise.resolve(login(String((logins += 1)))));
+    const tokens = (await Promise.all([cachedLogin(), cachedLogin(), cachedLogin()])).map(({ token }) => token);
     expect(tokens).toEqual(['1', '1', '1']);
   });
 

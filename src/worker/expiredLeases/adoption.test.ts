@@ -111,7 +111,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
     });
 
     test('is not adopted if one byte differs, even with the old modification time, or if a part is missing', async () => {
-      const [bytes, gone] = [await folder('bytes'), await folder('gone')];
+      const [bytes, withoutPart] = [await folder('bytes'), await folder('gone')];
       const damaged = await loseAttempt(harness, bytes);
       const file = fileOf('bytes', damaged.objectName);
       const { atime, mtime } = await stat(file);
@@ -119,24 +119,24 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       content.writeUInt8(content.readUInt8(100_000) ^ 1, 100_000);
       await writeFile(file, content);
       await utimes(file, atime, mtime);
-      const without = await loseAttempt(harness, gone);
+      const without = await loseAttempt(harness, withoutPart);
       await unlink(fileOf('gone', without.objectName));
       await startFinder();
       await mustBeLost(damaged, bytes.storage);
-      await mustBeLost(without, gone.storage);
+      await mustBeLost(without, withoutPart.storage);
     });
 
     test('is checked only if the attempt had entered VERIFYING and no cancellation was requested', async () => {
       const [early, cancelled] = [await folder('early'), await folder('cancelled')];
       const dumping = await loseAttempt(harness, { ...early, phase: 'DUMPING' });
-      const asked = await loseAttempt(harness, cancelled);
-      const job = { id: asked.id, projectId: harness.projectId };
+      const requests = await loseAttempt(harness, cancelled);
+      const job = { id: requests.id, projectId: harness.projectId };
       await harness.transact((tx) => cancelJob(tx, harness.queue, backupHandling, job, 'a person', new Date()));
       await startFinder();
       await mustBeLost(dumping, early.storage);
-      const events = await harness.until(asked.id, 'BackupRemainsRemoved', limitMs);
+      const events = await harness.until(requests.id, 'BackupRemainsRemoved', limitMs);
       expect(events.map(({ type }) => type)).toContain('BackupCancelled');
-      expect((await rowOf(asked)).status).toBe('CANCELLED');
+      expect((await rowOf(requests)).status).toBe('CANCELLED');
       expect(await objectsIn(cancelled.storage)).toEqual([]);
     });
   });
@@ -148,20 +148,20 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       const [dead, alive] = [await folder('dead'), await folder('alive')];
       const lost = await loseAttempt(harness, dead);
       const other = await loseAttempt(harness, alive);
-      let asked = 0;
+      let requests = 0;
       let answers = false;
       await startFinder({
         wrapStorage: (storage) =>
           replacing(storage, {
             verify: (name, stored, options) => {
               if (answers || !name.includes(lost.folder)) return storage.verify(name, stored, options);
-              asked += 1;
+              requests += 1;
               return unreachable();
             },
           }),
       });
       await mustBeAdopted(other, alive.storage);
-      await eventually('three looks', () => (asked >= 3 ? true : undefined), limitMs);
+      await eventually('three looks', () => (requests >= 3 ? true : undefined), limitMs);
       expect((await rowOf(lost)).status).toBe('RUNNING');
       answers = true;
       await mustBeAdopted(lost, dead.storage);
@@ -189,8 +189,8 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       const before = harness.logged.length;
       await startFinder();
       await eventually('two looks', () => {
-        const looks = harness.logged.slice(before).filter((line) => line.includes('It could not be seen'));
-        return looks.length >= 2 ? true : undefined;
+        const retries = harness.logged.slice(before).filter((line) => line.includes('It could not be seen'));
+        return retries.length >= 2 ? true : undefined;
       });
       expect((await rowOf(lost)).status).toBe('RUNNING');
       await writeFile(marker, text);
@@ -200,9 +200,13 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
 
   (swiftMissing === undefined ? describe : describe.skip)('in Swift', () => {
     test('is adopted with all segments, but not if one of them is damaged or missing', async () => {
-      const [whole, damaged, gone] = [await container('whole'), await container('damaged'), await container('gone')];
+      const [whole, damaged, withoutPart] = [
+        await container('whole'),
+        await container('damaged'),
+        await container('gone'),
+      ];
       const adopted = await loseAttempt(harness, whole);
-      const [other, without] = [await loseAttempt(harness, damaged), await loseAttempt(harness, gone)];
+      const [other, without] = [await loseAttempt(harness, damaged), await loseAttempt(harness, withoutPart)];
       const signal = AbortSignal.timeout(120_000);
       const second = async ({ folder: at }: LostAttempt, storage: Storage) => {
         const segments = (await objectsIn(storage)).filter((name) => name.startsWith(`${at}segments/`));
@@ -211,12 +215,12 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       };
       const bytes = Buffer.alloc(65_536, 'damaged');
       await damaged.storage.putBytes(await second(other, damaged.storage), bytes, { signal, overwrite: true });
-      await gone.storage.delete(await second(without, gone.storage), { signal });
+      await withoutPart.storage.delete(await second(without, withoutPart.storage), { signal });
       await startFinder();
       await mustBeAdopted(adopted, whole.storage);
       await mustBeLost(other, damaged.storage);
-      await mustBeLost(without, gone.storage);
-      for (const { storage } of [whole, damaged, gone]) await storage.close();
+      await mustBeLost(without, withoutPart.storage);
+      for (const { storage } of [whole, damaged, withoutPart]) await storage.close();
     });
   });
 });

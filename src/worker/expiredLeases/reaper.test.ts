@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { started, succeeded, told } from '../../../test/fixtures/backupJobs.js';
+import { started, succeeded, executeCommands } from '../../../test/fixtures/backupJobs.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
@@ -31,7 +31,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   });
 
   /** Claims the job that was queued last, for a worker that never reports again. */
-  const lose = () =>
+  const claimForLostWorker = () =>
     harness.transact(async (tx) => {
       const lease = await harness.queue.claim(tx.manager, 'gone', ['MARIADB'], 1, kindNames);
       if (lease === undefined) throw new Error('Nothing was claimed.');
@@ -40,14 +40,14 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
 
   async function storedBackup(serviceId: string): Promise<string> {
     const id = await harness.queueBackup({ serviceId, fileEndpointId });
-    await told(harness, { id, projectId: harness.projectId }, started(), succeeded());
+    await executeCommands(harness, { id, projectId: harness.projectId }, started(), succeeded());
     await harness.transact((tx) => harness.queue.remove(tx.manager, id));
     return id;
   }
 
   async function lostRestore(backupId: string, port: number): Promise<string> {
     const id = await harness.queueRestore(backupId, await harness.addService(server, { port }));
-    const { attempt } = await lose();
+    const { attempt } = await claimForLostWorker();
     const job = { id, projectId: harness.projectId };
     const at = new Date().toISOString();
     await harness.transact(async (tx) => {
@@ -68,8 +68,8 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     for (let count = 0; count < 7; count += 1) dead.push(await lostRestore(backupId, port));
     const restore = await lostRestore(backupId, server.port);
     const backup = await harness.queueBackup({ serviceId, fileEndpointId });
-    await lose();
-    await told(harness, { id: backup, projectId: harness.projectId }, started());
+    await claimForLostWorker();
+    await executeCommands(harness, { id: backup, projectId: harness.projectId }, started());
 
     worker = await harness.startWorker();
     await Promise.all([harness.until(backup, 'BackupAttemptEnded'), harness.until(restore, 'RestoreFailed')]);

@@ -31,7 +31,7 @@ describeWith(
     afterAll(() => Promise.all([harness.stop(), server.stop()]));
 
     /** A job whose worker, in a separate process, has just stored backup.json and has not recorded it yet. */
-    async function unsaid(holds: 'document' | 'frozen', path: string, maxAttempts: number) {
+    async function unrecordedBackup(holds: 'document' | 'frozen', path: string, maxAttempts: number) {
       const program = join(import.meta.dirname, '../../../test/fixtures/processes/workerProcess.ts');
       const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
         env: {
@@ -69,7 +69,7 @@ describeWith(
       'with at most %i attempts is adopted if its worker was killed between backup.json and the event',
       async (maxAttempts) => {
         const path = `killed-${maxAttempts}`;
-        const { id, child } = await unsaid('document', path, maxAttempts);
+        const { id, child } = await unrecordedBackup('document', path, maxAttempts);
         await kill(child);
         const files = await harness.files(path);
         expect(files).toHaveLength(2);
@@ -82,8 +82,11 @@ describeWith(
           'BackupAttemptStarted',
           'BackupSucceeded',
         ]);
-        const said = events.at(-1);
-        expect(said).toMatchObject({ metadata: { actor: 'worker:other' }, data: { attempt: 1, adoptedBy: 'other' } });
+        const lastEvent = events.at(-1);
+        expect(lastEvent).toMatchObject({
+          metadata: { actor: 'worker:other' },
+          data: { attempt: 1, adoptedBy: 'other' },
+        });
         const row = await rowOf(id);
         const document = JSON.parse(
           await readFile(join(harness.ground.root, path, String(row.folder), 'backup.json'), 'utf8'),
@@ -95,7 +98,7 @@ describeWith(
           error: null,
         });
         const { inventory, sizeBytes } = document;
-        expect(said?.data).toMatchObject({ result: { folder: row.folder, inventory, sizeBytes } });
+        expect(lastEvent?.data).toMatchObject({ result: { folder: row.folder, inventory, sizeBytes } });
         expect([row.startedAt, row.finishedAt]).toEqual([
           new Date(document.description.startedAt),
           new Date(document.finishedAt),
@@ -121,7 +124,7 @@ describeWith(
     );
 
     test('is not changed by a frozen worker that resumes after the adoption', async () => {
-      const { id, child, lines } = await unsaid('frozen', 'frozen', 3);
+      const { id, child, lines } = await unrecordedBackup('frozen', 'frozen', 3);
       await expire(id);
       await startOther();
       const before = await harness.until(id, 'BackupSucceeded');
@@ -137,7 +140,7 @@ describeWith(
     });
 
     test('is recorded by a frozen worker that resumes before its lease expires, and by no other worker', async () => {
-      const { id, child } = await unsaid('frozen', 'woken', 3);
+      const { id, child } = await unrecordedBackup('frozen', 'woken', 3);
       await startOther();
       child.kill('SIGCONT');
       const events = await harness.until(id, 'BackupSucceeded');

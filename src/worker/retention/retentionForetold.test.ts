@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { graphql } from 'graphql';
-import { failed, queuedJob, started, told } from '../../../test/fixtures/backupJobs.js';
+import { failed, queuedJob, started, executeCommands } from '../../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { naiveBuckets, someHistoryBefore, somePolicy, someZone } from '../../../test/fixtures/retentionReckoning.js';
@@ -91,7 +91,7 @@ type Day = { readonly date: string; readonly kept: number; readonly deleted: num
 describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention', () => {
   let api: WholeApi;
   let project: SettledProject;
-  let ask: (query: string, variables: object) => Promise<Record<string, unknown>>;
+  let dataOf: (query: string, variables: object) => Promise<Record<string, unknown>>;
   let now = new Date();
   beforeAll(async () => {
     api = await startWholeApi();
@@ -101,7 +101,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
       ...{ now: () => now, allowedTargets: parseAllowedTargets('default,loopback'), minIntervalMs: 60_000 },
       ...{ stopping: new AbortController().signal, publicUrl: () => api.url },
     });
-    ask = async (source, variableValues) => {
+    dataOf = async (source, variableValues) => {
       const viewer = { viewer: installationViewer, correlationId: randomUUID(), clientAddress: undefined };
       const contextValue = { ...viewer, loaders: new Loaders() };
       const { data, errors } = await graphql({ schema, source, variableValues: { ...variableValues }, contextValue });
@@ -111,7 +111,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
   });
   afterAll(() => api.stop());
 
-  async function live(life: Life): Promise<void> {
+  async function checkLife(life: Life): Promise<void> {
     const { projectId, serviceId } = project;
     const endpointIds = [project.fileEndpointId, project.idleFileEndpointId] as const;
     now = life.beginning;
@@ -119,25 +119,28 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
       ...{ serviceId, name: randomUUID(), fileEndpointIds: endpointIds, frequency: life.frequency },
       ...{ timeZone: life.timeZone, retention: life.policy },
     };
-    const created = await ask('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
-      input,
-    });
+    const created = await dataOf(
+      'mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }',
+      {
+        input,
+      },
+    );
     const planId = (created['made'] as { id: string }).id;
     const plan = { timeZone: life.timeZone, runs: true, removed: false, places: [0, 1] };
     const update = (changed: object) =>
-      ask('mutation ($id: ID!, $input: BackupPlanPatch!) { updateBackupPlan(id: $id, input: $input) { id } }', {
+      dataOf('mutation ($id: ID!, $input: BackupPlanPatch!) { updateBackupPlan(id: $id, input: $input) { id } }', {
         ...{ id: planId, input: changed },
       });
     const harbour = (place: number) => {
       const folder = join(api.filesystemRoot, 'harbour', folders[place === 0 ? 0 : 1]);
       return { projectId, serviceId, planId, fileEndpointId: endpointIds[place === 0 ? 0 : 1], folder };
     };
-    const tell = (id: string, ...commands: Parameters<typeof told>[2][]) =>
-      told(api.shared, { id, projectId }, ...commands);
+    const execute = (id: string, ...commands: Parameters<typeof executeCommands>[2][]) =>
+      executeCommands(api.shared, { id, projectId }, ...commands);
     const rows = () => api.shared.dataSource.manager.findBy(BackupJobTable, { planId });
     const verify = (id: string) =>
-      tell(id, { kind: 'RECORD_VERIFICATION', verification: { level: 'READABLE', at: now.toISOString() } });
-    const hold = (id: string) => ask('mutation ($id: ID!) { holdBackup(id: $id, reason: "audit") { id } }', { id });
+      execute(id, { kind: 'RECORD_VERIFICATION', verification: { level: 'READABLE', at: now.toISOString() } });
+    const hold = (id: string) => dataOf('mutation ($id: ID!) { holdBackup(id: $id, reason: "audit") { id } }', { id });
     const underWay: { readonly place: number; readonly succeed: () => Promise<void>; readonly id: string }[] = [];
 
     for (const [place, history] of life.histories.entries()) {
@@ -167,12 +170,12 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
         case 'PAUSE':
         case 'RESUME':
           if (plan.removed) return;
-          await ask(`mutation ($id: ID!) { ${one.do.toLowerCase()}BackupPlan(id: $id) { id } }`, { id: planId });
+          await dataOf(`mutation ($id: ID!) { ${one.do.toLowerCase()}BackupPlan(id: $id) { id } }`, { id: planId });
           plan.runs = one.do === 'RESUME';
           return;
         case 'REMOVE':
           if (underWay.length > 0) return;
-          if (!plan.removed) await ask('mutation ($id: ID!) { removeBackupPlan(id: $id) { id } }', { id: planId });
+          if (!plan.removed) await dataOf('mutation ($id: ID!) { removeBackupPlan(id: $id) { id } }', { id: planId });
           plan.removed = true;
           return;
         case 'ONE ENDPOINT':
@@ -197,12 +200,12 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
       const at = now.toISOString();
       const later = new Date(now.getTime() + missingAfterMs).toISOString();
       if (what === 'HOLD' && isStored && !isHeld) await hold(id);
-      if (what === 'LET GO') await tell(id, { kind: 'RELEASE_HOLD', by: 'tester', at });
+      if (what === 'LET GO') await execute(id, { kind: 'RELEASE_HOLD', by: 'tester', at });
       if (what === 'VERIFY' && isStored) await verify(id);
-      if (what === 'DOUBT' && isStored) await tell(id, { kind: 'REPORT_ABSENT', at });
+      if (what === 'DOUBT' && isStored) await execute(id, { kind: 'REPORT_ABSENT', at });
       if (what === 'MISS' && isStored)
-        await tell(id, { kind: 'REPORT_ABSENT', at }, { kind: 'REPORT_ABSENT', at: later });
-      if (what === 'FIND') await tell(id, { kind: 'REPORT_PRESENT', at });
+        await execute(id, { kind: 'REPORT_ABSENT', at }, { kind: 'REPORT_ABSENT', at: later });
+      if (what === 'FIND') await execute(id, { kind: 'REPORT_PRESENT', at });
     }
 
     async function foretold() {
@@ -211,9 +214,9 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
         'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on BackupJob { id availability expectedDeletionAt } } }';
       const jobs: Foretold[] = [];
       for (let from = 0; from < ids.length; from += 50) {
-        jobs.push(...((await ask(query, { ids: ids.slice(from, from + 50) }))['nodes'] as Foretold[]));
+        jobs.push(...((await dataOf(query, { ids: ids.slice(from, from + 50) }))['nodes'] as Foretold[]));
       }
-      const preview = await ask(
+      const preview = await dataOf(
         `query ($id: ID!) { days: retentionPreview(input: { planId: $id }, days: ${days}) {
           date kept deleted storedSize } }`,
         { id: planId },
@@ -226,11 +229,11 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
       const log = openLog('json', 'error', { write: () => undefined });
       const storageOf = (id: string) => openFileEndpoint(api.shared, id);
       const tools = { ...api.shared, log, storageOf, now: () => at };
-      const gone: string[] = [];
+      const deletedTimes: string[] = [];
       for (const fileEndpointId of endpointIds) {
-        gone.push(...(await applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(120_000))));
+        deletedTimes.push(...(await applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(120_000))));
       }
-      return gone;
+      return deletedTimes;
     };
 
     for (const changes of life.changes) {
@@ -265,20 +268,20 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
       for (let at = begin.getTime(); at <= end.getTime(); at += 6 * hourMs) times.add(at);
 
       const there = new Set((await rows()).filter((row) => row.availability === 'STORED').map(({ id }) => id));
-      const came: number[] = [];
+      const succeededAt: number[] = [];
       const deletedAt = new Map<string, number>();
       for (const time of [...times].sort((a, b) => a - b)) {
         now = new Date(time);
         for (const { place, succeed, id } of underWay.splice(0)) {
           await succeed();
           if (verifies[place] === true) await verify(id);
-          came.push(time);
+          succeededAt.push(time);
         }
         if (runTimes.has(time)) {
           for (const place of plan.places) {
             const { id } = await storeBackup(api.shared, harbour(place), now);
             if (verifies[place] === true) await verify(id);
-            came.push(time);
+            succeededAt.push(time);
           }
         }
         for (const id of await sweep()) deletedAt.set(id, time);
@@ -294,13 +297,13 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
 
       const dayOf = (time: number) => naiveBuckets(new Date(time), plan.timeZone).daily;
       const lastDay = dayOf(end.getTime());
-      const gone = [...deletedAt.values()];
+      const deletedTimes = [...deletedAt.values()];
       for (const { date, kept, deleted, storedSize } of preview) {
         if (date >= lastDay) continue;
-        const left = there.size + came.filter((time) => dayOf(time) <= date).length;
-        const stays = left - gone.filter((time) => dayOf(time) <= date).length;
+        const left = there.size + succeededAt.filter((time) => dayOf(time) <= date).length;
+        const stays = left - deletedTimes.filter((time) => dayOf(time) <= date).length;
         expect({ date, kept, deleted }).toEqual({
-          ...{ date, kept: stays, deleted: gone.filter((time) => dayOf(time) === date).length },
+          ...{ date, kept: stays, deleted: deletedTimes.filter((time) => dayOf(time) === date).length },
         });
         if (there.size > 0) expect(Number(storedSize)).toBe(9 * stays);
       }
@@ -308,7 +311,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
   }
 
   /** The time is 05:10. The backups of the last two days exist, and the next run is tomorrow at 05:00. */
-  const asks = { kind: 'REQUEST_CANCEL', by: 'tester', at: '2036-03-04T05:05:00.000Z' } as const;
+  const cancelRequest = { kind: 'REQUEST_CANCEL', by: 'tester', at: '2036-03-04T05:05:00.000Z' } as const;
   const failsUntil = (retryAt: string): BackupJobCommand => {
     const error = { code: 'SERVICE_UNREACHABLE', message: 'It is away.', hint: 'Wait.', toolOutput: null } as const;
     const attempt = { attempt: 1, outcome: 'FAILED', at: '2036-03-04T05:06:00.000Z' } as const;
@@ -338,19 +341,22 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
     { job: 'the RETRY of a scheduled backup', isRetry: true, told: [starts], from: '2036-03-04T05:00:03.000Z' },
     { job: 'a manual backup', trigger: 'MANUAL', told: [starts], from: null },
     { job: 'the RETRY of a manual backup', trigger: 'MANUAL', isRetry: true, told: [starts], from: null },
-    { job: 'a backup that is being cancelled', told: [starts, asks], from: null },
+    { job: 'a backup that is being cancelled', told: [starts, cancelRequest], from: null },
   ];
 
-  test.each(jobsUnderWay)('counts $job from $from', async ({ trigger, isRetry, told: tell, from }) => {
+  test.each(jobsUnderWay)('counts $job from $from', async ({ trigger, isRetry, told: execute, from }) => {
     const { projectId, serviceId, fileEndpointId } = project;
     now = new Date('2036-03-04T05:10:00Z');
     const input = {
       ...{ serviceId, name: randomUUID(), fileEndpointIds: [fileEndpointId], frequency: '0 0 5 * * *' },
       retention: { style: 'FILES', period: 2 },
     };
-    const created = await ask('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
-      input,
-    });
+    const created = await dataOf(
+      'mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }',
+      {
+        input,
+      },
+    );
     const planId = (created['made'] as { id: string }).id;
     const harbour = {
       projectId,
@@ -365,11 +371,11 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
       queuedJob(api.shared, projectId, { serviceId, fileEndpointId, planId, ...request });
     const first = { trigger: trigger ?? 'SCHEDULE' } as const;
     const retried = isRetry === true ? await queue(first) : null;
-    if (retried !== null) await told(api.shared, { id: retried, projectId }, starts, failed());
+    if (retried !== null) await executeCommands(api.shared, { id: retried, projectId }, starts, failed());
     const id = await queue(retried === null ? first : { trigger: 'RETRY', retryOf: retried });
-    await told(api.shared, { id, projectId }, ...tell);
+    await executeCommands(api.shared, { id, projectId }, ...execute);
 
-    const { job, preview } = await ask(
+    const { job, preview } = await dataOf(
       `query ($id: ID!, $planId: ID!) {
          job: node(id: $id) { ... on BackupJob { expectedDeletionAt } }
          preview: retentionPreview(input: { planId: $planId }, days: 2) { date kept deleted }
@@ -384,6 +390,6 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
   });
 
   test('is exact day by day and to the millisecond, after any history', async () => {
-    await fc.assert(fc.asyncProperty(someLife, live), { numRuns: 6, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(someLife, checkLife), { numRuns: 6, endOnFailure: true });
   });
 });

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { failed, queuedJob, started, told } from '../../../test/fixtures/backupJobs.js';
+import { failed, queuedJob, started, executeCommands } from '../../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { naiveDeletions, naiveNewestFirst, somePolicy, someZone } from '../../../test/fixtures/retentionReckoning.js';
@@ -86,7 +86,7 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
   });
   afterAll(() => api.stop());
 
-  async function live(beginning: string, steps: readonly Step[]): Promise<void> {
+  async function checkHistory(beginning: string, steps: readonly Step[]): Promise<void> {
     const { projectId, serviceId } = project;
     const { store } = api.shared;
     const metadata = { actor: 'tester', correlationId: randomUUID() };
@@ -117,7 +117,7 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
       const command = { kind: 'UPDATE', content, paused: false, at: now.toISOString() } as const;
       await store.transact(metadata, (tx) => tx.execute(backupPlan, { id: planId, projectId }, command));
     };
-    const tell = (id: string, command: BackupJobCommand) => told(api.shared, { id, projectId }, command);
+    const execute = (id: string, command: BackupJobCommand) => executeCommands(api.shared, { id, projectId }, command);
     const become = (one: Known, changed: Partial<Known>) => known.splice(known.indexOf(one), 1, { ...one, ...changed });
 
     async function run(step: Run): Promise<void> {
@@ -137,7 +137,7 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
           fileEndpointId,
           queuedAt: at,
         });
-        await told(api.shared, { id, projectId }, started(1, at), failed(1, at));
+        await executeCommands(api.shared, { id, projectId }, started(1, at), failed(1, at));
         failures.push({ id, place, counts });
         return;
       }
@@ -162,35 +162,35 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
       switch (step.do) {
         case 'HOLD':
           if (!isStored || isHeld) return;
-          await tell(one.id, { kind: 'HOLD', hold: { reason: 'audit', by: 'tester', at } });
+          await execute(one.id, { kind: 'HOLD', hold: { reason: 'audit', by: 'tester', at } });
           become(one, { protectedBy: ['HOLD', ...one.protectedBy] });
           return;
         case 'LET GO':
-          await tell(one.id, { kind: 'RELEASE_HOLD', by: 'tester', at });
+          await execute(one.id, { kind: 'RELEASE_HOLD', by: 'tester', at });
           become(one, { protectedBy: one.protectedBy.filter((by) => by !== 'HOLD') });
           return;
         case 'READ':
           if (!isStored || isRead) return;
-          await tell(one.id, { kind: 'RESERVE', readerId: 'a restore', at });
+          await execute(one.id, { kind: 'RESERVE', readerId: 'a restore', at });
           become(one, { protectedBy: [...one.protectedBy, 'READER'] });
           return;
         case 'READ NO MORE':
-          await tell(one.id, { kind: 'RELEASE', readerId: 'a restore', at });
+          await execute(one.id, { kind: 'RELEASE', readerId: 'a restore', at });
           become(one, { protectedBy: one.protectedBy.filter((by) => by !== 'READER') });
           return;
         case 'VERIFY':
           if (!isStored) return;
-          await tell(one.id, { kind: 'RECORD_VERIFICATION', verification: { level: 'READABLE', at } });
+          await execute(one.id, { kind: 'RECORD_VERIFICATION', verification: { level: 'READABLE', at } });
           become(one, { verified: true });
           return;
         case 'MISS':
           if (one.bytes === 'DOUBTFUL') now = new Date(now.getTime() + missingAfterMs);
           if (!isStored) return;
-          await tell(one.id, { kind: 'REPORT_ABSENT', at: now.toISOString() });
+          await execute(one.id, { kind: 'REPORT_ABSENT', at: now.toISOString() });
           become(one, { bytes: one.bytes === 'THERE' ? 'DOUBTFUL' : 'MISSING' });
           return;
         case 'FIND':
-          await tell(one.id, { kind: 'REPORT_PRESENT', at });
+          await execute(one.id, { kind: 'REPORT_PRESENT', at });
           become(one, { bytes: 'THERE' });
           return;
         case 'DELETE': {
@@ -281,6 +281,6 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
 
   test('each sweep keeps the newest, the newest verified, the held, the reserved and the manual backups', async () => {
     const someSteps = fc.array(someStep, { minLength: 25, maxLength: 45, size: 'max' });
-    await fc.assert(fc.asyncProperty(someBeginning, someSteps, live), { numRuns: 12, endOnFailure: true });
+    await fc.assert(fc.asyncProperty(someBeginning, someSteps, checkHistory), { numRuns: 12, endOnFailure: true });
   });
 });

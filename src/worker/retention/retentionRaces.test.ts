@@ -74,19 +74,20 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
     await pause();
     return applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(120_000));
   }
-  const asked = async (query: string, variables: object): Promise<string> => {
+  const codeOf = async (query: string, variables: object): Promise<string> => {
     await pause();
     const { errors }: HttpAnswer = await api.post(query, variables);
     return errors[0]?.extensions.code ?? 'DONE';
   };
 
   const eventsOf = (streamId: string) => api.shared.store.read({ streamId });
-  const stored = async (ids: readonly string[]) => {
+  const storedAmong = async (ids: readonly string[]) => {
     const query = 'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on BackupJob { id availability } } }';
     const nodes = (await api.post(query, { ids })).data.nodes as { id: string; availability: string }[];
     return nodes.filter(({ availability }) => availability === 'STORED').map(({ id }) => id);
   };
-  const decided = async (id: string) => (await eventsOf(id)).filter(({ type }) => type === 'BackupDeletionDecided');
+  const deletionDecisions = async (id: string) =>
+    (await eventsOf(id)).filter(({ type }) => type === 'BackupDeletionDecided');
 
   async function inRounds(round: () => Promise<string>): Promise<ReadonlySet<string>> {
     const outcomes: string[] = [];
@@ -101,8 +102,8 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
       const { ids, sweep } = await destination(2, 4);
       const going = await Promise.all([sweep(), sweep()]);
       expect([...new Set(going.flat())].sort()).toEqual(ids.slice(0, 2).sort());
-      expect(await stored(ids)).toEqual(ids.slice(2));
-      for (const id of ids.slice(0, 2)) expect(await decided(id)).toHaveLength(1);
+      expect(await storedAmong(ids)).toEqual(ids.slice(2));
+      for (const id of ids.slice(0, 2)) expect(await deletionDecisions(id)).toHaveLength(1);
       return '';
     });
   });
@@ -111,8 +112,8 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
     const outcomes = await inRounds(async () => {
       const { ids, sweep } = await destination(1, 2);
       const [id] = ids;
-      const [answer] = await Promise.all([asked(restore, { id, serviceId: project.idleServiceId }), sweep()]);
-      expect(await stored([id])).toEqual(answer === 'DONE' ? [id] : []);
+      const [answer] = await Promise.all([codeOf(restore, { id, serviceId: project.idleServiceId }), sweep()]);
+      expect(await storedAmong([id])).toEqual(answer === 'DONE' ? [id] : []);
       const types = (await eventsOf(id)).map(({ type }) => type);
       expect(types.includes('BackupReserved')).toBe(!types.includes('BackupDeletionDecided'));
       return answer;
@@ -124,8 +125,8 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
     const outcomes = await inRounds(async () => {
       const { ids, sweep } = await destination(1, 2);
       const [id] = ids;
-      const [answer] = await Promise.all([asked(hold, { id }), sweep()]);
-      expect(await stored([id])).toEqual(answer === 'DONE' ? [id] : []);
+      const [answer] = await Promise.all([codeOf(hold, { id }), sweep()]);
+      expect(await storedAmong([id])).toEqual(answer === 'DONE' ? [id] : []);
       const types = (await eventsOf(id)).map(({ type }) => type);
       expect(types.includes('BackupHeld')).toBe(!types.includes('BackupDeletionDecided'));
       return answer;
@@ -136,9 +137,9 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
   test("one of two manual deletions that rely on each other's backup is refused", async () => {
     await inRounds(async () => {
       const { ids } = await destination(7, 2);
-      const answers = await Promise.all(ids.map((id) => asked(remove, { id })));
+      const answers = await Promise.all(ids.map((id) => codeOf(remove, { id })));
       expect(answers.toSorted()).toEqual(['CONFLICT', 'DONE']);
-      expect(await stored(ids)).toHaveLength(1);
+      expect(await storedAmong(ids)).toHaveLength(1);
       return '';
     });
   });
@@ -146,8 +147,8 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
   test('at least one backup stays after three manual deletions, in any order', async () => {
     await inRounds(async () => {
       const { ids } = await destination(7, 3);
-      await Promise.all(ids.map((id) => asked(remove, { id })));
-      expect((await stored(ids)).length).toBeGreaterThanOrEqual(1);
+      await Promise.all(ids.map((id) => codeOf(remove, { id })));
+      expect((await storedAmong(ids)).length).toBeGreaterThanOrEqual(1);
       return '';
     });
   });
@@ -155,8 +156,8 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
   test('a manual deletion of the backup that a sweep relies on keeps the other one', async () => {
     await inRounds(async () => {
       const { ids, sweep } = await destination(1, 2);
-      const [answer, going] = await Promise.all([asked(remove, { id: ids.at(-1) }), sweep()]);
-      expect(await stored(ids)).toHaveLength(1);
+      const [answer, going] = await Promise.all([codeOf(remove, { id: ids.at(-1) }), sweep()]);
+      expect(await storedAmong(ids)).toHaveLength(1);
       expect(answer).toBe(going.length === 0 ? 'DONE' : 'CONFLICT');
       return answer;
     });
@@ -168,13 +169,13 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
   ])('after a plan is %s, no decision uses its earlier content', async (_what, mutation, variables) => {
     await inRounds(async () => {
       const { planId, ids, sweep } = await destination(1, 4);
-      const [answer, going] = await Promise.all([asked(mutation, { id: planId, ...variables }), sweep()]);
+      const [answer, going] = await Promise.all([codeOf(mutation, { id: planId, ...variables }), sweep()]);
       expect(answer).toBe('DONE');
       const changedAt = (await eventsOf(planId)).at(-1)?.position ?? 0n;
       for (const id of going) {
-        for (const { position } of await decided(id)) expect(position < changedAt).toBe(true);
+        for (const { position } of await deletionDecisions(id)) expect(position < changedAt).toBe(true);
       }
-      expect(await stored(ids)).toEqual(ids.slice(going.length));
+      expect(await storedAmong(ids)).toEqual(ids.slice(going.length));
       expect([0, 3]).toContain(going.length);
       return '';
     });

@@ -50,7 +50,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return { fileEndpointId, planId, backUp, file: (name: string) => join(harness.ground.root, path, name) };
   }
 
-  async function keep(planId: string, period: number): Promise<void> {
+  async function changePeriod(planId: string, period: number): Promise<void> {
     const at = new Date().toISOString();
     await harness.transact(async (tx) => {
       const { state } = await tx.load(backupPlan, planId);
@@ -108,7 +108,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const ids = [await backUp(), await backUp(), await backUp()];
     const { folder } = await rowOf(String(ids[2]));
     await rename(file(String(folder)), file('elsewhere'));
-    await keep(planId, 2);
+    await changePeriod(planId, 2);
     await eventually('the refusal in the log', () =>
       harness.logged.find((line) => line.includes('nothing is deleted') && line.includes(planId)),
     );
@@ -126,9 +126,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       wrapStorage: (storage) =>
         replacing(storage, {
           head: async (name, options) => {
-            const told = onLook;
+            const listener = onLook;
             onLook = undefined;
-            await told?.();
+            await listener?.();
             return storage.head(name, options);
           },
         }),
@@ -136,9 +136,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const { backUp, planId } = await destination('reconsidered', 3);
     const ids = [await backUp(), await backUp(), await backUp()];
     const changed = new Promise<void>((resolve) => {
-      onLook = () => keep(planId, 3).then(resolve);
+      onLook = () => changePeriod(planId, 3).then(resolve);
     });
-    await keep(planId, 1);
+    await changePeriod(planId, 1);
     await changed;
     ids.push(await backUp());
     await harness.until(String(ids[0]), 'BackupDeleted');

@@ -43,11 +43,11 @@ export async function applyRetention(
     );
     return [];
   }
-  for (let tried = 1; ; tried += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await decideAgain(tools, destination, relied);
     } catch (error) {
-      if (tried === tries || !(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
+      if (attempt === tries || !(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
     }
   }
 }

@@ -66,13 +66,16 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     (await harness.dataSource.query<unknown[]>('SELECT FROM job_queue WHERE job_id = $1', [id])).length > 0;
 
   test('phase by phase, in a folder of the attempt’s own, and reports progress', async () => {
-    const told: JobProgress[] = [];
-    const unsubscribe = harness.telemetry.subscribe((progress) => told.push(progress));
+    const reports: JobProgress[] = [];
+    const unsubscribe = harness.telemetry.subscribe((progress) => reports.push(progress));
     const gate = createGate();
     await startWorker({ wrapStorage: gate.hold });
     const id = await backUp();
     await gate.reached;
-    const [seen] = await Promise.all([eventually('progress', () => told[0]), harness.until(id, 'BackupPhaseEntered')]);
+    const [seen] = await Promise.all([
+      eventually('progress', () => reports[0]),
+      harness.until(id, 'BackupPhaseEntered'),
+    ]);
     expect(seen).toMatchObject({ jobId: id, kind: 'BACKUP', attempt: 1, projectId: harness.projectId });
     gate.release();
 
@@ -99,8 +102,8 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   });
 
   test('and reports the current progress with each phase', async () => {
-    const told: JobProgress[] = [];
-    const unsubscribe = harness.telemetry.subscribe((progress) => told.push(progress));
+    const reports: JobProgress[] = [];
+    const unsubscribe = harness.telemetry.subscribe((progress) => reports.push(progress));
     const gate = createGate();
     const shown: { phase: string; readBytes: number | undefined; storedBytes: number | undefined }[] = [];
     const show = async (phase: string) => {
@@ -123,7 +126,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
     const id = await backUp();
     await gate.reached;
-    await eventually('progress of the beginning', () => told.find(({ jobId }) => jobId === id));
+    await eventually('progress of the beginning', () => reports.find(({ jobId }) => jobId === id));
     gate.release();
     await harness.until(id, 'BackupSucceeded');
     unsubscribe();
@@ -142,9 +145,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(events.filter(({ type }) => type === 'BackupAttemptStarted')).toHaveLength(1);
     expect(await rowOf(id)).toMatchObject({ status: 'FAILED', errorCode: 'SERVICE_AUTH', retryAt: null });
     expect(await isQueued(id)).toBe(false);
-    const said = JSON.stringify(events.map(({ data }) => data)) + harness.logged.join();
-    expect(said).not.toContain('wrong-pass-2718');
-    expect(said).not.toContain('quoted');
+    const recorded = JSON.stringify(events.map(({ data }) => data)) + harness.logged.join();
+    expect(recorded).not.toContain('wrong-pass-2718');
+    expect(recorded).not.toContain('quoted');
   });
 
   test('again later after a transient failure, in a folder of its own', async () => {

@@ -113,7 +113,7 @@ describeWith(
     /** Injects a fault into requests to the storage. The result reports whether a request has met it. */
     function storage(rule: FaultRule): () => boolean {
       const injected = storageLine.inject(rule);
-      return () => injected.met > 0;
+      return () => injected.hits > 0;
     }
     const silent = (method: string, path: RegExp, after = 0) =>
       storage({ method, path, after, times: 99, fault: { kind: 'stall' } });
@@ -307,11 +307,11 @@ describeWith(
       await eventually('the job has come there', async () =>
         (isReached?.() ?? true) && (await phaseOf(id)) === phase ? true : undefined,
       );
-      const asked = performance.now();
+      const requestedAtMs = performance.now();
       await cancel(id, kind);
       await cancel(id, kind).catch(() => undefined);
       const events = await harness.until(id, kind === 'BACKUP' ? 'BackupCancelled' : 'RestoreCancelled');
-      const tookMs = performance.now() - asked;
+      const tookMs = performance.now() - requestedAtMs;
       expectNothingRuns();
       expect(tookMs).toBeLessThan(60_000);
       expect(endsIn(events)).toHaveLength(1);

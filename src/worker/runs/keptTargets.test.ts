@@ -187,8 +187,8 @@ describeWith(
       const { id } = await cancelledInSilence();
       await worker.stop();
       const next = await restore();
-      const kept = 'UPDATE job_queue_slots SET kept_until = clock_timestamp() WHERE job_id = $1';
-      await harness.dataSource.query(kept, [id]);
+      const setOverdue = 'UPDATE job_queue_slots SET kept_until = clock_timestamp() WHERE job_id = $1';
+      await harness.dataSource.query(setOverdue, [id]);
       await startWorker();
       const events = await harness.until(id, 'RestoreTargetFreed');
       expect(events.at(-1)?.data).toMatchObject({ sessionsEnded: false });
@@ -203,7 +203,7 @@ describeWith(
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
+  const exited = once(child, 'exit');
   child.kill('SIGKILL');
-  await gone;
+  await exited;
 }

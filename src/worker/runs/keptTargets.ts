@@ -12,7 +12,7 @@ import { metadataOf, type WorkerTools } from '../workerTools.js';
  */
 export async function freeKeptTargets(tools: WorkerTools, signal: AbortSignal): Promise<number> {
   let freed = 0;
-  await atEachTarget(tools, await tools.queue.kept(), signal, async (kept) => {
+  await atEachTarget(tools, await tools.queue.keptServices(), signal, async (kept) => {
     try {
       if (await free(tools, kept, signal)) freed += 1;
     } catch (error) {

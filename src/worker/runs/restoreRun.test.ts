@@ -267,7 +267,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const engine = createMariadbEngine();
     let ended = 0;
     let id = '';
-    const robbed = {
+    const withoutEnd = {
       ...engine,
       inventory: async (...input: Parameters<typeof engine.inventory>) => {
         const moved = 'UPDATE job_queue SET attempt = attempt + 1 WHERE job_id = $1';
@@ -281,7 +281,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     };
     const worker = await harness.startWorker({
       times: { lease: 600_000, heartbeat: 600_000, reap: 600_000 },
-      engines: new Map([[engine.name, robbed]]),
+      engines: new Map([[engine.name, withoutEnd]]),
     });
     id = await restore();
     await eventually('the end of the attempt', () =>

@@ -60,10 +60,10 @@ async function attempt(
 ): Promise<RestoredBackup> {
   const { lease, metadata, request } = claimed;
   const { lost, signal } = signals;
-  const ask = <T>(question: () => Promise<T>) => untilAnswered(tools, { lease, lost }, question);
-  const source = await ask(() => storedBackup(tools, request.backupJobId));
-  const target = await ask(() => tools.serviceOf(request.targetServiceId));
-  const { storage } = await ask(() => tools.storageOf(source.request.fileEndpointId));
+  const withRetries = <T>(question: () => Promise<T>) => untilAnswered(tools, { lease, lost }, question);
+  const source = await withRetries(() => storedBackup(tools, request.backupJobId));
+  const target = await withRetries(() => tools.serviceOf(request.targetServiceId));
+  const { storage } = await withRetries(() => tools.storageOf(source.request.fileEndpointId));
   const onPhase = async (phase: RestorePhase) => {
     // The claim entered PREFLIGHT.
     if (phase === 'PREFLIGHT') return;

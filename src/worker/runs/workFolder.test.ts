@@ -26,9 +26,9 @@ describe('The work folder of a killed worker', () => {
   }
 
   test('is removed, even if this process has the same id; folders in use stay', async () => {
-    const { pid: gone } = spawnSync('true');
+    const { pid: endedPid } = spawnSync('true');
     const beforeUs = new Date(Date.now() - process.uptime() * 1000 - 60_000);
-    await leftBy(gone, new Date());
+    await leftBy(endedPid, new Date());
     await leftBy(process.pid, beforeUs);
     const parents = await leftBy(process.ppid, beforeUs);
     await inWorkFolder(root, async (ours) => {

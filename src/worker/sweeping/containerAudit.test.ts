@@ -158,22 +158,22 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       await storage.delete(`${noDocument.folder}backup.json`, { signal: signal() });
       await storage.delete(`${noObject.folder}databases.sql.zst`, { signal: signal() });
       await hurtOf(storage, hurt);
-      const gone = [noDocument, noObject, hurt];
-      for (const { id } of gone) await harness.until(id, 'BackupAbsent');
+      const damaged = [noDocument, noObject, hurt];
+      for (const { id } of damaged) await harness.until(id, 'BackupAbsent');
       expect(await audited(fileEndpointId)).toMatchObject({ backups: 4, missing: 3, unknownObjects: 0 });
-      for (const backup of gone) expect(await availability(backup)).toBe('STORED');
+      for (const backup of damaged) expect(await availability(backup)).toBe('STORED');
 
       aheadMs = hourMs + 1_000;
-      for (const { id } of gone) await harness.until(id, 'BackupMissing');
+      for (const { id } of damaged) await harness.until(id, 'BackupMissing');
       expect(await typesOf(whole)).not.toContain('BackupAbsent');
-      for (const backup of gone) expect(await availability(backup)).toBe('MISSING');
+      for (const backup of damaged) expect(await availability(backup)).toBe('MISSING');
 
-      for (const backup of gone) {
+      for (const backup of damaged) {
         await deleteBackup({ storage, folder: backup.folder, signal: signal() });
         await backup.store(storage, 200_000);
       }
-      for (const { id } of gone) await harness.until(id, 'BackupFound');
-      for (const backup of gone) expect(await availability(backup)).toBe('STORED');
+      for (const { id } of damaged) await harness.until(id, 'BackupFound');
+      for (const backup of damaged) expect(await availability(backup)).toBe('STORED');
       expect(await audited(fileEndpointId)).toMatchObject({ backups: 4, missing: 0 });
       await storage.close();
     });
@@ -246,17 +246,17 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
 
   test('a worker stops even if calls to a missing disk never return', async () => {
     await harness.addFolder({ path: 'gone' });
-    let asked = false;
+    let isCalled = false;
     await startAuditor({
       wrapStorage: (opened) =>
         replacing(opened, {
           head: () => {
-            asked = true;
+            isCalled = true;
             return new Promise(() => undefined);
           },
         }),
     });
-    await eventually('a question', () => (asked ? true : undefined));
+    await eventually('a question', () => (isCalled ? true : undefined));
     await Promise.all(workers.splice(0).map((worker) => worker.stop()));
   });
 
@@ -280,13 +280,13 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await put('photos/summer.jpg');
     await put('teams.txt');
     const before = await objectsIn(storage);
-    const looked: string[] = [];
+    const readNames: string[] = [];
     await startAuditor({
       wrapStorage: (opened) =>
         replacing(opened, {
           list: async function* (prefix, options) {
             for await (const object of opened.list(prefix, options)) {
-              looked.push(object.name);
+              readNames.push(object.name);
               yield object;
             }
           },
@@ -299,8 +299,8 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     expect(audit.unknownSample).toContain('team/notes.txt');
     expect(audit.unknownSample).toHaveLength(3);
     expect(await objectsIn(storage)).toEqual(before);
-    expect(looked).toContain('team/notes.txt');
-    for (const beside of ['photos/summer.jpg', 'teams.txt']) expect(looked).not.toContain(beside);
+    expect(readNames).toContain('team/notes.txt');
+    for (const beside of ['photos/summer.jpg', 'teams.txt']) expect(readNames).not.toContain(beside);
     expect(await typesOf(known)).not.toContain('BackupAbsent');
   });
 
@@ -358,7 +358,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       await deleteBackup({ storage, folder: backup.folder, signal: signal() });
       return backup;
     };
-    const [foreign, silent, gone] = [await at('foreign/'), await at('silent/'), await at('gone/')];
+    const [foreign, silent, damaged] = [await at('foreign/'), await at('silent/'), await at('gone/')];
     await storage.putBytes('foreign/.stowage.json', Buffer.from('{"format":1,"installation":"another"}'), {
       ...{ signal: signal(), overwrite: true },
     });
@@ -371,7 +371,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
           },
         }),
     });
-    await harness.until(gone.id, 'BackupAbsent');
+    await harness.until(damaged.id, 'BackupAbsent');
     const record = await eventually('two audits', async () => {
       const found = await recordOf(fileEndpointId);
       return found !== null && found.failures >= 2 ? found : undefined;

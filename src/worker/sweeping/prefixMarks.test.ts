@@ -107,7 +107,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     readonly stores: Stores;
     start(times?: Partial<WorkerTimes>): Promise<Worker>;
     /** A logged line that contains these words. */
-    said(words: string): Promise<unknown>;
+    untilLogged(words: string): Promise<unknown>;
   };
 
   /** Shares everything with the production installation except the database, including the folder with the backups. */
@@ -127,7 +127,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
         await worker.start();
         return worker;
       },
-      said: (words) => eventually(`"${words}" in the log`, () => lines.find((line) => line.includes(words))),
+      untilLogged: (words) => eventually(`"${words}" in the log`, () => lines.find((line) => line.includes(words))),
     };
   }
 
@@ -185,7 +185,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     const clone = await openClone(appUrl, ownerUrl);
     const cloned = await clone.start({ watch: 0 });
     await decide(clone.stores, first);
-    await clone.said("a copy of the installation's");
+    await clone.untilLogged("a copy of the installation's");
     await cloned.stop();
     expect(await objects('dump')).toHaveLength(6);
 
@@ -240,7 +240,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
 
     const alone = await clone.start();
     await decide(clone.stores, first);
-    await clone.said('reached at a new server');
+    await clone.untilLogged('reached at a new server');
     await alone.stop();
     const copied = await marker('files');
     await startProduction();
@@ -250,7 +250,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
 
     // Simulates that the hour is over.
     await clone.start({ watch: 0 });
-    await clone.said(inUse('files'));
+    await clone.untilLogged(inUse('files'));
     expect(await objects('files')).toHaveLength(6);
     for (const attempt of [first, second]) {
       await decide(production, attempt);

@@ -117,19 +117,19 @@ describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt
     await other.store(storageAt('alive'));
     for (const attempt of [one, two, other]) await attempt.end('FAILED');
     let answers = false;
-    let asked = 0;
+    let requests = 0;
     await startSweeper({
       wrapStorage: (storage) =>
         replacing(storage, {
           head: (name, options) => {
             if (answers || name.startsWith('team/')) return storage.head(name, options);
-            asked += 1;
+            requests += 1;
             return Promise.reject(new StowageError('ENDPOINT_UNREACHABLE', 'It does not answer.'));
           },
         }),
     });
     await harness.until(other.id, 'BackupRemainsRemoved');
-    await eventually('three tries', () => (asked >= 3 ? true : undefined));
+    await eventually('three tries', () => (requests >= 3 ? true : undefined));
     expect(await typesOf(one.id)).not.toContain('BackupAttemptVoided');
     answers = true;
     for (const { id } of [one, two]) await harness.until(id, 'BackupRemainsRemoved');

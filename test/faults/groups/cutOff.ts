@@ -11,7 +11,7 @@ const onRequest = (name: string, rule: Pick<FaultRule, 'method' | 'path'>): Mome
   name,
   arm: ({ storageLine }, act) => {
     const injected = storageLine.inject({ ...rule, fault: { kind: 'call', when: 'BEFORE', act } });
-    return { reached: () => injected.met > 0 };
+    return { reached: () => injected.hits > 0 };
   },
 });
 

@@ -36,14 +36,14 @@ type Damage = {
 };
 
 const damaged: Expected = ['CHECKSUM'];
-const gone: Expected = ['ENDPOINT_NOT_FOUND'];
+const notFound: Expected = ['ENDPOINT_NOT_FOUND'];
 const harmless: Expected = ['SUCCEEDED'];
 const marker = '.stowage.json';
 
 /** Damages for folders and for containers. */
 const everywhere: readonly Damage[] = [
   {
-    ...{ name: 'the object is deleted', expects: gone, audit: 'MISSING' },
+    ...{ name: 'the object is deleted', expects: notFound, audit: 'MISSING' },
     harm: ({ hand, object }) => hand.remove(object),
   },
   ...rewritten('MISSING', [
@@ -59,7 +59,7 @@ const everywhere: readonly Damage[] = [
     ['has two parts swapped', (bytes) => Buffer.concat([bytes.subarray(1_000_000), bytes.subarray(0, 1_000_000)])],
   ]),
   {
-    ...{ name: 'backup.json is deleted', expects: gone, audit: 'MISSING' },
+    ...{ name: 'backup.json is deleted', expects: notFound, audit: 'MISSING' },
     harm: ({ hand, document }) => hand.remove(document),
   },
   {
@@ -87,7 +87,7 @@ const everywhere: readonly Damage[] = [
     ['tells another line for the shell', (text) => text.replaceAll('zstd -d', 'rm -rf')],
   ]),
   {
-    ...{ name: 'all of it is deleted', expects: gone, audit: 'MISSING' },
+    ...{ name: 'all of it is deleted', expects: notFound, audit: 'MISSING' },
     harm: async ({ hand, folder }) => {
       for (const { name } of await hand.list(folder)) await hand.remove(name);
     },

@@ -4,15 +4,15 @@ import { dumpOnTheWireBytes, type FaultBench } from '../faultBench.js';
 import type { Fault } from '../trial.js';
 
 const megabytes = Array.from({ length: 10 }, (_, index) => index + 1);
-const gone: Expected = ['SERVICE_UNREACHABLE'];
+const unreachable: Expected = ['SERVICE_UNREACHABLE'];
 const killed: Expected = ['TOOL_FAILED'];
 const stalled: Expected = ['STALLED'];
 
 /** Faults at each megabyte of a dump: of the connection to the database, and of each process in the pipeline. */
 const duringTheDump: readonly Fault[] = megabytes.flatMap((megabyte) => [
-  at(megabyte, 'the database resets the connection', gone, ({ sourceLine }) => sourceLine.reset()),
-  at(megabyte, 'the database is gone', gone, ({ sourceLine }) => void sourceLine.cut()),
-  at(megabyte, 'the server ends our sessions', [...gone, ...killed], (bench) => void endSessions(bench)),
+  at(megabyte, 'the database resets the connection', unreachable, ({ sourceLine }) => sourceLine.reset()),
+  at(megabyte, 'the database is gone', unreachable, ({ sourceLine }) => void sourceLine.cut()),
+  at(megabyte, 'the server ends our sessions', [...unreachable, ...killed], (bench) => void endSessions(bench)),
   at(megabyte, 'the line to the database is dead', stalled, ({ sourceLine }) => sourceLine.freeze()),
   at(megabyte, 'mariadb-dump is killed', killed, () => signalTools('mariadb-dump', 'SIGKILL')),
   at(megabyte, 'mariadb-dump gets SIGTERM', killed, () => signalTools('mariadb-dump', 'SIGTERM')),
@@ -29,11 +29,11 @@ const duringTheDump: readonly Fault[] = megabytes.flatMap((megabyte) => [
  * complete.
  */
 const eachConnection: readonly Fault[] = [0, 1, 2].flatMap((number) => [
-  onConnection(number, 'is reset', number === 0 ? gone : ['SUCCEEDED', ...gone], ({ sourceLine }) =>
+  onConnection(number, 'is reset', number === 0 ? unreachable : ['SUCCEEDED', ...unreachable], ({ sourceLine }) =>
     sourceLine.reset(),
   ),
-  onConnection(number, 'is the last that the server takes', gone, ({ sourceLine }) => void sourceLine.cut()),
-  onConnection(number, 'is dead', [...gone, ...stalled], ({ sourceLine }) => sourceLine.freeze()),
+  onConnection(number, 'is the last that the server takes', unreachable, ({ sourceLine }) => void sourceLine.cut()),
+  onConnection(number, 'is dead', [...unreachable, ...stalled], ({ sourceLine }) => sourceLine.freeze()),
 ]);
 
 export const databaseLine: readonly Fault[] = [...duringTheDump, ...eachConnection];

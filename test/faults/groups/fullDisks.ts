@@ -73,7 +73,7 @@ function onFullDisk(name: string, options: SmallDiskOptions, filling: Filling, e
           met.moment = true;
           await disk.fill();
         };
-        const tried = backupFault({
+        const fault = backupFault({
           ...{ group, name, expects },
           arm: async () => {
             await filling.before?.(disk, await storedBytesOf(bench));
@@ -81,7 +81,7 @@ function onFullDisk(name: string, options: SmallDiskOptions, filling: Filling, e
           },
           worker: () => ({ wrapStorage: (storage) => fillingAt(storage, filling.moment, fill) }),
         });
-        const trial = await tried.attempt(there);
+        const trial = await fault.attempt(there);
         const problems: Problem[] = [...trial.problems];
         if (trial.end !== 'SUCCEEDED') {
           if (!trial.sentence.includes('no room left')) problems.push({ kind: 'MISREPORTED', what: trial.sentence });

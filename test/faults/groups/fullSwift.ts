@@ -104,7 +104,7 @@ function onFullDisk(name: string, { disk: options = tmpfs, of = 'OBJECTS', at, .
               }
               const act = () => fill(disk);
               const injected = storageLine.inject({ ...at, fault: { kind: 'call', when: 'BEFORE', act } });
-              return { reached: () => injected.met > 0, disarm };
+              return { reached: () => injected.hits > 0, disarm };
             },
           });
           const trial = await backup.attempt(there);

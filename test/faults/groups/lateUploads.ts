@@ -43,10 +43,10 @@ function late(
         fault: { kind: 'passLate', held, onPassed: () => arrived() },
       });
       return {
-        reached: () => injected.met > 0,
+        reached: () => injected.hits > 0,
         disarm: async () => {
           release();
-          if (injected.met > 0) await passed;
+          if (injected.hits > 0) await passed;
         },
       };
     },

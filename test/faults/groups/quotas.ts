@@ -44,7 +44,7 @@ export const quotas: readonly Fault[] = [
           return { reached: () => true };
         }
         const injected = storageLine.inject({ ...request, fault: { kind: 'call', when: 'BEFORE', act: set } });
-        return { reached: () => injected.met > 0 };
+        return { reached: () => injected.hits > 0 };
       }),
     ),
   ),
@@ -59,7 +59,7 @@ export const quotas: readonly Fault[] = [
         ...{ method: 'PUT', path: /\/faults\//, times: Infinity },
         fault: { kind: 'call', when: 'BEFORE', act },
       });
-      return { reached: () => injected.met > 0 };
+      return { reached: () => injected.hits > 0 };
     }),
   ),
 ];
@@ -70,8 +70,8 @@ function onQuota(name: string, arm: (bench: FaultBench) => Promise<Arming>): Fau
     ...{ group, name },
     attempt: async (bench) => {
       try {
-        const tried = backupFault({ group, name, expects: ['ENDPOINT_QUOTA'], arm });
-        const trial = await tried.attempt(bench);
+        const fault = backupFault({ group, name, expects: ['ENDPOINT_QUOTA'], arm });
+        const trial = await fault.attempt(bench);
         const problems: Problem[] = [...trial.problems];
         if (!trial.sentence.includes('quota')) problems.push({ kind: 'MISREPORTED', what: trial.sentence });
         await bench.swiftHand.setQuotas({});

@@ -56,7 +56,7 @@ const fetching: readonly Fault[] = [
     arm: ({ storageLine, target }) => {
       const act = () => target.sql('CREATE DATABASE shop').then(() => undefined);
       const injected = storageLine.inject({ ...object, fault: { kind: 'call', when: 'AFTER', act } });
-      return { reached: () => injected.met > 0 };
+      return { reached: () => injected.hits > 0 };
     },
   }),
 ];
@@ -112,7 +112,7 @@ function ofStorage(touches: 'NOTHING' | 'MAYBE', name: string, rule: FaultRule, 
     ...{ group: 'Restore', name: `${touches === 'NOTHING' ? 'fetching' : 'restoring'}: ${name}`, expects, touches },
     arm: ({ storageLine }) => {
       const injected = storageLine.inject(rule);
-      return { reached: () => injected.met > 0 };
+      return { reached: () => injected.hits > 0 };
     },
   });
 }

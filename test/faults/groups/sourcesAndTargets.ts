@@ -88,22 +88,27 @@ const texts: readonly (readonly [characterSet: string, hex: string])[] = [
 ];
 
 /** The object comes back unchanged. */
-function kept(name: string, make: string): OddDatabase {
-  return { name, make, ends: ['KEPT'] };
+function kept(name: string, statements: string): OddDatabase {
+  return { name, statements, ends: ['KEPT'] };
 }
 
 /** The object comes back unchanged, or a warning names it. */
-function keptOrNamed(name: string, make: string, says: RegExp): OddDatabase {
-  return { name, make, ends: ['KEPT', 'WARNED'], says };
+function keptOrNamed(name: string, statements: string, pattern: RegExp): OddDatabase {
+  return { name, statements, ends: ['KEPT', 'WARNED'], pattern };
 }
 
 /** The backup or the restore fails with one of these codes, and the error names the object. */
-function refused(name: string, make: string, says: RegExp, ends: readonly string[] = ['TOOL_FAILED']): OddDatabase {
-  return { name, make, ends, says };
+function refused(
+  name: string,
+  statements: string,
+  pattern: RegExp,
+  ends: readonly string[] = ['TOOL_FAILED'],
+): OddDatabase {
+  return { name, statements, ends, pattern };
 }
 
 const contents: readonly OddDatabase[] = [
-  { name: 'nothing in it', make: 'DO 0;', ends: ['KEPT'] },
+  { name: 'nothing in it', statements: 'DO 0;', ends: ['KEPT'] },
   kept(
     'zero dates',
     "SET sql_mode=''; CREATE TABLE t (d DATE, s TIMESTAMP NULL); INSERT INTO t VALUES ('0000-00-00', '0000-00-00'), ('2023-00-00', NULL);",
@@ -165,10 +170,11 @@ const contents: readonly OddDatabase[] = [
   ),
   {
     name: 'a sequence of another database as a default',
-    make: 'CREATE DATABASE other; CREATE SEQUENCE other.s; CREATE TABLE t (a INT DEFAULT NEXTVAL(other.s)); INSERT INTO t VALUES ();',
+    statements:
+      'CREATE DATABASE other; CREATE SEQUENCE other.s; CREATE TABLE t (a INT DEFAULT NEXTVAL(other.s)); INSERT INTO t VALUES ();',
     source: { set: 'DO 0', back: 'DROP DATABASE IF EXISTS other' },
     ends: ['TOOL_FAILED', 'TARGET_UNFIT', 'WARNED'],
-    says: /other/,
+    pattern: /other/,
   },
   kept(
     'rows that break a CHECK',
@@ -216,12 +222,13 @@ const contents: readonly OddDatabase[] = [
   ),
   ...['MyISAM', 'Aria', 'MEMORY', 'CSV'].map((engine) => ({
     name: `a table of the engine ${engine}`,
-    make: `CREATE TABLE t (a INT NOT NULL, v VARCHAR(20) NOT NULL) ENGINE=${engine}; INSERT INTO t VALUES (1, 'a'), (2, 'b');`,
+    statements: `CREATE TABLE t (a INT NOT NULL, v VARCHAR(20) NOT NULL) ENGINE=${engine}; INSERT INTO t VALUES (1, 'a'), (2, 'b');`,
     ends: ['KEPT'],
   })),
   {
     name: 'a row format and a key block size',
-    make: "CREATE TABLE t (a INT, v VARCHAR(200)) ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8; INSERT INTO t VALUES (1, 'x');",
+    statements:
+      "CREATE TABLE t (a INT, v VARCHAR(200)) ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8; INSERT INTO t VALUES (1, 'x');",
     ends: ['KEPT', 'TOOL_FAILED', 'TARGET_UNFIT'],
   },
   refused(
@@ -237,34 +244,34 @@ const contents: readonly OddDatabase[] = [
   ),
   {
     name: 'a target with a small packet',
-    make: "CREATE TABLE t (b LONGBLOB); INSERT INTO t VALUES (REPEAT('x', 4000000));",
+    statements: "CREATE TABLE t (b LONGBLOB); INSERT INTO t VALUES (REPEAT('x', 4000000));",
     target: variable('max_allowed_packet', '1048576'),
     ends: ['TARGET_UNFIT'],
-    says: /max_allowed_packet/,
+    pattern: /max_allowed_packet/,
   },
   {
     name: 'quotes that double, for a target with a small packet',
-    make: "CREATE TABLE t (v LONGTEXT); INSERT INTO t VALUES (REPEAT('''', 700000));",
+    statements: "CREATE TABLE t (v LONGTEXT); INSERT INTO t VALUES (REPEAT('''', 700000));",
     target: variable('max_allowed_packet', '1048576'),
     ends: ['TARGET_UNFIT'],
-    says: /max_allowed_packet/,
+    pattern: /max_allowed_packet/,
   },
   {
     name: 'many values just below the small packet of the target',
-    make: "CREATE TABLE t (b LONGBLOB); INSERT INTO t SELECT REPEAT('x', 900000) FROM seq_1_to_20;",
+    statements: "CREATE TABLE t (b LONGBLOB); INSERT INTO t SELECT REPEAT('x', 900000) FROM seq_1_to_20;",
     target: variable('max_allowed_packet', '1048576'),
     ends: ['KEPT'],
   },
   ...['BLACKHOLE', 'ARCHIVE'].map((engine) => ({
     name: `the target lacks the engine ${engine}`,
-    make: `INSTALL SONAME 'ha_${engine.toLowerCase()}'; CREATE TABLE t (a INT) ENGINE=${engine}; INSERT INTO t VALUES (1);`,
+    statements: `INSTALL SONAME 'ha_${engine.toLowerCase()}'; CREATE TABLE t (a INT) ENGINE=${engine}; INSERT INTO t VALUES (1);`,
     // A plugin that tables use cannot be uninstalled.
     source: {
       set: 'DO 0',
       back: `DROP DATABASE IF EXISTS odd; UNINSTALL SONAME IF EXISTS 'ha_${engine.toLowerCase()}'`,
     },
     ends: ['TARGET_UNFIT'],
-    says: new RegExp(engine),
+    pattern: new RegExp(engine),
   })),
   {
     ...kept(
@@ -298,26 +305,26 @@ export const sourcesAndTargets: readonly Fault[] = [
   ...sourceSettings.map(([name, value]) =>
     oddDatabase({
       name: `the source has ${name} = ${value}`,
-      make: plain,
+      statements: plain,
       source: variable(name, value),
       // TOOL_FAILED: the tool itself reaches the limit, and the hint names the setting.
       ends: ['KEPT', 'SERVICE_SETTING', ...(name === 'max_join_size' ? ['TOOL_FAILED'] : [])],
-      says: new RegExp(name),
+      pattern: new RegExp(name),
     }),
   ),
   ...targetSettings.map(([name, value, ends]) =>
     oddDatabase({
       name: `the target has ${name} = ${value}`,
-      make: plain,
+      statements: plain,
       target: variable(name, value),
       ends,
-      says: new RegExp(name),
+      pattern: new RegExp(name),
     }),
   ),
   ...texts.map(([characterSet, hex]) =>
     oddDatabase({
       name: `text in ${characterSet}`,
-      make: `CREATE TABLE t (v VARCHAR(9) CHARACTER SET ${characterSet}); INSERT INTO t VALUES (_${characterSet} x'${hex}');`,
+      statements: `CREATE TABLE t (v VARCHAR(9) CHARACTER SET ${characterSet}); INSERT INTO t VALUES (_${characterSet} x'${hex}');`,
       ends: ['KEPT'],
     }),
   ),

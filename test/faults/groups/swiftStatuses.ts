@@ -88,7 +88,7 @@ export const swiftStatuses: readonly Fault[] = kinds.flatMap((kind) =>
           }
           const times = often === 'once' ? 1 : Infinity;
           const injected = storageLine.inject({ method, path, times, fault: { kind: 'answer', status } });
-          return { reached: () => injected.met > 0 };
+          return { reached: () => injected.hits > 0 };
         },
       }),
     ),

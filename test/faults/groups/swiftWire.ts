@@ -115,7 +115,7 @@ function one(what: string, request: Request, fault: FaultRule['fault'], expects:
     expects,
     arm: ({ storageLine }) => {
       const injected = storageLine.inject({ method: request.method, path: request.path, times, fault });
-      return { reached: () => injected.met > 0 };
+      return { reached: () => injected.hits > 0 };
     },
   });
 }

@@ -37,7 +37,7 @@ function storage(what: string, request: Pick<FaultRule, 'method' | 'path'>): Fau
     arm: ({ storageLine }) => {
       // The fault happens once, because the cleaning afterwards reads the object too.
       const injected = storageLine.inject({ ...request, fault: { kind: 'stall' } });
-      return { reached: () => injected.met > 0 };
+      return { reached: () => injected.hits > 0 };
     },
     worker: () => patient,
   });

@@ -40,7 +40,7 @@ const request = (
         path: rule.path(random()),
         fault: { kind: 'call', when, act },
       });
-      return { reached: () => injected.met > 0 };
+      return { reached: () => injected.hits > 0 };
     },
   }));
 const segment = (name: string) =>
@@ -81,7 +81,7 @@ export const workers: readonly Fault[] = [
 type Blow = {
   readonly strike: (worker: WorkerUnderFault) => void;
   /** The expected states while another worker takes over the job, and after that. */
-  readonly look: (bench: FaultBench, jobId: string, worker: WorkerUnderFault) => Promise<readonly Problem[]>;
+  readonly check: (bench: FaultBench, jobId: string, worker: WorkerUnderFault) => Promise<readonly Problem[]>;
 };
 
 const killed: Blow = {
@@ -89,7 +89,7 @@ const killed: Blow = {
     worker.noteTools();
     worker.signal('SIGKILL');
   },
-  look: async (_, __, worker) =>
+  check: async (_, __, worker) =>
     (await worker.toolsAreGone(5_000)) ? [] : [{ kind: 'PROCESS', what: 'a tool outlived its worker' }],
 };
 
@@ -98,7 +98,7 @@ const frozen: Blow = {
     worker.noteTools();
     worker.signal('SIGSTOP');
   },
-  look: zombie,
+  check: zombie,
 };
 
 /**
@@ -146,7 +146,7 @@ async function tryWorker(bench: FaultBench, moment: Moment, blow: Blow): Promise
     else if (!(await isTakenOver(bench, jobId, struckAt ?? 0))) {
       problems.push({ kind: 'STUCK', what: `no other worker had it within the lease and ${slackMs / 1000} s` });
     }
-    problems.push(...(await blow.look(bench, jobId, worker)));
+    problems.push(...(await blow.check(bench, jobId, worker)));
     const ended = await endOf(bench, jobId, backupMs);
     await worker.end();
     await bench.heal();

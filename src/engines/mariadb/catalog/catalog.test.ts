@@ -22,10 +22,10 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
   });
   afterAll(() => server.stop());
 
-  const ask = <T>(work: (session: Session) => Promise<T>, connection = server.connection()) =>
+  const withSessionOn = <T>(work: (session: Session) => Promise<T>, connection = server.connection()) =>
     withSession(connection, { signal: new AbortController().signal, allowAddress: () => true }, work);
   const catalogOf = (database: string, connection = server.connection()): Promise<Catalog> =>
-    ask(async (session) => {
+    withSessionOn(async (session) => {
       const databases = (await listDatabases(session)).filter(({ name }) => name === database);
       return readCatalog(session, databases);
     }, connection);
@@ -51,13 +51,13 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
     const catalog = await catalogOf('v');
     const broken = ['no_column', 'no_function', 'no_table', 'on_broken'];
     expect(catalog.views.filter(({ opens }) => !opens).map(({ name }) => name)).toEqual(broken);
-    const asked: string[] = [];
-    const refusal = ask((session) =>
+    const queries: string[] = [];
+    const refusal = withSessionOn((session) =>
       refuseBrokenViews(
         {
           ...session,
           query: (sql, ...rest) => {
-            asked.push(sql);
+            queries.push(sql);
             return session.query(sql, ...rest);
           },
         },
@@ -68,7 +68,7 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
       code: 'TOOL_FAILED',
       message: expect.stringContaining(broken.map((name) => `v.${name}`).join(', ')),
     });
-    expect(asked).toEqual(broken.map((name) => `SHOW FIELDS FROM \`v\`.\`${name}\``));
+    expect(queries).toEqual(broken.map((name) => `SHOW FIELDS FROM \`v\`.\`${name}\``));
     await server.sql('DROP DATABASE v');
   });
 
@@ -84,7 +84,7 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
       timeoutMs: 20_000,
     });
     expect(steps.every(({ status }) => status === 'OK')).toBe(true);
-    await ask(async (session) => {
+    await withSessionOn(async (session) => {
       const databases = (await listDatabases(session)).filter(({ name }) => name === 'many');
       expect((await readNames(session, databases)).tables.map(({ name }) => name)).toEqual(many.sort());
     });

@@ -1,7 +1,7 @@
 import { readForeignKeysElsewhere, type ForeignKey } from './foreignKeys.js';
 import type { ListedDatabase } from './selection.js';
 import type { Row, Session } from '../session/session.js';
-import { tellsOfChanges } from './storageEngines.js';
+import { reportsChanges } from './storageEngines.js';
 
 /** The chosen databases in information_schema. They are read once for the inventory, the privileges and the losses. */
 export type Catalog = Omit<Names, 'tables' | 'views'> & {
@@ -66,14 +66,14 @@ export type CatalogColumn = Named & {
 };
 
 export async function readCatalog(session: Session, databases: readonly ListedDatabase[]): Promise<Catalog> {
-  const ask = asking(session, databases);
-  const rows = await ask(
+  const query = queriesOf(session, databases);
+  const rows = await query(
     `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine, table_rows AS estimated_rows,
             data_length AS data_bytes, update_time AS changed_at, create_time AS created_at, row_format,
             table_collation AS collation, table_comment AS comment
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
   );
-  const rest = await readRest(ask, databases);
+  const rest = await readRest(query, databases);
   // The comment of a view is 'VIEW'. If the view cannot be opened, the comment is the reason.
   const broken = new Set(rows.filter((row) => row['kind'] === 'VIEW' && row['comment'] !== 'VIEW').map(key));
   return {
@@ -87,12 +87,12 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
 
 /** Opens no table. Called after a dump, to find objects that were created or dropped meanwhile. */
 export async function readNames(session: Session, databases: readonly ListedDatabase[]): Promise<Names> {
-  const ask = asking(session, databases);
-  const rows = await ask(
+  const query = queriesOf(session, databases);
+  const rows = await query(
     `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
   );
-  const rest = await readRest(ask, databases);
+  const rest = await readRest(query, databases);
   return { ...rest, tables: rows.filter(isTable).map(namedTable), sequences: rows.filter(isSequence).map(named) };
 }
 
@@ -115,29 +115,29 @@ export async function readTimes(session: Session, { database, name }: Named): Pr
   const row = rows.find((each) => each['db'] === database && each['name'] === name);
   if (row === undefined) return undefined;
   const times = { createdAt: row['created_at'] ?? null, isFresh: row['is_fresh'] === '1' };
-  return tellsOfChanges(row['engine'] ?? null) ? { ...times, changedAt: row['changed_at'] ?? null } : times;
+  return reportsChanges(row['engine'] ?? null) ? { ...times, changedAt: row['changed_at'] ?? null } : times;
 }
 
 /** Reads only what `refuseMissingDumpPrivileges` asks for. */
 export async function readPrograms(session: Session, databases: readonly ListedDatabase[]): Promise<Programs> {
-  return programs(asking(session, databases), databases);
+  return programs(queriesOf(session, databases), databases);
 }
 
-type Ask = (sql: string) => Promise<readonly Row[]>;
+type QueryRows = (sql: string) => Promise<readonly Row[]>;
 
-function asking(session: Session, databases: readonly ListedDatabase[]): Ask {
+function queriesOf(session: Session, databases: readonly ListedDatabase[]): QueryRows {
   const names = databases.map(({ name }) => name);
   const chosen = new Set(names);
   // information_schema ignores letter case, so rows of other databases are filtered out here.
   return async (sql) => (await session.query(sql, [names])).filter((row) => chosen.has(row['db'] ?? ''));
 }
 
-async function programs(ask: Ask, databases: readonly ListedDatabase[]): Promise<Programs> {
-  const views = await ask(
+async function programs(query: QueryRows, databases: readonly ListedDatabase[]): Promise<Programs> {
+  const views = await query(
     `SELECT table_schema AS db, table_name AS name, definer, view_definition AS definition, check_option
        FROM information_schema.views WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
   );
-  const routines = await ask(
+  const routines = await query(
     `SELECT routine_schema AS db, routine_name AS name, definer, routine_type AS kind,
             routine_definition IS NOT NULL AS body_visible
        FROM information_schema.routines WHERE routine_schema IN (?) ORDER BY routine_schema, routine_name`,
@@ -158,16 +158,19 @@ async function programs(ask: Ask, databases: readonly ListedDatabase[]): Promise
 }
 
 /** Reads everything except the tables. */
-async function readRest(ask: Ask, databases: readonly ListedDatabase[]): Promise<Omit<Names, 'tables' | 'sequences'>> {
-  const triggers = await ask(
+async function readRest(
+  query: QueryRows,
+  databases: readonly ListedDatabase[],
+): Promise<Omit<Names, 'tables' | 'sequences'>> {
+  const triggers = await query(
     `SELECT trigger_schema AS db, trigger_name AS name, definer
        FROM information_schema.triggers WHERE trigger_schema IN (?) ORDER BY trigger_schema, trigger_name`,
   );
-  const events = await ask(
+  const events = await query(
     `SELECT event_schema AS db, event_name AS name, definer
        FROM information_schema.events WHERE event_schema IN (?) ORDER BY event_schema, event_name`,
   );
-  const columns = await ask(
+  const columns = await query(
     `SELECT c.table_schema AS db, c.table_name, c.column_name AS name, c.data_type, c.character_set_name AS character_set,
             c.collation_name AS collation, c.generation_expression
        FROM information_schema.columns c WHERE c.table_schema IN (?)
@@ -178,7 +181,7 @@ async function readRest(ask: Ask, databases: readonly ListedDatabase[]): Promise
       ORDER BY c.table_schema, c.table_name, c.ordinal_position`,
   );
   return {
-    ...(await programs(ask, databases)),
+    ...(await programs(query, databases)),
     triggers: triggers.map(defined),
     events: events.map(defined),
     columns: columns.map((row) => ({

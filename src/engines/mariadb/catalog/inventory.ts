@@ -7,7 +7,7 @@ import {
   type NamedTable,
   type Names,
 } from './catalog.js';
-import { isDefinitionOnly, mayBeLeftOut, tellsOfChanges } from './storageEngines.js';
+import { isDefinitionOnly, mayBeLeftOut, reportsChanges } from './storageEngines.js';
 
 /** The counted rows, by `keyOf` of their tables. */
 export type Counts = ReadonlyMap<string, number>;
@@ -68,7 +68,7 @@ function inventoryTable(table: NamedTable | CatalogTable, counted: number | unde
 }
 
 function timesOf({ engine, changedAt, createdAt }: CatalogTable): Pick<InventoryTable, 'changedAt' | 'createdAt'> {
-  return { createdAt, ...(tellsOfChanges(engine) ? { changedAt } : {}) };
+  return { createdAt, ...(reportsChanges(engine) ? { changedAt } : {}) };
 }
 
 function sizeOf(tables: readonly (NamedTable | CatalogTable)[]): number | null {

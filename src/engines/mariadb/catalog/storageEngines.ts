@@ -10,7 +10,7 @@ type Traits = {
   /**
    * The time of the last change is updated with every write. Aria writes its files later, and MEMORY has no such time.
    */
-  readonly tellsOfChanges?: true;
+  readonly reportsChanges?: true;
   /** Options and comments of a table hold no password, except the option CONNECTION. */
   readonly withoutPasswords?: true;
 };
@@ -19,11 +19,11 @@ const here = { rows: 'HERE', withoutPasswords: true } as const;
 const elsewhere = { rows: 'ELSEWHERE' } as const;
 
 const engines: ReadonlyMap<string, Traits> = new Map<string, Traits>([
-  ['innodb', { ...here, inSnapshot: true, tellsOfChanges: true }],
+  ['innodb', { ...here, inSnapshot: true, reportsChanges: true }],
   ['rocksdb', { ...here, inSnapshot: true }],
   ['tokudb', { rows: 'HERE', inSnapshot: true }],
-  ['myisam', { ...here, tellsOfChanges: true }],
-  ['archive', { ...here, tellsOfChanges: true }],
+  ['myisam', { ...here, reportsChanges: true }],
+  ['archive', { ...here, reportsChanges: true }],
   ['aria', here],
   ['memory', here],
   ['csv', here],
@@ -46,8 +46,8 @@ export function mayBeLeftOut(engine: string | null): boolean {
   return traitsOf(engine).rows === 'UNSURE';
 }
 
-export function tellsOfChanges(engine: string | null): boolean {
-  return traitsOf(engine).tellsOfChanges === true;
+export function reportsChanges(engine: string | null): boolean {
+  return traitsOf(engine).reportsChanges === true;
 }
 
 /** Also true for an unknown engine and for a table that cannot be opened, because nothing is known about them. */

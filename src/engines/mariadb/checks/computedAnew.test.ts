@@ -15,7 +15,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
   const context = (): EngineContext => ({ workFolder: folder, signal: new AbortController().signal });
   const connection = () => server.connection({ databases: ['made'] });
   /** Runs the SQL in the database `made`, in a session whose time zone is two hours ahead of UTC. */
-  const make = (sql: string) => server.sql(`CREATE DATABASE made; USE made; SET time_zone = '+02:00'; ${sql}`);
+  const createMade = (sql: string) => server.sql(`CREATE DATABASE made; USE made; SET time_zone = '+02:00'; ${sql}`);
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'stowage-anew-'));
@@ -43,7 +43,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
     ],
     ['a day made from a TIME', "d TIME DEFAULT '01:00', v DATETIME AS (CAST(d AS DATETIME)) STORED", '(1)'],
   ])('a backup warns of %s', async (_what, columns, values) => {
-    await make(`CREATE TABLE t (id INT, ${columns}); INSERT INTO t (id) VALUES ${values};`);
+    await createMade(`CREATE TABLE t (id INT, ${columns}); INSERT INTO t (id) VALUES ${values};`);
     const stored = () => server.sql("SET time_zone = '+02:00'; SELECT v FROM made.t");
     const before = await stored();
     const taken = await takeDump(engine, connection(), context());
@@ -58,7 +58,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
   });
 
   test('a backup does not warn of values that a restore computes unchanged', async () => {
-    await make(`CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, d DATETIME(3), ${moment}, z TIME(2), s VARCHAR(30) COLLATE utf8mb4_bin,
+    await createMade(`CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, d DATETIME(3), ${moment}, z TIME(2), s VARCHAR(30) COLLATE utf8mb4_bin,
         q DECIMAL(10,2) AS (a / b) STORED, r VARCHAR(4) AS (CAST(a / b AS CHAR)) STORED, i INT AS (a / b) STORED, e DOUBLE AS (a / b) STORED,
         n INT UNSIGNED AS (TIMESTAMPDIFF(SECOND, '2020-01-01', d)) STORED, m DATE AS (d) STORED, y TIME(2) AS (z) STORED,
         x VARCHAR(30) AS (REGEXP_REPLACE(s, 'A', 'x')) STORED, l INT AS (LENGTH(s)) VIRTUAL, KEY (l), u INT AS (YEAR(t)) STORED)
@@ -70,7 +70,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
   });
 
   test('a backup warns of a quotient that a session computed with other digits', async () => {
-    await make(
+    await createMade(
       `SET div_precision_increment = 20; CREATE TABLE t (a INT, v DOUBLE AS (a / 3) STORED); INSERT INTO t (a) VALUES (1);`,
     );
     const { warnings } = await preflightOf(engine, connection(), context());
@@ -78,7 +78,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
   });
 
   test('a backup warns of an index on a virtual column of a TIMESTAMP', async () => {
-    await make(
+    await createMade(
       `CREATE TABLE t (id INT, ${moment}, v DATE AS (DATE(t)) VIRTUAL, KEY (v)); INSERT INTO t (id) VALUES (1);`,
     );
     const { warnings } = await preflightOf(engine, connection(), context());
@@ -90,7 +90,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
   test.each(['STORED', 'VIRTUAL'])(
     'a backup refuses a unique key whose %s values become equal in UTC',
     async (kind) => {
-      await make(`CREATE TABLE t (id INT, ${moment}, v DATE AS (DATE(t)) ${kind}, UNIQUE KEY (v));
+      await createMade(`CREATE TABLE t (id INT, ${moment}, v DATE AS (DATE(t)) ${kind}, UNIQUE KEY (v));
       INSERT INTO t (id, t) VALUES (1, '2020-05-05 23:00:00'), (2, '2020-05-06 01:00:00');`);
       await expect(preflightOf(engine, connection(), context())).rejects.toMatchObject({
         code: 'TOOL_FAILED',
@@ -101,7 +101,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
   );
 
   test('a restore brings back checks and partitions of a TIMESTAMP', async () => {
-    await make(`CREATE TABLE c (${moment}, CHECK (HOUR(t) < 2)); INSERT INTO c VALUES ('2020-05-05 01:00:00');
+    await createMade(`CREATE TABLE c (${moment}, CHECK (HOUR(t) < 2)); INSERT INTO c VALUES ('2020-05-05 01:00:00');
       CREATE TABLE p (${moment}) PARTITION BY RANGE (UNIX_TIMESTAMP(t)) (PARTITION a VALUES LESS THAN (UNIX_TIMESTAMP('2020-06-01 00:00:00')), PARTITION b VALUES LESS THAN MAXVALUE);
       INSERT INTO p VALUES ('2020-05-31 23:30:00'), ('2020-06-01 00:30:00'), ('2020-06-01 01:30:00');`);
     const rows = () =>

@@ -1,4 +1,4 @@
-import { codeOfServerError, tellsOfChangedTable } from '../errors/serverErrors.js';
+import { codeOfServerError, isChangedTable } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /** Whether a table holds such a row. `unknown` is the reason why the search has no result, as the end of a sentence. */
@@ -20,7 +20,7 @@ export async function searchRows(session: Session, select: string, settings = ''
     const number = serverErrorNumber(error);
     // ER_STATEMENT_TIMEOUT
     if (number === 1969) return noTime;
-    if (tellsOfChangedTable(number)) return false;
+    if (isChangedTable(number)) return false;
     if (number === undefined || codeOfServerError(number) !== 'TOOL_FAILED') throw error;
     return { unknown: `error ${number}` };
   }

@@ -139,8 +139,8 @@ async function countInTime(
     onWork(work);
     const limitMs = Math.min(Math.max(availableMs, 2 * neededMs), time.leftMs(work) ?? Infinity, statements.limitMs);
     const begin = performance.now();
-    const ask = () => statements.watch(work.tables, () => countBatch(session, work.tables, limitMs));
-    const { rows, slow } = inSnapshot ? await releasingLocks(session, ask) : await ask();
+    const countNow = () => statements.watch(work.tables, () => countBatch(session, work.tables, limitMs));
+    const { rows, slow } = inSnapshot ? await releasingLocks(session, countNow) : await countNow();
     const isBeforeDump = !inSnapshot && !time.isFirstUsed();
     const tookMs = performance.now() - begin;
     time.use(tookMs, work);

@@ -2,7 +2,7 @@ import type { Inventory } from '../../inventory.js';
 import type { Named } from '../catalog/catalog.js';
 import { isOutsideSnapshot } from '../catalog/storageEngines.js';
 import { quoteName } from '../privileges/grants.js';
-import { tellsOfChangedTable } from '../errors/serverErrors.js';
+import { isChangedTable } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 export type TableToCount = Named & {
@@ -87,7 +87,7 @@ export async function countBatch(
 ): Promise<BatchCount> {
   const until = performance.now() + limitMs;
   try {
-    return { rows: await ask(session, batch, limitMs), slow: [] };
+    return { rows: await queryCounts(session, batch, limitMs), slow: [] };
   } catch (error) {
     const number = serverErrorNumber(error);
     if (!isOfOneTable(number)) throw error;
@@ -113,10 +113,10 @@ const statementTimeout = 1969;
 
 /** 1205: another session has locked the table. 1317: we or an administrator ended the count. */
 function isOfOneTable(number: number | undefined): boolean {
-  return number === statementTimeout || number === 1205 || number === 1317 || tellsOfChangedTable(number);
+  return number === statementTimeout || number === 1205 || number === 1317 || isChangedTable(number);
 }
 
-async function ask(
+async function queryCounts(
   session: Session,
   batch: readonly TableToCount[],
   limitMs: number,

@@ -38,13 +38,13 @@ export function countingTime(shares: CountingShares, now: () => number = () => p
   let end: { readonly at: number; readonly limitMs: number; readonly largeMs: number } | undefined;
   let wake: () => void = () => undefined;
   let isFirstUsed = false;
-  let tell: () => void = () => undefined;
+  let notify: () => void = () => undefined;
   const firstIsUsed = new Promise<void>((resolve) => {
-    tell = resolve;
+    notify = resolve;
   });
   const useFirst = () => {
     isFirstUsed = true;
-    tell();
+    notify();
   };
   const leftMs = ({ isLarge }: Work) =>
     end === undefined ? undefined : end.at + (isLarge ? end.largeMs : end.limitMs) - now();

@@ -18,7 +18,7 @@ export type LongStatements = {
    */
   readonly limitMs: number;
   /** Ends the statement with error 1317 when a session has waited for 2 s for the lock of one of these tables. */
-  watch<T>(tables: readonly Named[], ask: () => Promise<T>): Promise<T>;
+  watch<T>(tables: readonly Named[], statement: () => Promise<T>): Promise<T>;
   /** Ends the running statement. Closing its connection would not end it. Never rejects. */
   kill(): Promise<void>;
 };
@@ -46,7 +46,7 @@ export async function longStatements(
 
   return {
     limitMs: seesOthers ? watchedMs : unwatchedMs,
-    watch: async (tables, ask) => {
+    watch: async (tables, statement) => {
       const answered = new AbortController();
       const killOnWait = async (other: Session) => {
         await untilSomebodyWaits(other, id, tables, answered.signal);
@@ -54,7 +54,7 @@ export async function longStatements(
       };
       const watching = setTimeout(() => void another(answered.signal, killOnWait), watchAfterMs);
       try {
-        return await ask();
+        return await statement();
       } finally {
         clearTimeout(watching);
         answered.abort();

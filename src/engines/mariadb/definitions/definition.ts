@@ -25,13 +25,13 @@ export function definitionOf(
     readonly isSecret?: (part: string) => boolean;
   } = {},
 ): Definition {
-  const told = ([name, text]: readonly [string, string]): [string, string] => [
+  const shownPart = ([name, text]: readonly [string, string]): [string, string] => [
     name,
     text.length > longestText || isSecret(name) ? digest(text).slice(0, 16) : text,
   ];
   return {
     hash: digest(JSON.stringify([...parts])),
-    parts: Object.fromEntries([...[...parts].map(told), ...Object.entries(besides)]),
+    parts: Object.fromEntries([...[...parts].map(shownPart), ...Object.entries(besides)]),
   };
 }
 

@@ -94,28 +94,28 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
 /** The rows of views and stored programs, by database. */
 async function readViewsAndPrograms(session: Session, { databases }: Pick<Names, 'databases'>) {
   const names = databases.map(({ name }) => name);
-  const ask = async (sql: string): Promise<readonly Row[]> => await session.query(sql, [names]);
-  const views = await ask(
+  const query = async (sql: string): Promise<readonly Row[]> => await session.query(sql, [names]);
+  const views = await query(
     `SELECT table_schema AS db, table_name AS name, view_definition, check_option, security_type, algorithm, definer
        FROM information_schema.views WHERE table_schema IN (?)`,
   );
-  const routines = await ask(
+  const routines = await query(
     `SELECT routine_schema AS db, routine_name AS name, routine_type AS kind, routine_definition, dtd_identifier,
             is_deterministic, sql_data_access, security_type, sql_mode, routine_comment, definer
        FROM information_schema.routines WHERE routine_schema IN (?)`,
   );
-  const parameters = await ask(
+  const parameters = await query(
     `SELECT specific_schema AS db, specific_name AS name, routine_type AS kind, parameter_mode AS mode,
             parameter_name AS parameter, dtd_identifier AS type
        FROM information_schema.parameters WHERE specific_schema IN (?) AND ordinal_position > 0
       ORDER BY specific_schema, specific_name, ordinal_position`,
   );
-  const triggers = await ask(
+  const triggers = await query(
     `SELECT trigger_schema AS db, trigger_name AS name, action_timing, event_manipulation, event_object_table,
             action_order, action_statement, sql_mode, definer
        FROM information_schema.triggers WHERE trigger_schema IN (?)`,
   );
-  const events = await ask(
+  const events = await query(
     `SELECT event_schema AS db, event_name AS name, event_definition, event_type, execute_at, interval_value,
             interval_field, starts, ends, status, on_completion, event_comment, sql_mode, time_zone, definer
        FROM information_schema.events WHERE event_schema IN (?)`,

@@ -97,13 +97,13 @@ function brokenTriggers(catalog: Names, definitions: Definitions): readonly Prob
       const parts = own?.tables.get(trigger.table)?.parts;
       if (parts === undefined) return [];
       const columns = new Set([...[...parts.keys()].flatMap(columnIn), ...hiddenColumns(parts)]);
-      const gone = referencedColumns(trigger).find(({ name }) => !columns.has(name.toLowerCase()));
-      if (gone === undefined) return [];
+      const missingColumn = referencedColumns(trigger).find(({ name }) => !columns.has(name.toLowerCase()));
+      if (missingColumn === undefined) return [];
       const statement = `DROP TRIGGER ${quoteName(database)}.${quoteName(trigger.name)};`;
       return [
         {
           object: `trigger ${database}.${trigger.name}`,
-          why: `its table '${trigger.table}' has no column '${gone.name}', which it uses as ${gone.row}.${gone.name} (error 1054)`,
+          why: `its table '${trigger.table}' has no column '${missingColumn.name}', which it uses as ${missingColumn.row}.${missingColumn.name} (error 1054)`,
           help: `Correct the trigger, or drop it: ${statement}`,
         },
       ];

@@ -12,7 +12,7 @@ import type { DumpContext, DumpEnd, PrepareDumpContext, RunningDump } from '../.
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { dumpsHistory } from '../catalog/history.js';
 import type { MariadbPreflight } from '../checks/preflight.js';
-import { tellsOfChangedTable } from '../errors/serverErrors.js';
+import { isChangedTable } from '../errors/serverErrors.js';
 import { watchToolLocks } from '../locks/toolLocks.js';
 import { mariadbOutput } from '../tools/mariadbOutput.js';
 import { writeOptionFile } from '../tools/optionFile.js';
@@ -155,7 +155,7 @@ function tooLong({ database, name }: { readonly database: string; readonly name:
 function toolFailed(what: string, end: ToolEnd, problems: readonly ToolProblem[]): StowageError {
   // If a table no longer exists, its first line only reports that there is no information about it.
   const numbered = problems.find(({ number }) => number !== undefined);
-  if (numbered !== undefined && tellsOfChangedTable(numbered.number)) return tableChanged(numbered.line, end.lastLines);
+  if (numbered !== undefined && isChangedTable(numbered.number)) return tableChanged(numbered.line, end.lastLines);
   const first = numbered ?? problems[0];
   if (first === undefined) return new StowageError('TOOL_FAILED', asSentence(what), toolOutput(end));
   const { code, line, wayOut } = first;

@@ -153,8 +153,8 @@ DELIMITER ;`;
   });
 
   test('in views and stored programs that clients of other character sets created', async () => {
-    const made = Object.entries(characters).map(([set, text]) => programs(set, text));
-    await source.sql(Buffer.concat([Buffer.from('CREATE DATABASE clients; USE clients;\n'), ...made]));
+    const statements = Object.entries(characters).map(([set, text]) => programs(set, text));
+    await source.sql(Buffer.concat([Buffer.from('CREATE DATABASE clients; USE clients;\n'), ...statements]));
     await restore(await dump(['clients']));
     await expectSame(['clients']);
 

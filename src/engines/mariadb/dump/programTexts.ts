@@ -28,7 +28,7 @@ export async function readProgramTexts(
   { databases, routines, triggers, events }: Pick<Names, 'databases' | 'routines' | 'triggers' | 'events'>,
 ): Promise<{ readonly texts: readonly ProgramText[]; readonly warnings: readonly string[] }> {
   const chosen = databases.map(({ name }) => name);
-  const ask = async (select: string, from: string): Promise<readonly Row[]> =>
+  const query = async (select: string, from: string): Promise<readonly Row[]> =>
     await session.query(
       `SELECT ${select} FROM information_schema.${from}
          AND character_set_client NOT IN ('utf8', 'utf8mb3', 'utf8mb4', 'binary')`,
@@ -36,7 +36,7 @@ export async function readProgramTexts(
     );
   const found: Found[] = [];
   if (routines.length > 0) {
-    const rows = await ask(
+    const rows = await query(
       `routine_schema AS db, routine_name AS name, definer, routine_comment AS comment, dtd_identifier AS returns,
        character_set_client`,
       'routines WHERE routine_schema IN (?)',
@@ -44,7 +44,7 @@ export async function readProgramTexts(
     found.push(...rows.map((row) => program('routine', row, [row['comment'] ?? '', ...strings(row['returns'] ?? '')])));
   }
   if (events.length > 0) {
-    const rows = await ask(
+    const rows = await query(
       'event_schema AS db, event_name AS name, definer, event_comment AS comment, character_set_client',
       'events WHERE event_schema IN (?)',
     );
@@ -52,7 +52,7 @@ export async function readProgramTexts(
   }
   // Listing triggers is slow on a server with many tables, so only the definers are read.
   if (triggers.some(({ definer }) => notAscii.test(definer))) {
-    const rows = await ask(
+    const rows = await query(
       'trigger_schema AS db, trigger_name AS name, definer, character_set_client',
       'triggers WHERE trigger_schema IN (?)',
     );

@@ -18,7 +18,7 @@ export function codeOfServerError(number: number): ErrorCode {
 }
 
 /** A table changed during the dump. 1146: it no longer exists; 1412: it was altered since the snapshot. */
-export function tellsOfChangedTable(number: number | undefined): boolean {
+export function isChangedTable(number: number | undefined): boolean {
   return number === 1146 || number === 1412;
 }
 
@@ -94,6 +94,6 @@ function facts(error: unknown): Facts {
   if (!isError(error)) return { number: undefined, code: undefined, text: String(error) };
   const number = 'errno' in error && typeof error.errno === 'number' ? error.errno : undefined;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  const said = 'sqlMessage' in error && typeof error.sqlMessage === 'string' ? error.sqlMessage : error.message;
-  return { number, code, text: said };
+  const text = 'sqlMessage' in error && typeof error.sqlMessage === 'string' ? error.sqlMessage : error.message;
+  return { number, code, text };
 }

@@ -17,16 +17,16 @@ export type ServerError = {
 export function serverSentence({ number, sqlState, text }: ServerError, ours: readonly string[] = []): string {
   if (isClientNumber(number)) return text;
   const known = templates.get(number);
-  if ((isFreeText(number) && known === undefined) || !isServersState(sqlState)) return untold;
+  if ((isFreeText(number) && known === undefined) || !isServersState(sqlState)) return withoutSentence;
   if (known === undefined) return withoutQuoted(text);
   for (const { pattern, render } of known) {
     const found = pattern.exec(text.trim());
     if (found !== null) return render(found, ours);
   }
-  return untold;
+  return withoutSentence;
 }
 
-const untold = `${leftOut} (the sentence may hold data and is left out)`;
+const withoutSentence = `${leftOut} (the sentence may hold data and is left out)`;
 
 /** Errors of the client library (MariaDB manual, "Client Errors") mention hosts, TLS and packets, never data. */
 function isClientNumber(number: number): boolean {
@@ -68,8 +68,8 @@ function template(text: string): Template {
       let place = 0;
       return text.replace(/<(?:name|words|number|value)>/g, (slot) => {
         place += 1;
-        const told = found[place] ?? leftOut;
-        return slot !== '<value>' || ours.includes(told) ? told : leftOut;
+        const shownValue = found[place] ?? leftOut;
+        return slot !== '<value>' || ours.includes(shownValue) ? shownValue : leftOut;
       });
     },
   };

@@ -111,10 +111,10 @@ type WatchState = {
 
 async function lookOnce(
   session: Session,
-  look: LockWatchOptions & { readonly source: LockSource; readonly toolId: string },
+  check: LockWatchOptions & { readonly source: LockSource; readonly toolId: string },
   state: WatchState,
 ): Promise<StowageError | undefined> {
-  const { source, toolId, patienceMs, ownWaitMs } = look;
+  const { source, toolId, patienceMs, ownWaitMs } = check;
   const picture = await readLockPicture(session, source, toolId);
   const tool = picture.sessions.find(({ id }) => id === toolId);
   state.lastRead = lastReadOf(tool, state.lastRead);
@@ -133,7 +133,7 @@ async function lookOnce(
   }
   if (own !== undefined && ownWaitMs !== null && waitedMs(own.session) >= ownWaitMs) {
     const everybody = await readLockPicture(session, source, toolId, true);
-    return waitedInVain(look.what, findOwnWait(everybody, toolId) ?? own, waitedMs(own.session), look.nextStep);
+    return waitedInVain(check.what, findOwnWait(everybody, toolId) ?? own, waitedMs(own.session), check.nextStep);
   }
   return undefined;
 }

@@ -35,7 +35,7 @@ const largeRows = Math.ceil((1.5 * (await socketBufferBytes())) / 1_024);
 describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => {
   const engine = createMariadbEngine();
   const apps: Connection[] = [];
-  const dumps: { readonly running: RunningDump; readonly given: AbortController }[] = [];
+  const dumps: { readonly running: RunningDump; readonly abort: AbortController }[] = [];
   let server: MariadbServer;
   let folder: string;
 
@@ -55,8 +55,8 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
   }, 120_000);
 
   afterEach(async () => {
-    for (const { running, given } of dumps.splice(0)) {
-      given.abort();
+    for (const { running, abort } of dumps.splice(0)) {
+      abort.abort();
       running.stored.destroy();
       await running.ended;
     }
@@ -83,10 +83,10 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
   ): Promise<RunningDump & { readonly warnings: readonly string[]; readAll(): Promise<void> }> {
     const of = { ...connection, databases: [database] };
     const workFolder = await mkdtemp(join(folder, 'work-'));
-    const given = new AbortController();
-    const context = { workFolder, signal: given.signal, ...limits };
+    const abort = new AbortController();
+    const context = { workFolder, signal: abort.signal, ...limits };
     const { report, ...running } = await startDump(engine, of, context, beforeItStarts);
-    dumps.push({ running, given });
+    dumps.push({ running, abort });
     const readAll = async () => {
       for await (const _ of running.stored);
     };
@@ -207,14 +207,14 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
   });
 
   test('is distinguished from another dump of the same account: only the dump that blocks others ends', async () => {
-    const [asked, other] = [
+    const [query, other] = [
       await dump('shop', { lockPatienceMs: patienceMs }),
       await dump('depot', { lockPatienceMs: patienceMs }),
     ];
     await Promise.all([reading('shop'), reading('depot')]);
     const app = await application();
     await app.query('ALTER TABLE shop.large COMMENT = "one"');
-    expect((await failureOf(asked)).details).toMatchObject({ table: { database: 'shop', table: 'large' } });
+    expect((await failureOf(query)).details).toMatchObject({ table: { database: 'shop', table: 'large' } });
     await other.readAll();
     expect(await other.ended).toMatchObject({ failure: null });
   });
@@ -289,11 +289,11 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
       const holder = await application();
       await holder.query('LOCK TABLES depot.small WRITE');
       const options = { signal: new AbortController().signal, allowAddress: () => true, lockWaitMs: 1_000 };
-      const asked = withPatientSession(server.connection(), options, (session) =>
+      const query = withPatientSession(server.connection(), options, (session) =>
         session.query('SET STATEMENT max_statement_time = 0 FOR SELECT COUNT(*) AS n FROM `depot`.`small`'),
       );
       const who = install === 'INSTALL' ? `\\(connection ${holder.threadId}\\) holds it` : 'does not show which';
-      await expect(asked).rejects.toMatchObject({
+      await expect(query).rejects.toMatchObject({
         code: 'SERVICE_BUSY',
         message: expect.stringMatching(new RegExp(`for table 'depot.small': .*${who}`)),
       });
@@ -333,7 +333,7 @@ describeWith(
     test.each(mariadbVersions)('%s ends so that the waiting session can continue', async (version) => {
       const folder = await mkdtemp(join(tmpdir(), 'stowage-locks-'));
       const server = await startMariadb([], mariadbHome(version));
-      const given = new AbortController();
+      const abort = new AbortController();
       try {
         await server.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE large (id INT PRIMARY KEY, v TEXT);
         SET max_recursive_iterations = 1000000;
@@ -342,7 +342,7 @@ describeWith(
             SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512), SHA2(RAND(), 512)) FROM n;`);
         const engine = createMariadbEngine();
         const of = server.connection({ databases: ['shop'] });
-        const context = { workFolder: folder, signal: given.signal, lockPatienceMs: patienceMs, lockWaitMs: 60_000 };
+        const context = { workFolder: folder, signal: abort.signal, lockPatienceMs: patienceMs, lockWaitMs: 60_000 };
         const running = await startDump(engine, of, context);
         const beingRead = until(async () => {
           const reading = await server.sql(`SELECT COUNT(*) FROM information_schema.processlist
@@ -360,7 +360,7 @@ describeWith(
         running.stored.destroy();
         expect(failure).toMatchObject({ code: 'SERVICE_BUSY' });
       } finally {
-        given.abort();
+        abort.abort();
         await server.stop();
         await rm(folder, { recursive: true, force: true });
       }

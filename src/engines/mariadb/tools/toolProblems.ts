@@ -16,7 +16,7 @@ export type ToolProblem = {
   readonly isMarked: boolean;
 };
 
-const kept = 10;
+const keptProblems = 10;
 
 /**
  * Collects the first lines in which a tool reports an error. `isProblem` and `marked` (words to search for in such a
@@ -32,7 +32,7 @@ export function toolProblems(
     found,
     onLine: (line, unredacted) => {
       const plain = unredacted.reveal();
-      if (found.length >= kept || !isProblem(plain)) return;
+      if (found.length >= keptProblems || !isProblem(plain)) return;
       const number = errorNumberIn(plain);
       found.push({
         line,

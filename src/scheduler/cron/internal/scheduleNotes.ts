@@ -97,12 +97,12 @@ function dayRule({ fields, dayRule: rule }: ParsedFrequency): string[] {
 
 /** The next clock change in each direction that affects a run, within about a year. */
 function changesOfTheClock({ frequency, timeZone, runs, second }: Noted): string[] {
-  const met = runs.clock.changesBetween(second, second + 400 * secondsPerDay).filter(({ at, before, after }) => {
+  const changesMet = runs.clock.changesBetween(second, second + 400 * secondsPerDay).filter(({ at, before, after }) => {
     const match = runs.calendar.next(at + Math.min(before, after));
     return match !== undefined && match < at + Math.max(before, after);
   });
-  const forward = met.find(({ before, after }) => after > before);
-  const back = met.find(({ before, after }) => after < before);
+  const forward = changesMet.find(({ before, after }) => after > before);
+  const back = changesMet.find(({ before, after }) => after < before);
   const once = frequency.hourRule === 'WALL_CLOCK';
   return [
     ...(forward === undefined

@@ -76,15 +76,15 @@ export class ZoneClock {
   }
 
   private lookUp(second: number): number {
-    if (second % cellSize !== 0) return this.ask(second);
+    if (second % cellSize !== 0) return this.offsetOf(second);
     const known = this.offsets.get(second);
     if (known !== undefined) return known;
-    const offset = this.ask(second);
+    const offset = this.offsetOf(second);
     this.offsets.set(second, offset);
     return offset;
   }
 
-  private ask(second: number): number {
+  private offsetOf(second: number): number {
     const [, sign, hours, minutes, seconds] =
       /GMT(?:([+-])(\d+):(\d+)(?::(\d+))?)?$/.exec(this.format.format(second * 1000)) ?? [];
     if (sign === undefined) return 0;
