@@ -98,21 +98,25 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
         throw new StowageError('UNAVAILABLE', 'The connection died as the answer was on its way.');
       },
     };
-    const persisted = persistEnd({ ...harness, store, log }, { kind: backupHandling, lease, metadata, lost }, async (tx) => {
-      const at = new Date().toISOString();
-      const lostWorker = {
-        code: 'WORKER_LOST',
-        message: 'It was lost.',
-        hint: null,
-        toolOutput: null,
-        retriable: true,
-      };
-      const error = outcome === 'WORKER_LOST' ? lostWorker : null;
-      const failed = { kind: 'FAIL_ATTEMPT', attempt: lease.attempt, outcome, error, at, retryAt: at } as const;
-      await tx.execute(backupJob, { id: lease.jobId, projectId: lease.projectId }, failed);
-      await harness.queue.requeue(tx.manager, lease, new Date(at));
-      return 'HANDED_BACK';
-    });
+    const persisted = persistEnd(
+      { ...harness, store, log },
+      { kind: backupHandling, lease, metadata, lost },
+      async (tx) => {
+        const at = new Date().toISOString();
+        const lostWorker = {
+          code: 'WORKER_LOST',
+          message: 'It was lost.',
+          hint: null,
+          toolOutput: null,
+          retriable: true,
+        };
+        const error = outcome === 'WORKER_LOST' ? lostWorker : null;
+        const failed = { kind: 'FAIL_ATTEMPT', attempt: lease.attempt, outcome, error, at, retryAt: at } as const;
+        await tx.execute(backupJob, { id: lease.jobId, projectId: lease.projectId }, failed);
+        await harness.queue.requeue(tx.manager, lease, new Date(at));
+        return 'HANDED_BACK';
+      },
+    );
     if (known === undefined) await expect(persisted).rejects.toMatchObject({ code: 'WORKER_LOST' });
     else await expect(persisted).resolves.toBe(known);
     expect(isAnswerLost).toBe(true);
