@@ -28,7 +28,7 @@ USER node
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 STOWAGE_DATA=/var/lib/stowage
 EXPOSE 4000
 STOPSIGNAL SIGTERM
-# For the API. A worker has no HTTP server: run it with --no-healthcheck. Its heartbeat shows that it is alive.
+# This check is for the API. A worker has no HTTP server, so run it with --no-healthcheck. Its heartbeat shows that it runs.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["tini", "--", "stowage"]
