@@ -2,8 +2,10 @@ import 'reflect-metadata';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { DataSource, type MigrationInterface } from 'typeorm';
+import type { DataSource, MigrationInterface } from 'typeorm';
 import { slices, type Slice } from './src/composition/slices.js';
+import { PatientDataSource } from './src/postgres/patientDataSource.js';
+import { patientConnections, patientDriver } from './src/postgres/patientPool.js';
 
 type Migration = new () => MigrationInterface;
 
@@ -55,6 +57,8 @@ function serverSettings(idleInTransactionMs: number): string {
     tcp_keepalives_interval: 5,
     tcp_keepalives_count: 3,
     tcp_user_timeout: 30_000,
+    // A statement whose client has given up ends soon, and does not use the server any longer.
+    client_connection_check_interval: 5_000,
   };
   return Object.entries(settings)
     .map(([name, value]) => `-c ${name}=${value}`)
@@ -64,12 +68,14 @@ function serverSettings(idleInTransactionMs: number): string {
 /** The connection of the program, its tests and the TypeORM command line. Only migrations create the schema. */
 export function createDataSource(connection: ConnectionSettings): DataSource {
   const { url, poolSize, applicationName, idleInTransactionMs } = connection;
-  return new DataSource({
+  return new PatientDataSource({
     type: 'postgres',
+    driver: patientDriver,
     ...(url === undefined ? {} : { url }),
     poolSize: poolSize ?? 10,
     applicationName: applicationName ?? 'stowage',
     extra: {
+      ...patientConnections,
       options: serverSettings(idleInTransactionMs ?? 15_000),
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,

@@ -43,6 +43,7 @@ describe('a configuration', () => {
       port: 4000,
       publicUrl: null,
       minIntervalMs: 60_000,
+      databasePatienceMs: 5_000,
       metricsToken: null,
       dataFolder: '/work/data',
       databaseUrl: null,

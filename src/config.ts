@@ -39,6 +39,8 @@ export type ApiConfig = {
   /** A URL without a slash at the end. Null: the address that the API listens on. */
   readonly publicUrl: string | null;
   readonly minIntervalMs: number;
+  /** How long a request waits for a PostgreSQL that does not answer. */
+  readonly databasePatienceMs: number;
   /** Null: only the admin token opens all of /metrics. */
   readonly metricsToken: Secret | null;
 };
@@ -241,6 +243,7 @@ function api(reader: Reader): ApiConfig {
     port: reader.value('PORT', wholeNumber(0, 65_535), '4000'),
     publicUrl: reader.optional('STOWAGE_PUBLIC_URL', publicUrl),
     minIntervalMs: reader.value('STOWAGE_MIN_INTERVAL', duration('PT1S', 'P366D'), 'PT60S'),
+    databasePatienceMs: reader.value('STOWAGE_DATABASE_PATIENCE', duration('PT1S', 'PT5M'), 'PT5S'),
     metricsToken: reader.optional('STOWAGE_METRICS_TOKEN', bearerToken),
   };
 }

@@ -64,6 +64,14 @@ export const settings = {
     default: { otherwise: 'DATABASE_URL' },
     secret: true,
   },
+  STOWAGE_DATABASE_PATIENCE: {
+    roles: api,
+    meaning:
+      'How long a request of the API waits for a PostgreSQL that does not answer, repetitions included. Then it is answered with UNAVAILABLE. A statement that takes longer is ended. Workers and migrations are not limited by it.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT1S to PT5M',
+    default: { otherwise: 'PT5S' },
+    secret: false,
+  },
   SCHEDULE_STORE_URL: {
     roles: running,
     meaning: 'The store in which Agenda keeps the alarms of schedules and retries.',

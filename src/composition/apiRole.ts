@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import type { ServeConfig } from '../config.js';
 import type { Log } from '../log.js';
+import { withPatience } from '../postgres/patience.js';
 import { installationToken } from '../server/authenticate.js';
 import { createServer } from '../server/createServer.js';
 import { composeApi } from './api.js';
@@ -15,10 +16,11 @@ export type ApiRoleConfig = Pick<
   ServeConfig,
   'adminToken' | 'allowedTargets' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'
 > &
-  Partial<Pick<ServeConfig, 'metricsToken'>>;
+  Partial<Pick<ServeConfig, 'databasePatienceMs' | 'metricsToken'>>;
 
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
+  const { databasePatienceMs } = config;
   const stopping = new AbortController();
   const schema = composeApi({
     ...shared,
@@ -43,6 +45,9 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
       scheduleStore: () => shared.alarmClock.ping(),
     },
     playgroundFolder: playgroundFolder(),
+    ...(databasePatienceMs === undefined
+      ? {}
+      : { patiently: <T>(work: () => T): T => withPatience(databasePatienceMs, work) }),
   });
   closing.add('API', () => server.close());
   closing.add('what waits for the network', () => {

@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { counter, tester } from '../../test/fixtures/counter.js';
 import { postgresMissing, startPostgres, type TestPostgres } from '../../test/fixtures/servers/postgres.js';
+import { startTcpProxy, type TcpProxy } from '../../test/fixtures/servers/tcpProxy.js';
+import { until } from '../../test/fixtures/until.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { StowageError } from '../errors.js';
 import type { CommandHandling, CommandRequest } from '../eventSourcing/commandHandling.js';
@@ -11,6 +14,7 @@ import { Secret } from '../secret.js';
 import { createCommandHandling } from './commandHandling.js';
 import { createEventStore } from './eventStore.js';
 import { masterKeys } from './masterKeys.js';
+import { withPatience } from './patience.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'command handling', () => {
   let postgres: TestPostgres;
@@ -136,5 +140,90 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
       masterKeys: masterKeys([randomBytes(32).toString('base64')]),
     });
     await expect(handle(sent, other)).rejects.toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
+  });
+
+  describe('when the connection is lost during COMMIT', () => {
+    let proxy: TcpProxy;
+    let admin: Client;
+    beforeAll(async () => {
+      proxy = await startTcpProxy(Number(new URL(postgres.appUrl).port));
+      // A superuser: only he sees the statements of others, and ends their sessions.
+      const url = new URL(postgres.adminUrl);
+      url.pathname = new URL(postgres.ownerUrl).pathname;
+      admin = new Client({ connectionString: url.href });
+      await admin.connect();
+      // COMMIT of a marked command waits for a lock that the test holds.
+      await admin.query(`
+        CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          PERFORM pg_advisory_xact_lock_shared(77);
+          RETURN NULL;
+        END $$;
+        CREATE CONSTRAINT TRIGGER wait_at_commit AFTER INSERT ON commands DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW WHEN (NEW.command_id LIKE 'slow%') EXECUTE FUNCTION wait_at_commit()`);
+    });
+    afterAll(async () => {
+      await admin.query('DROP FUNCTION wait_at_commit CASCADE');
+      await admin.end();
+      await proxy.stop();
+    });
+
+    /** Sends a command whose COMMIT is being executed when its connection is lost. */
+    async function lostAtCommit(sent: CommandRequest, streamId: string, patienceMs: number) {
+      const url = new URL(postgres.appUrl);
+      url.port = String(proxy.port);
+      const through = await postgres.connect(url.href);
+      const storeThrough = createEventStore({ dataSource: through, projections: [], deciders: [counter] });
+      const handling = createCommandHandling({
+        ...{ dataSource: through, store: storeThrough, masterKeys: masterKeys([key]) },
+      });
+      await admin.query('SELECT pg_advisory_lock(77)');
+      const handled = withPatience(patienceMs, () => counting(streamId).handle(sent, handling));
+      handled.catch(() => undefined);
+      await until(async () => (await waiting()).length === 1, 'COMMIT waits', 20_000);
+      const [committing = 0] = await waiting();
+      proxy.reset();
+      return { handled, committing };
+    }
+    /** The sessions of the program that wait for a lock. */
+    const waiting = async (): Promise<readonly number[]> => {
+      const { rows } = await admin.query<{ pid: number }>(
+        `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'stowage_app' AND wait_event_type = 'Lock'`,
+      );
+      return rows.map(({ pid }) => pid);
+    };
+
+    test('a command with an id waits for the lost commit, and returns its result', async () => {
+      const streamId = randomUUID();
+      const { handled, committing } = await lostAtCommit(
+        request({ commandId: `slow ${randomUUID()}` }),
+        streamId,
+        60_000,
+      );
+      await until(async () => (await waiting()).some((pid) => pid !== committing), 'the repetition waits', 20_000);
+      await admin.query('SELECT pg_advisory_unlock(77)');
+      await expect(handled).resolves.toMatchObject({ id: streamId });
+      await expect(store.load(counter, streamId)).resolves.toMatchObject({ state: 1 });
+    });
+
+    test('a command with an id is executed once if the lost commit did not happen', async () => {
+      const streamId = randomUUID();
+      const { handled, committing } = await lostAtCommit(
+        request({ commandId: `slow ${randomUUID()}` }),
+        streamId,
+        60_000,
+      );
+      await admin.query('SELECT pg_terminate_backend($1)', [committing]);
+      await admin.query('SELECT pg_advisory_unlock(77)');
+      await expect(handled).resolves.toMatchObject({ id: streamId });
+      await expect(store.load(counter, streamId)).resolves.toMatchObject({ state: 1 });
+    });
+
+    test('the outcome is UNKNOWN if the lost commit is still pending when the patience ends', async () => {
+      const streamId = randomUUID();
+      const { handled } = await lostAtCommit(request({ commandId: `slow ${randomUUID()}` }), streamId, 1_000);
+      await expect(handled).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { outcome: 'UNKNOWN' } });
+      await admin.query('SELECT pg_advisory_unlock(77)');
+    });
   });
 });

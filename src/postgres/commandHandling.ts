@@ -5,7 +5,8 @@ import type { CommandHandling, CommandRequest, CommandResult } from '../eventSou
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
 import { inputHash } from './inputHash.js';
 import { derivedKey, type MasterKeys } from './masterKeys.js';
-import { unavailableOnOutage } from './sqlErrors.js';
+import { pauseToRepeat } from './patience.js';
+import { isOutage, OutcomeUnknown, unavailableOnOutage } from './sqlErrors.js';
 
 type Remembered = { readonly input_hash: Buffer; readonly result: CommandResult };
 type Identified = CommandRequest & { readonly commandId: string };
@@ -36,9 +37,29 @@ export function createCommandHandling(options: {
       if (!isIdentified(request)) return handler((work) => store.transact(request.metadata, work));
       const earlier = await unavailableOnOutage(remembered(dataSource.manager, request, hashes));
       if (earlier !== undefined) return earlier as R;
-      return handler((work) => store.transact(request.metadata, (tx) => commitOnce(tx, request, hashes, work)));
+      return handler((work) =>
+        untilConfirmed(() => store.transact(request.metadata, (tx) => commitOnce(tx, request, hashes, work))),
+      );
     },
   };
+}
+
+/**
+ * Repeats a command with a commandId whose commit was not confirmed, while the patience of the request lasts. The repetition
+ * returns the first result if the first commit happened. If the first commit is still pending on the server, the repetition
+ * waits for it, because both insert the same commandId.
+ */
+async function untilConfirmed<R>(commit: () => Promise<R>): Promise<R> {
+  let unknown: OutcomeUnknown | undefined;
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await commit();
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) unknown = error;
+      if (unknown === undefined || !isOutage(error)) throw error;
+      if (!(await pauseToRepeat(failures))) throw unknown;
+    }
+  }
 }
 
 async function remembered(

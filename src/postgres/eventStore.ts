@@ -7,7 +7,15 @@ import type { Projection } from '../eventSourcing/projection.js';
 import { advisoryLocks } from './advisoryLocks.js';
 import { appendedEvent, recordedEvent, type Deciders, type EventRow } from './eventRows.js';
 import { schemaStamp } from './migrate.js';
-import { unavailableOnOutage, outageAsUnavailable, passesWhenRepeated, sqlRefusal } from './sqlErrors.js';
+import { pauseToRepeat } from './patience.js';
+import {
+  isOutage,
+  outageAsUnavailable,
+  OutcomeUnknown,
+  passesWhenRepeated,
+  sqlRefusal,
+  unavailableOnOutage,
+} from './sqlErrors.js';
 import { loadStream, StagingTransaction, staleVersion } from './stagingTransaction.js';
 
 export type EventStoreOptions = {
@@ -30,8 +38,9 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
     metadata: EventMetadata,
     work: (tx: Transaction) => Promise<T>,
     contended: readonly string[],
-  ): Promise<{ readonly done: T } | { readonly tooLate: StagingTransaction; readonly error: unknown }> {
+  ): Promise<Attempted<T>> {
     let tx: StagingTransaction | undefined;
+    let isCommitting = false as boolean;
     try {
       const done = await dataSource.transaction(async (manager) => {
         tx = new StagingTransaction(manager, metadata);
@@ -42,6 +51,7 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
         await project(tx, projections);
         const appended = JSON.stringify(tx.staged.map(appendedEvent));
         if (tx.staged.length > 0) await manager.query('SELECT append_events($1, $2)', [stamp, appended]);
+        isCommitting = true;
         return result;
       });
       return { done };
@@ -49,17 +59,29 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
       const refusal = sqlRefusal(error);
       if (refusal?.sqlState === 'SW001') throw outdated(error);
       if (tx !== undefined && refusal !== undefined && passesWhenRepeated(refusal)) return { tooLate: tx, error };
-      throw outageAsUnavailable(error);
+      const shown = outageAsUnavailable(error);
+      if (!isOutage(shown)) throw shown;
+      // A server that shuts down may end the session after the commit and before its answer. So even an answer of class
+      // 57P to COMMIT does not tell what happened.
+      if (isCommitting) throw new OutcomeUnknown(shown);
+      return { away: shown };
     }
   }
 
   return {
     async transact(metadata, work) {
       let contended: readonly string[] = [];
-      for (let repeated = 0; ; repeated += 1) {
+      let [outages, contentions] = [0, 0];
+      for (;;) {
         const outcome = await attempt(metadata, work, contended);
         if ('done' in outcome) return outcome.done;
-        if (repeated === repetitions) throw (await staleStream(dataSource, outcome.tooLate)) ?? outcome.error;
+        if ('away' in outcome) {
+          outages += 1;
+          if (!(await pauseToRepeat(outages))) throw outcome.away;
+          continue;
+        }
+        contentions += 1;
+        if (contentions > repetitions) throw (await staleStream(dataSource, outcome.tooLate)) ?? outcome.error;
         // The next attempt waits for locks on its streams, so that it does not lose again and again. All writers lock
         // in the same order, so that they do not deadlock.
         contended = [...outcome.tooLate.readVersions.keys()].sort();
@@ -84,6 +106,10 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
     },
   };
 }
+
+/** How one attempt of a transaction ended. `away`: PostgreSQL did not answer, and COMMIT was not sent. */
+type Attempted<T> =
+  { readonly done: T } | { readonly tooLate: StagingTransaction; readonly error: unknown } | { readonly away: unknown };
 
 async function project({ staged, manager }: StagingTransaction, projections: readonly Projection[]): Promise<void> {
   for (const event of staged) {

@@ -23,8 +23,12 @@ export function passesWhenRepeated({ sqlState }: SqlRefusal): boolean {
   return sqlState === uniqueViolation || sqlState === '40001' || sqlState === '40P01';
 }
 
-/** The driver's messages without a code: for a lost connection, and for a connection that could not be opened. */
-const lostConnection = /Connection terminated|timeout exceeded when trying to connect|Client .* not queryable/;
+/**
+ * Messages without a code about a lost connection, and about one that could not be opened. TypeORM releases a query runner
+ * whose connection is lost.
+ */
+const lostConnection =
+  /Connection terminated|timeout exceeded when trying to connect|Client .* not queryable|Query runner already released/;
 
 /**
  * Converts the error of an unreachable, stopping or starting PostgreSQL to UNAVAILABLE, and returns any other error
@@ -35,8 +39,36 @@ export function outageAsUnavailable(error: unknown): unknown {
   if (error instanceof StowageError) return error;
   const code = sqlRefusal(error)?.sqlState ?? '';
   const lost = lostConnection.test(String(error));
-  if (!lost && !/^(08...|25P03|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN)$/.test(code)) return error;
+  if (
+    !lost &&
+    !/^(08...|25P03|53...|57P..|ECONN[A-Z]+|ETIMEDOUT|EPIPE|E(?:HOST|NET)UNREACH|ENOTFOUND|EAI_AGAIN)$/.test(code)
+  ) {
+    return error;
+  }
   return new StowageError('UNAVAILABLE', 'PostgreSQL does not answer right now.', { cause: error });
+}
+
+/** Whether PostgreSQL did not answer, so that the same request may succeed in a moment. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof StowageError && error.code === 'UNAVAILABLE' && error.retriable;
+}
+
+/**
+ * The connection was lost after COMMIT had been sent. The server may have committed, or may still do it, or may have rolled
+ * back. Only the log can tell.
+ */
+export class OutcomeUnknown extends StowageError {
+  constructor(cause: unknown) {
+    super(
+      'UNAVAILABLE',
+      'PostgreSQL stopped answering at the end of the change. The change may have happened or not.',
+      {
+        help: 'Send the same input with the same commandId again. Without a commandId, first read what was to be changed.',
+        details: { outcome: 'UNKNOWN' },
+        cause,
+      },
+    );
+  }
 }
 
 /** The result of the query. Throws UNAVAILABLE while PostgreSQL cannot be reached. */

@@ -9,6 +9,7 @@ import { alive, ready, type ReadinessChecks } from './health.js';
 import type { HttpApi } from './httpApi.js';
 import type { ServerMetrics } from './metrics.js';
 import { metricsPage } from './metricsPage.js';
+import type { SignInFailures } from './signInFailures.js';
 import { bundledPlayground, playground } from './playgroundPage.js';
 import { closedToBrowsers, ownScriptsOnly } from './securityHeaders.js';
 
@@ -29,6 +30,7 @@ export type ApiAppOptions = PublicPages & {
   readonly api: HttpApi;
   readonly log: ErrorLog;
   readonly metrics: ServerMetrics;
+  readonly signInFailures: SignInFailures;
   readonly isClosing: () => boolean;
 };
 
@@ -45,6 +47,8 @@ export function apiApp(options: ApiAppOptions): Express {
       open: options.registry,
       ofInstallation: options.installationRegistry ?? new Registry(),
       authenticate: options.authenticate,
+      metrics: options.metrics,
+      signInFailures: options.signInFailures,
       isMetricsToken: options.metricsToken ? sameToken(options.metricsToken) : () => false,
     }),
   );

@@ -1,10 +1,19 @@
 import type { ASTVisitor, DocumentNode, GraphQLSchema, ValidationContext } from 'graphql';
-import { getOperationAST, GraphQLError, specifiedRules, validate, ValuesOfCorrectTypeRule } from 'graphql';
+import {
+  getOperationAST,
+  GraphQLError,
+  OperationTypeNode,
+  SingleFieldSubscriptionsRule,
+  specifiedRules,
+  validate,
+  ValuesOfCorrectTypeRule,
+} from 'graphql';
 import { badInput, StowageError, type FieldProblem } from '../errors.js';
 import { argumentPaths } from './argumentPaths.js';
 import { literalProblems, variableProblems } from './inputProblems.js';
 import type { KnownDocuments } from './knownDocuments.js';
 import { checkOperationLimits } from './operationLimits.js';
+import { subscribedFieldProblem } from './subscribedField.js';
 
 export type OperationRequest = {
   readonly document: DocumentNode;
@@ -38,6 +47,10 @@ export function checkOperation(
     argumentPaths(request.document, operation),
   );
   if (problems.length > 0) return [asGraphQLError(badInput(problems))];
+  if (operation.operation === OperationTypeNode.SUBSCRIPTION) {
+    const problem = subscribedFieldProblem(schema, request.document, operation, request.variables ?? {});
+    if (problem !== undefined) return [asGraphQLError(badInput([problem]))];
+  }
 
   try {
     checkOperationLimits(schema, request.document, operation, request.variables ?? {});
@@ -48,8 +61,12 @@ export function checkOperation(
   return [];
 }
 
-/** The rule of graphql-js for literals is replaced, because its messages repeat the literal. */
-const rules = [...specifiedRules.filter((rule) => rule !== ValuesOfCorrectTypeRule), literalsOfCorrectType];
+/**
+ * Two rules of graphql-js are replaced: the one for literals, because its messages repeat the literal, and the one for
+ * subscriptions by `subscribedFieldProblem`.
+ */
+const replaced: readonly unknown[] = [ValuesOfCorrectTypeRule, SingleFieldSubscriptionsRule];
+const rules = [...specifiedRules.filter((rule) => !replaced.includes(rule)), literalsOfCorrectType];
 
 const unknownOperation: FieldProblem = {
   path: 'operationName',

@@ -1,4 +1,6 @@
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
 import { startTinyApi, token, type TinyApi } from '../../test/fixtures/api/tinyApi.js';
@@ -153,6 +155,148 @@ describe('bad input over HTTP', () => {
   });
 });
 
+describe('bodies that are not valid', () => {
+  const whole = JSON.stringify({ query: '{ hello }' });
+  const compressed = { gzip: gzipSync(whole), deflate: deflateSync(whole), br: brotliCompressSync(whole) };
+  const half = (bytes: Buffer) => bytes.subarray(0, bytes.length / 2);
+  const changed = (bytes: Buffer) => Buffer.from(bytes.map((byte, index) => (index === 5 ? byte ^ 255 : byte)));
+  type Sent = { readonly headers?: Record<string, string>; readonly body: Uint8Array | string };
+  const json = 'application/json';
+
+  const encoded: readonly Sent[] = Object.entries(compressed).flatMap(([encoding, bytes]) =>
+    [half(bytes), changed(bytes), bytes.subarray(3), Buffer.from(whole), Buffer.alloc(0), Buffer.alloc(100)].map(
+      (body) => ({ headers: { 'content-encoding': encoding }, body }),
+    ),
+  );
+  const otherEncodings: readonly Sent[] = ['compress', 'zstd', 'gzip, gzip', 'identity, deflate', 'x', ';', 'é'].map(
+    (encoding) => ({ headers: { 'content-encoding': Buffer.from(encoding).toString('latin1') }, body: whole }),
+  );
+  const types: readonly Sent[] = [
+    ...['text/plain', 'multipart/form-data', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded'],
+    ...[
+      'application/graphql',
+      'application/octet-stream',
+      'json',
+      '/',
+      ';',
+      'application/json; charset',
+      `${json}, ${json}`,
+    ],
+    ...[
+      `${json}; charset=utf-16`,
+      `${json}; charset=latin1`,
+      `${json}; charset=x-none`,
+      `${json}; charset=`,
+      'image/svg+xml',
+    ],
+    ...['application/xml', `${json};${'a=b;'.repeat(500)}`, 'application/vnd.x+json', `${json}; charset=utf-7`],
+  ].map((type) => ({ headers: { 'content-type': type }, body: whole }));
+  const texts: readonly Sent[] = [
+    ...[
+      '',
+      ' ',
+      'null',
+      'true',
+      '1',
+      '"x"',
+      '[]',
+      '{',
+      '}',
+      '{}',
+      '[[]]',
+      '[null]',
+      '\uFEFF',
+      '\uFEFF{}',
+      '{"query":}',
+    ],
+    ...[
+      '{"query":null}',
+      '{"query":""}',
+      '{"query":" "}',
+      '{"query":{}}',
+      '{"query":[]}',
+      '{"query":"#"}',
+      '{"query":"{"}',
+    ],
+    ...['{"query":"\\ud800"}', '{"query":"{ hello }","variables":1}', '{"query":"{ hello }","variables":"x"}'],
+    ...[
+      '{"query":"{ hello }","variables":[]}',
+      '{"query":"{ hello }","extensions":1}',
+      '{"query":"{ hello }","extensions":[]}',
+    ],
+    ...['{"query":"{ hello }","operationName":1}', '{"query":"{ hello }","operationName":{}}', '{"id":"x"}'],
+    ...['{"query":"{ hello }","extensions":{"persistedQuery":1}}', '{"query":"{ hello }","operationName":"__proto__"}'],
+    ...['{"__proto__":{"query":"{ hello }"}}', '{"constructor":{"prototype":{}}}', '{"query":"{ hello @skip }"}'],
+    ...['{"query":"{ hello @skip(if: \\"x\\") }"}', '{"query":"fragment A on Query { ...A } { ...A }"}'],
+    ...[
+      '{"query":"{ ...Missing }"}',
+      '{"query":"query A { hello } query A { hello }"}',
+      '{"query":"type Query { a: Int }"}',
+    ],
+    ...[
+      '{"query":"query ($a: Missing) { hello }"}',
+      '{"query":"query ($a: [Int!]! = 1) { hello }"}',
+      '{"query":"{ hello(name: $x) }"}',
+    ],
+    ...['{"query":"query ($x: String = 1) { hello(name: $x) }"}', '{"query":"extend schema { query: Query }"}'],
+    ...['{"query":"query ($x: Boolean!) { hello @skip(if: $x) }"}', '{"query":"{ many(ids: [{}, [1]]) }"}'],
+    ...['{"query":"{ many(ids: 1e999) }"}', '{"query":"{ ships(first: 99999999999999999999) { nodes { id } } }"}'],
+    ...['{"query":"{ ships(after: \\"x\\") { nodes { id } } }"}', '{"query":"query { __type(name: 1) { name } }"}'],
+    ...[`{"query":"{ hello }","variables":${'{"a":'.repeat(3_000)}1${'}'.repeat(3_000)}}`, '['.repeat(19_000)],
+    ...[`{"query":"${'{ hello '.repeat(2_000)}"}`, `{"query":"{ many(ids: ${'['.repeat(900)}${']'.repeat(900)}) }"}`],
+  ].map((body) => ({ body }));
+  const bytes: readonly Sent[] = [
+    ...[Buffer.from([0xff, 0xfe]), Buffer.from([0xc3, 0x28]), Buffer.alloc(1_000), Buffer.alloc(30_000, '{')],
+    ...[Buffer.from(whole, 'utf16le'), Buffer.concat([Buffer.from(whole), Buffer.from([0])])],
+    ...[Buffer.from('{"query":"{ hello }","a":"\xff"}', 'latin1')],
+  ].map((body) => ({ body }));
+  const rows = [...encoded, ...otherEncodings, ...types, ...texts, ...bytes];
+
+  test('are never answered with a 5xx or as a defect, a hundred of them', async () => {
+    const loggedBefore = api.logged.length;
+    const wrong: object[] = [];
+    for (const { headers = {}, body } of rows) {
+      const response = await fetch(`${api.server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': json, authorization: `Bearer ${token}`, ...headers },
+        body,
+      });
+      const text = await response.text();
+      if (response.status < 500 && !text.includes('INTERNAL')) continue;
+      wrong.push({ headers, body: body.toString().slice(0, 100), status: response.status, text });
+    }
+    expect(rows.length).toBeGreaterThan(100);
+    expect(wrong).toEqual([]);
+    expect(api.logged.slice(loggedBefore).filter((line) => line.includes('defect'))).toEqual([]);
+  });
+
+  test.each([
+    ['a length that is too long', 'Content-Length: 500\r\n\r\n{'],
+    ['two lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}   '],
+    ['a negative length', 'Content-Length: -1\r\n\r\n{}'],
+    ['a length that is no number', 'Content-Length: x\r\n\r\n{}'],
+    ['a length beside chunks', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['a chunk without a length', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n'],
+    ['a chunk that ends early', 'Transfer-Encoding: chunked\r\n\r\nff\r\n{'],
+    ['an unknown transfer encoding', 'Transfer-Encoding: gzip\r\n\r\n{}'],
+    ['a header without a colon', 'nonsense\r\n\r\n'],
+    ['a NUL in a header', 'X-A: \0\r\n\r\n'],
+    ['too many headers', `${'X-A: 1\r\n'.repeat(3_000)}\r\n`],
+  ])('with %s end the connection without a 5xx', async (_name, rest) => {
+    const { hostname, port } = new URL(api.server.url);
+    const stream = connect(Number(port), hostname);
+    const received: Buffer[] = [];
+    stream.on('data', (piece) => received.push(piece));
+    stream.on('error', () => undefined);
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.end(
+      `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${json}\r\n${rest}`,
+    );
+    await closed;
+    expect(Buffer.concat(received).toString()).not.toMatch(/^HTTP\/1\.1 5/);
+  });
+});
+
 describe('errors over HTTP', () => {
   test('an error of the catalogue keeps code, details and help', async () => {
     const { status, body } = await post({ query: '{ refuse }' });
@@ -250,8 +394,22 @@ describe('beside GraphQL', () => {
     expect(headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('x-powered-by')).toBeNull();
-    expect((await get('/playground')).headers.get('content-security-policy')).toContain("default-src 'self'");
+    const { host } = new URL(api.server.url);
+    const policy = (await get('/playground')).headers.get('content-security-policy');
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).toContain(`connect-src 'self' ws://${host} wss://${host};`);
+    expect(await policyFor('a.example; script-src *')).toContain("connect-src 'self';");
   });
+
+  /** The policy of the playground for a request with this Host. */
+  const policyFor = (host: string) =>
+    new Promise<string | undefined>((resolve, reject) => {
+      const request = httpRequest(`${api.server.url}/playground`, { headers: { host } }, (response) => {
+        response.resume();
+        resolve(response.headers['content-security-policy']?.toString());
+      });
+      request.on('error', reject).end();
+    });
 
   test('an idle connection stays open for longer than proxies and clients keep theirs', async () => {
     expect((await get('/healthz')).headers.get('keep-alive')).toBe('timeout=75');

@@ -47,6 +47,11 @@ async function results(client: Client, query: string, count = Infinity, variable
   return received;
 }
 
+async function runningSubscriptions(): Promise<number | undefined> {
+  const [gauge] = (await api.registry.getSingleMetric('stowage_graphql_subscriptions')?.get())?.values ?? [];
+  return gauge?.value;
+}
+
 type Message = { readonly id?: string; readonly type: string; readonly payload?: unknown };
 
 /** A raw socket without a client library, and the messages it got. */
@@ -201,6 +206,55 @@ describe('subscriptions', () => {
     });
   });
 
+  test.each<[string, string, object]>([
+    ['@skip', 'subscription { shipChanges @skip(if: true) { id } }', {}],
+    ['@include', 'subscription { shipChanges @include(if: false) { id } }', {}],
+    ['@skip of a variable', 'subscription ($no: Boolean!) { shipChanges @skip(if: $no) { id } }', { no: true }],
+    ['@include of a default', 'subscription ($yes: Boolean = false) { shipChanges @include(if: $yes) { id } }', {}],
+    ['an inline fragment', 'subscription { ... @skip(if: true) { shipChanges { id } } }', {}],
+    ['a fragment', 'subscription { ...F @include(if: false) } fragment F on Subscription { shipChanges { id } }', {}],
+    [
+      'a field of a fragment',
+      'subscription { ...F } fragment F on Subscription { shipChanges @skip(if: true) { id } }',
+      {},
+    ],
+    ['two fields', 'subscription { a: shipChanges { id } b: shipChanges { id } }', {}],
+    ['an introspection field', 'subscription { a: __typename }', {}],
+  ])(
+    'a document that does not select exactly one field is BAD_INPUT, and the socket stays: %s',
+    async (_, query, variables) => {
+      await withClient(async (client) => {
+        await expect(results(client, query, 1, variables)).rejects.toMatchObject([
+          { extensions: { code: 'BAD_INPUT' } },
+        ]);
+        expect(await results(client, '{ hello }')).toHaveLength(1);
+      });
+      expect(await runningSubscriptions()).toBe(0);
+      expect(api.logged.join()).not.toContain('is not iterable');
+    },
+  );
+
+  test('a variable at the root decides which field is selected', async () => {
+    await withClient(async (client) => {
+      const query =
+        'subscription ($no: Boolean!) { a: shipChanges @skip(if: $no) { id } b: shipChanges @include(if: $no) { id } }';
+      const receiving = results(client, query, 1, { no: false });
+      await until(() => api.harbour.mailboxes.size === 1, 'the subscription');
+      api.harbour.put({ id: 'a', version: 1, cargo: '' });
+      expect(await receiving).toEqual([{ data: { a: { id: 'a' } } }]);
+      await until(() => api.harbour.mailboxes.size === 0, 'the source to be left');
+    });
+  });
+
+  test('an exception of a source is INTERNAL for its operation alone, and the gauge stays right', async () => {
+    await withClient(async (client) => {
+      const [result] = await results(client, 'subscription { brokenShip { id } }', 1);
+      expect(result?.errors?.[0]?.extensions.code).toBe('INTERNAL');
+      expect(await results(client, '{ hello }')).toHaveLength(1);
+    });
+    expect(await runningSubscriptions()).toBe(0);
+  });
+
   test('a hundred operations run at once on one socket, and one more is refused', async () => {
     const { socket, messages, send, closed } = await rawSocket({ authorization: token });
     await until(() => messages.length === 1, 'the acknowledgement');
@@ -213,8 +267,7 @@ describe('subscriptions', () => {
     socket.close();
     await closed;
     await until(() => api.harbour.mailboxes.size === 0, 'the sources to be left');
-    const [gauge] = (await api.registry.getSingleMetric('stowage_graphql_subscriptions')?.get())?.values ?? [];
-    expect(gauge?.value).toBe(0);
+    expect(await runningSubscriptions()).toBe(0);
   });
 });
 

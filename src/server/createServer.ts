@@ -6,6 +6,8 @@ import { apiApp, type PublicPages } from './apiApp.js';
 import type { ErrorLog } from './apiError.js';
 import { httpApi } from './httpApi.js';
 import { serverMetrics } from './metrics.js';
+import type { Patiently } from './patiently.js';
+import { createSignInFailures } from './signInFailures.js';
 import { socketApi } from './socketApi.js';
 
 export type ServerOptions = PublicPages & {
@@ -16,6 +18,8 @@ export type ServerOptions = PublicPages & {
   readonly port: number;
   readonly log: ErrorLog & { warn(fields: object, message: string): void };
   readonly limits?: Partial<ServerLimits>;
+  /** Default: requests wait for the database without a limit of their own. */
+  readonly patiently?: Patiently;
 };
 
 export type ServerLimits = {
@@ -63,8 +67,10 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   let port: number | undefined;
   let closing: Promise<void> | undefined;
 
-  const api = await httpApi({ ...options, metrics, maxBodyBytes: limits.maxBodyBytes });
-  const app = apiApp({ ...options, metrics, api, isClosing: () => closing !== undefined });
+  const signInFailures = createSignInFailures({ log: options.log });
+  const guarded = { ...options, metrics, signInFailures };
+  const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
+  const app = apiApp({ ...guarded, api, isClosing: () => closing !== undefined });
   const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {
     // Otherwise an idle keep-alive connection delays `close` after its last answer.
     response.once('close', () => {
@@ -72,7 +78,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     });
     app(request, response);
   });
-  const sockets = socketApi(server, { ...options, ...limits, metrics, path: '/graphql' });
+  const sockets = socketApi(server, { ...guarded, ...limits, path: '/graphql' });
 
   return {
     async listen() {
@@ -91,6 +97,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   };
 
   async function closeGracefully(): Promise<void> {
+    signInFailures.stop();
     if (server.listening) {
       const closed = once(server, 'close');
       server.close();

@@ -18,7 +18,9 @@ import { KnownDocuments } from './knownDocuments.js';
 import { Loaders } from './loaders.js';
 import type { ServerMetrics } from './metrics.js';
 import { operationLimits } from './operationLimits.js';
+import { withoutLimit, type Patiently } from './patiently.js';
 import type { RequestContext } from './requestContext.js';
+import type { SignInFailures } from './signInFailures.js';
 import type { Viewer } from './viewer.js';
 
 export type HttpApiOptions = {
@@ -27,13 +29,15 @@ export type HttpApiOptions = {
   readonly log: ErrorLog & { warn(fields: object, message: string): void };
   readonly metrics: ServerMetrics;
   readonly maxBodyBytes: number;
+  readonly signInFailures: SignInFailures;
+  readonly patiently?: Patiently;
 };
 
 export type HttpApi = { readonly handlers: readonly (RequestHandler | ErrorRequestHandler)[]; stop(): Promise<void> };
 
 /** GraphQL over `POST`. Sign-in comes before the body is read, and a document is checked before it is executed. */
 export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
-  const { log } = options;
+  const { log, patiently = withoutLimit } = options;
   /** By error: Apollo formats errors without their request, so the correlation id is stored when an error occurs. */
   const correlationIds = new WeakMap<object, string>();
   const known = new KnownDocuments();
@@ -63,9 +67,19 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   await apollo.start();
   const execute = expressMiddleware(apollo, { context: ({ res }) => Promise.resolve(contextOf(res)) });
   return {
-    handlers: [signIn(options.authenticate), express.json({ limit: options.maxBodyBytes }), execute, answerErrors(log)],
+    handlers: [
+      signIn(options),
+      express.json({ limit: options.maxBodyBytes }),
+      patient(execute, patiently),
+      answerErrors(log),
+    ],
     stop: () => apollo.stop(),
   };
+}
+
+/** Middleware whose work waits for the database within the limit of one request. */
+function patient(handle: RequestHandler, patiently: Patiently): RequestHandler {
+  return (request, response, next) => patiently(() => handle(request, response, next));
 }
 
 function checkedOperations(
@@ -107,11 +121,15 @@ function overWebSocketOnly(): StowageError {
   return badInput([{ path: 'query', problem: 'is a subscription, which needs a WebSocket', hint }]);
 }
 
-function signIn(authenticate: Authenticate): RequestHandler {
+function signIn({ authenticate, metrics, signInFailures, patiently = withoutLimit }: HttpApiOptions): RequestHandler {
   return async (request, response, next) => {
     const token = bearerToken(request.headers.authorization);
-    const viewer = token === undefined ? undefined : await authenticate(token);
+    const viewer = token === undefined ? undefined : await patiently(() => authenticate(token));
     if (viewer === undefined) {
+      metrics.failedSignIns.inc({ transport: 'http' });
+      if (!(await signInFailures.failed(request.socket.remoteAddress))) {
+        response.status(429).set({ 'Retry-After': '5', Connection: 'close' });
+      }
       const what = token === undefined ? 'carries no bearer token' : 'carries a token that is not valid';
       response.set('WWW-Authenticate', 'Bearer');
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
@@ -143,16 +161,22 @@ function answerErrors(log: ErrorLog): ErrorRequestHandler {
       next(error);
       return;
     }
-    const status = error instanceof StowageError ? 401 : statusOfBodyError(error);
+    const status = error instanceof StowageError ? statusOfSignIn(error, response) : statusOfBodyError(error);
     const shown = status === undefined || error instanceof StowageError ? error : unreadableBody(status);
     response.status(status ?? 500).json({ errors: [apiError(shown, randomUUID(), log)] });
   };
 }
 
-/** The status of an error of express's JSON parser, which has the properties `status` and `type`. */
+function statusOfSignIn(error: StowageError, response: Response): number {
+  if (error.code === 'UNAVAILABLE') return 503;
+  return response.statusCode === 429 ? 429 : 401;
+}
+
+/** The status of an error of express's JSON parser. An error of decompression is one of zlib with this status. */
 function statusOfBodyError(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('type' in error) || !('status' in error)) return undefined;
-  return typeof error.status === 'number' && error.status < 500 ? error.status : undefined;
+  if (!(error instanceof Error) || !('status' in error)) return undefined;
+  const { status } = error;
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
 }
 
 function unreadableBody(status: number): StowageError {

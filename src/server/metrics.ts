@@ -7,6 +7,7 @@ export type ServerMetrics = {
   readonly httpRequests: Counter<'method' | 'route' | 'status'>;
   readonly httpSeconds: Histogram<'route'>;
   readonly operations: Counter<'kind' | 'transport' | 'outcome'>;
+  readonly failedSignIns: Counter<'transport'>;
   readonly sockets: Gauge;
   readonly subscriptions: Gauge;
 };
@@ -38,6 +39,12 @@ export function serverMetrics(registry: Registry): ServerMetrics {
       name: 'stowage_graphql_operations_total',
       help: 'GraphQL operations, by outcome: refused before execution, or executed.',
       labelNames: ['kind', 'transport', 'outcome'],
+      registers,
+    }),
+    failedSignIns: new Counter({
+      name: 'stowage_sign_ins_failed_total',
+      help: 'Requests and WebSockets without a valid token.',
+      labelNames: ['transport'],
       registers,
     }),
     sockets: new Gauge({ name: 'stowage_websocket_connections', help: 'Open WebSockets.', registers }),

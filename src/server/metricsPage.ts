@@ -1,6 +1,8 @@
 import type { RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import { bearerToken, type Authenticate } from './authenticate.js';
+import type { ServerMetrics } from './metrics.js';
+import type { SignInFailures } from './signInFailures.js';
 
 /**
  * `/metrics`. Without a token it shows the metrics of this process, which name no project. With the installation-level
@@ -13,8 +15,10 @@ export function metricsPage(options: {
   readonly authenticate: Authenticate;
   /** Whether this is the token for metrics. */
   readonly isMetricsToken: (token: string) => boolean;
+  readonly metrics: ServerMetrics;
+  readonly signInFailures: SignInFailures;
 }): RequestHandler {
-  const { open, ofInstallation, authenticate, isMetricsToken } = options;
+  const { open, ofInstallation, authenticate, isMetricsToken, metrics, signInFailures } = options;
   return async (request, response) => {
     response.type(open.contentType);
     if (request.headers.authorization === undefined) {
@@ -27,6 +31,10 @@ export function metricsPage(options: {
     if (isAllowed) {
       response.send(`${await open.metrics()}${await ofInstallation.metrics()}`);
       return;
+    }
+    if (viewer === undefined) {
+      metrics.failedSignIns.inc({ transport: 'metrics' });
+      await signInFailures.failed(request.socket.remoteAddress);
     }
     response
       .status(viewer === undefined ? 401 : 403)

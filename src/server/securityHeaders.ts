@@ -2,18 +2,22 @@ import type { RequestHandler } from 'express';
 
 const nothing = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/** The editor of the playground creates style elements and runs workers. Everything is loaded from this server. */
-const application = [
-  "default-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "font-src 'self' data:",
-  "worker-src 'self' blob:",
-  "connect-src 'self' ws: wss:",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
+/**
+ * The editor of the playground creates style elements and runs workers. Everything is loaded from this server, and its
+ * WebSockets go to this server too: not every browser takes `'self'` for a WebSocket.
+ */
+const application = (host: string) =>
+  [
+    "default-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src 'self' data:",
+    "worker-src 'self' blob:",
+    `connect-src 'self'${host === '' ? '' : ` ws://${host} wss://${host}`}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
 
 /** For responses that are not pages: no loading, no framing, no guessing of types. */
 export const closedToBrowsers: RequestHandler = (_request, response, next) => {
@@ -28,7 +32,10 @@ export const closedToBrowsers: RequestHandler = (_request, response, next) => {
 };
 
 /** For pages that run scripts of this server. */
-export const ownScriptsOnly: RequestHandler = (_request, response, next) => {
-  response.set('Content-Security-Policy', application);
+export const ownScriptsOnly: RequestHandler = (request, response, next) => {
+  const { host = '' } = request.headers;
+  // Anything else than a host with a port could add to the policy.
+  const isHost = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(host);
+  response.set('Content-Security-Policy', application(isHost ? host : ''));
   next();
 };

@@ -12,7 +12,9 @@ import { checkOperation } from './checkOperation.js';
 import { Loaders } from './loaders.js';
 import type { ServerMetrics } from './metrics.js';
 import { operationLimits } from './operationLimits.js';
+import { withoutLimit, type Patiently } from './patiently.js';
 import type { RequestContext } from './requestContext.js';
+import type { SignInFailures } from './signInFailures.js';
 import { subscribeFresh } from './subscribeFresh.js';
 import type { Viewer } from './viewer.js';
 
@@ -21,6 +23,8 @@ export type SocketApiOptions = {
   readonly authenticate: Authenticate;
   readonly log: ErrorLog;
   readonly metrics: ServerMetrics;
+  readonly signInFailures: SignInFailures;
+  readonly patiently?: Patiently;
   /** The path of the URL that upgrades. Other paths get 404. */
   readonly path: string;
   readonly maxMessageBytes: number;
@@ -122,7 +126,12 @@ function serveSocket(
   });
 }
 
-function protocolServer({ schema, authenticate, log, metrics, connectionInitMs }: SocketApiOptions) {
+function protocolServer(options: SocketApiOptions) {
+  const { schema, authenticate, log, metrics, connectionInitMs, signInFailures, patiently = withoutLimit } = options;
+  const failed = async (extra: Extra) => {
+    metrics.failedSignIns.inc({ transport: 'websocket' });
+    await signInFailures.failed(extra.clientAddress);
+  };
   const answer = (connection: Connection, id: string, errors: readonly unknown[]) =>
     errors.map((error) => apiError(error, connection.extra.correlationIds.get(id) ?? randomUUID(), log));
 
@@ -131,10 +140,12 @@ function protocolServer({ schema, authenticate, log, metrics, connectionInitMs }
     async onConnect({ connectionParams, extra }) {
       const token = bearerToken(connectionParams?.['authorization'] ?? connectionParams?.['Authorization'], 'OPTIONAL');
       if (token === undefined) {
+        await failed(extra);
         extra.socket.close(CloseCode.Unauthorized, 'Unauthorized: connection_init carries no authorization');
         return false;
       }
-      extra.viewer = await authenticate(token);
+      extra.viewer = await patiently(() => authenticate(token));
+      if (extra.viewer === undefined) await failed(extra);
       return extra.viewer !== undefined; // false: 4403
     },
     onSubscribe({ extra, subscriptions }, id, payload) {
@@ -148,10 +159,10 @@ function protocolServer({ schema, authenticate, log, metrics, connectionInitMs }
       metrics.operations.inc({ kind: operation, transport: 'websocket', outcome });
       return args ?? errors;
     },
-    execute: (args) => execute(args),
+    execute: (args) => patiently(() => execute(args)),
     subscribe(args) {
       metrics.subscriptions.inc();
-      return subscribeFresh(args, () => metrics.subscriptions.dec());
+      return subscribeFresh(args, () => metrics.subscriptions.dec(), patiently);
     },
     onNext(connection, id, _payload, _args, result) {
       const { errors, data } = result;

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type SignInFailuresOptions = {
+  readonly log: { warn(fields: object, message: string): void };
+  /** By `performance.now()`; default: that. */
+  readonly nowMs?: () => number;
+  readonly limits?: Partial<typeof defaultLimits>;
+};
+
+export const defaultLimits = {
+  /** So many failures of an address are answered at once. */
+  free: 5,
+  /** An address is forgiven one failure in so much time. */
+  forgivenEveryMs: 10_000,
+  /** The answer of the first failure that is not free waits so long. The wait doubles with each further failure. */
+  firstWaitMs: 100,
+  longestWaitMs: 5_000,
+  /** Answers of one address that wait at once. A further failure is answered at once, and its connection is closed. */
+  waitingPerAddress: 32,
+  waitingInTotal: 1_000,
+  /** Addresses that are remembered. The one whose last failure is longest ago is forgotten first. */
+  addresses: 10_000,
+  /** The shortest time between two log lines. */
+  logEveryMs: 60_000,
+};
+
+export interface SignInFailures {
+  /**
+   * Counts a failed sign-in. Resolves when it may be answered. False: too many answers wait, so the connection should be
+   * closed. Never call it for a valid token: a valid token is not slowed down, whoever else fails at its address.
+   */
+  failed(address: string | undefined): Promise<boolean>;
+  /** Ends every wait, and logs the failures that were not logged yet. */
+  stop(): void;
+}
+
+type Entry = { failures: number; lastAtMs: number; waiting: number; unlogged: number };
+
+/**
+ * Slows down whoever tries tokens, by address, and logs failures as counts: the first one at once, the following ones at
+ * most once a minute together. An IPv6 address counts as its /64 network, which one customer of a provider has for himself.
+ */
+export function createSignInFailures(options: SignInFailuresOptions): SignInFailures {
+  const limits = { ...defaultLimits, ...options.limits };
+  const nowMs = options.nowMs ?? (() => performance.now());
+  /** In the order of their last failures. */
+  const entries = new Map<string, Entry>();
+  const stopped = new AbortController();
+  let waiting = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let forgottenUnlogged = 0;
+
+  function entryOf(key: string): Entry {
+    const entry = entries.get(key) ?? { failures: 0, lastAtMs: nowMs(), waiting: 0, unlogged: 0 };
+    const forgiven = (nowMs() - entry.lastAtMs) / limits.forgivenEveryMs;
+    entry.failures = Math.max(0, entry.failures - forgiven) + 1;
+    entry.lastAtMs = nowMs();
+    entry.unlogged += 1;
+    entries.delete(key);
+    entries.set(key, entry);
+    const [oldest] = entries.keys();
+    if (entries.size > limits.addresses && oldest !== undefined) {
+      forgottenUnlogged += entries.get(oldest)?.unlogged ?? 0;
+      entries.delete(oldest);
+    }
+    return entry;
+  }
+
+  function report(): void {
+    timer = undefined;
+    const failed = [...entries].filter(([, { unlogged }]) => unlogged > 0);
+    const failures = failed.reduce((sum, [, { unlogged }]) => sum + unlogged, forgottenUnlogged);
+    if (failures === 0) return;
+    const most = failed
+      .toSorted(([, a], [, b]) => b.unlogged - a.unlogged)
+      .slice(0, 5)
+      .map(([address, { unlogged }]) => ({ address, failures: unlogged }));
+    options.log.warn({ failures, addresses: failed.length, most }, 'Sign-ins failed.');
+    forgottenUnlogged = 0;
+    for (const [, entry] of failed) entry.unlogged = 0;
+    reportLater();
+  }
+
+  function reportLater(): void {
+    if (stopped.signal.aborted) return;
+    timer = setTimeout(report, limits.logEveryMs);
+    timer.unref();
+  }
+
+  return {
+    async failed(address) {
+      const entry = entryOf(networkOf(address));
+      if (timer === undefined) report();
+      const beyond = entry.failures - limits.free;
+      if (beyond <= 0 || stopped.signal.aborted) return true;
+      if (entry.waiting >= limits.waitingPerAddress || waiting >= limits.waitingInTotal) return false;
+      entry.waiting += 1;
+      waiting += 1;
+      const waitMs = Math.min(limits.longestWaitMs, limits.firstWaitMs * 2 ** (beyond - 1));
+      await sleep(waitMs, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined);
+      entry.waiting -= 1;
+      waiting -= 1;
+      return true;
+    },
+    stop() {
+      stopped.abort();
+      clearTimeout(timer);
+      report();
+    },
+  };
+}
+
+function networkOf(address: string | undefined): string {
+  const plain = (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '');
+  if (!plain.includes(':')) return plain;
+  const [head = '', tail] = plain.split('::');
+  const groups = head.split(':').filter((group) => group !== '');
+  const filled = tail === undefined ? groups : [...groups, ...Array<string>(8 - groups.length).fill('0')];
+  return `${filled.slice(0, 4).join(':')}::/64`;
+}
