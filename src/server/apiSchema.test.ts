@@ -31,7 +31,7 @@ import { DateTime } from './scalars/dateTime.js';
 import { Duration } from './scalars/duration.js';
 import { installationViewer, type Viewer } from './viewer.js';
 
-// One slice's file …
+// The file of one slice.
 @ObjectType('Shelf', { implements: Node })
 class ShelfType extends Node {
   readonly projectId!: string;
@@ -129,7 +129,7 @@ class ShelfResolver {
   }
 }
 
-// … and a later one's, which adds a field to the type of the first.
+// The file of a later slice, which adds a field to the type of the first.
 @ObjectType('Book')
 class BookType {
   @Field(() => String)
@@ -179,7 +179,7 @@ async function run(source: string, viewer: Viewer = installationViewer, variable
     loaders: new Loaders(),
   };
   const result = await graphql({ schema, source, contextValue, variableValues });
-  // As a client gets it: plain JSON.
+  // The result as a client gets it: plain JSON.
   return JSON.parse(JSON.stringify(result)) as { data: Answer; errors: { message: string }[] };
 }
 
@@ -201,7 +201,7 @@ describe('the schema of the API', () => {
     );
   });
 
-  test('answers scalars in their wire form and the field of the later slice', async () => {
+  test('returns scalars in their wire form and the field of the later slice', async () => {
     const { data } = await run(
       '{ node(id: "1") { __typename id ... on Shelf { builtAt dustedEvery size books(atMost: 1) { title } } } }',
     );
@@ -215,7 +215,7 @@ describe('the schema of the API', () => {
     });
   });
 
-  test('refuses an input of @oneOf with two fields and takes one with a single field', async () => {
+  test('refuses an input of @oneOf with two fields and accepts one with a single field', async () => {
     const query = 'query ($input: FindShelfInput!) { shelf(input: $input) { id } }';
     const two = await run(query, installationViewer, { input: { id: '1', byNumber: { number: 2 } } });
     expect(two.errors[0]?.message).toContain('Exactly one key');
@@ -224,7 +224,7 @@ describe('the schema of the API', () => {
     });
   });
 
-  test('pages through a list by its cursors and counts only when asked', async () => {
+  test('pages through a list by its cursors and counts only if the client asks for it', async () => {
     counted = 0;
     const first = await run('{ shelves(first: 2) { nodes { id } pageInfo { hasNextPage endCursor } } }');
     expect(first.data.shelves.nodes).toEqual([{ id: '1' }, { id: '2' }]);
@@ -250,7 +250,7 @@ describe('the schema of the API', () => {
     expect(errors[0]?.message).toBe('dust needs the role OPERATOR in the project; yours is VIEWER.');
   });
 
-  test('answers the same for a thing that does not exist and for one that is not visible', async () => {
+  test('gives the same answer for a missing thing and for an invisible one', async () => {
     const stranger = { ...memberOfP1('VIEWER'), roleIn: () => undefined };
     const hidden = await run('mutation { dust(id: "1") { id } }', stranger);
     const missing = await run('mutation { dust(id: "99") { id } }', stranger);

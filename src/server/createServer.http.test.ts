@@ -37,7 +37,7 @@ describe('signing in over HTTP', () => {
     ['no token', { authorization: '' }],
     ['a wrong token', { authorization: 'Bearer nonsense' }],
     ['another scheme', { authorization: `Basic ${token}` }],
-  ])('%s is UNAUTHENTICATED, for introspection as well', async (_name, headers) => {
+  ])('%s is UNAUTHENTICATED, also for introspection', async (_name, headers) => {
     for (const query of ['{ hello }', getIntrospectionQuery(), '{ __typename }']) {
       const { status, body, headers: answered } = await post({ query }, headers);
       expect(status).toBe(401);
@@ -125,14 +125,14 @@ describe('bad input over HTTP', () => {
     ['a query that is a number', { query: 1 }, 400],
     ['the name of no operation', { query: 'query A { hello }', operationName: 'hunter2' }, 400],
     ['a subscription', { query: 'subscription { shipChanges { id } }' }, 400],
-  ])('%s is refused in the form of GraphQL', async (_name, body, status) => {
+  ])('%s is refused with an answer in the form of GraphQL', async (_name, body, status) => {
     const answer = await post(body);
     expect(answer.status).toBe(status);
     expect(answer.body.errors[0].extensions.code).toBe('BAD_INPUT');
     expect(answer.text).not.toContain('hunter2');
   });
 
-  test('the variables of a document that was sent before are checked again', async () => {
+  test('the variables of a known document are checked again', async () => {
     for (let time = 1; time <= 3; time += 1) {
       const user = `sa ${time}`;
       expect((await post({ query: login, variables: { input: { ...good, user } } })).body).toEqual({
@@ -308,7 +308,7 @@ describe('errors over HTTP', () => {
     });
   });
 
-  test('a defect is INTERNAL with a correlation id that is in the log, without values', async () => {
+  test('a defect is INTERNAL with a correlation id; the log has this id, and no values', async () => {
     const { body, text } = await post({
       query: 'query ($login: LoginInput!) { sink(login: $login) }',
       variables: { login: { user: 'sa', password } },
@@ -321,7 +321,7 @@ describe('errors over HTTP', () => {
     expect(text + api.logged.join()).not.toContain('hunter2');
   });
 
-  test('an answer that is no value of its enum is INTERNAL, and the log names the field', async () => {
+  test('an answer that is not a value of its enum is INTERNAL, and the log names the field', async () => {
     const { body, text } = await post({ query: '{ colours: flag }' });
     const { code, details } = body.errors[0].extensions;
     expect(code).toBe('INTERNAL');
@@ -335,7 +335,7 @@ describe('errors over HTTP', () => {
   });
 });
 
-describe('operations that ask for too much', () => {
+describe('operations that ask for too much:', () => {
   const nested = (levels: number): string => (levels === 0 ? 'id' : `convoy { ${nested(levels - 1)} }`);
   test.each<[string, string, unknown]>([
     ['levels', `{ ship(id: "1") { ${nested(20)} } }`, {}],
@@ -370,7 +370,7 @@ describe('operations that ask for too much', () => {
   });
 });
 
-describe('beside GraphQL', () => {
+describe('beside GraphQL,', () => {
   const get = (path: string) => fetch(`${api.server.url}${path}`);
 
   test('liveness, readiness and metrics need no token and show nothing private', async () => {
@@ -411,7 +411,7 @@ describe('beside GraphQL', () => {
       request.on('error', reject).end();
     });
 
-  test('an idle connection stays open for longer than proxies and clients keep theirs', async () => {
+  test('an idle connection stays open longer than proxies and clients keep theirs', async () => {
     expect((await get('/healthz')).headers.get('keep-alive')).toBe('timeout=75');
   });
 
@@ -444,7 +444,7 @@ test('a list of a hundred thousand wrong items does not keep the server busy for
   await own.server.close();
 });
 
-test('closing finishes open requests, refuses new ones, and is idempotent', async () => {
+test('a close finishes open requests, refuses new ones, and is idempotent', async () => {
   const own = await startTinyApi();
   const pending = new Promise<number | undefined>((resolve, reject) => {
     const request = httpRequest(`${own.server.url}/graphql`, {

@@ -54,7 +54,7 @@ async function runningSubscriptions(): Promise<number | undefined> {
 
 type Message = { readonly id?: string; readonly type: string; readonly payload?: unknown };
 
-/** A raw socket without a client library, and the messages it got. */
+/** A raw socket without a client library, and the messages that it received. */
 async function rawSocket(init?: object, url = address()) {
   const socket = new WebSocket(url, 'graphql-transport-ws');
   const messages: Message[] = [];
@@ -77,7 +77,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 }
 
 describe('signing in over WebSocket', () => {
-  test.each([`Bearer ${token}`, token])('takes the token with and without Bearer', async (authorization) => {
+  test.each([`Bearer ${token}`, token])('accepts the token with and without Bearer', async (authorization) => {
     await withClient(async (client) => {
       expect(await results(client, '{ hello }')).toEqual([{ data: { hello: 'Hello world' } }]);
     }, authorization);
@@ -91,7 +91,7 @@ describe('signing in over WebSocket', () => {
     expect((await closed).code).toBe(code);
   });
 
-  test('an operation before connection_init closes the socket, and so does silence', async () => {
+  test('an operation before connection_init closes the socket, and so does a missing connection_init', async () => {
     const early = await rawSocket();
     early.send({ id: '1', type: 'subscribe', payload: { query: '{ __schema { types { name } } }' } });
     expect((await early.closed).code).toBe(4401);
@@ -101,7 +101,7 @@ describe('signing in over WebSocket', () => {
     await own.server.close();
   });
 
-  test('an upgrade to a path that is no path does not end the server', async () => {
+  test('an upgrade to an invalid path does not end the server', async () => {
     const { hostname, port } = new URL(api.server.url);
     for (const path of ['//', '/graphql%', 'http://[']) {
       const stream = connect(Number(port), hostname);
@@ -146,7 +146,7 @@ describe('bad input over WebSocket', () => {
     await socket.closed;
   });
 
-  test('a message that is too large closes the socket, and the server goes on', async () => {
+  test('a message that is too large closes the socket, and the server continues', async () => {
     const { send, closed } = await rawSocket({ authorization: token });
     send({ id: '1', type: 'subscribe', payload: { query: '{ hello }', variables: { p: 'x'.repeat(30_000) } } });
     expect((await closed).code).toBe(1009);
@@ -173,7 +173,7 @@ describe('bad input over WebSocket', () => {
 });
 
 describe('subscriptions', () => {
-  test('send each event, with new loaders for each, and close the source when the client leaves', async () => {
+  test('send each event with new loaders, and close the source when the client leaves', async () => {
     await withClient(async (client) => {
       loads.count = 0;
       const receiving = results(client, 'subscription { shipChanges { id version } }', 3);
@@ -285,7 +285,7 @@ describe('a client that does not read', () => {
     return subscriber;
   }
 
-  test('costs the latest state of each ship, not 50,000 changes, and gets those states when it reads again', async () => {
+  test('costs the latest state of each ship, not 50,000 changes, and receives those states when it reads again', async () => {
     const subscriber = await pausedSubscriber('subscription { shipChanges { id version cargo } }');
     const before = process.memoryUsage().rss;
     let most = 0;
@@ -298,7 +298,7 @@ describe('a client that does not read', () => {
     }
     const grownBy = process.memoryUsage().rss - before;
     expect(most).toBeLessThanOrEqual(20);
-    // 50,000 changes would be 500 MB; both ends of the socket live in this process.
+    // 50,000 changes would be 500 MB. Both ends of the socket are in this process.
     expect(grownBy).toBeLessThan(60_000_000);
 
     subscriber.socket.resume();
@@ -340,7 +340,7 @@ describe('a client that does not read', () => {
   });
 });
 
-test('closing the server ends subscriptions with 1001 and leaves their sources', async () => {
+test('a close of the server ends subscriptions with 1001 and their sources', async () => {
   const own = await startTinyApi({ graceMs: 500 });
   const url = `${own.server.url.replace('http', 'ws')}/graphql`;
   const socket = new WebSocket(url, 'graphql-transport-ws');
@@ -357,7 +357,7 @@ test('closing the server ends subscriptions with 1001 and leaves their sources',
   await until(() => own.harbour.mailboxes.size === 0, 'the source to be left');
 });
 
-test('closing the server does not wait longer than its grace for a client that reads nothing', async () => {
+test('a close of the server does not wait longer than its grace time for a client that reads nothing', async () => {
   const own = await startTinyApi({ graceMs: 100 });
   const socket = new WebSocket(`${own.server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   await new Promise((resolve) => socket.once('open', resolve));

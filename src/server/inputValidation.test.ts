@@ -19,7 +19,7 @@ describe('host names', () => {
     '2001:db8::1',
     'my_db',
     'xn--bcher-kva.example',
-  ])('takes %s', (host) => expect(hostName(host)).toBeUndefined());
+  ])('accepts %s', (host) => expect(hostName(host)).toBeUndefined());
   test.each([
     '',
     '--defaults-file=x',
@@ -37,7 +37,7 @@ describe('host names', () => {
 });
 
 describe('names', () => {
-  test.each(['Orders', 'Größe 1', '顧客', 'a'.repeat(100), '😀'.repeat(100)])('takes %s', (name) =>
+  test.each(['Orders', 'Größe 1', '顧客', 'a'.repeat(100), '😀'.repeat(100)])('accepts %s', (name) =>
     expect(entityName(name)).toBeUndefined(),
   );
   test.each(['', 'a'.repeat(101), 'x'.repeat(10_000), 'a\tb', 'a\u0000', ' a', 'a ', 'a\u202Eb', 'a\u200Bb'])(
@@ -53,7 +53,7 @@ test('the hint for a duration names the allowed range', () => {
   expect(durationWithin(60_000, 3_600_000)(1)?.hint).toBe('Write a duration from PT1M to PT1H.');
 });
 
-test('all problems come at once, with their paths, and no value is repeated', () => {
+test('all problems are reported at once, with their paths, and no value is repeated', () => {
   const problems = new InputProblems()
     .check('input.name', 'hunter2\n', entityName)
     .check('input.port', null, port)

@@ -33,7 +33,7 @@ function metrics(options: Partial<InstallationMetricsOptions>): Registry {
 }
 
 describe('the metrics of an installation', () => {
-  test('show the figures, also those that are 0', async () => {
+  test('show the figures, including those that are 0', async () => {
     const text = await metrics({}).metrics();
     expect(text).toContain('stowage_backup_jobs{status="FAILED"} 2\nstowage_backup_jobs{status="SUCCEEDED"} 0\n');
     expect(text).toContain('stowage_services{protection="LATE"} 3\nstowage_services{protection="NEVER"} 0\n');
@@ -46,7 +46,7 @@ describe('the metrics of an installation', () => {
     expect(text).toContain('stowage_service_series_left_out 2\n');
   });
 
-  test('are read once for scrapes at the same time and soon after, while the age goes on', async () => {
+  test('are read once for scrapes at the same time and soon after, while the age continues to grow', async () => {
     let asked = 0;
     let minutes = 60;
     const registry = metrics({
@@ -64,7 +64,7 @@ describe('the metrics of an installation', () => {
     expect(asked).toBe(1);
   });
 
-  test('report a failed read, show no outdated values then, and come back', async () => {
+  test('report a failed read, show no outdated values then, and return after the next read', async () => {
     const errors: unknown[] = [];
     let isDown = false;
     const registry = metrics({

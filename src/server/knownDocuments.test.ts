@@ -25,7 +25,7 @@ test('only a valid document is found again, under its own key', async () => {
   expect(documents.has(valid)).toBe(false);
 });
 
-test('the least recently used documents are removed when there are many, and a huge one is never kept', async () => {
+test('the least recently used documents are removed if there are many, and a huge one is never kept', async () => {
   for (let n = 1; n <= 10; n += 1) documents.keep(await offer(`number ${n}`, 9_900));
   expect(await documents.get('number 1')).toBeDefined();
   documents.keep(await offer('huge', 10_001));

@@ -8,7 +8,7 @@ async function drain<Item>(mailbox: AsyncIterable<Item>): Promise<Item[]> {
 }
 
 describe('a conflating mailbox', () => {
-  test('gives the latest item of each key in the order of the first change', async () => {
+  test('returns the latest item of each key in the order of the first change', async () => {
     const mailbox = conflatingMailbox<string, string>();
     mailbox.put('a', 'a1');
     mailbox.put('b', 'b1');
@@ -18,13 +18,13 @@ describe('a conflating mailbox', () => {
     expect(await drain(mailbox)).toEqual(['a2', 'b1']);
   });
 
-  test('holds no more than one item a key however many are put', () => {
+  test('holds at most one item for each key, however many are put in', () => {
     const mailbox = conflatingMailbox<number, number>();
     for (let change = 0; change < 10_000; change += 1) mailbox.put(change % 3, change);
     expect(mailbox.size).toBe(3);
   });
 
-  test('hands an item to a reader that waits', async () => {
+  test('passes an item to a waiting reader', async () => {
     const mailbox = conflatingMailbox<string, number>();
     const waiting = mailbox.next();
     mailbox.put('a', 1);
@@ -66,7 +66,7 @@ describe('a bounded mailbox', () => {
     expect(read).toEqual(Array.from({ length: 100 }, (_, index) => index));
   });
 
-  test('ends with SLOW_CONSUMER when one more than its limit waits', async () => {
+  test('ends with SLOW_CONSUMER when more items wait than its limit', async () => {
     let closed = 0;
     const mailbox = boundedMailbox<number>(2, () => (closed += 1));
     for (const item of [1, 2, 3]) mailbox.put(item);

@@ -9,7 +9,7 @@ const list = {
 };
 
 describe('keyset paging', () => {
-  test('goes on after the last row with its exact key', () => {
+  test('continues after the last row with its exact key', () => {
     const key = '2026-01-31 05:00:00.123456+00';
     const { pageInfo } = pageOf(pageRequest({ first: 1 }, 'queued'), [{ key }, { key: 'next' }], list);
     expect(pageInfo.hasNextPage).toBe(true);
@@ -32,7 +32,7 @@ describe('keyset paging', () => {
     '2026-01-31 25:00:00+00',
     '0000-01-31 05:00:00+00',
     '2026-01-31 05:00:00+99',
-  ])('refuses a cursor with the made-up key %j', (key) => {
+  ])('refuses a cursor with the forged key %j', (key) => {
     const after = Buffer.from(JSON.stringify(['queued', key, id])).toString('base64url');
     const request = pageRequest({ first: 1, after }, 'queued');
     expect(() => checkCursor(request, 'timestamptz')).toThrow('after: is not a cursor');

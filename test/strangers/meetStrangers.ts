@@ -2,7 +2,7 @@ import type { RunningGround } from './startGround.js';
 import type { Attempts, StrangersGroup } from './stranger.js';
 import type { Noticed, Watch } from './watch.js';
 
-/** The bounds of every group. */
+/** The limits for every group. */
 export type Bounds = { readonly mostBytes: number; readonly longestPingMs: number };
 
 export const bounds: Bounds = { mostBytes: 350 * 1024 * 1024, longestPingMs: 100 };
@@ -25,7 +25,7 @@ export async function meet(group: StrangersGroup, ground: RunningGround, watch: 
   return { name: group.name, attempts: count, refusals, problems, crashed, ...noticed };
 }
 
-/** What is wrong with the outcome, in one sentence each. */
+/** The problems of the outcome, in one sentence each. */
 export function wrongAbout(met: Met, { mostBytes, longestPingMs }: Bounds): readonly string[] {
   return [
     ...met.problems,
@@ -36,7 +36,7 @@ export function wrongAbout(met: Met, { mostBytes, longestPingMs }: Bounds): read
   ];
 }
 
-/** A table in Markdown, one line a group. */
+/** A table in Markdown, one row for each group. */
 export function strangersTable(all: readonly Met[]): string {
   const lines = [
     ['group', 'attempts', 'crashed', 'peak memory (MB)', 'longest ping (ms)', 'refusals by code'],

@@ -10,7 +10,7 @@ import type { StrangersGround, StrangersIds } from './stranger.js';
 export type RunningGround = StrangersGround & {
   /** Whether the process still runs. */
   isAlive(): boolean;
-  /** What the process logged. */
+  /** The output of the process. */
   output(): string;
   stop(): Promise<void>;
 };

@@ -11,16 +11,16 @@ export type Attempts = {
 
 /** The process under attack: `stowage serve` with a database that holds plans, jobs and long texts. */
 export type StrangersGround = {
-  /** Without a path. */
+  /** The URL without a path. */
   readonly url: string;
   /** The token of the installation. */
   readonly token: string;
   readonly pid: number;
-  /** Connected as the role that owns the tables. */
+  /** A connection as the role that owns the tables. */
   readonly owner: DataSource;
-  /** Ids of what the database holds. */
+  /** The ids of the objects in the database. */
   readonly ids: StrangersIds;
-  /** Every attempt if true. Otherwise a group makes a quick sample of its attempts. */
+  /** True: the group makes every attempt. False: it makes a quick sample. */
   readonly all: boolean;
   /** The seed of all random choices. */
   readonly seed: number;
@@ -41,7 +41,7 @@ export type StrangersGroup = {
   readonly name: string;
   /** Why the group cannot run on this machine. Undefined if it can. */
   readonly missing?: string | undefined;
-  /** Peak memory of the process that the group may cause, if it differs from the bound of all groups. */
+  /** The peak memory that the group may cause, if it differs from the limit of all groups. */
   readonly mostBytes?: number;
   run(ground: StrangersGround): Promise<Attempts>;
 };

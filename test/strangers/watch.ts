@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** What another client noticed while a group ran, and what the process needed. */
+/** The delay that another client noticed while a group ran, and the memory of the process. */
 export type Noticed = {
   readonly peakBytes: number;
   readonly longestPingMs: number;
@@ -13,9 +13,9 @@ export type Noticed = {
 };
 
 export type Watch = {
-  /** Forgets the peak until now. */
+  /** Resets the peak. */
   begin(): Promise<void>;
-  /** Since `begin`. Throws if the other client got an error. */
+  /** The figures since `begin`. Throws if the other client got an error. */
   end(): Promise<Noticed>;
   stop(): Promise<void>;
 };
@@ -40,7 +40,7 @@ export async function startWatch(api: { url: string; token: string; pid: number 
   };
   return {
     async begin() {
-      // See proc(5): 5 sets the peak of the resident memory to its present size.
+      // See proc(5): the value 5 sets the peak of the resident memory to its current size.
       writeFileSync(`/proc/${api.pid}/clear_refs`, '5');
       await figures();
     },
@@ -55,7 +55,7 @@ export async function startWatch(api: { url: string; token: string; pid: number 
   };
 }
 
-/** In bytes. VmRSS is the resident memory now, VmHWM its peak. */
+/** Bytes. VmRSS is the current resident memory, and VmHWM its peak. */
 export function memoryOf(pid: number, what: 'VmRSS' | 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(new RegExp(`^${what}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? NaN) * 1024;

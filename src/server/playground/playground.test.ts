@@ -18,7 +18,7 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
   let api: TinyApi;
   let browser: Browser;
   let page: Page;
-  /** What a person would see in the console, and every request that left this server. */
+  /** The messages in the console of the browser, and every request to another server. */
   const complaints: string[] = [];
 
   beforeAll(async () => {
@@ -54,14 +54,14 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
     await page.click('form button[type=submit]');
     await page.waitForSelector('.graphiql-query-editor .view-lines');
   };
-  /** Replaces the text of the open tab; an editor that is still being set up may lose what is typed into it. */
+  /** Replaces the text of the open tab. An editor that is still being set up may lose typed text. */
   const write = async (query: string) => {
     const editor = page.locator('.graphiql-query-editor .view-lines');
     await until(async () => {
       await editor.click();
       await page.keyboard.press('Control+A');
       await page.keyboard.insertText(query);
-      // The brackets that the editor adds by itself.
+      // The brackets that the editor adds automatically.
       await page.keyboard.press('Control+Shift+End');
       await page.keyboard.press('Delete');
       const shown = (await editor.innerText()).replaceAll('\u00a0', ' ');
@@ -84,7 +84,7 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
     expect(complaints.splice(0).filter((complaint) => !complaint.includes('401'))).toEqual([]);
   });
 
-  test('runs a text in the place of an example at once, before GraphiQL has read the names of its operations', async () => {
+  test('runs a text that replaces an example at once, before GraphiQL has read the names of its operations', async () => {
     await useToken();
     await write('query { greeting: hello }');
     await page.keyboard.press('Control+Enter');
@@ -104,7 +104,7 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
 
     expect(await page.evaluate('localStorage.length')).toBe(0);
     expect(await page.evaluate('sessionStorage.getItem("stowage:token")')).toBe(token);
-    // Nothing was refused by the content security policy, and nothing came from elsewhere.
+    // The content security policy refused nothing, and nothing came from another server.
     expect(complaints).toEqual([]);
   });
 });

@@ -15,7 +15,7 @@ describe('what scalars take, as a variable and as a literal', () => {
     [Duration, 'PT60S', 60_000],
     [PositionScalar, '0', 0n],
     [PositionScalar, '9223372036854775807', 2n ** 63n - 1n],
-  ])('%s takes %j', (scalar, given, meant) => {
+  ])('%s accepts %j', (scalar, given, meant) => {
     expect(scalar.parseValue(given)).toEqual(meant);
     expect(scalar.parseLiteral(parseValue(JSON.stringify(given)))).toEqual(meant);
   });
@@ -46,7 +46,7 @@ describe('what scalars answer', () => {
     [BigIntScalar, 5n, 5],
     [Duration, 90_000, 'PT1M30S'],
     [PositionScalar, 12n, '12'],
-  ])('%s answers %p as %j', (scalar, value, wire) => {
+  ])('%s returns %p as %j', (scalar, value, wire) => {
     expect(scalar.serialize(value)).toBe(wire);
   });
 
@@ -57,12 +57,12 @@ describe('what scalars answer', () => {
     [Duration, -1],
     [PositionScalar, 12],
     [SecretScalar, new Secret('hunter2')],
-  ])('%s never answers %p', (scalar, value) => {
+  ])('%s never returns %p', (scalar, value) => {
     expect(() => scalar.serialize(value)).toThrow(/^(?!.*hunter2)/);
   });
 });
 
-test('a secret comes by variable only, and no refusal repeats it', () => {
+test('a secret is accepted only as a variable, and no refusal repeats it', () => {
   expect(SecretScalar.parseValue('hunter2').reveal()).toBe('hunter2');
   expect(() => SecretScalar.parseLiteral(parseValue('"hunter2"'))).toThrow(/^Secret is written into the document\.$/);
   expect(() => SecretScalar.parseValue({ value: 'hunter2' })).toThrow(/^(?!.*hunter2)/);

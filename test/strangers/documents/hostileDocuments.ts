@@ -11,7 +11,7 @@ const certificates = ({ ids }: StrangersGround, atOnce: number): HostileDocument
   code: 'TOO_COMPLEX',
 });
 
-/** Each of these documents once made everybody wait for seconds, or took gigabytes. */
+/** Each of these documents once delayed all clients for seconds, or needed gigabytes. */
 const examples: Readonly<Record<string, (ground: StrangersGround) => HostileDocument>> = {
   'next runs': ({ ids }) => ({
     name: 'the next runs of one plan, 99 times for each of 200 ids',
@@ -34,7 +34,7 @@ const examples: Readonly<Record<string, (ground: StrangersGround) => HostileDocu
   }),
 };
 
-/** One group for each example, so that each has a line of its own, and one group for all that resembles them. */
+/** One group for each example, so that each has its own row, and one group for all similar documents. */
 export const hostileDocuments: readonly StrangersGroup[] = [
   ...Object.entries(examples).map(([name, document]): StrangersGroup => ({
     name: `document: ${name}`,

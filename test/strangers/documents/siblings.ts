@@ -1,7 +1,7 @@
 import type { StrangersGround } from '../stranger.js';
 import { aliases, halfHourlyDraft, type HostileDocument } from './hostileDocument.js';
 
-/** About a hundred documents that ask for much in few words. */
+/** About a hundred short documents that request much. */
 export function siblings(ground: StrangersGround): readonly HostileDocument[] {
   return [
     ...longLists(),
@@ -24,7 +24,7 @@ const leaves: Readonly<Record<string, string>> = {
   events: 'id type summary data actor recordedAt',
 };
 
-/** Every list, as long as a page may be, and as often as a document may ask for it. */
+/** Every list with the largest page, as often as a document may request it. */
 function longLists(): readonly HostileDocument[] {
   return Object.entries(leaves).flatMap(([list, fields]) =>
     [1, 2, 5, 25].flatMap((times): HostileDocument[] => [

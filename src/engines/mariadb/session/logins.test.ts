@@ -91,7 +91,7 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
       'SERVICE_UNREACHABLE',
       /^Renew the certificate/,
     ],
-  ])('the hint for %s is the next thing to do', async (_what, connection, code, hint) => {
+  ])('the hint for %s is the next step', async (_what, connection, code, hint) => {
     expect(await refusal(connection())).toMatchObject({
       name: 'AUTHENTICATE',
       code,
@@ -99,7 +99,7 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
     });
   });
 
-  test('a server that takes TLS only is named as such a possibility', async () => {
+  test('the error of a server that accepts only TLS names this possibility', async () => {
     await secured.sql('SET GLOBAL require_secure_transport = 1');
     try {
       const failed = await refusal(as('ed'));
@@ -109,7 +109,7 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
     }
   });
 
-  test('a failing init_connect is not a matter of host and port', async () => {
+  test('the error of a failing init_connect does not mention host and port', async () => {
     await secured.sql("SET GLOBAL init_connect = 'SELECT * FROM nowhere.t'");
     try {
       const failed = await refusal({ ...as('tls', { mode: 'REQUIRE', ca: null }) });
@@ -130,43 +130,40 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
     expect(await refusal({ ...connection, password: new Secret('wrong') })).toMatchObject({ code: 'SERVICE_AUTH' });
   });
 
-  // Of the short one every letter `p` of a message is taken for the password.
-  test.each(['a secret', 'p'])(
-    'tools that were unpacked somewhere find the plugin of ed25519 (%s)',
-    async (password) => {
-      const home = await mkdtemp(join(folder, 'unpacked-'));
-      const plugins = await findClientPlugins('/usr/bin/mariadb');
-      // A tool whose own folder is empty, as that of MariaDB's archives is on most machines.
-      const wrap = (name: string, extra: string) =>
-        writeFile(join(home, name), `#!/bin/sh\nfile=$1; shift; exec /usr/bin/${name} "$file" ${extra} "$@"\n`, {
-          mode: 0o755,
-        });
-      for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '');
-      expect(await findClientPlugins(join(home, 'mariadb-dump'))).toBe(plugins);
-      await secured.sql(
-        `CREATE OR REPLACE USER ed2 IDENTIFIED VIA ed25519 USING PASSWORD('${password}'); GRANT ALL ON *.* TO ed2`,
-      );
-      const connection = { ...as('ed2'), password: new Secret(password), databases: ['shop'] };
-      const unpacked = createMariadbEngine({ toolsPath: [home] });
-      const taken = await takeDump(unpacked, connection, context());
-      expect(taken.failure).toBeNull();
-      for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '--plugin-dir=/nowhere');
-      const lacking = {
-        code: 'TOOL_MISSING',
-        message: expect.stringContaining(
-          'Plugin client_ed25519 could not be loaded: /nowhere/client_ed25519.so'.replaceAll(password, '[secret]'),
-        ),
-        help: expect.stringContaining('apt-get install libmariadb3'),
-      };
-      const { failure } = await takeDump(unpacked, connection, context());
-      expect(failure).toMatchObject(lacking);
-      await secured.sql('DROP DATABASE shop');
-      await expect(restoreDump(unpacked, connection, taken, context())).rejects.toMatchObject(lacking);
-      await restoreDump(engine, connection, taken, context());
-    },
-  );
+  // The short secret is `p`, so every letter `p` of a message counts as the password.
+  test.each(['a secret', 'p'])('tools in any folder find the plugin of ed25519 (%s)', async (password) => {
+    const home = await mkdtemp(join(folder, 'unpacked-'));
+    const plugins = await findClientPlugins('/usr/bin/mariadb');
+    // The tool's own plugin folder is empty, as for MariaDB's archives on most machines.
+    const wrap = (name: string, extra: string) =>
+      writeFile(join(home, name), `#!/bin/sh\nfile=$1; shift; exec /usr/bin/${name} "$file" ${extra} "$@"\n`, {
+        mode: 0o755,
+      });
+    for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '');
+    expect(await findClientPlugins(join(home, 'mariadb-dump'))).toBe(plugins);
+    await secured.sql(
+      `CREATE OR REPLACE USER ed2 IDENTIFIED VIA ed25519 USING PASSWORD('${password}'); GRANT ALL ON *.* TO ed2`,
+    );
+    const connection = { ...as('ed2'), password: new Secret(password), databases: ['shop'] };
+    const unpacked = createMariadbEngine({ toolsPath: [home] });
+    const taken = await takeDump(unpacked, connection, context());
+    expect(taken.failure).toBeNull();
+    for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '--plugin-dir=/nowhere');
+    const lacking = {
+      code: 'TOOL_MISSING',
+      message: expect.stringContaining(
+        'Plugin client_ed25519 could not be loaded: /nowhere/client_ed25519.so'.replaceAll(password, '[secret]'),
+      ),
+      help: expect.stringContaining('apt-get install libmariadb3'),
+    };
+    const { failure } = await takeDump(unpacked, connection, context());
+    expect(failure).toMatchObject(lacking);
+    await secured.sql('DROP DATABASE shop');
+    await expect(restoreDump(unpacked, connection, taken, context())).rejects.toMatchObject(lacking);
+    await restoreDump(engine, connection, taken, context());
+  });
 
-  test.each(['x', 'päßwörd 🐬', 'a'.repeat(300)])('ed25519 takes the password %j', async (password) => {
+  test.each(['x', 'päßwörd 🐬', 'a'.repeat(300)])('ed25519 accepts the password %j', async (password) => {
     await secured.sql(
       `CREATE OR REPLACE USER odd IDENTIFIED VIA ed25519 USING PASSWORD('${password}'); GRANT ALL ON *.* TO odd;`,
     );
@@ -177,7 +174,7 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
     ['parsec', /PARSEC/],
     ['auth_gssapi_client', /GSSAPI/],
     ['dialog', /PAM/],
-  ])('an account of the plugin %s gets a sentence and a way out', (plugin, named) => {
+  ])('the error for an account of the plugin %s has a sentence and a hint', (plugin, named) => {
     const error = Object.assign(
       new Error(`Server requests authentication using unknown plugin ${plugin}. See TODO: add plugins doco here`),
       { code: 'AUTH_SWITCH_PLUGIN_ERROR' },
@@ -199,7 +196,7 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
     [1153, /max_allowed_packet/],
     [2020, /max_allowed_packet/],
     [4150, /FLUSH PRIVILEGES/],
-  ])('error %i is no matter of host, port and firewall', (errno, hint) => {
+  ])('error %i does not mention host, port and firewall', (errno, hint) => {
     const told = asServiceError(as('ed'), Object.assign(new Error('Some words.'), { errno }));
     expect(told.help).toMatch(hint);
   });

@@ -12,7 +12,7 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 import { settingNames } from './serverSettings.js';
 
-/** What no dump may be taken under. */
+/** Settings under which no dump may be taken. */
 const refusedAtSource: readonly (readonly [name: string, value: string])[] = [
   ['sql_select_limit', '2'],
   ['sql_select_limit', '0'],
@@ -23,7 +23,10 @@ const refusedAtSource: readonly (readonly [name: string, value: string])[] = [
   ['system_versioning_asof', "'2020-01-01 00:00:00'"],
 ];
 
-/** What nobody notices, whether the source or the target has it, and whether the server or init_connect sets it. */
+/**
+ * Settings without a visible effect, whether the source or the target has them, and whether the server or init_connect
+ * sets them.
+ */
 const harmless: readonly (readonly [name: string, value: string])[] = [
   ['sql_mode', "'ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ZERO_DATE'"],
   ['sql_auto_is_null', '1'],
@@ -55,18 +58,18 @@ const harmless: readonly (readonly [name: string, value: string])[] = [
   ['max_heap_table_size', '16384'],
 ];
 
-/** Of the target alone. */
+/** These settings matter only at the target. */
 const harmlessAtTarget: readonly (readonly [name: string, value: string])[] = [
   ...harmless,
-  // A source with such views has switched it off.
+  // A source with such views has switched the setting off.
   ['standard_compliant_cte', '1'],
-  // A value that was computed under the source's own setting comes back as it was.
+  // A value that was computed under the source's own setting comes back unchanged.
   ['div_precision_increment', '9'],
   ['default_regex_flags', "'DOTALL'"],
   ...refusedAtSource.filter(([name]) => name !== 'max_session_mem_used' && name !== 'tmp_disk_table_size'),
 ];
 
-/** Tried otherwise below, or in a server of another version. */
+/** These variables are tested below, or in a server of another version. */
 const triedElsewhere = [
   'character_set_client',
   'character_set_collations',
@@ -108,7 +111,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
   let source: MariadbServer;
   let target: MariadbServer;
   const context = (): EngineContext => ({ workFolder: folder, signal: new AbortController().signal });
-  /** An account that init_connect runs for. */
+  /** An account for which init_connect runs. */
   const of = (server: MariadbServer, databases: readonly string[] = all): ServiceConnection =>
     server.connection({ username: 'backup', password: new Secret('b'), databases });
 
@@ -140,7 +143,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     server.sql(`SET GLOBAL init_connect = '${statements.replaceAll("'", "''")}';`);
   const assignments = (settings: typeof harmless) => settings.map(([name, value]) => `${name}=${value}`).join();
 
-  /** Resets the servers first: a fingerprint is read through sessions that take the server's settings as they are. */
+  /** Resets the servers first, because a fingerprint is read through sessions that use the server's settings. */
   const expectSame = async (reset: () => Promise<unknown>, databases = all) => {
     await reset();
     expect(await fingerprint(target, databases)).toEqual(await fingerprint(source, databases));
@@ -152,12 +155,12 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     }
   };
 
-  test('each variable of the table is tried here', () => {
+  test('each variable of the table is tested here', () => {
     const tried = [...harmlessAtTarget, ...refusedAtSource].map(([name]) => name);
     expect(settingNames.filter((name) => !tried.includes(name) && !triedElsewhere.includes(name))).toEqual([]);
   });
 
-  test('change no dump where they need not', async () => {
+  test('change no dump if they do not matter', async () => {
     await setGlobally(source, harmless);
     const dump = await takeDump(engine, of(source), context());
     expect(dump.failure).toBeNull();
@@ -166,7 +169,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     await expectSame(asTheyWere);
   });
 
-  test('change no dump where init_connect sets them', async () => {
+  test('change no dump if init_connect sets them', async () => {
     await setByInitConnect(source, `SET ${assignments(harmless)}, NAMES latin1, timestamp=1; START TRANSACTION`);
     const ascii = ['history', 'plain', 'z_rows'];
     const dump = await takeDump(engine, of(source, ascii), context());
@@ -183,7 +186,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     await expectSame(asTheyWere);
   });
 
-  test('change no restore where init_connect sets them', async () => {
+  test('change no restore if init_connect sets them', async () => {
     const dump = await takeDump(engine, of(source), context());
     await setByInitConnect(
       target,
@@ -196,17 +199,22 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
   const settingsStep = async (connection: ServiceConnection) =>
     (await engine.check(connection, { ...context(), timeoutMs: 60_000 })).find(({ status }) => status === 'FAILED');
 
-  test.each(refusedAtSource)('refuse a dump while %s is %s, and say which statement helps', async (name, value) => {
-    await setGlobally(source, [[name, value]]);
-    const refusal = await preflightOf(engine, of(source), context()).catch((error: unknown) => error);
-    expect(refusal).toMatchObject({ code: 'SERVICE_SETTING', message: expect.stringContaining(`${name} is `) });
-    const { message, help } = refusal as { message: string; help: string };
-    expect(await settingsStep(of(source))).toMatchObject({ name: 'SETTINGS', message, hint: help });
-    const statement = /SET GLOBAL [^;]+;/.exec(help)?.[0] ?? '';
-    expect(statement).toContain(name);
-    await source.sql(statement);
-    expect(await preflightOf(engine, of(source), context())).toMatchObject({ inventory: { databases: { length: 4 } } });
-  });
+  test.each(refusedAtSource)(
+    'refuse a dump while %s is %s, and the error names the statement that helps',
+    async (name, value) => {
+      await setGlobally(source, [[name, value]]);
+      const refusal = await preflightOf(engine, of(source), context()).catch((error: unknown) => error);
+      expect(refusal).toMatchObject({ code: 'SERVICE_SETTING', message: expect.stringContaining(`${name} is `) });
+      const { message, help } = refusal as { message: string; help: string };
+      expect(await settingsStep(of(source))).toMatchObject({ name: 'SETTINGS', message, hint: help });
+      const statement = /SET GLOBAL [^;]+;/.exec(help)?.[0] ?? '';
+      expect(statement).toContain(name);
+      await source.sql(statement);
+      expect(await preflightOf(engine, of(source), context())).toMatchObject({
+        inventory: { databases: { length: 4 } },
+      });
+    },
+  );
 
   test.each(refusedAtSource)('refuse a dump while init_connect sets %s to %s', async (name, value) => {
     await setByInitConnect(source, `SET ${name}=${value}`);
@@ -220,7 +228,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     await source.sql("REVOKE CONNECTION ADMIN ON *.* FROM backup@'%'");
   });
 
-  test('refuse only what they spoil: a database without versioned tables, or with names in ASCII, passes', async () => {
+  test('refuse only a dump that they spoil: a database without versioned tables, or with names in ASCII, is accepted', async () => {
     await setGlobally(source, [['system_versioning_asof', "'2020-01-01 00:00:00'"]]);
     await setByInitConnect(source, 'SET NAMES latin1');
     expect((await takeDump(engine, of(source, ['plain']), context())).failure).toBeNull();
@@ -243,7 +251,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     });
   });
 
-  test('that change after the preflight are noticed at the end of the dump', async () => {
+  test('that change after the preflight are detected at the end of the dump', async () => {
     const change = () => setGlobally(source, [['sql_select_limit', '2']]);
     const { failure } = await takeDump(engine, of(source), context(), change);
     expect(failure).toMatchObject({
@@ -271,7 +279,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     ['innodb_default_row_format', "'compact'", 'SET GLOBAL innodb_default_row_format = dynamic;'],
     ['innodb_read_only_compressed', '1', 'SET GLOBAL innodb_read_only_compressed = OFF;'],
     ['innodb_file_per_table', '0', 'SET GLOBAL innodb_file_per_table = ON;'],
-  ])('refuse a restore of tables whose row format %s = %s does not allow', async (name, value, statement) => {
+  ])('refuse a restore of tables whose row format is not allowed by %s = %s', async (name, value, statement) => {
     const { inventory } = await preflightOf(engine, of(source), context());
     const databases = inventory.databases.map((database) => ({
       ...database,
@@ -286,7 +294,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     ).rejects.toMatchObject({ code: 'SERVICE_SETTING', help: expect.stringContaining(statement) });
   });
 
-  test('let a restore make tables of an older row format in a newer one, which takes the same rows', async () => {
+  test('let a restore create tables of an older row format in a newer one, which accepts the same rows', async () => {
     await setGlobally(source, [['innodb_default_row_format', "'redundant'"]]);
     await source.sql('CREATE TABLE plain.older (a INT); INSERT INTO plain.older VALUES (1);');
     try {
@@ -298,7 +306,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     }
   });
 
-  test('warn where a target asks for a primary key of every table and an older backup does not record which have none', async () => {
+  test('warn if a target requires a primary key in every table and an older backup does not record the tables without one', async () => {
     const { report } = await takeDump(engine, of(source), context());
     await setGlobally(target, [['innodb_force_primary_key', '1']]);
     const databases = report.inventory.databases.map(({ needs: _, ...database }) => database);
@@ -326,7 +334,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     }
   });
 
-  test('of one server are named that ignores the character set of its clients, and that keeps no history', async () => {
+  test('warn of a server that ignores the character set of its clients, and of a server that keeps no history', async () => {
     const stubborn = await startMariadb([
       '--skip-character-set-client-handshake',
       '--character-set-server=latin1',
