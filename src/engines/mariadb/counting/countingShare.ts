@@ -6,7 +6,7 @@ import type { ServerAddress } from '../../network/serverAddress.js';
  * counting takes the processor from the dump. A count takes about a tenth of the time that the dump of the same table
  * takes.
  */
-export const countingShares = { roomy: 0.1, tight: 0.02 } as const;
+export const countingShares = { roomy: 0.1, tight: 0.01 } as const;
 
 /**
  * The share of a dump's time for counting on a server. One on another machine has a processor for the dump's session

@@ -30,8 +30,8 @@ describe('Counting beside a dump', () => {
     expect([await available(dump), await available(dump, large)]).toEqual([9_200, 500]);
   });
 
-  test('waits until the dump has ended, which gives it all the time', async () => {
-    const dump = begin();
+  test('waits until the dump has ended, which gives it all the time if counting is free', async () => {
+    const dump = begin(0.1);
     const waits = dump.time.atLeast(500, large);
     dump.time.dumpHasEnded();
     expect(await waits).toBe(Infinity);
@@ -39,15 +39,24 @@ describe('Counting beside a dump', () => {
 
   test.each([
     ['a short dump', 10_000, 500],
-    ['a long dump', 1_000_000, 3_000],
+    ['a long dump', 1_000_000, 10_000],
     ['a dump of a minute and a half', 90_000, 900],
-  ])('has little time for large tables after %s', async (_, dumpMs, largeMs) => {
+  ])('has little time for large tables after %s, while the rest of it is stored', async (_, dumpMs, largeMs) => {
     const dump = begin();
     dump.pass(dumpMs);
+    dump.time.dumpHasEnded();
+    expect([await available(dump), await available(dump, large)]).toEqual([Infinity, largeMs]);
+    dump.pass(200);
     dump.time.end(3_000);
-    expect([await available(dump), await available(dump, large)]).toEqual([3_000, largeMs]);
-    dump.pass(1_000);
-    expect(dump.time.leftMs(large)).toBe(largeMs - 1_000);
+    expect([await available(dump), await available(dump, large)]).toEqual([3_000, Math.min(3_000, largeMs - 200)]);
+  });
+
+  test('has none left when nobody waits for it', async () => {
+    const dump = begin();
+    dump.pass(90_000);
+    dump.time.dumpHasEnded();
+    dump.time.end(0);
+    expect([await available(dump), await available(dump, large)]).toEqual([0, 0]);
   });
 
   test('does not wait for large tables before the dump begins', async () => {

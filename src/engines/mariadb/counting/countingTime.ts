@@ -8,9 +8,11 @@ export type CountingTime = {
    */
   atLeast(ms: number, work: Work): Promise<number>;
   use(ms: number, work: Work): void;
-  /** The dump no longer needs the server: all time may be used until `end`. */
+  /**
+   * The dump no longer needs the server. All time may be used until `end`; for large tables only if counting is free.
+   */
   dumpHasEnded(): void;
-  /** Small tables may be counted for this long from now on, large ones for a part of it. */
+  /** Small tables may be counted for this long from now on. The time of large tables began when the dump ended. */
   end(limitMs: number): void;
   /** How much longer this work may run. Undefined: not limited yet. */
   leftMs(work: Work): number | undefined;
@@ -23,7 +25,10 @@ export type CountingShares = { readonly small: number; readonly large: () => num
 
 /** Small tables may be counted for this long when the dump begins. */
 export const firstMs = 1_000;
-/** Large tables may be counted for this share of the dump's time after it, and for at least so long. */
+/**
+ * Large tables may be counted for this share of the dump's time after it, and for at least so long. The rest of a dump
+ * is stored meanwhile, so this delays few backups.
+ */
 const afterShare = 0.01;
 const leastAfterMs = 500;
 
@@ -34,8 +39,8 @@ const leastAfterMs = 500;
 export function countingTime(shares: CountingShares, now: () => number = () => performance.now()): CountingTime {
   const begin = now();
   const used = { first: 0, all: 0 };
-  let dumpEnded = false;
-  let end: { readonly at: number; readonly limitMs: number; readonly largeMs: number } | undefined;
+  let dumpEnd: { readonly at: number; readonly isFree: boolean } | undefined;
+  let end: { readonly at: number; readonly limitMs: number } | undefined;
   let wake: () => void = () => undefined;
   let isFirstUsed = false;
   let notify: () => void = () => undefined;
@@ -46,11 +51,19 @@ export function countingTime(shares: CountingShares, now: () => number = () => p
     isFirstUsed = true;
     notify();
   };
-  const leftMs = ({ isLarge }: Work) =>
-    end === undefined ? undefined : end.at + (isLarge ? end.largeMs : end.limitMs) - now();
+  const endOfLarge = () => {
+    if (end === undefined && dumpEnd?.isFree !== false) return undefined;
+    const at = dumpEnd?.at ?? end?.at ?? now();
+    return Math.min(at + Math.max(leastAfterMs, afterShare * (at - begin)), endOfAll() ?? Infinity);
+  };
+  const endOfAll = () => (end === undefined ? undefined : end.at + end.limitMs);
+  const leftMs = ({ isLarge }: Work) => {
+    const at = isLarge ? endOfLarge() : endOfAll();
+    return at === undefined ? undefined : at - now();
+  };
   const share = ({ isLarge }: Work) => (isLarge ? shares.large() : shares.small);
   const besideMs = (work: Work) => (work.isLarge ? used.first : firstMs) + share(work) * (now() - begin) - used.all;
-  const availableMs = (work: Work) => leftMs(work) ?? (dumpEnded ? Infinity : besideMs(work));
+  const availableMs = (work: Work) => leftMs(work) ?? (dumpEnd === undefined ? besideMs(work) : Infinity);
   return {
     atLeast: async (ms, work) => {
       if (work.isLarge) useFirst();
@@ -72,12 +85,11 @@ export function countingTime(shares: CountingShares, now: () => number = () => p
       if (used.first >= firstMs) useFirst();
     },
     dumpHasEnded: () => {
-      dumpEnded = true;
+      dumpEnd = { at: now(), isFree: shares.large() >= shares.small };
       wake();
     },
     end: (limitMs) => {
-      const at = now();
-      end = { at, limitMs, largeMs: Math.min(limitMs, Math.max(leastAfterMs, afterShare * (at - begin))) };
+      end = { at: now(), limitMs };
       wake();
     },
     leftMs,
