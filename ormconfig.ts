@@ -39,7 +39,7 @@ export type ConnectionSettings = {
   readonly applicationName?: string;
   /** How long a transaction may stay idle before the server ends it, in milliseconds; default 15 s. */
   readonly idleInTransactionMs?: number;
-  /** Those whose tables the connection knows; default all of the program. */
+  /** The entities that the connection knows. Default: all entities of the program. */
   readonly slices?: readonly Slice[];
 };
 
@@ -50,7 +50,7 @@ export type ConnectionSettings = {
  */
 function serverSettings(idleInTransactionMs: number): string {
   const settings = {
-    // As the default it needs no statement at the start of each transaction.
+    // This setting is the default, so no statement is needed at the start of each transaction.
     default_transaction_isolation: 'read\\ committed',
     idle_in_transaction_session_timeout: idleInTransactionMs,
     tcp_keepalives_idle: 10,
@@ -93,7 +93,7 @@ export function createDataSource(connection: ConnectionSettings): DataSource {
   });
 }
 
-/** Only for TypeORM's command line, for example `npx typeorm -d dist/ormconfig.js migration:show`. */
+/** Used only by TypeORM's command line, for example `npx typeorm -d dist/ormconfig.js migration:show`. */
 export default createDataSource({
   url: process.env['MIGRATION_DATABASE_URL'] ?? process.env['DATABASE_URL'],
   poolSize: 2,

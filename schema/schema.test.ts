@@ -11,13 +11,13 @@ import { createStorageKinds } from '../src/storage/createStorageKinds.js';
 const sdl = await readFile(new URL('schema.graphql', import.meta.url), 'utf8');
 
 describe('schema/schema.graphql', () => {
-  test('is what the code serves; write it anew with `npm run schema`', () => {
+  test('equals the schema of the code; write it with `npm run schema`', () => {
     const storages = createStorageKinds({ filesystemRoot: null, allowedTargets: parseAllowedTargets('') });
     expect(emitSchema(composeApi({ storages } as ApiTools))).toBe(sdl);
   });
 
   test.each(examples.map((example) => [/^\w+ (\w+)/m.exec(example.query)?.[1] ?? example.query, example] as const))(
-    'takes the example %s of the playground as it stands',
+    'accepts the example %s of the playground unchanged',
     (_, { query, variables }) => {
       expect(checkOperation(buildSchema(sdl), { document: parse(query), variables: { ...variables } })).toEqual([]);
     },

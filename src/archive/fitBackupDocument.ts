@@ -5,8 +5,8 @@ import { serializeBackupDocument, type BackupDocument } from './backupDocument.j
 const largestWrittenBytes = 200 * 1024 * 1024;
 
 /**
- * The document as it is written. One that would be too large loses first its indentation, then the definitions, and a
- * warning says so. Throws TOOL_FAILED where it is too large without them as well.
+ * The document in the form that is written. A document that would be too large loses first its indentation and then the
+ * definitions, and a warning reports this. Throws TOOL_FAILED if it is still too large.
  */
 export function fitBackupDocument(
   document: BackupDocument,

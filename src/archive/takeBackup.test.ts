@@ -41,7 +41,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     return names;
   }
 
-  /** The backup failed with this error, and nothing in the container could be taken for a backup. */
+  /** The backup failed with this error, and no object in the container looks like a backup. */
   async function expectFailure(input: TakeBackup, attempt: Promise<unknown>, failure: object): Promise<void> {
     await expect(attempt).rejects.toMatchObject(failure);
     expect(childrenNamed(...ourTools)).toEqual([]);

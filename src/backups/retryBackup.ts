@@ -58,7 +58,7 @@ export async function retryBackup(
   return id;
 }
 
-/** From the row, because the events of older jobs do not record it. */
+/** Read from the row, because the events of older jobs do not record it. */
 async function standsFor(tx: Transaction, jobId: string): Promise<FirstTrigger | null> {
   return triggerThatCounts(await tx.manager.findOneByOrFail(BackupJobTable, { id: jobId }));
 }

@@ -28,7 +28,7 @@ describeWith({ postgresql: await postgresMissing() }, 'an API on a machine whose
   afterEach(() => setRight());
   afterAll(() => api.stop());
 
-  /** At a full hour, between 11 and 12 hours from now. */
+  /** A full hour between 11 and 12 hours from now. */
   const farAway = async () => {
     const hour = new Date(await serverMs(api.shared.dataSource)).getUTCHours();
     return `0 0 ${(hour + 12) % 24} * * *`;

@@ -114,8 +114,8 @@ export async function updateFileEndpoint(
 }
 
 /**
- * Throws ENDPOINT_IN_USE while a plan, a job or a listed backup needs the endpoint. Erases its secret from the vault and
- * leaves the container as it is.
+ * Throws ENDPOINT_IN_USE while a plan, a job or a listed backup needs the endpoint. Erases its secret from the vault
+ * and does not change the container.
  */
 export async function removeFileEndpoint(
   tools: FileEndpointTools,

@@ -19,7 +19,7 @@ import type { ServiceConnection } from './serviceConnection.js';
  * code. docs/adding-an-engine.md describes how to add one.
  */
 export interface Engine {
-  /** As the API calls it, in capital letters. */
+  /** The name in the API, in capital letters. */
   readonly name: string;
   readonly defaultPort: number;
   /** The programs that a worker needs to run its jobs, by the names in `tools`. */

@@ -1,5 +1,5 @@
 export type EngineContext = {
-  /** A folder that only this job uses, 0700, on tmpfs where there is one. The caller removes it afterwards. */
+  /** A folder that only this job uses, 0700, on tmpfs if there is one. The caller removes it afterwards. */
   readonly workFolder: string;
   /** When it aborts, the whole process group of the tool is killed. */
   readonly signal: AbortSignal;

@@ -7,7 +7,7 @@ import type { AttemptedJob, JobCommand, JobShape, Running } from './attemptedJob
 
 /** The properties of one kind of job that the shared commands need. */
 export interface JobHandling<Shape extends JobShape = JobShape, Event extends DomainEvent = DomainEvent> {
-  /** As the queue stores it, for example BACKUP. */
+  /** The name in the queue, for example BACKUP. */
   readonly name: string;
   readonly decider: Decider<AttemptedJob<Shape>, JobCommand<Shape>, Event>;
   /**

@@ -60,7 +60,7 @@ export class JobChangesArguments {
 
 /** The properties of one kind of job that the subscriptions need. */
 export interface WatchedKind<Row extends AttemptedJobRow, List extends JobChangesArguments> {
-  /** Of BACKUP the subscriptions are `backupJob` and `backupJobChanges`. */
+  /** For BACKUP the subscriptions are `backupJob` and `backupJobChanges`. */
   readonly handling: JobHandling;
   readonly table: EntitySchema<Row>;
   readonly JobType: ClassType<AttemptedJobType<Row>> & (new (row: Row) => AttemptedJobType<Row>);

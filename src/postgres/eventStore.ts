@@ -62,7 +62,7 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
       const shown = outageAsUnavailable(error);
       if (!isOutage(shown)) throw shown;
       // A server that shuts down may end the session after the commit and before its answer. So even an answer of class
-      // 57P to COMMIT does not tell what happened.
+      // 57P to COMMIT does not show what happened.
       if (isCommitting) throw new OutcomeUnknown(shown);
       return { away: shown };
     }

@@ -54,8 +54,8 @@ export function isOutage(error: unknown): boolean {
 }
 
 /**
- * The connection was lost after COMMIT had been sent. The server may have committed, or may still do it, or may have rolled
- * back. Only the log can tell.
+ * The connection was lost after COMMIT had been sent. The server may have committed, may still commit, or may have
+ * rolled back. Only the log shows which.
  */
 export class OutcomeUnknown extends StowageError {
   constructor(cause: unknown) {

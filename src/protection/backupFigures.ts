@@ -47,7 +47,9 @@ export async function backupTotals(manager: EntityManager): Promise<BackupTotals
   };
 }
 
-/** All services that are not removed. The number of statements does not depend on the number of services. */
+/**
+ * The figures of all services that are not removed. The number of statements does not depend on the number of services.
+ */
 export async function serviceFigures(manager: EntityManager, now: Date): Promise<readonly ServiceFigures[]> {
   const services = await manager.findBy(ServiceTable, { removedAt: IsNull() });
   const protections = await standingsOfServices(manager, services, now);

@@ -33,7 +33,7 @@ export type InstallationMetricsOptions = {
   readonly feedLag: () => Promise<number>;
   readonly statuses: readonly string[];
   readonly protections: readonly string[];
-  /** Called if the figures could not be read. The scrape then goes on without them. */
+  /** Called if the figures could not be read. The metrics are then shown without them. */
   readonly onError: (error: unknown) => void;
   readonly now: () => Date;
   /** Default 10,000. */

@@ -87,7 +87,7 @@ export type StoredObject = {
   readonly sha256: string;
   /** Passed to `get`, to be sure that it reads the same object. */
   readonly etag: string;
-  /** At most 32 MiB each, so that a reader can hold and check one before passing it on. */
+  /** At most 32 MiB each, so that a reader can hold and check a segment before it passes the segment on. */
   readonly segments: readonly StoredSegment[];
 };
 

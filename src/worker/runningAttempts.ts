@@ -22,7 +22,8 @@ export function createRunningAttempts(
   tools: WorkerTools,
   { afterEnd, afterEach }: { readonly afterEnd: AfterEnd; readonly afterEach: () => void },
 ): RunningAttempts {
-  // By attempt: one that lost its lease may still be ending when this worker claims the next attempt of the same job.
+  // The key is the attempt, because an attempt that lost its lease may still be ending when this worker claims the next
+  // attempt of the same job.
   const running = new Set<{ readonly claimed: ClaimedJob; readonly heartbeat: Heartbeat; done: Promise<void> }>();
   let handsBack = false;
 

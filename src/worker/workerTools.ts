@@ -61,7 +61,7 @@ export type OpenedStorage = {
   readonly downloadCommand: (objectName: string) => string;
 };
 
-/** All in milliseconds. */
+/** All times are in milliseconds. */
 export type WorkerTimes = {
   readonly lease: number;
   readonly heartbeat: number;

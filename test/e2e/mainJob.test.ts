@@ -152,7 +152,7 @@ describeWith(needs, 'The main job', () => {
       STOWAGE_WORKER_GRACE: 'PT1S',
     };
     await source.sql(await readFile(join(import.meta.dirname, '../../scripts/quickstart-sample.sql'), 'utf8'));
-    // More than one segment, because it does not compress.
+    // The table needs more than one segment, because random bytes do not compress.
     await source.sql(`CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_36000;`);
     // All start at the same time: the schema does not exist yet, and each of them tries to migrate it.

@@ -6,7 +6,7 @@ import type { FrozenInstallation } from '../fixtures/installations/frozenInstall
 import type { Shape } from './shape.js';
 
 /**
- * One version of one type of event, as it was stored. `golden/<type>@<version>.json` never changes after its release.
+ * One version of one type of event in its stored form. `golden/<type>@<version>.json` never changes after its release.
  */
 export type GoldenEvent = {
   readonly streamType: string;
@@ -20,7 +20,7 @@ export type Data = Readonly<Record<string, unknown>>;
 
 export const goldenFolder = join(import.meta.dirname, 'golden');
 
-/** By `<type>@<version>`. */
+/** The key is `<type>@<version>`. */
 export async function goldenEvents(): Promise<ReadonlyMap<string, GoldenEvent>> {
   const files = (await readdir(goldenFolder)).toSorted();
   return new Map(

@@ -74,7 +74,7 @@ export interface JobQueue {
     kinds: readonly string[],
   ): Promise<ClaimedLease | undefined>;
   /**
-   * The kinds among these, in their order, of which `claim` may find a job. It takes no lock. Its cost does not depend on
+   * Those of these kinds of which `claim` may find a job, in their order. It takes no lock. Its cost does not depend on
    * the number of jobs.
    */
   kindsToDo(manager: EntityManager, engines: readonly string[], kinds: readonly string[]): Promise<readonly string[]>;

@@ -15,7 +15,7 @@ import { defaultTuning, type SwiftSettings } from './swiftSettings.js';
 import { SwiftStorage } from './swiftStorage.js';
 
 /**
- * Validate for a Swift endpoint. It always logs in anew, and tries nothing twice, because a person is waiting. The
+ * Validate for a Swift endpoint. It always uses a new login, and tries nothing twice, because a person is waiting. The
  * probe object, and the container if this created it, are removed again, whichever step fails.
  */
 export async function checkSwift(

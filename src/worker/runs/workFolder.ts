@@ -60,7 +60,7 @@ function unlessAnothers(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error;
 }
 
-/** In a restarted container, this process may have the id of the one that was killed. */
+/** In a restarted container, this process may have the id of the killed process. */
 async function isOlderThanUs(folder: string): Promise<boolean> {
   const stats = await stat(folder).catch(() => undefined);
   return stats !== undefined && stats.mtimeMs < Date.now() - process.uptime() * 1000;

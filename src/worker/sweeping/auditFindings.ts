@@ -51,7 +51,9 @@ export class AuditFindings {
     this.#needsSecondCheck = true;
   }
 
-  /** `prefixes`: how many the audit had to check. Throws the first error if it could check none of them. */
+  /**
+   * `prefixes` is the number of prefixes that the audit had to check. Throws the first error if it could check none.
+   */
   outcome(at: Date, prefixes: number): AuditOutcome {
     const [first] = this.#failedPrefixes;
     if (first !== undefined && this.#failedPrefixes.length === prefixes) throw first.error;

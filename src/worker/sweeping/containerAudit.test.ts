@@ -142,7 +142,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
       await storage.close();
     });
 
-    test('a backup of which any part is gone is MISSING after two checks an hour apart, and is found again at once', async () => {
+    test('a backup with a missing part is MISSING after two checks an hour apart, and is found again at once', async () => {
       const { fileEndpointId, storage } = await open(name('missing'));
       const backups = await Promise.all(Array.from({ length: 4 }, () => beginAttempt(harness, fileEndpointId)));
       for (const backup of backups) {

@@ -25,7 +25,7 @@ const moments: readonly { readonly name: string; readonly request?: Pick<FaultRu
   { name: 'at backup.json', request: { method: 'PUT', path: /\/backup\.json$/ } },
 ];
 
-/** In addition to the present size of the container. */
+/** In addition to the current size of the container. */
 const growing: readonly ((used: { bytes: number; objects: number }) => Quotas)[] = [
   ({ bytes }) => ({ bytes: bytes + 700_000 }),
   ({ bytes }) => ({ bytes: bytes + 2_500_000 }),

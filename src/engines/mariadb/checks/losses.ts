@@ -88,8 +88,8 @@ function lostHistory(catalog: Catalog): readonly string[] {
 }
 
 /**
- * Those of these definers (`user@host` or a role) that the server does not know, each by its `definerName`. Empty if we
- * may not read the list of users.
+ * The definers among these (`user@host` or a role) that the server does not know, each by its `definerName`. Empty if
+ * we may not read the list of users.
  */
 export async function missingDefiners(session: Session, definers: readonly string[]): Promise<readonly string[]> {
   const known = await knownAccounts(session);

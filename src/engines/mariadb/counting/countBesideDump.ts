@@ -55,7 +55,10 @@ export async function countBesideDump(
 }
 
 export type CountingBesideDump = RowCounting & {
-  /** The dump no longer needs the server: counting goes on at full speed while the rest is compressed and stored. */
+  /**
+   * The dump no longer needs the server. So counting continues at full speed while the rest of the dump is compressed
+   * and stored.
+   */
   dumpHasEnded(): void;
 };
 

@@ -25,7 +25,7 @@ export function countingShareOf(server: ServerAddress, machine: Machine = thisMa
 
 export type Machine = {
   readonly addresses: () => ReadonlySet<string>;
-  /** Of all processors since the start of the machine. */
+  /** The processor times of all processors since the start of the machine. */
   readonly idleMs: () => number;
   readonly now: () => number;
 };

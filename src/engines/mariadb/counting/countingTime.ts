@@ -98,5 +98,5 @@ export function countingTime(shares: CountingShares, now: () => number = () => p
   };
 }
 
-/** The share may have changed by then. */
+/** The share may have changed meanwhile. */
 const lookAgainMs = 1_000;

@@ -84,7 +84,7 @@ const slotPatterns: Readonly<Record<string, string>> = {
 
 const templates: ReadonlyMap<number, readonly Template[]> = new Map(
   Object.entries({
-    // Of the server's file functions.
+    // Errors of the server's file functions.
     1: ["Can't create/write to file '<name>' (Errcode: <number> \"<words>\")"],
     3: ['Error writing file \'<name>\' (Errcode: <number> "<words>")'],
     20: ['Disk is full writing \'<name>\' (Errcode: <number> "<words>"). Waiting for someone to free space...'],

@@ -97,7 +97,7 @@ function keyLimit({ variables, release, version }: Target, engine: string): KeyL
     const help = `Restore into a server with an innodb_page_size of 16384. It is set once, when the data directory of a server is made. ${orShorten}`;
     return { bytes, why: `innodb_page_size is ${pageSize}`, help };
   }
-  // Only 10.2 has this variable. The limit is that of each column of a key.
+  // Only 10.2 has this variable. The limit applies to each column of a key.
   if (variables.get('innodb_large_prefix') !== 'OFF') return undefined;
   const help = 'Run on the target: SET GLOBAL innodb_file_format=Barracuda; SET GLOBAL innodb_large_prefix=ON;';
   return { bytes: 767, why: 'innodb_large_prefix is OFF', help };
