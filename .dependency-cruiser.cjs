@@ -1,6 +1,7 @@
 /** The rules of the house (see docs/architecture.md). */
 const order = [
   'projects',
+  'entities',
   'services',
   'endpoints',
   'plans',

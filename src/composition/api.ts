@@ -1,25 +1,35 @@
 import type { GraphQLSchema } from 'graphql';
-import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
+import { fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
+import { FileEndpointType } from '../endpoints/fileEndpointType.js';
+import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
 import { holdsBackups, newestBackupFolders } from '../backups/location/backupsAtEndpoint.js';
 import { usualDurationMs } from '../backups/api/backupJobQueries.js';
 import { newestTicks } from '../backups/newestTicks.js';
 import { backupsToPreview } from '../backups/retention/backupsToPreview.js';
 import { backupResolvers } from '../backups/api/backupApi.js';
-import { backupJobNodes } from '../backups/api/backupJobApi.js';
+import { BackupJobType } from '../backups/api/backupJobType.js';
+import { BackupJobTable } from '../backups/backupJobView.js';
 import { JobFieldsResolver } from '../jobs/jobApi.js';
 import { servicesProtectedAs } from '../protection/protectionQueries.js';
-import { planNodes, planResolvers } from '../plans/planApi.js';
+import { BackupPlanTable } from '../plans/backupPlanView.js';
+import { planResolvers } from '../plans/planApi.js';
+import { BackupPlanType } from '../plans/planType.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { projectNodes, projectResolvers } from '../projects/projectApi.js';
 import { protectionResolvers } from '../protection/protectionApi.js';
-import { restoreNodes, restoreResolvers } from '../restores/restoreApi.js';
+import { restoreResolvers } from '../restores/restoreApi.js';
+import { RestoreJobType } from '../restores/restoreJobType.js';
+import { RestoreJobTable } from '../restores/restoreJobView.js';
 import { restoreUnderWay } from '../restores/restoreUnderWay.js';
 import { buildApiSchema } from '../server/apiSchema.js';
 import { NodeResolver } from '../server/nodeApi.js';
+import { nodesOf } from '../server/nodesOf.js';
 import { resolverInstances } from '../server/resolverInstances.js';
-import { serviceNodes, serviceResolvers } from '../services/serviceApi.js';
+import { serviceResolvers } from '../services/serviceApi.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
+import { ServiceType } from '../services/serviceType.js';
+import { ServiceTable } from '../services/serviceView.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
 import { workerResolvers } from '../workerRegistry/workerApi.js';
 import type { Shared } from './shared.js';
@@ -62,11 +72,11 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...historyResolvers(slices),
       new NodeResolver([
         projectNodes(slices),
-        serviceNodes(slices),
-        fileEndpointNodes(slices),
-        planNodes(slices),
-        backupJobNodes(slices),
-        restoreNodes(slices),
+        nodesOf(tools, ServiceTable, (row) => ServiceType.of(row)),
+        nodesOf(tools, FileEndpointTable, (row) => FileEndpointType.of(row)),
+        nodesOf(tools, BackupPlanTable, (row) => new BackupPlanType(row)),
+        nodesOf(tools, BackupJobTable, (row) => new BackupJobType(row)),
+        nodesOf(tools, RestoreJobTable, (row) => new RestoreJobType(row)),
         historyNodes(slices),
       ]),
     ]),

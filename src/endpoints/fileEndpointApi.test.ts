@@ -14,7 +14,10 @@ import { parseAllowedTargets } from '../storage/allowedTargets.js';
 import { createStorageKinds } from '../storage/createStorageKinds.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
 import { saveAudit } from './containerAudit.js';
-import { fileEndpointNodes, fileEndpointResolvers, type FileEndpointDependencies } from './fileEndpointApi.js';
+import { fileEndpointResolvers, type FileEndpointDependencies } from './fileEndpointApi.js';
+import { FileEndpointType } from './fileEndpointType.js';
+import { FileEndpointTable } from './fileEndpointView.js';
+import { nodesOf } from '../server/nodesOf.js';
 import { findFileEndpoint } from './fileEndpointQueries.js';
 import { openFileEndpoint, openStorage } from './openFileEndpoint.js';
 
@@ -55,7 +58,10 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         stopping: new AbortController().signal,
         entitiesInUse: (ids) => entitiesInUse(ground.dataSource, ids),
       };
-      return [...fileEndpointResolvers(dependencies), new NodeResolver([fileEndpointNodes(dependencies)])];
+      return [
+        ...fileEndpointResolvers(dependencies),
+        new NodeResolver([nodesOf(dependencies, FileEndpointTable, (row) => FileEndpointType.of(row))]),
+      ];
     });
     projectId = await api.createProject();
   });

@@ -1,14 +1,21 @@
-import type { GraphQLResolveInfo } from 'graphql';
-import { Arg, Args, Ctx, ID, Info, Int, Mutation, Query, Resolver } from 'type-graphql';
-import { notFound } from '../errors.js';
-import { findProject } from '../projects/projectQueries.js';
+import { Arg, Args, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
+import {
+  EntityArguments,
+  entityMutation,
+  VersionedArguments,
+  type EntityMutation,
+} from '../entities/entityMutation.js';
+import type { CommandRequest } from '../eventSourcing/commandHandling.js';
+import { authorizedProject } from '../projects/authorizedProject.js';
+import { Call } from '../server/call.js';
 import { CheckType } from '../server/checkType.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
-import type { NodeSource } from '../server/nodeApi.js';
+import { newestFirst } from '../server/newestFirst.js';
+import { ifVisible } from '../server/nodesOf.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import { eventMetadata, type RequestContext } from '../server/requestContext.js';
-import { authorize, canSee, Requires } from '../server/requires.js';
+import { authorize, Requires, type OperationCall } from '../server/requires.js';
 import { selectPage, visibleProjects } from '../server/selectPage.js';
 import { declareKinds } from './declareKinds.js';
 import {
@@ -22,7 +29,7 @@ import {
 import { FileEndpointFieldsResolver, type FileEndpointFieldTools } from './fileEndpointFieldsApi.js';
 import { FileEndpointInput, FileEndpointPatch } from './fileEndpointInput.js';
 import { statedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
-import { findFileEndpoint, findFileEndpoints } from './fileEndpointQueries.js';
+import { findFileEndpoint } from './fileEndpointQueries.js';
 import { endpointPatchProblems, endpointProblems } from './fileEndpointRules.js';
 import { CheckFileEndpointPayload, FileEndpointConnection, FileEndpointType } from './fileEndpointType.js';
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
@@ -32,16 +39,6 @@ export type FileEndpointDependencies = FileEndpointTools & FileEndpointFieldTool
 export function fileEndpointResolvers(dependencies: FileEndpointDependencies): readonly object[] {
   declareKinds(dependencies.storages);
   return [new FileEndpointResolver(dependencies), new FileEndpointFieldsResolver(dependencies)];
-}
-
-export function fileEndpointNodes(dependencies: Pick<FileEndpointDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findFileEndpoints(dependencies.dataSource.manager, ids);
-  return {
-    async find(id, context) {
-      const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.projectId) ? FileEndpointType.of(row) : null;
-    },
-  };
 }
 
 @Resolver()
@@ -54,8 +51,7 @@ export class FileEndpointResolver {
     @Arg('id', () => ID) id: string,
     @Ctx() context: RequestContext,
   ): Promise<FileEndpointType | null> {
-    const row = await findFileEndpoint(this.dependencies.dataSource.manager, id);
-    return row !== null && canSee(context, row.projectId) ? FileEndpointType.of(row) : null;
+    return ifVisible(context, await this.find(id), (row) => FileEndpointType.of(row));
   }
 
   @Query(() => FileEndpointConnection, { description: 'Newest first, without the removed ones.' })
@@ -69,12 +65,7 @@ export class FileEndpointResolver {
     return selectPage(this.dependencies.dataSource.manager, pageRequest(page, 'createdAt'), {
       table: FileEndpointTable,
       where: [['row.removed_at IS NULL'], visibleProjects(context.viewer.projectIds(), projectId)],
-      by: {
-        expression: 'row.created_at',
-        type: 'timestamptz',
-        direction: 'DESC',
-        textOf: (row) => row.createdAt.toISOString(),
-      },
+      by: newestFirst('createdAt'),
       nodeOf: (row) => FileEndpointType.of(row),
     });
   }
@@ -83,10 +74,9 @@ export class FileEndpointResolver {
   @Requires('OPERATOR')
   async validateFileEndpoint(
     @Arg('input', () => FileEndpointInput) input: FileEndpointInput,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<CheckType> {
-    await this.authorizedProject(context, info, input.projectId);
+    await authorizedProject(this.dependencies.dataSource.manager, call, input.projectId);
     const stated = this.stated(input, await this.problemsOf(input));
     return CheckType.of(await validateFileEndpoint(this.dependencies, stated));
   }
@@ -98,13 +88,12 @@ export class FileEndpointResolver {
   async createFileEndpoint(
     @Arg('input', () => FileEndpointInput) input: FileEndpointInput,
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<FileEndpointType> {
-    const projectId = await this.authorizedProject(context, info, input.projectId);
+    const projectId = await authorizedProject(this.dependencies.dataSource.manager, call, input.projectId);
     const problems = (await this.problemsOf(input)).check('commandId', commandId, uuid);
     const stated = this.stated(input, problems);
-    const request = commandRequest(context, { operation: 'createFileEndpoint', projectId, input, commandId });
+    const request = commandRequest(call.context, { operation: 'createFileEndpoint', projectId, input, commandId });
     return this.answer(await createFileEndpoint(this.dependencies, request, projectId, stated));
   }
 
@@ -115,13 +104,13 @@ export class FileEndpointResolver {
   async checkFileEndpoint(
     @Arg('id', () => ID) id: string,
     @Arg('input', () => FileEndpointPatch, { nullable: true }) input: FileEndpointPatch | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<CheckFileEndpointPayload> {
-    const row = await this.authorizedEndpoint(context, info, id);
+    const row = await this.find(id);
+    authorize(call, row?.projectId, 'file endpoint');
     const patch = input ?? {};
     (await this.problemsOfPatch(patch)).throwIfAny();
-    const check = await checkFileEndpoint(this.dependencies, eventMetadata(context), row, patch);
+    const check = await checkFileEndpoint(this.dependencies, eventMetadata(call.context), row, patch);
     return { check: CheckType.of(check), fileEndpoint: await this.answer(row.id) };
   }
 
@@ -129,62 +118,42 @@ export class FileEndpointResolver {
     description: 'A change of anything but the name is checked first, as at creation; a refusal is CHECK_FAILED.',
   })
   @Requires('OPERATOR')
-  async updateFileEndpoint(
-    @Arg('id', () => ID) id: string,
+  updateFileEndpoint(
+    @Args(() => VersionedArguments) endpoint: VersionedArguments,
     @Arg('input', () => FileEndpointPatch) patch: FileEndpointPatch,
-    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<FileEndpointType> {
-    const row = await this.authorizedEndpoint(context, info, id);
-    (await this.problemsOfPatch(patch)).check('commandId', commandId, uuid).throwIfAny();
-    const { projectId } = row;
-    const input = { id: row.id, input: patch, expectedVersion };
-    const request = commandRequest(context, { operation: 'updateFileEndpoint', projectId, input, commandId });
-    await updateFileEndpoint(this.dependencies, request, row, patch, expectedVersion ?? undefined);
-    return this.answer(row.id);
+    const { expectedVersion } = endpoint;
+    const problems = () => this.problemsOfPatch(patch);
+    return this.change(call, endpoint, { input: { input: patch, expectedVersion }, problems }, (row, request) =>
+      updateFileEndpoint(this.dependencies, request, row, patch, expectedVersion ?? undefined),
+    );
   }
 
   @Mutation(() => FileEndpointType, {
     description: 'ENDPOINT_IN_USE while a plan uses it or it holds listed backups. What lies in the container stays.',
   })
   @Requires('ADMIN')
-  async removeFileEndpoint(
-    @Arg('id', () => ID) id: string,
-    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+  removeFileEndpoint(
+    @Args(() => VersionedArguments) endpoint: VersionedArguments,
+    @Call() call: OperationCall,
   ): Promise<FileEndpointType> {
-    const row = await this.authorizedEndpoint(context, info, id);
-    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
-    const { projectId } = row;
-    const input = { id: row.id, expectedVersion };
-    const request = commandRequest(context, { operation: 'removeFileEndpoint', projectId, input, commandId });
-    await removeFileEndpoint(this.dependencies, request, row, expectedVersion ?? undefined);
-    return this.answer(row.id);
+    const { expectedVersion } = endpoint;
+    return this.change(call, endpoint, { input: { expectedVersion } }, (row, request) =>
+      removeFileEndpoint(this.dependencies, request, row, expectedVersion ?? undefined),
+    );
   }
 
-  private async authorizedProject(
-    context: RequestContext,
-    info: GraphQLResolveInfo,
-    projectId: string,
-  ): Promise<string> {
-    authorize({ context, info }, projectId, 'project');
-    const project = await findProject(this.dependencies.dataSource.manager, projectId);
-    if (project === null) throw notFound('project');
-    return project.id;
-  }
+  private readonly find = (id: string) => findFileEndpoint(this.dependencies.dataSource.manager, id);
 
-  private async authorizedEndpoint(
-    context: RequestContext,
-    info: GraphQLResolveInfo,
-    id: string,
-  ): Promise<FileEndpointRow> {
-    const row = await findFileEndpoint(this.dependencies.dataSource.manager, id);
-    authorize({ context, info }, row?.projectId, 'file endpoint');
-    return row;
+  private async change(
+    call: OperationCall,
+    endpoint: EntityArguments,
+    options: Omit<EntityMutation<FileEndpointRow>, 'noun' | 'find'>,
+    work: (row: FileEndpointRow, request: CommandRequest) => Promise<void>,
+  ): Promise<FileEndpointType> {
+    const { id } = await entityMutation({ noun: 'file endpoint', find: this.find, ...options }, call, endpoint, work);
+    return this.answer(id);
   }
 
   private problemsOf(input: FileEndpointInput): Promise<InputProblems> {

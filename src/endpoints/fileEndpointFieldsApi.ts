@@ -1,9 +1,9 @@
 import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
 import type { DataSource } from 'typeorm';
-import { notFound } from '../errors.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
 import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
+import { loadKnown } from '../server/loadKnown.js';
 import type { RequestContext } from '../server/requestContext.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
 import { findAudits } from './containerAudit.js';
@@ -57,9 +57,7 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => ProjectType)
   async project(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<ProjectType> {
-    const project = await context.loaders.of(this.projects).load(row.projectId);
-    if (project === null) throw notFound('project');
-    return ProjectType.of(project);
+    return ProjectType.of(await loadKnown(context, this.projects, row.projectId, 'project'));
   }
 
   @FieldResolver(() => String, { description: 'What a person recognises: container at region, or folder.' })

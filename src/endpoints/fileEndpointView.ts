@@ -1,31 +1,19 @@
 import { EntitySchema } from 'typeorm';
-import type { Check } from '../check.js';
+import { checkedColumns, type CheckedRow } from '../entities/entityRow.js';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import type { FileEndpointContent, FileEndpointEvent } from './fileEndpoint.js';
 
-export type FileEndpointRow = FileEndpointContent & {
-  readonly id: string;
-  readonly projectId: string;
-  readonly lastCheck: Check | null;
-  readonly createdAt: Date;
-  readonly removedAt: Date | null;
-  readonly version: number;
-};
+export type FileEndpointRow = FileEndpointContent & CheckedRow;
 
 export const FileEndpointTable = new EntitySchema<FileEndpointRow>({
   name: 'file_endpoints',
   columns: {
-    id: { type: 'uuid', primary: true },
-    projectId: { name: 'project_id', type: 'uuid' },
+    ...checkedColumns,
     name: { type: 'text' },
     settings: { type: 'jsonb' },
     prefix: { type: 'text' },
     credential: { type: 'jsonb', nullable: true },
-    lastCheck: { name: 'last_check', type: 'jsonb', nullable: true },
-    createdAt: { name: 'created_at', type: 'timestamptz' },
-    removedAt: { name: 'removed_at', type: 'timestamptz', nullable: true },
-    version: { type: 'int' },
   },
 });
 

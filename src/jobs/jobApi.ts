@@ -1,11 +1,11 @@
 import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
 import type { DataSource } from 'typeorm';
 import type { Engines } from '../engines/engines.js';
-import { notFound } from '../errors.js';
 import type { Telemetry } from '../postgres/contracts/telemetry.js';
 import type { WorkerRegistry } from '../postgres/contracts/workerRegistry.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
+import { loadKnown } from '../server/loadKnown.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { ProgressType } from './attemptType.js';
 import { AttemptedJobType } from './attemptedJobType.js';
@@ -34,9 +34,7 @@ export class JobFieldsResolver {
 
   @FieldResolver(() => ProjectType)
   async project(@Root() { row }: AttemptedJobType, @Ctx() context: RequestContext): Promise<ProjectType> {
-    const project = await context.loaders.of(this.projects).load(row.projectId);
-    if (project === null) throw notFound('project');
-    return ProjectType.of(project);
+    return ProjectType.of(await loadKnown(context, this.projects, row.projectId, 'project'));
   }
 
   @FieldResolver(() => ProgressType, {

@@ -1,21 +1,18 @@
 import { EntitySchema, type EntitySchemaColumnOptions } from 'typeorm';
+import { entityColumns, type EntityRow } from '../entities/entityRow.js';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { backupPlan, type BackupPlan, type BackupPlanEvent, type PlanContent } from './backupPlan.js';
 
-export type BackupPlanRow = PlanContent & {
-  readonly id: string;
-  readonly projectId: string;
-  readonly serviceId: string;
-  readonly paused: boolean;
-  readonly scheduleVersion: number;
-  readonly scheduledSince: Date;
-  /** The same as in the state of the plan. */
-  readonly accountedUntil: Readonly<Record<string, string>>;
-  readonly createdAt: Date;
-  readonly removedAt: Date | null;
-  readonly version: number;
-};
+export type BackupPlanRow = PlanContent &
+  EntityRow & {
+    readonly serviceId: string;
+    readonly paused: boolean;
+    readonly scheduleVersion: number;
+    readonly scheduledSince: Date;
+    /** The same as in the state of the plan. */
+    readonly accountedUntil: Readonly<Record<string, string>>;
+  };
 
 const contentColumns: Readonly<Record<keyof PlanContent, EntitySchemaColumnOptions>> = {
   name: { type: 'text' },
@@ -35,17 +32,13 @@ const contentColumns: Readonly<Record<keyof PlanContent, EntitySchemaColumnOptio
 export const BackupPlanTable = new EntitySchema<BackupPlanRow>({
   name: 'backup_plans',
   columns: {
-    id: { type: 'uuid', primary: true },
-    projectId: { name: 'project_id', type: 'uuid' },
+    ...entityColumns,
     serviceId: { name: 'service_id', type: 'uuid' },
     ...contentColumns,
     paused: { type: 'boolean' },
     scheduleVersion: { name: 'schedule_version', type: 'int' },
     scheduledSince: { name: 'scheduled_since', type: 'timestamptz' },
     accountedUntil: { name: 'accounted_until', type: 'jsonb' },
-    createdAt: { name: 'created_at', type: 'timestamptz' },
-    removedAt: { name: 'removed_at', type: 'timestamptz', nullable: true },
-    version: { type: 'int' },
   },
 });
 

@@ -1,13 +1,20 @@
-import type { GraphQLResolveInfo } from 'graphql';
-import { Arg, Args, Ctx, ID, Info, Int, Mutation, Query, Resolver } from 'type-graphql';
+import { Arg, Args, Ctx, ID, Int, Mutation, Query, Resolver } from 'type-graphql';
+import {
+  EntityArguments,
+  entityMutation,
+  VersionedArguments,
+  type EntityMutation,
+} from '../entities/entityMutation.js';
 import { notFound } from '../errors.js';
+import type { CommandRequest } from '../eventSourcing/commandHandling.js';
 import { schedulePreview } from '../scheduler/cron/schedulePreview.js';
+import { Call } from '../server/call.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
-import type { NodeSource } from '../server/nodeApi.js';
+import { ifVisible } from '../server/nodesOf.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { authorize, canSee, Requires } from '../server/requires.js';
+import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';
 import { visibleProjects } from '../server/selectPage.js';
 import { findService } from '../services/serviceQueries.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
@@ -15,7 +22,7 @@ import { createBackupPlan, removeBackupPlan, setPaused, updateBackupPlan, type P
 import { BackupPlanFieldsResolver, ServicePlansResolver } from './planFieldsApi.js';
 import { BackupPlanInput, BackupPlanPatch } from './planInput.js';
 import { selectPlans } from './planPages.js';
-import { findBackupPlan, findBackupPlans, foreignEndpoints } from './planQueries.js';
+import { findBackupPlan, foreignEndpoints } from './planQueries.js';
 import { mostEndpoints, newContent, patchedContent } from './planRules.js';
 import { BackupPlanConnection, BackupPlanType, SchedulePreviewType } from './planType.js';
 import { RetentionPreviewResolver, type RetentionPreviewDependencies } from './retentionPreviewApi.js';
@@ -38,16 +45,6 @@ export function planResolvers(tools: PlanDependencies): readonly object[] {
   ];
 }
 
-export function planNodes({ dataSource }: Pick<PlanDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findBackupPlans(dataSource.manager, ids);
-  return {
-    async find(id, context) {
-      const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.projectId) ? new BackupPlanType(row) : null;
-    },
-  };
-}
-
 @Resolver()
 export class BackupPlanResolver {
   constructor(private readonly tools: PlanDependencies) {}
@@ -55,8 +52,7 @@ export class BackupPlanResolver {
   @Query(() => BackupPlanType, { nullable: true })
   @Requires('VIEWER')
   async backupPlan(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupPlanType | null> {
-    const row = await findBackupPlan(this.tools.dataSource.manager, id);
-    return row !== null && canSee(context, row.projectId) ? new BackupPlanType(row) : null;
+    return ifVisible(context, await this.find(id), (row) => new BackupPlanType(row));
   }
 
   @Query(() => BackupPlanConnection, { description: 'Newest first, without the removed ones.' })
@@ -100,18 +96,17 @@ export class BackupPlanResolver {
   async createBackupPlan(
     @Arg('input', () => BackupPlanInput) input: BackupPlanInput,
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
     const service = await findService(this.tools.dataSource.manager, input.serviceId);
-    authorize({ context, info }, service?.projectId, 'service');
+    authorize(call, service?.projectId, 'service');
     const { projectId } = service;
 
     const problems = new InputProblems().check('commandId', commandId, uuid);
     const content = newContent(problems, input, this.rules());
     await this.throwProblems(problems, projectId, input.fileEndpointIds);
     if (content === undefined) throw new Error('The input has a problem that was not reported.');
-    const request = commandRequest(context, { operation: 'createBackupPlan', projectId, input, commandId });
+    const request = commandRequest(call.context, { operation: 'createBackupPlan', projectId, input, commandId });
     const { paused } = input;
     return this.answer(await createBackupPlan(this.tools, request, { service, content, paused }));
   }
@@ -119,39 +114,32 @@ export class BackupPlanResolver {
   @Mutation(() => BackupPlanType)
   @Requires('OPERATOR')
   async updateBackupPlan(
-    @Arg('id', () => ID) id: string,
+    @Args(() => VersionedArguments) { id, expectedVersion, commandId }: VersionedArguments,
     @Arg('input', () => BackupPlanPatch) patch: BackupPlanPatch,
-    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
-    const row = await this.authorizedPlan(context, info, id);
+    const row = await this.find(id);
+    authorize(call, row?.projectId, 'backup plan');
     const problems = new InputProblems().check('commandId', commandId, uuid);
     const content = patchedContent(problems, patch, row, this.rules());
     const { projectId } = row;
     await this.throwProblems(problems, projectId, patch.fileEndpointIds ?? []);
 
     const input = { id: row.id, input: patch, expectedVersion };
-    const request = commandRequest(context, { operation: 'updateBackupPlan', projectId, input, commandId });
+    const request = commandRequest(call.context, { operation: 'updateBackupPlan', projectId, input, commandId });
     const paused = patch.paused === null ? false : patch.paused;
-    await updateBackupPlan(this.tools, request, row, {
-      content,
-      paused,
-      expectedVersion: expectedVersion ?? undefined,
-    });
+    const change = { content, paused, expectedVersion: expectedVersion ?? undefined };
+    await updateBackupPlan(this.tools, request, row, change);
     return this.answer(row.id);
   }
 
   @Mutation(() => BackupPlanType, { description: 'The plan does not run until it is resumed. Idempotent.' })
   @Requires('OPERATOR')
   pauseBackupPlan(
-    @Arg('id', () => ID) id: string,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Args(() => EntityArguments) plan: EntityArguments,
+    @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
-    return this.setPaused(id, commandId, { context, info }, true);
+    return this.setPaused(call, plan, true);
   }
 
   @Mutation(() => BackupPlanType, {
@@ -159,47 +147,38 @@ export class BackupPlanResolver {
   })
   @Requires('OPERATOR')
   resumeBackupPlan(
-    @Arg('id', () => ID) id: string,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Args(() => EntityArguments) plan: EntityArguments,
+    @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
-    return this.setPaused(id, commandId, { context, info }, false);
+    return this.setPaused(call, plan, false);
   }
 
   @Mutation(() => BackupPlanType, {
     description: 'The backups of the plan stay listed until they are deleted by hand.',
   })
   @Requires('ADMIN')
-  async removeBackupPlan(
-    @Arg('id', () => ID) id: string,
-    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+  removeBackupPlan(
+    @Args(() => VersionedArguments) plan: VersionedArguments,
+    @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
-    const row = await this.authorizedPlan(context, info, id);
-    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
-    const { projectId } = row;
-    const input = { id: row.id, expectedVersion };
-    const request = commandRequest(context, { operation: 'removeBackupPlan', projectId, input, commandId });
-    await removeBackupPlan(this.tools, request, row, expectedVersion ?? undefined);
-    return this.answer(row.id);
+    const { expectedVersion } = plan;
+    return this.change(call, plan, { input: { expectedVersion } }, (row, request) =>
+      removeBackupPlan(this.tools, request, row, expectedVersion ?? undefined),
+    );
   }
 
-  private async setPaused(
-    id: string,
-    commandId: string | null | undefined,
-    { context, info }: { context: RequestContext; info: GraphQLResolveInfo },
-    paused: boolean,
+  private setPaused(call: OperationCall, plan: EntityArguments, paused: boolean): Promise<BackupPlanType> {
+    return this.change(call, plan, {}, (row, request) => setPaused(this.tools, request, row, paused));
+  }
+
+  private async change(
+    call: OperationCall,
+    plan: EntityArguments,
+    options: Omit<EntityMutation<BackupPlanRow>, 'noun' | 'find'>,
+    work: (row: BackupPlanRow, request: CommandRequest) => Promise<void>,
   ): Promise<BackupPlanType> {
-    const row = await this.authorizedPlan(context, info, id);
-    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
-    const { projectId } = row;
-    const input = { id: row.id };
-    const request = commandRequest(context, { operation: info.fieldName, projectId, input, commandId });
-    await setPaused(this.tools, request, row, paused);
-    return this.answer(row.id);
+    const { id } = await entityMutation({ noun: 'backup plan', find: this.find, ...options }, call, plan, work);
+    return this.answer(id);
   }
 
   /**
@@ -223,11 +202,7 @@ export class BackupPlanResolver {
     return { minIntervalMs: this.tools.minIntervalMs, now: this.tools.now() };
   }
 
-  private async authorizedPlan(context: RequestContext, info: GraphQLResolveInfo, id: string): Promise<BackupPlanRow> {
-    const row = await findBackupPlan(this.tools.dataSource.manager, id);
-    authorize({ context, info }, row?.projectId, 'backup plan');
-    return row;
-  }
+  private readonly find = (id: string) => findBackupPlan(this.tools.dataSource.manager, id);
 
   private async answer(id: string): Promise<BackupPlanType> {
     return new BackupPlanType(await this.tools.dataSource.manager.findOneByOrFail(BackupPlanTable, { id }));

@@ -2,13 +2,13 @@ import { Arg, Args, Ctx, FieldResolver, Int, Resolver, Root } from 'type-graphql
 import type { DataSource } from 'typeorm';
 import { findFileEndpoints } from '../endpoints/fileEndpointQueries.js';
 import { FileEndpointType } from '../endpoints/fileEndpointType.js';
-import { notFound } from '../errors.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { previousRun } from '../scheduler/cron/previousRun.js';
 import { runsBetween } from '../scheduler/cron/runsBetween.js';
 import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
+import { loadKnown } from '../server/loadKnown.js';
 import { InputProblems, integerWithin } from '../server/inputValidation.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
@@ -33,16 +33,12 @@ export class BackupPlanFieldsResolver {
 
   @FieldResolver(() => ProjectType)
   async project(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ProjectType> {
-    const project = await context.loaders.of(this.projects).load(row.projectId);
-    if (project === null) throw notFound('project');
-    return ProjectType.of(project);
+    return ProjectType.of(await loadKnown(context, this.projects, row.projectId, 'project'));
   }
 
   @FieldResolver(() => ServiceType)
   async service(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<ServiceType> {
-    const service = await context.loaders.of(this.services).load(row.serviceId);
-    if (service === null) throw notFound('service');
-    return ServiceType.of(service);
+    return ServiceType.of(await loadKnown(context, this.services, row.serviceId, 'service'));
   }
 
   @FieldResolver(() => [FileEndpointType])

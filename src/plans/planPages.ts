@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { newestFirst } from '../server/newestFirst.js';
 import { pageRequest, type Page, type PageArguments } from '../server/page.js';
 import { selectPage } from '../server/selectPage.js';
 import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
@@ -15,12 +16,7 @@ export function selectPlans(
   return selectPage(dataSource.manager, pageRequest(page, 'createdAt'), {
     table: BackupPlanTable,
     where: [['row.removed_at IS NULL'], ...where],
-    by: {
-      expression: 'row.created_at',
-      type: 'timestamptz',
-      direction: 'DESC',
-      textOf: (row) => row.createdAt.toISOString(),
-    },
+    by: newestFirst('createdAt'),
     nodeOf: (row) => new BackupPlanType(row),
   });
 }

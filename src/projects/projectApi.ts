@@ -5,6 +5,7 @@ import type { CommandHandling } from '../eventSourcing/commandHandling.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { entityName, InputProblems, uuid } from '../server/inputValidation.js';
 import type { NodeSource } from '../server/nodeApi.js';
+import { newestFirst } from '../server/newestFirst.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { canSee, Requires } from '../server/requires.js';
@@ -99,12 +100,7 @@ export class ProjectResolver {
         visible === 'ALL' ? undefined : ['row.id = ANY(:ids)', { ids: visible }],
         search === '' ? undefined : ['row.name ILIKE :search', { search: `%${search.replace(/[\\%_]/g, '\\$&')}%` }],
       ],
-      by: {
-        expression: 'row.created_at',
-        type: 'timestamptz',
-        direction: 'DESC',
-        textOf: (row) => row.createdAt.toISOString(),
-      },
+      by: newestFirst('createdAt'),
       nodeOf: (row) => ProjectType.of(row),
     });
   }

@@ -3,15 +3,17 @@ import { BackupJobType } from '../backups/api/backupJobType.js';
 import { BackupJobTable } from '../backups/backupJobView.js';
 import { notFound, notYetAvailable } from '../errors.js';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
-import { cancelByClient, JobArguments, jobMutation } from '../jobs/jobMutation.js';
+import { EntityArguments, entityMutation } from '../entities/entityMutation.js';
+import { cancelByClient } from '../jobs/cancelByClient.js';
 import type { JobSubscriptionDependencies } from '../jobs/jobSubscriptions.js';
 import { Call } from '../server/call.js';
 import { commandRequest } from '../server/commandRequest.js';
+import { loadKnown } from '../server/loadKnown.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
-import type { NodeSource } from '../server/nodeApi.js';
+import { ifVisible } from '../server/nodesOf.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';
+import { authorize, Requires, type OperationCall } from '../server/requires.js';
 import { rowById, rowsById } from '../server/rowsById.js';
 import { visibleProjects } from '../server/selectPage.js';
 import { findServices } from '../services/serviceQueries.js';
@@ -35,16 +37,6 @@ export function restoreResolvers(tools: RestoreDependencies): readonly object[] 
   ];
 }
 
-export function restoreNodes(tools: Pick<RestoreDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => rowsById(tools.dataSource.manager, RestoreJobTable, ids);
-  return {
-    async find(id, context) {
-      const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.projectId) ? new RestoreJobType(row) : null;
-    },
-  };
-}
-
 @Resolver()
 export class RestoreJobResolver {
   constructor(private readonly tools: RestoreDependencies) {}
@@ -53,7 +45,7 @@ export class RestoreJobResolver {
   @Requires('VIEWER')
   async restoreJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<RestoreJobType | null> {
     const row = await this.find(id);
-    return row !== null && canSee(context, row.projectId) ? new RestoreJobType(row) : null;
+    return ifVisible(context, row, (visible) => new RestoreJobType(visible));
   }
 
   @Query(() => RestoreJobConnection, { description: 'Newest first.' })
@@ -108,12 +100,12 @@ export class RestoreJobResolver {
   })
   @Requires('OPERATOR')
   async cancelRestoreJob(
-    @Args(() => JobArguments) job: JobArguments,
+    @Args(() => EntityArguments) job: EntityArguments,
     @Call() call: OperationCall,
   ): Promise<RestoreJobType> {
     const cancel = (row: RestoreJobRow, request: CommandRequest) =>
       cancelByClient(this.tools, restoreHandling, row, request);
-    const { id } = await jobMutation({ noun: 'restore job', find: this.find }, call, job, cancel);
+    const { id } = await entityMutation({ noun: 'restore job', find: this.find }, call, job, cancel);
     return this.answer(id);
   }
 
@@ -145,16 +137,12 @@ export class RestoreJobFieldsResolver {
 
   @FieldResolver(() => BackupJobType)
   async backup(@Root() { row }: RestoreJobType, @Ctx() context: RequestContext): Promise<BackupJobType> {
-    const backup = await context.loaders.of(this.backups).load(row.backupJobId);
-    if (backup === null) throw notFound('backup job');
-    return new BackupJobType(backup);
+    return new BackupJobType(await loadKnown(context, this.backups, row.backupJobId, 'backup job'));
   }
 
   @FieldResolver(() => ServiceType)
   async target(@Root() { row }: RestoreJobType, @Ctx() context: RequestContext): Promise<ServiceType> {
-    const service = await context.loaders.of(this.services).load(row.targetServiceId);
-    if (service === null) throw notFound('service');
-    return ServiceType.of(service);
+    return ServiceType.of(await loadKnown(context, this.services, row.targetServiceId, 'service'));
   }
 
   @FieldResolver(() => BackupJobType, { nullable: true, description: 'Taken before a restore in place: its undo.' })

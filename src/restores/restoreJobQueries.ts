@@ -1,4 +1,5 @@
 import type { EntityManager, ObjectLiteral } from 'typeorm';
+import { newestFirst } from '../server/newestFirst.js';
 import { pageRequest, type Page, type PageArguments } from '../server/page.js';
 import { selectPage } from '../server/selectPage.js';
 import { RestoreJobType } from './restoreJobType.js';
@@ -13,12 +14,7 @@ export function selectRestoreJobs(
   return selectPage(manager, pageRequest(page, 'queuedAt'), {
     table: RestoreJobTable,
     where,
-    by: {
-      expression: 'row.queued_at',
-      type: 'timestamptz',
-      direction: 'DESC',
-      textOf: (row) => row.queuedAt.toISOString(),
-    },
+    by: newestFirst('queuedAt'),
     nodeOf: (row) => new RestoreJobType(row),
   });
 }

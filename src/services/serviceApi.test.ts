@@ -9,7 +9,10 @@ import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { NodeResolver } from '../server/nodeApi.js';
 import { restoreUnderWay } from '../restores/restoreUnderWay.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';
-import { serviceNodes, serviceResolvers, type ServiceDependencies } from './serviceApi.js';
+import { serviceResolvers, type ServiceDependencies } from './serviceApi.js';
+import { ServiceType } from './serviceType.js';
+import { ServiceTable } from './serviceView.js';
+import { nodesOf } from '../server/nodesOf.js';
 import { serviceConnection } from './serviceConnection.js';
 import { findService } from './serviceQueries.js';
 
@@ -40,7 +43,10 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
         restoreUnderWay,
         entitiesInUse: (ids) => entitiesInUse(ground.dataSource, ids),
       };
-      return [...serviceResolvers(tools), new NodeResolver([serviceNodes(tools)])];
+      return [
+        ...serviceResolvers(tools),
+        new NodeResolver([nodesOf(tools, ServiceTable, (row) => ServiceType.of(row))]),
+      ];
     });
     projectId = await api.createProject();
   });

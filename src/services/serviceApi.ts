@@ -1,16 +1,26 @@
-import type { GraphQLResolveInfo } from 'graphql';
-import { Arg, Args, Ctx, FieldResolver, ID, Info, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { notFound, notYetAvailable } from '../errors.js';
-import { findProject, findProjects } from '../projects/projectQueries.js';
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import {
+  EntityArguments,
+  entityMutation,
+  VersionedArguments,
+  type EntityMutation,
+} from '../entities/entityMutation.js';
+import { notYetAvailable } from '../errors.js';
+import type { CommandRequest } from '../eventSourcing/commandHandling.js';
+import { authorizedProject } from '../projects/authorizedProject.js';
+import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
+import { Call } from '../server/call.js';
 import { CheckType } from '../server/checkType.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
 import { InputProblems, refuseNulls, uuid } from '../server/inputValidation.js';
-import type { NodeSource } from '../server/nodeApi.js';
+import { loadKnown } from '../server/loadKnown.js';
+import { newestFirst } from '../server/newestFirst.js';
+import { ifVisible } from '../server/nodesOf.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import { eventMetadata, type RequestContext } from '../server/requestContext.js';
-import { authorize, canSee, Requires } from '../server/requires.js';
+import { authorize, Requires, type OperationCall } from '../server/requires.js';
 import { selectPage, visibleProjects } from '../server/selectPage.js';
 import {
   checkService,
@@ -23,7 +33,7 @@ import {
 } from './serviceCommands.js';
 import { ServiceFilter, ServiceInput, ServicePatch, type ProtectionStatus } from './serviceInput.js';
 import { passwordWithoutUser, statedSettings } from './servicePatch.js';
-import { findService, findServiceOfInstance, findServices } from './serviceQueries.js';
+import { findService, findServiceOfInstance } from './serviceQueries.js';
 import { checkServiceFields, instanceId as instanceIdRule, knownEngine } from './serviceRules.js';
 import { CheckServicePayload, ServiceConnection, ServiceType } from './serviceType.js';
 import { ServiceTable, type ServiceRow } from './serviceView.js';
@@ -44,16 +54,6 @@ export function serviceResolvers(tools: ServiceDependencies): readonly object[] 
   return [new ServiceResolver(tools), new ServiceFieldsResolver(tools)];
 }
 
-export function serviceNodes(tools: Pick<ServiceDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => findServices(tools.dataSource.manager, ids);
-  return {
-    async find(id, context) {
-      const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.projectId) ? ServiceType.of(row) : null;
-    },
-  };
-}
-
 @Resolver()
 export class ServiceResolver {
   constructor(private readonly tools: ServiceDependencies) {}
@@ -71,7 +71,7 @@ export class ServiceResolver {
       new InputProblems().add('id', problem, 'Send either id or instanceId.').throwIfAny();
     }
     const row = id ? await findService(manager, id) : await findServiceOfInstance(manager, instanceId ?? '');
-    return row !== null && canSee(context, row.projectId) ? ServiceType.of(row) : null;
+    return ifVisible(context, row, (visible) => ServiceType.of(visible));
   }
 
   @Query(() => ServiceConnection, { description: 'Newest first, without the removed ones.' })
@@ -97,12 +97,7 @@ export class ServiceResolver {
           ? undefined
           : ['(row.name ILIKE :search OR row.host ILIKE :search OR row.instance_id ILIKE :search)', { search }],
       ],
-      by: {
-        expression: 'row.created_at',
-        type: 'timestamptz',
-        direction: 'DESC',
-        textOf: (row) => row.createdAt.toISOString(),
-      },
+      by: newestFirst('createdAt'),
       nodeOf: (row) => ServiceType.of(row),
     });
   }
@@ -114,16 +109,15 @@ export class ServiceResolver {
   async registerService(
     @Arg('input', () => ServiceInput) input: ServiceInput,
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<ServiceType> {
-    const projectId = await this.authorizedProject(context, info, input.projectId);
+    const projectId = await authorizedProject(this.tools.dataSource.manager, call, input.projectId);
     const problems = this.problemsOf(input).check('commandId', commandId, uuid);
-    if (input.instanceId && !context.viewer.isInstallation) {
+    if (input.instanceId && !call.context.viewer.isInstallation) {
       problems.add('input.instanceId', 'is set by installation-level tokens only', 'Leave it out; one is made.');
     }
     problems.throwIfAny();
-    const request = commandRequest(context, { operation: 'registerService', projectId, input, commandId });
+    const request = commandRequest(call.context, { operation: 'registerService', projectId, input, commandId });
     const { engine, instanceId = null, password = null } = input;
     const settings = statedSettings(input, defaultPort(this.tools, engine));
     const id = await registerService(this.tools, request, { projectId, engine, instanceId, settings, password });
@@ -132,51 +126,39 @@ export class ServiceResolver {
 
   @Mutation(() => ServiceType)
   @Requires('OPERATOR')
-  async updateService(
-    @Arg('id', () => ID) id: string,
+  updateService(
+    @Args(() => VersionedArguments) service: VersionedArguments,
     @Arg('input', () => ServicePatch) patch: ServicePatch,
-    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<ServiceType> {
-    const row = await this.authorizedService(context, info, id);
-    this.problemsOfPatch(patch, row).check('commandId', commandId, uuid).throwIfAny();
-    const input = { id: row.id, input: patch, expectedVersion };
-    const { projectId } = row;
-    const request = commandRequest(context, { operation: 'updateService', projectId, input, commandId });
-    await updateService(this.tools, request, row, patch, expectedVersion ?? undefined);
-    return this.answer(row.id);
+    const { expectedVersion } = service;
+    const problems = (row: ServiceRow) => this.problemsOfPatch(patch, row);
+    return this.change(call, service, { input: { input: patch, expectedVersion }, problems }, (row, request) =>
+      updateService(this.tools, request, row, patch, expectedVersion ?? undefined),
+    );
   }
 
   @Mutation(() => ServiceType, {
     description: 'SERVICE_IN_USE while a plan or a listed backup belongs to the service.',
   })
   @Requires('ADMIN')
-  async removeService(
-    @Arg('id', () => ID) id: string,
-    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
-    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+  removeService(
+    @Args(() => VersionedArguments) service: VersionedArguments,
+    @Call() call: OperationCall,
   ): Promise<ServiceType> {
-    const row = await this.authorizedService(context, info, id);
-    new InputProblems().check('commandId', commandId, uuid).throwIfAny();
-    const { projectId } = row;
-    const input = { id: row.id, expectedVersion };
-    const request = commandRequest(context, { operation: 'removeService', projectId, input, commandId });
-    await removeService(this.tools, request, row, expectedVersion ?? undefined);
-    return this.answer(row.id);
+    const { expectedVersion } = service;
+    return this.change(call, service, { input: { expectedVersion } }, (row, request) =>
+      removeService(this.tools, request, row, expectedVersion ?? undefined),
+    );
   }
 
   @Mutation(() => CheckType, { description: 'Checks the connection to a service before it is saved.' })
   @Requires('OPERATOR')
   async validateService(
     @Arg('input', () => ServiceInput) input: ServiceInput,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<CheckType> {
-    await this.authorizedProject(context, info, input.projectId);
+    await authorizedProject(this.tools.dataSource.manager, call, input.projectId);
     this.problemsOf(input).throwIfAny();
     const { engine, password = null } = input;
     const settings = statedSettings(input, defaultPort(this.tools, engine));
@@ -190,31 +172,26 @@ export class ServiceResolver {
   async checkService(
     @Arg('id', () => ID) id: string,
     @Arg('input', () => ServicePatch, { nullable: true }) patch: ServicePatch | null | undefined,
-    @Ctx() context: RequestContext,
-    @Info() info: GraphQLResolveInfo,
+    @Call() call: OperationCall,
   ): Promise<CheckServicePayload> {
-    const row = await this.authorizedService(context, info, id);
+    const row = await this.find(id);
+    authorize(call, row?.projectId, 'service');
     const change = patch ?? {};
     this.problemsOfPatch(change, row).throwIfAny();
-    const check = await checkService(this.tools, eventMetadata(context), row, change);
+    const check = await checkService(this.tools, eventMetadata(call.context), row, change);
     return { check: CheckType.of(check), service: await this.answer(row.id) };
   }
 
-  private async authorizedProject(
-    context: RequestContext,
-    info: GraphQLResolveInfo,
-    projectId: string,
-  ): Promise<string> {
-    authorize({ context, info }, projectId, 'project');
-    const project = await findProject(this.tools.dataSource.manager, projectId);
-    if (project === null) throw notFound('project');
-    return project.id;
-  }
+  private readonly find = (id: string) => findService(this.tools.dataSource.manager, id);
 
-  private async authorizedService(context: RequestContext, info: GraphQLResolveInfo, id: string): Promise<ServiceRow> {
-    const row = await findService(this.tools.dataSource.manager, id);
-    authorize({ context, info }, row?.projectId, 'service');
-    return row;
+  private async change(
+    call: OperationCall,
+    service: EntityArguments,
+    options: Omit<EntityMutation<ServiceRow>, 'noun' | 'find'>,
+    work: (row: ServiceRow, request: CommandRequest) => Promise<void>,
+  ): Promise<ServiceType> {
+    const { id } = await entityMutation({ noun: 'service', find: this.find, ...options }, call, service, work);
+    return this.answer(id);
   }
 
   private problemsOf(input: ServiceInput): InputProblems {
@@ -264,9 +241,7 @@ export class ServiceFieldsResolver {
 
   @FieldResolver(() => ProjectType)
   async project(@Root() { row }: ServiceType, @Ctx() context: RequestContext): Promise<ProjectType> {
-    const project = await context.loaders.of(this.projects).load(row.projectId);
-    if (project === null) throw notFound('project');
-    return ProjectType.of(project);
+    return ProjectType.of(await loadKnown(context, this.projects, row.projectId, 'project'));
   }
 
   @FieldResolver(() => String)

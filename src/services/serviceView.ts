@@ -1,24 +1,15 @@
 import { EntitySchema } from 'typeorm';
-import type { Check } from '../check.js';
+import { checkedColumns, type CheckedRow } from '../entities/entityRow.js';
 import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import type { ServiceEvent, ServiceIdentity, ServiceSettings } from './service.js';
 
-export type ServiceRow = ServiceIdentity &
-  ServiceSettings & {
-    readonly id: string;
-    readonly projectId: string;
-    readonly lastCheck: Check | null;
-    readonly createdAt: Date;
-    readonly removedAt: Date | null;
-    readonly version: number;
-  };
+export type ServiceRow = ServiceIdentity & ServiceSettings & CheckedRow;
 
 export const ServiceTable = new EntitySchema<ServiceRow>({
   name: 'services',
   columns: {
-    id: { type: 'uuid', primary: true },
-    projectId: { name: 'project_id', type: 'uuid' },
+    ...checkedColumns,
     engine: { type: 'text' },
     instanceId: { name: 'instance_id', type: 'text' },
     name: { type: 'text' },
@@ -30,10 +21,6 @@ export const ServiceTable = new EntitySchema<ServiceRow>({
     tls: { type: 'jsonb' },
     authSource: { name: 'auth_source', type: 'text', nullable: true },
     recoveryPointObjectiveMs: { name: 'recovery_point_objective_ms', type: 'double precision', nullable: true },
-    lastCheck: { name: 'last_check', type: 'jsonb', nullable: true },
-    createdAt: { name: 'created_at', type: 'timestamptz' },
-    removedAt: { name: 'removed_at', type: 'timestamptz', nullable: true },
-    version: { type: 'int' },
   },
 });
 

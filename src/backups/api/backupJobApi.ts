@@ -3,15 +3,15 @@ import { Arg, Args, Ctx, FieldResolver, ID, Info, Query, Resolver, Root } from '
 import type { DataSource } from 'typeorm';
 import { findFileEndpoints } from '../../endpoints/fileEndpointQueries.js';
 import { FileEndpointType } from '../../endpoints/fileEndpointType.js';
-import { notFound } from '../../errors.js';
 import { findBackupPlans } from '../../plans/planQueries.js';
 import { BackupPlanType } from '../../plans/planType.js';
 import { fieldsAskedOfNodes } from '../../server/askedFields.js';
+import { loadKnown } from '../../server/loadKnown.js';
 import { InputProblems, uuid } from '../../server/inputValidation.js';
-import type { NodeSource } from '../../server/nodeApi.js';
+import { ifVisible } from '../../server/nodesOf.js';
 import { PageArguments, type Page } from '../../server/page.js';
 import type { RequestContext } from '../../server/requestContext.js';
-import { canSee, Requires } from '../../server/requires.js';
+import { Requires } from '../../server/requires.js';
 import { rowById, rowsById } from '../../server/rowsById.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
 import { JsonScalar } from '../../server/scalars/json.js';
@@ -34,16 +34,6 @@ import {
 
 export type BackupJobDependencies = { readonly dataSource: DataSource; readonly now: () => Date };
 
-export function backupJobNodes(tools: Pick<BackupJobDependencies, 'dataSource'>): NodeSource {
-  const batch = (ids: readonly string[]) => rowsById(tools.dataSource.manager, BackupJobTable, ids);
-  return {
-    async find(id, context) {
-      const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.projectId) ? new BackupJobType(row) : null;
-    },
-  };
-}
-
 @Resolver()
 export class BackupJobResolver {
   constructor(private readonly tools: BackupJobDependencies) {}
@@ -52,7 +42,7 @@ export class BackupJobResolver {
   @Requires('VIEWER')
   async backupJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
     const row = await rowById(this.tools.dataSource.manager, BackupJobTable, id);
-    return row !== null && canSee(context, row.projectId) ? new BackupJobType(row) : null;
+    return ifVisible(context, row, (visible) => new BackupJobType(visible));
   }
 
   @Query(() => BackupJobConnection, { description: 'Newest first, unless orderBy says otherwise.' })
@@ -87,9 +77,7 @@ export class BackupJobFieldsResolver {
 
   @FieldResolver(() => ServiceType)
   async service(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<ServiceType> {
-    const service = await context.loaders.of(this.services).load(row.serviceId);
-    if (service === null) throw notFound('service');
-    return ServiceType.of(service);
+    return ServiceType.of(await loadKnown(context, this.services, row.serviceId, 'service'));
   }
 
   @FieldResolver(() => BackupPlanType, { nullable: true })
@@ -100,9 +88,7 @@ export class BackupJobFieldsResolver {
 
   @FieldResolver(() => FileEndpointType)
   async fileEndpoint(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<FileEndpointType> {
-    const endpoint = await context.loaders.of(this.endpoints).load(row.fileEndpointId);
-    if (endpoint === null) throw notFound('file endpoint');
-    return FileEndpointType.of(endpoint);
+    return FileEndpointType.of(await loadKnown(context, this.endpoints, row.fileEndpointId, 'file endpoint'));
   }
 
   @FieldResolver(() => BackupJobType, { nullable: true })

@@ -1,8 +1,14 @@
-import { Arg, Args, ID, Int, Mutation, Resolver } from 'type-graphql';
+import { Arg, Args, ID, Mutation, Resolver } from 'type-graphql';
 import type { DataSource } from 'typeorm';
 import { notFound, notYetAvailable } from '../../errors.js';
 import type { CommandRequest } from '../../eventSourcing/commandHandling.js';
-import { cancelByClient, JobArguments, jobMutation, type JobMutationOptions } from '../../jobs/jobMutation.js';
+import {
+  EntityArguments,
+  entityMutation,
+  VersionedArguments,
+  type EntityMutation,
+} from '../../entities/entityMutation.js';
+import { cancelByClient } from '../../jobs/cancelByClient.js';
 import { findBackupPlan } from '../../plans/planQueries.js';
 import { Call } from '../../server/call.js';
 import { commandRequest } from '../../server/commandRequest.js';
@@ -50,14 +56,17 @@ export class BackupMutationResolver {
     description: 'A QUEUED job ends at once; a RUNNING one as soon as its worker has stopped the dump.',
   })
   @Requires('OPERATOR')
-  cancelBackupJob(@Args(() => JobArguments) job: JobArguments, @Call() call: OperationCall): Promise<BackupJobType> {
+  cancelBackupJob(
+    @Args(() => EntityArguments) job: EntityArguments,
+    @Call() call: OperationCall,
+  ): Promise<BackupJobType> {
     return this.change(call, job, (row, request) => cancelByClient(this.tools, backupHandling, row, request));
   }
 
   @Mutation(() => BackupJobType, { description: 'A new job like the one that FAILED or was CANCELLED.' })
   @Requires('OPERATOR')
   async retryBackupJob(
-    @Args(() => JobArguments) job: JobArguments,
+    @Args(() => EntityArguments) job: EntityArguments,
     @Call() call: OperationCall,
   ): Promise<BackupJobType> {
     const retry = ({ id: jobId, projectId }: BackupJobRow, request: CommandRequest) =>
@@ -71,11 +80,11 @@ export class BackupMutationResolver {
   })
   @Requires('ADMIN')
   deleteBackup(
-    @Args(() => JobArguments) job: JobArguments,
+    @Args(() => VersionedArguments) job: VersionedArguments,
     @Arg('force', () => Boolean, { defaultValue: false }) force: boolean,
-    @Arg('expectedVersion', () => Int, { nullable: true }) expectedVersion: number | null | undefined,
     @Call() call: OperationCall,
   ): Promise<BackupJobType> {
+    const { expectedVersion } = job;
     const input = { force, expectedVersion };
     const work = (row: BackupJobRow, request: CommandRequest) => {
       const deletion = { force, by: request.subject, expectedVersion: expectedVersion ?? undefined };
@@ -90,11 +99,11 @@ export class BackupMutationResolver {
   })
   @Requires('OPERATOR')
   holdBackup(
-    @Args(() => JobArguments) job: JobArguments,
+    @Args(() => EntityArguments) job: EntityArguments,
     @Arg('reason', () => String, { description: `1 to ${longestReason} printable characters.` }) reason: string,
     @Call() call: OperationCall,
   ): Promise<BackupJobType> {
-    const problems = new InputProblems().check('reason', reason, text(1, longestReason));
+    const problems = () => new InputProblems().check('reason', reason, text(1, longestReason));
     const work = (row: BackupJobRow, request: CommandRequest) =>
       holdBackup(this.tools, request, row, { reason, by: request.subject });
     return this.change(call, job, work, { input: { reason }, problems });
@@ -104,14 +113,17 @@ export class BackupMutationResolver {
     description: 'Retention and people may delete it again. Not held: nothing changes.',
   })
   @Requires('OPERATOR')
-  releaseBackup(@Args(() => JobArguments) job: JobArguments, @Call() call: OperationCall): Promise<BackupJobType> {
+  releaseBackup(
+    @Args(() => EntityArguments) job: EntityArguments,
+    @Call() call: OperationCall,
+  ): Promise<BackupJobType> {
     return this.change(call, job, (row, request) => releaseHold(this.tools, request, row, request.subject));
   }
 
   @Mutation(() => BackupJobType)
   @Requires('OPERATOR')
   verifyBackup(
-    @Args(() => JobArguments) _job: JobArguments,
+    @Args(() => EntityArguments) _job: EntityArguments,
     @Arg('level', () => VerificationLevelEnum, { defaultValue: 'READABLE' }) _level: VerificationLevel,
   ): BackupJobType {
     throw notYetAvailable(
@@ -123,11 +135,11 @@ export class BackupMutationResolver {
 
   private mutate<Result>(
     call: OperationCall,
-    job: JobArguments,
+    job: EntityArguments,
     work: (row: BackupJobRow, request: CommandRequest) => Promise<Result>,
-    options?: JobMutationOptions,
+    options?: Pick<EntityMutation<BackupJobRow>, 'input' | 'problems'>,
   ) {
-    return jobMutation({ noun: 'backup job', find: this.find, ...options }, call, job, work);
+    return entityMutation({ noun: 'backup job', find: this.find, ...options }, call, job, work);
   }
 
   private async change(...mutation: Parameters<typeof this.mutate<void>>): Promise<BackupJobType> {
