@@ -30,11 +30,11 @@ module.exports = {
     {
       name: 'pure-slices',
       comment:
-        'A decider imports only its own concept, the shape of events and the catalogue of errors. Types are allowed.',
+        'A decider imports only its own concept, the shape of events, the catalogue of errors and steps. Types are allowed.',
       severity: 'error',
       from: { path: pure },
       to: {
-        pathNot: `^src/(eventSourcing/(event|decider|changedFields)|errors|json|check)\\.ts$|^(node:|util$|node_modules/temporal-polyfill/)|${pure}`,
+        pathNot: `^src/(eventSourcing/(event|decider|changedFields)|errors|json|check|steps)\\.ts$|^(node:|util$|node_modules/temporal-polyfill/)|${pure}`,
         dependencyTypesNot: ['type-only'],
       },
     },

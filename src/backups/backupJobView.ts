@@ -29,10 +29,7 @@ export type BackupJobRow = AttemptedJobRow<BackupShape, BackupJobStatus> &
     readonly errorCode: string | null;
     readonly folder: string | null;
     readonly parts: readonly StoredPart[];
-    /**
-     * The inventory may be larger than all other columns together, so it is never read with the row. `findInventories`
-     * reads it.
-     */
+    /** May be larger than all other columns together, so it is never read with the row: `findInventory` reads it. */
     readonly inventory?: unknown;
     readonly sizeBytes: number | null;
     readonly storedSizeBytes: number | null;

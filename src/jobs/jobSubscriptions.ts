@@ -6,7 +6,8 @@ import { InputProblems, uuid } from '../server/inputValidation.js';
 import { enumType } from '../server/enumType.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';
-import { rowById } from '../server/rowsById.js';
+import { rowsById } from '../server/rowsById.js';
+import { sharedLoad } from '../server/sharedLoad.js';
 import { PositionScalar } from '../server/scalars/position.js';
 import { visibleProjects } from '../server/selectPage.js';
 import type { Condition } from '../server/tableReader.js';
@@ -103,7 +104,7 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
   const source = {
     streamType: handling.decider.streamType,
     kind: handling.name,
-    load: (id: string) => rowById<Row>(tools.dataSource.manager, table, id),
+    load: sharedLoad((ids) => rowsById<Row>(tools.dataSource.manager, table, ids)),
   };
 
   async function watchOne(call: OperationCall, { id }: { readonly id: string }) {

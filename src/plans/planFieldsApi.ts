@@ -6,7 +6,7 @@ import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import { previousRun } from '../scheduler/cron/previousRun.js';
-import { runsBetween } from '../scheduler/cron/runsBetween.js';
+import { runsBetweenInSteps } from '../scheduler/cron/runsBetween.js';
 import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
 import { loadKnown } from '../server/loadKnown.js';
 import { InputProblems, integerWithin } from '../server/inputValidation.js';
@@ -51,28 +51,33 @@ export class BackupPlanFieldsResolver {
     description:
       'How old a missed tick may be for a catch-up run. By default half the time from the latest tick to the next, at least PT1H.',
   })
-  catchUpWindow(@Root() { row }: BackupPlanType): number {
+  catchUpWindow(@Root() { row }: BackupPlanType, @Ctx() { budget }: RequestContext): number {
     if (row.catchUpWindowMs !== null) return row.catchUpWindowMs;
-    const frequency = parseFrequency(row.normalized);
-    const now = this.tools.now();
-    return defaultCatchUpWindowMs(frequency, row.timeZone, previousRun(frequency, row.timeZone, now) ?? now);
+    const { normalized, timeZone } = row;
+    return budget.once(`catchUpWindow ${normalized} ${timeZone}`, () => {
+      const frequency = parseFrequency(normalized);
+      const now = this.tools.now();
+      return defaultCatchUpWindowMs(frequency, timeZone, previousRun(frequency, timeZone, now) ?? now);
+    });
   }
 
   @FieldResolver(() => DateTime, {
     nullable: true,
     description: 'Null while the plan is paused, and when it never runs again.',
   })
-  nextRunAt(@Root() { row }: BackupPlanType): Date | null {
-    return this.runsOf(row, 1)[0] ?? null;
+  async nextRunAt(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<Date | null> {
+    const [next = null] = await this.runsOf(row, 1, context, 'BackupPlan.nextRunAt');
+    return next;
   }
 
   @FieldResolver(() => [DateTime])
   nextRuns(
     @Root() { row }: BackupPlanType,
     @Arg('count', () => Int, { defaultValue: 5, description: '1 to 100.' }) count: number,
-  ): readonly Date[] {
+    @Ctx() context: RequestContext,
+  ): Promise<readonly Date[]> {
     new InputProblems().check('count', count, integerWithin(1, 100)).throwIfAny();
-    return this.runsOf(row, count);
+    return this.runsOf(row, count, context, 'BackupPlan.nextRuns');
   }
 
   @FieldResolver(() => [EntityActionEnum], { description: 'What the viewer may do now, by role and state.' })
@@ -81,9 +86,17 @@ export class BackupPlanFieldsResolver {
     return allowedActions(context.viewer.roleIn(row.projectId), ['UPDATE', 'REMOVE', 'BACK_UP']);
   }
 
-  private runsOf(row: BackupPlanRow, count: number): readonly Date[] {
-    if (row.paused || row.removedAt !== null) return [];
-    return runsBetween(parseFrequency(row.normalized), row.timeZone, this.tools.now(), farAway, count);
+  private async runsOf(
+    { normalized, timeZone, paused, removedAt }: BackupPlanRow,
+    count: number,
+    { budget }: RequestContext,
+    field: string,
+  ): Promise<readonly Date[]> {
+    if (paused || removedAt !== null) return [];
+    const now = budget.once('nextRuns', () => this.tools.now());
+    return budget.once(`nextRuns ${normalized} ${timeZone} ${count}`, () =>
+      budget.run(runsBetweenInSteps(parseFrequency(normalized), timeZone, now, farAway, count), field),
+    );
   }
 }
 

@@ -2,18 +2,19 @@ import { Arg, Ctx, Int, Query, Resolver } from 'type-graphql';
 import type { DataSource } from 'typeorm';
 import { notFound } from '../errors.js';
 import { parseFrequency, type ParsedFrequency } from '../scheduler/cron/parseFrequency.js';
-import { runsBetween } from '../scheduler/cron/runsBetween.js';
+import { runsBetweenInSteps } from '../scheduler/cron/runsBetween.js';
 import { InputProblems, integerWithin } from '../server/inputValidation.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { canSee, Requires } from '../server/requires.js';
+import type { Steps } from '../steps.js';
 import type { RetentionDraftInput } from './planInput.js';
 import { RetentionPreviewInput } from './planInput.js';
 import { findBackupPlan } from './planQueries.js';
 import { checkedRetention, checkSchedule } from './planRules.js';
 import { RetentionDayType } from './planType.js';
-import { daysFrom } from './retention/retentionCalendar.js';
+import { daysFromInSteps } from './retention/retentionCalendar.js';
 import type { RetentionPolicy } from './retention/retentionPolicy.js';
-import { previewRetention, type PreviewedDestination, type SizedBackup } from './retention/retentionPreview.js';
+import { previewInSteps, type PreviewedDestination, type SizedBackup } from './retention/retentionPreview.js';
 
 const mostDays = 366;
 /** The computation of this many runs with GFS takes about half a second. */
@@ -46,6 +47,16 @@ type Previewed = {
   readonly sizeOfOneBytes: number;
 };
 
+type Asked = {
+  readonly context: RequestContext;
+  readonly problems: InputProblems;
+  readonly days: number;
+  readonly now: Date;
+};
+
+/** The field that pays for the computation. */
+const field = 'Query.retentionPreview';
+
 @Resolver()
 export class RetentionPreviewResolver {
   constructor(private readonly tools: RetentionPreviewDependencies) {}
@@ -55,34 +66,39 @@ export class RetentionPreviewResolver {
       'What retention keeps and deletes on each day from today if every run succeeds, all destinations together. Future runs of a plan have its usual size.',
   })
   @Requires('VIEWER')
-  async retentionPreview(
+  retentionPreview(
     @Arg('input', () => RetentionPreviewInput) input: RetentionPreviewInput,
     @Arg('days', () => Int, { defaultValue: 30, description: `1 to ${mostDays}.` }) days: number,
     @Ctx() context: RequestContext,
   ): Promise<RetentionDayType[]> {
-    const now = this.tools.now();
-    const problems = new InputProblems().check('days', days, integerWithin(1, mostDays));
-    const previewed =
-      input.draft === undefined
-        ? await this.ofPlan(input.planId ?? '', { context, problems, days, now })
-        : this.ofDraft(input.draft, { problems, days, now });
-    return previewRetention({ ...previewed, now, days }).map(({ storedSizeBytes, ...day }) => ({
-      ...day,
-      storedSize: storedSizeBytes,
-    }));
+    const key = `retentionPreview ${JSON.stringify([input, days])}`;
+    return context.budget.once(key, () => this.preview(input, days, context));
   }
 
-  private async ofPlan(
-    planId: string,
-    { context, problems, ...span }: { context: RequestContext; problems: InputProblems; days: number; now: Date },
-  ): Promise<Previewed> {
+  private async preview(
+    input: RetentionPreviewInput,
+    days: number,
+    context: RequestContext,
+  ): Promise<RetentionDayType[]> {
+    const now = this.tools.now();
+    const problems = new InputProblems().check('days', days, integerWithin(1, mostDays));
+    const asked = { context, problems, days, now };
+    const previewed = await (input.draft === undefined
+      ? this.ofPlan(input.planId ?? '', asked)
+      : this.ofDraft(input.draft, asked));
+    const preview = await context.budget.run(previewInSteps({ ...previewed, now, days }), field);
+    return preview.map(({ storedSizeBytes, ...day }) => ({ ...day, storedSize: storedSizeBytes }));
+  }
+
+  private async ofPlan(planId: string, { context, problems, ...span }: Asked): Promise<Previewed> {
     const plan = await findBackupPlan(this.tools.dataSource.manager, planId);
     if (plan === null || !canSee(context, plan.projectId)) throw notFound('backup plan');
     problems.throwIfAny();
     const { timeZone, fileEndpointIds, paused, removedAt } = plan;
     const isActive = !paused && removedAt === null;
     const schedule = { frequency: parseFrequency(plan.normalized), timeZone };
-    const runs = isActive ? runsWithin(problems, schedule, span, fileEndpointIds.length) : [];
+    const within = runsWithin(problems, schedule, span, fileEndpointIds.length);
+    const runs = isActive ? await context.budget.run(within, field) : [];
     const { destinations, runsUnderWay, usualSizeBytes } = await this.tools.backupsOfPlan(plan.id, span.now);
     const backupsAt = new Map(destinations.map(({ fileEndpointId, backups }) => [fileEndpointId, backups]));
     const endpointIds = new Set([
@@ -104,10 +120,7 @@ export class RetentionPreviewResolver {
     };
   }
 
-  private ofDraft(
-    draft: RetentionDraftInput,
-    { problems, ...span }: { problems: InputProblems; days: number; now: Date },
-  ): Previewed {
+  private async ofDraft(draft: RetentionDraftInput, { context, problems, ...span }: Asked): Promise<Previewed> {
     const { minIntervalMs } = this.tools;
     const typed = { typed: draft.frequency, timeZone: draft.timeZone };
     const schedule = checkSchedule(problems, typed, { minIntervalMs, now: span.now }, 'input.draft');
@@ -117,23 +130,24 @@ export class RetentionPreviewResolver {
     if (schedule === undefined || policy === undefined)
       throw new Error('The draft has a problem that was not reported.');
     const { timeZone } = schedule;
-    const runs = runsWithin(problems, { frequency: parseFrequency(schedule.normalized), timeZone }, span, 1);
+    const frequency = parseFrequency(schedule.normalized);
+    const runs = await context.budget.run(runsWithin(problems, { frequency, timeZone }, span, 1), field);
     return { policy, timeZone, destinations: [{ backups: [], runs }], sizeOfOneBytes: sizeOfOne ?? 0 };
   }
 }
 
 /** Throws BAD_INPUT if there are more than `mostRuns`. The hint names the largest number of days that works. */
-function runsWithin(
+function* runsWithin(
   problems: InputProblems,
   { frequency, timeZone }: { readonly frequency: ParsedFrequency; readonly timeZone: string },
   { days, now }: { readonly days: number; readonly now: Date },
   destinations: number,
-): readonly Date[] {
-  const ends = daysFrom(now, days, timeZone).map(({ end }) => end);
+): Steps<readonly Date[]> {
+  const ends = (yield* daysFromInSteps(now, days, timeZone)).map(({ end }) => end);
   // A run at the end of the last day belongs to the next day.
   const until = new Date((ends.at(-1) ?? now).getTime() - 1);
   const most = Math.floor(mostRuns / destinations);
-  const runs = runsBetween(frequency, timeZone, now, until, most + 1);
+  const runs = yield* runsBetweenInSteps(frequency, timeZone, now, until, most + 1);
   const tooFar = runs[most];
   if (tooFar !== undefined) {
     const fullDays = Math.max(1, ends.filter((end) => end <= tooFar).length);

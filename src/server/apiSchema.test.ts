@@ -18,6 +18,7 @@ import {
   Subscription,
 } from 'type-graphql';
 import { buildApiSchema, emitSchema } from './apiSchema.js';
+import { AnswerBudget } from './budget/answerBudget.js';
 import { connection } from './connection.js';
 import { Loaders } from './loaders.js';
 import { boundedMailbox } from './mailbox.js';
@@ -177,6 +178,7 @@ async function run(source: string, viewer: Viewer = installationViewer, variable
     correlationId: 'c',
     clientAddress: undefined,
     loaders: new Loaders(),
+    budget: new AnswerBudget(),
   };
   const result = await graphql({ schema, source, contextValue, variableValues });
   // The result as a client gets it: plain JSON.

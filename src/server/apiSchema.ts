@@ -2,6 +2,7 @@ import type { GraphQLSchema } from 'graphql';
 import { lexicographicSortSchema, printSchema, validateSchema } from 'graphql';
 import type { ContainerType } from 'type-graphql';
 import { buildSchemaSync } from 'type-graphql';
+import { meterFields } from './budget/meterFields.js';
 import { applyOneOf } from './oneOf.js';
 import { guardOperations } from './requires.js';
 import { DateTime } from './scalars/dateTime.js';
@@ -43,6 +44,7 @@ export function buildApiSchema(options: ApiSchemaOptions): GraphQLSchema {
   const problems = validateSchema(schema);
   if (problems.length > 0) throw new AggregateError(problems, problems.map((problem) => problem.message).join('\n'));
   guardOperations(schema);
+  meterFields(schema);
   return schema;
 }
 

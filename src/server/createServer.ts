@@ -4,11 +4,12 @@ import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import { apiApp, type PublicPages } from './apiApp.js';
 import type { ErrorLog } from './apiError.js';
+import { Shares } from './fairness/shares.js';
 import { httpApi } from './httpApi.js';
 import { serverMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
 import { createSignInFailures } from './signInFailures.js';
-import { socketApi } from './socketApi.js';
+import { socketApi, type SocketLimits } from './socketApi.js';
 
 export type ServerOptions = PublicPages & {
   /** Built by `buildApiSchema`. */
@@ -22,13 +23,15 @@ export type ServerOptions = PublicPages & {
   readonly patiently?: Patiently;
 };
 
-export type ServerLimits = {
+export type ServerLimits = SocketLimits & {
   readonly maxBodyBytes: number;
-  readonly maxMessageBytes: number;
-  readonly connectionInitMs: number;
-  readonly pingMs: number;
   /** How long `close` waits for requests that are being answered. */
   readonly graceMs: number;
+  /** How many signed-in WebSockets one viewer may have. */
+  readonly socketsOfViewer: number;
+  /** Bytes that the clients of one viewer, and all clients, may leave unread before nothing further is produced for them. */
+  readonly queuedBytesOfViewer: number;
+  readonly queuedBytes: number;
 };
 
 const defaultLimits: ServerLimits = {
@@ -37,6 +40,13 @@ const defaultLimits: ServerLimits = {
   connectionInitMs: 5_000,
   pingMs: 30_000,
   graceMs: 10_000,
+  pendingSockets: 1_000,
+  pendingSocketsOfAddress: 100,
+  socketsOfViewer: 100,
+  messagesPerSecond: 200,
+  operationsPerSecond: 50,
+  queuedBytesOfViewer: 33_554_432,
+  queuedBytes: 134_217_728,
 };
 
 export interface ApiServer {
@@ -68,7 +78,9 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   let closing: Promise<void> | undefined;
 
   const signInFailures = createSignInFailures({ log: options.log });
-  const guarded = { ...options, metrics, signInFailures };
+  const { queuedBytesOfViewer: ofViewer, queuedBytes: inTotal, socketsOfViewer } = limits;
+  const shares = new Shares({ ofViewer, inTotal, socketsOfViewer }, (limit) => metrics.exceededAnswers.inc({ limit }));
+  const guarded = { ...options, metrics, signInFailures, shares };
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
   const app = apiApp({ ...guarded, api, isClosing: () => closing !== undefined });
   const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {

@@ -9,19 +9,31 @@ import {
 import { expressMiddleware } from '@as-integrations/express5';
 import { randomUUID } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
-import { OperationTypeNode, type GraphQLSchema, type OperationDefinitionNode } from 'graphql';
+import {
+  OperationTypeNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+} from 'graphql';
 import { badInput, StowageError } from '../errors.js';
 import { apiError, type ErrorLog } from './apiError.js';
 import { bearerToken, type Authenticate } from './authenticate.js';
+import type { AnswerBudget } from './budget/answerBudget.js';
+import { executeWithinBudget } from './budget/executeWithinBudget.js';
+import { jsonInSlices } from './budget/jsonInSlices.js';
+import { checkDocumentText } from './checkDocumentText.js';
 import { checkOperation } from './checkOperation.js';
+import type { Shares } from './fairness/shares.js';
+import { Usage } from './fairness/usage.js';
 import { KnownDocuments } from './knownDocuments.js';
 import { Loaders } from './loaders.js';
 import type { ServerMetrics } from './metrics.js';
 import { operationLimits } from './operationLimits.js';
 import { withoutLimit, type Patiently } from './patiently.js';
 import type { RequestContext } from './requestContext.js';
+import { signIn, type SignedIn } from './signIn.js';
 import type { SignInFailures } from './signInFailures.js';
-import type { Viewer } from './viewer.js';
 
 export type HttpApiOptions = {
   readonly schema: GraphQLSchema;
@@ -30,6 +42,7 @@ export type HttpApiOptions = {
   readonly metrics: ServerMetrics;
   readonly maxBodyBytes: number;
   readonly signInFailures: SignInFailures;
+  readonly shares: Shares;
   readonly patiently?: Patiently;
 };
 
@@ -41,6 +54,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   /** By error: Apollo formats errors without their request, so the correlation id is stored when an error occurs. */
   const correlationIds = new WeakMap<object, string>();
   const known = new KnownDocuments();
+  const answers = new Answers(options);
   const apollo = new ApolloServer<RequestContext>({
     schema: options.schema,
     introspection: true, // Needs a token like every other operation.
@@ -54,6 +68,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
     nodeEnv: 'production',
     parseOptions: { maxLexicalTokens: operationLimits.tokens },
     logger: quietLogger(log),
+    stringifyResult: (result) => answers.stringify(result),
     formatError: (_formatted, error) => apiError(error, correlationIds.get(error as object) ?? randomUUID(), log),
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
@@ -61,15 +76,16 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      checkedOperations(options, correlationIds, known),
+      checkedOperations(options, { correlationIds, known, answers }),
     ],
   });
   await apollo.start();
   const execute = expressMiddleware(apollo, { context: ({ res }) => Promise.resolve(contextOf(res)) });
   return {
     handlers: [
-      signIn(options),
+      signedInOnly(options),
       express.json({ limit: options.maxBodyBytes }),
+      inTurn,
       patient(execute, patiently),
       answerErrors(log),
     ],
@@ -84,8 +100,11 @@ function patient(handle: RequestHandler, patiently: Patiently): RequestHandler {
 
 function checkedOperations(
   { schema, log, metrics }: HttpApiOptions,
-  correlationIds: WeakMap<object, string>,
-  known: KnownDocuments,
+  {
+    correlationIds,
+    known,
+    answers,
+  }: { correlationIds: WeakMap<object, string>; known: KnownDocuments; answers: Answers },
 ): ApolloServerPlugin<RequestContext> {
   return {
     requestDidStart: () =>
@@ -103,7 +122,9 @@ function checkedOperations(
               ? [overWebSocketOnly()]
               : checkOperation(schema, { document, operationName, variables }, known);
           metrics.operations.inc({ kind, transport: 'http', outcome: errors.length > 0 ? 'refused' : 'executed' });
-          if (errors.length === 0) return Promise.resolve(null);
+          if (errors.length === 0) {
+            return answers.execute({ schema, document, operationName, variableValues: variables, contextValue });
+          }
           return Promise.resolve({
             http: { status: 400, headers: new HeaderMap() },
             body: {
@@ -116,16 +137,66 @@ function checkedOperations(
   };
 }
 
+/** Executes operations instead of Apollo Server, and writes their results as JSON, both within the budget of the answer. */
+class Answers {
+  readonly #log: ErrorLog;
+  readonly #shares: Shares;
+  readonly #contexts = new WeakMap<object, HttpContext>();
+
+  constructor({ log, shares }: HttpApiOptions) {
+    this.#log = log;
+    this.#shares = shares;
+  }
+
+  async execute(args: ExecutionArgs & { readonly contextValue: RequestContext }) {
+    const { contextValue } = args;
+    const answered = (error: unknown) => apiError(error, contextValue.correlationId, this.#log);
+    const head = (status?: number) => ({ ...(status === undefined ? {} : { status }), headers: new HeaderMap() });
+    let result: ExecutionResult;
+    try {
+      result = await executeWithinBudget(args);
+    } catch (error) {
+      const singleResult = { errors: [answered(error)] };
+      return { http: head(500), body: { kind: 'single' as const, singleResult } };
+    }
+    const { data, errors } = result;
+    if (data !== undefined && data !== null) this.#contexts.set(data, contextValue as HttpContext);
+    const singleResult = {
+      ...(errors === undefined ? {} : { errors: errors.map(answered) }),
+      ...(data === undefined ? {} : { data }),
+    };
+    return { http: head(data === undefined ? 400 : undefined), body: { kind: 'single' as const, singleResult } };
+  }
+
+  async stringify(result: { readonly data?: object | null }): Promise<string> {
+    const context = result.data ? this.#contexts.get(result.data) : undefined;
+    if (context === undefined) return `${JSON.stringify(result)}\n`;
+    const { budget, onAnswer } = context;
+    const text = `${budget.isLong ? await jsonInSlices(result, () => budget.pause()) : JSON.stringify(result)}\n`;
+    onAnswer(this.#shares.queued.add(context.viewerKey, text.length));
+    budget.release();
+    return text;
+  }
+}
+
+/** What a request over HTTP knows besides its context. */
+type HttpContext = RequestContext & {
+  readonly viewerKey: string;
+  /** Takes the function that is to be called when the client has read the answer, or has left. */
+  readonly onAnswer: (read: () => void) => void;
+};
+
 function overWebSocketOnly(): StowageError {
   const hint = 'Use the same URL with ws:// or wss:// and the protocol graphql-transport-ws.';
   return badInput([{ path: 'query', problem: 'is a subscription, which needs a WebSocket', hint }]);
 }
 
-function signIn({ authenticate, metrics, signInFailures, patiently = withoutLimit }: HttpApiOptions): RequestHandler {
+function signedInOnly(options: HttpApiOptions): RequestHandler {
+  const { authenticate, metrics, shares, signInFailures, patiently = withoutLimit } = options;
   return async (request, response, next) => {
     const token = bearerToken(request.headers.authorization);
-    const viewer = token === undefined ? undefined : await patiently(() => authenticate(token));
-    if (viewer === undefined) {
+    const signedIn = token === undefined ? undefined : await patiently(() => signIn(authenticate, token));
+    if (signedIn === undefined) {
       metrics.failedSignIns.inc({ transport: 'http' });
       if (!(await signInFailures.failed(request.socket.remoteAddress))) {
         response.status(429).set({ 'Retry-After': '5', Connection: 'close' });
@@ -134,22 +205,60 @@ function signIn({ authenticate, metrics, signInFailures, patiently = withoutLimi
       response.set('WWW-Authenticate', 'Bearer');
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
     }
-    (response.locals as { context?: RequestContext }).context = requestContext(viewer, request);
+    const budget = shares.budgetOf(signedIn.key, usageOf(request));
+    (response.locals as { context?: HttpContext }).context = httpContext(signedIn, budget, request, response);
     next();
   };
 }
 
-function requestContext(viewer: Viewer, request: Request): RequestContext {
+/** By TCP connection. */
+const usages = new WeakMap<object, Usage>();
+
+function usageOf({ socket }: Request): Usage {
+  const usage = usages.get(socket) ?? new Usage();
+  usages.set(socket, usage);
+  return usage;
+}
+
+/** How long a client may read nothing of a long answer. */
+const unreadAnswerMs = 60_000;
+
+function httpContext(
+  { viewer, key }: SignedIn,
+  budget: AnswerBudget,
+  request: Request,
+  response: Response,
+): HttpContext {
+  let read: () => void = () => undefined;
+  response.once('close', () => {
+    budget.release();
+    read();
+  });
   return {
     viewer,
     correlationId: randomUUID(),
     clientAddress: request.socket.remoteAddress,
     loaders: new Loaders(),
+    budget,
+    viewerKey: key,
+    onAnswer(whenRead) {
+      read = whenRead;
+      if (response.closed) whenRead();
+      else if (budget.isLong) request.socket.setTimeout(unreadAnswerMs, () => request.socket.destroy());
+    },
   };
 }
 
-function contextOf(response: Response): RequestContext {
-  const { context } = response.locals as { context?: RequestContext };
+/** Parsing and checking a document is work too: it waits for its turn. */
+const inTurn: RequestHandler = async (request, response, next) => {
+  await contextOf(response).budget.pause();
+  const { query } = (request.body ?? {}) as { query?: unknown };
+  if (typeof query === 'string') checkDocumentText(query);
+  next();
+};
+
+function contextOf(response: Response): HttpContext {
+  const { context } = response.locals as { context?: HttpContext };
   if (context === undefined) throw new Error('A request reached GraphQL without signing in.');
   return context;
 }
@@ -161,14 +270,15 @@ function answerErrors(log: ErrorLog): ErrorRequestHandler {
       next(error);
       return;
     }
-    const status = error instanceof StowageError ? statusOfSignIn(error, response) : statusOfBodyError(error);
+    const status = error instanceof StowageError ? statusOf(error, response) : statusOfBodyError(error);
     const shown = status === undefined || error instanceof StowageError ? error : unreadableBody(status);
     response.status(status ?? 500).json({ errors: [apiError(shown, randomUUID(), log)] });
   };
 }
 
-function statusOfSignIn(error: StowageError, response: Response): number {
-  if (error.code === 'UNAVAILABLE') return 503;
+function statusOf({ code }: StowageError, response: Response): number {
+  if (code === 'UNAVAILABLE') return 503;
+  if (code !== 'UNAUTHENTICATED') return 400;
   return response.statusCode === 429 ? 429 : 401;
 }
 

@@ -10,6 +10,8 @@ export type ServerMetrics = {
   readonly failedSignIns: Counter<'transport'>;
   readonly sockets: Gauge;
   readonly subscriptions: Gauge;
+  readonly refusedSockets: Counter<'reason'>;
+  readonly exceededAnswers: Counter<'limit'>;
 };
 
 export function serverMetrics(registry: Registry): ServerMetrics {
@@ -49,5 +51,17 @@ export function serverMetrics(registry: Registry): ServerMetrics {
     }),
     sockets: new Gauge({ name: 'stowage_websocket_connections', help: 'Open WebSockets.', registers }),
     subscriptions: new Gauge({ name: 'stowage_graphql_subscriptions', help: 'Running subscriptions.', registers }),
+    refusedSockets: new Counter({
+      name: 'stowage_websockets_refused_total',
+      help: 'WebSockets refused because there were too many before sign-in, or of one viewer.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    exceededAnswers: new Counter({
+      name: 'stowage_graphql_answers_exceeded_total',
+      help: 'Answers ended because they exceeded their budget, by limit.',
+      labelNames: ['limit'],
+      registers,
+    }),
   };
 }

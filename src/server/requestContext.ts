@@ -1,4 +1,5 @@
 import type { EventMetadata } from '../eventSourcing/event.js';
+import type { AnswerBudget } from './budget/answerBudget.js';
 import { Loaders } from './loaders.js';
 import type { Viewer } from './viewer.js';
 
@@ -9,11 +10,13 @@ export type RequestContext = {
   readonly correlationId: string;
   readonly clientAddress: string | undefined;
   readonly loaders: Loaders;
+  /** What the answer may cost. */
+  readonly budget: AnswerBudget;
 };
 
-/** The same request with new loaders. Each event of a subscription is executed with its own loaders. */
-export function withFreshLoaders(context: RequestContext): RequestContext {
-  return { ...context, loaders: new Loaders() };
+/** The context of the next event of a subscription: each event is executed with its own loaders and its own budget. */
+export function contextOfNextEvent(context: RequestContext): RequestContext {
+  return { ...context, loaders: new Loaders(), budget: context.budget.next() };
 }
 
 /** The metadata of the events that this request causes. */

@@ -110,7 +110,8 @@ export function createSignInFailures(options: SignInFailuresOptions): SignInFail
   };
 }
 
-function networkOf(address: string | undefined): string {
+/** The address, or the /64 network of an IPv6 address. */
+export function networkOf(address: string | undefined): string {
   const plain = (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/i, '');
   if (!plain.includes(':')) return plain;
   const [head = '', tail] = plain.split('::');

@@ -23,7 +23,7 @@ import { expectedDeletions } from '../retention/expectedDeletions.js';
 import { backupActions } from './backupActions.js';
 import { checkFilter } from './backupJobFilter.js';
 import { BackupJobFilter, BackupJobOrder } from './backupJobInput.js';
-import { findInventories, findInventorySummaries, selectBackupJobs } from './backupJobQueries.js';
+import { findInventories, findInventory, findInventorySummaries, selectBackupJobs } from './backupJobQueries.js';
 import {
   BackupActionEnum,
   BackupJobConnection,
@@ -111,15 +111,24 @@ export class BackupJobFieldsResolver {
   }
 
   /**
-   * The inventory may name thousands of tables. So it is read only if a query selects it, for all jobs of a list at
-   * once.
+   * May name thousands of tables, so it is read only when a query selects it. The first megabyte of a list is read at once,
+   * and the rest one after the other, as far as the answer can hold it.
    */
   @FieldResolver(() => JsonScalar, {
     nullable: true,
     description: 'Databases, tables with row counts, routines and the like.',
   })
-  inventory(@Root() { id }: BackupJobType, @Ctx() context: RequestContext): Promise<unknown> {
-    return context.loaders.of(this.inventories).load(id);
+  async inventory(@Root() { id }: BackupJobType, @Ctx() { loaders, budget }: RequestContext): Promise<unknown> {
+    const { inventory, bytes } = await loaders.of(this.inventories).load(id);
+    if (inventory !== null || bytes === 0) return inventory;
+    return budget.once(`inventory ${id}`, () =>
+      budget.oneByOne(async () => {
+        const most = budget.left('answerBytes');
+        const large = await findInventory(this.tools.dataSource.manager, id, most);
+        if (large.bytes > most) budget.pay('answerBytes', large.bytes, 'BackupJob.inventory');
+        return large.inventory;
+      }),
+    );
   }
 
   @FieldResolver(() => InventorySummaryType, { nullable: true })

@@ -7,16 +7,41 @@ import { BackupJobType, type InventorySummaryType } from './backupJobType.js';
 import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
 import { columnsOfListed } from './listedColumns.js';
 
+/** An inventory and its bytes as text. `inventory` is null where none was taken, and where it was too large to be read. */
+export type ReadInventory = { readonly inventory: unknown; readonly bytes: number };
+
+/** How many bytes of inventories one statement reads. */
+const mostInventoryBytes = 1_048_576;
+
 /**
- * The batch of a loader: the inventories of these backups, in the order of the ids. Null: the backup has no inventory.
+ * The batch of a loader: the inventories of these backups, in the order of the ids, as far as they are together small enough
+ * for one statement. Of the others only the bytes are read.
  */
-export async function findInventories(manager: EntityManager, ids: readonly string[]): Promise<readonly unknown[]> {
-  const rows = await manager.query<{ id: string; inventory: unknown }[]>(
-    'SELECT id, inventory FROM backup_jobs WHERE id = ANY($1::uuid[])',
-    [ids],
+export async function findInventories(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<readonly ReadInventory[]> {
+  const rows = await manager.query<{ id: string; inventory: unknown; bytes: number }[]>(
+    `SELECT id, bytes, CASE WHEN sum(bytes) OVER (ORDER BY place) <= $2 THEN inventory END AS inventory
+     FROM (
+       SELECT job.id, place, inventory, coalesce(octet_length(inventory::text), 0) AS bytes
+       FROM unnest($1::uuid[]) WITH ORDINALITY AS asked (id, place) JOIN backup_jobs AS job USING (id)
+     ) AS sized`,
+    [ids, mostInventoryBytes],
   );
-  const byId = new Map(rows.map(({ id, inventory }) => [id, inventory]));
-  return ids.map((id) => byId.get(id) ?? null);
+  const byId = new Map(rows.map(({ id, ...read }) => [id, read]));
+  return ids.map((id) => byId.get(id) ?? { inventory: null, bytes: 0 });
+}
+
+/** The same for one backup. An inventory of more than `mostBytes` is not read. */
+export async function findInventory(manager: EntityManager, id: string, mostBytes: number): Promise<ReadInventory> {
+  const [row] = await manager.query<{ inventory: unknown; bytes: number }[]>(
+    `SELECT CASE WHEN octet_length(inventory::text) <= $2 THEN inventory END AS inventory,
+       coalesce(octet_length(inventory::text), 0) AS bytes
+     FROM backup_jobs WHERE id = $1`,
+    [id, mostBytes],
+  );
+  return row ?? { inventory: null, bytes: 0 };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
+import { atOnce, type Steps } from '../../steps.js';
 import type { AgeStyle, GfsLevel } from './retentionPolicy.js';
 import { steadyTimeAt } from './zoneOffset.js';
 
@@ -74,18 +75,25 @@ export function endOfBucket(instant: Date, level: GfsLevel, timeZone: string): D
   return new Date((level === 'hourly' ? endOfHour(local) : endOfDays(local, level)).epochMilliseconds);
 }
 
-/** The days of the zone, beginning with that of `from`: `yyyy-mm-dd`, and the first instant of the next day. */
-export function daysFrom(
-  from: Date,
-  count: number,
-  timeZone: string,
-): readonly { readonly date: string; readonly end: Date }[] {
+/** A day of a zone: `yyyy-mm-dd`, and the first instant of the next day. */
+export type CalendarDay = { readonly date: string; readonly end: Date };
+
+/** The days of the zone, beginning with that of `from`. */
+export function daysFrom(from: Date, count: number, timeZone: string): readonly CalendarDay[] {
+  return atOnce(daysFromInSteps(from, count, timeZone));
+}
+
+/** The same in steps. */
+export function* daysFromInSteps(from: Date, count: number, timeZone: string): Steps<readonly CalendarDay[]> {
   const first = inZone(from, timeZone).toPlainDate();
-  return Array.from({ length: count }, (_, day) => {
+  const days: CalendarDay[] = [];
+  for (let day = 0; day < count; day += 1) {
     const date = first.add({ days: day });
     const end = date.add({ days: 1 }).toZonedDateTime(timeZone);
-    return { date: date.toString(), end: new Date(end.epochMilliseconds) };
-  });
+    days.push({ date: date.toString(), end: new Date(end.epochMilliseconds) });
+    if (day % 20 === 19) yield 1_000;
+  }
+  return days;
 }
 
 /** If the clocks change within an hour, its bucket ends at the change, because the offset from UTC changes. */

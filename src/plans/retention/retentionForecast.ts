@@ -1,10 +1,20 @@
 /** Computes when backups will probably be deleted, for lists and previews. Only `decideRetention` decides. */
+import { atOnce, type Steps } from '../../steps.js';
 import { compareAge, counts, type RetainedBackup } from './retention.js';
 import { bucketsOf, endOfAge } from './retentionCalendar.js';
 import { gfsLevels, type GfsCounts, type RetentionPolicy } from './retentionPolicy.js';
 
 /** A backup that counts: an existing one, or one of a future run. */
 type Counted = { readonly startedAt: Date; readonly verified: boolean; readonly held: boolean };
+
+export type ForecastInput = {
+  readonly policy: RetentionPolicy;
+  /** All backups of the destination, in any order. */
+  readonly backups: readonly RetainedBackup[];
+  /** The future runs of the destination that the forecast covers; none for a paused plan. */
+  readonly nextRuns: readonly Date[];
+  readonly timeZone: string;
+};
 
 export type RetentionForecast = {
   /** When retention deletes each existing backup that counts, by id. */
@@ -21,15 +31,13 @@ export type RetentionForecast = {
  * Null means never or unknown: the policy is ALL, the backup is held, or `nextRuns` ends before a newer backup replaces
  * it. A backup that does not count is never deleted. Readers are ignored, because they finish long before. The cost is
  * linear. With GFS and MONTHS each backup and run costs one computation of the calendar (about 1 µs).
- * @param backups all backups of the destination, in any order
- * @param nextRuns the future runs of the destination that the forecast covers; none for a paused plan
  */
-export function forecastDeletions(given: {
-  readonly policy: RetentionPolicy;
-  readonly backups: readonly RetainedBackup[];
-  readonly nextRuns: readonly Date[];
-  readonly timeZone: string;
-}): RetentionForecast {
+export function forecastDeletions(given: ForecastInput): RetentionForecast {
+  return atOnce(forecastInSteps(given));
+}
+
+/** The same in steps. */
+export function* forecastInSteps(given: ForecastInput): Steps<RetentionForecast> {
   const there = given.backups.filter(counts).toSorted(compareAge);
   const newest = there.at(-1);
   const toCome = given.nextRuns
@@ -44,7 +52,8 @@ export function forecastDeletions(given: {
     ...toCome.map((startedAt) => ({ startedAt, verified: newest?.verified ?? false, held: false })),
   ];
 
-  const endsOfPolicy = policyEnds(given.policy, all, given.timeZone);
+  yield all.length;
+  const endsOfPolicy = yield* policyEnds(given.policy, all, given.timeZone);
   const deletedAt = new Array<Date | null>(all.length).fill(null);
   let nextVerified: Date | null = null;
   for (let index = all.length - 1; index >= 0; index -= 1) {
@@ -57,6 +66,7 @@ export function forecastDeletions(given: {
     ]);
     deletedAt[index] = one.held ? null : last;
     if (one.verified) nextVerified = one.startedAt;
+    if (index % itemsOfStep === 0) yield itemsOfStep;
   }
   return {
     there: new Map(there.map(({ id }, index) => [id, deletedAt[index] ?? null])),
@@ -64,20 +74,40 @@ export function forecastDeletions(given: {
   };
 }
 
-/** The times at which the policy no longer keeps each backup, from the oldest to the newest. */
-function policyEnds(policy: RetentionPolicy, all: readonly Counted[], timeZone: string): readonly (Date | null)[] {
+/** How many backups one step handles. The calendar takes about a microsecond for each. */
+const itemsOfStep = 1_000;
+
+/** `map` in steps. */
+function* mapped<Item, Result>(
+  items: readonly Item[],
+  map: (item: Item, index: number) => Result,
+): Steps<readonly Result[]> {
+  const results: Result[] = [];
+  for (const [index, item] of items.entries()) {
+    results.push(map(item, index));
+    if (index % itemsOfStep === itemsOfStep - 1) yield itemsOfStep;
+  }
+  return results;
+}
+
+/** When the policy no longer keeps each backup, from the oldest to the newest. */
+function* policyEnds(
+  policy: RetentionPolicy,
+  all: readonly Counted[],
+  timeZone: string,
+): Steps<readonly (Date | null)[]> {
   switch (policy.style) {
     case 'ALL':
       return [];
     case 'FILES':
       return all.map((_one, index) => all[index + policy.period]?.startedAt ?? null);
     case 'GFS':
-      return endsOfBuckets(policy.gfs, all, timeZone);
+      return yield* endsOfBuckets(policy.gfs, all, timeZone);
     case 'HOURS':
     case 'DAYS':
     case 'WEEKS':
     case 'MONTHS':
-      return all.map(({ startedAt }) => endOfAge(startedAt, policy.style, policy.period, timeZone));
+      return yield* mapped(all, ({ startedAt }) => endOfAge(startedAt, policy.style, policy.period, timeZone));
   }
 }
 
@@ -85,16 +115,14 @@ function policyEnds(policy: RetentionPolicy, all: readonly Counted[], timeZone: 
  * A level no longer keeps a backup when its bucket has a newer one, or when newer backups fill all buckets of the
  * level.
  */
-function endsOfBuckets(gfs: GfsCounts, all: readonly Counted[], timeZone: string): readonly (Date | null)[] {
-  const buckets = all.map(({ startedAt }) => bucketsOf(startedAt, timeZone));
-  const levels = gfsLevels.filter((level) => gfs[level] > 0);
-  const releases = levels.map((level) =>
-    releasesOf(
-      buckets.map((one) => one[level]),
-      gfs[level],
-    ),
-  );
-  return all.map(({ startedAt }, index) =>
+function* endsOfBuckets(gfs: GfsCounts, all: readonly Counted[], timeZone: string): Steps<readonly (Date | null)[]> {
+  const buckets = yield* mapped(all, ({ startedAt }) => bucketsOf(startedAt, timeZone));
+  const releases: (readonly (number | undefined)[])[] = [];
+  for (const level of gfsLevels.filter((each) => gfs[each] > 0)) {
+    const ofLevel = buckets.map((one) => one[level]);
+    releases.push(yield* releasesOf(ofLevel, gfs[level]));
+  }
+  return yield* mapped(all, ({ startedAt }, index) =>
     latest([
       startedAt,
       ...releases.map((release) => {
@@ -106,7 +134,7 @@ function endsOfBuckets(gfs: GfsCounts, all: readonly Counted[], timeZone: string
 }
 
 /** For each bucket: the index of the next equal bucket, or of the first at which `kept` other buckets are filled. */
-function releasesOf(buckets: readonly string[], kept: number): readonly (number | undefined)[] {
+function* releasesOf(buckets: readonly string[], kept: number): Steps<readonly (number | undefined)[]> {
   const releases: (number | undefined)[] = [];
   // The number of occurrences of each bucket after `index` and before `end`.
   const window = new Map<string, number>();
@@ -120,6 +148,7 @@ function releasesOf(buckets: readonly string[], kept: number): readonly (number 
     }
     const filled = window.size === kept ? end - 1 : undefined;
     releases.push(buckets[index + 1] === own ? index + 1 : filled);
+    if (index % itemsOfStep === itemsOfStep - 1) yield itemsOfStep;
     const leaving = buckets[index + 1];
     if (leaving === undefined) continue;
     const left = (window.get(leaving) ?? 0) - 1;

@@ -1,6 +1,7 @@
+import { atOnce, type Steps } from '../../steps.js';
 import type { RetainedBackup } from './retention.js';
-import { daysFrom } from './retentionCalendar.js';
-import { forecastDeletions } from './retentionForecast.js';
+import { daysFromInSteps } from './retentionCalendar.js';
+import { forecastInSteps } from './retentionForecast.js';
 import type { RetentionPolicy } from './retentionPolicy.js';
 
 /** The backups of a plan at one of its file endpoints, and its future runs there. */
@@ -13,7 +14,16 @@ export type PreviewedDestination = {
 
 export type SizedBackup = RetainedBackup & { readonly storedSizeBytes: number };
 
-/** A day of the plan's zone. `kept` and the bytes are those at its end. `deleted` counts the deletions during it. */
+export type RetentionToPreview = {
+  readonly policy: RetentionPolicy;
+  readonly timeZone: string;
+  readonly now: Date;
+  readonly days: number;
+  readonly destinations: readonly PreviewedDestination[];
+  readonly sizeOfOneBytes: number;
+};
+
+/** A day of the plan's zone. `kept` and the bytes are those at its end; `deleted` counts the deletions during it. */
 export type RetentionDay = {
   readonly date: string;
   readonly kept: number;
@@ -26,16 +36,14 @@ export type RetentionDay = {
  * It assumes that every run succeeds at its time with `sizeOfOneBytes`, and that nobody holds, releases or deletes a
  * backup. Backups that do not count are kept. Deletions that are due happen today.
  */
-export function previewRetention(given: {
-  readonly policy: RetentionPolicy;
-  readonly timeZone: string;
-  readonly now: Date;
-  readonly days: number;
-  readonly destinations: readonly PreviewedDestination[];
-  readonly sizeOfOneBytes: number;
-}): readonly RetentionDay[] {
+export function previewRetention(given: RetentionToPreview): readonly RetentionDay[] {
+  return atOnce(previewInSteps(given));
+}
+
+/** The same in steps. */
+export function* previewInSteps(given: RetentionToPreview): Steps<readonly RetentionDay[]> {
   const { policy, timeZone, now } = given;
-  const days = daysFrom(now, given.days, timeZone);
+  const days = yield* daysFromInSteps(now, given.days, timeZone);
   const changes = days.map(() => ({ added: 0, deleted: 0, sizeBytes: 0 }));
   const dayOf = dayFinder(days.map(({ end }) => end.getTime()));
   const change = (at: Date, by: 'added' | 'deleted', sizeBytes: number) => {
@@ -48,16 +56,18 @@ export function previewRetention(given: {
   let kept = 0;
   let storedSizeBytes = 0;
   for (const { backups, runs } of given.destinations) {
-    const forecast = forecastDeletions({ policy, backups, nextRuns: runs, timeZone });
+    const forecast = yield* forecastInSteps({ policy, backups, nextRuns: runs, timeZone });
     for (const backup of backups) {
       kept += 1;
       storedSizeBytes += backup.storedSizeBytes;
       const deletedAt = forecast.there.get(backup.id) ?? null;
       if (deletedAt !== null) change(deletedAt, 'deleted', -backup.storedSizeBytes);
     }
-    for (const { startedAt, deletedAt } of forecast.toCome) {
+    yield backups.length;
+    for (const [index, { startedAt, deletedAt }] of forecast.toCome.entries()) {
       change(startedAt, 'added', given.sizeOfOneBytes);
       if (deletedAt !== null) change(deletedAt, 'deleted', -given.sizeOfOneBytes);
+      if (index % 1_000 === 999) yield 1_000;
     }
   }
 

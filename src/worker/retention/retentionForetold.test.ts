@@ -23,6 +23,7 @@ import { openLog } from '../../log.js';
 import type { RetentionPolicy } from '../../plans/retention/retentionPolicy.js';
 import { parseFrequency } from '../../scheduler/cron/parseFrequency.js';
 import { runsBetween } from '../../scheduler/cron/runsBetween.js';
+import { AnswerBudget } from '../../server/budget/answerBudget.js';
 import { Loaders } from '../../server/loaders.js';
 import { installationViewer } from '../../server/viewer.js';
 import { parseAllowedTargets } from '../../storage/allowedTargets.js';
@@ -103,7 +104,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
     });
     dataOf = async (source, variableValues) => {
       const viewer = { viewer: installationViewer, correlationId: randomUUID(), clientAddress: undefined };
-      const contextValue = { ...viewer, loaders: new Loaders() };
+      const contextValue = { ...viewer, loaders: new Loaders(), budget: new AnswerBudget() };
       const { data, errors } = await graphql({ schema, source, variableValues: { ...variableValues }, contextValue });
       if (errors?.[0] !== undefined) throw errors[0];
       return data ?? {};

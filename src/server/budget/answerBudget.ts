@@ -1,0 +1,176 @@
+import { StowageError } from '../../errors.js';
+import type { Steps } from '../../steps.js';
+import type { Claimant, Turns } from '../fairness/turns.js';
+import type { LargeAnswers } from '../fairness/largeAnswers.js';
+
+/** The limits of one answer, and of one message of a subscription. They are counted while the answer is produced. */
+export const answerLimits = {
+  /** Bytes of the answer as JSON. */
+  answerBytes: 4_194_304,
+  /** Bytes of the rows that were read for it. */
+  readBytes: 67_108_864,
+  /** Work in microseconds of a processor, by the weights of the fields. */
+  work: 2_000_000,
+  errors: 500,
+} as const;
+
+/** An answer of this size counts as large: only a few are produced at the same time. */
+const largeBytes = 262_144;
+/** An answer of this size is written in slices. */
+const longBytes = 65_536;
+
+export type BudgetLimit = keyof typeof answerLimits;
+
+/** What the answers of one client share: the time of the process, and the room for large answers. */
+export type AnswerPlace = {
+  readonly turns: Turns;
+  readonly claimant: Claimant;
+  readonly largeAnswers: LargeAnswers;
+  /** The key of the viewer. */
+  readonly viewerKey: string;
+  readonly onExceeded: (limit: BudgetLimit) => void;
+};
+
+/**
+ * The budget of one answer. Fields pay for what they read, compute and answer. The first payment that is too much ends the
+ * answer with TOO_COMPLEX, which names the field. Nothing that is still running is awaited then.
+ */
+export class AnswerBudget {
+  readonly #spent = { answerBytes: 0, readBytes: 0, work: 0, errors: 0 };
+  readonly #place: AnswerPlace | undefined;
+  readonly #read = new WeakSet();
+  readonly #computed = new Map<string, unknown>();
+  #failure: Error | undefined;
+  #fail: (error: Error) => void = () => undefined;
+  #leaveRoom: (() => void) | undefined;
+  #entering: Promise<void> | undefined;
+  #isProduced = false;
+  #lastRead: Promise<unknown> = Promise.resolve();
+
+  /** Rejects when the budget is exceeded. It never resolves. */
+  readonly exceeded: Promise<never>;
+  /** Never settles. A field that is reached after the end waits for it, and is forgotten together with this budget. */
+  readonly never = new Promise<never>(() => undefined);
+
+  /** Without a place the answer is counted, and never waits for others. */
+  constructor(place?: AnswerPlace) {
+    this.#place = place;
+    this.exceeded = new Promise((_resolve, reject) => (this.#fail = reject));
+    // The rejection surfaces where the answer is awaited; this only prevents an unhandled rejection.
+    this.exceeded.catch(() => undefined);
+  }
+
+  /** The budget of the next message of the same subscription. */
+  next(): AnswerBudget {
+    return new AnswerBudget(this.#place);
+  }
+
+  get isExceeded(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Whether the answer is so long that it is written in slices. */
+  get isLong(): boolean {
+    return this.#spent.answerBytes > longBytes;
+  }
+
+  /** How much of a limit is left. */
+  left(limit: BudgetLimit): number {
+    return answerLimits[limit] - this.#spent[limit];
+  }
+
+  /** Throws TOO_COMPLEX, which names the field, if the answer has become too much. */
+  pay(limit: BudgetLimit, amount: number, field: string): void {
+    this.#spent[limit] += amount;
+    if (limit === 'work' && this.#place !== undefined) {
+      this.#place.claimant.connection.add(amount);
+      this.#place.claimant.viewer.add(amount);
+    }
+    if (this.#spent[limit] <= answerLimits[limit]) return;
+    if (this.#failure === undefined) this.#place?.onExceeded(limit);
+    throw this.end(tooComplex(limit, field));
+  }
+
+  /** Pays for a row, once for each object. */
+  payRead(row: object, bytes: (most: number) => number, field: string): void {
+    if (this.#read.has(row)) return;
+    this.#read.add(row);
+    this.pay('readBytes', bytes(this.left('readBytes')), field);
+  }
+
+  /** Ends the answer with this error. */
+  end(error: Error): Error {
+    this.#failure ??= error;
+    this.#fail(this.#failure);
+    this.release();
+    return this.#failure;
+  }
+
+  /** Undefined: work may go on at once. Otherwise it may go on when the promise resolves. */
+  pause(): Promise<void> | undefined {
+    if (this.#failure !== undefined) return this.never;
+    if (this.#place === undefined) return undefined;
+    if (this.#spent.answerBytes > largeBytes && this.#leaveRoom === undefined) {
+      this.#entering ??= this.#enterRoom(this.#place);
+      return this.#entering;
+    }
+    return this.#place.turns.next(this.#place.claimant);
+  }
+
+  /** Runs a computation in slices. Each step pays for itself. */
+  async run<Result>(steps: Steps<Result>, field: string): Promise<Result> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      this.pay('work', step.value, field);
+      const pause = this.pause();
+      if (pause !== undefined) await pause;
+    }
+  }
+
+  /** Computes what is equal once for each answer. The key names the computation and everything that it depends on. */
+  once<Result>(key: string, compute: () => Result): Result {
+    if (!this.#computed.has(key)) this.#computed.set(key, compute());
+    return this.#computed.get(key) as Result;
+  }
+
+  /** Runs large reads one after the other, so that each is paid before the next begins. */
+  async oneByOne<Result>(read: () => Promise<Result>): Promise<Result> {
+    const before = this.#lastRead;
+    const reading = (async () => {
+      await before;
+      await this.pause();
+      return read();
+    })();
+    // The rejection surfaces where the result is awaited.
+    this.#lastRead = reading.catch(() => undefined);
+    return reading;
+  }
+
+  /** Call it when the answer has been produced, or was given up. It makes room for another large answer. Idempotent. */
+  release(): void {
+    this.#isProduced = true;
+    this.#leaveRoom?.();
+    this.#leaveRoom = undefined;
+  }
+
+  async #enterRoom({ largeAnswers, viewerKey }: AnswerPlace): Promise<void> {
+    const leave = await largeAnswers.enter(viewerKey);
+    if (this.#isProduced) leave();
+    else this.#leaveRoom = leave;
+  }
+}
+
+const shownLimits: Readonly<Record<BudgetLimit, string>> = {
+  answerBytes: `The answer would have more than ${answerLimits.answerBytes / 1_048_576} MiB`,
+  readBytes: `The answer needs more than ${answerLimits.readBytes / 1_048_576} MiB of data`,
+  work: 'The answer needs too much computation',
+  errors: `The answer has more than ${answerLimits.errors} errors`,
+};
+
+function tooComplex(limit: BudgetLimit, field: string): StowageError {
+  return new StowageError('TOO_COMPLEX', `${shownLimits[limit]}, at ${field}.`, {
+    details: { limit, field, most: answerLimits[limit] },
+    help: 'Ask for fewer things at once. A mutation that was executed stays executed.',
+  });
+}

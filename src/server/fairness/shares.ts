@@ -1,0 +1,71 @@
+import { AnswerBudget, type AnswerPlace, type BudgetLimit } from '../budget/answerBudget.js';
+import { LargeAnswers } from './largeAnswers.js';
+import { QueuedBytes, type QueueLimits } from './queuedBytes.js';
+import { Turns } from './turns.js';
+import { Usage } from './usage.js';
+
+/** How much use of a quiet viewer is forgotten, in microseconds. */
+const negligible = 1;
+/** From this number of viewers on, those that are quiet are forgotten. */
+const manyViewers = 1_000;
+
+export type ShareLimits = QueueLimits & {
+  /** How many signed-in WebSockets one viewer may have. */
+  readonly socketsOfViewer: number;
+};
+
+/** How the clients of a process share its time and its memory. One for each server. */
+export class Shares {
+  readonly turns = new Turns();
+  readonly queued: QueuedBytes;
+  readonly #largeAnswers: LargeAnswers;
+  readonly #viewers = new Map<string, Usage>();
+  readonly #socketsOfViewer: number;
+  readonly #sockets = new Map<string, number>();
+
+  constructor(
+    { socketsOfViewer, ...limits }: ShareLimits,
+    /** Called when an answer has exceeded a limit of its budget. */
+    private readonly onExceeded: (limit: BudgetLimit) => void = () => undefined,
+  ) {
+    this.#socketsOfViewer = socketsOfViewer;
+    this.queued = new QueuedBytes(limits);
+    this.#largeAnswers = new LargeAnswers(this.queued);
+  }
+
+  /** The place of the answers on one connection of a viewer. */
+  placeOf(viewerKey: string, connection: Usage): AnswerPlace {
+    const claimant = { connection, viewer: this.#usageOf(viewerKey) };
+    return { turns: this.turns, claimant, largeAnswers: this.#largeAnswers, viewerKey, onExceeded: this.onExceeded };
+  }
+
+  budgetOf(viewerKey: string, connection: Usage): AnswerBudget {
+    return new AnswerBudget(this.placeOf(viewerKey, connection));
+  }
+
+  /** Undefined if the viewer has too many sockets. Otherwise the function to call when the socket is closed; idempotent. */
+  enterSocket(viewerKey: string): (() => void) | undefined {
+    const count = this.#sockets.get(viewerKey) ?? 0;
+    if (count >= this.#socketsOfViewer) return undefined;
+    this.#sockets.set(viewerKey, count + 1);
+    let isOpen = true;
+    return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      const rest = (this.#sockets.get(viewerKey) ?? 0) - 1;
+      if (rest > 0) this.#sockets.set(viewerKey, rest);
+      else this.#sockets.delete(viewerKey);
+    };
+  }
+
+  #usageOf(viewerKey: string): Usage {
+    const known = this.#viewers.get(viewerKey);
+    if (known !== undefined) return known;
+    if (this.#viewers.size >= manyViewers) {
+      for (const [key, usage] of this.#viewers) if (usage.lately() < negligible) this.#viewers.delete(key);
+    }
+    const usage = new Usage();
+    this.#viewers.set(viewerKey, usage);
+    return usage;
+  }
+}

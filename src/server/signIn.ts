@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto';
+import type { Authenticate } from './authenticate.js';
+import type { Viewer } from './viewer.js';
+
+/** A caller whose token is valid. */
+export type SignedIn = {
+  readonly viewer: Viewer;
+  /**
+   * All requests and sockets with the same key share the limits of one viewer. This is the only place that decides who is
+   * the same viewer: today everybody who has the same token.
+   */
+  readonly key: string;
+};
+
+/** Undefined if the token is not valid. */
+export async function signIn(authenticate: Authenticate, token: string): Promise<SignedIn | undefined> {
+  const viewer = await authenticate(token);
+  if (viewer === undefined) return undefined;
+  return { viewer, key: createHash('sha256').update(token).digest('base64url') };
+}

@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import { getOperationAST, GraphQLError, OperationTypeNode, parse, type DocumentNode } from 'graphql';
+import { CloseCode, makeServer, type Context, type Server, type SubscribePayload } from 'graphql-ws';
+import type { WebSocket } from 'ws';
+import { StowageError } from '../../errors.js';
+import { apiError, type ErrorLog } from '../apiError.js';
+import { bearerToken, type Authenticate } from '../authenticate.js';
+import type { AnswerBudget } from '../budget/answerBudget.js';
+import { executeWithinBudget } from '../budget/executeWithinBudget.js';
+import { checkDocumentText } from '../checkDocumentText.js';
+import { checkOperation } from '../checkOperation.js';
+import type { Shares } from '../fairness/shares.js';
+import { Usage } from '../fairness/usage.js';
+import { KnownDocuments } from '../knownDocuments.js';
+import { Loaders } from '../loaders.js';
+import type { ServerMetrics } from '../metrics.js';
+import { operationLimits } from '../operationLimits.js';
+import { withoutLimit, type Patiently } from '../patiently.js';
+import type { RequestContext } from '../requestContext.js';
+import { signIn, type SignedIn } from '../signIn.js';
+import type { SignInFailures } from '../signInFailures.js';
+import { subscribeFresh } from '../subscribeFresh.js';
+import type { Outlet } from './outlet.js';
+
+const mostOperationsAtOnce = 100;
+
+export type SocketProtocolOptions = {
+  readonly schema: GraphQLSchema;
+  readonly authenticate: Authenticate;
+  readonly log: ErrorLog;
+  readonly metrics: ServerMetrics;
+  readonly shares: Shares;
+  readonly signInFailures: SignInFailures;
+  readonly patiently?: Patiently;
+  readonly connectionInitMs: number;
+};
+
+/** A socket, as the protocol gets it. */
+export type OpenedSocket = {
+  readonly socket: WebSocket;
+  readonly outlet: Outlet;
+  readonly clientAddress: string | undefined;
+  /** Called once, when the client has signed in. */
+  readonly onSignIn: () => void;
+};
+
+export type SocketProtocol = {
+  opened(
+    socket: Parameters<Server<OpenedSocket>['opened']>[0],
+    opened: OpenedSocket,
+  ): (code?: number, reason?: string) => Promise<void>;
+};
+
+type Extra = OpenedSocket & {
+  signedIn: SignedIn | undefined;
+  /** Of the process, by this socket. */
+  readonly usage: Usage;
+  /** By the id of the operation. */
+  readonly operations: Map<string, Operation>;
+  /** Leaves the sockets of the viewer. */
+  leave: () => void;
+};
+type Operation = { readonly correlationId: string; budget?: AnswerBudget };
+type Connection = Context<Record<string, unknown>, Extra>;
+type SocketContext = RequestContext & { readonly operation: Operation; readonly outlet: Outlet };
+
+/** The protocol graphql-transport-ws on opened sockets, with sign-in, checks and limits. */
+export function socketProtocol(options: SocketProtocolOptions): SocketProtocol {
+  const protocol = protocolServer(options);
+  return {
+    opened(socket, opened) {
+      const extra: Extra = {
+        ...{ ...opened, signedIn: undefined, usage: new Usage(), operations: new Map() },
+        leave: () => undefined,
+      };
+      const closed = protocol.opened(socket, extra);
+      return async (code, reason) => {
+        extra.leave();
+        for (const { budget } of extra.operations.values()) budget?.release();
+        await closed(code, reason);
+      };
+    },
+  };
+}
+
+function protocolServer(options: SocketProtocolOptions) {
+  const { schema, authenticate, log, metrics, shares, signInFailures, patiently = withoutLimit } = options;
+  const failed = async ({ clientAddress }: Extra) => {
+    metrics.failedSignIns.inc({ transport: 'websocket' });
+    await signInFailures.failed(clientAddress);
+  };
+  const known = new KnownDocuments();
+  const answer = ({ extra }: Connection, id: string, errors: readonly unknown[]) =>
+    errors.map((error) => apiError(error, extra.operations.get(id)?.correlationId ?? randomUUID(), log));
+
+  return makeServer<Record<string, unknown>, Extra>({
+    connectionInitWaitTimeout: options.connectionInitMs,
+    async onConnect({ connectionParams, extra }) {
+      const token = bearerToken(connectionParams?.['authorization'] ?? connectionParams?.['Authorization'], 'OPTIONAL');
+      if (token === undefined) {
+        await failed(extra);
+        extra.socket.close(CloseCode.Unauthorized, 'Unauthorized: connection_init carries no authorization');
+        return false;
+      }
+      const signedIn = await patiently(() => signIn(authenticate, token));
+      if (signedIn === undefined) {
+        await failed(extra);
+        return false; // 4403
+      }
+      const leave = shares.enterSocket(signedIn.key);
+      if (leave === undefined) {
+        metrics.refusedSockets.inc({ reason: 'viewer' });
+        extra.socket.close(1013, 'Try again later: too many sockets');
+        return false;
+      }
+      extra.leave = leave;
+      if (extra.socket.readyState !== extra.socket.OPEN) leave();
+      extra.signedIn = signedIn;
+      extra.outlet.belongsTo(signedIn.key);
+      extra.onSignIn();
+      return true;
+    },
+    async onSubscribe({ extra, subscriptions }, id, payload) {
+      const operation: Operation = { correlationId: randomUUID() };
+      extra.operations.set(id, operation);
+      if (Object.keys(subscriptions).length > mostOperationsAtOnce) {
+        const message = `One WebSocket runs at most ${mostOperationsAtOnce} operations at once.`;
+        return [wrap(new StowageError('TOO_COMPLEX', message, { help: 'End some, or open another WebSocket.' }))];
+      }
+      const context = contextOf(extra, operation, shares);
+      await context.budget.pause();
+      const { kind, errors, args } = await prepare(schema, known, payload, context);
+      metrics.operations.inc({ kind, transport: 'websocket', outcome: args === undefined ? 'refused' : 'executed' });
+      return args ?? errors;
+    },
+    execute: (args) => executeAtOutlet(args as SocketArgs, patiently),
+    subscribe(args) {
+      metrics.subscriptions.inc();
+      return subscribeFresh(args, {
+        execute: (event) => executeAtOutlet(event as SocketArgs, patiently),
+        onEnd: () => metrics.subscriptions.dec(),
+        patiently,
+      });
+    },
+    onNext(connection, id, _payload, _args, result) {
+      connection.extra.operations.get(id)?.budget?.release();
+      const { errors, data } = result;
+      if (errors === undefined) return;
+      return { errors: answer(connection, id, errors), ...(data === undefined ? {} : { data }) };
+    },
+    onError(connection, id, _payload, errors) {
+      const answers = answer(connection, id, errors);
+      forget(connection.extra, id);
+      return answers;
+    },
+    onComplete({ extra }, id) {
+      forget(extra, id);
+    },
+  });
+}
+
+function forget({ operations }: Extra, id: string): void {
+  operations.get(id)?.budget?.release();
+  operations.delete(id);
+}
+
+type SocketArgs = ExecutionArgs & { readonly contextValue: SocketContext };
+
+/** Executes a query or an event when there is room for its answer. A mutation never waits for room. */
+async function executeAtOutlet(args: SocketArgs, patiently: Patiently) {
+  const { operation, outlet, budget } = args.contextValue;
+  operation.budget = budget;
+  if (getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.MUTATION)
+    return patiently(() => executeWithinBudget(args));
+  await outlet.begin();
+  try {
+    return await patiently(() => executeWithinBudget(args));
+  } finally {
+    outlet.end();
+  }
+}
+
+type Prepared = {
+  readonly kind: string;
+  readonly errors: readonly GraphQLError[];
+  /** Absent if there are errors. */
+  readonly args?: ExecutionArgs;
+};
+
+async function prepare(
+  schema: GraphQLSchema,
+  known: KnownDocuments,
+  { query, operationName, variables }: SubscribePayload,
+  contextValue: SocketContext,
+): Promise<Prepared> {
+  let document: DocumentNode;
+  try {
+    document = (await known.get(query)) ?? parseNew(query);
+  } catch (error) {
+    return { kind: 'none', errors: [error instanceof GraphQLError ? error : wrap(error)] };
+  }
+  const kind = getOperationAST(document, operationName)?.operation ?? 'none';
+  const errors = checkOperation(schema, { document, operationName, variables }, known);
+  if (errors.length > 0) return { kind, errors };
+  const variableValues = variables ?? {};
+  return {
+    kind,
+    errors,
+    args: { schema, document, operationName: operationName ?? null, variableValues, contextValue },
+  };
+
+  function parseNew(text: string): DocumentNode {
+    checkDocumentText(text);
+    const parsed = parse(text, { maxLexicalTokens: operationLimits.tokens });
+    void known.set(text, parsed);
+    return parsed;
+  }
+}
+
+function contextOf(extra: Extra, operation: Operation, shares: Shares): SocketContext {
+  const { signedIn, usage, outlet, clientAddress } = extra;
+  if (signedIn === undefined) throw new Error('An operation came before the sign-in.');
+  const { viewer, key } = signedIn;
+  const { correlationId } = operation;
+  const budget = shares.budgetOf(key, usage);
+  return { viewer, correlationId, clientAddress, loaders: new Loaders(), budget, operation, outlet };
+}
+
+function wrap(error: unknown): GraphQLError {
+  const originalError = error instanceof Error ? error : new Error(String(error));
+  return new GraphQLError(originalError.message, { originalError });
+}
