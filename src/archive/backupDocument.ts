@@ -96,7 +96,7 @@ export async function readBackupDocument(
 
 function unreadable(name: string, why: string, cause?: unknown): StowageError {
   return new StowageError('CHECKSUM', `'${name}' is not a backup document that this version can read: ${why}.`, {
-    help: 'If a newer version of Stowage wrote it, use that one. Else the object was damaged or made by something else.',
+    help: 'If a newer version of Stowage wrote it, use that version. Otherwise the object was damaged, or another program created it.',
     retriable: false,
     cause,
   });

@@ -75,7 +75,7 @@ export async function checkDump(
     warnings: [
       ...(changed.length === 0
         ? []
-        : [`Came or went during the dump, and may be in it or not: ${changed.join(', ')}.`]),
+        : [`Created or dropped during the dump, so they may or may not be in it: ${changed.join(', ')}.`]),
       ...(compared.fewer.length === 0
         ? []
         : [

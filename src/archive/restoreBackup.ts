@@ -109,7 +109,7 @@ function notCounted(tables: readonly TableName[]): readonly string[] {
   const shown = tables.slice(0, 20).map(({ database, name }) => `${database}.${name}`);
   const more = tables.length > shown.length ? ` and ${tables.length - shown.length} more` : '';
   return [
-    `The rows of these tables were not compared with the backup, for the target could not count them in time: ${shown.join(', ')}${more}.`,
+    `The rows of these tables were not compared with the backup, because the target could not count them in time: ${shown.join(', ')}${more}.`,
   ];
 }
 

@@ -118,6 +118,6 @@ function lostBytes(sentBytes: number, receiver: string, receivedBytes: number): 
   if (sentBytes === receivedBytes) return null;
   return new StowageError(
     'CHECKSUM',
-    `Of the ${sentBytes} bytes that the dump wrote ${receivedBytes} reached ${receiver}.`,
+    `The dump wrote ${sentBytes} bytes, but only ${receivedBytes} reached ${receiver}.`,
   );
 }

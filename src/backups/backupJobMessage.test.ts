@@ -51,7 +51,7 @@ const cases: readonly (readonly [Partial<BackupJobRow>, string])[] = [
   [{ ...stored, warnings: ['one'] }, 'Stored 12 MB of dump in 2.3 kB, with 1 warning.'],
   [
     { ...stored, attempts: [{ ...attempt, outcome: 'SUCCEEDED', error: null, adoptedBy: 'v' }] },
-    'Stored 12 MB of dump in 2.3 kB. Its worker was lost before it could say so; another found the backup complete.',
+    'Stored 12 MB of dump in 2.3 kB. Its worker was lost before it could record this; another worker found the complete backup.',
   ],
   [{ ...stored, availability: 'DELETING' }, 'The backup is being deleted in the container.'],
   [{ ...stored, availability: 'MISSING' }, 'The backup succeeded, but its bytes are not in the container any more.'],

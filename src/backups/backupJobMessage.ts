@@ -63,7 +63,7 @@ function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempt
       const adopted =
         attempts.at(-1)?.adoptedBy === undefined
           ? ''
-          : ' Its worker was lost before it could say so; another found the backup complete.';
+          : ' Its worker was lost before it could record this; another worker found the complete backup.';
       return `Stored ${dump}${stored}${withWarnings(warnings)}.${adopted}`;
     }
   }

@@ -15,7 +15,7 @@ export class ContainerAuditType {
 
   @Field(() => Int, {
     description:
-      'How many of those are missing or not whole. A backup that is found missing twice, an hour apart, becomes MISSING.',
+      'How many of those are missing or incomplete. A backup that is found missing twice, an hour apart, becomes MISSING.',
   })
   readonly missing!: number;
 

@@ -102,7 +102,7 @@ export function refuseMove(
   if (before.settings.kind !== after.settings.kind) throw anotherKind(before.settings.kind);
   if (holdsBackups && isElsewhere) {
     throw new StowageError('ENDPOINT_IN_USE', `File endpoint "${before.name}" holds backups and cannot move.`, {
-      help: 'Create another file endpoint for the new place, or delete the backups first. What failed attempts left there goes by itself.',
+      help: 'Create another file endpoint for the new place, or delete the backups first. The remains of failed attempts are deleted automatically.',
     });
   }
 }

@@ -98,7 +98,7 @@ export class FileEndpointResolver {
   }
 
   @Mutation(() => CheckFileEndpointPayload, {
-    description: 'Tries a saved endpoint; with input as it would be after that change. Only the check is saved.',
+    description: 'Checks a saved endpoint, or with input the endpoint after that change. Only the check is saved.',
   })
   @Requires('OPERATOR')
   async checkFileEndpoint(
@@ -115,7 +115,7 @@ export class FileEndpointResolver {
   }
 
   @Mutation(() => FileEndpointType, {
-    description: 'A change of anything but the name is checked first, as at creation; a refusal is CHECK_FAILED.',
+    description: 'A change of any field except the name is checked first, as at creation. A refusal is CHECK_FAILED.',
   })
   @Requires('OPERATOR')
   updateFileEndpoint(
@@ -131,7 +131,7 @@ export class FileEndpointResolver {
   }
 
   @Mutation(() => FileEndpointType, {
-    description: 'ENDPOINT_IN_USE while a plan uses it or it holds listed backups. What lies in the container stays.',
+    description: 'ENDPOINT_IN_USE while a plan uses it or it holds listed backups. The objects in the container stay.',
   })
   @Requires('ADMIN')
   removeFileEndpoint(

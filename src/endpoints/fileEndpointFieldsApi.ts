@@ -33,7 +33,7 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => ContainerAuditType, {
     nullable: true,
-    description: 'The last audit of the container that completed at one of its prefixes at least.',
+    description: 'The last audit of the container that completed for one or more of its prefixes.',
   })
   async lastAudit(
     @Root() { row }: FileEndpointType,
@@ -45,7 +45,7 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => ContainerAuditProblemType, {
     nullable: true,
-    description: 'Why the newest audit failed at a prefix, or could not delete what it should.',
+    description: 'Why the newest audit failed at a prefix, or could not delete something.',
   })
   async auditProblem(
     @Root() { row }: FileEndpointType,
@@ -60,7 +60,7 @@ export class FileEndpointFieldsResolver {
     return ProjectType.of(await loadKnown(context, this.projects, row.projectId, 'project'));
   }
 
-  @FieldResolver(() => String, { description: 'What a person recognises: container at region, or folder.' })
+  @FieldResolver(() => String, { description: 'A name that a person recognises: container at region, or folder.' })
   location(@Root() { row: { settings } }: FileEndpointType): string {
     return this.dependencies.storages.of(settings).locationOf(settings);
   }
@@ -71,7 +71,7 @@ export class FileEndpointFieldsResolver {
     return this.dependencies.storages.of(settings).shownSettings(settings);
   }
 
-  @FieldResolver(() => [EntityActionEnum], { description: 'What role and state allow the viewer now.' })
+  @FieldResolver(() => [EntityActionEnum], { description: 'The actions that role and state allow the viewer now.' })
   async viewerActions(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
     if (row.removedAt !== null) return [];
     const inUse = await context.loaders.of(this.inUse).load(row.id);

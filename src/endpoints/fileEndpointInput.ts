@@ -33,7 +33,7 @@ export class FileEndpointInput {
 }
 
 /** Each kind of storage adds its field: see declareKinds. */
-@InputType('FileEndpointSettingsPatch', { description: 'Of the kind that is stored.' })
+@InputType('FileEndpointSettingsPatch', { description: 'The settings of the stored kind.' })
 @OneOf()
 export class FileEndpointSettingsPatch {
   readonly [field: string]: object | null | undefined;

@@ -46,7 +46,9 @@ export const eventSummaries: Summaries = {
   BackupAttemptEnded: (data) => attemptEnded(data),
   BackupSucceeded: ({ attempt, result, adoptedBy }) =>
     `Attempt ${attempt} succeeded: ${formatBytes(result.sizeBytes)} stored in ${formatBytes(result.storedSizeBytes)}.${
-      adoptedBy === undefined ? '' : ` Its worker was lost before it could say so; worker ${adoptedBy} found it whole.`
+      adoptedBy === undefined
+        ? ''
+        : ` Its worker was lost before it could record this; worker ${adoptedBy} found the complete backup.`
     }`,
   BackupFailed: ({ error }) => `The backup failed (${error.code}): ${error.message}`,
   BackupCancelRequested: ({ by }) => `${by} asked to cancel the backup.`,
@@ -60,8 +62,8 @@ export const eventSummaries: Summaries = {
   BackupHeld: ({ hold }) => `${hold.by} holds the backup: ${hold.reason}`,
   BackupHoldReleased: ({ by }) => `${by} released the hold on the backup.`,
   BackupVerified: ({ verification }) => `The backup was verified: ${verification.level}.`,
-  BackupAbsent: () => 'The container says that the bytes of the backup are not there. It is asked again.',
-  BackupMissing: () => 'The container said twice that the bytes of the backup are not there: it is MISSING.',
+  BackupAbsent: () => 'The container reports that the bytes of the backup are missing. It is checked again.',
+  BackupMissing: () => 'The container reported twice that the bytes of the backup are missing: it is MISSING.',
   BackupFound: () => 'The bytes of the backup were found in the container again.',
   BackupDeletionDecided: ({ reason, by }) =>
     reason === 'RETENTION' ? 'Retention decided to delete the backup.' : `${by} decided to delete the backup.`,
@@ -72,7 +74,7 @@ export const eventSummaries: Summaries = {
   ServiceRecovered: ({ serviceName, dataAsOf }) =>
     `Service "${serviceName}" is no longer late: a backup was begun at ${dataAsOf}.`,
   ServiceLatenessEnded: ({ serviceName, reason }) =>
-    `Service "${serviceName}" is no longer called late, without a newer backup: ${endsOfLateness[reason]}.`,
+    `Service "${serviceName}" is no longer late, without a newer backup: ${endsOfLateness[reason]}.`,
 
   RestoreQueued: ({ request }) => `A restore of backup ${request.backupJobId} was queued.`,
   RestoreAttemptStarted: ({ attempt }) => `Worker ${attempt.worker} began attempt ${attempt.number}.`,

@@ -39,7 +39,7 @@ export abstract class AttemptedJobType<Row extends AttemptedJobRow = AttemptedJo
     return this.row.queuedAt;
   }
 
-  @Field(() => DateTime, { nullable: true, description: 'Of the latest attempt.' })
+  @Field(() => DateTime, { nullable: true, description: 'The value of the latest attempt.' })
   get startedAt(): Date | null {
     return this.row.startedAt;
   }

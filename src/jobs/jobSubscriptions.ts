@@ -36,7 +36,8 @@ export function jobChangeType(name: string, jobType: () => ClassType<AttemptedJo
     readonly kind!: ChangeKind;
 
     @Field(() => PositionScalar, {
-      description: 'Every change up to here has been sent. From READY on, send it as `after` to go on without a gap.',
+      description:
+        'Every change up to here has been sent. From READY on, send it as `after` to continue without a gap.',
     })
     readonly position!: Position;
 
@@ -55,7 +56,7 @@ export class JobChangesArguments {
   @Field(() => PositionScalar, { nullable: true })
   readonly after?: Position | null;
 
-  @Field(() => Boolean, { defaultValue: false, description: 'At most one PROGRESS a second a job.' })
+  @Field(() => Boolean, { defaultValue: false, description: 'At most one PROGRESS a second for each job.' })
   readonly progress!: boolean;
 }
 
@@ -87,7 +88,7 @@ export type JobFilter<Row> = {
 };
 
 const aboutList =
-  'Without after: the active jobs as SNAPSHOT, then READY, then live. With after: each job changed since, once, as it is now, then READY, then live.';
+  'Without after: the active jobs as SNAPSHOT, then READY, then live. With after: each job that changed since then, once and in its current state, then READY, then live.';
 
 export type JobSubscriptionDependencies = LiveSources & { readonly dataSource: DataSource };
 

@@ -145,7 +145,10 @@ export class RestoreJobFieldsResolver {
     return ServiceType.of(await loadKnown(context, this.services, row.targetServiceId, 'service'));
   }
 
-  @FieldResolver(() => BackupJobType, { nullable: true, description: 'Taken before a restore in place: its undo.' })
+  @FieldResolver(() => BackupJobType, {
+    nullable: true,
+    description: 'The backup that was taken before a restore in place, for its undo.',
+  })
   safetyBackup(): null {
     return null;
   }

@@ -58,7 +58,7 @@ export class RestoreJobType extends AttemptedJobType<RestoreJobRow> {
 
   @Field(() => [InventoryDifferenceType], {
     nullable: true,
-    description: "The target afterwards against the backup's inventory; null until it was compared.",
+    description: "The differences between the target and the backup's inventory. Null until they were compared.",
   })
   get differences(): readonly InventoryDifferenceType[] | null {
     return this.row.differences;

@@ -6,7 +6,7 @@ import type { ServiceIdentity, ServiceSettings } from './service.js';
 import { EngineEnum, TlsModeEnum } from './serviceType.js';
 
 const port = "Default: the engine's own.";
-const databases = "Absent or null: all that are not the system's.";
+const databases = 'Absent or null: all databases except those of the server itself.';
 
 @InputType('TlsInput')
 export class TlsInput {

@@ -51,7 +51,10 @@ function isOutdated(error: unknown): boolean {
 
 async function putOff(tools: WorkerTools, { jobId, putOff: times }: ClaimedLease, error: unknown): Promise<void> {
   const pauseMs = retryDelay(times + 1, tools.times.retry, tools.random());
-  tools.log.error({ err: error, jobId, pauseMs }, 'A job could not be started; it is put off so that others go on');
+  tools.log.error(
+    { err: error, jobId, pauseMs },
+    'A job could not be started; it is postponed so that others continue',
+  );
   await tools.dataSource.transaction((manager) => tools.queue.putOff(manager, jobId, pauseMs));
 }
 

@@ -26,7 +26,7 @@ describeWith(needs, 'a worker that is older than the schema', () => {
       [id],
     );
     expect(rows).toEqual([{ put_off: 0, worker_id: null, is_due: true }]);
-    expect(harness.logged.filter((line) => line.includes('it is put off'))).toEqual([]);
+    expect(harness.logged.filter((line) => line.includes('it is postponed'))).toEqual([]);
 
     const putOff = harness.dataSource.transaction((manager) => harness.queue.putOff(manager, id, 1_000));
     await expect(putOff).rejects.toMatchObject({ code: 'SW001' });

@@ -75,6 +75,6 @@ async function reportEnd({ log }: WorkerTools, presence: Presence, what: 'drain'
   try {
     await presence[what]();
   } catch (error) {
-    log.warn({ err: error }, 'That this worker stops could not be shown');
+    log.warn({ err: error }, 'The stop of this worker could not be reported');
   }
 }

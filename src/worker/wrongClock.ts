@@ -16,7 +16,11 @@ export async function refuseWrongClock({
   const aheadMs = machineNow().getTime() - (await serverMs(dataSource));
   if (Math.abs(aheadMs) <= toleranceMs) return;
   const how = `${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
-  throw new StowageError('UNAVAILABLE', `The clock of this machine is ${how} that of PostgreSQL: nothing is too old.`, {
-    help: 'Set both clocks, best by NTP. Until then this worker deletes nothing by its age.',
-  });
+  throw new StowageError(
+    'UNAVAILABLE',
+    `The clock of this machine is ${how} that of PostgreSQL: no backup counts as too old.`,
+    {
+      help: 'Set both clocks, best by NTP. Until then this worker deletes nothing by its age.',
+    },
+  );
 }

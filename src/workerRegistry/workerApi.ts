@@ -19,7 +19,7 @@ export function workerResolvers(tools: LiveWorkerSources): readonly object[] {
   @Resolver()
   class WorkerResolver {
     @Query(() => [WorkerType], {
-      description: 'By start. For the installation-level token: a worker works for every project.',
+      description: 'Ordered by start. Only for the installation-level token, because a worker works for every project.',
     })
     @Requires('INSTALLATION')
     async workers(): Promise<readonly WorkerType[]> {

@@ -28,7 +28,7 @@ export class WorkerEngineType {
   readonly version!: string;
 }
 
-@ObjectType('WorkerJob', { description: 'What a worker holds the lease of.' })
+@ObjectType('WorkerJob', { description: 'A job whose lease a worker holds.' })
 export class WorkerJobType {
   @Field(() => JobKindEnum)
   readonly kind!: WorkersJob['kind'];
@@ -63,7 +63,7 @@ export class WorkerType {
   @Field(() => DateTime)
   readonly startedAt!: Date;
 
-  @Field(() => DateTime, { description: 'On the clock of PostgreSQL.' })
+  @Field(() => DateTime, { description: 'By the clock of PostgreSQL.' })
   readonly lastHeardAt!: Date;
 
   @Field(() => WorkerStateEnum)
@@ -72,13 +72,15 @@ export class WorkerType {
   @Field(() => String)
   readonly programVersion!: string;
 
-  @Field(() => Int, { description: 'Jobs it runs at once.' })
+  @Field(() => Int, { description: 'The number of jobs that it runs at once.' })
   readonly concurrency!: number;
 
-  @Field(() => [WorkerEngineType], { description: 'It claims jobs of these engines alone.' })
+  @Field(() => [WorkerEngineType], { description: 'It claims only jobs of these engines.' })
   readonly engines!: readonly WorkerEngineType[];
 
-  @Field(() => [WorkerJobType], { description: 'What it does now; of a LOST one, what nobody has taken from it yet.' })
+  @Field(() => [WorkerJobType], {
+    description: 'The jobs that it runs now. For a LOST worker, the jobs that no other worker has taken over yet.',
+  })
   readonly jobs!: readonly WorkerJobType[];
 
   static of({ worker, state, jobs }: WorkerSight): WorkerType {

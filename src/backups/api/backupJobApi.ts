@@ -45,7 +45,7 @@ export class BackupJobResolver {
     return ifVisible(context, row, (visible) => new BackupJobType(visible));
   }
 
-  @Query(() => BackupJobConnection, { description: 'Newest first, unless orderBy says otherwise.' })
+  @Query(() => BackupJobConnection, { description: 'Newest first, unless orderBy sets another order.' })
   @Requires('VIEWER')
   backupJobs(
     @Arg('projectId', () => ID, { nullable: true }) projectId: string | null | undefined,
@@ -96,7 +96,10 @@ export class BackupJobFieldsResolver {
     return this.job(row.retryOf, context);
   }
 
-  @FieldResolver(() => BackupJobType, { nullable: true, description: 'The job whose running made this one SKIPPED.' })
+  @FieldResolver(() => BackupJobType, {
+    nullable: true,
+    description: 'The active job because of which this one was SKIPPED.',
+  })
   skippedFor(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
     return this.job(row.skippedFor, context);
   }
@@ -104,7 +107,7 @@ export class BackupJobFieldsResolver {
   @FieldResolver(() => DateTime, {
     nullable: true,
     description:
-      'When retention deletes it if the plan goes on as it is and every run succeeds; past: with the next sweep. Null: never, or not to be foreseen.',
+      'The time at which retention deletes it if the plan does not change and every run succeeds. A past time: the next sweep deletes it. Null: never, or unknown.',
   })
   expectedDeletionAt(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<Date | null> {
     return context.loaders.of(this.deletions).load(row);
@@ -139,7 +142,7 @@ export class BackupJobFieldsResolver {
     return context.loaders.of(this.summaries).load(id);
   }
 
-  @FieldResolver(() => [BackupActionEnum], { description: 'What role and state allow the viewer now.' })
+  @FieldResolver(() => [BackupActionEnum], { description: 'The actions that role and state allow the viewer now.' })
   viewerActions(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): BackupAction[] {
     return backupActions(row, context.viewer.roleIn(row.projectId));
   }

@@ -16,13 +16,14 @@ export class ServiceBackupInput {
 
   @Field(() => Boolean, {
     defaultValue: true,
-    description: 'Whether it ends with SERVICE_BUSY, to be tried again, when somebody waits too long for a lock of it.',
+    description:
+      'Whether it ends with SERVICE_BUSY, and is tried again, if another session waits too long for one of its locks.',
   })
   readonly yieldToLocks!: boolean;
 }
 
 @InputType('StartBackupInput', {
-  description: 'A plan: one job for each of its destinations. Or a service and where to.',
+  description: 'Either a plan, with one job for each of its destinations, or a service and a file endpoint.',
 })
 @OneOf()
 export class StartBackupInput {
@@ -59,7 +60,7 @@ export class BackupJobFilter {
   @Field(() => [String], { nullable: true, description: 'Codes of the catalogue of errors.' })
   readonly errorCode?: string[] | null;
 
-  @Field(() => DateTime, { nullable: true, description: 'Queued at or after.' })
+  @Field(() => DateTime, { nullable: true, description: 'Queued at this time or later.' })
   readonly queuedFrom?: Date | null;
 
   @Field(() => DateTime, { nullable: true, description: 'Queued before.' })

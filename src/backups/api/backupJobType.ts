@@ -28,7 +28,7 @@ export const TriggerEnum = enumType('Trigger', ['SCHEDULE', 'CATCH_UP', 'MANUAL'
 export const BackupActionEnum = enumType(
   'BackupAction',
   ['CANCEL', 'RETRY', 'DELETE', 'HOLD', 'RELEASE', 'VERIFY', 'RESTORE'],
-  'What role and state allow the viewer to do now.',
+  'The actions that role and state allow the viewer now.',
 );
 export type BackupAction = keyof typeof BackupActionEnum;
 
@@ -63,31 +63,31 @@ export class BackupPartType {
 
   @Field(() => [String], {
     nullable: true,
-    description: 'The databases that it holds. Null: all that the service had, or was limited to.',
+    description: 'The databases that the part holds. Null: all databases of the service.',
   })
   readonly databases?: readonly string[] | undefined;
 
   @Field(() => [String], {
-    description: 'What its bytes passed before they were stored, in this order, for example zstd.',
+    description: 'The steps that its bytes passed before they were stored, in this order, for example zstd.',
   })
   readonly steps!: readonly string[];
 
-  @Field(() => Boolean, { description: 'False: stored for a person to read; no restore replays it.' })
+  @Field(() => Boolean, { description: 'False: the part is stored for a person to read, and no restore replays it.' })
   readonly replayed!: boolean;
 
-  @Field(() => String, { description: 'The exact line for a shell.' })
+  @Field(() => String, { description: 'The exact command for a shell.' })
   readonly restoreByHand!: string;
 
   @Field(() => String, {
     nullable: true,
-    description: 'The programs that the line needs, and their versions. Null: not recorded.',
+    description: 'The programs that the command needs, and their versions. Null: not recorded.',
   })
   readonly restoreByHandNeeds?: string | undefined;
 
   @Field(() => String, {
     nullable: true,
     description:
-      'The character set of the connection that dumped it, and must restore it. Null: utf8mb4, or the engine has no such setting.',
+      'The character set of the connection for the dump, which a restore must use too. Null: utf8mb4, or the engine has no such setting.',
   })
   readonly characterSet?: string | undefined;
 
@@ -96,12 +96,12 @@ export class BackupPartType {
 
   @Field(() => BigIntScalar, {
     nullable: true,
-    description: 'Bytes of the longest statement: what a target must accept at once. Null: not recorded.',
+    description: 'The bytes of the longest statement, which a target must accept at once. Null: not recorded.',
   })
   readonly longestStatement?: number | undefined;
 }
 
-@ObjectType('InventorySummary', { description: 'What the database server held when it was dumped.' })
+@ObjectType('InventorySummary', { description: 'The contents of the database server when it was dumped.' })
 export class InventorySummaryType {
   @Field(() => String)
   readonly serverVersion!: string;
@@ -125,7 +125,7 @@ export class InventorySummaryType {
   readonly size!: number | null;
 }
 
-@ObjectType('Hold', { description: 'Keeps a backup from being deleted.' })
+@ObjectType('Hold', { description: 'Prevents the deletion of a backup.' })
 export class HoldType {
   @Field(() => String)
   readonly reason!: string;
@@ -149,7 +149,7 @@ export class BackupJobType extends AttemptedJobType<BackupJobRow> {
     return this.row.trigger;
   }
 
-  @Field(() => ID, { description: 'Shared by the jobs of one tick or one startBackup.' })
+  @Field(() => ID, { description: 'The same for all jobs of one tick or one startBackup.' })
   get batchId(): string {
     return this.row.batchId;
   }
@@ -164,7 +164,7 @@ export class BackupJobType extends AttemptedJobType<BackupJobRow> {
     return this.row.availability;
   }
 
-  @Field(() => DateTime, { nullable: true, description: 'The tick of the plan that it was made for.' })
+  @Field(() => DateTime, { nullable: true, description: 'The tick of the plan for which it was queued.' })
   get scheduledFor(): Date | null {
     return this.row.scheduledFor;
   }

@@ -33,7 +33,9 @@ const longestReason = 200;
 export class BackupMutationResolver {
   constructor(private readonly tools: BackupMutationDependencies) {}
 
-  @Mutation(() => StartBackupPayload, { description: 'By hand: now, besides what the plan does.' })
+  @Mutation(() => StartBackupPayload, {
+    description: 'Starts a manual backup now, in addition to the schedule of the plan.',
+  })
   @Requires('OPERATOR')
   async startBackup(
     @Arg('input', () => StartBackupInput) input: StartBackupInput,
@@ -63,7 +65,7 @@ export class BackupMutationResolver {
     return this.change(call, job, (row, request) => cancelByClient(this.tools, backupHandling, row, request));
   }
 
-  @Mutation(() => BackupJobType, { description: 'A new job like the one that FAILED or was CANCELLED.' })
+  @Mutation(() => BackupJobType, { description: 'Queues a new job like one that FAILED or was CANCELLED.' })
   @Requires('OPERATOR')
   async retryBackupJob(
     @Args(() => EntityArguments) job: EntityArguments,
@@ -76,7 +78,7 @@ export class BackupMutationResolver {
 
   @Mutation(() => BackupJobType, {
     description:
-      'Its record stays. The last good backup of a destination, and one whose stand-in is not seen in the container, goes only with force; a held one not at all. A copy of its manifest alone (COPY with multipart-manifest=get) shares its segments and is unreadable afterwards; Stowage cannot see such copies.',
+      'Its record stays. Two deletions need force: the last good backup of a destination, and a backup whose replacement is not found in the container. A held backup is never deleted. A copy of its manifest alone (COPY with multipart-manifest=get) shares its segments and is unreadable afterwards; Stowage cannot see such copies.',
   })
   @Requires('ADMIN')
   deleteBackup(
@@ -95,7 +97,7 @@ export class BackupMutationResolver {
 
   @Mutation(() => BackupJobType, {
     description:
-      'Neither retention nor a person deletes it until it is released. Again for the same reason: nothing changes.',
+      'Neither retention nor a person deletes it until it is released. A second hold for the same reason changes nothing.',
   })
   @Requires('OPERATOR')
   holdBackup(
@@ -110,7 +112,7 @@ export class BackupMutationResolver {
   }
 
   @Mutation(() => BackupJobType, {
-    description: 'Retention and people may delete it again. Not held: nothing changes.',
+    description: 'Retention and people may delete it again. If it is not held, nothing changes.',
   })
   @Requires('OPERATOR')
   releaseBackup(
@@ -127,7 +129,7 @@ export class BackupMutationResolver {
     @Arg('level', () => VerificationLevelEnum, { defaultValue: 'READABLE' }) _level: VerificationLevel,
   ): BackupJobType {
     throw notYetAvailable(
-      'Verification on demand is not built yet. Every backup is read back and compared before it is called SUCCEEDED.',
+      'Verification on demand is not built yet. Every backup is read back and compared before it is SUCCEEDED.',
     );
   }
 

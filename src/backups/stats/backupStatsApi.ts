@@ -20,7 +20,7 @@ export class BackupStatsResolver {
 
   @Query(() => BackupStatsType, {
     description:
-      'Counts and sums the jobs that match. Buckets go from queuedFrom, else the first job, to queuedBefore, else now, by the time at which a job was queued.',
+      'Counts and sums the jobs that match. Buckets begin at queuedFrom (default: the first job) and end at queuedBefore (default: now). A job belongs to the bucket in which it was queued.',
   })
   @Requires('VIEWER')
   @Statistics()

@@ -58,19 +58,19 @@ export class BackupStatsType {
   }
 
   @Field(() => BigIntScalar, {
-    description: 'Bytes that their backups took in the containers, those of deleted ones too.',
+    description: 'The bytes that their backups took in the containers, including deleted ones.',
   })
   async writtenSize(): Promise<number> {
     return writtenSize(await this.source.counts());
   }
 
-  @Field(() => Duration, { nullable: true, description: 'Of those that SUCCEEDED.' })
+  @Field(() => Duration, { nullable: true, description: 'The median of those that SUCCEEDED.' })
   medianExecutionTime(): Promise<number | null> {
     return this.source.medianExecutionTimeMs();
   }
 
   @Field(() => [BackupStatsBucketType], {
-    description: 'In order, empty ones too; none unless a bucket was asked for.',
+    description: 'In order, including empty ones. There are none unless the client requests a bucket.',
   })
   async buckets(): Promise<readonly BackupStatsBucketType[]> {
     const byBucket = new Map<number, JobCount[]>();

@@ -24,7 +24,10 @@ export function toolOutput({ lastLines, signal, exitCode }: ToolEnd): StowageErr
     return { ...printed, help: 'The program does not start on the worker: install it anew there, and try it by hand.' };
   }
   if (lastLines !== '') {
-    return { ...printed, help: 'toolOutput holds the last lines of the tool: what they name is to be repaired first.' };
+    return {
+      ...printed,
+      help: 'toolOutput holds the last lines of the tool. First repair the problem that they name.',
+    };
   }
-  return { help: 'It said nothing: look into the logs of the database server and of the worker at that time.' };
+  return { help: 'It printed nothing: look into the logs of the database server and of the worker at that time.' };
 }

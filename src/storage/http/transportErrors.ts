@@ -41,7 +41,10 @@ export function transportError(error: unknown, who: string): StowageError {
       return unreachable(`cannot be reached over the network (${code}).`);
     case 'UND_ERR_CONNECT_TIMEOUT':
     case 'ETIMEDOUT':
-      return unreachable('did not take the connection in time.', 'Check the host, the port and the firewall between.');
+      return unreachable(
+        'did not take the connection in time.',
+        'Check the host, the port and the firewalls on the way.',
+      );
     case 'UND_ERR_HEADERS_TIMEOUT':
     case 'UND_ERR_BODY_TIMEOUT':
       return unreachable('stopped answering.');

@@ -63,7 +63,7 @@ export class SwiftInput {
   @Field(() => String, { nullable: true })
   readonly region?: string | null;
 
-  @Field(() => Boolean, { defaultValue: false, description: 'Make the container where it does not exist.' })
+  @Field(() => Boolean, { defaultValue: false, description: 'Create the container if it does not exist.' })
   readonly createContainer!: boolean;
 
   @Field(() => SwiftCredentialsInput)
@@ -72,7 +72,7 @@ export class SwiftInput {
 
 @InputType('SwiftPatch')
 export class SwiftPatch {
-  @Field(() => String, { nullable: true, description: 'Another one needs the credentials again.' })
+  @Field(() => String, { nullable: true, description: 'A change needs the credentials again.' })
   readonly authUrl?: string | null;
 
   @Field(() => String, { nullable: true })
@@ -85,7 +85,7 @@ export class SwiftPatch {
   readonly credentials?: SwiftCredentialsInput | null;
 }
 
-@ObjectType('SwiftServiceUser', { description: 'The technical account that the platform makes for object storage.' })
+@ObjectType('SwiftServiceUser', { description: 'The technical account that the platform creates for object storage.' })
 export class SwiftServiceUserType {
   @Field(() => String)
   readonly username!: string;

@@ -38,7 +38,7 @@ export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSig
     samples = [...samples.filter((sample) => sample.atMs > atMs - windowMs), { atMs, bytes: progress.readBytes }];
     sending = tools.telemetry
       .publish(progressOf(lease, progress, rateOf(samples), tools.now()))
-      .catch((error: unknown) => tools.log.debug({ err: error, jobId: lease.jobId }, 'Progress was not told'))
+      .catch((error: unknown) => tools.log.debug({ err: error, jobId: lease.jobId }, 'Progress could not be sent'))
       .finally(() => {
         sending = undefined;
         if (newest !== undefined) schedule();

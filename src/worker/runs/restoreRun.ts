@@ -127,10 +127,14 @@ async function readBackup(
   const parts = result.parts.map((part) => {
     const written = document.parts.find(({ objectName }) => objectName === part.objectName);
     if (written?.checksum !== part.checksum || written.storedSizeBytes !== part.storedSizeBytes) {
-      throw new StowageError('CHECKSUM', `backup.json in '${result.folder}' names other parts than were recorded.`, {
-        help: 'The backup was replaced in the container. Restore another one.',
-        retriable: false,
-      });
+      throw new StowageError(
+        'CHECKSUM',
+        `backup.json in '${result.folder}' names other parts than those that were recorded.`,
+        {
+          help: 'The backup was replaced in the container. Restore another one.',
+          retriable: false,
+        },
+      );
     }
     // Only the positions of the segments come from the container. The recorded checksum covers each segment.
     return { ...part, segments: written.segments };

@@ -55,7 +55,7 @@ export async function findLosses(
       catalog.foreignKeys
         .filter(({ referencedDatabase }) => !chosen.has(referencedDatabase))
         .map((key) => `${key.database}.${key.table}`),
-      'Foreign keys of these tables lead into databases that are not part of this backup: restored elsewhere, the tables take no new rows until those are there',
+      'Foreign keys of these tables lead into databases that are not part of this backup: after a restore elsewhere, the tables accept no new rows until those databases exist',
     ),
     ...listed(
       catalog.views
@@ -78,11 +78,11 @@ function lostHistory(catalog: Catalog): readonly string[] {
   return [
     ...listed(
       [...precise],
-      'Versioned tables are dumped without their history, for that of transaction-precise ones cannot be dumped',
+      'Versioned tables are dumped without their history, because that of transaction-precise ones cannot be dumped',
     ),
     ...listed(
       others.filter((name) => !precise.has(name)),
-      'For their sake the history of these tables is not dumped either (back them up in a service of their own to keep it)',
+      'Because of them the history of these tables is not dumped either (back them up in a service of their own to keep it)',
     ),
   ];
 }

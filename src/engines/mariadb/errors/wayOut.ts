@@ -56,7 +56,7 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1037, 1038, 1041, 1135, 3015],
-    help: 'The database server has no memory left: stop what else runs there, or give it more memory.',
+    help: 'The database server has no memory left: stop other programs there, or give it more memory.',
   },
   { numbers: [1040], help: 'Raise max_connections on the database server, or close sessions there.' },
   {
@@ -70,7 +70,7 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1153, 1162, 2006, 2020],
-    dump: 'Raise max_allowed_packet on the database server (SET GLOBAL max_allowed_packet=1073741824;). If it was restarted meanwhile, nothing is to be done.',
+    dump: 'Raise max_allowed_packet on the database server (SET GLOBAL max_allowed_packet=1073741824;). If the server was only restarted meanwhile, you need not do anything.',
     restore:
       'Raise max_allowed_packet on the target (SET GLOBAL max_allowed_packet=1073741824;), or look into its log: it may have been restarted.',
   },
@@ -83,13 +83,13 @@ export const ways: readonly Way[] = [
   {
     numbers: [1205],
     dump: 'Another session holds a lock that the dump needs: SHOW FULL PROCESSLIST on the database server names it.',
-    restore: 'Another session holds a lock on the target: end what writes to the restored databases there.',
+    restore: 'Another session holds a lock on the target: end the sessions that write to the restored databases there.',
     passes: true,
   },
   {
     numbers: [1213],
     dump: 'The database server ended the dump to break a deadlock: back up when fewer statements change the definitions of tables.',
-    restore: 'Somebody else writes to the restored databases on the target: end that.',
+    restore: 'Another session writes to the restored databases on the target: end that session.',
     passes: true,
   },
   {
@@ -100,7 +100,7 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1969, 3024, 1931],
-    help: 'A limit of time of the database user ended the statement: ALTER USER … WITH MAX_STATEMENT_TIME 0 lifts it.',
+    help: 'A time limit of the database user ended the statement: remove the limit with ALTER USER … WITH MAX_STATEMENT_TIME 0.',
   },
   {
     numbers: [1104],
@@ -108,14 +108,14 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1290, 1836, 1792, 1874, 1036],
-    dump: 'The database server runs with the option that the message names: back up from another server, or start it without.',
+    dump: 'The database server runs with the option that the message names: back up from another server, or start this one without the option.',
     restore:
-      'The target takes no writes, or runs with the option that the message names: switch that off (for example SET GLOBAL read_only=0;), or restore into another server. A replica is no target.',
+      'The target accepts no writes, or runs with the option that the message names: switch the option off (for example SET GLOBAL read_only=0;), or restore into another server. A replica cannot be a target.',
   },
   {
     numbers: [1418, 1419],
     restore:
-      'Run on the target: SET GLOBAL log_bin_trust_function_creators=1; it has a binary log and takes functions and triggers from SUPER alone.',
+      'Run on the target: SET GLOBAL log_bin_trust_function_creators=1; it has a binary log, and only a user with SUPER may create functions and triggers there.',
   },
   {
     numbers: [1449],
@@ -131,17 +131,17 @@ export const ways: readonly Way[] = [
   {
     numbers: [1368, 1369, 1347],
     restore:
-      'mariadb-dump writes views in the order of their names: rename the view at the source so that it comes after those it reads, and take another backup.',
+      'mariadb-dump writes views in the order of their names: rename the view at the source so that it comes after the views that it reads, and take another backup.',
   },
   {
     numbers: [1054],
-    dump: 'A view, trigger or generated column names a column that is gone: repair it or drop it, then start the backup again.',
+    dump: 'A view, trigger or generated column names a column that no longer exists: repair it or drop it, then start the backup again.',
     restore:
-      'A view, trigger or generated column of the source names a column that is not there: repair it at the source, and take another backup.',
+      'A view, trigger or generated column of the source names a column that does not exist: repair it at the source, and take another backup.',
   },
   {
     numbers: [1049],
-    dump: 'The database is gone, or it has an event and a quote, a backslash or a line break in its name, which mariadb-dump cannot dump: rename the database or drop its events.',
+    dump: 'The database no longer exists, or it has an event and a quote, a backslash or a line break in its name, which mariadb-dump cannot dump: rename the database or drop its events.',
     restore:
       'Something in the backup refers to a database that is not part of it: back up both together, or restore that one first.',
   },
@@ -153,19 +153,19 @@ export const ways: readonly Way[] = [
   {
     numbers: [1005, 1215, 1216, 1217, 1451, 1452, 1821, 1822, 1824],
     restore:
-      'A foreign key leads to a table that is not part of the backup, or that is otherwise on the target: back up those databases together. Or the table has a DATA DIRECTORY: make that folder on the target, writable for its server.',
+      'A foreign key leads to a table that is not part of the backup, or that differs on the target: back up those databases together. Or the table has a DATA DIRECTORY: make that folder on the target, writable for its server.',
   },
   {
     numbers: [1062, 1022, 1169, 1586, 1859],
     restore:
-      'Rows that differ at the source are equal on the target. A FLOAT keeps 6 digits in a dump: make the key DOUBLE or DECIMAL at the source. Else the collation compares otherwise there: restore into a server of the version of the source. Then take another backup.',
+      'Rows that differ at the source are equal on the target. A FLOAT keeps 6 digits in a dump: make the key DOUBLE or DECIMAL at the source. Otherwise the collation of the target compares in another way: restore into a server of the same version as the source. Then take another backup.',
   },
   {
     // InnoDB inserts the rows of a new table in bulk. It finds a duplicate key only at the end, as error 1.
     numbers: [1180],
     dump: 'The storage engine failed: read the log of the database server at that time.',
     restore:
-      'With error 1, rows that differ at the source are equal on the target: a FLOAT keeps 6 digits in a dump, so make the key DOUBLE or DECIMAL at the source and take another backup. Else read the log of the target at that time.',
+      'With error 1, rows that differ at the source are equal on the target: a FLOAT keeps 6 digits in a dump, so make the key DOUBLE or DECIMAL at the source and take another backup. For other errors read the log of the target at that time.',
   },
   {
     numbers: [1071, 1709, 1118],
@@ -175,7 +175,8 @@ export const ways: readonly Way[] = [
   {
     numbers: [1273, 1115, 1253, 4110, 4161, 1193, 1231, 1064, 1235, 1305, 1901],
     dump: 'The dump tool and the database server do not fit each other: install the tools of the version of the server on the worker.',
-    restore: 'The target does not know this: restore into a server that is at least as new as that of the backup.',
+    restore:
+      'The target does not support this: restore into a server that is at least as new as the server of the backup.',
   },
   {
     numbers: [1286, 1289, 1524, 3003],
@@ -185,13 +186,13 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1018],
-    dump: 'The server cannot read the folder that the message names. Give it back to the server, or, if it is no database, name the databases of the service one by one.',
+    dump: 'The server cannot read the folder that the message names. Give it back to the server, or, if it is not a database, name the databases of the service one by one.',
   },
   {
     numbers: [1030, 1031, 1296, 1297, 1478],
     dump: 'The storage engine failed: read the log of the database server at that time, and check the table with CHECK TABLE.',
     restore:
-      'The storage engine of the target failed: read its log at that time; the errno in the message tells more (28 is a full disk).',
+      'The storage engine of the target failed: read its log at that time; the errno in the message shows the reason (28 is a full disk).',
   },
   {
     numbers: [1016, 1017, 1033, 1034, 1035, 1194, 1195, 1877, 1932, 1707, 1712, 1812, 1817],
@@ -204,20 +205,21 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1814],
-    dump: 'The table that the message names has no data file (DISCARD TABLESPACE): ALTER TABLE … IMPORT TABLESPACE brings it back. Else drop the table, then start the backup again.',
+    dump: 'The table that the message names has no data file (DISCARD TABLESPACE): ALTER TABLE … IMPORT TABLESPACE brings it back. Otherwise drop the table, then start the backup again.',
   },
   {
     numbers: [1007, 1050, 1304, 1359, 1537, 1813],
-    restore: 'It is on the target already: somebody else writes there, or a part of an earlier restore was left.',
+    restore:
+      'The object already exists on the target: another session writes there, or an earlier restore has left it.',
   },
   {
     numbers: [1048, 1067, 1264, 1265, 1292, 1300, 1364, 1366, 1406, 1411, 1416, 1526, 1690, 4025],
-    dump: 'A value of the table cannot be read as its column says: look at the column that the message names.',
+    dump: 'A value of the table does not match the type of its column: look at the column that the message names.',
     restore:
-      'The target does not take a value of the column that the message names: compare the version of the server, its settings and the definition of the column with the source.',
+      'The target does not accept a value of the column that the message names: compare the version of the server, its settings and the definition of the column with the source.',
   },
   {
     numbers: [1643, 1644],
-    help: 'A trigger or routine refused it (SIGNAL): look at the triggers of the table on that server.',
+    help: 'A trigger or routine refused the statement (SIGNAL): look at the triggers of the table on that server.',
   },
 ];

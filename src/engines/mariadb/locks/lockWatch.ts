@@ -180,9 +180,9 @@ class Sight {
     if (patienceMs === null) return [];
     this.found();
     if (this.#longestMs <= Math.max(patienceMs, 10_000)) return [];
-    const why = this.#why ?? 'the connection of the tool could not be told from others of its account';
+    const why = this.#why ?? 'the connection of the tool could not be distinguished from others of its account';
     return [
-      `${what} gave way to nobody for ${Math.round(this.#longestMs / 1_000)} s, for nobody saw who waits: ${why}`,
+      `${what} could not end for waiting sessions for ${Math.round(this.#longestMs / 1_000)} s, because the waiting sessions were not visible: ${why}`,
     ];
   }
 }

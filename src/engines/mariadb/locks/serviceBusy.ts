@@ -57,7 +57,7 @@ const findIt =
 
 function holding(holders: Wait['holders']): string {
   if (holders === null) return 'another session holds a lock on it, and this server does not show which';
-  if (holders.length === 0) return 'no session is shown that holds it';
+  if (holders.length === 0) return 'the server shows no session that holds it';
   const shown = holders.slice(0, 3).map(({ sessionId, session, mode }) => {
     const how = modes[mode];
     return `${session === undefined ? `connection ${sessionId}` : named(session)} holds it${how === undefined ? '' : ` (${how})`}`;

@@ -70,7 +70,9 @@ export async function refuseMissingRestorePrivileges(
 export async function warnOfHiddenSessions(session: Session, grants: Grants): Promise<readonly string[]> {
   if (grants.holdsGlobally('PROCESS')) return [];
   const grant = `GRANT PROCESS ON *.* TO ${await ownAccount(session)};`;
-  return [`The user may not see who waits for a backup, so a backup gives way to nobody. To let it, run: ${grant}`];
+  return [
+    `The user may not see which sessions wait for a backup, so a backup never ends for them. To change this, run: ${grant}`,
+  ];
 }
 
 async function refuse(

@@ -29,7 +29,7 @@ export const judgeDifference: Engine['judgeDifference'] = (difference, context) 
 };
 
 const removed =
-  'It was made and is gone: look into the binary log or the audit log of the target for who dropped it, and restore again when nobody else works there.';
+  'It was created and has disappeared: look into the binary log or the audit log of the target for who dropped it, and restore again when nobody else works there.';
 const lessRows =
   'Something deleted rows on the target while it was restored, or kept it from storing them: end the applications and events that write there, and look for rows in the dump that this server takes for equal in a unique key. Restoring again helps only when that has changed.';
 const altered =
