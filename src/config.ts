@@ -43,6 +43,18 @@ export type ApiConfig = {
   readonly databasePatienceMs: number;
   /** Null: only the admin token opens all of /metrics. */
   readonly metricsToken: Secret | null;
+  readonly clientLimits: ClientLimits;
+};
+
+/** What the clients of the API may take before they are slowed down or refused. */
+export type ClientLimits = {
+  readonly socketsOfViewer: number;
+  readonly pendingSockets: number;
+  readonly pendingSocketsOfAddress: number;
+  readonly messagesPerSecond: number;
+  readonly operationsPerSecond: number;
+  readonly queuedBytesOfViewer: number;
+  readonly queuedBytes: number;
 };
 
 export type TargetConfig = { readonly allowedTargets: AllowedTargets };
@@ -245,6 +257,23 @@ function api(reader: Reader): ApiConfig {
     minIntervalMs: reader.value('STOWAGE_MIN_INTERVAL', duration('PT1S', 'P366D'), 'PT60S'),
     databasePatienceMs: reader.value('STOWAGE_DATABASE_PATIENCE', duration('PT1S', 'PT5M'), 'PT5S'),
     metricsToken: reader.optional('STOWAGE_METRICS_TOKEN', bearerToken),
+    clientLimits: clientLimits(reader),
+  };
+}
+
+const mebibyte = 1_048_576;
+
+function clientLimits(reader: Reader): ClientLimits {
+  const count = wholeNumber(1, 100_000);
+  const mebibytes = wholeNumber(8, 65_536);
+  return {
+    socketsOfViewer: reader.value('STOWAGE_SOCKETS_PER_VIEWER', wholeNumber(32, 100_000), '100'),
+    pendingSockets: reader.value('STOWAGE_PENDING_SOCKETS', count, '1000'),
+    pendingSocketsOfAddress: reader.value('STOWAGE_PENDING_SOCKETS_PER_ADDRESS', count, '100'),
+    messagesPerSecond: reader.value('STOWAGE_SOCKET_MESSAGES_PER_SECOND', wholeNumber(10, 100_000), '200'),
+    operationsPerSecond: reader.value('STOWAGE_SOCKET_OPERATIONS_PER_SECOND', count, '50'),
+    queuedBytesOfViewer: mebibyte * reader.value('STOWAGE_UNREAD_MIB_PER_VIEWER', mebibytes, '32'),
+    queuedBytes: mebibyte * reader.value('STOWAGE_UNREAD_MIB', mebibytes, '128'),
   };
 }
 

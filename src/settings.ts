@@ -131,6 +131,59 @@ export const settings = {
     default: { otherwise: 'PT60S' },
     secret: false,
   },
+  STOWAGE_SOCKETS_PER_VIEWER: {
+    roles: api,
+    meaning:
+      'How many WebSockets one viewer may have. Today all clients with the same token are one viewer. One more is closed with 1013.',
+    holds: 'a whole number from 32 to 100000',
+    default: { otherwise: '100' },
+    secret: false,
+  },
+  STOWAGE_PENDING_SOCKETS: {
+    roles: api,
+    meaning: 'How many WebSockets may wait for their sign-in at the same time. One more gets the status 503.',
+    holds: 'a whole number from 1 to 100000',
+    default: { otherwise: '1000' },
+    secret: false,
+  },
+  STOWAGE_PENDING_SOCKETS_PER_ADDRESS: {
+    roles: api,
+    meaning:
+      'The same of one IP address (IPv6: of one /64 network). Behind a reverse proxy all clients have the address of the proxy, because X-Forwarded-For is not read: set it to STOWAGE_PENDING_SOCKETS, and limit addresses in the proxy.',
+    holds: 'a whole number from 1 to 100000',
+    default: { otherwise: '100' },
+    secret: false,
+  },
+  STOWAGE_SOCKET_MESSAGES_PER_SECOND: {
+    roles: api,
+    meaning:
+      'How many messages of one WebSocket are handled in a second; twice as many may come at once. Further messages wait, and the socket is not read meanwhile.',
+    holds: 'a whole number from 10 to 100000',
+    default: { otherwise: '200' },
+    secret: false,
+  },
+  STOWAGE_SOCKET_OPERATIONS_PER_SECOND: {
+    roles: api,
+    meaning: 'The same for the operations among them.',
+    holds: 'a whole number from 1 to 100000',
+    default: { otherwise: '50' },
+    secret: false,
+  },
+  STOWAGE_UNREAD_MIB_PER_VIEWER: {
+    roles: api,
+    meaning:
+      'How many MiB the clients of one viewer may leave unread before nothing further is produced for their WebSockets, and no further long answer.',
+    holds: 'a whole number from 8 to 65536',
+    default: { otherwise: '32' },
+    secret: false,
+  },
+  STOWAGE_UNREAD_MIB: {
+    roles: api,
+    meaning: 'The same of all viewers together.',
+    holds: 'a whole number from 8 to 65536',
+    default: { otherwise: '128' },
+    secret: false,
+  },
   STOWAGE_WORKER_CONCURRENCY: {
     roles: ['up', 'worker'],
     meaning: 'How many jobs a worker runs at once.',

@@ -16,7 +16,7 @@ export type ApiRoleConfig = Pick<
   ServeConfig,
   'adminToken' | 'allowedTargets' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'
 > &
-  Partial<Pick<ServeConfig, 'databasePatienceMs' | 'metricsToken'>>;
+  Partial<Pick<ServeConfig, 'clientLimits' | 'databasePatienceMs' | 'metricsToken'>>;
 
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
@@ -45,6 +45,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
       scheduleStore: () => shared.alarmClock.ping(),
     },
     playgroundFolder: playgroundFolder(),
+    ...(config.clientLimits === undefined ? {} : { limits: config.clientLimits }),
     ...(databasePatienceMs === undefined
       ? {}
       : { patiently: <T>(work: () => T): T => withPatience(databasePatienceMs, work) }),

@@ -1,0 +1,169 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
+import { loads, otherToken, startTinyApi, token, type TinyApi } from '../../test/fixtures/api/tinyApi.js';
+import type { ServerLimits } from './createServer.js';
+
+let api: TinyApi;
+const sockets: WebSocket[] = [];
+const streams: Socket[] = [];
+
+async function start(limits: Partial<ServerLimits>): Promise<void> {
+  api = await startTinyApi({ graceMs: 500, ...limits });
+}
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.terminate();
+  for (const stream of streams.splice(0)) stream.destroy();
+  await api.server.close();
+});
+
+type Message = { readonly id?: string; readonly type: string };
+
+function open(localAddress = '127.0.0.1') {
+  const url = `${api.server.url.replace('http', 'ws')}/graphql`;
+  const socket = new WebSocket(url, 'graphql-transport-ws', { localAddress });
+  sockets.push(socket);
+  const messages: Message[] = [];
+  socket.on('message', (data: Buffer) => void messages.push(JSON.parse(data.toString()) as Message));
+  const opened = new Promise<string>((resolve) => {
+    socket.once('open', () => resolve('open'));
+    socket.once('error', (error) => resolve(error.message));
+  });
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+  const send = (message: object) => socket.send(JSON.stringify(message));
+  const until = async (test: (all: readonly Message[]) => boolean) => {
+    while (!test(messages)) await once(socket, 'message');
+  };
+  return { socket, messages, opened, closed, send, until };
+}
+
+/** A socket that has signed in. Rejects with the close code if it is refused. */
+async function signedIn(as = token) {
+  const one = open();
+  expect(await one.opened).toBe('open');
+  one.send({ type: 'connection_init', payload: { authorization: as } });
+  await Promise.race([
+    one.until((messages) => messages.length > 0),
+    one.closed.then((code) => Promise.reject(new Error(`closed with ${code}`))),
+  ]);
+  return one;
+}
+
+/** Waits until the server has processed what was sent to it before. */
+async function roundTrips(count: number): Promise<void> {
+  for (let trip = 0; trip < count; trip += 1) {
+    const response = await fetch(`${api.server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${otherToken}` },
+      body: JSON.stringify({ query: '{ hello }' }),
+    });
+    expect(response.status).toBe(200);
+    await response.text();
+  }
+}
+
+describe('before sign-in', () => {
+  test('a frame of a megabyte that is not finished is not collected: the socket is closed with 1009', async () => {
+    await start({ connectionInitMs: 60_000 });
+    const { hostname, port } = new URL(api.server.url);
+    const stream = connect(Number(port), hostname);
+    streams.push(stream);
+    stream.write(
+      'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n',
+    );
+    const received: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => received.push(chunk));
+    await once(stream, 'data');
+    // A masked text frame of 1,000,000 bytes, and its first 20,000.
+    const header = Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0x0f, 0x42, 0x40, 1, 2, 3, 4]);
+    stream.write(Buffer.concat([header, Buffer.alloc(20_000)]));
+    await once(stream, 'close');
+    const closing = Buffer.concat(received).indexOf(Buffer.from([0x03, 0xf1]));
+    expect(closing).toBeGreaterThan(0);
+  });
+
+  test('a connection_init of 10 kB is accepted, and frames of a megabyte after it', async () => {
+    await start({});
+    const one = open();
+    await one.opened;
+    one.send({ type: 'connection_init', payload: { authorization: token, note: 'x'.repeat(10_000) } });
+    await one.until((messages) => messages.length === 1);
+    const variables = { unused: 'x'.repeat(1_000_000) };
+    one.send({ id: '1', type: 'subscribe', payload: { query: '{ hello }', variables } });
+    await one.until((messages) => messages.some(({ type }) => type === 'complete'));
+  });
+
+  test('only so many sockets are open, in total and of one address, until one of them signs in', async () => {
+    await start({ connectionInitMs: 60_000, pendingSockets: 3, pendingSocketsOfAddress: 2 });
+    const [first, second] = [open(), open()];
+    expect([await first.opened, await second.opened]).toEqual(['open', 'open']);
+    expect(await open().opened).toContain('503');
+    expect(await open('127.0.0.2').opened).toBe('open');
+    expect(await open('127.0.0.3').opened).toContain('503');
+    first.send({ type: 'connection_init', payload: { authorization: token } });
+    await first.until((messages) => messages.length === 1);
+    expect(await open().opened).toBe('open');
+    second.socket.close();
+    await second.closed;
+    await roundTrips(1);
+    expect(await open().opened).toBe('open');
+    const metric = await api.registry.getSingleMetric('stowage_websockets_refused_total')?.get();
+    expect(metric?.values).toMatchObject([{ value: 2, labels: { reason: 'before_sign_in' } }]);
+  });
+});
+
+describe('after sign-in', () => {
+  test('a viewer has 32 sockets, one more is closed with 1013, and another viewer has its own', async () => {
+    await start({ socketsOfViewer: 32 });
+    const all = [];
+    for (let count = 0; count < 32; count += 1) all.push(await signedIn());
+    await expect(signedIn()).rejects.toThrow('closed with 1013');
+    await signedIn(otherToken);
+    all[0]?.socket.close();
+    await all[0]?.closed;
+    await roundTrips(1);
+    await signedIn();
+  });
+
+  test('a flood of operations is handled at its pace: nothing is refused, and others do not wait', async () => {
+    await start({ operationsPerSecond: 20, messagesPerSecond: 50 });
+    const flood = await signedIn();
+    for (let id = 0; id < 80; id += 1) {
+      flood.send({ id: String(id), type: 'subscribe', payload: { query: '{ hello }' } });
+      flood.send({ id: String(id), type: 'complete' });
+    }
+    flood.send({ type: 'ping' });
+    const order: string[] = [];
+    const flooded = flood
+      .until((messages) => messages.some(({ type }) => type === 'pong'))
+      .then(() => order.push('flood'));
+    await roundTrips(50);
+    order.push('others');
+    await flooded;
+    expect(order).toEqual(['others', 'flood']);
+    expect(flood.messages.filter(({ type }) => type === 'error')).toEqual([]);
+  });
+
+  test('nothing is produced for a client that does not read, however many subscriptions it has', async () => {
+    await start({ operationsPerSecond: 1_000, messagesPerSecond: 1_000 });
+    const slow = await signedIn();
+    for (let id = 0; id < 100; id += 1) {
+      slow.send({ id: String(id), type: 'subscribe', payload: { query: 'subscription { shipChanges { id cargo } }' } });
+    }
+    while (api.harbour.mailboxes.size < 100) await roundTrips(1);
+    loads.count = 0;
+    slow.socket.pause();
+    api.harbour.put({ id: 'a', version: 1, cargo: 'x'.repeat(300_000) });
+    for (let before = -1; before < loads.count;) {
+      before = loads.count;
+      await roundTrips(50);
+    }
+    // The network takes some megabytes of the 30.
+    expect(loads.count).toBeLessThan(60);
+    slow.socket.resume();
+    await slow.until((messages) => messages.filter(({ type }) => type === 'next').length === 100);
+    expect(loads.count).toBe(100);
+  });
+});
