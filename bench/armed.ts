@@ -1,6 +1,6 @@
 /**
  * Measures the cost of 10,000 plans with alarms: the processor time of all our processes (API and worker, the built
- * program) while nothing is due, compared with Agenda alone with as many documents. It also measures how long it takes
+ * program) while nothing is due. It compares this with Agenda alone and the same number of documents. It also measures how long it takes
  * to set all alarms. Everything runs at the same time, so that a busy machine is busy for all. The servers of the
  * stores do not count.
  *

@@ -102,14 +102,14 @@ function refuseDoubtful(doubtful: readonly Lost[], failure: StowageError): void 
   if (doubtful.length === 0) return;
   throw new StowageError(
     failure.code,
-    `${failure.message} Without it nobody knows whether the dump lacks something: ${listTables(doubtful)}.`,
+    `${failure.message} Without this answer it is unknown whether the dump lacks something: ${listTables(doubtful)}.`,
     { help: failure.help, retriable: true, cause: failure },
   );
 }
 
 function refuseLost(lost: readonly Lost[], toolOutput: string): void {
   if (lost.length === 0) return;
-  throw new StowageError('INCOMPLETE_DUMP', `The dump lacks what the server has: ${listTables(lost)}.`, {
+  throw new StowageError('INCOMPLETE_DUMP', `The dump lacks objects that the server has: ${listTables(lost)}.`, {
     help: 'Check that the dump tool fits the server and that the user may see all tables and rows. It is tried again.',
     details: { lost: lost.slice(0, listedAtMost) },
     retriable: true,

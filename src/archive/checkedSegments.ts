@@ -24,7 +24,7 @@ export async function* checkedSegments(
     whole.update(chunk);
     let rest = chunk;
     while (rest.length > 0) {
-      if (expected === undefined) throw damaged(part, 'it is longer than what was stored');
+      if (expected === undefined) throw damaged(part, 'it is longer than the stored object');
       const piece = rest.subarray(0, expected.sizeBytes - heldBytes);
       rest = rest.subarray(piece.length);
       digest.update(piece);
@@ -42,8 +42,8 @@ export async function* checkedSegments(
       digest = createHash('sha256');
     }
   }
-  if (expected !== undefined && expected.sizeBytes > 0) throw damaged(part, 'it is shorter than what was stored');
-  if (whole.digest('hex') !== part.checksum) throw damaged(part, 'its checksum is not that of what was stored');
+  if (expected !== undefined && expected.sizeBytes > 0) throw damaged(part, 'it is shorter than the stored object');
+  if (whole.digest('hex') !== part.checksum) throw damaged(part, 'its checksum differs from that of the stored object');
 }
 
 function damaged(part: ArchivePart, why: string): StowageError {

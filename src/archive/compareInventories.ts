@@ -42,7 +42,8 @@ export function compareInventories(expected: Inventory, actual: Inventory): Comp
 function whyNotCompared(expected: Inventory, actual: Inventory): string | null {
   const [one, other] = [expected.definitionsTaken, actual.definitionsTaken];
   if (one === undefined) return 'The definitions were not compared: the backup does not record them.';
-  if (other === undefined) return 'The definitions were not compared: those of the target were not read.';
+  if (other === undefined)
+    return 'The definitions were not compared, because the definitions of the target were not read.';
   if (one.server !== other.server) {
     return `The definitions were compared by names of columns alone: the backup is of a server of ${one.server}, and the target of ${other.server}.`;
   }

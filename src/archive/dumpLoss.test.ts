@@ -35,7 +35,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although 
     ['writes a row twice', `"$real" "$@" | sed '/^(7,/p'`, 'yard.crates (41 rows of 40)'],
     ['leaves a table out', withOption('--ignore-table=yard.ropes'), 'yard.ropes (not in it)'],
   ])('is not a backup if the tool %s', async (_what, script, named) => {
-    const message = `The dump lacks what the server has: ${named}.`;
+    const message = `The dump lacks objects that the server has: ${named}.`;
     await expect(backup(script)).rejects.toMatchObject({ code: 'INCOMPLETE_DUMP', message, retriable: true });
   });
 
@@ -52,7 +52,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although 
     ['a sequence', withOption('--ignore-table=yard.numbers'), ['sequences yard.numbers']],
     ['one trigger of two', `"$real" "$@" | sed '/TRIGGER counted /,/;;$/d'`, ['triggers yard.counted']],
   ])('is not a backup if it lacks %s', async (_what, script, lost) => {
-    const message = `The dump lacks what the server has: ${lost.map((name) => `${name} (not in it)`).join(', ')}.`;
+    const message = `The dump lacks objects that the server has: ${lost.map((name) => `${name} (not in it)`).join(', ')}.`;
     await expect(backup(script)).rejects.toMatchObject({ code: 'INCOMPLETE_DUMP', message, retriable: true });
   });
 
@@ -61,7 +61,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although 
     const script = `${run('DROP VIEW yard.all_crates')}; "$real" "$@"; ${run('CREATE DEFINER=root@localhost VIEW yard.all_crates AS SELECT * FROM yard.crates')}`;
     await expect(backup(script)).rejects.toMatchObject({
       ...{ code: 'INCOMPLETE_DUMP', retriable: true },
-      message: 'The dump lacks what the server has: views yard.all_crates (not in it).',
+      message: 'The dump lacks objects that the server has: views yard.all_crates (not in it).',
     });
     await expect(backup('"$real" "$@"')).resolves.toMatchObject({ parts: [{ name: 'databases' }] });
   });

@@ -61,7 +61,7 @@ function whatIsWrong({ folder, engine, description }: BackupToFind, document: Ba
   for (const field of Object.keys(description) as (keyof typeof description)[]) {
     if (document.description[field] !== description[field]) return `has another ${field}`;
   }
-  if (parts.some((part) => part.objectName !== partObject(folder, part))) return 'names an object that is not its own';
+  if (parts.some((part) => part.objectName !== partObject(folder, part))) return 'names an object of another backup';
   if (new Set(parts.map(({ name }) => name)).size < parts.length) return 'names a part twice';
   const agrees =
     document.sizeBytes === sum(parts.map((part) => part.sizeBytes)) &&

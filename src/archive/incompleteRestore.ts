@@ -12,7 +12,7 @@ export class IncompleteRestore extends StowageError {
     const more = losses.length > 1 ? `, and ${losses.length - 1} more` : '';
     super(
       'TOOL_FAILED',
-      `The restore tool ended well, but the target holds less than the backup: ${first?.sentence ?? 'something is not there'}${more}.`,
+      `The restore tool reported success, but the target holds less than the backup: ${first?.sentence ?? 'something is not there'}${more}.`,
       {
         ...(first === undefined ? {} : { help: first.help }),
         details: { losses: losses.slice(0, 20).map(({ sentence }) => sentence) },

@@ -83,7 +83,7 @@ async function checkRestored(
   const found = await engine.inventory({ ...target, databases: names }, context);
   if (names.length > 0 && found.databases.length === 0) {
     throw new StowageError('TOOL_FAILED', 'The restore did nothing: none of the databases is on the target.', {
-      help: 'The restore tool reported nothing of it: read the logs of the target and of the worker at that time.',
+      help: 'The restore tool did not report this: read the logs of the target and of the worker at that time.',
     });
   }
   const { differences, notCompared } = compareInventories(backup.inventory, found);

@@ -191,7 +191,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
       createMariadbEngine({ toolsPath: [await bench.tool('mariadb-dump', script)] }),
       big(),
     );
-    const message = 'The dump lacks what the server has: bulk.noise (not in it).';
+    const message = 'The dump lacks objects that the server has: bulk.noise (not in it).';
     await expect(takeBackup(input)).rejects.toMatchObject({ code: 'INCOMPLETE_DUMP', message });
     expect(await stored(input)).not.toContainEqual(expect.stringContaining('backup.json'));
   });

@@ -26,7 +26,7 @@ export async function writeBackupDocument(
   moved();
   const readBack = await buffer(storage.get(name, { signal, etag }));
   if (!readBack.equals(bytes)) {
-    throw new StowageError('CHECKSUM', `'${name}' reads back otherwise than it was written.`);
+    throw new StowageError('CHECKSUM', `'${name}' reads back differently from what was written.`);
   }
   return document;
 }

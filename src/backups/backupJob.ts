@@ -197,7 +197,7 @@ function attemptWithoutBackup({ attempts }: KnownBackupJob, number: number): Att
   if (attempt === undefined) throw notFound(`attempt ${number} of the backup job`);
   if (attempt.outcome === null || attempt.outcome === 'SUCCEEDED') {
     const how = attempt.outcome === null ? 'is under way' : 'made the backup';
-    throw new StowageError('CONFLICT', `Attempt ${number} ${how}: what it stored is not to be removed.`);
+    throw new StowageError('CONFLICT', `Attempt ${number} ${how}: its stored objects must not be removed.`);
   }
   return attempt;
 }
@@ -206,7 +206,7 @@ function adopt(command: Extract<OwnCommand, { kind: 'ADOPT' }>, state: KnownBack
   const { attempt, result, finishedAt, by, at } = command;
   const job = life.running(state, attempt);
   if (result.folder !== job.current.folder) {
-    throw new StowageError('CONFLICT', `What lies in ${result.folder} is not of attempt ${attempt}.`);
+    throw new StowageError('CONFLICT', `The backup in ${result.folder} does not belong to attempt ${attempt}.`);
   }
   if (job.cancelRequestedBy !== null) return [life.cancelled(job, job.cancelRequestedBy, at)];
   return [{ type: 'BackupSucceeded', data: { attempt, result, at: finishedAt, adoptedBy: by } }];

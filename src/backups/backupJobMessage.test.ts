@@ -45,8 +45,8 @@ const cases: readonly (readonly [Partial<BackupJobRow>, string])[] = [
   [{ status: 'RUNNING', phase: 'PREFLIGHT' }, 'Checking tools, login and privileges before anything is stored.'],
   [{ status: 'RUNNING', phase: 'DUMPING' }, 'Dumping the databases into the container.'],
   [{ status: 'RUNNING', phase: 'FINALISING' }, 'The dump is complete; putting its segments together.'],
-  [{ status: 'RUNNING', phase: 'VERIFYING' }, 'Reading back what was stored and comparing checksums.'],
-  [{ status: 'RUNNING', cancelRequestedBy: 'anna' }, 'The backup is being cancelled, as anna asked.'],
+  [{ status: 'RUNNING', phase: 'VERIFYING' }, 'Reading the stored objects back and comparing checksums.'],
+  [{ status: 'RUNNING', cancelRequestedBy: 'anna' }, 'The backup is being cancelled, as anna requested.'],
   [stored, 'Stored 12 MB of dump in 2.3 kB.'],
   [{ ...stored, warnings: ['one'] }, 'Stored 12 MB of dump in 2.3 kB, with 1 warning.'],
   [
@@ -60,7 +60,7 @@ const cases: readonly (readonly [Partial<BackupJobRow>, string])[] = [
   [{ status: 'CANCELLED', cancelRequestedBy: 'anna' }, 'Cancelled by anna before it had started.'],
   [
     { status: 'CANCELLED', cancelRequestedBy: 'anna', attempt: 2 },
-    'Cancelled by anna during attempt 2; nothing of it is kept.',
+    'Cancelled by anna during attempt 2; nothing of the attempt is kept.',
   ],
   [{ status: 'SKIPPED' }, 'Skipped, because the job of an earlier run of the plan had not ended yet.'],
 ];

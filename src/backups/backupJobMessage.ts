@@ -17,7 +17,7 @@ export function backupJobMessage(job: MessageRow): string {
     case 'RUNNING':
       return job.cancelRequestedBy === null
         ? running(job)
-        : `The backup is being cancelled, as ${job.cancelRequestedBy} asked.`;
+        : `The backup is being cancelled, as ${job.cancelRequestedBy} requested.`;
     case 'SUCCEEDED':
       return succeeded(job);
     case 'FAILED':
@@ -26,7 +26,7 @@ export function backupJobMessage(job: MessageRow): string {
       const by = job.cancelRequestedBy ?? 'somebody';
       return job.attempt === 0
         ? `Cancelled by ${by} before it had started.`
-        : `Cancelled by ${by} during attempt ${job.attempt}; nothing of it is kept.`;
+        : `Cancelled by ${by} during attempt ${job.attempt}; nothing of the attempt is kept.`;
     }
     case 'SKIPPED':
       return 'Skipped, because the job of an earlier run of the plan had not ended yet.';
@@ -44,7 +44,7 @@ function running({ phase }: MessageRow): string {
     case 'FINALISING':
       return 'The dump is complete; putting its segments together.';
     case 'VERIFYING':
-      return 'Reading back what was stored and comparing checksums.';
+      return 'Reading the stored objects back and comparing checksums.';
   }
 }
 

@@ -108,7 +108,7 @@ export function decideStored(command: StoredBackupCommand, backup: StoredBackup)
       if (hold !== null) {
         if (hold.reason === command.hold.reason) return [];
         throw new StowageError('CONFLICT', `This backup is held already, by ${hold.by}: ${hold.reason}`, {
-          help: 'Release that hold first, or leave it as it is.',
+          help: 'Release that hold first, or keep it.',
         });
       }
       return [{ type: 'BackupHeld', data: { hold: command.hold } }];
@@ -172,12 +172,12 @@ function mustBeStored({ availability }: StoredBackup): void {
 function mustBeUnused({ readers, hold }: StoredBackup): void {
   if (readers.length > 0) {
     throw new StowageError('CONFLICT', 'A restore is reading this backup.', {
-      help: 'Wait until the restore has ended, or cancel it, and delete the backup then.',
+      help: 'Wait until the restore has ended, or cancel it, and then delete the backup.',
     });
   }
   if (hold !== null) {
     throw new StowageError('CONFLICT', `This backup is held by ${hold.by}: ${hold.reason}`, {
-      help: 'Release the hold first (releaseBackup), and delete the backup then.',
+      help: 'Release the hold first (releaseBackup), and then delete the backup.',
     });
   }
 }

@@ -45,7 +45,7 @@ async function refuseElsewhere(
   { name, prefix, folders }: EndpointWithBackups,
   signal: AbortSignal,
 ): Promise<void> {
-  const where = `The backups of file endpoint "${name}" do not lie where it would lead`;
+  const where = `The backups of file endpoint "${name}" are not at the new address`;
   if ((await prefixOwner(storage, prefix, tools.installationId, signal)) !== 'US') {
     throw new StowageError('ENDPOINT_IN_USE', `${where}.`, {
       help: 'Create another file endpoint for the new place, or delete the backups first.',

@@ -87,7 +87,7 @@ export async function refuseForeignPrefix(
     'ENDPOINT_NOT_FOUND',
     `The folder of the file endpoint has no ${installationMarker(prefix)}.`,
     {
-      help: `Mount the file system that belongs there. If it was emptied on purpose, put the file back with this line in it: ${markerText(installationId)}`,
+      help: `Mount the right file system there. If it was emptied on purpose, create the file again with this line: ${markerText(installationId)}`,
     },
   );
 }
@@ -109,7 +109,7 @@ export async function refuseOthers(
     'CONFLICT',
     `${where} belongs to another Stowage installation${owner === undefined ? '' : ` (${owner})`}: ${installationMarker(prefix)} says so.`,
     {
-      help: 'Choose another prefix. If that installation is gone for good, delete the file and try again.',
+      help: 'Choose another prefix. If that installation no longer exists, delete the file and try again.',
     },
   );
 }

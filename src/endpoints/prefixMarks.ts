@@ -62,14 +62,16 @@ export async function refuseCopy({ prefixMarks, times }: Omit<MarkTools, 'instal
   const standing = await prefixMarks.standing(times.watch);
   if (standing.kind === 'COPY') {
     throw new StowageError('CONFLICT', "This database is a copy of the installation's: nothing is deleted.", {
-      help: `It was restored or cloned to where it is now. ${wayOut}`,
+      help: `It was restored or cloned to its current server. ${wayOut}`,
     });
   }
   if (standing.kind === 'WATCHING') {
     throw new StowageError(
       'CONFLICT',
       `The database is reached at a new server: until ${standing.until.toISOString()} nothing is deleted.`,
-      { help: 'Until then it is watched whether a copy of the database is alive elsewhere. Nothing is to be done.' },
+      {
+        help: 'Until then this installation checks whether a copy of the database is active elsewhere. You need not do anything.',
+      },
     );
   }
 }
@@ -77,9 +79,9 @@ export async function refuseCopy({ prefixMarks, times }: Omit<MarkTools, 'instal
 function renewedByOthers(prefix: string): StowageError {
   const where = prefix === '' ? 'The place' : `The prefix "${prefix}"`;
   return new StowageError('CONFLICT', `${where} is in use by another copy of this database: nothing is deleted.`, {
-    help: `Its marker was renewed by somebody else who has the id of this installation. ${wayOut}`,
+    help: `Another process with the id of this installation has renewed its marker. ${wayOut}`,
   });
 }
 
 const wayOut =
-  'Where the installation has moved here for good, and no other copy runs, say so: stowage adopt-prefixes. Else give the copy credentials of its own.';
+  'If the installation has moved here and no other copy runs, run: stowage adopt-prefixes. Otherwise give the copy its own credentials.';

@@ -8,7 +8,7 @@ const first = { usual: 'Waiting for a worker.', attempts: [] };
 describe('the message of a job that is due and waits', () => {
   test('states that no worker is running', () => {
     expect(waitingMessage({ kind: 'NO_WORKER' }, engines, first)).toBe(
-      'No worker is running that takes jobs. Start one (stowage worker); the job then starts by itself.',
+      'No worker is running that accepts jobs. Start one (stowage worker). The job then starts automatically.',
     );
   });
 

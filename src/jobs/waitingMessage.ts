@@ -17,14 +17,14 @@ export function waitingMessage(
 function sentence(reason: WaitingReason, engines: Engines): string {
   switch (reason.kind) {
     case 'NO_WORKER':
-      return 'No worker is running that takes jobs. Start one (stowage worker); the job then starts by itself.';
+      return 'No worker is running that accepts jobs. Start one (stowage worker). The job then starts automatically.';
     case 'NO_TOOLS': {
       const programs = engines.get(reason.engine)?.programs;
       const needed = programs === undefined ? '' : ` (${programs.join(', ')})`;
       return `No running worker has the tools for ${reason.engine}${needed}. Start a worker with them, or install them where one runs; the job then starts by itself.`;
     }
     case 'PUT_OFF':
-      return `A worker could not start it, and its log says why; the next tries at ${reason.until.toISOString()}.`;
+      return `A worker could not start it, and its log has the reason. The next worker tries at ${reason.until.toISOString()}.`;
     case 'SERVICE_KEPT':
       return `The sessions of a cancelled restore on this service are not ended yet: it does not answer. The job starts by itself once they are, and at ${reason.until.toISOString()} at the latest.`;
   }

@@ -110,9 +110,7 @@ class LogFeed implements RunningFeed {
         const restart = before < head ? before : head;
         this.#delivered = restart;
         this.#known = this.#known.slice(0, firstLost);
-        onError(
-          new Error(`The log has gone back to position ${restart}: PostgreSQL has come again in an older state.`),
-        );
+        onError(new Error(`The log has gone back to position ${restart}: PostgreSQL has returned in an older state.`));
       }
     }
     this.#mayHaveGoneBack = false;

@@ -86,7 +86,7 @@ describeWith({ postgresql: await postgresMissing() }, 'vault', () => {
       [stored.credentialId],
     );
     const ref = { credentialId: stored.credentialId, credentialVersion: row.version };
-    await expect(vault.reveal(row.project_id, ref)).rejects.toThrow('does not decrypt');
+    await expect(vault.reveal(row.project_id, ref)).rejects.toThrow('cannot be decrypted');
   });
 
   test('after a rotation the newest key encrypts and the older one decrypts; after a rewrap the older key is not needed', async () => {

@@ -59,7 +59,7 @@ export function createVault(dataSource: DataSource, masterKeys: MasterKeys): Rot
         return new Secret(open(unwrap(masterKeys, row), row.sealed_secret, place(row)).toString('utf8'));
       } catch (error) {
         if (error instanceof StowageError) throw error;
-        throw unreadable(ref, 'does not decrypt: its row was changed, or the master key is not the one it was', error);
+        throw unreadable(ref, 'cannot be decrypted: its row was changed, or the master key is another one', error);
       }
     },
 

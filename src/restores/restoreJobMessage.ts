@@ -9,7 +9,7 @@ export function restoreJobMessage(job: RestoreJobRow): string {
     case 'RUNNING':
       return job.cancelRequestedBy === null
         ? running(job)
-        : `The restore is being cancelled, as ${job.cancelRequestedBy} asked.`;
+        : `The restore is being cancelled, as ${job.cancelRequestedBy} requested.`;
     case 'SUCCEEDED':
       return succeeded(job);
     case 'FAILED': {

@@ -44,7 +44,7 @@ export function knownEngine(engines: Engines): Rule<EngineName> {
       ? undefined
       : {
           problem: `${engine} cannot be backed up yet`,
-          hint: `What works today is ${[...engines.keys()].join(', ')}.`,
+          hint: `Supported engines are ${[...engines.keys()].join(', ')}.`,
         };
 }
 

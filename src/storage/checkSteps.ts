@@ -50,7 +50,7 @@ function tookTooLong(limits: { readonly timeoutMs: number; readonly tooSlow: Err
     limits.tooSlow,
     `This step was still waiting when the ${seconds} s for the check were over.`,
     {
-      help: 'Check that a firewall does not swallow the connection, and that the storage answers others.',
+      help: 'Check that no firewall drops the connection, and that the storage answers other clients.',
     },
   );
 }

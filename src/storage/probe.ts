@@ -42,14 +42,14 @@ export class Probe {
     const pieces: Uint8Array[] = [];
     for await (const piece of this.storage.get(this.#name, { signal })) pieces.push(piece);
     if (Buffer.concat(pieces).equals(this.#bytes)) return 'It reads back as it was written.';
-    throw new StowageError('CHECKSUM', `What was read back from ${this.place} is not what was written.`);
+    throw new StowageError('CHECKSUM', `The bytes read back from ${this.place} differ from those that were written.`);
   }
 
   async #delete(signal: AbortSignal): Promise<string> {
     await this.storage.delete(this.#name, { signal });
     if ((await this.storage.head(this.#name, { signal })) !== undefined) {
       throw new StowageError('ENDPOINT_FORBIDDEN', `The probe object in ${this.place} is there after it was deleted.`, {
-        help: 'The container keeps what is deleted (versions, a lock): use one that does not.',
+        help: 'The container keeps deleted objects (versions, a lock): use a container that does not.',
       });
     }
     this.#mayBeThere = false;

@@ -137,7 +137,7 @@ describeWith(
         result: { warnings: string[]; inventory: { databases: { name: string }[] } };
       };
       expect(result.warnings).toContain(
-        'Folders in the data directory of the server that are no databases are left out: lost+found.',
+        'Folders in the data directory of the server that are not databases are omitted: lost+found.',
       );
       expect(result.inventory.databases.map(({ name }) => name)).toEqual(['plain']);
     });

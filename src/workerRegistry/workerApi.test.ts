@@ -69,7 +69,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
   const watch = (user: GraphqlUser) =>
     user.subscribe<Change>('workerChanges', `subscription { workerChanges { kind worker { ${fields} } } }`, {});
 
-  test('have messages for queued jobs: none is running, or none has the tools, until one has them', async () => {
+  test('are mentioned in the message of a queued job while none is running or none has the tools', async () => {
     const messages = async () => {
       const query = `query ($backup: ID!, $restore: ID!) {
         backupJob(id: $backup) { message } restoreJob(id: $restore) { message } }`;
@@ -140,7 +140,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     subscription.stop();
   });
 
-  test('are also shown with a restore', async () => {
+  test('are BUSY while they run a restore', async () => {
     await report();
     const job = { id: own.restoreJobId, projectId: own.projectId };
     await sql('DELETE FROM job_queue; UPDATE job_queue_slots SET job_id = NULL');
@@ -160,7 +160,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     ]);
   });
 
-  test('are counted for Prometheus by state, together with the jobs that none of them can run', async () => {
+  test('are counted for Prometheus by state, and so are the jobs that no worker can run', async () => {
     await sql(
       "DELETE FROM job_queue; INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at) VALUES ('job', 'BACKUP', 'p', 's', 'MONGODB', now(), now())",
     );

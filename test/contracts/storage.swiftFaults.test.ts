@@ -153,7 +153,7 @@ describeWith({ swift: swiftMissing }, 'Swift with faults', () => {
     await expect(put(randomBytes(4 * segmentBytes))).rejects.toMatchObject({
       code: 'ENDPOINT_QUOTA',
       message: expect.stringContaining('no room (507)'),
-      help: expect.stringContaining('no quota'),
+      help: expect.stringContaining('not a quota'),
       retriable: true,
     });
     proxy.heal();

@@ -115,7 +115,7 @@ async function mustBeThere(tools: DeleteTools, fileEndpointId: string, ids: read
     `Nothing was deleted: of backup ${backupId}, which would stay in its place, ${objectName} is not in the container as it was stored.`,
     {
       details: { needs: 'force', backupId, objectName },
-      help: 'Take another backup first, or send force: true to delete this one all the same.',
+      help: 'Take another backup first, or send force: true to delete this one anyway.',
     },
   );
 }
@@ -125,10 +125,10 @@ function unchecked(error: unknown, checkMs: number): StowageError {
   const why = known?.message ?? `The container did not answer within ${checkMs / 1000} seconds.`;
   return new StowageError(
     known?.code ?? 'ENDPOINT_UNREACHABLE',
-    `Nothing was deleted: it could not be seen whether the backup that would stay is in the container. ${why}`,
+    `Nothing was deleted: it is unknown whether the backup that would stay is in the container. ${why}`,
     {
       details: { needs: 'force' },
-      help: 'Try again when the container answers, or send force: true to delete it without a look.',
+      help: 'Try again when the container answers, or send force: true to delete it without this check.',
       cause: error,
     },
   );
@@ -137,12 +137,12 @@ function unchecked(error: unknown, checkMs: number): StowageError {
 function lastGoodOne(): StowageError {
   return new StowageError('CONFLICT', 'This is the last good backup of its destination.', {
     details: { needs: 'force' },
-    help: 'Take another backup first, or send force: true to delete it all the same.',
+    help: 'Take another backup first, or send force: true to delete it anyway.',
   });
 }
 
 function changedMeanwhile(): StowageError {
-  return new StowageError('CONFLICT', 'The backups of this destination changed while the container was looked at.', {
+  return new StowageError('CONFLICT', 'The backups of this destination changed while the container was checked.', {
     help: 'Read them again and repeat the deletion.',
   });
 }

@@ -57,7 +57,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     );
   });
 
-  test('passes the check of a server without databases if the user may create some: it is a target of restores', async () => {
+  test('passes the check of a server without databases if the user may create some, because it may be a target of restores', async () => {
     const empty = await startMariadb();
     try {
       const steps = await check(empty.connection());
@@ -141,7 +141,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     expect(failed?.hint).toBeTruthy();
   });
 
-  test('connects to no address that is not allowed, whatever the name of the host', async () => {
+  test('connects only to allowed addresses, whatever the name of the host', async () => {
     const connected: string[] = [];
     const careful = createMariadbEngine({
       allowAddress: (address, host) => {

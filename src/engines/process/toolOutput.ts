@@ -21,7 +21,10 @@ export function toolOutput({ lastLines, signal, exitCode }: ToolEnd): StowageErr
     return { ...printed, help: `Find out who ended the tool on the worker (${signal}), then try again.` };
   }
   if (exitCode === null || exitCode === 126 || exitCode === 127) {
-    return { ...printed, help: 'The program does not start on the worker: install it anew there, and try it by hand.' };
+    return {
+      ...printed,
+      help: 'The program does not start on the worker: install it again there, and run it by hand.',
+    };
   }
   if (lastLines !== '') {
     return {

@@ -40,7 +40,7 @@ export async function initCluster(options: {
     { cwd: '/', env: environment, ...user },
   ).catch((error: unknown) => {
     throw new StowageError('UNAVAILABLE', `PostgreSQL could not be set up in '${dataFolder}': ${lastLines(error)}`, {
-      help: 'Make sure that the folder is on a disk with room, and that its parents may be entered by everybody.',
+      help: 'Make sure that the folder is on a disk with free space, and that every user may enter its parents.',
       cause: error,
     });
   });

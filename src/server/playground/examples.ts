@@ -51,7 +51,7 @@ mutation RegisterService($input: ServiceInput!) {
   {
     query: `# 3. Validate: tries the container step by
 # step, saves nothing and leaves nothing
-# behind. Without a Swift, a folder will do:
+# behind. Without a Swift, use a folder:
 # "settings": {"filesystem": {"path": "demo"}}
 mutation ValidateFileEndpoint($input: FileEndpointInput!) {
   validateFileEndpoint(input: $input) {

@@ -18,12 +18,12 @@ export function filesystemError(error: unknown, place: string): unknown {
     case 'EROFS':
       return new StowageError('ENDPOINT_FORBIDDEN', `The system does not allow access to ${place} (${code}).`, {
         ...cause,
-        help: 'Give the user that Stowage runs as the right to read and write there.',
+        help: 'Allow the user of the Stowage process to read and write there.',
       });
     case 'ELOOP':
       return new StowageError('ENDPOINT_FORBIDDEN', `${capitalised(place)} is a symbolic link.`, {
         ...cause,
-        help: 'Put a folder or file of its own in its place.',
+        help: 'Replace it by a real folder or file.',
       });
     case 'ENOENT':
     case 'ENOTDIR':

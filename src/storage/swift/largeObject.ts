@@ -141,5 +141,8 @@ export class LargeObject implements SegmentTarget {
 }
 
 function differs(name: string, place: string): StowageError {
-  return new StowageError('CHECKSUM', `What ${place} confirmed for '${name}' is not what was sent.`);
+  return new StowageError(
+    'CHECKSUM',
+    `The checksum that ${place} confirmed for '${name}' is not that of the sent bytes.`,
+  );
 }

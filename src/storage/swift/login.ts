@@ -30,7 +30,7 @@ export function checkedStorageUrl(text: string, who: string): URL {
 }
 
 export function busy(who: string, status: number): StowageError {
-  return new StowageError('ENDPOINT_UNREACHABLE', `${who} answered ${status}: it is out of order or overloaded.`, {
+  return new StowageError('ENDPOINT_UNREACHABLE', `${who} answered ${status}: it is broken or overloaded.`, {
     help: 'Try again in a moment. If it recurs, report it to the operator of the cloud.',
   });
 }

@@ -21,10 +21,14 @@ export function statusError(status: number, doing: string, place: string, text: 
   const means = statusBehind(status, text);
   switch (means) {
     case 401:
-      return new StowageError('ENDPOINT_AUTH', sentence('the storage does not take the token it was just given'), {
-        ...details,
-        help: 'Check the Service User of the file endpoint, and that its project owns the container.',
-      });
+      return new StowageError(
+        'ENDPOINT_AUTH',
+        sentence('the storage does not accept the token that it has just issued'),
+        {
+          ...details,
+          help: 'Check the Service User of the file endpoint, and that its project owns the container.',
+        },
+      );
     case 403:
       return new StowageError('ENDPOINT_FORBIDDEN', sentence('the credentials do not allow it'), {
         ...details,
@@ -41,7 +45,7 @@ export function statusError(status: number, doing: string, place: string, text: 
         sentence('its storage nodes have no room (507), also when they were asked again'),
         {
           ...details,
-          help: 'It is no quota: a disk of a storage node is full or out of order. Report it to the operator of the object storage.',
+          help: 'This is not a quota: a disk of a storage node is full or out of order. Report it to the operator of the object storage.',
           retriable: true,
         },
       );
@@ -55,13 +59,13 @@ export function statusError(status: number, doing: string, place: string, text: 
       if (passing.has(means)) {
         return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${means} again and again`), {
           ...details,
-          help: 'It is overloaded, under repair, or its disks are full: ask whoever runs it, and try again later.',
+          help: 'It is overloaded, under repair, or its disks are full: ask its operator, and try again later.',
         });
       }
       return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${status} (${oneLine(text)})`), {
         ...details,
         retriable: false,
-        help: 'The storage does not take this request. Check that it is OpenStack Swift or speaks its API.',
+        help: 'The storage does not accept this request. Check that it is OpenStack Swift or speaks its API.',
       });
   }
 }

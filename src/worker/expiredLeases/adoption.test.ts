@@ -189,7 +189,9 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       const before = harness.logged.length;
       await startFinder();
       await eventually('two looks', () => {
-        const retries = harness.logged.slice(before).filter((line) => line.includes('It could not be seen'));
+        const retries = harness.logged
+          .slice(before)
+          .filter((line) => line.includes('It is unknown whether a lost worker'));
         return retries.length >= 2 ? true : undefined;
       });
       expect((await rowOf(lost)).status).toBe('RUNNING');

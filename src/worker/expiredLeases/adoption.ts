@@ -49,10 +49,7 @@ function createRound(tools: WorkerTools) {
     } catch (error) {
       if (signal.aborted) return undefined;
       const isOver = performance.now() - firstAtMs >= tools.times.adopt;
-      tools.log.warn(
-        { err: error, jobId, attempt, isOver },
-        'It could not be seen whether a lost worker left a backup',
-      );
+      tools.log.warn({ err: error, jobId, attempt, isOver }, 'It is unknown whether a lost worker left a backup');
       if (!isOver) return undefined;
     }
     if (await endLost(tools, backupHandling, lease)) await wakeWorkers(tools);
@@ -134,7 +131,10 @@ async function adopt(
   });
   if (ended === undefined) return undefined;
   await tools.telemetry.clear(jobId);
-  tools.log.info({ jobId, attempt, end: ended.status }, 'The whole backup of a lost worker was found in its container');
+  tools.log.info(
+    { jobId, attempt, end: ended.status },
+    'The complete backup of a lost worker was found in its container',
+  );
   await wakeWorkers(tools);
   return ended;
 }

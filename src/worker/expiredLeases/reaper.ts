@@ -9,7 +9,7 @@ import { metadataOf, type WorkerTools } from '../workerTools.js';
 const workerLost: JobError = {
   code: 'WORKER_LOST',
   message: 'The worker that ran this attempt was lost: its lease ran out.',
-  hint: 'It is tried again by itself where that is safe. If workers are lost again and again, look into their logs.',
+  hint: 'It is retried automatically if that is safe. If workers are lost repeatedly, look into their logs.',
   toolOutput: null,
   retriable: true,
 };

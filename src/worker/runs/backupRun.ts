@@ -25,7 +25,7 @@ const cleaningMs = 30_000;
 const cleaningMsWhenStopping = 5_000;
 
 /**
- * Runs one attempt of a backup and appends how it ended. None of its tools runs any more when it returns. It throws only
+ * Runs one attempt of a backup and appends how it ended. All its tools have ended when it returns. It throws only
  * when the end could not be appended.
  */
 export async function runBackup(

@@ -9,7 +9,7 @@ export function jobError(failure: unknown): JobError {
   if (!(failure instanceof StowageError)) {
     return {
       code: 'INTERNAL',
-      message: 'The worker met an error that it does not know; its log has the details.',
+      message: 'The worker got an unknown error; its log has the details.',
       hint: 'Report it with the id of the job and the log of the worker at that time.',
       toolOutput: null,
       retriable: false,

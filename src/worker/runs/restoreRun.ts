@@ -24,7 +24,7 @@ import { freeTarget, unreachableTargetMs, type TargetState } from './targetSessi
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** Runs one attempt of a restore and appends how it ended. None of its tools runs any more when it returns. */
+/** Runs one attempt of a restore and appends how it ended. All its tools have ended when it returns. */
 export async function runRestore(
   tools: WorkerTools,
   claimed: ClaimedJob<RestoreShape>,
@@ -111,7 +111,7 @@ async function storedBackup(
   throw new StowageError('ENDPOINT_NOT_FOUND', 'The backup that was to be restored is not stored any more.');
 }
 
-/** Reads the backup as the log recorded it. CHECKSUM: the container holds another one. */
+/** Reads the backup as the log recorded it. Throws CHECKSUM if the container holds another one. */
 async function readBackup(
   storage: Storage,
   result: BackupResult,

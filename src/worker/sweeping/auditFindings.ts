@@ -1,14 +1,14 @@
 import type { AuditProblem, ContainerAudit } from '../../endpoints/containerAudit.js';
 import { StowageError } from '../../errors.js';
 
-/** The most names that an audit shows of the objects that the log does not know. */
+/** How many names of unknown objects an audit shows. */
 const sampleSize = 10;
 
 export type AuditOutcome = {
   readonly audit: ContainerAudit;
   /** A backup was missing for the first time, so a second check must follow. */
   readonly needsSecondCheck: boolean;
-  /** Why something that should have been deleted was not, or why a prefix could not be checked. */
+  /** Why a deletion failed, or why a prefix could not be checked. */
   readonly problem: AuditProblem | null;
 };
 

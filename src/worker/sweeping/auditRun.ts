@@ -71,7 +71,7 @@ async function auditOne(
       ...(isWhole ? { dueAt: after(pauseMs), failures: 0 } : { dueAt: after(soon()), failures }),
     });
     if (audit.unknownObjects > 0 || audit.missing > 0 || audit.removedSizeBytes > 0) {
-      tools.log.warn({ fileEndpointId, audit }, 'A container differs from the log; what is unknown is left alone');
+      tools.log.warn({ fileEndpointId, audit }, 'A container differs from the log; unknown objects are not changed');
     }
   } catch (error) {
     if (signal.aborted) return;

@@ -175,7 +175,7 @@ class Audit {
       this.findings.addFailedRemoval(error);
       this.tools.log.warn(
         { err: error, fileEndpointId: this.fileEndpointId, folder: name },
-        'What an attempt has left again could not be deleted; the next audit tries again',
+        'New remains of an attempt could not be deleted; the next audit tries again',
       );
     }
   }

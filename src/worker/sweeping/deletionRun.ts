@@ -46,7 +46,7 @@ export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Pr
         const code = error instanceof StowageError ? error.code : '';
         const refused = ofTheEndpoint.includes(code) ? endpoint : ofThePrefix.includes(code) ? prefix : folder;
         pauses.refused(refused);
-        tools.log.warn({ err: error, jobId: row.id }, 'What lies in a container could not be deleted yet');
+        tools.log.warn({ err: error, jobId: row.id }, 'The objects in a container could not be deleted yet');
         if (refused === endpoint) return false;
       }
     }

@@ -24,5 +24,5 @@ export async function findForeignFolders(session: Session): Promise<readonly str
 export function warnOfForeignFolders(folders: readonly string[]): readonly string[] {
   if (folders.length === 0) return [];
   const names = folders.map((name) => name.slice('#mysql50#'.length)).join(', ');
-  return [`Folders in the data directory of the server that are no databases are left out: ${names}.`];
+  return [`Folders in the data directory of the server that are not databases are omitted: ${names}.`];
 }

@@ -37,14 +37,14 @@ export function selectDatabases(
       'EMPTY_DUMP',
       'The server has no database that this user may see, except the system’s own.',
       {
-        help: 'Make one, or grant the user access to those that are there.',
+        help: 'Create one, or grant the user access to the existing ones.',
       },
     );
   }
   const system = wanted.find((name) => systemDatabases.has(name.toLowerCase()));
   if (system !== undefined) {
     throw new StowageError('BAD_INPUT', `The database '${system}' belongs to the server itself and is not dumped.`, {
-      help: 'Take it out of the databases of the service.',
+      help: 'Remove it from the databases of the service.',
     });
   }
   const names = new Set(listed.map(({ name }) => name));

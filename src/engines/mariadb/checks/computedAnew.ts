@@ -53,13 +53,13 @@ export async function findComputedAnew(session: Session, definitions: Definition
   return [
     ...listed(
       others,
-      'Values of these stored generated columns come back as others, for a restore computes them anew in the time zone UTC, on its own day, with the settings of the server',
+      'Values of these stored generated columns come back changed, because a restore computes them anew in the time zone UTC, on its own day, with the settings of the server',
     ),
     ...listed(
       indexes,
       'Indexes on these virtual columns come back as computed by the session of the restore, in the time zone UTC',
     ),
-    ...listed(unsure, 'These generated columns were not searched for values that a restore computes otherwise'),
+    ...listed(unsure, 'These generated columns were not searched for values that a restore computes differently'),
   ];
 }
 

@@ -48,7 +48,7 @@ export async function findLosses(
     ),
     ...listed(
       catalog.tables.filter(({ engine }) => isDefinitionOnly(engine) || mayBeLeftOut(engine)).map(qualified),
-      'Only the definition of tables whose rows lie elsewhere is dumped',
+      'Only the definition of tables whose rows are stored elsewhere is dumped',
     ),
     ...lostHistory(catalog),
     ...listed(

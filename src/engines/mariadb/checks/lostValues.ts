@@ -47,7 +47,7 @@ export async function findLostValues(session: Session, definitions: Definitions)
     ),
     ...listed(
       lost.EQUAL,
-      'Members of these ENUM and SET columns are equal in the collation of the column (a and A): values that are the later one come back as the first',
+      'Members of these ENUM and SET columns are equal in the collation of the column (a and A): a value of the later member comes back as the first',
     ),
     ...listed(unsure, 'These FLOAT, ENUM and SET columns were not searched for values that a dump changes'),
   ];
@@ -133,7 +133,7 @@ async function refuseEqualKeys(session: Session, suspect: Suspect): Promise<void
           ]
         : [
             `values of the column '${column}' that are equal when they are written as text`,
-            'Give the members of the column names that its collation tells apart, or the column a binary collation.',
+            'Give the members of the column names that its collation distinguishes, or give the column a binary collation.',
           ];
     throw new StowageError(
       'TOOL_FAILED',

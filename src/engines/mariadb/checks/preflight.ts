@@ -90,7 +90,9 @@ export async function preflightMariadb(
       ],
       warnings: [
         ...(blind
-          ? ['The user has no SHOW DATABASES privilege: databases hidden from it are not in this backup.']
+          ? [
+              'The user has no SHOW DATABASES privilege: databases that are hidden from the user are not in this backup.',
+            ]
           : []),
         ...(typeof context.lockPatienceMs === 'number' ? await warnOfHiddenSessions(session, grants) : []),
         ...warnOfForeignFolders(connection.databases === null ? await findForeignFolders(session) : []),

@@ -52,7 +52,7 @@ describeWith({ mariadb: mariadbMissing }, 'The hints for refusals of a server:',
     const failed = await refusal(server.connection({ host: 'localhost', tls: { mode: 'VERIFY', ca: other.ca } }));
     expect(failed).toMatchObject({
       code: 'SERVICE_UNREACHABLE',
-      hint: expect.stringMatching(/^Name the host as in the certificate/),
+      hint: expect.stringMatching(/^Use the name of the host in the certificate/),
     });
   });
 

@@ -106,25 +106,25 @@ export async function refuseTargetSettings(session: Session, inventory: Inventor
     throw refusal('read_only', value('read_only'), 'the target takes no data', 'SET GLOBAL read_only = OFF;');
   }
   if (value('innodb_read_only') === 'ON') {
-    throw refusal('innodb_read_only', 'ON', 'the target takes no data in InnoDB tables', null);
+    throw refusal('innodb_read_only', 'ON', 'the target accepts no data in InnoDB tables', null);
   }
   if (Number(value('innodb_force_recovery')) > 3) {
     throw refusal('innodb_force_recovery', value('innodb_force_recovery'), 'InnoDB on the target writes nothing', null);
   }
   if (value('secure_timestamp') === 'YES' && hasHistory(inventory)) {
-    const effect = 'the target does not take the history of system-versioned tables';
+    const effect = 'the target does not accept the history of system-versioned tables';
     throw refusal('secure_timestamp', 'YES', effect, null);
   }
   refuseRowFormats(found, inventory);
   if (value('aria_encrypt_tables') === 'ON' && holdsAria(inventory) && !(await mayEncrypt(session))) {
-    const effect = 'the target encrypts new Aria tables, and has no plugin that gives it a key';
+    const effect = 'the target encrypts new Aria tables, and has no plugin that provides a key';
     throw refusal('aria_encrypt_tables', 'ON', effect, 'SET GLOBAL aria_encrypt_tables = OFF;');
   }
   if (value('enforce_storage_engine') !== '' && !(await mayAnyEngine(session))) {
     throw refusal(
       'enforce_storage_engine',
       value('enforce_storage_engine'),
-      'the target makes every table one of that engine, and only SUPER may switch that off',
+      'the target creates every table with that engine, and only SUPER may switch this off',
       'SET GLOBAL enforce_storage_engine = NULL;',
     );
   }
@@ -146,7 +146,7 @@ function refuseRowFormats(found: FoundSettings, { databases, settings = {} }: In
     throw refusal('innodb_read_only_compressed', 'ON', effect, 'SET GLOBAL innodb_read_only_compressed = OFF;');
   }
   if (value('innodb_file_per_table') === 'OFF') {
-    const effect = 'the target makes no tables with ROW_FORMAT=COMPRESSED, and the backup has some';
+    const effect = 'the target creates no tables with ROW_FORMAT=COMPRESSED, and the backup has some';
     throw refusal('innodb_file_per_table', 'OFF', effect, 'SET GLOBAL innodb_file_per_table = ON;');
   }
 }
@@ -194,8 +194,8 @@ function refusal(name: string, value: string, effect: string, statement: string 
   return new StowageError('SERVICE_SETTING', `${name} is ${value}: ${effect}.`, {
     help:
       statement === null
-        ? `Take ${name} out of the configuration of the target (my.cnf) and restart it, or restore into another server.`
-        : `Run on the target: ${statement} and take ${name} out of its configuration (my.cnf).`,
+        ? `Remove ${name} from the configuration of the target (my.cnf) and restart it, or restore into another server.`
+        : `Run on the target: ${statement} and remove ${name} from its configuration (my.cnf).`,
     details: { settings: { [name]: value } },
   });
 }

@@ -71,7 +71,7 @@ ALTER TABLE t DROP COLUMN "the b";`,
       'a default that uses a sequence of a database that is dumped later',
       'CREATE DATABASE z; CREATE SEQUENCE z.s; CREATE DATABASE d; CREATE TABLE d.t (a INT DEFAULT NEXTVAL(z.s));',
       /table d\.t: .*sequence 'z\.s'.*dumped after it.*1146/,
-      /Make the sequence in the database of the table/,
+      /Create the sequence in the database of the table/,
       'CREATE SEQUENCE d.s; ALTER TABLE d.t ALTER a SET DEFAULT (NEXTVAL(d.s));',
     ],
     [

@@ -151,7 +151,7 @@ function triggersOfOneName(catalog: Names): readonly Problem[] {
     return [
       {
         object: `trigger ${qualified(trigger)}`,
-        why: 'another trigger of the database differs from it in letter case alone, and this server shows only one of both',
+        why: 'another trigger of the database differs from it only in letter case, and this server shows only one of the two',
         help: `Give one of the triggers another name.`,
       },
     ];
@@ -176,7 +176,7 @@ function lateSequences(catalog: Names, definitions: Definitions): readonly Probl
           {
             object,
             why: `the default of a column uses the sequence '${named}', which does not exist (error 1146)`,
-            help: `Make the sequence, or change the default of the column.`,
+            help: `Create the sequence, or change the default of the column.`,
           },
         ];
       }
@@ -185,7 +185,7 @@ function lateSequences(catalog: Names, definitions: Definitions): readonly Probl
         {
           object,
           why: `the default of a column uses the sequence '${named}' of a database that is dumped after it (error 1146)`,
-          help: `Make the sequence in the database of the table and use it in the default, or back up '${database}' in a service that names it alone.`,
+          help: `Create the sequence in the database of the table and use it in the default, or back up '${database}' in a service of its own.`,
         },
       ];
     }),
@@ -207,7 +207,7 @@ function checkOptionsOnLaterViews(catalog: Names): readonly Problem[] {
       return [
         {
           object: `view ${qualified(view)}`,
-          why: `it is WITH CHECK OPTION on the view '${later.name}', which the dump makes after it (error 1368)`,
+          why: `it is WITH CHECK OPTION on the view '${later.name}', which the dump creates after it (error 1368)`,
           help: `Give the view '${view.name}' a name that sorts after '${later.name}', or make it without CHECK OPTION.`,
         },
       ];

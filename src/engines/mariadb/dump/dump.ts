@@ -166,7 +166,7 @@ function tableChanged(line: string, lastLines: string): StowageError {
   return new StowageError('TOOL_FAILED', asSentence(`A table was dropped or altered while it was dumped: ${line}`), {
     help:
       'The backup is tried again. If it recurs, back up at a time when nobody drops, rebuilds or truncates tables, or keep ' +
-      'tables that come and go in a database that the service does not name.',
+      'temporary tables in a database that the service does not name.',
     retriable: true,
     toolOutput: lastLines,
   });

@@ -18,7 +18,7 @@ export function warnOfConversion({ columns }: Pick<Names, 'columns'>, definition
   if (because.length === 0) return [];
   return listed(
     atRisk.map(({ database, table, name }) => `${database}.${table}.${name}`),
-    `Because ${because.join(', ')} is partitioned by values of the type UUID, INET4 or INET6, text is dumped in utf8mb4. Characters that it has no counterpart for come back as others in these columns`,
+    `Because ${because.join(', ')} is partitioned by values of the type UUID, INET4 or INET6, text is dumped in utf8mb4. Characters without a counterpart in utf8mb4 come back changed in these columns`,
   );
 }
 

@@ -71,7 +71,7 @@ export async function readProgramTexts(
     texts,
     warnings: listed(
       [...new Set(lost)],
-      'Names, comments or definers of these come back with other characters, for the character set of the client that made them does not have all of theirs',
+      'Names, comments or definers of these come back with other characters, because the character set of the client that created them lacks some characters',
     ),
   };
 }

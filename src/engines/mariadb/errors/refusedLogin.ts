@@ -29,7 +29,7 @@ const ways: Readonly<Record<number, WayOut>> = {
     help: 'No account may log in from the host that the message names: create the user for it (CREATE USER name@host), or for every host (name@%).',
   },
   1184: {
-    help: 'The server ends the session because its init_connect fails for this user: repair the statement there, or grant the user what it needs.',
+    help: 'The server ends the session because its init_connect fails for this user: repair the statement there, or grant the user the privileges that it needs.',
     retriable: false,
   },
   1251: { help: 'Let the user log in with a password: ALTER USER … IDENTIFIED BY …' },
@@ -46,7 +46,7 @@ const ways: Readonly<Record<number, WayOut>> = {
     help: 'The password of the account has expired: set a new one there (ALTER USER … IDENTIFIED BY …) and in the service. PASSWORD EXPIRE NEVER keeps it from expiring.',
   },
   2059: {
-    help: 'The tool on the worker lacks the plugin of which the message names the file. client_ed25519.so is part of the package libmariadb3, on Debian or Ubuntu: apt-get install libmariadb3. Where it lies elsewhere, link it into a folder lib/plugin beside the bin folder of the tool.',
+    help: 'The tool on the worker lacks the plugin whose file the message names. client_ed25519.so is part of the package libmariadb3, on Debian or Ubuntu: apt-get install libmariadb3. If it is in another folder, link it into a folder lib/plugin beside the bin folder of the tool.',
   },
   3159: {
     help: 'The server takes TLS connections only (require_secure_transport): set the TLS mode of the service to REQUIRE or VERIFY.',
@@ -90,16 +90,19 @@ const tlsWays: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /altnames|does not match|Hostname/i,
-    'Name the host as in the certificate of the server, or have one made for this host.',
+    'Use the name of the host in the certificate of the server, or create a certificate for this host.',
   ],
   [
     /self.signed|unable to (?:get|verify)|issuer|unknown ca|leaf signature/i,
     'Give the service the CA that signed the certificate of the server (the PEM file that ssl_ca names there).',
   ],
-  [/PEM|no start line|asn1|bad base64/i, 'The CA of the service is no certificate in PEM: give the whole file again.'],
+  [
+    /PEM|no start line|asn1|bad base64/i,
+    'The CA of the service is not a certificate in PEM: send the whole file again.',
+  ],
   [
     /unsupported protocol|version|no protocols|handshake failure|no shared cipher|key too small|md too weak/i,
-    'Let the server offer TLS 1.2 or 1.3 with a key of today (tls_version and ssl_cert there).',
+    'Let the server offer TLS 1.2 or 1.3 with a modern key (tls_version and ssl_cert there).',
   ],
 ];
-const otherTls = 'Read the log of the server at that time for what it says about TLS.';
+const otherTls = 'Read the messages about TLS in the log of the server at that time.';

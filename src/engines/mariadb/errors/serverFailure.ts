@@ -25,7 +25,7 @@ export function asServerFailure(error: unknown): ServerFailure {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const sqlState = 'sqlState' in error && typeof error.sqlState === 'string' ? error.sqlState : undefined;
   const serverText = 'sqlMessage' in error && typeof error.sqlMessage === 'string' ? error.sqlMessage : undefined;
-  const message = 'message' in error ? String(error.message) : 'The driver failed without a word.';
+  const message = 'message' in error ? String(error.message) : 'The driver failed without a message.';
   const isServers = errno !== undefined && errno > 0;
   const text = isServers ? serverSentence({ number: errno, sqlState, text: serverText ?? message }) : message;
   return new ServerFailure(text, errno, code, sqlState);

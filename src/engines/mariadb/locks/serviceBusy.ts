@@ -4,7 +4,7 @@ import { readStatement, type TableName } from './readStatement.js';
 import type { Blocked, Wait } from './whoWaits.js';
 
 /**
- * The dump ended in favour of a waiting session. The error names the session and the table, but no value of a
+ * The dump ended because another session waited. The error names the session and the table, but no value of a
  * statement.
  */
 export function gaveWay(blocked: Blocked, waitedMs: number, others: number): StowageError {
@@ -12,7 +12,7 @@ export function gaveWay(blocked: Blocked, waitedMs: number, others: number): Sto
   const more = others === 0 ? '' : ` ${others} more ${others === 1 ? 'session waits' : 'sessions wait'} with it.`;
   return new StowageError(
     'SERVICE_BUSY',
-    `The dump gave way: ${named(blocked.session)} waited ${seconds(waitedMs)} for table ${quoted(blocked.table)}, ` +
+    `The dump ended for another session: ${named(blocked.session)} waited ${seconds(waitedMs)} for table ${quoted(blocked.table)}, ` +
       `which the dump was reading, to run ${kind ?? 'a statement'}.${more}`,
     {
       help:

@@ -1,14 +1,14 @@
 /** The privileges of a user according to `SHOW GRANTS`: on everything, on databases, on mysql.proc. */
 export type Grants = {
   /**
-   * Granted globally, or on the whole database. Grants on single tables do not count, because other tables may be
+   * Whether the privilege is granted globally or on the whole database. Grants on single tables do not count, because other tables may be
    * hidden.
    */
   holds(privilege: string, database: string): boolean;
   holdsGlobally(privilege: string): boolean;
   /** The user may read the body of every routine. */
   readonly readsRoutines: boolean;
-  /** The user may create and fill any or some databases. */
+  /** The user may create and fill databases: all databases, or those that match a grant. */
   readonly makesDatabases: boolean;
 };
 

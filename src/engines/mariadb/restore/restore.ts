@@ -106,7 +106,7 @@ export const mariadbRestoreByHandNeeds =
 function toolFailed(tool: ToolEnd, problems: readonly ToolProblem[]): StowageError | null {
   if (endedWell(tool)) return null;
   if (problems.some(({ isMarked }) => isMarked)) {
-    return new StowageError('TARGET_EXISTS', 'Another restore has begun to make a database of the same name.', {
+    return new StowageError('TARGET_EXISTS', 'Another restore has begun to create a database of the same name.', {
       help: 'No statement of this restore ran. Wait until the other one has ended, and look at what it has made.',
     });
   }

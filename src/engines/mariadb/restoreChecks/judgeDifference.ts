@@ -31,7 +31,7 @@ export const judgeDifference: Engine['judgeDifference'] = (difference, context) 
 const removed =
   'It was created and has disappeared: look into the binary log or the audit log of the target for who dropped it, and restore again when nobody else works there.';
 const lessRows =
-  'Something deleted rows on the target while it was restored, or kept it from storing them: end the applications and events that write there, and look for rows in the dump that this server takes for equal in a unique key. Restoring again helps only when that has changed.';
+  'Something deleted rows on the target while it was restored, or kept it from storing them: end the applications and events that write there, and look for rows in the dump that are equal in a unique key of this server. Another restore helps only after such a change.';
 const altered =
   'The server took the statement and made something else of it, or somebody altered it meanwhile: compare SHOW CREATE on the source and on the target, and look for a setting or a version of the target that changes it. Restoring again helps only when that has changed.';
 
@@ -74,7 +74,7 @@ function judgeField(difference: FoundDifference): Loss | null {
     case 'engine':
       return {
         sentence: sentence('the storage engine'),
-        help: 'The target made the table with another engine than the backup names: see SHOW ENGINES and the variable enforce_storage_engine there.',
+        help: 'The target created the table with another engine than the backup names: see SHOW ENGINES and the variable enforce_storage_engine there.',
       };
     case 'collation':
       if (currentName(expected ?? '') === currentName(actual ?? '')) return null;

@@ -25,8 +25,8 @@ export function refuseCollidingNames(target: Target, inventory: Inventory): void
   ];
   if (collisions.length === 0) return;
   throw unfit(
-    `The target takes names that differ in letter case alone for one name (lower_case_table_names is ${target.variables.get('lower_case_table_names')}), and the backup holds ${named(collisions)}.`,
-    'Restore into a server with lower_case_table_names=0, a setting that is made when a server is installed. Or rename one of each pair on the source and back it up again.',
+    `The target treats names that differ only in letter case as one name (lower_case_table_names is ${target.variables.get('lower_case_table_names')}), and the backup holds ${named(collisions)}.`,
+    'Restore into a server with lower_case_table_names=0, a setting that is chosen when a server is installed. Or rename one of each pair on the source and back it up again.',
     collisions,
   );
 }

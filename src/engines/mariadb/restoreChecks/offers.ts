@@ -44,7 +44,7 @@ export function refuseMissingOffers(target: Target, inventory: Inventory): void 
     }
     if (need === 'primary key' && isOn(target, 'innodb_force_primary_key')) {
       throw unfit(
-        `The target takes no table without a primary key (innodb_force_primary_key), and these of the backup have none: ${named(objects)}.`,
+        `The target accepts no table without a primary key (innodb_force_primary_key), and these tables of the backup have none: ${named(objects)}.`,
         'Run on the target: SET GLOBAL innodb_force_primary_key=OFF; Set it again after the restore.',
         objects,
       );
@@ -125,7 +125,7 @@ function refuseMissingEngines(target: Target, inventory: Inventory): void {
     const tables = tablesWhere(inventory, (table) => table.engine === engine);
     if (!target.engines.has(engine.toLowerCase())) {
       throw unfit(
-        `The target lacks the storage engine ${engine}, and would make these tables with another one: ${named(tables)}.`,
+        `The target lacks the storage engine ${engine}, and would create these tables with another one: ${named(tables)}.`,
         `${installation(engine)} Or change the engine on the source (ALTER TABLE … ENGINE=InnoDB) and back it up again.`,
         tables,
       );

@@ -110,6 +110,6 @@ function warnOfOlderServer({ version, release }: Target, inventory: Inventory): 
   const source = inventory.serverVersion;
   if (release >= releaseOf(source)) return [];
   return [
-    `The target (${version}) is older than the server of the backup (${source}): it may not know all that was dumped.`,
+    `The target (${version}) is older than the server of the backup (${source}): it may not support everything in the dump.`,
   ];
 }
