@@ -88,7 +88,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
   ])('is retried if the password is not stored and the dump seems to lack %s', async (_what, filter, named) => {
     await expect(backup(neverStored, filter)).rejects.toMatchObject({
       ...{ code: 'SERVICE_AUTH', retriable: true },
-      message: expect.stringContaining(`Without it nobody knows whether the dump lacks something: ${named}.`),
+      message: expect.stringContaining(`Without this answer it is unknown whether the dump lacks something: ${named}.`),
     });
   });
 

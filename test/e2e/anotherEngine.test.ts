@@ -112,7 +112,7 @@ describeWith({ postgresql: await postgresMissing() }, 'An engine that is given t
       input,
     });
     expect(errors[0]?.extensions.details.fields).toMatchObject([
-      { path: 'input.engine', hint: 'What works today is POSTGRESQL.' },
+      { path: 'input.engine', hint: 'Supported engines are POSTGRESQL.' },
     ]);
   });
 });
