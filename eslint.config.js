@@ -34,6 +34,8 @@ export default tseslint.config(
     files: ['src/main.ts', 'src/config.ts', 'ormconfig.ts', 'test/**', 'bench/**', 'scripts/**', '**/*.test.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
+  // The main file of another process.
+  { files: ['src/engines/conversation/conversationProcess.ts'], rules: { 'no-restricted-properties': 'off' } },
   { files: ['**/*.js'], extends: [tseslint.configs.disableTypeChecked] },
   {
     files: ['**/*.test.ts', 'test/**'],

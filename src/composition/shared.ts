@@ -73,10 +73,17 @@ export async function openShared(
   closing.add('protection watch', () => watch.stop());
   watch.start();
   await warnIfCopy(stores.prefixMarks, log);
+  const engines = makeEngines({
+    allowAddress: (address, host) => allowedTargets.allowsHost(host, address),
+    keepsSpare: true,
+  });
+  closing.add('engines', async () => {
+    await Promise.all([...engines.values()].map((engine) => engine.close()));
+  });
   return {
     ...stores,
     alarmClock,
-    engines: makeEngines({ allowAddress: (address, host) => allowedTargets.allowsHost(host, address) }),
+    engines,
     storages: makeStorages(config),
     installationId: await installationId(stores.dataSource),
     installationRegistry,

@@ -91,4 +91,6 @@ export interface Engine {
    * left.
    */
   endOurSessions(target: ServiceConnection, restoreId: string, context: EngineContext): Promise<boolean>;
+  /** Ends the processes that it keeps between jobs. Call it when no job runs any more. */
+  close(): Promise<void>;
 }

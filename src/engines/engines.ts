@@ -8,6 +8,8 @@ export type EngineOptions = {
   readonly allowAddress?: AllowAddress;
   /** Folders in which tools are searched for before the folders of the system. */
   readonly toolsPath?: readonly string[];
+  /** Keeps a process for the next conversation with a server started, so that no job waits for it. Default: false. */
+  readonly keepsSpare?: boolean;
 };
 
 /**

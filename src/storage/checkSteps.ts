@@ -1,5 +1,9 @@
 import type { CheckStep, CheckStepName } from '../check.js';
 import { StowageError, type ErrorCode } from '../errors.js';
+import { outsideText } from '../outsideText.js';
+
+/** What a check stores and shows of one message. A list of the databases may be long. */
+const mostChars = 2_000;
 
 /** One step of a check. `run` returns the message for a person, and throws if the step fails. */
 export type StepToTry = { readonly name: CheckStepName; readonly run: (signal: AbortSignal) => Promise<string | null> };
@@ -26,7 +30,10 @@ export async function trySteps(
     try {
       signal.throwIfAborted();
       const message = await step.run(signal);
-      results.push({ name: step.name, status: 'OK', tookMs: tookMs(), code: null, message, hint: null });
+      results.push({
+        ...{ name: step.name, status: 'OK', tookMs: tookMs(), code: null, hint: null },
+        message: message === null ? null : outsideText(message, mostChars),
+      });
     } catch (error) {
       limits.signal.throwIfAborted();
       failed = true;
@@ -36,8 +43,8 @@ export async function trySteps(
         status: 'FAILED',
         tookMs: tookMs(),
         code: why.code,
-        message: why.message,
-        hint: why.help,
+        message: outsideText(why.message, mostChars),
+        hint: outsideText(why.help, mostChars),
       });
     }
   }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdir } from 'node:fs/promises';
 import { Client } from 'pg';
 import { faultyTool } from '../../test/fixtures/faultyTools.js';
+import { anySession } from '../../test/fixtures/mariadbSession.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
@@ -116,7 +117,7 @@ describeWith(
     });
 
     test('when our own query fails with the value, not even in the properties of the error', async () => {
-      const options = { signal: AbortSignal.timeout(60_000), allowAddress: () => true };
+      const options = { signal: AbortSignal.timeout(60_000), ...anySession() };
       const failed = await withSession(server.connection(), options, (session) =>
         session.query("SELECT 'MARKER' FROM nowhere.at_all WHERE a = ?", ['MARKER']),
       ).catch((error: unknown) => error);

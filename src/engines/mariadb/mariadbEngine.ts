@@ -1,6 +1,7 @@
 import type { Engine } from '../engine.js';
 import type { EngineContext } from '../engineContext.js';
 import type { DumpContext, PrepareDumpContext, PreparedDump, RunningDump } from '../runningDump.js';
+import { createConversations } from '../conversation/conversations.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { checkMariadb } from './checks/check.js';
 import { inventoryMariadb, preflightMariadb, type MariadbPreflight, type MariadbSettings } from './checks/preflight.js';
@@ -13,10 +14,13 @@ import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } 
 import { endRestoreSessions } from './restore/restoreSessions.js';
 import { judgeDifference } from './restoreChecks/judgeDifference.js';
 import { checkRestore } from './restoreChecks/restorePreflight.js';
-import type { Session } from './session/session.js';
+import { mariadbDriver, type Session } from './session/session.js';
 import { findMariadbTools, installedTools } from './tools/mariadbTools.js';
 
-export type MariadbEngineOptions = Partial<MariadbSettings>;
+export type MariadbEngineOptions = Partial<MariadbSettings> & {
+  /** See `EngineOptions`. */
+  readonly keepsSpare?: boolean;
+};
 
 /** How long `endOurSessions` waits for the server's rollback before it answers false. */
 const rollbackLimitMs = 30_000;
@@ -26,6 +30,8 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
   const settings: MariadbSettings = {
     allowAddress: options.allowAddress ?? (() => true),
     toolsPath: options.toolsPath ?? [],
+    conversations:
+      options.conversations ?? createConversations(mariadbDriver, { keepsSpare: options.keepsSpare ?? false }),
   };
   const { toolsPath } = settings;
   const withPatience = <T>(
@@ -49,7 +55,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       return withPatience(target, context, (session) => checkRestore(session, source));
     },
     restore: async (target, part, source, context) => {
-      const tools = { program: findMariadbTools(toolsPath).client, toolsPath };
+      const tools = { ...settings, program: findMariadbTools(toolsPath).client };
       const session = await withPatience(target, context, (opened) => Promise.resolve(opened));
       return startMariadbRestore(target, session, tools, part, source, context);
     },
@@ -60,6 +66,7 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
       withPatience(target, context, (session) =>
         endRestoreSessions(session, restoreId, { signal: context.signal, limitMs: rollbackLimitMs }),
       ),
+    close: () => settings.conversations.close(),
   };
 }
 
@@ -98,12 +105,12 @@ async function dump(
   context: DumpContext,
 ): Promise<RunningDump> {
   const { report } = preflight;
-  const program = findMariadbTools(settings.toolsPath).dump;
+  const tool = { ...settings, program: findMariadbTools(settings.toolsPath).dump };
   const counting = await countBesideDump(connection, report.inventory, settings, context.signal);
   const settingsNow = () =>
     withPatientSession(connection, { ...settings, ...context }, (session) => spoiledMeanwhile(session, report));
   try {
-    const running = await startMariadbDump(connection, preflight, program, pipeline, context);
+    const running = await startMariadbDump(connection, preflight, tool, pipeline, context);
     return {
       ...running,
       ...(counting === undefined ? {} : { counting }),

@@ -2,20 +2,22 @@ import type { StepToTry } from '../../storage/checkSteps.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from './serverAddress.js';
 
-type Reached = Awaited<ReturnType<typeof connectToServer>>;
+/** A server that answered, and the connection to it. */
+type Reached<T> = { readonly server: ServerAddress; readonly line: T };
 
 /** The first steps of a check: the host is resolved, and one of its addresses answers. */
-export function connectSteps(
+export function connectSteps<T extends { close(): void }>(
   connection: ServiceConnection,
-  { allowAddress, timeoutMs }: { readonly allowAddress: AllowAddress; readonly timeoutMs: number },
+  allowAddress: AllowAddress,
+  connect: (server: ServerAddress, signal: AbortSignal) => Promise<T>,
 ): {
   readonly steps: readonly StepToTry[];
-  /** To be called by later steps. The socket is closed by `close`. */
-  reached(): Reached;
+  /** To be called by later steps. The connection is closed by `close`. */
+  reached(): Reached<T>;
   close(): void;
 } {
   let addresses: readonly ServerAddress[] = [];
-  let reached: Reached | undefined;
+  let reached: Reached<T> | undefined;
   return {
     steps: [
       {
@@ -28,7 +30,7 @@ export function connectSteps(
       {
         name: 'CONNECT',
         run: async (signal) => {
-          reached = await connectToServer(connection, addresses, { signal, timeoutMs });
+          reached = await connectToServer(connection, addresses, signal, (server) => connect(server, signal));
           return `${connection.host}:${connection.port} answers.`;
         },
       },
@@ -37,6 +39,6 @@ export function connectSteps(
       if (reached === undefined) throw new Error('CONNECT comes before the steps that use the connection.');
       return reached;
     },
-    close: () => reached?.socket.destroy(),
+    close: () => reached?.line.close(),
   };
 }

@@ -1,5 +1,4 @@
 import { lookup } from 'node:dns/promises';
-import { connect, type Socket } from 'node:net';
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { isError } from '../../isError.js';
@@ -37,51 +36,26 @@ export async function resolveServer(host: string, allowAddress: AllowAddress): P
   return found;
 }
 
-/** Connects to the first address that answers. The caller closes the socket. Throws SERVICE_UNREACHABLE. */
-export async function connectToServer(
+/**
+ * Connects to the first address that answers. `connect` makes the connection to one address; the caller closes it. Throws
+ * SERVICE_UNREACHABLE.
+ */
+export async function connectToServer<T>(
   connection: ServiceConnection,
   addresses: readonly ServerAddress[],
-  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
-): Promise<{ readonly server: ServerAddress; readonly socket: Socket }> {
+  signal: AbortSignal,
+  connect: (server: ServerAddress) => Promise<T>,
+): Promise<{ readonly server: ServerAddress; readonly line: T }> {
   let last: unknown;
   for (const server of addresses) {
     try {
-      return { server, socket: await open(server.address, connection.port, options) };
+      return { server, line: await connect(server) };
     } catch (error) {
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       last = error;
     }
   }
   throw unreachable(connection, last);
-}
-
-function open(
-  address: string,
-  port: number,
-  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
-): Promise<Socket> {
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: address, port });
-    const settle = () => {
-      signal.removeEventListener('abort', give);
-      socket.removeAllListeners();
-    };
-    const give = () => {
-      settle();
-      socket.destroy();
-      reject(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
-    };
-    signal.addEventListener('abort', give, { once: true });
-    socket.once('error', (error) => {
-      settle();
-      reject(error);
-    });
-    socket.once('connect', () => {
-      settle();
-      resolve(socket);
-    });
-  });
 }
 
 function unreachable(connection: ServiceConnection, error: unknown): StowageError {

@@ -18,6 +18,8 @@ export type ToolCommand = {
   readonly stdout: number | 'pipe' | 'none';
   /** Gives the child a descriptor 3 to write to. `side` reads it. */
   readonly side?: boolean;
+  /** Limits that the kernel keeps for the program, where util-linux's prlimit is installed. */
+  readonly limits?: ToolLimits;
   /** Secrets that must not appear in `lastLines`. */
   readonly secrets?: readonly Secret[];
   /** Removes what may be data of a customer from all output of the program. Use a new filter for each start. */
@@ -25,6 +27,9 @@ export type ToolCommand = {
   /** Receives each line of standard error, without data. */
   readonly onLine?: OnLine;
 };
+
+/** A program that exceeds `dataBytes` gets no more memory, and usually ends (setrlimit(2), RLIMIT_DATA). */
+export type ToolLimits = { readonly dataBytes: number; readonly openFiles: number };
 
 /** The program runs as the head of its own process group. */
 export type StartedTool = {
@@ -46,7 +51,7 @@ const graceMs = 1_000;
  */
 export function startTool(command: ToolCommand, signal: AbortSignal): StartedTool {
   signal.throwIfAborted();
-  const [program, ...args] = [...diesWithUs(), command.program, ...command.args];
+  const [program, ...args] = [...diesWithUs(), ...limitedBy(command.limits), command.program, ...command.args];
   const child = spawn(program ?? command.program, args, {
     stdio: [stdio(command.stdin), stdio(command.stdout), 'pipe', command.side === true ? 'pipe' : 'ignore'],
     detached: true,
@@ -135,6 +140,12 @@ function diesWithUs(): readonly string[] {
     );
   }
   return [];
+}
+
+function limitedBy(limits: ToolLimits | undefined): readonly string[] {
+  const prlimit = limits === undefined ? undefined : findProgram('prlimit');
+  if (limits === undefined || prlimit === undefined) return [];
+  return [prlimit, `--data=${limits.dataBytes}`, `--nofile=${limits.openFiles}`, '--core=0', '--'];
 }
 
 function stdio(choice: number | 'pipe' | 'none'): number | 'pipe' | 'ignore' {

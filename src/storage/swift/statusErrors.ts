@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { StowageError } from '../../errors.js';
 
 /**
@@ -62,7 +63,7 @@ export function statusError(status: number, doing: string, place: string, text: 
           help: 'It is overloaded, under repair, or its disks are full: ask its operator, and try again later.',
         });
       }
-      return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${status} (${oneLine(text)})`), {
+      return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${status}${phrase(status)}`), {
         ...details,
         retriable: false,
         help: 'The storage does not accept this request. Check that it is OpenStack Swift or speaks its API.',
@@ -80,11 +81,8 @@ function statusBehind(status: number, text: string): number {
   return Number(/, (5\d\d) [A-Z]/.exec(text)?.[1] ?? status);
 }
 
-function oneLine(text: string): string {
-  const plain = text
-    .replace(/<[^>]*>/g, ' ')
-    .replace(/[^\x20-\x7e]+/g, ' ')
-    .replace(/ +/g, ' ')
-    .trim();
-  return plain === '' ? 'without a reason' : plain.slice(0, 200);
+/** The standard meaning of the status. The body of an answer is not shown, because it may come from any server. */
+function phrase(status: number): string {
+  const known = STATUS_CODES[status];
+  return known === undefined ? '' : ` (${known})`;
 }

@@ -1,5 +1,9 @@
 import { StowageError } from '../../errors.js';
 import type { JobError } from '../../jobs/attempt.js';
+import { outsideText } from '../../outsideText.js';
+
+/** A failure may quote what servers and tools report. Events that hold more than this help nobody. */
+const mostChars = 4_096;
 
 /**
  * A failure in the form that is recorded and shown. An error that is not a StowageError is a defect of Stowage, and its
@@ -17,9 +21,9 @@ export function jobError(failure: unknown): JobError {
   }
   return {
     code: failure.code,
-    message: failure.message,
-    hint: failure.help,
-    toolOutput: failure.toolOutput ?? null,
+    message: outsideText(failure.message, mostChars),
+    hint: outsideText(failure.help, mostChars),
+    toolOutput: failure.toolOutput === undefined ? null : outsideText(failure.toolOutput, mostChars),
     retriable: failure.retriable,
   };
 }

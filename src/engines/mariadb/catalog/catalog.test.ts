@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
+import { anySession } from '../../../../test/fixtures/mariadbSession.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import { Secret } from '../../../secret.js';
 import { readCatalog, readNames, type Catalog } from './catalog.js';
@@ -23,7 +24,7 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
   afterAll(() => server.stop());
 
   const withSessionOn = <T>(work: (session: Session) => Promise<T>, connection = server.connection()) =>
-    withSession(connection, { signal: new AbortController().signal, allowAddress: () => true }, work);
+    withSession(connection, { signal: new AbortController().signal, ...anySession() }, work);
   const catalogOf = (database: string, connection = server.connection()): Promise<Catalog> =>
     withSessionOn(async (session) => {
       const databases = (await listDatabases(session)).filter(({ name }) => name === database);

@@ -67,19 +67,26 @@ export type CatalogColumn = Named & {
 
 export async function readCatalog(session: Session, databases: readonly ListedDatabase[]): Promise<Catalog> {
   const query = queriesOf(session, databases);
-  const rows = await query(
+  const tables: CatalogTable[] = [];
+  const sequences: Named[] = [];
+  const broken = new Set<string>();
+  await query(
     `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine, table_rows AS estimated_rows,
             data_length AS data_bytes, update_time AS changed_at, create_time AS created_at, row_format,
             table_collation AS collation, table_comment AS comment
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
+    (row) => {
+      if (isTable(row)) tables.push(table(row));
+      if (isSequence(row)) sequences.push(named(row));
+      // The comment of a view is 'VIEW'. If the view cannot be opened, the comment is the reason.
+      if (row['kind'] === 'VIEW' && row['comment'] !== 'VIEW') broken.add(key(row));
+    },
   );
   const rest = await readRest(query, databases);
-  // The comment of a view is 'VIEW'. If the view cannot be opened, the comment is the reason.
-  const broken = new Set(rows.filter((row) => row['kind'] === 'VIEW' && row['comment'] !== 'VIEW').map(key));
   return {
     ...rest,
-    tables: rows.filter(isTable).map(table),
-    sequences: rows.filter(isSequence).map(named),
+    tables,
+    sequences,
     views: rest.views.map((view) => ({ ...view, opens: !broken.has(JSON.stringify([view.database, view.name])) })),
     foreignKeys: await readForeignKeysElsewhere(session, databases),
   };
@@ -88,12 +95,17 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
 /** Opens no table. Called after a dump, to find objects that were created or dropped meanwhile. */
 export async function readNames(session: Session, databases: readonly ListedDatabase[]): Promise<Names> {
   const query = queriesOf(session, databases);
-  const rows = await query(
+  const tables: NamedTable[] = [];
+  const sequences: Named[] = [];
+  await query(
     `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
+    (row) => {
+      if (isTable(row)) tables.push(namedTable(row));
+      if (isSequence(row)) sequences.push(named(row));
+    },
   );
-  const rest = await readRest(query, databases);
-  return { ...rest, tables: rows.filter(isTable).map(namedTable), sequences: rows.filter(isSequence).map(named) };
+  return { ...(await readRest(query, databases)), tables, sequences };
 }
 
 /** When a table was last written to and defined. */
@@ -123,38 +135,50 @@ export async function readPrograms(session: Session, databases: readonly ListedD
   return programs(queriesOf(session, databases), databases);
 }
 
-type QueryRows = (sql: string) => Promise<readonly Row[]>;
+/**
+ * Queries the chosen databases, and returns what `read` makes of each row. The rows come in portions and are not kept,
+ * because a server may have a million objects.
+ */
+type QueryRows = <T>(sql: string, read: (row: Row) => T) => Promise<readonly T[]>;
+
+/** Of one answer of the catalogue: about a million tables. */
+const maxBytes = 512 * 1024 * 1024;
 
 function queriesOf(session: Session, databases: readonly ListedDatabase[]): QueryRows {
   const names = databases.map(({ name }) => name);
   const chosen = new Set(names);
-  // information_schema ignores letter case, so rows of other databases are filtered out here.
-  return async (sql) => (await session.query(sql, [names])).filter((row) => chosen.has(row['db'] ?? ''));
+  return async (sql, read) => {
+    const found: ReturnType<typeof read>[] = [];
+    const onRows = (rows: readonly Row[]) => {
+      // information_schema ignores letter case, so rows of other databases are filtered out here.
+      for (const row of rows) if (chosen.has(row['db'] ?? '')) found.push(read(row));
+    };
+    await session.query(sql, [names], { maxBytes, onRows });
+    return found;
+  };
 }
 
 async function programs(query: QueryRows, databases: readonly ListedDatabase[]): Promise<Programs> {
   const views = await query(
     `SELECT table_schema AS db, table_name AS name, definer, view_definition AS definition, check_option
        FROM information_schema.views WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
+    (row): ViewDefinition => ({
+      ...defined(row),
+      definition: row['definition'] ?? '',
+      withCheckOption: row['check_option'] !== 'NONE',
+    }),
   );
   const routines = await query(
     `SELECT routine_schema AS db, routine_name AS name, definer, routine_type AS kind,
             routine_definition IS NOT NULL AS body_visible
        FROM information_schema.routines WHERE routine_schema IN (?) ORDER BY routine_schema, routine_name`,
-  );
-  return {
-    databases,
-    views: views.map((row) => ({
-      ...defined(row),
-      definition: row['definition'] ?? '',
-      withCheckOption: row['check_option'] !== 'NONE',
-    })),
-    routines: routines.map((row) => ({
+    (row): CatalogRoutine => ({
       ...defined(row),
       kind: row['kind'] ?? '',
       bodyVisible: row['body_visible'] === '1',
-    })),
-  };
+    }),
+  );
+  return { databases, views, routines };
 }
 
 /** Reads everything except the tables. */
@@ -165,10 +189,12 @@ async function readRest(
   const triggers = await query(
     `SELECT trigger_schema AS db, trigger_name AS name, definer
        FROM information_schema.triggers WHERE trigger_schema IN (?) ORDER BY trigger_schema, trigger_name`,
+    defined,
   );
   const events = await query(
     `SELECT event_schema AS db, event_name AS name, definer
        FROM information_schema.events WHERE event_schema IN (?) ORDER BY event_schema, event_name`,
+    defined,
   );
   const columns = await query(
     `SELECT c.table_schema AS db, c.table_name, c.column_name AS name, c.data_type, c.character_set_name AS character_set,
@@ -179,19 +205,20 @@ async function readRest(
                              'multipoint','multilinestring','multipolygon','geometrycollection')
              OR c.character_set_name IS NOT NULL OR c.generation_expression = 'ROW START')
       ORDER BY c.table_schema, c.table_name, c.ordinal_position`,
-  );
-  return {
-    ...(await programs(query, databases)),
-    triggers: triggers.map(defined),
-    events: events.map(defined),
-    columns: columns.map((row) => ({
+    (row): CatalogColumn => ({
       ...named(row),
       table: row['table_name'] ?? '',
       dataType: row['data_type'] ?? '',
       characterSet: row['character_set'] ?? null,
       collation: row['collation'] ?? null,
       rowStart: row['generation_expression'] === 'ROW START',
-    })),
+    }),
+  );
+  return {
+    ...(await programs(query, databases)),
+    triggers,
+    events,
+    columns,
   };
 }
 

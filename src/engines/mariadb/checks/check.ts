@@ -7,7 +7,7 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { readPrograms } from '../catalog/catalog.js';
 import { listDatabases, selectDatabases, type ListedDatabase } from '../catalog/selection.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
-import { logIn, type Session } from '../session/session.js';
+import { connectLine, logIn, shortText, type Session } from '../session/session.js';
 import { findMariadbTools } from '../tools/mariadbTools.js';
 import type { MariadbSettings } from './preflight.js';
 import { refuseSettingsThatSpoilDumps } from './settingsPreflight.js';
@@ -24,15 +24,17 @@ export async function checkMariadb(
   settings: MariadbSettings,
   options: { readonly signal: AbortSignal; readonly timeoutMs: number },
 ): Promise<readonly CheckStep[]> {
-  const connecting = connectSteps(connection, { ...settings, ...options });
+  const connecting = connectSteps(connection, settings.allowAddress, (server, signal) =>
+    connectLine(connection, server, { ...settings, signal, timeoutMs: options.timeoutMs }),
+  );
   let session: Session | undefined;
   const logInStep: StepToTry = {
     name: 'AUTHENTICATE',
     run: async (signal) => {
-      const { server, socket } = connecting.reached();
-      session = await logIn(connection, server, socket, { signal, timeoutMs: options.timeoutMs });
+      const { server, line } = connecting.reached();
+      session = await logIn(connection, server, line, { signal, timeoutMs: options.timeoutMs });
       const [row] = await session.query('SELECT VERSION() AS version, CURRENT_USER() AS account');
-      return `Logged in as ${row?.['account'] ?? ''}; the server is ${row?.['version'] ?? ''}.`;
+      return `Logged in as ${shortText(row?.['account'])}; the server is ${shortText(row?.['version'])}.`;
     },
   };
   const loggedIn = (): Session => {

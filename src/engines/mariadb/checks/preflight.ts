@@ -1,6 +1,7 @@
 import type { EngineContext, InventoryContext } from '../../engineContext.js';
 import type { Inventory } from '../../inventory.js';
 import type { PreflightReport } from '../../preflightReport.js';
+import type { Conversations } from '../../conversation/conversations.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { readCatalog, readNames, type Names } from '../catalog/catalog.js';
 import { countAll } from '../counting/countAll.js';
@@ -24,13 +25,14 @@ import { listDatabases, selectDatabases } from '../catalog/selection.js';
 import { recordedSettings } from '../session/serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
 import { withPatientSession } from '../locks/ownLockWaits.js';
-import { serverErrorNumber, type Session, type SessionOptions } from '../session/session.js';
+import { serverErrorNumber, shortText, type Session, type SessionOptions } from '../session/session.js';
 import type { AllowAddress, ServerAddress } from '../../network/serverAddress.js';
 
 export type MariadbSettings = {
   readonly allowAddress: AllowAddress;
   /** Folders in which tools are searched for before the folders of the system. */
   readonly toolsPath: readonly string[];
+  readonly conversations: Conversations;
 };
 
 /**
@@ -183,7 +185,7 @@ export const defaultCountingMs = 20_000;
 
 async function versionOfServer(session: Session): Promise<string> {
   const [row] = await session.query('SELECT VERSION() AS version');
-  return row?.['version'] ?? '';
+  return shortText(row?.['version']);
 }
 
 async function present(session: Session, { databases }: ServiceConnection) {

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { preflightOf, restoreDump, startRestore, takeDump } from '../../../../test/fixtures/dumpAndRestore.js';
+import { anySession } from '../../../../test/fixtures/mariadbSession.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { makeCertificates } from '../../../../test/fixtures/servers/certificates.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
@@ -21,7 +22,7 @@ describeWith({ mariadb: mariadbMissing }, 'The hints for refusals of a server:',
   let folder: string;
   let server: MariadbServer;
   const context = (): EngineContext => ({ workFolder: folder, signal: new AbortController().signal });
-  const anySession = () => ({ signal: new AbortController().signal, allowAddress: () => true });
+  const session = () => ({ ...anySession(), signal: new AbortController().signal });
   const refusal = async (connection: ServiceConnection) => {
     const steps = await engine.check(connection, { ...context(), timeoutMs: 60_000 });
     return steps.find(({ status }) => status === 'FAILED');
@@ -81,7 +82,7 @@ describeWith({ mariadb: mariadbMissing }, 'The hints for refusals of a server:',
     'the error of an account (%s) without a free connection suggests the limit of the account',
     async (username, setting) => {
       const connection = server.connection({ username, password: new Secret('a secret') });
-      const first = await openSession(connection, anySession());
+      const first = await openSession(connection, session());
       try {
         if (setting !== '') await server.sql(setting);
         expect(await refusal(connection)).toMatchObject({

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { holdLock } from '../../../../test/fixtures/heldLock.js';
+import { anySession } from '../../../../test/fixtures/mariadbSession.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
 import { until } from '../../../../test/fixtures/until.js';
@@ -36,7 +37,7 @@ describeWith({ mariadb: mariadbMissing }, 'The count of rows during a dump', () 
 
   async function start(database: string, options: { connection?: ServiceConnection; signal?: AbortSignal } = {}) {
     const { connection = server.connection(), signal = new AbortController().signal } = options;
-    return countBesideDump(connection, await inventoryOf(database), { allowAddress: () => true }, signal);
+    return countBesideDump(connection, await inventoryOf(database), anySession(), signal);
   }
 
   async function endOf(counting: RowCounting | undefined): Promise<Readonly<Record<string, number>>> {
@@ -85,7 +86,7 @@ describeWith({ mariadb: mariadbMissing }, 'The count of rows during a dump', () 
       .catch(() => '');
     const waits = "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'";
     await until(async () => (await server.sql("SELECT IS_USED_LOCK('locked') IS NOT NULL")) === '1\n', 'it is locked');
-    const starting = countBesideDump(connection(), held, { allowAddress: () => true }, new AbortController().signal);
+    const starting = countBesideDump(connection(), held, anySession(), new AbortController().signal);
     await until(async () => (await server.sql(waits)) !== '0\n', 'the count waits for the locked table');
     await server.sql('SET STATEMENT lock_wait_timeout = 0 FOR ALTER TABLE locks.t FORCE');
     expect(await endOf(await starting)).toEqual({ t: 1 });
@@ -110,7 +111,7 @@ describeWith({ mariadb: mariadbMissing }, 'The count of rows during a dump', () 
     const inventory = await inventoryOf('slow');
     const table = { name: 't', rows: 1, rowsEstimated: true, sizeBytes: 1 };
     const databases = inventory.databases.map((database) => ({ ...database, tables: [table] }));
-    const settings = { allowAddress: () => true };
+    const settings = anySession();
     const counting = await countBesideDump(
       server.connection(),
       { ...inventory, databases },
@@ -136,12 +137,7 @@ describeWith({ mariadb: mariadbMissing }, 'The count of rows during a dump', () 
       const signal = new AbortController().signal;
       const release = await holdLock(server, 'LOCK TABLES waits.other WRITE');
       const connection = server.connection();
-      const counting = await countBesideDump(
-        connection,
-        { ...inventory, databases },
-        { allowAddress: () => true },
-        signal,
-      );
+      const counting = await countBesideDump(connection, { ...inventory, databases }, anySession(), signal);
       const counted = endOf(counting);
       const waiting = server.sql(statement).catch(() => '');
       try {

@@ -8,15 +8,14 @@ import type { Named } from '../catalog/catalog.js';
 import { dumpsHistory } from '../catalog/history.js';
 import { keyOf } from '../catalog/inventory.js';
 import { longStatements, type LongStatements } from './longStatements.js';
-import type { AllowAddress } from '../../network/serverAddress.js';
-import { openSession, serverErrorNumber, type Session } from '../session/session.js';
+import { openSession, serverErrorNumber, type Session, type SessionOptions } from '../session/session.js';
 
 /** A statement starts only if it may take this long. */
 const leastMs = 50;
 /** How much of a table a server counts in a millisecond, until it has counted a large one. */
 const usualSpeed = 500_000;
 
-type Settings = { readonly allowAddress: AllowAddress };
+type Settings = Pick<SessionOptions, 'allowAddress' | 'conversations'>;
 
 /**
  * Counts the rows of the inventory's tables in one snapshot. The snapshot is taken before this returns, so it is nearly

@@ -4,8 +4,7 @@ import type { Named } from '../catalog/catalog.js';
 import { findLockSource, readLockPicture } from '../locks/lockPicture.js';
 import { findBlocked } from '../locks/whoWaits.js';
 import { readGrants } from '../privileges/privileges.js';
-import type { AllowAddress } from '../../network/serverAddress.js';
-import { withSession, type Session } from '../session/session.js';
+import { withSession, type Session, type SessionOptions } from '../session/session.js';
 
 /**
  * The long statements of one session. They need care, because an application may queue behind an ALTER that waits for
@@ -33,13 +32,13 @@ const killMs = 5_000;
 export async function longStatements(
   session: Session,
   connection: ServiceConnection,
-  { allowAddress }: { readonly allowAddress: AllowAddress },
+  settings: Pick<SessionOptions, 'allowAddress' | 'conversations'>,
 ): Promise<LongStatements> {
   const [row] = await session.query('SELECT CONNECTION_ID() AS id');
   const id = row?.['id'] ?? '';
   const seesOthers = (await readGrants(session)).holdsGlobally('PROCESS');
   const another = (signal: AbortSignal, work: (other: Session) => Promise<void>) =>
-    withSession(connection, { allowAddress, signal }, work).catch(() => undefined);
+    withSession(connection, { ...settings, signal }, work).catch(() => undefined);
   const kill = async (other: Session): Promise<void> => {
     await other.query(`KILL QUERY ${Number(id)}`);
   };

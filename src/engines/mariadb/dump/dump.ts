@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
+import type { Conversations } from '../../conversation/conversations.js';
 import { openDumpPipeline, type DumpPipeline } from '../../pipeline/dumpPipeline.js';
 import { judgeDump } from '../../pipeline/judgePipeline.js';
 import type { PipelineEnd } from '../../pipeline/runningPipeline.js';
@@ -51,7 +52,7 @@ function textsFile(workFolder: string): string {
 export async function startMariadbDump(
   connection: ServiceConnection,
   { report, server, texts }: MariadbPreflight,
-  program: string,
+  { program, conversations }: { readonly program: string; readonly conversations: Conversations },
   pipeline: MariadbPipeline,
   context: DumpContext,
 ): Promise<RunningDump> {
@@ -70,7 +71,8 @@ export async function startMariadbDump(
     { ...context, signal: AbortSignal.any([context.signal, ended.signal]) },
   );
   let busy: StowageError | undefined;
-  const watch = watchToolLocks('The dump', { connection, server, pid: running.pid }, context, (error) => {
+  const tool = { connection, server, conversations, pid: running.pid };
+  const watch = watchToolLocks('The dump', tool, context, (error) => {
     busy = error;
     ended.abort(error);
   });

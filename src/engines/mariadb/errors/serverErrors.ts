@@ -1,6 +1,7 @@
 import { StowageError, type ErrorCode } from '../../../errors.js';
 import { isError } from '../../../isError.js';
 import { asSentence } from '../../asSentence.js';
+import { answerTooLong, processEnded } from '../../conversation/messages.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { loginWayOut, passwordLogin, tlsWayOut, unknownLogin } from './refusedLogin.js';
 import { wayOut } from './wayOut.js';
@@ -82,6 +83,23 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
       `${where} lets '${connection.username ?? ''}' log in with ${plugin} only (${is}), and Stowage cannot.`,
       { help: passwordLogin, cause: error },
     );
+  }
+  if (code === answerTooLong) {
+    return new StowageError(
+      'SERVICE_UNREACHABLE',
+      asSentence(`${where} sends more than a MariaDB server does: ${text}`),
+      {
+        help: 'Check that host and port are those of a MariaDB server. If it holds very many objects, back up fewer databases with one service.',
+        retriable: false,
+        cause: error,
+      },
+    );
+  }
+  if (code === processEnded) {
+    return new StowageError('SERVICE_UNREACHABLE', `The conversation with ${where} broke off.`, {
+      help: 'If it happens again, check that host and port are those of a MariaDB server: what came from there could not be read, or took too much memory.',
+      cause: error,
+    });
   }
   return new StowageError('SERVICE_UNREACHABLE', asSentence(`The connection to ${where} broke: ${text}`), {
     cause: error,

@@ -22,10 +22,10 @@ export function withPatientSession<T>(
   const waitMs = Math.min(longestWaitMs, options.lockWaitMs ?? longestWaitMs);
   return withSession(connection, options, async (session) => {
     await session.query(`SET SESSION lock_wait_timeout = ${Math.max(1, Math.floor(waitMs / 1_000))}`);
-    const query: Session['query'] = async (sql, values) => {
+    const query: Session['query'] = async (sql, values, limits) => {
       const since = performance.now();
       try {
-        return await session.query(sql, values);
+        return await session.query(sql, values, limits);
       } catch (error) {
         // ER_LOCK_WAIT_TIMEOUT
         throw serverErrorNumber(error) === 1205 ? await whoIsInTheWay(session, sql, performance.now() - since) : error;

@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { StowageError } from '../../../errors.js';
 import type { EngineContext } from '../../engineContext.js';
+import type { Conversations } from '../../conversation/conversations.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { localPorts } from '../../process/localPorts.js';
 import { watchLocks, type LockWatch } from './lockWatch.js';
-import { connectToServer, type ServerAddress } from '../../network/serverAddress.js';
-import { logIn, type Session } from '../session/session.js';
+import type { ServerAddress } from '../../network/serverAddress.js';
+import { openSessionAt, type Session } from '../session/session.js';
 import { findToolConnection } from './toolConnection.js';
 
 const connectTimeoutMs = 10_000;
@@ -23,11 +24,12 @@ export function watchToolLocks(
     readonly findTool?: (session: Session) => Promise<string | undefined>;
     /** See `LockWatchOptions`. */
     readonly nextStep?: string;
+    readonly conversations: Conversations;
   },
   context: Pick<EngineContext, 'lockPatienceMs' | 'lockWaitMs'>,
   onBusy: (error: StowageError) => void,
 ): LockWatch {
-  const { connection, server, pid } = tool;
+  const { connection, server, pid, conversations } = tool;
   const { lockPatienceMs: patienceMs = null, lockWaitMs: ownWaitMs = null } = context;
   if (pid === undefined || (patienceMs === null && ownWaitMs === null)) return { stop: () => Promise.resolve([]) };
   const known = { pid, username: connection.username ?? '', serverPort: connection.port };
@@ -37,8 +39,7 @@ export function watchToolLocks(
     findTool: tool.findTool ?? ((session) => findToolConnection(session, known)),
     connect: async (signal, watch) => {
       await untilConnected(pid, connection.port, signal);
-      const { socket } = await connectToServer(connection, [server], { signal, timeoutMs: connectTimeoutMs });
-      const session = await logIn(connection, server, socket, { signal, timeoutMs: connectTimeoutMs });
+      const session = await openSessionAt(connection, [server], { signal, connectTimeoutMs, conversations });
       try {
         return await watch(session);
       } finally {

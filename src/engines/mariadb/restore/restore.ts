@@ -1,5 +1,6 @@
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
+import type { Conversations } from '../../conversation/conversations.js';
 import { judgeRestore } from '../../pipeline/judgePipeline.js';
 import { startRestorePipeline } from '../../pipeline/restorePipeline.js';
 import type { PartSpec } from '../../preflightReport.js';
@@ -14,6 +15,12 @@ import { mariadbOutput } from '../tools/mariadbOutput.js';
 import { writeOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { findRestoreSession, restoreLocks } from './restoreSessions.js';
+
+type RestoreTools = {
+  readonly program: string;
+  readonly toolsPath: readonly string[];
+  readonly conversations: Conversations;
+};
 
 /**
  * The settings that a dump needs in the session of a person who restores by hand. Our own session knows the server and
@@ -35,7 +42,7 @@ const keepingAll = ({ characterSet = 'utf8mb4' }: PartSpec) => [
 export async function startMariadbRestore(
   target: ServiceConnection,
   { server, found }: Pick<Session, 'server' | 'found'>,
-  { program, toolsPath }: { readonly program: string; readonly toolsPath: readonly string[] },
+  { program, toolsPath, conversations }: RestoreTools,
   part: PartSpec,
   source: RestoreSource,
   context: RestoreContext,
@@ -63,7 +70,7 @@ export async function startMariadbRestore(
   );
   let busy: StowageError | undefined;
   const tool = {
-    ...{ connection: target, server, pid: running.pid },
+    ...{ connection: target, server, conversations, pid: running.pid },
     findTool: (session: Session) => findRestoreSession(session, source.restoreId),
     nextStep: 'Before restoring again, ',
   };

@@ -1,10 +1,12 @@
-import { createConnection, type Connection, type ConnectionOptions } from 'mysql2';
-import type { Socket } from 'node:net';
 import { StowageError } from '../../../errors.js';
+import type { Line } from '../../conversation/conversation.js';
+import type { Conversations } from '../../conversation/conversations.js';
+import type { Row } from '../../conversation/answer.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
-import { signChallenge } from './ed25519.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from '../../network/serverAddress.js';
 import { isError } from '../../../isError.js';
+import type { MariadbLogin } from './mariadbDriver.js';
+import { outsideText } from '../../../outsideText.js';
 import { unlessAborted } from '../../../unlessAborted.js';
 import { refuseUnverifiableHost, tlsOptions } from '../../network/tls.js';
 import { asServiceError } from '../errors/serverErrors.js';
@@ -12,8 +14,7 @@ import { asServerFailure } from '../errors/serverFailure.js';
 import { foundSettingsQuery, ownSessionStatement, readFoundSettings, type FoundSettings } from './serverSettings.js';
 import { refuseUnsupportedServer } from './supportedServers.js';
 
-/** A row with every value as text. */
-export type Row = Readonly<Record<string, string | null>>;
+export type { Row };
 
 /** One connection of ours to a server, for questions; data is never read through it. */
 export type Session = {
@@ -28,15 +29,22 @@ export type Session = {
   query(
     sql: string,
     values?: readonly (string | number | readonly string[])[],
-    options?: {
-      /** Without an answer by then the session is closed. Default 120 s. */
-      readonly timeoutMs?: number;
-    },
+    options?: QuestionLimits,
   ): Promise<readonly Row[]>;
   close(): void;
 };
 
+export type QuestionLimits = {
+  /** Without an answer by then the session is closed. Default 120 s. */
+  readonly timeoutMs?: number;
+  /** An answer that takes more memory closes the session. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Takes the rows of a long answer as they come, some hundreds at a time. The result is then empty. */
+  readonly onRows?: (rows: readonly Row[]) => void;
+};
+
 export type SessionOptions = {
+  readonly conversations: Conversations;
   readonly signal: AbortSignal;
   readonly allowAddress: AllowAddress;
   /** Called for each answer of the server. */
@@ -45,66 +53,90 @@ export type SessionOptions = {
   readonly connectTimeoutMs?: number;
 };
 
+/** The module that talks MariaDB's protocol, for `createConversations`. */
+export const mariadbDriver = new URL('./mariadbDriver.js', import.meta.url);
+
 const defaultConnectTimeoutMs = 10_000;
 const queryTimeoutMs = 120_000;
+const defaultAnswerBytes = 64 * 1024 * 1024;
+const settingsAnswerBytes = 1024 * 1024;
+const loginAnswerBytes = 64 * 1024;
 
 /** Whoever opens a session closes it. Throws SERVICE_UNREACHABLE, SERVICE_AUTH or the signal's reason. */
 export async function openSession(connection: ServiceConnection, options: SessionOptions): Promise<Session> {
   const { signal } = options;
-  const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
   signal.throwIfAborted();
   // A look-up of a name cannot be aborted.
   const addresses = await unlessAborted(signal, () => resolveServer(connection.host, options.allowAddress));
-  const { server, socket } = await connectToServer(connection, addresses, { signal, timeoutMs });
-  return logIn(connection, server, socket, { ...options, timeoutMs });
+  return openSessionAt(connection, addresses, options);
 }
 
-/** Logs in over a socket that is connected already, and owns it from then on. */
+/** Like `openSession`, at the first of these addresses that answers. */
+export async function openSessionAt(
+  connection: ServiceConnection,
+  addresses: readonly ServerAddress[],
+  options: Omit<SessionOptions, 'allowAddress'>,
+): Promise<Session> {
+  const timeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
+  const limits = { ...options, timeoutMs };
+  const { server, line } = await connectToServer(connection, addresses, options.signal, (each) =>
+    connectLine(connection, each, limits),
+  );
+  return logIn(connection, server, line, limits);
+}
+
+/** Connects to one address, and does not log in yet. */
+export function connectLine(
+  connection: ServiceConnection,
+  { address }: ServerAddress,
+  { conversations, ...limits }: Pick<SessionOptions, 'conversations' | 'signal'> & { readonly timeoutMs: number },
+): Promise<Line> {
+  const { host, port, username } = connection;
+  return conversations.connect(JSON.stringify([host, address, port, username]), address, port, limits);
+}
+
+/** Logs in over a line that is connected already, and owns it from then on. */
 export async function logIn(
   connection: ServiceConnection,
   server: ServerAddress,
-  socket: Socket,
+  line: Line,
   options: Pick<SessionOptions, 'signal' | 'onAnswer'> & { readonly timeoutMs: number },
 ): Promise<Session> {
   const { signal, onAnswer } = options;
-  try {
-    refuseUnverifiableHost(connection);
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  }
-  const mysql = createConnection({
-    ...loginOptions(connection),
-    // Its own timers would outlive it, and keep the process alive.
-    connectTimeout: 0,
-    stream: () => socket,
-  });
-  // Errors while nothing waits for an answer are told by the next query.
-  mysql.on('error', () => undefined);
-  const close = () => mysql.destroy();
+  const close = () => {
+    signal.removeEventListener('abort', close);
+    line.close();
+  };
   signal.addEventListener('abort', close, { once: true });
-  const query: Session['query'] = async (sql, values = [], { timeoutMs = queryTimeoutMs } = {}) => {
-    const rows = await answer(connection, { signal, timeoutMs, close }, (done) => ask(mysql, sql, values, done));
+  const query: Session['query'] = async (sql, values = [], limits = {}) => {
+    const all = { signal, timeoutMs: queryTimeoutMs, maxBytes: defaultAnswerBytes, ...limits };
+    const rows = await line.ask(sql, values, all).catch((error: unknown) => {
+      throw asSessionError(connection, signal, error);
+    });
     onAnswer?.();
     return rows;
   };
-  const closeSession = () => {
-    signal.removeEventListener('abort', close);
-    close();
-  };
   try {
-    const limits = { signal, timeoutMs: options.timeoutMs, close };
-    await answer(connection, limits, (done) => mysql.connect((error) => done(error, [])));
-    return { server, found: await makeIndependent(connection, query), query, close: closeSession };
+    refuseUnverifiableHost(connection);
+    const limits = { signal, timeoutMs: options.timeoutMs, maxBytes: loginAnswerBytes };
+    await line.logIn(loginOf(connection), limits).catch((error: unknown) => {
+      throw asSessionError(connection, signal, error);
+    });
+    return { server, found: await makeIndependent(connection, query), query, close };
   } catch (error) {
-    closeSession();
+    close();
     throw error;
   }
+}
+
+/** The signal's own reason stays as it is. */
+function asSessionError(connection: ServiceConnection, signal: AbortSignal, error: unknown): unknown {
+  return signal.aborted ? error : asServiceError(connection, asServerFailure(error));
 }
 
 /** Sets all that an answer may depend on, and undoes what `init_connect` has begun. Gives what was set before. */
 async function makeIndependent(connection: ServiceConnection, query: Session['query']): Promise<FoundSettings> {
-  const askVersion = async () => (await query('SELECT VERSION() AS version'))[0]?.['version'];
+  const askVersion = async () => shortText((await query('SELECT VERSION() AS version'))[0]?.['version']);
   const found = await findSettings(query).catch(async (error: unknown) => {
     // 1109: a server without MariaDB's list of variables is another one, or an old one.
     if (serverErrorNumber(error) === 1109) await refuseUnsupportedServer(connection, askVersion, new Map());
@@ -122,12 +154,12 @@ async function makeIndependent(connection: ServiceConnection, query: Session['qu
 /** The first question to the server is asked under whatever settings there are. */
 async function findSettings(query: Session['query']): Promise<FoundSettings> {
   try {
-    return readFoundSettings(await query(foundSettingsQuery));
+    return readFoundSettings(await query(foundSettingsQuery, [], { maxBytes: settingsAnswerBytes }));
   } catch (error) {
     if (!abortedBySetting.has(serverErrorNumber(error) ?? 0)) throw error;
     const [before = {}] = await query(`SELECT ${limits.map((name) => `@@${name} AS ${name}`).join()} LIMIT 1`);
     await query(`SET SESSION ${limits.map((name) => `${name}=${limitless[name]}`).join()}`);
-    const found = new Map(readFoundSettings(await query(foundSettingsQuery)));
+    const found = new Map(readFoundSettings(await query(foundSettingsQuery, [], { maxBytes: settingsAnswerBytes })));
     for (const name of limits) {
       const setting = found.get(name);
       if (setting !== undefined) found.set(name, { ...setting, value: before[name] ?? setting.value });
@@ -160,6 +192,11 @@ export async function withSession<T>(
   }
 }
 
+/** A version or a name that a server reports about itself, fit to be stored and shown. */
+export function shortText(value: string | null | undefined): string {
+  return outsideText(value ?? '', 128);
+}
+
 /** The server's own number of an error that `query` threw, for example 1356 for a broken view. */
 export function serverErrorNumber(error: unknown): number | undefined {
   const cause: unknown = error instanceof StowageError ? error.cause : error;
@@ -167,72 +204,13 @@ export function serverErrorNumber(error: unknown): number | undefined {
   return undefined;
 }
 
-function loginOptions(connection: ServiceConnection): ConnectionOptions {
+/** The login as `mariadbDriver.ts` takes it. */
+function loginOf(connection: ServiceConnection): MariadbLogin {
   const tls = tlsOptions(connection);
   return {
     host: connection.host,
-    port: connection.port,
     user: connection.username ?? '',
     password: connection.password?.reveal() ?? '',
-    charset: 'utf8mb4',
-    authPlugins: {
-      client_ed25519: () => (challenge) =>
-        signChallenge(connection.password?.reveal() ?? '', challenge.subarray(0, 32)),
-    },
-    multipleStatements: false,
-    ...(tls === undefined ? {} : { ssl: { ...tls, verifyIdentity: tls.rejectUnauthorized } }),
-    typeCast: (field) => field.string(),
+    tls: tls === undefined ? null : { verify: tls.rejectUnauthorized, ca: tls.ca ?? null },
   };
-}
-
-type Done = (error: unknown, rows: readonly Row[]) => void;
-
-function ask(mysql: Connection, sql: string, values: readonly unknown[], done: Done): void {
-  mysql.query({ sql, values: [...values] }, (error, rows) => {
-    done(error, Array.isArray(rows) ? rowsOf(rows) : []);
-  });
-}
-
-/** A compound statement answers with a result for each of its statements, and with its own, which has no rows. */
-function rowsOf(answered: readonly unknown[]): readonly Row[] {
-  if (!Array.isArray(answered[0])) return answered as readonly Row[];
-  return answered.filter((each) => Array.isArray(each)).flat() as readonly Row[];
-}
-
-/** A destroyed connection never calls back: the signal and the time limit answer for it. */
-function answer(
-  connection: ServiceConnection,
-  limits: { readonly signal: AbortSignal; readonly timeoutMs: number; readonly close: () => void },
-  start: (done: Done) => void,
-): Promise<readonly Row[]> {
-  const { signal, timeoutMs, close } = limits;
-  return new Promise((resolve, reject) => {
-    const settle = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', give);
-    };
-    const give = () => {
-      settle();
-      reject(asError(signal.reason));
-    };
-    const timer = setTimeout(() => {
-      settle();
-      close();
-      reject(asServiceError(connection, new Error(`no answer within ${timeoutMs / 1000} s`)));
-    }, timeoutMs);
-    if (signal.aborted) {
-      give();
-      return;
-    }
-    signal.addEventListener('abort', give, { once: true });
-    start((error, rows) => {
-      settle();
-      if (error === null || error === undefined) resolve(rows);
-      else reject(asServiceError(connection, asServerFailure(error)));
-    });
-  });
-}
-
-function asError(reason: unknown): Error {
-  return isError(reason) ? reason : new Error(String(reason));
 }

@@ -8,11 +8,11 @@ import type { FoundSettings } from './serverSettings.js';
  */
 export async function refuseUnsupportedServer(
   { host, port }: ServiceConnection,
-  askVersion: () => Promise<string | null | undefined>,
+  askVersion: () => Promise<string>,
   found: FoundSettings,
 ): Promise<void> {
   if (found.has('check_constraint_checks')) return;
-  const version = (await askVersion()) ?? 'a server of an unknown version';
+  const version = (await askVersion()) || 'a server of an unknown version';
   const mariadb = /mariadb/i.test(version);
   throw new StowageError(
     'TOOL_VERSION',

@@ -1,0 +1,141 @@
+import { fileURLToPath } from 'node:url';
+import { plainOutput } from '../process/outputFilter.js';
+import { startTool } from '../process/startTool.js';
+import { collectAnswer, type Answer, type AnswerLimits, type Row } from './answer.js';
+import { compiledModule } from './compiledModule.js';
+import type { Json } from './driver.js';
+import { encodeFrame, readFrames } from './frames.js';
+import { maxReplyBytes, processEnded, type Reply, type Request } from './messages.js';
+
+/** A connection to a server. Its methods throw a `ConversationError`, or the signal's reason. */
+export type Line = {
+  logIn(login: Json, limits: Omit<AnswerLimits, 'onRows'>): Promise<void>;
+  /** Rows with every value as text. Empty where the limits have `onRows`. A broken limit closes the line. */
+  ask(question: string, values: readonly Json[], limits: AnswerLimits): Promise<readonly Row[]>;
+  close(): void;
+};
+
+/** A process that talks to one server. */
+export type Conversation = {
+  connect(address: string, port: number, limits: Pick<AnswerLimits, 'signal' | 'timeoutMs'>): Promise<Line>;
+  /** How many lines are open. */
+  lines(): number;
+  hasEnded(): boolean;
+  /** Ends the process. Resolves when it is gone. */
+  end(): Promise<void>;
+};
+
+/** Memory of the process beside its program text. Node itself takes about 60 MiB of it. */
+const maxDataBytes = 512 * 1024 * 1024;
+const maxHeapMiB = 192;
+const maxOpenFiles = 256;
+const maxConnectAnswerBytes = 64 * 1024;
+
+/**
+ * Starts a process for the driver in the module `driver`, with its own limits of memory and descriptors. `onIdle` is
+ * called whenever its last line was closed.
+ */
+export function startConversation(driver: URL, onIdle: () => void): Conversation {
+  const channel = openChannel(driver);
+  const open = new Set<number>();
+  let lastLine = 0;
+  return {
+    lines: () => open.size,
+    hasEnded: channel.hasEnded,
+    end: channel.end,
+    async connect(address, port, limits) {
+      const line = (lastLine += 1);
+      open.add(line);
+      const close = () => {
+        if (!open.delete(line)) return;
+        channel.send({ do: 'CLOSE', line });
+        if (open.size === 0) onIdle();
+      };
+      const ask = (request: Asking, askLimits: AnswerLimits) => channel.ask({ ...request, line }, askLimits, close);
+      try {
+        await ask({ do: 'CONNECT', address, port }, { maxBytes: maxConnectAnswerBytes, ...limits });
+      } catch (error) {
+        close();
+        throw error;
+      }
+      return {
+        logIn: async (login, loginLimits) => {
+          await ask({ do: 'LOG_IN', login }, loginLimits);
+        },
+        ask: (question, values, askLimits) => ask({ do: 'ASK', question, values }, askLimits),
+        close,
+      };
+    },
+  };
+}
+
+/** A request without its numbers. */
+type Asking = Without<Exclude<Request, { do: 'CLOSE' }>, 'id' | 'line'>;
+type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
+
+/** The process, and the requests to it that wait for an answer. */
+type Channel = {
+  send(request: Request): void;
+  ask(request: Asking & { readonly line: number }, limits: AnswerLimits, onBroken: () => void): Answer['rows'];
+  readonly hasEnded: () => boolean;
+  readonly end: () => Promise<void>;
+};
+
+function openChannel(driver: URL): Channel {
+  const ending = new AbortController();
+  const started = startTool(
+    {
+      program: process.execPath,
+      args: [`--max-old-space-size=${maxHeapMiB}`, path('./conversationProcess.js'), compiledModule(driver)],
+      stdin: 'pipe',
+      stdout: 'pipe',
+      limits: { dataBytes: maxDataBytes, openFiles: maxOpenFiles },
+      filter: plainOutput(),
+    },
+    ending.signal,
+  );
+  const waiting = new Map<number, Answer>();
+  const lost = { message: 'the process that talks to it ended', code: processEnded };
+  let hasEnded = false;
+  let lastId = 0;
+  const read = readFrames((value, bytes) => {
+    const reply = value as Reply;
+    waiting.get(reply.id)?.take(reply, bytes);
+  }, maxReplyBytes);
+  started.stdout?.on('data', (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch {
+      // A process that does not keep to the form of its answers may have been taken over by its server.
+      ending.abort();
+    }
+  });
+  void started.ended.then(() => {
+    hasEnded = true;
+    for (const answer of [...waiting.values()]) answer.fail(lost);
+  });
+  const send = (request: Request) => {
+    if (!hasEnded) started.stdin?.write(encodeFrame(request));
+  };
+  return {
+    send,
+    ask(request, limits, onBroken) {
+      const id = (lastId += 1);
+      const answer = collectAnswer(limits, onBroken, () => waiting.delete(id));
+      if (limits.signal.aborted) return answer.rows;
+      waiting.set(id, answer);
+      if (hasEnded) answer.fail(lost);
+      else send({ ...request, id });
+      return answer.rows;
+    },
+    hasEnded: () => hasEnded,
+    end: async () => {
+      ending.abort();
+      await started.ended;
+    },
+  };
+}
+
+function path(file: string): string {
+  return fileURLToPath(compiledModule(new URL(file, import.meta.url)));
+}

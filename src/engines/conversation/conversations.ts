@@ -1,0 +1,84 @@
+import type { AnswerLimits } from './answer.js';
+import { startConversation, type Conversation, type Line } from './conversation.js';
+
+/**
+ * The processes that talk to servers of one kind. Lines to the same server with the same login share a process, so that
+ * no server reaches the memory of another one's conversation. A process without lines ends after a second.
+ */
+export type Conversations = {
+  /** Connects to an address. `login` identifies who talks to which server. Throws as `Line` does. */
+  connect(
+    login: string,
+    address: string,
+    port: number,
+    limits: Pick<AnswerLimits, 'signal' | 'timeoutMs'>,
+  ): Promise<Line>;
+  /** Ends all processes. Lines that are open break. */
+  close(): Promise<void>;
+};
+
+const idleMs = 1_000;
+/** How long after a spare process was used the next one is started: not while the job that took it begins. */
+const nextSpareMs = 2_000;
+
+/**
+ * `driver` is the URL of the driver's module. With `keepsSpare` a process is started in advance, so that no job waits for
+ * its start; then the caller must call `close`.
+ */
+export function createConversations(driver: URL, { keepsSpare = false } = {}): Conversations {
+  const running = new Map<string, Conversation>();
+  const all = new Set<Conversation>();
+  let spare: Conversation | undefined;
+  let spareTimer: NodeJS.Timeout | undefined;
+  let isClosed = false;
+
+  const start = (): Conversation => {
+    let timer: NodeJS.Timeout | undefined;
+    const conversation = startConversation(driver, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        if (conversation.lines() === 0) void end(conversation);
+      }, idleMs);
+    });
+    all.add(conversation);
+    return conversation;
+  };
+  const end = async (conversation: Conversation) => {
+    for (const [login, each] of running) if (each === conversation) running.delete(login);
+    await conversation.end();
+    all.delete(conversation);
+  };
+  const prepareSpare = () => {
+    if (!isClosed && spare === undefined) spare = start();
+  };
+  const take = (): Conversation => {
+    const taken = spare;
+    spare = undefined;
+    if (keepsSpare && !isClosed) {
+      clearTimeout(spareTimer);
+      spareTimer = setTimeout(prepareSpare, nextSpareMs);
+    }
+    if (taken === undefined) return start();
+    if (!taken.hasEnded()) return taken;
+    void end(taken);
+    return start();
+  };
+  if (keepsSpare) prepareSpare();
+
+  return {
+    async connect(login, address, port, limits) {
+      if (isClosed) throw new Error('The conversations are closed.');
+      let conversation = running.get(login);
+      if (conversation === undefined || conversation.hasEnded()) {
+        conversation = take();
+        running.set(login, conversation);
+      }
+      return await conversation.connect(address, port, limits);
+    },
+    async close() {
+      isClosed = true;
+      clearTimeout(spareTimer);
+      await Promise.all([...all].map(end));
+    },
+  };
+}

@@ -1,0 +1,16 @@
+/**
+ * Text that somebody outside wrote, such as a server's version or an error, fit to be stored and shown. Control characters
+ * become spaces, except for line breaks. Invisible characters, among them those that change the direction of the text
+ * (Unicode Technical Report 36, 2.10.4), are removed. A lone surrogate, which PostgreSQL refuses, becomes U+FFFD.
+ * @param most the length of the result at most, in UTF-16 code units; a longer text ends with `…`
+ */
+export function outsideText(text: string, most: number): string {
+  // A code point takes two units at most. Characters that are removed count, so that the work is limited as well.
+  const start = text.slice(0, 2 * most + 1);
+  const plain = start
+    .replace(/\p{Cs}/gu, '\uFFFD')
+    .replace(/\p{Cf}/gu, '')
+    .replace(/[\p{Zl}\p{Zp}]|(?!\n)\p{Cc}/gu, ' ');
+  if (plain.length <= most && start.length === text.length) return plain;
+  return `${plain.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}

@@ -1,0 +1,185 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import {
+  columnPacket,
+  endPacket,
+  errorPacket,
+  greeting,
+  okPacket,
+  oneColumn,
+  sized,
+  withHeaders,
+} from '../../fixtures/servers/mariadbPackets.js';
+
+/** A server of MariaDB's protocol that means harm. */
+export type HostileServer = { readonly port: number; readonly stop: () => Promise<void> };
+
+/** What it does to one connection. `question` is the text of the client's question, after the login. */
+export type Behaviour = {
+  readonly name: string;
+  /** In place of its greeting. */
+  readonly greets?: (socket: Socket) => void;
+  /** In place of an answer. Undefined: answers like an empty MariaDB that knows no variables. */
+  readonly answers?: (socket: Socket, question: string) => void;
+};
+
+const version = '10.11.6-MariaDB';
+const mebibyte = 1024 * 1024;
+/** A whole packet of the greatest length: the next one continues it. */
+const fullPacket = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 1]), Buffer.alloc(0xffffff, 'x')]);
+/** A version that turns the direction of text, and holds control characters. */
+const oddVersion = '10.11.6-MariaDB\u202e\u0007\u001b[31m\u0000gnp.exe';
+
+export const behaviours: readonly Behaviour[] = [
+  { name: 'closes at once', greets: (socket) => socket.end() },
+  { name: 'greets with an empty packet', greets: (socket) => socket.write(Buffer.from([0, 0, 0, 0])) },
+  { name: 'greets with random bytes', greets: (socket) => socket.write(randomBytes(4_096)) },
+  { name: 'greets without end', greets: (socket) => forEver(socket, fullPacket) },
+  { name: 'never greets', greets: () => undefined },
+  {
+    name: 'sends one byte a second',
+    greets: (socket) => dribble(socket, withHeaders(0, greeting(version))),
+  },
+  { name: 'greets with a version of 10 MB', greets: (socket) => greet(socket, `10.11.6-${'x'.repeat(10 * mebibyte)}`) },
+  { name: 'greets with an error of 10 MB', greets: greetWithLongError },
+  {
+    name: 'sends an error of one byte while no question waits',
+    answers: (socket) => {
+      socket.write(withHeaders(1, okPacket));
+      socket.write(withHeaders(0, Buffer.from([0xff])));
+    },
+  },
+  {
+    name: 'sends an error of one byte after the login',
+    answers: (socket) => socket.write(withHeaders(0, Buffer.from([0xff]))),
+  },
+  { name: 'answers with an empty packet', answers: (socket) => socket.write(Buffer.from([0, 0, 0, 1])) },
+  { name: 'answers with random bytes', answers: (socket) => socket.write(randomBytes(65_536)) },
+  { name: 'sends rows without end', answers: (socket) => endlessRows(socket, 'x') },
+  { name: 'sends long rows without end', answers: (socket) => endlessRows(socket, 'x'.repeat(mebibyte)) },
+  { name: 'sends empty rows without end', answers: (socket) => endlessRows(socket, '') },
+  { name: 'sends one row without end', answers: endlessRow },
+  { name: 'sends sets of rows without end', answers: endlessSets },
+  { name: 'announces a row of 4 GB', answers: hugeValue },
+  { name: 'announces 65,535 columns', answers: manyColumns },
+  {
+    name: 'asks for a local file',
+    answers: (socket) => socket.write(withHeaders(1, Buffer.from('\xfb/etc/passwd', 'latin1'))),
+  },
+  {
+    name: 'says a version of 10 MB',
+    answers: (socket, question) => answerVersion(socket, question, `10.11.6-${'x'.repeat(10 * mebibyte)}`),
+  },
+  {
+    name: 'says a version with control characters',
+    answers: (socket, question) => answerVersion(socket, question, oddVersion),
+  },
+  {
+    name: 'fails with a message of 10 MB',
+    answers: (socket) => socket.write(withHeaders(1, errorPacket(1045, `#28000${'x'.repeat(10 * mebibyte)}`))),
+  },
+  { name: 'falls silent', answers: () => undefined },
+  { name: 'closes in the middle of an answer', answers: (socket) => socket.end(withHeaders(1, Buffer.from([1]))) },
+  {
+    name: 'says that the connection is readable for ever',
+    answers: (socket) => forEver(socket, withHeaders(1, okPacket)),
+  },
+];
+
+export async function startHostileMariadb({ greets, answers }: Behaviour): Promise<HostileServer> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.on('error', () => undefined);
+    (greets ?? ((each: Socket) => greet(each, version)))(socket);
+    let loggedIn = false;
+    socket.on('data', (data) => {
+      const question = data.subarray(5).toString('latin1');
+      if (!loggedIn) socket.write(withHeaders(2, okPacket));
+      else if (answers !== undefined) answers(socket, question);
+      else answerVersion(socket, question, version);
+      loggedIn = true;
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function greet(socket: Socket, of: string): void {
+  socket.write(withHeaders(0, greeting(of)));
+}
+
+function greetWithLongError(socket: Socket): void {
+  socket.write(withHeaders(0, errorPacket(1040, `#08004${'x'.repeat(10 * mebibyte)}`)));
+}
+
+function answerVersion(socket: Socket, question: string, of: string): void {
+  if (question.includes('system_variables')) socket.write(withHeaders(1, errorPacket(1109, '#42S02Unknown table')));
+  else if (question.includes('VERSION()')) socket.write(withHeaders(1, ...oneColumn('version', [of])));
+  else socket.write(withHeaders(1, okPacket));
+}
+
+/** Writes as fast as the other side reads, until the connection ends. */
+function forEver(socket: Socket, bytes: Buffer): void {
+  const write = (): void => {
+    while (!socket.destroyed) {
+      if (!socket.write(bytes)) {
+        socket.once('drain', write);
+        return;
+      }
+    }
+  };
+  write();
+}
+
+function dribble(socket: Socket, bytes: Buffer): void {
+  let sent = 0;
+  const timer = setInterval(() => {
+    if (socket.destroyed || sent >= bytes.length) clearInterval(timer);
+    else socket.write(bytes.subarray(sent, (sent += 1)));
+  }, 1_000);
+}
+
+function endlessRows(socket: Socket, value: string): void {
+  socket.write(withHeaders(1, Buffer.from([1]), columnPacket('version'), endPacket));
+  const row = withHeaders(4, sized(value));
+  forEver(socket, value.length > 1_000 ? row : Buffer.concat(Array.from({ length: 1_000 }, () => row)));
+}
+
+function endlessRow(socket: Socket): void {
+  socket.write(withHeaders(1, Buffer.from([1]), columnPacket('version'), endPacket));
+  forEver(socket, fullPacket);
+}
+
+function endlessSets(socket: Socket): void {
+  // The flag 8 of the end packet: more results follow.
+  const more = Buffer.from([0xfe, 0, 0, 10, 0]);
+  forEver(socket, withHeaders(1, Buffer.from([1]), columnPacket('version'), endPacket, more));
+}
+
+function hugeValue(socket: Socket): void {
+  socket.write(withHeaders(1, Buffer.from([1]), columnPacket('version'), endPacket));
+  socket.write(withHeaders(4, Buffer.from([0xfe, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 120])));
+}
+
+function manyColumns(socket: Socket): void {
+  const column = withHeaders(2, columnPacket('c'));
+  socket.write(withHeaders(1, Buffer.from([0xfc, 0xff, 0xff])));
+  socket.write(Buffer.concat(Array.from({ length: 65_535 }, () => column)));
+  socket.write(withHeaders(2, endPacket, Buffer.alloc(65_535), endPacket));
+}
+
+/** A generator with a fixed seed, so that a failure repeats. */
+function randomBytes(length: number): Buffer {
+  let state = 42;
+  return Buffer.from(Array.from({ length }, () => (state = (state * 1_103_515_245 + 12_345) & 0x7fffffff) >> 16));
+}
