@@ -192,6 +192,14 @@ const contents: readonly OddDatabase[] = [
     'views on later views',
     'CREATE TABLE t (a INT); CREATE VIEW z AS SELECT a FROM t; CREATE VIEW a AS SELECT a FROM z; INSERT INTO t VALUES (1);',
   ),
+  kept(
+    'views that list tables with commas',
+    "CREATE TABLE t (a INT, j JSON); CREATE TABLE u (a INT); INSERT INTO t VALUES (1, '[2]'); INSERT INTO u VALUES (1); CREATE VIEW v AS SELECT t.a FROM t, u WHERE t.a = u.a; CREATE VIEW w AS SELECT x.y FROM t, JSON_TABLE(t.j, '$[*]' COLUMNS (y INT PATH '$')) x;",
+  ),
+  kept(
+    'foreign keys, sequences and partitions by system time',
+    "CREATE SEQUENCE s START WITH -1 INCREMENT BY -2 MAXVALUE -1 MINVALUE -1000 CACHE 3; DO NEXTVAL(s); CREATE TABLE h (a INT) WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME LIMIT 2 (PARTITION p0 HISTORY, PARTITION p1 HISTORY, PARTITION pc CURRENT); INSERT INTO h VALUES (1), (2); UPDATE h SET a = a + 1; UPDATE h SET a = a + 1; CREATE TABLE p (id INT, a DATE, b DATE, PERIOD FOR x (a, b), UNIQUE (id, x WITHOUT OVERLAPS)); INSERT INTO p VALUES (1, '2020-01-01', '2021-01-01');",
+  ),
   refused(
     'a broken view',
     'CREATE TABLE t (a INT); CREATE VIEW v AS SELECT a FROM t; DROP TABLE t;',

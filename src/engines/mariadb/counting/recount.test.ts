@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
+import { until } from '../../../../test/fixtures/until.js';
 import type { TableState } from '../../rowCounting.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 
@@ -42,6 +43,24 @@ describeWith({ mariadb: mariadbMissing }, 'A second look at a table after its du
       ended.abort();
       await writing;
     }
+  });
+
+  test('shows a change whose time the server reports only after it has shown the rows', async () => {
+    const old =
+      "SELECT update_time < NOW() - INTERVAL 2 SECOND FROM information_schema.tables WHERE table_schema = 'd'";
+    await until(async () => (await server.sql(old)) === '1\n', 'the last change is no recent one', 10_000);
+    // Written to after its time was read for the first time: the session of the second look pauses.
+    const pauses = `SELECT COUNT(*) FROM information_schema.processlist
+      WHERE user = '${server.username}' AND command = 'Sleep' AND time_ms > 150`;
+    const written = (async () => {
+      await until(async () => (await server.sql(pauses)) !== '0\n', 'the second look pauses', 10_000);
+      await server.sql('INSERT INTO d.t VALUES (4)');
+    })();
+    const [before, after] = await timesOfChange();
+    await written;
+    expect(before).toEqual(expect.any(String));
+    expect(after).toEqual(expect.any(String));
+    expect(after).not.toBe(before);
   });
 
   test('shows the same change if the table was not written to again, also right after a write', async () => {

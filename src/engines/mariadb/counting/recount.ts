@@ -28,7 +28,8 @@ export async function recountMariadb(
     const rowsOf = (table: Named) => counts.get(keyOf(table)) ?? null;
     const isConfirmed = (table: UnsureTable) => table.rows !== null && rowsOf(table) === table.rows;
     const doubtful = tables.filter((table) => !isConfirmed(table));
-    const times = await readSettledTimes(session, doubtful, { source, signal });
+    const contradicts = (table: UnsureTable) => table.rows !== null && rowsOf(table) !== null;
+    const times = await readSettledTimes(session, doubtful, { source, signal, contradicts });
     return tables.flatMap((table): readonly TableState[] => {
       const { database, name } = table;
       const state = { database, name, rows: rowsOf(table) };
@@ -44,11 +45,20 @@ type Times = Omit<TableTimes, 'isFresh'>;
 /**
  * A server reports the time of the last change in seconds. So a table that is written to all the time may show the same
  * time as before the dump. If that time is very recent, it is read once more, and then such a table shows a later time.
+ * The same holds if the count contradicts the dump: InnoDB shows the rows of a commit a moment before it sets the time.
  */
 async function readSettledTimes(
   session: Session,
-  tables: readonly Named[],
-  { source, signal }: { readonly source: Inventory; readonly signal: AbortSignal },
+  tables: readonly UnsureTable[],
+  {
+    source,
+    signal,
+    contradicts,
+  }: {
+    readonly source: Inventory;
+    readonly signal: AbortSignal;
+    readonly contradicts: (table: UnsureTable) => boolean;
+  },
 ): Promise<ReadonlyMap<string, Times>> {
   const before = new Map(
     source.databases.flatMap(({ name: database, tables: all }) =>
@@ -56,15 +66,16 @@ async function readSettledTimes(
     ),
   );
   const found = new Map<string, Times>();
-  const read = async (all: readonly Named[]): Promise<readonly Named[]> => {
-    const unsettled: Named[] = [];
+  const read = async (all: readonly UnsureTable[]): Promise<readonly UnsureTable[]> => {
+    const unsettled: UnsureTable[] = [];
     for (const table of all) {
       const times = await readTimes(session, table);
       found.delete(keyOf(table));
       if (times === undefined) continue;
       const { isFresh, ...known } = times;
       found.set(keyOf(table), known);
-      if (isFresh && known.changedAt === before.get(keyOf(table))) unsettled.push(table);
+      const isSame = known.changedAt === before.get(keyOf(table));
+      if (isSame && (isFresh || contradicts(table))) unsettled.push(table);
     }
     return unsettled;
   };

@@ -6,7 +6,7 @@ import { mayHoldPasswords } from '../catalog/storageEngines.js';
  * The version of the normalisation. Raise it whenever the same object would get another hash. Hashes of different
  * versions are not compared.
  */
-export const normalisation = 1;
+export const normalisation = 2;
 
 /** Longer texts are replaced by their digest. */
 const longestText = 100;

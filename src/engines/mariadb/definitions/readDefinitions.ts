@@ -256,13 +256,24 @@ function defined(rows: readonly Row[], body: string, parts: (row: Row) => Parts)
 
 function view(row: Row): Parts {
   const parts = {
-    // Names of tables and databases are in quotes here; a target may keep them in lower case.
-    definition: text(row, 'view_definition').replace(/`(?:[^`]|``)*`/g, (name) => name.toLowerCase()),
+    definition: comparableView(text(row, 'view_definition')),
     'check option': text(row, 'check_option'),
     security: text(row, 'security_type'),
     algorithm: text(row, 'algorithm'),
   };
   return [parts, { definer: text(row, 'definer') }];
+}
+
+/**
+ * Names of tables and databases are in quotes here, and a target may keep them in lower case. A server stores `FROM a, b`
+ * as `from a join b`, and shows and dumps it as `from (a join b)`, which a restore then stores. So parentheses do not
+ * count, except in names and texts.
+ */
+function comparableView(definition: string): string {
+  return definition.replace(/`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|[()]/gs, (part) => {
+    if (part.startsWith('`')) return part.toLowerCase();
+    return part.startsWith("'") ? part : '';
+  });
 }
 
 function groupParameters(rows: readonly Row[]): ReadonlyMap<string, string> {
