@@ -12,7 +12,7 @@ RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 FROM node:24-bookworm-slim
 # The tools for dumps and restores. util-linux has setpriv, which ends a tool together with its worker.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates mariadb-client tini util-linux zstd \
+ && apt-get install -y --no-install-recommends ca-certificates libnss-wrapper mariadb-client tini util-linux zstd \
  && rm -rf /var/lib/apt/lists/* \
  && mariadb-dump --version && mariadb --version && zstd --version && setpriv --version \
  && mkdir -p /var/lib/stowage \

@@ -38,7 +38,6 @@ export async function startRealApi(database: TestDatabase): Promise<RealApi> {
     shared,
     {
       adminToken: new Secret(adminToken),
-      allowedTargets: parseAllowedTargets('0.0.0.0/0'),
       host: '127.0.0.1',
       minIntervalMs: 60_000,
       port: 0,

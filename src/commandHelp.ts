@@ -5,6 +5,7 @@ const exitCodes: Readonly<Record<ProgramRole, readonly string[]>> = {
   serve: running(),
   worker: running(),
   'adopt-prefixes': ['0   done', '1   it could not be done; the log has the reason', ...mistakes()],
+  'private-targets': ['0   done', '1   it could not be done; the log has the reason', ...mistakes()],
   migrate: ['0   the schema is up to date', '1   it could not be migrated; the log has the reason', ...mistakes()],
 };
 
@@ -19,6 +20,10 @@ const examples: Readonly<Record<ProgramRole, readonly string[]>> = {
       '    STOWAGE_MASTER_KEY_FILE=/run/secrets/master STOWAGE_WORKER_CONCURRENCY=4 stowage worker',
   ],
   'adopt-prefixes': ['DATABASE_URL=postgres://stowage:…@db/stowage stowage adopt-prefixes'],
+  'private-targets': [
+    'DATABASE_URL=postgres://stowage:…@db/stowage stowage private-targets',
+    'DATABASE_URL=… MIGRATION_DATABASE_URL=postgres://owner:…@db/stowage stowage private-targets --refuse',
+  ],
   migrate: ['DATABASE_URL=… MIGRATION_DATABASE_URL=postgres://owner:…@db/stowage stowage migrate'],
 };
 

@@ -38,7 +38,11 @@ describe('a configuration', () => {
       role: 'up',
       logLevel: 'info',
       stopGraceMs: 30_000,
-      allowedTargets: { allows: expect.any(Function), allowsHost: expect.any(Function) },
+      allowedTargets: {
+        allows: expect.any(Function),
+        allowsHost: expect.any(Function),
+        withPrivateByDefault: expect.any(Function),
+      },
       host: '127.0.0.1',
       port: 4000,
       publicUrl: null,
@@ -128,10 +132,12 @@ describe('a configuration', () => {
 });
 
 describe('the targets that may be named', () => {
-  test('include this machine with `up`, but not with `serve`', () => {
+  test('include this machine and private networks with `up`, but not with `serve`', () => {
     expect(readConfig('up', {}, surroundings).allowedTargets.allows('127.0.0.1')).toBe(true);
     expect(readConfig('serve', serve, surroundings).allowedTargets.allows('127.0.0.1')).toBe(false);
-    expect(readConfig('serve', serve, surroundings).allowedTargets.allows('10.0.0.1')).toBe(true);
+    expect(readConfig('up', {}, surroundings).allowedTargets.allows('10.0.0.1')).toBe(true);
+    expect(readConfig('serve', serve, surroundings).allowedTargets.allows('10.0.0.1')).toBe(false);
+    expect(readConfig('serve', serve, surroundings).allowedTargets.allows('93.184.216.34')).toBe(true);
   });
 
   test('are those of the list, if there is one', () => {

@@ -119,12 +119,19 @@ export type AdoptPrefixesConfig = { readonly role: 'adopt-prefixes'; readonly lo
   'databaseUrl' | 'migrationDatabaseUrl' | 'dataFolder'
 >;
 
+export type PrivateTargetsConfig = { readonly role: 'private-targets'; readonly logLevel: LogLevel } & Pick<
+  StoreConfig,
+  'databaseUrl' | 'migrationDatabaseUrl'
+> &
+  TargetConfig;
+
 export type ConfigOf = {
   up: UpConfig;
   serve: ServeConfig;
   worker: WorkerConfig;
   migrate: MigrateConfig;
   'adopt-prefixes': AdoptPrefixesConfig;
+  'private-targets': PrivateTargetsConfig;
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -211,6 +218,12 @@ const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } 
   migrate: (reader) => ({
     role: 'migrate',
     logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
+    ...databases(reader),
+  }),
+  'private-targets': (reader) => ({
+    role: 'private-targets',
+    logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
+    allowedTargets: reader.value('STOWAGE_ALLOWED_TARGETS', targets, defaultAllowedTargets),
     ...databases(reader),
   }),
   'adopt-prefixes': (reader) => ({

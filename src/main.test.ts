@@ -36,13 +36,13 @@ describe('the command line', () => {
   test('prints help and version and ends with 0', async () => {
     const [help, version] = await Promise.all([stowage(['--help']).ended, stowage(['--version']).ended]);
     expect(help).toMatchObject({ code: 0, stderr: '' });
-    for (const command of ['up', 'serve', 'worker', 'migrate', 'adopt-prefixes'])
+    for (const command of ['up', 'serve', 'worker', 'migrate', 'adopt-prefixes', 'private-targets'])
       expect(help.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     const { version: expected } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     expect(version).toEqual({ code: 0, stdout: `${expected}\n`, stderr: '' });
   });
 
-  test.each<ProgramRole>(['up', 'serve', 'worker', 'migrate', 'adopt-prefixes'])(
+  test.each<ProgramRole>(['up', 'serve', 'worker', 'migrate', 'adopt-prefixes', 'private-targets'])(
     '%s --help lists its settings, examples and exit codes',
     async (role) => {
       const { code, stdout } = await stowage([role, '--help']).ended;

@@ -51,6 +51,12 @@ command(
   adoptPrefixes,
 );
 
+command(
+  'private-targets',
+  'list the services and file endpoints in private networks that are allowed only until you decide',
+  privateTargets,
+).option('--refuse', 'decide: refuse them from the next start of every process');
+
 // The reader of the output may end, and the disk of a log file may be full. Then the work continues without a log.
 // Without this handler the error would be logged, which would cause the same error again, for ever, and signals would
 // not be handled.
@@ -67,8 +73,12 @@ try {
   throw error;
 }
 
-function command(role: ProgramRole, summary: string, action: () => Promise<void>): void {
-  program
+function command(
+  role: ProgramRole,
+  summary: string,
+  action: (options: Readonly<Record<string, unknown>>) => Promise<void>,
+): Command {
+  return program
     .command(role)
     .summary(summary)
     .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
@@ -91,6 +101,22 @@ async function adoptPrefixes(): Promise<void> {
     await (await import('./composition/adoptPrefixes.js')).adoptPrefixes(config, log);
   } catch (error) {
     log.fatal({ err: error }, 'The prefixes could not be adopted.');
+    process.exit(1);
+  }
+}
+
+async function privateTargets(options: Readonly<Record<string, unknown>>): Promise<void> {
+  const config = readConfig('private-targets', process.env);
+  const log = openLog('readable', config.logLevel);
+  try {
+    await (
+      await import('./composition/privateTargets.js')
+    ).privateTargets(config, log, {
+      refuse: options['refuse'] === true,
+      print: (line) => process.stdout.write(`${line}\n`),
+    });
+  } catch (error) {
+    log.fatal({ err: error }, 'The private targets could not be listed or refused.');
     process.exit(1);
   }
 }

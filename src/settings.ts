@@ -2,7 +2,7 @@
  * Every setting: its name, the commands that read it, its value, and its default. The configuration, the help of each
  * command and docs/settings.md come from this table.
  */
-export type ProgramRole = 'up' | 'serve' | 'worker' | 'migrate' | 'adopt-prefixes';
+export type ProgramRole = 'up' | 'serve' | 'worker' | 'migrate' | 'adopt-prefixes' | 'private-targets';
 
 export type Setting = {
   readonly roles: readonly ProgramRole[];
@@ -15,7 +15,7 @@ export type Setting = {
   readonly secret: boolean;
 };
 
-const all = ['up', 'serve', 'worker', 'migrate', 'adopt-prefixes'] as const;
+const all = ['up', 'serve', 'worker', 'migrate', 'adopt-prefixes', 'private-targets'] as const;
 const running = ['up', 'serve', 'worker'] as const;
 const api = ['up', 'serve'] as const;
 
@@ -116,12 +116,12 @@ export const settings = {
     secret: false,
   },
   STOWAGE_ALLOWED_TARGETS: {
-    roles: running,
+    roles: [...running, 'private-targets'],
     meaning:
-      'The hosts and networks that services and file endpoints may name. `default` is every address except loopback, link-local and metadata addresses. `loopback` is this machine.',
+      'The hosts and networks that services and file endpoints may name. `default` is every public address. `private` is all private networks, such as 10.0.0.0/8. `loopback` is this machine. To allow your own network, name it (default,10.1.0.0/16), or a domain of it (default,*.db.example.org). Link-local and metadata addresses are allowed only by naming the address. In an installation that is older than `private`, `default` contains private networks until you run `stowage private-targets --refuse`.',
     holds:
-      'words and targets separated by commas: default, loopback, a host name, *.domain, an IP address, a network such as 10.0.0.0/8',
-    default: { up: 'default,loopback', otherwise: 'default' },
+      'words and targets separated by commas: default, private, loopback, a host name, *.domain, an IP address, a network such as 10.0.0.0/8',
+    default: { up: 'default,private,loopback', otherwise: 'default' },
     secret: false,
   },
   STOWAGE_MIN_INTERVAL: {

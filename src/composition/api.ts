@@ -30,12 +30,10 @@ import { serviceResolvers } from '../services/serviceApi.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceType } from '../services/serviceType.js';
 import { ServiceTable } from '../services/serviceView.js';
-import type { AllowedTargets } from '../storage/allowedTargets.js';
 import { workerResolvers } from '../workerRegistry/workerApi.js';
 import type { Shared } from './shared.js';
 
 export type ApiTools = Shared & {
-  readonly allowedTargets: AllowedTargets;
   /** The smallest time between two runs of a plan. */
   readonly minIntervalMs: number;
   /** Aborts when the server stops, so that work that waits for the network ends. */

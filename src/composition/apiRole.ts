@@ -12,10 +12,7 @@ import type { Closing } from './closing.js';
 import { registerInstallationFigures } from './installationFigures.js';
 import type { Shared } from './shared.js';
 
-export type ApiRoleConfig = Pick<
-  ServeConfig,
-  'adminToken' | 'allowedTargets' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'
-> &
+export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'> &
   Partial<Pick<ServeConfig, 'clientLimits' | 'databasePatienceMs' | 'metricsToken'>>;
 
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
@@ -24,7 +21,6 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   const stopping = new AbortController();
   const schema = composeApi({
     ...shared,
-    allowedTargets: config.allowedTargets,
     minIntervalMs: config.minIntervalMs,
     stopping: stopping.signal,
     publicUrl: () => config.publicUrl ?? server.url,

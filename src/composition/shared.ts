@@ -4,14 +4,16 @@ import { createEngines, type EngineOptions, type Engines } from '../engines/engi
 import { createProtectionWatch } from '../protection/protectionWatch.js';
 import type { Log } from '../log.js';
 import { createTickKeeper } from '../ticks/tickKeeper.js';
-import { installationId } from '../postgres/installation.js';
+import { defaultHasPrivate, installationId } from '../postgres/installation.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import { openServerClock } from '../postgres/serverClock.js';
 import type { AlarmClock } from '../scheduler/alarmClock.js';
+import type { AllowedTargets } from '../storage/allowedTargets.js';
 import { createStorageKinds, type StorageLimits } from '../storage/createStorageKinds.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
 import { openAlarmClock } from './alarmClock.js';
 import type { Closing } from './closing.js';
+import { warnOfKeptTargets } from './keptTargets.js';
 import { openStores, type Stores } from './stores.js';
 
 /** The resources that all roles of a process share. `stowage up` opens them once. */
@@ -20,6 +22,8 @@ export type Shared = Stores & {
   readonly engines: Engines;
   readonly storages: StorageKinds;
   readonly installationId: string;
+  /** Those of the setting. In an older installation, `default` of the setting contains private networks. */
+  readonly allowedTargets: AllowedTargets;
   /** Metrics that only the installation-level token opens. A role without an HTTP server shows none. */
   readonly installationRegistry: Registry;
   /** The clock of the PostgreSQL server, which all processes share. */
@@ -47,8 +51,13 @@ export async function openShared(
     readonly makeStorages?: (limits: StorageLimits) => StorageKinds;
   } = {},
 ): Promise<Shared> {
-  const { allowedTargets } = config;
   const stores = await openStores(config, log, closing);
+  const keepsPrivate = await defaultHasPrivate(stores.dataSource);
+  const allowedTargets = keepsPrivate ? config.allowedTargets.withPrivateByDefault() : config.allowedTargets;
+  if (keepsPrivate) {
+    const listed = warnOfKeptTargets(stores.dataSource, config.allowedTargets, log);
+    closing.add('list of private targets', () => listed);
+  }
   const serverClock = await openServerClock(stores.dataSource);
   const { now } = serverClock;
   closing.add('clock of the server', () => {
@@ -84,7 +93,8 @@ export async function openShared(
     ...stores,
     alarmClock,
     engines,
-    storages: makeStorages(config),
+    storages: makeStorages({ ...config, allowedTargets }),
+    allowedTargets,
     installationId: await installationId(stores.dataSource),
     installationRegistry,
     now,

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Secret } from '../secret.js';
-import type { AllowedTargets } from '../storage/allowedTargets.js';
+import { targetNotAllowedHelp, type AllowedTargets } from '../storage/allowedTargets.js';
 import type { Rule } from './inputValidation.js';
 
 /**
@@ -14,7 +14,7 @@ export function allowedAddress(targets: AllowedTargets): Rule<string> {
       ? undefined
       : {
           problem: 'is an address that this installation does not connect to',
-          hint: 'Write another host, or ask the operator to allow this one in STOWAGE_ALLOWED_TARGETS.',
+          hint: targetNotAllowedHelp,
         };
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { allowedTargetsOfUp, defaultAllowedTargets, parseAllowedTargets } from './allowedTargets.js';
 
 describe('allowed targets', () => {
-  test.each(['10.0.0.5', '192.168.1.1', '93.184.216.34', '2001:db8::1', '::ffff:10.0.0.5'])(
+  test.each(['93.184.216.34', '2001:db8::1', '::ffff:93.184.216.34', '64:ff9b::93.184.216.34', '2002:5db8:d822::1'])(
     '%s may be connected to by default',
     (address) => expect(parseAllowedTargets(defaultAllowedTargets).allows(address)).toBe(true),
   );
@@ -23,10 +23,76 @@ describe('allowed targets', () => {
     '0.0.0.0',
     '::',
     '224.0.0.1',
+    '240.0.0.1',
+    '255.255.255.255',
+    'fd00:ec2::254',
+    'fd00:0ec2:0::0254',
+    'fd20:ce::254',
+    'fd00:42::42',
+    '168.63.129.16',
+    '192.0.0.192',
+    '10.0.0.5',
+    '172.31.0.1',
+    '192.168.1.1',
+    '100.64.0.1',
+    'fd12::1',
+    'fec0::1',
+    // The same addresses in other notations.
+    '::ffff:10.0.0.5',
+    '::ffff:a00:5',
+    '0:0:0:0:0:ffff:168.63.129.16',
+    '::127.0.0.1',
+    '::a9fe:a9fe',
+    '::ffff:0:127.0.0.1',
+    '64:ff9b::127.0.0.1',
+    '64:ff9b::a83f:8110',
+    '64:ff9b::10.0.0.5',
+    '64:ff9b::192.0.0.192',
+    '64:ff9b:1::169.254.169.254',
+    '64:ff9b:1:a9fe:a9:fe00::',
+    '2002:7f00:1::',
+    '2002:a9fe:a9fe::1',
+    '2002:a00:5::',
+    '2001:0:5db8:d822::5601:5601',
+    '2001:0:a9fe:a9fe::a247:27dd',
+    '2001:db8::5efe:169.254.169.254',
+    '2001:db8::200:5efe:7f00:1',
     'not an address',
   ])('%s may not be connected to by default', (address) =>
     expect(parseAllowedTargets(defaultAllowedTargets).allows(address)).toBe(false),
   );
+
+  test.each(['10.0.0.5', '172.16.0.1', '192.168.1.1', '100.64.0.1', 'fd12::1', '::ffff:10.0.0.5', '64:ff9b::10.0.0.5'])(
+    '`private` adds %s, and no metadata address',
+    (address) => {
+      expect(parseAllowedTargets('default,private').allows(address)).toBe(true);
+      expect(parseAllowedTargets('private').allows(address)).toBe(address !== '64:ff9b::10.0.0.5');
+      for (const never of [
+        'fd00:ec2::254',
+        'fd20:ce::254',
+        '100.100.100.200',
+        '127.0.0.1',
+        '64:ff9b:1::169.254.169.254',
+      ]) {
+        expect(parseAllowedTargets('default,private').allows(never)).toBe(false);
+      }
+      expect(parseAllowedTargets('private').allows('93.184.216.34')).toBe(false);
+    },
+  );
+
+  test('`default` of an older installation contains private networks, and other lists do not', () => {
+    expect(parseAllowedTargets('default').withPrivateByDefault().allows('10.0.0.5')).toBe(true);
+    expect(parseAllowedTargets('default').withPrivateByDefault().allows('168.63.129.16')).toBe(false);
+    expect(parseAllowedTargets('db.example.com').withPrivateByDefault().allows('10.0.0.5')).toBe(false);
+  });
+
+  test('an embedded address must be allowed, also behind an allowed network', () => {
+    const targets = parseAllowedTargets('64:ff9b::/96,10.1.0.0/16');
+    expect(targets.allows('64:ff9b::93.184.216.34')).toBe(true);
+    expect(targets.allows('64:ff9b::10.1.0.7')).toBe(true);
+    expect(targets.allows('64:ff9b::10.2.0.7')).toBe(false);
+    expect(targets.allows('64:ff9b::169.254.169.254')).toBe(false);
+  });
 
   test('`up` allows loopback too, but no metadata addresses', () => {
     const targets = parseAllowedTargets(allowedTargetsOfUp);

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { isError } from '../../isError.js';
+import { targetNotAllowedHelp } from '../../storage/allowedTargets.js';
 
 /** Whether this installation may connect to this IP address, to which `host` resolved. */
 export type AllowAddress = (address: string, host: string) => boolean;
@@ -25,9 +26,10 @@ export async function resolveServer(host: string, allowAddress: AllowAddress): P
   if (refused !== undefined) {
     throw new StowageError(
       'SERVICE_UNREACHABLE',
-      `The host '${host}' is ${refused.address}, an address that this installation does not connect to.`,
+      // Without the address: it may be a secret of the network of this server.
+      `The host '${host}' is one that this installation does not connect to.`,
       {
-        help: 'Name a host that is allowed, or have the operator allow this one in STOWAGE_ALLOWED_TARGETS.',
+        help: targetNotAllowedHelp,
         retriable: false,
       },
     );

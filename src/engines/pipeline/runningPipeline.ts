@@ -10,6 +10,8 @@ export type PipelineTool = {
   /** An absolute path. */
   readonly program: string;
   readonly args: readonly string[];
+  /** Variables besides PATH and LC_ALL. Their values are no secrets. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Secrets that must not appear in its last lines. */
   readonly secrets: readonly Secret[];
   readonly filter: OutputFilter;

@@ -20,6 +20,8 @@ export type ToolCommand = {
   readonly side?: boolean;
   /** Limits that the kernel keeps for the program, where util-linux's prlimit is installed. */
   readonly limits?: ToolLimits;
+  /** Variables besides PATH and LC_ALL. Their values are no secrets. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Secrets that must not appear in `lastLines`. */
   readonly secrets?: readonly Secret[];
   /** Removes what may be data of a customer from all output of the program. Use a new filter for each start. */
@@ -55,7 +57,7 @@ export function startTool(command: ToolCommand, signal: AbortSignal): StartedToo
   const child = spawn(program ?? command.program, args, {
     stdio: [stdio(command.stdin), stdio(command.stdout), 'pipe', command.side === true ? 'pipe' : 'ignore'],
     detached: true,
-    env: { PATH: childPath, LC_ALL: 'C' },
+    env: { ...command.environment, PATH: childPath, LC_ALL: 'C' },
     cwd: '/',
   });
   const side = child.stdio[3];

@@ -126,7 +126,7 @@ function guardedConnector(
   return (options, callback) => {
     const host = bareHost(options.hostname);
     // Node does not resolve a host that is an address, so it does not call the guarded lookup.
-    if (isIP(host) !== 0 && !allowHost(host, host)) callback(new TargetNotAllowed(host, host), null);
+    if (isIP(host) !== 0 && !allowHost(host, host)) callback(new TargetNotAllowed(host), null);
     else connect(options, callback);
   };
 }
@@ -142,7 +142,7 @@ function guardedLookup(allowHost: (host: string, address: string) => boolean): L
       const allowed = addresses.filter(({ address }) => allowHost(hostname, address));
       const [first] = allowed;
       if (first === undefined) {
-        callback(new TargetNotAllowed(hostname, addresses[0]?.address ?? hostname), '', 0);
+        callback(new TargetNotAllowed(hostname), '', 0);
         return;
       }
       if (options.all === true) callback(null, allowed);

@@ -1,5 +1,5 @@
 import { StowageError } from '../../errors.js';
-import { TargetNotAllowed } from '../allowedTargets.js';
+import { TargetNotAllowed, targetNotAllowedHelp } from '../allowedTargets.js';
 
 /** Explains why no answer came. `who` is the server, for example `Keystone at example.com`. */
 export function transportError(error: unknown, who: string): StowageError {
@@ -14,11 +14,7 @@ export function transportError(error: unknown, who: string): StowageError {
     });
 
   if (cause instanceof TargetNotAllowed) {
-    return unreachable(
-      `may not be reached: ${cause.message}.`,
-      'Name another host, or have the operator add it to STOWAGE_ALLOWED_TARGETS.',
-      false,
-    );
+    return unreachable(`may not be reached: ${cause.message}.`, targetNotAllowedHelp, false);
   }
   if (isTlsProblem(code)) {
     return unreachable(

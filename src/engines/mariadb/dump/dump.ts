@@ -16,6 +16,7 @@ import type { MariadbPreflight } from '../checks/preflight.js';
 import { isChangedTable } from '../errors/serverErrors.js';
 import { watchToolLocks } from '../locks/toolLocks.js';
 import { mariadbOutput } from '../tools/mariadbOutput.js';
+import { pinnedName } from '../../network/pinnedName.js';
 import { writeOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';
@@ -64,6 +65,7 @@ export async function startMariadbDump(
     {
       program,
       args: [`--defaults-file=${optionFile}`, ...dumpArguments(report)],
+      environment: await pinnedName(connection, server, context.workFolder),
       secrets: connection.password === null ? [] : [connection.password],
       filter: mariadbOutput(),
       onLine: problems.onLine,

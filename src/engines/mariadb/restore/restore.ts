@@ -12,6 +12,7 @@ import { watchToolLocks } from '../locks/toolLocks.js';
 import { restoreAssignments } from '../session/serverSettings.js';
 import type { Session } from '../session/session.js';
 import { mariadbOutput } from '../tools/mariadbOutput.js';
+import { pinnedName } from '../../network/pinnedName.js';
 import { writeOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { findRestoreSession, restoreLocks } from './restoreSessions.js';
@@ -62,6 +63,7 @@ export async function startMariadbRestore(
         '--connect-timeout=10',
         `--init-command=SET SESSION ${restoreAssignments(found, source.inventory.settings)}, ${takeLocks(source)}`,
       ],
+      environment: await pinnedName(target, server, context.workFolder),
       secrets: target.password === null ? [] : [target.password],
       filter: mariadbOutput([anotherRuns]),
       onLine: problems.onLine,

@@ -34,6 +34,7 @@ function optionFileText(
   { caFile, plugins }: { readonly caFile: string | null; readonly plugins: string | undefined },
 ): string {
   // The certificate is valid for the host's name, not for the address.
+  // `pinnedName` keeps the tool from connecting to another address.
   const host = connection.tls.mode === 'VERIFY' ? connection.host : server.address;
   const lines = [
     '[client]',

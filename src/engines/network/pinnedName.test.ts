@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import { makeCertificates } from '../../../test/fixtures/servers/certificates.js';
+import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
+import { mariadbHome, mariadbVersionsMissing } from '../../../test/fixtures/servers/mariadbVersions.js';
+import { mariadbOutput } from '../mariadb/tools/mariadbOutput.js';
+import { writeOptionFile } from '../mariadb/tools/optionFile.js';
+import { startTool } from '../process/startTool.js';
+import type { ServiceConnection } from '../serviceConnection.js';
+import { pinnedName } from './pinnedName.js';
+
+/**
+ * The name `localhost` was first the address of one server, which was checked, and now resolves to another server, with a
+ * certificate that is valid too.
+ */
+describeWith(
+  { mariadb: mariadbMissing, 'mariadb-versions': mariadbVersionsMissing },
+  'a tool that verifies the name of the server',
+  () => {
+    const folders: string[] = [];
+    let checked: MariadbServer;
+    let other: MariadbServer;
+    let authorities: string;
+
+    const folder = async () => {
+      const made = await mkdtemp(join(tmpdir(), 'stowage-pinned-'));
+      folders.push(made);
+      return made;
+    };
+    beforeAll(async () => {
+      const certificates = [
+        await makeCertificates(await folder(), 'localhost'),
+        await makeCertificates(await folder(), 'localhost'),
+      ];
+      authorities = certificates.map(({ ca }) => ca).join('\n');
+      const tls = certificates.map(({ certificateFile, keyFile }) => [
+        `--ssl-cert=${certificateFile}`,
+        `--ssl-key=${keyFile}`,
+      ]);
+      other = await startMariadb(tls[0]);
+      checked = await startMariadb([...(tls[1] ?? []), '--bind-address=127.0.0.2', `--port=${other.port}`]);
+      for (const [server, name] of [
+        [checked, 'checked'],
+        [other, 'other'],
+      ] as const)
+        await server.sql(`CREATE DATABASE ${name}`);
+    });
+    afterAll(async () => {
+      await checked.stop();
+      await other.stop();
+      for (const each of folders) await rm(each, { recursive: true });
+    });
+
+    const clients: readonly (readonly [string, string])[] = [
+      ['10.11', '/usr/bin'],
+      ['10.2', join(mariadbHome('10.2.11'), 'bin')],
+      ['11.4', join(mariadbHome('11.4.5'), 'bin')],
+    ];
+
+    /** What a tool prints for the service at this name whose checked address is 127.0.0.2. */
+    async function run(bin: string, tool: 'mariadb' | 'mariadb-dump', host: string): Promise<string> {
+      const connection: ServiceConnection = checked.connection({
+        host,
+        port: other.port,
+        tls: { mode: 'VERIFY', ca: authorities },
+      });
+      const workFolder = await folder();
+      const program = join(bin, tool);
+      const server = { address: '127.0.0.2' };
+      const optionFile = await writeOptionFile(connection, server, workFolder, program);
+      const args =
+        tool === 'mariadb'
+          ? ['--batch', '-e', 'SHOW DATABASES']
+          : ['--no-data', '--skip-lock-tables', '--all-databases'];
+      const started = startTool(
+        {
+          ...{ program, args: [`--defaults-file=${optionFile}`, ...args], stdin: 'none', stdout: 'pipe' },
+          ...{ filter: mariadbOutput(), environment: await pinnedName(connection, server, workFolder) },
+        },
+        new AbortController().signal,
+      );
+      const printed: Buffer[] = [];
+      started.stdout?.on('data', (piece: Buffer) => printed.push(piece));
+      const { exitCode, lastLines } = await started.ended;
+      return exitCode === 0 ? Buffer.concat(printed).toString() : lastLines;
+    }
+
+    test.each(clients)('of version %s connects to the address that was checked', async (_version, bin) => {
+      for (const tool of ['mariadb', 'mariadb-dump'] as const) {
+        const printed = await run(bin, tool, 'localhost');
+        expect(printed).toMatch(/\bchecked\b/);
+        expect(printed).not.toMatch(/\bother\b/);
+      }
+    });
+
+    test.each(clients)('of version %s still refuses a certificate for another name', async (_version, bin) => {
+      for (const tool of ['mariadb', 'mariadb-dump'] as const) {
+        expect(await run(bin, tool, 'db.example.org')).toMatch(/2026|certificate|SSL|TLS/);
+      }
+    });
+  },
+);
