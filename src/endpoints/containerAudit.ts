@@ -46,19 +46,11 @@ export async function findAudits(
   manager: EntityManager,
   fileEndpointIds: readonly string[],
 ): Promise<readonly (AuditRecord | null)[]> {
-  const rows: { file_endpoint_id: string; due_at: Date; failures: number; result: unknown; problem: unknown }[] =
-    await manager.query('SELECT * FROM container_audits WHERE file_endpoint_id = ANY($1::uuid[])', [fileEndpointIds]);
-  const records = new Map(
-    rows.map(({ file_endpoint_id: fileEndpointId, due_at: dueAt, failures, result, problem }) => [
-      fileEndpointId,
-      {
-        fileEndpointId,
-        dueAt,
-        failures,
-        result: result as ContainerAudit | null,
-        problem: problem as AuditProblem | null,
-      },
-    ]),
+  const rows = await manager.query<AuditRecord[]>(
+    `SELECT file_endpoint_id AS "fileEndpointId", due_at AS "dueAt", failures, result, problem
+     FROM container_audits WHERE file_endpoint_id = ANY($1::uuid[])`,
+    [fileEndpointIds],
   );
+  const records = new Map(rows.map((row) => [row.fileEndpointId, row]));
   return fileEndpointIds.map((id) => records.get(id) ?? null);
 }

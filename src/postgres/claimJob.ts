@@ -1,21 +1,11 @@
 import type { EntityManager } from 'typeorm';
-import { longestPauseMs, type JobQueue, type Lease } from './contracts/jobQueue.js';
+import { longestPauseMs, type ClaimedLease, type JobQueue } from './contracts/jobQueue.js';
 
-export type LeaseRow = {
-  readonly job_id: string;
-  readonly kind: string;
-  readonly project_id: string;
-  readonly service_id: string;
-  readonly worker_id: string;
-  readonly attempt: number;
-  readonly lease_expires_at: Date;
-};
-
-type ClaimedRow = LeaseRow & { readonly put_off: number };
-
+/** The columns of a `Lease`. */
 export const leaseColumns =
-  'job_queue.job_id, job_queue.kind, job_queue.project_id, job_queue.service_id, job_queue.worker_id, ' +
-  'job_queue.attempt, job_queue.lease_expires_at';
+  'job_queue.job_id AS "jobId", job_queue.kind, job_queue.project_id AS "projectId", ' +
+  'job_queue.service_id AS "serviceId", job_queue.worker_id AS "workerId", job_queue.attempt, ' +
+  'job_queue.lease_expires_at AS "expiresAt"';
 
 /** `ripe_at` is -infinity until the first attempt, so that a clock that goes back delays no job that was due. */
 const isPast = 'job.ripe_at <= statement_timestamp()';
@@ -26,10 +16,10 @@ const isDue = `(${isPast} OR ${isFarAhead})`;
 export const claimJob: JobQueue['claim'] = async (manager, workerId, engines, leaseMs, kinds) => {
   for (const kind of kinds) {
     for (const projects of [nextProject, anyProject]) {
-      const [rows] = await manager.query<[ClaimedRow[], number]>(claimWithin(projects), [
+      const [rows] = await manager.query<[ClaimedLease[], number]>(claimWithin(projects), [
         ...[engines, kind, workerId, leaseMs],
       ]);
-      if (rows[0] !== undefined) return { ...leaseOf(rows[0]), putOff: rows[0].put_off };
+      if (rows[0] !== undefined) return rows[0];
     }
   }
   return undefined;
@@ -137,17 +127,5 @@ function claimWithin(projects: string): string {
     SET worker_id = $3, attempt = attempt + 1, put_off = 0,
         lease_expires_at = clock_timestamp() + $4 * interval '1 millisecond'
     FROM next WHERE job_queue.job_id = next.job_id
-    RETURNING next.put_off, ${leaseColumns}`;
-}
-
-export function leaseOf(row: LeaseRow): Lease {
-  return {
-    jobId: row.job_id,
-    kind: row.kind,
-    projectId: row.project_id,
-    serviceId: row.service_id,
-    workerId: row.worker_id,
-    attempt: row.attempt,
-    expiresAt: row.lease_expires_at,
-  };
+    RETURNING next.put_off AS "putOff", ${leaseColumns}`;
 }

@@ -1,8 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { StowageError } from '../errors.js';
 import { schemaStamp } from './migrate.js';
-import { claimJob, kindsToDo, leaseColumns, leaseOf, type LeaseRow } from './claimJob.js';
-import type { JobQueue, Lease } from './contracts/jobQueue.js';
+import { claimJob, kindsToDo, leaseColumns } from './claimJob.js';
+import type { JobQueue, KeptService, Lease } from './contracts/jobQueue.js';
 
 /** True for the holder of the newest lease while the lease is valid. $1 job, $2 worker, $3 attempt. */
 const isHeld = 'job_id = $1 AND worker_id = $2 AND attempt = $3 AND lease_expires_at > clock_timestamp()';
@@ -69,11 +69,10 @@ function keptServices(dataSource: DataSource): Pick<JobQueue, 'removeKeeping' | 
     },
 
     async keptServices() {
-      const rows = await dataSource.query<{ job_id: string; is_overdue: boolean }[]>(
-        `SELECT job_id, kept_until <= clock_timestamp() AS is_overdue
+      return await dataSource.query<KeptService[]>(
+        `SELECT job_id AS "jobId", kept_until <= clock_timestamp() AS "isOverdue"
          FROM job_queue_slots WHERE kept_until IS NOT NULL ORDER BY kept_until`,
       );
-      return rows.map((row) => ({ jobId: row.job_id, isOverdue: row.is_overdue }));
     },
 
     async letGo(manager, jobId) {
@@ -102,11 +101,10 @@ function leases(dataSource: DataSource): Pick<JobQueue, 'fence' | 'renew' | 'exp
     },
 
     async expired() {
-      const rows = await dataSource.query<LeaseRow[]>(
+      return await dataSource.query<Lease[]>(
         `SELECT ${leaseColumns} FROM job_queue
          WHERE worker_id IS NOT NULL AND lease_expires_at <= clock_timestamp() ORDER BY lease_expires_at`,
       );
-      return rows.map(leaseOf);
     },
 
     async takeExpired(manager, lease) {
@@ -120,11 +118,11 @@ function leases(dataSource: DataSource): Pick<JobQueue, 'fence' | 'renew' | 'exp
     },
 
     async holder(manager, jobId) {
-      const [row] = await manager.query<(LeaseRow | (Omit<LeaseRow, 'worker_id'> & { readonly worker_id: null }))[]>(
+      const [row] = await manager.query<(Lease | (Omit<Lease, 'workerId'> & { readonly workerId: null }))[]>(
         `SELECT ${leaseColumns} FROM job_queue WHERE job_id = $1 FOR UPDATE`,
         [jobId],
       );
-      return row === undefined || row.worker_id === null ? undefined : leaseOf(row);
+      return row === undefined || row.workerId === null ? undefined : row;
     },
   };
 }
@@ -132,10 +130,9 @@ function leases(dataSource: DataSource): Pick<JobQueue, 'fence' | 'renew' | 'exp
 function times(dataSource: DataSource): Pick<JobQueue, 'waiting' | 'nextDue'> {
   return {
     async waiting() {
-      const rows = await dataSource.query<{ job_id: string; due_at: Date }[]>(
-        'SELECT job_id, due_at FROM job_queue WHERE worker_id IS NULL ORDER BY due_at',
+      return await dataSource.query<{ jobId: string; dueAt: Date }[]>(
+        'SELECT job_id AS "jobId", due_at AS "dueAt" FROM job_queue WHERE worker_id IS NULL ORDER BY due_at',
       );
-      return rows.map((row) => ({ jobId: row.job_id, dueAt: row.due_at }));
     },
 
     async nextDue() {

@@ -1,27 +1,6 @@
 import type { DataSource } from 'typeorm';
-import type {
-  EngineTool,
-  RegisteredWorker,
-  WaitingReason,
-  WorkerLease,
-  WorkerRegistry,
-} from './contracts/workerRegistry.js';
+import type { JobsWithoutWorker, RegisteredWorker, WaitingReason, WorkerRegistry } from './contracts/workerRegistry.js';
 import type { Notifications } from './notifications.js';
-
-type WorkerRow = {
-  readonly id: string;
-  readonly host: string;
-  readonly pid: number;
-  readonly program_version: string;
-  readonly concurrency: number;
-  readonly engines: readonly EngineTool[];
-  readonly draining: boolean;
-  readonly lost_after_ms: number;
-  readonly started_at: Date;
-  readonly last_heard_at: Date;
-  readonly is_lost: boolean;
-  readonly leases: readonly WorkerLease[];
-};
 
 type WaitingRow = {
   readonly job_id: string;
@@ -39,7 +18,7 @@ const hasTools = "worker.engines @> jsonb_build_array(jsonb_build_object('engine
 const nobodyHasTools = `NOT EXISTS (SELECT FROM workers worker WHERE ${claims} AND ${hasTools})`;
 
 const withoutWorkerSql = `
-  SELECT job.engine, job.jobs, job.oldest_queued_at
+  SELECT job.engine, job.jobs, job.oldest_queued_at AS "oldestQueuedAt"
   FROM (
     SELECT engine, count(*)::integer AS jobs, min(queued_at) AS oldest_queued_at
     FROM job_queue WHERE worker_id IS NULL AND due_at <= clock_timestamp() GROUP BY engine
@@ -70,8 +49,10 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
     },
 
     async list() {
-      const rows = await dataSource.query<WorkerRow[]>(
-        `SELECT worker.*, ${isLost} AS is_lost, leases.leases
+      return await dataSource.query<RegisteredWorker[]>(
+        `SELECT worker.id, worker.host, worker.pid, worker.program_version AS "programVersion", worker.concurrency,
+           worker.engines, worker.draining, worker.lost_after_ms AS "lostAfterMs", worker.started_at AS "startedAt",
+           worker.last_heard_at AS "lastHeardAt", ${isLost} AS "isLost", leases.leases
          FROM workers worker, LATERAL (
            SELECT coalesce(jsonb_agg(jsonb_build_object('jobId', job_id, 'kind', kind, 'attempt', attempt)
                              ORDER BY queued_at, job_id), '[]') AS leases
@@ -79,7 +60,6 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
          ) leases
          WHERE NOT worker.${isOutdated} ORDER BY worker.started_at, worker.id`,
       );
-      return rows.map(workerOf);
     },
 
     async whyWaiting(jobIds) {
@@ -97,20 +77,10 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
     },
 
     async withoutWorker() {
-      const rows = await dataSource.query<{ engine: string; jobs: number; oldest_queued_at: Date }[]>(withoutWorkerSql);
-      return rows.map((row) => ({ engine: row.engine, jobs: row.jobs, oldestQueuedAt: row.oldest_queued_at }));
+      return await dataSource.query<JobsWithoutWorker[]>(withoutWorkerSql);
     },
 
     subscribe: (listener) => notifications.subscribe('stowage_workers', listener),
-  };
-}
-
-function workerOf(row: WorkerRow): RegisteredWorker {
-  return {
-    ...{ id: row.id, host: row.host, pid: row.pid, programVersion: row.program_version },
-    ...{ concurrency: row.concurrency, engines: row.engines, draining: row.draining, leases: row.leases },
-    ...{ lostAfterMs: row.lost_after_ms, startedAt: row.started_at, lastHeardAt: row.last_heard_at },
-    isLost: row.is_lost,
   };
 }
 

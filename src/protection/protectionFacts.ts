@@ -7,9 +7,9 @@ export async function consecutiveFailures(
   plans: readonly BackupPlanRow[],
 ): Promise<ReadonlyMap<string, readonly number[]>> {
   const destinations = plans.flatMap(({ id, fileEndpointIds }) => fileEndpointIds.map((each) => [id, each] as const));
-  const rows = await manager.query<{ plan_id: string; failures: string }[]>(
-    `SELECT plan_id, (
-       SELECT count(*) FROM backup_jobs job
+  const rows = await manager.query<{ planId: string; failures: number }[]>(
+    `SELECT plan_id AS "planId", (
+       SELECT count(*)::integer FROM backup_jobs job
        WHERE job.plan_id = destination.plan_id AND job.file_endpoint_id = destination.file_endpoint_id
          AND job.status = 'FAILED' AND job.queued_at > coalesce((
            SELECT max(success.queued_at) FROM backup_jobs success
@@ -21,9 +21,7 @@ export async function consecutiveFailures(
     [destinations.map(([planId]) => planId), destinations.map(([, fileEndpointId]) => fileEndpointId)],
   );
   const byPlan = new Map<string, number[]>();
-  for (const { plan_id: planId, failures } of rows) {
-    byPlan.set(planId, [...(byPlan.get(planId) ?? []), Number(failures)]);
-  }
+  for (const { planId, failures } of rows) byPlan.set(planId, [...(byPlan.get(planId) ?? []), failures]);
   return byPlan;
 }
 
@@ -32,14 +30,14 @@ export async function newestStored(
   manager: EntityManager,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, Date | null>> {
-  const rows = await manager.query<{ id: string; data_as_of: Date | null }[]>(
+  const rows = await manager.query<{ id: string; dataAsOf: Date | null }[]>(
     `SELECT service.id, (
        SELECT max(started_at) FROM backup_jobs job WHERE job.service_id = service.id AND job.availability = 'STORED'
-     ) AS data_as_of
+     ) AS "dataAsOf"
      FROM unnest($1::uuid[]) AS service (id)`,
     [ids],
   );
-  return new Map(rows.map((row) => [row.id, row.data_as_of]));
+  return new Map(rows.map((row) => [row.id, row.dataAsOf]));
 }
 
 export type Milestones = {
@@ -56,22 +54,15 @@ export async function milestones(
   owner: 'service_id' | 'plan_id',
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, Milestones>> {
-  const rows = await manager.query<
-    { id: string; data_as_of: Date | null; latest_id: string | null; last_success_id: string | null }[]
-  >(
+  const rows = await manager.query<(Milestones & { readonly id: string })[]>(
     `SELECT owner.id,
-       (SELECT max(started_at) FROM backup_jobs WHERE ${owner} = owner.id AND availability = 'STORED') AS data_as_of,
+       (SELECT max(started_at) FROM backup_jobs WHERE ${owner} = owner.id AND availability = 'STORED') AS "dataAsOf",
        (SELECT id FROM backup_jobs job WHERE ${owner} = owner.id
-        ORDER BY queued_at DESC, job.id DESC LIMIT 1) AS latest_id,
+        ORDER BY queued_at DESC, job.id DESC LIMIT 1) AS "latestId",
        (SELECT id FROM backup_jobs job WHERE ${owner} = owner.id AND status = 'SUCCEEDED'
-        ORDER BY started_at DESC, job.id DESC LIMIT 1) AS last_success_id
+        ORDER BY started_at DESC, job.id DESC LIMIT 1) AS "lastSuccessId"
      FROM unnest($1::uuid[]) AS owner (id)`,
     [ids],
   );
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      { dataAsOf: row.data_as_of, latestId: row.latest_id, lastSuccessId: row.last_success_id },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.id, row]));
 }

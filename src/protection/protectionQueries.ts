@@ -123,10 +123,8 @@ export async function servicesProtectedAs(
  * The ids of all services that would be LATE if backups took no time. Every LATE service is among them. One statement.
  */
 export async function possiblyLate(manager: EntityManager, now: Date): Promise<readonly string[]> {
-  const rows = await manager.query<
-    { id: string; objective_ms: number | null; schedules: Schedule[]; data_as_of: Date }[]
-  >(
-    `SELECT service.id, service.recovery_point_objective_ms AS objective_ms, newest.started_at AS data_as_of,
+  const rows = await manager.query<{ id: string; objectiveMs: number | null; schedules: Schedule[]; dataAsOf: Date }[]>(
+    `SELECT service.id, service.recovery_point_objective_ms AS "objectiveMs", newest.started_at AS "dataAsOf",
        json_agg(json_build_object('normalized', plan.normalized, 'timeZone', plan.time_zone)) AS schedules
      FROM services service
      JOIN backup_plans plan ON plan.service_id = service.id AND plan.removed_at IS NULL AND NOT plan.paused
@@ -137,7 +135,7 @@ export async function possiblyLate(manager: EntityManager, now: Date): Promise<r
      WHERE service.removed_at IS NULL AND newest.started_at IS NOT NULL
      GROUP BY service.id, newest.started_at`,
   );
-  return rows.flatMap(({ id, objective_ms: objectiveMs, schedules, data_as_of: dataAsOf }) => {
+  return rows.flatMap(({ id, objectiveMs, schedules, dataAsOf }) => {
     const shortestGapMs = () => Math.min(...schedules.map((schedule) => gaps.gapMs(schedule, now) ?? Infinity));
     return dataAsOf.getTime() + (objectiveMs ?? shortestGapMs()) < now.getTime() ? [id] : [];
   });

@@ -34,7 +34,7 @@ type ScheduleRow = {
   readonly id: string;
   readonly version: number;
   readonly normalized: string;
-  readonly time_zone: string;
+  readonly timeZone: string;
   /** Milliseconds since 1970. The ticks of every destination are accounted for up to this instant. */
   readonly after: number;
 };
@@ -46,19 +46,19 @@ function isSameSchedule(one: ScheduleRow, other: ScheduleRow): boolean {
     one.after === other.after &&
     one.version === other.version &&
     one.normalized === other.normalized &&
-    one.time_zone === other.time_zone
+    one.timeZone === other.timeZone
   );
 }
 
 function nextTickOf(row: ScheduleRow): NextTick {
-  const { id: planId, version, normalized, time_zone: timeZone, after } = row;
+  const { id: planId, version, normalized, timeZone, after } = row;
   const at = nextRun(parseFrequency(normalized), timeZone, new Date(after));
   return { row, tick: at === undefined ? undefined : { kind: 'PLAN_TICK', planId, version, at } };
 }
 
 /** $1 has the ids, or is null for all plans. `accountedUntil` computes the same for the destinations of one plan. */
 const schedulesSql = `
-  SELECT id, schedule_version AS version, normalized, time_zone, (
+  SELECT id, schedule_version AS version, normalized, time_zone AS "timeZone", (
     SELECT round(1000 * extract(epoch FROM min(greatest(
       plan.scheduled_since,
       (plan.accounted_until ->> endpoint.id)::timestamptz,

@@ -7,14 +7,14 @@ type StoredRow = {
   readonly id: string;
   /** The position of its destination in the list, from 1. */
   readonly place: number;
-  readonly started_at: Date;
+  readonly startedAt: Date;
   readonly trigger: Trigger;
-  readonly stands_for: Exclude<Trigger, 'RETRY'> | null;
-  readonly is_read: boolean;
-  readonly is_held: boolean;
-  readonly is_verified: boolean;
+  readonly standsFor: Exclude<Trigger, 'RETRY'> | null;
+  readonly isRead: boolean;
+  readonly isHeld: boolean;
+  readonly verified: boolean;
   /** The container has reported once that the bytes are missing. */
-  readonly is_doubtful: boolean;
+  readonly isDoubtful: boolean;
 };
 
 /**
@@ -26,23 +26,20 @@ export async function retainedBackups(
   destinations: readonly Destination[],
 ): Promise<ReadonlyMap<string, readonly RetainedBackup[]>> {
   const rows = await manager.query<StoredRow[]>(
-    `SELECT id, place::integer, coalesce(started_at, queued_at) AS started_at, trigger, stands_for,
-       jsonb_array_length(readers) > 0 AS is_read, hold IS NOT NULL AS is_held, verified IS NOT NULL AS is_verified,
-       absent_since IS NOT NULL AS is_doubtful
+    `SELECT id, place::integer, coalesce(started_at, queued_at) AS "startedAt", trigger, stands_for AS "standsFor",
+       jsonb_array_length(readers) > 0 AS "isRead", hold IS NOT NULL AS "isHeld", verified IS NOT NULL AS verified,
+       absent_since IS NOT NULL AS "isDoubtful"
      FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS destination (plan_id, file_endpoint_id, place)
        JOIN backup_jobs USING (plan_id, file_endpoint_id)
      WHERE availability = 'STORED'`,
     [destinations.map(({ planId }) => planId), destinations.map(({ fileEndpointId }) => fileEndpointId)],
   );
   const byPlace = destinations.map((): RetainedBackup[] => []);
-  for (const row of rows) {
-    byPlace[row.place - 1]?.push({
-      id: row.id,
-      startedAt: row.started_at,
-      trigger: row.trigger,
-      counted: isCounted(row.trigger, row.stands_for) && !row.is_doubtful,
-      verified: row.is_verified,
-      protectedBy: [...(row.is_held ? (['HOLD'] as const) : []), ...(row.is_read ? (['READER'] as const) : [])],
+  for (const { place, id, startedAt, trigger, standsFor, isRead, isHeld, verified, isDoubtful } of rows) {
+    byPlace[place - 1]?.push({
+      ...{ id, startedAt, trigger, verified },
+      counted: isCounted(trigger, standsFor) && !isDoubtful,
+      protectedBy: [...(isHeld ? (['HOLD'] as const) : []), ...(isRead ? (['READER'] as const) : [])],
     });
   }
   return new Map(destinations.map((destination, place) => [destinationKey(destination), byPlace[place] ?? []]));

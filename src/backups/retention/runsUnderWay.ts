@@ -4,14 +4,12 @@ import type { Destination } from './retainedBackups.js';
 
 export type RunUnderWay = Destination & { readonly startedAt: Date };
 
-type ActiveRow = {
-  readonly plan_id: string;
-  readonly file_endpoint_id: string;
-  readonly started_at: Date | null;
-  /** Null if the job does not wait for another attempt. */
-  readonly retry_at: Date | null;
+type ActiveRow = Destination & {
+  /** Null for a QUEUED job; then `retryAt` is when it is due, if it waits for another attempt. */
+  readonly startedAt: Date | null;
+  readonly retryAt: Date | null;
   readonly trigger: Trigger;
-  readonly stands_for: Exclude<Trigger, 'RETRY'> | null;
+  readonly standsFor: Exclude<Trigger, 'RETRY'> | null;
 };
 
 /**
@@ -24,15 +22,17 @@ export async function runsUnderWay(
   now: Date,
 ): Promise<readonly RunUnderWay[]> {
   const rows = await manager.query<ActiveRow[]>(
-    `SELECT plan_id, file_endpoint_id, started_at, retry_at, trigger, stands_for FROM backup_jobs
+    `SELECT plan_id AS "planId", file_endpoint_id AS "fileEndpointId", started_at AS "startedAt", retry_at AS "retryAt",
+       trigger, stands_for AS "standsFor"
+     FROM backup_jobs
      WHERE status IN ('QUEUED', 'RUNNING') AND cancel_requested_by IS NULL AND plan_id = ANY ($1)
        AND project_id IN (SELECT project_id FROM backup_plans WHERE id = ANY ($1))`,
     [planIds],
   );
   return rows
-    .filter((row) => isCounted(row.trigger, row.stands_for))
-    .map((row) => ({
-      ...{ planId: row.plan_id, fileEndpointId: row.file_endpoint_id },
-      startedAt: row.started_at ?? (row.retry_at !== null && row.retry_at > now ? row.retry_at : now),
+    .filter(({ trigger, standsFor }) => isCounted(trigger, standsFor))
+    .map(({ planId, fileEndpointId, startedAt, retryAt }) => ({
+      ...{ planId, fileEndpointId },
+      startedAt: startedAt ?? (retryAt !== null && retryAt > now ? retryAt : now),
     }));
 }

@@ -92,16 +92,7 @@ function* inBatches(candidates: readonly Candidate[]): Generator<readonly Candid
 }
 
 async function candidates({ dataSource }: Pick<WorkerTools, 'dataSource'>, now: Date): Promise<readonly Candidate[]> {
-  const rows = await dataSource.query<
-    {
-      plan_id: string;
-      file_endpoint_id: string;
-      retention: RetentionPolicy;
-      time_zone: string;
-      backups: number;
-      state: string;
-    }[]
-  >(
+  return await dataSource.query<Candidate[]>(
     `WITH destination AS (
        SELECT plan_id, file_endpoint_id, count(*) AS backups, min(started_at) AS oldest,
          sum(hashtextextended(id::text, version)) AS versions
@@ -113,12 +104,10 @@ async function candidates({ dataSource }: Pick<WorkerTools, 'dataSource'>, now: 
          time_zone, version
        FROM backup_plans WHERE removed_at IS NULL
      )
-     SELECT plan_id, file_endpoint_id, retention, time_zone, backups::integer, concat_ws(' ', version, versions) AS state
+     SELECT plan_id AS "planId", file_endpoint_id AS "fileEndpointId", retention AS policy, time_zone AS "timeZone",
+       backups::integer, concat_ws(' ', version, versions) AS state
      FROM destination JOIN policy USING (plan_id)
      WHERE CASE style ${conditions.join(' ')} END`,
     [now],
   );
-  return rows.map(({ plan_id, file_endpoint_id, retention, time_zone, backups, state }) => ({
-    ...{ planId: plan_id, fileEndpointId: file_endpoint_id, policy: retention, timeZone: time_zone, backups, state },
-  }));
 }

@@ -47,8 +47,8 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
 
 /** The current prefix of each endpoint, and its earlier ones, where older backups lie. */
 async function placesDue({ dataSource, times }: WorkerTools): Promise<readonly MarkedPrefix[]> {
-  const rows = await dataSource.query<{ id: string; prefix: string; created_at: Date }[]>(
-    `SELECT endpoint.id, place.prefix, endpoint.created_at
+  return await dataSource.query<MarkedPrefix[]>(
+    `SELECT endpoint.id AS "fileEndpointId", place.prefix, endpoint.created_at AS since
      FROM file_endpoints endpoint
      CROSS JOIN LATERAL (
        SELECT endpoint.prefix UNION SELECT prefix FROM prefix_marks WHERE file_endpoint_id = endpoint.id
@@ -62,5 +62,4 @@ async function placesDue({ dataSource, times }: WorkerTools): Promise<readonly M
      )`,
     [times.mark],
   );
-  return rows.map(({ id, prefix, created_at }) => ({ fileEndpointId: id, prefix, since: created_at }));
 }
