@@ -4,6 +4,7 @@ import { given } from '../../test/fixtures/given.js';
 import { fold, type Decider } from '../eventSourcing/decider.js';
 import type { AttemptRecord, AttemptStart, JobError } from './attempt.js';
 import {
+  attemptEndIn,
   jobLife,
   lifeEvent,
   plainRules,
@@ -125,5 +126,13 @@ describe('a kind of job that defines only its differences', () => {
     expect(lifeEvent('Verification', { type: 'BackupQueued', data: {} })).toBeUndefined();
     expect(lifeEvent('Backup', { type: 'BackupHeld', data: {} })).toBeUndefined();
     expect(fold(verification, [])).toEqual({ status: 'NONE' });
+  });
+
+  test('has ends of attempts that are found in the events of every kind of job', () => {
+    const data = { retryAt: null };
+    const endIn = (streamType: string, type: string) => attemptEndIn({ streamType, type, data });
+    expect(endIn('VerificationJob', 'VerificationAttemptEnded')).toBe(data);
+    expect(endIn('BackupJob', 'BackupFailed')).toBeUndefined();
+    expect(endIn('BackupPlan', 'BackupAttemptEnded')).toBeUndefined();
   });
 });

@@ -187,6 +187,16 @@ export function lifeEvent<Shape extends JobShape>(
   return eventTypes.has(lifeType) ? ({ type: lifeType, data } as LifeEvent<Shape>) : undefined;
 }
 
+/** The data of an event that ends an attempt of any kind of job; undefined: it is another event. */
+export function attemptEndIn(event: {
+  readonly streamType: string;
+  readonly type: string;
+  readonly data: object;
+}): EventData<JobShape>['AttemptEnded'] | undefined {
+  const isEnd = event.streamType.endsWith('Job') && event.type === event.streamType.replace(/Job$/, 'AttemptEnded');
+  return isEnd ? (event.data as EventData<JobShape>['AttemptEnded']) : undefined;
+}
+
 /** The shared life of one kind of job. */
 export function jobLife<Shape extends JobShape>(kind: JobRules<Shape>): JobLife<Shape> {
   // From here on all shapes are treated alike. Nothing below depends on the additional fields of a kind.

@@ -1,9 +1,12 @@
 import type { Logger } from 'pino';
 import { In, type DataSource } from 'typeorm';
 import type { RecordedEvent } from '../eventSourcing/event.js';
+import { attemptEndIn } from '../jobs/attemptedJob.js';
 import { BackupPlanTable, type BackupPlanRow } from '../plans/backupPlanView.js';
 import { alarmKey, type Alarm, type AlarmClock } from '../scheduler/alarmClock.js';
 import type { NextTicks } from './nextTicks.js';
+
+type AlarmTools = { readonly dataSource: DataSource; readonly clock: AlarmClock; readonly nextTicks: NextTicks };
 
 export type ChangeFollower = {
   /** Sets the alarms that the event changes. Returns immediately. */
@@ -13,13 +16,8 @@ export type ChangeFollower = {
 };
 
 /** Sets alarms when a plan changes and when a job gets a due time. If this fails, the next comparison repairs it. */
-export function followChanges(tools: {
-  readonly dataSource: DataSource;
-  readonly clock: AlarmClock;
-  readonly nextTicks: NextTicks;
-  readonly log: Logger;
-}): ChangeFollower {
-  const { dataSource, clock, nextTicks, log } = tools;
+export function followChanges(tools: AlarmTools & { readonly log: Logger }): ChangeFollower {
+  const { clock, log } = tools;
   /** The plans that have changed, with the version of their stream before the change. */
   const changedPlans = new Map<string, number>();
   const dueJobs = new Map<string, Date>();
@@ -43,20 +41,9 @@ export function followChanges(tools: {
       const jobs = [...dueJobs].map(([jobId, at]): Alarm => ({ kind: 'JOB_DUE', jobId, at }));
       changedPlans.clear();
       dueJobs.clear();
-      await setTicks(plans);
+      await setTicks(tools, plans);
       await clock.setAll(jobs);
     }
-  }
-
-  /** Sets the alarm for the next tick of each changed plan, and cancels those of its earlier versions. */
-  async function setTicks(changed: ReadonlyMap<string, number>): Promise<void> {
-    if (changed.size === 0) return;
-    const plans = await dataSource.manager.findBy(BackupPlanTable, { id: In([...changed.keys()]) });
-    const ticks = await nextTicks(dataSource.manager, [...changed.keys()]);
-    const current = new Set(ticks.map(alarmKey));
-    const earlier = plans.flatMap((plan) => earlierKeys(plan, changed.get(plan.id) ?? 0));
-    await clock.cancelAll(earlier.filter((key) => !current.has(key)));
-    await clock.setAll(ticks);
   }
 
   return {
@@ -75,13 +62,26 @@ export function followChanges(tools: {
   };
 }
 
+/** Sets the alarm for the next tick of each changed plan, and cancels those of its earlier versions. */
+async function setTicks(
+  { dataSource, clock, nextTicks }: AlarmTools,
+  changed: ReadonlyMap<string, number>,
+): Promise<void> {
+  if (changed.size === 0) return;
+  const plans = await dataSource.manager.findBy(BackupPlanTable, { id: In([...changed.keys()]) });
+  const ticks = await nextTicks(dataSource.manager, [...changed.keys()]);
+  const current = new Set(ticks.map(alarmKey));
+  const earlier = plans.flatMap((plan) => earlierKeys(plan, changed.get(plan.id) ?? 0));
+  await clock.cancelAll(earlier.filter((key) => !current.has(key)));
+  await clock.setAll(ticks);
+}
+
 /**
  * The time of the alarm that this event needs. A job that is due at once needs none, because its command notifies the
  * workers.
  */
 function dueTimeOf(event: RecordedEvent): Date | undefined {
-  if (event.type !== 'BackupAttemptEnded' && event.type !== 'RestoreAttemptEnded') return undefined;
-  const { retryAt } = event.data as { readonly retryAt?: string | null };
+  const { retryAt } = attemptEndIn(event) ?? {};
   return typeof retryAt === 'string' ? new Date(retryAt) : undefined;
 }
 

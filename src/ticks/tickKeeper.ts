@@ -45,14 +45,11 @@ export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
   const changes = followChanges({ dataSource, clock, nextTicks, log });
   let subscription: FeedSubscription | undefined;
   let unsubscribe: (() => void) | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let reconciling: Promise<void> | undefined;
-  let stopped = false;
+  const comparisons = repeatAfter(reconcileMs, reconcile);
   /** The warning is logged once between two comparisons, for all plans together. */
   let hasWarnedOfClock = false;
 
   async function reconcile(): Promise<void> {
-    reconcileIn(reconcileMs);
     hasWarnedOfClock = false;
     try {
       const repaired = await compare(options.now());
@@ -62,20 +59,6 @@ export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
     } catch (error) {
       log.warn({ err: error }, 'Alarms could not be compared with the plans; the next comparison follows.');
     }
-  }
-
-  function reconcileIn(ms: number): void {
-    clearTimeout(timer);
-    if (stopped) return;
-    timer = setTimeout(() => {
-      // A comparison that is still running counts as this one.
-      if (reconciling === undefined) begin();
-      else reconcileIn(ms);
-    }, ms);
-  }
-
-  function begin(): void {
-    reconciling = reconcile().finally(() => (reconciling = undefined));
   }
 
   async function planTick(tick: { planId: string; version: number; scheduledFor: Date }): Promise<void> {
@@ -104,17 +87,14 @@ export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
       // The comparison below finds the changes that came before this subscription.
       subscription = feed.subscribe((event) => changes.follow(event));
       unsubscribe = signals.subscribe('compared', (by) => {
-        if (by !== keeperId) reconcileIn(pauseOfOthers * reconcileMs);
+        if (by !== keeperId) comparisons.postpone(pauseOfOthers * reconcileMs);
       });
-      begin();
-      await reconciling;
+      await comparisons.start();
     },
     async stop() {
-      stopped = true;
       subscription?.close();
       unsubscribe?.();
-      clearTimeout(timer);
-      await Promise.allSettled([changes.stop(), reconciling]);
+      await Promise.allSettled([changes.stop(), comparisons.stop()]);
       await clock.stop();
     },
   };
@@ -122,3 +102,36 @@ export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
 
 /** The other processes wait longer than the process that has just compared, so that only one of them compares. */
 const pauseOfOthers = 1.2;
+
+/** Runs `round` at the start, and again `ms` after the beginning of each round. Rounds never overlap. `round` must not throw. */
+function repeatAfter(ms: number, round: () => Promise<void>) {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let stopped = false;
+
+  function begin(): Promise<void> {
+    postpone(ms);
+    return (running = round().finally(() => (running = undefined)));
+  }
+
+  /** The next round begins after this time. */
+  function postpone(pauseMs: number): void {
+    clearTimeout(timer);
+    if (stopped) return;
+    timer = setTimeout(() => {
+      // A round that is still running counts as this one.
+      if (running === undefined) void begin();
+      else postpone(pauseMs);
+    }, pauseMs);
+  }
+
+  return {
+    start: begin,
+    postpone,
+    async stop(): Promise<void> {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

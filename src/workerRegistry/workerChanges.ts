@@ -28,7 +28,7 @@ export function workerChanges(sources: LiveWorkerSources): AsyncIterableIterator
   const wake = () => wakes.put('look', 'look');
   const stopReports = sources.workers.subscribe(wake);
   const subscription = sources.feed.subscribe(({ streamType }) => {
-    if (streamType === 'BackupJob' || streamType === 'RestoreJob') wake();
+    if (streamType.endsWith('Job')) wake();
   });
   const poll = setInterval(wake, pollMs);
   const close = () => {
