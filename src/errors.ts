@@ -104,6 +104,10 @@ export const catalogue = {
     'Raise the timeout, or find the phase that became slower: the attempts show their phases.',
   ),
   WORKER_LOST: entry('The worker that ran the job was lost.', 'Nothing: the job is retried if that is safe.', true),
+  WORKERS_LOST: entry(
+    'Two workers were lost while they ran the job.',
+    'Read the logs of both workers. If something else ended them, start the job again.',
+  ),
   INTERNAL: entry('A defect of Stowage.', 'Report it together with the correlation id.'),
 } as const;
 

@@ -54,7 +54,8 @@ const broken: JobError = {
 const queue = { kind: 'QUEUE', request: { backupJobId: 'b', maxAttempts: 2 } } as const;
 const start = (number: number) =>
   ({ kind: 'START_ATTEMPT', attempt: { number, worker: `w${number}`, startedAt: at } }) as const;
-const fail = (attempt: number, error: JobError | null = broken, outcome: 'FAILED' | 'HANDED_BACK' = 'FAILED') =>
+type Outcome = 'FAILED' | 'HANDED_BACK' | 'WORKER_LOST';
+const fail = (attempt: number, error: JobError | null = broken, outcome: Outcome = 'FAILED') =>
   ({ kind: 'FAIL_ATTEMPT', attempt, outcome, error, at, retryAt: at }) as const;
 const succeed = (attempt: number) => ({ kind: 'SUCCEED', attempt, result: { checkedBytes: 7 }, at }) as const;
 const cancel = { kind: 'REQUEST_CANCEL', by: 'anna', at } as const;
@@ -73,6 +74,24 @@ describe('a kind of job that defines only its differences', () => {
     expect(again.then(fail(2)).state).toMatchObject({ status: 'FAILED', error: { code: 'CHECKSUM' } });
     const handedBack = running.then(fail(1, null, 'HANDED_BACK')).then(start(2));
     expect(handedBack.then(fail(2)).state.status).toBe('QUEUED');
+  });
+
+  test('is not given to a third worker after two workers were lost', () => {
+    const lost = (attempt: number) => fail(attempt, { ...broken, code: 'WORKER_LOST' }, 'WORKER_LOST');
+    const byWorker = (number: number, worker: string) =>
+      ({ kind: 'START_ATTEMPT', attempt: { number, worker, startedAt: at } }) as const;
+    const patient = given(verification).then({ ...queue, request: { ...queue.request, maxAttempts: 5 } });
+    const lostOnce = patient.then(byWorker(1, 'a')).then(lost(1));
+    expect(lostOnce.state.status).toBe('QUEUED');
+    expect(lostOnce.then(byWorker(2, 'a')).then(lost(2)).state.status).toBe('QUEUED');
+    expect(lostOnce.then(byWorker(2, 'b')).then(fail(2)).state.status).toBe('QUEUED');
+    const lostTwice = lostOnce.then(byWorker(2, 'b'));
+    expect(lostTwice.types(lost(2))).toEqual(['VerificationAttemptEnded', 'VerificationFailed']);
+    expect(lostTwice.then(lost(2)).state).toMatchObject({
+      status: 'FAILED',
+      attempts: [{ error: { code: 'WORKER_LOST' } }, { error: { code: 'WORKER_LOST' } }],
+      error: { code: 'WORKERS_LOST', retriable: false },
+    });
   });
 
   test('is cancelled at once while it is queued, and by its worker while it runs', () => {

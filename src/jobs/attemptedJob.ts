@@ -1,4 +1,4 @@
-import { notFound, StowageError } from '../errors.js';
+import { catalogue, notFound, StowageError } from '../errors.js';
 import type { DomainEvent } from '../eventSourcing/event.js';
 import {
   attemptsThatCount,
@@ -271,12 +271,30 @@ function failAttempt(
   const { attempt, outcome, error, at, retryAt } = command;
   if (job.cancelRequestedBy !== null) return [cancelled(rules, job, { by: job.cancelRequestedBy, at })];
   const hasTriesLeft = attemptsThatCount(job.attempts) < job.request.maxAttempts;
-  const isRepeatable = outcome === 'HANDED_BACK' || (error?.retriable === true && hasTriesLeft);
+  const costsWorkers = outcome === 'WORKER_LOST' && hasLostAnotherWorker(job);
+  const isRepeatable = outcome === 'HANDED_BACK' || (error?.retriable === true && hasTriesLeft && !costsWorkers);
   const isRepeated = isRepeatable && rules.mayRepeat(job);
   const ended = event(rules, 'AttemptEnded', { attempt, outcome, error, at, retryAt: isRepeated ? retryAt : null });
   if (isRepeated) return [ended];
   if (error === null) throw new StowageError('INTERNAL', 'An attempt that failed must say why.');
-  return [ended, event(rules, 'Failed', { error, at, ...rules.failure(command) })];
+  const failure = costsWorkers && error.code === 'WORKER_LOST' ? workersLost(error) : error;
+  return [ended, event(rules, 'Failed', { error: failure, at, ...rules.failure(command) })];
+}
+
+/** Whether an attempt by another worker ended with the loss of that worker. */
+function hasLostAnotherWorker({ attempts, current }: Running): boolean {
+  return attempts.some(({ outcome, worker }) => outcome === 'WORKER_LOST' && worker !== current.worker);
+}
+
+/** A job that has cost two workers is not given to a third one. */
+function workersLost(error: JobError): JobError {
+  return {
+    ...error,
+    code: 'WORKERS_LOST',
+    message: 'Two workers were lost while they ran this job, so no third worker runs it.',
+    hint: catalogue.WORKERS_LOST.help,
+    retriable: false,
+  };
 }
 
 function requestCancel(

@@ -438,6 +438,10 @@ describeWith(needs, 'The main job', () => {
   const dumpHeldUp = async (job: ReceivedMessages<Job>) => {
     await job.until((states) => states.some(({ phase }) => phase === 'DUMPING'), soonMs);
     const release = await heldTable(source, 'harbour.ships');
+    // The count beside the dump may wait for the table before the tool starts.
+    await eventually('the dump tool runs', async () =>
+      Promise.resolve(descendantsOf(process.pid).some(({ name }) => name === 'mariadb-dump')),
+    );
     await eventually('the dump waits for the table', async () =>
       (await source.sql('SELECT state FROM information_schema.processlist')).includes('table metadata lock'),
     );
