@@ -5,7 +5,7 @@ import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject, type SettledProject } from '../../test/fixtures/settledProject.js';
 import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
 import { queuedJob } from '../../test/fixtures/backupJobs.js';
-import { deciders } from '../composition/slices.js';
+import { deciders } from '../../test/fixtures/streams.js';
 import { rebuildProjection } from '../postgres/rebuildProjection.js';
 import { backupJobProjection, BackupJobTable } from './backupJobView.js';
 

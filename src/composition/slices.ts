@@ -30,6 +30,3 @@ export const slices: readonly Slice[] = [
   { decider: lateness, table: LateServiceTable, projection: latenessProjection },
   ...jobKinds,
 ];
-
-export const deciders = slices.map(({ decider }) => decider);
-export const projections = slices.map(({ projection }) => projection);

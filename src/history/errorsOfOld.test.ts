@@ -14,7 +14,7 @@ import { settleProject, type SettledProject } from '../../test/fixtures/settledP
 import { backupJob, type BackupJobCommand } from '../backups/backupJob.js';
 import type { JobError } from '../jobs/attempt.js';
 import { backupJobProjection } from '../backups/backupJobView.js';
-import { deciders } from '../composition/slices.js';
+import { deciders } from '../../test/fixtures/streams.js';
 import { rebuildProjection } from '../postgres/rebuildProjection.js';
 import { restoreJob, type RestoreJobCommand } from '../restores/restoreJob.js';
 import { restoreJobProjection } from '../restores/restoreJobView.js';

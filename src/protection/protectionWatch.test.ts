@@ -6,7 +6,7 @@ import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { settleProject } from '../../test/fixtures/settledProject.js';
 import { installationToken, startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
-import { deciders } from '../composition/slices.js';
+import { deciders } from '../../test/fixtures/streams.js';
 import { openLog } from '../log.js';
 import { createJobQueue } from '../postgres/jobQueue.js';
 import { rebuildProjection } from '../postgres/rebuildProjection.js';

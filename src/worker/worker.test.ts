@@ -1,12 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { childrenNamed } from '../../test/fixtures/processes/childProcesses.js';
+import { killed, spawnWorker } from '../../test/fixtures/processes/spawnedWorker.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
@@ -44,7 +42,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   });
 
   afterEach(async () => {
-    for (const child of processes.splice(0)) await kill(child);
+    for (const child of processes.splice(0)) await killed(child);
     await Promise.all(workers.splice(0).map((worker) => worker.stop()));
     expect(childrenNamed(...tools)).toEqual([]);
   });
@@ -68,21 +66,8 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
 
   /** Starts a worker in a process of its own, which a test can end with SIGKILL. */
   function startProcess(times: object) {
-    const program = join(import.meta.dirname, '../../test/fixtures/processes/workerProcess.ts');
-    const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
-      env: {
-        PATH: process.env['PATH'],
-        NODE_NO_WARNINGS: '1',
-        WORKER_GROUND: JSON.stringify(harness.ground),
-        WORKER_TIMES: JSON.stringify(times),
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const { child, printed } = spawnWorker(harness.ground, { WORKER_TIMES: JSON.stringify(times) });
     processes.push(child);
-    const lines: string[] = [];
-    createInterface(child.stdout).on('line', (line) => lines.push(line));
-    const printed = (line: string) =>
-      eventually(`the process prints ${line}`, () => (lines.includes(line) ? true : undefined));
     return { child, printed };
   }
 
@@ -97,7 +82,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       return names.join(' ') === 'mariadb-dump perl zstd' ? running : undefined;
     });
     expect(await readdir(harness.ground.workRoot)).not.toEqual([]);
-    await kill(child);
+    await killed(child);
     await eventually('every tool of the dead worker is gone', () => (dumps.some(isThere) ? undefined : true));
 
     await startWorker();
@@ -120,7 +105,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const dumps = descendants(child.pid ?? 0);
     child.kill('SIGCONT');
     await eventually('the frozen one ends its tools', () => (dumps.some(isThere) ? undefined : true));
-    await kill(child);
+    await killed(child);
     expect(endings(await harness.eventsOf(id))).toEqual(['1 WORKER_LOST', '2 SUCCEEDED']);
     expect(await filesOf(id, 2)).toHaveLength(2);
   });
@@ -237,13 +222,6 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     );
   });
 });
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
 
 /** The attempt and outcome of every attempt that has ended. */
 function endings(events: readonly RecordedEvent[]): readonly string[] {

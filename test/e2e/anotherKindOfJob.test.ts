@@ -1,10 +1,8 @@
 /** A kind of job that the program does not contain, through queue, worker, reaper and read model. */
-import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { cancelJob, enqueueJob } from '../../src/jobs/jobCommands.js';
@@ -12,10 +10,11 @@ import { watchJob } from '../../src/jobs/jobChanges.js';
 import type { Worker } from '../../src/worker/worker.js';
 import { createCabinetEngine } from '../fixtures/engines/cabinetEngine.js';
 import { makeProofTable, ProofJobTable, type ProofJobRow } from '../fixtures/proof/proofJob.js';
+import { killed, spawnWorker } from '../fixtures/processes/spawnedWorker.js';
 import { createProofKind, proofHandling, type WhileReading } from '../fixtures/proof/proofKind.js';
 import { describeWith } from '../fixtures/requirements.js';
 import { postgresMissing } from '../fixtures/servers/postgres.js';
-import { eventually, startWorkerHarness, type WorkerHarness } from '../fixtures/workerHarness.js';
+import { startWorkerHarness, type WorkerHarness } from '../fixtures/workerHarness.js';
 
 const bytes = 'What is to be proved.';
 const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -94,24 +93,11 @@ describeWith({ postgresql: await postgresMissing() }, 'A kind of job that is giv
 
   test('whose worker was killed is ended by its own rule, and tried again', async () => {
     whileReading = () => Promise.resolve();
-    const program = join(import.meta.dirname, '../fixtures/proof/proofWorkerProcess.ts');
-    const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
-      env: {
-        PATH: process.env['PATH'],
-        NODE_NO_WARNINGS: '1',
-        WORKER_GROUND: JSON.stringify(harness.ground),
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const lines: string[] = [];
-    createInterface(child.stdout).on('line', (line) => lines.push(line));
-    const printed = (line: string) =>
-      eventually(`the process prints ${line}`, () => (lines.includes(line) ? true : undefined));
+    const { child, printed } = spawnWorker(harness.ground, {}, 'proof/proofWorkerProcess.ts');
     await printed('ready');
     const id = await prove();
     await printed('holding');
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    await killed(child);
     expect(await harness.files()).toEqual(['object', 'object.note']);
 
     await startWorker();

@@ -14,7 +14,7 @@ import { createDataSource } from '../../ormconfig.js';
 import { readBackupDocument } from '../../src/archive/backupDocument.js';
 import { adoptPrefixes } from '../../src/composition/adoptPrefixes.js';
 import { migrate } from '../../src/composition/migrate.js';
-import { deciders, projections } from '../../src/composition/slices.js';
+import { deciders, projections } from '../fixtures/streams.js';
 import { upcast } from '../../src/eventSourcing/upcasting.js';
 import { openLog } from '../../src/log.js';
 import { createEventStore } from '../../src/postgres/eventStore.js';

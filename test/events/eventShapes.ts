@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import ts from 'typescript';
-import { deciders } from '../../src/composition/slices.js';
+import { deciders } from '../fixtures/streams.js';
 import type { Shape } from './shape.js';
 
 const repository = join(import.meta.dirname, '../..');

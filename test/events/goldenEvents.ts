@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deciders } from '../../src/composition/slices.js';
+import { deciders } from '../fixtures/streams.js';
 import type { AnyDecider } from '../../src/eventSourcing/decider.js';
 import type { FrozenInstallation } from '../fixtures/installations/frozenInstallation.js';
 import type { Shape } from './shape.js';

@@ -1,10 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
+import { killed, spawnWorker } from '../../../test/fixtures/processes/spawnedWorker.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { eventually, startWorkerHarness, type WorkerHarness } from '../../../test/fixtures/workerHarness.js';
@@ -25,34 +24,25 @@ describeWith(
       await server.sql('CREATE DATABASE shop; CREATE TABLE shop.t (a INT); INSERT INTO shop.t VALUES (1), (2);');
     });
     afterEach(async () => {
-      for (const child of children.splice(0)) await kill(child);
+      for (const child of children.splice(0)) await killed(child);
       for (const worker of workers.splice(0)) await worker.stop();
     });
     afterAll(() => Promise.all([harness.stop(), server.stop()]));
 
     /** A job whose worker, in a separate process, has just stored backup.json and has not recorded it yet. */
     async function unrecordedBackup(holds: 'document' | 'frozen', path: string, maxAttempts: number) {
-      const program = join(import.meta.dirname, '../../../test/fixtures/processes/workerProcess.ts');
-      const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
-        env: {
-          PATH: process.env['PATH'],
-          NODE_NO_WARNINGS: '1',
-          WORKER_GROUND: JSON.stringify(harness.ground),
-          // The lease is so long that a busy machine loses nothing. `expire` ends it.
-          WORKER_TIMES: JSON.stringify({ lease: 600_000 }),
-          WORKER_HOLDS: holds,
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
+      const { child, lines, printed } = spawnWorker(harness.ground, {
+        // The lease is so long that a busy machine loses nothing. `expire` ends it.
+        WORKER_TIMES: JSON.stringify({ lease: 600_000 }),
+        WORKER_HOLDS: holds,
       });
       children.push(child);
-      const lines: string[] = [];
-      createInterface(child.stdout).on('line', (line) => lines.push(line));
       const id = await harness.queueBackup({
         serviceId: await harness.addService(server, { databases: ['shop'] }),
         fileEndpointId: await harness.addFolder({ path }),
         maxAttempts,
       });
-      await eventually('backup.json is stored', () => (lines.includes('holding') ? true : undefined));
+      await printed('holding');
       return { id, child, lines };
     }
     const expire = (id: string) =>
@@ -70,7 +60,7 @@ describeWith(
       async (maxAttempts) => {
         const path = `killed-${maxAttempts}`;
         const { id, child } = await unrecordedBackup('document', path, maxAttempts);
-        await kill(child);
+        await killed(child);
         const files = await harness.files(path);
         expect(files).toHaveLength(2);
         await expire(id);
@@ -151,10 +141,3 @@ describeWith(
     });
   },
 );
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}

@@ -1,9 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import type { ChildProcess } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { descendantsOf } from '../../../test/fixtures/processes/childProcesses.js';
+import { killed, spawnWorker } from '../../../test/fixtures/processes/spawnedWorker.js';
 import { holdLock } from '../../../test/fixtures/heldLock.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
@@ -52,7 +50,7 @@ describeWith(
     });
     afterEach(async () => {
       await stopWorkers();
-      for (const child of processes.splice(0)) await kill(child);
+      for (const child of processes.splice(0)) await killed(child);
       await targetLine.heal();
       targetLine.reset();
       await releaseLocks();
@@ -90,19 +88,9 @@ describeWith(
 
     /** Starts a worker in a process of its own, which a test can end with SIGKILL. */
     async function startProcess(): Promise<ChildProcess> {
-      const program = join(import.meta.dirname, '../../../test/fixtures/processes/workerProcess.ts');
-      const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', program], {
-        env: {
-          PATH: process.env['PATH'],
-          NODE_NO_WARNINGS: '1',
-          WORKER_GROUND: JSON.stringify(harness.ground),
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const { child, printed } = spawnWorker(harness.ground);
       processes.push(child);
-      const lines: string[] = [];
-      createInterface(child.stdout).on('line', (line) => lines.push(line));
-      await eventually('the process is ready', () => (lines.includes('ready') ? true : undefined));
+      await printed('ready');
       return child;
     }
 
@@ -172,7 +160,7 @@ describeWith(
     test('is unlocked by another worker if its own worker was killed after the cancellation', async () => {
       const child = await startProcess();
       const { id, isThere } = await cancelledInSilence();
-      await kill(child);
+      await killed(child);
       expect(await isThere()).toBe(true);
       await startWorker('heir');
       await targetLine.heal();
@@ -200,10 +188,3 @@ describeWith(
     });
   },
 );
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
