@@ -1,5 +1,6 @@
 import { hostileDocuments } from './documents/hostileDocuments.js';
+import { hostileServers } from './servers/hostileServers.js';
 import type { StrangersGroup } from './stranger.js';
 
 /** The groups of `scripts/strangers`, in the order of their lines. */
-export const groups: readonly StrangersGroup[] = [...hostileDocuments];
+export const groups: readonly StrangersGroup[] = [...hostileDocuments, ...hostileServers];

@@ -1,0 +1,97 @@
+import { mariadbMissing, startMariadb } from '../../fixtures/servers/mariadb.js';
+import { AttemptCount, type StrangersGround, type StrangersGroup } from '../stranger.js';
+import { behaviours, startHostileMariadb, type HostileServer } from './hostileMariadb.js';
+import { startMutatingProxy } from './mutatingProxy.js';
+
+/** How many checks run at once. */
+const atOnce = 8;
+
+/** A check of a service at each of these servers. Every check must end with a failure that is none of ours. */
+async function checkAll(
+  ground: StrangersGround,
+  servers: readonly { readonly name: string; readonly start: () => Promise<HostileServer> }[],
+  login: { readonly username: string; readonly password: string },
+): Promise<AttemptCount> {
+  const count = new AttemptCount();
+  const waiting = [...servers];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const server = await next.start();
+      try {
+        const code = await checkFails(ground, server.port, login);
+        count.attempts += 1;
+        count.refused(code);
+        if (code === 'INTERNAL' || /^5/.test(code)) count.problems.push(`A server that ${next.name}: ${code}.`);
+      } finally {
+        await server.stop();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return count;
+}
+
+/** The code of the step that failed, `OK`, or what the API answered instead. */
+async function checkFails(
+  { url, token, ids }: StrangersGround,
+  port: number,
+  login: { readonly username: string; readonly password: string },
+): Promise<string> {
+  const query = 'mutation ($input: ServiceInput!) { validateService(input: $input) { ok steps { code } } }';
+  const input = {
+    projectId: ids.projectIds[0],
+    name: 'stranger',
+    engine: 'MARIADB',
+    host: '127.0.0.1',
+    port,
+    ...login,
+  };
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables: { input } }),
+  });
+  const answer = (await response.json()) as {
+    readonly data?: {
+      readonly validateService: { readonly steps: readonly { readonly code: string | null }[] };
+    } | null;
+    readonly errors?: readonly { readonly extensions?: { readonly code?: string } }[];
+  };
+  const failure = answer.data?.validateService.steps.find(({ code }) => code !== null)?.code;
+  return failure ?? answer.errors?.[0]?.extensions?.code ?? (response.ok ? 'OK' : String(response.status));
+}
+
+/** Checks of services whose server means harm, and of a real server whose bytes are spoiled on the way. */
+export const hostileServers: readonly StrangersGroup[] = [
+  {
+    name: 'hostile database servers',
+    run: (ground) => {
+      const chosen = ground.all ? behaviours : behaviours.filter((_, index) => index % 4 === ground.seed % 4);
+      const servers = chosen.map((behaviour) => ({
+        name: behaviour.name,
+        start: () => startHostileMariadb(behaviour),
+      }));
+      return checkAll(ground, servers, { username: 'backup', password: 'p' });
+    },
+  },
+  {
+    name: 'a database server with spoiled bytes',
+    missing: mariadbMissing,
+    run: async (ground) => {
+      const server = await startMariadb(['--max-connect-errors=1000000']);
+      const seeds = Array.from({ length: ground.all ? 1_000 : 20 }, (_, index) => ground.seed * 10_000 + index);
+      try {
+        return await checkAll(
+          ground,
+          seeds.map((seed) => ({
+            name: `is spoiled with seed ${seed}`,
+            start: () => startMutatingProxy(server.port, seed),
+          })),
+          { username: server.username, password: server.password },
+        );
+      } finally {
+        await server.stop();
+      }
+    },
+  },
+];
