@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { createDataSource } from '../../ormconfig.js';
 import { fillWithBackupJobs } from '../fixtures/manyBackupJobs.js';
-import { buildProgram } from '../fixtures/processes/builtProgram.js';
 import { startApi } from '../fixtures/processes/stowageProcess.js';
 import { startPostgres } from '../fixtures/servers/postgres.js';
 import type { StrangersGround, StrangersIds } from './stranger.js';
@@ -16,21 +18,31 @@ export type RunningGround = StrangersGround & {
 };
 
 /** `stowage serve` as a process of its own, on a PostgreSQL with a few hundred plans, backups and long texts. */
-export async function startGround({ all, seed }: { all: boolean; seed: number }): Promise<RunningGround> {
+export async function startGround({
+  main,
+  all,
+  seed,
+}: {
+  /** The built program: dist/src/main.js. */
+  readonly main: string;
+  readonly all: boolean;
+  readonly seed: number;
+}): Promise<RunningGround> {
   const closing: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const close of closing.reverse()) await close();
   };
   try {
-    const program = await buildProgram();
-    closing.push(program.remove);
     const postgres = await startPostgres();
     closing.push(() => postgres.stop());
     const owner = await createDataSource({ url: postgres.ownerUrl, poolSize: 2 }).initialize();
     closing.push(() => owner.destroy());
     const ids = await fill(owner);
     const token = randomBytes(32).toString('hex');
-    const api = await startApi(program.main, {
+    const folder = await mkdtemp(join(tmpdir(), 'stowage-strangers-'));
+    closing.push(() => rm(folder, { recursive: true }));
+    const api = await startApi(main, {
+      STOWAGE_FILESYSTEM_ROOT: folder,
       DATABASE_URL: postgres.appUrl,
       MIGRATION_DATABASE_URL: postgres.ownerUrl,
       SCHEDULE_STORE_URL: 'postgres',

@@ -1,6 +1,7 @@
 /** The attacks of strangers, which `scripts/strangers` runs. */
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
+import { buildProgram } from '../fixtures/processes/builtProgram.js';
 import { groups } from './groups.js';
 import { bounds, meet, strangersTable, wrongAbout, type Met } from './meetStrangers.js';
 import { startGround } from './startGround.js';
@@ -24,9 +25,10 @@ else await run();
 async function run(): Promise<void> {
   for (const { name, missing } of chosen) if (missing !== undefined) console.log(`SKIPPED ${name}: ${missing}`);
   const met: Met[] = [];
+  const program = await buildProgram();
   for (const group of chosen.filter(({ missing }) => missing === undefined)) {
     // Each group attacks a new process, so that its peak is its own.
-    const ground = await startGround({ all: !values.sample, seed: Number(values.seed) });
+    const ground = await startGround({ main: program.main, all: !values.sample, seed: Number(values.seed) });
     const watch = await startWatch(ground);
     const one = await meet(group, ground, watch);
     await watch.stop();
@@ -37,5 +39,6 @@ async function run(): Promise<void> {
     if (wrong.length > 0) process.exitCode = 1;
     if (values.verbose) console.log(ground.output());
   }
+  await program.remove();
   console.log(`\n${strangersTable(met)}`);
 }

@@ -2,6 +2,7 @@ import { StowageError } from '../../errors.js';
 import type { Steps } from '../../steps.js';
 import type { Claimant, Turns } from '../fairness/turns.js';
 import type { LargeAnswers } from '../fairness/largeAnswers.js';
+import { jsonBytes } from './sizes.js';
 
 /** The limits of one answer, and of one message of a subscription. They are counted while the answer is produced. */
 export const answerLimits = {
@@ -39,6 +40,7 @@ export class AnswerBudget {
   readonly #spent = { answerBytes: 0, readBytes: 0, work: 0, errors: 0 };
   readonly #place: AnswerPlace | undefined;
   readonly #read = new WeakSet();
+  readonly #sizes = new WeakMap<object, number>();
   readonly #computed = new Map<string, unknown>();
   #failure: Error | undefined;
   #fail: (error: Error) => void = () => undefined;
@@ -96,6 +98,17 @@ export class AnswerBudget {
     if (this.#read.has(row)) return;
     this.#read.add(row);
     this.pay('readBytes', bytes(this.left('readBytes')), field);
+  }
+
+  /** The bytes of a value as JSON. An object is measured once, however often it is answered. */
+  bytesOf(value: unknown): number {
+    const most = this.left('answerBytes');
+    if (typeof value !== 'object' || value === null) return jsonBytes(value, most);
+    const known = this.#sizes.get(value);
+    if (known !== undefined) return known;
+    const bytes = jsonBytes(value, most);
+    this.#sizes.set(value, bytes);
+    return bytes;
   }
 
   /** Ends the answer with this error. */

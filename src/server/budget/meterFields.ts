@@ -90,7 +90,7 @@ function counted(value: unknown, field: Metered, budget: AnswerBudget): unknown 
     for (const item of value) payForRow(item, name, budget);
     return value.length > longList ? inSlices(value, budget) : value;
   }
-  const bytes = jsonBytes(value, budget.left('answerBytes') + weight.bytes);
+  const bytes = budget.bytesOf(value);
   budget.pay('answerBytes', Math.max(0, bytes - weight.bytes), name);
   // Serialising and writing an item costs about as much as a plain field.
   if (Array.isArray(value)) budget.pay('work', value.length, name);

@@ -1,0 +1,35 @@
+/** A sample of the attacks that `scripts/strangers` makes. It measures no times, because other tests run beside it. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { buildProgram, type BuiltProgram } from '../fixtures/processes/builtProgram.js';
+import { describeWith } from '../fixtures/requirements.js';
+import { postgresMissing } from '../fixtures/servers/postgres.js';
+import { groups } from '../strangers/groups.js';
+import { bounds, meet, wrongAbout } from '../strangers/meetStrangers.js';
+import { startGround, type RunningGround } from '../strangers/startGround.js';
+import { startWatch, type Watch } from '../strangers/watch.js';
+
+const onLinux = process.platform === 'linux' ? undefined : 'the memory of a process is read from /proc';
+
+describeWith({ postgresql: (await postgresMissing()) ?? onLinux }, 'strangers crash nothing and fill nothing', () => {
+  let program: BuiltProgram;
+  let ground: RunningGround;
+  let watch: Watch;
+
+  beforeAll(async () => {
+    program = await buildProgram();
+    ground = await startGround({ main: program.main, all: false, seed: 1 });
+    watch = await startWatch(ground);
+  });
+  afterAll(async () => {
+    await watch.stop();
+    await ground.stop();
+    await program.remove();
+  });
+
+  test.each(groups.filter(({ missing }) => missing === undefined))('$name', async (group) => {
+    const met = await meet(group, ground, watch);
+    // One process gets all groups here, so the garbage of a group may still be there in the next one.
+    const mostBytes = 1.5 * (group.mostBytes ?? bounds.mostBytes);
+    expect(wrongAbout(met, { mostBytes, longestPingMs: Infinity })).toEqual([]);
+  });
+});
