@@ -1,9 +1,10 @@
-/** A sample of the attacks that `scripts/strangers` makes. It measures no times, because other tests run beside it. */
+/** A sample of the documents and floods of `scripts/strangers`, in one process. It measures no times, because other tests run beside it. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { buildProgram, type BuiltProgram } from '../fixtures/processes/builtProgram.js';
 import { describeWith } from '../fixtures/requirements.js';
 import { postgresMissing } from '../fixtures/servers/postgres.js';
-import { groups } from '../strangers/groups.js';
+import { hostileDocuments } from '../strangers/documents/hostileDocuments.js';
+import { floods } from '../strangers/floods/floods.js';
 import { bounds, meet, wrongAbout } from '../strangers/meetStrangers.js';
 import { startGround, type RunningGround } from '../strangers/startGround.js';
 import { startWatch, type Watch } from '../strangers/watch.js';
@@ -26,7 +27,7 @@ describeWith({ postgresql: (await postgresMissing()) ?? onLinux }, 'strangers cr
     await program.remove();
   });
 
-  test.each(groups.filter(({ missing }) => missing === undefined))('$name', async (group) => {
+  test.each([...hostileDocuments, ...floods])('$name', async (group) => {
     const met = await meet(group, ground, watch);
     // One process gets all groups here, so the garbage of a group may still be there in the next one.
     const mostBytes = 1.5 * (group.mostBytes ?? bounds.mostBytes);
