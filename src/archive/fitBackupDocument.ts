@@ -1,8 +1,12 @@
 import { StowageError } from '../errors.js';
 import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
 
-/** Less than what is read, and less than PostgreSQL takes as one jsonb: the event of the backup holds the inventory too. */
-const largestWrittenBytes = 200 * 1024 * 1024;
+/**
+ * Less than what is read, and less than PostgreSQL takes: the event of the backup holds the inventory too, and a jsonb array
+ * may have 268,435,455 bytes (PostgreSQL source, jsonb.h, JENTRY_OFFLENMASK). Short names and numbers are longer in jsonb
+ * than in the text of the document.
+ */
+export const largestWrittenBytes = 120 * 1024 * 1024;
 
 /**
  * The document in the form that is written. A document that would be too large loses first its indentation and then the
