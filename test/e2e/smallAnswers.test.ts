@@ -124,6 +124,26 @@ describeWith({ postgresql: await postgresMissing() }, 'a small query has a small
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_INPUT' } }]);
   });
 
+  test('one long inventory can be read alone, and not together with another one', async () => {
+    const [first = '', second = '', third = ''] = jobIds;
+    const lengthen = (ids: readonly string[], length: number) =>
+      api.owner.query(
+        `UPDATE backup_jobs SET inventory = jsonb_set(inventory, '{note}', to_jsonb(repeat('x', $2))) WHERE id = ANY($1)`,
+        [ids, length],
+      );
+    await lengthen([first, second], 6_000_000);
+    await lengthen([third], 9_000_000);
+    const codes = async (...ids: readonly string[]) =>
+      (await api.post(nodes('BackupJob', 'inventory'), { ids })).errors.map(({ extensions }) => extensions.code);
+    try {
+      expect(await codes(first)).toEqual([]);
+      expect(await codes(first, second)).toEqual(['TOO_COMPLEX']);
+      expect(await codes(third)).toEqual(['TOO_COMPLEX']);
+    } finally {
+      await lengthen([first, second, third], 100_000);
+    }
+  });
+
   test('a usual answer is the same as ever', async () => {
     const query = `{ backupJobs(first: 40) { nodes { id status attempts { number } } pageInfo { hasNextPage } } }`;
     const { data, errors } = await api.post(query);

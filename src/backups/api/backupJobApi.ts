@@ -119,16 +119,18 @@ export class BackupJobFieldsResolver {
    */
   @FieldResolver(() => JsonScalar, {
     nullable: true,
-    description: 'Databases, tables with row counts, routines and the like.',
+    description:
+      'Databases, tables with row counts, routines and the like. One of more than 8 MiB is TOO_COMPLEX: read it from the backup.json of the backup.',
   })
   async inventory(@Root() { id }: BackupJobType, @Ctx() { loaders, budget }: RequestContext): Promise<unknown> {
     const { inventory, bytes } = await loaders.of(this.inventories).load(id);
     if (inventory !== null || bytes === 0) return inventory;
     return budget.once(`inventory ${id}`, () =>
       budget.oneByOne(async () => {
-        const most = budget.left('answerBytes');
+        const most = budget.mostValueBytes;
         const large = await findInventory(this.tools.dataSource.manager, id, most);
         if (large.bytes > most) budget.pay('answerBytes', large.bytes, 'BackupJob.inventory');
+        budget.allowLargeValue(large.bytes);
         return large.inventory;
       }),
     );

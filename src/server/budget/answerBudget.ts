@@ -15,6 +15,9 @@ export const answerLimits = {
   errors: 500,
 } as const;
 
+/** One value of an answer may have this size, although it exceeds the limit of bytes alone. */
+const largestValueBytes = 8_388_608;
+
 /** An answer of this size counts as large: only a few are produced at the same time. */
 const largeBytes = 262_144;
 /** An answer of this size is written in slices. */
@@ -47,6 +50,8 @@ export class AnswerBudget {
   #leaveRoom: (() => void) | undefined;
   #entering: Promise<void> | undefined;
   #isProduced = false;
+  /** The bytes of the one large value, if there is one. */
+  #allowance = 0;
   #lastRead: Promise<unknown> = Promise.resolve();
 
   /** Rejects when the budget is exceeded. It never resolves. */
@@ -78,7 +83,22 @@ export class AnswerBudget {
 
   /** How much of a limit is left. */
   left(limit: BudgetLimit): number {
-    return answerLimits[limit] - this.#spent[limit];
+    return this.#most(limit) - this.#spent[limit];
+  }
+
+  /** The bytes of the largest value that the answer can still hold, if `allowLargeValue` is called for it. */
+  get mostValueBytes(): number {
+    return this.#allowance === 0 ? largestValueBytes : this.left('answerBytes');
+  }
+
+  /** Adds the bytes of one large value to the limit of bytes. It has an effect once, and not above `mostValueBytes`. */
+  allowLargeValue(bytes: number): void {
+    if (this.#allowance === 0 && bytes > this.left('answerBytes') && bytes <= largestValueBytes)
+      this.#allowance = bytes;
+  }
+
+  #most(limit: BudgetLimit): number {
+    return answerLimits[limit] + (limit === 'answerBytes' ? this.#allowance : 0);
   }
 
   /** Throws TOO_COMPLEX, which names the field, if the answer has become too much. */
@@ -88,7 +108,7 @@ export class AnswerBudget {
       this.#place.claimant.connection.add(amount);
       this.#place.claimant.viewer.add(amount);
     }
-    if (this.#spent[limit] <= answerLimits[limit]) return;
+    if (this.#spent[limit] <= this.#most(limit)) return;
     if (this.#failure === undefined) this.#place?.onExceeded(limit);
     throw this.end(tooComplex(limit, field));
   }
