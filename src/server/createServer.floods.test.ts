@@ -18,6 +18,9 @@ afterEach(async () => {
   await api.server.close();
 });
 
+/** An answer with it is a large one. */
+const name = 'x'.repeat(300_000);
+
 type Message = { readonly id?: string; readonly type: string };
 
 function open(localAddress = '127.0.0.1') {
@@ -144,6 +147,28 @@ describe('after sign-in', () => {
     await flooded;
     expect(order).toEqual(['others', 'flood']);
     expect(flood.messages.filter(({ type }) => type === 'error')).toEqual([]);
+  });
+
+  test('large answers leave their room too when the client gives their id to another operation', async () => {
+    await start({});
+    const client = await signedIn();
+    const large = {
+      query: 'query ($name: String!) { hello(name: $name) gate { convoy { id } } }',
+      variables: { name },
+    };
+    for (let count = 1; count <= 2; count += 1) {
+      client.send({ id: 'same', type: 'subscribe', payload: large });
+      while (api.harbour.atGate.length < count) await roundTrips(1);
+      client.send({ id: 'same', type: 'complete' });
+    }
+    client.send({ id: 'same', type: 'subscribe', payload: { query: '{ hello }' } });
+    await client.until((messages) => messages.some(({ type }) => type === 'complete'));
+    for (const goOn of api.harbour.atGate.splice(0)) goOn();
+
+    client.send({ id: 'next', type: 'subscribe', payload: large });
+    while (api.harbour.atGate.length < 1) await roundTrips(1);
+    api.harbour.atGate[0]?.();
+    await client.until((messages) => messages.some(({ id, type }) => id === 'next' && type === 'complete'));
   });
 
   test('nothing is produced for a client that does not read, however many subscriptions it has', async () => {

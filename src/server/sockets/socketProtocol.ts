@@ -56,8 +56,8 @@ type Extra = OpenedSocket & {
   signedIn: SignedIn | undefined;
   /** Of the process, by this socket. */
   readonly usage: Usage;
-  /** By the id of the operation. */
-  readonly operations: Map<string, Operation>;
+  /** By the payload that began it: a client may reuse the id of an operation that it left while this still runs. */
+  readonly operations: Map<SubscribePayload, Operation>;
   /** Leaves the sockets of the viewer. */
   leave: () => void;
 };
@@ -91,8 +91,8 @@ function protocolServer(options: SocketProtocolOptions) {
     await signInFailures.failed(clientAddress);
   };
   const known = new KnownDocuments();
-  const answer = ({ extra }: Connection, id: string, errors: readonly unknown[]) =>
-    errors.map((error) => apiError(error, extra.operations.get(id)?.correlationId ?? randomUUID(), log));
+  const answer = ({ extra }: Connection, payload: SubscribePayload, errors: readonly unknown[]) =>
+    errors.map((error) => apiError(error, extra.operations.get(payload)?.correlationId ?? randomUUID(), log));
 
   return makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: options.connectionInitMs,
@@ -121,9 +121,9 @@ function protocolServer(options: SocketProtocolOptions) {
       extra.onSignIn();
       return true;
     },
-    async onSubscribe({ extra, subscriptions }, id, payload) {
+    async onSubscribe({ extra, subscriptions }, _id, payload) {
       const operation: Operation = { correlationId: randomUUID() };
-      extra.operations.set(id, operation);
+      extra.operations.set(payload, operation);
       if (Object.keys(subscriptions).length > mostOperationsAtOnce) {
         const message = `One WebSocket runs at most ${mostOperationsAtOnce} operations at once.`;
         return [wrap(new StowageError('TOO_COMPLEX', message, { help: 'End some, or open another WebSocket.' }))];
@@ -143,26 +143,26 @@ function protocolServer(options: SocketProtocolOptions) {
         patiently,
       });
     },
-    onNext(connection, id, _payload, _args, result) {
-      connection.extra.operations.get(id)?.budget?.release();
+    onNext(connection, _id, payload, _args, result) {
+      connection.extra.operations.get(payload)?.budget?.release();
       const { errors, data } = result;
       if (errors === undefined) return;
-      return { errors: answer(connection, id, errors), ...(data === undefined ? {} : { data }) };
+      return { errors: answer(connection, payload, errors), ...(data === undefined ? {} : { data }) };
     },
-    onError(connection, id, _payload, errors) {
-      const answers = answer(connection, id, errors);
-      forget(connection.extra, id);
+    onError(connection, _id, payload, errors) {
+      const answers = answer(connection, payload, errors);
+      forget(connection.extra, payload);
       return answers;
     },
-    onComplete({ extra }, id) {
-      forget(extra, id);
+    onComplete({ extra }, _id, payload) {
+      forget(extra, payload);
     },
   });
 }
 
-function forget({ operations }: Extra, id: string): void {
-  operations.get(id)?.budget?.release();
-  operations.delete(id);
+function forget({ operations }: Extra, payload: SubscribePayload): void {
+  operations.get(payload)?.budget?.release();
+  operations.delete(payload);
 }
 
 type SocketArgs = ExecutionArgs & { readonly contextValue: SocketContext };
