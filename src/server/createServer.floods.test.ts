@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -191,4 +192,25 @@ describe('after sign-in', () => {
     await slow.until((messages) => messages.filter(({ type }) => type === 'next').length === 100);
     expect(loads.count).toBe(100);
   });
+});
+
+test('a connection that stays open keeps nothing of the long answers that it carried', async () => {
+  await start({});
+  const listeners: number[] = [];
+  const count = (message: unknown) =>
+    listeners.push((message as { readonly socket: Socket }).socket.listenerCount('timeout'));
+  subscribe('http.server.request.start', count);
+  try {
+    for (let time = 0; time < 3; time += 1) {
+      const response = await fetch(`${api.server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+        body: JSON.stringify({ query: 'query ($name: String!) { hello(name: $name) }', variables: { name } }),
+      });
+      expect((await response.text()).length).toBeGreaterThan(name.length);
+    }
+  } finally {
+    unsubscribe('http.server.request.start', count);
+  }
+  expect(new Set(listeners).size).toBe(1);
 });

@@ -229,22 +229,26 @@ function httpContext(
   request: Request,
   response: Response,
 ): HttpContext {
+  const { socket } = request;
+  const giveUp = () => socket.destroy();
   let read: () => void = () => undefined;
   response.once('close', () => {
+    // The connection may carry many answers. It must keep nothing of this one.
+    socket.off('timeout', giveUp);
     budget.release();
     read();
   });
   return {
     viewer,
     correlationId: randomUUID(),
-    clientAddress: request.socket.remoteAddress,
+    clientAddress: socket.remoteAddress,
     loaders: new Loaders(),
     budget,
     viewerKey: key,
     onAnswer(whenRead) {
       read = whenRead;
       if (response.closed) whenRead();
-      else if (budget.isLong) request.socket.setTimeout(unreadAnswerMs, () => request.socket.destroy());
+      else if (budget.isLong) socket.setTimeout(unreadAnswerMs, giveUp);
     },
   };
 }
