@@ -143,7 +143,8 @@ export class AnswerBudget {
   pause(): Promise<void> | undefined {
     if (this.#failure !== undefined) return this.never;
     if (this.#place === undefined) return undefined;
-    if (this.#spent.answerBytes > largeBytes && this.#leaveRoom === undefined) {
+    // After `release` it needs no room. It still takes its turns.
+    if (this.#spent.answerBytes > largeBytes && this.#leaveRoom === undefined && !this.#isProduced) {
       this.#entering ??= this.#enterRoom(this.#place);
       return this.#entering;
     }
