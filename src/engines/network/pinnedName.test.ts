@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { makeCertificates } from '../../../test/fixtures/servers/certificates.js';
@@ -93,6 +95,17 @@ describeWith(
         const printed = await run(bin, tool, 'localhost');
         expect(printed).toMatch(/\bchecked\b/);
         expect(printed).not.toMatch(/\bother\b/);
+      }
+    });
+
+    test('finds the checked address under every spelling of the name', async () => {
+      for (const host of ['db.example.test', 'DB.example.test', 'db.example.test.']) {
+        const connection = { host, tls: { mode: 'VERIFY', ca: null } } as const;
+        const environment = await pinnedName(connection, { address: '127.0.0.2' }, await folder());
+        const { stdout } = await promisify(execFile)('getent', ['ahostsv4', host], { env: environment }).catch(() => ({
+          stdout: 'no address',
+        }));
+        expect([host, stdout.split(/\s/)[0]]).toEqual([host, '127.0.0.2']);
       }
     });
 

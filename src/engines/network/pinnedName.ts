@@ -26,6 +26,7 @@ export async function pinnedName(
   const library = places.map((place) => join(place, 'libnss_wrapper.so')).find((path) => existsSync(path));
   if (tls.mode !== 'VERIFY' || library === undefined) return {};
   const hosts = join(await mkdtemp(join(workFolder, 'names-')), 'hosts');
-  await writeFile(hosts, `${address} ${host}\n`, { mode: 0o600, flag: 'wx' });
+  // The library looks for a name without the dot at its end.
+  await writeFile(hosts, `${address} ${host.replace(/\.$/, '')}\n`, { mode: 0o600, flag: 'wx' });
   return { LD_PRELOAD: library, NSS_WRAPPER_HOSTS: hosts };
 }
