@@ -172,6 +172,36 @@ describe('after sign-in', () => {
     await client.until((messages) => messages.some(({ id, type }) => id === 'next' && type === 'complete'));
   });
 
+  test('a closed socket ends every subscription, also one that got the id of an operation that still ran', async () => {
+    await start({});
+    const client = await signedIn();
+    client.send({ id: 'same', type: 'subscribe', payload: { query: '{ gate { id } }' } });
+    while (api.harbour.atGate.length < 1) await roundTrips(1);
+    client.send({ id: 'same', type: 'complete' });
+    client.send({ id: 'same', type: 'subscribe', payload: { query: 'subscription { shipChanges { id } }' } });
+    while (api.harbour.mailboxes.size < 1) await roundTrips(1);
+    api.harbour.atGate[0]?.();
+    await client.until((messages) => messages.some(({ type }) => type === 'complete'));
+    client.socket.close();
+    await client.closed;
+    await roundTrips(10);
+    expect(api.harbour.mailboxes.size).toBe(0);
+  });
+
+  test('a socket runs 100 operations at once, however it uses their ids', async () => {
+    await start({ operationsPerSecond: 1_000, messagesPerSecond: 1_000 });
+    const client = await signedIn();
+    for (let count = 1; count <= 100; count += 1) {
+      client.send({ id: 'same', type: 'subscribe', payload: { query: '{ gate { id } }' } });
+      client.send({ id: 'same', type: 'complete' });
+    }
+    while (api.harbour.atGate.length < 4) await roundTrips(1);
+    await roundTrips(50);
+    client.send({ id: 'next', type: 'subscribe', payload: { query: '{ hello }' } });
+    await client.until((messages) => messages.some(({ id }) => id === 'next'));
+    expect(client.messages.at(-1)).toMatchObject({ id: 'next', type: 'error' });
+  });
+
   test('nothing is produced for a client that does not read, however many subscriptions it has', async () => {
     await start({ operationsPerSecond: 1_000, messagesPerSecond: 1_000 });
     const slow = await signedIn();

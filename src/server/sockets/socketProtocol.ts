@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
 import { getOperationAST, GraphQLError, OperationTypeNode, parse, type DocumentNode } from 'graphql';
 import { CloseCode, makeServer, type Context, type Server, type SubscribePayload } from 'graphql-ws';
 import type { WebSocket } from 'ws';
@@ -61,7 +61,12 @@ type Extra = OpenedSocket & {
   /** Leaves the sockets of the viewer. */
   leave: () => void;
 };
-type Operation = { readonly correlationId: string; budget?: AnswerBudget };
+type Operation = {
+  readonly correlationId: string;
+  budget?: AnswerBudget;
+  /** The messages of a subscription. */
+  messages?: AsyncIterableIterator<ExecutionResult>;
+};
 type Connection = Context<Record<string, unknown>, Extra>;
 type SocketContext = RequestContext & { readonly operation: Operation; readonly outlet: Outlet };
 
@@ -77,8 +82,11 @@ export function socketProtocol(options: SocketProtocolOptions): SocketProtocol {
       const closed = protocol.opened(socket, extra);
       return async (code, reason) => {
         extra.leave();
-        for (const { budget } of extra.operations.values()) budget?.release();
+        const running = [...extra.operations.values()];
+        for (const { budget } of running) budget?.release();
         await closed(code, reason);
+        // graphql-ws knows one operation of each id. Others may still run, because clients reuse ids.
+        for (const { messages } of running) await messages?.return?.();
       };
     },
   };
@@ -121,10 +129,12 @@ function protocolServer(options: SocketProtocolOptions) {
       extra.onSignIn();
       return true;
     },
-    async onSubscribe({ extra, subscriptions }, _id, payload) {
+    async onSubscribe(connection, id, payload) {
+      const { extra } = connection;
       const operation: Operation = { correlationId: randomUUID() };
       extra.operations.set(payload, operation);
-      if (Object.keys(subscriptions).length > mostOperationsAtOnce) {
+      if (extra.operations.size > mostOperationsAtOnce) {
+        forgetIfLeft(connection, id, payload);
         const message = `One WebSocket runs at most ${mostOperationsAtOnce} operations at once.`;
         return [wrap(new StowageError('TOO_COMPLEX', message, { help: 'End some, or open another WebSocket.' }))];
       }
@@ -132,16 +142,19 @@ function protocolServer(options: SocketProtocolOptions) {
       await context.budget.pause();
       const { kind, errors, args } = await prepare(schema, known, payload, context);
       metrics.operations.inc({ kind, transport: 'websocket', outcome: args === undefined ? 'refused' : 'executed' });
+      if (args === undefined) forgetIfLeft(connection, id, payload);
       return args ?? errors;
     },
     execute: (args) => executeAtOutlet(args as SocketArgs, patiently),
-    subscribe(args) {
+    async subscribe(args) {
       metrics.subscriptions.inc();
-      return subscribeFresh(args, {
+      const messages = await subscribeFresh(args, {
         execute: (event) => executeAtOutlet(event as SocketArgs, patiently),
         onEnd: () => metrics.subscriptions.dec(),
         patiently,
       });
+      if (Symbol.asyncIterator in messages) (args as SocketArgs).contextValue.operation.messages = messages;
+      return messages;
     },
     onNext(connection, _id, payload, _args, result) {
       connection.extra.operations.get(payload)?.budget?.release();
@@ -163,6 +176,11 @@ function protocolServer(options: SocketProtocolOptions) {
 function forget({ operations }: Extra, payload: SubscribePayload): void {
   operations.get(payload)?.budget?.release();
   operations.delete(payload);
+}
+
+/** graphql-ws does not call `onError` for an operation that the client has left. */
+function forgetIfLeft({ extra, subscriptions }: Connection, id: string, payload: SubscribePayload): void {
+  if (!(id in subscriptions)) forget(extra, payload);
 }
 
 type SocketArgs = ExecutionArgs & { readonly contextValue: SocketContext };
