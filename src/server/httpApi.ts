@@ -172,7 +172,7 @@ class Answers {
     const context = result.data ? this.#contexts.get(result.data) : undefined;
     if (context === undefined) return `${JSON.stringify(result)}\n`;
     const { budget, onAnswer } = context;
-    const text = `${budget.isLong ? await jsonInSlices(result, () => budget.pause()) : JSON.stringify(result)}\n`;
+    const text = `${budget.isLong ? await jsonInSlices(result, () => budget.pauseToWrite()) : JSON.stringify(result)}\n`;
     onAnswer(this.#shares.queued.add(context.viewerKey, text.length));
     budget.release();
     return text;

@@ -151,6 +151,14 @@ export class AnswerBudget {
     return this.#place.turns.next(this.#place.claimant);
   }
 
+  /**
+   * Like `pause`, while a complete answer is written. A field that the answer no longer needs, because the object around it
+   * became null, may still run and exceed the budget. It does not hold up the writing.
+   */
+  pauseToWrite(): Promise<void> | undefined {
+    return this.#failure === undefined ? this.pause() : this.#place?.turns.next(this.#place.claimant);
+  }
+
   /** Runs a computation in slices. Each step pays for itself. */
   async run<Result>(steps: Steps<Result>, field: string): Promise<Result> {
     for (;;) {
