@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { loads, otherToken, startTinyApi, token, type TinyApi } from '../../test/fixtures/api/tinyApi.js';
@@ -200,6 +201,32 @@ describe('after sign-in', () => {
     client.send({ id: 'next', type: 'subscribe', payload: { query: '{ hello }' } });
     await client.until((messages) => messages.some(({ id }) => id === 'next'));
     expect(client.messages.at(-1)).toMatchObject({ id: 'next', type: 'error' });
+  });
+
+  test('a client that answers pings stays connected while another client of its viewer does not read', async () => {
+    await start({ queuedBytesOfViewer: 1_000_000, pingMs: 400 });
+    const healthy = await signedIn();
+    const variables = { name: 'x'.repeat(900_000) };
+    const query =
+      'query ($name: String!) { a: hello(name: $name) b: hello(name: $name) c: hello(name: $name) d: hello(name: $name) }';
+    const body = JSON.stringify({ query, variables });
+    const { hostname, port } = new URL(api.server.url);
+    const stuck = [1, 2, 3].map(() => {
+      const stream = connect(Number(port), hostname);
+      stream.pause();
+      const request =
+        `POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n${body}`;
+      stream.write(request.repeat(5));
+      streams.push(stream);
+      return stream;
+    });
+    await sleep(500);
+    healthy.send({ type: 'ping' });
+    const closed = await Promise.race([healthy.closed, sleep(2_000, 'open')]);
+    expect(closed).toBe('open');
+    for (const stream of stuck) stream.destroy();
+    await healthy.until((messages) => messages.some(({ type }) => type === 'pong'));
   });
 
   test('nothing is produced for a client that does not read, however many subscriptions it has', async () => {

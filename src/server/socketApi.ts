@@ -160,9 +160,11 @@ function keepAlive(socket: WebSocket, pingMs: number): { isAlive(): void; stop()
   };
   socket.on('pong', isAlive);
   const timer = setInterval(() => {
-    if (!answered) socket.terminate();
+    // The answer of a socket that is not read, because another client of its viewer has too much to read, is not seen.
+    const isSeen = !socket.isPaused || socket.bufferedAmount > 0;
+    if (isSeen && !answered) socket.terminate();
     else if (socket.readyState === socket.OPEN) {
-      answered = false;
+      answered = !isSeen;
       socket.ping();
     }
   }, pingMs);
