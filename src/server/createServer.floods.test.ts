@@ -115,7 +115,7 @@ describe('before sign-in', () => {
     await roundTrips(1);
     expect(await open().opened).toBe('open');
     const metric = await api.registry.getSingleMetric('stowage_websockets_refused_total')?.get();
-    expect(metric?.values).toMatchObject([{ value: 2, labels: { reason: 'before_sign_in' } }]);
+    expect(metric?.values).toContainEqual(expect.objectContaining({ value: 2, labels: { reason: 'before_sign_in' } }));
   });
 });
 

@@ -1,5 +1,6 @@
-import type { Registry } from 'prom-client';
+import type { CounterConfiguration, LabelValues, Registry } from 'prom-client';
 import { collectDefaultMetrics, Counter, Gauge, Histogram } from 'prom-client';
+import { answerLimits } from './budget/answerBudget.js';
 
 /** The metrics of the API process. Call it once for each registry. */
 export type ServerMetrics = {
@@ -51,17 +52,27 @@ export function serverMetrics(registry: Registry): ServerMetrics {
     }),
     sockets: new Gauge({ name: 'stowage_websocket_connections', help: 'Open WebSockets.', registers }),
     subscriptions: new Gauge({ name: 'stowage_graphql_subscriptions', help: 'Running subscriptions.', registers }),
-    refusedSockets: new Counter({
+    refusedSockets: fromZero(['before_sign_in', 'viewer'], {
       name: 'stowage_websockets_refused_total',
       help: 'WebSockets refused because there were too many before sign-in, or of one viewer.',
       labelNames: ['reason'],
       registers,
     }),
-    exceededAnswers: new Counter({
+    exceededAnswers: fromZero(Object.keys(answerLimits), {
       name: 'stowage_graphql_answers_exceeded_total',
       help: 'Answers ended because they exceeded their budget, by limit.',
       labelNames: ['limit'],
       registers,
     }),
   };
+}
+
+/** A counter that shows each value of its label from the start, so that the first increase is seen as one. */
+function fromZero<Label extends string>(
+  values: readonly string[],
+  configuration: CounterConfiguration<Label> & { readonly labelNames: readonly [Label] },
+): Counter<Label> {
+  const counter = new Counter(configuration);
+  for (const value of values) counter.inc({ [configuration.labelNames[0]]: value } as LabelValues<Label>, 0);
+  return counter;
 }
