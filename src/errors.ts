@@ -106,7 +106,7 @@ export const catalogue = {
   WORKER_LOST: entry('The worker that ran the job was lost.', 'Nothing: the job is retried if that is safe.', true),
   WORKERS_LOST: entry(
     'Two workers were lost while they ran the job.',
-    'Read the logs of both workers. If something else ended them, start the job again.',
+    'Read the logs of both workers. If something else ended them, or if PostgreSQL was away, start the job again.',
   ),
   INTERNAL: entry('A defect of Stowage.', 'Report it together with the correlation id.'),
 } as const;

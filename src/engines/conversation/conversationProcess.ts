@@ -75,8 +75,14 @@ function open({ id, line: number, address, port }: Extract<Request, { do: 'CONNE
 function close(number: number): void {
   const line = lines.get(number);
   lines.delete(number);
-  line?.driver?.close();
-  line?.socket.destroy();
+  if (line !== undefined) breakOff(line, new Error('The connection is closed.'));
+}
+
+/** Ends the connection. A client library that is told to close may leave its questions without an answer. */
+function breakOff(line: Line, error: unknown): void {
+  line.driver?.close();
+  line.socket.destroy();
+  lose(line, error);
 }
 
 function lose(line: Line, error: unknown): void {
@@ -122,7 +128,13 @@ function replies(id: number, line: Line | undefined): AnswerSink {
       if (bytes >= batchBytes) flush();
     },
     done: () => end({ id, done: true }),
-    fail: (error) => end({ id, failed: described(error) }),
+    fail(error) {
+      const failed = described(error);
+      end({ id, failed });
+      // The server did not report this error. What it still sends could be taken for the answer to the next question.
+      const isOfServer = failed.errno !== undefined && failed.errno > 0;
+      if (!isOfServer && line !== undefined && !line.socket.destroyed) breakOff(line, error);
+    },
   };
   understood();
   line?.waiting.add(sink);
@@ -132,9 +144,7 @@ function replies(id: number, line: Line | undefined): AnswerSink {
 function refuseEndlessValues(): void {
   for (const line of lines.values()) {
     if (line.socket.bytesRead - line.understoodBytes <= maxRowBytes) continue;
-    line.driver?.close();
-    line.socket.destroy();
-    lose(
+    breakOff(
       line,
       Object.assign(new Error(`more than ${maxRowBytes / 1024 / 1024} MiB came without a whole row`), {
         code: answerTooLong,

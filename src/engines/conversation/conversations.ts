@@ -49,7 +49,11 @@ export function createConversations(driver: URL, { keepsSpare = false } = {}): C
     all.delete(conversation);
   };
   const prepareSpare = () => {
-    if (!isClosed && spare === undefined) spare = start();
+    try {
+      if (!isClosed && spare === undefined) spare = start();
+    } catch {
+      // Without a spare process the next conversation starts its own, and reports why it cannot.
+    }
   };
   const take = (): Conversation => {
     const taken = spare;

@@ -60,22 +60,28 @@ export function startTool(command: ToolCommand, signal: AbortSignal): StartedToo
     env: { ...command.environment, PATH: childPath, LC_ALL: 'C' },
     cwd: '/',
   });
-  const side = child.stdio[3];
+  // Without a free descriptor (EMFILE) Node creates no streams, and reports the error later.
+  const [, , , side] = (child.stdio as ChildProcess['stdio'] | undefined) ?? [];
   // A stream breaks when the child has ended. `ended` reports that.
   for (const stream of [child.stdin, child.stdout, child.stderr, side]) stream?.on('error', () => undefined);
   return {
     pid: child.pid,
-    stdin: child.stdin,
-    stdout: child.stdout,
+    stdin: streamOf(child.stdin),
+    stdout: streamOf(child.stdout),
     side: side !== null && side !== undefined && 'read' in side ? side : null,
     ended: ended(child, command, signal),
   };
 }
 
+function streamOf<Stream>(stream: Stream | null | undefined): Stream | null {
+  return stream ?? null;
+}
+
 async function ended(child: ChildProcess, command: ToolCommand, signal: AbortSignal): Promise<ToolEnd> {
   const output = collectLastLines(command.secrets ?? [], command.filter, command.onLine);
   child.stderr?.on('data', (chunk: Buffer) => output.add(chunk));
-  const printedAll = child.stderr === null ? Promise.resolve() : once(child.stderr, 'close');
+  const stderr = streamOf(child.stderr);
+  const printedAll = stderr === null ? Promise.resolve() : once(stderr, 'close');
   let killer: NodeJS.Timeout | undefined;
   const stop = () => {
     signalGroup(child.pid, 'SIGTERM');
@@ -144,10 +150,21 @@ function diesWithUs(): readonly string[] {
   return [];
 }
 
+/** The usual limit of Linux. */
+const stackBytes = 8 * 1024 * 1024;
+
 function limitedBy(limits: ToolLimits | undefined): readonly string[] {
   const prlimit = limits === undefined ? undefined : findProgram('prlimit');
   if (limits === undefined || prlimit === undefined) return [];
-  return [prlimit, `--data=${limits.dataBytes}`, `--nofile=${limits.openFiles}`, '--core=0', '--'];
+  // Thread stacks, which are as large as the limit of the stack, count as data.
+  return [
+    prlimit,
+    `--data=${limits.dataBytes}`,
+    `--stack=${stackBytes}`,
+    `--nofile=${limits.openFiles}`,
+    '--core=0',
+    '--',
+  ];
 }
 
 function stdio(choice: number | 'pipe' | 'none'): number | 'pipe' | 'ignore' {

@@ -109,7 +109,10 @@ function onFullDisk(name: string, { disk: options = tmpfs, of = 'OBJECTS', at, .
           });
           const trial = await backup.attempt(there);
           const problems: Problem[] = [...trial.problems];
-          if (trial.end === 'FAILED ENDPOINT_UNREACHABLE' && !trial.sentence.includes('disks are full: ask whoever')) {
+          if (
+            trial.end === 'FAILED ENDPOINT_UNREACHABLE' &&
+            !/disks are full|ended the connection/.test(trial.sentence)
+          ) {
             problems.push({ kind: 'MISREPORTED', what: trial.sentence });
           }
           problems.push(...(await nextBackup(there)), ...(await leftAfterDeleting(there)));
