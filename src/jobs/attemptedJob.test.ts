@@ -87,7 +87,8 @@ describe('a kind of job that defines only its differences', () => {
     expect(lostOnce.then(byWorker(2, 'b')).then(fail(2)).state.status).toBe('QUEUED');
     const lostTwice = lostOnce.then(byWorker(2, 'b'));
     expect(lostTwice.types(lost(2))).toEqual(['VerificationAttemptEnded', 'VerificationFailed']);
-    expect(lostTwice.then(lost(2)).state).toMatchObject({
+    expect(lostTwice.then({ ...lost(2), reportingWorkers: ['a', 'c'] }).state.status).toBe('QUEUED');
+    expect(lostTwice.then({ ...lost(2), reportingWorkers: ['b'] }).state).toMatchObject({
       status: 'FAILED',
       attempts: [{ error: { code: 'WORKER_LOST' } }, { error: { code: 'WORKER_LOST' } }],
       error: { code: 'WORKERS_LOST', retriable: false },

@@ -90,6 +90,8 @@ export type JobCommand<Shape extends JobShape = JobShape> =
       readonly at: string;
       /** When the next attempt is due, if there is one. */
       readonly retryAt: string;
+      /** The workers that report now. An earlier attempt of one of them was cut off, and its worker was not lost. */
+      readonly reportingWorkers?: readonly string[];
     } & Shape['failure'])
   | { readonly kind: 'REQUEST_CANCEL'; readonly by: string; readonly at: string }
   | ({ readonly kind: 'CONFIRM_CANCEL'; readonly attempt: number; readonly at: string } & Shape['confirmation']);
@@ -271,7 +273,7 @@ function failAttempt(
   const { attempt, outcome, error, at, retryAt } = command;
   if (job.cancelRequestedBy !== null) return [cancelled(rules, job, { by: job.cancelRequestedBy, at })];
   const hasTriesLeft = attemptsThatCount(job.attempts) < job.request.maxAttempts;
-  const costsWorkers = outcome === 'WORKER_LOST' && hasLostAnotherWorker(job);
+  const costsWorkers = outcome === 'WORKER_LOST' && hasLostAnotherWorker(job, command.reportingWorkers ?? []);
   const isRepeatable = outcome === 'HANDED_BACK' || (error?.retriable === true && hasTriesLeft && !costsWorkers);
   const isRepeated = isRepeatable && rules.mayRepeat(job);
   const ended = event(rules, 'AttemptEnded', { attempt, outcome, error, at, retryAt: isRepeated ? retryAt : null });
@@ -281,9 +283,11 @@ function failAttempt(
   return [ended, event(rules, 'Failed', { error: failure, at, ...rules.failure(command) })];
 }
 
-/** Whether an attempt by another worker ended with the loss of that worker. */
-function hasLostAnotherWorker({ attempts, current }: Running): boolean {
-  return attempts.some(({ outcome, worker }) => outcome === 'WORKER_LOST' && worker !== current.worker);
+/** Whether an earlier attempt, by another worker, ended with the loss of that worker. */
+function hasLostAnotherWorker({ attempts, current }: Running, reporting: readonly string[]): boolean {
+  return attempts.some(
+    ({ outcome, worker }) => outcome === 'WORKER_LOST' && worker !== current.worker && !reporting.includes(worker),
+  );
 }
 
 /** A job that has cost two workers is not given to a third one. */

@@ -1,6 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { StowageError } from '../../errors.js';
 import type { ServiceConnection } from '../serviceConnection.js';
+import { ConversationError } from '../conversation/answer.js';
+import { processEnded } from '../conversation/messages.js';
 import { isError } from '../../isError.js';
 import { targetNotAllowedHelp } from '../../storage/allowedTargets.js';
 
@@ -62,6 +64,9 @@ export async function connectToServer<T>(
 
 function unreachable(connection: ServiceConnection, error: unknown): StowageError {
   const where = `${connection.host}:${connection.port}`;
+  if (error instanceof ConversationError && error.code === processEnded) {
+    return new StowageError('SERVICE_UNREACHABLE', `The conversation with ${where} broke off.`, { cause: error });
+  }
   const code = isError(error) && 'code' in error ? error.code : undefined;
   const [message, help] =
     code === 'ECONNREFUSED'

@@ -213,6 +213,6 @@ const shownLimits: Readonly<Record<BudgetLimit, string>> = {
 function tooComplex(limit: BudgetLimit, field: string): StowageError {
   return new StowageError('TOO_COMPLEX', `${shownLimits[limit]}, at ${field}.`, {
     details: { limit, field, most: answerLimits[limit] },
-    help: 'Ask for fewer things at once. A mutation that was executed stays executed.',
+    help: 'Ask for fewer things at once. A mutation may have been executed all the same: repeat it with its commandId.',
   });
 }

@@ -60,9 +60,10 @@ async function isForRound(tools: WorkerTools, kind: JobKind, lease: Lease): Prom
  */
 export async function endLost(tools: WorkerTools, handling: JobHandling, lease: Lease): Promise<boolean> {
   try {
+    const reportingWorkers = (await tools.workers.list()).filter(({ isLost }) => !isLost).map(({ id }) => id);
     const isEnded = await tools.store.transact(metadataOf(tools), async (tx) => {
       if (!(await tools.queue.takeExpired(tx.manager, lease))) return false;
-      await endAttempt(tools, tx, handling, lease);
+      await endAttempt(tools, tx, handling, { lease, reportingWorkers });
       return true;
     });
     if (isEnded) await tools.telemetry.clear(lease.jobId);
@@ -73,12 +74,17 @@ export async function endLost(tools: WorkerTools, handling: JobHandling, lease: 
   }
 }
 
-async function endAttempt(tools: WorkerTools, tx: Transaction, handling: JobHandling, lease: Lease): Promise<void> {
+async function endAttempt(
+  tools: WorkerTools,
+  tx: Transaction,
+  handling: JobHandling,
+  { lease, reportingWorkers }: { readonly lease: Lease; readonly reportingWorkers: readonly string[] },
+): Promise<void> {
   const { state } = await tx.load(handling.decider, lease.jobId);
   const at = tools.now();
   if (state.status === 'QUEUED') return tools.queue.requeue(tx.manager, lease, at);
   if (state.status !== 'RUNNING') return tools.queue.remove(tx.manager, lease.jobId);
   const error = handling.errorOf(workerLost, state);
   const lost = { attempt: state.current.number, outcome: 'WORKER_LOST', error, at, retryAt: at } as const;
-  await failAttempt(tx, tools.queue, handling, lease, lost);
+  await failAttempt(tx, tools.queue, handling, lease, { ...lost, reportingWorkers });
 }
