@@ -97,7 +97,12 @@ export function collectAnswer(limits: AnswerLimits, onBroken: () => void, onEnd:
       } else if ('columns' in reply) {
         ({ columns } = reply);
       } else if ('rows' in reply) {
-        takeRows(reply.rows);
+        try {
+          takeRows(reply.rows);
+        } catch (error) {
+          // A defect of the code that takes the rows, and no fault of the server.
+          breakOff(isError(error) ? error : new Error(String(error)));
+        }
       } else if ('failed' in reply) {
         failWith(new ConversationError(reply.failed));
       } else {

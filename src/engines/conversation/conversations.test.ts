@@ -92,6 +92,17 @@ test('an error of the server keeps the line, and a broken limit closes it', asyn
   await expect(line.ask('who', [], limits)).rejects.toMatchObject({ name: 'ConversationError' });
 });
 
+test('an error of the code that takes the rows fails its own question as it is, and no other', async () => {
+  conversations = createConversations(driver);
+  const [line, other] = [await open(), await open()];
+  const defect = new TypeError('a defect');
+  const onRows = () => {
+    throw defect;
+  };
+  await expect(line.ask('who', [], { ...limits, onRows })).rejects.toBe(defect);
+  expect(await other.ask('who', [], limits)).toHaveLength(1);
+});
+
 test('a killed process fails its questions, and the next line gets a new process', async () => {
   conversations = createConversations(driver);
   const before = new Set(children().map(({ pid }) => pid));

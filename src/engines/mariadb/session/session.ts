@@ -1,7 +1,7 @@
 import { StowageError } from '../../../errors.js';
 import type { Line } from '../../conversation/conversation.js';
 import type { Conversations } from '../../conversation/conversations.js';
-import type { Row } from '../../conversation/answer.js';
+import { ConversationError, type Row } from '../../conversation/answer.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { connectToServer, resolveServer, type AllowAddress, type ServerAddress } from '../../network/serverAddress.js';
 import { isError } from '../../../isError.js';
@@ -129,9 +129,10 @@ export async function logIn(
   }
 }
 
-/** The signal's own reason stays as it is. */
+/** The signal's own reason, and a defect of ours, stay as they are. */
 function asSessionError(connection: ServiceConnection, signal: AbortSignal, error: unknown): unknown {
-  return signal.aborted ? error : asServiceError(connection, asServerFailure(error));
+  if (signal.aborted || !(error instanceof ConversationError)) return error;
+  return asServiceError(connection, asServerFailure(error));
 }
 
 /** Sets all that an answer may depend on, and undoes what `init_connect` has begun. Gives what was set before. */
