@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import {
   columnPacket,
   endPacket,
@@ -10,9 +9,7 @@ import {
   sized,
   withHeaders,
 } from '../../fixtures/servers/mariadbPackets.js';
-
-/** A server of MariaDB's protocol that means harm. */
-export type HostileServer = { readonly port: number; readonly stop: () => Promise<void> };
+import { listening, type HostileServer } from './hostileServer.js';
 
 /** What it does to one connection. `question` is the text of the client's question, after the login. */
 export type Behaviour = {
@@ -102,16 +99,7 @@ export async function startHostileMariadb({ greets, answers }: Behaviour): Promi
       loggedIn = true;
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    stop: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return listening(server, sockets);
 }
 
 function greet(socket: Socket, of: string): void {

@@ -1,6 +1,7 @@
 import { mariadbMissing, startMariadb } from '../../fixtures/servers/mariadb.js';
 import { AttemptCount, type StrangersGround, type StrangersGroup } from '../stranger.js';
-import { behaviours, startHostileMariadb, type HostileServer } from './hostileMariadb.js';
+import { behaviours, startHostileMariadb } from './hostileMariadb.js';
+import type { HostileServer } from './hostileServer.js';
 import { startMutatingProxy } from './mutatingProxy.js';
 
 /** How many checks run at once. */

@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import type { HostileServer } from './hostileMariadb.js';
+import { connect, createServer, type Socket } from 'node:net';
+import { listening, type HostileServer } from './hostileServer.js';
 
 /**
  * A proxy in front of a real server that spoils what the server sends, in a way that follows from `seed`: in each
@@ -33,16 +32,7 @@ export async function startMutatingProxy(targetPort: number, seed: number): Prom
       if (!client.destroyed) client.write(bytes);
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    stop: async () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return listening(server, sockets);
 }
 
 type Random = (below: number) => number;

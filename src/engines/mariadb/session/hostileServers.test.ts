@@ -4,11 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../../test/fixtures/servers/mariadb.js';
-import {
-  behaviours,
-  startHostileMariadb,
-  type HostileServer,
-} from '../../../../test/strangers/servers/hostileMariadb.js';
+import { behaviours, startHostileMariadb } from '../../../../test/strangers/servers/hostileMariadb.js';
+import type { HostileServer } from '../../../../test/strangers/servers/hostileServer.js';
 import { startMutatingProxy } from '../../../../test/strangers/servers/mutatingProxy.js';
 import type { CheckStep } from '../../../check.js';
 import { Secret } from '../../../secret.js';
