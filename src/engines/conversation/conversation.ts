@@ -5,7 +5,7 @@ import { collectAnswer, type Answer, type AnswerLimits, type Row } from './answe
 import { compiledModule } from './compiledModule.js';
 import type { Json } from './driver.js';
 import { encodeFrame, readFrames } from './frames.js';
-import { maxReplyBytes, processEnded, type Reply, type Request } from './messages.js';
+import { asReply, maxReplyBytes, processEnded, type Request } from './messages.js';
 
 /** A connection to a server. Its methods throw a `ConversationError`, or the signal's reason. */
 export type Line = {
@@ -99,7 +99,7 @@ function openChannel(driver: URL): Channel {
   let hasEnded = false;
   let lastId = 0;
   const read = readFrames((value, bytes) => {
-    const reply = value as Reply;
+    const reply = asReply(value);
     waiting.get(reply.id)?.take(reply, bytes);
   }, maxReplyBytes);
   started.stdout?.on('data', (chunk: Buffer) => {

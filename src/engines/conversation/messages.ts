@@ -26,6 +26,36 @@ export type Reply =
   | { readonly id: number; readonly done: true }
   | { readonly id: number; readonly failed: DriverError };
 
+/**
+ * Checks that the value is a reply. A process that was taken over by its server may send anything. Throws a TypeError,
+ * after which nothing that the process sends is of use.
+ */
+export function asReply(value: unknown): Reply {
+  if (!isRecord(value) || typeof value['id'] !== 'number') throw new TypeError('A reply has no id.');
+  const { columns, rows, failed } = value;
+  const hasOneAnswer = Object.keys(value).length === 2;
+  const isAnswer =
+    (isTexts(columns) && columns.every((name) => name !== null)) ||
+    (Array.isArray(rows) && rows.every(isTexts)) ||
+    (isRecord(failed) && isDriverError(failed)) ||
+    value['done'] === true;
+  if (!hasOneAnswer || !isAnswer) throw new TypeError('A reply has an unknown form.');
+  return value as Reply;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTexts(value: unknown): value is readonly Value[] {
+  return Array.isArray(value) && value.every((each) => each === null || typeof each === 'string');
+}
+
+function isDriverError({ message, code, errno, sqlState, sqlMessage }: Readonly<Record<string, unknown>>): boolean {
+  const texts = [code, sqlState, sqlMessage].every((each) => each === undefined || typeof each === 'string');
+  return typeof message === 'string' && texts && (errno === undefined || typeof errno === 'number');
+}
+
 /** A row of a larger size ends its connection, and so does anything else of this size that is no row. */
 export const maxRowBytes = 48 * 1024 * 1024;
 
