@@ -46,7 +46,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
     const tools = await faultyTool('mariadb-dump', `"$real" "$@" | ${filter}`, bench.folder);
     const held = heldAfterFirstBytes(bench.storage);
     const stored = ['old', 'new'].map((password) => ({ ...connection, password: new Secret(password) }));
-    const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), connection, {
+    const input = await bench.backup(createMariadbEngine({ tools: { folders: [tools] } }), connection, {
       storage: held.storage,
       connectionNow: () =>
         Promise.resolve(stored.length > 1 ? (stored.shift() ?? connection) : (stored[0] ?? connection)),

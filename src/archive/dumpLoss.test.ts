@@ -25,7 +25,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although 
 
   async function backup(script: string, database = 'yard'): Promise<TakenBackup> {
     const tools = await faultyTool('mariadb-dump', script, bench.folder);
-    const engine = createMariadbEngine({ toolsPath: [tools] });
+    const engine = createMariadbEngine({ tools: { folders: [tools] } });
     return takeBackup(await bench.backup(engine, server.connection({ databases: [database] })));
   }
 

@@ -132,7 +132,7 @@ function severalParts(ground: (bench: ArchiveBench) => Promise<Ground>): void {
       'tar',
       '#!/bin/sh\nfor last; do :; done\n[ "$last" != shop ] && exec /bin/tar "$@"\nexit 2',
     );
-    const input = await bench.backup(createCabinetEngine(cabinets.root, [tools]), cabinets.source, {
+    const input = await bench.backup(createCabinetEngine(cabinets.root, { folders: [tools] }), cabinets.source, {
       storage: on.storage,
     });
     await expect(takeBackup(input)).rejects.toMatchObject({

@@ -170,7 +170,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     ['writes nothing', 'true', 'EMPTY_DUMP'],
   ])('fails if the dump tool %s', async (_what, script, code) => {
     const tools = await bench.tool('mariadb-dump', fakeDump(script));
-    const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());
+    const input = await bench.backup(createMariadbEngine({ tools: { folders: [tools] } }), harbour());
     await expectFailure(input, takeBackup(input), { code });
   });
 
@@ -180,7 +180,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     ['does not say how much it wrote', 'zstd "$@" 2>/dev/null'],
   ])('does not exist after a compressor that reports success but %s', async (_, script) => {
     const tools = await bench.tool('zstd', `#!/bin/sh\nPATH=/usr/bin:/bin\n${script}\n`);
-    const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());
+    const input = await bench.backup(createMariadbEngine({ tools: { folders: [tools] } }), harbour());
     const code = expect.stringMatching(/^(CHECKSUM|INCOMPLETE_DUMP|TOOL_VERSION)$/);
     await expectFailure(input, takeBackup(input), { code });
   });
@@ -188,7 +188,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
   test('does not exist after a tool that omits tables and calls its dump complete', async () => {
     const script = realDump('"$1" --ignore-table=bulk.noise --databases bulk');
     const input = await bench.backup(
-      createMariadbEngine({ toolsPath: [await bench.tool('mariadb-dump', script)] }),
+      createMariadbEngine({ tools: { folders: [await bench.tool('mariadb-dump', script)] } }),
       big(),
     );
     const message = 'The dump lacks objects that the server has: bulk.noise (not in it).';
@@ -198,7 +198,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
 
   test('keeps the warnings of a tool that succeeded', async () => {
     const tools = await bench.tool('mariadb-dump', realDump('"$@"; echo "mariadb-dump: Warning: odd" >&2'));
-    const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour());
+    const input = await bench.backup(createMariadbEngine({ tools: { folders: [tools] } }), harbour());
     const { warnings } = await takeBackup(input);
     expect(warnings).toContain('The dump tool said: mariadb-dump: Warning: odd');
   });
@@ -225,7 +225,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     const script = `trap "" TERM; echo $$ > ${pidFile}; echo "some bytes"; sleep 600 & sleep 600; sleep 600`;
     const tools = await bench.tool('mariadb-dump', fakeDump(script));
     const abort = new AbortController();
-    const stubborn = createMariadbEngine({ toolsPath: [tools] });
+    const stubborn = createMariadbEngine({ tools: { folders: [tools] } });
     const attempt = takeBackup(await bench.backup(stubborn, harbour(), { signal: abort.signal }));
     const head = async () => Number(await readFile(pidFile, 'utf8').catch(() => ''));
     await Promise.race([until(async () => (await head()) > 0, 'the tool runs'), attempt]);
@@ -238,7 +238,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     const started = join(bench.folder, 'started');
     const tools = await bench.tool('mariadb-dump', fakeDump(`touch ${started}`));
     const lost = new StowageError('WORKER_LOST', 'The lease was lost.');
-    const input = await bench.backup(createMariadbEngine({ toolsPath: [tools] }), harbour(), {
+    const input = await bench.backup(createMariadbEngine({ tools: { folders: [tools] } }), harbour(), {
       onPhase: async (phase) => {
         if (phase !== 'DUMPING') return;
         await until(() => childrenNamed('zstd').length === 1, 'the compressor is there');

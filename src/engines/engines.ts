@@ -1,13 +1,14 @@
 import type { Engine } from './engine.js';
 import { createMariadbEngine } from './mariadb/mariadbEngine.js';
 import type { AllowAddress } from './network/serverAddress.js';
+import type { Tools } from './process/tools.js';
 
 /** What every engine is created with. */
 export type EngineOptions = {
   /** Decides whether an address may be connected to. Default: all are allowed. */
   readonly allowAddress?: AllowAddress;
-  /** Folders in which tools are searched for before the folders of the system. */
-  readonly toolsPath?: readonly string[];
+  /** How programs are found. Default: in the folders of the system. */
+  readonly tools?: Tools;
   /** Keeps a process for the next conversation with a server started, so that no job waits for it. Default: false. */
   readonly keepsSpare?: boolean;
 };

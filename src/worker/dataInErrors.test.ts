@@ -73,7 +73,7 @@ describeWith(
         const spoils = '"$real" "$@" | sed "s/^(2,/(1,/"';
         const tools = await faultyTool('mariadb-dump', spoils, harness.ground.workRoot);
         const worker = await harness.startWorker({
-          engines: new Map([['MARIADB', createMariadbEngine({ toolsPath: [tools] })]]),
+          engines: new Map([['MARIADB', createMariadbEngine({ tools: { folders: [tools] } })]]),
         });
         const serviceId = await harness.addService(server, { databases: [database] });
         const fileEndpointId = await harness.addFolder({ path: engine });
@@ -105,7 +105,7 @@ describeWith(
       await server.sql('CREATE DATABASE IF NOT EXISTS plain; CREATE TABLE IF NOT EXISTS plain.t (a INT);');
       const tools = await faultyTool(program, `cat >&2 <<'X'\n${printed}\nX\nexit 2`, harness.ground.workRoot);
       const worker = await harness.startWorker({
-        engines: new Map([['MARIADB', createMariadbEngine({ toolsPath: [tools] })]]),
+        engines: new Map([['MARIADB', createMariadbEngine({ tools: { folders: [tools] } })]]),
       });
       const serviceId = await harness.addService(server, { databases: ['plain'] });
       const fileEndpointId = await harness.addFolder({ path: `tool${String(harness.logged.length)}` });

@@ -30,7 +30,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       harness.ground.workRoot,
     );
     const worker = await harness.startWorker({
-      engines: new Map([['MARIADB', createMariadbEngine({ toolsPath: [tools] })]]),
+      engines: new Map([['MARIADB', createMariadbEngine({ tools: { folders: [tools] } })]]),
     });
     const id = await harness.queueBackup({
       serviceId: await harness.addService(server, { databases: ['plain'] }),

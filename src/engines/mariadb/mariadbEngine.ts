@@ -16,6 +16,7 @@ import { judgeDifference } from './restoreChecks/judgeDifference.js';
 import { checkRestore } from './restoreChecks/restorePreflight.js';
 import { mariadbDriver, type Session } from './session/session.js';
 import { findMariadbTools, installedTools } from './tools/mariadbTools.js';
+import { systemTools } from '../process/tools.js';
 
 export type MariadbEngineOptions = Partial<MariadbSettings> & {
   /** See `EngineOptions`. */
@@ -29,11 +30,11 @@ const rollbackLimitMs = 30_000;
 export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine {
   const settings: MariadbSettings = {
     allowAddress: options.allowAddress ?? (() => true),
-    toolsPath: options.toolsPath ?? [],
+    tools: options.tools ?? systemTools,
     conversations:
       options.conversations ?? createConversations(mariadbDriver, { keepsSpare: options.keepsSpare ?? false }),
   };
-  const { toolsPath } = settings;
+  const { tools } = settings;
   const withPatience = <T>(
     connection: ServiceConnection,
     context: EngineContext,
@@ -45,19 +46,19 @@ export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine 
     defaultPort: 3306,
     programs: ['mariadb-dump', 'mariadb', 'zstd'],
     takesAuthSource: false,
-    tools: () => installedTools(toolsPath),
+    tools: () => installedTools(tools),
     check: (connection, limits) => checkMariadb(connection, settings, limits),
     prepareDump: (connection, context) => prepareDump(connection, settings, context),
     inventory: (connection, context) => inventoryMariadb(connection, settings, context),
     recount: (connection, tables, source, context) => recountMariadb(connection, tables, source, settings, context),
     restorePreflight: async (target, source, context) => {
-      findMariadbTools(toolsPath);
+      findMariadbTools(tools);
       return withPatience(target, context, (session) => checkRestore(session, source));
     },
     restore: async (target, part, source, context) => {
-      const tools = { ...settings, program: findMariadbTools(toolsPath).client };
+      const client = { ...settings, program: findMariadbTools(tools).client };
       const session = await withPatience(target, context, (opened) => Promise.resolve(opened));
-      return startMariadbRestore(target, session, tools, part, source, context);
+      return startMariadbRestore(target, session, client, part, source, context);
     },
     restoreByHand: mariadbRestoreByHand,
     restoreByHandNeeds: mariadbRestoreByHandNeeds,
@@ -76,7 +77,7 @@ async function prepareDump(
   settings: MariadbSettings,
   context: PrepareDumpContext,
 ): Promise<PreparedDump> {
-  const pipeline = openMariadbPipeline(settings.toolsPath, context);
+  const pipeline = openMariadbPipeline(settings.tools, context);
   // `dump` awaits the promise; this only prevents an unhandled rejection.
   pipeline.catch(() => undefined);
   const close = () =>
@@ -105,7 +106,7 @@ async function dump(
   context: DumpContext,
 ): Promise<RunningDump> {
   const { report } = preflight;
-  const tool = { ...settings, program: findMariadbTools(settings.toolsPath).dump };
+  const tool = { ...settings, program: findMariadbTools(settings.tools).dump };
   const counting = await countBesideDump(connection, report.inventory, settings, context.signal);
   const settingsNow = () =>
     withPatientSession(connection, { ...settings, ...context }, (session) => spoiledMeanwhile(session, report));

@@ -49,7 +49,7 @@ describeWith(
     };
     const engine = (tools: Version) => {
       const home = homes[tools];
-      return createMariadbEngine(home === undefined ? {} : { toolsPath: [join(home, 'bin')] });
+      return createMariadbEngine(home === undefined ? {} : { tools: { folders: [join(home, 'bin')] } });
     };
     const context = (): EngineContext => ({ workFolder: folder, signal: new AbortController().signal });
 

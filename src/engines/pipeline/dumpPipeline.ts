@@ -5,6 +5,7 @@ import { PipeReader } from './pipeReader.js';
 import { startStep, type PipelineStep, type StepEnd } from './pipelineStep.js';
 import type { PipelineEnd, PipelineTool } from './runningPipeline.js';
 import type { StoredStep } from './storedStep.js';
+import type { Tools } from '../process/tools.js';
 
 /** The chain `observer → steps → us`, which waits for the output of a tool. */
 export type DumpPipeline = {
@@ -39,14 +40,14 @@ export type RunningDumpPipeline = {
 export async function openDumpPipeline(context: {
   readonly workFolder: string;
   readonly signal: AbortSignal;
-  readonly toolsPath: readonly string[];
+  readonly tools: Tools;
   readonly steps: readonly StoredStep[];
   readonly scanner?: Scanner;
   readonly onFinding?: (line: string) => void;
 }): Promise<DumpPipeline> {
-  const { toolsPath, workFolder } = context;
-  const observer = createObserver(toolsPath, context);
-  const steps = [observer, ...context.steps.map((step) => step.apply(toolsPath))];
+  const { tools, workFolder } = context;
+  const observer = createObserver(tools, context);
+  const steps = [observer, ...context.steps.map((step) => step.apply(tools))];
   const pipes = await openKernelPipes(workFolder, steps.length + 1);
   const givenUp = new AbortController();
   const signal = AbortSignal.any([context.signal, givenUp.signal]);

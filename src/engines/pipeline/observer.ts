@@ -1,5 +1,6 @@
 import { requireProgram } from '../process/programs.js';
 import type { PipelineStep, StepBytes } from './pipelineStep.js';
+import type { Tools } from '../process/tools.js';
 
 /**
  * Perl source that reads the stream as it passes. The engine provides it, because only the engine knows the format.
@@ -75,7 +76,7 @@ export type Observer = PipelineStep & {
 
 /** `onFinding` gets each line that the scanner reports, in their order. Throws TOOL_MISSING. */
 export function createObserver(
-  toolsPath: readonly string[],
+  tools: Tools,
   { scanner, onFinding }: { readonly scanner?: Scanner; readonly onFinding?: (line: string) => void } = {},
 ): Observer {
   let bytesSoFar = 0;
@@ -84,7 +85,7 @@ export function createObserver(
   return {
     title: 'The process that counts the dump',
     needs: 'perl 5',
-    program: requireProgram('perl', 'perl-base', toolsPath),
+    program: requireProgram('perl', 'perl-base', tools.folders),
     args: ['-e', observer(scanner?.source ?? passesAll), ...(scanner === undefined ? [] : ['--', ...scanner.args])],
     reportsOn: 'DESCRIPTOR_3',
     onLine: (line) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { childrenNamed } from '../../../test/fixtures/processes/childProcesses.js';
 import type { StowageError } from '../../errors.js';
 import { plainOutput } from '../process/outputFilter.js';
+import { systemTools } from '../process/tools.js';
 import { openDumpPipeline } from './dumpPipeline.js';
 import { judgeDump, judgeRestore } from './judgePipeline.js';
 import type { StepBytes } from './pipelineStep.js';
@@ -58,7 +59,7 @@ describe('A pipeline of several steps', () => {
     steps: readonly StoredStep[],
     script = 'seq 1 200000',
   ): Promise<{ readonly bytes: Buffer; readonly failure: StowageError | null; readonly writtenBytes: number }> {
-    const pipeline = await openDumpPipeline({ workFolder, signal, toolsPath: [], steps });
+    const pipeline = await openDumpPipeline({ workFolder, signal, tools: systemTools, steps });
     const tool = { program: '/bin/sh', args: ['-c', script], secrets: [], filter: plainOutput() };
     const running = await pipeline.run(tool, { signal });
     const chunks: Buffer[] = [];
@@ -71,7 +72,7 @@ describe('A pipeline of several steps', () => {
   async function restore(steps: readonly StoredStep[], bytes: Buffer) {
     const file = join(workFolder, 'restored');
     const tool = { program: '/bin/sh', args: ['-c', `cat > '${file}'`], secrets: [], filter: plainOutput() };
-    const running = await startRestorePipeline(tool, { workFolder, signal, toolsPath: [], steps });
+    const running = await startRestorePipeline(tool, { workFolder, signal, tools: systemTools, steps });
     running.stored.on('error', () => undefined);
     running.stored.end(bytes);
     const failure = judgeRestore(await running.ended, () => null);
@@ -118,7 +119,7 @@ describe('A pipeline of several steps', () => {
     const { bytes } = await dump([zstd]);
     const losing: StoredStep = {
       ...scrambling(),
-      undo: () => scrambling({ perl: '$_ ^= "\\xff" x length; $_ = substr($_, 1); $out += 1' }).undo([]),
+      undo: () => scrambling({ perl: '$_ ^= "\\xff" x length; $_ = substr($_, 1); $out += 1' }).undo(systemTools),
     };
     expect((await restore([losing, zstd], bytes)).failure).toMatchObject({
       message: expect.stringMatching(

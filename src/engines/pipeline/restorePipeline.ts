@@ -5,6 +5,7 @@ import { createObserver } from './observer.js';
 import { startStep } from './pipelineStep.js';
 import type { PipelineEnd, PipelineTool } from './runningPipeline.js';
 import type { StoredStep } from './storedStep.js';
+import type { Tools } from '../process/tools.js';
 
 export type RunningRestorePipeline = {
   /** The process id of the tool. Undefined: the tool could not be started. */
@@ -23,16 +24,16 @@ export async function startRestorePipeline(
   context: {
     readonly workFolder: string;
     readonly signal: AbortSignal;
-    readonly toolsPath: readonly string[];
+    readonly tools: Tools;
     /** The steps in the order in which the dump passed them. They are undone from the last to the first. */
     readonly steps: readonly StoredStep[];
     /** Called once the pipes exist. No process starts before it has resolved. */
     readonly mayStart?: () => Promise<unknown>;
   },
 ): Promise<RunningRestorePipeline> {
-  const { signal, workFolder, toolsPath } = context;
-  const observer = createObserver(toolsPath);
-  const steps = [...[...context.steps].reverse().map((step) => step.undo(toolsPath)), observer];
+  const { signal, workFolder, tools } = context;
+  const observer = createObserver(tools);
+  const steps = [...[...context.steps].reverse().map((step) => step.undo(tools)), observer];
   const pipes = await openKernelPipes(workFolder, steps.length);
   try {
     await context.mayStart?.();

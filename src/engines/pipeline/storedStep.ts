@@ -1,4 +1,5 @@
 import type { PipelineStep } from './pipelineStep.js';
+import type { Tools } from '../process/tools.js';
 
 /** A conversion of the bytes of a dump before they are stored. A restore undoes it. */
 export type StoredStep = {
@@ -10,7 +11,7 @@ export type StoredStep = {
   readonly undoByHand: string;
   /** What a person must install for that command, for example `zstd 1.4 or newer`. */
   readonly undoByHandNeeds: string;
-  /** Both throw TOOL_MISSING. Folders of `toolsPath` come before the folders of the system. */
-  apply(toolsPath: readonly string[]): PipelineStep;
-  undo(toolsPath: readonly string[]): PipelineStep;
+  /** Both throw TOOL_MISSING. Folders of `tools` come before the folders of the system. */
+  apply(tools: Tools): PipelineStep;
+  undo(tools: Tools): PipelineStep;
 };

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { requireProgram } from '../process/programs.js';
 import type { PipelineStep, StepBytes } from './pipelineStep.js';
 import type { StoredStep } from './storedStep.js';
+import type { Tools } from '../process/tools.js';
 
 const needs = 'zstd 1.4 or newer';
 
@@ -14,22 +15,21 @@ export const zstd: StoredStep = {
   suffix: '.zst',
   undoByHand: 'zstd -d',
   undoByHandNeeds: needs,
-  apply: (toolsPath) =>
+  apply: (tools) =>
     zstdStep(
       'The compressor zstd',
       ['-3', `-T${Math.min(2, availableParallelism())}`, '--check', '-vv', '--no-progress', '--stdout'],
-      toolsPath,
+      tools,
     ),
-  undo: (toolsPath) =>
-    zstdStep('The decompressor zstd', ['--decompress', '-v', '--no-progress', '--stdout'], toolsPath),
+  undo: (tools) => zstdStep('The decompressor zstd', ['--decompress', '-v', '--no-progress', '--stdout'], tools),
 };
 
-function zstdStep(title: string, args: readonly string[], toolsPath: readonly string[]): PipelineStep {
+function zstdStep(title: string, args: readonly string[], tools: Tools): PipelineStep {
   let total: StepBytes = { read: undefined, written: undefined };
   return {
     title,
     needs,
-    program: requireProgram('zstd', 'zstd', toolsPath),
+    program: requireProgram('zstd', 'zstd', tools.folders),
     args,
     reportsOn: 'STDERR',
     onLine: (line) => {

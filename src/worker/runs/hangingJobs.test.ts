@@ -340,7 +340,7 @@ describeWith(
         `#!/bin/sh\n${version}\ntrap "" TERM; echo "some bytes"; sleep 600 & sleep 600; sleep 600\n`,
       );
       await chmod(program, 0o755);
-      const engine = createMariadbEngine({ toolsPath: [folder] });
+      const engine = createMariadbEngine({ tools: { folders: [folder] } });
       await startWorker({ engines: new Map([[engine.name, engine]]) });
       const id = await queue('BACKUP', 120_000);
       await eventually('the tool runs', () => (childrenNamed('mariadb-dump').length > 0 ? true : undefined));

@@ -117,7 +117,7 @@ function tool(program: string, name: string, script: string, expects: Expected, 
     ...(toolSays === undefined ? {} : { toolSays }),
     arm: () => ({ reached: () => true }),
     worker: async ({ folder }) => ({
-      engine: createMariadbEngine({ toolsPath: [await faultyTool(program, script, folder)] }),
+      engine: createMariadbEngine({ tools: { folders: [await faultyTool(program, script, folder)] } }),
     }),
   });
 }

@@ -42,7 +42,9 @@ const unreachable = ['ENDPOINT_UNREACHABLE'];
 const patient = { swift: createSwiftDriver({ ...impatient, headersTimeoutMs: 15_000 }) };
 const failingDump: BackupFault['worker'] = async ({ folder }) => ({
   ...patient,
-  engine: createMariadbEngine({ toolsPath: [await faultyTool('mariadb-dump', '"$real" "$@"; exit 3', folder)] }),
+  engine: createMariadbEngine({
+    tools: { folders: [await faultyTool('mariadb-dump', '"$real" "$@"; exit 3', folder)] },
+  }),
 });
 
 const cases: readonly Case[] = [

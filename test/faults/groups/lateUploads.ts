@@ -13,7 +13,9 @@ export const lateUploads: readonly Fault[] = [
     expects: ['TOOL_FAILED'],
     rule: { method: 'PUT', path: /\/segments\/databases\/00000005$/ },
     worker: async ({ folder }) => ({
-      engine: createMariadbEngine({ toolsPath: [await faultyTool('mariadb-dump', '"$real" "$@"; exit 3', folder)] }),
+      engine: createMariadbEngine({
+        tools: { folders: [await faultyTool('mariadb-dump', '"$real" "$@"; exit 3', folder)] },
+      }),
     }),
   }),
   late('the manifest', {

@@ -151,7 +151,7 @@ function withTool(program: string, name: string, script: string, expects: Expect
     ...(toolSays === undefined ? {} : { toolSays }),
     arm: () => ({ reached: () => true }),
     worker: async ({ folder }) => ({
-      engine: createMariadbEngine({ toolsPath: [await faultyTool(program, script, folder)] }),
+      engine: createMariadbEngine({ tools: { folders: [await faultyTool(program, script, folder)] } }),
     }),
   });
 }

@@ -27,7 +27,7 @@ function tool(program: string, how: string, script: string): Fault {
   return timeout(`${program} ${how}`, {
     arm: () => ({ reached: () => true }),
     worker: async ({ folder }) => ({
-      engine: createMariadbEngine({ toolsPath: [await faultyTool(program, script, folder)] }),
+      engine: createMariadbEngine({ tools: { folders: [await faultyTool(program, script, folder)] } }),
     }),
   });
 }

@@ -52,7 +52,7 @@ export async function checkMariadb(
 
 function serverSteps(
   connection: ServiceConnection,
-  { toolsPath }: MariadbSettings,
+  { tools }: MariadbSettings,
   loggedIn: () => Session,
 ): readonly StepToTry[] {
   let toolVersion = '';
@@ -61,9 +61,9 @@ function serverSteps(
     {
       name: 'TOOL',
       run: async (signal) => {
-        const { dump } = findMariadbTools(toolsPath);
+        const { dump } = findMariadbTools(tools);
         toolVersion = await programVersion(dump, signal);
-        const found = await versionNumbers({ 'mariadb-dump': dump, ...pipelinePrograms(toolsPath) }, signal);
+        const found = await versionNumbers({ 'mariadb-dump': dump, ...pipelinePrograms(tools) }, signal);
         const named = Object.entries(found).map((each) => each.join(' '));
         return `${named.join(' and ')} are installed.`;
       },

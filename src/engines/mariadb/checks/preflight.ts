@@ -27,11 +27,11 @@ import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsP
 import { withPatientSession } from '../locks/ownLockWaits.js';
 import { serverErrorNumber, shortText, type Session, type SessionOptions } from '../session/session.js';
 import type { AllowAddress, ServerAddress } from '../../network/serverAddress.js';
+import type { Tools } from '../../process/tools.js';
 
 export type MariadbSettings = {
   readonly allowAddress: AllowAddress;
-  /** Folders in which tools are searched for before the folders of the system. */
-  readonly toolsPath: readonly string[];
+  readonly tools: Tools;
   readonly conversations: Conversations;
 };
 
@@ -54,8 +54,8 @@ export async function preflightMariadb(
   settings: MariadbSettings,
   context: EngineContext,
 ): Promise<MariadbPreflight> {
-  const tools = findMariadbTools(settings.toolsPath);
-  const toolVersion = await programVersion(tools.dump, context.signal);
+  const { dump } = findMariadbTools(settings.tools);
+  const toolVersion = await programVersion(dump, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const listed = await listDatabases(session);
     const chosen = selectDatabases(listed, connection.databases);
@@ -121,7 +121,7 @@ export async function inventoryMariadb(
   context: InventoryContext,
 ): Promise<Inventory> {
   const { countingMs = defaultCountingMs, onAnswer } = context;
-  const toolVersion = await programVersion(findMariadbTools(settings.toolsPath).dump, context.signal);
+  const toolVersion = await programVersion(findMariadbTools(settings.tools).dump, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const databases = await present(session, connection);
     const options = { ...settings, ...context };

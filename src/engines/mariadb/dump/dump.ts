@@ -21,17 +21,18 @@ import { writeOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';
 import { serializeForScanner } from './programTexts.js';
+import type { Tools } from '../../process/tools.js';
 
 /** The pipeline that a dump writes to, and what its scanner has found so far. */
 export type MariadbPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
 
 export async function openMariadbPipeline(
-  toolsPath: readonly string[],
+  tools: Tools,
   { workFolder, signal, steps }: Pick<PrepareDumpContext, 'workFolder' | 'signal' | 'steps'>,
 ): Promise<MariadbPipeline> {
   const scanned = scannedDump();
   const pipeline = await openDumpPipeline({
-    ...{ toolsPath, workFolder, signal, steps },
+    ...{ tools, workFolder, signal, steps },
     scanner: dumpScanner(textsFile(workFolder)),
     onFinding: scanned.add,
   });

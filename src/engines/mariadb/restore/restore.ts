@@ -16,10 +16,11 @@ import { pinnedName } from '../../network/pinnedName.js';
 import { writeOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { findRestoreSession, restoreLocks } from './restoreSessions.js';
+import type { Tools } from '../../process/tools.js';
 
 type RestoreTools = {
   readonly program: string;
-  readonly toolsPath: readonly string[];
+  readonly tools: Tools;
   readonly conversations: Conversations;
 };
 
@@ -43,7 +44,7 @@ const keepingAll = ({ characterSet = 'utf8mb4' }: PartSpec) => [
 export async function startMariadbRestore(
   target: ServiceConnection,
   { server, found }: Pick<Session, 'server' | 'found'>,
-  { program, toolsPath, conversations }: RestoreTools,
+  { program, tools, conversations }: RestoreTools,
   part: PartSpec,
   source: RestoreSource,
   context: RestoreContext,
@@ -68,7 +69,7 @@ export async function startMariadbRestore(
       filter: mariadbOutput([anotherRuns]),
       onLine: problems.onLine,
     },
-    { ...context, toolsPath, signal: AbortSignal.any([context.signal, ended.signal]) },
+    { ...context, tools, signal: AbortSignal.any([context.signal, ended.signal]) },
   );
   let busy: StowageError | undefined;
   const tool = {

@@ -145,7 +145,7 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
       `CREATE OR REPLACE USER ed2 IDENTIFIED VIA ed25519 USING PASSWORD('${password}'); GRANT ALL ON *.* TO ed2`,
     );
     const connection = { ...as('ed2'), password: new Secret(password), databases: ['shop'] };
-    const unpacked = createMariadbEngine({ toolsPath: [home] });
+    const unpacked = createMariadbEngine({ tools: { folders: [home] } });
     const taken = await takeDump(unpacked, connection, context());
     expect(taken.failure).toBeNull();
     for (const name of ['mariadb', 'mariadb-dump']) await wrap(name, '--plugin-dir=/nowhere');

@@ -1,6 +1,7 @@
 import { pipelinePrograms } from '../../pipeline/pipelinePrograms.js';
 import { versionNumbers } from '../../process/programVersion.js';
 import { requireProgram } from '../../process/programs.js';
+import type { Tools } from '../../process/tools.js';
 
 /** Absolute paths of MariaDB's own tools. */
 export type MariadbTools = { readonly dump: string; readonly client: string };
@@ -8,14 +9,14 @@ export type MariadbTools = { readonly dump: string; readonly client: string };
 /** The folder of a MariaDB that Homebrew installs without linking it into its own folder. */
 const homebrew = '/opt/homebrew/opt/mariadb/bin';
 
-/** Throws TOOL_MISSING, also for the other programs that the pipeline needs. Folders of `toolsPath` come first. */
-export function findMariadbTools(toolsPath: readonly string[]): MariadbTools {
-  pipelinePrograms(toolsPath);
-  return mariadbTools(toolsPath);
+/** Throws TOOL_MISSING, also for the other programs that the pipeline needs. Folders of `tools` come first. */
+export function findMariadbTools(tools: Tools): MariadbTools {
+  pipelinePrograms(tools);
+  return mariadbTools(tools);
 }
 
-function mariadbTools(toolsPath: readonly string[]): MariadbTools {
-  const folders = [...toolsPath, homebrew];
+function mariadbTools(tools: Tools): MariadbTools {
+  const folders = [...tools.folders, homebrew];
   return {
     dump: requireProgram('mariadb-dump', 'mariadb-client', folders),
     client: requireProgram('mariadb', 'mariadb-client', folders),
@@ -29,7 +30,7 @@ export function distribution(version: string): readonly [major: number, minor: n
 }
 
 /** The version numbers of MariaDB's tools and of the other programs of the pipeline, by name. Throws TOOL_MISSING. */
-export async function installedTools(toolsPath: readonly string[]): Promise<Readonly<Record<string, string>>> {
-  const { dump, client } = mariadbTools(toolsPath);
-  return versionNumbers({ 'mariadb-dump': dump, mariadb: client, ...pipelinePrograms(toolsPath) });
+export async function installedTools(tools: Tools): Promise<Readonly<Record<string, string>>> {
+  const { dump, client } = mariadbTools(tools);
+  return versionNumbers({ 'mariadb-dump': dump, mariadb: client, ...pipelinePrograms(tools) });
 }
