@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import { preflightOf, startDump, startRestore } from '../../../test/fixtures/dumpAndRestore.js';
 import { makeCertificates, type Certificates } from '../../../test/fixtures/servers/certificates.js';
+import { runTool } from '../../../test/fixtures/processes/runTool.js';
 import { childrenNamed } from '../../../test/fixtures/processes/childProcesses.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
@@ -16,7 +16,8 @@ import type { Engine } from '../engine.js';
 import type { EngineContext } from '../engineContext.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { createMariadbEngine } from './mariadbEngine.js';
-import { writeOptionFile } from './tools/optionFile.js';
+import { createToolFiles } from '../process/toolFiles.js';
+import { addOptionFile } from './tools/optionFile.js';
 import { databasesPart } from './checks/preflight.js';
 
 describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
@@ -184,18 +185,16 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     const quoted = `'${password.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
     await server.sql(`CREATE OR REPLACE USER odd@'%' IDENTIFIED BY ${quoted}`);
     const connection = server.connection({ username: 'odd', password: new Secret(password) });
-    const file = await writeOptionFile(connection, { address: '127.0.0.1' }, folder, '/usr/bin/mariadb');
-    const { stdout } = await promisify(execFile)('mariadb', [
-      `--defaults-file=${file}`,
-      '-Ne',
-      'SELECT CURRENT_USER()',
-    ]);
+    const files = createToolFiles(folder);
+    const file = await addOptionFile(connection, { address: '127.0.0.1' }, files, '/usr/bin/mariadb');
+    const args = [`--defaults-file=${file}`, '-Ne', 'SELECT CURRENT_USER()'];
+    const { stdout } = await runTool('/usr/bin/mariadb', args, { files });
     expect(stdout).toBe('odd@%\n');
   });
 
   test('refuses a password with a line break, without repeating it', async () => {
     const connection = server.connection({ password: new Secret('one\nskip-ssl') });
-    const refusal = writeOptionFile(connection, { address: '127.0.0.1' }, folder, '/usr/bin/mariadb');
+    const refusal = addOptionFile(connection, { address: '127.0.0.1' }, createToolFiles(folder), '/usr/bin/mariadb');
     await expect(refusal).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.not.stringContaining('one') });
   });
 

@@ -1,16 +1,15 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runTool } from '../../../test/fixtures/processes/runTool.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { makeCertificates } from '../../../test/fixtures/servers/certificates.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
 import { mariadbHome, mariadbVersionsMissing } from '../../../test/fixtures/servers/mariadbVersions.js';
 import { mariadbOutput } from '../mariadb/tools/mariadbOutput.js';
-import { writeOptionFile } from '../mariadb/tools/optionFile.js';
-import { startTool } from '../process/startTool.js';
+import { addOptionFile } from '../mariadb/tools/optionFile.js';
+import { createToolFiles } from '../process/toolFiles.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { pinnedName } from './pinnedName.js';
 
@@ -69,25 +68,19 @@ describeWith(
         port: other.port,
         tls: { mode: 'VERIFY', ca: authorities },
       });
-      const workFolder = await folder();
+      const files = createToolFiles(await folder());
       const program = join(bin, tool);
       const server = { address: '127.0.0.2' };
-      const optionFile = await writeOptionFile(connection, server, workFolder, program);
+      const optionFile = await addOptionFile(connection, server, files, program);
       const args =
         tool === 'mariadb'
           ? ['--batch', '-e', 'SHOW DATABASES']
           : ['--no-data', '--skip-lock-tables', '--all-databases'];
-      const started = startTool(
-        {
-          ...{ program, args: [`--defaults-file=${optionFile}`, ...args], stdin: 'none', stdout: 'pipe' },
-          ...{ filter: mariadbOutput(), environment: await pinnedName(connection, server, workFolder) },
-        },
-        new AbortController().signal,
-      );
-      const printed: Buffer[] = [];
-      started.stdout?.on('data', (piece: Buffer) => printed.push(piece));
-      const { exitCode, lastLines } = await started.ended;
-      return exitCode === 0 ? Buffer.concat(printed).toString() : lastLines;
+      const { exitCode, stdout, lastLines } = await runTool(program, [`--defaults-file=${optionFile}`, ...args], {
+        files,
+        ...{ filter: mariadbOutput(), environment: pinnedName(connection, server, files) },
+      });
+      return exitCode === 0 ? stdout : lastLines;
     }
 
     test.each(clients)('of version %s connects to the address that was checked', async (_version, bin) => {
@@ -101,10 +94,9 @@ describeWith(
     test('finds the checked address under every spelling of the name', async () => {
       for (const host of ['db.example.test', 'DB.example.test', 'db.example.test.']) {
         const connection = { host, tls: { mode: 'VERIFY', ca: null } } as const;
-        const environment = await pinnedName(connection, { address: '127.0.0.2' }, await folder());
-        const { stdout } = await promisify(execFile)('getent', ['ahostsv4', host], { env: environment }).catch(() => ({
-          stdout: 'no address',
-        }));
+        const files = createToolFiles(await folder());
+        const environment = pinnedName(connection, { address: '127.0.0.2' }, files);
+        const { stdout } = await runTool('/usr/bin/getent', ['ahostsv4', host], { files, environment });
         expect([host, stdout.split(/\s/)[0]]).toEqual([host, '127.0.0.2']);
       }
     });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServiceConnection } from '../serviceConnection.js';
+import type { ToolFiles } from '../process/toolFiles.js';
 import type { ServerAddress } from './serverAddress.js';
 
 /** Where Debian and Ubuntu, the RPM distributions, and `make install` put the library of libnss-wrapper. */
@@ -18,15 +18,14 @@ const places = [
  * Empty for other TLS modes: the tool is then given the address. Also empty where the library is not installed: the tool then
  * resolves the name again, and only its verification of the certificate protects from another server.
  */
-export async function pinnedName(
+export function pinnedName(
   { host, tls }: Pick<ServiceConnection, 'host' | 'tls'>,
   { address }: ServerAddress,
-  workFolder: string,
-): Promise<Readonly<Record<string, string>>> {
+  files: ToolFiles,
+): Readonly<Record<string, string>> {
   const library = places.map((place) => join(place, 'libnss_wrapper.so')).find((path) => existsSync(path));
   if (tls.mode !== 'VERIFY' || library === undefined) return {};
-  const hosts = join(await mkdtemp(join(workFolder, 'names-')), 'hosts');
   // The library looks for a name without the dot at its end.
-  await writeFile(hosts, `${address} ${host.replace(/\.$/, '')}\n`, { mode: 0o600, flag: 'wx' });
+  const hosts = files.add(`${address} ${host.replace(/\.$/, '')}\n`);
   return { LD_PRELOAD: library, NSS_WRAPPER_HOSTS: hosts };
 }

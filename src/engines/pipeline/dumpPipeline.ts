@@ -2,7 +2,7 @@ import { startTool } from '../process/startTool.js';
 import { openKernelPipes, type KernelPipes } from './kernelPipe.js';
 import { createObserver, type Observer, type Scanner } from './observer.js';
 import { PipeReader } from './pipeReader.js';
-import { startStep, type PipelineStep, type StepEnd } from './pipelineStep.js';
+import { startStep, type PipelineStep, type StartedStep, type StepEnd } from './pipelineStep.js';
 import type { PipelineEnd, PipelineTool } from './runningPipeline.js';
 import type { StoredStep } from './storedStep.js';
 import type { Tools } from '../process/tools.js';
@@ -15,7 +15,12 @@ export type DumpPipeline = {
    */
   run(
     tool: PipelineTool,
-    context: { readonly signal: AbortSignal; readonly mayStart?: Promise<unknown> },
+    context: {
+      readonly signal: AbortSignal;
+      readonly mayStart?: Promise<unknown>;
+      /** What the scanner can read. */
+      readonly notes?: string;
+    },
   ): Promise<RunningDumpPipeline>;
   /** Ends the processes if no tool was started. After `run` it does nothing. */
   close(): Promise<void>;
@@ -63,10 +68,10 @@ export async function openDumpPipeline(context: {
       throw error;
     }
   };
-  const stepsEnded = await orGiveUp(() => startSteps(steps, pipes, signal, ended));
+  const started = await orGiveUp(() => startSteps(steps, pipes, signal, ended));
   let taken = false;
   return {
-    async run(tool, { signal: ownSignal, mayStart }) {
+    async run(tool, { signal: ownSignal, mayStart, notes = '' }) {
       if (taken) throw new Error('A pipeline takes one dump.');
       taken = true;
       const stop = () => givenUp.abort(ownSignal.reason);
@@ -75,7 +80,8 @@ export async function openDumpPipeline(context: {
         const running = await orGiveUp(async () => {
           await mayStart;
           ownSignal.throwIfAborted();
-          return runTool(tool, pipes, signal, { observer, stepsEnded, ended });
+          started[0]?.notes?.end(notes);
+          return runTool(tool, pipes, signal, { observer, stepsEnded: started.map((step) => step.ended), ended });
         });
         void running.ended.then(() => ownSignal.removeEventListener('abort', stop));
         return running;
@@ -126,13 +132,13 @@ function startSteps(
   pipes: KernelPipes,
   signal: AbortSignal,
   ended: Promise<unknown>[],
-): readonly Promise<StepEnd>[] {
+): readonly StartedStep[] {
   return steps
     .map((step, place) => ({ step, stdin: pipes.readEnd(place), stdout: pipes.writeEnd(place + 1) }))
     .reverse()
     .map(({ step, ...ends }) => {
-      const started = startStep(step, ends, signal).ended;
-      ended.push(started);
+      const started = startStep(step, ends, signal);
+      ended.push(started.ended);
       return started;
     })
     .reverse();

@@ -9,7 +9,8 @@ import type { Tools } from '../process/tools.js';
  * `$ended` true. `scan` calls `pass($length)` for the bytes at the front of the buffer that it has understood, and may
  * leave the rest there for the next call. It may also call
  * - `insert($bytes)`: adds bytes to the stream;
- * - `report($line)`: sends a line to `onFinding`. Names are sent as hex, because they may hold line breaks.
+ * - `report($line)`: sends a line to `onFinding`. Names are sent as hex, because they may hold line breaks;
+ * - `notes()`: a handle to read what `DumpPipeline.run` was given for the scanner.
  *
  * It runs under `strict`, with the modules of `perl-base` only. `die` ends the observer, and with it the whole
  * pipeline.
@@ -51,6 +52,7 @@ sub pass {
   else { flush(); put(substr($buffer, 0, $length)) }
   if ($length == length $buffer) { $buffer = '' } else { substr($buffer, 0, $length, '') }
 }
+sub notes { open(my $notes, '<&', 3) or die "descriptor 3: $!\n"; $notes }
 sub report { my $line = "found $_[0]\n"; syswrite($side, $line) == length $line or die "side: $!\n" }
 ${scanner}
 while (1) {

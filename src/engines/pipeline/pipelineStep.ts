@@ -16,7 +16,10 @@ export type PipelineStep = {
   /** An absolute path. */
   readonly program: string;
   readonly args: readonly string[];
-  /** Where the step writes its report: on standard error, or on descriptor 3, which it then gets. */
+  /**
+   * Where the step writes its report: on standard error, or on descriptor 3, which it then gets. Descriptor 3 can be read
+   * too: it has what is written to `notes`.
+   */
   readonly reportsOn: 'STDERR' | 'DESCRIPTOR_3';
   /** Receives each line of the report. */
   readonly onLine: (line: string) => void;
@@ -31,6 +34,8 @@ export type StepEnd = { readonly step: PipelineStep; readonly end: ToolEnd };
 
 export type StartedStep = {
   readonly stdin: Writable | null;
+  /** Null: the step does not report on descriptor 3. */
+  readonly notes: Writable | null;
   /** Settles when the process has ended and its report was read. Never rejects. */
   readonly ended: Promise<StepEnd>;
 };
@@ -45,7 +50,7 @@ export function startStep(
   const command = { program, args, ...ends, filter: plainOutput() };
   if (step.reportsOn === 'STDERR') {
     const started = startTool({ ...command, onLine }, signal);
-    return { stdin: started.stdin, ended: started.ended.then((end) => ({ step, end })) };
+    return { stdin: started.stdin, notes: null, ended: started.ended.then((end) => ({ step, end })) };
   }
   const started = startTool({ ...command, side: true }, signal);
   const { side } = started;
@@ -60,6 +65,7 @@ export function startStep(
   });
   return {
     stdin: started.stdin,
+    notes: side,
     ended: Promise.all([started.ended, reported]).then(([end]) => ({ step, end })),
   };
 }

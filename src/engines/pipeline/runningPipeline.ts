@@ -1,6 +1,7 @@
 import type { Secret } from '../../secret.js';
 import type { OnLine } from '../process/lastLines.js';
 import type { OutputFilter } from '../process/outputFilter.js';
+import type { ToolFiles } from '../process/toolFiles.js';
 import type { ToolEnd } from '../process/toolEnd.js';
 import type { Observer } from './observer.js';
 import type { StepEnd } from './pipelineStep.js';
@@ -12,6 +13,8 @@ export type PipelineTool = {
   readonly args: readonly string[];
   /** Variables besides PATH and LC_ALL. Their values are no secrets. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Files that only this program reads. */
+  readonly files?: ToolFiles;
   /** Secrets that must not appear in its last lines. */
   readonly secrets: readonly Secret[];
   readonly filter: OutputFilter;

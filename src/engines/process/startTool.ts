@@ -1,12 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
+import { closeSync } from 'node:fs';
+import { Duplex, type Readable, type Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Secret } from '../../secret.js';
 import type { ToolEnd } from './toolEnd.js';
 import { collectLastLines, type OnLine } from './lastLines.js';
 import type { OutputFilter } from './outputFilter.js';
 import { childPath, findProgram } from './programs.js';
+import type { ToolFiles } from './toolFiles.js';
 
 export type ToolCommand = {
   /** An absolute path. */
@@ -16,8 +18,10 @@ export type ToolCommand = {
   /** A descriptor is passed to the child; `pipe` is a stream of this process; `none` is /dev/null. */
   readonly stdin: number | 'pipe' | 'none';
   readonly stdout: number | 'pipe' | 'none';
-  /** Gives the child a descriptor 3 to write to. `side` reads it. */
+  /** Gives the child a descriptor 3 to write to and to read from. `side` is its other end. */
   readonly side?: boolean;
+  /** Files that only this program reads. */
+  readonly files?: ToolFiles;
   /** Limits that the kernel keeps for the program, where util-linux's prlimit is installed. */
   readonly limits?: ToolLimits;
   /** Variables besides PATH and LC_ALL. Their values are no secrets. */
@@ -40,7 +44,7 @@ export type StartedTool = {
   readonly pid: number | undefined;
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
-  readonly side: Readable | null;
+  readonly side: Duplex | null;
 };
 
 /** How long a tool may take to end by itself after SIGTERM. */
@@ -54,12 +58,7 @@ const graceMs = 1_000;
 export function startTool(command: ToolCommand, signal: AbortSignal): StartedTool {
   signal.throwIfAborted();
   const [program, ...args] = [...diesWithUs(), ...limitedBy(command.limits), command.program, ...command.args];
-  const child = spawn(program ?? command.program, args, {
-    stdio: [stdio(command.stdin), stdio(command.stdout), 'pipe', command.side === true ? 'pipe' : 'ignore'],
-    detached: true,
-    env: { ...command.environment, PATH: childPath, LC_ALL: 'C' },
-    cwd: '/',
-  });
+  const child = spawnWith(command, program ?? command.program, args);
   // Without a free descriptor (EMFILE) Node creates no streams, and reports the error later.
   const [, , , side] = (child.stdio as ChildProcess['stdio'] | undefined) ?? [];
   // A stream breaks when the child has ended. `ended` reports that.
@@ -68,9 +67,23 @@ export function startTool(command: ToolCommand, signal: AbortSignal): StartedToo
     pid: child.pid,
     stdin: streamOf(child.stdin),
     stdout: streamOf(child.stdout),
-    side: side !== null && side !== undefined && 'read' in side ? side : null,
+    side: side instanceof Duplex ? side : null,
     ended: ended(child, command, signal),
   };
+}
+
+function spawnWith(command: ToolCommand, program: string, args: readonly string[]): ChildProcess {
+  const files = command.files?.open() ?? [];
+  try {
+    return spawn(program, args, {
+      stdio: [stdio(command.stdin), stdio(command.stdout), 'pipe', command.side === true ? 'pipe' : 'ignore', ...files],
+      detached: true,
+      env: { ...command.environment, PATH: childPath, LC_ALL: 'C' },
+      cwd: '/',
+    });
+  } finally {
+    files.forEach((file) => closeSync(file));
+  }
 }
 
 function streamOf<Stream>(stream: Stream | null | undefined): Stream | null {

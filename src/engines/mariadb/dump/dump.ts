@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
 import type { Conversations } from '../../conversation/conversations.js';
@@ -8,6 +6,7 @@ import { judgeDump } from '../../pipeline/judgePipeline.js';
 import type { PipelineEnd } from '../../pipeline/runningPipeline.js';
 import type { PreflightReport } from '../../preflightReport.js';
 import { endedWell, howItEnded, type ToolEnd } from '../../process/toolEnd.js';
+import { createToolFiles } from '../../process/toolFiles.js';
 import { toolOutput } from '../../process/toolOutput.js';
 import type { DumpContext, DumpEnd, PrepareDumpContext, RunningDump } from '../../runningDump.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
@@ -17,7 +16,7 @@ import { isChangedTable } from '../errors/serverErrors.js';
 import { watchToolLocks } from '../locks/toolLocks.js';
 import { mariadbOutput } from '../tools/mariadbOutput.js';
 import { pinnedName } from '../../network/pinnedName.js';
-import { writeOptionFile } from '../tools/optionFile.js';
+import { addOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';
 import { serializeForScanner } from './programTexts.js';
@@ -33,18 +32,10 @@ export async function openMariadbPipeline(
   const scanned = scannedDump();
   const pipeline = await openDumpPipeline({
     ...{ tools, workFolder, signal, steps },
-    scanner: dumpScanner(textsFile(workFolder)),
+    scanner: dumpScanner(),
     onFinding: scanned.add,
   });
   return { ...pipeline, scanned: scanned.result };
-}
-
-/**
- * The scanner gets the path of the file when the pipeline is opened. The texts are written when the server has sent
- * them.
- */
-function textsFile(workFolder: string): string {
-  return join(workFolder, 'program-texts');
 }
 
 /**
@@ -58,20 +49,25 @@ export async function startMariadbDump(
   pipeline: MariadbPipeline,
   context: DumpContext,
 ): Promise<RunningDump> {
-  const optionFile = await writeOptionFile(connection, server, context.workFolder, program);
-  await writeFile(textsFile(context.workFolder), serializeForScanner(texts, report.inventory), { mode: 0o600 });
+  const files = createToolFiles(context.workFolder);
+  const optionFile = await addOptionFile(connection, server, files, program);
   const problems = toolProblems('DUMP', isProblem);
   const ended = new AbortController();
   const running = await pipeline.run(
     {
       program,
       args: [`--defaults-file=${optionFile}`, ...dumpArguments(report)],
-      environment: await pinnedName(connection, server, context.workFolder),
+      files,
+      environment: pinnedName(connection, server, files),
       secrets: connection.password === null ? [] : [connection.password],
       filter: mariadbOutput(),
       onLine: problems.onLine,
     },
-    { ...context, signal: AbortSignal.any([context.signal, ended.signal]) },
+    {
+      ...context,
+      signal: AbortSignal.any([context.signal, ended.signal]),
+      notes: serializeForScanner(texts, report.inventory),
+    },
   );
   let busy: StowageError | undefined;
   const tool = { connection, server, conversations, pid: running.pid };

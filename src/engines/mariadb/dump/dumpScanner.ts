@@ -15,10 +15,10 @@ import type { Scanner } from '../../pipeline/observer.js';
  *   lines. Older tools write all rows in one line. They are counted while the statement is short, and otherwise
  *   unknown.
  *
- * `textsFile` holds the text of serializeForScanner, if the file exists when the first bytes come.
+ * Its notes are the text of serializeForScanner.
  */
-export function dumpScanner(textsFile = ''): Scanner {
-  return { source, args: [String(largestStatementBytes), textsFile] };
+export function dumpScanner(): Scanner {
+  return { source, args: [String(largestStatementBytes)] };
 }
 
 /** The largest statement that a server accepts: the limit of max_allowed_packet minus one byte for the command. */
@@ -92,7 +92,7 @@ function plain(hex: string): string {
 }
 
 const source = String.raw`
-my ($limit, $textsFile) = @ARGV;
+my ($limit) = @ARGV;
 # Texts of programs by the client's character set: in utf8, and in that. A statement that may hold some is held back.
 my ($texts, $held);
 # How often a sequence has begun anew, by database and name.
@@ -417,8 +417,8 @@ sub rowsIn {
 
 sub readTexts {
   my %read;
-  open(my $file, '<', $textsFile) or return {};
-  while (<$file>) {
+  my $notes = notes();
+  while (<$notes>) {
     my ($set, @pair) = split;
     if ($set eq ':rounds') { $rounds{$pair[0]} = $pair[1]; next }
     my ($utf8, $converted) = map { pack('H*', $_) } @pair;

@@ -103,7 +103,7 @@ async function convert(session: Session, text: string, characterSet: string): Pr
 }
 
 /**
- * The file for the scanner: one entry a line, in hex. It has the texts, and the number of restarts of sequences
+ * The notes for the scanner: one entry a line, in hex. It has the texts, and the number of restarts of sequences
  * (CYCLE), which the dump tool leaves out.
  */
 export function serializeForScanner(texts: readonly ProgramText[], { databases }: Inventory): string {

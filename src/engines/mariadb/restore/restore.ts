@@ -5,6 +5,7 @@ import { judgeRestore } from '../../pipeline/judgePipeline.js';
 import { startRestorePipeline } from '../../pipeline/restorePipeline.js';
 import type { PartSpec } from '../../preflightReport.js';
 import { endedWell, howItEnded, type ToolEnd } from '../../process/toolEnd.js';
+import { createToolFiles } from '../../process/toolFiles.js';
 import { toolOutput } from '../../process/toolOutput.js';
 import type { RestoreContext, RestoreSource, RunningRestore } from '../../runningRestore.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
@@ -13,7 +14,7 @@ import { restoreAssignments } from '../session/serverSettings.js';
 import type { Session } from '../session/session.js';
 import { mariadbOutput } from '../tools/mariadbOutput.js';
 import { pinnedName } from '../../network/pinnedName.js';
-import { writeOptionFile } from '../tools/optionFile.js';
+import { addOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { findRestoreSession, restoreLocks } from './restoreSessions.js';
 import type { Tools } from '../../process/tools.js';
@@ -49,7 +50,8 @@ export async function startMariadbRestore(
   source: RestoreSource,
   context: RestoreContext,
 ): Promise<RunningRestore> {
-  const optionFile = await writeOptionFile(target, server, context.workFolder, program);
+  const files = createToolFiles(context.workFolder);
+  const optionFile = await addOptionFile(target, server, files, program);
   const ended = new AbortController();
   const problems = toolProblems('RESTORE', (line) => /error/i.test(line), anotherRuns);
   const running = await startRestorePipeline(
@@ -64,7 +66,8 @@ export async function startMariadbRestore(
         '--connect-timeout=10',
         `--init-command=SET SESSION ${restoreAssignments(found, source.inventory.settings)}, ${takeLocks(source)}`,
       ],
-      environment: await pinnedName(target, server, context.workFolder),
+      files,
+      environment: pinnedName(target, server, files),
       secrets: target.password === null ? [] : [target.password],
       filter: mariadbOutput([anotherRuns]),
       onLine: problems.onLine,

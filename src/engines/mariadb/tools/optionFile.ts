@@ -1,31 +1,24 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { StowageError } from '../../../errors.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { findClientPlugins } from './clientPlugins.js';
 import type { ServerAddress } from '../../network/serverAddress.js';
+import type { ToolFiles } from '../../process/toolFiles.js';
 
 /**
- * Writes the login of a MariaDB tool to a file that only we can read (0600, in the job's folder), and returns its path
- * for `--defaults-file`. The tool then reads no other option file, and no secret is in an argument or in the
- * environment.
+ * Adds the login of a MariaDB tool to its files, and returns the path for `--defaults-file`. The tool then reads no other
+ * option file, and no secret is in an argument or in the environment.
  */
-export async function writeOptionFile(
+export async function addOptionFile(
   connection: ServiceConnection,
   server: ServerAddress,
-  workFolder: string,
+  files: ToolFiles,
   /** The program that reads the file. */
   tool: string,
 ): Promise<string> {
-  const folder = await mkdtemp(join(workFolder, 'login-'));
-  const path = join(folder, 'login.cnf');
-  const caFile = connection.tls.mode === 'VERIFY' && connection.tls.ca !== null ? join(folder, 'ca.pem') : null;
-  if (caFile !== null) await writeFile(caFile, connection.tls.ca ?? '', { mode: 0o600, flag: 'wx' });
-  await writeFile(path, optionFileText(connection, server, { caFile, plugins: await findClientPlugins(tool) }), {
-    mode: 0o600,
-    flag: 'wx',
-  });
-  return path;
+  const plugins = await findClientPlugins(tool);
+  const { mode, ca } = connection.tls;
+  const caFile = mode === 'VERIFY' && ca !== null ? files.add(ca) : null;
+  return files.add(optionFileText(connection, server, { caFile, plugins }));
 }
 
 function optionFileText(
