@@ -6,7 +6,7 @@ export type CheckStep = {
   readonly status: 'OK' | 'FAILED' | 'SKIPPED';
   readonly tookMs: number | null;
   readonly code: ErrorCode | null;
-  /** The result. For a failed step: the object and the obstacle. */
+  /** The result of the step. For a failed step it names the object and the obstacle. */
   readonly message: string | null;
   readonly hint: string | null;
 };
@@ -33,7 +33,7 @@ export type Check = {
   readonly steps: readonly CheckStep[];
 };
 
-/** Whether no step failed. */
+/** True if no step failed. */
 export function checkOf(steps: readonly CheckStep[], checkedAt: Date): Check {
   return { ok: steps.every((step) => step.status !== 'FAILED'), checkedAt: checkedAt.toISOString(), steps };
 }

@@ -4,9 +4,9 @@ const exitCodes: Readonly<Record<ProgramRole, readonly string[]>> = {
   up: running(),
   serve: running(),
   worker: running(),
-  'adopt-prefixes': ['0   done', '1   it could not be done; the log has the reason', ...mistakes()],
-  'private-targets': ['0   done', '1   it could not be done; the log has the reason', ...mistakes()],
-  migrate: ['0   the schema is up to date', '1   it could not be migrated; the log has the reason', ...mistakes()],
+  'adopt-prefixes': ['0   done', '1   it failed; the log has the reason', ...mistakes()],
+  'private-targets': ['0   done', '1   it failed; the log has the reason', ...mistakes()],
+  migrate: ['0   the schema is up to date', '1   the migration failed; the log has the reason', ...mistakes()],
 };
 
 const examples: Readonly<Record<ProgramRole, readonly string[]>> = {

@@ -33,7 +33,7 @@ function problemsOf(role: ProgramRole, env: Environment): readonly string[] {
 }
 
 describe('a configuration', () => {
-  test('of `up` needs no setting at all', () => {
+  test('of `up` needs no setting', () => {
     expect(readConfig('up', {}, surroundings)).toEqual({
       role: 'up',
       logLevel: 'info',
@@ -78,7 +78,7 @@ describe('a configuration', () => {
     expect([config.dataFolder, config.filesystemRoot]).toEqual(['/var/lib/stowage', '/var/lib/stowage/backups']);
   });
 
-  test('of `serve` holds the values that were set', () => {
+  test('of `serve` contains the values that were set', () => {
     const config = readConfig(
       'serve',
       {
@@ -131,7 +131,7 @@ describe('a configuration', () => {
   });
 });
 
-describe('the targets that may be named', () => {
+describe('the targets that services and file endpoints may use', () => {
   test('include this machine and private networks with `up`, but not with `serve`', () => {
     expect(readConfig('up', {}, surroundings).allowedTargets.allows('127.0.0.1')).toBe(true);
     expect(readConfig('serve', serve, surroundings).allowedTargets.allows('127.0.0.1')).toBe(false);
@@ -160,7 +160,7 @@ describe('a wrong setting', () => {
     ['STOWAGE_PUBLIC_URL', 'https://x/?a=b', /^STOWAGE_PUBLIC_URL holds/],
     ['DATABASE_URL', 'mysql://a:hunter2@db/x', /^DATABASE_URL holds a value of 22 characters \(not shown\)/],
     ['DATABASE_URL', 'hunter2', /^DATABASE_URL holds a value of 7 characters/],
-    ['DATABASE_URL', 'postgres://db', /\(no database is named\)\. It should hold a PostgreSQL URL/],
+    ['DATABASE_URL', 'postgres://db', /\(it names no database\)\. It should hold a PostgreSQL URL/],
     ['MIGRATION_DATABASE_URL', 'hunter2', /^MIGRATION_DATABASE_URL holds a value of 7 characters/],
     ['SCHEDULE_STORE_URL', 'redis://x', /^SCHEDULE_STORE_URL holds a value of 9 characters/],
     ['STOWAGE_MASTER_KEY', 'hunter2', /^STOWAGE_MASTER_KEY holds .*\(line 1 is not 32 bytes in base64\)/],
@@ -169,7 +169,11 @@ describe('a wrong setting', () => {
     ['STOWAGE_ADMIN_TOKEN', 'hunter2', /^STOWAGE_ADMIN_TOKEN holds a value of 7 characters \(not shown\)/],
     ['STOWAGE_ADMIN_TOKEN', 'a token with spaces, a long one', /^STOWAGE_ADMIN_TOKEN holds/],
     ['STOWAGE_FILESYSTEM_ROOT', 'backups', /^STOWAGE_FILESYSTEM_ROOT holds "backups"\. .* absolute path/],
-    ['STOWAGE_ALLOWED_TARGETS', '10.0.0.0/99', /^STOWAGE_ALLOWED_TARGETS holds .* \('10\.0\.0\.0\/99' is no network/],
+    [
+      'STOWAGE_ALLOWED_TARGETS',
+      '10.0.0.0/99',
+      /^STOWAGE_ALLOWED_TARGETS holds .* \('10\.0\.0\.0\/99' is not a network/,
+    ],
     ['STOWAGE_MIN_INTERVAL', '60', /^STOWAGE_MIN_INTERVAL holds "60"\. It should hold an ISO 8601 duration/],
     ['STOWAGE_MIN_INTERVAL', 'P1M', /^STOWAGE_MIN_INTERVAL/],
     ['STOWAGE_MIN_INTERVAL', 'PT0S', /^STOWAGE_MIN_INTERVAL/],
@@ -209,7 +213,7 @@ describe('a wrong setting', () => {
     expect(problemsOf('worker', { ...serve, ...env }).join('\n')).toMatch(sentence);
   });
 
-  test('a short STOWAGE_STOP_GRACE leaves a worker only time for handing back', () => {
+  test('with a short STOWAGE_STOP_GRACE a worker only hands its jobs back', () => {
     expect(readConfig('worker', { ...serve, STOWAGE_STOP_GRACE: 'PT5S' }, surroundings).graceMs).toBe(0);
   });
 

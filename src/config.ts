@@ -46,7 +46,7 @@ export type ApiConfig = {
   readonly clientLimits: ClientLimits;
 };
 
-/** What the clients of the API may take before they are slowed down or refused. */
+/** The share of the server that clients of the API may use before they are slowed down or refused. */
 export type ClientLimits = {
   readonly socketsOfViewer: number;
   readonly pendingSockets: number;
@@ -241,7 +241,7 @@ function running(reader: Reader, targetsByDefault = defaultAllowedTargets): Comm
   };
 }
 
-/** The default part of STOWAGE_STOP_GRACE that is left for ending tools and handing jobs back. */
+/** The part of STOWAGE_STOP_GRACE that is reserved by default for ending tools and handing jobs back. */
 const handBackMs = 10_000;
 
 function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
@@ -249,7 +249,7 @@ function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
   if (graceMs !== null && graceMs >= stopGraceMs) {
     reader.problems.push(
       `STOWAGE_WORKER_GRACE holds ${formatDuration(graceMs)}, but STOWAGE_STOP_GRACE is ${formatDuration(stopGraceMs)}: ` +
-        'jobs would be cut off instead of handed back. Make it shorter, or STOWAGE_STOP_GRACE longer.',
+        'jobs would be killed instead of handed back. Set a shorter time, or a longer STOWAGE_STOP_GRACE.',
     );
   }
   return {

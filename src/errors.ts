@@ -1,17 +1,17 @@
 /**
- * The catalogue of errors. Every failure that a person or a client can see has its code here and nowhere else.
- * `help` is the default advice. The code that throws may give a better one. `retriable` means that the same attempt may
- * succeed later although nobody changes anything. Only such failures of jobs are retried.
+ * The catalogue of errors. Every failure that a person or a client can see has its code here and nowhere else. `help`
+ * is the default advice. The code that throws may give a better one. `retriable` means that the same attempt may
+ * succeed later without any change. Only such failures of jobs are retried.
  */
 export const catalogue = {
   // Errors of the API.
   UNAUTHENTICATED: entry('The request carries no valid token.', 'Send "Authorization: Bearer <token>".'),
   FORBIDDEN: entry('The role of the caller does not allow this.', 'Ask an ADMIN of the project for the role it needs.'),
-  NOT_FOUND: entry('There is nothing with this id, or the caller may not see it.', 'Check the id.'),
+  NOT_FOUND: entry('No object has this id, or the caller may not see it.', 'Check the id.'),
   BAD_INPUT: entry('Some input is not valid.', 'details.fields lists every problem with a hint.'),
   CONFLICT: entry(
-    'The thing has changed since it was read, or its name is taken.',
-    'Read the thing again and repeat the change.',
+    'The object has changed since it was read, or its name is already used.',
+    'Read the object again and repeat the change.',
   ),
   IDEMPOTENCY_MISMATCH: entry(
     'This commandId was used before with another input.',
@@ -31,12 +31,12 @@ export const catalogue = {
     'Restore into another service, or drop that database first if nobody needs it.',
   ),
   SECRET_REQUIRED: entry(
-    'The change sends a stored secret to another place.',
-    'Send the secret again together with the change.',
+    'The change would send a stored secret to another address.',
+    'Include the secret in the change.',
   ),
   TOO_COMPLEX: entry('The operation asks for too much at once.', 'Ask for fewer levels, or smaller pages.'),
   NOT_YET_AVAILABLE: entry('This is part of the API but not built yet.', 'CHANGELOG.md lists what is built.'),
-  UNAVAILABLE: entry('Something that the server needs does not answer now.', 'Try again in a moment.', true),
+  UNAVAILABLE: entry('A server that Stowage needs does not answer now.', 'Try again in a moment.', true),
   SLOW_CONSUMER: entry(
     'The subscriber reads more slowly than events arrive.',
     'Subscribe again with the position of the last event that you handled.',
@@ -45,7 +45,7 @@ export const catalogue = {
 
   // Reasons why a job failed.
   SERVICE_UNREACHABLE: entry('The database server does not answer.', 'Check host, port and firewall.', true),
-  SERVICE_AUTH: entry('The database server refused the login.', 'Check user name and password of the service.'),
+  SERVICE_AUTH: entry('The database server refused the login.', 'Check the user name and the password of the service.'),
   SERVICE_PRIVILEGE: entry('The database user lacks a privilege.', 'Grant the privileges that the message names.'),
   SERVICE_SETTING: entry(
     'A setting of the database server would cut, change or end the job.',
@@ -53,12 +53,12 @@ export const catalogue = {
   ),
   SERVICE_BUSY: entry(
     'Another session uses the database in a way that conflicts with the job.',
-    'It is tried again while attempts are left. If it happens again, choose another time of day.',
+    'Stowage tries the job again while attempts are left. If it happens again, choose another time of day.',
     true,
   ),
   TOOL_MISSING: entry('A program that the worker needs is not installed.', 'Install it on the worker.'),
   TOOL_VERSION: entry(
-    'The dump tool does not fit the server.',
+    'The dump tool does not support the version of the server.',
     'Install the version that the message names on the worker.',
   ),
   TOOL_FAILED: entry(
@@ -66,7 +66,7 @@ export const catalogue = {
     'Read the message, and the log of the database server at that time.',
   ),
   TARGET_UNFIT: entry(
-    'The target cannot hold what the backup holds.',
+    'The target does not support all objects of the backup.',
     'Change the target as the message describes, or restore into another service.',
   ),
   EMPTY_DUMP: entry('The dump contains nothing.', 'Check that the databases exist and that the user may see them.'),
@@ -76,7 +76,7 @@ export const catalogue = {
   ),
   ENDPOINT_UNREACHABLE: entry(
     'The object storage does not answer.',
-    'Check the address and that the storage is up.',
+    'Check the address, and that the storage is running.',
     true,
   ),
   ENDPOINT_AUTH: entry('The object storage refused the credentials.', 'Check the Service User of the file endpoint.'),
@@ -90,23 +90,27 @@ export const catalogue = {
     'Raise the quota of the container or account, or keep fewer backups there.',
   ),
   CHECKSUM: entry(
-    'The storage does not hold the bytes that were sent.',
-    'It is tried again. If it happens again, check the storage and the network on the way to it.',
+    'The stored bytes differ from the bytes that were sent.',
+    'Stowage tries the job again. If it happens again, check the storage and the network between the worker and the storage.',
     true,
   ),
   STALLED: entry(
-    'Nothing moved for longer than the stall timeout.',
-    'Check which sessions wait on the database server (SHOW FULL PROCESSLIST) and whether the storage answers. If both are only slow, raise the stall timeout.',
+    'The job made no progress for longer than the stall timeout.',
+    'Check which sessions wait on the database server (SHOW FULL PROCESSLIST) and whether the storage answers. If they are only slow, raise the stall timeout.',
     true,
   ),
   TIMEOUT: entry(
     'The job took longer than the plan allows.',
     'Raise the timeout, or find the phase that became slower: the attempts show their phases.',
   ),
-  WORKER_LOST: entry('The worker that ran the job was lost.', 'Nothing: the job is retried if that is safe.', true),
+  WORKER_LOST: entry(
+    'The worker that ran the job was lost.',
+    'You need not do anything. The job is retried if that is safe.',
+    true,
+  ),
   WORKERS_LOST: entry(
     'Two workers were lost while they ran the job.',
-    'Read the logs of both workers. If something else ended them, or if PostgreSQL was away, start the job again.',
+    'Read the logs of both workers. If the job did not cause their end, or if PostgreSQL did not answer, start the job again.',
   ),
   INTERNAL: entry('A defect of Stowage.', 'Report it together with the correlation id.'),
 } as const;
@@ -128,7 +132,10 @@ export type StowageErrorOptions = {
   readonly cause?: unknown;
 };
 
-/** An error with a code of the catalogue. Its message is for a person: object, obstacle, what to do. */
+/**
+ * An error with a code of the catalogue. Its message is for a person: it names the object and the obstacle, and `help`
+ * names what to do.
+ */
 export class StowageError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
   readonly help: string;

@@ -4,7 +4,7 @@ import { loggedError } from './loggedError.js';
 
 export type Log = Logger;
 
-/** The format of log lines: one JSON object a line for machines, or text for the person who runs `stowage up`. */
+/** The format of log lines: one JSON object per line for machines, or text for the person who runs `stowage up`. */
 export type LogFormat = 'json' | 'readable';
 
 /** Paths at which a client or a library may have put a secret that is not a `Secret`. */

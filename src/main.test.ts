@@ -96,7 +96,7 @@ describe('stowage up', () => {
     rmSync(data, { recursive: true });
   });
 
-  test('starts without settings, accepts only its own token, and stops cleanly, also if nobody reads its log', async () => {
+  test('starts without settings, accepts only its own token, and stops cleanly, also if its log is not read', async () => {
     const up = start();
     const [, token] = await up.printed(/Admin token \(.*\): ([0-9a-f]{48})/);
     const [, url] = await up.printed(/API listens at (http:\/\/127\.0\.0\.1:\d+)\/graphql/);

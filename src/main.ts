@@ -16,7 +16,7 @@ const usageError = 64;
 type Start<R extends ProgramRole> = (config: ConfigOf[R], log: Log) => Promise<Running>;
 
 const program = new Command('stowage')
-  .description('Backs up databases into object storage, on schedule, and restores them. Driven by GraphQL.')
+  .description('Backs up databases into object storage by schedule, and restores them. Its API is GraphQL.')
   .version(programVersion(), '-V, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
   .showHelpAfterError('(stowage --help lists the commands)')
@@ -47,19 +47,19 @@ command(
 
 command(
   'adopt-prefixes',
-  'declare that this database is the installation, after it was restored elsewhere or a copy of it ran',
+  'declare this database as the installation that owns the backups, after it was restored to another server or a copy of it ran',
   adoptPrefixes,
 );
 
 command(
   'private-targets',
-  'list the services and file endpoints in private networks that are allowed only until you decide',
+  'list the services and file endpoints in private networks, which stay allowed until you decide',
   privateTargets,
-).option('--refuse', 'decide: refuse them from the next start of every process');
+).option('--refuse', 'refuse them from the next start of every process');
 
 // The reader of the output may end, and the disk of a log file may be full. Then the work continues without a log.
-// Without this handler the error would be logged, which would cause the same error again, for ever, and signals would
-// not be handled.
+// Without this handler the program would log the error, which causes the same error again and again, and would handle
+// no signals.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
 
 try {

@@ -22,7 +22,7 @@ describe('Text from outside', () => {
     expect(outsideText('x'.repeat(10_000_000), 100)).toHaveLength(100);
   });
 
-  test('the result is never longer, never holds what was removed, and stays the same a second time', () => {
+  test('the result is never longer, never contains removed characters, and does not change when the function is applied again', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 2, max: 60 }), (text, most) => {
         const plain = outsideText(text, most);

@@ -1,11 +1,11 @@
 /**
- * Text that somebody outside wrote, such as a server's version or an error, fit to be stored and shown. Control characters
+ * Makes a text from outside, such as a server's version or an error, safe to store and to show. Control characters
  * become spaces, except for line breaks. Invisible characters, among them those that change the direction of the text
  * (Unicode Technical Report 36, 2.10.4), are removed. A lone surrogate, which PostgreSQL refuses, becomes U+FFFD.
- * @param most the length of the result at most, in UTF-16 code units; a longer text ends with `…`
+ * @param most the maximum length of the result, in UTF-16 code units; a longer text is cut and ends with `…`
  */
 export function outsideText(text: string, most: number): string {
-  // A code point takes two units at most. Characters that are removed count, so that the work is limited as well.
+  // A code point has at most two units. Removed characters count too, so that the work is limited.
   const start = text.slice(0, 2 * most + 1);
   const plain = start
     .replace(/\p{Cs}/gu, '\uFFFD')

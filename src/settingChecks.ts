@@ -51,7 +51,7 @@ export const publicUrl = text((value) => {
 export const postgresUrl = text((value) => {
   const url = new URL(value);
   if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') refuse('another scheme');
-  if (url.pathname.length < 2) refuse('no database is named');
+  if (url.pathname.length < 2) refuse('it names no database');
   return new Secret(value);
 });
 
@@ -69,7 +69,7 @@ export const keyLines = text((value) => {
   const lines = value.split('\n').map((line) => line.trim());
   const isKey = (line: string): boolean => line !== '' && !line.startsWith('#');
   const keys = lines.filter(isKey);
-  if (keys.length === 0) refuse('no key is in it');
+  if (keys.length === 0) refuse('it contains no key');
   const bad = lines.findIndex((line) => isKey(line) && !is32Bytes(line));
   if (bad >= 0) refuse(`line ${bad + 1} is not 32 bytes in base64`);
   return keys.map((key) => new Secret(key));

@@ -54,7 +54,10 @@ export const settings = {
     meaning:
       'PostgreSQL, which holds the event log and everything else that must not be lost. Connect directly, or through a pooler (pgbouncer) in session mode. Transaction mode does not work: locks between workers and notifications belong to a session.',
     holds: 'a PostgreSQL URL such as postgres://user:password@host:5432/database',
-    default: { up: 'an embedded server in STOWAGE_DATA', 'adopt-prefixes': 'that of `stowage up`, which must not run' },
+    default: {
+      up: 'an embedded server in STOWAGE_DATA',
+      'adopt-prefixes': 'the embedded server of `stowage up`, which must not be running',
+    },
     secret: true,
   },
   MIGRATION_DATABASE_URL: {
@@ -67,7 +70,7 @@ export const settings = {
   STOWAGE_DATABASE_PATIENCE: {
     roles: api,
     meaning:
-      'How long a request of the API waits for a PostgreSQL that does not answer, repetitions included. Then it is answered with UNAVAILABLE. A statement that takes longer is ended. Workers and migrations are not limited by it.',
+      'How long a request of the API waits for a PostgreSQL that does not answer, including repetitions. After this time the answer is UNAVAILABLE. A statement that takes longer is ended. The limit does not apply to workers and migrations.',
     holds: 'an ISO 8601 duration of days to seconds, from PT1S to PT5M',
     default: { otherwise: 'PT5S' },
     secret: false,
@@ -83,27 +86,27 @@ export const settings = {
     roles: running,
     meaning: 'A file with the keys that encrypt the stored credentials.',
     holds: 'the path of a readable file with one key a line, newest first, each 32 bytes in base64',
-    default: { up: 'made once in STOWAGE_DATA', otherwise: 'STOWAGE_MASTER_KEY; one of the two is required' },
+    default: { up: 'generated once in STOWAGE_DATA', otherwise: 'STOWAGE_MASTER_KEY; one of the two is required' },
     secret: false,
   },
   STOWAGE_MASTER_KEY: {
     roles: running,
     meaning: 'The same keys as a value, for platforms that pass secrets in the environment.',
     holds: 'one key a line, newest first, each 32 bytes in base64 (openssl rand -base64 32)',
-    default: { up: 'made once in STOWAGE_DATA', otherwise: 'STOWAGE_MASTER_KEY_FILE; one of the two is required' },
+    default: { up: 'generated once in STOWAGE_DATA', otherwise: 'STOWAGE_MASTER_KEY_FILE; one of the two is required' },
     secret: true,
   },
   STOWAGE_ADMIN_TOKEN: {
     roles: api,
-    meaning: 'The installation-level bearer token, which may do everything.',
+    meaning: 'The installation-level bearer token, which allows everything.',
     holds: 'at least 24 characters out of letters, digits and -._~+/= (openssl rand -hex 32)',
-    default: { up: 'made once in STOWAGE_DATA, and printed' },
+    default: { up: 'generated once in STOWAGE_DATA, and printed' },
     secret: true,
   },
   STOWAGE_METRICS_TOKEN: {
     roles: api,
     meaning:
-      'A bearer token for the scraper, which opens all of /metrics and nothing else. If it is unset, the admin token opens all of /metrics. A request without a token gets only metrics that name no project.',
+      'A bearer token for the scraper. It gives access to all of /metrics and to nothing else. If it is unset, the admin token gives access to all of /metrics. A request without a token gets only metrics that name no project.',
     holds: 'at least 24 characters out of letters, digits and -._~+/= (openssl rand -hex 32)',
     default: { otherwise: 'unset' },
     secret: true,
@@ -118,7 +121,7 @@ export const settings = {
   STOWAGE_ALLOWED_TARGETS: {
     roles: [...running, 'private-targets'],
     meaning:
-      'The hosts and networks that services and file endpoints may name. `default` is every public address. `private` is all private networks, such as 10.0.0.0/8. `loopback` is this machine. To allow your own network, name it (default,10.1.0.0/16), or a domain of it (default,*.db.example.org). Link-local and metadata addresses are allowed only by naming the address. In an installation that is older than `private`, `default` contains private networks until you run `stowage private-targets --refuse`.',
+      'The hosts and networks that services and file endpoints may use. `default` is every public address. `private` is all private networks, such as 10.0.0.0/8. `loopback` is this machine. To allow your own network, name it (default,10.1.0.0/16), or a domain of it (default,*.db.example.org). Link-local and metadata addresses are allowed only by naming the address. In an installation from a version without `private`, `default` contains private networks until you run `stowage private-targets --refuse`.',
     holds:
       'words and targets separated by commas: default, private, loopback, a host name, *.domain, an IP address, a network such as 10.0.0.0/8',
     default: { up: 'default,private,loopback', otherwise: 'default' },
@@ -134,14 +137,15 @@ export const settings = {
   STOWAGE_SOCKETS_PER_VIEWER: {
     roles: api,
     meaning:
-      'How many WebSockets one viewer may have. Today all clients with the same token are one viewer. One more is closed with 1013.',
+      'How many WebSockets one viewer may have. Today all clients with the same token are one viewer. A further WebSocket is closed with 1013.',
     holds: 'a whole number from 32 to 100000',
     default: { otherwise: '100' },
     secret: false,
   },
   STOWAGE_PENDING_SOCKETS: {
     roles: api,
-    meaning: 'How many WebSockets may wait for their sign-in at the same time. One more gets the status 503.',
+    meaning:
+      'How many WebSockets may wait for their sign-in at the same time. A further WebSocket gets the status 503.',
     holds: 'a whole number from 1 to 100000',
     default: { otherwise: '1000' },
     secret: false,
@@ -149,7 +153,7 @@ export const settings = {
   STOWAGE_PENDING_SOCKETS_PER_ADDRESS: {
     roles: api,
     meaning:
-      'The same of one IP address (IPv6: of one /64 network). Behind a reverse proxy all clients have the address of the proxy, because X-Forwarded-For is not read: set it to STOWAGE_PENDING_SOCKETS, and limit addresses in the proxy.',
+      'How many WebSockets of one IP address (IPv6: of one /64 network) may wait for their sign-in at the same time. Behind a reverse proxy all clients have the address of the proxy, because X-Forwarded-For is not read. In that case set the same value as STOWAGE_PENDING_SOCKETS, and limit addresses in the proxy.',
     holds: 'a whole number from 1 to 100000',
     default: { otherwise: '100' },
     secret: false,
@@ -157,14 +161,14 @@ export const settings = {
   STOWAGE_SOCKET_MESSAGES_PER_SECOND: {
     roles: api,
     meaning:
-      'How many messages of one WebSocket are handled in a second; twice as many may come at once. Further messages wait, and the socket is not read meanwhile.',
+      'How many messages of one WebSocket are handled per second. A burst may have twice as many. Further messages wait, and the socket is not read meanwhile.',
     holds: 'a whole number from 10 to 100000',
     default: { otherwise: '200' },
     secret: false,
   },
   STOWAGE_SOCKET_OPERATIONS_PER_SECOND: {
     roles: api,
-    meaning: 'The same for the operations among them.',
+    meaning: 'How many of these messages may start an operation.',
     holds: 'a whole number from 1 to 100000',
     default: { otherwise: '50' },
     secret: false,
@@ -172,14 +176,14 @@ export const settings = {
   STOWAGE_UNREAD_MIB_PER_VIEWER: {
     roles: api,
     meaning:
-      'How many MiB the clients of one viewer may leave unread before nothing further is produced for their WebSockets, and no further long answer.',
+      'How many MiB the clients of one viewer may leave unread. Above this limit, no messages for their WebSockets and no long answers are produced.',
     holds: 'a whole number from 8 to 65536',
     default: { otherwise: '32' },
     secret: false,
   },
   STOWAGE_UNREAD_MIB: {
     roles: api,
-    meaning: 'The same of all viewers together.',
+    meaning: 'How many MiB the clients of all viewers together may leave unread.',
     holds: 'a whole number from 8 to 65536',
     default: { otherwise: '128' },
     secret: false,
@@ -202,7 +206,7 @@ export const settings = {
   STOWAGE_WORKER_GRACE: {
     roles: ['up', 'worker'],
     meaning:
-      'How long a stopping worker lets its jobs finish before it hands them back. Handing back needs the rest of STOWAGE_STOP_GRACE.',
+      'How long a stopping worker lets its jobs finish before it hands them back. The rest of STOWAGE_STOP_GRACE is needed to hand jobs back.',
     holds: 'an ISO 8601 duration of days to seconds, from PT0S and shorter than STOWAGE_STOP_GRACE',
     default: { otherwise: 'STOWAGE_STOP_GRACE less 10 seconds' },
     secret: false,
@@ -210,7 +214,7 @@ export const settings = {
   STOWAGE_AUDIT_INTERVAL: {
     roles: ['up', 'worker'],
     meaning:
-      'How often the container of each file endpoint is compared with the log. Remains of failed attempts are deleted, and backups that are not there become MISSING.',
+      'How often the container of each file endpoint is compared with the log. Objects that failed attempts left behind are deleted, and backups that are not in the container become MISSING.',
     holds: 'an ISO 8601 duration of days to seconds, from PT10M to P31D',
     default: { otherwise: 'PT6H' },
     secret: false,
@@ -218,7 +222,7 @@ export const settings = {
   STOWAGE_LOCK_PATIENCE: {
     roles: ['up', 'worker'],
     meaning:
-      'How long another session may wait for a lock of a backup before the backup gives way and is tried again later. Plans with yieldToLocks: false never give way.',
+      'How long another session may wait for a lock of a backup before the backup ends and is tried again later. Backups of plans with yieldToLocks: false do not end for this reason.',
     holds: 'an ISO 8601 duration of days to seconds, from PT1S to P1D',
     default: { otherwise: 'PT30S' },
     secret: false,

@@ -1,6 +1,6 @@
 /**
- * A long computation in steps. It yields after each step, with the work that the step has cost in microseconds of a
- * processor, so that its caller can run something else in between, or stop it.
+ * A long computation in steps. After each step it yields the time that the step took, in microseconds of a processor.
+ * So its caller can run other work in between, or stop it.
  */
 export type Steps<Result> = Generator<number, Result, void>;
 

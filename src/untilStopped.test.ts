@@ -29,7 +29,7 @@ describe('a role', () => {
   test.each([
     ['SIGTERM', 143],
     ['SIGINT', 130],
-  ])('ends at once at a second signal (%s)', async (signal, expected) => {
+  ])('ends at once after a second signal (%s)', async (signal, expected) => {
     const { events, code } = given(() => Promise.resolve(forever));
     events.emit('SIGTERM', 'SIGTERM');
     events.emit(signal, signal);
@@ -64,7 +64,7 @@ describe('a role', () => {
     expect(written.join('')).toContain('nobody cared');
   });
 
-  test('that breaks is stopped and ends with 1', async () => {
+  test('that cannot continue is stopped and ends with 1', async () => {
     let stops = 0;
     const broken = Promise.resolve(new Error('PostgreSQL ended'));
     const stop = () => Promise.resolve(void (stops += 1));

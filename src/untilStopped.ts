@@ -74,7 +74,7 @@ export async function untilStopped(
     void role.broken?.then(onBroken);
     const code = await stopRequest.promise;
     timer = setTimeout(() => {
-      log.error(`Not stopped within ${graceMs / 1000} s (STOWAGE_STOP_GRACE). Ending anyway.`);
+      log.error(`Not stopped within ${graceMs / 1000} s (STOWAGE_STOP_GRACE). The process ends anyway.`);
       atOnce.resolve(1);
     }, graceMs);
     return (await hasStopped(role, log)) ? code : 1;

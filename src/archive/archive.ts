@@ -56,7 +56,7 @@ export type BackupDescription = {
 export type TakeBackup = {
   readonly engine: Engine;
   readonly connection: ServiceConnection;
-  /** Reads the current connection, before each further query of the server after the dump. */
+  /** Reads the current connection data. Called before each query of the server after the dump. */
   readonly connectionNow?: () => Promise<ServiceConnection>;
   /** How long queries after the dump are retried, from the first failure on. Default 60 s. */
   readonly askAgainMs?: number;

@@ -10,11 +10,11 @@ const firstPauseMs = 500;
 const longestPauseMs = 10_000;
 const defaultPatienceMs = 60_000;
 
-/** Failures that may pass: a refused login, a server that does not answer, and a lock of another session. */
+/** Failures that may be temporary: a refused login, a server that does not answer, and a lock of another session. */
 const passing: ReadonlySet<string> = new Set(['SERVICE_AUTH', 'SERVICE_UNREACHABLE', 'SERVICE_BUSY']);
 
 /**
- * Queries the server after everything has been dumped. Failures that may pass are retried for a minute, or for
+ * Queries the server after everything has been dumped. Failures that may be temporary are retried for a minute, or for
  * `askAgainMs`. Each try uses the credentials that are stored at that moment, because a password may be changed while a
  * dump runs. If the stored credentials cannot be read, the last known ones are used. The last failure is returned and
  * not thrown, because the caller decides whether the backup needs the answer. Throws the reason of the limits, and

@@ -52,7 +52,7 @@ describeWith({ mariadb: mariadbMissing }, 'backup.json', () => {
     expect(await server.sql('SELECT * FROM `__proto__`.`constructor`; SELECT * FROM `__proto__`.`__proto__`')).toBe(
       '7\t7\n7\n',
     );
-    // A definition that only one record has is not compared with a property of the language.
+    // A definition that only one of the two records contains is not compared with a property of the language.
     const [first, ...others] = taken.inventory.databases;
     const blind = { ...taken.inventory, databases: [{ ...first, definitions: { views: {} } }, ...others] };
     expect(compareInventories(blind as typeof taken.inventory, taken.inventory).differences).toEqual([]);

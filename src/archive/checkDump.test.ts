@@ -24,7 +24,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
 
   beforeAll(async () => {
     [server, bench] = await Promise.all([startMariadb(), archiveBench()]);
-    // More bytes than all buffers on the way hold, so that the tool runs until the storage reads on.
+    // More bytes than all buffers on the way hold, so that the tool runs until the storage continues to read.
     await server.sql(`CREATE DATABASE safe; USE safe; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_20000;
       CREATE TABLE crates (id INT PRIMARY KEY); INSERT INTO crates SELECT seq FROM seq_1_to_40;
@@ -61,7 +61,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
     return taken;
   }
 
-  const notAskedAgain = expect.stringMatching(/^The server could not be asked once more after the dump/);
+  const notAskedAgain = expect.stringMatching(/^The server could not be queried again after the dump/);
   const neverStored = { askAgainMs: 0 };
 
   test('is a backup, compared with the server, if the new password is stored in time', async () => {
@@ -88,7 +88,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
   ])('is retried if the password is not stored and the dump seems to lack %s', async (_what, filter, named) => {
     await expect(backup(neverStored, filter)).rejects.toMatchObject({
       ...{ code: 'SERVICE_AUTH', retriable: true },
-      message: expect.stringContaining(`Without this answer it is unknown whether the dump lacks something: ${named}.`),
+      message: expect.stringContaining(`Without this answer it is unknown whether the dump is complete: ${named}.`),
     });
   });
 
@@ -97,7 +97,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
     async function busyFor(questions: number, askAgainMs: number): Promise<TakenBackup> {
       const engine = createMariadbEngine();
       let left = questions;
-      const busy = new StowageError('SERVICE_BUSY', 'A question to the server waited for a lock in vain.');
+      const busy = new StowageError('SERVICE_BUSY', 'A query of the server waited too long for a lock.');
       const busyEngine: Engine = {
         ...engine,
         inventory: (connection, context) =>
@@ -115,7 +115,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump during which the password chan
     test('with a warning if it does not', async () => {
       const { warnings } = await busyFor(1_000, 600);
       expect(warnings).toContainEqual(notAskedAgain);
-      expect(warnings.join()).toContain('waited for a lock in vain');
+      expect(warnings.join()).toContain('waited too long for a lock');
     });
   });
 

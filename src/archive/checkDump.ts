@@ -29,7 +29,7 @@ export function countingAfter(dumpMs: number): number {
 /**
  * Compares the content of the dump with that of the server, and returns the backup's inventory. The comparison is
  * needed because a tool may omit rows or tables and still succeed. Throws INCOMPLETE_DUMP naming the tables and other
- * objects of which something is missing.
+ * objects that are missing or incomplete.
  */
 export async function checkDump(
   input: TakeBackup,
@@ -79,14 +79,14 @@ export async function checkDump(
       ...(compared.fewer.length === 0
         ? []
         : [
-            `Of these tables, which were written to, the dump holds fewer rows than the server: ${listTables(compared.fewer)}.`,
+            `Of these tables, which changed during the dump, the dump contains fewer rows than the server: ${listTables(compared.fewer)}.`,
           ]),
       ...notComparedWarning([...compared.notCompared, ...late]),
     ],
   };
 }
 
-/** A table that the dump does not hold is checked again, however late it is. */
+/** A table that is not in the dump is always checked again, even if the time limit is over. */
 function splitLate(all: readonly UnsureTable[], tooLate: readonly TableName[]) {
   const names = new Set(tooLate.map(nameOf));
   const isLate = (table: UnsureTable) => table.rows !== null && names.has(nameOf(table));
@@ -102,7 +102,7 @@ function refuseDoubtful(doubtful: readonly Lost[], failure: StowageError): void 
   if (doubtful.length === 0) return;
   throw new StowageError(
     failure.code,
-    `${failure.message} Without this answer it is unknown whether the dump lacks something: ${listTables(doubtful)}.`,
+    `${failure.message} Without this answer it is unknown whether the dump is complete: ${listTables(doubtful)}.`,
     { help: failure.help, retriable: true, cause: failure },
   );
 }
@@ -110,7 +110,7 @@ function refuseDoubtful(doubtful: readonly Lost[], failure: StowageError): void 
 function refuseLost(lost: readonly Lost[], toolOutput: string): void {
   if (lost.length === 0) return;
   throw new StowageError('INCOMPLETE_DUMP', `The dump lacks objects that the server has: ${listTables(lost)}.`, {
-    help: 'Check that the dump tool fits the server and that the user may see all tables and rows. It is tried again.',
+    help: 'Check that the dump tool supports the version of the server, and that the user may see all tables and rows. The backup is tried again.',
     details: { lost: lost.slice(0, listedAtMost) },
     retriable: true,
     ...(toolOutput === '' ? {} : { toolOutput }),
@@ -118,7 +118,7 @@ function refuseLost(lost: readonly Lost[], toolOutput: string): void {
 }
 
 function unansweredWarning({ message }: StowageError): string {
-  return `The server could not be asked once more after the dump, which holds what it had counted before: ${message}`;
+  return `The server could not be queried again after the dump. The dump agrees with the earlier counts: ${message}`;
 }
 
 function notComparedWarning(tables: readonly TableName[]): readonly string[] {

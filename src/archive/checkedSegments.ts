@@ -32,7 +32,7 @@ export async function* checkedSegments(
       heldBytes += piece.length;
       if (heldBytes < expected.sizeBytes) continue;
       if (digest.digest('hex') !== expected.sha256) {
-        throw damaged(part, `segment ${index + 1} of ${part.segments.length} is not what was stored`);
+        throw damaged(part, `segment ${index + 1} of ${part.segments.length} differs from the stored bytes`);
       }
       yield held;
       index += 1;

@@ -49,13 +49,13 @@ describe('The comparison of a restored target with a backup', () => {
   test.each<[string, Definition, readonly (readonly [string, string | null, string | null])[]]>([
     ['nothing where the hash is the same', definition, []],
     [
-      'the part that is otherwise',
+      'the part that differs',
       { hash: hash('b'), parts: { ...definition.parts, 'column n': 'varchar(3)' } },
       [['column n', 'text', 'varchar(3)']],
     ],
-    ['the part that is gone', { hash: hash('b'), parts: { 'column id': 'int(11)' } }, [['column n', 'text', null]]],
+    ['the part that is missing', { hash: hash('b'), parts: { 'column id': 'int(11)' } }, [['column n', 'text', null]]],
     [
-      'the part that came',
+      'the part that was added',
       { hash: hash('b'), parts: { ...definition.parts, 'index k': 'KEY' } },
       [['index k', null, 'KEY']],
     ],

@@ -5,7 +5,7 @@ import { findingByName } from './findingByName.js';
 
 export type Comparison = {
   readonly differences: readonly FoundDifference[];
-  /** The reason why definitions could not be compared, a sentence for a person. Null: they were compared. */
+  /** The reason why definitions could not be compared, as a sentence for a person. Null: they were compared. */
   readonly notCompared: string | null;
 };
 

@@ -8,7 +8,7 @@ export type PartContents = {
   readonly objects: DumpEnd['objects'];
 };
 
-/** The parts that may hold something of a database. */
+/** The parts that may contain objects of a database. */
 export function partsOf<T extends PartContents>(database: string, parts: readonly T[]): readonly T[] {
   return parts.filter(({ spec }) => spec.databases?.includes(database) ?? true);
 }

@@ -6,8 +6,8 @@ import { backupDocumentName } from './layout.js';
 /**
  * Removes an attempt's folder. It deletes backup.json first, so that a partially deleted folder is not a backup. Then
  * it deletes the large objects, the rest of their segments, and unfinished uploads. Returns only when nothing is left
- * in the folder. A missing folder is a success. Throws an ENDPOINT_… code, or UNAVAILABLE if the storage still holds
- * something. Then the deletion can be tried again.
+ * in the folder. A missing folder is a success. Throws an ENDPOINT_… code, or UNAVAILABLE if the storage still holds an
+ * object. In both cases the deletion can be tried again.
  */
 export async function deleteBackup(input: {
   readonly storage: Storage;
@@ -36,7 +36,7 @@ export async function deleteBackup(input: {
   const [first] = left;
   if (first === undefined) return;
   throw new StowageError('UNAVAILABLE', `The storage still holds '${first}' after it confirmed the deletion.`, {
-    help: 'It is tried again; if it recurs, check that nothing else writes there.',
+    help: 'The deletion is tried again. If it happens again, check that no other program writes there.',
     details: { left },
   });
 }

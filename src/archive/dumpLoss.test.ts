@@ -8,7 +8,7 @@ import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
 import type { TakenBackup } from './archive.js';
 import { takeBackup } from './takeBackup.js';
 
-describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although its tool reports success', () => {
+describeWith({ mariadb: mariadbMissing }, 'An incomplete dump whose tool reports success', () => {
   let server: MariadbServer;
   let bench: ArchiveBench;
 
@@ -48,7 +48,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although 
     ],
     ['events', withOption('--skip-events'), ['events yard.daily']],
     ['a view', withOption('--ignore-table=yard.all_crates'), ['views yard.all_crates']],
-    ['a view but for its place', `"$real" "$@" | sed '/CREATE ALGORITHM/,/;$/d'`, ['views yard.all_crates']],
+    ['a view, except for its stand-in', `"$real" "$@" | sed '/CREATE ALGORITHM/,/;$/d'`, ['views yard.all_crates']],
     ['a sequence', withOption('--ignore-table=yard.numbers'), ['sequences yard.numbers']],
     ['one trigger of two', `"$real" "$@" | sed '/TRIGGER counted /,/;;$/d'`, ['triggers yard.counted']],
   ])('is not a backup if it lacks %s', async (_what, script, lost) => {
@@ -66,7 +66,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although 
     await expect(backup('"$real" "$@"')).resolves.toMatchObject({ parts: [{ name: 'databases' }] });
   });
 
-  test('is not suspected because of names with unusual spelling or in another character set', async () => {
+  test('is not reported as incomplete because of names with unusual spelling or in another character set', async () => {
     await server.sql(unusual);
     const { inventory } = await backup('"$real" "$@"', 'odd');
     expect(inventory.databases[0]?.objects).toMatchObject({
@@ -78,7 +78,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump that lacks something although 
     });
   });
 
-  test('is not suspected because of rows that are added and removed all the time', async () => {
+  test('is not reported as incomplete because of rows that are added and removed all the time', async () => {
     await server.sql(busy);
     const writing = server.sql('CALL busy.write_on()');
     try {

@@ -75,25 +75,25 @@ describe('The number of rows of a table in a dump', () => {
 
   test.each<[string, Case, number | null, number | null]>([
     [
-      'rows are missing and it did not change',
+      'rows are missing and the table did not change',
       { dumped: 5, counted: 6, after: { rows: 6, changedAt: time, createdAt: time } },
       5,
       6,
     ],
     [
-      'there are too many and it did not change',
+      'there are too many rows and the table did not change',
       { dumped: 7, counted: 6, after: { rows: 6, changedAt: time, createdAt: time } },
       7,
       6,
     ],
     [
-      'it was only counted afterwards',
+      'the table was only counted after the dump',
       { dumped: 5, counted: null, after: { rows: 6, changedAt: time, createdAt: time } },
       5,
       6,
     ],
     [
-      'it was only counted before',
+      'the table was only counted before the dump',
       { dumped: 5, counted: 6, after: { rows: null, changedAt: time, createdAt: time } },
       5,
       6,
@@ -111,7 +111,7 @@ describe('The number of rows of a table in a dump', () => {
       6,
     ],
     [
-      'the dump does not hold it, whatever was written to it',
+      'the table is not in the dump, even if rows were written to it',
       { dumped: undefined, counted: 6, after: { rows: 8, changedAt: later, createdAt: time } },
       null,
       8,
@@ -121,8 +121,14 @@ describe('The number of rows of a table in a dump', () => {
   });
 
   test.each<[string, Case]>([
-    ['it has as many rows now', { dumped: 5, counted: 6, after: { rows: 5, changedAt: later, createdAt: time } }],
-    ['a row came and another went', { dumped: 7, counted: 6, after: { rows: 6, changedAt: later, createdAt: time } }],
+    [
+      'the table has as many rows now',
+      { dumped: 5, counted: 6, after: { rows: 5, changedAt: later, createdAt: time } },
+    ],
+    [
+      'one row was added and another was deleted',
+      { dumped: 7, counted: 6, after: { rows: 6, changedAt: later, createdAt: time } },
+    ],
     [
       'the server has forgotten when it changed, and counted it only afterwards',
       { before: { changedAt: null }, dumped: 5, counted: null, after: { rows: 6, changedAt: null, createdAt: time } },
@@ -135,16 +141,16 @@ describe('The number of rows of a table in a dump', () => {
       },
     ],
     [
-      'it grows, and was counted while the dump ran',
+      'the table grows, and was counted while the dump ran',
       { dumped: 5, counted: 6, during: true, after: { rows: 9, changedAt: later, createdAt: time } },
     ],
-    ['it went meanwhile', { dumped: undefined, counted: 6, after: undefined }],
+    ['the table was dropped meanwhile', { dumped: undefined, counted: 6, after: undefined }],
     [
-      'it was dropped and made anew',
+      'the table was dropped and created again',
       { dumped: undefined, counted: 6, after: { rows: 6, changedAt: later, createdAt: later } },
     ],
-    ['it was dumped and went', { dumped: 5, counted: 6, after: undefined }],
-    ['the layout of the dump does not show its rows', { dumped: null, counted: 6, after: { rows: 6 } }],
+    ['the table was dropped after it was dumped', { dumped: 5, counted: 6, after: undefined }],
+    ['the format of the dump does not show the number of rows', { dumped: null, counted: 6, after: { rows: 6 } }],
   ])('is not a loss if %s', (_what, one) => {
     expect(compare(one)).toEqual(nothing);
   });

@@ -2,7 +2,7 @@ import type { Inventory, InventoryTable, TableName } from '../engines/inventory.
 import type { CountedTable, TableState, UnsureTable } from '../engines/rowCounting.js';
 import type { DumpedTable } from '../engines/runningDump.js';
 
-/** What is known after a dump: the inventory before it, the content of the dump, and the counts of the server. */
+/** The knowledge after a dump: the inventory before it, the content of the dump, and the counts of the server. */
 export type DumpedRows = {
   readonly before: Inventory;
   readonly dumped: readonly DumpedTable[];
@@ -84,7 +84,7 @@ function isSameTable(before: InventoryTable, { createdAt }: TableState): boolean
 
 /**
  * If the server reports the time of the last change, this time decides. A server forgets the time when it closes a
- * table. Then two counts, before the dump and after it, must agree too. A table without times may have changed.
+ * table. In that case the counts before and after the dump must be equal too. A table without times may have changed.
  */
 function isUnchanged(before: InventoryTable, state: TableState, earlier: CountedTable | undefined): boolean {
   if (before.changedAt === undefined || state.changedAt === undefined) return false;
@@ -93,7 +93,7 @@ function isUnchanged(before: InventoryTable, state: TableState, earlier: Counted
   return before.changedAt !== null || (earlier?.isBefore === true && state.rows !== null);
 }
 
-/** For some tables the tool decides whether a dump holds them. */
+/** Whether a dump contains such a table depends on the tool. */
 function isExpected({ rows, rowsEstimated }: InventoryTable): boolean {
   return rows !== null || !rowsEstimated;
 }

@@ -29,7 +29,7 @@ export type FoundBackup =
 /**
  * Checks whether an attempt whose end was never reported has left a complete backup: its own complete backup.json, and
  * every part and segment. It verifies them as `takeBackup` does, and writes nothing. Throws what the storage throws,
- * and the reason of the signal. Then the result is unknown.
+ * and the reason of the signal. In these cases the result is unknown.
  */
 export async function findBackup(input: BackupToFind): Promise<FoundBackup> {
   const { storage, folder, signal, onAnswer } = input;

@@ -1,8 +1,8 @@
 import type { Inventory } from '../engines/inventory.js';
 
 /**
- * Finds things of an inventory by name. Where its server folds names, a thing that is not there in the given spelling
- * is found in lower case.
+ * Finds objects of an inventory by name. If its server folds names, an object that does not exist in the given spelling
+ * is searched in lower case.
  */
 export function findingByName<T extends { readonly name: string }>(
   all: readonly T[],

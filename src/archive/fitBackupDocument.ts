@@ -2,9 +2,9 @@ import { StowageError } from '../errors.js';
 import { serializeBackupDocument, type BackupDocument } from './backupDocument.js';
 
 /**
- * Less than what is read, and less than PostgreSQL takes: the event of the backup holds the inventory too, and a jsonb array
- * may have 268,435,455 bytes (PostgreSQL source, jsonb.h, JENTRY_OFFLENMASK). Short names and numbers are longer in jsonb
- * than in the text of the document.
+ * Less than the limit for reading, and less than the limit of PostgreSQL: the event of the backup holds the inventory
+ * too, and a jsonb array may have 268,435,455 bytes (PostgreSQL source, jsonb.h, JENTRY_OFFLENMASK). Short names and
+ * numbers are longer in jsonb than in the text of the document.
  */
 export const largestWrittenBytes = 120 * 1024 * 1024;
 
@@ -31,7 +31,7 @@ export function fitBackupDocument(
   throw new StowageError(
     'TOOL_FAILED',
     `The backup has so many databases and tables that its backup.json would have more than ${limitBytes} bytes.`,
-    { help: 'Split the databases over several services, each of which names its own, then start the backups again.' },
+    { help: 'Register several services with a part of the databases each, then start the backups again.' },
   );
 }
 

@@ -5,7 +5,7 @@ import { StowageError } from '../errors.js';
 export class IncompleteRestore extends StowageError {
   constructor(
     losses: readonly Loss[],
-    /** Every difference, including those that are no reason to fail. */
+    /** Every difference, including differences that do not make the restore fail. */
     readonly differences: readonly InventoryDifference[],
   ) {
     const [first] = losses;

@@ -10,7 +10,9 @@ export type StoredFolder = {
   readonly parts: readonly { readonly name: string; readonly objectName: string; readonly storedSizeBytes: number }[];
 };
 
-/** Whether the complete backup is in the container. Throws what the storage throws. Then the result is unknown. */
+/**
+ * Whether the complete backup is in the container. Throws what the storage throws. In this case the result is unknown.
+ */
 export async function isStored(storage: Storage, backup: StoredFolder, signal: AbortSignal): Promise<boolean> {
   return (await missingFrom(storage, backup, signal)) === undefined;
 }
@@ -18,7 +20,7 @@ export async function isStored(storage: Storage, backup: StoredFolder, signal: A
 /**
  * The first object of a backup that the container does not hold with its stored size: backup.json, a part, or a part
  * with incomplete segments. (Segments may be missing while the object that names them exists.) Undefined: everything
- * exists. Reads no data. Throws what the storage throws. Then the result is unknown.
+ * exists. Reads no data. Throws what the storage throws. In this case the result is unknown.
  */
 export async function missingFrom(
   storage: Storage,

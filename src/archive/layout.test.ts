@@ -32,7 +32,7 @@ describe('The folder of an attempt', () => {
     ['海鸥', 'service-'],
     ['-rf', 'rf-'],
     ["a'; rm -rf $HOME `x`", 'a-rm-rf-HOME-x-'],
-  ])('contains only a safe piece of the name %j', (serviceName, begin) => {
+  ])('contains only safe characters of the name %j', (serviceName, begin) => {
     expect(attemptFolder({ ...attempt, prefix: '', serviceName })).toMatch(new RegExp(`^${begin}0b9c2f61/2024/`));
   });
 
@@ -57,7 +57,7 @@ describe('The folder of an attempt', () => {
     'team/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de/backup.json',
     'team/deeper/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/backup.json',
     'teams/service-0b9c2f61/2024/02/20240229T225958Z-feedc0de-a3/backup.json',
-  ])('is not found from %j, which is no such object below team/', (name) => {
+  ])('is not found from %j, which is not the name of such an object below team/', (name) => {
     expect(folderOfObject('team/', name)).toBeUndefined();
   });
 
@@ -71,7 +71,7 @@ describe('The name of a part', () => {
   const objectOf = (name: string, steps?: readonly string[]) =>
     partObject('f/', { name, extension: 'sql', ...(steps === undefined ? {} : { steps }) });
 
-  test('determines its object in the same way as for all parts ever stored', () => {
+  test('determines the name of its object in the same way as for all parts ever stored', () => {
     expect(objectOf('databases')).toBe('f/databases.sql.zst');
     expect(segmentFolder('f/', { name: 'databases' })).toBe('f/segments/databases/');
   });

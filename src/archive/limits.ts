@@ -1,6 +1,6 @@
 import { StowageError } from '../errors.js';
 
-/** Ends work that takes too long or does not move. */
+/** Ends work that takes too long or makes no progress. */
 export type Limits = {
   /** Aborts with the caller's reason, TIMEOUT or STALLED. */
   readonly signal: AbortSignal;
@@ -8,7 +8,7 @@ export type Limits = {
   readonly moved: () => void;
   /** While `work` runs, a change of `position` counts as movement. `onTick` is called about once a second. */
   whileMoving<T>(position: () => number, onTick: () => void, work: () => Promise<T>): Promise<T>;
-  /** For work that has its own stall limit, or none. While it runs nothing needs to move. */
+  /** Runs work that has its own stall limit, or none. The stall timeout does not count meanwhile. */
   outside<T>(work: () => Promise<T>): Promise<T>;
   /** Stops the timers. */
   close(): void;
@@ -22,8 +22,8 @@ export type LimitsInput = {
 };
 
 /**
- * The clocks run from this call until `close`. In between, something must move within every `stallTimeoutMs`. Time in
- * which this process did not run (a machine that slept, SIGSTOP) does not count.
+ * The clocks run from this call until `close`. Meanwhile, the work must make progress within every `stallTimeoutMs`.
+ * Time in which this process did not run (the machine slept, SIGSTOP) does not count.
  */
 function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits {
   const own = new AbortController();

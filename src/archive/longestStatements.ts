@@ -3,7 +3,7 @@ import { countsTables, type PartContents } from './coverage.js';
 
 /**
  * For each database, the statement size that a target must accept, measured in the dumps. An estimate from before the
- * dump does not know how many bytes are escaped. A database whose parts do not count tables keeps its estimate.
+ * dump does not contain the bytes for escaping. A database whose parts do not count tables keeps its estimate.
  */
 export function withLongestStatements(inventory: Inventory, parts: readonly PartContents[]): Inventory {
   const longest = new Map<string, number>();

@@ -88,7 +88,7 @@ describeWith({ mariadb: mariadbMissing }, 'A restore of a backup', () => {
     expect(reported.shares.at(-1)).toBe(1);
     const names = backup.inventory.databases.map(({ name }) => name);
     expect(await fingerprint(target, names)).toEqual(await fingerprint(source, names));
-    // A name that looks like an option was not read as one, and a client command inside a value was not run.
+    // A name that looks like an option was not read as an option, and a client command inside a value was not executed.
     expect(['/tmp/xx', '/tmp/never'].filter((path) => existsSync(path))).toEqual([]);
   });
 

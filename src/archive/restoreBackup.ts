@@ -51,7 +51,7 @@ async function restore(input: RestoreBackup, limits: Limits): Promise<RestoredBa
   });
   progress.report();
 
-  // The fetch may have taken hours. A database that was created on the target in that time must not be overwritten.
+  // The fetch may have taken hours. A database that was created on the target meanwhile must not be overwritten.
   const { warnings, changesByItself } = await engine.restorePreflight(target, requirements, context);
 
   let isStarted = false;
@@ -82,7 +82,7 @@ async function checkRestored(
   const names = backup.inventory.databases.map(({ name }) => name);
   const found = await engine.inventory({ ...target, databases: names }, context);
   if (names.length > 0 && found.databases.length === 0) {
-    throw new StowageError('TOOL_FAILED', 'The restore did nothing: none of the databases is on the target.', {
+    throw new StowageError('TOOL_FAILED', 'The restore did nothing: the target has none of the databases.', {
       help: 'The restore tool did not report this: read the logs of the target and of the worker at that time.',
     });
   }

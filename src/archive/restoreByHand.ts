@@ -2,7 +2,10 @@ import type { Engine } from '../engines/engine.js';
 import type { StoredStep } from '../engines/pipeline/storedStep.js';
 import type { PartSpec } from '../engines/preflightReport.js';
 
-/** The command that a person types to restore a part without Stowage. A part that is never replayed is only shown. */
+/**
+ * The command that a person types to restore a part without Stowage. For a part that is never replayed, the command
+ * only shows it.
+ */
 export function restoreByHand(engine: Engine, part: PartSpec, steps: readonly StoredStep[], download: string): string {
   const undo = steps.map(({ undoByHand }) => undoByHand).reverse();
   return [download, ...undo, ...(part.replay === false ? [] : [engine.restoreByHand(part)])].join(' | ');

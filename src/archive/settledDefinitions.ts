@@ -1,8 +1,8 @@
 import type { Definition, Inventory } from '../engines/inventory.js';
 
 /**
- * Keeps the definitions that are the same before and after a dump. An object that was redefined in between is in the
- * dump in either form, so no restore is compared with it.
+ * Keeps the definitions that are the same before and after a dump. If an object was redefined meanwhile, the dump
+ * contains the old or the new definition, so a restore is not compared with it.
  */
 export function keepSettledDefinitions(
   inventory: Inventory,

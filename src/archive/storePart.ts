@@ -91,7 +91,9 @@ function byHand({ engine, downloadCommand, steps = usualSteps }: TakeBackup, par
   };
 }
 
-/** The bytes to store. They end with an error if the dump failed or bytes were lost on the way to this process. */
+/**
+ * The bytes to store. The stream ends with an error if the dump failed or bytes were lost on the way to this process.
+ */
 function readDump(
   dump: RunningDump,
   passed: (bytes: number) => void,

@@ -86,7 +86,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     );
     const [{ longestStatementBytes } = {}] = parts;
     expect(longestStatementBytes).toBeGreaterThan(6_000_000);
-    // A statement gets no second row if it is already long.
+    // The tool adds no second row to a statement that is already long.
     expect(longestStatementBytes).toBeLessThan(6_000_200);
     expect(inventory.databases[0]?.largestRowBytes).toBe(longestStatementBytes);
     await server.sql('DROP DATABASE quotes');
@@ -175,17 +175,17 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
   });
 
   test.each([
-    ['loses what it wrote on the way', 'zstd "$@" | tail -c +2'],
-    ['loses what it was given', 'tail -c +2 | zstd "$@"'],
-    ['does not say how much it wrote', 'zstd "$@" 2>/dev/null'],
-  ])('does not exist after a compressor that reports success but %s', async (_, script) => {
+    ['loses bytes that it wrote', 'zstd "$@" | tail -c +2'],
+    ['loses bytes that it was given', 'tail -c +2 | zstd "$@"'],
+    ['does not report how much it wrote', 'zstd "$@" 2>/dev/null'],
+  ])('does not exist if the compressor reports success but %s', async (_, script) => {
     const tools = await bench.tool('zstd', `#!/bin/sh\nPATH=/usr/bin:/bin\n${script}\n`);
     const input = await bench.backup(createMariadbEngine({ tools: { folders: [tools] } }), harbour());
     const code = expect.stringMatching(/^(CHECKSUM|INCOMPLETE_DUMP|TOOL_VERSION)$/);
     await expectFailure(input, takeBackup(input), { code });
   });
 
-  test('does not exist after a tool that omits tables and calls its dump complete', async () => {
+  test('does not exist if the tool omits tables and reports a complete dump', async () => {
     const script = realDump('"$1" --ignore-table=bulk.noise --databases bulk');
     const input = await bench.backup(
       createMariadbEngine({ tools: { folders: [await bench.tool('mariadb-dump', script)] } }),
@@ -200,7 +200,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     const tools = await bench.tool('mariadb-dump', realDump('"$@"; echo "mariadb-dump: Warning: odd" >&2'));
     const input = await bench.backup(createMariadbEngine({ tools: { folders: [tools] } }), harbour());
     const { warnings } = await takeBackup(input);
-    expect(warnings).toContain('The dump tool said: mariadb-dump: Warning: odd');
+    expect(warnings).toContain('The dump tool reported: mariadb-dump: Warning: odd');
   });
 
   test('ends every process and throws the reason of the signal if it is aborted', async () => {
@@ -241,7 +241,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     const input = await bench.backup(createMariadbEngine({ tools: { folders: [tools] } }), harbour(), {
       onPhase: async (phase) => {
         if (phase !== 'DUMPING') return;
-        await until(() => childrenNamed('zstd').length === 1, 'the compressor is there');
+        await until(() => childrenNamed('zstd').length === 1, 'the compressor runs');
         throw lost;
       },
     });
@@ -249,7 +249,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     expect(existsSync(started)).toBe(false);
   });
 
-  test('reports nothing of a dump if the phase before it could not be entered', async () => {
+  test('reports no dump if the phase before it could not be entered', async () => {
     const lost = new StowageError('WORKER_LOST', 'The lease was lost.');
     const phases: string[] = [];
     const input = await bench.backup(engine, harbour(), {

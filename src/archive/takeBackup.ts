@@ -47,7 +47,7 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
       warnings: [
         ...report.warnings,
         ...dumped.flatMap(({ warnings }) => warnings),
-        ...dumped.flatMap(({ toolOutput }) => (toolOutput === '' ? [] : [`The dump tool said: ${toolOutput}`])),
+        ...dumped.flatMap(({ toolOutput }) => (toolOutput === '' ? [] : [`The dump tool reported: ${toolOutput}`])),
         ...checked.warnings,
       ],
       sizeBytes: sum(parts.map((part) => part.sizeBytes)),
@@ -107,7 +107,8 @@ async function dumpParts(
     await endCounting(dumped);
     throw error;
   } finally {
-    // The first part may fail before the phase was recorded. Nothing may be recorded after the end of the attempt.
+    // The first part may fail before the phase was recorded. So this waits for the record, because nothing may be
+    // recorded after the end of the attempt.
     await mayStart;
   }
   return { dumped, dumpMs: performance.now() - begin };

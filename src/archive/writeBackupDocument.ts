@@ -7,8 +7,8 @@ import { backupDocumentName } from './layout.js';
 import type { Limits } from './limits.js';
 
 /**
- * Writes the document last, only if there is none, and then reads it back and compares it. Returns what was written,
- * which may be less than the backup if the backup is too large. Throws CHECKSUM, TOOL_FAILED or an ENDPOINT_… code.
+ * Writes the document last, only if there is none, and then reads it back and compares it. Returns the written
+ * document. If the backup is too large, the document omits details. Throws CHECKSUM, TOOL_FAILED or an ENDPOINT_… code.
  */
 export async function writeBackupDocument(
   input: TakeBackup,
@@ -26,7 +26,7 @@ export async function writeBackupDocument(
   moved();
   const readBack = await buffer(storage.get(name, { signal, etag }));
   if (!readBack.equals(bytes)) {
-    throw new StowageError('CHECKSUM', `'${name}' reads back differently from what was written.`);
+    throw new StowageError('CHECKSUM', `'${name}' differs from the written document when it is read back.`);
   }
   return document;
 }

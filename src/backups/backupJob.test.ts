@@ -74,7 +74,7 @@ describe('a backup job', () => {
     expect(() => secondAttempt.when(succeed(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
   });
 
-  test('waits for another attempt after a transient failure, and fails at once after any other failure', () => {
+  test('waits for another attempt after a temporary failure, and fails at once after any other failure', () => {
     expect(running.types(fail(1, unreachable))).toEqual(['BackupAttemptEnded']);
     expect(running.then(fail(1, unreachable)).state.status).toBe('QUEUED');
     expect(running.types(fail(1, refused))).toEqual(['BackupAttemptEnded', 'BackupFailed']);
@@ -124,7 +124,7 @@ describe('a backup job', () => {
     expect(() => stored.when(adopt(1))).toThrow(expect.objectContaining({ code: 'WORKER_LOST' }));
   });
 
-  test('does not succeed by the backup of another attempt, after its attempt has ended, or after a request to cancel', () => {
+  test('does not succeed with the backup of another attempt, after its attempt has ended, or after a request to cancel', () => {
     const otherFolder = { ...adopt(1), result: { ...result, folder: 'f2/' } } as BackupJobCommand;
     expect(() => running.when(otherFolder)).toThrow(expect.objectContaining({ code: 'CONFLICT' }));
     const second = running.then(fail(1, unreachable, 'WORKER_LOST')).then(start(2));
@@ -140,7 +140,7 @@ describe('a backup job', () => {
     expect(read.then({ kind: 'RELEASE', readerId: 'r', at }).types(erase)).toEqual(['BackupDeletionDecided']);
   });
 
-  test('can no longer be reserved after the decision to delete it, and is DELETED only after the container has confirmed', () => {
+  test('can no longer be reserved after the decision to delete it, and is DELETED only after the container has confirmed the deletion', () => {
     const deleting = stored.then(erase);
     expect(deleting.state).toMatchObject({ status: 'SUCCEEDED', availability: 'DELETING' });
     expect(() => deleting.when({ kind: 'RESERVE', readerId: 'r', at })).toThrow();

@@ -84,8 +84,8 @@ export type RunningAttempt = AttemptStart & {
 export type Attempt = RunningAttempt &
   AttemptRecord & {
     /**
-     * What may lie in the folder of an attempt that did not succeed. Absent: anything. VOID: even a complete backup there
-     * does not count. REMOVED: the container has confirmed that the folder is empty.
+     * The possible content of the folder of an attempt that did not succeed. Absent: any objects. VOID: even a complete
+     * backup there does not count. REMOVED: the container has confirmed that the folder is empty.
      */
     readonly remains?: 'VOID' | 'REMOVED';
   };
@@ -132,8 +132,8 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   initial: { status: 'NONE' },
   decide: (command, state) => (isJobCommand(command) ? life.decide(command, state) : decideOwn(command, state)),
   evolve,
-  // Version 2 of BackupQueued: a RETRY names the trigger that it replaces. Version 2 of the others: neither errors nor
-  // warnings hold what may be data of a customer.
+  // Version 2 of BackupQueued: a RETRY names the trigger that it replaces. Version 2 of the others: errors and warnings
+  // contain no data of a customer.
   schemaVersions: { BackupQueued: 2, BackupAttemptEnded: 2, BackupFailed: 2, BackupSucceeded: 2 },
   upcasters: {
     'BackupQueued@1': (data) => {
@@ -182,7 +182,8 @@ function decideOwn(command: OwnCommand, state: BackupJob): readonly BackupJobEve
 }
 
 /**
- * Commands about the stored bytes. Releasing a backup and confirming a deletion are no errors if no bytes are stored.
+ * Commands about the stored bytes. If no bytes are stored, releasing a backup and confirming a deletion change nothing
+ * and are not errors.
  */
 function decideLater(command: StoredBackupCommand, state: KnownBackupJob): readonly BackupJobEvent[] {
   if (state.status === 'SUCCEEDED') return decideStored(command, state);
@@ -222,7 +223,7 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
     const remains = event.type === 'BackupAttemptVoided' ? 'VOID' : 'REMOVED';
     return { ...state, attempts: withRemains(state.attempts, event.data.attempt, remains) };
   }
-  // Only the events of the stored bytes are left, because `lifeEvent` has handled the events of the life.
+  // Only events of the stored bytes reach this line, because `lifeEvent` has handled the events of the job's life.
   return state.status === 'SUCCEEDED' ? { ...state, ...evolveStored(state, event as StoredBackupEvent) } : state;
 }
 

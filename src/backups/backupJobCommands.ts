@@ -17,7 +17,7 @@ import type { DeletionReason } from './storedBackup.js';
 
 export const backupHandling: JobHandling<BackupShape, BackupJobEvent> = {
   name: 'BACKUP',
-  // The shared commands meet no SKIPPED job: it never was in the queue.
+  // A SKIPPED job never was in the queue, so the shared commands never get one.
   decider: backupJob as JobHandling<BackupShape, BackupJobEvent>['decider'],
   async release(tx, job, { serviceId, fileEndpointId }) {
     await tx.reservations.release(serviceId, job.id);

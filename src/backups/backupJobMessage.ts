@@ -42,7 +42,7 @@ function running({ phase }: MessageRow): string {
     case 'DUMPING':
       return 'Dumping the databases into the container.';
     case 'FINALISING':
-      return 'The dump is complete; putting its segments together.';
+      return 'The dump is complete; combining its segments.';
     case 'VERIFYING':
       return 'Reading the stored objects back and comparing checksums.';
   }
@@ -53,7 +53,7 @@ function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempt
     case 'DELETING':
       return 'The backup is being deleted in the container.';
     case 'MISSING':
-      return 'The backup succeeded, but its bytes are not in the container any more.';
+      return 'The backup succeeded, but its bytes are no longer in the container.';
     case 'DELETED':
       return 'The backup succeeded, and was deleted later.';
     case 'STORED':

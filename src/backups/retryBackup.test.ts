@@ -136,7 +136,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     await create(change, { id: planId, input: { fileEndpointIds: [await endpoint()] } });
     expect((await retry(id)).refusal).toEqual({
       code: 'CONFLICT',
-      message: expect.stringMatching(/does not store at/),
+      message: expect.stringMatching(/no longer stores at/),
     });
   });
 

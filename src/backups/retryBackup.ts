@@ -11,8 +11,8 @@ import { plannedBackups, engineOfService, type BackupTools } from './startBackup
 
 /**
  * Queues a new job like one that FAILED or was CANCELLED, with the current settings of its plan. Throws CONFLICT if the
- * job has another status, or if its plan, destination, service or file endpoint was removed. If a retry has not ended
- * yet, no second one is queued. Returns the id of the retry.
+ * job has another status, or if its plan, destination, service or file endpoint was removed. While a retry has not
+ * ended, no second retry is queued. Returns the id of the retry.
  */
 export async function retryBackup(
   tools: BackupTools,
@@ -75,7 +75,7 @@ async function asItStandsNow(tx: Transaction, request: BackupRequest): Promise<P
     const destinations = await plannedBackups(tx, planId);
     const destination = destinations.find((each) => each.fileEndpointId === fileEndpointId);
     if (destination !== undefined) return destination;
-    throw new StowageError('CONFLICT', 'The backup plan does not store at the file endpoint of this job any more.', {
+    throw new StowageError('CONFLICT', 'The backup plan no longer stores at the file endpoint of this job.', {
       help: 'Start a backup of the plan, or of the service to that file endpoint.',
     });
   }

@@ -3,7 +3,7 @@ import type { JsonValue } from '../json.js';
 
 /**
  * The life of the stored bytes of a SUCCEEDED backup job. Readers reserve them, people hold them, and checks verify
- * them. They may be missed in the container and found again, and finally they are deleted.
+ * them. An audit may report them missing, and later find them again. Finally they are deleted.
  */
 export type StoredBackup = {
   readonly result: BackupResult;
@@ -57,7 +57,9 @@ export type StoredPart = {
 
 export type DeletionReason = 'BY_HAND' | 'RETENTION';
 
-/** A backup becomes MISSING when the container has reported the bytes missing twice, this far apart. */
+/**
+ * A backup becomes MISSING when the container has reported the bytes missing twice, with at least this time in between.
+ */
 export const missingAfterMs = 3_600_000;
 
 export type StoredBackupCommand =
@@ -107,7 +109,7 @@ export function decideStored(command: StoredBackupCommand, backup: StoredBackup)
       mustBeStored(backup);
       if (hold !== null) {
         if (hold.reason === command.hold.reason) return [];
-        throw new StowageError('CONFLICT', `This backup is held already, by ${hold.by}: ${hold.reason}`, {
+        throw new StowageError('CONFLICT', `This backup is already held by ${hold.by}: ${hold.reason}`, {
           help: 'Release that hold first, or keep it.',
         });
       }
@@ -182,7 +184,7 @@ function mustBeUnused({ readers, hold }: StoredBackup): void {
   }
 }
 
-/** `what` is the obstacle, for example the status of the job. */
+/** `what` names the obstacle, for example the status of the job. */
 export function notStored(what: string): StowageError {
   return new StowageError('CONFLICT', `There is no stored backup here: ${what}.`, {
     help: 'Choose a backup that is SUCCEEDED and STORED.',

@@ -36,7 +36,7 @@ import type { Shared } from './shared.js';
 export type ApiTools = Shared & {
   /** The smallest time between two runs of a plan. */
   readonly minIntervalMs: number;
-  /** Aborts when the server stops, so that work that waits for the network ends. */
+  /** Aborts when the server stops. It ends work that waits for the network. */
   readonly stopping: AbortSignal;
   /** The beginning of the URLs of dashboards, without a slash at the end. */
   readonly publicUrl: () => string;

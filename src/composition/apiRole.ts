@@ -47,7 +47,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
       : { patiently: <T>(work: () => T): T => withPatience(databasePatienceMs, work) }),
   });
   closing.add('API', () => server.close());
-  closing.add('what waits for the network', () => {
+  closing.add('work that waits for the network', () => {
     stopping.abort();
     return Promise.resolve();
   });

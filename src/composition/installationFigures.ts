@@ -7,7 +7,7 @@ import { installationMetrics, type InstallationFigures } from '../server/install
 import { ProtectionStatusEnum } from '../services/serviceInput.js';
 import type { Shared } from './shared.js';
 
-/** If the figures take longer, the metrics are shown without them. */
+/** The time limit for the figures. After it the metrics are shown without them. */
 const patienceMs = 10_000;
 
 /** Adds the figures about all projects to the registry that the installation-level token opens. */

@@ -51,7 +51,7 @@ describeWith({ postgresql: await postgresMissing() }, 'private networks', () => 
   });
   afterAll(() => postgres.stop());
 
-  /** Starts what API and worker share, with this setting. */
+  /** Starts the shared resources of API and worker, with this setting. */
   async function started(spec: string) {
     const lines: string[] = [];
     const log = openLog('json', 'info', { write: (line) => void lines.push(line) });
@@ -102,7 +102,7 @@ describeWith({ postgresql: await postgresMissing() }, 'private networks', () => 
   });
 
   test('stay allowed after an upgrade, are listed at each start and by the command, until the operator decides', async () => {
-    // The database as the version before had it.
+    // The database in the state of the previous version.
     while (await hasColumn()) await owner.undoLastMigration({ transaction: 'each' });
     await migrate(owner, 'stowage_app');
     const { allowsPrivate, warnings } = await started('default');

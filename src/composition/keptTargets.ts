@@ -26,8 +26,8 @@ type TargetRow = {
 const lookupsAtOnce = 20;
 
 /**
- * The services and file endpoints that these targets refuse and that the same targets with private networks allow. Names
- * are resolved on this machine. A name that does not resolve is left out: nothing can be reached there.
+ * The services and file endpoints that these targets refuse and that the same targets with private networks allow.
+ * Names are resolved on this machine. A name that cannot be resolved is omitted, because nothing can be reached there.
  */
 export async function findKeptTargets(
   dataSource: Pick<DataSource, 'query'>,
@@ -70,7 +70,7 @@ export async function warnOfKeptTargets(
 }
 
 export const keptTargetsAdvice =
-  'Services or file endpoints are in private networks, which `default` of STOWAGE_ALLOWED_TARGETS contains no longer. They stay allowed because this installation is older. To decide, add their networks, their names or `private` to STOWAGE_ALLOWED_TARGETS of every API and worker. Then run: stowage private-targets --refuse';
+  'Services or file endpoints are in private networks, which are no longer part of `default` in STOWAGE_ALLOWED_TARGETS. They stay allowed because this installation is older. To decide, add their networks, their names or `private` to STOWAGE_ALLOWED_TARGETS of every API and worker. Then run: stowage private-targets --refuse';
 
 async function resolveAll(hosts: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly string[]>> {
   const resolved = new Map<string, readonly string[]>();

@@ -152,7 +152,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
     const listed = [...page.matchAll(/^\| `(\w+)(?:\{(.*?)\})?`/gm)].map(([, name, labels]) => [name, labels ?? '']);
     const open = new Set((await scrape()).map(({ name }) => name));
-    // Of the metrics without a token, the documentation lists some.
+    // The documentation lists only some of the metrics without a token.
     const isListed = new Set(listed.map(([name]) => name));
     const shown = (await scrape(metricsToken)).filter(
       ({ name }) => name.startsWith('stowage_') && (!open.has(name) || isListed.has(name)),
@@ -172,7 +172,7 @@ describeWith({ postgresql: await postgresMissing() }, '/metrics of a running ser
     }
   });
 
-  test('opens only metrics to the token for metrics', async () => {
+  test('gives the token for metrics access to the metrics only', async () => {
     const answer = await fetch(`${url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${metricsToken}` },

@@ -6,8 +6,8 @@ import { openDatabase } from './database.js';
 import { findKeptTargets, type KeptTarget } from './keptTargets.js';
 
 /**
- * `stowage private-targets`: prints what is allowed only because the installation is older than `private`. With `refuse` it
- * ends that. Running processes follow when they are started again.
+ * `stowage private-targets`: prints the services and file endpoints that are allowed only because the installation is
+ * older than `private`. With `refuse` it refuses them from now on. Running processes apply this after a restart.
  */
 export async function privateTargets(
   config: PrivateTargetsConfig,
@@ -26,7 +26,7 @@ export async function privateTargets(
     if (kept.length > 0 && !refuse) print(`They are ${allowed}.`);
     if (!refuse) return;
     await takeOut(config);
-    print('`default` contains no private networks any more. Start every API and worker again.');
+    print('`default` no longer contains private networks. Restart every API and worker.');
   } finally {
     await dataSource.destroy();
   }

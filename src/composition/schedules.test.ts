@@ -127,7 +127,7 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
       return create('mutation ($input: BackupPlanInput!) { made: createBackupPlan(input: $input) { id } }', {
         ...{ serviceId, name: randomUUID(), fileEndpointIds: [fileEndpointId], frequency },
         retention: { style: 'FILES', period: 7 },
-        // There are so many attempts that a retry is always pending.
+        // With so many attempts, a retry is always pending.
         maxAttempts: 10,
       });
     },

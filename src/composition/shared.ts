@@ -22,9 +22,11 @@ export type Shared = Stores & {
   readonly engines: Engines;
   readonly storages: StorageKinds;
   readonly installationId: string;
-  /** Those of the setting. In an older installation, `default` of the setting contains private networks. */
+  /** The targets of the setting. In an older installation, `default` contains private networks. */
   readonly allowedTargets: AllowedTargets;
-  /** Metrics that only the installation-level token opens. A role without an HTTP server shows none. */
+  /**
+   * Metrics that only the holder of the installation-level token may read. A role without an HTTP server shows none.
+   */
   readonly installationRegistry: Registry;
   /** The clock of the PostgreSQL server, which all processes share. */
   readonly now: () => Date;

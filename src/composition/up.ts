@@ -57,7 +57,7 @@ export async function openOwnOrGivenDatabase(
 /** Prints a new token once, on standard output and not in the log, for the person who starts the installation. */
 async function keptToken(dataFolder: string, log: Log): Promise<Secret> {
   const { token, path, isNew } = await keptAdminToken(dataFolder);
-  if (isNew) process.stdout.write(`Admin token (shown once, kept in ${path}): ${token.reveal()}\n`);
+  if (isNew) process.stdout.write(`Admin token (shown once, stored in ${path}): ${token.reveal()}\n`);
   else log.info(`The admin token is in ${path}.`);
   return token;
 }

@@ -4,13 +4,13 @@ import type { EntityManager } from 'typeorm';
 export type ContainerAudit = {
   /** When the audit ended, ISO 8601. */
   readonly at: string;
-  /** The number of backups that should be there, and of those that are missing or incomplete. */
+  /** The number of backups that should be there, and the number of these that are missing or incomplete. */
   readonly backups: number;
   readonly missing: number;
   /** Objects below the prefix that no attempt in the log has written. They are never deleted. */
   readonly unknownObjects: number;
   readonly unknownSizeBytes: number;
-  /** The first of their names. The folder of a backup that is not in the log represents everything in it. */
+  /** The first of their names. The folder of a backup that is not in the log counts as one name. */
   readonly unknownSample: readonly string[];
   /** The bytes that failed attempts and deleted backups still had there. The audit has deleted them. */
   readonly removedSizeBytes: number;
@@ -23,7 +23,7 @@ export type AuditProblem = { readonly code: string; readonly message: string; re
 export type AuditRecord = {
   readonly fileEndpointId: string;
   readonly dueAt: Date;
-  /** Consecutive audits that failed completely or at one of the prefixes. */
+  /** The number of consecutive audits that failed completely or at one of the prefixes. */
   readonly failures: number;
   /** The result of the last audit that completed at one prefix or more. Null: there is none yet. */
   readonly result: ContainerAudit | null;

@@ -15,7 +15,7 @@ export class ContainerAuditType {
 
   @Field(() => Int, {
     description:
-      'How many of those are missing or incomplete. A backup that is found missing twice, an hour apart, becomes MISSING.',
+      'How many of these backups are missing or incomplete. A backup that is reported missing twice, an hour apart, becomes MISSING.',
   })
   readonly missing!: number;
 
@@ -39,7 +39,7 @@ export class ContainerAuditType {
 
   @Field(() => [String], {
     description:
-      'Prefixes that could not be checked completely: the counts leave out what lies below. auditProblem shows why.',
+      'Prefixes that could not be checked completely. The counts do not include objects below them. auditProblem shows the reason.',
   })
   readonly prefixesNotSeen!: readonly string[];
 

@@ -15,7 +15,7 @@ export const FileEndpointSettingsUnion = createUnionType({
 /**
  * Adds the types of each kind to the API: a field of both inputs, a member of the union, a value of the enum. Call it
  * before a schema is built. type-graphql keeps one set of types for each process. So it throws an Error if a later
- * schema has other kinds than the first one. With the same kinds it does nothing.
+ * schema has other kinds than the first one. If the kinds are the same, it does nothing.
  */
 export function declareKinds({ all }: StorageKinds): void {
   const names = all.map(({ name }) => name).join(', ');

@@ -144,7 +144,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       });
     });
 
-    test('a second endpoint may lead to the same place under another name', async () => {
+    test('a second endpoint may have the same place under another name', async () => {
       const { name } = await created(folder('shared'));
       await created(folder('shared'));
       expect((await api.call(create, { input: folder('shared', { name }) })).code).toBe('CONFLICT');
@@ -184,7 +184,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       const { code, details } = await api.call(create, { input: folder(path) });
       expect(code).toBe('BAD_INPUT');
       expect(details.fields).toMatchObject([
-        { path: 'input.settings.filesystem.path', problem: 'passes a symbolic link' },
+        { path: 'input.settings.filesystem.path', problem: 'contains a symbolic link' },
       ]);
     });
 

@@ -1,4 +1,4 @@
-/** The text of a server or a tool as the end of a sentence: with exactly one full stop. */
+/** The text of a server or a tool, with exactly one full stop at its end. */
 export function asSentence(text: string): string {
   return `${text.replace(/[\s.]+$/, '')}.`;
 }

@@ -45,9 +45,9 @@ export interface Engine {
   prepareDump(connection: ServiceConnection, context: PrepareDumpContext): Promise<PreparedDump>;
   inventory(connection: ServiceConnection, context: InventoryContext): Promise<Inventory>;
   /**
-   * Counts the rows of these tables of an inventory again. `tables` has the numbers of rows in the dump. For a table
-   * with another number of rows, it also reads when the table was last changed. The result has no entry for a table
-   * that no longer exists.
+   * Counts the rows of these tables of an inventory again. `tables` contains the number of rows that the dump has of
+   * each table. If the two numbers of a table differ, this also reads when the table was last changed. The result has
+   * no entry for a table that no longer exists.
    */
   recount(
     connection: ServiceConnection,
@@ -76,11 +76,11 @@ export interface Engine {
   ): Promise<RunningRestore>;
   /** The command that a person types to restore the plain bytes of a part from standard input. */
   restoreByHand(part: PartSpec): string;
-  /** What must be installed for that command: the end of a sentence, without its full stop. */
+  /** What must be installed for that command. The text ends a sentence, and has no full stop. */
   readonly restoreByHandNeeds: string;
   /**
-   * Judges a difference between the backup and the restored target. Null: the target lacks nothing because of it. Only
-   * the engine knows what a difference means.
+   * Judges a difference between the backup and the restored target. Null: in spite of the difference the target lacks
+   * nothing. Only the engine knows what a difference means.
    */
   judgeDifference(
     difference: FoundDifference,
@@ -91,6 +91,6 @@ export interface Engine {
    * left.
    */
   endOurSessions(target: ServiceConnection, restoreId: string, context: EngineContext): Promise<boolean>;
-  /** Ends the processes that it keeps between jobs. Call it when no job runs any more. */
+  /** Ends the processes that the engine keeps between jobs. Call it when no job runs any more. */
   close(): Promise<void>;
 }

@@ -9,7 +9,9 @@ export type EngineOptions = {
   readonly allowAddress?: AllowAddress;
   /** How programs are found. Default: in the folders of the system. */
   readonly tools?: Tools;
-  /** Keeps a process for the next conversation with a server started, so that no job waits for it. Default: false. */
+  /**
+   * Starts the process for the next conversation with a server in advance, so that no job waits for it. Default: false.
+   */
   readonly keepsSpare?: boolean;
 };
 

@@ -10,7 +10,7 @@ export type Inventory = {
    * (FOLDED). Absent in old backups, which are read as FOLDED.
    */
   readonly nameCase?: 'DISTINCT' | 'FOLDED';
-  /** Settings of the server that change the values which a restore computes again. Absent: not recorded. */
+  /** Settings of the server that affect the values which a restore computes again. Absent: not recorded. */
   readonly settings?: Readonly<Record<string, string>>;
   /**
    * How the definitions below were read. Definitions that were read in different ways are not compared. Absent: no
@@ -42,8 +42,8 @@ export type InventoryDatabase = {
 export type InventoryTable = {
   readonly name: string;
   /**
-   * If null and an estimate: the table may or may not be in the backup. If null and no estimate: the table has no rows
-   * of its own.
+   * Null with an estimate: it is unknown whether the rows are in the backup. Null without an estimate: the table has no
+   * rows of its own.
    */
   readonly rows: number | null;
   readonly rowsEstimated: boolean;

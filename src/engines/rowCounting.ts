@@ -8,7 +8,7 @@ export type RowCounting = {
 
 export type CountedRows = {
   readonly tables: readonly CountedTable[];
-  /** Tables for which there was no time. To count them now would delay the end of the backup. */
+  /** Tables that were not counted for lack of time. Counting them now would delay the end of the backup. */
   readonly late: readonly TableName[];
 };
 

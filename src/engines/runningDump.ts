@@ -36,7 +36,7 @@ export type RunningDump = {
    * memory.
    */
   readonly stored: AsyncIterable<Uint8Array> & {
-    /** Call it when nobody reads on: the tools find their pipe closed. */
+    /** Call it to stop reading. The tools then find their pipe closed. */
     destroy(): void;
   };
   /** The number of bytes read from the database so far; for progress only. */
@@ -49,7 +49,9 @@ export type RunningDump = {
 export type DumpEnd = ToolEnd & {
   /** The number of bytes of the plain dump, counted outside JavaScript. */
   readonly sizeBytes: number;
-  /** The number of bytes that the last step reports as written. A reader that received another number has lost some. */
+  /**
+   * The number of bytes that the last step reports as written. If a reader received another number, bytes were lost.
+   */
   readonly storedSizeBytes: number;
   /** Every table or collection that the dump holds, counted in the stream. Absent: the engine does not count them. */
   readonly tables?: readonly DumpedTable[];

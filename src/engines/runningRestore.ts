@@ -17,7 +17,7 @@ export type RestoreContext = EngineContext & {
   readonly mayStart?: () => Promise<unknown>;
 };
 
-/** The inventory to restore, and the id of the restore. Its sessions on the server are found by that id. */
+/** The inventory to restore, and the id of the restore. Its sessions on the server can be found by this id. */
 export type RestoreSource = { readonly restoreId: string; readonly inventory: Inventory };
 
 /** What the check of a target needs to know. */

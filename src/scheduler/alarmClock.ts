@@ -1,6 +1,6 @@
 /**
  * Persists alarms and calls a handler at their time, across restarts and replicas. It is not the source of truth: any
- * alarm may be lost, and is then set again from PostgreSQL. Handlers must ignore an alarm that comes twice or too late.
+ * alarm may be lost, and is then set again from PostgreSQL. Handlers must ignore an alarm that fires twice or too late.
  * The alarm clock never sees a cron expression.
  */
 export interface AlarmClock {
@@ -9,7 +9,10 @@ export interface AlarmClock {
    * and do no work.
    */
   start(handlers: AlarmHandlers): Promise<void>;
-  /** Sets an alarm. It replaces one with the same key and another time. With the same key and time nothing changes. */
+  /**
+   * Sets an alarm. It replaces an alarm with the same key and another time. It changes nothing if key and time are the
+   * same.
+   */
   set(alarm: Alarm): Promise<void>;
   /** Sets many alarms at once, for example after all were lost. */
   setAll(alarms: readonly Alarm[]): Promise<void>;

@@ -62,7 +62,7 @@ export function apiApp(options: ApiAppOptions): Express {
     response
       .status(404)
       .type('text')
-      .send('There is nothing here. The API is at /graphql, the playground at /playground.\n');
+      .send('This page does not exist. The API is at /graphql, the playground at /playground.\n');
   });
   app.use(answerErrors(options.log));
   return app;

@@ -40,7 +40,7 @@ function stowageErrorOf(error: unknown): StowageError | undefined {
   return root instanceof StowageError ? root : undefined;
 }
 
-/** The innermost error: graphql-js wraps what a resolver throws, sometimes twice. */
+/** The innermost error. graphql-js wraps an error of a resolver, sometimes twice. */
 function rootOf(error: unknown): unknown {
   let root = error;
   while (root instanceof GraphQLError && root.originalError !== undefined) root = root.originalError;
@@ -80,8 +80,8 @@ function refusalOfGraphQL(error: unknown): StowageError | undefined {
 }
 
 /**
- * Whether a resolver returned a value that is not of the type of its field, for example an unknown member of an enum.
- * Such an error has a path and no node of the document. An error about an argument has the node of the argument.
+ * True if a resolver returned a value that does not have the type of its field, for example an unknown member of an
+ * enum. Such an error has a path and no node of the document. An error about an argument has the node of the argument.
  */
 function isOfAnswer(error: unknown, root: GraphQLError): boolean {
   return error instanceof GraphQLError && error.path !== undefined && root.nodes === undefined;

@@ -197,7 +197,7 @@ describe('the schema of the API', () => {
     expect(sdl).toMatch(/type ShelfConnection \{\s+edges: \[ShelfEdge!\]!\s+nodes: \[Shelf!\]!\s+pageInfo: PageInfo!/);
   });
 
-  test('does not build when an operation declares no requirement', () => {
+  test('cannot be built if an operation declares no requirement', () => {
     expect(() => buildApiSchema({ resolvers: [ForgetfulResolver], container: { get: () => null } })).toThrow(
       'Operations without @Requires(…): Query.unprotected.',
     );
@@ -261,7 +261,7 @@ describe('the schema of the API', () => {
     expect(await run('{ shelf(input: { id: "1" }) { id } }', stranger)).toEqual({ data: { shelf: null } });
   });
 
-  test('refuses an operation of the installation to every other caller', async () => {
+  test('refuses an operation of the installation without the installation-level token', async () => {
     expect((await run('mutation { tearDown }')).data).toEqual({ tearDown: true });
     const { errors } = await run('mutation { tearDown }', memberOfP1('OPERATOR'));
     expect(errors[0]?.message).toBe('tearDown needs the installation-level token.');

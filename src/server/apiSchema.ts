@@ -21,8 +21,7 @@ export type ApiSchemaOptions = {
  *
  * How slices write types (type-graphql with ESM):
  * - every `@Field`, `@Arg`, `@Query`, … names its type in a thunk; types of parameters are imported with `import type`;
- * - a class that is the TypeScript type of a decorated property is declared above it in the file (or imported): decorator
- *   metadata reads it when the class is defined;
+ * - a class that is the TypeScript type of a decorated property is declared above that property in the file, or imported, because decorator metadata reads the type when the class is defined;
  * - a field that needs a later slice, such as Service.plans, is declared there and not on the object class:
  *   `@Resolver(() => ServiceType) class ServicePlansResolver { @FieldResolver(() => BackupPlanConnection) plans(@Root() service: ServiceType) … }`.
  *   The method's name is the field's name, and its type is always given. So no two files import each other;

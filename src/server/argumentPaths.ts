@@ -1,9 +1,9 @@
 import { Kind, visit, type DocumentNode, type OperationDefinitionNode, type ValueNode } from 'graphql';
 
 /**
- * Maps each variable of an operation to its path in the arguments, for example `$p` in
- * `registerService(input: { password: $p })` to `input.password`. The name that a client gives to a variable does not help
- * the person who reads an error. A variable that is used several times gets its first path. An unused one gets its name.
+ * Maps each variable of an operation to its path in the arguments, for example `$p` in `registerService(input: {
+ * password: $p })` to `input.password`. Errors name this path, because a client chooses the names of its variables
+ * freely. A variable that is used several times gets its first path. An unused one gets its name.
  */
 export function argumentPaths(
   document: DocumentNode,

@@ -3,8 +3,8 @@ import { Kind, type FieldNode, type GraphQLResolveInfo, type SelectionSetNode } 
 type Fragments = GraphQLResolveInfo['fragments'];
 
 /**
- * The names of the fields that the operation selects on the nodes of the connection that is being resolved, under `nodes`
- * and under `edges { node }`. Fields that @skip or @include leave out are included.
+ * The names of the fields that the operation selects on the nodes of the connection that is being resolved, under
+ * `nodes` and under `edges { node }`. The result also contains fields that @skip or @include exclude.
  */
 export function fieldsAskedOfNodes({ fieldNodes, fragments }: GraphQLResolveInfo): ReadonlySet<string> {
   const ofConnection = under(fieldNodes, fragments);

@@ -2,9 +2,9 @@ import { StowageError } from '../errors.js';
 
 /** The limits of the text of a document. They are checked before it is parsed. */
 export const documentLimits = {
-  /** The position of an error is found by counting lines, for each error again. */
+  /** Limited because the position of each error is found by counting lines. */
   lines: 5_000,
-  /** Names of fields and aliases are repeated in answers and messages. */
+  /** Limited because answers and messages repeat the names of fields and aliases. */
   characters: 262_144,
 } as const;
 
@@ -20,6 +20,6 @@ function tooLong(limit: keyof typeof documentLimits): StowageError {
   const most = documentLimits[limit];
   return new StowageError('TOO_COMPLEX', `The document has more than ${most} ${limit}.`, {
     details: { limit, most },
-    help: 'Send values as variables, and less at once.',
+    help: 'Send values as variables, and send less in one document.',
   });
 }

@@ -70,8 +70,8 @@ const rules = [...specifiedRules.filter((rule) => !replaced.includes(rule)), lit
 
 const unknownOperation: FieldProblem = {
   path: 'operationName',
-  problem: 'does not name one of the operations of the document',
-  hint: 'Send the name of one of them; a document with a single operation needs none.',
+  problem: 'does not name an operation of the document',
+  hint: 'Send the name of an operation of the document. A document with a single operation needs no name.',
 };
 
 function literalsOfCorrectType(context: ValidationContext): ASTVisitor {
@@ -97,7 +97,7 @@ function literalsOfCorrectType(context: ValidationContext): ASTVisitor {
   }
 }
 
-/** One error for the problems of all literals together, and one for each other problem of the document. */
+/** One error for the problems of all literals together, and one error for each other problem of the document. */
 function* documentErrors(errors: readonly GraphQLError[]): Generator<GraphQLError> {
   const fields = errors.flatMap((error) => fieldsOf(error.originalError));
   if (fields.length > 0) yield asGraphQLError(badInput(fields));

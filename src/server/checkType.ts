@@ -49,7 +49,7 @@ export class CheckType {
   }
 }
 
-/** How long a check may take altogether, in milliseconds. */
+/** The time limit for all steps of a check together, in milliseconds. */
 export const checkTimeoutMs = 20_000;
 
 /** Throws CHECK_FAILED, with the check in `details` in the shape of the API, unless the check passed. */

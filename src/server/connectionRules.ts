@@ -4,8 +4,8 @@ import { targetNotAllowedHelp, type AllowedTargets } from '../storage/allowedTar
 import type { Rule } from './inputValidation.js';
 
 /**
- * A host that is an IP address must be one that this installation may connect to. A host name passes: its address is
- * checked when the connection is made.
+ * If the host is an IP address, this installation must be allowed to connect to it. A host name passes, because its
+ * address is checked when the connection is made.
  */
 export function allowedAddress(targets: AllowedTargets): Rule<string> {
   return (host) => {
@@ -13,7 +13,7 @@ export function allowedAddress(targets: AllowedTargets): Rule<string> {
     return isIP(address) === 0 || targets.allows(address)
       ? undefined
       : {
-          problem: 'is an address that this installation does not connect to',
+          problem: 'is an address that this installation may not connect to',
           hint: targetNotAllowedHelp,
         };
   };

@@ -20,7 +20,7 @@ afterEach(async () => {
   await api.server.close();
 });
 
-/** An answer with it is a large one. */
+/** An answer that contains this value counts as large. */
 const name = 'x'.repeat(300_000);
 
 type Message = { readonly id?: string; readonly type: string };
@@ -69,7 +69,7 @@ async function roundTrips(count: number): Promise<void> {
 }
 
 describe('before sign-in', () => {
-  test('a frame of a megabyte that is not finished is not collected: the socket is closed with 1009', async () => {
+  test('an incomplete frame of a megabyte is not buffered: the socket is closed with 1009', async () => {
     await start({ connectionInitMs: 60_000 });
     const { hostname, port } = new URL(api.server.url);
     const stream = connect(Number(port), hostname);
@@ -100,7 +100,7 @@ describe('before sign-in', () => {
     await one.until((messages) => messages.some(({ type }) => type === 'complete'));
   });
 
-  test('only so many sockets are open, in total and of one address, until one of them signs in', async () => {
+  test('the number of sockets before sign-in is limited, in total and for each address', async () => {
     await start({ connectionInitMs: 60_000, pendingSockets: 3, pendingSocketsOfAddress: 2 });
     const [first, second] = [open(), open()];
     expect([await first.opened, await second.opened]).toEqual(['open', 'open']);
@@ -120,7 +120,7 @@ describe('before sign-in', () => {
 });
 
 describe('after sign-in', () => {
-  test('a viewer has 32 sockets, one more is closed with 1013, and another viewer has its own', async () => {
+  test('a viewer may have 32 sockets: the next is closed with 1013, and another viewer has its own 32', async () => {
     await start({ socketsOfViewer: 32 });
     const all = [];
     for (let count = 0; count < 32; count += 1) all.push(await signedIn());
@@ -132,7 +132,7 @@ describe('after sign-in', () => {
     await signedIn();
   });
 
-  test('a flood of operations is handled at its pace: nothing is refused, and others do not wait', async () => {
+  test('a flood of operations is executed slowly: no operation is refused, and other clients do not wait', async () => {
     await start({ operationsPerSecond: 20, messagesPerSecond: 50 });
     const flood = await signedIn();
     for (let id = 0; id < 80; id += 1) {
@@ -151,7 +151,7 @@ describe('after sign-in', () => {
     expect(flood.messages.filter(({ type }) => type === 'error')).toEqual([]);
   });
 
-  test('large answers leave their room too when the client gives their id to another operation', async () => {
+  test('large answers also free their room when the client gives their id to another operation', async () => {
     await start({});
     const client = await signedIn();
     const large = {
@@ -189,7 +189,7 @@ describe('after sign-in', () => {
     expect(api.harbour.mailboxes.size).toBe(0);
   });
 
-  test('a socket runs 100 operations at once, however it uses their ids', async () => {
+  test('a socket runs at most 100 operations at once, even if it reuses their ids', async () => {
     await start({ operationsPerSecond: 1_000, messagesPerSecond: 1_000 });
     const client = await signedIn();
     for (let count = 1; count <= 100; count += 1) {
@@ -229,7 +229,7 @@ describe('after sign-in', () => {
     await healthy.until((messages) => messages.some(({ type }) => type === 'pong'));
   });
 
-  test('nothing is produced for a client that does not read, however many subscriptions it has', async () => {
+  test('no answers are produced for a client that does not read, even if it has many subscriptions', async () => {
     await start({ operationsPerSecond: 1_000, messagesPerSecond: 1_000 });
     const slow = await signedIn();
     for (let id = 0; id < 100; id += 1) {
@@ -251,7 +251,7 @@ describe('after sign-in', () => {
   });
 });
 
-test('a connection that stays open keeps nothing of the long answers that it carried', async () => {
+test('an open connection keeps no memory of the long answers that it has sent', async () => {
   await start({});
   const listeners: number[] = [];
   const count = (message: unknown) =>

@@ -123,7 +123,7 @@ describe('bad input over HTTP', () => {
     ['a body without a query', {}, 400],
     ['variables that are a list', { query: '{ hello }', variables: ['hunter2'] }, 400],
     ['a query that is a number', { query: 1 }, 400],
-    ['the name of no operation', { query: 'query A { hello }', operationName: 'hunter2' }, 400],
+    ['a name that no operation has', { query: 'query A { hello }', operationName: 'hunter2' }, 400],
     ['a subscription', { query: 'subscription { shipChanges { id } }' }, 400],
   ])('%s is refused with an answer in the form of GraphQL', async (_name, body, status) => {
     const answer = await post(body);
@@ -252,7 +252,7 @@ describe('bodies that are not valid', () => {
   ].map((body) => ({ body }));
   const rows = [...encoded, ...otherEncodings, ...types, ...texts, ...bytes];
 
-  test('are never answered with a 5xx or as a defect, a hundred of them', async () => {
+  test('never get a 5xx or INTERNAL as an answer (a hundred bodies)', async () => {
     const loggedBefore = api.logged.length;
     const wrong: object[] = [];
     for (const { headers = {}, body } of rows) {
@@ -274,7 +274,7 @@ describe('bodies that are not valid', () => {
     ['a length that is too long', 'Content-Length: 500\r\n\r\n{'],
     ['two lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}   '],
     ['a negative length', 'Content-Length: -1\r\n\r\n{}'],
-    ['a length that is no number', 'Content-Length: x\r\n\r\n{}'],
+    ['a length that is not a number', 'Content-Length: x\r\n\r\n{}'],
     ['a length beside chunks', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
     ['a chunk without a length', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n'],
     ['a chunk that ends early', 'Transfer-Encoding: chunked\r\n\r\nff\r\n{'],
@@ -373,7 +373,7 @@ describe('operations that ask for too much:', () => {
 describe('beside GraphQL,', () => {
   const get = (path: string) => fetch(`${api.server.url}${path}`);
 
-  test('liveness, readiness and metrics need no token and show nothing private', async () => {
+  test('liveness, readiness and metrics need no token, and show no private data', async () => {
     expect((await get('/healthz')).status).toBe(200);
     expect((await get('/readyz')).status).toBe(200);
     api.readiness = 'down';
@@ -389,7 +389,7 @@ describe('beside GraphQL,', () => {
     );
   });
 
-  test('pages and answers carry the headers that keep other sites out', async () => {
+  test('pages and answers have the headers that block access by other sites', async () => {
     const { headers } = await get('/healthz');
     expect(headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -411,7 +411,7 @@ describe('beside GraphQL,', () => {
       request.on('error', reject).end();
     });
 
-  test('an idle connection stays open longer than proxies and clients keep theirs', async () => {
+  test('an idle connection stays open longer than the idle connections of proxies and clients', async () => {
     expect((await get('/healthz')).headers.get('keep-alive')).toBe('timeout=75');
   });
 

@@ -173,7 +173,7 @@ describe('bad input over WebSocket', () => {
 });
 
 describe('subscriptions', () => {
-  test('send each event with new loaders, and close the source when the client leaves', async () => {
+  test('send each event with new loaders, and close the source when the client disconnects', async () => {
     await withClient(async (client) => {
       loads.count = 0;
       const receiving = results(client, 'subscription { shipChanges { id version } }', 3);
@@ -183,7 +183,7 @@ describe('subscriptions', () => {
         await until(() => loads.count === version, 'the event to be executed');
       }
       expect((await receiving).map((result) => result.data?.shipChanges.version)).toEqual([1, 2, 3]);
-      await until(() => api.harbour.mailboxes.size === 0, 'the source to be left');
+      await until(() => api.harbour.mailboxes.size === 0, 'the source to be closed');
     });
   });
 
@@ -242,7 +242,7 @@ describe('subscriptions', () => {
       await until(() => api.harbour.mailboxes.size === 1, 'the subscription');
       api.harbour.put({ id: 'a', version: 1, cargo: '' });
       expect(await receiving).toEqual([{ data: { a: { id: 'a' } } }]);
-      await until(() => api.harbour.mailboxes.size === 0, 'the source to be left');
+      await until(() => api.harbour.mailboxes.size === 0, 'the source to be closed');
     });
   });
 
@@ -266,7 +266,7 @@ describe('subscriptions', () => {
     expect(api.harbour.mailboxes.size).toBe(100);
     socket.close();
     await closed;
-    await until(() => api.harbour.mailboxes.size === 0, 'the sources to be left');
+    await until(() => api.harbour.mailboxes.size === 0, 'the sources to be closed');
     expect(await runningSubscriptions()).toBe(0);
   });
 });
@@ -285,7 +285,7 @@ describe('a client that does not read', () => {
     return subscriber;
   }
 
-  test('costs the latest state of each ship, not 50,000 changes, and receives those states when it reads again', async () => {
+  test('makes the server keep only the latest state of each ship, not 50,000 changes, and gets those states when it reads again', async () => {
     const subscriber = await pausedSubscriber('subscription { shipChanges { id version cargo } }');
     const before = process.memoryUsage().rss;
     let most = 0;
@@ -354,7 +354,7 @@ test('a close of the server ends subscriptions with 1001 and their sources', asy
   const closed = new Promise((resolve) => socket.once('close', resolve));
   await own.server.close();
   expect(await closed).toBe(1001);
-  await until(() => own.harbour.mailboxes.size === 0, 'the source to be left');
+  await until(() => own.harbour.mailboxes.size === 0, 'the source to be closed');
 });
 
 test('a close of the server does not wait longer than its grace time for a client that reads nothing', async () => {

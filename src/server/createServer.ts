@@ -19,7 +19,7 @@ export type ServerOptions = PublicPages & {
   readonly port: number;
   readonly log: ErrorLog & { warn(fields: object, message: string): void };
   readonly limits?: Partial<ServerLimits>;
-  /** Default: requests wait for the database without a limit of their own. */
+  /** Default: there is no limit for the time that a request waits for the database. */
   readonly patiently?: Patiently;
 };
 
@@ -29,7 +29,7 @@ export type ServerLimits = SocketLimits & {
   readonly graceMs: number;
   /** How many signed-in WebSockets one viewer may have. */
   readonly socketsOfViewer: number;
-  /** Bytes that the clients of one viewer, and all clients, may leave unread before nothing further is produced for them. */
+  /** The unread bytes of one viewer, and of all clients, from which on no further answers are produced for them. */
   readonly queuedBytesOfViewer: number;
   readonly queuedBytes: number;
 };
@@ -62,8 +62,9 @@ export interface ApiServer {
 }
 
 /**
- * How long an idle connection stays open. Node's default of 5 s is shorter than that of proxies and clients. With it a
- * client may send a request just when the server closes the connection, and cannot know whether it was executed.
+ * How long an idle connection stays open. Node's default of 5 s is shorter than that of proxies and clients. With that
+ * default a client may send a request just when the server closes the connection, and cannot know whether it was
+ * executed.
  */
 const keptAliveMs = 75_000;
 
@@ -84,7 +85,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
   const app = apiApp({ ...guarded, api, isClosing: () => closing !== undefined });
   const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {
-    // Otherwise an idle keep-alive connection delays `close` after its last answer.
+    // Without this, an idle keep-alive connection would delay `close` after its last answer.
     response.once('close', () => {
       if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
     });

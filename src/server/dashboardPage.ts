@@ -14,7 +14,7 @@ const page = `<!doctype html>
   </head>
   <body>
     <h1>The dashboard is not built yet</h1>
-    <p>Everything it will show is in the API already. Try it in the <a href="/playground">playground</a>.</p>
+    <p>The API already has all its data. Try it in the <a href="/playground">playground</a>.</p>
   </body>
 </html>
 `;

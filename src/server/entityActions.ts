@@ -11,10 +11,10 @@ export const EntityActionEnum = {
 export type EntityAction = keyof typeof EntityActionEnum;
 registerEnumType(EntityActionEnum, {
   name: 'EntityAction',
-  description: 'An action that the viewer may do now, by role and by the state of the thing.',
+  description: 'An action that the viewer may do now, according to the role of the viewer and the state of the object.',
 });
 
-/** The role that each action needs. The mutations declare the same with `@Requires`. */
+/** The role that each action needs. The mutations declare the same role with `@Requires`. */
 const neededRole: Readonly<Record<EntityAction, Role>> = {
   UPDATE: 'OPERATOR',
   REMOVE: 'ADMIN',
@@ -23,7 +23,7 @@ const neededRole: Readonly<Record<EntityAction, Role>> = {
   RESTORE_INTO: 'OPERATOR',
 };
 
-/** The actions that both the state of the thing and the role allow. */
+/** The actions that both the state of the object and the role allow. */
 export function allowedActions(role: Role | undefined, possible: readonly EntityAction[]): EntityAction[] {
   return possible.filter((action) => hasRole(role, neededRole[action]));
 }

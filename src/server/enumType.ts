@@ -1,7 +1,7 @@
 import { registerEnumType } from 'type-graphql';
 
 /**
- * Registers a GraphQL enum of these values and returns an object that holds each under its own name:
+ * Registers a GraphQL enum of these values. Returns an object that maps each value to itself:
  *
  *     export const TriggerEnum = enumType('Trigger', ['SCHEDULE', 'MANUAL']);
  */

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import { StowageError } from '../errors.js';
 
-/** A check of something that requests need. It fails if it rejects or takes longer than 2 s. */
+/** Checks a server that requests need. The check fails if it rejects or takes longer than 2 s. */
 export type ReadinessChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
 const patienceMs = 2_000;

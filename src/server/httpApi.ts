@@ -51,14 +51,17 @@ export type HttpApi = { readonly handlers: readonly (RequestHandler | ErrorReque
 /** GraphQL over `POST`. Sign-in comes before the body is read, and a document is checked before it is executed. */
 export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
   const { log, patiently = withoutLimit } = options;
-  /** By error: Apollo formats errors without their request, so the correlation id is stored when an error occurs. */
+  /**
+   * The correlation id of each error. It is stored when the error occurs, because Apollo formats errors without their
+   * request.
+   */
   const correlationIds = new WeakMap<object, string>();
   const known = new KnownDocuments();
   const answers = new Answers(options);
   const apollo = new ApolloServer<RequestContext>({
     schema: options.schema,
-    introspection: true, // Needs a token like every other operation.
-    dangerouslyDisableValidation: true, // checkOperation validates, and its messages repeat no value.
+    introspection: true, // Introspection needs a token like every other operation.
+    dangerouslyDisableValidation: true, // checkOperation validates instead, because its messages repeat no value.
     documentStore: known,
     persistedQueries: false,
     allowBatchedHttpRequests: false,
@@ -179,10 +182,10 @@ class Answers {
   }
 }
 
-/** What a request over HTTP knows besides its context. */
+/** The data of a request over HTTP, in addition to its context. */
 type HttpContext = RequestContext & {
   readonly viewerKey: string;
-  /** Takes the function that is to be called when the client has read the answer, or has left. */
+  /** Receives the function to call when the client has read the answer or has disconnected. */
   readonly onAnswer: (read: () => void) => void;
 };
 
@@ -211,7 +214,7 @@ function signedInOnly(options: HttpApiOptions): RequestHandler {
   };
 }
 
-/** By TCP connection. */
+/** The key is the TCP connection. */
 const usages = new WeakMap<object, Usage>();
 
 function usageOf({ socket }: Request): Usage {
@@ -220,7 +223,7 @@ function usageOf({ socket }: Request): Usage {
   return usage;
 }
 
-/** How long a client may read nothing of a long answer. */
+/** The time limit for a client that stops reading a long answer. */
 const unreadAnswerMs = 60_000;
 
 function httpContext(
@@ -233,7 +236,7 @@ function httpContext(
   const giveUp = () => socket.destroy();
   let read: () => void = () => undefined;
   response.once('close', () => {
-    // The connection may carry many answers. It must keep nothing of this one.
+    // The connection may send many answers. It must keep no memory of this answer.
     socket.off('timeout', giveUp);
     budget.release();
     read();
@@ -253,7 +256,7 @@ function httpContext(
   };
 }
 
-/** Parsing and checking a document is work too: it waits for its turn. */
+/** Parsing and checking a document takes time too, so it waits for its turn. */
 const inTurn: RequestHandler = async (request, response, next) => {
   await contextOf(response).budget.pause();
   const { query } = (request.body ?? {}) as { query?: unknown };

@@ -24,7 +24,7 @@ const mostProblems = 50;
 
 type Report = {
   (path: string, problem: string, hint: string): void;
-  /** No more values are checked then, so that a megabyte of wrong items does not keep the server busy. */
+  /** After this number no more values are checked, so that a megabyte of wrong items does not keep the server busy. */
   isFull(): boolean;
 };
 
@@ -159,7 +159,7 @@ function checkFields(
   for (const name of given.keys()) {
     if (report.isFull()) return;
     if (Object.hasOwn(fields, name)) continue;
-    // The client chooses the name. If it is not a valid name it may be anything, even a secret, so it is not repeated.
+    // The client chooses the name. A name that is not valid may be anything, even a secret, so it is not repeated.
     const named = /^[A-Za-z_]\w{0,63}$/.test(name) ? `${path}.${name}` : path;
     const problem = named === path ? `has a field that ${type.name} does not have` : `is not a field of ${type.name}`;
     report(named, problem, `The fields of ${type.name} are ${Object.keys(fields).join(', ')}.`);
@@ -186,12 +186,12 @@ function checkLeaf(type: GraphQLLeafType, path: string, report: Report, parse: (
   try {
     parsed = parse();
   } catch {
-    // The thrown message repeats the value. The expectation describes the problem without it.
+    // The thrown message repeats the value, so the answer describes the expected value instead.
     parsed = undefined;
   }
   if (typeof parsed === 'string' && parsed.includes('\0')) {
     // PostgreSQL cannot store such text. Its own error would look like a defect of the server.
-    report(path, 'contains a NUL character', 'Leave the character U+0000 out.');
+    report(path, 'contains a NUL character', 'Remove the character U+0000.');
     return;
   }
   if (parsed !== undefined) return;

@@ -68,7 +68,7 @@ test('all problems are reported at once, with their paths, and no value is repea
   }
   expect(thrown?.details['fields']).toMatchObject([
     { path: 'input.name', problem: 'contains control or invisible characters' },
-    { path: 'input.databases', problem: 'names the same item twice' },
+    { path: 'input.databases', problem: 'contains the same item twice' },
     { path: 'input.databases.1', problem: 'begins with a dash' },
     { path: 'input.endpoints', problem: 'is an empty list' },
     { path: 'input.host', problem: 'cannot be null' },

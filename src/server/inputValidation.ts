@@ -68,7 +68,7 @@ export function text(least: number, most: number): Rule<string> {
     if (characters < least) return { problem: least === 1 ? 'is empty' : `is shorter than ${least} characters`, hint };
     if (characters > most) return { problem: `is longer than ${most} characters`, hint };
     if (invisible.test(value)) return { problem: 'contains control or invisible characters', hint };
-    if (value.trim() !== value) return { problem: 'begins or ends with a space', hint: 'Leave the spaces out.' };
+    if (value.trim() !== value) return { problem: 'begins or ends with a space', hint: 'Remove these spaces.' };
     return undefined;
   };
 }
@@ -83,12 +83,12 @@ export const entityName: Rule<string> = text(1, 100);
 export const plainText: Rule<string> = (value) =>
   text(1, 255)(value) ??
   (value.startsWith('-')
-    ? { problem: 'begins with a dash', hint: 'It would read as an option of a program; leave the dash out.' }
+    ? { problem: 'begins with a dash', hint: 'A program would read it as an option. Remove the dash.' }
     : undefined);
 
 /** A DNS name or an IP address (RFC 1123). Underscores are allowed too, because container networks use them. */
 export const hostName: Rule<string> = (value) => {
-  const hint = 'Write a host name or an IP address alone, for example db.example.org or 192.0.2.7.';
+  const hint = 'Write only a host name or an IP address, for example db.example.org or 192.0.2.7.';
   if (value === '') return { problem: 'is empty', hint };
   if (value.length > 253) return { problem: 'is longer than 253 characters', hint };
   if (value.startsWith('-')) return { problem: 'begins with a dash', hint };
@@ -137,7 +137,7 @@ export function listWithin({ atLeast, atMost, unique = false }: ListBounds): Rul
     }
     if (items.length > atMost) return { problem: `has more than ${atMost} items`, hint: `List at most ${atMost}.` };
     if (unique && new Set(items).size < items.length) {
-      return { problem: 'names the same item twice', hint: 'List each once.' };
+      return { problem: 'contains the same item twice', hint: 'List each item only once.' };
     }
     return undefined;
   };
@@ -154,6 +154,6 @@ export function refuseNulls<Patch extends object>(
 ): void {
   for (const field of fields) {
     if (patch[field] !== null) continue;
-    problems.add(`${path}.${field}`, 'cannot be null', 'Leave it out to keep it, or send a value.');
+    problems.add(`${path}.${field}`, 'cannot be null', 'Omit it to keep its value, or send a new value.');
   }
 }

@@ -33,7 +33,7 @@ export type InstallationMetricsOptions = {
   readonly feedLag: () => Promise<number>;
   readonly statuses: readonly string[];
   readonly protections: readonly string[];
-  /** Called if the figures could not be read. The metrics are then shown without them. */
+  /** Called if the figures could not be read. The metrics then omit these figures. */
   readonly onError: (error: unknown) => void;
   readonly now: () => Date;
   /** Default 10,000. */
@@ -46,8 +46,9 @@ export type InstallationMetricsOptions = {
 const share = 0.05;
 
 /**
- * Metrics of the installation. Every process that shares the database shows the same values: take `max` over replicas, not
- * `sum`. They name projects and services, so they belong into a registry that only the installation-level token opens.
+ * Metrics of the installation. Every process that shares the database shows the same values: take `max` over replicas,
+ * not `sum`. They name projects and services, so they are in a registry that only holders of the installation-level
+ * token may read.
  */
 export function installationMetrics(options: InstallationMetricsOptions): void {
   const { feedLag, onError, leastMs = 10_000 } = options;

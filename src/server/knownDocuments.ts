@@ -6,11 +6,11 @@ const mostCharacters = 100_000;
 const mostOfOne = 10_000;
 
 /**
- * A cache of parsed documents that match the schema. Clients send the same few documents again and again, and parsing and
- * validating one takes longer than executing most of them. The least recently used document is removed first. An invalid
- * document is never kept, because it may contain anything, even a secret in the wrong place.
+ * A cache of parsed documents that match the schema. Clients send the same few documents again and again, and parsing
+ * and validating one takes longer than executing most of them. The least recently used document is removed first. An
+ * invalid document is never kept, because it may contain anything, even a secret in the wrong place.
  *
- * It is Apollo Server's `documentStore`: Apollo Server reads from it before it parses, and writes what it has parsed.
+ * It is Apollo Server's `documentStore`: Apollo Server searches it before it parses, and writes parsed documents to it.
  */
 export class KnownDocuments {
   /** In the order of use, least recently used first. */

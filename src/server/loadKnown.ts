@@ -1,7 +1,10 @@
 import { notFound } from '../errors.js';
 import type { RequestContext } from './requestContext.js';
 
-/** The row of an id that another row names, with all such rows of the request. Throws NOT_FOUND if it does not exist. */
+/**
+ * Loads the row whose id another row contains, together with all such rows of the request. Throws NOT_FOUND if it does
+ * not exist.
+ */
 export async function loadKnown<Row>(
   { loaders }: RequestContext,
   batch: (ids: readonly string[]) => Promise<readonly (Row | null)[]>,

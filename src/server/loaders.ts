@@ -9,8 +9,9 @@ export class Loaders {
   readonly #loaders = new Map<unknown, unknown>();
 
   /**
-   * The loader of a batch function. The function is also its key: pass the same function each time (a field or a constant,
-   * not an arrow function at the call). It gets at most 500 keys and returns the values in their order, null if missing.
+   * The loader of a batch function. The function is also the key of the loader, so pass the same function each time (a
+   * field or a constant, and no arrow function at the call). It gets at most 500 keys and returns the values in their
+   * order, null if missing.
    */
   of<Key, Value>(batch: BatchLoadFn<Key, Value>): DataLoader<Key, Value> {
     const known = this.#loaders.get(batch) as DataLoader<Key, Value> | undefined;

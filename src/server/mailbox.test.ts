@@ -18,7 +18,7 @@ describe('a conflating mailbox', () => {
     expect(await drain(mailbox)).toEqual(['a2', 'b1']);
   });
 
-  test('holds at most one item for each key, however many are put in', () => {
+  test('holds at most one item for each key, even if many are added', () => {
     const mailbox = conflatingMailbox<number, number>();
     for (let change = 0; change < 10_000; change += 1) mailbox.put(change % 3, change);
     expect(mailbox.size).toBe(3);
@@ -42,7 +42,7 @@ describe('a conflating mailbox', () => {
     expect(closed).toBe(1);
   });
 
-  test('closes after the last item of an ended mailbox is read, and not before', async () => {
+  test('closes only after the last item of an ended mailbox was read', async () => {
     let closed = 0;
     const mailbox = conflatingMailbox<string, number>(() => (closed += 1));
     mailbox.put('a', 1);

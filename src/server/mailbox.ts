@@ -46,7 +46,7 @@ export function conflatingMailbox<Key, Item>(onClose: () => void = ignore): Conf
   });
 }
 
-/** Keeps every item in order, at most `limit` of them. One more ends the mailbox with SLOW_CONSUMER. */
+/** Keeps every item in order, at most `limit` of them. A further item ends the mailbox with SLOW_CONSUMER. */
 export function boundedMailbox<Item>(limit: number, onClose: () => void = ignore): BoundedMailbox<Item> {
   let waiting: Item[] = [];
   let taken = 0;

@@ -20,7 +20,8 @@ export function serverMetrics(registry: Registry): ServerMetrics {
   if (registry.getSingleMetric('process_cpu_seconds_total') === undefined) {
     // The default of 10 ms would wake an idle process a hundred times a second.
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 });
-    // promtool reports these gauges, because their names end in _total. Those without _total show the same by type.
+    // Not exported: promtool rejects gauges whose names end in _total. The metrics without _total show the same numbers
+    // by type.
     for (const what of ['resources', 'handles', 'requests']) registry.removeSingleMetric(`nodejs_active_${what}_total`);
   }
   return {
@@ -67,7 +68,9 @@ export function serverMetrics(registry: Registry): ServerMetrics {
   };
 }
 
-/** A counter that shows each value of its label from the start, so that the first increase is seen as one. */
+/**
+ * A counter that shows each value of its label from the start. Otherwise a scraper would not see the first increase.
+ */
 function fromZero<Label extends string>(
   values: readonly string[],
   configuration: CounterConfiguration<Label> & { readonly labelNames: readonly [Label] },

@@ -6,14 +6,14 @@ import type { SignInFailures } from './signInFailures.js';
 
 /**
  * `/metrics`. Without a token it shows the metrics of this process, which name no project. With the installation-level
- * token, or with the token for metrics, it also shows the figures of the database about all projects. Any other token is
- * refused, so that a scraper with a wrong token does not silently get half of the metrics.
+ * token, or with the token for metrics, it also shows the figures of the database about all projects. Any other token
+ * is refused, so that a scraper with a wrong token notices this and does not get half of the metrics.
  */
 export function metricsPage(options: {
   readonly open: Registry;
   readonly ofInstallation: Registry;
   readonly authenticate: Authenticate;
-  /** Whether this is the token for metrics. */
+  /** True for the token for metrics. */
   readonly isMetricsToken: (token: string) => boolean;
   readonly metrics: ServerMetrics;
   readonly signInFailures: SignInFailures;
@@ -40,6 +40,8 @@ export function metricsPage(options: {
       .status(viewer === undefined ? 401 : 403)
       .set('WWW-Authenticate', 'Bearer')
       .type('text')
-      .send("Send the installation's token or the one for metrics, or none for the metrics of this process alone.\n");
+      .send(
+        'Send the installation-level token or the token for metrics. Without a token you get only the metrics of this process.\n',
+      );
   };
 }

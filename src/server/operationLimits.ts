@@ -21,7 +21,10 @@ import {
 import { StowageError } from '../errors.js';
 import { defaultPageSize, largestPageSize } from './page.js';
 
-/** The limits of one operation: more than a screen needs, and less than what overloads the server. */
+/**
+ * The limits of one operation. They are higher than the needs of a user interface, and low enough to protect the
+ * server.
+ */
 export const operationLimits = {
   /** Levels of selections. The introspection query of common tools needs 13. */
   depth: 15,
@@ -36,7 +39,7 @@ export const operationLimits = {
 
 /**
  * Throws TOO_COMPLEX if a valid operation exceeds `operationLimits`, or if a subscription selects connections or
- * statistics: they would be read again for every event.
+ * statistics, because they would be read again for every event.
  */
 export function checkOperationLimits(
   schema: GraphQLSchema,
@@ -89,7 +92,7 @@ type Measure = {
 type Under = {
   readonly schema: GraphQLSchema;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** By fragment: each fragment is measured once. */
+  /** The results by fragment. Each fragment is measured once. */
   readonly measured: Map<string, Measure>;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly isSubscription: boolean;
@@ -137,7 +140,7 @@ function measureField(node: FieldNode, parent: GraphQLCompositeType, under: Unde
   ) {
     throw new StowageError(
       'TOO_COMPLEX',
-      `A subscription cannot ask for ${node.name.value}: it would be read again for every event.`,
+      `A subscription cannot select ${node.name.value}: it would be read again for every event.`,
       {
         help: 'Ask for it with a query after an event.',
       },

@@ -33,8 +33,8 @@ export type Place = { readonly key: string; readonly id: string };
 export type PageRequest = { readonly size: number; readonly order: string; readonly after: Place | undefined };
 
 /**
- * Checks the arguments of the client. Throws BAD_INPUT if `first` is below 1 or over 200, and if the cursor is not one of
- * this order. Both problems are reported at once.
+ * Checks the arguments of the client. Throws BAD_INPUT if `first` is below 1 or over 200, and if the cursor does not
+ * belong to this order. Both problems are reported at once.
  */
 export function pageRequest(page: PageArguments, order: string): PageRequest {
   const after = page.after === undefined || page.after === null ? undefined : decodeCursor(page.after, order);
@@ -61,7 +61,7 @@ const keyPatterns = {
 } as const;
 export type KeyType = keyof typeof keyPatterns;
 
-/** Throws BAD_INPUT if the key or the id of the cursor is not of its type. */
+/** Throws BAD_INPUT if the key or the id of the cursor has the wrong type. */
 export function checkCursor({ after }: PageRequest, keyType: KeyType, idType: KeyType = 'uuid'): void {
   if (after === undefined || (isOfType(after.key, keyType) && isOfType(after.id, idType))) return;
   throw badInput([notACursor]);

@@ -6,11 +6,11 @@ import type { Viewer } from './viewer.js';
 /** The context of every resolver: `@Ctx() context: RequestContext`. */
 export type RequestContext = {
   readonly viewer: Viewer;
-  /** The id of everything that this request causes. It finds an INTERNAL error in the log. */
+  /** The id of everything that this request causes. With it a person finds an INTERNAL error in the log. */
   readonly correlationId: string;
   readonly clientAddress: string | undefined;
   readonly loaders: Loaders;
-  /** What the answer may cost. */
+  /** The limits of the answer. */
   readonly budget: AnswerBudget;
 };
 

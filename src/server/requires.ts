@@ -5,14 +5,13 @@ import type { RequestContext } from './requestContext.js';
 import { hasRole, roles, type Role } from './viewer.js';
 
 /**
- * What an operation requires of its caller: a role in the project of the thing, SIGNED_IN (any valid token), or INSTALLATION
- * (the installation-level token).
+ * The requirement for the caller of an operation: a role in the project of the object, SIGNED_IN (any valid token), or
+ * INSTALLATION (the installation-level token).
  */
 export type Requirement = Role | 'SIGNED_IN' | 'INSTALLATION';
 
 /**
- * Declares what an operation requires of its caller. The schema does not build unless every Query, Mutation and
- * Subscription has one.
+ * Declares the requirement for the caller of an operation. The schema cannot be built if a Query, Mutation or Subscription has none.
  *
  *     @Mutation(() => BackupJobType)
  *     @Requires('OPERATOR')
@@ -20,8 +19,7 @@ export type Requirement = Role | 'SIGNED_IN' | 'INSTALLATION';
  *       const job = await this.jobs.find(id);
  *       authorize({ context, info }, job?.projectId, 'backup job');
  *
- * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorize`, because only
- * the resolver knows the project of the thing. A list is limited to `viewer.projectIds()`, a lookup by `canSee`.
+ * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorize`, because only the resolver knows the project of the object. A list is limited to `viewer.projectIds()`, a lookup by `canSee`.
  */
 export function Requires(requirement: Requirement): MethodDecorator {
   return Extensions({ requires: requirement });
@@ -31,9 +29,9 @@ export function Requires(requirement: Requirement): MethodDecorator {
 export type OperationCall = { readonly context: RequestContext; readonly info: GraphQLResolveInfo };
 
 /**
- * Passes if the role of the viewer in the project is at least the one that the operation declares.
- * Throws NOT_FOUND if the project is undefined or not visible (with the same message), FORBIDDEN if the role is too low.
- * `what` names the thing in the message, for example `backup plan`.
+ * Passes if the role of the viewer in the project is at least the one that the operation declares. Throws NOT_FOUND if
+ * the project is undefined or not visible (with the same message), FORBIDDEN if the role is too low. `what` names the
+ * object in the message, for example `backup plan`.
  */
 export function authorize(
   call: OperationCall,
@@ -53,7 +51,7 @@ export function authorize(
   );
 }
 
-/** Whether a lookup may return a thing of this project. */
+/** Whether a lookup may return an object of this project. */
 export function canSee(context: RequestContext, projectId: string): boolean {
   return context.viewer.roleIn(projectId) !== undefined;
 }

@@ -3,7 +3,7 @@ import { isUuid } from './inputValidation.js';
 
 type RowWithId = { readonly id: string };
 
-/** Null for an id that does not exist, and for text that is no id. */
+/** Null for an id that does not exist, and for text that is not an id. */
 export async function rowById<Row extends RowWithId>(
   manager: EntityManager,
   table: EntitySchema<Row>,

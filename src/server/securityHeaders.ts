@@ -4,7 +4,8 @@ const nothing = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; fo
 
 /**
  * The editor of the playground creates style elements and runs workers. Everything is loaded from this server, and its
- * WebSockets go to this server too: not every browser takes `'self'` for a WebSocket.
+ * WebSockets connect only to this server. The policy names the server, because in some browsers `'self'` does not
+ * include WebSockets.
  */
 const application = (host: string) =>
   [
@@ -34,7 +35,7 @@ export const closedToBrowsers: RequestHandler = (_request, response, next) => {
 /** For pages that run scripts of this server. */
 export const ownScriptsOnly: RequestHandler = (request, response, next) => {
   const { host = '' } = request.headers;
-  // Anything else than a host with a port could add to the policy.
+  // Any other text than a host with a port could add rules to the policy.
   const isHost = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(host);
   response.set('Content-Security-Policy', application(isHost ? host : ''));
   next();

@@ -4,9 +4,9 @@ import { checkCursor, pageOf, type KeyType, type Page, type PageRequest } from '
 
 export type PageSelection<Row extends ObjectLiteral, NodeType> = {
   readonly table: EntitySchema<Row>;
-  /** SQL conditions on `row` with their named parameters. All must hold. Undefined ones are ignored. */
+  /** SQL conditions on `row` with their named parameters. All must be true. Undefined conditions are ignored. */
   readonly where: readonly (Condition | undefined)[];
-  /** The sort key: its SQL expression on `row`, its SQL type, and its exact text. */
+  /** The sort key: an SQL expression on `row`, its SQL type, and its exact text. */
   readonly by: {
     readonly expression: string;
     readonly type: KeyType;

@@ -1,9 +1,9 @@
 import DataLoader from 'dataloader';
 
 /**
- * Loads rows for all subscriptions of a process. Rows that are asked for at the same time are read by one statement, and equal
- * ids once: a change that a thousand subscriptions follow costs one read. The statement begins after the row was asked for,
- * so it is never older than the change.
+ * Loads rows for all subscriptions of a process. Rows that are requested at the same time are read by one statement,
+ * and each id is read once. So a change that concerns a thousand subscriptions costs one read. The statement begins
+ * after the request, so its result is never older than the change.
  */
 export function sharedLoad<Row>(
   batch: (ids: readonly string[]) => Promise<readonly (Row | null)[]>,

@@ -6,8 +6,8 @@ import type { Viewer } from './viewer.js';
 export type SignedIn = {
   readonly viewer: Viewer;
   /**
-   * All requests and sockets with the same key share the limits of one viewer. This is the only place that decides who is
-   * the same viewer: today everybody who has the same token.
+   * All requests and sockets with the same key share the limits of one viewer. Only this file decides which callers are
+   * the same viewer: today these are all callers with the same token.
    */
   readonly key: string;
 };

@@ -15,7 +15,7 @@ describe('failed sign-ins', () => {
   };
   afterEach(() => failures.stop());
 
-  /** How a failure is answered: at once or later. */
+  /** Whether a failure is answered at once or later. */
   async function answerTo(address: string): Promise<boolean | 'LATER'> {
     const answer = failures.failed(address);
     return Promise.race([answer, turn().then(() => 'LATER' as const)]);
@@ -28,7 +28,7 @@ describe('failed sign-ins', () => {
     expect(await answerTo('192.0.2.2')).toBe(true);
   });
 
-  test('are forgiven with time', async () => {
+  test('are forgiven after some time', async () => {
     begin({ firstWaitMs: 60_000, forgivenEveryMs: 1_000 });
     for (let time = 1; time <= 6; time += 1) await answerTo('192.0.2.1');
     nowMs += 2_000;
@@ -36,7 +36,7 @@ describe('failed sign-ins', () => {
     expect(await answerTo('192.0.2.1')).toBe('LATER');
   });
 
-  test('are refused when too many of one address, or in total, wait', async () => {
+  test('are refused when too many answers wait, for one address or in total', async () => {
     begin({ free: 0, firstWaitMs: 60_000, waitingPerAddress: 2, waitingInTotal: 3 });
     expect(await answerTo('192.0.2.1')).toBe('LATER');
     expect(await answerTo('192.0.2.1')).toBe('LATER');
@@ -45,7 +45,7 @@ describe('failed sign-ins', () => {
     expect(await answerTo('192.0.2.3')).toBe(false);
   });
 
-  test('of one /64 network count together, and IPv4 is known in its mapped form', async () => {
+  test('of one /64 network count together, and a mapped IPv4 address counts as IPv4', async () => {
     begin({ free: 1, firstWaitMs: 60_000 });
     expect(await answerTo('2001:db8::1')).toBe(true);
     expect(await answerTo('2001:db8:0:0:ffff::2')).toBe('LATER');
@@ -54,14 +54,14 @@ describe('failed sign-ins', () => {
     expect(await answerTo('192.0.2.9')).toBe('LATER');
   });
 
-  test('wait no longer when the server stops', async () => {
+  test('end their wait when the server stops', async () => {
     begin({ free: 0, firstWaitMs: 60_000 });
     const answer = failures.failed('192.0.2.1');
     failures.stop();
     await expect(answer).resolves.toBe(true);
   });
 
-  test('are logged as counts: the first at once, the others together', async () => {
+  test('are logged as counts: the first failure at once, later failures together', async () => {
     begin({ free: 1_000 });
     for (let time = 1; time <= 300; time += 1) await failures.failed(`192.0.2.${time % 3}`);
     expect(lines).toEqual([{ failures: 1, addresses: 1, most: [{ address: '192.0.2.1', failures: 1 }] }]);
@@ -70,7 +70,7 @@ describe('failed sign-ins', () => {
     expect(lines).toHaveLength(2);
   });
 
-  test('of more addresses than are remembered are still counted', async () => {
+  test('are still counted when they come from more addresses than are remembered', async () => {
     begin({ addresses: 10 });
     for (let time = 1; time <= 100; time += 1) await failures.failed(`10.0.0.${time}`);
     failures.stop();

@@ -2,23 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export type SignInFailuresOptions = {
   readonly log: { warn(fields: object, message: string): void };
-  /** By `performance.now()`; default: that. */
+  /** The clock. Default: `performance.now()`. */
   readonly nowMs?: () => number;
   readonly limits?: Partial<typeof defaultLimits>;
 };
 
 export const defaultLimits = {
-  /** So many failures of an address are answered at once. */
+  /** The number of failures of an address that are answered at once. */
   free: 5,
-  /** An address is forgiven one failure in so much time. */
+  /** The time after which one failure of an address is forgiven. */
   forgivenEveryMs: 10_000,
-  /** The answer of the first failure that is not free waits so long. The wait doubles with each further failure. */
+  /** The wait of the first failure that is not answered at once. It doubles with each further failure. */
   firstWaitMs: 100,
   longestWaitMs: 5_000,
-  /** Answers of one address that wait at once. A further failure is answered at once, and its connection is closed. */
+  /**
+   * The number of answers of one address that may wait at the same time. A further failure is answered at once, and its
+   * connection is closed.
+   */
   waitingPerAddress: 32,
   waitingInTotal: 1_000,
-  /** Addresses that are remembered. The one whose last failure is longest ago is forgotten first. */
+  /** The number of addresses that are remembered. The address with the oldest last failure is forgotten first. */
   addresses: 10_000,
   /** The shortest time between two log lines. */
   logEveryMs: 60_000,
@@ -26,8 +29,8 @@ export const defaultLimits = {
 
 export interface SignInFailures {
   /**
-   * Counts a failed sign-in. Resolves when it may be answered. False: too many answers wait, so the connection should be
-   * closed. Never call it for a valid token: a valid token is not slowed down, whoever else fails at its address.
+   * Counts a failed sign-in. Resolves when it may be answered. False: too many answers wait, so the connection should
+   * be closed. Never call it for a valid token, because failures of others at the same address must not slow it down.
    */
   failed(address: string | undefined): Promise<boolean>;
   /** Ends every wait, and logs the failures that were not logged yet. */
@@ -37,8 +40,9 @@ export interface SignInFailures {
 type Entry = { failures: number; lastAtMs: number; waiting: number; unlogged: number };
 
 /**
- * Slows down whoever tries tokens, by address, and logs failures as counts: the first one at once, the following ones at
- * most once a minute together. An IPv6 address counts as its /64 network, which one customer of a provider has for himself.
+ * Slows down clients that try tokens, by address. It logs failures as counts: the first failure at once, and later
+ * failures together, at most once a minute. An IPv6 address counts as its /64 network, because a provider gives one
+ * customer a whole /64 network.
  */
 export function createSignInFailures(options: SignInFailuresOptions): SignInFailures {
   const limits = { ...defaultLimits, ...options.limits };

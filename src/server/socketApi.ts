@@ -49,12 +49,13 @@ export type SocketApi = {
 const closeTimeout = 3_000;
 
 /**
- * GraphQL over WebSocket with the protocol graphql-transport-ws. connection_init carries `authorization`, with or without
- * "Bearer ". Without a token the socket is closed with 4401, with a wrong token with 4403.
+ * GraphQL over WebSocket with the protocol graphql-transport-ws. connection_init carries `authorization`, with or
+ * without "Bearer ". Without a token the socket is closed with 4401, with a wrong token with 4403.
  *
- * Before its sign-in a socket may send a few kilobytes within a few seconds, and there are only so many such sockets in total
- * and for each address: one more gets the status 503. After it, the messages of each socket are handled at a limited pace, and
- * nothing is produced for a client that leaves too much unread. So a client that sends or reads badly delays only itself.
+ * Before its sign-in a socket may send a few kilobytes within a few seconds, and the number of such sockets is limited
+ * in total and for each address: a further socket gets the status 503. After the sign-in, the messages of each socket
+ * are handled at a limited rate, and no answers are produced for a client that leaves too much unread. So a client that
+ * sends too fast or reads too slowly delays only itself.
  */
 export function socketApi(server: HttpServer, options: SocketApiOptions): SocketApi {
   const { metrics } = options;
@@ -63,7 +64,8 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
     maxPayload: options.maxMessageBytes,
     perMessageDeflate: false,
     handleProtocols,
-    // Each message is an event of its own in the event loop. Otherwise a packet with thousands of them blocks it.
+    // Each message has its own turn in the event loop. Otherwise a packet with thousands of messages would block the
+    // loop.
     allowSynchronousEvents: false,
     closeTimeout,
   };
@@ -143,7 +145,7 @@ function serveSocket(
     keptAlive.isAlive();
     pace.take(textOf(data));
   });
-  // After a broken frame, or one that is too large, ws closes with the right code, and 'close' follows.
+  // After a broken or too large frame, ws closes the socket with the right code, and emits 'close'.
   socket.on('error', () => undefined);
   socket.once('close', (code, reason) => {
     keptAlive.stop();
@@ -160,7 +162,8 @@ function keepAlive(socket: WebSocket, pingMs: number): { isAlive(): void; stop()
   };
   socket.on('pong', isAlive);
   const timer = setInterval(() => {
-    // The answer of a socket that is not read, because another client of its viewer has too much to read, is not seen.
+    // We do not read this socket now, because another client of its viewer has too much unread. So we cannot see its
+    // pong.
     const isSeen = !socket.isPaused || socket.bufferedAmount > 0;
     if (isSeen && !answered) socket.terminate();
     else if (socket.readyState === socket.OPEN) {

@@ -12,7 +12,8 @@ import {
 import type { FieldProblem } from '../errors.js';
 
 /**
- * What is wrong with the root fields of a subscription; undefined: it selects exactly one. Variables decide about @skip and
+ * The problem with the root fields of a subscription. Undefined: it selects exactly one field. Variables decide about
+ * @skip and
  * @include, so this can only be checked together with them. The rule of graphql-js for single root fields throws if a
  * variable is used there, and `subscribe` of graphql-js throws if no field is left.
  */
@@ -38,7 +39,7 @@ export function subscribedFieldProblem(
   };
 }
 
-/** The names of the answer at the root; of an introspection field its own name. */
+/** The names of the root fields in the answer. An introspection field has its own name, without an alias. */
 function selectedNames(
   root: SelectionSetNode,
   document: DocumentNode,

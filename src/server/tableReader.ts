@@ -3,12 +3,15 @@ import type { EntityManager, EntityMetadata, EntitySchema, ObjectLiteral } from 
 /** SQL on `row`, with its named parameters. */
 export type Condition = readonly [condition: string, parameters?: ObjectLiteral];
 
-/** Reads the rows of a read model for which all conditions hold. Undefined conditions are ignored. */
+/** Reads the rows of a read model for which all conditions are true. Undefined conditions are ignored. */
 export type TableReader<Row> = {
   /** `rest` is SQL for the order and the limit. With `only` the rows have only these columns. */
   read(where: readonly (Condition | undefined)[], rest: string, only?: ReadonlySet<keyof Row>): Promise<Row[]>;
   count(where: readonly (Condition | undefined)[]): Promise<number>;
-  /** Selects `expressions`, SQL on `row`, of the rows for which all conditions hold. `rest` is SQL for groups, order, limit. */
+  /**
+   * Selects `expressions`, SQL on `row`, of the rows for which all conditions are true. `rest` is SQL for groups, order
+   * and limit.
+   */
   select<Answer>(
     expressions: string,
     where: readonly (Condition | undefined)[],

@@ -1,4 +1,4 @@
-/** From least to most: each role may do what the ones before it may. */
+/** From the lowest to the highest role. Each role includes the rights of the lower roles. */
 export const roles = ['VIEWER', 'OPERATOR', 'ADMIN'] as const;
 export type Role = (typeof roles)[number];
 
@@ -7,7 +7,7 @@ export interface Viewer {
   /** The actor in events, for example `installation`. */
   readonly subject: string;
   readonly name: string | null;
-  /** Whether the caller has the installation-level token, which may do everything. */
+  /** True if the caller has the installation-level token, which allows everything. */
   readonly isInstallation: boolean;
   /** Undefined if the project does not exist or is not visible to the viewer. */
   roleIn(projectId: string): Role | undefined;

@@ -112,7 +112,7 @@ describe('allowed targets', () => {
     expect(targets.allowsHost('swift.example.com.evil.org', '8.8.8.8')).toBe(false);
   });
 
-  test('no name leads to a metadata address; only the address itself allows it', () => {
+  test('no host name gives access to a metadata address; only an entry with the address itself allows it', () => {
     expect(parseAllowedTargets('db.example.com').allowsHost('db.example.com', '169.254.169.254')).toBe(false);
     expect(parseAllowedTargets('169.254.169.254').allowsHost('db.example.com', '169.254.169.254')).toBe(true);
   });

@@ -3,46 +3,52 @@ import { addNetwork, blockList, contains, loopback, metadata, privateNetworks, u
 import { embeddedAddresses, plainAddress } from './embeddedAddresses.js';
 
 /**
- * Which hosts services and file endpoints may name (`STOWAGE_ALLOWED_TARGETS`). The decision is made about the address
- * of the connection itself, so that a DNS name cannot lead to a forbidden address.
+ * Decides which hosts services and file endpoints may use (`STOWAGE_ALLOWED_TARGETS`). The decision is made about the
+ * address of the connection itself, so that a DNS name cannot lead to a forbidden address.
  */
 export type AllowedTargets = {
-  /** May a connection go to this IP address, whatever name it has? */
+  /** Whether a connection to this IP address is allowed, regardless of any name. */
   readonly allows: (address: string) => boolean;
-  /** The same for an address that `host` resolved to; the `allowHost` of storages and engines. */
+  /**
+   * Whether a connection to this address is allowed, which `host` resolved to. This is the `allowHost` of storages and
+   * engines.
+   */
   readonly allowsHost: (host: string, address: string) => boolean;
-  /** The same targets, with private networks as a part of `default`: as installations have it that are older than `private`. */
+  /** The same targets, but `default` contains private networks, as in installations from versions without `private`. */
   readonly withPrivateByDefault: () => AllowedTargets;
 };
 
-/** What `serve` and `worker` allow when nothing is set, and what `stowage up` allows. */
+/** The default of `serve` and `worker`, and the default of `stowage up`. */
 export const defaultAllowedTargets = 'default';
 export const allowedTargetsOfUp = 'default,private,loopback';
 
-/** Why no connection was tried. The message does not contain the address: it may be a secret of the network of the server. */
+/**
+ * The reason why no connection was tried. The message omits the address, which may be a secret of the network of the
+ * installation.
+ */
 export class TargetNotAllowed extends Error {
   constructor(readonly host: string) {
-    super(`${host} is a host that this installation does not connect to`);
+    super(`${host} is a host that this installation may not connect to`);
     this.name = 'TargetNotAllowed';
   }
 }
 
 /** What a customer and an operator can do about it. */
 export const targetNotAllowedHelp =
-  'Name a host that is allowed, or have the operator allow this one in STOWAGE_ALLOWED_TARGETS: its network such as 10.1.0.0/16, its name, or private for all private networks.';
+  'Use a host that is allowed, or ask the operator to add this one to STOWAGE_ALLOWED_TARGETS: its network such as 10.1.0.0/16, its name, or private for all private networks.';
 
 /**
- * Comma-separated entries; a target is allowed if one of them fits:
- * - `default`: every public address, which leaves out loopback, private, link-local, metadata, unspecified and multicast ones;
+ * Parses comma-separated entries. A target is allowed if one of these entries matches:
+ * - `default`: every public address. It excludes loopback, private, link-local, metadata, unspecified and multicast
+ *   addresses;
  * - `private`: private networks (`privateNetworks`);
  * - `loopback`: 127.0.0.0/8 and ::1;
- * - an address or a network (`10.1.0.0/16`, `fd12::/16`), which also allows what `default` leaves out;
- * - a host name or `*.domain`: whatever it resolves to, but never a link-local or metadata address.
+ * - an address or a network (`10.1.0.0/16`, `fd12::/16`), which also allows addresses that `default` excludes;
+ * - a host name or `*.domain`: every address that it resolves to, except link-local and metadata addresses.
  *
- * An IPv6 address that contains an IPv4 address (6to4, NAT64, Teredo and others) must be allowed itself, and the IPv4
- * address must not be one that the entries leave out.
+ * An IPv6 address that contains an IPv4 address (6to4, NAT64, Teredo and others) must be allowed itself, and the entries must not exclude the IPv4 address.
  *
- * Throws an Error with a sentence for the entry that is none of these.
+ * Throws an Error with a sentence for the first entry that is none of these.
  */
 export function parseAllowedTargets(spec: string): AllowedTargets {
   return allowedTargets(readEntries(spec));
@@ -113,7 +119,7 @@ function checkedNetwork(text: string): string {
   const version = isIP(address);
   const fits = /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
   if (version === 0 || !fits || rest.length > 0) {
-    throw new Error(`'${text}' is no network. Write it as address/bits, for example 10.1.0.0/16.`);
+    throw new Error(`'${text}' is not a network. Write it as address/bits, for example 10.1.0.0/16.`);
   }
   return text;
 }

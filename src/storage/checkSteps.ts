@@ -2,7 +2,7 @@ import type { CheckStep, CheckStepName } from '../check.js';
 import { StowageError, type ErrorCode } from '../errors.js';
 import { outsideText } from '../outsideText.js';
 
-/** What a check stores and shows of one message. A list of the databases may be long. */
+/** The maximum length of a message that a check stores and shows. A list of databases may be long. */
 const mostChars = 2_000;
 
 /** One step of a check. `run` returns the message for a person, and throws if the step fails. */
@@ -55,7 +55,7 @@ function tookTooLong(limits: { readonly timeoutMs: number; readonly tooSlow: Err
   const seconds = Math.round(limits.timeoutMs / 100) / 10;
   return new StowageError(
     limits.tooSlow,
-    `This step was still waiting when the ${seconds} s for the check were over.`,
+    `This step was still waiting when the time limit of the check (${seconds} s) ended.`,
     {
       help: 'Check that no firewall drops the connection, and that the storage answers other clients.',
     },

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 
 /**
- * An IP address without its zone and brackets, an IPv4-mapped one (RFC 4291, 2.5.5.2) as IPv4. Undefined: it is none.
+ * An IP address without its zone and brackets. An IPv4-mapped address (RFC 4291, 2.5.5.2) becomes IPv4. Undefined: the
+ * text is not an IP address.
  */
 export function plainAddress(text: string): string | undefined {
   const address = text.replace(/^\[|\]$/g, '').replace(/%.*$/, '');
@@ -11,8 +12,8 @@ export function plainAddress(text: string): string | undefined {
 }
 
 /**
- * The IPv4 addresses to which a network may deliver packets for this IPv6 address: the address is only another way to write
- * them. Empty for IPv4 and for any other IPv6 address.
+ * The IPv4 addresses that this IPv6 address contains. A network may deliver its packets to them. Empty for IPv4 and for
+ * any other IPv6 address.
  */
 export function embeddedAddresses(address: string): readonly string[] {
   if (isIP(address) !== 6) return [];
@@ -21,10 +22,10 @@ export function embeddedAddresses(address: string): readonly string[] {
   // IPv4-compatible (RFC 4291, 2.5.5.1; not :: and ::1), IPv4-translated (RFC 2765), and the well-known NAT64 (RFC 6052).
   if (hasPrefix(bytes, '::', 96) && (bytes[12] !== 0 || bytes[13] !== 0)) found.push(ipv4(bytes, 12));
   if (hasPrefix(bytes, '::ffff:0:0:0', 96) || hasPrefix(bytes, '64:ff9b::', 96)) found.push(ipv4(bytes, 12));
-  // NAT64 of one's own network (RFC 8215): the operator chooses the length of the prefix. Octet 8 is always skipped.
+  // NAT64 of a local network (RFC 8215): its operator chooses the length of the prefix. Octet 8 is always skipped.
   if (hasPrefix(bytes, '64:ff9b:1::', 48)) {
     const placed = nat64Places.map((places) => places.map((place) => bytes[place] ?? 0).join('.'));
-    // Zeros are the places of a prefix of another length.
+    // Zeros belong to a prefix of another length.
     found.push(...placed.filter((each) => !each.startsWith('0.')));
   }
   // 6to4 (RFC 3056), Teredo (RFC 4380: the server, and the client with inverted bits), ISATAP (RFC 5214).
@@ -43,7 +44,7 @@ export function embeddedAddresses(address: string): readonly string[] {
   return found;
 }
 
-/** Where RFC 6052, section 2.2, puts the octets of an IPv4 address behind a prefix of 48, 56, 64 and 96 bits. */
+/** The positions of the octets of an IPv4 address after a prefix of 48, 56, 64 and 96 bits (RFC 6052, section 2.2). */
 const nat64Places = [
   [6, 7, 9, 10],
   [7, 9, 10, 11],

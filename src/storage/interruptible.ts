@@ -28,7 +28,7 @@ export async function* interruptible(
   } finally {
     signal.removeEventListener('abort', onAbort);
     // A generator that waits in an `await` settles `return` only after that `await`. So this does not wait for it. If
-    // the generator then throws, the error is about a stream that nobody reads any more.
+    // the generator then throws, the error is ignored, because its stream is no longer read.
     if (!ended) void iterator.return?.().catch(() => undefined);
   }
 }

@@ -1,8 +1,8 @@
 import { StowageError } from '../errors.js';
 
 /**
- * Refuses names that some storage cannot hold, or that a proxy could read as another path. These are empty names, `.`
- * and `..`, a leading or doubled `/`, NUL, and more than 1,024 bytes (the limit of object storages). Throws
+ * Refuses names that some storages do not support, or that a proxy could read as another path. These are empty names,
+ * `.` and `..`, a leading or doubled `/`, NUL, and more than 1,024 bytes (the limit of object storages). Throws
  * ENDPOINT_FORBIDDEN.
  */
 export function checkObjectName(name: string): void {

@@ -25,8 +25,8 @@ export class Probe {
   }
 
   /**
-   * Deletes the object if a step failed before it was deleted. If this fails too, the name of the object shows its
-   * purpose.
+   * Deletes the object if a step failed before it was deleted. If this fails too, the name of the remaining object
+   * shows its purpose.
    */
   async cleanUp(signal: AbortSignal): Promise<void> {
     if (this.#mayBeThere) await this.storage.delete(this.#name, { signal });
@@ -41,16 +41,20 @@ export class Probe {
   async #readBack(signal: AbortSignal): Promise<string> {
     const pieces: Uint8Array[] = [];
     for await (const piece of this.storage.get(this.#name, { signal })) pieces.push(piece);
-    if (Buffer.concat(pieces).equals(this.#bytes)) return 'It reads back as it was written.';
+    if (Buffer.concat(pieces).equals(this.#bytes)) return 'The probe object was read back without a difference.';
     throw new StowageError('CHECKSUM', `The bytes read back from ${this.place} differ from those that were written.`);
   }
 
   async #delete(signal: AbortSignal): Promise<string> {
     await this.storage.delete(this.#name, { signal });
     if ((await this.storage.head(this.#name, { signal })) !== undefined) {
-      throw new StowageError('ENDPOINT_FORBIDDEN', `The probe object in ${this.place} is there after it was deleted.`, {
-        help: 'The container keeps deleted objects (versions, a lock): use a container that does not.',
-      });
+      throw new StowageError(
+        'ENDPOINT_FORBIDDEN',
+        `The probe object in ${this.place} still exists after it was deleted.`,
+        {
+          help: 'The container keeps deleted objects (by versioning or a lock). Use a container without these features.',
+        },
+      );
     }
     this.#mayBeThere = false;
     return 'The probe object was deleted.';

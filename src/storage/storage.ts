@@ -10,33 +10,36 @@ export interface Storage {
   readonly listsSegments: boolean;
   /**
    * Whether another place can replace this one without an error, as an empty folder does when its disk is not mounted.
-   * Such a place is trusted only if it contains the installation's marker.
+   * Such a place is used only if it contains the installation's marker.
    */
   readonly needsMarker: boolean;
   /**
-   * Stores a stream of any length under `name`. Nothing is visible under that name before everything was stored and
-   * every checksum confirmed. If the source fails or the signal aborts, it throws and nothing is visible. (Segments may
-   * be left in `segmentFolder`, and an unfinished upload, which the sweeper deletes.) An empty source is stored as an
-   * empty object. A chunk is not used any more once the next one is requested, so a source may reuse its buffer. An
+   * Stores a stream of any length under `name`. The object becomes visible only when all bytes are stored and every
+   * checksum is confirmed. If the source fails or the signal aborts, it throws and nothing is visible. (Segments may be
+   * left in `segmentFolder`, and an unfinished upload, which the sweeper deletes.) An empty source is stored as an
+   * empty object. A chunk is no longer used when the next chunk is requested, so a source may reuse its buffer. An
    * existing object of that name, or a segment of it, belongs to another writer: this throws CONFLICT and does not
    * change it.
    */
   put(name: string, source: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject>;
   /**
    * Stores a small object completely. If an object of that name exists, it throws CONFLICT, unless `overwrite` is set.
-   * Some storages check this when a request begins. So two overlapping calls may both succeed, and the bytes of the
-   * later one stay.
+   * Some storages check this when a request begins. So two overlapping calls may both succeed, and the later one
+   * overwrites the other.
    */
   putBytes(
     name: string,
     bytes: Uint8Array,
     options: { signal: AbortSignal; overwrite?: boolean },
   ): Promise<{ etag: string }>;
-  /** Reads the storage's description of the object and compares it with what was stored. A difference is CHECKSUM. */
+  /**
+   * Reads the storage's description of the object and compares it with the stored values. Throws CHECKSUM if they
+   * differ.
+   */
   verify(name: string, stored: StoredObject, options: VerifyOptions): Promise<void>;
   /**
-   * The bytes of an object from `start` (default 0). It resumes automatically after a cut connection, only while the
-   * object is still the same (`etag`, otherwise CHECKSUM). An early end is an error, never a short read.
+   * The bytes of an object from `start` (default 0). It resumes automatically after a broken connection, if the object
+   * has not changed (otherwise it throws CHECKSUM, by `etag`). If the bytes end too early, it throws an error.
    */
   get(name: string, options: { signal: AbortSignal; etag?: string; start?: number }): AsyncIterable<Uint8Array>;
   /** Undefined: the storage answers, and the object does not exist. */
@@ -46,8 +49,8 @@ export interface Storage {
   /** Removes an object and, for a large one, its separate segments. A missing object is a success. */
   delete(name: string, options: { signal: AbortSignal }): Promise<void>;
   /**
-   * Uploads that were begun and neither completed nor aborted, whose name begins with the prefix, in the order of the
-   * bytes of their names. They take up space, and `list` does not show them. They may still be running.
+   * Uploads that were started and neither completed nor aborted. Their names begin with the prefix, and they are in the
+   * order of the bytes of their names. They take up space, and `list` does not show them. They may still be running.
    */
   unfinishedUploads(prefix: string, options: { signal: AbortSignal }): AsyncIterable<UnfinishedUpload>;
   /** Discards an unfinished upload and its bytes. A missing upload is a success. */
@@ -66,8 +69,8 @@ export type PutOptions = {
 export type VerifyOptions = {
   readonly signal: AbortSignal;
   /**
-   * Called for each answer of the storage. There is one answer for each segment, so a large object may take long
-   * without a stall.
+   * Called for each answer of the storage. A large object takes long, but each segment has its own answer. So the job
+   * does not count as stalled.
    */
   readonly onAnswer?: () => void;
 };
@@ -106,7 +109,7 @@ export type UnfinishedUpload = {
   readonly name: string;
   /** The storage's own name for the upload, because one object may have several unfinished uploads. */
   readonly uploadId: string;
-  /** The space that it takes up. 0 if the storage does not report it. */
+  /** The size of its stored bytes. 0 if the storage does not report it. */
   readonly sizeBytes: number;
 };
 
@@ -114,8 +117,8 @@ export type UnfinishedUpload = {
 export interface StorageDriver<Settings> {
   open(settings: Settings): Storage;
   /**
-   * Tries everything that a backup needs, step by step, within `timeoutMs`, and leaves nothing behind. If the time is
-   * over, the current step fails. Problems are reported as steps and never thrown.
+   * Tests everything that a backup needs, step by step, within `timeoutMs`, and removes everything that it created. The
+   * step that runs when the time is over fails. Problems are reported as steps and never thrown.
    */
   check(settings: Settings, options: CheckOptions): Promise<readonly CheckStep[]>;
 }

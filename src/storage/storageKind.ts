@@ -16,7 +16,7 @@ export type EndpointSettings = {
 /** The type-graphql classes of a kind. `settings` is an object type, and the other two are input types. */
 export type KindTypes = { readonly input: ClassType; readonly patch: ClassType; readonly settings: ClassType };
 
-/** A kind that the API shows and that is not built yet. Input of this kind is refused with NOT_YET_AVAILABLE. */
+/** A kind that the schema contains and that is not built yet. Input of this kind is refused with NOT_YET_AVAILABLE. */
 export type AnnouncedKind = {
   readonly name: string;
   readonly field: string;
@@ -82,7 +82,7 @@ export interface StorageKind<
   downloadCommand(settings: Settings, objectName: string): string;
   /**
    * Throws ENDPOINT_FORBIDDEN if this machine does not offer the kind, and INTERNAL if a secret is missing. `open` of
-   * the target throws BAD_INPUT for settings that cannot be right.
+   * the target throws BAD_INPUT for settings that are not valid.
    */
   target(settings: Settings, secret: Secret | null, options?: { readonly createContainer?: boolean }): StorageTarget;
 }

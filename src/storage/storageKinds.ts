@@ -4,7 +4,7 @@ import type { AnnouncedKind, EndpointSettings, StorageKind } from './storageKind
 /** The settings of one kind in an input of the API. Exactly one field is set. */
 export type SettingsOfOneKind = { readonly [field: string]: object | null | undefined };
 
-/** The part of an input that is set, with its kind. */
+/** The part of the input that the client has set, with its kind. */
 export type ChosenKind = {
   readonly kind: StorageKind;
   readonly part: object;
@@ -20,7 +20,7 @@ export class StorageKinds {
   of({ kind: name }: EndpointSettings): StorageKind {
     const kind = this.all.find((each) => each.name === name);
     if (kind !== undefined && !isAnnounced(kind)) return kind;
-    throw new StowageError('INTERNAL', `This version of Stowage knows no file endpoints of kind ${name}.`);
+    throw new StowageError('INTERNAL', `This version of Stowage does not support file endpoints of kind ${name}.`);
   }
 
   /** Undefined: no settings are given. Throws NOT_YET_AVAILABLE for a kind that is only announced. */

@@ -109,7 +109,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
       {
         name: 'RESOLVE',
         code: 'ENDPOINT_UNREACHABLE',
-        message: expect.stringMatching(/unknown|could not be looked up/),
+        message: expect.stringMatching(/unknown|could not be resolved/),
       },
     ],
     [

@@ -92,7 +92,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
   test.each([
     ['was not taken', null],
     ['this version does not know', { databases: 'many' }],
-    ['is no object', 5],
+    ['is not an object', 5],
   ])('an inventory that %s has no summary', async (_name, inventory) => {
     await expect(summaryOf(inventory)).resolves.toBeNull();
   });

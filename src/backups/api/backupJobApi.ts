@@ -107,20 +107,20 @@ export class BackupJobFieldsResolver {
   @FieldResolver(() => DateTime, {
     nullable: true,
     description:
-      'The time at which retention deletes it if the plan does not change and every run succeeds. A past time: the next sweep deletes it. Null: never, or unknown.',
+      'When retention deletes it, if the plan does not change and every run succeeds. If the time is in the past, the next sweep deletes it. Null: never, or unknown.',
   })
   expectedDeletionAt(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<Date | null> {
     return context.loaders.of(this.deletions).load(row);
   }
 
   /**
-   * May name thousands of tables, so it is read only when a query selects it. The first megabyte of a list is read at once,
-   * and the rest one after the other, as far as the answer can hold it.
+   * May contain thousands of tables, so it is read only when a query selects it. For a list, the first megabyte is read
+   * at once. The other inventories are read one after the other, until the answer is full.
    */
   @FieldResolver(() => JsonScalar, {
     nullable: true,
     description:
-      'Databases, tables with row counts, routines and the like. One of more than 8 MiB is TOO_COMPLEX: read it from the backup.json of the backup.',
+      'Databases, tables with row counts, routines and the like. An inventory of more than 8 MiB is TOO_COMPLEX: read it from the backup.json of the backup.',
   })
   async inventory(@Root() { id }: BackupJobType, @Ctx() { loaders, budget }: RequestContext): Promise<unknown> {
     const { inventory, bytes } = await loaders.of(this.inventories).load(id);

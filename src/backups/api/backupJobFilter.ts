@@ -23,7 +23,7 @@ export function filterConditions(filter: BackupJobFilter | null | undefined): re
   if (filter === null || filter === undefined) return [];
   const oneOf = (column: string, name: string, values: readonly unknown[] | null | undefined): Condition[] => {
     if (values === undefined || values === null) return [];
-    // Equality with one value lets PostgreSQL read an index in the order of the list; ANY does not.
+    // With `=` PostgreSQL can read an index in the order of the list. With ANY it cannot.
     if (values.length === 1) return [[`row.${column} = :${name}`, { [name]: values[0] }]];
     return [[`row.${column} = ANY(:${name})`, { [name]: values }]];
   };

@@ -7,15 +7,15 @@ import { BackupJobType, type InventorySummaryType } from './backupJobType.js';
 import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
 import { columnsOfListed } from './listedColumns.js';
 
-/** An inventory and its bytes as text. `inventory` is null where none was taken, and where it was too large to be read. */
+/** An inventory and its bytes as text. `inventory` is null if none was taken, or if it was too large to be read. */
 export type ReadInventory = { readonly inventory: unknown; readonly bytes: number };
 
 /** How many bytes of inventories one statement reads. */
 const mostInventoryBytes = 1_048_576;
 
 /**
- * The batch of a loader: the inventories of these backups, in the order of the ids, as far as they are together small enough
- * for one statement. Of the others only the bytes are read.
+ * The batch of a loader: the inventories of these backups, in the order of the ids, until the limit of one statement is
+ * reached. For the other backups only the number of bytes is read.
  */
 export async function findInventories(
   manager: EntityManager,
@@ -33,7 +33,7 @@ export async function findInventories(
   return ids.map((id) => byId.get(id) ?? { inventory: null, bytes: 0 });
 }
 
-/** The same for one backup. An inventory of more than `mostBytes` is not read. */
+/** Reads the inventory of one backup. An inventory of more than `mostBytes` is not read. */
 export async function findInventory(manager: EntityManager, id: string, mostBytes: number): Promise<ReadInventory> {
   const [row] = await manager.query<{ inventory: unknown; bytes: number }[]>(
     `SELECT CASE WHEN octet_length(inventory::text) <= $2 THEN inventory END AS inventory,
@@ -101,7 +101,7 @@ export async function usualDurationMs(manager: EntityManager, planId: string): P
   return (await usualDurationsMs(manager, [planId])).get(planId);
 }
 
-/** The same for several plans at once. */
+/** The median execution times for several plans at once. */
 export async function usualDurationsMs(
   manager: EntityManager,
   planIds: readonly string[],

@@ -115,7 +115,7 @@ export class InventorySummaryType {
   @Field(() => Int)
   readonly tables!: number;
 
-  @Field(() => BigIntScalar, { nullable: true, description: 'Null where a table was not counted.' })
+  @Field(() => BigIntScalar, { nullable: true, description: 'Null if a table was not counted.' })
   readonly rows!: number | null;
 
   @Field(() => Boolean)
@@ -149,7 +149,7 @@ export class BackupJobType extends AttemptedJobType<BackupJobRow> {
     return this.row.trigger;
   }
 
-  @Field(() => ID, { description: 'The same for all jobs of one tick or one startBackup.' })
+  @Field(() => ID, { description: 'All jobs of one tick or one startBackup have the same batchId.' })
   get batchId(): string {
     return this.row.batchId;
   }
@@ -179,7 +179,7 @@ export class BackupJobType extends AttemptedJobType<BackupJobRow> {
     return this.row.storedSizeBytes;
   }
 
-  @Field(() => [BackupPartType], { description: 'One for each object that a dump tool made.' })
+  @Field(() => [BackupPartType], { description: 'One for each object that a dump tool created.' })
   get parts(): readonly BackupPartType[] {
     return this.row.parts.map(({ sizeBytes, storedSizeBytes, longestStatementBytes, replay, ...part }) => ({
       ...part,

@@ -32,7 +32,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
 
   const fields = () => {
     const type = api.schema.getType('BackupJob');
-    if (!isObjectType(type)) throw new Error('BackupJob is no object type.');
+    if (!isObjectType(type)) throw new Error('BackupJob is not an object type.');
     return Object.values(type.getFields());
   };
   const dataOf = async (query: string) => {

@@ -103,7 +103,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     ['with a plan', (of: Ground, day: number) => of.store(day)],
     ['without a plan', (of: Ground, day: number) => of.storeWithoutPlan(day)],
   ])(
-    'nothing is deleted if the backup that would stay is not in the container, %s, and the error names the missing object',
+    'nothing is deleted if the replacing backup is not in the container, %s, and the error names the missing object',
     async (_how, storeOne) => {
       const ground = await settle();
       const [older, newer] = [await storeOne(ground, 1), await storeOne(ground, 2)];
@@ -127,7 +127,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect(refusalOf(await api.post(remove, { id: victim.id })).details).toMatchObject({ backupId: verified.id });
   });
 
-  test('a backup that was missed in the container replaces no other', async () => {
+  test('a backup that an audit did not find in the container replaces no other backup', async () => {
     const { store, job } = await settle();
     const [older, newer] = [await store(1), await store(2)];
     await executeCommands(api.shared, job(newer.id), { kind: 'REPORT_ABSENT', at: new Date().toISOString() });

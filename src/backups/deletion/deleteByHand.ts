@@ -48,7 +48,7 @@ export async function deleteByHand(
       if (!deletion.force && mayGo(now)) {
         const relied = await reliedOn(tx.manager, now);
         if (relied.length === 0) throw lastGoodOne();
-        // A backup that was stored since the check may replace it too, as long as the checked backups are still stored.
+        // A backup that was stored after the check may replace it too, if the checked backups are still stored.
         const stored = await tx.manager.countBy(BackupJobTable, { id: In(seen), availability: 'STORED' });
         if (seen.length === 0 || stored < seen.length) throw changedMeanwhile();
       }
@@ -112,7 +112,7 @@ async function mustBeThere(tools: DeleteTools, fileEndpointId: string, ids: read
   const { backupId, objectName } = missing;
   throw new StowageError(
     'CONFLICT',
-    `Nothing was deleted: of backup ${backupId}, which would stay in its place, ${objectName} is not in the container as it was stored.`,
+    `Nothing was deleted: backup ${backupId} would replace it, and its object ${objectName} is missing or changed in the container.`,
     {
       details: { needs: 'force', backupId, objectName },
       help: 'Take another backup first, or send force: true to delete this one anyway.',
@@ -125,7 +125,7 @@ function unchecked(error: unknown, checkMs: number): StowageError {
   const why = known?.message ?? `The container did not answer within ${checkMs / 1000} seconds.`;
   return new StowageError(
     known?.code ?? 'ENDPOINT_UNREACHABLE',
-    `Nothing was deleted: it is unknown whether the backup that would stay is in the container. ${why}`,
+    `Nothing was deleted: it is unknown whether the backup that would replace it is in the container. ${why}`,
     {
       details: { needs: 'force' },
       help: 'Try again when the container answers, or send force: true to delete it without this check.',

@@ -13,7 +13,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The backups at a file end
   });
   afterAll(() => harness.stop());
 
-  test('are represented by the newest stored backup of each prefix that was not missed', async () => {
+  test('are represented by the newest stored backup of each prefix that no audit has reported missing', async () => {
     const [here, elsewhere] = [await harness.addFolder({ path: 'here' }), await harness.addFolder({ path: 'else' })];
     const at = new Date().toISOString();
     const backup = async (fileEndpointId: string, prefix: string) => {

@@ -5,7 +5,7 @@ import { runsUnderWay } from './runsUnderWay.js';
 
 /** The stored backups and the active runs from which the preview of a plan's retention starts. */
 export async function backupsToPreview(manager: EntityManager, planId: string, now: Date): Promise<PlansBackups> {
-  // Active runs are read first. Then both queries find a run that succeeds between them, with the same start, and it
+  // Active runs are read first. If a run succeeds between the two queries, both find it with the same start, and it
   // counts once. In the other order neither query would find it.
   const underWay = await runsUnderWay(manager, [planId], now);
   const rows = await manager.query<{ id: string; file_endpoint_id: string; size: string | null }[]>(

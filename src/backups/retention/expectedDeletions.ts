@@ -26,7 +26,7 @@ export async function expectedDeletions(
   if (destinations.size === 0) return jobs.map(() => null);
   const plans = await findBackupPlans(manager, [...new Set([...destinations.values()].map(({ planId }) => planId))]);
   const planById = new Map(plans.flatMap((plan) => (plan === null ? [] : [[plan.id, plan] as const])));
-  // Active runs are read first. Then both queries find a run that succeeds between them, with the same start, and it
+  // Active runs are read first. If a run succeeds between the two queries, both find it with the same start, and it
   // counts once. In the other order neither query would find it.
   const underWay = await runsUnderWay(manager, [...planById.keys()], now);
   const backupsOf = await retainedBackups(manager, [...destinations.values()]);

@@ -18,8 +18,8 @@ type StoredRow = {
 };
 
 /**
- * The stored backups of these destinations in the form for retention, by `destinationKey`. A backup that was missed in
- * the container once does not count until a second check decides: it replaces no other backup and is not deleted.
+ * The stored backups of these destinations in the form for retention, by `destinationKey`. A backup that was reported
+ * missing once does not count until a second check decides: it replaces no other backup and is not deleted.
  */
 export async function retainedBackups(
   manager: EntityManager,

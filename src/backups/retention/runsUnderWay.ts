@@ -5,7 +5,7 @@ import type { Destination } from './retainedBackups.js';
 export type RunUnderWay = Destination & { readonly startedAt: Date };
 
 type ActiveRow = Destination & {
-  /** Null for a QUEUED job; then `retryAt` is when it is due, if it waits for another attempt. */
+  /** Null for a QUEUED job. If it waits for another attempt, `retryAt` is the time when the attempt is due. */
   readonly startedAt: Date | null;
   readonly retryAt: Date | null;
   readonly trigger: Trigger;

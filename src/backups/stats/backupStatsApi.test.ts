@@ -168,9 +168,9 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
       { of: `all by ${by}, the other way`, order: { by, direction: 'ASC' } },
       { of: `a project by ${by}`, order: { by, direction: 'DESC' }, within: 'row.project_id = :projectId' },
     ]),
-    { of: 'those that failed', filter: { status: ['FAILED'] } },
-    { of: 'those by hand', filter: { trigger: ['MANUAL'] } },
-    { of: 'those with an error', filter: { errorCode: ['STALLED'] } },
+    { of: 'the failed jobs', filter: { status: ['FAILED'] } },
+    { of: 'the manual jobs', filter: { trigger: ['MANUAL'] } },
+    { of: 'the jobs with an error', filter: { errorCode: ['STALLED'] } },
   ];
 
   test.each(pages)('a page of $of is read from an index, without a sort', async ({ order, within, filter }) => {

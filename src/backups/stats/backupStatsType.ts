@@ -27,7 +27,7 @@ export class BackupStatsBucketType {
   @Field(() => DateTime)
   readonly from!: Date;
 
-  @Field(() => [StatusCountType], { description: 'Those without a job are left out.' })
+  @Field(() => [StatusCountType], { description: 'Statuses without a job are omitted.' })
   readonly statuses!: readonly StatusCountType[];
 
   @Field(() => BigIntScalar, { description: 'Bytes.' })
@@ -46,7 +46,7 @@ export interface StatsSource {
 export class BackupStatsType {
   constructor(private readonly source: StatsSource) {}
 
-  @Field(() => [StatusCountType], { description: 'Those without a job are left out.' })
+  @Field(() => [StatusCountType], { description: 'Statuses without a job are omitted.' })
   async statuses(): Promise<readonly StatusCountType[]> {
     return totals(await this.source.counts());
   }
@@ -64,13 +64,14 @@ export class BackupStatsType {
     return writtenSize(await this.source.counts());
   }
 
-  @Field(() => Duration, { nullable: true, description: 'The median of those that SUCCEEDED.' })
+  @Field(() => Duration, { nullable: true, description: 'The median execution time of the jobs that SUCCEEDED.' })
   medianExecutionTime(): Promise<number | null> {
     return this.source.medianExecutionTimeMs();
   }
 
   @Field(() => [BackupStatsBucketType], {
-    description: 'In order, including empty ones. There are none unless the client requests a bucket.',
+    description:
+      'The buckets in order of time, including empty ones. There are none unless the client requests a bucket.',
   })
   async buckets(): Promise<readonly BackupStatsBucketType[]> {
     const byBucket = new Map<number, JobCount[]>();

@@ -51,7 +51,7 @@ describe('the buckets of statistics', () => {
     ]);
   });
 
-  test('are none for an empty time, and none begins at the end of the time', () => {
+  test('are none for an empty time, and no bucket begins at the end of the time', () => {
     expect(beginnings('DAY', 'UTC', '2026-01-02T00:00:00Z', '2026-01-02T00:00:00Z')).toEqual([]);
     expect(beginnings('DAY', 'UTC', '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z')).toHaveLength(1);
   });

@@ -33,5 +33,7 @@ export function statsBuckets(bucket: StatsBucket, timeZone: string, from: Date, 
 
 function tooMany(bucket: StatsBucket) {
   const hint = 'Narrow it by filter.queuedFrom and filter.queuedBefore, or take larger buckets.';
-  return badInput([{ path: 'bucket', problem: `${bucket} makes more than ${mostBuckets} buckets of this time`, hint }]);
+  return badInput([
+    { path: 'bucket', problem: `${bucket} divides this time into more than ${mostBuckets} buckets`, hint },
+  ]);
 }

@@ -63,7 +63,10 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     try {
       const steps = await check(empty.connection());
       expect(failing(steps)).toBeUndefined();
-      expect(steps.at(-2)).toMatchObject({ name: 'PRIVILEGES', message: expect.stringMatching(/nothing to back up/) });
+      expect(steps.at(-2)).toMatchObject({
+        name: 'PRIVILEGES',
+        message: expect.stringMatching(/only the databases of the system/),
+      });
       await empty.sql("CREATE USER reader IDENTIFIED BY 'r';");
       const reader = empty.connection({ username: 'reader', password: new Secret('r') });
       expect(failing(await check(reader))).toMatchObject({ name: 'PRIVILEGES', code: 'EMPTY_DUMP' });
@@ -77,14 +80,14 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
       'an unknown host',
       'RESOLVE',
       'SERVICE_UNREACHABLE',
-      /not known/,
+      /cannot be resolved/,
       () => server.connection({ host: 'no.such.host.invalid' }),
     ],
     [
       'a host that looks like an option',
       'RESOLVE',
       'SERVICE_UNREACHABLE',
-      /not known/,
+      /cannot be resolved/,
       () => server.connection({ host: '--defaults-file=x' }),
     ],
     [
@@ -198,7 +201,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     await expect(refusal).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.not.stringContaining('one') });
   });
 
-  test('warns of the objects that a dump loses, by name', async () => {
+  test('warns of the objects that a dump does not contain, and names them', async () => {
     await server.sql(`CREATE DATABASE lossy; USE lossy;
       CREATE TABLE m (f FLOAT, short FLOAT) ENGINE=MyISAM; INSERT INTO m VALUES (16777216, 1.1), (0, -1.17549e-38), (1, 0.5), (2, 3.40282e38), (3, 123456);
       CREATE TABLE c (t TEXT CHARACTER SET cp932, d DOUBLE, e ENUM('a',''), kept ENUM('a',''), no ENUM('a'));
@@ -286,7 +289,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     const running = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(300)%'";
     await until(async () => (await server.sql(running)) === '1\n');
     await expect(engine.restorePreflight(target, { inventory: withShop }, context())).rejects.toMatchObject({
-      message: expect.stringContaining("Another restore is making the database 'elsewhere'"),
+      message: expect.stringContaining("Another restore is creating the database 'elsewhere'"),
     });
     process.kill(childrenNamed('mariadb')[0]!.pid, 'SIGKILL');
     expect((await restore.ended).failure).toMatchObject({ code: 'TOOL_FAILED' });
@@ -318,6 +321,6 @@ const withShop = { ...nothing, databases: [{ name: 'elsewhere', tables: [], obje
 /** Checks repeatedly until the condition is true, for at most 10 s. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   for (const end = performance.now() + 120_000; !(await isSo());) {
-    if (performance.now() > end) throw new Error('It did not become so within 2 minutes.');
+    if (performance.now() > end) throw new Error('The condition was not true within 2 minutes.');
   }
 }

@@ -23,7 +23,7 @@ export type MariadbEngineOptions = Partial<MariadbSettings> & {
   readonly keepsSpare?: boolean;
 };
 
-/** How long `endOurSessions` waits for the server's rollback before it answers false. */
+/** How long `endOurSessions` waits for the server's rollback before it returns false. */
 const rollbackLimitMs = 30_000;
 
 /** The engine for MariaDB with its own tools, mariadb-dump and mariadb. */

@@ -135,7 +135,7 @@ describeWith(
       await restoreDump(engine(tools), connection, taken, context());
     });
 
-    test('refuse a dump by a tool without support for sequences, and the error names them', async () => {
+    test('refuse a dump by a tool without support for sequences, and the error names the sequences', async () => {
       await server('11.4').sql('CREATE OR REPLACE DATABASE counting; CREATE SEQUENCE counting.s;');
       const connection = server('11.4').connection({ databases: ['counting'] });
       await expect(preflightOf(engine('10.2'), connection, context())).rejects.toMatchObject({

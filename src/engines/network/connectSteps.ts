@@ -5,14 +5,14 @@ import { connectToServer, resolveServer, type AllowAddress, type ServerAddress }
 /** A server that answered, and the connection to it. */
 type Reached<T> = { readonly server: ServerAddress; readonly line: T };
 
-/** The first steps of a check: the host is resolved, and one of its addresses answers. */
+/** The first steps of a check: they resolve the host, and connect to one of its addresses. */
 export function connectSteps<T extends { close(): void }>(
   connection: ServiceConnection,
   allowAddress: AllowAddress,
   connect: (server: ServerAddress, signal: AbortSignal) => Promise<T>,
 ): {
   readonly steps: readonly StepToTry[];
-  /** To be called by later steps. The connection is closed by `close`. */
+  /** Later steps call this. `close` closes the connection. */
   reached(): Reached<T>;
   close(): void;
 } {

@@ -14,8 +14,8 @@ import type { ServiceConnection } from '../serviceConnection.js';
 import { pinnedName } from './pinnedName.js';
 
 /**
- * The name `localhost` was first the address of one server, which was checked, and now resolves to another server, with a
- * certificate that is valid too.
+ * The name `localhost` first resolved to one server, whose address was checked. Now it resolves to another server,
+ * which also has a valid certificate.
  */
 describeWith(
   { mariadb: mariadbMissing, 'mariadb-versions': mariadbVersionsMissing },
@@ -61,7 +61,7 @@ describeWith(
       ['11.4', join(mariadbHome('11.4.5'), 'bin')],
     ];
 
-    /** What a tool prints for the service at this name whose checked address is 127.0.0.2. */
+    /** Runs a tool for the service with this name, whose checked address is 127.0.0.2. Returns its output. */
     async function run(bin: string, tool: 'mariadb' | 'mariadb-dump', host: string): Promise<string> {
       const connection: ServiceConnection = checked.connection({
         host,

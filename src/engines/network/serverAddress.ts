@@ -6,7 +6,7 @@ import { processEnded } from '../conversation/messages.js';
 import { isError } from '../../isError.js';
 import { targetNotAllowedHelp } from '../../storage/allowedTargets.js';
 
-/** Whether this installation may connect to this IP address, to which `host` resolved. */
+/** Decides whether this installation may connect to this IP address, to which `host` resolved. */
 export type AllowAddress = (address: string, host: string) => boolean;
 
 /** An address that was resolved once, is allowed, and has answered. */
@@ -19,8 +19,8 @@ export type ServerAddress = { readonly address: string };
  */
 export async function resolveServer(host: string, allowAddress: AllowAddress): Promise<readonly ServerAddress[]> {
   const found = await lookup(host, { all: true }).catch((error: unknown) => {
-    throw new StowageError('SERVICE_UNREACHABLE', `The host '${host}' is not known.`, {
-      help: 'Check the spelling of the host, and that this machine resolves names of that network.',
+    throw new StowageError('SERVICE_UNREACHABLE', `The name of the host '${host}' cannot be resolved.`, {
+      help: 'Check the spelling of the host, and that this machine can resolve names of its network.',
       cause: error,
     });
   });
@@ -28,8 +28,8 @@ export async function resolveServer(host: string, allowAddress: AllowAddress): P
   if (refused !== undefined) {
     throw new StowageError(
       'SERVICE_UNREACHABLE',
-      // Without the address: it may be a secret of the network of this server.
-      `The host '${host}' is one that this installation does not connect to.`,
+      // The message omits the address, which may be a secret of the network of this installation.
+      `This installation may not connect to the host '${host}'.`,
       {
         help: targetNotAllowedHelp,
         retriable: false,
@@ -65,7 +65,9 @@ export async function connectToServer<T>(
 function unreachable(connection: ServiceConnection, error: unknown): StowageError {
   const where = `${connection.host}:${connection.port}`;
   if (error instanceof ConversationError && error.code === processEnded) {
-    return new StowageError('SERVICE_UNREACHABLE', `The conversation with ${where} broke off.`, { cause: error });
+    return new StowageError('SERVICE_UNREACHABLE', `The conversation with ${where} ended unexpectedly.`, {
+      cause: error,
+    });
   }
   const code = isError(error) && 'code' in error ? error.code : undefined;
   const [message, help] =
@@ -75,7 +77,7 @@ function unreachable(connection: ServiceConnection, error: unknown): StowageErro
           'Check the port, and that the database server runs and listens on this address.',
         ]
       : code === 'ETIMEDOUT'
-        ? [`${where} does not answer.`, 'Check host and port, and that no firewall swallows the connection.']
+        ? [`${where} does not answer.`, 'Check host and port, and that no firewall blocks the connection.']
         : [`${where} cannot be reached (${String(code ?? error)}).`, 'Check host, port and network.'];
   return new StowageError('SERVICE_UNREACHABLE', message, { help, cause: error });
 }

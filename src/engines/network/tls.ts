@@ -12,13 +12,13 @@ export function tlsOptions({
 }
 
 /**
- * Throws SERVICE_UNREACHABLE where a certificate would have to be compared with an IP address. Drivers that compare it
- * with host names only would accept one for `localhost` there.
+ * Throws SERVICE_UNREACHABLE if a certificate would have to be compared with an IP address. For an IP address, some
+ * drivers would accept a certificate for `localhost`.
  */
 export function refuseUnverifiableHost({ host, tls }: ServiceConnection): void {
   if (tls.mode !== 'VERIFY' || isIP(host) === 0) return;
-  throw new StowageError('SERVICE_UNREACHABLE', `TLS mode VERIFY needs a host name, and ${host} is an address.`, {
-    help: 'Name the host as in its certificate, or set the TLS mode to REQUIRE.',
+  throw new StowageError('SERVICE_UNREACHABLE', `TLS mode VERIFY needs a host name, and ${host} is an IP address.`, {
+    help: 'Use the host name that the certificate contains, or set the TLS mode to REQUIRE.',
     retriable: false,
   });
 }

@@ -10,26 +10,26 @@ import type { Tools } from '../process/tools.js';
 /** The chain `observer → steps → us`, which waits for the output of a tool. */
 export type DumpPipeline = {
   /**
-   * May be called once. Starts the tool when `mayStart` has resolved. If `mayStart` rejects, it ends all processes and
-   * throws the same error. From then on the pipeline ends with the tool, or when `signal` aborts.
+   * May be called once. Starts the tool when `mayStart` has resolved. If `mayStart` rejects, this ends all processes
+   * and throws the same error. After the start, the pipeline ends with the tool, or when `signal` aborts.
    */
   run(
     tool: PipelineTool,
     context: {
       readonly signal: AbortSignal;
       readonly mayStart?: Promise<unknown>;
-      /** What the scanner can read. */
+      /** A text that the scanner can read. */
       readonly notes?: string;
     },
   ): Promise<RunningDumpPipeline>;
-  /** Ends the processes if no tool was started. After `run` it does nothing. */
+  /** Ends the processes if no tool was started. Has no effect after `run`. */
   close(): Promise<void>;
 };
 
 export type RunningDumpPipeline = {
   /** The process id of the tool. Undefined: the tool could not be started. */
   readonly pid: number | undefined;
-  /** Ends without an error however the dump ended. Only `ended` shows whether the dump is complete. */
+  /** Ends without an error even if the dump failed. Only `ended` shows whether the dump is complete. */
   readonly stored: PipeReader;
   /** The number of plain bytes so far, updated once a second: for progress. */
   plainBytes(): number;
@@ -56,7 +56,7 @@ export async function openDumpPipeline(context: {
   const pipes = await openKernelPipes(workFolder, steps.length + 1);
   const givenUp = new AbortController();
   const signal = AbortSignal.any([context.signal, givenUp.signal]);
-  /** The ends of all processes that were started. */
+  /** How each started process ended. */
   const ended: Promise<unknown>[] = [];
   const orGiveUp = async <T>(work: () => T | Promise<T>): Promise<T> => {
     try {
@@ -72,7 +72,7 @@ export async function openDumpPipeline(context: {
   let taken = false;
   return {
     async run(tool, { signal: ownSignal, mayStart, notes = '' }) {
-      if (taken) throw new Error('A pipeline takes one dump.');
+      if (taken) throw new Error('A pipeline can be run only once.');
       taken = true;
       const stop = () => givenUp.abort(ownSignal.reason);
       ownSignal.addEventListener('abort', stop, { once: true });

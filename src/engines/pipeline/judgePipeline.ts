@@ -44,9 +44,9 @@ function failedStep({ steps }: PipelineEnd): Failure {
 
 function emptyDump({ observer, tool }: PipelineEnd, toolName: string): Failure {
   if (observer.total().read !== 0) return null;
-  return new StowageError('EMPTY_DUMP', `${toolName} wrote nothing at all.`, {
+  return new StowageError('EMPTY_DUMP', `${toolName} wrote no bytes.`, {
     ...toolOutput(tool),
-    help: `Check that the ${toolName} on the worker is the right one and runs by hand, then start the backup again.`,
+    help: `Run ${toolName} by hand on the worker to check that it works, then start the backup again.`,
   });
 }
 
@@ -78,6 +78,6 @@ function lostBytes({ steps }: PipelineEnd, code: ErrorCode): Failure {
 function nothingRestored({ observer }: PipelineEnd): Failure {
   if (observer.total().written !== 0) return null;
   return new StowageError('TOOL_FAILED', 'The restore did nothing: no byte reached the restore tool.', {
-    help: 'The tools reported nothing of it: read the log of the worker at that time, and try again.',
+    help: 'The tools reported no error. Read the log of the worker at that time, and try again.',
   });
 }

@@ -11,8 +11,8 @@ export type KernelPipes = {
   /** Takes the read end of a pipe from a child to us. After that, `close` leaves it open. */
   takeReadEnd(place: number): number;
   /**
-   * Closes our own copies. Call it after the children were started: only then does each child see when the other end
-   * closes.
+   * Closes our own copies. Call it after the children were started. Otherwise a child would not notice that the other
+   * end was closed.
    */
   close(): void;
 };

@@ -17,7 +17,7 @@ const pipelines = 12;
 const isHere = process.platform === 'linux' && findProgram('setpriv') !== undefined;
 
 (isHere ? describe : describe.skip)('No process of a pipeline outlives a worker', () => {
-  // The kill may come between two forks, between fork and exec, or when all processes run. The exact place is random.
+  // The kill may happen between two forks, between fork and exec, or when all processes run. The exact point is random.
   test.each([0, 5, 20, 45, 80, Infinity])('that is killed %d ms after it began to start them', async (afterMs) => {
     const folder = await mkdtemp(join(tmpdir(), 'stowage-killed-'));
     const worker = start('pipelineProcess.ts', [folder]);
@@ -32,7 +32,7 @@ const isHere = process.platform === 'linux' && findProgram('setpriv') !== undefi
     } finally {
       await kill(worker);
     }
-    await until(() => holdersOf(folder) === 0, 'nobody holds a pipe of the dead worker');
+    await until(() => holdersOf(folder) === 0, 'no process holds a pipe of the dead worker');
     await rm(folder, { recursive: true });
   });
 

@@ -23,8 +23,7 @@ const passesAll = 'sub scan { pass(length $buffer) }';
  * A process between two others that counts the passing bytes, keeps the end of the stream and runs the scanner of the
  * engine. docs/decisions/0003-child-processes-for-dumps.md has its cost. It requests pipes of 1 MiB (F_SETPIPE_SZ is
  * 1031 on Linux; elsewhere the call fails and nothing changes). It collects small pieces, so that many small tables do
- * not cause many small writes. It reads 64 KiB at once, because the work of a scanner at each position of the buffer
- * increases with the size of the buffer.
+ * not cause many small writes. It reads only 64 KiB at once, because a scanner is slower in a larger buffer.
  */
 const observer = (scanner: string) => String.raw`
 use strict;

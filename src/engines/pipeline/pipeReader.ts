@@ -5,8 +5,8 @@ const bufferBytes = 64 * 1024;
 
 /**
  * Our end of a pipe that a child writes to. All chunks use the same memory: a chunk is valid until the next one is
- * asked for. A Node stream would allocate a new buffer for each read, some 30 MB of them before they are collected. No
- * thread waits, unlike with fs.read.
+ * asked for. A Node stream would allocate a new buffer for each read, some 30 MB of them before they are collected.
+ * Unlike fs.read, this blocks no thread while it waits.
  */
 export class PipeReader implements AsyncIterable<Uint8Array> {
   readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);

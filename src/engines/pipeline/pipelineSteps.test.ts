@@ -131,7 +131,7 @@ describe('A pipeline of several steps', () => {
   test('reports a dump of nothing as empty', async () => {
     expect((await dump([zstd], ':')).failure).toMatchObject({
       code: 'EMPTY_DUMP',
-      message: 'seq wrote nothing at all.',
+      message: 'seq wrote no bytes.',
     });
   });
 });

@@ -10,7 +10,10 @@ import type { Tools } from '../process/tools.js';
 export type RunningRestorePipeline = {
   /** The process id of the tool. Undefined: the tool could not be started. */
   readonly pid: number | undefined;
-  /** Receives the stored bytes. It swallows errors, because the processes have ended then and `ended` reports why. */
+  /**
+   * Receives the stored bytes. Write errors are ignored: they mean that the processes have ended, and `ended` reports
+   * why.
+   */
   readonly stored: Writable;
   /** The plain bytes that the tool has received so far, updated once a second: for progress. */
   plainBytes(): number;

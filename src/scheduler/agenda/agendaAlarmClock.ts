@@ -8,11 +8,11 @@ import { RestingAgenda } from './restingAgenda.js';
 
 export type AgendaOptions = {
   /**
-   * Called for every failed handler (with its alarm), and for every failure of the store that no caller gets. Must not throw.
-   * While a store is down, it is called every few seconds.
+   * Called for every failed handler (with its alarm), and for every failure of the store that is not thrown to a
+   * caller. Must not throw. While a store is down, it is called every few seconds.
    */
   readonly onError: (error: unknown, alarm?: Alarm) => void;
-  /** How often Agenda polls for alarms while one is near. It fires them on time. From 200 to 1000. */
+  /** How often Agenda polls for alarms while an alarm is near. Alarms still fire on time. From 200 to 1000. */
   readonly processEveryMs?: number;
   /**
    * How long an alarm stays locked after its process was killed. After that it fires again, here or in another replica. The
@@ -32,7 +32,7 @@ const longestRetryMs = 60_000;
 const pingLimitMs = 5_000;
 
 /**
- * An alarm clock that uses Agenda. Documents are inserted and deleted, never saved again. A handled document is deleted
+ * An alarm clock that uses Agenda. Documents are inserted and deleted, and never updated. A handled document is deleted
  * before Agenda ends its run. If the process dies (kill -9), the alarm fires again when its lock has expired. An alarm
  * that its own handler has replaced is lost in this case, and the reconciler sets it again.
  */
@@ -171,7 +171,9 @@ export class AgendaAlarmClock implements AlarmClock {
     });
   }
 
-  /** Renews the lock until the returned function is called. Without that, another process runs the alarm too. */
+  /**
+   * Renews the lock until the returned function is called. Without the renewal another process would run the alarm too.
+   */
   #keepLocked(job: Job<AlarmData>): () => Promise<void> {
     let renewal = Promise.resolve();
     const timer = setInterval(() => {

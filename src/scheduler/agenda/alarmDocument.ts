@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import { alarmKey, type Alarm } from '../alarmClock.js';
 
-/** One job name for each kind of alarm. Agenda polls for each name, so one name for each plan would cost a core. */
+/**
+ * One job name for each kind of alarm. Agenda polls for each name, so one name for each plan would keep a processor
+ * busy.
+ */
 export const jobNames = { PLAN_TICK: 'plan tick', JOB_DUE: 'job due' } as const satisfies Record<Alarm['kind'], string>;
 
 /**
@@ -35,13 +38,9 @@ export function toDocument(alarm: Alarm): AlarmDocument {
 export function toAlarm(data: unknown): Alarm {
   const parsed = alarmData.safeParse(data);
   if (!parsed.success) {
-    throw new StowageError(
-      'INTERNAL',
-      'A document in the alarm store is not an alarm. Nothing but Stowage may write there.',
-      {
-        cause: parsed.error,
-      },
-    );
+    throw new StowageError('INTERNAL', 'A document in the alarm store is not an alarm. Only Stowage may write there.', {
+      cause: parsed.error,
+    });
   }
   const { key: _, at, ...what } = parsed.data;
   return { ...what, at: new Date(at) };

@@ -11,15 +11,18 @@ export interface AlarmStore {
   /** Creates the table or collection and the indexes if they are missing, also after the store was dropped. */
   prepare(): Promise<void>;
   find(keys: readonly string[]): Promise<readonly StoredAlarm[]>;
-  /** Inserts the documents whose key is free, exactly as Agenda would. A unique index on the key decides. Returns the number. */
+  /**
+   * Inserts the documents whose key is free, in the same form as Agenda. A unique index on the key decides. Returns the
+   * number of inserted documents.
+   */
   insert(documents: readonly AlarmDocument[]): Promise<number>;
   removeByIds(ids: readonly string[]): Promise<void>;
   removeByKeys(keys: readonly string[]): Promise<void>;
-  /** Whether Agenda has anything to lock: an alarm that is due by `until`, or a lock that is older than `lockedBefore`. */
+  /** Whether Agenda can lock an alarm: one that is due by `until`, or one whose lock is older than `lockedBefore`. */
   isAnyDue(until: Date, lockedBefore: Date): Promise<boolean>;
   /** The data of every alarm that Agenda will still run. */
   list(): Promise<readonly unknown[]>;
-  /** The number of alarms in `list` with this job name of Agenda. */
+  /** The number of alarms in `list` that have this job name of Agenda. */
   count(name: string): Promise<number>;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -30,7 +33,7 @@ export type StoredAlarm = {
   readonly key: string;
   /** ISO 8601, as in the document's data. */
   readonly at: string;
-  /** Whether the document has neither a time nor a lock, so that Agenda will never run it. */
+  /** True if the document has neither a time nor a lock, so that Agenda never runs it. */
   readonly dead: boolean;
 };
 

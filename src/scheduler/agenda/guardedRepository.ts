@@ -15,11 +15,11 @@ type GetNextJobToRun = JobRepository['getNextJobToRun'];
 
 const longestPauseMs = 5_000;
 const pollEveryMs = 1_000;
-/** The last time that a Date can hold. */
+/** The latest time that a Date can represent. */
 const never = new Date(8.64e15);
 /**
- * Used for Agenda's job definitions. Its locks never expire here, so this only sets how long Agenda's timer outlives a
- * run.
+ * The lifetime of locks in Agenda's job definitions. Locks never expire here, so it only decides how long a timer of
+ * Agenda continues after a run.
  */
 export const agendaLockLifetimeMs = 1;
 
@@ -29,11 +29,8 @@ export const agendaLockLifetimeMs = 1;
  * - reports each failure once, and rejects only where Agenda catches the rejection;
  * - runs one poll for each job name at a time. After a failed poll it pauses (1 s, growing to 5 s). Then it creates the
  *   missing table or collection again before the next poll;
- * - keeps the locks itself, and gives Agenda locks that never expire. With a lifetime, Agenda would wait for half of it after
- *   each run, with a timer that nobody can clear. It would also count an alarm whose lock expired in its queue as locked for
- *   ever, and in the end lock nothing any more;
- * - polls once a second, for all job names together, whether there is anything to lock. Only if there is, it passes on
- *   Agenda's own polls;
+ * - keeps the locks itself, and gives Agenda locks that never expire. With a lifetime, Agenda would start a timer of half that time after each run, and this timer cannot be cleared. Agenda would also count an alarm whose lock expired in its queue as locked for ever, and finally lock no alarm any more;
+ * - polls once a second, for all job names together, whether any alarm can be locked. It passes on Agenda's own polls only in that case;
  * - knows which calls are pending, so that stopping and resting can wait for them.
  */
 export class GuardedRepository {
@@ -45,7 +42,7 @@ export class GuardedRepository {
   readonly #polling = new Set<string>();
   readonly #pending = new Set<Promise<unknown>>();
   readonly #reported = new WeakSet();
-  /** Increases with everything that may make an alarm due after the last poll. */
+  /** Incremented by every change that may make an alarm due after the last poll. */
   #activity = 0;
   #failedPolls = 0;
   #pausedUntilMs = 0;
@@ -61,13 +58,14 @@ export class GuardedRepository {
       getNextJobToRun: (...args) => this.#track(this.#poll(...args)),
       saveJobState: (job, saveOptions) => this.#track(this.#save(job, saveOptions)),
       unlockJob: (job) => this.#track(this.#reporting(repository.unlockJob(job)).catch(() => undefined)),
-      // Agenda calls it when it stops, but misses alarms that are being locked at that moment. stop() does it afterwards.
+      // Agenda calls this when it stops, but misses alarms that are being locked at that moment. stop() unlocks them
+      // later.
       unlockJobs: () => Promise.resolve(),
     };
     this.forAgenda = Object.assign(Object.create(repository) as JobRepository, replaced);
   }
 
-  /** Runs a locked alarm. Its lock counts while it runs, and stop() waits for it. */
+  /** Runs a locked alarm. Its lock stays valid during the run, and stop() waits for the run. */
   async running(id: string, name: string, run: () => Promise<void>): Promise<void> {
     this.#locked.set(id, { name, sinceMs: performance.now(), running: true });
     try {
@@ -115,7 +113,7 @@ export class GuardedRepository {
     this.#stopped = true;
     while (this.#pending.size > 0) {
       await Promise.allSettled(this.#pending);
-      // After a call has ended, Agenda may make the next one in a later microtask.
+      // After a call has ended, Agenda may make the next call in a later microtask.
       await new Promise(setImmediate);
     }
     this.#forgetExpired();
@@ -213,8 +211,8 @@ function isGone(error: Error): boolean {
 }
 
 /**
- * An error of Agenda's supervision of a run: the run has ended and its lock was released, but a slow store still saves this.
- * It cannot occur while a handler runs, because its lock never expires (`never`).
+ * An error that Agenda reports about a run that has ended: its lock was released, and a slow store still saves the
+ * lock. It cannot occur while a handler runs, because the lock never expires (`never`).
  */
 function isOver(error: Error): boolean {
   return error.message.includes('no lockedAt date found');

@@ -75,8 +75,8 @@ export class MongoAlarmStore implements AlarmStore {
   }
 
   /**
-   * Removes duplicates. If the collection is dropped while several processes insert, the new one has no unique index, and they
-   * may insert the same alarms. One of each stays.
+   * Removes duplicates. If the collection is dropped while several processes insert, the new one has no unique index,
+   * and they may insert the same alarms. This keeps one of each.
    */
   async #removeDuplicates(): Promise<void> {
     const ofEachKey = { $group: { _id: '$data.key', ids: { $push: '$_id' } } };

@@ -8,8 +8,8 @@ import { checkedSchema } from './postgresAlarmTable.js';
 
 export type PostgresAlarmClockOptions = AgendaOptions & {
   /**
-   * `postgresql://…`, to the server itself or a pooler in session mode. The role needs CREATE on the database, unless
-   * the schema exists.
+   * `postgresql://…`. It leads to the server itself or to a pooler in session mode. The role needs CREATE on the
+   * database, unless the schema exists.
    */
   readonly connectionString: Secret;
   /** The schema of the table. Default: `alarms`. */
@@ -26,7 +26,7 @@ const connections = 5;
 export async function openPostgresAlarmClock(options: PostgresAlarmClockOptions): Promise<AlarmClock> {
   const { connectionString, schema: wantedSchema, ...agendaOptions } = options;
   const schema = checkedSchema(wantedSchema);
-  // Alarms may be lost, because the reconciler sets them again. So commits need not wait for the disk.
+  // Commits need not wait for the disk: alarms may be lost, because the reconciler sets them again.
   const settings: (client: ClientBase) => unknown = (client) =>
     client.query(`SET search_path TO ${schema}; SET synchronous_commit TO off`);
   const pool = new Pool({

@@ -5,9 +5,9 @@ import type { GuardedRepository } from './guardedRepository.js';
 export const restMs = 5_000;
 
 /**
- * Runs Agenda only while an alarm is near. In an idle process Agenda's timers and polls would cost more than everything else.
- * Every 5 s one poll for all job names checks whether anything is due before the next poll. An alarm that this process sets
- * starts Agenda at once. So only an alarm whose process has ended waits for the poll.
+ * Runs Agenda only while an alarm is near. In an idle process Agenda's timers and polls would cost more than everything
+ * else. Every 5 s one poll for all job names checks whether anything is due before the next poll. An alarm that this
+ * process sets starts Agenda at once. So an alarm waits for the poll only if the process that set it has ended.
  */
 export class RestingAgenda {
   readonly #agenda: Pick<Agenda, 'start' | 'stop'>;

@@ -21,7 +21,7 @@ export function checkInterval(
   refuseClose(runs, gapsBetweenRuns(runs, second), { second, timeZone, minIntervalMs, path });
 }
 
-/** The same for gaps that were computed before. */
+/** Like `checkInterval`, for gaps that were already computed. */
 export function refuseClose(
   runs: RunsIn,
   gaps: Gaps | undefined,
@@ -31,7 +31,7 @@ export function refuseClose(
     throw badInput([
       {
         path,
-        problem: 'This frequency never runs: its months have no such day.',
+        problem: 'This frequency never runs: its months do not have that day.',
         hint: 'Write a day that exists, or `L` for the last day of the month: `0 0 0 L * *`.',
       },
     ]);

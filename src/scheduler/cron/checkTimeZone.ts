@@ -21,8 +21,8 @@ function listedZones(): ReadonlyMap<string, string> {
 }
 
 /**
- * The engine accepts these names of early Java versions, and takes BST for Bangladesh. They are not in the IANA database.
- * https://unicode-org.github.io/icu/userguide/datetime/timezone/
+ * The engine accepts these names of early Java versions, and reads BST as Bangladesh time. They are not in the IANA
+ * database. https://unicode-org.github.io/icu/userguide/datetime/timezone/
  */
 const onlyInIcu = new Set(
   'ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT IET IST JST MIT NET NST PLT PNT PRT PST SST VST'.split(' '),
@@ -42,7 +42,7 @@ function isIanaName(name: string): boolean {
 
 function hintFor(typed: string): string {
   const offset = /^(?:utc|gmt)?\s*[+-]\d{1,2}(?::?\d{2})?$/i.test(typed);
-  if (offset) return 'An offset does not know daylight saving: write the place, for example Europe/Berlin, or UTC.';
+  if (offset) return 'An offset has no daylight saving time. Write the place, for example Europe/Berlin, or UTC.';
   const near = nearest(typed);
   if (near !== undefined) return `Write ${near}.`;
   return 'Write the area and place, for example Europe/Berlin or America/New_York, or UTC.';

@@ -20,7 +20,7 @@ const inMonths = (days: string, months: string) => (months === '' ? days : `${da
 const fewTimes = 6;
 const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
 
-/** The times themselves, if they are few and were written as a list. */
+/** The list of times, if there are few and they were written as a list. */
 function timesOfDay({ second, minute, hour }: ParsedFrequency['fields']): readonly string[] | undefined {
   if (hour.form !== 'VALUES' || minute.form !== 'VALUES' || second.form !== 'VALUES') return undefined;
   if (hour.values.length * minute.values.length * second.values.length > fewTimes) return undefined;
@@ -58,7 +58,7 @@ function minutesInWords(minute: CronField): string {
   return step === undefined ? `at minutes ${listed(ranges(minute.values, String))}` : `every ${step} minutes`;
 }
 
-/** Continues the words for minutes: chosen minutes "of" an hour, or repeated minutes "in" it. */
+/** Continues the words for minutes: single minutes "of" an hour, or a step of minutes "in" an hour. */
 function hoursInWords(hour: CronField, minute: CronField): string {
   const chosen = minute.form === 'VALUES' && minute.values.length < 60;
   if (hour.values.length === 24) return chosen ? ' of every hour' : '';

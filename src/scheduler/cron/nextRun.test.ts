@@ -38,7 +38,7 @@ describe('when the clocks go forward in Berlin, from 02:00 to 03:00 on 2026-03-2
 describe('when the clocks go back in Berlin, from 03:00 to 02:00 on 2026-10-25', () => {
   const [from, to] = ['2026-10-24T23:45:00Z', '2026-10-25T02:30:00Z'];
 
-  test('a chosen hour that comes twice runs only the first time', () => {
+  test('a chosen hour that occurs twice runs only the first time', () => {
     expect(between('0 30 2 * * *', 'Europe/Berlin', from, to)).toEqual(['2026-10-25T00:30:00Z']);
     expect(between('0 30 0-23 * * *', 'Europe/Berlin', from, to)).toEqual([
       '2026-10-25T00:30:00Z',
@@ -54,7 +54,7 @@ describe('when the clocks go back in Berlin, from 03:00 to 02:00 on 2026-10-25',
     ]);
   });
 
-  test('the run before the second time is the first time', () => {
+  test('the previous run of the second occurrence is the first occurrence', () => {
     const before = previousRun(parseFrequency('0 30 2 * * *'), 'Europe/Berlin', new Date('2026-10-25T01:45:00Z'));
     expect(before).toEqual(new Date('2026-10-25T00:30:00Z'));
   });
@@ -67,14 +67,14 @@ describe('odd zones', () => {
     ]);
   });
 
-  test('a day that a zone left out runs once, when the next one begins', () => {
+  test('a day that a zone skipped runs once, when the next day begins', () => {
     expect(between('0 0 5 * * *', 'Pacific/Apia', '2011-12-29T16:00:00Z', '2011-12-31T14:00:00Z')).toEqual([
       '2011-12-30T10:00:00Z',
       '2011-12-30T15:00:00Z',
     ]);
   });
 
-  test('São Paulo repeated the last hour of a day, after which no other run is near', () => {
+  test('São Paulo repeated the last hour of a day, and the next run is far away', () => {
     const [first, second] = ['2018-02-18T01:30:00Z', '2018-02-18T02:30:00Z'];
     const typed = '0 30 */23 17 2 *';
     expect(between(typed, 'America/Sao_Paulo', '2018-02-17T12:00:00Z', '2018-02-19T00:00:00Z')).toEqual([
@@ -105,7 +105,7 @@ describe('days', () => {
     ]);
   });
 
-  test('if both are set, either day matches', () => {
+  test('if both are set, a day matches if one of them matches', () => {
     expect(between('0 0 0 13 * 5', UTC, '2026-02-01T00:00:00Z', '2026-02-21T00:00:00Z')).toEqual([
       '2026-02-06T00:00:00Z',
       '2026-02-13T00:00:00Z',
@@ -120,7 +120,7 @@ describe('days', () => {
     ]);
   });
 
-  test('February 29 is found across a century without one', () => {
+  test('February 29 is found across a century year without that day', () => {
     expect(nextRun(parseFrequency('0 0 0 29 2 *'), UTC, new Date('2096-03-01'))).toEqual(new Date('2104-02-29'));
     expect(previousRun(parseFrequency('0 0 0 29 2 *'), UTC, new Date('2104-02-29'))).toEqual(new Date('2096-02-29'));
   });

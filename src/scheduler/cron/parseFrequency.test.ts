@@ -29,7 +29,7 @@ describe('open fields', () => {
     ['30 * * * * *', '30 * * * * *'],
     ['0 30 * * * 1-5', '0 30 * * * 1-5'],
     ['0 0 * 1 * *', '0 0 * 1 * *'],
-  ])('a field is 0 if it is finer than the finest set field: %s means %s', (typed, normalized) => {
+  ])('an open field below the finest set field is 0: %s means %s', (typed, normalized) => {
     const frequency = parseFrequency(typed);
     expect(frequency.normalized).toBe(normalized);
     expect(frequency.typed).toBe(typed);
@@ -45,12 +45,15 @@ describe('open fields', () => {
     ['0 * * * * 1', '0 0 0 * * 1', '0 0-59 * * * 1'],
     ['0 * * 1 * *', '0 0 0 1 * *', '0 0-59 * 1 * *'],
     ['0 * * * 6 *', '0 0 0 * 6 *', '0 0-59 * * 6 *'],
-  ])('an open minute is refused with both readings if the second is set: %s', (typed, once, eachMinute) => {
-    const [problem, ...others] = refusal(typed);
-    expect(others).toEqual([]);
-    expect(problem?.hint).toContain(`\`${once}\``);
-    expect(problem?.hint).toContain(`\`${eachMinute}\``);
-  });
+  ])(
+    'an open minute is refused if the second is set, and the hint shows both meanings: %s',
+    (typed, once, eachMinute) => {
+      const [problem, ...others] = refusal(typed);
+      expect(others).toEqual([]);
+      expect(problem?.hint).toContain(`\`${once}\``);
+      expect(problem?.hint).toContain(`\`${eachMinute}\``);
+    },
+  );
 
   test.each(['0 0-59 5 * * *', '0 */1 5 * * *'])('every minute can be written explicitly: %s', (typed) => {
     expect(parseFrequency(typed).fields.minute.values).toHaveLength(60);
@@ -132,7 +135,7 @@ describe('hour 24', () => {
     ['0 0 20-24 * * MON', '`0 0 0,20-23 * * MON`'],
   ])('is refused together with a set day, month or weekday: %s', (typed, startOfDay) => {
     const [problem] = refusal(typed);
-    expect(problem?.problem).toContain('which day');
+    expect(problem?.problem).toContain('the day is not clear');
     expect(problem?.hint).toContain(startOfDay);
   });
 
@@ -190,13 +193,13 @@ describe('lists, ranges, steps and names', () => {
     '0 0 5 * MON *',
     '0 0 -1 * * *',
   ])('a value out of range is refused with the range: %s', (typed) => {
-    expect(refusal(typed)[0]?.hint).toMatch(/takes \d+-\d+/);
+    expect(refusal(typed)[0]?.hint).toMatch(/accepts \d+-\d+/);
   });
 
   test.each(['0 0 5 LW * *', '0 0 5 15W * *', '0 0 5 L-3 * *', '0 0 5 * * 5L', '0 0 5 * * MON#2', '0 0 5 * * L'])(
     'forms of other dialects are refused as such: %s',
     (typed) => {
-      expect(refusal(typed)[0]?.problem).toContain('not part of this dialect');
+      expect(refusal(typed)[0]?.problem).toContain('this dialect does not support');
     },
   );
 

@@ -2,10 +2,13 @@ import { badInput, type FieldProblem } from '../../errors.js';
 import { cronFields, type CronField, type CronFieldName } from './internal/cronField.js';
 import { readCronField, type Misreading } from './internal/readCronField.js';
 
-/** A parsed frequency: six cron fields, as typed and as understood. It is plain data and may be stored in an event. */
+/**
+ * A parsed frequency: six cron fields, as typed and in their normal form. It is plain data and may be stored in an
+ * event.
+ */
 export type ParsedFrequency = {
   readonly typed: string;
-  /** Six explicit fields with the same runs. */
+  /** The normal form: six explicit fields with the same runs. */
   readonly normalized: string;
   readonly fields: Readonly<Record<CronFieldName, CronField>>;
   /**
@@ -13,7 +16,7 @@ export type ParsedFrequency = {
    * WALL_CLOCK (the hour is a list or range): there is one run for every matching local time, also when clocks change.
    */
   readonly hourRule: 'EVERY_INSTANT' | 'WALL_CLOCK';
-  /** Whether a day must match day of month and day of week, or either of them (Vixie cron's rule). */
+  /** Whether a day must match both day of month and day of week, or only one of them (Vixie cron's rule). */
   readonly dayRule: 'BOTH' | 'EITHER';
 };
 
@@ -121,7 +124,7 @@ function refuseWhole(fields: Fields, with24: boolean, texts: readonly string[]):
   if (with24 && daysAreSet(fields)) {
     const startOfDay = replaced(texts, 'hour', hour.text).join(' ');
     return refuse(
-      'With hour 24 it is not clear which day is meant: midnight at the start of the chosen day, or at its end.',
+      'With hour 24 the day is not clear: it may mean midnight at the start or at the end of the chosen day.',
       `Write hour 0 for the start of the day: \`${startOfDay}\`; for its end, write hour 0 and the day after.`,
     );
   }
@@ -130,7 +133,7 @@ function refuseWhole(fields: Fields, with24: boolean, texts: readonly string[]):
     const once = (isSet(hour) ? atMinute0 : replaced(atMinute0, 'hour', '0')).join(' ');
     const eachMinute = replaced(texts, 'minute', '0-59').join(' ');
     return refuse(
-      'The second is set and the minute is open, which can mean two things.',
+      'The second is set and the minute is open. This can mean two things.',
       `Write \`${once}\` for minute 0 only, or \`${eachMinute}\` for each of the 60 minutes.`,
     );
   }

@@ -9,8 +9,8 @@ import { previousRun } from './previousRun.js';
 import { runsBetween } from './runsBetween.js';
 
 /**
- * Compares the runs with those of a simple clock that advances step by step. It uses no code of the implementation: patterns
- * have their own test of a number, and local times come from Temporal.
+ * Compares the runs with those of a simple clock that advances step by step. It uses no code of the implementation: it
+ * checks numbers against patterns by itself, and local times come from Temporal.
  */
 const changes: readonly (readonly [timeZone: string, at: string])[] = [
   ['Europe/Berlin', '2026-03-29T01:00:00Z'],

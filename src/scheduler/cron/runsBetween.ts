@@ -2,7 +2,7 @@ import { atOnce, type Steps } from '../../steps.js';
 import { runsIn } from './internal/runsIn.js';
 import type { ParsedFrequency } from './parseFrequency.js';
 
-/** How many runs one step computes, and about how long it takes. */
+/** The number of runs that one step computes, and the approximate time of one step. */
 const runsOfStep = 200;
 const stepWork = 1_000;
 
@@ -20,7 +20,7 @@ export function runsBetween(
   return atOnce(runsBetweenInSteps(frequency, timeZone, from, to, limit));
 }
 
-/** The same in steps. */
+/** Like `runsBetween`, in steps. */
 export function* runsBetweenInSteps(
   frequency: ParsedFrequency,
   timeZone: string,

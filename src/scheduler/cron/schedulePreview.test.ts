@@ -46,7 +46,10 @@ describe('notes', () => {
     ['0 */7 * * * *', 'Steps of 7 minutes do not divide the hour: after minute 56 comes minute 0, 4 minutes later.'],
     ['0 0/7 * * * *', 'Steps of 7 minutes do not divide the hour: after minute 56 comes minute 0, 4 minutes later.'],
     ['0 0 */23 * * *', 'Steps of 23 hours do not divide the day: after 23:00 comes 00:00, 1 hour later.'],
-    ['0 0 0 */2 * *', 'Steps of 2 days start again on the 1st of each month, whatever the last day before it was.'],
+    [
+      '0 0 0 */2 * *',
+      'Steps of 2 days start again on the 1st of each month, so the last step of a month may be shorter.',
+    ],
     ['0 0 0 1 */5 *', 'Steps of 5 months start again each January.'],
     ['0 0 0 * * */2', 'Steps of 2 weekdays start again each Sunday.'],
   ])('mention the uneven steps of %s', (frequency, note) => {
@@ -67,7 +70,7 @@ describe('notes', () => {
 
   test('explain the effect of a clock change on runs in every hour', () => {
     expect(preview('0 0 * * * *', { timeZone: 'Europe/Berlin' }).notes).toEqual([
-      'On 2026-03-29 the clocks of Europe/Berlin go from 02:00 to 03:00: runs in between are left out.',
+      'On 2026-03-29 the clocks of Europe/Berlin go from 02:00 to 03:00: runs in between are skipped.',
       'On 2026-10-25 the clocks of Europe/Berlin go from 03:00 to 02:00: runs in between happen both times.',
     ]);
   });
@@ -77,8 +80,8 @@ describe('notes', () => {
   });
 
   test('explain whether one of two set days is enough', () => {
-    expect(preview('0 0 0 1 * 1').notes).toEqual([expect.stringContaining('either matches')]);
-    expect(preview('0 0 0 */2 * 1').notes).toContainEqual(expect.stringContaining('both match'));
+    expect(preview('0 0 0 1 * 1').notes).toEqual([expect.stringContaining('one of the two')]);
+    expect(preview('0 0 0 */2 * 1').notes).toContainEqual(expect.stringContaining('match both'));
   });
 
   test('mention more than 24 runs a day, but not 24', () => {
@@ -88,7 +91,7 @@ describe('notes', () => {
 
   test('mention that a backup usually takes longer than the shortest time between runs', () => {
     const note =
-      'A backup of this plan usually takes 1 h 20 min, and runs can be 1 h apart: a run that comes while the one before is still active is skipped.';
+      'A backup of this plan usually takes 1 h 20 min, and runs can be 1 h apart: a run is skipped while the run before it is still active.';
     expect(preview('0 0 * * * *', { usualDurationMs: 80 * 60_000 }).notes).toEqual([note]);
     expect(preview('0 0 * * * *', { usualDurationMs: 59 * 60_000 }).notes).toEqual([]);
   });
@@ -104,7 +107,7 @@ describe('notes', () => {
   });
 });
 
-describe('a preview refuses everything that a plan may not have:', () => {
+describe('a preview refuses every input that a plan refuses:', () => {
   test.each([
     ['frequency', '0 0 25 * * *', {}],
     ['frequency', '0,30 0 5 * * *', {}],

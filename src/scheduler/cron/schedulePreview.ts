@@ -34,7 +34,7 @@ export type SchedulePreview = {
 
 /**
  * Previews a frequency before it is saved. Throws BAD_INPUT, with the paths `frequency`, `timeZone` and `count`, for
- * everything that a plan may not have: a frequency that is refused, never runs, or runs too often.
+ * every input that a plan refuses: a frequency that is not valid, never runs, or runs too often.
  */
 export function schedulePreview(input: SchedulePreviewInput): SchedulePreview {
   const { count, now, minIntervalMs, usualDurationMs } = input;

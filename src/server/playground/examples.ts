@@ -1,6 +1,6 @@
 /**
- * The main job as tabs, one operation each, in the order in which a person does it. The person copies ids from one answer to
- * the next operation. The editor shows 45 characters a line in the window of a laptop.
+ * The main job as tabs, one operation each, in the order in which a person does it. The person copies ids from one
+ * answer to the next operation. In the window of a laptop the editor shows 45 characters per line.
  */
 export type Example = { readonly query: string; readonly variables?: object };
 
@@ -25,8 +25,7 @@ mutation CreateProject($name: String!) {
   },
   {
     query: `# 2. The database that is backed up.
-# Passwords travel in variables only, and are
-# never read back.
+# Send passwords only in variables. No answer # contains them.
 mutation RegisterService($input: ServiceInput!) {
   registerService(input: $input) {
     id
@@ -49,9 +48,7 @@ mutation RegisterService($input: ServiceInput!) {
     },
   },
   {
-    query: `# 3. Validate: tries the container step by
-# step, saves nothing and leaves nothing
-# behind. Without a Swift, use a folder:
+    query: `# 3. Validate: tests the container step by # step. Nothing is saved, and nothing stays # in the container. Without a Swift, use a folder:
 # "settings": {"filesystem": {"path": "demo"}}
 mutation ValidateFileEndpoint($input: FileEndpointInput!) {
   validateFileEndpoint(input: $input) {
@@ -70,8 +67,7 @@ mutation ValidateFileEndpoint($input: FileEndpointInput!) {
   },
   {
     query: `# 4. Submit: validates once more, then saves.
-# A refusal carries the check in
-# extensions.details.
+# If it fails, extensions.details # contains the check.
 mutation CreateFileEndpoint($input: FileEndpointInput!) {
   createFileEndpoint(input: $input) {
     id
@@ -126,8 +122,7 @@ mutation StartBackup($input: StartBackupInput!) {
     variables: { input: { planId: anId } },
   },
   {
-    query: `# 7. The state as it is, then every change and
-# every step of progress. It ends with the job.
+    query: `# 7. The current state, then every change and # all progress. It ends with the job.
 subscription WatchBackup($id: ID!) {
   backupJob(id: $id) {
     status
@@ -169,7 +164,7 @@ mutation StartRestore($input: StartRestoreInput!) {
   },
   {
     query: `# 9. The log itself, in order. Send "after"
-# with the last position seen to go on there.
+# with the last position to continue there.
 subscription WatchEvents($after: Position) {
   events(after: $after) {
     position

@@ -17,7 +17,7 @@ export function fetcherWith(token: string): { readonly fetcher: Fetcher; close()
     client ??= createClient({
       url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/graphql`,
       connectionParams: { authorization: `Bearer ${token}` },
-      // A wrong token or an unreachable server is shown, not retried for ever.
+      // A wrong token or an unreachable server is shown as an error, and not retried for ever.
       retryAttempts: 2,
     });
     return client;
@@ -54,14 +54,14 @@ function operationsOf(query: string): Operations {
   try {
     return parse(query).definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
   } catch {
-    // A text that does not parse is sent, so that the server reports the problem.
+    // A text that cannot be parsed is sent anyway, so that the server reports the problem.
     return [];
   }
 }
 
 /**
- * GraphiQL reads the operations of a text only after a pause in typing. Before that it sends the name of an operation that
- * is no longer there. A text with a single operation needs no name.
+ * GraphiQL reads the operations of a text only after a pause in typing. Until then it sends the name of an operation
+ * that may no longer exist. A text with a single operation needs no name.
  */
 function chosenName(operations: Operations, name: string | null | undefined): string | null {
   return operations.length === 1 ? (operations[0]?.name?.value ?? null) : (name ?? null);

@@ -104,7 +104,7 @@ describeWith({ chromium: missing }, 'the playground in a browser', () => {
 
     expect(await page.evaluate('localStorage.length')).toBe(0);
     expect(await page.evaluate('sessionStorage.getItem("stowage:token")')).toBe(token);
-    // The content security policy refused nothing, and nothing came from another server.
+    // The content security policy blocked nothing, and nothing was loaded from another server.
     expect(complaints).toEqual([]);
   });
 });

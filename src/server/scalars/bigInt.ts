@@ -16,6 +16,7 @@ export const BigIntScalar = new GraphQLScalarType<number, number>({
 });
 
 function safeInteger(value: unknown): number {
-  if (!Number.isSafeInteger(value)) throw new TypeError('BigInt holds no whole number of at most 2^53-1.');
+  if (!Number.isSafeInteger(value))
+    throw new TypeError('The value of a BigInt is not a whole number of at most 2^53-1.');
   return value as number;
 }

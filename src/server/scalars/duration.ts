@@ -7,15 +7,15 @@ const expectation: Expectation = {
   hint: 'Write ISO 8601 from days to seconds, for example "PT10M" or "P1DT12H".',
 };
 
-/** Milliseconds (a `number`) in code, ISO 8601 on the wire: `PT60S` reads back as `PT1M`. */
+/** Milliseconds (a `number`) in code, ISO 8601 on the wire. The form is normalised: `PT60S` is returned as `PT1M`. */
 export const Duration = new GraphQLScalarType<number, string>({
   name: 'Duration',
   description:
-    'A length of time: ISO 8601 from days to seconds, for example PT10M or P1DT12H. The server normalises it: PT60S reads back as PT1M.',
+    'A length of time: ISO 8601 from days to seconds, for example PT10M or P1DT12H. The server normalises it: PT60S is returned as PT1M.',
   specifiedByURL: 'https://www.iso.org/iso-8601-date-and-time-format.html',
   extensions: { expectation },
   serialize(value) {
-    if (typeof value !== 'number') throw new TypeError('Duration holds no number of milliseconds.');
+    if (typeof value !== 'number') throw new TypeError('The value of a Duration is not a number of milliseconds.');
     return formatDuration(value);
   },
   parseValue(value) {

@@ -1,7 +1,7 @@
 import type { GraphQLLeafType } from 'graphql';
 import { isEnumType } from 'graphql';
 
-/** The problem of a leaf of an input, and what to write instead. Neither repeats the value. */
+/** The problem of a value in an input, and what to write instead. Neither text repeats the value. */
 export type Expectation = { readonly problem: string; readonly hint: string };
 
 const builtIn: Readonly<Record<string, Expectation>> = {
@@ -12,7 +12,7 @@ const builtIn: Readonly<Record<string, Expectation>> = {
   ID: { problem: 'is not an id', hint: 'Send the id as a string.' },
 };
 
-/** Our scalars have it in `extensions.expectation`. For an enum it lists the values. */
+/** Our scalars define it in `extensions.expectation`. For an enum it lists the values. */
 export function expectationOf(type: GraphQLLeafType): Expectation {
   if (isEnumType(type)) {
     const values = type.getValues().map((value) => value.name);

@@ -4,7 +4,7 @@ import type { Expectation } from './expectation.js';
 
 const expectation: Expectation = {
   problem: 'is not a position in the log',
-  hint: 'Send back a position that the API gave, as a string of digits.',
+  hint: 'Send a position that the API has returned, as a string of digits.',
 };
 
 const largest = 2n ** 63n - 1n;
@@ -15,7 +15,7 @@ export const PositionScalar = new GraphQLScalarType<Position, string>({
   description: 'A place in the log, as a decimal string. Store it, and send it back to continue from there.',
   extensions: { expectation },
   serialize(value) {
-    if (typeof value !== 'bigint') throw new TypeError('Position holds no bigint.');
+    if (typeof value !== 'bigint') throw new TypeError('The value of a Position is not a bigint.');
     return value.toString();
   },
   parseValue(value) {

@@ -7,7 +7,7 @@ import { Duration } from './duration.js';
 import { PositionScalar } from './position.js';
 import { SecretScalar } from './secret.js';
 
-describe('what scalars take, as a variable and as a literal', () => {
+describe('the input of scalars, as a variable and as a literal', () => {
   test.each<[GraphQLScalarType, unknown, unknown]>([
     [DateTime, '2026-01-31T06:00:00+01:00', new Date('2026-01-31T05:00:00Z')],
     [BigIntScalar, 9_007_199_254_740_991, 9_007_199_254_740_991],
@@ -39,7 +39,7 @@ describe('what scalars take, as a variable and as a literal', () => {
   });
 });
 
-describe('what scalars answer', () => {
+describe('the output of scalars', () => {
   test.each<[GraphQLScalarType, unknown, unknown]>([
     [DateTime, new Date(0), '1970-01-01T00:00:00.000Z'],
     [DateTime, '2026-01-31T05:00:00Z', '2026-01-31T05:00:00.000Z'],

@@ -19,7 +19,7 @@ export const SecretScalar = new GraphQLScalarType<Secret, never>({
   description: 'A password or key. Input only, and only by variable: a literal in the document fails validation.',
   extensions: { expectation },
   serialize() {
-    throw new TypeError('A secret is never read back.');
+    throw new TypeError('A secret is never part of an answer.');
   },
   parseValue(value) {
     if (value instanceof Secret) return value;

@@ -49,7 +49,7 @@ async function resolveRoot(settings: FilesystemSettings): Promise<string> {
   const path = new Folder(settings).path;
   try {
     if (!(await stat(settings.root)).isDirectory()) {
-      throw new StowageError('ENDPOINT_NOT_FOUND', `The root '${settings.root}' is no folder.`);
+      throw new StowageError('ENDPOINT_NOT_FOUND', `The root '${settings.root}' is not a folder.`);
     }
   } catch (error) {
     throw filesystemError(error, `the root '${settings.root}'`);
@@ -61,12 +61,12 @@ async function findFolder(settings: FilesystemSettings): Promise<string> {
   const folder = new Folder(settings);
   try {
     await folder.pathOf('probe');
-    if (!(await isThere(settings))) return 'The folder does not exist yet; it will be made with the first backup.';
+    if (!(await isThere(settings))) return 'The folder does not exist yet. The first backup creates it.';
     if ((await stat(folder.path)).isDirectory()) return 'The folder exists.';
   } catch (error) {
     throw filesystemError(error, `the folder '${folder.path}'`);
   }
-  throw new StowageError('ENDPOINT_NOT_FOUND', `${folder.path} is a file and no folder.`);
+  throw new StowageError('ENDPOINT_NOT_FOUND', `${folder.path} is a file, not a folder.`);
 }
 
 async function reportFreeSpace(settings: FilesystemSettings): Promise<string> {
@@ -94,7 +94,7 @@ async function cleanUp(settings: FilesystemSettings, probe: Probe, folderWasTher
       await new Folder({ root: settings.root, path: '' }).removeEmptyParents(folder.path);
     }
   } catch (error) {
-    // The reason has already failed a step, or another process has put a file there in the meantime.
+    // A step has already failed for the same reason, or another process has created a file there meanwhile.
     if (!(error instanceof StowageError) && !isOneOf(error, ['ENOTEMPTY', 'ENOENT', 'EACCES', 'EPERM'])) throw error;
   }
 }

@@ -9,7 +9,7 @@ export function filesystemError(error: unknown, place: string): unknown {
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
-      return new StowageError('ENDPOINT_QUOTA', `There is no room left for ${place} (${code}).`, {
+      return new StowageError('ENDPOINT_QUOTA', `The file system has no space left for ${place} (${code}).`, {
         ...cause,
         help: 'Free space on that file system (or inodes: `df -i` shows them), or raise its quota.',
       });
@@ -23,7 +23,7 @@ export function filesystemError(error: unknown, place: string): unknown {
     case 'ELOOP':
       return new StowageError('ENDPOINT_FORBIDDEN', `${capitalised(place)} is a symbolic link.`, {
         ...cause,
-        help: 'Replace it by a real folder or file.',
+        help: 'Replace it with a real folder or file.',
       });
     case 'ENOENT':
     case 'ENOTDIR':
@@ -34,7 +34,7 @@ export function filesystemError(error: unknown, place: string): unknown {
     default:
       return new StowageError('ENDPOINT_UNREACHABLE', `The file system failed at ${place} (${code}).`, {
         ...cause,
-        help: "Look into the system's log for errors of the disk or mount.",
+        help: "Check the system's log for errors of the disk or the mount.",
       });
   }
 }

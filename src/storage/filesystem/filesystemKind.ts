@@ -10,7 +10,7 @@ import { folderBelow, folderProblem, pathBelow } from './filesystemPath.js';
 @InputType('FilesystemInput')
 export class FilesystemInput {
   @Field(() => String, {
-    description: "A folder below the server's STOWAGE_FILESYSTEM_ROOT: relative to it, or the whole path.",
+    description: "A folder below the server's STOWAGE_FILESYSTEM_ROOT, as a relative or an absolute path.",
   })
   readonly path!: string;
 }
@@ -66,7 +66,7 @@ async function addProblems(
   root: string | null,
 ): Promise<void> {
   if (root === null) {
-    const hint = 'Use another kind, or have the operator set STOWAGE_FILESYSTEM_ROOT.';
+    const hint = 'Use another kind, or ask the operator to set STOWAGE_FILESYSTEM_ROOT.';
     problems.add(at, 'is a kind that this installation does not offer', hint);
     return;
   }
@@ -80,6 +80,6 @@ async function addProblems(
 function required(root: string | null): string {
   if (root !== null) return root;
   throw new StowageError('ENDPOINT_FORBIDDEN', 'This machine offers no folder for file endpoints of kind FILESYSTEM.', {
-    help: 'Have the operator set STOWAGE_FILESYSTEM_ROOT to the folder that holds the backups.',
+    help: 'Ask the operator to set STOWAGE_FILESYSTEM_ROOT to the folder that holds the backups.',
   });
 }

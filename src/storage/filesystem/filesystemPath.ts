@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text, type Rule } from '../../server/inputValidation.js';
 
-const hint = 'Name a folder below the root, for example backups/orders, without .. and symbolic links.';
+const hint = 'Use a folder below the root, for example backups/orders, without .. and symbolic links.';
 
 /** The path in its stored form, for example `a/b`: relative to the root, even if the client sent the whole path. */
 export function pathBelow(root: string, path: string): string {
@@ -18,7 +18,7 @@ export function folderBelow(root: string): Rule<string> {
     const below = pathBelow(root, path);
     const parts = below.split('/');
     if (path.replace(/\/+$/, '') === root.replace(/\/+$/, '')) return { problem: 'is the root itself', hint };
-    if (below.startsWith('/') || parts.includes('..')) return { problem: 'leads out of the root', hint };
+    if (below.startsWith('/') || parts.includes('..')) return { problem: 'is outside of the root', hint };
     if (parts.includes('.') || parts.includes('')) return { problem: 'has empty parts', hint };
     return undefined;
   };
@@ -39,5 +39,8 @@ async function problemAt(folder: string): Promise<{ readonly problem: string; re
   // A missing folder will be created. An unreadable folder fails the check, which reports the reason.
   const stats = await lstat(folder).catch(() => undefined);
   if (stats === undefined || stats.isDirectory()) return undefined;
-  return { problem: stats.isSymbolicLink() ? 'passes a symbolic link' : 'passes a file that is no folder', hint };
+  return {
+    problem: stats.isSymbolicLink() ? 'contains a symbolic link' : 'contains a file in the place of a folder',
+    hint,
+  };
 }

@@ -12,7 +12,7 @@ import { Folder, isOneOf, syncFolder } from './folder.js';
 import { filesBelow } from './listing.js';
 import { SegmentDigests } from './segmentDigests.js';
 
-/** Files with such a name are still being written, or a crash has left them. They are unfinished uploads. */
+/** Files with such a name are unfinished uploads: they are still being written, or a crash has left them behind. */
 const partialPrefix = '.stowage-partial-';
 
 const isPartial = (name: string) => basename(name).startsWith(partialPrefix);
@@ -85,7 +85,11 @@ export class FilesystemStorage implements Storage {
         found.sha256 === stored.sha256 &&
         found.segments.length === stored.segments.length &&
         found.segments.every((segment, index) => segment.sha256 === stored.segments[index]?.sha256);
-      if (!same) throw new StowageError('CHECKSUM', `The file '${name}' does not hold what was written to it.`);
+      if (!same)
+        throw new StowageError(
+          'CHECKSUM',
+          `The content of the file '${name}' differs from the bytes that were written.`,
+        );
     });
   }
 
@@ -275,11 +279,11 @@ function etagOf(stats: BigIntStats): string {
 
 function missing(name: string, folder: string, cause: unknown): StowageError {
   return new StowageError('ENDPOINT_NOT_FOUND', `There is no file '${name}' in '${folder}'.`, {
-    help: 'If somebody has deleted it, restore from another backup.',
+    help: 'If it was deleted, restore from another backup.',
     cause,
   });
 }
 
 function changed(name: string): StowageError {
-  return new StowageError('CHECKSUM', `The file '${name}' is not the one that was stored: it has changed since.`);
+  return new StowageError('CHECKSUM', `The file '${name}' has changed since it was stored.`);
 }

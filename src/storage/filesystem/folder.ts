@@ -48,8 +48,8 @@ export class Folder {
         await rmdir(folder);
       } catch (error) {
         if (isOneOf(error, ['ENOTEMPTY', 'EEXIST'])) return;
-        // A missing folder does not end the flush, because the disk may have become full after the folders above it
-        // were created.
+        // If a folder is missing, the folders above it are still flushed. The disk may have become full after they were
+        // created.
         if (!isOneOf(error, ['ENOENT'])) throw error;
       }
     }
@@ -63,8 +63,8 @@ export class Folder {
     } catch (error) {
       if (isOneOf(error, ['EEXIST'])) return;
       if (!isOneOf(error, ['ENOENT'])) throw error;
-      // The root itself is never created. If its disk were not mounted, the files would fill the disk of the mount
-      // point.
+      // The root itself is never created. Otherwise, if its disk is not mounted, the files would fill the disk of the
+      // mount point.
       if (dirname(folder) === root) throw error;
       await this.makeFolder(dirname(folder));
       return this.makeFolder(folder);
@@ -107,7 +107,7 @@ export function isOneOf(error: unknown, codes: readonly string[]): boolean {
 function checkInside(folder: string, path: string): void {
   const way = relative(folder, path);
   if (way === '..' || way.startsWith('..' + sep) || isAbsolute(way)) {
-    throw outside('A symbolic link on the way leads out of the folder.');
+    throw outside('A symbolic link in the path leads out of the folder.');
   }
 }
 
@@ -125,12 +125,12 @@ async function realPathIfThere(path: string): Promise<string | undefined> {
       throw error;
     },
   );
-  if (there) throw outside('A symbolic link on the way leads nowhere.');
+  if (there) throw outside('A symbolic link in the path has a target that does not exist.');
   return undefined;
 }
 
 function outside(sentence: string): StowageError {
   return new StowageError('ENDPOINT_FORBIDDEN', sentence, {
-    help: 'Name a folder below STOWAGE_FILESYSTEM_ROOT that no symbolic link leads out of.',
+    help: 'Use a folder below STOWAGE_FILESYSTEM_ROOT whose path contains no symbolic link that leads out of it.',
   });
 }

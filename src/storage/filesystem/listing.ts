@@ -33,8 +33,8 @@ async function* walk(
 }
 
 /**
- * A folder is sorted as its name with a `/` behind it, because the names below it begin with that: `a.txt` comes before
- * `a/b`.
+ * A folder is sorted by its name with a `/` at the end, because the names below it begin like this: `a.txt` comes
+ * before `a/b`.
  */
 async function entriesInNameOrder(path: string, above: string) {
   const entries = (await readdir(path, { withFileTypes: true }).catch(undefinedIfGone)) ?? [];

@@ -16,7 +16,7 @@ export type HttpRequest = {
   readonly headersTimeoutMs?: number;
 };
 
-/** `pieces` is called for each try. Small pieces distinguish a slow line from a dead one. */
+/** `pieces` is called for each try. With small pieces a slow connection can be distinguished from a dead one. */
 export type HttpBody = { readonly sizeBytes: number; readonly pieces: () => Iterable<Uint8Array> };
 
 export type HttpAnswer = {
@@ -50,7 +50,7 @@ export class HttpClient {
     });
   }
 
-  /** The caller reads or drops the body. Throws errors of undici and of the system, or the reason of the signal. */
+  /** The caller must read or drop the body. Throws errors of undici and of the system, or the reason of the signal. */
   async request(request: HttpRequest): Promise<HttpAnswer> {
     const { body, signal } = request;
     signal.throwIfAborted();
@@ -69,7 +69,7 @@ export class HttpClient {
         // undici accepts any iterable, but its types allow only Node's streams.
         ...(body === undefined ? {} : { body: body.pieces() as unknown as Readable }),
       });
-      // A body that nobody reads any more can still fail. Without a listener that error would end the process.
+      // A body can still fail after reading has stopped. Without a listener this error would end the process.
       answer.body.on('error', () => undefined);
       return {
         status: answer.statusCode,

@@ -13,7 +13,10 @@ export function httpUrl(example: string): Rule<string> {
     const url = new URL(value);
     if (url.protocol !== 'https:' && url.protocol !== 'http:') return { problem: 'is neither http nor https', hint };
     if (url.username !== '' || url.password !== '') {
-      return { problem: 'has credentials in it', hint: 'Take them out, and send them as credentials.' };
+      return {
+        problem: 'contains credentials',
+        hint: 'Remove them from the URL, and send them in the fields for credentials.',
+      };
     }
     // The URL class drops an empty query or fragment, which a server may still see.
     return /[?#]/.test(value) ? { problem: 'has a query or fragment', hint } : undefined;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StowageError } from '../../errors.js';
 
 export type RetryLimits = {
-  /** The number of tries of one request, or of one position in an object that is read. The first try counts. */
+  /** The maximum number of tries of one request, or of one position in an object that is read. The first try counts. */
   readonly attempts: number;
   /** The pause before the second try. It doubles with each failure, up to `maxBackoffMs`. */
   readonly backoffMs: number;
@@ -17,12 +17,12 @@ export type Outcome<T> =
       /** The pause that the server requested. 0: none. */ readonly retryAfterMs: number;
     };
 
-/** If a server requests a pause that is longer than this and than `maxBackoffMs`, it counts as unavailable. */
+/** A server that requests a pause longer than both this and `maxBackoffMs` counts as unavailable. */
 const longestWishMs = 120_000;
 
 /**
- * Tries until an attempt is done. Throws the failure of the last attempt, what an attempt throws, or the reason of the
- * signal. `tries` counts from 1, because an earlier try whose answer was lost may have had its effect.
+ * Repeats until an attempt succeeds. Throws the failure of the last attempt, any error that an attempt throws, or the
+ * reason of the signal. `tries` counts from 1, because an earlier try whose answer was lost may have had its effect.
  */
 export async function withRetries<T>(
   limits: RetryLimits,

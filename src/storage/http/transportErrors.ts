@@ -14,14 +14,14 @@ export function transportError(error: unknown, who: string): StowageError {
     });
 
   if (cause instanceof TargetNotAllowed) {
-    return unreachable(`may not be reached: ${cause.message}.`, targetNotAllowedHelp, false);
+    return unreachable(`was not contacted: ${cause.message}.`, targetNotAllowedHelp, false);
   }
   if (isTlsProblem(code)) {
     return unreachable(
       `has a TLS certificate or protocol that cannot be trusted (${code}).`,
       code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO'
-        ? 'The port does not speak TLS: write http:// if the storage has none, or correct the port.'
-        : 'Use the name that the certificate is for; for an authority of your own set NODE_EXTRA_CA_CERTS.',
+        ? 'The port does not use TLS. Write http:// if the storage has no TLS, or correct the port.'
+        : 'Use the host name that the certificate contains. If the certificate is signed by your own CA, the operator sets NODE_EXTRA_CA_CERTS to that CA.',
       false,
     );
   }
@@ -29,16 +29,16 @@ export function transportError(error: unknown, who: string): StowageError {
     case 'ENOTFOUND':
       return unreachable('is unknown: the name does not resolve.', 'Check the spelling of the host.');
     case 'EAI_AGAIN':
-      return unreachable('could not be looked up: the name server does not answer.');
+      return unreachable('could not be resolved: the name server does not answer.');
     case 'ECONNREFUSED':
-      return unreachable('refused the connection.', 'Check the port, and that the service is up.');
+      return unreachable('refused the connection.', 'Check the port, and that the service is running.');
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
       return unreachable(`cannot be reached over the network (${code}).`);
     case 'UND_ERR_CONNECT_TIMEOUT':
     case 'ETIMEDOUT':
       return unreachable(
-        'did not take the connection in time.',
+        'did not accept the connection in time.',
         'Check the host, the port and the firewalls on the way.',
       );
     case 'UND_ERR_HEADERS_TIMEOUT':
@@ -49,7 +49,7 @@ export function transportError(error: unknown, who: string): StowageError {
   }
 }
 
-/** Whether the same request may succeed in a moment. It never does after a wrong certificate or a forbidden address. */
+/** Whether the same request may succeed soon. False after a wrong certificate or a forbidden address. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof StowageError) return error.code === 'ENDPOINT_UNREACHABLE' && error.retriable;
   const cause = rootCause(error);
@@ -60,7 +60,7 @@ function isTlsProblem(code: string): boolean {
   return /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/.test(code);
 }
 
-/** After several addresses failed, Node throws an AggregateError. Its first error is enough to explain the failure. */
+/** If several addresses failed, Node throws an AggregateError. Its first error is enough to explain the failure. */
 function rootCause(error: unknown): unknown {
   if (typeof error !== 'object' || error === null) return error;
   if ('errors' in error && Array.isArray(error.errors) && error.errors.length > 0) return rootCause(error.errors[0]);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HttpBody } from '../http/httpClient.js';
 import type { Reservation } from './segmentMemory.js';
 
-/** The size of one piece of a body. A slow line must be able to send it within the time limit. */
+/** The size of one piece of a body. It is small enough that a slow connection can send it within the time limit. */
 const pieceBytes = 256 * 1024;
 
 /** One segment of a large object in memory. It is filled, and then kept until the storage has confirmed it. */

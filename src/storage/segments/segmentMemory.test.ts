@@ -9,7 +9,7 @@ async function isWaiting(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('the memory for segments', () => {
-  test('gives one upload all memory but no more, and reuses a returned block', async () => {
+  test('gives one upload all memory and not more, and reuses a returned block', async () => {
     const upload = new SegmentMemory(40, 10).reserve(20);
     const blocks = [];
     for (let index = 0; index < 4; index += 1) blocks.push(await upload.take(signal));
@@ -20,7 +20,7 @@ describe('the memory for segments', () => {
     expect(await fifth).toBe(first);
   });
 
-  test('always gives an upload what it has reserved, whatever others hold', async () => {
+  test('always gives an upload its reserved memory, whatever other uploads hold', async () => {
     const memory = new SegmentMemory(40, 10);
     const greedy = memory.reserve(20);
     for (let index = 0; index < 4; index += 1) await greedy.take(signal);
@@ -30,7 +30,7 @@ describe('the memory for segments', () => {
     expect(await isWaiting(late.take(AbortSignal.timeout(1000)))).toBe(true);
   });
 
-  test('keeps what another upload has reserved until that upload ends', async () => {
+  test('does not give away the reserved memory of another upload until that upload ends', async () => {
     const memory = new SegmentMemory(40, 10);
     const other = memory.reserve(20);
     const upload = memory.reserve(20);

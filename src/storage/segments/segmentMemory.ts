@@ -1,9 +1,9 @@
 /**
- * The memory for segments that are being sent, shared by all uploads of a process and bounded as a whole. A segment is kept
- * until the storage has confirmed it, so that it can be sent again. Blocks are reused.
+ * The memory for segments that are being sent. All uploads of a process share it, and it has one limit. A segment is
+ * kept until the storage has confirmed it, so that it can be sent again. Blocks are reused.
  *
- * An upload can always take what it has reserved, so that no upload waits for the end of another. It can take more only
- * while every reservation could still be filled. `totalBytes` is exceeded only when the reservations alone exceed it.
+ * An upload can always take its reserved memory, so that no upload waits for the end of another. It can take more only
+ * if enough stays free for all reservations. `totalBytes` is exceeded only when the reservations alone exceed it.
  */
 export class SegmentMemory {
   readonly #free: Buffer[] = [];

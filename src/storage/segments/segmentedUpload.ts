@@ -15,7 +15,7 @@ export type SegmentSizes = {
   readonly concurrency: number;
 };
 
-/** A full segment, or the last one, which is ready to be sent. */
+/** A segment that is ready to be sent: a full one, or the last one. */
 export type SegmentToStore = {
   /** Counts from 0. */
   readonly index: number;

@@ -15,8 +15,8 @@ export async function largeObjectLimits(connection: SwiftConnection, signal: Abo
   if (info.slo === undefined) {
     throw new StowageError(
       'ENDPOINT_NOT_FOUND',
-      `The storage of ${connection.place} offers no static large objects, which backups need.`,
-      { help: 'Have the `slo` middleware switched on, or use another object storage.' },
+      `The storage of ${connection.place} does not support static large objects, which backups need.`,
+      { help: 'Ask the operator of the storage to enable the `slo` middleware, or use another object storage.' },
     );
   }
   return {

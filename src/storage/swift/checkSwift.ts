@@ -15,8 +15,8 @@ import { defaultTuning, type SwiftSettings } from './swiftSettings.js';
 import { SwiftStorage } from './swiftStorage.js';
 
 /**
- * Validate for a Swift endpoint. It always uses a new login, and tries nothing twice, because a person is waiting. The
- * probe object, and the container if this created it, are removed again, whichever step fails.
+ * Validate for a Swift endpoint. It always uses a new login, and retries nothing, because a person is waiting. In the
+ * end it removes the probe object, and the container if it has created it, also if a step failed.
  */
 export async function checkSwift(
   settings: SwiftSettings,
@@ -34,7 +34,7 @@ export async function checkSwift(
     );
   }
   const tuning = { ...defaultTuning, ...settings.tuning, attempts: 1 };
-  // A separate step creates the container, so the storage need not do it.
+  // A separate step creates the container, so the storage must not create it.
   const connection = new SwiftConnection({ ...settings, tuning, createContainer: false }, new LoginCache());
   const check = new SwiftCheck(connection, memory, settings.createContainer === true, mayWrite);
   try {
@@ -80,7 +80,7 @@ class SwiftCheck {
     ];
   }
 
-  /** Removes the probe and the new container after a step failed, as far as the storage answers. */
+  /** Removes the probe and the new container after a failed step, if the storage still answers. */
   async cleanUp(signal: AbortSignal): Promise<void> {
     try {
       await this.#probe.cleanUp(signal);
@@ -97,7 +97,7 @@ class SwiftCheck {
 
   async #authenticate(signal: AbortSignal): Promise<string> {
     await this.connection.login(signal);
-    return 'The credentials are right.';
+    return 'The credentials are accepted.';
   }
 
   async #findStorage(signal: AbortSignal): Promise<string> {
@@ -110,7 +110,8 @@ class SwiftCheck {
       ? await ensureContainer(this.connection, signal)
       : { ...(await headContainer(this.connection, signal)), created: false };
     this.#createdContainer = created;
-    if (created) return 'The container does not exist yet; it can be made, and will be for the first backup.';
+    if (created)
+      return 'The container does not exist yet. The credentials allow to create it, and the first backup does so.';
     await this.mayWrite?.(signal);
     return `The container exists, with ${objects} objects and ${gigabytes(usedBytes)}.`;
   }
@@ -118,7 +119,8 @@ class SwiftCheck {
   async #readCapabilities(signal: AbortSignal): Promise<string> {
     const { maxSegments } = await largeObjectLimits(this.connection, signal);
     const { quotaBytes, usedBytes } = await headContainer(this.connection, signal);
-    const room = quotaBytes === undefined ? '' : ` The container's quota leaves ${gigabytes(quotaBytes - usedBytes)}.`;
+    const room =
+      quotaBytes === undefined ? '' : ` The quota of the container has ${gigabytes(quotaBytes - usedBytes)} left.`;
     return `Large objects of up to ${maxSegments} segments.${room}`;
   }
 

@@ -3,9 +3,7 @@ import { headContainer, type ContainerInfo } from './headObject.js';
 import { drop } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/**
- * Creates the container only if it does not exist, because some users may write into a container but not create one.
- */
+/** Checks first whether the container exists, because some users may write into a container and may not create one. */
 export async function ensureContainer(
   connection: SwiftConnection,
   signal: AbortSignal,
@@ -20,7 +18,10 @@ export async function ensureContainer(
   return { ...(await headContainer(connection, signal)), created: true };
 }
 
-/** Removes the container if it is empty. Returns false if it is not; a container that does not exist counts as removed. */
+/**
+ * Removes the container if it is empty. Returns false if it is not empty. A container that does not exist counts as
+ * removed.
+ */
 export async function removeEmptyContainer(connection: SwiftConnection, signal: AbortSignal): Promise<boolean> {
   return connection.send(
     { method: 'DELETE', target: 'container', signal, expected: [204, 404, 409], doing: 'remove' },

@@ -7,7 +7,8 @@ import { mayPass } from '../http/transportErrors.js';
 
 /**
  * The bytes of an object. Swift disconnects a reader that pauses for a minute. It also ends the answer early if a
- * segment is missing or damaged. Both look the same, so reading resumes at the end, as long as that gives new bytes.
+ * segment is missing or damaged. Both cases look the same, so reading continues where the answer ended, as long as each
+ * try returns new bytes.
  */
 export async function* getObject(
   connection: SwiftConnection,
@@ -87,13 +88,13 @@ function totalOf(answer: HttpAnswer, at: number): number | undefined {
 
 export function missing(name: string, place: string): StowageError {
   return new StowageError('ENDPOINT_NOT_FOUND', `There is no object '${name}' in ${place}.`, {
-    help: 'If somebody has deleted it, restore from another backup.',
+    help: 'If it was deleted, restore from another backup.',
   });
 }
 
 function changed(name: string, place: string): StowageError {
-  return new StowageError('CHECKSUM', `The object '${name}' in ${place} is not the one that was stored.`, {
-    help: 'Somebody has replaced it. Restore from another backup.',
+  return new StowageError('CHECKSUM', `The object '${name}' in ${place} has changed since it was stored.`, {
+    help: 'It was replaced. Restore from another backup.',
     retriable: false,
   });
 }

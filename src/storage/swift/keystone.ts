@@ -30,7 +30,7 @@ export async function authenticateWithKeystone(request: LoginRequest, user: Serv
   const { catalog, issued_at: issuedAt, expires_at: expiresAt } = token.data.token;
   return {
     token: answer.header('x-subject-token'),
-    // The lifetime comes from Keystone's clock, and the end is computed with ours, because the clocks may differ.
+    // The lifetime is computed with times of Keystone, and the end with our clock, because the clocks may differ.
     expiresAt: Date.now() + Date.parse(expiresAt) - Date.parse(issuedAt),
     storageUrl: () => objectStoreUrl(catalog ?? [], request.settings.region, who),
   };
@@ -64,26 +64,26 @@ function objectStoreUrl(catalog: Catalog, region: string | undefined, who: strin
   const list = regions.map((name) => `'${name}'`).join(', ');
   if (regions.length === 0) {
     throw new StowageError('ENDPOINT_NOT_FOUND', `${who} lists no object store in the catalogue of this project.`, {
-      help: 'Have object storage enabled for the project, or name another project.',
+      help: 'Ask the operator of the cloud to enable object storage for the project, or use another project.',
     });
   }
   if (region === undefined && regions.length > 1) {
     throw new StowageError('ENDPOINT_NOT_FOUND', `${who} lists object stores in ${regions.length} regions: ${list}.`, {
-      help: 'Say which one as the region of the file endpoint.',
+      help: 'Set the region of the file endpoint to one of them.',
       details: { regions },
     });
   }
   const chosen = endpoints.find((endpoint) => region === undefined || endpoint.region === region);
   if (chosen === undefined) {
     throw new StowageError('ENDPOINT_NOT_FOUND', `${who} lists no object store in region '${region ?? ''}'.`, {
-      help: `Use one of the regions that have one: ${list}.`,
+      help: `Use one of the regions that have an object store: ${list}.`,
       details: { regions },
     });
   }
   return checkedStorageUrl(chosen.url, who);
 }
 
-/** Keystone answers 401 to every refusal. A second login without the project shows whether the password is right. */
+/** Keystone returns 401 for every refusal. A second login without the project shows whether the password is right. */
 async function refusal(request: LoginRequest, user: ServiceUser, who: string): Promise<StowageError> {
   const unscoped = await postTokens(request, user, undefined);
   await unscoped.body.dump();
@@ -91,12 +91,12 @@ async function refusal(request: LoginRequest, user: ServiceUser, who: string): P
     return new StowageError(
       'ENDPOINT_AUTH',
       `${who} refused user '${user.username}' of domain '${user.userDomain}', or the password.`,
-      { help: "Check user name, password and the user's domain." },
+      { help: 'Check the user name, the password and the domain of the user.' },
     );
   }
   return new StowageError(
     'ENDPOINT_AUTH',
-    `${who} took the password, but user '${user.username}' has no role in a project '${user.project}' of domain '${user.projectDomain}'.`,
+    `${who} accepted the password, but user '${user.username}' has no role in a project '${user.project}' of domain '${user.projectDomain}'.`,
     { help: 'Check the name and the domain of the project, and that the user is a member of it.' },
   );
 }

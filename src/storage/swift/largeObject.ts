@@ -13,7 +13,7 @@ import type { SwiftConnection, SwiftRequest } from './swiftConnection.js';
  * writer has stored an object under one of these names, it throws CONFLICT and does not change that object.
  */
 export class LargeObject implements SegmentTarget {
-  /** From then on the object may exist and be ours. */
+  /** From this point on, the object may exist and be ours. */
   #mayBeVisible = false;
 
   constructor(
@@ -26,9 +26,9 @@ export class LargeObject implements SegmentTarget {
   tooLarge(): StowageError {
     return new StowageError(
       'ENDPOINT_QUOTA',
-      `'${this.name}' is larger than ${this.limits.maxSegments} segments hold, the most that ${this.connection.place} takes for one object.`,
+      `'${this.name}' does not fit into ${this.limits.maxSegments} segments, the limit of ${this.connection.place} for one object.`,
       {
-        help: 'Register the server as several services with a part of its databases each, or have the cluster take more segments for one object (max_manifest_segments).',
+        help: 'Register the server as several services, each with a part of its databases. Or ask the operator of the storage to allow more segments for one object (max_manifest_segments).',
         retriable: false,
       },
     );
@@ -67,8 +67,8 @@ export class LargeObject implements SegmentTarget {
   }
 
   /**
-   * After a lost answer nobody knows whether the object exists, so it is deleted. The sweeper deletes the segments, and
-   * an object that cannot be deleted now. The error that ended the upload is reported.
+   * After a lost answer it is unknown whether the object exists, so it is deleted. The sweeper deletes the segments,
+   * and an object that cannot be deleted now. The error that ended the upload is reported.
    */
   async abandon(isAwaited: boolean): Promise<void> {
     if (!this.#mayBeVisible) return;
@@ -90,7 +90,7 @@ export class LargeObject implements SegmentTarget {
     const found = await this.#putNew(name, md5, {
       headers: { etag: md5, 'content-type': 'application/octet-stream' },
       body,
-      // Bytes that were damaged on the way are sent again.
+      // 422: the bytes were damaged on the way, so they are sent again.
       alsoPassing: [422],
       doing,
       signal,
@@ -100,8 +100,8 @@ export class LargeObject implements SegmentTarget {
   }
 
   /**
-   * Stores an object if there is none of that name, and returns the etag that the storage gives it. If an object with
-   * the etag `own` already exists, an earlier try has stored it and its answer was lost.
+   * Stores an object if no object has that name, and returns the etag that the storage reports. If an object with the
+   * etag `own` already exists, an earlier try has stored it and its answer was lost.
    */
   async #putNew(
     name: string,
@@ -127,9 +127,9 @@ export class LargeObject implements SegmentTarget {
     if (name === this.name) this.#mayBeVisible = false;
     throw new StowageError(
       'CONFLICT',
-      `There is an object '${name}' in ${this.connection.place} already: somebody else writes to the same place.`,
+      `An object '${name}' already exists in ${this.connection.place}: another program writes to the same place.`,
       {
-        help: 'Look for another Stowage that runs on a copy of the database of this one, and give it credentials of its own.',
+        help: 'Search for another Stowage that uses a copy of this installation’s database, and give it its own credentials.',
         retriable: true,
       },
     );
@@ -143,6 +143,6 @@ export class LargeObject implements SegmentTarget {
 function differs(name: string, place: string): StowageError {
   return new StowageError(
     'CHECKSUM',
-    `The checksum that ${place} confirmed for '${name}' is not that of the sent bytes.`,
+    `The checksum that ${place} confirmed for '${name}' differs from the checksum of the sent bytes.`,
   );
 }

@@ -16,7 +16,10 @@ export async function* listObjects(
     const last = page.at(-1);
     if (last === undefined) return;
     if (last.name <= marker && Buffer.compare(Buffer.from(last.name), Buffer.from(marker)) <= 0) {
-      throw new StowageError('ENDPOINT_UNREACHABLE', `The listing of ${connection.place} does not go on after a page.`);
+      throw new StowageError(
+        'ENDPOINT_UNREACHABLE',
+        `The listing of ${connection.place} repeats names that it has already returned.`,
+      );
     }
     yield* page;
     marker = last.name;

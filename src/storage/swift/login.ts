@@ -5,7 +5,7 @@ import type { SwiftSettings } from './swiftSettings.js';
 
 /** A successful login. */
 export type SwiftLogin = {
-  /** A header value. Until it expires it is as secret as the password. */
+  /** The token, a header value. Until it expires, it is as secret as the password. */
   readonly token: string;
   /** Milliseconds since 1970, by our clock. */
   readonly expiresAt: number;
@@ -19,7 +19,7 @@ export type LoginRequest = {
   readonly signal: AbortSignal;
 };
 
-/** Checks the address from a login in the same way as an address from a person. */
+/** Checks the address from a login like an address from a person. */
 export function checkedStorageUrl(text: string, who: string): URL {
   if (httpUrl('')(text) !== undefined) {
     throw new StowageError('ENDPOINT_NOT_FOUND', `${who} names no usable address for the object storage.`, {

@@ -36,9 +36,9 @@ export async function readManifest(
 export function objectNameOf(entry: ManifestEntry, connection: SwiftConnection): string {
   const prefix = `/${connection.container}/`;
   if (entry.name.startsWith(prefix)) return entry.name.slice(prefix.length);
-  throw differs(entry.name, 'lies in another container', connection.place);
+  throw differs(entry.name, 'is in another container', connection.place);
 }
 
 export function differs(name: string, how: string, place: string): StowageError {
-  return new StowageError('CHECKSUM', `What was stored as '${name}' in ${place} ${how}.`);
+  return new StowageError('CHECKSUM', `The object '${name}' in ${place} ${how}.`);
 }

@@ -34,13 +34,16 @@ export async function putBytes(
     },
   );
   if (outcome.status === 412) {
-    // After a lost answer the object may come from our own earlier try.
+    // If an answer was lost, the object may come from our own earlier try.
     const found = outcome.tries > 1 ? await headObject(connection, name, options.signal) : undefined;
     if (found?.etag === md5) return { etag: md5 };
-    throw new StowageError('CONFLICT', `There is an object '${name}' in ${connection.place} already.`);
+    throw new StowageError('CONFLICT', `An object '${name}' already exists in ${connection.place}.`);
   }
   if (outcome.etag !== md5) {
-    throw new StowageError('CHECKSUM', `What ${connection.place} confirmed for '${name}' is not what was sent.`);
+    throw new StowageError(
+      'CHECKSUM',
+      `The checksum that ${connection.place} confirmed for '${name}' differs from the checksum of the sent bytes.`,
+    );
   }
   return { etag: md5 };
 }

@@ -41,32 +41,28 @@ export function statusError(status: number, doing: string, place: string, text: 
         help: "Create the container in the platform's storage section, or tick 'create it'.",
       });
     case 507:
-      return new StowageError(
-        'ENDPOINT_QUOTA',
-        sentence('its storage nodes have no room (507), also when they were asked again'),
-        {
-          ...details,
-          help: 'This is not a quota: a disk of a storage node is full or out of order. Report it to the operator of the object storage.',
-          retriable: true,
-        },
-      );
+      return new StowageError('ENDPOINT_QUOTA', sentence('its storage nodes have no space (507), also after retries'), {
+        ...details,
+        help: 'This is not a quota: a disk of a storage node is full or out of order. Report it to the operator of the object storage.',
+        retriable: true,
+      });
     case 413:
       return new StowageError('ENDPOINT_QUOTA', sentence('the quota of the container or account is used up'), {
         ...details,
       });
     case 422:
-      return new StowageError('CHECKSUM', sentence('what arrived is not what was sent'), details);
+      return new StowageError('CHECKSUM', sentence('the storage received other bytes than were sent'), details);
     default:
       if (passing.has(means)) {
         return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${means} again and again`), {
           ...details,
-          help: 'It is overloaded, under repair, or its disks are full: ask its operator, and try again later.',
+          help: 'It is overloaded, under maintenance, or its disks are full. Ask its operator, and try again later.',
         });
       }
       return new StowageError('ENDPOINT_UNREACHABLE', sentence(`the storage answered ${status}${phrase(status)}`), {
         ...details,
         retriable: false,
-        help: 'The storage does not accept this request. Check that it is OpenStack Swift or speaks its API.',
+        help: 'The storage does not accept this request. Check that it is OpenStack Swift or supports its API.',
       });
   }
 }

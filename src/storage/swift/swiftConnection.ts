@@ -11,7 +11,9 @@ import { settingsProblem } from './swiftRules.js';
 import { defaultTuning, type SwiftSettings, type SwiftTuning } from './swiftSettings.js';
 import { mayPass, transportError } from '../http/transportErrors.js';
 
-/** The answer that refuses a manifest names each of its segments, up to a thousand. */
+/**
+ * The limit for the text of an error. An answer that refuses a manifest names each of its segments, up to a thousand.
+ */
 const longestAnswerBytes = 1024 * 1024;
 
 export type SwiftRequest = {
@@ -61,7 +63,7 @@ export class SwiftConnection {
     this.#key = loginKey(settings);
   }
 
-  /** Checks that the login service answers, with a request without credentials. Throws the error of the network. */
+  /** Sends a request without credentials to check that the login service answers. Throws the error of the network. */
   async knock(signal: AbortSignal): Promise<void> {
     const url = new URL(this.settings.authUrl);
     try {

@@ -16,7 +16,7 @@ const mebibyte = 1024 * 1024;
  */
 export const swiftDriver: StorageDriver<SwiftSettings> = createSwiftDriver();
 
-/** A driver that shares nothing with others. `tuning` applies to settings without their own tuning. */
+/** Creates a driver that shares nothing with other drivers. `tuning` applies to settings without their own tuning. */
 export function createSwiftDriver(tuning: Partial<SwiftTuning> = {}): StorageDriver<SwiftSettings> {
   const logins = new LoginCache();
   const memory = new SegmentMemory(40 * mebibyte, mebibyte);

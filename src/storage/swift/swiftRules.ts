@@ -14,8 +14,8 @@ const containerName: Rule<string> = (name) => {
   const unlikely = text(1, 256)(name);
   if (unlikely !== undefined) return unlikely;
   if (Buffer.byteLength(name) > 256) return { problem: 'is longer than 256 bytes', hint };
-  if (name.includes('/')) return { problem: 'contains a slash', hint: 'Put folders into input.prefix.' };
-  if (name === '.' || name === '..' || name.startsWith('-')) return { problem: 'is no name of a container', hint };
+  if (name.includes('/')) return { problem: 'contains a slash', hint: 'Write folders in input.prefix.' };
+  if (name === '.' || name === '..' || name.startsWith('-')) return { problem: 'is not a name of a container', hint };
   return undefined;
 };
 

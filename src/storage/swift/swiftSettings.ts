@@ -14,8 +14,9 @@ export type SwiftSettings = {
   readonly createContainer?: boolean;
   readonly credentials: SwiftCredentials;
   /**
-   * Called for every address before a connection to it is opened: the one that a person entered, and the one that the
-   * catalogue names. Default: `parseAllowedTargets(defaultAllowedTargets)`, which refuses loopback, link-local and metadata.
+   * Called for every address before a connection to it is opened: for the address that a person entered, and for the
+   * address in the catalogue. Default: `parseAllowedTargets(defaultAllowedTargets)`, which refuses loopback, link-local
+   * and metadata.
    */
   readonly allowHost?: (host: string, address: string) => boolean;
   /** Differences from `defaultTuning`. */
@@ -37,7 +38,7 @@ export type SwiftCredentials =
 export type SwiftTuning = HttpLimits &
   RetryLimits &
   SegmentSizes & {
-    /** The number of names that one request for a listing asks for. */
+    /** The number of names that one request for a listing requests. */
     readonly listingPage: number;
   };
 

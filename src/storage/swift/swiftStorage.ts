@@ -63,7 +63,7 @@ export class SwiftStorage implements Storage {
     return deleteObject(this.connection, name, signal);
   }
 
-  /** There are none: before its manifest is written, an upload consists only of segments, which `list` shows. */
+  /** Lists no uploads: before its manifest is written, an upload consists only of segments, which `list` shows. */
   async *unfinishedUploads(): AsyncGenerator<never, void, undefined> {
     // There is nothing to list.
   }

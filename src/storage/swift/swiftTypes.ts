@@ -54,7 +54,7 @@ export class SwiftCredentialsInput {
 
 @InputType('SwiftInput')
 export class SwiftInput {
-  @Field(() => String, { description: "Keystone's address, or that of the v1 login; http or https." })
+  @Field(() => String, { description: 'The address of Keystone, or of the v1 login; http or https.' })
   readonly authUrl!: string;
 
   @Field(() => String)

@@ -31,7 +31,7 @@ export async function authenticateWithV1(
   const storageUrl = answer.header('x-storage-url');
   if (answer.status === 401 || answer.status === 403) {
     throw new StowageError('ENDPOINT_AUTH', `${who} refused user '${user}' or the key.`, {
-      help: 'Check user (account:user) and key.',
+      help: 'Check the user (account:user) and the key.',
     });
   }
   if (answer.status >= 500 || answer.status === 429) throw busy(who, answer.status);
@@ -47,7 +47,7 @@ export async function authenticateWithV1(
   };
 }
 
-/** The default is an hour. If the token expires earlier, a 401 renews it. */
+/** The default is an hour. If the token expires earlier, the storage answers 401, and the token is renewed. */
 function lifeMs(seconds: string): number {
   return /^\d+$/.test(seconds) ? Number(seconds) * 1000 : 3_600_000;
 }

@@ -14,7 +14,7 @@ export async function verifyObject(
   const whole = await headObject(connection, name, signal);
   compare(name, whole, stored, connection.place);
   if (whole?.isLarge !== true) {
-    if (stored.segments.length > 1) throw differs(name, 'is no large object any more', connection.place);
+    if (stored.segments.length > 1) throw differs(name, 'is no longer a large object', connection.place);
     return;
   }
   const manifest = await readManifest(connection, name, signal);
@@ -24,7 +24,7 @@ export async function verifyObject(
   const pairs = manifest.map((entry, index) => ({ entry, segment: stored.segments[index] }));
   for (const { entry, segment } of pairs) {
     if (entry.hash !== segment?.etag || entry.bytes !== segment.sizeBytes) {
-      throw differs(name, `names another segment '${entry.name}' in its manifest`, connection.place);
+      throw differs(name, `has another segment '${entry.name}' in its manifest`, connection.place);
     }
   }
   // The manifest shows the segments at the time when it was written, so each segment is checked separately.

@@ -50,7 +50,7 @@ describeWith(
         const failed = await harness.until(id, 'RestoreAttemptEnded');
         expect(failed.find(({ type }) => type === 'RestoreAttemptEnded')?.data).toMatchObject({
           outcome: 'FAILED',
-          error: { code: 'UNAVAILABLE', retriable: true, message: expect.stringContaining('no room left') },
+          error: { code: 'UNAVAILABLE', retriable: true, message: expect.stringContaining('no space left') },
         });
         await disk.free();
         const events = (await harness.until(id, 'RestoreSucceeded')).map(({ type }) => type);

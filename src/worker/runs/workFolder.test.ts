@@ -40,7 +40,7 @@ describe('The work folder of a killed worker', () => {
 
 describeWith({ mounts: mountsMissing }, 'A work folder on a disk that is full', () => {
   const disk = eachOnSmallDisk();
-  const noRoom = { code: 'UNAVAILABLE', retriable: true, message: expect.stringContaining('no room left') };
+  const noRoom = { code: 'UNAVAILABLE', retriable: true, message: expect.stringContaining('no space left') };
   const write = () => inWorkFolder(disk().folder, (folder) => writeFile(join(folder, 'login.cnf'), 'password=x'));
   const makePipe = () =>
     inWorkFolder(disk().folder, async (folder) => {

@@ -84,7 +84,7 @@ function onFullDisk(name: string, options: SmallDiskOptions, filling: Filling, e
         const trial = await fault.attempt(there);
         const problems: Problem[] = [...trial.problems];
         if (trial.end !== 'SUCCEEDED') {
-          if (!trial.sentence.includes('no room left')) problems.push({ kind: 'MISREPORTED', what: trial.sentence });
+          if (!trial.sentence.includes('no space left')) problems.push({ kind: 'MISREPORTED', what: trial.sentence });
           problems.push(...(await leftOn(disk, 'while it is full')));
         }
         await disk.free();
@@ -119,7 +119,7 @@ function inFullWorkFolder(job: 'backup' | 'restore', how: string, fill: (disk: S
             : restoreFault({ group, name, expects, touches: 'MAYBE', arm, worker });
         const trial = await fault.attempt(bench);
         const problems = [...trial.problems, ...(await leftOn(disk, 'of the worker'))];
-        if (trial.end !== 'SUCCEEDED' && !trial.sentence.includes('no room left')) {
+        if (trial.end !== 'SUCCEEDED' && !trial.sentence.includes('no space left')) {
           problems.push({ kind: 'MISREPORTED', what: trial.sentence });
         }
         await disk.free();

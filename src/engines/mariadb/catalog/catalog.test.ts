@@ -36,7 +36,7 @@ describeWith({ mariadb: mariadbMissing }, 'The catalog of a server', () => {
     ['with', () => server.connection()],
     ['without', unprivileged],
   ])(
-    'names the foreign keys into other databases for a user %s the right to see InnoDB’s own list',
+    'names the foreign keys into other databases for a user %s the privilege to read InnoDB’s own list',
     async (_, connection) => {
       const { foreignKeys } = await catalogOf('g', connection());
       expect(foreignKeys).toEqual([{ database: 'g', name: 'k/y', table: "c'd", referencedDatabase: 'f-ä/x' }]);

@@ -141,7 +141,7 @@ export async function readPrograms(session: Session, databases: readonly ListedD
  */
 type QueryRows = <T>(sql: string, read: (row: Row) => T) => Promise<readonly T[]>;
 
-/** Of one answer of the catalogue: about a million tables. */
+/** The limit for one answer of the catalogue. About a million tables fit. */
 const maxBytes = 512 * 1024 * 1024;
 
 function queriesOf(session: Session, databases: readonly ListedDatabase[]): QueryRows {

@@ -3,7 +3,7 @@ import { distribution } from '../tools/mariadbTools.js';
 
 /**
  * Whether the dump of these databases holds the history of system-versioned tables. One option of mariadb-dump decides
- * for all tables, and it fails at a table whose history is kept by transaction ids.
+ * for all tables. With this option the tool fails at a table whose history is kept by transaction ids.
  */
 export function dumpsHistory({ databases, toolVersion }: Pick<Inventory, 'databases' | 'toolVersion'>): boolean {
   const has = (kind: string) => databases.some(({ objects }) => (objects[kind]?.length ?? 0) > 0);

@@ -65,7 +65,7 @@ function database(row: Row): ListedDatabase {
     name: row['SCHEMA_NAME'] ?? '',
     characterSet: row['DEFAULT_CHARACTER_SET_NAME'] ?? '',
     collation: row['DEFAULT_COLLATION_NAME'] ?? '',
-    // The spelling in the log, because a restore is compared with that.
+    // The spelling as the server lists it, because a restore is compared with it.
     comment: (row['SCHEMA_COMMENT'] ?? '').replaceAll('\0', '\uFFFD'),
   };
 }

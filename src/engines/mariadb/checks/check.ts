@@ -16,7 +16,7 @@ import { refuseSettingsThatSpoilDumps } from './settingsPreflight.js';
  * The check is complete for a user who may create databases. For another user, existing databases may only be hidden.
  */
 const onlyTarget =
-  'This user sees no database but the system’s own: there is nothing to back up yet, and backups end with EMPTY_DUMP until there is. Backups of other services can be restored here, as far as the user’s grants go.';
+  'This user sees only the databases of the system. Until the user sees another database, backups end with EMPTY_DUMP. Backups of other services can be restored here if the grants of the user allow it.';
 
 /** Validate: checks step by step how far a backup gets with this connection. Throws only the reason of the signal. */
 export async function checkMariadb(

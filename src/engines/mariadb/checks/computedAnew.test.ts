@@ -37,7 +37,7 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
     ['the seconds of a DATETIME', "d DATETIME DEFAULT '2020-05-05', v BIGINT AS (UNIX_TIMESTAMP(d)) STORED", '(1)'],
     ['a TIMESTAMP made from a DATETIME', "d DATETIME DEFAULT '2020-05-05', v TIMESTAMP AS (d) STORED", '(1)'],
     [
-      'a column that is computed from such a one',
+      'a column that is computed from such a column',
       `${moment}, w DATE AS (DATE(t)) VIRTUAL, v INT AS (DAY(w)) STORED`,
       '(1)',
     ],

@@ -12,8 +12,8 @@ const budgetMs = 20_000;
 
 /**
  * A dump holds no values of generated columns. At a restore the server computes them again from the other columns, in a
- * session whose time zone is UTC. But the value of `DATE(timestamp_column)` was computed in the time zone of the
- * session that wrote the row.
+ * session whose time zone is UTC. So a value such as `DATE(timestamp_column)` changes: it was computed in the time zone
+ * of the session that wrote the row.
  */
 type Suspect = {
   readonly database: string;
@@ -23,7 +23,7 @@ type Suspect = {
   readonly expression: string;
   readonly isStored: boolean;
   readonly isIndexed: boolean;
-  /** The lists of columns that must be unique, each by the SQL that a restore computes for it. */
+  /** The unique keys. Each column of a key is the SQL expression that a restore computes for it. */
   readonly keys: readonly (readonly string[])[];
 };
 
@@ -53,11 +53,11 @@ export async function findComputedAnew(session: Session, definitions: Definition
   return [
     ...listed(
       others,
-      'Values of these stored generated columns come back changed, because a restore computes them anew in the time zone UTC, on its own day, with the settings of the server',
+      'A restore changes values of these stored generated columns, because it computes them again in the time zone UTC, on the day of the restore, with the settings of the target',
     ),
     ...listed(
       indexes,
-      'Indexes on these virtual columns come back as computed by the session of the restore, in the time zone UTC',
+      'A restore changes indexes on these virtual columns, because it computes the values in the time zone UTC',
     ),
     ...listed(unsure, 'These generated columns were not searched for values that a restore computes differently'),
   ];
@@ -77,7 +77,7 @@ function suspects(definitions: Definitions): readonly Suspect[] {
       const expressions = new Map(generated.map(({ column, expression }) => [column, expression]));
       return (
         generated
-          // A FLOAT rarely equals the DOUBLE of the expression.
+          // A FLOAT column rarely equals the expression, which is computed as DOUBLE.
           .filter(({ column, text }) => unstable.has(column.toLowerCase()) && !/^float\b/i.test(text))
           .map(({ column, text, expression }): Suspect => {
             const computed = (name: string) => {
@@ -103,7 +103,8 @@ type Generated = { readonly column: string; readonly text: string; readonly word
 /**
  * Columns whose values depend on the session, in lower case: TIMESTAMP depends on the time zone, TIME on the day if it
  * is converted to a date, quotients on div_precision_increment, regular expressions on default_regex_flags. The server
- * accepts no other such functions (1901). The result includes columns that are computed from such a column.
+ * refuses other functions that depend on the session (1901). The result includes columns that are computed from such a
+ * column.
  */
 function unstableColumns(parts: ReadonlyMap<string, string>, generated: readonly Generated[]): ReadonlySet<string> {
   const timed = [...parts].filter(([part, text]) => part.startsWith('column ') && /^time(?:stamp)?\b/i.test(text));

@@ -44,7 +44,7 @@ export async function findLosses(
     'Users and their grants are not part of this backup.',
     ...listed(
       catalog.tables.filter(({ engine }) => engine !== null && isOutsideSnapshot(engine)).map(qualified),
-      'Tables of an engine that no snapshot covers may have changed during the dump',
+      'These tables may have changed during the dump, because a snapshot does not cover their storage engine',
     ),
     ...listed(
       catalog.tables.filter(({ engine }) => isDefinitionOnly(engine) || mayBeLeftOut(engine)).map(qualified),
@@ -55,21 +55,20 @@ export async function findLosses(
       catalog.foreignKeys
         .filter(({ referencedDatabase }) => !chosen.has(referencedDatabase))
         .map((key) => `${key.database}.${key.table}`),
-      'Foreign keys of these tables lead into databases that are not part of this backup: after a restore elsewhere, the tables accept no new rows until those databases exist',
+      'Foreign keys of these tables refer to databases that are not part of this backup. After a restore into another server, the tables accept no new rows until those databases exist',
     ),
     ...listed(
       catalog.views
         .filter((view) => others.some((other) => view.definition.includes(`${quoteName(other)}.`)))
         .map(qualified),
-      'These views read databases that are not part of this backup; a restore elsewhere fails',
+      'These views read databases that are not part of this backup, so a restore into another server fails',
     ),
     ...listed(await missingDefiners(session, definersOf(catalog)), 'Definers that do not exist on this server'),
   ];
 }
 
 /**
- * One option of the tool applies to all tables, and a single table with transaction-precise history excludes that
- * option.
+ * One option of the tool applies to all tables. It cannot be used if a single table has transaction-precise history.
  */
 function lostHistory(catalog: Catalog): readonly string[] {
   const precise = new Set(transactionPreciseTables(catalog).map(qualified));
@@ -78,11 +77,11 @@ function lostHistory(catalog: Catalog): readonly string[] {
   return [
     ...listed(
       [...precise],
-      'Versioned tables are dumped without their history, because that of transaction-precise ones cannot be dumped',
+      'Versioned tables are dumped without their history, because the tool cannot dump the history of these transaction-precise tables',
     ),
     ...listed(
       others.filter((name) => !precise.has(name)),
-      'Because of them the history of these tables is not dumped either (back them up in a service of their own to keep it)',
+      'For the same reason the history of these tables is not dumped (to keep it, back them up in a service of their own)',
     ),
   ];
 }

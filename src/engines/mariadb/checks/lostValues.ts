@@ -22,7 +22,7 @@ type Suspect = {
 };
 
 /**
- * Sentences that name tables and columns whose values come back changed: FLOAT values with more than six digits; values
+ * Sentences that name tables and columns whose values a restore changes: FLOAT values with more than six digits; values
  * of an ENUM that are no member (index 0) if the empty string is a member; and members of an ENUM or a SET that their
  * collation treats as equal to an earlier member. The sentences also name columns that could not be searched, with the
  * reason. Throws TOOL_FAILED if values of a unique key become equal, because no server could restore that.
@@ -40,14 +40,14 @@ export async function findLostValues(session: Session, definitions: Definitions)
     if (suspect.kind !== 'ENUM') await refuseEqualKeys(session, suspect);
   }
   return [
-    ...listed(lost.FLOAT, 'FLOAT values of these columns come back with six digits (DOUBLE keeps all)'),
+    ...listed(lost.FLOAT, 'FLOAT values of these columns are restored with six digits (a DOUBLE keeps all digits)'),
     ...listed(
       lost.ENUM,
-      'Invalid values (index 0) of these ENUM columns come back as the member that is the empty string',
+      'Invalid values (index 0) of these ENUM columns are restored as the member that is the empty string',
     ),
     ...listed(
       lost.EQUAL,
-      'Members of these ENUM and SET columns are equal in the collation of the column (a and A): a value of the later member comes back as the first',
+      'Members of these ENUM and SET columns are equal in the collation of the column (for example a and A): a value of the later member is restored as the first',
     ),
     ...listed(unsure, 'These FLOAT, ENUM and SET columns were not searched for values that a dump changes'),
   ];

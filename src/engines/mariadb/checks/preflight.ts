@@ -192,7 +192,7 @@ async function present(session: Session, { databases }: ServiceConnection) {
   const listed = await listDatabases(session);
   if (databases === null) return listed;
   const wanted = new Set(databases);
-  // A server that stores names in lower case has restored the database under the name in lower case.
+  // The database was restored under its name in lower case if the server stores names in lower case.
   const folded = new Set(databases.filter((name) => !listed.some((each) => each.name === name)).map(lowerCase));
   return listed.filter(({ name }) => wanted.has(name) || folded.has(name));
 }

@@ -53,7 +53,7 @@ describeWith({ mariadb: mariadbMissing }, 'The hints for refusals of a server:',
     const failed = await refusal(server.connection({ host: 'localhost', tls: { mode: 'VERIFY', ca: other.ca } }));
     expect(failed).toMatchObject({
       code: 'SERVICE_UNREACHABLE',
-      hint: expect.stringMatching(/^Use the name of the host in the certificate/),
+      hint: expect.stringMatching(/^Use the host name that the certificate/),
     });
   });
 
@@ -87,7 +87,7 @@ describeWith({ mariadb: mariadbMissing }, 'The hints for refusals of a server:',
         if (setting !== '') await server.sql(setting);
         expect(await refusal(connection)).toMatchObject({
           code: 'SERVICE_UNREACHABLE',
-          hint: expect.stringMatching(/^The database user has reached a limit of its own/),
+          hint: expect.stringMatching(/^The database user has reached its own limit/),
         });
       } finally {
         first.close();
@@ -111,7 +111,7 @@ describeWith({ mariadb: mariadbMissing }, 'The hints for refusals of a server:',
     ],
     ['MariaDB 10.1', { version: '5.5.5-10.1.48-MariaDB' }, 'TOOL_VERSION', /^Upgrade the server to MariaDB 10\.2/],
     ['MySQL', { version: '8.0.36' }, 'TOOL_VERSION', /needs a MariaDB server/],
-  ])('the error for %s suggests the next step', async (_what, script, code, hint) => {
+  ])('the error for %s suggests what to do next', async (_what, script, code, hint) => {
     const { port, stop } = await startScriptedServer(script);
     try {
       expect(await refusal(server.connection({ port }))).toMatchObject({ code, hint: expect.stringMatching(hint) });

@@ -14,7 +14,7 @@ export function refuseToolWithoutSequences(toolVersion: string, sequences: reado
     `mariadb-dump ${versionNumber(toolVersion)} on this worker does not know sequences, which MariaDB has since 10.3`,
   );
   throw new StowageError('TOOL_VERSION', names ?? '', {
-    help: 'Install the client tools of the server’s release on the worker, or of a later one (on Debian or Ubuntu the package mariadb-client).',
+    help: 'Install client tools on the worker that are at least as new as the server (on Debian or Ubuntu the package mariadb-client).',
     details: { toolVersion: versionNumber(toolVersion) },
   });
 }

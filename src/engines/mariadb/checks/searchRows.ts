@@ -1,7 +1,10 @@
 import { codeOfServerError, isChangedTable } from '../errors/serverErrors.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
-/** Whether a table holds such a row. `unknown` is the reason why the search has no result, as the end of a sentence. */
+/**
+ * Whether a table holds a row that matches. `unknown` is the reason why the search has no result, as the end of a
+ * sentence.
+ */
 export type Searched = boolean | { readonly unknown: string };
 
 export const noTime: Searched = { unknown: 'no time' };

@@ -35,7 +35,7 @@ export async function refuseSettingsThatSpoilDumps(
 
 /**
  * Called after a dump. A setting may have changed between the preflight and the login of mariadb-dump. Nothing shows
- * which of the two came first, so the dump is not trusted.
+ * whether the change came before that login, so the dump is refused.
  */
 export async function spoiledMeanwhile(
   session: Session,
@@ -103,7 +103,7 @@ export async function refuseTargetSettings(session: Session, inventory: Inventor
   const { found } = session;
   const value = (name: string) => found.get(name)?.value ?? '';
   if (value('read_only') !== '' && value('read_only') !== 'OFF' && !ignoresReadOnly(found, grants)) {
-    throw refusal('read_only', value('read_only'), 'the target takes no data', 'SET GLOBAL read_only = OFF;');
+    throw refusal('read_only', value('read_only'), 'the target accepts no data', 'SET GLOBAL read_only = OFF;');
   }
   if (value('innodb_read_only') === 'ON') {
     throw refusal('innodb_read_only', 'ON', 'the target accepts no data in InnoDB tables', null);
@@ -152,8 +152,8 @@ function refuseRowFormats(found: FoundSettings, { databases, settings = {} }: In
 }
 
 /**
- * Settings of the target that end a restore only if a table needs what they forbid. An older backup does not record
- * whether a table needs it.
+ * Settings of the target that forbid a feature. They end a restore only if a table uses the feature. An older backup
+ * does not record whether a table uses it.
  */
 export function warnOfTargetSettings(found: FoundSettings, { databases }: Inventory): readonly string[] {
   if (databases.every(({ needs }) => needs !== undefined)) return [];

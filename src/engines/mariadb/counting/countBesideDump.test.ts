@@ -152,7 +152,7 @@ describeWith({ mariadb: mariadbMissing }, 'The count of rows during a dump', () 
       expect(await countBeside('ALTER TABLE waits.other FORCE')).toEqual({ t: 1 });
     });
 
-    test('a long count ends soon after a session waits for the lock of its table', async () => {
+    test('a long count ends soon after a session starts to wait for the lock of its table', async () => {
       expect(await countBeside('RENAME TABLE waits.t TO waits.u')).toEqual({});
     });
   });

@@ -12,15 +12,17 @@ import { openSession, serverErrorNumber, type Session, type SessionOptions } fro
 
 /** A statement starts only if it may take this long. */
 const leastMs = 50;
-/** How much of a table a server counts in a millisecond, until it has counted a large one. */
+/**
+ * How much of a table a server counts in a millisecond. This is the assumption until a large table has been counted.
+ */
 const usualSpeed = 500_000;
 
 type Settings = Pick<SessionOptions, 'allowAddress' | 'conversations'>;
 
 /**
  * Counts the rows of the inventory's tables in one snapshot. The snapshot is taken before this returns, so it is nearly
- * the snapshot of a dump that starts then. If a snapshot would keep locks, this counts small tables for `firstMs` before
- * it returns, and then counts each table at a different time.
+ * the same as the snapshot of a dump that starts next. If a snapshot would keep locks, there is none: this counts small
+ * tables for `firstMs` before it returns, and each table shows the rows at the time of its own count.
  *
  * It releases the locks of a table as soon as it is counted, takes a small share of the dump's time (countingTime.ts),
  * and starts with the smallest tables. It counts a table only if its size fits into the available time. A table that
@@ -98,8 +100,8 @@ async function startCounting(counter: Counter, tables: readonly TableToCount[]):
 
 /**
  * False on a server with a binary log (or Galera). Such a server keeps the metadata locks of everything that a
- * transaction has read until the transaction ends. It does not if the session does not write to the log, which needs a
- * privilege.
+ * transaction has read until the transaction ends. The locks are not kept if the session switches off its binary log,
+ * which needs a privilege.
  */
 async function beginSnapshot(session: Session): Promise<boolean> {
   try {

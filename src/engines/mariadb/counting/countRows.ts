@@ -125,7 +125,7 @@ async function queryCounts(
     const from = `${quoteName(database)}.${quoteName(name)}${history ? ' FOR SYSTEM_TIME ALL' : ''}`;
     return `SELECT ${index} AS position, COUNT(*) AS counted FROM ${from}`;
   });
-  // 0 would mean no limit.
+  // At least 1, because 0 means no limit.
   const seconds = Math.max(0.01, limitMs / 1000).toFixed(2);
   const rows = await session.query(
     `SET STATEMENT max_statement_time = ${seconds}, lock_wait_timeout = ${lockWaitSeconds} FOR

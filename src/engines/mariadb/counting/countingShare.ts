@@ -2,16 +2,16 @@ import { cpus, networkInterfaces } from 'node:os';
 import type { ServerAddress } from '../../network/serverAddress.js';
 
 /**
- * The shares of a dump's time that counting may take: where a processor is idle, which makes counting free, and where
- * counting takes the processor from the dump. A count takes about a tenth of the time that the dump of the same table
- * takes.
+ * The shares of a dump's time that counting may take: a large share if a processor is idle, because then counting is
+ * free, and a small share if counting takes the processor from the dump. A count takes about a tenth of the time that
+ * the dump of the same table takes.
  */
 export const countingShares = { roomy: 0.1, tight: 0.01 } as const;
 
 /**
- * The share of a dump's time for counting on a server. One on another machine has a processor for the dump's session
- * and, if it has several, another one for counting. On this machine the tools of the dump run as well: there counting is
- * free only if a whole processor has been idle since this was called.
+ * The share of a dump's time for counting on a server. A server on another machine uses one processor for the dump's
+ * session and, if it has several, another one for counting. On this machine the tools of the dump also run, so counting
+ * is free only if a whole processor has been idle since this was called.
  */
 export function countingShareOf(server: ServerAddress, machine: Machine = thisMachine): () => number {
   if (!machine.addresses().has(server.address)) return () => countingShares.roomy;

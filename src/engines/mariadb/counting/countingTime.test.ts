@@ -21,7 +21,7 @@ describe('Counting beside a dump', () => {
     expect([await available(dump), await available(dump, large)]).toEqual([firstMs, 0]);
   });
 
-  test('gives large tables their share of the dump, less what all tables have used of it', async () => {
+  test('gives large tables their share of the time of the dump, minus the time that all tables have used', async () => {
     const dump = begin();
     dump.time.use(300, small);
     dump.pass(100_000);
@@ -30,7 +30,7 @@ describe('Counting beside a dump', () => {
     expect([await available(dump), await available(dump, large)]).toEqual([9_200, 500]);
   });
 
-  test('waits until the dump has ended, which gives it all the time if counting is free', async () => {
+  test('waits until the dump has ended, and then may use all the time if counting is free', async () => {
     const dump = begin(0.1);
     const waits = dump.time.atLeast(500, large);
     dump.time.dumpHasEnded();
@@ -41,7 +41,7 @@ describe('Counting beside a dump', () => {
     ['a short dump', 10_000, 500],
     ['a long dump', 1_000_000, 10_000],
     ['a dump of a minute and a half', 90_000, 900],
-  ])('has little time for large tables after %s, while the rest of it is stored', async (_, dumpMs, largeMs) => {
+  ])('has little time for large tables after %s, while the rest of the dump is stored', async (_, dumpMs, largeMs) => {
     const dump = begin();
     dump.pass(dumpMs);
     dump.time.dumpHasEnded();
@@ -51,7 +51,7 @@ describe('Counting beside a dump', () => {
     expect([await available(dump), await available(dump, large)]).toEqual([3_000, Math.min(3_000, largeMs - 200)]);
   });
 
-  test('has none left when nobody waits for it', async () => {
+  test('has no time left when nobody waits for the count', async () => {
     const dump = begin();
     dump.pass(90_000);
     dump.time.dumpHasEnded();

@@ -1,10 +1,10 @@
 import type { Work } from './countRows.js';
 
-/** The time that counting may take beside a dump and after it, so that a dump takes no longer with it. */
+/** Limits the time of counting during and after a dump, so that counting does not make the dump slower. */
 export type CountingTime = {
   /**
-   * Waits until `ms` may be used for this work. Returns the time that may be used then, which is less than `ms` only
-   * where the dump and the time after it are over.
+   * Waits until `ms` may be used for this work. Returns the time that may be used. It is less than `ms` only if the
+   * dump and the time after it are over.
    */
   atLeast(ms: number, work: Work): Promise<number>;
   use(ms: number, work: Work): void;
@@ -12,11 +12,11 @@ export type CountingTime = {
    * The dump no longer needs the server. All time may be used until `end`; for large tables only if counting is free.
    */
   dumpHasEnded(): void;
-  /** Small tables may be counted for this long from now on. The time of large tables began when the dump ended. */
+  /** Small tables may be counted for this long from now on. The time of large tables started at the end of the dump. */
   end(limitMs: number): void;
   /** How much longer this work may run. Undefined: not limited yet. */
   leftMs(work: Work): number | undefined;
-  /** Resolves when `firstMs` have been used, or no small table is left to use it for. */
+  /** Resolves when `firstMs` have been used, or when no small table is left. */
   readonly firstIsUsed: Promise<void>;
   isFirstUsed(): boolean;
 };
@@ -26,15 +26,16 @@ export type CountingShares = { readonly small: number; readonly large: () => num
 /** Small tables may be counted for this long when the dump begins. */
 export const firstMs = 1_000;
 /**
- * Large tables may be counted for this share of the dump's time after it, and for at least so long. The rest of a dump
- * is stored meanwhile, so this delays few backups.
+ * After a dump, large tables may be counted for this share of the dump's time, and for at least this minimum. The rest
+ * of a dump is stored meanwhile, so this delays few backups.
  */
 const afterShare = 0.01;
 const leastAfterMs = 500;
 
 /**
  * Beside a dump, counting takes at most a share of the time since it began: `shares.small` for small tables, of which a
- * dump may have many thousands, and `shares.large()` for large ones. Small tables get `firstMs` at the beginning as well.
+ * dump may have many thousands, and `shares.large()` for large ones. In addition, small tables get `firstMs` at the
+ * beginning.
  */
 export function countingTime(shares: CountingShares, now: () => number = () => performance.now()): CountingTime {
   const begin = now();

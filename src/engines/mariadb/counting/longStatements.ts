@@ -7,8 +7,8 @@ import { readGrants } from '../privileges/privileges.js';
 import { withSession, type Session, type SessionOptions } from '../session/session.js';
 
 /**
- * The long statements of one session. They need care, because an application may queue behind an ALTER that waits for
- * their lock.
+ * Limits the long statements of one session, because an ALTER may wait for their locks, and an application may queue
+ * behind that ALTER.
  */
 export type LongStatements = {
   /**

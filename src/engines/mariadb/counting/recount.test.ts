@@ -8,7 +8,7 @@ import { createMariadbEngine } from '../mariadbEngine.js';
 const engine = createMariadbEngine();
 const context = { workFolder: '/nowhere', signal: new AbortController().signal };
 
-describeWith({ mariadb: mariadbMissing }, 'A second look at a table after its dump', () => {
+describeWith({ mariadb: mariadbMissing }, 'The second count of a table after its dump', () => {
   let server: MariadbServer;
 
   beforeAll(async () => {
@@ -48,12 +48,12 @@ describeWith({ mariadb: mariadbMissing }, 'A second look at a table after its du
   test('shows a change whose time the server reports only after it has shown the rows', async () => {
     const old =
       "SELECT update_time < NOW() - INTERVAL 2 SECOND FROM information_schema.tables WHERE table_schema = 'd'";
-    await until(async () => (await server.sql(old)) === '1\n', 'the last change is no recent one', 10_000);
-    // Written to after its time was read for the first time: the session of the second look pauses.
+    await until(async () => (await server.sql(old)) === '1\n', 'the last change is not recent', 10_000);
+    // The table is written to after its time was read for the first time: the session of the second count pauses.
     const pauses = `SELECT COUNT(*) FROM information_schema.processlist
       WHERE user = '${server.username}' AND command = 'Sleep' AND time_ms > 150`;
     const written = (async () => {
-      await until(async () => (await server.sql(pauses)) !== '0\n', 'the second look pauses', 10_000);
+      await until(async () => (await server.sql(pauses)) !== '0\n', 'the second count pauses', 10_000);
       await server.sql('INSERT INTO d.t VALUES (4)');
     })();
     const [before, after] = await timesOfChange();

@@ -44,8 +44,9 @@ type Times = Omit<TableTimes, 'isFresh'>;
 
 /**
  * A server reports the time of the last change in seconds. So a table that is written to all the time may show the same
- * time as before the dump. If that time is very recent, it is read once more, and then such a table shows a later time.
- * The same holds if the count contradicts the dump: InnoDB shows the rows of a commit a moment before it sets the time.
+ * time as before the dump. If that time is very recent, it is read once more, because such a table then shows a later
+ * time. It is also read once more if the count contradicts the dump, because InnoDB shows the rows of a commit a moment
+ * before it sets the time.
  */
 async function readSettledTimes(
   session: Session,

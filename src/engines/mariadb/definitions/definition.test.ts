@@ -10,7 +10,7 @@ describe('A definition', () => {
     ['partitions', 'PARTITION BY HASH (a) (PARTITION p COMMENT = \'password "hunter2"\')'],
   ]);
 
-  test.each(['SPIDER', 'CONNECT', 'FEDERATED', 'an engine to come', null])(
+  test.each(['SPIDER', 'CONNECT', 'FEDERATED', 'an unknown engine', null])(
     'of a table of %s shows no password, and changes when the password changes',
     (engine) => {
       const isSecret = mayHoldPassword(engine);

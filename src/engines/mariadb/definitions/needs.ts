@@ -11,7 +11,7 @@ import type { TableParts } from './tableParts.js';
 export type Circumstances = {
   /** Databases of the server that are not dumped. */
   readonly others: readonly string[];
-  /** The server folds names. */
+  /** The server stores names in lower case. */
   readonly folded: boolean;
   readonly historyDumped: boolean;
 };
@@ -32,8 +32,8 @@ type Need = (database: string, what: string, name: string) => void;
  * - `trusted functions`;
  * - `primary key`: tables that have none;
  * - `encryption`;
- * - `folded triggers` and `folded programs`: their texts spell a name in a way that only a server that folds names
- *   understands;
+ * - `folded triggers` and `folded programs`: their texts spell a name with other letter case, which only a server that
+ *   folds names accepts;
  * - `key … …`: a storage engine and the bytes of a key, because some servers allow only shorter keys;
  * - `directory …`: the folder of the table's files.
  */
@@ -164,7 +164,7 @@ export function warnOfSequencesElsewhere({ databases }: Inventory): readonly str
   );
   if (tables.length === 0) return [];
   return [
-    `Defaults of columns of these tables use sequences of databases that are not part of this backup; a restore elsewhere is refused: ${tables.join(', ')}.`,
+    `Defaults of columns of these tables use sequences of databases that are not part of this backup, so a restore into another server is refused: ${tables.join(', ')}.`,
   ];
 }
 

@@ -65,7 +65,7 @@ function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
         help: `Move the tables of '${database}' into a database with another name, or drop its events: ${events
           .slice(0, 3)
           .map((each) => `DROP EVENT ${quoteName(each.database)}.${quoteName(each.name)};`)
-          .join(' ')} Or name the other databases in the service: those of the list are backed up alone.`,
+          .join(' ')} Or list the other databases in the service, so that only those are backed up.`,
       },
     ];
   });
@@ -80,7 +80,7 @@ function endlessEvents(definitions: Definitions): readonly Problem[] {
       .filter(({ texts }) => texts.some((text) => text.includes(';;')))
       .map((event) => ({
         object: `event ${qualified(event)}`,
-        why: 'mariadb-dump never ends at an event with two semicolons side by side in its name, comment or body',
+        why: 'mariadb-dump runs for ever if an event has two semicolons side by side in its name, comment or body',
         help: `Write the event ${quoteName(event.database)}.${quoteName(event.name)} without them (in a string ';' ';' is the same as ';;'), or drop it.`,
       })),
   );

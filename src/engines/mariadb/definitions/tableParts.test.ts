@@ -39,7 +39,7 @@ describe('SHOW CREATE TABLE', () => {
     expect(options.get('ROW_FORMAT')).toBe('COMPRESSED');
   });
 
-  test('has the same parts with another next AUTO_INCREMENT', () => {
+  test('has the same parts if only the next AUTO_INCREMENT differs', () => {
     const other = tableParts(
       shown.replace('AUTO_INCREMENT=7', 'AUTO_INCREMENT=8'),
       new Map([['co`l,(', 'latin1_bin']]),

@@ -10,8 +10,8 @@ export type TableParts = {
 };
 
 /**
- * Splits the text, and leaves out what the server may write differently for the same table: the name of the table
- * itself, the next AUTO_INCREMENT, character sets and version comments. (A patch release of MariaDB changed when
+ * Splits the text, and leaves out everything that a server may write differently for the same table: the name of the
+ * table itself, the next AUTO_INCREMENT, character sets and version comments. (A patch release of MariaDB changed when
  * character sets are shown, and the real collation is a field of its own.) Names of other tables are in lower case,
  * because a target may store them so. `collations` are those of the columns.
  */

@@ -120,7 +120,7 @@ function judge(end: PipelineEnd, scanned: ScannedDump, problems: readonly ToolPr
       kinds: scannedKinds,
       // A mariadb-dump without support for sequences dumps them as tables.
       found: [...scanned.objects, ...tables.map(({ database, name }) => ({ database, kind: 'sequences', name }))],
-      // A dump contains a trigger's name as a person has spelt it; the server may list it in lower case.
+      // A dump contains the name of a trigger in its original spelling. The server may list it in lower case.
       nameCase: 'FOLDED',
     },
     longestStatementBytes: scanned.longestStatementBytes,
@@ -173,7 +173,9 @@ function tableChanged(line: string, lastLines: string): StowageError {
   });
 }
 
-/** mariadb-dump ends some failures with exit code 0. So every line counts that is not clearly a warning. */
+/**
+ * After some failures mariadb-dump has exit code 0. So every line counts as an error, unless it is clearly a warning.
+ */
 function isProblem(line: string): boolean {
   if (/^(\S+: )?(-- )?(warning|note|info)\b/i.test(line)) return false;
   return /error|couldn't|could not|cannot|can't|failed|denied|lost connection|gone away|unknown/i.test(line);

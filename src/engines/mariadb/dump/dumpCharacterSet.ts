@@ -18,7 +18,7 @@ export function warnOfConversion({ columns }: Pick<Names, 'columns'>, definition
   if (because.length === 0) return [];
   return listed(
     atRisk.map(({ database, table, name }) => `${database}.${table}.${name}`),
-    `Because ${because.join(', ')} is partitioned by values of the type UUID, INET4 or INET6, text is dumped in utf8mb4. Characters without a counterpart in utf8mb4 come back changed in these columns`,
+    `Because ${because.join(', ')} is partitioned by values of the type UUID, INET4 or INET6, text is dumped in utf8mb4. A restore changes characters that do not exist in utf8mb4 in these columns`,
   );
 }
 
@@ -34,7 +34,7 @@ function partitionedByTypedValues(definitions: Definitions): readonly string[] {
   );
 }
 
-/** Character sets with characters that Unicode lacks, or with several characters for one character of Unicode. */
+/** Character sets that contain characters which Unicode lacks, or several characters for one character of Unicode. */
 const losing = new Set([
   ...[
     'armscii8',

@@ -4,7 +4,7 @@ import { scanStream } from '../../../../test/fixtures/scannedStream.js';
 import type { DumpedTable } from '../../runningDump.js';
 import { dumpScanner, scannedDump } from './dumpScanner.js';
 
-/** What the scanner finds in a dump, and the bytes that it passes on. */
+/** The report of the scanner about a dump, and the bytes that it passes on. */
 function scan(dump: string | Buffer, lengths: readonly number[] = [], scanner = dumpScanner()) {
   const { found, out } = scanStream(scanner, Buffer.from(dump), lengths);
   const scanned = scannedDump();
@@ -72,18 +72,15 @@ describe('The scanner of a dump', () => {
     ['sjis', '\\x83\\x5c', '\\x83\\x60'],
     ['cp932', '\\x83\\x5c', '\\x83\\x60'],
     ['big5', '\\xa1\\x5c', '\\xa1\\x60'],
-  ])(
-    'takes the second byte of a character in %s neither for a quote nor for a backslash',
-    (characterSet, ...characters) => {
-      const [backslash, tick] = characters.map((one) => unhex(one));
-      const set = (to: string) => `/*!50003 SET character_set_client  = ${to} */ ;\n`;
-      const text = `SELECT '${backslash}', ${tick}, \`${backslash}${tick}\`, '\\'\n${fake}${backslash}'`;
-      const dump = `${use('d')}${create('t')}${set(characterSet)}${body(text)}${set('@saved_cs_client')}${insert('t', ['1'])}`;
-      expect(rowsIn(Buffer.from(dump, 'latin1'))).toEqual({ 'd.t': 1 });
-    },
-  );
+  ])('does not read the second byte of a character in %s as a quote or a backslash', (characterSet, ...characters) => {
+    const [backslash, tick] = characters.map((one) => unhex(one));
+    const set = (to: string) => `/*!50003 SET character_set_client  = ${to} */ ;\n`;
+    const text = `SELECT '${backslash}', ${tick}, \`${backslash}${tick}\`, '\\'\n${fake}${backslash}'`;
+    const dump = `${use('d')}${create('t')}${set(characterSet)}${body(text)}${set('@saved_cs_client')}${insert('t', ['1'])}`;
+    expect(rowsIn(Buffer.from(dump, 'latin1'))).toEqual({ 'd.t': 1 });
+  });
 
-  test('reports the other objects that a dump defines, also if a person has written the name', () => {
+  test('reports the other objects that a dump defines, in every spelling of their names', () => {
     const definer = 'DEFINER=`ro``ot`@`%`';
     const trigger = (text: string) =>
       `DELIMITER ;;\n/*!50003 CREATE*/ /*!50017 ${definer}*/ /*!50003 ${text} */;;\nDELIMITER ;\n`;
@@ -153,8 +150,8 @@ describe('The scanner of a dump', () => {
 
     test.each([
       ['in several character sets', 'set("x") CHARACTER SET cp1251,\n  `b` text'],
-      ['in one with characters that hold ASCII bytes', 'text'],
-      ['in one that no connection can have', 'text CHARACTER SET utf16'],
+      ['in a character set whose characters may contain ASCII bytes', 'text'],
+      ['in a character set that no connection can have', 'text CHARACTER SET utf16'],
     ])('marks the literals of a UUID beside text %s', (_which, text) => {
       const marked = rows.replace("('u'", "(_latin1'u'").replace("('v'", "(_latin1'v'");
       for (const lengths of [[], Array.from({ length: 200 }, () => 3)]) {

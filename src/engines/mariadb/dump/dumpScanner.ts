@@ -60,7 +60,7 @@ export function scannedDump(): { readonly add: (line: string) => void; readonly 
   };
 }
 
-/** Names by the keyword of the statement, as the inventory names the kinds. */
+/** The kinds of the inventory, by the keyword of the statement. */
 const kinds: Readonly<Record<string, string>> = {
   VIEW: 'views',
   PROCEDURE: 'procedures',

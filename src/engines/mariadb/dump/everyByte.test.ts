@@ -259,8 +259,8 @@ const characters = {
  */
 function programs(set: string, text: string): Buffer {
   const x = Buffer.from(text, 'hex').toString('latin1');
-  // A character outside of Unicode's first plane cannot be in a name. Servers take a back tick in a character for the
-  // end of the name.
+  // A name cannot contain a character outside of Unicode's first plane. If a character contains the byte of a back
+  // tick, servers read it as the end of the name.
   const name = set === 'utf8mb4' ? 'n' : `n${x.endsWith('`') ? x.slice(0, 2) : x}`;
   return Buffer.from(
     `\\C ${set}

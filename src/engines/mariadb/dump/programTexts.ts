@@ -5,9 +5,9 @@ import type { Row, Session } from '../session/session.js';
 
 /**
  * mariadb-dump writes a stored program in the character set of the client that created it. But it writes definers,
- * names of events, comments and the return type of a function in utf8. No single character set reads both: the comment
- * `ä` of a latin1 client would come back as `Ã¤`. So the scanner replaces such texts by their form in the client's
- * character set, which the server provides.
+ * names of events, comments and the return type of a function in utf8. No single character set reads both: a restore
+ * would change the comment `ä` of a latin1 client to `Ã¤`. So the scanner replaces such texts by their form in the
+ * client's character set, which the server provides.
  */
 export type ProgramText = {
   /** The character set of the client. */
@@ -21,7 +21,8 @@ type Found = Named & { readonly kind: string; readonly characterSet: string; rea
 const notAscii = /[^\0-\x7f]/;
 
 /**
- * The sentences name programs with texts that their client's character set cannot represent: they come back changed.
+ * Sentences that name programs with texts which the character set of their client cannot represent. A restore changes
+ * these texts.
  */
 export async function readProgramTexts(
   session: Session,
@@ -71,7 +72,7 @@ export async function readProgramTexts(
     texts,
     warnings: listed(
       [...new Set(lost)],
-      'Names, comments or definers of these come back with other characters, because the character set of the client that created them lacks some characters',
+      'A restore changes characters in names, comments or definers of these, because the character set of the client that created them lacks some characters',
     ),
   };
 }

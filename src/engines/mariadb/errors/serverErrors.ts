@@ -18,7 +18,9 @@ export function codeOfServerError(number: number): ErrorCode {
   return 'TOOL_FAILED';
 }
 
-/** A table changed during the dump. 1146: it no longer exists; 1412: it was altered since the snapshot. */
+/**
+ * A table changed during the dump. 1146: the table no longer exists. 1412: the table was altered after the snapshot.
+ */
 export function isChangedTable(number: number | undefined): boolean {
   return number === 1146 || number === 1412;
 }
@@ -70,7 +72,7 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
     });
   }
   if (code !== undefined && /CERT|SSL|TLS|ALTNAME/.test(code)) {
-    return new StowageError('SERVICE_UNREACHABLE', asSentence(`The TLS connection to ${where} was not made: ${text}`), {
+    return new StowageError('SERVICE_UNREACHABLE', asSentence(`The TLS connection to ${where} failed: ${text}`), {
       help: tlsWayOut(text),
       retriable: false,
       cause: error,
@@ -80,14 +82,14 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
     const { plugin, is } = unknownLogin(text) ?? { plugin: 'a plugin', is: 'a way that Stowage does not know' };
     return new StowageError(
       'SERVICE_AUTH',
-      `${where} lets '${connection.username ?? ''}' log in with ${plugin} only (${is}), and Stowage cannot.`,
+      `${where} lets '${connection.username ?? ''}' log in only with ${plugin} (${is}), which Stowage does not support.`,
       { help: passwordLogin, cause: error },
     );
   }
   if (code === answerTooLong) {
     return new StowageError(
       'SERVICE_UNREACHABLE',
-      asSentence(`${where} sends more than a MariaDB server does: ${text}`),
+      asSentence(`${where} sends more data than a MariaDB server does: ${text}`),
       {
         help: 'Check that host and port are those of a MariaDB server. If it holds very many objects, back up fewer databases with one service.',
         retriable: false,
@@ -96,8 +98,8 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
     );
   }
   if (code === processEnded) {
-    return new StowageError('SERVICE_UNREACHABLE', `The conversation with ${where} broke off.`, {
-      help: 'If it happens again, check that host and port are those of a MariaDB server: what came from there could not be read, or took too much memory.',
+    return new StowageError('SERVICE_UNREACHABLE', `The conversation with ${where} ended unexpectedly.`, {
+      help: 'The answer could not be read, or took too much memory. If it happens again, check that host and port are those of a MariaDB server.',
       cause: error,
     });
   }

@@ -11,7 +11,8 @@ export type ServerError = {
 /**
  * Removes values from a server's sentence. Names of databases, tables, columns, keys and users stay; everything that
  * may be data becomes `…`. A trigger may raise any text under any number (SIGNAL), so the sentence of a known number
- * stays only if it has the server's own wording. The sentence of another number is cut before the first quotation mark.
+ * stays only if it has the server's own wording. The sentence of an unknown number is cut before the first quotation
+ * mark.
  * @param ours values that we sent ourselves; they are kept
  */
 export function serverSentence({ number, sqlState, text }: ServerError, ours: readonly string[] = []): string {
@@ -53,8 +54,8 @@ type Template = {
 };
 
 /**
- * `<name>` is an identifier, `<words>` are words of the server's own, `<number>` digits; all three are kept. `<value>`
- * is removed. The texts are those of MariaDB 10.2 to 11.4 (its manual, "MariaDB Error Codes").
+ * `<name>` is an identifier, `<words>` are the server's own words, and `<number>` is digits. These three are kept.
+ * `<value>` is removed. The texts are those of MariaDB 10.2 to 11.4 (its manual, "MariaDB Error Codes").
  */
 function template(text: string): Template {
   const slots = [...text.matchAll(/<(name|words|number|value)>/g)].map(([, kind]) => kind);

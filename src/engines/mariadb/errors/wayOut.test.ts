@@ -4,9 +4,9 @@ import { wayOut, ways } from './wayOut.js';
 
 const numbers = ways.flatMap((way) => way.numbers);
 
-describe('The way out of an error of MariaDB', () => {
+describe('The hint for an error of MariaDB', () => {
   test.each(ways.flatMap((way) => way.numbers.map((number) => [number, way] as const)))(
-    '%d has only the hint of its own situation',
+    '%d has a hint only for the situation in which it occurs',
     (number, way) => {
       for (const situation of ['DUMP', 'RESTORE'] as const) {
         const own = situation === 'DUMP' ? way.dump : way.restore;
@@ -30,7 +30,7 @@ describe('The way out of an error of MariaDB', () => {
 
   test.each([
     [1062, 'RESTORE', /FLOAT/],
-    [1049, 'DUMP', /quote.*rename/],
+    [1049, 'DUMP', /quote.*Rename/],
     [1449, 'RESTORE', /Create the account/],
     [1418, 'RESTORE', /log_bin_trust_function_creators=1/],
     [1118, 'RESTORE', /innodb_strict_mode/],
@@ -42,7 +42,7 @@ describe('The way out of an error of MariaDB', () => {
     [1286, 'RESTORE', /INSTALL SONAME/],
     [1273, 'RESTORE', /at least as new/],
     [1114, 'RESTORE', /max_heap_table_size/],
-  ] as const)('%d at a %s names the next step', (number, situation, words) => {
+  ] as const)('%d at a %s names what to do next', (number, situation, words) => {
     expect(wayOut(number, situation).help).toMatch(words);
   });
 

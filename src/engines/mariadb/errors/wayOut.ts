@@ -6,8 +6,8 @@ import type { StowageErrorOptions } from '../../../errors.js';
 export type Situation = 'DUMP' | 'RESTORE';
 
 /**
- * The next step of a person after an error of MariaDB's server or client library, by its number and the situation.
- * Errors at login are in refusedLogin.ts. `retriable` is given only where it differs from the default of the code.
+ * What a person should do after an error of MariaDB's server or client library, by its number and the situation. Errors
+ * at login are in refusedLogin.ts. `retriable` is given only where it differs from the default of the code.
  */
 export function wayOut(
   number: number | undefined,
@@ -39,9 +39,9 @@ type Way = {
 export const ways: readonly Way[] = [
   {
     numbers: [1],
-    dump: 'The database server cannot create a file in its tmpdir: make that folder writable for it, and free space there.',
+    dump: 'The database server cannot create a file in its tmpdir. Make that folder writable for the server, and free space there.',
     restore:
-      'The target cannot create a file. If the message names a folder of a DATA DIRECTORY or INDEX DIRECTORY, make that folder on the target, writable for its server. Otherwise free space on its disk and in its tmpdir.',
+      'The target cannot create a file. If the message names a folder of a DATA DIRECTORY or INDEX DIRECTORY, create that folder on the target, and make it writable for the server. Otherwise free space on its disk and in its tmpdir.',
   },
   {
     numbers: [3, 20, 1021, 1026],
@@ -61,7 +61,7 @@ export const ways: readonly Way[] = [
   { numbers: [1040], help: 'Raise max_connections on the database server, or close sessions there.' },
   {
     numbers: [1203, 1226],
-    help: 'The database user has reached a limit of its own: raise it with ALTER USER … WITH MAX_USER_CONNECTIONS 0 (or the limit that the message names).',
+    help: 'The database user has reached its own limit. Raise the limit that the message names, for example with ALTER USER … WITH MAX_USER_CONNECTIONS 0.',
   },
   {
     numbers: [1053],
@@ -72,17 +72,17 @@ export const ways: readonly Way[] = [
     numbers: [1153, 1162, 2006, 2020],
     dump: 'Raise max_allowed_packet on the database server (SET GLOBAL max_allowed_packet=1073741824;). If the server was only restarted meanwhile, you need not do anything.',
     restore:
-      'Raise max_allowed_packet on the target (SET GLOBAL max_allowed_packet=1073741824;), or look into its log: it may have been restarted.',
+      'Raise max_allowed_packet on the target (SET GLOBAL max_allowed_packet=1073741824;), or read its log: it may have been restarted.',
   },
   {
     numbers: [2013, 2055, 1158, 1159, 1160, 1161],
-    dump: 'The connection was lost in the middle: look into the log of the database server for a restart, and whether a firewall or proxy ends long connections.',
+    dump: 'The connection was lost during the dump. Search the log of the database server for a restart, and check whether a firewall or proxy ends long connections.',
     restore:
-      'The connection was lost in the middle: look into the log of the target for a restart, a max_allowed_packet that is too small, and a firewall or proxy that ends long connections.',
+      'The connection was lost during the restore. Search the log of the target for a restart or a max_allowed_packet that is too small, and check whether a firewall or proxy ends long connections.',
   },
   {
     numbers: [1205],
-    dump: 'Another session holds a lock that the dump needs: SHOW FULL PROCESSLIST on the database server names it.',
+    dump: 'Another session holds a lock that the dump needs. SHOW FULL PROCESSLIST on the database server shows the session.',
     restore: 'Another session holds a lock on the target: end the sessions that write to the restored databases there.',
     passes: true,
   },
@@ -94,8 +94,9 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1317, 1927],
-    dump: 'Somebody, or a watchdog, killed the session of the backup on the database server: exempt its user from that.',
-    restore: 'Somebody, or a watchdog, killed the session of the restore on the target: exempt its user from that.',
+    dump: 'A person or a program killed the session of the backup on the database server. Exclude the user of the backup from automatic kills.',
+    restore:
+      'A person or a program killed the session of the restore on the target. Exclude the user of the restore from automatic kills.',
     passes: true,
   },
   {
@@ -126,7 +127,7 @@ export const ways: readonly Way[] = [
     numbers: [1356, 1462],
     dump: 'Repair the view or drop it, then start the backup again.',
     restore:
-      'The view reads something that is not part of the backup: back up those databases together, or restore them there first.',
+      'The view reads a database that is not part of the backup. Back up both databases together, or restore that one into the target first.',
   },
   {
     numbers: [1368, 1369, 1347],
@@ -141,19 +142,19 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1049],
-    dump: 'The database no longer exists, or it has an event and a quote, a backslash or a line break in its name, which mariadb-dump cannot dump: rename the database or drop its events.',
+    dump: 'The database no longer exists, or mariadb-dump cannot dump its events because the name of the database has a quote, a backslash or a line break. Rename the database or drop its events.',
     restore:
-      'Something in the backup refers to a database that is not part of it: back up both together, or restore that one first.',
+      'An object in the backup refers to a database that is not part of the backup. Back up both databases together, or restore that one into the target first.',
   },
   {
     numbers: [1146],
     restore:
-      'Something in the backup refers to a table that is not part of it: back up those databases together, or restore that table there first.',
+      'An object in the backup refers to a table that is not part of the backup. Back up both databases together, or restore that table into the target first.',
   },
   {
     numbers: [1005, 1215, 1216, 1217, 1451, 1452, 1821, 1822, 1824],
     restore:
-      'A foreign key leads to a table that is not part of the backup, or that differs on the target: back up those databases together. Or the table has a DATA DIRECTORY: make that folder on the target, writable for its server.',
+      'A foreign key refers to a table that is not part of the backup, or that differs on the target: back up both databases together. Or the table has a DATA DIRECTORY: create that folder on the target, and make it writable for the server.',
   },
   {
     numbers: [1062, 1022, 1169, 1586, 1859],
@@ -174,7 +175,7 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1273, 1115, 1253, 4110, 4161, 1193, 1231, 1064, 1235, 1305, 1901],
-    dump: 'The dump tool and the database server do not fit each other: install the tools of the version of the server on the worker.',
+    dump: 'The dump tool does not support this version of the database server. Install the tools of the server’s version on the worker.',
     restore:
       'The target does not support this: restore into a server that is at least as new as the server of the backup.',
   },
@@ -214,12 +215,12 @@ export const ways: readonly Way[] = [
   },
   {
     numbers: [1048, 1067, 1264, 1265, 1292, 1300, 1364, 1366, 1406, 1411, 1416, 1526, 1690, 4025],
-    dump: 'A value of the table does not match the type of its column: look at the column that the message names.',
+    dump: 'A value of the table does not match the type of its column. Check the column that the message names.',
     restore:
       'The target does not accept a value of the column that the message names: compare the version of the server, its settings and the definition of the column with the source.',
   },
   {
     numbers: [1643, 1644],
-    help: 'A trigger or routine refused the statement (SIGNAL): look at the triggers of the table on that server.',
+    help: 'A trigger or routine refused the statement (SIGNAL). Check the triggers of the table on that server.',
   },
 ];

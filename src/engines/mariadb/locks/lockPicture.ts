@@ -41,7 +41,7 @@ export type MetadataLock = {
 
 /** What this account may see on a server. */
 export type LockSource = {
-  /** Null: sessions of other accounts are hidden, because the PROCESS privilege is missing. */
+  /** Null: the account lacks the PROCESS privilege, so sessions of other accounts are hidden. */
   readonly seesOthers: boolean;
   readonly locks: 'PERFORMANCE_SCHEMA' | 'PLUGIN' | null;
 };

@@ -27,7 +27,7 @@ export type LockWatch = {
   stop(): Promise<readonly string[]>;
 };
 
-/** One check costs the server a fraction of a millisecond. */
+/** One check takes a fraction of a millisecond of the server's time. */
 const everyMs = { least: 50, most: 1_000 };
 const reconnectMs = 1_000;
 /** How long the server may take to end the connection of a tool that must end. */
@@ -75,7 +75,7 @@ async function watch(
   }
 }
 
-/** Runs until the signal aborts, or until the tool must end; then it returns true. */
+/** Runs until the signal aborts, or until the tool must end. Returns true if the tool must end. */
 async function watchWith(
   session: Session,
   options: LockWatchOptions,
@@ -182,7 +182,7 @@ class Sight {
     if (this.#longestMs <= Math.max(patienceMs, 10_000)) return [];
     const why = this.#why ?? 'the connection of the tool could not be distinguished from others of its account';
     return [
-      `${what} could not end for waiting sessions for ${Math.round(this.#longestMs / 1_000)} s, because the waiting sessions were not visible: ${why}`,
+      `For ${Math.round(this.#longestMs / 1_000)} s ${what} would not have ended for waiting sessions, because they were not visible: ${why}`,
     ];
   }
 }

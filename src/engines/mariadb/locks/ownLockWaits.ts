@@ -6,7 +6,8 @@ import { serverErrorNumber, withSession, type Session, type SessionOptions } fro
 import { holdersOf } from './whoWaits.js';
 
 /**
- * Shorter than the time limit for an answer. So the server ends the wait first, and can then report who holds the lock.
+ * Shorter than the time limit for an answer. So the server ends the wait first, and can then report which session holds
+ * the lock.
  */
 const longestWaitMs = 60_000;
 

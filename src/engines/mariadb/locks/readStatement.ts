@@ -1,6 +1,5 @@
 /**
- * The details of another session's statement that may be shown: its kind and its tables. Its values never leave this
- * file.
+ * The details of another session's statement that may be shown: its kind and its tables. Its values are never shown.
  */
 export type Statement = {
   /** For example `ALTER TABLE`. Null: this file does not know the kind. */
@@ -46,7 +45,7 @@ export function tableRead(sql: string, usedDatabase: string | null): TableName |
   return usedDatabase === null ? undefined : { database: usedDatabase, table: first.text };
 }
 
-/** Names are compared without letter case. At worst a name matches that differs only in case. */
+/** Names are compared without letter case. At worst, a name that differs only in case matches. */
 export function isSameName(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }

@@ -12,7 +12,7 @@ export function gaveWay(blocked: Blocked, waitedMs: number, others: number): Sto
   const more = others === 0 ? '' : ` ${others} more ${others === 1 ? 'session waits' : 'sessions wait'} with it.`;
   return new StowageError(
     'SERVICE_BUSY',
-    `The dump ended for another session: ${named(blocked.session)} waited ${seconds(waitedMs)} for table ${quoted(blocked.table)}, ` +
+    `The dump ended because another session waited: ${named(blocked.session)} waited ${seconds(waitedMs)} for table ${quoted(blocked.table)}, ` +
       `which the dump was reading, to run ${kind ?? 'a statement'}.${more}`,
     {
       help:
@@ -52,7 +52,7 @@ export function waitedInVain(
 const endIt =
   'end what the message names (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ALTER TABLE), or choose another time of day.';
 const findIt =
-  'look with SHOW FULL PROCESSLIST for a session that holds locks (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ' +
+  'search with SHOW FULL PROCESSLIST for a session that holds locks (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ' +
   "ALTER TABLE), or choose another time of day. INSTALL SONAME 'metadata_lock_info' on the server lets Stowage name it.";
 
 function holding(holders: Wait['holders']): string {

@@ -147,7 +147,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     expect(JSON.stringify([failure.message, failure.details, failure.toolOutput ?? ''])).not.toContain('customer');
   });
 
-  test('counts every session that queues behind the waiting one, and names the session that waits longest', async () => {
+  test('counts every session that queues behind the waiting session, and names the session that waits longest', async () => {
     const running = await dump('shop', { lockPatienceMs: 2_000 });
     await reading('shop');
     const [first, second] = [await application(), await application()];

@@ -14,7 +14,7 @@ export type Blocked = {
 export type OwnWait = Wait & { readonly session: ServerSession };
 
 export type Wait = {
-  /** The state as the server names it, for example `Waiting for table metadata lock`. */
+  /** The state in the words of the server, for example `Waiting for table metadata lock`. */
   readonly state: string;
   /** Undefined: the lock is not on a table, or the statement does not name the table. */
   readonly table: TableName | undefined;

@@ -1,4 +1,4 @@
-/** The privileges of a user according to `SHOW GRANTS`: on everything, on databases, on mysql.proc. */
+/** The privileges of a user according to `SHOW GRANTS`: global ones, those on databases, and those on mysql.proc. */
 export type Grants = {
   /**
    * Whether the privilege is granted globally or on the whole database. Grants on single tables do not count, because other tables may be
@@ -19,7 +19,7 @@ type Grant = {
   readonly table: string;
 };
 
-/** Parses the lines of MariaDB and MySQL. The server must have expanded the roles, as it does for active ones. */
+/** Parses the lines of MariaDB and MySQL. The server must have expanded the roles. It does this for active roles. */
 export function parseGrants(lines: readonly string[]): Grants {
   const grants = lines.map(parseGrant).filter((grant) => grant !== undefined);
   const global = grants.filter((grant) => grant.database === '*');

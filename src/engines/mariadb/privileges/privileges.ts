@@ -31,8 +31,8 @@ export async function refuseMissingDumpPrivileges(session: Session, catalog: Pro
 }
 
 /**
- * With any privilege on routines of a database, a user sees these routines. But the user sees the body of another's
- * routine only with SELECT on mysql.proc. Without either, a dump without routines would look complete.
+ * A user with any privilege on routines of a database sees that they exist. Only a user with SELECT on mysql.proc sees
+ * the bodies of routines that other users own. Without these privileges, a dump without routines would look complete.
  */
 function hidesRoutines(catalog: Programs, grants: Grants, database: string): boolean {
   const seesNames = ['EXECUTE', 'CREATE ROUTINE', 'ALTER ROUTINE'].some((privilege) =>

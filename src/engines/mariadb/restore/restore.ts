@@ -120,7 +120,7 @@ function toolFailed(tool: ToolEnd, problems: readonly ToolProblem[]): StowageErr
   if (endedWell(tool)) return null;
   if (problems.some(({ isMarked }) => isMarked)) {
     return new StowageError('TARGET_EXISTS', 'Another restore has begun to create a database of the same name.', {
-      help: 'No statement of this restore ran. Wait until the other one has ended, and look at what it has made.',
+      help: 'No statement of this restore ran. Wait until the other restore has ended, and check what it has created.',
     });
   }
   const first = problems.find(({ number }) => number !== undefined) ?? problems[0];

@@ -27,7 +27,10 @@ export async function findDatabaseUnderRestore(session: Session, inventory: Inve
   return undefined;
 }
 
-/** The most locks that fit into one argument of a program. Two restores of the same backup collide in any of them. */
+/**
+ * The most locks that fit into one argument of a program. Two restores of the same backup collide at any one of these
+ * locks.
+ */
 const mostLocks = 2_000;
 
 function namesOf(inventory: Inventory): readonly string[] {
@@ -55,7 +58,10 @@ async function holderOf(session: Session, lock: string): Promise<string | undefi
   return row?.['holder'] ?? undefined;
 }
 
-/** Kills the sessions of this restore and waits for their rollback, at most `limitMs`. Returns true if none is left. */
+/**
+ * Kills the sessions of this restore and waits for their rollback, at most `limitMs`. Returns true if no session is
+ * left.
+ */
 export async function endRestoreSessions(
   session: Session,
   restoreId: string,

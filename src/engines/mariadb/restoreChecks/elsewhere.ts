@@ -34,7 +34,7 @@ export async function refuseMissingReferences(session: Session, target: Target, 
     if (found.length > 0) continue;
     throw unfit(
       `Defaults of columns use the sequence '${name}', which is neither in the backup nor on the target (error 1146): ${named(objects)}.`,
-      'Make that database and sequence on the target first, or back up all of them together.',
+      'Create that database and sequence on the target first, or back up all of them together.',
       objects,
     );
   }
@@ -63,7 +63,7 @@ async function refuseDefinersWithoutRights(session: Session, target: Target, inv
   if (missing.length > 0) {
     const statements = missing.flatMap((definer) => [creation(definer, target), ...grantTo(definer)]);
     throw unfit(
-      `These views of the backup read views whose definer does not exist on the target, and cannot be made there (error 1449): ${named(viewsOf(missing))}. Missing: ${named(missing)}.`,
+      `These views of the backup cannot be created on the target, because they read views whose definer does not exist there (error 1449): ${named(viewsOf(missing))}. Missing: ${named(missing)}.`,
       `Run on the target: ${statements.join(' ')}`,
       viewsOf(missing),
     );
@@ -76,7 +76,7 @@ async function refuseDefinersWithoutRights(session: Session, target: Target, inv
       grants.holds('SELECT', database) || lines.some((line) => line.includes(` ON ${quoteName(database)}.`));
     if (all.every(({ database }) => reads(database))) continue;
     throw unfit(
-      `These views of the backup read views whose definer '${definer}' may not read their database on the target, and cannot be made there (error 1356): ${named(viewsOf([definer]))}.`,
+      `These views of the backup cannot be created on the target, because they read views whose definer '${definer}' may not read their database there (error 1356): ${named(viewsOf([definer]))}.`,
       `Run on the target: ${grantTo(definer).join(' ')}`,
       viewsOf([definer]),
     );
@@ -89,7 +89,7 @@ async function grantsOf(session: Session, definer: string): Promise<readonly str
     return rows.map((row) => Object.values(row)[0] ?? '');
   } catch (error) {
     if (serverErrorNumber(error) === undefined) throw error;
-    // We may not read the database, or it exists in another spelling.
+    // The database exists with another spelling, or we may not read it.
     return undefined;
   }
 }

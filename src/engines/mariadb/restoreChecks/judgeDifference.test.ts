@@ -100,7 +100,7 @@ describe('A restored target has lost something', () => {
     [
       'values of a sequence',
       redefined('sequences', 's', { next: '1' }),
-      "the sequence 'harbour.s' goes on at 1 instead of 7",
+      "the sequence 'harbour.s' continues at 1 instead of 7",
     ],
   ])('%s', (_what, actual, sentence) => {
     expect(losses(actual)).toEqual([sentence]);
@@ -111,17 +111,17 @@ describe('A restored target has lost nothing for', () => {
   test.each<[string, Inventory]>([
     ['an event that may have ended', without('events')],
     ['an event that is disabled', redefined('events', 'e', { status: 'DISABLED' })],
-    ['a definer that nobody made there', without('definers')],
+    ['a definer that does not exist on the target', without('definers')],
     ['another definer', redefined('views', 'v', { definer: 'root@localhost' })],
-    ['a sequence that went on', redefined('sequences', 's', { next: '9' })],
+    ['a sequence that has continued', redefined('sequences', 's', { next: '9' })],
     [
       'the full name of utf8',
       inventory({ properties: { characterSet: 'utf8mb3', collation: 'utf8mb3_bin', comment: 'c' } }),
     ],
-    ['a collation that it does not tell', inventory({ properties: {} })],
+    ['a collation that it does not report', inventory({ properties: {} })],
     ['more rows', altered({ rows: 6 })],
     ['another row format', altered({ rowFormat: 'Dynamic' })],
-    ['a column that came', withParts({ 'column n': 'text' })],
+    ['a column that was added', withParts({ 'column n': 'text' })],
   ])('%s', (_what, actual) => {
     expect(losses(actual)).toEqual([]);
   });
@@ -131,7 +131,7 @@ describe('A restored target has lost nothing for', () => {
     expect(losses(inventory({ tables: [] }), true)).toHaveLength(1);
   });
 
-  test('rows of a history that an older backup counted although its dump does not hold the history', () => {
+  test('rows of a history that an older backup counted, although its dump does not contain them', () => {
     const older = (objects: InventoryDatabase['objects'], toolVersion = '10.11.19'): Inventory => {
       const { definitionsTaken: _none, ...rest } = inventory({ objects });
       return { ...rest, toolVersion };

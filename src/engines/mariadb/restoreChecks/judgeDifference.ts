@@ -5,7 +5,7 @@ import { quoteName } from '../privileges/grants.js';
 import { dumpsHistory } from '../catalog/history.js';
 import { currentName } from './target.js';
 
-/** Whether a difference of a restored target is a loss, and what the user can do. */
+/** Decides whether a difference of a restored target is a loss, and what the user can do. */
 export const judgeDifference: Engine['judgeDifference'] = (difference, context) => {
   const { what, expected, actual } = difference;
   switch (what) {
@@ -29,13 +29,15 @@ export const judgeDifference: Engine['judgeDifference'] = (difference, context) 
 };
 
 const removed =
-  'It was created and has disappeared: look into the binary log or the audit log of the target for who dropped it, and restore again when nobody else works there.';
+  'It was created and then dropped. Find the session that dropped it in the binary log or the audit log of the target, and restore again when no other session writes there.';
 const lessRows =
-  'Something deleted rows on the target while it was restored, or kept it from storing them: end the applications and events that write there, and look for rows in the dump that are equal in a unique key of this server. Another restore helps only after such a change.';
+  'Another session deleted rows on the target during the restore, or the target did not store them. End the applications and events that write there. Search the dump for rows that are equal in a unique key on this server. Restore again only after one of these causes is removed.';
 const altered =
-  'The server took the statement and made something else of it, or somebody altered it meanwhile: compare SHOW CREATE on the source and on the target, and look for a setting or a version of the target that changes it. Restoring again helps only when that has changed.';
+  'The target changed the definition when it ran the statement, or another session altered it later. Compare SHOW CREATE on the source and on the target, and find the setting or the version of the target that changes it. Restore again only after that cause is removed.';
 
-/** Backups without definitions counted the history of versioned tables even if their dump does not hold it. */
+/**
+ * Backups without definitions counted the history of versioned tables, even if their dump does not contain the history.
+ */
 function countsLostHistory({ database, name = '' }: FoundDifference, expected: Inventory): boolean {
   if (expected.definitionsTaken !== undefined || dumpsHistory(expected)) return false;
   const objects = expected.databases.find((each) => each.name === database)?.objects;
@@ -65,7 +67,7 @@ function judgeProperty({ database, part, expected, actual }: FoundDifference): L
 }
 
 const collationHelp =
-  'The target has another default collation for that character set (see its variable character_set_collations): set it as on the source, or restore into a server of the same release.';
+  'The target has another default collation for that character set (see its variable character_set_collations): set the variable to the value of the source, or restore into a server of the same release.';
 
 function judgeField(difference: FoundDifference): Loss | null {
   const { part, expected, actual } = difference;
@@ -74,7 +76,7 @@ function judgeField(difference: FoundDifference): Loss | null {
     case 'engine':
       return {
         sentence: sentence('the storage engine'),
-        help: 'The target created the table with another engine than the backup names: see SHOW ENGINES and the variable enforce_storage_engine there.',
+        help: 'The target created the table with a storage engine that differs from the backup. Check SHOW ENGINES and the variable enforce_storage_engine there.',
       };
     case 'collation':
       if (currentName(expected ?? '') === currentName(actual ?? '')) return null;
@@ -86,7 +88,7 @@ function judgeField(difference: FoundDifference): Loss | null {
       return { sentence: sentence('the type'), help: altered };
     case undefined:
     default:
-      // A row format only affects space.
+      // A row format affects only the space that the table takes.
       return null;
   }
 }
@@ -106,7 +108,7 @@ const singular: Readonly<Record<string, string>> = {
 
 function judgeObject(difference: FoundDifference, databases: Databases): Loss | null {
   const { kind = '', database, name = '' } = difference;
-  // Events end at their own time.
+  // An event that has ended drops itself, so a missing event is not a loss.
   if (toldByName.has(kind) || kind === 'events') return null;
   const tables = databases.find((each) => each.name === database)?.tables ?? [];
   if (kind === 'views' && tables.some((each) => each.name === name)) {
@@ -136,7 +138,7 @@ function judgeObjectPart(difference: FoundDifference): Loss | null {
   if (kind === 'sequences' && part === 'next') {
     if (Number(actual) >= Number(expected)) return null;
     return {
-      sentence: `the ${object(difference)} goes on at ${actual} instead of ${expected}`,
+      sentence: `the ${object(difference)} continues at ${actual} instead of ${expected}`,
       help: `Run on the target: SELECT SETVAL(${quoteName(difference.database)}.${quoteName(difference.name ?? '')}, ${expected}, 0);`,
     };
   }

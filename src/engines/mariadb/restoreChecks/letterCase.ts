@@ -26,7 +26,7 @@ export function refuseCollidingNames(target: Target, inventory: Inventory): void
   if (collisions.length === 0) return;
   throw unfit(
     `The target treats names that differ only in letter case as one name (lower_case_table_names is ${target.variables.get('lower_case_table_names')}), and the backup holds ${named(collisions)}.`,
-    'Restore into a server with lower_case_table_names=0, a setting that is chosen when a server is installed. Or rename one of each pair on the source and back it up again.',
+    'Restore into a server with lower_case_table_names=0, a setting that is chosen when a server is installed. Or rename one name of each pair on the source and take another backup.',
     collisions,
   );
 }
@@ -54,14 +54,14 @@ export function checkFoldedSpellings(target: Target, inventory: Inventory): read
   const triggers = needed('folded triggers');
   if (triggers.length > 0) {
     throw unfit(
-      `The target keeps names that differ in letter case apart, the backup's server did not, and these triggers name their table in another spelling than it is stored in (error 1146): ${named(triggers)}.`,
-      'On the source, make these triggers anew with the name of the table in lower case, and back it up again. Or restore into a server with lower_case_table_names=1.',
+      `The target distinguishes names by letter case, and the server of the backup did not. These triggers name their table with another letter case than its stored name (error 1146): ${named(triggers)}.`,
+      'On the source, create these triggers again with the name of the table in lower case, and take another backup. Or restore into a server with lower_case_table_names=1.',
       triggers,
     );
   }
   const programs = needed('folded programs');
   if (programs.length === 0) return [];
   return [
-    `The target keeps names that differ in letter case apart, and the backup's server did not: these routines, triggers and events name tables in other spellings, and fail when used (error 1146): ${named(programs)}.`,
+    `The target distinguishes names by letter case, and the server of the backup did not. These routines, triggers and events name tables with another letter case, and fail when they are used (error 1146): ${named(programs)}.`,
   ];
 }

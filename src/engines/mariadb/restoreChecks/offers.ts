@@ -30,14 +30,14 @@ export function refuseMissingOffers(target: Target, inventory: Inventory): void 
     if (kind === 'key') refuseLongKeys(target, word, objects);
     if (kind === 'collation' && !target.collations.has(currentName(word))) {
       throw unfit(
-        `The target (${target.version}) does not know the collation '${word}', which these columns of the backup have (error 1273): ${named(objects)}.`,
-        `Restore into a server that knows it: one of the release of the backup's server (${inventory.serverVersion}) or later. Or change the collation on the source and back it up again.`,
+        `The target (${target.version}) does not support the collation '${word}', which these columns of the backup use (error 1273): ${named(objects)}.`,
+        `Restore into a server of the release of the backup's server (${inventory.serverVersion}) or later. Or change the collation on the source and take another backup.`,
         objects,
       );
     }
     if (need === 'encryption' && !target.encrypts) {
       throw unfit(
-        `These tables of the backup are ENCRYPTED, and the target has no encryption of data (error 140): ${named(objects)}.`,
+        `These tables of the backup are ENCRYPTED, and the target does not support encryption of data (error 140): ${named(objects)}.`,
         'Set up a key management plugin on the target, for example file_key_management.',
         objects,
       );
@@ -73,7 +73,7 @@ function refuseMissingFeature(target: Target, feature: string, objects: readonly
   if (since === undefined || target.release >= since) return;
   const release = `${Math.floor(since / 100)}.${since % 100}`;
   throw unfit(
-    `The target (${target.version}) does not know ${feature.replace(/^type /, 'the column type ')}, which MariaDB has since ${release} and the backup needs for ${named(objects)}.`,
+    `The target (${target.version}) does not support ${feature.replace(/^type /, 'the column type ')}. MariaDB supports it since ${release}, and the backup needs it for ${named(objects)}.`,
     `Restore into a server of ${release} or later.`,
     objects,
   );
@@ -86,7 +86,7 @@ type KeyLimit = { readonly bytes: number; readonly why: string; readonly help: s
 
 /** Undefined: the target accepts every key that another server of the same engine accepts. */
 function keyLimit({ variables, release, version }: Target, engine: string): KeyLimit | undefined {
-  const orShorten = 'Or shorten the keys on the source and back it up again.';
+  const orShorten = 'Or shorten the keys on the source and take another backup.';
   if (engine === 'aria' && release < 1003) {
     return { bytes: 1000, why: `it is ${version}`, help: `Restore into a later release. ${orShorten}` };
   }
@@ -94,7 +94,7 @@ function keyLimit({ variables, release, version }: Target, engine: string): KeyL
   const pageSize = variables.get('innodb_page_size') ?? '';
   const bytes = innodbKeyBytes[pageSize];
   if (bytes !== undefined) {
-    const help = `Restore into a server with an innodb_page_size of 16384. It is set once, when the data directory of a server is made. ${orShorten}`;
+    const help = `Restore into a server with an innodb_page_size of 16384. This setting is fixed when the data directory of a server is created. ${orShorten}`;
     return { bytes, why: `innodb_page_size is ${pageSize}`, help };
   }
   // Only 10.2 has this variable. The limit applies to each column of a key.
@@ -109,7 +109,7 @@ function refuseLongKeys(target: Target, word: string, objects: readonly string[]
   const limit = keyLimit(target, engine.toLowerCase());
   if (limit === undefined || Number(bytes) <= limit.bytes) return;
   throw unfit(
-    `The target takes keys of at most ${limit.bytes} bytes (${limit.why}), and these of the backup have up to ${bytes} (error 1071): ${named(objects)}.`,
+    `The target accepts keys of at most ${limit.bytes} bytes (${limit.why}). These keys of the backup have up to ${bytes} bytes (error 1071): ${named(objects)}.`,
     limit.help,
     objects,
   );
@@ -126,7 +126,7 @@ function refuseMissingEngines(target: Target, inventory: Inventory): void {
     if (!target.engines.has(engine.toLowerCase())) {
       throw unfit(
         `The target lacks the storage engine ${engine}, and would create these tables with another one: ${named(tables)}.`,
-        `${installation(engine)} Or change the engine on the source (ALTER TABLE … ENGINE=InnoDB) and back it up again.`,
+        `${installation(engine)} Or change the engine on the source (ALTER TABLE … ENGINE=InnoDB) and take another backup.`,
         tables,
       );
     }
@@ -150,7 +150,7 @@ const libraries: Readonly<Record<string, string>> = {
 function installation(engine: string): string {
   const library = libraries[engine.toUpperCase()];
   if (library === undefined) return `Install the engine on the target.`;
-  return `Run on the target: INSTALL SONAME '${library}'; (the library comes with the server or with a package of its own, see its manual).`;
+  return `Run on the target: INSTALL SONAME '${library}'; (the library is part of the server or of a separate package; see the manual of the engine).`;
 }
 
 type Table = Inventory['databases'][number]['tables'][number];

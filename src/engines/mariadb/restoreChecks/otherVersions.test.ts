@@ -127,7 +127,7 @@ describeWith(missing, 'A target', () => {
     ['10.2', () => old],
     ['11.4', () => recent],
   ] as const)(
-    'of %s is compared in full with a backup of the same release, and differs in nothing',
+    'of %s is compared in full with a backup of the same release, and nothing differs',
     async (_release, server) => {
       const parts = `${plain} CREATE TABLE parts (id INT, day DATE, PRIMARY KEY (id, day)) PARTITION BY RANGE (YEAR(day)) (
       PARTITION old VALUES LESS THAN (2000), PARTITION recent VALUES LESS THAN MAXVALUE);
@@ -165,7 +165,7 @@ describeWith(missing, 'A target', () => {
 
   test.each([
     ['10.2', 'nothing', '', 'SUPER', () => old],
-    ['11.4', 'SUPER, which no longer holds it', 'GRANT SUPER ON *.* TO plain@`%`;', 'SET USER', () => recent],
+    ['11.4', 'SUPER, which no longer includes it', 'GRANT SUPER ON *.* TO plain@`%`;', 'SET USER', () => recent],
   ] as const)(
     'of %s names the privilege for objects of other definers for a user with %s',
     async (_release, _held, grant, needed, server) => {

@@ -35,8 +35,8 @@ export function lackingOnEverything(
 }
 
 /**
- * A server with a binary log refuses a function that is neither DETERMINISTIC nor READS SQL DATA nor NO SQL, whatever
- * the user's privileges (1418). Other functions, and triggers, need SUPER (1419). Galera has the same effect as a
+ * A server with a binary log refuses a function that is neither DETERMINISTIC nor READS SQL DATA nor NO SQL, even if
+ * the user has all privileges (1418). Other functions, and triggers, need SUPER (1419). Galera has the same effect as a
  * binary log.
  */
 export function refuseUntrustedFunctions(target: Target, inventory: Inventory): void {
@@ -44,8 +44,8 @@ export function refuseUntrustedFunctions(target: Target, inventory: Inventory): 
   const functions = inventory.databases.flatMap(({ needs }) => needs?.['trusted functions'] ?? []);
   if (functions.length === 0) return;
   throw unfit(
-    `The target writes a binary log and takes no function that is not declared DETERMINISTIC, NO SQL or READS SQL DATA (error 1418); these of the backup are not: ${named(functions)}.`,
-    'Run on the target, as a user with SUPER or BINLOG ADMIN: SET GLOBAL log_bin_trust_function_creators=1; Set it to 0 again after the restore. A privilege of this user does not help.',
+    `The target writes a binary log. It accepts only functions that are declared DETERMINISTIC, NO SQL or READS SQL DATA (error 1418). These functions of the backup are not declared so: ${named(functions)}.`,
+    'Run on the target, as a user with SUPER or BINLOG ADMIN: SET GLOBAL log_bin_trust_function_creators=1; Set it to 0 again after the restore. Granting a privilege to this user does not help.',
     functions,
   );
 }

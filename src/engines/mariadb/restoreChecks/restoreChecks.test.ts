@@ -13,7 +13,7 @@ import { createMariadbEngine } from '../mariadbEngine.js';
 
 const engine = createMariadbEngine();
 
-describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the backup holds', () => {
+describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold all objects of the backup', () => {
   let source: MariadbServer;
   let folding: MariadbServer;
   let target: MariadbServer;
@@ -105,7 +105,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
   ])('is refused if it treats %s as one name', async (_what, statements, names) => {
     const taken = await backup(statements);
     await expect(restore(taken, folding.connection())).rejects.toMatchObject(
-      unfit(names, /lower_case_table_names=0.*rename one of each pair/),
+      unfit(names, /lower_case_table_names=0.*rename one name of each pair/),
     );
     const left = await folding.sql("SHOW DATABASES LIKE '%d'; SHOW DATABASES LIKE 'c03c';");
     expect(left).toBe('');
@@ -200,7 +200,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     },
   );
 
-  test('is refused if it writes a binary log and would accept no such function, and is accepted after the user follows the hint', async () => {
+  test('is refused if its binary log forbids a function of the backup, and is accepted after the user follows the hint', async () => {
     const taken = await backup(
       `CREATE DATABASE d; CREATE FUNCTION d.dice() RETURNS INT RETURN 1 + 6 * RAND();
        CREATE FUNCTION d.six() RETURNS INT DETERMINISTIC RETURN 6;`,
@@ -351,7 +351,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     await expect(attempt()).rejects.toMatchObject({
       code: 'TOOL_FAILED',
       message: expect.stringContaining(folder),
-      help: expect.stringMatching(/make that folder on the target, writable for its server/),
+      help: expect.stringMatching(/create that folder on the target, and make it writable/),
     });
     await target.sql('DROP DATABASE IF EXISTS d');
     make(target);
@@ -361,7 +361,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
   });
 
   describe('that gets 90 MB of BLOBs', () => {
-    /** Ten rows of 9 MB and one of a byte, in a table of more than 64 MiB. */
+    /** Ten rows of 9 MB and one row of 1 byte, in a table of more than 64 MiB. */
     const blobs = (kilobyte: string) => `CREATE DATABASE d; USE d; CREATE TABLE t (id INT PRIMARY KEY, b LONGBLOB);
       INSERT INTO d.t SELECT seq, REPEAT(${kilobyte}, 9000) FROM seq_1_to_10; INSERT INTO d.t VALUES (11, 'x');`;
     const digest = (server: MariadbServer) =>
@@ -410,7 +410,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold what the ba
     expect((await restore(taken, target.connection())).differences).toEqual([]);
   });
 
-  test('is distinguished from a target that was altered while it was restored', async () => {
+  test('gets another message than a target that was altered while it was restored', async () => {
     const taken = await backup('CREATE DATABASE d; CREATE TABLE d.t (a INT DEFAULT 7, b INT);');
     const [database] = taken.inventory.databases;
     const [table] = database!.tables;

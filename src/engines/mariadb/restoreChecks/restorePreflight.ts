@@ -34,8 +34,8 @@ export async function checkRestore(session: Session, source: RestoreSource): Pro
   refuseLongStatements(target, source);
   const beingMade = await findDatabaseUnderRestore(session, inventory);
   if (beingMade !== undefined) {
-    throw new StowageError('TARGET_EXISTS', `Another restore is making the database '${beingMade}' on the target.`, {
-      help: 'Wait until it has ended, or the server has rolled it back, and look at what it has made.',
+    throw new StowageError('TARGET_EXISTS', `Another restore is creating the database '${beingMade}' on the target.`, {
+      help: 'Wait until it has ended or the server has rolled it back, and check what it has created.',
       details: { existing: [beingMade] },
     });
   }
@@ -78,7 +78,7 @@ function refuseLongStatements({ variables }: Target, { inventory, parts = [] }: 
   // The command itself takes one byte.
   if (neededBytes < limitBytes) return;
   throw unfit(
-    `The longest statement of the backup takes ${neededBytes} bytes, and the target takes ${limitBytes} in one statement (max_allowed_packet).`,
+    `The longest statement of the backup has ${neededBytes} bytes, and the target accepts at most ${limitBytes} in one statement (max_allowed_packet).`,
     `Run on the target: SET GLOBAL max_allowed_packet=${roundedUp(neededBytes)};`,
   );
 }

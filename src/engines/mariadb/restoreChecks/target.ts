@@ -47,7 +47,10 @@ export function isOn(target: Target, variable: string): boolean {
   return /^(ON|1)$/i.test(target.variables.get(variable) ?? '');
 }
 
-/** MariaDB 10.10 and later list the collations of UCA 14 without their character set, but columns show them with it. */
+/**
+ * MariaDB 10.10 and later list the collations of UCA 14 without their character set, but the definitions of columns
+ * contain the character set.
+ */
 async function collationsOf(session: Session): Promise<ReadonlySet<string>> {
   const rows = await session.query('SELECT * FROM information_schema.collation_character_set_applicability');
   return new Set(

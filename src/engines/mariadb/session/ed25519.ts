@@ -2,9 +2,9 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { createHash } from 'node:crypto';
 
 /**
- * The answer of MariaDB's plugin `client_ed25519` to a challenge: a signature as in RFC 8032, but with the password, of
- * any length, in place of the 32 random bytes (MariaDB manual, "Authentication Plugin - ed25519"). node:crypto accepts
- * only 32 bytes.
+ * The answer of MariaDB's plugin `client_ed25519` to a challenge: a signature as in RFC 8032. The password, which may
+ * have any length, replaces the 32 random bytes (MariaDB manual, "Authentication Plugin - ed25519"). node:crypto
+ * accepts only 32 bytes.
  */
 export function signChallenge(password: string, challenge: Uint8Array): Buffer {
   const secret = sha512(Buffer.from(password, 'utf8'));

@@ -14,9 +14,9 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 import { mariadbDriver } from './session.js';
 
-/** Of this process, while a server sends without end. */
+/** The limit for the memory of this process while a server sends an endless answer. */
 const mostGrowthBytes = 150 * 1024 * 1024;
-/** How long a server that falls silent is waited for. */
+/** The time limit for a server that stops answering. */
 const limitMs = 1_500;
 
 const conversations = createConversations(mariadbDriver, { keepsSpare: true });
@@ -77,14 +77,14 @@ describe('Hostile servers', () => {
   );
 });
 
-describeWith({ mariadb: mariadbMissing }, 'A server whose bytes are spoiled on the way', () => {
+describeWith({ mariadb: mariadbMissing }, 'A server whose bytes are changed on the way', () => {
   let server: MariadbServer;
   beforeAll(async () => {
     server = await startMariadb();
   });
   afterAll(() => server.stop());
 
-  test('ends no process but its own, and is answered with a reason', async () => {
+  test('ends only the process of its conversation, and the error has a reason', async () => {
     for (let seed = 1; seed <= 15; seed += 1) {
       const proxy = await startMutatingProxy(server.port, seed);
       const { username, password } = server;

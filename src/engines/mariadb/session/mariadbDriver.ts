@@ -3,17 +3,17 @@ import type { Socket } from 'node:net';
 import type { AnswerSink, Driver, DriverConnection, Json, Value } from '../../conversation/driver.js';
 import { signChallenge } from './ed25519.js';
 
-/** What the driver needs to log in. */
+/** The data that the driver needs to log in. */
 export type MariadbLogin = {
-  /** The name in the server's certificate. The driver connects to nothing itself. */
+  /** The host name that the server's certificate must contain. The driver does not connect by itself. */
   readonly host: string;
   readonly user: string;
   readonly password: string;
-  /** Null: no TLS. A `ca` of null: the system's. */
+  /** Null: no TLS. If `ca` is null, the CAs of the system are used. */
   readonly tls: { readonly verify: boolean; readonly ca: string | null } | null;
 };
 
-/** MariaDB's protocol by mysql2. */
+/** Implements MariaDB's protocol with mysql2. */
 export const driver: Driver = {
   converse(socket, onLost): DriverConnection {
     let mysql: Connection | undefined;
@@ -27,7 +27,7 @@ export const driver: Driver = {
         mysql.connect((error) => (error === null ? answer.done() : answer.fail(error)));
       },
       ask(question, values, answer) {
-        if (mysql === undefined) answer.fail(new Error('Nobody has logged in.'));
+        if (mysql === undefined) answer.fail(new Error('A statement was sent before the login.'));
         else ask(mysql, question, values, answer);
       },
       pause: () => mysql?.pause(),
@@ -43,7 +43,7 @@ function connect(socket: Socket, { host, user, password, tls }: MariadbLogin): C
     user,
     password,
     charset: 'utf8mb4',
-    // The process that asks has a time limit.
+    // No time limit here: the process that sends the question has one.
     connectTimeout: 0,
     stream: () => socket,
     authPlugins: {
@@ -64,7 +64,7 @@ function connect(socket: Socket, { host, user, password, tls }: MariadbLogin): C
   });
 }
 
-/** A compound statement answers with a result for each of its statements, and with its own, which has no rows. */
+/** A compound statement returns one result for each of its statements, and a last result without rows for itself. */
 function ask(mysql: Connection, sql: string, values: readonly Json[], answer: AnswerSink): void {
   mysql
     .query({ sql, values: [...values] })

@@ -12,7 +12,7 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { createMariadbEngine } from '../mariadbEngine.js';
 import { settingNames } from './serverSettings.js';
 
-/** Settings under which no dump may be taken. */
+/** Settings with which a dump is refused. */
 const refusedAtSource: readonly (readonly [name: string, value: string])[] = [
   ['sql_select_limit', '2'],
   ['sql_select_limit', '0'],
@@ -24,8 +24,8 @@ const refusedAtSource: readonly (readonly [name: string, value: string])[] = [
 ];
 
 /**
- * Settings without a visible effect, whether the source or the target has them, and whether the server or init_connect
- * sets them.
+ * Settings without a visible effect on a dump or a restore. This holds for source and target, and for settings of the
+ * server and of init_connect.
  */
 const harmless: readonly (readonly [name: string, value: string])[] = [
   ['sql_mode', "'ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ZERO_DATE'"],
@@ -58,12 +58,12 @@ const harmless: readonly (readonly [name: string, value: string])[] = [
   ['max_heap_table_size', '16384'],
 ];
 
-/** These settings matter only at the target. */
+/** Settings that have an effect only at the target. */
 const harmlessAtTarget: readonly (readonly [name: string, value: string])[] = [
   ...harmless,
-  // A source with such views has switched the setting off.
+  // The source has views that this setting refuses, so it is switched off there.
   ['standard_compliant_cte', '1'],
-  // A value that was computed under the source's own setting comes back unchanged.
+  // A restore does not change a value that was computed with the source's own setting.
   ['div_precision_increment', '9'],
   ['default_regex_flags', "'DOTALL'"],
   ...refusedAtSource.filter(([name]) => name !== 'max_session_mem_used' && name !== 'tmp_disk_table_size'),
@@ -160,7 +160,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     expect(settingNames.filter((name) => !tried.includes(name) && !triedElsewhere.includes(name))).toEqual([]);
   });
 
-  test('change no dump if they do not matter', async () => {
+  test('change no dump if they are harmless', async () => {
     await setGlobally(source, harmless);
     const dump = await takeDump(engine, of(source), context());
     expect(dump.failure).toBeNull();
@@ -228,7 +228,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     await source.sql("REVOKE CONNECTION ADMIN ON *.* FROM backup@'%'");
   });
 
-  test('refuse only a dump that they spoil: a database without versioned tables, or with names in ASCII, is accepted', async () => {
+  test('refuse only a dump that they would change: a database without versioned tables, or with names in ASCII, is accepted', async () => {
     await setGlobally(source, [['system_versioning_asof', "'2020-01-01 00:00:00'"]]);
     await setByInitConnect(source, 'SET NAMES latin1');
     expect((await takeDump(engine, of(source, ['plain']), context())).failure).toBeNull();
@@ -294,7 +294,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
     ).rejects.toMatchObject({ code: 'SERVICE_SETTING', help: expect.stringContaining(statement) });
   });
 
-  test('let a restore create tables of an older row format in a newer one, which accepts the same rows', async () => {
+  test('let a restore create tables of an older row format in a newer row format, which accepts the same rows', async () => {
     await setGlobally(source, [['innodb_default_row_format', "'redundant'"]]);
     await source.sql('CREATE TABLE plain.older (a INT); INSERT INTO plain.older VALUES (1);');
     try {

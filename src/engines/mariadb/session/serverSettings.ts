@@ -1,30 +1,33 @@
 /**
- * The system variables of MariaDB 10.2 to 11.4 that change what a SELECT returns, what a statement stores, or when one
- * is aborted, with our action for each. They were found by setting every dynamic variable to each of its values
- * (numbers: the ends of their range) and comparing dumps and restores; serverSettings.test.ts repeats that for the
- * variables of this table.
+ * The system variables of MariaDB 10.2 to 11.4 that change the result of a SELECT, change the values that a statement
+ * stores, or abort a statement, with our action for each. They were found by setting every dynamic variable to each of
+ * its values (for a number, to both ends of its range) and comparing dumps and restores. serverSettings.test.ts repeats
+ * this for the variables of this table.
  *
- * A variable that a server does not know, or that a session cannot set there, is left out of the statements.
+ * A statement omits a variable if the server does not know it, or if a session cannot set it there.
  */
 type SettingRule = {
   readonly name: string;
-  /** What depends on it. */
+  /** The effect of the variable. */
   readonly why: string;
-  /** SQL that our own sessions set. */
+  /** The value, as SQL, that our own sessions set. */
   readonly ours?: string;
-  /** SQL that the session of the restore tool sets. What the dump sets itself is not listed here. */
+  /** The value, as SQL, that the session of the restore tool sets. Variables that the dump itself sets have none. */
   readonly restore?: string;
   /** The inventory keeps the source's value, and the session of the restore tool sets it. */
   readonly recorded?: true;
-  /** Whether the value cuts, changes or ends a dump. mariadb-dump takes no settings and sets only a few itself. */
+  /**
+   * Whether the value cuts, changes or ends a dump. We cannot set variables in the session of mariadb-dump, which sets
+   * only a few itself.
+   */
   readonly spoilsDump?: (value: string, tool: Version, found: FoundSettings) => boolean;
-  /** Spoils only dumps that hold such objects. */
+  /** The kind of objects that a dump must contain to be affected. Absent: every dump is affected. */
   readonly onlyFor?: 'FOREIGN_NAMES' | 'VERSIONED_TABLES';
-  /** Sets it only where this holds; default: wherever a session has it. */
+  /** The variable is set only on servers for which this is true. Absent: on every server that has it. */
   readonly onlyWhere?: (value: string, server: Version) => boolean;
   /** The effect on the dump, as the end of a sentence. */
   readonly effect?: string;
-  /** A value that is harmless; default: DEFAULT. */
+  /** A harmless value. Absent: DEFAULT. */
   readonly harmless?: string;
 };
 
@@ -34,18 +37,18 @@ const mebibyte = 1024 * 1024;
 const unlimited = '18446744073709551615';
 
 const rules: readonly SettingRule[] = [
-  // What a SELECT returns.
+  // Variables that change the result of a SELECT.
   {
     name: 'sql_select_limit',
     why: 'cuts every SELECT and SHOW without a LIMIT: rows, tables and databases are missing',
     ours: unlimited,
     restore: unlimited,
     spoilsDump: (value) => value !== unlimited,
-    effect: 'the dump would hold at most so many rows of each table',
+    effect: 'the dump would contain at most that number of rows of each table',
   },
   {
     name: 'system_versioning_asof',
-    why: 'a SELECT from a versioned table gives the rows of that time',
+    why: 'a SELECT from a versioned table returns the rows of that time',
     ours: 'DEFAULT',
     restore: 'DEFAULT',
     spoilsDump: (value) => value !== 'DEFAULT',
@@ -54,8 +57,8 @@ const rules: readonly SettingRule[] = [
   },
   {
     name: 'character_set_client',
-    // Our own sessions say SET NAMES.
-    why: 'names in statements are read in it, also where the client asked for another (skip-character-set-client-handshake)',
+    // Our own sessions use SET NAMES instead.
+    why: 'the server reads names in statements in this character set, even if the client requested another one (skip-character-set-client-handshake)',
     spoilsDump: (value) => !/^utf8|^binary$/.test(value),
     onlyFor: 'FOREIGN_NAMES',
     effect: 'mariadb-dump could not name databases and tables whose names are not in ASCII',
@@ -65,10 +68,10 @@ const rules: readonly SettingRule[] = [
     name: 'sql_quote_show_create',
     why: 'SHOW CREATE leaves names unquoted; mariadb-dump sets it only after SHOW CREATE DATABASE',
     ours: '1',
-    // A trigger is stored as it is shown.
+    // Triggers are stored in the form in which this setting shows them.
     restore: '1',
     spoilsDump: (value) => value === 'OFF',
-    effect: 'the dump would name databases without quotes, and no server would read it',
+    effect: 'the dump would contain names of databases without quotes, and no server could read it',
     harmless: '1',
   },
   { name: 'sql_auto_is_null', why: '`IS NULL` finds the last inserted row', ours: '0' },
@@ -77,18 +80,18 @@ const rules: readonly SettingRule[] = [
   { name: 'lc_messages', why: 'the language of errors', ours: "'en_US'", restore: "'en_US'" },
   {
     name: 'div_precision_increment',
-    why: 'digits of a quotient, also in a stored generated column, which a restore computes anew',
+    why: 'digits of a quotient, also in a stored generated column, which a restore computes again',
     ours: '4',
     recorded: true,
   },
   {
     name: 'default_regex_flags',
-    why: 'what REGEXP finds, also in a stored generated column',
+    why: 'the result of REGEXP, also in a stored generated column',
     ours: "''",
     recorded: true,
   },
   { name: 'group_concat_max_len', why: 'cuts GROUP_CONCAT', ours: String(16 * mebibyte) },
-  { name: 'max_sort_length', why: 'names that begin alike are not sorted', ours: '1024' },
+  { name: 'max_sort_length', why: 'names with the same beginning are not sorted', ours: '1024' },
   {
     name: 'tx_isolation',
     why: 'a snapshot needs REPEATABLE READ',
@@ -97,21 +100,21 @@ const rules: readonly SettingRule[] = [
   },
   {
     name: 'timestamp',
-    why: 'init_connect may have stopped the clock of the session',
+    why: 'init_connect may have fixed the clock of the session',
     ours: 'DEFAULT',
     restore: 'DEFAULT',
   },
-  // When a statement or a session is aborted.
+  // Variables that abort a statement or a session.
   {
     name: 'max_statement_time',
-    why: 'ends long statements; mariadb-dump sets it itself, older ones do not',
+    why: 'ends long statements; only newer versions of mariadb-dump set it themselves',
     ours: '0',
     restore: '0',
     spoilsDump: (value, tool) => Number(value) > 0 && isOlder(tool, [10, 11]),
     effect: 'this version of mariadb-dump cannot switch it off, and the server would end the dump of large tables',
     harmless: '0',
   },
-  { name: 'sql_big_selects', why: 'off: max_join_size is heeded', ours: '1', restore: '1' },
+  { name: 'sql_big_selects', why: 'off: max_join_size applies', ours: '1', restore: '1' },
   {
     name: 'max_join_size',
     why: 'SELECTs from tables with more rows are refused (1104); setting it switches sql_big_selects off',
@@ -141,12 +144,12 @@ const rules: readonly SettingRule[] = [
   { name: 'idle_readonly_transaction_timeout', why: 'ends a session between statements', ours: '0', restore: '0' },
   { name: 'idle_write_transaction_timeout', why: 'ends a session between statements', ours: '0', restore: '0' },
   { name: 'completion_type', why: 'RELEASE ends a session at COMMIT and ROLLBACK', ours: '0', restore: '0' },
-  // What a statement stores.
+  // Variables that change the values or objects that a statement stores.
   { name: 'autocommit', why: 'off: the rows of the last table are rolled back at the end', ours: '1', restore: '1' },
   { name: 'tx_read_only', why: 'on: nothing can be written (1792)', ours: '0', restore: '0' },
   { name: 'sql_safe_updates', why: 'refuses UPDATE and DELETE without a key', ours: '0', restore: '0' },
-  { name: 'check_constraint_checks', why: 'rows that violate a CHECK come back as they were', restore: '0' },
-  { name: 'innodb_strict_mode', why: 'refuses tables that a server without it has made (1118)', restore: '0' },
+  { name: 'check_constraint_checks', why: 'a restore accepts rows that violate a CHECK', restore: '0' },
+  { name: 'innodb_strict_mode', why: 'refuses tables that were created while it was off (1118)', restore: '0' },
   { name: 'innodb_default_encryption_key_id', why: 'adds ENCRYPTION_KEY_ID to every table', restore: '1' },
   { name: 'innodb_compression_default', why: 'adds PAGE_COMPRESSED to every table', restore: '0' },
   {
@@ -154,43 +157,50 @@ const rules: readonly SettingRule[] = [
     why: 'off: adds ON UPDATE to a TIMESTAMP without a default',
     restore: '1',
   },
-  { name: 'character_set_collations', why: 'another collation for what names only its character set', restore: "''" },
-  { name: 'standard_compliant_cte', why: 'refuses views that a server without it has made (4008)', restore: '0' },
+  {
+    name: 'character_set_collations',
+    why: 'another collation for objects that name only their character set',
+    restore: "''",
+  },
+  { name: 'standard_compliant_cte', why: 'refuses views that were created while it was off (4008)', restore: '0' },
   { name: 'sql_if_exists', why: 'adds IF EXISTS to statements', restore: '0' },
   {
     name: 'old_mode',
     why: 'without UTF8_IS_UTF8MB3 the utf8 of older servers becomes utf8mb4',
     restore: "'UTF8_IS_UTF8MB3'",
-    // An older server does not know the value for its own fixed behaviour.
+    // An older server always behaves like this, and does not know the value.
     onlyWhere: (value, server) => !isOlder(server, [10, 6]) && !value.includes('UTF8_IS_UTF8MB3'),
   },
   {
     name: 'enforce_storage_engine',
-    why: 'makes every table one of this engine; only SUPER may switch it off',
+    why: 'creates every table with this engine; only SUPER may switch it off',
     restore: 'NULL',
     onlyWhere: (value) => value !== '',
   },
   {
     name: 'innodb_default_row_format',
-    why: 'of every table that names no format: others have shorter keys (1709). Only of the server',
+    why: 'the format of tables that name none: older formats allow only shorter keys (1709). A session cannot set it',
     recorded: true,
   },
-  { name: 'max_heap_table_size', why: 'the most that a MEMORY table holds (1114)', restore: '4294966272' },
+  { name: 'max_heap_table_size', why: 'the maximum size of a MEMORY table (1114)', restore: '4294966272' },
 ];
 
 /** Exported for tests. */
 export const settingNames = rules.map(({ name }) => name);
 
-/** A variable of a new session before it sets anything: after the server's defaults and `init_connect`. */
+/**
+ * The value of a variable in a new session, after the server's defaults and `init_connect`, and before the session sets
+ * anything.
+ */
 export type FoundSetting = {
   readonly value: string;
-  /** The value of the server, where it has one of its own. */
+  /** The global value of the server, if the variable has one. */
   readonly global: string | null;
   readonly ofSession: boolean;
 };
 export type FoundSettings = ReadonlyMap<string, FoundSetting>;
 
-/** Variables that are only read. */
+/** Variables that we read and do not set. */
 const alsoRead = [
   'version',
   'version_comment',
@@ -205,7 +215,7 @@ const alsoRead = [
   'aria_encrypt_tables',
 ];
 
-/** It has a LIMIT of its own, because sql_select_limit would cut it. `readFoundSettings` reads its rows. */
+/** Has its own LIMIT, because sql_select_limit would cut the result. `readFoundSettings` reads its rows. */
 export const foundSettingsQuery = `SELECT variable_name AS name, COALESCE(session_value, global_value) AS value,
     global_value, variable_scope AS scope FROM information_schema.system_variables
   WHERE variable_name IN (${[...rules.map(({ name }) => name), ...alsoRead].map((name) => `'${name}'`).join(',')}) LIMIT 1000`;
@@ -233,7 +243,8 @@ export function restoreAssignments(found: FoundSettings, recorded: Readonly<Reco
   const sources = rules.flatMap(({ name, recorded: ofSource }) => {
     const value = recorded[name];
     if (ofSource !== true || value === undefined || found.get(name)?.ofSession !== true) return [];
-    // Others may write to the container of backup.json, so only numbers and words of letters reach a statement.
+    // Other people may write to the container, and so change backup.json. Only numbers and words of letters are used in
+    // a statement.
     return /^[\w,]*$/.test(value) ? [`${name}=${/^\d+$/.test(value) ? value : `'${value}'`}`] : [];
   });
   return [...assignments(found, 'restore'), ...sources].join(', ');
@@ -259,12 +270,12 @@ function assignments(found: FoundSettings, whose: 'ours' | 'restore'): readonly 
   });
 }
 
-/** A setting that spoils a dump, described for a person. */
+/** A setting that cuts, changes or ends a dump, described for a person. */
 export type SpoilingSetting = {
   readonly name: string;
   readonly value: string;
   readonly effect: string;
-  /** What a person does about it. */
+  /** What a person should do about it. */
   readonly remedy: string;
   readonly onlyFor: SettingRule['onlyFor'];
 };
@@ -282,17 +293,17 @@ function remedyFor(name: string, setting: FoundSetting, harmless: string, found:
   const initConnect = found.get('init_connect')?.value ?? '';
   if (initConnect !== '' && (setting.global !== setting.value || mentions(initConnect, name))) {
     return (
-      `init_connect of the server sets ${name}: take it out there, or grant the user ` +
+      `init_connect of the server sets ${name}: remove it there, or grant the user ` +
       `${isOlder(versionOf(found), [10, 5]) ? 'SUPER' : 'CONNECTION ADMIN'}, for whose sessions init_connect does not run.`
     );
   }
   if (name === 'character_set_client') {
     return (
-      'Take skip-character-set-client-handshake out of the configuration of the server and restart it, or make its ' +
+      'Remove skip-character-set-client-handshake from the configuration of the server and restart it, or set its ' +
       'default utf8mb4: SET GLOBAL character_set_server = utf8mb4, character_set_client = utf8mb4;'
     );
   }
-  return `Run on the server: SET GLOBAL ${name} = ${harmless}; and take ${name} out of its configuration (my.cnf).`;
+  return `Run on the server: SET GLOBAL ${name} = ${harmless}; and remove ${name} from its configuration (my.cnf).`;
 }
 
 function mentions(statement: string, name: string): boolean {

@@ -16,15 +16,18 @@ import { refuseUnsupportedServer } from './supportedServers.js';
 
 export type { Row };
 
-/** One connection of ours to a server, for questions; data is never read through it. */
+/** One connection of ours to a server, for queries. The data of a dump never passes through it. */
 export type Session = {
-  /** The address that answered: what a tool is given, so that it cannot be led elsewhere. */
+  /** The address that answered. A tool gets this address, so that it cannot connect to another server. */
   readonly server: ServerAddress;
-  /** What was set when it had logged in, before it set anything itself: what a tool of the same account begins with. */
+  /**
+   * The settings after the login, before the session sets anything. A tool with the same account starts with these
+   * settings.
+   */
   readonly found: FoundSettings;
   /**
-   * `?` in the statement stands for a value; all rows of a compound statement come as one list. Throws what the server
-   * says as a StowageError; see `isServerError`.
+   * `?` in the statement stands for a value. All rows of a compound statement are returned as one list. Throws an error
+   * of the server as a StowageError (see `isServerError`).
    */
   query(
     sql: string,
@@ -35,11 +38,11 @@ export type Session = {
 };
 
 export type QuestionLimits = {
-  /** Without an answer by then the session is closed. Default 120 s. */
+  /** The time limit for an answer. After it the session is closed. Default 120 s. */
   readonly timeoutMs?: number;
-  /** An answer that takes more memory closes the session. Default 64 MiB. */
+  /** The memory limit for an answer. A larger answer closes the session. Default 64 MiB. */
   readonly maxBytes?: number;
-  /** Takes the rows of a long answer as they come, some hundreds at a time. The result is then empty. */
+  /** Receives the rows of a long answer in batches of some hundred rows. The result is then empty. */
   readonly onRows?: (rows: readonly Row[]) => void;
 };
 
@@ -49,11 +52,11 @@ export type SessionOptions = {
   readonly allowAddress: AllowAddress;
   /** Called for each answer of the server. */
   readonly onAnswer?: () => void;
-  /** For connecting and logging in. Default 10 s. */
+  /** The time limit for connecting and logging in. Default 10 s. */
   readonly connectTimeoutMs?: number;
 };
 
-/** The module that talks MariaDB's protocol, for `createConversations`. */
+/** The module that implements MariaDB's protocol, for `createConversations`. */
 export const mariadbDriver = new URL('./mariadbDriver.js', import.meta.url);
 
 const defaultConnectTimeoutMs = 10_000;
@@ -62,16 +65,16 @@ const defaultAnswerBytes = 64 * 1024 * 1024;
 const settingsAnswerBytes = 1024 * 1024;
 const loginAnswerBytes = 64 * 1024;
 
-/** Whoever opens a session closes it. Throws SERVICE_UNREACHABLE, SERVICE_AUTH or the signal's reason. */
+/** The caller closes the session. Throws SERVICE_UNREACHABLE, SERVICE_AUTH or the signal's reason. */
 export async function openSession(connection: ServiceConnection, options: SessionOptions): Promise<Session> {
   const { signal } = options;
   signal.throwIfAborted();
-  // A look-up of a name cannot be aborted.
+  // The name look-up cannot be aborted.
   const addresses = await unlessAborted(signal, () => resolveServer(connection.host, options.allowAddress));
   return openSessionAt(connection, addresses, options);
 }
 
-/** Like `openSession`, at the first of these addresses that answers. */
+/** Like `openSession`. Connects to the first of these addresses that answers. */
 export async function openSessionAt(
   connection: ServiceConnection,
   addresses: readonly ServerAddress[],
@@ -85,7 +88,7 @@ export async function openSessionAt(
   return logIn(connection, server, line, limits);
 }
 
-/** Connects to one address, and does not log in yet. */
+/** Connects to one address without logging in. */
 export function connectLine(
   connection: ServiceConnection,
   { address }: ServerAddress,
@@ -95,7 +98,7 @@ export function connectLine(
   return conversations.connect(JSON.stringify([host, address, port, username]), address, port, limits);
 }
 
-/** Logs in over a line that is connected already, and owns it from then on. */
+/** Logs in over an open connection, and owns the connection from then on. */
 export async function logIn(
   connection: ServiceConnection,
   server: ServerAddress,
@@ -129,17 +132,20 @@ export async function logIn(
   }
 }
 
-/** The signal's own reason, and a defect of ours, stay as they are. */
+/** The signal's own reason, and a defect of Stowage, are returned unchanged. */
 function asSessionError(connection: ServiceConnection, signal: AbortSignal, error: unknown): unknown {
   if (signal.aborted || !(error instanceof ConversationError)) return error;
   return asServiceError(connection, asServerFailure(error));
 }
 
-/** Sets all that an answer may depend on, and undoes what `init_connect` has begun. Gives what was set before. */
+/**
+ * Sets every variable that an answer may depend on, and undoes the effects of `init_connect`. Returns the settings
+ * before.
+ */
 async function makeIndependent(connection: ServiceConnection, query: Session['query']): Promise<FoundSettings> {
   const askVersion = async () => shortText((await query('SELECT VERSION() AS version'))[0]?.['version']);
   const found = await findSettings(query).catch(async (error: unknown) => {
-    // 1109: a server without MariaDB's list of variables is another one, or an old one.
+    // 1109: the server has no list of variables like MariaDB's, so it is too old, or is not MariaDB.
     if (serverErrorNumber(error) === 1109) await refuseUnsupportedServer(connection, askVersion, new Map());
     throw error;
   });
@@ -152,7 +158,7 @@ async function makeIndependent(connection: ServiceConnection, query: Session['qu
   return found;
 }
 
-/** The first question to the server is asked under whatever settings there are. */
+/** The first query runs with the server's own settings, so a setting may make it fail. */
 async function findSettings(query: Session['query']): Promise<FoundSettings> {
   try {
     return readFoundSettings(await query(foundSettingsQuery, [], { maxBytes: settingsAnswerBytes }));
@@ -179,7 +185,7 @@ const limitless: Readonly<Record<string, string>> = {
 };
 const limits = Object.keys(limitless);
 
-/** Opens a session for `work` alone and closes it, whatever happens. */
+/** Opens a session for `work`, and always closes it. */
 export async function withSession<T>(
   connection: ServiceConnection,
   options: SessionOptions,
@@ -193,7 +199,7 @@ export async function withSession<T>(
   }
 }
 
-/** A version or a name that a server reports about itself, fit to be stored and shown. */
+/** A version or a name that a server reports about itself, shortened so that it can be stored and shown. */
 export function shortText(value: string | null | undefined): string {
   return outsideText(value ?? '', 128);
 }
@@ -205,7 +211,7 @@ export function serverErrorNumber(error: unknown): number | undefined {
   return undefined;
 }
 
-/** The login as `mariadbDriver.ts` takes it. */
+/** The login in the form that `mariadbDriver.ts` expects. */
 function loginOf(connection: ServiceConnection): MariadbLogin {
   const tls = tlsOptions(connection);
   return {

@@ -3,8 +3,8 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import type { FoundSettings } from './serverSettings.js';
 
 /**
- * Accepts MariaDB 10.2 and later. A server may report a false version (`--version=…`), so a variable of that version is
- * checked; the reported version is only for the message. Throws TOOL_VERSION.
+ * Accepts MariaDB 10.2 and later. A server may report a false version (`--version=…`). So this checks for a variable
+ * that 10.2 introduced, and uses the reported version only in the message. Throws TOOL_VERSION.
  */
 export async function refuseUnsupportedServer(
   { host, port }: ServiceConnection,
@@ -17,12 +17,12 @@ export async function refuseUnsupportedServer(
   throw new StowageError(
     'TOOL_VERSION',
     mariadb
-      ? `The server at ${host}:${port} is MariaDB ${version}, and Stowage supports 10.2 and later.`
+      ? `The server at ${host}:${port} is MariaDB ${version}, and Stowage supports only 10.2 and later.`
       : `The server at ${host}:${port} is ${version}, which is not MariaDB 10.2 or later.`,
     {
       help: mariadb
         ? 'Upgrade the server to MariaDB 10.2 or later.'
-        : 'A service of the engine MARIADB needs a MariaDB server: correct host and port, or choose the engine of this server.',
+        : 'A service with the engine MARIADB needs a MariaDB server. Correct host and port, or choose the engine of this server.',
       details: { version },
     },
   );

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 
 /**
  * The folder with the login plugins of a MariaDB tool, such as client_ed25519. It is next to the tool, or it is the
- * folder of the system. A tool that was unpacked in another place only searches the folder that it was built for.
- * Undefined: there is no such folder, and the tool searches the folder that it was built for.
+ * folder of the system. A tool that was moved to another folder still searches only the folder that it was built for.
+ * Undefined: neither folder exists.
  */
 export async function findClientPlugins(tool: string): Promise<string | undefined> {
   const program = await realpath(tool).catch(() => tool);

@@ -3,13 +3,16 @@ import { plainLine, type OutputFilter } from '../../process/outputFilter.js';
 import { statementHead } from '../../process/statementHead.js';
 import { serverSentence } from '../errors/serverSentences.js';
 
-/** The most characters of one message that are buffered. A value in a server's sentence may have many lines. */
+/**
+ * The most characters of one message that are buffered. One message may have many lines, because a value in it may have
+ * line breaks.
+ */
 const mostHeld = 16_384;
 
 /**
  * Removes values from the output of MariaDB's tools. The mariadb client prints the failed statement between lines of
- * dashes and then the error; only the kind of the statement and its table stay. A sentence of the server may contain
- * line breaks inside a value, so it is held until the next message begins.
+ * dashes, and then the error. Of the statement only its kind and its table are kept. A sentence of the server may
+ * contain line breaks inside a value, so it is held until the next message begins.
  * @param ours values that we sent ourselves; they are kept
  */
 export function mariadbOutput(ours: readonly string[] = []): OutputFilter {

@@ -62,13 +62,13 @@ function quoted(what: string, value: string): string {
   // eslint-disable-next-line no-control-regex -- it matches control characters
   if (/[\u0000-\u001f\u007f]/.test(value)) {
     throw new StowageError('BAD_INPUT', `${what} contains a line break or another control character.`, {
-      help: 'MariaDB tools cannot be given such a value. Choose another one on the server and in the service.',
+      help: 'MariaDB tools cannot receive such a value. Choose another value on the server and in the service.',
     });
   }
   const text = `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
   if (Buffer.byteLength(text) > 3_000) {
     throw new StowageError('BAD_INPUT', `${what} is too long for MariaDB's option file.`, {
-      help: 'Choose one of at most 1,000 characters.',
+      help: 'Choose a value of at most 1,000 characters.',
     });
   }
   return text;

@@ -9,7 +9,10 @@ export type CronField = {
   readonly values: readonly number[];
   /** The day of month contains `L`, the last day of the month. */
   readonly lastDay: boolean;
-  /** STAR is `*` or `?`: not set. STAR_STEP is a star with a step; STAR_LIST a list that begins with one. */
+  /**
+   * STAR is `*` or `?`: the field is not set. STAR_STEP is a star with a step. STAR_LIST is a list that begins with a
+   * star.
+   */
   readonly form: 'STAR' | 'STAR_STEP' | 'STAR_LIST' | 'VALUES';
 };
 
@@ -20,7 +23,7 @@ export type CronFieldKind = {
   /** The largest number that may be written; hour 24 is 0, and day of week 7 is 0. */
   readonly maxWritten: number;
   readonly max: number;
-  /** Names for numbers. The first one means `min`. */
+  /** Names for numbers. The first name means `min`. */
   readonly names: readonly string[];
 };
 

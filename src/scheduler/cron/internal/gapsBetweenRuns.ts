@@ -1,7 +1,7 @@
 import type { RunsIn } from './runsIn.js';
 import { secondsPerDay } from './wallCalendar.js';
 
-/** Two runs with none between them, in seconds since 1970-01-01T00:00:00Z. */
+/** Two consecutive runs, in seconds since 1970-01-01T00:00:00Z. */
 export type Gap = { readonly first: number; readonly second: number };
 
 export type Gaps = { readonly shortest: Gap; readonly longest: Gap };
@@ -66,7 +66,7 @@ function nextGap(runs: RunsIn, from: number): Gap | undefined {
   return first === undefined || second === undefined ? undefined : { first, second };
 }
 
-/** The first few places of the most extreme value. */
+/** The first few positions of the most extreme value. */
 class Extreme {
   private best: number | undefined;
   where: number[] = [];

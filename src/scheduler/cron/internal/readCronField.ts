@@ -3,11 +3,11 @@ import { type CronField, type CronFieldKind, withinField } from './cronField.js'
 export type Misreading = {
   readonly problem: string;
   readonly hint: string;
-  /** What to write instead, if it is known. */
+  /** The suggestion for what to write instead, if there is one. */
   readonly instead?: string;
 };
 
-/** `with24`: the field contains hour 24, which is 0 and leaves the day open. */
+/** `with24`: the field contains hour 24. It means hour 0, but not whether of the same day or of the next day. */
 export type CronFieldReading =
   { readonly field: CronField; readonly with24: boolean } | { readonly misread: Misreading };
 
@@ -19,7 +19,10 @@ export function readCronField(kind: CronFieldKind, typed: string): CronFieldRead
 
   const elements = text.split(',');
   if (elements.length > 1 && elements.some((element) => element === '*' || element === '?'))
-    return misread(kind, { problem: 'has a list with a star, which already means every value', instead: '*' });
+    return misread(kind, {
+      problem: 'has a list that contains a star, and a star already means every value',
+      instead: '*',
+    });
 
   const written = new Set<number>();
   let lastDay = false;
@@ -48,7 +51,7 @@ function misread(kind: CronFieldKind, refusal: Refusal): { readonly misread: Mis
   return { misread: { problem, hint: `Write \`${instead}\` as the ${kind.label}.`, instead } };
 }
 
-/** `problem` continues "The hour …"; `instead` is what to write in the element's place. */
+/** `problem` continues a sentence such as "The hour …". `instead` is the text that replaces the element. */
 type Refusal =
   { readonly problem: string; readonly instead: string } | { readonly problem: string; readonly hint: string };
 type Element = { readonly written: readonly number[]; readonly starStep?: number };
@@ -68,7 +71,7 @@ function readElement(kind: CronFieldKind, element: string): Element | Refusal {
 
   const writtenTo = toText === undefined ? Math.max(kind.max, from) : numberOf(kind, toText);
   if (writtenTo === undefined) return refuseUnknown(kind, element);
-  // A week that ends with SUN ends with 7: MON-SUN.
+  // At the end of a range SUN is 7, so that MON-SUN is a range.
   const to = toText === 'SUN' && from > 0 ? 7 : writtenTo;
   if (to < from) return refuseWrap(kind, from, to, step ?? 1, /[A-Z]/.test(fromText));
   const stepRefused = step === undefined ? undefined : refuseStep(kind, from, to, step);
@@ -105,18 +108,18 @@ function refuseUnknown(kind: CronFieldKind, element: string): Refusal {
   const allowed = allowedValues(kind);
   if (/^(\d{0,2}L|\d{0,2}W|LW|L-\d+|\w{1,3}#\d)$/.test(element))
     return {
-      problem: 'has a form that is not part of this dialect',
+      problem: 'uses a form that this dialect does not support',
       hint: `${allowed} \`L\` is only allowed in the day of month, without a number. \`W\` and \`#\` are not supported.`,
     };
   if (/^[\d/*-]+$/.test(element))
-    return { problem: 'has a number out of range, or a range or step that is not complete', hint: allowed };
+    return { problem: 'has a number out of range, or an incomplete range or step', hint: allowed };
   return { problem: 'cannot be read', hint: allowed };
 }
 
 function allowedValues(kind: CronFieldKind): string {
   const names = kind.names.length > 0 ? ` or ${kind.names[0] ?? ''}-${kind.names.at(-1) ?? ''}` : '';
   const last = kind.name === 'dayOfMonth' ? ', `L` for the last day' : '';
-  return `The ${kind.label} takes ${kind.min}-${kind.maxWritten}${names}${last}, lists like \`1,2\`, ranges like \`1-5\` and steps like \`*/2\`.`;
+  return `The ${kind.label} accepts ${kind.min}-${kind.maxWritten}${names}${last}, lists like \`1,2\`, ranges like \`1-5\` and steps like \`*/2\`.`;
 }
 
 function star(kind: CronFieldKind): CronField {

@@ -21,8 +21,9 @@ export function runsIn(frequency: ParsedFrequency, timeZone: string): RunsIn {
 }
 
 /**
- * Each matching local time has one run: when the clock first shows this time or a later one. So a time that occurs twice
- * runs the first time, and a time in a gap runs at the end of the gap. The order of local times is the order of runs.
+ * Each matching local time has one run, at the first instant when the clock shows this time or a later one. So a time
+ * that occurs twice runs the first time, and a time in a gap runs at the end of the gap. The order of local times is
+ * the order of runs.
  */
 function wallClockRuns(calendar: WallCalendar, clock: ZoneClock): Pick<RunsIn, 'from' | 'until'> {
   return {
@@ -49,7 +50,7 @@ function whenFirstShown(clock: ZoneClock, local: number | undefined): number | u
   return Math.max(stretch.from, local - stretch.offset);
 }
 
-/** There is a run at each instant whose local time matches: none in a gap, two if an hour occurs twice. */
+/** There is a run at each instant whose local time matches: no run in a gap, and two runs if an hour occurs twice. */
 function everyInstantRuns(calendar: WallCalendar, clock: ZoneClock): Pick<RunsIn, 'from' | 'until'> {
   return {
     from(second) {
@@ -60,7 +61,7 @@ function everyInstantRuns(calendar: WallCalendar, clock: ZoneClock): Pick<RunsIn
         if (match === undefined) return undefined;
         const localEnd = stretch.to + stretch.offset;
         if (match < localEnd) return match - stretch.offset;
-        // No later stretch shows an earlier time than this. So all stretches before `match` can be skipped.
+        // Later stretches show only later times than this one. So all stretches before `match` can be skipped.
         const nothingBefore = calendar.next(localEnd - 2 * maxOffset) === match;
         now = nothingBefore ? Math.max(stretch.to, match - maxOffset) : stretch.to;
       }

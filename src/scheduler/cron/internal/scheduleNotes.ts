@@ -49,7 +49,7 @@ function unevenSteps({ second, minute, hour }: ParsedFrequency['fields']): strin
   });
 }
 
-/** The step of a field that is one even progression from end to end. */
+/** The step of a field whose values have equal distances from the smallest to the largest possible value. */
 function wholeStep({ form, text, values }: CronField, size: number): number | undefined {
   if (form === 'STAR_STEP') return Number(text.slice(2));
   const [first = 0, second = 0] = values;
@@ -64,7 +64,9 @@ function daysThatRestart({ dayOfMonth, month, dayOfWeek }: ParsedFrequency['fiel
     form === 'STAR_STEP' && size % Number(text.slice(2)) !== 0 ? text.slice(2) : undefined;
   const days = dayOfMonth.form === 'STAR_STEP' && dayOfMonth.text !== '*/1' ? dayOfMonth.text.slice(2) : undefined;
   if (days !== undefined)
-    notes.push(`Steps of ${days} days start again on the 1st of each month, whatever the last day before it was.`);
+    notes.push(
+      `Steps of ${days} days start again on the 1st of each month, so the last step of a month may be shorter.`,
+    );
   const months = restarts(month, 12);
   if (months !== undefined) notes.push(`Steps of ${months} months start again each January.`);
   const weekdays = restarts(dayOfWeek, 7);
@@ -89,9 +91,11 @@ const shortestLengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 function dayRule({ fields, dayRule: rule }: ParsedFrequency): string[] {
   if (fields.dayOfMonth.form === 'STAR' || fields.dayOfWeek.form === 'STAR') return [];
   if (rule === 'EITHER')
-    return ['Day of month and day of week are both set: a day on which either matches has runs, as in Vixie cron.'];
+    return [
+      'Day of month and day of week are both set: runs happen on every day that matches one of the two, as in Vixie cron.',
+    ];
   return [
-    'Day of month and day of week are both set and one begins with a star: only days on which both match have runs, as in Vixie cron.',
+    'Day of month and day of week are both set and one begins with a star: runs happen only on days that match both, as in Vixie cron.',
   ];
 }
 
@@ -108,7 +112,7 @@ function changesOfTheClock({ frequency, timeZone, runs, second }: Noted): string
     ...(forward === undefined
       ? []
       : [
-          `${changeInWords(forward, timeZone)}: runs in between ${once ? `happen once, at ${show(forward.at + forward.after)}` : 'are left out'}.`,
+          `${changeInWords(forward, timeZone)}: runs in between ${once ? `happen once, at ${show(forward.at + forward.after)}` : 'are skipped'}.`,
         ]),
     ...(back === undefined
       ? []
@@ -133,6 +137,6 @@ function overlap(gaps: Gaps | undefined, usualDurationMs: number | undefined): s
   const shortestMs = length(gaps.shortest) * 1000;
   if (usualDurationMs < shortestMs) return [];
   return [
-    `A backup of this plan usually takes ${durationInWords(usualDurationMs)}, and runs can be ${durationInWords(shortestMs)} apart: a run that comes while the one before is still active is skipped.`,
+    `A backup of this plan usually takes ${durationInWords(usualDurationMs)}, and runs can be ${durationInWords(shortestMs)} apart: a run is skipped while the run before it is still active.`,
   ];
 }

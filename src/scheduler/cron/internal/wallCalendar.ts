@@ -11,7 +11,7 @@ export class WallCalendar {
   private readonly months: readonly boolean[];
   private readonly daysOfMonth: number;
   private readonly lastDay: boolean;
-  /** For each weekday with which a month may begin: the matching days as bits. Bit 0 is the 1st. */
+  /** The matching days of a month as bits, for each weekday on which a month may begin. Bit 0 is the 1st. */
   private readonly weekdays: readonly number[];
   private readonly eitherDay: boolean;
   /** Seconds from midnight. */
@@ -82,7 +82,7 @@ export class WallCalendar {
     return undefined;
   }
 
-  /** The matching days from this one up to and including that one, at most `limit`, in days since 1970-01-01. */
+  /** The matching days from the first to the last day, both included, at most `limit`, in days since 1970-01-01. */
   daysBetween(from: number, to: number, limit: number): readonly number[] {
     const found: number[] = [];
     const { year, month } = dateOf(from);
@@ -104,7 +104,10 @@ export class WallCalendar {
     return count;
   }
 
-  /** The consecutive times of the day with the shortest and with the longest gap. Undefined if there is one time a day. */
+  /**
+   * The consecutive times of the day with the shortest and with the longest gap. Undefined if there is only one time
+   * per day.
+   */
   neighbours(): { readonly closest: Neighbours; readonly widest: Neighbours } | undefined {
     let closest: Neighbours | undefined;
     let widest: Neighbours | undefined;
@@ -130,7 +133,7 @@ export class WallCalendar {
     const last = this.lastDay ? 1 << (length - 1) : 0;
     const weekdays = this.weekdays[(((first + 4) % 7) + 7) % 7] ?? 0;
     const days = this.daysOfMonth | last;
-    // The 31st is bit 30, so that a month is never negative.
+    // The 31st is bit 30, so that the number of a month is never negative.
     return (this.eitherDay ? days | weekdays : days & weekdays) & (2 ** length - 1);
   }
 

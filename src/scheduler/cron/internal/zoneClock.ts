@@ -22,8 +22,8 @@ export class ZoneClock {
   }
 
   /**
-   * A stretch of one offset around this second. It may end before the clocks change. The next stretch then has the same
-   * offset.
+   * A stretch of one offset around this second. It may end before the next clock change. In that case the next stretch
+   * has the same offset.
    */
   stretchAt(second: number): Stretch {
     const index = Math.floor(second / cellSize);
@@ -37,7 +37,7 @@ export class ZoneClock {
     return this.stretchAt(second).offset;
   }
 
-  /** When the clocks change between these seconds, both exclusive; in order. */
+  /** The clock changes between these seconds (both excluded), in order of time. */
   changesBetween(from: number, to: number): readonly Change[] {
     const changes: Change[] = [];
     let before = this.stretchAt(from);
@@ -63,7 +63,10 @@ export class ZoneClock {
     return cell;
   }
 
-  /** Finds the first second of another offset by bisection. There is at most one change, because no zone changes twice in days. */
+  /**
+   * Finds the first second of another offset by bisection. There is at most one change, because no zone changes twice
+   * within a few days.
+   */
   private changeBetween(from: number, to: number, before: number): number {
     let low = from;
     let high = to;
