@@ -124,6 +124,25 @@ describeWith(
       },
     );
 
+    test.each(
+      (['10.2', '11.4'] as const).flatMap((source) => versions.map((tools): [Version, Version] => [source, tools])),
+    )('restore negative zeros of %s, dumped and restored by the tools of %s', async (source, tools) => {
+      // Later servers have no negative zeros.
+      const typed = source === '10.2' ? '' : 'CREATE TABLE typed (u UUID, d DOUBLE, v TEXT) CHARACTER SET cp1251; CREATE TABLE mixed (u UUID, d DOUBLE, v TEXT CHARACTER SET cp1251, w TEXT);';
+      await server(source).sql(`CREATE OR REPLACE DATABASE zeros; USE zeros; ${typed}
+        CREATE TABLE t (d DOUBLE, f FLOAT, m DOUBLE(9,2), v VARCHAR(9), g DOUBLE AS (-d) STORED);
+        INSERT INTO t (d, f, m, v) VALUES (CEIL(-0.5e0), -0e0, -0e0, ',-0,'), (0, 0, 0, '''(-0)'), (-0.5, -1e-300, -1, NULL), (-0e0, NULL, -0e0, '');
+        CREATE TABLE defaults (d DOUBLE NOT NULL DEFAULT -0e0, f FLOAT DEFAULT -0e0, v VARCHAR(9) DEFAULT -0e0); INSERT INTO defaults VALUES ();
+        ${typed && "INSERT INTO typed VALUES (UUID(), -0e0, 'Ж'), (NULL, 0, ',-0,'); INSERT INTO mixed VALUES (UUID(), -0e0, 'Ж', ',-0,'); CREATE TABLE versioned (d DOUBLE DEFAULT -0e0) WITH SYSTEM VERSIONING; INSERT INTO versioned VALUES (-0e0), (0);"}`);
+      const before = await fingerprint(server(source), ['zeros']);
+      expect(await server(source).sql('SELECT d, f, g FROM zeros.t LIMIT 1')).toBe('-0\t-0\t0\n');
+      const taken = await takeDump(engine(tools), server(source).connection({ databases: ['zeros'] }), context());
+      expect(taken.failure).toBeNull();
+      await server(source).sql('DROP DATABASE zeros');
+      await restoreDump(engine(tools), server(source).connection(), taken, context());
+      expect(await fingerprint(server(source), ['zeros'])).toEqual(before);
+    });
+
     test.each(versions)('have tools (%s) that log in with ed25519, wherever they are installed', async (tools) => {
       await server('10.11').sql(`CREATE DATABASE \`${database}\`;
         CREATE OR REPLACE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('a secret'); GRANT ALL ON *.* TO ed;`);

@@ -179,6 +179,46 @@ describe('The scanner of a dump', () => {
     );
   });
 
+  describe('writes a negative zero, which the server reads as an integer without a sign, as a number with an exponent', () => {
+    const real = (table: string) =>
+      `CREATE TABLE \`${table}\` (\n  \`d\` double DEFAULT NULL,\n  \`v\` varchar(9) DEFAULT NULL\n) ENGINE=InnoDB;\n`;
+    const values = ["-0,'a'", "-0.5,',-0,'", "-1,'\\'(-0)'", "-0,'(-0,'", "NULL,',-0)'"];
+    const kept = values.map((value) => value.replace(/^-0,/, '-0e0,'));
+    const ofTool = (newTool: boolean) => (all: readonly string[]) =>
+      newTool ? insert('t', all) : `INSERT INTO \`t\` VALUES ${all.map((value) => `(${value})`).join()};\n`;
+    const pieces = [[], Array.from({ length: 500 }, () => 1), Array.from({ length: 100 }, () => 7)];
+
+    test.each([true, false])('in rows (one row per line: %s), and changes no text', (newTool) => {
+      const rows = ofTool(newTool);
+      for (const lengths of pieces) {
+        const { out, tables } = scan(`${use('d')}${real('t')}${rows(values)}${rows(["1,'-0'"])}`, lengths);
+        expect(out.toString()).toBe(`${use('d')}${real('t')}${rows(kept)}${rows(["1,'-0'"])}`);
+        expect(tables).toMatchObject([{ rows: 6, sizeBytes: (rows(kept) + rows(["1,'-0'"])).length }]);
+      }
+    });
+
+    test.each([3_000_000, 40_000])('beside a value of %d bytes', (size) => {
+      const long = `-0,'${"\\',".repeat(size / 3)}',-0`;
+      const { out, tables } = scan(
+        `${real('t')}${insert('t', [long, ...values])}`,
+        Array.from({ length: 60 }, () => 65_536),
+      );
+      expect(out.toString() === `${real('t')}${insert('t', [long.replaceAll('-0', '-0e0'), ...kept])}`).toBe(true);
+      expect(tables).toMatchObject([{ rows: 6 }]);
+    });
+
+    test('in the default of a column', () => {
+      const table = (more: string) =>
+        `CREATE TABLE \`t\` (\n  \`a\`\`, b\` double(5,1) unsigned NOT NULL DEFAULT -0 COMMENT ' DEFAULT -0',\n  \`c\` float DEFAULT -0\n) ENGINE=InnoDB${more}`;
+      const setting = (column: string) => `ALTER TABLE \`t\` ALTER \`${column}\` SET DEFAULT -0e0;`;
+      const both = [setting('a``, b'), setting('c')];
+      expect(scan(`${table('')};\n`).out.toString()).toBe([`${table('')};`, ...both, ''].join('\n'));
+      const versioned = table(' WITH SYSTEM VERSIONING');
+      const allowed = both.map((sql) => `SET STATEMENT system_versioning_alter_history = KEEP FOR ${sql}`);
+      expect(scan(`${versioned};\n`).out.toString()).toBe([`${versioned};`, ...allowed, ''].join('\n'));
+    });
+  });
+
   test('names the table with a statement that no server accepts, and ends there', () => {
     const scanner = { ...dumpScanner(), args: ['100'] };
     const dump = `${use('d')}${create('t')}${insert('t', [`'${'x'.repeat(100)}'`])}`;

@@ -148,7 +148,7 @@ sub scan {
   $texts = readTexts() unless defined $texts;
   $position = 0;
   $begin = 0;
-  1 while $state == 2 ? inInsert($ended) : $state == 3 ? inTypedRows($ended) : $state == 1 ? inStatement($ended) : between($ended);
+  1 while $state == 2 ? inInsert($ended) : $state == 3 ? inRewrittenRows($ended) : $state == 1 ? inStatement($ended) : between($ended);
   if ($ended) { $position = length $buffer }
   handOn();
   if ($ended && $held && $state == 1) { insert($text) }
@@ -291,6 +291,8 @@ sub endOfStatement {
   elsif ($known && $statement =~ /^CREATE TABLE ($name) /) {
     nextTable(unquoted($1));
     ofTable($bytes);
+    $table->{real} = $statement =~ /\x60 (?:double|float)\b/;
+    insertAfter($_) for $table->{real} ? negativeDefaults($statement) : ();
     if ($names eq 'binary') {
       $table->{typed} = typedColumns($statement);
       insertAfter('/*!40101 SET NAMES binary */;');
@@ -355,6 +357,21 @@ sub inInsert {
   my $end = $found >= 0 ? $found + 1 : length($buffer);
   # The line end may be the first byte of what comes next.
   $end-- if $found < 0 && $end > $position && substr($buffer, -1) eq ';';
+  if ($table->{real}) {
+    if ($found < 0 && !$ended) {
+      $end = rindex($buffer, "\n", $end) + 1;
+      if ($end <= $position) {
+        return rewriteRows() if ahead() > 2097152;
+        $text .= substr($buffer, $begin, $position - $begin);
+        return 0;
+      }
+    }
+    if (substr($buffer, $position, $end - $position) =~ /[(,]-0[,)]/) {
+      my $rows = withExponents(substr($buffer, $position, $end - $position));
+      substr($buffer, $position, $end - $position, $rows);
+      $end = $position + length $rows;
+    }
+  }
   $lineEnds += lineEndsUntil($end);
   if ($passedBytes + $end - $begin <= $countedBytes) { $text .= substr($buffer, $begin, $end - $begin) }
   $position = $end;
@@ -534,12 +551,49 @@ sub beginTyped {
   return 1;
 }
 
+# A negative zero of a DOUBLE or FLOAT column is written as -0. The server reads that as an integer, which has no sign.
+# An INSERT is searched in pieces of whole rows, each of which begins a line; one without lines is held as a whole.
+sub negativeDefaults {
+  my ($statement) = @_;
+  my ($in) = $statement =~ /^CREATE TABLE ($name) /;
+  # A table with history accepts no ALTER otherwise.
+  my $set = $statement =~ /\n\)[^\n]* WITH SYSTEM VERSIONING/ ? 'SET STATEMENT system_versioning_alter_history = KEEP FOR ' : '';
+  return map { $set . "ALTER TABLE $in ALTER $_ SET DEFAULT -0e0;" }
+    $statement =~ /^  ($name) (?:double|float)[\w(), ]*? DEFAULT -0(?=[, \n])/mg;
+}
+
+# A quantifier has a limit.
+sub withExponents {
+  my ($rows) = @_;
+  my ($written, $from) = ('', 0);
+  while (1) {
+    1 while $rows =~ /\G(?:[^'-]++|'(?:[^'\\]++|\\[\s\S]){0,30000}+'|-(?!0[,)])){1,30000}+/gc;
+    if ($rows =~ /\G-0/gc) {
+      $written .= substr($rows, $from, pos($rows) - $from) . 'e0';
+      $from = pos($rows);
+      next;
+    }
+    last unless $rows =~ /\G'/gc;
+    1 while $rows =~ /\G(?:[^'\\]++|\\[\s\S]){1,30000}+/gc;
+    last unless $rows =~ /\G'/gc;
+  }
+  return $written . substr($rows, $from);
+}
+
+# From here on the rows are counted one by one.
+sub rewriteRows {
+  $table->{rows} += $header =~ /\n$/ ? $lineEnds - 1 : $lineEnds;
+  handOn();
+  $state = 3;
+  return 1;
+}
+
 # All that is there is handed on, in pieces: a row may be as long as a statement. No parenthesis and no semicolon is
 # outside of quotes, except those that begin and end a row and the statement.
 my $wholeValue = qr/\G(?:[^'(),;]++|'(?:[^'\\]++|\\[\s\S])*+')[,)]/;
-sub inTypedRows {
+sub inRewrittenRows {
   my ($ended) = @_;
-  my ($written, $from, $isTyped) = ('', 0, $typed->{at});
+  my ($written, $from, $isTyped) = ('', 0, defined $typed && $typed->{at} || []);
   pos($buffer) = 0;
   while (1) {
     if ($inside ne '') {
@@ -549,6 +603,13 @@ sub inTypedRows {
       ($inside, $begins) = ('', 0);
     }
     my $at = pos($buffer);
+    if ($begins && substr($buffer, $at, 1) eq '-') {
+      last if !$ended && length($buffer) < $at + 3;
+      if (substr($buffer, $at, 3) =~ /^-0[,)]/) {
+        $written .= substr($buffer, $from, $at - $from) . '-0e0';
+        $from = $at + 2;
+      }
+    }
     if ($begins && $buffer =~ /$wholeValue/gc) {
       if ($isTyped->[$column] && substr($buffer, $at, 1) eq "'") {
         $written .= substr($buffer, $from, $at - $from) . '_latin1';
@@ -570,6 +631,7 @@ sub inTypedRows {
       insert($written);
       my $bytes = $passedBytes + length($written) - 2;
       refuse() if $bytes > $limit;
+      setNames('binary') if defined $typed && defined $typed->{names};
       endOfInsert($bytes);
       return 1;
     }
