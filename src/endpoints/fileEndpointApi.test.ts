@@ -387,7 +387,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(await api.countEvents()).toBe(before);
     });
 
-    test('another authUrl needs the key again; a change that fails its check is not saved', async () => {
+    test('another authUrl needs the key again, and a change that fails its check is not saved', async () => {
       const { id } = await created(input(container('moved')));
       const elsewhere = { settings: { swift: { authUrl: 'http://127.0.0.1:9/auth/v1.0' } } };
       expect((await api.call(update, { id, input: elsewhere })).code).toBe('SECRET_REQUIRED');

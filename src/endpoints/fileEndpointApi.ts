@@ -54,7 +54,7 @@ export class FileEndpointResolver {
     return ifVisible(context, await this.find(id), (row) => FileEndpointType.of(row));
   }
 
-  @Query(() => FileEndpointConnection, { description: 'Newest first, without the removed ones.' })
+  @Query(() => FileEndpointConnection, { description: 'Newest first, without removed endpoints.' })
   @Requires('VIEWER')
   async fileEndpoints(
     @Arg('projectId', () => ID, { nullable: true }) projectId: string | null | undefined,
@@ -70,7 +70,9 @@ export class FileEndpointResolver {
     });
   }
 
-  @Mutation(() => CheckType, { description: 'Validate: tries every step, saves nothing, leaves nothing behind.' })
+  @Mutation(() => CheckType, {
+    description: 'Validate: runs every step, saves nothing, and leaves nothing in the storage.',
+  })
   @Requires('OPERATOR')
   async validateFileEndpoint(
     @Arg('input', () => FileEndpointInput) input: FileEndpointInput,
@@ -82,7 +84,7 @@ export class FileEndpointResolver {
   }
 
   @Mutation(() => FileEndpointType, {
-    description: 'Submit: validates again; a refusal is CHECK_FAILED with the check in details.',
+    description: 'Submit: validates again. If a step fails, the error is CHECK_FAILED with the check in details.',
   })
   @Requires('OPERATOR')
   async createFileEndpoint(
@@ -98,7 +100,8 @@ export class FileEndpointResolver {
   }
 
   @Mutation(() => CheckFileEndpointPayload, {
-    description: 'Checks a saved endpoint, or with input the endpoint after that change. Only the check is saved.',
+    description:
+      'Checks a saved endpoint. With input it checks the endpoint after that change. Only the result of the check is saved.',
   })
   @Requires('OPERATOR')
   async checkFileEndpoint(
@@ -115,7 +118,8 @@ export class FileEndpointResolver {
   }
 
   @Mutation(() => FileEndpointType, {
-    description: 'A change of any field except the name is checked first, as at creation. A refusal is CHECK_FAILED.',
+    description:
+      'A change of any field except the name is checked first, as at creation. If a step fails, the error is CHECK_FAILED.',
   })
   @Requires('OPERATOR')
   updateFileEndpoint(

@@ -85,8 +85,7 @@ export async function updateFileEndpoint(
       ? await checkChange(tools, { id, projectId }, before, stated, held)
       : undefined;
     return commit(async (tx) => {
-      // Because of the lock, this change comes after a job that is being queued for the old place, or the job is
-      // refused.
+      // Because of the lock, a job for the old place is either queued before this change, or refused.
       await tx.reservations.lock(id);
       const { state } = await tx.load(fileEndpoint, id);
       if (state.status === 'NONE') throw notFound('file endpoint');
@@ -225,7 +224,7 @@ function nameTaken(name: string): StowageError {
 }
 
 function changedMeanwhile(name: string): StowageError {
-  return new StowageError('CONFLICT', `File endpoint "${name}" was changed while this change was tried.`);
+  return new StowageError('CONFLICT', `File endpoint "${name}" was changed while this change was checked.`);
 }
 
 function inUse(name: string): StowageError {

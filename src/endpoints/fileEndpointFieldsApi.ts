@@ -14,7 +14,7 @@ import { FileEndpointType } from './fileEndpointType.js';
 export type FileEndpointFieldTools = {
   readonly dataSource: DataSource;
   readonly storages: StorageKinds;
-  /** Those of the ids that are in use, so that their endpoints cannot be removed now. */
+  /** Returns the ids of endpoints that are in use, and so cannot be removed now. */
   readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
 };
 

@@ -41,7 +41,7 @@ export class FileEndpointSettingsPatch {
 
 @InputType('FileEndpointPatch', {
   description:
-    'Absent: unchanged; null: back to the default. Container, region and path stay while listed backups lie there.',
+    'An absent field is unchanged. Null sets the default. Container, region and path cannot change while listed backups are there.',
 })
 export class FileEndpointPatch {
   @Field(() => String, { nullable: true })

@@ -53,7 +53,7 @@ function patchedSettings(
 function secretRequired(name: string, path: string): StowageError {
   return new StowageError(
     'SECRET_REQUIRED',
-    `The change would send the stored secret of file endpoint "${name}" to another place.`,
+    `The change would send the stored secret of file endpoint "${name}" to another address.`,
     { help: `Send ${path} together with the new address.`, details: { path } },
   );
 }

@@ -12,7 +12,7 @@ export async function endpointProblems(
   storages: StorageKinds,
 ): Promise<InputProblems> {
   const chosen = storages.chosenBy(input.settings);
-  if (input.encryption) throw notYetAvailable('Encryption is not built yet. Leave input.encryption out.');
+  if (input.encryption) throw notYetAvailable('Encryption is not built yet. Omit input.encryption.');
   const problems = new InputProblems()
     .check('input.name', input.name, entityName)
     .check('input.prefix', input.prefix, prefixRule);
@@ -20,7 +20,7 @@ export async function endpointProblems(
   return problems;
 }
 
-/** The same for a change. In a change, null is only allowed for fields that have a default. */
+/** All problems of a change. In a change, null is allowed only for fields that have a default. */
 export async function endpointPatchProblems(patch: FileEndpointPatch, storages: StorageKinds): Promise<InputProblems> {
   const problems = await endpointProblems(patch, storages);
   refuseNulls(problems, 'input', patch, ['name', 'settings']);
@@ -40,7 +40,7 @@ export function storedPrefix(prefix: string | null | undefined): string {
 
 const prefixRule: Rule<string> = (prefix) => {
   if (prefix === '') return undefined;
-  const hint = 'Write folders with slashes between, for example backups/orders.';
+  const hint = 'Write folders with slashes between them, for example backups/orders.';
   const unlikely = text(1, 255)(prefix);
   if (unlikely !== undefined) return unlikely;
   if (prefix.startsWith('/')) return { problem: 'begins with a slash', hint };

@@ -11,7 +11,7 @@ export type PrefixOwner = 'NOBODY' | 'US' | 'OTHERS';
 /** The content of a marker. `installation` is undefined if the marker is unreadable. */
 export type Marker = {
   readonly installation: string | undefined;
-  /** The owner renews it regularly (see `refuseUnlessOurs`). Undefined before the first renewal. */
+  /** The latest mark. The owner renews it regularly (see `refuseUnlessOurs`). Undefined before the first renewal. */
   readonly mark: string | undefined;
 };
 
@@ -87,7 +87,7 @@ export async function refuseForeignPrefix(
     'ENDPOINT_NOT_FOUND',
     `The folder of the file endpoint has no ${installationMarker(prefix)}.`,
     {
-      help: `Mount the right file system there. If it was emptied on purpose, create the file again with this line: ${markerText(installationId)}`,
+      help: `Mount the right file system there. If it was emptied intentionally, create the file again with this line: ${markerText(installationId)}`,
     },
   );
 }
@@ -107,7 +107,7 @@ export async function refuseOthers(
   const owner = /^[\w-]{1,64}$/.exec(marker?.installation ?? '')?.[0];
   throw new StowageError(
     'CONFLICT',
-    `${where} belongs to another Stowage installation${owner === undefined ? '' : ` (${owner})`}: ${installationMarker(prefix)} says so.`,
+    `${where} belongs to another Stowage installation${owner === undefined ? '' : ` (${owner})`}, according to ${installationMarker(prefix)}.`,
     {
       help: 'Choose another prefix. If that installation no longer exists, delete the file and try again.',
     },

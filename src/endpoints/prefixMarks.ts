@@ -8,8 +8,8 @@ export type MarkTools = {
   readonly prefixMarks: PrefixMarks;
   readonly times: {
     /**
-     * How long a database only watches after it moved to a new server. It is longer than the renewal of all marks
-     * takes.
+     * How long a database only checks the marks after it moved to a new server. This is longer than the renewal of all
+     * marks takes.
      */
     readonly watch: number;
   };
@@ -18,7 +18,7 @@ export type MarkTools = {
 /**
  * Throws if this process may delete nothing below the prefix. It throws what `refuseForeignPrefix` throws. It throws
  * CONFLICT if this database is a copy of the installation's, or if another copy is active. Both copies know the same
- * backups, and one would delete what the other relies on.
+ * backups, so one would delete backups that the other relies on.
  */
 export async function refuseUnlessOurs(
   tools: MarkTools,
@@ -33,7 +33,7 @@ export async function refuseUnlessOurs(
 
 /**
  * Writes a new mark into the marker of a prefix, so that a copy of this database can see that this database is active.
- * Throws what `refuseUnlessOurs` throws, without writing. After a person has adopted the installation, any mark of it
+ * Throws what `refuseUnlessOurs` throws, without writing. After `stowage adopt-prefixes`, any mark of the installation
  * is replaced.
  */
 export async function renewMark(
@@ -56,19 +56,24 @@ export async function renewMark(
 }
 
 /**
- * Throws CONFLICT while this database may be a copy of the installation's. Then nothing is deleted in any container.
+ * Throws CONFLICT while this database may be a copy of the installation's database, so that nothing is deleted in any
+ * container.
  */
 export async function refuseCopy({ prefixMarks, times }: Omit<MarkTools, 'installationId'>): Promise<void> {
   const standing = await prefixMarks.standing(times.watch);
   if (standing.kind === 'COPY') {
-    throw new StowageError('CONFLICT', "This database is a copy of the installation's: nothing is deleted.", {
-      help: `It was restored or cloned to its current server. ${wayOut}`,
-    });
+    throw new StowageError(
+      'CONFLICT',
+      "This database is a copy of the installation's database, so nothing is deleted.",
+      {
+        help: `It was restored or cloned to its current server. ${wayOut}`,
+      },
+    );
   }
   if (standing.kind === 'WATCHING') {
     throw new StowageError(
       'CONFLICT',
-      `The database is reached at a new server: until ${standing.until.toISOString()} nothing is deleted.`,
+      `The database is on a new server, so nothing is deleted until ${standing.until.toISOString()}.`,
       {
         help: 'Until then this installation checks whether a copy of the database is active elsewhere. You need not do anything.',
       },
@@ -78,7 +83,7 @@ export async function refuseCopy({ prefixMarks, times }: Omit<MarkTools, 'instal
 
 function renewedByOthers(prefix: string): StowageError {
   const where = prefix === '' ? 'The place' : `The prefix "${prefix}"`;
-  return new StowageError('CONFLICT', `${where} is in use by another copy of this database: nothing is deleted.`, {
+  return new StowageError('CONFLICT', `Another copy of this database uses ${where}, so nothing is deleted.`, {
     help: `Another process with the id of this installation has renewed its marker. ${wayOut}`,
   });
 }

@@ -17,9 +17,9 @@ export type CommandRequest = {
 export type CommandResult = { readonly [key: string]: string | number | boolean | null | readonly string[] };
 
 /**
- * Runs a client's command, idempotent by its commandId. The same commandId with the same input returns the first result
- * and appends nothing. With another input it throws IDEMPOTENCY_MISMATCH. The lookup comes before `handler`, so it
- * comes before any validation that uses the network. Only successful commands are stored.
+ * Runs a client's command. Repetitions with the same commandId are idempotent. The same commandId with the same input
+ * returns the first result and appends nothing. With another input it throws IDEMPOTENCY_MISMATCH. The lookup comes
+ * before `handler`, so it comes before any validation that uses the network. Only successful commands are stored.
  *
  * `handler` does the work that must come before the transaction, and then calls `commit` exactly once.
  */

@@ -7,14 +7,14 @@ export type Position = bigint;
 /** Something that happened, named in the past tense. The data is complete without other events. It holds no secret. */
 export type DomainEvent = { readonly type: string; readonly data: object };
 
-/** Who caused an event, and by which request. */
+/** The person or the part of the system that caused an event, and the request. */
 export type EventMetadata = {
   /**
    * A subject (`installation`, a token, a person) or a part of the system (`scheduler`, `retention`, `worker:<id>`).
    */
   readonly actor: string;
   readonly commandId?: string;
-  /** The same for all events that follow from one request or one alarm. */
+  /** All events that follow from one request or one alarm have the same id. */
   readonly correlationId: string;
   /** The id of the event that caused this one. */
   readonly causationId?: string;

@@ -13,7 +13,7 @@ export interface Reservations {
   register(id: string, kind: string, projectId: string): Promise<void>;
   /** Records that `userId` needs the entity. Idempotent. Throws NOT_FOUND if the entity is removed. */
   use(entityId: string, userId: string): Promise<void>;
-  /** Like `use` of each, in one statement. */
+  /** Like `use` for each entity, in one statement. */
   useAll(entityIds: readonly string[], userId: string): Promise<void>;
   release(entityId: string, userId: string): Promise<void>;
   /** Blocks `use` of the entity by other transactions until this one ends. */

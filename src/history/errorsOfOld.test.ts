@@ -104,11 +104,11 @@ describeWith({ postgresql: await postgresMissing() }, 'Errors of an earlier vers
     expect(answer).not.toContain('"errors"');
     expect(answer).not.toContain('MARKER');
     expect(answer).toContain(
-      'The mariadb client ended with exit code 1 (error 1062). What it said was removed: it may have held data.',
+      'The mariadb client ended with exit code 1 (error 1062). The text was removed because it may contain data.',
     );
     expect(answer).toContain('mariadb-dump ended with exit code 2 (error 1292).');
     expect(answer).toContain('FLOAT columns keep 6 digits only');
-    expect(answer).toContain('db:3306 answered an error. What it said was removed');
+    expect(answer).toContain('db:3306 returned an error. The text was removed');
     expect(answer).toContain('Try once more.');
 
     const user = new GraphqlUser(api.url, installationToken);

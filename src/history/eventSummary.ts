@@ -19,12 +19,13 @@ export const eventSummaries: Summaries = {
 
   ServiceRegistered: ({ settings, engine }) => `Service "${settings.name}" (${engine}) was registered.`,
   ServiceUpdated: ({ changes }) => `The service was changed: ${listed(changes)}.`,
-  ServiceChecked: ({ check }) => `The service was checked: ${check.ok ? 'all is well' : 'a step failed'}.`,
+  ServiceChecked: ({ check }) => `The service was checked: ${check.ok ? 'every step passed' : 'a step failed'}.`,
   ServiceRemoved: () => 'The service was removed.',
 
   FileEndpointCreated: ({ content }) => `File endpoint "${content.name}" (${content.settings.kind}) was created.`,
   FileEndpointUpdated: ({ changes }) => `The file endpoint was changed: ${listed(changes)}.`,
-  FileEndpointChecked: ({ check }) => `The file endpoint was checked: ${check.ok ? 'all is well' : 'a step failed'}.`,
+  FileEndpointChecked: ({ check }) =>
+    `The file endpoint was checked: ${check.ok ? 'every step passed' : 'a step failed'}.`,
   FileEndpointRemoved: () => 'The file endpoint was removed.',
 
   BackupPlanCreated: ({ content, paused }) =>
@@ -40,7 +41,7 @@ export const eventSummaries: Summaries = {
 
   BackupQueued: ({ request }) => `A backup was queued${causes[request.trigger]}.`,
   BackupSkipped: ({ request }) =>
-    `The run of ${request.scheduledFor ?? request.queuedAt} was skipped: an earlier one had not ended.`,
+    `The run of ${request.scheduledFor ?? request.queuedAt} was skipped, because an earlier run had not ended.`,
   BackupAttemptStarted: ({ attempt }) => `Worker ${attempt.worker} began attempt ${attempt.number}.`,
   BackupPhaseEntered: ({ attempt, phase }) => `Attempt ${attempt} entered ${phase}.`,
   BackupAttemptEnded: (data) => attemptEnded(data),
@@ -55,9 +56,9 @@ export const eventSummaries: Summaries = {
   BackupCancelled: ({ attempt, by }) =>
     `The backup was cancelled by ${by} ${attempt === null ? 'before it had started' : `during attempt ${attempt}`}.`,
   BackupAttemptVoided: ({ attempt }) =>
-    `What attempt ${attempt} left in the container is no backup, and will be deleted.`,
-  BackupRemainsRemoved: ({ attempt }) => `The container confirmed that nothing of attempt ${attempt} is left.`,
-  BackupReserved: ({ readerId }) => `Restore ${readerId} relies on the backup from here on.`,
+    `The objects that attempt ${attempt} left in the container are not a backup, and will be deleted.`,
+  BackupRemainsRemoved: ({ attempt }) => `The container confirmed that no object of attempt ${attempt} is left.`,
+  BackupReserved: ({ readerId }) => `Restore ${readerId} needs the backup from now on.`,
   BackupReleased: ({ readerId }) => `Restore ${readerId} no longer needs the backup.`,
   BackupHeld: ({ hold }) => `${hold.by} holds the backup: ${hold.reason}`,
   BackupHoldReleased: ({ by }) => `${by} released the hold on the backup.`,
@@ -67,12 +68,12 @@ export const eventSummaries: Summaries = {
   BackupFound: () => 'The bytes of the backup were found in the container again.',
   BackupDeletionDecided: ({ reason, by }) =>
     reason === 'RETENTION' ? 'Retention decided to delete the backup.' : `${by} decided to delete the backup.`,
-  BackupDeleted: () => 'The container confirmed that the backup is gone.',
+  BackupDeleted: () => 'The container confirmed that the backup is deleted.',
 
   ServiceBecameLate: ({ serviceName, dataAsOf, dueBy }) =>
-    `Service "${serviceName}" is late: its newest backup was begun at ${dataAsOf}, a newer one was due by ${dueBy}.`,
+    `Service "${serviceName}" is late: its newest backup started at ${dataAsOf}, and a newer backup was due by ${dueBy}.`,
   ServiceRecovered: ({ serviceName, dataAsOf }) =>
-    `Service "${serviceName}" is no longer late: a backup was begun at ${dataAsOf}.`,
+    `Service "${serviceName}" is no longer late: it has a backup that started at ${dataAsOf}.`,
   ServiceLatenessEnded: ({ serviceName, reason }) =>
     `Service "${serviceName}" is no longer late, without a newer backup: ${endsOfLateness[reason]}.`,
 
@@ -80,20 +81,20 @@ export const eventSummaries: Summaries = {
   RestoreAttemptStarted: ({ attempt }) => `Worker ${attempt.worker} began attempt ${attempt.number}.`,
   RestorePhaseEntered: ({ attempt, phase }) => `Attempt ${attempt} entered ${phase}.`,
   RestoreToolStarted: ({ attempt }) =>
-    `Attempt ${attempt} started the restore tool: from here on nothing is retried by itself.`,
+    `Attempt ${attempt} started the restore tool. From now on nothing is retried automatically.`,
   RestoreAttemptEnded: (data) => attemptEnded(data),
   RestoreSucceeded: ({ attempt, result }) =>
     `Attempt ${attempt} succeeded; ${result.differences.length} differences from the backup were found.`,
   RestoreFailed: ({ error }) => `The restore failed (${error.code}): ${error.message}`,
   RestoreCancelRequested: ({ by }) => `${by} asked to cancel the restore.`,
   RestoreCancelled: ({ by, targetTouched, targetLocked }) => {
-    const locked = targetLocked === true ? '. It stays locked until our sessions there are ended' : '';
+    const locked = targetLocked === true ? '. The target stays locked until our sessions there have ended' : '';
     return `The restore was cancelled by ${by}; the target ${targetTouched ? 'may hold a part of the data' : 'was not touched'}${locked}.`;
   },
   RestoreTargetFreed: ({ sessionsEnded }) =>
     sessionsEnded
-      ? 'Our sessions on the target are ended: it is free for others again.'
-      : 'The target did not answer: it is locked no longer, and what it was sent before may still run there.',
+      ? 'Our sessions on the target have ended, so other jobs can use it again.'
+      : 'The target did not answer. It is no longer locked, and statements of the restore may still run there.',
 };
 
 /** The sentence about an event of the log. An event of a newer version is described by its type. */
@@ -108,16 +109,16 @@ function isKnown(type: string): type is AnyEvent['type'] {
 const endsOfLateness: Readonly<Record<EndOfLateness, string>> = {
   PLAN_PAUSED: 'its plans are paused',
   NO_PLAN: 'it has no plan',
-  NO_BACKUP: 'no backup of it is stored any more',
+  NO_BACKUP: 'it has no stored backup any more',
   OBJECTIVE_CHANGED: 'its objective was changed',
   SERVICE_REMOVED: 'it was removed',
 };
 
 const causes = {
   SCHEDULE: ' by the schedule',
-  CATCH_UP: ' to catch up on a run that was missed',
+  CATCH_UP: ' to catch up on a missed run',
   MANUAL: ' by hand',
-  RETRY: ' to retry one that did not succeed',
+  RETRY: ' to retry a job that did not succeed',
   SAFETY: ' before a restore in place',
 } as const;
 

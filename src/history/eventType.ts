@@ -18,7 +18,7 @@ export class EventType extends Node {
 
   @Field(() => String, {
     description:
-      'Project, Service, FileEndpoint, BackupPlan, BackupJob, RestoreJob or Protection (of the service that data names).',
+      'Project, Service, FileEndpoint, BackupPlan, BackupJob, RestoreJob or Protection (of the service that is named in data).',
   })
   readonly streamType!: string;
 
@@ -31,13 +31,13 @@ export class EventType extends Node {
   @Field(() => JsonScalar)
   readonly data!: unknown;
 
-  @Field(() => String, { description: 'A subject, or a part of the system.' })
+  @Field(() => String, { description: 'The caller of the API, or a part of the system.' })
   readonly actor!: string;
 
   @Field(() => ID, { nullable: true })
   readonly commandId!: string | null;
 
-  @Field(() => ID, { nullable: true, description: 'The same for all events of one request or one tick.' })
+  @Field(() => ID, { nullable: true, description: 'All events of one request or one tick have the same id.' })
   readonly correlationId!: string | null;
 
   @Field(() => ID, { nullable: true, description: 'The id of the event that caused this one.' })

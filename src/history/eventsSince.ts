@@ -103,7 +103,7 @@ function subscribeToFeed({ feed }: Sources, { projectIds, streamTypes }: EventSe
 }
 
 function goneBack(): StowageError {
-  return new StowageError('UNAVAILABLE', 'The log has gone back: PostgreSQL has come again in an older state.', {
-    help: 'Subscribe again without after, and read anew what you show: what came last may never have happened.',
+  return new StowageError('UNAVAILABLE', 'The log has gone back: PostgreSQL has returned in an older state.', {
+    help: 'Subscribe again without after, and read all data again: the last events that you received may no longer exist.',
   });
 }

@@ -11,11 +11,11 @@ export type AttemptEnd = {
 
 /** While the attempt runs, every property of its end is null. */
 export type AttemptRecord = AttemptStart & { readonly [Key in keyof AttemptEnd]: AttemptEnd[Key] | null } & {
-  /** The worker that recorded the success instead of the attempt's own worker, which was lost before it could. */
+  /** The worker that recorded the success, because the attempt's own worker was lost before it could do so. */
   readonly adoptedBy?: string;
 };
 
-/** Why an attempt or a job failed: what happened, what to do, and the last lines of the tool. */
+/** The reason why an attempt or a job failed: the problem, what to do, and the last lines of the tool. */
 export type JobError = {
   readonly code: string;
   readonly message: string;

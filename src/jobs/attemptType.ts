@@ -16,7 +16,7 @@ export const JobPhaseEnum = enumType(
 export const AttemptOutcomeEnum = enumType(
   'AttemptOutcome',
   ['SUCCEEDED', 'FAILED', 'CANCELLED', 'WORKER_LOST', 'HANDED_BACK'],
-  'HANDED_BACK, by a worker that was stopped, does not count as a try.',
+  'HANDED_BACK means that a stopping worker returned the job. It does not count as a try.',
 );
 
 @ObjectType('JobError', { description: 'Why a job, or one of its attempts, failed.' })
@@ -27,13 +27,13 @@ export class JobErrorType {
   @Field(() => String)
   readonly message!: string;
 
-  @Field(() => String, { nullable: true, description: 'The way out.' })
+  @Field(() => String, { nullable: true, description: 'What to do.' })
   readonly hint!: string | null;
 
   @Field(() => String, { nullable: true, description: 'The last lines of the tool, without secrets.' })
   readonly toolOutput!: string | null;
 
-  @Field(() => Boolean, { description: 'Whether the same may succeed later without anybody changing anything.' })
+  @Field(() => Boolean, { description: 'Whether the same attempt may succeed later without any change.' })
   readonly retriable!: boolean;
 }
 
@@ -58,12 +58,14 @@ export class AttemptType {
   readonly error!: JobErrorType | null;
 }
 
-@ObjectType('Progress', { description: 'How far a job is.' })
+@ObjectType('Progress', { description: 'The progress of a job.' })
 export class ProgressType {
   @Field(() => ID, { description: "The job's." })
   readonly id!: string;
 
-  @Field(() => BigIntScalar, { description: 'Bytes read: of the database, or of the container for a restore.' })
+  @Field(() => BigIntScalar, {
+    description: 'The bytes that were read from the database, or for a restore from the container.',
+  })
   readonly readBytes!: number;
 
   @Field(() => BigIntScalar, { description: 'Bytes stored in the container.' })
@@ -75,7 +77,7 @@ export class ProgressType {
   @Field(() => Float)
   readonly bytesPerSecond!: number;
 
-  @Field(() => Float, { nullable: true, description: 'Estimated, 0 to 1; null where the whole is not known.' })
+  @Field(() => Float, { nullable: true, description: 'An estimate from 0 to 1. Null if the total is unknown.' })
   readonly share!: number | null;
 
   @Field(() => DateTime, { nullable: true })

@@ -148,7 +148,7 @@ describe('a kind of job that defines only its differences', () => {
     expect(fold(verification, [])).toEqual({ status: 'NONE' });
   });
 
-  test('has ends of attempts that are found in the events of every kind of job', () => {
+  test('shows the ends of attempts in the events of every kind of job', () => {
     const data = { retryAt: null };
     const endIn = (streamType: string, type: string) => attemptEndIn({ streamType, type, data });
     expect(endIn('VerificationJob', 'VerificationAttemptEnded')).toBe(data);

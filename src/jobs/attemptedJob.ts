@@ -34,7 +34,7 @@ export type JobShape = {
   readonly cancellation: object;
 };
 
-/** A shape without additional fields, and its rules. A kind need not define these. */
+/** The defaults: a shape without additional fields, and its rules. A kind defines only its differences from them. */
 export type PlainShape = {
   readonly [Key in 'running' | 'succeeded' | 'cancelled' | 'failure' | 'confirmation' | 'cancellation']: object;
 };
@@ -90,7 +90,9 @@ export type JobCommand<Shape extends JobShape = JobShape> =
       readonly at: string;
       /** When the next attempt is due, if there is one. */
       readonly retryAt: string;
-      /** The workers that report now. An earlier attempt of one of them was cut off, and its worker was not lost. */
+      /**
+       * The workers that report now. If an earlier attempt of one of them was interrupted, that worker was not lost.
+       */
       readonly reportingWorkers?: readonly string[];
     } & Shape['failure'])
   | { readonly kind: 'REQUEST_CANCEL'; readonly by: string; readonly at: string }
@@ -201,7 +203,7 @@ export function attemptEndIn(event: {
 
 /** The shared life of one kind of job. */
 export function jobLife<Shape extends JobShape>(kind: JobRules<Shape>): JobLife<Shape> {
-  // From here on all shapes are treated alike. Nothing below depends on the additional fields of a kind.
+  // The code below treats all shapes alike, because it does not depend on the additional fields of a kind.
   const rules = kind as unknown as Rules;
   const life: JobLife<JobShape> = {
     decide: (command, state) => decide(rules, command, state),
@@ -278,7 +280,7 @@ function failAttempt(
   const isRepeated = isRepeatable && rules.mayRepeat(job);
   const ended = event(rules, 'AttemptEnded', { attempt, outcome, error, at, retryAt: isRepeated ? retryAt : null });
   if (isRepeated) return [ended];
-  if (error === null) throw new StowageError('INTERNAL', 'An attempt that failed must say why.');
+  if (error === null) throw new StowageError('INTERNAL', 'A failed attempt needs an error.');
   const failure = costsWorkers && error.code === 'WORKER_LOST' ? workersLost(error) : error;
   return [ended, event(rules, 'Failed', { error: failure, at, ...rules.failure(command) })];
 }
@@ -290,7 +292,7 @@ function hasLostAnotherWorker({ attempts, current }: Running, reporting: readonl
   );
 }
 
-/** A job that has cost two workers is not given to a third one. */
+/** After the loss of two workers, a job is not given to a third worker. */
 function workersLost(error: JobError): JobError {
   return {
     ...error,

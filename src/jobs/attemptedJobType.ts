@@ -6,8 +6,8 @@ import { AttemptType, JobErrorType, JobPhaseEnum } from './attemptType.js';
 import type { AttemptedJobRow } from './attemptedJobView.js';
 
 /**
- * The fields that every kind of job has. The GraphQL type of a kind extends this class, which itself is no type of the
- * schema. Fields are computed from the row when a query selects them, because most pages select only a few.
+ * The fields that every kind of job has. The GraphQL type of a kind extends this class, which is not itself a type of
+ * the schema. Fields are computed from the row when a query selects them, because most pages select only a few.
  */
 @ObjectType('AttemptedJob')
 export abstract class AttemptedJobType<Row extends AttemptedJobRow = AttemptedJobRow> extends Node {
@@ -49,7 +49,10 @@ export abstract class AttemptedJobType<Row extends AttemptedJobRow = AttemptedJo
     return this.row.finishedAt;
   }
 
-  @Field(() => Duration, { nullable: true, description: 'From startedAt to finishedAt; null until it has ended.' })
+  @Field(() => Duration, {
+    nullable: true,
+    description: 'The time from startedAt to finishedAt. Null until the job has ended.',
+  })
   get executionTime(): number | null {
     return executionTimeMs(this.row);
   }

@@ -38,7 +38,7 @@ function sources() {
 }
 
 describe('a reader of changes:', () => {
-  test('a job that changes a thousand times while nobody reads waits once, with the position before its first change', async () => {
+  test('a job that changes a thousand times before it is read has one entry, with the position before its first change', async () => {
     const { jobs, change } = sources();
     jobs.seed([], undefined);
     for (let each = 0; each < 1_000; each += 1) change(each % 2 === 0 ? 'a' : 'b');

@@ -96,7 +96,7 @@ export function listenToJobs(
 
 type Entry = Omit<ChangedJob, 'id'>;
 
-/** The jobs that wait for the reader, by id, and READY. Entries with a `since` are in the order of it. */
+/** The jobs that wait for the reader, by id, and READY. Entries with a `since` are sorted by it. */
 class WaitingJobs {
   readonly #entries = new Map<string, Entry>();
 

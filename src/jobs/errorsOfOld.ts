@@ -23,7 +23,7 @@ export function warningOfOld(warning: string): string {
 }
 
 const toolSaid = 'The dump tool said:';
-const removed = 'Removed: it may have held data.';
+const removed = 'The text was removed because it may contain data.';
 
 /** Matches the quoted output of a server or a tool, which follows our own words. */
 const citations =
@@ -33,6 +33,6 @@ function messageOfOld(message: string): string {
   const cited = citations.exec(message)?.[0];
   if (cited === undefined) return message;
   const number = (/\berror:? (\d{4,5})\b/i.exec(cited) ?? /\((\d{4})\)\.?\s*$/.exec(cited))?.[1];
-  const before = message.slice(0, message.length - cited.length).replace(/\banswered$/, 'answered an error');
-  return `${before}${number === undefined ? '' : ` (error ${number})`}. What it said was removed: it may have held data.`;
+  const before = message.slice(0, message.length - cited.length).replace(/\banswered$/, 'returned an error');
+  return `${before}${number === undefined ? '' : ` (error ${number})`}. The text was removed because it may contain data.`;
 }

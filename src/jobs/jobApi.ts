@@ -45,7 +45,10 @@ export class JobFieldsResolver {
     return context.loaders.of(this.progressOf).load(row);
   }
 
-  /** A QUEUED job gets no event when no running worker can run it. So the reason is found when the message is read. */
+  /**
+   * There is no event for the fact that no running worker can run a QUEUED job. So the reason is computed when the
+   * message is read.
+   */
   @FieldResolver(() => String, { description: 'One sentence for a person, whatever the status.' })
   async message(@Root() job: AttemptedJobType, @Ctx() context: RequestContext): Promise<string> {
     const { status, id, attempts } = job.row;

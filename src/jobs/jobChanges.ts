@@ -135,7 +135,7 @@ function seeds<Row>(sources: LiveSources, list: WatchedList<Row>, { from }: Chan
   });
 }
 
-/** Passes one progress message a second for each job, by the clock of the worker that sent it. */
+/** Passes one progress message per second for each job, by the clock of the worker that sent it. */
 function oneASecond() {
   const last = new Map<string, number>();
   return {
@@ -158,8 +158,8 @@ export function beyondTheEnd() {
   return badInput([
     {
       path: 'after',
-      problem: 'lies beyond the end of the log',
-      hint: 'Send a position that this installation gave, or leave it out to begin with what is now.',
+      problem: 'is after the end of the log',
+      hint: 'Send a position that this installation has returned, or omit it to start with the current state.',
     },
   ]);
 }

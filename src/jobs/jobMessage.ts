@@ -10,9 +10,10 @@ export function queuedMessage({
 }: Pick<AttemptedJobRow, 'attempts' | 'retryAt' | 'error' | 'maxAttempts'>): string {
   if (attempts.length === 0) return 'Waiting for a worker.';
   const when = retryAt === null ? '' : ` at ${retryAt.toISOString()}`;
-  if (attempts.at(-1)?.outcome === 'HANDED_BACK') return `Handed back by a worker that was stopped; runs again${when}.`;
+  if (attempts.at(-1)?.outcome === 'HANDED_BACK')
+    return `A worker that was stopped has handed the job back. It runs again${when}.`;
   const tries = attemptsThatCount(attempts);
-  return `Try ${tries} of ${maxAttempts} failed, the next is due${when}: ${error?.message ?? 'the reason is not known.'}`;
+  return `Try ${tries} of ${maxAttempts} failed, and the next is due${when}: ${error?.message ?? 'the reason is unknown.'}`;
 }
 
 /** For example `, with 2 warnings`. Empty if there are none. */

@@ -19,7 +19,7 @@ import { jobChanges, watchJob, type ChangeKind, type JobChange, type LiveSources
 export const ChangeKindEnum = enumType(
   'ChangeKind',
   ['SNAPSHOT', 'READY', 'CHANGED', 'PROGRESS'],
-  'READY, without a job: everything before it has been sent, and live changes follow.',
+  'READY has no job. It means that everything before it was sent, and that live changes follow.',
 );
 
 type JobChangeNode = {
@@ -37,7 +37,7 @@ export function jobChangeType(name: string, jobType: () => ClassType<AttemptedJo
 
     @Field(() => PositionScalar, {
       description:
-        'Every change up to here has been sent. From READY on, send it as `after` to continue without a gap.',
+        'Every change up to this position has been sent. From READY on, you can send it as `after` to continue without a gap.',
     })
     readonly position!: Position;
 
@@ -88,7 +88,7 @@ export type JobFilter<Row> = {
 };
 
 const aboutList =
-  'Without after: the active jobs as SNAPSHOT, then READY, then live. With after: each job that changed since then, once and in its current state, then READY, then live.';
+  'Without after: the active jobs as SNAPSHOT, then READY, then live changes. With after: each job that changed since then, once and in its current state, then READY, then live changes.';
 
 export type JobSubscriptionDependencies = LiveSources & { readonly dataSource: DataSource };
 
@@ -137,7 +137,8 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
       name: `${kind}Job`,
       subscribe: ({ args, context, info }) =>
         watchOne({ context: context as RequestContext, info }, args as { id: string }),
-      description: 'Its state, then every change and every progress step; completes when the job has ended.',
+      description:
+        'Sends the state of the job, then every change and every progress step. Completes when the job has ended.',
     })
     @Requires('VIEWER')
     one(@Root() row: Row, @Arg('id', () => ID) _id: string): AttemptedJobType<Row> {

@@ -21,11 +21,11 @@ function sentence(reason: WaitingReason, engines: Engines): string {
     case 'NO_TOOLS': {
       const programs = engines.get(reason.engine)?.programs;
       const needed = programs === undefined ? '' : ` (${programs.join(', ')})`;
-      return `No running worker has the tools for ${reason.engine}${needed}. Start a worker with them, or install them where one runs; the job then starts by itself.`;
+      return `No running worker has the tools for ${reason.engine}${needed}. Start a worker with these tools, or install them on the machine of a worker. The job then starts automatically.`;
     }
     case 'PUT_OFF':
-      return `A worker could not start it, and its log has the reason. The next worker tries at ${reason.until.toISOString()}.`;
+      return `A worker could not start the job. The reason is in the log of the worker. The next worker tries at ${reason.until.toISOString()}.`;
     case 'SERVICE_KEPT':
-      return `The sessions of a cancelled restore on this service are not ended yet: it does not answer. The job starts by itself once they are, and at ${reason.until.toISOString()} at the latest.`;
+      return `The service does not answer, so the sessions of a cancelled restore there could not be ended yet. The job starts automatically when they have ended, at ${reason.until.toISOString()} at the latest.`;
   }
 }

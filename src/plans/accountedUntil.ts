@@ -11,8 +11,8 @@ export type NewestTicks = (
 ) => Promise<ReadonlyMap<string, Date>>;
 
 /**
- * The accounted time of a plan's destination ends at this instant. Each tick up to it made a job, is recorded as
- * missed, or is older than the schedule or the destination.
+ * Every tick of a plan's destination up to this instant is accounted for: it queued a job, is recorded as missed, or is
+ * older than the schedule or the destination.
  */
 export async function accountedUntil(
   manager: EntityManager,

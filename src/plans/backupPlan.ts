@@ -6,9 +6,9 @@ import type { RetentionPolicy } from './retention/retentionPolicy.js';
 /** Defines what is backed up, when and where, and how long it is kept. */
 export type PlanContent = {
   readonly name: string;
-  /** Why the plan exists, in its owner's words. */
+  /** The reason why the plan exists, in the words of its owner. */
   readonly description: string | null;
-  /** Each one is a destination. A run backs up to them in this order. */
+  /** Each file endpoint is a destination. A run backs up to them in this order. */
   readonly fileEndpointIds: readonly string[];
   /** The frequency as its owner wrote it. */
   readonly typed: string;
@@ -37,7 +37,9 @@ export type BackupPlan =
       readonly scheduleVersion: number;
       /** The schedule began after this instant, so earlier ticks do not belong to it. */
       readonly scheduledSince: string;
-      /** By file endpoint. Ticks up to this instant are older than the destination, or are recorded as missed. */
+      /**
+       * An instant for each file endpoint. Ticks up to it are older than the destination, or are recorded as missed.
+       */
       readonly accountedUntil: Readonly<Record<string, string>>;
     };
 

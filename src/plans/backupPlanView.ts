@@ -10,7 +10,7 @@ export type BackupPlanRow = PlanContent &
     readonly paused: boolean;
     readonly scheduleVersion: number;
     readonly scheduledSince: Date;
-    /** The same as in the state of the plan. */
+    /** The same object as in the state of the plan. */
     readonly accountedUntil: Readonly<Record<string, string>>;
   };
 

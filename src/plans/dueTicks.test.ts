@@ -22,14 +22,14 @@ const due = (
 const at = (text: string) => new Date(text);
 
 describe('the tick that is due for a destination', () => {
-  test('is none before the first tick, and none for a tick that was handled', () => {
+  test('does not exist before the first tick, and not for a tick that was handled', () => {
     const nothing = { run: null, missed: null };
     expect(due('2026-03-01T05:00:00Z', '2026-03-02T04:59:59.999Z')).toEqual(nothing);
     expect(due('2026-03-02T05:00:00Z', '2026-03-02T05:00:00Z')).toEqual(nothing);
     expect(due('2026-03-02T05:00:00Z', '2026-03-02T23:00:00Z')).toEqual(nothing);
   });
 
-  test('is the tick itself from its instant on: it is on time for a minute, and then a catch-up', () => {
+  test('is on time for a minute from its instant on, and then a catch-up', () => {
     const run = (now: string) => due('2026-03-01T05:00:00Z', now);
     const tick = at('2026-03-02T05:00:00Z');
     expect(run('2026-03-02T05:00:00Z')).toEqual({ run: { at: tick, trigger: 'SCHEDULE' }, missed: null });
@@ -60,7 +60,7 @@ describe('the tick that is due for a destination', () => {
     });
   });
 
-  test('has an exact count for a month of missed minutes, and the largest count for two years of them', () => {
+  test('is counted exactly for a month of missed minutes, and has the largest count for two years of them', () => {
     const minutely = { typed: '0 * * * * *' };
     expect(due('2026-03-01T00:00:00Z', '2026-04-01T00:00:30Z', minutely)).toEqual({
       run: { at: at('2026-04-01T00:00:00Z'), trigger: 'SCHEDULE' },
@@ -73,7 +73,7 @@ describe('the tick that is due for a destination', () => {
     });
   });
 
-  test('follows the clock changes of the zone: a tick in the gap comes at its end, and a repeated tick comes once', () => {
+  test('follows the clock changes of the zone: a tick in the gap is due at its end, and a repeated tick is due once', () => {
     const berlin = { typed: '0 30 2 * * *', timeZone: 'Europe/Berlin' };
     expect(due('2026-03-28T01:30:00Z', '2026-03-29T01:00:10Z', berlin)).toEqual({
       run: { at: at('2026-03-29T01:00:00Z'), trigger: 'SCHEDULE' },
@@ -83,7 +83,7 @@ describe('the tick that is due for a destination', () => {
     expect(due('2026-10-25T00:30:00Z', '2026-10-25T01:30:05Z', berlin)).toEqual({ run: null, missed: null });
   });
 
-  test('is none for a frequency that never ran', () => {
+  test('does not exist for a frequency that never ran', () => {
     expect(due('2026-03-01T00:00:00Z', '2026-03-02T00:00:00Z', { typed: '0 0 0 30 2 *' })).toEqual({
       run: null,
       missed: null,

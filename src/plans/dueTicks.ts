@@ -3,7 +3,7 @@ import type { ParsedFrequency } from '../scheduler/cron/parseFrequency.js';
 import { previousRun } from '../scheduler/cron/previousRun.js';
 import { runsBetween } from '../scheduler/cron/runsBetween.js';
 
-/** A tick that is handled up to this much later is on time, because alarms and busy processes cause a delay. */
+/** A tick that is handled within this time counts as on time, because alarms and busy processes cause a delay. */
 export const onTimeMs = 60_000;
 
 /** The most missed ticks that are counted. A count of this many means "at least". */
@@ -23,9 +23,9 @@ export type TickSpan = { readonly count: number; readonly from: Date; readonly t
 type Schedule = { readonly frequency: ParsedFrequency; readonly timeZone: string };
 
 /**
- * Computes what one destination must do now. The latest tick runs: on time as SCHEDULE, and later as CATCH_UP while it
- * is younger than the catch-up window. The earlier ticks that are not accounted for are missed, and so is a latest tick
- * that is too old.
+ * Computes what one destination must do now. The latest tick runs: as SCHEDULE if it is on time, and otherwise as
+ * CATCH_UP if it is younger than the catch-up window. Earlier ticks that are not accounted for are missed, and a latest
+ * tick that is too old is missed too.
  */
 export function dueTicks(
   given: Schedule & {

@@ -7,8 +7,8 @@ import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
 import { ticksBetween, type TickSpan } from './dueTicks.js';
 
 /**
- * The plan before this transaction. Until the transaction ends, all other transactions wait that handle a tick of the
- * plan or change the plan.
+ * The plan before this transaction. Other transactions that handle a tick of the plan or change the plan wait until
+ * this one ends.
  */
 export async function lockPlan(manager: EntityManager, id: string): Promise<BackupPlanRow | null> {
   return await manager.findOne(BackupPlanTable, { where: { id }, lock: { mode: 'pessimistic_write' } });

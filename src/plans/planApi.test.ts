@@ -165,7 +165,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     ['runs closer than a minute', '*/20 * * * * *', /20 s apart/],
     ['a day that never comes', '0 0 0 30 2 *', /never/],
     ['a range that wraps', '0 0 22-3 * * *', /22,23,0,1,2,3/],
-    ['a kilobyte and more', `0 0 ${'5,'.repeat(600)}5 * * *`, /longer/],
+    ['more than a kilobyte', `0 0 ${'5,'.repeat(600)}5 * * *`, /longer/],
   ])('a frequency with %s is refused, and a hint shows what to write instead', async (_what, frequency, hint) => {
     const answer = await api.call(create, { input: await api.planInput({ frequency }) });
     expect(answer.code).toBe('BAD_INPUT');
@@ -429,7 +429,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(seen).toEqual(ids.toSorted().toReversed());
   });
 
-  test('a member sees the plans of the own project only', async () => {
+  test('a member sees only the plans of the own project', async () => {
     const { id } = await created();
     const viewer = memberOf(api.projectId, 'VIEWER');
     const stranger = memberOf(randomUUID(), 'ADMIN');
@@ -453,7 +453,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect((await api.call(remove, { id }, memberOf(api.projectId, 'ADMIN'))).code).toBeUndefined();
   });
 
-  test('schedulePreview shows what a frequency will do, and refuses what a plan may not have', async () => {
+  test('schedulePreview shows the runs of a frequency, and refuses every frequency that a plan refuses', async () => {
     const { data } = await api.call(preview, { frequency: '* * */5 * * *', timeZone: 'Europe/Berlin', count: 2 });
     expect(data.schedulePreview).toMatchObject({
       normalized: '0 0 */5 * * *',

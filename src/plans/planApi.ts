@@ -55,7 +55,7 @@ export class BackupPlanResolver {
     return ifVisible(context, await this.find(id), (row) => new BackupPlanType(row));
   }
 
-  @Query(() => BackupPlanConnection, { description: 'Newest first, without the removed ones.' })
+  @Query(() => BackupPlanConnection, { description: 'Newest first, without removed plans.' })
   @Requires('VIEWER')
   backupPlans(
     @Arg('projectId', () => ID, { nullable: true }) projectId: string | null | undefined,
@@ -143,7 +143,7 @@ export class BackupPlanResolver {
   }
 
   @Mutation(() => BackupPlanType, {
-    description: 'The plan runs again from its next tick on. Ticks during the pause are not made up for.',
+    description: 'The plan runs again from its next tick on. Ticks during the pause are not run later.',
   })
   @Requires('OPERATOR')
   resumeBackupPlan(

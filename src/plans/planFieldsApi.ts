@@ -49,7 +49,7 @@ export class BackupPlanFieldsResolver {
 
   @FieldResolver(() => Duration, {
     description:
-      'How old a missed tick may be for a catch-up run. By default half the time from the latest tick to the next, at least PT1H.',
+      'The maximum age of a missed tick for a catch-up run. The default is half the time from the latest tick to the next, at least PT1H.',
   })
   catchUpWindow(@Root() { row }: BackupPlanType, @Ctx() { budget }: RequestContext): number {
     if (row.catchUpWindowMs !== null) return row.catchUpWindowMs;
@@ -63,7 +63,7 @@ export class BackupPlanFieldsResolver {
 
   @FieldResolver(() => DateTime, {
     nullable: true,
-    description: 'Null while the plan is paused, and when it never runs again.',
+    description: 'Null if the plan is paused or never runs again.',
   })
   async nextRunAt(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): Promise<Date | null> {
     const [next = null] = await this.runsOf(row, 1, context, 'BackupPlan.nextRunAt');
@@ -80,7 +80,7 @@ export class BackupPlanFieldsResolver {
     return this.runsOf(row, count, context, 'BackupPlan.nextRuns');
   }
 
-  @FieldResolver(() => [EntityActionEnum], { description: 'What the viewer may do now, by role and state.' })
+  @FieldResolver(() => [EntityActionEnum], { description: 'The actions that role and state allow the viewer now.' })
   viewerActions(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): EntityAction[] {
     if (row.removedAt !== null) return [];
     return allowedActions(context.viewer.roleIn(row.projectId), ['UPDATE', 'REMOVE', 'BACK_UP']);
@@ -107,7 +107,7 @@ const farAway = new Date('9999-12-31T00:00:00Z');
 export class ServicePlansResolver {
   constructor(private readonly tools: PlanFieldDependencies) {}
 
-  @FieldResolver(() => BackupPlanConnection, { description: 'Newest first, without the removed ones.' })
+  @FieldResolver(() => BackupPlanConnection, { description: 'Newest first, without removed plans.' })
   plans(@Root() { id }: ServiceType, @Args(() => PageArguments) page: PageArguments): Promise<Page<BackupPlanType>> {
     return selectPlans(this.tools.dataSource, page, [['row.service_id = :id', { id }]]);
   }

@@ -8,7 +8,7 @@ import type { RetentionStyle } from './retention/retentionPolicy.js';
 
 @InputType('GfsInput', {
   description:
-    'The number of buckets of each level that keep their newest backup, from 0 to 10000. At least one is above 0.',
+    'The number of buckets of each level that keep their newest backup, from 0 to 10000. At least one number must be above 0.',
 })
 export class GfsInput {
   @Field(() => Int, { defaultValue: 0 })
@@ -50,7 +50,7 @@ export const planDefaults: Omit<PlanContent, 'name' | 'fileEndpointIds' | 'typed
   yieldToLocks: true,
 };
 
-const description = 'Why the plan exists: 1 to 1000 characters on one line.';
+const description = 'The reason why the plan exists: 1 to 1000 characters on one line.';
 const frequency = 'Six cron fields: second, minute, hour, day of month, month, day of week; or @daily and the like.';
 const yieldToLocks =
   'Whether a backup ends with SERVICE_BUSY and is retried when another session waits too long for one of its locks. Default: true.';

@@ -73,7 +73,7 @@ function checkFields(problems: InputProblems, input: BackupPlanPatch): void {
     .check('input.stallTimeout', input.stallTimeout, durationWithin(10 * secondMs, dayMs));
 }
 
-/** The content with all fields of the input that are checked one by one. Schedule and retention are in `before`. */
+/** The content with all fields of the input that are checked one by one. Schedule and retention come from `before`. */
 function withFields(before: PlanContent, input: BackupPlanPatch): PlanContent {
   const { description, maxAttempts, catchUpWindowMs, timeoutMs, stallTimeoutMs, yieldToLocks } = planDefaults;
   return {

@@ -22,7 +22,7 @@ export const RetentionStyleEnum = {
 registerEnumType(RetentionStyleEnum, {
   name: 'RetentionStyle',
   description:
-    'ALL keeps everything. FILES keeps the newest N. HOURS to MONTHS keep those younger than N. GFS keeps the newest backup of each bucket.',
+    'ALL keeps everything. FILES keeps the newest N. HOURS to MONTHS keep backups that are younger than N. GFS keeps the newest backup of each bucket.',
 });
 
 @ObjectType('Gfs', {
@@ -83,7 +83,7 @@ export class FrequencyType {
 /** A plan in the API. Each field is computed from the row when a client selects it. */
 @ObjectType('BackupPlan', {
   implements: Node,
-  description: 'What is backed up, when, where to, and how long it is kept.',
+  description: 'Defines what is backed up, when and where, and how long it is kept.',
 })
 export class BackupPlanType extends Node {
   override readonly id: string;
@@ -101,7 +101,7 @@ export class BackupPlanType extends Node {
     return this.row.name;
   }
 
-  @Field(() => String, { nullable: true, description: 'Why the plan exists.' })
+  @Field(() => String, { nullable: true, description: 'The reason why the plan exists.' })
   get description(): string | null {
     return this.row.description;
   }
@@ -132,12 +132,12 @@ export class BackupPlanType extends Node {
     return this.row.maxAttempts;
   }
 
-  @Field(() => Duration, { nullable: true, description: 'The longest a job may take. Null: no limit.' })
+  @Field(() => Duration, { nullable: true, description: 'The time limit of a job. Null: no limit.' })
   get timeout(): number | null {
     return this.row.timeoutMs;
   }
 
-  @Field(() => Duration, { description: 'The longest time without progress in a job.' })
+  @Field(() => Duration, { description: 'The time limit for a job without progress.' })
   get stallTimeout(): number {
     return this.row.stallTimeoutMs;
   }

@@ -63,7 +63,7 @@ export class RetentionPreviewResolver {
 
   @Query(() => [RetentionDayType], {
     description:
-      'What retention keeps and deletes on each day from today if every run succeeds, all destinations together. Future runs of a plan have its usual size.',
+      'What retention keeps and deletes on each day from today, for all destinations together. It assumes that every run succeeds, and that future runs have the usual size of the plan’s backups.',
   })
   @Requires('VIEWER')
   retentionPreview(
@@ -151,7 +151,9 @@ function* runsWithin(
   const tooFar = runs[most];
   if (tooFar !== undefined) {
     const fullDays = Math.max(1, ends.filter((end) => end <= tooFar).length);
-    problems.add('days', `would make more than ${mostRuns} backups`, `Ask for ${fullDays} days or fewer.`).throwIfAny();
+    problems
+      .add('days', `would create more than ${mostRuns} backups`, `Ask for ${fullDays} days or fewer.`)
+      .throwIfAny();
   }
   return runs;
 }

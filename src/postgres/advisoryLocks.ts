@@ -1,5 +1,5 @@
 /**
- * The keys of our advisory locks, two numbers each. The migration of the event log also contains that of the append
+ * The keys of our advisory locks, two numbers each. The migration of the event log also contains the key of the append
  * lock.
  */
 export const advisoryLocks = {

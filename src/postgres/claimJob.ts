@@ -7,7 +7,7 @@ export const leaseColumns =
   'job_queue.service_id AS "serviceId", job_queue.worker_id AS "workerId", job_queue.attempt, ' +
   'job_queue.lease_expires_at AS "expiresAt"';
 
-/** `ripe_at` is -infinity until the first attempt, so that a clock that goes back delays no job that was due. */
+/** `ripe_at` is -infinity until the first attempt. So if the clock goes back, no due job is delayed. */
 const isPast = 'job.ripe_at <= statement_timestamp()';
 /** No pause is this long, so a clock that was ahead has set the time. */
 const isFarAhead = `job.ripe_at > statement_timestamp() + ${longestPauseMs} * interval '1 millisecond'`;

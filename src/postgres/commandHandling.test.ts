@@ -125,7 +125,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     await expect(handle(sent, rotated)).resolves.toEqual(first);
   });
 
-  test('a password in the input is not stored, not even as a hash that could be guessed', async () => {
+  test('a password in the input is not stored, and not as a hash from which it could be guessed', async () => {
     const { handle } = counting();
     const sent = request({ input: { password: new Secret('hunter2') } });
     await handle(sent);
@@ -147,7 +147,7 @@ describeWith({ postgresql: await postgresMissing() }, 'command handling', () => 
     let admin: Client;
     beforeAll(async () => {
       proxy = await startTcpProxy(Number(new URL(postgres.appUrl).port));
-      // A superuser: only he sees the statements of others, and ends their sessions.
+      // A superuser, because only a superuser can see the statements of other sessions and end them.
       const url = new URL(postgres.adminUrl);
       url.pathname = new URL(postgres.ownerUrl).pathname;
       admin = new Client({ connectionString: url.href });

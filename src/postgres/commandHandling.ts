@@ -45,9 +45,9 @@ export function createCommandHandling(options: {
 }
 
 /**
- * Repeats a command with a commandId whose commit was not confirmed, while the patience of the request lasts. The repetition
- * returns the first result if the first commit happened. If the first commit is still pending on the server, the repetition
- * waits for it, because both insert the same commandId.
+ * Repeats a command with a commandId whose commit was not confirmed, while the time limit of the request for the
+ * database allows it. The repetition returns the first result if the first commit happened. If the first commit is
+ * still pending on the server, the repetition waits for it, because both insert the same commandId.
  */
 async function untilConfirmed<R>(commit: () => Promise<R>): Promise<R> {
   let unknown: OutcomeUnknown | undefined;

@@ -81,7 +81,7 @@ describeWith({ postgresql: await postgresMissing() }, 'event store', () => {
     const ref = stream();
     const frozen = deciding.transact(tester, async (tx) => {
       await tx.load(counter, ref.id);
-      // This process runs nothing meanwhile. So it does not notice the end of its connection before its next query.
+      // This process runs no code meanwhile. So it notices the end of its connection only at its next query.
       for (const until = performance.now() + 3_000; performance.now() < until;);
       await tx.manager.query('SELECT 1');
     });

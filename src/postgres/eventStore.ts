@@ -107,7 +107,7 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
   };
 }
 
-/** How one attempt of a transaction ended. `away`: PostgreSQL did not answer, and COMMIT was not sent. */
+/** The end of one attempt of a transaction. `away`: PostgreSQL did not answer, and COMMIT was not sent. */
 type Attempted<T> =
   { readonly done: T } | { readonly tooLate: StagingTransaction; readonly error: unknown } | { readonly away: unknown };
 

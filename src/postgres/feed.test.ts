@@ -30,8 +30,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
     errors = [];
     const onError = (error: unknown) => errors.push(error);
     notifications = createNotifications({ connectionString: postgres.appUrl, onError });
-    // So long that no poll happens within a test. What arrives, arrives by a notification or by the connect after a
-    // gap.
+    // So long that no poll happens within a test. Events arrive only by a notification, or by the connect after a gap.
     feed = createFeed({ notifications, store, onError, pollMs: 3_600_000 });
     await notifications.start();
     await feed.start();
@@ -102,11 +101,11 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
       const seen: string[] = [];
       feed.subscribe(({ streamId }) => seen.push(streamId));
       for (const id of [...kept, ...lost]) await count(id);
-      await until(() => lost.every((id) => seen.includes(id)), 'what will be lost was told');
+      await until(() => lost.every((id) => seen.includes(id)), 'the events that will be lost were delivered');
       await loseEventsFrom(postgres, lost);
       for (const id of written) await count(id);
       await cutListeners(postgres);
-      await until(() => written.every((id) => seen.includes(id)), 'what was written since was told');
+      await until(() => written.every((id) => seen.includes(id)), 'the events that were written since were delivered');
       expect(seen.filter((id) => kept.includes(id))).toEqual(kept);
       expect(errors).toContainEqual(expect.objectContaining({ message: expect.stringContaining('has gone back') }));
     },

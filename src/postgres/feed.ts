@@ -24,8 +24,8 @@ export type FeedOptions = {
 
 /**
  * Tails the log by position. A notification, a new connection and a slow poll only trigger a read of the log, so a lost
- * notification delays an event by at most `pollMs`. PostgreSQL may return in an older state, for example when a replica
- * takes over that had not received all events. New events then have positions that were delivered before. The feed
+ * notification delays an event by at most `pollMs`. PostgreSQL may return in an older state, for example if a replica
+ * takes over that has not received all events. New events then have positions that were delivered before. The feed
  * detects this and delivers all events after the last one that is still in the log.
  */
 export function createFeed(options: FeedOptions): RunningFeed {

@@ -20,7 +20,10 @@ export async function defaultHasPrivate(dataSource: Pick<DataSource, 'query'>): 
   return row.default_has_private;
 }
 
-/** Ends that for every process that starts from now on. `owner` is connected as the role that owns the tables. */
+/**
+ * From now on, `default` contains no private networks for every process that starts. `owner` is connected as the role
+ * that owns the tables.
+ */
 export async function takePrivateOutOfDefault(owner: Pick<DataSource, 'query'>): Promise<void> {
   await owner.query('UPDATE installation SET default_has_private = false');
 }

@@ -17,7 +17,7 @@ export function masterKeys(keys: readonly (Secret | string)[]): MasterKeys {
         'BAD_INPUT',
         `Master key ${index + 1} has ${bytes.length} bytes in base64 instead of 32.`,
         {
-          help: 'Make one with: openssl rand -base64 32',
+          help: 'Create one with: openssl rand -base64 32',
         },
       );
     }
@@ -25,7 +25,9 @@ export function masterKeys(keys: readonly (Secret | string)[]): MasterKeys {
     return { id: createHmac('sha256', key).update('stowage master key id').digest('hex').slice(0, 16), key };
   });
   if (newest === undefined) {
-    throw new StowageError('BAD_INPUT', 'There is no master key.', { help: 'Make one with: openssl rand -base64 32' });
+    throw new StowageError('BAD_INPUT', 'There is no master key.', {
+      help: 'Create one with: openssl rand -base64 32',
+    });
   }
   return [newest, ...older];
 }

@@ -51,7 +51,7 @@ describeWith({ postgresql: await postgresMissing() }, 'migrations', () => {
     expect(granted).toEqual([{ yes: false }]);
   });
 
-  test('if one role is owner and program, the migration works without grants', async () => {
+  test('if owner and program are the same role, the migration works without grants', async () => {
     const { ownerUrl } = await postgres.createEmptyDatabase();
     const owner = await postgres.connect(ownerUrl);
     await migrate(owner, 'stowage_owner');

@@ -8,8 +8,8 @@ export type Migrated = { /** The names of the migrations that this call ran. */ 
 /**
  * Migrates the schema and grants the program's role its privileges. `owner` is connected as the role that owns the
  * tables, with at least two connections. `appRole` is the role of the program, or the owner if there is only one role.
- * Processes that call this at the same time take turns. Throws UNAVAILABLE and changes nothing if a newer version of
- * the program has migrated the database.
+ * If several processes call this at the same time, each waits for the one before. Throws UNAVAILABLE and changes
+ * nothing if a newer version of the program has migrated the database.
  */
 export async function migrate(owner: DataSource, appRole: string): Promise<Migrated> {
   const lock = owner.createQueryRunner();
@@ -40,7 +40,7 @@ async function refuseNewerSchema(queryRunner: QueryRunner, known: number): Promi
     'UNAVAILABLE',
     `A newer version of Stowage has migrated this database: its schema is ${newest}, and this program knows ${known}.`,
     {
-      help: 'Start the version that migrated it, or a newer one. docs/upgrading.md says how to go back.',
+      help: 'Start the version that migrated it, or a newer one. docs/upgrading.md explains how to return to an older version.',
       retriable: false,
     },
   );

@@ -21,7 +21,7 @@ describeWith({ postgresql: missing }, 'the connection for notifications', () => 
   afterEach(() => notifications.stop());
   afterAll(() => postgres.stop());
 
-  test('probes the server within seconds, because nothing else detects that it was lost silently', async () => {
+  test('probes the server within seconds, because only a probe detects that it was lost silently', async () => {
     notifications = createNotifications({ connectionString: postgres.appUrl, onError: () => undefined });
     await notifications.start();
     const [{ port }] = await admin.query<[{ port: number }]>(

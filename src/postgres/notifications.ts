@@ -112,7 +112,7 @@ class NotificationConnection implements Notifications {
 
   #handleLoss(connection: Client, error: Error): void {
     this.options.onError(error);
-    // While the connection is being opened, the failure of the connect is handled instead.
+    // Ignored while the connection is being opened, because `connect` then reports the failure.
     if (this.#client !== connection) return;
     this.#client = undefined;
     void connection.end().catch(() => undefined);

@@ -2,14 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * How long one request waits for a PostgreSQL that does not answer. TypeORM passes nothing through to the pool and to its
- * connections, so the limit is a property of the asynchronous context. Work without a limit, such as that of a worker,
- * waits as long as the connection lasts.
+ * How long one request waits for a PostgreSQL that does not answer. TypeORM cannot pass the limit to the pool and to
+ * its connections, so the limit is a property of the asynchronous context. Work without a limit, such as the work of a
+ * worker, waits as long as the connection lasts.
  */
 class Patience {
-  /** When the wait began whose answer did not come, by `performance.now()`. Undefined: the last wait had an answer. */
+  /** The start of the wait that has no answer yet, by `performance.now()`. Undefined: the last wait had an answer. */
   #awaySinceMs: number | undefined;
-  /** A wait has lasted to its limit. All later ones of the request end at once. */
+  /** A wait has reached the limit. All later waits of the request end at once. */
   #isOver = false;
 
   constructor(private readonly limitMs: number) {}
@@ -33,19 +33,19 @@ const current = new AsyncLocalStorage<Patience>();
 
 /**
  * Runs `work`. Its statements, the waits for a connection and the repetitions together wait at most `limitMs` for a
- * PostgreSQL that does not answer. Each answer begins the limit again. Once a wait has lasted to the limit, for example for
- * a lock, every later one of this work ends at once.
+ * PostgreSQL that does not answer. After each answer the limit starts again. Once a wait has reached the limit, for
+ * example for a lock, every later wait of this work ends at once.
  */
 export function withPatience<T>(limitMs: number, work: () => T): T {
   return current.run(new Patience(limitMs), work);
 }
 
-/** How long a wait that begins now may last. Undefined: there is no limit. */
+/** The time limit for a wait that begins now. Undefined: there is no limit. */
 export function patienceLeftMs(): number | undefined {
   return current.getStore()?.leftMs();
 }
 
-/** Call it after each wait for PostgreSQL, with its begin by `performance.now()`. */
+/** Call it after each wait for PostgreSQL, with the start of the wait by `performance.now()`. */
 export function waitSettled(beganMs: number, isAnswered: boolean): void {
   current.getStore()?.settled(beganMs, isAnswered);
 }
@@ -53,8 +53,8 @@ export function waitSettled(beganMs: number, isAnswered: boolean): void {
 const [shortestPauseMs, longestPauseMs] = [50, 500];
 
 /**
- * Waits before a repetition, longer after each failure. False, at once: there is no limit, or too little of it is left,
- * so the caller gives up.
+ * Waits before a repetition, longer after each failure. Returns false at once if there is no limit or too little of it
+ * is left. The caller then gives up.
  */
 export async function pauseToRepeat(failures: number): Promise<boolean> {
   const leftMs = patienceLeftMs();
@@ -64,7 +64,7 @@ export async function pauseToRepeat(failures: number): Promise<boolean> {
   return true;
 }
 
-/** Ends the patience of this work. The failure has the code of a socket that no longer answers. */
+/** Makes all later waits of this work end at once. The failure has the code of a socket that no longer answers. */
 export function noAnswer(): Error {
   current.getStore()?.end();
   return Object.assign(new Error('PostgreSQL did not answer in time'), { code: 'ETIMEDOUT' });

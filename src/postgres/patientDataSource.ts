@@ -3,8 +3,8 @@ import { pauseToRepeat, waitSettled } from './patience.js';
 import { isOutage, outageAsUnavailable, sqlRefusal } from './sqlErrors.js';
 
 /**
- * A data source whose statements throw UNAVAILABLE while PostgreSQL cannot be reached. A statement that only reads, outside
- * a transaction, is repeated on another connection while the patience of its request lasts.
+ * A data source whose statements throw UNAVAILABLE while PostgreSQL cannot be reached. A statement that only reads,
+ * outside a transaction, is repeated on another connection until the time limit of its request.
  */
 export class PatientDataSource extends DataSource {
   override createQueryRunner(mode?: 'master' | 'slave'): QueryRunner {

@@ -3,13 +3,13 @@ import { noAnswer, patienceLeftMs } from './patience.js';
 
 type GiveConnection = (error: Error | undefined, client?: PoolClient, release?: (error?: unknown) => void) => void;
 
-// They are called with their objects below, by `Reflect.apply`.
-// eslint-disable-next-line @typescript-eslint/unbound-method
+// The code below calls these methods with their objects, by `Reflect.apply`. eslint-disable-next-line
+// @typescript-eslint/unbound-method
 const send = pg.Client.prototype.query;
 // eslint-disable-next-line @typescript-eslint/unbound-method
 const take = pg.Pool.prototype.connect;
 
-/** A connection that is closed if a statement has no answer within the patience of its request. */
+/** A connection that is closed if a statement has no answer within the time limit of its request. */
 class PatientClient extends pg.Client {
   // The overloads of `query` cannot be extended one by one. TypeORM uses the one that returns a promise.
   override query = ((...statement: readonly unknown[]): unknown => {
@@ -30,7 +30,7 @@ class PatientClient extends pg.Client {
   }) as pg.Client['query'];
 }
 
-/** Gives up the wait for a connection when the patience of the request ends. */
+/** Gives up the wait for a connection at the time limit of the request. */
 class PatientPool extends pg.Pool {
   override connect = ((give?: GiveConnection): unknown => {
     const wait = (callback?: GiveConnection): unknown => Reflect.apply(take, this, [callback]);
@@ -57,7 +57,7 @@ class PatientPool extends pg.Pool {
 export const patientDriver = { ...pg, Pool: PatientPool };
 export const patientConnections = { Client: PatientClient };
 
-/** The socket of a connection, which the types of the driver leave out. */
+/** The socket of a connection, which the types of the driver omit. */
 function streamOf(client: pg.Client): { destroy(error: Error): void } {
   return (client as unknown as { connection: { stream: { destroy(error: Error): void } } }).connection.stream;
 }

@@ -5,11 +5,11 @@ import type { PrefixMarks } from './contracts/prefixMarks.js';
 
 type Place = {
   /**
-   * It stays the same after a restart, a failover and a copy of the files. It differs after a restored dump or a copy
-   * in the cluster.
+   * The place stays the same after a restart, a failover and a copy of the files. It differs after a restored dump or a
+   * copy in the cluster.
    */
   readonly place: string;
-  /** It differs for a copy of the files that runs on another machine. */
+  /** The address differs for a copy of the files that runs on another machine. */
   readonly server: string;
 };
 

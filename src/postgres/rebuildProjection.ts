@@ -8,12 +8,12 @@ import { recordedEvent, type EventRow } from './eventRows.js';
 const batch = 1_000;
 
 /**
- * Computes the rows of a read model from the log, beside the live tables, and replaces the live rows in one
- * transaction. Readers never wait: they see the old rows until the commit. Commands that write this read model wait for
- * the last part. Returns the number of applied events. Only tests call it today.
+ * Computes the rows of a read model from the log in separate tables, and replaces the live rows in one transaction.
+ * Readers never wait: they see the old rows until the commit. Commands that write this read model wait for the last
+ * part. Returns the number of applied events. Only tests call it today.
  *
  * The new rows are written to temporary tables of the same names. PostgreSQL finds these first, so the projection needs
- * no change. The live tables are locked before the log, because the other order deadlocks with commands.
+ * no change. The live tables are locked before the log, because the other order causes deadlocks with commands.
  */
 export async function rebuildProjection(
   dataSource: DataSource,

@@ -47,7 +47,7 @@ describeWith({ postgresql: await postgresMissing() }, 'reservations', () => {
     await expect(store.read({ projectIds: ['p'] })).resolves.toHaveLength(1);
   });
 
-  test('an entity in use cannot be removed, and a removed one cannot be used', async () => {
+  test('an entity in use cannot be removed, and a removed entity cannot be used', async () => {
     await reserve((r) => r.register('endpoint', 'fileEndpoint', 'p'));
     await reserve((r) => r.use('endpoint', 'plan'));
     await reserve((r) => r.use('endpoint', 'plan'));

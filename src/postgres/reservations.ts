@@ -18,7 +18,7 @@ export function createReservations(manager: EntityManager): Reservations {
         [kind, scope, name, ownerId],
       );
       if (own.length > 0) return;
-      throw new StowageError('CONFLICT', `The name '${name}' is taken by another ${kind}.`, {
+      throw new StowageError('CONFLICT', `Another ${kind} already has the name '${name}'.`, {
         details: { kind, name },
         help: 'Choose another name.',
       });
@@ -65,6 +65,6 @@ async function useAll(manager: EntityManager, entityIds: readonly string[], user
   } catch (error) {
     if (sqlRefusal(error)?.sqlState !== foreignKeyViolation) throw error;
     const named = entityIds.map((id) => `'${id}'`).join(' or ');
-    throw new StowageError('NOT_FOUND', `${named} does not exist, or was removed just now.`);
+    throw new StowageError('NOT_FOUND', `${named} does not exist, or has just been removed.`);
   }
 }

@@ -4,9 +4,9 @@ import type { ServerClock } from './contracts/serverClock.js';
 const askEveryMs = 10_000;
 
 /**
- * Reads the time of the server every 10 s and adds the monotonic clock in between, which does not follow changes of the
- * machine's clock. The result goes back only when the server's clock does. Rejects when the first query fails. Later
- * failures are ignored, and the monotonic clock continues.
+ * Reads the time of the server every 10 s. In between it adds the time of the monotonic clock, which changes of the
+ * machine's clock do not affect. The result goes back only when the server's clock does. Rejects when the first query
+ * fails. Later failures are ignored, and the monotonic clock continues.
  */
 export async function openServerClock(dataSource: Pick<DataSource, 'query'>): Promise<ServerClock> {
   /** The difference between the server's clock and the monotonic one, in milliseconds. */
@@ -16,8 +16,8 @@ export async function openServerClock(dataSource: Pick<DataSource, 'query'>): Pr
     const askedAtMs = performance.now();
     const ms = await serverMs(dataSource);
     const [least, most] = [ms - performance.now(), ms - askedAtMs];
-    // The server read its clock between the request and the answer. A difference within these bounds is kept, so that
-    // the time does not jump with the duration of the request.
+    // The server read its clock between the request and the answer. If the old difference is within these bounds, it is
+    // kept, so that the time does not jump with the duration of the request.
     if (aheadMs < least || aheadMs > most) aheadMs = least;
   }
 

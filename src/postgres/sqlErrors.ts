@@ -1,7 +1,10 @@
 import { QueryFailedError } from 'typeorm';
 import { StowageError } from '../errors.js';
 
-/** Why PostgreSQL refused a statement: its SQLSTATE and, if there is one, the name of the violated constraint. */
+/**
+ * The reason why PostgreSQL refused a statement: the SQLSTATE and, if there is one, the name of the violated
+ * constraint.
+ */
 export type SqlRefusal = { readonly sqlState: string; readonly constraint: string | undefined };
 
 export function sqlRefusal(error: unknown): SqlRefusal | undefined {
@@ -24,7 +27,7 @@ export function passesWhenRepeated({ sqlState }: SqlRefusal): boolean {
 }
 
 /**
- * Messages without a code about a lost connection, and about one that could not be opened. TypeORM releases a query runner
+ * Messages without a code about a connection that was lost or could not be opened. TypeORM releases a query runner
  * whose connection is lost.
  */
 const lostConnection =
@@ -61,9 +64,9 @@ export class OutcomeUnknown extends StowageError {
   constructor(cause: unknown) {
     super(
       'UNAVAILABLE',
-      'PostgreSQL stopped answering at the end of the change. The change may have happened or not.',
+      'PostgreSQL stopped answering at the end of the change. It is unknown whether the change was made.',
       {
-        help: 'Send the same input with the same commandId again. Without a commandId, first read what was to be changed.',
+        help: 'Send the same input with the same commandId again. Without a commandId, first read the object to see whether it was changed.',
         details: { outcome: 'UNKNOWN' },
         cause,
       },

@@ -99,7 +99,7 @@ describeWith({ postgresql: await postgresMissing() }, 'vault', () => {
     expect((await vaultWith(second).reveal('p', young)).reveal()).toBe('young');
     await expect(vaultWith(second).reveal('p', old)).rejects.toMatchObject({
       code: 'INTERNAL',
-      help: expect.stringContaining('Add the older master key'),
+      help: expect.stringContaining('Add this older master key'),
     });
     await expect(rotated.rewrap()).resolves.toBe(1);
     await expect(rotated.rewrap()).resolves.toBe(0);

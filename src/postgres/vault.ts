@@ -59,7 +59,7 @@ export function createVault(dataSource: DataSource, masterKeys: MasterKeys): Rot
         return new Secret(open(unwrap(masterKeys, row), row.sealed_secret, place(row)).toString('utf8'));
       } catch (error) {
         if (error instanceof StowageError) throw error;
-        throw unreadable(ref, 'cannot be decrypted: its row was changed, or the master key is another one', error);
+        throw unreadable(ref, 'cannot be decrypted: its row was changed, or the master key differs', error);
       }
     },
 
@@ -89,9 +89,13 @@ export function createVault(dataSource: DataSource, masterKeys: MasterKeys): Rot
 function unwrap(masterKeys: MasterKeys, row: StoredCredential): KeyObject {
   const master = masterKeys.find(({ id }) => id === row.master_key_id);
   if (master === undefined) {
-    throw new StowageError('INTERNAL', `Credential ${row.credential_id} is under master key ${row.master_key_id}.`, {
-      help: 'Add the older master key to STOWAGE_MASTER_KEY_FILE again, after the newest.',
-    });
+    throw new StowageError(
+      'INTERNAL',
+      `Credential ${row.credential_id} is encrypted with master key ${row.master_key_id}.`,
+      {
+        help: 'Add this older master key to STOWAGE_MASTER_KEY_FILE again, after the newest key.',
+      },
+    );
   }
   return createSecretKey(open(master.key, row.wrapped_key, place(row)));
 }

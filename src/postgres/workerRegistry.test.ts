@@ -82,7 +82,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     await expect(workers.list()).resolves.toMatchObject([{ leases: [{ jobId: 'job', kind: 'BACKUP', attempt: 1 }] }]);
   });
 
-  test('a due job has the reason that there is no worker, or none with its tools; a claimable job has none', async () => {
+  test('a due job has the reason that there is no worker, or no worker with its tools; a claimable job has no reason', async () => {
     await enqueue('due');
     await enqueue('other', 'MONGODB');
     await enqueue('later', 'MARIADB', new Date(Date.now() + 60_000));
@@ -98,7 +98,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     await expect(workers.withoutWorker()).resolves.toHaveLength(2);
   });
 
-  test('a job that could not be started has the end of its pause as the reason; a claimed job has none', async () => {
+  test('a job that could not be started has the end of its pause as the reason; a claimed job has no reason', async () => {
     await workers.report(report());
     await enqueue('job');
     await app.transaction((manager) => queue.putOff(manager, 'job', 60_000));
@@ -129,7 +129,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
   test('every report and every removal is sent to the subscribers', async () => {
     const notificationsOf = (act: () => Promise<void>) =>
       new Promise<void>((resolve, reject) => {
-        const limit = setTimeout(() => reject(new Error('It was not told.')), 120_000);
+        const limit = setTimeout(() => reject(new Error('The listener was not called.')), 120_000);
         const stop = workers.subscribe(() => {
           clearTimeout(limit);
           stop();

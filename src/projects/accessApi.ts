@@ -17,7 +17,7 @@ export class AccessResolver {
     @Arg('role', () => RoleEnum, { nullable: true }) _role: Role | null | undefined,
     @Arg('commandId', () => ID, { nullable: true }) _commandId: string | null | undefined,
   ): ProjectType {
-    throw notYetAvailable('Members are not built yet: the installation-level token may do everything.');
+    throw notYetAvailable('Members are not built yet. Use the installation-level token, which allows everything.');
   }
 
   @Mutation(() => CreateAccessTokenPayload)
@@ -48,5 +48,5 @@ export class ProjectTokensResolver {
 }
 
 function noTokensYet() {
-  return notYetAvailable('Access tokens are not built yet: the installation-level token may do everything.');
+  return notYetAvailable('Access tokens are not built yet. Use the installation-level token, which allows everything.');
 }

@@ -36,7 +36,7 @@ export class CreateAccessTokenPayload {
   @Field(() => AccessTokenType)
   readonly accessToken!: AccessTokenType;
 
-  @Field(() => String, { nullable: true, description: 'Shown once only. Null when the command is repeated.' })
+  @Field(() => String, { nullable: true, description: 'Shown only once. Null when the command is repeated.' })
   readonly token!: string | null;
 }
 

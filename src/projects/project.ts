@@ -1,7 +1,7 @@
 import { StowageError } from '../errors.js';
 import type { Decider } from '../eventSourcing/decider.js';
 
-/** The tenant. Everything else belongs to exactly one project. */
+/** The tenant. Every other object belongs to exactly one project. */
 export type Project = { readonly exists: false } | { readonly exists: true; readonly name: string };
 
 export type ProjectCommand = { readonly kind: 'CREATE'; readonly name: string; readonly at: string };

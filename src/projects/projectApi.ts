@@ -45,7 +45,7 @@ export type ProjectDependencies = {
 export class ProjectResolver {
   constructor(private readonly tools: ProjectDependencies) {}
 
-  @Query(() => ViewerType, { description: 'Who the token belongs to.' })
+  @Query(() => ViewerType, { description: 'The owner of the token.' })
   @Requires('SIGNED_IN')
   me(@Ctx() context: RequestContext): ViewerType {
     return { subject: context.viewer.subject, name: context.viewer.name };
@@ -130,7 +130,7 @@ export class ProjectRightsResolver {
     return context.viewer.roleIn(id) ?? 'VIEWER';
   }
 
-  @FieldResolver(() => [ProjectActionEnum], { description: 'What the viewer may do, by role.' })
+  @FieldResolver(() => [ProjectActionEnum], { description: 'The actions that the role of the viewer allows.' })
   viewerActions(@Root() { id }: ProjectType, @Ctx() context: RequestContext): string[] {
     switch (context.viewer.roleIn(id)) {
       case 'ADMIN':

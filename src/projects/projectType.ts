@@ -7,11 +7,14 @@ import type { ProjectRow } from './projectView.js';
 export const RoleEnum = { VIEWER: 'VIEWER', OPERATOR: 'OPERATOR', ADMIN: 'ADMIN' } as const;
 registerEnumType(RoleEnum, {
   name: 'Role',
-  description: 'From least to most: each role includes the roles before it.',
+  description: 'From the lowest to the highest role. Each role includes the rights of the lower roles.',
 });
 
 export const ProjectActionEnum = { UPDATE: 'UPDATE', MANAGE_ACCESS: 'MANAGE_ACCESS', CREATE: 'CREATE' } as const;
-registerEnumType(ProjectActionEnum, { name: 'ProjectAction', description: 'What the viewer may do in a project.' });
+registerEnumType(ProjectActionEnum, {
+  name: 'ProjectAction',
+  description: 'The actions that the viewer may do in a project.',
+});
 
 @ObjectType('Project', { implements: Node })
 export class ProjectType extends Node {

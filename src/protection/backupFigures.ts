@@ -27,7 +27,7 @@ export type ServiceFigures = {
   readonly dataAsOf: Date | null;
 };
 
-/** One statement. PostgreSQL reads only an index, and no row. */
+/** Uses one statement, for which PostgreSQL reads only an index and no row. */
 export async function backupTotals(manager: EntityManager): Promise<BackupTotals> {
   const rows = await manager.query<
     { status: BackupJobStatus; availability: string | null; jobs: string; read: string; written: string }[]

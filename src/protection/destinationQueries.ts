@@ -44,7 +44,10 @@ export async function destinationFacts(
   }));
 }
 
-/** The number and bytes of the listed backups at each endpoint, in the order of the ids. DELETING ones are included. */
+/**
+ * The number and bytes of the listed backups at each endpoint, in the order of the ids. Backups that are DELETING are
+ * included.
+ */
 export async function holdingsOf(
   manager: EntityManager,
   fileEndpointIds: readonly string[],

@@ -30,7 +30,7 @@ export async function protectionsOfServices(
   });
 }
 
-/** The same without the ids of jobs, at half the cost, for readers of all services. */
+/** The protection of each service without the ids of jobs. It costs half as much, for readers of all services. */
 export async function standingsOfServices(
   manager: EntityManager,
   services: readonly ServiceRow[],

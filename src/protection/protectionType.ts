@@ -14,12 +14,13 @@ export class ProtectionType {
 
   @Field(() => DateTime, {
     nullable: true,
-    description: "dataAsOf plus the service's objective, or else plus the plan's longest gap and usual duration.",
+    description:
+      "dataAsOf plus the service's objective. Without an objective: dataAsOf plus the plan's longest gap and usual duration.",
   })
   readonly dueBy!: Date | null;
 
   @Field(() => Int, {
-    description: 'The number of failed jobs since the last success, of the destination with the most.',
+    description: 'The number of failed jobs since the last success, for the destination with the highest number.',
   })
   readonly consecutiveFailures!: number;
 

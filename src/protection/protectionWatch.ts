@@ -30,7 +30,7 @@ const endings = new Set([
   'ServiceRemoved',
 ]);
 
-/** Events within this time trigger one check. */
+/** All events within this time trigger one check together. */
 const pauseMs = 250;
 
 /**

@@ -13,7 +13,7 @@ export type LatenessTools = {
   readonly now: () => Date;
 };
 
-/** It never changes, because the id of the stream about a service's lateness is derived from it. */
+/** This id never changes, because the id of the stream about a service's lateness is derived from it. */
 const namespace = 'b8b4c1de-7d0f-4c4b-8a53-1d4c7f0f6a19';
 export const latenessStreamId = (serviceId: string): string => v5(`protection:${serviceId}`, namespace);
 
@@ -22,7 +22,7 @@ const together = 100;
 
 /**
  * Appends an event for each service that became LATE or is no longer LATE. With `all` it checks all services, otherwise
- * only those that are LATE by the log. Returns early, after a transaction, when `isStopped` returns true.
+ * only those that are LATE by the log. Returns after the current transaction if `isStopped` returns true.
  */
 export async function recordLateness(tools: LatenessTools, all: boolean, isStopped: () => boolean): Promise<void> {
   const { manager } = tools.dataSource;

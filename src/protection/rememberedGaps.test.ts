@@ -13,7 +13,7 @@ describe('the gaps of schedules', () => {
     expect(gaps.gapMs({ ...daily, normalized: '0 0 8,20 * * 1-5' }, day)).toBe(60 * hourMs);
   });
 
-  test('are unknown for an unknown frequency, and for one that runs once at most', () => {
+  test('are unknown for an unknown frequency, and for a frequency with at most one run', () => {
     const gaps = new RememberedGaps();
     expect(gaps.gapMs({ normalized: 'whenever', timeZone: 'UTC' }, day)).toBeUndefined();
     expect(gaps.gapMs({ ...daily, timeZone: 'Mars/Olympus' }, day)).toBeUndefined();

@@ -1,5 +1,5 @@
 /** The warning for a target that was given up before it had confirmed the end of our sessions. */
-export const silentTarget = 'The target no longer answers: statements that it received before may still run there.';
+export const silentTarget = 'The target no longer answers. Statements that it has received may still run there.';
 
 /** The warning about what an unsuccessful restore may have left on its target, and what to do about it. */
 export function leftOnTarget(databases: readonly string[]): string {

@@ -93,7 +93,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     const { data } = await api.post('query ($id: ID!) { restoreJob(id: $id) { status message warnings } }', { id });
     expect(data.restoreJob).toMatchObject({
       status: 'CANCELLED',
-      message: expect.stringContaining('It does not answer yet'),
+      message: expect.stringContaining('The target does not answer yet'),
       warnings: [expect.stringContaining("in the database 'orders'")],
     });
     const move = 'mutation ($id: ID!, $input: ServicePatch!) { updateService(id: $id, input: $input) { port } }';
@@ -111,10 +111,10 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     ['into no service', () => asNew({ serviceId: null }), 'NOT_YET_AVAILABLE'],
     ['with a decryption key', () => asNew({}, { decryptionKey: 'AGE-SECRET' }), 'NOT_YET_AVAILABLE'],
     ['into a service that was removed', ({ removedServiceId }) => asNew({ serviceId: removedServiceId }), 'BAD_INPUT'],
-    ['into a service that never was', () => asNew({ serviceId: randomUUID() }), 'BAD_INPUT'],
+    ['into a service that never existed', () => asNew({ serviceId: randomUUID() }), 'BAD_INPUT'],
     ['of a backup that was deleted', ({ deletedJobId }) => asNew({}, { backupJobId: deletedJobId }), 'CONFLICT'],
-    ['of a backup that is not there yet', ({ queuedJobId }) => asNew({}, { backupJobId: queuedJobId }), 'CONFLICT'],
-    ['of a backup that never was', () => asNew({}, { backupJobId: randomUUID() }), 'NOT_FOUND'],
+    ['of a backup that has not ended yet', ({ queuedJobId }) => asNew({}, { backupJobId: queuedJobId }), 'CONFLICT'],
+    ['of a backup that never existed', () => asNew({}, { backupJobId: randomUUID() }), 'NOT_FOUND'],
   ])('a restore %s is refused and stores nothing', async (_what, input, code) => {
     const before = await api.stored();
     const answer = await api.post(start, { input: { backupJobId: settled.storedJobId, ...input(settled) } });
@@ -134,7 +134,7 @@ describeWith({ postgresql: await postgresMissing() }, 'restores over GraphQL', (
     expect(messages.at(-1)).toMatchObject({
       status: 'SUCCEEDED',
       differences: [],
-      message: 'Restored; the target holds what the backup holds.',
+      message: 'Restored; the target has everything that the backup contains.',
     });
   });
 

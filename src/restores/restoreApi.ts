@@ -96,7 +96,7 @@ export class RestoreJobResolver {
 
   @Mutation(() => RestoreJobType, {
     description:
-      'A QUEUED job ends at once; a RUNNING one as soon as its worker has stopped. The target may hold a part.',
+      'A QUEUED job ends at once, and a RUNNING job as soon as its worker has stopped the restore. The target may hold a part of the data.',
   })
   @Requires('OPERATOR')
   async cancelRestoreJob(
@@ -116,7 +116,7 @@ export class RestoreJobResolver {
     @Arg('confirm', () => String) _confirm: string,
     @Arg('commandId', () => ID, { nullable: true }) _commandId: string | null | undefined,
   ): RestoreJobType {
-    throw notYetAvailable('Undoing a restore comes with restoring in place, which is not built yet.');
+    throw notYetAvailable('Undoing a restore is not built yet. It belongs to restoring in place.');
   }
 
   private readonly find = (id: string) => rowById(this.tools.dataSource.manager, RestoreJobTable, id);

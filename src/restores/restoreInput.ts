@@ -12,7 +12,9 @@ export class DatabaseMappingInput {
   readonly to!: string;
 }
 
-@InputType('RestoreAsNewInput', { description: 'A database that exists is never overwritten: TARGET_EXISTS.' })
+@InputType('RestoreAsNewInput', {
+  description: 'An existing database is never overwritten: the error is TARGET_EXISTS.',
+})
 export class RestoreAsNewInput {
   @Field(() => ID, { nullable: true, description: 'Another service of the project. Absent: the same service.' })
   readonly serviceId?: string | null;
@@ -23,7 +25,7 @@ export class RestoreAsNewInput {
 
 @InputType('RestoreInPlaceInput')
 export class RestoreInPlaceInput {
-  @Field(() => String, { description: "The service's name." })
+  @Field(() => String, { description: 'The name of the service.' })
   readonly confirm!: string;
 
   @Field(() => Boolean, { defaultValue: false })

@@ -32,7 +32,7 @@ const running = given(restoreJob).then({ kind: 'QUEUE', request }).then(start(1)
 const restoring = running.then({ kind: 'START_TOOL', attempt: 1, databases: ['shop'], at });
 
 describe('a restore job', () => {
-  test('is retried after a transient failure only if no statement can have reached the target', () => {
+  test('is retried after a temporary failure only if no statement can have reached the target', () => {
     expect(running.then(fail(1, 'FAILED', unreachable)).state.status).toBe('QUEUED');
     expect(restoring.then(fail(1, 'FAILED', unreachable)).state.status).toBe('FAILED');
   });

@@ -27,7 +27,7 @@ export type RestoreShape = Pick<PlainShape, 'succeeded'> & {
   readonly phase: RestorePhase;
   readonly result: RestoreResult;
   readonly running: {
-    /** From here on no attempt is retried, because the server may still be committing what it received. */
+    /** After this event no attempt is retried, because the server may still commit statements that it has received. */
     readonly toolStarted: boolean;
     /** The databases that the tool creates on the target. */
     readonly databases: readonly string[];
@@ -101,7 +101,7 @@ type OwnEvent =
     }
   | {
       readonly type: 'RestoreTargetFreed';
-      /** `sessionsEnded` is false if the target has not answered for so long that it is given up. */
+      /** `sessionsEnded` is false if the target was given up because it did not answer for too long. */
       readonly data: { readonly sessionsEnded: boolean; readonly at: string };
     };
 
@@ -128,7 +128,7 @@ export const restoreJob: Decider<RestoreJob, RestoreJobCommand, RestoreJobEvent>
     const lifeOfJob = lifeEvent<RestoreShape>('Restore', event);
     return lifeOfJob === undefined ? evolveOwn(state, event as OwnEvent) : life.evolve(state, lifeOfJob);
   },
-  // Version 2: errors do not hold what may be data of a customer.
+  // Version 2: errors contain no data of a customer.
   schemaVersions: { RestoreAttemptEnded: 2, RestoreFailed: 2 },
   upcasters: { 'RestoreAttemptEnded@1': dataWithErrorOfOld, 'RestoreFailed@1': dataWithErrorOfOld },
 };

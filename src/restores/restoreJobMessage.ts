@@ -29,14 +29,14 @@ export function restoreJobMessage(job: RestoreJobRow): string {
 }
 
 const stillLocked =
-  'It does not answer yet: it is asked to end our sessions there, for 15 minutes at most, and nothing else starts on it until then.';
+  'The target does not answer yet. Stowage asks it for up to 15 minutes to end our sessions there, and starts no other job on it until then.';
 
 function running({ phase }: RestoreJobRow): string {
   switch (phase) {
     case null:
       return 'The restore is running.';
     case 'PREFLIGHT':
-      return 'Checking tools, login and whether the target is free before anything is sent.';
+      return 'Before anything is sent: checking the tools, the login and whether the target is free.';
     case 'FETCHING':
       return 'Reading the backup and comparing its checksums before the first statement runs.';
     case 'RESTORING':
@@ -50,7 +50,7 @@ function succeeded({ differences, warnings }: RestoreJobRow): string {
   const found = differences?.length ?? 0;
   const compared =
     found === 0
-      ? 'Restored; the target holds what the backup holds'
+      ? 'Restored; the target has everything that the backup contains'
       : `Restored; the target differs from the backup in ${found} ${found === 1 ? 'place' : 'places'}`;
   return `${compared}${withWarnings(warnings)}.`;
 }

@@ -11,7 +11,7 @@ export const RestoreStatusEnum = enumType('RestoreStatus', ['QUEUED', 'RUNNING',
 export const RestoreModeEnum = enumType(
   'RestoreMode',
   ['IN_PLACE', 'AS_NEW'],
-  'AS_NEW never touches a database that exists.',
+  'AS_NEW never changes an existing database.',
 );
 
 @ObjectType('DatabaseMapping')
@@ -46,7 +46,7 @@ export class RestoreJobType extends AttemptedJobType<RestoreJobRow> {
     return this.row.mode;
   }
 
-  @Field(() => [DatabaseMappingType], { nullable: true, description: 'Null: all under their own names.' })
+  @Field(() => [DatabaseMappingType], { nullable: true, description: 'Null: all databases, under their own names.' })
   get databases(): readonly DatabaseMappingType[] | null {
     return null;
   }

@@ -62,7 +62,7 @@ export async function startRestore(
 export function restoreTarget({ target, decryptionKey }: StartRestoreInput, sourceServiceId: string): string {
   const instead = 'Restore AS_NEW into another service of the same engine, under the same names.';
   if (decryptionKey !== undefined && decryptionKey !== null) {
-    throw notYetAvailable('Encrypted backups are not built yet, so no decryptionKey is needed. Leave it out.');
+    throw notYetAvailable('Encrypted backups are not built yet, so no decryptionKey is needed. Omit it.');
   }
   if (target.asNew === undefined) throw notYetAvailable(`Restoring in place is not built yet. ${instead}`);
   const { serviceId, databases } = target.asNew;
@@ -84,8 +84,8 @@ async function engineOfBackup(tx: Transaction, backupJobId: string): Promise<str
 }
 
 /**
- * The message is the same for a service of another project, a removed one and an unknown one, so that it reveals
- * nothing.
+ * The message is the same for a service of another project, a removed service and an unknown service, so that it
+ * reveals nothing.
  */
 async function refuseUnfitTarget(tx: Transaction, projectId: string, serviceId: string, engine: string): Promise<void> {
   const path = 'input.target.asNew.serviceId';
@@ -103,8 +103,8 @@ async function refuseUnfitTarget(tx: Transaction, projectId: string, serviceId: 
     throw badInput([
       {
         path,
-        problem: `names a service of engine ${row.engine}, and the backup is of ${engine}`,
-        hint: `Choose a service of engine ${engine}.`,
+        problem: `is a service with the engine ${row.engine}, and the backup has the engine ${engine}`,
+        hint: `Choose a service with the engine ${engine}.`,
       },
     ]);
   }

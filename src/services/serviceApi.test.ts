@@ -139,7 +139,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ['an empty name', { name: '' }, 'input.name'],
     ['a name of 10 kB', { name: 'x'.repeat(10_000) }, 'input.name'],
     ['control characters in the name', { name: 'a\u0007b' }, 'input.name'],
-    ['an engine that waits for its issue', { engine: 'MONGODB' }, 'input.engine'],
+    ['an engine that is not built yet', { engine: 'MONGODB' }, 'input.engine'],
     ['an option as host', { host: '--defaults-file=x' }, 'input.host'],
     ['a URL as host', { host: 'mysql://db' }, 'input.host'],
     ['a metadata address as host', { host: '169.254.169.254' }, 'input.host'],
@@ -152,9 +152,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ['a connection string as database', { databases: ['a host=evil'] }, 'input.databases.0'],
     ['a database name of 65 characters', { databases: ['x'.repeat(65)] }, 'input.databases.0'],
     ['an empty database name', { databases: [''] }, 'input.databases.0'],
-    ['a database named twice', { databases: ['a', 'a'] }, 'input.databases'],
+    ['the same database twice', { databases: ['a', 'a'] }, 'input.databases'],
     ['no database', { databases: [] }, 'input.databases'],
-    ['what is no certificate', { tls: { mode: 'VERIFY', ca: 'no' } }, 'input.tls.ca'],
+    ['a text that is not a certificate', { tls: { mode: 'VERIFY', ca: 'no' } }, 'input.tls.ca'],
     ['an auth source outside MongoDB', { authSource: 'admin' }, 'input.authSource'],
     ['an objective of a second', { recoveryPointObjective: 'PT1S' }, 'input.recoveryPointObjective'],
   ])('%s is BAD_INPUT with its path, and nothing is stored', async (_what, change, path) => {
@@ -174,7 +174,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(details.fields[0].hint).toContain('MARIADB');
   });
 
-  test('an unknown project and one of others are refused with the same message', async () => {
+  test('an unknown project and a project of others are refused with the same message', async () => {
     const unknown = await api.call(register, { input: input({ projectId: randomUUID() }) });
     const foreign = await api.call(register, { input: input() }, memberOf(randomUUID(), 'ADMIN'));
     expect(unknown).toMatchObject({ code: 'NOT_FOUND', message: 'There is no such project.' });

@@ -41,7 +41,7 @@ import { ServiceTable, type ServiceRow } from './serviceView.js';
 export type ServiceDependencies = ServiceTools & {
   /** The beginning of the URLs of dashboards, without a slash at the end. */
   readonly publicUrl: () => string;
-  /** Those of the ids that are in use, so that their services cannot be removed now. */
+  /** Returns the ids of services that are in use, and so cannot be removed now. */
   readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
   /** The services of these projects that have one of these statuses. The slice of protection computes it. */
   readonly servicesProtectedAs?: (
@@ -67,14 +67,14 @@ export class ServiceResolver {
   ): Promise<ServiceType | null> {
     const { manager } = this.tools.dataSource;
     if (Boolean(id) === Boolean(instanceId)) {
-      const problem = id ? 'stands beside instanceId' : 'is missing';
+      const problem = id ? 'is sent together with instanceId' : 'is missing';
       new InputProblems().add('id', problem, 'Send either id or instanceId.').throwIfAny();
     }
     const row = id ? await findService(manager, id) : await findServiceOfInstance(manager, instanceId ?? '');
     return ifVisible(context, row, (visible) => ServiceType.of(visible));
   }
 
-  @Query(() => ServiceConnection, { description: 'Newest first, without the removed ones.' })
+  @Query(() => ServiceConnection, { description: 'Newest first, without removed services.' })
   @Requires('VIEWER')
   async services(
     @Arg('projectId', () => ID, { nullable: true }) projectId: string | null | undefined,
@@ -103,7 +103,8 @@ export class ServiceResolver {
   }
 
   @Mutation(() => ServiceType, {
-    description: 'Repeated with the same values it returns the same service; with other values it is a CONFLICT.',
+    description:
+      'A repetition with the same values returns the same service. A repetition with other values is a CONFLICT.',
   })
   @Requires('OPERATOR')
   async registerService(
@@ -114,7 +115,11 @@ export class ServiceResolver {
     const projectId = await authorizedProject(this.tools.dataSource.manager, call, input.projectId);
     const problems = this.problemsOf(input).check('commandId', commandId, uuid);
     if (input.instanceId && !call.context.viewer.isInstallation) {
-      problems.add('input.instanceId', 'is set by installation-level tokens only', 'Leave it out; one is made.');
+      problems.add(
+        'input.instanceId',
+        'may be set only with an installation-level token',
+        'Omit it. An id is then generated.',
+      );
     }
     problems.throwIfAny();
     const request = commandRequest(call.context, { operation: 'registerService', projectId, input, commandId });
@@ -166,7 +171,7 @@ export class ServiceResolver {
   }
 
   @Mutation(() => CheckServicePayload, {
-    description: 'Checks the connection to a saved service, with the changes of input. Only the result is saved.',
+    description: 'Checks the connection to a saved service, with the changes in input. Only the result is saved.',
   })
   @Requires('OPERATOR')
   async checkService(
@@ -249,7 +254,7 @@ export class ServiceFieldsResolver {
     return `${this.tools.publicUrl()}/v2/dashboard/${encodeURIComponent(instanceId)}`;
   }
 
-  @FieldResolver(() => [EntityActionEnum], { description: 'What the viewer may do now, by role and state.' })
+  @FieldResolver(() => [EntityActionEnum], { description: 'The actions that role and state allow the viewer now.' })
   async viewerActions(@Root() { row }: ServiceType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
     if (row.removedAt !== null) return [];
     const possible: EntityAction[] = ['UPDATE', 'CHECK', 'BACK_UP', 'RESTORE_INTO'];

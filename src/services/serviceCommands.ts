@@ -20,7 +20,7 @@ import { patchedSettings, type StatedSettings } from './servicePatch.js';
 import { findServiceNamed } from './serviceQueries.js';
 import type { ServiceRow } from './serviceView.js';
 
-/** The tools that the commands about services use. */
+/** The dependencies of the commands about services. */
 export type ServiceTools = {
   readonly dataSource: DataSource;
   readonly store: EventStore;
@@ -39,7 +39,7 @@ export type ServiceTools = {
 export type ServiceRegistration = {
   readonly projectId: string;
   readonly engine: ServiceIdentity['engine'];
-  /** Null: a new one is generated. */
+  /** Null: a new id is generated. */
   readonly instanceId: string | null;
   readonly settings: StatedSettings;
   readonly password: Secret | null;
@@ -156,7 +156,10 @@ export async function validateService(
   return checkOf(steps, tools.now());
 }
 
-/** The same for a stored service with the changes of a patch. Stores the result of the check, but not the patch. */
+/**
+ * Checks the connection to a stored service with the changes of a patch. Stores the result of the check, but not the
+ * patch.
+ */
 export async function checkService(
   tools: ServiceTools,
   metadata: EventMetadata,
@@ -219,7 +222,7 @@ function isEqualSecret(one: Secret, other: Secret): boolean {
 }
 
 function inUse(name: string): StowageError {
-  return new StowageError('SERVICE_IN_USE', `Service "${name}" is needed by a plan, a job or a listed backup.`);
+  return new StowageError('SERVICE_IN_USE', `A plan, a job or a listed backup needs service "${name}".`);
 }
 
 /**
@@ -231,7 +234,11 @@ function isAnotherServer(before: StatedSettings, after: StatedSettings): boolean
 }
 
 function beingRestoredInto(name: string): StowageError {
-  return new StowageError('SERVICE_IN_USE', `A restore into service "${name}" is under way, so it cannot move now.`, {
-    help: 'Wait until the restore has ended, or cancel it; change host, port or user name once its sessions there are ended.',
-  });
+  return new StowageError(
+    'SERVICE_IN_USE',
+    `A restore into service "${name}" is running or waiting, so its address cannot change now.`,
+    {
+      help: 'Wait until the restore has ended, or cancel it. When its sessions there have ended, change host, port or user name.',
+    },
+  );
 }

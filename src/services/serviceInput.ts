@@ -5,7 +5,7 @@ import { SecretScalar } from '../server/scalars/secret.js';
 import type { ServiceIdentity, ServiceSettings } from './service.js';
 import { EngineEnum, TlsModeEnum } from './serviceType.js';
 
-const port = "Default: the engine's own.";
+const port = 'Default: the usual port of the engine.';
 const databases = 'Absent or null: all databases except those of the server itself.';
 
 @InputType('TlsInput')

@@ -24,7 +24,7 @@ export function statedSettings(input: ServiceInput, defaultPort: number): Stated
 
 /**
  * The settings after a patch. An absent field keeps its value, and null sets its default. Null for name and host was
- * refused earlier. Throws SECRET_REQUIRED if the stored password would be sent to another place, and BAD_INPUT for a
+ * refused earlier. Throws SECRET_REQUIRED if the stored password would be sent to another address, and BAD_INPUT for a
  * password without a user.
  */
 export function patchedSettings(before: ServiceSettings, patch: ServicePatch, defaultPort: number): StatedSettings {
@@ -42,7 +42,7 @@ export function patchedSettings(before: ServiceSettings, patch: ServicePatch, de
   if (keepsPassword && !isDeepStrictEqual(destination(before), destination(after))) {
     throw new StowageError(
       'SECRET_REQUIRED',
-      `The change would send the stored password of service "${before.name}" to another place.`,
+      `The change would send the stored password of service "${before.name}" to another address.`,
       { help: 'Send input.password together with the new host, port or tls.', details: { path: 'input.password' } },
     );
   }
@@ -53,8 +53,8 @@ export function patchedSettings(before: ServiceSettings, patch: ServicePatch, de
 }
 
 export const passwordWithoutUser = {
-  problem: 'is missing beside a password',
-  hint: 'Name the user that the password is of.',
+  problem: 'is missing, and there is a password',
+  hint: 'Send the user that the password belongs to.',
 } as const;
 
 function statedTls(tls: ServiceInput['tls']): StatedSettings['tls'] | null | undefined {

@@ -54,7 +54,7 @@ export const instanceId: Rule<string> = (value) =>
     ? undefined
     : {
         problem: 'is not an instance id',
-        hint: 'Write up to 255 letters, digits and ._~- such as a UUID; it becomes part of a URL.',
+        hint: 'Write up to 255 letters, digits and ._~- (for example a UUID), because it becomes part of a URL.',
       };
 
 /**
@@ -65,10 +65,16 @@ const databaseName: Rule<string> = (name) => {
   const unlikely = text(1, 64)(name);
   if (unlikely !== undefined) return unlikely;
   if (name.startsWith('-')) {
-    return { problem: 'begins with a dash', hint: 'It would read as an option of the dump tool. Name a database.' };
+    return {
+      problem: 'begins with a dash',
+      hint: 'The dump tool would read it as an option. Send the name of a database.',
+    };
   }
   if (name.includes('=') || name.includes('://')) {
-    return { problem: 'reads as a connection string', hint: 'Name the database alone, without = and ://.' };
+    return {
+      problem: 'looks like a connection string',
+      hint: 'Send only the name of the database, without = and ://.',
+    };
   }
   return undefined;
 };
@@ -76,7 +82,7 @@ const databaseName: Rule<string> = (name) => {
 function takenBy(engine: Engine | undefined): Rule<string> {
   return () =>
     engine?.takesAuthSource === false
-      ? { problem: `means nothing to ${engine.name}`, hint: 'Leave it out: this engine has no such setting.' }
+      ? { problem: `is not a setting of ${engine.name}`, hint: 'Omit it, because this engine has no such setting.' }
       : undefined;
 }
 
@@ -84,11 +90,11 @@ const certificates: Rule<string> = (pem) => {
   const hint = 'Send certificates as PEM: -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----.';
   if (pem.length > 65_536) return { problem: 'is longer than 64 KiB', hint };
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) return { problem: 'holds no certificate', hint };
+  if (blocks.length === 0) return { problem: 'contains no certificate', hint };
   try {
     for (const block of blocks) new X509Certificate(block);
     return undefined;
   } catch {
-    return { problem: 'holds a certificate that cannot be read', hint };
+    return { problem: 'contains a certificate that cannot be read', hint };
   }
 };

@@ -86,8 +86,8 @@ function dueTimeOf(event: RecordedEvent): Date | undefined {
 }
 
 /**
- * The keys of the alarms that the plan may have had before its change, and of its current alarm. Each event increases
- * the version of the schedule by at most one.
+ * The keys of the alarms that the plan may have had before its change, and the key of its current alarm. Each event
+ * increases the version of the schedule by at most one.
  */
 function earlierKeys({ id: planId, version, scheduleVersion }: BackupPlanRow, before: number): readonly string[] {
   const first = Math.max(1, scheduleVersion - (version - before));

@@ -155,7 +155,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a tick of a plan', () => 
     const waiting = (await queue.waiting()).map(({ jobId }) => jobId);
     expect(waiting).not.toContain(tickJobId(id, second, active.fileEndpointId));
 
-    // Each further tick is skipped too, and points to the job that really is active.
+    // Each further tick is skipped too, and points to the job that is active.
     await handle(id, new Date('2026-03-02T15:00:00.000Z'));
     expect((await jobsOf(id)).at(-1)).toMatchObject({ status: 'SKIPPED', skippedFor: active.id });
   });

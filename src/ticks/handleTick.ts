@@ -17,7 +17,7 @@ export type TickTools = { readonly store: EventStore; readonly queue: JobQueue; 
 /**
  * Handles a tick of a plan: queues one job for each destination, in the plan's order, and records the ticks that were
  * missed before it. It is idempotent. A tick of an older version of the schedule, or of a paused or removed plan,
- * changes nothing. Returns true when a job was queued.
+ * changes nothing. Returns true if a job was queued.
  */
 export async function handleTick(
   tools: TickTools,

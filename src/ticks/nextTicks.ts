@@ -56,7 +56,9 @@ function nextTickOf(row: ScheduleRow): NextTick {
   return { row, tick: at === undefined ? undefined : { kind: 'PLAN_TICK', planId, version, at } };
 }
 
-/** $1 has the ids, or is null for all plans. `accountedUntil` computes the same for the destinations of one plan. */
+/**
+ * $1 contains the ids, or is null for all plans. `accountedUntil` computes the same for the destinations of one plan.
+ */
 const schedulesSql = `
   SELECT id, schedule_version AS version, normalized, time_zone AS "timeZone", (
     SELECT round(1000 * extract(epoch FROM min(greatest(

@@ -19,8 +19,8 @@ const compareEachMs = 10 * 60_000;
  * Compares the alarm clock with PostgreSQL and repairs missing, stale and wrongly timed alarms. A due job needs no
  * alarm, because the workers are notified instead. Each call of the returned function makes one comparison and returns
  * the number of repaired alarms. If no plan has changed and the number of alarms of plans is the same as at the last
- * comparison, the alarms are only counted, for up to ten minutes. The reason is that reading ten thousand alarms each
- * minute costs more than setting them.
+ * comparison, the alarms are only counted, for up to ten minutes. Otherwise reading ten thousand alarms each minute
+ * would cost more than setting them.
  */
 export function createReconciler(tools: ReconcilerTools): (now: Date) => Promise<number> {
   const { dataSource, queue, clock, signals } = tools;

@@ -325,7 +325,7 @@ function schedulesOf(events: readonly BackupPlanEvent[], now: Date): readonly Sc
     } else if (last === undefined) {
       throw new Error('A plan begins with its creation.');
     } else if (event.type === 'TicksMissed') {
-      // Ticks that an edit or a pause found unhandled belong to the schedule that ended with it.
+      // If a tick is unhandled at an edit or a pause, it belongs to the schedule that ends then.
       const ended = event.data.reason.startsWith('The plan was changed');
       const index = schedules.length - (ended ? 2 : 1);
       const schedule = schedules[index];

@@ -1,6 +1,9 @@
 import { v5 } from 'uuid';
 
-/** It never changes. Another namespace would give each tick another id, so handled ticks would run again. */
+/**
+ * This namespace never changes. With another namespace each tick would have another id, so handled ticks would run
+ * again.
+ */
 const namespace = '6a1f6f0e-5a0b-4c9e-9a57-0d3b5d1f2c47';
 
 /**

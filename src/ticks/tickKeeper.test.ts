@@ -30,7 +30,7 @@ import { createTickKeeper, type TickKeeper, type TickKeeperOptions } from './tic
 import { tickJobId } from './tickIds.js';
 import { kindNames } from '../../test/fixtures/kindNames.js';
 
-/** One store of alarms, which is empty at first. */
+/** A store of alarms, which is empty at first. */
 type AlarmStore = {
   open(): Promise<AlarmClock>;
   /** Stops the answers of the store until the returned function is called. */
@@ -197,7 +197,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     const [early, late] = [farAway(), farAway(1)];
     const { id } = await api.createPlan({ frequency: early });
     await untilArmed([tick(id, 1, early)]);
-    await change('updateBackupPlan', id, { name: 'renamed by the way', maxAttempts: 4 });
+    await change('updateBackupPlan', id, { name: 'renamed', maxAttempts: 4 });
     await change('updateBackupPlan', id, { frequency: late });
     await untilArmed([tick(id, 2, late)]);
     await change('pauseBackupPlan', id);
@@ -213,7 +213,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     await untilArmed([]);
   });
 
-  test('sets lost alarms again, cancels stale ones, and reports the number of repaired alarms', async () => {
+  test('sets lost alarms again, cancels stale alarms, and reports the number of repaired alarms', async () => {
     const repaired: number[] = [];
     await startKeeper({ reconcileMs: 200, onRepaired: (count) => repaired.push(count) });
     const frequency = farAway();
@@ -354,7 +354,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
     if (job === undefined || lease?.jobId !== job.id) throw new Error('The job could not be claimed.');
     await until(async () => (await armed()).length === 0, 'no other alarm is left');
 
-    // Calls arrive in the order in which they were sent. So when this call arrives, all earlier calls have arrived.
+    // Calls arrive in the order in which they were sent. So all earlier calls have arrived when this call arrives.
     await signals.send('work', 'the last one');
     await until(() => calls.some(({ jobId }) => jobId === 'the last one'), 'all calls have come');
     calls = [];

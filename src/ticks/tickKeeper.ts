@@ -46,7 +46,7 @@ export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
   let subscription: FeedSubscription | undefined;
   let unsubscribe: (() => void) | undefined;
   const comparisons = repeatAfter(reconcileMs, reconcile);
-  /** The warning is logged once between two comparisons, for all plans together. */
+  /** The warning is logged at most once between two comparisons, for all plans together. */
   let hasWarnedOfClock = false;
 
   async function reconcile(): Promise<void> {
@@ -77,7 +77,7 @@ export function createTickKeeper(options: TickKeeperOptions): TickKeeper {
     hasWarnedOfClock = true;
     log.warn(
       { planId, earlyMs },
-      "The alarms of plans ring before their time: this machine's clock is ahead of PostgreSQL's. Set both clocks, best by NTP.",
+      "The alarms of plans fire before their time, because this machine's clock is ahead of PostgreSQL's clock. Set both clocks, for example by NTP.",
     );
   }
 
@@ -119,7 +119,7 @@ function repeatAfter(ms: number, round: () => Promise<void>) {
     clearTimeout(timer);
     if (stopped) return;
     timer = setTimeout(() => {
-      // A round that is still running counts as this one.
+      // If a round is still running, it counts as this round.
       if (running === undefined) void begin();
       else postpone(pauseMs);
     }, pauseMs);

@@ -69,7 +69,7 @@ describeWith(
         await server.sql(`CREATE DATABASE ${database};
         CREATE TABLE ${database}.prices (amount INT, customer VARCHAR(20), PRIMARY KEY (amount, customer)) ENGINE=${engine};
         INSERT INTO ${database}.prices VALUES (1, 'MARKER'), (2, 'MARKER');`);
-        // The backup refuses keys that become equal by themselves, so this test changes the dump on its way.
+        // A backup refuses keys that become equal in a dump, so this test changes the dump itself.
         const spoils = '"$real" "$@" | sed "s/^(2,/(1,/"';
         const tools = await faultyTool('mariadb-dump', spoils, harness.ground.workRoot);
         const worker = await harness.startWorker({
@@ -116,7 +116,7 @@ describeWith(
       await expectNowhere();
     });
 
-    test('when our own query fails with the value, not even in the properties of the error', async () => {
+    test('when our own query fails with the value, and the properties of the error do not repeat it', async () => {
       const options = { signal: AbortSignal.timeout(60_000), ...anySession() };
       const failed = await withSession(server.connection(), options, (session) =>
         session.query("SELECT 'MARKER' FROM nowhere.at_all WHERE a = ?", ['MARKER']),

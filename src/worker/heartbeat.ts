@@ -5,7 +5,7 @@ import type { WorkerTimes } from './workerTools.js';
 
 /** The signals that a run obeys while it holds a lease. */
 export type LeaseSignals = {
-  /** Aborted with an `Interruption`. Then the run must end everything that it has started. */
+  /** Aborted with an `Interruption`. The run must then end everything that it has started. */
   readonly signal: AbortSignal;
   /**
    * Aborted with `LeaseLost` when another worker may hold the lease, whatever interrupted the run before: the run appends
@@ -19,8 +19,8 @@ export class LeaseLost extends StowageError {
   constructor(
     jobId: string,
     /**
-     * PostgreSQL refused the lease. It also refuses a lease that its holder's own final append has just released; so the
-     * log decides whether the attempt has ended.
+     * PostgreSQL refused the lease. It also refuses a lease that its holder's own final append has just released, so
+     * only the log shows whether the attempt has ended.
      */
     readonly isRefused: boolean,
   ) {
@@ -69,7 +69,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     lost.abort(new LeaseLost(lease.jobId, isRefused));
     interrupt(new Interruption('LEASE_LOST'));
   };
-  // The last tenth of the lease is reserved for ending what runs before another worker may begin.
+  // The last tenth of the lease is reserved for ending the run before another worker may begin.
   const loseLater = (askedAtMs: number) => {
     clearTimeout(expiry);
     expiry = setTimeout(() => loseLease(false), Math.max(0, times.lease * 0.9 - (performance.now() - askedAtMs)));

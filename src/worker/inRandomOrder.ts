@@ -1,9 +1,9 @@
 import type { WorkerTools } from './workerTools.js';
 
 /**
- * Works on several items at once, so that those that do not answer hardly delay the others, and in random order, so that
- * several workers do not start with the same dead ones. `work` must not throw. No further item is begun after `signal`
- * aborts.
+ * Works on several items at once, so that items that do not answer delay the others only a little. The order is random,
+ * so that several workers do not start with the same items that do not answer. `work` must not throw. No further item
+ * is begun after `signal` aborts.
  */
 export async function inRandomOrder<T>(
   { random }: Pick<WorkerTools, 'random'>,

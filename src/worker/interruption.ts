@@ -1,5 +1,5 @@
 /**
- * Why a run is interrupted.
+ * The reason why a run is interrupted.
  * - LEASE_LOST: another worker may have the job, so this one appends nothing more.
  * - CANCELLED: the cancellation of the job was requested.
  * - DRAINING: this worker stops and hands the job back.
@@ -14,7 +14,7 @@ export class Interruption extends Error {
   }
 }
 
-/** Why the run was interrupted; undefined while nothing has interrupted it. */
+/** The reason why the run was interrupted. Undefined: it was not interrupted. */
 export function interruptedBy(signal: AbortSignal): InterruptionReason | undefined {
   return signal.aborted && signal.reason instanceof Interruption ? signal.reason.why : undefined;
 }

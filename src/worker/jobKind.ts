@@ -12,8 +12,8 @@ import type { RecordedEnd } from './persist.js';
 import type { WorkerTools } from './workerTools.js';
 
 /**
- * One kind of job: what a claim, a run, the reaper and the read models need to know of it. `composition/jobKinds.ts` lists
- * every kind. The life cycle itself is that of `jobs/attemptedJob.ts`.
+ * One kind of job: its properties for claims, runs, the reaper and the read models. `composition/jobKinds.ts` lists
+ * every kind. `jobs/attemptedJob.ts` defines the life cycle itself.
  */
 export interface JobKind<
   Shape extends JobShape = JobShape,
@@ -23,8 +23,8 @@ export interface JobKind<
   readonly table: EntitySchema;
   readonly projection: Projection;
   /**
-   * Adds to the start of an attempt what the kind records besides. `tx` null: the job cannot be started, so nothing is
-   * read. Throws when the attempt cannot be started; the job is then put off.
+   * Adds the fields of the kind to the start of an attempt. If `tx` is null, the job cannot be started, so nothing is
+   * read. Throws if the attempt cannot be started. The job is then postponed.
    */
   startOf(
     tx: Transaction | null,
@@ -35,47 +35,49 @@ export interface JobKind<
   /** Called after a job that cannot be started became FAILED, in the same transaction. */
   afterUnstartable?(tx: Transaction, job: StreamRef, attempt: number, at: Date): Promise<void>;
   /**
-   * Runs one attempt and appends how it ended. Nothing of it runs any more when it returns. Throws only when the end could
+   * Runs one attempt and appends its end. All its processes have ended when it returns. Throws only when the end could
    * not be appended.
    */
   run(tools: WorkerTools, claimed: ClaimedJob<Shape>, signals: LeaseSignals): Promise<RunEnd>;
-  /** Called when the end of an attempt was appended: what this worker does at once because of it. */
+  /** Called when the end of an attempt was appended. Does the work that this worker should do at once after it. */
   afterEnd?(upkeep: UpkeepAfterEnd, request: Shape['request'], end: RunEnd): Promise<void>;
   /** Absent: the reaper ends every lost attempt at once. */
   readonly lostAttempts?: LostAttempts<Shape>;
 }
 
-/** Lost attempts that only a round of their own may end, because something outside PostgreSQL must be asked first. */
+/** Lost attempts that only a separate round may end, because a server other than PostgreSQL must be queried first. */
 export interface LostAttempts<Shape extends JobShape = JobShape> {
   /** The name of the round in the log. */
   readonly round: string;
-  /** Whether the attempt of this expired lease is left to the round. */
+  /** Whether the round ends the attempt of this expired lease. */
   isForRound(tools: WorkerTools, lease: Lease): Promise<boolean>;
   /**
-   * Makes the round of one worker. A call ends the attempts of these leases, or leaves them to a later call. It returns
-   * the requests of those whose success it has appended in place of the lost worker.
+   * Creates the round of one worker. Each call ends the attempts of these leases, or leaves them to a later call. It
+   * returns the requests of the jobs whose success it has appended in place of the lost worker.
    */
   createRound(tools: WorkerTools): (leases: readonly Lease[], signal: AbortSignal) => Promise<LostRound<Shape>>;
 }
 
 export type LostRound<Shape extends JobShape = JobShape> = readonly Shape['request'][];
 
-/** How a run ended, for the worker that ran it. All others read the events. */
+/** The end of a run, for the worker that ran it. Other readers use the events. */
 export type RunEnd = RecordedEnd | 'LEASE_LOST';
 
 export type ClaimedJob<Shape extends JobShape = JobShape> = {
   readonly kind: JobKind<Shape>;
   readonly lease: Lease;
   readonly metadata: EventMetadata;
-  /** `performance.now()` from before the lease was requested: the lease ends no later than its length after that. */
+  /**
+   * `performance.now()` from before the lease was requested. So the lease ends at the latest `leaseMs` after this time.
+   */
   readonly askedAtMs: number;
   readonly request: Shape['request'];
   readonly attempt: Shape['start'];
 };
 
 export type UpkeepAfterEnd = {
-  /** Applies retention at one destination, at which something has changed, and deletes what it decided. */
+  /** Applies retention at one destination after a change there, and deletes the backups that it decides to delete. */
   retain(destination: Destination): Promise<void>;
-  /** Asks the targets of cancelled restores at once to end our sessions. */
+  /** Requests at once that the targets of cancelled restores end our sessions. */
   freeTargets(): void;
 };

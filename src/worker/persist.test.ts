@@ -76,15 +76,15 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
     await harness.dataSource.transaction((manager) => harness.queue.remove(manager, lease.jobId));
     await holding(lease, async ({ lost }) => {
       const persisted = persist({ ...harness, log }, { lease, metadata, lost }, () =>
-        Promise.reject(new Error('It was said.')),
+        Promise.reject(new Error('The event was appended.')),
       );
       await expect(persisted).rejects.toMatchObject({ code: 'WORKER_LOST' });
     });
   });
 
   test.each([
-    ['the end of its attempt is known though the answer to it was lost', 'HANDED_BACK', 'HANDED_BACK'],
-    ['an end that another has said in its place is none of its own', 'WORKER_LOST', undefined],
+    ['the end of its attempt is known although the answer to its append was lost', 'HANDED_BACK', 'HANDED_BACK'],
+    ['an end that another process has appended does not count as its own end', 'WORKER_LOST', undefined],
   ] as const)('%s', async (_name, outcome, known) => {
     const lease = await beginBackup();
     const lost = new AbortController().signal;
@@ -95,7 +95,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
         const answer = await harness.store.transact(given, work);
         if (isAnswerLost) return answer;
         isAnswerLost = true;
-        throw new StowageError('UNAVAILABLE', 'The connection died as the answer was on its way.');
+        throw new StowageError('UNAVAILABLE', 'The connection was lost before the answer arrived.');
       },
     };
     const persisted = persistEnd(

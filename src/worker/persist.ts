@@ -10,7 +10,7 @@ import { unlessAborted } from '../unlessAborted.js';
 import type { WorkerTools } from './workerTools.js';
 
 const pauseMs = 1_000;
-/** PostgreSQL answers when it refuses a renewal. So an earlier request is answered within this time too. */
+/** PostgreSQL has just answered by refusing a renewal. So it also answers an earlier request within this time. */
 const answerMs = 5_000;
 
 type PersistTools = Pick<WorkerTools, 'store' | 'queue' | 'log'>;
@@ -94,7 +94,7 @@ export async function untilAnswered<T>(
       return await untilLost(lost, request);
     } catch (error) {
       if (!isOutage(error)) throw error;
-      tools.log.warn({ err: error, jobId: lease.jobId }, 'PostgreSQL does not answer; it is asked again');
+      tools.log.warn({ err: error, jobId: lease.jobId }, 'PostgreSQL does not answer; the request is repeated');
     }
     await unlessAborted(lost, () => delay(pauseMs, undefined, { signal: lost }));
   }
@@ -102,8 +102,8 @@ export async function untilAnswered<T>(
 
 /**
  * Rejects when the lease is lost, with one exception: a renewal that waited for the append of the attempt's end is
- * refused, because that append has released the lease. The pending append then decides. If the lease was really lost,
- * the append itself is refused.
+ * refused, because that append has released the lease. In this case the result of the pending append counts. If the
+ * lease was really lost, the append is refused too.
  */
 async function untilLost<T>(lost: AbortSignal, request: () => Promise<T>): Promise<T> {
   let answer: Promise<T> | undefined;

@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     });
   const shown = () => harness.workers.list();
 
-  test('is listed with its tools, its jobs and whether it drains, and is not listed after it has stopped', async () => {
+  test('is listed with its tools, its jobs and its draining state, and is not listed after it has stopped', async () => {
     const gate = createGate();
     const worker = await startWorker({ id: 'shown', wrapStorage: gate.hold });
     const [idle] = await shown();
@@ -47,7 +47,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const stopped = worker.stop();
     await eventually('it drains', async () => ((await shown())[0]?.draining === true ? true : undefined));
     const lastReportMs = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
-    await eventually('it is heard while it drains', async () =>
+    await eventually('it reports while it drains', async () =>
       ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > lastReportMs ? true : undefined,
     );
     gate.release();
@@ -64,7 +64,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await eventually('two are claimed', async () => ((await leases()).length === 2 ? true : undefined));
     // This is longer than a round of claims.
     const lastReportMs = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
-    await eventually('it was heard again', async () =>
+    await eventually('it has reported again', async () =>
       ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > lastReportMs ? true : undefined,
     );
     expect(await leases()).toHaveLength(2);
@@ -78,7 +78,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const warnings = () => harness.logged.filter((line) => line.includes('Jobs wait for a worker with the tools for'));
     await eventually('a warning', () => (warnings().length > 0 ? true : undefined));
     const lastReportMs = (await shown())[0]?.lastHeardAt.getTime() ?? 0;
-    await eventually('it was heard again', async () =>
+    await eventually('it has reported again', async () =>
       ((await shown())[0]?.lastHeardAt.getTime() ?? 0) > lastReportMs ? true : undefined,
     );
     expect(warnings()).toHaveLength(1);

@@ -19,7 +19,7 @@ export type Presence = {
   leave(): Promise<void>;
 };
 
-/** Reports this worker to the registry, and warns in its log while jobs wait that no worker can run. */
+/** Reports this worker to the registry. While jobs wait that no worker can run, it logs a warning. */
 export function createPresence(
   tools: WorkerTools,
   self: WorkerProcess,

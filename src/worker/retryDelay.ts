@@ -1,8 +1,9 @@
 import { longestPauseMs } from '../postgres/contracts/jobQueue.js';
 
 /**
- * The pause before the next attempt, in milliseconds: `baseMs` after the first failure, doubled by each further one, at
- * most 15 minutes. The second half of it is random, so that jobs that failed together do not return together.
+ * The pause before the next attempt, in milliseconds: `baseMs` after the first failure, doubled by each further
+ * failure, at most 15 minutes. The second half of it is random, so that jobs that failed together do not return
+ * together.
  * @param failures the number of failed attempts, from 1
  * @param random from 0 up to 1
  */

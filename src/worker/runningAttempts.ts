@@ -3,7 +3,7 @@ import { Interruption } from './interruption.js';
 import type { ClaimedJob, RunEnd } from './jobKind.js';
 import type { WorkerTools } from './workerTools.js';
 
-/** The attempts that one worker runs now, each with the heartbeat of its lease. */
+/** The running attempts of one worker, each with the heartbeat of its lease. */
 export interface RunningAttempts {
   readonly size: number;
   begin(claimed: ClaimedJob): void;
@@ -17,7 +17,9 @@ export interface RunningAttempts {
 
 type AfterEnd = (claimed: ClaimedJob, end: RunEnd) => Promise<void>;
 
-/** `afterEnd` runs when the end of an attempt was appended, and `afterEach` when an attempt takes no place any more. */
+/**
+ * `afterEnd` runs when the end of an attempt was appended, and `afterEach` when an attempt no longer occupies a place.
+ */
 export function createRunningAttempts(
   tools: WorkerTools,
   { afterEnd, afterEach }: { readonly afterEnd: AfterEnd; readonly afterEach: () => void },

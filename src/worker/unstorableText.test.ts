@@ -19,9 +19,9 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   });
   afterAll(() => Promise.all([harness.stop(), server.stop()]));
 
-  test('from its tool that cannot be stored fails once, with the part that can be stored', async () => {
+  test('from its tool that cannot be stored fails once, and keeps the part that can be stored', async () => {
     await server.sql('CREATE DATABASE plain; CREATE TABLE plain.t (a INT);');
-    // Error lines are cut after 2,048 characters, here in the middle of the elephant.
+    // Error lines are cut after 2,048 characters. Here this is in the middle of a surrogate pair (an elephant).
     const tools = await faultyTool(
       'mariadb-dump',
       `printf 'an error with \\000 in it\\n' >&2

@@ -11,7 +11,7 @@ import { createMarkKeeper } from './sweeping/markKeeper.js';
 import { refuseWrongClock } from './wrongClock.js';
 import type { WorkerTools } from './workerTools.js';
 
-/** The rounds of work that a worker does for the whole installation besides its jobs. */
+/** The periodic work of a worker for the whole installation, besides its jobs. */
 export type Upkeep = UpkeepAfterEnd & { readonly loops: readonly Repeating[]; readonly deletions: Repeating };
 
 /** Repeats work and logs a round that fails. The next round tries again. */

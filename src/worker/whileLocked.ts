@@ -4,10 +4,10 @@ import type { DataSource, QueryRunner } from 'typeorm';
 const silenceMs = 60_000;
 
 /**
- * Runs `work` while no other process of the installation holds the lock of that name. Undefined: another process holds
- * it, and `work` did not run. The lock belongs to a connection, so it ends with this process, and soon after this
- * process froze or lost its connection. The lock saves double work but is no fence: `work` must be idempotent, because
- * after a lost connection two processes may run it at once.
+ * Runs `work` while no other process of the installation holds the lock of that name. Returns undefined if another
+ * process holds the lock, because `work` then did not run. The lock belongs to a connection, so it ends with this
+ * process. It also ends soon after this process froze or lost its connection. The lock avoids double work but is not a
+ * fence: `work` must be idempotent, because after a lost connection two processes may run it at once.
  * @param limitMs the server releases the lock after this time without a query; default one minute
  */
 export async function whileLocked<T>(
@@ -32,7 +32,7 @@ export async function whileLocked<T>(
   }
 }
 
-/** Keeps the session alive while `work` runs. The server ends the session of a process that falls silent. */
+/** Keeps the session alive while `work` runs. The server ends the session of a process that sends nothing. */
 async function withKeepAlive<T>(runner: QueryRunner, limitMs: number, work: () => Promise<T>): Promise<T> {
   await runner.query(`SET idle_session_timeout = ${limitMs}`);
   let beat: Promise<unknown> = Promise.resolve();

@@ -71,7 +71,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     return { child, printed };
   }
 
-  test('a job of a killed worker is finished by a later attempt of another worker; nothing of the first attempt looks like a backup', async () => {
+  test('a job of a killed worker is finished by a later attempt of another worker; the first attempt leaves nothing that looks like a backup', async () => {
     const { child, printed } = startProcess({ lease: 8_000 });
     await printed('ready');
     const id = await backUp(bigServiceId);
@@ -189,7 +189,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   test.each<[string, number, boolean, readonly string[], string]>([
     ['is tried again', 2, false, ['1 WORKER_LOST'], 'QUEUED'],
     ['is FAILED after the last attempt', 1, false, ['1 WORKER_LOST'], 'FAILED'],
-    ['is CANCELLED where that was asked for', 2, true, ['1 CANCELLED'], 'CANCELLED'],
+    ['is CANCELLED if this was requested', 2, true, ['1 CANCELLED'], 'CANCELLED'],
   ])('an expired lease ends, and the job %s', async (_what, maxAttempts, cancel, ended, status) => {
     const job = { id: randomUUID(), projectId: harness.projectId };
     const exited = await harness.addService(server);

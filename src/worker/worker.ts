@@ -10,7 +10,7 @@ export interface Worker {
   /** Begins to claim jobs of the engines whose tools are installed. */
   start(): Promise<void>;
   /**
-   * Claims no more jobs, lets those that run finish within the grace time, hands back the others, and returns when no
+   * Claims no more jobs. Lets running jobs finish within the grace time, and hands back the others. Returns when no
    * child process, timer or subscription of this worker is left.
    */
   stop(): Promise<void>;
@@ -70,7 +70,7 @@ export function createWorker(tools: WorkerTools, kinds: readonly JobKind[], self
   };
 }
 
-/** A failure stops nothing: other processes then consider this worker lost. */
+/** A failure does not stop the worker. Other processes then consider this worker lost. */
 async function reportEnd({ log }: WorkerTools, presence: Presence, what: 'drain' | 'leave'): Promise<void> {
   try {
     await presence[what]();

@@ -43,7 +43,9 @@ export type WorkerTools = {
   readonly lockPatienceMs: number;
 };
 
-/** The metadata of events that a worker appends. By default what it appends in one transaction belongs together. */
+/**
+ * The metadata of events that a worker appends. By default all events of one transaction have the same correlation id.
+ */
 export function metadataOf(
   { workerId }: Pick<WorkerTools, 'workerId'>,
   correlationId: string = crypto.randomUUID(),
@@ -76,8 +78,8 @@ export type WorkerTimes = {
   /** The age at which the marks of prefixes are renewed. */
   readonly mark: number;
   /**
-   * How long the installation only watches after its database was found at another server. It is longer than the
-   * renewal of marks takes.
+   * How long the installation only checks the marks after its database was found at another server. It is longer than
+   * the renewal of marks takes.
    */
   readonly watch: number;
   /** How long the backup of a lost worker is searched for in a container that does not answer. */

@@ -77,7 +77,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const audits = new Set<string>();
     await eventually('audits of that worker', async () => {
       const [record] = await findAudits(harness.dataSource.manager, [fileEndpointId]);
-      // The first audit in this set may be the other worker's, or none.
+      // The first audit in this set may belong to the other worker, or be missing.
       return audits.add(record?.result?.at ?? '').size > 3 ? true : undefined;
     });
     expect((await harness.eventsOf(backup.id)).map(({ type }) => type)).not.toContain('BackupMissing');

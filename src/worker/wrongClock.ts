@@ -6,8 +6,8 @@ import type { WorkerTools } from './workerTools.js';
 const toleranceMs = 5 * 60_000;
 
 /**
- * Throws UNAVAILABLE when this machine's clock is far from PostgreSQL's. One of the two is wrong. With a clock that is
- * ahead every backup would seem older than it is.
+ * Throws UNAVAILABLE if this machine's clock differs a lot from PostgreSQL's clock, so one of the two is wrong. With a
+ * clock that is ahead every backup would seem older than it is.
  */
 export async function refuseWrongClock({
   dataSource,
@@ -18,9 +18,9 @@ export async function refuseWrongClock({
   const how = `${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'}`;
   throw new StowageError(
     'UNAVAILABLE',
-    `The clock of this machine is ${how} that of PostgreSQL: no backup counts as too old.`,
+    `The clock of this machine is ${how} the clock of PostgreSQL, so no backup counts as too old.`,
     {
-      help: 'Set both clocks, best by NTP. Until then this worker deletes nothing by its age.',
+      help: 'Set both clocks, for example by NTP. Until then this worker deletes nothing by its age.',
     },
   );
 }

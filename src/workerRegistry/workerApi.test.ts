@@ -69,7 +69,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
   const watch = (user: GraphqlUser) =>
     user.subscribe<Change>('workerChanges', `subscription { workerChanges { kind worker { ${fields} } } }`, {});
 
-  test('are mentioned in the message of a queued job while none is running or none has the tools', async () => {
+  test('are mentioned in the message of a queued job while no worker runs or no worker has the tools', async () => {
     const messages = async () => {
       const query = `query ($backup: ID!, $restore: ID!) {
         backupJob(id: $backup) { message } restoreJob(id: $restore) { message } }`;
@@ -187,7 +187,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     expect(await broken.metrics()).not.toContain('{');
   });
 
-  test('are read again by a slow reader, which skips states in between and costs nothing', async () => {
+  test('are read again by a slow reader, which skips states in between and needs no memory', async () => {
     await report();
     const changes = workerChanges(api.shared);
     expect((await changes.next()).value?.kind).toBe('SNAPSHOT');

@@ -29,7 +29,7 @@ export function workerResolvers(tools: LiveWorkerSources): readonly object[] {
     @Subscription(() => WorkerChangeType, {
       subscribe: () => workerChanges(tools),
       description:
-        'Every worker as SNAPSHOT, then READY, then each that changes; one that is GONE is sent one last time.',
+        'Every worker as SNAPSHOT, then READY, then each worker that changes. A worker that is GONE is sent one last time.',
     })
     @Requires('INSTALLATION')
     workerChanges(@Root() { kind, sight }: WorkerChange): WorkerChangeType {

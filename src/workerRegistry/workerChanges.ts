@@ -14,7 +14,7 @@ export type LiveWorkerSources = WorkerSources & { readonly feed: Feed };
 
 /** No event reports that a worker has stopped reporting, so this polls for it. */
 const pollMs = 5_000;
-/** The workers are read at most once in this time, however many changes arrive. */
+/** The workers are read at most once in this time, even if many changes arrive. */
 const paceMs = 500;
 
 /**

@@ -27,7 +27,7 @@ export function workerMetrics(registry: Registry, workers: Pick<WorkerRegistry, 
   });
   new Gauge({
     name: 'stowage_jobs_without_worker',
-    help: 'Jobs that are due and that no running worker has the tools for, by engine.',
+    help: 'Due jobs for which no running worker has the tools, by engine.',
     labelNames: ['engine'],
     registers,
     async collect() {

@@ -11,12 +11,12 @@ import type { WorkersJob, WorkerSight, WorkerState } from './workersInSight.js';
 export const WorkerStateEnum = enumType(
   'WorkerState',
   ['IDLE', 'BUSY', 'DRAINING', 'LOST', 'GONE'],
-  'IDLE: it has no job. BUSY: it has some. DRAINING: it stops: it claims no more, and finishes or hands back what `jobs` shows, if anything. LOST: not heard for longer than its lease; listed for an hour. GONE: it has stopped, or was lost an hour ago; only in the last change about it.',
+  'IDLE: it has no job. BUSY: it has jobs. DRAINING: it is stopping, so it claims no more jobs, and finishes or hands back those in `jobs`. LOST: it has not reported for longer than its lease. It stays in the list for an hour. GONE: it has stopped, or was lost an hour ago. Only the last change about a worker has this state.',
 );
 
 export const JobKindEnum = enumType('JobKind', ['BACKUP', 'RESTORE']);
 
-@ObjectType('WorkerEngine', { description: 'A tool that a worker has found, of an engine that it can run.' })
+@ObjectType('WorkerEngine', { description: 'A tool that a worker has found, for an engine that it can run.' })
 export class WorkerEngineType {
   @Field(() => String)
   readonly engine!: string;

@@ -60,7 +60,7 @@ describe('isCounted', () => {
   });
 });
 
-describe('the kept backups of each style:', () => {
+describe('the kept backups of each style', () => {
   test('ALL keeps everything', () => {
     expect(decide({ style: 'ALL' }, june, '2126-01-01T00:00:00Z').gone).toEqual([]);
   });
@@ -69,7 +69,7 @@ describe('the kept backups of each style:', () => {
     expect(decide({ style: 'FILES', period: 2 }, june).gone).toEqual(ids(june.slice(0, 3)));
   });
 
-  test('FILES keeps all of fewer than N', () => {
+  test('FILES keeps all backups if there are fewer than N', () => {
     expect(decide({ style: 'FILES', period: 6 }, june).gone).toEqual([]);
   });
 
@@ -132,7 +132,7 @@ describe('the kept backups of each style:', () => {
     expect(decide(only({ hourly: 2 }), history, undefined, 'Europe/Berlin').gone).toEqual([]);
   });
 
-  test('equal starts are ordered by id, in whatever order they are listed', () => {
+  test('backups with equal starts are ordered by id, regardless of their order in the list', () => {
     const [a, b] = ['a', 'b'].map((id) => backup('2026-06-01T05:00:00Z', { id }));
     for (const history of [
       [a!, b!],
@@ -146,7 +146,7 @@ describe('the kept backups of each style:', () => {
 describe('with every policy', () => {
   const oneHour: RetentionPolicy = { style: 'HOURS', period: 1 };
 
-  test('the newest backup stays, however old it is', () => {
+  test('the newest backup stays even if it is very old', () => {
     const { reasons, gone } = decide(oneHour, june, '2036-01-01T00:00:00Z');
     expect(reasons).toEqual({ '2026-06-05T05:00:00Z': 'NEWEST' });
     expect(gone).toEqual(ids(june.slice(0, 4)));
@@ -198,7 +198,7 @@ describe('with every policy', () => {
     });
   });
 
-  test('an invalid list is refused, and nothing is decided', () => {
+  test('an invalid list is refused without a decision', () => {
     const twice = [...june, june[0]!];
     const ageless = [...june, backup('2026-06-06T05:00:00Z', { startedAt: new Date(Number.NaN) })];
     expect(() => decide(oneHour, twice)).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
@@ -302,7 +302,7 @@ describe('over any history', () => {
       .map(({ id }) => id)
       .toReversed();
 
-  test('FILES keeps the newest N of the counted ones by policy', () => {
+  test('FILES keeps the newest N counted backups by policy', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 12 }), someHistory, someNow, (period, backups, now) => {
         const { keep } = decideRetention({ policy: { style: 'FILES', period }, backups, now, timeZone: 'UTC' });

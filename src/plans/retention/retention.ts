@@ -22,7 +22,10 @@ export type RetainedBackup = {
   readonly protectedBy: readonly ('HOLD' | 'READER')[];
 };
 
-/** Why a backup stays. POLICY comes first: another reason means that the policy alone would delete the backup. */
+/**
+ * The reason why a backup stays. POLICY has priority: any other reason means that the policy alone would delete the
+ * backup.
+ */
 export type KeepReason = 'NOT_COUNTED' | 'POLICY' | 'NEWEST' | 'NEWEST_VERIFIED' | 'HOLD' | 'READER';
 
 export type RetentionDecision = {
@@ -41,7 +44,7 @@ export function isCounted(trigger: Trigger, firstTrigger: Exclude<Trigger, 'RETR
   return origin !== null && mayCount[origin];
 }
 
-/** A RETRY counts only if the first trigger of its chain does. */
+/** A RETRY counts only if the first trigger of its chain counts. */
 const mayCount: Readonly<Record<Trigger, boolean>> = {
   SCHEDULE: true,
   CATCH_UP: true,
@@ -54,9 +57,9 @@ const mayCount: Readonly<Record<Trigger, boolean>> = {
 export const countedTriggers = (Object.keys(mayCount) as readonly Trigger[]).filter((trigger) => mayCount[trigger]);
 
 /**
- * Decides for all backups of one destination. A backup that does not count is not deleted and replaces no other one.
- * With every policy the newest counted, the newest counted verified, held and read backups stay. Of two backups with
- * the same start the one with the greater id is the newer.
+ * Decides for all backups of one destination. A backup that does not count is not deleted and replaces no other backup.
+ * With every policy the newest counted, the newest counted verified, held and read backups stay. If two backups have
+ * the same start, the backup with the greater id is newer.
  * @param timeZone the plan's zone, an IANA name that has been checked
  * @throws INTERNAL, without a decision, if an id occurs twice or a time is invalid
  */
@@ -91,8 +94,8 @@ export function decideRetention(given: {
 }
 
 /**
- * The backups that must still exist after a deletion: the newest counted one and, if it is another one, the newest
- * counted verified one. The caller first checks each of them in the container (HEAD). If one is missing, the caller
+ * The backups that must still exist after a deletion: the newest counted backup and the newest counted verified backup
+ * (they may be the same). The caller first checks each of them in the container (HEAD). If one is missing, the caller
  * deletes nothing.
  */
 export function survivors(backups: readonly RetainedBackup[]): readonly RetainedBackup[] {

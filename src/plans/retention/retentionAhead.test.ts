@@ -65,7 +65,7 @@ function walked({ policy, frequency, timeZone, now, backups }: Given, days: numb
   return { to, runs, ...walkOn({ policy, backups, runs, from: now, to, stepMs: stepOf(policy), timeZone }) };
 }
 
-describe('the forecast of deletions, from the runs that decide', () => {
+describe('the forecast of deletions', () => {
   test('is the instant at which a simulation of the future deletes the backup, or null if it stays', () => {
     fc.assert(
       fc.property(someGiven, (given) => {
@@ -83,7 +83,7 @@ describe('the forecast of deletions, from the runs that decide', () => {
     );
   });
 
-  test('for a paused plan depends only on the existing backups', () => {
+  test('depends only on the existing backups if the plan is paused', () => {
     fc.assert(
       fc.property(someGiven, ({ policy, timeZone, now, backups }) => {
         const { there } = forecastDeletions({ policy, backups, nextRuns: [], timeZone });
@@ -100,7 +100,7 @@ describe('the forecast of deletions, from the runs that decide', () => {
     );
   });
 
-  test('covers years for the yearly level of GFS without computing every run', () => {
+  test('covers years for the yearly level of GFS and does not compute every run', () => {
     const schedule = { frequency: parseFrequency('0 0 * * * *'), timeZone: 'Europe/Berlin' };
     const gfs = { hourly: 0, daily: 0, weekly: 0, monthly: 0, yearly: 5 };
     const now = new Date('2026-06-01T00:30:00Z');

@@ -83,7 +83,7 @@ export function daysFrom(from: Date, count: number, timeZone: string): readonly 
   return atOnce(daysFromInSteps(from, count, timeZone));
 }
 
-/** The same in steps. */
+/** Like `daysFrom`, in steps. */
 export function* daysFromInSteps(from: Date, count: number, timeZone: string): Steps<readonly CalendarDay[]> {
   const first = inZone(from, timeZone).toPlainDate();
   const days: CalendarDay[] = [];

@@ -25,14 +25,14 @@ function forecast(
 }
 
 describe('the forecast of deletions', () => {
-  test('is the end of its age for the styles by age', () => {
+  test('is the time at which the backup reaches its maximum age, for the styles by age', () => {
     expect(forecast({ style: 'HOURS', period: 48 }, backup(5))).toEqual(at5(7));
     expect(forecast({ style: 'DAYS', period: 30 }, backup(5))).toEqual(at5(35));
     expect(forecast({ style: 'WEEKS', period: 1 }, backup(1))).toEqual(at5(8));
     expect(forecast({ style: 'MONTHS', period: 1 }, backup(1))).toEqual(new Date('2026-07-01T05:00:00Z'));
   });
 
-  test('is the next run if the newest backup is older than its age', () => {
+  test('is the next run if the newest backup is older than the maximum age', () => {
     expect(forecast({ style: 'HOURS', period: 1 }, backup(5))).toEqual(at5(6));
     expect(forecast({ style: 'HOURS', period: 1 }, backup(4))).toEqual(at5(5));
   });
@@ -72,7 +72,7 @@ describe('the forecast of deletions', () => {
     );
   });
 
-  test('is after a newer verified backup if this is the newest verified one', () => {
+  test('is after a newer verified backup if this backup is the newest verified one', () => {
     const unverified = [1, 2, 3, 4, 5].map((day) => backup(day, { verified: day < 2 }));
     expect(forecast({ style: 'FILES', period: 1 }, backup(1), unverified)).toBeNull();
     const verifiedAgain = unverified.with(4, backup(5));

@@ -28,15 +28,16 @@ export type RetentionForecast = {
  * in the past means that the deletion is due. The forecast assumes that each future run succeeds at its time, and that
  * its backup is verified if the newest counted backup is.
  *
- * Null means never or unknown: the policy is ALL, the backup is held, or `nextRuns` ends before a newer backup replaces
- * it. A backup that does not count is never deleted. Readers are ignored, because they finish long before. The cost is
- * linear. With GFS and MONTHS each backup and run costs one computation of the calendar (about 1 µs).
+ * Null means that the backup is never deleted (the policy is ALL, or the backup is held), or that the time is unknown
+ * because `nextRuns` ends before a newer backup replaces it. A backup that does not count is never deleted. Readers are
+ * ignored, because they finish long before. The cost is linear. With GFS and MONTHS each backup and run costs one
+ * computation of the calendar (about 1 µs).
  */
 export function forecastDeletions(given: ForecastInput): RetentionForecast {
   return atOnce(forecastInSteps(given));
 }
 
-/** The same in steps. */
+/** Like `forecastDeletions`, in steps. */
 export function* forecastInSteps(given: ForecastInput): Steps<RetentionForecast> {
   const there = given.backups.filter(counts).toSorted(compareAge);
   const newest = there.at(-1);
@@ -133,7 +134,7 @@ function* endsOfBuckets(gfs: GfsCounts, all: readonly Counted[], timeZone: strin
   );
 }
 
-/** For each bucket: the index of the next equal bucket, or of the first at which `kept` other buckets are filled. */
+/** For each bucket: the index of the next equal bucket, or the first index at which `kept` other buckets are filled. */
 function* releasesOf(buckets: readonly string[], kept: number): Steps<readonly (number | undefined)[]> {
   const releases: (number | undefined)[] = [];
   // The number of occurrences of each bucket after `index` and before `end`.

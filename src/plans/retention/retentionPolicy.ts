@@ -9,8 +9,8 @@ export type RetentionPolicy =
   /** Backups younger than `period` of the unit stay. Hours, days and weeks are exact, months follow the calendar. */
   | { readonly style: AgeStyle; readonly period: number }
   /**
-   * Grandfather, father, son: for each level the newest backup stays of the last N hours, days, weeks, months or years
-   * that have one.
+   * Grandfather, father, son. For each level, the last N hours, days, weeks, months or years that have a backup keep
+   * their newest backup.
    */
   | { readonly style: 'GFS'; readonly gfs: GfsCounts };
 
@@ -22,7 +22,7 @@ export type GfsLevel = (typeof gfsLevels)[number];
 /** How many buckets of each level keep their newest backup. 0 disables the level. */
 export type GfsCounts = Readonly<Record<GfsLevel, number>>;
 
-/** The input of a client. `period` belongs to FILES and the ages, `gfs` to GFS. An absent count is 0. */
+/** The input of a client. `period` belongs to FILES and to the styles by age, `gfs` to GFS. An absent count is 0. */
 export type RetentionInput = {
   readonly style: RetentionStyle;
   readonly period?: number | null;
@@ -62,7 +62,7 @@ function checkedPeriod(input: RetentionInput, style: Exclude<RetentionStyle, 'AL
     problems.push({
       path: `${path}.period`,
       problem: `Retention by ${style} needs a period.`,
-      hint: `Say how many ${nouns[style]} to keep: a whole number from 1 to ${maxRetentionPeriod}; or use the style ALL.`,
+      hint: `Send the number of ${nouns[style]} to keep, from 1 to ${maxRetentionPeriod}. Or use the style ALL.`,
     });
   } else {
     const problem = problemOfNumber(period, 1);
@@ -70,7 +70,7 @@ function checkedPeriod(input: RetentionInput, style: Exclude<RetentionStyle, 'AL
       problems.push({
         path: `${path}.period`,
         problem: `The period ${problem}.`,
-        hint: `Use a whole number of ${nouns[style]} from 1 to ${maxRetentionPeriod}; to keep everything, use the style ALL.`,
+        hint: `Use a whole number of ${nouns[style]} from 1 to ${maxRetentionPeriod}. To keep everything, use the style ALL.`,
       });
     }
   }
@@ -78,7 +78,7 @@ function checkedPeriod(input: RetentionInput, style: Exclude<RetentionStyle, 'AL
     problems.push({
       path: `${path}.gfs`,
       problem: `Retention by ${style} takes no counts for hours, days, weeks, months and years.`,
-      hint: 'Leave gfs out, or use the style GFS.',
+      hint: 'Omit gfs, or use the style GFS.',
     });
   }
   if (period === null || problems.length > 0) throw badInput(problems);
@@ -93,21 +93,21 @@ function checkedCounts(input: RetentionInput, path: string): GfsCounts {
   const problems: FieldProblem[] = gfsLevels.flatMap((level) => {
     const problem = problemOfNumber(count(level), 0);
     if (problem === null) return [];
-    const hint = `Use a whole number from 0 to ${maxRetentionPeriod}; 0 keeps none for this level.`;
+    const hint = `Use a whole number from 0 to ${maxRetentionPeriod}. With 0 this level keeps no backup.`;
     return [{ path: `${path}.gfs.${level}`, problem: `The count ${problem}.`, hint }];
   });
   if (problems.length === 0 && gfsLevels.every((level) => count(level) === 0)) {
     problems.push({
       path: `${path}.gfs`,
       problem: 'Retention by GFS needs at least one count above 0.',
-      hint: 'For example { daily: 7, weekly: 4, monthly: 12 }; to keep everything, use the style ALL.',
+      hint: 'Send for example { daily: 7, weekly: 4, monthly: 12 }. To keep everything, use the style ALL.',
     });
   }
   if ((input.period ?? null) !== null) {
     problems.push({
       path: `${path}.period`,
       problem: 'Retention by GFS takes no period.',
-      hint: 'Leave the period out: the counts in gfs say what is kept.',
+      hint: 'Omit the period. The counts in gfs define which backups are kept.',
     });
   }
   if (problems.length > 0) throw badInput(problems);

@@ -23,7 +23,10 @@ export type RetentionToPreview = {
   readonly sizeOfOneBytes: number;
 };
 
-/** A day of the plan's zone. `kept` and the bytes are those at its end; `deleted` counts the deletions during it. */
+/**
+ * A day of the plan's zone. `kept` and the bytes are the values at the end of the day. `deleted` counts the deletions
+ * during the day.
+ */
 export type RetentionDay = {
   readonly date: string;
   readonly kept: number;
@@ -32,15 +35,15 @@ export type RetentionDay = {
 };
 
 /**
- * What retention keeps and deletes on each day from today, for all destinations together, if the plan does not change.
- * It assumes that every run succeeds at its time with `sizeOfOneBytes`, and that nobody holds, releases or deletes a
- * backup. Backups that do not count are kept. Deletions that are due happen today.
+ * Computes what retention keeps and deletes on each day from today, for all destinations together, if the plan does not
+ * change. It assumes that every run succeeds at its time with `sizeOfOneBytes`, and that nobody holds, releases or
+ * deletes a backup. Backups that do not count are kept. Deletions that are due happen today.
  */
 export function previewRetention(given: RetentionToPreview): readonly RetentionDay[] {
   return atOnce(previewInSteps(given));
 }
 
-/** The same in steps. */
+/** Like `previewRetention`, in steps. */
 export function* previewInSteps(given: RetentionToPreview): Steps<readonly RetentionDay[]> {
   const { policy, timeZone, now } = given;
   const days = yield* daysFromInSteps(now, given.days, timeZone);

@@ -9,8 +9,8 @@ const endOfTime = new Date('9999-12-31T00:00:00Z');
 
 /**
  * The runs after `now` that decide when the existing backups are deleted, in the order of time. For FILES these are as
- * many as are kept, for GFS the first one of each future bucket, and otherwise the next one. Other runs do not affect
- * the existing backups.
+ * many runs as backups are kept. For GFS they are the first run of each future bucket. For the other styles it is the
+ * next run. Other runs do not affect the existing backups.
  */
 export function decisiveRuns(
   policy: RetentionPolicy,

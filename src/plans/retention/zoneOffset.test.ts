@@ -27,7 +27,7 @@ describe('the period in which the offset of a zone does not change', () => {
     ['2026-03-29T01:00:00.000Z', '+02:00', '2026-03-29T01:00:00Z', '2026-10-25T01:00:00Z'],
     ['2026-10-25T00:59:59.999Z', '+02:00', '2026-03-29T01:00:00Z', '2026-10-25T01:00:00Z'],
     ['2026-10-25T01:00:00.000Z', '+01:00', '2026-10-25T01:00:00Z', '2027-03-28T01:00:00Z'],
-  ])('in Berlin at %s is that of %s', (instant, offset, from, until) => {
+  ])('contains %s in Berlin and lasts %s', (instant, offset, from, until) => {
     const expected = { offset, fromMs: Date.parse(from), untilMs: Date.parse(until) };
     for (let again = 0; again < 2; again += 1) {
       expect(steadyTimeAt(Date.parse(instant), 'Europe/Berlin')).toMatchObject(expected);

@@ -27,7 +27,7 @@ export type Lease = {
 };
 
 export type ClaimedLease = Lease & {
-  /** How many times in a row the job was postponed because it could not be started. */
+  /** How many consecutive times the job was postponed because it could not be started. */
   readonly putOff: number;
 };
 
@@ -74,8 +74,8 @@ export interface JobQueue {
     kinds: readonly string[],
   ): Promise<ClaimedLease | undefined>;
   /**
-   * Those of these kinds of which `claim` may find a job, in their order. It takes no lock. Its cost does not depend on
-   * the number of jobs.
+   * Returns the kinds for which `claim` may find a job, in the given order. It takes no lock. Its cost does not depend
+   * on the number of jobs.
    */
   kindsToDo(manager: EntityManager, engines: readonly string[], kinds: readonly string[]): Promise<readonly string[]>;
   /**

@@ -5,17 +5,17 @@
  */
 export interface PrefixMarks {
   /**
-   * Whether this database is the one of the installation. COPY: its cluster or database is not the registered home of
-   * the installation. WATCHING: its server is new, so it may be a copy of the files, or a promoted replica beside the
-   * original. Until `watchMs` after the first connection there, it only checks whether another installation renews the
-   * marks.
+   * Whether this database is the database of the installation. COPY: its cluster or database is not the registered home
+   * of the installation. WATCHING: its server is new, so it may be a copy of the files, or a promoted replica beside
+   * the original. Until `watchMs` after the first connection there, it only checks whether another installation renews
+   * the marks.
    */
   standing(watchMs: number): Promise<Standing>;
   /**
    * Whether this database wrote that mark. For a copy, a mark of the original counts too, until the copy is adopted.
    */
   knows(mark: string): Promise<boolean>;
-  /** The mark to write next. It is the same until it is confirmed, because a marker may already contain it. */
+  /** The mark to write next. It stays the same until it is confirmed, because a marker may already contain it. */
   next(
     prefix: MarkedPrefix,
   ): Promise<{ readonly mark: string; /** Whether the mark replaces an unknown mark. */ readonly takesOver: boolean }>;

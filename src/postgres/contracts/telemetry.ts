@@ -1,5 +1,6 @@
 /**
- * The progress of a job. It is no event: it is sent at most once a second for each job, and only the latest is stored.
+ * The progress of a job. It is not an event: it is sent at most once per second for each job, and only the latest value
+ * is stored.
  */
 export type JobProgress = {
   readonly jobId: string;

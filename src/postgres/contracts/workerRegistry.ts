@@ -26,7 +26,7 @@ export type RegisteredWorker = WorkerReport & {
   readonly leases: readonly WorkerLease[];
 };
 
-/** Why a due job waits, if not just for a free worker. */
+/** The reason why a due job waits, if it does not only wait for a free worker. */
 export type WaitingReason =
   /** There is no worker, or all workers are stopping. */
   | { readonly kind: 'NO_WORKER' }
@@ -51,7 +51,7 @@ export interface WorkerRegistry {
   leave(workerId: string): Promise<void>;
   /** The workers, with those lost within the last hour, by start. */
   list(): Promise<readonly RegisteredWorker[]>;
-  /** Those of these jobs that wait for another reason than a free worker. */
+  /** Returns the jobs that wait for another reason than a free worker. */
   whyWaiting(jobIds: readonly string[]): Promise<ReadonlyMap<string, WaitingReason>>;
   withoutWorker(): Promise<readonly JobsWithoutWorker[]>;
   /** Calls the listener after each report and removal. Notifications may be lost. The result ends the subscription. */

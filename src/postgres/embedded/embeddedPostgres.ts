@@ -28,9 +28,9 @@ type Passwords = Readonly<Record<keyof typeof roles, string>>;
 
 /**
  * Starts a PostgreSQL server that only this machine can reach. Its data is in `folder`, which must hold nothing else.
- * The first start creates it, with random passwords in the folder (0600). The server ends with this process. As root it
- * runs as another user, who must be able to enter the parents of the folder. Throws CONFLICT if another process uses
- * the folder.
+ * The first start creates it, with random passwords in the folder (0600). The server ends with this process. If this
+ * process runs as root, the server runs as another user, which must be able to enter the parents of the folder. Throws
+ * CONFLICT if another process uses the folder.
  */
 export async function startEmbeddedPostgres(options: {
   readonly folder: string;

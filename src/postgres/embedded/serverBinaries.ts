@@ -20,7 +20,7 @@ export async function findServerBinaries(platform = `${process.platform}-${proce
   });
 }
 
-/** Debian's and Ubuntu's newest. Undefined: the package postgresql is not installed. */
+/** The newest version that Debian or Ubuntu has installed. Undefined: the package postgresql is not installed. */
 export async function debianBinaries(): Promise<ServerBinaries | undefined> {
   const versions = await readdir('/usr/lib/postgresql').catch(() => []);
   for (const version of versions.sort((a, b) => Number(b) - Number(a))) {
@@ -31,8 +31,8 @@ export async function debianBinaries(): Promise<ServerBinaries | undefined> {
 }
 
 /**
- * The same programs in a place where `user` can run them. Programs below a folder that `user` may not enter (such as
- * /root) are copied into `folder`, once for each version.
+ * Provides the programs in a place where `user` can run them. Programs below a folder that `user` may not enter (such
+ * as /root) are copied into `folder`, once for each version.
  */
 export async function reachableBinaries(
   binaries: ServerBinaries,

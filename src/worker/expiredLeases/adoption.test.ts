@@ -53,7 +53,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
   const typesOf = async ({ id }: LostAttempt) => (await harness.eventsOf(id)).map(({ type }) => type);
   const fileOf = (path: string, objectName: string) => join(harness.ground.root, path, objectName);
 
-  /** The end of an attempt without a complete backup: it is lost, and finally nothing of it is left. */
+  /** The end of an attempt without a complete backup: the attempt is lost, and finally all its objects are deleted. */
   async function mustBeLost(lost: LostAttempt, storage: Storage): Promise<void> {
     const events = await harness.until(lost.id, 'BackupRemainsRemoved', limitMs);
     expect(events.map(({ type }) => type)).not.toContain('BackupSucceeded');
@@ -167,7 +167,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       await mustBeAdopted(lost, dead.storage);
     });
 
-    test('or does not respond, is given up in the end: the job is over without success', async () => {
+    test('or does not respond, is finally given up: the job ends without success', async () => {
       const { fileEndpointId, storage } = await folder('silent');
       const lost = await loseAttempt(harness, { fileEndpointId, storage, stallTimeoutMs: 500 });
       await startFinder({

@@ -28,8 +28,8 @@ const checkMs = 2 * 3_600_000;
  * complete backup without a record. Ending its attempt as lost would take the backup again, or make the job FAILED. So
  * the folder of the attempt is checked first: a complete backup becomes the success of that attempt, with the times of
  * its backup.json. Every other attempt is ended as lost, also when the container has not answered for `times.adopt`.
- * The expired lease fences what is appended: the lost worker can no longer append, and of several processes that check
- * one backup only one appends.
+ * The append is fenced by the expired lease: the lost worker can no longer append, and if several processes check one
+ * backup, only one of them appends.
  */
 export const adoptions: LostAttempts<BackupShape> = { round: 'adopt', isForRound: mayBeStored, createRound };
 
@@ -97,7 +97,7 @@ async function findStored(tools: WorkerTools, lease: Lease, signal: AbortSignal)
         signal: limits.signal,
         onAnswer: limits.moved,
       });
-      // A disk that was unmounted during the check proves nothing about the backup.
+      // If the disk was unmounted during the check, the result of the check is not valid.
       if (found.kind === 'NONE') await mustBeOurs();
       return found;
     } finally {

@@ -8,9 +8,9 @@ import type { WorkerTools } from '../workerTools.js';
 import { endLost } from './reaper.js';
 
 /**
- * Restores whose tool had started: the server may still be committing what it was sent. Each ends only after our sessions
- * on its target have ended, so that nothing else writes there in the meantime. A target that does not answer delays the
- * others only for a short time.
+ * Ends lost restores whose tool had started. Their server may still commit statements that it has received. Each ends
+ * only after our sessions on its target have ended, so that nothing else writes there in the meantime. A target that
+ * does not answer delays the others only for a short time.
  */
 export const lostRestores: LostAttempts<RestoreShape> = {
   round: 'reap restores',
@@ -30,7 +30,7 @@ export const lostRestores: LostAttempts<RestoreShape> = {
   },
 };
 
-/** Whether our sessions can no longer write to the target of a lost restore. */
+/** True if our sessions can no longer write to the target of a lost restore. */
 async function targetIsFree(tools: WorkerTools, lease: Lease, signal: AbortSignal): Promise<boolean> {
   try {
     const { state } = await tools.store.load(restoreJob, lease.jobId);

@@ -4,7 +4,7 @@ import type { WorkerTools } from '../workerTools.js';
 
 /**
  * Whether the container may hold the complete backup of an expired attempt. backup.json is written after VERIFYING was
- * entered. False after a request to cancel.
+ * entered. After a request to cancel the result is false.
  */
 export async function mayBeStored({ dataSource }: WorkerTools, { jobId, attempt }: Lease): Promise<boolean> {
   const row = await dataSource.manager.findOneBy(BackupJobTable, { id: jobId, attempt });

@@ -8,16 +8,16 @@ import { metadataOf, type WorkerTools } from '../workerTools.js';
 
 const workerLost: JobError = {
   code: 'WORKER_LOST',
-  message: 'The worker that ran this attempt was lost: its lease ran out.',
-  hint: 'It is retried automatically if that is safe. If workers are lost repeatedly, look into their logs.',
+  message: 'The worker that ran this attempt was lost: its lease has expired.',
+  hint: 'It is retried automatically if that is safe. If workers are lost repeatedly, read their logs.',
   toolOutput: null,
   retriable: true,
 };
 
 /**
- * Ends the attempts of expired leases: their jobs wait for another attempt, or are FAILED with WORKER_LOST. It leaves
- * those that their kind wants to end in a round of its own, and those of a kind that only a newer program knows. Returns
- * the number of attempts ended.
+ * Ends the attempts of expired leases: their jobs wait for another attempt, or are FAILED with WORKER_LOST. It does not
+ * end attempts that their kind ends in a separate round, and attempts of a kind that only a newer program knows.
+ * Returns the number of attempts ended.
  */
 export async function reapExpiredLeases(
   tools: WorkerTools,
@@ -44,7 +44,7 @@ export async function leasesForRound(tools: WorkerTools, kind: JobKind): Promise
   return leases;
 }
 
-/** Undefined: the job cannot be read now; other leases are still ended. */
+/** Undefined: the job cannot be read now. The other leases are still ended. */
 async function isForRound(tools: WorkerTools, kind: JobKind, lease: Lease): Promise<boolean | undefined> {
   try {
     return (await kind.lostAttempts?.isForRound(tools, lease)) ?? false;
@@ -69,7 +69,7 @@ export async function endLost(tools: WorkerTools, handling: JobHandling, lease: 
     if (isEnded) await tools.telemetry.clear(lease.jobId);
     return isEnded;
   } catch (error) {
-    tools.log.error({ err: error, jobId: lease.jobId }, 'A lease that ran out could not be ended; it is tried again');
+    tools.log.error({ err: error, jobId: lease.jobId }, 'An expired lease could not be ended; it is tried again');
     return false;
   }
 }

@@ -1,6 +1,5 @@
 /**
- * The API predicts what retention will delete. The prediction must be exact to the millisecond if time passes and
- * nobody interferes.
+ * The API predicts what retention will delete. The prediction must be exact to the millisecond if nothing else changes.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -314,7 +313,12 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
   /** The time is 05:10. The backups of the last two days exist, and the next run is tomorrow at 05:00. */
   const cancelRequest = { kind: 'REQUEST_CANCEL', by: 'tester', at: '2036-03-04T05:05:00.000Z' } as const;
   const failsUntil = (retryAt: string): BackupJobCommand => {
-    const error = { code: 'SERVICE_UNREACHABLE', message: 'It is away.', hint: 'Wait.', toolOutput: null } as const;
+    const error = {
+      code: 'SERVICE_UNREACHABLE',
+      message: 'The service does not answer.',
+      hint: 'Wait.',
+      toolOutput: null,
+    } as const;
     const attempt = { attempt: 1, outcome: 'FAILED', at: '2036-03-04T05:06:00.000Z' } as const;
     return { kind: 'FAIL_ATTEMPT', ...attempt, error: { ...error, retriable: true }, retryAt };
   };

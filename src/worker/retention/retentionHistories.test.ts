@@ -71,7 +71,7 @@ const someBeginning = fc.constantFrom(
   ...['2026-03-27T10:00:00Z', '2026-10-22T21:30:00Z', '2028-02-26T23:00:00Z', '2026-12-29T04:00:00Z'],
 );
 
-/** A backup as this calculation knows it: the events of the backup, without any result of the program. */
+/** A backup in this calculation. It contains the events of the backup, and no result of the program. */
 type Known = RetainedBackup & { readonly place: number; readonly bytes: 'THERE' | 'DOUBTFUL' | 'MISSING' | 'GONE' };
 
 describeWith({ postgresql: await postgresMissing() }, 'after any history of a plan', () => {
@@ -260,7 +260,7 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
         const due = naiveDeletions({ policy, backups, now, timeZone });
         const going = await applyRetention(tools, { planId, fileEndpointId }, AbortSignal.timeout(120_000));
 
-        // These rules hold whatever the policy and its calculation say.
+        // These rules hold for every policy.
         const counted = backups.filter((one) => one.counted).toSorted(naiveNewestFirst);
         const never = [
           ...[counted[0], counted.find(({ verified }) => verified)],

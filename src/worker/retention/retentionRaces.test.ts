@@ -144,7 +144,7 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
     });
   });
 
-  test('at least one backup stays after three manual deletions, in any order', async () => {
+  test('at least one backup stays after three manual deletions in any order', async () => {
     await inRounds(async () => {
       const { ids } = await destination(7, 3);
       await Promise.all(ids.map((id) => codeOf(remove, { id })));

@@ -79,7 +79,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       ['BackupDeletionDecided', 'RETENTION'],
       ['BackupDeleted', undefined],
     ]);
-    expect(await eventually('the look at the container', () => absentWhenConfirmed[0])).toBe(true);
+    expect(await eventually('the check of the container', () => absentWhenConfirmed[0])).toBe(true);
     watching.close();
     expect(await availability([byHand, first, second, third])).toEqual(['STORED', 'DELETED', 'STORED', 'STORED']);
   });

@@ -21,7 +21,8 @@ const tries = 3;
 
 /**
  * Decides which backups of a destination are deleted. Before that it checks in the container that the backups to keep
- * exist. If one of them does not, nothing is deleted. `createDeletions` deletes the bytes later. Returns the ids.
+ * exist. If one of them does not exist, nothing is deleted. `createDeletions` deletes the bytes later. Returns the ids
+ * of the backups to delete.
  */
 export async function applyRetention(
   tools: RetentionTools,
@@ -39,7 +40,7 @@ export async function applyRetention(
   if (missing !== undefined) {
     tools.log.error(
       { ...destination, missing: missing.objectName },
-      'A backup that retention relies on is not in its container: nothing is deleted',
+      'A backup that retention relies on is not in its container, so nothing is deleted',
     );
     return [];
   }

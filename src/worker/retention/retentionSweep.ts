@@ -19,8 +19,8 @@ type Candidate = Destination & {
 
 /**
  * The SQL condition under which a style may have something to delete. It uses the destination's `backups` and `oldest`
- * start and the policy's `period`; $1 is now. PostgreSQL's months may differ from the calendar's by the length of a
- * month's end and by the distance from UTC.
+ * start and the policy's `period`; $1 is now. Months in PostgreSQL may differ from the plan's calendar by some days at
+ * the end of a month and by the offset from UTC.
  */
 const mayDelete: Readonly<Record<RetentionStyle, string>> = {
   ALL: 'false',

@@ -174,7 +174,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(names.every((name) => name.startsWith(String(folder)))).toBe(true);
   });
 
-  test('until the last attempt, and a transient failure that persists is FAILED', async () => {
+  test('until the last attempt, and a temporary failure that persists is FAILED', async () => {
     await startWorker({
       wrapStorage: (storage) =>
         replacing(storage, {
@@ -267,7 +267,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
           if (isAnswerLost || !(await harness.eventsOf(id)).some(({ type }) => type === 'BackupSucceeded'))
             return answer;
           isAnswerLost = true;
-          throw new StowageError('UNAVAILABLE', 'The connection died as the answer was on its way.');
+          throw new StowageError('UNAVAILABLE', 'The connection was lost before the answer arrived.');
         },
       }),
     });
@@ -321,7 +321,7 @@ describeWith(
               verify: (name, stored, options) => {
                 refusals -= 1;
                 if (refusals < 0) return storage.verify(name, stored, options);
-                return Promise.reject(new StowageError('CHECKSUM', 'It reads back otherwise.'));
+                return Promise.reject(new StowageError('CHECKSUM', 'The bytes differ when they are read back.'));
               },
             }),
         });

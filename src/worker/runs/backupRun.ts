@@ -25,8 +25,8 @@ const cleaningMs = 30_000;
 const cleaningMsWhenStopping = 5_000;
 
 /**
- * Runs one attempt of a backup and appends how it ended. All its tools have ended when it returns. It throws only
- * when the end could not be appended.
+ * Runs one attempt of a backup and appends its end. All its tools have ended when it returns. It throws only when the
+ * end could not be appended.
  */
 export async function runBackup(
   tools: WorkerTools,
@@ -144,6 +144,6 @@ async function removeNow(
     const remains = { jobId, projectId, batchId, fileEndpointId, attempt: ended };
     await removeRemains(tools, remains, AbortSignal.timeout(limitMs));
   } catch (error) {
-    tools.log.warn({ err: error, jobId, folder: attempt.folder }, 'The remains of an attempt are left to the sweeper');
+    tools.log.warn({ err: error, jobId, folder: attempt.folder }, 'The sweeper will delete the remains of an attempt');
   }
 }

@@ -145,7 +145,7 @@ describeWith(
         prepare: () => silent('HEAD', /stowage\.json/),
       },
       {
-        where: 'at a server that takes the connection and never answers',
+        where: 'at a server that accepts the connection and never answers',
         kind: 'BACKUP',
         phase: 'PREFLIGHT',
         prepare: () => {
@@ -163,7 +163,7 @@ describeWith(
         },
       },
       {
-        where: 'at a server that falls silent in the middle of the dump',
+        where: 'at a server that stops answering in the middle of the dump',
         kind: 'BACKUP',
         phase: 'DUMPING',
         prepare: () => {
@@ -178,7 +178,7 @@ describeWith(
         prepare: () => silent('PUT', /databases\.sql\.zst/),
       },
       {
-        where: 'at a container that answers nothing any more',
+        where: 'at a container that no longer answers',
         kind: 'BACKUP',
         phase: 'FINALISING',
         prepare: () => {
@@ -211,7 +211,7 @@ describeWith(
         prepare: () => silent('GET', /backup\.json/),
       },
       {
-        where: 'at a target that takes the connection and never answers',
+        where: 'at a target that accepts the connection and never answers',
         kind: 'RESTORE',
         phase: 'PREFLIGHT',
         prepare: () => {
@@ -242,7 +242,7 @@ describeWith(
           }),
       },
       {
-        where: 'at a target that falls silent before it is compared',
+        where: 'at a target that stops answering before it is compared',
         kind: 'RESTORE',
         phase: 'CHECKING',
         targetIsGone: true,

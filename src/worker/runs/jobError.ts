@@ -2,7 +2,7 @@ import { StowageError } from '../../errors.js';
 import type { JobError } from '../../jobs/attempt.js';
 import { outsideText } from '../../outsideText.js';
 
-/** A failure may quote what servers and tools report. Events that hold more than this help nobody. */
+/** The limit for the texts of servers and tools in an event. A longer text would not help a person. */
 const mostChars = 4_096;
 
 /**

@@ -146,8 +146,8 @@ describeWith(
       const events = await harness.until(id, 'RestoreTargetFreed');
       await eventually('the session has ended', async () => ((await isThere()) ? undefined : true));
       expect(events.slice(-2).map(eventSummary)).toEqual([
-        expect.stringMatching(/stays locked until our sessions there are ended\.$/),
-        expect.stringMatching(/^Our sessions on the target are ended/),
+        expect.stringMatching(/stays locked until our sessions there have ended\.$/),
+        expect.stringMatching(/^Our sessions on the target have ended/),
       ]);
       await releaseLocks();
       await harness.until(nextRestore, 'RestoreSucceeded');

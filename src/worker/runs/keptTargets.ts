@@ -6,7 +6,7 @@ import { wakeWorkers } from '../wakeWorkers.js';
 import { metadataOf, type WorkerTools } from '../workerTools.js';
 
 /**
- * Requests that the targets of cancelled restores which have not answered yet end our sessions. A target is unlocked
+ * Requests that the targets of cancelled restores end our sessions, if they have not answered yet. A target is unlocked
  * when that is done, or when it is overdue. Every worker does this, for restores of all workers. Returns the number of
  * targets unlocked.
  */

@@ -54,7 +54,7 @@ export function progressReports(tools: WorkerTools, lease: Lease, lost: AbortSig
       schedule();
     },
     async sendNow() {
-      // Rejects only when the lease is lost, and then nothing may be sent.
+      // Rejects only if the lease is lost. Nothing may be sent in that case.
       await unlessAborted(lost, async () => {
         await sending;
         clearTimeout(timer);

@@ -263,7 +263,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(childrenNamed(...tools)).toEqual([]);
   });
 
-  test('and does not touch the target if its end was not appended, because the next restore may run there', async () => {
+  test('and does not change the target if the end of its attempt was not appended, because the next restore may run there', async () => {
     const engine = createMariadbEngine();
     let ended = 0;
     let id = '';

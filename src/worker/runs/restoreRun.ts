@@ -24,7 +24,7 @@ import { freeTarget, unreachableTargetMs, type TargetState } from './targetSessi
 import { inWorkFolder } from './workFolder.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** Runs one attempt of a restore and appends how it ended. All its tools have ended when it returns. */
+/** Runs one attempt of a restore and appends its end. All its tools have ended when it returns. */
 export async function runRestore(
   tools: WorkerTools,
   claimed: ClaimedJob<RestoreShape>,
@@ -44,7 +44,7 @@ export async function runRestore(
     // to the next restore.
     if (thrown instanceof StowageError && thrown.code === 'WORKER_LOST') return 'LEASE_LOST';
     // The server may continue with the statements that it received. So the target stays locked until our sessions there
-    // have ended. A cancelled restore does not wait for that.
+    // have ended. A cancelled restore does not wait for their end.
     const { jobId } = claimed.lease;
     const left = target.touched ? await freeTarget(tools, { ...claimed.request, jobId }, signals) : 'FREE';
     return left === 'LOCKED' ? 'LEASE_LOST' : await endFailed(tools, claimed, signals, { thrown, left });
@@ -108,7 +108,7 @@ async function storedBackup(
 ): Promise<{ readonly request: BackupRequest; readonly result: BackupResult }> {
   const { state } = await tools.store.load(backupJob, backupJobId);
   if (state.status === 'SUCCEEDED' && state.availability === 'STORED') return state;
-  throw new StowageError('ENDPOINT_NOT_FOUND', 'The backup that was to be restored is not stored any more.');
+  throw new StowageError('ENDPOINT_NOT_FOUND', 'The backup of this restore is no longer stored.');
 }
 
 /** Reads the backup as the log recorded it. Throws CHECKSUM if the container holds another one. */
@@ -120,7 +120,7 @@ async function readBackup(
   const document = await readBackupDocument(storage, result.folder, { signal });
   if (document === undefined) {
     throw new StowageError('ENDPOINT_NOT_FOUND', `The container has no backup.json in '${result.folder}'.`, {
-      help: 'Somebody deleted or moved the backup there. Restore another one.',
+      help: 'The backup was deleted or moved there. Restore another backup.',
       details: { folder: result.folder },
     });
   }
@@ -129,9 +129,9 @@ async function readBackup(
     if (written?.checksum !== part.checksum || written.storedSizeBytes !== part.storedSizeBytes) {
       throw new StowageError(
         'CHECKSUM',
-        `backup.json in '${result.folder}' names other parts than those that were recorded.`,
+        `backup.json in '${result.folder}' names other parts than the log of events.`,
         {
-          help: 'The backup was replaced in the container. Restore another one.',
+          help: 'The backup was replaced in the container. Restore another backup.',
           retriable: false,
         },
       );

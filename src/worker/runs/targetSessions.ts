@@ -30,7 +30,7 @@ type Target = Pick<RestoreRequest, 'targetServiceId' | 'engine'> & {
  */
 export type TargetState = 'FREE' | 'SILENT' | 'LOCKED' | 'UNANSWERED';
 
-/** Ends the sessions that a restore left on its target. Returns true if none is left. */
+/** Ends the sessions that a restore left on its target. Returns true if no session is left. */
 export async function endSessions(
   tools: WorkerTools,
   { targetServiceId, engine, jobId }: Target,
@@ -44,8 +44,8 @@ export async function endSessions(
 }
 
 /**
- * Ends the sessions that a restore left on its target, and tries again while it holds the lease on the target. If the
- * result is LOCKED, the reaper continues.
+ * Ends the sessions that a restore left on its target. Tries again while the lease on the target is held. If the result
+ * is LOCKED, the reaper continues.
  */
 export async function freeTarget(tools: WorkerTools, target: Target, held: LeaseSignals): Promise<TargetState> {
   const givenUpAtMs = performance.now() + unreachableTargetMs;

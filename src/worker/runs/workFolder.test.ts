@@ -47,7 +47,7 @@ describeWith({ mounts: mountsMissing }, 'A work folder on a disk that is full', 
       await promisify(execFile)('mkfifo', [join(folder, 'dumped.pipe')], { env: { PATH: process.env['PATH'] } });
     });
 
-  test('is reported to have no room, and no file is left in it', async () => {
+  test('is reported to have no space, and no file is left in it', async () => {
     await disk().fill();
     await expect(write()).rejects.toMatchObject(noRoom);
     expect(await disk().entries()).toEqual([]);

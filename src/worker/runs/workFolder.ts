@@ -10,8 +10,8 @@ import { StowageError } from '../../errors.js';
 const ofThisMachine = `stowage-run-${hostname().replace(/[^A-Za-z0-9.-]/g, '')}-`;
 
 /**
- * Runs `work` with a folder of its own, mode 0700, and removes the folder afterwards. Throws UNAVAILABLE when the file
- * system has no room for the folder or for what is written into it.
+ * Runs `work` with a folder of its own, mode 0700, and removes the folder afterwards. Throws UNAVAILABLE if the file
+ * system has no space for the folder or its files.
  */
 export async function inWorkFolder<T>(root: string, work: (folder: string) => Promise<T>): Promise<T> {
   try {
@@ -27,7 +27,8 @@ export async function inWorkFolder<T>(root: string, work: (folder: string) => Pr
 }
 
 /**
- * Whether the work folder, or mkfifo in it, ran out of room. (A storage that runs out of room throws a StowageError.)
+ * Whether the file system has no space left for the work folder, or for mkfifo in it. (A storage without space throws a
+ * StowageError.)
  */
 function isOutOfRoom(error: unknown): boolean {
   if (typeof error !== 'object' || error === null || error instanceof StowageError) return false;

@@ -8,8 +8,8 @@ import type { WorkerTools } from '../workerTools.js';
 export type AttemptFolder = { readonly fileEndpointId: string; readonly folder: string };
 
 /**
- * Deletes an attempt's folder, backup.json first, and returns when the container holds nothing of it. `before` is called
- * first, and nothing is deleted if it throws. Throws what `refuseUnlessOurs` and `deleteBackup` throw.
+ * Deletes an attempt's folder, backup.json first. Returns when the container contains no object of it. `before` is
+ * called first, and nothing is deleted if it throws. Throws what `refuseUnlessOurs` and `deleteBackup` throw.
  */
 export async function deleteAttemptFolder(
   tools: WorkerTools,

@@ -8,7 +8,7 @@ import { unlessAborted } from '../../unlessAborted.js';
 import { whileLocked } from '../whileLocked.js';
 import type { WorkerTools } from '../workerTools.js';
 
-/** A longer audit would delay all others too much. Its earlier reports are kept. */
+/** The time limit of an audit. A longer audit would delay all others too much. The findings until then are kept. */
 const auditMs = 2 * 3_600_000;
 /** A little more than the hour that must pass between the two checks of a missing backup. */
 const secondCheckMs = missingAfterMs + 60_000;
@@ -42,8 +42,8 @@ async function endpointsDue(tools: WorkerTools): Promise<readonly (readonly [str
   return endpoints.flatMap(({ id, created_at }, index) => {
     const record = records[index] ?? null;
     const dueAt = record?.dueAt.getTime() ?? created_at.getTime() + interval * shareOf(id);
-    // This time is too far ahead to be valid: a clock was set back, or the interval was longer when the time was
-    // computed.
+    // The stored time is too far in the future to be valid: a clock was set back, or the interval was longer when the
+    // time was computed.
     const isDue = dueAt <= now || dueAt > now + Math.max(interval, secondCheckMs);
     return isDue ? [[id, record] as const] : [];
   });

@@ -111,7 +111,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
   describe.each(swiftMissing === undefined ? kinds : kinds.slice(0, 2))('%s', (kind, open) => {
     const name = (what: string) => `${what}-${kind.replace(' ', '-')}`;
 
-    test('late bytes of a failed attempt or a deleted backup are deleted again; those of a running attempt stay', async () => {
+    test('late bytes of a failed attempt or a deleted backup are deleted again; the bytes of a running attempt stay', async () => {
       const { fileEndpointId, storage } = await open(name('late'));
       const [lost, deleted, running] = [
         await beginAttempt(harness, fileEndpointId),
@@ -183,7 +183,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     ['a folder', openFolder],
     ['a shelf', openShelf],
   ])('unfinished uploads in %s', (kind, open) => {
-    test('are deleted once their attempt has ended; those of a running attempt and unknown ones stay', async () => {
+    test('are deleted once their attempt has ended; uploads of a running attempt and unknown uploads stay', async () => {
       const { fileEndpointId, storage, leaveUpload } = await open(`uploads-${kind.replace(' ', '-')}`);
       const attempts = await Promise.all(Array.from({ length: 4 }, () => beginAttempt(harness, fileEndpointId)));
       const [failed, succeeded, late, running] = attempts;
@@ -228,21 +228,24 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     await storage.putBytes(`${folder}databases.sql.zst`, Buffer.from('cut'), { signal: signal(), overwrite: true });
   }
 
-  (swiftMissing === undefined ? test : test.skip)('a listing that lags behind makes no backup absent', async () => {
-    if (swift === undefined) throw new Error(swiftMissing);
-    const fileEndpointId = await harness.addSwift(swift, 'lagging');
-    const storage = swiftDriver.open(swift.settings('lagging'));
-    const backup = await beginAttempt(harness, fileEndpointId);
-    await backup.store(storage, 200_000);
-    await backup.succeed();
-    async function* withoutLast(...given: Parameters<Storage['list']>): ReturnType<Storage['list']> {
-      for await (const info of storage.list(...given)) if (!info.name.endsWith('/00000003')) yield info;
-    }
-    await startAuditor({ wrapStorage: (opened) => replacing(opened, { list: withoutLast }) });
-    expect(await audited(fileEndpointId)).toMatchObject({ backups: 1, missing: 0 });
-    expect(await typesOf(backup)).not.toContain('BackupAbsent');
-    await storage.close();
-  });
+  (swiftMissing === undefined ? test : test.skip)(
+    'a listing that lags behind does not make a backup absent',
+    async () => {
+      if (swift === undefined) throw new Error(swiftMissing);
+      const fileEndpointId = await harness.addSwift(swift, 'lagging');
+      const storage = swiftDriver.open(swift.settings('lagging'));
+      const backup = await beginAttempt(harness, fileEndpointId);
+      await backup.store(storage, 200_000);
+      await backup.succeed();
+      async function* withoutLast(...given: Parameters<Storage['list']>): ReturnType<Storage['list']> {
+        for await (const info of storage.list(...given)) if (!info.name.endsWith('/00000003')) yield info;
+      }
+      await startAuditor({ wrapStorage: (opened) => replacing(opened, { list: withoutLast }) });
+      expect(await audited(fileEndpointId)).toMatchObject({ backups: 1, missing: 0 });
+      expect(await typesOf(backup)).not.toContain('BackupAbsent');
+      await storage.close();
+    },
+  );
 
   test('a worker stops even if calls to a missing disk never return', async () => {
     await harness.addFolder({ path: 'gone' });

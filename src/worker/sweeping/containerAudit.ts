@@ -20,14 +20,15 @@ import { removeRemains } from './remains.js';
 const deletionMs = 10 * 60_000;
 
 /**
- * Compares what lies below the prefixes of a file endpoint with the log of events, in one pass over both in name order:
- * - A backup that is missing, or not whole, is reported absent. One that was absent and is there again is reported present.
- * - An attempt that failed, or a backup that was deleted, may have objects or unfinished uploads there again, because a
- *   lost worker can write long after. They are deleted. What the sweeper has still to delete is left to it.
- * - What the log does not know is reported and never deleted. The folder of a running attempt is left alone.
- * A prefix is skipped when the container does not answer, when it belongs to another installation, or when its disk is
- * not mounted: the audit then learns nothing about its backups. Throws when every prefix is skipped. Reports that were
- * made until then stay.
+ * Compares the objects below the prefixes of a file endpoint with the log of events, in one pass over both in name
+ * order:
+ * - A backup that is missing or incomplete is reported absent. An absent backup that is found again is reported
+ *   present.
+ * - A failed attempt or a deleted backup may have objects or unfinished uploads there again, because a lost worker can
+ *   write much later. They are deleted. Objects that the sweeper will delete are left to it.
+ * - Objects that the log does not know are reported and never deleted. The folder of a running attempt is not changed. A prefix
+ *   is skipped when the container does not answer, when it belongs to another installation, or when its disk is not
+ *   mounted: the audit then shows nothing about its backups. Throws when every prefix is skipped. Earlier reports of the audit are kept.
  */
 export async function auditContainer(
   tools: WorkerTools,
@@ -88,8 +89,8 @@ class Audit {
   }
 
   /**
-   * The listing is enough when every part and every segment is in it. If not, and if the backup was absent before, each
-   * object is checked by itself, because a listing may still show what is gone.
+   * If the listing contains every part and every segment, the backup is present. Otherwise, or if the backup was absent
+   * before, each object is checked separately, because a listing may still show deleted objects.
    */
   async #checkFolder(backup: BackupToFind, found: FoundFolder): Promise<void> {
     if (found.uploads.length > 0) await this.#abortUploads(found);
@@ -104,10 +105,12 @@ class Audit {
     await this.#report(backup, true);
   }
 
-  /** Object by object: a listing may lag behind, and the backup may have been stored after it. */
+  /**
+   * Each object is checked separately, because a listing may lag behind, and the backup may have been stored after it.
+   */
   async #checkObjects(backup: BackupToFind): Promise<void> {
     const isThere = await isStored(this.storage, backup, this.signal);
-    // A disk that was unmounted in the meantime proves nothing about the backup.
+    // If the disk was unmounted meanwhile, the result of the check is not valid.
     if (!isThere) {
       await refuseForeignPrefix(this.storage, prefixOfFolder(backup.folder), this.tools.installationId, this.signal);
     }
@@ -138,7 +141,7 @@ class Audit {
       return;
     }
     const { row, attempt } = known;
-    // Another endpoint that leads to the same place has an audit of its own.
+    // Another endpoint with the same place has its own audit.
     if (row.fileEndpointId !== this.fileEndpointId || attempt.outcome === null) return;
     if (attempt.outcome === 'SUCCEEDED') {
       if (row.availability !== 'DELETED') return;
@@ -153,7 +156,10 @@ class Audit {
     await this.#remove(found, (signal) => removeRemains(this.tools, remains, signal));
   }
 
-  /** The attempt has succeeded, so it uploads nothing any more: a request whose answer was lost began these uploads. */
+  /**
+   * The attempt has succeeded, so it uploads nothing any more. These uploads were started by a request whose answer was
+   * lost.
+   */
   async #abortUploads({ name, uploads }: FoundFolder): Promise<void> {
     const sizeBytes = uploads.reduce((sum, upload) => sum + upload.sizeBytes, 0);
     const abortAll = async (signal: AbortSignal): Promise<void> => {

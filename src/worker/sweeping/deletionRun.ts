@@ -16,17 +16,20 @@ const deletionMs = 10 * 60_000;
 /** Each endpoint holds a connection to PostgreSQL. */
 const endpointsAtOnce = 2;
 
-/** Errors that concern the whole endpoint: its other folders are not tried. */
+/** Errors that concern the whole endpoint. After them its other folders are not tried. */
 const ofTheEndpoint: readonly string[] = ['ENDPOINT_UNREACHABLE', 'ENDPOINT_AUTH'];
-/** Errors that concern one prefix: an earlier prefix of the endpoint may belong to another installation by now. */
+/**
+ * Errors that concern only one prefix. For example, an earlier prefix of the endpoint may now belong to another
+ * installation.
+ */
 const ofThePrefix: readonly string[] = ['ENDPOINT_NOT_FOUND', 'CONFLICT'];
 
 /**
- * Carries out the deletions that were decided, and removes what failed attempts have left: first in the container, then
- * by the event that the container has confirmed it. If a container refuses, a later round tries again, after a growing
- * pause. The record is never dropped while bytes may remain. One worker at a time works at an endpoint. Two endpoints are
- * worked on at once, so that one that hangs does not delay the others. What is left at a removed endpoint stays there,
- * because its credentials are gone.
+ * Deletes the backups whose deletion was decided, and the remains of failed attempts. It deletes them in the container
+ * first, and then records the confirmation of the container as an event. If a container refuses, a later round tries
+ * again, after a growing pause. The record is never dropped while bytes may remain. One worker at a time works at an
+ * endpoint. Two endpoints are processed at once, so that an endpoint that hangs does not delay the others. Objects at a
+ * removed endpoint stay there, because its credentials are deleted.
  */
 export function createDeletions(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
   const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
@@ -94,7 +97,7 @@ async function endpointsWithWork(tools: WorkerTools): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** Reads page by page, so that jobs whose container refuses do not block the others. */
+/** Reads page by page, so that jobs whose container refuses deletions do not block the others. */
 async function* jobsToDelete(tools: WorkerTools, fileEndpointId: string): AsyncGenerator<BackupJobRow> {
   for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
     const rows = await tools.dataSource.manager

@@ -45,7 +45,7 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
   };
 }
 
-/** The current prefix of each endpoint, and its earlier ones, where older backups lie. */
+/** The current prefix of each endpoint, and its earlier prefixes with older backups. */
 async function placesDue({ dataSource, times }: WorkerTools): Promise<readonly MarkedPrefix[]> {
   return await dataSource.query<MarkedPrefix[]>(
     `SELECT endpoint.id AS "fileEndpointId", place.prefix, endpoint.created_at AS since

@@ -36,7 +36,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
   const endings: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
-    // This test has a server of its own, because it copies all files of the server.
+    // This test has its own server, because it copies all files of the server.
     const shared = 'STOWAGE_TEST_POSTGRES_URL';
     const [server, before] = [await startTestServer(), process.env[shared]];
     stopServer = () => server.stop();
@@ -209,7 +209,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
     const before = production.logged.length;
     await startProduction();
     await decide(production, third);
-    await eventually('production gives way', () =>
+    await eventually('production deletes nothing any more', () =>
       production.logged.slice(before).find((line) => line.includes(inUse('dump'))),
     );
     expect(await objects('dump')).toHaveLength(2);
@@ -240,7 +240,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A copy of the database de
 
     const alone = await clone.start();
     await decide(clone.stores, first);
-    await clone.untilLogged('reached at a new server');
+    await clone.untilLogged('is on a new server');
     await alone.stop();
     const copied = await marker('files');
     await startProduction();

@@ -88,16 +88,20 @@ describeWith({ postgresql: await postgresMissing() }, 'The remains of an attempt
     await write('segments/databases/00000001');
     await attempt.end('WORKER_LOST', new Date());
     await startSweeper({ times: { lease: 600_000 } });
-    await eventually('the first is gone', async () => ((await objectsIn(storage)).length === 0 ? true : undefined));
+    await eventually('the first object is deleted', async () =>
+      (await objectsIn(storage)).length === 0 ? true : undefined,
+    );
     expect(await withRemains(attempt.id)).toEqual([1]);
     // The sweeper runs at the same time and may delete the partial file.
-    await eventually('the second is written', () =>
+    await eventually('the second object is written', () =>
       write('segments/databases/00000002').then(
         () => true,
         () => undefined,
       ),
     );
-    await eventually('so is the second', async () => ((await objectsIn(storage)).length === 0 ? true : undefined));
+    await eventually('the second object is deleted', async () =>
+      (await objectsIn(storage)).length === 0 ? true : undefined,
+    );
     await startSweeper({ times: { lease: 1 } });
     await harness.until(attempt.id, 'BackupRemainsRemoved');
     expect(await objectsIn(storage)).toEqual([]);

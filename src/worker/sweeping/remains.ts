@@ -6,7 +6,7 @@ import type { Storage } from '../../storage/storage.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
 import { metadataOf, type WorkerTools } from '../workerTools.js';
 
-/** What a failed, cancelled or lost attempt may have left in the container. */
+/** The objects that a failed, cancelled or lost attempt may have left in the container. */
 export type Remains = {
   readonly jobId: string;
   readonly projectId: string;
@@ -24,10 +24,10 @@ export function remainsOf(row: BackupJobRow): readonly Remains[] {
 }
 
 /**
- * Deletes what an attempt left, and records an event once the container has confirmed it. A process may have died after it
- * stored a complete backup.json and before it recorded the success: an event voids such an attempt first. A lost worker
- * may still be sending its last bytes, so for the length of a lease the remains are deleted without the confirming event
- * and checked again. Returns whether the event was recorded.
+ * Deletes the remains of an attempt, and records an event once the container has confirmed this. A process may have
+ * ended after it stored a complete backup.json and before it recorded the success. An event voids such an attempt
+ * first. A lost worker may still be sending its last bytes, so during the first lease the remains are deleted without
+ * the event, and checked again later. Returns whether the event was recorded.
  */
 export async function removeRemains(tools: WorkerTools, remains: Remains, signal: AbortSignal): Promise<boolean> {
   const { attempt, fileEndpointId } = remains;
@@ -39,7 +39,7 @@ export async function removeRemains(tools: WorkerTools, remains: Remains, signal
   return true;
 }
 
-/** A folder with a complete backup.json is a backup, also for a person who has nothing but the container. */
+/** A folder with a complete backup.json is a backup, also for a person who has only the container. */
 async function isBackup(storage: Storage, folder: string, signal: AbortSignal): Promise<boolean> {
   try {
     return (await readBackupDocument(storage, folder, { signal })) !== undefined;
