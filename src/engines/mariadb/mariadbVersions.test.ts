@@ -128,7 +128,10 @@ describeWith(
       (['10.2', '11.4'] as const).flatMap((source) => versions.map((tools): [Version, Version] => [source, tools])),
     )('restore negative zeros of %s, dumped and restored by the tools of %s', async (source, tools) => {
       // Later servers have no negative zeros.
-      const typed = source === '10.2' ? '' : 'CREATE TABLE typed (u UUID, d DOUBLE, v TEXT) CHARACTER SET cp1251; CREATE TABLE mixed (u UUID, d DOUBLE, v TEXT CHARACTER SET cp1251, w TEXT);';
+      const typed =
+        source === '10.2'
+          ? ''
+          : 'CREATE TABLE typed (u UUID, d DOUBLE, v TEXT) CHARACTER SET cp1251; CREATE TABLE mixed (u UUID, d DOUBLE, v TEXT CHARACTER SET cp1251, w TEXT);';
       await server(source).sql(`CREATE OR REPLACE DATABASE zeros; USE zeros; ${typed}
         CREATE TABLE t (d DOUBLE, f FLOAT, m DOUBLE(9,2), v VARCHAR(9), g DOUBLE AS (-d) STORED);
         INSERT INTO t (d, f, m, v) VALUES (CEIL(-0.5e0), -0e0, -0e0, ',-0,'), (0, 0, 0, '''(-0)'), (-0.5, -1e-300, -1, NULL), (-0e0, NULL, -0e0, '');
