@@ -127,7 +127,10 @@ export async function readTimes(session: Session, { database, name }: Named): Pr
   const row = rows.find((each) => each['db'] === database && each['name'] === name);
   if (row === undefined) return undefined;
   const times = { createdAt: row['created_at'] ?? null, isFresh: row['is_fresh'] === '1' };
-  return reportsChanges(row['engine'] ?? null) ? { ...times, changedAt: row['changed_at'] ?? null } : times;
+  const engine = row['engine'] ?? null;
+  // The kernel writes a mapped file later, and sets its time only then.
+  const isMapped = engine?.toLowerCase() === 'myisam' && session.found.get('myisam_use_mmap')?.value === 'ON';
+  return reportsChanges(engine) && !isMapped ? { ...times, changedAt: row['changed_at'] ?? null } : times;
 }
 
 /** Reads only what `refuseMissingDumpPrivileges` asks for. */

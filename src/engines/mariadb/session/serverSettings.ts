@@ -213,6 +213,7 @@ const alsoRead = [
   'innodb_read_only_compressed',
   'secure_timestamp',
   'aria_encrypt_tables',
+  'myisam_use_mmap',
 ];
 
 /** Has its own LIMIT, because sql_select_limit would cut the result. `readFoundSettings` reads its rows. */
