@@ -82,13 +82,30 @@ function refuseMissingFeature(target: Target, feature: string, objects: readonly
 /** The bytes of the longest key of an InnoDB table, by page size (MariaDB manual, "InnoDB Limitations"). */
 const innodbKeyBytes: Readonly<Record<string, number>> = { '4096': 768, '8192': 1536 };
 
+const usualAriaBlock = 8192;
+
+/** The bytes of the longest key of an Aria table (MariaDB's source, storage/maria, and "Aria Storage Engine" in its manual). */
+function ariaKeyBytes(release: number): number {
+  if (release < 1005) return 1000;
+  // Since 10.6 a key of the server's own table proxies_priv needs more.
+  return release < 1006 ? 2000 : 2300;
+}
+
 type KeyLimit = { readonly bytes: number; readonly why: string; readonly help: string };
 
 /** Undefined: the target accepts every key that another server of the same engine accepts. */
 function keyLimit({ variables, release, version }: Target, engine: string): KeyLimit | undefined {
   const orShorten = 'Or shorten the keys on the source and take another backup.';
-  if (engine === 'aria' && release < 1003) {
-    return { bytes: 1000, why: `it is ${version}`, help: `Restore into a later release. ${orShorten}` };
+  if (engine === 'aria') {
+    const ofRelease = ariaKeyBytes(release);
+    const blockSize = Number(variables.get('aria_block_size') ?? usualAriaBlock);
+    const ofBlock = Math.floor(blockSize / 3) - 132;
+    if (ofBlock < ofRelease) {
+      const help = `Restore into a server with an aria_block_size of ${usualAriaBlock}. ${orShorten}`;
+      return { bytes: ofBlock, why: `aria_block_size is ${blockSize}`, help };
+    }
+    if (ofRelease === ariaKeyBytes(Infinity)) return undefined;
+    return { bytes: ofRelease, why: `it is ${version}`, help: `Restore into a later release. ${orShorten}` };
   }
   if (engine !== 'innodb') return undefined;
   const pageSize = variables.get('innodb_page_size') ?? '';
