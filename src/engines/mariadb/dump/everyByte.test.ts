@@ -162,7 +162,7 @@ DELIMITER ;`;
     await source.sql("ALTER PROCEDURE clients.`p_nä_latin1` COMMENT 'Ж'");
     const { warnings } = await preflightOf(engine, source.connection({ databases: ['clients'] }), context());
     expect(warnings).toContainEqual(
-      expect.stringMatching(/come back with other characters.*: routine clients\.p_nä_latin1\.$/),
+      expect.stringMatching(/changes characters in names.*: routine clients\.p_nä_latin1\.$/),
     );
   });
 

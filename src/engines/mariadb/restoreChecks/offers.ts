@@ -73,7 +73,7 @@ function refuseMissingFeature(target: Target, feature: string, objects: readonly
   if (since === undefined || target.release >= since) return;
   const release = `${Math.floor(since / 100)}.${since % 100}`;
   throw unfit(
-    `The target (${target.version}) does not support ${feature.replace(/^type /, 'the column type ')}. MariaDB supports it since ${release}, and the backup needs it for ${named(objects)}.`,
+    `The target (${target.version}) does not support ${feature.replace(/^type /, 'the column type ')}. MariaDB has supported this since ${release}, and the backup needs it for ${named(objects)}.`,
     `Restore into a server of ${release} or later.`,
     objects,
   );

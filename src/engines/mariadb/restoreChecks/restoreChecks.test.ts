@@ -124,7 +124,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold all objects
       await small.sql('DROP DATABASE d');
       await expect(restore(taken, small.connection())).rejects.toMatchObject(
         unfit(
-          /at most 768 bytes \(innodb_page_size is 4096\).* up to 769 \(error 1071\): 'd\.t\.k'\./,
+          /at most 768 bytes \(innodb_page_size is 4096\).* up to 769 bytes \(error 1071\): 'd\.t\.k'\./,
           /innodb_page_size of 16384/,
         ),
       );
@@ -149,7 +149,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold all objects
       CREATE PROCEDURE fine() SELECT 'T' AS t FROM t;`;
     const routines = await backup(statements, folding);
     const { warnings } = await restore(routines, source.connection());
-    expect(warnings).toContainEqual(expect.stringMatching(/fail when used.*'d\.p'\.$/));
+    expect(warnings).toContainEqual(expect.stringMatching(/fail when they are used.*'d\.p'\.$/));
     await source.sql('DROP DATABASE d');
 
     const triggers = await backup('USE d; CREATE TRIGGER g BEFORE INSERT ON T FOR EACH ROW SET NEW.a = 1;', folding);
@@ -295,7 +295,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold all objects
     try {
       const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
       expect(refused).toMatchObject(
-        unfit(/takes 30000\d\d bytes, and the target takes 2097152/, /^Run on the target: /),
+        unfit(/has 30000\d\d bytes, and the target accepts at most 2097152/, /^Run on the target: /),
       );
       await follow(refused, target);
       expect((await restore(taken, target.connection())).differences).toEqual([]);
@@ -383,7 +383,7 @@ describeWith({ mariadb: mariadbMissing }, 'A target that cannot hold all objects
       await target.sql(sixteenMebibytes);
       const refused: unknown = await restore(taken, target.connection()).catch((error: unknown) => error);
       expect(refused).toMatchObject(
-        unfit(/takes 180000\d\d bytes, and the target takes 16777216/, /^Run on the target: SET GLOBAL/),
+        unfit(/has 180000\d\d bytes, and the target accepts at most 16777216/, /^Run on the target: SET GLOBAL/),
       );
       await follow(refused, target);
       expect((await restore(taken, target.connection())).differences).toEqual([]);
