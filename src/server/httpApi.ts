@@ -258,8 +258,12 @@ function httpContext(
 
 /** Parsing and checking a document takes time too, so it waits for its turn. */
 const inTurn: RequestHandler = async (request, response, next) => {
-  await contextOf(response).budget.pause();
+  const { budget } = contextOf(response);
   const { query } = (request.body ?? {}) as { query?: unknown };
+  // The variables are not in the length of the query, and a compressed query is not in that of the body.
+  const queryLength = typeof query === 'string' ? query.length : 0;
+  budget.payForRequest(Math.max(Number(request.headers['content-length'] ?? 0), queryLength));
+  await budget.pause();
   if (typeof query === 'string') checkDocumentText(query);
   next();
 };

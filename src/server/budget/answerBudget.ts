@@ -2,6 +2,7 @@ import { StowageError } from '../../errors.js';
 import type { Steps } from '../../steps.js';
 import type { Claimant, Turns } from '../fairness/turns.js';
 import type { LargeAnswers } from '../fairness/largeAnswers.js';
+import { Usage } from '../fairness/usage.js';
 import { jsonBytes } from './sizes.js';
 
 /** The limits of one answer, and of one message of a subscription. They are counted while the answer is produced. */
@@ -23,12 +24,19 @@ const largeBytes = 262_144;
 /** An answer of this size is written in slices. */
 const longBytes = 65_536;
 
+/** How much of a processor a byte takes, in microseconds: to read it from the database, and to write it to the client. */
+const workOfByte = { answerBytes: 0.005, readBytes: 0.01 } as const;
+/** To parse and check a character of a request, and to begin what it asks for. */
+const workOfCharacter = 0.25;
+/** From so much on, in microseconds, the work of an answer is counted for its client at once. Counting takes time too. */
+const countedWork = 100;
+
 export type BudgetLimit = keyof typeof answerLimits;
 
 /** What the answers of one client share: the time of the process, and the room for large answers. */
 export type AnswerPlace = {
   readonly turns: Turns;
-  readonly claimant: Claimant;
+  readonly claimant: Omit<Claimant, 'answer'>;
   readonly largeAnswers: LargeAnswers;
   /** The key of the viewer. */
   readonly viewerKey: string;
@@ -42,6 +50,7 @@ export type AnswerPlace = {
 export class AnswerBudget {
   readonly #spent = { answerBytes: 0, readBytes: 0, work: 0, errors: 0 };
   readonly #place: AnswerPlace | undefined;
+  readonly #claimant: Claimant | undefined;
   readonly #read = new WeakSet();
   readonly #sizes = new WeakMap<object, number>();
   readonly #computed = new Map<string, unknown>();
@@ -50,6 +59,8 @@ export class AnswerBudget {
   #leaveRoom: (() => void) | undefined;
   #entering: Promise<void> | undefined;
   #isProduced = false;
+  /** Work that is not counted for the client yet, in microseconds. */
+  #uncounted = 0;
   /** The bytes of the one large value, if there is one. */
   #allowance = 0;
   #lastRead: Promise<unknown> = Promise.resolve();
@@ -62,6 +73,7 @@ export class AnswerBudget {
   /** Without a place the answer is counted, and never waits for others. */
   constructor(place?: AnswerPlace) {
     this.#place = place;
+    this.#claimant = place && { ...place.claimant, answer: new Usage() };
     this.exceeded = new Promise((_resolve, reject) => (this.#fail = reject));
     // The rejection surfaces where the answer is awaited; this only prevents an unhandled rejection.
     this.exceeded.catch(() => undefined);
@@ -104,13 +116,27 @@ export class AnswerBudget {
   /** Throws TOO_COMPLEX, which names the field, if the answer has become too much. */
   pay(limit: BudgetLimit, amount: number, field: string): void {
     this.#spent[limit] += amount;
-    if (limit === 'work' && this.#place !== undefined) {
-      this.#place.claimant.connection.add(amount);
-      this.#place.claimant.viewer.add(amount);
+    if (limit !== 'errors') {
+      this.#uncounted += limit === 'work' ? amount : amount * workOfByte[limit];
+      if (this.#uncounted > countedWork) this.#count();
     }
     if (this.#spent[limit] <= this.#most(limit)) return;
     if (this.#failure === undefined) this.#place?.onExceeded(limit);
     throw this.end(tooComplex(limit, field));
+  }
+
+  /** Pays for the text of a request before it is parsed. So a short request is next before a long one. */
+  payForRequest(characters: number): void {
+    this.pay('work', characters * workOfCharacter, 'Query');
+    this.#count();
+  }
+
+  /** Counts the work for the client. */
+  #count(): void {
+    if (this.#claimant === undefined || this.#uncounted === 0) return;
+    const { answer, connection, viewer } = this.#claimant;
+    for (const usage of [answer, connection, viewer]) usage.add(this.#uncounted);
+    this.#uncounted = 0;
   }
 
   /** Pays for a row, once for each object. */
@@ -142,13 +168,13 @@ export class AnswerBudget {
   /** Undefined: work may go on at once. Otherwise it may go on when the promise resolves. */
   pause(): Promise<void> | undefined {
     if (this.#failure !== undefined) return this.never;
-    if (this.#place === undefined) return undefined;
+    if (this.#place === undefined || this.#claimant === undefined) return undefined;
     // After `release` it needs no room. It still takes its turns.
     if (this.#spent.answerBytes > largeBytes && this.#leaveRoom === undefined && !this.#isProduced) {
       this.#entering ??= this.#enterRoom(this.#place);
       return this.#entering;
     }
-    return this.#place.turns.next(this.#place.claimant);
+    return this.#place.turns.next(this.#claimant);
   }
 
   /**
@@ -156,7 +182,8 @@ export class AnswerBudget {
    * became null, may still run and exceed the budget. It does not hold up the writing.
    */
   pauseToWrite(): Promise<void> | undefined {
-    return this.#failure === undefined ? this.pause() : this.#place?.turns.next(this.#place.claimant);
+    if (this.#failure === undefined) return this.pause();
+    return this.#claimant && this.#place?.turns.next(this.#claimant);
   }
 
   /** Runs a computation in slices. Each step pays for itself. */
@@ -191,6 +218,7 @@ export class AnswerBudget {
 
   /** Call it when the answer has been produced, or was given up. It makes room for another large answer. Idempotent. */
   release(): void {
+    this.#count();
     this.#isProduced = true;
     this.#leaveRoom?.();
     this.#leaveRoom = undefined;

@@ -1,9 +1,19 @@
 import type { Usage } from './usage.js';
 
-/** Who asks for a turn: a connection, and its viewer. */
-export type Claimant = { readonly connection: Usage; readonly viewer: Usage };
+/** Who asks for a turn: an answer, on a connection of a viewer. */
+export type Claimant = { readonly answer: Usage; readonly connection: Usage; readonly viewer: Usage };
 
 type Waiter = { readonly claimant: Claimant; readonly begin: () => void };
+
+/** By what the next turn is given. What comes later decides between those that are equal. */
+const orders = [
+  ['viewer', 'connection', 'answer'],
+  ['answer', 'viewer', 'connection'],
+  ['connection', 'viewer', 'answer'],
+] as const;
+
+/** Who has used less than this lately, in microseconds, counts as one who has used nothing. The first of these is next. */
+const littleUse = { answer: 100, connection: 25_000, viewer: 25_000 } as const;
 
 /** How long work may run before the event loop continues with something else. */
 const sliceMs = 5;
@@ -11,18 +21,20 @@ const sliceMs = 5;
 /**
  * Divides the time of the process among its clients. Work runs in slices of a few milliseconds. In one iteration of the
  * event loop all work together gets one slice, so that I/O, timers and other requests wait no longer than that. The next
- * slice goes alternately to the connection and to the viewer that have used the least lately. So a new request of a quiet
- * client starts before the rest of a heavy one.
+ * slice goes in turns to the viewer, to the answer and to the connection that have used the least lately. So a new request
+ * of a quiet client starts before the rest of a heavy one, and a small answer never waits for all heavy ones.
  */
 export class Turns {
   readonly #waiting: Waiter[] = [];
   /** When the work of this iteration of the event loop began. Undefined: there was none. */
   #beganAt: number | undefined;
-  #byViewer = false;
+  /** The answer that the slice of this iteration was given to. */
+  #served: Usage | undefined;
+  #turn = 0;
 
   /** Returns undefined if work may go on at once. Otherwise a promise of its next slice. */
   next(claimant: Claimant): Promise<void> | undefined {
-    if (this.#waiting.length === 0 && !this.#isOver()) return undefined;
+    if ((this.#waiting.length === 0 || this.#served === claimant.answer) && !this.#isOver()) return undefined;
     return new Promise((begin) => {
       this.#waiting.push({ claimant, begin });
       if (this.#waiting.length === 1 && this.#beganAt === undefined) this.#follow();
@@ -42,28 +54,32 @@ export class Turns {
   #follow(): void {
     setImmediate(() => {
       this.#beganAt = undefined;
+      this.#served = undefined;
       const waiter = this.#takeNext();
       if (waiter === undefined) return;
       this.#beganAt = performance.now();
+      this.#served = waiter.claimant.answer;
       this.#follow();
       waiter.begin();
     });
   }
 
   #takeNext(): Waiter | undefined {
-    this.#byViewer = !this.#byViewer;
+    this.#turn += 1;
+    const order = orders[this.#turn % orders.length] ?? orders[0];
     const now = performance.now();
-    const usedBy = ({ claimant }: Waiter) => {
-      const [viewer, connection] = [claimant.viewer.lately(now), claimant.connection.lately(now)];
-      return this.#byViewer ? [viewer, connection] : [connection, viewer];
-    };
-    let [first, least] = [0, [Infinity, Infinity]];
-    for (const [index, waiter] of this.#waiting.entries()) {
-      const used = usedBy(waiter);
-      const [one = 0, other = 0] = used;
-      if (one > (least[0] ?? 0) || (one === least[0] && other >= (least[1] ?? 0))) continue;
+    let first = 0;
+    let least: readonly number[] = [];
+    for (const [index, { claimant }] of this.#waiting.entries()) {
+      const used = order.map((by) => Math.max(0, claimant[by].lately(now) - littleUse[by]));
+      if (index > 0 && !isLess(used, least)) continue;
       [first, least] = [index, used];
     }
     return this.#waiting.splice(first, 1)[0];
   }
+}
+
+function isLess(some: readonly number[], others: readonly number[]): boolean {
+  const place = some.findIndex((amount, index) => amount !== others[index]);
+  return place >= 0 && (some[place] ?? 0) < (others[place] ?? 0);
 }

@@ -139,6 +139,7 @@ function protocolServer(options: SocketProtocolOptions) {
         return [wrap(new StowageError('TOO_COMPLEX', message, { help: 'End some, or open another WebSocket.' }))];
       }
       const context = contextOf(extra, operation, shares);
+      context.budget.payForRequest(payload.query.length);
       await context.budget.pause();
       const { kind, errors, args } = await prepare(schema, known, payload, context);
       metrics.operations.inc({ kind, transport: 'websocket', outcome: args === undefined ? 'refused' : 'executed' });
