@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { inspect } from 'node:util';
-import { ConfigError, readConfig, type Environment, type Surroundings } from './config.js';
+import { ConfigError } from './configError.js';
+import { readConfig, type Environment, type Surroundings } from './config.js';
 import type { ProgramRole } from './settings.js';
 
 const key = Buffer.alloc(32, 7).toString('base64');
@@ -70,6 +71,8 @@ describe('a configuration', () => {
       graceMs: 20_000,
       auditIntervalMs: 21_600_000,
       lockPatienceMs: 30_000,
+      toolUids: null,
+      masterKeyFile: null,
     });
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import { ConfigError } from './configError.js';
 import { formatDuration } from './duration.js';
 import type { Secret } from './secret.js';
 import {
@@ -14,6 +15,7 @@ import {
   publicUrl,
   storeUrl,
   targets,
+  uidRange,
   wholeNumber,
   type LogLevel,
   type ScheduleStore,
@@ -57,11 +59,19 @@ export type ClientLimits = {
   readonly queuedBytes: number;
 };
 
+export type ToolConfig = {
+  /** The uids under which tools run. Null: the uid of this process. */
+  readonly toolUids: { readonly first: number; readonly last: number } | null;
+  /** An absolute path. Null: the keys are not in a file of the setting. */
+  readonly masterKeyFile: string | null;
+};
+
 export type TargetConfig = { readonly allowedTargets: AllowedTargets };
 
 export type ServeConfig = Common &
   StoreConfig &
   ApiConfig &
+  ToolConfig &
   TargetConfig & {
     readonly role: 'serve';
     /** Keys of 32 bytes each in base64, newest first. */
@@ -85,6 +95,7 @@ export type WorkingConfig = {
 export type WorkerConfig = Common &
   StoreConfig &
   TargetConfig &
+  ToolConfig &
   WorkingConfig & {
     readonly role: 'worker';
     readonly masterKeys: readonly Secret[];
@@ -94,6 +105,7 @@ export type WorkerConfig = Common &
 export type UpConfig = Common &
   ApiConfig &
   TargetConfig &
+  ToolConfig &
   WorkingConfig & {
     readonly role: 'up';
     /** An absolute path. */
@@ -143,17 +155,6 @@ export type Surroundings = {
   readonly readFile: (path: string) => string;
 };
 
-/** All problems of the settings, one sentence each. */
-export class ConfigError extends Error {
-  /** The exit code EX_CONFIG of sysexits.h. */
-  readonly exitCode = 78;
-
-  constructor(readonly problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.name = 'ConfigError';
-  }
-}
-
 /**
  * The checked settings of a role. An empty variable counts as unset.
  * @throws ConfigError with all problems at once. It names variables and their values, but never the value of a secret.
@@ -181,12 +182,14 @@ const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } 
   up(reader) {
     const own = ownOrGivenDatabase(reader);
     const common = running(reader, allowedTargetsOfUp);
+    const jobs = working(reader, common);
     return {
       role: 'up',
       ...common,
-      ...working(reader, common),
+      ...jobs,
       ...api(reader),
       ...own,
+      ...tools(reader, jobs.concurrency),
       scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl, 'postgres'),
       masterKeys: masterKeys(reader),
       adminToken: reader.optional('STOWAGE_ADMIN_TOKEN', bearerToken),
@@ -198,6 +201,7 @@ const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } 
     ...running(reader),
     ...api(reader),
     ...databases(reader),
+    ...tools(reader),
     scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl),
     masterKeys: demandedMasterKeys(reader),
     adminToken: reader.value('STOWAGE_ADMIN_TOKEN', bearerToken),
@@ -205,11 +209,13 @@ const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } 
   }),
   worker(reader) {
     const common = running(reader);
+    const jobs = working(reader, common);
     return {
       role: 'worker',
       ...common,
-      ...working(reader, common),
+      ...jobs,
       ...databases(reader),
+      ...tools(reader, jobs.concurrency),
       scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl),
       masterKeys: demandedMasterKeys(reader),
       filesystemRoot: reader.optional('STOWAGE_FILESYSTEM_ROOT', absolutePath),
@@ -287,6 +293,27 @@ function clientLimits(reader: Reader): ClientLimits {
     operationsPerSecond: reader.value('STOWAGE_SOCKET_OPERATIONS_PER_SECOND', count, '50'),
     queuedBytesOfViewer: mebibyte * reader.value('STOWAGE_UNREAD_MIB_PER_VIEWER', mebibytes, '32'),
     queuedBytes: mebibyte * reader.value('STOWAGE_UNREAD_MIB', mebibytes, '128'),
+  };
+}
+
+/** How many uids a job, a process itself and the checks of its API may need at once. */
+const uidsOfJob = 8;
+const uidsBesideJobs = 8;
+
+function tools(reader: Reader, concurrency = 1): ToolConfig {
+  const toolUids = reader.optional('STOWAGE_TOOL_UIDS', uidRange);
+  const size = toolUids === null ? Infinity : toolUids.last - toolUids.first + 1;
+  const least = uidsBesideJobs + uidsOfJob * concurrency;
+  if (size < least) {
+    reader.problems.push(
+      `STOWAGE_TOOL_UIDS holds ${size} uids, and ${least} are needed: ${uidsBesideJobs}, and ${uidsOfJob} for each job at ` +
+        'once (STOWAGE_WORKER_CONCURRENCY). Make the range larger.',
+    );
+  }
+  const keyFile = reader.given('STOWAGE_MASTER_KEY_FILE');
+  return {
+    toolUids,
+    masterKeyFile: keyFile === undefined ? null : resolve(reader.surroundings.workingFolder, keyFile),
   };
 }
 

@@ -3,7 +3,8 @@
 import 'reflect-metadata';
 import { Command, CommanderError } from 'commander';
 import { commandHelp } from './commandHelp.js';
-import { ConfigError, readConfig, type ConfigOf } from './config.js';
+import { readConfig, type ConfigOf } from './config.js';
+import { ConfigError } from './configError.js';
 import { openLog, type Log } from './log.js';
 import { programVersion } from './programVersion.js';
 import type { ProgramRole } from './settings.js';

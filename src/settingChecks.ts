@@ -87,6 +87,17 @@ export const targets = text((value) => {
   }
 });
 
+const nobody = 65_534;
+const largestUid = 4_294_967_293;
+
+/** `first-last`. The uids 65534 and 65535 have another meaning on every system. */
+export const uidRange = text((value) => {
+  const [, first, last] = (/^(\d{1,10})-(\d{1,10})$/.exec(value) ?? []).map(Number);
+  if (first === undefined || last === undefined || first < 1 || last < first || last > largestUid) return refuse();
+  if (first <= nobody + 1 && last >= nobody) return refuse('it contains 65534 or 65535');
+  return { first, last };
+});
+
 /** Parses an ISO 8601 duration to milliseconds, within two durations. */
 export const duration = (least: string, most: string) =>
   text((value) => {

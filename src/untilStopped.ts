@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { ConfigError } from './configError.js';
 import { StowageError } from './errors.js';
 import type { Log } from './log.js';
 
@@ -15,6 +16,7 @@ const signals = { SIGTERM: 143, SIGINT: 130 } as const;
 /**
  * Starts a role, waits for SIGTERM or SIGINT, stops the role and returns the exit code:
  * - 0 after a clean stop;
+ * - 78 if a setting cannot be used;
  * - 1 if starting or stopping failed, the role broke, stopping took longer than `graceMs`, or an error was not handled;
  * - 128 + the number of the signal after a second signal, which ends the process at once.
  *
@@ -69,7 +71,7 @@ export async function untilStopped(
       role = await start();
     } catch (error) {
       logFailedStart(log, error);
-      return 1;
+      return error instanceof ConfigError ? error.exitCode : 1;
     }
     void role.broken?.then(onBroken);
     const code = await stopRequest.promise;
@@ -97,6 +99,7 @@ function logFailedStart(log: Log, error: unknown): void {
   // lines first.
   if (error instanceof StowageError)
     log.fatal({ code: error.code, cause: String(error.cause) }, `The start failed: ${error.message} ${error.help}`);
+  else if (error instanceof ConfigError) error.problems.forEach((problem) => log.fatal(problem));
   else log.fatal({ err: error }, 'The start failed.');
 }
 

@@ -1,5 +1,5 @@
 import { Counter, Registry } from 'prom-client';
-import type { ServeConfig, WorkerConfig } from '../config.js';
+import type { ServeConfig, ToolConfig, WorkerConfig } from '../config.js';
 import { createEngines, type EngineOptions, type Engines } from '../engines/engines.js';
 import { createProtectionWatch } from '../protection/protectionWatch.js';
 import type { Log } from '../log.js';
@@ -15,6 +15,7 @@ import { openAlarmClock } from './alarmClock.js';
 import type { Closing } from './closing.js';
 import { warnOfKeptTargets } from './keptTargets.js';
 import { openStores, type Stores } from './stores.js';
+import { openTools } from './openTools.js';
 
 /** The resources that all roles of a process share. `stowage up` opens them once. */
 export type Shared = Stores & {
@@ -42,7 +43,8 @@ export async function openShared(
   config: Pick<
     ServeConfig | WorkerConfig,
     'databaseUrl' | 'migrationDatabaseUrl' | 'scheduleStore' | 'masterKeys' | 'allowedTargets' | 'filesystemRoot'
-  > & { readonly role: string },
+  > &
+    Partial<ToolConfig> & { readonly role: string },
   log: Log,
   closing: Closing,
   {
@@ -53,6 +55,7 @@ export async function openShared(
     readonly makeStorages?: (limits: StorageLimits) => StorageKinds;
   } = {},
 ): Promise<Shared> {
+  const tools = await openTools({ toolUids: null, masterKeyFile: null, ...config }, log);
   const stores = await openStores(config, log, closing);
   const keepsPrivate = await defaultHasPrivate(stores.dataSource);
   const allowedTargets = keepsPrivate ? config.allowedTargets.withPrivateByDefault() : config.allowedTargets;
@@ -87,6 +90,7 @@ export async function openShared(
   const engines = makeEngines({
     allowAddress: (address, host) => allowedTargets.allowsHost(host, address),
     keepsSpare: true,
+    tools,
   });
   closing.add('engines', async () => {
     await Promise.all([...engines.values()].map((engine) => engine.close()));

@@ -19,7 +19,7 @@ export async function startUp(config: UpConfig, log: Log): Promise<Running> {
   const closing = new Closing(log);
   return closing.guard(async () => {
     await makeDataFolder(config.dataFolder);
-    await mkdir(config.filesystemRoot, { recursive: true });
+    await mkdir(config.filesystemRoot, { recursive: true, mode: 0o700 });
     const masterKeys = config.masterKeys ?? (await keptMasterKeys(config.dataFolder));
     const adminToken = config.adminToken ?? (await keptToken(config.dataFolder, log));
     const database = await openOwnOrGivenDatabase(config, log, closing);

@@ -1,5 +1,6 @@
 import type { Engine } from './engine.js';
 import { createMariadbEngine } from './mariadb/mariadbEngine.js';
+import { mariadbDriver } from './mariadb/session/session.js';
 import type { AllowAddress } from './network/serverAddress.js';
 import type { Tools } from './process/tools.js';
 
@@ -7,7 +8,7 @@ import type { Tools } from './process/tools.js';
 export type EngineOptions = {
   /** Decides whether an address may be connected to. Default: all are allowed. */
   readonly allowAddress?: AllowAddress;
-  /** How programs are found. Default: in the folders of the system. */
+  /** How programs are found and started. Default: in the folders of the system, under the uid of this process. */
   readonly tools?: Tools;
   /**
    * Starts the process for the next conversation with a server in advance, so that no job waits for it. Default: false.
@@ -24,6 +25,9 @@ const known = {
   POSTGRESQL: null,
   MONGODB: null,
 } as const satisfies Readonly<Record<string, ((options: EngineOptions) => Engine) | null>>;
+
+/** The modules that the processes load that talk to servers. */
+export const drivers: readonly URL[] = [mariadbDriver];
 
 export type EngineName = keyof typeof known;
 

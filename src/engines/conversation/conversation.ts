@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { plainOutput } from '../process/outputFilter.js';
-import { startTool } from '../process/startTool.js';
+import { plainOutput, type OutputFilter } from '../process/outputFilter.js';
+import { startTool, type ToolCommand } from '../process/startTool.js';
+import type { ToolEnd } from '../process/toolEnd.js';
+import type { Tools } from '../process/tools.js';
 import { collectAnswer, type Answer, type AnswerLimits, type Row } from './answer.js';
 import { compiledModule } from './compiledModule.js';
 import type { Json } from './driver.js';
@@ -35,8 +37,8 @@ const maxConnectAnswerBytes = 64 * 1024;
  * Starts a process for the driver in the module `driver`, with its own limits of memory and descriptors. `onIdle` is
  * called whenever its last line was closed.
  */
-export function startConversation(driver: URL, onIdle: () => void): Conversation {
-  const channel = openChannel(driver);
+export function startConversation(driver: URL, tools: Tools, onIdle: () => void): Conversation {
+  const channel = openChannel(driver, tools);
   const open = new Set<number>();
   let lastLine = 0;
   return {
@@ -81,17 +83,11 @@ type Channel = {
   readonly end: () => Promise<void>;
 };
 
-function openChannel(driver: URL): Channel {
+function openChannel(driver: URL, tools: Tools): Channel {
   const ending = new AbortController();
   const started = startTool(
-    {
-      program: process.execPath,
-      args: [`--max-old-space-size=${maxHeapMiB}`, path('./conversationProcess.js'), compiledModule(driver)],
-      stdin: 'pipe',
-      stdout: 'pipe',
-      limits: { dataBytes: maxDataBytes, openFiles: maxOpenFiles },
-      filter: plainOutput(),
-    },
+    { ...command(driver), stdin: 'pipe', stdout: 'pipe', filter: plainOutput() },
+    tools,
     ending.signal,
   );
   const waiting = new Map<number, Answer>();
@@ -136,6 +132,27 @@ function openChannel(driver: URL): Channel {
   };
 }
 
-function path(file: string): string {
-  return fileURLToPath(compiledModule(new URL(file, import.meta.url)));
+function command(driver: URL): Pick<ToolCommand, 'program' | 'args' | 'limits'> {
+  const [program, script] = conversationFiles(driver);
+  return {
+    program,
+    args: [`--max-old-space-size=${maxHeapMiB}`, script, compiledModule(driver)],
+    limits: { dataBytes: maxDataBytes, openFiles: maxOpenFiles },
+  };
+}
+
+/** The files that the process needs, beside the modules that they import. */
+export function conversationFiles(driver: URL): readonly [node: string, script: string, driver: string] {
+  const script = compiledModule(new URL('./conversationProcess.js', import.meta.url));
+  return [process.execPath, fileURLToPath(script), fileURLToPath(compiledModule(driver))];
+}
+
+/** Runs the process without a request. It ends with exit code 0 if it could load everything. */
+export function tryConversation(
+  driver: URL,
+  tools: Tools,
+  filter: OutputFilter,
+  signal: AbortSignal,
+): Promise<ToolEnd> {
+  return startTool({ ...command(driver), stdin: 'none', stdout: 'none', filter }, tools, signal).ended;
 }

@@ -1,3 +1,4 @@
+import { systemTools } from '../process/tools.js';
 import type { AnswerLimits } from './answer.js';
 import { startConversation, type Conversation, type Line } from './conversation.js';
 
@@ -25,7 +26,7 @@ const nextSpareMs = 2_000;
  * `driver` is the URL of the driver's module. With `keepsSpare` a process is started in advance, so that no job waits for
  * its start; then the caller must call `close`.
  */
-export function createConversations(driver: URL, { keepsSpare = false } = {}): Conversations {
+export function createConversations(driver: URL, { keepsSpare = false, tools = systemTools } = {}): Conversations {
   const running = new Map<string, Conversation>();
   const all = new Set<Conversation>();
   let spare: Conversation | undefined;
@@ -34,7 +35,7 @@ export function createConversations(driver: URL, { keepsSpare = false } = {}): C
 
   const start = (): Conversation => {
     let timer: NodeJS.Timeout | undefined;
-    const conversation = startConversation(driver, () => {
+    const conversation = startConversation(driver, tools, () => {
       clearTimeout(timer);
       timer = setTimeout(() => {
         if (conversation.lines() === 0) void end(conversation);

@@ -28,13 +28,13 @@ const rollbackLimitMs = 30_000;
 
 /** The engine for MariaDB with its own tools, mariadb-dump and mariadb. */
 export function createMariadbEngine(options: MariadbEngineOptions = {}): Engine {
+  const tools = options.tools ?? systemTools;
   const settings: MariadbSettings = {
     allowAddress: options.allowAddress ?? (() => true),
-    tools: options.tools ?? systemTools,
+    tools,
     conversations:
-      options.conversations ?? createConversations(mariadbDriver, { keepsSpare: options.keepsSpare ?? false }),
+      options.conversations ?? createConversations(mariadbDriver, { keepsSpare: options.keepsSpare ?? false, tools }),
   };
-  const { tools } = settings;
   const withPatience = <T>(
     connection: ServiceConnection,
     context: EngineContext,

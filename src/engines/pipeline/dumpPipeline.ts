@@ -29,6 +29,8 @@ export type DumpPipeline = {
 export type RunningDumpPipeline = {
   /** The process id of the tool. Undefined: the tool could not be started. */
   readonly pid: number | undefined;
+  /** Its uid. Undefined: that of this process. */
+  readonly uid: number | undefined;
   /** Ends without an error even if the dump failed. Only `ended` shows whether the dump is complete. */
   readonly stored: PipeReader;
   /** The number of plain bytes so far, updated once a second: for progress. */
@@ -68,7 +70,7 @@ export async function openDumpPipeline(context: {
       throw error;
     }
   };
-  const started = await orGiveUp(() => startSteps(steps, pipes, signal, ended));
+  const started = await orGiveUp(() => startSteps(steps, pipes, { tools, signal, ended }));
   let taken = false;
   return {
     async run(tool, { signal: ownSignal, mayStart, notes = '' }) {
@@ -81,7 +83,8 @@ export async function openDumpPipeline(context: {
           await mayStart;
           ownSignal.throwIfAborted();
           started[0]?.notes?.end(notes);
-          return runTool(tool, pipes, signal, { observer, stepsEnded: started.map((step) => step.ended), ended });
+          const stepsEnded = started.map((step) => step.ended);
+          return runTool(tool, pipes, { observer, stepsEnded, tools, signal, ended });
         });
         void running.ended.then(() => ownSignal.removeEventListener('abort', stop));
         return running;
@@ -104,19 +107,21 @@ export async function openDumpPipeline(context: {
 function runTool(
   tool: PipelineTool,
   pipes: KernelPipes,
-  signal: AbortSignal,
   of: {
+    readonly tools: Tools;
+    readonly signal: AbortSignal;
     readonly observer: Observer;
     readonly stepsEnded: readonly Promise<StepEnd>[];
     readonly ended: Promise<unknown>[];
   },
 ): RunningDumpPipeline {
-  const { observer, stepsEnded } = of;
-  const dump = startTool({ ...tool, stdin: 'none', stdout: pipes.writeEnd(0) }, signal);
+  const { observer, stepsEnded, tools, signal } = of;
+  const dump = startTool({ ...tool, stdin: 'none', stdout: pipes.writeEnd(0) }, tools, signal);
   of.ended.push(dump.ended);
   const ends = Promise.all([dump.ended, ...stepsEnded]);
   return {
     pid: dump.pid,
+    uid: dump.uid,
     stored: new PipeReader(pipes.takeReadEnd(stepsEnded.length)),
     plainBytes: observer.bytesSoFar,
     ended: ends.then(([toolEnd, ...stepEnds]) => ({ tool: toolEnd, steps: stepEnds, observer })),
@@ -130,14 +135,13 @@ function runTool(
 function startSteps(
   steps: readonly PipelineStep[],
   pipes: KernelPipes,
-  signal: AbortSignal,
-  ended: Promise<unknown>[],
+  { tools, signal, ended }: { readonly tools: Tools; readonly signal: AbortSignal; readonly ended: Promise<unknown>[] },
 ): readonly StartedStep[] {
   return steps
     .map((step, place) => ({ step, stdin: pipes.readEnd(place), stdout: pipes.writeEnd(place + 1) }))
     .reverse()
     .map(({ step, ...ends }) => {
-      const started = startStep(step, ends, signal);
+      const started = startStep(step, ends, tools, signal);
       ended.push(started.ended);
       return started;
     })

@@ -8,6 +8,7 @@ import { openKernelPipes } from './kernelPipe.js';
 import { plainOutput } from '../process/outputFilter.js';
 import { PipeReader } from './pipeReader.js';
 import { startTool, type StartedTool } from '../process/startTool.js';
+import { systemTools } from '../process/tools.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -18,7 +19,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function reading(script: string): Promise<{ reader: PipeReader; tool: StartedTool }> {
   const pipe = await openKernelPipes(folder, 1);
   const command = { program: '/bin/sh', args: ['-c', script], stdin: 'none', stdout: pipe.writeEnd(0) } as const;
-  const tool = startTool({ ...command, filter: plainOutput() }, new AbortController().signal);
+  const tool = startTool({ ...command, filter: plainOutput() }, systemTools, new AbortController().signal);
   const reader = new PipeReader(pipe.takeReadEnd(0));
   pipe.close();
   return { reader, tool };

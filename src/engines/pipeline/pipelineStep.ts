@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { plainOutput } from '../process/outputFilter.js';
 import { startTool, type ToolCommand } from '../process/startTool.js';
+import type { Tools } from '../process/tools.js';
 import type { ToolEnd } from '../process/toolEnd.js';
 
 /**
@@ -44,15 +45,16 @@ export type StartedStep = {
 export function startStep(
   step: PipelineStep,
   ends: Pick<ToolCommand, 'stdin' | 'stdout'>,
+  tools: Tools,
   signal: AbortSignal,
 ): StartedStep {
   const { program, args, onLine } = step;
   const command = { program, args, ...ends, filter: plainOutput() };
   if (step.reportsOn === 'STDERR') {
-    const started = startTool({ ...command, onLine }, signal);
+    const started = startTool({ ...command, onLine }, tools, signal);
     return { stdin: started.stdin, notes: null, ended: started.ended.then((end) => ({ step, end })) };
   }
-  const started = startTool({ ...command, side: true }, signal);
+  const started = startTool({ ...command, side: true }, tools, signal);
   const { side } = started;
   const reported = new Promise<void>((resolve) => {
     if (side === null) {

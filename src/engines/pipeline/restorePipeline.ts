@@ -10,6 +10,8 @@ import type { Tools } from '../process/tools.js';
 export type RunningRestorePipeline = {
   /** The process id of the tool. Undefined: the tool could not be started. */
   readonly pid: number | undefined;
+  /** Its uid. Undefined: that of this process. */
+  readonly uid: number | undefined;
   /**
    * Receives the stored bytes. Write errors are ignored: they mean that the processes have ended, and `ended` reports
    * why.
@@ -40,7 +42,7 @@ export async function startRestorePipeline(
   const pipes = await openKernelPipes(workFolder, steps.length);
   try {
     await context.mayStart?.();
-    const restore = startTool({ ...tool, stdin: pipes.readEnd(steps.length - 1), stdout: 'none' }, signal);
+    const restore = startTool({ ...tool, stdin: pipes.readEnd(steps.length - 1), stdout: 'none' }, tools, signal);
     const started = steps
       .map((step, index) => ({
         step,
@@ -48,13 +50,14 @@ export async function startRestorePipeline(
         stdout: pipes.writeEnd(index),
       }))
       .reverse()
-      .map(({ step, ...ends }) => startStep(step, ends, signal))
+      .map(({ step, ...ends }) => startStep(step, ends, tools, signal))
       .reverse();
     const stored = started[0]?.stdin ?? null;
     if (stored === null) throw new Error('A child was started without its pipes.');
     const ends = Promise.all([restore.ended, ...started.map(({ ended }) => ended)]);
     return {
       pid: restore.pid,
+      uid: restore.uid,
       stored,
       plainBytes: observer.bytesSoFar,
       ended: ends.then(([toolEnd, ...stepEnds]) => ({ tool: toolEnd, steps: stepEnds, observer })),

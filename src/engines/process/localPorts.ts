@@ -1,17 +1,22 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /**
- * The local ports of a process's connections to `remotePort`, read from Linux's /proc (proc(5)). Empty if the process
- * has no such connection or has ended, or if there is no /proc.
+ * The local ports of a tool's connections to `remotePort`, read from Linux's /proc (proc(5)). A tool with a uid of its
+ * own is recognised by the uid of its sockets, because only root may list the descriptors of another user's process.
+ * Empty if the tool has no such connection or has ended, or if there is no /proc.
  */
-export async function localPorts(pid: number, remotePort: number): Promise<readonly number[]> {
-  const sockets = await socketsOf(pid);
-  if (sockets.size === 0) return [];
+export async function localPorts(
+  { pid, uid }: { readonly pid: number; readonly uid: number | undefined },
+  remotePort: number,
+): Promise<readonly number[]> {
+  const sockets = uid === undefined ? await socketsOf(pid) : undefined;
+  if (sockets?.size === 0) return [];
   const tables = await Promise.all(['tcp', 'tcp6'].map((name) => read(`/proc/${pid}/net/${name}`)));
   return tables
     .flatMap((table) => table.split('\n').slice(1))
     .map((line) => line.trim().split(/\s+/))
-    .filter(([, , remote = '', , , , , , , inode = '']) => portIn(remote) === remotePort && sockets.has(inode))
+    .filter(([, , remote = '']) => portIn(remote) === remotePort)
+    .filter(([, , , , , , , owner, , inode = '']) => sockets?.has(inode) ?? Number(owner) === uid)
     .map(([, local = '']) => portIn(local));
 }
 

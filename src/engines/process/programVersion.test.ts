@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { groupIsAlive } from '../../../test/fixtures/processes/childProcesses.js';
 import { until } from '../../../test/fixtures/until.js';
 import { programVersion, versionNumber, versionNumbers } from './programVersion.js';
+import { systemTools } from './tools.js';
 
 describe('The version of a tool', () => {
   let folder: string;
@@ -23,10 +24,10 @@ describe('The version of a tool', () => {
 
   test('is read again only after its file has changed', async () => {
     const program = await tool('known', 'echo "$0 1.2.3"; echo more; echo asked >> "$0.asked"');
-    for (let times = 0; times < 2; times += 1) expect(await programVersion(program)).toBe('1.2.3');
+    for (let times = 0; times < 2; times += 1) expect(await programVersion(program, systemTools)).toBe('1.2.3');
     expect(await readFile(`${program}.asked`, 'utf8')).toBe('asked\n');
     await tool('known', 'echo "$0 1.2.4 of today"');
-    expect(await programVersion(program)).toBe('1.2.4 of today');
+    expect(await programVersion(program, systemTools)).toBe('1.2.4 of today');
   });
 
   test.each([
@@ -42,19 +43,22 @@ describe('The version of a tool', () => {
   test('in the list of a worker is a number, not all output of the tool', async () => {
     const dump = await tool('some-dump', 'echo "$0 from 11.4.2-Some, client 10.19 for somewhere"');
     const zstd = await tool('zstd', 'echo "*** Zstandard CLI (64-bit) v1.5.4, by somebody ***"');
-    expect(await versionNumbers({ 'some-dump': dump, zstd })).toEqual({ 'some-dump': '11.4.2', zstd: '1.5.4' });
+    expect(await versionNumbers({ 'some-dump': dump, zstd }, systemTools)).toEqual({
+      'some-dump': '11.4.2',
+      zstd: '1.5.4',
+    });
   });
 
   test('is TOOL_FAILED with the output of the tool if the tool does not print a version', async () => {
     const program = await tool('broken', 'echo "no such library" >&2; exit 127');
     const failure = { code: 'TOOL_FAILED', toolOutput: expect.stringContaining('no such library') as unknown };
-    await expect(programVersion(program)).rejects.toMatchObject(failure);
+    await expect(programVersion(program, systemTools)).rejects.toMatchObject(failure);
   });
 
   test('is no longer awaited after the job is cancelled, and the program has ended then', async () => {
     const program = await tool('silent', 'echo $$ > "$0.new"; mv "$0.new" "$0.pid"; exec sleep 30');
     const job = new AbortController();
-    const pending = programVersion(program, job.signal);
+    const pending = programVersion(program, systemTools, job.signal);
     const ended = expect(pending).rejects.toThrow('cancelled');
     await until(() => existsSync(`${program}.pid`), 'the program runs');
     const pid = Number(await readFile(`${program}.pid`, 'utf8'));

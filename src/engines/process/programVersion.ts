@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { StowageError } from '../../errors.js';
 import { plainOutput } from './outputFilter.js';
 import { startTool } from './startTool.js';
+import type { Tools } from './tools.js';
 
 const versions = new Map<string, { readonly file: string; readonly version: string }>();
 
@@ -14,7 +15,7 @@ const versionMs = 10_000;
  * The first line that `--version` prints. The program runs again only if its file has changed. Aborting ends the
  * program and throws the reason of the signal. Throws TOOL_FAILED if the program fails or takes longer than 10 s.
  */
-export async function programVersion(program: string, signal?: AbortSignal): Promise<string> {
+export async function programVersion(program: string, tools: Tools, signal?: AbortSignal): Promise<string> {
   const file = await stat(program).then(
     ({ dev, ino, size, mtimeMs }) => [dev, ino, size, mtimeMs].join(),
     () => '',
@@ -22,16 +23,17 @@ export async function programVersion(program: string, signal?: AbortSignal): Pro
   signal?.throwIfAborted();
   const known = versions.get(program);
   if (known?.file === file) return known.version;
-  const version = await printedVersion(program, signal);
+  const version = await printedVersion(program, tools, signal);
   versions.set(program, { file, version });
   return version;
 }
 
-async function printedVersion(program: string, signal: AbortSignal | undefined): Promise<string> {
+async function printedVersion(program: string, tools: Tools, signal: AbortSignal | undefined): Promise<string> {
   const timeout = AbortSignal.timeout(versionMs);
   const limited = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   const tool = startTool(
     { program, args: ['--version'], stdin: 'none', stdout: 'pipe', filter: plainOutput() },
+    tools,
     limited,
   );
   const printed = tool.stdout === null ? Promise.resolve('') : text(tool.stdout).catch(() => '');
@@ -57,10 +59,11 @@ export function versionNumber(version: string): string {
 /** The version numbers of programs, by name. Throws TOOL_FAILED for a program that does not start. */
 export async function versionNumbers(
   programs: Readonly<Record<string, string>>,
+  tools: Tools,
   signal?: AbortSignal,
 ): Promise<Readonly<Record<string, string>>> {
   const found = Object.entries(programs).map(async ([name, path]): Promise<[string, string]> => {
-    return [name, versionNumber(await programVersion(path, signal))];
+    return [name, versionNumber(await programVersion(path, tools, signal))];
   });
   return Object.fromEntries(await Promise.all(found));
 }

@@ -7,6 +7,7 @@ import { Secret } from '../../secret.js';
 import { plainOutput } from './outputFilter.js';
 import { findProgram, requireProgram } from './programs.js';
 import { startTool, type ToolCommand } from './startTool.js';
+import { systemTools } from './tools.js';
 
 const never = new AbortController().signal;
 const shell = (script: string, more: Partial<ToolCommand> = {}): ToolCommand => ({
@@ -24,11 +25,11 @@ describe('A tool', () => {
     ['fails', 'exit 7', { exitCode: 7, signal: null }],
     ['is killed', 'kill -KILL $$', { exitCode: null, signal: 'SIGKILL' }],
   ])('that %s reports it as data', async (_how, script, end) => {
-    expect(await startTool(shell(script), never).ended).toMatchObject(end);
+    expect(await startTool(shell(script), systemTools, never).ended).toMatchObject(end);
   });
 
   test('that cannot be started reports it as data', async () => {
-    const end = await startTool({ ...shell(''), program: '/no/such/program' }, never).ended;
+    const end = await startTool({ ...shell(''), program: '/no/such/program' }, systemTools, never).ended;
     expect(end.exitCode).not.toBe(0);
     expect(end.lastLines).toMatch(/no\/such\/program|not be started/);
   });
@@ -36,7 +37,8 @@ describe('A tool', () => {
   test('is quoted with its last 4 KiB, without secrets, whatever it printed', async () => {
     const script =
       'i=0; while [ $i -lt 2000 ]; do echo "line $i of hunter2" >&2; i=$((i+1)); done; printf "the end" >&2';
-    const { lastLines } = await startTool(shell(script, { secrets: [new Secret('hunter2')] }), never).ended;
+    const { lastLines } = await startTool(shell(script, { secrets: [new Secret('hunter2')] }), systemTools, never)
+      .ended;
     expect(Buffer.byteLength(lastLines)).toBeLessThanOrEqual(4096);
     expect(lastLines).toMatch(/line 1999 of \[secret\]\nthe end$/);
     expect(lastLines).not.toContain('hunter2');
@@ -53,6 +55,7 @@ describe('A tool', () => {
           understood.push(unredacted.reveal());
         },
       }),
+      systemTools,
       never,
     ).ended;
     const shown = "E[secret][secret]O[secret] [secret]: '…'";
@@ -65,7 +68,7 @@ describe('A tool', () => {
 
   test('is not started when the signal has aborted before', () => {
     const reason = new Error('too late');
-    expect(() => startTool(shell('true'), AbortSignal.abort(reason))).toThrow(reason);
+    expect(() => startTool(shell('true'), systemTools, AbortSignal.abort(reason))).toThrow(reason);
   });
 
   // The parent-death signal is Linux's.

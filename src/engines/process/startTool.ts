@@ -7,8 +7,11 @@ import type { Secret } from '../../secret.js';
 import type { ToolEnd } from './toolEnd.js';
 import { collectLastLines, type OnLine } from './lastLines.js';
 import type { OutputFilter } from './outputFilter.js';
-import { childPath, findProgram } from './programs.js';
+import { launch, type ToolLimits } from './launch.js';
+import { childPath } from './programs.js';
 import type { ToolFiles } from './toolFiles.js';
+import type { Tools } from './tools.js';
+import type { TakenUid } from './toolUids.js';
 
 export type ToolCommand = {
   /** An absolute path. */
@@ -34,14 +37,13 @@ export type ToolCommand = {
   readonly onLine?: OnLine;
 };
 
-/** A program that exceeds `dataBytes` gets no more memory, and usually ends (setrlimit(2), RLIMIT_DATA). */
-export type ToolLimits = { readonly dataBytes: number; readonly openFiles: number };
-
 /** The program runs as the head of its own process group. */
 export type StartedTool = {
   /** Settles when the process and its group have ended. Never rejects. */
   readonly ended: Promise<ToolEnd>;
   readonly pid: number | undefined;
+  /** Undefined: that of this process. */
+  readonly uid: number | undefined;
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly side: Duplex | null;
@@ -51,31 +53,40 @@ export type StartedTool = {
 const graceMs = 1_000;
 
 /**
- * Starts a program without a shell, as the head of its own process group, with a cleared environment. The kernel kills
- * it when this process dies. When the signal aborts, the group gets SIGTERM, and SIGKILL 1 s later. Throws the reason
- * of the signal if it has already aborted. The end of the program is returned as data, also if it could not be started.
+ * Starts a program without a shell, as the head of its own process group, with a cleared environment, under a uid of
+ * `tools` if there are any. The kernel kills it when this process dies. When the signal aborts, the group gets SIGTERM,
+ * and SIGKILL 1 s later. Throws the reason of the signal if it has already aborted. The end of the program is returned
+ * as data, also if it could not be started.
  */
-export function startTool(command: ToolCommand, signal: AbortSignal): StartedTool {
+export function startTool(command: ToolCommand, tools: Tools, signal: AbortSignal): StartedTool {
   signal.throwIfAborted();
-  const [program, ...args] = [...diesWithUs(), ...limitedBy(command.limits), command.program, ...command.args];
-  const child = spawnWith(command, program ?? command.program, args);
+  const taken = tools.uids?.take();
+  let child: ChildProcess;
+  try {
+    child = spawnAs(taken?.uid, command);
+  } catch (error) {
+    taken?.giveBack();
+    throw error;
+  }
   // Without a free descriptor (EMFILE) Node creates no streams, and reports the error later.
   const [, , , side] = (child.stdio as ChildProcess['stdio'] | undefined) ?? [];
   // A stream breaks when the child has ended. `ended` reports that.
   for (const stream of [child.stdin, child.stdout, child.stderr, side]) stream?.on('error', () => undefined);
   return {
     pid: child.pid,
+    uid: taken?.uid,
     stdin: streamOf(child.stdin),
     stdout: streamOf(child.stdout),
     side: side instanceof Duplex ? side : null,
-    ended: ended(child, command, signal),
+    ended: ended(child, command, signal, taken),
   };
 }
 
-function spawnWith(command: ToolCommand, program: string, args: readonly string[]): ChildProcess {
+function spawnAs(uid: number | undefined, command: ToolCommand): ChildProcess {
+  const [program, ...args] = launch([command.program, ...command.args], uid, command.limits);
   const files = command.files?.open() ?? [];
   try {
-    return spawn(program, args, {
+    return spawn(program ?? command.program, args, {
       stdio: [stdio(command.stdin), stdio(command.stdout), 'pipe', command.side === true ? 'pipe' : 'ignore', ...files],
       detached: true,
       env: { ...command.environment, PATH: childPath, LC_ALL: 'C' },
@@ -90,7 +101,12 @@ function streamOf<Stream>(stream: Stream | null | undefined): Stream | null {
   return stream ?? null;
 }
 
-async function ended(child: ChildProcess, command: ToolCommand, signal: AbortSignal): Promise<ToolEnd> {
+async function ended(
+  child: ChildProcess,
+  command: ToolCommand,
+  signal: AbortSignal,
+  taken: TakenUid | undefined,
+): Promise<ToolEnd> {
   const output = collectLastLines(command.secrets ?? [], command.filter, command.onLine);
   child.stderr?.on('data', (chunk: Buffer) => output.add(chunk));
   const stderr = streamOf(child.stderr);
@@ -103,8 +119,12 @@ async function ended(child: ChildProcess, command: ToolCommand, signal: AbortSig
   signal.addEventListener('abort', stop, { once: true });
   try {
     const end = await exit(child);
-    if ('notStarted' in end) return { exitCode: null, signal: null, lastLines: end.notStarted };
+    if ('notStarted' in end) {
+      taken?.giveBack();
+      return { exitCode: null, signal: null, lastLines: end.notStarted };
+    }
     await groupGone(child.pid);
+    await taken?.release();
     await Promise.race([printedAll, wait(graceMs, undefined, { ref: false })]);
     return { ...end, lastLines: output.finish() };
   } finally {
@@ -135,49 +155,10 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-pid, signal);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // EPERM: there is such a process, and it has another uid that we may not signal.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
-}
-
-let warnedOfNoSetpriv = false;
-
-/**
- * util-linux's setpriv sets the parent-death signal (prctl(2)) and then runs the next program. A child whose parent
- * died before that call never gets the signal. So a shell checks that this process is still its parent before it runs
- * the program. The shell's script is a constant, and the program and its arguments are passed on unchanged. Without
- * setpriv a warning is emitted once.
- */
-function diesWithUs(): readonly string[] {
-  const setpriv = process.platform === 'linux' ? findProgram('setpriv') : undefined;
-  const becomes = 'unset PWD; [ "$PPID" = "$0" ] && exec "$@"';
-  if (setpriv !== undefined) {
-    return [setpriv, '--pdeathsig', 'KILL', '--', '/bin/sh', '-c', becomes, String(process.pid)];
-  }
-  if (!warnedOfNoSetpriv) {
-    warnedOfNoSetpriv = true;
-    process.emitWarning(
-      'There is no setpriv (util-linux) on this machine: dump tools may outlive a worker that is killed with SIGKILL.',
-    );
-  }
-  return [];
-}
-
-/** The usual limit of Linux. */
-const stackBytes = 8 * 1024 * 1024;
-
-function limitedBy(limits: ToolLimits | undefined): readonly string[] {
-  const prlimit = limits === undefined ? undefined : findProgram('prlimit');
-  if (limits === undefined || prlimit === undefined) return [];
-  // Thread stacks, which are as large as the limit of the stack, count as data.
-  return [
-    prlimit,
-    `--data=${limits.dataBytes}`,
-    `--stack=${stackBytes}`,
-    `--nofile=${limits.openFiles}`,
-    '--core=0',
-    '--',
-  ];
 }
 
 function stdio(choice: number | 'pipe' | 'none'): number | 'pipe' | 'ignore' {

@@ -62,8 +62,8 @@ function serverSteps(
       name: 'TOOL',
       run: async (signal) => {
         const { dump } = findMariadbTools(tools);
-        toolVersion = await programVersion(dump, signal);
-        const found = await versionNumbers({ 'mariadb-dump': dump, ...pipelinePrograms(tools) }, signal);
+        toolVersion = await programVersion(dump, tools, signal);
+        const found = await versionNumbers({ 'mariadb-dump': dump, ...pipelinePrograms(tools) }, tools, signal);
         const named = Object.entries(found).map((each) => each.join(' '));
         return `${named.join(' and ')} are installed.`;
       },

@@ -55,7 +55,7 @@ export async function preflightMariadb(
   context: EngineContext,
 ): Promise<MariadbPreflight> {
   const { dump } = findMariadbTools(settings.tools);
-  const toolVersion = await programVersion(dump, context.signal);
+  const toolVersion = await programVersion(dump, settings.tools, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const listed = await listDatabases(session);
     const chosen = selectDatabases(listed, connection.databases);
@@ -121,7 +121,7 @@ export async function inventoryMariadb(
   context: InventoryContext,
 ): Promise<Inventory> {
   const { countingMs = defaultCountingMs, onAnswer } = context;
-  const toolVersion = await programVersion(findMariadbTools(settings.tools).dump, context.signal);
+  const toolVersion = await programVersion(findMariadbTools(settings.tools).dump, settings.tools, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const databases = await present(session, connection);
     const options = { ...settings, ...context };

@@ -70,7 +70,7 @@ export async function startMariadbDump(
     },
   );
   let busy: StowageError | undefined;
-  const tool = { connection, server, conversations, pid: running.pid };
+  const tool = { connection, server, conversations, pid: running.pid, uid: running.uid };
   const watch = watchToolLocks('The dump', tool, context, (error) => {
     busy = error;
     ended.abort(error);

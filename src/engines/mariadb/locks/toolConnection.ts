@@ -8,9 +8,14 @@ import type { Session } from '../session/session.js';
  */
 export async function findToolConnection(
   session: Session,
-  tool: { readonly pid: number; readonly username: string; readonly serverPort: number },
+  tool: {
+    readonly pid: number;
+    readonly uid: number | undefined;
+    readonly username: string;
+    readonly serverPort: number;
+  },
 ): Promise<string | undefined> {
-  const ports = await localPorts(tool.pid, tool.serverPort);
+  const ports = await localPorts(tool, tool.serverPort);
   if (ports.length === 0) return undefined;
   const rows = await session.query(
     `SELECT id, SUBSTRING_INDEX(host, ':', -1) AS port, info LIKE ? AS dumps FROM information_schema.processlist

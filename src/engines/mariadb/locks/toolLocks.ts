@@ -21,6 +21,7 @@ export function watchToolLocks(
     readonly connection: ServiceConnection;
     readonly server: ServerAddress;
     readonly pid: number | undefined;
+    readonly uid: number | undefined;
     readonly findTool?: (session: Session) => Promise<string | undefined>;
     /** See `LockWatchOptions`. */
     readonly nextStep?: string;
@@ -29,16 +30,16 @@ export function watchToolLocks(
   context: Pick<EngineContext, 'lockPatienceMs' | 'lockWaitMs'>,
   onBusy: (error: StowageError) => void,
 ): LockWatch {
-  const { connection, server, pid, conversations } = tool;
+  const { connection, server, pid, uid, conversations } = tool;
   const { lockPatienceMs: patienceMs = null, lockWaitMs: ownWaitMs = null } = context;
   if (pid === undefined || (patienceMs === null && ownWaitMs === null)) return { stop: () => Promise.resolve([]) };
-  const known = { pid, username: connection.username ?? '', serverPort: connection.port };
+  const known = { pid, uid, username: connection.username ?? '', serverPort: connection.port };
   return watchLocks({
     ...{ what, patienceMs, ownWaitMs, onBusy },
     ...(tool.nextStep === undefined ? {} : { nextStep: tool.nextStep }),
     findTool: tool.findTool ?? ((session) => findToolConnection(session, known)),
     connect: async (signal, watch) => {
-      await untilConnected(pid, connection.port, signal);
+      await untilConnected(known, signal);
       const session = await openSessionAt(connection, [server], { signal, connectTimeoutMs, conversations });
       try {
         return await watch(session);
@@ -50,7 +51,11 @@ export function watchToolLocks(
 }
 
 /** The account may have few connections, so the tool connects first. If its port cannot be seen, it gets 2 s. */
-async function untilConnected(pid: number, port: number, signal: AbortSignal): Promise<void> {
+async function untilConnected(
+  tool: { readonly pid: number; readonly uid: number | undefined; readonly serverPort: number },
+  signal: AbortSignal,
+): Promise<void> {
   const until = performance.now() + 2_000;
-  while (performance.now() < until && !signal.aborted && (await localPorts(pid, port)).length === 0) await wait(20);
+  const hasPort = async () => (await localPorts(tool, tool.serverPort)).length > 0;
+  while (performance.now() < until && !signal.aborted && !(await hasPort())) await wait(20);
 }

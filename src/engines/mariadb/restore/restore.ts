@@ -76,7 +76,7 @@ export async function startMariadbRestore(
   );
   let busy: StowageError | undefined;
   const tool = {
-    ...{ connection: target, server, conversations, pid: running.pid },
+    ...{ connection: target, server, conversations, pid: running.pid, uid: running.uid },
     findTool: (session: Session) => findRestoreSession(session, source.restoreId),
     nextStep: 'Before restoring again, ',
   };

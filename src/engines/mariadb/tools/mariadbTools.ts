@@ -32,5 +32,5 @@ export function distribution(version: string): readonly [major: number, minor: n
 /** The version numbers of MariaDB's tools and of the other programs of the pipeline, by name. Throws TOOL_MISSING. */
 export async function installedTools(tools: Tools): Promise<Readonly<Record<string, string>>> {
   const { dump, client } = mariadbTools(tools);
-  return versionNumbers({ 'mariadb-dump': dump, mariadb: client, ...pipelinePrograms(tools) });
+  return versionNumbers({ 'mariadb-dump': dump, mariadb: client, ...pipelinePrograms(tools) }, tools);
 }

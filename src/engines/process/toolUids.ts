@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { StowageError } from '../../errors.js';
+import { requireProgram } from './programs.js';
+
+/** A range of uids. Each stands for the gid of the same number too. */
+export type UidRange = { readonly first: number; readonly last: number };
+
+/** The uids under which tools run: each tool has one of its own. */
+export type ToolUids = {
+  readonly range: UidRange;
+  /** Takes a uid that no other tool has. Throws UNAVAILABLE if there is none. */
+  take(): TakenUid;
+};
+
+export type TakenUid = {
+  readonly uid: number;
+  /** Gives the uid back after the tool could not be started. */
+  giveBack(): void;
+  /**
+   * Gives the uid back after the tool has ended, and first ends every process that still runs under it, so that nothing
+   * of a tool waits there for the next one. A uid with a process that cannot be ended is not used again.
+   */
+  release(): Promise<void>;
+};
+
+/** No other process of the machine may use the uids: `release` would end it. */
+export function createToolUids(range: UidRange): ToolUids {
+  const free = Array.from({ length: sizeOf(range) }, (_, place) => range.first + place);
+  return {
+    range,
+    take() {
+      // The uid that was free for the longest time.
+      const uid = free.shift();
+      if (uid === undefined) {
+        throw new StowageError('UNAVAILABLE', 'Another tool runs under each uid of STOWAGE_TOOL_UIDS.', {
+          help: 'Try again later. If it recurs, set STOWAGE_TOOL_UIDS to a larger range.',
+        });
+      }
+      return {
+        uid,
+        giveBack: () => void free.push(uid),
+        release: async () => {
+          if (await endProcessesOf(uid)) free.push(uid);
+        },
+      };
+    },
+  };
+}
+
+export function sizeOf({ first, last }: UidRange): number {
+  return last - first + 1;
+}
+
+/** setpriv (util-linux) that runs the next program under a uid, with no group and no capability, for ever. */
+export function asUid(uid: number): readonly [program: string, ...args: string[]] {
+  const id = String(uid);
+  const none = ['--clear-groups', '--no-new-privs', '--inh-caps=-all', '--ambient-caps=-all'];
+  return [requireProgram('setpriv', 'util-linux'), '--reuid', id, '--regid', id, ...none, '--'];
+}
+
+const mostTries = 5;
+
+/**
+ * kill(2) with -1 reaches every process that the sender may signal, but the sender, and no fork(2) escapes it. A process
+ * under the same uid may end the sender before. Returns whether it worked.
+ */
+async function endProcessesOf(uid: number): Promise<boolean> {
+  const [setpriv, ...args] = [...asUid(uid), '/bin/sh', '-c', 'kill -KILL -1'];
+  for (let tries = 0; tries < mostTries; tries += 1) {
+    const sender = spawn(setpriv, args, { stdio: 'ignore', env: {}, cwd: '/' });
+    const [exitCode] = (await once(sender, 'exit').catch(() => [])) as unknown[];
+    if (exitCode === 0) return true;
+  }
+  return false;
+}
