@@ -19,6 +19,7 @@ describeWith(needs, 'A benchmark runs', () => {
     ['stats', []],
     ['pipeline', ['--only', 'floor,process']],
     ['tables', []],
+    ['scanner', []],
   ])(
     '%s',
     async (name, options) => {

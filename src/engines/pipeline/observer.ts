@@ -22,12 +22,12 @@ const passesAll = 'sub scan { pass(length $buffer) }';
 /**
  * A process between two others that counts the passing bytes, keeps the end of the stream and runs the scanner of the
  * engine. docs/decisions/0003-child-processes-for-dumps.md has its cost. It requests pipes of 1 MiB (F_SETPIPE_SZ is
- * 1031 on Linux; elsewhere the call fails and nothing changes). It collects small pieces, so that many small tables do
- * not cause many small writes. It reads only 64 KiB at once, because a scanner is slower in a larger buffer.
+ * 1031 on Linux; elsewhere the call fails and nothing changes). It collects small pieces and findings, so that many small
+ * tables do not cause many small writes. It reads only 64 KiB at once, because a scanner is slower in a larger buffer.
  */
 const observer = (scanner: string) => String.raw`
 use strict;
-our ($buffer, $collected) = ('', '');
+our ($buffer, $collected, $findings) = ('', '', '');
 my ($received, $bytes, $tail, $told) = (0, 0, '', 0);
 open(my $side, '>&=', 3) or die "descriptor 3: $!\n";
 binmode STDIN; binmode STDOUT; binmode $side;
@@ -42,7 +42,10 @@ sub put {
   $bytes += $length;
   $tail = substr($tail . ($length > 256 ? substr($_[0], -256) : $_[0]), -256) if $length;
 }
-sub flush { if ($collected ne '') { put($collected); $collected = '' } }
+sub flush {
+  if ($collected ne '') { put($collected); $collected = '' }
+  if ($findings ne '') { syswrite($side, $findings) == length $findings or die "side: $!\n"; $findings = '' }
+}
 sub insert { $collected .= $_[0]; flush() if length $collected > 262144 }
 sub pass {
   my $length = $_[0];
@@ -52,7 +55,7 @@ sub pass {
   if ($length == length $buffer) { $buffer = '' } else { substr($buffer, 0, $length, '') }
 }
 sub notes { open(my $notes, '<&', 3) or die "descriptor 3: $!\n"; $notes }
-sub report { my $line = "found $_[0]\n"; syswrite($side, $line) == length $line or die "side: $!\n" }
+sub report { $findings .= "found $_[0]\n" }
 ${scanner}
 while (1) {
   my $read = sysread(STDIN, $buffer, 65536, length $buffer);
