@@ -22,7 +22,7 @@ module.exports = {
   forbidden: [
     {
       name: 'no-circles',
-      comment: 'Circles of types too: nobody could read one of the files without the other.',
+      comment: 'Circles of types are forbidden too, because such files can only be read together.',
       severity: 'error',
       from: {},
       to: { circular: true },

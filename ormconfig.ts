@@ -57,7 +57,7 @@ function serverSettings(idleInTransactionMs: number): string {
     tcp_keepalives_interval: 5,
     tcp_keepalives_count: 3,
     tcp_user_timeout: 30_000,
-    // A statement whose client has given up ends soon, and does not use the server any longer.
+    // The server soon ends a statement whose client has gone, so that it uses no resources any more.
     client_connection_check_interval: 5_000,
   };
   return Object.entries(settings)
@@ -80,7 +80,7 @@ export function createDataSource(connection: ConnectionSettings): DataSource {
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       connectionTimeoutMillis: 30_000,
-      // Longer than the pause between two polls: a poll then reuses its connection.
+      // Longer than the pause between two polls, so that each poll reuses its connection.
       idleTimeoutMillis: 60_000,
     },
     entities: (connection.slices ?? slices).map(({ table }) => table),

@@ -1,5 +1,5 @@
 /**
- * Measures how late alarms fire: from their time, or from setting one that is due at once, to the call of the handler. It
+ * Measures how late alarms fire: the time from their due time (or from setting an alarm that is already due) to the call of the handler. It
  * compares both stores with a bare Agenda (its own backend, an empty handler, the same settings), in turns.
  *
  *   node --import @swc-node/register/esm-register bench/alarms.ts
@@ -52,7 +52,7 @@ try {
       late.get(name)?.set.push(...measured.set);
     }
   }
-  console.log(`${mongo.kind}; Agenda looks every ${defaults.processEveryMs} ms; times in ms`);
+  console.log(`${mongo.kind}; Agenda polls every ${defaults.processEveryMs} ms; times in ms`);
   console.table(
     Object.fromEntries(
       [...late].map(([name, { due, set }]) => [

@@ -1,8 +1,8 @@
 /**
  * Measures the cost of 10,000 plans with alarms: the processor time of all our processes (API and worker, the built
- * program) while nothing is due. It compares this with Agenda alone and the same number of documents. It also measures how long it takes
- * to set all alarms. Everything runs at the same time, so that a busy machine is busy for all. The servers of the
- * stores do not count.
+ * program) while nothing is due. It compares this with Agenda alone and the same number of documents. It also measures
+ * how long it takes to set all alarms. Everything runs at the same time, so that a busy machine affects all in the same
+ * way. The servers of the stores do not count.
  *
  * "Agenda alone" has our settings: it polls every 250 ms, as our alarm clock does while an alarm is near. The ratio
  * compares our alarm clock with this one. Our alarm clock pauses Agenda while no alarm is near, and then polls every 5

@@ -1,8 +1,8 @@
 /**
- * Measures 2,000 plans that are due in one minute, the same number each second, with empty jobs. An API and four workers run
- * as processes of their own. Their engine dumps nothing, into a storage that keeps nothing, but every tick, claim, phase and
- * end is a real transaction. It compares them with Agenda alone in four processes with an empty handler, which runs before, on
- * the same servers. With `--at-once` all plans are due at the same time.
+ * Measures 2,000 plans that are due in one minute, the same number each second, with empty jobs. An API and four
+ * workers run as separate processes. Their engine dumps nothing, into a storage that keeps nothing, but every tick,
+ * claim, phase and end is a real transaction. It compares them with Agenda alone in four processes with an empty
+ * handler, which runs before, on the same servers. With `--at-once` all plans are due at the same time.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';

@@ -1,8 +1,8 @@
 /**
- * Measures how long after its time the dump tool of a plan starts. An API and one worker run as processes of their own, with a
- * real MariaDB server, the real mariadb-dump, and backups into a folder. It compares them with Agenda alone, in a process of
- * its own with the same alarm store, an empty handler and the same settings. They take turns, a second apart, on the same
- * machine. The tool has started when its process exists.
+ * Measures how long after its time the dump tool of a plan starts. An API and one worker run as separate processes,
+ * with a real MariaDB server, the real mariadb-dump, and backups into a folder. It compares them with Agenda alone, in
+ * a process of its own with the same alarm store, an empty handler and the same settings. The two alternate, with a
+ * second in between, on the same machine. The tool counts as started when its process exists.
  */
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';

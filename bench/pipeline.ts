@@ -1,8 +1,8 @@
 /**
  * Measures a backup of a generated MariaDB database into a real Swift, by our code in a separate process and by a
  * complete `stowage worker`. It compares them with the shell pipelines that a person would type, and with a minimum
- * that stores nothing. They take turns, so that a busy machine is busy for all: the ratios are the result, not the
- * absolute numbers.
+ * that stores nothing. They alternate, so that a busy machine affects all in the same way. The result is the ratios,
+ * not the absolute numbers.
  */
 import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -6,9 +6,9 @@
  * - the statements of our resolvers, sent again over the same connection pool, with one handwritten statement;
  * - the answer of our server over HTTP, with the answer of a bare server (Apollo Server, express, the same schema) that
  *   sends
- * the handwritten statement. GraphQL costs both of them some milliseconds, whatever the database does.
+ * the handwritten statement. GraphQL takes some milliseconds in both cases, in addition to the database.
  *
- * All take turns, so that a busy machine is busy for all. All our statements for one operation are sent at once, as
+ * All alternate, so that a busy machine affects all in the same way. All our statements for one operation are sent at once, as
  * GraphQL does.
  *
  * node --import @swc-node/register/esm-register bench/stats.ts [jobs] [rounds]
@@ -77,7 +77,7 @@ try {
   const services = [];
   const { manager } = dataSource;
   const ofServices = {
-    'who may be late (every 20 s a process)': () => possiblyLate(manager, new Date()),
+    'services that may be late (every 20 s in each process)': () => possiblyLate(manager, new Date()),
     'protection of all services': () => serviceFigures(manager, new Date()),
     'totals for /metrics': () => backupTotals(manager),
     'filter of LATE services, over HTTP': () =>
@@ -88,7 +88,7 @@ try {
   console.table(table);
   console.table(services);
   if (!brief && table.some((each) => Number(each.ratio) > promised || Number(each['ratio of servers']) > promised)) {
-    console.error(`A question took more than ${promised} times as long as by hand.`);
+    console.error(`A query took more than ${promised} times as long as the handwritten statement.`);
     process.exitCode = 1;
   }
 } finally {

@@ -1,7 +1,7 @@
 /**
- * Measures backup, restore and check of a MariaDB server with very many small tables, compared with the tools alone. Each
- * phase is compared with the same tool in the same run, so that a busy machine is busy for both: the ratios are the result,
- * not the seconds. The processor seconds of the server are those of the phase.
+ * Measures backup, restore and check of a MariaDB server with very many small tables, compared with the tools alone.
+ * Each phase is compared with the same tool in the same run, so that a busy machine affects both in the same way. The
+ * result is the ratios, not the seconds. The processor seconds of the server are those of the phase.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

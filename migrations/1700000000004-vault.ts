@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Encrypted credentials: the secret under a data key of its own, the data key under a master key. */
+/** Encrypted credentials: each secret is encrypted with its own data key, and the data key with a master key. */
 export class Vault1700000000004 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`

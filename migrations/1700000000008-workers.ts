@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The registry of workers, with the time of their last heartbeat by the clock of PostgreSQL. It is not the truth: a running
- * worker writes its row again. It also adds columns to the queue, so that a claim can choose one project and skip a job that
- * cannot be started.
+ * The registry of workers, with the time of their last heartbeat by the clock of PostgreSQL. It may lose rows, because
+ * a running worker writes its row again. It also adds columns to the queue, so that a claim can choose one project and
+ * skip a job that cannot be started.
  */
 export class Workers1700000000008 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

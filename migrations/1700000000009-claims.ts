@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Indexes that alone show a claim that there is nothing to do, however many jobs wait for their time, for their service, or
- * for a worker with the tools of their engine.
+ * Indexes from which a claim sees that there is nothing to do, even if many jobs wait for their time, for their
+ * service, or for a worker with the tools of their engine.
  */
 export class Claims1700000000009 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

@@ -1,9 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * A running worker of an older version cannot start a job, because its append is refused. The first version handled that as a
- * failure of the job and postponed it, and a job that was postponed three times fails. So postponing also requires the schema
- * of the writer. A writer that passes none is older.
+ * A running worker of an older version cannot start a job, because its append is refused. The first version handled
+ * that as a failure of the job and postponed it, and a job that was postponed three times fails. So postponing also
+ * requires the schema version of the writer. A writer that passes no version is older.
  */
 export class OutdatedWorkers1700000000200 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

@@ -1,6 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Rewords warnings of restores as the present code does, so that the read model equals a rebuild from the log. */
+/**
+ * Changes warnings of restores to the wording of the current code, so that the read model equals a rebuild from the
+ * log.
+ */
 const rewordings = [
   ['Drop it there, then restore again.', 'Drop it there before you restore it again.'],
   ['Drop them there, then restore again.', 'Drop them there before you restore them again.'],

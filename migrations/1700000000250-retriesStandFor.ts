@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * A retry records the trigger of the job at the beginning of its chain. Events of older retries do not; their rows get it
- * here from the chain, as a rebuild of the read model does from the row of the job that was retried.
+ * A retry records the trigger of the job at the beginning of its chain. Events of older retries do not record it. This
+ * migration computes it from the chain, like a rebuild of the read model, which uses the row of the retried job.
  */
 export class RetriesStandFor1700000000250 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

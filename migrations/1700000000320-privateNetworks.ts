@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * `default` of STOWAGE_ALLOWED_TARGETS no longer contains private networks. An installation that has events was made
- * before, and may have services there. It keeps them until its operator decides.
+ * `default` of STOWAGE_ALLOWED_TARGETS no longer contains private networks. An installation that has events was created
+ * earlier, and may have services there. It keeps them until its operator decides.
  */
 export class PrivateNetworks1700000000320 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {

@@ -124,7 +124,7 @@ async function tour(client: Client): Promise<void> {
     );
     const { jobs } = answer['startBackup'] as { jobs: readonly { id: string }[] };
     const [job] = jobs;
-    if (job === undefined) throw new Failure('No job was made.', 'Read the log of the server.');
+    if (job === undefined) throw new Failure('No job was created.', 'Read the log of the server.');
     return succeeded(
       await watch(client, 'backupJob', job.id, 'size storedSize parts { objectName checksum restoreByHand }'),
     );

@@ -23,7 +23,7 @@ const packageOf: Readonly<Record<string, string>> = {
 };
 
 describe('The image', () => {
-  test('is built in stages from a Debian with Node 24', () => {
+  test('is built in stages from Debian with Node 24', () => {
     expect(stages.length).toBeGreaterThan(1);
     expect(new Set(stages.map((stage) => stage.image))).toEqual(new Set(['node:24-bookworm-slim']));
   });

@@ -160,6 +160,6 @@ async function untilItSays(output: Readable, words: string): Promise<void> {
     lines.on('line', (line) => {
       if (line.includes(words)) resolve();
     });
-    lines.once('close', () => reject(new Error(`The worker ended before it said '${words}'.`)));
+    lines.once('close', () => reject(new Error(`The worker ended before it logged '${words}'.`)));
   });
 }

@@ -90,7 +90,7 @@ function telling(engine: Engine): Engine {
 }
 
 function nothingEngine(real: Engine | undefined): Engine {
-  if (real === undefined) throw new Error('There is no engine to stand in for.');
+  if (real === undefined) throw new Error('There is no engine to replace.');
   const inventory: Inventory = { serverVersion: '0', toolVersion: '0', sizeBytes: null, databases: [] };
   return {
     ...real,

@@ -8,7 +8,7 @@ import { alarmKey, type Alarm, type AlarmClock, type AlarmHandlers } from '../..
 
 export type AlarmClockSubject = {
   readonly kind: 'mongo' | 'postgres';
-  /** An empty store that nobody else uses. */
+  /** An empty store that no other test uses. */
   newStore(): Promise<TestedStore>;
   stop(): Promise<void>;
 };
@@ -113,7 +113,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.ticks[0]?.scheduledFor).toEqual(longAgo);
   });
 
-  test('keeps alarms until a clock is started, however late that is', async () => {
+  test('keeps alarms until a clock is started, even if this is late', async () => {
     const before = await open();
     const at = inMs(300);
     await before.set(tick('kept', at));
@@ -125,7 +125,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect(calls.ticks).toEqual([{ planId: 'kept', version: 1, scheduledFor: at }]);
   });
 
-  test('changes nothing if the same alarm is set again, replaces one with another time, and removes a cancelled one', async () => {
+  test('changes nothing if the same alarm is set again, replaces an alarm with another time, and removes a cancelled alarm', async () => {
     const clock = await open();
     const [at, later] = [inMs(60_000), inMs(90_000)];
     await clock.set(tick('p', at));
@@ -279,7 +279,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     expect((times[2] ?? 0) - (times[1] ?? 0)).toBeGreaterThanOrEqual(590);
     // The reconciler detects that the alarm is missing, and sets it again.
     await clock.set(alarm);
-    await until(() => times.length > 3, 'it comes again');
+    await until(() => times.length > 3, 'it fires again');
   });
 
   test('fires an alarm again if its process was killed during the handler', async () => {
@@ -299,7 +299,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     await until(async () => (await store.documents()).length === 0, 'it has been handled');
   });
 
-  test('waits for running handlers when it stops, calls none afterwards, and leaves the other alarms to other clocks at once', async () => {
+  test('waits for running handlers when it stops, calls no handler afterwards, and leaves the other alarms to other clocks at once', async () => {
     const calls = recorder();
     const handler = gate();
     const clock = await opened(
@@ -315,11 +315,11 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
       (document['lockedAt'] ?? document['locked_at']) instanceof Date;
     await until(
       async () => (await store.documents()).filter(isLocked).length === 2,
-      'the next one is locked ahead of its time',
+      'the next alarm is locked before its time',
     );
     let stopped = false;
     const stopping = clock.stop().then(() => (stopped = true));
-    await until(() => Date.now() > next.at.getTime() + 100, 'the time of the next one has passed');
+    await until(() => Date.now() > next.at.getTime() + 100, 'the time of the next alarm has passed');
     expect(stopped).toBe(false);
     handler.open();
     await stopping;
@@ -368,7 +368,7 @@ export function alarmClockContract(start: () => Promise<AlarmClockSubject>): voi
     const restore = await store.interrupt();
     await expect(clock.ping()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(clock.set(due('never', new Date()))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await until(() => reported.length > 0, 'somebody is told');
+    await until(() => reported.length > 0, 'the outage is reported');
     expect(reported[0]?.error).toMatchObject({ code: 'UNAVAILABLE' });
     expect(reported.length).toBeLessThan(10);
     await restore();
@@ -473,12 +473,12 @@ function gate() {
 
 async function until(condition: () => boolean | Promise<boolean>, what: string, limitMs = 60_000): Promise<void> {
   for (const end = Date.now() + limitMs; !(await condition());) {
-    if (Date.now() > end) throw new Error(`Waited ${limitMs} ms in vain until ${what}.`);
+    if (Date.now() > end) throw new Error(`Within ${limitMs} ms it did not happen that ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-/** A proxy for the server behind a URL. Everything on it can become slow, or stop without an error. */
+/** A proxy for the server behind a URL. All traffic through it can be made slow, or stop without an error. */
 async function openWire(target: string) {
   const url = new URL(target);
   const [host, port] = [url.hostname, Number(url.port)];

@@ -35,7 +35,7 @@ type StoredPart = { readonly part: PartSpec; readonly bytes: Buffer };
 
 /** The requirements of every engine; see src/engines/engine.ts. */
 export function engineContract(name: string, start: () => Promise<EngineUnderTest>): void {
-  describe(`the contract of an engine, kept by ${name}`, () => {
+  describe(`the contract of an engine, for ${name}`, () => {
     let tested: EngineUnderTest;
     let engine: Engine;
     let folder: string;

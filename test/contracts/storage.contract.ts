@@ -47,11 +47,11 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
     test.each([
       ['nothing', () => 0],
       ['one byte', () => 1],
-      ['a segment less one byte', (segment: number) => segment - 1],
+      ['one byte less than a segment', (segment: number) => segment - 1],
       ['exactly a segment', (segment: number) => segment],
       ['a segment and a byte', (segment: number) => segment + 1],
       ['exactly three segments', (segment: number) => 3 * segment],
-      ['five segments and a bit', (segment: number) => 5 * segment + 4321],
+      ['a little more than five segments', (segment: number) => 5 * segment + 4321],
     ])('an object of %s is read back unchanged, and passes verification', async (_, size) => {
       const bytes = randomBytes(size(tested.segmentBytes));
       const { inside, objectName, stored } = await store(bytes);
@@ -265,7 +265,7 @@ export function storageContract(name: string, start: () => Promise<StorageUnderT
         });
       });
 
-      test('detects that the object is another one', async () => {
+      test('detects that the object was replaced by another object', async () => {
         const { objectName } = await store(randomBytes(2 * tested.segmentBytes));
         const other = await store(randomBytes(2 * tested.segmentBytes));
         await rejectsWith('CHECKSUM', storage.verify(objectName, other.stored, { signal: never }));
@@ -317,5 +317,5 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error('The condition was not met in 10 s.');
+  throw new Error('The condition was not true within 10 s.');
 }

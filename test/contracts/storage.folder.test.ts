@@ -188,7 +188,7 @@ describeWith({ mounts: mountsMissing }, 'a folder on a disk that is full', () =>
   });
 
   test.each([0, 1, 2, 3])(
-    'a put to a disk with room for only %i more files and folders is ENDPOINT_QUOTA too',
+    'a put to a disk with space for only %i more files and folders is ENDPOINT_QUOTA too',
     async (left) => {
       await disk().takeInodes(left);
       await rejectsWith('ENDPOINT_QUOTA', put());

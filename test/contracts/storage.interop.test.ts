@@ -45,7 +45,7 @@ describeWith({ swift: swiftMissing }, 'Other clients of the same container:', ()
   const ours = async (name: string, bytes: Buffer) =>
     storage.put(name, chunks(bytes, 10_000), { signal, segmentFolder: `segments of ${name}/` });
 
-  test.each([0, 100, 3 * segmentBytes + 7])('`swift download` reads %d bytes that we stored', async (size) => {
+  test.each([0, 100, 3 * segmentBytes + 7])('`swift download` reads an object of ours with %d bytes', async (size) => {
     const bytes = randomBytes(size);
     const name = `ours for the CLI #${size}?%41`;
     await ours(name, bytes);
@@ -57,7 +57,7 @@ describeWith({ swift: swiftMissing }, 'Other clients of the same container:', ()
   test.each([
     ['whole', []],
     ['in segments', ['--use-slo', '--segment-size', '30000']],
-  ])('we read and delete what `swift upload` stored %s', async (how, flags) => {
+  ])('we read and delete an object that `swift upload` stored %s', async (how, flags) => {
     const bytes = randomBytes(100_000);
     const file = join(folder, 'to upload');
     await writeFile(file, bytes);
@@ -70,14 +70,14 @@ describeWith({ swift: swiftMissing }, 'Other clients of the same container:', ()
     expect(await storage.head(name, { signal })).toBeUndefined();
   });
 
-  test('`swift delete` removes what we stored, with its segments', async () => {
+  test('`swift delete` removes an object of ours, with its segments', async () => {
     await ours('to delete', randomBytes(3 * segmentBytes));
     await swift('delete', 'shared', 'to delete');
     expect(await storage.head('to delete', { signal })).toBeUndefined();
     expect(await storage.head('segments of to delete/00000001', { signal })).toBeUndefined();
   });
 
-  test('openstack-swift-client reads what we stored, plain and large', async () => {
+  test('openstack-swift-client reads our objects, plain and large', async () => {
     for (const size of [100, 3 * segmentBytes + 7]) {
       const bytes = randomBytes(size);
       await ours(`ours-${size}`, bytes);
@@ -90,7 +90,7 @@ describeWith({ swift: swiftMissing }, 'Other clients of the same container:', ()
     }
   });
 
-  test('we read and list what openstack-swift-client stored', async () => {
+  test('we read and list objects that openstack-swift-client stored', async () => {
     const bytes = randomBytes(50_000);
     await foreignContainer().create('foreign', Readable.from([bytes]) as unknown as ReadableStream);
     expect(sha256(await read(storage, 'foreign', {}))).toBe(sha256(bytes));

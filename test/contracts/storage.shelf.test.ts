@@ -64,7 +64,7 @@ describe('uploads in parts', () => {
     await server.stop();
   });
 
-  test('that nobody completed are listed separately from objects, and can be aborted', async () => {
+  test('that are not completed are listed separately from objects, and can be aborted', async () => {
     await storage.putBytes('a/object', Buffer.from('x'), { signal });
     const uploadId = server.beginUpload('parts', 'a/large', Buffer.from('half'));
     server.beginUpload('parts', 'b/large', Buffer.from('half'));
@@ -74,7 +74,7 @@ describe('uploads in parts', () => {
     expect(await unfinished('')).toEqual([]);
   });
 
-  test('are tried again if the server refuses for a moment, and leave none unfinished', async () => {
+  test('are tried again if the server refuses for a moment, and leave no unfinished upload', async () => {
     server.refuseNext(3);
     const bytes = randomBytes(5 * shelfSizes.smallSegmentBytes);
     const options = { signal, segmentFolder: 'segments/' };

@@ -118,12 +118,12 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
       { name: 'RESOLVE', code: 'ENDPOINT_UNREACHABLE', message: expect.stringContaining('refused') },
     ],
     [
-      'TLS where there is none',
+      'TLS with a server without TLS',
       () => v1({ authUrl: `${proxy.url.replace('http:', 'https:')}/auth/v1.0` }),
       { name: 'RESOLVE', code: 'ENDPOINT_UNREACHABLE', message: expect.stringContaining('TLS') },
     ],
     [
-      'a host that may not be named',
+      'a host that is not allowed',
       () =>
         v1({
           authUrl: 'http://169.254.169.254/auth/v1.0',
@@ -132,17 +132,17 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
       { name: 'RESOLVE', code: 'ENDPOINT_UNREACHABLE', hint: expect.stringContaining('STOWAGE_ALLOWED_TARGETS') },
     ],
     [
-      'a catalogue that leads to a host that may not be named',
+      'a catalogue with a host that is not allowed',
       () => ({ ...serviceUser({}), region: 'RegionTwo', allowHost: (host: string) => host !== 'localhost' }),
       { name: 'CONTAINER', code: 'ENDPOINT_UNREACHABLE', message: expect.stringContaining('localhost') },
     ],
     [
-      'a v1 login that is not there',
+      'a v1 login that does not exist',
       () => v1({ authUrl: `${proxy.url}/v3` }),
       { name: 'AUTHENTICATE', code: expect.stringMatching(/ENDPOINT_(NOT_FOUND|AUTH)/) },
     ],
     [
-      'a Keystone that is none',
+      'a server that is not Keystone',
       () => ({ ...serviceUser({}), authUrl: `${proxy.url}/healthcheck` }),
       { name: 'AUTHENTICATE', code: expect.stringMatching(/ENDPOINT_(NOT_FOUND|AUTH)/) },
     ],
@@ -157,7 +157,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
       { name: 'AUTHENTICATE', code: 'ENDPOINT_AUTH', message: expect.stringContaining('or the password') },
     ],
     [
-      "a wrong domain of the user's",
+      'a wrong domain of the user',
       () => serviceUser({ userDomain: 'corp' }),
       { name: 'AUTHENTICATE', code: 'ENDPOINT_AUTH', message: expect.stringContaining("domain 'corp'") },
     ],
@@ -177,7 +177,7 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
       { name: 'CATALOG', code: 'ENDPOINT_NOT_FOUND', hint: expect.stringContaining("'RegionOne', 'RegionTwo'") },
     ],
     [
-      'no region where there are several',
+      'no region although there are several',
       () => {
         const { region: _, ...rest } = serviceUser({});
         return rest;
@@ -190,12 +190,12 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
       { name: 'CONTAINER', code: 'ENDPOINT_NOT_FOUND', message: expect.stringContaining("'nowhere'") },
     ],
     [
-      'a container that may not be seen',
+      'a container that the user may not read',
       () => v1({ credentials: { kind: 'V1', user: 'test:reader', key: new Secret('reading') } }),
       { name: 'CONTAINER', code: 'ENDPOINT_FORBIDDEN' },
     ],
     [
-      'a container that may be read and not written',
+      'a container that may be read but not written',
       () => serviceUser({ username: 'reader', password: new Secret('readerpass') }),
       { name: 'WRITE', code: 'ENDPOINT_FORBIDDEN' },
     ],
@@ -217,8 +217,14 @@ describeWith({ swift: swiftMissing, keystone: keystoneMissing }, 'Validate for a
 
   test.each([
     ['a used up quota', 'PUT', { kind: 'answer', status: 413 }, 'WRITE', 'ENDPOINT_QUOTA'],
-    ['a probe that is gone when it is read', 'GET', { kind: 'answer', status: 404 }, 'READ_BACK', 'ENDPOINT_NOT_FOUND'],
-    ['no right to delete', 'DELETE', { kind: 'answer', status: 403 }, 'DELETE', 'ENDPOINT_FORBIDDEN'],
+    [
+      'a probe that has disappeared when it is read',
+      'GET',
+      { kind: 'answer', status: 404 },
+      'READ_BACK',
+      'ENDPOINT_NOT_FOUND',
+    ],
+    ['no privilege to delete', 'DELETE', { kind: 'answer', status: 403 }, 'DELETE', 'ENDPOINT_FORBIDDEN'],
   ] as const)(
     'reports %s as a failure of its own step, and still removes the probe',
     async (_, method, fault, name, code) => {

@@ -77,7 +77,7 @@ describeWith({ swift: swiftMissing }, 'Swift with faults', () => {
       ['the storage fails', { kind: 'answer', status: 500 }],
       ['the connection is cut while it is sent', { kind: 'cutRequest', afterBytes: 20_000 }],
       ['the answer is lost', { kind: 'loseAnswer' }],
-      ['a bit turned over on the way', { kind: 'flipRequestByte', at: 40_000 }],
+      ['a flipped bit', { kind: 'flipRequestByte', at: 40_000 }],
     ] as const)('if %s', async (_, fault) => {
       proxy.inject({ method: 'PUT', path: /segments\/00000002/, times: 2, fault });
       await storesInSpiteOf();
@@ -125,9 +125,9 @@ describeWith({ swift: swiftMissing }, 'Swift with faults', () => {
     ['the manifest', /multipart-manifest/, { kind: 'answer', status: 503 }, 'ENDPOINT_UNREACHABLE'],
     ['the answer to the manifest', /multipart-manifest/, { kind: 'loseAnswer' }, 'ENDPOINT_UNREACHABLE'],
     ['a segment', /segments\/00000002/, { kind: 'answer', status: 500 }, 'ENDPOINT_UNREACHABLE'],
-    ['a segment for lack of room', /segments\/00000002/, { kind: 'answer', status: 507 }, 'ENDPOINT_QUOTA'],
+    ['a segment, for lack of space', /segments\/00000002/, { kind: 'answer', status: 507 }, 'ENDPOINT_QUOTA'],
     ['a segment that arrives damaged', /segments\/00000001/, { kind: 'flipRequestByte', at: 7 }, 'CHECKSUM'],
-    ['a segment without the right', /segments\/00000001/, { kind: 'answer', status: 403 }, 'ENDPOINT_FORBIDDEN'],
+    ['a segment, for lack of a privilege', /segments\/00000001/, { kind: 'answer', status: 403 }, 'ENDPOINT_FORBIDDEN'],
   ] as const)('%s that is never sent completely leaves nothing visible', async (_, path, fault, code) => {
     proxy.inject({ method: 'PUT', path, times: 1000, fault });
     await rejectsWith(code, put(randomBytes(4 * segmentBytes)));
@@ -148,7 +148,7 @@ describeWith({ swift: swiftMissing }, 'Swift with faults', () => {
     await storesInSpiteOf();
   });
 
-  test('storage nodes without room are not reported as a used-up quota, and the job can be retried', async () => {
+  test('storage nodes without space are not reported as a used-up quota, and the job can be retried', async () => {
     proxy.inject({ method: 'PUT', path: /segments/, times: 1000, fault: { kind: 'answer', status: 507 } });
     await expect(put(randomBytes(4 * segmentBytes))).rejects.toMatchObject({
       code: 'ENDPOINT_QUOTA',

@@ -16,7 +16,7 @@ import { describeWith } from '../fixtures/requirements.js';
 import { postgresMissing } from '../fixtures/servers/postgres.js';
 import { startWorkerHarness, type WorkerHarness } from '../fixtures/workerHarness.js';
 
-const bytes = 'What is to be proved.';
+const bytes = 'The object that the job checks.';
 const sha256 = createHash('sha256').update(bytes).digest('hex');
 
 describeWith({ postgresql: await postgresMissing() }, 'A kind of job that is given to the program', () => {
@@ -101,7 +101,8 @@ describeWith({ postgresql: await postgresMissing() }, 'A kind of job that is giv
     expect(await harness.files()).toEqual(['object', 'object.note']);
 
     await startWorker();
-    // An attempt that finds the note of another fails: so the rule of the kind has removed it before the second attempt.
+    // An attempt that finds the note of another attempt fails. So the rule of the kind has removed the note before the
+    // second attempt.
     const events = await harness.until(id, 'ProofSucceeded');
     expect(events.map(({ type }) => type)).toEqual([
       ...['ProofQueued', 'ProofAttemptStarted', 'ProofPhaseEntered', 'ProofPhaseEntered', 'ProofAttemptEnded'],
@@ -131,7 +132,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A kind of job that is giv
     expect(await harness.files()).toEqual(['object']);
   });
 
-  test('is handed back by a worker that stops, and fails where its object is missing', async () => {
+  test('is handed back by a worker that stops, and fails if its object is missing', async () => {
     const { begun } = reading();
     workers.push(await harness.startWorker({ engines: new Map([[engine.name, engine]]), times: { grace: 0 } }));
     const id = await prove('missing');

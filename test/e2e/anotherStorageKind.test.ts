@@ -1,6 +1,6 @@
 /**
- * A kind of storage that only tests know is used like any other: a client creates an endpoint of it, changes it, backs up
- * to it, restores from it and deletes the backup, all by GraphQL.
+ * A kind of storage that exists only in tests is used like any other kind: a client creates an endpoint of it, changes
+ * it, backs up to it, restores from it and deletes the backup, all by GraphQL.
  */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { openLog } from '../../src/log.js';

@@ -18,7 +18,7 @@ import { describeWith } from '../fixtures/requirements.js';
 import { settleProject } from '../fixtures/settledProject.js';
 import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/api/wholeApi.js';
 
-/** A part of every secret that the tests send. No answer and no log may contain it. */
+/** A part of every secret that the tests send. No answer and no log line may contain it. */
 const ofSecrets = 'hunter2';
 
 /** Paths refer to the arguments, whatever names a client gives to its variables. */
@@ -92,7 +92,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
           const seen = outside.takeRecords();
           wrong.push(...answers.flat());
           if (seen.length > 0) wrong.push({ seen, by: batch.map(({ name }) => `${operation.name}: ${name}`) });
-          if (!(await goesOn())) wrong.push({ name: operation.name, found: 'the server does not go on' });
+          if (!(await goesOn())) wrong.push({ name: operation.name, found: 'the server does not continue' });
         }
         if (JSON.stringify(await api.stored()) !== before) wrong.push({ name: operation.name, found: 'it was stored' });
       }
@@ -123,7 +123,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
         return problems.map((each) => ({ name, found: each, text: text.slice(0, 500) }));
       });
       wrong.push(...(await Promise.all(found)).flat());
-      if (!(await goesOn())) wrong.push({ found: 'the server does not go on', after: batch });
+      if (!(await goesOn())) wrong.push({ found: 'the server does not continue', after: batch });
     }
     expect(wrong).toEqual([]);
     expect(logged()).toEqual([]);
@@ -200,7 +200,7 @@ async function errorsOver(client: Client, payload: Payload): Promise<readonly Ap
   }
 }
 
-/** Several calls run at once, because one after the other would take a minute on a busy machine. */
+/** Several calls run at once. One after the other they would take a minute on a busy machine. */
 function inBatches<T>(rows: readonly T[]): readonly (readonly T[])[] {
   const size = 12;
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, index) =>

@@ -115,7 +115,7 @@ describeWith({ postgresql: await postgresMissing() }, 'while PostgreSQL does not
   const isAnother = (code: string) => code !== 'UNAVAILABLE';
   const defects = () => api.logged.filter((line) => line.includes('defect'));
 
-  test('with all its processes stopped, every operation is UNAVAILABLE, without waiting for it', async () => {
+  test('because all its processes are stopped, every operation is UNAVAILABLE within the limit', async () => {
     await server.pause();
     const others = await othersThanUnavailable();
     await server.resume();
@@ -131,7 +131,7 @@ describeWith({ postgresql: await postgresMissing() }, 'while PostgreSQL does not
     expect(defects()).toEqual([]);
   });
 
-  test('because it takes no more connections, every operation is UNAVAILABLE', async () => {
+  test('because it accepts no more connections, every operation is UNAVAILABLE', async () => {
     const admin = new PgClient({ connectionString: server.adminUrl });
     await admin.connect();
     // The next test kills the server, which runs without synchronous commits.
@@ -145,7 +145,7 @@ describeWith({ postgresql: await postgresMissing() }, 'while PostgreSQL does not
     expect(defects()).toEqual([]);
   });
 
-  test('for less than its patience, a query and a mutation wait for it and succeed', async () => {
+  test('for less than the time limit, a query and a mutation wait for it and succeed', async () => {
     patienceMs = 120_000;
     await server.crash();
     const reading = api.post('{ projects { totalCount } }');

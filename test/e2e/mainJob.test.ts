@@ -1,6 +1,7 @@
 /**
- * The main job as a user does it: the built program, with API and worker as processes of their own, with real MariaDB, Swift,
- * Keystone, PostgreSQL and MongoDB's protocol, used only through GraphQL. The tests are one story and run in their order.
+ * The main job of a user, only through GraphQL. The built program runs with API and worker as separate processes, and
+ * with real MariaDB, Swift, Keystone, PostgreSQL and MongoDB's protocol. The tests are one story and run in their
+ * order.
  */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
@@ -102,7 +103,7 @@ describeWith(needs, 'The main job', () => {
   let worker: StowageProcess;
   let user: GraphqlUser;
   let otherUser: GraphqlUser;
-  /** Ends everything that was started, the last thing first, also after an incomplete start. */
+  /** Ends all started processes and servers in reverse order, also after an incomplete start. */
   const endings: (() => Promise<unknown>)[] = [];
   const processes: StowageProcess[] = [];
   const adminToken = randomBytes(32).toString('hex');
@@ -239,7 +240,7 @@ describeWith(needs, 'The main job', () => {
     await copy.sql('DROP DATABASE bulk; DROP DATABASE harbour;');
   };
 
-  test('Validate shows how far the check got, and saves nothing', async () => {
+  test('Validate shows each step of the check, and saves nothing', async () => {
     const created = await user.execute<{ createProject: { id: string } }>(
       'mutation { createProject(name: "Harbour authority") { id } }',
     );
@@ -267,7 +268,7 @@ describeWith(needs, 'The main job', () => {
     expect(await countEvents()).toBe(events);
   });
 
-  test('Submit saves services and the file endpoint once, however often it is sent', async () => {
+  test('Submit saves services and the file endpoint only once, even if it is sent repeatedly', async () => {
     const register = 'mutation ($input: ServiceInput!) { registerService(input: $input) { id } }';
     type Registered = { registerService: { id: string } };
     serviceId = (await user.execute<Registered>(register, { input: mariadbInput('source', source) })).registerService
@@ -438,7 +439,7 @@ describeWith(needs, 'The main job', () => {
   const dumpHeldUp = async (job: ReceivedMessages<Job>) => {
     await job.until((states) => states.some(({ phase }) => phase === 'DUMPING'), soonMs);
     const release = await heldTable(source, 'harbour.ships');
-    // The count beside the dump may wait for the table before the tool starts.
+    // The count of rows may wait for the table before the dump tool starts.
     await eventually('the dump tool runs', async () =>
       Promise.resolve(descendantsOf(process.pid).some(({ name }) => name === 'mariadb-dump')),
     );
@@ -449,7 +450,7 @@ describeWith(needs, 'The main job', () => {
   };
 
   test(
-    'a worker that is killed in the middle of a dump takes its tools with it, and another worker does the job',
+    'the tools of a worker that is killed in the middle of a dump end with it, and another worker does the job',
     async () => {
       const id = await queue();
       const job = watch(id);
@@ -477,7 +478,7 @@ describeWith(needs, 'The main job', () => {
           { number: 2, outcome: 'SUCCEEDED' },
         ],
       });
-      await eventually('the dead worker is missed', async () => (await workersShown())[0]?.state === 'LOST');
+      await eventually('the killed worker is detected', async () => (await workersShown())[0]?.state === 'LOST');
       const after = await workersShown();
       expect(after.map(({ pid, state }) => [pid, state])).toEqual([
         [before?.pid, 'LOST'],
@@ -544,7 +545,7 @@ describeWith(needs, 'The main job', () => {
     new URL(database.appUrl).password === '' ? adminToken : `:${new URL(database.appUrl).password}@`,
   ];
 
-  test('no secret is in the output of the processes, in the stores, or in the container', async () => {
+  test('the output of the processes, the stores and the container contain no secret', async () => {
     const documents = (await listed('stowage/')).filter((name) => name.endsWith('.json'));
     const written = {
       output: processes.map((each) => each.output()).join('\n'),
@@ -595,7 +596,7 @@ async function heldTable(server: MariadbServer, table: string): Promise<() => Pr
 }
 
 function untilExited(processes: readonly { readonly pid: number }[]): Promise<void> {
-  return eventually('its children are gone', () =>
+  return eventually('its child processes have ended', () =>
     Promise.resolve(!processes.some(({ pid }) => existsSync(`/proc/${pid}`))),
   );
 }

@@ -75,7 +75,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a small query has a small
     });
   });
 
-  test('rows that no field shows count too', async () => {
+  test('rows that are read but not shown count too', async () => {
     const { errors } = await api.post(`{ ${aliases(25, 'services(first: 200) { nodes { id } }')} }`);
     expect(errors).toMatchObject([{ extensions: { code: 'TOO_COMPLEX', details: { limit: 'readBytes' } } }]);
   });
@@ -90,7 +90,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a small query has a small
     ]);
   });
 
-  test('what is equal is computed once: 25 equal previews of a year cost no more than one', async () => {
+  test('equal computations run once: 25 equal previews of a year cost as much as one', async () => {
     const preview = 'retentionPreview(input: $input, days: 366) { date kept deleted }';
     const ask = (times: number) =>
       api.post(`query ($input: RetentionPreviewInput!) { ${aliases(times, preview)} }`, {
@@ -103,7 +103,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a small query has a small
     );
   });
 
-  test('a request of another client does not wait for a heavy one', async () => {
+  test('a request of another client does not wait for a large request', async () => {
     const previews = aliases(4, (number) => `retentionPreview(input: $input, days: ${366 - number}) { kept }`);
     const order: string[] = [];
     const heavy = api
@@ -144,7 +144,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a small query has a small
     }
   });
 
-  test('a usual answer is the same as ever', async () => {
+  test('a usual answer is complete and unchanged', async () => {
     const query = `{ backupJobs(first: 40) { nodes { id status attempts { number } } pageInfo { hasNextPage } } }`;
     const { data, errors } = await api.post(query);
     expect(errors).toEqual([]);

@@ -12,7 +12,7 @@ import { startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/a
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** Every query, with each way to request things of a project. */
+/** Every query, with each way to request objects of a project. */
 const queryCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
   me: () => [{}],
   node: (of) => idsOf(of).flatMap((id) => (id === of.instanceId ? [] : [{ id }])),
@@ -51,7 +51,7 @@ const queryCases: Readonly<Record<string, (of: SettledProject) => readonly Varia
 /** Queries that show nothing about a project, or are not built yet. */
 const saysNothing = ['me'];
 
-/** Operations about all projects, only for the installation-level token. */
+/** Operations about all projects, which need the installation-level token. */
 const ofTheInstallation = ['workers', 'workerChanges'];
 
 const subscriptionCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
@@ -99,7 +99,7 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
     expect(without.map(({ name }) => name)).toEqual([]);
   });
 
-  test('get the same answer from every query about another project as about a missing one', async () => {
+  test('get the same answer from every query about another project as about a missing project', async () => {
     const nowhere = neverSettled();
     const wrong: object[] = [];
     for (const operation of queries()) {
@@ -155,7 +155,7 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
     expect(wrong).toEqual([]);
   });
 
-  test('get the same answer from every mutation of another project as of a missing one, and nothing is stored', async () => {
+  test('get the same answer from every mutation of another project as of a missing project, and nothing is stored', async () => {
     const nowhere = neverSettled();
     const before = await api.stored();
     const wrong: object[] = [];
@@ -175,7 +175,7 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
     expect(await api.stored()).toEqual(before);
   });
 
-  test('cannot use things of another project in their own', async () => {
+  test('cannot use objects of another project in their own project', async () => {
     const before = await api.stored();
     const refusals: [mutation: string, variables: Variables, path: string][] = [
       ['createBackupPlan', planOf(own, [foreign.fileEndpointId]), 'input.fileEndpointIds.0'],
@@ -209,7 +209,7 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
     expect(await api.stored()).toEqual(before);
   });
 
-  test('get the same answer from every subscription to another project as to a missing one', async () => {
+  test('get the same answer from every subscription to another project as to a missing project', async () => {
     const nowhere = neverSettled();
     const wrong: object[] = [];
     await withSocket(viewer, async (client) => {

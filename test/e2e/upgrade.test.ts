@@ -199,12 +199,12 @@ function upgrade(frozen: FrozenInstallation): void {
       if (decider === undefined) throw new Error(`Nobody reads streams of ${streamType}.`);
       const loaded = await api.shared.store.load(decider, streamId);
       expect(loaded.version).toBeGreaterThanOrEqual(before.filter((event) => event.stream_id === streamId).length);
-      // The state of a service that is no longer late equals that of one that never was.
+      // The state of a service that is no longer late equals the state of a service that never was late.
       if (streamType !== 'Protection') expect(loaded.state).not.toEqual(decider.initial);
     }
   });
 
-  test('returns every field of everything that it had', async () => {
+  test('returns every field of every object that it had', async () => {
     const queries = Object.values(api.schema.getQueryType()?.getFields() ?? {}) as GraphQLField<unknown, unknown>[];
     const byId: Readonly<Record<string, string>> = {
       ...{ project: 'Project', service: 'Service', fileEndpoint: 'FileEndpoint', backupPlan: 'BackupPlan' },
@@ -374,7 +374,7 @@ function upgrade(frozen: FrozenInstallation): void {
       const { parts } = await backup(id(name));
       const [part] = parts;
       if (part === undefined) throw new Error('The backup has no part.');
-      // A part without a recorded character set contains what mariadb-dump wrote for utf8mb4.
+      // A part without a recorded character set was dumped by mariadb-dump in utf8mb4.
       expect(part.restoreByHand).toContain('--default-character-set=utf8mb4');
       // The folder is mounted at another path now.
       const line = part.restoreByHand.replace(/^cat \S*?\/frozen\//, `cat ${ground.filesystemRoot}/frozen/`);
@@ -389,7 +389,7 @@ function upgrade(frozen: FrozenInstallation): void {
     },
   );
 
-  test('audits its containers: a backup that was missed once and exists is found', async () => {
+  test('audits its containers: a backup that was reported missing once and exists is found', async () => {
     await happened(id('absent'), 'BackupFound');
     const query = `query ($id: ID!) { endpoint: fileEndpoint(id: $id) {
       auditProblem { code } lastAudit { at missing unknownObjects prefixesNotSeen } } }`;

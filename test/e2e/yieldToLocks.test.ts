@@ -142,7 +142,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
 
   test.each<[string, () => Promise<object>]>([
     [
-      'a plan that says so',
+      'a plan with this option',
       async () => {
         const patch =
           'mutation ($id: ID!) { updateBackupPlan(id: $id, input: { yieldToLocks: false }) { yieldToLocks } }';
@@ -151,7 +151,10 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
         return { planId };
       },
     ],
-    ['a backup without a plan that says so', () => Promise.resolve({ service: { ...service, yieldToLocks: false } })],
+    [
+      'a backup without a plan, with this option',
+      () => Promise.resolve({ service: { ...service, yieldToLocks: false } }),
+    ],
   ])('does not end its dump for %s: other sessions wait until the table is dumped', async (_, order) => {
     holds = true;
     const next = nextHeld();
@@ -162,7 +165,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
       const waited = await server.sql(`SELECT TIME_MS > ${longMs} FROM information_schema.processlist
         WHERE id = ${app.threadId} AND state LIKE 'Waiting for%'`);
       return waited.trim() === '1';
-    }, 'the ALTER TABLE has waited for several times the patience');
+    }, 'the ALTER TABLE has waited for several times the limit');
     expect((await job(id)).status).toBe('RUNNING');
     storage?.release();
     await ended(id);

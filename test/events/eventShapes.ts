@@ -41,7 +41,7 @@ function listIn(file: ts.SourceFile | undefined): ts.Expression | undefined {
   return declarations?.find(({ name }) => name.getText() === 'slices')?.initializer;
 }
 
-/** The members of a list, with those of the lists that are spread into it. */
+/** The members of a list, including the members of lists that are spread into it. */
 function membersOf(checker: ts.TypeChecker, list: ts.Expression | undefined): readonly ts.Expression[] {
   if (list === undefined || !ts.isArrayLiteralExpression(list)) throw new Error('slices.ts lists no slices.');
   return list.elements.flatMap((element) => {

@@ -14,10 +14,10 @@ export function misfits(data: unknown, shape: Shape, path = ''): readonly string
   }
   const { '[]': item, '{}': entry } = shape;
   if (item !== undefined) {
-    if (!Array.isArray(data)) return [`${path} is no array`];
+    if (!Array.isArray(data)) return [`${path} is not an array`];
     return data.flatMap((each, index) => misfits(each, item, `${path}[${index}]`));
   }
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) return [`${path} is no object`];
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return [`${path} is not an object`];
   if (entry !== undefined) return Object.entries(data).flatMap(([key, each]) => misfits(each, entry, `${path}.${key}`));
   const unknown = Object.keys(data).filter((key) => !(key in shape) && !(`${key}?` in shape));
   return [

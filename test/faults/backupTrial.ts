@@ -159,7 +159,7 @@ async function orphansOf(bench: FaultBench, jobId: string): Promise<string | und
   };
   if (await bench.sweep(async () => (await isConfirmed()) && (await orphans()).length === 0)) return undefined;
   const left = await orphans();
-  if (left.length === 0) return 'what its attempts left was not confirmed to be gone';
+  if (left.length === 0) return 'the deletion of the remains of its attempts was not confirmed';
   const bytes = left.reduce((sum, object) => sum + object.bytes, 0);
   return `${bytes} bytes in ${left.length} objects, such as ${left[0]?.name ?? ''}`;
 }

@@ -51,7 +51,7 @@ export type FaultBench = {
   readonly postgresLine: TcpProxy;
   readonly storageLine: FaultProxy;
   readonly swift: SwiftServer;
-  /** Access to the place of the backups without Stowage. */
+  /** Access to the place of the backups, without Stowage. */
   readonly hand: ForeignHand;
   readonly swiftHand: SwiftHand;
   readonly folder: string;
@@ -130,7 +130,7 @@ export async function startFaultBench(random: () => number): Promise<FaultBench>
   await worker.stop();
   const cleanFolder = await folderOf(harness, cleanBackupId);
   const wrong = await disproveByRestoring(ready.hand, cleanFolder, original, { folder, server: target });
-  if (wrong !== undefined) throw new Error(`Without any fault the backup is none: ${wrong}`);
+  if (wrong !== undefined) throw new Error(`Without any fault the backup is wrong: ${wrong}`);
   const file = join(folder, 'clean.zst');
   await ready.hand.download(`${cleanFolder}databases.sql.zst`, file);
   const { digest } = await digestOfDump(file);

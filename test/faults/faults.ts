@@ -42,7 +42,8 @@ async function run(): Promise<void> {
   });
   const seconds = Math.round((performance.now() - beganAt) / 1000);
   const skipped = named.length - chosen.length;
-  const leftOut = skipped === 0 ? '' : ` SKIPPED ${skipped} that cannot be tried here: the lines above say why.`;
+  const leftOut =
+    skipped === 0 ? '' : ` SKIPPED ${skipped} that cannot be tried here. The lines above have the reasons.`;
   const untried = results.length < chosen.length ? ` ${chosen.length - results.length} were NOT TRIED.` : '';
   const inOrder = results.sort((one, other) => chosen.indexOf(one.fault) - chosen.indexOf(other.fault));
   console.log(

@@ -10,7 +10,7 @@ const listing = z.array(z.object({ name: z.string(), bytes: z.number(), hash: z.
 
 export type ListedObject = z.infer<typeof listing>[number];
 
-/** The place of the backups for somebody without Stowage, who can read and change it. */
+/** Access to the place of the backups for a person without Stowage, who can read and change it. */
 export type ForeignHand = {
   list(prefix?: string): Promise<readonly ListedObject[]>;
   bytes(name: string): Promise<Buffer>;
@@ -63,7 +63,7 @@ export async function openSwiftHand(swiftUrl: string, container: string): Promis
     bytes: async (name) => Buffer.from(await (await request(pathOf(name))).arrayBuffer()),
     async download(name, file) {
       const { body } = await request(pathOf(name));
-      if (body === null) throw new Error(`'${name}' came without a body.`);
+      if (body === null) throw new Error(`The answer for '${name}' has no body.`);
       return hashInto(file, Readable.fromWeb(body));
     },
     async put(name, bytes) {

@@ -26,8 +26,7 @@ export type Original = {
 
 /**
  * Checks, without the code under test, whether a folder of the container is a backup of the original. It fetches the
- * objects by plain HTTP, decompresses them by zstd, and compares. Undefined: it is such a backup. Otherwise the
- * problem.
+ * objects by plain HTTP, decompresses them by zstd, and compares. Returns the problem. Undefined: it is such a backup.
  */
 export async function disprove(
   hand: ForeignHand,
@@ -43,7 +42,7 @@ export async function disprove(
     if (digest !== original.dumpDigest) return 'the dump in it has another text than the original';
     return sizeBytes === found.sizeBytes
       ? undefined
-      : `backup.json says ${found.sizeBytes} bytes, and it is ${sizeBytes}`;
+      : `backup.json has the size ${found.sizeBytes}, and the size is ${sizeBytes}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   } finally {
@@ -64,7 +63,7 @@ export async function disproveByRestoring(
     const found = await fetchBackup(hand, folder, file);
     if (typeof found === 'string') return found;
     const byHand = /\| zstd -d \| (mariadb .*)$/.exec(found.restoreByHand)?.[1];
-    if (byHand === undefined) return `no line to restore it by hand: ${found.restoreByHand}`;
+    if (byHand === undefined) return `no command to restore it by hand: ${found.restoreByHand}`;
     const client = byHand.replace(
       /^mariadb/,
       `mariadb --no-defaults --user=root --socket='${join(server.folder, 's')}'`,
@@ -100,8 +99,8 @@ async function fetchBackup(
   if (part === undefined) return 'backup.json names no part';
   const { sha256, sizeBytes } = await hand.download(part.objectName, file);
   if (sizeBytes !== part.storedSizeBytes)
-    return `backup.json says ${part.storedSizeBytes} stored, and ${sizeBytes} are`;
-  if (sha256 !== part.checksum) return 'the stored bytes have another SHA-256 than backup.json says';
+    return `backup.json has the stored size ${part.storedSizeBytes}, and the stored size is ${sizeBytes}`;
+  if (sha256 !== part.checksum) return 'the SHA-256 of the stored bytes differs from backup.json';
   const surplus = surplusOf(await hand.list(folder), folder, part);
   if (surplus !== undefined) return surplus;
   const { restoreByHand } = z.object({ restoreByHand: z.array(z.string()).length(1) }).parse(JSON.parse(text));
@@ -120,5 +119,5 @@ function surplusOf(
     return number !== undefined && part.segments[Number(number) - 1]?.sizeBytes === bytes;
   };
   const stranger = others.find((each) => !isSegment(each));
-  return stranger === undefined ? undefined : `'${stranger.name}' lies beside the backup and is no part of it`;
+  return stranger === undefined ? undefined : `'${stranger.name}' is beside the backup and does not belong to it`;
 }

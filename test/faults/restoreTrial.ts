@@ -76,14 +76,14 @@ async function judge(
   if (ended.status === 'SUCCEEDED') {
     add('FALSE_SUCCESS', differenceOf(bench.original.fingerprint, await fingerprint(bench.target, ['shop'])));
   } else {
-    if (expected.touches === 'NOTHING' && toolStarted) add('MISREPORTED', 'the tool was started all the same');
+    if (expected.touches === 'NOTHING' && toolStarted) add('MISREPORTED', 'the tool was started nevertheless');
     const found = await bench.target.sql(
       "SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop'",
     );
-    if (!toolStarted && found !== '') add('FALSE_SUCCESS', 'statements ran before the tool was said to start');
+    if (!toolStarted && found !== '') add('FALSE_SUCCESS', 'statements ran before the start of the tool was recorded');
     if (error !== undefined) add('MISREPORTED', messageProblem(error, expected.toolSays));
     if (toolStarted && error?.hint?.includes('may hold a part') !== true) {
-      add('MISREPORTED', `does not say what it may have left: ${error?.hint ?? ''}`);
+      add('MISREPORTED', `does not describe what it may have left: ${error?.hint ?? ''}`);
     }
   }
   const attempts = events.filter(({ type }) => type === 'RestoreAttemptStarted').length;

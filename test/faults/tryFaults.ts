@@ -47,7 +47,7 @@ async function restoringNewest({ harness, cleanBackupId, fileEndpointId, ...benc
 
 async function orphansIn(bench: FaultBench): Promise<readonly Problem[]> {
   const others = (await bench.swiftHand.containers()).filter((name) => name !== containerName);
-  if (others.length > 0) return [{ kind: 'ORPHAN', what: `containers that nobody named: ${others.join(', ')}` }];
+  if (others.length > 0) return [{ kind: 'ORPHAN', what: `unexpected containers: ${others.join(', ')}` }];
   const objects = await bench.hand.list();
   const clean = `-${bench.cleanBackupId.slice(0, 8)}-a`;
   const left = objects.filter(({ name }) => name !== '.stowage.json' && !name.includes(clean));

@@ -17,16 +17,16 @@ const large = `CREATE DATABASE odd; USE odd; CREATE TABLE large (id INT PRIMARY 
     FROM seq_1_to_30000;`;
 const alter = 'ALTER TABLE odd.large ADD COLUMN added INT DEFAULT 7';
 
-/** An application alters a table while it is dumped, and must wait for the dump no longer than the patience. */
+/** An application alters a table while it is dumped, and must not wait for the dump longer than the time limit. */
 export const alteredSources: readonly Fault[] = [
   {
     group: 'Sources and targets',
-    name: 'an ALTER behind a dump, which gives way and is tried again',
+    name: 'an ALTER behind a dump, which ends and is tried again',
     attempt: (bench) => withAltered(bench, { yieldToLocks: true }),
   },
   {
     group: 'Sources and targets',
-    name: 'an ALTER behind a dump that does not give way',
+    name: 'an ALTER behind a dump that does not end for it',
     attempt: (bench) => withAltered(bench, { yieldToLocks: false }),
   },
 ];
@@ -65,7 +65,7 @@ async function alterBehindDump(bench: FaultBench, { yieldToLocks }: Request): Pr
     await held[0]?.holding;
     const altered = source.sql(alter);
     if (!yieldToLocks) {
-      await until(() => hasWaited(bench), 'the ALTER has waited for several times the patience');
+      await until(() => hasWaited(bench), 'the ALTER has waited for several times the limit');
       held[0]?.release();
     }
     if (!(await within(altered, alterLimitMs))) problems.push({ kind: 'STUCK', what: 'the ALTER still waits' });

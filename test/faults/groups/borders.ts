@@ -78,7 +78,7 @@ const blows: readonly Blow[] = [
       const job = { id: jobId, projectId: harness.projectId };
       await harness.transact((tx) => cancelJob(tx, harness.queue, backupHandling, job, 'a person', new Date()));
       await harness.signals.send('cancel', jobId);
-      await until(() => signal.aborted, 'the worker has heard of it');
+      await until(() => signal.aborted, 'the worker has received it');
     },
   },
 ];
@@ -121,7 +121,9 @@ function borderFault(blow: Blow, border: Border): Fault {
       await pause(blow.name.startsWith('PostgreSQL') ? outageMs : 0);
       await bench.heal();
       await Promise.all([worker.stop(), second?.stop()]);
-      const problems: Problem[] = run.struck ? [] : [{ kind: 'NOT_REACHED', what: 'the backup never came there' }];
+      const problems: Problem[] = run.struck
+        ? []
+        : [{ kind: 'NOT_REACHED', what: 'the backup never reached this step' }];
       const expects = typeof blow.expects === 'function' ? blow.expects(border) : blow.expects;
       return judge(bench, jobId, ended, { expects, problems });
     },

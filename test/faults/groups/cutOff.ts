@@ -29,7 +29,7 @@ const moments: readonly Moment[] = [
   })),
   onRequest('at the upload of a segment', { method: 'PUT', path: /\/segments\/databases\/00000005$/ }),
   onRequest('at the manifest', { method: 'PUT', path: /multipart-manifest=put/ }),
-  onRequest('at the look at the object', { method: 'HEAD', path: /\/databases\.sql\.zst$/ }),
+  onRequest('at the check of the object', { method: 'HEAD', path: /\/databases\.sql\.zst$/ }),
   onRequest('at the storing of backup.json', { method: 'PUT', path: /\/backup\.json$/ }),
   onRequest('at the reading of backup.json', { method: 'GET', path: /\/backup\.json$/ }),
 ];
@@ -53,10 +53,10 @@ async function tryCutOff(bench: FaultBench, moment: Moment, cut: () => void): Pr
   const jobId = await queueFaultyBackup(bench, { maxAttempts: 3, stallTimeoutMs: 60_000 });
   const problems: Problem[] = [];
   await until(arming.reached, 'the worker is cut off', 30_000).catch(() => {
-    problems.push({ kind: 'NOT_REACHED', what: 'the backup never came there' });
+    problems.push({ kind: 'NOT_REACHED', what: 'the backup never reached this step' });
   });
   // The worker is still cut off, so it gets no notification.
-  await until(() => bench.toolsLeft().length === 0, 'its tools are gone', leaseMs + 5_000).catch(() => {
+  await until(() => bench.toolsLeft().length === 0, 'its tools have ended', leaseMs + 5_000).catch(() => {
     problems.push({ kind: 'PROCESS', what: 'the worker that was cut off did not end its dump' });
   });
   await bench.sourceLine.heal();

@@ -54,8 +54,8 @@ const everywhere: readonly Damage[] = [
   ]),
   ...rewritten('STORED', [
     ['holds other bytes of the same length', (bytes) => randomBytes(bytes.length)],
-    ['has its first bit turned', (bytes) => flipped(bytes, 0)],
-    ['has its last bit turned', (bytes) => flipped(bytes, bytes.length - 1)],
+    ['has its first bit flipped', (bytes) => flipped(bytes, 0)],
+    ['has its last bit flipped', (bytes) => flipped(bytes, bytes.length - 1)],
     ['has two parts swapped', (bytes) => Buffer.concat([bytes.subarray(1_000_000), bytes.subarray(0, 1_000_000)])],
   ]),
   {
@@ -70,21 +70,21 @@ const everywhere: readonly Damage[] = [
   ...documented(damaged, [
     ['is no JSON', () => '{'],
     ['is cut in the middle', (text) => text.slice(0, text.length / 2)],
-    ['says another checksum', (text) => text.replace(/("checksum": ")[0-9a-f]{8}/, '$100000000')],
-    ['says another checksum of a segment', (text) => text.replace(/("sha256": ")[0-9a-f]{8}/, '$100000000')],
-    ['says another size of a segment', (text) => text.replace(/("segments": \[\s*\{\s*"sizeBytes": )\d+/, '$11000')],
+    ['has another checksum', (text) => text.replace(/("checksum": ")[0-9a-f]{8}/, '$100000000')],
+    ['has another checksum of a segment', (text) => text.replace(/("sha256": ")[0-9a-f]{8}/, '$100000000')],
+    ['has another size of a segment', (text) => text.replace(/("segments": \[\s*\{\s*"sizeBytes": )\d+/, '$11000')],
     ['says another size', (text) => text.replace(/("storedSizeBytes": )\d+/, '$11')],
     ['names another object', (text) => text.replaceAll('databases.sql.zst', 'another.sql.zst')],
     ['names no segments', (text) => text.replace(/"segments": \[[^\]]*\]/, '"segments": []')],
-    ['is of a format to come', (text) => text.replace('"formatVersion": 2', '"formatVersion": 3')],
+    ['has a future format', (text) => text.replace('"formatVersion": 2', '"formatVersion": 3')],
   ]),
   {
     ...{ name: 'backup.json is emptied', expects: damaged, audit: 'MISSING' },
     harm: ({ hand, document }) => hand.put(document, Buffer.alloc(0)),
   },
   ...documented(harmless, [
-    ['tells other rows', (text) => text.replaceAll(/"rows": \d+/g, '"rows": 7')],
-    ['tells another line for the shell', (text) => text.replaceAll('zstd -d', 'rm -rf')],
+    ['has other row counts', (text) => text.replaceAll(/"rows": \d+/g, '"rows": 7')],
+    ['has another command for the shell', (text) => text.replaceAll('zstd -d', 'rm -rf')],
   ]),
   {
     ...{ name: 'all of it is deleted', expects: notFound, audit: 'MISSING' },
@@ -94,7 +94,7 @@ const everywhere: readonly Damage[] = [
   },
 ];
 
-/** Every byte of a restore is compared with the log, whatever the mark of the place is. */
+/** Every byte of a restore is compared with the log, regardless of the marker. */
 const marks: readonly Damage[] = [
   {
     ...{ name: 'the marker is removed', expects: harmless },
@@ -128,16 +128,16 @@ const inSwift: readonly Damage[] = [
     },
   },
   ...manifested('STORED', damaged, [
-    ['names its segments the other way round', (entries) => [...entries].reverse()],
+    ['names its segments in reverse order', (entries) => [...entries].reverse()],
     ['names two segments in the place of each other', ([first, second, ...rest]) => present([second, first, ...rest])],
-    ['names one segment twice and another not', ([first, , ...rest]) => present([first, first, ...rest])],
+    ['names one segment twice and omits another', ([first, , ...rest]) => present([first, first, ...rest])],
   ]),
   ...manifested('MISSING', damaged, [
     ['lacks the last segment', (entries) => entries.slice(0, -1)],
     ['lacks the first segment', (entries) => entries.slice(1)],
-    ['names a segment more', (entries) => [...entries, ...entries.slice(0, 1)]],
+    ['names one more segment', (entries) => [...entries, ...entries.slice(0, 1)]],
   ]),
-  ...manifested('STORED', harmless, [['is written once more as it is', (entries) => entries]]),
+  ...manifested('STORED', harmless, [['is written again unchanged', (entries) => entries]]),
   {
     ...{ name: "the manifest is another backup's", expects: damaged, audit: 'NOTHING' },
     harm: async ({ swiftHand, object, other }) => swiftHand.putManifest(object, await swiftHand.manifest(other.object)),
@@ -146,7 +146,7 @@ const inSwift: readonly Damage[] = [
 
 const inFolder: readonly Damage[] = [
   ...[0, 2_000_000].map((at): Damage => ({
-    ...{ name: `the object has a turned bit at byte ${at}, and its old time`, expects: damaged },
+    ...{ name: `the object has a flipped bit at byte ${at}, and its old time`, expects: damaged },
     harm: async ({ hand, path, object }) => {
       const { atime, mtime } = await stat(join(path, object));
       await hand.put(object, flipped(await hand.bytes(object), at));
@@ -214,7 +214,10 @@ async function tryDamage(
   await mend?.(wreck);
   problems.push(...(await deleteDamaged(bench, jobId)));
   if ((await swiftHand.list(other)).length < others.length) {
-    problems.push({ kind: 'MISREPORTED', what: 'with the damaged backup some of another one was deleted' });
+    problems.push({
+      kind: 'MISREPORTED',
+      what: 'the deletion of the damaged backup deleted objects of another backup',
+    });
   }
   const [left] = await hand.list(folder);
   if (left !== undefined) problems.push({ kind: 'ORPHAN', what: `${left.name} is left of the damaged backup` });
@@ -226,7 +229,7 @@ async function takeBackup(bench: FaultBench): Promise<string> {
   const jobId = await queueFaultyBackup(bench, { maxAttempts: 3 });
   const ended = await endOf(bench, jobId);
   await worker.stop();
-  if (ended?.status !== 'SUCCEEDED') throw new Error(`The backup to be damaged is ${ended?.status ?? 'not ended'}.`);
+  if (ended?.status !== 'SUCCEEDED') throw new Error(`The backup for the damage is ${ended?.status ?? 'not ended'}.`);
   return jobId;
 }
 
@@ -248,20 +251,20 @@ async function afterAudits(
   const isSeen = expected === 'MISSING' ? () => has(jobId, 'BackupAbsent') : isAudited;
   const problems: Problem[] = [];
   try {
-    await until(isSeen, 'the audit has looked', 60_000);
+    await until(isSeen, 'the audit has ended', 60_000);
     clock.aheadMs = 3_700_000;
     if (expected === 'MISSING') await until(() => has(jobId, 'BackupMissing'), 'the backup is missing', 60_000);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    problems.push({ kind: 'MISREPORTED', what: `the audit does not say that it is ${expected}: ${why}` });
+    problems.push({ kind: 'MISREPORTED', what: `the audit does not report that it is ${expected}: ${why}` });
   } finally {
     await auditor.stop();
   }
   if (expected === 'STORED' && (await has(jobId, 'BackupAbsent'))) {
-    problems.push({ kind: 'MISREPORTED', what: 'the audit missed what is there' });
+    problems.push({ kind: 'MISREPORTED', what: 'the audit reported an existing backup as missing' });
   }
   if (await has(bench.cleanBackupId, 'BackupAbsent')) {
-    problems.push({ kind: 'MISREPORTED', what: 'the audit missed a backup that nobody has touched' });
+    problems.push({ kind: 'MISREPORTED', what: 'the audit reported an unchanged backup as missing' });
   }
   return problems;
 }

@@ -32,7 +32,7 @@ const eachConnection: readonly Fault[] = [0, 1, 2].flatMap((number) => [
   onConnection(number, 'is reset', number === 0 ? unreachable : ['SUCCEEDED', ...unreachable], ({ sourceLine }) =>
     sourceLine.reset(),
   ),
-  onConnection(number, 'is the last that the server takes', unreachable, ({ sourceLine }) => void sourceLine.cut()),
+  onConnection(number, 'is the last that the server accepts', unreachable, ({ sourceLine }) => void sourceLine.cut()),
   onConnection(number, 'is dead', [...unreachable, ...stalled], ({ sourceLine }) => sourceLine.freeze()),
 ]);
 

@@ -44,8 +44,10 @@ export const dumpTools: readonly Fault[] = [
   dump('an empty dump, exit 0', 'exit 0', ['EMPTY_DUMP']),
   dump('an empty line, exit 0', 'echo', ['INCOMPLETE_DUMP']),
   dump('only the line that says complete', "echo '-- Dump completed on 2024-01-01 10:00:00'", ['INCOMPLETE_DUMP']),
-  dump('without a table, yet complete', leavingOut('shop.words'), ['INCOMPLETE_DUMP']),
-  dump('without any table, yet complete', leavingOut('shop.words', 'shop.noise', 'shop.empty'), ['INCOMPLETE_DUMP']),
+  dump('lacks a table, with a completion line', leavingOut('shop.words'), ['INCOMPLETE_DUMP']),
+  dump('lacks every table, with a completion line', leavingOut('shop.words', 'shop.noise', 'shop.empty'), [
+    'INCOMPLETE_DUMP',
+  ]),
   dump('without a completion line', '"$real" "$@" | head -n -1', ['INCOMPLETE_DUMP']),
   dump('a completion line that cannot be the end', `"$real" "$@"; echo 'INSERT INTO'`, ['INCOMPLETE_DUMP']),
   dump('a completion line in the middle', `${inTheMiddle}; printf '\\n-- Dump completed on 2024-01-01\\nINSERT INTO'`, [

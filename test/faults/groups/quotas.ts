@@ -53,7 +53,7 @@ export const quotas: readonly Fault[] = [
       const { swiftHand, storageLine } = bench;
       const limits = quotasFor(await swiftHand.used());
       await swiftHand.setQuotas(limits);
-      // Swift caches the size of a container for a minute. Setting the quota again makes it read the size again.
+      // Swift caches the size of a container for a minute. After the quota is set again, it reads the size again.
       const act = () => swiftHand.setQuotas(limits);
       const injected = storageLine.inject({
         ...{ method: 'PUT', path: /\/faults\//, times: Infinity },

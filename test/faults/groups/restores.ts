@@ -27,7 +27,7 @@ const refusals: Readonly<Record<number, Expected>> = {
 
 /** Faults of the storage during the check, before the first statement. */
 const fetching: readonly Fault[] = [
-  ...offsets.map((at) => fetched(`a bit turned over at byte ${at}`, { kind: 'flipAnswerByte', at }, damaged)),
+  ...offsets.map((at) => fetched(`a flipped bit at byte ${at}`, { kind: 'flipAnswerByte', at }, damaged)),
   ...offsets.map((at) =>
     fetched(`the connection is cut at byte ${at}`, { kind: 'cutAnswer', afterBytes: at }, ['SUCCEEDED']),
   ),
@@ -40,7 +40,7 @@ const fetching: readonly Fault[] = [
   ...Object.entries(refusals).map(([status, expects]) =>
     fetched(`${status} each time`, { kind: 'answer', status: Number(status) }, expects, Infinity),
   ),
-  ofStorage('NOTHING', 'backup.json has a turned bit', { ...document, fault: { kind: 'flipAnswerByte', at: 400 } }, [
+  ofStorage('NOTHING', 'backup.json has a flipped bit', { ...document, fault: { kind: 'flipAnswerByte', at: 400 } }, [
     ...damaged,
     'SUCCEEDED',
   ]),
@@ -63,7 +63,7 @@ const fetching: readonly Fault[] = [
 
 /** Faults while statements run. */
 const restoring: readonly Fault[] = [
-  ...offsets.map((at) => read(`a bit turned over at byte ${at}`, { kind: 'flipAnswerByte', at }, damaged)),
+  ...offsets.map((at) => read(`a flipped bit at byte ${at}`, { kind: 'flipAnswerByte', at }, damaged)),
   ...offsets.map((at) =>
     read(`the connection is cut at byte ${at}`, { kind: 'cutAnswer', afterBytes: at }, ['SUCCEEDED']),
   ),

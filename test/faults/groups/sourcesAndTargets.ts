@@ -87,12 +87,12 @@ const texts: readonly (readonly [characterSet: string, hex: string])[] = [
   ['latin1', '80818d'],
 ];
 
-/** The object comes back unchanged. */
+/** The object is restored unchanged. */
 function kept(name: string, statements: string): OddDatabase {
   return { name, statements, ends: ['KEPT'] };
 }
 
-/** The object comes back unchanged, or a warning names it. */
+/** The object is restored unchanged, or a warning names it. */
 function keptOrNamed(name: string, statements: string, pattern: RegExp): OddDatabase {
   return { name, statements, ends: ['KEPT', 'WARNED'], pattern };
 }
@@ -114,7 +114,7 @@ const contents: readonly OddDatabase[] = [
     "SET sql_mode=''; CREATE TABLE t (d DATE, s TIMESTAMP NULL); INSERT INTO t VALUES ('0000-00-00', '0000-00-00'), ('2023-00-00', NULL);",
   ),
   keptOrNamed(
-    'dates that no month has',
+    'dates that do not exist',
     "SET sql_mode='ALLOW_INVALID_DATES'; CREATE TABLE t (d DATE); INSERT INTO t VALUES ('2023-02-30');",
     /odd\.t/,
   ),
@@ -181,7 +181,7 @@ const contents: readonly OddDatabase[] = [
     'CREATE TABLE t (a INT CHECK (a > 0)); SET check_constraint_checks=0; INSERT INTO t VALUES (-1);',
   ),
   kept(
-    'names that differ in case only',
+    'names that differ only in case',
     'CREATE TABLE T (a INT); CREATE TABLE t (b INT); INSERT INTO T VALUES (1); INSERT INTO t VALUES (2);',
   ),
   kept(
@@ -215,7 +215,7 @@ const contents: readonly OddDatabase[] = [
     "CREATE TABLE t (a INT); INSERT INTO t VALUES (-1); \nDELIMITER //\nCREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW IF NEW.a < 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF //\nDELIMITER ;\n",
   ),
   refused(
-    'a definer that nobody is',
+    'a definer that does not exist',
     'CREATE TABLE t (a INT); CREATE DEFINER=`gone`@`nowhere` VIEW v AS SELECT a FROM t; CREATE DEFINER=`gone`@`nowhere` PROCEDURE p() SELECT 1;',
     /gone/,
     ['KEPT', 'TOOL_FAILED'],

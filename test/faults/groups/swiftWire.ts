@@ -42,7 +42,7 @@ export const swiftWire: readonly Fault[] = [
       unreachable,
       isLarge(request),
     ),
-    ...often('a bit turned over in', request, { kind: 'flipRequestByte', at: 100 }, flipped(request)),
+    ...often('a flipped bit in', request, { kind: 'flipRequestByte', at: 100 }, flipped(request)),
   ]),
   ...questions.flatMap((request) => [
     ...often('the answer is lost to', request, { kind: 'loseAnswer' }, unreachable),
@@ -54,7 +54,7 @@ export const swiftWire: readonly Fault[] = [
       ...['SUCCEEDED' as const, ...unreachable, 'CHECKSUM' as const],
     ]),
     ...often('the answer stalls to', request, { kind: 'stallAnswer', afterBytes: 200 }, [...unreachable, 'CHECKSUM']),
-    one('a bit turned over in the answer to', request, { kind: 'flipAnswerByte', at: 60 }, ['CHECKSUM']),
+    one('a flipped bit in the answer to', request, { kind: 'flipAnswerByte', at: 60 }, ['CHECKSUM']),
     one('an answer that is no JSON to', request, { kind: 'replaceAnswer', status: 200, body: '<html>' }, [
       'CHECKSUM',
       'ENDPOINT_UNREACHABLE',

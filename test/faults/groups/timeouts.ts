@@ -14,7 +14,7 @@ const patient = { swift: createSwiftDriver({ ...impatient, headersTimeoutMs: 60_
 export const timeouts: readonly Fault[] = [
   tool('mariadb-dump', 'hangs at once', 'sleep 1000'),
   tool('mariadb-dump', 'hangs in the middle', '"$real" "$@" | head -c 4000000; sleep 1000'),
-  tool('mariadb-dump', 'is slow, yet moves', 'while echo "-- still here"; do sleep 0.2; done'),
+  tool('mariadb-dump', 'is slow, but makes progress', 'while echo "-- still here"; do sleep 0.2; done'),
   tool('mariadb-dump', 'ignores SIGTERM', `trap '' TERM; while :; do sleep 1; done`),
   tool('zstd', 'hangs at the end', '"$real" "$@"; sleep 1000'),
   storage('a segment', { method: 'PUT', path: /\/segments\/databases\/00000005$/ }),

@@ -139,12 +139,12 @@ async function tryWorker(bench: FaultBench, moment: Moment, blow: Blow): Promise
       blow.strike(worker);
     });
     const jobId = await queueFaultyBackup(bench, { maxAttempts: 3, stallTimeoutMs: 20_000 });
-    await until(() => struckAt !== undefined, 'the worker is struck', 30_000).catch(() => undefined);
+    await until(() => struckAt !== undefined, 'the fault has hit the worker', 30_000).catch(() => undefined);
     const second = await bench.startWorker({ times: { lease: leaseMs } });
     const problems: Problem[] = [];
     if (!arming.reached()) problems.push({ kind: 'NOT_REACHED', what: 'the backup never came there' });
     else if (!(await isTakenOver(bench, jobId, struckAt ?? 0))) {
-      problems.push({ kind: 'STUCK', what: `no other worker had it within the lease and ${slackMs / 1000} s` });
+      problems.push({ kind: 'STUCK', what: `no other worker claimed it within the lease and ${slackMs / 1000} s` });
     }
     problems.push(...(await blow.check(bench, jobId, worker)));
     const ended = await endOf(bench, jobId, backupMs);
@@ -165,7 +165,7 @@ async function isTakenOver(bench: FaultBench, jobId: string, struckAt: number): 
     if (state.status === 'RUNNING') return state.current.number > 1;
     return state.status === 'SUCCEEDED' || state.status === 'FAILED';
   };
-  return until(next, 'another worker has it', Math.max(0, left)).then(
+  return until(next, 'another worker has claimed it', Math.max(0, left)).then(
     () => true,
     () => false,
   );
