@@ -83,7 +83,7 @@ export async function refuseCopy({ prefixMarks, times }: Omit<MarkTools, 'instal
 
 function renewedByOthers(prefix: string): StowageError {
   const where = prefix === '' ? 'The place' : `The prefix "${prefix}"`;
-  return new StowageError('CONFLICT', `Another copy of this database uses ${where}, so nothing is deleted.`, {
+  return new StowageError('CONFLICT', `${where} is in use by another copy of this database, so nothing is deleted.`, {
     help: `Another process with the id of this installation has renewed its marker. ${wayOut}`,
   });
 }

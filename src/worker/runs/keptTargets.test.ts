@@ -129,7 +129,7 @@ describeWith(
       expect(await cancel(id)).toBe('CANCELLED');
       const row = await rowOf(id);
       expect(row).toMatchObject({ status: 'CANCELLED', targetLocked: true });
-      expect(restoreJobMessage(row)).toMatch(/may hold a part of the data\. It does not answer yet/);
+      expect(restoreJobMessage(row)).toMatch(/may hold a part of the data\. The target does not answer yet/);
       expect(await restoreUnderWay(harness.dataSource.manager, targetServiceId)).toBe(true);
       expect(await isTargetUsedBy(id)).toBe(true);
 
