@@ -11,6 +11,7 @@ import { databasesPart } from '../src/engines/mariadb/checks/preflight.js';
 import { dumpArguments } from '../src/engines/mariadb/dump/dump.js';
 import { dumpScanner } from '../src/engines/mariadb/dump/dumpScanner.js';
 import { createObserver, type Scanner } from '../src/engines/pipeline/observer.js';
+import { systemTools } from '../src/engines/process/tools.js';
 import { startMariadb, type MariadbServer } from '../test/fixtures/servers/mariadb.js';
 import { brief } from './brief.js';
 import { fillOrders } from './pipeline/ordersDatabase.js';
@@ -97,7 +98,7 @@ async function dump(
   const databases = (await server.sql("SHOW DATABASES LIKE 'bench%'")).trim().split('\n');
   const inventory = { serverVersion: '', toolVersion: '', sizeBytes: null, databases: [] };
   const options = dumpArguments({ inventory, parts: [databasesPart], warnings: [] });
-  const { program, args } = createObserver([], scanner === undefined ? {} : { scanner });
+  const { program, args } = createObserver(systemTools, scanner === undefined ? {} : { scanner });
   const times = join(folder, 'times');
   const line = `set -o pipefail; mariadb-dump --defaults-file=${optionFile} ${[...options, ...databases].join(' ')} |
     { TIMEFORMAT='%U %S'; time "$@" 3>/dev/null 2>&4; } 4>&2 2>${times} | zstd -3 -q >/dev/null`;
