@@ -10,7 +10,8 @@ COPY src ./src
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:24-bookworm-slim
-# The tools for dumps and restores. util-linux has setpriv, which ends a tool together with its worker.
+# The tools for dumps and restores. util-linux has setpriv, which runs each tool under a uid of its own and ends it together
+# with its worker.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libnss-wrapper mariadb-client tini util-linux zstd \
  && rm -rf /var/lib/apt/lists/* \
@@ -22,14 +23,16 @@ COPY --from=build /stowage/package.json ./
 COPY --from=build /stowage/node_modules ./node_modules
 COPY --from=build /stowage/dist ./dist
 COPY LICENSE ./
-RUN ln -s /stowage/dist/src/main.js /usr/local/bin/stowage && chmod 755 /stowage/dist/src/main.js
+COPY image/as-service /usr/local/bin/
+RUN ln -s /stowage/dist/src/main.js /usr/local/bin/stowage \
+ && chmod 755 /stowage/dist/src/main.js /usr/local/bin/as-service
 
-USER node
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 STOWAGE_DATA=/var/lib/stowage
 EXPOSE 4000
 STOPSIGNAL SIGTERM
 # This check is for the API. A worker has no HTTP server, so run it with --no-healthcheck. Its heartbeat shows that it runs.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["tini", "--", "stowage"]
+# No USER: the entry point becomes the user `node`, and keeps what it needs to run tools under other uids.
+ENTRYPOINT ["tini", "--", "as-service", "node", "stowage"]
 CMD ["serve"]

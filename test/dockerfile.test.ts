@@ -76,9 +76,10 @@ describe('The image', () => {
     expect(include.filter((path) => existsSync(new URL(path, root)) && !copied.includes(path))).toEqual([]);
   });
 
-  test('does not run as root, and has an init as its first process', () => {
-    expect(of(final, 'USER')).toEqual(['node']);
-    expect(JSON.parse(of(final, 'ENTRYPOINT')[0] ?? '[]')).toEqual(['tini', '--', 'stowage']);
+  test('runs as the user `node`, and has an init as its first process', () => {
+    // docs/settings.md: a container that starts as root runs each tool under a uid of its own.
+    expect(of(final, 'USER')).toEqual([]);
+    expect(JSON.parse(of(final, 'ENTRYPOINT')[0] ?? '[]')).toEqual(['tini', '--', 'as-service', 'node', 'stowage']);
     expect(JSON.parse(of(final, 'CMD')[0] ?? '[]')).toEqual(['serve']);
   });
 

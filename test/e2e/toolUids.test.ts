@@ -121,6 +121,14 @@ describeWith(
       await until(() => processesUnder(range).length === 0, 'no tool is left');
     });
 
+    test('runs in the same way as the entry point of the image starts it', async () => {
+      const { STOWAGE_MASTER_KEY_FILE: _, STOWAGE_FILESYSTEM_ROOT: __, ...others } = settings;
+      const entryPoint = [join(import.meta.dirname, '../../image/as-service'), 'nobody'];
+      worker = await startWorker(program.main, { ...others, STOWAGE_MASTER_KEY: harness.ground.masterKey }, entryPoint);
+      expect(worker.output()).toContain('Each tool runs under a uid of its own');
+      expect(new Set(processesUnder(range).map(({ name }) => name))).toEqual(new Set(['node']));
+    });
+
     test('tells which files its tools can read because everybody can', async () => {
       await chmod(settings['STOWAGE_MASTER_KEY_FILE'] ?? '', 0o644);
       worker = await startWorker(program.main, settings, asService());
