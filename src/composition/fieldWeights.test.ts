@@ -25,7 +25,7 @@ test('every field that reads, computes or has no fixed size has a weight', () =>
   expect(without).toEqual([]);
 });
 
-test('every weight is that of a field', () => {
+test('every weight belongs to a field', () => {
   const names = types.flatMap((type) => Object.keys(type.getFields()).map((field) => `${type.name}.${field}`));
   expect([...fieldWeights.keys()].filter((name) => !names.includes(name))).toEqual([]);
 });

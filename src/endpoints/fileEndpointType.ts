@@ -15,7 +15,7 @@ export class EncryptionType {
   readonly recipients!: readonly string[];
 }
 
-@ObjectType('FileEndpoint', { implements: Node, description: 'Where backups go.' })
+@ObjectType('FileEndpoint', { implements: Node, description: 'The place of backups.' })
 export class FileEndpointType extends Node {
   /** The stored row, for the fields that later slices add. It names the credential and does not hold the secret. */
   readonly row!: FileEndpointRow;

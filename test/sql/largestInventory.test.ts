@@ -22,8 +22,8 @@ describeWith({ postgresql: await postgresMissing() }, 'The inventory of the larg
 
   const shapes: Readonly<Record<string, (number: number) => unknown>> = {
     'empty databases': (number) => ({ name: `d${number}`, tables: [] }),
-    'tables without facts': (number) => ({ name: `t${number}`, rows: 1, rowsEstimated: false }),
-    'tables with all facts': (number) => ({
+    'tables without details': (number) => ({ name: `t${number}`, rows: 1, rowsEstimated: false }),
+    'tables with all details': (number) => ({
       ...{ name: `t${number}`, type: 'BASE TABLE', engine: 'InnoDB', rowFormat: 'Dynamic', collation: 'latin1_bin' },
       ...{ rows: 1, rowsEstimated: false, dataBytes: 0, changedAt: null, createdAt: '2026-01-01 00:00:00' },
     }),

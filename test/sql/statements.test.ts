@@ -14,13 +14,13 @@ const assembledAtRunTime: Readonly<Record<string, string>> = {
   'src/jobs/attemptedJobView.ts: apply': 'The kind of job names the table. No statement returns rows.',
   'src/jobs/attemptedJobView.ts: startAttempt': 'The kind of job names the table. No statement returns rows.',
   'src/postgres/eventStore.ts: read':
-    'The conditions depend on the options. eventStore.test.ts and historyApi.test.ts read by each.',
+    'The conditions depend on the options. eventStore.test.ts and historyApi.test.ts cover each condition.',
   'src/postgres/rebuildProjection.ts: rebuildProjection': 'The projection names the tables. No statement returns rows.',
   'src/postgres/roles.ts: grantToAppRole': 'The role is a setting. No statement returns rows.',
   'src/server/tableReader.ts: tableReader':
-    'The text is that of the caller: selectPage.test.ts and the tests of lists run it.',
+    'The caller provides the text. selectPage.test.ts and the tests of lists run it.',
   'src/worker/retention/retentionSweep.ts: candidates':
-    'The styles make the text. retentionSweep.test.ts runs it for every style.',
+    'The text depends on the styles. retentionSweep.test.ts runs it for every style.',
 };
 
 const statements = statementsOfProgram();

@@ -5,18 +5,18 @@ import { answerTooLong, tooSlow, type Reply } from './messages.js';
 
 export type Row = Readonly<Record<string, Value>>;
 
-/** What one question may cost. */
+/** The limits for the answer to one question. */
 export type AnswerLimits = {
   readonly signal: AbortSignal;
-  /** For the whole answer. */
+  /** The time limit for the whole answer. */
   readonly timeoutMs: number;
-  /** Of the whole answer, about as it is in memory. */
+  /** The approximate memory limit for the whole answer. */
   readonly maxBytes: number;
-  /** Takes the rows as they come, some hundreds at a time, in place of the result. */
+  /** Receives the rows in batches of some hundred rows. The result is then empty. */
   readonly onRows?: (rows: readonly Row[]) => void;
 };
 
-/** Of a server's sentence. */
+/** The maximum length of a server's sentence. */
 const mostChars = 1_000;
 
 /** The reason why there is no answer, with what the client library reported about it. */
@@ -36,22 +36,22 @@ export class ConversationError extends Error implements DriverError {
   }
 }
 
-/** The answer to one request, while it comes. */
+/** The answer to one request, while it is being received. */
 export type Answer = {
   /** Rejects with a ConversationError, or with the reason of the signal. */
   readonly rows: Promise<readonly Row[]>;
-  /** Takes a reply, whose text had so many bytes. */
+  /** Adds a reply, whose text had this many bytes. */
   readonly take: (reply: Reply, bytes: number) => void;
   readonly fail: (error: DriverError) => void;
 };
 
-/** What a row, and what a value, takes in memory beside its text, about. */
+/** The approximate memory of a row and of a value, in addition to its text. */
 const rowBytes = 64;
 const valueBytes = 16;
 
 /**
- * Collects an answer within its limits. `onBroken` is called when a limit is broken: nobody waits for the rest any more.
- * `onEnd` is called once in any case.
+ * Collects an answer within its limits. `onBroken` is called if the answer exceeds a limit, because its rest is then
+ * ignored. `onEnd` is always called once.
  */
 export function collectAnswer(limits: AnswerLimits, onBroken: () => void, onEnd: () => void): Answer {
   const { signal, timeoutMs, maxBytes, onRows } = limits;
@@ -92,7 +92,7 @@ export function collectAnswer(limits: AnswerLimits, onBroken: () => void, onEnd:
       size += bytes + rowBytes;
       if ('rows' in reply) size += reply.rows.length * (rowBytes + columns.length * valueBytes);
       if (size > maxBytes) {
-        const message = `more than ${Math.ceil(maxBytes / 1024 / 1024)} MiB came in answer to one question`;
+        const message = `the answer to one question has more than ${Math.ceil(maxBytes / 1024 / 1024)} MiB`;
         breakOff(new ConversationError({ message, code: answerTooLong }));
       } else if ('columns' in reply) {
         ({ columns } = reply);
@@ -100,7 +100,7 @@ export function collectAnswer(limits: AnswerLimits, onBroken: () => void, onEnd:
         try {
           takeRows(reply.rows);
         } catch (error) {
-          // A defect of the code that takes the rows, and no fault of the server.
+          // This is a defect of the code that receives the rows, and not a fault of the server.
           breakOff(isError(error) ? error : new Error(String(error)));
         }
       } else if ('failed' in reply) {
@@ -113,7 +113,7 @@ export function collectAnswer(limits: AnswerLimits, onBroken: () => void, onEnd:
   };
 }
 
-/** A column may have any name, also that of a property of every object. */
+/** A column may be named like a property that every object has. */
 function rowOf(columns: readonly string[], values: readonly Value[]): Row {
   return Object.fromEntries(columns.map((name, place) => [name, values[place] ?? null]));
 }

@@ -5,8 +5,8 @@ import { join, relative } from 'node:path';
 const repository = join(import.meta.dirname, '../../..');
 
 /**
- * The file that a process of its own can run: Node runs JavaScript only. For a TypeScript source, as in tests, it is the
- * compiled file in `dist`. Throws where that is missing or older than its source.
+ * The file that a separate process can run, because Node runs only JavaScript. For a TypeScript source, as in tests, it
+ * is the compiled file in `dist`. Throws if this file is missing or older than its source.
  */
 export function compiledModule(url: URL): string {
   const path = fileURLToPath(url);

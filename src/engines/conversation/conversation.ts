@@ -12,22 +12,25 @@ import { asReply, maxReplyBytes, processEnded, type Request } from './messages.j
 /** A connection to a server. Its methods throw a `ConversationError`, or the signal's reason. */
 export type Line = {
   logIn(login: Json, limits: Omit<AnswerLimits, 'onRows'>): Promise<void>;
-  /** Rows with every value as text. Empty where the limits have `onRows`. A broken limit closes the line. */
+  /**
+   * Returns rows with every value as text, or no rows if the limits have `onRows`. An answer that exceeds a limit
+   * closes the line.
+   */
   ask(question: string, values: readonly Json[], limits: AnswerLimits): Promise<readonly Row[]>;
   close(): void;
 };
 
-/** A process that talks to one server. */
+/** A process that communicates with one server. */
 export type Conversation = {
   connect(address: string, port: number, limits: Pick<AnswerLimits, 'signal' | 'timeoutMs'>): Promise<Line>;
-  /** How many lines are open. */
+  /** The number of open lines. */
   lines(): number;
   hasEnded(): boolean;
-  /** Ends the process. Resolves when it is gone. */
+  /** Ends the process. Resolves when it has ended. */
   end(): Promise<void>;
 };
 
-/** Memory of the process beside its program text. Node itself takes about 60 MiB of it. */
+/** The memory limit of the process, without its program text. Node itself takes about 60 MiB of it. */
 const maxDataBytes = 512 * 1024 * 1024;
 const maxHeapMiB = 192;
 const maxOpenFiles = 256;
@@ -35,7 +38,7 @@ const maxConnectAnswerBytes = 64 * 1024;
 
 /**
  * Starts a process for the driver in the module `driver`, with its own limits of memory and descriptors. `onIdle` is
- * called whenever its last line was closed.
+ * called each time its last open line was closed.
  */
 export function startConversation(driver: URL, tools: Tools, onIdle: () => void): Conversation {
   const channel = openChannel(driver, tools);
@@ -71,7 +74,7 @@ export function startConversation(driver: URL, tools: Tools, onIdle: () => void)
   };
 }
 
-/** A request without its numbers. */
+/** A request without the numbers of its line and of itself. */
 type Asking = Without<Exclude<Request, { do: 'CLOSE' }>, 'id' | 'line'>;
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
@@ -91,7 +94,7 @@ function openChannel(driver: URL, tools: Tools): Channel {
     ending.signal,
   );
   const waiting = new Map<number, Answer>();
-  const lost = { message: 'the process that talks to it ended', code: processEnded };
+  const lost = { message: 'the process that communicates with it has ended', code: processEnded };
   let hasEnded = false;
   let lastId = 0;
   const read = readFrames((value, bytes) => {
@@ -102,7 +105,7 @@ function openChannel(driver: URL, tools: Tools): Channel {
     try {
       read(chunk);
     } catch {
-      // A process that does not keep to the form of its answers may have been taken over by its server.
+      // A process whose answers have the wrong form may have been taken over by its server.
       ending.abort();
     }
   });
@@ -141,7 +144,7 @@ function command(driver: URL): Pick<ToolCommand, 'program' | 'args' | 'limits'> 
   };
 }
 
-/** The files that the process needs, beside the modules that they import. */
+/** The files that the process needs, in addition to the modules that they import. */
 export function conversationFiles(driver: URL): readonly [node: string, script: string, driver: string] {
   const script = compiledModule(new URL('./conversationProcess.js', import.meta.url));
   return [process.execPath, fileURLToPath(script), fileURLToPath(compiledModule(driver))];

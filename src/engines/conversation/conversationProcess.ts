@@ -4,16 +4,16 @@ import { encodeFrame, readFrames } from './frames.js';
 import { answerTooLong, maxRowBytes, type Reply, type Request } from './messages.js';
 
 /**
- * The process that talks to one server. It takes requests from standard input and answers on standard output. Its first
- * argument is the URL of the module of a driver. It ends when its standard input ends. A defect of the client library
- * ends it too: nothing is caught here that the library does not report itself.
+ * The process that communicates with one server. It reads requests from standard input and writes answers to standard
+ * output. Its first argument is the URL of the module of a driver. It ends when its standard input ends. A defect of
+ * the client library ends it too, because only errors that the library reports are handled here.
  */
 
 /** How many bytes of rows are collected for one reply. */
 const batchBytes = 64 * 1024;
-/** What a client library reports, in characters. */
+/** The maximum length of an error of a client library, in characters. */
 const maxTextLength = 4_096;
-/** How often it is checked whether a server sends without end. */
+/** How often this checks whether a server sends an endless row. */
 const checkEveryMs = 20;
 
 /** A connection, from the first attempt to its end. */
@@ -22,7 +22,7 @@ type Line = {
   driver: DriverConnection | undefined;
   /** The requests that wait for an answer. */
   readonly waiting: Set<AnswerSink>;
-  /** What had been read from the socket when something was last understood. */
+  /** The number of bytes that had been read from the socket when the library last reported a row or an answer. */
   understoodBytes: number;
 };
 
@@ -78,7 +78,7 @@ function close(number: number): void {
   if (line !== undefined) breakOff(line, new Error('The connection is closed.'));
 }
 
-/** Ends the connection. A client library that is told to close may leave its questions without an answer. */
+/** Ends the connection. When a client library closes, it may leave questions without an answer. */
 function breakOff(line: Line, error: unknown): void {
   line.driver?.close();
   line.socket.destroy();
@@ -131,7 +131,7 @@ function replies(id: number, line: Line | undefined): AnswerSink {
     fail(error) {
       const failed = described(error);
       end({ id, failed });
-      // The server did not report this error. What it still sends could be taken for the answer to the next question.
+      // The server did not report this error. Its further bytes could be read as the answer to the next question.
       const isOfServer = failed.errno !== undefined && failed.errno > 0;
       if (!isOfServer && line !== undefined && !line.socket.destroyed) breakOff(line, error);
     },
@@ -146,14 +146,14 @@ function refuseEndlessValues(): void {
     if (line.socket.bytesRead - line.understoodBytes <= maxRowBytes) continue;
     breakOff(
       line,
-      Object.assign(new Error(`more than ${maxRowBytes / 1024 / 1024} MiB came without a whole row`), {
+      Object.assign(new Error(`the server sent more than ${maxRowBytes / 1024 / 1024} MiB without a complete row`), {
         code: answerTooLong,
       }),
     );
   }
 }
 
-/** The statement and its values, which a client library adds to its errors, stay here. */
+/** Omits the statement and its values, which a client library adds to its errors. */
 function described(error: unknown): DriverError {
   if (typeof error !== 'object' || error === null) return { message: String(error) };
   const text = (name: string) => {

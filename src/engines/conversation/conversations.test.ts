@@ -20,7 +20,7 @@ const driver = new URL('../mariadb/session/mariadbDriver.js', import.meta.url);
 const login = { host: '127.0.0.1', user: 'u', password: 'p', tls: null };
 const limits = { signal: new AbortController().signal, timeoutMs: 20_000, maxBytes: 1024 * 1024 };
 
-/** Answers `who` with a word of its own, `error` with an error, and nothing else. */
+/** Answers `who` with its own word and `error` with an error. Does not answer other requests. */
 let server: Server;
 let port: number;
 const sockets = new Set<Socket>();
@@ -83,7 +83,7 @@ test('a question whose line is closed fails at once, also if another line keeps 
   expect(await other.ask('who', [], limits)).toHaveLength(1);
 });
 
-test('an error of the server keeps the line, and a broken limit closes it', async () => {
+test('an error of the server keeps the line open, and an exceeded limit closes it', async () => {
   conversations = createConversations(driver);
   const line = await open();
   await expect(line.ask('error', [], limits)).rejects.toMatchObject({ errno: 1146 });
@@ -92,7 +92,7 @@ test('an error of the server keeps the line, and a broken limit closes it', asyn
   await expect(line.ask('who', [], limits)).rejects.toMatchObject({ name: 'ConversationError' });
 });
 
-test('an error of the code that takes the rows fails its own question as it is, and no other', async () => {
+test('an error of the code that receives the rows fails only its own question, unchanged', async () => {
   conversations = createConversations(driver);
   const [line, other] = [await open(), await open()];
   const defect = new TypeError('a defect');
@@ -115,7 +115,7 @@ test('a killed process fails its questions, and the next line gets a new process
   expect(await next.ask('who', [], limits)).toHaveLength(1);
 });
 
-test('without a free descriptor no process starts, and nothing is thrown that nobody catches', async () => {
+test('without a free descriptor no process starts, and no exception is unhandled', async () => {
   conversations = createConversations(driver);
   const prlimit = findProgram('prlimit');
   if (prlimit === undefined) return;

@@ -3,23 +3,27 @@ import type { AnswerLimits } from './answer.js';
 import { startConversation, type Conversation, type Line } from './conversation.js';
 
 /**
- * The processes that talk to servers of one kind. Lines to the same server with the same login share a process, so that
- * no server reaches the memory of another one's conversation. A process without lines ends after a second.
+ * The processes that communicate with servers of one kind. Only lines to the same server with the same login share a
+ * process, so that no server can read the memory of another server's conversation. A process without lines ends after a
+ * second.
  */
 export type Conversations = {
-  /** Connects to an address. `login` identifies who talks to which server. Throws as `Line` does. */
+  /** Connects to an address. `login` identifies the account and the server. Throws the same errors as `Line`. */
   connect(
     login: string,
     address: string,
     port: number,
     limits: Pick<AnswerLimits, 'signal' | 'timeoutMs'>,
   ): Promise<Line>;
-  /** Ends all processes. Lines that are open break. */
+  /** Ends all processes. Open lines break. */
   close(): Promise<void>;
 };
 
 const idleMs = 1_000;
-/** How long after a spare process was used the next one is started: not while the job that took it begins. */
+/**
+ * The pause between the use of a spare process and the start of the next one. It keeps the start from slowing down the
+ * job.
+ */
 const nextSpareMs = 2_000;
 
 /**
@@ -53,7 +57,7 @@ export function createConversations(driver: URL, { keepsSpare = false, tools = s
     try {
       if (!isClosed && spare === undefined) spare = start();
     } catch {
-      // Without a spare process the next conversation starts its own, and reports why it cannot.
+      // If this fails, the next conversation starts its own process, and reports the reason if that fails too.
     }
   };
   const take = (): Conversation => {

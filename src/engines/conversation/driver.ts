@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 
-/** What may pass between the two processes. */
+/** The values that can be sent between the two processes. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json | undefined };
 
 /** A value of a row, as text. */
 export type Value = string | null;
 
-/** Why a question has no answer: what a client library reported, without the statement. */
+/** The reason why a question has no answer: the error of the client library, without the statement. */
 export type DriverError = {
   readonly message: string;
   /** For example `ECONNREFUSED`, or a name of the client library. */
@@ -29,10 +29,10 @@ export type AnswerSink = {
 
 /** One connection to a server, in the process that talks to it. */
 export type DriverConnection = {
-  /** `login` is what the engine sends: the driver and its engine agree on its shape. */
+  /** `login` comes from the engine. The driver and its engine define its form. */
   logIn(login: Json, answer: AnswerSink): void;
   ask(question: string, values: readonly Json[], answer: AnswerSink): void;
-  /** Stops reading, until `resume`: the other process is slower than the server. */
+  /** Stops reading until `resume`, because the other process is slower than the server. */
   pause(): void;
   resume(): void;
   /** Ends the connection at once. */
@@ -40,8 +40,8 @@ export type DriverConnection = {
 };
 
 /**
- * The client library of one kind of server. It runs in a process of its own: what it throws ends that process, and what
- * it keeps in memory counts against that process's limit. A module of a driver exports it as `driver`.
+ * The client library of one kind of server. It runs in a separate process: an exception ends only that process, and its
+ * memory counts for the limit of that process. A module of a driver exports it as `driver`.
  */
 export type Driver = {
   /** Takes over a connected socket. `onLost` is called when the connection breaks while no question waits. */

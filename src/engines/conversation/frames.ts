@@ -11,8 +11,8 @@ export function encodeFrame(value: unknown): Buffer {
 
 /**
  * Collects the chunks of a stream and calls `onFrame` with each whole value and the length of its text in bytes. The
- * returned function throws for a frame longer than `maxBytes`, and for one that is not JSON; the stream is then of no
- * further use.
+ * returned function throws for a frame longer than `maxBytes`, and for a frame that is not JSON. The stream cannot be
+ * used after that.
  */
 export function readFrames(
   onFrame: (value: unknown, bytes: number) => void,

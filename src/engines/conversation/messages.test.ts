@@ -32,6 +32,6 @@ test.each(replies)('%j is a reply', (value) => {
   expect(asReply(value)).toBe(value);
 });
 
-test.each(others)('%j, which a process that was taken over might send, is refused', (value) => {
+test.each(others)('%j is refused, because a process that was taken over could send it', (value) => {
   expect(() => asReply(value)).toThrow(TypeError);
 });

@@ -1,6 +1,9 @@
 import type { DriverError, Json, Value } from './driver.js';
 
-/** From Stowage to the process that talks to a server. Lines (connections) and requests are numbered by the sender. */
+/**
+ * A message from Stowage to the process that communicates with a server. The sender numbers lines (connections) and
+ * requests.
+ */
 export type Request =
   | {
       readonly do: 'CONNECT';
@@ -27,8 +30,8 @@ export type Reply =
   | { readonly id: number; readonly failed: DriverError };
 
 /**
- * Checks that the value is a reply. A process that was taken over by its server may send anything. Throws a TypeError,
- * after which nothing that the process sends is of use.
+ * Checks that the value is a reply. A process that was taken over by its server may send anything. Throws a TypeError.
+ * After that, ignore everything that the process sends.
  */
 export function asReply(value: unknown): Reply {
   if (!isRecord(value) || typeof value['id'] !== 'number') throw new TypeError('A reply has no id.');
@@ -56,15 +59,15 @@ function isDriverError({ message, code, errno, sqlState, sqlMessage }: Readonly<
   return typeof message === 'string' && texts && (errno === undefined || typeof errno === 'number');
 }
 
-/** A row of a larger size ends its connection, and so does anything else of this size that is no row. */
+/** A larger row ends its connection. Other data of this size without a complete row ends it too. */
 export const maxRowBytes = 48 * 1024 * 1024;
 
 /** JSON may write one byte as six (`\u0001`). */
 export const maxReplyBytes = 6 * maxRowBytes + 1024 * 1024;
 
-/** The code of a failure where a server sends more than it was asked for. */
+/** The code of a failure if a server sends more data than the limit. */
 export const answerTooLong = 'ANSWER_TOO_LONG';
-/** The code of a failure where the answer took too long. */
+/** The code of a failure if the answer took too long. */
 export const tooSlow = 'ETIMEDOUT';
-/** The code of a failure where the process ended before the answer. */
+/** The code of a failure if the process ended before the answer. */
 export const processEnded = 'CONVERSATION_ENDED';

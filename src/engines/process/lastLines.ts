@@ -12,12 +12,12 @@ export type LastLines = {
 };
 
 /**
- * `line` has no secrets and at most 2 KiB. `unredacted` may hold short secrets: it only serves to recognise the meaning
- * of the line, and is never shown.
+ * `line` contains no secrets and has at most 2 KiB. `unredacted` may contain short secrets. It is used only to
+ * recognise the meaning of the line, and is never shown.
  */
 export type OnLine = (line: string, unredacted: Secret) => void;
 
-/** `onLine` gets every line that `filter` lets through. */
+/** `onLine` gets every line that passes `filter`. */
 export function collectLastLines(
   secrets: readonly Secret[],
   filter: OutputFilter,

@@ -2,8 +2,8 @@ import { withoutQuoted } from '../../withoutValues.js';
 import { statementHead } from './statementHead.js';
 
 /**
- * Removes from the output of a program what may be data of a customer. Every line of every tool passes a filter before
- * it is logged, stored or shown. An engine has filters of its own, because it knows what its tools print.
+ * Removes possible data of a customer from the output of a program. Every line of every tool passes a filter before it
+ * is logged, stored or shown. An engine has its own filters, because it knows the output of its tools.
  */
 export type OutputFilter = {
   /** Receives a whole line of standard error. Returns the lines that may be shown now. */

@@ -34,7 +34,7 @@ describe('A tool', () => {
     expect(end.lastLines).toMatch(/no\/such\/program|not be started/);
   });
 
-  test('is quoted with its last 4 KiB, without secrets, whatever it printed', async () => {
+  test('is quoted with the last 4 KiB of its output, without secrets', async () => {
     const script =
       'i=0; while [ $i -lt 2000 ]; do echo "line $i of hunter2" >&2; i=$((i+1)); done; printf "the end" >&2';
     const { lastLines } = await startTool(shell(script, { secrets: [new Secret('hunter2')] }), systemTools, never)
@@ -72,7 +72,7 @@ describe('A tool', () => {
   });
 
   // The parent-death signal is Linux's.
-  (process.platform === 'linux' ? test : test.skip)('is killed by the kernel when we are', async () => {
+  (process.platform === 'linux' ? test : test.skip)('is killed by the kernel when this process is killed', async () => {
     const worker = spawn(
       process.execPath,
       ['--import', '@swc-node/register/esm-register', 'test/fixtures/processes/toolProcess.ts', '/bin/sleep', '600'],

@@ -25,13 +25,13 @@ export type ToolCommand = {
   readonly side?: boolean;
   /** Files that only this program reads. */
   readonly files?: ToolFiles;
-  /** Limits that the kernel keeps for the program, where util-linux's prlimit is installed. */
+  /** Limits that the kernel enforces for the program, if util-linux's prlimit is installed. */
   readonly limits?: ToolLimits;
   /** Variables besides PATH and LC_ALL. Their values are no secrets. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Secrets that must not appear in `lastLines`. */
   readonly secrets?: readonly Secret[];
-  /** Removes what may be data of a customer from all output of the program. Use a new filter for each start. */
+  /** Removes possible data of a customer from all output of the program. Use a new filter for each start. */
   readonly filter: OutputFilter;
   /** Receives each line of standard error, without data. */
   readonly onLine?: OnLine;
@@ -49,7 +49,7 @@ export type StartedTool = {
   readonly side: Duplex | null;
 };
 
-/** How long a tool may take to end by itself after SIGTERM. */
+/** The time limit for a tool to end after SIGTERM. */
 const graceMs = 1_000;
 
 /**
@@ -70,7 +70,7 @@ export function startTool(command: ToolCommand, tools: Tools, signal: AbortSigna
   }
   // Without a free descriptor (EMFILE) Node creates no streams, and reports the error later.
   const [, , , side] = (child.stdio as ChildProcess['stdio'] | undefined) ?? [];
-  // A stream breaks when the child has ended. `ended` reports that.
+  // Ignored, because a stream breaks when the child has ended, and `ended` reports that.
   for (const stream of [child.stdin, child.stdout, child.stderr, side]) stream?.on('error', () => undefined);
   return {
     pid: child.pid,

@@ -12,7 +12,7 @@ describe('The files of a tool', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  test('are read under their paths, as often as the tool likes, and have no name in the folder', async () => {
+  test('can be read repeatedly under their paths, and have no name in the folder', async () => {
     const files = createToolFiles(folder);
     const [first, second] = [files.add('one\n'), files.add('two\n'.repeat(100_000))];
     const script = `cat ${first} ${first}; wc -l < ${second}; ls ${folder}`;
@@ -30,7 +30,7 @@ describe('The files of a tool', () => {
     expect(await open()).toBe(before);
   });
 
-  test('are closed if one of them cannot be made', async () => {
+  test('are closed if one of them cannot be created', async () => {
     const files = createToolFiles(join(folder, 'missing'));
     files.add('text');
     await expect(runTool('/bin/true', [], { files })).rejects.toMatchObject({ code: 'ENOENT' });

@@ -3,22 +3,23 @@ import type { ToolEnd } from './toolEnd.js';
 
 const crashes = new Set(['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE', 'SIGSYS']);
 
-/**
- * The last lines of a tool, and the next step of a person. A caller that knows more about the error replaces `help`.
- */
+/** The last lines of a tool, and what a person should do. A caller that knows more about the error replaces `help`. */
 export function toolOutput({ lastLines, signal, exitCode }: ToolEnd): StowageErrorOptions {
   const printed = lastLines === '' ? {} : { toolOutput: lastLines };
   if (signal === 'SIGKILL') {
     return {
       ...printed,
-      help: 'Look into the kernel log of the worker (dmesg): its machine may have run out of memory.',
+      help: 'Read the kernel log of the worker (dmesg): its machine may have run out of memory.',
     };
   }
   if (signal !== null && crashes.has(signal)) {
     return { ...printed, help: 'The tool crashed: install its newest version on the worker, then try again.' };
   }
   if (signal !== null) {
-    return { ...printed, help: `Find out who ended the tool on the worker (${signal}), then try again.` };
+    return {
+      ...printed,
+      help: `Find the person or program that ended the tool on the worker (${signal}), then try again.`,
+    };
   }
   if (exitCode === null || exitCode === 126 || exitCode === 127) {
     return {
@@ -32,5 +33,5 @@ export function toolOutput({ lastLines, signal, exitCode }: ToolEnd): StowageErr
       help: 'toolOutput holds the last lines of the tool. First repair the problem that they name.',
     };
   }
-  return { help: 'It printed nothing: look into the logs of the database server and of the worker at that time.' };
+  return { help: 'It printed nothing. Read the logs of the database server and of the worker at that time.' };
 }

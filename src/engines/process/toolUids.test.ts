@@ -53,7 +53,7 @@ describeWith({ root: otherUidsMissing }, 'A tool under a uid of its own', () => 
     expect((await shell(`cat ${path}`, { files })).stdout).toBe('password=x\n');
   });
 
-  test('reads neither the key, nor what we or another tool hold, and signals nobody', async () => {
+  test('cannot read the key or the files of this process or of another tool, and can signal no process', async () => {
     const key = join(folder, 'master.key');
     await writeFile(key, 'the key\n', { mode: 0o600 });
     await chmod(folder, 0o755);
@@ -93,7 +93,7 @@ describeWith({ root: otherUidsMissing }, 'A tool under a uid of its own', () => 
     expect(await tool.ended).toMatchObject({ exitCode: null, signal: 'SIGKILL' });
   });
 
-  test('shares its uid with no other tool', async () => {
+  test('has a uid that no other tool has', async () => {
     const end = new AbortController();
     const size = range.last - range.first + 1;
     const started = Array.from({ length: size }, () => waiting('exec sleep 600', end.signal));
@@ -105,7 +105,7 @@ describeWith({ root: otherUidsMissing }, 'A tool under a uid of its own', () => 
     await expect(shell('exit 0')).resolves.toMatchObject({ exitCode: 0 });
   });
 
-  test('gives its uid back if it cannot be started', async () => {
+  test('returns its uid if it cannot be started', async () => {
     const files = createToolFiles(join(folder, 'missing'));
     files.add('text');
     for (let tries = 0; tries < 9; tries += 1) {

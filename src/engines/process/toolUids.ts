@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { StowageError } from '../../errors.js';
 import { requireProgram } from './programs.js';
 
-/** A range of uids. Each stands for the gid of the same number too. */
+/** A range of uids. Each uid has a gid of the same number. */
 export type UidRange = { readonly first: number; readonly last: number };
 
-/** The uids under which tools run: each tool has one of its own. */
+/** The uids under which tools run. Each tool has its own uid. */
 export type ToolUids = {
   readonly range: UidRange;
-  /** Takes a uid that no other tool has. Throws UNAVAILABLE if there is none. */
+  /** Takes a uid that no other tool has. Throws UNAVAILABLE if no uid is free. */
   take(): TakenUid;
 };
 
@@ -18,8 +18,8 @@ export type TakenUid = {
   /** Gives the uid back after the tool could not be started. */
   giveBack(): void;
   /**
-   * Gives the uid back after the tool has ended, and first ends every process that still runs under it, so that nothing
-   * of a tool waits there for the next one. A uid with a process that cannot be ended is not used again.
+   * Gives the uid back after the tool has ended, and first ends every process that still runs under it, so that no
+   * process of one tool can attack the next tool. A uid with a process that cannot be ended is not used again.
    */
   release(): Promise<void>;
 };

@@ -3,9 +3,9 @@ export type HostileDocument = {
   readonly name: string;
   readonly query: string;
   readonly variables?: object;
-  /** How many are sent at the same time. Default: one. */
+  /** How many of these documents are sent at the same time. Default: one. */
   readonly atOnce?: number;
-  /** The code with which it must be refused. Absent: it may also be answered. */
+  /** The code with which it must be refused. Absent: it may also succeed. */
   readonly code?: string;
 };
 

@@ -7,7 +7,7 @@ export type Answered = {
   readonly codes: readonly string[];
 };
 
-/** Posts a document on a connection of its own. Reads the whole answer, and keeps only its beginning. */
+/** Posts a document on a separate connection. Reads the whole answer, and keeps only its beginning. */
 export function postDocument(
   { url, token }: { readonly url: string; readonly token: string },
   query: string,

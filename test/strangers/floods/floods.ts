@@ -4,7 +4,7 @@ import { aliases } from '../documents/hostileDocument.js';
 import { AttemptCount, type StrangersGround, type StrangersGroup } from '../stranger.js';
 import { memoryOf } from '../watch.js';
 
-/** The most that sockets before sign-in may add to the memory of the process. */
+/** The maximum increase of the process's memory by sockets before sign-in. */
 const mostBeforeSignIn = 20 * 1024 * 1024;
 
 /** Floods of sockets, messages and subscriptions. */
@@ -59,7 +59,7 @@ async function beforeSignIn(ground: StrangersGround, sentBytes: number): Promise
     if (opened === undefined) continue;
     sockets.push(opened);
     if (sentBytes === 0) continue;
-    // The first part of a message whose last part never comes.
+    // The first part of a message whose last part is never sent.
     opened.socket.send('x'.repeat(sentBytes), { fin: false });
   }
   const added = memoryOf(ground.pid, 'VmRSS') - before;
@@ -99,7 +99,9 @@ async function subscribeAndComplete(ground: StrangersGround): Promise<AttemptCou
   return count;
 }
 
-/** Ten other subscribers must hear of a change at once, while twenty greedy ones follow it a thousand times. */
+/**
+ * Ten other subscribers must receive a change at once, while each of twenty clients has 50 subscriptions to it.
+ */
 async function manySubscriptions(ground: StrangersGround): Promise<AttemptCount> {
   const count = new AttemptCount();
   const query = `subscription { backupJobChanges(progress: true) {
@@ -129,14 +131,14 @@ async function manySubscriptions(ground: StrangersGround): Promise<AttemptCount>
     latestMs = Math.max(latestMs, performance.now() - beganAt);
     await post(ground, 'mutation ($id: ID!) { cancelBackupJob(id: $id) { id } }', { id });
   }
-  console.log(`The latest change came after ${Math.round(latestMs)} ms.`);
+  console.log(`The latest change arrived after ${Math.round(latestMs)} ms.`);
   if (ground.all && latestMs > 1_000)
     count.problems.push(`An ordinary subscriber was ${Math.round(latestMs)} ms late.`);
   for (const { socket } of [...ordinary, ...greedy]) socket.terminate();
   return count;
 }
 
-/** The plans that fill the database have no events. A backup needs a plan that has some. */
+/** The plans that fill the database have no events. A backup needs a plan with events. */
 async function makePlan(ground: StrangersGround): Promise<string> {
   const made = async (mutation: string, variables: object) => {
     const data = (await post(ground, mutation, variables)) as { made: { id: string } };

@@ -2,8 +2,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { listening, type HostileServer } from './hostileServer.js';
 
 /**
- * A proxy in front of a real server that spoils what the server sends, in a way that follows from `seed`: in each
- * connection it flips, drops, repeats or inserts bytes at one to three places of the first kilobytes, or cuts the stream.
+ * A proxy in front of a real server that changes the server's bytes, depending on `seed`. In each connection it flips,
+ * drops, repeats or inserts bytes at one to three positions of the first kilobytes, or cuts the stream.
  */
 export async function startMutatingProxy(targetPort: number, seed: number): Promise<HostileServer> {
   const random = generator(seed);
