@@ -77,7 +77,7 @@ async function bench(gib: number, rounds: number): Promise<void> {
     const contenders = shellContenders(dump, swift).filter(({ key }) => wanted(key));
     if (wanted('process')) {
       contenders.splice(1, 0, {
-        name: 'ours: takeBackup in a process of its own',
+        name: 'ours: takeBackup in a separate process',
         key: 'process',
         run: () => ownProcess(mariadb, swift, folder),
       });
@@ -185,7 +185,7 @@ async function ownProcess(mariadb: MariadbServer, swift: SwiftServer, folder: st
   child.stdin.end(JSON.stringify(order));
   let printed = '';
   for await (const chunk of child.stdout) printed += String(chunk);
-  if (printed === '') throw new Error('takeBackup in a process of its own printed nothing.');
+  if (printed === '') throw new Error('takeBackup in a separate process printed nothing.');
   const ended = JSON.parse(printed) as BackupReport;
   return {
     seconds: ended.seconds,

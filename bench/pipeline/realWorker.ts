@@ -31,7 +31,7 @@ export type RealWorker = {
 
 const program = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 
-/** Runs `stowage worker` from dist/ as a process of its own, with an API in this process and a PostgreSQL. */
+/** Runs `stowage worker` from dist/ as a separate process, with an API in this process and a PostgreSQL. */
 export async function startRealWorker(
   mariadb: MariadbServer,
   swift: SwiftServer,

@@ -1,5 +1,5 @@
 /**
- * Agenda alone, in a process of its own: its own backend, an empty handler, and the settings of the alarm clock, unless the
+ * Agenda alone, in a separate process: its own backend, an empty handler, and the settings of the alarm clock, unless the
  * argument sets a longer time between polls.
  * `node --import @swc-node/register/esm-register bench/schedules/bareAgenda.ts <mongodb:… or postgresql:…> [milliseconds]`,
  * with an IPC channel: it receives the times of alarms, answers when they are set, and sends the id of each that fires.

@@ -1,5 +1,5 @@
 /**
- * A worker in a process of its own, composed like `stowage worker`. It notifies its parent over an IPC channel when each dump
+ * A worker in a separate process, composed like `stowage worker`. It notifies its parent over an IPC channel when each dump
  * tool was started. With the argument `nothing` its engine dumps nothing, and its storage keeps only small objects in memory.
  * Events, leases and phases are real. The settings are JSON.
  */

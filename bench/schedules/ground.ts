@@ -15,7 +15,7 @@ import type { BenchWorkerSettings } from './benchWorkerProcess.js';
 
 export type StoreKind = 'mongodb' | 'postgresql';
 
-/** One installation: databases, a folder for backups, and the API (the built program) as a process of its own. */
+/** One installation: databases, a folder for backups, and the API (the built program) as a separate process. */
 export type BenchGround = Pick<Stores, 'store' | 'vault' | 'dataSource'> & {
   readonly projectId: string;
   readonly fileEndpointId: string;

@@ -64,7 +64,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       [id],
     );
 
-  /** Starts a worker in a process of its own, which a test can end with SIGKILL. */
+  /** Starts a worker in a separate process, which a test can end with SIGKILL. */
   function startProcess(times: object) {
     const { child, printed } = spawnWorker(harness.ground, { WORKER_TIMES: JSON.stringify(times) });
     processes.push(child);

@@ -1,5 +1,5 @@
 /**
- * A worker in a process of its own, which a fault kills or freezes. It uses the ground in WORKER_GROUND (JSON), with the times
+ * A worker in a separate process, which a fault kills or freezes. It uses the ground in WORKER_GROUND (JSON), with the times
  * in WORKER_TIMES. It prints `ready`, and `ended <how>` after each of its attempts.
  */
 import 'reflect-metadata';

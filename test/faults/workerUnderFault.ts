@@ -7,7 +7,7 @@ import { descendantsOf } from '../fixtures/processes/childProcesses.js';
 import { until } from '../fixtures/until.js';
 import type { FaultBench } from './faultBench.js';
 
-/** A worker in a process of its own. */
+/** A worker in a separate process. */
 export type WorkerUnderFault = {
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
   /** Stores the tools that run below the worker now, for `toolsAreGone`. */

@@ -1,6 +1,6 @@
 /**
- * Another client of the API, in a process of its own: `pinger.ts <url> <token>`. It sends one small query after the other
- * over one HTTP connection and one WebSocket. At each line of standard input it prints the longest time since the line
+ * Another client of the API, in a separate process: `pinger.ts <url> <token>`. It repeatedly sends a small query over
+ * one HTTP connection and one WebSocket. At each line of standard input it prints the longest time since the line
  * before, in milliseconds, and the number of answers. It ends with its input.
  */
 import { Agent, request } from 'node:http';

@@ -17,7 +17,9 @@ export type RunningGround = StrangersGround & {
   stop(): Promise<void>;
 };
 
-/** `stowage serve` as a process of its own, on a PostgreSQL with a few hundred plans, backups and long texts. */
+/**
+ * `stowage serve` in a separate process, with a PostgreSQL that contains a few hundred plans, backups and long texts.
+ */
 export async function startGround({
   main,
   all,

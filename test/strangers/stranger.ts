@@ -39,7 +39,7 @@ export type StrangersIds = {
 /** A group of attempts by strangers. A group resolves when all its attempts have ended and its connections are closed. */
 export type StrangersGroup = {
   readonly name: string;
-  /** Why the group cannot run on this machine. Undefined if it can. */
+  /** The reason why the group cannot run on this machine. Undefined if it can. */
   readonly missing?: string | undefined;
   /** The peak memory that the group may cause, if it differs from the limit of all groups. */
   readonly mostBytes?: number;

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** The delay that another client noticed while a group ran, and the memory of the process. */
+/** The longest delay for another client while a group ran, and the memory of the process. */
 export type Noticed = {
   readonly peakBytes: number;
   readonly longestPingMs: number;

@@ -86,7 +86,7 @@ describeWith(
       return (await harness.dataSource.query<unknown[]>(uses, [targetServiceId, id])).length > 0;
     };
 
-    /** Starts a worker in a process of its own, which a test can end with SIGKILL. */
+    /** Starts a worker in a separate process, which a test can end with SIGKILL. */
     async function startProcess(): Promise<ChildProcess> {
       const { child, printed } = spawnWorker(harness.ground);
       processes.push(child);

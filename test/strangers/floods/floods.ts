@@ -184,7 +184,7 @@ async function post({ url, token }: StrangersGround, query: string, variables: o
   return data;
 }
 
-/** Long enough for the server to do what it will do with a flood. */
+/** Long enough for the server to handle a flood. */
 function settle({ all }: StrangersGround): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, all ? 10_000 : 1_000));
 }

@@ -11,27 +11,27 @@ import {
 } from '../../fixtures/servers/mariadbPackets.js';
 import { listening, type HostileServer } from './hostileServer.js';
 
-/** What it does to one connection. `question` is the text of the client's question, after the login. */
+/** The behaviour towards one connection. `question` is the text of the client's question, after the login. */
 export type Behaviour = {
   readonly name: string;
-  /** In place of its greeting. */
+  /** Called instead of sending the greeting. */
   readonly greets?: (socket: Socket) => void;
-  /** In place of an answer. Undefined: answers like an empty MariaDB that knows no variables. */
+  /** Called instead of answering. Undefined: the server answers like an empty MariaDB without variables. */
   readonly answers?: (socket: Socket, question: string) => void;
 };
 
 const version = '10.11.6-MariaDB';
 const mebibyte = 1024 * 1024;
-/** A whole packet of the greatest length: the next one continues it. */
+/** A complete packet of the maximum length, which the next packet continues. */
 const fullPacket = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 1]), Buffer.alloc(0xffffff, 'x')]);
-/** A version that turns the direction of text, and holds control characters. */
+/** A version that contains control characters and changes the direction of text. */
 const oddVersion = '10.11.6-MariaDB\u202e\u0007\u001b[31m\u0000gnp.exe';
 
 export const behaviours: readonly Behaviour[] = [
   { name: 'closes at once', greets: (socket) => socket.end() },
   { name: 'greets with an empty packet', greets: (socket) => socket.write(Buffer.from([0, 0, 0, 0])) },
   { name: 'greets with random bytes', greets: (socket) => socket.write(randomBytes(4_096)) },
-  { name: 'greets without end', greets: (socket) => forEver(socket, fullPacket) },
+  { name: 'sends an endless greeting', greets: (socket) => forEver(socket, fullPacket) },
   { name: 'never greets', greets: () => undefined },
   {
     name: 'sends one byte a second',
@@ -52,11 +52,11 @@ export const behaviours: readonly Behaviour[] = [
   },
   { name: 'answers with an empty packet', answers: (socket) => socket.write(Buffer.from([0, 0, 0, 1])) },
   { name: 'answers with random bytes', answers: (socket) => socket.write(randomBytes(65_536)) },
-  { name: 'sends rows without end', answers: (socket) => endlessRows(socket, 'x') },
-  { name: 'sends long rows without end', answers: (socket) => endlessRows(socket, 'x'.repeat(mebibyte)) },
-  { name: 'sends empty rows without end', answers: (socket) => endlessRows(socket, '') },
-  { name: 'sends one row without end', answers: endlessRow },
-  { name: 'sends sets of rows without end', answers: endlessSets },
+  { name: 'sends endless rows', answers: (socket) => endlessRows(socket, 'x') },
+  { name: 'sends endless long rows', answers: (socket) => endlessRows(socket, 'x'.repeat(mebibyte)) },
+  { name: 'sends endless empty rows', answers: (socket) => endlessRows(socket, '') },
+  { name: 'sends one endless row', answers: endlessRow },
+  { name: 'sends endless sets of rows', answers: endlessSets },
   { name: 'announces a row of 4 GB', answers: hugeValue },
   { name: 'announces 65,535 columns', answers: manyColumns },
   {
@@ -64,11 +64,11 @@ export const behaviours: readonly Behaviour[] = [
     answers: (socket) => socket.write(withHeaders(1, Buffer.from('\xfb/etc/passwd', 'latin1'))),
   },
   {
-    name: 'says a version of 10 MB',
+    name: 'reports a version of 10 MB',
     answers: (socket, question) => answerVersion(socket, question, `10.11.6-${'x'.repeat(10 * mebibyte)}`),
   },
   {
-    name: 'says a version with control characters',
+    name: 'reports a version with control characters',
     answers: (socket, question) => answerVersion(socket, question, oddVersion),
   },
   {
@@ -78,7 +78,7 @@ export const behaviours: readonly Behaviour[] = [
   { name: 'falls silent', answers: () => undefined },
   { name: 'closes in the middle of an answer', answers: (socket) => socket.end(withHeaders(1, Buffer.from([1]))) },
   {
-    name: 'says that the connection is readable for ever',
+    name: 'repeatedly reports that the connection is ready',
     answers: (socket) => forEver(socket, withHeaders(1, okPacket)),
   },
 ];

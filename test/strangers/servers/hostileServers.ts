@@ -7,7 +7,7 @@ import { startMutatingProxy } from './mutatingProxy.js';
 /** How many checks run at once. */
 const atOnce = 8;
 
-/** A check of a service at each of these servers. Every check must end with a failure that is none of ours. */
+/** A check of a service at each of these servers. Every check must fail, and not because of a defect of Stowage. */
 async function checkAll(
   ground: StrangersGround,
   servers: readonly { readonly name: string; readonly start: () => Promise<HostileServer> }[],
@@ -32,7 +32,7 @@ async function checkAll(
   return count;
 }
 
-/** The code of the step that failed, `OK`, or what the API answered instead. */
+/** The code of the failed step, `OK`, or the unexpected answer of the API. */
 async function checkFails(
   { url, token, ids }: StrangersGround,
   port: number,
@@ -62,7 +62,7 @@ async function checkFails(
   return failure ?? answer.errors?.[0]?.extensions?.code ?? (response.ok ? 'OK' : String(response.status));
 }
 
-/** Checks of services whose server means harm, and of a real server whose bytes are spoiled on the way. */
+/** Checks of services with a hostile server, and of a real server whose bytes are changed on the way. */
 export const hostileServers: readonly StrangersGroup[] = [
   {
     name: 'hostile database servers',
@@ -76,7 +76,7 @@ export const hostileServers: readonly StrangersGroup[] = [
     },
   },
   {
-    name: 'a database server with spoiled bytes',
+    name: 'a database server with changed bytes',
     missing: mariadbMissing,
     run: async (ground) => {
       const server = await startMariadb(['--max-connect-errors=1000000']);
@@ -85,7 +85,7 @@ export const hostileServers: readonly StrangersGroup[] = [
         return await checkAll(
           ground,
           seeds.map((seed) => ({
-            name: `is spoiled with seed ${seed}`,
+            name: `is changed with seed ${seed}`,
             start: () => startMutatingProxy(server.port, seed),
           })),
           { username: server.username, password: server.password },
