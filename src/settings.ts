@@ -214,7 +214,7 @@ export const settings = {
   STOWAGE_TOOL_UIDS: {
     roles: running,
     meaning:
-      'The uids of programs that parse what a customer’s database server sends: dump tools, compressors, and the processes that talk to servers. Each runs under a uid of its own, and cannot read the master keys, the login of another tool, or the memory of Stowage. If it is unset, they run under the uid of Stowage. Read “Tools under uids of their own” first.',
+      'The uids of programs that parse the data of a customer’s database server: dump tools, compressors, and the processes that talk to servers. Each runs under a uid of its own, and cannot read the master keys, the login of another tool, or the memory of Stowage. If it is unset, they run under the uid of Stowage. Read “Tools under uids of their own” first.',
     holds:
       'a range of uids such as 60800-60863 that nobody else uses on this machine: 16 or more, and on a worker 8 more for each further job at once',
     default: { otherwise: 'unset; in the image 60706-61183' },

@@ -34,7 +34,7 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     [source, target, swift, bench] = await Promise.all([startMariadb(), startMariadb(), startSwift(), archiveBench()]);
     storage = swiftDriver.open(swift.settings('backups'));
     await source.sql(await readFile('scripts/quickstart-sample.sql', 'utf8'));
-    // The object has more than one segment, however much zstd compresses it.
+    // The object has more than one segment, even after the compression.
     await source.sql(`CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_36000;`);
     const downloadCommand = (name: string) =>

@@ -27,15 +27,15 @@ const views = (...names: readonly string[]): DumpedObjects => ({
   nameCase: 'DISTINCT',
 });
 
-/** A part whose dump was read, and one whose dump was not. */
+/** A part whose dump was read for counting, and a part whose dump was not read. */
 const parts = (tables: readonly DumpedTable[], objects: DumpedObjects): readonly PartContents[] => [
   { spec: { databases: ['counted'] }, tables, objects },
   { spec: { databases: ['uncounted'] }, tables: undefined, objects: undefined },
   { spec: { databases: [] }, tables: undefined, objects: undefined },
 ];
 
-describe('A dump of which one part is counted and another is not', () => {
-  test('lacks the objects that are missing in the counted part, and none of the other part', () => {
+describe('A dump with a counted part and an uncounted part', () => {
+  test('lacks the objects that are missing in the counted part, and no object of the other part', () => {
     const held = parts([table('Orders'), table('orders')], views('all'));
     expect(lostObjects(inventory, inventory, held)).toEqual([{ database: 'counted', kind: 'views', name: 'All' }]);
     expect(lostObjects(inventory, inventory, parts([], views('All', 'all')))).toEqual([]);

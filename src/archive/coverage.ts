@@ -1,7 +1,7 @@
 import type { DumpEnd } from '../engines/runningDump.js';
 import type { PartSpec } from '../engines/preflightReport.js';
 
-/** The content of a dumped part, as far as its engine reads it from the dump. */
+/** The content of a dumped part that its engine has read from the dump. */
 export type PartContents = {
   readonly spec: Pick<PartSpec, 'databases'>;
   readonly tables: DumpEnd['tables'];

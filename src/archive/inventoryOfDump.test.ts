@@ -76,7 +76,7 @@ describe('The inventory of a dump', () => {
     expect(both.databases[0]?.tables).toEqual([{ ...counted('t', 3), rowsEstimated: true }]);
   });
 
-  test('expects no rows in a table that has none of its own', () => {
+  test('expects no rows in a table that has no rows of its own', () => {
     const merge: InventoryTable = { name: 'm', rows: null, rowsEstimated: false, sizeBytes: 0 };
     const before = inventory([merge]);
     const { inventory: both } = inventoryOfDump(before, before, held(dumped('m', 0)));

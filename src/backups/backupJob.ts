@@ -227,7 +227,7 @@ function evolve(state: BackupJob, event: BackupJobEvent): BackupJob {
   return state.status === 'SUCCEEDED' ? { ...state, ...evolveStored(state, event as StoredBackupEvent) } : state;
 }
 
-/** Records what is in the folder of one attempt. */
+/** Records the content of the folder of one attempt. */
 export function withRemains(
   attempts: readonly Attempt[],
   number: number,

@@ -9,7 +9,7 @@ export const messageColumns = [
 ];
 type MessageRow = Pick<BackupJobRow, (typeof messageColumns)[number]>;
 
-/** One sentence for a person about a backup job, whatever its status. */
+/** One sentence for a person about a backup job, for every status. */
 export function backupJobMessage(job: MessageRow): string {
   switch (job.status) {
     case 'QUEUED':

@@ -88,7 +88,7 @@ async function resolveAll(hosts: ReadonlySet<string>): Promise<ReadonlyMap<strin
   return resolved;
 }
 
-/** The hosts of all http and https URLs in the settings of an endpoint, whatever its kind. */
+/** The hosts of all http and https URLs in the settings of an endpoint of any kind. */
 function hostsIn(settings: unknown): readonly string[] {
   if (typeof settings === 'object' && settings !== null) return Object.values(settings).flatMap(hostsIn);
   if (typeof settings !== 'string' || !/^https?:\/\//.test(settings) || !URL.canParse(settings)) return [];

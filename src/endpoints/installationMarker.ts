@@ -42,8 +42,8 @@ export async function prefixOwner(
 }
 
 /**
- * Claims the prefix for this installation. Throws CONFLICT if another installation owns it, and otherwise what the
- * storage throws.
+ * Claims the prefix for this installation. Throws CONFLICT if another installation owns it, and the errors of the
+ * storage.
  */
 export async function claimPrefix(
   storage: Storage,

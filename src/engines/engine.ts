@@ -27,7 +27,8 @@ export interface Engine {
   /** Whether a login may name the database that knows the user (`authSource`). */
   readonly takesAuthSource: boolean;
   /**
-   * Versions of what is installed on this machine, by program. Throws TOOL_MISSING naming the program and its package.
+   * The versions of the programs that are installed on this machine, by program. Throws TOOL_MISSING naming the program
+   * and its package.
    */
   tools(): Promise<Readonly<Record<string, string>>>;
   /**
@@ -79,16 +80,16 @@ export interface Engine {
   /** What must be installed for that command. The text ends a sentence, and has no full stop. */
   readonly restoreByHandNeeds: string;
   /**
-   * Judges a difference between the backup and the restored target. Null: in spite of the difference the target lacks
-   * nothing. Only the engine knows what a difference means.
+   * Judges a difference between the backup and the restored target. Null: the difference is not a loss. Only the engine
+   * knows what a difference means.
    */
   judgeDifference(
     difference: FoundDifference,
     context: { readonly expected: Inventory; readonly actual: Inventory; readonly changesByItself: boolean },
   ): Loss | null;
   /**
-   * Ends the sessions that this restore left running on the server, and nothing else. Returns true if none of them is
-   * left.
+   * Ends the sessions that this restore left running on the server, and nothing else. Returns true if no such session
+   * is left.
    */
   endOurSessions(target: ServiceConnection, restoreId: string, context: EngineContext): Promise<boolean>;
   /** Ends the processes that the engine keeps between jobs. Call it when no job runs any more. */

@@ -112,7 +112,7 @@ describe('a kind of job that defines only its differences', () => {
     expect(() => running.then(fail(1)).when(succeed(1))).toThrow(lost);
   });
 
-  test('never leaves a final state, whatever commands arrive', () => {
+  test('never leaves a final state, after any commands', () => {
     const number = fc.integer({ min: 1, max: 3 });
     const command = fc.oneof(
       fc.constantFrom(queue, cancel),

@@ -49,7 +49,7 @@ export class JobFieldsResolver {
    * There is no event for the fact that no running worker can run a QUEUED job. So the reason is computed when the
    * message is read.
    */
-  @FieldResolver(() => String, { description: 'One sentence for a person, whatever the status.' })
+  @FieldResolver(() => String, { description: 'One sentence for a person, for every status.' })
   async message(@Root() job: AttemptedJobType, @Ctx() context: RequestContext): Promise<string> {
     const { status, id, attempts } = job.row;
     const usual = job.currentMessage();

@@ -102,7 +102,7 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     ]);
   });
 
-  test('a plan keeps the order of its file endpoints, whatever letter case their ids were sent in', async () => {
+  test('a plan keeps the order of its file endpoints, in any letter case of their ids', async () => {
     const ids = [await api.createEndpoint(), await api.createEndpoint(), await api.createEndpoint()];
     const backwards = ids.toReversed();
     const plan = await created({ fileEndpointIds: backwards.map((id) => id.toUpperCase()) });

@@ -25,7 +25,7 @@ export const claimJob: JobQueue['claim'] = async (manager, workerId, engines, le
   return undefined;
 };
 
-/** Services with a lease or a lock. Their number is about that of the leases, however many jobs wait. */
+/** Services with a lease or a lock. There are about as many as leases, even if many jobs wait. */
 const busyServices = 'SELECT service_id FROM job_queue_slots WHERE job_id IS NOT NULL';
 
 const isFree = `job.service_id NOT IN (${busyServices})`;
@@ -58,7 +58,7 @@ const isAnythingToDo = `
     CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isPast}) THEN ${isAnyFree} ELSE false END
     OR EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isFarAhead} AND ${isFree}) AS is_any`;
 
-/** Most calls find nothing. Such a call takes a few milliseconds, however many jobs wait. */
+/** Most calls find nothing. Such a call takes a few milliseconds, even if many jobs wait. */
 export async function kindsToDo(
   manager: EntityManager,
   engines: readonly string[],

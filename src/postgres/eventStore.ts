@@ -61,8 +61,8 @@ export function createEventStore({ dataSource, projections, deciders }: EventSto
       if (tx !== undefined && refusal !== undefined && passesWhenRepeated(refusal)) return { tooLate: tx, error };
       const shown = outageAsUnavailable(error);
       if (!isOutage(shown)) throw shown;
-      // A server that shuts down may end the session after the commit and before its answer. So even an answer of class
-      // 57P to COMMIT does not show what happened.
+      // A server that shuts down may end the session after the commit and before its answer. So an answer of class 57P
+      // to COMMIT does not show whether the transaction was committed.
       if (isCommitting) throw new OutcomeUnknown(shown);
       return { away: shown };
     }

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import { Secret } from '../secret.js';
 
 /**
- * A keyed hash of a client's input. It does not depend on the order of fields. Because of the key, nobody can guess
- * passwords in the input from the hash.
+ * A keyed hash of a client's input. It does not depend on the order of fields. Because of the key, passwords in the
+ * input cannot be guessed from the hash.
  */
 export function inputHash(key: Buffer, operation: string, input: unknown): Buffer {
   return createHmac('sha256', key)

@@ -84,7 +84,7 @@ describeWith({ postgresql: await postgresMissing() }, 'job queue', () => {
     expect(order).toEqual(['restore', 'busy-a', 'quiet', 'busy-b', 'busy-c']);
   });
 
-  test('a service has one lease at a time, whatever the kind of the jobs', async () => {
+  test('a service has one lease at a time, for jobs of all kinds', async () => {
     const serviceId = randomUUID();
     await enqueue(job({ serviceId, jobId: 'one' }), job({ serviceId, jobId: 'two', kind: 'RESTORE' }));
     const lease = await claimed();

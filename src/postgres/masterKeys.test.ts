@@ -7,7 +7,7 @@ import { masterKeys } from './masterKeys.js';
 describe('master keys', () => {
   const [newest, older] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
 
-  test('keep their order and each have an id, also as secrets', () => {
+  test('keep their order and each have an id, also if they are given as `Secret`', () => {
     const ids = masterKeys([newest, older]).map(({ id }) => id);
     expect(masterKeys([new Secret(newest), new Secret(older)]).map(({ id }) => id)).toEqual(ids);
     expect(new Set(ids).size).toBe(2);

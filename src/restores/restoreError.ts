@@ -2,8 +2,8 @@ import type { JobError } from '../jobs/attempt.js';
 import { leftOnTarget, silentTarget } from './leftOnTarget.js';
 
 /**
- * The error of a restore whose tool had started. It is not retriable, and its hint explains what may be left on the
- * target. `isSilent`: the target was given up before it had confirmed the end of our sessions.
+ * The error of a restore whose tool had started. It is not retriable, and its hint names the databases that may be left
+ * on the target. `isSilent`: the target was given up before it had confirmed the end of our sessions.
  */
 export function restoreError(
   failure: JobError,

@@ -1,6 +1,6 @@
 /**
- * An iterator whose `return` first calls `leave`. `leave` must settle whatever the generator awaits. Without it, `return`
- * of a generator takes effect only after the awaited promise has settled.
+ * An iterator whose `return` first calls `leave`. `leave` must settle the promise that the generator awaits. Without
+ * it, `return` of a generator takes effect only after the awaited promise has settled.
  */
 export function leavable<Item>(
   generator: AsyncGenerator<Item, void, undefined>,

@@ -11,7 +11,7 @@ export type StorageLimits = {
   readonly filesystemRoot: string | null;
 };
 
-/** Every kind of storage has a folder beside this file, and a line here. */
+/** Every kind of storage has a folder next to this file, and a line here. */
 export function createStorageKinds(limits: StorageLimits): StorageKinds {
   return new StorageKinds([swiftKind(limits), s3Kind, filesystemKind(limits)]);
 }

@@ -1,5 +1,5 @@
 /**
- * Every tick of a plan is accounted for exactly once at each destination, whatever happens to the alarms, the clock and
+ * Every tick of a plan is accounted for exactly once at each destination, for any failures of the alarms, the clock and
  * the replicas. It becomes a job (run, caught up or skipped) or part of a record of missed ticks. The next tick is
  * always armed.
  */
@@ -35,7 +35,7 @@ type Step =
   | { readonly kind: 'EDIT'; readonly frequency: string; readonly timeZone: string }
   | { readonly kind: 'PAUSE' | 'RESUME' };
 
-describeWith({ postgresql: await postgresMissing() }, 'a plan, whatever happens to it', () => {
+describeWith({ postgresql: await postgresMissing() }, 'a plan, after any history', () => {
   let api: PlanApi;
   let queue: JobQueue;
   let fileEndpointIds: readonly string[];

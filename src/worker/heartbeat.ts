@@ -8,8 +8,8 @@ export type LeaseSignals = {
   /** Aborted with an `Interruption`. The run must then end everything that it has started. */
   readonly signal: AbortSignal;
   /**
-   * Aborted with `LeaseLost` when another worker may hold the lease, whatever interrupted the run before: the run appends
-   * nothing from then on.
+   * Aborted with `LeaseLost` when another worker may hold the lease, even if the run was already interrupted. From then
+   * on the run appends nothing.
    */
   readonly lost: AbortSignal;
 };

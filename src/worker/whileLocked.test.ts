@@ -30,7 +30,7 @@ describeWith({ postgresql: await postgresMissing() }, 'a lock that is held durin
 
   const taken = () => whileLocked(other, 'work', () => Promise.resolve('taken'), limitMs);
 
-  test('belongs to one process at a time, however long the work takes, and its connection is returned unchanged', async () => {
+  test('belongs to one process at a time, also during long work, and its connection is returned unchanged', async () => {
     const second = await whileLocked(
       one,
       'work',

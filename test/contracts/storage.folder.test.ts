@@ -33,7 +33,7 @@ describe('a folder as storage', () => {
     for (const folder of ['a', 'a/b', 'a/b/c']) expect((await stat(join(root, folder))).mode & 0o777).toBe(0o700);
   });
 
-  test('a file is verified with the segment size that it was stored with, whatever the current segment size is', async () => {
+  test('a file is verified with the segment size that it was stored with, and not with the current segment size', async () => {
     const storage = open();
     const { etag } = await storage.putBytes('object', bytes, { signal });
     const sha256 = (piece: Uint8Array) => createHash('sha256').update(piece).digest('hex');

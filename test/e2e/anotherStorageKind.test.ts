@@ -32,7 +32,7 @@ describeWith({ mariadb: mariadbMissing, postgresql: await postgresMissing() }, '
       startShelfServer(),
       startWholeApi(undefined, { kinds: [shelfKind] }),
     ]);
-    // The object has more than one part, however much zstd compresses it.
+    // The object has more than one part, even after the compression.
     await source.sql(`CREATE DATABASE shop; USE shop; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_400;`);
     worker = await createTestWorker(

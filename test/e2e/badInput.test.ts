@@ -21,7 +21,7 @@ import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } 
 /** A part of every secret that the tests send. No answer and no log line may contain it. */
 const ofSecrets = 'hunter2';
 
-/** Paths refer to the arguments, whatever names a client gives to its variables. */
+/** Paths refer to the arguments, and not to the names of a client's variables. */
 const ofMine = (argument: string) => `${argument}OfMine`;
 
 type Payload = { readonly query: string; readonly variables: Record<string, unknown> };

@@ -202,7 +202,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     expect(withoutProgress.messages.some(({ kind }) => kind === 'PROGRESS')).toBe(false);
   });
 
-  test('the reader ends with the state of the database, whatever changes during the snapshot', async () => {
+  test('the reader ends with the state of the database, even if jobs change during the snapshot', async () => {
     const project = await settleProject(api, `race ${randomUUID()}`, 3306);
     const writers = Array.from({ length: 4 }, async (_, writer) => {
       for (let round = 0; round < 5; round += 1) {

@@ -51,7 +51,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
       () => ({ filter: { errorCode: ['STALLED'], trigger: ['SCHEDULE'], queuedFrom: '2020-01-01T00:00:00Z' } }),
       "error_code = 'STALLED' AND trigger = 'SCHEDULE'",
     ],
-    ['what is stored', () => ({ filter: { availability: ['STORED'] } }), "availability = 'STORED'"],
+    ['stored backups', () => ({ filter: { availability: ['STORED'] } }), "availability = 'STORED'"],
     ['nothing', () => ({ filter: { status: [] } }), 'false'],
   ])('backupStats counts %s as SQL does', async (_name, variables, where) => {
     const fitting = where.replace('$project', projectId).replace('$service', serviceId);
@@ -165,7 +165,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the queries of a dashboar
   const pages: readonly Page[] = [
     ...sorts.flatMap((by): Page[] => [
       { of: `all by ${by}`, order: { by, direction: 'DESC' } },
-      { of: `all by ${by}, the other way`, order: { by, direction: 'ASC' } },
+      { of: `all by ${by}, in reverse order`, order: { by, direction: 'ASC' } },
       { of: `a project by ${by}`, order: { by, direction: 'DESC' }, within: 'row.project_id = :projectId' },
     ]),
     { of: 'the failed jobs', filter: { status: ['FAILED'] } },

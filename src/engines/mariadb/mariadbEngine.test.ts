@@ -145,7 +145,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     expect(failed?.hint).toBeTruthy();
   });
 
-  test('connects only to allowed addresses, whatever the name of the host', async () => {
+  test('connects only to allowed addresses, for any name of the host', async () => {
     const connected: string[] = [];
     const careful = createMariadbEngine({
       allowAddress: (address, host) => {

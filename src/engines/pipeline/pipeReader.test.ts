@@ -26,7 +26,7 @@ async function reading(script: string): Promise<{ reader: PipeReader; tool: Star
 }
 
 describe('Reading a pipe', () => {
-  test('returns every byte in order, all in the same memory, however slowly they are read', async () => {
+  test('returns every byte in order, all in the same memory, even if they are read slowly', async () => {
     const { reader, tool } = await reading('seq 1 500000');
     const digest = createHash('sha256');
     const memory = new Set<ArrayBufferLike>();

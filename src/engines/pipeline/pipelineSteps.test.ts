@@ -82,7 +82,7 @@ describe('A pipeline of several steps', () => {
   const numbers = Array.from({ length: 200_000 }, (_, index) => `${index + 1}\n`).join('');
 
   test.each([[[]], [[zstd]], [[zstd, scrambling()]], [[scrambling(), zstd, scrambling()]]])(
-    'stores what has passed the steps, and undoes them from the last to the first',
+    'stores the bytes after all steps, and undoes the steps from the last to the first',
     async (steps) => {
       const { bytes, failure, writtenBytes } = await dump(steps);
       expect(failure).toBeNull();

@@ -16,7 +16,7 @@ export type RunningCluster = {
   readonly port: number;
   /** Stops the server. Connections are closed, and committed data is on disk. */
   stop(): Promise<void>;
-  /** Resolves when the server has ended, for whatever reason. */
+  /** Resolves when the server has ended, for any reason. */
   readonly ended: Promise<void>;
 };
 

@@ -1,12 +1,15 @@
-/** How many messages, and how many operations among them, one socket may send in a second. It may send twice as many at once. */
+/**
+ * The limits per second for the messages of one socket, and for the operations among these. A burst may have twice as
+ * many.
+ */
 export type PaceLimits = { readonly messagesPerSecond: number; readonly operationsPerSecond: number };
 
 /** The part of a WebSocket that a pace needs. */
 export type PacedSocket = { pause(): void; resume(): void };
 
 /**
- * Handles the messages of one socket no faster than its limits allow. Nothing is refused: while messages wait, the socket is
- * not read, so the sender waits too. No other client notices.
+ * Handles the messages of one socket no faster than its limits allow. Nothing is refused: while messages wait, the
+ * socket is not read, so the sender waits too. Other clients are not affected.
  */
 export class Pace {
   readonly #messages: Bucket;
@@ -18,7 +21,7 @@ export class Pace {
   constructor(
     private readonly socket: PacedSocket,
     limits: PaceLimits,
-    /** Resolves when the client may send more, because it has read enough of what was sent to it. */
+    /** Resolves when the client may send more, because it has read enough of its messages. */
     private readonly hasRead: () => Promise<void> | undefined,
     private readonly handle: (text: string) => void,
   ) {
@@ -74,7 +77,7 @@ export class Pace {
   }
 }
 
-/** A token bucket: it fills at a steady rate, and holds what two seconds bring. */
+/** A token bucket. It fills at a constant rate, and holds the tokens of two seconds. */
 class Bucket {
   #tokens: number;
   #at = performance.now();
@@ -83,7 +86,7 @@ class Bucket {
     this.#tokens = 2 * perSecond;
   }
 
-  /** Takes one token. Returns the milliseconds until it is there. */
+  /** Takes one token. Returns the milliseconds until the token is available. */
   take(): number {
     const now = performance.now();
     this.#tokens = Math.min(2 * this.perSecond, this.#tokens + ((now - this.#at) / 1_000) * this.perSecond);

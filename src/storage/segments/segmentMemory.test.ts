@@ -20,7 +20,7 @@ describe('the memory for segments', () => {
     expect(await fifth).toBe(first);
   });
 
-  test('always gives an upload its reserved memory, whatever other uploads hold', async () => {
+  test('always gives an upload its reserved memory, even if other uploads hold much', async () => {
     const memory = new SegmentMemory(40, 10);
     const greedy = memory.reserve(20);
     for (let index = 0; index < 4; index += 1) await greedy.take(signal);

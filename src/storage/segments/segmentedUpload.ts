@@ -48,8 +48,8 @@ export interface SegmentTarget {
 
 /**
  * Stores a stream as segments while it flows, several at a time. The object becomes visible when every segment is
- * confirmed. `memory` bounds the memory, whatever the length of the stream. Throws the error of the source, the target
- * or the signal, after `abandon`.
+ * confirmed. `memory` limits the memory for a stream of any length. Throws the error of the source, the target or the
+ * signal, after `abandon`.
  */
 export async function uploadInSegments(
   target: SegmentTarget,

@@ -36,7 +36,7 @@ export class LoginCache {
   }
 }
 
-/** A hash of everything that determines a login, including the password. It reveals none of it. */
+/** A hash of everything that determines a login, including the password. The hash reveals none of these values. */
 export function loginKey(settings: SwiftSettings): string {
   const { authUrl, region, credentials } = settings;
   const parts =

@@ -3,7 +3,10 @@ import { headObject } from './headObject.js';
 import { differs, objectNameOf, readManifest, type ManifestEntry } from './manifest.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-/** Compares the headers of the object, its manifest and the headers of each segment with what was stored. Reads no data. */
+/**
+ * Compares the headers of the object, its manifest and the headers of each segment with the stored values. Reads no
+ * data.
+ */
 export async function verifyObject(
   connection: SwiftConnection,
   name: string,

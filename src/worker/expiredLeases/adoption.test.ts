@@ -81,7 +81,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
       expect((await harness.eventsOf(lost.id)).at(-1)?.metadata.actor).toBe('worker:finder');
     });
 
-    test('is adopted once, however many workers check it', async () => {
+    test('is adopted once, even if several workers check it', async () => {
       const { fileEndpointId, storage } = await folder('many');
       const lost = await loseAttempt(harness, { fileEndpointId, storage });
       await Promise.all([startFinder(), startFinder(), startFinder()]);

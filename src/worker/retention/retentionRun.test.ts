@@ -161,7 +161,8 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const [stuck, free] = [await destination('stuck'), await destination('free')];
     const [one, other] = [await stuck.backUp(), await free.backUp()];
     await taking.stop();
-    // The pauses grow with each refusal. So the test refuses exactly twice, however long the rest takes.
+    // The pauses grow with each refusal. So the test refuses exactly twice, and does not depend on the duration of
+    // other steps.
     const whenRefused: unknown[] = [];
     await startWorker({
       wrapStorage: (storage) =>

@@ -131,7 +131,9 @@ function descriptionOf(
   };
 }
 
-/** Deletes what a failed attempt uploaded. If the container does not answer, the sweeper deletes it later. */
+/**
+ * Deletes the objects that a failed attempt uploaded. If the container does not answer, the sweeper deletes it later.
+ */
 async function removeNow(
   tools: WorkerTools,
   { request, attempt, lease }: ClaimedJob<BackupShape>,

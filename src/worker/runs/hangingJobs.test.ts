@@ -154,7 +154,7 @@ describeWith(
         },
       },
       {
-        where: 'at a table that somebody has locked',
+        where: 'at a table that another session has locked',
         kind: 'BACKUP',
         phase: 'PREFLIGHT',
         prepare: async () => {
@@ -232,7 +232,7 @@ describeWith(
           }),
       },
       {
-        where: 'at a target that somebody has locked',
+        where: 'at a target that another session has locked',
         kind: 'RESTORE',
         phase: 'RESTORING',
         prepare: () =>
@@ -264,7 +264,7 @@ describeWith(
       return (entered.at(-1)?.data as { phase: string } | undefined)?.phase ?? 'none';
     }
 
-    /** Waits until none of our sessions runs there and other jobs may begin. */
+    /** Waits until no session of ours runs there and other jobs may begin. */
     async function untilTargetIsFree(id: string): Promise<void> {
       await eventually('the target is free', async () => ((await restoreOf(id)).targetLocked ? undefined : true));
       const ours = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'stowage'";

@@ -39,7 +39,7 @@ function isOutOfRoom(error: unknown): boolean {
 function noRoom(root: string, cause: unknown): StowageError {
   const where = `'${root}', where this worker keeps its temporary files`;
   return new StowageError('UNAVAILABLE', `The file system has no space left in ${where}.`, {
-    help: 'Free space there, or inodes: `df` and `df -i` on the machine of the worker show what is used up.',
+    help: 'Free space there, or inodes: `df` and `df -i` on the machine of the worker show the used space and inodes.',
     cause,
   });
 }

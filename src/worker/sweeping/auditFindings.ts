@@ -12,7 +12,7 @@ export type AuditOutcome = {
   readonly problem: AuditProblem | null;
 };
 
-/** Collects what an audit finds at the prefixes of one file endpoint. */
+/** Collects the findings of an audit at the prefixes of one file endpoint. */
 export class AuditFindings {
   #backups = 0;
   #missing = 0;

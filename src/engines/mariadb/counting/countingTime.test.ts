@@ -8,7 +8,7 @@ const work = (sizeBytes: number) =>
 const small = work(1_000);
 const large = work(1_000_000_000);
 
-describe('Counting beside a dump', () => {
+describe('Counting during a dump', () => {
   function begin(share = 0.02) {
     let nowMs = 0;
     const time = countingTime({ small: 0.1, large: () => share }, () => nowMs);

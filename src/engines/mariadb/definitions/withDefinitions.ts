@@ -15,7 +15,7 @@ const mostPartsChars = 4 * 1024 * 1024;
 
 /**
  * Adds the definitions of its objects to the inventory. `others` are the databases of the server that are not dumped.
- * With `others`, this also adds what a target must offer.
+ * With `others`, this also adds the requirements for a target.
  */
 export async function withDefinitions(
   session: Session,

@@ -227,7 +227,7 @@ describe('The scanner of a dump', () => {
     expect(scan(fits, [], scanner).longestStatementBytes).toBeLessThanOrEqual(100);
   });
 
-  test('finds everything that was written into any dump, however the dump is cut into pieces', () => {
+  test('finds everything that was written into any dump, for every division of the dump into pieces', () => {
     fc.assert(
       fc.property(anyDump, fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 60 }), (dump, lengths) => {
         const { tables, longestStatementBytes, out } = scan(dump.text, lengths);

@@ -143,7 +143,7 @@ DELIMITER ;`;
     await expectSame(['definitions', 'contents']);
   });
 
-  test('in UUID, INET4 and INET6 columns, whatever text the other columns hold', async () => {
+  test('in UUID, INET4 and INET6 columns, beside columns with any text', async () => {
     await source.sql(await readFile('test/fixtures/typedColumns.sql', 'utf8'));
     const dumped = await dump(['typed']);
     await restore(dumped);

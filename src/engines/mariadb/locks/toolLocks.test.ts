@@ -33,7 +33,7 @@ const longMs = 1_500;
  */
 const largeRows = Math.ceil((1.5 * (await socketBufferBytes())) / 1_024);
 
-describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => {
+describeWith({ mariadb: mariadbMissing }, 'A dump during the work of an application', () => {
   const engine = createMariadbEngine();
   const apps: Connection[] = [];
   const dumps: { readonly running: RunningDump; readonly abort: AbortController }[] = [];
@@ -75,7 +75,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     return app;
   }
 
-  /** A dump whose bytes nobody reads, so that the large table of its database stays in use. */
+  /** A dump whose bytes are not read, so that the large table of its database stays in use. */
   async function dump(
     database: string,
     limits: Pick<DumpContext, 'lockPatienceMs' | 'lockWaitMs'>,
@@ -129,7 +129,7 @@ describeWith({ mariadb: mariadbMissing }, 'A dump beside an application', () => 
     await reading(database);
     const app = await application();
     await app.query(`USE ${database}`);
-    // The dump ends although nobody reads its bytes.
+    // The dump ends although its bytes are not read.
     await app.query(statement);
     await app.query('UNLOCK TABLES');
     const failure = await failureOf(running);

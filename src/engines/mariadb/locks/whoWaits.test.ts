@@ -24,7 +24,7 @@ describe('The sessions that wait for a tool that reads a table', () => {
     ['an ALTER TABLE', session('2', 'ALTER TABLE large ADD x INT', metadata), true],
     ['an ALTER TABLE of another table', session('2', 'ALTER TABLE small ADD x INT', metadata), false],
     ['an ALTER TABLE that runs', session('2', 'ALTER TABLE large ADD x INT', 'copy to tmp table'), false],
-    ['a SELECT, which waits behind somebody else', session('2', 'SELECT 1 FROM large', metadata), false],
+    ['a SELECT, which waits behind another session', session('2', 'SELECT 1 FROM large', metadata), false],
     ['an UPDATE of a MyISAM table', session('2', 'UPDATE large SET a = 1', 'Waiting for table level lock'), true],
     [
       'a SELECT of a MyISAM table behind it',

@@ -93,7 +93,7 @@ describe('A restored target has lost something', () => {
     ['a foreign key', withParts({ 'foreign key f': undefined }), "the table 'harbour.ships' has no foreign key 'f'"],
     ['partitions', withParts({ partitions: undefined }), "the table 'harbour.ships' has no partitions"],
     [
-      'what a view may read',
+      'the security of a view',
       redefined('views', 'v', { security: 'INVOKER' }),
       "the security of the view 'harbour.v' is INVOKER instead of DEFINER",
     ],

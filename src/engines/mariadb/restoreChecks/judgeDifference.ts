@@ -132,7 +132,7 @@ function judgeTablePart(difference: FoundDifference): Loss | null {
 
 function judgeObjectPart(difference: FoundDifference): Loss | null {
   const { kind, part, expected, actual } = difference;
-  // The status of an event changes when it ends. A different definer loses nothing of the object. The number of
+  // The status of an event changes when it ends. A different definer is not a loss of the object. The number of
   // restarts of a sequence changes none of its values.
   if (part === 'status' || part === 'definer' || (kind === 'sequences' && part === 'rounds')) return null;
   if (kind === 'sequences' && part === 'next') {

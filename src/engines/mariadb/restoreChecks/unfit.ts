@@ -1,6 +1,6 @@
 import { StowageError } from '../../../errors.js';
 
-/** TARGET_UNFIT: the target cannot hold the backup. `objects` names what cannot be created there. */
+/** TARGET_UNFIT: the target cannot hold the backup. `objects` names the objects that cannot be created there. */
 export function unfit(message: string, help: string, objects: readonly string[] = []): StowageError {
   return new StowageError('TARGET_UNFIT', message, { help, details: { objects: objects.slice(0, 20) } });
 }

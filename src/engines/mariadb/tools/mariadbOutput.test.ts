@@ -136,7 +136,7 @@ describe('The output of a MariaDB tool', () => {
     expect(shown(sentence('MARKER'), ['ours'])).toBe(sentence('…'));
   });
 
-  test('contains no value of a sentence, whatever the value looks like', () => {
+  test('contains no value of a sentence, for any form of the value', () => {
     const value = fc.string({
       unit: fc.constantFrom(
         "'",
