@@ -143,7 +143,7 @@ describe('the targets that services and file endpoints may use', () => {
     expect(readConfig('serve', serve, surroundings).allowedTargets.allows('93.184.216.34')).toBe(true);
   });
 
-  test('are those of the list, if there is one', () => {
+  test('are the targets of the list, if there is one', () => {
     const env = { ...serve, STOWAGE_ALLOWED_TARGETS: '10.1.0.0/16' };
     const { allowedTargets } = readConfig('worker', env, surroundings);
     expect([allowedTargets.allows('10.1.2.3'), allowedTargets.allows('10.2.2.3')]).toEqual([true, false]);

@@ -37,8 +37,8 @@ export function loggedError(error: unknown, depth = 0): unknown {
 
 /**
  * Messages of databases, parsers and libraries quote their input, so values are removed. Some messages are kept: our
- * own quote nothing, those of the system name files, and those of the JavaScript engine name properties. graphql-js
- * escapes nested quotation marks.
+ * own messages quote nothing, messages of the system name files, and messages of the JavaScript engine name properties.
+ * graphql-js escapes nested quotation marks.
  */
 function messageOf(error: Error): string {
   const { message } = error;

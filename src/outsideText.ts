@@ -1,7 +1,7 @@
 /**
  * Makes a text from outside, such as a server's version or an error, safe to store and to show. Control characters
- * become spaces, except for line breaks. Invisible characters, among them those that change the direction of the text
- * (Unicode Technical Report 36, 2.10.4), are removed. A lone surrogate, which PostgreSQL refuses, becomes U+FFFD.
+ * become spaces, except for line breaks. Invisible characters are removed, also characters that change the direction of
+ * the text (Unicode Technical Report 36, 2.10.4). A lone surrogate, which PostgreSQL refuses, becomes U+FFFD.
  * @param most the maximum length of the result, in UTF-16 code units; a longer text is cut and ends with `…`
  */
 export function outsideText(text: string, most: number): string {

@@ -22,8 +22,8 @@ export type Comparison = {
 export type LostTable = TableName & { readonly dumped: number | null; readonly counted: number | null };
 
 /**
- * The tables to check again: those that the dump does not hold, and those for which the server's count does not confirm
- * the rows of the dump.
+ * The tables to check again: tables that are not in the dump, and tables whose count on the server differs from the
+ * dump or is missing.
  */
 export function unsureTables({ before, dumped, counted }: DumpedRows): readonly UnsureTable[] {
   const held = byName(dumped);

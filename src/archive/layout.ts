@@ -66,8 +66,8 @@ export function jobIdsOf(shortId: string): readonly [string, string] {
 }
 
 /**
- * The object that a person downloads. If `steps` is absent, they are those of the first backups. Throws TOOL_VERSION
- * for a step that this version does not know.
+ * The object that a person downloads. If `steps` is absent, they are the steps of the first backups. Throws
+ * TOOL_VERSION for a step that this version does not know.
  */
 export function partObject(
   folder: string,

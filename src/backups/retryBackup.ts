@@ -10,8 +10,8 @@ import { BackupJobTable, triggerThatCounts } from './backupJobView.js';
 import { plannedBackups, engineOfService, type BackupTools } from './startBackup.js';
 
 /**
- * Queues a new job like one that FAILED or was CANCELLED, with the current settings of its plan. Throws CONFLICT if the
- * job has another status, or if its plan, destination, service or file endpoint was removed. While a retry has not
+ * Queues a new job that replaces a FAILED or CANCELLED job, with the current settings of its plan. Throws CONFLICT if
+ * the job has another status, or if its plan, destination, service or file endpoint was removed. While a retry has not
  * ended, no second retry is queued. Returns the id of the retry.
  */
 export async function retryBackup(

@@ -98,7 +98,7 @@ async function unreadableFiles(tools: Tools, drivers: readonly URL[]): Promise<s
   return undefined;
 }
 
-/** Those of the paths that a tool can read, or, if it is a folder, enter. */
+/** Returns the paths that a tool can read. For a folder: that a tool can enter. */
 export async function readableByTools(paths: readonly string[], tools: Tools): Promise<readonly string[]> {
   const script = 'for path; do if [ -r "$path" ] || { [ -d "$path" ] && [ -x "$path" ]; }; then echo "$path"; fi; done';
   const started = startTool(

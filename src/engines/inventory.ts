@@ -56,8 +56,8 @@ export type InventoryTable = {
   /** When the definition of the table was created, if the server reports it. Not stored. */
   readonly createdAt?: string | null;
   /**
-   * The type as the server names it, for example `BASE TABLE`. This field and those that follow are absent if not
-   * recorded.
+   * The type as the server names it, for example `BASE TABLE`. This field and the following fields are absent if they
+   * were not recorded.
    */
   readonly type?: string;
   readonly engine?: string;

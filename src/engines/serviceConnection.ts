@@ -8,6 +8,6 @@ export type ServiceConnection = {
   readonly password: Secret | null;
   readonly authSource: string | null;
   readonly tls: { readonly mode: 'OFF' | 'REQUIRE' | 'VERIFY'; readonly ca: string | null };
-  /** Null: all databases except those of the system. */
+  /** Null: all databases except the databases of the system. */
   readonly databases: readonly string[] | null;
 };

@@ -22,7 +22,7 @@ export type ChangedJob = {
 export type ChangedJobs = {
   /** The position up to which this process had delivered events when listening began. Every later event is reported. */
   readonly from: Position;
-  /** Puts the first jobs before those that have changed meanwhile, and READY between them. */
+  /** Puts the first jobs before the jobs that have changed meanwhile, and READY between them. */
   seed(ids: readonly string[], since: Position | undefined): void;
   /** Undefined: the reader has left. */
   next(): Promise<ChangedJob | 'READY' | undefined>;

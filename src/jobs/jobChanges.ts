@@ -28,7 +28,7 @@ export type WatchedJobs<Row> = {
 
 /**
  * Watches one job. It yields its state, then its state at every change and every progress step, and completes when the
- * job has ended. A slow reader gets the latest state and skips those in between.
+ * job has ended. A slow reader gets the latest state and skips the states in between.
  */
 export function watchJob<Row extends Job>(
   sources: LiveSources,

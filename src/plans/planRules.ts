@@ -106,7 +106,10 @@ export function checkSchedule(
   return close === undefined ? undefined : { typed, normalized: frequency.normalized, timeZone: zone };
 }
 
-/** Frequency and zone after a patch. Undefined: the patch changes neither, or there are problems, which are added. */
+/**
+ * Frequency and zone after a patch. Undefined: the patch changes neither of the two, or there are problems, which are
+ * added.
+ */
 function patchedSchedule(
   problems: InputProblems,
   { frequency, timeZone }: BackupPlanPatch,

@@ -82,7 +82,7 @@ function hasOne(ripe: string): string {
 }
 
 /**
- * The project whose turn it is. Its row stays locked until the claim commits, so that claims at the same instant serve
+ * The project to serve next. Its row stays locked until the claim commits, so that claims at the same instant serve
  * different projects. `seen` is the row as it was when this statement began. A project that another claim has served
  * since then is skipped.
  */

@@ -11,7 +11,7 @@ const take = pg.Pool.prototype.connect;
 
 /** A connection that is closed if a statement has no answer within the time limit of its request. */
 class PatientClient extends pg.Client {
-  // The overloads of `query` cannot be extended one by one. TypeORM uses the one that returns a promise.
+  // The overloads of `query` cannot be extended one by one. TypeORM uses the overload that returns a promise.
   override query = ((...statement: readonly unknown[]): unknown => {
     const sent: unknown = Reflect.apply(send, this, statement);
     const leftMs = patienceLeftMs();

@@ -118,7 +118,7 @@ function seal(key: KeyObject, plain: Buffer, bound: Buffer): Buffer {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
 }
 
-/** Throws if key, bytes or place differ from those of the encryption. */
+/** Throws if key, bytes or place differ from the values at the encryption. */
 function open(key: KeyObject, sealed: Buffer, bound: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, 12), { authTagLength: 16 })
     .setAAD(bound)

@@ -173,7 +173,7 @@ describe('after sign-in', () => {
     await client.until((messages) => messages.some(({ id, type }) => id === 'next' && type === 'complete'));
   });
 
-  test('a closed socket ends every subscription, also one that got the id of an operation that still ran', async () => {
+  test('a closed socket ends every subscription, also a subscription with the id of an operation that still runs', async () => {
     await start({});
     const client = await signedIn();
     client.send({ id: 'same', type: 'subscribe', payload: { query: '{ gate { id } }' } });

@@ -3,7 +3,7 @@ import { isInputObjectType } from 'graphql';
 import { Extensions } from 'type-graphql';
 
 /**
- * Marks an input of which exactly one field must be set, to a value other than null. All its fields are nullable.
+ * Marks an input in which exactly one field must be set, to a value other than null. All its fields are nullable.
  *
  *     @InputType() @OneOf()
  *     class StartBackupInput {

@@ -29,8 +29,8 @@ export function Requires(requirement: Requirement): MethodDecorator {
 export type OperationCall = { readonly context: RequestContext; readonly info: GraphQLResolveInfo };
 
 /**
- * Passes if the role of the viewer in the project is at least the one that the operation declares. Throws NOT_FOUND if
- * the project is undefined or not visible (with the same message), FORBIDDEN if the role is too low. `what` names the
+ * Passes if the viewer has at least the role in the project that the operation declares. Throws NOT_FOUND if the
+ * project is undefined or not visible (with the same message), FORBIDDEN if the role is too low. `what` names the
  * object in the message, for example `backup plan`.
  */
 export function authorize(

@@ -11,7 +11,7 @@ export type ServiceSettings = {
   readonly port: number;
   readonly username: string | null;
   readonly credential: { readonly credentialId: string; readonly credentialVersion: number } | null;
-  /** Null: all databases except those of the server itself. */
+  /** Null: all databases except the databases of the system. */
   readonly databases: readonly string[] | null;
   readonly tls: { readonly mode: 'OFF' | 'REQUIRE' | 'VERIFY'; readonly ca: string | null };
   readonly authSource: string | null;

@@ -6,14 +6,17 @@ import type { ServiceIdentity, ServiceSettings } from './service.js';
 import { EngineEnum, TlsModeEnum } from './serviceType.js';
 
 const port = 'Default: the usual port of the engine.';
-const databases = 'Absent or null: all databases except those of the server itself.';
+const databases = 'Absent or null: all databases except the databases of the system.';
 
 @InputType('TlsInput')
 export class TlsInput {
   @Field(() => TlsModeEnum)
   readonly mode!: ServiceSettings['tls']['mode'];
 
-  @Field(() => String, { nullable: true, description: 'Trusted certificates (PEM). Absent: those of the system.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Trusted certificates (PEM). Absent: the certificates of the system.',
+  })
   readonly ca?: string | null;
 }
 

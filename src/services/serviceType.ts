@@ -22,7 +22,10 @@ export class TlsType {
   @Field(() => TlsModeEnum)
   readonly mode!: ServiceSettings['tls']['mode'];
 
-  @Field(() => String, { nullable: true, description: 'Trusted certificates (PEM). Null: those of the system.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Trusted certificates (PEM). Null: the certificates of the system.',
+  })
   readonly ca!: string | null;
 }
 
@@ -55,7 +58,7 @@ export class ServiceType extends Node {
   @Field(() => TlsType)
   readonly tls!: TlsType;
 
-  @Field(() => [String], { nullable: true, description: 'Null: all databases except those of the server itself.' })
+  @Field(() => [String], { nullable: true, description: 'Null: all databases except the databases of the system.' })
   readonly databases!: readonly string[] | null;
 
   @Field(() => Duration, {

@@ -42,7 +42,10 @@ export class Probe {
     const pieces: Uint8Array[] = [];
     for await (const piece of this.storage.get(this.#name, { signal })) pieces.push(piece);
     if (Buffer.concat(pieces).equals(this.#bytes)) return 'The probe object was read back without a difference.';
-    throw new StowageError('CHECKSUM', `The bytes read back from ${this.place} differ from those that were written.`);
+    throw new StowageError(
+      'CHECKSUM',
+      `The bytes that were read back from ${this.place} differ from the written bytes.`,
+    );
   }
 
   async #delete(signal: AbortSignal): Promise<string> {

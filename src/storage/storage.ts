@@ -9,8 +9,8 @@ export interface Storage {
   /** Whether the segments of a large object are separate objects, which `list` shows below `segmentFolder`. */
   readonly listsSegments: boolean;
   /**
-   * Whether another place can replace this one without an error, as an empty folder does when its disk is not mounted.
-   * Such a place is used only if it contains the installation's marker.
+   * Whether another place can replace this one without an error. For example, an empty folder replaces it if its disk
+   * is not mounted. Such a place is used only if it contains the installation's marker.
    */
   readonly needsMarker: boolean;
   /**

@@ -62,7 +62,7 @@ export function followChanges(tools: AlarmTools & { readonly log: Logger }): Cha
   };
 }
 
-/** Sets the alarm for the next tick of each changed plan, and cancels those of its earlier versions. */
+/** Sets the alarm for the next tick of each changed plan, and cancels the alarms of its earlier versions. */
 async function setTicks(
   { dataSource, clock, nextTicks }: AlarmTools,
   changed: ReadonlyMap<string, number>,

@@ -98,7 +98,7 @@ export class BackupJobFieldsResolver {
 
   @FieldResolver(() => BackupJobType, {
     nullable: true,
-    description: 'The active job because of which this one was SKIPPED.',
+    description: 'This job was SKIPPED because of this active job.',
   })
   skippedFor(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
     return this.job(row.skippedFor, context);

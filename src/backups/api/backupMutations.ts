@@ -65,7 +65,7 @@ export class BackupMutationResolver {
     return this.change(call, job, (row, request) => cancelByClient(this.tools, backupHandling, row, request));
   }
 
-  @Mutation(() => BackupJobType, { description: 'Queues a new job like one that FAILED or was CANCELLED.' })
+  @Mutation(() => BackupJobType, { description: 'Queues a new job that replaces a FAILED or CANCELLED job.' })
   @Requires('OPERATOR')
   async retryBackupJob(
     @Args(() => EntityArguments) job: EntityArguments,

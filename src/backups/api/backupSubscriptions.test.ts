@@ -148,7 +148,7 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
     const subscription = follow({ projectId: project.projectId, after });
     await subscription.until(ready, limitMs);
     const since = subscription.messages.filter(({ kind }) => kind !== 'READY');
-    // Changes of which this process had no notification when the subscription began are sent again, live.
+    // If this process had not yet received changes when the subscription began, they are sent again, live.
     expect(new Set(since.map(({ job }) => `${job?.id ?? ''} ${job?.status ?? ''}`))).toEqual(
       new Set([`${one.id} FAILED`, `${other.id} QUEUED`]),
     );

@@ -9,7 +9,7 @@ export type ToolFiles = {
   open(): readonly number[];
 };
 
-/** The descriptors below are standard input, output and error, and the one that a tool reports on. */
+/** The lower descriptors are standard input, output and error, and the descriptor for the reports of a tool. */
 const firstDescriptor = 4;
 
 const descriptors = process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd';

@@ -19,7 +19,7 @@ describe('endOfAge', () => {
     ['2028-01-31T05:00:00Z', 'MONTHS', 1, 'UTC', '2028-02-29T05:00:00.000Z'],
     ['2028-02-29T05:00:00Z', 'MONTHS', 12, 'UTC', '2029-02-28T05:00:00.000Z'],
     ['2026-01-31T05:00:00Z', 'MONTHS', 2, 'UTC', '2026-03-31T05:00:00.000Z'],
-    // The calendar is that of the zone: 31 January in Auckland is still the 30th in UTC.
+    // The calendar of the zone counts: 31 January in Auckland is still the 30th in UTC.
     ['2026-01-31T05:00:00+13:00', 'MONTHS', 1, 'Pacific/Auckland', '2026-02-27T16:00:00.000Z'],
     // 02:30 is skipped on 29 March 2026 and occurs twice on 25 October.
     ['2026-02-28T02:30:00+01:00', 'MONTHS', 1, 'Europe/Berlin', '2026-03-28T01:30:00.000Z'],

@@ -89,7 +89,7 @@ describe('the forecast of deletions', () => {
         const nextRuns = [...new Set(hours)].map((hour) => new Date(newest.startedAt.getTime() + hour * 3_600_000));
         const toCome = nextRuns.map((startedAt, index) => ({ ...newest, id: `run ${index}`, startedAt }));
 
-        // At an instant, the destination has the existing backups and those of the past runs.
+        // At an instant, the destination has the existing backups and the backups of the past runs.
         const isDeletedAt = (id: string, now: Date) => {
           const backups = [...counted, ...toCome.filter(({ startedAt }) => startedAt <= now)];
           return decideRetention({ policy, backups, now, timeZone }).delete.includes(id);

@@ -1,4 +1,4 @@
-/** A tool on the machine of a worker, for an engine of which the worker has all tools. */
+/** A tool on the machine of a worker. The worker has all tools of its engine. */
 export type EngineTool = { readonly engine: string; readonly tool: string; readonly version: string };
 
 /** The report of a worker about itself. */

@@ -130,7 +130,7 @@ describe('embedded PostgreSQL', () => {
 });
 
 describeWith({ postgresql: await postgresMissing() }, 'programs of PostgreSQL', () => {
-  test('are those of Debian if there is no package for the platform', async () => {
+  test('come from Debian if there is no package for the platform', async () => {
     await expect(findServerBinaries('plan9-mips')).resolves.toEqual(await debianBinaries());
   });
 });

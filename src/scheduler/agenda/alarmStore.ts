@@ -18,7 +18,10 @@ export interface AlarmStore {
   insert(documents: readonly AlarmDocument[]): Promise<number>;
   removeByIds(ids: readonly string[]): Promise<void>;
   removeByKeys(keys: readonly string[]): Promise<void>;
-  /** Whether Agenda can lock an alarm: one that is due by `until`, or one whose lock is older than `lockedBefore`. */
+  /**
+   * Whether Agenda can lock an alarm. An alarm can be locked if it is due by `until`, or if its lock is older than
+   * `lockedBefore`.
+   */
   isAnyDue(until: Date, lockedBefore: Date): Promise<boolean>;
   /** The data of every alarm that Agenda will still run. */
   list(): Promise<readonly unknown[]>;

@@ -24,8 +24,7 @@ const never = new Date(8.64e15);
 export const agendaLockLifetimeMs = 1;
 
 /**
- * Wraps Agenda's repository, because Agenda causes unhandled rejections, polls a store that is down as often as one that is
- * up, and locks more alarms than it can run in time. The wrapper
+ * Wraps Agenda's repository, because Agenda causes unhandled rejections, polls a store that does not answer too often, and locks more alarms than it can run in time. The wrapper
  * - reports each failure once, and rejects only where Agenda catches the rejection;
  * - runs one poll for each job name at a time. After a failed poll it pauses (1 s, growing to 5 s). Then it creates the
  *   missing table or collection again before the next poll;

@@ -61,7 +61,7 @@ describe('the shortest and the longest gap between runs', () => {
     expect(longestGapMs(frequency, timeZone, now)).toBe(longest);
   });
 
-  test('are those of the next two runs if 30 years contain fewer', () => {
+  test('are computed from the next two runs if 30 years contain fewer than two', () => {
     // February 29 on a Saturday or Sunday: 2116, then 2128.
     const frequency = parseFrequency('0 0 0 29 2 */6');
     const from = new Date('2089-01-01T00:00:00Z');

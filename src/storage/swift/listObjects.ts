@@ -27,7 +27,7 @@ export async function* listObjects(
 }
 
 // There are no `subdir` entries, because the request has no delimiter. For a large object `slo_etag` is its etag, and
-// `hash` is that of its manifest.
+// `hash` is the etag of its manifest.
 const pageAnswer = z.array(
   z.object({ name: z.string(), bytes: z.number(), hash: z.string(), slo_etag: z.string().optional() }),
 );

@@ -21,8 +21,8 @@ type Settings = Pick<SessionOptions, 'allowAddress' | 'conversations'>;
 
 /**
  * Counts the rows of the inventory's tables in one snapshot. The snapshot is taken before this returns, so it is nearly
- * the same as the snapshot of a dump that starts next. If a snapshot would keep locks, there is none: this counts small
- * tables for `firstMs` before it returns, and each table shows the rows at the time of its own count.
+ * the same as the snapshot of a dump that starts next. If a snapshot would keep locks, no snapshot is used: this counts
+ * small tables for `firstMs` before it returns, and each table shows the rows at the time of its own count.
  *
  * It releases the locks of a table as soon as it is counted, takes a small share of the dump's time (countingTime.ts),
  * and starts with the smallest tables. It counts a table only if its size fits into the available time. A table that

@@ -33,9 +33,9 @@ const afterShare = 0.01;
 const leastAfterMs = 500;
 
 /**
- * Beside a dump, counting takes at most a share of the time since it began: `shares.small` for small tables, of which a
- * dump may have many thousands, and `shares.large()` for large ones. In addition, small tables get `firstMs` at the
- * beginning.
+ * During a dump, counting takes at most a share of the time since the dump began: `shares.small` for small tables, of
+ * which a dump may have many thousands, and `shares.large()` for large ones. In addition, small tables get `firstMs` at
+ * the beginning.
  */
 export function countingTime(shares: CountingShares, now: () => number = () => performance.now()): CountingTime {
   const begin = now();

@@ -134,7 +134,7 @@ function failureOf(end: PipelineEnd, problems: readonly ToolProblem[]): StowageE
     return problems.length === 0 ? null : toolFailed('mariadb-dump reported an error', end.tool, problems);
   });
   if (failure !== null || isComplete(end.observer.tail())) return failure;
-  const sentence = 'The dump ends without the line that says it is complete.';
+  const sentence = 'The dump ends without its completion line.';
   return new StowageError('INCOMPLETE_DUMP', sentence, toolOutput(end.tool));
 }
 

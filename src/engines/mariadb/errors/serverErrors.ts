@@ -91,7 +91,7 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
       'SERVICE_UNREACHABLE',
       asSentence(`${where} sends more data than a MariaDB server does: ${text}`),
       {
-        help: 'Check that host and port are those of a MariaDB server. If it holds very many objects, back up fewer databases with one service.',
+        help: 'Check that host and port belong to a MariaDB server. If the server has very many objects, back up fewer databases with one service.',
         retriable: false,
         cause: error,
       },
@@ -99,7 +99,7 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
   }
   if (code === processEnded) {
     return new StowageError('SERVICE_UNREACHABLE', `The conversation with ${where} ended unexpectedly.`, {
-      help: 'The answer could not be read, or took too much memory. If it happens again, check that host and port are those of a MariaDB server.',
+      help: 'The answer could not be read, or took too much memory. If it happens again, check that host and port belong to a MariaDB server.',
       cause: error,
     });
   }

@@ -55,7 +55,7 @@ type Template = {
 
 /**
  * `<name>` is an identifier, `<words>` are the server's own words, and `<number>` is digits. These three are kept.
- * `<value>` is removed. The texts are those of MariaDB 10.2 to 11.4 (its manual, "MariaDB Error Codes").
+ * `<value>` is removed. The texts come from MariaDB 10.2 to 11.4 (its manual, "MariaDB Error Codes").
  */
 function template(text: string): Template {
   const slots = [...text.matchAll(/<(name|words|number|value)>/g)].map(([, kind]) => kind);

@@ -74,7 +74,7 @@ describe('The sessions that wait for a tool that reads a table', () => {
     expect(blocked({ sessions: [tool, ...waiting], locks: [...locks, lock('3', 'y', 'SHARED_READ')] })).toEqual([]);
   });
 
-  test('are those that wait directly: sessions that read and write rows wait behind another session', () => {
+  test('are the sessions that wait directly: sessions that read and write rows wait behind another session', () => {
     const waiting = ['INSERT INTO large VALUES (1)', 'SELECT 1 FROM large', 'ALTER TABLE large ADD x INT'].map(
       (statement, index) => session(String(index + 2), statement, metadata),
     );

@@ -113,7 +113,7 @@ describeWith(missing, 'A target', () => {
     ['10.2', '11.4', () => [old, recent] as const],
     ['11.4', '10.2', () => [recent, old] as const],
   ] as const)(
-    'accepts plain objects from %s into %s, and a warning says that definitions were compared only by column names',
+    'accepts plain objects from %s into %s, and a warning states that only column names were compared',
     async (from, to, servers) => {
       const [source, target] = servers();
       const { differences, warnings } = await restore(await backup(source, plain), target.connection());

@@ -35,7 +35,8 @@ export class WallCalendar {
   }
 
   /**
-   * The first matching local time at or after this one. Undefined: there is none in 400 years, so there is never one.
+   * The first matching local time at or after this one. Undefined: no time matches in 400 years, so no time ever
+   * matches.
    */
   next(local: number): number | undefined {
     const day = Math.floor(local / secondsPerDay);
