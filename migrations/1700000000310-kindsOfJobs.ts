@@ -1,6 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** The program alone lists the kinds of jobs, so that a new kind needs no change of the queue. */
+/**
+ * Removes the list of kinds of jobs from the database, so that a new kind needs no change of the queue. Only the
+ * program lists the kinds.
+ */
 export class KindsOfJobs1700000000310 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query('ALTER TABLE job_queue DROP CONSTRAINT job_queue_kind_check');

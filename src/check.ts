@@ -1,6 +1,6 @@
 import type { ErrorCode } from './errors.js';
 
-/** One step of a check. Its name shows a person how far the check got. */
+/** One step of a check. Its name shows a person which step the check has reached. */
 export type CheckStep = {
   readonly name: CheckStepName;
   readonly status: 'OK' | 'FAILED' | 'SKIPPED';

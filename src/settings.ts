@@ -91,7 +91,7 @@ export const settings = {
   },
   STOWAGE_MASTER_KEY: {
     roles: running,
-    meaning: 'The same keys as a value, for platforms that pass secrets in the environment.',
+    meaning: 'The keys as a value, for platforms that pass secrets in the environment.',
     holds: 'one key a line, newest first, each 32 bytes in base64 (openssl rand -base64 32)',
     default: { up: 'generated once in STOWAGE_DATA', otherwise: 'STOWAGE_MASTER_KEY_FILE; one of the two is required' },
     secret: true,

@@ -5,9 +5,9 @@ import { keepSettledDefinitions } from './settledDefinitions.js';
 
 /**
  * The inventory of a finished dump: the tables that it holds, with the rows that it holds. Some objects are not counted
- * in the dump, such as views, or the tables of a part that does not count them. For these it lists the ones that
- * existed both before and after the dump. `changed` names the others, and the counted tables that are not in the dump.
- * If `after` is undefined, the server could not be queried, and everything that existed before is listed.
+ * in the dump, such as views, or the tables of a part that does not count them. Of these it lists the objects that
+ * existed both before and after the dump. `changed` names the other objects, and the counted tables that are not in the
+ * dump. If `after` is undefined, the server could not be queried, and everything that existed before is listed.
  */
 export function inventoryOfDump(
   before: Inventory,

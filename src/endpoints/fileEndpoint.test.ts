@@ -10,7 +10,7 @@ describe('A file endpoint', () => {
   test('that holds backups cannot be moved to another place', () => {
     const move = (holdsBackups: boolean, isElsewhere: boolean) =>
       refuseMove(content('SWIFT'), content('SWIFT'), { holdsBackups, isElsewhere });
-    expect(() => move(true, true)).toThrow('cannot move');
+    expect(() => move(true, true)).toThrow('cannot change');
     expect(() => move(true, false)).not.toThrow();
     expect(() => move(false, true)).not.toThrow();
   });

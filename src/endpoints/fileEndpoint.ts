@@ -35,7 +35,7 @@ export type FileEndpointCommand =
 export type Move = {
   /** Whether listed backups are at the endpoint. */
   readonly holdsBackups: boolean;
-  /** Whether the settings after the change lead to another place, by the rules of their kind. */
+  /** Whether the settings after the change mean another place, by the rules of their kind. */
   readonly isElsewhere: boolean;
 };
 
@@ -101,9 +101,13 @@ export function refuseMove(
 ): void {
   if (before.settings.kind !== after.settings.kind) throw anotherKind(before.settings.kind);
   if (holdsBackups && isElsewhere) {
-    throw new StowageError('ENDPOINT_IN_USE', `File endpoint "${before.name}" holds backups and cannot move.`, {
-      help: 'Create another file endpoint for the new place, or delete the backups first. The remains of failed attempts are deleted automatically.',
-    });
+    throw new StowageError(
+      'ENDPOINT_IN_USE',
+      `File endpoint "${before.name}" contains backups, so its place cannot change.`,
+      {
+        help: 'Create another file endpoint for the new place, or delete the backups first. The remains of failed attempts are deleted automatically.',
+      },
+    );
   }
 }
 
@@ -111,7 +115,7 @@ export function anotherKind(kind: EndpointSettings['kind']): StowageError {
   return badInput([
     {
       path: 'input.settings',
-      problem: `The file endpoint is of kind ${kind} and cannot become another.`,
+      problem: `The file endpoint has the kind ${kind}, which cannot change.`,
       hint: 'Create a new file endpoint of that kind.',
     },
   ]);

@@ -77,7 +77,7 @@ export interface Engine {
   ): Promise<RunningRestore>;
   /** The command that a person types to restore the plain bytes of a part from standard input. */
   restoreByHand(part: PartSpec): string;
-  /** What must be installed for that command. The text ends a sentence, and has no full stop. */
+  /** The programs that must be installed for that command. The text ends a sentence, and has no full stop. */
   readonly restoreByHandNeeds: string;
   /**
    * Judges a difference between the backup and the restored target. Null: the difference is not a loss. Only the engine

@@ -4,7 +4,7 @@ import { mariadbDriver } from './mariadb/session/session.js';
 import type { AllowAddress } from './network/serverAddress.js';
 import type { Tools } from './process/tools.js';
 
-/** What every engine is created with. */
+/** The options with which every engine is created. */
 export type EngineOptions = {
   /** Decides whether an address may be connected to. Default: all are allowed. */
   readonly allowAddress?: AllowAddress;

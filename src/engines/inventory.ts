@@ -1,4 +1,4 @@
-/** What a database server holds. A restore is compared with it. Plain JSON: backup.json contains it. */
+/** The contents of a database server. A restore is compared with it. Plain JSON: backup.json contains it. */
 export type Inventory = {
   readonly serverVersion: string;
   readonly toolVersion: string;
@@ -33,8 +33,8 @@ export type InventoryDatabase = {
   /** Definitions of `objects`, by kind and name. Absent: they were not read. */
   readonly definitions?: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
   /**
-   * What a server must offer to hold this database, for example `engine ARCHIVE` or `type uuid`, each with the names of
-   * the objects that need it. Absent: not recorded.
+   * The requirements of this database for its server, for example `engine ARCHIVE` or `type uuid`, each with the names
+   * of the objects that need it. Absent: not recorded.
    */
   readonly needs?: Readonly<Record<string, readonly string[]>>;
 };

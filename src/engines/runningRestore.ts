@@ -20,7 +20,7 @@ export type RestoreContext = EngineContext & {
 /** The inventory to restore, and the id of the restore. Its sessions on the server can be found by this id. */
 export type RestoreSource = { readonly restoreId: string; readonly inventory: Inventory };
 
-/** What the check of a target needs to know. */
+/** The data for the check of a target. */
 export type RestoreRequirements = Pick<RestoreSource, 'inventory'> & {
   /** The parts that a restore replays. Absent: unknown. */
   readonly parts?: readonly { readonly name: string; readonly longestStatementBytes?: number }[];

@@ -21,7 +21,7 @@ export abstract class AttemptedJobType<Row extends AttemptedJobRow = AttemptedJo
     this.id = row.id;
   }
 
-  /** One sentence for a person, for every status. */
+  /** A sentence for a person. Every status has one. */
   abstract currentMessage(): string;
 
   @Field(() => String)

@@ -65,7 +65,8 @@ export async function kindsToDo(
   kinds: readonly string[],
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  // One statement each: with the kinds as rows of one statement, PostgreSQL scans more of the index (30 ms, not 4).
+  // Each kind has its own statement. In one statement for all kinds, PostgreSQL scans more of the index (30 ms instead
+  // of 4).
   for (const kind of kinds) {
     const [row] = await manager.query<[{ is_any: boolean }]>(isAnythingToDo, [engines, kind]);
     if (row.is_any) found.push(kind);

@@ -16,7 +16,7 @@ export type BackupTotals = {
   readonly storedBytes: number;
 };
 
-/** One service in the metrics. */
+/** The figures of one service in the metrics. */
 export type ServiceFigures = {
   readonly projectId: string;
   readonly projectName: string;

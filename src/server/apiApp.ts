@@ -97,7 +97,7 @@ function answerErrors(log: ErrorLog): ErrorRequestHandler {
   };
 }
 
-/** One of a fixed set of names, so that a client cannot create new label values. */
+/** The name of the route, from a fixed set, so that a client cannot create new label values. */
 function routeOf(path: string): string {
   if (['/graphql', '/healthz', '/readyz', '/metrics'].includes(path)) return path;
   if (path.startsWith('/playground')) return '/playground';

@@ -4,7 +4,7 @@ import { badInput, catalogue, StowageError } from '../errors.js';
 import { loggedError } from '../loggedError.js';
 import { operationLimits } from './operationLimits.js';
 
-/** Where defects are logged, for example a logger of pino. */
+/** The log for defects, for example a logger of pino. */
 export type ErrorLog = { error(fields: object, message: string): void };
 
 export type ErrorAnswer = GraphQLFormattedError & {

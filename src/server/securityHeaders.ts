@@ -20,7 +20,7 @@ const application = (host: string) =>
     "form-action 'none'",
   ].join('; ');
 
-/** For responses that are not pages: no loading, no framing, no guessing of types. */
+/** The headers of responses that are not pages. They forbid loading, framing and guessing of types. */
 export const closedToBrowsers: RequestHandler = (_request, response, next) => {
   response.set({
     'Content-Security-Policy': nothing,
@@ -32,7 +32,7 @@ export const closedToBrowsers: RequestHandler = (_request, response, next) => {
   next();
 };
 
-/** For pages that run scripts of this server. */
+/** The headers of pages that run scripts of this server. */
 export const ownScriptsOnly: RequestHandler = (request, response, next) => {
   const { host = '' } = request.headers;
   // Any other text than a host with a port could add rules to the policy.

@@ -33,7 +33,7 @@ export class TargetNotAllowed extends Error {
   }
 }
 
-/** What a customer and an operator can do about it. */
+/** Describes what a customer and an operator can do. */
 export const targetNotAllowedHelp =
   'Use a host that is allowed, or ask the operator to add this one to STOWAGE_ALLOWED_TARGETS: its network such as 10.1.0.0/16, its name, or private for all private networks.';
 

@@ -4,7 +4,7 @@ import { mariadbMissing } from '../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { eventually, startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 
-// It needs MariaDB's tools to claim jobs. No server is started.
+// The worker needs MariaDB's tools to claim jobs. No server is started.
 const needs = { mariadb: mariadbMissing, postgresql: await postgresMissing() };
 
 describeWith(needs, 'a worker that is older than the schema', () => {

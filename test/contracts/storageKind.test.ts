@@ -90,7 +90,7 @@ describe('kinds of storage', () => {
 
   test('that are only announced have no endpoints', () => {
     expect(() => kinds.chosenBy({ s3: {} })).toThrow('Use SWIFT or FILESYSTEM');
-    expect(() => kinds.of({ kind: 'S3' })).toThrow('knows no file endpoints of kind S3');
+    expect(() => kinds.of({ kind: 'S3' })).toThrow('does not support file endpoints of kind S3');
   });
 
   test('do not include folders on a machine without a root', () => {

@@ -19,7 +19,7 @@ export const JobStatusEnum = enumType(
 export const BackupAvailabilityEnum = enumType(
   'BackupAvailability',
   ['STORED', 'DELETING', 'DELETED', 'MISSING'],
-  'Where the bytes of a SUCCEEDED job are.',
+  'The state of the bytes of a SUCCEEDED job.',
 );
 export type BackupAvailability = keyof typeof BackupAvailabilityEnum;
 
@@ -179,7 +179,7 @@ export class BackupJobType extends AttemptedJobType<BackupJobRow> {
     return this.row.storedSizeBytes;
   }
 
-  @Field(() => [BackupPartType], { description: 'One for each object that a dump tool created.' })
+  @Field(() => [BackupPartType], { description: 'One part for each object that a dump tool created.' })
   get parts(): readonly BackupPartType[] {
     return this.row.parts.map(({ sizeBytes, storedSizeBytes, longestStatementBytes, replay, ...part }) => ({
       ...part,
@@ -221,6 +221,6 @@ export class StartBackupPayload {
   @Field(() => ID)
   readonly batchId!: string;
 
-  @Field(() => [BackupJobType], { description: "One for each destination, in the plan's order." })
+  @Field(() => [BackupJobType], { description: "One job for each destination, in the plan's order." })
   readonly jobs!: readonly BackupJobType[];
 }

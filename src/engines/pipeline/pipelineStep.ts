@@ -18,8 +18,8 @@ export type PipelineStep = {
   readonly program: string;
   readonly args: readonly string[];
   /**
-   * Where the step writes its report: on standard error, or on descriptor 3, which it then gets. Descriptor 3 can be read
-   * too: it has what is written to `notes`.
+   * The output for the step's report: standard error, or descriptor 3, which the step then gets. Descriptor 3 can be
+   * read too: it has what is written to `notes`.
    */
   readonly reportsOn: 'STDERR' | 'DESCRIPTOR_3';
   /** Receives each line of the report. */

@@ -9,7 +9,7 @@ export type StoredStep = {
   readonly suffix: string;
   /** The shell command that undoes the step, for example `zstd -d`. */
   readonly undoByHand: string;
-  /** What a person must install for that command, for example `zstd 1.4 or newer`. */
+  /** The program that a person must install for that command, for example `zstd 1.4 or newer`. */
   readonly undoByHandNeeds: string;
   /** Both throw TOOL_MISSING. Folders of `tools` come before the folders of the system. */
   apply(tools: Tools): PipelineStep;

@@ -2,7 +2,7 @@ import type { ToolUids } from './toolUids.js';
 
 /** How the programs of a worker are found and started. */
 export type Tools = {
-  /** They are searched before the folders of the system. */
+  /** Folders that are searched before the folders of the system. */
   readonly folders: readonly string[];
   /** Absent: programs run under the uid of this process. */
   readonly uids?: ToolUids;

@@ -2,7 +2,7 @@ import { Temporal } from 'temporal-polyfill';
 
 /** A period in which the offset of a zone from UTC does not change. */
 export type SteadyTime = {
-  /** Its first instant, and the first instant after it. Infinite: no change is known. */
+  /** The first instant of the period, and the first instant after it. Infinite: no change is known. */
   readonly fromMs: number;
   readonly untilMs: number;
   /** The offset from UTC, always less than a day. */

@@ -1,9 +1,12 @@
 import { networkOf } from '../signInFailures.js';
 
 export type PendingLimits = {
-  /** Sockets before their sign-in, of all clients together. */
+  /** The limit for sockets before their sign-in, for all clients together. */
   readonly pendingSockets: number;
-  /** The same of one address. An IPv6 address counts with its whole /64 network, which one client usually has. */
+  /**
+   * The limit for one address. An IPv6 address counts as its /64 network, because one client usually has a whole /64
+   * network.
+   */
   readonly pendingSocketsOfAddress: number;
 };
 

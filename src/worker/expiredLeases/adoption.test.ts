@@ -33,7 +33,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
   /** Segments are small, so that a small object counts as a large one. */
   const swiftDriver = createSwiftDriver({ smallSegmentBytes: 65_536, largeSegmentBytes: 65_536 });
   /**
-   * It has no engine, so it only checks and takes no backup. It need not expect that a lost backup is still being
+   * The worker has no engine, so it only checks and takes no backup. It assumes that a lost backup is no longer being
    * written.
    */
   async function startFinder(options: Parameters<WorkerHarness['startWorker']>[0] = {}): Promise<void> {

@@ -61,36 +61,39 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   }
 
   test.each([
-    ['no longer reports, because the job may be the reason', 'BackupFailed'],
-    ['still reports, because it only lost its connection', 'BackupSucceeded'],
-  ] as const)('end after a second worker was lost, and are tried again only if the first one %s', async (why, end) => {
-    if (end === 'BackupSucceeded') {
-      await harness.workers.report({
-        ...{ id: 'first', host: 'quay', pid: 7, programVersion: '1', concurrency: 1, engines: [], draining: false },
-        lostAfterMs: 600_000,
-      });
-    }
-    await server.sql('CREATE DATABASE IF NOT EXISTS kept; CREATE TABLE IF NOT EXISTS kept.t (a INT);');
-    const id = await harness.queueBackup({ serviceId: await harness.addService(server), fileEndpointId });
-    const job = { id, projectId: harness.projectId };
-    const at = new Date().toISOString();
-    const start = (number: number, worker: string) =>
-      ({ kind: 'START_ATTEMPT', attempt: { number, worker, startedAt: at, folder: `folder-a${number}/` } }) as const;
-    const error = { code: 'WORKER_LOST', message: 'Lost.', hint: null, toolOutput: null, retriable: true };
-    const lost = { kind: 'FAIL_ATTEMPT', attempt: 1, outcome: 'WORKER_LOST', error, at, retryAt: at } as const;
-    const first = await claimForLostWorker('first');
-    await executeCommands(harness, job, start(1, 'first'), lost);
-    await harness.transact((tx) => harness.queue.requeue(tx.manager, first, new Date()));
-    await claimForLostWorker('second');
-    await executeCommands(harness, job, start(2, 'second'));
+    ['no longer reports (the job may be the reason)', 'BackupFailed'],
+    ['still reports (it only lost its connection)', 'BackupSucceeded'],
+  ] as const)(
+    'end after the loss of a second worker, and are tried again only if the first worker %s',
+    async (why, end) => {
+      if (end === 'BackupSucceeded') {
+        await harness.workers.report({
+          ...{ id: 'first', host: 'quay', pid: 7, programVersion: '1', concurrency: 1, engines: [], draining: false },
+          lostAfterMs: 600_000,
+        });
+      }
+      await server.sql('CREATE DATABASE IF NOT EXISTS kept; CREATE TABLE IF NOT EXISTS kept.t (a INT);');
+      const id = await harness.queueBackup({ serviceId: await harness.addService(server), fileEndpointId });
+      const job = { id, projectId: harness.projectId };
+      const at = new Date().toISOString();
+      const start = (number: number, worker: string) =>
+        ({ kind: 'START_ATTEMPT', attempt: { number, worker, startedAt: at, folder: `folder-a${number}/` } }) as const;
+      const error = { code: 'WORKER_LOST', message: 'Lost.', hint: null, toolOutput: null, retriable: true };
+      const lost = { kind: 'FAIL_ATTEMPT', attempt: 1, outcome: 'WORKER_LOST', error, at, retryAt: at } as const;
+      const first = await claimForLostWorker('first');
+      await executeCommands(harness, job, start(1, 'first'), lost);
+      await harness.transact((tx) => harness.queue.requeue(tx.manager, first, new Date()));
+      await claimForLostWorker('second');
+      await executeCommands(harness, job, start(2, 'second'));
 
-    const reaper = await harness.startWorker();
-    const events = await harness.until(id, end);
-    await reaper.stop();
-    if (end === 'BackupFailed') {
-      expect(events.at(-1)?.data).toMatchObject({ error: { code: 'WORKERS_LOST', retriable: false } });
-    }
-  });
+      const reaper = await harness.startWorker();
+      const events = await harness.until(id, end);
+      await reaper.stop();
+      if (end === 'BackupFailed') {
+        expect(events.at(-1)?.data).toMatchObject({ error: { code: 'WORKERS_LOST', retriable: false } });
+      }
+    },
+  );
 
   test('end even if the targets of restores that were lost earlier do not respond', async () => {
     const serviceId = await harness.addService(server);

@@ -1,4 +1,4 @@
-/** What a backup must know of a storage engine (MariaDB manual, "Storage Engines"). */
+/** The properties of a storage engine that matter for a backup (MariaDB manual, "Storage Engines"). */
 type Traits = {
   /**
    * ELSEWHERE: mariadb-dump writes only the definition of such a table. UNSURE: depending on its version, the tool

@@ -32,7 +32,8 @@ export async function refuseBrokenViews(session: Session, catalog: Catalog): Pro
 }
 
 /**
- * What a dump of this catalog loses although the tool reports nothing. One sentence for each kind, naming the objects.
+ * The losses of a dump of this catalog that the tool does not report. One sentence for each kind of loss, which names
+ * the objects.
  */
 export async function findLosses(
   session: Session,

@@ -24,7 +24,7 @@ export type Needs = ReadonlyMap<string, Readonly<Record<string, readonly string[
 type Need = (database: string, what: string, name: string) => void;
 
 /**
- * What a target must offer to hold each database, with the objects that need it. `restoreChecks/` checks each kind:
+ * The requirements of each database for a target, with the objects that need them. `restoreChecks/` checks each kind:
  * - `feature …`: a feature of a version;
  * - `collation …`;
  * - `definer …`: without this account a view cannot be created;

@@ -11,7 +11,7 @@ export function dumpCharacterSet(definitions: Definitions): 'binary' | 'utf8mb4'
   return partitionedByTypedValues(definitions).length === 0 ? 'binary' : 'utf8mb4';
 }
 
-/** What a dump in utf8mb4 may lose, and why utf8mb4 is used. */
+/** The warning that names possible losses of a dump in utf8mb4, and the reason for utf8mb4. */
 export function warnOfConversion({ columns }: Pick<Names, 'columns'>, definitions: Definitions): readonly string[] {
   const because = partitionedByTypedValues(definitions);
   const atRisk = columns.filter(({ characterSet }) => characterSet !== null && losing.has(characterSet));

@@ -72,7 +72,7 @@ const kinds: Readonly<Record<string, string>> = {
   SEQUENCE: 'sequences',
 };
 
-/** What a scanner reports besides tables. */
+/** The findings of a scanner in addition to tables. */
 export const scannedKinds: readonly string[] = Object.values(kinds);
 
 function objectIn(line: string): DumpedObject {

@@ -27,7 +27,7 @@ export function wayOut(
 
 type Way = {
   readonly numbers: readonly number[];
-  /** The same in both situations. */
+  /** The hint for both situations. */
   readonly help?: string;
   readonly dump?: string;
   readonly restore?: string;

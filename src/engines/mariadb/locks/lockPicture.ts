@@ -39,7 +39,7 @@ export type MetadataLock = {
   readonly isPending: boolean;
 };
 
-/** What this account may see on a server. */
+/** The information that this account may see on a server. */
 export type LockSource = {
   /** Null: the account lacks the PROCESS privilege, so sessions of other accounts are hidden. */
   readonly seesOthers: boolean;

@@ -159,7 +159,7 @@ async function endConnection(session: Session, id: string): Promise<void> {
   }
 }
 
-/** For how long the watch could not see whether other sessions wait. */
+/** The time in which the watch could not see whether other sessions wait. */
 class Sight {
   #blindSince: number | undefined = performance.now();
   #longestMs = 0;

@@ -1,6 +1,6 @@
 import type { Session } from '../session/session.js';
 
-/** What a restore needs to know about a target, read once. */
+/** The properties of a target that a restore needs. They are read once. */
 export type Target = {
   readonly version: string;
   /** For example, 10.11 is 1011 and 11.4 is 1104. */
