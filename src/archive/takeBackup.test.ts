@@ -78,7 +78,7 @@ describeWith({ mariadb: mariadbMissing }, 'A new backup', () => {
     expect(text).not.toContain(String(server.port));
   });
 
-  test('records the statement size that a target must accept from the dump, where every quote is doubled', async () => {
+  test('records the statement size that a target must accept, measured in the dump, which doubles every quote', async () => {
     await server.sql(`CREATE DATABASE quotes; CREATE TABLE quotes.t (a LONGTEXT, b LONGBLOB);
       INSERT INTO quotes.t VALUES (REPEAT("'", 3000000), ''), ('', REPEAT(x'01', 3000000)), ('a', 'b');`);
     const { inventory, parts } = await takeBackup(

@@ -100,7 +100,7 @@ export class BackupPlanFieldsResolver {
   }
 }
 
-/** Later than every run that a client can request. */
+/** A time after every run that a client can request. */
 const farAway = new Date('9999-12-31T00:00:00Z');
 
 @Resolver(() => ServiceType)

@@ -49,8 +49,9 @@ export interface Storage {
   /** Removes an object and, for a large one, its separate segments. A missing object is a success. */
   delete(name: string, options: { signal: AbortSignal }): Promise<void>;
   /**
-   * Uploads that were started and neither completed nor aborted. Their names begin with the prefix, and they are in the
-   * order of the bytes of their names. They take up space, and `list` does not show them. They may still be running.
+   * Uploads that were started, and that are neither completed nor aborted. Their names begin with the prefix, and they
+   * are in the order of the bytes of their names. They take up space, and `list` does not show them. They may still be
+   * running.
    */
   unfinishedUploads(prefix: string, options: { signal: AbortSignal }): AsyncIterable<UnfinishedUpload>;
   /** Discards an unfinished upload and its bytes. A missing upload is a success. */

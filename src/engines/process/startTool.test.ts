@@ -44,7 +44,7 @@ describe('A tool', () => {
     expect(lastLines).not.toContain('hunter2');
   });
 
-  test('is recognised by its words although a short secret is part of them', async () => {
+  test('is recognised by its words, even if a word contains a short secret', async () => {
     const lines: string[] = [];
     const understood: string[] = [];
     const { lastLines } = await startTool(

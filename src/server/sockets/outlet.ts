@@ -9,8 +9,8 @@ const mostAtOnce = 4;
 type Waiter = { readonly begins: boolean; readonly admit: () => void };
 
 /**
- * What is sent to one client. It produces only a few messages at the same time, and none while the client has too much to
- * read. So a client that does not read costs the memory of a few messages, however many subscriptions it has.
+ * Sends messages to one client. It produces only a few messages at the same time, and none while the client has too
+ * much to read. So a client that does not read costs the memory of a few messages, even if it has many subscriptions.
  */
 export class Outlet {
   readonly #waiting: Waiter[] = [];

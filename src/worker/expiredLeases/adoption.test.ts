@@ -19,7 +19,7 @@ import type { Worker } from '../worker.js';
 
 const limitMs = 120_000;
 
-describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker that was lost while it verified', () => {
+describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker that was lost in VERIFYING', () => {
   let harness: WorkerHarness;
   let swift: SwiftServer | undefined;
   const workers: Worker[] = [];

@@ -22,9 +22,9 @@ type Suspect = {
 };
 
 /**
- * Sentences that name tables and columns whose values a restore changes: FLOAT values with more than six digits; values
- * of an ENUM that are no member (index 0) if the empty string is a member; and members of an ENUM or a SET that their
- * collation treats as equal to an earlier member. The sentences also name columns that could not be searched, with the
+ * Sentences that name columns whose values a restore changes. These are FLOAT values with more than six digits, and
+ * invalid values of an ENUM (index 0) if the empty string is a member. They are also members of an ENUM or a SET that
+ * equal an earlier member in their collation. The sentences also name columns that could not be searched, with the
  * reason. Throws TOOL_FAILED if values of a unique key become equal, because no server could restore that.
  */
 export async function findLostValues(session: Session, definitions: Definitions): Promise<readonly string[]> {

@@ -7,8 +7,8 @@ import { serverErrorNumber, type Session } from '../session/session.js';
 /**
  * The session of a restore holds named locks of the server (GET_LOCK) until it ends, including its rollback. One lock
  * is named after the restore, so that another worker finds the session that a killed worker left behind. One lock is
- * named after each database that the restore creates, so that two restores never write to one database, whatever host
- * name or account they use.
+ * named after each database that the restore creates, so that two restores never write to one database, even if they
+ * use different host names or accounts.
  */
 export function restoreLocks({ restoreId, inventory }: RestoreSource): readonly string[] {
   return [ownLock(restoreId), ...namesOf(inventory).map(databaseLock)];
