@@ -3,7 +3,7 @@ import { definitionNamed } from '../../definitionNamed.js';
 import type { Names, ViewDefinition } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
 import { listed } from '../checks/listed.js';
-import { keyBytes } from './keyBytes.js';
+import { isOfAnyLength, keyBytes } from './keyBytes.js';
 import type { DatabaseDefinitions, Definitions } from './readDefinitions.js';
 import { sqlWords } from './sqlWords.js';
 import type { TableParts } from './tableParts.js';
@@ -115,7 +115,8 @@ const typesOfVersions = /^(uuid|inet6|inet4|vector|xmltype)\b/;
 
 type TableNeed = (what: string, name?: string) => void;
 
-function needsOfTable({ parts, options }: TableParts, need: TableNeed): void {
+function needsOfTable(table: TableParts, need: TableNeed): void {
+  const { parts, options } = table;
   for (const [name, text] of parts) {
     if (name.startsWith('column ')) {
       const column = `.${name.slice('column '.length)}`;
@@ -128,7 +129,7 @@ function needsOfTable({ parts, options }: TableParts, need: TableNeed): void {
     else if (name.startsWith('period ')) need('feature periods');
     if (/ WITHOUT OVERLAPS\b/.test(text)) need('feature WITHOUT OVERLAPS');
     if (name.startsWith('index ') && / IGNORED\b/.test(text)) need('feature ignored indexes');
-    if (name.startsWith('index ') && text.includes(' USING HASH')) need('feature unique keys of any length');
+    if (name.startsWith('index ') && isOfAnyLength(text, table)) need('feature unique keys of any length');
   }
   const key = [...parts].some(([name, text]) => name === 'primary key' || text.startsWith('UNIQUE KEY'));
   if (!key) need('primary key');
@@ -138,9 +139,10 @@ function needsOfTable({ parts, options }: TableParts, need: TableNeed): void {
 /** Every server allows keys of this many bytes. */
 const anyKeyBytes = 767;
 
-function needsOfStorage({ parts, options }: TableParts, need: TableNeed): void {
+function needsOfStorage(table: TableParts, need: TableNeed): void {
+  const { parts, options } = table;
   for (const [name, text] of parts) {
-    const bytes = name === 'primary key' || name.startsWith('index ') ? keyBytes(text, parts) : 0;
+    const bytes = name === 'primary key' || name.startsWith('index ') ? keyBytes(text, table) : 0;
     if (bytes > anyKeyBytes) need(`key ${options.get('ENGINE') ?? ''} ${bytes}`, `.${name.replace(/^index /, '')}`);
   }
   for (const folder of foldersOf({ parts, options })) need(`directory ${folder}`);

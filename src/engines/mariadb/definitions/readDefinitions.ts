@@ -267,11 +267,12 @@ function view(row: Row): Parts {
 /**
  * Names of tables and databases are in quotes here, and a target may keep them in lower case. A server stores `FROM a, b`
  * as `from a join b`, and shows and dumps it as `from (a join b)`, which a restore then stores. So parentheses do not
- * count, except in names and texts.
+ * count, except in names and texts. MariaDB 10.2 stores `-0e0` as `-0`, and a restore then stores 0.
  */
 function comparableView(definition: string): string {
-  return definition.replace(/`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|[()]/gs, (part) => {
+  return definition.replace(/`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|[()]|(?<=[\s(,])-0(?![\w.])/gs, (part) => {
     if (part.startsWith('`')) return part.toLowerCase();
+    if (part === '-0') return '0';
     return part.startsWith("'") ? part : '';
   });
 }
