@@ -109,8 +109,8 @@ export async function engineOfService(tx: Transaction, serviceId: string): Promi
 }
 
 /**
- * The message is the same for an endpoint of another project, a removed one and an unknown one, so that it reveals
- * nothing.
+ * The message is the same for an endpoint of another project, a removed endpoint and an unknown endpoint, so that it
+ * reveals nothing.
  */
 async function refuseForeignEndpoint(tx: Transaction, projectId: string, fileEndpointId: string): Promise<void> {
   const [row] = await tx.manager.findBy(FileEndpointTable, { id: In([fileEndpointId]), projectId });

@@ -15,7 +15,7 @@ import { jobKinds } from './jobKinds.js';
 
 /** A type of stream. */
 export type Slice = {
-  /** Every reader of the log upcasts with it. */
+  /** Every reader of the log upcasts events with this decider. */
   readonly decider: AnyDecider;
   /** The read model: its table needs a migration. */
   readonly table: EntitySchema;

@@ -32,7 +32,7 @@ export async function startUp(config: UpConfig, log: Log): Promise<Running> {
   });
 }
 
-/** The database of DATABASE_URL, otherwise that of the embedded server, which is started. */
+/** The database of DATABASE_URL. If it is unset, starts the embedded server and returns its database. */
 export async function openOwnOrGivenDatabase(
   config: Pick<UpConfig, 'databaseUrl' | 'migrationDatabaseUrl' | 'dataFolder'>,
   log: Log,

@@ -20,8 +20,8 @@ export function findBackupPlans(
 
 /**
  * One problem for each id that names no file endpoint of the project. The message is the same for an endpoint of
- * another project, a removed one and an unknown one, so that it reveals nothing. The check of the input reports texts
- * that are not ids.
+ * another project, a removed endpoint and an unknown endpoint, so that it reveals nothing. The check of the input
+ * reports texts that are not ids.
  */
 export async function foreignEndpoints(
   manager: EntityManager,

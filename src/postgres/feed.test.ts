@@ -94,7 +94,7 @@ describeWith({ postgresql: await postgresMissing() }, 'feed', () => {
     ['fewer', 3],
     ['more', 7],
   ])(
-    'after PostgreSQL returns in an older state, new events there are delivered, whether they are %s than were lost',
+    'after PostgreSQL returns in an older state, new events there are delivered, if they are %s than the lost events',
     async (_how, number) => {
       const ids = (length: number): string[] => Array.from({ length }, () => randomUUID());
       const [kept, lost, written] = [ids(3), ids(5), ids(number)];

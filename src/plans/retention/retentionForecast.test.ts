@@ -13,7 +13,7 @@ function backup(day: number, but: Partial<RetainedBackup> = {}): RetainedBackup 
   return { id, startedAt: at5(day), trigger: 'SCHEDULE', counted: true, verified: true, protectedBy: [], ...but };
 }
 
-/** When the backups of the days up to the 5th are expected to be deleted. By default the plan continues daily. */
+/** The expected deletion times of the backups of the days up to the 5th. By default the plan continues daily. */
 function forecast(
   policy: RetentionPolicy,
   of: RetainedBackup,
@@ -46,8 +46,8 @@ describe('the forecast of deletions', () => {
   test('is the run after which no level of GFS keeps it', () => {
     const gfs = { hourly: 0, daily: 3, weekly: 0, monthly: 1, yearly: 0 };
     expect(forecast({ style: 'GFS', gfs }, backup(5))).toEqual(at5(8));
-    // 31 May is the newest of its month until June has a backup. Then the one month no longer keeps it, but the three
-    // days still do.
+    // 31 May is the newest of its month until June has a backup. After that, the monthly level (1) no longer keeps it,
+    // but the daily level (3) still does.
     const lastOfMay = backup(0, { id: '2026-05-31' });
     expect(forecast({ style: 'GFS', gfs }, lastOfMay, [lastOfMay])).toEqual(at5(8));
     expect(forecast({ style: 'GFS', gfs: { ...gfs, monthly: 2 } }, lastOfMay)).toEqual(at5(31));
@@ -95,7 +95,7 @@ describe('the forecast of deletions', () => {
           return decideRetention({ policy, backups, now, timeZone }).delete.includes(id);
         };
         const farFuture = new Date(newest.startedAt.getTime() + 10_000 * dayMs);
-        // Ids decide between equal starts, so a tie for the newest may have either result. Such histories are excluded.
+        // If two backups have the same newest start, the result depends on their ids. Such histories are excluded.
         fc.pre(counted.every((one) => one === newest || one.startedAt < newest.startedAt));
         const { there } = forecastDeletions({ policy, backups: counted, nextRuns, timeZone });
         for (const one of counted) {
