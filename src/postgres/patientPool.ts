@@ -3,8 +3,8 @@ import { noAnswer, patienceLeftMs } from './patience.js';
 
 type GiveConnection = (error: Error | undefined, client?: PoolClient, release?: (error?: unknown) => void) => void;
 
-// The code below calls these methods with their objects, by `Reflect.apply`. eslint-disable-next-line
-// @typescript-eslint/unbound-method
+// The code below calls these methods with their objects, by `Reflect.apply`.
+// eslint-disable-next-line @typescript-eslint/unbound-method
 const send = pg.Client.prototype.query;
 // eslint-disable-next-line @typescript-eslint/unbound-method
 const take = pg.Pool.prototype.connect;
