@@ -400,14 +400,15 @@ sub endOfInsert {
 
 # Whichever is faster for lines as long as the last ones: a jump from one to the next, or a look at each byte.
 my $bytesInLine = 256;
+my $eightLines = qr/\G.*+\n.*+\n.*+\n.*+\n.*+\n.*+\n.*+\n.*+\n/;
 sub lineEndsUntil {
   my ($end) = @_;
   my $counted = 0;
-  if ($bytesInLine < 128) {
-    my $part = substr($buffer, $position, $end - $position);
-    $counted = ($part =~ tr/\n//);
-  } else {
-    for (my $at = $position; ($at = index($buffer, "\n", $at) + 1) > 0 && $at <= $end; ) { $counted++ }
+  my $part = substr($buffer, $position, $end - $position);
+  if ($bytesInLine < 115) { $counted = ($part =~ tr/\n//) }
+  else {
+    $counted += 8 while $part =~ /$eightLines/gc;
+    $counted++ while $part =~ /\G.*+\n/gc;
   }
   $bytesInLine = ($end - $position) / ($counted + 1);
   return $counted;
