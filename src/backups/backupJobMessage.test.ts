@@ -35,11 +35,11 @@ const cases: readonly (readonly [Partial<BackupJobRow>, string])[] = [
   [{}, 'Waiting for a worker.'],
   [
     { attempts: [attempt], error, retryAt: new Date(at), attempt: 1 },
-    'Try 1 of 3 failed, the next is due at 2026-03-10T12:00:00.000Z: Nothing moved.',
+    'Try 1 of 3 failed, and the next is due at 2026-03-10T12:00:00.000Z: Nothing moved.',
   ],
   [
     { attempts: [{ ...attempt, outcome: 'HANDED_BACK', error: null }], attempt: 1 },
-    'Handed back by a worker that was stopped; runs again.',
+    'A worker that was stopped has handed the job back. It runs again.',
   ],
   [{ status: 'RUNNING' }, 'The backup is running.'],
   [{ status: 'RUNNING', phase: 'PREFLIGHT' }, 'Checking tools, login and privileges before anything is stored.'],

@@ -14,7 +14,7 @@ describe('the message of a job that is due and waits', () => {
 
   test('names the tools that no running worker has', () => {
     expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'MARIADB' }, engines, first)).toMatch(
-      /^No running worker has the tools for MARIADB \(mariadb-dump, mariadb, zstd\)\. Start a worker with them/,
+      /^No running worker has the tools for MARIADB \(mariadb-dump, mariadb, zstd\)\. Start a worker with these tools/,
     );
     expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'DB9' }, engines, first)).toMatch(/tools for DB9\. Start/);
   });
@@ -27,7 +27,7 @@ describe('the message of a job that is due and waits', () => {
 
   test('names the cancelled restore that locks the service, and the latest end of the lock', () => {
     expect(waitingMessage({ kind: 'SERVICE_KEPT', until: new Date(0) }, engines, first)).toMatch(
-      /^The sessions of a cancelled restore on this service are not ended yet.* at 1970-01-01T00:00:00.000Z at the latest/,
+      /^The service does not answer, so the sessions of a cancelled restore there could not be ended yet.* at 1970-01-01T00:00:00.000Z at the latest/,
     );
   });
 
