@@ -32,6 +32,8 @@ export type ArchivePart = PartSpec & {
   readonly checksum: string;
   readonly etag: string;
   readonly segments: readonly StoredSegment[];
+  /** See StoredObject. */
+  readonly manifestBytes?: number;
   readonly restoreByHand: string;
   /** The programs that the command needs, with their versions. Absent: not recorded. */
   readonly restoreByHandNeeds?: string;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,11 +11,14 @@ import { fingerprint } from '../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/servers/swift.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
-import type { Storage } from '../storage/storage.js';
+import { manifestFolder, type Storage } from '../storage/storage.js';
 import { swiftDriver } from '../storage/swift/swiftDriver.js';
 import type { TakenBackup } from './archive.js';
 import { readBackupDocument } from './backupDocument.js';
+import { foldersBelow, type FoundInContainer } from './containerFolders.js';
 import { deleteBackup } from './deleteBackup.js';
+import { isStored, missingFrom } from './isStored.js';
+import { attemptFolder, segmentFolder } from './layout.js';
 import { restoreBackup } from './restoreBackup.js';
 import { takeBackup } from './takeBackup.js';
 
@@ -31,15 +35,23 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
   const connection = () => source.connection({ databases: ['harbour', 'bulk'] });
 
   beforeAll(async () => {
-    [source, target, swift, bench] = await Promise.all([startMariadb(), startMariadb(), startSwift(), archiveBench()]);
+    [source, target, swift, bench] = await Promise.all([
+      startMariadb(),
+      startMariadb(),
+      startSwift({ maxSloSegments: 2 }),
+      archiveBench(),
+    ]);
     storage = swiftDriver.open(swift.settings('backups'));
     await source.sql(await readFile('scripts/quickstart-sample.sql', 'utf8'));
     // The object has more than one segment, even after the compression.
     await source.sql(`CREATE DATABASE bulk; USE bulk; CREATE TABLE noise (id INT PRIMARY KEY, b BLOB);
       INSERT INTO noise SELECT seq, RANDOM_BYTES(1024) FROM seq_1_to_36000;`);
+    const [serviceId, jobId] = [randomUUID(), randomUUID()];
+    const startedAt = new Date().toISOString();
+    const folder = attemptFolder({ prefix: '', serviceName: 'harbour', serviceId, startedAt, jobId, attempt: 1 });
     const downloadCommand = (name: string) =>
       `swift -A ${swift.url}/auth/v1.0 -U test:tester -K testing download -o - backups ${name}`;
-    backup = await takeBackup(await bench.backup(engine, connection(), { storage, downloadCommand }));
+    backup = await takeBackup(await bench.backup(engine, connection(), { storage, folder, downloadCommand }));
   });
 
   afterAll(async () => {
@@ -52,8 +64,8 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     await target.sql('DROP DATABASE harbour; DROP DATABASE bulk;');
   }
 
-  test('is restored identically, from several segments', async () => {
-    expect(backup.parts[0]!.segments.length).toBeGreaterThan(1);
+  test('is restored identically, from more segments than one manifest names', async () => {
+    expect(backup.parts[0]!.segments.length).toBeGreaterThan(2);
     const restored = await restoreBackup({
       restoreId: 'this restore',
       engine,
@@ -76,6 +88,18 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     const line = `${document!.restoreByHand[0]!} --user=root --socket=${join(target.folder, 's')}`;
     await promisify(execFile)('bash', ['-o', 'pipefail', '-c', line]);
     await expectIdentical();
+  });
+
+  test('is whole in its listing, and its backup.json is for readers that know manifests of manifests', async () => {
+    expect(await readBackupDocument(storage, backup.folder)).toMatchObject({ formatVersion: 4 });
+    const found: FoundInContainer[] = [];
+    for await (const each of foldersBelow(storage, '', signal)) found.push(each);
+    const bytes = backup.storedSizeBytes;
+    expect(found).toMatchObject([{ kind: 'FOLDER', hasDocument: true, partsBytes: bytes, segmentsBytes: bytes }]);
+    expect(await missingFrom(storage, backup, signal)).toBeUndefined();
+    const manifests = manifestFolder(segmentFolder(backup.folder, backup.parts[0]!));
+    await storage.delete(`${manifests}00000001`, { signal });
+    expect(await isStored(storage, backup, signal)).toBe(false);
   });
 
   test('does not exist if the dump was killed in the middle', async () => {

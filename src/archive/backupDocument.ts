@@ -14,16 +14,16 @@ export type BackupDocument = {
   readonly format: 'stowage-backup';
   /**
    * The lowest version whose readers understand the document.
+   * - 4: the manifest of a part names manifests. An older reader would report its segments as missing.
    * - 3: a part passed other steps than only zstd, or is never replayed. An older reader would replay such a part, or
-   *   pass
-   *  compressed or encrypted bytes to the restore tool.
+   *   pass compressed or encrypted bytes to the restore tool.
    * - 2: a part may name the connection character set of its dump, and the inventory may hold definitions.
    * - 1: the connection character set is always utf8mb4.
    */
-  readonly formatVersion: 1 | 2 | 3;
+  readonly formatVersion: 1 | 2 | 3 | 4;
   readonly engine: string;
   readonly description: BackupDescription;
-  /** Used by readers of versions 1 and 2. Absent in version 3, where each part names its steps. */
+  /** Used by readers of versions 1 and 2. Absent where each part names its steps. */
   readonly compression?: 'zstd';
   readonly parts: readonly ArchivePart[];
   readonly inventory: Inventory;
@@ -51,7 +51,7 @@ export function documentOf(
   );
   return {
     format: 'stowage-backup',
-    formatVersion: isPlain ? 2 : 3,
+    formatVersion: parts.some(({ manifestBytes }) => manifestBytes !== undefined) ? 4 : isPlain ? 2 : 3,
     engine: about.engine,
     description: about.description,
     ...(isPlain ? { compression: 'zstd' } : {}),

@@ -32,7 +32,7 @@ const definition = z.object({ hash: sha256, parts: z.record(z.string(), z.string
 export const backupDocumentSchema = z
   .object({
     format: z.literal('stowage-backup'),
-    formatVersion: z.union([z.literal(1), z.literal(2), z.literal(3)]),
+    formatVersion: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]),
     engine: z.string().min(1),
     description: z.object({
       installationId: z.string(),
@@ -62,6 +62,7 @@ export const backupDocumentSchema = z
             checksum: sha256,
             etag: z.string(),
             segments: z.array(segment),
+            manifestBytes: bytes.optional(),
             restoreByHand: z.string(),
             restoreByHandNeeds: z.string().optional(),
             characterSet: z.string().optional(),

@@ -1,5 +1,11 @@
 import type { Storage, UnfinishedUpload } from '../storage/storage.js';
-import { backupDocumentName, folderOfObject, installationMarker, installationMarkerName } from './layout.js';
+import {
+  backupDocumentName,
+  folderOfObject,
+  installationMarker,
+  installationMarkerName,
+  isManifestOfSegments,
+} from './layout.js';
 
 /** An entry below a prefix: the folder of an attempt as a whole, or a single object outside of such folders. */
 export type FoundInContainer = FoundFolder | FoundObject;
@@ -18,6 +24,8 @@ export type FoundFolder = {
   /** The sizes of the parts in the listing. A large object has the size of its segments, even if they are missing. */
   readonly partsBytes: number;
   readonly segmentsBytes: number;
+  /** The sizes in the listing of all manifests of segments: each has the size of the segments that it names. */
+  readonly manifestBytes: number;
   /** All bytes, each counted once. */
   readonly sizeBytes: number;
 };
@@ -80,7 +88,15 @@ export function isBefore(one: string, other: string): boolean {
 
 function emptyFolder(place: { folder: string; jobShortId: string; attempt: number }): FoundFolder {
   const { folder: name, jobShortId, attempt } = place;
-  const sums = { objects: 0, uploads: [], hasDocument: false, partsBytes: 0, segmentsBytes: 0, sizeBytes: 0 };
+  const sums = {
+    objects: 0,
+    uploads: [],
+    hasDocument: false,
+    partsBytes: 0,
+    segmentsBytes: 0,
+    manifestBytes: 0,
+    sizeBytes: 0,
+  };
   return { kind: 'FOLDER', name, jobShortId, attempt, ...sums };
 }
 
@@ -90,6 +106,9 @@ function withUpload(folder: FoundFolder, upload: UnfinishedUpload): FoundFolder 
 }
 
 function withObject(folder: FoundFolder, name: string, bytes: number): FoundFolder {
+  if (isManifestOfSegments(name)) {
+    return { ...folder, objects: folder.objects + 1, manifestBytes: folder.manifestBytes + bytes };
+  }
   const isSegment = name.startsWith('segments/');
   const isDocument = name === backupDocumentName;
   const partsBytes = folder.partsBytes + (isSegment || isDocument ? 0 : bytes);

@@ -1,5 +1,6 @@
 import { StowageError } from '../errors.js';
-import type { Storage } from '../storage/storage.js';
+import { manifestFolder, type Storage } from '../storage/storage.js';
+import type { ArchivePart } from './archive.js';
 import { readBackupDocument } from './backupDocument.js';
 import { backupDocumentName, segmentFolder } from './layout.js';
 
@@ -7,7 +8,7 @@ import { backupDocumentName, segmentFolder } from './layout.js';
 export type StoredFolder = {
   /** Ending in `/`. */
   readonly folder: string;
-  readonly parts: readonly { readonly name: string; readonly objectName: string; readonly storedSizeBytes: number }[];
+  readonly parts: readonly Pick<ArchivePart, 'name' | 'objectName' | 'storedSizeBytes' | 'manifestBytes'>[];
 };
 
 /**
@@ -36,15 +37,18 @@ export async function missingFrom(
     const found = await storage.head(objectName, { signal });
     if (found?.sizeBytes !== part.storedSizeBytes) return objectName;
     if (found.isLarge !== true) continue;
-    const listedBytes = await bytesBelow(storage, segmentFolder(folder, part), signal);
-    if (listedBytes !== found.sizeBytes && !(await answers(storage, folder, objectName, signal))) return objectName;
+    const listed = await bytesIn(storage, segmentFolder(folder, part), signal);
+    const isWhole = listed.segments === found.sizeBytes && listed.manifests === (part.manifestBytes ?? 0);
+    if (!isWhole && !(await answers(storage, folder, objectName, signal))) return objectName;
   }
   return undefined;
 }
 
-async function bytesBelow(storage: Storage, prefix: string, signal: AbortSignal): Promise<number> {
-  let bytes = 0;
-  for await (const { sizeBytes } of storage.list(prefix, { signal })) bytes += sizeBytes;
+async function bytesIn(storage: Storage, folder: string, signal: AbortSignal) {
+  const bytes = { segments: 0, manifests: 0 };
+  for await (const { name, sizeBytes } of storage.list(folder, { signal })) {
+    bytes[name.startsWith(manifestFolder(folder)) ? 'manifests' : 'segments'] += sizeBytes;
+  }
   return bytes;
 }
 

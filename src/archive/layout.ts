@@ -1,4 +1,5 @@
 import { storedSteps } from '../engines/pipeline/storedSteps.js';
+import { manifestFolder } from '../storage/storage.js';
 
 /** Names in the container. This is a stored format: later versions must find what earlier versions wrote. */
 
@@ -82,6 +83,12 @@ export const firstSteps: readonly string[] = ['zstd'];
 
 export function segmentFolder(folder: string, part: { readonly name: string }): string {
   return `${folder}segments/${escapedName(part.name)}/`;
+}
+
+/** Whether an object, whose name is given without its attempt's folder, is in the `manifestFolder` of a part. */
+export function isManifestOfSegments(name: string): boolean {
+  const [segments] = /^segments\/[^/]+\//.exec(name) ?? [];
+  return segments !== undefined && name.startsWith(manifestFolder(segments));
 }
 
 /**

@@ -56,6 +56,7 @@ export async function storePart(
         signal,
         segmentFolder: segmentFolder(folder, spec),
         onProgress: progress.stored,
+        onAnswer: limits.moved,
       }),
     );
     const end = await dump.ended;
@@ -77,8 +78,9 @@ export async function storePart(
 }
 
 function figuresOf({ sizeBytes, longestStatementBytes }: DumpEnd, stored: StoredObject) {
-  const { sizeBytes: storedSizeBytes, sha256: checksum, etag, segments } = stored;
+  const { sizeBytes: storedSizeBytes, sha256: checksum, etag, segments, manifestBytes } = stored;
   return {
+    ...(manifestBytes === undefined ? {} : { manifestBytes }),
     ...{ sizeBytes, storedSizeBytes, checksum, etag, segments },
     ...(longestStatementBytes === undefined ? {} : { longestStatementBytes }),
   };

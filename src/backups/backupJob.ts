@@ -133,8 +133,8 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   decide: (command, state) => (isJobCommand(command) ? life.decide(command, state) : decideOwn(command, state)),
   evolve,
   // Version 2 of BackupQueued: a RETRY names the trigger that it replaces. Version 2 of the others: errors and warnings
-  // contain no data of a customer.
-  schemaVersions: { BackupQueued: 2, BackupAttemptEnded: 2, BackupFailed: 2, BackupSucceeded: 2 },
+  // contain no data of a customer. Version 3 of BackupSucceeded: a part may record the size of its manifests of segments.
+  schemaVersions: { BackupQueued: 2, BackupAttemptEnded: 2, BackupFailed: 2, BackupSucceeded: 3 },
   upcasters: {
     'BackupQueued@1': (data) => {
       const { request } = data as { request: BackupRequest };
@@ -146,6 +146,7 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
       const { result } = data as { result: BackupResult };
       return { ...data, result: { ...result, warnings: result.warnings.map(warningOfOld) } };
     },
+    'BackupSucceeded@2': (data) => data,
   },
 };
 

@@ -53,6 +53,8 @@ export type StoredPart = {
   readonly characterSet?: string;
   readonly tool?: { readonly name: string; readonly version: string };
   readonly longestStatementBytes?: number;
+  /** See StoredObject. */
+  readonly manifestBytes?: number;
 };
 
 export type DeletionReason = 'BY_HAND' | 'RETENTION';

@@ -6,7 +6,10 @@ import type { CheckStep } from '../check.js';
  * CHECKSUM, or the reason of the signal.
  */
 export interface Storage {
-  /** Whether the segments of a large object are separate objects, which `list` shows below `segmentFolder`. */
+  /**
+   * Whether the segments of a large object are separate objects, which `list` shows in `segmentFolder`. Objects in its
+   * `manifestFolder` hold no bytes of their own.
+   */
   readonly listsSegments: boolean;
   /**
    * Whether another place can replace this one without an error. For example, an empty folder replaces it if its disk
@@ -65,7 +68,14 @@ export type PutOptions = {
   readonly segmentFolder: string;
   /** Called after each confirmed segment, and at least once a second while bytes move. */
   readonly onProgress?: (progress: { storedBytes: number; segments: number }) => void;
+  /** Called for each answer of the storage after the last byte was stored. A very large object needs many. */
+  readonly onAnswer?: () => void;
 };
+
+/** The folder for what names the segments of a very large object, within the folder of these segments. */
+export function manifestFolder(segmentFolder: string): string {
+  return `${segmentFolder}manifests/`;
+}
 
 export type VerifyOptions = {
   readonly signal: AbortSignal;
@@ -93,6 +103,10 @@ export type StoredObject = {
   readonly etag: string;
   /** At most 32 MiB each, so that a reader can hold and check a segment before it passes the segment on. */
   readonly segments: readonly StoredSegment[];
+  /**
+   * The sizes in the listing of all objects in its `manifestFolder`. Absent: one manifest, or none, names all segments.
+   */
+  readonly manifestBytes?: number;
 };
 
 export type ObjectInfo = {

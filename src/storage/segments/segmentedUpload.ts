@@ -37,8 +37,15 @@ export interface SegmentTarget {
   storeSegment(segment: SegmentToStore, signal: AbortSignal): Promise<string>;
   /** Stores a stream that ended within its first segment as a plain object. Returns its etag. */
   storeWhole(segment: SegmentToStore, signal: AbortSignal): Promise<string>;
-  /** Makes the object of all segments visible. Returns its etag. */
-  complete(segments: readonly StoredSegment[], signal: AbortSignal): Promise<string>;
+  /**
+   * Makes the object of all segments visible. Call `onAnswer` for each answer of the storage if this needs several.
+   * `manifestBytes`: see StoredObject; 0 if there are none.
+   */
+  complete(
+    segments: readonly StoredSegment[],
+    signal: AbortSignal,
+    onAnswer: () => void,
+  ): Promise<{ readonly etag: string; readonly manifestBytes: number }>;
   /**
    * Called once after a failure, when no segment is being sent any more. After it no object may stay visible.
    * `isAwaited`: the caller has aborted and waits, so this must be quick. Never throws.
@@ -96,8 +103,15 @@ class Upload {
       await Promise.all(this.#underWay);
       this.#signal.throwIfAborted();
       const segments = this.#confirmed;
-      const etag = await this.target.complete(segments, this.#signal);
-      return { sizeBytes: this.#confirmedBytes, sha256, etag, segments };
+      const { onAnswer = () => undefined } = this.options;
+      const { etag, manifestBytes } = await this.target.complete(segments, this.#signal, onAnswer);
+      return {
+        sizeBytes: this.#confirmedBytes,
+        sha256,
+        etag,
+        segments,
+        ...(manifestBytes === 0 ? {} : { manifestBytes }),
+      };
     } catch (error) {
       this.#failure.abort(error);
       await Promise.all(this.#underWay);

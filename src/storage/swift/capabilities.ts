@@ -3,25 +3,38 @@ import { StowageError } from '../../errors.js';
 import { drop, readJson } from '../http/httpClient.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-export type LargeObjectLimits = { readonly maxSegments: number; readonly maxSegmentBytes: number };
+export type LargeObjectLimits = {
+  /** Of one object, through manifests that name manifests. */
+  readonly maxSegments: number;
+  readonly maxSegmentBytes: number;
+  /** The most names in one manifest. */
+  readonly maxManifestSegments: number;
+};
+
+/** backup.json lists every segment, and is read as a whole. So many segments take about 70 MB of it. */
+export const mostSegments = 500_000;
+
+/** Swift follows manifests that name manifests ten times (Swift source, slo.py, max_slo_recursion_depth). */
+const mostLevels = 5;
 
 /** Swift's default configuration. */
-const defaultLimits: LargeObjectLimits = { maxSegments: 1000, maxSegmentBytes: 5 * 1024 ** 3 };
+const defaults = { maxManifestSegments: 1000, maxSegmentBytes: 5 * 1024 ** 3 };
 
 /** Returns the default limits for a cluster that does not publish `/info`. */
 export async function largeObjectLimits(connection: SwiftConnection, signal: AbortSignal): Promise<LargeObjectLimits> {
   const info = await readInfo(connection, signal);
-  if (info === undefined) return defaultLimits;
-  if (info.slo === undefined) {
+  if (info !== undefined && info.slo === undefined) {
     throw new StowageError(
       'ENDPOINT_NOT_FOUND',
       `The storage of ${connection.place} does not support static large objects, which backups need.`,
       { help: 'Ask the operator of the storage to enable the `slo` middleware, or use another object storage.' },
     );
   }
+  const maxManifestSegments = info?.slo?.max_manifest_segments ?? defaults.maxManifestSegments;
   return {
-    maxSegments: info.slo.max_manifest_segments ?? defaultLimits.maxSegments,
-    maxSegmentBytes: info.swift?.max_file_size ?? defaultLimits.maxSegmentBytes,
+    maxSegments: Math.min(mostSegments, maxManifestSegments ** mostLevels),
+    maxSegmentBytes: info?.swift?.max_file_size ?? defaults.maxSegmentBytes,
+    maxManifestSegments,
   };
 }
 

@@ -11,12 +11,51 @@ import type { SwiftConnection } from './swiftConnection.js';
  * names segments outside of the object's folder, it is a copy of another object's manifest. It is then removed without
  * the segments.
  */
-export async function deleteObject(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<void> {
+export function deleteObject(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<void> {
+  return deleteWithin(connection, name, name.slice(0, name.lastIndexOf('/') + 1), signal);
+}
+
+/**
+ * Swift deletes the segments of one manifest. It refuses an object with very many segments below other manifests
+ * (Swift source, slo.py, "Too many buffered slo segments to delete"), so these manifests are deleted one by one. The
+ * object itself goes last, because after an interruption only its manifest leads to the rest.
+ */
+async function deleteWithin(
+  connection: SwiftConnection,
+  name: string,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
   const found = await headObject(connection, name, signal);
   if (found === undefined) return;
-  if (found.isLarge && (await namesOnlyItsOwn(connection, name, signal))) {
-    return deleteWithSegments(connection, name, signal);
+  const named = found.isLarge ? await namedWithin(connection, name, folder, signal) : undefined;
+  if (named === undefined) return deleteAlone(connection, name, signal);
+  const manifests = named.filter(({ isManifest }) => isManifest);
+  if (manifests.length === 0) return deleteWithSegments(connection, name, signal);
+  for (const manifest of manifests) await deleteWithin(connection, manifest.name, folder, signal);
+  return deleteAlone(connection, name, signal);
+}
+
+/** What a manifest names. Undefined: it is unreadable, or names anything outside of the folder. */
+async function namedWithin(
+  connection: SwiftConnection,
+  name: string,
+  folder: string,
+  signal: AbortSignal,
+): Promise<readonly { readonly name: string; readonly isManifest: boolean }[] | undefined> {
+  try {
+    const named = (await readManifest(connection, name, signal)).map((entry) => ({
+      name: objectNameOf(entry, connection),
+      isManifest: entry.sub_slo === true,
+    }));
+    return named.every((each) => each.name.startsWith(folder)) ? named : undefined;
+  } catch (error) {
+    if (error instanceof StowageError && error.code === 'CHECKSUM') return undefined;
+    throw error;
   }
+}
+
+async function deleteAlone(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<void> {
   await connection.send(
     {
       method: 'DELETE',
@@ -27,17 +66,6 @@ export async function deleteObject(connection: SwiftConnection, name: string, si
     },
     drop,
   );
-}
-
-async function namesOnlyItsOwn(connection: SwiftConnection, name: string, signal: AbortSignal): Promise<boolean> {
-  const folder = name.slice(0, name.lastIndexOf('/') + 1);
-  try {
-    const manifest = await readManifest(connection, name, signal);
-    return manifest.every((entry) => objectNameOf(entry, connection).startsWith(folder));
-  } catch (error) {
-    if (error instanceof StowageError && error.code === 'CHECKSUM') return false;
-    throw error;
-  }
 }
 
 const deletionAnswer = z.object({

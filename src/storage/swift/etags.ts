@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { StoredSegment } from '../storage.js';
 
-/** The etag of a static large object: the MD5 of its segments' MD5s in hex, one after another (Swift API reference). */
-export function largeObjectEtag(segments: readonly StoredSegment[]): string {
+/** The etag of a static large object: the MD5 of the etags that its manifest names, one after another (Swift API reference). */
+export function largeObjectEtag(segments: readonly { readonly etag?: string }[]): string {
   const all = createHash('md5');
   for (const segment of segments) all.update(segment.etag ?? '');
   return all.digest('hex');

@@ -1,15 +1,19 @@
 import { StowageError } from '../../errors.js';
 import { drop } from '../http/httpClient.js';
 import type { SegmentTarget, SegmentToStore } from '../segments/segmentedUpload.js';
-import type { PutOptions, StoredSegment } from '../storage.js';
-import type { LargeObjectLimits } from './capabilities.js';
+import { manifestFolder, type PutOptions, type StoredSegment } from '../storage.js';
+import { mostSegments, type LargeObjectLimits } from './capabilities.js';
 import { bareEtag, largeObjectEtag } from './etags.js';
 import { headObject } from './headObject.js';
 import type { SwiftConnection, SwiftRequest } from './swiftConnection.js';
 
+/** One line of a manifest, in the form that Swift takes. */
+type ManifestLine = { readonly path: string; readonly etag: string; readonly size_bytes: number };
+
 /**
  * A static large object while it is uploaded. Each segment is an object in `segmentFolder`, confirmed by its MD5, and
- * the manifest makes the object visible. A stream that ends within its first segment becomes a plain object. If another
+ * the manifest makes the object visible. Where it would name more segments than the storage takes, it names manifests
+ * of segments, in `manifestFolder`. A stream that ends within its first segment becomes a plain object. If another
  * writer has stored an object under one of these names, it throws CONFLICT and does not change that object.
  */
 export class LargeObject implements SegmentTarget {
@@ -28,7 +32,10 @@ export class LargeObject implements SegmentTarget {
       'ENDPOINT_QUOTA',
       `'${this.name}' does not fit into ${this.limits.maxSegments} segments, the limit of ${this.connection.place} for one object.`,
       {
-        help: 'Register the server as several services, each with a part of its databases. Or ask the operator of the storage to allow more segments for one object (max_manifest_segments).',
+        help:
+          this.limits.maxSegments === mostSegments
+            ? 'Register the server as several services, each with a part of its databases.'
+            : 'Register the server as several services, each with a part of its databases. Or ask the operator of the storage to allow more segments in one manifest (max_manifest_segments).',
         retriable: false,
       },
     );
@@ -44,26 +51,53 @@ export class LargeObject implements SegmentTarget {
     return this.#store(this.name, segment, `store the object '${this.name}' in`, signal);
   }
 
-  async complete(segments: readonly StoredSegment[], signal: AbortSignal): Promise<string> {
-    const manifest = segments.map((segment, index) => ({
-      path: `/${this.connection.container}/${this.#segmentName(index)}`,
-      etag: segment.etag,
-      size_bytes: segment.sizeBytes,
-    }));
-    const etag = largeObjectEtag(segments);
-    const bytes = Buffer.from(JSON.stringify(manifest));
+  async complete(
+    segments: readonly StoredSegment[],
+    signal: AbortSignal,
+    onAnswer: () => void,
+  ): Promise<{ readonly etag: string; readonly manifestBytes: number }> {
+    const { maxManifestSegments } = this.limits;
+    let lines: readonly ManifestLine[] = segments.map(({ etag = '', sizeBytes }, index) =>
+      this.#line(this.#segmentName(index), etag, sizeBytes),
+    );
+    let manifests = 0;
+    let manifestBytes = 0;
+    while (lines.length > maxManifestSegments) {
+      const shorter: ManifestLine[] = [];
+      for (let at = 0; at < lines.length; at += maxManifestSegments) {
+        const group = lines.slice(at, at + maxManifestSegments);
+        const name = `${manifestFolder(this.segmentFolder)}${numbered(manifests)}`;
+        const sizeBytes = sizeOf(group);
+        manifests += 1;
+        manifestBytes += sizeBytes;
+        const etag = await this.#putManifest(name, group, signal);
+        onAnswer();
+        shorter.push(this.#line(name, etag, sizeBytes));
+      }
+      lines = shorter;
+    }
     this.#mayBeVisible = true;
-    const found = await this.#putNew(this.name, etag, {
+    return { etag: await this.#putManifest(this.name, lines, signal), manifestBytes };
+  }
+
+  async #putManifest(name: string, lines: readonly ManifestLine[], signal: AbortSignal): Promise<string> {
+    const etag = largeObjectEtag(lines);
+    const bytes = Buffer.from(JSON.stringify(lines));
+    const found = await this.#putNew(name, etag, {
       query: { 'multipart-manifest': 'put' },
       headers: { 'content-type': 'application/octet-stream' },
       body: { sizeBytes: bytes.length, pieces: () => [bytes] },
-      doing: `store the manifest of '${this.name}' in`,
+      doing: `store the manifest '${name}' in`,
       signal,
-      // The storage reads the headers of every segment before it answers.
-      headersTimeoutMs: this.connection.tuning.headersTimeoutMs + segments.length * 1000,
+      // The storage reads the headers of everything that the manifest names before it answers.
+      headersTimeoutMs: this.connection.tuning.headersTimeoutMs + lines.length * 1000,
     });
-    if (found !== '' && found !== etag) throw differs(this.name, this.connection.place);
+    if (found !== '' && found !== etag) throw differs(name, this.connection.place);
     return etag;
+  }
+
+  #line(name: string, etag: string, sizeBytes: number): ManifestLine {
+    return { path: `/${this.connection.container}/${name}`, etag, size_bytes: sizeBytes };
   }
 
   /**
@@ -136,8 +170,16 @@ export class LargeObject implements SegmentTarget {
   }
 
   #segmentName(index: number): string {
-    return `${this.segmentFolder}${String(index + 1).padStart(8, '0')}`;
+    return `${this.segmentFolder}${numbered(index)}`;
   }
+}
+
+function numbered(index: number): string {
+  return String(index + 1).padStart(8, '0');
+}
+
+function sizeOf(lines: readonly ManifestLine[]): number {
+  return lines.reduce((sum, { size_bytes: bytes }) => sum + bytes, 0);
 }
 
 function differs(name: string, place: string): StowageError {

@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { StowageError } from '../../errors.js';
 import { drop, readJson } from '../http/httpClient.js';
+import { largeObjectEtag } from './etags.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
-const manifestAnswer = z.array(z.object({ name: z.string(), hash: z.string(), bytes: z.number() }));
+const manifestAnswer = z.array(
+  z.object({ name: z.string(), hash: z.string(), bytes: z.number(), sub_slo: z.boolean().optional() }),
+);
+/** `sub_slo`: a manifest, and no segment. */
 export type ManifestEntry = z.infer<typeof manifestAnswer>[number];
 
-/** The segments of a large object, in order. Throws CHECKSUM if the manifest is missing or unreadable. */
+/** What the manifest of a large object names, in order. Throws CHECKSUM if the manifest is missing or unreadable. */
 export async function readManifest(
   connection: SwiftConnection,
   name: string,
@@ -30,6 +34,35 @@ export async function readManifest(
   const manifest = manifestAnswer.safeParse(found);
   if (!manifest.success) throw differs(name, 'has a manifest that cannot be read', connection.place);
   return manifest.data;
+}
+
+/**
+ * The segments of a large object, in order, also those that its manifest names through other manifests. Throws CHECKSUM
+ * if a manifest is missing, unreadable, or not the one that was named.
+ */
+export async function* readSegments(
+  connection: SwiftConnection,
+  name: string,
+  signal: AbortSignal,
+): AsyncGenerator<ManifestEntry, void, undefined> {
+  yield* segmentsOf(connection, await readManifest(connection, name, signal), signal);
+}
+
+async function* segmentsOf(
+  connection: SwiftConnection,
+  entries: readonly ManifestEntry[],
+  signal: AbortSignal,
+): AsyncGenerator<ManifestEntry, void, undefined> {
+  for (const entry of entries) {
+    if (entry.sub_slo === true) {
+      const name = objectNameOf(entry, connection);
+      const below = await readManifest(connection, name, signal);
+      if (largeObjectEtag(below.map(({ hash }) => ({ etag: hash }))) !== entry.hash) {
+        throw differs(name, 'has another checksum', connection.place);
+      }
+      yield* segmentsOf(connection, below, signal);
+    } else yield entry;
+  }
 }
 
 /** Manifests name segments as `/container/name`. Throws CHECKSUM for a segment in another container. */

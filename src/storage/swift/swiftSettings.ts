@@ -44,7 +44,7 @@ export type SwiftTuning = HttpLimits &
 
 const mebibyte = 1024 * 1024;
 
-/** 1,000 segments, Swift's default limit, hold 27 GiB. */
+/** 1,000 segments, Swift's default limit of one manifest, hold 27 GiB. */
 export const defaultTuning: SwiftTuning = {
   smallSegmentBytes: 16 * mebibyte,
   largeSegmentBytes: 32 * mebibyte,

@@ -1,10 +1,10 @@
-import type { ObjectInfo, StoredObject, StoredSegment, VerifyOptions } from '../storage.js';
+import type { ObjectInfo, StoredObject, VerifyOptions } from '../storage.js';
 import { headObject } from './headObject.js';
-import { differs, objectNameOf, readManifest, type ManifestEntry } from './manifest.js';
+import { differs, objectNameOf, readSegments, type ManifestEntry } from './manifest.js';
 import type { SwiftConnection } from './swiftConnection.js';
 
 /**
- * Compares the headers of the object, its manifest and the headers of each segment with the stored values. Reads no
+ * Compares the headers of the object, its manifests and the headers of each segment with the stored values. Reads no
  * data.
  */
 export async function verifyObject(
@@ -20,31 +20,43 @@ export async function verifyObject(
     if (stored.segments.length > 1) throw differs(name, 'is no longer a large object', connection.place);
     return;
   }
-  const manifest = await readManifest(connection, name, signal);
-  if (manifest.length !== stored.segments.length) {
-    throw differs(name, `has ${manifest.length} segments instead of ${stored.segments.length}`, connection.place);
-  }
-  const pairs = manifest.map((entry, index) => ({ entry, segment: stored.segments[index] }));
-  for (const { entry, segment } of pairs) {
+  // A manifest shows the segments at the time when it was written, so each segment is checked separately.
+  const pairs = comparedSegments(connection, name, stored, options);
+  await Promise.all([...Array(4).keys()].map(() => checkSegments(connection, pairs, options)));
+}
+
+/** Yields the segments that the manifest names, after each was compared with the stored one. */
+async function* comparedSegments(
+  connection: SwiftConnection,
+  name: string,
+  { segments }: StoredObject,
+  { signal, onAnswer }: VerifyOptions,
+): AsyncGenerator<ManifestEntry, void, undefined> {
+  let count = 0;
+  for await (const entry of readSegments(connection, name, signal)) {
+    const segment = segments[count];
+    count += 1;
     if (entry.hash !== segment?.etag || entry.bytes !== segment.sizeBytes) {
       throw differs(name, `has another segment '${entry.name}' in its manifest`, connection.place);
     }
+    yield entry;
   }
-  // The manifest shows the segments at the time when it was written, so each segment is checked separately.
-  const work = pairs.values();
-  await Promise.all([...Array(4).keys()].map(() => checkSegments(connection, work, options)));
+  onAnswer?.();
+  if (count !== segments.length) {
+    throw differs(name, `has ${count} segments instead of ${segments.length}`, connection.place);
+  }
 }
 
+/** Several of these share one generator. It hands out each segment once. */
 async function checkSegments(
   connection: SwiftConnection,
-  work: Iterator<{ entry: ManifestEntry; segment: StoredSegment | undefined }>,
+  segments: AsyncGenerator<ManifestEntry, void, undefined>,
   { signal, onAnswer }: VerifyOptions,
 ): Promise<void> {
-  for (let next = work.next(); next.done !== true; next = work.next()) {
-    const { entry, segment } = next.value;
-    const name = objectNameOf(entry, connection);
-    const etag = segment?.etag ?? '';
-    compare(name, await headObject(connection, name, signal), { etag, sizeBytes: entry.bytes }, connection.place);
+  for (let next = await segments.next(); next.done !== true; next = await segments.next()) {
+    const { hash: etag, bytes: sizeBytes } = next.value;
+    const name = objectNameOf(next.value, connection);
+    compare(name, await headObject(connection, name, signal), { etag, sizeBytes }, connection.place);
     onAnswer?.();
   }
 }

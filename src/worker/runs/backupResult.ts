@@ -1,7 +1,7 @@
 import type { TakenBackup } from '../../archive/archive.js';
 import type { BackupResult } from '../../backups/storedBackup.js';
 
-/** A backup in the form that its event records. Only backup.json has the segments. */
+/** A backup in the form that its event records. Only backup.json describes the segments. */
 export function backupResult(taken: TakenBackup): BackupResult {
   const { folder, inventory, warnings, sizeBytes, storedSizeBytes } = taken;
   const parts = taken.parts.map(({ segments: _, ...part }) => part);

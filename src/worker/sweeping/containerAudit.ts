@@ -99,7 +99,8 @@ class Audit {
       backup.absentSince === null &&
       found.hasDocument &&
       found.partsBytes === bytes &&
-      (!this.storage.listsSegments || found.segmentsBytes === found.partsBytes);
+      (!this.storage.listsSegments || found.segmentsBytes === found.partsBytes) &&
+      found.manifestBytes === backup.parts.reduce((sum, part) => sum + (part.manifestBytes ?? 0), 0);
     if (!isWhole) return this.#checkObjects(backup);
     this.findings.addBackup(true);
     await this.#report(backup, true);
