@@ -73,6 +73,8 @@ describe('a configuration', () => {
       lockPatienceMs: 30_000,
       toolUids: null,
       masterKeyFile: null,
+      projectShare: null,
+      maxTimeoutMs: null,
     });
   });
 

@@ -13,6 +13,7 @@ import {
   level,
   postgresUrl,
   publicUrl,
+  share,
   storeUrl,
   targets,
   uidRange,
@@ -24,7 +25,12 @@ import { systemCode } from './storage/filesystem/filesystemErrors.js';
 import { allowedTargetsOfUp, defaultAllowedTargets, type AllowedTargets } from './storage/allowedTargets.js';
 import { settingNames, settings, type ProgramRole, type SettingName } from './settings.js';
 
-type Common = { readonly logLevel: LogLevel; readonly stopGraceMs: number };
+type Common = {
+  readonly logLevel: LogLevel;
+  readonly stopGraceMs: number;
+  /** The longest that an attempt of a backup may take. Null: no maximum. */
+  readonly maxTimeoutMs: number | null;
+};
 
 export type StoreConfig = {
   /** The URL of PostgreSQL. It is secret because it contains the password. */
@@ -90,6 +96,8 @@ export type WorkingConfig = {
   readonly auditIntervalMs: number;
   /** How long other sessions may wait for a lock of a backup before the backup ends. */
   readonly lockPatienceMs: number;
+  /** The part of the slots that one project may hold while another waits. Null: all slots but one. */
+  readonly projectShare: number | null;
 };
 
 export type WorkerConfig = Common &
@@ -243,6 +251,7 @@ function running(reader: Reader, targetsByDefault = defaultAllowedTargets): Comm
   return {
     logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
     stopGraceMs: reader.value('STOWAGE_STOP_GRACE', duration('PT1S', 'PT1H'), 'PT30S'),
+    maxTimeoutMs: reader.optional('STOWAGE_MAX_TIMEOUT', duration('PT1M', 'P366D')),
     allowedTargets: reader.value('STOWAGE_ALLOWED_TARGETS', targets, targetsByDefault),
   };
 }
@@ -264,6 +273,7 @@ function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
     graceMs: graceMs ?? Math.max(0, stopGraceMs - handBackMs),
     auditIntervalMs: reader.value('STOWAGE_AUDIT_INTERVAL', duration('PT10M', 'P31D'), 'PT6H'),
     lockPatienceMs: reader.value('STOWAGE_LOCK_PATIENCE', duration('PT1S', 'P1D'), 'PT30S'),
+    projectShare: reader.value('STOWAGE_PROJECT_SHARE', share, 'all-but-one'),
   };
 }
 

@@ -105,3 +105,10 @@ export const duration = (least: string, most: string) =>
     const [from, to] = [parseDuration(least), parseDuration(most)];
     return ms !== undefined && from !== undefined && to !== undefined && ms >= from && ms <= to ? ms : refuse();
   });
+
+/** A part from 0.01 to 1. Null: all but one. */
+export const share = text((value): number | null => {
+  if (value === 'all-but-one') return null;
+  const percent = /^(\d{1,3})%$/.exec(value)?.[1];
+  return Number(percent) >= 1 && Number(percent) <= 100 ? Number(percent) / 100 : refuse();
+});

@@ -236,6 +236,22 @@ export const settings = {
     default: { otherwise: 'PT30S' },
     secret: false,
   },
+  STOWAGE_PROJECT_SHARE: {
+    roles: ['up', 'worker'],
+    meaning:
+      'How many slots of all workers one project may hold while another project waits. `all-but-one` keeps one slot for the other. A percentage is rounded down, and at least one slot remains; 100% sets no limit. Only slots that could run a job count. Use the same value for all workers.',
+    holds: 'all-but-one, or a percentage from 1% to 100%',
+    default: { otherwise: 'all-but-one' },
+    secret: false,
+  },
+  STOWAGE_MAX_TIMEOUT: {
+    roles: running,
+    meaning:
+      'The longest that an attempt of a backup may take, whatever its plan allows. Restores have no timeout. Use the same value for all processes.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT1M to P366D',
+    default: { otherwise: 'unset: no maximum' },
+    secret: false,
+  },
   STOWAGE_STOP_GRACE: {
     roles: running,
     meaning: 'How long a stop may take. Requests are finished and jobs are handed back before the process ends.',

@@ -57,6 +57,8 @@ const worker = createWorker(
     workRoot: settings.root,
     times: workerTimes({ leaseMs: 45_000, graceMs: 5_000, auditIntervalMs: 86_400_000 }),
     lockPatienceMs: 30_000,
+    projectShare: null,
+    maxTimeoutMs: null,
     serviceOf: (id) => openService({ dataSource, vault }, id),
     storageOf: doesNothing
       ? () => Promise.resolve({ storage: nothingStorage(), prefix: '', downloadCommand: (name) => name })

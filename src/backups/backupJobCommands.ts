@@ -19,6 +19,10 @@ export const backupHandling: JobHandling<BackupShape, BackupJobEvent> = {
   name: 'BACKUP',
   // A SKIPPED job never was in the queue, so the shared commands never get one.
   decider: backupJob as JobHandling<BackupShape, BackupJobEvent>['decider'],
+  priorityOf({ trigger, standsFor }) {
+    const counts = trigger === 'RETRY' ? standsFor : trigger;
+    return counts === 'MANUAL' || counts === 'SAFETY' ? 'BY_HAND' : 'SCHEDULED';
+  },
   async release(tx, job, { serviceId, fileEndpointId }) {
     await tx.reservations.release(serviceId, job.id);
     await tx.reservations.release(fileEndpointId, job.id);

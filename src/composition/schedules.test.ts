@@ -96,7 +96,10 @@ async function startInstallation(database: TestDatabase, alarms: Alarms, closing
   const worker = await openShared({ ...config, role: 'worker' }, log, closing);
   await startWorkerRole(
     worker,
-    { concurrency: 2, leaseMs: 45_000, graceMs: 1_000, auditIntervalMs: 3_600_000, lockPatienceMs: 30_000 },
+    {
+      ...{ concurrency: 2, leaseMs: 45_000, graceMs: 1_000, auditIntervalMs: 3_600_000, lockPatienceMs: 30_000 },
+      ...{ projectShare: null, maxTimeoutMs: null },
+    },
     log,
     closing,
   );

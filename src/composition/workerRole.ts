@@ -14,7 +14,7 @@ import type { Shared } from './shared.js';
 
 export type WorkerRoleConfig = Pick<
   WorkerConfig,
-  'concurrency' | 'leaseMs' | 'graceMs' | 'auditIntervalMs' | 'lockPatienceMs'
+  'concurrency' | 'leaseMs' | 'graceMs' | 'auditIntervalMs' | 'lockPatienceMs' | 'projectShare' | 'maxTimeoutMs'
 >;
 
 /** Runs a worker until `closing` closes it. */
@@ -35,6 +35,8 @@ export async function startWorkerRole(
       workRoot: workRoot(),
       times: workerTimes(config),
       lockPatienceMs: config.lockPatienceMs,
+      projectShare: config.projectShare,
+      maxTimeoutMs: config.maxTimeoutMs,
       serviceOf: (id) => openService({ dataSource, vault }, id),
       storageOf: (id) => openFileEndpoint({ dataSource, vault, storages }, id),
     },

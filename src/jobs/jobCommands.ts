@@ -1,7 +1,7 @@
 import type { Decider } from '../eventSourcing/decider.js';
 import type { DomainEvent } from '../eventSourcing/event.js';
 import type { StreamRef, Transaction } from '../eventSourcing/eventStore.js';
-import type { JobQueue, Lease } from '../postgres/contracts/jobQueue.js';
+import type { JobPriority, JobQueue, Lease } from '../postgres/contracts/jobQueue.js';
 import type { JobError } from './attempt.js';
 import type { AttemptedJob, JobCommand, JobShape, Running } from './attemptedJob.js';
 
@@ -10,6 +10,7 @@ export interface JobHandling<Shape extends JobShape = JobShape, Event extends Do
   /** The name in the queue, for example BACKUP. */
   readonly name: string;
   readonly decider: Decider<AttemptedJob<Shape>, JobCommand<Shape>, Event>;
+  priorityOf(request: Shape['request']): JobPriority;
   /**
    * Releases the entities that must not be removed while the job needs them. Called when the job is over and leaves
    * nothing behind.
@@ -41,6 +42,7 @@ export async function enqueueJob<Shape extends JobShape>(
   await queue.enqueue(tx.manager, {
     ...{ jobId: job.id, kind: handling.name, projectId: job.projectId },
     ...{ serviceId, engine: request.engine, dueAt: queuedAt, queuedAt },
+    priority: handling.priorityOf(request),
   });
 }
 

@@ -1,5 +1,7 @@
 import type { EntityManager } from 'typeorm';
-import { longestPauseMs, type ClaimedLease, type JobQueue } from './contracts/jobQueue.js';
+import { accepts, hasToolsOf } from './acceptingWorkers.js';
+import { advisoryLocks } from './advisoryLocks.js';
+import { jobPriorities, longestPauseMs, type ClaimedLease, type JobQueue } from './contracts/jobQueue.js';
 
 /** The columns of a `Lease`. */
 export const leaseColumns =
@@ -13,14 +15,19 @@ const isPast = 'job.ripe_at <= statement_timestamp()';
 const isFarAhead = `job.ripe_at > statement_timestamp() + ${longestPauseMs} * interval '1 millisecond'`;
 const isDue = `(${isPast} OR ${isFarAhead})`;
 
-export const claimJob: JobQueue['claim'] = async (manager, workerId, engines, leaseMs, kinds) => {
-  for (const kind of kinds) {
-    for (const projects of [nextProject, anyProject]) {
-      const [rows] = await manager.query<[ClaimedLease[], number]>(claimWithin(projects), [
-        ...[engines, kind, workerId, leaseMs],
-      ]);
-      if (rows[0] !== undefined) return rows[0];
-    }
+/**
+ * Claims follow one another: a claim holds this lock until its transaction ends. So each one counts all slots that the
+ * claims before it have taken. PostgreSQL ends a transaction whose process is frozen.
+ */
+const oneAtATime = `SELECT pg_advisory_xact_lock(${advisoryLocks.claim})`;
+
+export const claimJob: JobQueue['claim'] = async (manager, workerId, engines, leaseMs, kinds, share = null) => {
+  await manager.query(oneAtATime);
+  for (const projects of [nextProject, anyProject]) {
+    const [rows] = await manager.query<[ClaimedLease[], number]>(claimWithin(projects), [
+      ...[engines, kinds, workerId, leaseMs, share],
+    ]);
+    if (rows[0] !== undefined) return rows[0];
   }
   return undefined;
 };
@@ -30,8 +37,14 @@ const busyServices = 'SELECT service_id FROM job_queue_slots WHERE job_id IS NOT
 
 const isFree = `job.service_id NOT IN (${busyServices})`;
 
-/** Jobs without a lease. $1 engines, $2 kind. */
-const waiting = 'job.worker_id IS NULL AND job.engine = ANY($1::text[]) AND job.kind = $2';
+/** Jobs without a lease. $1 engines. */
+const isWaiting = 'job.worker_id IS NULL AND job.engine = ANY($1::text[])';
+
+/** $1 engines, $2 kind. */
+const waitingOfKind = `${isWaiting} AND job.kind = $2`;
+
+/** $1 engines, $2 kinds. */
+const waiting = `${isWaiting} AND job.kind = ANY($2::text[])`;
 
 /**
  * Whether any due job is for a free service. $1 engines, $2 kind. The query goes from service to service through an
@@ -39,12 +52,12 @@ const waiting = 'job.worker_id IS NULL AND job.engine = ANY($1::text[]) AND job.
  */
 const isAnyFree = `(
   WITH RECURSIVE hop AS (
-    (SELECT job.service_id FROM job_queue job WHERE ${waiting} AND ${isPast}
+    (SELECT job.service_id FROM job_queue job WHERE ${waitingOfKind} AND ${isPast}
      ORDER BY job.service_id LIMIT 1)
     UNION ALL
     SELECT (
       SELECT job.service_id FROM job_queue job
-      WHERE ${waiting} AND ${isPast} AND job.service_id > hop.service_id
+      WHERE ${waitingOfKind} AND ${isPast} AND job.service_id > hop.service_id
       ORDER BY job.service_id LIMIT 1
     )
     FROM hop WHERE hop.service_id IN (${busyServices})
@@ -55,8 +68,8 @@ const isAnyFree = `(
 /** $1 engines, $2 kind. */
 const isAnythingToDo = `
   SELECT
-    CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isPast}) THEN ${isAnyFree} ELSE false END
-    OR EXISTS (SELECT FROM job_queue job WHERE ${waiting} AND ${isFarAhead} AND ${isFree}) AS is_any`;
+    CASE WHEN EXISTS (SELECT FROM job_queue job WHERE ${waitingOfKind} AND ${isPast}) THEN ${isAnyFree} ELSE false END
+    OR EXISTS (SELECT FROM job_queue job WHERE ${waitingOfKind} AND ${isFarAhead} AND ${isFree}) AS is_any`;
 
 /** Most calls find nothing. Such a call takes a few milliseconds, even if many jobs wait. */
 export async function kindsToDo(
@@ -74,53 +87,89 @@ export async function kindsToDo(
   return found;
 }
 
-/** $1 engines, $2 kind. With EXISTS instead of LIMIT, PostgreSQL would read the jobs of all projects. */
-function hasOne(ripe: string): string {
-  return `(
-    SELECT true FROM job_queue job
-    WHERE job.project_id = project.project_id AND ${waiting} AND ${ripe} AND ${isFree} LIMIT 1
-  )`;
-}
+/** Jobs that this claim may choose. $1 engines, $2 kinds. */
+const isClaimable = `${waiting} AND ${isDue} AND ${isFree}`;
+
+const isUrgent = `job.priority < ${jobPriorities.SCHEDULED}`;
 
 /**
- * The project to serve next. Its row stays locked until the claim commits, so that claims at the same instant serve
- * different projects. `seen` is the row as it was when this statement began. A project that another claim has served
- * since then is skipped.
+ * With EXISTS instead of LIMIT, PostgreSQL would read the jobs of all projects. The order makes it use the index of the
+ * project's jobs.
+ */
+const hasWork = `(
+  SELECT true FROM job_queue job WHERE job.project_id = project.project_id AND ${isClaimable}
+  ORDER BY job.priority, job.due_at LIMIT 1
+)`;
+
+/**
+ * `holder`: the projects with leases. `sated`: the projects that have their share of the slots that could run a job of one
+ * of these engines. `latest`: the project that got the last slot. $1 engines, $5 share.
+ */
+const shares = `
+  holder AS MATERIALIZED (
+    SELECT project_id, count(*) AS held FROM job_queue WHERE worker_id IS NOT NULL GROUP BY project_id
+  ), pool AS MATERIALIZED (
+    SELECT engine.name, worker.id AS worker_id,
+      sum(worker.concurrency) OVER (PARTITION BY engine.name) AS slots
+    FROM unnest($1::text[]) AS engine (name) JOIN workers worker ON ${accepts} AND ${hasToolsOf('engine.name')}
+  ), sated AS MATERIALIZED (
+    SELECT lease.project_id
+    FROM pool JOIN job_queue lease USING (worker_id)
+    GROUP BY lease.project_id, pool.name, pool.slots
+    HAVING count(*) >= greatest(1, CASE WHEN $5::float8 IS NULL THEN pool.slots - 1 ELSE floor(pool.slots * $5) END)
+  ), latest AS MATERIALIZED (
+    SELECT project_id, went_ahead FROM job_queue_projects WHERE last_turn > 0 ORDER BY last_turn DESC LIMIT 1
+  )`;
+
+const isSated = 'project.project_id IN (SELECT project_id FROM sated)';
+
+/**
+ * The project that gets the slot (docs/domain.md, "Which job gets the next free slot?"). COALESCE evaluates no more than
+ * it needs.
  */
 const nextProject = `
-  SELECT project.project_id
-  FROM job_queue_projects project JOIN job_queue_projects seen USING (project_id)
-  WHERE project.last_turn = seen.last_turn AND (${hasOne(isPast)} OR ${hasOne(isFarAhead)})
-  ORDER BY project.last_turn LIMIT 1
-  FOR UPDATE OF project SKIP LOCKED`;
+  WITH urgent AS MATERIALIZED (
+    SELECT project_id
+    FROM (SELECT DISTINCT project_id FROM job_queue job WHERE ${isUrgent} AND ${isClaimable}) project
+    JOIN job_queue_projects USING (project_id) LEFT JOIN holder USING (project_id)
+    WHERE NOT ${isSated} AND NOT EXISTS (SELECT FROM latest WHERE went_ahead OR latest.project_id = project.project_id)
+    ORDER BY coalesce(holder.held, 0), last_turn LIMIT 1
+  )
+  SELECT coalesce((SELECT project_id FROM urgent), (
+      SELECT project.project_id FROM job_queue_projects project
+      WHERE project.project_id NOT IN (SELECT project_id FROM holder) AND ${hasWork}
+      ORDER BY project.last_turn LIMIT 1
+    ), (
+      SELECT project.project_id FROM holder JOIN job_queue_projects project USING (project_id)
+      WHERE ${hasWork} ORDER BY ${isSated}, holder.held, project.last_turn LIMIT 1
+    )) AS project_id, EXISTS (SELECT FROM urgent) AS goes_ahead`;
 
-/** Used if other claims have locked all projects with work: the order is random, and no claim waits. */
-const anyProject = 'SELECT project_id FROM job_queue_projects ORDER BY random()';
+/** Used if a cancellation has locked the only job of the project whose turn it is. */
+const anyProject = `
+  SELECT project_id, false AS goes_ahead FROM job_queue_projects project ORDER BY ${isSated}, random()`;
 
 /**
- * $1 engines, $2 kind, $3 worker, $4 milliseconds. The first parts lock all rows that are changed, without waiting. The
- * turn of the project is recorded unless another claim records it at the same time.
+ * $1 engines, $2 kinds, $3 worker, $4 milliseconds, $5 share. The rows of job and service are locked without waiting,
+ * because a cancellation may hold them.
  */
 function claimWithin(projects: string): string {
   return `
-    WITH project AS MATERIALIZED (${projects}
+    WITH ${shares}, project AS MATERIALIZED (${projects}
     ), next AS MATERIALIZED (
-      SELECT oldest.*
+      SELECT first.*, project.goes_ahead
       FROM project CROSS JOIN LATERAL (
         SELECT job.job_id, job.service_id, job.project_id, job.put_off
         FROM job_queue job JOIN job_queue_slots slot USING (service_id)
         WHERE job.project_id = project.project_id AND ${waiting} AND ${isDue}
           AND slot.job_id IS NULL AND ${isFree}
-        ORDER BY job.due_at, job.queued_at, job.job_id
+        ORDER BY job.priority, job.due_at, job.queued_at, job.job_id
         LIMIT 1
         FOR UPDATE OF job, slot SKIP LOCKED
-      ) oldest
+      ) first
       LIMIT 1
     ), turn AS (
-      UPDATE job_queue_projects SET last_turn = nextval('job_queue_turns') WHERE project_id IN (
-        SELECT project_id FROM job_queue_projects JOIN next USING (project_id)
-        FOR UPDATE OF job_queue_projects SKIP LOCKED
-      )
+      UPDATE job_queue_projects SET last_turn = nextval('job_queue_turns'), went_ahead = next.goes_ahead
+      FROM next WHERE job_queue_projects.project_id = next.project_id
     ), slot AS (
       UPDATE job_queue_slots SET job_id = next.job_id FROM next WHERE job_queue_slots.service_id = next.service_id
     )

@@ -2,7 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { StowageError } from '../errors.js';
 import { schemaStamp } from './migrate.js';
 import { claimJob, kindsToDo, leaseColumns } from './claimJob.js';
-import type { JobQueue, KeptService, Lease } from './contracts/jobQueue.js';
+import { jobPriorities, type JobQueue, type KeptService, type Lease } from './contracts/jobQueue.js';
 
 /** True for the holder of the newest lease while the lease is valid. $1 job, $2 worker, $3 attempt. */
 const isHeld = 'job_id = $1 AND worker_id = $2 AND attempt = $3 AND lease_expires_at > clock_timestamp()';
@@ -20,11 +20,14 @@ function jobs(stamp: number): Pick<JobQueue, 'enqueue' | 'remove' | 'requeue' | 
          ), slot AS (
            INSERT INTO job_queue_slots (service_id) VALUES ($4) ON CONFLICT DO NOTHING
          ), job AS (
-           INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+           INSERT INTO job_queue (job_id, kind, project_id, service_id, engine, due_at, queued_at, priority)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
          )
          SELECT pg_notify('stowage_work', '')`,
-        [job.jobId, job.kind, job.projectId, job.serviceId, job.engine, job.dueAt, job.queuedAt],
+        [
+          ...[job.jobId, job.kind, job.projectId, job.serviceId, job.engine, job.dueAt, job.queuedAt],
+          jobPriorities[job.priority],
+        ],
       );
     },
 

@@ -45,7 +45,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
   const enqueue = async (jobId: string, engine = 'MARIADB', dueAt = new Date(Date.now() - 60_000)) =>
     queue.enqueue(app.manager, {
       ...{ jobId, kind: 'BACKUP', projectId: 'p', serviceId: `service of ${jobId}`, engine, dueAt },
-      queuedAt: new Date(Date.now() - 60_000),
+      ...{ queuedAt: new Date(Date.now() - 60_000), priority: 'SCHEDULED' },
     });
   const heardAgo = (id: string, interval: string) =>
     app.query('UPDATE workers SET last_heard_at = clock_timestamp() - $2::interval WHERE id = $1', [id, interval]);
@@ -116,7 +116,7 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     await app.transaction((manager) => queue.claim(manager, 'w', ['MARIADB'], 60_000, kindNames));
     await queue.enqueue(app.manager, {
       ...{ jobId: 'next', kind: 'BACKUP', projectId: 'p', serviceId: 'service of over', engine: 'MARIADB' },
-      ...{ dueAt: new Date(Date.now() - 1_000), queuedAt: new Date(Date.now() - 1_000) },
+      ...{ dueAt: new Date(Date.now() - 1_000), queuedAt: new Date(Date.now() - 1_000), priority: 'SCHEDULED' },
     });
     expect((await workers.whyWaiting(['next'])).size).toBe(0);
     await app.transaction((manager) => queue.removeKeeping(manager, 'over', 60_000));

@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { accepts, hasToolsOf, isLost } from './acceptingWorkers.js';
 import type { JobsWithoutWorker, RegisteredWorker, WaitingReason, WorkerRegistry } from './contracts/workerRegistry.js';
 import type { Notifications } from './notifications.js';
 
@@ -11,11 +12,8 @@ type WaitingRow = {
   readonly any_with_tools: boolean;
 };
 
-const isLost = "worker.last_heard_at < clock_timestamp() - worker.lost_after_ms * interval '1 millisecond'";
 const isOutdated = "last_heard_at < clock_timestamp() - interval '1 hour'";
-const claims = `NOT worker.draining AND NOT ${isLost}`;
-const hasTools = "worker.engines @> jsonb_build_array(jsonb_build_object('engine', job.engine))";
-const nobodyHasTools = `NOT EXISTS (SELECT FROM workers worker WHERE ${claims} AND ${hasTools})`;
+const nobodyHasTools = `NOT EXISTS (SELECT FROM workers worker WHERE ${accepts} AND ${hasToolsOf('job.engine')})`;
 
 const withoutWorkerSql = `
   SELECT job.engine, job.jobs, job.oldest_queued_at AS "oldestQueuedAt"
@@ -65,7 +63,7 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
     async whyWaiting(jobIds) {
       const rows = await dataSource.query<WaitingRow[]>(
         `SELECT job.job_id, job.engine, NOT (${nobodyHasTools}) AS any_with_tools,
-           EXISTS (SELECT FROM workers worker WHERE ${claims}) AS any_worker,
+           EXISTS (SELECT FROM workers worker WHERE ${accepts}) AS any_worker,
            CASE WHEN job.put_off > 0 AND job.due_at > clock_timestamp() THEN job.due_at END AS put_off_until,
            slot.kept_until
          FROM job_queue job LEFT JOIN job_queue_slots slot USING (service_id)

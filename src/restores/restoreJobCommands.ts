@@ -10,6 +10,7 @@ import { restoreJob, type RestoreJobEvent, type RestoreRequest, type RestoreShap
 export const restoreHandling: JobHandling<RestoreShape, RestoreJobEvent> = {
   name: 'RESTORE',
   decider: restoreJob,
+  priorityOf: () => 'RESTORE',
   async release(tx, job, { backupJobId, targetServiceId }, at) {
     await releaseBackup(tx, { id: backupJobId, projectId: job.projectId }, job.id, at);
     await tx.reservations.release(targetServiceId, job.id);

@@ -30,7 +30,8 @@ export async function claimJob(
     if (toDo.length === 0) return undefined;
     try {
       const claimed = await tools.store.transact(metadataOf(tools), async (tx) => {
-        lease = await tools.queue.claim(tx.manager, tools.workerId, engines, tools.times.lease, toDo);
+        const { workerId, times, projectShare } = tools;
+        lease = await tools.queue.claim(tx.manager, workerId, engines, times.lease, toDo, projectShare);
         const kind = kinds.find(({ name }) => name === lease?.kind);
         if (lease === undefined || kind === undefined) return undefined;
         if (lease.putOff >= putOffLimit) return failUnstartable(tools, tx, kind, lease);

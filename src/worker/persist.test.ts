@@ -29,7 +29,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
   const claim = async (): Promise<Lease> => {
     const job = { jobId: randomUUID(), kind: 'BACKUP', projectId: randomUUID(), serviceId: randomUUID() } as const;
     const at = new Date('2026-01-01T05:00:00Z');
-    const queued = { ...job, engine: 'MARIADB', dueAt: at, queuedAt: at };
+    const queued = { ...job, engine: 'MARIADB', dueAt: at, queuedAt: at, priority: 'SCHEDULED' } as const;
     await harness.dataSource.transaction((manager) => harness.queue.enqueue(manager, queued));
     const lease = await harness.dataSource.transaction((manager) =>
       harness.queue.claim(manager, 'w', ['MARIADB'], leaseMs, kindNames),

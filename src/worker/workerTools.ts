@@ -41,6 +41,10 @@ export type WorkerTools = {
   readonly times: WorkerTimes;
   /** How long other sessions may wait for a lock of a backup before the backup ends, if its plan yields to locks. */
   readonly lockPatienceMs: number;
+  /** The part of the slots that one project may hold while another waits. Null: all slots but one. */
+  readonly projectShare: number | null;
+  /** No attempt of a backup takes longer, whatever its plan allows. Null: no maximum. */
+  readonly maxTimeoutMs: number | null;
 };
 
 /**

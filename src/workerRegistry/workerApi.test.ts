@@ -147,7 +147,8 @@ describeWith({ postgresql: await postgresMissing() }, 'the workers, for operator
     await api.shared.store.transact({ actor: 'test', correlationId: randomUUID() }, async (tx) => {
       const queued = { jobId: job.id, kind: 'RESTORE', projectId: job.projectId, serviceId: own.serviceId } as const;
       const at = new Date('2026-01-01T05:00:00Z');
-      await api.shared.queue.enqueue(tx.manager, { ...queued, engine: 'MARIADB', dueAt: at, queuedAt: at });
+      const times = { dueAt: at, queuedAt: at };
+      await api.shared.queue.enqueue(tx.manager, { ...queued, ...times, engine: 'MARIADB', priority: 'RESTORE' });
       await api.shared.queue.claim(tx.manager, 'w', ['MARIADB'], 600_000, kindNames);
       const attempt = { number: 1, worker: 'w', startedAt: at.toISOString() };
       await tx.execute(restoreJob, job, { kind: 'START_ATTEMPT', attempt });

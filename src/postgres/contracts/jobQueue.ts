@@ -3,6 +3,11 @@ import type { EntityManager } from 'typeorm';
 /** The longest pause before the next attempt of a job. */
 export const longestPauseMs = 15 * 60_000;
 
+/** The jobs of a project with a lower number are claimed first. Those below SCHEDULED are urgent. */
+export const jobPriorities = { RESTORE: 0, BY_HAND: 1, SCHEDULED: 2 } as const;
+
+export type JobPriority = keyof typeof jobPriorities;
+
 export type QueuedJob = {
   readonly jobId: string;
   /** The name of the kind of job, for example BACKUP. */
@@ -13,6 +18,7 @@ export type QueuedJob = {
   readonly engine: string;
   readonly dueAt: Date;
   readonly queuedAt: Date;
+  readonly priority: JobPriority;
 };
 
 /** One worker holds it for one attempt. `attempt` is the fencing token: it increases with every claim. */
@@ -61,10 +67,10 @@ export interface JobQueue {
    */
   requeue(manager: EntityManager, lease: Lease, dueAt: Date): Promise<void>;
   /**
-   * Claims the next due job of one of the engines whose service has no other lease: the first of `kinds` first, then
-   * projects in turn, then the oldest job. It does not wait for other claims. Claims at the same instant serve
-   * different projects if more than one has work. When the clock goes back, a job waits no longer than `longestPauseMs`. Undefined:
-   * nothing to do.
+   * Claims a due job of one of the engines and kinds whose service has no other lease. docs/domain.md, "Which job gets the
+   * next free slot?", has the order. `share`: the part of the slots that one project may hold while another waits, above
+   * 0 and up to 1. Null or absent: all slots but one. Claims follow one another: the next one waits until this transaction
+   * ends. When the clock goes back, a job waits no longer than `longestPauseMs`. Undefined: nothing to do.
    */
   claim(
     manager: EntityManager,
@@ -72,6 +78,7 @@ export interface JobQueue {
     engines: readonly string[],
     leaseMs: number,
     kinds: readonly string[],
+    share?: number | null,
   ): Promise<ClaimedLease | undefined>;
   /**
    * Returns the kinds for which `claim` may find a job, in the given order. It takes no lock. Its cost does not depend
