@@ -2,12 +2,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asService, otherUidsMissing, processesUnder } from '../../../test/fixtures/processes/otherUids.js';
 import { runTool } from '../../../test/fixtures/processes/runTool.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { until } from '../../../test/fixtures/until.js';
+import { localPorts } from './localPorts.js';
 import { plainOutput } from './outputFilter.js';
 import { startTool } from './startTool.js';
 import { createToolFiles } from './toolFiles.js';
@@ -77,6 +79,29 @@ describeWith({ root: otherUidsMissing }, 'A tool under a uid of its own', () => 
     expect(stdout).toBe('');
     end.abort();
     await other.ended;
+  });
+
+  test('is recognised by the ports of its own connections', async () => {
+    const server = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const end = new AbortController();
+    const connect = async () => {
+      const connected = once(server, 'connection') as Promise<[Socket]>;
+      const program = `use IO::Socket::INET; my $s = IO::Socket::INET->new("127.0.0.1:${port}"); sleep 600`;
+      const tool = waiting(`exec perl -e '${program}'`, end.signal);
+      const [{ remotePort }] = await connected;
+      return { tool, remotePort };
+    };
+    const [one, other] = [await connect(), await connect()];
+    for (const { tool, remotePort } of [one, other]) {
+      expect(await localPorts({ pid: tool.pid ?? 0, uid: tool.uid }, port)).toEqual([remotePort]);
+      expect(await localPorts({ pid: tool.pid ?? 0, uid: tool.uid }, port + 1)).toEqual([]);
+    }
+    end.abort();
+    await Promise.all([one.tool.ended, other.tool.ended]);
+    server.close();
+    await once(server, 'close');
   });
 
   test('ends with everything that it started, also outside of its group', async () => {
