@@ -13,7 +13,7 @@ const { values: options } = parseArgs({
     url: { type: 'string' },
     'token-file': { type: 'string' },
     'password-file': { type: 'string' },
-    /** The folder for a FILESYSTEM endpoint. */
+    /** The folder of a FILESYSTEM endpoint in the folder of the project. */
     backups: { type: 'string' },
     /** The auth URL of Swift. Absent: the backup goes into the folder. */
     swift: { type: 'string' },

@@ -113,7 +113,8 @@ export const settings = {
   },
   STOWAGE_FILESYSTEM_ROOT: {
     roles: running,
-    meaning: 'File endpoints of kind FILESYSTEM must be below this folder. If it is unset, that kind is refused.',
+    meaning:
+      'File endpoints of kind FILESYSTEM are below this folder, in a folder of each project (`project-<id>`). If it is unset, that kind is refused.',
     holds: 'the absolute path of a folder',
     default: { up: 'STOWAGE_DATA/backups', otherwise: 'unset' },
     secret: false,

@@ -61,6 +61,11 @@ export function folderOfObject(
   return { folder: base + own, jobShortId, attempt: Number(attempt) };
 }
 
+/** Whether a folder is the folder of an attempt at any prefix, or lies in one. */
+export function liesInAttemptFolder(folder: string): boolean {
+  return /(^|\/)[^/]+-[0-9a-f]{8}\/\d{4}\/\d{2}\/\d{8}T\d{6}Z-[0-9a-f]{8}-a\d+(\/|$)/.test(folder);
+}
+
 /** The smallest and the largest id of a job with that short id. */
 export function jobIdsOf(shortId: string): readonly [string, string] {
   return [`${shortId}-0000-0000-0000-000000000000`, `${shortId}-ffff-ffff-ffff-ffffffffffff`];

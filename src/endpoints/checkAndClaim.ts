@@ -7,27 +7,32 @@ import type { StorageTarget } from '../storage/storageKind.js';
 import { checkStorage, type CheckTools } from './checkStorage.js';
 import type { FileEndpointContent } from './fileEndpoint.js';
 import { claimPrefix, prefixOwner } from './installationMarker.js';
+import { refuseClaimedPlace, type Place } from './neighbours.js';
 
 /** The endpoint before a change, with the folders that must exist at the new address. */
 type EndpointWithBackups = Pick<FileEndpointContent, 'name' | 'prefix'> & { readonly folders: readonly string[] };
 
 /**
- * Checks a place as `checkStorage` does, and claims its prefix for this installation. Throws CHECK_FAILED, and CONFLICT
- * if another installation owns the prefix. Throws ENDPOINT_IN_USE if `backups` are given and not all of them are there.
+ * Checks a place as `checkStorage` does, and claims its prefix for the project. Throws CHECK_FAILED, and CONFLICT if
+ * another installation or another project owns the prefix. Throws ENDPOINT_IN_USE if `backups` are given and not all of them are there.
  */
 export async function checkAndClaim(
   tools: CheckTools,
   target: StorageTarget,
-  { name, prefix }: Pick<FileEndpointContent, 'name' | 'prefix'>,
+  name: string,
+  place: Place,
   backups?: EndpointWithBackups,
 ): Promise<Check> {
-  const check = await checkStorage(target, prefix, tools);
+  const check = await checkStorage(target, place, tools);
   throwUnlessOk(check, `File endpoint "${name}"`);
   const storage = target.open();
   try {
     const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(checkTimeoutMs)]);
     if (backups !== undefined) await refuseElsewhere(tools, storage, backups, signal);
-    await claimPrefix(storage, prefix, tools.installationId, signal);
+    const { installationId } = tools;
+    const { projectId, prefix } = place;
+    const marker = await claimPrefix(storage, prefix, { installationId, projectId }, signal);
+    await refuseClaimedPlace(tools, marker, place);
   } finally {
     await storage.close();
   }

@@ -8,6 +8,7 @@ import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { memberOf, startSliceApi, type SliceApi } from '../../test/fixtures/api/sliceApi.js';
 import { startSwift, swiftMissing, type SwiftServer } from '../../test/fixtures/servers/swift.js';
+import { createPrefixMarks } from '../postgres/prefixMarks.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
 import { NodeResolver } from '../server/nodeApi.js';
 import { parseAllowedTargets } from '../storage/allowedTargets.js';
@@ -39,6 +40,8 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
   let api: SliceApi;
   let projectId: string;
   let root: string;
+  /** The folder of the project. */
+  let own: string;
   const allowedTargets = parseAllowedTargets('default,loopback');
   let storages: StorageKinds;
   const installationId = randomUUID();
@@ -53,6 +56,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         ...ground,
         storages,
         installationId,
+        prefixMarks: createPrefixMarks(ground.dataSource),
         holdsBackups: (_manager, id) => Promise.resolve(holding.has(id)),
         newestBackupFolders: (_manager, id) => Promise.resolve(newest.get(id) ?? []),
         stopping: new AbortController().signal,
@@ -64,6 +68,7 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       ];
     });
     projectId = await api.createProject();
+    own = join(root, `project-${projectId}`);
   });
   afterAll(async () => {
     await api.stop();
@@ -96,16 +101,16 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect(data.validateFileEndpoint.ok).toBe(true);
       const names = (data.validateFileEndpoint.steps as Step[]).map(({ name }) => name);
       expect(names).toEqual(['RESOLVE', 'CONTAINER', 'WRITE', 'READ_BACK', 'DELETE', 'CAPABILITIES']);
-      expect(await readdir(root)).not.toContain('validated');
+      expect(await readdir(root)).toEqual([]);
       expect(await api.countEvents()).toBe(before);
     });
 
     test('submit saves the folder with its check, and marks the prefix as ours', async () => {
-      const { data } = await api.call(create, { input: folder(`${root}/orders/`, { prefix: 'daily' }) });
+      const { data } = await api.call(create, { input: folder(`${own}/orders/`, { prefix: 'daily' }) });
       expect(data.createFileEndpoint).toMatchObject({
         kind: 'FILESYSTEM',
-        location: `${root}/orders`,
-        settings: { __typename: 'FilesystemSettings', path: 'orders' },
+        location: `${own}/orders`,
+        settings: { __typename: 'FilesystemSettings', path: `project-${projectId}/orders` },
         prefix: 'daily/',
         lastCheck: { ok: true },
         version: 1,
@@ -113,8 +118,9 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         project: { id: projectId },
         viewerActions: ['UPDATE', 'REMOVE', 'CHECK'],
       });
-      const marker = JSON.parse(await readFile(join(root, 'orders/daily/.stowage.json'), 'utf8')) as object;
-      expect(marker).toEqual({ format: 1, installation: installationId });
+      const marker = JSON.parse(await readFile(join(own, 'orders/daily/.stowage.json'), 'utf8')) as object;
+      expect(marker).toEqual({ format: 1, installation: installationId, projects: [expect.any(String)] });
+      expect(JSON.stringify(marker)).not.toContain(projectId);
     });
 
     test('an endpoint shows the last audit of its container, and why the newest audit failed', async () => {
@@ -144,16 +150,15 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       });
     });
 
-    test('a second endpoint may have the same place under another name', async () => {
-      const { name } = await created(folder('shared'));
-      await created(folder('shared'));
-      expect((await api.call(create, { input: folder('shared', { name }) })).code).toBe('CONFLICT');
+    test('a name of an endpoint is taken once in a project', async () => {
+      const { name } = await created(folder('first'));
+      expect((await api.call(create, { input: folder('second', { name }) })).code).toBe('CONFLICT');
     });
 
     test('a prefix of another installation is refused, and validate fails at the container', async () => {
-      await mkdir(join(root, 'foreign'));
+      await mkdir(join(own, 'foreign'));
       const owner = randomUUID();
-      await writeFile(join(root, 'foreign/.stowage.json'), JSON.stringify({ format: 1, installation: owner }));
+      await writeFile(join(own, 'foreign/.stowage.json'), JSON.stringify({ format: 1, installation: owner }));
       const { data } = await api.call(validate, { input: folder('foreign') });
       expect(failedStep(data.validateFileEndpoint)).toMatchObject({ name: 'CONTAINER', code: 'CONFLICT' });
       const { steps } = data.validateFileEndpoint as { steps: Step[] };
@@ -161,7 +166,8 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       const { code, details } = await api.call(create, { input: folder('foreign') });
       expect(code).toBe('CHECK_FAILED');
       expect(failedStep(details.check)?.message).toContain(`belongs to another Stowage installation (${owner})`);
-      await created(folder('foreign', { prefix: 'ours' }));
+      const inside = await api.call(create, { input: folder('foreign', { prefix: 'ours' }) });
+      expect(failedStep(inside.details.check)).toMatchObject({ name: 'CONTAINER', code: 'CONFLICT' });
     });
 
     test.each([
@@ -179,8 +185,8 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
     });
 
     test.each(['link', 'link/below', 'real/link'])('a path through a symbolic link (%s) is BAD_INPUT', async (path) => {
-      await mkdir(join(root, 'real'), { recursive: true });
-      for (const link of ['link', 'real/link']) await symlink('/tmp', join(root, link)).catch(() => undefined);
+      await mkdir(join(own, 'real'), { recursive: true });
+      for (const link of ['link', 'real/link']) await symlink('/tmp', join(own, link)).catch(() => undefined);
       const { code, details } = await api.call(create, { input: folder(path) });
       expect(code).toBe('BAD_INPUT');
       expect(details.fields).toMatchObject([
@@ -193,6 +199,9 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       ['a/../b', 'input.prefix'],
       ['a\u0000b', 'input.prefix'],
       ['a//b', 'input.prefix'],
+      ['a/.stowage.json', 'input.prefix'],
+      ['harbour-01234567/2026/03/20260302T050000Z-89abcdef-a1', 'input.prefix'],
+      ['p/harbour-01234567/2026/03/20260302T050000Z-89abcdef-a1/segments', 'input.prefix'],
     ])('prefix %j is BAD_INPUT', async (prefix, path) => {
       const { details } = await api.call(create, { input: folder('p', { prefix }) });
       expect(details.fields).toMatchObject([{ path }]);
@@ -218,20 +227,20 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       const values = folder('once');
       const commandId = randomUUID();
       const first = await api.call(create, { input: values, commandId });
-      await rm(join(root, 'once'), { recursive: true });
+      await rm(join(own, 'once'), { recursive: true });
       expect((await api.call(create, { input: values, commandId })).data).toEqual(first.data);
-      expect(await readdir(root)).not.toContain('once');
+      expect(await readdir(own)).not.toContain('once');
       const other = await api.call(create, { input: { ...values, prefix: 'x' }, commandId });
       expect(other.code).toBe('IDEMPOTENCY_MISMATCH');
     });
 
     test('renaming an endpoint runs no check and frees the old name', async () => {
       const { id, name } = await created(folder('renamed'));
-      await rm(join(root, 'renamed'), { recursive: true });
+      await rm(join(own, 'renamed'), { recursive: true });
       const { data } = await api.call(update, { id, input: { name: `${name} 2` } });
       expect(data.updateFileEndpoint).toMatchObject({ name: `${name} 2`, version: 2 });
-      expect(await readdir(root)).not.toContain('renamed');
-      await created(folder('renamed', { name }));
+      expect(await readdir(own)).not.toContain('renamed');
+      await created(folder('as before', { name }));
     });
 
     test('another path is checked and marked, and refused while backups are at the old path', async () => {
@@ -242,8 +251,8 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       expect((await api.call(update, { id, input: { prefix: 'p' } })).data.updateFileEndpoint.prefix).toBe('p/');
       holding.delete(id);
       const { data } = await api.call(update, { id, input: { ...change, prefix: null } });
-      expect(data.updateFileEndpoint).toMatchObject({ settings: { path: 'new' }, prefix: null });
-      expect(await readdir(join(root, 'new'))).toEqual(['.stowage.json']);
+      expect(data.updateFileEndpoint).toMatchObject({ settings: { path: `project-${projectId}/new` }, prefix: null });
+      expect(await readdir(join(own, 'new'))).toEqual(['.stowage.json']);
     });
 
     test('another kind, a null without a default and a stale version are refused', async () => {
@@ -281,8 +290,8 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
       const signal = AbortSignal.timeout(120_000);
       await storage.putBytes(`${prefix}x`, Buffer.from('x'), { signal });
       await storage.close();
-      expect(await readFile(join(root, 'opened/p/x'), 'utf8')).toBe('x');
-      expect(downloadCommand('p/x')).toBe(`cat ${root}/opened/p/x`);
+      expect(await readFile(join(own, 'opened/p/x'), 'utf8')).toBe('x');
+      expect(downloadCommand('p/x')).toBe(`cat ${own}/opened/p/x`);
       const elsewhere = { ...tools, storages: createStorageKinds({ filesystemRoot: null, allowedTargets }) };
       await expect(openFileEndpoint(elsewhere, id)).rejects.toMatchObject({ code: 'ENDPOINT_FORBIDDEN' });
       await expect(openFileEndpoint(tools, randomUUID())).rejects.toMatchObject({ code: 'NOT_FOUND' });

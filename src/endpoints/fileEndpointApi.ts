@@ -78,9 +78,9 @@ export class FileEndpointResolver {
     @Arg('input', () => FileEndpointInput) input: FileEndpointInput,
     @Call() call: OperationCall,
   ): Promise<CheckType> {
-    await authorizedProject(this.dependencies.dataSource.manager, call, input.projectId);
-    const stated = this.stated(input, await this.problemsOf(input));
-    return CheckType.of(await validateFileEndpoint(this.dependencies, stated));
+    const projectId = await authorizedProject(this.dependencies.dataSource.manager, call, input.projectId);
+    const stated = this.stated(input, projectId, await this.problemsOf(input, { projectId }));
+    return CheckType.of(await validateFileEndpoint(this.dependencies, stated, { projectId }));
   }
 
   @Mutation(() => FileEndpointType, {
@@ -93,8 +93,8 @@ export class FileEndpointResolver {
     @Call() call: OperationCall,
   ): Promise<FileEndpointType> {
     const projectId = await authorizedProject(this.dependencies.dataSource.manager, call, input.projectId);
-    const problems = (await this.problemsOf(input)).check('commandId', commandId, uuid);
-    const stated = this.stated(input, problems);
+    const problems = (await this.problemsOf(input, { projectId })).check('commandId', commandId, uuid);
+    const stated = this.stated(input, projectId, problems);
     const request = commandRequest(call.context, { operation: 'createFileEndpoint', projectId, input, commandId });
     return this.answer(await createFileEndpoint(this.dependencies, request, projectId, stated));
   }
@@ -112,7 +112,7 @@ export class FileEndpointResolver {
     const row = await this.find(id);
     authorize(call, row?.projectId, 'file endpoint');
     const patch = input ?? {};
-    (await this.problemsOfPatch(patch)).throwIfAny();
+    (await this.problemsOfPatch(patch, row)).throwIfAny();
     const check = await checkFileEndpoint(this.dependencies, eventMetadata(call.context), row, patch);
     return { check: CheckType.of(check), fileEndpoint: await this.answer(row.id) };
   }
@@ -128,7 +128,7 @@ export class FileEndpointResolver {
     @Call() call: OperationCall,
   ): Promise<FileEndpointType> {
     const { expectedVersion } = endpoint;
-    const problems = () => this.problemsOfPatch(patch);
+    const problems = (row: FileEndpointRow) => this.problemsOfPatch(patch, row);
     return this.change(call, endpoint, { input: { input: patch, expectedVersion }, problems }, (row, request) =>
       updateFileEndpoint(this.dependencies, request, row, patch, expectedVersion ?? undefined),
     );
@@ -160,17 +160,17 @@ export class FileEndpointResolver {
     return this.answer(id);
   }
 
-  private problemsOf(input: FileEndpointInput): Promise<InputProblems> {
-    return endpointProblems(input, this.dependencies.storages);
+  private problemsOf(input: FileEndpointInput, endpoint: { readonly projectId: string }): Promise<InputProblems> {
+    return endpointProblems(input, endpoint, this.dependencies.storages);
   }
 
-  private problemsOfPatch(patch: FileEndpointPatch): Promise<InputProblems> {
-    return endpointPatchProblems(patch, this.dependencies.storages);
+  private problemsOfPatch(patch: FileEndpointPatch, { projectId, settings }: FileEndpointRow): Promise<InputProblems> {
+    return endpointPatchProblems(patch, { projectId, before: settings }, this.dependencies.storages);
   }
 
-  private stated(input: FileEndpointInput, problems: InputProblems): StatedEndpoint {
+  private stated(input: FileEndpointInput, projectId: string, problems: InputProblems): StatedEndpoint {
     problems.throwIfAny();
-    return statedEndpoint(input, this.dependencies.storages);
+    return statedEndpoint(input, projectId, this.dependencies.storages);
   }
 
   private async answer(id: string): Promise<FileEndpointType> {

@@ -18,6 +18,7 @@ import type { FileEndpointPatch } from './fileEndpointInput.js';
 import { patchedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
 import { findFileEndpointNamed } from './fileEndpointQueries.js';
 import type { FileEndpointRow } from './fileEndpointView.js';
+import { refuseTakenPlace, type Place } from './neighbours.js';
 
 /** The dependencies of the commands about file endpoints. */
 export type FileEndpointTools = CheckTools & {
@@ -36,12 +37,19 @@ type Id = { id: string };
 const nameKind = 'file endpoint';
 
 /** Checks a place step by step, within 20 s. Saves nothing and leaves nothing behind. */
-export function validateFileEndpoint(tools: FileEndpointTools, stated: StatedEndpoint): Promise<Check> {
+export function validateFileEndpoint(
+  tools: FileEndpointTools,
+  stated: StatedEndpoint,
+  endpoint: Pick<Place, 'projectId'> & Partial<Place>,
+): Promise<Check> {
   const target = targetOf(tools, stated, stated.secret ?? null);
-  return unlessStopping(tools.stopping, () => checkStorage(target, stated.prefix, tools));
+  return unlessStopping(tools.stopping, () => checkStorage(target, placeOf(stated, endpoint), tools));
 }
 
-/** Checks the place (CHECK_FAILED), claims its prefix (CONFLICT if it is not ours), then saves. Returns the id. */
+/**
+ * Checks the place (CHECK_FAILED), claims its prefix (CONFLICT if another installation or project owns it), then saves.
+ * Returns the id.
+ */
 export async function createFileEndpoint(
   tools: FileEndpointTools,
   request: CommandRequest,
@@ -52,8 +60,10 @@ export async function createFileEndpoint(
   const { id } = await tools.commands.handle<Id>(request, async (commit) => {
     if ((await findFileEndpointNamed(tools.dataSource.manager, projectId, name)) !== null) throw nameTaken(name);
     const target = targetOf(tools, stated, secret);
-    const check = await unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated));
+    const place = placeOf(stated, { projectId });
+    const check = await unlessStopping(tools.stopping, () => checkAndClaim(tools, target, name, place));
     return commit(async (tx) => {
+      await refuseTakenPlace(tx.manager, tools.storages, place);
       const id = randomUUID();
       await tx.reservations.claimName(nameKind, projectId, name, id);
       await tx.reservations.register(id, nameKind, projectId);
@@ -77,19 +87,19 @@ export async function updateFileEndpoint(
 ): Promise<void> {
   await tools.commands.handle<Id>(request, async (commit) => {
     const before = await activeContent(tools, id);
-    const stated = patchedEndpoint(before, patch, tools.storages);
+    const stated = patchedEndpoint(before, patch, { projectId, storages: tools.storages });
     const held = await tools.holdsBackups(tools.dataSource.manager, id);
     const move = (holdsBackups: boolean): Move => ({ holdsBackups, isElsewhere: leadElsewhere(tools, before, stated) });
     refuseMove(before, stated, move(held));
-    const check = needsCheck(before, stated)
-      ? await checkChange(tools, { id, projectId }, before, stated, held)
-      : undefined;
+    const place = placeOf(stated, { projectId, fileEndpointId: id, isHeld: isHeldPlace(before, stated, held) });
+    const check = needsCheck(before, stated) ? await checkChange(tools, place, before, stated, held) : undefined;
     return commit(async (tx) => {
       // Because of the lock, a job for the old place is either queued before this change, or refused.
       await tx.reservations.lock(id);
       const { state } = await tx.load(fileEndpoint, id);
       if (state.status === 'NONE') throw notFound('file endpoint');
       if (!isDeepStrictEqual(state.content, before)) throw changedMeanwhile(before.name);
+      await refuseTakenPlace(tx.manager, tools.storages, place);
       const { name, settings, prefix, secret } = stated;
       const content = {
         name,
@@ -145,9 +155,11 @@ export async function checkFileEndpoint(
   patch: FileEndpointPatch,
 ): Promise<Check> {
   const before = await activeContent(tools, id);
-  const stated = patchedEndpoint(before, patch, tools.storages);
+  const stated = patchedEndpoint(before, patch, { projectId, storages: tools.storages });
   const secret = await effectiveSecret(tools, projectId, before, stated);
-  const check = await validateFileEndpoint(tools, { ...stated, secret });
+  const holdsBackups = await tools.holdsBackups(tools.dataSource.manager, id);
+  const isHeld = isHeldPlace(before, stated, holdsBackups);
+  const check = await validateFileEndpoint(tools, { ...stated, secret }, { projectId, fileEndpointId: id, isHeld });
   await tools.store.transact(metadata, (tx) =>
     tx.execute(fileEndpoint, { id, projectId }, { kind: 'RECORD_CHECK', check }),
   );
@@ -156,17 +168,34 @@ export async function checkFileEndpoint(
 
 async function checkChange(
   tools: FileEndpointTools,
-  { id, projectId }: Pick<FileEndpointRow, 'id' | 'projectId'>,
+  place: Place & { readonly fileEndpointId: string },
   before: FileEndpointContent,
   stated: StatedEndpoint,
   holdsBackups: boolean,
 ): Promise<Check> {
+  const { fileEndpointId: id, projectId } = place;
   const secret = await effectiveSecret(tools, projectId, before, stated);
   const target = targetOf(tools, stated, secret);
   const isOtherAddress = !isDeepStrictEqual(stated.settings, before.settings);
   const folders = isOtherAddress ? await tools.newestBackupFolders(tools.dataSource.manager, id) : [];
   const backups = holdsBackups ? { ...before, folders } : undefined;
-  return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated, backups));
+  return unlessStopping(tools.stopping, () => checkAndClaim(tools, target, stated.name, place, backups));
+}
+
+/** The place that the endpoint leads to with the stated settings. */
+function placeOf<Endpoint extends Pick<Place, 'projectId'> & Partial<Place>>(
+  { settings, prefix }: StatedEndpoint,
+  endpoint: Endpoint,
+): Place & Endpoint {
+  return { isHeld: false, ...endpoint, settings, prefix };
+}
+
+/**
+ * Whether the endpoint is at the stated place already. A new address of an endpoint with backups counts: the change is
+ * refused later if it leads elsewhere.
+ */
+function isHeldPlace(before: FileEndpointContent, stated: StatedEndpoint, holdsBackups: boolean): boolean {
+  return stated.prefix === before.prefix && (holdsBackups || isDeepStrictEqual(stated.settings, before.settings));
 }
 
 async function activeContent(tools: FileEndpointTools, id: string): Promise<FileEndpointContent> {

@@ -8,10 +8,12 @@ import { storedPrefix } from './fileEndpointRules.js';
 /** The fields of an endpoint from a client, with the secret separate. The input was checked before. */
 export type StatedEndpoint = Omit<FileEndpointContent, 'credential'> & SettingsWithSecret<EndpointSettings>;
 
-export function statedEndpoint(input: FileEndpointInput, storages: StorageKinds): StatedEndpoint {
+type PatchTools = { readonly projectId: string; readonly storages: StorageKinds };
+
+export function statedEndpoint(input: FileEndpointInput, projectId: string, storages: StorageKinds): StatedEndpoint {
   const chosen = storages.chosenBy(input.settings);
   if (chosen === undefined) throw new StowageError('INTERNAL', 'The input has no settings.');
-  return { name: input.name, prefix: storedPrefix(input.prefix), ...chosen.kind.fromInput(chosen.part) };
+  return { name: input.name, prefix: storedPrefix(input.prefix), ...chosen.kind.fromInput(chosen.part, projectId) };
 }
 
 /**
@@ -21,10 +23,10 @@ export function statedEndpoint(input: FileEndpointInput, storages: StorageKinds)
 export function patchedEndpoint(
   before: FileEndpointContent,
   patch: FileEndpointPatch,
-  storages: StorageKinds,
+  { projectId, storages }: PatchTools,
 ): StatedEndpoint {
   return {
-    ...(patch.settings ? patchedSettings(before, patch.settings, storages) : unchanged(before)),
+    ...(patch.settings ? patchedSettings(before, patch.settings, { projectId, storages }) : unchanged(before)),
     name: patch.name ?? before.name,
     prefix: patch.prefix === undefined ? before.prefix : storedPrefix(patch.prefix),
   };
@@ -37,12 +39,12 @@ function unchanged({ settings, credential }: FileEndpointContent): SettingsWithS
 function patchedSettings(
   before: FileEndpointContent,
   patch: FileEndpointSettingsPatch,
-  storages: StorageKinds,
+  { projectId, storages }: PatchTools,
 ): SettingsWithSecret<EndpointSettings> {
   const kind = storages.of(before.settings);
   const chosen = storages.chosenBy(patch);
   if (chosen?.kind !== kind) throw anotherKind(kind.name);
-  const stated = kind.afterPatch(before.settings, chosen.part);
+  const stated = kind.afterPatch(before.settings, chosen.part, projectId);
   const isSentElsewhere = kind.secretAddress(stated.settings) !== kind.secretAddress(before.settings);
   if (isSentElsewhere && stated.secret === undefined) {
     throw secretRequired(before.name, `${chosen.path}.${kind.secretField ?? ''}`);

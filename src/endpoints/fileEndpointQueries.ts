@@ -1,5 +1,6 @@
 import { IsNull, type EntityManager } from 'typeorm';
 import { rowById, rowsById } from '../server/rowsById.js';
+import type { EndpointSettings } from '../storage/storageKind.js';
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
 
 /** Finds removed endpoints too. */
@@ -13,6 +14,17 @@ export function findFileEndpoints(
   ids: readonly string[],
 ): Promise<readonly (FileEndpointRow | null)[]> {
   return rowsById(manager, FileEndpointTable, ids);
+}
+
+/** Those endpoints of all projects whose settings contain the given ones. Ignores removed endpoints. */
+export function findEndpointsAlike(
+  manager: EntityManager,
+  settings: Partial<EndpointSettings>,
+): Promise<readonly FileEndpointRow[]> {
+  return manager
+    .createQueryBuilder(FileEndpointTable, 'row')
+    .where('row.removed_at IS NULL AND row.settings @> :settings::jsonb', { settings: JSON.stringify(settings) })
+    .getMany();
 }
 
 /** Ignores removed endpoints. */

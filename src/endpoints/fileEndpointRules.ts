@@ -1,5 +1,7 @@
+import { liesInAttemptFolder } from '../archive/layout.js';
 import { notYetAvailable } from '../errors.js';
 import { entityName, InputProblems, refuseNulls, text, type Rule } from '../server/inputValidation.js';
+import type { EndpointSettings, EndpointToState } from '../storage/storageKind.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
 import type { FileEndpointInput, FileEndpointPatch } from './fileEndpointInput.js';
 
@@ -9,6 +11,7 @@ import type { FileEndpointInput, FileEndpointPatch } from './fileEndpointInput.j
  */
 export async function endpointProblems(
   input: FileEndpointInput | FileEndpointPatch,
+  endpoint: EndpointToState<EndpointSettings>,
   storages: StorageKinds,
 ): Promise<InputProblems> {
   const chosen = storages.chosenBy(input.settings);
@@ -16,13 +19,17 @@ export async function endpointProblems(
   const problems = new InputProblems()
     .check('input.name', input.name, entityName)
     .check('input.prefix', input.prefix, prefixRule);
-  await chosen?.kind.addProblems(problems, chosen.path, chosen.part);
+  await chosen?.kind.addProblems(problems, chosen.path, chosen.part, endpoint);
   return problems;
 }
 
 /** All problems of a change. In a change, null is allowed only for fields that have a default. */
-export async function endpointPatchProblems(patch: FileEndpointPatch, storages: StorageKinds): Promise<InputProblems> {
-  const problems = await endpointProblems(patch, storages);
+export async function endpointPatchProblems(
+  patch: FileEndpointPatch,
+  endpoint: EndpointToState<EndpointSettings>,
+  storages: StorageKinds,
+): Promise<InputProblems> {
+  const problems = await endpointProblems(patch, endpoint, storages);
   refuseNulls(problems, 'input', patch, ['name', 'settings']);
   const chosen = storages.chosenBy(patch.settings);
   if (chosen !== undefined) {
@@ -47,5 +54,10 @@ const prefixRule: Rule<string> = (prefix) => {
   if (prefix.startsWith('-')) return { problem: 'begins with a dash', hint };
   const parts = prefix.replace(/\/+$/, '').split('/');
   if (parts.includes('..') || parts.includes('.')) return { problem: 'has a part that means another folder', hint };
-  return parts.includes('') ? { problem: 'has empty parts', hint } : undefined;
+  if (parts.includes('')) return { problem: 'has empty parts', hint };
+  if (parts.some((part) => part.toLowerCase().startsWith('.stowage'))) {
+    return { problem: 'has a part that is reserved for files of Stowage', hint };
+  }
+  // The deletion of that backup would delete the backups below this prefix too.
+  return liesInAttemptFolder(prefix) ? { problem: 'lies in the folder of a backup', hint } : undefined;
 };

@@ -1,6 +1,7 @@
 import { installationMarker } from '../archive/layout.js';
 import { StowageError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
+import { projectMark, projectMarksIn, type PlaceOwner } from './projectMark.js';
 
 /**
  * The owner of a prefix, named in its marker `<prefix>/.stowage.json`. Two installations must not share a prefix,
@@ -13,6 +14,11 @@ export type Marker = {
   readonly installation: string | undefined;
   /** The latest mark. The owner renews it regularly (see `refuseUnlessOurs`). Undefined before the first renewal. */
   readonly mark: string | undefined;
+  /**
+   * The marks of the projects that use the place (`projectMark`). Empty: the marker is older than this rule. Several
+   * projects shared the place before it.
+   */
+  readonly projects: readonly string[];
 };
 
 /** Throws what the storage throws. A container or folder that does not exist yet has no marker. */
@@ -21,7 +27,7 @@ export async function readMarker(storage: Storage, prefix: string, signal: Abort
     const name = installationMarker(prefix);
     const found = await storage.head(name, { signal });
     if (found === undefined) return undefined;
-    if (found.sizeBytes > largestMarkerBytes) return { installation: undefined, mark: undefined };
+    if (found.sizeBytes > largestMarkerBytes) return { installation: undefined, mark: undefined, projects: [] };
     const pieces: Uint8Array[] = [];
     for await (const piece of storage.get(name, { signal, etag: found.etag })) pieces.push(piece);
     return parseMarker(Buffer.concat(pieces));
@@ -42,32 +48,33 @@ export async function prefixOwner(
 }
 
 /**
- * Claims the prefix for this installation. Throws CONFLICT if another installation owns it, and the errors of the
- * storage.
+ * Claims the prefix for a project of this installation, unless a marker is there. Returns the marker that is there now: of
+ * two claims at the same time, the later one may have replaced the earlier one. Throws CONFLICT if another installation
+ * owns the prefix, and otherwise what the storage throws.
  */
 export async function claimPrefix(
   storage: Storage,
   prefix: string,
-  installationId: string,
+  owner: PlaceOwner,
   signal: AbortSignal,
-): Promise<void> {
-  const marker = Buffer.from(`${markerText(installationId)}\n`);
+): Promise<Marker | undefined> {
+  const marker = Buffer.from(`${markerText({ ...owner, projects: [projectMark(owner)] })}\n`);
   try {
     await storage.putBytes(installationMarker(prefix), marker, { signal });
   } catch (error) {
     if (!(error instanceof StowageError) || error.code !== 'CONFLICT') throw error;
-    await refuseOthers(storage, prefix, installationId, signal);
   }
+  return refuseOthers(storage, prefix, owner.installationId, signal);
 }
 
 /** Replaces the marker of a prefix that is ours by a marker with a new mark. */
 export async function writeMark(
   storage: Storage,
   prefix: string,
-  marker: { readonly installationId: string; readonly mark: string },
+  marker: MarkerContent & { readonly mark: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const bytes = Buffer.from(`${markerText(marker.installationId, marker.mark)}\n`);
+  const bytes = Buffer.from(`${markerText(marker)}\n`);
   await storage.putBytes(installationMarker(prefix), bytes, { signal, overwrite: true });
 }
 
@@ -87,7 +94,7 @@ export async function refuseForeignPrefix(
     'ENDPOINT_NOT_FOUND',
     `The folder of the file endpoint has no ${installationMarker(prefix)}.`,
     {
-      help: `Mount the right file system there. If it was emptied intentionally, create the file again with this line: ${markerText(installationId)}`,
+      help: `Mount the right file system there. If it was emptied intentionally, create the file again with this line: ${markerText({ installationId })}`,
     },
   );
 }
@@ -103,7 +110,7 @@ export async function refuseOthers(
 ): Promise<Marker | undefined> {
   const marker = await readMarker(storage, prefix, signal);
   if (ownerOf(marker, installationId) !== 'OTHERS') return marker;
-  const where = prefix === '' ? 'The place' : `The prefix "${prefix}"`;
+  const where = placeName(prefix);
   const owner = /^[\w-]{1,64}$/.exec(marker?.installation ?? '')?.[0];
   throw new StowageError(
     'CONFLICT',
@@ -121,8 +128,24 @@ function ownerOf(marker: Marker | undefined, installationId: string): PrefixOwne
   return marker.installation === installationId ? 'US' : 'OTHERS';
 }
 
-function markerText(installationId: string, mark?: string): string {
-  return JSON.stringify({ format: 1, installation: installationId, ...(mark === undefined ? {} : { mark }) });
+/** The subject of a sentence about a prefix. */
+export function placeName(prefix: string): string {
+  return prefix === '' ? 'The place' : `The prefix "${prefix}"`;
+}
+
+type MarkerContent = {
+  readonly installationId: string;
+  readonly mark?: string;
+  readonly projects?: readonly string[];
+};
+
+/** Older versions read `installation` and `mark`, and ignore every other field. */
+function markerText({ installationId, mark, projects }: MarkerContent): string {
+  return JSON.stringify({
+    ...{ format: 1, installation: installationId },
+    ...(mark === undefined ? {} : { mark }),
+    ...(projects === undefined ? {} : { projects }),
+  });
 }
 
 function parseMarker(bytes: Buffer): Marker {
@@ -132,9 +155,11 @@ function parseMarker(bytes: Buffer): Marker {
   } catch {
     marker = null;
   }
-  const field = (name: string): string | undefined => {
-    const value: unknown = typeof marker === 'object' && marker !== null ? Reflect.get(marker, name) : undefined;
+  const field = (name: string): unknown =>
+    typeof marker === 'object' && marker !== null ? Reflect.get(marker, name) : undefined;
+  const textOf = (name: string): string | undefined => {
+    const value = field(name);
     return typeof value === 'string' ? value : undefined;
   };
-  return { installation: field('installation'), mark: field('mark') };
+  return { installation: textOf('installation'), mark: textOf('mark'), projects: projectMarksIn(field('projects')) };
 }

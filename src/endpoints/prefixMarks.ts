@@ -2,6 +2,7 @@ import { StowageError } from '../errors.js';
 import type { MarkedPrefix, PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import type { Storage } from '../storage/storage.js';
 import { readMarker, refuseForeignPrefix, writeMark } from './installationMarker.js';
+import { projectMark } from './projectMark.js';
 
 export type MarkTools = {
   readonly installationId: string;
@@ -34,14 +35,15 @@ export async function refuseUnlessOurs(
 /**
  * Writes a new mark into the marker of a prefix, so that a copy of this database can see that this database is active.
  * Throws what `refuseUnlessOurs` throws, without writing. After `stowage adopt-prefixes`, any mark of the installation
- * is replaced.
+ * is replaced. The marker then names the project of the endpoint, beside the projects that it has named before. Returns
+ * whether it names others.
  */
 export async function renewMark(
   tools: MarkTools,
   storage: Storage,
-  place: MarkedPrefix,
+  place: MarkedPrefix & { readonly projectId: string },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { installationId, prefixMarks } = tools;
   const { prefix } = place;
   await refuseCopy(tools);
@@ -49,10 +51,13 @@ export async function renewMark(
   const isKnown = marker?.mark === undefined || (await prefixMarks.knows(marker.mark));
   const { mark, takesOver } = await prefixMarks.next(place);
   if (!isKnown && !takesOver) throw renewedByOthers(prefix);
-  await writeMark(storage, prefix, { installationId, mark }, signal);
+  const named = marker?.projects ?? [];
+  const projects = [...new Set([...named, projectMark({ installationId, projectId: place.projectId })])];
+  await writeMark(storage, prefix, { installationId, mark, projects }, signal);
   const written = await readMarker(storage, prefix, signal);
   if (written?.mark !== mark) throw renewedByOthers(prefix);
   await prefixMarks.confirm(place, mark);
+  return projects.length > 1;
 }
 
 /**

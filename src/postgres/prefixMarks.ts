@@ -37,6 +37,14 @@ export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
       return rows.length > 0;
     },
 
+    async writerOf(mark) {
+      const [row] = await dataSource.query<{ file_endpoint_id: string }[]>(
+        'SELECT file_endpoint_id FROM prefix_marks WHERE $1 IN (mark, next_mark, previous_mark) LIMIT 1',
+        [mark],
+      );
+      return row?.file_endpoint_id;
+    },
+
     async next({ fileEndpointId, prefix, since }) {
       const [row] = await dataSource.query<[{ next_mark: string; takes_over: boolean }]>(
         `INSERT INTO prefix_marks (file_endpoint_id, prefix, next_mark) VALUES ($1, $2, $3)

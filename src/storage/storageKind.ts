@@ -33,6 +33,13 @@ export type SettingsWithSecret<Settings> = {
   readonly createContainer?: boolean;
 };
 
+/** The endpoint that an input or a patch is about. */
+export type EndpointToState<Settings> = {
+  readonly projectId: string;
+  /** The stored settings. Absent for a new endpoint. */
+  readonly before?: Settings;
+};
+
 /** A place that can be opened or checked, with settings and secret. */
 export type StorageTarget = {
   /** The caller closes the opened storage. */
@@ -63,17 +70,42 @@ export interface StorageKind<
    * Adds all problems of an input or a patch, without using the network. `path` is the position of the part, for
    * example `input.settings.filesystem`. Throws NOT_YET_AVAILABLE for a part that is not built yet.
    */
-  addProblems(problems: InputProblems, path: string, stated: Input | Patch): void | Promise<void>;
-  /** The settings of a new endpoint. The input has no problems. */
-  fromInput(input: Input): SettingsWithSecret<Settings>;
+  addProblems(
+    problems: InputProblems,
+    path: string,
+    stated: Input | Patch,
+    endpoint: EndpointToState<Settings>,
+  ): void | Promise<void>;
   /**
-   * The settings after a patch. An absent field keeps its value, and null sets the default. The patch has no problems.
+   * The settings of a new endpoint of that project. The input has no problems. A kind without a secret gives each project
+   * a place of its own, because there are no credentials that keep projects apart.
    */
-  afterPatch(before: Settings, patch: Patch): SettingsWithSecret<Settings>;
+  fromInput(input: Input, projectId: string): SettingsWithSecret<Settings>;
+  /**
+   * The settings after a patch. An absent field keeps its value, and null sets the default. The patch has no problems. A
+   * patch that states the stored place keeps it, even if a new endpoint could not have it.
+   */
+  afterPatch(before: Settings, patch: Patch, projectId: string): SettingsWithSecret<Settings>;
   /** The address that the secret is sent to. A change of it needs the secret again. */
   secretAddress(settings: Settings): string;
   /** The part of the settings that determines where the bytes are. A change of it would lose the stored backups. */
   placeOf(settings: Settings): readonly unknown[];
+  /**
+   * The place of a prefix in one spelling, outermost part first, for comparison with the places of other endpoints: letter
+   * case of a host, a default port or a slash at the end make no difference. Two places that differ here may still be the
+   * same one. The marker that is found there shows this.
+   */
+  spelledOut(settings: Settings, prefix: string): readonly string[];
+  /**
+   * The part of stored settings that is written equally in all endpoints of one place. PostgreSQL finds them by it.
+   */
+  writtenAlike(settings: Settings): Partial<Settings>;
+  /**
+   * The same place, named from the outermost place that may contain others. Only set by a kind whose endpoints must not
+   * lie one inside the other, also in one project, as folders. Absent: a prefix inside of another one is harmless,
+   * because nobody changes an object outside of the folders of its own attempts.
+   */
+  fromOutermost?(settings: Settings, prefix: string): { readonly settings: Settings; readonly prefix: string };
   /** A name that a person recognises, for example `backups at RegionOne`. */
   locationOf(settings: Settings): string;
   /** Returns an instance of `types.settings`. */

@@ -38,6 +38,14 @@ storageKindContract('an object server of the tests', {
   program: 'shelf',
   moves: [['shelf', { shelf: 'other' }]],
   stays: [['address', { url: 'http://elsewhere.example.org' }]],
+  sameSpelledOut: [
+    ['letter case of the host', { url: 'http://SHELF.example.org' }],
+    ['a default port and a slash', { url: 'http://shelf.example.org:80/' }],
+  ],
+  otherSpelledOut: [
+    ['address', { url: 'http://elsewhere.example.org' }],
+    ['shelf', { shelf: 'Ours' }],
+  ],
   needSecret: [['address', { url: 'http://elsewhere.example.org' }]],
   wrong: [
     ['url', { url: 'shelf' }],

@@ -1,8 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { InputProblems } from '../../src/server/inputValidation.js';
 import type { EndpointSettings, StorageKind } from '../../src/storage/storageKind.js';
+
+/** The project of the endpoints under test. */
+export const projectId = 'b3c8a1f2-5d64-4e0f-9a37-1c2d3e4f5a6b';
 
 export type KindUnderTest = {
   readonly kind: StorageKind;
@@ -19,6 +23,10 @@ export type KindUnderTest = {
   readonly stays: readonly (readonly [string, object])[];
   /** Patches that would send the stored secret to another server. */
   readonly needSecret: readonly (readonly [string, object])[];
+  /** Changes of the input that write the same place in another way. */
+  readonly sameSpelledOut: readonly (readonly [string, object])[];
+  /** Changes of the input that lead to another place. */
+  readonly otherSpelledOut: readonly (readonly [string, object])[];
   /** Inputs with one problem each, with the field that has the problem. */
   readonly wrong: readonly (readonly [string, object])[];
 };
@@ -26,8 +34,10 @@ export type KindUnderTest = {
 /** The requirements of every kind of file endpoint; see src/storage/storageKind.ts. */
 export function storageKindContract(name: string, tested: KindUnderTest): void {
   const { kind, input, secretText } = tested;
-  const { settings, secret } = kind.fromInput(input);
-  const patched = (patch: object) => kind.afterPatch(settings, patch);
+  const { settings, secret } = kind.fromInput(input, projectId);
+  const patched = (patch: object) => kind.afterPatch(settings, patch, projectId);
+  const spelledOut = (change: object, prefix = '') =>
+    kind.spelledOut(kind.fromInput({ ...input, ...change }, projectId).settings, prefix);
   const place = (of: EndpointSettings) => kind.placeOf(of);
 
   describe(`the contract of storage kinds over ${name}`, () => {
@@ -70,6 +80,43 @@ export function storageKindContract(name: string, tested: KindUnderTest): void {
       });
     }
 
+    for (const [what, change] of tested.sameSpelledOut) {
+      test(`spells out the same place, also in PostgreSQL, if the input differs in ${what}`, () => {
+        expect(spelledOut(change)).toEqual(spelledOut({}));
+        const other = kind.fromInput({ ...input, ...change }, projectId).settings;
+        expect(kind.writtenAlike(other)).toEqual(kind.writtenAlike(settings));
+        expect(settings).toMatchObject(kind.writtenAlike(settings));
+      });
+    }
+
+    for (const [what, change] of tested.otherSpelledOut) {
+      test(`spells out another place if the input differs in ${what}`, () => {
+        expect(spelledOut(change)).not.toEqual(spelledOut({}));
+      });
+    }
+
+    test('spells out a prefix as parts inside of the place', () => {
+      expect(spelledOut({}, 'a/b/')).toEqual([...spelledOut({}), 'a', 'b']);
+      expect(spelledOut({}, 'a/b/')).not.toEqual(spelledOut({}, 'ab/'));
+    });
+
+    test('gives each project a place of its own, unless credentials keep projects apart', () => {
+      const other = kind.fromInput(input, randomUUID()).settings;
+      if (kind.secretField !== undefined) {
+        expect(other).toEqual(settings);
+        return;
+      }
+      expect(kind.fromOutermost?.(settings, '')).toBeDefined();
+      const [own, others] = [spelledOut({}), kind.spelledOut(other, '')];
+      const inner = own.length < others.length ? own : others;
+      expect(inner.every((part, index) => part === own[index] && part === others[index])).toBe(false);
+    });
+
+    test('keeps the stored place if a patch without a secret states it', () => {
+      const { credentials: _credentials, ...shown } = { credentials: null, ...kind.shownSettings(settings) };
+      expect(kind.afterPatch(settings, shown, projectId).settings).toEqual(settings);
+    });
+
     for (const [what, patch] of tested.needSecret) {
       test(`requires the secret again if ${what} changes`, () => {
         const after = patched(patch);
@@ -98,6 +145,6 @@ export function storageKindContract(name: string, tested: KindUnderTest): void {
 
 async function problemsOf(kind: StorageKind, input: object) {
   const problems = new InputProblems();
-  await kind.addProblems(problems, `input.settings.${kind.field}`, input);
+  await kind.addProblems(problems, `input.settings.${kind.field}`, input, { projectId });
   return problems.fields;
 }

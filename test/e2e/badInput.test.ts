@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Kind, parse, type GraphQLField } from 'graphql';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -11,6 +13,7 @@ import {
   type Known,
   type MutationCases,
 } from '../fixtures/api/badInputs.js';
+import { folderOfProject } from '../../src/storage/filesystem/filesystemPath.js';
 import { operationDocument } from '../fixtures/api/operationDocument.js';
 import { watchOutsideWorld, type OutsideWorld } from '../fixtures/outsideWorld.js';
 import { postgresMissing } from '../fixtures/servers/postgres.js';
@@ -39,6 +42,11 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     outside = await watchOutsideWorld(Number(new URL(api.url).port));
     const { port } = outside;
     known = { own: await settleProject(api, 'own', port), other: await settleProject(api, 'other', port), port };
+    // The folder of the project contains a symbolic link to another folder, and a file.
+    const own = join(api.filesystemRoot, folderOfProject(known.own.projectId));
+    await mkdir(join(api.workRoot, 'elsewhere'));
+    await symlink(join(api.workRoot, 'elsewhere'), join(own, 'link'));
+    await writeFile(join(own, 'file'), '');
     socket = createClient({
       url: `${api.url.replace('http', 'ws')}/graphql`,
       webSocketImpl: WebSocket,

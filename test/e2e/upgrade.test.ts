@@ -7,13 +7,15 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import type { GraphQLField } from 'graphql';
 import { Client } from 'pg';
 import { createDataSource } from '../../ormconfig.js';
 import { readBackupDocument } from '../../src/archive/backupDocument.js';
 import { adoptPrefixes } from '../../src/composition/adoptPrefixes.js';
 import { migrate } from '../../src/composition/migrate.js';
+import { readMarker } from '../../src/endpoints/installationMarker.js';
+import { projectMark } from '../../src/endpoints/projectMark.js';
 import { deciders, projections } from '../fixtures/streams.js';
 import { upcast } from '../../src/eventSourcing/upcasting.js';
 import { openLog } from '../../src/log.js';
@@ -377,7 +379,10 @@ function upgrade(frozen: FrozenInstallation): void {
       // A part without a recorded character set was dumped by mariadb-dump in utf8mb4.
       expect(part.restoreByHand).toContain('--default-character-set=utf8mb4');
       // The folder is mounted at another path now.
-      const line = part.restoreByHand.replace(/^cat \S*?\/frozen\//, `cat ${ground.filesystemRoot}/frozen/`);
+      const line = part.restoreByHand.replace(
+        /^cat \S*?\/((?:project-[0-9a-f-]{36}\/)?frozen\/)/,
+        `cat ${ground.filesystemRoot}/$1`,
+      );
       const client = `--no-defaults --user=root --socket=${join(ground.target.folder, 's')}`;
       await promisify(execFile)('bash', ['-o', 'pipefail', '-c', line.replace('| mariadb ', `| mariadb ${client} `)], {
         env: {
@@ -424,6 +429,29 @@ function upgrade(frozen: FrozenInstallation): void {
     );
     await happened(id('deleting'), 'BackupDeleted');
     await happened(id('lostWithRemains'), 'BackupRemainsRemoved');
+  });
+
+  test('keeps its folders and containers, and its markers name their project', async () => {
+    const query = `query ($id: ID!) { endpoint: fileEndpoint(id: $id) {
+      prefix settings { ... on FilesystemSettings { path } } } }`;
+    type Endpoint = { readonly prefix: string; readonly settings: { readonly path?: string } };
+    const shown = async (name: string) => (await dataOf<{ endpoint: Endpoint }>(api, query, { id: id(name) })).endpoint;
+    const [inSwift, inFolder] = [await shown('endpoint.swift'), await shown('endpoint.folder')];
+    const { path = '' } = inFolder.settings;
+    expect(path).toMatch(/^(project-[0-9a-f-]{36}\/)?frozen$/);
+    const { projectId } = frozen.about.command;
+    const { installationId } = api.shared;
+    const marked = { installation: installationId, projects: [projectMark({ installationId, projectId })] };
+    for (const [storage, prefix] of [
+      [swiftDriver.open(ground.swift.settings(container)), inSwift.prefix],
+      [filesystemDriver.open({ root: ground.filesystemRoot, path }), inFolder.prefix],
+    ] as const) {
+      await eventually(`the marker of ${prefix} names the project`, async () => {
+        const marker = await readMarker(storage, prefix, AbortSignal.timeout(60_000));
+        return isDeepStrictEqual({ ...marked, mark: marker?.mark }, marker) ? true : undefined;
+      });
+      await storage.close();
+    }
   });
 
   test('can delete all its backups, and nothing remains', async () => {

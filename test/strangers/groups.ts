@@ -1,7 +1,8 @@
 import { hostileDocuments } from './documents/hostileDocuments.js';
 import { floods } from './floods/floods.js';
+import { greedyPlaces } from './places/greedyPlaces.js';
 import { hostileServers } from './servers/hostileServers.js';
 import type { StrangersGroup } from './stranger.js';
 
 /** The groups of `scripts/strangers`, in the order of their lines. */
-export const groups: readonly StrangersGroup[] = [...hostileDocuments, ...floods, ...hostileServers];
+export const groups: readonly StrangersGroup[] = [...hostileDocuments, ...floods, ...hostileServers, ...greedyPlaces];

@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rename } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { executeCommands } from '../../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
-import { settleProject } from '../../../test/fixtures/settledProject.js';
+import { settledFolder, settleProject } from '../../../test/fixtures/settledProject.js';
 import { memberOf } from '../../../test/fixtures/api/sliceApi.js';
 import { storeBackup, type Harbour } from '../../../test/fixtures/storedBackups.js';
 import { startWholeApi, type HttpAnswer, type WholeApi } from '../../../test/fixtures/api/wholeApi.js';
@@ -39,7 +38,7 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     const { projectId, serviceId, planId, fileEndpointId, idleFileEndpointId } = project;
     // This is not the endpoint of the settled project's own backups, because their bytes are not in the container.
     await change(planId, [idleFileEndpointId]);
-    const folder = join(api.filesystemRoot, name, 'idle');
+    const folder = settledFolder(api, project, 'idle');
     const harbour: Harbour = { projectId, serviceId, planId, fileEndpointId: idleFileEndpointId, folder };
     const day = (number: number) => new Date(Date.UTC(2026, 5, number));
     return {

@@ -15,6 +15,8 @@ export interface PrefixMarks {
    * Whether this database wrote that mark. For a copy, a mark of the original counts too, until the copy is adopted.
    */
   knows(mark: string): Promise<boolean>;
+  /** The file endpoint for which this database wrote that mark. It may be removed. Undefined: the mark is unknown. */
+  writerOf(mark: string): Promise<string | undefined>;
   /** The mark to write next. It stays the same until it is confirmed, because a marker may already contain it. */
   next(
     prefix: MarkedPrefix,

@@ -3,14 +3,15 @@ import { Field, InputType, ObjectType } from 'type-graphql';
 import { StowageError } from '../../errors.js';
 import type { InputProblems } from '../../server/inputValidation.js';
 import { shellWord } from '../shellWord.js';
-import type { StorageKind } from '../storageKind.js';
+import type { EndpointToState, StorageKind } from '../storageKind.js';
 import { filesystemDriver } from './filesystemDriver.js';
-import { folderBelow, folderProblem, pathBelow } from './filesystemPath.js';
+import { foldedParts, folderBelow, folderProblem, pathBelow, storedPath } from './filesystemPath.js';
 
 @InputType('FilesystemInput')
 export class FilesystemInput {
   @Field(() => String, {
-    description: "A folder below the server's STOWAGE_FILESYSTEM_ROOT, as a relative or an absolute path.",
+    description:
+      "A folder in the folder of the project, as a path relative to that folder or as an absolute path. The folder of the project is below the server's STOWAGE_FILESYSTEM_ROOT.",
   })
   readonly path!: string;
 }
@@ -25,27 +26,38 @@ export class FilesystemSettingsType {
 export type FilesystemEndpoint = { readonly kind: 'FILESYSTEM'; readonly path: string };
 
 /**
- * Folders below STOWAGE_FILESYSTEM_ROOT. If it is not set, new endpoints are refused and stored ones are not opened.
+ * Folders below STOWAGE_FILESYSTEM_ROOT. The folder of a new endpoint is in the folder of its project. Endpoints that were
+ * created before this rule keep theirs, at any place below the root. If it is not set, new endpoints are refused and stored ones are not opened.
  */
 export function filesystemKind({
   filesystemRoot: root,
 }: {
   readonly filesystemRoot: string | null;
 }): StorageKind<FilesystemEndpoint, FilesystemInput, FilesystemInput> {
-  const fromInput = ({ path }: FilesystemInput) => ({
-    settings: { kind: 'FILESYSTEM', path: pathBelow(root ?? '', path) } as const,
+  const fromInput = ({ path }: FilesystemInput, projectId: string) => ({
+    settings: { kind: 'FILESYSTEM', path: storedPath(root ?? '', projectId, path) } as const,
     secret: null,
   });
+  const isStored = (path: string, before: FilesystemEndpoint | undefined) =>
+    pathBelow(root ?? '', path) === before?.path;
   return {
     name: 'FILESYSTEM',
     field: 'filesystem',
     types: { input: FilesystemInput, patch: FilesystemInput, settings: FilesystemSettingsType },
     fieldsWithoutDefault: [],
-    addProblems: (problems, path, input) => addProblems(problems, path, input, root),
+    addProblems: (problems, path, input, endpoint) =>
+      isStored(input.path, endpoint.before) ? undefined : addProblems(problems, path, input, { root, ...endpoint }),
     fromInput,
-    afterPatch: (_, patch) => fromInput(patch),
+    afterPatch: (before, patch, projectId) =>
+      isStored(patch.path, before) ? { settings: before, secret: null } : fromInput(patch, projectId),
     secretAddress: () => '',
     placeOf: ({ path }) => [path],
+    spelledOut: ({ path }, prefix) => foldedParts(`${path}/${prefix}`),
+    writtenAlike: ({ kind }) => ({ kind }),
+    fromOutermost: ({ kind, path }, prefix) => ({
+      settings: { kind, path: '' },
+      prefix: path === '' ? prefix : `${path}/${prefix}`,
+    }),
     locationOf: ({ path }) => (root === null ? path : join(root, path)),
     shownSettings: ({ path }) => Object.assign(new FilesystemSettingsType(), { path }),
     downloadCommand: ({ path }, objectName) => `cat ${shellWord(join(required(root), path, objectName))}`,
@@ -63,7 +75,7 @@ async function addProblems(
   problems: InputProblems,
   at: string,
   { path }: FilesystemInput,
-  root: string | null,
+  { root, projectId }: EndpointToState<FilesystemEndpoint> & { readonly root: string | null },
 ): Promise<void> {
   if (root === null) {
     const hint = 'Use another kind, or ask the operator to set STOWAGE_FILESYSTEM_ROOT.';
@@ -71,9 +83,9 @@ async function addProblems(
     return;
   }
   const before = problems.fields.length;
-  problems.check(`${at}.path`, path, folderBelow(root));
+  problems.check(`${at}.path`, path, folderBelow(root, projectId));
   if (problems.fields.length > before) return;
-  const found = await folderProblem(root, path);
+  const found = await folderProblem(root, storedPath(root, projectId, path));
   if (found !== undefined) problems.add(`${at}.path`, found.problem, found.hint);
 }
 

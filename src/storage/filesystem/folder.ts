@@ -118,15 +118,14 @@ async function realPathIfThere(path: string): Promise<string | undefined> {
     if (!isOneOf(error, ['ENOENT'])) throw error;
   }
   // For a symbolic link with a missing target realpath throws ENOENT too, but a write would follow the link.
-  const there = await lstat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (isOneOf(error, ['ENOENT'])) return false;
-      throw error;
-    },
-  );
-  if (there) throw outside('A symbolic link in the path has a target that does not exist.');
-  return undefined;
+  const found = await lstat(path).catch((error: unknown) => {
+    if (isOneOf(error, ['ENOENT'])) return undefined;
+    throw error;
+  });
+  if (found === undefined) return undefined;
+  if (found.isSymbolicLink()) throw outside('A symbolic link in the path has a target that does not exist.');
+  // Another writer has created it in the meantime.
+  return realPathIfThere(path);
 }
 
 function outside(sentence: string): StowageError {

@@ -22,3 +22,9 @@ export function httpUrl(example: string): Rule<string> {
     return /[?#]/.test(value) ? { problem: 'has a query or fragment', hint } : undefined;
   };
 }
+
+/** The host of an http or https URL in lower case, with its port, also if it is the default one. */
+export function hostAndPort(url: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  return `${hostname.replace(/\.$/, '')}:${port || (protocol === 'http:' ? '80' : '443')}`;
+}

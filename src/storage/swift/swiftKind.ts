@@ -1,6 +1,7 @@
 import { StowageError } from '../../errors.js';
 import type { Secret } from '../../secret.js';
 import type { AllowedTargets } from '../allowedTargets.js';
+import { hostAndPort } from '../http/httpUrl.js';
 import { shellWord } from '../shellWord.js';
 import type { StorageDriver } from '../storage.js';
 import type { StorageKind } from '../storageKind.js';
@@ -67,6 +68,12 @@ export function swiftKind({
     },
     secretAddress: ({ authUrl }) => authUrl,
     placeOf: ({ container, region, user }) => [container, region, ...accountOf(user)],
+    spelledOut: ({ authUrl, container, region, user }, prefix) => [
+      hostAndPort(authUrl),
+      ...accountOf(user).map((part) => part.toLowerCase()),
+      ...[region ?? '', container, ...prefix.split('/').filter((part) => part !== '')],
+    ],
+    writtenAlike: ({ kind, container }) => ({ kind, container }),
     locationOf: ({ container, region }) => (region === null ? container : `${container} at ${region}`),
     shownSettings({ authUrl, container, region, user: { method, ...user } }) {
       const credentials = Object.assign(method === 'V1' ? new SwiftV1UserType() : new SwiftServiceUserType(), user);

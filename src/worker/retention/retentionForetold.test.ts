@@ -2,7 +2,6 @@
  * The API predicts what retention will delete. The prediction must be exact to the millisecond if nothing else changes.
  */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { graphql } from 'graphql';
@@ -10,7 +9,7 @@ import { failed, queuedJob, started, executeCommands } from '../../../test/fixtu
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { naiveBuckets, someHistoryBefore, somePolicy, someZone } from '../../../test/fixtures/retentionReckoning.js';
-import { settleProject, type SettledProject } from '../../../test/fixtures/settledProject.js';
+import { settledFolder, settleProject, type SettledProject } from '../../../test/fixtures/settledProject.js';
 import { beginBackup, storeBackup } from '../../../test/fixtures/storedBackups.js';
 import { startWholeApi, type WholeApi } from '../../../test/fixtures/api/wholeApi.js';
 import { composeApi } from '../../composition/api.js';
@@ -132,7 +131,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
         ...{ id: planId, input: changed },
       });
     const harbour = (place: number) => {
-      const folder = join(api.filesystemRoot, 'harbour', folders[place === 0 ? 0 : 1]);
+      const folder = settledFolder(api, project, folders[place === 0 ? 0 : 1]);
       return { projectId, serviceId, planId, fileEndpointId: endpointIds[place === 0 ? 0 : 1], folder };
     };
     const execute = (id: string, ...commands: Parameters<typeof executeCommands>[2][]) =>
@@ -368,7 +367,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
       serviceId,
       planId,
       fileEndpointId,
-      folder: join(api.filesystemRoot, 'harbour/backups'),
+      folder: settledFolder(api, project, 'backups'),
     };
     const oldest = await storeBackup(api.shared, harbour, new Date('2036-03-02T05:00:00Z'));
     await storeBackup(api.shared, harbour, new Date('2036-03-03T05:00:00Z'));

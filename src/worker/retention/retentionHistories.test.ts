@@ -3,14 +3,13 @@
  * must exist.
  */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { failed, queuedJob, started, executeCommands } from '../../../test/fixtures/backupJobs.js';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { naiveDeletions, naiveNewestFirst, somePolicy, someZone } from '../../../test/fixtures/retentionReckoning.js';
-import { settleProject, type SettledProject } from '../../../test/fixtures/settledProject.js';
+import { settledFolder, settleProject, type SettledProject } from '../../../test/fixtures/settledProject.js';
 import { storeBackup } from '../../../test/fixtures/storedBackups.js';
 import { startWholeApi, type WholeApi } from '../../../test/fixtures/api/wholeApi.js';
 import { openFileEndpoint } from '../../endpoints/openFileEndpoint.js';
@@ -141,7 +140,7 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
         failures.push({ id, place, counts });
         return;
       }
-      const folder = join(api.filesystemRoot, 'harbour', folders[place === 0 ? 0 : 1]);
+      const folder = settledFolder(api, project, folders[place === 0 ? 0 : 1]);
       const { id } = await storeBackup(
         api.shared,
         { projectId, serviceId, planId, fileEndpointId, folder },

@@ -3,11 +3,10 @@
  * decision relied on.
  */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { postgresMissing } from '../../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
-import { settleProject, type SettledProject } from '../../../test/fixtures/settledProject.js';
+import { settledFolder, settleProject, type SettledProject } from '../../../test/fixtures/settledProject.js';
 import { storeBackup, type Harbour } from '../../../test/fixtures/storedBackups.js';
 import { startWholeApi, type HttpAnswer, type WholeApi } from '../../../test/fixtures/api/wholeApi.js';
 import { replacing } from '../../../test/fixtures/workerHarness.js';
@@ -47,7 +46,7 @@ describeWith({ postgresql: await postgresMissing() }, 'when several decide at th
       retention,
     };
     const planId = (await api.post(createPlan, { input: plan })).data.createBackupPlan.id as string;
-    const folder = join(api.filesystemRoot, 'harbour', 'backups');
+    const folder = settledFolder(api, project, 'backups');
     const harbour: Harbour = { projectId, serviceId, planId, fileEndpointId, folder };
     const ids: string[] = [];
     for (let day = 1; day <= count; day += 1) {

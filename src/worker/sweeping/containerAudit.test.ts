@@ -307,6 +307,57 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     expect(await typesOf(known)).not.toContain('BackupAbsent');
   });
 
+  test.each([
+    ['with their markers', true],
+    ['also if somebody has deleted the markers', false],
+  ])('prefixes inside of each other share no object, %s', async (_when, marked) => {
+    const { url, key } = shelf;
+    const name = `nested-${String(marked)}`;
+    // The second prefix looks like the folder of a service.
+    const prefixes = ['', 'harbour-01234567/', 'harbour-01234567/2026/', 'team/'];
+    const endpoints: { id: string; kept: WrittenAttempt; lost: WrittenAttempt; deleted: WrittenAttempt }[] = [];
+    const settings = { url, shelf: name, key: new Secret(key), createShelf: true, allowHost: () => true };
+    const storage = shelfDriver.open(settings);
+    for (const prefix of prefixes) {
+      const id = await harness.addEndpoint({ kind: 'SHELF', url, shelf: name }, prefix, key);
+      const begin = () => beginAttempt(harness, id, prefix);
+      const [kept, lost, deleted] = [await begin(), await begin(), await begin()];
+      for (const each of [kept, deleted]) {
+        await each.store(storage);
+        await each.succeed();
+      }
+      await lost.store(storage);
+      await lost.end('WORKER_LOST');
+      const job = { id: deleted.id, projectId: harness.projectId };
+      await harness.transact((tx) => decideDeletion(tx, job, { reason: 'BY_HAND', by: 'a person', at: new Date() }));
+      endpoints.push({ id, kept, lost, deleted });
+    }
+    if (!marked) {
+      for (const prefix of prefixes) await storage.delete(`${prefix}.stowage.json`, { signal: signal() });
+    }
+    await startAuditor();
+    for (const { lost, deleted } of endpoints) {
+      await harness.until(lost.id, 'BackupRemainsRemoved');
+      await harness.until(deleted.id, 'BackupDeleted');
+    }
+    // Late bytes are deleted by the audit of their own endpoint.
+    for (const { lost, deleted } of endpoints) {
+      await lost.store(storage);
+      await deleted.store(storage);
+    }
+    const isKept = (object: string) => endpoints.some(({ kept }) => object.startsWith(kept.folder));
+    await eventually('the late bytes are gone', async () =>
+      (await objectsIn(storage)).every(isKept) ? true : undefined,
+    );
+    for (const { id } of endpoints) expect(await audited(id)).toMatchObject({ backups: 1, missing: 0 });
+    for (const { kept } of endpoints) {
+      expect(await typesOf(kept)).not.toContain('BackupAbsent');
+      const left = (await objectsIn(storage)).filter((object) => object.startsWith(kept.folder));
+      expect(left).toEqual([`${kept.folder}backup.json`, `${kept.folder}databases.sql.zst`]);
+    }
+    await storage.close();
+  });
+
   test('no backup becomes absent if a container does not answer, a disk is unmounted or a prefix is foreign', async () => {
     const [dead, unmounted, foreign] = await Promise.all(
       ['dead', 'unmounted', 'foreign'].map((path) => harness.addFolder({ path })),
@@ -354,7 +405,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A container is compared w
     const fileEndpointId = await harness.addFolder({ path: 'several', prefix: 'foreign/' });
     const storage = folderAt('several');
     const at = async (prefix: string) => {
-      await claimPrefix(storage, prefix, harness.installationId, signal());
+      await claimPrefix(storage, prefix, harness, signal());
       const backup = await beginAttempt(harness, fileEndpointId, prefix);
       await backup.store(storage);
       await backup.succeed();

@@ -14,9 +14,10 @@ const atOnce = 8;
  * active. One worker at a time does this. An endpoint that does not answer is tried again after a growing pause.
  */
 export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => Promise<void> {
+  const reported = new Set<string>();
   const pauses = createPauses({ baseMs: tools.times.retry, random: tools.random });
 
-  async function renew(place: MarkedPrefix, signal: AbortSignal): Promise<void> {
+  async function renew(place: PlaceDue, signal: AbortSignal): Promise<void> {
     const { fileEndpointId, prefix } = place;
     const key = `${fileEndpointId} ${prefix}`;
     if (!pauses.isOver(key)) return;
@@ -24,7 +25,11 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
       const { storage } = await tools.storageOf(fileEndpointId);
       try {
         const limited = AbortSignal.any([signal, AbortSignal.timeout(renewalMs)]);
-        await unlessAborted(limited, () => renewMark(tools, storage, place, limited));
+        const isShared = await unlessAborted(limited, () => renewMark(tools, storage, place, limited));
+        if (isShared && !reported.has(key)) {
+          reported.add(key);
+          tools.log.warn({ fileEndpointId, prefix }, 'Several projects use the place of a file endpoint');
+        }
       } finally {
         await storage.close();
       }
@@ -45,10 +50,12 @@ export function createMarkKeeper(tools: WorkerTools): (signal: AbortSignal) => P
   };
 }
 
+type PlaceDue = MarkedPrefix & { readonly projectId: string };
+
 /** The current prefix of each endpoint, and its earlier prefixes with older backups. */
-async function placesDue({ dataSource, times }: WorkerTools): Promise<readonly MarkedPrefix[]> {
-  return await dataSource.query<MarkedPrefix[]>(
-    `SELECT endpoint.id AS "fileEndpointId", place.prefix, endpoint.created_at AS since
+async function placesDue({ dataSource, times }: WorkerTools): Promise<readonly PlaceDue[]> {
+  return await dataSource.query<PlaceDue[]>(
+    `SELECT endpoint.id AS "fileEndpointId", endpoint.project_id AS "projectId", place.prefix, endpoint.created_at AS since
      FROM file_endpoints endpoint
      CROSS JOIN LATERAL (
        SELECT endpoint.prefix UNION SELECT prefix FROM prefix_marks WHERE file_endpoint_id = endpoint.id
