@@ -122,6 +122,7 @@ storageKindContract('folders', {
     ['path', { path: `project-${projectId}/../other` }],
     ['path', { path: `project-${projectId.replace('b3', 'c4')}/backups` }],
     ['path', { path: `PROJECT-${projectId}/backups` }],
+    ['path', { path: `project-${projectId} /backups` }],
     ['path', { path: 'a/.stowage.json/b' }],
     ['path', { path: 'a/.Stowage-partial-1' }],
   ],

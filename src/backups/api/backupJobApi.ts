@@ -9,7 +9,7 @@ import { fieldsAskedOfNodes } from '../../server/askedFields.js';
 import { loadKnown } from '../../server/loadKnown.js';
 import { InputProblems, uuid } from '../../server/inputValidation.js';
 import { ifVisible } from '../../server/nodesOf.js';
-import { PageArguments, type Page } from '../../server/page.js';
+import { PageArguments, pageRequest, type Page } from '../../server/page.js';
 import type { RequestContext } from '../../server/requestContext.js';
 import { Requires } from '../../server/requires.js';
 import { rowById, rowsById } from '../../server/rowsById.js';
@@ -31,6 +31,8 @@ import {
   InventorySummaryType,
   type BackupAction,
 } from './backupJobType.js';
+import { selectInventoryObjects } from './inventoryObjects.js';
+import { InventoryObjectConnection, type InventoryObjectType } from './inventoryObjectType.js';
 
 export type BackupJobDependencies = { readonly dataSource: DataSource; readonly now: () => Date };
 
@@ -120,7 +122,7 @@ export class BackupJobFieldsResolver {
   @FieldResolver(() => JsonScalar, {
     nullable: true,
     description:
-      'Databases, tables with row counts, routines and the like. An inventory of more than 8 MiB is TOO_COMPLEX: read it from the backup.json of the backup.',
+      'Databases, tables with row counts, routines and the like. An inventory of more than 8 MiB is TOO_COMPLEX: read it in pages (`inventoryObjects`), or from the backup.json of the backup.',
   })
   async inventory(@Root() { id }: BackupJobType, @Ctx() { loaders, budget }: RequestContext): Promise<unknown> {
     const { inventory, bytes } = await loaders.of(this.inventories).load(id);
@@ -134,6 +136,23 @@ export class BackupJobFieldsResolver {
         return large.inventory;
       }),
     );
+  }
+
+  /** Each page reads the whole inventory in PostgreSQL, so pages of one answer are read one after the other. */
+  @FieldResolver(() => InventoryObjectConnection, {
+    nullable: true,
+    description:
+      'The same, object by object: each database, its tables, and its other objects. Null: no inventory was taken.',
+  })
+  inventoryObjects(
+    @Root() { id }: BackupJobType,
+    @Arg('database', () => String, { nullable: true, description: 'Only this database.' })
+    database: string | null | undefined,
+    @Args(() => PageArguments) page: PageArguments,
+    @Ctx() { budget }: RequestContext,
+  ): Promise<Page<InventoryObjectType> | null> {
+    const request = pageRequest(page, 'inventory');
+    return budget.oneByOne(() => selectInventoryObjects(this.tools.dataSource.manager, id, request, database ?? null));
   }
 
   @FieldResolver(() => InventorySummaryType, { nullable: true })

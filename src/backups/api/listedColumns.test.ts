@@ -33,7 +33,8 @@ describeWith({ postgresql: await postgresMissing() }, 'a list of backup jobs', (
   const fields = () => {
     const type = api.schema.getType('BackupJob');
     if (!isObjectType(type)) throw new Error('BackupJob is not an object type.');
-    return Object.values(type.getFields());
+    // A page of objects for each of 200 backups is TOO_COMPLEX.
+    return Object.values(type.getFields()).filter(({ name }) => name !== 'inventoryObjects');
   };
   const dataOf = async (query: string) => {
     const { data, errors, text } = await api.post(query);

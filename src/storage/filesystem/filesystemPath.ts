@@ -81,7 +81,7 @@ function wholeRoot(root: string): string {
 }
 
 function isFolderOfProject(name: string): boolean {
-  return /^project-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(name.normalize('NFKC'));
+  return /^project-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(foldedParts(name).join('/'));
 }
 
 async function problemAt(folder: string): Promise<{ readonly problem: string; readonly hint: string } | undefined> {
