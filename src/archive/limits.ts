@@ -19,13 +19,15 @@ export type LimitsInput = {
   readonly stallTimeoutMs: number;
   /** Null: no limit. */
   readonly timeoutMs: number | null;
+  /** The error at the end of `timeoutMs`. Default: TIMEOUT with the time. */
+  readonly timedOut?: () => StowageError;
 };
 
 /**
  * The clocks run from this call until `close`. Meanwhile, the work must make progress within every `stallTimeoutMs`.
  * Time in which this process did not run (the machine slept, SIGSTOP) does not count.
  */
-function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits {
+function startLimits({ signal, timeoutMs, stallTimeoutMs, timedOut }: LimitsInput): Limits {
   const own = new AbortController();
   const everyMs = Math.max(20, Math.min(1_000, stallTimeoutMs / 4));
   let watched: { readonly position: () => number; readonly onTick: () => void } | undefined;
@@ -51,7 +53,7 @@ function startLimits({ signal, timeoutMs, stallTimeoutMs }: LimitsInput): Limits
   };
   const ticker = setInterval(check, everyMs);
   const endInTime = () =>
-    own.abort(new StowageError('TIMEOUT', `The job took longer than ${inSeconds(timeoutMs ?? 0)}.`));
+    own.abort(timedOut?.() ?? new StowageError('TIMEOUT', `The job took longer than ${inSeconds(timeoutMs ?? 0)}.`));
   const timeout = timeoutMs === null ? undefined : setTimeout(endInTime, timeoutMs);
   return {
     signal: AbortSignal.any([signal, own.signal]),

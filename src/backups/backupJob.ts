@@ -14,6 +14,7 @@ import {
   type PlainShape,
 } from '../jobs/attemptedJob.js';
 import { dataWithErrorOfOld, warningOfOld } from '../jobs/errorsOfOld.js';
+import type { EffectiveTimeout } from './effectiveTimeout.js';
 import {
   decideStored,
   evolveStored,
@@ -79,6 +80,8 @@ export type BackupPhase = 'PREFLIGHT' | 'DUMPING' | 'FINALISING' | 'VERIFYING';
 export type RunningAttempt = AttemptStart & {
   /** The attempt's own folder in the container, ending in `/`. */
   readonly folder: string;
+  /** The limit that applies to the attempt. Null: no limit. Absent (older events): not recorded. */
+  readonly timeout?: EffectiveTimeout | null;
 };
 
 export type Attempt = RunningAttempt &
@@ -134,12 +137,16 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   evolve,
   // Version 2 of BackupQueued: a RETRY names the trigger that it replaces. Version 2 of the others: errors and warnings
   // contain no data of a customer. Version 3 of BackupSucceeded: a part may record the size of its manifests of segments.
-  schemaVersions: { BackupQueued: 2, BackupAttemptEnded: 2, BackupFailed: 2, BackupSucceeded: 3 },
+  schemaVersions: {
+    ...{ BackupQueued: 2, BackupAttemptStarted: 2, BackupAttemptEnded: 2, BackupFailed: 2, BackupSucceeded: 3 },
+  },
   upcasters: {
     'BackupQueued@1': (data) => {
       const { request } = data as { request: BackupRequest };
       return request.trigger === 'RETRY' ? { ...data, request: { ...request, standsFor: null } } : data;
     },
+    // Version 2 adds the timeout. It is absent in an older event.
+    'BackupAttemptStarted@1': (data) => data,
     'BackupAttemptEnded@1': dataWithErrorOfOld,
     'BackupFailed@1': dataWithErrorOfOld,
     'BackupSucceeded@1': (data) => {

@@ -36,6 +36,8 @@ import type { Shared } from './shared.js';
 export type ApiTools = Shared & {
   /** The smallest time between two runs of a plan. */
   readonly minIntervalMs: number;
+  /** No attempt of a backup may take longer. Absent or null: no maximum. */
+  readonly maxTimeoutMs?: number | null;
   /** Aborts when the server stops. It ends work that waits for the network. */
   readonly stopping: AbortSignal;
   /** The beginning of the URLs of dashboards, without a slash at the end. */

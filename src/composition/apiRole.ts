@@ -13,7 +13,7 @@ import { registerInstallationFigures } from './installationFigures.js';
 import type { Shared } from './shared.js';
 
 export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'> &
-  Partial<Pick<ServeConfig, 'clientLimits' | 'databasePatienceMs' | 'metricsToken'>>;
+  Partial<Pick<ServeConfig, 'clientLimits' | 'databasePatienceMs' | 'maxTimeoutMs' | 'metricsToken'>>;
 
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
@@ -22,6 +22,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   const schema = composeApi({
     ...shared,
     minIntervalMs: config.minIntervalMs,
+    maxTimeoutMs: config.maxTimeoutMs ?? null,
     stopping: stopping.signal,
     publicUrl: () => config.publicUrl ?? server.url,
   });

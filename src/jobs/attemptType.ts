@@ -3,6 +3,7 @@ import { enumType } from '../server/enumType.js';
 import type { JobProgress } from '../postgres/contracts/telemetry.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { DateTime } from '../server/scalars/dateTime.js';
+import { Duration } from '../server/scalars/duration.js';
 import type { AttemptOutcome } from './attempt.js';
 
 /** GraphQL types that every kind of job uses. */
@@ -37,6 +38,21 @@ export class JobErrorType {
   readonly retriable!: boolean;
 }
 
+export const TimeoutSourceEnum = enumType(
+  'TimeoutSource',
+  ['PLAN', 'HISTORY', 'MAXIMUM'],
+  "PLAN: the plan sets it. HISTORY: the larger of 24 hours and ten times the median of the plan's last 10 successes. MAXIMUM: the operator allows no more.",
+);
+
+@ObjectType('EffectiveTimeout', { description: 'The longest that an attempt may take, and the origin of this limit.' })
+export class EffectiveTimeoutType {
+  @Field(() => Duration, { name: 'value' })
+  readonly ms!: number;
+
+  @Field(() => TimeoutSourceEnum)
+  readonly source!: keyof typeof TimeoutSourceEnum;
+}
+
 @ObjectType('Attempt', { description: 'One try of a job, by one worker.' })
 export class AttemptType {
   @Field(() => Int)
@@ -56,6 +72,13 @@ export class AttemptType {
 
   @Field(() => JobErrorType, { nullable: true })
   readonly error!: JobErrorType | null;
+
+  @Field(() => EffectiveTimeoutType, {
+    nullable: true,
+    description:
+      'The limit that applies to this attempt. Null: no limit, or a limit that older versions did not record.',
+  })
+  readonly timeout?: EffectiveTimeoutType | null | undefined;
 }
 
 @ObjectType('Progress', { description: 'The progress of a job.' })

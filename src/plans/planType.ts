@@ -132,7 +132,10 @@ export class BackupPlanType extends Node {
     return this.row.maxAttempts;
   }
 
-  @Field(() => Duration, { nullable: true, description: 'The time limit of a job. Null: no limit.' })
+  @Field(() => Duration, {
+    nullable: true,
+    description: 'The longest that an attempt may take. Null: see `effectiveTimeout`.',
+  })
   get timeout(): number | null {
     return this.row.timeoutMs;
   }

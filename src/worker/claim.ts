@@ -71,7 +71,7 @@ async function start(
   const { state } = await tx.load(decider, job.id);
   if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
   const { request } = state;
-  const attempt = await kind.startOf(tx, job, request, startOf(tools, lease));
+  const attempt = await kind.startOf(tx, job, request, startOf(tools, lease), tools);
   const preflight = { attempt: attempt.number, phase: 'PREFLIGHT', at: attempt.startedAt };
   await tx.execute(decider, job, { kind: 'START_ATTEMPT', attempt });
   await tx.execute(decider, job, { kind: 'ENTER_PHASE', ...preflight });
@@ -92,7 +92,7 @@ async function failUnstartable(tools: WorkerTools, tx: Transaction, kind: JobKin
   const job = streamOf(lease);
   const { state } = await tx.load(kind.decider, job.id);
   if (state.status !== 'QUEUED') return dropStale(tools, tx, lease);
-  const attempt = await kind.startOf(null, job, state.request, startOf(tools, lease));
+  const attempt = await kind.startOf(null, job, state.request, startOf(tools, lease), tools);
   await tx.execute(kind.decider, job, { kind: 'START_ATTEMPT', attempt });
   const at = tools.now();
   const failure = { attempt: attempt.number, outcome: 'FAILED', error: unstartable, at, retryAt: at } as const;

@@ -31,6 +31,7 @@ export interface JobKind<
     job: StreamRef,
     request: Shape['request'],
     attempt: AttemptStart,
+    tools: Pick<WorkerTools, 'maxTimeoutMs'>,
   ): Promise<Shape['start']>;
   /** Called after a job that cannot be started became FAILED, in the same transaction. */
   afterUnstartable?(tx: Transaction, job: StreamRef, attempt: number, at: Date): Promise<void>;

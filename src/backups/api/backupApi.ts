@@ -3,8 +3,9 @@ import { BackupStatsResolver } from '../stats/backupStatsApi.js';
 import { BackupJobFieldsResolver, BackupJobResolver } from './backupJobApi.js';
 import { BackupMutationResolver, type BackupMutationDependencies } from './backupMutations.js';
 import { backupSubscriptions } from './backupSubscriptions.js';
+import { PlanTimeoutResolver, type PlanTimeoutDependencies } from './planTimeoutApi.js';
 
-export type BackupDependencies = BackupMutationDependencies & JobSubscriptionDependencies;
+export type BackupDependencies = BackupMutationDependencies & JobSubscriptionDependencies & PlanTimeoutDependencies;
 
 /** The API of backup jobs. */
 export function backupResolvers(tools: BackupDependencies): readonly object[] {
@@ -13,6 +14,7 @@ export function backupResolvers(tools: BackupDependencies): readonly object[] {
     new BackupJobFieldsResolver(tools),
     new BackupMutationResolver(tools),
     new BackupStatsResolver(tools),
+    new PlanTimeoutResolver(tools),
     backupSubscriptions(tools),
   ];
 }

@@ -96,6 +96,7 @@ const groups: readonly (readonly [FieldWeight, readonly string[]])[] = [
     [
       'BackupJob.expectedDeletionAt',
       'BackupPlan.destinations',
+      'BackupPlan.effectiveTimeout',
       'BackupPlan.fileEndpoints',
       'BackupPlan.protection',
       'Project.protection',

@@ -2,6 +2,7 @@ import { attemptFolder } from '../../archive/layout.js';
 import { backupJob, type BackupJobEvent, type BackupRequest, type BackupShape } from '../../backups/backupJob.js';
 import { backupHandling } from '../../backups/backupJobCommands.js';
 import { backupJobProjection, BackupJobTable } from '../../backups/backupJobView.js';
+import { effectiveTimeout, recentSuccesses } from '../../backups/effectiveTimeout.js';
 import type { Transaction } from '../../eventSourcing/eventStore.js';
 import { adoptions } from '../expiredLeases/adoption.js';
 import type { JobKind } from '../jobKind.js';
@@ -11,11 +12,16 @@ export const backupKind: JobKind<BackupShape, BackupJobEvent> = {
   ...backupHandling,
   table: BackupJobTable,
   projection: backupJobProjection,
-  async startOf(tx, job, request, attempt) {
+  async startOf(tx, job, request, attempt, { maxTimeoutMs }) {
     const { serviceId } = request;
     const place = tx === null ? { prefix: '', serviceName: 'service' } : await placeOf(tx, request);
     const { number, startedAt } = attempt;
-    return { ...attempt, folder: attemptFolder({ ...place, serviceId, startedAt, jobId: job.id, attempt: number }) };
+    const timeout = tx === null ? null : await timeoutOf(tx, request, maxTimeoutMs);
+    return {
+      ...attempt,
+      timeout,
+      folder: attemptFolder({ ...place, serviceId, startedAt, jobId: job.id, attempt: number }),
+    };
   },
   async afterUnstartable(tx, job, attempt, at) {
     // Nothing was ever written into the folder of the attempt.
@@ -27,6 +33,12 @@ export const backupKind: JobKind<BackupShape, BackupJobEvent> = {
   },
   lostAttempts: adoptions,
 };
+
+async function timeoutOf({ manager }: Transaction, { planId, timeoutMs }: BackupRequest, maxTimeoutMs: number | null) {
+  const needsHistory = planId !== null && timeoutMs === null;
+  const successes = needsHistory ? (await recentSuccesses(manager, [planId])).get(planId) : undefined;
+  return effectiveTimeout({ timeoutMs, successes, maxTimeoutMs });
+}
 
 async function placeOf({ manager }: Transaction, { serviceId, fileEndpointId }: BackupRequest) {
   const [place] = await manager.query<{ prefix: string; name: string }[]>(

@@ -4,6 +4,7 @@ import { withinLimits } from '../../archive/limits.js';
 import { takeBackup } from '../../archive/takeBackup.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
 import type { BackupShape } from '../../backups/backupJob.js';
+import { timeoutError } from '../../backups/effectiveTimeout.js';
 import { enterPhase, recordFailure, recordSuccess } from './attemptEnd.js';
 import { backupResult } from './backupResult.js';
 import { engineNamed } from './engineNamed.js';
@@ -75,8 +76,10 @@ async function attempt(
   );
   try {
     const service = await opened;
-    const { stallTimeoutMs, timeoutMs } = request;
-    return await withinLimits({ signal: signals.signal, stallTimeoutMs, timeoutMs }, (limits) => {
+    const { stallTimeoutMs } = request;
+    const { timeout } = attempt;
+    const timed = timeout ? { timeoutMs: timeout.ms, timedOut: () => timeoutError(timeout) } : { timeoutMs: null };
+    return await withinLimits({ signal: signals.signal, stallTimeoutMs, ...timed }, (limits) => {
       const { signal } = limits;
       const take = (workFolder: string) =>
         takeBackup({

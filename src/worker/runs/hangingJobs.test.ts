@@ -296,7 +296,25 @@ describeWith(
       await startWorker();
       const id = await harness.queueBackup({ serviceId, fileEndpointId, stallTimeoutMs: 60_000, timeoutMs: 1_000 });
       await harness.until(id, 'BackupFailed');
-      expect((await rowOf(id)).error).toMatchObject({ code: 'TIMEOUT', message: 'The job took longer than 1 s.' });
+      expect((await rowOf(id)).error).toMatchObject({
+        code: 'TIMEOUT',
+        message: 'The backup took longer than PT1S, the timeout of its plan.',
+      });
+    });
+
+    test('ends at the maximum of the operator, which the attempt records and the error names', async () => {
+      silent('HEAD', /stowage\.json/);
+      await startWorker({ maxTimeoutMs: 1_000 });
+      const id = await harness.queueBackup({
+        serviceId,
+        fileEndpointId,
+        stallTimeoutMs: 60_000,
+        timeoutMs: 3_600_000,
+      });
+      await harness.until(id, 'BackupFailed');
+      const { error, attempts } = await rowOf(id);
+      expect(error).toMatchObject({ code: 'TIMEOUT', message: expect.stringMatching('PT1S.*STOWAGE_MAX_TIMEOUT') });
+      expect(attempts).toMatchObject([{ timeout: { ms: 1_000, source: 'MAXIMUM' } }]);
     });
 
     test.each(hangs)('$where is cancelled after its processes have ended ($kind, $phase)', async (hang) => {
