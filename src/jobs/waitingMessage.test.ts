@@ -31,6 +31,14 @@ describe('the message of a job that is due and waits', () => {
     );
   });
 
+  test('names the slots of the own project, and nothing else about others', () => {
+    const reason = { kind: 'NO_FREE_SLOT', slots: 4, own: 3 } as const;
+    expect(waitingMessage({ ...reason, othersWait: true }, engines, first)).toBe(
+      'Waiting for a worker. All slots are in use: your project holds 3 of 4, and another project waits.',
+    );
+    expect(waitingMessage({ ...reason, othersWait: false }, engines, first)).toMatch(/holds 3 of 4\.$/);
+  });
+
   test('keeps the sentence about earlier attempts', () => {
     const message = waitingMessage({ kind: 'NO_WORKER' }, engines, { usual: 'Try 1 of 3 failed.', attempts: [{}] });
     expect(message).toMatch(/^Try 1 of 3 failed\. No worker is running/);

@@ -27,5 +27,10 @@ function sentence(reason: WaitingReason, engines: Engines): string {
       return `A worker could not start the job. The reason is in the log of the worker. The next worker tries at ${reason.until.toISOString()}.`;
     case 'SERVICE_KEPT':
       return `The service does not answer, so the sessions of a cancelled restore there could not be ended yet. The job starts automatically when they have ended, at ${reason.until.toISOString()} at the latest.`;
+    case 'NO_FREE_SLOT': {
+      const { own, slots, othersWait } = reason;
+      const others = othersWait ? ', and another project waits' : '';
+      return `Waiting for a worker. All slots are in use: your project holds ${own} of ${slots}${others}.`;
+    }
   }
 }

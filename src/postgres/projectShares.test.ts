@@ -74,7 +74,18 @@ describeWith({ postgresql: await postgresMissing() }, 'projects share the slots 
     await enqueue('greedy', 9, byHand);
     for (const id of ['w', 'w', 'v', 'v']) await expect(claimed(id)).resolves.toBe('greedy');
     await enqueue('other');
+    const why = async (projectId: string) => {
+      const [{ id } = { id: '' }] = await app.query<{ id: string }[]>(
+        'SELECT job_id AS id FROM job_queue WHERE worker_id IS NULL AND project_id = $1 LIMIT 1',
+        [projectId],
+      );
+      return (await workers.whyWaiting([id])).get(id);
+    };
+    const reason = { kind: 'NO_FREE_SLOT', slots: 4, othersWait: true };
+    await expect(why('greedy')).resolves.toEqual({ ...reason, own: 4 });
+    await expect(why('other')).resolves.toEqual({ ...reason, own: 0 });
     await end('greedy');
+    await expect(why('other')).resolves.toBeUndefined();
     await expect(claimed('w')).resolves.toBe('other');
   });
 

@@ -10,6 +10,11 @@ type WaitingRow = {
   readonly kept_until: Date | null;
   readonly any_worker: boolean;
   readonly any_with_tools: boolean;
+  readonly is_service_free: boolean;
+  readonly slots: number;
+  readonly taken: number;
+  readonly own: number;
+  readonly others_wait: boolean;
 };
 
 const isOutdated = "last_heard_at < clock_timestamp() - interval '1 hour'";
@@ -65,8 +70,22 @@ export function createWorkerRegistry(dataSource: DataSource, notifications: Noti
         `SELECT job.job_id, job.engine, NOT (${nobodyHasTools}) AS any_with_tools,
            EXISTS (SELECT FROM workers worker WHERE ${accepts}) AS any_worker,
            CASE WHEN job.put_off > 0 AND job.due_at > clock_timestamp() THEN job.due_at END AS put_off_until,
-           slot.kept_until
-         FROM job_queue job LEFT JOIN job_queue_slots slot USING (service_id)
+           slot.kept_until, slot.job_id IS NULL AS is_service_free,
+           slots.slots, slots.taken, slots.own,
+           EXISTS (
+             SELECT FROM job_queue other
+             WHERE other.worker_id IS NULL AND other.engine = job.engine AND other.project_id <> job.project_id
+               AND other.due_at <= clock_timestamp()
+           ) AS others_wait
+         FROM job_queue job LEFT JOIN job_queue_slots slot USING (service_id), LATERAL (
+           SELECT coalesce(sum(worker.concurrency), 0)::integer AS slots,
+             coalesce(sum(held.taken), 0)::integer AS taken, coalesce(sum(held.own), 0)::integer AS own
+           FROM workers worker, LATERAL (
+             SELECT count(*) AS taken, count(*) FILTER (WHERE lease.project_id = job.project_id) AS own
+             FROM job_queue lease WHERE lease.worker_id = worker.id
+           ) held
+           WHERE ${accepts} AND ${hasToolsOf('job.engine')}
+         ) slots
          WHERE job.job_id = ANY($1::text[]) AND job.worker_id IS NULL
            AND (job.put_off > 0 OR job.due_at <= clock_timestamp())`,
         [jobIds],
@@ -86,5 +105,7 @@ function reasonOf(row: WaitingRow): readonly WaitingReason[] {
   if (row.put_off_until !== null) return [{ kind: 'PUT_OFF', until: row.put_off_until }];
   if (!row.any_worker) return [{ kind: 'NO_WORKER' }];
   if (!row.any_with_tools) return [{ kind: 'NO_TOOLS', engine: row.engine }];
-  return row.kept_until === null ? [] : [{ kind: 'SERVICE_KEPT', until: row.kept_until }];
+  if (row.kept_until !== null) return [{ kind: 'SERVICE_KEPT', until: row.kept_until }];
+  const { slots, taken, own, others_wait: othersWait } = row;
+  return row.is_service_free && taken >= slots ? [{ kind: 'NO_FREE_SLOT', slots, own, othersWait }] : [];
 }

@@ -35,7 +35,9 @@ export type WaitingReason =
   /** A worker could not start the job. The next try follows. */
   | { readonly kind: 'PUT_OFF'; readonly until: Date }
   /** Sessions of an ended restore may still run on its service. The wait for their end stops at `until`. */
-  | { readonly kind: 'SERVICE_KEPT'; readonly until: Date };
+  | { readonly kind: 'SERVICE_KEPT'; readonly until: Date }
+  /** No slot is free that could run the job. `own`: the slots that its project holds among them. */
+  | { readonly kind: 'NO_FREE_SLOT'; readonly slots: number; readonly own: number; readonly othersWait: boolean };
 
 /** The due jobs of one engine that no worker can run. */
 export type JobsWithoutWorker = { readonly engine: string; readonly jobs: number; readonly oldestQueuedAt: Date };
