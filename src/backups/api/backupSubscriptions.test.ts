@@ -236,6 +236,6 @@ describeWith({ postgresql: await postgresMissing() }, 'subscriptions to backup j
 
   test('a position beyond the end of the log is BAD_INPUT', async () => {
     const failure = await follow({ after: '9223372036854775807' }).untilComplete(limitMs).catch(String);
-    expect(failure).toMatch(/BAD_INPUT: after: lies beyond/);
+    expect(failure).toMatch(/BAD_INPUT: after: is after the end of the log/);
   });
 });
