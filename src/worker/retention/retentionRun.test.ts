@@ -97,7 +97,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     await right.stop();
     await startWorker({ now: () => new Date(Date.now() + 40 * 86_400_000), times: { sweep: 300 } });
     await eventually('the refusal in the log', () =>
-      harness.logged.find((line) => line.includes('ahead of that of PostgreSQL') && line.includes(planId)),
+      harness.logged.find((line) => line.includes('ahead of the clock of PostgreSQL') && line.includes(planId)),
     );
     expect(await availability(ids)).toEqual(['STORED', 'STORED']);
   });
