@@ -4,9 +4,6 @@ import type { WebSocket } from 'ws';
 /** All that a client may send before its sign-in, in all frames together. A connection_init with a long token fits. */
 export const mostBytesBeforeSignIn = 8_192;
 
-/** How long a client may take to answer the closing of its socket. */
-const closingMs = 1_000;
-
 type DataListener = (chunk: Buffer) => void;
 
 /**
@@ -24,11 +21,9 @@ export function limitBeforeSignIn(socket: WebSocket, stream: Duplex): () => void
       return;
     }
     stream.off('data', count);
-    // Nothing further is read, so the answer to the closing is not read either.
+    // Nothing further is read, also not the answer to the closing: what is read would stay in memory for a while.
     socket.close(1009, 'Too much before connection_init');
-    socket.pause();
-    const timer = setTimeout(() => socket.terminate(), closingMs);
-    socket.once('close', () => clearTimeout(timer));
+    stream.end(() => stream.destroy());
   };
   stream.on('data', count);
   return () => {
