@@ -21,8 +21,9 @@ const vanishMs = 5_000;
  */
 export async function checkToolUids(uids: ToolUids, drivers: readonly URL[]): Promise<string | undefined> {
   const { range } = uids;
-  if (process.platform !== 'linux' || findProgram('setpriv') === undefined) {
-    return 'Only Linux with setpriv (util-linux) runs tools under other uids. Install util-linux, or unset STOWAGE_TOOL_UIDS.';
+  const isMissing = ['setpriv', 'perl'].some((name) => findProgram(name) === undefined);
+  if (process.platform !== 'linux' || isMissing) {
+    return 'Only Linux with setpriv (util-linux) and perl (perl-base) runs tools under other uids. Install both, or unset STOWAGE_TOOL_UIDS.';
   }
   const other = await otherProcess(range);
   if (other !== undefined) {

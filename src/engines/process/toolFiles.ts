@@ -1,4 +1,4 @@
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Texts that one tool reads as files, for example its login. No other user and no other tool can read them. */
@@ -40,6 +40,8 @@ function openNameless(folder: string, text: string): number {
   const path = join(folder, `${crypto.randomUUID()}.once`);
   const writer = openSync(path, 'wx', 0o644);
   try {
+    // The umask of this process does not hold for this file.
+    fchmodSync(writer, 0o644);
     writeAll(writer, Buffer.from(text));
     return openSync(path, 'r');
   } finally {

@@ -55,6 +55,29 @@ describeWith({ root: otherUidsMissing }, 'A tool under a uid of its own', () => 
     expect((await shell(`cat ${path}`, { files })).stdout).toBe('password=x\n');
   });
 
+  test('reads its own files also if the umask allows others nothing', async () => {
+    const before = process.umask(0o077);
+    try {
+      const files = createToolFiles(folder);
+      const path = files.add('password=x\n');
+      expect((await shell(`cat ${path}`, { files })).stdout).toBe('password=x\n');
+    } finally {
+      process.umask(before);
+    }
+  });
+
+  test('ends although it kills whoever ends it', async () => {
+    // It also ends the tool, so the tool has not ended before the loop runs.
+    const killer = 'use POSIX; if (fork) { sleep 600 } POSIX::setsid(); kill KILL => -1 while 1';
+    const uids = new Set<string>();
+    for (let starts = 0; starts < 20; starts += 1) {
+      expect(await shell(`exec perl -e '${killer}' 2>&1`)).toMatchObject({ signal: 'SIGKILL' });
+      await until(() => processesUnder(range).length === 0, 'the loop has ended');
+    }
+    for (let starts = 0; starts < 4; starts += 1) uids.add((await shell('id -u')).stdout);
+    expect(uids.size).toBeGreaterThanOrEqual(3);
+  });
+
   test('cannot read the key or the files of this process or of another tool, and can signal no process', async () => {
     const key = join(folder, 'master.key');
     await writeFile(key, 'the key\n', { mode: 0o600 });
@@ -120,7 +143,7 @@ describeWith({ root: otherUidsMissing }, 'A tool under a uid of its own', () => 
 
   test('has a uid that no other tool has', async () => {
     const end = new AbortController();
-    const size = range.last - range.first + 1;
+    const size = range.last - range.first;
     const started = Array.from({ length: size }, () => waiting('exec sleep 600', end.signal));
     expect(new Set(started.map(({ uid }) => uid)).size).toBe(size);
     const another = () => waiting('exit 0', end.signal);

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { StowageError } from '../../errors.js';
-import { requireProgram } from './programs.js';
+import { findProgram, requireProgram } from './programs.js';
 
-/** A range of uids. Each uid has a gid of the same number. */
+/** A range of uids. Each uid has a gid of the same number. The last one ends the processes of the others. */
 export type UidRange = { readonly first: number; readonly last: number };
 
 /** The uids under which tools run. Each tool has its own uid. */
@@ -26,7 +26,8 @@ export type TakenUid = {
 
 /** No other process of the machine may use the uids: `release` would end it. */
 export function createToolUids(range: UidRange): ToolUids {
-  const free = Array.from({ length: sizeOf(range) }, (_, place) => range.first + place);
+  const free = Array.from({ length: sizeOf(range) - 1 }, (_, place) => range.first + place);
+  let ending: Promise<unknown> = Promise.resolve();
   return {
     range,
     take() {
@@ -41,7 +42,11 @@ export function createToolUids(range: UidRange): ToolUids {
         uid,
         giveBack: () => void free.push(uid),
         release: async () => {
-          if (await endProcessesOf(uid)) free.push(uid);
+          // One at a time, because two senders would end each other.
+          const ended = ending.then(() => endProcessesOf(uid, range.last)).catch(() => false);
+          ending = ended;
+          if (await ended) free.push(uid);
+          else process.emitWarning(`The processes of the uid ${uid} could not be ended. It is not used again.`);
         },
       };
     },
@@ -54,19 +59,28 @@ export function sizeOf({ first, last }: UidRange): number {
 
 /** setpriv (util-linux) that runs the next program under a uid, with no group and no capability, for ever. */
 export function asUid(uid: number): readonly [program: string, ...args: string[]] {
+  return becoming(uid, '-all');
+}
+
+function becoming(uid: number, capabilities: string): readonly [program: string, ...args: string[]] {
   const id = String(uid);
-  const none = ['--clear-groups', '--no-new-privs', '--inh-caps=-all', '--ambient-caps=-all'];
-  return [requireProgram('setpriv', 'util-linux'), '--reuid', id, '--regid', id, ...none, '--'];
+  const rights = ['--no-new-privs', `--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`];
+  return [requireProgram('setpriv', 'util-linux'), '--reuid', id, '--regid', id, '--clear-groups', ...rights, '--'];
 }
 
 const mostTries = 5;
 
 /**
- * kill(2) with -1 reaches every process that the sender may signal, but the sender, and no fork(2) escapes it. A process
- * under the same uid may end the sender before. Returns whether it worked.
+ * kill(2) with -1 reaches every process that the sender may signal, except for the sender, and no fork(2) escapes it. A
+ * process under the uid must not end the sender before. So the sender takes the uid as its effective uid only: it may
+ * signal these processes, and they may not signal it, because its real and saved uid are `senderUid`. Returns whether it
+ * worked.
  */
-async function endProcessesOf(uid: number): Promise<boolean> {
-  const [setpriv, ...args] = [...asUid(uid), '/bin/sh', '-c', 'kill -KILL -1'];
+async function endProcessesOf(uid: number, senderUid: number): Promise<boolean> {
+  const perl = findProgram('perl');
+  if (perl === undefined) return false;
+  const script = '$> = $ARGV[0]; exit 1 if $> != $ARGV[0]; kill KILL => -1';
+  const [setpriv, ...args] = [...becoming(senderUid, '-all,+setuid'), perl, '-e', script, String(uid)];
   for (let tries = 0; tries < mostTries; tries += 1) {
     const sender = spawn(setpriv, args, { stdio: 'ignore', env: {}, cwd: '/' });
     const [exitCode] = (await once(sender, 'exit').catch(() => [])) as unknown[];
