@@ -6,7 +6,8 @@ import { findProgram } from './process/programs.js';
 import { startTool } from './process/startTool.js';
 import { endedWell } from './process/toolEnd.js';
 import type { Tools } from './process/tools.js';
-import type { ToolUids, UidRange } from './process/toolUids.js';
+import { rangeText, type ToolUids, type UidRange } from './process/toolUids.js';
+import { claimUids } from './process/uidClaim.js';
 
 /** Shows all output: no customer's data is there yet. */
 const allOutput = { take: (line: string) => [line], end: () => [] };
@@ -16,7 +17,7 @@ const limitMs = 20_000;
 const vanishMs = 5_000;
 
 /**
- * Tries whether tools can run under uids of their own. Returns why not, with what to do, or undefined. `drivers` are the
+ * Claims the uids for this process until it ends, and tries whether tools can run under them. Returns why not, with what to do, or undefined. `drivers` are the
  * modules that the processes load that talk to servers.
  */
 export async function checkToolUids(uids: ToolUids, drivers: readonly URL[]): Promise<string | undefined> {
@@ -25,10 +26,24 @@ export async function checkToolUids(uids: ToolUids, drivers: readonly URL[]): Pr
   if (process.platform !== 'linux' || isMissing) {
     return 'Only Linux with setpriv (util-linux) and perl (perl-base) runs tools under other uids. Install both, or unset STOWAGE_TOOL_UIDS.';
   }
+  const claim = await claimUids(range);
+  if ('takenBy' in claim) {
+    return (
+      `Another process of Stowage on this machine has STOWAGE_TOOL_UIDS=${rangeText(claim.takenBy)}, which overlaps with ` +
+      `${rangeText(range)}. Give each process a range of its own.`
+    );
+  }
+  const problem = await problemOf(uids, drivers);
+  if (problem !== undefined) claim.close();
+  return problem;
+}
+
+async function problemOf(uids: ToolUids, drivers: readonly URL[]): Promise<string | undefined> {
+  const { range } = uids;
   const other = await otherProcess(range);
   if (other !== undefined) {
     return (
-      `${other} runs under a uid of STOWAGE_TOOL_UIDS (${range.first}-${range.last}). No other process may use them, also ` +
+      `${other} runs under a uid of STOWAGE_TOOL_UIDS (${rangeText(range)}). No other process may use them, also ` +
       'no other process of Stowage on this machine. Choose another range, or end that process.'
     );
   }

@@ -165,6 +165,15 @@ describeWith(
       expect(output).toContain('must be able to read and enter');
     });
 
+    test('ends with 78 if another process of Stowage has one of the uids', async () => {
+      worker = await startWorker(program.main, settings, asService());
+      const { code, output } = await refused(program.main, asService());
+      expect(code).toBe(78);
+      expect(output).toContain(
+        `Another process of Stowage on this machine has STOWAGE_TOOL_UIDS=${range.first}-${range.last}`,
+      );
+    });
+
     test('ends with 78 if another process runs under one of the uids', async () => {
       const other = spawn('setpriv', ['--reuid', String(range.last), '--clear-groups', '--', 'sleep', '600']);
       await until(() => processesUnder(range).some(({ name }) => name === 'sleep'), 'the other process runs');

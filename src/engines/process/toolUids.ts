@@ -57,6 +57,10 @@ export function sizeOf({ first, last }: UidRange): number {
   return last - first + 1;
 }
 
+export function rangeText({ first, last }: UidRange): string {
+  return `${first}-${last}`;
+}
+
 /** setpriv (util-linux) that runs the next program under a uid, with no group and no capability, for ever. */
 export function asUid(uid: number): readonly [program: string, ...args: string[]] {
   return becoming(uid, '-all');
