@@ -27,7 +27,7 @@ describeWith({ postgresql: await postgresMissing() }, 'reservations', () => {
     await reserve((r) => r.claimName('plan', 'p2', 'nightly', 'b'));
     await expect(reserve((r) => r.claimName('plan', 'p1', 'nightly', 'b'))).rejects.toMatchObject({
       code: 'CONFLICT',
-      message: "The name 'nightly' is taken by another plan.",
+      message: "Another plan already has the name 'nightly'.",
     });
     await reserve((r) => r.releaseNames('plan', 'a'));
     await reserve((r) => r.claimName('plan', 'p1', 'nightly', 'b'));

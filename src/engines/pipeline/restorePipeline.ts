@@ -32,7 +32,7 @@ export async function startRestorePipeline(
     readonly tools: Tools;
     /** The steps in the order in which the dump passed them. They are undone from the last to the first. */
     readonly steps: readonly StoredStep[];
-    /** Called once the pipes exist. No process starts before it has resolved. */
+    /** Called once the pipes and the files of the tool exist. No process starts before it has resolved. */
     readonly mayStart?: () => Promise<unknown>;
   },
 ): Promise<RunningRestorePipeline> {
@@ -41,6 +41,7 @@ export async function startRestorePipeline(
   const steps = [...[...context.steps].reverse().map((step) => step.undo(tools)), observer];
   const pipes = await openKernelPipes(workFolder, steps.length);
   try {
+    tool.files?.open();
     await context.mayStart?.();
     const restore = startTool({ ...tool, stdin: pipes.readEnd(steps.length - 1), stdout: 'none' }, tools, signal);
     const started = steps
@@ -63,6 +64,7 @@ export async function startRestorePipeline(
       ended: ends.then(([toolEnd, ...stepEnds]) => ({ tool: toolEnd, steps: stepEnds, observer })),
     };
   } finally {
+    tool.files?.close();
     pipes.close();
   }
 }

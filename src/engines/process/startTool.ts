@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync } from 'node:fs';
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Secret } from '../../secret.js';
@@ -93,7 +92,7 @@ function spawnAs(uid: number | undefined, command: ToolCommand): ChildProcess {
       cwd: '/',
     });
   } finally {
-    files.forEach((file) => closeSync(file));
+    command.files?.close();
   }
 }
 

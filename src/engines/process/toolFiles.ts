@@ -5,8 +5,13 @@ import { join } from 'node:path';
 export type ToolFiles = {
   /** Returns the path under which the tool, and only the tool, reads the text. */
   add(text: string): string;
-  /** Descriptors for the child, from `firstDescriptor` up. The caller closes them once the child has its own. */
+  /**
+   * Descriptors for the child, from `firstDescriptor` up. `startTool` opens and closes them. Who must know before the
+   * start whether there is room for the files opens them earlier, and then also calls `close`.
+   */
   open(): readonly number[];
+  /** Idempotent. */
+  close(): void;
 };
 
 /** The lower descriptors are standard input, output and error, and the descriptor for the reports of a tool. */
@@ -21,15 +26,21 @@ const descriptors = process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd';
  */
 export function createToolFiles(privateFolder: string): ToolFiles {
   const texts: string[] = [];
+  let opened: number[] = [];
+  const close = () => {
+    const all = opened;
+    opened = [];
+    all.forEach(closeSync);
+  };
   return {
+    close,
     add: (text) => `${descriptors}/${firstDescriptor + texts.push(text) - 1}`,
     open() {
-      const opened: number[] = [];
       try {
-        for (const text of texts) opened.push(openNameless(privateFolder, text));
+        for (const text of texts.slice(opened.length)) opened.push(openNameless(privateFolder, text));
         return opened;
       } catch (error) {
-        opened.forEach(closeSync);
+        close();
         throw error;
       }
     },

@@ -277,7 +277,8 @@ describeWith(
     // stalls of a dump.
     const silentPlaces = hangs.filter(
       ({ where, targetIsGone }) =>
-        !/no longer answers|middle|the object$|another session has locked|second inventory/.test(where) && !targetIsGone,
+        !/no longer answers|middle|the object$|another session has locked|second inventory/.test(where) &&
+        !targetIsGone,
     );
     test.each(silentPlaces)('$where fails as STALLED ($kind, $phase)', async (hang) => {
       const { kind, phase } = hang;
