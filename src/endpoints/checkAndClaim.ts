@@ -6,8 +6,8 @@ import type { Storage } from '../storage/storage.js';
 import type { StorageTarget } from '../storage/storageKind.js';
 import { checkStorage, type CheckTools } from './checkStorage.js';
 import type { FileEndpointContent } from './fileEndpoint.js';
-import { claimPrefix, prefixOwner } from './installationMarker.js';
-import { refuseClaimedPlace, type Place } from './neighbours.js';
+import { claimPrefix, readMarker } from './installationMarker.js';
+import { belongsToOthers, refuseClaimedPlace, type Place } from './neighbours.js';
 
 /** The endpoint before a change, with the folders that must exist at the new address. */
 type EndpointWithBackups = Pick<FileEndpointContent, 'name' | 'prefix'> & { readonly folders: readonly string[] };
@@ -28,9 +28,9 @@ export async function checkAndClaim(
   const storage = target.open();
   try {
     const signal = AbortSignal.any([tools.stopping, AbortSignal.timeout(checkTimeoutMs)]);
-    if (backups !== undefined) await refuseElsewhere(tools, storage, backups, signal);
     const { installationId } = tools;
     const { projectId, prefix } = place;
+    if (backups !== undefined) await refuseElsewhere(tools, storage, { ...backups, projectId }, signal);
     const marker = await claimPrefix(storage, prefix, { installationId, projectId }, signal);
     await refuseClaimedPlace(tools, marker, place);
   } finally {
@@ -41,17 +41,18 @@ export async function checkAndClaim(
 
 /**
  * Throws ENDPOINT_IN_USE if the new address leads to another place. Our marker at the old prefix shows whether it is
- * the same place. The marker alone is not enough, because a partial or an older copy of the place has it too. So the
+ * the same place, unless it names other projects only. The marker alone is not enough, because a partial or an older copy of the place has it too. So the
  * newest backups must be there as well.
  */
 async function refuseElsewhere(
   tools: CheckTools,
   storage: Storage,
-  { name, prefix, folders }: EndpointWithBackups,
+  { name, prefix, folders, projectId }: EndpointWithBackups & Pick<Place, 'projectId'>,
   signal: AbortSignal,
 ): Promise<void> {
   const where = `The backups of file endpoint "${name}" are not at the new address`;
-  if ((await prefixOwner(storage, prefix, tools.installationId, signal)) !== 'US') {
+  const marker = await readMarker(storage, prefix, signal);
+  if (marker?.installation !== tools.installationId || (await belongsToOthers(tools, marker, projectId))) {
     throw new StowageError('ENDPOINT_IN_USE', `${where}.`, {
       help: 'Create another file endpoint for the new place, or delete the backups first.',
     });

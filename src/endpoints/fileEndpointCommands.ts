@@ -91,7 +91,7 @@ export async function updateFileEndpoint(
     const held = await tools.holdsBackups(tools.dataSource.manager, id);
     const move = (holdsBackups: boolean): Move => ({ holdsBackups, isElsewhere: leadElsewhere(tools, before, stated) });
     refuseMove(before, stated, move(held));
-    const place = placeOf(stated, { projectId, fileEndpointId: id, isHeld: isHeldPlace(before, stated, held) });
+    const place = placeOf(stated, { projectId, fileEndpointId: id, isHeld: isHeldPlace(tools, before, stated, held) });
     const check = needsCheck(before, stated) ? await checkChange(tools, place, before, stated, held) : undefined;
     return commit(async (tx) => {
       // Because of the lock, a job for the old place is either queued before this change, or refused.
@@ -158,7 +158,7 @@ export async function checkFileEndpoint(
   const stated = patchedEndpoint(before, patch, { projectId, storages: tools.storages });
   const secret = await effectiveSecret(tools, projectId, before, stated);
   const holdsBackups = await tools.holdsBackups(tools.dataSource.manager, id);
-  const isHeld = isHeldPlace(before, stated, holdsBackups);
+  const isHeld = isHeldPlace(tools, before, stated, holdsBackups);
   const check = await validateFileEndpoint(tools, { ...stated, secret }, { projectId, fileEndpointId: id, isHeld });
   await tools.store.transact(metadata, (tx) =>
     tx.execute(fileEndpoint, { id, projectId }, { kind: 'RECORD_CHECK', check }),
@@ -192,10 +192,22 @@ function placeOf<Endpoint extends Pick<Place, 'projectId'> & Partial<Place>>(
 
 /**
  * Whether the endpoint is at the stated place already. A new address of an endpoint with backups counts: the change is
- * refused later if it leads elsewhere.
+ * refused later if it leads elsewhere. So does another way to write the same address.
  */
-function isHeldPlace(before: FileEndpointContent, stated: StatedEndpoint, holdsBackups: boolean): boolean {
-  return stated.prefix === before.prefix && (holdsBackups || isDeepStrictEqual(stated.settings, before.settings));
+function isHeldPlace(
+  { storages }: FileEndpointTools,
+  before: FileEndpointContent,
+  stated: StatedEndpoint,
+  holdsBackups: boolean,
+): boolean {
+  if (stated.prefix !== before.prefix) return false;
+  const kind = storages.of(before.settings);
+  // `spelledOut` ignores letter case that may make a difference, and `placeOf` does not name the server.
+  const placesOf = ({ settings, prefix }: Pick<StatedEndpoint, 'settings' | 'prefix'>) => [
+    kind.placeOf(settings),
+    kind.spelledOut(settings, prefix),
+  ];
+  return holdsBackups || isDeepStrictEqual(placesOf(stated), placesOf(before));
 }
 
 async function activeContent(tools: FileEndpointTools, id: string): Promise<FileEndpointContent> {

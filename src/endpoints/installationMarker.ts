@@ -7,7 +7,7 @@ import { projectMark, projectMarksIn, type PlaceOwner } from './projectMark.js';
  * The owner of a prefix, named in its marker `<prefix>/.stowage.json`. Two installations must not share a prefix,
  * because neither knows the backups of the other. Only the owner overwrites the marker.
  */
-export type PrefixOwner = 'NOBODY' | 'US' | 'OTHERS';
+type PrefixOwner = 'NOBODY' | 'US' | 'OTHERS';
 
 /** The content of a marker. `installation` is undefined if the marker is unreadable. */
 export type Marker = {
@@ -35,16 +35,6 @@ export async function readMarker(storage: Storage, prefix: string, signal: Abort
     if (error instanceof StowageError && error.code === 'ENDPOINT_NOT_FOUND') return undefined;
     throw error;
   }
-}
-
-/** Throws what `readMarker` throws. */
-export async function prefixOwner(
-  storage: Storage,
-  prefix: string,
-  installationId: string,
-  signal: AbortSignal,
-): Promise<PrefixOwner> {
-  return ownerOf(await readMarker(storage, prefix, signal), installationId);
 }
 
 /**

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startWholeApi, type HttpAnswer, type WholeApi } from '../../test/fixtures/api/wholeApi.js';
+import { queuedJob } from '../../test/fixtures/backupJobs.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { startSwift, swiftMissing } from '../../test/fixtures/servers/swift.js';
@@ -186,6 +187,8 @@ describeWith({ postgresql: await postgresMissing() }, 'Two projects', () => {
     readonly byAnotherName: (container: string) => object;
     /** A change that sends the key again, and checks the endpoint. */
     readonly sameKey: object;
+    /** A change that writes the usual address in another way. */
+    readonly sameAddress: object;
     readonly stored: (container: string) => EndpointSettings;
     readonly key: string;
     stop(): Promise<void>;
@@ -201,6 +204,7 @@ describeWith({ postgresql: await postgresMissing() }, 'Two projects', () => {
       settings: at('127.0.0.1'),
       byAnotherName: at('localhost'),
       sameKey: { swift: { credentials } },
+      sameAddress: { swift: { authUrl: `HTTP://127.0.0.1:${server.port}/auth/v1.0`, credentials } },
       stored: (container) => ({
         ...{ kind: 'SWIFT', authUrl: `http://127.0.0.1:${server.port}/auth/v1.0`, container, region: null },
         user: { method: 'V1', user: 'test:tester' },
@@ -216,6 +220,7 @@ describeWith({ postgresql: await postgresMissing() }, 'Two projects', () => {
       settings: at(server.url),
       byAnotherName: at(server.url.replace('127.0.0.1', 'localhost')),
       sameKey: { shelf: { key: server.key } },
+      sameAddress: { shelf: { url: server.url.replace('http:', 'HTTP:'), key: server.key } },
       stored: (shelf) => ({ kind: 'SHELF', url: server.url, shelf }),
       key: server.key,
       stop: () => server.stop(),
@@ -353,6 +358,44 @@ describeWith({ postgresql: await postgresMissing() }, 'Two projects', () => {
       }
       const third = await madeProject();
       expect(refusalOf(await attempt(third, ground.settings(container), 'a'))).toBe(belongs('a/'));
+    });
+
+    test.each(['x', '', '\u0000', '00000000-0000-0000-0000-00000000000g'])(
+      'meet a marker whose mark somebody has written as %j',
+      async (forged) => {
+        nextContainer();
+        await created(own, ground.settings(container), 'before');
+        await writeMarker('a/', { mark: forged });
+        const id = await created(own, ground.settings(container), 'a');
+        await expect(renew(id, own, 'a/')).rejects.toMatchObject({ code: 'CONFLICT' });
+        expect(await remarkOf(id)).not.toMatch('uses');
+      },
+    );
+
+    test('that shared a place before may write its address in another way', async () => {
+      nextContainer();
+      await created(own, ground.settings(container), 'before');
+      const ids = [await olderEndpoint(own, 'a/'), await olderEndpoint(other, 'a/')] as const;
+      await writeMarker('a/', {});
+      for (const id of ids) idOf(await api.post(update, { id, input: { settings: ground.sameAddress } }));
+    });
+
+    test('stay apart if an endpoint with a queued job changes its address to another server', async () => {
+      nextContainer();
+      const away = await start();
+      try {
+        await created(other, ground.settings(container), 'a');
+        const fileEndpointId = await created(own, away.settings(container), 'a');
+        const serviceId = randomUUID();
+        await api.shared.store.transact({ actor: 'tester', correlationId: serviceId }, (tx) =>
+          tx.reservations.register(serviceId, 'service', own),
+        );
+        await queuedJob(api.shared, own, { serviceId, fileEndpointId });
+        const moved = await api.post(update, { id: fileEndpointId, input: { settings: ground.sameAddress } });
+        expect(refusalOf(moved)).toMatch('ENDPOINT_IN_USE');
+      } finally {
+        await away.stop();
+      }
     });
 
     test('whose endpoint was removed leave the place to their own project', async () => {

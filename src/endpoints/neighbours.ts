@@ -110,7 +110,7 @@ async function liesInPlaceOfOthers(tools: NeighbourTools, place: Place, signal: 
  * Whether a marker of this installation names other projects only. An older marker names no project: it belongs to the
  * project of the endpoint whose mark it holds, while that endpoint exists.
  */
-async function belongsToOthers(
+export async function belongsToOthers(
   { installationId, dataSource, prefixMarks }: NeighbourTools,
   marker: Marker | undefined,
   projectId: string,

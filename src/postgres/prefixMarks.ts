@@ -29,6 +29,7 @@ export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
     },
 
     async knows(mark) {
+      if (!isMark.test(mark)) return false;
       const rows = await dataSource.query<unknown[]>(
         `SELECT FROM prefix_marks, installation_home
          WHERE $1 IN (mark, next_mark, previous_mark) AND coalesce(renewed_at, '-infinity') >= adopted_at LIMIT 1`,
@@ -38,6 +39,7 @@ export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
     },
 
     async writerOf(mark) {
+      if (!isMark.test(mark)) return undefined;
       const [row] = await dataSource.query<{ file_endpoint_id: string }[]>(
         'SELECT file_endpoint_id FROM prefix_marks WHERE $1 IN (mark, next_mark, previous_mark) LIMIT 1',
         [mark],
@@ -76,6 +78,9 @@ export function createPrefixMarks(dataSource: DataSource): PrefixMarks {
     },
   };
 }
+
+/** A mark is a UUID. Whoever may write to a container may have written anything else into its marker. */
+const isMark = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The place of the database. The first call on an installation registers its place as the home. */
 async function registeredPlace(dataSource: DataSource): Promise<Place> {
