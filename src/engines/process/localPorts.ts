@@ -11,7 +11,8 @@ export async function localPorts(
 ): Promise<readonly number[]> {
   const sockets = uid === undefined ? await socketsOf(pid) : undefined;
   if (sockets?.size === 0) return [];
-  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => read(`/proc/${pid}/net/${name}`)));
+  // The tool is in the same network namespace. Its own folder in /proc may be hidden (proc(5), hidepid).
+  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => read(`/proc/self/net/${name}`)));
   return tables
     .flatMap((table) => table.split('\n').slice(1))
     .map((line) => line.trim().split(/\s+/))

@@ -5,9 +5,11 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { asService, otherUidsMissing, processesUnder } from '../../../test/fixtures/processes/otherUids.js';
 import { runTool } from '../../../test/fixtures/processes/runTool.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
+import { mountsMissing } from '../../../test/fixtures/smallDisk.js';
 import { until } from '../../../test/fixtures/until.js';
 import { localPorts } from './localPorts.js';
 import { plainOutput } from './outputFilter.js';
@@ -127,6 +129,24 @@ describeWith({ root: otherUidsMissing }, 'A tool under a uid of its own', () => 
     await once(server, 'close');
   });
 
+  const register = ['--import', '@swc-node/register/esm-register'];
+
+  (mountsMissing === undefined ? test : test.skip)(
+    'is recognised by the ports of its connections also if /proc hides the processes of other users',
+    async () => {
+      // systemd: ProtectProc=invisible.
+      const hidden = 'mount -t proc -o hidepid=invisible proc /proc && exec "$@"';
+      const service = [...asService(), process.execPath, ...register, 'test/fixtures/processes/toolPorts.ts'];
+      const child = spawn('unshare', ['--mount', 'sh', '-c', hidden, 'sh', ...service], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env: { PATH: process.env['PATH'], TOOL_UIDS: `${range.first}-${range.last}` },
+      });
+      const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+      const { expected, found } = JSON.parse(output) as { expected: unknown; found: unknown };
+      expect(found).toEqual(expected);
+    },
+  );
+
   test('ends with everything that it started, also outside of its group', async () => {
     const end = await shell('setsid sh -c "trap : TERM; sleep 600 & wait" >/dev/null 2>&1 & sleep 0.2');
     expect(end.exitCode).toBe(0);
@@ -162,9 +182,9 @@ describeWith({ root: otherUidsMissing }, 'A tool under a uid of its own', () => 
   });
 
   test('is killed by the kernel together with a service that does not run as root', async () => {
-    const register = ['--import', '@swc-node/register/esm-register', 'test/fixtures/processes/toolProcess.ts'];
+    const started = [...register, 'test/fixtures/processes/toolProcess.ts'];
     const [setpriv = '', ...service] = asService();
-    const worker = spawn(setpriv, [...service, process.execPath, ...register, '/bin/sleep', '600'], {
+    const worker = spawn(setpriv, [...service, process.execPath, ...started, '/bin/sleep', '600'], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { PATH: process.env['PATH'], TOOL_UIDS: `${range.first}-${range.last}` },
     });
