@@ -42,6 +42,8 @@ const maxConnectAnswerBytes = 64 * 1024;
  */
 export function startConversation(driver: URL, tools: Tools, onIdle: () => void): Conversation {
   const channel = openChannel(driver, tools);
+  // An idle process ends with this one.
+  channel.keepsAlive(false);
   const open = new Set<number>();
   let lastLine = 0;
   return {
@@ -51,10 +53,13 @@ export function startConversation(driver: URL, tools: Tools, onIdle: () => void)
     async connect(address, port, limits) {
       const line = (lastLine += 1);
       open.add(line);
+      channel.keepsAlive(true);
       const close = () => {
         if (!open.delete(line)) return;
         channel.send({ do: 'CLOSE', line });
-        if (open.size === 0) onIdle();
+        if (open.size > 0) return;
+        channel.keepsAlive(false);
+        onIdle();
       };
       const ask = (request: Asking, askLimits: AnswerLimits) => channel.ask({ ...request, line }, askLimits, close);
       try {
@@ -83,6 +88,7 @@ type Channel = {
   send(request: Request): void;
   ask(request: Asking & { readonly line: number }, limits: AnswerLimits, onBroken: () => void): Answer['rows'];
   readonly hasEnded: () => boolean;
+  readonly keepsAlive: (wanted: boolean) => void;
   readonly end: () => Promise<void>;
 };
 
@@ -128,7 +134,9 @@ function openChannel(driver: URL, tools: Tools): Channel {
       return answer.rows;
     },
     hasEnded: () => hasEnded,
+    keepsAlive: started.keepsAlive,
     end: async () => {
+      started.keepsAlive(true);
       ending.abort();
       await started.ended;
     },

@@ -43,7 +43,7 @@ export function createConversations(driver: URL, { keepsSpare = false, tools = s
       clearTimeout(timer);
       timer = setTimeout(() => {
         if (conversation.lines() === 0) void end(conversation);
-      }, idleMs);
+      }, idleMs).unref();
     });
     all.add(conversation);
     return conversation;

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Secret } from '../../secret.js';
@@ -46,6 +47,8 @@ export type StartedTool = {
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly side: Duplex | null;
+  /** Whether this process stays alive for the tool. It does, until this is called with false. */
+  readonly keepsAlive: (wanted: boolean) => void;
 };
 
 /** The time limit for a tool to end after SIGTERM. */
@@ -78,7 +81,17 @@ export function startTool(command: ToolCommand, tools: Tools, signal: AbortSigna
     stdout: streamOf(child.stdout),
     side: side instanceof Duplex ? side : null,
     ended: ended(child, command, signal, taken),
+    keepsAlive: (wanted) => keepAlive(child, wanted),
   };
+}
+
+/** The streams of a child are sockets, and hold the event loop like the child itself. */
+function keepAlive(child: ChildProcess, wanted: boolean): void {
+  for (const each of [child, ...((child.stdio as ChildProcess['stdio'] | undefined) ?? [])]) {
+    const held = each as Partial<Pick<Socket, 'ref' | 'unref'>> | null | undefined;
+    if (wanted) held?.ref?.();
+    else held?.unref?.();
+  }
 }
 
 function spawnAs(uid: number | undefined, command: ToolCommand): ChildProcess {
