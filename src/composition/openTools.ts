@@ -5,6 +5,7 @@ import { drivers } from '../engines/engines.js';
 import { systemTools, type Tools } from '../engines/process/tools.js';
 import { createToolUids } from '../engines/process/toolUids.js';
 import type { Log } from '../log.js';
+import { closeInherited } from './closeInherited.js';
 
 /**
  * How tools are started. Warns of what they could read although they parse what a customer's server sends. Throws
@@ -21,6 +22,7 @@ export async function openTools(
     else log.info(`${where}, because STOWAGE_TOOL_UIDS is unset (docs/settings.md).`);
     return systemTools;
   }
+  closeInherited();
   const uids = createToolUids(toolUids);
   const problem = await checkToolUids(uids, drivers);
   if (problem !== undefined) throw new ConfigError([problem]);

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { chmod, chown, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -131,6 +132,16 @@ describeWith(
       expect(new Set(processesUnder(range).map(({ name }) => name))).toEqual(new Set(['node']));
     });
 
+    test('passes on no descriptor that it was started with', async () => {
+      const keyFile = settings['STOWAGE_MASTER_KEY_FILE'] ?? '';
+      const withKey = ['/bin/bash', '-c', 'exec "$@" 63<"$0"', keyFile, ...asService()];
+      worker = await startWorker(program.main, { ...settings, STOWAGE_MASTER_KEY_FILE: '/dev/fd/63' }, withKey);
+      await until(() => processesUnder(range).some(({ name }) => name === 'node'), 'a process of a conversation runs');
+      const files = processesUnder(range).flatMap(({ pid }) => filesOf(pid));
+      expect(files.length).toBeGreaterThan(0);
+      expect(files).not.toContain(keyFile);
+    });
+
     test('tells which files its tools can read because everybody can', async () => {
       await chmod(settings['STOWAGE_MASTER_KEY_FILE'] ?? '', 0o644);
       worker = await startWorker(program.main, settings, asService());
@@ -187,6 +198,11 @@ describeWith(
     });
   },
 );
+
+function filesOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).map((name) => readlinkSync(join(folder, name)));
+}
 
 /** The endpoint was made by root, and belongs to the service. */
 async function chownAll(root: string): Promise<void> {
