@@ -1,5 +1,5 @@
 /**
- * A sample of the documents and floods of `scripts/strangers`, in one process. It measures no times, because other
+ * A sample of the documents, floods and neighbours of `scripts/strangers`, with one API. It measures no times, because other
  * tests run at the same time.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -9,6 +9,7 @@ import { postgresMissing } from '../fixtures/servers/postgres.js';
 import { hostileDocuments } from '../strangers/documents/hostileDocuments.js';
 import { floods } from '../strangers/floods/floods.js';
 import { bounds, meet, wrongAbout } from '../strangers/meetStrangers.js';
+import { greedyNeighbours } from '../strangers/neighbours/greedyNeighbours.js';
 import { startGround, type RunningGround } from '../strangers/startGround.js';
 import { startWatch, type Watch } from '../strangers/watch.js';
 
@@ -33,7 +34,7 @@ describeWith(
       await program.remove();
     });
 
-    test.each([...hostileDocuments, ...floods])('$name', async (group) => {
+    test.each([...hostileDocuments, ...floods, ...greedyNeighbours])('$name', async (group) => {
       const met = await meet(group, ground, watch);
       // One process gets all groups here, so the garbage of a group may still be there in the next one.
       const mostBytes = 1.5 * (group.mostBytes ?? bounds.mostBytes);

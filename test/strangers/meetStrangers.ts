@@ -21,8 +21,8 @@ export async function meet(group: StrangersGroup, ground: RunningGround, watch: 
   }
   const crashed = ground.isAlive() ? 0 : 1;
   const noticed = crashed === 0 ? await watch.end() : { peakBytes: NaN, longestPingMs: NaN, pings: 0 };
-  const { attempts: count, refusals, problems } = attempts;
-  return { name: group.name, attempts: count, refusals, problems, crashed, ...noticed };
+  const { attempts: count, refusals, problems, slotsWaited } = attempts;
+  return { name: group.name, attempts: count, refusals, problems, slotsWaited, crashed, ...noticed };
 }
 
 /** The problems of the outcome, in one sentence each. */
@@ -39,11 +39,19 @@ export function wrongAbout(met: Met, { mostBytes, longestPingMs }: Bounds): read
 /** A table in Markdown, one row for each group. */
 export function strangersTable(all: readonly Met[]): string {
   const lines = [
-    ['group', 'attempts', 'crashed', 'peak memory (MB)', 'longest ping (ms)', 'refusals by code'],
-    ['---', '---:', '---:', '---:', '---:', '---'],
-    ...all.map(({ name, attempts, crashed, peakBytes, longestPingMs, refusals }) => [
+    [
+      'group',
+      'attempts',
+      'crashed',
+      'peak memory (MB)',
+      'longest ping (ms)',
+      'longest wait (slots)',
+      'refusals by code',
+    ],
+    ['---', '---:', '---:', '---:', '---:', '---:', '---'],
+    ...all.map(({ name, attempts, crashed, peakBytes, longestPingMs, slotsWaited, refusals }) => [
       name,
-      ...[attempts, crashed, inMegabytes(peakBytes), Math.round(longestPingMs)].map(String),
+      ...[attempts, crashed, inMegabytes(peakBytes), Math.round(longestPingMs), slotsWaited ?? ''].map(String),
       Object.entries(refusals)
         .map(([code, count]) => `${code}: ${count}`)
         .join(', '),

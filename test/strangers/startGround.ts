@@ -54,7 +54,7 @@ export async function startGround({
     });
     closing.push(() => api.terminate());
     return {
-      ...{ url: api.url, token, pid: api.pid, owner, ids, all, seed, stop },
+      ...{ url: api.url, token, pid: api.pid, main, owner, ids, all, seed, stop },
       output: api.output,
       isAlive: () => isAlive(api.pid),
     };

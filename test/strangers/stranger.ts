@@ -7,6 +7,11 @@ export type Attempts = {
   readonly refusals: Readonly<Record<string, number>>;
   /** Wrong outcomes in one sentence each: an attempt that had to be refused and was not, or a wrong answer. */
   readonly problems: readonly string[];
+  /**
+   * The longest wait of a project for a slot beside greedy ones: how many slots became free until it got one. Undefined: the
+   * group has no jobs.
+   */
+  readonly slotsWaited?: number | undefined;
 };
 
 /** The process under attack: `stowage serve` with a database that holds plans, jobs and long texts. */
@@ -16,6 +21,8 @@ export type StrangersGround = {
   /** The token of the installation. */
   readonly token: string;
   readonly pid: number;
+  /** The built program: dist/src/main.js. */
+  readonly main: string;
   /** A connection as the role that owns the tables. */
   readonly owner: DataSource;
   /** The ids of the objects in the database. */
@@ -51,6 +58,7 @@ export class AttemptCount implements Attempts {
   attempts = 0;
   readonly refusals: Record<string, number> = {};
   readonly problems: string[] = [];
+  slotsWaited: number | undefined;
 
   refused(code: string | number): void {
     this.refusals[code] = (this.refusals[code] ?? 0) + 1;
