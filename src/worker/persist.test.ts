@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
 import { eventually, startWorkerHarness, testTimes, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
@@ -125,7 +124,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The append of a lease hol
 
   async function beginBackup(): Promise<Lease> {
     // Nothing is ever sent to port 1.
-    const serviceId = await harness.addService({ port: 1, username: 'nobody', password: 'none' } as MariadbServer);
+    const serviceId = await harness.addService({ port: 1, username: 'nobody', password: 'none' });
     const id = await harness.queueBackup({ serviceId, fileEndpointId: await harness.addFolder() });
     return await harness.transact(async (tx) => {
       const lease = await harness.queue.claim(tx.manager, 'w', ['MARIADB'], leaseMs, kindNames);
