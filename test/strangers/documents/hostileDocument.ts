@@ -2,7 +2,8 @@
 export type HostileDocument = {
   readonly name: string;
   readonly query: string;
-  readonly variables?: object;
+  /** A text is JSON. */
+  readonly variables?: object | string;
   /** How many of these documents are sent at the same time. Default: one. */
   readonly atOnce?: number;
   /** The code with which it must be refused. Absent: it may also succeed. */

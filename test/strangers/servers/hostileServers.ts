@@ -4,14 +4,17 @@ import { behaviours, startHostileMariadb } from './hostileMariadb.js';
 import type { HostileServer } from './hostileServer.js';
 import { startMutatingProxy } from './mutatingProxy.js';
 
-/** How many checks run at once. Most of them only wait until a check takes too long. */
-const atOnce = 32;
+/** How many checks run at once. */
+const atOnce = 8;
+/** Most checks of changed bytes only wait until they take too long. */
+const moreAtOnce = 32;
 
 /** A check of a service at each of these servers. Every check must fail, and not because of a defect of Stowage. */
 async function checkAll(
   ground: StrangersGround,
   servers: readonly { readonly name: string; readonly start: () => Promise<HostileServer> }[],
   login: { readonly username: string; readonly password: string },
+  concurrency = atOnce,
 ): Promise<AttemptCount> {
   const count = new AttemptCount();
   const waiting = [...servers];
@@ -28,7 +31,7 @@ async function checkAll(
       }
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  await Promise.all(Array.from({ length: concurrency }, work));
   return count;
 }
 
@@ -89,6 +92,7 @@ export const hostileServers: readonly StrangersGroup[] = [
             start: () => startMutatingProxy(server.port, seed),
           })),
           { username: server.username, password: server.password },
+          moreAtOnce,
         );
       } finally {
         await server.stop();
