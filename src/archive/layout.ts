@@ -36,6 +36,14 @@ export function attemptFolder(attempt: Attempt): string {
   return `${folderOf(attempt.prefix)}${service}/${stamp.slice(0, 4)}/${stamp.slice(4, 6)}/${own}/`;
 }
 
+/**
+ * Matches what `attemptFolder` appends to the prefix, without the last slash. Captures the short id of the job and the
+ * number of the attempt.
+ */
+const ownFolder = String.raw`[^/]+-[0-9a-f]{8}/\d{4}/\d{2}/\d{8}T\d{6}Z-([0-9a-f]{8})-a(\d+)`;
+const beginsWithFolder = new RegExp(`^${ownFolder}/(?=.)`);
+const containsFolder = new RegExp(`(^|/)${ownFolder}(/|$)`);
+
 /** The prefix that contains an attempt's folder: empty, or ending in `/`. */
 export function prefixOfFolder(folder: string): string {
   // Matches service, year, month and the attempt itself, each followed by a slash.
@@ -53,9 +61,7 @@ export function folderOfObject(
 ): { readonly folder: string; readonly jobShortId: string; readonly attempt: number } | undefined {
   const base = folderOf(prefix);
   if (!name.startsWith(base)) return undefined;
-  const found = /^[^/]+-[0-9a-f]{8}\/\d{4}\/\d{2}\/\d{8}T\d{6}Z-([0-9a-f]{8})-a(\d+)\/(?=.)/.exec(
-    name.slice(base.length),
-  );
+  const found = beginsWithFolder.exec(name.slice(base.length));
   const [own, jobShortId, attempt] = found ?? [];
   if (own === undefined || jobShortId === undefined) return undefined;
   return { folder: base + own, jobShortId, attempt: Number(attempt) };
@@ -63,7 +69,7 @@ export function folderOfObject(
 
 /** Whether a folder is the folder of an attempt at any prefix, or lies in one. */
 export function liesInAttemptFolder(folder: string): boolean {
-  return /(^|\/)[^/]+-[0-9a-f]{8}\/\d{4}\/\d{2}\/\d{8}T\d{6}Z-[0-9a-f]{8}-a\d+(\/|$)/.test(folder);
+  return containsFolder.test(folder);
 }
 
 /** The smallest and the largest id of a job with that short id. */
