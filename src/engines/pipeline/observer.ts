@@ -24,6 +24,8 @@ const passesAll = 'sub scan { pass(length $buffer) }';
  * engine. docs/decisions/0003-child-processes-for-dumps.md has its cost. It requests pipes of 1 MiB (F_SETPIPE_SZ is
  * 1031 on Linux; elsewhere the call fails and nothing changes). It collects small pieces and findings, so that many small
  * tables do not cause many small writes. It reads only 64 KiB at once, because a scanner is slower in a larger buffer.
+ * After a short read it waits for a millisecond: a tool writes a few KiB at a time, and to be woken for each of them costs
+ * more than the scanner.
  */
 const observer = (scanner: string) => String.raw`
 use strict;
@@ -65,6 +67,7 @@ while (1) {
   scan(0);
   flush();
   if (time != $told) { $told = time; syswrite($side, "$bytes\n") }
+  select(undef, undef, undef, 0.001) if $read < 32768;
 }
 scan(1);
 flush();

@@ -107,6 +107,8 @@ my ($text, $passedBytes, $longest) = ('', 0, 0);
 my ($database, $table, @unresolved) = ('');
 # Line ends of an INSERT; how its first line ends; 'lines' or 'line' once it is known how the tool lays rows out.
 my ($lineEnds, $header, $layout) = (0, '', '');
+# The length of the last lines of an INSERT.
+my $bytesInLine = 256;
 # The connection's character set, and the client's; a table that is written otherwise than the rest. Of its rows: the
 # number of the column, and whether a value of it begins at the next byte.
 my ($names, $client, $typed, $column, $begins) = ('', '', undef, 0, 0);
@@ -353,7 +355,9 @@ sub settingsOf {
 
 sub inInsert {
   my ($ended) = @_;
-  my $found = index($buffer, ";\n", $position);
+  # One search for a single byte is cheap enough even where a line is longer than the buffer.
+  my $lines = $bytesInLine < 4096 || index($buffer, "\n", $position) >= 0;
+  my $found = $lines ? index($buffer, ";\n", $position) : -1;
   my $end = $found >= 0 ? $found + 1 : length($buffer);
   # The line end may be the first byte of what comes next.
   $end-- if $found < 0 && $end > $position && substr($buffer, -1) eq ';';
@@ -372,7 +376,7 @@ sub inInsert {
       $end = $position + length $rows;
     }
   }
-  $lineEnds += lineEndsUntil($end);
+  $lineEnds += lineEndsUntil($end) if $lines;
   if ($passedBytes + $end - $begin <= $countedBytes) { $text .= substr($buffer, $begin, $end - $begin) }
   $position = $end;
   if ($found < 0) {
@@ -399,7 +403,6 @@ sub endOfInsert {
 }
 
 # Whichever is faster for lines as long as the last ones: a jump from one to the next, or a look at each byte.
-my $bytesInLine = 256;
 my $eightLines = qr/\G.*+\n.*+\n.*+\n.*+\n.*+\n.*+\n.*+\n.*+\n/;
 sub lineEndsUntil {
   my ($end) = @_;
