@@ -34,6 +34,15 @@ function problemsOf(role: ProgramRole, env: Environment): readonly string[] {
 }
 
 describe('a configuration', () => {
+  test('finds clients of databases in the folders of STOWAGE_TOOLS and of PATH', () => {
+    const env = { STOWAGE_TOOLS: '/opt/pg18/bin:/opt/mysql/bin', PATH: '/usr/bin:.:/opt/x' };
+    expect(readConfig('up', env, surroundings)).toMatchObject({
+      toolFolders: ['/opt/pg18/bin', '/opt/mysql/bin'],
+      pathFolders: ['/usr/bin', '/opt/x'],
+    });
+    expect(() => readConfig('up', { STOWAGE_TOOLS: 'bin' }, surroundings)).toThrow('STOWAGE_TOOLS holds "bin"');
+  });
+
   test('of `up` needs no setting', () => {
     expect(readConfig('up', {}, surroundings)).toEqual({
       role: 'up',
@@ -72,6 +81,8 @@ describe('a configuration', () => {
       auditIntervalMs: 21_600_000,
       lockPatienceMs: 30_000,
       toolUids: null,
+      toolFolders: [],
+      pathFolders: [],
       masterKeyFile: null,
       projectShare: null,
       maxTimeoutMs: null,

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import type { z } from 'zod';
 import { ConfigError } from './configError.js';
 import { formatDuration } from './duration.js';
 import type { Secret } from './secret.js';
 import {
   absolutePath,
+  absolutePaths,
   bearerToken,
   duration,
   hostName,
@@ -68,6 +69,10 @@ export type ClientLimits = {
 export type ToolConfig = {
   /** The uids under which tools run. Null: the uid of this process. */
   readonly toolUids: { readonly first: number; readonly last: number } | null;
+  /** Absolute paths of the folders that are searched first for programs. */
+  readonly toolFolders: readonly string[];
+  /** The absolute paths of the PATH. */
+  readonly pathFolders: readonly string[];
   /** An absolute path. Null: the keys are not in a file of the setting. */
   readonly masterKeyFile: string | null;
 };
@@ -323,6 +328,8 @@ function tools(reader: Reader, concurrency = 1): ToolConfig {
   const keyFile = reader.given('STOWAGE_MASTER_KEY_FILE');
   return {
     toolUids,
+    toolFolders: reader.optional('STOWAGE_TOOLS', absolutePaths) ?? [],
+    pathFolders: reader.pathFolders(),
     masterKeyFile: keyFile === undefined ? null : resolve(reader.surroundings.workingFolder, keyFile),
   };
 }
@@ -384,6 +391,11 @@ class Reader {
     private readonly env: Environment,
     readonly surroundings: Surroundings,
   ) {}
+
+  /** The folders of `PATH`, which is no setting of Stowage. */
+  pathFolders(): readonly string[] {
+    return (this.env['PATH'] ?? '').split(':').filter((path) => isAbsolute(path));
+  }
 
   given(name: SettingName): string | undefined {
     if (!settingNames(this.role).includes(name))

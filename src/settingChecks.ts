@@ -65,6 +65,11 @@ export const bearerToken = text((value) => (/^[A-Za-z0-9._~+/=-]{24,}$/.test(val
 
 export const absolutePath = text((value) => (isAbsolute(value) ? resolve(value) : refuse()));
 
+export const absolutePaths = text((value) => {
+  const paths = value.split(':').filter((path) => path !== '');
+  return paths.length > 0 && paths.every((path) => isAbsolute(path)) ? paths.map((path) => resolve(path)) : refuse();
+});
+
 export const keyLines = text((value) => {
   const lines = value.split('\n').map((line) => line.trim());
   const isKey = (line: string): boolean => line !== '' && !line.startsWith('#');

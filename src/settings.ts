@@ -221,6 +221,14 @@ export const settings = {
     default: { otherwise: 'unset; in the image 60706-61183' },
     secret: false,
   },
+  STOWAGE_TOOLS: {
+    roles: running,
+    meaning:
+      'Folders with the clients of database systems, such as pg_dump. They come before the folders of the system (/usr/local/bin, /usr/bin, …), the PATH and the usual places of packages (/usr/lib/postgresql/*/bin, …). Several versions of a client may be installed: the right one is chosen for each server.',
+    holds: 'absolute paths, separated by colons',
+    default: { otherwise: 'unset' },
+    secret: false,
+  },
   STOWAGE_AUDIT_INTERVAL: {
     roles: ['up', 'worker'],
     meaning:

@@ -96,7 +96,7 @@ function nothingEngine(real: Engine | undefined): Engine {
   const inventory: Inventory = { serverVersion: '0', toolVersion: '0', sizeBytes: null, databases: [] };
   return {
     ...real,
-    tools: () => Promise.resolve({ nothing: '0' }),
+    tools: () => Promise.resolve({ nothing: ['0'] }),
     inventory: () => Promise.resolve(inventory),
     prepareDump: () =>
       Promise.resolve({

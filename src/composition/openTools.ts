@@ -2,7 +2,7 @@ import type { ServeConfig, ToolConfig } from '../config.js';
 import { ConfigError } from '../configError.js';
 import { checkToolUids, readableByTools } from '../engines/checkToolUids.js';
 import { drivers } from '../engines/engines.js';
-import { systemTools, type Tools } from '../engines/process/tools.js';
+import type { Tools } from '../engines/process/tools.js';
 import { createToolUids } from '../engines/process/toolUids.js';
 import type { Log } from '../log.js';
 import { closeInherited } from './closeInherited.js';
@@ -12,7 +12,13 @@ import { closeInherited } from './closeInherited.js';
  * ConfigError if they cannot run under the uids of the setting.
  */
 export async function openTools(
-  { toolUids, masterKeyFile, filesystemRoot }: ToolConfig & Pick<ServeConfig, 'filesystemRoot'>,
+  {
+    toolUids,
+    toolFolders,
+    pathFolders,
+    masterKeyFile,
+    filesystemRoot,
+  }: ToolConfig & Pick<ServeConfig, 'filesystemRoot'>,
   log: Log,
   isRoot = process.getuid?.() === 0,
 ): Promise<Tools> {
@@ -20,13 +26,13 @@ export async function openTools(
     const where = 'Tools run under the uid of this process, and can read what it can read';
     if (isRoot) log.warn(`${where}: everything, because it is root. Set STOWAGE_TOOL_UIDS (docs/settings.md).`);
     else log.info(`${where}, because STOWAGE_TOOL_UIDS is unset (docs/settings.md).`);
-    return systemTools;
+    return { folders: toolFolders, laterFolders: pathFolders };
   }
   closeInherited();
   const uids = createToolUids(toolUids);
   const problem = await checkToolUids(uids, drivers);
   if (problem !== undefined) throw new ConfigError([problem]);
-  const tools = { folders: [], uids };
+  const tools = { folders: toolFolders, laterFolders: pathFolders, uids };
   const privatePaths = [masterKeyFile, filesystemRoot].filter((path) => path !== null);
   for (const path of await readableByTools(privatePaths, tools)) {
     log.warn(

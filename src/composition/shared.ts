@@ -55,7 +55,10 @@ export async function openShared(
     readonly makeStorages?: (limits: StorageLimits) => StorageKinds;
   } = {},
 ): Promise<Shared> {
-  const tools = await openTools({ toolUids: null, masterKeyFile: null, ...config }, log);
+  const tools = await openTools(
+    { toolUids: null, toolFolders: [], pathFolders: [], masterKeyFile: null, ...config },
+    log,
+  );
   const stores = await openStores(config, log, closing);
   const keepsPrivate = await defaultHasPrivate(stores.dataSource);
   const allowedTargets = keepsPrivate ? config.allowedTargets.withPrivateByDefault() : config.allowedTargets;

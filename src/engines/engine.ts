@@ -3,6 +3,7 @@ import type { EngineContext, InventoryContext } from './engineContext.js';
 import type { Inventory } from './inventory.js';
 import type { FoundDifference, Loss } from './inventoryDifference.js';
 import type { PartSpec } from './preflightReport.js';
+import type { ToolVersions } from './process/tools.js';
 import type { TableState, UnsureTable } from './rowCounting.js';
 import type { PrepareDumpContext, PreparedDump } from './runningDump.js';
 import type {
@@ -27,10 +28,10 @@ export interface Engine {
   /** Whether a login may name the database that knows the user (`authSource`). */
   readonly takesAuthSource: boolean;
   /**
-   * The versions of the programs that are installed on this machine, by program. Throws TOOL_MISSING naming the program
-   * and its package.
+   * The versions of the programs that are installed on this machine, by program, without those that the engine cannot
+   * use. Throws TOOL_MISSING naming the program and its package.
    */
-  tools(): Promise<Readonly<Record<string, string>>>;
+  tools(): Promise<ToolVersions>;
   /**
    * Validate: checks steps by name, within `timeoutMs`. A failed check is a step of the answer. Throws only the reason
    * of the signal.

@@ -30,7 +30,7 @@ export function createPresence(
 
   async function report(): Promise<void> {
     const engines = (await runnable()).flatMap(({ name, tools: versions }) =>
-      Object.entries(versions).map(([tool, version]) => ({ engine: name, tool, version })),
+      Object.entries(versions).flatMap(([tool, all]) => all.map((version) => ({ engine: name, tool, version }))),
     );
     // The worker counts as lost only after several missed heartbeats.
     await tools.workers.report({ ...self, id: tools.workerId, engines, draining, lostAfterMs: tools.times.lease });

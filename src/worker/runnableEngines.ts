@@ -1,9 +1,10 @@
+import type { ToolVersions } from '../engines/process/tools.js';
 import type { WorkerTools } from './workerTools.js';
 
 const staleMs = 60_000;
 
 /** An engine whose tools are all installed on this machine, with their versions by name. */
-export type RunnableEngine = { readonly name: string; readonly tools: Readonly<Record<string, string>> };
+export type RunnableEngine = { readonly name: string; readonly tools: ToolVersions };
 
 /**
  * Returns a function that lists the engines whose tools are installed on this machine. It checks at most once a minute.

@@ -16,7 +16,10 @@ export const WorkerStateEnum = enumType(
 
 export const JobKindEnum = enumType('JobKind', ['BACKUP', 'RESTORE']);
 
-@ObjectType('WorkerEngine', { description: 'A tool that a worker has found, for an engine that it can run.' })
+@ObjectType('WorkerEngine', {
+  description:
+    'A tool that a worker has found, for an engine that it can run. If it has several versions of a tool, each is listed.',
+})
 export class WorkerEngineType {
   @Field(() => String)
   readonly engine!: string;

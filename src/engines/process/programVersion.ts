@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { StowageError } from '../../errors.js';
 import { plainOutput } from './outputFilter.js';
 import { startTool } from './startTool.js';
-import type { Tools } from './tools.js';
+import type { Tools, ToolVersions } from './tools.js';
 
 const versions = new Map<string, { readonly file: string; readonly version: string }>();
 
@@ -66,4 +66,9 @@ export async function versionNumbers(
     return [name, versionNumber(await programVersion(path, tools, signal))];
   });
   return Object.fromEntries(await Promise.all(found));
+}
+
+/** Each program with its only version, for `Engine.tools`. */
+export function onlyVersions(versions: Readonly<Record<string, string>>): ToolVersions {
+  return Object.fromEntries(Object.entries(versions).map(([name, version]) => [name, [version]]));
 }

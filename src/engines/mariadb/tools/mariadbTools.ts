@@ -1,7 +1,7 @@
 import { pipelinePrograms } from '../../pipeline/pipelinePrograms.js';
-import { versionNumbers } from '../../process/programVersion.js';
+import { onlyVersions, versionNumbers } from '../../process/programVersion.js';
 import { requireProgram } from '../../process/programs.js';
-import type { Tools } from '../../process/tools.js';
+import type { Tools, ToolVersions } from '../../process/tools.js';
 
 /** Absolute paths of MariaDB's own tools. */
 export type MariadbTools = { readonly dump: string; readonly client: string };
@@ -30,7 +30,9 @@ export function distribution(version: string): readonly [major: number, minor: n
 }
 
 /** The version numbers of MariaDB's tools and of the other programs of the pipeline, by name. Throws TOOL_MISSING. */
-export async function installedTools(tools: Tools): Promise<Readonly<Record<string, string>>> {
+export async function installedTools(tools: Tools): Promise<ToolVersions> {
   const { dump, client } = mariadbTools(tools);
-  return versionNumbers({ 'mariadb-dump': dump, mariadb: client, ...pipelinePrograms(tools) }, tools);
+  return onlyVersions(
+    await versionNumbers({ 'mariadb-dump': dump, mariadb: client, ...pipelinePrograms(tools) }, tools),
+  );
 }
