@@ -138,7 +138,7 @@ export const settings = {
   STOWAGE_SOCKETS_PER_VIEWER: {
     roles: api,
     meaning:
-      'How many WebSockets one viewer may have. Today all clients with the same token are one viewer. A further WebSocket is closed with 1013.',
+      'How many WebSockets one viewer may have. A viewer is a person, an access token, or all clients with the installation-level token. A further WebSocket is closed with 1013.',
     holds: 'a whole number from 32 to 100000',
     default: { otherwise: '100' },
     secret: false,

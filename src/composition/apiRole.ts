@@ -4,7 +4,8 @@ import { Registry } from 'prom-client';
 import type { ServeConfig } from '../config.js';
 import type { Log } from '../log.js';
 import { withPatience } from '../postgres/patience.js';
-import { installationToken } from '../server/authenticate.js';
+import { accessTokenSignIn } from '../projects/access/accessTokenSignIn.js';
+import { firstOf, installationToken } from '../server/authenticate.js';
 import { createServer } from '../server/createServer.js';
 import { composeApi } from './api.js';
 import { workerMetrics } from '../workerRegistry/workerMetrics.js';
@@ -30,7 +31,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   workerMetrics(shared.installationRegistry, shared.workers);
   const server = await createServer({
     schema,
-    authenticate: installationToken(config.adminToken),
+    authenticate: firstOf(accessTokenSignIn(shared), installationToken(config.adminToken)),
     host: config.host,
     port: config.port,
     log,

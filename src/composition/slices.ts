@@ -5,6 +5,10 @@ import type { AnyDecider } from '../eventSourcing/decider.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import { backupPlan } from '../plans/backupPlan.js';
 import { backupPlanProjection, BackupPlanTable } from '../plans/backupPlanView.js';
+import { accessToken } from '../projects/access/accessToken.js';
+import { accessTokenProjection, AccessTokenTable } from '../projects/access/accessTokenView.js';
+import { members } from '../projects/access/members.js';
+import { membershipProjection, MembershipTable } from '../projects/access/membershipView.js';
 import { project } from '../projects/project.js';
 import { projectProjection, ProjectTable } from '../projects/projectView.js';
 import { lateness } from '../protection/lateness.js';
@@ -24,6 +28,8 @@ export type Slice = {
 
 export const slices: readonly Slice[] = [
   { decider: project, table: ProjectTable, projection: projectProjection },
+  { decider: members, table: MembershipTable, projection: membershipProjection },
+  { decider: accessToken, table: AccessTokenTable, projection: accessTokenProjection },
   { decider: service, table: ServiceTable, projection: serviceProjection },
   { decider: fileEndpoint, table: FileEndpointTable, projection: fileEndpointProjection },
   { decider: backupPlan, table: BackupPlanTable, projection: backupPlanProjection },

@@ -3,12 +3,22 @@ import type { BackupJobEvent } from '../backups/backupJob.js';
 import { formatBytes } from '../backups/formatBytes.js';
 import type { EndOfLateness, LatenessEvent } from '../protection/lateness.js';
 import type { BackupPlanEvent } from '../plans/backupPlan.js';
+import type { AccessTokenEvent } from '../projects/access/accessToken.js';
+import type { MembersEvent } from '../projects/access/members.js';
 import type { ProjectEvent } from '../projects/project.js';
 import type { RestoreJobEvent } from '../restores/restoreJob.js';
 import type { ServiceEvent } from '../services/service.js';
 
 type AnyEvent =
-  ProjectEvent | ServiceEvent | FileEndpointEvent | BackupPlanEvent | BackupJobEvent | LatenessEvent | RestoreJobEvent;
+  | ProjectEvent
+  | MembersEvent
+  | AccessTokenEvent
+  | ServiceEvent
+  | FileEndpointEvent
+  | BackupPlanEvent
+  | BackupJobEvent
+  | LatenessEvent
+  | RestoreJobEvent;
 type Summaries = {
   readonly [Type in AnyEvent['type']]: (data: Extract<AnyEvent, { type: Type }>['data']) => string;
 };
@@ -16,6 +26,12 @@ type Summaries = {
 /** One sentence about each type of event, for users. The compiler reports a missing type. */
 export const eventSummaries: Summaries = {
   ProjectCreated: ({ name }) => `Project "${name}" was created.`,
+
+  MemberSet: ({ name, sub, role, serviceId }) => `${name ?? sub} became ${role} of ${grantedFor(serviceId)}.`,
+  MemberRemoved: ({ sub, serviceId }) => `${sub} is no longer a member of ${grantedFor(serviceId)}.`,
+  AccessTokenCreated: ({ content: { name, role, serviceId } }) =>
+    `Access token "${name}" was created, as ${role} of ${grantedFor(serviceId)}.`,
+  AccessTokenRevoked: () => 'The access token was revoked.',
 
   ServiceRegistered: ({ settings, engine }) => `Service "${settings.name}" (${engine}) was registered.`,
   ServiceUpdated: ({ changes }) => `The service was changed: ${listed(changes)}.`,
@@ -138,6 +154,10 @@ function attemptEnded(data: {
     case 'FAILED':
       return why === '' ? `Attempt ${data.attempt} failed.${next}` : `Attempt ${data.attempt} failed${why}${next}`;
   }
+}
+
+function grantedFor(serviceId: string | null): string {
+  return serviceId === null ? 'the project' : `service ${serviceId}`;
 }
 
 /** The names of the changed fields, as words. */

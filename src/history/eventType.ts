@@ -18,7 +18,7 @@ export class EventType extends Node {
 
   @Field(() => String, {
     description:
-      'Project, Service, FileEndpoint, BackupPlan, BackupJob, RestoreJob or Protection (of the service that is named in data).',
+      'Project, Members (of the project), AccessToken, Service, FileEndpoint, BackupPlan, BackupJob, RestoreJob or Protection (of the service that is named in data).',
   })
   readonly streamType!: string;
 

@@ -162,12 +162,7 @@ const schema = buildApiSchema({
   container: { get: (resolver: unknown) => instances.get(resolver) },
 });
 
-const memberOfP1 = (role: 'VIEWER' | 'OPERATOR'): Viewer => ({
-  ...installationViewer,
-  isInstallation: false,
-  roleIn: (projectId) => (projectId === 'p1' ? role : undefined),
-  projectIds: () => ['p1'],
-});
+const memberOfP1 = (role: 'VIEWER' | 'OPERATOR'): Viewer => memberOf('p1', role);
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the query asked for
 type Answer = any;

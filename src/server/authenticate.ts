@@ -2,20 +2,51 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../secret.js';
 import { installationViewer, type Viewer } from './viewer.js';
 
-/** Finds the viewer of a token; undefined if the token is not valid. Called once for each request and each WebSocket. */
-export type Authenticate = (token: string) => Promise<Viewer | undefined>;
+/** The proof of a caller: the token of `Authorization: Bearer <token>`, or the value of the session's cookie. */
+export type Credential = { readonly kind: 'BEARER' | 'SESSION'; readonly value: string };
+
+/** A caller whose credential is valid. */
+export type Authenticated = {
+  readonly viewer: Viewer;
+  /** When the credential ends. Its sockets are closed at this moment. Null: it does not end by itself. */
+  readonly expiresAt: Date | null;
+};
+
+/**
+ * Finds the caller of a credential, with the rights that the caller has now. Undefined: the credential is not valid, or
+ * another kind of sign-in knows it. Called once for each request and each WebSocket, and again for an open WebSocket when
+ * the rights of its caller may have changed.
+ */
+export type Authenticate = (credential: Credential) => Promise<Authenticated | undefined>;
+
+/** Tries each kind of sign-in in this order. The first that knows the credential decides. */
+export function firstOf(...kinds: readonly Authenticate[]): Authenticate {
+  return async (credential) => {
+    for (const authenticate of kinds) {
+      const authenticated = await authenticate(credential);
+      if (authenticated !== undefined) return authenticated;
+    }
+    return undefined;
+  };
+}
 
 /** Accepts only the installation-level token. */
 export function installationToken(expected: Secret): Authenticate {
   const isInstallation = sameToken(expected);
-  return (token) => Promise.resolve(isInstallation(token) ? installationViewer : undefined);
+  return ({ kind, value }) =>
+    Promise.resolve(
+      kind === 'BEARER' && isInstallation(value) ? { viewer: installationViewer, expiresAt: null } : undefined,
+    );
 }
 
 /** Compares a token with the expected one in constant time, so that the time reveals nothing about it. */
 export function sameToken(expected: Secret): (token: string) => boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  const expectedDigest = digest(expected.reveal());
-  return (token) => timingSafeEqual(digest(token), expectedDigest);
+  const expectedDigest = tokenDigest(expected.reveal());
+  return (token) => timingSafeEqual(tokenDigest(token), expectedDigest);
+}
+
+export function tokenDigest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
 }
 
 /** The token of `Authorization: Bearer <token>`, or of connection_init's `authorization` with or without "Bearer ". */
@@ -24,4 +55,10 @@ export function bearerToken(authorization: unknown, prefix: 'REQUIRED' | 'OPTION
   const match = /^Bearer +(?<token>\S+) *$/i.exec(authorization);
   if (match?.groups !== undefined) return match.groups['token'];
   return prefix === 'OPTIONAL' && /^\S+$/.test(authorization) ? authorization : undefined;
+}
+
+/** The same as `bearerToken`, as a credential. */
+export function bearerCredential(...authorization: Parameters<typeof bearerToken>): Credential | undefined {
+  const value = bearerToken(...authorization);
+  return value === undefined ? undefined : { kind: 'BEARER', value };
 }

@@ -18,7 +18,7 @@ import {
 } from 'graphql';
 import { badInput, StowageError } from '../errors.js';
 import { apiError, type ErrorLog } from './apiError.js';
-import { bearerToken, type Authenticate } from './authenticate.js';
+import { bearerCredential, type Authenticate } from './authenticate.js';
 import type { AnswerBudget } from './budget/answerBudget.js';
 import { executeWithinBudget } from './budget/executeWithinBudget.js';
 import { jsonInSlices } from './budget/jsonInSlices.js';
@@ -197,14 +197,14 @@ function overWebSocketOnly(): StowageError {
 function signedInOnly(options: HttpApiOptions): RequestHandler {
   const { authenticate, metrics, shares, signInFailures, patiently = withoutLimit } = options;
   return async (request, response, next) => {
-    const token = bearerToken(request.headers.authorization);
-    const signedIn = token === undefined ? undefined : await patiently(() => signIn(authenticate, token));
+    const credential = bearerCredential(request.headers.authorization);
+    const signedIn = credential && (await patiently(() => signIn(authenticate, credential)));
     if (signedIn === undefined) {
       metrics.failedSignIns.inc({ transport: 'http' });
       if (!(await signInFailures.failed(request.socket.remoteAddress))) {
         response.status(429).set({ 'Retry-After': '5', Connection: 'close' });
       }
-      const what = token === undefined ? 'carries no bearer token' : 'carries a token that is not valid';
+      const what = credential === undefined ? 'carries no bearer token' : 'carries a token that is not valid';
       response.set('WWW-Authenticate', 'Bearer');
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
     }

@@ -26,7 +26,9 @@ export function metricsPage(options: {
       return;
     }
     const token = bearerToken(request.headers.authorization);
-    const viewer = token === undefined || isMetricsToken(token) ? undefined : await authenticate(token);
+    const signedIn =
+      token === undefined || isMetricsToken(token) ? undefined : await authenticate({ kind: 'BEARER', value: token });
+    const viewer = signedIn?.viewer;
     const isAllowed = token !== undefined && (isMetricsToken(token) || viewer?.isInstallation === true);
     if (isAllowed) {
       response.send(`${await open.metrics()}${await ofInstallation.metrics()}`);

@@ -1,20 +1,16 @@
-import { createHash } from 'node:crypto';
-import type { Authenticate } from './authenticate.js';
-import type { Viewer } from './viewer.js';
+import type { Authenticate, Authenticated, Credential } from './authenticate.js';
 
-/** A caller whose token is valid. */
-export type SignedIn = {
-  readonly viewer: Viewer;
+/** A caller whose credential is valid. */
+export type SignedIn = Authenticated & {
   /**
    * All requests and sockets with the same key share the limits of one viewer. Only this file decides which callers are
-   * the same viewer: today these are all callers with the same token.
+   * the same viewer: all callers with the same subject.
    */
   readonly key: string;
 };
 
-/** Undefined if the token is not valid. */
-export async function signIn(authenticate: Authenticate, token: string): Promise<SignedIn | undefined> {
-  const viewer = await authenticate(token);
-  if (viewer === undefined) return undefined;
-  return { viewer, key: createHash('sha256').update(token).digest('base64url') };
+/** Undefined if the credential is not valid. */
+export async function signIn(authenticate: Authenticate, credential: Credential): Promise<SignedIn | undefined> {
+  const authenticated = await authenticate(credential);
+  return authenticated && { ...authenticated, key: authenticated.viewer.subject };
 }

@@ -18,6 +18,7 @@ const ownersOfOthers: Readonly<Record<string, readonly string[]>> = {
     ...['job_queue', 'job_queue_slots', 'job_queue_projects', 'job_progress', 'workers'],
     ...['installation_home', 'installation_servers', 'prefix_marks'],
   ],
+  projects: ['access_token_hashes', 'access_token_uses'],
   endpoints: ['container_audits'],
 };
 

@@ -266,7 +266,9 @@ describeWith({ postgresql: await postgresMissing() }, 'deleting and holding back
     expect(await actionsOf(operator)).toEqual(['HOLD', 'RESTORE']);
     expect(await actionsOf(admin)).toEqual(['DELETE', 'HOLD', 'RESTORE']);
     expect(refusalOf(await api.post(hold, { id, reason: 'audit' }, viewer)).code).toBe('FORBIDDEN');
-    expect((await api.post(hold, { id, reason: 'audit' }, operator)).data.holdBackup.hold.by).toBe('member-OPERATOR');
+    expect((await api.post(hold, { id, reason: 'audit' }, operator)).data.holdBackup.hold.by).toBe(
+      'person:https://id.example.org#member-OPERATOR',
+    );
     expect(await actionsOf(operator)).toEqual(['RELEASE', 'RESTORE']);
     expect(refusalOf(await api.post(release, { id }, viewer)).code).toBe('FORBIDDEN');
     expect((await api.post(release, { id }, operator)).data.releaseBackup.hold).toBeNull();

@@ -5,7 +5,7 @@ import { CloseCode, makeServer, type Context, type Server, type SubscribePayload
 import type { WebSocket } from 'ws';
 import { StowageError } from '../../errors.js';
 import { apiError, type ErrorLog } from '../apiError.js';
-import { bearerToken, type Authenticate } from '../authenticate.js';
+import { bearerCredential, type Authenticate } from '../authenticate.js';
 import type { AnswerBudget } from '../budget/answerBudget.js';
 import { executeWithinBudget } from '../budget/executeWithinBudget.js';
 import { checkDocumentText } from '../checkDocumentText.js';
@@ -105,13 +105,14 @@ function protocolServer(options: SocketProtocolOptions) {
   return makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: options.connectionInitMs,
     async onConnect({ connectionParams, extra }) {
-      const token = bearerToken(connectionParams?.['authorization'] ?? connectionParams?.['Authorization'], 'OPTIONAL');
-      if (token === undefined) {
+      const sent = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
+      const credential = bearerCredential(sent, 'OPTIONAL');
+      if (credential === undefined) {
         await failed(extra);
         extra.socket.close(CloseCode.Unauthorized, 'Unauthorized: connection_init carries no authorization');
         return false;
       }
-      const signedIn = await patiently(() => signIn(authenticate, token));
+      const signedIn = await patiently(() => signIn(authenticate, credential));
       if (signedIn === undefined) {
         await failed(extra);
         return false; // 4403
