@@ -11,7 +11,7 @@ import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fix
 import { describeWith } from '../../test/fixtures/requirements.js';
 import type { Inventory, InventoryTable } from '../engines/inventory.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
-import { restoreLocks } from '../engines/mariadb/restore/restoreSessions.js';
+import { restoreLocks } from '../engines/mysqlFamily/restore/restoreSessions.js';
 import type { Storage } from '../storage/storage.js';
 import type { RestoreBackup, TakenBackup } from './archive.js';
 import { deleteBackup } from './deleteBackup.js';

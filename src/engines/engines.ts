@@ -1,6 +1,6 @@
 import type { Engine } from './engine.js';
 import { createMariadbEngine } from './mariadb/mariadbEngine.js';
-import { mariadbDriver } from './mariadb/session/session.js';
+import { mariadbDriver } from './mysqlFamily/session/session.js';
 import type { AllowAddress } from './network/serverAddress.js';
 import type { Tools } from './process/tools.js';
 

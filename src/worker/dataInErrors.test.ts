@@ -11,7 +11,7 @@ import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fix
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { startWorkerHarness, type WorkerHarness } from '../../test/fixtures/workerHarness.js';
 import { createMariadbEngine } from '../engines/mariadb/mariadbEngine.js';
-import { withSession } from '../engines/mariadb/session/session.js';
+import { withSession } from '../engines/mysqlFamily/session/session.js';
 import type { JobError } from '../jobs/attempt.js';
 
 const channels = ['events', 'progress', 'work', 'cancel', 'compared', 'workers'];

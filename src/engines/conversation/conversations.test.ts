@@ -16,7 +16,7 @@ import { findProgram } from '../process/programs.js';
 import { compiledModule } from './compiledModule.js';
 import { createConversations, type Conversations } from './conversations.js';
 
-const driver = new URL('../mariadb/session/mariadbDriver.js', import.meta.url);
+const driver = new URL('../mariadb/mariadbDriver.js', import.meta.url);
 const login = { host: '127.0.0.1', user: 'u', password: 'p', tls: null };
 const limits = { signal: new AbortController().signal, timeoutMs: 20_000, maxBytes: 1024 * 1024 };
 

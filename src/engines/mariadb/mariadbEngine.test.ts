@@ -17,8 +17,8 @@ import type { EngineContext } from '../engineContext.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { createMariadbEngine } from './mariadbEngine.js';
 import { createToolFiles } from '../process/toolFiles.js';
-import { addOptionFile } from './tools/optionFile.js';
-import { databasesPart } from './checks/preflight.js';
+import { addOptionFile } from '../mysqlFamily/tools/optionFile.js';
+import { databasesPart } from '../mysqlFamily/checks/preflight.js';
 
 describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
   const engine = createMariadbEngine();

@@ -3,19 +3,28 @@ import type { EngineContext } from '../engineContext.js';
 import type { DumpContext, PrepareDumpContext, PreparedDump, RunningDump } from '../runningDump.js';
 import { createConversations } from '../conversation/conversations.js';
 import type { ServiceConnection } from '../serviceConnection.js';
-import { checkMariadb } from './checks/check.js';
-import { inventoryMariadb, preflightMariadb, type MariadbPreflight, type MariadbSettings } from './checks/preflight.js';
-import { spoiledMeanwhile } from './checks/settingsPreflight.js';
-import { countBesideDump } from './counting/countBesideDump.js';
-import { recountMariadb } from './counting/recount.js';
-import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from './dump/dump.js';
-import { withPatientSession } from './locks/ownLockWaits.js';
-import { mariadbRestoreByHand, mariadbRestoreByHandNeeds, startMariadbRestore } from './restore/restore.js';
-import { endRestoreSessions } from './restore/restoreSessions.js';
-import { judgeDifference } from './restoreChecks/judgeDifference.js';
-import { checkRestore } from './restoreChecks/restorePreflight.js';
-import { mariadbDriver, type Session } from './session/session.js';
-import { findMariadbTools, installedTools } from './tools/mariadbTools.js';
+import { checkMariadb } from '../mysqlFamily/checks/check.js';
+import {
+  inventoryMariadb,
+  preflightMariadb,
+  type MariadbPreflight,
+  type MariadbSettings,
+} from '../mysqlFamily/checks/preflight.js';
+import { spoiledMeanwhile } from '../mysqlFamily/checks/settingsPreflight.js';
+import { countBesideDump } from '../mysqlFamily/counting/countBesideDump.js';
+import { recountMariadb } from '../mysqlFamily/counting/recount.js';
+import { openMariadbPipeline, startMariadbDump, type MariadbPipeline } from '../mysqlFamily/dump/dump.js';
+import { withPatientSession } from '../mysqlFamily/locks/ownLockWaits.js';
+import {
+  mariadbRestoreByHand,
+  mariadbRestoreByHandNeeds,
+  startMariadbRestore,
+} from '../mysqlFamily/restore/restore.js';
+import { endRestoreSessions } from '../mysqlFamily/restore/restoreSessions.js';
+import { judgeDifference } from '../mysqlFamily/restoreChecks/judgeDifference.js';
+import { checkRestore } from '../mysqlFamily/restoreChecks/restorePreflight.js';
+import { mariadbDriver, type Session } from '../mysqlFamily/session/session.js';
+import { findMariadbTools, installedTools } from './mariadbTools.js';
 import { systemTools } from '../process/tools.js';
 
 export type MariadbEngineOptions = Partial<MariadbSettings> & {

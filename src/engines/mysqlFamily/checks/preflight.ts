@@ -1,0 +1,202 @@
+import type { EngineContext, InventoryContext } from '../../engineContext.js';
+import type { Inventory } from '../../inventory.js';
+import type { PreflightReport } from '../../preflightReport.js';
+import type { Conversations } from '../../conversation/conversations.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
+import { readCatalog, readNames, type Names } from '../catalog/catalog.js';
+import { countAll } from '../counting/countAll.js';
+import { countedTables } from '../counting/countRows.js';
+import { readDefinitions, type Definitions } from '../definitions/readDefinitions.js';
+import { warnOfDirectories, warnOfSequencesElsewhere } from '../definitions/needs.js';
+import { refuseToolWithoutSequences } from '../../mariadb/refuseToolWithoutSequences.js';
+import { refuseUnrestorable } from '../definitions/refuseUnrestorable.js';
+import { withDefinitions } from '../definitions/withDefinitions.js';
+import { findComputedAnew } from './computedAnew.js';
+import { findForeignFolders, warnOfForeignFolders } from '../catalog/foreignFolders.js';
+import { dumpCharacterSet, warnOfConversion } from '../../mariadb/dumpCharacterSet.js';
+import { listInventory, type Counts } from '../catalog/inventory.js';
+import { findLosses, refuseBrokenViews } from './losses.js';
+import { findLostValues } from './lostValues.js';
+import { findMariadbTools } from '../../mariadb/mariadbTools.js';
+import { programVersion, versionNumber } from '../../process/programVersion.js';
+import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
+import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
+import { listDatabases, selectDatabases } from '../catalog/selection.js';
+import { recordedSettings } from '../session/serverSettings.js';
+import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
+import { withPatientSession } from '../locks/ownLockWaits.js';
+import { serverErrorNumber, shortText, type Session, type SessionOptions } from '../session/session.js';
+import type { AllowAddress, ServerAddress } from '../../network/serverAddress.js';
+import type { Tools } from '../../process/tools.js';
+
+export type MariadbSettings = {
+  readonly allowAddress: AllowAddress;
+  readonly tools: Tools;
+  readonly conversations: Conversations;
+};
+
+/**
+ * All databases of a service become one part, dumped from one snapshot. Over a binary connection neither server nor
+ * tool converts text: every byte of every character set is written as it is stored.
+ */
+export const databasesPart = { name: 'databases', extension: 'sql', characterSet: 'binary' };
+
+export type MariadbPreflight = {
+  readonly report: PreflightReport;
+  /** The address that answered. The dump connects only to it. */
+  readonly server: ServerAddress;
+  readonly texts: readonly ProgramText[];
+};
+
+/** Finds everything that would end the dump or make it smaller than the source, before the dump starts. */
+export async function preflightMariadb(
+  connection: ServiceConnection,
+  settings: MariadbSettings,
+  context: EngineContext,
+): Promise<MariadbPreflight> {
+  const { dump } = findMariadbTools(settings.tools);
+  const toolVersion = await programVersion(dump, settings.tools, context.signal);
+  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
+    const listed = await listDatabases(session);
+    const chosen = selectDatabases(listed, connection.databases);
+    await refuseSettingsThatSpoilDumps(session, chosen, toolVersion);
+    const catalog = await readCatalog(session, chosen);
+    refuseToolWithoutSequences(toolVersion, catalog.sequences);
+    const grants = await readGrants(session);
+    await refuseMissingDumpPrivileges(session, catalog, grants);
+    await refuseBrokenViews(session, catalog);
+    const isChosen = new Set(chosen);
+    const others = listed.filter((database) => !isChosen.has(database)).map(({ name }) => name);
+    const blind = connection.databases === null && !grants.holdsGlobally('SHOW DATABASES');
+    const { inventory, definitions } = await describe(
+      session,
+      connection,
+      { ...settings, ...context },
+      catalog,
+      toolVersion,
+      { others },
+    );
+    await refuseUnrestorable({ catalog, definitions }, inventory, async () => {
+      const now = await readNames(session, chosen);
+      return { catalog: now, definitions: await readDefinitions(session, now) };
+    });
+    const { texts, warnings } = await readProgramTexts(session, catalog);
+    const report: PreflightReport = {
+      inventory: { ...inventory, settings: recordedSettings(session.found) },
+      parts: [
+        {
+          ...databasesPart,
+          characterSet: dumpCharacterSet(definitions),
+          tool: { name: 'mariadb-dump', version: versionNumber(toolVersion) },
+        },
+      ],
+      warnings: [
+        ...(blind
+          ? [
+              'The user has no SHOW DATABASES privilege: databases that are hidden from the user are not in this backup.',
+            ]
+          : []),
+        ...(typeof context.lockPatienceMs === 'number' ? await warnOfHiddenSessions(session, grants) : []),
+        ...warnOfForeignFolders(connection.databases === null ? await findForeignFolders(session) : []),
+        ...(await findLosses(session, catalog, others)),
+        ...(await findLostValues(session, definitions)),
+        ...(await findComputedAnew(session, definitions)),
+        ...warnOfConversion(catalog, definitions),
+        ...warnings,
+        ...warnOfSequencesElsewhere(inventory),
+        ...warnOfDirectories(inventory),
+        ...warnOfImpatientServer(session.found),
+      ],
+    };
+    return { report, server: session.server, texts };
+  });
+}
+
+/**
+ * The inventory of the chosen databases that exist. With `countingMs` 0, rows, sizes and times are not read.
+ */
+export async function inventoryMariadb(
+  connection: ServiceConnection,
+  settings: MariadbSettings,
+  context: InventoryContext,
+): Promise<Inventory> {
+  const { countingMs = defaultCountingMs, onAnswer } = context;
+  const toolVersion = await programVersion(findMariadbTools(settings.tools).dump, settings.tools, context.signal);
+  return withPatientSession(connection, { ...settings, ...context }, async (session) => {
+    const databases = await present(session, connection);
+    const options = { ...settings, ...context };
+    if (countingMs === 0) {
+      return (await describe(session, connection, options, await readNames(session, databases), toolVersion)).inventory;
+    }
+    const catalog = await readCatalog(session, databases);
+    const count = (inventory: Inventory) =>
+      // If the dump holds the history, a restored server holds the same history.
+      countAll(session, countedTables(inventory, { history: true }), { budgetMs: countingMs, onAnswer });
+    return (await describe(session, connection, options, catalog, toolVersion, { count })).inventory;
+  });
+}
+
+/**
+ * A second session reads the definitions while this one counts rows. If no second session is possible, this one does
+ * both.
+ */
+async function describe(
+  session: Session,
+  connection: ServiceConnection,
+  options: SessionOptions,
+  catalog: Names,
+  toolVersion: string,
+  {
+    count,
+    others,
+  }: { readonly count?: (inventory: Inventory) => Promise<Counts>; readonly others?: readonly string[] } = {},
+): Promise<{ readonly inventory: Inventory; readonly definitions: Definitions }> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const versions = { serverVersion: await versionOfServer(session), toolVersion };
+  const uncounted = listInventory(catalog, versions, new Map());
+  const reading =
+    count === undefined
+      ? readDefinitions(session, catalog)
+      : withPatientSession(connection, { ...options, signal }, (other) => readDefinitions(other, catalog));
+  // The rejection surfaces where the promise is awaited; this only prevents an unhandled rejection.
+  reading.catch(() => undefined);
+  try {
+    const listed = count === undefined ? uncounted : listInventory(catalog, versions, await count(uncounted));
+    const definitions = await reading.catch((error: unknown) => {
+      if (!hasNoConnectionLeft(error)) throw error;
+      return readDefinitions(session, catalog);
+    });
+    return { inventory: await withDefinitions(session, listed, catalog, definitions, others), definitions };
+  } catch (error) {
+    failed.abort(error);
+    throw error;
+  }
+}
+
+/** 1040, 1203 and 1226: the server or the account has reached its limit of connections. */
+function hasNoConnectionLeft(error: unknown): boolean {
+  const number = serverErrorNumber(error);
+  return number === 1040 || number === 1203 || number === 1226;
+}
+
+/** The default time limit for counting rows. */
+export const defaultCountingMs = 20_000;
+
+async function versionOfServer(session: Session): Promise<string> {
+  const [row] = await session.query('SELECT VERSION() AS version');
+  return shortText(row?.['version']);
+}
+
+async function present(session: Session, { databases }: ServiceConnection) {
+  const listed = await listDatabases(session);
+  if (databases === null) return listed;
+  const wanted = new Set(databases);
+  // The database was restored under its name in lower case if the server stores names in lower case.
+  const folded = new Set(databases.filter((name) => !listed.some((each) => each.name === name)).map(lowerCase));
+  return listed.filter(({ name }) => wanted.has(name) || folded.has(name));
+}
+
+function lowerCase(name: string): string {
+  return name.toLowerCase();
+}
