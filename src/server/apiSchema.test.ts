@@ -17,6 +17,7 @@ import {
   Root,
   Subscription,
 } from 'type-graphql';
+import { memberOf } from '../../test/fixtures/api/sliceApi.js';
 import { buildApiSchema, emitSchema } from './apiSchema.js';
 import { AnswerBudget } from './budget/answerBudget.js';
 import { connection } from './connection.js';
