@@ -8,7 +8,7 @@ import { ConfigError } from './configError.js';
 import { openLog, type Log } from './log.js';
 import { programVersion } from './programVersion.js';
 import type { ProgramRole } from './settings.js';
-import { keepYoungGenerationSmall } from './smallHeap.js';
+import { keepOldGenerationSmall, keepYoungGenerationSmall } from './smallHeap.js';
 import { untilStopped, type Running } from './untilStopped.js';
 
 /** The exit code EX_USAGE of sysexits.h. */
@@ -29,10 +29,16 @@ const program = new Command('stowage')
   );
 
 command('up', 'run everything on this machine: API, worker, and an embedded PostgreSQL in a data folder', () =>
-  run('up', async () => (await import('./composition/up.js')).startUp),
+  run('up', async () => {
+    keepOldGenerationSmall();
+    return (await import('./composition/up.js')).startUp;
+  }),
 );
 command('serve', 'run the API: GraphQL over HTTP and WebSocket, playground', () =>
-  run('serve', async () => (await import('./composition/serve.js')).startServe),
+  run('serve', async () => {
+    keepOldGenerationSmall();
+    return (await import('./composition/serve.js')).startServe;
+  }),
 );
 command('worker', 'run a worker, which dumps and restores; start as many as are needed', () =>
   run('worker', async () => {

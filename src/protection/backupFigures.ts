@@ -1,9 +1,8 @@
 import { IsNull, type EntityManager } from 'typeorm';
 import { findProjects } from '../projects/projectQueries.js';
-import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import type { BackupJobStatus } from '../backups/backupJobView.js';
-import { standingsOfServices } from './protectionQueries.js';
+import { findProtectedServices, standingsOfServices, type ProtectedService } from './protectionQueries.js';
 
 /** Sums over all backups of an installation. */
 export type BackupTotals = {
@@ -51,7 +50,7 @@ export async function backupTotals(manager: EntityManager): Promise<BackupTotals
  * The figures of all services that are not removed. The number of statements does not depend on the number of services.
  */
 export async function serviceFigures(manager: EntityManager, now: Date): Promise<readonly ServiceFigures[]> {
-  const services = await manager.findBy(ServiceTable, { removedAt: IsNull() });
+  const services = await findProtectedServices(manager, { removedAt: IsNull() });
   const protections = await standingsOfServices(manager, services, now);
   const names = await projectNames(manager, services);
   return services.flatMap(({ id, name, projectId }, index): ServiceFigures[] => {
@@ -65,7 +64,7 @@ export async function serviceFigures(manager: EntityManager, now: Date): Promise
 
 async function projectNames(
   manager: EntityManager,
-  services: readonly ServiceRow[],
+  services: readonly ProtectedService[],
 ): Promise<ReadonlyMap<string, string>> {
   const ids = [...new Set(services.map(({ projectId }) => projectId))];
   const projects = await findProjects(manager, ids);

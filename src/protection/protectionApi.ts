@@ -193,10 +193,13 @@ export class FileEndpointBackupsResolver {
 export class ProjectProtectionResolver {
   constructor(private readonly tools: ProtectionDependencies) {}
 
+  private readonly counts = (ids: readonly string[]) =>
+    countProtections(this.tools.dataSource.manager, ids, this.tools.now());
+
   @FieldResolver(() => [ProtectionCountType], { description: 'The number of services by status.' })
   @Statistics()
-  protection(@Root() { id }: ProjectType): Promise<readonly ProtectionCountType[]> {
-    return countProtections(this.tools.dataSource.manager, id, this.tools.now());
+  protection(@Root() { id }: ProjectType, @Ctx() context: RequestContext): Promise<readonly ProtectionCountType[]> {
+    return context.loaders.of(this.counts).load(id);
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { failed, queuedJob, started, succeeded, executeCommands } from '../../test/fixtures/backupJobs.js';
 import { startPlanApi, type PlanApi } from '../../test/fixtures/api/planApi.js';
@@ -115,9 +116,9 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
       states[status] = of.serviceId;
     }
     const counts = new Map<ProtectionStatus, number>();
-    for (const { status, services } of await countProtections(manager(), api.projectId, now)) {
-      counts.set(status, services);
-    }
+    const [ofProject, ofNoProject] = await countProtections(manager(), [api.projectId, randomUUID()], now);
+    for (const { status, services } of ofProject ?? []) counts.set(status, services);
+    expect(ofNoProject).toEqual([]);
     for (const [status, serviceId] of Object.entries(states) as [ProtectionStatus, string][]) {
       expect(await protectionOf(serviceId)).toMatchObject({ status });
       const found = await servicesProtectedAs(manager(), now, [api.projectId], [status]);

@@ -1,4 +1,4 @@
-import { Any, IsNull, type EntityManager } from 'typeorm';
+import { Any, IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import { BackupPlanTable, type BackupPlanRow } from '../plans/backupPlanView.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
@@ -9,6 +9,23 @@ import { consecutiveFailures, milestones, newestStored, noMilestones } from './p
 
 const gaps = new RememberedGaps();
 
+const protectedColumns = {
+  id: true,
+  projectId: true,
+  name: true,
+  recoveryPointObjectiveMs: true,
+  removedAt: true,
+} as const;
+/** The columns of a service that its protection and its readers need. A whole row may have certificates of 64 kB. */
+export type ProtectedService = Pick<ServiceRow, keyof typeof protectedColumns>;
+
+export function findProtectedServices(
+  manager: EntityManager,
+  where: FindOptionsWhere<ServiceRow>,
+): Promise<readonly ProtectedService[]> {
+  return manager.find(ServiceTable, { select: protectedColumns, where });
+}
+
 /** A protection with the ids of the newest job and the newest success. */
 export type KnownProtection = Protection & { readonly latestId: string | null; readonly lastSuccessId: string | null };
 
@@ -17,7 +34,7 @@ export type KnownProtection = Protection & { readonly latestId: string | null; r
  */
 export async function protectionsOfServices(
   manager: EntityManager,
-  services: readonly ServiceRow[],
+  services: readonly ProtectedService[],
   now: Date,
 ): Promise<readonly KnownProtection[]> {
   if (services.length === 0) return [];
@@ -33,7 +50,7 @@ export async function protectionsOfServices(
 /** The protection of each service without the ids of jobs. It costs half as much, for readers of all services. */
 export async function standingsOfServices(
   manager: EntityManager,
-  services: readonly ServiceRow[],
+  services: readonly ProtectedService[],
   now: Date,
 ): Promise<readonly Protection[]> {
   if (services.length === 0) return [];
@@ -63,7 +80,7 @@ export async function protectionsOfPlans(
   now: Date,
 ): Promise<readonly KnownProtection[]> {
   if (plans.length === 0) return [];
-  const services = await manager.findBy(ServiceTable, { id: Any(plans.map(({ serviceId }) => serviceId)) });
+  const services = await findProtectedServices(manager, { id: Any(plans.map(({ serviceId }) => serviceId)) });
   const objectives = new Map(services.map((service) => [service.id, service.recoveryPointObjectiveMs]));
   const planned = await plannedProtections(manager, plans, now);
   const jobs = await milestones(
@@ -84,18 +101,23 @@ export async function protectionsOfPlans(
   });
 }
 
-/** The number of a project's services by status. Statuses without a service are omitted. */
+/**
+ * The number of services by status of each project, in the order of the projects. Statuses without a service are omitted.
+ */
 export async function countProtections(
   manager: EntityManager,
-  projectId: string,
+  projectIds: readonly string[],
   now: Date,
-): Promise<readonly { readonly status: ProtectionStatus; readonly services: number }[]> {
-  const services = await manager.findBy(ServiceTable, { projectId, removedAt: IsNull() });
-  const counts = new Map<ProtectionStatus, number>();
-  for (const { status } of await standingsOfServices(manager, services, now)) {
-    counts.set(status, (counts.get(status) ?? 0) + 1);
+): Promise<readonly (readonly { readonly status: ProtectionStatus; readonly services: number }[])[]> {
+  const services = await findProtectedServices(manager, { projectId: Any([...projectIds]), removedAt: IsNull() });
+  const standings = await standingsOfServices(manager, services, now);
+  const counts = new Map(projectIds.map((id) => [id, new Map<ProtectionStatus, number>()]));
+  for (const [index, { projectId }] of services.entries()) {
+    const status = standings[index]?.status;
+    const ofProject = counts.get(projectId);
+    if (status !== undefined) ofProject?.set(status, (ofProject.get(status) ?? 0) + 1);
   }
-  return [...counts].map(([status, count]) => ({ status, services: count }));
+  return projectIds.map((id) => Array.from(counts.get(id) ?? [], ([status, count]) => ({ status, services: count })));
 }
 
 /** The ids of the services of these projects that have one of these statuses. */
@@ -107,7 +129,7 @@ export async function servicesProtectedAs(
 ): Promise<readonly string[]> {
   // LATE alone is the most frequent filter. It does not need the protection of services that cannot be late.
   const candidates = statuses.every((status) => status === 'LATE') ? await possiblyLate(manager, now) : undefined;
-  const services = await manager.findBy(ServiceTable, {
+  const services = await findProtectedServices(manager, {
     removedAt: IsNull(),
     ...(projectIds === 'ALL' ? {} : { projectId: Any([...projectIds]) }),
     ...(candidates === undefined ? {} : { id: Any([...candidates]) }),

@@ -2,10 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Any, type DataSource, type EntityManager } from 'typeorm';
 import { v5 } from 'uuid';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
-import { ServiceTable, type ServiceRow } from '../services/serviceView.js';
 import { lateness } from './lateness.js';
 import { LateServiceTable } from './latenessView.js';
-import { possiblyLate, standingsOfServices } from './protectionQueries.js';
+import {
+  findProtectedServices,
+  possiblyLate,
+  standingsOfServices,
+  type ProtectedService,
+} from './protectionQueries.js';
 
 export type LatenessTools = {
   readonly dataSource: DataSource;
@@ -58,7 +62,7 @@ async function recordOne(tx: Transaction, { service, status, dataAsOf, dueBy }: 
 }
 
 type Standing = {
-  readonly service: ServiceRow;
+  readonly service: ProtectedService;
   readonly status: Parameters<(typeof lateness)['decide']>[0]['status'];
   readonly dataAsOf: Date | null;
   readonly dueBy: Date | null;
@@ -70,7 +74,7 @@ async function standings(
   ids: readonly string[],
 ): Promise<readonly Standing[]> {
   if (ids.length === 0) return [];
-  const services = await manager.findBy(ServiceTable, { id: Any([...ids]) });
+  const services = await findProtectedServices(manager, { id: Any([...ids]) });
   const protections = await standingsOfServices(manager, services, now());
   return services.flatMap((service, index): Standing[] => {
     const found = protections[index];

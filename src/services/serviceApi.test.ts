@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../test/fixtures/servers/mariadb.js';
 import { postgresMissing } from '../../test/fixtures/servers/postgres.js';
 import { describeWith } from '../../test/fixtures/requirements.js';
+import { sentStatements } from '../../test/fixtures/sentStatements.js';
 import { memberOf, startSliceApi, type SliceApi } from '../../test/fixtures/api/sliceApi.js';
 import { createEngines } from '../engines/engines.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
@@ -272,6 +273,16 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     const found = await api.call(list, { filter: { search: '127.0.0.12', engine: ['MARIADB'] } });
     expect(found.data.services.nodes).toMatchObject([{ id: ids[1], project: { id: elsewhere } }]);
     expect((await api.call(list, { filter: { protection: ['LATE'] } })).code).toBe('NOT_YET_AVAILABLE');
+  });
+
+  test('a list reads certificates only if it is asked for them', async () => {
+    await api.call(register, { input: input({ tls: { mode: 'REQUIRE' } }) });
+    const read = async (fields: string) => {
+      const statements = await sentStatements(api.dataSource, () => api.call(`{ services { ${fields} } }`));
+      return statements.some(({ query }) => query.includes('row.tls'));
+    };
+    expect(await read('totalCount nodes { id host viewerActions } edges { node { lastCheck { ok } } }')).toBe(false);
+    expect(await read('edges { node { tls { mode } } }')).toBe(true);
   });
 
   test('lookups return null for a text that is not an id, and for services of others', async () => {

@@ -1,4 +1,5 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Root } from 'type-graphql';
 import {
   EntityArguments,
   entityMutation,
@@ -10,6 +11,7 @@ import type { CommandRequest } from '../eventSourcing/commandHandling.js';
 import { authorizedProject } from '../projects/authorizedProject.js';
 import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
+import { fieldsAskedOfNodes } from '../server/askedFields.js';
 import { Call } from '../server/call.js';
 import { CheckType } from '../server/checkType.js';
 import { commandRequest } from '../server/commandRequest.js';
@@ -36,7 +38,7 @@ import { passwordWithoutUser, statedSettings } from './servicePatch.js';
 import { findService, findServiceOfInstance } from './serviceQueries.js';
 import { checkServiceFields, instanceId as instanceIdRule, knownEngine } from './serviceRules.js';
 import { CheckServicePayload, ServiceConnection, ServiceType } from './serviceType.js';
-import { ServiceTable, type ServiceRow } from './serviceView.js';
+import { columnsWithoutTls, ServiceTable, type ServiceRow } from './serviceView.js';
 
 export type ServiceDependencies = ServiceTools & {
   /** The beginning of the URLs of dashboards, without a slash at the end. */
@@ -81,6 +83,7 @@ export class ServiceResolver {
     @Args(() => PageArguments) page: PageArguments,
     @Arg('filter', () => ServiceFilter, { nullable: true }) filter: ServiceFilter | null | undefined,
     @Ctx() context: RequestContext,
+    @Info() info: GraphQLResolveInfo,
   ): Promise<Page<ServiceType>> {
     new InputProblems().check('projectId', projectId, uuid).throwIfAny();
     const visible = context.viewer.projectIds();
@@ -99,6 +102,8 @@ export class ServiceResolver {
       ],
       by: newestFirst('createdAt'),
       nodeOf: (row) => ServiceType.of(row),
+      // Certificates are by far the largest part of a service.
+      columns: fieldsAskedOfNodes(info).has('tls') ? undefined : columnsWithoutTls,
     });
   }
 

@@ -24,6 +24,11 @@ export const ServiceTable = new EntitySchema<ServiceRow>({
   },
 });
 
+/** All columns but `tls`, which may hold certificates of 64 kB. */
+export const columnsWithoutTls: ReadonlySet<keyof ServiceRow> = new Set(
+  (Object.keys(ServiceTable.options.columns) as (keyof ServiceRow)[]).filter((column) => column !== 'tls'),
+);
+
 export const serviceProjection: Projection = {
   name: 'services',
   tables: ['services'],

@@ -138,7 +138,6 @@ export class BackupJobFieldsResolver {
     );
   }
 
-  /** Each page reads the whole inventory in PostgreSQL, so pages of one answer are read one after the other. */
   @FieldResolver(() => InventoryObjectConnection, {
     nullable: true,
     description:
@@ -149,10 +148,9 @@ export class BackupJobFieldsResolver {
     @Arg('database', () => String, { nullable: true, description: 'Only this database.' })
     database: string | null | undefined,
     @Args(() => PageArguments) page: PageArguments,
-    @Ctx() { budget }: RequestContext,
   ): Promise<Page<InventoryObjectType> | null> {
     const request = pageRequest(page, 'inventory');
-    return budget.oneByOne(() => selectInventoryObjects(this.tools.dataSource.manager, id, request, database ?? null));
+    return selectInventoryObjects(this.tools.dataSource.manager, id, request, database ?? null);
   }
 
   @FieldResolver(() => InventorySummaryType, { nullable: true })

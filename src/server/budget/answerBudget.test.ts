@@ -3,6 +3,7 @@ import { buildSchema, parse } from 'graphql';
 import { Shares } from '../fairness/shares.js';
 import { Usage } from '../fairness/usage.js';
 import type { RequestContext } from '../requestContext.js';
+import { AnswerBudget } from './answerBudget.js';
 import { executeWithinBudget } from './executeWithinBudget.js';
 import { jsonInSlices } from './jsonInSlices.js';
 import { meterFields } from './meterFields.js';
@@ -27,6 +28,36 @@ test('the rest of a large answer whose client has left lets others work too', as
   await budget.run(computation(), 'Query.test');
   isOver = true;
   expect(turnsOfOthers).toBeGreaterThan(5);
+});
+
+test('an answer reads few pages at the same time, and pays for each before it reads further ones', async () => {
+  const schema = buildSchema(
+    'type Query { ships: ShipConnection } type ShipConnection { edges: [Edge] } type Edge { cursor: String }',
+  );
+  meterFields(schema);
+  let reading = 0;
+  let most = 0;
+  let read = 0;
+  const ships = async () => {
+    reading += 1;
+    read += 1;
+    most = Math.max(most, reading);
+    await new Promise(setImmediate);
+    reading -= 1;
+    return { edges: [{ node: { row: { log: 'x'.repeat(10_000_000) } } }] };
+  };
+  const budget = new AnswerBudget();
+  const fields = Array.from({ length: 25 }, (_, number) => `a${number}: ships { edges { cursor } }`).join(' ');
+  const result = await executeWithinBudget({
+    ...{ schema, document: parse(`{ ${fields} }`), rootValue: { ships } },
+    contextValue: { budget } as RequestContext,
+  });
+  expect(result.errors?.[0]?.originalError).toMatchObject({
+    code: 'TOO_COMPLEX',
+    details: { limit: 'readBytes', field: 'Query.ships' },
+  });
+  expect(most).toBe(2);
+  expect(read).toBeLessThan(7);
 });
 
 test('a field that the answer no longer needs does not hold it up when it exceeds the budget', async () => {

@@ -10,7 +10,7 @@ export const answerLimits = {
   /** Bytes of the answer as JSON. */
   answerBytes: 4_194_304,
   /** Bytes of the rows that were read for it. */
-  readBytes: 67_108_864,
+  readBytes: 33_554_432,
   /** Work in microseconds of a processor, by the weights of the fields. */
   work: 2_000_000,
   errors: 500,
@@ -19,8 +19,10 @@ export const answerLimits = {
 /** One value of an answer may have this size, although it exceeds the limit of bytes alone. */
 const largestValueBytes = 8_388_608;
 
-/** An answer of this size counts as large: only a few are produced at the same time. */
-const largeBytes = 262_144;
+/** From these sizes on an answer counts as large: only a few are produced at the same time. */
+const large = { answerBytes: 262_144, readBytes: 2_097_152 } as const;
+/** How many pages of lists one answer reads at the same time. */
+const pagesAtOnce = 2;
 /** An answer of this size is written in slices. */
 const longBytes = 65_536;
 
@@ -63,7 +65,9 @@ export class AnswerBudget {
   #uncounted = 0;
   /** The bytes of the one large value, if there is one. */
   #allowance = 0;
-  #lastRead: Promise<unknown> = Promise.resolve();
+  /** The last read of a large value, and the last reads of pages. */
+  readonly #lastReads: Promise<unknown>[] = [];
+  #pages = 0;
 
   /** Rejects when the budget is exceeded. It never resolves. */
   readonly exceeded: Promise<never>;
@@ -107,6 +111,10 @@ export class AnswerBudget {
   allowLargeValue(bytes: number): void {
     if (this.#allowance === 0 && bytes > this.left('answerBytes') && bytes <= largestValueBytes)
       this.#allowance = bytes;
+  }
+
+  get #isLarge(): boolean {
+    return this.#spent.answerBytes > large.answerBytes || this.#spent.readBytes > large.readBytes;
   }
 
   #most(limit: BudgetLimit): number {
@@ -170,7 +178,7 @@ export class AnswerBudget {
     if (this.#failure !== undefined) return this.never;
     if (this.#place === undefined || this.#claimant === undefined) return undefined;
     // After `release` it needs no room. It still takes its turns.
-    if (this.#spent.answerBytes > largeBytes && this.#leaveRoom === undefined && !this.#isProduced) {
+    if (this.#isLarge && this.#leaveRoom === undefined && !this.#isProduced) {
       this.#entering ??= this.#enterRoom(this.#place);
       return this.#entering;
     }
@@ -204,15 +212,26 @@ export class AnswerBudget {
   }
 
   /** Runs large reads one after the other, so that each is paid before the next begins. */
-  async oneByOne<Result>(read: () => Promise<Result>): Promise<Result> {
-    const before = this.#lastRead;
+  oneByOne<Result>(read: () => Promise<Result>): Promise<Result> {
+    return this.#readAfter(0, read);
+  }
+
+  /** Reads pages of lists, few of them at the same time. `read` also pays for their rows. */
+  readPage<Result>(read: () => Promise<Result>): Promise<Result> {
+    this.#pages += 1;
+    return this.#readAfter(1 + (this.#pages % pagesAtOnce), read);
+  }
+
+  /** The reads of a row wait for each other. */
+  #readAfter<Result>(row: number, read: () => Promise<Result>): Promise<Result> {
+    const before = this.#lastReads[row];
     const reading = (async () => {
       await before;
       await this.pause();
       return read();
     })();
     // The rejection surfaces where the result is awaited.
-    this.#lastRead = reading.catch(() => undefined);
+    this.#lastReads[row] = reading.catch(() => undefined);
     return reading;
   }
 

@@ -7,13 +7,20 @@ import type {
   GraphQLSchema,
 } from 'graphql';
 import { defaultFieldResolver, getNamedType, isCompositeType, isObjectType } from 'graphql';
+import type { Page } from '../page.js';
 import type { RequestContext } from '../requestContext.js';
 import type { AnswerBudget } from './answerBudget.js';
 import { fieldWeights, plainField, type FieldWeight } from './fieldWeights.js';
 import { jsonBytes } from './sizes.js';
 
 type Resolve = GraphQLFieldResolver<unknown, Partial<RequestContext> | undefined>;
-type Metered = { readonly name: string; readonly weight: FieldWeight; readonly isComposite: boolean };
+type Metered = {
+  readonly name: string;
+  readonly weight: FieldWeight;
+  readonly isComposite: boolean;
+  /** Whether it reads a page of a list. */
+  readonly isPage: boolean;
+};
 
 /** The types of introspection belong to graphql-js, and all schemas of a process share them. */
 const metered = new WeakSet();
@@ -41,13 +48,18 @@ function meter(type: GraphQLObjectType, field: GraphQLField<unknown, unknown>): 
   metered.add(field);
   const name = `${type.name}.${field.name}`;
   const weight = fieldWeights.get(name) ?? plainField;
-  const isComposite = isCompositeType(getNamedType(field.type) as GraphQLNamedType);
+  const named = getNamedType(field.type) as GraphQLNamedType;
+  const isComposite = isCompositeType(named);
+  const isPage = named.name.endsWith('Connection');
   const resolve = (field.resolve ?? defaultFieldResolver) as Resolve;
-  field.resolve = payingResolver({ name, weight, isComposite }, resolve) as GraphQLFieldResolver<unknown, unknown>;
+  field.resolve = payingResolver({ name, weight, isComposite, isPage }, resolve) as GraphQLFieldResolver<
+    unknown,
+    unknown
+  >;
 }
 
 function payingResolver(field: Metered, resolve: Resolve): Resolve {
-  const { name, weight, isComposite } = field;
+  const { name, weight, isComposite, isPage } = field;
   const waits = isComposite || weight.work >= heavyWork;
 
   function run(budget: AnswerBudget, ...call: Parameters<Resolve>): unknown {
@@ -55,7 +67,7 @@ function payingResolver(field: Metered, resolve: Resolve): Resolve {
     try {
       budget.pay('work', weight.work, name);
       budget.pay('answerBytes', keyBytes(info) + weight.bytes, name);
-      const value = resolve(...call);
+      const value = isPage ? readPage(resolve, call, budget, name) : resolve(...call);
       if (!isPromise(value)) return counted(value, field, budget);
       return value.then(
         (settled) => counted(settled, field, budget),
@@ -95,6 +107,14 @@ function counted(value: unknown, field: Metered, budget: AnswerBudget): unknown 
   // Serialising and writing an item costs about as much as a plain field.
   if (Array.isArray(value)) budget.pay('work', value.length, name);
   return value;
+}
+
+function readPage(resolve: Resolve, call: Parameters<Resolve>, budget: AnswerBudget, name: string): Promise<unknown> {
+  return budget.readPage(async () => {
+    const page = (await resolve(...call)) as Partial<Page<unknown>> | null;
+    for (const { node } of page?.edges ?? []) payForRow(node, name, budget);
+    return page;
+  });
 }
 
 /** A thing of the API holds the row from which its fields are read. */

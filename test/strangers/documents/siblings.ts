@@ -141,9 +141,15 @@ function longNamesAndErrors({ ids }: StrangersGround): readonly HostileDocument[
       name: 'errors below a field that may be null',
       query: `{ backupJobs(first: 200) { nodes { ${aliases(90, 'plan { nextRuns(count: 0) }')} } } }`,
     },
-    { name: 'a field of 900 kB that does not exist', query: `{ ${name} }`, code: 'BAD_INPUT' },
-    { name: 'a fragment of 900 kB that does not exist', query: `{ ...${name} }`, code: 'BAD_INPUT' },
-    { name: 'a string of 900 kB', query: `{ schedulePreview(frequency: "${name}") { notes } }`, code: 'BAD_INPUT' },
+    { name: 'a field of 900 kB that does not exist', query: `{ ${name} }`, code: 'TOO_COMPLEX' },
+    { name: 'a field of 200 kB that does not exist', query: `{ ${name.slice(0, 200_000)} }`, code: 'BAD_INPUT' },
+    { name: 'a fragment of 200 kB that does not exist', query: `{ ...${name.slice(0, 200_000)} }`, code: 'BAD_INPUT' },
+    {
+      name: 'a string of 900 kB',
+      query: 'query ($name: String!) { schedulePreview(frequency: $name) { notes } }',
+      variables: { name },
+      code: 'BAD_INPUT',
+    },
     { name: 'a search for 900 kB', query: `{ projects(search: "${name}") { nodes { id } } }` },
     {
       name: '25,000 ids',
