@@ -2,8 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kind, parse, type GraphQLField } from 'graphql';
-import { createClient, type Client } from 'graphql-ws';
-import { WebSocket } from 'ws';
+import type { Client } from 'graphql-ws';
 import {
   badForEach,
   badQueries,
@@ -15,11 +14,10 @@ import {
 } from '../fixtures/api/badInputs.js';
 import { folderOfProject } from '../../src/storage/filesystem/filesystemPath.js';
 import { operationDocument } from '../fixtures/api/operationDocument.js';
-import { watchOutsideWorld, type OutsideWorld } from '../fixtures/outsideWorld.js';
 import { postgresMissing } from '../fixtures/servers/postgres.js';
 import { describeWith } from '../fixtures/requirements.js';
-import { settleProject } from '../fixtures/settledProject.js';
-import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/api/wholeApi.js';
+import { errorsOver, startSettledApi, type SettledApi } from '../fixtures/api/settledApi.js';
+import type { ApiErrorAnswer, WholeApi } from '../fixtures/api/wholeApi.js';
 
 /** A part of every secret that the tests send. No answer and no log line may contain it. */
 const ofSecrets = 'hunter2';
@@ -34,31 +32,19 @@ type Row = BadInput & { readonly operation: Operation; readonly cases: MutationC
 describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
   let api: WholeApi;
   let known: Known;
-  let outside: OutsideWorld;
+  let settled: SettledApi;
   let socket: Client;
 
   beforeAll(async () => {
-    api = await startWholeApi();
-    outside = await watchOutsideWorld(Number(new URL(api.url).port));
-    const { port } = outside;
-    known = { own: await settleProject(api, 'own', port), other: await settleProject(api, 'other', port), port };
+    settled = await startSettledApi();
+    ({ api, known, socket } = settled);
     // The folder of the project contains a symbolic link to another folder, and a file.
     const own = join(api.filesystemRoot, folderOfProject(known.own.projectId));
     await mkdir(join(api.workRoot, 'elsewhere'));
     await symlink(join(api.workRoot, 'elsewhere'), join(own, 'link'));
     await writeFile(join(own, 'file'), '');
-    socket = createClient({
-      url: `${api.url.replace('http', 'ws')}/graphql`,
-      webSocketImpl: WebSocket,
-      connectionParams: { authorization: installationToken },
-      lazy: false,
-    });
   });
-  afterAll(async () => {
-    await socket.dispose();
-    await outside.close();
-    await api.stop();
-  });
+  afterAll(() => settled.stop());
 
   const mutations = () => Object.values(api.schema.getMutationType()?.getFields() ?? {});
 
@@ -91,13 +77,13 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
     'over %s gets a code, the path of each problem and a hint; nothing is stored, started or connected to, and the server continues',
     async (transport) => {
       const wrong: object[] = [];
-      outside.takeRecords();
+      settled.outside.takeRecords();
       for (const operation of mutations()) {
         const rows = rowsOf(operation).filter((_row, index) => index % 2 === (transport === 'HTTP' ? 0 : 1));
         const before = JSON.stringify(await api.stored());
         for (const batch of inBatches(rows)) {
           const answers = await Promise.all(batch.map((row) => answered(row, transport)));
-          const seen = outside.takeRecords();
+          const seen = settled.outside.takeRecords();
           wrong.push(...answers.flat());
           if (seen.length > 0) wrong.push({ seen, by: batch.map(({ name }) => `${operation.name}: ${name}`) });
           if (!(await goesOn())) wrong.push({ name: operation.name, found: 'the server does not continue' });
@@ -147,7 +133,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
       if (code !== (cases.notYet === true ? 'NOT_YET_AVAILABLE' : undefined)) wrong.push({ name, text });
     }
     expect(wrong).toEqual([]);
-    expect(outside.takeRecords()).toContain('a connection arrived');
+    expect(settled.outside.takeRecords()).toContain('a connection arrived');
   });
 
   async function answered(row: Row, transport: 'HTTP' | 'WebSocket'): Promise<object[]> {
@@ -195,17 +181,6 @@ function judged(row: Pick<BadInput, 'code' | 'paths'>, errors: readonly ApiError
 function answersNothing(data: unknown, errors: readonly ApiErrorAnswer[]): object[] {
   const [answer] = Object.values(data ?? {}) as ({ nodes?: readonly unknown[] } | null)[];
   return errors.length === 0 && (answer === null || answer?.nodes?.length === 0) ? [] : [{ expected: 'nothing' }];
-}
-
-/** The errors of an operation, whether it was refused or executed. */
-async function errorsOver(client: Client, payload: Payload): Promise<readonly ApiErrorAnswer[]> {
-  try {
-    for await (const { errors } of client.iterate(payload)) return (errors ?? []) as unknown as ApiErrorAnswer[];
-    return [];
-  } catch (refused) {
-    if (Array.isArray(refused)) return refused as ApiErrorAnswer[];
-    throw refused;
-  }
 }
 
 /** Several calls run at once. One after the other they would take a minute on a busy machine. */

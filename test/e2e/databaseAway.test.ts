@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Client as PgClient } from 'pg';
-import { createClient, type Client } from 'graphql-ws';
-import { WebSocket } from 'ws';
+import type { Client } from 'graphql-ws';
 import { mutationCases, type Known } from '../fixtures/api/badInputs.js';
 import { operationDocument } from '../fixtures/api/operationDocument.js';
-import { installationToken, startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/api/wholeApi.js';
-import { watchOutsideWorld, type OutsideWorld } from '../fixtures/outsideWorld.js';
+import { errorsOver, startSettledApi, type SettledApi } from '../fixtures/api/settledApi.js';
+import type { WholeApi } from '../fixtures/api/wholeApi.js';
 import { describeWith } from '../fixtures/requirements.js';
 import {
   postgresMissing,
@@ -18,7 +17,6 @@ import {
   type TestPostgres,
   type TestServer,
 } from '../fixtures/servers/postgres.js';
-import { settleProject } from '../fixtures/settledProject.js';
 import { until } from '../fixtures/until.js';
 
 const shortPatienceMs = 1_500;
@@ -27,7 +25,7 @@ describeWith({ postgresql: await postgresMissing() }, 'while PostgreSQL does not
   let server: TestServer;
   let postgres: TestPostgres;
   let api: WholeApi;
-  let outside: OutsideWorld;
+  let settled: SettledApi;
   let known: Known;
   let socket: Client;
   let filesystemRoot: string;
@@ -37,7 +35,7 @@ describeWith({ postgresql: await postgresMissing() }, 'while PostgreSQL does not
     server = await startTestServer(['max_connections=40']);
     postgres = await startPostgres(server);
     filesystemRoot = await mkdtemp(join(tmpdir(), 'stowage-away-'));
-    api = await startWholeApi(
+    settled = await startSettledApi(
       {
         database: postgres,
         masterKeys: [Buffer.alloc(32, 1).toString('base64')],
@@ -45,20 +43,10 @@ describeWith({ postgresql: await postgresMissing() }, 'while PostgreSQL does not
       },
       { patienceMs: () => patienceMs },
     );
-    outside = await watchOutsideWorld(Number(new URL(api.url).port));
-    const { port } = outside;
-    known = { own: await settleProject(api, 'own', port), other: await settleProject(api, 'other', port), port };
-    socket = createClient({
-      url: `${api.url.replace('http', 'ws')}/graphql`,
-      webSocketImpl: WebSocket,
-      connectionParams: { authorization: installationToken },
-      lazy: false,
-    });
+    ({ api, known, socket } = settled);
   });
   afterAll(async () => {
-    await socket.dispose();
-    await outside.close();
-    await api.stop();
+    await settled.stop();
     await postgres.stop();
     await rm(filesystemRoot, { recursive: true });
   });
@@ -156,16 +144,3 @@ describeWith({ postgresql: await postgresMissing() }, 'while PostgreSQL does not
     patienceMs = shortPatienceMs;
   });
 });
-
-/** The errors of the first answer of an operation. */
-async function errorsOver(client: Client, payload: { query: string; variables: object }) {
-  try {
-    for await (const { errors } of client.iterate({ ...payload, variables: { ...payload.variables } })) {
-      return (errors ?? []) as unknown as ApiErrorAnswer[];
-    }
-    return [];
-  } catch (refused) {
-    if (Array.isArray(refused)) return refused as ApiErrorAnswer[];
-    throw refused;
-  }
-}
