@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { dumpArguments } from '../src/engines/mysqlFamily/dump/dump.js';
+import { mariadbDumpArguments } from '../src/engines/mariadb/mariadbDumpArguments.js';
 import { databasesPart } from '../src/engines/mysqlFamily/checks/preflight.js';
 import { findProgram } from '../src/engines/process/programs.js';
 import { swiftDriver } from '../src/storage/swift/swiftDriver.js';
@@ -163,7 +163,7 @@ async function dumpCommand(mariadb: MariadbServer, folder: string): Promise<stri
   );
   await chmod(optionFile, 0o600);
   const inventory = { serverVersion: '', toolVersion: '', sizeBytes: null, databases: [] };
-  const args = dumpArguments({ inventory, parts: [databasesPart], warnings: [] });
+  const args = mariadbDumpArguments({ inventory, parts: [databasesPart], warnings: [] });
   return `mariadb-dump --defaults-file=${optionFile} ${args.join(' ')} bench`;
 }
 

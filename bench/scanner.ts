@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { databasesPart } from '../src/engines/mysqlFamily/checks/preflight.js';
-import { dumpArguments } from '../src/engines/mysqlFamily/dump/dump.js';
+import { mariadbDumpArguments } from '../src/engines/mariadb/mariadbDumpArguments.js';
 import { dumpScanner } from '../src/engines/mysqlFamily/dump/dumpScanner.js';
 import { createObserver, type Scanner } from '../src/engines/pipeline/observer.js';
 import { systemTools } from '../src/engines/process/tools.js';
@@ -106,7 +106,7 @@ async function dump(
   await writeFile(optionFile, `[client]\n${login}`, { mode: 0o600 });
   const databases = (await server.sql("SHOW DATABASES LIKE 'bench%'")).trim().split('\n');
   const inventory = { serverVersion: '', toolVersion: '', sizeBytes: null, databases: [] };
-  const options = dumpArguments({ inventory, parts: [databasesPart], warnings: [] });
+  const options = mariadbDumpArguments({ inventory, parts: [databasesPart], warnings: [] });
   const tool = `mariadb-dump --defaults-file=${optionFile} ${[...options, ...databases].join(' ')}`;
   return observe(tool, folder, scanner);
 }

@@ -1,6 +1,5 @@
 import type { Engine } from './engine.js';
-import { createMariadbEngine } from './mariadb/mariadbEngine.js';
-import { mariadbDriver } from './mysqlFamily/session/session.js';
+import { createMariadbEngine, mariadbDriver } from './mariadb/mariadbEngine.js';
 import type { AllowAddress } from './network/serverAddress.js';
 import type { Tools } from './process/tools.js';
 

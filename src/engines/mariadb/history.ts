@@ -1,5 +1,5 @@
 import type { Inventory } from '../inventory.js';
-import { distribution } from './mariadbTools.js';
+import { distribution } from '../mysqlFamily/tools/distribution.js';
 
 /**
  * Whether the dump of these databases holds the history of system-versioned tables. One option of mariadb-dump decides

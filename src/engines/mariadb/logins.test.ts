@@ -179,7 +179,7 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
       new Error(`Server requests authentication using unknown plugin ${plugin}. See TODO: add plugins doco here`),
       { code: 'AUTH_SWITCH_PLUGIN_ERROR' },
     );
-    const told = asServiceError(as('ed'), error);
+    const told = asServiceError(as('ed'), error, 'MariaDB');
     expect(told).toMatchObject({
       code: 'SERVICE_AUTH',
       message: expect.stringMatching(named),
@@ -197,7 +197,7 @@ describeWith({ mariadb: mariadbMissing }, 'Logins of MariaDB', () => {
     [2020, /max_allowed_packet/],
     [4150, /FLUSH PRIVILEGES/],
   ])('error %i does not mention host, port and firewall', (errno, hint) => {
-    const told = asServiceError(as('ed'), Object.assign(new Error('Some words.'), { errno }));
+    const told = asServiceError(as('ed'), Object.assign(new Error('Some words.'), { errno }), 'MariaDB');
     expect(told.help).toMatch(hint);
   });
 });

@@ -15,12 +15,14 @@ import { Secret } from '../../secret.js';
 import type { Engine } from '../engine.js';
 import type { EngineContext } from '../engineContext.js';
 import type { ServiceConnection } from '../serviceConnection.js';
+import { mariadbDialect } from './mariadbDialect.js';
 import { createMariadbEngine } from './mariadbEngine.js';
 import { createToolFiles } from '../process/toolFiles.js';
 import { addOptionFile } from '../mysqlFamily/tools/optionFile.js';
 import { databasesPart } from '../mysqlFamily/checks/preflight.js';
 
 describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
+  const tool = { program: '/usr/bin/mariadb', dialect: mariadbDialect };
   const engine = createMariadbEngine();
   let server: MariadbServer;
   let secured: MariadbServer;
@@ -189,7 +191,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
     await server.sql(`CREATE OR REPLACE USER odd@'%' IDENTIFIED BY ${quoted}`);
     const connection = server.connection({ username: 'odd', password: new Secret(password) });
     const files = createToolFiles(folder);
-    const file = await addOptionFile(connection, { address: '127.0.0.1' }, files, '/usr/bin/mariadb');
+    const file = await addOptionFile(connection, { address: '127.0.0.1' }, files, tool);
     const args = [`--defaults-file=${file}`, '-Ne', 'SELECT CURRENT_USER()'];
     const { stdout } = await runTool('/usr/bin/mariadb', args, { files });
     expect(stdout).toBe('odd@%\n');
@@ -197,7 +199,7 @@ describeWith({ mariadb: mariadbMissing }, 'The MariaDB engine', () => {
 
   test('refuses a password with a line break, without repeating it', async () => {
     const connection = server.connection({ password: new Secret('one\nskip-ssl') });
-    const refusal = addOptionFile(connection, { address: '127.0.0.1' }, createToolFiles(folder), '/usr/bin/mariadb');
+    const refusal = addOptionFile(connection, { address: '127.0.0.1' }, createToolFiles(folder), tool);
     await expect(refusal).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.not.stringContaining('one') });
   });
 

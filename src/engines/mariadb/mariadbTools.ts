@@ -23,12 +23,6 @@ function mariadbTools(tools: Tools): MariadbTools {
   };
 }
 
-/** "10.11.19" of "mariadb-dump from 11.4.2-MariaDB…" or "Ver 10.19 Distrib 10.11.19-MariaDB…". */
-export function distribution(version: string): readonly [major: number, minor: number] | undefined {
-  const found = /(?:Distrib|from) (\d+)\.(\d+)/.exec(version) ?? /(\d+)\.(\d+)\.\d+/.exec(version);
-  return found === null ? undefined : [Number(found[1]), Number(found[2])];
-}
-
 /** The version numbers of MariaDB's tools and of the other programs of the pipeline, by name. Throws TOOL_MISSING. */
 export async function installedTools(tools: Tools): Promise<ToolVersions> {
   const { dump, client } = mariadbTools(tools);

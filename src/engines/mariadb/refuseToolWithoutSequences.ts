@@ -2,7 +2,7 @@ import { StowageError } from '../../errors.js';
 import { versionNumber } from '../process/programVersion.js';
 import type { Named } from '../mysqlFamily/catalog/catalog.js';
 import { isOlder } from '../mysqlFamily/session/serverSettings.js';
-import { distribution } from './mariadbTools.js';
+import { distribution } from '../mysqlFamily/tools/distribution.js';
 import { listed } from '../mysqlFamily/checks/listed.js';
 
 /** Throws TOOL_VERSION for a mariadb-dump before 10.3. Such a tool dumps sequences as tables. */

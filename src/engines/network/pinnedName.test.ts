@@ -7,7 +7,8 @@ import { describeWith } from '../../../test/fixtures/requirements.js';
 import { makeCertificates } from '../../../test/fixtures/servers/certificates.js';
 import { mariadbMissing, startMariadb, type MariadbServer } from '../../../test/fixtures/servers/mariadb.js';
 import { mariadbHome, mariadbVersionsMissing } from '../../../test/fixtures/servers/mariadbVersions.js';
-import { mariadbOutput } from '../mysqlFamily/tools/toolMessages.js';
+import { toolMessages } from '../mysqlFamily/tools/toolMessages.js';
+import { mariadbDialect } from '../mariadb/mariadbDialect.js';
 import { addOptionFile } from '../mysqlFamily/tools/optionFile.js';
 import { createToolFiles } from '../process/toolFiles.js';
 import type { ServiceConnection } from '../serviceConnection.js';
@@ -71,14 +72,14 @@ describeWith(
       const files = createToolFiles(await folder());
       const program = join(bin, tool);
       const server = { address: '127.0.0.2' };
-      const optionFile = await addOptionFile(connection, server, files, program);
+      const optionFile = await addOptionFile(connection, server, files, { program, dialect: mariadbDialect });
       const args =
         tool === 'mariadb'
           ? ['--batch', '-e', 'SHOW DATABASES']
           : ['--no-data', '--skip-lock-tables', '--all-databases'];
       const { exitCode, stdout, lastLines } = await runTool(program, [`--defaults-file=${optionFile}`, ...args], {
         files,
-        ...{ filter: mariadbOutput(), environment: pinnedName(connection, server, files) },
+        ...{ filter: toolMessages(), environment: pinnedName(connection, server, files) },
       });
       return exitCode === 0 ? stdout : lastLines;
     }

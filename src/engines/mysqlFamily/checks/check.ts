@@ -8,8 +8,7 @@ import { readPrograms } from '../catalog/catalog.js';
 import { listDatabases, selectDatabases, type ListedDatabase } from '../catalog/selection.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
 import { connectLine, logIn, shortText, type Session } from '../session/session.js';
-import { findMariadbTools } from '../../mariadb/mariadbTools.js';
-import type { MariadbSettings } from './preflight.js';
+import { serverVersion, type FamilySettings } from './preflight.js';
 import { refuseSettingsThatSpoilDumps } from './settingsPreflight.js';
 
 /**
@@ -19,9 +18,9 @@ const onlyTarget =
   'This user sees only the databases of the system. Until the user sees another database, backups end with EMPTY_DUMP. Backups of other services can be restored here if the grants of the user allow it.';
 
 /** Validate: checks step by step how far a backup gets with this connection. Throws only the reason of the signal. */
-export async function checkMariadb(
+export async function checkServer(
   connection: ServiceConnection,
-  settings: MariadbSettings,
+  settings: FamilySettings,
   options: { readonly signal: AbortSignal; readonly timeoutMs: number },
 ): Promise<readonly CheckStep[]> {
   const connecting = connectSteps(connection, settings.allowAddress, (server, signal) =>
@@ -32,7 +31,7 @@ export async function checkMariadb(
     name: 'AUTHENTICATE',
     run: async (signal) => {
       const { server, line } = connecting.reached();
-      session = await logIn(connection, server, line, { signal, timeoutMs: options.timeoutMs });
+      session = await logIn(connection, server, line, { ...settings, signal, timeoutMs: options.timeoutMs });
       const [row] = await session.query('SELECT VERSION() AS version, CURRENT_USER() AS account');
       return `Logged in as ${shortText(row?.['account'])}; the server is ${shortText(row?.['version'])}.`;
     },
@@ -52,7 +51,7 @@ export async function checkMariadb(
 
 function serverSteps(
   connection: ServiceConnection,
-  { tools }: MariadbSettings,
+  { tools, dialect }: FamilySettings,
   loggedIn: () => Session,
 ): readonly StepToTry[] {
   let toolVersion = '';
@@ -61,9 +60,9 @@ function serverSteps(
     {
       name: 'TOOL',
       run: async (signal) => {
-        const { dump } = findMariadbTools(tools);
+        const { dump } = await dialect.findTools(tools, serverVersion(loggedIn()), signal);
         toolVersion = await programVersion(dump, tools, signal);
-        const found = await versionNumbers({ 'mariadb-dump': dump, ...pipelinePrograms(tools) }, tools, signal);
+        const found = await versionNumbers({ [dialect.dumpTool]: dump, ...pipelinePrograms(tools) }, tools, signal);
         const named = Object.entries(found).map((each) => each.join(' '));
         return `${named.join(' and ')} are installed.`;
       },

@@ -150,14 +150,14 @@ function expressionIn(text: string): string | undefined {
  * Our sessions are in UTC. The clock is set to a day in the distant past, which shows whether a value depends on the
  * day.
  */
-function settingsOfRestore({ found }: Session): string {
+function settingsOfRestore({ found }: Session): Readonly<Record<string, string>> {
   const value = (name: string) => found.get(name)?.global ?? found.get(name)?.value;
   const flags = value('default_regex_flags')?.replace(/[^\w,]/g, '');
-  return [
-    ', timestamp = 86400',
-    `, div_precision_increment = ${Number(value('div_precision_increment') ?? 4)}`,
-    flags === undefined ? '' : `, default_regex_flags = '${flags}'`,
-  ].join('');
+  return {
+    timestamp: '86400',
+    div_precision_increment: String(Number(value('div_precision_increment') ?? 4)),
+    ...(flags === undefined ? {} : { default_regex_flags: `'${flags}'` }),
+  };
 }
 
 function condition({ column, type, expression }: Suspect): string {
@@ -191,7 +191,11 @@ function converted(type: string, value: string): string {
   }
 }
 
-async function refuseEqualKeys(session: Session, suspect: Suspect, settings: string): Promise<void> {
+async function refuseEqualKeys(
+  session: Session,
+  suspect: Suspect,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
   for (const key of suspect.keys) {
     const present = key.map((part) => `${part} IS NOT NULL`).join(' AND ');
     const select = `${from(suspect)} WHERE ${present} GROUP BY ${key.join(', ')} HAVING COUNT(*) > 1 LIMIT 1`;

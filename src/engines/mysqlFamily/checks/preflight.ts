@@ -8,16 +8,14 @@ import { countAll } from '../counting/countAll.js';
 import { countedTables } from '../counting/countRows.js';
 import { readDefinitions, type Definitions } from '../definitions/readDefinitions.js';
 import { warnOfDirectories, warnOfSequencesElsewhere } from '../definitions/needs.js';
-import { refuseToolWithoutSequences } from '../../mariadb/refuseToolWithoutSequences.js';
 import { refuseUnrestorable } from '../definitions/refuseUnrestorable.js';
 import { withDefinitions } from '../definitions/withDefinitions.js';
 import { findComputedAnew } from './computedAnew.js';
 import { findForeignFolders, warnOfForeignFolders } from '../catalog/foreignFolders.js';
-import { dumpCharacterSet, warnOfConversion } from '../../mariadb/dumpCharacterSet.js';
 import { listInventory, type Counts } from '../catalog/inventory.js';
 import { findLosses, refuseBrokenViews } from './losses.js';
 import { findLostValues } from './lostValues.js';
-import { findMariadbTools } from '../../mariadb/mariadbTools.js';
+import type { Dialect } from '../dialect.js';
 import { programVersion, versionNumber } from '../../process/programVersion.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
 import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
@@ -29,10 +27,11 @@ import { serverErrorNumber, shortText, type Session, type SessionOptions } from 
 import type { AllowAddress, ServerAddress } from '../../network/serverAddress.js';
 import type { Tools } from '../../process/tools.js';
 
-export type MariadbSettings = {
+export type FamilySettings = {
   readonly allowAddress: AllowAddress;
   readonly tools: Tools;
   readonly conversations: Conversations;
+  readonly dialect: Dialect;
 };
 
 /**
@@ -41,27 +40,31 @@ export type MariadbSettings = {
  */
 export const databasesPart = { name: 'databases', extension: 'sql', characterSet: 'binary' };
 
-export type MariadbPreflight = {
+export type FamilyPreflight = {
   readonly report: PreflightReport;
   /** The address that answered. The dump connects only to it. */
   readonly server: ServerAddress;
   readonly texts: readonly ProgramText[];
+  /** The dump tool for this server. */
+  readonly program: string;
 };
 
 /** Finds everything that would end the dump or make it smaller than the source, before the dump starts. */
-export async function preflightMariadb(
+export async function preflightServer(
   connection: ServiceConnection,
-  settings: MariadbSettings,
+  settings: FamilySettings,
   context: EngineContext,
-): Promise<MariadbPreflight> {
-  const { dump } = findMariadbTools(settings.tools);
-  const toolVersion = await programVersion(dump, settings.tools, context.signal);
+): Promise<FamilyPreflight> {
+  const { dialect } = settings;
+  await dialect.findTools(settings.tools, undefined, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
+    const { dump } = await dialect.findTools(settings.tools, serverVersion(session), context.signal);
+    const toolVersion = await programVersion(dump, settings.tools, context.signal);
     const listed = await listDatabases(session);
     const chosen = selectDatabases(listed, connection.databases);
     await refuseSettingsThatSpoilDumps(session, chosen, toolVersion);
     const catalog = await readCatalog(session, chosen);
-    refuseToolWithoutSequences(toolVersion, catalog.sequences);
+    dialect.refuseUnfitTool(toolVersion, catalog);
     const grants = await readGrants(session);
     await refuseMissingDumpPrivileges(session, catalog, grants);
     await refuseBrokenViews(session, catalog);
@@ -82,12 +85,12 @@ export async function preflightMariadb(
     });
     const { texts, warnings } = await readProgramTexts(session, catalog);
     const report: PreflightReport = {
-      inventory: { ...inventory, settings: recordedSettings(session.found) },
+      inventory: { ...inventory, settings: recordedSettings(dialect.settings, session.found) },
       parts: [
         {
           ...databasesPart,
-          characterSet: dumpCharacterSet(definitions),
-          tool: { name: 'mariadb-dump', version: versionNumber(toolVersion) },
+          characterSet: dialect.dumpCharacterSet(definitions),
+          tool: { name: dialect.dumpTool, version: versionNumber(toolVersion) },
         },
       ],
       warnings: [
@@ -101,28 +104,29 @@ export async function preflightMariadb(
         ...(await findLosses(session, catalog, others)),
         ...(await findLostValues(session, definitions)),
         ...(await findComputedAnew(session, definitions)),
-        ...warnOfConversion(catalog, definitions),
+        ...(await dialect.findOwnLosses(session, catalog, definitions)),
         ...warnings,
         ...warnOfSequencesElsewhere(inventory),
         ...warnOfDirectories(inventory),
         ...warnOfImpatientServer(session.found),
       ],
     };
-    return { report, server: session.server, texts };
+    return { report, server: session.server, texts, program: dump };
   });
 }
 
 /**
  * The inventory of the chosen databases that exist. With `countingMs` 0, rows, sizes and times are not read.
  */
-export async function inventoryMariadb(
+export async function inventoryServer(
   connection: ServiceConnection,
-  settings: MariadbSettings,
+  settings: FamilySettings,
   context: InventoryContext,
 ): Promise<Inventory> {
   const { countingMs = defaultCountingMs, onAnswer } = context;
-  const toolVersion = await programVersion(findMariadbTools(settings.tools).dump, settings.tools, context.signal);
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
+    const { dump } = await settings.dialect.findTools(settings.tools, serverVersion(session), context.signal);
+    const toolVersion = await programVersion(dump, settings.tools, context.signal);
     const databases = await present(session, connection);
     const options = { ...settings, ...context };
     if (countingMs === 0) {
@@ -182,6 +186,11 @@ function hasNoConnectionLeft(error: unknown): boolean {
 
 /** The default time limit for counting rows. */
 export const defaultCountingMs = 20_000;
+
+/** The version for the choice of a tool, as the server reports it. */
+export function serverVersion({ found }: Session): string {
+  return found.get('version')?.value ?? '';
+}
 
 async function versionOfServer(session: Session): Promise<string> {
   const [row] = await session.query('SELECT VERSION() AS version');

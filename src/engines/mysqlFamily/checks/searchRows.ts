@@ -1,4 +1,5 @@
 import { codeOfServerError, isChangedTable } from '../errors/serverErrors.js';
+import { isStatementTimeout } from '../counting/countRows.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**
@@ -12,17 +13,20 @@ export const noTime: Searched = { unknown: 'no time' };
 const secondsForOneTable = 5;
 
 /**
- * Searches a table for a row, for 5 s at most. `settings` apply to the statement. A table that no longer exists has no
+ * Searches a table for a row, for 5 s at most. `variables` apply to the statement. A table that no longer exists has no
  * rows. Throws if the server cannot be reached, refuses the account, or makes the search wait too long for a lock.
  */
-export async function searchRows(session: Session, select: string, settings = ''): Promise<Searched> {
+export async function searchRows(
+  session: Session,
+  select: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Searched> {
   try {
-    const statement = `SET STATEMENT max_statement_time = ${secondsForOneTable}${settings} FOR ${select}`;
-    return (await session.query(statement)).length > 0;
+    const limits = { seconds: secondsForOneTable, variables };
+    return (await session.dialect.limitedSelect(session, select, limits)).length > 0;
   } catch (error) {
     const number = serverErrorNumber(error);
-    // ER_STATEMENT_TIMEOUT
-    if (number === 1969) return noTime;
+    if (isStatementTimeout(number)) return noTime;
     if (isChangedTable(number)) return false;
     if (number === undefined || codeOfServerError(number) !== 'TOOL_FAILED') throw error;
     return { unknown: `error ${number}` };

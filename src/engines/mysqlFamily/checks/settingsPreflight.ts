@@ -2,14 +2,8 @@ import { StowageError } from '../../../errors.js';
 import type { Inventory } from '../../inventory.js';
 import type { PreflightReport } from '../../preflightReport.js';
 import type { Grants } from '../privileges/grants.js';
-import { distribution } from '../../mariadb/mariadbTools.js';
-import {
-  isOlder,
-  settingsThatSpoilDumps,
-  versionOf,
-  type FoundSettings,
-  type SpoilingSetting,
-} from '../session/serverSettings.js';
+import { distribution } from '../tools/distribution.js';
+import { settingsThatSpoilDumps, type FoundSettings, type SpoilingSetting } from '../session/serverSettings.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
 
 /**
@@ -22,7 +16,7 @@ export async function refuseSettingsThatSpoilDumps(
   toolVersion: string,
 ): Promise<void> {
   const spoiling: SpoilingSetting[] = [];
-  for (const setting of settingsThatSpoilDumps(session.found, distribution(toolVersion) ?? [0, 0])) {
+  for (const setting of settingsThatSpoilDumps(session.dialect, session.found, distribution(toolVersion) ?? [0, 0])) {
     if (await matters(session, databases, setting)) spoiling.push(setting);
   }
   if (spoiling.length === 0) return;
@@ -34,7 +28,7 @@ export async function refuseSettingsThatSpoilDumps(
 }
 
 /**
- * Called after a dump. A setting may have changed between the preflight and the login of mariadb-dump. Nothing shows
+ * Called after a dump. A setting may have changed between the preflight and the login of the dump tool. Nothing shows
  * whether the change came before that login, so the dump is refused.
  */
 export async function spoiledMeanwhile(
@@ -81,13 +75,13 @@ function isForeign(name: string): boolean {
 }
 
 /**
- * Some servers end idle sessions. mariadb-dump is idle while it waits for the storage, and has no option to change the
+ * Some servers end idle sessions. The dump tool is idle while it waits for the storage, and has no option to change the
  * limits.
  */
 export function warnOfImpatientServer(found: FoundSettings): readonly string[] {
   return ['net_write_timeout', 'wait_timeout', 'idle_transaction_timeout', 'idle_readonly_transaction_timeout'].flatMap(
     (name) => {
-      // Newer versions of mariadb-dump set wait_timeout to the server's own value again.
+      // Newer dump tools set wait_timeout to the server's own value again.
       const setting = found.get(name);
       const seconds = Number(setting?.global ?? setting?.value ?? 0);
       if (setting === undefined || seconds === 0 || seconds >= patientSeconds) return [];
@@ -102,7 +96,7 @@ const patientSeconds = 60;
 export async function refuseTargetSettings(session: Session, inventory: Inventory, grants: Grants): Promise<void> {
   const { found } = session;
   const value = (name: string) => found.get(name)?.value ?? '';
-  if (value('read_only') !== '' && value('read_only') !== 'OFF' && !ignoresReadOnly(found, grants)) {
+  if (value('read_only') !== '' && value('read_only') !== 'OFF' && !session.dialect.ignoresReadOnly(found, grants)) {
     throw refusal('read_only', value('read_only'), 'the target accepts no data', 'SET GLOBAL read_only = OFF;');
   }
   if (value('innodb_read_only') === 'ON') {
@@ -159,11 +153,6 @@ export function warnOfTargetSettings(found: FoundSettings, { databases }: Invent
   if (databases.every(({ needs }) => needs !== undefined)) return [];
   if (found.get('innodb_force_primary_key')?.value !== 'ON') return [];
   return ['innodb_force_primary_key of the target is ON: a table without a primary key ends the restore (1173).'];
-}
-
-function ignoresReadOnly(found: FoundSettings, grants: Grants): boolean {
-  const superIsEnough = isOlder(versionOf(found), [10, 11]) && grants.holdsGlobally('SUPER');
-  return superIsEnough || grants.holdsGlobally('READ_ONLY ADMIN') || grants.holdsGlobally('READ ONLY ADMIN');
 }
 
 function hasHistory(inventory: Inventory): boolean {

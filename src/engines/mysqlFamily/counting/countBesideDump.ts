@@ -5,7 +5,7 @@ import { asWork, countBatch, countedTables, inBatches, type TableToCount, type W
 import { countingShareOf, countingShares } from './countingShare.js';
 import { countingTime, type CountingTime } from './countingTime.js';
 import type { Named } from '../catalog/catalog.js';
-import { dumpsHistory } from '../../mariadb/history.js';
+import type { Dialect } from '../dialect.js';
 import { keyOf } from '../catalog/inventory.js';
 import { longStatements, type LongStatements } from './longStatements.js';
 import { openSession, serverErrorNumber, type Session, type SessionOptions } from '../session/session.js';
@@ -17,7 +17,7 @@ const leastMs = 50;
  */
 const usualSpeed = 500_000;
 
-type Settings = Pick<SessionOptions, 'allowAddress' | 'conversations'>;
+type Settings = Pick<SessionOptions, 'allowAddress' | 'conversations'> & { readonly dialect: Dialect };
 
 /**
  * Counts the rows of the inventory's tables in one snapshot. The snapshot is taken before this returns, so it is nearly
@@ -35,7 +35,7 @@ export async function countBesideDump(
   settings: Settings,
   signal: AbortSignal,
 ): Promise<CountingBesideDump | undefined> {
-  const tables = countedTables(inventory, { history: dumpsHistory(inventory) });
+  const tables = countedTables(inventory, { history: settings.dialect.dumpsHistory(inventory) });
   if (tables.length === 0) return undefined;
   const ended = new AbortController();
   let session: Session | undefined;
@@ -108,10 +108,7 @@ async function beginSnapshot(session: Session): Promise<boolean> {
     await session.query('SET SESSION sql_log_bin = 0');
   } catch (error) {
     if (serverErrorNumber(error) === undefined) throw error;
-    const logging = await session.query(
-      `SELECT 1 FROM information_schema.global_variables
-        WHERE variable_name IN ('LOG_BIN', 'WSREP_ON') AND variable_value = 'ON'`,
-    );
+    const logging = await session.query(session.dialect.keepsLocks);
     if (logging.length > 0) return false;
   }
   await session.query('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
@@ -180,7 +177,7 @@ async function releasingLocks<T>(session: Session, work: () => Promise<T>): Prom
 async function hasRoom(session: Session): Promise<boolean> {
   const [row] = await session.query(
     `SELECT @@max_user_connections AS own, @@max_connections AS everybody,
-            (SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'THREADS_CONNECTED') AS used`,
+            ${session.dialect.connectionsNow} AS used`,
   );
   const [own, everybody, used] = [Number(row?.['own']), Number(row?.['everybody']), Number(row?.['used'])];
   return (own === 0 || own >= 5) && everybody - used >= 5;

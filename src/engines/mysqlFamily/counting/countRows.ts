@@ -91,7 +91,7 @@ export async function countBatch(
   } catch (error) {
     const number = serverErrorNumber(error);
     if (!isOfOneTable(number)) throw error;
-    if (batch.length === 1) return { rows: new Map(), slow: number === statementTimeout ? batch : [] };
+    if (batch.length === 1) return { rows: new Map(), slow: isStatementTimeout(number) ? batch : [] };
   }
   const rows = new Map<TableToCount, number>();
   const slow: TableToCount[] = [];
@@ -109,11 +109,14 @@ export async function countBatch(
 }
 
 const leastMs = 10;
-const statementTimeout = 1969;
+
+export function isStatementTimeout(number: number | undefined): boolean {
+  return number === 1969 || number === 3024;
+}
 
 /** 1205: another session has locked the table. 1317: we or an administrator ended the count. */
 function isOfOneTable(number: number | undefined): boolean {
-  return number === statementTimeout || number === 1205 || number === 1317 || isChangedTable(number);
+  return isStatementTimeout(number) || number === 1205 || number === 1317 || isChangedTable(number);
 }
 
 async function queryCounts(
@@ -125,12 +128,10 @@ async function queryCounts(
     const from = `${quoteName(database)}.${quoteName(name)}${history ? ' FOR SYSTEM_TIME ALL' : ''}`;
     return `SELECT ${index} AS position, COUNT(*) AS counted FROM ${from}`;
   });
-  // At least 1, because 0 means no limit.
-  const seconds = Math.max(0.01, limitMs / 1000).toFixed(2);
-  const rows = await session.query(
-    `SET STATEMENT max_statement_time = ${seconds}, lock_wait_timeout = ${lockWaitSeconds} FOR
-     ${counts.join(' UNION ALL ')}`,
-    [],
+  const rows = await session.dialect.limitedSelect(
+    session,
+    counts.join(' UNION ALL '),
+    { seconds: Math.max(0.01, limitMs / 1000), lockWaitSeconds },
     { timeoutMs: limitMs + answerMs },
   );
   return new Map(

@@ -32,7 +32,7 @@ const killMs = 5_000;
 export async function longStatements(
   session: Session,
   connection: ServiceConnection,
-  settings: Pick<SessionOptions, 'allowAddress' | 'conversations'>,
+  settings: Pick<SessionOptions, 'allowAddress' | 'conversations' | 'dialect'>,
 ): Promise<LongStatements> {
   const [row] = await session.query('SELECT CONNECTION_ID() AS id');
   const id = row?.['id'] ?? '';

@@ -6,23 +6,24 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { readTimes, type Named, type TableTimes } from '../catalog/catalog.js';
 import { countAll } from './countAll.js';
 import { countedTables } from './countRows.js';
-import { dumpsHistory } from '../../mariadb/history.js';
 import { keyOf } from '../catalog/inventory.js';
 import { withPatientSession } from '../locks/ownLockWaits.js';
-import { defaultCountingMs, type MariadbSettings } from '../checks/preflight.js';
+import { defaultCountingMs, type FamilySettings } from '../checks/preflight.js';
 import type { Session } from '../session/session.js';
 
 /** Counts single tables of a backup's inventory again, and reads when they were changed. */
-export async function recountMariadb(
+export async function recountTables(
   connection: ServiceConnection,
   tables: readonly UnsureTable[],
   source: Inventory,
-  settings: MariadbSettings,
+  settings: FamilySettings,
   context: InventoryContext,
 ): Promise<readonly TableState[]> {
   const { countingMs = defaultCountingMs, onAnswer, signal } = context;
   const wanted = new Set(tables.map(keyOf));
-  const toCount = countedTables(source, { history: dumpsHistory(source) }).filter((one) => wanted.has(keyOf(one)));
+  const toCount = countedTables(source, { history: settings.dialect.dumpsHistory(source) }).filter((one) =>
+    wanted.has(keyOf(one)),
+  );
   return withPatientSession(connection, { ...settings, ...context }, async (session) => {
     const counts = await countAll(session, toCount, { budgetMs: countingMs, onAnswer });
     const rowsOf = (table: Named) => counts.get(keyOf(table)) ?? null;

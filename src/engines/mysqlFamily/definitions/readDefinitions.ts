@@ -96,7 +96,8 @@ async function readViewsAndPrograms(session: Session, { databases }: Pick<Names,
   const names = databases.map(({ name }) => name);
   const query = async (sql: string): Promise<readonly Row[]> => await session.query(sql, [names]);
   const views = await query(
-    `SELECT table_schema AS db, table_name AS name, view_definition, check_option, security_type, algorithm, definer
+    `SELECT table_schema AS db, table_name AS name, view_definition, check_option, security_type,
+            ${session.dialect.viewAlgorithm} AS algorithm, definer
        FROM information_schema.views WHERE table_schema IN (?)`,
   );
   const routines = await query(
@@ -175,7 +176,7 @@ async function* batches(session: Session, database: string, tables: readonly Nam
 }
 
 function showTables(session: Session, database: string, batch: readonly Named[]): Promise<readonly Row[]> {
-  return compound(
+  return session.dialect.showAll(
     session,
     batch.map(({ name }) => `SHOW CREATE TABLE ${quoteName(database)}.${quoteName(name)}`),
   );
@@ -188,7 +189,7 @@ async function readSequences(
 ): Promise<Readonly<Record<string, Definition>>> {
   const all: [string, Definition][] = [];
   for (let from = 0; from < sequences.length; from += batchSize) {
-    const rows = await compound(
+    const rows = await session.dialect.showAll(
       session,
       sequences.slice(from, from + batchSize).flatMap(({ name }) => {
         const sequence = `${quoteName(database)}.${quoteName(name)}`;
@@ -216,17 +217,10 @@ async function readTriggerStatements(session: Session, catalog: Names): Promise<
   const all = new Map<string, string>();
   for (const { database, name } of catalog.triggers) {
     const trigger = `${quoteName(database)}.${quoteName(name)}`;
-    const [row] = await compound(session, [`SHOW CREATE TRIGGER ${trigger}`]);
+    const [row] = await session.dialect.showAll(session, [`SHOW CREATE TRIGGER ${trigger}`]);
     all.set(JSON.stringify([database, name]), row?.['SQL Original Statement'] ?? '');
   }
   return all;
-}
-
-async function compound(session: Session, statements: readonly string[]): Promise<readonly Row[]> {
-  if (statements.length === 0) return [];
-  return session.query(
-    `BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; ${statements.join('; ')}; END`,
-  );
 }
 
 function collationsOf(catalog: Names): ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, string>>> {

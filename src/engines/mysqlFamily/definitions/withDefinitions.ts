@@ -1,7 +1,7 @@
 import type { Definition, Inventory, InventoryDatabase } from '../../inventory.js';
 import type { CatalogTable, Names } from '../catalog/catalog.js';
-import { distribution } from '../../mariadb/mariadbTools.js';
-import { currentName, releaseOf } from '../restoreChecks/target.js';
+import { distribution } from '../tools/distribution.js';
+import { currentName } from '../restoreChecks/target.js';
 import type { Session } from '../session/session.js';
 import { definitionOf, mayHoldPassword, normalisation } from './definition.js';
 import { needsOf } from './needs.js';
@@ -26,7 +26,7 @@ export async function withDefinitions(
 ): Promise<Inventory> {
   const [row] = await session.query('SELECT @@lower_case_table_names AS folded, VERSION() AS version');
   const folded = row?.['folded'] !== '0';
-  const historyDumped = releaseOf(distribution(inventory.toolVersion)?.join('.') ?? '') >= 1011;
+  const historyDumped = session.dialect.releaseOf(distribution(inventory.toolVersion)?.join('.') ?? '') >= 1011;
   const needs = others === undefined ? undefined : needsOf(catalog, definitions, { others, folded, historyDumped });
   const budget = { left: mostPartsChars };
   const tables = new Map(catalog.tables.map((table) => [JSON.stringify([table.database, table.name]), table]));

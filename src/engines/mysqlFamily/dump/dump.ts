@@ -1,20 +1,17 @@
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
-import type { Conversations } from '../../conversation/conversations.js';
 import { openDumpPipeline, type DumpPipeline } from '../../pipeline/dumpPipeline.js';
 import { judgeDump } from '../../pipeline/judgePipeline.js';
 import type { PipelineEnd } from '../../pipeline/runningPipeline.js';
-import type { PreflightReport } from '../../preflightReport.js';
 import { endedWell, howItEnded, type ToolEnd } from '../../process/toolEnd.js';
 import { createToolFiles } from '../../process/toolFiles.js';
 import { toolOutput } from '../../process/toolOutput.js';
 import type { DumpContext, DumpEnd, PrepareDumpContext, RunningDump } from '../../runningDump.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
-import { dumpsHistory } from '../../mariadb/history.js';
-import type { MariadbPreflight } from '../checks/preflight.js';
+import type { FamilyPreflight, FamilySettings } from '../checks/preflight.js';
 import { isChangedTable } from '../errors/serverErrors.js';
 import { watchToolLocks } from '../locks/toolLocks.js';
-import { mariadbOutput } from '../tools/toolMessages.js';
+import { toolMessages } from '../tools/toolMessages.js';
 import { pinnedName } from '../../network/pinnedName.js';
 import { addOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
@@ -23,12 +20,12 @@ import { serializeForScanner } from './programTexts.js';
 import type { Tools } from '../../process/tools.js';
 
 /** The pipeline that a dump writes to, and what its scanner has found so far. */
-export type MariadbPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
+export type ScannedPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
 
-export async function openMariadbPipeline(
+export async function openScannedPipeline(
   tools: Tools,
   { workFolder, signal, steps }: Pick<PrepareDumpContext, 'workFolder' | 'signal' | 'steps'>,
-): Promise<MariadbPipeline> {
+): Promise<ScannedPipeline> {
   const scanned = scannedDump();
   const pipeline = await openDumpPipeline({
     ...{ tools, workFolder, signal, steps },
@@ -39,28 +36,28 @@ export async function openMariadbPipeline(
 }
 
 /**
- * Starts mariadb-dump for all databases of the report, in one snapshot.
+ * Starts the dump tool for all databases of the report, in one snapshot.
  * docs/decisions/0003-child-processes-for-dumps.md documents the purpose of each option.
  */
-export async function startMariadbDump(
+export async function startFamilyDump(
   connection: ServiceConnection,
-  { report, server, texts }: MariadbPreflight,
-  { program, conversations }: { readonly program: string; readonly conversations: Conversations },
-  pipeline: MariadbPipeline,
+  { report, server, texts, program }: FamilyPreflight,
+  { conversations, dialect }: Pick<FamilySettings, 'conversations' | 'dialect'>,
+  pipeline: ScannedPipeline,
   context: DumpContext,
 ): Promise<RunningDump> {
   const files = createToolFiles(context.workFolder);
-  const optionFile = await addOptionFile(connection, server, files, program);
-  const problems = toolProblems('DUMP', isProblem);
+  const optionFile = await addOptionFile(connection, server, files, { program, dialect });
+  const problems = toolProblems(dialect.product, 'DUMP', isProblem);
   const ended = new AbortController();
   const running = await pipeline.run(
     {
       program,
-      args: [`--defaults-file=${optionFile}`, ...dumpArguments(report)],
+      args: [`--defaults-file=${optionFile}`, ...dialect.dumpArguments(report)],
       files,
       environment: pinnedName(connection, server, files),
       secrets: connection.password === null ? [] : [connection.password],
-      filter: mariadbOutput(),
+      filter: toolMessages(),
       onLine: problems.onLine,
     },
     {
@@ -70,7 +67,7 @@ export async function startMariadbDump(
     },
   );
   let busy: StowageError | undefined;
-  const tool = { connection, server, conversations, pid: running.pid, uid: running.uid };
+  const tool = { connection, server, conversations, dialect, pid: running.pid, uid: running.uid };
   const watch = watchToolLocks('The dump', tool, context, (error) => {
     busy = error;
     ended.abort(error);
@@ -80,36 +77,14 @@ export async function startMariadbDump(
     readBytes: () => running.plainBytes(),
     ended: running.ended.then(async (end) => {
       const warnings = await watch.stop();
-      const judged = judge(end, pipeline.scanned(), problems.found);
+      const judged = judge(dialect.dumpTool, end, pipeline.scanned(), problems.found);
       // If the tool had already succeeded before it was to be ended, its dump is complete.
       return { ...judged, warnings, failure: judged.failure === null ? null : (busy ?? judged.failure) };
     }),
   };
 }
 
-/** Exported for tests. Databases come last, after `--`, so that a name is never read as an option. */
-export function dumpArguments(report: PreflightReport): readonly string[] {
-  const characterSet = report.parts[0]?.characterSet ?? 'utf8mb4';
-  const { databases } = report.inventory;
-  const history = dumpsHistory(report.inventory) ? ['--dump-history'] : [];
-  return [
-    `--default-character-set=${characterSet}`,
-    '--single-transaction',
-    '--quick',
-    '--routines',
-    '--events',
-    '--triggers',
-    // A binary connection converts nothing. So binary values are not written as hex, which would double their size.
-    characterSet === 'binary' ? '--skip-hex-blob' : '--hex-blob',
-    '--skip-add-locks',
-    ...history,
-    '--databases',
-    '--',
-    ...databases.map(({ name }) => name),
-  ];
-}
-
-function judge(end: PipelineEnd, scanned: ScannedDump, problems: readonly ToolProblem[]): DumpEnd {
+function judge(dumpTool: string, end: PipelineEnd, scanned: ScannedDump, problems: readonly ToolProblem[]): DumpEnd {
   const { tables } = scanned;
   return {
     ...end.tool,
@@ -124,14 +99,14 @@ function judge(end: PipelineEnd, scanned: ScannedDump, problems: readonly ToolPr
       nameCase: 'FOLDED',
     },
     longestStatementBytes: scanned.longestStatementBytes,
-    failure: scanned.tooLong === undefined ? failureOf(end, problems) : tooLong(scanned.tooLong),
+    failure: scanned.tooLong === undefined ? failureOf(dumpTool, end, problems) : tooLong(scanned.tooLong),
   };
 }
 
-function failureOf(end: PipelineEnd, problems: readonly ToolProblem[]): StowageError | null {
-  const failure = judgeDump(end, 'mariadb-dump', () => {
-    if (!endedWell(end.tool)) return toolFailed(`mariadb-dump ${howItEnded(end.tool)}`, end.tool, problems);
-    return problems.length === 0 ? null : toolFailed('mariadb-dump reported an error', end.tool, problems);
+function failureOf(dumpTool: string, end: PipelineEnd, problems: readonly ToolProblem[]): StowageError | null {
+  const failure = judgeDump(end, dumpTool, () => {
+    if (!endedWell(end.tool)) return toolFailed(`${dumpTool} ${howItEnded(end.tool)}`, end.tool, problems);
+    return problems.length === 0 ? null : toolFailed(`${dumpTool} reported an error`, end.tool, problems);
   });
   if (failure !== null || isComplete(end.observer.tail())) return failure;
   const sentence = 'The dump ends without its completion line.';
@@ -174,7 +149,7 @@ function tableChanged(line: string, lastLines: string): StowageError {
 }
 
 /**
- * After some failures mariadb-dump has exit code 0. So every line counts as an error, unless it is clearly a warning.
+ * After some failures the dump tool has exit code 0. So every line counts as an error, unless it is clearly a warning.
  */
 function isProblem(line: string): boolean {
   if (/^(\S+: )?(-- )?(warning|note|info)\b/i.test(line)) return false;

@@ -63,8 +63,10 @@ export function unknownLogin(text: string): { readonly plugin: string; readonly 
   return { plugin, is: loginMethods[plugin] ?? 'a way that Stowage does not know' };
 }
 
-export const passwordLogin =
-  'Create a user for backups that logs in with a password: CREATE USER … IDENTIFIED VIA ed25519 USING PASSWORD(…), or IDENTIFIED BY …';
+export function passwordLogin(product: 'MariaDB' | 'MySQL'): string {
+  const ed25519 = product === 'MariaDB' ? 'IDENTIFIED VIA ed25519 USING PASSWORD(…), or ' : '';
+  return `Create a user for backups that logs in with a password: CREATE USER … ${ed25519}IDENTIFIED BY …`;
+}
 
 const loginMethods: Readonly<Record<string, string>> = {
   auth_gssapi_client: 'Kerberos (GSSAPI)',

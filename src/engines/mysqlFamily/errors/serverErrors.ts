@@ -4,9 +4,9 @@ import { asSentence } from '../../asSentence.js';
 import { answerTooLong, processEnded } from '../../conversation/messages.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { loginWayOut, passwordLogin, tlsWayOut, unknownLogin } from './refusedLogin.js';
-import { wayOut } from './wayOut.js';
+import { wayOut, type Product } from './wayOut.js';
 
-/** The failure code of a job for an error number of MariaDB's server or client library (manual, "Error Codes"). */
+/** The failure code of a job for an error number of the server or the client library (manuals, "Error Codes"). */
 export function codeOfServerError(number: number): ErrorCode {
   if (unreachable.has(number)) return 'SERVICE_UNREACHABLE';
   if (refusedLogin.has(number)) return 'SERVICE_AUTH';
@@ -45,7 +45,7 @@ export function errorNumberIn(line: string): number | undefined {
 }
 
 /** The failure to report for an error of our own connection. */
-export function asServiceError(connection: ServiceConnection, error: unknown): StowageError {
+export function asServiceError(connection: ServiceConnection, error: unknown, product: Product): StowageError {
   if (error instanceof StowageError) return error;
   const where = `${connection.host}:${connection.port}`;
   const { number, code, text } = facts(error);
@@ -61,7 +61,7 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
         },
       );
     }
-    const way = failure === 'SERVICE_PRIVILEGE' ? {} : { ...wayOut(number, 'DUMP'), ...loginWayOut(number) };
+    const way = failure === 'SERVICE_PRIVILEGE' ? {} : { ...wayOut(product, number, 'DUMP'), ...loginWayOut(number) };
     return new StowageError(failure, asSentence(`${where} answered: ${text}`), { ...way, cause: error });
   }
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
@@ -83,15 +83,15 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
     return new StowageError(
       'SERVICE_AUTH',
       `${where} lets '${connection.username ?? ''}' log in only with ${plugin} (${is}), which Stowage does not support.`,
-      { help: passwordLogin, cause: error },
+      { help: passwordLogin(product), cause: error },
     );
   }
   if (code === answerTooLong) {
     return new StowageError(
       'SERVICE_UNREACHABLE',
-      asSentence(`${where} sends more data than a MariaDB server does: ${text}`),
+      asSentence(`${where} sends more data than a ${product} server does: ${text}`),
       {
-        help: 'Check that host and port belong to a MariaDB server. If the server has very many objects, back up fewer databases with one service.',
+        help: `Check that host and port belong to a ${product} server. If the server has very many objects, back up fewer databases with one service.`,
         retriable: false,
         cause: error,
       },
@@ -99,7 +99,7 @@ export function asServiceError(connection: ServiceConnection, error: unknown): S
   }
   if (code === processEnded) {
     return new StowageError('SERVICE_UNREACHABLE', `The conversation with ${where} ended unexpectedly.`, {
-      help: 'The answer could not be read, or took too much memory. If it happens again, check that host and port belong to a MariaDB server.',
+      help: `The answer could not be read, or took too much memory. If it happens again, check that host and port belong to a ${product} server.`,
       cause: error,
     });
   }

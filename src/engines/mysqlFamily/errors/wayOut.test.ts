@@ -10,16 +10,16 @@ describe('The hint for an error of MariaDB', () => {
     (number, way) => {
       for (const situation of ['DUMP', 'RESTORE'] as const) {
         const own = situation === 'DUMP' ? way.dump : way.restore;
-        const { help = '' } = wayOut(number, situation);
+        const { help = '' } = wayOut('MariaDB', number, situation);
         if (own ?? way.help) expect(help).toBe(own ?? way.help);
         else
           expect(help).toBe(
             `Look up error ${number} in MariaDB's list of error codes, and read the log of the database server at that time.`,
           );
       }
-      expect(wayOut(number, 'DUMP').retriable).toBe(way.passes);
+      expect(wayOut('MariaDB', number, 'DUMP').retriable).toBe(way.passes);
       // A restore that has begun to write is never retried automatically.
-      expect(wayOut(number, 'RESTORE').retriable).toBeUndefined();
+      expect(wayOut('MariaDB', number, 'RESTORE').retriable).toBeUndefined();
     },
   );
 
@@ -43,7 +43,7 @@ describe('The hint for an error of MariaDB', () => {
     [1273, 'RESTORE', /at least as new/],
     [1114, 'RESTORE', /max_heap_table_size/],
   ] as const)('%d at a %s names what to do next', (number, situation, words) => {
-    expect(wayOut(number, situation).help).toMatch(words);
+    expect(wayOut('MariaDB', number, situation).help).toMatch(words);
   });
 
   test('is listed in docs/errors.md', async () => {

@@ -1,29 +1,36 @@
 import type { StowageErrorOptions } from '../../../errors.js';
 
+/** The server whose tools and manual a hint names. */
+export type Product = 'MariaDB' | 'MySQL';
+
 /**
- * DUMP: the server is the source, and we or mariadb-dump query it. RESTORE: it is the target, and mariadb writes to it.
+ * DUMP: the server is the source, and we or the dump tool query it. RESTORE: it is the target, and the client writes to it.
  */
 export type Situation = 'DUMP' | 'RESTORE';
 
 /**
- * What a person should do after an error of MariaDB's server or client library, by its number and the situation. Errors
+ * What a person should do after an error of the server or the client library, by its number and the situation. Errors
  * at login are in refusedLogin.ts. `retriable` is given only where it differs from the default of the code.
  */
 export function wayOut(
+  product: Product,
   number: number | undefined,
   situation: Situation,
 ): Pick<StowageErrorOptions, 'help' | 'retriable'> {
   if (number === undefined) return {};
   const known = ways.find(({ numbers }) => numbers.includes(number));
-  const help = situation === 'DUMP' ? (known?.dump ?? known?.help) : (known?.restore ?? known?.help);
+  const text = situation === 'DUMP' ? (known?.dump ?? known?.help) : (known?.restore ?? known?.help);
+  const help = text?.replaceAll('mariadb-dump', dumpTools[product]);
   if (help === undefined) {
     return {
-      help: `Look up error ${number} in MariaDB's list of error codes, and read the log of the database server at that time.`,
+      help: `Look up error ${number} in ${product}'s list of error codes, and read the log of the database server at that time.`,
     };
   }
   const retriable = situation === 'DUMP' && known?.passes === true ? { retriable: true } : {};
   return { help, ...retriable };
 }
+
+const dumpTools: Readonly<Record<Product, string>> = { MariaDB: 'mariadb-dump', MySQL: 'mysqldump' };
 
 type Way = {
   readonly numbers: readonly number[];

@@ -53,9 +53,9 @@ export function waitsForLock({ state }: ServerSession): boolean {
 
 export async function findLockSource(session: Session): Promise<LockSource> {
   const grants = await readGrants(session);
-  const exact = (await answers(session, pendingLocks))
+  const exact = (await answers(session, 'PERFORMANCE_SCHEMA'))
     ? 'PERFORMANCE_SCHEMA'
-    : (await answers(session, grantedLocks))
+    : (await answers(session, 'PLUGIN'))
       ? 'PLUGIN'
       : null;
   return { seesOthers: grants.holdsGlobally('PROCESS'), locks: exact };
@@ -71,34 +71,25 @@ export async function readLockPicture(
   toolId: string,
   always = false,
 ): Promise<LockPicture> {
-  const sessions = (await session.query(sessionsOf, [toolId, always ? 1 : 0])).map(serverSession);
+  const sessions = (await session.query(session.dialect.locks.sessions, [toolId, always ? 1 : 0])).map(serverSession);
   const showsPending = source.locks === 'PERFORMANCE_SCHEMA';
   if (source.locks === null || (!always && !sessions.some(waitsForLock)))
     return { sessions, locks: null, showsPending };
-  const rows = await session.query(showsPending ? pendingLocks : grantedLocks);
+  const rows = await session.query(lockQuery(session, source.locks) ?? '');
   return { sessions, locks: rows.map(metadataLock), showsPending };
 }
 
-/** A statement may be as long as a packet. Its beginning is enough to recognise the statement. */
-const sessionsOf = `SELECT id, user, host, db, command, COALESCE(state, '') AS state, LEFT(info, 4000) AS statement, query_id
-   FROM information_schema.processlist
-  WHERE id <> CONNECTION_ID() AND (id = ? OR state LIKE 'Waiting for%' OR ?)`;
-
-/** MariaDB's plugin METADATA_LOCK_INFO shows the locks that are held. */
-const grantedLocks = `SELECT thread_id AS id, lock_type AS kind, lock_mode AS mode, table_schema AS db, table_name AS name,
-   0 AS pending FROM information_schema.metadata_lock_info`;
-
-/** In MariaDB 10.5 and newer, with the instrument `wait/lock/metadata/sql/mdl`. */
-const pendingLocks = `SELECT t.processlist_id AS id, m.object_type AS kind, m.lock_type AS mode, m.object_schema AS db,
-   m.object_name AS name, m.lock_status = 'PENDING' AS pending
-  FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
-  JOIN performance_schema.setup_instruments i ON i.name = 'wait/lock/metadata/sql/mdl' AND i.enabled = 'YES'`;
+function lockQuery({ dialect }: Session, source: NonNullable<LockSource['locks']>): string | null {
+  return source === 'PLUGIN' ? dialect.locks.granted : dialect.locks.pending;
+}
 
 /** Without the instrument, performance_schema shows no lock, not even the lock of this query. */
-async function answers(session: Session, question: string): Promise<boolean> {
+async function answers(session: Session, source: NonNullable<LockSource['locks']>): Promise<boolean> {
+  const question = lockQuery(session, source);
+  if (question === null) return false;
   try {
     const rows = await session.query(question);
-    return question !== pendingLocks || rows.length > 0;
+    return source !== 'PERFORMANCE_SCHEMA' || rows.length > 0;
   } catch (error) {
     if (serverErrorNumber(error) !== undefined) return false;
     throw error;

@@ -133,7 +133,9 @@ async function lookOnce(
   }
   if (own !== undefined && ownWaitMs !== null && waitedMs(own.session) >= ownWaitMs) {
     const everybody = await readLockPicture(session, source, toolId, true);
-    return waitedInVain(check.what, findOwnWait(everybody, toolId) ?? own, waitedMs(own.session), check.nextStep);
+    const { advice } = session.dialect.locks;
+    const steps = { next: check.nextStep, advice };
+    return waitedInVain(check.what, findOwnWait(everybody, toolId) ?? own, waitedMs(own.session), steps);
   }
   return undefined;
 }

@@ -47,5 +47,6 @@ async function whoIsInTheWay(session: Session, sql: string, waitedMs: number): P
     'A question to the server',
     { state, table, holders: holdersOf(picture, me?.['id'] ?? '', state, table) },
     waitedMs,
+    session.dialect.locks,
   );
 }

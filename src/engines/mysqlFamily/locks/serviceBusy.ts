@@ -29,17 +29,24 @@ export function gaveWay(blocked: Blocked, waitedMs: number, others: number): Sto
   );
 }
 
+type NextSteps = {
+  /** The beginning of the hint. */
+  readonly next?: string | undefined;
+  /** How a person lets the server show the session that holds a lock. */
+  readonly advice: string;
+};
+
 /** The tool waited for another session longer than allowed. */
 export function waitedInVain(
   what: string,
   wait: Wait,
   waitedMs: number,
-  next = 'It is tried again while attempts are left. If it recurs, ',
+  { next = 'It is tried again while attempts are left. If it recurs, ', advice }: NextSteps,
 ): StowageError {
   const { table, holders } = wait;
   const object = table === undefined ? `for a lock (${wait.state})` : `for table ${quoted(table)}`;
   return new StowageError('SERVICE_BUSY', `${what} waited ${seconds(waitedMs)} ${object}: ${holding(holders)}.`, {
-    help: `${next}${holders === null ? findIt : endIt}`,
+    help: `${next}${holders === null ? `${findIt} ${advice}` : endIt}`,
     details: {
       ...(table === undefined ? {} : { table }),
       holders:
@@ -53,7 +60,7 @@ const endIt =
   'end what the message names (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ALTER TABLE), or choose another time of day.';
 const findIt =
   'search with SHOW FULL PROCESSLIST for a session that holds locks (LOCK TABLES, FLUSH TABLES WITH READ LOCK, a long ' +
-  "ALTER TABLE), or choose another time of day. INSTALL SONAME 'metadata_lock_info' on the server lets Stowage name it.";
+  'ALTER TABLE), or choose another time of day.';
 
 function holding(holders: Wait['holders']): string {
   if (holders === null) return 'another session holds a lock on it, and this server does not show which';

@@ -6,6 +6,7 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { localPorts } from '../../process/localPorts.js';
 import { watchLocks, type LockWatch } from './lockWatch.js';
 import type { ServerAddress } from '../../network/serverAddress.js';
+import type { ServerDialect } from '../session/serverDialect.js';
 import { openSessionAt, type Session } from '../session/session.js';
 import { findToolConnection } from './toolConnection.js';
 
@@ -26,11 +27,12 @@ export function watchToolLocks(
     /** See `LockWatchOptions`. */
     readonly nextStep?: string;
     readonly conversations: Conversations;
+    readonly dialect: ServerDialect;
   },
   context: Pick<EngineContext, 'lockPatienceMs' | 'lockWaitMs'>,
   onBusy: (error: StowageError) => void,
 ): LockWatch {
-  const { connection, server, pid, uid, conversations } = tool;
+  const { connection, server, pid, uid, conversations, dialect } = tool;
   const { lockPatienceMs: patienceMs = null, lockWaitMs: ownWaitMs = null } = context;
   if (pid === undefined || (patienceMs === null && ownWaitMs === null)) return { stop: () => Promise.resolve([]) };
   const known = { pid, uid, username: connection.username ?? '', serverPort: connection.port };
@@ -40,7 +42,7 @@ export function watchToolLocks(
     findTool: tool.findTool ?? ((session) => findToolConnection(session, known)),
     connect: async (signal, watch) => {
       await untilConnected(known, signal);
-      const session = await openSessionAt(connection, [server], { signal, connectTimeoutMs, conversations });
+      const session = await openSessionAt(connection, [server], { signal, connectTimeoutMs, conversations, dialect });
       try {
         return await watch(session);
       } finally {

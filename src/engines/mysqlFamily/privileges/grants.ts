@@ -6,8 +6,8 @@ export type Grants = {
    */
   holds(privilege: string, database: string): boolean;
   holdsGlobally(privilege: string): boolean;
-  /** The user may read the body of every routine. */
-  readonly readsRoutines: boolean;
+  /** Whether the privilege is granted on a table of a database: on the table alone, on the database or globally. */
+  holdsOnTable(privilege: string, database: string, table: string): boolean;
   /** The user may create and fill databases: all databases, or those that match a grant. */
   readonly makesDatabases: boolean;
 };
@@ -27,14 +27,13 @@ export function parseGrants(lines: readonly string[]): Grants {
   const holdsGlobally = (privilege: string) => global.some((grant) => includes(grant, privilege));
   const holds = (privilege: string, database: string) =>
     holdsGlobally(privilege) || databases.some((grant) => includes(grant, privilege) && fits(grant.database, database));
-  const readsProc = grants.some(
-    (grant) => grant.database === 'mysql' && grant.table === 'proc' && includes(grant, 'SELECT'),
-  );
-  const readsRoutines = holds('SELECT', 'mysql') || readsProc || holdsGlobally('SHOW CREATE ROUTINE');
+  const holdsOnTable = (privilege: string, database: string, table: string) =>
+    holds(privilege, database) ||
+    grants.some((grant) => grant.database === database && grant.table === table && includes(grant, privilege));
   const makesDatabases = [...global, ...databases].some(
     (grant) => includes(grant, 'CREATE') && includes(grant, 'INSERT'),
   );
-  return { holds, holdsGlobally, readsRoutines, makesDatabases };
+  return { holds, holdsGlobally, holdsOnTable, makesDatabases };
 }
 
 const name = '(?:`((?:[^`]|``)*)`|([^ `.]+))';

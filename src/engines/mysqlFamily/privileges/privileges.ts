@@ -24,10 +24,10 @@ export async function refuseMissingDumpPrivileges(session: Session, catalog: Pro
     if (catalog.views.some((view) => view.database === name)) needed.push('SHOW VIEW');
     const missing = needed.filter((privilege) => !grants.holds(privilege, name));
     if (missing.length > 0) lacking.set(name, missing);
-    routinesHidden ||= !grants.readsRoutines && hidesRoutines(catalog, grants, name);
+    routinesHidden ||= !session.dialect.readsRoutines(grants) && hidesRoutines(catalog, grants, name);
   }
   if (lacking.size === 0 && !routinesHidden) return;
-  await refuse(session, lacking, routinesHidden ? ['SELECT ON `mysql`.`proc`'] : [], 'a complete dump');
+  await refuse(session, lacking, routinesHidden ? [session.dialect.routinesPrivilege] : [], 'a complete dump');
 }
 
 /**
@@ -62,7 +62,9 @@ export async function refuseMissingRestorePrivileges(
     if (missing.length > 0) lacking.set(database.name, missing);
   }
   const account = me?.['account'] ?? '';
-  const global = lackingOnEverything(target, inventory, { grants, account }).map((privilege) => `${privilege} ON *.*`);
+  const global = lackingOnEverything(session.dialect, target, inventory, { grants, account }).map(
+    (privilege) => `${privilege} ON *.*`,
+  );
   if (lacking.size > 0 || global.length > 0) await refuse(session, lacking, global, 'the restore');
 }
 

@@ -1,6 +1,5 @@
 import { StowageError } from '../../../errors.js';
 import { asSentence } from '../../asSentence.js';
-import type { Conversations } from '../../conversation/conversations.js';
 import { judgeRestore } from '../../pipeline/judgePipeline.js';
 import { startRestorePipeline } from '../../pipeline/restorePipeline.js';
 import type { PartSpec } from '../../preflightReport.js';
@@ -9,27 +8,18 @@ import { createToolFiles } from '../../process/toolFiles.js';
 import { toolOutput } from '../../process/toolOutput.js';
 import type { RestoreContext, RestoreSource, RunningRestore } from '../../runningRestore.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
+import type { FamilySettings } from '../checks/preflight.js';
+import type { Dialect } from '../dialect.js';
 import { watchToolLocks } from '../locks/toolLocks.js';
 import { restoreAssignments } from '../session/serverSettings.js';
 import type { Session } from '../session/session.js';
-import { mariadbOutput } from '../tools/toolMessages.js';
+import { toolMessages } from '../tools/toolMessages.js';
 import { pinnedName } from '../../network/pinnedName.js';
 import { addOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { findRestoreSession, restoreLocks } from './restoreSessions.js';
-import type { Tools } from '../../process/tools.js';
 
-type RestoreTools = {
-  readonly program: string;
-  readonly tools: Tools;
-  readonly conversations: Conversations;
-};
-
-/**
- * The settings that a dump needs in the session of a person who restores by hand. Our own session knows the server and
- * sets more (serverSettings.ts).
- */
-const sessionSettings = 'SET SESSION check_constraint_checks=0, innodb_strict_mode=0, max_statement_time=0';
+type RestoreTools = Pick<FamilySettings, 'tools' | 'conversations' | 'dialect'> & { readonly program: string };
 
 /**
  * - `--binary-mode`: line ends inside values stay, and no client command (`\!`) in a dump is obeyed;
@@ -41,19 +31,19 @@ const keepingAll = ({ characterSet = 'utf8mb4' }: PartSpec) => [
   '--comments',
 ];
 
-/** Starts the mariadb client. It stops at the first error. */
-export async function startMariadbRestore(
+/** Starts the client. It stops at the first error. */
+export async function startFamilyRestore(
   target: ServiceConnection,
   { server, found }: Pick<Session, 'server' | 'found'>,
-  { program, tools, conversations }: RestoreTools,
+  { program, tools, conversations, dialect }: RestoreTools,
   part: PartSpec,
   source: RestoreSource,
   context: RestoreContext,
 ): Promise<RunningRestore> {
   const files = createToolFiles(context.workFolder);
-  const optionFile = await addOptionFile(target, server, files, program);
+  const optionFile = await addOptionFile(target, server, files, { program, dialect });
   const ended = new AbortController();
-  const problems = toolProblems('RESTORE', (line) => /error/i.test(line), anotherRuns);
+  const problems = toolProblems(dialect.product, 'RESTORE', (line) => /error/i.test(line), anotherRuns);
   const running = await startRestorePipeline(
     {
       program,
@@ -64,19 +54,19 @@ export async function startMariadbRestore(
         '--skip-reconnect',
         '--local-infile=0',
         '--connect-timeout=10',
-        `--init-command=SET SESSION ${restoreAssignments(found, source.inventory.settings)}, ${takeLocks(source)}`,
+        `--init-command=SET SESSION ${restoreAssignments(dialect.settings, found, source.inventory.settings)}, ${takeLocks(source)}`,
       ],
       files,
       environment: pinnedName(target, server, files),
       secrets: target.password === null ? [] : [target.password],
-      filter: mariadbOutput([anotherRuns]),
+      filter: toolMessages([anotherRuns]),
       onLine: problems.onLine,
     },
     { ...context, tools, signal: AbortSignal.any([context.signal, ended.signal]) },
   );
   let busy: StowageError | undefined;
   const tool = {
-    ...{ connection: target, server, conversations, pid: running.pid, uid: running.uid },
+    ...{ connection: target, server, conversations, dialect, pid: running.pid, uid: running.uid },
     findTool: (session: Session) => findRestoreSession(session, source.restoreId),
     nextStep: 'Before restoring again, ',
   };
@@ -89,7 +79,7 @@ export async function startMariadbRestore(
     writtenBytes: () => running.plainBytes(),
     ended: running.ended.then(async (end) => {
       await watch.stop();
-      const failure = judgeRestore(end, () => toolFailed(end.tool, problems.found));
+      const failure = judgeRestore(end, () => toolFailed(dialect.clientTool, end.tool, problems.found));
       return { ...end.tool, failure: failure === null ? null : (busy ?? failure) };
     }),
   };
@@ -107,16 +97,12 @@ function takeLocks(source: RestoreSource): string {
 const anotherRuns = 'another restore is running';
 
 /** Connection options (`--host=… --user=… --password`) are appended. */
-export function mariadbRestoreByHand(part: PartSpec): string {
-  return `mariadb ${keepingAll(part).join(' ')} --init-command='${sessionSettings}'`;
+export function familyRestoreByHand({ clientTool, byHandSettings }: Dialect, part: PartSpec): string {
+  return `${clientTool} ${keepingAll(part).join(' ')} --init-command='SET SESSION ${byHandSettings}'`;
 }
 
-/** Older clients were not tested. */
-export const mariadbRestoreByHandNeeds =
-  'the client of MariaDB 10.2.11 or newer (mariadb; before 10.4.6 it is called mysql)';
-
 /** The first error of the client is the cause. */
-function toolFailed(tool: ToolEnd, problems: readonly ToolProblem[]): StowageError | null {
+function toolFailed(clientTool: string, tool: ToolEnd, problems: readonly ToolProblem[]): StowageError | null {
   if (endedWell(tool)) return null;
   if (problems.some(({ isMarked }) => isMarked)) {
     return new StowageError('TARGET_EXISTS', 'Another restore has begun to create a database of the same name.', {
@@ -124,7 +110,7 @@ function toolFailed(tool: ToolEnd, problems: readonly ToolProblem[]): StowageErr
     });
   }
   const first = problems.find(({ number }) => number !== undefined) ?? problems[0];
-  const ended = `The mariadb client ${howItEnded(tool)}`;
+  const ended = `The ${clientTool} client ${howItEnded(tool)}`;
   const sentence = asSentence(first === undefined ? ended : `${ended}: ${first.line}`);
   const [, statement] = /^Failed statement: (?!not shown)(.+)$/m.exec(tool.lastLines) ?? [];
   const message = statement === undefined ? sentence : `${sentence} The statement was ${asSentence(statement)}`;

@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { compareInventories } from '../../../archive/compareInventories.js';
 import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../../inventory.js';
-import { judgeDifference } from './judgeDifference.js';
+import { mariadbDialect } from '../../mariadb/mariadbDialect.js';
+import { judgeDifferences } from './judgeDifference.js';
+
+const judgeDifference = judgeDifferences(mariadbDialect);
 
 const parts = {
   'column id': 'int(11) NOT NULL AUTO_INCREMENT',

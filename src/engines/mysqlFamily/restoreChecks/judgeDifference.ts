@@ -2,31 +2,33 @@ import type { Engine } from '../../engine.js';
 import type { Inventory } from '../../inventory.js';
 import type { FoundDifference, Loss } from '../../inventoryDifference.js';
 import { quoteName } from '../privileges/grants.js';
-import { dumpsHistory } from '../../mariadb/history.js';
+import type { Dialect } from '../dialect.js';
 import { currentName } from './target.js';
 
 /** Decides whether a difference of a restored target is a loss, and what the user can do. */
-export const judgeDifference: Engine['judgeDifference'] = (difference, context) => {
-  const { what, expected, actual } = difference;
-  switch (what) {
-    case 'DATABASE':
-      return { sentence: `the database '${difference.database}' is not there`, help: removed };
-    case 'TABLE':
-      return missingTable(difference, context.actual.databases);
-    case 'ROWS':
-      if (context.changesByItself || Number(actual) >= Number(expected)) return null;
-      if (countsLostHistory(difference, context.expected)) return null;
-      return { sentence: `the table ${table(difference)} has ${actual} of ${expected} rows`, help: lessRows };
-    case 'PROPERTY':
-      return judgeProperty(difference);
-    case 'FIELD':
-      return judgeField(difference);
-    case 'OBJECT':
-      return judgeObject(difference, context.actual.databases);
-    case 'DEFINITION':
-      return difference.kind === 'tables' ? judgeTablePart(difference) : judgeObjectPart(difference);
-  }
-};
+export function judgeDifferences({ dumpsHistory }: Pick<Dialect, 'dumpsHistory'>): Engine['judgeDifference'] {
+  return (difference, context) => {
+    const { what, expected, actual } = difference;
+    switch (what) {
+      case 'DATABASE':
+        return { sentence: `the database '${difference.database}' is not there`, help: removed };
+      case 'TABLE':
+        return missingTable(difference, context.actual.databases);
+      case 'ROWS':
+        if (context.changesByItself || Number(actual) >= Number(expected)) return null;
+        if (countsLostHistory(difference, context.expected, dumpsHistory)) return null;
+        return { sentence: `the table ${table(difference)} has ${actual} of ${expected} rows`, help: lessRows };
+      case 'PROPERTY':
+        return judgeProperty(difference);
+      case 'FIELD':
+        return judgeField(difference);
+      case 'OBJECT':
+        return judgeObject(difference, context.actual.databases);
+      case 'DEFINITION':
+        return difference.kind === 'tables' ? judgeTablePart(difference) : judgeObjectPart(difference);
+    }
+  };
+}
 
 const removed =
   'It was created and then dropped. Find the session that dropped it in the binary log or the audit log of the target, and restore again when no other session writes there.';
@@ -38,7 +40,11 @@ const altered =
 /**
  * Backups without definitions counted the history of versioned tables, even if their dump does not contain the history.
  */
-function countsLostHistory({ database, name = '' }: FoundDifference, expected: Inventory): boolean {
+function countsLostHistory(
+  { database, name = '' }: FoundDifference,
+  expected: Inventory,
+  dumpsHistory: Dialect['dumpsHistory'],
+): boolean {
   if (expected.definitionsTaken !== undefined || dumpsHistory(expected)) return false;
   const objects = expected.databases.find((each) => each.name === database)?.objects;
   return objects?.['systemVersionedTables']?.includes(name) === true;

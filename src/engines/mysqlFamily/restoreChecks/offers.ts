@@ -1,32 +1,14 @@
 import type { Inventory } from '../../inventory.js';
+import type { ServerDialect } from '../session/serverDialect.js';
 import { currentName, isOn, type Target } from './target.js';
 import { named, unfit } from './unfit.js';
 
-/** The first release (1003 is 10.3) that supports each feature that an inventory may need. */
-const features: ReadonlyMap<string, number> = new Map([
-  ['system versioning', 1003],
-  ['invisible columns', 1003],
-  ['compressed columns', 1003],
-  ['sequences', 1003],
-  ['packages', 1003],
-  ['periods', 1004],
-  ['unique keys of any length', 1004],
-  ['WITHOUT OVERLAPS', 1005],
-  ['type inet6', 1005],
-  ['ignored indexes', 1006],
-  ['type uuid', 1007],
-  ['type inet4', 1010],
-  ['history of versioned tables', 1011],
-  ['type vector', 1107],
-  ['type xmltype', 1203],
-]);
-
 /** Refuses a target that lacks a feature that the backup needs, before the restore fails in the middle. */
-export function refuseMissingOffers(target: Target, inventory: Inventory): void {
-  refuseMissingEngines(target, inventory);
+export function refuseMissingOffers(dialect: ServerDialect, target: Target, inventory: Inventory): void {
+  refuseMissingEngines(dialect, target, inventory);
   for (const [need, objects] of needsOf(inventory)) {
     const [, kind = '', word = ''] = /^(\w+) (.*)$/s.exec(need) ?? [];
-    if (kind === 'feature') refuseMissingFeature(target, word, objects);
+    if (kind === 'feature') refuseMissingFeature(dialect, target, word, objects);
     if (kind === 'key') refuseLongKeys(target, word, objects);
     if (kind === 'collation' && !target.collations.has(currentName(word))) {
       throw unfit(
@@ -68,12 +50,17 @@ function needsOf(inventory: Inventory): ReadonlyMap<string, readonly string[]> {
   return all;
 }
 
-function refuseMissingFeature(target: Target, feature: string, objects: readonly string[]): void {
+function refuseMissingFeature(
+  { features, product, releaseName }: ServerDialect,
+  target: Target,
+  feature: string,
+  objects: readonly string[],
+): void {
   const since = features.get(feature);
   if (since === undefined || target.release >= since) return;
-  const release = `${Math.floor(since / 100)}.${since % 100}`;
+  const release = releaseName(since);
   throw unfit(
-    `The target (${target.version}) does not support ${feature.replace(/^type /, 'the column type ')}. MariaDB has supported this since ${release}, and the backup needs it for ${named(objects)}.`,
+    `The target (${target.version}) does not support ${feature.replace(/^type /, 'the column type ')}. ${product} has supported this since ${release}, and the backup needs it for ${named(objects)}.`,
     `Restore into a server of ${release} or later.`,
     objects,
   );
@@ -135,7 +122,7 @@ function refuseLongKeys(target: Target, word: string, objects: readonly string[]
 /**
  * If the storage engine is missing, the server creates the table with its default engine, and reports only a warning.
  */
-function refuseMissingEngines(target: Target, inventory: Inventory): void {
+function refuseMissingEngines(dialect: ServerDialect, target: Target, inventory: Inventory): void {
   for (const engine of new Set(
     inventory.databases.flatMap(({ tables }) => tables.flatMap((table) => table.engine ?? [])),
   )) {
@@ -143,31 +130,11 @@ function refuseMissingEngines(target: Target, inventory: Inventory): void {
     if (!target.engines.has(engine.toLowerCase())) {
       throw unfit(
         `The target lacks the storage engine ${engine}, and would create these tables with another one: ${named(tables)}.`,
-        `${installation(engine)} Or change the engine on the source (ALTER TABLE … ENGINE=InnoDB) and take another backup.`,
+        `${dialect.engineInstallation(engine)} Or change the engine on the source (ALTER TABLE … ENGINE=InnoDB) and take another backup.`,
         tables,
       );
     }
   }
-}
-
-const libraries: Readonly<Record<string, string>> = {
-  ARCHIVE: 'ha_archive',
-  BLACKHOLE: 'ha_blackhole',
-  CONNECT: 'ha_connect',
-  FEDERATED: 'ha_federatedx',
-  MROONGA: 'ha_mroonga',
-  OQGRAPH: 'ha_oqgraph',
-  ROCKSDB: 'ha_rocksdb',
-  S3: 'ha_s3',
-  SPHINX: 'ha_sphinx',
-  SPIDER: 'ha_spider',
-  TOKUDB: 'ha_tokudb',
-};
-
-function installation(engine: string): string {
-  const library = libraries[engine.toUpperCase()];
-  if (library === undefined) return `Install the engine on the target.`;
-  return `Run on the target: INSTALL SONAME '${library}'; (the library is part of the server or of a separate package; see the manual of the engine).`;
 }
 
 type Table = Inventory['databases'][number]['tables'][number];

@@ -1,26 +1,12 @@
 import type { Inventory } from '../../inventory.js';
 import type { Grants } from '../privileges/grants.js';
+import type { ServerDialect } from '../session/serverDialect.js';
 import { isOn, type Target } from './target.js';
 import { named, unfit } from './unfit.js';
 
-/**
- * A privilege that replaced SUPER for one purpose, with the release that introduced it and the release in which SUPER
- * no longer includes it.
- */
-type Privilege = { readonly name: string; readonly since: number; readonly superUntil: number };
-const setUser: Privilege = { name: 'SET USER', since: 1005, superUntil: 1100 };
-
-/** The privilege to grant globally. Undefined: the user already has it. Tested on 10.2, 10.11 and 11.4. */
-function lacking({ release }: Target, grants: Grants, privilege: Privilege): string | undefined {
-  const held =
-    (release >= privilege.since && grants.holdsGlobally(privilege.name)) ||
-    (release < privilege.superUntil && grants.holdsGlobally('SUPER'));
-  if (held) return undefined;
-  return release >= privilege.since ? privilege.name : 'SUPER';
-}
-
 /** The global privileges that are missing for the restore on this target, to be granted ON *.*. */
 export function lackingOnEverything(
+  dialect: ServerDialect,
   target: Target,
   inventory: Inventory,
   { grants, account }: { readonly grants: Grants; readonly account: string },
@@ -29,7 +15,7 @@ export function lackingOnEverything(
     (objects['definers'] ?? []).some((definer) => definer !== account),
   );
   return [
-    ...(foreign ? [lacking(target, grants, setUser)] : []),
+    ...(foreign ? [dialect.lackingForDefiners(target.release, grants)] : []),
     ...(logsFunctions(target) && hasFunctions(inventory) && !grants.holdsGlobally('SUPER') ? ['SUPER'] : []),
   ].filter((privilege) => privilege !== undefined);
 }

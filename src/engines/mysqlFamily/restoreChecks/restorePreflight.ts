@@ -9,7 +9,7 @@ import { refuseMissingReferences } from './elsewhere.js';
 import { checkFoldedSpellings, refuseCollidingNames } from './letterCase.js';
 import { refuseMissingOffers } from './offers.js';
 import { refuseUntrustedFunctions } from './programs.js';
-import { readTarget, releaseOf, type Target } from './target.js';
+import { readTarget, type Target } from './target.js';
 import { unfit } from './unfit.js';
 import { findDatabaseUnderRestore } from '../restore/restoreSessions.js';
 import { listDatabases } from '../catalog/selection.js';
@@ -24,7 +24,7 @@ export async function checkRestore(session: Session, source: RestoreSource): Pro
   const target = await readTarget(session);
   await refuseExistingDatabases(session, inventory);
   refuseCollidingNames(target, inventory);
-  refuseMissingOffers(target, inventory);
+  refuseMissingOffers(session.dialect, target, inventory);
   refuseUntrustedFunctions(target, inventory);
   const grants = await readGrants(session);
   await refuseMissingRestorePrivileges(session, inventory, grants, target);
@@ -50,7 +50,7 @@ export async function checkRestore(session: Session, source: RestoreSource): Pro
             `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
           ]),
       ...warnOfDirectories(inventory),
-      ...warnOfOlderServer(target, inventory),
+      ...warnOfOlderServer(session, target, inventory),
       ...warnOfTargetSettings(session.found, inventory),
     ],
     changesByItself: events.length > 0,
@@ -106,9 +106,13 @@ async function eventsThatWillRun(session: Session, inventory: Inventory): Promis
   return setting?.['scheduler'] === 'ON' ? events : [];
 }
 
-function warnOfOlderServer({ version, release }: Target, inventory: Inventory): readonly string[] {
+function warnOfOlderServer(
+  { dialect }: Session,
+  { version, release }: Target,
+  inventory: Inventory,
+): readonly string[] {
   const source = inventory.serverVersion;
-  if (release >= releaseOf(source)) return [];
+  if (release >= dialect.releaseOf(source)) return [];
   return [
     `The target (${version}) is older than the server of the backup (${source}): it may not support everything in the dump.`,
   ];

@@ -3,7 +3,7 @@ import type { Session } from '../session/session.js';
 /** The properties of a target that a restore needs. They are read once. */
 export type Target = {
   readonly version: string;
-  /** For example, 10.11 is 1011 and 11.4 is 1104. */
+  /** See `releaseOf` of the dialect. */
   readonly release: number;
   /** Global variables, by name in lower case. */
   readonly variables: ReadonlyMap<string, string>;
@@ -30,17 +30,12 @@ export async function readTarget(session: Session): Promise<Target> {
   const version = variables.get('version') ?? '';
   return {
     version,
-    release: releaseOf(version),
+    release: session.dialect.releaseOf(version),
     variables,
     engines: new Set(engines.map((row) => row['engine'] ?? '')),
     collations: await collationsOf(session),
     encrypts: plugins.length > 0,
   };
-}
-
-export function releaseOf(version: string): number {
-  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
-  return major * 100 + minor;
 }
 
 export function isOn(target: Target, variable: string): boolean {

@@ -12,7 +12,7 @@ import { Secret } from '../../../secret.js';
 import { createConversations } from '../../conversation/conversations.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { createMariadbEngine } from '../../mariadb/mariadbEngine.js';
-import { mariadbDriver } from './session.js';
+import { mariadbDriver } from '../../mariadb/mariadbEngine.js';
 
 /** The limit for the memory of this process while a server sends an endless answer. */
 const mostGrowthBytes = 150 * 1024 * 1024;

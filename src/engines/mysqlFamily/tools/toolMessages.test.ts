@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { mariadbOutput } from './toolMessages.js';
+import { toolMessages } from './toolMessages.js';
 
 const shown = (printed: string, ours: readonly string[] = []): string => {
-  const filter = mariadbOutput(ours);
+  const filter = toolMessages(ours);
   return [...printed.split('\n').flatMap((line) => filter.take(line)), ...filter.end()].join('\n');
 };
 const dashes = '-'.repeat(14);

@@ -10,12 +10,12 @@ import { serverSentence } from '../errors/serverSentences.js';
 const mostHeld = 16_384;
 
 /**
- * Removes values from the output of MariaDB's tools. The mariadb client prints the failed statement between lines of
+ * Removes values from the output of the tools of MariaDB and MySQL. The client prints the failed statement between lines of
  * dashes, and then the error. Of the statement only its kind and its table are kept. A sentence of the server may
  * contain line breaks inside a value, so it is held until the next message begins.
  * @param ours values that we sent ourselves; they are kept
  */
-export function mariadbOutput(ours: readonly string[] = []): OutputFilter {
+export function toolMessages(ours: readonly string[] = []): OutputFilter {
   let held: string | undefined;
   let inStatement: 'BEGUN' | 'KNOWN' | undefined;
   const release = (): readonly string[] => {

@@ -2,7 +2,7 @@ import type { ErrorCode, StowageErrorOptions } from '../../../errors.js';
 import type { OnLine } from '../../process/lastLines.js';
 import { lacksPlugin, loginWayOut } from '../errors/refusedLogin.js';
 import { codeOfServerError, errorNumberIn } from '../errors/serverErrors.js';
-import { wayOut, type Situation } from '../errors/wayOut.js';
+import { wayOut, type Product, type Situation } from '../errors/wayOut.js';
 
 /** A line in which a tool reports an error. Its meaning was recognised before secrets were removed from it. */
 export type ToolProblem = {
@@ -23,6 +23,7 @@ const keptProblems = 10;
  * line) are applied to each line before secrets are removed.
  */
 export function toolProblems(
+  product: Product,
   situation: Situation,
   isProblem: (line: string) => boolean,
   marked?: string,
@@ -38,7 +39,7 @@ export function toolProblems(
         line,
         number,
         code: lacksPlugin(plain) ? 'TOOL_MISSING' : number === undefined ? 'TOOL_FAILED' : codeOfServerError(number),
-        wayOut: { ...wayOut(number, situation), ...loginWayOut(number, plain) },
+        wayOut: { ...wayOut(product, number, situation), ...loginWayOut(number, plain) },
         isMarked: marked !== undefined && plain.includes(marked),
       });
     },

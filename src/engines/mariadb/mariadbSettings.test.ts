@@ -10,7 +10,7 @@ import { Secret } from '../../secret.js';
 import type { EngineContext } from '../engineContext.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { createMariadbEngine } from './mariadbEngine.js';
-import { settingNames } from '../mysqlFamily/session/serverSettings.js';
+import { mariadbSettings } from './mariadbSettings.js';
 
 /** Settings with which a dump is refused. */
 const refusedAtSource: readonly (readonly [name: string, value: string])[] = [
@@ -157,6 +157,7 @@ describeWith({ mariadb: mariadbMissing }, 'Settings of the server', () => {
 
   test('each variable of the table is tested here', () => {
     const tried = [...harmlessAtTarget, ...refusedAtSource].map(([name]) => name);
+    const settingNames = mariadbSettings.map(({ name }) => name);
     expect(settingNames.filter((name) => !tried.includes(name) && !triedElsewhere.includes(name))).toEqual([]);
   });
 

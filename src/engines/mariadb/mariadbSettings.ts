@@ -1,0 +1,222 @@
+import { isOlder, type FoundSettings, type SettingRule } from '../mysqlFamily/session/serverSettings.js';
+import { serverErrorNumber, type Session } from '../mysqlFamily/session/session.js';
+
+const mebibyte = 1024 * 1024;
+const unlimited = '18446744073709551615';
+
+/**
+ * The system variables of MariaDB 10.2 to 11.4. They were found by setting every dynamic variable to each of its values
+ * (for a number, to both ends of its range) and comparing dumps and restores. mariadbSettings.test.ts repeats this for the
+ * variables of this table.
+ */
+export const mariadbSettings: readonly SettingRule[] = [
+  // Variables that change the result of a SELECT.
+  {
+    name: 'sql_select_limit',
+    why: 'cuts every SELECT and SHOW without a LIMIT: rows, tables and databases are missing',
+    ours: unlimited,
+    restore: unlimited,
+    spoilsDump: (value) => value !== unlimited,
+    effect: 'the dump would contain at most that number of rows of each table',
+  },
+  {
+    name: 'system_versioning_asof',
+    why: 'a SELECT from a versioned table returns the rows of that time',
+    ours: 'DEFAULT',
+    restore: 'DEFAULT',
+    spoilsDump: (value) => value !== 'DEFAULT',
+    onlyFor: 'VERSIONED_TABLES',
+    effect: 'the dump would hold the rows that system-versioned tables had at another time',
+  },
+  {
+    name: 'character_set_client',
+    // Our own sessions use SET NAMES instead.
+    why: 'the server reads names in statements in this character set, even if the client requested another one (skip-character-set-client-handshake)',
+    spoilsDump: (value) => !/^utf8|^binary$/.test(value),
+    onlyFor: 'FOREIGN_NAMES',
+    effect: 'mariadb-dump could not name databases and tables whose names are not in ASCII',
+  },
+  { name: 'sql_mode', why: 'PAD_CHAR_TO_FULL_LENGTH, ANSI_QUOTES, NO_BACKSLASH_ESCAPES, ORACLE', ours: "''" },
+  {
+    name: 'sql_quote_show_create',
+    why: 'SHOW CREATE leaves names unquoted; mariadb-dump sets it only after SHOW CREATE DATABASE',
+    ours: '1',
+    // Triggers are stored in the form in which this setting shows them.
+    restore: '1',
+    spoilsDump: (value) => value === 'OFF',
+    effect: 'the dump would contain names of databases without quotes, and no server could read it',
+    harmless: '1',
+  },
+  { name: 'sql_auto_is_null', why: '`IS NULL` finds the last inserted row', ours: '0' },
+  { name: 'time_zone', why: 'TIMESTAMP values and update times', ours: "'+00:00'" },
+  { name: 'lc_time_names', why: 'names of days and months', ours: "'en_US'" },
+  { name: 'lc_messages', why: 'the language of errors', ours: "'en_US'", restore: "'en_US'" },
+  {
+    name: 'div_precision_increment',
+    why: 'digits of a quotient, also in a stored generated column, which a restore computes again',
+    ours: '4',
+    recorded: true,
+  },
+  {
+    name: 'default_regex_flags',
+    why: 'the result of REGEXP, also in a stored generated column',
+    ours: "''",
+    recorded: true,
+  },
+  { name: 'group_concat_max_len', why: 'cuts GROUP_CONCAT', ours: String(16 * mebibyte) },
+  { name: 'max_sort_length', why: 'names with the same beginning are not sorted', ours: '1024' },
+  {
+    name: 'tx_isolation',
+    why: 'a snapshot needs REPEATABLE READ',
+    ours: "'REPEATABLE-READ'",
+    restore: "'REPEATABLE-READ'",
+  },
+  {
+    name: 'timestamp',
+    why: 'init_connect may have fixed the clock of the session',
+    ours: 'DEFAULT',
+    restore: 'DEFAULT',
+  },
+  // Variables that abort a statement or a session.
+  {
+    name: 'max_statement_time',
+    why: 'ends long statements; only newer versions of mariadb-dump set it themselves',
+    ours: '0',
+    restore: '0',
+    spoilsDump: (value, tool) => Number(value) > 0 && isOlder(tool, [10, 11]),
+    effect: 'this version of mariadb-dump cannot switch it off, and the server would end the dump of large tables',
+    harmless: '0',
+  },
+  { name: 'sql_big_selects', why: 'off: max_join_size applies', ours: '1', restore: '1' },
+  {
+    name: 'max_join_size',
+    why: 'SELECTs from tables with more rows are refused (1104); setting it switches sql_big_selects off',
+    spoilsDump: (value, _tool, found) => value !== unlimited && found.get('sql_big_selects')?.value === 'OFF',
+    effect: 'the server would refuse to read tables with more rows',
+  },
+  {
+    name: 'max_session_mem_used',
+    why: 'a session that needs more memory gets error 1290',
+    ours: '9223372036854775807',
+    restore: '9223372036854775807',
+    spoilsDump: (value) => Number(value) < 64 * mebibyte,
+    effect: 'the server would end the dump when its session needs more memory',
+  },
+  {
+    name: 'tmp_disk_table_size',
+    why: 'SHOW and information_schema need temporary tables (1114)',
+    ours: unlimited,
+    restore: unlimited,
+    spoilsDump: (value) => Number(value) < 16 * mebibyte,
+    effect: 'the server would refuse the questions of mariadb-dump about tables and views',
+  },
+  { name: 'wait_timeout', why: 'ends a session that is idle while storage pauses', ours: '28800', restore: '604800' },
+  { name: 'net_read_timeout', why: 'ends a session in a slow statement', ours: '600', restore: '3600' },
+  { name: 'net_write_timeout', why: 'ends a session that reads slowly', ours: '600', restore: '3600' },
+  { name: 'idle_transaction_timeout', why: 'ends a session between statements', ours: '0', restore: '0' },
+  { name: 'idle_readonly_transaction_timeout', why: 'ends a session between statements', ours: '0', restore: '0' },
+  { name: 'idle_write_transaction_timeout', why: 'ends a session between statements', ours: '0', restore: '0' },
+  { name: 'completion_type', why: 'RELEASE ends a session at COMMIT and ROLLBACK', ours: '0', restore: '0' },
+  // Variables that change the values or objects that a statement stores.
+  { name: 'autocommit', why: 'off: the rows of the last table are rolled back at the end', ours: '1', restore: '1' },
+  { name: 'tx_read_only', why: 'on: nothing can be written (1792)', ours: '0', restore: '0' },
+  { name: 'sql_safe_updates', why: 'refuses UPDATE and DELETE without a key', ours: '0', restore: '0' },
+  { name: 'check_constraint_checks', why: 'a restore accepts rows that violate a CHECK', restore: '0' },
+  { name: 'innodb_strict_mode', why: 'refuses tables that were created while it was off (1118)', restore: '0' },
+  { name: 'innodb_default_encryption_key_id', why: 'adds ENCRYPTION_KEY_ID to every table', restore: '1' },
+  { name: 'innodb_compression_default', why: 'adds PAGE_COMPRESSED to every table', restore: '0' },
+  {
+    name: 'explicit_defaults_for_timestamp',
+    why: 'off: adds ON UPDATE to a TIMESTAMP without a default',
+    restore: '1',
+  },
+  {
+    name: 'character_set_collations',
+    why: 'another collation for objects that name only their character set',
+    restore: "''",
+  },
+  { name: 'standard_compliant_cte', why: 'refuses views that were created while it was off (4008)', restore: '0' },
+  { name: 'sql_if_exists', why: 'adds IF EXISTS to statements', restore: '0' },
+  {
+    name: 'old_mode',
+    why: 'without UTF8_IS_UTF8MB3 the utf8 of older servers becomes utf8mb4',
+    restore: "'UTF8_IS_UTF8MB3'",
+    // An older server always behaves like this, and does not know the value.
+    onlyWhere: (value, server) => !isOlder(server, [10, 6]) && !value.includes('UTF8_IS_UTF8MB3'),
+  },
+  {
+    name: 'enforce_storage_engine',
+    why: 'creates every table with this engine; only SUPER may switch it off',
+    restore: 'NULL',
+    onlyWhere: (value) => value !== '',
+  },
+  {
+    name: 'innodb_default_row_format',
+    why: 'the format of tables that name none: older formats allow only shorter keys (1709). A session cannot set it',
+    recorded: true,
+  },
+  { name: 'max_heap_table_size', why: 'the maximum size of a MEMORY table (1114)', restore: '4294966272' },
+];
+
+/** Variables that we read and do not set. */
+const alsoRead = [
+  'version',
+  'version_comment',
+  'init_connect',
+  'read_only',
+  'innodb_read_only',
+  'innodb_force_recovery',
+  'innodb_force_primary_key',
+  'innodb_file_per_table',
+  'innodb_read_only_compressed',
+  'secure_timestamp',
+  'aria_encrypt_tables',
+  'myisam_use_mmap',
+];
+
+/** Has its own LIMIT, because sql_select_limit would cut the result. `readFoundSettings` reads its rows. */
+const foundSettingsQuery = `SELECT variable_name AS name, COALESCE(session_value, global_value) AS value,
+    global_value, variable_scope AS scope FROM information_schema.system_variables
+  WHERE variable_name IN (${[...mariadbSettings.map(({ name }) => name), ...alsoRead].map((name) => `'${name}'`).join(',')}) LIMIT 1000`;
+
+function readFoundSettings(rows: readonly Readonly<Record<string, string | null>>[]): FoundSettings {
+  return new Map(
+    rows.map((row) => [
+      (row['name'] ?? '').toLowerCase(),
+      {
+        value: row['value'] ?? '',
+        global: row['global_value'] ?? null,
+        ofSession: (row['scope'] ?? '').startsWith('SESSION'),
+      },
+    ]),
+  );
+}
+
+/** The first query runs with the server's own settings, so a setting may make it fail. */
+export async function findMariadbSettings(query: Session['query']): Promise<FoundSettings> {
+  try {
+    return readFoundSettings(await query(foundSettingsQuery, [], { maxBytes: settingsAnswerBytes }));
+  } catch (error) {
+    if (!abortedBySetting.has(serverErrorNumber(error) ?? 0)) throw error;
+    const [before = {}] = await query(`SELECT ${limits.map((name) => `@@${name} AS ${name}`).join()} LIMIT 1`);
+    await query(`SET SESSION ${limits.map((name) => `${name}=${limitless[name]}`).join()}`);
+    const found = new Map(readFoundSettings(await query(foundSettingsQuery, [], { maxBytes: settingsAnswerBytes })));
+    for (const name of limits) {
+      const setting = found.get(name);
+      if (setting !== undefined) found.set(name, { ...setting, value: before[name] ?? setting.value });
+    }
+    return found;
+  }
+}
+
+/** 1104 max_join_size, 1114 no room for a temporary table, 1290 no memory for the session, 1969 max_statement_time. */
+const abortedBySetting = new Set([1104, 1114, 1290, 1969]);
+const limitless: Readonly<Record<string, string>> = {
+  max_statement_time: '0',
+  tmp_disk_table_size: '18446744073709551615',
+  max_session_mem_used: '9223372036854775807',
+  sql_big_selects: '1',
+};
+const limits = Object.keys(limitless);
+
+const settingsAnswerBytes = 1024 * 1024;
