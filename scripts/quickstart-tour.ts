@@ -157,6 +157,8 @@ async function tour(client: Client): Promise<void> {
   }
   print(`API              ${url}/graphql`);
   print(`Playground       ${url}/playground`);
+  const { createSignInLink: link } = await request('mutation { createSignInLink { url } }', {});
+  print(`Sign in          ${(link as { url: string }).url} (once, within ten minutes)`);
   print(`Token            ${token}`);
 }
 

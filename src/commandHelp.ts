@@ -6,6 +6,7 @@ const exitCodes: Readonly<Record<ProgramRole, readonly string[]>> = {
   worker: running(),
   'adopt-prefixes': ['0   done', '1   it failed; the log has the reason', ...mistakes()],
   'private-targets': ['0   done', '1   it failed; the log has the reason', ...mistakes()],
+  'sign-in': ['0   the link is on standard output', '1   it failed; standard error has the reason', ...mistakes()],
   migrate: ['0   the schema is up to date', '1   the migration failed; the log has the reason', ...mistakes()],
 };
 
@@ -24,6 +25,7 @@ const examples: Readonly<Record<ProgramRole, readonly string[]>> = {
     'DATABASE_URL=postgres://stowage:…@db/stowage stowage private-targets',
     'DATABASE_URL=… MIGRATION_DATABASE_URL=postgres://owner:…@db/stowage stowage private-targets --refuse',
   ],
+  'sign-in': ['stowage sign-in', 'STOWAGE_ADMIN_TOKEN=… stowage sign-in --url https://backup.example.org'],
   migrate: ['DATABASE_URL=… MIGRATION_DATABASE_URL=postgres://owner:…@db/stowage stowage migrate'],
 };
 

@@ -71,6 +71,7 @@ describe('a configuration', () => {
       dataFolder: '/work/data',
       databaseUrl: null,
       migrationDatabaseUrl: null,
+      sessions: { idleMs: 7_200_000, lifetimeMs: 43_200_000 },
       scheduleStore: { kind: 'postgres' },
       masterKeys: null,
       adminToken: null,

@@ -53,6 +53,8 @@ export type ApiConfig = {
   /** Null: only the admin token opens all of /metrics. */
   readonly metricsToken: Secret | null;
   readonly clientLimits: ClientLimits;
+  /** When the sessions of people end. */
+  readonly sessions: { readonly idleMs: number; readonly lifetimeMs: number };
 };
 
 /** The share of the server that clients of the API may use before they are slowed down or refused. */
@@ -150,6 +152,13 @@ export type PrivateTargetsConfig = { readonly role: 'private-targets'; readonly 
 > &
   TargetConfig;
 
+/** To ask a running API for a one-time link. */
+export type SignInConfig = { readonly role: 'sign-in'; readonly logLevel: LogLevel } & Pick<
+  ApiConfig,
+  'host' | 'port'
+> &
+  Pick<UpConfig, 'dataFolder' | 'adminToken'>;
+
 export type ConfigOf = {
   up: UpConfig;
   serve: ServeConfig;
@@ -157,6 +166,7 @@ export type ConfigOf = {
   migrate: MigrateConfig;
   'adopt-prefixes': AdoptPrefixesConfig;
   'private-targets': PrivateTargetsConfig;
+  'sign-in': SignInConfig;
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -250,6 +260,14 @@ const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } 
     logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
     ...ownOrGivenDatabase(reader),
   }),
+  'sign-in': (reader) => ({
+    role: 'sign-in',
+    logLevel: reader.value('STOWAGE_LOG_LEVEL', level, 'info'),
+    host: reader.value('HOST', hostName, '127.0.0.1'),
+    port: reader.value('PORT', wholeNumber(0, 65_535), '4000'),
+    dataFolder: dataFolder(reader),
+    adminToken: reader.optional('STOWAGE_ADMIN_TOKEN', bearerToken),
+  }),
 };
 
 function running(reader: Reader, targetsByDefault = defaultAllowedTargets): Common & TargetConfig {
@@ -292,6 +310,10 @@ function api(reader: Reader): ApiConfig {
     databasePatienceMs: reader.value('STOWAGE_DATABASE_PATIENCE', duration('PT1S', 'PT5M'), 'PT5S'),
     metricsToken: reader.optional('STOWAGE_METRICS_TOKEN', bearerToken),
     clientLimits: clientLimits(reader),
+    sessions: {
+      idleMs: reader.value('STOWAGE_SESSION_IDLE', duration('PT5M', 'P31D'), 'PT2H'),
+      lifetimeMs: reader.value('STOWAGE_SESSION_LIFETIME', duration('PT5M', 'P31D'), 'PT12H'),
+    },
   };
 }
 
@@ -343,8 +365,6 @@ function databases(reader: Reader): Pick<StoreConfig, 'databaseUrl' | 'migration
 }
 
 function ownOrGivenDatabase(reader: Reader): Pick<UpConfig, 'dataFolder' | 'databaseUrl' | 'migrationDatabaseUrl'> {
-  const byDefault = reader.surroundings.isRoot ? '/var/lib/stowage' : 'data';
-  const dataFolder = resolve(reader.surroundings.workingFolder, reader.given('STOWAGE_DATA') ?? byDefault);
   const databaseUrl = reader.optional('DATABASE_URL', postgresUrl);
   if (databaseUrl === null && reader.given('MIGRATION_DATABASE_URL') !== undefined) {
     reader.problems.push(
@@ -352,7 +372,12 @@ function ownOrGivenDatabase(reader: Reader): Pick<UpConfig, 'dataFolder' | 'data
     );
   }
   const migrationDatabaseUrl = reader.optional('MIGRATION_DATABASE_URL', postgresUrl) ?? databaseUrl;
-  return { dataFolder, databaseUrl, migrationDatabaseUrl };
+  return { dataFolder: dataFolder(reader), databaseUrl, migrationDatabaseUrl };
+}
+
+function dataFolder(reader: Reader): string {
+  const byDefault = reader.surroundings.isRoot ? '/var/lib/stowage' : 'data';
+  return resolve(reader.surroundings.workingFolder, reader.given('STOWAGE_DATA') ?? byDefault);
 }
 
 function masterKeys(reader: Reader): readonly Secret[] | null {

@@ -102,6 +102,12 @@ describe('stowage up', () => {
     const [, url] = await up.printed(/API listens at (http:\/\/127\.0\.0\.1:\d+)\/graphql/);
     expect(readFileSync(join(data, 'admin-token'), 'utf8').trim()).toBe(token);
 
+    const [, link] = await up.printed(/Sign in \(.*\): (http:\S+\/sign-in#[\w-]{43})/);
+    const another = stowage(['sign-in', '--url', String(url)], { STOWAGE_DATA: data });
+    const { code: signInCode, stdout: printedLink } = await another.ended;
+    expect([signInCode, printedLink]).toEqual([0, expect.stringMatching(/^http:\S+\/sign-in#[\w-]{43}\n$/)]);
+    expect(printedLink.trim()).not.toBe(link);
+
     const me = async (authorization: string): Promise<unknown> => {
       const response = await fetch(`${String(url)}/graphql`, {
         method: 'POST',

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { commandHelp } from './commandHelp.js';
 import { readConfig, type ConfigOf } from './config.js';
 import { ConfigError } from './configError.js';
+import { StowageError } from './errors.js';
 import { openLog, type Log } from './log.js';
 import { programVersion } from './programVersion.js';
 import type { ProgramRole } from './settings.js';
@@ -63,6 +64,11 @@ command(
   'list the services and file endpoints in private networks, which stay allowed until you decide',
   privateTargets,
 ).option('--refuse', 'refuse them from the next start of every process');
+
+command('sign-in', 'print a one-time link that signs a browser in as the administrator', signIn).option(
+  '--url <url>',
+  'the address of the running API (default: http://HOST:PORT)',
+);
 
 // The reader of the output may end, and the disk of a log file may be full. Then the work continues without a log.
 // Without this handler the program would log the error, which causes the same error again and again, and would handle
@@ -124,6 +130,19 @@ async function privateTargets(options: Readonly<Record<string, unknown>>): Promi
     });
   } catch (error) {
     log.fatal({ err: error }, 'The private targets could not be listed or refused.');
+    process.exit(1);
+  }
+}
+
+async function signIn({ url }: Readonly<Record<string, unknown>>): Promise<void> {
+  const config = readConfig('sign-in', process.env);
+  try {
+    const print = (line: string) => process.stdout.write(`${line}\n`);
+    const printLink = (await import('./composition/signIn.js')).signIn;
+    await printLink(config, { print, ...(typeof url === 'string' ? { url } : {}) });
+  } catch (error) {
+    const help = error instanceof StowageError ? ` ${error.help}` : '';
+    process.stderr.write(`stowage: ${error instanceof Error ? error.message : String(error)}${help}\n`);
     process.exit(1);
   }
 }

@@ -2,7 +2,7 @@
  * Every setting: its name, the commands that read it, its value, and its default. The configuration, the help of each
  * command and docs/settings.md come from this table.
  */
-export type ProgramRole = 'up' | 'serve' | 'worker' | 'migrate' | 'adopt-prefixes' | 'private-targets';
+export type ProgramRole = 'up' | 'serve' | 'worker' | 'migrate' | 'adopt-prefixes' | 'private-targets' | 'sign-in';
 
 export type Setting = {
   readonly roles: readonly ProgramRole[];
@@ -18,17 +18,18 @@ export type Setting = {
 const all = ['up', 'serve', 'worker', 'migrate', 'adopt-prefixes', 'private-targets'] as const;
 const running = ['up', 'serve', 'worker'] as const;
 const api = ['up', 'serve'] as const;
+const signIn = 'sign-in' as const;
 
 export const settings = {
   HOST: {
-    roles: api,
+    roles: [...api, signIn],
     meaning: 'The address at which the API listens.',
     holds: 'a host name or an IP address of this machine, without port',
     default: { otherwise: '127.0.0.1' },
     secret: false,
   },
   PORT: {
-    roles: api,
+    roles: [...api, signIn],
     meaning: 'The port at which the API listens.',
     holds: 'a port from 0 to 65535 (0: any free port)',
     default: { otherwise: '4000' },
@@ -36,13 +37,14 @@ export const settings = {
   },
   STOWAGE_PUBLIC_URL: {
     roles: api,
-    meaning: 'The beginning of the URLs of dashboards.',
+    meaning:
+      'The address at which browsers reach the API: the beginning of the URLs of dashboards and of the sign-in. People can sign in only if it is https, or on this machine.',
     holds: 'an http or https URL without query and credentials',
     default: { otherwise: 'http://HOST:PORT' },
     secret: false,
   },
   STOWAGE_DATA: {
-    roles: ['up', 'adopt-prefixes'],
+    roles: ['up', 'adopt-prefixes', signIn],
     meaning:
       'The folder of `stowage up`: embedded PostgreSQL, keys, local backups. If `stowage up` runs as root, PostgreSQL runs under another uid, which must be able to reach the folder. So it cannot be below /root.',
     holds: 'the path of a folder',
@@ -97,10 +99,13 @@ export const settings = {
     secret: true,
   },
   STOWAGE_ADMIN_TOKEN: {
-    roles: api,
+    roles: [...api, signIn],
     meaning: 'The installation-level bearer token, which allows everything.',
     holds: 'at least 24 characters out of letters, digits and -._~+/= (openssl rand -hex 32)',
-    default: { up: 'generated once in STOWAGE_DATA, and printed' },
+    default: {
+      up: 'generated once in STOWAGE_DATA, and printed',
+      'sign-in': 'the token that `stowage up` stored in STOWAGE_DATA',
+    },
     secret: true,
   },
   STOWAGE_METRICS_TOKEN: {
@@ -110,6 +115,21 @@ export const settings = {
     holds: 'at least 24 characters out of letters, digits and -._~+/= (openssl rand -hex 32)',
     default: { otherwise: 'unset' },
     secret: true,
+  },
+  STOWAGE_SESSION_IDLE: {
+    roles: api,
+    meaning:
+      'The session of a person ends when it was not used for this time. A request and a new WebSocket are a use, an open WebSocket is not.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT5M to P31D',
+    default: { otherwise: 'PT2H' },
+    secret: false,
+  },
+  STOWAGE_SESSION_LIFETIME: {
+    roles: api,
+    meaning: 'The session of a person ends at this age, however often it is used.',
+    holds: 'an ISO 8601 duration of days to seconds, from PT5M to P31D',
+    default: { otherwise: 'PT12H' },
+    secret: false,
   },
   STOWAGE_FILESYSTEM_ROOT: {
     roles: running,
@@ -269,7 +289,7 @@ export const settings = {
     secret: false,
   },
   STOWAGE_LOG_LEVEL: {
-    roles: all,
+    roles: [...all, signIn],
     meaning: 'The lowest level of messages that are logged.',
     holds: 'one of debug, info, warn, error',
     default: { otherwise: 'info' },

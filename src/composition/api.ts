@@ -30,6 +30,8 @@ import { serviceResolvers } from '../services/serviceApi.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceType } from '../services/serviceType.js';
 import { ServiceTable } from '../services/serviceView.js';
+import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
+import { signInResolvers } from '../signIn/signInApi.js';
 import { workerResolvers } from '../workerRegistry/workerApi.js';
 import type { Shared } from './shared.js';
 
@@ -70,6 +72,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...restoreResolvers(slices),
       ...workerResolvers(slices),
       ...historyResolvers(slices),
+      ...signInResolvers({ links: createOneTimeLinks(tools.dataSource), publicUrl: tools.publicUrl }),
       new NodeResolver([
         projectNodes(slices),
         nodesOf(tools, ServiceTable, (row) => ServiceType.of(row)),

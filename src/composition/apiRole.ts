@@ -12,9 +12,10 @@ import { workerMetrics } from '../workerRegistry/workerMetrics.js';
 import type { Closing } from './closing.js';
 import { registerInstallationFigures } from './installationFigures.js';
 import type { Shared } from './shared.js';
+import { openSignIn } from './openSignIn.js';
 
 export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'> &
-  Partial<Pick<ServeConfig, 'clientLimits' | 'databasePatienceMs' | 'maxTimeoutMs' | 'metricsToken'>>;
+  Partial<Pick<ServeConfig, 'clientLimits' | 'databasePatienceMs' | 'maxTimeoutMs' | 'metricsToken' | 'sessions'>>;
 
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
@@ -29,9 +30,16 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   });
   registerInstallationFigures(shared, log);
   workerMetrics(shared.installationRegistry, shared.workers);
+  const { sessions } = config;
+  const browsers = sessions && openSignIn(shared, { ...config, limits: sessions }, log, closing);
   const server = await createServer({
     schema,
-    authenticate: firstOf(accessTokenSignIn(shared), installationToken(config.adminToken)),
+    authenticate: firstOf(
+      accessTokenSignIn(shared),
+      installationToken(config.adminToken),
+      ...(browsers === undefined ? [] : [browsers.authenticate]),
+    ),
+    ...(browsers === undefined ? {} : { browsers }),
     host: config.host,
     port: config.port,
     log,

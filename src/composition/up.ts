@@ -4,6 +4,8 @@ import type { UpConfig } from '../config.js';
 import type { Log } from '../log.js';
 import { startEmbeddedPostgres } from '../postgres/embedded/embeddedPostgres.js';
 import { Secret } from '../secret.js';
+import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
+import { linkOf } from '../signIn/signInApi.js';
 import type { Running } from '../untilStopped.js';
 import { startApi } from './apiRole.js';
 import { Closing } from './closing.js';
@@ -28,6 +30,11 @@ export async function startUp(config: UpConfig, log: Log): Promise<Running> {
     await startWorkerRole(shared, config, log, closing);
     const url = await startApi(shared, { ...config, adminToken }, log, closing);
     log.info(`Playground: ${url}/playground`);
+    const { code } = await createOneTimeLinks(shared.dataSource).create();
+    // On standard output and not in the log, because the link signs in whoever opens it first.
+    process.stdout.write(
+      `Sign in (once, within ten minutes; \`stowage sign-in\` prints another link): ${linkOf(config.publicUrl ?? url, code.reveal())}\n`,
+    );
     return { stop: () => closing.close(), ...(database.ended === undefined ? {} : { broken: database.ended }) };
   });
 }

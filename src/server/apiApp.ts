@@ -6,6 +6,7 @@ import { apiError, type ErrorLog } from './apiError.js';
 import { sameToken, type Authenticate } from './authenticate.js';
 import { dashboardPage } from './dashboardPage.js';
 import { alive, ready, type ReadinessChecks } from './health.js';
+import type { BrowserSignIn } from './browserSignIn.js';
 import type { HttpApi } from './httpApi.js';
 import type { ServerMetrics } from './metrics.js';
 import { metricsPage } from './metricsPage.js';
@@ -22,6 +23,8 @@ export type PublicPages = {
   readonly metricsToken?: Secret | null;
   /** The checks of /readyz. */
   readonly readiness: ReadinessChecks;
+  /** Absent: only tokens sign in. */
+  readonly browsers?: BrowserSignIn;
   /** Default: where `npm run build:playground` puts the playground. */
   readonly playgroundFolder?: string;
 };
@@ -54,6 +57,7 @@ export function apiApp(options: ApiAppOptions): Express {
   );
   app.use('/playground', ownScriptsOnly, playground(options.playgroundFolder ?? bundledPlayground()));
   app.get('/v2/dashboard/:instanceId', dashboardPage);
+  if (options.browsers !== undefined) app.use(options.browsers.pages(options));
   app.post('/graphql', ...options.api.handlers);
   app.all('/graphql', (_request, response) => {
     response.status(405).set('Allow', 'POST').type('text').send('Send a POST, or open a WebSocket.\n');
@@ -101,5 +105,6 @@ function answerErrors(log: ErrorLog): ErrorRequestHandler {
 function routeOf(path: string): string {
   if (['/graphql', '/healthz', '/readyz', '/metrics'].includes(path)) return path;
   if (path.startsWith('/playground')) return '/playground';
+  if (/^\/sign-(in|out)(\/|$)/.test(path)) return path.startsWith('/sign-in') ? '/sign-in' : '/sign-out';
   return path.startsWith('/v2/dashboard/') ? '/v2/dashboard' : 'other';
 }

@@ -8,7 +8,7 @@ import { Shares } from './fairness/shares.js';
 import { httpApi } from './httpApi.js';
 import { serverMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
-import { createSignInFailures } from './signInFailures.js';
+import { createSignInFailures, type SignInFailuresOptions } from './signInFailures.js';
 import { socketApi, type SocketLimits } from './socketApi.js';
 
 export type ServerOptions = PublicPages & {
@@ -19,6 +19,8 @@ export type ServerOptions = PublicPages & {
   readonly port: number;
   readonly log: ErrorLog & { warn(fields: object, message: string): void };
   readonly limits?: Partial<ServerLimits>;
+  /** How failed sign-ins are slowed down. Default: `defaultLimits` of signInFailures.ts. */
+  readonly signInLimits?: SignInFailuresOptions['limits'];
   /** Default: there is no limit for the time that a request waits for the database. */
   readonly patiently?: Patiently;
 };
@@ -73,12 +75,13 @@ const keptAliveMs = 75_000;
  * `/readyz`, `/metrics`. No cross-origin request is allowed.
  */
 export async function createServer(options: ServerOptions): Promise<ApiServer> {
+  const { signInLimits } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const metrics = serverMetrics(options.registry);
   let port: number | undefined;
   let closing: Promise<void> | undefined;
 
-  const signInFailures = createSignInFailures({ log: options.log });
+  const signInFailures = createSignInFailures({ log: options.log, limits: signInLimits });
   const { queuedBytesOfViewer: ofViewer, queuedBytes: inTotal, socketsOfViewer } = limits;
   const shares = new Shares({ ofViewer, inTotal, socketsOfViewer }, (limit) => metrics.exceededAnswers.inc({ limit }));
   const guarded = { ...options, metrics, signInFailures, shares };

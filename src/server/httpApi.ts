@@ -20,6 +20,7 @@ import { badInput, StowageError } from '../errors.js';
 import { apiError, type ErrorLog } from './apiError.js';
 import { bearerCredential, type Authenticate } from './authenticate.js';
 import type { AnswerBudget } from './budget/answerBudget.js';
+import type { BrowserSignIn } from './browserSignIn.js';
 import { executeWithinBudget } from './budget/executeWithinBudget.js';
 import { jsonInSlices } from './budget/jsonInSlices.js';
 import { checkDocumentText } from './checkDocumentText.js';
@@ -38,6 +39,8 @@ import type { SignInFailures } from './signInFailures.js';
 export type HttpApiOptions = {
   readonly schema: GraphQLSchema;
   readonly authenticate: Authenticate;
+  /** Signs in a browser that sends no token. */
+  readonly browsers?: Pick<BrowserSignIn, 'credential'>;
   readonly log: ErrorLog & { warn(fields: object, message: string): void };
   readonly metrics: ServerMetrics;
   readonly maxBodyBytes: number;
@@ -195,16 +198,19 @@ function overWebSocketOnly(): StowageError {
 }
 
 function signedInOnly(options: HttpApiOptions): RequestHandler {
-  const { authenticate, metrics, shares, signInFailures, patiently = withoutLimit } = options;
+  const { authenticate, browsers, metrics, shares, signInFailures, patiently = withoutLimit } = options;
   return async (request, response, next) => {
-    const credential = bearerCredential(request.headers.authorization);
+    const credential = bearerCredential(request.headers.authorization) ?? browsers?.credential(request);
     const signedIn = credential && (await patiently(() => signIn(authenticate, credential)));
     if (signedIn === undefined) {
       metrics.failedSignIns.inc({ transport: 'http' });
       if (!(await signInFailures.failed(request.socket.remoteAddress))) {
         response.status(429).set({ 'Retry-After': '5', Connection: 'close' });
       }
-      const what = credential === undefined ? 'carries no bearer token' : 'carries a token that is not valid';
+      const what =
+        credential === undefined
+          ? 'carries neither a bearer token nor the cookie of a session'
+          : `carries ${credential.kind === 'BEARER' ? 'a token that is not valid' : 'the cookie of a session that has ended'}`;
       response.set('WWW-Authenticate', 'Bearer');
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
     }

@@ -47,7 +47,7 @@ export function serverMetrics(registry: Registry): ServerMetrics {
     }),
     failedSignIns: new Counter({
       name: 'stowage_sign_ins_failed_total',
-      help: 'Requests and WebSockets without a valid token.',
+      help: 'Requests and WebSockets without a valid token or session, and failed sign-ins of people.',
       labelNames: ['transport'],
       registers,
     }),

@@ -17,7 +17,7 @@ const application = (host: string) =>
     `connect-src 'self'${host === '' ? '' : ` ws://${host} wss://${host}`}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",
-    "form-action 'none'",
+    "form-action 'self'",
   ].join('; ');
 
 /** The headers of responses that are not pages. They forbid loading, framing and guessing of types. */
@@ -37,6 +37,10 @@ export const ownScriptsOnly: RequestHandler = (request, response, next) => {
   const { host = '' } = request.headers;
   // Any other text than a host with a port could add rules to the policy.
   const isHost = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(host);
-  response.set('Content-Security-Policy', application(isHost ? host : ''));
+  response.set({
+    'Content-Security-Policy': application(isHost ? host : ''),
+    // With no-referrer a browser would send `Origin: null` with a form of the page, such as that of the sign-out.
+    'Referrer-Policy': 'same-origin',
+  });
   next();
 };

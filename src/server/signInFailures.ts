@@ -4,7 +4,7 @@ export type SignInFailuresOptions = {
   readonly log: { warn(fields: object, message: string): void };
   /** The clock. Default: `performance.now()`. */
   readonly nowMs?: () => number;
-  readonly limits?: Partial<typeof defaultLimits>;
+  readonly limits?: Partial<typeof defaultLimits> | undefined;
 };
 
 export const defaultLimits = {

@@ -7,6 +7,7 @@ import { CloseCode } from 'graphql-ws';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { apiError, type ErrorLog } from './apiError.js';
 import type { Authenticate } from './authenticate.js';
+import type { BrowserSignIn } from './browserSignIn.js';
 import type { Shares } from './fairness/shares.js';
 import type { ServerMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
@@ -15,7 +16,7 @@ import { limitBeforeSignIn } from './sockets/limitBeforeSignIn.js';
 import { Outlet } from './sockets/outlet.js';
 import { Pace, type PaceLimits } from './sockets/pace.js';
 import { PendingSockets, type PendingLimits } from './sockets/pendingSockets.js';
-import { socketProtocol, type SocketProtocol } from './sockets/socketProtocol.js';
+import { socketProtocol, type OpenedSocket, type SocketProtocol } from './sockets/socketProtocol.js';
 
 export type SocketLimits = PendingLimits &
   PaceLimits & {
@@ -29,6 +30,7 @@ export type SocketLimits = PendingLimits &
 export type SocketApiOptions = SocketLimits & {
   readonly schema: GraphQLSchema;
   readonly authenticate: Authenticate;
+  readonly browsers?: Pick<BrowserSignIn, 'credential'>;
   readonly log: ErrorLog;
   readonly metrics: ServerMetrics;
   readonly shares: Shares;
@@ -50,7 +52,8 @@ const closeTimeout = 3_000;
 
 /**
  * GraphQL over WebSocket with the protocol graphql-transport-ws. connection_init carries `authorization`, with or
- * without "Bearer ". Without a token the socket is closed with 4401, with a wrong token with 4403.
+ * without "Bearer ", or a page of this server has opened it in a browser with a session. Otherwise the socket is closed
+ * with 4401, with a wrong token with 4403.
  *
  * Before its sign-in a socket may send a few kilobytes within a few seconds, and the number of such sockets is limited
  * in total and for each address: a further socket gets the status 503. After the sign-in, the messages of each socket
@@ -94,7 +97,7 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
         endLimit();
         leave();
       };
-      serveSocket(socket, { clientAddress: request.socket.remoteAddress, onSignIn }, protocol, options);
+      serveSocket(socket, { request, clientAddress: request.socket.remoteAddress, onSignIn }, protocol, options);
     });
   });
 
@@ -114,7 +117,7 @@ function refuse(stream: Duplex, status: number, headers = ''): void {
 
 function serveSocket(
   socket: WebSocket,
-  { clientAddress, onSignIn }: { clientAddress: string | undefined; onSignIn: () => void },
+  opened: Pick<OpenedSocket, 'clientAddress' | 'onSignIn' | 'request'>,
   protocol: SocketProtocol,
   { metrics, shares, pingMs, log, ...limits }: SocketApiOptions,
 ): void {
@@ -139,7 +142,7 @@ function serveSocket(
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handler) => (handle = handler),
     },
-    { socket, outlet, clientAddress, onSignIn },
+    { socket, outlet, ...opened },
   );
   socket.on('message', (data: RawData) => {
     keptAlive.isAlive();

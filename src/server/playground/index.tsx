@@ -1,4 +1,4 @@
-/** The page at /playground: GraphiQL with a field for the token and the main job as tabs. */
+/** The page at /playground: GraphiQL with the sign-in and the main job as tabs. */
 import { GraphiQL } from 'graphiql';
 import { useEffect, useMemo, useState, type SubmitEvent } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -17,6 +17,7 @@ const tabs = examples.map(({ query, variables }) => ({
 /** Everything typed here may contain a secret. So it is kept in sessionStorage, which ends with the browser's tab. */
 function Playground() {
   const [token, setToken] = useState(() => sessionStorage.getItem(tokenKey) ?? '');
+  const session = useSession();
   const connection = useMemo(() => fetcherWith(token), [token]);
   useEffect(() => () => connection.close(), [connection]);
   useMemo(showActiveTab, [token]);
@@ -45,9 +46,7 @@ function Playground() {
           />
           <button type="submit">Use</button>
         </form>
-        <span>
-          {token === '' ? 'Without a token everything is refused.' : 'Kept until this browser tab is closed.'}
-        </span>
+        <Session session={session} hasToken={token !== ''} />
       </header>
       <main>
         {/* A new key reads the schema again, with the new token. */}
@@ -62,6 +61,43 @@ function Playground() {
         />
       </main>
     </div>
+  );
+}
+
+type SessionOfBrowser = { readonly signedIn: boolean; readonly name: string | null };
+
+/** The session of this browser. Undefined: it is not known yet. */
+function useSession(): SessionOfBrowser | undefined {
+  const [session, setSession] = useState<SessionOfBrowser>();
+  useEffect(() => {
+    const nobody = { signedIn: false, name: null };
+    void fetch('/sign-in/session')
+      .then(async (response) => (response.ok ? ((await response.json()) as SessionOfBrowser) : nobody))
+      .catch(() => nobody)
+      .then(setSession);
+  }, []);
+  return session;
+}
+
+function Session({ session, hasToken }: { session: SessionOfBrowser | undefined; hasToken: boolean }) {
+  if (hasToken) return <span>The token is used, and kept until this browser tab is closed.</span>;
+  if (session === undefined) return null;
+  if (!session.signedIn) {
+    return (
+      <span>
+        <a href="/sign-in?return=/playground">Sign in</a>, or use a token. Without both everything is refused.
+      </span>
+    );
+  }
+  return (
+    <>
+      <span>
+        {session.name} (<a href="/sign-in/sessions">sessions</a>)
+      </span>
+      <form method="post" action="/sign-out">
+        <button type="submit">Sign out</button>
+      </form>
+    </>
   );
 }
 

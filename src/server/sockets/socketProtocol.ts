@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
 import { getOperationAST, GraphQLError, OperationTypeNode, parse, type DocumentNode } from 'graphql';
 import { CloseCode, makeServer, type Context, type Server, type SubscribePayload } from 'graphql-ws';
@@ -6,6 +7,7 @@ import type { WebSocket } from 'ws';
 import { StowageError } from '../../errors.js';
 import { apiError, type ErrorLog } from '../apiError.js';
 import { bearerCredential, type Authenticate } from '../authenticate.js';
+import type { BrowserSignIn } from '../browserSignIn.js';
 import type { AnswerBudget } from '../budget/answerBudget.js';
 import { executeWithinBudget } from '../budget/executeWithinBudget.js';
 import { checkDocumentText } from '../checkDocumentText.js';
@@ -25,9 +27,13 @@ import type { Outlet } from './outlet.js';
 
 const mostOperationsAtOnce = 100;
 
+const unauthorized = 'Unauthorized: connection_init carries no authorization, and the browser has no session here';
+
 export type SocketProtocolOptions = {
   readonly schema: GraphQLSchema;
   readonly authenticate: Authenticate;
+  /** Signs in a browser that sends no token. */
+  readonly browsers?: Pick<BrowserSignIn, 'credential'>;
   readonly log: ErrorLog;
   readonly metrics: ServerMetrics;
   readonly shares: Shares;
@@ -41,6 +47,8 @@ export type OpenedSocket = {
   readonly socket: WebSocket;
   readonly outlet: Outlet;
   readonly clientAddress: string | undefined;
+  /** The request that became the socket. */
+  readonly request: IncomingMessage;
   /** Called once, when the client has signed in. */
   readonly onSignIn: () => void;
 };
@@ -93,7 +101,7 @@ export function socketProtocol(options: SocketProtocolOptions): SocketProtocol {
 }
 
 function protocolServer(options: SocketProtocolOptions) {
-  const { schema, authenticate, log, metrics, shares, signInFailures, patiently = withoutLimit } = options;
+  const { schema, authenticate, browsers, log, metrics, shares, signInFailures, patiently = withoutLimit } = options;
   const failed = async ({ clientAddress }: Extra) => {
     metrics.failedSignIns.inc({ transport: 'websocket' });
     await signInFailures.failed(clientAddress);
@@ -106,10 +114,10 @@ function protocolServer(options: SocketProtocolOptions) {
     connectionInitWaitTimeout: options.connectionInitMs,
     async onConnect({ connectionParams, extra }) {
       const sent = connectionParams?.['authorization'] ?? connectionParams?.['Authorization'];
-      const credential = bearerCredential(sent, 'OPTIONAL');
+      const credential = bearerCredential(sent, 'OPTIONAL') ?? browsers?.credential(extra.request);
       if (credential === undefined) {
         await failed(extra);
-        extra.socket.close(CloseCode.Unauthorized, 'Unauthorized: connection_init carries no authorization');
+        extra.socket.close(CloseCode.Unauthorized, unauthorized);
         return false;
       }
       const signedIn = await patiently(() => signIn(authenticate, credential));
