@@ -46,6 +46,11 @@ const wholeNumber = {
   to: (value: unknown) => value,
 };
 
+export const scopeOfBackupJob = ({ projectId, serviceId }: Pick<BackupJobRow, 'projectId' | 'serviceId'>) => ({
+  projectId,
+  serviceId,
+});
+
 export const BackupJobTable = new EntitySchema<BackupJobRow>({
   name: 'backup_jobs',
   columns: {

@@ -1,18 +1,17 @@
 import type { GraphQLSchema } from 'graphql';
-import { fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
-import { FileEndpointType } from '../endpoints/fileEndpointType.js';
-import { FileEndpointTable } from '../endpoints/fileEndpointView.js';
+import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
 import { holdsBackups, newestBackupFolders } from '../backups/location/backupsAtEndpoint.js';
+import { endpointsUsedBy } from '../backups/location/endpointsUsedBy.js';
 import { usualDurationMs } from '../backups/api/backupJobQueries.js';
 import { newestTicks } from '../backups/newestTicks.js';
 import { backupsToPreview } from '../backups/retention/backupsToPreview.js';
 import { backupResolvers } from '../backups/api/backupApi.js';
 import { BackupJobType } from '../backups/api/backupJobType.js';
-import { BackupJobTable } from '../backups/backupJobView.js';
+import { BackupJobTable, scopeOfBackupJob } from '../backups/backupJobView.js';
 import { JobFieldsResolver } from '../jobs/jobApi.js';
 import { servicesProtectedAs } from '../protection/protectionQueries.js';
-import { BackupPlanTable } from '../plans/backupPlanView.js';
+import { BackupPlanTable, scopeOfPlan } from '../plans/backupPlanView.js';
 import { planResolvers } from '../plans/planApi.js';
 import { BackupPlanType } from '../plans/planType.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
@@ -20,7 +19,7 @@ import { projectNodes, projectResolvers } from '../projects/projectApi.js';
 import { protectionResolvers } from '../protection/protectionApi.js';
 import { restoreResolvers } from '../restores/restoreApi.js';
 import { RestoreJobType } from '../restores/restoreJobType.js';
-import { RestoreJobTable } from '../restores/restoreJobView.js';
+import { RestoreJobTable, scopeOfRestoreJob } from '../restores/restoreJobView.js';
 import { restoreUnderWay } from '../restores/restoreUnderWay.js';
 import { buildApiSchema } from '../server/apiSchema.js';
 import { NodeResolver } from '../server/nodeApi.js';
@@ -29,7 +28,7 @@ import { resolverInstances } from '../server/resolverInstances.js';
 import { serviceResolvers } from '../services/serviceApi.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceType } from '../services/serviceType.js';
-import { ServiceTable } from '../services/serviceView.js';
+import { scopeOfService, ServiceTable } from '../services/serviceView.js';
 import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
 import { signInResolvers } from '../signIn/signInApi.js';
 import { workerResolvers } from '../workerRegistry/workerApi.js';
@@ -51,6 +50,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
   const slices = {
     ...tools,
     holdsBackups,
+    endpointsUsedBy: (serviceIds: readonly string[]) => endpointsUsedBy(tools.dataSource.manager, serviceIds),
     newestBackupFolders,
     newestTicks,
     restoreUnderWay,
@@ -75,11 +75,11 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...signInResolvers({ links: createOneTimeLinks(tools.dataSource), publicUrl: tools.publicUrl }),
       new NodeResolver([
         projectNodes(slices),
-        nodesOf(tools, ServiceTable, (row) => ServiceType.of(row)),
-        nodesOf(tools, FileEndpointTable, (row) => FileEndpointType.of(row)),
-        nodesOf(tools, BackupPlanTable, (row) => new BackupPlanType(row)),
-        nodesOf(tools, BackupJobTable, (row) => new BackupJobType(row)),
-        nodesOf(tools, RestoreJobTable, (row) => new RestoreJobType(row)),
+        nodesOf(tools, ServiceTable, scopeOfService, (row) => ServiceType.of(row)),
+        fileEndpointNodes(slices),
+        nodesOf(tools, BackupPlanTable, scopeOfPlan, (row) => new BackupPlanType(row)),
+        nodesOf(tools, BackupJobTable, scopeOfBackupJob, (row) => new BackupJobType(row)),
+        nodesOf(tools, RestoreJobTable, scopeOfRestoreJob, (row) => new RestoreJobType(row)),
         historyNodes(slices),
       ]),
     ]),

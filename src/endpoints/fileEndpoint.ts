@@ -19,6 +19,8 @@ export type FileEndpointCommand =
   | {
       readonly kind: 'CREATE';
       readonly content: FileEndpointContent;
+      /** The service that it is created from. Absent or null: it is created for the whole project. */
+      readonly serviceId?: string | null;
       readonly check: Check;
       readonly at: string;
     }
@@ -42,7 +44,12 @@ export type Move = {
 export type FileEndpointEvent =
   | {
       readonly type: 'FileEndpointCreated';
-      readonly data: { readonly content: FileEndpointContent; readonly check: Check; readonly at: string };
+      readonly data: {
+        readonly content: FileEndpointContent;
+        readonly serviceId: string | null;
+        readonly check: Check;
+        readonly at: string;
+      };
     }
   | {
       readonly type: 'FileEndpointUpdated';
@@ -54,12 +61,14 @@ export type FileEndpointEvent =
 export const fileEndpoint: Decider<FileEndpoint, FileEndpointCommand, FileEndpointEvent> = {
   streamType: 'FileEndpoint',
   initial: { status: 'NONE' },
+  schemaVersions: { FileEndpointCreated: 2 },
+  upcasters: { 'FileEndpointCreated@1': (data) => ({ ...data, serviceId: null }) },
 
   decide(command, state) {
     if (command.kind === 'CREATE') {
       if (state.status !== 'NONE') throw new StowageError('CONFLICT', 'The file endpoint exists already.');
-      const { content, check, at } = command;
-      return [{ type: 'FileEndpointCreated', data: { content, check, at } }];
+      const { content, serviceId = null, check, at } = command;
+      return [{ type: 'FileEndpointCreated', data: { content, serviceId, check, at } }];
     }
     if (state.status === 'NONE') throw notFound('file endpoint');
     switch (command.kind) {

@@ -15,10 +15,7 @@ import { parseAllowedTargets } from '../storage/allowedTargets.js';
 import { createStorageKinds } from '../storage/createStorageKinds.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
 import { saveAudit } from './containerAudit.js';
-import { fileEndpointResolvers, type FileEndpointDependencies } from './fileEndpointApi.js';
-import { FileEndpointType } from './fileEndpointType.js';
-import { FileEndpointTable } from './fileEndpointView.js';
-import { nodesOf } from '../server/nodesOf.js';
+import { fileEndpointNodes, fileEndpointResolvers, type FileEndpointDependencies } from './fileEndpointApi.js';
 import { findFileEndpoint } from './fileEndpointQueries.js';
 import { openFileEndpoint, openStorage } from './openFileEndpoint.js';
 
@@ -60,12 +57,10 @@ describeWith({ postgresql: await postgresMissing() }, 'file endpoints over Graph
         holdsBackups: (_manager, id) => Promise.resolve(holding.has(id)),
         newestBackupFolders: (_manager, id) => Promise.resolve(newest.get(id) ?? []),
         stopping: new AbortController().signal,
+        endpointsUsedBy: () => Promise.resolve([]),
         entitiesInUse: (ids) => entitiesInUse(ground.dataSource, ids),
       };
-      return [
-        ...fileEndpointResolvers(dependencies),
-        new NodeResolver([nodesOf(dependencies, FileEndpointTable, (row) => FileEndpointType.of(row))]),
-      ];
+      return [...fileEndpointResolvers(dependencies), new NodeResolver([fileEndpointNodes(dependencies)])];
     });
     projectId = await api.createProject();
     own = join(root, `project-${projectId}`);

@@ -5,18 +5,23 @@ import {
   VersionedArguments,
   type EntityMutation,
 } from '../entities/entityMutation.js';
+import { notFound } from '../errors.js';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
 import { authorizedProject } from '../projects/authorizedProject.js';
 import { Call } from '../server/call.js';
 import { CheckType } from '../server/checkType.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { InputProblems, uuid } from '../server/inputValidation.js';
+import { EndpointRights, type EndpointsUsedBy } from './endpointRights.js';
 import { newestFirst } from '../server/newestFirst.js';
-import { ifVisible } from '../server/nodesOf.js';
+import type { NodeSource } from '../server/nodeApi.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import { eventMetadata, type RequestContext } from '../server/requestContext.js';
-import { authorize, Requires, type OperationCall } from '../server/requires.js';
-import { selectPage, visibleProjects } from '../server/selectPage.js';
+import { authorize, authorizeRole, Requires, type OperationCall } from '../server/requires.js';
+import type { Scope } from '../server/scope.js';
+import { selectPage } from '../server/selectPage.js';
+import { findService } from '../services/serviceQueries.js';
+import { scopeOfService } from '../services/serviceView.js';
 import { declareKinds } from './declareKinds.js';
 import {
   checkFileEndpoint,
@@ -29,21 +34,26 @@ import {
 import { FileEndpointFieldsResolver, type FileEndpointFieldTools } from './fileEndpointFieldsApi.js';
 import { FileEndpointInput, FileEndpointPatch } from './fileEndpointInput.js';
 import { statedEndpoint, type StatedEndpoint } from './fileEndpointPatch.js';
-import { findFileEndpoint } from './fileEndpointQueries.js';
+import { findFileEndpoint, findFileEndpoints } from './fileEndpointQueries.js';
 import { endpointPatchProblems, endpointProblems } from './fileEndpointRules.js';
 import { CheckFileEndpointPayload, FileEndpointConnection, FileEndpointType } from './fileEndpointType.js';
 import { FileEndpointTable, type FileEndpointRow } from './fileEndpointView.js';
 
-export type FileEndpointDependencies = FileEndpointTools & FileEndpointFieldTools;
+export type FileEndpointDependencies = FileEndpointTools &
+  Omit<FileEndpointFieldTools, 'rights'> & { readonly endpointsUsedBy: EndpointsUsedBy };
 
 export function fileEndpointResolvers(dependencies: FileEndpointDependencies): readonly object[] {
   declareKinds(dependencies.storages);
-  return [new FileEndpointResolver(dependencies), new FileEndpointFieldsResolver(dependencies)];
+  const rights = new EndpointRights(dependencies.endpointsUsedBy);
+  return [new FileEndpointResolver(dependencies, rights), new FileEndpointFieldsResolver({ ...dependencies, rights })];
 }
 
 @Resolver()
 export class FileEndpointResolver {
-  constructor(private readonly dependencies: FileEndpointDependencies) {}
+  constructor(
+    private readonly dependencies: FileEndpointDependencies,
+    private readonly rights: EndpointRights,
+  ) {}
 
   @Query(() => FileEndpointType, { nullable: true })
   @Requires('VIEWER')
@@ -51,7 +61,8 @@ export class FileEndpointResolver {
     @Arg('id', () => ID) id: string,
     @Ctx() context: RequestContext,
   ): Promise<FileEndpointType | null> {
-    return ifVisible(context, await this.find(id), (row) => FileEndpointType.of(row));
+    const row = await this.find(id);
+    return row !== null && (await this.rights.roleOf(row, context)) !== undefined ? FileEndpointType.of(row) : null;
   }
 
   @Query(() => FileEndpointConnection, { description: 'Newest first, without removed endpoints.' })
@@ -64,7 +75,7 @@ export class FileEndpointResolver {
     new InputProblems().check('projectId', projectId, uuid).throwIfAny();
     return selectPage(this.dependencies.dataSource.manager, pageRequest(page, 'createdAt'), {
       table: FileEndpointTable,
-      where: [['row.removed_at IS NULL'], visibleProjects(context.viewer.projectIds(), projectId)],
+      where: [['row.removed_at IS NULL'], await this.rights.visible(context, projectId)],
       by: newestFirst('createdAt'),
       nodeOf: (row) => FileEndpointType.of(row),
     });
@@ -73,12 +84,12 @@ export class FileEndpointResolver {
   @Mutation(() => CheckType, {
     description: 'Validate: runs every step, saves nothing, and leaves nothing in the storage.',
   })
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   async validateFileEndpoint(
     @Arg('input', () => FileEndpointInput) input: FileEndpointInput,
     @Call() call: OperationCall,
   ): Promise<CheckType> {
-    const projectId = await authorizedProject(this.dependencies.dataSource.manager, call, input.projectId);
+    const { projectId } = await this.authorizedScope(call, input);
     const stated = this.stated(input, projectId, await this.problemsOf(input, { projectId }));
     return CheckType.of(await validateFileEndpoint(this.dependencies, stated, { projectId }));
   }
@@ -86,17 +97,18 @@ export class FileEndpointResolver {
   @Mutation(() => FileEndpointType, {
     description: 'Submit: validates again. If a step fails, the error is CHECK_FAILED with the check in details.',
   })
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   async createFileEndpoint(
     @Arg('input', () => FileEndpointInput) input: FileEndpointInput,
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
     @Call() call: OperationCall,
   ): Promise<FileEndpointType> {
-    const projectId = await authorizedProject(this.dependencies.dataSource.manager, call, input.projectId);
+    const scope = await this.authorizedScope(call, input);
+    const { projectId } = scope;
     const problems = (await this.problemsOf(input, { projectId })).check('commandId', commandId, uuid);
     const stated = this.stated(input, projectId, problems);
     const request = commandRequest(call.context, { operation: 'createFileEndpoint', projectId, input, commandId });
-    return this.answer(await createFileEndpoint(this.dependencies, request, projectId, stated));
+    return this.answer(await createFileEndpoint(this.dependencies, request, scope, stated));
   }
 
   @Mutation(() => CheckFileEndpointPayload, {
@@ -110,7 +122,8 @@ export class FileEndpointResolver {
     @Call() call: OperationCall,
   ): Promise<CheckFileEndpointPayload> {
     const row = await this.find(id);
-    authorize(call, row?.projectId, 'file endpoint');
+    authorizeRole(call, row === null ? undefined : await this.rights.roleOf(row, call.context), 'file endpoint');
+    if (row === null) throw notFound('file endpoint');
     const patch = input ?? {};
     (await this.problemsOfPatch(patch, row)).throwIfAny();
     const check = await checkFileEndpoint(this.dependencies, eventMetadata(call.context), row, patch);
@@ -121,7 +134,7 @@ export class FileEndpointResolver {
     description:
       'A change of any field except the name is checked first, as at creation. If a step fails, the error is CHECK_FAILED.',
   })
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   updateFileEndpoint(
     @Args(() => VersionedArguments) endpoint: VersionedArguments,
     @Arg('input', () => FileEndpointPatch) patch: FileEndpointPatch,
@@ -153,11 +166,26 @@ export class FileEndpointResolver {
   private async change(
     call: OperationCall,
     endpoint: EntityArguments,
-    options: Omit<EntityMutation<FileEndpointRow>, 'noun' | 'find'>,
+    options: Omit<EntityMutation<FileEndpointRow>, 'noun' | 'find' | 'roleOf'>,
     work: (row: FileEndpointRow, request: CommandRequest) => Promise<void>,
   ): Promise<FileEndpointType> {
-    const { id } = await entityMutation({ noun: 'file endpoint', find: this.find, ...options }, call, endpoint, work);
+    const roleOf: EntityMutation<FileEndpointRow>['roleOf'] = (row, context) => this.rights.roleOf(row, context);
+    const mutation = { noun: 'file endpoint', find: this.find, roleOf, ...options };
+    const { id } = await entityMutation(mutation, call, endpoint, work);
     return this.answer(id);
+  }
+
+  /** The project, or the service that the endpoint is created from. */
+  private async authorizedScope(call: OperationCall, input: FileEndpointInput): Promise<Scope> {
+    const { manager } = this.dependencies.dataSource;
+    if (!input.serviceId) {
+      return { projectId: await authorizedProject(manager, call, input.projectId), serviceId: null };
+    }
+    const found = await findService(manager, input.serviceId);
+    const isOfProject = found?.projectId === input.projectId.toLowerCase() && found.removedAt === null;
+    const service = isOfProject ? found : null;
+    authorize(call, service, scopeOfService, 'service');
+    return { projectId: service.projectId, serviceId: service.id };
   }
 
   private problemsOf(input: FileEndpointInput, endpoint: { readonly projectId: string }): Promise<InputProblems> {
@@ -176,4 +204,19 @@ export class FileEndpointResolver {
   private async answer(id: string): Promise<FileEndpointType> {
     return FileEndpointType.of(await this.dependencies.dataSource.manager.findOneByOrFail(FileEndpointTable, { id }));
   }
+}
+
+/** Finds file endpoints by id for `node`. */
+export function fileEndpointNodes({
+  dataSource,
+  endpointsUsedBy,
+}: Pick<FileEndpointDependencies, 'dataSource' | 'endpointsUsedBy'>): NodeSource {
+  const rights = new EndpointRights(endpointsUsedBy);
+  const batch = (ids: readonly string[]) => findFileEndpoints(dataSource.manager, ids);
+  return {
+    async find(id, context) {
+      const row = await context.loaders.of(batch).load(id);
+      return row !== null && (await rights.roleOf(row, context)) !== undefined ? FileEndpointType.of(row) : null;
+    },
+  };
 }

@@ -10,6 +10,7 @@ import type { Vault } from '../postgres/contracts/vault.js';
 import type { Secret } from '../secret.js';
 import type { StorageTarget } from '../storage/storageKind.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
+import type { Scope } from '../server/scope.js';
 import { unlessStopping } from '../server/stopping.js';
 import { checkAndClaim } from './checkAndClaim.js';
 import { checkStorage, type CheckTools } from './checkStorage.js';
@@ -53,7 +54,7 @@ export function validateFileEndpoint(
 export async function createFileEndpoint(
   tools: FileEndpointTools,
   request: CommandRequest,
-  projectId: string,
+  { projectId, serviceId }: Scope,
   stated: StatedEndpoint,
 ): Promise<string> {
   const { name, settings, prefix, secret = null } = stated;
@@ -70,7 +71,7 @@ export async function createFileEndpoint(
       const credential = secret === null ? null : await tools.vault.store(tx.manager, projectId, secret);
       const content: FileEndpointContent = { name, settings, prefix, credential };
       const at = tools.now().toISOString();
-      await tx.execute(fileEndpoint, { id, projectId }, { kind: 'CREATE', content, check, at });
+      await tx.execute(fileEndpoint, { id, projectId }, { kind: 'CREATE', content, serviceId, check, at });
       return { id };
     });
   });

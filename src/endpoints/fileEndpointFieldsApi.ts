@@ -4,19 +4,30 @@ import { findProjects } from '../projects/projectQueries.js';
 import { ProjectType } from '../projects/projectType.js';
 import { allowedActions, EntityActionEnum, type EntityAction } from '../server/entityActions.js';
 import { loadKnown } from '../server/loadKnown.js';
+import { ifVisible } from '../server/nodesOf.js';
 import type { RequestContext } from '../server/requestContext.js';
+import { findServices } from '../services/serviceQueries.js';
+import { ServiceType } from '../services/serviceType.js';
+import { scopeOfService } from '../services/serviceView.js';
 import type { StorageKinds } from '../storage/storageKinds.js';
+import { EndpointRights } from './endpointRights.js';
 import { findAudits } from './containerAudit.js';
 import { ContainerAuditProblemType, ContainerAuditType } from './containerAuditType.js';
 import { FileEndpointSettingsUnion } from './declareKinds.js';
 import { FileEndpointType } from './fileEndpointType.js';
 
 export type FileEndpointFieldTools = {
+  readonly rights: EndpointRights;
   readonly dataSource: DataSource;
   readonly storages: StorageKinds;
   /** Returns the ids of endpoints that are in use, and so cannot be removed now. */
   readonly entitiesInUse: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
 };
+
+/** An audit covers the whole container, and so the backups of services that a grant for one service does not cover. */
+function seesWhole({ viewer }: RequestContext, { projectId }: { readonly projectId: string }): boolean {
+  return viewer.roleIn(projectId) !== undefined;
+}
 
 @Resolver(() => FileEndpointType)
 export class FileEndpointFieldsResolver {
@@ -33,24 +44,28 @@ export class FileEndpointFieldsResolver {
 
   @FieldResolver(() => ContainerAuditType, {
     nullable: true,
-    description: 'The last audit of the container that completed for one or more of its prefixes.',
+    description:
+      'The last audit of the container that completed for one or more of its prefixes. It covers the backups of all services there, so it is null without a role in the project.',
   })
   async lastAudit(
     @Root() { row }: FileEndpointType,
     @Ctx() context: RequestContext,
   ): Promise<ContainerAuditType | null> {
+    if (!seesWhole(context, row)) return null;
     const result = (await context.loaders.of(this.audits).load(row.id))?.result ?? null;
     return result === null ? null : ContainerAuditType.of(result);
   }
 
   @FieldResolver(() => ContainerAuditProblemType, {
     nullable: true,
-    description: 'Why the newest audit failed at a prefix, or could not delete something.',
+    description:
+      'Why the newest audit failed at a prefix, or could not delete something. Null without a role in the project.',
   })
   async auditProblem(
     @Root() { row }: FileEndpointType,
     @Ctx() context: RequestContext,
   ): Promise<ContainerAuditProblemType | null> {
+    if (!seesWhole(context, row)) return null;
     const problem = (await context.loaders.of(this.audits).load(row.id))?.problem ?? null;
     return problem === null ? null : ContainerAuditProblemType.of(problem);
   }
@@ -58,6 +73,18 @@ export class FileEndpointFieldsResolver {
   @FieldResolver(() => ProjectType)
   async project(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<ProjectType> {
     return ProjectType.of(await loadKnown(context, this.projects, row.projectId, 'project'));
+  }
+
+  private readonly services = (ids: readonly string[]) => findServices(this.dependencies.dataSource.manager, ids);
+
+  @FieldResolver(() => ServiceType, {
+    nullable: true,
+    description:
+      'The service that it was created from. Null: it was created for the whole project, or the service is not visible to you.',
+  })
+  async service(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<ServiceType | null> {
+    const service = row.serviceId === null ? null : await context.loaders.of(this.services).load(row.serviceId);
+    return ifVisible(context, service, scopeOfService, (visible) => ServiceType.of(visible));
   }
 
   @FieldResolver(() => String, { description: 'A name that a person recognises: container at region, or folder.' })
@@ -75,9 +102,7 @@ export class FileEndpointFieldsResolver {
   async viewerActions(@Root() { row }: FileEndpointType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
     if (row.removedAt !== null) return [];
     const inUse = await context.loaders.of(this.inUse).load(row.id);
-    return allowedActions(
-      context.viewer.roleIn(row.projectId),
-      inUse ? ['UPDATE', 'CHECK'] : ['UPDATE', 'REMOVE', 'CHECK'],
-    );
+    const role = await this.dependencies.rights.roleOf(row, context);
+    return allowedActions(role, inUse ? ['UPDATE', 'CHECK'] : ['UPDATE', 'REMOVE', 'CHECK']);
   }
 }

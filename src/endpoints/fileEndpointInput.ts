@@ -19,6 +19,13 @@ export class FileEndpointInput {
   @Field(() => ID)
   readonly projectId!: string;
 
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'The service of the project that the endpoint is created from: members of this service have the same role for the endpoint. It never changes. Default: the endpoint belongs to the whole project.',
+  })
+  readonly serviceId?: string | null;
+
   @Field(() => String)
   readonly name!: string;
 

@@ -4,12 +4,17 @@ import type { StreamEvent } from '../eventSourcing/event.js';
 import type { Projection } from '../eventSourcing/projection.js';
 import type { FileEndpointContent, FileEndpointEvent } from './fileEndpoint.js';
 
-export type FileEndpointRow = FileEndpointContent & CheckedRow;
+export type FileEndpointRow = FileEndpointContent &
+  CheckedRow & {
+    /** The service that it was created from. */
+    readonly serviceId: string | null;
+  };
 
 export const FileEndpointTable = new EntitySchema<FileEndpointRow>({
   name: 'file_endpoints',
   columns: {
     ...checkedColumns,
+    serviceId: { name: 'service_id', type: 'uuid', nullable: true },
     name: { type: 'text' },
     settings: { type: 'jsonb' },
     prefix: { type: 'text' },
@@ -29,6 +34,7 @@ export const fileEndpointProjection: Projection = {
           id,
           projectId,
           ...data.content,
+          serviceId: data.serviceId,
           lastCheck: data.check,
           createdAt: new Date(data.at),
           removedAt: null,

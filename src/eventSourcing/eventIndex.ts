@@ -5,7 +5,7 @@ import type { ReadOptions } from './eventStore.js';
 export interface EventIndex {
   /** Undefined for an unknown id. */
   find(eventId: string): Promise<RecordedEvent | undefined>;
-  count(options: Pick<ReadOptions, 'projectIds' | 'streamId'>): Promise<number>;
+  count(options: Pick<ReadOptions, 'projectIds' | 'streamId' | 'within'>): Promise<number>;
   /** The ids of streams with an event after `after` and up to `until`, ordered by the newest of those events. */
   changedStreams(options: {
     readonly streamType: string;

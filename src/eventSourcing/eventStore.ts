@@ -43,7 +43,11 @@ export type ReadOptions = {
   readonly projectIds?: readonly string[];
   readonly streamTypes?: readonly string[];
   readonly streamId?: string;
+  readonly within?: EventCondition;
 };
+
+/** An SQL condition on the columns of `events`, with one parameter. */
+export type EventCondition = { readonly sql: (parameter: string) => string; readonly parameter: unknown };
 
 export interface EventStore {
   /**

@@ -1,6 +1,6 @@
 import { StowageError } from '../errors.js';
 import type { Position, RecordedEvent } from '../eventSourcing/event.js';
-import type { EventStore } from '../eventSourcing/eventStore.js';
+import type { EventCondition, EventStore } from '../eventSourcing/eventStore.js';
 import type { Feed } from '../eventSourcing/feed.js';
 import { leavable } from '../server/leavable.js';
 import { boundedMailbox, type BoundedMailbox } from '../server/mailbox.js';
@@ -12,6 +12,10 @@ export type EventSelection = {
   readonly projectIds: readonly string[] | undefined;
   /** Undefined: all types. */
   readonly streamTypes: readonly string[] | undefined;
+  /** Whether the reader may see an event of these projects. Absent: the reader may see all of them. */
+  readonly mayRead?: (event: RecordedEvent) => Promise<boolean>;
+  /** The same for events that are read from the log. */
+  readonly within?: EventCondition;
 };
 
 const batch = 200;
@@ -31,7 +35,7 @@ export function eventsSince(
   selection: EventSelection,
   limit = mostWaiting,
 ): AsyncIterableIterator<RecordedEvent, undefined> {
-  const { after } = selection;
+  const { after, mayRead = () => Promise.resolve(true) } = selection;
   // Without a position the reader starts at the time of its request.
   let liveEvents = after === undefined ? subscribeToFeed(sources, selection, limit) : undefined;
   let isLeft = false;
@@ -54,7 +58,9 @@ export function eventsSince(
         liveEvents = subscribeToFeed(sources, selection, limit);
         for await (const event of readOn(sources, selection, position, () => false)) yield moveTo(event);
       }
-      for await (const event of liveEvents.mailbox) if (event.position > position) yield moveTo(event);
+      for await (const event of liveEvents.mailbox) {
+        if (event.position > position && (await mayRead(event))) yield moveTo(event);
+      }
     } finally {
       leave();
     }
@@ -66,13 +72,14 @@ export function eventsSince(
 /** The events in the log after `after`, up to the end or until `isLeft` returns true after a batch. */
 async function* readOn(
   { store }: Sources,
-  { projectIds, streamTypes }: EventSelection,
+  { projectIds, streamTypes, within }: EventSelection,
   after: Position,
   isLeft: () => boolean,
 ): AsyncGenerator<RecordedEvent, void, undefined> {
   const narrowed = {
     ...(projectIds === undefined ? {} : { projectIds }),
     ...(streamTypes === undefined ? {} : { streamTypes }),
+    ...(within === undefined ? {} : { within }),
   };
   let position = after;
   for (let isBehind = true; isBehind && !isLeft();) {

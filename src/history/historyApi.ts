@@ -4,9 +4,10 @@ import { InputProblems, isUuid, uuid } from '../server/inputValidation.js';
 import type { NodeSource } from '../server/nodeApi.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { canSee, Requires } from '../server/requires.js';
+import { Requires } from '../server/requires.js';
 import { PositionScalar } from '../server/scalars/position.js';
 import { EventConnection, EventType } from './eventType.js';
+import { isVisibleEvent, visibleEvents } from './visibleEvents.js';
 import { historySubscription, type HistorySubscriptionDependencies } from './historySubscription.js';
 
 export type HistoryDependencies = HistorySubscriptionDependencies & { readonly eventIndex: EventIndex };
@@ -15,11 +16,12 @@ export function historyResolvers(tools: HistoryDependencies): readonly object[] 
   return [new HistoryResolver(tools), historySubscription(tools)];
 }
 
-export function historyNodes(tools: Pick<HistoryDependencies, 'eventIndex'>): NodeSource {
+export function historyNodes(tools: Pick<HistoryDependencies, 'eventIndex' | 'store'>): NodeSource {
   return {
     async find(id, context) {
       const event = isUuid(id) ? await tools.eventIndex.find(id) : undefined;
-      return event !== undefined && canSee(context, event.projectId) ? EventType.of(event) : null;
+      const isVisible = event !== undefined && (await isVisibleEvent(tools.store, context.viewer, event));
+      return isVisible ? EventType.of(event) : null;
     },
   };
 }
@@ -40,9 +42,8 @@ export class HistoryResolver {
     new InputProblems().check('projectId', projectId, uuid).check('streamId', streamId, uuid).throwIfAny();
     const after = positionAfter(page.after);
     const { size } = pageRequest({ first: page.first }, 'position');
-    const projectIds = visibleIds(context, projectId);
     const within = {
-      ...(projectIds === 'ALL' ? {} : { projectIds }),
+      ...visibleEvents(context.viewer, projectId),
       ...(streamId ? { streamId: streamId.toLowerCase() } : {}),
     };
     const events = await this.tools.store.read({ ...within, after, limit: size + 1 });
@@ -71,11 +72,4 @@ function positionAfter(cursor: string | null | undefined): bigint {
     problems.add('after', 'is not a position in the log', 'Send a cursor of this list, or a position.').throwIfAny();
     return 0n;
   }
-}
-
-function visibleIds(context: RequestContext, projectId: string | null | undefined): 'ALL' | readonly string[] {
-  const visible = context.viewer.projectIds();
-  if (!projectId) return visible;
-  const id = projectId.toLowerCase();
-  return visible === 'ALL' || visible.includes(id) ? [id] : [];
 }

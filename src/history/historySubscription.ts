@@ -10,6 +10,7 @@ import type { RequestContext } from '../server/requestContext.js';
 import { Requires, type OperationCall } from '../server/requires.js';
 import { PositionScalar } from '../server/scalars/position.js';
 import { eventsSince } from './eventsSince.js';
+import { isVisibleEvent, visibleEvents } from './visibleEvents.js';
 import { EventType } from './eventType.js';
 
 export type HistorySubscriptionDependencies = {
@@ -24,7 +25,14 @@ export function historySubscription(tools: HistorySubscriptionDependencies): obj
     new InputProblems().check('projectId', projectId, uuid).throwIfAny();
     const projectIds = await watchedProjects(tools.dataSource, call, projectId);
     if (after && after > (await tools.store.head())) throw beyondTheEnd();
-    return eventsSince(tools, { after: after ?? undefined, projectIds, streamTypes: streamTypes ?? undefined });
+    const { viewer } = call.context;
+    const { within } = visibleEvents(viewer, projectId);
+    return eventsSince(tools, {
+      after: after ?? undefined,
+      projectIds,
+      streamTypes: streamTypes ?? undefined,
+      ...(within === undefined ? {} : { within, mayRead: (event) => isVisibleEvent(tools.store, viewer, event) }),
+    });
   }
 
   @Resolver()

@@ -9,7 +9,8 @@ import { authorize, canSee, Requires, type OperationCall } from '../server/requi
 import { rowsById } from '../server/rowsById.js';
 import { sharedLoad } from '../server/sharedLoad.js';
 import { PositionScalar } from '../server/scalars/position.js';
-import { visibleProjects } from '../server/selectPage.js';
+import type { ScopeOf } from '../server/scope.js';
+import { visibleRows } from '../server/visibleRows.js';
 import type { Condition } from '../server/tableReader.js';
 import type { AttemptedJobType } from './attemptedJobType.js';
 import type { AttemptedJobRow } from './attemptedJobView.js';
@@ -65,6 +66,9 @@ export interface WatchedKind<Row extends AttemptedJobRow, List extends JobChange
   /** For BACKUP the subscriptions are `backupJob` and `backupJobChanges`. */
   readonly handling: JobHandling;
   readonly table: EntitySchema<Row>;
+  readonly scopeOf: ScopeOf<Row>;
+  /** The column of `row` with the service of the scope. */
+  readonly serviceColumn: string;
   readonly JobType: ClassType<AttemptedJobType<Row>> & (new (row: Row) => AttemptedJobType<Row>);
   readonly ChangeType: ClassType<JobChangeNode>;
   readonly List: ClassType<List>;
@@ -100,7 +104,7 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
   tools: JobSubscriptionDependencies,
   watched: WatchedKind<Row, List>,
 ): object {
-  const { handling, table, JobType, ChangeType } = watched;
+  const { handling, table, scopeOf, serviceColumn, JobType, ChangeType } = watched;
   const kind = handling.name.toLowerCase();
   const source = {
     streamType: handling.decider.streamType,
@@ -110,7 +114,7 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
 
   async function watchOne(call: OperationCall, { id }: { readonly id: string }) {
     const row = await source.load(id);
-    authorize(call, row?.projectId, `${kind} job`);
+    authorize(call, row, scopeOf, `${kind} job`);
     return watchJob(tools, source, row.id);
   }
 
@@ -124,10 +128,11 @@ export function jobSubscriptions<Row extends AttemptedJobRow, List extends JobCh
       after: after ?? undefined,
       withProgress: progress,
       projectIds: within,
-      activeIds: () => activeIds(tools.dataSource, table, [visibleProjects(within ?? 'ALL', undefined), ...conditions]),
-      fits: (row) => canSee(call.context, row.projectId) && fits(row),
+      activeIds: () =>
+        activeIds(tools.dataSource, table, [visibleRows(call.context.viewer, projectId, serviceColumn), ...conditions]),
+      fits: (row) => canSee(call.context, row, scopeOf) && fits(row),
       fittedAt: async (row, position) =>
-        fittedAt !== undefined && canSee(call.context, row.projectId) && (await fittedAt(row, position)),
+        fittedAt !== undefined && canSee(call.context, row, scopeOf) && (await fittedAt(row, position)),
     });
   }
 
@@ -168,7 +173,7 @@ async function activeIds<Row extends AttemptedJobRow>(
     .select('row.id', 'id')
     .where('row.status = ANY(:active)', { active: ['QUEUED', 'RUNNING'] })
     .orderBy('row.queued_at');
-  for (const condition of conditions) if (condition !== undefined) query.andWhere(condition[0], condition[1]);
+  for (const condition of conditions) if (condition !== undefined) query.andWhere(`(${condition[0]})`, condition[1]);
   const rows = await query.getRawMany<{ id: string }>();
   return rows.map(({ id }) => id);
 }

@@ -29,6 +29,11 @@ const contentColumns: Readonly<Record<keyof PlanContent, EntitySchemaColumnOptio
   yieldToLocks: { name: 'yield_to_locks', type: 'boolean' },
 };
 
+export const scopeOfPlan = ({ projectId, serviceId }: Pick<BackupPlanRow, 'projectId' | 'serviceId'>) => ({
+  projectId,
+  serviceId,
+});
+
 export const BackupPlanTable = new EntitySchema<BackupPlanRow>({
   name: 'backup_plans',
   columns: {

@@ -2,9 +2,11 @@ import { Arg, Args, Ctx, ID, Int, Mutation, Query, Resolver } from 'type-graphql
 import {
   EntityArguments,
   entityMutation,
+  roleByScope,
   VersionedArguments,
   type EntityMutation,
 } from '../entities/entityMutation.js';
+import { EndpointRights, type EndpointsUsedBy } from '../endpoints/endpointRights.js';
 import { notFound } from '../errors.js';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
 import { schedulePreview } from '../scheduler/cron/schedulePreview.js';
@@ -15,9 +17,10 @@ import { ifVisible } from '../server/nodesOf.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { authorize, canSee, Requires, type OperationCall } from '../server/requires.js';
-import { visibleProjects } from '../server/selectPage.js';
+import { visibleRows } from '../server/visibleRows.js';
 import { findService } from '../services/serviceQueries.js';
-import { BackupPlanTable, type BackupPlanRow } from './backupPlanView.js';
+import { scopeOfService } from '../services/serviceView.js';
+import { BackupPlanTable, scopeOfPlan, type BackupPlanRow } from './backupPlanView.js';
 import { createBackupPlan, removeBackupPlan, setPaused, updateBackupPlan, type PlanTools } from './planCommands.js';
 import { BackupPlanFieldsResolver, ServicePlansResolver } from './planFieldsApi.js';
 import { BackupPlanInput, BackupPlanPatch } from './planInput.js';
@@ -29,6 +32,7 @@ import { RetentionPreviewResolver, type RetentionPreviewDependencies } from './r
 
 export type PlanDependencies = PlanTools &
   RetentionPreviewDependencies & {
+    readonly endpointsUsedBy: EndpointsUsedBy;
     /**
      * The median duration of the plan's last successes. Undefined: there is no success yet. The slice of jobs computes
      * it.
@@ -45,14 +49,20 @@ export function planResolvers(tools: PlanDependencies): readonly object[] {
   ];
 }
 
+const kind = { noun: 'backup plan', roleOf: roleByScope(scopeOfPlan) };
+
 @Resolver()
 export class BackupPlanResolver {
-  constructor(private readonly tools: PlanDependencies) {}
+  private readonly rights: EndpointRights;
+
+  constructor(private readonly tools: PlanDependencies) {
+    this.rights = new EndpointRights(tools.endpointsUsedBy);
+  }
 
   @Query(() => BackupPlanType, { nullable: true })
   @Requires('VIEWER')
   async backupPlan(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupPlanType | null> {
-    return ifVisible(context, await this.find(id), (row) => new BackupPlanType(row));
+    return ifVisible(context, await this.find(id), scopeOfPlan, (row) => new BackupPlanType(row));
   }
 
   @Query(() => BackupPlanConnection, { description: 'Newest first, without removed plans.' })
@@ -65,7 +75,7 @@ export class BackupPlanResolver {
   ): Promise<Page<BackupPlanType>> {
     new InputProblems().check('projectId', projectId, uuid).check('serviceId', serviceId, uuid).throwIfAny();
     return selectPlans(this.tools.dataSource, page, [
-      visibleProjects(context.viewer.projectIds(), projectId),
+      visibleRows(context.viewer, projectId, 'row.service_id'),
       serviceId ? ['row.service_id = :serviceId', { serviceId }] : undefined,
     ]);
   }
@@ -84,7 +94,7 @@ export class BackupPlanResolver {
     @Ctx() context: RequestContext,
   ): Promise<SchedulePreviewType> {
     const plan = planId ? await findBackupPlan(this.tools.dataSource.manager, planId) : null;
-    if (planId && (plan === null || !canSee(context, plan.projectId))) throw notFound('backup plan');
+    if (planId && (plan === null || !canSee(context, plan, scopeOfPlan))) throw notFound('backup plan');
     const usualDurationMs = plan === null ? undefined : await this.tools.usualDurationMs(plan.id);
     const { minIntervalMs, now } = this.tools;
     const input = { frequency, timeZone, count, now: now(), minIntervalMs };
@@ -92,19 +102,20 @@ export class BackupPlanResolver {
   }
 
   @Mutation(() => BackupPlanType)
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   async createBackupPlan(
     @Arg('input', () => BackupPlanInput) input: BackupPlanInput,
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
     @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
     const service = await findService(this.tools.dataSource.manager, input.serviceId);
-    authorize(call, service?.projectId, 'service');
+    authorize(call, service, scopeOfService, 'service');
     const { projectId } = service;
 
     const problems = new InputProblems().check('commandId', commandId, uuid);
-    const content = newContent(problems, input, this.rules());
-    await this.throwProblems(problems, projectId, input.fileEndpointIds);
+    const fileEndpointIds = await this.seenEndpoints(call.context, projectId, input.fileEndpointIds);
+    const content = newContent(problems, { ...input, fileEndpointIds }, this.rules());
+    await this.throwProblems(problems, projectId, fileEndpointIds);
     if (content === undefined) throw new Error('The input has a problem that was not reported.');
     const request = commandRequest(call.context, { operation: 'createBackupPlan', projectId, input, commandId });
     const { paused } = input;
@@ -112,18 +123,20 @@ export class BackupPlanResolver {
   }
 
   @Mutation(() => BackupPlanType)
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   async updateBackupPlan(
     @Args(() => VersionedArguments) { id, expectedVersion, commandId }: VersionedArguments,
     @Arg('input', () => BackupPlanPatch) patch: BackupPlanPatch,
     @Call() call: OperationCall,
   ): Promise<BackupPlanType> {
     const row = await this.find(id);
-    authorize(call, row?.projectId, 'backup plan');
+    authorize(call, row, scopeOfPlan, 'backup plan');
     const problems = new InputProblems().check('commandId', commandId, uuid);
-    const content = patchedContent(problems, patch, row, this.rules());
     const { projectId } = row;
-    await this.throwProblems(problems, projectId, patch.fileEndpointIds ?? []);
+    const fileEndpointIds = await this.seenEndpoints(call.context, projectId, patch.fileEndpointIds ?? []);
+    const seen = patch.fileEndpointIds ? { ...patch, fileEndpointIds } : patch;
+    const content = patchedContent(problems, seen, row, this.rules());
+    await this.throwProblems(problems, projectId, fileEndpointIds);
 
     const input = { id: row.id, input: patch, expectedVersion };
     const request = commandRequest(call.context, { operation: 'updateBackupPlan', projectId, input, commandId });
@@ -134,7 +147,7 @@ export class BackupPlanResolver {
   }
 
   @Mutation(() => BackupPlanType, { description: 'The plan does not run until it is resumed. Idempotent.' })
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   pauseBackupPlan(
     @Args(() => EntityArguments) plan: EntityArguments,
     @Call() call: OperationCall,
@@ -145,7 +158,7 @@ export class BackupPlanResolver {
   @Mutation(() => BackupPlanType, {
     description: 'The plan runs again from its next tick on. Ticks during the pause are not run later.',
   })
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   resumeBackupPlan(
     @Args(() => EntityArguments) plan: EntityArguments,
     @Call() call: OperationCall,
@@ -174,10 +187,10 @@ export class BackupPlanResolver {
   private async change(
     call: OperationCall,
     plan: EntityArguments,
-    options: Omit<EntityMutation<BackupPlanRow>, 'noun' | 'find'>,
+    options: Omit<EntityMutation<BackupPlanRow>, 'noun' | 'find' | 'roleOf'>,
     work: (row: BackupPlanRow, request: CommandRequest) => Promise<void>,
   ): Promise<BackupPlanType> {
-    const { id } = await entityMutation({ noun: 'backup plan', find: this.find, ...options }, call, plan, work);
+    const { id } = await entityMutation({ ...kind, find: this.find, ...options }, call, plan, work);
     return this.answer(id);
   }
 
@@ -196,6 +209,12 @@ export class BackupPlanResolver {
     for (const { path, problem, hint } of await foreignEndpoints(manager, projectId, ids))
       problems.add(path, problem, hint);
     problems.throwIfAny();
+  }
+
+  private seenEndpoints(context: RequestContext, projectId: string, ids: readonly string[]): Promise<string[]> {
+    // The rules refuse a longer list.
+    if (ids.length > mostEndpoints) return Promise.resolve([...ids]);
+    return this.rights.withoutUnseen(this.tools.dataSource.manager, context, projectId, ids);
   }
 
   private rules() {

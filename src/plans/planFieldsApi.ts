@@ -12,11 +12,12 @@ import { loadKnown } from '../server/loadKnown.js';
 import { InputProblems, integerWithin } from '../server/inputValidation.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
+import { roleAt } from '../server/scope.js';
 import { DateTime } from '../server/scalars/dateTime.js';
 import { Duration } from '../server/scalars/duration.js';
 import { findServices } from '../services/serviceQueries.js';
 import { ServiceType } from '../services/serviceType.js';
-import type { BackupPlanRow } from './backupPlanView.js';
+import { scopeOfPlan, type BackupPlanRow } from './backupPlanView.js';
 import { defaultCatchUpWindowMs } from './dueTicks.js';
 import { selectPlans } from './planPages.js';
 import { BackupPlanConnection, BackupPlanType } from './planType.js';
@@ -83,7 +84,7 @@ export class BackupPlanFieldsResolver {
   @FieldResolver(() => [EntityActionEnum], { description: 'The actions that role and state allow the viewer now.' })
   viewerActions(@Root() { row }: BackupPlanType, @Ctx() context: RequestContext): EntityAction[] {
     if (row.removedAt !== null) return [];
-    return allowedActions(context.viewer.roleIn(row.projectId), ['UPDATE', 'REMOVE', 'BACK_UP']);
+    return allowedActions(roleAt(context.viewer, scopeOfPlan(row)), ['UPDATE', 'REMOVE', 'BACK_UP']);
   }
 
   private async runsOf(

@@ -7,6 +7,7 @@ import { InputProblems, integerWithin } from '../server/inputValidation.js';
 import type { RequestContext } from '../server/requestContext.js';
 import { canSee, Requires } from '../server/requires.js';
 import type { Steps } from '../steps.js';
+import { scopeOfPlan } from './backupPlanView.js';
 import type { RetentionDraftInput } from './planInput.js';
 import { RetentionPreviewInput } from './planInput.js';
 import { findBackupPlan } from './planQueries.js';
@@ -92,7 +93,7 @@ export class RetentionPreviewResolver {
 
   private async ofPlan(planId: string, { context, problems, ...span }: Asked): Promise<Previewed> {
     const plan = await findBackupPlan(this.tools.dataSource.manager, planId);
-    if (plan === null || !canSee(context, plan.projectId)) throw notFound('backup plan');
+    if (plan === null || !canSee(context, plan, scopeOfPlan)) throw notFound('backup plan');
     problems.throwIfAny();
     const { timeZone, fileEndpointIds, paused, removedAt } = plan;
     const isActive = !paused && removedAt === null;

@@ -14,12 +14,13 @@ export function createEventIndex(dataSource: DataSource, deciders: readonly AnyD
       return row === undefined ? undefined : recordedEvent(row, decidersByType);
     },
 
-    async count({ projectIds, streamId }) {
+    async count({ projectIds, streamId, within }) {
       const [{ count }] = await unavailableOnOutage(
         dataSource.query<[{ count: string }]>(
           `SELECT count(*) AS count FROM events
-           WHERE ($1::text[] IS NULL OR project_id = ANY($1::text[])) AND ($2::text IS NULL OR stream_id = $2)`,
-          [projectIds ?? null, streamId ?? null],
+           WHERE ($1::text[] IS NULL OR project_id = ANY($1::text[])) AND ($2::text IS NULL OR stream_id = $2)
+             ${within === undefined ? '' : `AND (${within.sql('$3')})`}`,
+          [projectIds ?? null, streamId ?? null, ...(within === undefined ? [] : [within.parameter])],
         ),
       );
       return Number(count);

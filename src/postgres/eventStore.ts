@@ -119,7 +119,7 @@ async function project({ staged, manager }: StagingTransaction, projections: rea
   }
 }
 
-function selection({ after = 0n, limit = 500, projectIds, streamTypes, streamId }: ReadOptions) {
+function selection({ after = 0n, limit = 500, projectIds, streamTypes, streamId, within }: ReadOptions) {
   const parameters: unknown[] = [after.toString(), limit];
   const conditions = ['position > $1'];
   const narrow = (condition: (placeholder: string) => string, value: unknown) => {
@@ -130,6 +130,7 @@ function selection({ after = 0n, limit = 500, projectIds, streamTypes, streamId 
   narrow((values) => `project_id = ANY(${values}::text[])`, projectIds);
   narrow((values) => `stream_type = ANY(${values}::text[])`, streamTypes);
   narrow((value) => `stream_id = ${value}`, streamId);
+  if (within !== undefined) narrow((value) => `(${within.sql(value)})`, within.parameter);
   return { sql: `SELECT * FROM events WHERE ${conditions.join(' AND ')} ORDER BY position LIMIT $2`, parameters };
 }
 

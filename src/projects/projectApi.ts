@@ -8,14 +8,15 @@ import type { NodeSource } from '../server/nodeApi.js';
 import { newestFirst } from '../server/newestFirst.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { canSee, Requires } from '../server/requires.js';
+import { Requires } from '../server/requires.js';
+import { roleAtProject } from '../server/scope.js';
 import { selectPage } from '../server/selectPage.js';
 import type { Role } from '../server/viewer.js';
 import { AccessResolver, ProjectTokensResolver } from './accessApi.js';
 import { project } from './project.js';
 import { findProject, findProjects } from './projectQueries.js';
 import { ProjectActionEnum, ProjectConnection, ProjectType, RoleEnum } from './projectType.js';
-import { ProjectTable } from './projectView.js';
+import { ProjectTable, type ProjectRow } from './projectView.js';
 
 @ObjectType('Membership')
 export class MembershipType {
@@ -54,8 +55,8 @@ export class ProjectResolver {
   @Query(() => ProjectType, { nullable: true })
   @Requires('VIEWER')
   async project(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<ProjectType | null> {
-    const row = canSee(context, id) ? await findProject(this.tools.dataSource.manager, id) : null;
-    return row === null ? null : ProjectType.of(row);
+    const row = await findProject(this.tools.dataSource.manager, id);
+    return visibleProject(context, row);
   }
 
   @Query(() => ProjectConnection)
@@ -66,7 +67,7 @@ export class ProjectResolver {
     search: string | null | undefined,
     @Ctx() context: RequestContext,
   ): Promise<Page<ProjectType>> {
-    return this.list(page, context.viewer.projectIds(), search ?? '');
+    return this.list(page, context.viewer.seenProjectIds(), search ?? '');
   }
 
   @Mutation(() => ProjectType)
@@ -125,9 +126,12 @@ export class ViewerMembershipsResolver {
 
 @Resolver(() => ProjectType)
 export class ProjectRightsResolver {
-  @FieldResolver(() => RoleEnum, { description: 'The role of the viewer in the project.' })
-  viewerRole(@Root() { id }: ProjectType, @Ctx() context: RequestContext): Role {
-    return context.viewer.roleIn(id) ?? 'VIEWER';
+  @FieldResolver(() => RoleEnum, {
+    nullable: true,
+    description: 'The role of the viewer in the whole project. Null: the viewer has roles only in services of it.',
+  })
+  viewerRole(@Root() { id }: ProjectType, @Ctx() context: RequestContext): Role | null {
+    return context.viewer.roleIn(id) ?? null;
   }
 
   @FieldResolver(() => [ProjectActionEnum], { description: 'The actions that the role of the viewer allows.' })
@@ -136,7 +140,6 @@ export class ProjectRightsResolver {
       case 'ADMIN':
         return ['UPDATE', 'MANAGE_ACCESS', 'CREATE'];
       case 'OPERATOR':
-        return ['CREATE'];
       case 'VIEWER':
       case undefined:
         return [];
@@ -144,12 +147,16 @@ export class ProjectRightsResolver {
   }
 }
 
+function visibleProject({ viewer }: RequestContext, row: ProjectRow | null): ProjectType | null {
+  return row !== null && roleAtProject(viewer, row.id) !== undefined ? ProjectType.of(row) : null;
+}
+
 export function projectNodes(tools: Pick<ProjectDependencies, 'dataSource'>): NodeSource {
   const batch = (ids: readonly string[]) => findProjects(tools.dataSource.manager, ids);
   return {
     async find(id, context) {
       const row = await context.loaders.of(batch).load(id);
-      return row !== null && canSee(context, row.id) ? ProjectType.of(row) : null;
+      return visibleProject(context, row);
     },
   };
 }

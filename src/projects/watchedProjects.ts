@@ -1,9 +1,11 @@
 import type { DataSource } from 'typeorm';
-import { authorize, type OperationCall } from '../server/requires.js';
+import { authorizeRole, type OperationCall } from '../server/requires.js';
+import { roleAtProject } from '../server/scope.js';
 import { findProject } from './projectQueries.js';
 
 /**
- * The projects that a subscription covers. Undefined: all. Throws NOT_FOUND for a project that the viewer cannot see.
+ * The projects that a subscription covers. Undefined: all. Of a project in which the viewer has grants only for services, the
+ * subscription may send only what these cover. Throws NOT_FOUND for a project that the viewer cannot see.
  */
 export async function watchedProjects(
   { manager }: DataSource,
@@ -11,10 +13,10 @@ export async function watchedProjects(
   projectId: string | null | undefined,
 ): Promise<readonly string[] | undefined> {
   if (!projectId) {
-    const visible = call.context.viewer.projectIds();
+    const visible = call.context.viewer.seenProjectIds();
     return visible === 'ALL' ? undefined : visible;
   }
   const project = await findProject(manager, projectId);
-  authorize(call, project?.id, 'project');
-  return [project.id];
+  authorizeRole(call, project ? roleAtProject(call.context.viewer, project.id) : undefined, 'project');
+  return [projectId.toLowerCase()];
 }

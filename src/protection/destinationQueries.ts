@@ -44,23 +44,32 @@ export async function destinationFacts(
   }));
 }
 
+/** `serviceIds`: only backups of these services. Undefined: all backups. */
+export type HoldingsKey = { readonly fileEndpointId: string; readonly serviceIds: readonly string[] | undefined };
+
 /**
- * The number and bytes of the listed backups at each endpoint, in the order of the ids. Backups that are DELETING are
+ * The number and bytes of the listed backups at each endpoint, in the order of the keys. Backups that are DELETING are
  * included.
  */
 export async function holdingsOf(
   manager: EntityManager,
-  fileEndpointIds: readonly string[],
+  keys: readonly HoldingsKey[],
 ): Promise<readonly { readonly backups: number; readonly storedSizeBytes: number }[]> {
-  const rows = await manager.query<{ id: string; backups: string; size: string }[]>(
-    `SELECT file_endpoint_id AS id, count(*) AS backups, coalesce(sum(stored_size_bytes) FILTER (WHERE availability <> 'MISSING'), 0) AS size
-     FROM backup_jobs WHERE file_endpoint_id = ANY($1::uuid[]) AND availability IN ('STORED', 'DELETING', 'MISSING')
-     GROUP BY file_endpoint_id`,
-    [fileEndpointIds],
+  const rows = await manager.query<{ place: string; backups: string; size: string }[]>(
+    `SELECT key.place, count(*) AS backups, coalesce(sum(stored_size_bytes) FILTER (WHERE availability <> 'MISSING'), 0) AS size
+     FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS key (file_endpoint_id, service_ids, place)
+     JOIN backup_jobs job ON job.file_endpoint_id = key.file_endpoint_id
+       AND (key.service_ids IS NULL OR job.service_id = ANY(key.service_ids::uuid[]))
+     WHERE availability IN ('STORED', 'DELETING', 'MISSING')
+     GROUP BY key.place`,
+    [
+      keys.map(({ fileEndpointId }) => fileEndpointId),
+      keys.map(({ serviceIds }) => serviceIds && `{${serviceIds.join()}}`),
+    ],
   );
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  return fileEndpointIds.map((id) => {
-    const row = byId.get(id);
+  const byPlace = new Map(rows.map((row) => [Number(row.place), row]));
+  return keys.map((_key, index) => {
+    const row = byPlace.get(index + 1);
     return { backups: Number(row?.backups ?? 0), storedSizeBytes: Number(row?.size ?? 0) };
   });
 }

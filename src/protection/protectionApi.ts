@@ -18,11 +18,18 @@ import { checkFilter } from '../backups/api/backupJobFilter.js';
 import { BackupJobFilter, BackupJobOrder } from '../backups/api/backupJobInput.js';
 import { selectBackupJobs } from '../backups/api/backupJobQueries.js';
 import { BackupJobConnection, BackupJobType } from '../backups/api/backupJobType.js';
-import { destinationFacts, holdingsOf, newestStoredOf, type DestinationKey } from './destinationQueries.js';
+import {
+  destinationFacts,
+  holdingsOf,
+  newestStoredOf,
+  type DestinationKey,
+  type HoldingsKey,
+} from './destinationQueries.js';
 import {
   countProtections,
   protectionsOfPlans,
   protectionsOfServices,
+  type CountedServices,
   type KnownProtection,
 } from './protectionQueries.js';
 import { PlanDestinationType, ProtectionCountType, ProtectionType } from './protectionType.js';
@@ -174,18 +181,28 @@ export class PlanDestinationResolver {
 export class FileEndpointBackupsResolver {
   constructor(private readonly tools: ProtectionDependencies) {}
 
-  private readonly holdings = (ids: readonly string[]) => holdingsOf(this.tools.dataSource.manager, ids);
+  private readonly holdings = (keys: readonly HoldingsKey[]) => holdingsOf(this.tools.dataSource.manager, keys);
+  private readonly keys = new WeakMap<FileEndpointType, HoldingsKey>();
 
-  @FieldResolver(() => BigIntScalar, { description: 'The bytes of the listed backups.' })
+  @FieldResolver(() => BigIntScalar, { description: 'The bytes of the listed backups that you may see.' })
   @Statistics()
-  async storedSize(@Root() { id }: FileEndpointType, @Ctx() context: RequestContext): Promise<number> {
-    return (await context.loaders.of(this.holdings).load(id)).storedSizeBytes;
+  async storedSize(@Root() endpoint: FileEndpointType, @Ctx() context: RequestContext): Promise<number> {
+    return (await this.holdingsAt(endpoint, context)).storedSizeBytes;
   }
 
-  @FieldResolver(() => Int, { description: 'The number of listed backups.' })
+  @FieldResolver(() => Int, { description: 'The number of listed backups that you may see.' })
   @Statistics()
-  async backups(@Root() { id }: FileEndpointType, @Ctx() context: RequestContext): Promise<number> {
-    return (await context.loaders.of(this.holdings).load(id)).backups;
+  async backups(@Root() endpoint: FileEndpointType, @Ctx() context: RequestContext): Promise<number> {
+    return (await this.holdingsAt(endpoint, context)).backups;
+  }
+
+  /** The two fields of an endpoint use the same key object, so that a loader reads its backups once. */
+  private holdingsAt(endpoint: FileEndpointType, { viewer, loaders }: RequestContext) {
+    const { id: fileEndpointId, projectId } = endpoint.row;
+    const serviceIds = viewer.roleIn(projectId) === undefined ? viewer.serviceIds() : undefined;
+    const key = this.keys.get(endpoint) ?? { fileEndpointId, serviceIds };
+    this.keys.set(endpoint, key);
+    return loaders.of(this.holdings).load(key);
   }
 }
 
@@ -193,13 +210,19 @@ export class FileEndpointBackupsResolver {
 export class ProjectProtectionResolver {
   constructor(private readonly tools: ProtectionDependencies) {}
 
-  private readonly counts = (ids: readonly string[]) =>
-    countProtections(this.tools.dataSource.manager, ids, this.tools.now());
+  private readonly counts = (counted: readonly CountedServices[]) =>
+    countProtections(this.tools.dataSource.manager, counted, this.tools.now());
 
-  @FieldResolver(() => [ProtectionCountType], { description: 'The number of services by status.' })
+  @FieldResolver(() => [ProtectionCountType], {
+    description: 'The number of services by status, among those that you may see.',
+  })
   @Statistics()
-  protection(@Root() { id }: ProjectType, @Ctx() context: RequestContext): Promise<readonly ProtectionCountType[]> {
-    return context.loaders.of(this.counts).load(id);
+  protection(
+    @Root() { id: projectId }: ProjectType,
+    @Ctx() { viewer, loaders }: RequestContext,
+  ): Promise<readonly ProtectionCountType[]> {
+    const serviceIds = viewer.roleIn(projectId) === undefined ? viewer.serviceIds() : undefined;
+    return loaders.of(this.counts).load({ projectId, serviceIds });
   }
 }
 

@@ -116,7 +116,8 @@ describeWith({ postgresql: await postgresMissing() }, 'the protection of service
       states[status] = of.serviceId;
     }
     const counts = new Map<ProtectionStatus, number>();
-    const [ofProject, ofNoProject] = await countProtections(manager(), [api.projectId, randomUUID()], now);
+    const counted = [{ projectId: api.projectId }, { projectId: randomUUID() }];
+    const [ofProject, ofNoProject] = await countProtections(manager(), counted, now);
     for (const { status, services } of ofProject ?? []) counts.set(status, services);
     expect(ofNoProject).toEqual([]);
     for (const [status, serviceId] of Object.entries(states) as [ProtectionStatus, string][]) {

@@ -101,23 +101,30 @@ export async function protectionsOfPlans(
   });
 }
 
-/**
- * The number of services by status of each project, in the order of the projects. Statuses without a service are omitted.
- */
+/** The services of a project that are counted. `serviceIds`: only these. Undefined: all. */
+export type CountedServices = { readonly projectId: string; readonly serviceIds?: readonly string[] | undefined };
+
+/** The number of services by status, in the order of `counted`, which names each project with the same services. Statuses without a service are omitted. */
 export async function countProtections(
   manager: EntityManager,
-  projectIds: readonly string[],
+  counted: readonly CountedServices[],
   now: Date,
 ): Promise<readonly (readonly { readonly status: ProtectionStatus; readonly services: number }[])[]> {
-  const services = await findProtectedServices(manager, { projectId: Any([...projectIds]), removedAt: IsNull() });
+  const projectIds = counted.map(({ projectId }) => projectId);
+  const services = await findProtectedServices(manager, { projectId: Any(projectIds), removedAt: IsNull() });
   const standings = await standingsOfServices(manager, services, now);
-  const counts = new Map(projectIds.map((id) => [id, new Map<ProtectionStatus, number>()]));
-  for (const [index, { projectId }] of services.entries()) {
+  const counts = new Map(
+    counted.map((each) => [each.projectId, { ...each, byStatus: new Map<ProtectionStatus, number>() }]),
+  );
+  for (const [index, { id, projectId }] of services.entries()) {
     const status = standings[index]?.status;
     const ofProject = counts.get(projectId);
-    if (status !== undefined) ofProject?.set(status, (ofProject.get(status) ?? 0) + 1);
+    if (status === undefined || ofProject?.serviceIds?.includes(id) === false) continue;
+    ofProject?.byStatus.set(status, (ofProject.byStatus.get(status) ?? 0) + 1);
   }
-  return projectIds.map((id) => Array.from(counts.get(id) ?? [], ([status, count]) => ({ status, services: count })));
+  return projectIds.map((id) =>
+    Array.from(counts.get(id)?.byStatus ?? [], ([status, count]) => ({ status, services: count })),
+  );
 }
 
 /** The ids of the services of these projects that have one of these statuses. */

@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { BackupJobType } from '../backups/api/backupJobType.js';
-import { BackupJobTable } from '../backups/backupJobView.js';
+import { BackupJobTable, scopeOfBackupJob } from '../backups/backupJobView.js';
 import { notFound, notYetAvailable } from '../errors.js';
 import type { CommandRequest } from '../eventSourcing/commandHandling.js';
-import { EntityArguments, entityMutation } from '../entities/entityMutation.js';
+import { EntityArguments, entityMutation, roleByScope } from '../entities/entityMutation.js';
 import { cancelByClient } from '../jobs/cancelByClient.js';
 import type { JobSubscriptionDependencies } from '../jobs/jobSubscriptions.js';
 import { Call } from '../server/call.js';
@@ -13,16 +14,18 @@ import { InputProblems, uuid } from '../server/inputValidation.js';
 import { ifVisible } from '../server/nodesOf.js';
 import { PageArguments, type Page } from '../server/page.js';
 import type { RequestContext } from '../server/requestContext.js';
-import { authorize, Requires, type OperationCall } from '../server/requires.js';
+import { authorize, demandRole, Requires, type OperationCall } from '../server/requires.js';
 import { rowById, rowsById } from '../server/rowsById.js';
-import { visibleProjects } from '../server/selectPage.js';
-import { findServices } from '../services/serviceQueries.js';
+import { visibleInProject, visibleRows } from '../server/visibleRows.js';
+import { roleAt } from '../server/scope.js';
+import { findService, findServices } from '../services/serviceQueries.js';
+import { scopeOfService } from '../services/serviceView.js';
 import { ServiceType } from '../services/serviceType.js';
 import { StartRestoreInput } from './restoreInput.js';
 import { restoreHandling } from './restoreJobCommands.js';
 import { selectRestoreJobs } from './restoreJobQueries.js';
 import { RestoreJobConnection, RestoreJobType, RestoreStatusEnum } from './restoreJobType.js';
-import { RestoreJobTable, type RestoreJobRow } from './restoreJobView.js';
+import { RestoreJobTable, scopeOfRestoreJob, type RestoreJobRow } from './restoreJobView.js';
 import { restoreSubscriptions } from './restoreSubscriptions.js';
 import { restoreTarget, startRestore, type RestoreTools } from './startRestore.js';
 
@@ -45,7 +48,7 @@ export class RestoreJobResolver {
   @Requires('VIEWER')
   async restoreJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<RestoreJobType | null> {
     const row = await this.find(id);
-    return ifVisible(context, row, (visible) => new RestoreJobType(visible));
+    return ifVisible(context, row, scopeOfRestoreJob, (visible) => new RestoreJobType(visible));
   }
 
   @Query(() => RestoreJobConnection, { description: 'Newest first.' })
@@ -65,7 +68,7 @@ export class RestoreJobResolver {
       .check('backupJobId', backupJobId, uuid)
       .throwIfAny();
     return selectRestoreJobs(this.tools.dataSource.manager, page, [
-      visibleProjects(context.viewer.projectIds(), projectId),
+      visibleRows(context.viewer, projectId, 'row.target_service_id'),
       serviceId ? ['row.target_service_id = :serviceId', { serviceId }] : undefined,
       backupJobId ? ['row.backup_job_id = :backupJobId', { backupJobId }] : undefined,
       status ? ['row.status = ANY(:status)', { status }] : undefined,
@@ -82,12 +85,12 @@ export class RestoreJobResolver {
     @Call() call: OperationCall,
   ): Promise<RestoreJobType> {
     const backup = await rowById(this.tools.dataSource.manager, BackupJobTable, input.backupJobId);
-    authorize(call, backup?.projectId, 'backup job');
+    authorize(call, backup, scopeOfBackupJob, 'backup job');
     new InputProblems()
       .check('input.target.asNew.serviceId', input.target.asNew?.serviceId, uuid)
       .check('commandId', commandId, uuid)
       .throwIfAny();
-    const targetServiceId = restoreTarget(input, backup.serviceId);
+    const targetServiceId = await this.authorizedTarget(call, restoreTarget(input, backup.serviceId));
     const { projectId } = backup;
     const request = commandRequest(call.context, { operation: 'startRestore', projectId, input, commandId });
     const restore = { backup, targetServiceId, requestedBy: request.subject };
@@ -105,7 +108,12 @@ export class RestoreJobResolver {
   ): Promise<RestoreJobType> {
     const cancel = (row: RestoreJobRow, request: CommandRequest) =>
       cancelByClient(this.tools, restoreHandling, row, request);
-    const { id } = await entityMutation({ noun: 'restore job', find: this.find }, call, job, cancel);
+    const { id } = await entityMutation(
+      { noun: 'restore job', find: this.find, roleOf: roleByScope(scopeOfRestoreJob) },
+      call,
+      job,
+      cancel,
+    );
     return this.answer(id);
   }
 
@@ -117,6 +125,15 @@ export class RestoreJobResolver {
     @Arg('commandId', () => ID, { nullable: true }) _commandId: string | null | undefined,
   ): RestoreJobType {
     throw notYetAvailable('Undoing a restore is not built yet. It belongs to restoring in place.');
+  }
+
+  /** The id of the target. A service that the caller may not see is replaced by one that does not exist. */
+  private async authorizedTarget(call: OperationCall, serviceId: string): Promise<string> {
+    const service = await findService(this.tools.dataSource.manager, serviceId);
+    const role = service === null ? undefined : roleAt(call.context.viewer, scopeOfService(service));
+    if (role === undefined) return randomUUID();
+    demandRole(call, role, 'OPERATOR');
+    return serviceId;
   }
 
   private readonly find = (id: string) => rowById(this.tools.dataSource.manager, RestoreJobTable, id);
@@ -135,9 +152,13 @@ export class RestoreJobFieldsResolver {
   private readonly services = (ids: readonly string[]) => findServices(this.tools.dataSource.manager, ids);
   private readonly backups = (ids: readonly string[]) => rowsById(this.tools.dataSource.manager, BackupJobTable, ids);
 
-  @FieldResolver(() => BackupJobType)
-  async backup(@Root() { row }: RestoreJobType, @Ctx() context: RequestContext): Promise<BackupJobType> {
-    return new BackupJobType(await loadKnown(context, this.backups, row.backupJobId, 'backup job'));
+  @FieldResolver(() => BackupJobType, {
+    nullable: true,
+    description: 'Null: the backup is of another service, for which the viewer has no role.',
+  })
+  async backup(@Root() { row }: RestoreJobType, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
+    const backup = await loadKnown(context, this.backups, row.backupJobId, 'backup job');
+    return ifVisible(context, backup, scopeOfBackupJob, (visible) => new BackupJobType(visible));
   }
 
   @FieldResolver(() => ServiceType)
@@ -168,11 +189,18 @@ export class RestoreJobFieldsResolver {
 export class BackupRestoresResolver {
   constructor(private readonly tools: RestoreDependencies) {}
 
-  @FieldResolver(() => RestoreJobConnection, { description: 'Newest first.' })
+  @FieldResolver(() => RestoreJobConnection, {
+    description:
+      'Newest first. A restore belongs to its target, so restores into services that you may not see are omitted.',
+  })
   restores(
-    @Root() { id }: BackupJobType,
+    @Root() { id, row }: BackupJobType,
     @Args(() => PageArguments) page: PageArguments,
+    @Ctx() { viewer }: RequestContext,
   ): Promise<Page<RestoreJobType>> {
-    return selectRestoreJobs(this.tools.dataSource.manager, page, [['row.backup_job_id = :id', { id }]]);
+    return selectRestoreJobs(this.tools.dataSource.manager, page, [
+      ['row.backup_job_id = :id', { id }],
+      visibleInProject(viewer, row.projectId, 'row.target_service_id'),
+    ]);
   }
 }

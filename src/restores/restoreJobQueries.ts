@@ -1,7 +1,8 @@
-import type { EntityManager, ObjectLiteral } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { newestFirst } from '../server/newestFirst.js';
 import { pageRequest, type Page, type PageArguments } from '../server/page.js';
 import { selectPage } from '../server/selectPage.js';
+import type { Condition } from '../server/tableReader.js';
 import { RestoreJobType } from './restoreJobType.js';
 import { RestoreJobTable } from './restoreJobView.js';
 
@@ -9,7 +10,7 @@ import { RestoreJobTable } from './restoreJobView.js';
 export function selectRestoreJobs(
   manager: EntityManager,
   page: PageArguments,
-  where: readonly (readonly [string, ObjectLiteral] | undefined)[],
+  where: readonly (Condition | undefined)[],
 ): Promise<Page<RestoreJobType>> {
   return selectPage(manager, pageRequest(page, 'queuedAt'), {
     table: RestoreJobTable,

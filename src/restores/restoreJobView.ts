@@ -17,6 +17,12 @@ export type RestoreJobRow = AttemptedJobRow<RestoreShape, JobStatus> &
     readonly differences: RestoreResult['differences'] | null;
   };
 
+/** A restore belongs to the service that it changes. */
+export const scopeOfRestoreJob = ({
+  projectId,
+  targetServiceId,
+}: Pick<RestoreJobRow, 'projectId' | 'targetServiceId'>) => ({ projectId, serviceId: targetServiceId });
+
 export const RestoreJobTable = new EntitySchema<RestoreJobRow>({
   name: 'restore_jobs',
   columns: {

@@ -77,6 +77,7 @@ class FindShelfInput {
   readonly byNumber?: ByNumberInput;
 }
 
+const scopeOfShelf = ({ projectId }: ShelfType) => ({ projectId, serviceId: null });
 const shelves = ['1', '2', '3', '4', '5'].map((id) => ShelfType.of(id, 'p1'));
 let counted = 0;
 
@@ -86,7 +87,7 @@ class ShelfResolver {
   @Requires('VIEWER')
   shelf(@Arg('input', () => FindShelfInput) input: FindShelfInput, @Ctx() context: RequestContext) {
     const found = shelves.find((shelf) => shelf.id === (input.id ?? String(input.byNumber?.number)));
-    return found !== undefined && canSee(context, found.projectId) ? found : null;
+    return found !== undefined && canSee(context, found, scopeOfShelf) ? found : null;
   }
 
   @Query(() => ShelfConnection)
@@ -114,7 +115,7 @@ class ShelfResolver {
   @Requires('OPERATOR')
   dust(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext, @Info() info: GraphQLResolveInfo) {
     const shelf = shelves.find((each) => each.id === id);
-    authorize({ context, info }, shelf?.projectId, 'shelf');
+    authorize({ context, info }, shelf, scopeOfShelf, 'shelf');
     return shelf;
   }
 
@@ -245,11 +246,11 @@ describe('the schema of the API', () => {
   test('lets an operator dust, and refuses a viewer because the role is too low', async () => {
     expect((await run('mutation { dust(id: "1") { id } }', memberOfP1('OPERATOR'))).errors).toBeUndefined();
     const { errors } = await run('mutation { dust(id: "1") { id } }', memberOfP1('VIEWER'));
-    expect(errors[0]?.message).toBe('dust needs the role OPERATOR in the project; yours is VIEWER.');
+    expect(errors[0]?.message).toBe('dust needs the role OPERATOR there; yours is VIEWER.');
   });
 
   test('gives the same answer for a missing thing and for an invisible one', async () => {
-    const stranger = { ...memberOfP1('VIEWER'), roleIn: () => undefined };
+    const stranger = memberOf('p2', 'ADMIN');
     const hidden = await run('mutation { dust(id: "1") { id } }', stranger);
     const missing = await run('mutation { dust(id: "99") { id } }', stranger);
     expect(hidden.errors[0]?.message).toBe('There is no such shelf.');

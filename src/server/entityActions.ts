@@ -16,7 +16,7 @@ registerEnumType(EntityActionEnum, {
 
 /** The role that each action needs. The mutations declare the same role with `@Requires`. */
 const neededRole: Readonly<Record<EntityAction, Role>> = {
-  UPDATE: 'OPERATOR',
+  UPDATE: 'ADMIN',
   REMOVE: 'ADMIN',
   CHECK: 'OPERATOR',
   BACK_UP: 'OPERATOR',

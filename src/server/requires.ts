@@ -2,6 +2,7 @@ import type { GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema } from 'graph
 import { Extensions } from 'type-graphql';
 import { StowageError, notFound } from '../errors.js';
 import type { RequestContext } from './requestContext.js';
+import { roleAt, type ScopeOf } from './scope.js';
 import { hasRole, roles, type Role } from './viewer.js';
 
 /**
@@ -17,9 +18,9 @@ export type Requirement = Role | 'SIGNED_IN' | 'INSTALLATION';
  *     @Requires('OPERATOR')
  *     async cancelBackupJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext, @Info() info: GraphQLResolveInfo) {
  *       const job = await this.jobs.find(id);
- *       authorize({ context, info }, job?.projectId, 'backup job');
+ *       authorize({ context, info }, job, scopeOfBackupJob, 'backup job');
  *
- * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorize`, because only the resolver knows the project of the object. A list is limited to `viewer.projectIds()`, a lookup by `canSee`.
+ * SIGNED_IN and INSTALLATION are enforced before the resolver runs. For a role the resolver calls `authorize`, because only the resolver knows the project of the object. A list is limited by `visibleRows`, a lookup by `canSee`.
  */
 export function Requires(requirement: Requirement): MethodDecorator {
   return Extensions({ requires: requirement });
@@ -29,31 +30,37 @@ export function Requires(requirement: Requirement): MethodDecorator {
 export type OperationCall = { readonly context: RequestContext; readonly info: GraphQLResolveInfo };
 
 /**
- * Passes if the viewer has at least the role in the project that the operation declares. Throws NOT_FOUND if the
- * project is undefined or not visible (with the same message), FORBIDDEN if the role is too low. `what` names the
+ * Passes if the viewer has at least the role that the operation declares, for the scope of the row. Throws NOT_FOUND if
+ * the row does not exist or is not visible (with the same message), FORBIDDEN if the role is too low. `what` names the
  * object in the message, for example `backup plan`.
  */
-export function authorize(
+export function authorize<Row extends object>(
   call: OperationCall,
-  projectId: string | undefined,
+  row: Row | null | undefined,
+  scopeOf: ScopeOf<Row>,
   what: string,
-): asserts projectId is string {
-  const needed = declaredRequirement(call.info);
-  const role = projectId === undefined ? undefined : call.context.viewer.roleIn(projectId);
-  if (role === undefined) throw notFound(what);
-  if (needed === 'SIGNED_IN' || needed === 'INSTALLATION' || hasRole(role, needed)) return;
-  throw new StowageError(
-    'FORBIDDEN',
-    `${call.info.fieldName} needs the role ${needed} in the project; yours is ${role}.`,
-    {
-      details: { needed, role },
-    },
-  );
+): asserts row is Row {
+  authorizeRole(call, row ? roleAt(call.context.viewer, scopeOf(row)) : undefined, what);
 }
 
-/** Whether a lookup may return an object of this project. */
-export function canSee(context: RequestContext, projectId: string): boolean {
-  return context.viewer.roleIn(projectId) !== undefined;
+/** The same as `authorize`, if the role was computed before. Undefined: the object does not exist or is not visible. */
+export function authorizeRole(call: OperationCall, role: Role | undefined, what: string): asserts role is Role {
+  if (role === undefined) throw notFound(what);
+  const needed = declaredRequirement(call.info);
+  if (needed !== 'SIGNED_IN' && needed !== 'INSTALLATION') demandRole(call, role, needed);
+}
+
+/** Throws FORBIDDEN if the role is lower than the needed one. For an operation that needs a role for two objects. */
+export function demandRole({ info }: OperationCall, role: Role, needed: Role): void {
+  if (hasRole(role, needed)) return;
+  throw new StowageError('FORBIDDEN', `${info.fieldName} needs the role ${needed} there; yours is ${role}.`, {
+    details: { needed, role },
+  });
+}
+
+/** Whether a lookup may return the row. */
+export function canSee<Row>({ viewer }: RequestContext, row: Row, scopeOf: ScopeOf<Row>): boolean {
+  return roleAt(viewer, scopeOf(row)) !== undefined;
 }
 
 /** Enforces SIGNED_IN and INSTALLATION. Throws if an operation declares nothing. Called when the schema is built. */

@@ -73,17 +73,3 @@ export async function selectPage<Row extends ObjectLiteral & { readonly id: stri
 
 /** The key in cursors of rows without a key. It is neither a number nor a time. */
 const withoutKey = '';
-
-/** Limits a list to the projects that the viewer may see, and to one project if the client asks for one. */
-export function visibleProjects(
-  visible: 'ALL' | readonly string[],
-  projectId: string | null | undefined,
-): readonly [string, ObjectLiteral] | undefined {
-  if (projectId !== undefined && projectId !== null) {
-    const allowed = visible === 'ALL' || visible.includes(projectId);
-    return ['row.project_id = :projectId', { projectId: allowed ? projectId : nowhere }];
-  }
-  return visible === 'ALL' ? undefined : ['row.project_id = ANY(:projectIds)', { projectIds: visible }];
-}
-
-const nowhere = '00000000-0000-0000-0000-000000000000';

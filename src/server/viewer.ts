@@ -36,6 +36,8 @@ export interface Viewer extends Subject {
   sees(projectId: string): boolean;
   /** The projects with a grant for the whole project, for lists without a projectId. */
   projectIds(): 'ALL' | readonly string[];
+  /** The projects with a grant for the whole project, or for a service of it. */
+  seenProjectIds(): 'ALL' | readonly string[];
   /** The services with a grant of their own. */
   serviceIds(): readonly string[];
 }
@@ -71,6 +73,7 @@ export function viewerOf({
     },
     sees: (projectId) => all || seen.has(projectId.toLowerCase()),
     projectIds: () => (all ? 'ALL' : [...roleOfProjects.keys()]),
+    seenProjectIds: () => (all ? 'ALL' : [...seen]),
     serviceIds: () => [...roleOfServices.keys()],
   };
 }

@@ -3,6 +3,7 @@ import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Roo
 import {
   EntityArguments,
   entityMutation,
+  roleByScope,
   VersionedArguments,
   type EntityMutation,
 } from '../entities/entityMutation.js';
@@ -23,7 +24,9 @@ import { ifVisible } from '../server/nodesOf.js';
 import { PageArguments, pageRequest, type Page } from '../server/page.js';
 import { eventMetadata, type RequestContext } from '../server/requestContext.js';
 import { authorize, Requires, type OperationCall } from '../server/requires.js';
-import { selectPage, visibleProjects } from '../server/selectPage.js';
+import { roleAt } from '../server/scope.js';
+import { selectPage } from '../server/selectPage.js';
+import { visibleRows } from '../server/visibleRows.js';
 import {
   checkService,
   defaultPort,
@@ -38,7 +41,7 @@ import { passwordWithoutUser, statedSettings } from './servicePatch.js';
 import { findService, findServiceOfInstance } from './serviceQueries.js';
 import { checkServiceFields, instanceId as instanceIdRule, knownEngine } from './serviceRules.js';
 import { CheckServicePayload, ServiceConnection, ServiceType } from './serviceType.js';
-import { columnsWithoutTls, ServiceTable, type ServiceRow } from './serviceView.js';
+import { columnsWithoutTls, scopeOfService, ServiceTable, type ServiceRow } from './serviceView.js';
 
 export type ServiceDependencies = ServiceTools & {
   /** The beginning of the URLs of dashboards, without a slash at the end. */
@@ -55,6 +58,8 @@ export type ServiceDependencies = ServiceTools & {
 export function serviceResolvers(tools: ServiceDependencies): readonly object[] {
   return [new ServiceResolver(tools), new ServiceFieldsResolver(tools)];
 }
+
+const kind = { noun: 'service', roleOf: roleByScope(scopeOfService) };
 
 @Resolver()
 export class ServiceResolver {
@@ -73,7 +78,7 @@ export class ServiceResolver {
       new InputProblems().add('id', problem, 'Send either id or instanceId.').throwIfAny();
     }
     const row = id ? await findService(manager, id) : await findServiceOfInstance(manager, instanceId ?? '');
-    return ifVisible(context, row, (visible) => ServiceType.of(visible));
+    return ifVisible(context, row, scopeOfService, (visible) => ServiceType.of(visible));
   }
 
   @Query(() => ServiceConnection, { description: 'Newest first, without removed services.' })
@@ -86,14 +91,15 @@ export class ServiceResolver {
     @Info() info: GraphQLResolveInfo,
   ): Promise<Page<ServiceType>> {
     new InputProblems().check('projectId', projectId, uuid).throwIfAny();
-    const visible = context.viewer.projectIds();
-    const protectedAs = await this.protectedAs(projectId ? [projectId] : visible, filter?.protection);
+    const { viewer } = context;
+    const projectIds = projectId ? [projectId] : viewer.seenProjectIds();
+    const protectedAs = await this.protectedAs(projectIds, filter?.protection);
     const search = filter?.search ? `%${filter.search.replace(/[\\%_]/g, '\\$&')}%` : undefined;
     return selectPage(this.tools.dataSource.manager, pageRequest(page, 'createdAt'), {
       table: ServiceTable,
       where: [
         ['row.removed_at IS NULL'],
-        visibleProjects(visible, projectId),
+        visibleRows(viewer, projectId, 'row.id'),
         filter?.engine ? ['row.engine = ANY(:engines)', { engines: filter.engine }] : undefined,
         protectedAs === undefined ? undefined : ['row.id = ANY(:protectedAs)', { protectedAs }],
         search === undefined
@@ -111,7 +117,7 @@ export class ServiceResolver {
     description:
       'A repetition with the same values returns the same service. A repetition with other values is a CONFLICT.',
   })
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   async registerService(
     @Arg('input', () => ServiceInput) input: ServiceInput,
     @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
@@ -135,7 +141,7 @@ export class ServiceResolver {
   }
 
   @Mutation(() => ServiceType)
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   updateService(
     @Args(() => VersionedArguments) service: VersionedArguments,
     @Arg('input', () => ServicePatch) patch: ServicePatch,
@@ -163,7 +169,7 @@ export class ServiceResolver {
   }
 
   @Mutation(() => CheckType, { description: 'Checks the connection to a service before it is saved.' })
-  @Requires('OPERATOR')
+  @Requires('ADMIN')
   async validateService(
     @Arg('input', () => ServiceInput) input: ServiceInput,
     @Call() call: OperationCall,
@@ -185,7 +191,7 @@ export class ServiceResolver {
     @Call() call: OperationCall,
   ): Promise<CheckServicePayload> {
     const row = await this.find(id);
-    authorize(call, row?.projectId, 'service');
+    authorize(call, row, scopeOfService, 'service');
     const change = patch ?? {};
     this.problemsOfPatch(change, row).throwIfAny();
     const check = await checkService(this.tools, eventMetadata(call.context), row, change);
@@ -197,10 +203,10 @@ export class ServiceResolver {
   private async change(
     call: OperationCall,
     service: EntityArguments,
-    options: Omit<EntityMutation<ServiceRow>, 'noun' | 'find'>,
+    options: Omit<EntityMutation<ServiceRow>, 'noun' | 'find' | 'roleOf'>,
     work: (row: ServiceRow, request: CommandRequest) => Promise<void>,
   ): Promise<ServiceType> {
-    const { id } = await entityMutation({ noun: 'service', find: this.find, ...options }, call, service, work);
+    const { id } = await entityMutation({ ...kind, find: this.find, ...options }, call, service, work);
     return this.answer(id);
   }
 
@@ -264,6 +270,6 @@ export class ServiceFieldsResolver {
     if (row.removedAt !== null) return [];
     const possible: EntityAction[] = ['UPDATE', 'CHECK', 'BACK_UP', 'RESTORE_INTO'];
     if (!(await context.loaders.of(this.inUse).load(row.id))) possible.splice(1, 0, 'REMOVE');
-    return allowedActions(context.viewer.roleIn(row.projectId), possible);
+    return allowedActions(roleAt(context.viewer, scopeOfService(row)), possible);
   }
 }

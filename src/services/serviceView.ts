@@ -6,6 +6,12 @@ import type { ServiceEvent, ServiceIdentity, ServiceSettings } from './service.j
 
 export type ServiceRow = ServiceIdentity & ServiceSettings & CheckedRow;
 
+/** The scope of a service is the service itself. */
+export const scopeOfService = ({ id, projectId }: Pick<ServiceRow, 'id' | 'projectId'>) => ({
+  projectId,
+  serviceId: id,
+});
+
 export const ServiceTable = new EntitySchema<ServiceRow>({
   name: 'services',
   columns: {

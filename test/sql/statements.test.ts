@@ -13,6 +13,7 @@ import { statementsOfProgram } from './statements.js';
 const assembledAtRunTime: Readonly<Record<string, string>> = {
   'src/jobs/attemptedJobView.ts: apply': 'The kind of job names the table. No statement returns rows.',
   'src/jobs/attemptedJobView.ts: startAttempt': 'The kind of job names the table. No statement returns rows.',
+  'src/postgres/eventIndex.ts: count': 'It may have a condition of the caller. historyApi.test.ts runs it.',
   'src/postgres/eventStore.ts: read':
     'The conditions depend on the options. eventStore.test.ts and historyApi.test.ts cover each condition.',
   'src/postgres/rebuildProjection.ts: rebuildProjection': 'The projection names the tables. No statement returns rows.',

@@ -15,10 +15,11 @@ import { Requires } from '../../server/requires.js';
 import { rowById, rowsById } from '../../server/rowsById.js';
 import { DateTime } from '../../server/scalars/dateTime.js';
 import { JsonScalar } from '../../server/scalars/json.js';
-import { visibleProjects } from '../../server/selectPage.js';
+import { roleAt } from '../../server/scope.js';
+import { visibleRows } from '../../server/visibleRows.js';
 import { findServices } from '../../services/serviceQueries.js';
 import { ServiceType } from '../../services/serviceType.js';
-import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
+import { BackupJobTable, scopeOfBackupJob, type BackupJobRow } from '../backupJobView.js';
 import { expectedDeletions } from '../retention/expectedDeletions.js';
 import { backupActions } from './backupActions.js';
 import { checkFilter } from './backupJobFilter.js';
@@ -44,7 +45,7 @@ export class BackupJobResolver {
   @Requires('VIEWER')
   async backupJob(@Arg('id', () => ID) id: string, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
     const row = await rowById(this.tools.dataSource.manager, BackupJobTable, id);
-    return ifVisible(context, row, (visible) => new BackupJobType(visible));
+    return ifVisible(context, row, scopeOfBackupJob, (visible) => new BackupJobType(visible));
   }
 
   @Query(() => BackupJobConnection, { description: 'Newest first, unless orderBy sets another order.' })
@@ -58,7 +59,7 @@ export class BackupJobResolver {
     @Info() info: GraphQLResolveInfo,
   ): Promise<Page<BackupJobType>> {
     checkFilter(new InputProblems().check('projectId', projectId, uuid), filter).throwIfAny();
-    const within = [visibleProjects(context.viewer.projectIds(), projectId)];
+    const within = [visibleRows(context.viewer, projectId, 'row.service_id')];
     const fields = fieldsAskedOfNodes(info);
     return selectBackupJobs(this.tools.dataSource.manager, page, { within, filter, order, fields });
   }
@@ -163,7 +164,7 @@ export class BackupJobFieldsResolver {
 
   @FieldResolver(() => [BackupActionEnum], { description: 'The actions that role and state allow the viewer now.' })
   viewerActions(@Root() { row }: BackupJobType, @Ctx() context: RequestContext): BackupAction[] {
-    return backupActions(row, context.viewer.roleIn(row.projectId));
+    return backupActions(row, roleAt(context.viewer, scopeOfBackupJob(row)));
   }
 
   private async job(id: string | null, context: RequestContext): Promise<BackupJobType | null> {

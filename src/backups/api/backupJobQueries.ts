@@ -1,6 +1,7 @@
-import type { EntityManager, ObjectLiteral } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { pageRequest, type Page, type PageArguments } from '../../server/page.js';
 import { selectPage, type PageSelection } from '../../server/selectPage.js';
+import type { Condition } from '../../server/tableReader.js';
 import { filterConditions } from './backupJobFilter.js';
 import type { BackupJobFilter, BackupJobOrder, BackupJobSort } from './backupJobInput.js';
 import { BackupJobType, type InventorySummaryType } from './backupJobType.js';
@@ -80,7 +81,7 @@ export function selectBackupJobs(
   manager: EntityManager,
   page: PageArguments,
   list: {
-    readonly within: readonly (readonly [string, ObjectLiteral] | undefined)[];
+    readonly within: readonly (Condition | undefined)[];
     readonly filter: BackupJobFilter | null | undefined;
     readonly order: BackupJobOrder | null | undefined;
     readonly fields?: ReadonlySet<string>;

@@ -1,14 +1,17 @@
 import { Arg, Args, ID, Mutation, Resolver } from 'type-graphql';
 import type { DataSource } from 'typeorm';
 import { notFound, notYetAvailable } from '../../errors.js';
+import { EndpointRights, type EndpointsUsedBy } from '../../endpoints/endpointRights.js';
 import type { CommandRequest } from '../../eventSourcing/commandHandling.js';
 import {
   EntityArguments,
   entityMutation,
+  roleByScope,
   VersionedArguments,
   type EntityMutation,
 } from '../../entities/entityMutation.js';
 import { cancelByClient } from '../../jobs/cancelByClient.js';
+import { scopeOfPlan } from '../../plans/backupPlanView.js';
 import { findBackupPlan } from '../../plans/planQueries.js';
 import { Call } from '../../server/call.js';
 import { commandRequest } from '../../server/commandRequest.js';
@@ -16,8 +19,9 @@ import { InputProblems, text, uuid } from '../../server/inputValidation.js';
 import { authorize, Requires, type OperationCall } from '../../server/requires.js';
 import { rowById, rowsById } from '../../server/rowsById.js';
 import { findService } from '../../services/serviceQueries.js';
+import { scopeOfService } from '../../services/serviceView.js';
 import { backupHandling } from '../backupJobCommands.js';
-import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
+import { BackupJobTable, scopeOfBackupJob, type BackupJobRow } from '../backupJobView.js';
 import { deleteByHand, type DeleteTools } from '../deletion/deleteByHand.js';
 import { holdBackup, releaseHold } from '../deletion/holdBackup.js';
 import { retryBackup } from '../retryBackup.js';
@@ -25,13 +29,18 @@ import { startBackup, type BackupOrder, type BackupTools } from '../startBackup.
 import { StartBackupInput } from './backupJobInput.js';
 import { BackupJobType, StartBackupPayload, VerificationLevelEnum, type VerificationLevel } from './backupJobType.js';
 
-export type BackupMutationDependencies = BackupTools & DeleteTools & { readonly dataSource: DataSource };
+export type BackupMutationDependencies = BackupTools &
+  DeleteTools & { readonly dataSource: DataSource; readonly endpointsUsedBy: EndpointsUsedBy };
 
 const longestReason = 200;
 
 @Resolver()
 export class BackupMutationResolver {
-  constructor(private readonly tools: BackupMutationDependencies) {}
+  private readonly rights: EndpointRights;
+
+  constructor(private readonly tools: BackupMutationDependencies) {
+    this.rights = new EndpointRights(tools.endpointsUsedBy);
+  }
 
   @Mutation(() => StartBackupPayload, {
     description: 'Starts a manual backup now, in addition to the schedule of the plan.',
@@ -141,7 +150,12 @@ export class BackupMutationResolver {
     work: (row: BackupJobRow, request: CommandRequest) => Promise<Result>,
     options?: Pick<EntityMutation<BackupJobRow>, 'input' | 'problems'>,
   ) {
-    return entityMutation({ noun: 'backup job', find: this.find, ...options }, call, job, work);
+    return entityMutation(
+      { noun: 'backup job', find: this.find, roleOf: roleByScope(scopeOfBackupJob), ...options },
+      call,
+      job,
+      work,
+    );
   }
 
   private async change(...mutation: Parameters<typeof this.mutate<void>>): Promise<BackupJobType> {
@@ -158,13 +172,15 @@ export class BackupMutationResolver {
     const { manager } = this.tools.dataSource;
     if (input.planId !== undefined) {
       const plan = await findBackupPlan(manager, input.planId);
-      authorize(call, plan?.projectId, 'backup plan');
+      authorize(call, plan, scopeOfPlan, 'backup plan');
       return { projectId: plan.projectId, of: { planId: plan.id } };
     }
     const service = await findService(manager, input.service?.serviceId ?? '');
-    authorize(call, service?.projectId, 'service');
-    const fileEndpointId = (input.service?.fileEndpointId ?? '').toLowerCase();
+    authorize(call, service, scopeOfService, 'service');
+    const { projectId } = service;
+    const asked = (input.service?.fileEndpointId ?? '').toLowerCase();
+    const [fileEndpointId = asked] = await this.rights.withoutUnseen(manager, call.context, projectId, [asked]);
     const yieldToLocks = input.service?.yieldToLocks ?? true;
-    return { projectId: service.projectId, of: { serviceId: service.id, fileEndpointId, yieldToLocks } };
+    return { projectId, of: { serviceId: service.id, fileEndpointId, yieldToLocks } };
   }
 }

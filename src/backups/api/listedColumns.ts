@@ -3,16 +3,16 @@ import type { BackupJobRow } from '../backupJobView.js';
 
 type Column = keyof BackupJobRow;
 
-/** The columns that every list reads: the project of the job, its status, and the keys for sorting. */
+/** The columns that every list reads: the project and the service of the job, its status, and the keys for sorting. */
 const always: readonly Column[] = [
-  ...(['id', 'projectId', 'status'] as const),
+  ...(['id', 'projectId', 'serviceId', 'status'] as const),
   ...(['queuedAt', 'startedAt', 'finishedAt', 'storedSizeBytes'] as const),
 ];
 
 /** Fields that need no further column. */
 const fromThose = [
   ...['__typename', 'id', 'status', 'queuedAt', 'startedAt', 'finishedAt', 'executionTime', 'storedSize'],
-  ...['project', 'inventory', 'inventoryObjects', 'inventorySummary', 'restores', 'encrypted'],
+  ...['project', 'service', 'inventory', 'inventoryObjects', 'inventorySummary', 'restores', 'encrypted'],
 ];
 
 /** Fields that need the column of the same name. */
@@ -25,7 +25,6 @@ const fromOthers: Readonly<Record<string, readonly Column[]>> = {
   size: ['sizeBytes'],
   verifiedAt: ['verified'],
   verifiedLevel: ['verified'],
-  service: ['serviceId'],
   plan: ['planId'],
   fileEndpoint: ['fileEndpointId'],
   progress: ['attempt'],

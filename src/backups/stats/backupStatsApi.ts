@@ -4,7 +4,7 @@ import { checkTimeZone } from '../../scheduler/cron/checkTimeZone.js';
 import { InputProblems, uuid } from '../../server/inputValidation.js';
 import type { RequestContext } from '../../server/requestContext.js';
 import { Requires } from '../../server/requires.js';
-import { visibleProjects } from '../../server/selectPage.js';
+import { visibleRows } from '../../server/visibleRows.js';
 import { Statistics } from '../../server/statistics.js';
 import { checkFilter } from '../api/backupJobFilter.js';
 import { BackupJobFilter } from '../api/backupJobInput.js';
@@ -34,7 +34,7 @@ export class BackupStatsResolver {
     checkFilter(new InputProblems().check('projectId', projectId, uuid), filter).throwIfAny();
     const zone = checkTimeZone(timeZone);
     const { manager } = this.tools.dataSource;
-    const jobs = { within: [visibleProjects(context.viewer.projectIds(), projectId)], filter };
+    const jobs = { within: [visibleRows(context.viewer, projectId, 'row.service_id')], filter };
     const from = bucket ? (filter?.queuedFrom ?? (await firstQueuedAt(manager, jobs))) : undefined;
     const until = filter?.queuedBefore ?? this.tools.now();
     const beginnings = bucket && from ? statsBuckets(bucket, zone, from, until) : [];

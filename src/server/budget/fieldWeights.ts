@@ -75,6 +75,7 @@ const groups: readonly (readonly [FieldWeight, readonly string[]])[] = [
       'FileEndpoint.backups',
       'FileEndpoint.lastAudit',
       'FileEndpoint.project',
+      'FileEndpoint.service',
       'FileEndpoint.storedSize',
       'PlanDestination.kept',
       'PlanDestination.lastSuccess',
