@@ -1,5 +1,7 @@
 import type { Engine } from './engine.js';
 import { createMariadbEngine, mariadbDriver } from './mariadb/mariadbEngine.js';
+import { createMongodbEngine } from './mongodb/mongodbEngine.js';
+import { mongodbDriver } from './mongodb/session/session.js';
 import type { AllowAddress } from './network/serverAddress.js';
 import type { Tools } from './process/tools.js';
 
@@ -22,11 +24,11 @@ const known = {
   MARIADB: createMariadbEngine,
   MYSQL: null,
   POSTGRESQL: null,
-  MONGODB: null,
+  MONGODB: createMongodbEngine,
 } as const satisfies Readonly<Record<string, ((options: EngineOptions) => Engine) | null>>;
 
 /** The modules that the processes load that talk to servers. */
-export const drivers: readonly URL[] = [mariadbDriver];
+export const drivers: readonly URL[] = [mariadbDriver, mongodbDriver];
 
 export type EngineName = keyof typeof known;
 

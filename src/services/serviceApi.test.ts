@@ -140,7 +140,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ['an empty name', { name: '' }, 'input.name'],
     ['a name of 10 kB', { name: 'x'.repeat(10_000) }, 'input.name'],
     ['control characters in the name', { name: 'a\u0007b' }, 'input.name'],
-    ['an engine that is not built yet', { engine: 'MONGODB' }, 'input.engine'],
+    ['an engine that is not built yet', { engine: 'POSTGRESQL' }, 'input.engine'],
     ['an option as host', { host: '--defaults-file=x' }, 'input.host'],
     ['a URL as host', { host: 'mysql://db' }, 'input.host'],
     ['a metadata address as host', { host: '169.254.169.254' }, 'input.host'],
