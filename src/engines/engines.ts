@@ -2,6 +2,8 @@ import type { Engine } from './engine.js';
 import { createMariadbEngine, mariadbDriver } from './mariadb/mariadbEngine.js';
 import { createMongodbEngine } from './mongodb/mongodbEngine.js';
 import { mongodbDriver } from './mongodb/session/session.js';
+import { createPostgresqlEngine } from './postgresql/postgresqlEngine.js';
+import { postgresqlDriver } from './postgresql/session/session.js';
 import type { AllowAddress } from './network/serverAddress.js';
 import type { Tools } from './process/tools.js';
 
@@ -23,12 +25,12 @@ export type EngineOptions = {
 const known = {
   MARIADB: createMariadbEngine,
   MYSQL: null,
-  POSTGRESQL: null,
+  POSTGRESQL: createPostgresqlEngine,
   MONGODB: createMongodbEngine,
 } as const satisfies Readonly<Record<string, ((options: EngineOptions) => Engine) | null>>;
 
 /** The modules that the processes load that talk to servers. */
-export const drivers: readonly URL[] = [mariadbDriver, mongodbDriver];
+export const drivers: readonly URL[] = [mariadbDriver, postgresqlDriver, mongodbDriver];
 
 export type EngineName = keyof typeof known;
 

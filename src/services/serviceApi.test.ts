@@ -167,7 +167,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
   });
 
   test('all problems are reported at once, and the error for an unknown engine names the available ones', async () => {
-    const bad = { engine: 'POSTGRESQL', host: '', port: 0, databases: ['-x', ''] };
+    const bad = { engine: 'MYSQL', host: '', port: 0, databases: ['-x', ''] };
     const { details, code } = await api.call(register, { input: input(bad) });
     expect(code).toBe('BAD_INPUT');
     const paths = (details.fields as { path: string }[]).map(({ path }) => path);

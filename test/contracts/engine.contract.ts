@@ -28,6 +28,8 @@ export type EngineUnderTest = {
   contents(of: ServiceConnection): Promise<unknown>;
   /** The options that a person appends to the command for a restore by hand, so that it reaches the target. */
   readonly byHandTarget: string;
+  /** A folder with the tools of the right version for that command. Absent: those of the system are right. */
+  readonly byHandFolder?: string;
   stop(): Promise<void>;
 };
 
@@ -190,7 +192,8 @@ export function engineContract(name: string, start: () => Promise<EngineUnderTes
         await writeFile(file, bytes);
         const line = restoreByHand(engine, part, usualSteps, `cat '${file}'`);
         const whole = part.replay === false ? `${line} > /dev/null` : `${line} ${tested.byHandTarget}`;
-        await promisify(execFile)('bash', ['-o', 'pipefail', '-c', whole]);
+        const PATH = [tested.byHandFolder, process.env['PATH']].filter((each) => each !== undefined).join(':');
+        await promisify(execFile)('bash', ['-o', 'pipefail', '-c', whole], { env: { ...process.env, PATH } });
       }
       expect(await tested.contents(tested.target)).toEqual(await tested.contents(tested.source));
     });

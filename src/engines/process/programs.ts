@@ -1,7 +1,6 @@
 import { accessSync, constants, readdirSync, realpathSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { StowageError } from '../../errors.js';
-import type { Tools } from './tools.js';
 
 /**
  * The folders in which programs are searched for, after the folders that the caller names. This is a constant and not
@@ -35,7 +34,7 @@ export function findProgram(name: string, folders: readonly string[] = []): stri
  */
 export function findClients(
   name: string,
-  { folders, laterFolders = [] }: Tools,
+  { folders, laterFolders = [] }: { readonly folders: readonly string[]; readonly laterFolders?: readonly string[] },
   usual: readonly string[] = [],
 ): readonly string[] {
   const places = [...folders, ...systemFolders, ...laterFolders, ...usual.flatMap(foldersLike)];

@@ -1,0 +1,140 @@
+import { StowageError } from '../../../errors.js';
+import { asSentence } from '../../asSentence.js';
+import { openDumpPipeline } from '../../pipeline/dumpPipeline.js';
+import { judgeDump } from '../../pipeline/judgePipeline.js';
+import type { PipelineTool } from '../../pipeline/runningPipeline.js';
+import type { PartSpec } from '../../preflightReport.js';
+import { endedWell, howItEnded, type ToolEnd } from '../../process/toolEnd.js';
+import { createToolFiles } from '../../process/toolFiles.js';
+import { toolOutput } from '../../process/toolOutput.js';
+import type { DumpContext, PrepareDumpContext, RunningDump } from '../../runningDump.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
+import type { PostgresqlPreflight } from '../checks/preflight.js';
+import { watchToolLocks } from '../locks/watchToolLocks.js';
+import type { PostgresqlSettings } from '../settings.js';
+import { postgresqlOutput } from '../tools/postgresqlOutput.js';
+import { addServiceFile, serviceArgument } from '../tools/serviceFile.js';
+import { toolProblem } from '../tools/toolProblem.js';
+import { archiveScanner, scannedArchive, type ScannedArchive } from './archiveScanner.js';
+
+/** How long pg_dump waits for locks, if the caller sets no limit. */
+const longestLockWaitMs = 10 * 60_000;
+
+/** Starts pg_dump for one database, or pg_dumpall for the globals. */
+export async function startPostgresqlDump(
+  connection: ServiceConnection,
+  preflight: PostgresqlPreflight,
+  settings: PostgresqlSettings,
+  part: PartSpec,
+  prepared: PrepareDumpContext,
+  context: DumpContext,
+): Promise<RunningDump> {
+  const database = part.databases?.[0];
+  const applicationName = `stowage-dump-${crypto.randomUUID()}`;
+  const scanned = scannedArchive(database ?? '');
+  const pipeline = await openDumpPipeline({
+    ...{ tools: settings.tools, workFolder: prepared.workFolder, signal: prepared.signal, steps: prepared.steps },
+    ...(database === undefined ? {} : { scanner: archiveScanner, onFinding: scanned.add }),
+  });
+  const ended = new AbortController();
+  const lines: string[] = [];
+  const tool = dumpTool(connection, preflight, { database, applicationName, context });
+  const running = await pipeline.run(
+    { ...tool, onLine: (line) => (lines.length < 20 ? lines.push(line) : undefined) },
+    { ...context, signal: AbortSignal.any([context.signal, ended.signal]) },
+  );
+  let busy: StowageError | undefined;
+  const watch = watchToolLocks(
+    'The dump',
+    connection,
+    preflight.server,
+    { ...settings, applicationName },
+    context,
+    (error) => {
+      busy = error;
+      ended.abort(error);
+    },
+  );
+  return {
+    stored: running.stored,
+    readBytes: () => running.plainBytes(),
+    ended: running.ended.then(async (end) => {
+      const watched = await watch.stop();
+      const found = scanned.result();
+      const failure =
+        judgeDump(end, tool.name, () => toolFailure(tool.name, end.tool, lines, watched.lastWait)) ??
+        (database === undefined ? null : incomplete(found, end.tool));
+      return {
+        ...end.tool,
+        lastLines: withoutHarmless(end.tool.lastLines),
+        sizeBytes: end.observer.total().written ?? 0,
+        storedSizeBytes: end.steps.at(-1)?.step.total().written ?? 0,
+        ...(database === undefined || found.isUnknown ? {} : { tables: found.tables }),
+        warnings: watched.warnings,
+        // If the tool had already succeeded before it was to be ended, its dump is complete.
+        failure: failure === null ? null : (busy ?? failure),
+      };
+    }),
+  };
+}
+
+function dumpTool(
+  connection: ServiceConnection,
+  { server, tools }: PostgresqlPreflight,
+  of: { readonly database: string | undefined; readonly applicationName: string; readonly context: DumpContext },
+): PipelineTool & { readonly name: string } {
+  const { database, applicationName } = of;
+  const files = createToolFiles(of.context.workFolder);
+  const lockWaitMs = Math.floor(Math.min(longestLockWaitMs, of.context.lockWaitMs ?? longestLockWaitMs));
+  const common = {
+    files,
+    environment: addServiceFile(connection, server, files, { database: database ?? 'postgres', applicationName }),
+    secrets: connection.password === null ? [] : [connection.password],
+    filter: postgresqlOutput(),
+  };
+  const dbname = `--dbname=${serviceArgument}`;
+  return database === undefined
+    ? {
+        ...common,
+        name: 'pg_dumpall',
+        program: tools.dumpall,
+        args: [dbname, '--no-password', '--globals-only', '--no-role-passwords', `--lock-wait-timeout=${lockWaitMs}`],
+      }
+    : {
+        ...common,
+        name: 'pg_dump',
+        program: tools.dump,
+        // Our own step compresses.
+        args: [dbname, '--no-password', '--format=custom', '--compress=0', `--lock-wait-timeout=${lockWaitMs}`],
+      };
+}
+
+function incomplete(found: ScannedArchive, end: ToolEnd): StowageError | null {
+  if (found.isUnknown || found.isComplete) return null;
+  return new StowageError('INCOMPLETE_DUMP', 'The archive of pg_dump ends in the middle.', toolOutput(end));
+}
+
+/** A restore with all sections restores these keys after all rows, so the advice of pg_dump does not apply. */
+function withoutHarmless(lines: string): string {
+  const isAdvice = (line: string) => /there are circular foreign-key|^pg_dump: (?:detail|hint): /.test(line);
+  return lines
+    .split('\n')
+    .filter((line) => !isAdvice(line))
+    .join('\n');
+}
+
+function toolFailure(
+  name: string,
+  end: ToolEnd,
+  lines: readonly string[],
+  lastWait: StowageError | undefined,
+): StowageError | null {
+  if (endedWell(end)) return null;
+  const problem = toolProblem(lines, 'DUMP');
+  if (problem === undefined) return new StowageError('TOOL_FAILED', `${name} ${howItEnded(end)}.`, toolOutput(end));
+  if (problem.code === 'SERVICE_BUSY' && lastWait !== undefined) return lastWait;
+  return new StowageError(problem.code, asSentence(`${name} ${howItEnded(end)}: ${problem.sentence}`), {
+    ...toolOutput(end),
+    ...problem.wayOut,
+  });
+}

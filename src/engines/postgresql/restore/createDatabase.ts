@@ -1,0 +1,118 @@
+import { StowageError } from '../../../errors.js';
+import { grantsOf, settingsOf, type DatabaseGrant, type DatabaseSetting } from '../catalog/databases.js';
+import { quoteName, quoteText } from '../catalog/names.js';
+import { sqlStateOf } from '../errors/serverErrors.js';
+import type { Session } from '../session/session.js';
+
+type Properties = Readonly<Record<string, string>>;
+
+/**
+ * Creates a database under `name` as it was, without its settings. Its privileges are set before any row is there, so the
+ * copy is never more open than the source. Throws TARGET_EXISTS if there is such a database, and TARGET_UNFIT.
+ */
+export async function createDatabase(session: Session, name: string, properties: Properties): Promise<void> {
+  try {
+    await session.query(createStatement(name, properties, session.version.major), [], { timeoutMs: 600_000 });
+  } catch (error) {
+    throw refusedCreation(name, error);
+  }
+  for (const statement of [...grantStatements(name, properties), ...commentStatements(name, properties)]) {
+    await session.query(statement);
+  }
+}
+
+/** Sets what would disturb the restore itself: settings of the database, its connection limit, and that it is a template. */
+export async function finishDatabase(session: Session, name: string, properties: Properties): Promise<void> {
+  const statements = [
+    ...settingsOf(properties).map((setting) => settingStatement(name, setting)),
+    ...(properties['connectionLimit'] === undefined || properties['connectionLimit'] === '-1'
+      ? []
+      : [`ALTER DATABASE ${quoteName(name)} CONNECTION LIMIT ${Number(properties['connectionLimit'])}`]),
+    ...(properties['isTemplate'] === 'true' ? [`ALTER DATABASE ${quoteName(name)} IS_TEMPLATE true`] : []),
+  ];
+  for (const statement of statements) await session.query(statement);
+}
+
+/** Exported for tests. `major` is the version of the target. */
+export function createStatement(name: string, properties: Properties, major: number): string {
+  const option = (keyword: string, value: string | undefined) =>
+    value === undefined ? [] : [`${keyword} = ${quoteText(value)}`];
+  const { owner, encoding, collate, characterType, localeProvider = 'c', locale, icuRules, tablespace } = properties;
+  const provider = { c: 'libc', i: 'icu', b: 'builtin', d: 'libc' }[localeProvider] ?? 'libc';
+  const options = [
+    'TEMPLATE = template0',
+    ...(owner === undefined ? [] : [`OWNER = ${quoteName(owner)}`]),
+    ...option('ENCODING', encoding),
+    ...option('LC_COLLATE', collate),
+    ...option('LC_CTYPE', characterType),
+    ...(major < 15 ? [] : [`LOCALE_PROVIDER = ${provider}`]),
+    ...(provider === 'icu' ? option('ICU_LOCALE', locale) : []),
+    ...(provider === 'builtin' ? option('BUILTIN_LOCALE', locale) : []),
+    ...(provider === 'icu' ? option('ICU_RULES', icuRules) : []),
+    ...(tablespace === undefined ? [] : [`TABLESPACE = ${quoteName(tablespace)}`]),
+  ];
+  return `CREATE DATABASE ${quoteName(name)} WITH ${options.join(' ')}`;
+}
+
+/** A new database grants CONNECT and TEMPORARY to PUBLIC. So everything is revoked first. */
+function grantStatements(name: string, properties: Properties): readonly string[] {
+  const database = quoteName(name);
+  const owner = properties['owner'] ?? '';
+  const grants = grantsOf(properties);
+  const ownGrants = grants.filter(({ grantee }) => grantee === owner);
+  return [
+    `REVOKE ALL ON DATABASE ${database} FROM PUBLIC`,
+    ...(ownGrants.length === 3 ? [] : [`REVOKE ALL ON DATABASE ${database} FROM ${quoteName(owner)}`]),
+    ...grants
+      .filter(({ grantee }) => grantee !== owner || ownGrants.length !== 3)
+      .map((grant) => grantStatement(database, grant)),
+  ];
+}
+
+function grantStatement(database: string, { grantee, privilege, grantable }: DatabaseGrant): string {
+  const to = grantee === null ? 'PUBLIC' : quoteName(grantee);
+  if (!/^[A-Z ]+$/.test(privilege)) throw new StowageError('TOOL_FAILED', 'The backup names an unknown privilege.');
+  return `GRANT ${privilege} ON DATABASE ${database} TO ${to}${grantable ? ' WITH GRANT OPTION' : ''}`;
+}
+
+function commentStatements(name: string, { comment }: Properties): readonly string[] {
+  return comment === undefined ? [] : [`COMMENT ON DATABASE ${quoteName(name)} IS ${quoteText(comment)}`];
+}
+
+/** The server stores the elements of these settings in quotation marks where they need them (GUC_LIST_QUOTE). */
+const lists = new Set([
+  'search_path',
+  'temp_tablespaces',
+  'local_preload_libraries',
+  'session_preload_libraries',
+  'shared_preload_libraries',
+]);
+
+function settingStatement(database: string, { role, name, value }: DatabaseSetting): string {
+  const subject =
+    role === null ? `DATABASE ${quoteName(database)}` : `ROLE ${quoteName(role)} IN DATABASE ${quoteName(database)}`;
+  const shown = lists.has(name.toLowerCase()) ? elementsOf(value).map(quoteText).join(', ') : quoteText(value);
+  const parameter = name.split('.').map(quoteName).join('.');
+  return `ALTER ${subject} SET ${parameter} TO ${shown === '' ? "''" : shown}`;
+}
+
+/** `"$user", public` has the elements `$user` and `public`. */
+function elementsOf(list: string): readonly string[] {
+  return [...list.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(([, quoted, plain = '']) =>
+    quoted === undefined ? plain : quoted.replaceAll('""', '"'),
+  );
+}
+
+function refusedCreation(name: string, error: unknown): unknown {
+  const state = sqlStateOf(error);
+  if (state === '42P04') {
+    return new StowageError('TARGET_EXISTS', `The database '${name}' exists on the target.`, { cause: error });
+  }
+  // 22023, 42809: a locale or an encoding that the target does not have. 42704: no such tablespace.
+  if (state === undefined || !['22023', '42809', '42704', '0A000'].includes(state)) return error;
+  const reason = error instanceof StowageError ? error.message : '';
+  return new StowageError('TARGET_UNFIT', `The target cannot create the database '${name}' as it was: ${reason}`, {
+    help: 'Install the locale on the machine of the target (locale-gen), create the tablespace, or restore into another server.',
+    cause: error,
+  });
+}

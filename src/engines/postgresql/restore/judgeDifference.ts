@@ -1,0 +1,62 @@
+import type { Engine } from '../../engine.js';
+import type { FoundDifference, Loss } from '../../inventoryDifference.js';
+
+/** Decides whether a difference of a restored target is a loss, and what the user can do. */
+export const judgeDifference: Engine['judgeDifference'] = (difference) => {
+  const { what, expected, actual, database } = difference;
+  switch (what) {
+    case 'DATABASE':
+      return { sentence: `the database '${database}' is not there`, help: removed };
+    case 'TABLE':
+      return { sentence: `the table ${object(difference)} is not there`, help: removed };
+    case 'ROWS':
+      if (Number(actual) >= Number(expected)) return null;
+      return { sentence: `the table ${object(difference)} has ${actual} of ${expected} rows`, help: lessRows };
+    case 'PROPERTY':
+      return judgeProperty(difference);
+    case 'FIELD':
+      return { sentence: `${object(difference)} is ${actual} instead of ${expected}`, help: altered };
+    case 'OBJECT':
+      return {
+        sentence: `'${difference.name ?? ''}' of the ${difference.kind} of '${database}' is not there`,
+        help: removed,
+      };
+    case 'DEFINITION':
+      return judgeDefinition(difference);
+  }
+};
+
+const removed =
+  'It was dropped after it was restored. Find the session that dropped it in the log of the target, and restore again when no other session writes there.';
+const lessRows =
+  'Another session deleted rows on the target during the restore, or a trigger or rule of the target did not store them. End the applications that write there, then restore again.';
+const altered =
+  'The target created the object in another way, or another session altered it later. Compare the two with psql (\\d+), and restore again when the cause is removed.';
+
+function judgeProperty({ database, part, expected, actual }: FoundDifference): Loss | null {
+  // A server of another version has locales of other providers and names.
+  if (expected === null || actual === null)
+    return part === 'comment' && expected !== null ? lost(database, part) : null;
+  return {
+    sentence: `the database '${database}' has another ${part ?? 'property'}: ${actual} instead of ${expected}`,
+    help: altered,
+  };
+}
+
+function lost(database: string, part: string): Loss {
+  return { sentence: `the database '${database}' has lost its ${part}`, help: altered };
+}
+
+/** Something that only the target has is no loss, except for privileges, which are one text. */
+function judgeDefinition(difference: FoundDifference): Loss | null {
+  const { part, expected, actual, kind } = difference;
+  if (expected === null) return null;
+  const what = part === undefined ? 'definition' : part;
+  if (kind === 'extensions') return null; // The target installs the version that it has.
+  if (actual === null) return { sentence: `${object(difference)} has lost its ${what}`, help: altered };
+  return { sentence: `${object(difference)} differs in its ${what}`, help: altered };
+}
+
+function object({ database, kind, name = '' }: FoundDifference): string {
+  return kind === 'tables' ? `'${database}.${name}'` : `'${name}' of the ${kind ?? 'objects'} of '${database}'`;
+}

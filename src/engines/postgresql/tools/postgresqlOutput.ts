@@ -1,0 +1,39 @@
+import { withoutQuoted } from '../../../withoutValues.js';
+import type { OutputFilter } from '../../process/outputFilter.js';
+import { statementHead } from '../../process/statementHead.js';
+import { serverSentence } from '../errors/serverSentence.js';
+
+/**
+ * Removes values from the output of PostgreSQL's tools. A message begins with the name of the tool. Its further lines may
+ * hold the failed statement or a row, so only their known beginnings are kept.
+ */
+export function postgresqlOutput(): OutputFilter {
+  return { take: (line) => shown(line), end: () => [] };
+}
+
+function shown(line: string): readonly string[] {
+  const [, tool, rest = ''] = /^(?:\S*\/)?(pg_\w+): (.*)$/s.exec(line) ?? [];
+  if (tool !== undefined) return [`${tool}: ${messageOf(rest)}`];
+  const [, context] = /^CONTEXT:\s+(COPY [^,\n]+, line \d+)/.exec(line) ?? [];
+  if (context !== undefined) return [`CONTEXT: ${context}`];
+  const [, command] = /^Command was: (.*)$/.exec(line) ?? [];
+  if (command !== undefined) return [`Command was: ${statementHead(command) ?? 'not shown'}`];
+  const [, hint] = /^HINT:\s+(.*)$/.exec(line) ?? [];
+  return hint === undefined ? [] : [`HINT: ${withoutQuoted(hint)}`];
+}
+
+/** A message of a tool. Names of objects stay, and the server's own sentence is cut where a value may begin. */
+function messageOf(text: string): string {
+  const [, before = '', sentence] = /^(.*?(?:ERROR|FATAL|PANIC): +)(.*)$/.exec(text) ?? [];
+  if (sentence !== undefined) return `${withoutQuotedText(before)}${serverSentence(sentence)}`;
+  if (toolsOwn.test(text)) return text;
+  return serverSentence(text);
+}
+
+function withoutQuotedText(text: string): string {
+  return /while |connection to server|failed|could not/.test(text) ? text : withoutQuoted(text);
+}
+
+/** Messages of the tools about objects and archives, with names only. */
+const toolsOwn =
+  /^(?:from TOC entry |while (?:PROCESSING|INITIALIZING|FINALIZING)|(?:warning|error): (?:errors ignored|could not (?:find|open|read|write|execute)|unsupported version|aborting|no matching|input file|did not find|query failed|there are circular|owner of|out of|server version|connection to|terminated|subscriptions not dumped|publication|unexpected|invalid)[^'\n]*$|(?:detail|hint): )/;

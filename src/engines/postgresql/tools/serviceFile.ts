@@ -1,0 +1,72 @@
+import { rootCertificates } from 'node:tls';
+import { StowageError } from '../../../errors.js';
+import type { ServerAddress } from '../../network/serverAddress.js';
+import type { ToolFiles } from '../../process/toolFiles.js';
+import type { ServiceConnection } from '../../serviceConnection.js';
+
+/** The argument for `--dbname`: libpq then reads everything else from the service file. */
+export const serviceArgument = 'service=stowage';
+
+/**
+ * Adds the login of a tool to its files, and returns the environment in which the tool finds it. It is a connection service
+ * file of libpq, because a password file must be private to the tool's uid, and an environment variable may be seen by
+ * other processes. A database's name in it is never read as a connection string.
+ */
+export function addServiceFile(
+  connection: ServiceConnection,
+  { address }: ServerAddress,
+  files: ToolFiles,
+  session: { readonly database: string; readonly applicationName: string },
+): Readonly<Record<string, string>> {
+  const { host, port, username, password, tls } = connection;
+  const lines = [
+    '[stowage]',
+    // The certificate is valid for the host's name. libpq connects to the address only.
+    ...(tls.mode === 'VERIFY' ? [line('host', 'The host', host)] : []),
+    `hostaddr=${address}`,
+    `port=${port}`,
+    line('user', 'The user name', username ?? ''),
+    ...(password === null || password.reveal() === '' ? [] : [line('password', 'The password', password.reveal())]),
+    line('dbname', 'The name of the database', session.database),
+    `application_name=${session.applicationName}`,
+    'gssencmode=disable',
+    'connect_timeout=20',
+    ...tlsLines(tls, files),
+  ];
+  return {
+    PGSERVICEFILE: files.add(`${lines.join('\n')}\n`),
+    // Settings of the role or the database must not change what a dump holds, or end it.
+    PGOPTIONS: '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off',
+    // libpq otherwise reads files of this folder.
+    HOME: '/nonexistent',
+    PGTZ: 'UTC',
+  };
+}
+
+function tlsLines({ mode, ca }: ServiceConnection['tls'], files: ToolFiles): readonly string[] {
+  switch (mode) {
+    case 'OFF':
+      return ['sslmode=disable'];
+    case 'REQUIRE':
+      return ['sslmode=require'];
+    case 'VERIFY':
+      // Our own sessions trust the same certificates.
+      return ['sslmode=verify-full', `sslrootcert=${files.add(ca ?? rootCertificates.join('\n'))}`];
+  }
+}
+
+/** libpq reads a service file line by line, and removes white space at the end of a line (its source, fe-connect.c). */
+function line(keyword: string, what: string, value: string): string {
+  // eslint-disable-next-line no-control-regex -- it matches control characters
+  if (/[\u0000-\u001f\u007f]|^\s|\s$/.test(value)) {
+    throw new StowageError('BAD_INPUT', `${what} contains a control character, or begins or ends with a space.`, {
+      help: 'The tools of PostgreSQL cannot receive such a value. Choose another value on the server and in the service.',
+    });
+  }
+  if (Buffer.byteLength(value) > 900) {
+    throw new StowageError('BAD_INPUT', `${what} is too long for a service file of PostgreSQL.`, {
+      help: 'Choose a value of at most 900 bytes.',
+    });
+  }
+  return `${keyword}=${value}`;
+}
