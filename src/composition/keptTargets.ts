@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { hostList } from '../engines/network/hostList.js';
 import type { DataSource } from 'typeorm';
 import type { Log } from '../log.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';
@@ -39,7 +40,8 @@ export async function findKeptTargets(
      SELECT 'FILE_ENDPOINT', id, project_id, name, NULL, settings FROM file_endpoints WHERE removed_at IS NULL
      ORDER BY project_id, name, id`,
   );
-  const hostsOf = (row: TargetRow) => (row.host === null ? hostsIn(row.settings) : [row.host]);
+  const hostsOf = (row: TargetRow) =>
+    row.host === null ? hostsIn(row.settings) : hostList(row.host).map(({ host }) => host);
   const addresses = await resolveAll(new Set(rows.flatMap(hostsOf)));
   const before = targets.withPrivateByDefault();
   return rows.flatMap((row) => {

@@ -27,6 +27,8 @@ export interface Engine {
   readonly programs: readonly string[];
   /** Whether a login may name the database that knows the user (`authSource`). */
   readonly takesAuthSource: boolean;
+  /** Present: the host of a service may name several hosts (see `hostList`). */
+  readonly takesSeveralHosts?: true;
   /**
    * The versions of the programs that are installed on this machine, by program, without those that the engine cannot
    * use. Throws TOOL_MISSING naming the program and its package.

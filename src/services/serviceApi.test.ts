@@ -144,6 +144,15 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     ['an option as host', { host: '--defaults-file=x' }, 'input.host'],
     ['a URL as host', { host: 'mysql://db' }, 'input.host'],
     ['a metadata address as host', { host: '169.254.169.254' }, 'input.host'],
+    ['several hosts outside MongoDB', { host: 'a.example.org,b.example.org' }, 'input.host'],
+    [
+      'a metadata address among several hosts',
+      { engine: 'MONGODB', host: 'a.example.org,169.254.169.254' },
+      'input.host',
+    ],
+    ['a connection string as host of MongoDB', { engine: 'MONGODB', host: 'mongodb://a.example.org' }, 'input.host'],
+    ['a wrong port of one host', { engine: 'MONGODB', host: 'a.example.org,b.example.org:70000' }, 'input.host'],
+    ['the same host twice', { engine: 'MONGODB', host: 'a.example.org,a.example.org' }, 'input.host'],
     ['port 0', { port: 0 }, 'input.port'],
     ['port 70000', { port: 70_000 }, 'input.port'],
     ['an option as user', { username: '-u' }, 'input.username'],
@@ -182,6 +191,12 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect(foreign).toMatchObject({ code: unknown.code, message: unknown.message });
     const viewer = await api.call(register, { input: input() }, memberOf(projectId, 'VIEWER'));
     expect(viewer.code).toBe('FORBIDDEN');
+  });
+
+  test('a service of MongoDB may name several members of a replica set', async () => {
+    const host = 'a.example.org,b.example.org:27018,[2001:db8::1]:27019';
+    const { data } = await api.call(register, { input: input({ engine: 'MONGODB', host, port: null }) });
+    expect(data.registerService).toMatchObject({ host, port: 27_017 });
   });
 
   test('a patch changes its own fields, null sets the default, and null is refused for names', async () => {

@@ -6,6 +6,8 @@ import type { ServiceIdentity, ServiceSettings } from './service.js';
 import { EngineEnum, TlsModeEnum } from './serviceType.js';
 
 const port = 'Default: the usual port of the engine.';
+const host =
+  'A host name or an IP address. MongoDB only: several members of a replica set, separated by commas, each with a port if it has another one.';
 const databases = 'Absent or null: all databases except the databases of the system.';
 
 @InputType('TlsInput')
@@ -37,7 +39,7 @@ export class ServiceInput {
   })
   readonly instanceId?: string | null;
 
-  @Field(() => String)
+  @Field(() => String, { description: host })
   readonly host!: string;
 
   @Field(() => Int, { nullable: true, description: port })
@@ -71,7 +73,7 @@ export class ServicePatch {
   @Field(() => String, { nullable: true })
   readonly name?: string | null;
 
-  @Field(() => String, { nullable: true })
+  @Field(() => String, { nullable: true, description: host })
   readonly host?: string | null;
 
   @Field(() => Int, { nullable: true })

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Engine } from '../engines/engine.js';
 import type { EngineName, Engines } from '../engines/engines.js';
+import { hostList } from '../engines/network/hostList.js';
 import { allowedAddress, usableSecret } from '../server/connectionRules.js';
 import {
   durationWithin,
@@ -27,7 +28,7 @@ export function checkServiceFields(
 ): void {
   problems
     .check('input.name', fields.name, entityName)
-    .check('input.host', fields.host, hostName, allowedAddress(targets))
+    .check('input.host', fields.host, ...hostRules(engine, targets))
     .check('input.port', fields.port, port)
     .check('input.username', fields.username, plainText)
     .check('input.password', fields.password, usableSecret)
@@ -35,6 +36,29 @@ export function checkServiceFields(
     .check('input.tls.ca', fields.tls?.ca, certificates)
     .check('input.authSource', fields.authSource, takenBy(engine), databaseName)
     .check('input.recoveryPointObjective', fields.recoveryPointObjective, durationWithin(minuteMs, yearMs));
+}
+
+const mostHosts = 50;
+
+function hostRules(engine: Engine | undefined, targets: AllowedTargets): readonly Rule<string>[] {
+  const rules = [hostName, allowedAddress(targets)];
+  if (engine?.takesSeveralHosts !== true) return rules;
+  const several: Rule<string> = (value) => {
+    const hosts = hostList(value);
+    const hint = 'Write the hosts of the replica set, separated by commas: a.example.org,b.example.org:27018.';
+    if (hosts.length > mostHosts) return { problem: `names more than ${mostHosts} hosts`, hint };
+    if (new Set(hosts.map((each) => JSON.stringify(each))).size < hosts.length) {
+      return { problem: 'names the same host twice', hint };
+    }
+    for (const each of hosts) {
+      const problem = hostName(each.host) ?? allowedAddress(targets)(each.host);
+      if (problem !== undefined) return hosts.length === 1 ? problem : { ...problem, hint };
+      if (each.port !== undefined && port(each.port) !== undefined)
+        return { problem: 'has a port that is not from 1 to 65535', hint };
+    }
+    return undefined;
+  };
+  return [several];
 }
 
 /** Refuses an engine that this installation cannot back up. */

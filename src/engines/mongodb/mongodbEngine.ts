@@ -43,6 +43,7 @@ export function createMongodbEngine(options: MongodbEngineOptions = {}): Engine 
     defaultPort: 27017,
     programs: ['mongodump', 'mongorestore', 'zstd'],
     takesAuthSource: true,
+    takesSeveralHosts: true,
     tools: () => installedTools(tools),
     check: (connection, limits) => checkMongodb(connection, settings, limits),
     prepareDump: (connection, context) => prepareDump(connection, settings, context),

@@ -1,16 +1,11 @@
 import { StowageError } from '../../../errors.js';
+import { hostList } from '../../network/hostList.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { openMember, type Session, type SessionOptions } from './session.js';
 
-/**
- * The members that the host of a service names: hosts, separated by commas, each with a port of its own if it has
- * another one (`a.example.org,b.example.org:27018`).
- */
+/** The members that the host of a service names. */
 export function membersOf(connection: ServiceConnection): readonly ServiceConnection[] {
-  return connection.host.split(',').map((each) => {
-    const [, address, name, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(each) ?? [];
-    return { ...connection, host: address ?? name ?? each, port: Number(port ?? connection.port) };
-  });
+  return hostList(connection.host).map(({ host, port }) => ({ ...connection, host, port: port ?? connection.port }));
 }
 
 /** A secondary that is further behind the newest member is not read, if another member can be. */
