@@ -15,6 +15,8 @@ import { BackupPlanTable, scopeOfPlan } from '../plans/backupPlanView.js';
 import { planResolvers } from '../plans/planApi.js';
 import { BackupPlanType } from '../plans/planType.js';
 import { entitiesInUse } from '../postgres/entitiesInUse.js';
+import { AccessTokenType } from '../projects/access/accessTokenType.js';
+import { AccessTokenTable, scopeOfAccessToken } from '../projects/access/accessTokenView.js';
 import { projectNodes, projectResolvers } from '../projects/projectApi.js';
 import { protectionResolvers } from '../protection/protectionApi.js';
 import { restoreResolvers } from '../restores/restoreApi.js';
@@ -26,6 +28,7 @@ import { NodeResolver } from '../server/nodeApi.js';
 import { nodesOf } from '../server/nodesOf.js';
 import { resolverInstances } from '../server/resolverInstances.js';
 import { serviceResolvers } from '../services/serviceApi.js';
+import { findService } from '../services/serviceQueries.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceType } from '../services/serviceType.js';
 import { scopeOfService, ServiceTable } from '../services/serviceView.js';
@@ -50,6 +53,10 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
   const slices = {
     ...tools,
     holdsBackups,
+    projectOfService: async (id: string) => {
+      const service = await findService(tools.dataSource.manager, id);
+      return service?.removedAt === null ? service.projectId : undefined;
+    },
     endpointsUsedBy: (serviceIds: readonly string[]) => endpointsUsedBy(tools.dataSource.manager, serviceIds),
     newestBackupFolders,
     newestTicks,
@@ -75,6 +82,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...signInResolvers({ links: createOneTimeLinks(tools.dataSource), publicUrl: tools.publicUrl }),
       new NodeResolver([
         projectNodes(slices),
+        nodesOf(tools, AccessTokenTable, scopeOfAccessToken, (row) => AccessTokenType.of(row)),
         nodesOf(tools, ServiceTable, scopeOfService, (row) => ServiceType.of(row)),
         fileEndpointNodes(slices),
         nodesOf(tools, BackupPlanTable, scopeOfPlan, (row) => new BackupPlanType(row)),

@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { DataSource } from 'typeorm';
 import { Arg, Args, Ctx, Field, FieldResolver, ID, Mutation, ObjectType, Query, Resolver, Root } from 'type-graphql';
-import type { CommandHandling } from '../eventSourcing/commandHandling.js';
 import { commandRequest } from '../server/commandRequest.js';
 import { entityName, InputProblems, uuid } from '../server/inputValidation.js';
 import type { NodeSource } from '../server/nodeApi.js';
@@ -12,35 +10,29 @@ import { Requires } from '../server/requires.js';
 import { roleAtProject } from '../server/scope.js';
 import { selectPage } from '../server/selectPage.js';
 import type { Role } from '../server/viewer.js';
-import { AccessResolver, ProjectTokensResolver } from './accessApi.js';
+import { AccessTokenFieldsResolver, AccessTokenResolver, ProjectTokensResolver } from './access/accessTokenApi.js';
+import { MemberResolver, ProjectMembersResolver, type AccessDependencies } from './access/memberApi.js';
+import { MembershipType } from './access/membershipType.js';
 import { project } from './project.js';
 import { findProject, findProjects } from './projectQueries.js';
 import { ProjectActionEnum, ProjectConnection, ProjectType, RoleEnum } from './projectType.js';
 import { ProjectTable, type ProjectRow } from './projectView.js';
 
-@ObjectType('Membership')
-export class MembershipType {
-  @Field(() => ProjectType)
-  readonly project!: ProjectType;
-
-  @Field(() => RoleEnum)
-  readonly role!: Role;
-}
-
 @ObjectType('Viewer')
 export class ViewerType {
-  @Field(() => String)
+  @Field(() => String, { description: 'The actor in events.' })
   readonly subject!: string;
+
+  @Field(() => String, {
+    description: 'The issuer of the sign-in of a person. For access tokens and the installation-level token: stowage.',
+  })
+  readonly issuer!: string;
 
   @Field(() => String, { nullable: true })
   readonly name!: string | null;
 }
 
-export type ProjectDependencies = {
-  readonly dataSource: DataSource;
-  readonly commands: CommandHandling;
-  readonly now: () => Date;
-};
+export type ProjectDependencies = AccessDependencies;
 
 @Resolver()
 export class ProjectResolver {
@@ -49,7 +41,8 @@ export class ProjectResolver {
   @Query(() => ViewerType, { description: 'The owner of the token.' })
   @Requires('SIGNED_IN')
   me(@Ctx() context: RequestContext): ViewerType {
-    return { subject: context.viewer.subject, name: context.viewer.name };
+    const { subject, issuer, name } = context.viewer;
+    return { subject, issuer, name };
   }
 
   @Query(() => ProjectType, { nullable: true })
@@ -111,18 +104,26 @@ export class ProjectResolver {
 export class ViewerMembershipsResolver {
   constructor(private readonly tools: ProjectDependencies) {}
 
-  @FieldResolver(() => [MembershipType], { description: 'The first 200 projects that the viewer has a role in.' })
-  async memberships(@Ctx() context: RequestContext): Promise<MembershipType[]> {
-    const visible = context.viewer.projectIds();
+  @FieldResolver(() => [MembershipType], {
+    description: 'The first 200 roles of the viewer, by the names of the projects.',
+  })
+  async memberships(@Ctx() { viewer }: RequestContext): Promise<MembershipType[]> {
+    const seen = viewer.seenProjectIds();
     const query = this.tools.dataSource.manager.createQueryBuilder(ProjectTable, 'row').orderBy('row.name').limit(200);
-    if (visible !== 'ALL') query.where('row.id = ANY(:ids)', { ids: visible });
+    if (seen !== 'ALL') query.where('row.id = ANY(:ids)', { ids: seen });
     const rows = await query.getMany();
-    return rows.flatMap((row) => {
-      const role = context.viewer.roleIn(row.id);
-      return role === undefined ? [] : [{ project: ProjectType.of(row), role }];
+    const { issuer, sub: subject, name, grants } = viewer;
+    const memberships = rows.flatMap((row): MembershipType[] => {
+      const project = ProjectType.of(row);
+      const own =
+        grants === 'ALL' ? [everything] : grants.filter(({ projectId }) => projectId.toLowerCase() === row.id);
+      return own.map(({ serviceId, role }) => ({ project, serviceId, role, issuer, subject, name }));
     });
+    return memberships.slice(0, 200);
   }
 }
+
+const everything = { serviceId: null, role: 'ADMIN' } as const;
 
 @Resolver(() => ProjectType)
 export class ProjectRightsResolver {
@@ -167,7 +168,10 @@ export function projectResolvers(tools: ProjectDependencies): readonly object[] 
     new ProjectResolver(tools),
     new ViewerMembershipsResolver(tools),
     new ProjectRightsResolver(),
-    new AccessResolver(),
-    new ProjectTokensResolver(),
+    new MemberResolver(tools),
+    new ProjectMembersResolver(tools),
+    new AccessTokenResolver(tools),
+    new AccessTokenFieldsResolver(tools),
+    new ProjectTokensResolver(tools),
   ];
 }

@@ -16,6 +16,11 @@ export type AccessTokenRow = {
   readonly version: number;
 };
 
+export const scopeOfAccessToken = ({ projectId, serviceId }: Pick<AccessTokenRow, 'projectId' | 'serviceId'>) => ({
+  projectId,
+  serviceId,
+});
+
 export const AccessTokenTable = new EntitySchema<AccessTokenRow>({
   name: 'access_tokens',
   columns: {
