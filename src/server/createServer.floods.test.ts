@@ -120,6 +120,38 @@ describe('before sign-in', () => {
 });
 
 describe('after sign-in', () => {
+  test('the incomplete messages of a viewer are limited: a further one is closed with 1013, and others may send', async () => {
+    await start({});
+    const all = [];
+    for (let count = 0; count < 18; count += 1) {
+      const one = await signedIn();
+      all.push(one);
+      one.socket.send('x'.repeat(1_000_000), { fin: false });
+    }
+    expect(await Promise.race(all.map(({ closed }) => closed))).toBe(1013);
+    const other = await signedIn(otherToken);
+    other.send({
+      id: '1',
+      type: 'subscribe',
+      payload: { query: '{ hello }', variables: { unused: 'x'.repeat(900_000) } },
+    });
+    await other.until((messages) => messages.some(({ type }) => type === 'complete'));
+  });
+
+  test('a message in many small parts is closed with 1009', async () => {
+    await start({ maxMessageBytes: 4_096 });
+    const one = await signedIn();
+    let sent = 0;
+    while (one.socket.readyState === one.socket.OPEN) {
+      one.socket.send('x', { fin: false });
+      sent += 1;
+      // The answer shows that the server has received the part, so that the next one comes in another chunk.
+      await roundTrips(1);
+    }
+    expect(await one.closed).toBe(1009);
+    expect(sent).toBeLessThan(100);
+  });
+
   test('a viewer may have 32 sockets: the next is closed with 1013, and another viewer has its own 32', async () => {
     await start({ socketsOfViewer: 32 });
     const all = [];

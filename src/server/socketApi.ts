@@ -12,7 +12,7 @@ import type { Shares } from './fairness/shares.js';
 import type { ServerMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
 import type { SignInFailures } from './signInFailures.js';
-import { limitBeforeSignIn } from './sockets/limitBeforeSignIn.js';
+import { limitUnfinished } from './sockets/limitUnfinished.js';
 import { Outlet } from './sockets/outlet.js';
 import { Pace, type PaceLimits } from './sockets/pace.js';
 import { PendingSockets, type PendingLimits } from './sockets/pendingSockets.js';
@@ -92,9 +92,10 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
     }
     stream.once('close', leave);
     sockets.handleUpgrade(request, stream, head, (socket) => {
-      const endLimit = limitBeforeSignIn(socket, stream);
-      const onSignIn = () => {
-        endLimit();
+      const { maxMessageBytes, shares } = options;
+      const endLimit = limitUnfinished(socket, stream, { maxMessageBytes, unfinished: shares.unfinished });
+      const onSignIn = (viewerKey: string) => {
+        endLimit(viewerKey);
         leave();
       };
       serveSocket(socket, { request, clientAddress: request.socket.remoteAddress, onSignIn }, protocol, options);

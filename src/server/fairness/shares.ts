@@ -18,6 +18,8 @@ export type ShareLimits = QueueLimits & {
 export class Shares {
   readonly turns = new Turns();
   readonly queued: QueuedBytes;
+  /** The messages on WebSockets whose end has not arrived yet. */
+  readonly unfinished = new QueuedBytes({ ofViewer: 16_777_216, inTotal: 67_108_864 });
   readonly #largeAnswers: LargeAnswers;
   readonly #viewers = new Map<string, Usage>();
   readonly #socketsOfViewer: number;

@@ -50,7 +50,7 @@ export type OpenedSocket = {
   /** The request that became the socket. */
   readonly request: IncomingMessage;
   /** Called once, when the client has signed in. */
-  readonly onSignIn: () => void;
+  readonly onSignIn: (viewerKey: string) => void;
 };
 
 export type SocketProtocol = {
@@ -135,7 +135,7 @@ function protocolServer(options: SocketProtocolOptions) {
       if (extra.socket.readyState !== extra.socket.OPEN) leave();
       extra.signedIn = signedIn;
       extra.outlet.belongsTo(signedIn.key);
-      extra.onSignIn();
+      extra.onSignIn(signedIn.key);
       return true;
     },
     async onSubscribe(connection, id, payload) {
