@@ -2,6 +2,7 @@ import type { Engine } from './engine.js';
 import { createMariadbEngine, mariadbDriver } from './mariadb/mariadbEngine.js';
 import { createMongodbEngine } from './mongodb/mongodbEngine.js';
 import { mongodbDriver } from './mongodb/session/session.js';
+import { createMysqlEngine, mysqlDriver } from './mysql/mysqlEngine.js';
 import { createPostgresqlEngine } from './postgresql/postgresqlEngine.js';
 import { postgresqlDriver } from './postgresql/session/session.js';
 import type { AllowAddress } from './network/serverAddress.js';
@@ -19,18 +20,16 @@ export type EngineOptions = {
   readonly keepsSpare?: boolean;
 };
 
-/**
- * A new engine needs one line here. Null: the API has a name for the engine, and this version cannot back it up yet.
- */
+/** A new engine needs one line here. */
 const known = {
   MARIADB: createMariadbEngine,
-  MYSQL: null,
+  MYSQL: createMysqlEngine,
   POSTGRESQL: createPostgresqlEngine,
   MONGODB: createMongodbEngine,
-} as const satisfies Readonly<Record<string, ((options: EngineOptions) => Engine) | null>>;
+} as const satisfies Readonly<Record<string, (options: EngineOptions) => Engine>>;
 
 /** The modules that the processes load that talk to servers. */
-export const drivers: readonly URL[] = [mariadbDriver, postgresqlDriver, mongodbDriver];
+export const drivers: readonly URL[] = [mariadbDriver, mysqlDriver, postgresqlDriver, mongodbDriver];
 
 export type EngineName = keyof typeof known;
 
@@ -41,6 +40,6 @@ export const engineNames = Object.keys(known) as readonly EngineName[];
 export type Engines = ReadonlyMap<string, Engine>;
 
 export function createEngines(options: EngineOptions = {}): Engines {
-  const engines = Object.values(known).flatMap((create) => (create === null ? [] : [create(options)]));
+  const engines = Object.values(known).map((create) => create(options));
   return new Map(engines.map((engine) => [engine.name, engine]));
 }

@@ -58,6 +58,8 @@ export const mariadbDialect: Dialect = {
     WHERE variable_name IN ('LOG_BIN', 'WSREP_ON') AND variable_value = 'ON'`,
   locks: mariadbLocks,
 
+  // The server shows the grants of active roles too.
+  showGrants: (session) => session.query('SHOW GRANTS'),
   readsRoutines: (grants) =>
     grants.holdsOnTable('SELECT', 'mysql', 'proc') || grants.holdsGlobally('SHOW CREATE ROUTINE'),
   routinesPrivilege: 'SELECT ON `mysql`.`proc`',
@@ -67,6 +69,7 @@ export const mariadbDialect: Dialect = {
   dumpCharacterSet,
   dumpsHistory,
   refuseUnfitTool: (toolVersion, { sequences }) => refuseToolWithoutSequences(toolVersion, sequences),
+  statementsAfterDump: () => Promise.resolve([]),
   findOwnLosses: (_session, catalog, definitions) => Promise.resolve(warnOfConversion(catalog, definitions)),
 
   byHandSettings: 'check_constraint_checks=0, innodb_strict_mode=0, max_statement_time=0',

@@ -23,6 +23,8 @@ export type Dialect = ServerDialect & {
 
   /** Databases come last, after `--`, so that a name is never read as an option. */
   dumpArguments(report: PreflightReport): readonly string[];
+  /** See `dumpScanner`. */
+  readonly oneRowBytes?: number;
   /** The connection character set of a dump. */
   dumpCharacterSet(definitions: Definitions): string;
   /** Whether a dump holds the history of system-versioned tables. */
@@ -31,6 +33,9 @@ export type Dialect = ServerDialect & {
   refuseUnfitTool(toolVersion: string, catalog: Catalog): void;
   /** Losses that only servers of this kind have, as sentences. */
   findOwnLosses(session: Session, catalog: Catalog, definitions: Definitions): Promise<readonly string[]>;
+
+  /** Statements that follow the databases in a dump, because the tool leaves them out. */
+  statementsAfterDump(session: Session, catalog: Catalog): Promise<readonly string[]>;
 
   /** Assignments for a person who restores by hand, for `SET SESSION`. Our own session knows the server and sets more. */
   readonly byHandSettings: string;

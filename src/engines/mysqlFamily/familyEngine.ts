@@ -93,7 +93,7 @@ async function prepareDump(
   settings: FamilySettings,
   context: PrepareDumpContext,
 ): Promise<PreparedDump> {
-  const pipeline = openScannedPipeline(settings.tools, context);
+  const pipeline = openScannedPipeline(settings, context);
   // `dump` awaits the promise; this only prevents an unhandled rejection.
   pipeline.catch(() => undefined);
   const close = () =>

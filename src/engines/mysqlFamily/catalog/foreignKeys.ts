@@ -41,9 +41,10 @@ async function innodbList(session: Session): Promise<readonly Row[] | undefined>
          FROM information_schema.innodb_sys_foreign WHERE ${database} <> ${referenced}`,
     );
   } catch (error) {
-    // 1227: the PROCESS privilege is missing; 1109: the server has no list of InnoDB.
+    // 1227: the PROCESS privilege is missing; 1109: the server has no list of InnoDB; 1115: it is MySQL, whose own list
+    // needs no table to be opened.
     const number = serverErrorNumber(error);
-    if (number === 1227 || number === 1109) return undefined;
+    if (number === 1227 || number === 1109 || number === 1115) return undefined;
     throw error;
   }
 }

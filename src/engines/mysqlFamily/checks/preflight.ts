@@ -45,6 +45,8 @@ export type FamilyPreflight = {
   /** The address that answered. The dump connects only to it. */
   readonly server: ServerAddress;
   readonly texts: readonly ProgramText[];
+  /** Statements that follow the databases. */
+  readonly lastStatements: readonly string[];
   /** The dump tool for this server. */
   readonly program: string;
 };
@@ -111,7 +113,8 @@ export async function preflightServer(
         ...warnOfImpatientServer(session.found),
       ],
     };
-    return { report, server: session.server, texts, program: dump };
+    const lastStatements = await dialect.statementsAfterDump(session, catalog);
+    return { report, server: session.server, texts, lastStatements, program: dump };
   });
 }
 

@@ -17,19 +17,18 @@ import { addOptionFile } from '../tools/optionFile.js';
 import { toolProblems, type ToolProblem } from '../tools/toolProblems.js';
 import { dumpScanner, scannedDump, scannedKinds, type ScannedDump } from './dumpScanner.js';
 import { serializeForScanner } from './programTexts.js';
-import type { Tools } from '../../process/tools.js';
 
 /** The pipeline that a dump writes to, and what its scanner has found so far. */
 export type ScannedPipeline = DumpPipeline & { readonly scanned: () => ScannedDump };
 
 export async function openScannedPipeline(
-  tools: Tools,
+  { tools, dialect }: Pick<FamilySettings, 'tools' | 'dialect'>,
   { workFolder, signal, steps }: Pick<PrepareDumpContext, 'workFolder' | 'signal' | 'steps'>,
 ): Promise<ScannedPipeline> {
   const scanned = scannedDump();
   const pipeline = await openDumpPipeline({
     ...{ tools, workFolder, signal, steps },
-    scanner: dumpScanner(),
+    scanner: dumpScanner(dialect.oneRowBytes),
     onFinding: scanned.add,
   });
   return { ...pipeline, scanned: scanned.result };
@@ -41,7 +40,7 @@ export async function openScannedPipeline(
  */
 export async function startFamilyDump(
   connection: ServiceConnection,
-  { report, server, texts, program }: FamilyPreflight,
+  { report, server, texts, lastStatements, program }: FamilyPreflight,
   { conversations, dialect }: Pick<FamilySettings, 'conversations' | 'dialect'>,
   pipeline: ScannedPipeline,
   context: DumpContext,
@@ -63,7 +62,7 @@ export async function startFamilyDump(
     {
       ...context,
       signal: AbortSignal.any([context.signal, ended.signal]),
-      notes: serializeForScanner(texts, report.inventory),
+      notes: serializeForScanner(texts, report.inventory, lastStatements),
     },
   );
   let busy: StowageError | undefined;

@@ -16,9 +16,11 @@ import type { Scanner } from '../../pipeline/observer.js';
  *   unknown.
  *
  * Its notes are the text of serializeForScanner.
+ * @param oneRowBytes only for mysqldump of MySQL, which writes all rows in one line, and only one row in a statement of
+ * this size or more
  */
-export function dumpScanner(): Scanner {
-  return { source, args: [String(largestStatementBytes)] };
+export function dumpScanner(oneRowBytes?: number): Scanner {
+  return { source, args: [String(largestStatementBytes), String(oneRowBytes ?? '')] };
 }
 
 /** The largest statement that a server accepts: the limit of max_allowed_packet minus one byte for the command. */
@@ -92,11 +94,13 @@ function plain(hex: string): string {
 }
 
 const source = String.raw`
-my ($limit) = @ARGV;
+my ($limit, $oneRowBytes) = map { length $_ ? $_ : undef } @ARGV[0, 1];
 # Texts of programs by the client's character set: in utf8, and in that. A statement that may hold some is held back.
 my ($texts, $held);
 # How often a sequence has begun anew, by database and name.
 my %rounds;
+# Statements that follow the databases.
+my @last;
 # Between statements 0, in one 1, in an INSERT 2, in one that is rewritten 3. What ends it; what it is inside of: a quote, '*' or '-' of a comment.
 my ($state, $delimiter, $inside) = (0, ';', '');
 # What the dump has set: changes how quotes are read.
@@ -113,7 +117,7 @@ my $bytesInLine = 256;
 # number of the column, and whether a value of it begins at the next byte.
 my ($names, $client, $typed, $column, $begins) = ('', '', undef, 0, 0);
 my $keptBytes = 4194304;
-my $countedBytes = 65536;
+my $countedBytes = defined $oneRowBytes ? $oneRowBytes : 65536;
 
 my $name = qr/\x60(?:[^\x60]++|\x60\x60)*+\x60/;
 my $string = qr/'(?:[^'\\]++|\\[\s\S]|'')*+'/;
@@ -122,7 +126,7 @@ my $insertHeader = qr/\GINSERT (?:IGNORE )?INTO $name (?:\((?:$name|\w++)(?:, (?
 # Most of what stands around a small table, whole lines: white space and comments, and statements that change nothing
 # while no character set of the list below is set.
 my $lines = qr/\G(?:\s++|--(?: [^\n]*+)?\n)++/;
-my $usual = qr/\G(?:\/\*!40101 SET (?:\@saved_cs_client     = \@\@character_set_client|character_set_client = (?:utf8mb4|utf8|\@saved_cs_client)) \*\/|DROP TABLE IF EXISTS \x60[^\x60\n]++\x60|\/\*!40000 ALTER TABLE \x60[^\x60\n]++\x60 (?:DIS|EN)ABLE KEYS \*\/);\n/;
+my $usual = qr/\G(?:\/\*!(?:40101|50503) SET (?:\@saved_cs_client     = \@\@character_set_client|character_set_client = (?:utf8mb4|utf8|\@saved_cs_client)) \*\/|DROP TABLE IF EXISTS \x60[^\x60\n]++\x60|\/\*!40000 ALTER TABLE \x60[^\x60\n]++\x60 (?:DIS|EN)ABLE KEYS \*\/);\n/;
 
 # In these an ASCII byte can be the second one of a character.
 my %pairs = (
@@ -344,9 +348,14 @@ sub settingsOf {
     $plainBackslash = index($1, 'NO_BACKSLASH_ESCAPES') >= 0 ? 1 : 0;
     $ansiQuotes = index($1, 'ANSI_QUOTES') >= 0 ? 1 : 0;
   }
-  if ($statement =~ /^\/\*!40101 SET NAMES (\w+)/) { $names = $client = $1 }
+  if ($statement =~ /^\/\*!\d+ SET NAMES (\w+)/) {
+    $names = $client = $1;
+    # mysqldump writes all text with the introducer _binary, except JSON, which MySQL does not read as binary (3144).
+    if (defined $oneRowBytes && $names eq 'binary') { insertAfter('/*!40101 SET NAMES utf8mb4 */;'); $names = $client = 'utf8mb4' }
+  }
   if ($statement =~ /\@OLD_SQL_MODE=\@\@SQL_MODE, SQL_MODE='([^']*)'/) { insertAfter(join "\n", keepingValues($1)) }
   readAs() if $before ne "$characterSet $plainBackslash $ansiQuotes";
+  if (@last && $statement =~ /\bTIME_ZONE=\@OLD_TIME_ZONE\b/) { insertAfter(join "\n", map { "$_;" } splice @last) }
   # The client must read what follows as the server will. In its own character set it takes bytes of a character for
   # quotes, or for white space at the end of the statement, and removes them.
   insertAfter("\\C $told") if defined $told && $told ne $client;
@@ -423,7 +432,7 @@ sub rowsOf {
   my $ownLine = $header =~ /\n$/;
   $layout = 'lines' if $ownLine || $lineEnds > 0;
   if ($layout eq 'lines') { $table->{rows} += $ownLine ? $lineEnds : $lineEnds + 1; return }
-  my $rows = $bytes < $countedBytes ? rowsIn($text) : undef;
+  my $rows = $bytes < $countedBytes ? rowsIn($text) : defined $oneRowBytes ? 1 : undef;
   if (defined $rows) { $table->{rows} += $rows; $layout = 'line' if $rows > 1 }
   else { $table->{unsure}++ }
 }
@@ -442,6 +451,7 @@ sub readTexts {
   while (<$notes>) {
     my ($set, @pair) = split;
     if ($set eq ':rounds') { $rounds{$pair[0]} = $pair[1]; next }
+    if ($set eq ':last') { push @last, pack('H*', $pair[0]); next }
     my ($utf8, $converted) = map { pack('H*', $_) } @pair;
     $read{$set}{$utf8} = $converted;
   }

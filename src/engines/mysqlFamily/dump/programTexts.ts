@@ -105,9 +105,13 @@ async function convert(session: Session, text: string, characterSet: string): Pr
 
 /**
  * The notes for the scanner: one entry a line, in hex. It has the texts, and the number of restarts of sequences
- * (CYCLE), which the dump tool leaves out.
+ * (CYCLE), which the dump tool leaves out, and statements that follow the databases.
  */
-export function serializeForScanner(texts: readonly ProgramText[], { databases }: Inventory): string {
+export function serializeForScanner(
+  texts: readonly ProgramText[],
+  { databases }: Inventory,
+  lastStatements: readonly string[] = [],
+): string {
   const hex = (text: string | Buffer) => Buffer.from(text).toString('hex');
   const rounds = databases.flatMap(({ name: database, definitions = {} }) =>
     Object.entries(definitions['sequences'] ?? {}).flatMap(([name, { parts }]) =>
@@ -115,5 +119,6 @@ export function serializeForScanner(texts: readonly ProgramText[], { databases }
     ),
   );
   const lines = texts.map(({ characterSet, utf8, converted }) => `${characterSet} ${hex(utf8)} ${hex(converted)}`);
-  return [...lines, ...rounds].map((line) => `${line}\n`).join('');
+  const last = lastStatements.map((statement) => `:last ${hex(statement)}`);
+  return [...lines, ...rounds, ...last].map((line) => `${line}\n`).join('');
 }

@@ -8,7 +8,7 @@ import type { Session } from '../session/session.js';
 
 /** The privileges of this session's user, including those of active roles. */
 export async function readGrants(session: Session): Promise<Grants> {
-  const rows = await session.query('SHOW GRANTS');
+  const rows = await session.dialect.showGrants(session);
   return parseGrants(rows.map((row) => Object.values(row)[0] ?? ''));
 }
 

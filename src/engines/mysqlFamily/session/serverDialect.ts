@@ -92,6 +92,8 @@ export type ServerDialect = {
     readonly advice: string;
   };
 
+  /** The grants of the session's user, including those of active roles: one line in each row. */
+  showGrants(session: Session): Promise<readonly Row[]>;
   /** The privileges for reading the bodies of all routines. */
   readsRoutines(grants: Grants): boolean;
   /** The privilege that makes `readsRoutines` true, as in a GRANT. */

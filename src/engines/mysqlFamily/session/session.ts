@@ -120,8 +120,8 @@ async function makeIndependent(
 ): Promise<FoundSettings> {
   const askVersion = async () => shortText((await query('SELECT VERSION() AS version'))[0]?.['version']);
   const found = await dialect.findSettings(query).catch(async (error: unknown) => {
-    // 1109 and 1146: the server has no such list of variables, so it is too old, or is another product.
-    if ([1109, 1146].includes(serverErrorNumber(error) ?? 0)) {
+    // 1109, 1142 and 1146: the server has no such list of variables, so it is too old, or is another product.
+    if ([1109, 1142, 1146].includes(serverErrorNumber(error) ?? 0)) {
       await dialect.refuseUnsupportedServer(connection, askVersion, new Map());
     }
     throw error;
