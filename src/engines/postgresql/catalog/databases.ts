@@ -84,9 +84,9 @@ WITH grants AS (
    WHERE acl.grantee = 0 OR grantee.oid IS NOT NULL
 ), settings AS (
   SELECT s.setdatabase AS oid, r.rolname AS role, split_part(each.text, '=', 1) AS name,
-         substr(each.text, strpos(each.text, '=') + 1) AS value
+         substr(each.text, strpos(each.text, '=') + 1) AS value, each.place
     FROM pg_db_role_setting s
-   CROSS JOIN LATERAL unnest(s.setconfig) AS each(text)
+   CROSS JOIN LATERAL unnest(s.setconfig) WITH ORDINALITY AS each(text, place)
     LEFT JOIN pg_roles r ON r.oid = s.setrole
    WHERE s.setdatabase <> 0
 )
@@ -108,7 +108,7 @@ SELECT d.datname AS name,
                              ORDER BY grantor COLLATE "C", grantee COLLATE "C", privilege_type)::text
                              FROM grants g WHERE g.oid = d.oid), '[]'),
          'settings', coalesce((SELECT json_agg(json_build_object('role', role, 'name', name, 'value', value)
-                             ORDER BY role COLLATE "C", name COLLATE "C")::text
+                             ORDER BY role COLLATE "C", place)::text
                              FROM settings s WHERE s.oid = d.oid), '[]')
        )::text AS properties,
        (SELECT json_agg(DISTINCT named.role) FROM (

@@ -13,6 +13,10 @@ const ownSchema = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
 const grants = (acl: string, kind: string, owner: string) =>
   `(SELECT string_agg(item, ', ' ORDER BY item COLLATE "C") FROM unnest(coalesce(${acl}, acldefault('${kind}', ${owner}))) AS acl, CAST(acl AS text) AS item)`;
 
+/** pg_dump sorts the options of foreign objects. */
+const sorted = (options: string) =>
+  `(SELECT string_agg(option, ', ' ORDER BY option COLLATE "C") FROM unnest(${options}) AS option)`;
+
 const about = (catalog: string, oid: string, acl: string, owner: string) =>
   `concat_ws(E'\\n', 'owner ' || pg_get_userbyid(${owner}), ${acl === '' ? 'NULL' : `'grants ' || ${acl}`}, 'comment ' || obj_description(${oid}, '${catalog}'))`;
 
@@ -35,6 +39,7 @@ const relationParts = [
           'method ' || (SELECT amname FROM pg_am a WHERE a.oid = c.relam),
           'of ' || nullif(c.reloftype, 0)::regtype,
           array_to_string(c.reloptions, ' '),
+          'foreign ' || (SELECT concat_ws(' ', s.srvname, ${sorted('f.ftoptions')}) FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid),
           'partition ' || pg_get_expr(c.relpartbound, c.oid), 'by ' || pg_get_partkeydef(c.oid),
           CASE WHEN c.relkind = 'm' AND NOT c.relispopulated THEN 'empty' END)
           ${relations(`'r','p','f','v','m'`)}`,
@@ -46,7 +51,7 @@ const relationParts = [
           'identity ' || nullif(a.attidentity::text, ''), 'generated ' || nullif(a.attgenerated::text, ''),
           'default ' || pg_get_expr(d.adbin, d.adrelid), CASE WHEN a.attstorage <> t.typstorage THEN 'storage ' || a.attstorage::text END,
           'compression ' || nullif(to_jsonb(a)->>'attcompression', ''),
-          'statistics ' || nullif(to_jsonb(a)->>'attstattarget', '-1'), array_to_string(a.attoptions, ' '), array_to_string(a.attfdwoptions, ' '),
+          'statistics ' || nullif(to_jsonb(a)->>'attstattarget', '-1'), array_to_string(a.attoptions, ' '), ${sorted('a.attfdwoptions')},
           'grants ' || ${grants('a.attacl', 'c', 'c.relowner')}, 'comment ' || col_description(c.oid, a.attnum))
           ${ofRelation('JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum')}
           ORDER BY c.oid, a.attnum`,
@@ -244,7 +249,7 @@ const otherObjects = [
     'pg_foreign_data_wrapper',
     'o',
     'o.fdwname',
-    `concat_ws(E'\\n', nullif(o.fdwhandler, 0)::regproc, nullif(o.fdwvalidator, 0)::regproc, o.fdwoptions, ${about('pg_foreign_data_wrapper', 'o.oid', grants('o.fdwacl', 'F', 'o.fdwowner'), 'o.fdwowner')})`,
+    `concat_ws(E'\\n', nullif(o.fdwhandler, 0)::regproc, nullif(o.fdwvalidator, 0)::regproc, ${sorted('o.fdwoptions')}, ${about('pg_foreign_data_wrapper', 'o.oid', grants('o.fdwacl', 'F', 'o.fdwowner'), 'o.fdwowner')})`,
     'FROM pg_foreign_data_wrapper o WHERE true',
     'NULL',
   ),
@@ -253,7 +258,7 @@ const otherObjects = [
     'pg_foreign_server',
     'o',
     'o.srvname',
-    `concat_ws(E'\\n', o.srvtype, o.srvversion, (SELECT fdwname FROM pg_foreign_data_wrapper w WHERE w.oid = o.srvfdw), o.srvoptions, ${about('pg_foreign_server', 'o.oid', grants('o.srvacl', 'S', 'o.srvowner'), 'o.srvowner')})`,
+    `concat_ws(E'\\n', o.srvtype, o.srvversion, (SELECT fdwname FROM pg_foreign_data_wrapper w WHERE w.oid = o.srvfdw), ${sorted('o.srvoptions')}, ${about('pg_foreign_server', 'o.oid', grants('o.srvacl', 'S', 'o.srvowner'), 'o.srvowner')})`,
     'FROM pg_foreign_server o WHERE true',
     'NULL',
   ),

@@ -72,11 +72,7 @@ async function readDatabase(
     properties: database.properties,
     tables: tables.map((table) => {
       const definition = ofTables.get(table.name);
-      // Without counts the rows are those of the dump. Until then they are not estimates, because every table is in the dump.
-      const listed =
-        counts === undefined
-          ? { ...inventoryTable(table), rows: null, rowsEstimated: false }
-          : inventoryTable(table, counts.get(table.name));
+      const listed = inventoryTable(table, counts?.get(table.name));
       return { ...listed, ...(definition === undefined ? {} : { definition }) };
     }),
     objects: Object.fromEntries(others.map(([kind, all]) => [kind, [...all.keys()].sort()])),

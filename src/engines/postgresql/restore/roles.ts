@@ -18,7 +18,10 @@ export async function missingRoles(session: Session, inventory: Inventory): Prom
     'SELECT needed FROM unnest($1::text[]) AS needed WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = needed)',
     [neededRoles(inventory)],
   );
-  return rows.map((row) => row['needed'] ?? '').filter((role) => !role.startsWith('pg_'));
+  return rows
+    .map((row) => row['needed'] ?? '')
+    .filter((role) => !role.startsWith('pg_'))
+    .sort();
 }
 
 /** Throws SERVICE_PRIVILEGE with the statements if roles are missing and the account may not create them. */
