@@ -4,8 +4,10 @@ import { Registry } from 'prom-client';
 import type { ServeConfig } from '../config.js';
 import type { Log } from '../log.js';
 import { withPatience } from '../postgres/patience.js';
+import { followAccess } from '../projects/access/followAccess.js';
 import { accessTokenSignIn } from '../projects/access/accessTokenSignIn.js';
 import { firstOf, installationToken } from '../server/authenticate.js';
+import { SignInChanges } from '../server/signInChanges.js';
 import { createServer } from '../server/createServer.js';
 import { composeApi } from './api.js';
 import { workerMetrics } from '../workerRegistry/workerMetrics.js';
@@ -32,8 +34,12 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   workerMetrics(shared.installationRegistry, shared.workers);
   const { sessions } = config;
   const browsers = sessions && openSignIn(shared, { ...config, limits: sessions }, log, closing);
+  const signInChanges = new SignInChanges();
+  const endFollowing = followAccess(shared.feed, signInChanges);
   const server = await createServer({
     schema,
+    signInChanges,
+    now: shared.now,
     authenticate: firstOf(
       accessTokenSignIn(shared),
       installationToken(config.adminToken),
@@ -56,7 +62,10 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
       ? {}
       : { patiently: <T>(work: () => T): T => withPatience(databasePatienceMs, work) }),
   });
-  closing.add('API', () => server.close());
+  closing.add('API', async () => {
+    endFollowing();
+    await server.close();
+  });
   closing.add('work that waits for the network', () => {
     stopping.abort();
     return Promise.resolve();

@@ -8,6 +8,7 @@ import { Shares } from './fairness/shares.js';
 import { httpApi } from './httpApi.js';
 import { serverMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
+import { SignInChanges } from './signInChanges.js';
 import { createSignInFailures, type SignInFailuresOptions } from './signInFailures.js';
 import { socketApi, type SocketLimits } from './socketApi.js';
 
@@ -21,6 +22,10 @@ export type ServerOptions = PublicPages & {
   readonly limits?: Partial<ServerLimits>;
   /** How failed sign-ins are slowed down. Default: `defaultLimits` of signInFailures.ts. */
   readonly signInLimits?: SignInFailuresOptions['limits'];
+  /** Reports changed rights, so that open WebSockets are checked again. Default: nothing is reported. */
+  readonly signInChanges?: SignInChanges;
+  /** The clock by which credentials expire. Default: the clock of this machine. */
+  readonly now?: () => Date;
   /** Default: there is no limit for the time that a request waits for the database. */
   readonly patiently?: Patiently;
 };
@@ -84,7 +89,8 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   const signInFailures = createSignInFailures({ log: options.log, limits: signInLimits });
   const { queuedBytesOfViewer: ofViewer, queuedBytes: inTotal, socketsOfViewer } = limits;
   const shares = new Shares({ ofViewer, inTotal, socketsOfViewer }, (limit) => metrics.exceededAnswers.inc({ limit }));
-  const guarded = { ...options, metrics, signInFailures, shares };
+  const { signInChanges: changes = new SignInChanges(), now = () => new Date() } = options;
+  const guarded = { ...options, metrics, signInFailures, shares, changes, now };
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
   const app = apiApp({ ...guarded, api, isClosing: () => closing !== undefined });
   const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {

@@ -11,6 +11,7 @@ import type { BrowserSignIn } from './browserSignIn.js';
 import type { Shares } from './fairness/shares.js';
 import type { ServerMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
+import type { SignInChanges } from './signInChanges.js';
 import type { SignInFailures } from './signInFailures.js';
 import { limitUnfinished } from './sockets/limitUnfinished.js';
 import { Outlet } from './sockets/outlet.js';
@@ -30,6 +31,9 @@ export type SocketLimits = PendingLimits &
 export type SocketApiOptions = SocketLimits & {
   readonly schema: GraphQLSchema;
   readonly authenticate: Authenticate;
+  readonly changes: SignInChanges;
+  /** The clock by which credentials expire. */
+  readonly now: () => Date;
   readonly browsers?: Pick<BrowserSignIn, 'credential'>;
   readonly log: ErrorLog;
   readonly metrics: ServerMetrics;
@@ -53,7 +57,7 @@ const closeTimeout = 3_000;
 /**
  * GraphQL over WebSocket with the protocol graphql-transport-ws. connection_init carries `authorization`, with or
  * without "Bearer ", or a page of this server has opened it in a browser with a session. Otherwise the socket is closed
- * with 4401, with a wrong token with 4403.
+ * with 4401, with a wrong token with 4403. It is also closed with 4403 when the sign-in ends or loses a right.
  *
  * Before its sign-in a socket may send a few kilobytes within a few seconds, and the number of such sockets is limited
  * in total and for each address: a further socket gets the status 503. After the sign-in, the messages of each socket

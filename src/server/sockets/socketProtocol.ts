@@ -20,9 +20,10 @@ import type { ServerMetrics } from '../metrics.js';
 import { operationLimits } from '../operationLimits.js';
 import { withoutLimit, type Patiently } from '../patiently.js';
 import type { RequestContext } from '../requestContext.js';
-import { signIn, type SignedIn } from '../signIn.js';
+import type { SignInChanges } from '../signInChanges.js';
 import type { SignInFailures } from '../signInFailures.js';
 import { subscribeFresh } from '../subscribeFresh.js';
+import { SignedInSocket } from './signedInSocket.js';
 import type { Outlet } from './outlet.js';
 
 const mostOperationsAtOnce = 100;
@@ -40,6 +41,8 @@ export type SocketProtocolOptions = {
   readonly signInFailures: SignInFailures;
   readonly patiently?: Patiently;
   readonly connectionInitMs: number;
+  readonly changes: SignInChanges;
+  readonly now: () => Date;
 };
 
 /** A socket, as the protocol gets it. */
@@ -61,7 +64,7 @@ export type SocketProtocol = {
 };
 
 type Extra = OpenedSocket & {
-  signedIn: SignedIn | undefined;
+  signedIn: SignedInSocket | undefined;
   /** Of the process, by this socket. */
   readonly usage: Usage;
   /** By the payload that began it: a client may reuse the id of an operation that it left while this still runs. */
@@ -101,7 +104,8 @@ export function socketProtocol(options: SocketProtocolOptions): SocketProtocol {
 }
 
 function protocolServer(options: SocketProtocolOptions) {
-  const { schema, authenticate, browsers, log, metrics, shares, signInFailures, patiently = withoutLimit } = options;
+  const { schema, authenticate, changes, now, browsers, log, metrics, shares, signInFailures } = options;
+  const { patiently = withoutLimit } = options;
   const failed = async ({ clientAddress }: Extra) => {
     metrics.failedSignIns.inc({ transport: 'websocket' });
     await signInFailures.failed(clientAddress);
@@ -120,22 +124,29 @@ function protocolServer(options: SocketProtocolOptions) {
         extra.socket.close(CloseCode.Unauthorized, unauthorized);
         return false;
       }
-      const signedIn = await patiently(() => signIn(authenticate, credential));
+      const signedIn = await patiently(() =>
+        SignedInSocket.open(extra.socket, credential, { authenticate, changes, now }),
+      );
       if (signedIn === undefined) {
         await failed(extra);
         return false; // 4403
       }
-      const leave = shares.enterSocket(signedIn.key);
+      const { key } = signedIn.current;
+      const leave = shares.enterSocket(key);
       if (leave === undefined) {
+        signedIn.close();
         metrics.refusedSockets.inc({ reason: 'viewer' });
         extra.socket.close(1013, 'Try again later: too many sockets');
         return false;
       }
-      extra.leave = leave;
-      if (extra.socket.readyState !== extra.socket.OPEN) leave();
+      extra.leave = () => {
+        signedIn.close();
+        leave();
+      };
+      if (extra.socket.readyState !== extra.socket.OPEN) extra.leave();
       extra.signedIn = signedIn;
-      extra.outlet.belongsTo(signedIn.key);
-      extra.onSignIn(signedIn.key);
+      extra.outlet.belongsTo(key);
+      extra.onSignIn(key);
       return true;
     },
     async onSubscribe(connection, id, payload) {
@@ -249,7 +260,7 @@ async function prepare(
 function contextOf(extra: Extra, operation: Operation, shares: Shares): SocketContext {
   const { signedIn, usage, outlet, clientAddress } = extra;
   if (signedIn === undefined) throw new Error('An operation came before the sign-in.');
-  const { viewer, key } = signedIn;
+  const { viewer, key } = signedIn.current;
   const { correlationId } = operation;
   const budget = shares.budgetOf(key, usage);
   return { viewer, correlationId, clientAddress, loaders: new Loaders(), budget, operation, outlet };
