@@ -74,6 +74,10 @@ export const catalogue = {
     'The dump ended before it was complete.',
     'Start the backup again. If it happens again, check the dump tool on the worker.',
   ),
+  DRIFT_EXCEEDED: entry(
+    'The database has fewer rows since the previous backup than the plan allows.',
+    'Check the database. If the rows are gone on purpose, start a backup of the plan by hand, or change its driftThreshold.',
+  ),
   ENDPOINT_UNREACHABLE: entry(
     'The object storage does not answer.',
     'Check the address, and that the storage is running.',

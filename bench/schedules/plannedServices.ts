@@ -48,6 +48,7 @@ export async function planServices(
             timeoutMs: null,
             stallTimeoutMs: 60_000,
             yieldToLocks: true,
+            driftThreshold: null,
             description: null,
           },
         };

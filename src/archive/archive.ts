@@ -2,6 +2,7 @@ import type { Engine } from '../engines/engine.js';
 import type { Inventory } from '../engines/inventory.js';
 import type { InventoryDifference } from '../engines/inventoryDifference.js';
 import type { ServiceConnection } from '../engines/serviceConnection.js';
+import type { BackupChanges } from './changes/backupChanges.js';
 import type { StoredStep } from '../engines/pipeline/storedStep.js';
 import type { PartSpec } from '../engines/preflightReport.js';
 import type { Storage, StoredSegment } from '../storage/storage.js';
@@ -88,7 +89,18 @@ export type TakeBackup = {
   readonly onPhase: (phase: BackupPhase) => Promise<void>;
   /** Called while the preflight runs. When it rejects, the backup fails before anything is stored or dumped. */
   readonly mayStore?: (signal: AbortSignal) => Promise<unknown>;
+  /**
+   * Called with the inventory of the checked dump, before backup.json is written. When it rejects, the backup fails.
+   * Default: nothing is compared.
+   */
+  readonly review?: (inventory: Inventory) => Promise<BackupReview>;
   readonly onProgress: (progress: ArchiveProgress) => void;
+};
+
+export type BackupReview = {
+  /** Null: there is no previous backup. */
+  readonly changes: BackupChanges | null;
+  readonly warnings: readonly string[];
 };
 
 /** A complete backup. Only `takeBackup` creates one, after it has read backup.json back. */
@@ -99,6 +111,8 @@ export type TakenBackup = {
   readonly warnings: readonly string[];
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
+  /** Absent: nothing was compared. */
+  readonly changes?: BackupChanges;
 };
 
 export type RestoreBackup = {

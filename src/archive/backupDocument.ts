@@ -3,6 +3,7 @@ import type { Inventory } from '../engines/inventory.js';
 import { StowageError } from '../errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { ArchivePart, BackupDescription, TakenBackup } from './archive.js';
+import type { BackupChanges } from './changes/backupChanges.js';
 import { backupDocumentSchema } from './backupDocumentSchema.js';
 import { backupDocumentName, firstSteps } from './layout.js';
 
@@ -30,6 +31,8 @@ export type BackupDocument = {
   readonly warnings: readonly string[];
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
+  /** Absent: there is no previous backup, or the changes were not recorded. */
+  readonly changes?: BackupChanges;
   /**
    * ISO 8601: the time when everything except this document was stored and verified. Absent in the first documents that
    * were written.
@@ -43,7 +46,7 @@ export type BackupDocument = {
 const largestReadBytes = 256 * 1024 * 1024;
 
 export function documentOf(
-  { parts, inventory, warnings, sizeBytes, storedSizeBytes }: TakenBackup,
+  { parts, inventory, warnings, sizeBytes, storedSizeBytes, changes }: TakenBackup,
   about: Pick<BackupDocument, 'engine' | 'description'> & { readonly finishedAt: string },
 ): BackupDocument {
   const isPlain = parts.every(
@@ -56,6 +59,7 @@ export function documentOf(
     description: about.description,
     ...(isPlain ? { compression: 'zstd' } : {}),
     ...{ parts, inventory, warnings, sizeBytes, storedSizeBytes },
+    ...(changes === undefined ? {} : { changes }),
     finishedAt: about.finishedAt,
     restoreByHand: parts.map((part) => part.restoreByHand),
   };

@@ -28,6 +28,28 @@ function isObject(value: unknown): value is object {
 
 const definition = z.object({ hash: sha256, parts: z.record(z.string(), z.string()).optional() }).transform(present);
 
+const changes = z.object({
+  since: z.string(),
+  sentence: z.string(),
+  fell: z.boolean(),
+  rowsBefore: z.number(),
+  rowsAfter: z.number(),
+  rowsEstimated: z.boolean(),
+  items: z.array(
+    z.object({
+      database: z.string(),
+      kind: z.string(),
+      name: z.string(),
+      change: z.enum(['GONE', 'NEW', 'CHANGED']),
+      rowsBefore: z.number().nullable(),
+      rowsAfter: z.number().nullable(),
+      rowsEstimated: z.boolean(),
+      definitionChanged: z.boolean(),
+    }),
+  ),
+  moreItems: z.number(),
+});
+
 /** Every version of backup.json that was ever written. An absent field is omitted, and not undefined. */
 export const backupDocumentSchema = z
   .object({
@@ -112,6 +134,7 @@ export const backupDocumentSchema = z
     warnings: z.array(z.string()),
     sizeBytes: bytes,
     storedSizeBytes: bytes,
+    changes: changes.optional(),
     finishedAt: z.iso.datetime({ offset: true }).optional(),
     restoreByHand: z.array(z.string()),
   })

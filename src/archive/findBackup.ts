@@ -45,8 +45,11 @@ export async function findBackup(input: BackupToFind): Promise<FoundBackup> {
       await storage.verify(objectName, { sizeBytes, sha256, etag, segments }, { signal, onAnswer });
       onAnswer();
     }
-    const { parts, inventory, warnings, sizeBytes, storedSizeBytes } = document;
-    const backup = { folder, parts, inventory, warnings, sizeBytes, storedSizeBytes };
+    const { parts, inventory, warnings, sizeBytes, storedSizeBytes, changes } = document;
+    const backup = {
+      ...{ folder, parts, inventory, warnings, sizeBytes, storedSizeBytes },
+      ...(changes === undefined ? {} : { changes }),
+    };
     return { kind: 'WHOLE', backup, finishedAt: endOf(document) };
   } catch (error) {
     if (error instanceof StowageError && error.code === 'CHECKSUM') return { kind: 'NONE', why: error.message };

@@ -40,21 +40,25 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
     const work = { before: report.inventory, parts: dumped, countingMs: countingAfter(dumpMs) };
     const checked = await checkDump(input, limits, context, work);
     const parts = dumped.map(({ part }) => part);
+    const inventory = withLongestStatements(checked.inventory, dumped);
+    const review = await limits.outside(async () => input.review?.(inventory));
     const backup = {
       folder: input.folder,
       parts,
-      inventory: withLongestStatements(checked.inventory, dumped),
+      inventory,
       warnings: [
         ...report.warnings,
         ...dumped.flatMap(({ warnings }) => warnings),
         ...dumped.flatMap(({ toolOutput }) => (toolOutput === '' ? [] : [`The dump tool reported: ${toolOutput}`])),
         ...checked.warnings,
+        ...(review?.warnings ?? []),
       ],
       sizeBytes: sum(parts.map((part) => part.sizeBytes)),
       storedSizeBytes: sum(parts.map((part) => part.storedSizeBytes)),
+      ...(review?.changes ? { changes: review.changes } : {}),
     };
-    const { inventory, warnings } = await writeBackupDocument(input, backup, limits);
-    return { ...backup, inventory, warnings };
+    const written = await writeBackupDocument(input, backup, limits);
+    return { ...backup, inventory: written.inventory, warnings: written.warnings };
   } finally {
     await endCounting(dumped);
   }

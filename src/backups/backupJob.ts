@@ -13,6 +13,7 @@ import {
   type KnownJob,
   type PlainShape,
 } from '../jobs/attemptedJob.js';
+import type { DriftThreshold } from '../plans/driftThreshold.js';
 import { dataWithErrorOfOld, warningOfOld } from '../jobs/errorsOfOld.js';
 import type { EffectiveTimeout } from './effectiveTimeout.js';
 import {
@@ -73,6 +74,8 @@ export type BackupRequest = {
    * Whether the backup ends when another session waits too long for one of its locks. Absent (older events): it does.
    */
   readonly yieldToLocks?: boolean;
+  /** Null or absent (older events, no plan): the rows are compared with the previous backup without a limit. */
+  readonly driftThreshold?: DriftThreshold | null;
 };
 
 export type BackupPhase = 'PREFLIGHT' | 'DUMPING' | 'FINALISING' | 'VERIFYING';
@@ -137,14 +140,21 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   evolve,
   // Version 2 of BackupQueued: a RETRY names the trigger that it replaces. Version 2 of the others: errors and warnings
   // contain no data of a customer. Version 3 of BackupSucceeded: a part may record the size of its manifests of segments.
+  // Version 4 of BackupSucceeded: the changes since the previous backup. Version 3 of BackupQueued and version 2 of
+  // BackupSkipped: the drift threshold of the plan.
   schemaVersions: {
-    ...{ BackupQueued: 2, BackupAttemptStarted: 2, BackupAttemptEnded: 2, BackupFailed: 2, BackupSucceeded: 3 },
+    ...{ BackupQueued: 3, BackupSkipped: 2, BackupAttemptStarted: 2, BackupAttemptEnded: 2, BackupFailed: 2 },
+    BackupSucceeded: 4,
   },
   upcasters: {
     'BackupQueued@1': (data) => {
       const { request } = data as { request: BackupRequest };
       return request.trigger === 'RETRY' ? { ...data, request: { ...request, standsFor: null } } : data;
     },
+    // The threshold and the changes are absent in older events.
+    'BackupQueued@2': (data) => data,
+    'BackupSkipped@1': (data) => data,
+    'BackupSucceeded@3': (data) => data,
     // Version 2 adds the timeout. It is absent in an older event.
     'BackupAttemptStarted@1': (data) => data,
     'BackupAttemptEnded@1': dataWithErrorOfOld,

@@ -25,7 +25,7 @@ const job: BackupJobRow = {
   ...{ skippedFor: null, startedAt: null, finishedAt: null, retryAt: null, cancelRequestedBy: null, error: null },
   ...{ errorCode: null, attempt: 0, attempts: [], folder: null, parts: [], inventory: null, warnings: [] },
   ...{ sizeBytes: null, storedSizeBytes: null, readers: [], version: 1, absentSince: null, hold: null },
-  ...{ verified: null, attemptsWithRemains: [] },
+  ...{ verified: null, attemptsWithRemains: [], changes: null, fall: null },
 };
 const stored: Partial<BackupJobRow> = {
   ...{ status: 'SUCCEEDED', availability: 'STORED', sizeBytes: 12_345_678, storedSizeBytes: 2_345 },
@@ -49,6 +49,10 @@ const cases: readonly (readonly [Partial<BackupJobRow>, string])[] = [
   [{ status: 'RUNNING', cancelRequestedBy: 'anna' }, 'The backup is being cancelled, as anna requested.'],
   [stored, 'Stored 12 MB of dump in 2.3 kB.'],
   [{ ...stored, warnings: ['one'] }, 'Stored 12 MB of dump in 2.3 kB, with 1 warning.'],
+  [
+    { ...stored, warnings: ['one'], fall: '2 views gone (shop.a, shop.b); 5 rows in all, as many as before.' },
+    'Stored 12 MB of dump in 2.3 kB, with 1 warning. Since the previous backup: 2 views gone (shop.a, shop.b); 5 rows in all, as many as before.',
+  ],
   [
     { ...stored, attempts: [{ ...attempt, outcome: 'SUCCEEDED', error: null, adoptedBy: 'v' }] },
     'Stored 12 MB of dump in 2.3 kB. Its worker was lost before it could record this; another worker found the complete backup.',

@@ -5,7 +5,7 @@ import type { BackupJobRow } from './backupJobView.js';
 /** The columns that `backupJobMessage` reads. */
 export const messageColumns = [
   ...(['status', 'phase', 'availability', 'sizeBytes', 'storedSizeBytes', 'warnings', 'error'] as const),
-  ...(['attempt', 'attempts', 'maxAttempts', 'retryAt', 'cancelRequestedBy'] as const),
+  ...(['attempt', 'attempts', 'maxAttempts', 'retryAt', 'cancelRequestedBy', 'fall'] as const),
 ];
 type MessageRow = Pick<BackupJobRow, (typeof messageColumns)[number]>;
 
@@ -48,7 +48,7 @@ function running({ phase }: MessageRow): string {
   }
 }
 
-function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempts }: MessageRow): string {
+function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempts, fall }: MessageRow): string {
   switch (availability) {
     case 'DELETING':
       return 'The backup is being deleted in the container.';
@@ -64,7 +64,8 @@ function succeeded({ availability, sizeBytes, storedSizeBytes, warnings, attempt
         attempts.at(-1)?.adoptedBy === undefined
           ? ''
           : ' Its worker was lost before it could record this; another worker found the complete backup.';
-      return `Stored ${dump}${stored}${withWarnings(warnings)}.${adopted}`;
+      const fell = fall === null ? '' : ` Since the previous backup: ${fall}`;
+      return `Stored ${dump}${stored}${withWarnings(warnings)}.${fell}${adopted}`;
     }
   }
 }

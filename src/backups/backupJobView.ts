@@ -13,12 +13,13 @@ import {
   type BackupShape,
   type FirstTrigger,
 } from './backupJob.js';
+import type { BackupChanges } from '../archive/changes/backupChanges.js';
 import type { BackupAvailability, Hold, StoredPart, Verification } from './storedBackup.js';
 
 export type BackupJobStatus = JobStatus | 'SKIPPED';
 
 export type BackupJobRow = AttemptedJobRow<BackupShape, BackupJobStatus> &
-  Omit<BackupRequest, 'scheduledFor' | 'queuedAt' | 'standsFor' | 'yieldToLocks'> & {
+  Omit<BackupRequest, 'scheduledFor' | 'queuedAt' | 'standsFor' | 'yieldToLocks' | 'driftThreshold'> & {
     /** Null if the job is not a RETRY, or if the retried job is unknown. */
     readonly standsFor: FirstTrigger | null;
     readonly scheduledFor: Date | null;
@@ -31,6 +32,9 @@ export type BackupJobRow = AttemptedJobRow<BackupShape, BackupJobStatus> &
     readonly parts: readonly StoredPart[];
     /** May be larger than all other columns together, so it is never read with the row: `findInventory` reads it. */
     readonly inventory?: unknown;
+    readonly changes: BackupChanges | null;
+    /** The sentence of `changes` if something fell, so that a list can show it without reading `changes`. */
+    readonly fall: string | null;
     readonly sizeBytes: number | null;
     readonly storedSizeBytes: number | null;
     readonly readers: readonly string[];
@@ -71,6 +75,8 @@ export const BackupJobTable = new EntitySchema<BackupJobRow>({
     folder: { type: 'text', nullable: true },
     parts: { type: 'jsonb' },
     inventory: { type: 'jsonb', nullable: true, select: false },
+    changes: { type: 'jsonb', nullable: true },
+    fall: { type: 'text', nullable: true },
     sizeBytes: { name: 'size_bytes', type: 'bigint', nullable: true, transformer: wholeNumber },
     storedSizeBytes: { name: 'stored_size_bytes', type: 'bigint', nullable: true, transformer: wholeNumber },
     readers: { type: 'jsonb' },
@@ -101,8 +107,11 @@ export const backupJobProjection = attemptedJobProjection<BackupJobRow, BackupJo
         const { attempt, error } = event.data;
         return { attemptsWithRemains: [...row.attemptsWithRemains, attempt], errorCode: error?.code ?? null };
       }
-      case 'BackupSucceeded':
-        return { ...event.data.result, availability: 'STORED' };
+      case 'BackupSucceeded': {
+        const { changes = null } = event.data.result;
+        const fall = changes?.fell === true ? changes.sentence : null;
+        return { ...event.data.result, availability: 'STORED', changes, fall };
+      }
       case 'BackupFailed':
         return { errorCode: event.data.error.code };
       case 'BackupCancelled': {

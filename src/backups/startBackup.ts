@@ -94,9 +94,10 @@ export async function plannedBackups(tx: Transaction, planId: string): Promise<r
     });
   }
   const engine = await engineOfService(tx, serviceId);
-  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks } = content;
+  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold } = content;
   return content.fileEndpointIds.map((fileEndpointId) => ({
-    ...{ serviceId, engine, planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks },
+    ...{ serviceId, engine, planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs },
+    ...{ yieldToLocks, driftThreshold },
   }));
 }
 

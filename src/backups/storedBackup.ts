@@ -1,3 +1,4 @@
+import type { BackupChanges } from '../archive/changes/backupChanges.js';
 import { StowageError } from '../errors.js';
 import type { JsonValue } from '../json.js';
 
@@ -31,6 +32,8 @@ export type BackupResult = {
   readonly warnings: readonly string[];
   readonly sizeBytes: number;
   readonly storedSizeBytes: number;
+  /** Absent: there is no previous backup, or the changes were not recorded. */
+  readonly changes?: BackupChanges;
 };
 
 export type StoredPart = {

@@ -17,6 +17,7 @@ const content: PlanContent = {
   timeoutMs: null,
   stallTimeoutMs: 600_000,
   yieldToLocks: true,
+  driftThreshold: null,
 };
 const plan = given(backupPlan).then({ kind: 'CREATE', serviceId: 's', content, paused: false, at });
 const update = (changes: Partial<PlanContent>, paused = false): BackupPlanCommand => ({

@@ -1,6 +1,7 @@
 import { notFound, StowageError } from '../errors.js';
 import { changedFields } from '../eventSourcing/changedFields.js';
 import type { Decider } from '../eventSourcing/decider.js';
+import type { DriftThreshold } from './driftThreshold.js';
 import type { RetentionPolicy } from './retention/retentionPolicy.js';
 
 /** Defines what is backed up, when and where, and how long it is kept. */
@@ -25,6 +26,8 @@ export type PlanContent = {
   readonly stallTimeoutMs: number;
   /** Whether a backup ends with SERVICE_BUSY when another session waits too long for one of its locks. */
   readonly yieldToLocks: boolean;
+  /** Null: a backup succeeds however many rows are gone since the previous one. */
+  readonly driftThreshold: DriftThreshold | null;
 };
 
 export type BackupPlan =
@@ -96,15 +99,21 @@ export type BackupPlanEvent =
 export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent> = {
   streamType: 'BackupPlan',
   initial: { status: 'NONE' },
-  schemaVersions: { BackupPlanCreated: 2, BackupPlanUpdated: 2 },
+  schemaVersions: { BackupPlanCreated: 3, BackupPlanUpdated: 3 },
   upcasters: {
     // `yieldToLocks` was added during version 1, `description` with version 2.
     'BackupPlanCreated@1': (data) => ({
       ...data,
       content: { yieldToLocks: true, description: null, ...(data['content'] as object) },
     }),
-    // An update holds only changed fields, so an update of version 1 does not change the description.
+    // `driftThreshold` was added with version 3.
+    'BackupPlanCreated@2': (data) => ({
+      ...data,
+      content: { driftThreshold: null, ...(data['content'] as object) },
+    }),
+    // An update holds only changed fields, so an older update does not change a field that was added later.
     'BackupPlanUpdated@1': (data) => data,
+    'BackupPlanUpdated@2': (data) => data,
   },
 
   decide(command, state) {

@@ -27,6 +27,7 @@ const contentColumns: Readonly<Record<keyof PlanContent, EntitySchemaColumnOptio
   timeoutMs: { name: 'timeout_ms', type: 'double precision', nullable: true },
   stallTimeoutMs: { name: 'stall_timeout_ms', type: 'double precision' },
   yieldToLocks: { name: 'yield_to_locks', type: 'boolean' },
+  driftThreshold: { name: 'drift_threshold', type: 'jsonb', nullable: true },
 };
 
 export const scopeOfPlan = ({ projectId, serviceId }: Pick<BackupPlanRow, 'projectId' | 'serviceId'>) => ({

@@ -7,7 +7,7 @@ import { memberOf, type Answer } from '../../test/fixtures/api/sliceApi.js';
 
 const fields = `id name description paused maxAttempts catchUpWindow timeout stallTimeout version viewerActions removedAt nextRunAt
   project { id } service { id } fileEndpoints { id } frequency { typed normalized timeZone description }
-  retention { style period gfs { daily } }`;
+  retention { style period gfs { daily } } driftThreshold { table total action exceptTables }`;
 const create = `mutation ($input: BackupPlanInput!, $commandId: ID) { createBackupPlan(input: $input, commandId: $commandId) { ${fields} } }`;
 const update = `mutation ($id: ID!, $input: BackupPlanPatch!, $expectedVersion: Int, $commandId: ID) {
   updateBackupPlan(id: $id, input: $input, expectedVersion: $expectedVersion, commandId: $commandId) { ${fields} } }`;
@@ -93,13 +93,37 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
       `SELECT type, schema_version, data -> 'changes' AS changes FROM events WHERE stream_id = $1 ORDER BY version LIMIT 4`,
       [id],
     );
-    const updated = { type: 'BackupPlanUpdated', schema_version: 2 };
+    const updated = { type: 'BackupPlanUpdated', schema_version: 3 };
     expect(events).toEqual([
-      { type: 'BackupPlanCreated', schema_version: 2, changes: null },
+      { type: 'BackupPlanCreated', schema_version: 3, changes: null },
       { ...updated, changes: { maxAttempts: 4 } },
       { ...updated, changes: { description: 'Ordered by the auditors.' } },
       { ...updated, changes: { description: null } },
     ]);
+  });
+
+  test('a plan has a drift threshold: a patch replaces it as a whole, leaves it unchanged or removes it', async () => {
+    const wanted = { table: 50, action: 'FAIL', exceptTables: ['shop.queue'] };
+    const plan = await created({ driftThreshold: wanted });
+    const after = async (input: object) => {
+      const { data } = await api.call(update, { id: plan.id, input });
+      return (data.updateBackupPlan as { driftThreshold: unknown }).driftThreshold;
+    };
+    expect(await after({ paused: true })).toEqual({ ...wanted, total: null });
+    expect(await after({ driftThreshold: { total: 100, action: 'WARN' } })).toEqual({
+      ...{ table: null, total: 100, action: 'WARN', exceptTables: [] },
+    });
+    expect(await after({ driftThreshold: null })).toBeNull();
+    expect(await created()).toMatchObject({ driftThreshold: null });
+  });
+
+  test.each([
+    [{ action: 'FAIL' }, ['input.driftThreshold']],
+    [{ action: 'WARN', table: 0, total: 101 }, ['input.driftThreshold.table', 'input.driftThreshold.total']],
+    [{ action: 'WARN', table: 1, exceptTables: ['queue'] }, ['input.driftThreshold.exceptTables.0']],
+  ])('the drift threshold %j is refused, and each problem is named', async (driftThreshold, paths) => {
+    const answer = await api.call(create, { input: await api.planInput({ driftThreshold }) });
+    expect({ code: answer.code, paths: pathsOf(answer) }).toEqual({ code: 'BAD_INPUT', paths });
   });
 
   test('a plan keeps the order of its file endpoints, in any letter case of their ids', async () => {

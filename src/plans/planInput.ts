@@ -3,7 +3,8 @@ import { OneOf } from '../server/oneOf.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { Duration } from '../server/scalars/duration.js';
 import type { PlanContent } from './backupPlan.js';
-import { RetentionStyleEnum } from './planType.js';
+import type { DriftThreshold, DriftThresholdInput as Threshold } from './driftThreshold.js';
+import { DriftActionEnum, RetentionStyleEnum } from './planType.js';
 import type { RetentionStyle } from './retention/retentionPolicy.js';
 
 @InputType('GfsInput', {
@@ -39,6 +40,33 @@ export class RetentionInput {
   readonly gfs?: GfsInput | null;
 }
 
+@InputType('DriftThresholdInput', {
+  description:
+    'Limits how many rows may be gone since the previous backup of the plan. At least one of `table` and `total` is set. A table whose rows are only estimated has no limit.',
+})
+export class DriftThresholdInput implements Threshold {
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The percentage of its rows that each table keeps at least: 1 to 100.',
+  })
+  readonly table?: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The percentage of rows that all tables together keep at least: 1 to 100.',
+  })
+  readonly total?: number | null;
+
+  @Field(() => DriftActionEnum)
+  readonly action!: DriftThreshold['action'];
+
+  @Field(() => [String], {
+    defaultValue: [],
+    description: 'Tables that may lose any number of rows, as `database.table`, for example queues. At most 100.',
+  })
+  readonly exceptTables!: string[];
+}
+
 /** The values of fields that a client omits. Null in a patch sets them again. */
 export const planDefaults: Omit<PlanContent, 'name' | 'fileEndpointIds' | 'typed' | 'normalized' | 'retention'> = {
   description: null,
@@ -48,12 +76,14 @@ export const planDefaults: Omit<PlanContent, 'name' | 'fileEndpointIds' | 'typed
   timeoutMs: null,
   stallTimeoutMs: 600_000,
   yieldToLocks: true,
+  driftThreshold: null,
 };
 
 const description = 'The reason why the plan exists: 1 to 1000 characters on one line.';
 const frequency = 'Six cron fields: second, minute, hour, day of month, month, day of week; or @daily and the like.';
 const yieldToLocks =
   'Whether a backup ends with SERVICE_BUSY and is retried when another session waits too long for one of its locks. Default: true.';
+const driftThreshold = 'A backup that falls below it warns or fails. Default: no threshold.';
 const catchUpWindow = 'Default: half the interval, at least PT1H.';
 
 @InputType('BackupPlanInput')
@@ -98,6 +128,9 @@ export class BackupPlanInput {
 
   @Field(() => Boolean, { defaultValue: planDefaults.yieldToLocks, description: yieldToLocks })
   readonly yieldToLocks!: boolean;
+
+  @Field(() => DriftThresholdInput, { nullable: true, description: driftThreshold })
+  readonly driftThreshold?: DriftThresholdInput | null;
 }
 
 @InputType('BackupPlanPatch', {
@@ -139,6 +172,9 @@ export class BackupPlanPatch {
 
   @Field(() => Boolean, { nullable: true, description: yieldToLocks })
   readonly yieldToLocks?: boolean | null;
+
+  @Field(() => DriftThresholdInput, { nullable: true, description: driftThreshold })
+  readonly driftThreshold?: DriftThresholdInput | null;
 }
 
 @InputType('RetentionDraftInput')

@@ -13,6 +13,7 @@ import {
 } from '../server/inputValidation.js';
 import { patched } from '../server/patched.js';
 import type { PlanContent } from './backupPlan.js';
+import { checkDriftThreshold, driftThresholdOf } from './driftThreshold.js';
 import { planDefaults, type BackupPlanInput, type BackupPlanPatch } from './planInput.js';
 import { checkRetention, type RetentionPolicy } from './retention/retentionPolicy.js';
 
@@ -71,6 +72,7 @@ function checkFields(problems: InputProblems, input: BackupPlanPatch): void {
     .check('input.catchUpWindow', input.catchUpWindow, durationWithin(secondMs, 366 * dayMs))
     .check('input.timeout', input.timeout, durationWithin(secondMs, 30 * dayMs))
     .check('input.stallTimeout', input.stallTimeout, durationWithin(10 * secondMs, dayMs));
+  checkDriftThreshold(problems, input.driftThreshold);
 }
 
 /** The content with all fields of the input that are checked one by one. Schedule and retention come from `before`. */
@@ -86,7 +88,13 @@ function withFields(before: PlanContent, input: BackupPlanPatch): PlanContent {
     timeoutMs: patched(input.timeout, before.timeoutMs, timeoutMs),
     stallTimeoutMs: patched(input.stallTimeout, before.stallTimeoutMs, stallTimeoutMs),
     yieldToLocks: patched(input.yieldToLocks, before.yieldToLocks, yieldToLocks),
+    driftThreshold: patchedThreshold(input, before),
   };
+}
+
+function patchedThreshold({ driftThreshold }: BackupPlanPatch, before: PlanContent): PlanContent['driftThreshold'] {
+  if (driftThreshold === undefined) return before.driftThreshold;
+  return driftThreshold === null ? planDefaults.driftThreshold : driftThresholdOf(driftThreshold);
 }
 
 /** Frequency and zone in the form that a plan stores. Undefined: there are problems, which are added under `path`. */

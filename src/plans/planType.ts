@@ -1,6 +1,7 @@
 import { Field, Float, Int, ObjectType, registerEnumType } from 'type-graphql';
 import { StowageError } from '../errors.js';
 import { connection } from '../server/connection.js';
+import { enumType } from '../server/enumType.js';
 import { Node } from '../server/node.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { DateTime } from '../server/scalars/dateTime.js';
@@ -8,6 +9,7 @@ import { Duration } from '../server/scalars/duration.js';
 import { describeFrequency } from '../scheduler/cron/describeFrequency.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
 import type { BackupPlanRow } from './backupPlanView.js';
+import type { DriftThreshold } from './driftThreshold.js';
 import type { RetentionPolicy, RetentionStyle } from './retention/retentionPolicy.js';
 
 export const RetentionStyleEnum = {
@@ -62,6 +64,31 @@ export class RetentionType {
       period: 'period' in policy ? policy.period : null,
       gfs: policy.style === 'GFS' ? policy.gfs : null,
     };
+  }
+}
+
+export const DriftActionEnum = enumType(
+  'DriftAction',
+  ['WARN', 'FAIL'],
+  'WARN: the backup succeeds with a warning. FAIL: the job fails, and the earlier backups stay. A backup that a person starts only warns.',
+);
+
+@ObjectType('DriftThreshold', { description: 'How many rows must remain since the previous backup of the plan.' })
+export class DriftThresholdType {
+  @Field(() => Int, { nullable: true, description: 'The percentage of its rows that each table keeps at least.' })
+  readonly table!: number | null;
+
+  @Field(() => Int, { nullable: true, description: 'The percentage of rows that all tables together keep at least.' })
+  readonly total!: number | null;
+
+  @Field(() => DriftActionEnum)
+  readonly action!: DriftThreshold['action'];
+
+  @Field(() => [String], { description: 'Tables that may lose any number of rows, as `database.table`.' })
+  readonly exceptTables!: readonly string[];
+
+  static of({ tablePercent, totalPercent, action, exceptTables }: DriftThreshold): DriftThresholdType {
+    return { table: tablePercent, total: totalPercent, action, exceptTables };
   }
 }
 
@@ -151,6 +178,12 @@ export class BackupPlanType extends Node {
   })
   get yieldToLocks(): boolean {
     return this.row.yieldToLocks;
+  }
+
+  @Field(() => DriftThresholdType, { nullable: true, description: 'Null: no threshold.' })
+  get driftThreshold(): DriftThresholdType | null {
+    const { driftThreshold } = this.row;
+    return driftThreshold === null ? null : DriftThresholdType.of(driftThreshold);
   }
 
   @Field(() => DateTime)

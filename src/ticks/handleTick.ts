@@ -83,7 +83,7 @@ function requestOf(
   run: NonNullable<DueTicks['run']>,
   now: Date,
 ): BackupRequest {
-  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks } = plan;
+  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold } = plan;
   return {
     serviceId: plan.serviceId,
     engine,
@@ -100,6 +100,7 @@ function requestOf(
     timeoutMs,
     stallTimeoutMs,
     yieldToLocks,
+    driftThreshold,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { JobSubscriptionDependencies } from '../../jobs/jobSubscriptions.js';
 import { BackupStatsResolver } from '../stats/backupStatsApi.js';
-import { BackupJobFieldsResolver, BackupJobResolver } from './backupJobApi.js';
+import { BackupChangesFieldsResolver, BackupJobFieldsResolver, BackupJobResolver } from './backupJobApi.js';
 import { BackupMutationResolver, type BackupMutationDependencies } from './backupMutations.js';
 import { backupSubscriptions } from './backupSubscriptions.js';
 import { PlanTimeoutResolver, type PlanTimeoutDependencies } from './planTimeoutApi.js';
@@ -12,6 +12,7 @@ export function backupResolvers(tools: BackupDependencies): readonly object[] {
   return [
     new BackupJobResolver(tools),
     new BackupJobFieldsResolver(tools),
+    new BackupChangesFieldsResolver(tools),
     new BackupMutationResolver(tools),
     new BackupStatsResolver(tools),
     new PlanTimeoutResolver(tools),

@@ -18,7 +18,7 @@ const everything = `
   error { code message hint toolOutput retriable }
   attempts { number worker startedAt finishedAt outcome error { code } }
   progress { id readBytes } parts { name objectName size storedSize checksum restoreByHand }
-  inventorySummary { serverVersion tables } hold { reason by at } restores { nodes { id } }`;
+  inventorySummary { serverVersion tables } changes { sentence } hold { reason by at } restores { nodes { id } }`;
 
 describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL', () => {
   let api: WholeApi;
@@ -47,6 +47,25 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
       encrypted: false,
       message: 'Stored 1 B of dump in 1 B.',
     });
+  });
+
+  test('a job shows what changed since the previous backup', async () => {
+    const { dataSource } = api.shared;
+    const item = {
+      ...{ database: 'shop', kind: 'tables', name: 'orders', change: 'CHANGED', rowsBefore: 9, rowsAfter: 1 },
+      ...{ rowsEstimated: false, definitionChanged: true },
+    };
+    const shown = { sentence: 'shop.orders: 1 row, −89 %.', rowsBefore: 9, rowsAfter: 1, rowsEstimated: false };
+    const changes = { since: settled.readJobId, fell: true, ...shown, items: [item], moreItems: 3 };
+    const id = await queuedJob(api.shared, settled.projectId, settled);
+    await dataSource.query('UPDATE backup_jobs SET changes = $2 WHERE id = $1', [id, changes]);
+    const fields = `sentence rowsBefore rowsAfter rowsEstimated moreItems since { id }
+      items { database kind name change rowsBefore rowsAfter rowsEstimated definitionChanged }`;
+    const one = await api.post(`query ($id: ID!) { backupJob(id: $id) { changes { ${fields} } } }`, { id });
+    const expected = { ...shown, since: { id: settled.readJobId }, items: [item], moreItems: 3 };
+    expect(one).toMatchObject({ errors: [], data: { backupJob: { changes: expected } } });
+    const list = await api.post(`{ backupJobs(first: 1) { nodes { id changes { ${fields} } } } }`);
+    expect(list).toMatchObject({ errors: [], data: { backupJobs: { nodes: [{ id, changes: expected }] } } });
   });
 
   test('a list reads the inventories of its jobs only if they are selected, and then all at once', async () => {

@@ -23,6 +23,7 @@ import { BackupJobTable, scopeOfBackupJob, type BackupJobRow } from '../backupJo
 import { expectedDeletions } from '../retention/expectedDeletions.js';
 import { backupActions } from './backupActions.js';
 import { checkFilter } from './backupJobFilter.js';
+import { BackupChangesType } from './backupChangesType.js';
 import { BackupJobFilter, BackupJobOrder } from './backupJobInput.js';
 import { findInventories, findInventory, findInventorySummaries, selectBackupJobs } from './backupJobQueries.js';
 import {
@@ -169,6 +170,19 @@ export class BackupJobFieldsResolver {
 
   private async job(id: string | null, context: RequestContext): Promise<BackupJobType | null> {
     const row = id === null ? null : await context.loaders.of(this.jobs).load(id);
+    return row === null ? null : new BackupJobType(row);
+  }
+}
+
+@Resolver(() => BackupChangesType)
+export class BackupChangesFieldsResolver {
+  constructor(private readonly tools: BackupJobDependencies) {}
+
+  private readonly jobs = (ids: readonly string[]) => rowsById(this.tools.dataSource.manager, BackupJobTable, ids);
+
+  @FieldResolver(() => BackupJobType, { nullable: true, description: 'The previous backup.' })
+  async since(@Root() { changes }: BackupChangesType, @Ctx() context: RequestContext): Promise<BackupJobType | null> {
+    const row = await context.loaders.of(this.jobs).load(changes.since);
     return row === null ? null : new BackupJobType(row);
   }
 }

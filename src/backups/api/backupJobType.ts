@@ -8,6 +8,7 @@ import { DateTime } from '../../server/scalars/dateTime.js';
 import { AttemptedJobType } from '../../jobs/attemptedJobType.js';
 import type { BackupTrigger } from '../backupJob.js';
 import { backupJobMessage } from '../backupJobMessage.js';
+import { BackupChangesType } from './backupChangesType.js';
 import type { BackupJobRow, BackupJobStatus } from '../backupJobView.js';
 
 export const JobStatusEnum = enumType(
@@ -189,6 +190,16 @@ export class BackupJobType extends AttemptedJobType<BackupJobRow> {
       storedSize: storedSizeBytes,
       longestStatement: longestStatementBytes,
     }));
+  }
+
+  @Field(() => BackupChangesType, {
+    nullable: true,
+    description:
+      'What changed since the previous SUCCEEDED backup of the same service, plan and file endpoint. Null: there is no previous backup, or the changes were not recorded.',
+  })
+  get changes(): BackupChangesType | null {
+    const { changes } = this.row;
+    return changes === null ? null : new BackupChangesType(changes);
   }
 
   @Field(() => Boolean)

@@ -18,7 +18,7 @@ const fromThose = [
 /** Fields that need the column of the same name. */
 const fromTheirOwn = [
   ...(['trigger', 'batchId', 'requestedBy', 'availability', 'phase', 'scheduledFor', 'error', 'attempt'] as const),
-  ...(['attempts', 'parts', 'warnings', 'hold', 'version', 'retryOf', 'skippedFor'] as const),
+  ...(['attempts', 'parts', 'warnings', 'changes', 'hold', 'version', 'retryOf', 'skippedFor'] as const),
 ];
 
 const fromOthers: Readonly<Record<string, readonly Column[]>> = {

@@ -27,6 +27,8 @@ const groups: readonly (readonly [FieldWeight, readonly string[]])[] = [
       'Encryption.recipients',
       'BackupJob.attempts',
       'BackupJob.message',
+      'BackupPlan.driftThreshold',
+      'DriftThreshold.exceptTables',
       'BackupJob.parts',
       'BackupJob.progress',
       'BackupJob.viewerActions',
@@ -62,6 +64,7 @@ const groups: readonly (readonly [FieldWeight, readonly string[]])[] = [
   [
     { work: 20, bytes: 0 },
     [
+      'BackupChanges.since',
       'BackupJob.fileEndpoint',
       'BackupJob.inventorySummary',
       'BackupJob.plan',
@@ -107,6 +110,8 @@ const groups: readonly (readonly [FieldWeight, readonly string[]])[] = [
       'Viewer.memberships',
     ],
   ],
+  // Up to 100 changes of a row.
+  [{ work: 50, bytes: 500 }, ['BackupChanges.items', 'BackupJob.changes']],
   // The calendar of a frequency.
   [{ work: 100, bytes: 25 }, ['BackupPlan.catchUpWindow', 'BackupPlan.nextRunAt', 'BackupPlan.nextRuns']],
   // A page of a list.

@@ -65,6 +65,7 @@ describeWith({ postgresql: await postgresMissing() }, 'The folder of a worker th
     expect(events.map(({ type }) => type)).not.toContain('BackupAttemptEnded');
     const row = await rowOf(lost);
     expect(row).toMatchObject({ status: 'SUCCEEDED', availability: 'STORED', folder: lost.folder, warnings: ['one'] });
+    expect(row.changes).toEqual(lost.document.changes);
     expect(row.finishedAt?.toISOString()).toBe(lost.document.finishedAt);
     expect(await objectsIn(storage)).toContain(`${lost.folder}backup.json`);
     const queued: unknown[] = await harness.dataSource.query('SELECT FROM job_queue WHERE job_id = $1', [lost.id]);

@@ -96,6 +96,7 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
       ...{ retention: { style: 'FILES', period: 2 }, maxAttempts: 3, catchUpWindowMs: null, timeoutMs: null },
       stallTimeoutMs: 600_000,
       yieldToLocks: true,
+      driftThreshold: null,
       description: null,
     };
     await store.transact(metadata, (tx) =>

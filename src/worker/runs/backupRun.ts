@@ -4,6 +4,7 @@ import { withinLimits } from '../../archive/limits.js';
 import { takeBackup } from '../../archive/takeBackup.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
 import type { BackupShape } from '../../backups/backupJob.js';
+import { reviewBackup } from '../../backups/drift/reviewBackup.js';
 import { timeoutError } from '../../backups/effectiveTimeout.js';
 import { enterPhase, recordFailure, recordSuccess } from './attemptEnd.js';
 import { backupResult } from './backupResult.js';
@@ -105,6 +106,10 @@ async function attempt(
           },
           mayStore: (either) =>
             refuseForeignPrefix(storage, prefixOfFolder(attempt.folder), tools.installationId, either),
+          review: (inventory) =>
+            untilAnswered(tools, holder, () =>
+              reviewBackup(tools.dataSource.manager, { request, startedAt: attempt.startedAt }, inventory),
+            ),
           onProgress: progress.report,
         });
       return limits.outside(() => inWorkFolder(tools.workRoot, take));
