@@ -71,6 +71,7 @@ describe('a configuration', () => {
       dataFolder: '/work/data',
       databaseUrl: null,
       migrationDatabaseUrl: null,
+      provider: null,
       sessions: { idleMs: 7_200_000, lifetimeMs: 43_200_000 },
       scheduleStore: { kind: 'postgres' },
       masterKeys: null,
@@ -200,8 +201,9 @@ describe('a wrong setting', () => {
       'loud',
       /^STOWAGE_LOG_LEVEL holds "loud"\. It should hold one of debug, info, warn, error\.$/,
     ],
-    ['OIDC_ISSUER', 'https://idp.example', /^OIDC_ISSUER is set\. Single sign-on is not available yet\. Unset it\.$/],
-    ['OIDC_CLIENT_SECRET', 'hunter2', /^OIDC_CLIENT_SECRET is set\. Single sign-on is not available yet/],
+    ['OIDC_ISSUER', 'http://idp.example', /^OIDC_ISSUER holds "http:\/\/idp\.example"\. It should hold an https URL/],
+    ['OIDC_ISSUER', 'https://idp.example', /^OIDC_CLIENT_ID is not set/],
+    ['OIDC_CLIENT_SECRET', 'hunter2', /^OIDC_CLIENT_SECRET set without OIDC_ISSUER/],
   ];
   test.each(wrongs)('%s=%j is reported in a sentence without its secret', (name, value, sentence) => {
     const problems = problemsOf('serve', { ...serve, [name]: value });

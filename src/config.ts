@@ -6,14 +6,19 @@ import { formatDuration } from './duration.js';
 import type { Secret } from './secret.js';
 import {
   absolutePath,
+  claimRules,
+  clientSecret,
   absolutePaths,
   bearerToken,
   duration,
   hostName,
+  issuerUrl,
   keyLines,
   level,
   postgresUrl,
-  publicUrl,
+  printable,
+  publicUrl as publicUrlCheck,
+  scopes,
   share,
   storeUrl,
   targets,
@@ -23,7 +28,14 @@ import {
   type ScheduleStore,
 } from './settingChecks.js';
 import { systemCode } from './storage/filesystem/filesystemErrors.js';
-import { allowedTargetsOfUp, defaultAllowedTargets, type AllowedTargets } from './storage/allowedTargets.js';
+import type { ClaimRule } from './signIn/claimRules.js';
+import { isLoopback } from './signIn/site.js';
+import {
+  allowedTargetsOfUp,
+  defaultAllowedTargets,
+  parseAllowedTargets,
+  type AllowedTargets,
+} from './storage/allowedTargets.js';
 import { settingNames, settings, type ProgramRole, type SettingName } from './settings.js';
 
 type Common = {
@@ -53,8 +65,23 @@ export type ApiConfig = {
   /** Null: only the admin token opens all of /metrics. */
   readonly metricsToken: Secret | null;
   readonly clientLimits: ClientLimits;
+  /** Where people sign in. Null: only with one-time links. */
+  readonly provider: ProviderConfig | null;
   /** When the sessions of people end. */
   readonly sessions: { readonly idleMs: number; readonly lifetimeMs: number };
+};
+
+export type ProviderConfig = {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret | null;
+  /** Separated by spaces. */
+  readonly scopes: string;
+  readonly claimRules: readonly ClaimRule[];
+  /** The audience of access tokens of the provider. Null: they are refused. */
+  readonly audience: string | null;
+  /** The host of the issuer, and further hosts that its metadata may name. */
+  readonly allowedTargets: AllowedTargets;
 };
 
 /** The share of the server that clients of the API may use before they are slowed down or refused. */
@@ -301,11 +328,12 @@ function working(reader: Reader, { stopGraceMs }: Common): WorkingConfig {
 }
 
 function api(reader: Reader): ApiConfig {
-  reader.refuse(['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'], 'Single sign-on is not available yet.');
+  const publicUrl = reader.optional('STOWAGE_PUBLIC_URL', publicUrlCheck);
   return {
     host: reader.value('HOST', hostName, '127.0.0.1'),
     port: reader.value('PORT', wholeNumber(0, 65_535), '4000'),
-    publicUrl: reader.optional('STOWAGE_PUBLIC_URL', publicUrl),
+    publicUrl,
+    provider: provider(reader, publicUrl),
     minIntervalMs: reader.value('STOWAGE_MIN_INTERVAL', duration('PT1S', 'P366D'), 'PT60S'),
     databasePatienceMs: reader.value('STOWAGE_DATABASE_PATIENCE', duration('PT1S', 'PT5M'), 'PT5S'),
     metricsToken: reader.optional('STOWAGE_METRICS_TOKEN', bearerToken),
@@ -314,6 +342,45 @@ function api(reader: Reader): ApiConfig {
       idleMs: reader.value('STOWAGE_SESSION_IDLE', duration('PT5M', 'P31D'), 'PT2H'),
       lifetimeMs: reader.value('STOWAGE_SESSION_LIFETIME', duration('PT5M', 'P31D'), 'PT12H'),
     },
+  };
+}
+
+const providerDetails = [
+  ...(['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_SCOPES', 'OIDC_CLAIM_RULES'] as const),
+  ...(['OIDC_AUDIENCE', 'OIDC_ALLOWED_TARGETS'] as const),
+];
+
+function provider(reader: Reader, publicUrl: string | null): ProviderConfig | null {
+  if (reader.given('OIDC_ISSUER') === undefined) {
+    const without = providerDetails.filter((name) => reader.given(name) !== undefined);
+    if (without.length > 0) reader.problems.push(`${without.join(', ')} set without OIDC_ISSUER. Set OIDC_ISSUER too.`);
+    return null;
+  }
+  if (publicUrl?.startsWith('http:') === true && !isLoopback(new URL(publicUrl).hostname)) {
+    reader.problems.push(
+      'OIDC_ISSUER is set, and STOWAGE_PUBLIC_URL is not https. People can sign in only over https.',
+    );
+  }
+  const issuer = reader.value('OIDC_ISSUER', issuerUrl);
+  const issuerHost = URL.canParse(issuer) ? new URL(issuer).hostname.replace(/^\[|\]$/g, '') : '';
+  const further = reader.value('OIDC_ALLOWED_TARGETS', targets, issuerHost);
+  const ofIssuer = parseAllowedTargets(issuerHost);
+  return {
+    issuer,
+    clientId: reader.value('OIDC_CLIENT_ID', printable(1)),
+    clientSecret: reader.optional('OIDC_CLIENT_SECRET', clientSecret),
+    scopes: reader.value('OIDC_SCOPES', scopes, 'openid profile'),
+    claimRules: reader.value('OIDC_CLAIM_RULES', claimRules, '[]'),
+    audience: reader.optional('OIDC_AUDIENCE', printable(1)),
+    allowedTargets: anyOf(ofIssuer, further),
+  };
+}
+
+function anyOf(...all: readonly AllowedTargets[]): AllowedTargets {
+  return {
+    allows: (address) => all.some((each) => each.allows(address)),
+    allowsHost: (host, address) => all.some((each) => each.allowsHost(host, address)),
+    withPrivateByDefault: () => anyOf(...all.map((each) => each.withPrivateByDefault())),
   };
 }
 
@@ -427,16 +494,6 @@ class Reader {
       throw new Error(`${this.role} does not read ${name}: see settings.ts.`);
     const value = this.env[name]?.trim();
     return value === '' ? undefined : value;
-  }
-
-  /**
-   * Reports settings of a later version. If they were ignored, an installation would expect behaviour that this version
-   * does not have.
-   */
-  refuse(names: readonly string[], reason: string): void {
-    for (const name of names.filter((each) => (this.env[each] ?? '').trim() !== '')) {
-      this.problems.push(`${name} is set. ${reason} Unset it.`);
-    }
   }
 
   optional<T>(name: SettingName, check: z.ZodType<T, string>): T | null {

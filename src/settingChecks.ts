@@ -2,6 +2,8 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
 import { Secret } from './secret.js';
+import { parseClaimRules } from './signIn/claimRules.js';
+import { isLoopback } from './signIn/site.js';
 import { parseAllowedTargets } from './storage/allowedTargets.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -83,6 +85,34 @@ export const keyLines = text((value) => {
 function is32Bytes(base64: string): boolean {
   return /^[A-Za-z0-9+/]{43}=$/.test(base64) && Buffer.from(base64, 'base64').length === 32;
 }
+
+/** Without the slash that `new URL` adds: an issuer is compared exactly (OpenID Connect Discovery 1.0, 4.3). */
+export const issuerUrl = text((value) => {
+  const url = new URL(value);
+  if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') refuse();
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) refuse();
+  return value;
+});
+
+export const printable = (least: number) =>
+  text((value) => (/^[\x20-\x7e]{1,255}$/.test(value) && value.length >= least ? value : refuse()));
+
+export const clientSecret = text((value) => new Secret(/^[\x20-\x7e]{8,1000}$/.test(value) ? value : refuse()));
+
+export const scopes = text((value) => {
+  const names = value.split(/\s+/);
+  return names.includes('openid') && names.every((name) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(name))
+    ? names.join(' ')
+    : refuse();
+});
+
+export const claimRules = text((value) => {
+  try {
+    return parseClaimRules(value);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : undefined);
+  }
+});
 
 export const targets = text((value) => {
   try {

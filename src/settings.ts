@@ -131,6 +131,60 @@ export const settings = {
     default: { otherwise: 'PT12H' },
     secret: false,
   },
+  OIDC_ISSUER: {
+    roles: api,
+    meaning:
+      'The provider of OpenID Connect at which people sign in, exactly as it names itself. If it is unset, people sign in only with one-time links.',
+    holds: 'an https URL without query and credentials (http only for this machine)',
+    default: { otherwise: 'unset' },
+    secret: false,
+  },
+  OIDC_CLIENT_ID: {
+    roles: api,
+    meaning: 'The name of Stowage at the provider. It is required with OIDC_ISSUER.',
+    holds: 'a client id of up to 255 printable characters',
+    default: { otherwise: 'unset' },
+    secret: false,
+  },
+  OIDC_CLIENT_SECRET: {
+    roles: api,
+    meaning:
+      'The secret of Stowage at the provider. If it is unset, Stowage is a public client, which only PKCE protects.',
+    holds: 'at least 8 printable characters',
+    default: { otherwise: 'unset' },
+    secret: true,
+  },
+  OIDC_SCOPES: {
+    roles: api,
+    meaning:
+      'What Stowage asks the provider for. Add the scope that contains the groups, and offline_access if the provider gives refresh tokens only with it.',
+    holds: 'names separated by spaces, with openid among them',
+    default: { otherwise: 'openid profile' },
+    secret: false,
+  },
+  OIDC_CLAIM_RULES: {
+    roles: api,
+    meaning: 'Which claims of a person give which role in which project: see docs/sign-in.md.',
+    holds: 'a JSON list such as [{"claim":"groups","contains":"backup-admins","role":"ADMIN","project":"shop"}]',
+    default: { otherwise: '[]' },
+    secret: false,
+  },
+  OIDC_AUDIENCE: {
+    roles: api,
+    meaning:
+      'The audience of access tokens (JWTs) of the provider that programs may use as bearer tokens. If it is unset, such tokens are refused.',
+    holds: 'a text of up to 255 printable characters',
+    default: { otherwise: 'unset' },
+    secret: false,
+  },
+  OIDC_ALLOWED_TARGETS: {
+    roles: api,
+    meaning:
+      'Further hosts that the metadata of the provider may name, in addition to the host of OIDC_ISSUER and to STOWAGE_ALLOWED_TARGETS.',
+    holds: 'words and targets separated by commas, as in STOWAGE_ALLOWED_TARGETS',
+    default: { otherwise: 'unset' },
+    secret: false,
+  },
   STOWAGE_FILESYSTEM_ROOT: {
     roles: running,
     meaning:

@@ -17,7 +17,12 @@ import type { Shared } from './shared.js';
 import { openSignIn } from './openSignIn.js';
 
 export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'> &
-  Partial<Pick<ServeConfig, 'clientLimits' | 'databasePatienceMs' | 'maxTimeoutMs' | 'metricsToken' | 'sessions'>>;
+  Partial<
+    Pick<
+      ServeConfig,
+      'clientLimits' | 'databasePatienceMs' | 'masterKeys' | 'maxTimeoutMs' | 'metricsToken' | 'provider' | 'sessions'
+    >
+  >;
 
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {

@@ -1,7 +1,22 @@
+import type { ApiConfig } from '../config.js';
 import type { Log } from '../log.js';
+import { derivedKey, masterKeys } from '../postgres/masterKeys.js';
+import { grantsOf } from '../projects/access/grantsOf.js';
+import { projectIdsNamed } from '../projects/projectQueries.js';
+import type { Secret } from '../secret.js';
+import { firstOf } from '../server/authenticate.js';
 import type { BrowserSignIn } from '../server/browserSignIn.js';
 import { BrowserSessions } from '../signIn/browserSessions.js';
+import { FlowCookies } from '../signIn/flowCookies.js';
+import { jwtSignIn } from '../signIn/jwtSignIn.js';
 import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
+import { viewerOfSession, type PeopleRights } from '../signIn/person.js';
+import { pinnedFetch } from '../signIn/provider/pinnedFetch.js';
+import { Provider } from '../signIn/provider/provider.js';
+import { SignedTokens } from '../signIn/provider/signedTokens.js';
+import { whyRefused } from '../signIn/provider/whyRefused.js';
+import { renewIfDue } from '../signIn/renewal.js';
+import { createSealing } from '../signIn/sealing.js';
 import { createSessions, type SessionLimits } from '../signIn/sessions.js';
 import { signInPages } from '../signIn/signInPages.js';
 import type { Closing } from './closing.js';
@@ -9,14 +24,20 @@ import type { Shared } from './shared.js';
 
 const sweepEveryMs = 10 * 60_000;
 
+export type SignInOptions = Pick<ApiConfig, 'publicUrl'> & {
+  readonly limits: SessionLimits;
+  /** Absent or null: people sign in only with one-time links. */
+  readonly provider?: ApiConfig['provider'] | undefined;
+  /** In base64, newest first. They are needed with a provider. */
+  readonly masterKeys?: readonly Secret[] | undefined;
+};
+
+type Opened = Pick<Shared, 'allowedTargets' | 'dataSource' | 'now'>;
+
 /** The sign-in of people. Ended sessions are deleted until `closing` closes. */
-export function openSignIn(
-  { dataSource }: Pick<Shared, 'dataSource'>,
-  { publicUrl, limits }: { readonly publicUrl: string | null; readonly limits: SessionLimits },
-  log: Log,
-  closing: Closing,
-): BrowserSignIn {
-  const sessions = createSessions(dataSource, limits);
+export function openSignIn(shared: Opened, options: SignInOptions, log: Log, closing: Closing): BrowserSignIn {
+  const { dataSource } = shared;
+  const sessions = createSessions(dataSource, options.limits);
   let sweep: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     sweep = sessions
@@ -27,11 +48,62 @@ export function openSignIn(
     clearInterval(timer);
     await sweep;
   });
-  const browsers = new BrowserSessions(sessions, publicUrl, log);
+  const rights: PeopleRights = {
+    memberGrants: (person) => grantsOf(dataSource.manager, person),
+    projectIds: (names) => projectIdsNamed(dataSource.manager, names),
+  };
+  const person = openProvider(shared, options, log, closing);
+  const browsers = new BrowserSessions(
+    sessions,
+    async (session) => {
+      const current = person === undefined ? session : await renewIfDue({ ...person, sessions, log }, session);
+      if (current === undefined) return undefined;
+      // A session of a provider that is no longer configured opens nothing.
+      if (current.issuer !== null && current.issuer !== person?.provider.settings.issuer) return undefined;
+      return viewerOfSession(rights, current);
+    },
+    options.publicUrl,
+    log,
+  );
   const links = createOneTimeLinks(dataSource);
   return {
     credential: (request) => browsers.credential(request),
-    authenticate: (credential) => browsers.authenticate(credential),
-    pages: (tools) => signInPages({ browsers, sessions, links }, tools),
+    authenticate: firstOf(
+      (credential) => browsers.authenticate(credential),
+      ...(person === undefined ? [] : [jwtSignIn({ ...person, rights })]),
+    ),
+    pages: (tools) => signInPages({ browsers, sessions, links, person }, tools),
+  };
+}
+
+function openProvider({ allowedTargets, now }: Opened, options: SignInOptions, log: Log, closing: Closing) {
+  const { provider: settings } = options;
+  if (settings === undefined || settings === null) return undefined;
+  const connections = pinnedFetch(
+    (host, address) => settings.allowedTargets.allowsHost(host, address) || allowedTargets.allowsHost(host, address),
+  );
+  closing.add('connections to the provider of identities', () => connections.close());
+  const { fetch } = connections;
+  const [newest, ...older] = masterKeys(options.masterKeys ?? []).map((key) => ({
+    id: key.id,
+    key: derivedKey(key, 'sign-in'),
+  }));
+  if (newest === undefined) throw new Error('There is no master key.');
+  const sealing = createSealing([newest, ...older]);
+  const provider = new Provider(settings, fetch);
+  provider.configuration().catch((error: unknown) => {
+    const reason = whyRefused(error).sentence;
+    log.warn(
+      { err: error, reason },
+      'The provider of identities cannot be used now. People cannot sign in until it answers.',
+    );
+  });
+  return {
+    provider,
+    signedTokens: new SignedTokens(provider, fetch, settings.audience),
+    flows: new FlowCookies(sealing, now),
+    sealing,
+    rules: settings.claimRules,
+    log,
   };
 }

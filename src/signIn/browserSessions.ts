@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Authenticated, Credential } from '../server/authenticate.js';
-import { installationViewer } from '../server/viewer.js';
+import type { Viewer } from '../server/viewer.js';
 import { cookieToClear, cookieToSet, readCookie } from './cookies.js';
-import type { NewSession, Session, Sessions } from './sessions.js';
+import type { NewPerson, NewSession, Session, Sessions } from './sessions.js';
 import { isSameOrigin, siteOf, type Site } from './site.js';
 
 const purpose = 'session';
@@ -13,6 +13,8 @@ export class BrowserSessions {
 
   constructor(
     private readonly sessions: Sessions,
+    /** The person of a session, with the rights that the person has now. Undefined: the session has ended. */
+    readonly viewerOf: (session: Session) => Promise<Viewer | undefined>,
     private readonly publicUrl: string | null,
     private readonly log: { warn(message: string): void },
   ) {}
@@ -37,16 +39,22 @@ export class BrowserSessions {
 
   async authenticate({ kind, value }: Credential): Promise<Authenticated | undefined> {
     const session = kind === 'SESSION' ? await this.sessions.find(value) : undefined;
-    return session && { viewer: installationViewer, expiresAt: session.expiresAt };
+    const viewer = session && (await this.viewerOf(session));
+    return session && viewer && { viewer, expiresAt: session.expiresAt };
   }
 
-  /** Opens a session, and ends the session that the browser had. Returns the values of Set-Cookie. */
-  async begin(request: IncomingMessage, site: Site, session: NewSession): Promise<readonly string[]> {
+  /** Opens a session, and ends the session that the browser had. Returns it with the values of Set-Cookie. */
+  async begin(
+    request: IncomingMessage,
+    site: Site,
+    session: NewSession,
+    person?: NewPerson,
+  ): Promise<{ readonly session: Session; readonly cookies: readonly string[] }> {
     this.#warnOfPlainHttp(site);
     const before = await this.find(request, site);
     if (before !== undefined) await this.sessions.end(before.id);
-    const { secret } = await this.sessions.open(session);
-    return [cookieToSet(site, purpose, secret.reveal())];
+    const { secret, ...opened } = await this.sessions.open(session, person);
+    return { session: opened, cookies: [cookieToSet(site, purpose, secret.reveal())] };
   }
 
   /** Ends the session of the browser. Returns the values of Set-Cookie. */

@@ -64,6 +64,9 @@ export const style = `
 body { margin: 0; background: #f3f5f8; color: #1b2733; font: 16px/1.5 system-ui, sans-serif; }
 header { padding: 0.6rem 1rem; background: #16324f; color: #fff; }
 main { max-width: 40rem; margin: 2rem auto; padding: 1.5rem 2rem; background: #fff; border: 1px solid #d4dbe3; border-radius: 6px; }
+h2 { margin: 2rem 0 0; font-size: 1.1rem; }
+dt { font-weight: 600; }
+dd { margin: 0 0 0.75rem; }
 h1 { margin-top: 0; font-size: 1.5rem; line-height: 1.25; }
 label { display: block; font-weight: 600; }
 input { width: 100%; padding: 0.5rem; border: 1px solid #66788a; border-radius: 4px; font: inherit; }

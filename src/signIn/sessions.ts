@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Secret } from '../secret.js';
+import type { ClaimGrant } from './claimRules.js';
 
 /** Who has signed in. Without an issuer it is the administrator of the installation. */
 export type SessionOwner = {
@@ -10,10 +11,25 @@ export type SessionOwner = {
   readonly subject: string;
 };
 
+/** What the provider of a person has given. */
+export type FromProvider = {
+  /** The roles that the claims give. */
+  readonly grants: readonly ClaimGrant[];
+  /** The encrypted tokens of the provider. */
+  readonly sealedTokens: string;
+  /** The time until the tokens have to be renewed. Null: they are never renewed. */
+  readonly renewInMs: number | null;
+};
+
 export type NewSession = SessionOwner & {
   readonly name: string | null;
   readonly clientAddress: string | null;
   readonly userAgent: string | null;
+};
+
+export type NewPerson = FromProvider & {
+  /** The claim `sid`, which names the session at the provider. */
+  readonly providerSession: string | null;
 };
 
 export type Session = NewSession & {
@@ -22,6 +38,9 @@ export type Session = NewSession & {
   /** Exact to a minute. */
   readonly lastUsedAt: Date;
   readonly expiresAt: Date;
+  readonly grants: readonly ClaimGrant[];
+  /** The tokens of the provider have to be renewed now. */
+  readonly isToRenew: boolean;
 };
 
 export type SessionLimits = {
@@ -31,14 +50,22 @@ export type SessionLimits = {
   readonly lifetimeMs: number;
 };
 
+/** Which sessions of a provider end. Null: whatever it is; at least one of the two is given. */
+export type ProviderOrder = { readonly sub: string | null; readonly sid: string | null; readonly issuedAt: Date };
+
 /** The sessions of browsers in PostgreSQL, by the clock of its server. All processes of an installation share them. */
 export interface Sessions {
   /** Opens a session. The secret is the value of the cookie. Only its hash is stored. */
-  open(session: NewSession): Promise<{ readonly id: string; readonly secret: Secret }>;
+  open(session: NewSession, person?: NewPerson): Promise<Session & { readonly secret: Secret }>;
   /** The session of a cookie, which counts as used now. Undefined: there is no such session, or it has ended. */
   find(secret: string): Promise<Session | undefined>;
-  /** Whether the session still lasts. Does not count as a use. */
-  lasts(id: string): Promise<boolean>;
+  /** The sealed tokens of a session. */
+  tokensOf(id: string): Promise<string | undefined>;
+  /** The same, for the one caller that may renew them now. Undefined: they are not due, or another caller renews them. */
+  takeForRenewal(id: string): Promise<string | undefined>;
+  renewed(id: string, person: FromProvider): Promise<void>;
+  /** Ends the sessions that a provider names and that began before the time. Returns their ids. */
+  endOfProvider(issuer: string, order: ProviderOrder): Promise<readonly string[]>;
   /** Ends a session. False: it had ended before. */
   end(id: string): Promise<boolean>;
   /** The sessions of this owner that have not ended, the newest first; at most 100. */
@@ -47,22 +74,35 @@ export interface Sessions {
   sweep(): Promise<number>;
 }
 
+/** How long a caller has to renew tokens, until another caller tries it. */
+const renewalMs = 30_000;
+
 /** How many rows one statement of a sweep deletes, so that no statement takes long. */
 const sweptAtOnce = 10_000;
 
 const columns = `id, issuer, subject, name, client_address AS "clientAddress", user_agent AS "userAgent",
-  created_at AS "createdAt", last_used_at AS "lastUsedAt", expires_at AS "expiresAt"`;
+  created_at AS "createdAt", last_used_at AS "lastUsedAt", expires_at AS "expiresAt", grants,
+  coalesce(renew_at <= clock_timestamp(), false) AS "isToRenew"`;
 
 export function createSessions(dataSource: DataSource, { idleMs, lifetimeMs }: SessionLimits): Sessions {
   return {
-    async open({ issuer, subject, name, clientAddress, userAgent }) {
+    async open({ issuer, subject, name, clientAddress, userAgent }, person) {
       const [id, secret] = [uuidv7(), randomBytes(32).toString('base64url')];
-      await dataSource.query(
-        `INSERT INTO sign_in_sessions (id, secret_hash, issuer, subject, name, grants, client_address, user_agent, expires_at)
-         VALUES ($1, $2, $3, $4, $5, '[]', $6, $7, clock_timestamp() + $8 * interval '1 millisecond')`,
-        [id, hashOf(secret), issuer, subject, name, clientAddress, userAgent?.slice(0, 200) ?? null, lifetimeMs],
+      const [session] = await dataSource.query<[Session]>(
+        `WITH opened AS (
+           INSERT INTO sign_in_sessions (id, secret_hash, issuer, subject, name, client_address, user_agent, expires_at,
+           grants, provider_session, sealed_tokens, renew_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8 * interval '1 millisecond',
+           $9, $10, $11, clock_timestamp() + $12::float8 * interval '1 millisecond') RETURNING *
+         )
+         SELECT ${columns} FROM opened`,
+        [
+          ...[id, hashOf(secret), issuer, subject, name, clientAddress, userAgent?.slice(0, 200) ?? null, lifetimeMs],
+          ...[JSON.stringify(person?.grants ?? []), person?.providerSession ?? null],
+          ...[person === undefined ? null : Buffer.from(person.sealedTokens), person?.renewInMs ?? null],
+        ],
       );
-      return { id, secret: new Secret(secret) };
+      return { ...session, secret: new Secret(secret) };
     },
 
     async find(secret) {
@@ -81,13 +121,46 @@ export function createSessions(dataSource: DataSource, { idleMs, lifetimeMs }: S
       return session;
     },
 
-    async lasts(id) {
-      const rows = await dataSource.query<{ readonly id: string }[]>(
-        `SELECT id FROM sign_in_sessions WHERE id = $1 AND expires_at > clock_timestamp()
-           AND last_used_at > clock_timestamp() - $2 * interval '1 millisecond'`,
-        [id, idleMs],
+    async tokensOf(id) {
+      const [row] = await dataSource.query<{ readonly sealed: Buffer | null }[]>(
+        'SELECT sealed_tokens AS sealed FROM sign_in_sessions WHERE id = $1',
+        [id],
       );
-      return rows.length > 0;
+      return row?.sealed?.toString();
+    },
+
+    async takeForRenewal(id) {
+      const [row] = await dataSource.query<{ readonly sealed: Buffer | null }[]>(
+        `WITH taken AS (
+           UPDATE sign_in_sessions SET renew_at = clock_timestamp() + $2 * interval '1 millisecond'
+           WHERE id = $1 AND renew_at <= clock_timestamp() RETURNING sealed_tokens
+         )
+         SELECT sealed_tokens AS sealed FROM taken`,
+        [id, renewalMs],
+      );
+      return row?.sealed?.toString();
+    },
+
+    async renewed(id, { grants, sealedTokens, renewInMs }) {
+      await dataSource.query(
+        `UPDATE sign_in_sessions SET grants = $2, sealed_tokens = $3,
+           renew_at = clock_timestamp() + $4::float8 * interval '1 millisecond' WHERE id = $1`,
+        [id, JSON.stringify(grants), Buffer.from(sealedTokens), renewInMs],
+      );
+    },
+
+    async endOfProvider(issuer, { sub, sid, issuedAt }) {
+      const rows = await dataSource.query<{ readonly id: string }[]>(
+        `WITH ended AS (
+           DELETE FROM sign_in_sessions
+           WHERE issuer = $1 AND ($2::text IS NULL OR subject = $2) AND ($3::text IS NULL OR provider_session = $3)
+             AND created_at <= $4::timestamptz + interval '30 seconds'
+           RETURNING id
+         )
+         SELECT id FROM ended`,
+        [issuer, sub, sid, issuedAt],
+      );
+      return rows.map(({ id }) => id);
     },
 
     async end(id) {

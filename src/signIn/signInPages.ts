@@ -1,27 +1,30 @@
-import express, { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
-import { StowageError } from '../errors.js';
+import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { SignInTools } from '../server/browserSignIn.js';
 import type { BrowserSessions } from './browserSessions.js';
 import { html } from './html.js';
+import { onSite, sendProblem, unavailable, type SiteHandler } from './onSite.js';
 import type { OneTimeLinks } from './oneTimeLinks.js';
 import { linkScript, sendPage, style } from './page.js';
+import { providerPages, type ProviderPagesOptions } from './providerPages.js';
 import { sendSessions } from './sessionsPage.js';
-import type { Sessions } from './sessions.js';
+import type { Session, Sessions } from './sessions.js';
+import { sendSignedOut, signOut } from './signOutPages.js';
 import { isSameOrigin, ownPath, type Site } from './site.js';
 
 export type SignInPagesOptions = {
   readonly browsers: BrowserSessions;
   readonly sessions: Sessions;
   readonly links: OneTimeLinks;
+  /** Absent: there is no provider. */
+  readonly person?: Omit<ProviderPagesOptions, 'browsers' | 'sessions'> | undefined;
 };
-
-export type SiteHandler = (request: Request, response: Response, site: Site) => Promise<void> | void;
 
 /**
  * `/sign-in` and the pages below it, and `/sign-out`. A request that changes something is a POST of a page of this site.
  */
 export function signInPages(options: SignInPagesOptions, { signInFailures, metrics }: SignInTools): Router {
-  const { browsers, sessions, links } = options;
+  const { browsers, sessions, links, person } = options;
+  const providerName = person?.provider.name;
   const router = Router();
   const form = express.urlencoded({ extended: false, limit: 8_192, parameterLimit: 8 });
   const page = (handle: SiteHandler): RequestHandler => onSite(browsers, handle);
@@ -48,7 +51,8 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
     '/sign-in',
     page(async (request, response, site) => {
       const wanted = ownPath(site, request.query['return']);
-      if ((await browsers.find(request, site)) === undefined) sendSignIn(response, site, wanted);
+      if ((await browsers.find(request, site)) === undefined)
+        sendSignIn(response, site, { wanted, provider: providerName });
       else response.redirect(303, `${site.prefix}${wanted}`);
     }),
   );
@@ -63,10 +67,14 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
         const mayAnswer = await signInFailures.failed(request.socket.remoteAddress);
         response.status(mayAnswer ? 401 : 429);
         if (!mayAnswer) response.set({ 'Retry-After': '5', Connection: 'close' });
-        sendSignIn(response, site, ownPath(site, wanted), 'This link was used before, is too old, or is not complete.');
+        sendSignIn(response, site, {
+          wanted: ownPath(site, wanted),
+          problem: 'This link was used before, is too old, or is not complete.',
+          provider: providerName,
+        });
         return;
       }
-      const cookies = await browsers.begin(request, site, {
+      const { cookies } = await browsers.begin(request, site, {
         issuer: null,
         subject: 'installation',
         name: 'Administrator of the installation',
@@ -106,64 +114,46 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
     }),
   );
 
-  router.post(
-    '/sign-out',
-    form,
-    change(async (request, response, site) => {
-      response.append('Set-Cookie', [...(await browsers.end(request, site))]);
-      sendPage(response, site, {
-        title: 'You are signed out',
-        body: html`<p>Your session on this server has ended.</p>
-          <p><a href="${site.prefix}/sign-in">Sign in again</a></p>`,
-      });
+  router.get(
+    '/sign-in/no-access',
+    page(async (request, response, site) => {
+      const wanted = ownPath(site, request.query['return']);
+      const session = await browsers.find(request, site);
+      const viewer = session && (await browsers.viewerOf(session));
+      if (session === undefined || viewer === undefined || viewer.grants === 'ALL' || viewer.grants.length > 0) {
+        response.redirect(303, `${site.prefix}${wanted}`);
+        return;
+      }
+      sendNoAccess(response, site, session, wanted);
     }),
   );
+
+  router.post('/sign-out', form, change(signOut(options)));
+  router.get(
+    '/sign-in/signed-out',
+    page((_request, response, site) => sendSignedOut(response, site)),
+  );
+  if (person !== undefined) router.use(providerPages({ ...person, browsers, sessions }, { signInFailures, metrics }));
   router.use(unavailable);
   return router;
 }
 
-/** A page for a person whose request needs the database while it does not answer. */
-const unavailable: ErrorRequestHandler = (error: unknown, _request, response, next) => {
-  if (!(error instanceof StowageError) || error.code !== 'UNAVAILABLE' || response.headersSent) {
-    next(error);
-    return;
-  }
-  response.status(503).set('Retry-After', '5');
-  sendProblem(
-    response,
-    { prefix: '' },
-    'Stowage does not answer now',
-    'Its database cannot be reached. Try again in a moment.',
-  );
-};
+type SignInPage = { readonly wanted: string; readonly problem?: string; readonly provider: string | undefined };
 
-/** Calls `handle` if people can sign in at the site of the request. */
-export function onSite(browsers: BrowserSessions, handle: SiteHandler): RequestHandler {
-  return async (request, response) => {
-    const site = browsers.siteOf(request);
-    if (site !== undefined) {
-      await handle(request, response, site);
-      return;
-    }
-    response.status(403);
-    sendProblem(
-      response,
-      { prefix: '' },
-      'Signing in needs https',
-      'On plain http anybody on the way could take over your session. Use https and set STOWAGE_PUBLIC_URL to that address. On the machine of the server itself, http://localhost and http://127.0.0.1 work too.',
-    );
-  };
-}
-
-export function sendProblem(response: Response, site: Pick<Site, 'prefix'>, title: string, wayOut: string): void {
-  sendPage(response, site, { title, body: html`<p>${wayOut}</p>` });
-}
-
-function sendSignIn(response: Response, site: Site, wanted: string, problem?: string): void {
+function sendSignIn(response: Response, site: Site, { wanted, problem, provider }: SignInPage): void {
+  const byProvider =
+    provider === undefined
+      ? ''
+      : html`<p>
+            <a class="button" href="${site.prefix}/sign-in/start?return=${encodeURIComponent(wanted)}"
+              >Sign in with ${provider}</a
+            >
+          </p>
+          <h2>With a one-time link</h2>`;
   sendPage(response, site, {
     title: 'Sign in',
     script: '/sign-in/link.js',
-    body: html`${problem === undefined ? '' : html`<p class="problem" role="alert">${problem}</p>`}
+    body: html`${problem === undefined ? '' : html`<p class="problem" role="alert">${problem}</p>`} ${byProvider}
       <p>
         <code>stowage sign-in</code> prints a link that opens a session of the administrator of this installation. The
         link is valid once, for ten minutes. Open it, or paste the part that follows <code>#</code>:
@@ -174,7 +164,25 @@ function sendSignIn(response: Response, site: Site, wanted: string, problem?: st
           <input id="code" name="code" type="password" autocomplete="off" required maxlength="100" />
         </p>
         <input type="hidden" name="return" value="${wanted}" />
-        <button type="submit">Sign in</button>
+        <button type="submit" ${provider === undefined ? '' : html`class="quiet"`}>Sign in with the code</button>
+      </form>`,
+  });
+}
+
+function sendNoAccess(response: Response, site: Site, session: Session, wanted: string): void {
+  sendPage(response.status(403), site, {
+    title: 'You have no access yet',
+    body: html`<p>You are signed in as ${session.name ?? session.subject}, but no project was shared with you.</p>
+      <p>Send these two lines to an administrator of your project. They identify you:</p>
+      <dl>
+        <dt>Issuer</dt>
+        <dd><code>${session.issuer ?? ''}</code></dd>
+        <dt>Subject</dt>
+        <dd><code>${session.subject}</code></dd>
+      </dl>
+      <p><a href="${site.prefix}/sign-in/no-access?return=${encodeURIComponent(wanted)}">Try again</a></p>
+      <form method="post" action="${site.prefix}/sign-out">
+        <button class="quiet" type="submit">Sign out</button>
       </form>`,
   });
 }
