@@ -1,5 +1,5 @@
 import {
-  allowInsecureRequests as insecure,
+  allowInsecureRequests,
   authorizationCodeGrant,
   buildAuthorizationUrl,
   buildEndSessionUrl,
@@ -57,11 +57,9 @@ export type Identified = {
   readonly tokens: ProviderTokens;
 };
 
-/** Settings allow plain http only for a provider on this machine. */
-function allowPlainHttp(configuration: Configuration): void {
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to draw attention
-  insecure(configuration);
-}
+/** Settings allow plain http only for a provider on this machine. It is marked as deprecated only to draw attention. */
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- see above
+const plainHttp: readonly ((configuration: Configuration) => void)[] = [allowInsecureRequests];
 
 const clientMetadata = { [clockTolerance]: 30 };
 const timeoutSeconds = 15;
@@ -183,7 +181,7 @@ export class Provider {
     configuration[customFetch] = this.#fetchOfClient;
     configuration.timeout = timeoutSeconds;
     enableNonRepudiationChecks(configuration);
-    if (this.settings.issuer.startsWith('http:')) allowPlainHttp(configuration);
+    for (const allow of this.settings.issuer.startsWith('http:') ? plainHttp : []) allow(configuration);
     return configuration;
   }
 
@@ -200,7 +198,7 @@ export class Provider {
       const configuration = await discovery(new URL(issuer), clientId, clientMetadata, this.#authentication(), {
         [customFetch]: this.#fetchOfClient,
         timeout: timeoutSeconds,
-        execute: issuer.startsWith('http:') ? [allowPlainHttp] : [],
+        execute: issuer.startsWith('http:') ? [...plainHttp] : [],
       });
       this.#prepared(configuration);
       this.#configuration = configuration;
