@@ -78,7 +78,8 @@ async function prepareDump(
   return {
     report: preflight.report,
     dump: async (part, dumpContext) => {
-      const pipeline = await openMongodbPipeline(settings.tools, { ...context, ...dumpContext });
+      const databases = part.databases ?? preflight.report.inventory.databases.map(({ name }) => name);
+      const pipeline = await openMongodbPipeline(settings.tools, databases, { ...context, ...dumpContext });
       try {
         return await startMongodbDump(preflight, part, pipeline, dumpContext);
       } catch (error) {

@@ -7,7 +7,7 @@ import { archiveScanner, scannedArchive } from './archiveScanner.js';
 import { dumpedTables, whyIncomplete } from './dump.js';
 
 function scan(archive: Buffer, lengths: readonly number[] = []) {
-  const { found, out } = scanStream(archiveScanner(), archive, lengths);
+  const { found, out } = scanStream(archiveScanner(['shop', 'Ä', 'd']), archive, lengths);
   const scanned = scannedArchive();
   for (const line of found) scanned.add(line);
   return { ...scanned.result(), out };
@@ -102,7 +102,7 @@ describe('The scanner of an archive', () => {
     expect(whyIncomplete(scan(Buffer.alloc(0)), false)).toMatch(/ends in the middle/);
   });
 
-  test('leaves out the databases of the system, and changes nothing else', () => {
+  test('leaves out the databases of the system, and every other that is not in the backup', () => {
     const users: ArchiveBlock = {
       database: 'admin',
       collection: 'system.users',
@@ -111,15 +111,20 @@ describe('The scanner of an archive', () => {
     const config: ArchiveBlock = { database: 'config', collection: 'settings', documents: [document({ a: 1 })] };
     const shop = { db: 'shop', collection: 'orders' };
     const archive = mongodbArchive(
-      [{ db: 'admin', collection: 'system.users' }, shop, { db: 'config', collection: 'settings' }],
-      [users, orders, config],
+      [
+        { db: 'admin', collection: 'system.users' },
+        shop,
+        { db: 'config', collection: 'settings' },
+        { db: 'created later', collection: 'orders' },
+      ],
+      [users, orders, config, { ...orders, database: 'created later' }],
     );
     const scanned = scan(archive, [50, 300, 7, 7, 7]);
     expect(scanned.out.equals(mongodbArchive([shop], [orders]))).toBe(true);
     expect(scanned.ended.map(({ database }) => database)).toEqual(['shop']);
   });
 
-  describe('turns entries of the oplog that write to the databases of the system into no-ops', () => {
+  describe('turns entries of the oplog that write to other databases into no-ops', () => {
     const entry = (op: string, ns: string, o: BSON.Document) =>
       document({ op, ns, ui: new BSON.UUID(), o, ts: new BSON.Timestamp(7n) });
     const oplogOf = (documents: readonly Uint8Array[]) =>
@@ -127,12 +132,14 @@ describe('The scanner of an archive', () => {
     const kept = [
       entry('i', 'shop.orders', { _id: 1, ns: 'admin.system.users' }),
       entry('c', 'admin.$cmd', { applyOps: [{ op: 'i', ns: 'shop.orders', o: { _id: 2 } }] }),
+      entry('c', 'admin.$cmd', { applyOps: [{ op: 'i', ns: 'shop.orders', o: { _id: 3, ns: 'config.application' } }] }),
+      entry('c', 'admin.$cmd', { commitTransaction: 1 }),
       entry('n', '', { msg: 'periodic noop' }),
     ];
     const changed = [
       entry('i', 'admin.system.users', { _id: 'admin.me', credentials: {} }),
       entry('u', 'config.transactions', { _id: 2 }),
-      entry('c', 'admin.$cmd', { applyOps: [{ op: 'i', ns: 'admin.system.roles', o: { _id: 2 } }] }),
+      entry('c', 'created later.$cmd', { dropDatabase: 1 }),
     ];
 
     test('and corrects the checksum', () => {
@@ -142,6 +149,21 @@ describe('The scanner of an archive', () => {
       const [first, second, third] = changed.map(asNoOp);
       expect(out.equals(oplogOf([kept[0]!, first!, kept[1]!, second!, third!, kept[2]!]))).toBe(true);
       expect(ended).toMatchObject([{ database: '', collection: 'oplog', documents: 6 }]);
+    });
+
+    test('and single operations of a transaction', () => {
+      const transaction = (op: string) =>
+        entry('c', 'admin.$cmd', {
+          applyOps: [
+            { op: 'i', ns: 'shop.orders', o: { _id: 2 } },
+            { op, ns: 'admin.system.roles', o: { _id: 2 } },
+            { op: 'u', ns: 'shop.orders', o: { _id: 2 } },
+          ],
+        });
+      const [before, expected] = ['i', 'n'].map((op) => BSON.deserialize(transaction(op)));
+      const ui = before!['ui'] as unknown;
+      const oplog = (each: BSON.Document) => oplogOf([document({ ...each, ui }), kept[0]!]);
+      expect(scan(oplog(before!), [300, 20]).out.equals(oplog(expected!))).toBe(true);
     });
 
     test('and leaves other oplogs as they are', () => {

@@ -4,21 +4,27 @@ import type { Scanner } from '../../pipeline/observer.js';
  * Reads an archive of mongodump as it passes (github.com/mongodb/mongo-tools, common/archive/spec.md): a magic number, a
  * block that describes the namespaces, and blocks of the documents of one namespace each. It
  * - counts the documents of each namespace;
- * - leaves out the namespaces of the databases of the system. A dump with --oplog contains them, and a restore would write
- *   the users of the source over those of the target;
- * - turns entries of the oplog that write to such namespaces into no-ops. Only one letter of the entry changes, and the
- *   checksum of the oplog is corrected with it: a CRC is linear, so the change of the result depends only on the changed
- *   letter and on the number of bytes after it;
+ * - leaves out the namespaces of all databases except `databases`. A dump with --oplog contains those of the system, whose
+ *   users a restore would write over those of the target. It also contains databases that were created after the target
+ *   was chosen to have none of the backup's databases, so a restore could change or drop a database of another owner;
+ * - turns operations of the oplog that write to such namespaces into no-ops, also single operations of a transaction. Only
+ *   one letter of an operation changes, and the checksum of the oplog is corrected with it: a CRC is linear, so the change
+ *   of the result depends only on the changed letter and on the number of bytes after it;
  * - reports whether the archive ends where it should.
  *
  * A document of up to 16 MiB passes in pieces, except for entries of the oplog and descriptions of namespaces.
  */
-export function archiveScanner(): Scanner {
-  return { source: perl, args: [] };
+export function archiveScanner(databases: readonly string[]): Scanner {
+  const names = databases.map((name) => Buffer.from(name).toString('hex'));
+  const args: string[] = [];
+  // Linux limits the length of one argument.
+  for (let begin = 0; begin < names.length; begin += 500) args.push(names.slice(begin, begin + 500).join());
+  return { source: perl, args };
 }
 
 const perl = String.raw`
 my $terminator = 0xffffffff;
+my %kept = map { pack('H*', $_) => 1 } map { split /,/ } @ARGV;
 my $mostBytes = 48 * 1024 * 1024;
 # What comes next: MAGIC, HEADER, PRELUDE, BLOCK or BODY.
 my ($state, $position, $rest, $broken) = ('MAGIC', 0, 0, 0);
@@ -63,7 +69,7 @@ sub fields {
   return \%fields;
 }
 sub textIn { my ($fields, $field) = @_; my $found = $fields->{$field}; defined $found && $found->[0] == 2 ? substr($found->[2], 4, -1) : '' }
-sub isOfSystem { $_[0] eq 'admin' || $_[0] eq 'config' || $_[0] eq 'local' }
+sub isLeftOut { $_[0] ne '' && !exists $kept{$_[0]} }
 
 # CRC-64 (ECMA-182, reflected), as Go computes it.
 my $polynomial = 0xC96C5795D7870F42;
@@ -81,25 +87,34 @@ sub shifted {
   return $crc;
 }
 
-# The entry as a no-op, if it writes to a database of the system.
-sub harmlessEntry {
+sub documentsIn { my ($found) = @_; my $all = defined $found && $found->[0] == 4 ? fields($found->[2]) : undef; defined $all ? grep { $_->[0] == 3 } values %$all : () }
+
+# The places of the letters of an entry that become n: of the entry itself, or of single operations of a transaction.
+sub lettersToChange {
   my ($document) = @_;
   my $fields = fields($document);
-  return undef if !defined $fields;
+  return () if !defined $fields;
   my $namespace = textIn($fields, 'ns');
-  my $writes = $namespace =~ /^(?:admin\.system\.|config\.|local\.)/
-    || $namespace eq 'admin.$cmd' && $document =~ /\x02ns\0.{4}(?:admin\.system\.|config\.)/s;
+  if ($namespace eq 'admin.$cmd') {
+    my $command = $fields->{o};
+    my $inner = defined $command && $command->[0] == 3 ? fields($command->[2]) : undef;
+    return () if defined $inner && (exists $inner->{commitTransaction} || exists $inner->{abortTransaction});
+    if (defined $inner && exists $inner->{applyOps}) {
+      my $start = $command->[1] + $inner->{applyOps}[1];
+      return map { my (undef, $at, $operation) = @$_; map { $start + $at + $_ } lettersToChange($operation) } documentsIn($inner->{applyOps});
+    }
+  }
+  my ($database) = $namespace =~ /^([^.]+)\./;
   my $operation = $fields->{op};
-  return undef if !$writes || !defined $operation || length $operation->[2] != 6;
-  my $place = $operation->[1] + 4;
-  return [$place, ord(substr($document, $place, 1)) ^ ord('n')];
+  return () if !defined $database || !isLeftOut($database) || !defined $operation || length $operation->[2] != 6;
+  return ($operation->[1] + 4);
 }
 
 sub inOplog {
   my ($document) = @_;
-  my $change = harmlessEntry($document);
-  if (defined $change && $change->[1] != 0) {
-    my ($place, $difference) = @$change;
+  for my $place (lettersToChange($document)) {
+    my $difference = ord(substr($document, $place, 1)) ^ ord('n');
+    next if $difference == 0;
     substr($buffer, $position + $place, 1, 'n');
     push @{$oplogChange{$name}}, [$size{$name} + $place, $difference];
   }
@@ -120,7 +135,7 @@ sub prelude {
   my $fields = fields($document);
   return broken('prelude') if !defined $fields;
   my ($database, $collection, $type) = map { textIn($fields, $_) } qw(db collection type);
-  $drops = isOfSystem($database);
+  $drops = isLeftOut($database);
   if (!$drops) { report(join ' ', 'namespace', map { 'x' . unpack('H*', $_) } $database, $collection, $type) }
   take(length $document);
   $drops = 0;
@@ -134,7 +149,7 @@ sub beginBlock {
   return broken('header') if !defined $eof || !defined $sum || $sum->[0] != 0x12;
   my ($database, $collection) = (textIn($fields, 'db'), textIn($fields, 'collection'));
   $name = join ' ', map { 'x' . unpack('H*', $_) } $database, $collection;
-  $drops = isOfSystem($database);
+  $drops = isLeftOut($database);
   $isOplog = $database eq '' && $collection eq 'oplog';
   ($count{$name}, $size{$name}, $largest{$name}) = (0, 0, 0) unless exists $count{$name};
   if ($eof->[2] ne "\0") {

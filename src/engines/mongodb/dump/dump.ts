@@ -19,14 +19,16 @@ import { archiveScanner, scannedArchive, type ScannedArchive } from './archiveSc
 /** The pipeline that a dump writes to, and what its scanner has found so far. */
 export type MongodbPipeline = DumpPipeline & { readonly scanned: () => ScannedArchive };
 
+/** `databases`: everything of other databases is left out of the archive. */
 export async function openMongodbPipeline(
   tools: Tools,
+  databases: readonly string[],
   { workFolder, signal, steps }: Pick<PrepareDumpContext, 'workFolder' | 'signal' | 'steps'>,
 ): Promise<MongodbPipeline> {
   const scanned = scannedArchive();
   const pipeline = await openDumpPipeline({
     ...{ tools, workFolder, signal, steps },
-    scanner: archiveScanner(),
+    scanner: archiveScanner(databases),
     onFinding: scanned.add,
   });
   return { ...pipeline, scanned: scanned.result };
