@@ -36,6 +36,8 @@ export type ServerLimits = SocketLimits & {
   readonly graceMs: number;
   /** How many signed-in WebSockets one viewer may have. */
   readonly socketsOfViewer: number;
+  /** How long a query or a mutation waits for others of its viewer. */
+  readonly requestWaitMs: number;
   /** The unread bytes of one viewer, and of all clients, from which on no further answers are produced for them. */
   readonly queuedBytesOfViewer: number;
   readonly queuedBytes: number;
@@ -50,6 +52,7 @@ const defaultLimits: ServerLimits = {
   pendingSockets: 1_000,
   pendingSocketsOfAddress: 100,
   socketsOfViewer: 100,
+  requestWaitMs: 5_000,
   messagesPerSecond: 200,
   operationsPerSecond: 50,
   queuedBytesOfViewer: 33_554_432,
@@ -87,8 +90,9 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   let closing: Promise<void> | undefined;
 
   const signInFailures = createSignInFailures({ log: options.log, limits: signInLimits });
-  const { queuedBytesOfViewer: ofViewer, queuedBytes: inTotal, socketsOfViewer } = limits;
-  const shares = new Shares({ ofViewer, inTotal, socketsOfViewer }, (limit) => metrics.exceededAnswers.inc({ limit }));
+  const shares = new Shares({ ...limits, ofViewer: limits.queuedBytesOfViewer, inTotal: limits.queuedBytes }, (limit) =>
+    metrics.exceededAnswers.inc({ limit }),
+  );
   const { signInChanges: changes = new SignInChanges(), now = () => new Date() } = options;
   const guarded = { ...options, metrics, signInFailures, shares, changes, now };
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });

@@ -26,6 +26,7 @@ import { jsonInSlices } from './budget/jsonInSlices.js';
 import { checkDocumentText } from './checkDocumentText.js';
 import { checkOperation } from './checkOperation.js';
 import type { Shares } from './fairness/shares.js';
+import { retryAfter, TooManyRequests } from './fairness/tooManyRequests.js';
 import { Usage } from './fairness/usage.js';
 import { KnownDocuments } from './knownDocuments.js';
 import { Loaders } from './loaders.js';
@@ -166,6 +167,13 @@ class Answers {
       return { http: head(500), body: { kind: 'single' as const, singleResult } };
     }
     const { data, errors } = result;
+    if (errors?.some(({ originalError }) => originalError instanceof TooManyRequests) === true) {
+      const headers = new HeaderMap([['retry-after', retryAfter]]);
+      return {
+        http: { status: 429, headers },
+        body: { kind: 'single' as const, singleResult: { errors: errors.map(answered) } },
+      };
+    }
     if (data !== undefined && data !== null) this.#contexts.set(data, contextValue as HttpContext);
     const singleResult = {
       ...(errors === undefined ? {} : { errors: errors.map(answered) }),
@@ -214,10 +222,23 @@ function signedInOnly(options: HttpApiOptions): RequestHandler {
       response.set('WWW-Authenticate', 'Bearer');
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
     }
+    const leave = shares.enterRequest(signedIn.key, mostBytesOf(request, options));
+    if (leave === undefined) {
+      // The body is not read, so the connection cannot be used again.
+      response.set('Connection', 'close');
+      throw new TooManyRequests();
+    }
+    response.once('close', leave);
     const budget = shares.budgetOf(signedIn.key, usageOf(request));
     (response.locals as { context?: HttpContext }).context = httpContext(signedIn, budget, request, response);
     next();
   };
+}
+
+/** The size of the body, if it is not compressed. */
+function mostBytesOf({ headers }: Request, { maxBodyBytes }: HttpApiOptions): number {
+  const { 'content-length': length, 'content-encoding': encoding } = headers;
+  return encoding === undefined && length !== undefined ? Math.min(Number(length), maxBodyBytes) : maxBodyBytes;
 }
 
 /** The key is the TCP connection. */
@@ -293,7 +314,12 @@ function answerErrors(log: ErrorLog): ErrorRequestHandler {
   };
 }
 
-function statusOf({ code }: StowageError, response: Response): number {
+function statusOf(error: StowageError, response: Response): number {
+  const { code } = error;
+  if (error instanceof TooManyRequests) {
+    response.set('Retry-After', retryAfter);
+    return 429;
+  }
   if (code === 'UNAVAILABLE') return 503;
   if (code !== 'UNAUTHENTICATED') return 400;
   return response.statusCode === 429 ? 429 : 401;

@@ -9,7 +9,7 @@ import { jsonInSlices } from './jsonInSlices.js';
 import { meterFields } from './meterFields.js';
 
 test('the rest of a large answer whose client has left lets others work too', async () => {
-  const shares = new Shares({ ofViewer: 1_000_000, inTotal: 1_000_000, socketsOfViewer: 1 });
+  const shares = new Shares({ ofViewer: 1_000_000, inTotal: 1_000_000, socketsOfViewer: 1, requestWaitMs: 1 });
   const budget = shares.budgetOf('viewer', new Usage());
   budget.pay('answerBytes', 300_000, 'Query.test');
   budget.release();
@@ -65,7 +65,7 @@ test('a field that the answer no longer needs does not hold it up when it exceed
   meterFields(schema);
   let arrive: (log: string) => void = () => undefined;
   const log = new Promise<string>((resolve) => (arrive = resolve));
-  const shares = new Shares({ ofViewer: 1_000_000, inTotal: 1_000_000, socketsOfViewer: 1 });
+  const shares = new Shares({ ofViewer: 1_000_000, inTotal: 1_000_000, socketsOfViewer: 1, requestWaitMs: 1 });
   const budget = shares.budgetOf('viewer', new Usage());
   const result = await executeWithinBudget({
     ...{

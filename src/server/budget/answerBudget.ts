@@ -1,5 +1,7 @@
 import { StowageError } from '../../errors.js';
 import type { Steps } from '../../steps.js';
+import type { OperationTypeNode } from 'graphql';
+import type { AnswersAtOnce } from '../fairness/answersAtOnce.js';
 import type { Claimant, Turns } from '../fairness/turns.js';
 import type { LargeAnswers } from '../fairness/largeAnswers.js';
 import { Usage } from '../fairness/usage.js';
@@ -40,6 +42,7 @@ export type AnswerPlace = {
   readonly turns: Turns;
   readonly claimant: Omit<Claimant, 'answer'>;
   readonly largeAnswers: LargeAnswers;
+  readonly answersAtOnce: AnswersAtOnce;
   /** The key of the viewer. */
   readonly viewerKey: string;
   readonly onExceeded: (limit: BudgetLimit) => void;
@@ -86,6 +89,12 @@ export class AnswerBudget {
   /** The budget of the next message of the same subscription. */
   next(): AnswerBudget {
     return new AnswerBudget(this.#place);
+  }
+
+  /** Waits until the answer may begin. Call the returned function when it has been produced. Throws UNAVAILABLE. */
+  begin(kind: OperationTypeNode): Promise<() => void> {
+    if (this.#place === undefined) return Promise.resolve(() => undefined);
+    return this.#place.answersAtOnce.enter(this.#place.viewerKey, kind);
   }
 
   get isExceeded(): boolean {

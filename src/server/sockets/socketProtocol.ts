@@ -168,12 +168,14 @@ function protocolServer(options: SocketProtocolOptions) {
     },
     execute: (args) => executeAtOutlet(args as SocketArgs, patiently),
     async subscribe(args) {
+      // Many subscriptions of one viewer do not start together, so that others can read from the database meanwhile.
+      const leave = await (args as SocketArgs).contextValue.budget.begin(OperationTypeNode.SUBSCRIPTION);
       metrics.subscriptions.inc();
       const messages = await subscribeFresh(args, {
         execute: (event) => executeAtOutlet(event as SocketArgs, patiently),
         onEnd: () => metrics.subscriptions.dec(),
         patiently,
-      });
+      }).finally(leave);
       if (Symbol.asyncIterator in messages) (args as SocketArgs).contextValue.operation.messages = messages;
       return messages;
     },
