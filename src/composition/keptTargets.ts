@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { hostList } from '../engines/network/hostList.js';
+import { hostList } from '../engines/hostList.js';
 import type { DataSource } from 'typeorm';
 import type { Log } from '../log.js';
 import type { AllowedTargets } from '../storage/allowedTargets.js';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Engine } from '../engines/engine.js';
 import type { EngineName, Engines } from '../engines/engines.js';
-import { hostList } from '../engines/network/hostList.js';
+import { hostList } from '../engines/hostList.js';
 import { allowedAddress, usableSecret } from '../server/connectionRules.js';
 import {
   durationWithin,

@@ -1,5 +1,5 @@
 import { StowageError } from '../../../errors.js';
-import { hostList } from '../../network/hostList.js';
+import { hostList } from '../../hostList.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { openMember, type Session, type SessionOptions } from './session.js';
 
