@@ -1,5 +1,6 @@
 import { listed } from '../mysqlFamily/checks/listed.js';
 import type { Names } from '../mysqlFamily/catalog/catalog.js';
+import { columnsThatLoseCharacters } from '../mysqlFamily/checks/columnsThatLoseCharacters.js';
 import type { Definitions } from '../mysqlFamily/definitions/readDefinitions.js';
 
 /**
@@ -14,10 +15,9 @@ export function dumpCharacterSet(definitions: Definitions): 'binary' | 'utf8mb4'
 /** The warning that names possible losses of a dump in utf8mb4, and the reason for utf8mb4. */
 export function warnOfConversion({ columns }: Pick<Names, 'columns'>, definitions: Definitions): readonly string[] {
   const because = partitionedByTypedValues(definitions);
-  const atRisk = columns.filter(({ characterSet }) => characterSet !== null && losing.has(characterSet));
   if (because.length === 0) return [];
   return listed(
-    atRisk.map(({ database, table, name }) => `${database}.${table}.${name}`),
+    columnsThatLoseCharacters(columns),
     `Because ${because.join(', ')} is partitioned by values of the type UUID, INET4 or INET6, text is dumped in utf8mb4. A restore changes characters that do not exist in utf8mb4 in these columns`,
   );
 }
@@ -33,22 +33,3 @@ function partitionedByTypedValues(definitions: Definitions): readonly string[] {
       .map(([table]) => `${database}.${table}`),
   );
 }
-
-/** Character sets that contain characters which Unicode lacks, or several characters for one character of Unicode. */
-const losing = new Set([
-  ...[
-    'armscii8',
-    'ascii',
-    'big5',
-    'cp1250',
-    'cp1251',
-    'cp1256',
-    'cp1257',
-    'cp932',
-    'dec8',
-    'eucjpms',
-    'euckr',
-    'gb2312',
-  ],
-  ...['gbk', 'geostd8', 'greek', 'hebrew', 'hp8', 'sjis', 'swe7', 'tis620', 'ujis'],
-]);

@@ -51,6 +51,7 @@ export const mariadbDialect: Dialect = {
       : session.query(
           `BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; ${statements.join('; ')}; END`,
         ),
+  writesNamesInUtf8: false,
   viewAlgorithm: 'algorithm',
   connectionsNow:
     "(SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'THREADS_CONNECTED')",

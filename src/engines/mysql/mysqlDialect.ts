@@ -40,6 +40,7 @@ export const mysqlDialect: Dialect = {
     return session.query(select.replace(/^\s*SELECT\b/, `SELECT /*+ ${hints.join(' ')} */`), [], options);
   },
   showAll,
+  writesNamesInUtf8: true,
   viewAlgorithm: "''",
   connectionsNow:
     "(SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Threads_connected')",

@@ -4,7 +4,7 @@ import type { Dialect } from '../mysqlFamily/dialect.js';
  * MySQL numbers no statements. The second in which a statement began distinguishes the statements of a session well
  * enough for a wait of seconds. A statement may be as long as a packet, and its beginning is enough to recognise it.
  */
-const sessions = `SELECT id, user, host, db, command, COALESCE(state, '') AS state, LEFT(info, 4000) AS statement,
+const sessions = `SELECT id AS id, user AS user, host AS host, db AS db, command AS command, COALESCE(state, '') AS state, LEFT(info, 4000) AS statement,
    UNIX_TIMESTAMP() - time AS query_id
   FROM information_schema.processlist
   WHERE id <> CONNECTION_ID() AND (id = ? OR state LIKE 'Waiting for%' OR ?)`;

@@ -1,7 +1,10 @@
 import type { Dialect } from '../mysqlFamily/dialect.js';
+import type { Names } from '../mysqlFamily/catalog/catalog.js';
+import { columnsThatLoseCharacters } from '../mysqlFamily/checks/columnsThatLoseCharacters.js';
 import { listed } from '../mysqlFamily/checks/listed.js';
 import { noTime, searchRows } from '../mysqlFamily/checks/searchRows.js';
 import { quoteName } from '../mysqlFamily/privileges/grants.js';
+import { namesForbidBinary } from './mysqlDumpArguments.js';
 import type { Session } from '../mysqlFamily/session/session.js';
 
 /** The time limit for searching all JSON columns together. */
@@ -16,6 +19,7 @@ export const findMysqlLosses: Dialect['findOwnLosses'] = async (session, { datab
       columns.filter(({ dataType }) => dataType === 'json'),
     )),
     ...(await readOnlyDatabases(session, names)),
+    ...conversion(databases, columns),
   ];
 };
 
@@ -46,6 +50,15 @@ async function changedJson(session: Session, columns: readonly JsonColumn[]): Pr
     ),
     ...listed(unsure, 'These JSON columns were not searched for values that a dump changes'),
   ];
+}
+
+function conversion(databases: Parameters<typeof namesForbidBinary>[0], columns: Names['columns']): readonly string[] {
+  const because = namesForbidBinary(databases);
+  if (because.length === 0) return [];
+  return listed(
+    columnsThatLoseCharacters(columns),
+    `Because the name of ${because.join(', ')} is not in ASCII, text is dumped in utf8mb4. A restore changes characters that do not exist in utf8mb4 in these columns`,
+  );
 }
 
 async function readOnlyDatabases(session: Session, databases: readonly string[]): Promise<readonly string[]> {

@@ -71,8 +71,8 @@ export async function readCatalog(session: Session, databases: readonly ListedDa
   const sequences: Named[] = [];
   const broken = new Set<string>();
   await query(
-    `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine, table_rows AS estimated_rows,
-            data_length AS data_bytes, update_time AS changed_at, create_time AS created_at, row_format,
+    `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine AS engine, table_rows AS estimated_rows,
+            data_length AS data_bytes, update_time AS changed_at, create_time AS created_at, row_format AS row_format,
             table_collation AS collation, table_comment AS comment
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
     (row) => {
@@ -98,7 +98,7 @@ export async function readNames(session: Session, databases: readonly ListedData
   const tables: NamedTable[] = [];
   const sequences: Named[] = [];
   await query(
-    `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine
+    `SELECT table_schema AS db, table_name AS name, table_type AS kind, engine AS engine
        FROM information_schema.tables WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
     (row) => {
       if (isTable(row)) tables.push(namedTable(row));
@@ -119,7 +119,7 @@ export type TableTimes = {
 /** Undefined: the table no longer exists. */
 export async function readTimes(session: Session, { database, name }: Named): Promise<TableTimes | undefined> {
   const rows = await session.query(
-    `SELECT table_schema AS db, table_name AS name, engine, update_time AS changed_at, create_time AS created_at,
+    `SELECT table_schema AS db, table_name AS name, engine AS engine, update_time AS changed_at, create_time AS created_at,
             update_time >= NOW() - INTERVAL 2 SECOND AS is_fresh
        FROM information_schema.tables WHERE table_schema = ? AND table_name = ?`,
     [database, name],
@@ -163,7 +163,8 @@ function queriesOf(session: Session, databases: readonly ListedDatabase[]): Quer
 
 async function programs(query: QueryRows, databases: readonly ListedDatabase[]): Promise<Programs> {
   const views = await query(
-    `SELECT table_schema AS db, table_name AS name, definer, view_definition AS definition, check_option
+    `SELECT table_schema AS db, table_name AS name, definer AS definer, view_definition AS definition,
+            check_option AS check_option
        FROM information_schema.views WHERE table_schema IN (?) ORDER BY table_schema, table_name`,
     (row): ViewDefinition => ({
       ...defined(row),
@@ -172,7 +173,7 @@ async function programs(query: QueryRows, databases: readonly ListedDatabase[]):
     }),
   );
   const routines = await query(
-    `SELECT routine_schema AS db, routine_name AS name, definer, routine_type AS kind,
+    `SELECT routine_schema AS db, routine_name AS name, definer AS definer, routine_type AS kind,
             routine_definition IS NOT NULL AS body_visible
        FROM information_schema.routines WHERE routine_schema IN (?) ORDER BY routine_schema, routine_name`,
     (row): CatalogRoutine => ({
@@ -190,18 +191,19 @@ async function readRest(
   databases: readonly ListedDatabase[],
 ): Promise<Omit<Names, 'tables' | 'sequences'>> {
   const triggers = await query(
-    `SELECT trigger_schema AS db, trigger_name AS name, definer
+    `SELECT trigger_schema AS db, trigger_name AS name, definer AS definer
        FROM information_schema.triggers WHERE trigger_schema IN (?) ORDER BY trigger_schema, trigger_name`,
     defined,
   );
   const events = await query(
-    `SELECT event_schema AS db, event_name AS name, definer
+    `SELECT event_schema AS db, event_name AS name, definer AS definer
        FROM information_schema.events WHERE event_schema IN (?) ORDER BY event_schema, event_name`,
     defined,
   );
   const columns = await query(
-    `SELECT c.table_schema AS db, c.table_name, c.column_name AS name, c.data_type, c.character_set_name AS character_set,
-            c.collation_name AS collation, c.generation_expression
+    `SELECT c.table_schema AS db, c.table_name AS table_name, c.column_name AS name, c.data_type AS data_type,
+            c.character_set_name AS character_set,
+            c.collation_name AS collation, c.generation_expression AS generation_expression
        FROM information_schema.columns c WHERE c.table_schema IN (?)
         AND (c.data_type IN ('float','tinytext','text','mediumtext','longtext','varchar','json','blob','tinyblob',
                              'mediumblob','longblob','varbinary','binary','geometry','point','linestring','polygon',

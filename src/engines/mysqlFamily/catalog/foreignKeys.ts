@@ -51,7 +51,7 @@ async function innodbList(session: Session): Promise<readonly Row[] | undefined>
 
 async function standardList(session: Session, databases: readonly string[]): Promise<readonly Row[]> {
   return session.query(
-    `SELECT constraint_schema AS db, constraint_name AS name, table_name,
+    `SELECT constraint_schema AS db, constraint_name AS name, table_name AS table_name,
             unique_constraint_schema AS referenced_database
        FROM information_schema.referential_constraints
       WHERE constraint_schema IN (?) AND unique_constraint_schema <> constraint_schema`,

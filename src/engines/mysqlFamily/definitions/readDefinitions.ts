@@ -96,13 +96,13 @@ async function readViewsAndPrograms(session: Session, { databases }: Pick<Names,
   const names = databases.map(({ name }) => name);
   const query = async (sql: string): Promise<readonly Row[]> => await session.query(sql, [names]);
   const views = await query(
-    `SELECT table_schema AS db, table_name AS name, view_definition, check_option, security_type,
-            ${session.dialect.viewAlgorithm} AS algorithm, definer
+    `SELECT table_schema AS db, table_name AS name, view_definition AS view_definition, check_option AS check_option, security_type AS security_type,
+            ${session.dialect.viewAlgorithm} AS algorithm, definer AS definer
        FROM information_schema.views WHERE table_schema IN (?)`,
   );
   const routines = await query(
-    `SELECT routine_schema AS db, routine_name AS name, routine_type AS kind, routine_definition, dtd_identifier,
-            is_deterministic, sql_data_access, security_type, sql_mode, routine_comment, definer
+    `SELECT routine_schema AS db, routine_name AS name, routine_type AS kind, routine_definition AS routine_definition, dtd_identifier AS dtd_identifier,
+            is_deterministic AS is_deterministic, sql_data_access AS sql_data_access, security_type AS security_type, sql_mode AS sql_mode, routine_comment AS routine_comment, definer AS definer
        FROM information_schema.routines WHERE routine_schema IN (?)`,
   );
   const parameters = await query(
@@ -112,13 +112,13 @@ async function readViewsAndPrograms(session: Session, { databases }: Pick<Names,
       ORDER BY specific_schema, specific_name, ordinal_position`,
   );
   const triggers = await query(
-    `SELECT trigger_schema AS db, trigger_name AS name, action_timing, event_manipulation, event_object_table,
-            action_order, action_statement, sql_mode, definer
+    `SELECT trigger_schema AS db, trigger_name AS name, action_timing AS action_timing, event_manipulation AS event_manipulation, event_object_table AS event_object_table,
+            action_order AS action_order, action_statement AS action_statement, sql_mode AS sql_mode, definer AS definer
        FROM information_schema.triggers WHERE trigger_schema IN (?)`,
   );
   const events = await query(
-    `SELECT event_schema AS db, event_name AS name, event_definition, event_type, execute_at, interval_value,
-            interval_field, starts, ends, status, on_completion, event_comment, sql_mode, time_zone, definer
+    `SELECT event_schema AS db, event_name AS name, event_definition AS event_definition, event_type AS event_type, execute_at AS execute_at, interval_value AS interval_value,
+            interval_field AS interval_field, starts AS starts, ends AS ends, status AS status, on_completion AS on_completion, event_comment AS event_comment, sql_mode AS sql_mode, time_zone AS time_zone, definer AS definer
        FROM information_schema.events WHERE event_schema IN (?)`,
   );
   const of = (rows: readonly Row[]) => byDatabase(rows, databaseOfRow);

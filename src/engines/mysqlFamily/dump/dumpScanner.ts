@@ -327,8 +327,8 @@ sub objectOf {
   return unless substr($_[0], 0, 4096) =~ $objectHeader;
   my ($kind, $written) = (uc $+{kind}, $+{named});
   return if $kind eq 'VIEW' && !defined $+{algorithm};
-  # An event's name is in utf8 always; others are in the client's character set.
-  my $isUtf8 = $kind eq 'EVENT' || $client =~ /^(?:|binary|utf8\w*)$/;
+  # An event's name is in utf8 always; others are in the client's character set, except those of MySQL's programs.
+  my $isUtf8 = $kind eq 'EVENT' || (defined $oneRowBytes && $kind ne 'VIEW') || $client =~ /^(?:|binary|utf8\w*)$/;
   my $isShown = defined $written && ($isUtf8 || $written !~ /[\x80-\xff]/);
   my $plain = !$isShown ? undef : $written =~ /^["\x60]/ ? unquoted($written) : $written;
   report(join ' ', 'object', $kind =~ s/ /_/r, words($database), defined $plain ? words($plain) : '?');
@@ -476,11 +476,18 @@ sub translated {
     my $text = $plainBackslash ? qr/'(?:$pair|[^'])*+'/ : qr/'(?:$pair|[^'\\]|\\[\s\S])*+'/;
     my $inside = qr/$pair|\x60(?:$pair|[^\x60])*+\x60|$text/;
     my $parameters = qr/(?<list>\((?:$inside|[^()]|(?&list))*+\))/;
-    if ($ansiQuotes && $statement =~ /\G"/) { $statement =~ /\G"(?:$pair|[^"]|"")*+"(?:$parameters)?/gc }
+    # MySQL writes the name in utf8.
+    if (defined $oneRowBytes && $statement =~ /\G$ident/gc) {
+      $upTo->(inClient(substr($statement, $from, pos($statement) - $from)));
+      $statement =~ /\G$parameters/gc;
+    }
+    elsif ($ansiQuotes && $statement =~ /\G"/) { $statement =~ /\G"(?:$pair|[^"]|"")*+"(?:$parameters)?/gc }
     else { $statement =~ /\G(?:$pair|[^\x60]|\x60\x60)*?\x60(?:$pair|[^\x60]|\x60\x60)*+\x60(?:$parameters)?/gc }
     $upTo->(substr($statement, $from, pos($statement) - $from));
     # In the sql_mode ORACLE it is RETURN, and what a package is like begins in the same line.
     $statement =~ /\G(?: RETURNS? (?:$string|[^\n'])*+)?(?:\n?    [A-Z][^\n']*+(?:$string)?)*+/gc;
+    $upTo->(inClient(substr($statement, $from, pos($statement) - $from)));
+  } elsif (defined $oneRowBytes && $statement =~ /\G\*\/ \/\*!50\d{3} TRIGGER $ident [A-Z]+ [A-Z]+ ON $ident FOR EACH ROW /gc) {
     $upTo->(inClient(substr($statement, $from, pos($statement) - $from)));
   }
   return $written . substr($statement, $from);

@@ -36,28 +36,39 @@ export async function readProgramTexts(
       [chosen],
     );
   const found: Found[] = [];
+  const { writesNamesInUtf8 } = session.dialect;
+  const ofName = (row: Row) => (writesNamesInUtf8 ? [row['name'] ?? ''] : []);
   if (routines.length > 0) {
     const rows = await query(
-      `routine_schema AS db, routine_name AS name, definer, routine_comment AS comment, dtd_identifier AS returns,
-       character_set_client`,
+      `routine_schema AS db, routine_name AS name, definer AS definer, routine_comment AS comment, dtd_identifier AS returns,
+       character_set_client AS character_set_client`,
       'routines WHERE routine_schema IN (?)',
     );
-    found.push(...rows.map((row) => program('routine', row, [row['comment'] ?? '', ...strings(row['returns'] ?? '')])));
+    found.push(
+      ...rows.map((row) =>
+        program('routine', row, [...ofName(row), row['comment'] ?? '', ...strings(row['returns'] ?? '')]),
+      ),
+    );
   }
   if (events.length > 0) {
     const rows = await query(
-      'event_schema AS db, event_name AS name, definer, event_comment AS comment, character_set_client',
+      'event_schema AS db, event_name AS name, definer AS definer, event_comment AS comment, character_set_client AS character_set_client',
       'events WHERE event_schema IN (?)',
     );
     found.push(...rows.map((row) => program('event', row, [row['name'] ?? '', row['comment'] ?? ''])));
   }
   // Listing triggers is slow on a server with many tables, so only the definers are read.
-  if (triggers.some(({ definer }) => notAscii.test(definer))) {
+  if (triggers.length > 0 && (writesNamesInUtf8 || triggers.some(({ definer }) => notAscii.test(definer)))) {
     const rows = await query(
-      'trigger_schema AS db, trigger_name AS name, definer, character_set_client',
+      `trigger_schema AS db, trigger_name AS name, definer AS definer, event_object_table AS of_table,
+       character_set_client AS character_set_client`,
       'triggers WHERE trigger_schema IN (?)',
     );
-    found.push(...rows.map((row) => program('trigger', row, [])));
+    found.push(
+      ...rows.map((row) =>
+        program('trigger', row, [...ofName(row), ...(writesNamesInUtf8 ? [row['of_table'] ?? ''] : [])]),
+      ),
+    );
   }
   const texts: ProgramText[] = [];
   const lost: string[] = [];

@@ -18,7 +18,7 @@ export async function findToolConnection(
   const ports = await localPorts(tool, tool.serverPort);
   if (ports.length === 0) return undefined;
   const rows = await session.query(
-    `SELECT id, SUBSTRING_INDEX(host, ':', -1) AS port, info LIKE ? AS dumps FROM information_schema.processlist
+    `SELECT id AS id, SUBSTRING_INDEX(host, ':', -1) AS port, info LIKE ? AS dumps FROM information_schema.processlist
       WHERE id <> CONNECTION_ID() AND user = ?`,
     ['SELECT /*!40001 SQL_NO_CACHE */ %', tool.username],
   );

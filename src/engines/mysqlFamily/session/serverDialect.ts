@@ -76,6 +76,11 @@ export type ServerDialect = {
    * outlives its own statement.
    */
   showAll(session: Session, statements: readonly string[]): Promise<readonly Row[]>;
+  /**
+   * SHOW CREATE shows the names of routines and triggers, and the table of a trigger, in utf8, and not in the character set
+   * of the client that created them.
+   */
+  readonly writesNamesInUtf8: boolean;
   /** The expression for the algorithm of a view in information_schema.views. */
   readonly viewAlgorithm: string;
   /** The expression for the number of the server's connections. */
