@@ -48,7 +48,7 @@ export async function startPostgresqlDump(
     'The dump',
     connection,
     preflight.server,
-    { ...settings, applicationName },
+    { ...settings, applicationName, ...(database === undefined ? {} : { database }) },
     context,
     (error) => {
       busy = error;

@@ -5,25 +5,15 @@ type HarmlessError = { readonly entry: RegExp; readonly sentence: RegExp; readon
  * Every other error ends the restore. `entry` is the entry of the archive at which pg_restore failed, and `sentence` the
  * server's error.
  */
-export const harmlessErrors: readonly HarmlessError[] = [
+const harmlessErrors: readonly HarmlessError[] = [
   {
     entry: /^INITIALIZING$/,
     sentence: /unrecognized configuration parameter "transaction_timeout"/,
     reason: 'pg_restore 17 and later switch off a limit that older servers do not have.',
   },
-  {
-    entry: /COMMENT - EXTENSION /,
-    sentence: /must be owner of extension/,
-    reason: 'A trusted extension belongs to the superuser, and CREATE EXTENSION has set the same comment.',
-  },
-  {
-    entry: /COMMENT - SCHEMA public/,
-    sentence: /must be owner of schema public/,
-    reason: 'The schema public has its usual comment already, which pg_dump writes only for older servers.',
-  },
 ];
 
-export function isHarmless(entry: string, sentence: string): boolean {
+function isHarmless(entry: string, sentence: string): boolean {
   return harmlessErrors.some((each) => each.entry.test(entry) && each.sentence.test(sentence));
 }
 

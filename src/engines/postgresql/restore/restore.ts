@@ -63,7 +63,8 @@ export async function startPostgresqlRestore(
   const running = await startRestorePipeline(
     {
       program: first.program,
-      args: [`--dbname=${serviceArgument}`, '--no-password'],
+      // Only with --verbose it prints the entry of the archive before an error.
+      args: [`--dbname=${serviceArgument}`, '--no-password', '--verbose'],
       files,
       environment: addServiceFile(target, first.server, files, { database: name, applicationName }),
       secrets: target.password === null ? [] : [target.password],

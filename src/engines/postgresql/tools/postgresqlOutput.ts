@@ -13,7 +13,7 @@ export function postgresqlOutput(): OutputFilter {
 
 function shown(line: string): readonly string[] {
   const [, tool, rest = ''] = /^(?:\S*\/)?(pg_\w+): (.*)$/s.exec(line) ?? [];
-  if (tool !== undefined) return [`${tool}: ${messageOf(rest)}`];
+  if (tool !== undefined) return isProgress.test(rest) ? [] : [`${tool}: ${messageOf(rest)}`];
   const [, context] = /^CONTEXT:\s+(COPY [^,\n]+, line \d+)/.exec(line) ?? [];
   if (context !== undefined) return [`CONTEXT: ${context}`];
   const [, command] = /^Command was: (.*)$/.exec(line) ?? [];
@@ -21,6 +21,10 @@ function shown(line: string): readonly string[] {
   const [, hint] = /^HINT:\s+(.*)$/.exec(line) ?? [];
   return hint === undefined ? [] : [`HINT: ${withoutQuoted(hint)}`];
 }
+
+/** What `--verbose` prints of each object. */
+const isProgress =
+  /^(?:creating|processing|processed|connecting|connected|executing|executed|finished|launching|entering|dropping|disabling|enabling|restoring|restored|skipping|setting owner|implied|sorting|reading|identifying|finding|flagging|saving|dumping|last built-in)\b/;
 
 /** A message of a tool. Names of objects stay, and the server's own sentence is cut where a value may begin. */
 function messageOf(text: string): string {

@@ -24,7 +24,8 @@ const rules: readonly Rule[] = [
     retriable: true,
   },
   {
-    shape: /canceling statement due to lock timeout|could not obtain lock|deadlock detected/,
+    // --lock-wait-timeout of pg_dump is the timeout of its statements that lock.
+    shape: /canceling statement due to (?:lock|statement) timeout|could not obtain lock|deadlock detected/,
     code: 'SERVICE_BUSY',
     retriable: true,
   },
