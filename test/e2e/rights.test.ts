@@ -97,17 +97,20 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
       },
     ];
     for (const { identity, hidden } of viewers) {
+      // What a role shows does not depend on its height, so nested fields are read as the lowest roles.
+      const isHigher = 'role' in identity && identity.role !== 'VIEWER';
+      const levels = isHigher || identity.standing === 'NOT_SIGNED_IN' ? 1 : 3;
       const calls = [
         ...operations('query').flatMap((operation) => {
-          const query = operationDocument('query', operation, 3);
+          const query = operationDocument('query', operation, levels);
           const cases = [...(queryCases[operation.name]?.(own) ?? []), ...(queryCases[operation.name]?.(other) ?? [])];
           return cases.map((variables) => ({ query, variables }));
         }),
         ...[...idsOf(ofService), ...idsOf(own), ...idsOf(other), foreignBackupId, restoreOfForeign, foreignRestore].map(
-          (id) => ({ query: nodeDocument(api.schema, 2), variables: { id } }),
+          (id) => ({ query: nodeDocument(api.schema, Math.min(levels, 2)), variables: { id } }),
         ),
       ];
-      for (const { query, variables } of calls) {
+      const call = async ({ query, variables }: (typeof calls)[number]): Promise<void> => {
         const { text, status, errors } = await send(query, variables, identity);
         // Otherwise no answer could show anything.
         if (identity.standing === 'INSTALLATION' && errors.length > 0) leaks.push({ query, variables, errors });
@@ -115,7 +118,9 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
         const shown = hidden(query).filter((each) => text.includes(each) && !sent.includes(each));
         if (shown.length > 0) leaks.push({ as: identity.name, query: query.slice(0, 80), variables, shown });
         if (identity.standing === 'NOT_SIGNED_IN' && status !== 401) leaks.push({ as: identity.name, query, status });
-      }
+      };
+      for (let first = 0; first < calls.length; first += 10)
+        await Promise.all(calls.slice(first, first + 10).map(call));
     }
     expect(leaks).toEqual([]);
   });
