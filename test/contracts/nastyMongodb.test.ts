@@ -127,7 +127,7 @@ describeWith(needs, 'a nasty MongoDB', () => {
       [{ db: '', collection: 'oplog' }],
       [{ database: '', collection: 'oplog', documents: [entry, entry, entry] }],
     );
-    const { out } = scanStream(archiveScanner(), archive, [200]);
+    const { out } = scanStream(archiveScanner(['shop']), archive, [200]);
     const replay = (input: Buffer) => {
       const [program = ''] = findClients('mongorestore', mongoTools);
       return spawnSync(program, [`--uri=${target!.url()}`, '--archive', '--oplogReplay'], { input, encoding: 'utf8' });
