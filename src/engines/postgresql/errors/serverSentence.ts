@@ -34,7 +34,36 @@ const harmless: readonly RegExp[] = [
   new RegExp(`^unrecognized configuration parameter ${name}$`),
   new RegExp(`^connection to server at ${name}(?: \\([^)]*\\))?, port \\d+ failed: (?!.*')[^\\n]*$`),
   new RegExp(`^deadlock detected$|^canceling statement due to [\\w -]+$|^terminating connection due to [\\w -]+$`),
+  new RegExp(`^collation ${name} for encoding ${name} does not exist$|^could not create locale ${name}: [A-Z][a-z ]+$`),
+  new RegExp(`^could not obtain lock on relation ${name}$`),
+  new RegExp(
+    `^could not (?:extend|write|open|read|create|access|fsync|stat|remove|rename|load|seek) (?:(?:to|in|of|temporary|extension|control|block|blocks|\\d+) ){0,4}(?:file|directory|library) ${name}(?:: (?:No space left on device|Permission denied|No such file or directory|Input/output error|Too many open files|wrote only \\d+ of \\d+ bytes at block \\d+))?$`,
+  ),
+  /^(?:out of (?:shared )?memory|disk full|division by zero|numeric field overflow|(?:small|big)?int(?:eger)? out of range)$/,
+  /^(?:cache lookup failed for \w+(?: \w+)?|could not open relation with OID|large object) \d+(?: does not exist)?$/,
+  /^(?:invalid page in block \d+ of relation [\w/]+|(?:missing|unexpected) chunk number \d+ (?:\(expected \d+\) )?for toast value \d+ in pg_toast_\d+)$/,
+  /^(?:sorry, too many clients already|remaining connection slots are reserved for [a-z -]+|the database system is (?:starting up|shutting down|in recovery mode|not (?:yet )?accepting connections))$/,
+  new RegExp(`^too many connections for (?:role|database) ${name}$`),
+  /^(?:functions in index (?:expression|predicate) must be marked IMMUTABLE|generation expression is not immutable|cannot execute [A-Z ]+ in a read-only transaction|value too long for type character(?: varying)?\(\d+\))$/,
   new RegExp(`^encoding ${name} does not match locale ${name}$|^invalid LC_(?:COLLATE|CTYPE) locale name: ${name}$`),
+];
+
+const withoutSentence = `${leftOut} (the sentence may hold data and is left out)`;
+
+/**
+ * The sentence of an error that a tool prints, without its SQLSTATE. A function of a customer may have raised it (RAISE), with
+ * a row in the text and without quotation marks. So an unknown sentence, also one in another language, is left out.
+ */
+export function toolSentence(text: string): string {
+  const [line = ''] = text.split('\n');
+  if (harmless.some((shape) => shape.test(line))) return line;
+  return wellKnown.some((shape) => shape.test(line)) ? withoutQuoted(line) : withoutSentence;
+}
+
+/** Beginnings of sentences of PostgreSQL, whose values are in quotation marks (its source, `errmsg`). */
+const wellKnown: readonly RegExp[] = [
+  /^(?:invalid byte sequence for encoding|character with byte sequence|invalid input syntax for type [a-z ]+:|invalid input value for enum|value for domain|syntax error at or near|malformed (?:array|record|range) literal:|unrecognized (?:parameter|privilege type)) ["0]/,
+  /^(?:no partition of relation|partition constraint of relation|column|conflicting key value violates exclusion constraint|multiple primary keys for table|there is no unique constraint matching given keys for referenced table|index row size \d+ exceeds btree version \d maximum \d+ for index|cannot (?:drop|alter|create|attach) (?:\w+ ){1,2}) ?"/,
 ];
 
 /** The text of an error that a tool or a session reports, without values. `sqlState` is known for sessions only. */

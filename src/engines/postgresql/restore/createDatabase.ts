@@ -7,8 +7,9 @@ import type { Session } from '../session/session.js';
 type Properties = Readonly<Record<string, string>>;
 
 /**
- * Creates a database under `name` as it was, without its settings. Its privileges are set before any row is there, so the
- * copy is never more open than the source. Throws TARGET_EXISTS if there is such a database, and TARGET_UNFIT.
+ * Creates a database under `name` as it was, without its settings and privileges. Only its owner and this account can connect
+ * to it: pg_restore revokes the privileges of PUBLIC on functions and types last, and a restore that fails never revokes
+ * them. Throws TARGET_EXISTS if there is such a database, and TARGET_UNFIT.
  */
 export async function createDatabase(session: Session, name: string, properties: Properties): Promise<void> {
   try {
@@ -16,14 +17,27 @@ export async function createDatabase(session: Session, name: string, properties:
   } catch (error) {
     throw refusedCreation(name, error);
   }
-  for (const statement of [...grantStatements(name, properties), ...commentStatements(name, properties)]) {
-    await session.query(statement);
-  }
+  const database = quoteName(name);
+  const statements = [
+    `REVOKE ALL ON DATABASE ${database} FROM PUBLIC`,
+    ...((await ownsIt(session, properties)) ? [] : [`GRANT CONNECT ON DATABASE ${database} TO CURRENT_USER`]),
+    ...commentStatements(name, properties),
+  ];
+  for (const statement of statements) await session.query(statement);
 }
 
-/** Sets what would disturb the restore itself: settings of the database, its connection limit, and that it is a template. */
+async function ownsIt(session: Session, { owner }: Properties): Promise<boolean> {
+  return (await session.query('SELECT current_user AS name'))[0]?.['name'] === owner;
+}
+
+/**
+ * Sets what would disturb the restore itself, or open its database too early: privileges, settings of the database, its
+ * connection limit, and that it is a template.
+ */
 export async function finishDatabase(session: Session, name: string, properties: Properties): Promise<void> {
   const statements = [
+    ...((await ownsIt(session, properties)) ? [] : [`REVOKE ALL ON DATABASE ${quoteName(name)} FROM CURRENT_USER`]),
+    ...grantStatements(name, properties),
     ...settingsOf(properties).map((setting) => settingStatement(name, setting)),
     ...(properties['connectionLimit'] === undefined || properties['connectionLimit'] === '-1'
       ? []
@@ -54,19 +68,38 @@ export function createStatement(name: string, properties: Properties, major: num
   return `CREATE DATABASE ${quoteName(name)} WITH ${options.join(' ')}`;
 }
 
-/** A new database grants CONNECT and TEMPORARY to PUBLIC. So everything is revoked first. */
 function grantStatements(name: string, properties: Properties): readonly string[] {
   const database = quoteName(name);
   const owner = properties['owner'] ?? '';
   const grants = grantsOf(properties);
   const ownGrants = grants.filter(({ grantee }) => grantee === owner);
   return [
-    `REVOKE ALL ON DATABASE ${database} FROM PUBLIC`,
     ...(ownGrants.length === 3 ? [] : [`REVOKE ALL ON DATABASE ${database} FROM ${quoteName(owner)}`]),
-    ...grants
-      .filter(({ grantee }) => grantee !== owner || ownGrants.length !== 3)
-      .map((grant) => grantStatement(database, grant)),
+    ...inOrder(
+      grants.filter(({ grantee }) => grantee !== owner || ownGrants.length !== 3),
+      owner,
+    ).map((grant) =>
+      // The server records the owner as the grantor, unless another role grants. One query is one transaction.
+      grant.grantor === owner
+        ? grantStatement(database, grant)
+        : `SET ROLE ${quoteName(grant.grantor)}; ${grantStatement(database, grant)}; RESET ROLE`,
+    ),
   ];
+}
+
+/** A role can grant a privilege only after it got it. */
+function inOrder(grants: readonly DatabaseGrant[], owner: string): readonly DatabaseGrant[] {
+  const ordered = grants.filter(({ grantor }) => grantor === owner);
+  let left = grants.filter(({ grantor }) => grantor !== owner);
+  for (let before = -1; left.length !== before;) {
+    before = left.length;
+    const able = left.filter(({ grantor, privilege }) =>
+      ordered.some((each) => each.grantable && each.grantee === grantor && each.privilege === privilege),
+    );
+    ordered.push(...able);
+    left = left.filter((each) => !able.includes(each));
+  }
+  return [...ordered, ...left];
 }
 
 function grantStatement(database: string, { grantee, privilege, grantable }: DatabaseGrant): string {

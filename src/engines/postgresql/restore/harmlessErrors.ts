@@ -8,7 +8,7 @@ type HarmlessError = { readonly entry: RegExp; readonly sentence: RegExp; readon
 const harmlessErrors: readonly HarmlessError[] = [
   {
     entry: /^INITIALIZING$/,
-    sentence: /unrecognized configuration parameter "transaction_timeout"/,
+    sentence: /ERROR: {2}unrecognized configuration parameter "transaction_timeout"$/,
     reason: 'pg_restore 17 and later switch off a limit that older servers do not have.',
   },
 ];
@@ -20,13 +20,15 @@ function isHarmless(entry: string, sentence: string): boolean {
 /** Follows the lines of pg_restore. `onFatal` is called once, at the first error that is not harmless. */
 export function followErrors(onFatal: (entry: string, line: string) => void): {
   readonly onLine: (line: string) => void;
-  readonly harmless: () => number;
+  /** All errors that pg_restore had were harmless: it reports the number of those that it ignored at its end. */
+  readonly areAllHarmless: () => boolean;
 } {
   let entry = 'INITIALIZING';
-  let [harmless, isFatal] = [0, false];
+  let [harmless, isFatal, ignored] = [0, false, 0];
   return {
-    harmless: () => harmless,
+    areAllHarmless: () => !isFatal && harmless > 0 && harmless === ignored,
     onLine(line) {
+      ignored = Number(/^pg_restore: warning: errors ignored on restore: (\d+)$/.exec(line)?.[1] ?? ignored);
       const [, from] = /^pg_restore: from TOC entry (.*)$/.exec(line) ?? [];
       if (from !== undefined) entry = from;
       if (!/^pg_restore: error: /.test(line) || isFatal) return;

@@ -37,8 +37,10 @@ function judgeProperty({ database, part, expected, actual }: FoundDifference): L
   // A server of another version has locales of other providers and names.
   if (expected === null || actual === null)
     return part === 'comment' && expected !== null ? lost(database, part) : null;
+  // The value of a setting may be a secret of an application.
+  const values = part === 'settings' ? '' : `: ${actual} instead of ${expected}`;
   return {
-    sentence: `the database '${database}' has another ${part ?? 'property'}: ${actual} instead of ${expected}`,
+    sentence: `the database '${database}' has another ${part ?? 'property'}${values}`,
     help: altered,
   };
 }

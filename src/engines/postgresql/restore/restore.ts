@@ -14,7 +14,7 @@ import { openSessionAt, withSession, type Session, type SessionOptions } from '.
 import type { PostgresqlSettings } from '../settings.js';
 import { postgresqlOutput } from '../tools/postgresqlOutput.js';
 import { findPostgresqlTools, toolsForRestore } from '../tools/postgresqlTools.js';
-import { addServiceFile, serviceArgument } from '../tools/serviceFile.js';
+import { addServiceFile, serviceArgument, valueSettings } from '../tools/serviceFile.js';
 import { toolProblem } from '../tools/toolProblem.js';
 import { analyze } from './analyze.js';
 import { createDatabase, finishDatabase } from './createDatabase.js';
@@ -26,7 +26,7 @@ export function applicationNameOf(restoreId: string): string {
   return `stowage-restore-${createHash('sha256').update(restoreId).digest('hex').slice(0, 20)}`;
 }
 
-export const postgresqlRestoreByHand = 'pg_restore --create --exit-on-error';
+export const postgresqlRestoreByHand = `PGOPTIONS='${valueSettings.map((each) => `-c ${each}`).join(' ')}' pg_restore --create --exit-on-error`;
 export const postgresqlRestoreByHandNeeds =
   'pg_restore of PostgreSQL, at least of the version that wrote the part, with the roles of the part globals on the target';
 
@@ -92,7 +92,7 @@ export async function startPostgresqlRestore(
     stored: running.stored,
     writtenBytes: () => running.plainBytes(),
     ended: running.ended.then(async (end) => {
-      const failure = judge(end, lines, failedEntry, errors.harmless());
+      const failure = judge(end, lines, failedEntry, errors.areAllHarmless());
       if (failure !== null) return { ...end.tool, failure };
       const last = await afterwards(target, first, session, name, properties);
       return { ...end.tool, failure: last };
@@ -131,10 +131,10 @@ function judge(
   end: PipelineEnd,
   lines: readonly string[],
   failedEntry: string | undefined,
-  harmless: number,
+  areAllHarmless: boolean,
 ): StowageError | null {
   return judgeRestore(end, () => {
-    if (failedEntry === undefined && (endedWell(end.tool) || (end.tool.exitCode === 1 && harmless > 0))) return null;
+    if (failedEntry === undefined && (endedWell(end.tool) || (end.tool.exitCode === 1 && areAllHarmless))) return null;
     const problem = toolProblem(lines, 'RESTORE');
     const options = { ...toolOutput(end.tool), ...problem?.wayOut };
     if (problem === undefined) return new StowageError('TOOL_FAILED', `pg_restore ${howItEnded(end.tool)}.`, options);

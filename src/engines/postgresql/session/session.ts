@@ -170,6 +170,8 @@ const independentSettings = [
   "intervalstyle = 'postgres'",
   'extra_float_digits = 3',
   "bytea_output = 'hex'",
+  // The text of a default of type money depends on it.
+  "lc_monetary = 'C'",
 ]
   .map((setting) => `SET ${setting}`)
   .join('; ');

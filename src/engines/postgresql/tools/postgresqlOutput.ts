@@ -1,7 +1,7 @@
 import { withoutQuoted } from '../../../withoutValues.js';
 import type { OutputFilter } from '../../process/outputFilter.js';
 import { statementHead } from '../../process/statementHead.js';
-import { serverSentence } from '../errors/serverSentence.js';
+import { toolSentence } from '../errors/serverSentence.js';
 
 /**
  * Removes values from the output of PostgreSQL's tools. A message begins with the name of the tool. Its further lines may
@@ -28,10 +28,11 @@ const isProgress =
 
 /** A message of a tool. Names of objects stay, and the server's own sentence is cut where a value may begin. */
 function messageOf(text: string): string {
-  const [, before = '', sentence] = /^(.*?(?:ERROR|FATAL|PANIC): +)(.*)$/.exec(text) ?? [];
-  if (sentence !== undefined) return `${withoutQuotedText(before)}${serverSentence(sentence)}`;
+  // The word for the severity may be of another language. Two spaces follow it in every one.
+  const [, before = '', sentence] = /^(.*?\S+: {2})(.*)$/.exec(text) ?? [];
+  if (sentence !== undefined) return `${withoutQuotedText(before)}${toolSentence(sentence)}`;
   if (toolsOwn.test(text)) return text;
-  return serverSentence(text);
+  return toolSentence(text);
 }
 
 function withoutQuotedText(text: string): string {

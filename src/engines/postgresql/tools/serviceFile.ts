@@ -7,6 +7,14 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 /** The argument for `--dbname`: libpq then reads everything else from the service file. */
 export const serviceArgument = 'service=stowage';
 
+/** A person who restores by hand sets them too, because the values of type money are written for this locale. */
+export const valueSettings = ['lc_monetary=C', 'array_nulls=on', 'transform_null_equals=off'];
+
+const toolSettings = [
+  ...['statement_timeout=0', 'idle_in_transaction_session_timeout=0', 'default_transaction_read_only=off'],
+  ...valueSettings,
+];
+
 /**
  * Adds the login of a tool to its files, and returns the environment in which the tool finds it. It is a connection service
  * file of libpq, because a password file must be private to the tool's uid, and an environment variable may be seen by
@@ -35,8 +43,10 @@ export function addServiceFile(
   ];
   return {
     PGSERVICEFILE: files.add(`${lines.join('\n')}\n`),
-    // Settings of the role or the database must not change what a dump holds, or end it.
-    PGOPTIONS: '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off',
+    // Settings of the server, the role or the database must not change values and definitions, or end the tool.
+    PGOPTIONS: toolSettings.map((setting) => `-c ${setting}`).join(' '),
+    // Otherwise a login without a password uses the password file of the account that runs Stowage.
+    PGPASSFILE: '/nonexistent',
     // libpq otherwise reads files of this folder.
     HOME: '/nonexistent',
     PGTZ: 'UTC',
