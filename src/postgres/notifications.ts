@@ -1,13 +1,7 @@
 import { Client } from 'pg';
 
 export type NotificationChannel =
-  | 'stowage_events'
-  | 'stowage_progress'
-  | 'stowage_work'
-  | 'stowage_cancel'
-  | 'stowage_compared'
-  | 'stowage_workers'
-  | 'stowage_sessions';
+  'stowage_events' | 'stowage_progress' | 'stowage_work' | 'stowage_cancel' | 'stowage_compared' | 'stowage_workers';
 
 const channels: readonly NotificationChannel[] = [
   'stowage_events',
@@ -16,7 +10,6 @@ const channels: readonly NotificationChannel[] = [
   'stowage_cancel',
   'stowage_compared',
   'stowage_workers',
-  'stowage_sessions',
 ];
 
 /** Receives PostgreSQL's NOTIFY messages for this process, over one connection. */

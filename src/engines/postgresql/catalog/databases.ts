@@ -41,10 +41,14 @@ export async function selectDatabases(
   }
   const missing = chosen.filter((name) => !all.some((each) => each.name === name));
   if (missing.length === 0) return all;
-  throw new StowageError('EMPTY_DUMP', `The server has no database ${missing.map((name) => `'${name}'`).join(', ')}.`, {
-    help: 'Correct the databases of the service. Upper and lower case letters are different in names.',
-    details: { databases: missing },
-  });
+  throw new StowageError(
+    'EMPTY_DUMP',
+    `The server has no database ${missing.map((name) => `'${name}'`).join(', ')} that accepts connections.`,
+    {
+      help: 'Correct the databases of the service. Upper and lower case letters are different in names.',
+      details: { databases: missing },
+    },
+  );
 }
 
 /** The databases that exist, without checks. `chosen` null: all that accept connections. */
@@ -121,6 +125,6 @@ SELECT d.datname AS name,
  CROSS JOIN LATERAL (SELECT to_jsonb(d) AS d) AS j
   JOIN pg_roles owner ON owner.oid = d.datdba
   LEFT JOIN pg_tablespace t ON t.oid = d.dattablespace
- WHERE d.datallowconn AND ($1::text[] IS NULL OR d.datname = ANY ($1::text[]))
+ WHERE d.datallowconn AND d.datconnlimit <> -2 AND ($1::text[] IS NULL OR d.datname = ANY ($1::text[]))
    AND d.datname NOT IN ('template0', 'template1')
  ORDER BY d.datname COLLATE "C"`;

@@ -12,6 +12,13 @@ function part(name: string): string {
   return /^[\p{L}_][\p{L}\p{N}_$]*$/u.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
+/** The names of tables in an archive, which has the encoding of its database. The keys are `archivedKey`. */
+export type ArchivedNames = ReadonlyMap<string, string>;
+
+export function archivedKey(schema: Buffer, table: Buffer): string {
+  return `${schema.toString('hex')}.${table.toString('hex')}`;
+}
+
 /** An identifier in a statement. */
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

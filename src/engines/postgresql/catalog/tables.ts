@@ -1,7 +1,7 @@
 import type { InventoryTable } from '../../inventory.js';
 import type { Session } from '../session/session.js';
 import { sqlStateOf } from '../errors/serverErrors.js';
-import { qualifiedName, quoteName } from './names.js';
+import { qualifiedName, quoteName, type ArchivedNames } from './names.js';
 
 /** A table of the session's database. */
 export type ListedTable = {
@@ -33,6 +33,21 @@ SELECT n.nspname AS schema, c.relname AS name, c.relkind, c.relpages AS pages, r
    AND (NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
         OR EXISTS (SELECT FROM pg_extension x WHERE c.oid = ANY (x.extconfig)))
  ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"`;
+
+/** The names of the tables as an archive of pg_dump has them. Empty if the archive is in UTF-8. */
+export async function archivedNames(session: Session): Promise<ArchivedNames> {
+  const rows = await session.query(
+    `SELECT n.nspname AS schema, c.relname AS name, encode(convert_to(n.nspname, getdatabaseencoding()), 'hex') AS schema_bytes,
+            encode(convert_to(c.relname, getdatabaseencoding()), 'hex') AS name_bytes
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f') AND getdatabaseencoding() <> 'UTF8'`,
+  );
+  return new Map(
+    rows.map((row) => [
+      `${row['schema_bytes'] ?? ''}.${row['name_bytes'] ?? ''}`,
+      qualifiedName(row['schema'] ?? '', row['name'] ?? ''),
+    ]),
+  );
+}
 
 const types: Readonly<Record<string, string>> = { r: 'TABLE', p: 'PARTITIONED TABLE', f: 'FOREIGN TABLE' };
 const pageBytes = 8_192;

@@ -34,6 +34,12 @@ SELECT n.nspname AS schema, p.proname AS name FROM pg_proc p JOIN pg_namespace n
    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search_path=%')
    AND EXISTS (SELECT FROM names WHERE names.name <> p.proname AND names.name ~ '^\\w+$' AND p.prosrc ~* ('(^|[^\\w.])' || names.name || '([^\\w]|$)'))`;
 
+const isSuperuser = `(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)`;
+
+/** The condition of the view pg_user_mappings for its column umoptions. Without it pg_dump sees no options. */
+const readableMapping = `(${isSuperuser} OR (SELECT CASE WHEN m.umuser = 0 THEN pg_has_role(s.srvowner, 'USAGE')
+  ELSE m.usename = current_user AND (pg_has_role(s.srvowner, 'USAGE') OR has_server_privilege(s.oid, 'USAGE')) END FROM pg_foreign_server s WHERE s.oid = m.srvid))`;
+
 const hazards: readonly { readonly query: string; readonly sentence: (names: string) => string }[] = [
   {
     query: reliesOnSearchPath,
@@ -59,14 +65,41 @@ const hazards: readonly { readonly query: string; readonly sentence: (names: str
       `these members of extensions were changed after the extension was installed: ${names}. A dump holds only the names of extensions, so a restore creates the members as the extension defines them.`,
   },
   {
-    query: `SELECT NULL AS schema, m.usename || ' on ' || m.srvname AS name FROM pg_user_mappings m`,
+    query: `SELECT NULL AS schema, m.usename || ' on ' || m.srvname AS name FROM pg_user_mappings m WHERE NOT ${readableMapping}`,
+    sentence: (names) =>
+      `the account may not read the options of these user mappings, so the backup contains them without options and passwords: ${names}. Use a superuser as the account, or set the options again after a restore (ALTER USER MAPPING).`,
+  },
+  {
+    query: `SELECT NULL AS schema, m.usename || ' on ' || m.srvname AS name FROM pg_user_mappings m WHERE ${readableMapping}`,
     sentence: (names) =>
       `user mappings of foreign servers may contain passwords, and the backup contains them: ${names}. Protect the file endpoint accordingly.`,
   },
   {
-    query: `SELECT NULL AS schema, s.subname AS name FROM pg_subscription s WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    query: `SELECT NULL AS schema, s.subname AS name FROM pg_subscription s WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND ${isSuperuser}`,
     sentence: (names) =>
-      `subscriptions are restored without a connection, and only by a superuser: ${names}. Enable them on the target by hand.`,
+      `subscriptions are restored without a connection, and only by a superuser: ${names}. Enable them on the target by hand. Their connections may contain passwords, and the backup contains them.`,
+  },
+  {
+    query: `SELECT NULL AS schema, s.subname AS name FROM pg_subscription s WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND NOT ${isSuperuser}`,
+    sentence: (names) =>
+      `these subscriptions are not in the backup, because only a superuser may read them: ${names}. Create them again after a restore.`,
+  },
+  {
+    query: `SELECT DISTINCT n.nspname AS schema, c.relname AS name FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE t.tgisinternal AND t.tgconstraint <> 0 AND t.tgenabled <> 'O' AND ${userSchema} ORDER BY 1, 2`,
+    sentence: (names) =>
+      `foreign keys of these tables are switched off (DISABLE TRIGGER ALL): ${names}. A restore switches them on, and fails if a row violates them.`,
+  },
+  {
+    query: `SELECT n.nspname AS schema, o.name FROM (
+              SELECT 'pg_class'::regclass AS catalog, oid, relnamespace AS namespace, relname AS name FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+              UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, proname FROM pg_proc
+              UNION ALL SELECT 'pg_type'::regclass, oid, typnamespace, typname FROM pg_type WHERE typtype IN ('e', 'd', 'r')) AS o
+              JOIN pg_namespace n ON n.oid = o.namespace
+             WHERE o.oid >= 16384 AND n.nspname IN ('pg_catalog', 'information_schema')
+               AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = o.catalog AND e.objid = o.oid AND e.deptype = 'e') ORDER BY 1, 2`,
+    sentence: (names) =>
+      `pg_dump leaves out these objects, because they are in a schema of the system: ${names}. Move them into another schema.`,
   },
 ];
 

@@ -9,7 +9,10 @@ import { globalsPart } from '../dump/globalsPart.js';
 import { withSession } from '../session/session.js';
 import type { PostgresqlSettings } from '../settings.js';
 import { findPostgresqlTools, toolsForDump, type PostgresqlTools } from '../tools/postgresqlTools.js';
+import type { ArchivedNames } from '../catalog/names.js';
+import { archivedNames } from '../catalog/tables.js';
 import { findHazards } from './hazards.js';
+import { warnOfLeftOutDatabases } from './leftOut.js';
 import { refuseUndumpableTables } from './refuseUndumpableTables.js';
 import { refuseUnfitServer } from './refuseUnfitServer.js';
 
@@ -18,6 +21,8 @@ export type PostgresqlPreflight = {
   readonly report: PreflightReport;
   readonly server: ServerAddress;
   readonly tools: PostgresqlTools;
+  /** By database. */
+  readonly archivedNames: ReadonlyMap<string, ArchivedNames>;
 };
 
 /** Finds everything that would end a dump or make it incomplete. */
@@ -31,15 +36,19 @@ export async function preflightPostgresql(
   return withSession(connection, session, undefined, async (first) => {
     const tools = toolsForDump(installed, first.version);
     const warnings: string[] = [...(await refuseUnfitServer(connection, first, session))];
+    const names = new Map<string, ArchivedNames>();
     const databases = await selectDatabases(first, connection.databases);
     const inventory = await readInventory(connection, first, databases, {
       ...{ session, toolVersion: tools.version, counting: 'NONE' },
       alsoRead: async (each, tables, database) => {
         await refuseUndumpableTables(each, tables);
         warnings.push(...(await findHazards(each, database.name)));
+        names.set(database.name, await archivedNames(each));
       },
     });
-    return { report: { inventory, parts: partsOf(inventory, tools), warnings }, server: first.server, tools };
+    warnings.push(...(await warnOfLeftOutDatabases(connection, first, session)));
+    const report = { inventory, parts: partsOf(inventory, tools), warnings };
+    return { report, server: first.server, tools, archivedNames: names };
   });
 }
 
@@ -51,7 +60,7 @@ function partsOf({ databases }: Inventory, { version }: PostgresqlTools): readon
       tool: { name: 'pg_dumpall', version },
     },
     ...databases.map(({ name }): PartSpec => ({
-      ...{ name: `database-${name}`, extension: 'dump', databases: [name] },
+      ...{ name: `database ${name}`, extension: 'dump', databases: [name] },
       tool: { name: 'pg_dump', version },
     })),
   ];

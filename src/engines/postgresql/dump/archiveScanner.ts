@@ -5,7 +5,7 @@ import { qualifiedName } from '../catalog/names.js';
 /** What the scanner has found in an archive of pg_dump. */
 export type ScannedArchive = {
   readonly tables: readonly DumpedTable[];
-  /** The archive ended where an archive ends. */
+  /** The archive ended where an archive ends, and holds the block of each entry that promises one. */
   readonly isComplete: boolean;
   /** The archive has a form that the scanner does not know. Then it has found nothing. */
   readonly isUnknown: boolean;
@@ -53,6 +53,7 @@ my %steps = (
     wants(9); $at += 9;
     report("entry $entry " . ($what eq 'TABLE DATA' ? 'data ' : 'table ') . hex_of($schema) . ' ' . hex_of($tag))
       if $what eq 'TABLE' || $what eq 'FOREIGN TABLE' || $what eq 'TABLE DATA';
+    report("objects $entry") if $what eq 'BLOBS';
     $mode = 'block' if --$entries == 0;
   },
   block => sub {
@@ -64,7 +65,7 @@ my %steps = (
     ($lines, $sum) = (0, 0);
     $mode = $largeObject ? 'object' : 'data';
   },
-  object => sub { $oid = number(); $mode = $oid == 0 ? 'block' : 'data' },
+  object => sub { $oid = number(); $mode = 'data'; if ($oid == 0) { $mode = 'block'; report("end $id") } },
 );
 sub data {
   my $length = length $buffer;
@@ -107,12 +108,21 @@ sub scan {
 /** The lines after the rows of a table: `\.` and two empty lines. */
 const closingLines = 3;
 
-/** Collects what the scanner reports about one archive. */
-export function scannedArchive(database: string): {
+/**
+ * Collects what the scanner reports about one archive. `nameOf` returns the name of a table in the inventory: the names in an
+ * archive have the encoding of the database.
+ */
+export function scannedArchive(
+  database: string,
+  nameOf: (schema: Buffer, table: Buffer) => string = (schema, table) =>
+    qualifiedName(schema.toString('utf8'), table.toString('utf8')),
+): {
   readonly add: (line: string) => void;
   readonly result: () => ScannedArchive;
 } {
   const names = new Map<string, string>();
+  // The entries that promise a block. A block has no number, so an archive that lacks its last blocks looks whole.
+  const promised = new Set<string>();
   const tables = new Map<string, DumpedTable>();
   let [isComplete, isUnknown] = [false, false];
   const found = (name: string, rows: number | null, sizeBytes: number) =>
@@ -120,20 +130,22 @@ export function scannedArchive(database: string): {
   return {
     add(line) {
       const [what, id = '', ...rest] = line.split(' ');
+      if (what === 'objects' || (what === 'entry' && rest[0] === 'data')) promised.add(id);
+      if (what === 'rows' || what === 'end') promised.delete(id);
       if (what === 'complete') isComplete = true;
       if (what === 'unknown') isUnknown = true;
       if (what === 'entry') {
-        const name = qualifiedName(fromHex(rest[1]), fromHex(rest[2]));
+        const name = nameOf(fromHex(rest[1]), fromHex(rest[2]));
         names.set(id, name);
         if (!tables.has(name)) found(name, null, 0);
       }
       const name = names.get(id);
       if (what === 'rows' && name !== undefined) found(name, Number(rest[0]) - closingLines, Number(rest[1]));
     },
-    result: () => ({ tables: [...tables.values()], isComplete, isUnknown }),
+    result: () => ({ tables: [...tables.values()], isComplete: isComplete && promised.size === 0, isUnknown }),
   };
 }
 
-function fromHex(hex = '-'): string {
-  return hex === '-' ? '' : Buffer.from(hex, 'hex').toString('utf8');
+function fromHex(hex = '-'): Buffer {
+  return hex === '-' ? Buffer.alloc(0) : Buffer.from(hex, 'hex');
 }

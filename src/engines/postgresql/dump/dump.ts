@@ -11,6 +11,7 @@ import type { DumpContext, PrepareDumpContext, RunningDump } from '../../running
 import type { ServiceConnection } from '../../serviceConnection.js';
 import type { PostgresqlPreflight } from '../checks/preflight.js';
 import { watchToolLocks } from '../locks/watchToolLocks.js';
+import { archivedKey, qualifiedName } from '../catalog/names.js';
 import type { PostgresqlSettings } from '../settings.js';
 import { postgresqlOutput } from '../tools/postgresqlOutput.js';
 import { addServiceFile, serviceArgument } from '../tools/serviceFile.js';
@@ -31,7 +32,11 @@ export async function startPostgresqlDump(
 ): Promise<RunningDump> {
   const database = part.databases?.[0];
   const applicationName = `stowage-dump-${crypto.randomUUID()}`;
-  const scanned = scannedArchive(database ?? '');
+  const names = preflight.archivedNames.get(database ?? '');
+  const scanned = scannedArchive(
+    database ?? '',
+    (schema, table) => names?.get(archivedKey(schema, table)) ?? qualifiedName(schema.toString(), table.toString()),
+  );
   const pipeline = await openDumpPipeline({
     ...{ tools: settings.tools, workFolder: prepared.workFolder, signal: prepared.signal, steps: prepared.steps },
     ...(database === undefined ? {} : { scanner: archiveScanner, onFinding: scanned.add }),
