@@ -18,6 +18,13 @@ RUN apt-get update \
  && mariadb-dump --version && mariadb --version && zstd --version && setpriv --version \
  && mkdir -p /var/lib/stowage \
  && chown node:node /var/lib/stowage
+# PostgreSQL's clients of every supported major version. An empty argument leaves them out.
+ARG POSTGRESQL_CLIENTS="postgresql-client-14 postgresql-client-15 postgresql-client-16 postgresql-client-17 postgresql-client-18"
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends postgresql-common \
+ && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+ && apt-get install -y --no-install-recommends $POSTGRESQL_CLIENTS \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /stowage
 COPY --from=build /stowage/package.json ./
 COPY --from=build /stowage/node_modules ./node_modules

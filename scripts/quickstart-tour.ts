@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { createClient, type Client } from 'graphql-ws';
 import WebSocket from 'ws';
@@ -11,6 +12,10 @@ import WebSocket from 'ws';
 const { values: options } = parseArgs({
   options: {
     url: { type: 'string' },
+    /** `mariadb` or `postgresql`. */
+    engine: { type: 'string', default: 'mariadb' },
+    /** The folder of PostgreSQL's tools, for the comparison. */
+    tools: { type: 'string' },
     'token-file': { type: 'string' },
     'password-file': { type: 'string' },
     /** The folder of a FILESYSTEM endpoint in the folder of the project. */
@@ -144,7 +149,9 @@ async function tour(client: Client): Promise<void> {
         );
       }
     });
-    await step('Comparing the two databases, with mariadb-dump and CHECKSUM TABLE', compare);
+    await (options.engine === 'postgresql'
+      ? step('Comparing the two databases, with pg_dump', comparePostgresql)
+      : step('Comparing the two databases, with mariadb-dump and CHECKSUM TABLE', compare));
   }
   print('');
   for (const part of backup.parts ?? []) {
@@ -169,7 +176,7 @@ function sourceInput(): object {
   return {
     name: address.hostname,
     host: address.hostname,
-    port: address.port === '' ? 3306 : Number(address.port),
+    ...(address.port === '' ? {} : { port: Number(address.port) }),
     username: decodeURIComponent(address.username),
     ...(database === '' ? {} : { databases: [database] }),
   };
@@ -180,7 +187,7 @@ function local(port: string | undefined): object {
 }
 
 async function register(projectId: string, service: object): Promise<string> {
-  const input = { projectId, engine: 'MARIADB', password, ...service };
+  const input = { projectId, engine: options.engine.toUpperCase(), password, ...service };
   return idOf(
     'registerService',
     await request(`mutation ($input: ServiceInput!) { registerService(input: $input) { id } }`, { input }),
@@ -189,7 +196,7 @@ async function register(projectId: string, service: object): Promise<string> {
 
 /** Reports a wrong password or database now, and not after the third attempt of a backup. */
 async function validate(projectId: string, service: object): Promise<void> {
-  const input = { projectId, engine: 'MARIADB', password, ...service };
+  const input = { projectId, engine: options.engine.toUpperCase(), password, ...service };
   const answer = await request(
     `mutation ($input: ServiceInput!) { validateService(input: $input) { steps { name status message hint } } }`,
     { input },
@@ -320,6 +327,28 @@ async function compare(): Promise<void> {
   print(`  identical: ${tables} tables by checksum, and ${bytes(source.dump.length)} of dump byte by byte`);
 }
 
+/** This check is independent of Stowage: PostgreSQL's own pg_dump reads both servers as text. */
+async function comparePostgresql(): Promise<void> {
+  const [source, target] = await Promise.all([required('source-client'), required('target-client')].map(textOf));
+  if (source === undefined || source === '' || source !== target) {
+    throw new Failure('The dumps of the two databases differ.', 'Report it: a restore that differs is a defect.');
+  }
+  print(`  identical: ${bytes(source.length)} of dump line by line`);
+}
+
+/** pg_dump writes a new random key with each dump. */
+async function textOf(serviceFile: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    join(required('tools'), 'pg_dump'),
+    ['--create', '--dbname=service=quickstart dbname=harbour'],
+    { env: { PATH: process.env['PATH'], PGSERVICEFILE: serviceFile }, maxBuffer: 256 * 1024 * 1024 },
+  );
+  return stdout
+    .split('\n')
+    .filter((line) => !/^\\(?:un)?restrict /.test(line))
+    .join('\n');
+}
+
 async function contentOf(clientFile: string): Promise<{ databases: string; checksums: string; dump: string }> {
   const query = (sql: string) =>
     run('mariadb', [`--defaults-file=${clientFile}`, '--batch', '--skip-column-names', '--execute', sql]);
@@ -386,7 +415,7 @@ function idOf(field: string, answer: Answer): string {
 }
 
 function required(
-  name: 'url' | 'token-file' | 'password-file' | 'backups' | 'source-client' | 'target-client',
+  name: 'url' | 'token-file' | 'password-file' | 'backups' | 'source-client' | 'target-client' | 'tools',
 ): string {
   const value = options[name];
   if (value === undefined) throw new Error(`--${name} is missing: run scripts/quickstart instead.`);

@@ -119,7 +119,7 @@ export const settings = {
   STOWAGE_SESSION_IDLE: {
     roles: api,
     meaning:
-      'The session of a person ends when it was not used for this time. A request and a new WebSocket are a use, an open WebSocket is not.',
+      'The session of a person ends when it was not used for this time. An open WebSocket is a use.',
     holds: 'an ISO 8601 duration of days to seconds, from PT5M to P31D',
     default: { otherwise: 'PT2H' },
     secret: false,

@@ -20,6 +20,7 @@ const packageOf: Readonly<Record<string, string>> = {
   zstd: 'zstd',
   mariadb: 'mariadb-client',
   'mariadb-dump': 'mariadb-client',
+  '/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh': 'postgresql-common',
 };
 
 describe('The image', () => {

@@ -38,8 +38,8 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   registerInstallationFigures(shared, log);
   workerMetrics(shared.installationRegistry, shared.workers);
   const { sessions } = config;
-  const browsers = sessions && openSignIn(shared, { ...config, limits: sessions }, log, closing);
   const signInChanges = new SignInChanges();
+  const browsers = sessions && openSignIn(shared, { ...config, signInChanges, limits: sessions }, log, closing);
   const endFollowing = followAccess(shared.feed, signInChanges);
   const server = await createServer({
     schema,

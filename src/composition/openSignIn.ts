@@ -6,11 +6,12 @@ import { projectIdsNamed } from '../projects/projectQueries.js';
 import type { Secret } from '../secret.js';
 import { firstOf } from '../server/authenticate.js';
 import type { BrowserSignIn } from '../server/browserSignIn.js';
+import type { SignInChanges } from '../server/signInChanges.js';
 import { BrowserSessions } from '../signIn/browserSessions.js';
 import { FlowCookies } from '../signIn/flowCookies.js';
 import { jwtSignIn } from '../signIn/jwtSignIn.js';
 import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
-import { viewerOfSession, type PeopleRights } from '../signIn/person.js';
+import { actorOfSession, viewerOfSession, type PeopleRights } from '../signIn/person.js';
 import { pinnedFetch } from '../signIn/provider/pinnedFetch.js';
 import { Provider } from '../signIn/provider/provider.js';
 import { SignedTokens } from '../signIn/provider/signedTokens.js';
@@ -23,6 +24,7 @@ import type { Closing } from './closing.js';
 import type { Shared } from './shared.js';
 
 const sweepEveryMs = 10 * 60_000;
+const recheckEveryMs = 60_000;
 
 export type SignInOptions = Pick<ApiConfig, 'publicUrl'> & {
   readonly limits: SessionLimits;
@@ -30,14 +32,22 @@ export type SignInOptions = Pick<ApiConfig, 'publicUrl'> & {
   readonly provider?: ApiConfig['provider'] | undefined;
   /** In base64, newest first. They are needed with a provider. */
   readonly masterKeys?: readonly Secret[] | undefined;
+  /** Gets the subject of each session that ends in any process. */
+  readonly signInChanges: SignInChanges;
 };
 
-type Opened = Pick<Shared, 'allowedTargets' | 'dataSource' | 'now'>;
+type Opened = Pick<Shared, 'allowedTargets' | 'dataSource' | 'now' | 'signals'>;
 
 /** The sign-in of people. Ended sessions are deleted until `closing` closes. */
 export function openSignIn(shared: Opened, options: SignInOptions, log: Log, closing: Closing): BrowserSignIn {
   const { dataSource } = shared;
-  const sessions = createSessions(dataSource, options.limits);
+  const { signInChanges, limits } = options;
+  const sessions = createSessions(dataSource, limits, (owner) =>
+    shared.signals.send('sessions', actorOfSession(owner)),
+  );
+  const endFollowing = shared.signals.subscribe('sessions', (subject) => signInChanges.report(subject));
+  // Renews the tokens of people with open WebSockets, and notices what a lost signal did not report.
+  const recheck = setInterval(() => signInChanges.reportAll(), recheckEveryMs);
   let sweep: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     sweep = sessions
@@ -46,6 +56,8 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
   }, sweepEveryMs);
   closing.add('sweep of sessions', async () => {
     clearInterval(timer);
+    clearInterval(recheck);
+    endFollowing();
     await sweep;
   });
   const rights: PeopleRights = {

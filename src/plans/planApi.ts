@@ -114,7 +114,7 @@ export class BackupPlanResolver {
 
     const problems = new InputProblems().check('commandId', commandId, uuid);
     const fileEndpointIds = await this.seenEndpoints(call.context, projectId, input.fileEndpointIds);
-    const content = newContent(problems, { ...input, fileEndpointIds }, this.rules());
+    const content = newContent(problems, Object.assign({}, input, { fileEndpointIds }), this.rules());
     await this.throwProblems(problems, projectId, fileEndpointIds);
     if (content === undefined) throw new Error('The input has a problem that was not reported.');
     const request = commandRequest(call.context, { operation: 'createBackupPlan', projectId, input, commandId });
@@ -134,7 +134,7 @@ export class BackupPlanResolver {
     const problems = new InputProblems().check('commandId', commandId, uuid);
     const { projectId } = row;
     const fileEndpointIds = await this.seenEndpoints(call.context, projectId, patch.fileEndpointIds ?? []);
-    const seen = patch.fileEndpointIds ? { ...patch, fileEndpointIds } : patch;
+    const seen = patch.fileEndpointIds ? Object.assign({}, patch, { fileEndpointIds }) : patch;
     const content = patchedContent(problems, seen, row, this.rules());
     await this.throwProblems(problems, projectId, fileEndpointIds);
 

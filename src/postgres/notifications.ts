@@ -1,7 +1,13 @@
 import { Client } from 'pg';
 
 export type NotificationChannel =
-  'stowage_events' | 'stowage_progress' | 'stowage_work' | 'stowage_cancel' | 'stowage_compared' | 'stowage_workers';
+  | 'stowage_events'
+  | 'stowage_progress'
+  | 'stowage_work'
+  | 'stowage_cancel'
+  | 'stowage_compared'
+  | 'stowage_workers'
+  | 'stowage_sessions';
 
 const channels: readonly NotificationChannel[] = [
   'stowage_events',
@@ -10,6 +16,7 @@ const channels: readonly NotificationChannel[] = [
   'stowage_cancel',
   'stowage_compared',
   'stowage_workers',
+  'stowage_sessions',
 ];
 
 /** Receives PostgreSQL's NOTIFY messages for this process, over one connection. */

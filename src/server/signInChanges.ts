@@ -24,6 +24,11 @@ export class SignInChanges {
     };
   }
 
+  /** Checks every open WebSocket, also if the report of a change was lost. */
+  reportAll(): void {
+    for (const subject of [...this.#listeners.keys()]) this.report(subject);
+  }
+
   report(subject: string): void {
     this.#reported += 1;
     for (const listener of [...(this.#listeners.get(subject) ?? [])]) listener();

@@ -131,6 +131,27 @@ describeWith({ postgresql: await postgresMissing() }, 'a one-time link', () => {
     await expect(codeOf(browser)).resolves.toBe('UNAUTHENTICATED');
   });
 
+  test('closes the WebSockets of a session that ends, and keeps those of other sessions', async () => {
+    const [leaving, staying] = [await signedIn(), await signedIn()];
+    const open = async (browser: WebBrowser) => {
+      const socket = new WebSocket(`${api.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+        headers: { cookie: browser.cookieHeader, origin: api.url },
+      });
+      await once(socket, 'open');
+      socket.send('{"type":"connection_init"}');
+      await once(socket, 'message');
+      return socket;
+    };
+    const [closing, kept] = [await open(leaving), await open(staying)];
+    const closed = once(closing, 'close');
+    await leaving.postForm('/sign-out', {});
+    const [code, reason] = (await closed) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([4403, 'Forbidden: the sign-in has ended']);
+    kept.send('{"type":"ping"}');
+    await expect(once(kept, 'message').then(([data]) => String(data))).resolves.toBe('{"type":"pong"}');
+    kept.terminate();
+  });
+
   test('sessions of the same person are listed, and each can be ended', async () => {
     const [here, there] = [await signedIn(), await signedIn()];
     const list = await (await here.get('/sign-in/sessions', { 'user-agent': '<b>Browser</b>' })).text();

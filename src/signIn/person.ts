@@ -1,9 +1,9 @@
 import { outsideText } from '../outsideText.js';
-import { installationViewer, viewerOf, type Grant, type Viewer } from '../server/viewer.js';
+import { actorOf, installationViewer, viewerOf, type Grant, type Viewer } from '../server/viewer.js';
 import { grantsOfClaims, type ClaimGrant, type ClaimRule } from './claimRules.js';
 import type { Identified, ProviderTokens } from './provider/provider.js';
 import type { Sealing } from './sealing.js';
-import type { FromProvider, Session } from './sessions.js';
+import type { FromProvider, Session, SessionOwner } from './sessions.js';
 
 /** Reads the rights of people. */
 export type PeopleRights = {
@@ -25,6 +25,11 @@ export async function personViewer(
     return projectId === undefined ? [] : [{ projectId, serviceId: null, role }];
   });
   return viewerOf({ kind: 'person', ...person, grants: [...(await memberGrants(person)), ...ofClaims] });
+}
+
+/** The subject of the viewer of a session, as in events. */
+export function actorOfSession({ issuer, subject }: SessionOwner): string {
+  return issuer === null ? installationViewer.subject : actorOf({ kind: 'person', issuer, sub: subject });
 }
 
 /** The caller of a session. */

@@ -64,8 +64,8 @@ export interface Sessions {
   /** The same, for the one caller that may renew them now. Undefined: they are not due, or another caller renews them. */
   takeForRenewal(id: string): Promise<string | undefined>;
   renewed(id: string, person: FromProvider): Promise<void>;
-  /** Ends the sessions that a provider names and that began before the time. Returns their ids. */
-  endOfProvider(issuer: string, order: ProviderOrder): Promise<readonly string[]>;
+  /** Ends the sessions that a provider names and that began before the time. Returns their owners. */
+  endOfProvider(issuer: string, order: ProviderOrder): Promise<readonly SessionOwner[]>;
   /** Ends a session. False: it had ended before. */
   end(id: string): Promise<boolean>;
   /** The sessions of this owner that have not ended, the newest first; at most 100. */
@@ -84,7 +84,12 @@ const columns = `id, issuer, subject, name, client_address AS "clientAddress", u
   created_at AS "createdAt", last_used_at AS "lastUsedAt", expires_at AS "expiresAt", grants,
   coalesce(renew_at <= clock_timestamp(), false) AS "isToRenew"`;
 
-export function createSessions(dataSource: DataSource, { idleMs, lifetimeMs }: SessionLimits): Sessions {
+/** `onEnd` is called with the owner of each session that has ended, except at its limits of time. */
+export function createSessions(
+  dataSource: DataSource,
+  { idleMs, lifetimeMs }: SessionLimits,
+  onEnd: (owner: SessionOwner) => Promise<void> = () => Promise.resolve(),
+): Sessions {
   return {
     async open({ issuer, subject, name, clientAddress, userAgent }, person) {
       const [id, secret] = [uuidv7(), randomBytes(32).toString('base64url')];
@@ -150,25 +155,28 @@ export function createSessions(dataSource: DataSource, { idleMs, lifetimeMs }: S
     },
 
     async endOfProvider(issuer, { sub, sid, issuedAt }) {
-      const rows = await dataSource.query<{ readonly id: string }[]>(
+      const owners = await dataSource.query<SessionOwner[]>(
         `WITH ended AS (
            DELETE FROM sign_in_sessions
            WHERE issuer = $1 AND ($2::text IS NULL OR subject = $2) AND ($3::text IS NULL OR provider_session = $3)
              AND created_at <= $4::timestamptz + interval '30 seconds'
-           RETURNING id
+           RETURNING issuer, subject
          )
-         SELECT id FROM ended`,
+         SELECT DISTINCT issuer, subject FROM ended`,
         [issuer, sub, sid, issuedAt],
       );
-      return rows.map(({ id }) => id);
+      for (const owner of owners) await onEnd(owner);
+      return owners;
     },
 
     async end(id) {
-      const rows = await dataSource.query<{ readonly id: string }[]>(
-        'WITH ended AS (DELETE FROM sign_in_sessions WHERE id = $1 RETURNING id) SELECT id FROM ended',
+      const [owner] = await dataSource.query<SessionOwner[]>(
+        `WITH ended AS (DELETE FROM sign_in_sessions WHERE id = $1 RETURNING issuer, subject)
+         SELECT issuer, subject FROM ended`,
         [id],
       );
-      return rows.length > 0;
+      if (owner !== undefined) await onEnd(owner);
+      return owner !== undefined;
     },
 
     async ofOwner({ issuer, subject }) {

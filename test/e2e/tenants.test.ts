@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { mutationCases } from '../fixtures/api/badInputs.js';
+import { idsOf, queryCases, subscriptionCases, type Variables } from '../fixtures/api/operationCases.js';
 import { operationDocument } from '../fixtures/api/operationDocument.js';
 import { postgresMissing } from '../fixtures/servers/postgres.js';
 import { describeWith } from '../fixtures/requirements.js';
@@ -10,58 +11,12 @@ import { settleProject, type SettledProject } from '../fixtures/settledProject.j
 import { memberOf } from '../fixtures/api/sliceApi.js';
 import { startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/api/wholeApi.js';
 
-type Variables = Readonly<Record<string, unknown>>;
-
-/** Every query, with each way to request objects of a project. */
-const queryCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
-  me: () => [{}],
-  node: (of) => idsOf(of).flatMap((id) => (id === of.instanceId ? [] : [{ id }])),
-  nodes: (of) => [{ ids: idsOf(of) }],
-  project: ({ projectId }) => [{ id: projectId }],
-  projects: ({ name }) => [{ search: name }],
-  service: ({ serviceId, removedServiceId, instanceId }) => [
-    { id: serviceId },
-    { id: removedServiceId },
-    { instanceId },
-  ],
-  services: ({ projectId, name }) => [{ projectId }, { filter: { search: name } }],
-  fileEndpoint: ({ fileEndpointId }) => [{ id: fileEndpointId }],
-  fileEndpoints: ({ projectId }) => [{ projectId }],
-  backupPlan: ({ planId }) => [{ id: planId }],
-  backupPlans: ({ projectId, serviceId }) => [{ projectId }, { serviceId }],
-  backupJob: ({ queuedJobId, storedJobId }) => [{ id: queuedJobId }, { id: storedJobId }],
-  backupJobs: ({ projectId, serviceId, planId, fileEndpointId }) => [
-    { projectId },
-    { filter: { serviceIds: [serviceId] } },
-    { filter: { planIds: [planId] } },
-    { filter: { fileEndpointIds: [fileEndpointId] } },
-  ],
-  backupStats: ({ projectId, serviceId }) => [{ projectId }, { filter: { serviceIds: [serviceId] } }],
-  restoreJob: ({ restoreJobId }) => [{ id: restoreJobId }],
-  restoreJobs: ({ projectId, serviceId, readJobId }) => [{ projectId }, { serviceId }, { backupJobId: readJobId }],
-  schedulePreview: ({ planId }) => [{ frequency: '@daily', planId }],
-  retentionPreview: ({ planId }) => [{ input: { planId } }],
-  events: ({ projectId, serviceId, storedJobId }) => [
-    { projectId },
-    { streamId: serviceId },
-    { streamId: storedJobId },
-  ],
-};
-
 /** Queries that show nothing about a project, or are not built yet. */
 const saysNothing = ['me'];
 
 /** Operations about all projects, which need the installation-level token. */
 const ofTheInstallation = ['workers', 'workerChanges'];
 const mutationsOfTheInstallation = ['createProject', 'createSignInLink'];
-
-const subscriptionCases: Readonly<Record<string, (of: SettledProject) => readonly Variables[]>> = {
-  backupJob: ({ queuedJobId, storedJobId }) => [{ id: queuedJobId }, { id: storedJobId }],
-  restoreJob: ({ restoreJobId }) => [{ id: restoreJobId }],
-  backupJobChanges: ({ projectId }) => [{ projectId }],
-  restoreJobChanges: ({ projectId }) => [{ projectId }],
-  events: ({ projectId }) => [{ projectId }],
-};
 
 describeWith({ postgresql: await postgresMissing() }, 'members of one project', () => {
   let api: WholeApi;
@@ -277,10 +232,6 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
     await use(client).finally(() => client.dispose());
   }
 });
-
-function idsOf({ name: _name, usedCommandId: _commandId, ...ids }: SettledProject): readonly string[] {
-  return Object.values(ids);
-}
 
 /** The ids of a project that does not exist. */
 function neverSettled(): SettledProject {

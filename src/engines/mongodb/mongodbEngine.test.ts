@@ -187,6 +187,13 @@ describe('The engine for MongoDB, with recorded answers of servers,', () => {
     });
   });
 
+  test('refuses a backup of a database whose name mongorestore refuses', async () => {
+    await expect(reportOf(connectionTo(await serve(scriptOf({ shop, 'a b': shop }))))).rejects.toMatchObject({
+      code: 'TOOL_FAILED',
+      message: expect.stringContaining("database 'a b': mongorestore refuses its name"),
+    });
+  });
+
   test('refuses an empty server, and a database that does not exist', async () => {
     const server = await serve(scriptOf({ shop }));
     await expect(reportOf({ ...connectionTo(server), databases: ['shop', 'Shop'] })).rejects.toMatchObject({

@@ -36,6 +36,7 @@ export interface Signals {
 
 /**
  * `work`: a job may be claimable. `cancel`: a cancellation of the job in the payload was requested. `compared`: the
- * process in the payload has compared the alarm clock with PostgreSQL.
+ * process in the payload has compared the alarm clock with PostgreSQL. `sessions`: a session of the subject in the payload
+ * has ended.
  */
-export type SignalChannel = 'work' | 'cancel' | 'compared';
+export type SignalChannel = 'work' | 'cancel' | 'compared' | 'sessions';

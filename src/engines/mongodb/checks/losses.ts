@@ -36,19 +36,26 @@ export function findLosses(catalog: Catalog, server: MongodbServer): readonly st
 }
 
 /**
- * Throws TOOL_FAILED for an index of an old server that no supported server creates again. Such a restore would fail
- * after all documents were written.
+ * Throws TOOL_FAILED for a database whose name mongodump accepts and mongorestore refuses, and for an index of an old
+ * server that no supported server creates again. In the second case a restore would fail after all documents were written.
  */
-export function refuseUnrestorable({ indexes }: Catalog): void {
-  const problems = indexes.flatMap((index) => {
+export function refuseUnrestorable({ databases, indexes }: Catalog): void {
+  const badNames = databases
+    .filter((name) => /[/\\. "$\0]/.test(name))
+    .map((name) => ({ object: `database '${name}'`, why: 'mongorestore refuses its name' }));
+  const badIndexes = indexes.flatMap((index) => {
     const why = whyUnrestorable(index);
     return why === undefined ? [] : [{ object: `index ${index.name} of ${index.database}.${index.collection}`, why }];
   });
+  const problems = [...badNames, ...badIndexes];
   if (problems.length === 0) return;
   const shown = problems.slice(0, 10).map(({ object, why }) => `${object}: ${why}`);
   const more = problems.length > 10 ? `; and ${problems.length - 10} more` : '';
   throw new StowageError('TOOL_FAILED', `A dump of these objects cannot be restored: ${shown.join('; ')}${more}.`, {
-    help: 'Drop each of these indexes and create it again with options of today (collMod cannot change them). Then start the backup again.',
+    help:
+      badNames.length > 0
+        ? 'Copy the collections into a database with another name, or name the other databases in the service. Then start the backup again.'
+        : 'Drop each of these indexes and create it again with options of today (collMod cannot change them). Then start the backup again.',
     details: { problems },
   });
 }

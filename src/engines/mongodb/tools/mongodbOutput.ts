@@ -19,7 +19,7 @@ export function mongodbOutput(): OutputFilter {
 /** The text after the time stamp. Undefined: the line begins no message. */
 function messageIn(line: string): string | undefined {
   return (
-    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}\t(.*)$/s.exec(line)?.[1] ??
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}\t\s*(.*)$/s.exec(line)?.[1] ??
     /^(?:error|panic|fatal)\b.*$/is.exec(line)?.[0]
   );
 }

@@ -60,7 +60,7 @@ function partsOf({ databases }: Inventory, { version }: PostgresqlTools): readon
       tool: { name: 'pg_dumpall', version },
     },
     ...databases.map(({ name }): PartSpec => ({
-      ...{ name: `database ${name}`, extension: 'dump', databases: [name] },
+      ...{ name: `database-${name}`, extension: 'dump', databases: [name] },
       tool: { name: 'pg_dump', version },
     })),
   ];
