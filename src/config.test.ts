@@ -12,6 +12,7 @@ const surroundings: Surroundings = {
   isRoot: false,
   readFile: (path) => {
     if (path === '/keys/good') return `${key}\n${otherKey}\n`;
+    if (path === '/tokens/good') return `${token}\n${token}-2\n`;
     if (path === '/keys/bad') return `${key}\nhunter2\n`;
     throw Object.assign(new Error('no such file'), { code: 'ENOENT', syscall: 'open' });
   },
@@ -76,6 +77,7 @@ describe('a configuration', () => {
       scheduleStore: { kind: 'postgres' },
       masterKeys: null,
       adminToken: null,
+      adminTokenFile: null,
       filesystemRoot: '/work/data/backups',
       concurrency: 2,
       leaseMs: 45_000,
@@ -123,6 +125,12 @@ describe('a configuration', () => {
     const { STOWAGE_MASTER_KEY: _, ...rest } = serve;
     const config = readConfig('worker', { ...rest, STOWAGE_MASTER_KEY_FILE: '/keys/good' }, surroundings);
     expect(config.masterKeys.map((each) => each.reveal())).toEqual([key, otherKey]);
+  });
+
+  test('reads the admin tokens from a file', () => {
+    const { STOWAGE_ADMIN_TOKEN: _, ...rest } = serve;
+    const config = readConfig('serve', { ...rest, STOWAGE_ADMIN_TOKEN_FILE: '/tokens/good' }, surroundings);
+    expect([config.adminToken.reveal(), config.adminTokenFile]).toEqual([token, '/tokens/good']);
   });
 
   test('never prints a secret', () => {
@@ -185,6 +193,7 @@ describe('a wrong setting', () => {
     ['STOWAGE_MASTER_KEY', `${key}\n${key.slice(4)}`, /\(line 2 is not 32 bytes in base64\)/],
     ['STOWAGE_MASTER_KEY_FILE', '/keys/good', /^STOWAGE_MASTER_KEY and STOWAGE_MASTER_KEY_FILE are both set/],
     ['STOWAGE_ADMIN_TOKEN', 'hunter2', /^STOWAGE_ADMIN_TOKEN holds a value of 7 characters \(not shown\)/],
+    ['STOWAGE_ADMIN_TOKEN_FILE', '/tokens/good', /^STOWAGE_ADMIN_TOKEN and STOWAGE_ADMIN_TOKEN_FILE are both set/],
     ['STOWAGE_ADMIN_TOKEN', 'a token with spaces, a long one', /^STOWAGE_ADMIN_TOKEN holds/],
     ['STOWAGE_FILESYSTEM_ROOT', 'backups', /^STOWAGE_FILESYSTEM_ROOT holds "backups"\. .* absolute path/],
     [

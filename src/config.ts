@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from 'node:path';
 import type { z } from 'zod';
 import { ConfigError } from './configError.js';
 import { formatDuration } from './duration.js';
-import type { Secret } from './secret.js';
+import { Secret } from './secret.js';
 import {
   absolutePath,
   claimRules,
@@ -14,6 +14,7 @@ import {
   hostName,
   issuerUrl,
   keyLines,
+  tokenLines,
   level,
   postgresUrl,
   printable,
@@ -117,6 +118,8 @@ export type ServeConfig = Common &
     /** Keys of 32 bytes each in base64, newest first. */
     readonly masterKeys: readonly Secret[];
     readonly adminToken: Secret;
+    /** An absolute path. `adminToken` is its first token. Null: `adminToken` never changes. */
+    readonly adminTokenFile: string | null;
     /** An absolute path. Null: FILESYSTEM endpoints are refused. */
     readonly filesystemRoot: string | null;
   };
@@ -160,6 +163,7 @@ export type UpConfig = Common &
     readonly masterKeys: readonly Secret[] | null;
     /** Null: it is generated once in the data folder, and printed. */
     readonly adminToken: Secret | null;
+    readonly adminTokenFile: string | null;
     readonly filesystemRoot: string;
   };
 
@@ -242,7 +246,7 @@ const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } 
       ...tools(reader, jobs.concurrency),
       scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl, 'postgres'),
       masterKeys: masterKeys(reader),
-      adminToken: reader.optional('STOWAGE_ADMIN_TOKEN', bearerToken),
+      ...adminToken(reader),
       filesystemRoot: reader.value('STOWAGE_FILESYSTEM_ROOT', absolutePath, resolve(own.dataFolder, 'backups')),
     };
   },
@@ -254,7 +258,7 @@ const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } 
     ...tools(reader),
     scheduleStore: reader.value('SCHEDULE_STORE_URL', storeUrl),
     masterKeys: demandedMasterKeys(reader),
-    adminToken: reader.value('STOWAGE_ADMIN_TOKEN', bearerToken),
+    ...demandedAdminToken(reader),
     filesystemRoot: reader.optional('STOWAGE_FILESYSTEM_ROOT', absolutePath),
   }),
   worker(reader) {
@@ -454,15 +458,48 @@ function masterKeys(reader: Reader): readonly Secret[] | null {
     reader.problems.push('STOWAGE_MASTER_KEY and STOWAGE_MASTER_KEY_FILE are both set. Set one of the two.');
     return null;
   }
+  return linesOfFile(reader, 'STOWAGE_MASTER_KEY_FILE', path, keyLines);
+}
+
+/** The checked content of the file that a setting names. Null: there is a problem, which is reported. */
+function linesOfFile(
+  reader: Reader,
+  name: SettingName,
+  path: string,
+  check: z.ZodType<readonly Secret[], string>,
+): readonly Secret[] | null {
   try {
-    const result = keyLines.safeParse(reader.surroundings.readFile(resolve(reader.surroundings.workingFolder, path)));
+    const result = check.safeParse(reader.surroundings.readFile(resolve(reader.surroundings.workingFolder, path)));
     if (result.success) return result.data;
-    reader.problems.push(wrong('STOWAGE_MASTER_KEY_FILE', path, result.error.issues[0]?.message));
+    reader.problems.push(wrong(name, path, result.error.issues[0]?.message));
   } catch (error) {
-    const reason = systemCode(error) ?? 'unknown reason';
-    reader.problems.push(wrong('STOWAGE_MASTER_KEY_FILE', path, `the file cannot be read: ${reason}`));
+    reader.problems.push(wrong(name, path, `the file cannot be read: ${systemCode(error) ?? 'unknown reason'}`));
   }
   return null;
+}
+
+type AdminToken<Token> = { readonly adminToken: Token; readonly adminTokenFile: string | null };
+
+function adminToken(reader: Reader): AdminToken<Secret | null> {
+  const given = reader.given('STOWAGE_ADMIN_TOKEN_FILE');
+  if (given === undefined) {
+    return { adminToken: reader.optional('STOWAGE_ADMIN_TOKEN', bearerToken), adminTokenFile: null };
+  }
+  if (reader.given('STOWAGE_ADMIN_TOKEN') !== undefined) {
+    reader.problems.push('STOWAGE_ADMIN_TOKEN and STOWAGE_ADMIN_TOKEN_FILE are both set. Set one of the two.');
+  }
+  const adminTokenFile = resolve(reader.surroundings.workingFolder, given);
+  const [first = null] = linesOfFile(reader, 'STOWAGE_ADMIN_TOKEN_FILE', given, tokenLines) ?? [];
+  return { adminToken: first, adminTokenFile };
+}
+
+function demandedAdminToken(reader: Reader): AdminToken<Secret> {
+  if (reader.given('STOWAGE_ADMIN_TOKEN_FILE') === undefined) {
+    return { adminToken: reader.value('STOWAGE_ADMIN_TOKEN', bearerToken), adminTokenFile: null };
+  }
+  const { adminToken: token, adminTokenFile } = adminToken(reader);
+  // A file with a problem ends the start, so the empty token is never used.
+  return { adminToken: token ?? new Secret(''), adminTokenFile };
 }
 
 function demandedMasterKeys(reader: Reader): readonly Secret[] {

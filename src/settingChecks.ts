@@ -65,6 +65,20 @@ export const storeUrl = text((value): ScheduleStore => {
 
 export const bearerToken = text((value) => (/^[A-Za-z0-9._~+/=-]{24,}$/.test(value) ? new Secret(value) : refuse()));
 
+const mostTokens = 2;
+
+/** One token a line. Empty lines, and lines that begin with #, are ignored. */
+export const tokenLines = text((value) => {
+  const lines = value.split('\n').map((line) => line.trim());
+  const tokens = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  if (tokens.length === 0) refuse('it contains no token');
+  if (tokens.length > mostTokens) refuse(`it contains more than ${mostTokens} tokens`);
+  return tokens.map((token) => {
+    const result = bearerToken.safeParse(token);
+    return result.success ? result.data : refuse('a token has fewer than 24 characters, or other characters');
+  });
+});
+
 export const absolutePath = text((value) => (isAbsolute(value) ? resolve(value) : refuse()));
 
 export const absolutePaths = text((value) => {

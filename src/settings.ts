@@ -105,8 +105,17 @@ export const settings = {
     default: {
       up: 'generated once in STOWAGE_DATA, and printed',
       'sign-in': 'the token that `stowage up` stored in STOWAGE_DATA',
+      otherwise: 'STOWAGE_ADMIN_TOKEN_FILE; one of the two is required',
     },
     secret: true,
+  },
+  STOWAGE_ADMIN_TOKEN_FILE: {
+    roles: api,
+    meaning:
+      'A file with the installation-level token, which is read again every 2 seconds. With two lines both tokens are valid, so that a token can be replaced without a restart: add the new one, change the clients, remove the old one.',
+    holds: 'the path of a readable file with one or two tokens, one a line, each as in STOWAGE_ADMIN_TOKEN',
+    default: { otherwise: 'unset' },
+    secret: false,
   },
   STOWAGE_METRICS_TOKEN: {
     roles: api,
@@ -118,8 +127,7 @@ export const settings = {
   },
   STOWAGE_SESSION_IDLE: {
     roles: api,
-    meaning:
-      'The session of a person ends when it was not used for this time. An open WebSocket is a use.',
+    meaning: 'The session of a person ends when it was not used for this time. An open WebSocket is a use.',
     holds: 'an ISO 8601 duration of days to seconds, from PT5M to P31D',
     default: { otherwise: 'PT2H' },
     secret: false,

@@ -6,9 +6,10 @@ import type { Log } from '../log.js';
 import { withPatience } from '../postgres/patience.js';
 import { followAccess } from '../projects/access/followAccess.js';
 import { accessTokenSignIn } from '../projects/access/accessTokenSignIn.js';
-import { firstOf, installationToken } from '../server/authenticate.js';
+import { firstOf } from '../server/authenticate.js';
 import { SignInChanges } from '../server/signInChanges.js';
 import { createServer } from '../server/createServer.js';
+import { adminTokens } from './adminTokens.js';
 import { composeApi } from './api.js';
 import { workerMetrics } from '../workerRegistry/workerMetrics.js';
 import type { Closing } from './closing.js';
@@ -20,7 +21,14 @@ export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minInterv
   Partial<
     Pick<
       ServeConfig,
-      'clientLimits' | 'databasePatienceMs' | 'masterKeys' | 'maxTimeoutMs' | 'metricsToken' | 'provider' | 'sessions'
+      | 'adminTokenFile'
+      | 'clientLimits'
+      | 'databasePatienceMs'
+      | 'masterKeys'
+      | 'maxTimeoutMs'
+      | 'metricsToken'
+      | 'provider'
+      | 'sessions'
     >
   >;
 
@@ -47,7 +55,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     now: shared.now,
     authenticate: firstOf(
       accessTokenSignIn(shared),
-      installationToken(config.adminToken),
+      adminTokens(config, { signInChanges, log, closing }),
       ...(browsers === undefined ? [] : [browsers.authenticate]),
     ),
     ...(browsers === undefined ? {} : { browsers }),

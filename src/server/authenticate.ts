@@ -30,9 +30,13 @@ export function firstOf(...kinds: readonly Authenticate[]): Authenticate {
   };
 }
 
-/** Accepts only the installation-level token. */
-export function installationToken(expected: Secret): Authenticate {
-  const isInstallation = sameToken(expected);
+/** Accepts only the installation-level tokens. `valid` is called for each credential. */
+export function installationToken(valid: () => readonly Secret[]): Authenticate {
+  // All are compared, so that the time does not depend on which of them matches.
+  const isInstallation = (token: string) =>
+    valid()
+      .map((each) => sameToken(each)(token))
+      .includes(true);
   return ({ kind, value }) =>
     Promise.resolve(
       kind === 'BEARER' && isInstallation(value) ? { viewer: installationViewer, expiresAt: null } : undefined,
