@@ -6,8 +6,8 @@ import { TooManyRequests } from './tooManyRequests.js';
  * connections to PostgreSQL to others. A mutation may wait for a server of a customer, so it does not hold up queries.
  */
 const most = {
-  [OperationTypeNode.QUERY]: 8,
-  [OperationTypeNode.SUBSCRIPTION]: 8,
+  [OperationTypeNode.QUERY]: 6,
+  [OperationTypeNode.SUBSCRIPTION]: 6,
   [OperationTypeNode.MUTATION]: 16,
 } as const;
 
