@@ -7,6 +7,7 @@ import { createDataSource } from '../../ormconfig.js';
 import { fillWithBackupJobs } from '../fixtures/manyBackupJobs.js';
 import { startApi } from '../fixtures/processes/stowageProcess.js';
 import { startPostgres } from '../fixtures/servers/postgres.js';
+import { createProjectOfOthers } from './projectOfOthers.js';
 import type { StrangersGround, StrangersIds } from './stranger.js';
 
 export type RunningGround = StrangersGround & {
@@ -53,8 +54,9 @@ export async function startGround({
       STOWAGE_ALLOWED_TARGETS: 'default,loopback',
     });
     closing.push(() => api.terminate());
+    const others = await createProjectOfOthers({ url: api.url, token }, 'Others');
     return {
-      ...{ url: api.url, token, pid: api.pid, main, owner, ids, all, seed, stop },
+      ...{ url: api.url, token, otherToken: others.token, pid: api.pid, main, owner, ids, all, seed, stop },
       output: api.output,
       isAlive: () => isAlive(api.pid),
     };

@@ -20,6 +20,8 @@ export type StrangersGround = {
   readonly url: string;
   /** The token of the installation. */
   readonly token: string;
+  /** The access token of another viewer. */
+  readonly otherToken: string;
   readonly pid: number;
   /** The built program: dist/src/main.js. */
   readonly main: string;

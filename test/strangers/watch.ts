@@ -21,9 +21,9 @@ export type Watch = {
 };
 
 /** Watches the memory of a process (Linux: /proc), and pings the API from a process of its own. */
-export async function startWatch(api: { url: string; token: string; pid: number }): Promise<Watch> {
+export async function startWatch(api: { url: string; otherToken: string; pid: number }): Promise<Watch> {
   const loader = ['--no-warnings', '--import', '@swc-node/register/esm-register'];
-  const child = spawn(process.execPath, [...loader, join(import.meta.dirname, 'pinger.ts'), api.url, api.token], {
+  const child = spawn(process.execPath, [...loader, join(import.meta.dirname, 'pinger.ts'), api.url, api.otherToken], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');

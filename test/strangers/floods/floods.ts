@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { aliases } from '../documents/hostileDocument.js';
 import { AttemptCount, type StrangersGround, type StrangersGroup } from '../stranger.js';
+import { createProjectOfOthers, postAs, type ProjectOfOthers } from '../projectOfOthers.js';
 import { memoryOf } from '../watch.js';
 
 /** The maximum increase of the process's memory by sockets before sign-in. */
@@ -36,10 +37,10 @@ async function open({ url }: StrangersGround, count: AttemptCount, localAddress 
   });
 }
 
-async function signIn(ground: StrangersGround, count: AttemptCount): Promise<Opened> {
+async function signIn(ground: StrangersGround, count: AttemptCount, token = ground.token): Promise<Opened> {
   const opened = await open(ground, count);
   if (opened === undefined) throw new Error('A socket was refused.');
-  opened.socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: ground.token } }));
+  opened.socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: token } }));
   await once(opened.socket, 'message');
   opened.messages.length = 0;
   return opened;
@@ -106,7 +107,9 @@ async function manySubscriptions(ground: StrangersGround): Promise<AttemptCount>
   const count = new AttemptCount();
   const query = `subscription { backupJobChanges(progress: true) {
     kind position job { id status message service { name } } } }`;
-  const ordinary = await Promise.all(Array.from({ length: 10 }, () => signIn(ground, count)));
+  const others = await createProjectOfOthers(ground, 'Quay');
+  const plan = await makePlan(ground, others);
+  const ordinary = await Promise.all(Array.from({ length: 10 }, () => signIn(ground, count, others.token)));
   for (const one of ordinary) subscribe(one, '0', query);
   const greedy = await Promise.all(Array.from({ length: ground.all ? 20 : 2 }, () => signIn(ground, count)));
   for (const one of greedy) {
@@ -117,7 +120,6 @@ async function manySubscriptions(ground: StrangersGround): Promise<AttemptCount>
   }
   const isReady = ({ messages }: Opened) => JSON.stringify(messages).includes('"READY"');
   while (![...ordinary, ...greedy].every(isReady)) await new Promise((resolve) => setTimeout(resolve, 50));
-  const plan = await makePlan(ground);
   let latestMs = 0;
   for (let change = 0; change < (ground.all ? 10 : 2); change += 1) {
     for (const { messages } of ordinary) messages.length = 0;
@@ -129,7 +131,7 @@ async function manySubscriptions(ground: StrangersGround): Promise<AttemptCount>
       await new Promise((resolve) => setImmediate(resolve));
     }
     latestMs = Math.max(latestMs, performance.now() - beganAt);
-    await post(ground, 'mutation ($id: ID!) { cancelBackupJob(id: $id) { id } }', { id });
+    await postAs(ground, 'mutation ($id: ID!) { cancelBackupJob(id: $id) { id } }', { id });
   }
   console.log(`The latest change arrived after ${Math.round(latestMs)} ms.`);
   if (ground.all && latestMs > 1_000)
@@ -139,12 +141,11 @@ async function manySubscriptions(ground: StrangersGround): Promise<AttemptCount>
 }
 
 /** The plans that fill the database have no events. A backup needs a plan with events. */
-async function makePlan(ground: StrangersGround): Promise<string> {
+async function makePlan(ground: StrangersGround, { projectId }: ProjectOfOthers): Promise<string> {
   const made = async (mutation: string, variables: object) => {
-    const data = (await post(ground, mutation, variables)) as { made: { id: string } };
+    const data = (await postAs(ground, mutation, variables)) as { made: { id: string } };
     return data.made.id;
   };
-  const projectId = await made('mutation { made: createProject(name: "Quay") { id } }', {});
   const serviceId = await made('mutation ($input: ServiceInput!) { made: registerService(input: $input) { id } }', {
     input: { projectId, name: 'orders', engine: 'MARIADB', host: '127.0.0.1', port: 9, username: 'u', password: 'p' },
   });
@@ -161,7 +162,7 @@ async function makePlan(ground: StrangersGround): Promise<string> {
 }
 
 async function startBackup(ground: StrangersGround, planId: string): Promise<{ id: string }> {
-  const data = await post(
+  const data = await postAs(
     ground,
     'mutation ($planId: ID!) { startBackup(input: { planId: $planId }) { jobs { id } } }',
     {
@@ -171,17 +172,6 @@ async function startBackup(ground: StrangersGround, planId: string): Promise<{ i
   const [job] = (data as { startBackup: { jobs: { id: string }[] } }).startBackup.jobs;
   if (job === undefined) throw new Error('No job was queued.');
   return job;
-}
-
-async function post({ url, token }: StrangersGround, query: string, variables: object = {}): Promise<unknown> {
-  const response = await fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ query, variables }),
-  });
-  const { data, errors } = (await response.json()) as { data: unknown; errors?: unknown };
-  if (errors !== undefined) throw new Error(JSON.stringify(errors));
-  return data;
 }
 
 /** Long enough for the server to handle a flood. */
