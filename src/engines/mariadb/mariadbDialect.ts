@@ -66,6 +66,11 @@ export const mariadbDialect: Dialect = {
   routinesPrivilege: 'SELECT ON `mysql`.`proc`',
   lackingForDefiners: (release, grants) => lacking(release, grants, setUser),
 
+  lackingForDefinersOfSystem: () => Promise.resolve([]),
+  backupGrants: ['PROCESS, SHOW DATABASES ON *.*', 'SELECT ON `mysql`.`proc`'],
+  restoreGrants: (release) => [release >= setUser.since ? 'SET USER ON *.*' : 'SUPER ON *.*'],
+  settableFor: ({ found }) => Promise.resolve(found),
+
   dumpArguments: mariadbDumpArguments,
   dumpCharacterSet,
   dumpsHistory,

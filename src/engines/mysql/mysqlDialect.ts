@@ -1,4 +1,6 @@
 import type { Dialect } from '../mysqlFamily/dialect.js';
+import type { Grants } from '../mysqlFamily/privileges/grants.js';
+import type { FoundSettings } from '../mysqlFamily/session/serverSettings.js';
 import { serverErrorNumber, type Row, type Session } from '../mysqlFamily/session/session.js';
 import { readHistograms } from './histograms.js';
 import { mysqlDumpArguments, oneRowBytes } from './mysqlDumpArguments.js';
@@ -55,9 +57,16 @@ export const mysqlDialect: Dialect = {
   readsRoutines: (grants) => grants.holdsGlobally('SELECT') || grants.holdsGlobally('SHOW_ROUTINE'),
   routinesPrivilege: 'SHOW_ROUTINE ON *.*',
   lackingForDefiners: (release, grants) => {
-    const names = release >= 80200 ? ['SET_ANY_DEFINER'] : ['SET_USER_ID', 'SUPER'];
+    const names = release >= setAnyDefiner ? ['SET_ANY_DEFINER'] : ['SET_USER_ID', 'SUPER'];
     return names.some((name) => grants.holdsGlobally(name)) ? undefined : names[0];
   },
+  lackingForDefinersOfSystem,
+  backupGrants: ['PROCESS, SHOW DATABASES, SHOW_ROUTINE ON *.*', 'SELECT ON `performance_schema`.*'],
+  // An object whose definer has SYSTEM_USER, as root has, can be created only by an account that has it too.
+  restoreGrants: (release) => [
+    `SYSTEM_USER, SESSION_VARIABLES_ADMIN, ${release >= setAnyDefiner ? 'SET_ANY_DEFINER, ALLOW_NONEXISTENT_DEFINER' : 'SET_USER_ID'} ON *.*`,
+  ],
+  settableFor,
 
   dumpArguments: mysqlDumpArguments,
   // The dump itself is binary. In this one its definitions are written, and the client reads it.
@@ -68,13 +77,16 @@ export const mysqlDialect: Dialect = {
   statementsAfterDump: readHistograms,
   oneRowBytes,
 
-  byHandSettings: 'innodb_strict_mode=0, max_execution_time=0',
+  byHandSettings: 'max_execution_time=0',
   byHandNeeds: 'the mysql client of MySQL 8.0 or newer (not the client of MariaDB that has this name)',
   features: mysqlFeatures,
   releaseOf: mysqlRelease,
   releaseName: mysqlReleaseName,
   engineInstallation: mysqlEngineInstallation,
 };
+
+/** This release divided SET_USER_ID in two. */
+const setAnyDefiner = 80200;
 
 /** The CAs of Debian, Ubuntu and Alpine. MySQL's tools have no default. */
 const systemAuthorities = '/etc/ssl/certs/ca-certificates.crt';
@@ -88,4 +100,38 @@ async function showAll(session: Session, statements: readonly string[]): Promise
     }),
   );
   return (await Promise.all(answers)).flat();
+}
+
+/** MySQL lets only accounts with SESSION_VARIABLES_ADMIN set some variables (1227). */
+async function settableFor(session: Session): Promise<FoundSettings> {
+  const { found } = session;
+  const settings = new Map(found);
+  for (const name of ['innodb_strict_mode', 'explicit_defaults_for_timestamp']) {
+    const setting = found.get(name);
+    if (setting === undefined) continue;
+    await session.query(`SET SESSION ${name} = @@SESSION.${name}`).catch((error: unknown) => {
+      if (serverErrorNumber(error) !== 1227) throw error;
+      settings.set(name, { ...setting, ofSession: false });
+    });
+  }
+  return settings;
+}
+
+/** Only an account with SYSTEM_USER may create objects of a definer that has it, as root has (1227). */
+async function lackingForDefinersOfSystem(
+  session: Session,
+  definers: readonly string[],
+  grants: Grants,
+): Promise<readonly string[]> {
+  if (definers.length === 0 || grants.holdsGlobally('SYSTEM_USER')) return [];
+  try {
+    const rows = await session.query(
+      "SELECT CONCAT(user, '@', host) AS account FROM mysql.global_grants WHERE priv = 'SYSTEM_USER'",
+    );
+    return rows.some((row) => definers.includes(row['account'] ?? '')) ? ['SYSTEM_USER'] : [];
+  } catch (error) {
+    // 1142: the user may not read the accounts. Otherwise the restore itself fails.
+    if (serverErrorNumber(error) !== 1142) throw error;
+    return [];
+  }
 }

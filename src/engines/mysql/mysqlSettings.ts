@@ -40,7 +40,6 @@ export const mysqlSettings: readonly SettingRule[] = [
     ours: '1',
   },
   { name: 'show_create_table_verbosity', why: 'SHOW CREATE adds ROW_FORMAT', ours: '0' },
-  { name: 'show_old_temporals', why: 'SHOW CREATE adds comments', ours: '0' },
   { name: 'sql_auto_is_null', why: '`IS NULL` finds the last inserted row', ours: '0' },
   { name: 'time_zone', why: 'TIMESTAMP values and update times', ours: "'+00:00'" },
   { name: 'lc_time_names', why: 'names of days and months', ours: "'en_US'" },
@@ -90,7 +89,11 @@ export const mysqlSettings: readonly SettingRule[] = [
   { name: 'autocommit', why: 'off: the rows of the last table are rolled back at the end', ours: '1', restore: '1' },
   { name: 'transaction_read_only', why: 'on: nothing can be written (1792)', ours: '0', restore: '0' },
   { name: 'sql_safe_updates', why: 'refuses UPDATE and DELETE without a key', ours: '0', restore: '0' },
-  { name: 'innodb_strict_mode', why: 'refuses tables that were created while it was off (1118)', restore: '0' },
+  {
+    name: 'innodb_strict_mode',
+    why: 'refuses tables that were created while it was off (1118). Setting it needs a privilege',
+    restore: '0',
+  },
   {
     name: 'explicit_defaults_for_timestamp',
     why: 'off: adds ON UPDATE to a TIMESTAMP without a default. Setting it needs a privilege, so it is set only if it is off',

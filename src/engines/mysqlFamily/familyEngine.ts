@@ -71,8 +71,9 @@ export function createFamilyEngine({ driver, dialect, ...facts }: Facts, options
         return checkRestore(session, source);
       }),
     restore: async (target, part, source, context) => {
-      const { session, program } = await withPatience(target, context, async (opened) => {
-        return { session: opened, program: (await toolsFor(opened, context)).client };
+      const [program, session] = await withPatience(target, context, async (opened) => {
+        const { client } = await toolsFor(opened, context);
+        return [client, { server: opened.server, found: await dialect.settableFor(opened) }] as const;
       });
       return startFamilyRestore(target, session, { ...settings, program }, part, source, context);
     },

@@ -6,6 +6,7 @@ import { programVersion, versionNumbers } from '../../process/programVersion.js'
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { readPrograms } from '../catalog/catalog.js';
 import { listDatabases, selectDatabases, type ListedDatabase } from '../catalog/selection.js';
+import { adviseOnAccounts } from '../privileges/accountStatements.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
 import { connectLine, logIn, shortText, type Session } from '../session/session.js';
 import { serverVersion, type FamilySettings } from './preflight.js';
@@ -76,7 +77,11 @@ function serverSteps(
         databases = selectDatabases(listed, connection.databases);
         await refuseMissingDumpPrivileges(loggedIn(), await readPrograms(loggedIn(), databases), grants);
         const hidden = await warnOfHiddenSessions(loggedIn(), grants);
-        return [`All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`, ...hidden].join(' ');
+        const release = dialect.releaseOf(serverVersion(loggedIn()));
+        const advice = adviseOnAccounts(dialect, grants, { release, databases: connection.databases });
+        return [`All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`, ...hidden, ...advice].join(
+          ' ',
+        );
       },
     },
     {

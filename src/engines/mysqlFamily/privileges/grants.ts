@@ -21,12 +21,15 @@ type Grant = {
 
 /** Parses the lines of MariaDB and MySQL. The server must have expanded the roles. It does this for active roles. */
 export function parseGrants(lines: readonly string[]): Grants {
-  const grants = lines.map(parseGrant).filter((grant) => grant !== undefined);
+  const grants = lines.map((line) => parseGrant(grantLine, line)).filter((grant) => grant !== undefined);
+  // A partial revoke of MySQL takes a global privilege back for one database.
+  const revoked = lines.map((line) => parseGrant(revokeLine, line)).filter((grant) => grant !== undefined);
   const global = grants.filter((grant) => grant.database === '*');
   const databases = grants.filter((grant) => grant.database !== '*' && grant.table === '*');
   const holdsGlobally = (privilege: string) => global.some((grant) => includes(grant, privilege));
   const holds = (privilege: string, database: string) =>
-    holdsGlobally(privilege) || databases.some((grant) => includes(grant, privilege) && fits(grant.database, database));
+    (holdsGlobally(privilege) && !revoked.some((grant) => grant.database === database && includes(grant, privilege))) ||
+    databases.some((grant) => includes(grant, privilege) && fits(grant.database, database));
   const holdsOnTable = (privilege: string, database: string, table: string) =>
     holds(privilege, database) ||
     grants.some((grant) => grant.database === database && grant.table === table && includes(grant, privilege));
@@ -37,14 +40,16 @@ export function parseGrants(lines: readonly string[]): Grants {
 }
 
 const name = '(?:`((?:[^`]|``)*)`|([^ `.]+))';
-const grantLine = new RegExp(`^GRANT (.+?) ON (?:(?:TABLE )?(\\*|${name})\\.(\\*|${name})) TO `, 'i');
+const place = `(?:(?:TABLE )?(\\*|${name})\\.(\\*|${name}))`;
+const grantLine = new RegExp(`^GRANT (.+?) ON ${place} TO `, 'i');
+const revokeLine = new RegExp(`^REVOKE (.+?) ON ${place} FROM `, 'i');
 
-function parseGrant(line: string): Grant | undefined {
-  const found = grantLine.exec(line);
+function parseGrant(pattern: RegExp, line: string): Grant | undefined {
+  const found = pattern.exec(line);
   if (found === null) return undefined;
   const [, privileges = '', database = '', quotedDatabase, , table = '', quotedTable] = found;
   return {
-    privileges: new Set(privileges.split(/, (?![^(]*\))/).map((privilege) => privilege.trim().toUpperCase())),
+    privileges: new Set(privileges.split(/,\s*(?![^(]*\))/).map((privilege) => privilege.trim().toUpperCase())),
     database: quotedDatabase === undefined ? database : quotedDatabase.replaceAll('``', '`'),
     table: quotedTable === undefined ? table : quotedTable.replaceAll('``', '`'),
   };

@@ -62,9 +62,11 @@ export async function refuseMissingRestorePrivileges(
     if (missing.length > 0) lacking.set(database.name, missing);
   }
   const account = me?.['account'] ?? '';
-  const global = lackingOnEverything(session.dialect, target, inventory, { grants, account }).map(
-    (privilege) => `${privilege} ON *.*`,
-  );
+  const definers = inventory.databases.flatMap(({ objects }) => objects['definers'] ?? []);
+  const global = [
+    ...lackingOnEverything(session.dialect, target, inventory, { grants, account }),
+    ...(await session.dialect.lackingForDefinersOfSystem(session, definers, grants)),
+  ].map((privilege) => `${privilege} ON *.*`);
   if (lacking.size > 0 || global.length > 0) await refuse(session, lacking, global, 'the restore');
 }
 

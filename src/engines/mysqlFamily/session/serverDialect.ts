@@ -106,6 +106,14 @@ export type ServerDialect = {
   /** The privilege to create objects of other definers that the user lacks on this release. */
   lackingForDefiners(release: number, grants: Grants): string | undefined;
 
+  /** The privileges that the user lacks because one of these definers belongs to the system. */
+  lackingForDefinersOfSystem(session: Session, definers: readonly string[], grants: Grants): Promise<readonly string[]>;
+  /** What a GRANT for backups names besides the privileges on databases. */
+  readonly backupGrants: readonly string[];
+  /** What a GRANT for restores names besides the privileges on databases, on this release. */
+  restoreGrants(release: number): readonly string[];
+  /** The settings of a target session. A variable that this account may not set there has `ofSession` false. */
+  settableFor(session: Session): Promise<FoundSettings>;
   /** The first release that supports each feature that an inventory may need. */
   readonly features: ReadonlyMap<string, number>;
   /** The number of a release, for comparison, from the version of a server. */
