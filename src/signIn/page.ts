@@ -15,6 +15,7 @@ const policy = [
   "default-src 'none'",
   "style-src 'self'",
   "script-src 'self'",
+  'img-src data:',
   "form-action 'self'",
   "frame-ancestors 'none'",
   "base-uri 'none'",
@@ -63,7 +64,7 @@ export const style = `
 * { box-sizing: border-box; }
 body { margin: 0; background: #f3f5f8; color: #1b2733; font: 16px/1.5 system-ui, sans-serif; }
 header { padding: 0.6rem 1rem; background: #16324f; color: #fff; }
-main { max-width: 40rem; margin: 2rem auto; padding: 1.5rem 2rem; background: #fff; border: 1px solid #d4dbe3; border-radius: 6px; }
+main { max-width: 44rem; margin: 2rem auto; padding: 1.5rem 2rem; background: #fff; border: 1px solid #d4dbe3; border-radius: 6px; }
 h2 { margin: 2rem 0 0; font-size: 1.1rem; }
 dt { font-weight: 600; }
 dd { margin: 0 0 0.75rem; }
@@ -78,6 +79,7 @@ form p { margin: 0.75rem 0; }
 code { padding: 0.1rem 0.3rem; background: #eef1f5; border-radius: 3px; overflow-wrap: anywhere; }
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: 0.5rem 0.5rem 0.5rem 0; border-bottom: 1px solid #d4dbe3; text-align: left; vertical-align: top; }
+td + td, th { white-space: nowrap; }
 td form { margin: 0; }
 .problem { padding: 0.75rem 1rem; border-left: 4px solid #b3261e; background: #fdf1f0; }
 @media (max-width: 44rem) { main { margin: 0; padding: 1rem; border: 0; border-radius: 0; } }

@@ -10,7 +10,7 @@ export const examples: readonly Example[] = [
   {
     query: `# 1. A project holds everything else.
 #
-# Put your token into the field above, then
+# Sign in, or put a token into the field above. Then
 # press the button or Ctrl+Enter. Copy the id
 # of the answer into the variables of the
 # next tabs.
