@@ -61,6 +61,8 @@ describe('a configuration', () => {
       databasePatienceMs: 5_000,
       metricsToken: null,
       clientLimits: {
+        requestsOfViewer: 12_000,
+        requestsOfAddress: 120_000,
         socketsOfViewer: 100,
         pendingSockets: 1_000,
         pendingSocketsOfAddress: 100,

@@ -87,6 +87,9 @@ export type ProviderConfig = {
 
 /** The share of the server that clients of the API may use before they are slowed down or refused. */
 export type ClientLimits = {
+  /** In a minute, over HTTP. */
+  readonly requestsOfViewer: number;
+  readonly requestsOfAddress: number;
   readonly socketsOfViewer: number;
   readonly pendingSockets: number;
   readonly pendingSocketsOfAddress: number;
@@ -394,6 +397,8 @@ function clientLimits(reader: Reader): ClientLimits {
   const count = wholeNumber(1, 100_000);
   const mebibytes = wholeNumber(8, 65_536);
   return {
+    requestsOfViewer: reader.value('STOWAGE_REQUESTS_PER_VIEWER', wholeNumber(60, 10_000_000), '12000'),
+    requestsOfAddress: reader.value('STOWAGE_REQUESTS_PER_ADDRESS', wholeNumber(60, 10_000_000), '120000'),
     socketsOfViewer: reader.value('STOWAGE_SOCKETS_PER_VIEWER', wholeNumber(32, 100_000), '100'),
     pendingSockets: reader.value('STOWAGE_PENDING_SOCKETS', count, '1000'),
     pendingSocketsOfAddress: reader.value('STOWAGE_PENDING_SOCKETS_PER_ADDRESS', count, '100'),

@@ -303,3 +303,30 @@ test('an open connection keeps no memory of the long answers that it has sent', 
   }
   expect(new Set(listeners).size).toBe(1);
 });
+
+describe('too many requests in a minute', () => {
+  const post = (as: string) =>
+    fetch(`${api.server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${as}` },
+      body: JSON.stringify({ query: '{ hello }' }),
+    });
+
+  test('get 429 with Retry-After, by viewer and by address, and the installation-level token has only the second limit', async () => {
+    await start({ requestsOfViewer: 2, requestsOfAddress: 5 });
+    const first = await post(otherToken);
+    expect(first.headers.get('ratelimit-policy')).toBe('"viewer";q=2;w=60, "address";q=5;w=60');
+    expect(first.headers.get('ratelimit')).toMatch(/^"viewer";r=1;t=30, "address";r=4;t=1[12]$/);
+    expect((await post(otherToken)).status).toBe(200);
+    const refused = await post(otherToken);
+    expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([429, expect.any(Number)]);
+    expect(await refused.json()).toMatchObject({
+      errors: [
+        { message: 'This caller has sent more than 2 requests in a minute.', extensions: { code: 'UNAVAILABLE' } },
+      ],
+    });
+    const statuses: number[] = [];
+    for (let sent = 0; sent < 3; sent += 1) statuses.push((await post(token)).status);
+    expect(statuses).toEqual([200, 200, 429]);
+  });
+});

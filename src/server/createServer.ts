@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import { apiApp, type PublicPages } from './apiApp.js';
 import type { ErrorLog } from './apiError.js';
+import { RequestRates, type RateLimits } from './fairness/requestRates.js';
 import { Shares } from './fairness/shares.js';
 import { httpApi } from './httpApi.js';
 import { serverMetrics } from './metrics.js';
@@ -30,18 +31,19 @@ export type ServerOptions = PublicPages & {
   readonly patiently?: Patiently;
 };
 
-export type ServerLimits = SocketLimits & {
-  readonly maxBodyBytes: number;
-  /** How long `close` waits for requests that are being answered. */
-  readonly graceMs: number;
-  /** How many signed-in WebSockets one viewer may have. */
-  readonly socketsOfViewer: number;
-  /** How long a query or a mutation waits for others of its viewer. */
-  readonly requestWaitMs: number;
-  /** The unread bytes of one viewer, and of all clients, from which on no further answers are produced for them. */
-  readonly queuedBytesOfViewer: number;
-  readonly queuedBytes: number;
-};
+export type ServerLimits = SocketLimits &
+  RateLimits & {
+    readonly maxBodyBytes: number;
+    /** How long `close` waits for requests that are being answered. */
+    readonly graceMs: number;
+    /** How many signed-in WebSockets one viewer may have. */
+    readonly socketsOfViewer: number;
+    /** How long a query or a mutation waits for others of its viewer. */
+    readonly requestWaitMs: number;
+    /** The unread bytes of one viewer, and of all clients, from which on no further answers are produced for them. */
+    readonly queuedBytesOfViewer: number;
+    readonly queuedBytes: number;
+  };
 
 const defaultLimits: ServerLimits = {
   maxBodyBytes: 1_048_576,
@@ -52,6 +54,8 @@ const defaultLimits: ServerLimits = {
   pendingSockets: 1_000,
   pendingSocketsOfAddress: 100,
   socketsOfViewer: 100,
+  requestsOfViewer: 12_000,
+  requestsOfAddress: 120_000,
   requestWaitMs: 5_000,
   messagesPerSecond: 200,
   operationsPerSecond: 50,
@@ -94,7 +98,8 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     metrics.exceededAnswers.inc({ limit }),
   );
   const { signInChanges: changes = new SignInChanges(), now = () => new Date() } = options;
-  const guarded = { ...options, metrics, signInFailures, shares, changes, now };
+  const rates = new RequestRates(limits);
+  const guarded = { ...options, rates, metrics, signInFailures, shares, changes, now };
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
   const app = apiApp({ ...guarded, api, isClosing: () => closing !== undefined });
   const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {

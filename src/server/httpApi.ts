@@ -26,6 +26,7 @@ import { jsonInSlices } from './budget/jsonInSlices.js';
 import { checkDocumentText } from './checkDocumentText.js';
 import { checkOperation } from './checkOperation.js';
 import type { Shares } from './fairness/shares.js';
+import { rateHeaders, type Rate, type RequestRates } from './fairness/requestRates.js';
 import { retryAfter, TooManyRequests } from './fairness/tooManyRequests.js';
 import { Usage } from './fairness/usage.js';
 import { KnownDocuments } from './knownDocuments.js';
@@ -47,6 +48,7 @@ export type HttpApiOptions = {
   readonly maxBodyBytes: number;
   readonly signInFailures: SignInFailures;
   readonly shares: Shares;
+  readonly rates: RequestRates;
   readonly patiently?: Patiently;
 };
 
@@ -206,8 +208,10 @@ function overWebSocketOnly(): StowageError {
 }
 
 function signedInOnly(options: HttpApiOptions): RequestHandler {
-  const { authenticate, browsers, metrics, shares, signInFailures, patiently = withoutLimit } = options;
+  const { authenticate, browsers, metrics, rates, shares, signInFailures, patiently = withoutLimit } = options;
   return async (request, response, next) => {
+    const ofAddress = rates.ofAddress(request.socket.remoteAddress);
+    refuseExceeded(response, [ofAddress], metrics);
     const credential = bearerCredential(request.headers.authorization) ?? browsers?.credential(request);
     const signedIn = credential && (await patiently(() => signIn(authenticate, credential)));
     if (signedIn === undefined) {
@@ -222,6 +226,9 @@ function signedInOnly(options: HttpApiOptions): RequestHandler {
       response.set('WWW-Authenticate', 'Bearer');
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
     }
+    // The holder of the installation-level token works for all projects, and has no limit of its own.
+    const { isInstallation } = signedIn.viewer;
+    refuseExceeded(response, isInstallation ? [ofAddress] : [rates.ofViewer(signedIn.key), ofAddress], metrics);
     const leave = shares.enterRequest(signedIn.key, mostBytesOf(request, options));
     if (leave === undefined) {
       // The body is not read, so the connection cannot be used again.
@@ -233,6 +240,21 @@ function signedInOnly(options: HttpApiOptions): RequestHandler {
     (response.locals as { context?: HttpContext }).context = httpContext(signedIn, budget, request, response);
     next();
   };
+}
+
+/** Sets the headers of the limits, and throws if one of them is exceeded. */
+function refuseExceeded(response: Response, rates: readonly Rate[], { refusedRequests }: ServerMetrics): void {
+  response.set(rateHeaders(rates));
+  const exceeded = rates.find(({ isExceeded }) => isExceeded);
+  if (exceeded === undefined) return;
+  const { policy, limit, resetSeconds } = exceeded;
+  refusedRequests.inc({ limit: policy });
+  // The body is not read, so the connection cannot be used again.
+  response.set({ Connection: 'close', 'Retry-After': String(resetSeconds) });
+  throw new TooManyRequests(
+    `This ${policy === 'viewer' ? 'caller' : 'address'} has sent more than ${limit} requests in a minute.`,
+    `Wait ${resetSeconds} s, and send fewer requests. Subscriptions replace repeated queries.`,
+  );
 }
 
 /** The size of the body, if it is not compressed. */
@@ -317,7 +339,7 @@ function answerErrors(log: ErrorLog): ErrorRequestHandler {
 function statusOf(error: StowageError, response: Response): number {
   const { code } = error;
   if (error instanceof TooManyRequests) {
-    response.set('Retry-After', retryAfter);
+    if (!response.hasHeader('Retry-After')) response.set('Retry-After', retryAfter);
     return 429;
   }
   if (code === 'UNAVAILABLE') return 503;

@@ -12,6 +12,7 @@ export type ServerMetrics = {
   readonly sockets: Gauge;
   readonly subscriptions: Gauge;
   readonly refusedSockets: Counter<'reason'>;
+  readonly refusedRequests: Counter<'limit'>;
   readonly exceededAnswers: Counter<'limit'>;
 };
 
@@ -57,6 +58,12 @@ export function serverMetrics(registry: Registry): ServerMetrics {
       name: 'stowage_websockets_refused_total',
       help: 'WebSockets refused because there were too many before sign-in, or of one viewer.',
       labelNames: ['reason'],
+      registers,
+    }),
+    refusedRequests: fromZero(['viewer', 'address'], {
+      name: 'stowage_requests_refused_total',
+      help: 'Requests over HTTP refused because a viewer or an address had sent too many in a minute.',
+      labelNames: ['limit'],
       registers,
     }),
     exceededAnswers: fromZero(Object.keys(answerLimits), {
