@@ -8,11 +8,12 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { createClient, type Client } from 'graphql-ws';
 import WebSocket from 'ws';
+import { identicalMongodb } from './quickstart-mongodb.js';
 
 const { values: options } = parseArgs({
   options: {
     url: { type: 'string' },
-    /** `mariadb` or `postgresql`. */
+    /** `mariadb`, `postgresql` or `mongodb`. */
     engine: { type: 'string', default: 'mariadb' },
     /** The folder of PostgreSQL's tools, for the comparison. */
     tools: { type: 'string' },
@@ -149,9 +150,7 @@ async function tour(client: Client): Promise<void> {
         );
       }
     });
-    await (options.engine === 'postgresql'
-      ? step('Comparing the two databases, with pg_dump', comparePostgresql)
-      : step('Comparing the two databases, with mariadb-dump and CHECKSUM TABLE', compare));
+    await compareServers();
   }
   print('');
   for (const part of backup.parts ?? []) {
@@ -183,11 +182,20 @@ function sourceInput(): object {
 }
 
 function local(port: string | undefined): object {
-  return { host: '127.0.0.1', port: Number(port), username: 'stowage' };
+  const address = { host: '127.0.0.1', port: Number(port) };
+  // The sample servers of MongoDB ask for no login.
+  return options.engine === 'mongodb' ? address : { ...address, username: 'stowage' };
+}
+
+function serviceInput(projectId: string, service: object): object {
+  return {
+    ...{ projectId, engine: options.engine.toUpperCase(), ...service },
+    ...('username' in service ? { password } : {}),
+  };
 }
 
 async function register(projectId: string, service: object): Promise<string> {
-  const input = { projectId, engine: options.engine.toUpperCase(), password, ...service };
+  const input = serviceInput(projectId, service);
   return idOf(
     'registerService',
     await request(`mutation ($input: ServiceInput!) { registerService(input: $input) { id } }`, { input }),
@@ -196,7 +204,7 @@ async function register(projectId: string, service: object): Promise<string> {
 
 /** Reports a wrong password or database now, and not after the third attempt of a backup. */
 async function validate(projectId: string, service: object): Promise<void> {
-  const input = { projectId, engine: options.engine.toUpperCase(), password, ...service };
+  const input = serviceInput(projectId, service);
   const answer = await request(
     `mutation ($input: ServiceInput!) { validateService(input: $input) { steps { name status message hint } } }`,
     { input },
@@ -305,6 +313,25 @@ function succeeded(job: Job): Job {
     throw new Failure(`The job ended as ${job.status}: ${job.message}`, 'Read the log of the server.');
   const tool = error.toolOutput === null ? '' : `\n${error.toolOutput}`;
   throw new Failure(`${error.code}: ${error.message}${tool}`, error.hint ?? 'Correct that and run this again.');
+}
+
+function compareServers(): Promise<void> {
+  switch (options.engine) {
+    case 'postgresql':
+      return step('Comparing the two databases, with pg_dump', comparePostgresql);
+    case 'mongodb':
+      return step('Comparing the two databases, document by document', compareMongodb);
+    default:
+      return step('Comparing the two databases, with mariadb-dump and CHECKSUM TABLE', compare);
+  }
+}
+
+async function compareMongodb(): Promise<void> {
+  const identical = await identicalMongodb(required('source-client'), required('target-client'));
+  if (identical === undefined) {
+    throw new Failure('The two databases differ.', 'Report it: a restore that differs is a defect.');
+  }
+  print(`  identical: ${identical}`);
 }
 
 /** This check is independent of Stowage: MariaDB's own tools read both servers. */

@@ -75,6 +75,14 @@ describeWith(needs, 'a nasty MongoDB', () => {
     });
   });
 
+  test('is refused at a target only if it has a collection, however often this is checked', async () => {
+    const { report } = await dumpParts(engine, from([names[1]!]), context());
+    const check = () =>
+      engine.restorePreflight(connectionTo(target!.url()), { inventory: report.inventory }, context());
+    await check();
+    await check();
+  });
+
   test('is not restored twice at once', async () => {
     const { report, parts } = await dumpParts(engine, from([names[1]!]), context());
     const [{ part, bytes } = parts[0]!] = parts;

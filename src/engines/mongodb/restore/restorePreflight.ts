@@ -36,27 +36,32 @@ export async function checkRestore(session: Session, source: RestoreRequirements
 /** A database exists as soon as it has a collection. Names that differ only in letter case cannot exist together. */
 async function refuseExistingDatabases(session: Session, names: readonly string[]): Promise<void> {
   const present = await listPresent(session, names);
-  const existing = names.filter((name) => present.has(name.toLowerCase()));
+  const existing = names.filter((name) => present.has(lowerCase(name)));
   if (existing.length === 0) return;
   const list = existing.map((name) => `'${name}'`).join(', ');
   throw new StowageError('TARGET_EXISTS', `The target already has the database ${list}.`, { details: { existing } });
 }
 
 async function listPresent(session: Session, names: readonly string[]): Promise<ReadonlySet<string>> {
-  const present = new Set<string>();
+  const wanted = new Set(names.map(lowerCase));
+  // A user without listDatabases sees only the databases on which it has a right.
+  const candidates = new Set(names);
   try {
     const reply = await session.command('admin', { listDatabases: 1, nameOnly: true });
-    for (const { name } of listIn(reply, 'databases')) present.add(String(name).toLowerCase());
+    for (const { name } of listIn(reply, 'databases'))
+      if (wanted.has(lowerCase(String(name)))) candidates.add(String(name));
   } catch (error) {
     if (serverErrorNumber(error) !== 13) throw error;
   }
-  // A user without listDatabases sees only the databases on which it has a right.
-  for (const name of names) {
-    if (!present.has(name.toLowerCase()) && (await readCollections(session, name)).length > 0) {
-      present.add(name.toLowerCase());
-    }
+  const present = new Set<string>();
+  for (const name of candidates) {
+    if ((await readCollections(session, name)).length > 0) present.add(lowerCase(name));
   }
   return present;
+}
+
+function lowerCase(name: string): string {
+  return name.toLowerCase();
 }
 
 /** The release in which a server got a kind of collection (https://www.mongodb.com/docs/manual/release-notes/). */
