@@ -130,6 +130,21 @@ describeWith(
       expect(warnings).toMatch(/not in the backup[^\n]*: follows/);
     });
 
+    test('needs no membership in roles that own nothing, and names another version of an extension', async () => {
+      await sql(`CREATE EXTENSION pg_trgm VERSION '1.5'; CREATE TABLE t (id int); ALTER TABLE t OWNER TO owner;
+      GRANT SELECT ON t TO pg_monitor, reader; CREATE ROLE restorer LOGIN CREATEDB CREATEROLE PASSWORD 'secret'; GRANT owner, admin TO restorer`);
+      const dumped = await dumpAndDrop();
+      const target = server.connection({ username: 'restorer', password: new Secret('secret') });
+      const { warnings } = await engine.restorePreflight(target, { inventory: dumped.inventory }, context());
+      expect(warnings).toEqual([expect.stringMatching(/pg_trgm 1\.6 instead of 1\.5/)]);
+      await restoreAll(engine, target, dumped, context());
+      const memberships = await sql(
+        "SELECT pg_has_role('restorer', 'reader', 'MEMBER'), pg_has_role('restorer', 'pg_monitor', 'MEMBER')",
+      );
+      expect(memberships).toBe('f|f\n');
+      expect(await losses(dumped)).toEqual([]);
+    });
+
     test('cannot pass as complete if blocks are missing at its end', async () => {
       await sql('CREATE TABLE a (id int); CREATE TABLE b (id int); INSERT INTO a VALUES (1); INSERT INTO b VALUES (2)');
       const { parts } = await dumpAndDrop();

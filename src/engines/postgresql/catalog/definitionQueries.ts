@@ -5,6 +5,9 @@
  *
  * The statements run with an empty search_path, so names in definitions are complete.
  */
+/** The part of an extension's definition with its version. */
+export const extensionVersion = 'version';
+
 const own = (catalog: string, alias: string) =>
   `NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_catalog.${catalog}'::regclass AND e.objid = ${alias}.oid AND e.deptype = 'e')`;
 const ownSchema = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'`;
@@ -216,15 +219,8 @@ const otherObjects = [
     'FROM pg_language o WHERE o.lanispl',
     'NULL',
   ),
-  simple(
-    'extensions',
-    'pg_extension',
-    'o',
-    'o.extname',
-    `concat_ws(' ', o.extversion, 'in', o.extnamespace::regnamespace)`,
-    'FROM pg_extension o WHERE true',
-    'NULL',
-  ),
+  `SELECT 'extensions' AS kind, NULL AS schema, o.extname AS name, '${extensionVersion}' AS part, o.extversion AS text FROM pg_extension o`,
+  `SELECT 'extensions' AS kind, NULL AS schema, o.extname AS name, 'schema' AS part, o.extnamespace::regnamespace::text AS text FROM pg_extension o`,
   simple(
     'eventTriggers',
     'pg_event_trigger',

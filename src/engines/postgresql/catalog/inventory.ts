@@ -2,7 +2,7 @@ import type { Definition, Inventory, InventoryDatabase } from '../../inventory.j
 import type { EngineContext } from '../../engineContext.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { openSessionAt, type Session, type SessionOptions } from '../session/session.js';
-import type { ListedDatabase } from './databases.js';
+import { grantsOf, type ListedDatabase } from './databases.js';
 import { normalisation, readDefinitions } from './readDefinitions.js';
 import { countRows, inventoryTable, listTables, type ListedTable } from './tables.js';
 
@@ -85,16 +85,21 @@ async function readDatabase(
 
 /** The requirements of a database for a server, as the keys of `needs`. */
 export const roleNeed = 'role ';
+/** A role that owns objects or grants privileges of the database, so the account of a restore must be a member of it. */
+export const ownerNeed = 'owner ';
 export const extensionNeed = 'extension ';
 export const tablespaceNeed = 'tablespace ';
 
 async function readNeeds(
   session: Session,
-  { name, roles }: ListedDatabase,
+  { name, roles, properties }: ListedDatabase,
 ): Promise<Readonly<Record<string, readonly string[]>>> {
   const rows = await session.query(needsQuery);
   const all = [
     ...roles.map((role) => `${roleNeed}${role}`),
+    ...[properties['owner'] ?? '', ...grantsOf(properties).map(({ grantor }) => grantor)].map(
+      (role) => `${ownerNeed}${role}`,
+    ),
     ...rows.map((row) => `${row['kind'] ?? ''} ${row['name'] ?? ''}`),
   ];
   return Object.fromEntries([...new Set(all)].sort().map((need) => [need, [name]]));
@@ -102,16 +107,20 @@ async function readNeeds(
 
 /** The bootstrap superuser (oid 10) is not in pg_shdepend. Members of roles are no part of a database. */
 const needsQuery = `
-SELECT DISTINCT 'role' AS kind, r.rolname AS name
+WITH roles AS (
+SELECT r.rolname AS name, d.deptype = 'o' AND d.classid <> 'pg_user_mapping'::regclass AS owns
   FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
  WHERE d.refclassid = 'pg_authid'::regclass AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 UNION
-SELECT 'role', r.rolname FROM pg_roles r
+SELECT r.rolname, true FROM pg_roles r
  WHERE r.oid = 10 AND (
    EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relowner = 10 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')
    OR EXISTS (SELECT FROM pg_proc p WHERE p.proowner = 10 AND p.oid >= 16384)
    OR EXISTS (SELECT FROM pg_type t WHERE t.typowner = 10 AND t.oid >= 16384)
    OR EXISTS (SELECT FROM pg_namespace n WHERE n.nspowner = 10 AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')))
+)
+SELECT 'role' AS kind, name FROM roles
+UNION SELECT 'owner', name FROM roles WHERE owns
 UNION SELECT 'extension', extname FROM pg_extension
 UNION
 SELECT 'tablespace', t.spcname FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace WHERE t.spcname NOT IN ('pg_default', 'pg_global')`;

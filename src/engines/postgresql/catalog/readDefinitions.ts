@@ -8,7 +8,7 @@ import { qualifiedName } from './names.js';
 export type Definitions = ReadonlyMap<string, ReadonlyMap<string, Definition>>;
 
 /** A change of how definitions are read needs a new number, because the results are not compared then. */
-export const normalisation = 1;
+export const normalisation = 2;
 
 /** A longer text is replaced by its digest. */
 const mostChars = 400;

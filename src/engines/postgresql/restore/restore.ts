@@ -19,7 +19,7 @@ import { toolProblem } from '../tools/toolProblem.js';
 import { analyze } from './analyze.js';
 import { createDatabase, finishDatabase } from './createDatabase.js';
 import { followErrors, sectionOf } from './harmlessErrors.js';
-import { createRoles, joinOwners, missingRoles, neededRoles } from './roles.js';
+import { createRoles, joinOwners, missingRoles, owningRoles } from './roles.js';
 
 /** The name that all sessions of a restore have, so that they are found again. */
 export function applicationNameOf(restoreId: string): string {
@@ -82,7 +82,7 @@ export async function startPostgresqlRestore(
         const created = await openSessionAt(target, [first.server], session, first.database);
         await inSession(created, async (each) => {
           await createRoles(each, await missingRoles(each, source.inventory));
-          await joinOwners(each, neededRoles(source.inventory));
+          await joinOwners(each, owningRoles(source.inventory));
           await createDatabase(each, name, properties);
         });
       },

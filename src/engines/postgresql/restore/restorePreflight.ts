@@ -1,5 +1,7 @@
 import { StowageError } from '../../../errors.js';
 import type { RestorePreflight, RestoreRequirements } from '../../runningRestore.js';
+import type { Inventory } from '../../inventory.js';
+import { extensionVersion } from '../catalog/definitionQueries.js';
 import { listDatabases } from '../catalog/databases.js';
 import { extensionNeed, tablespaceNeed } from '../catalog/inventory.js';
 import type { Session } from '../session/session.js';
@@ -19,7 +21,8 @@ export async function checkRestore(session: Session, { inventory }: RestoreRequi
   await refuseMissingTablespaces(session, needsOf(inventory, tablespaceNeed));
   const missing = await missingRoles(session, inventory);
   await refuseUncreatableRoles(session, missing);
-  return { warnings: rolesWarning(missing), changesByItself: false };
+  const warnings = [...rolesWarning(missing), ...(await versionsWarning(session, inventory))];
+  return { warnings, changesByItself: false };
 }
 
 async function refuseReadOnly(session: Session): Promise<void> {
@@ -62,6 +65,20 @@ async function refuseMissingExtensions(session: Session, extensions: readonly st
     help: 'Install the packages of the extensions on the machine of the target (on Debian: postgresql-contrib, postgresql-<version>-<extension>).',
     details: { extensions: names },
   });
+}
+
+/** An archive holds only the names of extensions, so the target installs its own versions. */
+async function versionsWarning(session: Session, { databases }: Inventory): Promise<readonly string[]> {
+  const rows = await session.query('SELECT name, default_version AS version FROM pg_available_extensions');
+  const offered = new Map(rows.map((row) => [row['name'] ?? '', row['version'] ?? '']));
+  const others = databases.flatMap(({ definitions = {} }) =>
+    Object.entries(definitions['extensions'] ?? {}).flatMap(([name, { parts = {} }]) => {
+      const [version, own] = [parts[extensionVersion], offered.get(name)];
+      return version === undefined || own === version ? [] : [`${name} ${own} instead of ${version}`];
+    }),
+  );
+  if (others.length === 0) return [];
+  return [`The target installs other versions of extensions than the source has: ${[...new Set(others)].join(', ')}.`];
 }
 
 async function refuseMissingTablespaces(session: Session, tablespaces: readonly string[]): Promise<void> {

@@ -1,15 +1,22 @@
 import { StowageError } from '../../../errors.js';
 import type { Inventory } from '../../inventory.js';
-import { roleNeed } from '../catalog/inventory.js';
+import { ownerNeed, roleNeed } from '../catalog/inventory.js';
 import { quoteName } from '../catalog/names.js';
 import type { Session } from '../session/session.js';
 
 /** The roles that objects of these databases belong to or are granted to. */
-export function neededRoles({ databases }: Inventory): readonly string[] {
+export function neededRoles(inventory: Inventory): readonly string[] {
+  return namesOf(inventory, roleNeed);
+}
+
+/** The roles of which the account of a restore must be a member. */
+export function owningRoles(inventory: Inventory): readonly string[] {
+  return namesOf(inventory, ownerNeed);
+}
+
+function namesOf({ databases }: Inventory, kind: string): readonly string[] {
   const needs = databases.flatMap(({ needs: all = {} }) => Object.keys(all));
-  return [
-    ...new Set(needs.filter((need) => need.startsWith(roleNeed)).map((need) => need.slice(roleNeed.length))),
-  ].sort();
+  return [...new Set(needs.filter((need) => need.startsWith(kind)).map((need) => need.slice(kind.length)))].sort();
 }
 
 /** The needed roles that the target does not have. */
@@ -81,7 +88,7 @@ export async function joinOwners(session: Session, roles: readonly string[]): Pr
     } catch (error) {
       throw new StowageError(
         'SERVICE_PRIVILEGE',
-        `The account may not give objects to the role '${role}', which owns objects of the backup or has privileges on them.`,
+        `The account may not give objects to the role '${role}', which owns objects of the backup or grants privileges on them.`,
         { help: `Run on the target: GRANT ${quoteName(role)} TO ${me}${inherits};`, cause: error },
       );
     }
