@@ -10,6 +10,8 @@ import { graphqlCaller, type GraphqlCall } from './graphqlCaller.js';
 
 /** The API as `stowage serve` composes it, on a free port, in this process. */
 export type RealApi = {
+  /** `http://host:port` */
+  readonly url: string;
   readonly shared: Shared;
   readonly masterKey: string;
   readonly call: GraphqlCall;
@@ -47,6 +49,7 @@ export async function startRealApi(database: TestDatabase): Promise<RealApi> {
     closing,
   );
   return {
+    url,
     shared,
     masterKey,
     call: graphqlCaller(`${url}/graphql`, { authorization: `Bearer ${adminToken}` }),

@@ -17,6 +17,7 @@ describeWith(needs, 'A benchmark runs', () => {
     ['append', []],
     ['retention', []],
     ['stats', []],
+    ['authentication', []],
     ['pipeline', ['--only', 'floor,process']],
     ['tables', []],
     ['scanner', []],
