@@ -25,6 +25,8 @@ RUN apt-get update \
  && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
  && apt-get install -y --no-install-recommends $POSTGRESQL_CLIENTS \
  && rm -rf /var/lib/apt/lists/*
+# MySQL's clients, from its official image. Debian has only MariaDB's programs of the same names.
+COPY --from=mysql:8.4 /usr/bin/mysql /usr/bin/mysqldump /opt/mysql/bin/
 WORKDIR /stowage
 COPY --from=build /stowage/package.json ./
 COPY --from=build /stowage/node_modules ./node_modules

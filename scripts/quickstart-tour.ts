@@ -13,9 +13,9 @@ import { identicalMongodb } from './quickstart-mongodb.js';
 const { values: options } = parseArgs({
   options: {
     url: { type: 'string' },
-    /** `mariadb`, `postgresql` or `mongodb`. */
+    /** `mariadb`, `mysql`, `postgresql` or `mongodb`. */
     engine: { type: 'string', default: 'mariadb' },
-    /** The folder of PostgreSQL's tools, for the comparison. */
+    /** The folder of the tools of PostgreSQL or MySQL, for the comparison. */
     tools: { type: 'string' },
     'token-file': { type: 'string' },
     'password-file': { type: 'string' },
@@ -322,7 +322,7 @@ function compareServers(): Promise<void> {
     case 'mongodb':
       return step('Comparing the two databases, document by document', compareMongodb);
     default:
-      return step('Comparing the two databases, with mariadb-dump and CHECKSUM TABLE', compare);
+      return step(`Comparing the two databases, with ${dumpTool()} and CHECKSUM TABLE`, compare);
   }
 }
 
@@ -378,7 +378,13 @@ async function textOf(serviceFile: string): Promise<string> {
 
 async function contentOf(clientFile: string): Promise<{ databases: string; checksums: string; dump: string }> {
   const query = (sql: string) =>
-    run('mariadb', [`--defaults-file=${clientFile}`, '--batch', '--skip-column-names', '--execute', sql]);
+    run(options.engine === 'mysql' ? 'mysql' : 'mariadb', [
+      `--defaults-file=${clientFile}`,
+      '--batch',
+      '--skip-column-names',
+      '--execute',
+      sql,
+    ]);
   const databases = await query(`SELECT schema_name FROM information_schema.schemata
     WHERE schema_name NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY 1`);
   const tables =
@@ -387,15 +393,24 @@ async function contentOf(clientFile: string): Promise<{ databases: string; check
   const checksums = await query(`CHECKSUM TABLE ${tables.split('\n').join(', ')} EXTENDED`);
   const names = databases.split('\n');
   const flags = ['--skip-comments', '--routines', '--events', '--triggers', '--hex-blob', '--order-by-primary'];
-  const dump = await run('mariadb-dump', [`--defaults-file=${clientFile}`, ...flags, '--databases', ...names]);
-  return { databases, checksums, dump };
+  const dump = await run(dumpTool(), [`--defaults-file=${clientFile}`, ...flags, '--databases', ...names]);
+  // MySQL shows the character set of a column only if a statement named it.
+  return { databases, checksums, dump: dump.replaceAll(/ CHARACTER SET utf8mb4(?= COLLATE )/g, '') };
+}
+
+function dumpTool(): string {
+  return options.engine === 'mysql' ? 'mysqldump' : 'mariadb-dump';
 }
 
 async function run(program: string, args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(program, [...args], {
-    maxBuffer: 256 * 1024 * 1024,
-    encoding: 'latin1',
-  });
+  const { stdout } = await promisify(execFile)(
+    options.tools === undefined ? program : join(options.tools, program),
+    [...args],
+    {
+      maxBuffer: 256 * 1024 * 1024,
+      encoding: 'latin1',
+    },
+  );
   return stdout.trimEnd();
 }
 
