@@ -23,6 +23,7 @@ describe('The output of the tools of MongoDB', () => {
     '10 document(s) restored successfully. 0 document(s) failed to restore.',
     'replaying oplog',
     'applied 3 oplog entries',
+    "don't know what to do with subdirectory `shop`, skipping...",
   ])('is not shown if it reports progress: %s', (line) => expect(shown(stamp + line)).toEqual([]));
 
   test.each([
