@@ -62,6 +62,12 @@ export class AttemptCount implements Attempts {
   readonly problems: string[] = [];
   slotsWaited: number | undefined;
 
+  addAll({ attempts, refusals, problems }: Attempts): void {
+    this.attempts += attempts;
+    for (const [code, count] of Object.entries(refusals)) this.refusals[code] = (this.refusals[code] ?? 0) + count;
+    this.problems.push(...problems);
+  }
+
   refused(code: string | number): void {
     this.refusals[code] = (this.refusals[code] ?? 0) + 1;
   }

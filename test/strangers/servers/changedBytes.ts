@@ -1,0 +1,80 @@
+import { dirname, join } from 'node:path';
+import type { Conversations } from '../../../src/engines/conversation/conversations.js';
+import type { Engine } from '../../../src/engines/engine.js';
+import { Secret } from '../../../src/secret.js';
+import { AttemptCount } from '../stranger.js';
+import { startMutatingProxy } from './mutatingProxy.js';
+
+type Login = { readonly port: number; readonly username: string; readonly password: string };
+
+type ConversationsModule = typeof import('../../../src/engines/conversation/conversations.js');
+type MariadbModule = typeof import('../../../src/engines/mariadb/mariadbEngine.js');
+
+const atOnce = 24;
+/** How many processes communicate with the servers. In production each server has a process of its own. */
+const processes = 6;
+/** A check of changed bytes often waits for an answer that never comes. */
+const checkMs = 2_000;
+
+/**
+ * Checks a real server whose bytes are changed on the way, once for each seed, by the engine of the built program, in this
+ * process. So the checks need no process each, and a short limit is enough. A failure that is a defect, and an exception that nobody handles, is a
+ * problem. `onProgress` gets the number of checks that have ended.
+ */
+export async function checkChangedBytes(
+  main: string,
+  seeds: readonly number[],
+  login: Login,
+  onProgress: (done: number) => void,
+): Promise<AttemptCount> {
+  const count = new AttemptCount();
+  const onUnhandled = (error: unknown) => count.problems.push(`Unhandled: ${String(error)}`);
+  process.on('uncaughtException', onUnhandled);
+  const { conversations, engine } = await openEngine(main);
+  if ((await checkCode(engine, login)) !== 'OK') count.problems.push('The check of the unchanged server failed.');
+  const waiting = [...seeds];
+  const work = async (): Promise<void> => {
+    for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+      const proxy = await startMutatingProxy(login.port, seed);
+      const code = await checkCode(engine, { ...login, port: proxy.port });
+      await proxy.stop();
+      count.attempts += 1;
+      count.refused(code);
+      if (code === 'INTERNAL') count.problems.push(`A server that is changed with seed ${seed}: ${code}.`);
+      onProgress(count.attempts);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  await conversations.close();
+  process.off('uncaughtException', onUnhandled);
+  return count;
+}
+
+async function openEngine(main: string) {
+  const load = async (module: string): Promise<unknown> => import(join(dirname(main), 'engines', module));
+  const { createConversations } = (await load('conversation/conversations.js')) as ConversationsModule;
+  const { createMariadbEngine, mariadbDriver } = (await load('mariadb/mariadbEngine.js')) as MariadbModule;
+  const conversations = createConversations(mariadbDriver);
+  return { conversations, engine: createMariadbEngine({ conversations: inFewProcesses(conversations) }) };
+}
+
+/** The code of the failed step, or `OK`. */
+async function checkCode(engine: Engine, { port, username, password }: Login): Promise<string> {
+  const connection = {
+    ...{ host: '127.0.0.1', port, username, password: new Secret(password), authSource: null, databases: null },
+    tls: { mode: 'OFF', ca: null } as const,
+  };
+  const steps = await engine.check(connection, { signal: new AbortController().signal, timeoutMs: checkMs });
+  return steps.find(({ status }) => status === 'FAILED')?.code ?? 'OK';
+}
+
+function inFewProcesses(conversations: Conversations): Conversations {
+  let connections = 0;
+  return {
+    ...conversations,
+    connect: (_login, address, port, limits) => {
+      connections += 1;
+      return conversations.connect(String(connections % processes), address, port, limits);
+    },
+  };
+}
