@@ -75,9 +75,9 @@ describe('The engine for MongoDB, with recorded answers of servers,', () => {
       const late = await serve(scriptOf({ shop }, asMember('SECONDARY', behind)));
       const secondary = await serve(scriptOf({ shop }, asMember('SECONDARY', recent)));
       await reportOf(connectionTo(primary, late, secondary));
-      expect([primary, late, secondary].map((each) => asked(each, 'listCollections'))).toEqual([0, 0, 1]);
+      expect([primary, late, secondary].map((each) => asked(each, 'dbStats'))).toEqual([0, 0, 1]);
       await reportOf(connectionTo(late, primary));
-      expect([primary, late, secondary].map((each) => asked(each, 'listCollections'))).toEqual([1, 0, 1]);
+      expect([primary, late, secondary].map((each) => asked(each, 'dbStats'))).toEqual([1, 0, 1]);
     });
 
     test('another one, if the first does not answer or recovers', async () => {
@@ -192,6 +192,17 @@ describe('The engine for MongoDB, with recorded answers of servers,', () => {
       code: 'TOOL_FAILED',
       message: expect.stringContaining("database 'a b': mongorestore refuses its name"),
     });
+  });
+
+  test('names the collections of a customer in the database admin', async () => {
+    const collections = ['orders', 'system.users', 'system.version'].map((name) => ({
+      name,
+      type: 'collection',
+      options: {},
+    }));
+    const connection = connectionTo(await serve(scriptOf({ shop, admin: { collections } })));
+    expect((await reportOf(connection)).warnings.join()).toMatch(/admin [^]*not in the backup, [^:]*: orders\. Move/);
+    expect((await reportOf({ ...connection, databases: ['shop'] })).warnings.join()).not.toContain('admin');
   });
 
   test('refuses an empty server, and a database that does not exist', async () => {

@@ -8,6 +8,7 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import {
   countCollections,
   listDatabases,
+  readCollections,
   readCatalog,
   selectDatabases,
   sizeOf,
@@ -17,9 +18,9 @@ import { listInventory, type Counts } from '../catalog/inventory.js';
 import { refuseMissingDumpPrivileges } from '../privileges/privileges.js';
 import { withSession } from '../session/members.js';
 import type { MongodbServer } from '../session/server.js';
-import type { Session } from '../session/session.js';
+import { serverErrorNumber, type Session } from '../session/session.js';
 import { findMongodbTool, type MongodbTool } from '../tools/mongodbTools.js';
-import { findLosses, refuseUnrestorable } from './losses.js';
+import { findLosses, listed, refuseUnrestorable } from './losses.js';
 
 export type MongodbSettings = {
   readonly allowAddress: AllowAddress;
@@ -70,11 +71,29 @@ export async function preflightMongodb(
       report: {
         inventory,
         parts,
-        warnings: [...instantWarning(connection, session.server), ...findLosses(catalog, session.server)],
+        warnings: [
+          ...instantWarning(connection, session.server),
+          ...findLosses(catalog, session.server),
+          ...(await lossesOfAdmin(connection, session)),
+        ],
       },
       ...{ member: session.member, address: session.address, tool },
     };
   });
+}
+
+/** A backup of all databases leaves out those of the system, but nothing prevents an application from using admin. */
+async function lossesOfAdmin({ databases }: ServiceConnection, session: Session): Promise<readonly string[]> {
+  if (databases !== null) return [];
+  const all = await readCollections(session, 'admin').catch((error: unknown) => {
+    if (serverErrorNumber(error) === undefined) throw error;
+    return [];
+  });
+  const names = all.map(({ name }) => name).filter((name) => !/^(?:system\.|tempusers$|temproles$)/.test(name));
+  if (names.length === 0) return [];
+  return [
+    `The database admin belongs to the system and is not in the backup, with these collections of yours: ${listed(names)}. Move them into another database.`,
+  ];
 }
 
 export function takesOplog({ databases }: ServiceConnection, { kind, replicaSet }: MongodbServer): boolean {
