@@ -49,6 +49,7 @@ export async function planServices(
             stallTimeoutMs: 60_000,
             yieldToLocks: true,
             driftThreshold: null,
+            includeUsers: 'NONE',
             description: null,
           },
         };

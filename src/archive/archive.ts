@@ -5,6 +5,7 @@ import type { ServiceConnection } from '../engines/serviceConnection.js';
 import type { BackupChanges } from './changes/backupChanges.js';
 import type { StoredStep } from '../engines/pipeline/storedStep.js';
 import type { PartSpec } from '../engines/preflightReport.js';
+import type { IncludedUsers } from '../engines/runningDump.js';
 import type { Storage, StoredSegment } from '../storage/storage.js';
 
 /**
@@ -71,6 +72,8 @@ export type TakeBackup = {
    * Returns the shell command that writes an object to standard output, from its storage kind. `restoreByHand` uses it.
    */
   readonly downloadCommand: (objectName: string) => string;
+  /** Default: NONE. */
+  readonly includeUsers?: IncludedUsers;
   /** The steps that each part passes before it is stored, in this order. Default: `usualSteps`. */
   readonly steps?: readonly StoredStep[];
   readonly workFolder: string;

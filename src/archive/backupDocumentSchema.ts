@@ -101,6 +101,7 @@ export const backupDocumentSchema = z
         sizeBytes: z.number().nullable(),
         nameCase: z.enum(['DISTINCT', 'FOLDED']).optional(),
         settings: z.record(z.string(), z.string()).optional(),
+        accounts: z.object({ users: z.array(z.string()), roles: z.array(z.string()) }).optional(),
         definitionsTaken: z.object({ normalisation: z.number(), server: z.string() }).optional(),
         databases: z.array(
           z
@@ -126,6 +127,7 @@ export const backupDocumentSchema = z
               largestRowBytes: z.number().optional(),
               definitions: z.record(z.string(), byName(definition)).optional(),
               needs: z.record(z.string(), z.array(z.string())).optional(),
+              grantees: z.array(z.string()).optional(),
             })
             .transform(present),
         ),

@@ -48,6 +48,9 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
       inventory,
       warnings: [
         ...report.warnings,
+        ...(input.includeUsers === 'WITH_PASSWORD_HASHES' && inventory.accounts === undefined
+          ? ['The backup contains no hashes of passwords, although its plan asks for them.']
+          : []),
         ...dumped.flatMap(({ warnings }) => warnings),
         ...dumped.flatMap(({ toolOutput }) => (toolOutput === '' ? [] : [`The dump tool reported: ${toolOutput}`])),
         ...checked.warnings,
@@ -69,12 +72,12 @@ async function take(input: TakeBackup, limits: Limits): Promise<TakenBackup> {
  * is thrown.
  */
 async function prepare(
-  { engine, connection, mayStore, steps = usualSteps }: TakeBackup,
+  { engine, connection, mayStore, steps = usualSteps, includeUsers = 'NONE' }: TakeBackup,
   context: EngineContext,
 ): Promise<PreparedDump> {
   const refused = new AbortController();
   const signal = AbortSignal.any([context.signal, refused.signal]);
-  const preparing = engine.prepareDump(connection, { ...context, signal, steps });
+  const preparing = engine.prepareDump(connection, { ...context, signal, steps, includeUsers });
   const checks = [preparing, mayStore?.(signal) ?? Promise.resolve()];
   for (const each of checks) each.catch((error: unknown) => refused.abort(error));
   await Promise.allSettled(checks);

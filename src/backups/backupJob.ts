@@ -1,3 +1,4 @@
+import type { IncludedUsers } from '../engines/runningDump.js';
 import { notFound, StowageError } from '../errors.js';
 import type { Decider } from '../eventSourcing/decider.js';
 import type { AttemptRecord, AttemptStart } from '../jobs/attempt.js';
@@ -76,6 +77,8 @@ export type BackupRequest = {
   readonly yieldToLocks?: boolean;
   /** Null or absent (older events, no plan): the rows are compared with the previous backup without a limit. */
   readonly driftThreshold?: DriftThreshold | null;
+  /** Absent (older events): NONE. */
+  readonly includeUsers?: IncludedUsers;
 };
 
 export type BackupPhase = 'PREFLIGHT' | 'DUMPING' | 'FINALISING' | 'VERIFYING';
@@ -141,9 +144,9 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   // Version 2 of BackupQueued: a RETRY names the trigger that it replaces. Version 2 of the others: errors and warnings
   // contain no data of a customer. Version 3 of BackupSucceeded: a part may record the size of its manifests of segments.
   // Version 4 of BackupSucceeded: the changes since the previous backup. Version 3 of BackupQueued and version 2 of
-  // BackupSkipped: the drift threshold of the plan.
+  // BackupSkipped: the drift threshold of the plan. One version later: which users the backup contains.
   schemaVersions: {
-    ...{ BackupQueued: 3, BackupSkipped: 2, BackupAttemptStarted: 2, BackupAttemptEnded: 2, BackupFailed: 2 },
+    ...{ BackupQueued: 4, BackupSkipped: 3, BackupAttemptStarted: 2, BackupAttemptEnded: 2, BackupFailed: 2 },
     BackupSucceeded: 4,
   },
   upcasters: {
@@ -151,9 +154,11 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
       const { request } = data as { request: BackupRequest };
       return request.trigger === 'RETRY' ? { ...data, request: { ...request, standsFor: null } } : data;
     },
-    // The threshold and the changes are absent in older events.
+    // Threshold, users and changes are absent in older events.
     'BackupQueued@2': (data) => data,
+    'BackupQueued@3': (data) => data,
     'BackupSkipped@1': (data) => data,
+    'BackupSkipped@2': (data) => data,
     'BackupSucceeded@3': (data) => data,
     // Version 2 adds the timeout. It is absent in an older event.
     'BackupAttemptStarted@1': (data) => data,

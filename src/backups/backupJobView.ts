@@ -19,7 +19,10 @@ import type { BackupAvailability, Hold, StoredPart, Verification } from './store
 export type BackupJobStatus = JobStatus | 'SKIPPED';
 
 export type BackupJobRow = AttemptedJobRow<BackupShape, BackupJobStatus> &
-  Omit<BackupRequest, 'scheduledFor' | 'queuedAt' | 'standsFor' | 'yieldToLocks' | 'driftThreshold'> & {
+  Omit<
+    BackupRequest,
+    'scheduledFor' | 'queuedAt' | 'standsFor' | 'yieldToLocks' | 'driftThreshold' | 'includeUsers'
+  > & {
     /** Null if the job is not a RETRY, or if the retried job is unknown. */
     readonly standsFor: FirstTrigger | null;
     readonly scheduledFor: Date | null;

@@ -19,7 +19,13 @@ export type BackupTools = {
 };
 
 /** The limits of a job without a plan. */
-export const withoutPlan = { maxAttempts: 3, timeoutMs: null, stallTimeoutMs: 600_000 } as const;
+export const withoutPlan = {
+  maxAttempts: 3,
+  timeoutMs: null,
+  stallTimeoutMs: 600_000,
+  driftThreshold: null,
+  includeUsers: 'WITHOUT_PASSWORDS',
+} as const;
 
 export type BackupOrder = {
   readonly projectId: string;
@@ -70,8 +76,9 @@ export async function startBackup(
 
 type PlannedBackup = Pick<
   BackupRequest,
-  'serviceId' | 'engine' | 'planId' | 'fileEndpointId' | 'maxAttempts' | 'timeoutMs' | 'stallTimeoutMs' | 'yieldToLocks'
->;
+  'serviceId' | 'engine' | 'planId' | 'fileEndpointId' | 'maxAttempts' | 'timeoutMs' | 'stallTimeoutMs'
+> &
+  Required<Pick<BackupRequest, 'yieldToLocks' | 'driftThreshold' | 'includeUsers'>>;
 
 async function backupsOf(tx: Transaction, { projectId, of }: BackupOrder): Promise<readonly PlannedBackup[]> {
   if (!('planId' in of)) {
@@ -94,10 +101,10 @@ export async function plannedBackups(tx: Transaction, planId: string): Promise<r
     });
   }
   const engine = await engineOfService(tx, serviceId);
-  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold } = content;
+  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold, includeUsers } = content;
   return content.fileEndpointIds.map((fileEndpointId) => ({
     ...{ serviceId, engine, planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs },
-    ...{ yieldToLocks, driftThreshold },
+    ...{ yieldToLocks, driftThreshold, includeUsers },
   }));
 }
 

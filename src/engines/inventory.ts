@@ -13,6 +13,11 @@ export type Inventory = {
   /** Settings of the server that affect the values which a restore computes again. Absent: not recorded. */
   readonly settings?: Readonly<Record<string, string>>;
   /**
+   * The accounts whose grants a part of the backup contains: users as `user@host`, roles by their names. Absent: the backup
+   * contains no accounts.
+   */
+  readonly accounts?: { readonly users: readonly string[]; readonly roles: readonly string[] };
+  /**
    * How the definitions below were read. Definitions that were read in different ways are not compared. Absent: no
    * definitions were read.
    */
@@ -37,6 +42,8 @@ export type InventoryDatabase = {
    * of the objects that need it. Absent: not recorded.
    */
   readonly needs?: Readonly<Record<string, readonly string[]>>;
+  /** The accounts that have privileges on this database or on its objects. Absent: not recorded. */
+  readonly grantees?: readonly string[];
 };
 
 export type InventoryTable = {

@@ -5,7 +5,12 @@ import type { PartSpec, PreflightReport } from './preflightReport.js';
 import type { ToolEnd } from './process/toolEnd.js';
 import type { RowCounting } from './rowCounting.js';
 
+/** Which accounts of the server a backup contains. */
+export type IncludedUsers = 'NONE' | 'WITHOUT_PASSWORDS' | 'WITH_PASSWORD_HASHES';
+
 export type PrepareDumpContext = EngineContext & {
+  /** An engine that has no such part ignores it. Absent: NONE. */
+  readonly includeUsers?: IncludedUsers;
   /** The steps that each part passes before it is stored, in this order. */
   readonly steps: readonly StoredStep[];
 };

@@ -18,6 +18,7 @@ const content: PlanContent = {
   stallTimeoutMs: 600_000,
   yieldToLocks: true,
   driftThreshold: null,
+  includeUsers: 'NONE',
 };
 const plan = given(backupPlan).then({ kind: 'CREATE', serviceId: 's', content, paused: false, at });
 const update = (changes: Partial<PlanContent>, paused = false): BackupPlanCommand => ({

@@ -1,3 +1,4 @@
+import type { IncludedUsers } from '../engines/runningDump.js';
 import { notFound, StowageError } from '../errors.js';
 import { changedFields } from '../eventSourcing/changedFields.js';
 import type { Decider } from '../eventSourcing/decider.js';
@@ -28,6 +29,8 @@ export type PlanContent = {
   readonly yieldToLocks: boolean;
   /** Null: a backup succeeds however many rows are gone since the previous one. */
   readonly driftThreshold: DriftThreshold | null;
+  /** Which users, roles and grants of the server a backup contains. */
+  readonly includeUsers: IncludedUsers;
 };
 
 export type BackupPlan =
@@ -99,7 +102,7 @@ export type BackupPlanEvent =
 export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent> = {
   streamType: 'BackupPlan',
   initial: { status: 'NONE' },
-  schemaVersions: { BackupPlanCreated: 3, BackupPlanUpdated: 3 },
+  schemaVersions: { BackupPlanCreated: 4, BackupPlanUpdated: 4 },
   upcasters: {
     // `yieldToLocks` was added during version 1, `description` with version 2.
     'BackupPlanCreated@1': (data) => ({
@@ -111,9 +114,15 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
       ...data,
       content: { driftThreshold: null, ...(data['content'] as object) },
     }),
+    // `includeUsers` was added with version 4. Older plans continue without accounts.
+    'BackupPlanCreated@3': (data) => ({
+      ...data,
+      content: { includeUsers: 'NONE', ...(data['content'] as object) },
+    }),
     // An update holds only changed fields, so an older update does not change a field that was added later.
     'BackupPlanUpdated@1': (data) => data,
     'BackupPlanUpdated@2': (data) => data,
+    'BackupPlanUpdated@3': (data) => data,
   },
 
   decide(command, state) {

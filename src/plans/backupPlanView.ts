@@ -28,6 +28,7 @@ const contentColumns: Readonly<Record<keyof PlanContent, EntitySchemaColumnOptio
   stallTimeoutMs: { name: 'stall_timeout_ms', type: 'double precision' },
   yieldToLocks: { name: 'yield_to_locks', type: 'boolean' },
   driftThreshold: { name: 'drift_threshold', type: 'jsonb', nullable: true },
+  includeUsers: { name: 'include_users', type: 'text' },
 };
 
 export const scopeOfPlan = ({ projectId, serviceId }: Pick<BackupPlanRow, 'projectId' | 'serviceId'>) => ({

@@ -3,8 +3,9 @@ import { OneOf } from '../server/oneOf.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { Duration } from '../server/scalars/duration.js';
 import type { PlanContent } from './backupPlan.js';
+import type { IncludedUsers } from '../engines/runningDump.js';
 import type { DriftThreshold, DriftThresholdInput as Threshold } from './driftThreshold.js';
-import { DriftActionEnum, RetentionStyleEnum } from './planType.js';
+import { DriftActionEnum, IncludedUsersEnum, RetentionStyleEnum } from './planType.js';
 import type { RetentionStyle } from './retention/retentionPolicy.js';
 
 @InputType('GfsInput', {
@@ -77,6 +78,7 @@ export const planDefaults: Omit<PlanContent, 'name' | 'fileEndpointIds' | 'typed
   stallTimeoutMs: 600_000,
   yieldToLocks: true,
   driftThreshold: null,
+  includeUsers: 'WITHOUT_PASSWORDS',
 };
 
 const description = 'The reason why the plan exists: 1 to 1000 characters on one line.';
@@ -84,6 +86,7 @@ const frequency = 'Six cron fields: second, minute, hour, day of month, month, d
 const yieldToLocks =
   'Whether a backup ends with SERVICE_BUSY and is retried when another session waits too long for one of its locks. Default: true.';
 const driftThreshold = 'A backup that falls below it warns or fails. Default: no threshold.';
+const includeUsers = 'Which users, roles and grants of the server a backup contains. Default: WITHOUT_PASSWORDS.';
 const catchUpWindow = 'Default: half the interval, at least PT1H.';
 
 @InputType('BackupPlanInput')
@@ -131,6 +134,9 @@ export class BackupPlanInput {
 
   @Field(() => DriftThresholdInput, { nullable: true, description: driftThreshold })
   readonly driftThreshold?: DriftThresholdInput | null;
+
+  @Field(() => IncludedUsersEnum, { defaultValue: planDefaults.includeUsers, description: includeUsers })
+  readonly includeUsers!: IncludedUsers;
 }
 
 @InputType('BackupPlanPatch', {
@@ -175,6 +181,9 @@ export class BackupPlanPatch {
 
   @Field(() => DriftThresholdInput, { nullable: true, description: driftThreshold })
   readonly driftThreshold?: DriftThresholdInput | null;
+
+  @Field(() => IncludedUsersEnum, { nullable: true, description: includeUsers })
+  readonly includeUsers?: IncludedUsers | null;
 }
 
 @InputType('RetentionDraftInput')

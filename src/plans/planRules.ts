@@ -89,6 +89,7 @@ function withFields(before: PlanContent, input: BackupPlanPatch): PlanContent {
     stallTimeoutMs: patched(input.stallTimeout, before.stallTimeoutMs, stallTimeoutMs),
     yieldToLocks: patched(input.yieldToLocks, before.yieldToLocks, yieldToLocks),
     driftThreshold: patchedThreshold(input, before),
+    includeUsers: patched(input.includeUsers, before.includeUsers, planDefaults.includeUsers),
   };
 }
 

@@ -8,6 +8,7 @@ import { DateTime } from '../server/scalars/dateTime.js';
 import { Duration } from '../server/scalars/duration.js';
 import { describeFrequency } from '../scheduler/cron/describeFrequency.js';
 import { parseFrequency } from '../scheduler/cron/parseFrequency.js';
+import type { IncludedUsers } from '../engines/runningDump.js';
 import type { BackupPlanRow } from './backupPlanView.js';
 import type { DriftThreshold } from './driftThreshold.js';
 import type { RetentionPolicy, RetentionStyle } from './retention/retentionPolicy.js';
@@ -71,6 +72,12 @@ export const DriftActionEnum = enumType(
   'DriftAction',
   ['WARN', 'FAIL'],
   'WARN: the backup succeeds with a warning. FAIL: the job fails, and the earlier backups stay. A backup that a person starts only warns.',
+);
+
+export const IncludedUsersEnum = enumType(
+  'IncludedUsers',
+  ['NONE', 'WITHOUT_PASSWORDS', 'WITH_PASSWORD_HASHES'],
+  'Users, roles and grants become a part of their own, which no restore replays. WITHOUT_PASSWORDS: the statements create locked accounts. WITH_PASSWORD_HASHES: who can read the backup can try to guess the passwords. Available for MARIADB.',
 );
 
 @ObjectType('DriftThreshold', { description: 'How many rows must remain since the previous backup of the plan.' })
@@ -178,6 +185,13 @@ export class BackupPlanType extends Node {
   })
   get yieldToLocks(): boolean {
     return this.row.yieldToLocks;
+  }
+
+  @Field(() => IncludedUsersEnum, {
+    description: 'Which users, roles and grants of the server a backup contains.',
+  })
+  get includeUsers(): IncludedUsers {
+    return this.row.includeUsers;
   }
 
   @Field(() => DriftThresholdType, { nullable: true, description: 'Null: no threshold.' })

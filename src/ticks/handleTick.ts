@@ -83,7 +83,7 @@ function requestOf(
   run: NonNullable<DueTicks['run']>,
   now: Date,
 ): BackupRequest {
-  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold } = plan;
+  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold, includeUsers } = plan;
   return {
     serviceId: plan.serviceId,
     engine,
@@ -101,6 +101,7 @@ function requestOf(
     stallTimeoutMs,
     yieldToLocks,
     driftThreshold,
+    includeUsers,
   };
 }
 

@@ -275,7 +275,14 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
         normalized: frequency,
       },
       ...{ timeZone: 'UTC', retention: { style: 'FILES', period: 7 }, maxAttempts: 3, catchUpWindowMs: null },
-      ...{ timeoutMs: null, stallTimeoutMs: 60_000, yieldToLocks: true, driftThreshold: null, description: null },
+      ...{
+        timeoutMs: null,
+        stallTimeoutMs: 60_000,
+        yieldToLocks: true,
+        driftThreshold: null,
+        includeUsers: 'NONE',
+        description: null,
+      },
     };
     const ids = Array.from({ length: manyPlans }, () => randomUUID());
     const metadata = { actor: 'test', correlationId: randomUUID() };

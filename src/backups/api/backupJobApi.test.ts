@@ -57,15 +57,30 @@ describeWith({ postgresql: await postgresMissing() }, 'backup jobs over GraphQL'
     };
     const shown = { sentence: 'shop.orders: 1 row, −89 %.', rowsBefore: 9, rowsAfter: 1, rowsEstimated: false };
     const changes = { since: settled.readJobId, fell: true, ...shown, items: [item], moreItems: 3 };
-    const id = await queuedJob(api.shared, settled.projectId, settled);
+    const { readJobId: id, projectId } = other;
     await dataSource.query('UPDATE backup_jobs SET changes = $2 WHERE id = $1', [id, changes]);
     const fields = `sentence rowsBefore rowsAfter rowsEstimated moreItems since { id }
       items { database kind name change rowsBefore rowsAfter rowsEstimated definitionChanged }`;
     const one = await api.post(`query ($id: ID!) { backupJob(id: $id) { changes { ${fields} } } }`, { id });
     const expected = { ...shown, since: { id: settled.readJobId }, items: [item], moreItems: 3 };
     expect(one).toMatchObject({ errors: [], data: { backupJob: { changes: expected } } });
-    const list = await api.post(`{ backupJobs(first: 1) { nodes { id changes { ${fields} } } } }`);
-    expect(list).toMatchObject({ errors: [], data: { backupJobs: { nodes: [{ id, changes: expected }] } } });
+    const list = await api.post(
+      `query ($projectId: ID!) { backupJobs(projectId: $projectId) { nodes { id changes { ${fields} } } } }`,
+      { projectId },
+    );
+    expect(list.errors).toEqual([]);
+    expect(list.data.backupJobs.nodes).toContainEqual({ id, changes: expected });
+  });
+
+  test('a job shows the accounts that it contains', async () => {
+    const { readJobId: id } = other;
+    const query = `query ($id: ID!) { backupJob(id: $id) { accounts { users roles totalUsers totalRoles } } }`;
+    expect(await api.post(query, { id })).toMatchObject({ errors: [], data: { backupJob: { accounts: null } } });
+    const users = Array.from({ length: 1_001 }, (_, number) => `user${number}@%`);
+    const inventory = { databases: [], accounts: { users, roles: ['reader'] } };
+    await api.shared.dataSource.query('UPDATE backup_jobs SET inventory = $2 WHERE id = $1', [id, inventory]);
+    const accounts = { users: users.slice(0, 1_000), roles: ['reader'], totalUsers: 1_001, totalRoles: 1 };
+    expect(await api.post(query, { id })).toMatchObject({ errors: [], data: { backupJob: { accounts } } });
   });
 
   test('a list reads the inventories of its jobs only if they are selected, and then all at once', async () => {

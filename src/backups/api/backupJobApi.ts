@@ -23,9 +23,16 @@ import { BackupJobTable, scopeOfBackupJob, type BackupJobRow } from '../backupJo
 import { expectedDeletions } from '../retention/expectedDeletions.js';
 import { backupActions } from './backupActions.js';
 import { checkFilter } from './backupJobFilter.js';
+import { BackupAccountsType } from './backupAccountsType.js';
 import { BackupChangesType } from './backupChangesType.js';
 import { BackupJobFilter, BackupJobOrder } from './backupJobInput.js';
-import { findInventories, findInventory, findInventorySummaries, selectBackupJobs } from './backupJobQueries.js';
+import {
+  findAccounts,
+  findInventories,
+  findInventory,
+  findInventorySummaries,
+  selectBackupJobs,
+} from './backupJobQueries.js';
 import {
   BackupActionEnum,
   BackupJobConnection,
@@ -75,6 +82,7 @@ export class BackupJobFieldsResolver {
   private readonly endpoints = (ids: readonly string[]) => findFileEndpoints(this.tools.dataSource.manager, ids);
   private readonly jobs = (ids: readonly string[]) => rowsById(this.tools.dataSource.manager, BackupJobTable, ids);
   private readonly inventories = (ids: readonly string[]) => findInventories(this.tools.dataSource.manager, ids);
+  private readonly accountsOf = (ids: readonly string[]) => findAccounts(this.tools.dataSource.manager, ids);
   private readonly summaries = (ids: readonly string[]) => findInventorySummaries(this.tools.dataSource.manager, ids);
   private readonly deletions = (jobs: readonly BackupJobRow[]) =>
     expectedDeletions(this.tools.dataSource.manager, jobs, this.tools.now());
@@ -161,6 +169,14 @@ export class BackupJobFieldsResolver {
     @Ctx() context: RequestContext,
   ): Promise<InventorySummaryType | null> {
     return context.loaders.of(this.summaries).load(id);
+  }
+
+  @FieldResolver(() => BackupAccountsType, {
+    nullable: true,
+    description: 'The accounts in the part `users`. Null: the backup contains no accounts.',
+  })
+  accounts(@Root() { id }: BackupJobType, @Ctx() context: RequestContext): Promise<BackupAccountsType | null> {
+    return context.loaders.of(this.accountsOf).load(id);
   }
 
   @FieldResolver(() => [BackupActionEnum], { description: 'The actions that role and state allow the viewer now.' })

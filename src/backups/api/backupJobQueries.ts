@@ -4,6 +4,7 @@ import { selectPage, type PageSelection } from '../../server/selectPage.js';
 import type { Condition } from '../../server/tableReader.js';
 import { filterConditions } from './backupJobFilter.js';
 import type { BackupJobFilter, BackupJobOrder, BackupJobSort } from './backupJobInput.js';
+import type { BackupAccountsType } from './backupAccountsType.js';
 import { BackupJobType, type InventorySummaryType } from './backupJobType.js';
 import { BackupJobTable, type BackupJobRow } from '../backupJobView.js';
 import { columnsOfListed } from './listedColumns.js';
@@ -65,6 +66,28 @@ export async function findInventorySummaries(
   const byId = new Map(
     inventories.map(({ id, rows, ...rest }) => [id, { ...rest, tables: rows.length, rows: sumOf(rows) }]),
   );
+  return ids.map((id) => byId.get(id) ?? null);
+}
+
+/** The most users, and the most roles, that a query returns. */
+const mostAccounts = 1_000;
+
+/** The batch of a loader: the accounts of these backups. Null: the backup contains no accounts. */
+export async function findAccounts(
+  manager: EntityManager,
+  ids: readonly string[],
+): Promise<readonly (BackupAccountsType | null)[]> {
+  type Found = { id: string; users: string[]; roles: string[]; totalUsers: number; totalRoles: number };
+  const found = await manager.query<Found[]>(
+    `SELECT id, jsonb_path_query_array(accounts->'users', '$[0 to $last]', last) AS users,
+       jsonb_path_query_array(accounts->'roles', '$[0 to $last]', last) AS roles,
+       jsonb_array_length(accounts->'users') AS "totalUsers", jsonb_array_length(accounts->'roles') AS "totalRoles"
+     FROM (SELECT id, inventory->'accounts' AS accounts, jsonb_build_object('last', $2::int - 1) AS last
+           FROM backup_jobs WHERE id = ANY($1::uuid[]) OFFSET 0) AS read
+     WHERE jsonb_typeof(accounts) = 'object'`,
+    [ids, mostAccounts],
+  );
+  const byId = new Map(found.map(({ id, ...accounts }) => [id, accounts]));
   return ids.map((id) => byId.get(id) ?? null);
 }
 

@@ -12,7 +12,7 @@ const always: readonly Column[] = [
 /** Fields that need no further column. */
 const fromThose = [
   ...['__typename', 'id', 'status', 'queuedAt', 'startedAt', 'finishedAt', 'executionTime', 'storedSize'],
-  ...['project', 'service', 'inventory', 'inventoryObjects', 'inventorySummary', 'restores', 'encrypted'],
+  ...['project', 'service', 'inventory', 'inventoryObjects', 'inventorySummary', 'accounts', 'restores', 'encrypted'],
 ];
 
 /** Fields that need the column of the same name. */

@@ -4,6 +4,8 @@ import type { Tools } from '../process/tools.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import type { Catalog } from './catalog/catalog.js';
 import type { Definitions } from './definitions/readDefinitions.js';
+import type { IncludedUsers } from '../runningDump.js';
+import type { Accounts } from './privileges/accounts.js';
 import type { ServerDialect, Session } from './session/serverDialect.js';
 
 /** The absolute paths of the tools for one server. */
@@ -33,6 +35,9 @@ export type Dialect = ServerDialect & {
   refuseUnfitTool(toolVersion: string, catalog: Catalog): void;
   /** Losses that only servers of this kind have, as sentences. */
   findOwnLosses(session: Session, catalog: Catalog, definitions: Definitions): Promise<readonly string[]>;
+
+  /** Reads users, roles and grants. Absent: a backup of such a server contains no accounts. */
+  readonly readAccounts?: (session: Session, included: Exclude<IncludedUsers, 'NONE'>) => Promise<Accounts>;
 
   /** Statements that follow the databases in a dump, because the tool leaves them out. */
   statementsAfterDump(session: Session, catalog: Catalog): Promise<readonly string[]>;

@@ -17,6 +17,7 @@ import { countBesideDump } from './counting/countBesideDump.js';
 import { recountTables } from './counting/recount.js';
 import type { Dialect } from './dialect.js';
 import { openScannedPipeline, startFamilyDump, type ScannedPipeline } from './dump/dump.js';
+import { dumpUsers, usersPart } from './dump/usersPart.js';
 import { withPatientSession } from './locks/ownLockWaits.js';
 import { familyRestoreByHand, startFamilyRestore } from './restore/restore.js';
 import { endRestoreSessions } from './restore/restoreSessions.js';
@@ -106,7 +107,10 @@ async function prepareDump(
     const preflight = await preflightServer(connection, settings, context);
     return {
       report: preflight.report,
-      dump: async (_part, dumpContext) => dump(connection, settings, preflight, await pipeline, dumpContext),
+      dump: async (part, dumpContext) =>
+        part.name === usersPart.name && preflight.users !== undefined
+          ? dumpUsers(preflight.users, settings.tools, context, dumpContext)
+          : dump(connection, settings, preflight, await pipeline, dumpContext),
       close,
     };
   } catch (error) {

@@ -65,6 +65,7 @@ const groups: readonly (readonly [FieldWeight, readonly string[]])[] = [
     { work: 20, bytes: 0 },
     [
       'BackupChanges.since',
+      'BackupJob.accounts',
       'BackupJob.fileEndpoint',
       'BackupJob.inventorySummary',
       'BackupJob.plan',
@@ -112,6 +113,8 @@ const groups: readonly (readonly [FieldWeight, readonly string[]])[] = [
   ],
   // Up to 100 changes of a row.
   [{ work: 50, bytes: 500 }, ['BackupChanges.items', 'BackupJob.changes']],
+  // Up to 1,000 names.
+  [{ work: 20, bytes: 500 }, ['BackupAccounts.roles', 'BackupAccounts.users']],
   // The calendar of a frequency.
   [{ work: 100, bytes: 25 }, ['BackupPlan.catchUpWindow', 'BackupPlan.nextRunAt', 'BackupPlan.nextRuns']],
   // A page of a list.

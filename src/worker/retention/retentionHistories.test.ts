@@ -97,6 +97,7 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
       stallTimeoutMs: 600_000,
       yieldToLocks: true,
       driftThreshold: null,
+      includeUsers: 'NONE',
       description: null,
     };
     await store.transact(metadata, (tx) =>

@@ -91,6 +91,7 @@ async function attempt(
           folder: attempt.folder,
           description: descriptionOf(tools, claimed, service.name),
           downloadCommand,
+          includeUsers: request.includeUsers ?? 'NONE',
           workFolder,
           signal,
           stallTimeoutMs,

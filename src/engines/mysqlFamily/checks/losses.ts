@@ -42,7 +42,6 @@ export async function findLosses(
 ): Promise<readonly string[]> {
   const chosen = new Set(catalog.databases.map(({ name }) => name));
   return [
-    'Users and their grants are not part of this backup.',
     ...listed(
       catalog.tables.filter(({ engine }) => engine !== null && isOutsideSnapshot(engine)).map(qualified),
       'These tables may have changed during the dump, because a snapshot does not cover their storage engine',

@@ -1,6 +1,7 @@
 import type { EngineContext, InventoryContext } from '../../engineContext.js';
 import type { Inventory } from '../../inventory.js';
 import type { PreflightReport } from '../../preflightReport.js';
+import type { PrepareDumpContext } from '../../runningDump.js';
 import type { Conversations } from '../../conversation/conversations.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { readCatalog, readNames, type Names } from '../catalog/catalog.js';
@@ -18,7 +19,9 @@ import { findLostValues } from './lostValues.js';
 import type { Dialect } from '../dialect.js';
 import { programVersion, versionNumber } from '../../process/programVersion.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
+import { includedAccounts, withAccounts } from '../privileges/includedAccounts.js';
 import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
+import { usersPart } from '../dump/usersPart.js';
 import { listDatabases, selectDatabases } from '../catalog/selection.js';
 import { recordedSettings } from '../session/serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
@@ -49,13 +52,15 @@ export type FamilyPreflight = {
   readonly lastStatements: readonly string[];
   /** The dump tool for this server. */
   readonly program: string;
+  /** The content of the part `users`. It may contain hashes of passwords. Undefined: there is no such part. */
+  readonly users: string | undefined;
 };
 
 /** Finds everything that would end the dump or make it smaller than the source, before the dump starts. */
 export async function preflightServer(
   connection: ServiceConnection,
   settings: FamilySettings,
-  context: EngineContext,
+  context: EngineContext & Pick<PrepareDumpContext, 'includeUsers'>,
 ): Promise<FamilyPreflight> {
   const { dialect } = settings;
   await dialect.findTools(settings.tools, undefined, context.signal);
@@ -86,14 +91,16 @@ export async function preflightServer(
       return { catalog: now, definitions: await readDefinitions(session, now) };
     });
     const { texts, warnings } = await readProgramTexts(session, catalog);
+    const { accounts, warnings: warningsOfAccounts } = await includedAccounts(session, dialect, grants, context);
     const report: PreflightReport = {
-      inventory: { ...inventory, settings: recordedSettings(dialect.settings, session.found) },
+      inventory: withAccounts({ ...inventory, settings: recordedSettings(dialect.settings, session.found) }, accounts),
       parts: [
         {
           ...databasesPart,
           characterSet: dialect.dumpCharacterSet(definitions),
           tool: { name: dialect.dumpTool, version: versionNumber(toolVersion) },
         },
+        ...(accounts === undefined ? [] : [usersPart]),
       ],
       warnings: [
         ...(blind
@@ -103,6 +110,7 @@ export async function preflightServer(
           : []),
         ...(typeof context.lockPatienceMs === 'number' ? await warnOfHiddenSessions(session, grants) : []),
         ...warnOfForeignFolders(connection.databases === null ? await findForeignFolders(session) : []),
+        ...warningsOfAccounts,
         ...(await findLosses(session, catalog, others)),
         ...(await findLostValues(session, definitions)),
         ...(await findComputedAnew(session, definitions)),
@@ -114,7 +122,7 @@ export async function preflightServer(
       ],
     };
     const lastStatements = await dialect.statementsAfterDump(session, catalog);
-    return { report, server: session.server, texts, lastStatements, program: dump };
+    return { report, server: session.server, texts, lastStatements, program: dump, users: accounts?.statements };
   });
 }
 

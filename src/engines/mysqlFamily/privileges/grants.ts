@@ -29,7 +29,7 @@ export function parseGrants(lines: readonly string[]): Grants {
   const holdsGlobally = (privilege: string) => global.some((grant) => includes(grant, privilege));
   const holds = (privilege: string, database: string) =>
     (holdsGlobally(privilege) && !revoked.some((grant) => grant.database === database && includes(grant, privilege))) ||
-    databases.some((grant) => includes(grant, privilege) && fits(grant.database, database));
+    databases.some((grant) => includes(grant, privilege) && fitsDatabase(grant.database, database));
   const holdsOnTable = (privilege: string, database: string, table: string) =>
     holds(privilege, database) ||
     grants.some((grant) => grant.database === database && grant.table === table && includes(grant, privilege));
@@ -60,7 +60,7 @@ function includes(grant: Grant, privilege: string): boolean {
 }
 
 /** In the database of a GRANT `_` and `%` are wildcards unless a backslash precedes them (MariaDB manual, "GRANT"). */
-function fits(pattern: string, database: string): boolean {
+export function fitsDatabase(pattern: string, database: string): boolean {
   const expression = pattern.replace(/\\([_%\\])|[_%]|[.*+?^${}()|[\]\\]/g, (match, escaped: string | undefined) => {
     if (escaped !== undefined) return escaped === '\\' ? '\\\\' : escaped;
     if (match === '_') return '.';

@@ -103,7 +103,7 @@ async function refuse(
 }
 
 /** As in a GRANT statement. */
-async function ownAccount(session: Session): Promise<string> {
+export async function ownAccount(session: Session): Promise<string> {
   const [row] = await session.query('SELECT CURRENT_USER() AS account');
   return (row?.['account'] ?? '').replace(/^(.*)@(.*)$/s, (_, user: string, host: string) =>
     [user, host].map((part) => `'${part.replaceAll("'", "''")}'`).join('@'),

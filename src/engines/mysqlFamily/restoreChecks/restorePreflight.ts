@@ -44,6 +44,7 @@ export async function checkRestore(session: Session, source: RestoreSource): Pro
     warnings: [
       ...spellings,
       ...(await warnOfDefiners(session, inventory)),
+      ...(await warnOfGrantees(session, inventory)),
       ...(events.length === 0
         ? []
         : [
@@ -96,6 +97,21 @@ async function warnOfDefiners(session: Session, inventory: Inventory): Promise<r
   return [
     `Definers that do not exist on the target: ${missing.join(', ')}. Their views, routines, triggers and events fail when used. Create them there before the restore (CREATE USER, or CREATE ROLE where it was a role).`,
   ];
+}
+
+async function warnOfGrantees(session: Session, inventory: Inventory): Promise<readonly string[]> {
+  const grantees = new Set(inventory.databases.flatMap(({ grantees: each = [] }) => each));
+  const missing = await missingDefiners(session, [...grantees].sort());
+  if (missing.length === 0) return [];
+  return [
+    `Accounts that have privileges on the databases of the backup, and do not exist on the target: ${shortList(missing)}. A restore creates no accounts and grants nothing. The part 'users' of the backup contains their statements.`,
+  ];
+}
+
+/** Names at most 50 of the names. */
+function shortList(names: readonly string[]): string {
+  const others = names.length - 50;
+  return others > 0 ? `${names.slice(0, 50).join(', ')} and ${others} more` : names.join(', ');
 }
 
 async function eventsThatWillRun(session: Session, inventory: Inventory): Promise<readonly string[]> {
