@@ -24,15 +24,19 @@ export function refuseMissingOffers(dialect: ServerDialect, target: Target, inve
         objects,
       );
     }
-    if (need === 'primary key' && isOn(target, 'innodb_force_primary_key')) {
+    const keyRequired = keySettings.find((setting) => isOn(target, setting));
+    if (need === 'primary key' && keyRequired !== undefined) {
       throw unfit(
-        `The target accepts no table without a primary key (innodb_force_primary_key), and these tables of the backup have none: ${named(objects)}.`,
-        'Run on the target: SET GLOBAL innodb_force_primary_key=OFF; Set it again after the restore.',
+        `The target accepts no table without a primary key (${keyRequired}), and these tables of the backup have none: ${named(objects)}.`,
+        `Run on the target: SET GLOBAL ${keyRequired}=OFF; Set it again after the restore.`,
         objects,
       );
     }
   }
 }
+
+/** The first is MariaDB's. The last one of MySQL adds a key to such tables. */
+const keySettings = ['innodb_force_primary_key', 'sql_require_primary_key', 'sql_generate_invisible_primary_key'];
 
 function needsOf(inventory: Inventory): ReadonlyMap<string, readonly string[]> {
   const all = new Map<string, string[]>();
