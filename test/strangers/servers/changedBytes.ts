@@ -1,14 +1,14 @@
 import { dirname, join } from 'node:path';
-import type { Conversations } from '../../../src/engines/conversation/conversations.js';
+import type * as conversationsModule from '../../../src/engines/conversation/conversations.js';
 import type { Engine } from '../../../src/engines/engine.js';
+import type * as mariadbModule from '../../../src/engines/mariadb/mariadbEngine.js';
 import { Secret } from '../../../src/secret.js';
 import { AttemptCount } from '../stranger.js';
 import { startMutatingProxy } from './mutatingProxy.js';
 
 type Login = { readonly port: number; readonly username: string; readonly password: string };
 
-type ConversationsModule = typeof import('../../../src/engines/conversation/conversations.js');
-type MariadbModule = typeof import('../../../src/engines/mariadb/mariadbEngine.js');
+type Conversations = conversationsModule.Conversations;
 
 const atOnce = 24;
 /** How many processes communicate with the servers. In production each server has a process of its own. */
@@ -52,8 +52,8 @@ export async function checkChangedBytes(
 
 async function openEngine(main: string) {
   const load = async (module: string): Promise<unknown> => import(join(dirname(main), 'engines', module));
-  const { createConversations } = (await load('conversation/conversations.js')) as ConversationsModule;
-  const { createMariadbEngine, mariadbDriver } = (await load('mariadb/mariadbEngine.js')) as MariadbModule;
+  const { createConversations } = (await load('conversation/conversations.js')) as typeof conversationsModule;
+  const { createMariadbEngine, mariadbDriver } = (await load('mariadb/mariadbEngine.js')) as typeof mariadbModule;
   const conversations = createConversations(mariadbDriver);
   return { conversations, engine: createMariadbEngine({ conversations: inFewProcesses(conversations) }) };
 }
