@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import type { EngineContext } from './engineContext.js';
 import type { Inventory } from './inventory.js';
 import type { StoredStep } from './pipeline/storedStep.js';
+import type { PartSpec } from './preflightReport.js';
 import type { ToolEnd } from './process/toolEnd.js';
 
 export type RestoreContext = EngineContext & {
@@ -23,7 +24,7 @@ export type RestoreSource = { readonly restoreId: string; readonly inventory: In
 /** The data for the check of a target. */
 export type RestoreRequirements = Pick<RestoreSource, 'inventory'> & {
   /** The parts that a restore replays. Absent: unknown. */
-  readonly parts?: readonly { readonly name: string; readonly longestStatementBytes?: number }[];
+  readonly parts?: readonly (Pick<PartSpec, 'name' | 'databases'> & { readonly longestStatementBytes?: number })[];
 };
 
 export type RestorePreflight = {

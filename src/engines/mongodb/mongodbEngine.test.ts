@@ -18,6 +18,7 @@ import { Secret } from '../../secret.js';
 import type { Engine } from '../engine.js';
 import type { Inventory } from '../inventory.js';
 import { usualSteps } from '../pipeline/storedSteps.js';
+import type { RestoreRequirements } from '../runningRestore.js';
 import type { ServiceConnection } from '../serviceConnection.js';
 import { createMongodbEngine } from './mongodbEngine.js';
 
@@ -316,13 +317,15 @@ describe('The engine for MongoDB, with recorded answers of servers,', () => {
       const inventory = await inventoryOf({ shop });
       const actions = ['createCollection', 'createIndex', 'insert', 'dropCollection', 'bypassDocumentValidation'];
       const all = [...databaseActions, ...actions];
-      const preflight = (held: readonly string[], parts: readonly { readonly name: string }[] = []) => {
+      const preflight = (held: readonly string[], parts: RestoreRequirements['parts'] = []) => {
         const answers = loggedIn([rights({ db: 'shop', collection: '' }, held)]);
         script = (name, command) => (name === 'listDatabases' ? { databases: [] } : answers(name, command));
         empty = true;
         return engine.restorePreflight(connectionTo(server), { inventory, parts }, context());
       };
       await preflight(all);
+      // A part of a database whose name is that of the part with an oplog.
+      await preflight(all, [{ name: 'databases', databases: ['databases'] }]);
       for (const action of all) {
         await expect(preflight(all.filter((each) => each !== action))).rejects.toMatchObject({
           code: 'SERVICE_PRIVILEGE',

@@ -4,6 +4,7 @@ import type { RestorePreflight, RestoreRequirements } from '../../runningRestore
 import { readCollections } from '../catalog/catalog.js';
 import { expiringNeed } from '../catalog/inventory.js';
 import { listed } from '../checks/losses.js';
+import { hasOplog } from '../checks/preflight.js';
 import { refuseMissingRestorePrivileges } from '../privileges/privileges.js';
 import { listIn } from '../session/reply.js';
 import { serverErrorNumber, type Session } from '../session/session.js';
@@ -14,7 +15,7 @@ export async function checkRestore(session: Session, source: RestoreRequirements
   const names = inventory.databases.map(({ name }) => name);
   await refuseExistingDatabases(session, names);
   refuseMissingOffers(session, inventory);
-  const withOplog = source.parts?.some(({ name }) => name === 'databases') ?? false;
+  const withOplog = source.parts?.some(hasOplog) ?? false;
   await refuseMissingRestorePrivileges(session, names, { withOplog });
   const expiring = inventory.databases.flatMap(({ name, needs = {} }) =>
     (needs[expiringNeed] ?? []).map((collection) => `${name}.${collection}`),
