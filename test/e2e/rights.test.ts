@@ -216,8 +216,8 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
     );
     expect(shown).toEqual([]);
     expect(sent.join('')).not.toContain('not visible');
-    for (const { token, name } of identities.filter(({ standing }) => standing === 'NOT_SIGNED_IN')) {
-      const code = name === 'nobody' ? 4401 : 4403;
+    for (const { token } of identities.filter(({ standing }) => standing === 'NOT_SIGNED_IN')) {
+      const code = token === undefined ? 4401 : 4403;
       await withSocket(token, async (client) => {
         await expect(client.iterate({ query: '{ me { subject } }' }).next()).rejects.toMatchObject({ code });
       });
@@ -279,9 +279,9 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
     return (document) => (document.includes('summary') ? hidden : [...hidden, foreignBackupId, foreignRestore]);
   }
 
-  async function send(query: string, variables: Variables, { token }: Identity): Promise<HttpAnswer> {
+  async function send(query: string, variables: Variables, { token, headers: further }: Identity): Promise<HttpAnswer> {
     if (token !== undefined) return api.post(query, variables, token);
-    const headers = { 'content-type': 'application/json' };
+    const headers = { ...further, 'content-type': 'application/json' };
     const response = await fetch(`${api.url}/graphql`, {
       method: 'POST',
       headers,
