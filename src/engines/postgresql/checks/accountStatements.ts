@@ -26,3 +26,16 @@ export async function backupAccountStatements(session: Session): Promise<readonl
   const statements = backupAccount('stowage', session.version.major);
   return [`The account is a superuser. This makes an account that may only back up: ${statements.join('; ')};`];
 }
+
+/** Advice for a target: the right that a restore lacks, or an account with fewer rights than a superuser. */
+export async function restoreAccountAdvice(session: Session): Promise<string> {
+  const [row] = await session.query(
+    'SELECT rolsuper, rolcreatedb AND rolcreaterole AS may, rolname FROM pg_roles WHERE rolname = current_user',
+  );
+  const statements = restoreAccount('stowage_restore').join('; ');
+  if (row?.['rolsuper'] === 't') {
+    return `The account is a superuser. This makes an account that may only restore, and has to be a member of the roles that own objects: ${statements};`;
+  }
+  if (row?.['may'] === 't') return '';
+  return `A restore needs more rights: ALTER ROLE ${quoteName(row?.['rolname'] ?? '')} CREATEDB CREATEROLE;`;
+}

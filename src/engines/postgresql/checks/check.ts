@@ -7,7 +7,7 @@ import { listTables } from '../catalog/tables.js';
 import { connectLine, openSessionAt, shortText, type Session } from '../session/session.js';
 import type { PostgresqlSettings } from '../settings.js';
 import { findPostgresqlTools, toolsForDump } from '../tools/postgresqlTools.js';
-import { backupAccountStatements } from './accountStatements.js';
+import { backupAccountStatements, restoreAccountAdvice } from './accountStatements.js';
 import { refuseUndumpableTables } from './refuseUndumpableTables.js';
 import { refuseUnfitServer } from './refuseUnfitServer.js';
 
@@ -66,7 +66,7 @@ function serverSteps(
         const isTarget =
           connection.databases === null && (await listDatabases(first, null)).every(({ name }) => name === serversOwn);
         if (isTarget) {
-          return 'The server has no database to back up yet. Until it has one, backups end with EMPTY_DUMP. Backups of other services can be restored here.';
+          return `The server has no database to back up yet. Until it has one, backups end with EMPTY_DUMP. Backups of other services can be restored here. ${await restoreAccountAdvice(first)}`.trim();
         }
         const databases = await selectDatabases(first, connection.databases);
         for (const { name } of databases) {

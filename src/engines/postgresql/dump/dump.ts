@@ -37,13 +37,14 @@ export async function startPostgresqlDump(
     database ?? '',
     (schema, table) => names?.get(archivedKey(schema, table)) ?? qualifiedName(schema.toString(), table.toString()),
   );
+  // This refuses a login that the tool cannot receive, before any process waits for the tool.
+  const tool = dumpTool(connection, preflight, { database, applicationName, context });
   const pipeline = await openDumpPipeline({
     ...{ tools: settings.tools, workFolder: prepared.workFolder, signal: prepared.signal, steps: prepared.steps },
     ...(database === undefined ? {} : { scanner: archiveScanner, onFinding: scanned.add }),
   });
   const ended = new AbortController();
   const lines: string[] = [];
-  const tool = dumpTool(connection, preflight, { database, applicationName, context });
   const running = await pipeline.run(
     { ...tool, onLine: (line) => (lines.length < 20 ? lines.push(line) : undefined) },
     { ...context, signal: AbortSignal.any([context.signal, ended.signal]) },

@@ -70,11 +70,16 @@ function clientOn(socket: Socket, { tls, ...login }: PostgresqlLogin): pg.Client
   return client;
 }
 
-/** A hostile server could ask for the password instead of a proof of it (pg sends it without a question). */
+/** A hostile server could ask for the password instead of a proof of it, and pg would send it. */
 function refuseClearPassword(client: pg.Client): void {
   const { connection } = client as unknown as { readonly connection: NodeJS.EventEmitter };
-  connection.prependListener('authenticationCleartextPassword', () => {
-    throw Object.assign(new Error('the server asks for the password in the clear'), { code: passwordInTheClear });
+  const request = 'authenticationCleartextPassword';
+  const listen = connection.on.bind(connection);
+  // pg adds its own listener when it connects.
+  connection.on = (name, listener) => (name === request ? connection : listen(name, listener));
+  listen(request, () => {
+    const error = new Error('the server asks for the password in the clear');
+    connection.emit('error', Object.assign(error, { code: passwordInTheClear }));
   });
 }
 
