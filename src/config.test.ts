@@ -74,6 +74,7 @@ describe('a configuration', () => {
       dataFolder: '/work/data',
       databaseUrl: null,
       migrationDatabaseUrl: null,
+      auditRetentionMs: 31_536_000_000,
       provider: null,
       sessions: { idleMs: 7_200_000, lifetimeMs: 43_200_000 },
       scheduleStore: { kind: 'postgres' },

@@ -68,6 +68,8 @@ export type ApiConfig = {
   readonly clientLimits: ClientLimits;
   /** Where people sign in. Null: only with one-time links. */
   readonly provider: ProviderConfig | null;
+  /** How long entries of the audit are kept. */
+  readonly auditRetentionMs: number;
   /** When the sessions of people end. */
   readonly sessions: { readonly idleMs: number; readonly lifetimeMs: number };
 };
@@ -345,6 +347,7 @@ function api(reader: Reader): ApiConfig {
     databasePatienceMs: reader.value('STOWAGE_DATABASE_PATIENCE', duration('PT1S', 'PT5M'), 'PT5S'),
     metricsToken: reader.optional('STOWAGE_METRICS_TOKEN', bearerToken),
     clientLimits: clientLimits(reader),
+    auditRetentionMs: reader.value('STOWAGE_AUDIT_RETENTION', duration('P1D', 'P3660D'), 'P365D'),
     sessions: {
       idleMs: reader.value('STOWAGE_SESSION_IDLE', duration('PT5M', 'P31D'), 'PT2H'),
       lifetimeMs: reader.value('STOWAGE_SESSION_LIFETIME', duration('PT5M', 'P31D'), 'PT12H'),

@@ -139,6 +139,13 @@ export const settings = {
     default: { otherwise: 'PT12H' },
     secret: false,
   },
+  STOWAGE_AUDIT_RETENTION: {
+    roles: api,
+    meaning: 'How long the entries about sign-ins and refused attempts (`auditEntries`) are kept.',
+    holds: 'an ISO 8601 duration of days to seconds, from P1D to P3660D',
+    default: { otherwise: 'P365D' },
+    secret: false,
+  },
   OIDC_ISSUER: {
     roles: api,
     meaning:

@@ -32,6 +32,7 @@ import { findService } from '../services/serviceQueries.js';
 import type { ProtectionStatus } from '../services/serviceInput.js';
 import { ServiceType } from '../services/serviceType.js';
 import { scopeOfService, ServiceTable } from '../services/serviceView.js';
+import type { AuditTrail } from '../signIn/audit/auditTrail.js';
 import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
 import { signInResolvers } from '../signIn/signInApi.js';
 import { workerResolvers } from '../workerRegistry/workerApi.js';
@@ -46,6 +47,7 @@ export type ApiTools = Shared & {
   readonly stopping: AbortSignal;
   /** The beginning of the URLs of dashboards, without a slash at the end. */
   readonly publicUrl: () => string;
+  readonly audit: AuditTrail;
 };
 
 /** The schema with the resolvers of every slice. */
@@ -79,7 +81,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       ...restoreResolvers(slices),
       ...workerResolvers(slices),
       ...historyResolvers(slices),
-      ...signInResolvers({ links: createOneTimeLinks(tools.dataSource), publicUrl: tools.publicUrl }),
+      ...signInResolvers({ ...tools, links: createOneTimeLinks(tools.dataSource) }),
       new NodeResolver([
         projectNodes(slices),
         nodesOf(tools, AccessTokenTable, scopeOfAccessToken, (row) => AccessTokenType.of(row)),

@@ -12,6 +12,7 @@ import { createServer } from '../server/createServer.js';
 import { adminTokens } from './adminTokens.js';
 import { composeApi } from './api.js';
 import { workerMetrics } from '../workerRegistry/workerMetrics.js';
+import { createAuditTrail } from '../signIn/audit/auditTrail.js';
 import type { Closing } from './closing.js';
 import { registerInstallationFigures } from './installationFigures.js';
 import type { Shared } from './shared.js';
@@ -24,6 +25,7 @@ export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minInterv
       | 'adminTokenFile'
       | 'clientLimits'
       | 'databasePatienceMs'
+      | 'auditRetentionMs'
       | 'masterKeys'
       | 'maxTimeoutMs'
       | 'metricsToken'
@@ -32,22 +34,26 @@ export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minInterv
     >
   >;
 
+const yearMs = 365 * 86_400_000;
+
 /** Serves HTTP and WebSocket until `closing` closes it. Returns the actual address. */
 export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, closing: Closing): Promise<string> {
   const { databasePatienceMs } = config;
   const stopping = new AbortController();
+  const audit = createAuditTrail(shared.dataSource, config.auditRetentionMs ?? yearMs, log);
   const schema = composeApi({
     ...shared,
     minIntervalMs: config.minIntervalMs,
     maxTimeoutMs: config.maxTimeoutMs ?? null,
     stopping: stopping.signal,
+    audit,
     publicUrl: () => config.publicUrl ?? server.url,
   });
   registerInstallationFigures(shared, log);
   workerMetrics(shared.installationRegistry, shared.workers);
   const { sessions } = config;
   const signInChanges = new SignInChanges();
-  const browsers = sessions && openSignIn(shared, { ...config, signInChanges, limits: sessions }, log, closing);
+  const browsers = sessions && openSignIn(shared, { ...config, audit, signInChanges, limits: sessions }, log, closing);
   const endFollowing = followAccess(shared.feed, signInChanges);
   const server = await createServer({
     schema,

@@ -7,6 +7,7 @@ import type { Secret } from '../secret.js';
 import { firstOf } from '../server/authenticate.js';
 import type { BrowserSignIn } from '../server/browserSignIn.js';
 import type { SignInChanges } from '../server/signInChanges.js';
+import type { AuditTrail } from '../signIn/audit/auditTrail.js';
 import { BrowserSessions } from '../signIn/browserSessions.js';
 import { FlowCookies } from '../signIn/flowCookies.js';
 import { jwtSignIn } from '../signIn/jwtSignIn.js';
@@ -32,6 +33,7 @@ export type SignInOptions = Pick<ApiConfig, 'publicUrl'> & {
   readonly provider?: ApiConfig['provider'] | undefined;
   /** In base64, newest first. They are needed with a provider. */
   readonly masterKeys?: readonly Secret[] | undefined;
+  readonly audit: AuditTrail;
   /** Gets the subject of each session that ends in any process. */
   readonly signInChanges: SignInChanges;
 };
@@ -41,7 +43,7 @@ type Opened = Pick<Shared, 'allowedTargets' | 'dataSource' | 'now' | 'signals'>;
 /** The sign-in of people. Ended sessions are deleted until `closing` closes. */
 export function openSignIn(shared: Opened, options: SignInOptions, log: Log, closing: Closing): BrowserSignIn {
   const { dataSource } = shared;
-  const { signInChanges, limits } = options;
+  const { audit, signInChanges, limits } = options;
   const sessions = createSessions(dataSource, limits, (owner) =>
     shared.signals.send('sessions', actorOfSession(owner)),
   );
@@ -50,9 +52,9 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
   const recheck = setInterval(() => signInChanges.reportAll(), recheckEveryMs);
   let sweep: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
-    sweep = sessions
-      .sweep()
-      .catch((error: unknown) => log.warn({ err: error }, 'Ended sessions could not be deleted.'));
+    sweep = Promise.all([sessions.sweep(), audit.sweep()]).catch((error: unknown) =>
+      log.warn({ err: error }, 'Ended sessions and old entries of the audit could not be deleted.'),
+    );
   }, sweepEveryMs);
   closing.add('sweep of sessions', async () => {
     clearInterval(timer);
@@ -84,7 +86,7 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
       (credential) => browsers.authenticate(credential),
       ...(person === undefined ? [] : [jwtSignIn({ ...person, rights })]),
     ),
-    pages: (tools) => signInPages({ browsers, sessions, links, person }, tools),
+    pages: (tools) => signInPages({ audit, browsers, sessions, links, person }, tools),
   };
 }
 

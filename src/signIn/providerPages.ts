@@ -3,9 +3,11 @@ import type { SignInTools } from '../server/browserSignIn.js';
 import type { BrowserSessions } from './browserSessions.js';
 import type { ClaimRule } from './claimRules.js';
 import type { FlowCookies } from './flowCookies.js';
+import type { AuditTrail } from './audit/auditTrail.js';
+import { recordOfSession, recordRefusal } from './audit/recordOfSession.js';
 import { html } from './html.js';
 import { sendPage } from './page.js';
-import { nameIn, storedPerson } from './person.js';
+import { actorOfSession, nameIn, storedPerson } from './person.js';
 import type { Provider } from './provider/provider.js';
 import type { SignedTokens } from './provider/signedTokens.js';
 import { whyRefused } from './provider/whyRefused.js';
@@ -17,6 +19,7 @@ import { ownPath, type Site } from './site.js';
 export type ProviderPagesOptions = {
   readonly browsers: BrowserSessions;
   readonly sessions: Sessions;
+  readonly audit: Pick<AuditTrail, 'record'>;
   readonly provider: Provider;
   readonly signedTokens: SignedTokens;
   readonly flows: FlowCookies;
@@ -27,7 +30,7 @@ export type ProviderPagesOptions = {
 
 /** The way to the provider and back, and the sign-outs that the provider orders. */
 export function providerPages(options: ProviderPagesOptions, tools: SignInTools): Router {
-  const { browsers, sessions, provider, signedTokens, flows, sealing, rules, log } = options;
+  const { audit, browsers, sessions, provider, signedTokens, flows, sealing, rules, log } = options;
   const { signInFailures, metrics } = tools;
   const router = Router();
   const page = (handle: SiteHandler): RequestHandler => onSite(browsers, handle);
@@ -55,6 +58,7 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
       const taken = await flows.take(request, site, request.query['state']);
       if (taken === undefined || taken.flow.issuer !== provider.settings.issuer) {
         metrics.failedSignIns.inc({ transport: 'browser' });
+        await recordRefusal(audit, request, 'The browser has not started this sign-in.');
         await signInFailures.failed(request.socket.remoteAddress);
         sendForeignCallback(response.status(400), site);
         return;
@@ -80,6 +84,7 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
             providerSession: typeof sid === 'string' && sid !== '' ? sid : null,
           },
         );
+        await recordOfSession(audit, 'SIGNED_IN', session, request, 'At the provider.');
         const viewer = await browsers.viewerOf(session);
         const goTo =
           viewer?.grants.length === 0
@@ -88,6 +93,7 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
         response.append('Set-Cookie', [...cookies]).redirect(303, `${site.prefix}${goTo}`);
       } catch (error) {
         log.warn({ err: error, reason: whyRefused(error).sentence }, 'The sign-in of a person failed.');
+        await recordRefusal(audit, request, whyRefused(error).sentence);
         sendRefusal(response.status(400), site, error, flow.returnTo);
       }
     }),
@@ -103,7 +109,10 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
       response.status(400).json({ error: 'invalid_request', error_description: 'The logout token is not valid.' });
       return;
     }
-    await sessions.endOfProvider(provider.settings.issuer, order);
+    for (const owner of await sessions.endOfProvider(provider.settings.issuer, order)) {
+      const clientAddress = request.socket.remoteAddress ?? null;
+      await audit.record({ what: 'SIGNED_OUT_BY_PROVIDER', actor: actorOfSession(owner), clientAddress });
+    }
     response.status(200).end();
   });
   return router;

@@ -1,6 +1,8 @@
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { SignInTools } from '../server/browserSignIn.js';
 import type { BrowserSessions } from './browserSessions.js';
+import type { AuditTrail } from './audit/auditTrail.js';
+import { recordOfSession, recordRefusal } from './audit/recordOfSession.js';
 import { html } from './html.js';
 import { onSite, sendProblem, unavailable, type SiteHandler } from './onSite.js';
 import type { OneTimeLinks } from './oneTimeLinks.js';
@@ -15,15 +17,16 @@ export type SignInPagesOptions = {
   readonly browsers: BrowserSessions;
   readonly sessions: Sessions;
   readonly links: OneTimeLinks;
+  readonly audit: Pick<AuditTrail, 'record'>;
   /** Absent: there is no provider. */
-  readonly person?: Omit<ProviderPagesOptions, 'browsers' | 'sessions'> | undefined;
+  readonly person?: Omit<ProviderPagesOptions, 'audit' | 'browsers' | 'sessions'> | undefined;
 };
 
 /**
  * `/sign-in` and the pages below it, and `/sign-out`. A request that changes something is a POST of a page of this site.
  */
 export function signInPages(options: SignInPagesOptions, { signInFailures, metrics }: SignInTools): Router {
-  const { browsers, sessions, links, person } = options;
+  const { audit, browsers, sessions, links, person } = options;
   const providerName = person?.provider.name;
   const router = Router();
   const form = express.urlencoded({ extended: false, limit: 8_192, parameterLimit: 8 });
@@ -64,6 +67,7 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
       const { code, return: wanted } = fieldsOf(request);
       if (typeof code !== 'string' || code.length > 100 || !(await links.use(code.trim()))) {
         metrics.failedSignIns.inc({ transport: 'browser' });
+        await recordRefusal(audit, request, 'The code of a one-time link is not valid.');
         const mayAnswer = await signInFailures.failed(request.socket.remoteAddress);
         response.status(mayAnswer ? 401 : 429);
         if (!mayAnswer) response.set({ 'Retry-After': '5', Connection: 'close' });
@@ -74,13 +78,14 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
         });
         return;
       }
-      const { cookies } = await browsers.begin(request, site, {
+      const { session, cookies } = await browsers.begin(request, site, {
         issuer: null,
         subject: 'installation',
         name: 'Administrator of the installation',
         clientAddress: request.socket.remoteAddress ?? null,
         userAgent: request.headers['user-agent'] ?? null,
       });
+      await recordOfSession(audit, 'SIGNED_IN', session, request, 'With a one-time link.');
       response.append('Set-Cookie', [...cookies]).redirect(303, `${site.prefix}${ownPath(site, wanted)}`);
     }),
   );
@@ -109,7 +114,10 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
       const own = await browsers.find(request, site);
       const { id } = fieldsOf(request);
       const chosen = own === undefined ? [] : (await sessions.ofOwner(own)).filter((each) => each.id === id);
-      for (const session of chosen) await sessions.end(session.id);
+      for (const session of chosen) {
+        await sessions.end(session.id);
+        await recordOfSession(audit, 'SESSION_ENDED', session, request, 'From another browser of the same person.');
+      }
       response.redirect(303, `${site.prefix}/sign-in/sessions`);
     }),
   );
@@ -133,7 +141,8 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
     '/sign-in/signed-out',
     page((_request, response, site) => sendSignedOut(response, site)),
   );
-  if (person !== undefined) router.use(providerPages({ ...person, browsers, sessions }, { signInFailures, metrics }));
+  if (person !== undefined)
+    router.use(providerPages({ ...person, audit, browsers, sessions }, { signInFailures, metrics }));
   router.use(unavailable);
   return router;
 }

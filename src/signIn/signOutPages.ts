@@ -1,5 +1,7 @@
 import type { Response } from 'express';
 import type { BrowserSessions } from './browserSessions.js';
+import type { AuditTrail } from './audit/auditTrail.js';
+import { recordOfSession } from './audit/recordOfSession.js';
 import { html } from './html.js';
 import type { SiteHandler } from './onSite.js';
 import { sendPage } from './page.js';
@@ -12,6 +14,7 @@ import type { Site } from './site.js';
 export type SignOutTools = {
   readonly browsers: BrowserSessions;
   readonly sessions: Sessions;
+  readonly audit: Pick<AuditTrail, 'record'>;
   /** Absent: there is no provider. */
   readonly person?: { readonly provider: Provider; readonly sealing: Sealing } | undefined;
 };
@@ -21,6 +24,7 @@ export function signOut(tools: SignOutTools): SiteHandler {
   return async (request, response, site) => {
     const session = await tools.browsers.find(request, site);
     const atProvider = session && (await signOutUrl(tools, session, site));
+    if (session !== undefined) await recordOfSession(tools.audit, 'SIGNED_OUT', session, request, 'In this browser.');
     response.append('Set-Cookie', [...(await tools.browsers.end(request, site))]);
     if (atProvider === undefined) sendSignedOut(response, site);
     else {

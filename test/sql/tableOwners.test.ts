@@ -20,7 +20,7 @@ const ownersOfOthers: Readonly<Record<string, readonly string[]>> = {
   ],
   projects: ['access_token_hashes', 'access_token_uses'],
   endpoints: ['container_audits'],
-  signIn: ['sign_in_sessions', 'sign_in_links'],
+  signIn: ['sign_in_sessions', 'sign_in_links', 'audit_entries'],
 };
 
 /** Statements that may name a table of another folder, each with the reason. */

@@ -24,6 +24,7 @@ import { runsBetween } from '../../scheduler/cron/runsBetween.js';
 import { AnswerBudget } from '../../server/budget/answerBudget.js';
 import { Loaders } from '../../server/loaders.js';
 import { installationViewer } from '../../server/viewer.js';
+import { createAuditTrail } from '../../signIn/audit/auditTrail.js';
 import { parseAllowedTargets } from '../../storage/allowedTargets.js';
 import { applyRetention } from './retentionRun.js';
 
@@ -96,6 +97,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the forecast of retention
     api = await startWholeApi();
     project = await settleProject(api, 'harbour', 9);
     const schema = composeApi({
+      audit: createAuditTrail(api.shared.dataSource, 1, { error: () => undefined }),
       ...api.shared,
       ...{ now: () => now, allowedTargets: parseAllowedTargets('default,loopback'), minIntervalMs: 60_000 },
       ...{ stopping: new AbortController().signal, publicUrl: () => api.url },
