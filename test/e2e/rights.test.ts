@@ -1,7 +1,7 @@
 /** docs/rights.md says who may do what. These tests call every operation as every kind of caller, and compare. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { GraphQLField } from 'graphql';
+import { isObjectType, type GraphQLField, type GraphQLObjectType } from 'graphql';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { hasRole } from '../../src/server/viewer.js';
@@ -88,6 +88,7 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
 
   test('let no query, no field of a node and no nested field show what is not visible', async () => {
     const leaks: object[] = [];
+    const nodes = await nodesWithTypes();
     const one = api.admit(memberWith([{ projectId: own.projectId, serviceId: own.serviceId, role: 'ADMIN' }]));
     const viewers = [
       ...identities.map((identity) => ({ identity, hidden: hiddenFrom(identity) })),
@@ -106,10 +107,10 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
           const cases = [...(queryCases[operation.name]?.(own) ?? []), ...(queryCases[operation.name]?.(other) ?? [])];
           return cases.map((variables) => ({ query, variables }));
         }),
-        ...[...idsOf(ofService), ...idsOf(own), ...idsOf(other), foreignBackupId, restoreOfForeign, foreignRestore].map(
-          (id) => ({ query: nodeDocument(api.schema, Math.min(levels, 2)), variables: { id } }),
-        ),
+        ...nodes.map(({ id, type }) => ({ query: nodeDocument(type, levels), variables: { id } })),
       ];
+      // A caller without a valid sign-in is refused before the document is read.
+      if (identity.standing === 'NOT_SIGNED_IN') calls.splice(20);
       const call = async ({ query, variables }: (typeof calls)[number]): Promise<void> => {
         const { text, status, errors } = await send(query, variables, identity);
         // Otherwise no answer could show anything.
@@ -236,6 +237,20 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
     } finally {
       await client.dispose();
     }
+  }
+
+  /** Every object of both projects, with its type. */
+  async function nodesWithTypes(): Promise<readonly { readonly id: string; readonly type: GraphQLObjectType }[]> {
+    const ids = new Set([...[ofService, own, other].flatMap(idsOf), foreignBackupId, restoreOfForeign, foreignRestore]);
+    const query = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }';
+    const found = (await api.post(query, { ids: [...ids] })).data.nodes as ({
+      __typename: string;
+      id: string;
+    } | null)[];
+    return found.flatMap((node) => {
+      const type = node === null ? undefined : api.schema.getType(node.__typename);
+      return node !== null && isObjectType(type) ? [{ id: node.id, type }] : [];
+    });
   }
 
   /** Variables with which nothing is executed if the caller may call the operation, where it has a commandId. */
