@@ -142,8 +142,8 @@ function longNamesAndErrors({ ids }: StrangersGround): readonly HostileDocument[
       query: `{ backupJobs(first: 200) { nodes { ${aliases(90, 'plan { nextRuns(count: 0) }')} } } }`,
     },
     { name: 'a field of 900 kB that does not exist', query: `{ ${name} }`, code: 'TOO_COMPLEX' },
-    { name: 'a field of 200 kB that does not exist', query: `{ ${name.slice(0, 200_000)} }`, code: 'BAD_INPUT' },
-    { name: 'a fragment of 200 kB that does not exist', query: `{ ...${name.slice(0, 200_000)} }`, code: 'BAD_INPUT' },
+    { name: 'a field of 3 kB that does not exist', query: `{ ${name.slice(0, 3_000)} }`, code: 'BAD_INPUT' },
+    { name: 'a fragment of 3 kB that does not exist', query: `{ ...${name.slice(0, 3_000)} }`, code: 'BAD_INPUT' },
     {
       name: 'a string of 900 kB',
       query: 'query ($name: String!) { schedulePreview(frequency: $name) { notes } }',
