@@ -1,4 +1,26 @@
 # Stowage in one image: `docker run … stowage serve` (the default), `worker`, `migrate` or `up`. See docs/settings.md.
+#
+# MySQL's and MongoDB's clients come from their official images, because Debian has no package of them. Leave them out with
+# `--build-arg MYSQL_CLIENTS=without` and `--build-arg MONGODB_TOOLS=without`. Then `check-tools` (image/check-tools) tells what a
+# built image has.
+ARG MYSQL_CLIENTS=with
+ARG MONGODB_TOOLS=with
+
+FROM node:24-bookworm-slim AS mysql-without
+RUN mkdir /tools
+
+FROM node:24-bookworm-slim AS mysql-with
+COPY --from=mysql:8.4 /usr/bin/mysql /usr/bin/mysqldump /tools/
+
+FROM mysql-${MYSQL_CLIENTS} AS mysql
+
+FROM node:24-bookworm-slim AS mongodb-without
+RUN mkdir /tools
+
+FROM node:24-bookworm-slim AS mongodb-with
+COPY --from=mongo:8 /usr/bin/mongodump /usr/bin/mongorestore /tools/
+
+FROM mongodb-${MONGODB_TOOLS} AS mongodb
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /stowage
@@ -13,7 +35,7 @@ FROM node:24-bookworm-slim
 # The tools for dumps and restores. util-linux has setpriv, which runs each tool under a uid of its own and ends it together
 # with its worker.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates libnss-wrapper mariadb-client tini util-linux zstd \
+ && apt-get install -y --no-install-recommends ca-certificates libgssapi-krb5-2 libncurses6 libnss-wrapper libssl3 mariadb-client tini util-linux zstd \
  && rm -rf /var/lib/apt/lists/* \
  && mariadb-dump --version && mariadb --version && zstd --version && setpriv --version \
  && mkdir -p /var/lib/stowage \
@@ -25,16 +47,16 @@ RUN apt-get update \
  && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
  && apt-get install -y --no-install-recommends $POSTGRESQL_CLIENTS \
  && rm -rf /var/lib/apt/lists/*
-# MySQL's clients, from its official image. Debian has only MariaDB's programs of the same names.
-COPY --from=mysql:8.4 /usr/bin/mysql /usr/bin/mysqldump /opt/mysql/bin/
+COPY --from=mysql /tools/ /opt/mysql/bin/
+COPY --from=mongodb /tools/ /opt/mongodb-database-tools/bin/
 WORKDIR /stowage
 COPY --from=build /stowage/package.json ./
 COPY --from=build /stowage/node_modules ./node_modules
 COPY --from=build /stowage/dist ./dist
 COPY LICENSE ./
-COPY image/as-service /usr/local/bin/
+COPY image/as-service image/check-tools /usr/local/bin/
 RUN ln -s /stowage/dist/src/main.js /usr/local/bin/stowage \
- && chmod 755 /stowage/dist/src/main.js /usr/local/bin/as-service
+ && chmod 755 /stowage/dist/src/main.js /usr/local/bin/as-service /usr/local/bin/check-tools
 
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 STOWAGE_DATA=/var/lib/stowage
 EXPOSE 4000

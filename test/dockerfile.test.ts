@@ -1,4 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { readConfig } from '../src/config.js';
@@ -24,9 +29,48 @@ const packageOf: Readonly<Record<string, string>> = {
 };
 
 describe('The image', () => {
+  test.each([
+    ['MYSQL_CLIENTS', 'mysql'],
+    ['MONGODB_TOOLS', 'mongodb'],
+  ])('leaves clients out with the argument %s', (argument, engine) => {
+    expect(read('Dockerfile')).toContain(`ARG ${argument}=with\n`);
+    expect(stages.find(({ name }) => name === engine)?.image).toBe(`${engine}-\${${argument}}`);
+    const named = (name: string) => stages.find((stage) => stage.name === `${engine}-${name}`);
+    const copied = stages.filter((stage) => stage === named('with')).flatMap(copies);
+    expect(copied.map(({ target }) => target)).toEqual(['/tools/']);
+    expect(of(named('without'), 'RUN')).toEqual(['mkdir /tools']);
+    expect(
+      stages
+        .slice(-1)
+        .flatMap(copies)
+        .map(({ from }) => from),
+    ).toContain(engine);
+  });
+
+  test.each([
+    ['mariadb-client', ['mariadb-dump', 'mariadb'], 0],
+    ['nothing', [], 1],
+    ['a client that does not start', ['mariadb-dump', 'broken mariadb'], 1],
+  ])('checks the clients of a built image: with %s', async (_what, programs, expected) => {
+    const folder = await mkdtemp(join(tmpdir(), 'stowage-image-'));
+    for (const program of programs) {
+      const exit = program.startsWith('broken') ? 127 : 0;
+      const path = join(folder, program.replace('broken ', ''));
+      await writeFile(path, `#!/bin/sh\necho "${program} 1.0"; exit ${exit}\n`, { mode: 0o755 });
+    }
+    for (const program of ['head', 'tail']) await symlink(`/usr/bin/${program}`, join(folder, program));
+    const script = fileURLToPath(new URL('image/check-tools', root));
+    const { status, stdout } = spawnSync('/bin/sh', [script, 'mariadb'], { env: { PATH: folder }, encoding: 'utf8' });
+    expect({ status, lines: stdout.trim().split('\n').length }).toEqual({ status: expected, lines: 2 });
+    await rm(folder, { recursive: true });
+  });
+
   test('is built in stages from Debian with Node 24', () => {
     expect(stages.length).toBeGreaterThan(1);
-    expect(new Set(stages.map((stage) => stage.image))).toEqual(new Set(['node:24-bookworm-slim']));
+    const names = stages.flatMap(({ name }) => (name === undefined ? [] : [name]));
+    const isStage = (image: string) => names.some((name) => image.replace(/\$\{\w+\}/, 'with') === name);
+    const images = stages.map(({ image }) => image).filter((image) => !isStage(image));
+    expect(new Set(images)).toEqual(new Set(['node:24-bookworm-slim']));
   });
 
   test('copies only existing files that .dockerignore does not exclude', () => {

@@ -7,6 +7,7 @@ import { startWholeApi, type WholeApi } from '../../test/fixtures/api/wholeApi.j
 import { queuedJob } from '../../test/fixtures/backupJobs.js';
 import { deciders } from '../../test/fixtures/streams.js';
 import { rebuildProjection } from '../postgres/rebuildProjection.js';
+import { backupJob } from './backupJob.js';
 import { backupJobProjection, BackupJobTable } from './backupJobView.js';
 
 describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by hand', () => {
@@ -91,7 +92,7 @@ describeWith({ postgresql: await postgresMissing() }, 'A backup job retried by h
     const standsFor = async () => Promise.all([scheduled, older, newer].map(async (id) => (await rowOf(id)).standsFor));
     expect(await standsFor()).toEqual([null, 'SCHEDULE', 'SCHEDULE']);
     expect((await store.read({ streamId: newer }))[0]).toMatchObject({
-      schemaVersion: 2,
+      schemaVersion: backupJob.schemaVersions?.['BackupQueued'],
       data: { request: { trigger: 'RETRY', retryOf: older, standsFor: 'SCHEDULE' } },
     });
     await dataSource.query('UPDATE backup_jobs SET stands_for = NULL');

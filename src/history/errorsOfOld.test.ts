@@ -20,7 +20,8 @@ import { restoreJob, type RestoreJobCommand } from '../restores/restoreJob.js';
 import { restoreJobProjection } from '../restores/restoreJobView.js';
 
 /** The data that programs of that time wrote. Today's program queues the jobs, which is the only difference. */
-const ofOld = { schemaVersions: { BackupQueued: 2 }, upcasters: {} };
+const queuedVersion = backupJob.schemaVersions?.['BackupQueued'] ?? 1;
+const ofOld = { schemaVersions: { BackupQueued: queuedVersion }, upcasters: {} };
 const metadata = { actor: 'tester', correlationId: randomUUID() };
 const at = new Date().toISOString();
 const errorSaying = (message: string): JobError => ({

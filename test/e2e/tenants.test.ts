@@ -15,7 +15,7 @@ import { startWholeApi, type ApiErrorAnswer, type WholeApi } from '../fixtures/a
 const saysNothing = ['me'];
 
 /** Operations about all projects, which need the installation-level token. */
-const ofTheInstallation = ['workers', 'workerChanges'];
+const ofTheInstallation = ['workers', 'auditEntries', 'workerChanges'];
 const mutationsOfTheInstallation = ['createProject', 'createSignInLink'];
 
 describeWith({ postgresql: await postgresMissing() }, 'members of one project', () => {

@@ -46,7 +46,14 @@ describeWith({ postgresql: await postgresMissing() }, 'the sweep of retention', 
 
   const planRow = ({ id, policy, timeZone }: Plan) => ({
     ...{ id, project_id: id, service_id: id, name: id, file_endpoint_ids: [fileEndpointId], typed: '@daily' },
-    ...{ normalized: '0 0 0 * * *', time_zone: timeZone, retention: policy, paused: false, max_attempts: 3 },
+    ...{
+      normalized: '0 0 0 * * *',
+      time_zone: timeZone,
+      retention: policy,
+      paused: false,
+      max_attempts: 3,
+      include_users: 'NONE',
+    },
     ...{
       stall_timeout_ms: 1,
       schedule_version: 1,
