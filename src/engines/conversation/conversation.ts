@@ -38,14 +38,10 @@ const maxConnectAnswerBytes = 64 * 1024;
 
 /**
  * Starts a process for the driver in the module `driver`, with its own limits of memory and descriptors. `onIdle` is
- * called each time its last open line was closed, and `onReady` when the process has loaded everything or has ended.
+ * called each time its last open line was closed.
  */
-export function startConversation(
-  driver: URL,
-  tools: Tools,
-  { onIdle, onReady }: { readonly onIdle: () => void; readonly onReady: () => void },
-): Conversation {
-  const channel = openChannel(driver, tools, onReady);
+export function startConversation(driver: URL, tools: Tools, onIdle: () => void): Conversation {
+  const channel = openChannel(driver, tools);
   // An idle process ends with this one.
   channel.keepsAlive(false);
   const open = new Set<number>();
@@ -96,7 +92,7 @@ type Channel = {
   readonly end: () => Promise<void>;
 };
 
-function openChannel(driver: URL, tools: Tools, onReady: () => void): Channel {
+function openChannel(driver: URL, tools: Tools): Channel {
   const ending = new AbortController();
   const started = startTool(
     { ...command(driver), stdin: 'pipe', stdout: 'pipe', filter: plainOutput() },
@@ -111,7 +107,6 @@ function openChannel(driver: URL, tools: Tools, onReady: () => void): Channel {
     const reply = asReply(value);
     waiting.get(reply.id)?.take(reply, bytes);
   }, maxReplyBytes);
-  started.stdout?.once('data', onReady);
   started.stdout?.on('data', (chunk: Buffer) => {
     try {
       read(chunk);
@@ -122,7 +117,6 @@ function openChannel(driver: URL, tools: Tools, onReady: () => void): Channel {
   });
   void started.ended.then(() => {
     hasEnded = true;
-    onReady();
     for (const answer of [...waiting.values()]) answer.fail(lost);
   });
   const send = (request: Request) => {

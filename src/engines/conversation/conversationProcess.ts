@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { AnswerSink, Driver, DriverConnection, DriverError, Value } from './driver.js';
 import { encodeFrame, readFrames } from './frames.js';
-import { answerTooLong, isReady, maxRowBytes, type Reply, type Request } from './messages.js';
+import { answerTooLong, maxRowBytes, type Reply, type Request } from './messages.js';
 
 /**
  * The process that communicates with one server. It reads requests from standard input and writes answers to standard
@@ -39,7 +39,6 @@ process.stdout.on('drain', () => {
   for (const { driver: each } of lines.values()) each?.resume();
 });
 setInterval(refuseEndlessValues, checkEveryMs).unref();
-process.stdout.write(encodeFrame(isReady));
 
 function handle(request: Request): void {
   if (request.do === 'CLOSE') {

@@ -1,7 +1,6 @@
 import { systemTools } from '../process/tools.js';
 import type { AnswerLimits } from './answer.js';
 import { startConversation, type Conversation, type Line } from './conversation.js';
-import { enterStartQueue } from './startQueue.js';
 
 /**
  * The processes that communicate with servers of one kind. Only lines to the same server with the same login share a
@@ -27,86 +26,62 @@ const idleMs = 1_000;
  */
 const nextSpareMs = 2_000;
 
-type Running = { readonly started: Promise<Conversation>; process: Conversation | undefined };
-
 /**
  * `driver` is the URL of the driver's module. With `keepsSpare` a process is started in advance, so that no job waits for
  * its start; then the caller must call `close`.
  */
 export function createConversations(driver: URL, { keepsSpare = false, tools = systemTools } = {}): Conversations {
-  const running = new Map<string, Running>();
+  const running = new Map<string, Conversation>();
   const all = new Set<Conversation>();
   let spare: Conversation | undefined;
   let spareTimer: NodeJS.Timeout | undefined;
-  let isPreparing = false;
   let isClosed = false;
 
-  const start = async (): Promise<Conversation> => {
-    const onReady = await enterStartQueue();
-    try {
-      if (isClosed) throw new Error('The conversations are closed.');
-      let timer: NodeJS.Timeout | undefined;
-      const onIdle = () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => {
-          if (conversation.lines() === 0) void end(conversation);
-        }, idleMs).unref();
-      };
-      const conversation = startConversation(driver, tools, { onIdle, onReady });
-      all.add(conversation);
-      return conversation;
-    } catch (error) {
-      onReady();
-      throw error;
-    }
+  const start = (): Conversation => {
+    let timer: NodeJS.Timeout | undefined;
+    const conversation = startConversation(driver, tools, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        if (conversation.lines() === 0) void end(conversation);
+      }, idleMs).unref();
+    });
+    all.add(conversation);
+    return conversation;
   };
   const end = async (conversation: Conversation) => {
-    for (const [login, each] of running) if (each.process === conversation) running.delete(login);
+    for (const [login, each] of running) if (each === conversation) running.delete(login);
     await conversation.end();
     all.delete(conversation);
   };
-  const prepareSpare = async () => {
-    if (isClosed || isPreparing || spare !== undefined) return;
-    isPreparing = true;
+  const prepareSpare = () => {
     try {
-      spare = await start();
+      if (!isClosed && spare === undefined) spare = start();
     } catch {
       // If this fails, the next conversation starts its own process, and reports the reason if that fails too.
     }
-    isPreparing = false;
   };
-  const take = async (): Promise<Conversation> => {
+  const take = (): Conversation => {
     const taken = spare;
     spare = undefined;
     if (keepsSpare && !isClosed) {
       clearTimeout(spareTimer);
-      spareTimer = setTimeout(() => void prepareSpare(), nextSpareMs);
+      spareTimer = setTimeout(prepareSpare, nextSpareMs);
     }
     if (taken === undefined) return start();
     if (!taken.hasEnded()) return taken;
     void end(taken);
     return start();
   };
-  /** The process for a login. Requests that arrive while it starts get the same one. */
-  const conversationFor = (login: string): Promise<Conversation> => {
-    const known = running.get(login);
-    if (known !== undefined && known.process?.hasEnded() !== true) return known.started;
-    const next: Running = { process: undefined, started: take() };
-    running.set(login, next);
-    void next.started.then(
-      (conversation) => (next.process = conversation),
-      () => {
-        if (running.get(login) === next) running.delete(login);
-      },
-    );
-    return next.started;
-  };
-  if (keepsSpare) void prepareSpare();
+  if (keepsSpare) prepareSpare();
 
   return {
     async connect(login, address, port, limits) {
       if (isClosed) throw new Error('The conversations are closed.');
-      const conversation = await conversationFor(login);
+      let conversation = running.get(login);
+      if (conversation === undefined || conversation.hasEnded()) {
+        conversation = take();
+        running.set(login, conversation);
+      }
       return await conversation.connect(address, port, limits);
     },
     async close() {

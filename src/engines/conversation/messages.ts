@@ -29,9 +29,6 @@ export type Reply =
   | { readonly id: number; readonly done: true }
   | { readonly id: number; readonly failed: DriverError };
 
-/** The first reply of a process, to no request: it has loaded everything. */
-export const isReady: Reply = { id: 0, done: true };
-
 /**
  * Checks that the value is a reply. A process that was taken over by its server may send anything. Throws a TypeError.
  * After that, ignore everything that the process sends.
