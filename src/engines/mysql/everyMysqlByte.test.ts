@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startRestore, startDump } from '../../../test/fixtures/dumpAndRestore.js';
+import { bytesOf, startRestore, startDump } from '../../../test/fixtures/dumpAndRestore.js';
 import { everyMysqlCharacter } from '../../../test/fixtures/everyMysqlCharacter.js';
 import { mysqlFingerprint } from '../../../test/fixtures/mysqlFingerprint.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
@@ -34,9 +34,7 @@ describeWith({ mysql: mysqlMissing }, 'Every byte of MySQL comes back', () => {
   /** Returns the warnings of the backup, and the losses that a comparison of the inventories finds. */
   async function roundTrip(databases: readonly string[]) {
     const { report, part, ...dumped } = await startDump(engine, source.connection({ databases }), context());
-    const chunks: Buffer[] = [];
-    // All chunks lie in the same memory.
-    for await (const chunk of dumped.stored) chunks.push(Buffer.from(chunk));
+    const bytes = await bytesOf(dumped.stored);
     expect((await dumped.ended).failure).toBeNull();
     const { inventory } = report;
     await engine.restorePreflight(target.connection(), { inventory }, context());
@@ -47,7 +45,7 @@ describeWith({ mysql: mysqlMissing }, 'Every byte of MySQL comes back', () => {
       { restoreId: databases.join(), inventory },
       context(),
     );
-    running.stored.end(Buffer.concat(chunks));
+    running.stored.end(bytes);
     expect((await running.ended).failure).toBeNull();
     const actual = await engine.inventory(target.connection({ databases }), context());
     const judged = { expected: inventory, actual, changesByItself: false };

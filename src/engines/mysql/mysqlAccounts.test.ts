@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startDump, startRestore } from '../../../test/fixtures/dumpAndRestore.js';
+import { bytesOf, startDump, startRestore } from '../../../test/fixtures/dumpAndRestore.js';
 import { mysqlFingerprint } from '../../../test/fixtures/mysqlFingerprint.js';
 import { describeWith } from '../../../test/fixtures/requirements.js';
 import { mysqlHome, mysqlMissing, startMysql, type MysqlServer } from '../../../test/fixtures/servers/mysql.js';
@@ -49,16 +49,14 @@ describeWith({ mysql: mysqlMissing }, 'Accounts of MySQL with as few privileges 
   test('back up and restore with exactly the statements that the check prints', async () => {
     expect(await privilegesStep()).toMatchObject({ status: 'OK', message: 'All of harbour may be dumped.' });
     const { report, part, stored, ended } = await startDump(engine, as(source, 'stowage_backup'), context());
-    const chunks: Buffer[] = [];
-    // All chunks lie in the same memory.
-    for await (const chunk of stored) chunks.push(Buffer.from(chunk));
+    const bytes = await bytesOf(stored);
     expect((await ended).failure).toBeNull();
     expect(report.warnings).toEqual(['Users and their grants are not part of this backup.']);
     inventory = report.inventory;
     const to = as(target, 'stowage_restore');
     await engine.restorePreflight(to, { inventory }, context());
     const running = await startRestore(engine, to, part, { restoreId: 'least', inventory }, context());
-    running.stored.end(Buffer.concat(chunks));
+    running.stored.end(bytes);
     expect((await running.ended).failure).toBeNull();
     expect(await mysqlFingerprint(target, ['harbour'])).toEqual(await mysqlFingerprint(source, ['harbour']));
     await target.sql('DROP DATABASE harbour');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { preflightOf, startDump, startRestore } from '../../../../test/fixtures/dumpAndRestore.js';
+import { bytesOf, preflightOf, startDump, startRestore } from '../../../../test/fixtures/dumpAndRestore.js';
 import { everyCharacter } from '../../../../test/fixtures/everyCharacter.js';
 import { fingerprint } from '../../../../test/fixtures/mariadbFingerprint.js';
 import { describeWith } from '../../../../test/fixtures/requirements.js';
@@ -48,10 +48,7 @@ describeWith({ mariadb: mariadbMissing }, 'Every byte comes back', () => {
   async function dump(databases: readonly string[], by: Engine = engine): Promise<Dumped> {
     const connection = source.connection({ databases });
     const { report, part, ...running } = await startDump(by, connection, context());
-    const chunks: Buffer[] = [];
-    // All chunks lie in the same memory.
-    for await (const chunk of running.stored) chunks.push(Buffer.from(chunk));
-    const bytes = Buffer.concat(chunks);
+    const bytes = await bytesOf(running.stored);
     const ended = await running.ended;
     expect(ended.failure).toBeNull();
     return { ...ended, tables: ended.tables ?? [], bytes, part, inventory: report.inventory };
