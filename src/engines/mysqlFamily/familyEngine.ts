@@ -1,3 +1,5 @@
+import { dumpUsers } from '../accounts/dumpUsers.js';
+import { isUsersPart } from '../accounts/usersPart.js';
 import type { Engine } from '../engine.js';
 import type { EngineContext } from '../engineContext.js';
 import type { DumpContext, PrepareDumpContext, PreparedDump, RunningDump } from '../runningDump.js';
@@ -17,7 +19,6 @@ import { countBesideDump } from './counting/countBesideDump.js';
 import { recountTables } from './counting/recount.js';
 import type { Dialect } from './dialect.js';
 import { openScannedPipeline, startFamilyDump, type ScannedPipeline } from './dump/dump.js';
-import { dumpUsers, usersPart } from './dump/usersPart.js';
 import { withPatientSession } from './locks/ownLockWaits.js';
 import { familyRestoreByHand, startFamilyRestore } from './restore/restore.js';
 import { endRestoreSessions } from './restore/restoreSessions.js';
@@ -108,7 +109,7 @@ async function prepareDump(
     return {
       report: preflight.report,
       dump: async (part, dumpContext) =>
-        part.name === usersPart.name && preflight.users !== undefined
+        isUsersPart(part) && preflight.users !== undefined
           ? dumpUsers(preflight.users, settings.tools, context, dumpContext)
           : dump(connection, settings, preflight, await pipeline, dumpContext),
       close,

@@ -1,3 +1,4 @@
+import { usersPart } from '../../accounts/usersPart.js';
 import type { EngineContext, InventoryContext } from '../../engineContext.js';
 import type { Inventory } from '../../inventory.js';
 import type { PreflightReport } from '../../preflightReport.js';
@@ -21,7 +22,6 @@ import { programVersion, versionNumber } from '../../process/programVersion.js';
 import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
 import { includedAccounts, withAccounts } from '../privileges/includedAccounts.js';
 import { readProgramTexts, type ProgramText } from '../dump/programTexts.js';
-import { usersPart } from '../dump/usersPart.js';
 import { listDatabases, selectDatabases } from '../catalog/selection.js';
 import { recordedSettings } from '../session/serverSettings.js';
 import { refuseSettingsThatSpoilDumps, warnOfImpatientServer } from './settingsPreflight.js';
@@ -100,7 +100,7 @@ export async function preflightServer(
           characterSet: dialect.dumpCharacterSet(definitions),
           tool: { name: dialect.dumpTool, version: versionNumber(toolVersion) },
         },
-        ...(accounts === undefined ? [] : [usersPart]),
+        ...(accounts === undefined ? [] : [usersPart('sql')]),
       ],
       warnings: [
         ...(blind

@@ -1,17 +1,13 @@
-import { openDumpPipeline } from '../../pipeline/dumpPipeline.js';
-import { judgeDump } from '../../pipeline/judgePipeline.js';
-import { plainOutput } from '../../process/outputFilter.js';
-import { requireProgram } from '../../process/programs.js';
-import { endedWell, howItEnded } from '../../process/toolEnd.js';
-import { createToolFiles } from '../../process/toolFiles.js';
-import { toolOutput } from '../../process/toolOutput.js';
-import type { Tools } from '../../process/tools.js';
-import type { DumpContext, PrepareDumpContext, RunningDump } from '../../runningDump.js';
-import type { PartSpec } from '../../preflightReport.js';
-import { StowageError } from '../../../errors.js';
-
-/** The part with users, roles and grants. No restore replays it. */
-export const usersPart: PartSpec = { name: 'users', extension: 'sql', databases: [], replay: false };
+import { openDumpPipeline } from '../pipeline/dumpPipeline.js';
+import { judgeDump } from '../pipeline/judgePipeline.js';
+import { plainOutput } from '../process/outputFilter.js';
+import { requireProgram } from '../process/programs.js';
+import { endedWell, howItEnded } from '../process/toolEnd.js';
+import { createToolFiles } from '../process/toolFiles.js';
+import { toolOutput } from '../process/toolOutput.js';
+import type { Tools } from '../process/tools.js';
+import type { DumpContext, PrepareDumpContext, RunningDump } from '../runningDump.js';
+import { StowageError } from '../../errors.js';
 
 /**
  * Writes the statements through the steps of a dump. They reach the pipeline as a file without a name, because they may
