@@ -1,0 +1,81 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { StowageError } from '../../errors.js';
+import { bearerCredential, type Authenticate } from '../authenticate.js';
+import type { BrowserSignIn } from '../browserSignIn.js';
+import { rateHeaders, type Rate, type RequestRates } from '../fairness/requestRates.js';
+import type { Shares } from '../fairness/shares.js';
+import { TooManyRequests } from '../fairness/tooManyRequests.js';
+import type { ServerMetrics } from '../metrics.js';
+import { withoutLimit, type Patiently } from '../patiently.js';
+import { signIn } from '../signIn.js';
+import type { SignInFailures } from '../signInFailures.js';
+import { httpContext, usageOf, type HttpContext } from './httpContext.js';
+
+export type SignedInOnlyOptions = {
+  readonly authenticate: Authenticate;
+  /** Signs in a browser that sends no token. */
+  readonly browsers?: Pick<BrowserSignIn, 'credential'>;
+  readonly metrics: ServerMetrics;
+  readonly maxBodyBytes: number;
+  readonly signInFailures: SignInFailures;
+  readonly shares: Shares;
+  readonly rates: RequestRates;
+  readonly patiently?: Patiently;
+};
+
+/** Lets only callers pass who have signed in and stay within their limits. The body is not read yet. */
+export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
+  const { authenticate, browsers, metrics, rates, shares, signInFailures, patiently = withoutLimit } = options;
+  return async (request, response, next) => {
+    const ofAddress = rates.ofAddress(request.socket.remoteAddress);
+    refuseExceeded(response, [ofAddress], metrics);
+    const credential = bearerCredential(request.headers.authorization) ?? browsers?.credential(request);
+    const signedIn = credential && (await patiently(() => signIn(authenticate, credential)));
+    if (signedIn === undefined) {
+      metrics.failedSignIns.inc({ transport: 'http' });
+      if (!(await signInFailures.failed(request.socket.remoteAddress))) {
+        response.status(429).set({ 'Retry-After': '5', Connection: 'close' });
+      }
+      const what =
+        credential === undefined
+          ? 'carries neither a bearer token nor the cookie of a session'
+          : `carries ${credential.kind === 'BEARER' ? 'a token that is not valid' : 'the cookie of a session that has ended'}`;
+      response.set('WWW-Authenticate', 'Bearer');
+      throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
+    }
+    // The holder of the installation-level token works for all projects, and has no limit of its own.
+    const { isInstallation } = signedIn.viewer;
+    refuseExceeded(response, isInstallation ? [ofAddress] : [rates.ofViewer(signedIn.key), ofAddress], metrics);
+    const leave = shares.enterRequest(signedIn.key, mostBytesOf(request, options));
+    if (leave === undefined) {
+      // The body is not read, so the connection cannot be used again.
+      response.set('Connection', 'close');
+      throw new TooManyRequests();
+    }
+    response.once('close', leave);
+    const budget = shares.budgetOf(signedIn.key, usageOf(request));
+    (response.locals as { context?: HttpContext }).context = httpContext(signedIn, budget, request, response);
+    next();
+  };
+}
+
+/** Sets the headers of the limits, and throws if one of them is exceeded. */
+function refuseExceeded(response: Response, rates: readonly Rate[], { refusedRequests }: ServerMetrics): void {
+  response.set(rateHeaders(rates));
+  const exceeded = rates.find(({ isExceeded }) => isExceeded);
+  if (exceeded === undefined) return;
+  const { policy, limit, resetSeconds } = exceeded;
+  refusedRequests.inc({ limit: policy });
+  // The body is not read, so the connection cannot be used again.
+  response.set({ Connection: 'close', 'Retry-After': String(resetSeconds) });
+  throw new TooManyRequests(
+    `This ${policy === 'viewer' ? 'caller' : 'address'} has sent more than ${limit} requests in a minute.`,
+    `Wait ${resetSeconds} s, and send fewer requests. Subscriptions replace repeated queries.`,
+  );
+}
+
+/** The size of the body, if it is not compressed. */
+function mostBytesOf({ headers }: Request, { maxBodyBytes }: SignedInOnlyOptions): number {
+  const { 'content-length': length, 'content-encoding': encoding } = headers;
+  return encoding === undefined && length !== undefined ? Math.min(Number(length), maxBodyBytes) : maxBodyBytes;
+}
