@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { inspect } from 'node:util';
 import { ConfigError } from './configError.js';
 import { readConfig, type Environment, type Surroundings } from './config.js';
+import { noProxies } from './server/client/trustedProxies.js';
 import type { ProgramRole } from './settings.js';
 
 const key = Buffer.alloc(32, 7).toString('base64');
@@ -75,6 +76,7 @@ describe('a configuration', () => {
       databaseUrl: null,
       migrationDatabaseUrl: null,
       auditRetentionMs: 31_536_000_000,
+      trustedProxies: noProxies,
       provider: null,
       sessions: { idleMs: 7_200_000, lifetimeMs: 43_200_000 },
       scheduleStore: { kind: 'postgres' },
@@ -204,6 +206,8 @@ describe('a wrong setting', () => {
       '10.0.0.0/99',
       /^STOWAGE_ALLOWED_TARGETS holds .* \('10\.0\.0\.0\/99' is not a network/,
     ],
+    ['STOWAGE_TRUSTED_PROXIES', '10.0.0.1,proxy', /^STOWAGE_TRUSTED_PROXIES holds .* \('proxy' is no address/],
+    ['STOWAGE_TRUSTED_PROXIES', '0.0.0.0/0', /^STOWAGE_TRUSTED_PROXIES holds .* is every address/],
     ['STOWAGE_MIN_INTERVAL', '60', /^STOWAGE_MIN_INTERVAL holds "60"\. It should hold an ISO 8601 duration/],
     ['STOWAGE_MIN_INTERVAL', 'P1M', /^STOWAGE_MIN_INTERVAL/],
     ['STOWAGE_MIN_INTERVAL', 'PT0S', /^STOWAGE_MIN_INTERVAL/],

@@ -23,11 +23,13 @@ import {
   share,
   storeUrl,
   targets,
+  trustedProxies,
   uidRange,
   wholeNumber,
   type LogLevel,
   type ScheduleStore,
 } from './settingChecks.js';
+import { noProxies, type TrustedProxies } from './server/client/trustedProxies.js';
 import { systemCode } from './storage/filesystem/filesystemErrors.js';
 import type { ClaimRule } from './signIn/claimRules.js';
 import { isLoopback } from './signIn/site.js';
@@ -70,6 +72,8 @@ export type ApiConfig = {
   readonly provider: ProviderConfig | null;
   /** How long entries of the audit are kept. */
   readonly auditRetentionMs: number;
+  /** The reverse proxies whose headers about clients are believed. */
+  readonly trustedProxies: TrustedProxies;
   /** When the sessions of people end. */
   readonly sessions: { readonly idleMs: number; readonly lifetimeMs: number };
 };
@@ -347,6 +351,7 @@ function api(reader: Reader): ApiConfig {
     databasePatienceMs: reader.value('STOWAGE_DATABASE_PATIENCE', duration('PT1S', 'PT5M'), 'PT5S'),
     metricsToken: reader.optional('STOWAGE_METRICS_TOKEN', bearerToken),
     clientLimits: clientLimits(reader),
+    trustedProxies: reader.optional('STOWAGE_TRUSTED_PROXIES', trustedProxies) ?? noProxies,
     auditRetentionMs: reader.value('STOWAGE_AUDIT_RETENTION', duration('P1D', 'P3660D'), 'P365D'),
     sessions: {
       idleMs: reader.value('STOWAGE_SESSION_IDLE', duration('PT5M', 'P31D'), 'PT2H'),

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
 import { Secret } from './secret.js';
+import { parseTrustedProxies } from './server/client/trustedProxies.js';
 import { parseClaimRules } from './signIn/claimRules.js';
 import { isLoopback } from './signIn/site.js';
 import { parseAllowedTargets } from './storage/allowedTargets.js';
@@ -123,6 +124,14 @@ export const scopes = text((value) => {
 export const claimRules = text((value) => {
   try {
     return parseClaimRules(value);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : undefined);
+  }
+});
+
+export const trustedProxies = text((value) => {
+  try {
+    return parseTrustedProxies(value);
   } catch (error) {
     return refuse(error instanceof Error ? error.message : undefined);
   }

@@ -139,6 +139,14 @@ export const settings = {
     default: { otherwise: 'PT12H' },
     secret: false,
   },
+  STOWAGE_TRUSTED_PROXIES: {
+    roles: api,
+    meaning:
+      'The reverse proxies in front of the API. Only their X-Forwarded-For and X-Forwarded-Proto are believed: for the address of a client (limits, the audit, events) and for https (cookies, Strict-Transport-Security). Each proxy must append the address of its client to X-Forwarded-For, or replace the header. If it is unset, every client has the address of its connection.',
+    holds: 'addresses and networks separated by commas, such as 10.0.0.5,10.1.0.0/16,2001:db8::/64',
+    default: { otherwise: 'unset' },
+    secret: false,
+  },
   STOWAGE_AUDIT_RETENTION: {
     roles: api,
     meaning: 'How long the entries about sign-ins and refused attempts (`auditEntries`) are kept.',
@@ -235,7 +243,7 @@ export const settings = {
   STOWAGE_REQUESTS_PER_ADDRESS: {
     roles: api,
     meaning:
-      'How many requests a minute one client address (IPv6: one /64 network) may send over HTTP to each process of the API. Behind a proxy all clients have its address, so allow as many as all of them send.',
+      'How many requests a minute one client address (IPv6: one /64 network) may send over HTTP to each process of the API. Behind a reverse proxy set STOWAGE_TRUSTED_PROXIES, because otherwise all clients have its address.',
     holds: 'a whole number from 60 to 10000000',
     default: { otherwise: '120000' },
     secret: false,
@@ -259,7 +267,7 @@ export const settings = {
   STOWAGE_PENDING_SOCKETS_PER_ADDRESS: {
     roles: api,
     meaning:
-      'How many WebSockets of one IP address (IPv6: of one /64 network) may wait for their sign-in at the same time. Behind a reverse proxy all clients have the address of the proxy, because X-Forwarded-For is not read. In that case set the same value as STOWAGE_PENDING_SOCKETS, and limit addresses in the proxy.',
+      'How many WebSockets of one IP address (IPv6: of one /64 network) may wait for their sign-in at the same time. Behind a reverse proxy set STOWAGE_TRUSTED_PROXIES, because otherwise all clients have its address.',
     holds: 'a whole number from 1 to 100000',
     default: { otherwise: '100' },
     secret: false,

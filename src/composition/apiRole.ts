@@ -7,6 +7,7 @@ import { withPatience } from '../postgres/patience.js';
 import { followAccess } from '../projects/access/followAccess.js';
 import { accessTokenSignIn } from '../projects/access/accessTokenSignIn.js';
 import { firstOf } from '../server/authenticate.js';
+import { noProxies } from '../server/client/trustedProxies.js';
 import { SignInChanges } from '../server/signInChanges.js';
 import { createServer } from '../server/createServer.js';
 import { adminTokens } from './adminTokens.js';
@@ -31,6 +32,7 @@ export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minInterv
       | 'metricsToken'
       | 'provider'
       | 'sessions'
+      | 'trustedProxies'
     >
   >;
 
@@ -59,6 +61,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     schema,
     signInChanges,
     now: shared.now,
+    trustedProxies: config.trustedProxies ?? noProxies,
     authenticate: firstOf(
       accessTokenSignIn(shared),
       adminTokens(config, { signInChanges, log, closing }),

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import { apiApp, type PublicPages } from './apiApp.js';
 import type { ErrorLog } from './apiError.js';
+import { identifyClient } from './client/clientOf.js';
+import { noProxies, type TrustedProxies } from './client/trustedProxies.js';
 import { RequestRates, type RateLimits } from './fairness/requestRates.js';
 import { Shares } from './fairness/shares.js';
 import { httpApi } from './httpApi.js';
@@ -25,6 +27,8 @@ export type ServerOptions = PublicPages & {
   readonly signInLimits?: SignInFailuresOptions['limits'];
   /** Reports changed rights, so that open WebSockets are checked again. Default: nothing is reported. */
   readonly signInChanges?: SignInChanges;
+  /** The proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Default: those of nobody. */
+  readonly trustedProxies?: TrustedProxies;
   /** The clock by which credentials expire. Default: the clock of this machine. */
   readonly now?: () => Date;
   /** Default: there is no limit for the time that a request waits for the database. */
@@ -97,9 +101,13 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
   const shares = new Shares({ ...limits, ofViewer: limits.queuedBytesOfViewer, inTotal: limits.queuedBytes }, (limit) =>
     metrics.exceededAnswers.inc({ limit }),
   );
-  const { signInChanges: changes = new SignInChanges(), now = () => new Date() } = options;
+  const {
+    signInChanges: changes = new SignInChanges(),
+    now = () => new Date(),
+    trustedProxies: proxies = noProxies,
+  } = options;
   const rates = new RequestRates(limits);
-  const guarded = { ...options, rates, metrics, signInFailures, shares, changes, now };
+  const guarded = { ...options, rates, metrics, signInFailures, shares, changes, now, proxies };
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
   const app = apiApp({ ...guarded, api, isClosing: () => closing !== undefined });
   const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {
@@ -107,6 +115,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     response.once('close', () => {
       if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
     });
+    identifyClient(request, proxies);
     app(request, response);
   });
   const sockets = socketApi(server, { ...guarded, ...limits, path: '/graphql' });

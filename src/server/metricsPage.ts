@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { Registry } from 'prom-client';
 import { bearerToken, type Authenticate } from './authenticate.js';
+import { clientAddressOf } from './client/clientOf.js';
 import type { ServerMetrics } from './metrics.js';
 import type { SignInFailures } from './signInFailures.js';
 
@@ -36,7 +37,7 @@ export function metricsPage(options: {
     }
     if (viewer === undefined) {
       metrics.failedSignIns.inc({ transport: 'metrics' });
-      await signInFailures.failed(request.socket.remoteAddress);
+      await signInFailures.failed(clientAddressOf(request));
     }
     response
       .status(viewer === undefined ? 401 : 403)

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { clientOf } from './client/clientOf.js';
 
 const nothing = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
@@ -20,8 +21,15 @@ const application = (host: string) =>
     "form-action 'self'",
   ].join('; ');
 
-/** The headers of responses that are not pages. They forbid loading, framing and guessing of types. */
-export const closedToBrowsers: RequestHandler = (_request, response, next) => {
+/** A browser that has reached us over https uses nothing else for a year. */
+const httpsOnly = 'max-age=31536000';
+
+/**
+ * The headers of responses that are not pages. They forbid loading, framing and guessing of types. Behind a trusted proxy
+ * with https they also forbid plain http.
+ */
+export const closedToBrowsers: RequestHandler = (request, response, next) => {
+  if (clientOf(request).isHttps) response.set('Strict-Transport-Security', httpsOnly);
   response.set({
     'Content-Security-Policy': nothing,
     'Cross-Origin-Resource-Policy': 'same-origin',

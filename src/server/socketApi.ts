@@ -8,6 +8,8 @@ import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { apiError, type ErrorLog } from './apiError.js';
 import type { Authenticate } from './authenticate.js';
 import type { BrowserSignIn } from './browserSignIn.js';
+import { clientAddressOf, identifyClient } from './client/clientOf.js';
+import type { TrustedProxies } from './client/trustedProxies.js';
 import type { Shares } from './fairness/shares.js';
 import type { ServerMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
@@ -40,6 +42,7 @@ export type SocketApiOptions = SocketLimits & {
   readonly shares: Shares;
   readonly signInFailures: SignInFailures;
   readonly patiently?: Patiently;
+  readonly proxies: TrustedProxies;
   /** The path of the URL that upgrades. Other paths get 404. */
   readonly path: string;
 };
@@ -83,12 +86,13 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     // The client has closed the connection before the answer.
     stream.on('error', () => stream.destroy());
+    identifyClient(request, options.proxies);
     const [path] = (request.url ?? '').split('?');
     if (path !== options.path) {
       refuse(stream, 404);
       return;
     }
-    const leave = pending.enter(request.socket.remoteAddress);
+    const leave = pending.enter(clientAddressOf(request));
     if (leave === undefined) {
       metrics.refusedSockets.inc({ reason: 'before_sign_in' });
       refuse(stream, 503, 'Retry-After: 5\r\n');
@@ -102,7 +106,7 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
         endLimit(viewerKey);
         leave();
       };
-      serveSocket(socket, { request, clientAddress: request.socket.remoteAddress, onSignIn }, protocol, options);
+      serveSocket(socket, { request, clientAddress: clientAddressOf(request), onSignIn }, protocol, options);
     });
   });
 

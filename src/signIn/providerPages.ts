@@ -1,5 +1,6 @@
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { SignInTools } from '../server/browserSignIn.js';
+import { clientAddressOf } from '../server/client/clientOf.js';
 import type { BrowserSessions } from './browserSessions.js';
 import type { ClaimRule } from './claimRules.js';
 import type { FlowCookies } from './flowCookies.js';
@@ -59,7 +60,7 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
       if (taken === undefined || taken.flow.issuer !== provider.settings.issuer) {
         metrics.failedSignIns.inc({ transport: 'browser' });
         await recordRefusal(audit, request, 'The browser has not started this sign-in.');
-        await signInFailures.failed(request.socket.remoteAddress);
+        await signInFailures.failed(clientAddressOf(request));
         sendForeignCallback(response.status(400), site);
         return;
       }
@@ -76,7 +77,7 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
             issuer: provider.settings.issuer,
             subject: identified.sub,
             name: nameIn(identified.claims),
-            clientAddress: request.socket.remoteAddress ?? null,
+            clientAddress: clientAddressOf(request) ?? null,
             userAgent: request.headers['user-agent'] ?? null,
           },
           {
@@ -105,12 +106,12 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
     response.set('Cache-Control', 'no-store');
     const order = await orderIn(request, signedTokens);
     if (order === undefined) {
-      await signInFailures.failed(request.socket.remoteAddress);
+      await signInFailures.failed(clientAddressOf(request));
       response.status(400).json({ error: 'invalid_request', error_description: 'The logout token is not valid.' });
       return;
     }
     for (const owner of await sessions.endOfProvider(provider.settings.issuer, order)) {
-      const clientAddress = request.socket.remoteAddress ?? null;
+      const clientAddress = clientAddressOf(request) ?? null;
       await audit.record({ what: 'SIGNED_OUT_BY_PROVIDER', actor: actorOfSession(owner), clientAddress });
     }
     response.status(200).end();

@@ -1,5 +1,6 @@
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { SignInTools } from '../server/browserSignIn.js';
+import { clientAddressOf } from '../server/client/clientOf.js';
 import type { BrowserSessions } from './browserSessions.js';
 import type { AuditTrail } from './audit/auditTrail.js';
 import { recordOfSession, recordRefusal } from './audit/recordOfSession.js';
@@ -68,7 +69,7 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
       if (typeof code !== 'string' || code.length > 100 || !(await links.use(code.trim()))) {
         metrics.failedSignIns.inc({ transport: 'browser' });
         await recordRefusal(audit, request, 'The code of a one-time link is not valid.');
-        const mayAnswer = await signInFailures.failed(request.socket.remoteAddress);
+        const mayAnswer = await signInFailures.failed(clientAddressOf(request));
         response.status(mayAnswer ? 401 : 429);
         if (!mayAnswer) response.set({ 'Retry-After': '5', Connection: 'close' });
         sendSignIn(response, site, {
@@ -82,7 +83,7 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
         issuer: null,
         subject: 'installation',
         name: 'Administrator of the installation',
-        clientAddress: request.socket.remoteAddress ?? null,
+        clientAddress: clientAddressOf(request) ?? null,
         userAgent: request.headers['user-agent'] ?? null,
       });
       await recordOfSession(audit, 'SIGNED_IN', session, request, 'With a one-time link.');

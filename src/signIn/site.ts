@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { clientOf } from '../server/client/clientOf.js';
 
 /** Where browsers reach this installation. */
 export type Site = {
@@ -10,12 +11,13 @@ export type Site = {
 };
 
 /**
- * The site of a request: STOWAGE_PUBLIC_URL, otherwise the host that the browser names. Undefined: the site is neither
+ * The site of a request: STOWAGE_PUBLIC_URL, otherwise the host that the browser names, with https if a trusted proxy
+ * states it. Undefined: the site is neither
  * https nor this machine, so a cookie could be read on its way, and nobody can sign in. A foreign name of this machine
  * (DNS rebinding) is no loopback name, so it gets no session either.
  */
 export function siteOf(request: IncomingMessage, publicUrl: string | null): Site | undefined {
-  const given = publicUrl ?? `http://${request.headers.host ?? ''}`;
+  const given = publicUrl ?? `${clientOf(request).isHttps ? 'https' : 'http'}://${request.headers.host ?? ''}`;
   if (!URL.canParse(given)) return undefined;
   const { origin, pathname, protocol, hostname } = new URL(given);
   const isHttps = protocol === 'https:';

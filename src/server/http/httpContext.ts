@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { AnswerBudget } from '../budget/answerBudget.js';
+import { clientAddressOf } from '../client/clientOf.js';
 import { Usage } from '../fairness/usage.js';
 import { Loaders } from '../loaders.js';
 import type { RequestContext } from '../requestContext.js';
@@ -44,7 +45,7 @@ export function httpContext(
   return {
     viewer,
     correlationId: randomUUID(),
-    clientAddress: socket.remoteAddress,
+    clientAddress: clientAddressOf(request),
     loaders: new Loaders(),
     budget,
     viewerKey: key,

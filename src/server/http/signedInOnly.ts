@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { StowageError } from '../../errors.js';
 import { bearerCredential, type Authenticate } from '../authenticate.js';
 import type { BrowserSignIn } from '../browserSignIn.js';
+import { clientAddressOf } from '../client/clientOf.js';
 import { rateHeaders, type Rate, type RequestRates } from '../fairness/requestRates.js';
 import type { Shares } from '../fairness/shares.js';
 import { TooManyRequests } from '../fairness/tooManyRequests.js';
@@ -27,13 +28,13 @@ export type SignedInOnlyOptions = {
 export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
   const { authenticate, browsers, metrics, rates, shares, signInFailures, patiently = withoutLimit } = options;
   return async (request, response, next) => {
-    const ofAddress = rates.ofAddress(request.socket.remoteAddress);
+    const ofAddress = rates.ofAddress(clientAddressOf(request));
     refuseExceeded(response, [ofAddress], metrics);
     const credential = bearerCredential(request.headers.authorization) ?? browsers?.credential(request);
     const signedIn = credential && (await patiently(() => signIn(authenticate, credential)));
     if (signedIn === undefined) {
       metrics.failedSignIns.inc({ transport: 'http' });
-      if (!(await signInFailures.failed(request.socket.remoteAddress))) {
+      if (!(await signInFailures.failed(clientAddressOf(request)))) {
         response.status(429).set({ 'Retry-After': '5', Connection: 'close' });
       }
       const what =

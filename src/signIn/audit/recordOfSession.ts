@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { clientAddressOf } from '../../server/client/clientOf.js';
 import { actorOfSession } from '../person.js';
 import type { Session } from '../sessions.js';
 import type { AuditKind, AuditTrail } from './auditTrail.js';
@@ -11,7 +12,7 @@ export function recordOfSession(
   request: IncomingMessage,
   detail: string,
 ): Promise<void> {
-  const clientAddress = request.socket.remoteAddress ?? null;
+  const clientAddress = clientAddressOf(request) ?? null;
   return audit.record({ what, actor: actorOfSession(session), name: session.name, clientAddress, detail });
 }
 
@@ -21,5 +22,5 @@ export function recordRefusal(
   request: IncomingMessage,
   detail: string,
 ): Promise<void> {
-  return audit.record({ what: 'SIGN_IN_REFUSED', clientAddress: request.socket.remoteAddress ?? null, detail });
+  return audit.record({ what: 'SIGN_IN_REFUSED', clientAddress: clientAddressOf(request) ?? null, detail });
 }
