@@ -4,7 +4,7 @@ import { Field, Int, ObjectType } from 'type-graphql';
   description: 'The users and roles whose statements a part of a backup contains. No restore replays them.',
 })
 export class BackupAccountsType {
-  @Field(() => [String], { description: 'As `user@host`. At most 1000.' })
+  @Field(() => [String], { description: 'As `user@host`. For PostgreSQL the roles that may log in. At most 1000.' })
   readonly users!: readonly string[];
 
   @Field(() => [String], { description: 'At most 1000.' })

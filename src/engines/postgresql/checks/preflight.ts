@@ -2,10 +2,12 @@ import type { Inventory } from '../../inventory.js';
 import type { InventoryContext, EngineContext } from '../../engineContext.js';
 import type { ServerAddress } from '../../network/serverAddress.js';
 import type { PartSpec, PreflightReport } from '../../preflightReport.js';
+import type { PrepareDumpContext } from '../../runningDump.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { listDatabases, selectDatabases } from '../catalog/databases.js';
 import { defaultCountingMs, readInventory } from '../catalog/inventory.js';
-import { globalsPart } from '../dump/globalsPart.js';
+import { globalsPart } from '../globals/globalsPart.js';
+import { includedRoles, withRoles, type IncludedRoles } from '../globals/includedRoles.js';
 import { withSession } from '../session/session.js';
 import type { PostgresqlSettings } from '../settings.js';
 import { findPostgresqlTools, toolsForDump, type PostgresqlTools } from '../tools/postgresqlTools.js';
@@ -23,13 +25,16 @@ export type PostgresqlPreflight = {
   readonly tools: PostgresqlTools;
   /** By database. */
   readonly archivedNames: ReadonlyMap<string, ArchivedNames>;
+  readonly globals: IncludedRoles['content'];
+  /** A database that the account may connect to, for what belongs to none. */
+  readonly database: string;
 };
 
 /** Finds everything that would end a dump or make it incomplete. */
 export async function preflightPostgresql(
   connection: ServiceConnection,
   settings: PostgresqlSettings,
-  context: EngineContext,
+  context: EngineContext & Pick<PrepareDumpContext, 'includeUsers'>,
 ): Promise<PostgresqlPreflight> {
   const installed = await findPostgresqlTools(settings.tools, context.signal);
   const session = { ...settings, ...context };
@@ -47,8 +52,14 @@ export async function preflightPostgresql(
       },
     });
     warnings.push(...(await warnOfLeftOutDatabases(connection, first, session)));
-    const report = { inventory, parts: partsOf(inventory, tools), warnings };
-    return { report, server: first.server, tools, archivedNames: names };
+    const globals = await includedRoles(first, context.includeUsers ?? 'NONE');
+    const report = {
+      inventory: withRoles(inventory, globals.roles),
+      parts: partsOf(inventory, tools),
+      warnings: [...warnings, ...globals.warnings],
+    };
+    const { server, database } = first;
+    return { report, server, tools, archivedNames: names, globals: globals.content, database };
   });
 }
 

@@ -86,7 +86,7 @@ export async function startPostgresqlDump(
 
 function dumpTool(
   connection: ServiceConnection,
-  { server, tools }: PostgresqlPreflight,
+  { server, tools, ...preflight }: PostgresqlPreflight,
   of: { readonly database: string | undefined; readonly applicationName: string; readonly context: DumpContext },
 ): PipelineTool & { readonly name: string } {
   const { database, applicationName } = of;
@@ -94,7 +94,10 @@ function dumpTool(
   const lockWaitMs = Math.floor(Math.min(longestLockWaitMs, of.context.lockWaitMs ?? longestLockWaitMs));
   const common = {
     files,
-    environment: addServiceFile(connection, server, files, { database: database ?? 'postgres', applicationName }),
+    environment: addServiceFile(connection, server, files, {
+      database: database ?? preflight.database,
+      applicationName,
+    }),
     secrets: connection.password === null ? [] : [connection.password],
     filter: postgresqlOutput(),
   };
@@ -104,7 +107,10 @@ function dumpTool(
         ...common,
         name: 'pg_dumpall',
         program: tools.dumpall,
-        args: [dbname, '--no-password', '--globals-only', '--no-role-passwords', `--lock-wait-timeout=${lockWaitMs}`],
+        args: [
+          ...[dbname, '--no-password', ...globalsArguments[preflight.globals], ...firstDatabase(preflight.database)],
+          `--lock-wait-timeout=${lockWaitMs}`,
+        ],
       }
     : {
         ...common,
@@ -113,6 +119,20 @@ function dumpTool(
         // Our own step compresses.
         args: [dbname, '--no-password', '--format=custom', '--compress=0', `--lock-wait-timeout=${lockWaitMs}`],
       };
+}
+
+const globalsArguments: Readonly<Record<PostgresqlPreflight['globals'], readonly string[]>> = {
+  TABLESPACES: ['--tablespaces-only'],
+  ROLES: ['--globals-only', '--no-role-passwords'],
+  ROLES_WITH_HASHES: ['--globals-only'],
+};
+
+/**
+ * pg_dumpall ignores the database of `--dbname`, and connects to `postgres` or `template1`. It reads a name with these
+ * characters as a connection string.
+ */
+function firstDatabase(name: string): readonly string[] {
+  return /[=:]/.test(name) ? [] : [`--database=${name}`];
 }
 
 function incomplete(found: ScannedArchive, end: ToolEnd): StowageError | null {

@@ -5,7 +5,7 @@ import { extensionVersion } from '../catalog/definitionQueries.js';
 import { listDatabases } from '../catalog/databases.js';
 import { extensionNeed, tablespaceNeed } from '../catalog/inventory.js';
 import type { Session } from '../session/session.js';
-import { missingRoles, refuseUncreatableRoles, rolesWarning } from './roles.js';
+import { membersWarning, missingMembers, missingRoles, refuseUncreatableRoles, rolesWarning } from './roles.js';
 
 /** Refuses a target that cannot hold the backup. Throws TARGET_EXISTS, TARGET_UNFIT or SERVICE_PRIVILEGE. */
 export async function checkRestore(session: Session, { inventory }: RestoreRequirements): Promise<RestorePreflight> {
@@ -21,7 +21,11 @@ export async function checkRestore(session: Session, { inventory }: RestoreRequi
   await refuseMissingTablespaces(session, needsOf(inventory, tablespaceNeed));
   const missing = await missingRoles(session, inventory);
   await refuseUncreatableRoles(session, missing);
-  const warnings = [...rolesWarning(missing), ...(await versionsWarning(session, inventory))];
+  const warnings = [
+    ...rolesWarning(missing),
+    ...membersWarning(await missingMembers(session, inventory)),
+    ...(await versionsWarning(session, inventory)),
+  ];
   return { warnings, changesByItself: false };
 }
 

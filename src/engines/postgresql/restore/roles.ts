@@ -21,9 +21,23 @@ function namesOf({ databases }: Inventory, kind: string): readonly string[] {
 
 /** The needed roles that the target does not have. */
 export async function missingRoles(session: Session, inventory: Inventory): Promise<readonly string[]> {
+  return notThere(session, neededRoles(inventory));
+}
+
+/** The members of needed roles that the target does not have. A restore does not create them. */
+export async function missingMembers(session: Session, inventory: Inventory): Promise<readonly string[]> {
+  const needed = new Set(neededRoles(inventory));
+  const grantees = new Set(inventory.databases.flatMap(({ grantees: each = [] }) => each));
+  return notThere(
+    session,
+    [...grantees].filter((role) => !needed.has(role)),
+  );
+}
+
+async function notThere(session: Session, names: readonly string[]): Promise<readonly string[]> {
   const rows = await session.query(
     'SELECT needed FROM unnest($1::text[]) AS needed WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = needed)',
-    [neededRoles(inventory)],
+    [names],
   );
   return rows
     .map((row) => row['needed'] ?? '')
@@ -54,6 +68,15 @@ export function rolesWarning(missing: readonly string[]): readonly string[] {
   const them = missing.length === 1 ? 'this role' : 'these roles';
   return [
     `The target did not have ${them}, so the restore creates ${missing.length === 1 ? 'it' : 'them'}, without a password, without the right to log in and without members: ${missing.join(', ')}. The part globals of the backup has the attributes of the source.`,
+  ];
+}
+
+export function membersWarning(missing: readonly string[]): readonly string[] {
+  if (missing.length === 0) return [];
+  const others = missing.length - 50;
+  const names = others > 0 ? `${missing.slice(0, 50).join(', ')} and ${others} more` : missing.join(', ');
+  return [
+    `Roles that have privileges on the databases of the backup through other roles, and do not exist on the target: ${names}. The restore does not create them. The part globals of the backup has their statements.`,
   ];
 }
 
