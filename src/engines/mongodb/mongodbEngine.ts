@@ -1,3 +1,5 @@
+import { dumpUsers } from '../accounts/dumpUsers.js';
+import { isUsersPart } from '../accounts/usersPart.js';
 import { createConversations, type Conversations } from '../conversation/conversations.js';
 import type { Engine } from '../engine.js';
 import type { InventoryContext } from '../engineContext.js';
@@ -78,6 +80,8 @@ async function prepareDump(
   return {
     report: preflight.report,
     dump: async (part, dumpContext) => {
+      if (isUsersPart(part) && preflight.users !== undefined)
+        return dumpUsers(preflight.users, settings.tools, context, dumpContext);
       const databases = part.databases ?? preflight.report.inventory.databases.map(({ name }) => name);
       const pipeline = await openMongodbPipeline(settings.tools, databases, { ...context, ...dumpContext });
       try {

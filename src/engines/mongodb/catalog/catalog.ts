@@ -1,6 +1,7 @@
 import { StowageError } from '../../../errors.js';
+import { readAccounts, type Account } from '../accounts/readAccounts.js';
 import { listIn, numberIn } from '../session/reply.js';
-import { serverErrorNumber, shortText, type Session } from '../session/session.js';
+import { serverErrorNumber, type Session } from '../session/session.js';
 
 /** A collection, a time series or a view, with the text of each of its options. */
 export type Collection = {
@@ -18,15 +19,6 @@ export type Index = {
   readonly definition: Readonly<Record<string, string>>;
 };
 
-/** A user or a role that is defined in a database. It is never in a dump. */
-export type Account = {
-  readonly database: string;
-  readonly kind: 'users' | 'roles';
-  readonly name: string;
-  /** Its roles and privileges, as text. */
-  readonly rights: string;
-};
-
 export type Catalog = {
   readonly databases: readonly string[];
   /** Without the collections that mongodump never writes. */
@@ -34,6 +26,7 @@ export type Catalog = {
   readonly indexes: readonly Index[];
   /** Collections of customers that mongodump leaves out: `system.` and names with a dollar. */
   readonly leftOut: readonly Collection[];
+  /** The accounts that these databases define. */
   readonly accounts: readonly Account[];
   /** Whether the user may see users and roles. */
   readonly seesAccounts: boolean;
@@ -85,13 +78,13 @@ export async function readCatalog(session: Session, databases: readonly string[]
       )),
     );
   }
-  const accounts = await readAccounts(session, databases);
+  const accounts = await readAccounts(session, { databases, hashes: false });
   return {
     databases,
     collections: all.filter((each) => !isInternal(each) && !isLeftOut(each)),
     indexes: indexes.filter(({ collection }) => !/^system\.(?!js$)/.test(collection)),
     leftOut: all.filter((each) => !isInternal(each) && isLeftOut(each)),
-    accounts: accounts ?? [],
+    accounts: accounts?.filter(({ database }) => databases.includes(database)) ?? [],
     seesAccounts: accounts !== undefined,
   };
 }
@@ -139,32 +132,6 @@ async function readIndexes(
     }
   }
   return found;
-}
-
-/** Undefined: the user may not see them. */
-async function readAccounts(session: Session, databases: readonly string[]): Promise<readonly Account[] | undefined> {
-  const found: Account[] = [];
-  try {
-    for (const database of databases) {
-      const users = await session.command(database, { usersInfo: 1 });
-      for (const user of listIn(users, 'users')) {
-        found.push({ database, kind: 'users', name: shortText(user['user']), rights: JSON.stringify(user['roles']) });
-      }
-      const roles = await session.command(database, { rolesInfo: 1, showPrivileges: true });
-      for (const role of listIn(roles, 'roles')) {
-        const { roles: inherited, privileges } = role;
-        found.push({
-          ...{ database, kind: 'roles', name: shortText(role['role']) },
-          rights: JSON.stringify({ roles: inherited, privileges }),
-        });
-      }
-    }
-    return found;
-  } catch (error) {
-    // 13 Unauthorized; 59 and 115: the server knows no users.
-    if ([13, 59, 115].includes(serverErrorNumber(error) ?? 0)) return undefined;
-    throw error;
-  }
 }
 
 /** The number of documents of each collection that was counted, by name. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Definition, Inventory, InventoryDatabase, InventoryTable } from '../../inventory.js';
 import type { MongodbServer } from '../session/server.js';
-import type { Account, Catalog, Collection, Index } from './catalog.js';
+import type { Account } from '../accounts/readAccounts.js';
+import type { Catalog, Collection, Index } from './catalog.js';
 
 /** Counts of one database, by the name of the collection. */
 export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>;
@@ -113,7 +114,11 @@ function indexParts(indexes: readonly Index[]): Readonly<Record<string, string>>
 }
 
 function accountDefinitions(accounts: readonly Account[]): Readonly<Record<string, Definition>> {
-  return Object.fromEntries(accounts.map(({ name, rights }) => [name, definitionOf({ rights })]));
+  return Object.fromEntries(accounts.map((account) => [account.name, definitionOf({ rights: rightsOf(account) })]));
+}
+
+function rightsOf({ kind, document: { roles, privileges } }: Account): string {
+  return JSON.stringify(kind === 'users' ? roles : { roles, privileges });
 }
 
 function definitionOf(parts: Readonly<Record<string, string>>): Definition {

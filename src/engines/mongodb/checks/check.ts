@@ -5,8 +5,14 @@ import { versionNumbers } from '../../process/programVersion.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
 import { resolveServer } from '../../network/serverAddress.js';
 import { listDatabases, selectDatabases } from '../catalog/catalog.js';
-import { dumpRoles, readPrivileges, refuseMissingDumpPrivileges } from '../privileges/privileges.js';
-import { createUserStatement } from '../privileges/statements.js';
+import {
+  accountRoles,
+  dumpRoles,
+  readPrivileges,
+  refuseMissingDumpPrivileges,
+  type Privileges,
+} from '../privileges/privileges.js';
+import { createUserStatement, grantStatement } from '../privileges/statements.js';
 import { membersOf, openSession } from '../session/members.js';
 import { shortText, type Session } from '../session/session.js';
 import { findMongodbTool } from '../tools/mongodbTools.js';
@@ -96,10 +102,26 @@ function serverSteps(
         return [
           `All of ${databases.join(', ')} may be dumped.`,
           ...instantWarning(connection, session.server),
-          ...((await readPrivileges(session)).areChecked ? [] : [openServer(all ? null : databases)]),
+          ...adviseOnAccounts(session, await readPrivileges(session), connection.databases),
         ].join(' ');
       },
     },
+  ];
+}
+
+function adviseOnAccounts(
+  { member }: Session,
+  privileges: Privileges,
+  databases: readonly string[] | null,
+): readonly string[] {
+  if (!privileges.areChecked) return [openServer(databases)];
+  const seesAll = ['users', 'roles'].every((kind) => privileges.holds('find', 'admin', `system.${kind}`));
+  const seesOwn = databases?.every((db) => ['viewUser', 'viewRole'].every((action) => privileges.holds(action, db)));
+  if (seesAll || seesOwn === true) return ['Users and roles may be read (includeUsers of a plan).'];
+  const account = { user: member.username ?? '', authSource: member.authSource ?? 'admin' };
+  const grant = grantStatement(account, accountRoles(databases));
+  return [
+    `Users and roles may not be read, so no backup contains them (includeUsers of a plan). To change this: ${grant}`,
   ];
 }
 

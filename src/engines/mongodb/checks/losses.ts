@@ -4,20 +4,24 @@ import type { MongodbServer } from '../session/server.js';
 
 const listedAtMost = 20;
 
-/** Losses that no option prevents. Each warning names the objects. */
-export function findLosses(catalog: Catalog, server: MongodbServer): readonly string[] {
+/** Losses that no option prevents. Each warning names the objects. `hasAccounts`: another check covers the accounts. */
+export function findLosses(
+  catalog: Catalog,
+  server: MongodbServer,
+  { hasAccounts }: { readonly hasAccounts: boolean },
+): readonly string[] {
   const { leftOut, accounts, seesAccounts, collections } = catalog;
   const queued = collections.filter(({ options }) => 'encryptedFields' in options).map(nameOf);
   return [
     ...(leftOut.length === 0
       ? []
       : [`mongodump leaves out these collections because of their names: ${listed(leftOut.map(nameOf))}.`]),
-    ...(accounts.length === 0
+    ...(hasAccounts || accounts.length === 0
       ? []
       : [
           `Users and roles are not in the backup. Its inventory lists their names and rights: ${listed(accounts.map((each) => `${each.kind === 'users' ? 'user' : 'role'} ${nameOf(each)}`))}.`,
         ]),
-    ...(seesAccounts
+    ...(hasAccounts || seesAccounts
       ? []
       : [
           'The user may not see users and roles, so the inventory of the backup does not list them. To change this, give it the role userAdmin on each database, or backup on admin.',

@@ -1,10 +1,13 @@
-import type { EngineContext, InventoryContext } from '../../engineContext.js';
+import { usersPart } from '../../accounts/usersPart.js';
+import type { InventoryContext } from '../../engineContext.js';
 import type { Inventory } from '../../inventory.js';
 import type { PartSpec, PreflightReport } from '../../preflightReport.js';
 import type { Conversations } from '../../conversation/conversations.js';
 import type { AllowAddress, ServerAddress } from '../../network/serverAddress.js';
 import type { Tools } from '../../process/tools.js';
+import type { PrepareDumpContext } from '../../runningDump.js';
 import type { ServiceConnection } from '../../serviceConnection.js';
+import { includedAccounts, withAccounts } from '../accounts/includedAccounts.js';
 import {
   countCollections,
   listDatabases,
@@ -34,6 +37,8 @@ export type MongodbPreflight = {
   readonly member: ServiceConnection;
   readonly address: ServerAddress;
   readonly tool: MongodbTool;
+  /** The script of the part `users`. Undefined: there is no such part. */
+  readonly users: string | undefined;
 };
 
 const fastCountMs = 10_000;
@@ -51,7 +56,7 @@ export function hasOplog(part: Pick<PartSpec, 'databases'>): boolean {
 export async function preflightMongodb(
   connection: ServiceConnection,
   settings: MongodbSettings,
-  context: EngineContext,
+  context: Omit<PrepareDumpContext, 'steps'>,
 ): Promise<MongodbPreflight> {
   const tool = await findMongodbTool('mongodump', settings.tools, context.signal);
   return withSession(connection, 'READ', { ...settings, ...context }, async (session) => {
@@ -66,18 +71,21 @@ export async function preflightMongodb(
     const parts: readonly PartSpec[] = withOplog
       ? [{ name: 'databases', extension: 'archive', ...dumpedBy }]
       : chosen.map((name) => ({ name, extension: 'archive', databases: [name], ...dumpedBy }));
-    const inventory = listInventory(catalog, session.server, tool.version, figures);
+    const { included, warnings } = await includedAccounts(session, connection, context);
+    const users = (included?.accounts.length ?? 0) > 0 ? included?.script : undefined;
+    const hasAccounts = (context.includeUsers ?? 'NONE') !== 'NONE';
     return {
       report: {
-        inventory,
-        parts,
+        inventory: withAccounts(listInventory(catalog, session.server, tool.version, figures), included),
+        parts: users === undefined ? parts : [...parts, usersPart('js', chosen)],
         warnings: [
           ...instantWarning(connection, session.server),
-          ...findLosses(catalog, session.server),
+          ...findLosses(catalog, session.server, { hasAccounts }),
+          ...warnings,
           ...(await lossesOfAdmin(connection, session)),
         ],
       },
-      ...{ member: session.member, address: session.address, tool },
+      ...{ member: session.member, address: session.address, tool, users },
     };
   });
 }

@@ -102,6 +102,11 @@ export function dumpRoles(databases: readonly string[] | null): readonly Role[] 
   return databases === null ? [{ role: 'backup', db: 'admin' }] : databases.map((db) => ({ role: 'read', db }));
 }
 
+/** The least roles of a user that reads users and roles. `databases` null: those of the whole server. */
+export function accountRoles(databases: readonly string[] | null): readonly Role[] {
+  return databases === null ? dumpRoles(null) : databases.map((db) => ({ role: 'stowageAccounts', db }));
+}
+
 /** The least roles of a user for restores into these databases. */
 export function restoreRoles(databases: readonly string[], withOplog: boolean): readonly Role[] {
   return [

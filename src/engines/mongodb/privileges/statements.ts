@@ -13,11 +13,25 @@ export function grantStatement({ user, authSource }: Account, roles: readonly Ro
   return `${before(roles)}db.getSiblingDB(${text(authSource)}).grantRolesToUser(${text(user)}, ${list(roles)})`;
 }
 
-/** No role of MongoDB itself may run applyOps, which replays an oplog. */
+/** No role of MongoDB itself may run applyOps, which replays an oplog, or only see accounts. */
 function before(roles: readonly Role[]): string {
-  if (!roles.some(({ role }) => role === 'stowageReplay')) return '';
-  return 'db.getSiblingDB("admin").createRole({ role: "stowageReplay", privileges: [{ resource: { anyResource: true }, actions: ["anyAction"] }], roles: [] }); ';
+  return roles
+    .flatMap(({ role, db }) => {
+      const privileges = ownRoles.get(role)?.(db);
+      if (privileges === undefined) return [];
+      return `db.getSiblingDB(${text(db)}).createRole({ role: ${text(role)}, privileges: [${privileges}], roles: [] }); `;
+    })
+    .join('');
 }
+
+/** The privileges of the roles that Stowage suggests, by name. */
+const ownRoles: ReadonlyMap<string, (db: string) => string> = new Map([
+  ['stowageReplay', () => '{ resource: { anyResource: true }, actions: ["anyAction"] }'],
+  [
+    'stowageAccounts',
+    (db: string) => `{ resource: { db: ${text(db)}, collection: "" }, actions: ["viewUser", "viewRole"] }`,
+  ],
+]);
 
 function list(roles: readonly Role[]): string {
   return `[${roles.map(({ role, db }) => `{ role: ${text(role)}, db: ${text(db)} }`).join(', ')}]`;

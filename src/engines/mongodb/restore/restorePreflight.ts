@@ -1,6 +1,7 @@
 import { StowageError } from '../../../errors.js';
 import type { Inventory } from '../../inventory.js';
 import type { RestorePreflight, RestoreRequirements } from '../../runningRestore.js';
+import { warnOfAccounts } from '../accounts/warnOfAccounts.js';
 import { readCollections } from '../catalog/catalog.js';
 import { expiringNeed } from '../catalog/inventory.js';
 import { listed } from '../checks/losses.js';
@@ -22,7 +23,7 @@ export async function checkRestore(session: Session, source: RestoreRequirements
   );
   return {
     warnings: [
-      ...accountWarning(inventory),
+      ...(await warnOfAccounts(session, inventory)),
       ...releaseWarning(session, inventory),
       ...(expiring.length === 0
         ? []
@@ -102,17 +103,6 @@ function refuseMissingOffers({ server }: Session, inventory: Inventory): void {
       { help: `Restore into MongoDB ${release.join('.')} or newer.`, details: { needing: needing.slice(0, 20) } },
     );
   }
-}
-
-function accountWarning({ databases }: Inventory): readonly string[] {
-  const names = databases.flatMap(({ name, objects }) => [
-    ...(objects['users'] ?? []).map((user) => `user ${name}.${user}`),
-    ...(objects['roles'] ?? []).map((role) => `role ${name}.${role}`),
-  ]);
-  if (names.length === 0) return [];
-  return [
-    `The source had these users and roles, which a restore does not create: ${listed(names)}. The inventory of the backup lists their rights.`,
-  ];
 }
 
 function releaseWarning({ server }: Session, { serverVersion }: Inventory): readonly string[] {

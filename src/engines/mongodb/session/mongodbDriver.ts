@@ -24,6 +24,8 @@ export type MongodbLogin = {
 export type MongodbQuestion =
   /** Values: database, the command as Extended JSON. One row with the answer as Extended JSON. */
   | 'COMMAND'
+  /** The same, with an answer in canonical Extended JSON, which keeps the type of each value. */
+  | 'EXACT_COMMAND'
   /** Values: database. A row for each collection and view: name, type and options. */
   | 'COLLECTIONS'
   /** Values: database, names of collections. A row for each index. */
@@ -113,11 +115,13 @@ async function ask(
   const [database, ...rest] = values.map(String);
   const db = client.db(database);
   switch (question) {
-    case 'COMMAND': {
+    case 'COMMAND':
+    case 'EXACT_COMMAND': {
       const command = BSON.EJSON.parse(rest[0] ?? '{}') as BSON.Document;
-      const reply = await db.command(command);
+      const isExact = question === 'EXACT_COMMAND';
+      const reply = await db.command(command, isExact ? { promoteValues: false } : {});
       answer.columns(['json']);
-      answer.row([BSON.EJSON.stringify(reply, { relaxed: true })]);
+      answer.row([BSON.EJSON.stringify(reply, { relaxed: !isExact })]);
       return;
     }
     case 'COLLECTIONS':
@@ -213,7 +217,8 @@ function described(error: unknown, greeting: Buffer): unknown {
     return Object.assign(new Error(greeting.toString('latin1')), { code: 'OTHER_SERVER' });
   }
   if (error instanceof MongoServerError) {
-    const number = typeof error.code === 'number' ? error.code : 0;
+    // An exact question returns its numbers as objects of the library.
+    const number = Number(error.code ?? 0) || 0;
     return Object.assign(new Error(error.message), {
       errno: number === 0 ? 1 : number,
       code: error.codeName ?? '',

@@ -22,6 +22,8 @@ export type Session = {
   readonly server: MongodbServer;
   /** Throws an error of the server as a StowageError; `serverErrorNumber` returns its number. */
   readonly command: RunCommand;
+  /** The same, with the answer in canonical Extended JSON, for values that are stored. */
+  readonly exactCommand: RunCommand;
   ask(question: MongodbQuestion, values: readonly string[], limits?: QuestionLimits): Promise<readonly Row[]>;
   close(): void;
 };
@@ -89,10 +91,13 @@ export async function logIn(
     onAnswer?.();
     return rows;
   };
-  const command: Session['command'] = async (database, wanted, limits) => {
-    const [row] = await ask('COMMAND', [database, JSON.stringify(wanted)], limits);
-    return JSON.parse(row?.['json'] ?? '{}') as Reply;
-  };
+  const commandWith =
+    (question: 'COMMAND' | 'EXACT_COMMAND'): RunCommand =>
+    async (database, wanted, questionLimits) => {
+      const [row] = await ask(question, [database, JSON.stringify(wanted)], questionLimits);
+      return JSON.parse(row?.['json'] ?? '{}') as Reply;
+    };
+  const [command, exactCommand] = [commandWith('COMMAND'), commandWith('EXACT_COMMAND')];
   try {
     refuseUnverifiableHost(member);
     await line
@@ -100,7 +105,7 @@ export async function logIn(
       .catch((error: unknown) => {
         throw asSessionError(error);
       });
-    return { member, address, server: await readServer(member, command), command, ask, close };
+    return { member, address, server: await readServer(member, command), command, exactCommand, ask, close };
   } catch (error) {
     close();
     throw error;
