@@ -28,6 +28,7 @@ export const mariadbDialect: Dialect = {
   },
 
   settings: mariadbSettings,
+  expressions: { sessionWords: [], modesMatter: false },
   findSettings: findMariadbSettings,
   refuseUnsupportedServer,
   skipsInitConnect: (found) => (isOlder(versionOf(found), [10, 5]) ? 'SUPER' : 'CONNECTION ADMIN'),

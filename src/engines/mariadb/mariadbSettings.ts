@@ -21,6 +21,7 @@ export const mariadbSettings: readonly SettingRule[] = [
     onlyFor: 'VERSIONED_TABLES',
     effect: 'the dump would hold the rows that system-versioned tables had at another time',
   },
+  { name: 'lc_time_names', why: 'names of days and months', ours: "'en_US'" },
   {
     name: 'default_regex_flags',
     why: 'the result of REGEXP, also in a stored generated column',

@@ -26,6 +26,14 @@ export const mysqlDialect: Dialect = {
   },
 
   settings: mysqlSettings,
+  expressions: {
+    // They depend on lc_time_names, default_week_format and block_encryption_mode.
+    sessionWords: [
+      ...['week', 'dayname', 'monthname', 'date_format', 'time_format', 'str_to_date'],
+      ...['aes_encrypt', 'aes_decrypt'],
+    ],
+    modesMatter: true,
+  },
   findSettings: findMysqlSettings,
   refuseUnsupportedServer: refuseOtherThanMysql,
   skipsInitConnect: () => 'CONNECTION_ADMIN',

@@ -4,6 +4,7 @@ import { columnsThatLoseCharacters } from '../mysqlFamily/checks/columnsThatLose
 import { listed } from '../mysqlFamily/checks/listed.js';
 import { noTime, searchRows } from '../mysqlFamily/checks/searchRows.js';
 import { quoteName } from '../mysqlFamily/privileges/grants.js';
+import { refuseViolatedRules } from './refuseViolatedRules.js';
 import { namesForbidBinary } from './mysqlDumpArguments.js';
 import type { Session } from '../mysqlFamily/session/session.js';
 
@@ -11,9 +12,10 @@ import type { Session } from '../mysqlFamily/session/session.js';
 const budgetMs = 20_000;
 
 /** What mysqldump leaves out or changes, in addition to the losses of MariaDB's tool. */
-export const findMysqlLosses: Dialect['findOwnLosses'] = async (session, { databases, columns }) => {
+export const findMysqlLosses: Dialect['findOwnLosses'] = async (session, { databases, columns }, definitions) => {
   const names = databases.map(({ name }) => name);
   return [
+    ...(await refuseViolatedRules(session, definitions)),
     ...(await changedJson(
       session,
       columns.filter(({ dataType }) => dataType === 'json'),

@@ -16,6 +16,24 @@ export const mysqlSettings: readonly SettingRule[] = [
   },
   { name: 'show_create_table_verbosity', why: 'SHOW CREATE adds ROW_FORMAT', ours: '0' },
   {
+    name: 'lc_time_names',
+    why: 'names of days and months, also in generated columns, which a restore computes again',
+    ours: "'en_US'",
+    recorded: true,
+  },
+  {
+    name: 'default_week_format',
+    why: 'the result of WEEK, also in generated columns, which a restore computes again',
+    ours: '0',
+    recorded: true,
+  },
+  {
+    name: 'block_encryption_mode',
+    why: 'the result of AES_ENCRYPT, also in generated columns, which a restore computes again',
+    ours: "'aes-128-ecb'",
+    recorded: true,
+  },
+  {
     name: 'transaction_isolation',
     why: 'a snapshot needs REPEATABLE READ',
     ours: "'REPEATABLE-READ'",

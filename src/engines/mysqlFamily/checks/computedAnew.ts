@@ -1,11 +1,13 @@
 import { StowageError } from '../../../errors.js';
 import type { Definitions } from '../definitions/readDefinitions.js';
-import { sqlWords } from '../definitions/sqlWords.js';
+import { generatedExpression } from '../definitions/expressions.js';
 import { quoteName } from '../privileges/grants.js';
 import { listed } from './listed.js';
 import { uniqueKeys } from './lostValues.js';
-import { noTime, searchRows } from './searchRows.js';
-import type { Session } from '../session/session.js';
+import { computedAsRestored } from './restoredValues.js';
+import { noTime, searchRows, type Searched } from './searchRows.js';
+import { sessionDependence } from './sessionDependence.js';
+import type { ServerDialect, Session } from '../session/serverDialect.js';
 
 /** The time limit for searching all tables together. */
 const budgetMs = 20_000;
@@ -32,18 +34,28 @@ type Suspect = {
  * values of a unique key become equal, because no server can restore that.
  */
 export async function findComputedAnew(session: Session, definitions: Definitions): Promise<readonly string[]> {
+  const found = suspects(definitions, session.dialect.expressions);
+  if (found.length === 0) return [];
+  return computedAsRestored(session, (settings) => searchAll(session, found, settings));
+}
+
+async function searchAll(
+  session: Session,
+  all: readonly Suspect[],
+  settings: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
   const until = performance.now() + budgetMs;
-  const settings = settingsOfRestore(session);
   const others: string[] = [];
   const indexes: string[] = [];
   const unsure: string[] = [];
-  for (const suspect of suspects(definitions)) {
+  for (const suspect of all) {
     const name = `${suspect.database}.${suspect.table}.${suspect.column}`;
     const differs = async () =>
       suspect.isStored
         ? await searchRows(session, `${from(suspect)} WHERE ${condition(suspect)} LIMIT 1`, settings)
         : true;
     const found = performance.now() < until ? await differs() : noTime;
+    if (isOutOfRange(found)) refuseOutOfRange(`${suspect.database}.${suspect.table}`, `the column ${suspect.column}`);
     if (typeof found === 'object') unsure.push(`${name} (${found.unknown})`);
     if (found !== true) continue;
     if (suspect.isStored) others.push(name);
@@ -57,23 +69,23 @@ export async function findComputedAnew(session: Session, definitions: Definition
     ),
     ...listed(
       indexes,
-      'A restore changes indexes on these virtual columns, because it computes the values in the time zone UTC',
+      'A restore changes indexes on these virtual columns, because it computes the values in the time zone UTC, with the settings of the target',
     ),
     ...listed(unsure, 'These generated columns were not searched for values that a restore computes differently'),
   ];
 }
 
-function suspects(definitions: Definitions): readonly Suspect[] {
+function suspects(definitions: Definitions, of: ServerDialect['expressions']): readonly Suspect[] {
   return [...definitions].flatMap(([database, { tables }]) =>
     [...tables].flatMap(([table, { parts }]) => {
       const generated = [...parts].flatMap(([part, text]) => {
-        if (!part.startsWith('column ')) return [];
-        const expression = expressionIn(text);
-        if (expression === undefined) return [];
-        const column = part.slice('column '.length);
-        return [{ column, text, expression, words: sqlWords(expression, '').map((word) => word.toLowerCase()) }];
+        const expression = part.startsWith('column ') ? generatedExpression(text) : undefined;
+        return expression === undefined ? [] : [{ column: part.slice('column '.length), text, expression }];
       });
-      const unstable = unstableColumns(parts, generated);
+      if (generated.length === 0) return [];
+      const unstable = sessionDependence(parts, of).columns;
+      // Whether a mode has changed the values in an index cannot be seen, and it rarely has.
+      const unstableIndexes = sessionDependence(parts, { ...of, modesMatter: false }).columns;
       const expressions = new Map(generated.map(({ column, expression }) => [column, expression]));
       return (
         generated
@@ -87,77 +99,15 @@ function suspects(definitions: Definitions): readonly Suspect[] {
             return {
               ...{ database, table, column, expression, type: text },
               isStored: / STORED\b/.test(text.slice(text.indexOf(expression) + expression.length)),
-              isIndexed: [...parts].some(
-                ([part, index]) => part.startsWith('index ') && index.includes(quoteName(column)),
-              ),
+              isIndexed:
+                unstableIndexes.has(column.toLowerCase()) &&
+                [...parts].some(([part, index]) => part.startsWith('index ') && index.includes(quoteName(column))),
               keys: uniqueKeys(parts, column).map((key) => key.map(computed)),
             };
           })
       );
     }),
   );
-}
-
-type Generated = { readonly column: string; readonly text: string; readonly words: readonly string[] };
-
-/**
- * Columns whose values depend on the session, in lower case: TIMESTAMP depends on the time zone, TIME on the day if it
- * is converted to a date, quotients on div_precision_increment, regular expressions on default_regex_flags. The server
- * refuses other functions that depend on the session (1901). The result includes columns that are computed from such a
- * column.
- */
-function unstableColumns(parts: ReadonlyMap<string, string>, generated: readonly Generated[]): ReadonlySet<string> {
-  const timed = [...parts].filter(([part, text]) => part.startsWith('column ') && /^time(?:stamp)?\b/i.test(text));
-  const unstable = new Set([...sessionWords, ...timed.map(([part]) => part.slice('column '.length).toLowerCase())]);
-  const found = new Set<string>();
-  for (let before = -1; before < found.size;) {
-    before = found.size;
-    for (const { column, text, words } of generated) {
-      if (!/^timestamp\b/i.test(text) && !words.some((word) => unstable.has(word))) continue;
-      found.add(column.toLowerCase());
-      unstable.add(column.toLowerCase());
-    }
-  }
-  return found;
-}
-
-const sessionWords = [
-  'unix_timestamp',
-  'from_unixtime',
-  '/',
-  'regexp',
-  'rlike',
-  'regexp_replace',
-  'regexp_substr',
-  'regexp_instr',
-];
-
-/** The expression in the parentheses after GENERATED ALWAYS AS. */
-function expressionIn(text: string): string | undefined {
-  const begin = / GENERATED ALWAYS AS \(/.exec(text);
-  if (begin === null) return undefined;
-  const start = begin.index + begin[0].length;
-  let depth = 1;
-  for (const found of text.slice(start).matchAll(/`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|""|\\.)*"|[()]/gs)) {
-    if (found[0] === '(') depth += 1;
-    if (found[0] === ')') depth -= 1;
-    if (depth === 0) return text.slice(start, start + found.index);
-  }
-  return undefined;
-}
-
-/**
- * Our sessions are in UTC. The clock is set to a day in the distant past, which shows whether a value depends on the
- * day.
- */
-function settingsOfRestore({ found }: Session): Readonly<Record<string, string>> {
-  const value = (name: string) => found.get(name)?.global ?? found.get(name)?.value;
-  const flags = value('default_regex_flags')?.replace(/[^\w,]/g, '');
-  return {
-    timestamp: '86400',
-    div_precision_increment: String(Number(value('div_precision_increment') ?? 4)),
-    ...(flags === undefined ? {} : { default_regex_flags: `'${flags}'` }),
-  };
 }
 
 function condition({ column, type, expression }: Suspect): string {
@@ -189,6 +139,22 @@ function converted(type: string, value: string): string {
     default:
       return value;
   }
+}
+
+/** Error 1690: under NO_UNSIGNED_SUBTRACTION a difference of unsigned numbers may be negative, and in a restore it may not. */
+export function isOutOfRange(found: Searched): boolean {
+  return typeof found === 'object' && found.unknown === 'error 1690';
+}
+
+export function refuseOutOfRange(table: string, what: string): never {
+  throw new StowageError(
+    'TOOL_FAILED',
+    `A dump of ${table} cannot be restored: the session of a restore cannot compute ${what} for a row of the table, because the value is out of range (error 1690).`,
+    {
+      help: 'Probably a difference of unsigned numbers is negative (NO_UNSIGNED_SUBTRACTION): write CAST(… AS SIGNED) around each number in the expression, then start the backup again.',
+      details: { table },
+    },
+  );
 }
 
 async function refuseEqualKeys(

@@ -3,6 +3,7 @@ import { definitionNamed } from '../../definitionNamed.js';
 import type { Names, ViewDefinition } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
 import { listed } from '../checks/listed.js';
+import { needsOfServerObjects } from './serverObjectNeeds.js';
 import { isOfAnyLength, keyBytes } from './keyBytes.js';
 import type { DatabaseDefinitions, Definitions } from './readDefinitions.js';
 import { sqlWords } from './sqlWords.js';
@@ -35,7 +36,8 @@ type Need = (database: string, what: string, name: string) => void;
  * - `folded triggers` and `folded programs`: their texts spell a name with other letter case, which only a server that
  *   folds names accepts;
  * - `key … …`: a storage engine and the bytes of a key, because some servers allow only shorter keys;
- * - `directory …`: the folder of the table's files.
+ * - `directory …`: the folder of the table's files;
+ * - `tablespace …`, `spatial reference system …`, `parser …` and `time zone …`: objects that belong to no database.
  */
 export function needsOf(
   catalog: Names,
@@ -57,6 +59,7 @@ export function needsOf(
       needsOfTable(parts, ofTable);
       needsOfStorage(parts, ofTable);
     }
+    needsOfServerObjects(own, (what, name) => need(database, what, name));
     for (const { name, kind, safeForBinaryLog } of own.routines) {
       if (kind === 'FUNCTION' && !safeForBinaryLog) need(database, 'trusted functions', name);
     }
@@ -95,7 +98,7 @@ export function needsOf(
  */
 function needsOfSpellings(
   stored: ReadonlySet<string>,
-  { triggers, routines }: DatabaseDefinitions,
+  { triggers, routines, events }: DatabaseDefinitions,
   need: (what: string, name: string) => void,
 ): void {
   const isOther = (word: string) => !stored.has(word) && stored.has(word.toLowerCase());
@@ -107,6 +110,9 @@ function needsOfSpellings(
     else if (sqlWords(body, sqlMode).some(isOther)) need('folded programs', name);
   }
   for (const { name, body, sqlMode } of routines) {
+    if (sqlWords(body, sqlMode).some(isOther)) need('folded programs', name);
+  }
+  for (const { name, body, sqlMode } of events) {
     if (sqlWords(body, sqlMode).some(isOther)) need('folded programs', name);
   }
 }
@@ -133,7 +139,9 @@ function needsOfTable(table: TableParts, need: TableNeed): void {
   }
   const key = [...parts].some(([name, text]) => name === 'primary key' || text.startsWith('UNIQUE KEY'));
   if (!key) need('primary key');
-  if (/^'?yes'?$/i.test(options.get('ENCRYPTED') ?? '')) need('encryption');
+  // MariaDB's option, and MySQL's.
+  const encrypted = options.get('ENCRYPTED') ?? options.get('ENCRYPTION') ?? '';
+  if (/^'?(?:yes|y)'?$/i.test(encrypted)) need('encryption');
 }
 
 /** Every server allows keys of this many bytes. */
@@ -149,7 +157,7 @@ function needsOfStorage(table: TableParts, need: TableNeed): void {
 }
 
 /** The folders of DATA DIRECTORY and INDEX DIRECTORY, of the table and of its partitions. */
-function foldersOf({ parts, options }: TableParts): readonly string[] {
+function foldersOf({ parts, options }: Pick<TableParts, 'parts' | 'options'>): readonly string[] {
   const written = [
     ...['DATA DIRECTORY', 'INDEX DIRECTORY'].flatMap((option) => options.get(option) ?? []),
     ...[...(parts.get('partitions') ?? '').matchAll(/ (?:DATA|INDEX) DIRECTORY = ('(?:[^'\\]|''|\\.)*')/g)].map(

@@ -16,8 +16,12 @@ export type DatabaseDefinitions = {
   readonly objects: Readonly<Record<string, Readonly<Record<string, Definition>>>>;
   readonly routines: readonly RoutineTraits[];
   readonly triggers: readonly TriggerTexts[];
-  /** All text that a person wrote. */
-  readonly events: readonly (Named & { readonly texts: readonly string[] })[];
+  /** `texts`: all text that a person wrote. */
+  readonly events: readonly (Named & {
+    readonly texts: readonly string[];
+    readonly body: string;
+    readonly sqlMode: string;
+  })[];
 };
 export type TriggerTexts = Named & {
   readonly table: string;
@@ -68,6 +72,8 @@ export async function readDefinitions(session: Session, catalog: Names): Promise
       events: eventsOf(database).map((row) => ({
         ...named(row),
         texts: ['name', 'definer', 'event_comment', 'event_definition'].map((column) => text(row, column)),
+        body: text(row, 'event_definition'),
+        sqlMode: text(row, 'sql_mode'),
       })),
       triggers: triggersOf(database).map((row) => ({
         ...named(row),

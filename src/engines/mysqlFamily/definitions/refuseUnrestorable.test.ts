@@ -91,7 +91,7 @@ ALTER TABLE t DROP COLUMN "the b";`,
       [
         'an event in a database whose name has a quote',
         "CREATE DATABASE `it's`; CREATE EVENT `it's`.e ON SCHEDULE EVERY 1 DAY DO SELECT 1;",
-        /event it's\.e: mariadb-dump cannot dump events of a database whose name has a quote/,
+        /event it's\.e: the dump tool cannot dump events of a database whose name has a quote/,
         /DROP EVENT `it's`\.`e`;/,
         "DROP EVENT `it's`.`e`;",
       ],

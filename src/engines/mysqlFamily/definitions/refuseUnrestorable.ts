@@ -2,6 +2,7 @@ import { StowageError } from '../../../errors.js';
 import type { Inventory } from '../../inventory.js';
 import type { Names, Named } from '../catalog/catalog.js';
 import { quoteName } from '../privileges/grants.js';
+import { generatedExpression } from './expressions.js';
 import { sequencesInDefaults } from './needs.js';
 import type { Definitions, TriggerTexts } from './readDefinitions.js';
 import { sqlWords } from './sqlWords.js';
@@ -40,6 +41,7 @@ function problemsOf({ catalog, definitions }: Read, nameCase: Inventory['nameCas
     ...eventsInUndumpableDatabases(catalog),
     ...endlessEvents(definitions),
     ...brokenTriggers(catalog, definitions),
+    ...tablesWithoutValues(definitions),
     ...(nameCase === 'FOLDED' ? triggersOfOneName(catalog) : []),
     ...lateSequences(catalog, definitions),
     ...checkOptionsOnLaterViews(catalog),
@@ -49,7 +51,7 @@ function problemsOf({ catalog, definitions }: Read, nameCase: Inventory['nameCas
 /** The characters that mysql_real_escape_string precedes with a backslash. */
 const escaped = ["'", '"', '\\', '\n', '\r', '\0', '\u001a'];
 
-/** mariadb-dump escapes the name of the database before it lists the events, and so ends with error 1049. */
+/** The tool escapes the name of the database before it lists the events, and so ends with error 1049. */
 function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
   const undumpable = catalog.databases
     .map(({ name }) => name)
@@ -61,7 +63,7 @@ function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
     return [
       {
         object: `event ${qualified(event)}`,
-        why: 'mariadb-dump cannot dump events of a database whose name has a quote, a backslash or a line break',
+        why: 'the dump tool cannot dump events of a database whose name has a quote, a backslash or a line break',
         help: `Move the tables of '${database}' into a database with another name, or drop its events: ${events
           .slice(0, 3)
           .map((each) => `DROP EVENT ${quoteName(each.database)}.${quoteName(each.name)};`)
@@ -72,7 +74,7 @@ function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {
 }
 
 /**
- * mariadb-dump searches for a delimiter that the event does not contain. If it contains `;;`, the search never ends.
+ * The tool searches for a delimiter that the event does not contain. If it contains `;;`, the search never ends.
  */
 function endlessEvents(definitions: Definitions): readonly Problem[] {
   return [...definitions.values()].flatMap(({ events }) =>
@@ -80,9 +82,26 @@ function endlessEvents(definitions: Definitions): readonly Problem[] {
       .filter(({ texts }) => texts.some((text) => text.includes(';;')))
       .map((event) => ({
         object: `event ${qualified(event)}`,
-        why: 'mariadb-dump runs for ever if an event has two semicolons side by side in its name, comment or body',
+        why: 'the dump tool runs for ever if an event has two semicolons side by side in its name, comment or body',
         help: `Write the event ${quoteName(event.database)}.${quoteName(event.name)} without them (in a string ';' ';' is the same as ';;'), or drop it.`,
       })),
+  );
+}
+
+/** The dump of such a table has rows without values, and no server can read them (1064). */
+function tablesWithoutValues(definitions: Definitions): readonly Problem[] {
+  return [...definitions].flatMap(([database, { tables }]) =>
+    [...tables].flatMap(([table, { parts }]): readonly Problem[] => {
+      const columns = [...parts].filter(([part]) => part.startsWith('column '));
+      if (columns.length === 0 || columns.some(([, text]) => generatedExpression(text) === undefined)) return [];
+      return [
+        {
+          object: `table ${database}.${table}`,
+          why: 'all its columns are generated, and no server can read rows without values (error 1064)',
+          help: `Add a column that is not generated, or drop the table ${quoteName(database)}.${quoteName(table)}.`,
+        },
+      ];
+    }),
   );
 }
 

@@ -7,6 +7,8 @@ export type TableParts = {
   readonly parts: ReadonlyMap<string, string>;
   /** All options, compared or not, by name in capital letters. */
   readonly options: ReadonlyMap<string, string>;
+  /** The text after the columns, without the partitions. */
+  readonly tail: string;
 };
 
 /**
@@ -32,7 +34,7 @@ export function tableParts(createTable: string, collations: ReadonlyMap<string, 
   }
   if (/\bWITH SYSTEM VERSIONING\b/.test(withoutStrings(tail))) parts.set('system versioning', 'WITH SYSTEM VERSIONING');
   if (partitioned !== null) parts.set('partitions', rest.slice(partitioned.index).replace(/\s+/g, ' ').trim());
-  return { parts, options };
+  return { parts, options, tail };
 }
 
 /** Options with a field of their own, and options that only affect space and statistics. */
@@ -45,7 +47,7 @@ const string = "'(?:[^'\\\\]|''|\\\\.)*'";
 const elements = new RegExp(`${quotedName}|${string}|"(?:[^"\\\\]|""|\\\\.)*"|[(),]`, 'gs');
 
 /** Splits at commas outside of quotes and inner parentheses, up to the parenthesis that closes the body. */
-function splitBody(text: string, start: number): { readonly pieces: readonly string[]; readonly end: number } {
+export function splitBody(text: string, start: number): { readonly pieces: readonly string[]; readonly end: number } {
   const pieces: string[] = [];
   const next = new RegExp(elements);
   next.lastIndex = start;

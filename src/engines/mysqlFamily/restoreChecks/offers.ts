@@ -19,8 +19,8 @@ export function refuseMissingOffers(dialect: ServerDialect, target: Target, inve
     }
     if (need === 'encryption' && !target.encrypts) {
       throw unfit(
-        `These tables of the backup are ENCRYPTED, and the target does not support encryption of data (error 140): ${named(objects)}.`,
-        'Set up a key management plugin on the target, for example file_key_management.',
+        `These tables of the backup are ENCRYPTED, and the target does not support encryption of data (no keyring or key management): ${named(objects)}.`,
+        'Set up a keyring (MySQL) or a key management plugin (MariaDB, for example file_key_management) on the target.',
         objects,
       );
     }

@@ -6,9 +6,11 @@ import { missingDefiners } from '../checks/losses.js';
 import { warnOfDirectories } from '../definitions/needs.js';
 import { readGrants, refuseMissingRestorePrivileges } from '../privileges/privileges.js';
 import { refuseMissingReferences } from './elsewhere.js';
+import { warnOfEndedEvents } from './endedEvents.js';
 import { checkFoldedSpellings, refuseCollidingNames } from './letterCase.js';
 import { refuseMissingOffers } from './offers.js';
 import { refuseUntrustedFunctions } from './programs.js';
+import { refuseMissingServerObjects } from './serverObjects.js';
 import { readTarget, type Target } from './target.js';
 import { unfit } from './unfit.js';
 import { findDatabaseUnderRestore } from '../restore/restoreSessions.js';
@@ -30,6 +32,7 @@ export async function checkRestore(session: Session, source: RestoreSource): Pro
   await refuseMissingRestorePrivileges(session, inventory, grants, target);
   await refuseTargetSettings(session, inventory, grants);
   await refuseMissingReferences(session, target, inventory);
+  await refuseMissingServerObjects(session, inventory);
   const spellings = checkFoldedSpellings(target, inventory);
   refuseLongStatements(target, source);
   const beingMade = await findDatabaseUnderRestore(session, inventory);
@@ -50,6 +53,7 @@ export async function checkRestore(session: Session, source: RestoreSource): Pro
         : [
             `The target's event scheduler is on: these events run there as soon as they are restored: ${events.join(', ')}.`,
           ]),
+      ...warnOfEndedEvents(inventory, new Date()),
       ...warnOfDirectories(inventory),
       ...warnOfOlderServer(session, target, inventory),
       ...warnOfTargetSettings(session.found, inventory),

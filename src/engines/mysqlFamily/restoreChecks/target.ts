@@ -1,4 +1,4 @@
-import type { Session } from '../session/session.js';
+import { serverErrorNumber, type Session } from '../session/session.js';
 
 /** The properties of a target that a restore needs. They are read once. */
 export type Target = {
@@ -25,17 +25,35 @@ export async function readTarget(session: Session): Promise<Target> {
     "SELECT LOWER(engine) AS engine FROM information_schema.engines WHERE support IN ('YES', 'DEFAULT')",
   );
   const plugins = await session.query(
-    "SELECT plugin_name FROM information_schema.plugins WHERE plugin_type = 'ENCRYPTION' AND plugin_status = 'ACTIVE'",
+    "SELECT plugin_name FROM information_schema.plugins WHERE plugin_type IN ('ENCRYPTION', 'KEYRING') AND plugin_status = 'ACTIVE'",
   );
   const version = variables.get('version') ?? '';
+  // MySQL lists these engines, and refuses to create a table with them (3161).
+  const disabled = new Set((variables.get('disabled_storage_engines') ?? '').toLowerCase().split(/\s*,\s*/));
   return {
     version,
     release: session.dialect.releaseOf(version),
     variables,
-    engines: new Set(engines.map((row) => row['engine'] ?? '')),
+    engines: new Set(engines.map((row) => row['engine'] ?? '').filter((engine) => !disabled.has(engine))),
     collations: await collationsOf(session),
-    encrypts: plugins.length > 0,
+    encrypts: plugins.length > 0 || (await hasKeyringComponent(session)),
   };
+}
+
+/** MySQL's components are not plugins. An account that may not read their state sees a target that encrypts. */
+async function hasKeyringComponent(session: Session): Promise<boolean> {
+  try {
+    const rows = await session.query(
+      "SELECT 1 FROM performance_schema.keyring_component_status WHERE status_key = 'Component_status' AND status_value = 'Active'",
+    );
+    return rows.length > 0;
+  } catch (error) {
+    // 1109 and 1146: MariaDB has no such table. 1142: the account may not read it.
+    const number = serverErrorNumber(error);
+    if (number === 1142) return true;
+    if (number === 1109 || number === 1146) return false;
+    throw error;
+  }
 }
 
 export function isOn(target: Target, variable: string): boolean {

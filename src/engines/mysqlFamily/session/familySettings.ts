@@ -38,7 +38,6 @@ const changingAnswers = (dumpTool: string): readonly SettingRule[] => [
   },
   { name: 'sql_auto_is_null', why: '`IS NULL` finds the last inserted row', ours: '0' },
   { name: 'time_zone', why: 'TIMESTAMP values and update times', ours: "'+00:00'" },
-  { name: 'lc_time_names', why: 'names of days and months', ours: "'en_US'" },
   { name: 'lc_messages', why: 'the language of errors', ours: "'en_US'", restore: "'en_US'" },
   {
     name: 'div_precision_increment',

@@ -52,6 +52,13 @@ export type ServerDialect = {
 
   /** The variables that the results of statements depend on. */
   readonly settings: readonly SettingRule[];
+  /** The expressions that a definition may contain, although their values depend on the session. */
+  readonly expressions: {
+    /** Functions besides those of both servers, in lower case. */
+    readonly sessionWords: readonly string[];
+    /** Values may depend on `sql_mode`. */
+    readonly modesMatter: boolean;
+  };
   /** The settings of a new session. The first query of a session: it runs with the settings of the server. */
   findSettings(query: Session['query']): Promise<FoundSettings>;
   /** Throws TOOL_VERSION if the server is not one that this dialect supports. */

@@ -54,14 +54,22 @@ export function restoreAssignments(
   found: FoundSettings,
   recorded: Readonly<Record<string, string>> = {},
 ): string {
-  const sources = rules.flatMap(({ name, recorded: ofSource }) => {
+  return [...assignments(rules, found, 'restore'), ...recordedAssignments(rules, found, recorded)].join(', ');
+}
+
+/** The assignments of the settings of the source (`recordedSettings`), in a session with these settings. */
+export function recordedAssignments(
+  rules: readonly SettingRule[],
+  found: FoundSettings,
+  recorded: Readonly<Record<string, string>>,
+): readonly string[] {
+  return rules.flatMap(({ name, recorded: ofSource }) => {
     const value = recorded[name];
     if (ofSource !== true || value === undefined || found.get(name)?.ofSession !== true) return [];
     // Other people may write to the container, and so change backup.json. Only numbers and words of letters are used in
     // a statement.
-    return /^[\w,]*$/.test(value) ? [`${name}=${/^\d+$/.test(value) ? value : `'${value}'`}`] : [];
+    return /^[\w,-]*$/.test(value) ? [`${name}=${/^\d+$/.test(value) ? value : `'${value}'`}`] : [];
   });
-  return [...assignments(rules, found, 'restore'), ...sources].join(', ');
 }
 
 /** The settings of the source that the inventory records, for `restoreAssignments`. */

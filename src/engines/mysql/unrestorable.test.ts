@@ -1,0 +1,171 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { preflightOf } from '../../../test/fixtures/dumpAndRestore.js';
+import { mysqlFingerprint } from '../../../test/fixtures/mysqlFingerprint.js';
+import { describeWith } from '../../../test/fixtures/requirements.js';
+import { dumpParts, restoreParts } from '../../../test/fixtures/roundTrip.js';
+import { mysqlHome, mysqlMissing, startMysql, type MysqlServer } from '../../../test/fixtures/servers/mysql.js';
+import { createMysqlEngine } from './mysqlEngine.js';
+
+describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses or lacks', () => {
+  const engine = createMysqlEngine({ tools: { folders: [join(mysqlHome, 'bin')] } });
+  let source: MysqlServer;
+  let target: MysqlServer;
+  let folder: string;
+
+  const context = () => ({ workFolder: folder, signal: new AbortController().signal });
+  const made = (server: MysqlServer) => server.connection({ databases: ['made'] });
+  const create = (sql: string) => source.sql(`CREATE DATABASE made; USE made; ${sql}`);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stowage-unrestorable-'));
+    [source, target] = await Promise.all([startMysql(), startMysql()]);
+  });
+  afterEach(() => Promise.all([source, target].map((server) => server.sql('DROP DATABASE IF EXISTS made'))));
+  afterAll(async () => {
+    await Promise.all([source.stop(), target.stop()]);
+    await engine.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test.each([
+    ['names of days', "d DATE DEFAULT '2024-01-01', v VARCHAR(20) AS (DAYNAME(d)) STORED", "lc_time_names = 'de_DE'"],
+    [
+      'dates as text',
+      "d DATE DEFAULT '2024-01-01', v VARCHAR(20) AS (DATE_FORMAT(d, '%M')) STORED",
+      "lc_time_names = 'de_DE'",
+    ],
+    [
+      'encrypted text',
+      "d INT DEFAULT 1, v VARBINARY(99) AS (AES_ENCRYPT(d, 'k')) STORED",
+      "block_encryption_mode = 'aes-256-ecb'",
+    ],
+    [
+      'the spaces of a CHAR',
+      "d CHAR(5) DEFAULT 'x', v INT AS (LENGTH(d)) STORED",
+      "sql_mode = 'PAD_CHAR_TO_FULL_LENGTH'",
+    ],
+    ['a text as a date', "d VARCHAR(20) DEFAULT '2024-02-30', v DATE AS (d) STORED", "sql_mode = ''"],
+    ['the year of a text', "d VARCHAR(20) DEFAULT '2024-02-30', v INT AS (YEAR(d)) STORED", "sql_mode = ''"],
+  ])('a backup names a stored column that a restore computes differently: %s', async (_what, columns, setting) => {
+    await create(`CREATE TABLE t (id INT, ${columns}); SET ${setting}; INSERT INTO t (id) VALUES (1);`);
+    const dumped = await dumpParts(engine, made(source), context());
+    expect(dumped.report.warnings).toContainEqual(expect.stringMatching(/computes them again.*: made\.t\.v/));
+    await restoreParts(engine, made(target), dumped, context());
+    const rows = 'made: rows of t';
+    expect((await mysqlFingerprint(target, ['made']))[rows]).not.toBe((await mysqlFingerprint(source, ['made']))[rows]);
+  });
+
+  test('a restore computes with the settings of the source, and a backup does not warn of them', async () => {
+    await source.sql("SET GLOBAL lc_time_names = 'de_DE', GLOBAL block_encryption_mode = 'aes-256-ecb'");
+    try {
+      await create(`CREATE TABLE t (d DATE, c CHAR(3), v VARCHAR(20), month VARCHAR(20) AS (MONTHNAME(d)) STORED,
+          secret VARBINARY(99) AS (AES_ENCRYPT(d, 'k')) STORED, day DATE AS (v) STORED, UNIQUE KEY ((LOWER(v)), c),
+          CHECK (c <> 'zz'), CHECK (DATE(v) > '2020-01-01'), CHECK (MONTHNAME(d) = 'Januar'));
+        INSERT INTO t (d, c, v) VALUES ('2024-01-01', 'ab', '2024-05-05'), ('2024-01-02', 'abc', '2024-05-06');`);
+      const dumped = await dumpParts(engine, made(source), context());
+      expect(dumped.report.warnings).toEqual([expect.stringMatching(/^Users and their grants/)]);
+      expect((await restoreParts(engine, made(target), dumped, context())).losses).toEqual([]);
+      expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+    } finally {
+      await source.sql('SET GLOBAL lc_time_names = DEFAULT, GLOBAL block_encryption_mode = DEFAULT');
+    }
+  });
+
+  test.each([
+    [
+      'a CHECK that its rows violate in another time zone',
+      "CREATE TABLE t (a TIMESTAMP, CONSTRAINT early CHECK (HOUR(a) < 12)); SET time_zone = '+10:00'; INSERT INTO t VALUES ('2024-01-02 06:00')",
+      /its rows violate the CHECK 'early'/,
+    ],
+    [
+      'a unique key whose values become equal',
+      "CREATE TABLE t (a TIMESTAMP, UNIQUE KEY u ((CAST(a AS DATE)))); SET time_zone = '+10:00'; INSERT INTO t VALUES ('2024-01-02 05:00'), ('2024-01-01 22:00')",
+      /become equal in the unique key 'u'/,
+    ],
+    [
+      'a negative difference of unsigned numbers',
+      "SET sql_mode = 'NO_UNSIGNED_SUBTRACTION'; CREATE TABLE t (a INT UNSIGNED, b INT UNSIGNED, c BIGINT AS (a - b) STORED); INSERT INTO t (a, b) VALUES (1, 2)",
+      /out of range \(error 1690\)/,
+    ],
+    [
+      'a table without values',
+      'CREATE TABLE t (a INT AS (1) STORED, b INT AS (2)); INSERT INTO t VALUES (), ()',
+      /all its columns are generated/,
+    ],
+  ])('a backup refuses %s, which no server restores', async (_what, sql, message) => {
+    await create(sql);
+    await expect(preflightOf(engine, made(source), context())).rejects.toMatchObject({
+      ...{
+        code: 'TOOL_FAILED',
+        message: expect.stringMatching(message),
+        help: expect.stringMatching(/start the backup again/),
+      },
+    });
+  });
+
+  test('a CHECK that is not enforced is not checked', async () => {
+    await create(`CREATE TABLE t (a TIMESTAMP, CHECK (HOUR(a) < 12) NOT ENFORCED); SET time_zone = '+10:00';
+      INSERT INTO t VALUES ('2024-01-02 06:00');`);
+    const dumped = await dumpParts(engine, made(source), context());
+    await restoreParts(engine, made(target), dumped, context());
+    expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+  });
+
+  const srs = `CREATE SPATIAL REFERENCE SYSTEM 990001 NAME 'own' DEFINITION 'GEOGCS["own",DATUM["d",SPHEROID["s",6378137,298.257]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925],AXIS["Lat",NORTH],AXIS["Lon",EAST]]';`;
+  const zone = `INSERT INTO mysql.time_zone (use_leap_seconds) VALUES ('N'); SET @id = LAST_INSERT_ID();
+    INSERT INTO mysql.time_zone_name (name, time_zone_id) VALUES ('Europe/Berlin', @id);
+    INSERT INTO mysql.time_zone_transition_type (time_zone_id, transition_type_id, offset, is_dst, abbreviation) VALUES (@id, 0, 3600, 0, 'CET');`;
+  test.each([
+    [
+      "the general tablespace 'own'",
+      "CREATE TABLESPACE own ADD DATAFILE 'own.ibd';",
+      "CREATE TABLE t (a INT COMMENT 'TABLESPACE `x`') TABLESPACE own; INSERT INTO t VALUES (1)",
+      /CREATE TABLESPACE/,
+    ],
+    [
+      'the spatial reference system 990001',
+      srs,
+      "CREATE TABLE t (a POINT NOT NULL SRID 990001); INSERT INTO t VALUES (ST_GeomFromText('POINT(1 2)', 990001))",
+      /CREATE SPATIAL REFERENCE SYSTEM/,
+    ],
+    [
+      "the time zone 'Europe/Berlin'",
+      zone,
+      "SET time_zone = 'Europe/Berlin'; CREATE EVENT e ON SCHEDULE EVERY 1 DAY STARTS '2037-01-01' DO SELECT 1",
+      /mysql_tzinfo_to_sql/,
+    ],
+  ])('a restore needs %s on the target', async (what, object, sql, help) => {
+    await source.sql(object);
+    await create(sql);
+    const dumped = await dumpParts(engine, made(source), context());
+    await expect(restoreParts(engine, made(target), dumped, context())).rejects.toMatchObject({
+      code: 'TARGET_UNFIT',
+      message: expect.stringContaining(`does not have ${what}`),
+      help: expect.stringMatching(help),
+    });
+    await target.sql(object);
+    expect((await restoreParts(engine, made(target), dumped, context())).losses).toEqual([]);
+    expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+  });
+
+  test('a restore names the events that have ended, which the target drops', async () => {
+    await create(`SET timestamp = 1000000000;
+      CREATE EVENT once ON SCHEDULE AT '2001-09-09 12:00:00' DISABLE DO SELECT 1;
+      CREATE EVENT daily ON SCHEDULE EVERY 1 DAY ENDS '2001-09-19 12:00:00' DISABLE DO SELECT 1;
+      CREATE EVENT kept ON SCHEDULE AT '2001-09-09 12:00:00' ON COMPLETION PRESERVE DISABLE DO SELECT 1;
+      CREATE EVENT later ON SCHEDULE AT '2037-01-01 12:00:00' DISABLE DO SELECT 1;`);
+    const restored = await restoreParts(
+      engine,
+      made(target),
+      await dumpParts(engine, made(source), context()),
+      context(),
+    );
+    expect(restored.warnings).toContainEqual(expect.stringMatching(/events have ended.*: made\.daily, made\.once\.$/));
+    expect(
+      await target.sql("SELECT event_name FROM information_schema.events WHERE event_schema = 'made' ORDER BY 1"),
+    ).toBe('kept\nlater\n');
+  });
+});
