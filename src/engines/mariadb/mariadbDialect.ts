@@ -1,7 +1,7 @@
 import type { Dialect } from '../mysqlFamily/dialect.js';
 import type { Grants } from '../mysqlFamily/privileges/grants.js';
 import { isOlder, versionOf } from '../mysqlFamily/session/serverSettings.js';
-import { readAccounts } from './accounts/readAccounts.js';
+import { readMariadbAccounts } from './accounts/readAccounts.js';
 import { findClientPlugins } from './clientPlugins.js';
 import { dumpCharacterSet, warnOfConversion } from './dumpCharacterSet.js';
 import { dumpsHistory } from './history.js';
@@ -77,7 +77,7 @@ export const mariadbDialect: Dialect = {
   dumpCharacterSet,
   dumpsHistory,
   refuseUnfitTool: (toolVersion, { sequences }) => refuseToolWithoutSequences(toolVersion, sequences),
-  readAccounts,
+  readAccounts: readMariadbAccounts,
   statementsAfterDump: () => Promise.resolve([]),
   findOwnLosses: (_session, catalog, definitions) => Promise.resolve(warnOfConversion(catalog, definitions)),
 

@@ -2,6 +2,7 @@ import type { Dialect } from '../mysqlFamily/dialect.js';
 import type { Grants } from '../mysqlFamily/privileges/grants.js';
 import type { FoundSettings } from '../mysqlFamily/session/serverSettings.js';
 import { serverErrorNumber, type Row, type Session } from '../mysqlFamily/session/session.js';
+import { readMysqlAccounts } from './accounts/readAccounts.js';
 import { readHistograms } from './histograms.js';
 import { mysqlDumpArguments, oneRowBytes } from './mysqlDumpArguments.js';
 import { mysqlLocks } from './mysqlLocks.js';
@@ -82,6 +83,7 @@ export const mysqlDialect: Dialect = {
   dumpsHistory: () => false,
   refuseUnfitTool: () => undefined,
   findOwnLosses: findMysqlLosses,
+  readAccounts: readMysqlAccounts,
   statementsAfterDump: readHistograms,
   oneRowBytes,
 

@@ -1,8 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { accountStatements, withoutAuthentication, type ShownAccount } from './accountStatements.js';
+import type { ShownAccount } from '../../mysqlFamily/privileges/readAccounts.js';
+import { accountStatements, withoutAuthentication, type MariadbAccount } from './accountStatements.js';
+
+type Shown = ShownAccount<MariadbAccount>;
 
 const hash = '*7C67218EF7410F248763DC99AEDC705367393C4A';
-const account = (more: Partial<ShownAccount>): ShownAccount => ({
+const account = (more: Partial<Shown>): Shown => ({
   ...{ user: 'app', host: '%', isRole: false, defaultRole: '', created: undefined, grants: [] },
   ...more,
 });

@@ -1,20 +1,8 @@
+import { accountWords } from '../../mysqlFamily/privileges/accountWords.js';
 import { quoteName } from '../../mysqlFamily/privileges/grants.js';
+import type { Account, ShownAccount } from '../../mysqlFamily/privileges/readAccounts.js';
 
-/** A user, or a role (`host` is empty). */
-export type Account = {
-  readonly user: string;
-  readonly host: string;
-  readonly isRole: boolean;
-  readonly defaultRole: string;
-};
-
-/** What the server shows about an account. */
-export type ShownAccount = Account & {
-  /** The statement of SHOW CREATE USER. Undefined for a role. */
-  readonly created: string | undefined;
-  /** The lines of SHOW GRANTS. */
-  readonly grants: readonly string[];
-};
+export type MariadbAccount = Account & { readonly defaultRole: string };
 
 /** A hash that belongs to no known password. It keeps an account closed after somebody unlocked it. */
 const noPassword = "IDENTIFIED BY PASSWORD '*0000000000000000000000000000000000000000'";
@@ -28,7 +16,7 @@ const withoutHashes = `-- Users, roles and grants, without passwords. Each new a
  * its grants. Without `hashes` no part of an authentication is left in the text. `locks`: the server knows ACCOUNT LOCK.
  */
 export function accountStatements(
-  accounts: readonly ShownAccount[],
+  accounts: readonly ShownAccount<MariadbAccount>[],
   { hashes, locks }: { readonly hashes: boolean; readonly locks: boolean },
 ): string {
   const roles = accounts.filter((account) => account.isRole && !isPublic(account));
@@ -47,7 +35,7 @@ export function accountStatements(
 }
 
 /** As an account is named in statements. */
-export function accountName({ user, host, isRole }: Account): string {
+export function accountName({ user, host, isRole }: MariadbAccount): string {
   if (isPublic({ user, isRole })) return 'PUBLIC';
   return isRole ? quoteName(user) : `${quoteName(user)}@${quoteName(host)}`;
 }
@@ -69,8 +57,7 @@ function lockedUser(statement: string, locks: boolean): string {
 
 /** The words before the login method, and those after it. Without a method, all clauses come after it. */
 function split(statement: string): { readonly before: readonly string[]; readonly after: readonly string[] } {
-  const words: readonly string[] =
-    statement.match(/(?:`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|"(?:[^"\\]|""|\\.)*"|[^\s`'"])+/gs) ?? [];
+  const words = accountWords(statement);
   const isClause = (word: string, place: number) =>
     /^(REQUIRE|WITH|ACCOUNT)$/.test(word) || (word === 'PASSWORD' && words[place + 1] === 'EXPIRE');
   const to = words.findLastIndex((word) => word.endsWith('`') || word === 'PUBLIC') + 1;
@@ -85,7 +72,7 @@ function ifNew(statement: string): string {
 }
 
 /** Older servers do not list it among the grants. */
-function defaultRole(account: ShownAccount): readonly string[] {
+function defaultRole(account: ShownAccount<MariadbAccount>): readonly string[] {
   const isShown = account.grants.some((line) => line.startsWith('SET DEFAULT ROLE '));
   if (isShown || account.defaultRole === '') return [];
   return [`SET DEFAULT ROLE ${quoteName(account.defaultRole)} FOR ${accountName(account)}`];
