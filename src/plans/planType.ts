@@ -77,7 +77,7 @@ export const DriftActionEnum = enumType(
 export const IncludedUsersEnum = enumType(
   'IncludedUsers',
   ['NONE', 'WITHOUT_PASSWORDS', 'WITH_PASSWORD_HASHES'],
-  'Users, roles and grants become a part of their own, which no restore replays. WITHOUT_PASSWORDS: the statements create accounts that nobody can use before they get a password. WITH_PASSWORD_HASHES: who can read the backup can try to guess the passwords. Available for MARIADB, POSTGRESQL and MONGODB.',
+  'Users, roles and grants become a part of their own, which no restore replays. WITHOUT_PASSWORDS: the statements create accounts that nobody can use before they get a password. WITH_PASSWORD_HASHES: who can read the backup can try to guess the passwords.',
 );
 
 @ObjectType('DriftThreshold', { description: 'How many rows must remain since the previous backup of the plan.' })

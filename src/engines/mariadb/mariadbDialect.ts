@@ -60,6 +60,8 @@ export const mariadbDialect: Dialect = {
   keepsLocks: `SELECT 1 FROM information_schema.global_variables
     WHERE variable_name IN ('LOG_BIN', 'WSREP_ON') AND variable_value = 'ON'`,
   locks: mariadbLocks,
+  // A MariaDB shows them with a plugin too, and has performance_schema switched off by default.
+  locksAreTables: false,
 
   // The server shows the grants of active roles too.
   showGrants: (session) => session.query('SHOW GRANTS'),

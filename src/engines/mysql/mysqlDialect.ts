@@ -57,6 +57,7 @@ export const mysqlDialect: Dialect = {
     "(SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Threads_connected')",
   keepsLocks: 'SELECT 1 FROM DUAL WHERE @@log_bin = 1',
   locks: mysqlLocks,
+  locksAreTables: true,
 
   showGrants: async (session) => {
     const [row] = await session.query('SELECT CURRENT_ROLE() AS roles');

@@ -7,7 +7,8 @@ import type { ServiceConnection } from '../../serviceConnection.js';
 import { readPrograms } from '../catalog/catalog.js';
 import { listDatabases, selectDatabases, type ListedDatabase } from '../catalog/selection.js';
 import { adviseOnAccounts } from '../privileges/accountStatements.js';
-import { readGrants, refuseMissingDumpPrivileges, warnOfHiddenSessions } from '../privileges/privileges.js';
+import { adviseOnOptionalPrivileges } from '../privileges/optionalPrivileges.js';
+import { readGrants, refuseMissingDumpPrivileges } from '../privileges/privileges.js';
 import { connectLine, logIn, shortText, type Session } from '../session/session.js';
 import { serverVersion, type FamilySettings } from './preflight.js';
 import { refuseSettingsThatSpoilDumps } from './settingsPreflight.js';
@@ -76,10 +77,10 @@ function serverSteps(
         if (connection.databases === null && listed.length === 0 && grants.makesDatabases) return onlyTarget;
         databases = selectDatabases(listed, connection.databases);
         await refuseMissingDumpPrivileges(loggedIn(), await readPrograms(loggedIn(), databases), grants);
-        const hidden = await warnOfHiddenSessions(loggedIn(), grants);
+        const optional = await adviseOnOptionalPrivileges(loggedIn(), grants, connection);
         const release = dialect.releaseOf(serverVersion(loggedIn()));
         const advice = adviseOnAccounts(dialect, grants, { release, databases: connection.databases });
-        return [`All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`, ...hidden, ...advice].join(
+        return [`All of ${databases.map(({ name }) => name).join(', ')} may be dumped.`, ...optional, ...advice].join(
           ' ',
         );
       },

@@ -111,12 +111,14 @@ function serverSession(row: Row): ServerSession {
 
 function metadataLock(row: Row): MetadataLock {
   const kind = (row['kind'] ?? '').replace(/ (metadata )?lock$/i, '');
+  const mode = (row['mode'] ?? '').replace(/^MDL_/, '');
   return {
     sessionId: row['id'] ?? '',
     kind: kind.charAt(0).toUpperCase() + kind.slice(1).toLowerCase(),
     database: row['db'] ?? '',
     table: row['name'] ?? '',
-    mode: (row['mode'] ?? '').replace(/^MDL_/, ''),
+    // MySQL has no mode of its own for FLUSH TABLES WITH READ LOCK.
+    mode: /^global$/i.test(kind) && mode === 'SHARED' ? 'BACKUP_FTWRL1' : mode,
     isPending: row['pending'] === '1',
   };
 }

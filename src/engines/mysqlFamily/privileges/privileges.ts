@@ -70,15 +70,6 @@ export async function refuseMissingRestorePrivileges(
   if (lacking.size > 0 || global.length > 0) await refuse(session, lacking, global, 'the restore');
 }
 
-/** A warning for a backup that should end when other sessions wait, but whose account cannot see them. */
-export async function warnOfHiddenSessions(session: Session, grants: Grants): Promise<readonly string[]> {
-  if (grants.holdsGlobally('PROCESS')) return [];
-  const grant = `GRANT PROCESS ON *.* TO ${await ownAccount(session)};`;
-  return [
-    `The user may not see which sessions wait for a backup, so a backup never ends for them. To change this, run: ${grant}`,
-  ];
-}
-
 async function refuse(
   session: Session,
   lacking: ReadonlyMap<string, readonly string[]>,

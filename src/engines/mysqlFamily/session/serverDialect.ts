@@ -104,6 +104,9 @@ export type ServerDialect = {
     readonly advice: string;
   };
 
+  /** SELECT on performance_schema is what an account lacks to see locks. */
+  readonly locksAreTables: boolean;
+
   /** The grants of the session's user, including those of active roles: one line in each row. */
   showGrants(session: Session): Promise<readonly Row[]>;
   /** The privileges for reading the bodies of all routines. */
