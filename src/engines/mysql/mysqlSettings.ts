@@ -13,6 +13,10 @@ export const mysqlSettings: readonly SettingRule[] = [
     name: 'show_gipk_in_create_table_and_information_schema',
     why: 'hides generated invisible primary keys and their values',
     ours: '1',
+    spoilsDump: (value) => value === 'OFF',
+    onlyFor: 'HIDDEN_KEYS',
+    effect: 'the dump would not contain the generated invisible primary keys of tables',
+    harmless: '1',
   },
   { name: 'show_create_table_verbosity', why: 'SHOW CREATE adds ROW_FORMAT', ours: '0' },
   {

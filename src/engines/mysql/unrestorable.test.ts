@@ -151,6 +151,40 @@ describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses
     expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
   });
 
+  test.each(['sql_require_primary_key', 'sql_generate_invisible_primary_key'])(
+    'a restore needs %s off for a table that has only a unique key',
+    async (setting) => {
+      await create('CREATE TABLE t (a INT NOT NULL UNIQUE)');
+      const dumped = await dumpParts(engine, made(source), context());
+      await target.sql(`SET GLOBAL ${setting} = ON`);
+      try {
+        await expect(restoreParts(engine, made(target), dumped, context())).rejects.toMatchObject({
+          ...{ code: 'TARGET_UNFIT', message: expect.stringContaining("'made.t'") },
+          help: expect.stringContaining(`SET GLOBAL ${setting}=OFF`),
+        });
+      } finally {
+        await target.sql(`SET GLOBAL ${setting} = OFF`);
+      }
+    },
+  );
+
+  test('a generated invisible primary key comes back, and a backup is refused while the server hides it', async () => {
+    await create(
+      'SET sql_generate_invisible_primary_key = ON; CREATE TABLE t (a INT); INSERT INTO t VALUES (4), (5); DELETE FROM t WHERE a = 4',
+    );
+    await source.sql('SET GLOBAL show_gipk_in_create_table_and_information_schema = OFF');
+    try {
+      await expect(preflightOf(engine, made(source), context())).rejects.toMatchObject({
+        ...{ code: 'SERVICE_SETTING', message: expect.stringMatching(/invisible primary keys/) },
+        help: expect.stringContaining('SET GLOBAL show_gipk_in_create_table_and_information_schema = 1;'),
+      });
+    } finally {
+      await source.sql('SET GLOBAL show_gipk_in_create_table_and_information_schema = ON');
+    }
+    await restoreParts(engine, made(target), await dumpParts(engine, made(source), context()), context());
+    expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+  });
+
   test('a restore names the events that have ended, which the target drops', async () => {
     await create(`SET timestamp = 1000000000;
       CREATE EVENT once ON SCHEDULE AT '2001-09-09 12:00:00' DISABLE DO SELECT 1;

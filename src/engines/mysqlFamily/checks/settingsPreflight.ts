@@ -55,6 +55,11 @@ async function matters(
                   WHERE table_schema IN (?) AND table_type = 'SYSTEM VERSIONED' LIMIT 1`;
     return (await session.query(sql, [names])).length > 0;
   }
+  if (onlyFor === 'HIDDEN_KEYS') {
+    const sql = `SELECT 1 FROM information_schema.columns
+                  WHERE table_schema IN (?) AND column_name = 'my_row_id' AND extra LIKE '%INVISIBLE%' LIMIT 1`;
+    return (await session.query(sql, [names])).length > 0;
+  }
   if (onlyFor === 'FOREIGN_NAMES') {
     if (names.some(isForeign)) return true;
     const all = await session.query(

@@ -31,7 +31,7 @@ type Need = (database: string, what: string, name: string) => void;
  * - `definer …`: without this account a view cannot be created;
  * - `database …` and `sequence …`: they are read and not dumped;
  * - `trusted functions`;
- * - `primary key`: tables that have none;
+ * - `primary key`: tables that have no key of unique values, and `primary key beside unique keys`: tables that have only such;
  * - `encryption`;
  * - `folded triggers` and `folded programs`: their texts spell a name with other letter case, which only a server that
  *   folds names accepts;
@@ -137,8 +137,10 @@ function needsOfTable(table: TableParts, need: TableNeed): void {
     if (name.startsWith('index ') && / IGNORED\b/.test(text)) need('feature ignored indexes');
     if (name.startsWith('index ') && isOfAnyLength(text, table)) need('feature unique keys of any length');
   }
-  const key = [...parts].some(([name, text]) => name === 'primary key' || text.startsWith('UNIQUE KEY'));
-  if (!key) need('primary key');
+  if (!parts.has('primary key')) {
+    const hasOther = [...parts.values()].some((text) => text.startsWith('UNIQUE KEY'));
+    need(hasOther ? 'primary key beside unique keys' : 'primary key');
+  }
   // MariaDB's option, and MySQL's.
   const encrypted = options.get('ENCRYPTED') ?? options.get('ENCRYPTION') ?? '';
   if (/^'?(?:yes|y)'?$/i.test(encrypted)) need('encryption');

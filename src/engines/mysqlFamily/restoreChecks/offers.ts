@@ -24,8 +24,8 @@ export function refuseMissingOffers(dialect: ServerDialect, target: Target, inve
         objects,
       );
     }
-    const keyRequired = keySettings.find((setting) => isOn(target, setting));
-    if (need === 'primary key' && keyRequired !== undefined) {
+    const keyRequired = keySettings(need).find((setting) => isOn(target, setting));
+    if (keyRequired !== undefined) {
       throw unfit(
         `The target accepts no table without a primary key (${keyRequired}), and these tables of the backup have none: ${named(objects)}.`,
         `Run on the target: SET GLOBAL ${keyRequired}=OFF; Set it again after the restore.`,
@@ -35,8 +35,12 @@ export function refuseMissingOffers(dialect: ServerDialect, target: Target, inve
   }
 }
 
-/** The first is MariaDB's. The last one of MySQL adds a key to such tables. */
-const keySettings = ['innodb_force_primary_key', 'sql_require_primary_key', 'sql_generate_invisible_primary_key'];
+/** MariaDB's setting accepts a unique key as well. The last one of MySQL adds a key to the tables. */
+function keySettings(need: string): readonly string[] {
+  const ofMysql = ['sql_require_primary_key', 'sql_generate_invisible_primary_key'];
+  if (need === 'primary key beside unique keys') return ofMysql;
+  return need === 'primary key' ? ['innodb_force_primary_key', ...ofMysql] : [];
+}
 
 function needsOf(inventory: Inventory): ReadonlyMap<string, readonly string[]> {
   const all = new Map<string, string[]>();

@@ -20,7 +20,7 @@ export type SettingRule = {
    */
   readonly spoilsDump?: (value: string, tool: Version, found: FoundSettings) => boolean;
   /** The kind of objects that a dump must contain to be affected. Absent: every dump is affected. */
-  readonly onlyFor?: 'FOREIGN_NAMES' | 'VERSIONED_TABLES';
+  readonly onlyFor?: 'FOREIGN_NAMES' | 'VERSIONED_TABLES' | 'HIDDEN_KEYS';
   /** The variable is set only on servers for which this is true. Absent: on every server that has it. */
   readonly onlyWhere?: (value: string, server: Version) => boolean;
   /** The effect on the dump, as the end of a sentence. */
