@@ -40,6 +40,7 @@ export async function startRealApi(database: TestDatabase): Promise<RealApi> {
     shared,
     {
       adminToken: new Secret(adminToken),
+      databaseUrl: new Secret(database.appUrl),
       host: '127.0.0.1',
       minIntervalMs: 60_000,
       port: 0,

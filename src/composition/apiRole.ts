@@ -15,11 +15,15 @@ import { composeApi } from './api.js';
 import { workerMetrics } from '../workerRegistry/workerMetrics.js';
 import { createAuditTrail } from '../signIn/audit/auditTrail.js';
 import type { Closing } from './closing.js';
+import { openSignInConnections } from './database.js';
 import { registerInstallationFigures } from './installationFigures.js';
 import type { Shared } from './shared.js';
 import { openSignIn } from './openSignIn.js';
 
-export type ApiRoleConfig = Pick<ServeConfig, 'adminToken' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'> &
+export type ApiRoleConfig = Pick<
+  ServeConfig,
+  'adminToken' | 'databaseUrl' | 'host' | 'minIntervalMs' | 'port' | 'publicUrl'
+> &
   Partial<
     Pick<
       ServeConfig,
@@ -55,7 +59,10 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
   workerMetrics(shared.installationRegistry, shared.workers);
   const { sessions } = config;
   const signInChanges = new SignInChanges();
-  const browsers = sessions && openSignIn(shared, { ...config, audit, signInChanges, limits: sessions }, log, closing);
+  const dataSource = await openSignInConnections(config.databaseUrl, 'stowage sign-in', closing);
+  const signInTools = { ...shared, dataSource };
+  const browsers =
+    sessions && openSignIn(signInTools, { ...config, audit, signInChanges, limits: sessions }, log, closing);
   const endFollowing = followAccess(shared.feed, signInChanges);
   const server = await createServer({
     schema,
@@ -63,7 +70,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     now: shared.now,
     trustedProxies: config.trustedProxies ?? noProxies,
     authenticate: firstOf(
-      accessTokenSignIn(shared),
+      accessTokenSignIn(signInTools),
       adminTokens(config, { signInChanges, log, closing }),
       ...(browsers === undefined ? [] : [browsers.authenticate]),
     ),
@@ -82,7 +89,7 @@ export async function startApi(shared: Shared, config: ApiRoleConfig, log: Log, 
     ...(config.clientLimits === undefined ? {} : { limits: config.clientLimits }),
     ...(databasePatienceMs === undefined
       ? {}
-      : { patiently: <T>(work: () => T): T => withPatience(databasePatienceMs, work) }),
+      : { patiently: <T>(work: () => T, viewerKey?: string): T => withPatience(databasePatienceMs, work, viewerKey) }),
   });
   closing.add('API', async () => {
     endFollowing();

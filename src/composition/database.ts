@@ -5,6 +5,7 @@ import { StowageError } from '../errors.js';
 import type { Log } from '../log.js';
 import { migrate } from '../postgres/migrate.js';
 import type { Secret } from '../secret.js';
+import type { Closing } from './closing.js';
 import { slices, type Slice } from './slices.js';
 
 export type DatabaseUrls = Pick<MigrateConfig, 'databaseUrl' | 'migrationDatabaseUrl'>;
@@ -25,6 +26,20 @@ export async function openDatabase(
     await dataSource.destroy();
     throw error;
   }
+}
+
+/**
+ * Connections that only the sign-in uses. So no request waits for its sign-in behind statements of others. The schema must
+ * be migrated.
+ */
+export async function openSignInConnections(
+  databaseUrl: Secret,
+  applicationName: string,
+  closing: Closing,
+): Promise<DataSource> {
+  const dataSource = await connect('DATABASE_URL', databaseUrl, { applicationName, poolSize: 3 });
+  closing.add('connections of the sign-in', () => dataSource.destroy());
+  return dataSource;
 }
 
 async function bringUpToDate(app: DataSource, urls: DatabaseUrls, applicationName: string, log: Log): Promise<void> {

@@ -28,7 +28,7 @@ export async function startUp(config: UpConfig, log: Log): Promise<Running> {
 
     const shared = await openShared({ ...config, ...database.urls, masterKeys }, log, closing);
     await startWorkerRole(shared, config, log, closing);
-    const url = await startApi(shared, { ...config, adminToken, masterKeys }, log, closing);
+    const url = await startApi(shared, { ...config, ...database.urls, adminToken, masterKeys }, log, closing);
     log.info(`Playground: ${url}/playground`);
     const { code } = await createOneTimeLinks(shared.dataSource).create();
     // On standard output and not in the log, because the link signs in whoever opens it first.

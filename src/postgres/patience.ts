@@ -12,7 +12,11 @@ class Patience {
   /** A wait has reached the limit. All later waits of the request end at once. */
   #isOver = false;
 
-  constructor(private readonly limitMs: number) {}
+  constructor(
+    private readonly limitMs: number,
+    /** Who shares the connections with others. Undefined: the process itself. */
+    readonly viewerKey: string | undefined,
+  ) {}
 
   leftMs(): number {
     if (this.#isOver) return 0;
@@ -34,10 +38,15 @@ const current = new AsyncLocalStorage<Patience>();
 /**
  * Runs `work`. Its statements, the waits for a connection and the repetitions together wait at most `limitMs` for a
  * PostgreSQL that does not answer. After each answer the limit starts again. Once a wait has reached the limit, for
- * example for a lock, every later wait of this work ends at once.
+ * example for a lock, every later wait of this work ends at once. Viewers share the connections (`FairPlaces`).
  */
-export function withPatience<T>(limitMs: number, work: () => T): T {
-  return current.run(new Patience(limitMs), work);
+export function withPatience<T>(limitMs: number, work: () => T, viewerKey?: string): T {
+  return current.run(new Patience(limitMs, viewerKey), work);
+}
+
+/** The viewer for whom this work uses connections. Undefined: the work is the process's own. */
+export function viewerOfWork(): string | undefined {
+  return current.getStore()?.viewerKey;
 }
 
 /** The time limit for a wait that begins now. Undefined: there is no limit. */

@@ -1,5 +1,6 @@
 import pg, { type PoolClient } from 'pg';
-import { noAnswer, patienceLeftMs } from './patience.js';
+import { FairPlaces } from './fairPlaces.js';
+import { noAnswer, patienceLeftMs, viewerOfWork } from './patience.js';
 
 type GiveConnection = (error: Error | undefined, client?: PoolClient, release?: (error?: unknown) => void) => void;
 
@@ -30,27 +31,44 @@ class PatientClient extends pg.Client {
   }) as pg.Client['query'];
 }
 
-/** Gives up the wait for a connection at the time limit of the request. */
+/** Divides its connections among viewers, and gives up the wait for a connection at the time limit of the request. */
 class PatientPool extends pg.Pool {
+  readonly #places = new FairPlaces(this.options.max);
+
   override connect = ((give?: GiveConnection): unknown => {
     const wait = (callback?: GiveConnection): unknown => Reflect.apply(take, this, [callback]);
+    if (give === undefined) return wait();
     const leftMs = patienceLeftMs();
-    if (give === undefined || leftMs === undefined) return wait(give);
     if (leftMs === 0) {
       process.nextTick(() => give(noAnswer(), undefined, () => undefined));
       return undefined;
     }
     let hasGivenUp = false;
-    const timer = setTimeout(() => {
+    const giveUp = () => {
       hasGivenUp = true;
-      give(noAnswer(), undefined, () => undefined);
-    }, leftMs);
-    return wait((error, client, release) => {
-      clearTimeout(timer);
-      if (!hasGivenUp) give(error, client, release);
-      else if (client !== undefined) release?.();
+      endWait();
+      give(leftMs === undefined ? noConnection() : noAnswer(), undefined, () => undefined);
+    };
+    const limitMs = leftMs ?? this.options.connectionTimeoutMillis;
+    const timer = limitMs === undefined ? undefined : setTimeout(giveUp, limitMs);
+    const endWait = this.#places.enter(viewerOfWork(), (leave) => {
+      wait((error, client, release) => {
+        clearTimeout(timer);
+        const giveBack = (problem?: unknown) => {
+          if (client !== undefined) release?.(problem);
+          leave();
+        };
+        if (client === undefined || hasGivenUp) giveBack();
+        if (!hasGivenUp) give(error, client, giveBack);
+      });
     });
+    return undefined;
   }) as pg.Pool['connect'];
+}
+
+/** The error of the pool itself. */
+function noConnection(): Error {
+  return new Error('timeout exceeded when trying to connect');
 }
 
 /** The driver for TypeORM's option `driver`, and the class of connections for its option `extra`. */

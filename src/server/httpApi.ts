@@ -79,7 +79,7 @@ export async function httpApi(options: HttpApiOptions): Promise<HttpApi> {
 
 /** Middleware whose work waits for the database within the limit of one request. */
 function patient(handle: RequestHandler, patiently: Patiently): RequestHandler {
-  return (request, response, next) => patiently(() => handle(request, response, next));
+  return (request, response, next) => patiently(() => handle(request, response, next), contextOf(response).viewerKey);
 }
 
 /** Parsing and checking a document takes time too, so it waits for its turn. */

@@ -79,7 +79,11 @@ type Operation = {
   messages?: AsyncIterableIterator<ExecutionResult>;
 };
 type Connection = Context<Record<string, unknown>, Extra>;
-type SocketContext = RequestContext & { readonly operation: Operation; readonly outlet: Outlet };
+type SocketContext = RequestContext & {
+  readonly operation: Operation;
+  readonly outlet: Outlet;
+  readonly viewerKey: string;
+};
 
 /** The protocol graphql-transport-ws on opened sockets, with sign-in, checks and limits. */
 export function socketProtocol(options: SocketProtocolOptions): SocketProtocol {
@@ -169,14 +173,15 @@ function protocolServer(options: SocketProtocolOptions) {
     execute: (args) => executeAtOutlet(args as SocketArgs, patiently),
     async subscribe(args) {
       // Many subscriptions of one viewer do not start together, so that others can read from the database meanwhile.
-      const leave = await (args as SocketArgs).contextValue.budget.begin(OperationTypeNode.SUBSCRIPTION);
+      const { budget, operation, viewerKey } = (args as SocketArgs).contextValue;
+      const leave = await budget.begin(OperationTypeNode.SUBSCRIPTION);
       metrics.subscriptions.inc();
       const messages = await subscribeFresh(args, {
         execute: (event) => executeAtOutlet(event as SocketArgs, patiently),
         onEnd: () => metrics.subscriptions.dec(),
-        patiently,
+        patiently: (work) => patiently(work, viewerKey),
       }).finally(leave);
-      if (Symbol.asyncIterator in messages) (args as SocketArgs).contextValue.operation.messages = messages;
+      if (Symbol.asyncIterator in messages) operation.messages = messages;
       return messages;
     },
     onNext(connection, _id, payload, _args, result) {
@@ -210,13 +215,13 @@ type SocketArgs = ExecutionArgs & { readonly contextValue: SocketContext };
 
 /** Executes a query or an event when there is room for its answer. A mutation never waits for room. */
 async function executeAtOutlet(args: SocketArgs, patiently: Patiently) {
-  const { operation, outlet, budget } = args.contextValue;
+  const { operation, outlet, budget, viewerKey } = args.contextValue;
+  const execute = () => patiently(() => executeWithinBudget(args), viewerKey);
   operation.budget = budget;
-  if (getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.MUTATION)
-    return patiently(() => executeWithinBudget(args));
+  if (getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.MUTATION) return execute();
   await outlet.begin();
   try {
-    return await patiently(() => executeWithinBudget(args));
+    return await execute();
   } finally {
     outlet.end();
   }
@@ -265,7 +270,7 @@ function contextOf(extra: Extra, operation: Operation, shares: Shares): SocketCo
   const { viewer, key } = signedIn.current;
   const { correlationId } = operation;
   const budget = shares.budgetOf(key, usage);
-  return { viewer, correlationId, clientAddress, loaders: new Loaders(), budget, operation, outlet };
+  return { viewer, correlationId, clientAddress, loaders: new Loaders(), budget, operation, outlet, viewerKey: key };
 }
 
 function wrap(error: unknown): GraphQLError {
