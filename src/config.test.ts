@@ -65,6 +65,8 @@ describe('a configuration', () => {
         requestsOfViewer: 12_000,
         requestsOfAddress: 120_000,
         socketsOfViewer: 100,
+        pendingConnections: 1_000,
+        pendingConnectionsOfAddress: 250,
         pendingSockets: 1_000,
         pendingSocketsOfAddress: 100,
         messagesPerSecond: 200,

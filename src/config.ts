@@ -97,6 +97,8 @@ export type ClientLimits = {
   readonly requestsOfViewer: number;
   readonly requestsOfAddress: number;
   readonly socketsOfViewer: number;
+  readonly pendingConnections: number;
+  readonly pendingConnectionsOfAddress: number;
   readonly pendingSockets: number;
   readonly pendingSocketsOfAddress: number;
   readonly messagesPerSecond: number;
@@ -408,6 +410,8 @@ function clientLimits(reader: Reader): ClientLimits {
     requestsOfViewer: reader.value('STOWAGE_REQUESTS_PER_VIEWER', wholeNumber(60, 10_000_000), '12000'),
     requestsOfAddress: reader.value('STOWAGE_REQUESTS_PER_ADDRESS', wholeNumber(60, 10_000_000), '120000'),
     socketsOfViewer: reader.value('STOWAGE_SOCKETS_PER_VIEWER', wholeNumber(32, 100_000), '100'),
+    pendingConnections: reader.value('STOWAGE_PENDING_CONNECTIONS', count, '1000'),
+    pendingConnectionsOfAddress: reader.value('STOWAGE_PENDING_CONNECTIONS_PER_ADDRESS', count, '250'),
     pendingSockets: reader.value('STOWAGE_PENDING_SOCKETS', count, '1000'),
     pendingSocketsOfAddress: reader.value('STOWAGE_PENDING_SOCKETS_PER_ADDRESS', count, '100'),
     messagesPerSecond: reader.value('STOWAGE_SOCKET_MESSAGES_PER_SECOND', wholeNumber(10, 100_000), '200'),

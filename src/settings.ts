@@ -256,6 +256,22 @@ export const settings = {
     default: { otherwise: '100' },
     secret: false,
   },
+  STOWAGE_PENDING_CONNECTIONS: {
+    roles: api,
+    meaning:
+      'How many HTTP connections may be open on which nobody has signed in yet. Above this number the oldest of them is closed.',
+    holds: 'a whole number from 1 to 100000',
+    default: { otherwise: '1000' },
+    secret: false,
+  },
+  STOWAGE_PENDING_CONNECTIONS_PER_ADDRESS: {
+    roles: api,
+    meaning:
+      'How many such connections one IP address (IPv6: one /64 network) may have. Above this number its oldest one is closed. The proxies of STOWAGE_TRUSTED_PROXIES have no such limit. Connections on which someone has signed in do not count.',
+    holds: 'a whole number from 1 to 100000',
+    default: { otherwise: '250' },
+    secret: false,
+  },
   STOWAGE_PENDING_SOCKETS: {
     roles: api,
     meaning:

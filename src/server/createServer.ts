@@ -11,6 +11,7 @@ import { Shares } from './fairness/shares.js';
 import { httpApi } from './httpApi.js';
 import { serverMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
+import { PendingConnections, type ConnectionLimits } from './pendingConnections.js';
 import { SignInChanges } from './signInChanges.js';
 import { createSignInFailures, type SignInFailuresOptions } from './signInFailures.js';
 import { socketApi, type SocketLimits } from './socketApi.js';
@@ -36,8 +37,12 @@ export type ServerOptions = PublicPages & {
 };
 
 export type ServerLimits = SocketLimits &
-  RateLimits & {
+  RateLimits &
+  ConnectionLimits & {
     readonly maxBodyBytes: number;
+    /** How long a client may take for the head of a request, and for the whole request. Later the answer is 408. */
+    readonly headMs: number;
+    readonly requestMs: number;
     /** How long `close` waits for requests that are being answered. */
     readonly graceMs: number;
     /** How many signed-in WebSockets one viewer may have. */
@@ -51,6 +56,10 @@ export type ServerLimits = SocketLimits &
 
 const defaultLimits: ServerLimits = {
   maxBodyBytes: 1_048_576,
+  headMs: 10_000,
+  requestMs: 60_000,
+  pendingConnections: 1_000,
+  pendingConnectionsOfAddress: 250,
   maxMessageBytes: 1_048_576,
   connectionInitMs: 5_000,
   pingMs: 30_000,
@@ -85,6 +94,8 @@ export interface ApiServer {
  * executed.
  */
 const keptAliveMs = 75_000;
+/** How often Node checks for clients that take too long for a request. */
+const checkEveryMs = 1_000;
 
 /**
  * The API: `POST /graphql`, WebSocket `/graphql`, `/playground`, `/v2/dashboard/<service instance id>`, `/healthz`,
@@ -107,10 +118,17 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     trustedProxies: proxies = noProxies,
   } = options;
   const rates = new RequestRates(limits);
-  const guarded = { ...options, rates, metrics, signInFailures, shares, changes, now, proxies };
+  const connections = new PendingConnections(limits, proxies, () => metrics.closedConnections.inc());
+  const guarded = { ...options, rates, metrics, signInFailures, shares, changes, now, proxies, connections };
   const api = await httpApi({ ...guarded, maxBodyBytes: limits.maxBodyBytes });
   const app = apiApp({ ...guarded, api, isClosing: () => closing !== undefined });
-  const server = createHttpServer({ keepAliveTimeout: keptAliveMs }, (request, response) => {
+  const timeouts = {
+    keepAliveTimeout: keptAliveMs,
+    headersTimeout: limits.headMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: checkEveryMs,
+  };
+  const server = createHttpServer(timeouts, (request, response) => {
     // Without this, an idle keep-alive connection would delay `close` after its last answer.
     response.once('close', () => {
       if (closing !== undefined) setImmediate(() => server.closeIdleConnections());
@@ -118,6 +136,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     identifyClient(request, proxies);
     app(request, response);
   });
+  server.on('connection', (socket) => connections.add(socket));
   const sockets = socketApi(server, { ...guarded, ...limits, path: '/graphql' });
 
   return {

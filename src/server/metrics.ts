@@ -12,6 +12,7 @@ export type ServerMetrics = {
   readonly sockets: Gauge;
   readonly subscriptions: Gauge;
   readonly refusedSockets: Counter<'reason'>;
+  readonly closedConnections: Counter;
   readonly refusedRequests: Counter<'limit'>;
   readonly exceededAnswers: Counter<'limit'>;
 };
@@ -58,6 +59,11 @@ export function serverMetrics(registry: Registry): ServerMetrics {
       name: 'stowage_websockets_refused_total',
       help: 'WebSockets refused because there were too many before sign-in, or of one viewer.',
       labelNames: ['reason'],
+      registers,
+    }),
+    closedConnections: new Counter({
+      name: 'stowage_http_connections_closed_total',
+      help: 'HTTP connections closed because there were too many on which nobody had signed in.',
       registers,
     }),
     refusedRequests: fromZero(['viewer', 'address'], {

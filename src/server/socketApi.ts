@@ -13,6 +13,7 @@ import type { TrustedProxies } from './client/trustedProxies.js';
 import type { Shares } from './fairness/shares.js';
 import type { ServerMetrics } from './metrics.js';
 import type { Patiently } from './patiently.js';
+import type { PendingConnections } from './pendingConnections.js';
 import type { SignInChanges } from './signInChanges.js';
 import type { SignInFailures } from './signInFailures.js';
 import { limitUnfinished } from './sockets/limitUnfinished.js';
@@ -41,6 +42,7 @@ export type SocketApiOptions = SocketLimits & {
   readonly metrics: ServerMetrics;
   readonly shares: Shares;
   readonly signInFailures: SignInFailures;
+  readonly connections: Pick<PendingConnections, 'release'>;
   readonly patiently?: Patiently;
   readonly proxies: TrustedProxies;
   /** The path of the URL that upgrades. Other paths get 404. */
@@ -99,6 +101,7 @@ export function socketApi(server: HttpServer, options: SocketApiOptions): Socket
       return;
     }
     stream.once('close', leave);
+    options.connections.release(request.socket);
     sockets.handleUpgrade(request, stream, head, (socket) => {
       const { maxMessageBytes, shares } = options;
       const endLimit = limitUnfinished(socket, stream, { maxMessageBytes, unfinished: shares.unfinished });

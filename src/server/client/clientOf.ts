@@ -57,7 +57,7 @@ function withoutPort(hop: string): string {
   return groups?.['v6'] ?? groups?.['v4'] ?? hop;
 }
 
-function plainAddress(address: string | undefined): string | undefined {
+export function plainAddress(address: string | undefined): string | undefined {
   const plain = address?.replace(/^::ffff:(?=\d+\.)/i, '');
   return plain !== undefined && isIP(plain) !== 0 ? plain : undefined;
 }

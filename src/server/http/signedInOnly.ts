@@ -8,6 +8,7 @@ import type { Shares } from '../fairness/shares.js';
 import { TooManyRequests } from '../fairness/tooManyRequests.js';
 import type { ServerMetrics } from '../metrics.js';
 import { withoutLimit, type Patiently } from '../patiently.js';
+import type { PendingConnections } from '../pendingConnections.js';
 import { signIn } from '../signIn.js';
 import type { SignInFailures } from '../signInFailures.js';
 import { httpContext, usageOf, type HttpContext } from './httpContext.js';
@@ -21,12 +22,14 @@ export type SignedInOnlyOptions = {
   readonly signInFailures: SignInFailures;
   readonly shares: Shares;
   readonly rates: RequestRates;
+  readonly connections: Pick<PendingConnections, 'release'>;
   readonly patiently?: Patiently;
 };
 
 /** Lets only callers pass who have signed in and stay within their limits. The body is not read yet. */
 export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
-  const { authenticate, browsers, metrics, rates, shares, signInFailures, patiently = withoutLimit } = options;
+  const { authenticate, browsers, connections, metrics, rates, shares, signInFailures } = options;
+  const { patiently = withoutLimit } = options;
   return async (request, response, next) => {
     const ofAddress = rates.ofAddress(clientAddressOf(request));
     refuseExceeded(response, [ofAddress], metrics);
@@ -44,6 +47,7 @@ export function signedInOnly(options: SignedInOnlyOptions): RequestHandler {
       response.set('WWW-Authenticate', 'Bearer');
       throw new StowageError('UNAUTHENTICATED', `The request ${what}.`);
     }
+    connections.release(request.socket);
     // The holder of the installation-level token works for all projects, and has no limit of its own.
     const { isInstallation } = signedIn.viewer;
     refuseExceeded(response, isInstallation ? [ofAddress] : [rates.ofViewer(signedIn.key), ofAddress], metrics);
