@@ -13,6 +13,7 @@ import { argumentPaths } from './argumentPaths.js';
 import { literalProblems, variableProblems } from './inputProblems.js';
 import type { KnownDocuments } from './knownDocuments.js';
 import { checkOperationLimits } from './operationLimits.js';
+import { shortNames } from './shortNames.js';
 import { subscribedFieldProblem } from './subscribedField.js';
 
 export type OperationRequest = {
@@ -104,9 +105,10 @@ function* documentErrors(errors: readonly GraphQLError[]): Generator<GraphQLErro
   for (const error of errors) {
     if (error.originalError instanceof StowageError) continue;
     const hint = 'Compare the document with the schema, for example in the playground.';
-    const problem = { path: 'query', problem: error.message, hint };
-    const stowageError = new StowageError('BAD_INPUT', error.message, { details: { fields: [problem] }, help: hint });
-    yield new GraphQLError(error.message, { nodes: error.nodes ?? null, originalError: stowageError });
+    const message = shortNames(error.message);
+    const details = { fields: [{ path: 'query', problem: message, hint }] };
+    const stowageError = new StowageError('BAD_INPUT', message, { details, help: hint });
+    yield new GraphQLError(message, { nodes: error.nodes ?? null, originalError: stowageError });
   }
 }
 

@@ -18,6 +18,7 @@ import {
 import type { FieldProblem } from '../errors.js';
 import { expectationOf } from './scalars/expectation.js';
 import { SecretScalar, secretLiteralProblem } from './scalars/secret.js';
+import { shortPath } from './shortNames.js';
 
 /** The most problems in one answer, so that a list of a thousand wrong items does not get a thousand lines. */
 const mostProblems = 50;
@@ -62,7 +63,7 @@ function collector() {
   const problems: FieldProblem[] = [];
   const isFull = () => problems.length >= mostProblems;
   const add = (path: string, problem: string, hint: string) => {
-    if (!isFull()) problems.push({ path, problem, hint });
+    if (!isFull()) problems.push({ path: shortPath(path), problem, hint });
   };
   return { problems, report: Object.assign(add, { isFull }) };
 }
