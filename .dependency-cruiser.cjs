@@ -9,6 +9,7 @@ const order = [
   'backups',
   'ticks',
   'protection',
+  'entityChanges',
   'restores',
   'workerRegistry',
   'history',

@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql';
+import { entityChangeResolvers } from '../entityChanges/entityChangesApi.js';
 import { fileEndpointNodes, fileEndpointResolvers } from '../endpoints/fileEndpointApi.js';
 import { historyNodes, historyResolvers } from '../history/historyApi.js';
 import { holdsBackups, newestBackupFolders } from '../backups/location/backupsAtEndpoint.js';
@@ -78,6 +79,7 @@ export function composeApi(tools: ApiTools): GraphQLSchema {
       new JobFieldsResolver(slices),
       ...backupResolvers(slices),
       ...protectionResolvers(slices),
+      ...entityChangeResolvers(slices),
       ...restoreResolvers(slices),
       ...workerResolvers(slices),
       ...historyResolvers(slices),

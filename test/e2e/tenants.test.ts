@@ -188,6 +188,14 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
     const lists = subscriptions().filter(({ args }) => args.every(({ name }) => name !== 'id'));
     const messages: string[] = [];
     const ready: Promise<void>[] = [];
+    /** Whether the message is the last change of its kind in the own project. */
+    const isLast = (list: string, text: string): boolean => {
+      if (list === 'serviceChanges') return text.includes(`"id":"${own.serviceId}"`);
+      if (list === 'backupPlanChanges') return text.includes(`"id":"${own.planId}"`);
+      if (list === 'fileEndpointChanges') return text.includes(`renamed ${own.idleFileEndpointId}`);
+      const id = list === 'restoreJobChanges' ? own.restoreJobId : own.queuedJobId;
+      return text.includes(id) && /CANCELLED|Cancelled/.test(text);
+    };
     await withSocket(viewer, async (client) => {
       const subscriptions = lists.map((operation) => {
         const query = operationDocument('subscription', operation, 3);
@@ -200,14 +208,16 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
             const text = JSON.stringify(result);
             messages.push(text);
             if (operation.name === 'events' || text.includes('"READY"')) isReady();
-            // The last change of each kind in its own project.
-            const last = operation.name === 'restoreJobChanges' ? own.restoreJobId : own.queuedJobId;
-            if (text.includes(last) && /CANCELLED|Cancelled/.test(text)) return;
+            if (isLast(operation.name, text)) return;
           }
         })();
       });
       await Promise.all(ready);
-      for (const { queuedJobId, restoreJobId } of [foreign, own]) {
+      for (const { queuedJobId, restoreJobId, idleFileEndpointId } of [foreign, own]) {
+        const rename =
+          'mutation ($id: ID!, $name: String) { updateFileEndpoint(id: $id, input: { name: $name }) { id } }';
+        const { errors } = await api.post(rename, { id: idleFileEndpointId, name: `renamed ${idleFileEndpointId}` });
+        expect(errors).toEqual([]);
         for (const [mutation, id] of [
           ['cancelRestoreJob', restoreJobId],
           ['cancelBackupJob', queuedJobId],
