@@ -90,8 +90,8 @@ describeWith({ mariadb: mariadbMissing, swift: swiftMissing }, 'A backup in a Sw
     await expectIdentical();
   });
 
-  test('is whole in its listing, and its backup.json is for readers that know manifests of manifests', async () => {
-    expect(await readBackupDocument(storage, backup.folder)).toMatchObject({ formatVersion: 4 });
+  test('is whole in its listing, and older versions refuse its backup.json', async () => {
+    expect(await readBackupDocument(storage, backup.folder)).toMatchObject({ formatVersion: 5 });
     const found: FoundInContainer[] = [];
     for await (const each of foldersBelow(storage, '', signal)) found.push(each);
     const bytes = backup.storedSizeBytes;

@@ -5,7 +5,7 @@ import type { Storage } from '../storage/storage.js';
 import type { ArchivePart, BackupDescription, TakenBackup } from './archive.js';
 import type { BackupChanges } from './changes/backupChanges.js';
 import { backupDocumentSchema } from './backupDocumentSchema.js';
-import { backupDocumentName, firstSteps } from './layout.js';
+import { backupDocumentName } from './layout.js';
 
 /**
  * backup.json: everything that is needed to list, check and restore a backup with only the container. It holds no
@@ -15,13 +15,14 @@ export type BackupDocument = {
   readonly format: 'stowage-backup';
   /**
    * The lowest version whose readers understand the document.
+   * - 5: the checksum of a segment covers the object from its beginning to the end of the segment.
    * - 4: the manifest of a part names manifests. An older reader would report its segments as missing.
    * - 3: a part passed other steps than only zstd, or is never replayed. An older reader would replay such a part, or
    *   pass compressed or encrypted bytes to the restore tool.
    * - 2: a part may name the connection character set of its dump, and the inventory may hold definitions.
    * - 1: the connection character set is always utf8mb4.
    */
-  readonly formatVersion: 1 | 2 | 3 | 4;
+  readonly formatVersion: 1 | 2 | 3 | 4 | 5;
   readonly engine: string;
   readonly description: BackupDescription;
   /** Used by readers of versions 1 and 2. Absent where each part names its steps. */
@@ -49,15 +50,11 @@ export function documentOf(
   { parts, inventory, warnings, sizeBytes, storedSizeBytes, changes }: TakenBackup,
   about: Pick<BackupDocument, 'engine' | 'description'> & { readonly finishedAt: string },
 ): BackupDocument {
-  const isPlain = parts.every(
-    ({ replay, steps = firstSteps }) => replay !== false && steps.join() === firstSteps.join(),
-  );
   return {
     format: 'stowage-backup',
-    formatVersion: parts.some(({ manifestBytes }) => manifestBytes !== undefined) ? 4 : isPlain ? 2 : 3,
+    formatVersion: 5,
     engine: about.engine,
     description: about.description,
-    ...(isPlain ? { compression: 'zstd' } : {}),
     ...{ parts, inventory, warnings, sizeBytes, storedSizeBytes },
     ...(changes === undefined ? {} : { changes }),
     finishedAt: about.finishedAt,

@@ -2,10 +2,6 @@ import { z } from 'zod';
 
 const bytes = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const segment = z
-  .object({ sizeBytes: bytes, sha256, etag: z.string().optional() })
-  .transform(({ etag, ...rest }) => ({ ...rest, ...(etag === undefined ? {} : { etag }) }));
-
 /** Because of `exactOptionalPropertyTypes` an absent field is omitted, and not undefined. */
 type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
@@ -14,6 +10,12 @@ type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
 function present<T extends object>(value: T): Present<T> {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Present<T>;
 }
+
+const pieceOfObject = { sizeBytes: bytes, etag: z.string().optional() };
+const segment = z.union([
+  z.object({ ...pieceOfObject, sha256FromStart: sha256 }).transform(present),
+  z.object({ ...pieceOfObject, sha256 }).transform(present),
+]);
 
 /** People choose the keys, and z.record would omit the key `__proto__`. */
 function byName<T extends z.ZodType>(value: T) {
@@ -54,7 +56,7 @@ const changes = z.object({
 export const backupDocumentSchema = z
   .object({
     format: z.literal('stowage-backup'),
-    formatVersion: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]),
+    formatVersion: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal(5)]),
     engine: z.string().min(1),
     description: z.object({
       installationId: z.string(),

@@ -82,7 +82,7 @@ function severalParts(ground: (bench: ArchiveBench) => Promise<Ground>): void {
   test('names each part, its databases and its steps in backup.json, which older versions refuse', async () => {
     const document = await readBackupDocument(on.storage, backup.folder);
     expect(document).toMatchObject({
-      formatVersion: 3,
+      formatVersion: 5,
       engine: 'POSTGRESQL',
       parts: [
         { name: 'globals', databases: [], replay: false, steps: ['zstd'] },

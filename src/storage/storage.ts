@@ -86,14 +86,21 @@ export type VerifyOptions = {
   readonly onAnswer?: () => void;
 };
 
-/** A piece of an object that can be checked separately. Pieces are in order and without gaps. */
+/** A piece of an object. Pieces are in order and without gaps, so a reader checks each piece before it passes it on. */
 export type StoredSegment = {
   readonly sizeBytes: number;
-  /** Hex. */
-  readonly sha256: string;
   /** The storage's own name for this piece, if it stores the pieces one by one. */
   readonly etag?: string;
-};
+} & (
+  | {
+      /** SHA-256 of the object from its beginning to the end of this piece, hex. */
+      readonly sha256FromStart: string;
+    }
+  | {
+      /** SHA-256 of this piece alone, hex. Versions before `sha256FromStart` have stored it. */
+      readonly sha256: string;
+    }
+);
 
 export type StoredObject = {
   readonly sizeBytes: number;

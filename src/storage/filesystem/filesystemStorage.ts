@@ -10,6 +10,7 @@ import { filesystemError, systemCode } from './filesystemErrors.js';
 import type { FilesystemSettings } from './filesystemSettings.js';
 import { Folder, isOneOf, syncFolder } from './folder.js';
 import { filesBelow } from './listing.js';
+import { SegmentCheck } from '../segments/segmentCheck.js';
 import { SegmentDigests } from './segmentDigests.js';
 
 /** Files with such a name are unfinished uploads: they are still being written, or a crash has left them behind. */
@@ -73,29 +74,38 @@ export class FilesystemStorage implements Storage {
 
   verify(name: string, stored: StoredObject, { signal, onAnswer }: VerifyOptions): Promise<void> {
     return this.#translateErrors(name, async () => {
-      // Another version may have used another size. All segments of an object have the same size, except the last.
-      const digests = new SegmentDigests(stored.segments[0]?.sizeBytes || segmentBytes);
-      for await (const chunk of this.get(name, { signal, etag: stored.etag })) {
-        digests.update(chunk);
+      const differs = () =>
+        new StowageError('CHECKSUM', `The content of the file '${name}' differs from the bytes that were written.`);
+      const check = new SegmentCheck(stored);
+      let sizeBytes = 0;
+      for await (const chunk of this.#read(name, {
+        signal,
+        etag: stored.etag,
+        buffer: Buffer.allocUnsafe(readBytes),
+      })) {
+        sizeBytes += chunk.length;
+        for (let at = 0; at < chunk.length;) {
+          const piece = chunk.subarray(at, at + check.missingBytes);
+          if (piece.length === 0 || check.add(piece) === 'DIFFERENT') throw differs();
+          at += piece.length;
+        }
         onAnswer?.();
       }
-      const found = digests.finish();
-      const same =
-        found.sizeBytes === stored.sizeBytes &&
-        found.sha256 === stored.sha256 &&
-        found.segments.length === stored.segments.length &&
-        found.segments.every((segment, index) => segment.sha256 === stored.segments[index]?.sha256);
-      if (!same)
-        throw new StowageError(
-          'CHECKSUM',
-          `The content of the file '${name}' differs from the bytes that were written.`,
-        );
+      if (sizeBytes !== stored.sizeBytes || !check.isWhole()) throw differs();
     });
   }
 
-  async *get(
+  get(
     name: string,
     options: { signal: AbortSignal; etag?: string; start?: number },
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#read(name, options);
+  }
+
+  /** `buffer`: holds each chunk, which is then valid until the next one is requested. Absent: a new one for each chunk. */
+  async *#read(
+    name: string,
+    options: { signal: AbortSignal; etag?: string; start?: number; buffer?: Buffer },
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const path = await this.#translateErrors(name, () => this.#folder.pathOf(name));
     // Without O_NONBLOCK, opening a named pipe in the place of the file would block for ever.
@@ -119,8 +129,9 @@ export class FilesystemStorage implements Storage {
       let at = options.start ?? 0;
       while (at < size) {
         options.signal.throwIfAborted();
-        const buffer = Buffer.allocUnsafe(Math.min(readBytes, size - at));
-        const { bytesRead } = await this.#translateErrors(name, () => file.read(buffer, 0, buffer.length, at));
+        const length = Math.min(readBytes, size - at);
+        const buffer = options.buffer ?? Buffer.allocUnsafe(length);
+        const { bytesRead } = await this.#translateErrors(name, () => file.read(buffer, 0, length, at));
         if (bytesRead === 0) throw changed(name);
         at += bytesRead;
         yield buffer.subarray(0, bytesRead);

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { StoredSegment } from '../storage.js';
 
-/** Computes the SHA-256 of the whole stream and of each piece of `segmentBytes`, for a storage without segments. */
+/** Computes SHA-256 of the stream, at its end and at the end of each piece of `segmentBytes`, for a storage without segments. */
 export class SegmentDigests {
-  readonly #whole = createHash('sha256');
+  readonly #fromStart = createHash('sha256');
   readonly #segments: StoredSegment[] = [];
-  #current = createHash('sha256');
   #filledBytes = 0;
   #sizeBytes = 0;
 
@@ -20,11 +19,10 @@ export class SegmentDigests {
   }
 
   update(chunk: Uint8Array): void {
-    this.#whole.update(chunk);
     this.#sizeBytes += chunk.byteLength;
     for (let at = 0; at < chunk.byteLength;) {
       const piece = chunk.subarray(at, at + this.segmentBytes - this.#filledBytes);
-      this.#current.update(piece);
+      this.#fromStart.update(piece);
       this.#filledBytes += piece.byteLength;
       at += piece.byteLength;
       if (this.#filledBytes === this.segmentBytes) this.#finishSegment();
@@ -34,12 +32,11 @@ export class SegmentDigests {
   /** Call it once, after the last byte. */
   finish(): { sizeBytes: number; sha256: string; segments: readonly StoredSegment[] } {
     if (this.#filledBytes > 0) this.#finishSegment();
-    return { sizeBytes: this.#sizeBytes, sha256: this.#whole.digest('hex'), segments: this.#segments };
+    return { sizeBytes: this.#sizeBytes, sha256: this.#fromStart.digest('hex'), segments: this.#segments };
   }
 
   #finishSegment(): void {
-    this.#segments.push({ sizeBytes: this.#filledBytes, sha256: this.#current.digest('hex') });
-    this.#current = createHash('sha256');
+    this.#segments.push({ sizeBytes: this.#filledBytes, sha256FromStart: this.#fromStart.copy().digest('hex') });
     this.#filledBytes = 0;
   }
 }

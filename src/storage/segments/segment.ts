@@ -8,7 +8,6 @@ const pieceBytes = 256 * 1024;
 /** One segment of a large object in memory. It is filled, and then kept until the storage has confirmed it. */
 export class Segment {
   readonly #md5 = createHash('md5');
-  readonly #sha256 = createHash('sha256');
   #blocks: Buffer[] = [];
   #sizeBytes = 0;
 
@@ -36,14 +35,13 @@ export class Segment {
     const piece = bytes.subarray(0, room);
     block?.set(piece, used);
     this.#md5.update(piece);
-    this.#sha256.update(piece);
     this.#sizeBytes += piece.byteLength;
     return piece.byteLength;
   }
 
-  /** Call it once, after the last `fill`. Returns hex. */
-  digests(): { readonly md5: string; readonly sha256: string } {
-    return { md5: this.#md5.digest('hex'), sha256: this.#sha256.digest('hex') };
+  /** Hex. Call it once, after the last `fill`. */
+  md5(): string {
+    return this.#md5.digest('hex');
   }
 
   /** The bytes, which can be sent several times. `onSent` receives how many bytes the connection has accepted. */

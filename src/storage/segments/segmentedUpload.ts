@@ -77,6 +77,7 @@ export async function uploadInSegments(
 class Upload {
   readonly #failure = new AbortController();
   readonly #signal: AbortSignal;
+  /** Of all bytes so far. It is the checksum of the object, and of each segment from the beginning of the object. */
   readonly #sha256 = createHash('sha256');
   readonly #underWay = new Set<Promise<void>>();
   readonly #confirmed: StoredSegment[] = [];
@@ -97,7 +98,7 @@ class Upload {
   async run(source: AsyncIterable<Uint8Array>): Promise<StoredObject> {
     try {
       const last = await this.#sendAllButTheLast(source);
-      const sha256 = this.#sha256.digest('hex');
+      const sha256 = this.#sha256.copy().digest('hex');
       if (last.index === 0 && !last.isFull) return await this.#storeWhole(last, sha256);
       if (last.sizeBytes > 0) this.#start(last);
       await Promise.all(this.#underWay);
@@ -128,14 +129,15 @@ class Upload {
     let segment = this.#newSegment(0);
     try {
       for await (const chunk of interruptible(source, this.#signal)) {
-        this.#sha256.update(chunk);
         for (let at = 0; at < chunk.byteLength;) {
           if (segment.isFull) {
             await this.#waitForRoom();
             this.#start(segment);
             segment = this.#newSegment(segment.index + 1);
           }
-          at += await segment.fill(chunk.subarray(at), this.#signal);
+          const filledBytes = await segment.fill(chunk.subarray(at), this.#signal);
+          this.#sha256.update(chunk.subarray(at, at + filledBytes));
+          at += filledBytes;
         }
       }
       return segment;
@@ -158,9 +160,12 @@ class Upload {
     this.#signal.throwIfAborted();
   }
 
-  /** Sends a segment in the background. Its failure ends the whole upload through the signal. */
+  /**
+   * Sends a segment in the background. Its failure ends the whole upload through the signal. Call it before a byte of the
+   * next segment is added.
+   */
   #start(segment: Segment): void {
-    const sending = this.#sendSegment(segment)
+    const sending = this.#sendSegment(segment, this.#sha256.copy().digest('hex'))
       .catch((error: unknown) => this.#failure.abort(error))
       .finally(() => {
         segment.free();
@@ -169,12 +174,12 @@ class Upload {
     this.#underWay.add(sending);
   }
 
-  async #sendSegment(segment: Segment): Promise<void> {
+  async #sendSegment(segment: Segment, sha256FromStart: string): Promise<void> {
     const { index, sizeBytes } = segment;
-    const { md5, sha256 } = segment.digests();
+    const md5 = segment.md5();
     const body = segment.body(this.#countSent(segment));
     const etag = await this.target.storeSegment({ index, sizeBytes, md5, body }, this.#signal);
-    this.#confirmed[index] = { sizeBytes, sha256, etag };
+    this.#confirmed[index] = { sizeBytes, sha256FromStart, etag };
     this.#sentOfSegment.delete(index);
     this.#confirmedBytes += sizeBytes;
     this.#progress.confirmed(this.#confirmedBytes + this.#sentBytes());
@@ -182,12 +187,13 @@ class Upload {
 
   async #storeWhole(segment: Segment, sha256: string): Promise<StoredObject> {
     const { index, sizeBytes } = segment;
-    const { md5 } = segment.digests();
+    const md5 = segment.md5();
     const body = segment.body(this.#countSent(segment));
     try {
       const etag = await this.target.storeWhole({ index, sizeBytes, md5, body }, this.#signal);
       if (sizeBytes > 0) this.#progress.confirmed(sizeBytes);
-      return { sizeBytes, sha256, etag, segments: sizeBytes === 0 ? [] : [{ sizeBytes, sha256, etag }] };
+      const segments = sizeBytes === 0 ? [] : [{ sizeBytes, sha256FromStart: sha256, etag }];
+      return { sizeBytes, sha256, etag, segments };
     } finally {
       segment.free();
     }

@@ -76,7 +76,7 @@ const everywhere: readonly Damage[] = [
     ['says another size', (text) => text.replace(/("storedSizeBytes": )\d+/, '$11')],
     ['names another object', (text) => text.replaceAll('databases.sql.zst', 'another.sql.zst')],
     ['names no segments', (text) => text.replace(/"segments": \[[^\]]*\]/, '"segments": []')],
-    ['has a future format', (text) => text.replace('"formatVersion": 2', '"formatVersion": 99')],
+    ['has a future format', (text) => text.replace('"formatVersion": 5', '"formatVersion": 99')],
   ]),
   {
     ...{ name: 'backup.json is emptied', expects: damaged, audit: 'MISSING' },
