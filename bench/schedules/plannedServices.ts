@@ -50,6 +50,7 @@ export async function planServices(
             yieldToLocks: true,
             driftThreshold: null,
             includeUsers: 'NONE',
+            compression: 'BALANCED',
             description: null,
           },
         };

@@ -1,3 +1,4 @@
+import type { Compression } from '../engines/pipeline/storedStep.js';
 import type { IncludedUsers } from '../engines/runningDump.js';
 import { notFound, StowageError } from '../errors.js';
 import type { Decider } from '../eventSourcing/decider.js';
@@ -79,6 +80,8 @@ export type BackupRequest = {
   readonly driftThreshold?: DriftThreshold | null;
   /** Absent (older events): NONE. */
   readonly includeUsers?: IncludedUsers;
+  /** Absent (older events): BALANCED. */
+  readonly compression?: Compression;
 };
 
 export type BackupPhase = 'PREFLIGHT' | 'DUMPING' | 'FINALISING' | 'VERIFYING';
@@ -144,9 +147,9 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
   // Version 2 of BackupQueued: a RETRY names the trigger that it replaces. Version 2 of the others: errors and warnings
   // contain no data of a customer. Version 3 of BackupSucceeded: a part may record the size of its manifests of segments.
   // Version 4 of BackupSucceeded: the changes since the previous backup. Version 3 of BackupQueued and version 2 of
-  // BackupSkipped: the drift threshold of the plan. One version later: which users the backup contains.
+  // BackupSkipped: the drift threshold of the plan. One version later: which users the backup contains. Another one later: the compression.
   schemaVersions: {
-    ...{ BackupQueued: 4, BackupSkipped: 3, BackupAttemptStarted: 2, BackupAttemptEnded: 2, BackupFailed: 2 },
+    ...{ BackupQueued: 5, BackupSkipped: 4, BackupAttemptStarted: 2, BackupAttemptEnded: 2, BackupFailed: 2 },
     BackupSucceeded: 4,
   },
   upcasters: {
@@ -154,11 +157,13 @@ export const backupJob: Decider<BackupJob, BackupJobCommand, BackupJobEvent> = {
       const { request } = data as { request: BackupRequest };
       return request.trigger === 'RETRY' ? { ...data, request: { ...request, standsFor: null } } : data;
     },
-    // Threshold, users and changes are absent in older events.
+    // Threshold, users, compression and changes are absent in older events.
     'BackupQueued@2': (data) => data,
     'BackupQueued@3': (data) => data,
+    'BackupQueued@4': (data) => data,
     'BackupSkipped@1': (data) => data,
     'BackupSkipped@2': (data) => data,
+    'BackupSkipped@3': (data) => data,
     'BackupSucceeded@3': (data) => data,
     // Version 2 adds the timeout. It is absent in an older event.
     'BackupAttemptStarted@1': (data) => data,

@@ -21,7 +21,7 @@ export type BackupJobStatus = JobStatus | 'SKIPPED';
 export type BackupJobRow = AttemptedJobRow<BackupShape, BackupJobStatus> &
   Omit<
     BackupRequest,
-    'scheduledFor' | 'queuedAt' | 'standsFor' | 'yieldToLocks' | 'driftThreshold' | 'includeUsers'
+    'scheduledFor' | 'queuedAt' | 'standsFor' | 'yieldToLocks' | 'driftThreshold' | 'includeUsers' | 'compression'
   > & {
     /** Null if the job is not a RETRY, or if the retried job is unknown. */
     readonly standsFor: FirstTrigger | null;

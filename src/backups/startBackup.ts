@@ -25,6 +25,7 @@ export const withoutPlan = {
   stallTimeoutMs: 600_000,
   driftThreshold: null,
   includeUsers: 'WITHOUT_PASSWORDS',
+  compression: 'BALANCED',
 } as const;
 
 export type BackupOrder = {
@@ -78,7 +79,7 @@ type PlannedBackup = Pick<
   BackupRequest,
   'serviceId' | 'engine' | 'planId' | 'fileEndpointId' | 'maxAttempts' | 'timeoutMs' | 'stallTimeoutMs'
 > &
-  Required<Pick<BackupRequest, 'yieldToLocks' | 'driftThreshold' | 'includeUsers'>>;
+  Required<Pick<BackupRequest, 'yieldToLocks' | 'driftThreshold' | 'includeUsers' | 'compression'>>;
 
 async function backupsOf(tx: Transaction, { projectId, of }: BackupOrder): Promise<readonly PlannedBackup[]> {
   if (!('planId' in of)) {
@@ -101,10 +102,10 @@ export async function plannedBackups(tx: Transaction, planId: string): Promise<r
     });
   }
   const engine = await engineOfService(tx, serviceId);
-  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold, includeUsers } = content;
+  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold, includeUsers, compression } = content;
   return content.fileEndpointIds.map((fileEndpointId) => ({
     ...{ serviceId, engine, planId, fileEndpointId, maxAttempts, timeoutMs, stallTimeoutMs },
-    ...{ yieldToLocks, driftThreshold, includeUsers },
+    ...{ yieldToLocks, driftThreshold, includeUsers, compression },
   }));
 }
 

@@ -19,6 +19,7 @@ const content: PlanContent = {
   yieldToLocks: true,
   driftThreshold: null,
   includeUsers: 'NONE',
+  compression: 'BALANCED',
 };
 const plan = given(backupPlan).then({ kind: 'CREATE', serviceId: 's', content, paused: false, at });
 const update = (changes: Partial<PlanContent>, paused = false): BackupPlanCommand => ({

@@ -1,3 +1,4 @@
+import type { Compression } from '../engines/pipeline/storedStep.js';
 import type { IncludedUsers } from '../engines/runningDump.js';
 import { notFound, StowageError } from '../errors.js';
 import { changedFields } from '../eventSourcing/changedFields.js';
@@ -31,6 +32,8 @@ export type PlanContent = {
   readonly driftThreshold: DriftThreshold | null;
   /** Which users, roles and grants of the server a backup contains. */
   readonly includeUsers: IncludedUsers;
+  /** Whether the compressor saves processor time or bytes. */
+  readonly compression: Compression;
 };
 
 export type BackupPlan =
@@ -102,7 +105,7 @@ export type BackupPlanEvent =
 export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent> = {
   streamType: 'BackupPlan',
   initial: { status: 'NONE' },
-  schemaVersions: { BackupPlanCreated: 4, BackupPlanUpdated: 4 },
+  schemaVersions: { BackupPlanCreated: 5, BackupPlanUpdated: 5 },
   upcasters: {
     // `yieldToLocks` was added during version 1, `description` with version 2.
     'BackupPlanCreated@1': (data) => ({
@@ -119,10 +122,16 @@ export const backupPlan: Decider<BackupPlan, BackupPlanCommand, BackupPlanEvent>
       ...data,
       content: { includeUsers: 'NONE', ...(data['content'] as object) },
     }),
+    // `compression` was added with version 5. Older plans were compressed in this way.
+    'BackupPlanCreated@4': (data) => ({
+      ...data,
+      content: { compression: 'BALANCED', ...(data['content'] as object) },
+    }),
     // An update holds only changed fields, so an older update does not change a field that was added later.
     'BackupPlanUpdated@1': (data) => data,
     'BackupPlanUpdated@2': (data) => data,
     'BackupPlanUpdated@3': (data) => data,
+    'BackupPlanUpdated@4': (data) => data,
   },
 
   decide(command, state) {

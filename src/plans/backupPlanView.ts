@@ -29,6 +29,7 @@ const contentColumns: Readonly<Record<keyof PlanContent, EntitySchemaColumnOptio
   yieldToLocks: { name: 'yield_to_locks', type: 'boolean' },
   driftThreshold: { name: 'drift_threshold', type: 'jsonb', nullable: true },
   includeUsers: { name: 'include_users', type: 'text' },
+  compression: { type: 'text' },
 };
 
 export const scopeOfPlan = ({ projectId, serviceId }: Pick<BackupPlanRow, 'projectId' | 'serviceId'>) => ({

@@ -7,7 +7,7 @@ import { memberOf, type Answer } from '../../test/fixtures/api/sliceApi.js';
 
 const fields = `id name description paused maxAttempts catchUpWindow timeout stallTimeout version viewerActions removedAt nextRunAt
   project { id } service { id } fileEndpoints { id } frequency { typed normalized timeZone description }
-  retention { style period gfs { daily } } driftThreshold { table total action exceptTables } includeUsers`;
+  retention { style period gfs { daily } } driftThreshold { table total action exceptTables } includeUsers compression`;
 const create = `mutation ($input: BackupPlanInput!, $commandId: ID) { createBackupPlan(input: $input, commandId: $commandId) { ${fields} } }`;
 const update = `mutation ($id: ID!, $input: BackupPlanPatch!, $expectedVersion: Int, $commandId: ID) {
   updateBackupPlan(id: $id, input: $input, expectedVersion: $expectedVersion, commandId: $commandId) { ${fields} } }`;
@@ -93,9 +93,9 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
       `SELECT type, schema_version, data -> 'changes' AS changes FROM events WHERE stream_id = $1 ORDER BY version LIMIT 4`,
       [id],
     );
-    const updated = { type: 'BackupPlanUpdated', schema_version: 4 };
+    const updated = { type: 'BackupPlanUpdated', schema_version: 5 };
     expect(events).toEqual([
-      { type: 'BackupPlanCreated', schema_version: 4, changes: null },
+      { type: 'BackupPlanCreated', schema_version: 5, changes: null },
       { ...updated, changes: { maxAttempts: 4 } },
       { ...updated, changes: { description: 'Ordered by the auditors.' } },
       { ...updated, changes: { description: null } },
@@ -136,6 +136,19 @@ describeWith({ postgresql: await postgresMissing() }, 'backup plans over GraphQL
     expect(await after('NONE')).toBe('NONE');
     expect(await after('WITH_PASSWORD_HASHES')).toBe('WITH_PASSWORD_HASHES');
     expect(await after(null)).toBe('WITHOUT_PASSWORDS');
+  });
+
+  test('a plan compresses in the balanced way, unless it says otherwise', async () => {
+    const plan = await created();
+    expect(plan).toMatchObject({ compression: 'BALANCED' });
+    const after = async (compression: unknown) => {
+      const { data } = await api.call(update, { id: plan.id, input: { compression } });
+      return (data.updateBackupPlan as { compression: unknown }).compression;
+    };
+    expect(await after('FAST')).toBe('FAST');
+    expect(await after('SMALL')).toBe('SMALL');
+    expect(await after(null)).toBe('BALANCED');
+    expect(await created({ compression: 'SMALL' })).toMatchObject({ compression: 'SMALL' });
   });
 
   test('a plan keeps the order of its file endpoints, in any letter case of their ids', async () => {

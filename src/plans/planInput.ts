@@ -3,9 +3,10 @@ import { OneOf } from '../server/oneOf.js';
 import { BigIntScalar } from '../server/scalars/bigInt.js';
 import { Duration } from '../server/scalars/duration.js';
 import type { PlanContent } from './backupPlan.js';
+import type { Compression } from '../engines/pipeline/storedStep.js';
 import type { IncludedUsers } from '../engines/runningDump.js';
 import type { DriftThreshold, DriftThresholdInput as Threshold } from './driftThreshold.js';
-import { DriftActionEnum, IncludedUsersEnum, RetentionStyleEnum } from './planType.js';
+import { CompressionEnum, DriftActionEnum, IncludedUsersEnum, RetentionStyleEnum } from './planType.js';
 import type { RetentionStyle } from './retention/retentionPolicy.js';
 
 @InputType('GfsInput', {
@@ -79,6 +80,7 @@ export const planDefaults: Omit<PlanContent, 'name' | 'fileEndpointIds' | 'typed
   yieldToLocks: true,
   driftThreshold: null,
   includeUsers: 'WITHOUT_PASSWORDS',
+  compression: 'BALANCED',
 };
 
 const description = 'The reason why the plan exists: 1 to 1000 characters on one line.';
@@ -87,6 +89,7 @@ const yieldToLocks =
   'Whether a backup ends with SERVICE_BUSY and is retried when another session waits too long for one of its locks. Default: true.';
 const driftThreshold = 'A backup that falls below it warns or fails. Default: no threshold.';
 const includeUsers = 'Which users, roles and grants of the server a backup contains. Default: WITHOUT_PASSWORDS.';
+const compression = 'Whether the compressor saves processor time or bytes. Default: BALANCED.';
 const catchUpWindow = 'Default: half the interval, at least PT1H.';
 
 @InputType('BackupPlanInput')
@@ -137,6 +140,9 @@ export class BackupPlanInput {
 
   @Field(() => IncludedUsersEnum, { defaultValue: planDefaults.includeUsers, description: includeUsers })
   readonly includeUsers!: IncludedUsers;
+
+  @Field(() => CompressionEnum, { defaultValue: planDefaults.compression, description: compression })
+  readonly compression!: Compression;
 }
 
 @InputType('BackupPlanPatch', {
@@ -184,6 +190,9 @@ export class BackupPlanPatch {
 
   @Field(() => IncludedUsersEnum, { nullable: true, description: includeUsers })
   readonly includeUsers?: IncludedUsers | null;
+
+  @Field(() => CompressionEnum, { nullable: true, description: compression })
+  readonly compression?: Compression | null;
 }
 
 @InputType('RetentionDraftInput')

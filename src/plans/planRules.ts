@@ -90,6 +90,7 @@ function withFields(before: PlanContent, input: BackupPlanPatch): PlanContent {
     yieldToLocks: patched(input.yieldToLocks, before.yieldToLocks, yieldToLocks),
     driftThreshold: patchedThreshold(input, before),
     includeUsers: patched(input.includeUsers, before.includeUsers, planDefaults.includeUsers),
+    compression: patched(input.compression, before.compression, planDefaults.compression),
   };
 }
 

@@ -83,7 +83,7 @@ function requestOf(
   run: NonNullable<DueTicks['run']>,
   now: Date,
 ): BackupRequest {
-  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold, includeUsers } = plan;
+  const { maxAttempts, timeoutMs, stallTimeoutMs, yieldToLocks, driftThreshold, includeUsers, compression } = plan;
   return {
     serviceId: plan.serviceId,
     engine,
@@ -102,6 +102,7 @@ function requestOf(
     yieldToLocks,
     driftThreshold,
     includeUsers,
+    compression,
   };
 }
 

@@ -281,6 +281,7 @@ function keeperSuite(startAlarms: (postgres: TestPostgres) => Promise<AlarmServe
         yieldToLocks: true,
         driftThreshold: null,
         includeUsers: 'NONE',
+        compression: 'BALANCED',
         description: null,
       },
     };

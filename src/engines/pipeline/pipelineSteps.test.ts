@@ -11,7 +11,10 @@ import { judgeDump, judgeRestore } from './judgePipeline.js';
 import type { StepBytes } from './pipelineStep.js';
 import { startRestorePipeline } from './restorePipeline.js';
 import type { StoredStep } from './storedStep.js';
-import { zstd } from './zstd.js';
+import { stepsOf } from './storedSteps.js';
+import { zstd as zstdOf } from './zstd.js';
+
+const zstd = zstdOf('BALANCED');
 
 /**
  * Changes every byte, as a cipher does, and reports the bytes that it read and wrote. `perl` changes `$_`, which holds
@@ -90,6 +93,19 @@ describe('A pipeline of several steps', () => {
       expect(await restore(steps, bytes)).toEqual({ failure: null, text: numbers });
     },
   );
+
+  test('a smaller compression stores fewer bytes, and one decompressor reads all of them', async () => {
+    const text = join(import.meta.dirname, '../../../package-lock.json');
+    const sizes: number[] = [];
+    for (const compression of ['FAST', 'BALANCED', 'SMALL'] as const) {
+      const { bytes, failure } = await dump(stepsOf(compression), `cat '${text}'`);
+      expect(failure).toBeNull();
+      expect((await restore(stepsOf('BALANCED'), bytes)).text).toBe(await readFile(text, 'utf8'));
+      sizes.push(bytes.length);
+    }
+    expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
+    expect(new Set(sizes).size).toBe(3);
+  });
 
   test('detects a byte that is lost between two steps', async () => {
     const losing = scrambling({ perl: '$_ = substr($_, 1); $in -= 1' });

@@ -1,12 +1,16 @@
 import { StowageError } from '../../errors.js';
-import type { StoredStep } from './storedStep.js';
+import type { Compression, StoredStep } from './storedStep.js';
 import { zstd } from './zstd.js';
 
 /** A new step needs one line here. */
-const known: readonly StoredStep[] = [zstd];
+const known: readonly StoredStep[] = [zstd('BALANCED')];
 
 /** The steps of a new backup, in the order in which they are applied. */
-export const usualSteps: readonly StoredStep[] = [zstd];
+export function stepsOf(compression: Compression): readonly StoredStep[] {
+  return [zstd(compression)];
+}
+
+export const usualSteps = stepsOf('BALANCED');
 
 /** The steps with these names. Throws TOOL_VERSION for a name that this version does not know. */
 export function storedSteps(names: readonly string[]): readonly StoredStep[] {

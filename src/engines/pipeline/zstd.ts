@@ -1,28 +1,30 @@
 import { availableParallelism } from 'node:os';
 import { requireProgram } from '../process/programs.js';
 import type { PipelineStep, StepBytes } from './pipelineStep.js';
-import type { StoredStep } from './storedStep.js';
+import type { Compression, StoredStep } from './storedStep.js';
 import type { Tools } from '../process/tools.js';
 
 const needs = 'zstd 1.4 or newer';
 
+/** What each level costs is in docs/decisions/0011-compression.md. A decompressor needs no level. */
+const levels: Readonly<Record<Compression, number>> = { FAST: 1, BALANCED: 3, SMALL: 6 };
+
 /**
- * Level 3, with the frame checksum that `zstd -d` verifies, and a second thread if there is a core for it. `-vv` makes
- * zstd report the bytes that it read and wrote.
+ * zstd with the frame checksum that `zstd -d` verifies. On two cores a second thread would only take time from the dump
+ * tool and the server. `-vv` makes zstd report the bytes that it read and wrote.
  */
-export const zstd: StoredStep = {
-  name: 'zstd',
-  suffix: '.zst',
-  undoByHand: 'zstd -d',
-  undoByHandNeeds: needs,
-  apply: (tools) =>
-    zstdStep(
-      'The compressor zstd',
-      ['-3', `-T${Math.min(2, availableParallelism())}`, '--check', '-vv', '--no-progress', '--stdout'],
-      tools,
-    ),
-  undo: (tools) => zstdStep('The decompressor zstd', ['--decompress', '-v', '--no-progress', '--stdout'], tools),
-};
+export function zstd(compression: Compression): StoredStep {
+  const options = [`-${levels[compression]}`, `-T${availableParallelism() > 2 ? 2 : 1}`];
+  return {
+    name: 'zstd',
+    suffix: '.zst',
+    undoByHand: 'zstd -d',
+    undoByHandNeeds: needs,
+    apply: (tools) =>
+      zstdStep('The compressor zstd', [...options, '--check', '-vv', '--no-progress', '--stdout'], tools),
+    undo: (tools) => zstdStep('The decompressor zstd', ['--decompress', '-v', '--no-progress', '--stdout'], tools),
+  };
+}
 
 function zstdStep(title: string, args: readonly string[], tools: Tools): PipelineStep {
   let total: StepBytes = { read: undefined, written: undefined };

@@ -98,6 +98,7 @@ describeWith({ postgresql: await postgresMissing() }, 'after any history of a pl
       yieldToLocks: true,
       driftThreshold: null,
       includeUsers: 'NONE',
+      compression: 'BALANCED',
       description: null,
     };
     await store.transact(metadata, (tx) =>

@@ -101,6 +101,19 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
     expect((await harness.telemetry.latest([id])).size).toBe(0);
   });
 
+  test('and compresses as the plan says', async () => {
+    await server.sql(`CREATE DATABASE words; USE words; CREATE TABLE words.t (id INT PRIMARY KEY, v TEXT);
+      INSERT INTO words.t SELECT seq, CONCAT('crate ', MD5(seq % 5000), ' of ', MD5(seq % 999)) FROM seq_1_to_20000;`);
+    const wordsId = await harness.addService(server, { databases: ['words'] });
+    await startWorker();
+    const sizeOf = async (compression: 'FAST' | 'SMALL') => {
+      const id = await backUp({ serviceId: wordsId, compression });
+      await harness.until(id, 'BackupSucceeded');
+      return Number((await rowOf(id)).storedSizeBytes);
+    };
+    expect(await sizeOf('SMALL')).toBeLessThan(0.95 * (await sizeOf('FAST')));
+  });
+
   test('and reports the current progress with each phase', async () => {
     const reports: JobProgress[] = [];
     const unsubscribe = harness.telemetry.subscribe((progress) => reports.push(progress));

@@ -2,6 +2,7 @@ import type { TakenBackup } from '../../archive/archive.js';
 import { prefixOfFolder } from '../../archive/layout.js';
 import { withinLimits } from '../../archive/limits.js';
 import { takeBackup } from '../../archive/takeBackup.js';
+import { stepsOf } from '../../engines/pipeline/storedSteps.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
 import type { BackupShape } from '../../backups/backupJob.js';
 import { reviewBackup } from '../../backups/drift/reviewBackup.js';
@@ -92,6 +93,7 @@ async function attempt(
           description: descriptionOf(tools, claimed, service.name),
           downloadCommand,
           includeUsers: request.includeUsers ?? 'NONE',
+          steps: stepsOf(request.compression ?? 'BALANCED'),
           workFolder,
           signal,
           stallTimeoutMs,
