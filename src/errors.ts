@@ -100,7 +100,7 @@ export const catalogue = {
   ),
   STALLED: entry(
     'The job made no progress for longer than the stall timeout.',
-    'Check which sessions wait on the database server (SHOW FULL PROCESSLIST) and whether the storage answers. If they are only slow, raise the stall timeout.',
+    'Check which sessions wait on the database server, and whether the storage answers. If they are only slow, raise the stall timeout.',
     true,
   ),
   TIMEOUT: entry(

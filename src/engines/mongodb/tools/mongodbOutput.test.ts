@@ -32,6 +32,10 @@ describe('The output of the tools of MongoDB', () => {
       'Failed: shop.orders: error restoring from archive on stdin: (E11000) E11000 duplicate key error collection: shop.orders index: email_1 dup key: …',
     ],
     [
+      'Failed: connection(127.0.0.1:34749[-8]) incomplete read of message header: EOF',
+      'Failed: connection(127.0.0.1:34749) incomplete read of message header: EOF',
+    ],
+    [
       "Failed: can't create session: failed to connect to mongodb://clerk:hunter2@127.0.0.1:1/?directConnection=true: server selection error: context deadline exceeded, current topology: { Type: Single }",
       "Failed: can't create session: failed to connect to the server server selection error: context deadline exceeded, current topology: …",
     ],

@@ -36,7 +36,7 @@ const meanings: readonly (readonly [RegExp, Pick<ToolProblem, 'code' | 'help' | 
     },
   ],
   [
-    /server selection error|connection refused|no reachable servers|connection .*(?:closed|reset)|socket was unexpectedly closed|\bEOF\b|i\/o timeout/i,
+    /server selection error|connection refused|no reachable servers|connection .*(?:closed|reset)|socket was unexpectedly closed|incomplete read of message header|\bEOF\b|i\/o timeout/i,
     { code: 'SERVICE_UNREACHABLE', help: 'Read the log of the server at that time: it may have been restarted.' },
   ],
   [

@@ -15,6 +15,7 @@ test.each([
   ['pg_restore: error: could not execute query: ERREUR:  la valeur « 4111 » existe', 'could not execute query'],
   ['pg_restore: error: could not execute query: ERROR:  no file "a": 4111', 'could not execute query'],
   ['pg_dump: error: query failed: 错误:  4111', 'query failed'],
+  ['pg_dump: detail: Error message from server: ERROR:  the card 4111 is unknown', 'Error message from server'],
 ])('A sentence that may hold a value is left out: %s', (line, kept) => {
   expect(shown(line)).toContain(kept);
   expect(shown(line)).not.toContain('4111');
@@ -27,6 +28,8 @@ test.each([
   'pg_restore: error: could not execute query: ERROR:  collation "x" for encoding "UTF8" does not exist',
   'pg_restore: error: could not execute query: ERROR:  out of shared memory',
   'pg_restore: error: connection to server at "127.0.0.1", port 5432 failed: FATAL:  password authentication failed for user "x"',
+  'pg_dump: error: Dumping the contents of table "orders" failed: PQgetCopyData() failed.',
+  'pg_dump: detail: Error message from server: server closed the connection unexpectedly',
   'pg_restore: from TOC entry 215; 1259 16385 TABLE orders admin',
 ])('A sentence of the server without values stays: %s', (line) => {
   expect(shown(line)).toBe(line);

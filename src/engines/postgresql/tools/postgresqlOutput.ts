@@ -41,4 +41,4 @@ function withoutQuotedText(text: string): string {
 
 /** Messages of the tools about objects and archives, with names only. */
 const toolsOwn =
-  /^(?:from TOC entry |while (?:PROCESSING|INITIALIZING|FINALIZING)|(?:warning|error): (?:errors ignored|could not (?:find|open|read|write|execute)|unsupported version|aborting|no matching|input file|did not find|query failed|there are circular|owner of|out of|server version|connection to|terminated|subscriptions not dumped|publication|unexpected|invalid)[^'\n]*$|(?:detail|hint): )/;
+  /^(?:from TOC entry |while (?:PROCESSING|INITIALIZING|FINALIZING)|(?:warning|error): (?:errors ignored|could not (?:find|open|read|write|execute)|unsupported version|aborting|no matching|input file|did not find|query failed|there are circular|owner of|out of|server version|connection to|terminated|subscriptions not dumped|publication|unexpected|invalid)[^'\n]*$|error: Dumping the contents of table "(?:[^"\n]|"")*" failed: PQget(?:CopyData|Result)\(\) failed\.$|(?:detail|hint): )/;

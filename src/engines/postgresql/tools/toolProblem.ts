@@ -65,6 +65,8 @@ const rules: readonly Rule[] = [
   },
 ];
 
+/** pg_dump reports in the detail why the rows of a table did not come. */
+const isDetail = (line: string) => line.startsWith('pg_dump: detail: Error message from server: ');
 const isError = (line: string) => /^pg_\w+: (?:error|fatal): |ERROR: |FATAL: |PANIC: /.test(line);
 
 /** The first error among these lines of a tool. Undefined: it reported none. */
@@ -72,8 +74,9 @@ export function toolProblem(lines: readonly string[], situation: 'DUMP' | 'RESTO
   const errors = lines.filter(isError);
   const [first] = errors;
   if (first === undefined) return undefined;
+  const reasons = lines.filter((line) => isError(line) || isDetail(line));
   const rule = rules.find(
-    ({ shape, during }) => (during ?? situation) === situation && errors.some((line) => shape.test(line)),
+    ({ shape, during }) => (during ?? situation) === situation && reasons.some((line) => shape.test(line)),
   );
   const sentence = first.replace(/^pg_\w+: (?:error|fatal): /, '');
   const { code = 'TOOL_FAILED', help, retriable } = rule ?? {};
