@@ -126,7 +126,12 @@ export class FileEndpointResolver {
     if (row === null) throw notFound('file endpoint');
     const patch = input ?? {};
     (await this.problemsOfPatch(patch, row)).throwIfAny();
-    const check = await checkFileEndpoint(this.dependencies, eventMetadata(call.context), row, patch);
+    const check = await checkFileEndpoint(
+      this.dependencies,
+      eventMetadata(call.context, 'checkFileEndpoint'),
+      row,
+      patch,
+    );
     return { check: CheckType.of(check), fileEndpoint: await this.answer(row.id) };
   }
 

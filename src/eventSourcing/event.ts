@@ -7,17 +7,31 @@ export type Position = bigint;
 /** Something that happened, named in the past tense. The data is complete without other events. It holds no secret. */
 export type DomainEvent = { readonly type: string; readonly data: object };
 
-/** The person or the part of the system that caused an event, and the request. */
+/** What caused an event. */
+export const actorKinds = ['person', 'token', 'installation', 'schedule', 'worker'] as const;
+export type ActorKind = (typeof actorKinds)[number];
+
+/**
+ * The person or the part of the system that caused an event, and the request. Stored metadata has no version: a new field
+ * is optional, and no field ever changes or goes (`test/events/metadata`).
+ */
 export type EventMetadata = {
   /**
    * A subject (`installation`, a token, a person) or a part of the system (`scheduler`, `retention`, `worker:<id>`).
    */
   readonly actor: string;
+  /** Absent in events of versions without it. */
+  readonly actorKind?: ActorKind;
+  /** The name of the actor at that time. It identifies nobody. Absent in events of versions without it. */
+  readonly actorName?: string;
+  /** The operation of the API, such as `holdBackup`. Absent if no client sent a request. */
+  readonly operation?: string;
   readonly commandId?: string;
   /** All events that follow from one request or one alarm have the same id. */
   readonly correlationId: string;
   /** The id of the event that caused this one. */
   readonly causationId?: string;
+  /** The address of the client, behind the trusted proxies. */
   readonly clientAddress?: string;
 };
 

@@ -1,12 +1,23 @@
-import { Field, ID, Int, ObjectType } from 'type-graphql';
-import type { Position, RecordedEvent } from '../eventSourcing/event.js';
+import { Ctx, Field, ID, Int, ObjectType } from 'type-graphql';
+import { actorKinds, type ActorKind, type Position, type RecordedEvent } from '../eventSourcing/event.js';
 import { connection } from '../server/connection.js';
+import { enumType } from '../server/enumType.js';
 import { Node } from '../server/node.js';
+import type { RequestContext } from '../server/requestContext.js';
 import { DateTime } from '../server/scalars/dateTime.js';
 import { JsonScalar } from '../server/scalars/json.js';
 import { PositionScalar } from '../server/scalars/position.js';
+import { hasRole, installationViewer } from '../server/viewer.js';
 import { eventSummary } from './eventSummary.js';
 import { publicData } from './publicData.js';
+
+const kinds = actorKinds.map((kind) => kind.toUpperCase() as Uppercase<ActorKind>);
+
+export const ActorKindEnum = enumType(
+  'ActorKind',
+  [...kinds, 'UNKNOWN'],
+  'SCHEDULE and WORKER are parts of the system. UNKNOWN: an event of a version that did not record it.',
+);
 
 @ObjectType('Event', { implements: Node, description: 'An event of the log.' })
 export class EventType extends Node {
@@ -34,6 +45,20 @@ export class EventType extends Node {
   @Field(() => String, { description: 'The caller of the API, or a part of the system.' })
   readonly actor!: string;
 
+  @Field(() => ActorKindEnum)
+  readonly actorKind!: keyof typeof ActorKindEnum;
+
+  @Field(() => String, {
+    description: 'The name of the actor at that time. It identifies nobody. "unknown" in events of older versions.',
+  })
+  readonly actorName!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'The operation of the API, such as holdBackup. Null if no client sent a request, and in older events.',
+  })
+  readonly operation!: string | null;
+
   @Field(() => ID, { nullable: true })
   readonly commandId!: string | null;
 
@@ -49,10 +74,29 @@ export class EventType extends Node {
   @Field(() => String, { description: 'One sentence for users.' })
   readonly summary!: string;
 
+  readonly address!: string | null;
+  readonly projectId!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The address of the client. An ADMIN of the project sees it, but that of the installation only the installation.',
+  })
+  clientAddress(@Ctx() { viewer }: RequestContext): string | null {
+    if (viewer.isInstallation) return this.address;
+    const isOfInstallation = this.actor === installationViewer.subject;
+    return !isOfInstallation && hasRole(viewer.roleIn(this.projectId), 'ADMIN') ? this.address : null;
+  }
+
   static of(event: RecordedEvent): EventType {
     const { eventId: id, position, type, streamType, streamId, version, recordedAt, metadata } = event;
     return Object.assign(new EventType(), {
       ...{ id, position, type, streamType, streamId, version, recordedAt, actor: metadata.actor },
+      actorKind: metadata.actorKind?.toUpperCase() ?? 'UNKNOWN',
+      actorName: metadata.actorName ?? 'unknown',
+      operation: metadata.operation ?? null,
+      address: metadata.clientAddress ?? null,
+      projectId: event.projectId,
       data: publicData(event.data),
       commandId: metadata.commandId ?? null,
       correlationId: metadata.correlationId,

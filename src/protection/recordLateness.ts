@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { Any, type DataSource, type EntityManager } from 'typeorm';
 import { v5 } from 'uuid';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
+import { systemMetadata } from '../eventSourcing/systemMetadata.js';
 import { lateness } from './lateness.js';
 import { LateServiceTable } from './latenessView.js';
 import {
@@ -40,7 +40,7 @@ export async function recordLateness(tools: LatenessTools, all: boolean, isStopp
 }
 
 async function record(tools: LatenessTools, serviceIds: readonly string[]): Promise<void> {
-  await tools.store.transact({ actor: 'protection', correlationId: randomUUID() }, async (tx) => {
+  await tools.store.transact(systemMetadata('schedule', 'protection'), async (tx) => {
     // Another process handles the services that it has locked.
     const locked = await tx.manager.query<{ id: string }[]>(
       'SELECT id FROM services WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED',

@@ -17,7 +17,7 @@ export function commandRequest(
     projectId,
     input,
     subject: context.viewer.subject,
-    metadata: eventMetadata(context, commandId),
+    metadata: eventMetadata(context, operation, commandId),
     ...(commandId === undefined || commandId === null ? {} : { commandId }),
   };
 }

@@ -19,11 +19,15 @@ export function contextOfNextEvent(context: RequestContext): RequestContext {
   return { ...context, loaders: new Loaders(), budget: context.budget.next() };
 }
 
-/** The metadata of the events that this request causes. */
-export function eventMetadata(context: RequestContext, commandId?: string | null): EventMetadata {
+/** The metadata of the events that an operation of this request causes. */
+export function eventMetadata(context: RequestContext, operation: string, commandId?: string | null): EventMetadata {
+  const { viewer, correlationId } = context;
   return {
-    actor: context.viewer.subject,
-    correlationId: context.correlationId,
+    actor: viewer.subject,
+    actorKind: viewer.kind,
+    actorName: viewer.name ?? viewer.sub,
+    operation,
+    correlationId,
     ...(commandId === undefined || commandId === null ? {} : { commandId }),
     ...(context.clientAddress === undefined ? {} : { clientAddress: context.clientAddress }),
   };

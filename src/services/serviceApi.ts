@@ -194,7 +194,7 @@ export class ServiceResolver {
     authorize(call, row, scopeOfService, 'service');
     const change = patch ?? {};
     this.problemsOfPatch(change, row).throwIfAny();
-    const check = await checkService(this.tools, eventMetadata(call.context), row, change);
+    const check = await checkService(this.tools, eventMetadata(call.context, 'checkService'), row, change);
     return { check: CheckType.of(check), service: await this.answer(row.id) };
   }
 

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { EventStore, Transaction } from '../eventSourcing/eventStore.js';
+import { systemMetadata } from '../eventSourcing/systemMetadata.js';
 import type { BackupRequest } from '../backups/backupJob.js';
 import { queueBackup, skipBackup } from '../backups/backupJobCommands.js';
 import { newestTicks } from '../backups/newestTicks.js';
@@ -23,7 +24,7 @@ export async function handleTick(
   tools: TickTools,
   tick: { readonly planId: string; readonly version: number; readonly scheduledFor: Date },
 ): Promise<boolean> {
-  const metadata = { actor: 'scheduler', correlationId: tickBatchId(tick.planId, tick.scheduledFor) };
+  const metadata = systemMetadata('schedule', 'scheduler', tickBatchId(tick.planId, tick.scheduledFor));
   return await tools.store.transact(metadata, async (tx) => {
     const plan = await lockPlan(tx.manager, tick.planId);
     if (plan === null || plan.paused || plan.removedAt !== null || plan.scheduleVersion !== tick.version) return false;

@@ -4,6 +4,7 @@ import type { Engines } from '../engines/engines.js';
 import type { ServiceConnection } from '../engines/serviceConnection.js';
 import type { EventMetadata } from '../eventSourcing/event.js';
 import type { EventStore } from '../eventSourcing/eventStore.js';
+import { systemMetadata } from '../eventSourcing/systemMetadata.js';
 import type { JobQueue } from '../postgres/contracts/jobQueue.js';
 import type { PrefixMarks } from '../postgres/contracts/prefixMarks.js';
 import type { Signals, Telemetry } from '../postgres/contracts/telemetry.js';
@@ -50,11 +51,8 @@ export type WorkerTools = {
 /**
  * The metadata of events that a worker appends. By default all events of one transaction have the same correlation id.
  */
-export function metadataOf(
-  { workerId }: Pick<WorkerTools, 'workerId'>,
-  correlationId: string = crypto.randomUUID(),
-): EventMetadata {
-  return { actor: `worker:${workerId}`, correlationId };
+export function metadataOf({ workerId }: Pick<WorkerTools, 'workerId'>, correlationId?: string): EventMetadata {
+  return systemMetadata('worker', `worker:${workerId}`, correlationId);
 }
 
 export type OpenedService = { readonly name: string; readonly connection: ServiceConnection };

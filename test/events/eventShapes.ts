@@ -10,11 +10,7 @@ export type EventShape = { readonly streamType: string; readonly version: number
 
 /** Every type of event that the deciders of `composition/slices.ts` know, with its shape, read from their types. */
 export function eventShapes(): ReadonlyMap<string, EventShape> {
-  const { config } = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
-    config: object;
-  };
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [slices] }, ts.sys, repository);
-  const program = ts.createProgram([slices], { ...options, noEmit: true });
+  const program = programOf(slices);
   const checker = program.getTypeChecker();
   const shapes = new Map<string, EventShape>();
   for (const [index, slice] of membersOf(checker, listIn(program.getSourceFile(slices))).entries()) {
@@ -32,6 +28,27 @@ export function eventShapes(): ReadonlyMap<string, EventShape> {
     }
   }
   return shapes;
+}
+
+/** The shape of the metadata of every event, read from its type. */
+export function metadataShape(): Shape {
+  const path = join(repository, 'src/eventSourcing/event.ts');
+  const program = programOf(path);
+  const declared = program
+    .getSourceFile(path)
+    ?.statements.filter(ts.isTypeAliasDeclaration)
+    .find(({ name }) => name.text === 'EventMetadata');
+  if (declared === undefined) throw new Error('event.ts has no type EventMetadata.');
+  const checker = program.getTypeChecker();
+  return shapeOf(checker, checker.getTypeAtLocation(declared), declared);
+}
+
+function programOf(file: string): ts.Program {
+  const { config } = ts.readConfigFile(join(repository, 'tsconfig.json'), (path) => ts.sys.readFile(path)) as {
+    config: object;
+  };
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [file] }, ts.sys, repository);
+  return ts.createProgram([file], { ...options, noEmit: true });
 }
 
 function listIn(file: ts.SourceFile | undefined): ts.Expression | undefined {

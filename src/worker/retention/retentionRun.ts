@@ -1,4 +1,5 @@
 import { In, type EntityManager } from 'typeorm';
+import { systemMetadata } from '../../eventSourcing/systemMetadata.js';
 import { StowageError } from '../../errors.js';
 import { decideDeletion, lockDestination } from '../../backups/backupJobCommands.js';
 import { BackupJobTable } from '../../backups/backupJobView.js';
@@ -62,7 +63,7 @@ async function decideAgain(
   destination: Destination,
   relied: readonly string[],
 ): Promise<readonly string[]> {
-  const metadata = { actor: 'retention', correlationId: crypto.randomUUID() };
+  const metadata = systemMetadata('worker', 'retention');
   return await tools.store.transact(metadata, async (tx) => {
     await lockDestination(tx, destination.planId, destination.fileEndpointId);
     const plan = await lockPlan(tx.manager, destination.planId);

@@ -12,7 +12,7 @@ import {
 } from '../../backups/location/backupsInContainer.js';
 import type { Storage } from '../../storage/storage.js';
 import { isOutage } from '../persist.js';
-import type { WorkerTools } from '../workerTools.js';
+import { metadataOf, type WorkerTools } from '../workerTools.js';
 import { deleteAttemptFolder } from './attemptFolder.js';
 import { AuditFindings, type AuditOutcome } from './auditFindings.js';
 import { removeRemains } from './remains.js';
@@ -124,7 +124,7 @@ class Audit {
     if (!isNews) return;
     const { tools } = this;
     const kind = isThere ? 'REPORT_PRESENT' : 'REPORT_ABSENT';
-    const metadata = { actor: `worker:${tools.workerId}`, correlationId: batchId };
+    const metadata = metadataOf(tools, batchId);
     const { state } = await tools.store.transact(metadata, (tx) =>
       tx.execute(backupJob, { id, projectId }, { kind, at: tools.now().toISOString() }),
     );
