@@ -28,7 +28,8 @@ export const mariadbDialect: Dialect = {
   },
 
   settings: mariadbSettings,
-  expressions: { sessionWords: [], modesMatter: false },
+  // It refuses other functions that depend on the session (1901).
+  expressions: { sessionWords: ['str_to_date'], padsChars: false },
   findSettings: findMariadbSettings,
   refuseUnsupportedServer,
   skipsInitConnect: (found) => (isOlder(versionOf(found), [10, 5]) ? 'SUPER' : 'CONNECTION ADMIN'),
@@ -76,6 +77,7 @@ export const mariadbDialect: Dialect = {
   settableFor: ({ found }) => Promise.resolve(found),
 
   dumpArguments: mariadbDumpArguments,
+  escapesDatabases: false,
   dumpCharacterSet,
   dumpsHistory,
   refuseUnfitTool: (toolVersion, { sequences }) => refuseToolWithoutSequences(toolVersion, sequences),

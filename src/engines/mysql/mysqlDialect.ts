@@ -33,7 +33,7 @@ export const mysqlDialect: Dialect = {
       ...['week', 'dayname', 'monthname', 'date_format', 'time_format', 'str_to_date'],
       ...['aes_encrypt', 'aes_decrypt'],
     ],
-    modesMatter: true,
+    padsChars: true,
   },
   findSettings: findMysqlSettings,
   refuseUnsupportedServer: refuseOtherThanMysql,
@@ -79,6 +79,7 @@ export const mysqlDialect: Dialect = {
   settableFor,
 
   dumpArguments: mysqlDumpArguments,
+  escapesDatabases: true,
   // The dump itself is binary. In this one its definitions are written, and the client reads it.
   dumpCharacterSet: () => 'utf8mb4',
   dumpsHistory: () => false,

@@ -54,6 +54,14 @@ export const mysqlSettings: readonly SettingRule[] = [
     harmless: '0',
   },
   // Variables that change the values or objects that a statement stores.
+  {
+    name: 'default_collation_for_utf8mb4',
+    why: 'a routine names only its character set if its collation is utf8mb4_0900_ai_ci, and gets this one instead',
+    ours: "'utf8mb4_0900_ai_ci'",
+    restore: "'utf8mb4_0900_ai_ci'",
+    // The server warns of each statement that sets it.
+    onlyWhere: (value) => value !== 'utf8mb4_0900_ai_ci',
+  },
   { name: 'transaction_read_only', why: 'on: nothing can be written (1792)', ours: '0', restore: '0' },
   {
     name: 'explicit_defaults_for_timestamp',

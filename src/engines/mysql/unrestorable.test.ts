@@ -106,6 +106,21 @@ describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses
     });
   });
 
+  test.each(["a'b", 'a"b', 'a\\b', 'a\nb'])(
+    'a backup refuses the database %j, which mysqldump cannot select',
+    async (name) => {
+      await source.sql(`CREATE DATABASE \`${name}\`; CREATE TABLE \`${name}\`.t (a INT)`);
+      try {
+        await expect(preflightOf(engine, source.connection({ databases: [name] }), context())).rejects.toMatchObject({
+          ...{ code: 'TOOL_FAILED', message: expect.stringMatching(/cannot dump a database whose name/) },
+          help: expect.stringMatching(/list the other databases in the service/),
+        });
+      } finally {
+        await source.sql(`DROP DATABASE \`${name}\``);
+      }
+    },
+  );
+
   test('a CHECK that is not enforced is not checked', async () => {
     await create(`CREATE TABLE t (a TIMESTAMP, CHECK (HOUR(a) < 12) NOT ENFORCED); SET time_zone = '+10:00';
       INSERT INTO t VALUES ('2024-01-02 06:00');`);
@@ -183,6 +198,24 @@ describeWith({ mysql: mysqlMissing }, 'What a restore of MySQL computes, refuses
     }
     await restoreParts(engine, made(target), await dumpParts(engine, made(source), context()), context());
     expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+  });
+
+  test('the parameters of routines keep their collation, whatever the default of the source and of the target is', async () => {
+    const variable = 'GLOBAL default_collation_for_utf8mb4';
+    await create(`CREATE FUNCTION f(a VARCHAR(9)) RETURNS VARCHAR(9) CHARSET utf8mb4 DETERMINISTIC RETURN a;
+      SET default_collation_for_utf8mb4 = utf8mb4_general_ci;
+      CREATE FUNCTION g(a VARCHAR(9)) RETURNS VARCHAR(9) CHARSET utf8mb4 DETERMINISTIC RETURN a;`);
+    for (const [of, at] of [
+      ['utf8mb4_0900_ai_ci', 'utf8mb4_general_ci'],
+      ['utf8mb4_general_ci', 'utf8mb4_0900_ai_ci'],
+    ]) {
+      await source.sql(`SET ${variable} = ${of}`);
+      await target.sql(`SET ${variable} = ${at}`);
+      await restoreParts(engine, made(target), await dumpParts(engine, made(source), context()), context());
+      await Promise.all([source, target].map((server) => server.sql(`SET ${variable} = utf8mb4_0900_ai_ci`)));
+      expect(await mysqlFingerprint(target, ['made'])).toEqual(await mysqlFingerprint(source, ['made']));
+      await target.sql('DROP DATABASE made');
+    }
   });
 
   test('a restore names the events that have ended, which the target drops', async () => {

@@ -25,6 +25,8 @@ export type Dialect = ServerDialect & {
 
   /** Databases come last, after `--`, so that a name is never read as an option. */
   dumpArguments(report: PreflightReport): readonly string[];
+  /** The tool selects no database whose name has a quote, a backslash or a line break. Otherwise it only dumps no events of it. */
+  readonly escapesDatabases: boolean;
   /** See `dumpScanner`. */
   readonly oneRowBytes?: number;
   /** The connection character set of a dump. */

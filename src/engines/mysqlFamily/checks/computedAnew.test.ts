@@ -57,6 +57,43 @@ describeWith({ mariadb: mariadbMissing }, 'Columns that a restore computes anew'
     expect(await stored()).not.toBe(before);
   });
 
+  test.each([
+    ['a text as a date', "d VARCHAR(20) DEFAULT '2024-02-30', v DATE AS (d) STORED", "''"],
+    [
+      'a zero date as a text',
+      "d DATETIME DEFAULT 0, v VARCHAR(20) AS (STR_TO_DATE(d, '%Y-%m-%d')) STORED",
+      "'NO_ZERO_IN_DATE,NO_ZERO_DATE'",
+    ],
+  ])('a backup warns of %s, because the sql mode decides', async (_what, columns, mode) => {
+    await createMade(`SET sql_mode = ''; CREATE TABLE t (id INT, ${columns}); SET sql_mode = ${mode};
+      INSERT INTO t (id) VALUES (1);`);
+    const stored = () => server.sql('SELECT v FROM made.t');
+    const before = await stored();
+    const taken = await takeDump(engine, connection(), context());
+    expect(taken.report.warnings).toContainEqual(expect.stringMatching(/computes them again.*: made\.t\.v/));
+    await server.sql('DROP DATABASE made');
+    await restoreDump(engine, connection(), taken, context());
+    expect(await stored()).not.toBe(before);
+  });
+
+  test.each([
+    [
+      'a negative difference of unsigned numbers',
+      "SET sql_mode = 'NO_UNSIGNED_SUBTRACTION'; CREATE TABLE t (a INT UNSIGNED, b INT UNSIGNED, c BIGINT AS (a - b) STORED); INSERT INTO t (a, b) VALUES (1, 2)",
+      /out of range \(error 1690\)/,
+    ],
+    [
+      'a table without values',
+      'CREATE TABLE t (a INT AS (1) STORED, b INT AS (2)); INSERT INTO t VALUES (), ()',
+      /all its columns are generated/,
+    ],
+  ])('a backup refuses %s, which no server restores', async (_what, sql, message) => {
+    await createMade(sql);
+    await expect(preflightOf(engine, connection(), context())).rejects.toMatchObject({
+      ...{ code: 'TOOL_FAILED', message: expect.stringMatching(message) },
+    });
+  });
+
   test('a backup does not warn of values that a restore computes unchanged', async () => {
     await createMade(`CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, d DATETIME(3), ${moment}, z TIME(2), s VARCHAR(30) COLLATE utf8mb4_bin,
         q DECIMAL(10,2) AS (a / b) STORED, r VARCHAR(4) AS (CAST(a / b AS CHAR)) STORED, i INT AS (a / b) STORED, e DOUBLE AS (a / b) STORED,

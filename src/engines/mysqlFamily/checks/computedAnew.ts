@@ -85,7 +85,7 @@ function suspects(definitions: Definitions, of: ServerDialect['expressions']): r
       if (generated.length === 0) return [];
       const unstable = sessionDependence(parts, of).columns;
       // Whether a mode has changed the values in an index cannot be seen, and it rarely has.
-      const unstableIndexes = sessionDependence(parts, { ...of, modesMatter: false }).columns;
+      const unstableIndexes = sessionDependence(parts, of, { modes: false }).columns;
       const expressions = new Map(generated.map(({ column, expression }) => [column, expression]));
       return (
         generated

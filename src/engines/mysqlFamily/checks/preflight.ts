@@ -87,7 +87,8 @@ export async function preflightServer(
       toolVersion,
       { others },
     );
-    await refuseUnrestorable({ catalog, definitions }, inventory, async () => {
+    const circumstances = { nameCase: inventory.nameCase, escapesDatabases: dialect.escapesDatabases };
+    await refuseUnrestorable({ catalog, definitions }, circumstances, async () => {
       const now = await readNames(session, chosen);
       return { catalog: now, definitions: await readDefinitions(session, now) };
     });

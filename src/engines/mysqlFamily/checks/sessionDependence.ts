@@ -12,14 +12,13 @@ export type SessionDependence = {
 /**
  * - TIMESTAMP depends on the time zone, and TIME on the day if it is converted to a date;
  * - quotients depend on div_precision_increment, regular expressions on default_regex_flags;
- * - if the dialect has `modesMatter`: CHAR depends on PAD_CHAR_TO_FULL_LENGTH, a difference of unsigned numbers on
- *   NO_UNSIGNED_SUBTRACTION, and a text that becomes a date on ALLOW_INVALID_DATES.
- *
- * MariaDB refuses other expressions that depend on the session (1901).
+ * - `sql_mode`: a text that becomes a date depends on ALLOW_INVALID_DATES, a difference of unsigned numbers on
+ *   NO_UNSIGNED_SUBTRACTION, and CHAR on PAD_CHAR_TO_FULL_LENGTH. With `modes` false these are left out.
  */
 export function sessionDependence(
   parts: ReadonlyMap<string, string>,
-  { sessionWords, modesMatter }: ServerDialect['expressions'],
+  { sessionWords, padsChars }: ServerDialect['expressions'],
+  { modes = true }: { readonly modes?: boolean } = {},
 ): SessionDependence {
   const columns = [...parts].flatMap(([part, text]) =>
     part.startsWith('column ') ? [{ name: part.slice('column '.length).toLowerCase(), text }] : [],
@@ -29,10 +28,10 @@ export function sessionDependence(
     ...everywhere,
     ...sessionWords,
     ...ofType(/^time(?:stamp)?\b/i),
-    ...(modesMatter ? ofType(/^char\b/i) : []),
-    ...(modesMatter && ofType(/^\w+(?:\(\d+\))? unsigned/i).length > 0 ? ['-'] : []),
+    ...(modes && padsChars ? ofType(/^char\b/i) : []),
+    ...(modes && ofType(/^\w+(?:\(\d+\))? unsigned/i).length > 0 ? ['-'] : []),
   ]);
-  const texts = new Set(modesMatter ? ofType(/^(?:(?:var)?char|(?:tiny|medium|long)?text|json)\b/i) : []);
+  const texts = new Set(modes ? ofType(/^(?:(?:var)?char|(?:tiny|medium|long)?text|json)\b/i) : []);
   const makesDates = (words: readonly string[], column = '') =>
     words.some((word) => texts.has(word)) &&
     (/^(?:date|datetime)\b/i.test(column) || words.some((word) => ofDates.has(word)));

@@ -9,6 +9,11 @@ import { sqlWords } from './sqlWords.js';
 
 type Problem = { readonly object: string; readonly why: string; readonly help: string };
 
+export type Circumstances = Pick<Inventory, 'nameCase'> & {
+  /** See `Dialect`. */
+  readonly escapesDatabases: boolean;
+};
+
 /** The catalog and the definitions of one server, read one after the other. A definition may change in between. */
 export type Read = { readonly catalog: Names; readonly definitions: Definitions };
 
@@ -19,12 +24,14 @@ export type Read = { readonly catalog: Names; readonly definitions: Definitions 
  */
 export async function refuseUnrestorable(
   found: Read,
-  { nameCase }: Inventory,
+  { nameCase, escapesDatabases }: Circumstances,
   readAgain: () => Promise<Read>,
 ): Promise<void> {
-  const suspected = problemsOf(found, nameCase);
+  const suspected = problemsOf(found, { nameCase, escapesDatabases });
   if (suspected.length === 0) return;
-  const again = new Set(problemsOf(await readAgain(), nameCase).map(({ object, why }) => `${object}: ${why}`));
+  const again = new Set(
+    problemsOf(await readAgain(), { nameCase, escapesDatabases }).map(({ object, why }) => `${object}: ${why}`),
+  );
   const problems = suspected.filter(({ object, why }) => again.has(`${object}: ${why}`));
   if (problems.length === 0) return;
   const shown = problems.slice(0, 10).map(({ object, why }) => `${object}: ${why}`);
@@ -36,9 +43,9 @@ export async function refuseUnrestorable(
   });
 }
 
-function problemsOf({ catalog, definitions }: Read, nameCase: Inventory['nameCase']): readonly Problem[] {
+function problemsOf({ catalog, definitions }: Read, { nameCase, escapesDatabases }: Circumstances): readonly Problem[] {
   return [
-    ...eventsInUndumpableDatabases(catalog),
+    ...(escapesDatabases ? undumpableDatabases(catalog) : eventsInUndumpableDatabases(catalog)),
     ...endlessEvents(definitions),
     ...brokenTriggers(catalog, definitions),
     ...tablesWithoutValues(definitions),
@@ -50,6 +57,17 @@ function problemsOf({ catalog, definitions }: Read, nameCase: Inventory['nameCas
 
 /** The characters that mysql_real_escape_string precedes with a backslash. */
 const escaped = ["'", '"', '\\', '\n', '\r', '\0', '\u001a'];
+
+/** MySQL's tool escapes the name of every database before it selects it, and so ends with error 1049. */
+function undumpableDatabases(catalog: Names): readonly Problem[] {
+  return catalog.databases
+    .filter(({ name }) => escaped.some((sign) => name.includes(sign)))
+    .map(({ name }) => ({
+      object: `database ${name}`,
+      why: 'the dump tool cannot dump a database whose name has a quote, a backslash or a line break (error 1049)',
+      help: `Move the tables of '${name}' into a database with another name, or list the other databases in the service, so that only those are backed up.`,
+    }));
+}
 
 /** The tool escapes the name of the database before it lists the events, and so ends with error 1049. */
 function eventsInUndumpableDatabases(catalog: Names): readonly Problem[] {

@@ -56,8 +56,8 @@ export type ServerDialect = {
   readonly expressions: {
     /** Functions besides those of both servers, in lower case. */
     readonly sessionWords: readonly string[];
-    /** Values may depend on `sql_mode`. */
-    readonly modesMatter: boolean;
+    /** A CHAR may have spaces at its end (PAD_CHAR_TO_FULL_LENGTH). */
+    readonly padsChars: boolean;
   };
   /** The settings of a new session. The first query of a session: it runs with the settings of the server. */
   findSettings(query: Session['query']): Promise<FoundSettings>;
