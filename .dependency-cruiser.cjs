@@ -17,7 +17,7 @@ const order = [
 const slices = `^src/(${order.join('|')})/`;
 /** The pure files of the slices: deciders and their value types. */
 const pure =
-  '^src/(projects/(project|access/(accessToken|members))|services/service|endpoints/fileEndpoint|plans/backupPlan|plans/retention/(retention|retentionCalendar|retentionForecast|retentionPolicy|zoneOffset)|jobs/(attempt|attemptedJob|errorsOfOld)|backups/(backupJob|storedBackup)|protection/(lateness|protection)|restores/restoreJob)\\.ts$';
+  '^src/(projects/(project|access/(accessToken|members))|services/(service|dashboard/dashboardAccess)|endpoints/fileEndpoint|plans/backupPlan|plans/retention/(retention|retentionCalendar|retentionForecast|retentionPolicy|zoneOffset)|jobs/(attempt|attemptedJob|errorsOfOld)|backups/(backupJob|storedBackup)|protection/(lateness|protection)|restores/restoreJob)\\.ts$';
 const tools = '^src/(engines|archive|storage|scheduler|postgres)/';
 module.exports = {
   forbidden: [

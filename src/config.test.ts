@@ -221,6 +221,7 @@ describe('a wrong setting', () => {
     ],
     ['OIDC_ISSUER', 'http://idp.example', /^OIDC_ISSUER holds "http:\/\/idp\.example"\. It should hold an https URL/],
     ['OIDC_ISSUER', 'https://idp.example', /^OIDC_CLIENT_ID is not set/],
+    ['OIDC_CLOUD_FOUNDRY_URL', 'https://api.cf.example', /^OIDC_CLOUD_FOUNDRY_URL set without OIDC_ISSUER/],
     ['OIDC_CLIENT_SECRET', 'hunter2', /^OIDC_CLIENT_SECRET set without OIDC_ISSUER/],
   ];
   test.each(wrongs)('%s=%j is reported in a sentence without its secret', (name, value, sentence) => {
@@ -248,6 +249,31 @@ describe('a wrong setting', () => {
     [{ STOWAGE_WORKER_GRACE: '20' }, /^STOWAGE_WORKER_GRACE holds "20"/],
   ])('the times %j of a worker are checked', (env, sentence) => {
     expect(problemsOf('worker', { ...serve, ...env }).join('\n')).toMatch(sentence);
+  });
+
+  test('a Cloud Foundry needs its scope, which is asked for by default', () => {
+    const cloud = {
+      ...serve,
+      OIDC_ISSUER: 'https://uaa.cf.example/oauth/token',
+      OIDC_CLIENT_ID: 'stowage',
+      OIDC_CLOUD_FOUNDRY_URL: 'https://api.cf.example/',
+    };
+    const { provider } = readConfig('serve', cloud, surroundings);
+    expect(provider?.scopes).toBe('openid cloud_controller_service_permissions.read');
+    expect(provider?.cloudFoundry?.url).toBe('https://api.cf.example');
+    expect(provider?.cloudFoundry?.allowedTargets.allowsHost('api.cf.example', '203.0.113.7')).toBe(true);
+    expect(provider?.cloudFoundry?.allowedTargets.allowsHost('uaa.cf.example', '203.0.113.7')).toBe(false);
+    expect(problemsOf('serve', { ...cloud, OIDC_SCOPES: 'openid profile' })).toEqual([
+      'OIDC_CLOUD_FOUNDRY_URL is set, and OIDC_SCOPES does not contain cloud_controller_service_permissions.read. Add it, or leave OIDC_SCOPES unset.',
+    ]);
+    expect(problemsOf('serve', { ...cloud, OIDC_CLOUD_FOUNDRY_URL: 'http://api.cf.example' })[0]).toMatch(
+      /^OIDC_CLOUD_FOUNDRY_URL holds "http:\/\/api\.cf\.example"\. It should hold an https URL/,
+    );
+  });
+
+  test('the admin token of sign-in may come from the file', () => {
+    const { adminToken } = readConfig('sign-in', { STOWAGE_ADMIN_TOKEN_FILE: '/tokens/good' }, surroundings);
+    expect(adminToken?.reveal()).toMatch(/^.{24,}$/);
   });
 
   test('with a short STOWAGE_STOP_GRACE a worker only hands its jobs back', () => {

@@ -89,6 +89,17 @@ export type ProviderConfig = {
   readonly audience: string | null;
   /** The host of the issuer, and further hosts that its metadata may name. */
   readonly allowedTargets: AllowedTargets;
+  /** The provider is the UAA of Cloud Foundry. */
+  readonly isUaa: boolean;
+  /** The platform that gives people rights in service instances. Null: there is none. */
+  readonly cloudFoundry: CloudFoundryConfig | null;
+};
+
+export type CloudFoundryConfig = {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** The host of the URL alone. */
+  readonly allowedTargets: AllowedTargets;
 };
 
 /** The share of the server that clients of the API may use before they are slowed down or refused. */
@@ -308,7 +319,7 @@ const configs: { readonly [R in ProgramRole]: (reader: Reader) => ConfigOf[R] } 
     host: reader.value('HOST', hostName, '127.0.0.1'),
     port: reader.value('PORT', wholeNumber(0, 65_535), '4000'),
     dataFolder: dataFolder(reader),
-    adminToken: reader.optional('STOWAGE_ADMIN_TOKEN', bearerToken),
+    adminToken: adminToken(reader).adminToken,
   }),
 };
 
@@ -364,7 +375,7 @@ function api(reader: Reader): ApiConfig {
 
 const providerDetails = [
   ...(['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_SCOPES', 'OIDC_CLAIM_RULES'] as const),
-  ...(['OIDC_AUDIENCE', 'OIDC_ALLOWED_TARGETS'] as const),
+  ...(['OIDC_AUDIENCE', 'OIDC_ALLOWED_TARGETS', 'OIDC_CLOUD_FOUNDRY_URL'] as const),
 ];
 
 function provider(reader: Reader, publicUrl: string | null): ProviderConfig | null {
@@ -379,18 +390,40 @@ function provider(reader: Reader, publicUrl: string | null): ProviderConfig | nu
     );
   }
   const issuer = reader.value('OIDC_ISSUER', issuerUrl);
-  const issuerHost = URL.canParse(issuer) ? new URL(issuer).hostname.replace(/^\[|\]$/g, '') : '';
+  const issuerHost = hostOf(issuer);
   const further = reader.value('OIDC_ALLOWED_TARGETS', targets, issuerHost);
   const ofIssuer = parseAllowedTargets(issuerHost);
+  const platform = cloudFoundry(reader);
   return {
     issuer,
     clientId: reader.value('OIDC_CLIENT_ID', printable(1)),
     clientSecret: reader.optional('OIDC_CLIENT_SECRET', clientSecret),
-    scopes: reader.value('OIDC_SCOPES', scopes, 'openid profile'),
+    scopes: reader.value('OIDC_SCOPES', scopes, platform === null ? 'openid profile' : `openid ${permissionsScope}`),
     claimRules: reader.value('OIDC_CLAIM_RULES', claimRules, '[]'),
     audience: reader.optional('OIDC_AUDIENCE', printable(1)),
     allowedTargets: anyOf(ofIssuer, further),
+    isUaa: platform !== null,
+    cloudFoundry: platform,
   };
+}
+
+/** The scope of a token with which Cloud Foundry answers what its person may do with a service instance. */
+const permissionsScope = 'cloud_controller_service_permissions.read';
+
+function cloudFoundry(reader: Reader): CloudFoundryConfig | null {
+  const url = reader.optional('OIDC_CLOUD_FOUNDRY_URL', issuerUrl)?.replace(/\/+$/, '');
+  if (url === undefined) return null;
+  const given = reader.given('OIDC_SCOPES')?.split(/\s+/);
+  if (given?.includes(permissionsScope) === false) {
+    reader.problems.push(
+      `OIDC_CLOUD_FOUNDRY_URL is set, and OIDC_SCOPES does not contain ${permissionsScope}. Add it, or leave OIDC_SCOPES unset.`,
+    );
+  }
+  return { url, allowedTargets: parseAllowedTargets(hostOf(url)) };
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : '';
 }
 
 function anyOf(...all: readonly AllowedTargets[]): AllowedTargets {

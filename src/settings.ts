@@ -110,7 +110,7 @@ export const settings = {
     secret: true,
   },
   STOWAGE_ADMIN_TOKEN_FILE: {
-    roles: api,
+    roles: [...api, signIn],
     meaning:
       'A file with the installation-level token, which is read again every 2 seconds. With two lines both tokens are valid, so that a token can be replaced without a restart: add the new one, change the clients, remove the old one.',
     holds: 'the path of a readable file with one or two tokens, one a line, each as in STOWAGE_ADMIN_TOKEN',
@@ -182,7 +182,9 @@ export const settings = {
     meaning:
       'What Stowage asks the provider for. Add the scope that contains the groups, and offline_access if the provider gives refresh tokens only with it.',
     holds: 'names separated by spaces, with openid among them',
-    default: { otherwise: 'openid profile' },
+    default: {
+      otherwise: 'openid profile; with OIDC_CLOUD_FOUNDRY_URL openid cloud_controller_service_permissions.read',
+    },
     secret: false,
   },
   OIDC_CLAIM_RULES: {
@@ -197,6 +199,14 @@ export const settings = {
     meaning:
       'The audience of access tokens (JWTs) of the provider that programs may use as bearer tokens. If it is unset, such tokens are refused.',
     holds: 'a text of up to 255 printable characters',
+    default: { otherwise: 'unset' },
+    secret: false,
+  },
+  OIDC_CLOUD_FOUNDRY_URL: {
+    roles: api,
+    meaning:
+      'The API of a Cloud Foundry whose UAA is OIDC_ISSUER. It is asked which service instances a person may read or manage: see docs/sign-in.md.',
+    holds: 'an https URL without query and credentials (http only for this machine)',
     default: { otherwise: 'unset' },
     secret: false,
   },

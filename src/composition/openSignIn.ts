@@ -1,8 +1,11 @@
+import { Router } from 'express';
 import type { ApiConfig } from '../config.js';
 import type { Log } from '../log.js';
 import { derivedKey, masterKeys } from '../postgres/masterKeys.js';
 import { grantsOf } from '../projects/access/grantsOf.js';
 import { projectIdsNamed } from '../projects/projectQueries.js';
+import { dashboardAccesses } from '../services/dashboard/dashboardAccesses.js';
+import { dashboardPages } from '../services/dashboard/dashboardPages.js';
 import type { Secret } from '../secret.js';
 import { firstOf } from '../server/authenticate.js';
 import type { BrowserSignIn } from '../server/browserSignIn.js';
@@ -13,6 +16,7 @@ import { FlowCookies } from '../signIn/flowCookies.js';
 import { jwtSignIn } from '../signIn/jwtSignIn.js';
 import { createOneTimeLinks } from '../signIn/oneTimeLinks.js';
 import { actorOfSession, viewerOfSession, type PeopleRights } from '../signIn/person.js';
+import { recheckEveryMs as platformRecheckEveryMs } from '../signIn/platform/platformRights.js';
 import { pinnedFetch } from '../signIn/provider/pinnedFetch.js';
 import { Provider } from '../signIn/provider/provider.js';
 import { SignedTokens } from '../signIn/provider/signedTokens.js';
@@ -22,6 +26,7 @@ import { createSealing } from '../signIn/sealing.js';
 import { createSessions, type SessionLimits } from '../signIn/sessions.js';
 import { signInPages } from '../signIn/signInPages.js';
 import type { Closing } from './closing.js';
+import { openPlatform } from './openPlatform.js';
 import type { Shared } from './shared.js';
 
 const sweepEveryMs = 10 * 60_000;
@@ -38,7 +43,7 @@ export type SignInOptions = Pick<ApiConfig, 'publicUrl'> & {
   readonly signInChanges: SignInChanges;
 };
 
-type Opened = Pick<Shared, 'allowedTargets' | 'dataSource' | 'now' | 'signals'>;
+type Opened = Pick<Shared, 'allowedTargets' | 'dataSource' | 'now' | 'signals' | 'store'>;
 
 /** The sign-in of people. Ended sessions are deleted until `closing` closes. */
 export function openSignIn(shared: Opened, options: SignInOptions, log: Log, closing: Closing): BrowserSignIn {
@@ -49,7 +54,8 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
   );
   const endFollowing = shared.signals.subscribe('sessions', (subject) => signInChanges.report(subject));
   // Renews the tokens of people with open WebSockets, and notices what a lost signal did not report.
-  const recheck = setInterval(() => signInChanges.reportAll(), recheckEveryMs);
+  const hasPlatform = Boolean(options.provider?.cloudFoundry);
+  const recheck = setInterval(() => signInChanges.reportAll(), hasPlatform ? platformRecheckEveryMs : recheckEveryMs);
   let sweep: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     sweep = Promise.all([sessions.sweep(), audit.sweep()]).catch((error: unknown) =>
@@ -67,6 +73,8 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
     projectIds: (names) => projectIdsNamed(dataSource.manager, names),
   };
   const person = openProvider(shared, options, log, closing);
+  const platform =
+    person?.cloudFoundry && openPlatform(shared, person.cloudFoundry, { ...person, sessions, log }, closing);
   const browsers = new BrowserSessions(
     sessions,
     async (session) => {
@@ -74,7 +82,8 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
       if (current === undefined) return undefined;
       // A session of a provider that is no longer configured opens nothing.
       if (current.issuer !== null && current.issuer !== person?.provider.settings.issuer) return undefined;
-      return viewerOfSession(rights, current);
+      const ofPlatform = platform ? await platform.grantsOf(current) : [];
+      return ofPlatform && viewerOfSession(rights, current, ofPlatform);
     },
     options.publicUrl,
     log,
@@ -86,7 +95,18 @@ export function openSignIn(shared: Opened, options: SignInOptions, log: Log, clo
       (credential) => browsers.authenticate(credential),
       ...(person === undefined ? [] : [jwtSignIn({ ...person, rights })]),
     ),
-    pages: (tools) => signInPages({ audit, browsers, sessions, links, person }, tools),
+    pages: (tools) =>
+      Router().use(
+        signInPages({ audit, browsers, sessions, links, person }, tools),
+        dashboardPages({
+          manager: dataSource.manager,
+          browsers,
+          sessions,
+          accesses: dashboardAccesses(shared),
+          signInPath: person === undefined ? '/sign-in' : '/sign-in/start',
+          ...(platform ? { platform } : {}),
+        }),
+      ),
   };
 }
 
@@ -118,6 +138,7 @@ function openProvider({ allowedTargets, now }: Opened, options: SignInOptions, l
     flows: new FlowCookies(sealing, now),
     sealing,
     rules: settings.claimRules,
+    cloudFoundry: settings.cloudFoundry,
     log,
   };
 }

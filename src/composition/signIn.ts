@@ -32,7 +32,7 @@ export async function signIn(
 }
 
 const wayOut =
-  'Start the API first. If it is at another address, name that with --url, such as https://backup.example.org. STOWAGE_ADMIN_TOKEN, or STOWAGE_DATA with the folder of `stowage up`, must be those of the API.';
+  'Start the API first. If it is at another address, name that with --url, such as https://backup.example.org. STOWAGE_ADMIN_TOKEN, STOWAGE_ADMIN_TOKEN_FILE, or STOWAGE_DATA with the folder of `stowage up`, must be those of the API.';
 
 async function ask(url: string, token: Secret): Promise<unknown> {
   try {
@@ -56,7 +56,7 @@ async function keptToken(dataFolder: string): Promise<Secret> {
     return new Secret((await readFile(path, 'utf8')).trim());
   } catch (error) {
     throw new StowageError('UNAVAILABLE', `The admin token cannot be read from ${path}.`, {
-      help: 'Set STOWAGE_ADMIN_TOKEN, or STOWAGE_DATA with the folder of `stowage up`, and run this as the same user.',
+      help: 'Set STOWAGE_ADMIN_TOKEN or STOWAGE_ADMIN_TOKEN_FILE, or STOWAGE_DATA with the folder of `stowage up`, and run this as the same user.',
       cause: error,
     });
   }

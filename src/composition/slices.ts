@@ -13,6 +13,8 @@ import { project } from '../projects/project.js';
 import { projectProjection, ProjectTable } from '../projects/projectView.js';
 import { lateness } from '../protection/lateness.js';
 import { latenessProjection, LateServiceTable } from '../protection/latenessView.js';
+import { dashboardAccess } from '../services/dashboard/dashboardAccess.js';
+import { dashboardAccessProjection, DashboardAccessTable } from '../services/dashboard/dashboardAccessView.js';
 import { service } from '../services/service.js';
 import { serviceProjection, ServiceTable } from '../services/serviceView.js';
 import { jobKinds } from './jobKinds.js';
@@ -31,6 +33,7 @@ export const slices: readonly Slice[] = [
   { decider: members, table: MembershipTable, projection: membershipProjection },
   { decider: accessToken, table: AccessTokenTable, projection: accessTokenProjection },
   { decider: service, table: ServiceTable, projection: serviceProjection },
+  { decider: dashboardAccess, table: DashboardAccessTable, projection: dashboardAccessProjection },
   { decider: fileEndpoint, table: FileEndpointTable, projection: fileEndpointProjection },
   { decider: backupPlan, table: BackupPlanTable, projection: backupPlanProjection },
   { decider: lateness, table: LateServiceTable, projection: latenessProjection },

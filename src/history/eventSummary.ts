@@ -7,6 +7,7 @@ import type { AccessTokenEvent } from '../projects/access/accessToken.js';
 import type { MembersEvent } from '../projects/access/members.js';
 import type { ProjectEvent } from '../projects/project.js';
 import type { RestoreJobEvent } from '../restores/restoreJob.js';
+import type { DashboardAccessEvent } from '../services/dashboard/dashboardAccess.js';
 import type { ServiceEvent } from '../services/service.js';
 
 type AnyEvent =
@@ -14,6 +15,7 @@ type AnyEvent =
   | MembersEvent
   | AccessTokenEvent
   | ServiceEvent
+  | DashboardAccessEvent
   | FileEndpointEvent
   | BackupPlanEvent
   | BackupJobEvent
@@ -37,6 +39,8 @@ export const eventSummaries: Summaries = {
   ServiceUpdated: ({ changes }) => `The service was changed: ${listed(changes)}.`,
   ServiceChecked: ({ check }) => `The service was checked: ${check.ok ? 'every step passed' : 'a step failed'}.`,
   ServiceRemoved: () => 'The service was removed.',
+  DashboardAuthorised: ({ name, sub, serviceId, by }) =>
+    `${name ?? sub} authorised the dashboard of service ${serviceId}${by === 'PROVIDER' ? ', at the provider' : ''}.`,
 
   FileEndpointCreated: ({ content }) => `File endpoint "${content.name}" (${content.settings.kind}) was created.`,
   FileEndpointUpdated: ({ changes }) => `The file endpoint was changed: ${listed(changes)}.`,

@@ -4,7 +4,7 @@ import type { Viewer } from '../server/viewer.js';
 
 /**
  * The events that a viewer may see, as options of `EventStore.read`. A grant for a service covers the events of the service,
- * its plans, jobs, restores, protection, members and tokens, and of the file endpoints that the grant covers.
+ * its dashboards, plans, jobs, restores, protection, members and tokens, and of the file endpoints that the grant covers.
  */
 export function visibleEvents(
   viewer: Viewer,
@@ -41,6 +41,7 @@ function ofProjectsOrServices(viewer: Viewer): EventCondition {
 const ofServices = (ids: string) => `CASE stream_type
   WHEN 'Service' THEN stream_id = ANY(${ids}::text[])
   WHEN 'Protection' THEN data->>'serviceId' = ANY(${ids}::text[])
+  WHEN 'DashboardAccess' THEN data->>'serviceId' = ANY(${ids}::text[])
   WHEN 'Members' THEN data->>'serviceId' = ANY(${ids}::text[])
   WHEN 'AccessToken' THEN EXISTS (
     SELECT FROM access_tokens row WHERE row.id = stream_id::uuid AND row.service_id = ANY(${ids}::uuid[]))

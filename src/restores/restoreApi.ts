@@ -120,11 +120,17 @@ export class RestoreJobResolver {
   @Mutation(() => RestoreJobType)
   @Requires('OPERATOR')
   undoRestore(
-    @Arg('id', () => ID) _id: string,
-    @Arg('confirm', () => String) _confirm: string,
-    @Arg('commandId', () => ID, { nullable: true }) _commandId: string | null | undefined,
-  ): RestoreJobType {
-    throw notYetAvailable('Undoing a restore is not built yet. It belongs to restoring in place.');
+    @Arg('id', () => ID) id: string,
+    @Arg('confirm', () => String) confirm: string,
+    @Arg('commandId', () => ID, { nullable: true }) commandId: string | null | undefined,
+    @Call() call: OperationCall,
+  ): Promise<RestoreJobType> {
+    return entityMutation(
+      { noun: 'restore job', find: this.find, roleOf: roleByScope(scopeOfRestoreJob), input: { confirm } },
+      call,
+      { id, ...(commandId === undefined ? {} : { commandId }) },
+      () => Promise.reject(notYetAvailable('Undoing a restore is not built yet. It belongs to restoring in place.')),
+    ).then(({ id: restored }) => this.answer(restored));
   }
 
   /** The id of the target. A service that the caller may not see is replaced by one that does not exist. */

@@ -4,7 +4,6 @@ import { Registry } from 'prom-client';
 import type { Secret } from '../secret.js';
 import { apiError, type ErrorLog } from './apiError.js';
 import { sameToken, type Authenticate } from './authenticate.js';
-import { dashboardPage } from './dashboardPage.js';
 import { alive, ready, type ReadinessChecks } from './health.js';
 import type { BrowserSignIn } from './browserSignIn.js';
 import type { HttpApi } from './httpApi.js';
@@ -56,7 +55,6 @@ export function apiApp(options: ApiAppOptions): Express {
     }),
   );
   app.use('/playground', ownScriptsOnly, playground(options.playgroundFolder ?? bundledPlayground()));
-  app.get('/v2/dashboard/:instanceId', dashboardPage);
   if (options.browsers !== undefined) app.use(options.browsers.pages(options));
   app.post('/graphql', ...options.api.handlers);
   app.all('/graphql', (_request, response) => {

@@ -16,6 +16,6 @@ export interface BrowserSignIn {
   credential(request: IncomingMessage): Credential | undefined;
   /** Finds the person of such a cookie. */
   readonly authenticate: Authenticate;
-  /** The pages of the sign-in. */
+  /** The pages of people: the sign-in and the dashboards. */
   pages(tools: SignInTools): Router;
 }

@@ -7,6 +7,7 @@ export const EntityActionEnum = {
   CHECK: 'CHECK',
   BACK_UP: 'BACK_UP',
   RESTORE_INTO: 'RESTORE_INTO',
+  MANAGE_ACCESS: 'MANAGE_ACCESS',
 } as const;
 export type EntityAction = keyof typeof EntityActionEnum;
 registerEnumType(EntityActionEnum, {
@@ -21,6 +22,7 @@ const neededRole: Readonly<Record<EntityAction, Role>> = {
   CHECK: 'OPERATOR',
   BACK_UP: 'OPERATOR',
   RESTORE_INTO: 'OPERATOR',
+  MANAGE_ACCESS: 'ADMIN',
 };
 
 /** The actions that both the state of the object and the role allow. */

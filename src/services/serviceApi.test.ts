@@ -81,7 +81,7 @@ describeWith({ postgresql: await postgresMissing(), mariadb: mariadbMissing }, '
       tls: { mode: 'OFF', ca: null },
       recoveryPointObjective: 'PT1H30M',
       version: 1,
-      viewerActions: ['UPDATE', 'REMOVE', 'CHECK', 'BACK_UP', 'RESTORE_INTO'],
+      viewerActions: ['UPDATE', 'REMOVE', 'CHECK', 'BACK_UP', 'RESTORE_INTO', 'MANAGE_ACCESS'],
       project: { id: projectId, name: 'Harbour' },
       dashboardUrl: `https://backup.example.org/v2/dashboard/${data.registerService.instanceId}`,
       lastCheck: null,

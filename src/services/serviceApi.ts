@@ -38,6 +38,7 @@ import {
 } from './serviceCommands.js';
 import { ServiceFilter, ServiceInput, ServicePatch, type ProtectionStatus } from './serviceInput.js';
 import { passwordWithoutUser, statedSettings } from './servicePatch.js';
+import { AccessTokenServiceResolver, MembershipServiceResolver } from './servicesOfAccess.js';
 import { findService, findServiceOfInstance } from './serviceQueries.js';
 import { checkServiceFields, instanceId as instanceIdRule, knownEngine } from './serviceRules.js';
 import { CheckServicePayload, ServiceConnection, ServiceType } from './serviceType.js';
@@ -56,7 +57,10 @@ export type ServiceDependencies = ServiceTools & {
 };
 
 export function serviceResolvers(tools: ServiceDependencies): readonly object[] {
-  return [new ServiceResolver(tools), new ServiceFieldsResolver(tools)];
+  return [
+    ...[new ServiceResolver(tools), new ServiceFieldsResolver(tools)],
+    ...[new MembershipServiceResolver(tools), new AccessTokenServiceResolver(tools)],
+  ];
 }
 
 const kind = { noun: 'service', roleOf: roleByScope(scopeOfService) };
@@ -268,7 +272,7 @@ export class ServiceFieldsResolver {
   @FieldResolver(() => [EntityActionEnum], { description: 'The actions that role and state allow the viewer now.' })
   async viewerActions(@Root() { row }: ServiceType, @Ctx() context: RequestContext): Promise<EntityAction[]> {
     if (row.removedAt !== null) return [];
-    const possible: EntityAction[] = ['UPDATE', 'CHECK', 'BACK_UP', 'RESTORE_INTO'];
+    const possible: EntityAction[] = ['UPDATE', 'CHECK', 'BACK_UP', 'RESTORE_INTO', 'MANAGE_ACCESS'];
     if (!(await context.loaders.of(this.inUse).load(row.id))) possible.splice(1, 0, 'REMOVE');
     return allowedActions(roleAt(context.viewer, scopeOfService(row)), possible);
   }

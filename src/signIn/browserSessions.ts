@@ -29,6 +29,16 @@ export class BrowserSessions {
     return secret === undefined ? undefined : this.sessions.find(secret);
   }
 
+  /** The same, with the person as the API sees it. Undefined also if the session opens nothing any more. */
+  async signedIn(
+    request: IncomingMessage,
+    site: Site,
+  ): Promise<{ readonly session: Session; readonly viewer: Viewer } | undefined> {
+    const session = await this.find(request, site);
+    const viewer = session && (await this.viewerOf(session));
+    return session && viewer && { session, viewer };
+  }
+
   /** Undefined: there is no cookie, or a page of another site has sent the request. */
   credential(request: IncomingMessage): Credential | undefined {
     const site = this.siteOf(request);

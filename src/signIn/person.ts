@@ -13,18 +13,19 @@ export type PeopleRights = {
   readonly projectIds: (names: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 };
 
-/** A person with the grants of their memberships and of their claims. */
+/** A person with the grants of their memberships, of their claims, and of the platform. */
 export async function personViewer(
   { memberGrants, projectIds }: PeopleRights,
   person: { readonly issuer: string; readonly sub: string; readonly name: string | null },
   claimGrants: readonly ClaimGrant[],
+  ofPlatform: readonly Grant[] = [],
 ): Promise<Viewer> {
   const ids = claimGrants.length === 0 ? undefined : await projectIds(claimGrants.map(({ project }) => project));
   const ofClaims = claimGrants.flatMap(({ project, role }) => {
     const projectId = ids?.get(project);
     return projectId === undefined ? [] : [{ projectId, serviceId: null, role }];
   });
-  return viewerOf({ kind: 'person', ...person, grants: [...(await memberGrants(person)), ...ofClaims] });
+  return viewerOf({ kind: 'person', ...person, grants: [...(await memberGrants(person)), ...ofClaims, ...ofPlatform] });
 }
 
 /** The subject of the viewer of a session, as in events. */
@@ -33,9 +34,15 @@ export function actorOfSession({ issuer, subject }: SessionOwner): string {
 }
 
 /** The caller of a session. */
-export async function viewerOfSession(rights: PeopleRights, session: Session): Promise<Viewer> {
+export async function viewerOfSession(
+  rights: PeopleRights,
+  session: Session,
+  ofPlatform: readonly Grant[] = [],
+): Promise<Viewer> {
   const { issuer, subject, name, grants } = session;
-  return issuer === null ? installationViewer : personViewer(rights, { issuer, sub: subject, name }, grants);
+  return issuer === null
+    ? installationViewer
+    : personViewer(rights, { issuer, sub: subject, name }, grants, ofPlatform);
 }
 
 /** The name of a person for people. It identifies nobody. */

@@ -87,10 +87,9 @@ export function providerPages(options: ProviderPagesOptions, tools: SignInTools)
         );
         await recordOfSession(audit, 'SIGNED_IN', session, request, 'At the provider.');
         const viewer = await browsers.viewerOf(session);
-        const goTo =
-          viewer?.grants.length === 0
-            ? `/sign-in/no-access?return=${encodeURIComponent(flow.returnTo)}`
-            : flow.returnTo;
+        // The page of a dashboard asks the platform, and explains missing rights itself.
+        const mayHaveRights = viewer?.grants.length !== 0 || flow.returnTo.startsWith('/v2/dashboard/');
+        const goTo = !mayHaveRights ? `/sign-in/no-access?return=${encodeURIComponent(flow.returnTo)}` : flow.returnTo;
         response.append('Set-Cookie', [...cookies]).redirect(303, `${site.prefix}${goTo}`);
       } catch (error) {
         log.warn({ err: error, reason: whyRefused(error).sentence }, 'The sign-in of a person failed.');

@@ -41,6 +41,8 @@ export type Session = NewSession & {
   readonly grants: readonly ClaimGrant[];
   /** The tokens of the provider have to be renewed now. */
   readonly isToRenew: boolean;
+  /** The ids of the services whose dashboards were opened with rights of the platform, the newest first. */
+  readonly openedServices: readonly string[];
 };
 
 export type SessionLimits = {
@@ -64,6 +66,10 @@ export interface Sessions {
   /** The same, for the one caller that may renew them now. Undefined: they are not due, or another caller renews them. */
   takeForRenewal(id: string): Promise<string | undefined>;
   renewed(id: string, person: FromProvider): Promise<void>;
+  /** The tokens are renewed with the next request of the session. */
+  renewSoon(id: string): Promise<void>;
+  /** Adds a service to `openedServices`, which keeps the newest 20. */
+  openService(id: string, serviceId: string): Promise<void>;
   /** Ends the sessions that a provider names and that began before the time. Returns their owners. */
   endOfProvider(issuer: string, order: ProviderOrder): Promise<readonly SessionOwner[]>;
   /** Ends a session. False: it had ended before. */
@@ -82,7 +88,7 @@ const sweptAtOnce = 10_000;
 
 const columns = `id, issuer, subject, name, client_address AS "clientAddress", user_agent AS "userAgent",
   created_at AS "createdAt", last_used_at AS "lastUsedAt", expires_at AS "expiresAt", grants,
-  coalesce(renew_at <= clock_timestamp(), false) AS "isToRenew"`;
+  coalesce(renew_at <= clock_timestamp(), false) AS "isToRenew", opened_services AS "openedServices"`;
 
 /** `onEnd` is called with the owner of each session that has ended, except at its limits of time. */
 export function createSessions(
@@ -151,6 +157,19 @@ export function createSessions(
         `UPDATE sign_in_sessions SET grants = $2, sealed_tokens = $3,
            renew_at = clock_timestamp() + $4::float8 * interval '1 millisecond' WHERE id = $1`,
         [id, JSON.stringify(grants), Buffer.from(sealedTokens), renewInMs],
+      );
+    },
+
+    async renewSoon(id) {
+      await dataSource.query('UPDATE sign_in_sessions SET renew_at = clock_timestamp() WHERE id = $1', [id]);
+    },
+
+    async openService(id, serviceId) {
+      await dataSource.query(
+        `UPDATE sign_in_sessions
+         SET opened_services = (ARRAY[$2::uuid] || array_remove(opened_services, $2::uuid))[1:20]
+         WHERE id = $1 AND opened_services[1] IS DISTINCT FROM $2::uuid`,
+        [id, serviceId],
       );
     },
 

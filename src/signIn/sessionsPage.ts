@@ -11,8 +11,8 @@ export function sendSessions(response: Response, site: Site, own: Session, all: 
     const isOwn = session.id === own.id;
     return html`<tr>
       <td>${isOwn ? html`<strong>This browser</strong><br />` : ''}${where}</td>
-      <td>${shown(session.createdAt)}</td>
-      <td>${shown(session.lastUsedAt)}</td>
+      <td data-label="Since">${shown(session.createdAt)}</td>
+      <td data-label="Last used">${shown(session.lastUsedAt)}</td>
       <td>
         <form method="post" action="${site.prefix}${isOwn ? '/sign-out' : '/sign-in/sessions'}">
           <input type="hidden" name="id" value="${session.id}" />

@@ -5,14 +5,15 @@ import type { BrowserSessions } from './browserSessions.js';
 import type { AuditTrail } from './audit/auditTrail.js';
 import { recordOfSession, recordRefusal } from './audit/recordOfSession.js';
 import { html } from './html.js';
-import { onSite, sendProblem, unavailable, type SiteHandler } from './onSite.js';
+import { notForged, onSite, unavailable, type SiteHandler } from './onSite.js';
 import type { OneTimeLinks } from './oneTimeLinks.js';
-import { linkScript, sendPage, style } from './page.js';
+import { sendPage } from './page.js';
+import { linkScript, style } from './pageFiles.js';
 import { providerPages, type ProviderPagesOptions } from './providerPages.js';
 import { sendSessions } from './sessionsPage.js';
 import type { Session, Sessions } from './sessions.js';
 import { sendSignedOut, signOut } from './signOutPages.js';
-import { isSameOrigin, ownPath, type Site } from './site.js';
+import { ownPath, type Site } from './site.js';
 
 export type SignInPagesOptions = {
   readonly browsers: BrowserSessions;
@@ -32,17 +33,7 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
   const router = Router();
   const form = express.urlencoded({ extended: false, limit: 8_192, parameterLimit: 8 });
   const page = (handle: SiteHandler): RequestHandler => onSite(browsers, handle);
-  const change = (handle: SiteHandler): RequestHandler =>
-    page((request, response, site) => {
-      if (isSameOrigin(request, site)) return handle(request, response, site);
-      response.status(403);
-      sendProblem(
-        response,
-        site,
-        'Another site has sent this form',
-        'Open the page of Stowage, and send its own form.',
-      );
-    });
+  const change = (handle: SiteHandler): RequestHandler => page(notForged(handle));
 
   router.get('/sign-in/style.css', (_request, response) => {
     response.type('css').set('Cache-Control', 'max-age=3600').send(style);
@@ -55,7 +46,7 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
     '/sign-in',
     page(async (request, response, site) => {
       const wanted = ownPath(site, request.query['return']);
-      if ((await browsers.find(request, site)) === undefined)
+      if ((await browsers.signedIn(request, site)) === undefined)
         sendSignIn(response, site, { wanted, provider: providerName });
       else response.redirect(303, `${site.prefix}${wanted}`);
     }),
@@ -94,8 +85,9 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
   router.get(
     '/sign-in/session',
     page(async (request, response, site) => {
-      const session = await browsers.find(request, site);
-      response.set('Cache-Control', 'no-store').json({ signedIn: session !== undefined, name: session?.name ?? null });
+      const found = await browsers.signedIn(request, site);
+      const shown = { signedIn: found !== undefined, name: found?.session.name ?? null };
+      response.set('Cache-Control', 'no-store').json(shown);
     }),
   );
 
@@ -127,8 +119,7 @@ export function signInPages(options: SignInPagesOptions, { signInFailures, metri
     '/sign-in/no-access',
     page(async (request, response, site) => {
       const wanted = ownPath(site, request.query['return']);
-      const session = await browsers.find(request, site);
-      const viewer = session && (await browsers.viewerOf(session));
+      const { session, viewer } = (await browsers.signedIn(request, site)) ?? {};
       if (session === undefined || viewer === undefined || viewer.grants === 'ALL' || viewer.grants.length > 0) {
         response.redirect(303, `${site.prefix}${wanted}`);
         return;

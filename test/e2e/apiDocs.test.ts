@@ -1,6 +1,6 @@
 /**
- * Runs the examples of docs/api.md in their order, as a client would, and compares the results with those in the
- * document.
+ * Runs the examples of docs/api.md and docs/platform.md in their order, as a client would, and compares the results with
+ * those in the documents.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,70 +18,75 @@ import { describeWith } from '../fixtures/requirements.js';
 import { postgresMissing } from '../fixtures/servers/postgres.js';
 
 const repository = join(import.meta.dirname, '../..');
-const examples = documentExamples(readFileSync(join(repository, 'docs/api.md'), 'utf8'));
+const examplesOf = (page: string) => documentExamples(readFileSync(join(repository, page), 'utf8'));
+const pages = ['docs/api.md', 'docs/platform.md'];
+const skips = { postgresql: await postgresMissing() };
 const soonMs = 60_000;
 /** The last line of the output of a program that does not end by itself. */
 const goesOn = '…';
 
-describeWith({ postgresql: await postgresMissing() }, 'docs/api.md', () => {
-  let api: WholeApi;
-  let user: GraphqlUser;
-  const placeholders = new Placeholders();
-  let latest: { readonly field: string; readonly sent: ReceivedMessages<unknown>; compared: number };
+for (const page of pages)
+  describeWith(skips, page, () => {
+    let api: WholeApi;
+    let user: GraphqlUser;
+    const placeholders = new Placeholders();
+    let latest: { readonly field: string; readonly sent: ReceivedMessages<unknown>; compared: number };
 
-  beforeAll(async () => {
-    api = await startWholeApi();
-    user = new GraphqlUser(api.url, installationToken);
-  });
-  afterAll(async () => {
-    await user.close();
-    await api.stop();
-  });
+    beforeAll(async () => {
+      api = await startWholeApi();
+      user = new GraphqlUser(api.url, installationToken);
+    });
+    afterAll(async () => {
+      await user.close();
+      await api.stop();
+    });
 
-  /** Waits for the messages, and for the end if the document states that the subscription completes. */
-  async function expectMessages(shown: string): Promise<void> {
-    const lines = shown.split('\n');
-    const isEnd = lines.at(-1) === '// complete';
-    const expected: unknown[] = lines.slice(0, isEnd ? -1 : undefined).map((line) => JSON.parse(line) as unknown);
-    const { field, sent, compared } = latest;
-    const values = await sent.until(
-      (all, isComplete) => all.length >= compared + expected.length && (isComplete || !isEnd),
-      soonMs,
-    );
-    latest.compared = values.length;
-    const messages = values.slice(compared).map((value) => ({ data: { [field]: value } }));
-    expect(placeholders.hide(messages, expected)).toEqual(expected);
-  }
-
-  const run = {
-    async OPERATION({ query, variables, answer }: Of<'OPERATION'>) {
-      const expected = JSON.parse(answer) as unknown;
-      const { text } = await api.post(placeholders.fill(query), JSON.parse(placeholders.fill(variables)) as object);
-      expect(placeholders.hide(JSON.parse(text), expected)).toEqual(expected);
-    },
-    async SUBSCRIPTION({ query, variables, messages }: Of<'SUBSCRIPTION'>) {
-      const filled = JSON.parse(placeholders.fill(variables)) as Readonly<Record<string, unknown>>;
-      const field = /\{\s*(?<field>\w+)/.exec(query)?.groups?.['field'] ?? '';
-      latest = { field, sent: user.subscribe(field, query, filled), compared: 0 };
-      await expectMessages(messages);
-    },
-    async MESSAGES({ messages }: Of<'MESSAGES'>) {
-      await expectMessages(messages);
-    },
-    async PROGRAM({ program, options, output }: Of<'PROGRAM'>) {
-      expect(await outputOf(program, argumentsOf(placeholders.fill(options)), `${api.url}/graphql`, output)).toBe(
-        output,
+    /** Waits for the messages, and for the end if the document states that the subscription completes. */
+    async function expectMessages(shown: string): Promise<void> {
+      const lines = shown.split('\n');
+      const isEnd = lines.at(-1) === '// complete';
+      const expected: unknown[] = lines.slice(0, isEnd ? -1 : undefined).map((line) => JSON.parse(line) as unknown);
+      const { field, sent, compared } = latest;
+      const values = await sent.until(
+        (all, isComplete) => all.length >= compared + expected.length && (isComplete || !isEnd),
+        soonMs,
       );
-    },
-  };
+      latest.compared = values.length;
+      const messages = values.slice(compared).map((value) => ({ data: { [field]: value } }));
+      expect(placeholders.hide(messages, expected)).toEqual(expected);
+    }
 
-  test.each(examples.map((example) => [example.name, example] as const))('%s', async (_, example) => {
-    await (run[example.kind] as (example: DocumentExample) => Promise<void>)(example);
+    const run = {
+      async OPERATION({ query, variables, answer }: Of<'OPERATION'>) {
+        const expected = JSON.parse(answer) as unknown;
+        const { text } = await api.post(placeholders.fill(query), JSON.parse(placeholders.fill(variables)) as object);
+        expect(placeholders.hide(JSON.parse(text), expected)).toEqual(expected);
+      },
+      async SUBSCRIPTION({ query, variables, messages }: Of<'SUBSCRIPTION'>) {
+        const filled = JSON.parse(placeholders.fill(variables)) as Readonly<Record<string, unknown>>;
+        const field = /\{\s*(?<field>\w+)/.exec(query)?.groups?.['field'] ?? '';
+        latest = { field, sent: user.subscribe(field, query, filled), compared: 0 };
+        await expectMessages(messages);
+      },
+      async MESSAGES({ messages }: Of<'MESSAGES'>) {
+        await expectMessages(messages);
+      },
+      async PROGRAM({ program, options, output }: Of<'PROGRAM'>) {
+        expect(await outputOf(program, argumentsOf(placeholders.fill(options)), `${api.url}/graphql`, output)).toBe(
+          output,
+        );
+      },
+    };
+
+    test.each(examplesOf(page).map((example) => [example.name, example] as const))('%s', async (_, example) => {
+      await (run[example.kind] as (example: DocumentExample) => Promise<void>)(example);
+    });
   });
-});
 
 test('the program that follows the log continues after the last event that it printed if it was too slow', async () => {
-  const follow = examples.find((example) => example.kind === 'PROGRAM' && example.program.includes('SLOW_CONSUMER'));
+  const follow = examplesOf('docs/api.md').find(
+    (example) => example.kind === 'PROGRAM' && example.program.includes('SLOW_CONSUMER'),
+  );
   if (follow?.kind !== 'PROGRAM') throw new Error('docs/api.md has no program that follows the log.');
   const afters: unknown[] = [];
   const server = await slowConsumerServer((after) => afters.push(after));

@@ -51,7 +51,7 @@ describeWith({ postgresql: await postgresMissing() }, 'bad input', () => {
   const rowsOf = (operation: Operation): readonly Row[] => {
     const cases = mutationCases[operation.name];
     if (cases === undefined) return [];
-    return [...badForEach(operation, cases), ...cases.bad].map((row) => ({ ...row, operation, cases }));
+    return [...badForEach(operation), ...cases.bad].map((row) => ({ ...row, operation, cases }));
   };
 
   const sent = (row: Row): Payload => {

@@ -266,9 +266,8 @@ describeWith({ postgresql: await postgresMissing() }, 'the rights in docs/rights
       : { ...variables, serviceId };
   }
 
-  function expectedOf({ name, needs, inOneService }: Right, { standing, role }: Identity): string {
+  function expectedOf({ needs, inOneService }: Right, { standing, role }: Identity): string {
     if (standing === 'NOT_SIGNED_IN') return 'UNAUTHENTICATED';
-    if (mutationCases[name]?.notYet === true) return 'NOT_YET_AVAILABLE';
     if (standing === 'INSTALLATION') return 'ALLOWED';
     if (needs === 'INSTALLATION') return 'FORBIDDEN';
     if (standing === 'STRANGER') return 'NOT_FOUND';

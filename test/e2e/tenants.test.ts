@@ -124,7 +124,7 @@ describeWith({ postgresql: await postgresMissing() }, 'members of one project', 
       const missing = cases.good({ own: nowhere, other: nowhere, port: 9 });
       const answer = (await api.post(query, missing, admin)).text;
       const code = errors[0]?.extensions.code;
-      if (code !== (cases.notYet === true ? 'NOT_YET_AVAILABLE' : 'NOT_FOUND')) wrong.push({ query, variables, text });
+      if (code !== 'NOT_FOUND') wrong.push({ query, variables, text });
       if (text !== answer || namesForeign(text)) wrong.push({ query, variables, text, answer });
     }
     expect(wrong).toEqual([]);

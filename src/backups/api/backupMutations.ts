@@ -134,12 +134,17 @@ export class BackupMutationResolver {
   @Mutation(() => BackupJobType)
   @Requires('OPERATOR')
   verifyBackup(
-    @Args(() => EntityArguments) _job: EntityArguments,
-    @Arg('level', () => VerificationLevelEnum, { defaultValue: 'READABLE' }) _level: VerificationLevel,
-  ): BackupJobType {
-    throw notYetAvailable(
-      'Verification on demand is not built yet. Every backup is read back and compared before it is SUCCEEDED.',
-    );
+    @Args(() => EntityArguments) job: EntityArguments,
+    @Arg('level', () => VerificationLevelEnum, { defaultValue: 'READABLE' }) level: VerificationLevel,
+    @Call() call: OperationCall,
+  ): Promise<BackupJobType> {
+    const refuse = () =>
+      Promise.reject(
+        notYetAvailable(
+          'Verification on demand is not built yet. Every backup is read back and compared before it is SUCCEEDED.',
+        ),
+      );
+    return this.change(call, job, refuse, { input: { level } });
   }
 
   private readonly find = (id: string) => rowById(this.tools.dataSource.manager, BackupJobTable, id);

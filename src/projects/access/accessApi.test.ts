@@ -9,11 +9,11 @@ import type { Role } from '../../server/viewer.js';
 
 const issuer = 'https://id.example.org';
 const create = `mutation ($input: AccessTokenInput!, $commandId: ID) { createAccessToken(input: $input, commandId: $commandId) {
-  token accessToken { id name role serviceId expiresAt lastUsedAt revokedAt project { id } } } }`;
+  token accessToken { id name role serviceId service { id } expiresAt lastUsedAt revokedAt project { id } } } }`;
 const revoke = 'mutation ($id: ID!) { revokeAccessToken(id: $id) { id revokedAt } }';
 const set = `mutation ($projectId: ID!, $serviceId: ID, $issuer: String!, $subject: String!, $role: Role) {
   setMember(projectId: $projectId, serviceId: $serviceId, issuer: $issuer, subject: $subject, role: $role) {
-    members { nodes { subject issuer serviceId role } } } }`;
+    members { nodes { subject issuer serviceId service { id } role } } } }`;
 
 describeWith({ postgresql: await postgresMissing() }, 'access tokens and members', () => {
   let api: WholeApi;
@@ -88,7 +88,7 @@ describeWith({ postgresql: await postgresMissing() }, 'access tokens and members
     const { projectId, serviceId, idleServiceId } = own;
     const admin = person('ADMIN', serviceId);
     const { accessToken, token } = await created({ serviceId, role: 'ADMIN' }, admin);
-    expect(accessToken).toMatchObject({ serviceId });
+    expect(accessToken).toMatchObject({ serviceId, service: { id: serviceId } });
     const listed = await api.post(
       'query ($id: ID!) { project(id: $id) { viewerRole accessTokens { nodes { id } } } }',
       { id: projectId },
@@ -98,7 +98,9 @@ describeWith({ postgresql: await postgresMissing() }, 'access tokens and members
 
     const member = { projectId, issuer, subject: 'ben', role: 'OPERATOR' };
     const { data } = await api.post(set, { ...member, serviceId }, admin);
-    expect(data.setMember.members.nodes).toEqual([{ subject: 'ben', issuer, serviceId, role: 'OPERATOR' }]);
+    expect(data.setMember.members.nodes).toEqual([
+      { subject: 'ben', issuer, serviceId, service: { id: serviceId }, role: 'OPERATOR' },
+    ]);
     const input = { projectId, name: 'more', role: 'VIEWER' };
     expect(await codeOf(set, member, admin)).toBe('FORBIDDEN');
     expect(await codeOf(set, { ...member, serviceId: idleServiceId }, admin)).toBe('NOT_FOUND');

@@ -31,6 +31,8 @@ export type ProviderSettings = {
   readonly clientSecret: Secret | null;
   /** Separated by spaces. */
   readonly scopes: string;
+  /** The provider is the UAA of Cloud Foundry, whose sign-out is not in its metadata. */
+  readonly isUaa?: boolean;
 };
 
 /** The part of a sign-in that its browser keeps until the callback, encrypted. */
@@ -136,8 +138,12 @@ export class Provider {
 
   /** Where a browser ends its session at the provider. Undefined: the provider has no such page. */
   async signOutUrl(idToken: string | null, returnTo: string): Promise<URL | undefined> {
+    const { clientId } = this.settings;
     const configuration = await this.configuration();
-    if (configuration.serverMetadata().end_session_endpoint === undefined) return undefined;
+    const { end_session_endpoint: endSession, authorization_endpoint: authorization } = configuration.serverMetadata();
+    if (endSession === undefined && this.settings.isUaa === true)
+      return uaaSignOutUrl(authorization, clientId, returnTo);
+    if (endSession === undefined) return undefined;
     return buildEndSessionUrl(configuration, {
       post_logout_redirect_uri: returnTo,
       ...(idToken === null ? {} : { id_token_hint: idToken }),
@@ -211,4 +217,12 @@ export class Provider {
       throw error;
     }
   }
+}
+
+/** `/logout.do` beside `/oauth/authorize` (UAA API, "Logout.do"). It returns only to redirect URIs of the client. */
+function uaaSignOutUrl(authorization: string | undefined, clientId: string, returnTo: string): URL | undefined {
+  if (authorization?.endsWith('/oauth/authorize') !== true) return undefined;
+  const url = new URL(authorization.replace(/\/oauth\/authorize$/, '/logout.do'));
+  url.search = new URLSearchParams({ client_id: clientId, redirect: returnTo }).toString();
+  return url;
 }

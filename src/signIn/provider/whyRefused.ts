@@ -29,7 +29,8 @@ export function whyRefused(error: unknown): Refusal {
   if (error instanceof ResponseBodyError) return ofProvider(error.error, error.error_description);
   const known = rootOf(error);
   if (known instanceof StowageError) {
-    return { sentence: known.message, wayOut: 'Try again in a moment. Access tokens work meanwhile.', isFinal: false };
+    const wayOut = known.retriable ? 'Try again in a moment.' : operator;
+    return { sentence: known.message, wayOut: `${wayOut} Access tokens work meanwhile.`, isFinal: false };
   }
   return temporary(sentences[codeOf(error) ?? ''] ?? 'The provider gave an answer that cannot be used.');
 }

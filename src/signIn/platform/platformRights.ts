@@ -1,0 +1,109 @@
+import { StowageError } from '../../errors.js';
+import type { Grant, Role } from '../../server/viewer.js';
+import { openedTokens } from '../person.js';
+import type { Sealing } from '../sealing.js';
+import type { Session, Sessions } from '../sessions.js';
+import type { CloudFoundry } from './cloudFoundry.js';
+
+/** A service that is not removed, as the platform knows it. */
+export type PlatformService = { readonly id: string; readonly projectId: string; readonly instanceId: string };
+
+export type PlatformRightsTools = {
+  readonly platform: Pick<CloudFoundry, 'roleAt' | 'name'>;
+  readonly sessions: Pick<Sessions, 'tokensOf' | 'renewSoon' | 'end'>;
+  readonly sealing: Sealing;
+  /** The services with these ids that are not removed. */
+  readonly servicesOf: (ids: readonly string[]) => Promise<readonly PlatformService[]>;
+  readonly log: { warn(fields: object, message: string): void };
+};
+
+/** The role of a session in a service instance. ENDED: the session has ended, because the platform refuses its token. */
+export type PlatformRole = Role | 'NONE' | 'ENDED';
+
+/**
+ * How long an answer of the platform is used. Open WebSockets are checked again every `recheckEveryMs`. So a right that
+ * is lost on the platform is lost here after both times and one request to the platform, which is less than 60 s.
+ */
+const answerAgeMs = 20_000;
+export const recheckEveryMs = 20_000;
+/** Many requests must not wait for a platform that does not answer. */
+const failureAgeMs = 2_000;
+/** A session that tries many instance ids must not send as many requests to the platform. */
+const mostAtOnce = 50;
+
+type Known = { readonly role: Promise<PlatformRole>; until: number };
+
+/** The rights that the platform gives to people, by session. Each process keeps its answers. */
+export class PlatformRights {
+  readonly #known = new Map<string, Map<string, Known>>();
+  #forgetAt = -Infinity;
+
+  constructor(
+    private readonly tools: PlatformRightsTools,
+    private readonly nowMs: () => number = () => performance.now(),
+  ) {}
+
+  /** Throws UNAVAILABLE if the platform does not answer. */
+  async roleAt(session: Session, instanceId: string): Promise<PlatformRole> {
+    const ofSession = this.#knownOf(session.id);
+    const known = ofSession.get(instanceId);
+    if (known !== undefined) return known.role;
+    if (ofSession.size >= mostAtOnce) {
+      throw new StowageError('UNAVAILABLE', 'Your session has asked for the rights in too many services.', {
+        help: 'Wait half a minute, and try again.',
+      });
+    }
+    const role = this.#ask(session, instanceId);
+    const entry: Known = { role, until: this.nowMs() + answerAgeMs };
+    ofSession.set(instanceId, entry);
+    role.catch(() => (entry.until = this.nowMs() + failureAgeMs));
+    return role;
+  }
+
+  /** The grants for the services that the session has opened. Undefined: the session has ended. */
+  async grantsOf(session: Session): Promise<readonly Grant[] | undefined> {
+    if (session.openedServices.length === 0) return [];
+    const services = await this.tools.servicesOf(session.openedServices);
+    const found = await Promise.all(
+      services.map(async ({ id, projectId, instanceId }) => {
+        const role = await this.roleAt(session, instanceId);
+        return { projectId, serviceId: id, role };
+      }),
+    );
+    if (found.some(({ role }) => role === 'ENDED')) return undefined;
+    return found.flatMap(({ role, ...scope }) => (role === 'NONE' || role === 'ENDED' ? [] : [{ ...scope, role }]));
+  }
+
+  async #ask(session: Session, instanceId: string): Promise<PlatformRole> {
+    const { platform, sessions, sealing, log } = this.tools;
+    const tokens = await openedTokens(sealing, await sessions.tokensOf(session.id));
+    const role = tokens === undefined ? 'TOKEN_REFUSED' : await platform.roleAt(tokens.accessToken, instanceId);
+    if (role !== 'TOKEN_REFUSED') return role;
+    if (tokens === undefined || tokens.refreshToken === null) {
+      await sessions.end(session.id);
+      return 'ENDED';
+    }
+    await sessions.renewSoon(session.id);
+    log.warn({ platform: platform.name }, 'The platform does not accept the token of a person. The token is renewed.');
+    throw new StowageError('UNAVAILABLE', `The platform ${platform.name} does not accept the token of your session.`, {
+      help: 'The token is renewed now. Try again in a moment, or sign in again.',
+    });
+  }
+
+  /** The answers of a session that are not too old. */
+  #knownOf(sessionId: string): Map<string, Known> {
+    const now = this.nowMs();
+    if (now >= this.#forgetAt) this.#forgetOld(now);
+    const ofSession = this.#known.get(sessionId) ?? new Map<string, Known>();
+    for (const [instanceId, { until }] of ofSession) if (until <= now) ofSession.delete(instanceId);
+    this.#known.set(sessionId, ofSession);
+    return ofSession;
+  }
+
+  #forgetOld(now: number): void {
+    this.#forgetAt = now + answerAgeMs;
+    for (const [id, known] of this.#known) {
+      if ([...known.values()].every(({ until }) => until <= now)) this.#known.delete(id);
+    }
+  }
+}
