@@ -9,7 +9,8 @@ import { sqlWords } from './sqlWords.js';
 
 type Problem = { readonly object: string; readonly why: string; readonly help: string };
 
-export type Circumstances = Pick<Inventory, 'nameCase'> & {
+export type Circumstances = {
+  readonly nameCase?: Inventory['nameCase'] | undefined;
   /** See `Dialect`. */
   readonly escapesDatabases: boolean;
 };
