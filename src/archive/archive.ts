@@ -21,6 +21,16 @@ export type ArchiveProgress = {
   readonly segments: number;
   /** 0 to 1, or null. */
   readonly share: number | null;
+  /** The step that runs now, if it is known how much it has to do. Null: the end cannot be estimated yet. */
+  readonly work: WorkOfStep | null;
+};
+
+/** The bytes that a dump reads in all, or that a restore writes in all. */
+export type WorkOfStep = {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** How long the step has been running. */
+  readonly elapsedMs: number;
 };
 
 export type ArchivePart = PartSpec & {
@@ -97,6 +107,8 @@ export type TakeBackup = {
    * Default: nothing is compared.
    */
   readonly review?: (inventory: Inventory) => Promise<BackupReview>;
+  /** The bytes of the previous dump of the same databases, for estimates. Null or absent: unknown. */
+  readonly previousBytes?: number | null;
   readonly onProgress: (progress: ArchiveProgress) => void;
 };
 

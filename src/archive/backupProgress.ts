@@ -14,27 +14,36 @@ export type BackupProgress = {
 };
 
 /**
- * Adds up the progress of all parts. The share refers to the server's own estimate of the data, so it stops below 1.
+ * Adds up the progress of all parts. The share refers to the previous dump. Without one, or if this dump is larger, it
+ * refers to the server's own estimate of the data. It is an estimate, so it stops below 1.
  */
 export function trackBackupProgress(
-  { onProgress }: Pick<TakeBackup, 'onProgress'>,
+  { onProgress, previousBytes = null }: Pick<TakeBackup, 'onProgress' | 'previousBytes'>,
   { sizeBytes }: Pick<Inventory, 'sizeBytes'>,
 ): BackupProgress {
+  const estimates = [previousBytes, sizeBytes].flatMap((each) => (each === null || each === 0 ? [] : [each]));
+  let beganMs: number | undefined;
   const done = { readBytes: 0, storedBytes: 0, segments: 0 };
   let current = { storedBytes: 0, segments: 0 };
   let passedBytes = 0;
   let readBytes: () => number = () => 0;
   const report = () => {
     const read = done.readBytes + readBytes();
+    const totalBytes = estimates.find((each) => each >= read);
     onProgress({
       readBytes: read,
       storedBytes: done.storedBytes + current.storedBytes,
       segments: done.segments + current.segments,
-      share: sizeBytes === null || sizeBytes === 0 ? null : Math.min(0.99, read / sizeBytes),
+      share: estimates.length === 0 ? null : Math.min(0.99, read / (totalBytes ?? read)),
+      work:
+        totalBytes === undefined || beganMs === undefined
+          ? null
+          : { doneBytes: read, totalBytes, elapsedMs: performance.now() - beganMs },
     });
   };
   return {
     startPart: (reader) => {
+      beganMs ??= performance.now();
       readBytes = reader;
     },
     passed: (bytes) => {

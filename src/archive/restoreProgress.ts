@@ -21,8 +21,10 @@ export function trackRestoreProgress(
   let restoredBytes = 0;
   let segments = 0;
   let writtenBytes: () => number = () => 0;
+  let beganMs: number | undefined;
   return {
     startPart: (reader) => {
+      beganMs ??= performance.now();
       writtenBytes = reader;
     },
     fetched: (bytes) => {
@@ -37,7 +39,10 @@ export function trackRestoreProgress(
     position: () => fetchedBytes + restoredBytes + writtenBytes(),
     report: () => {
       const share = totalBytes === 0 ? null : (fetchedBytes + restoredBytes) / (2 * totalBytes);
-      onProgress({ readBytes: fetchedBytes, storedBytes: restoredBytes, segments, share });
+      // The check runs at the speed of the storage, so it shows nothing about the time of the restore.
+      const work =
+        beganMs === undefined ? null : { doneBytes: restoredBytes, totalBytes, elapsedMs: performance.now() - beganMs };
+      onProgress({ readBytes: fetchedBytes, storedBytes: restoredBytes, segments, share, work });
     },
   };
 }

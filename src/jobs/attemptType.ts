@@ -17,7 +17,7 @@ export const JobPhaseEnum = enumType(
 export const AttemptOutcomeEnum = enumType(
   'AttemptOutcome',
   ['SUCCEEDED', 'FAILED', 'CANCELLED', 'WORKER_LOST', 'HANDED_BACK'],
-  'HANDED_BACK means that a stopping worker returned the job. It does not count as a try.',
+  'HANDED_BACK means that the worker returned the job, because it was stopping, or because its tools are too old for the server and another worker has newer ones. It does not count as a try.',
 );
 
 @ObjectType('JobError', { description: 'Why a job, or one of its attempts, failed.' })
@@ -103,7 +103,11 @@ export class ProgressType {
   @Field(() => Float, { nullable: true, description: 'An estimate from 0 to 1. Null if the total is unknown.' })
   readonly share!: number | null;
 
-  @Field(() => DateTime, { nullable: true })
+  @Field(() => DateTime, {
+    nullable: true,
+    description:
+      'When the dump or the restore ends, at its average speed so far. The amount of a dump is that of the previous backup of the plan, and otherwise an estimate of the server. Null while the speed or the amount is unknown, also while a restore checks the stored objects.',
+  })
   readonly estimatedEnd!: string | null;
 
   @Field(() => DateTime)

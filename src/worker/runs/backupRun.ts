@@ -5,6 +5,7 @@ import { takeBackup } from '../../archive/takeBackup.js';
 import { stepsOf } from '../../engines/pipeline/storedSteps.js';
 import { refuseForeignPrefix } from '../../endpoints/installationMarker.js';
 import type { BackupShape } from '../../backups/backupJob.js';
+import { previousDumpBytes } from '../../backups/drift/previousDumpBytes.js';
 import { reviewBackup } from '../../backups/drift/reviewBackup.js';
 import { timeoutError } from '../../backups/effectiveTimeout.js';
 import { enterPhase, recordFailure, recordSuccess } from './attemptEnd.js';
@@ -78,6 +79,9 @@ async function attempt(
   );
   try {
     const service = await opened;
+    const previousBytes = await untilAnswered(tools, holder, () =>
+      previousDumpBytes(tools.dataSource.manager, request, attempt.startedAt),
+    );
     const { stallTimeoutMs } = request;
     const { timeout } = attempt;
     const timed = timeout ? { timeoutMs: timeout.ms, timedOut: () => timeoutError(timeout) } : { timeoutMs: null };
@@ -113,6 +117,7 @@ async function attempt(
             untilAnswered(tools, holder, () =>
               reviewBackup(tools.dataSource.manager, { request, startedAt: attempt.startedAt }, inventory),
             ),
+          previousBytes,
           onProgress: progress.report,
         });
       return limits.outside(() => inWorkFolder(tools.workRoot, take));

@@ -2,6 +2,7 @@ import type { ArchiveProgress } from '../../archive/archive.js';
 import type { Lease } from '../../postgres/contracts/jobQueue.js';
 import type { JobProgress } from '../../postgres/contracts/telemetry.js';
 import { unlessAborted } from '../../unlessAborted.js';
+import { leftMs } from './leftMs.js';
 import type { WorkerTools } from '../workerTools.js';
 
 const intervalMs = 1_000;
@@ -82,8 +83,7 @@ function rateOf(samples: readonly { readonly atMs: number; readonly bytes: numbe
 function progressOf(lease: Lease, progress: ArchiveProgress, bytesPerSecond: number, now: Date): JobProgress {
   const { readBytes, storedBytes, segments, share } = progress;
   const { jobId, projectId, kind, attempt } = lease;
-  const leftMs =
-    share === null || share <= 0 || bytesPerSecond <= 0 ? null : estimateMs(readBytes, share, bytesPerSecond);
+  const left = leftMs(progress.work);
   return {
     jobId,
     projectId,
@@ -94,11 +94,7 @@ function progressOf(lease: Lease, progress: ArchiveProgress, bytesPerSecond: num
     segments,
     bytesPerSecond,
     share,
-    estimatedEnd: leftMs === null ? null : new Date(now.getTime() + leftMs).toISOString(),
+    estimatedEnd: left === null ? null : new Date(now.getTime() + left).toISOString(),
     at: now.toISOString(),
   };
-}
-
-function estimateMs(readBytes: number, share: number, bytesPerSecond: number): number {
-  return ((readBytes / share - readBytes) / bytesPerSecond) * 1000;
 }
