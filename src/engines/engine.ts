@@ -5,6 +5,7 @@ import type { FoundDifference, Loss } from './inventoryDifference.js';
 import type { PartSpec } from './preflightReport.js';
 import type { ToolVersions } from './process/tools.js';
 import type { TableState, UnsureTable } from './rowCounting.js';
+import type { ToolReleases } from './toolNeed.js';
 import type { PrepareDumpContext, PreparedDump } from './runningDump.js';
 import type {
   RestoreContext,
@@ -25,6 +26,11 @@ export interface Engine {
   readonly defaultPort: number;
   /** The programs that a worker needs to run its jobs, by the names in `tools`. */
   readonly programs: readonly string[];
+  /**
+   * Present: a server needs a tool of its own release or a newer one. Then an error TOOL_VERSION about such a tool has the
+   * `release` in its details.
+   */
+  readonly toolReleases?: ToolReleases;
   /** Whether a login may name the database that knows the user (`authSource`). */
   readonly takesAuthSource: boolean;
   /** Present: the host of a service may name several hosts (see `hostList`). */

@@ -18,7 +18,7 @@ export type JobShape = {
   /** The prefix of the event types, for example `Backup` for `BackupQueued`. */
   readonly name: string;
   /** All values that are fixed when the job is queued. */
-  readonly request: { readonly maxAttempts: number };
+  readonly request: { readonly maxAttempts: number; readonly engine: string };
   readonly start: AttemptStart;
   readonly attempt: AttemptRecord;
   readonly phase: string;

@@ -19,6 +19,12 @@ describe('the message of a job that is due and waits', () => {
     expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'DB9' }, engines, first)).toMatch(/tools for DB9\. Start/);
   });
 
+  test('names the version of the tool that no running worker has', () => {
+    expect(waitingMessage({ kind: 'NO_TOOLS', engine: 'POSTGRESQL pg_dump 18' }, engines, first)).toMatch(
+      /^No running worker has pg_dump 18 or newer, .* STOWAGE_TOOLS\. The job then starts automatically\.$/,
+    );
+  });
+
   test('names the time of the next try after a job was postponed', () => {
     expect(waitingMessage({ kind: 'PUT_OFF', until: new Date(0) }, engines, first)).toContain(
       'at 1970-01-01T00:00:00.000Z',

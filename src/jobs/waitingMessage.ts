@@ -19,6 +19,10 @@ function sentence(reason: WaitingReason, engines: Engines): string {
     case 'NO_WORKER':
       return 'No worker is running that accepts jobs. Start one (stowage worker). The job then starts automatically.';
     case 'NO_TOOLS': {
+      const [, tool, release] = reason.engine.split(' ');
+      if (tool !== undefined && release !== undefined) {
+        return `No running worker has ${tool} ${release} or newer, which the server or the backup needs. Install it on the machine of a worker, or name its folder in STOWAGE_TOOLS. The job then starts automatically.`;
+      }
       const programs = engines.get(reason.engine)?.programs;
       const needed = programs === undefined ? '' : ` (${programs.join(', ')})`;
       return `No running worker has the tools for ${reason.engine}${needed}. Start a worker with these tools, or install them on the machine of a worker. The job then starts automatically.`;

@@ -11,7 +11,9 @@ export function createJobQueue(dataSource: DataSource): JobQueue {
   return { ...jobs(schemaStamp(dataSource)), ...keptServices(dataSource), ...leases(dataSource), ...times(dataSource) };
 }
 
-function jobs(stamp: number): Pick<JobQueue, 'enqueue' | 'remove' | 'requeue' | 'claim' | 'kindsToDo' | 'putOff'> {
+function jobs(
+  stamp: number,
+): Pick<JobQueue, 'enqueue' | 'remove' | 'requeue' | 'needTools' | 'claim' | 'kindsToDo' | 'putOff'> {
   return {
     async enqueue(manager, job) {
       await manager.query(
@@ -44,6 +46,10 @@ function jobs(stamp: number): Pick<JobQueue, 'enqueue' | 'remove' | 'requeue' | 
       );
       if (givenBack !== 1) throw lost(lease);
       await freeSlot(manager, lease.jobId);
+    },
+
+    async needTools(manager, jobId, need) {
+      await manager.query('UPDATE job_queue SET engine = $2 WHERE job_id = $1 AND worker_id IS NULL', [jobId, need]);
     },
 
     claim: claimJob,

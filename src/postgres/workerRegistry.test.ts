@@ -98,6 +98,23 @@ describeWith({ postgresql: await postgresMissing() }, 'registry of workers', () 
     await expect(workers.withoutWorker()).resolves.toHaveLength(2);
   });
 
+  test('a job that needs a version of a tool waits for a worker that has it, or a newer one', async () => {
+    const why = async () => (await workers.whyWaiting(['job'])).get('job')?.kind;
+    const tool = (version: string, name = 'pg_dump') => ({ engine: 'POSTGRESQL', tool: name, version });
+    await enqueue('job', 'POSTGRESQL');
+    await queue.needTools(app.manager, 'job', 'POSTGRESQL pg_dump 15.4');
+    for (const [engines, reason] of [
+      [[tool('9.6'), tool('20', 'zstd'), { ...tool('18'), engine: 'OTHER' }], 'NO_TOOLS'],
+      [[tool('15.3')], 'NO_TOOLS'],
+      [[tool('18beta1')], 'NO_TOOLS'],
+      [[tool('15.3'), tool('15.10')], undefined],
+      [[tool('18')], undefined],
+    ] as const) {
+      await workers.report(report({ engines }));
+      expect(await why()).toBe(reason);
+    }
+  });
+
   test('a job that could not be started has the end of its pause as the reason; a claimed job has no reason', async () => {
     await workers.report(report());
     await enqueue('job');

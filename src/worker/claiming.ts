@@ -39,7 +39,7 @@ export function createClaiming(
     const wasCalled = isCalled;
     isCalled = false;
     if (!wasCalled && (await tools.queue.nextDue()) === undefined) return;
-    const engines = (await runnable()).map(({ name }) => name);
+    const engines = (await runnable()).flatMap(({ name, needs }) => [name, ...needs]);
     while (attempts.size < concurrency && !stopping.aborted && engines.length > 0) {
       const claimed = await claimJob(tools, kinds, engines);
       if (claimed === undefined) return;

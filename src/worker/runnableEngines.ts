@@ -1,10 +1,16 @@
 import type { ToolVersions } from '../engines/process/tools.js';
+import { needsMetBy } from '../engines/toolNeed.js';
 import type { WorkerTools } from './workerTools.js';
 
 const staleMs = 60_000;
 
 /** An engine whose tools are all installed on this machine, with their versions by name. */
-export type RunnableEngine = { readonly name: string; readonly tools: ToolVersions };
+export type RunnableEngine = {
+  readonly name: string;
+  readonly tools: ToolVersions;
+  /** See `needsMetBy`. */
+  readonly needs: readonly string[];
+};
 
 /**
  * Returns a function that lists the engines whose tools are installed on this machine. It checks at most once a minute.
@@ -23,7 +29,8 @@ async function findEngines(tools: WorkerTools): Promise<readonly RunnableEngine[
   const engines: RunnableEngine[] = [];
   for (const [name, engine] of tools.engines) {
     try {
-      engines.push({ name, tools: await engine.tools() });
+      const versions = await engine.tools();
+      engines.push({ name, tools: versions, needs: needsMetBy(engine, versions) });
     } catch (error) {
       tools.log.debug({ err: error, engine: name }, 'The tools of an engine are not installed');
     }

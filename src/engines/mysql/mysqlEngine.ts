@@ -2,7 +2,7 @@ import type { Engine } from '../engine.js';
 import { createFamilyEngine, type FamilyEngineOptions } from '../mysqlFamily/familyEngine.js';
 import { systemTools } from '../process/tools.js';
 import { mysqlDialect } from './mysqlDialect.js';
-import { installedMysqlTools } from './mysqlTools.js';
+import { installedMysqlTools, mysqlToolReleases } from './mysqlTools.js';
 
 /** The module that implements MySQL's protocol, for `createConversations`. */
 export const mysqlDriver = new URL('./mysqlDriver.js', import.meta.url);
@@ -12,6 +12,7 @@ export function createMysqlEngine(options: FamilyEngineOptions = {}): Engine {
   const facts = {
     name: 'MYSQL',
     programs: ['mysqldump', 'mysql', 'zstd'],
+    toolReleases: mysqlToolReleases,
     tools: () => installedMysqlTools(options.tools ?? systemTools),
   };
   return createFamilyEngine({ ...facts, driver: mysqlDriver, dialect: mysqlDialect }, options);

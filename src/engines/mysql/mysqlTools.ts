@@ -5,6 +5,7 @@ import { pipelinePrograms } from '../pipeline/pipelinePrograms.js';
 import { programVersion, versionNumber, versionNumbers } from '../process/programVersion.js';
 import { findClients, findProgram } from '../process/programs.js';
 import type { Tools, ToolVersions } from '../process/tools.js';
+import type { ToolReleases } from '../toolNeed.js';
 import { mysqlRelease, mysqlReleaseName } from './mysqlReleases.js';
 
 /** The folders of MySQL's own packages and archives. */
@@ -14,6 +15,12 @@ const usualFolders = [
   '/opt/homebrew/opt/mysql*/bin',
   '/usr/local/opt/mysql*/bin',
 ];
+
+/** An older mysqldump refuses a server. The releases of one series need the same tools. */
+export const mysqlToolReleases: ToolReleases = {
+  tool: 'mysqldump',
+  releases: ['8.0', '8.1', '8.2', '8.3', '8.4', '9.0', '9.1', '9.2', '9.3', '9.4', '9.5', '9.6', '9.7', '9.8', '9.9'],
+};
 
 /** Older tools were not tested, and MySQL 8.0 has objects that they do not dump. */
 const oldest = mysqlRelease('8.0');
@@ -108,7 +115,7 @@ function tooOld(pairs: readonly Pair[], server: string): StowageError {
     `The server is MySQL ${server}, and this worker has only mysqldump ${versions.join(', ')}, which is older.`,
     {
       help: `Install mysqldump and mysql of MySQL ${mysqlReleaseName(mysqlRelease(server))} or newer on the worker (mysql-community-client).`,
-      details: { server, tools: versions },
+      details: { server, tools: versions, release: /^\d+\.\d+/.exec(server)?.[0] ?? '' },
     },
   );
 }

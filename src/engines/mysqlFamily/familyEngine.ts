@@ -32,7 +32,7 @@ export type FamilyEngineOptions = Partial<Omit<FamilySettings, 'dialect'>> & {
 };
 
 /** The facts about an engine that this folder does not know. */
-type Facts = Pick<Engine, 'name' | 'programs' | 'tools'> & {
+type Facts = Pick<Engine, 'name' | 'programs' | 'tools' | 'toolReleases'> & {
   /** The module of the driver, for `createConversations`. */
   readonly driver: URL;
   readonly dialect: Dialect;

@@ -17,7 +17,7 @@ import { checkRestore } from './restore/restorePreflight.js';
 import { endRestoreSessions } from './restore/restoreSessions.js';
 import { postgresqlDriver, withSession } from './session/session.js';
 import type { PostgresqlSettings } from './settings.js';
-import { findPostgresqlTools, installedTools, toolsForRestore } from './tools/postgresqlTools.js';
+import { findPostgresqlTools, installedTools, postgresqlReleases, toolsForRestore } from './tools/postgresqlTools.js';
 
 export type PostgresqlEngineOptions = Partial<PostgresqlSettings> & {
   /** See `EngineOptions`. */
@@ -40,6 +40,7 @@ export function createPostgresqlEngine(options: PostgresqlEngineOptions = {}): E
     name: 'POSTGRESQL',
     defaultPort: 5432,
     programs: ['pg_dump', 'pg_dumpall', 'pg_restore', 'zstd'],
+    toolReleases: postgresqlReleases,
     takesAuthSource: false,
     tools: () => installedTools(tools),
     check: (connection, limits) => checkPostgresql(connection, settings, limits),

@@ -66,6 +66,8 @@ export interface JobQueue {
    * Throws WORKER_LOST if another worker has claimed the job.
    */
   requeue(manager: EntityManager, lease: Lease, dueAt: Date): Promise<void>;
+  /** From now on only a worker claims the job that has this in its `engines`. A job with a lease does not change. */
+  needTools(manager: EntityManager, jobId: string, need: string): Promise<void>;
   /**
    * Claims a due job of one of the engines and kinds whose service has no other lease. docs/domain.md, "Which job gets the
    * next free slot?", has the order. `share`: the part of the slots that one project may hold while another waits, above

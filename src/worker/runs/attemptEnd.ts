@@ -7,6 +7,7 @@ import { interruptedBy } from '../interruption.js';
 import type { ClaimedJob, RunEnd } from '../jobKind.js';
 import { persist, persistEnd, type RecordedEnd } from '../persist.js';
 import { retryDelay } from '../retryDelay.js';
+import { toolsElsewhere } from '../toolsElsewhere.js';
 import { wakeWorkers } from '../wakeWorkers.js';
 import type { WorkerTools } from '../workerTools.js';
 
@@ -72,6 +73,7 @@ export async function recordFailure<Shape extends JobShape>(
     const { kind: name, jobId } = lease;
     tools.log.error({ err: thrown, jobId, kind: name }, 'An attempt failed because of a defect of Stowage');
   }
+  const need = interruption === undefined ? await toolsElsewhere(tools, request.engine, thrown) : undefined;
   const job = streamOf(lease);
   const at = tools.now();
 
@@ -88,13 +90,17 @@ export async function recordFailure<Shape extends JobShape>(
 
   async function fail(tx: Transaction): Promise<RecordedEnd> {
     const { state: before } = await tx.load(kind.decider, job.id);
-    const error = rules.errorOf(before, interruption === 'DRAINING');
+    const own = rules.errorOf(before, interruption === 'DRAINING');
+    // Another error than `failure` means that the job may have changed something.
+    const handOver = own === failure ? need : undefined;
+    const error = handOver === undefined ? own : null;
     const failures = before.status === 'NONE' ? 1 : attemptsThatCount(before.attempts);
     const delayMs = error === null ? 0 : retryDelay(failures, tools.times.retry, tools.random());
     const outcome = error === null ? 'HANDED_BACK' : 'FAILED';
     const retryAt = new Date(at.getTime() + delayMs);
     const ended = { ...rules.failed, attempt: lease.attempt, outcome, error, at, retryAt } as const;
     const status = await failAttempt(tx, tools.queue, kind, lease, ended);
+    if (handOver !== undefined) await tools.queue.needTools(tx.manager, job.id, handOver);
     return status === 'CANCELLED' ? 'CANCELLED' : outcome;
   }
 

@@ -5,6 +5,7 @@ import { pipelinePrograms } from '../../pipeline/pipelinePrograms.js';
 import { findClients } from '../../process/programs.js';
 import { onlyVersions, programVersion, versionNumber, versionNumbers } from '../../process/programVersion.js';
 import type { Tools, ToolVersions } from '../../process/tools.js';
+import type { ToolReleases } from '../../toolNeed.js';
 
 /** The tools of one version, which are in one folder. */
 export type PostgresqlTools = {
@@ -15,6 +16,12 @@ export type PostgresqlTools = {
   readonly dump: string;
   readonly dumpall: string;
   readonly restore: string;
+};
+
+/** An older pg_dump refuses a server, and an older pg_restore an archive. */
+export const postgresqlReleases: ToolReleases = {
+  tool: 'pg_dump',
+  releases: ['12', '13', '14', '15', '16', '17', '18', '19', '20'],
 };
 
 const usualPlaces = [
@@ -110,6 +117,6 @@ function clientNeeded(major: number) {
     help:
       `Install the tools of PostgreSQL ${major} or later on the worker, on Debian or Ubuntu from apt.postgresql.org with: ` +
       `apt-get install ${name}, or name their folder in STOWAGE_TOOLS.`,
-    details: { package: name },
+    details: { package: name, release: String(major) },
   };
 }
